@@ -1,0 +1,48 @@
+"""A point in time together with how far the clock that told it is trusted (time arrives inside the values)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+class ClockTrust(StrEnum):
+    """How far the clock is to be believed; rides as the tag `clock`.
+
+    `os`: the operating system's clock, past the build time, not yet checked against signed bundle time.
+    `untrusted`: earlier than the floor; sightings are counted and dropped.
+    """
+
+    TRUSTED = "trusted"
+    OS = "os"
+    UNTRUSTED = "untrusted"
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """`utc`: timezone-aware, UTC. `trust`: see ClockTrust."""
+
+    utc: datetime
+    trust: ClockTrust = ClockTrust.OS
+
+    def __post_init__(self) -> None:
+        if self.utc.tzinfo is not UTC:
+            msg = "an Instant carries a UTC time"
+            raise ValueError(msg)
+
+    def iso(self) -> str:
+        """RFC 3339 with milliseconds and Z."""
+        return rfc3339(self.utc)
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-11-22T10:00:00.000Z`; milliseconds always, so that equal times have equal bytes."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def parse_rfc3339(untrusted_text: str) -> datetime:
+    """The inverse of rfc3339, strict: exactly that form. Raises ValueError."""
+    moment = datetime.strptime(untrusted_text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if rfc3339(moment) != untrusted_text:
+        msg = "a time must read YYYY-MM-DDTHH:MM:SS.mmmZ"
+        raise ValueError(msg)
+    return moment

@@ -1,0 +1,35 @@
+"""Plate text as a type that does not print itself, so that no log line or traceback can leak one (P9)."""
+
+from dataclasses import dataclass
+
+CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MAX_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class PlateText:
+    """A normalised plate: A-Z and 0-9 only, at most 12 characters; may be empty when nothing was read.
+
+    `str()`, `repr()` and f-strings show a mask; `.value` is the only way to the text, easy to grep for.
+    """
+
+    value: str
+
+    def __post_init__(self) -> None:
+        if len(self.value) > MAX_LENGTH or any(c not in CHARACTERS for c in self.value):
+            msg = f"plate text must be A-Z and 0-9, at most {MAX_LENGTH} characters (value withheld)"
+            raise ValueError(msg)
+
+    @classmethod
+    def normalise(cls, untrusted_text: str) -> "PlateText":
+        """Upper-case, drop spaces and punctuation; raises ValueError (without the text) on what remains odd."""
+        kept = "".join(c for c in untrusted_text.upper() if c not in " -.·•_/\t")
+        return cls(kept)
+
+    def __repr__(self) -> str:
+        return f"<plate of {len(self.value)}>"
+
+    __str__ = __repr__
+
+    def __len__(self) -> int:
+        return len(self.value)

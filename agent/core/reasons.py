@@ -1,0 +1,57 @@
+"""Every reason code that Platewarden gives for dropping, refusing or withdrawing; documented in docs/ref/reasons.md.
+
+Codes are stable: they stand in logs, reports and exit messages. Never reuse one for another meaning.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Dropping (decide), refusing (load, connect, verify), withdrawing (outbox)."""
+
+    # decide: one sighting
+    RELEASED = "released"
+    NO_HOTLIST_MATCH = "no-hotlist-match"
+    NEVER_RELEASE = "never-release-list"
+    CLOCK_UNTRUSTED = "clock-untrusted"
+    POLICY_NOT_IN_FORCE = "policy-not-in-force"
+    CATEGORY_NOT_RELEASED = "category-not-released"
+    MATCH_LEVEL_NOT_RELEASED = "match-level-not-released"
+    CONFIDENCE_TOO_LOW = "confidence-too-low"
+    BUDGET_SPENT = "budget-spent"
+    RECIPIENT_EXPIRED = "recipient-expired"
+    NO_EPOCH_KEY = "no-epoch-key"
+    OUTBOX_FULL = "outbox-full"
+    # policy load
+    CHARTER_FORBIDS_RECIPIENT = "charter-forbids-recipient"
+    CHARTER_FORBIDS_PURPOSE = "charter-forbids-purpose"
+    CHARTER_FORBIDS_CATEGORY = "charter-forbids-category"
+    CHARTER_RETENTION = "charter-retention"
+    POLICY_EXPIRED = "policy-expired"
+    POLICY_UNSIGNED = "policy-unsigned"
+    # destinations
+    RECIPIENT_NOT_IN_POLICY = "recipient-not-in-policy"
+    PURPOSE_NOT_IN_POLICY = "purpose-not-in-policy"
+    RULE_NOT_IN_POLICY = "rule-not-in-policy"
+    NO_BROKER_FOR_RECIPIENT = "no-broker-for-recipient"
+    DESTINATION_NOT_IN_POLICY = "destination-not-in-policy"
+    SPKI_PIN_MISMATCH = "spki-pin-mismatch"
+    CERTIFICATE_INVALID = "certificate-invalid"
+    PROXY_FORBIDDEN = "proxy-forbidden"
+    # envelopes, receipts, key lists, rosters
+    MALFORMED = "malformed"
+    UNSUPPORTED_VERSION = "unsupported-version"
+    SIGNATURE_INVALID = "signature-invalid"
+    DEVICE_NOT_ENROLLED = "device-not-enrolled"
+    NOT_FOR_THIS_RECIPIENT = "not-for-this-recipient"
+    DECRYPTION_FAILED = "decryption-failed"
+    DEADLINE_PASSED = "deadline-passed"
+    KEY_DESTROYED = "key-destroyed"
+    RECEIPT_MISMATCH = "receipt-mismatch"
+    # log
+    LEAF_MISSING = "leaf-missing"
+    LEAF_CHANGED = "leaf-changed"
+    LEAF_REORDERED = "leaf-reordered"
+    LOG_TRUNCATED = "log-truncated"
+    CHECKPOINT_INVALID = "checkpoint-invalid"
+    ROOT_MISMATCH = "root-mismatch"

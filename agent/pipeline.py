@@ -1,0 +1,56 @@
+"""The straight line from frame to sealed read. What no rule releases ends here, in memory, as a number (P1)."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from agent.core.counts import Counts
+from agent.core.deciding import Decider
+from agent.core.hotlist import HotList
+from agent.core.matching import match
+from agent.core.sighting import Frame, Track
+from agent.core.tracking import Tracker
+from agent.core.voting import vote
+from agent.errors import RefusedError
+from agent.ports import AuditLog, Outbox, PlateDetector, PlateReader, Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The parts of one camera's line, built by `camera_side`. `camera`: its id."""
+
+    camera: str
+    detector: PlateDetector
+    reader: PlateReader
+    tracker: Tracker
+    hotlist: HotList
+    decider: Decider
+    sealer: Sealer
+    outbox: Outbox
+    log: AuditLog
+    counts: Counts
+
+
+def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], None]) -> None:
+    """Run the line until the frames end. `between_frames` settles receipts and feeds the watchdog."""
+    for frame in frames:
+        boxes = line.detector.find_plates(frame)
+        reads = [line.reader.read(frame, box) for box in boxes]
+        for track in line.tracker.add(frame, reads):  # tracks that just ended, or are sure already
+            report(line, track)
+        between_frames()
+    for track in line.tracker.finish():
+        report(line, track)
+
+
+def report(line: Line, track: Track) -> None:
+    """One vehicle, once: vote, match, decide, and seal what a rule releases. Everything else: a number."""
+    sighting = vote(track, line.camera)
+    decision = line.decider.decide(sighting, match(sighting, line.hotlist))
+    for release in decision.releases:
+        try:
+            line.outbox.put(line.sealer.seal(sighting, release, line.outbox.next_sequence(release.recipient)))
+        except RefusedError as refusal:  # no epoch key, outbox full: this read is lost to this recipient, and the log says so
+            line.log.append("refusal", {"reason": refusal.reason, "rule": release.rule, "recipient": release.recipient})
+    line.counts.add(decision, sighting.captured.utc)
+
+

@@ -1,0 +1,98 @@
+"""The Protocols between the line and the world. Only the composition roots (`*_side.py`) build real parts.
+
+Every port has a fake in tests/fakes and one contract suite in tests/contracts that runs over fake and real.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from agent.core.instant import Instant
+from agent.core.policy import Release
+from agent.core.sealed_read import Receipt, SealedRead, Tags
+from agent.core.sighting import Frame, PlateBox, PlateRead, Sighting
+
+
+class FrameSource(Protocol):
+    """Frames in order of capture. Raises SourceError; a live source never ends by itself."""
+
+    def frames(self) -> Iterator[Frame]: ...
+    def close(self) -> None: ...
+
+
+class PlateDetector(Protocol):
+    """Boxes of all plates in a frame, best first; empty when there are none."""
+
+    def find_plates(self, frame: Frame) -> Sequence[PlateBox]: ...
+
+
+class PlateReader(Protocol):
+    """Reads the plate in one box; an unreadable plate gives an empty text and confidence 0."""
+
+    def read(self, frame: Frame, box: PlateBox) -> PlateRead: ...
+
+
+class Sealer(Protocol):
+    """Seals a sighting for exactly one release. Raises RefusedError(no-epoch-key)."""
+
+    def seal(self, sighting: Sighting, release: Release, sequence: int) -> SealedRead: ...
+
+
+class Verifier(Protocol):
+    """Checks an envelope's outer signature and parses its tags; opens nothing. Raises EnvelopeRefusedError."""
+
+    def verify(self, untrusted_wire: bytes) -> Tags: ...
+
+
+class ReceiptVerifier(Protocol):
+    """Checks a receipt's signature against the recipient's key in the policy. Raises EnvelopeRefusedError."""
+
+    def verify(self, untrusted_receipt: bytes) -> Receipt: ...
+
+
+class Outbox(Protocol):
+    """Sealed reads between watch (the only writer) and deliver. Names are read ids. Raises StorageError.
+
+    `put` commits the log leaf before the read becomes visible; both survive a crash at any instant, or neither.
+    """
+
+    def next_sequence(self, recipient: str) -> int: ...
+    def put(self, sealed: SealedRead) -> None: ...
+    def pending(self) -> Sequence[str]: ...
+    def untrusted_wire(self, read_id: str) -> bytes | None: ...
+    def remove(self, read_id: str, kind: str, details: Mapping[str, object]) -> None: ...
+
+
+class ReceiptBox(Protocol):
+    """Receipts between deliver (the only writer) and watch. Names are read ids. Raises StorageError."""
+
+    def put(self, read_id: str, receipt: bytes) -> None: ...
+    def pending(self) -> Sequence[str]: ...
+    def untrusted_receipt(self, read_id: str) -> bytes | None: ...
+    def remove(self, read_id: str) -> None: ...
+
+
+class Publisher(Protocol):
+    """Publishes wire bytes to the brokers that the policy lists for a recipient; a delivery is proven by a receipt only.
+
+    `publish` returns when the broker has acknowledged (PUBACK proves nothing more). Raises NetworkError or RefusedError.
+    """
+
+    def publish(self, recipient: str, read_id: str, wire: bytes, expires: datetime) -> None: ...
+    def untrusted_receipts(self) -> Sequence[bytes]: ...
+    def close(self) -> None: ...
+
+
+class AuditLog(Protocol):
+    """One process's append-only RFC 6962 log. `append` returns the leaf's index after it is durable. Raises StorageError."""
+
+    def append(self, kind: str, details: Mapping[str, object]) -> int: ...
+    def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    """The only source of time. `monotonic_s`: seconds since an arbitrary start, never set back."""
+
+    def now(self) -> Instant: ...
+    def monotonic_s(self) -> float: ...
+    def sleep(self, seconds: float) -> None: ...

@@ -1,0 +1,106 @@
+"""The camera's settings file, platewarden.toml: one closed pydantic schema; unknown keys refuse (docs/ref/settings.md)."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.errors import ConfigError
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
+
+
+class Section(BaseModel):
+    """Closed, immutable, and silent about values in its errors (they could be secrets)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Paths(Section):
+    """Folders, relative to the settings file. `city`: policy, charter, hot list, key lists; `state`: mailboxes and logs; `device`: keys."""
+
+    city: Path = Path("city")
+    state: Path = Path("state")
+    device: Path = Path("device")
+
+
+class Models(Section):
+    """`threads`: of onnxruntime, for one frame. `directory`: another folder with a manifest.json; default: the packaged models."""
+
+    threads: Annotated[int, Field(ge=1, le=16)] = 1
+    directory: Path | None = None
+
+
+class Limits(Section):
+    """Bounds on what is read from other processes and kept on disk."""
+
+    max_envelope_bytes: Annotated[int, Field(ge=4096)] = 65_536
+    max_receipt_bytes: Annotated[int, Field(ge=512)] = 4_096
+    max_outbox_reads: Annotated[int, Field(ge=1)] = 5_000
+    max_source_pixels: Annotated[int, Field(ge=10_000)] = 50_000_000
+
+
+class Camera(Section):
+    """A Raspberry Pi camera by picamera2: `width` × `height` of the main stream in px, `frames_per_second`, `timeout_s` until a stall is an error."""
+
+    width: Annotated[int, Field(ge=320, le=4608)] = 1920
+    height: Annotated[int, Field(ge=240, le=2592)] = 1080
+    frames_per_second: Annotated[int, Field(ge=1, le=60)] = 10
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+
+class Settings(Section):
+    """platewarden.toml. `camera_id` names this camera in tags and topics."""
+
+    camera_id: Identifier
+    paths: Paths = Paths()
+    models: Models = Models()
+    limits: Limits = Limits()
+    camera: Camera = Camera()
+    root: Path = Path()  # folder of the settings file; filled in by `load`
+
+    def path(self, relative: Path) -> Path:
+        """A configured path as seen from the settings file's folder."""
+        return self.root / relative
+
+    @property
+    def city(self) -> Path:
+        return self.path(self.paths.city)
+
+    @property
+    def state(self) -> Path:
+        return self.path(self.paths.state)
+
+    @property
+    def device(self) -> Path:
+        return self.path(self.paths.device)
+
+    @property
+    def outbox(self) -> Path:
+        return self.state / "outbox"
+
+    @property
+    def receipts(self) -> Path:
+        return self.state / "receipts"
+
+
+def load(path: Path) -> Settings:
+    """Read and check a settings file. Raises ConfigError naming file, line or field, and the next step."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("no settings file", where=path, fix="give --config FILE; see config/platewarden.example.toml") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"unreadable settings: {error}", where=path) from None
+    if "root" in table:
+        raise ConfigError("root: unknown key", where=path)
+    try:
+        return Settings(**table, root=path.parent)
+    except ValidationError as error:
+        raise ConfigError(explain(error), where=path, fix="see docs/ref/settings.md") from None
+
+
+def explain(error: ValidationError) -> str:
+    """All faults of a pydantic error in one line, as `field: what`; never the values."""
+    return "; ".join(f"{'.'.join(str(part) for part in fault['loc']) or 'file'}: {fault['msg']}" for fault in error.errors(include_input=False))

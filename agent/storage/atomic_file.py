@@ -1,0 +1,149 @@
+"""Writes a file whole or not at all, and reads files that another user may have planted."""
+
+import errno
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from agent.errors import StorageError
+
+PART_SUFFIX = ".part"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CHUNK_BYTES = 1 << 16
+
+
+def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """After return `path` holds exactly `data` and survives a power cut; after an error it is as it was before.
+
+    A reader in another process sees the old file or the new one, never a part. Raises StorageError.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
+    try:
+        write_new(part, data, mode)
+        publish(part, path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
+def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Create `path` with `data`, on disk when this returns; refuses a path that exists. A failed file is removed. Raises StorageError."""
+    try:
+        # O_EXCL: a name planted in advance (even a dangling symlink) is an error, never followed or overwritten.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    except OSError as error:
+        raise storage_error(error, path, "cannot create") from None
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            os.fchmod(descriptor, mode)  # the umask may only have narrowed it; say exactly what we mean
+            _write_all(file.fileno(), data)
+            os.fsync(file.fileno())
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink()
+        raise storage_error(error, path, "cannot write") from None
+
+
+def publish(part: Path, path: Path) -> None:
+    """Give a finished part its name, durably. Both lie in the same folder. Raises StorageError."""
+    try:
+        part.rename(path)
+    except OSError as error:
+        raise storage_error(error, path, "cannot rename into place") from None
+    sync_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, durably; a file that is already gone is no error. Raises StorageError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error(error, path, "cannot remove") from None
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make creations, renames and removals in `folder` survive a power cut. Raises StorageError."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise storage_error(error, folder, "cannot sync the folder") from None
+
+
+def read_bounded(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a regular file of at most `max_bytes`; reads no byte of anything else.
+
+    Mitigates against: symlinks to secrets, FIFOs that block, devices that never end, files that fill the memory.
+    Raises StorageError; `FileNotFoundError` is its `__cause__` when there is no such file.
+    """
+    try:
+        # O_NONBLOCK: opening a planted FIFO would otherwise wait for a writer for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise StorageError("no such file", where=path) from error
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise StorageError("is a symbolic link, not a file", where=path, fix="remove it; nothing of ours makes links") from None
+        raise storage_error(error, path, "cannot open") from None
+    try:
+        return _read_regular(descriptor, path, max_bytes)
+    except OSError as error:
+        raise storage_error(error, path, "cannot read") from None
+    finally:
+        os.close(descriptor)
+
+
+def private_folder(folder: Path, mode: int = 0o700) -> None:
+    """Make `folder` (and its parents) if missing, the last with `mode`. Raises StorageError."""
+    try:
+        if folder.is_dir():
+            return
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=mode)
+        folder.chmod(mode)
+    except OSError as error:
+        raise storage_error(error, folder, "cannot make the folder") from None
+    sync_folder(folder.parent)
+
+
+def storage_error(error: OSError, path: Path, what: str) -> StorageError:
+    """A foreign OSError as ours: names the file, the system's reason, and the next step."""
+    reason = (error.strerror or "unknown error").lower()
+    if error.errno in _FULL:
+        fix = f"free space on the file system of {path.parent}"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        fix = f"check the owner, the permissions and the mount of {path.parent}"
+    elif error.errno == errno.ENOENT:
+        fix = f"make the folder {path.parent}, or correct the path"
+    else:
+        fix = "check the disk and the folder"
+    return StorageError(f"{what}: {reason}", where=path, fix=fix)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _read_regular(descriptor: int, path: Path, max_bytes: int) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise StorageError("is not a regular file", where=path, fix="remove it; nothing of ours makes such files")
+    if status.st_size > max_bytes:
+        raise StorageError(f"holds {status.st_size} bytes; at most {max_bytes} are read", where=path, fix="remove it, or raise the limit in [limits]")
+    chunks: list[bytes] = []
+    left = max_bytes + 1  # the size may grow after fstat: one byte more than allowed shows it
+    while left > 0 and (chunk := os.read(descriptor, min(left, _CHUNK_BYTES))):
+        chunks.append(chunk)
+        left -= len(chunk)
+    if left <= 0:
+        raise StorageError(f"grew beyond {max_bytes} bytes while it was read", where=path, fix="remove it")
+    return b"".join(chunks)

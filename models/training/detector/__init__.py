@@ -1,0 +1,1 @@
+"""The plate detector: data, network, training, export and measurement."""

@@ -1,0 +1,87 @@
+"""Writes a trained detector as ONNX and proves that it computes what PyTorch computes.
+
+    python -m models.training.detector.export CHECKPOINT [models/detector.onnx]
+"""
+
+import io
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+
+from models.training.detector.net import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, PlateNet, ShippedNet
+
+OPSET = 17
+LARGEST_ERROR = 1e-4  # scores are 0..1; boxes and corners are compared relative to their size
+OUTPUTS = ("score", "box", "corners")
+
+
+class ExportError(RuntimeError):
+    """The exported network computes something else than the trained one."""
+
+
+def load_net(checkpoint: Path) -> PlateNet:
+    """The averaged (EMA) weights of a checkpoint, ready to infer."""
+    net = PlateNet()
+    net.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["ema"])
+    return net.eval()
+
+
+def to_onnx(net: PlateNet) -> bytes:
+    """The network as a self-contained ONNX file for one uint8 1 x 384 x 640 x 3 BGR image."""
+    shipped = ShippedNet(net).eval()
+    frame = torch.zeros(1, INPUT_HEIGHT_PX, INPUT_WIDTH_PX, 3, dtype=torch.uint8)
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # The tracing exporter is deprecated, but it needs no further package and writes a plainer graph.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            shipped,
+            (frame,),
+            file,
+            opset_version=OPSET,
+            dynamo=False,
+            input_names=["frame"],
+            output_names=list(OUTPUTS),
+        )
+    onnx.checker.check_model(onnx.load_model_from_string(file.getvalue()))
+    return file.getvalue()
+
+
+def check_equal(net: PlateNet, model: bytes, images: int = 4, seed: int = 0) -> float:
+    """Largest difference between the two on noise images; raises ExportError when it exceeds LARGEST_ERROR."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(seed)
+    shipped = ShippedNet(net).eval()
+    worst = 0.0
+    for _ in range(images):
+        low = rng.integers(0, 256, (1, 12, 20, 3), dtype=np.uint8)
+        frame = low.repeat(32, axis=1).repeat(32, axis=2)
+        frame = frame + rng.integers(0, 32, frame.shape, dtype=np.uint8)  # wraps: hard edges as well
+        with torch.inference_mode():
+            ours = [tensor.numpy() for tensor in shipped(torch.from_numpy(frame))]
+        for mine, theirs in zip(ours, session.run(list(OUTPUTS), {"frame": frame}), strict=True):
+            worst = max(worst, float((np.abs(mine - theirs) / np.maximum(1.0, np.abs(mine))).max()))
+    if worst > LARGEST_ERROR:
+        message = f"the ONNX file differs from PyTorch by {worst:.2e} (allowed {LARGEST_ERROR:.0e}): do not ship it"
+        raise ExportError(message)
+    return worst
+
+
+def main(arguments: list[str]) -> None:
+    """Export one checkpoint."""
+    checkpoint = Path(arguments[0])
+    target = Path(arguments[1]) if len(arguments) > 1 else Path(__file__).parents[2] / "detector.onnx"
+    net = load_net(checkpoint)
+    model = to_onnx(net)
+    worst = check_equal(net, model)
+    target.write_bytes(model)
+    print(f"{target.name}: {len(model)} bytes, differs from PyTorch by at most {worst:.1e}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

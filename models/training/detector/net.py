@@ -1,0 +1,115 @@
+"""The detector's network: a small residual pyramid to one stride-8 map of plate centres, boxes and corners."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 640, 384
+STRIDE_PX = 8
+CHANNELS = (16, 16, 32, 48, 64)
+INPUT_SCALE = 1 / 64  # batch norm absorbs the rest, so that the export can fold this into the first weights
+MAX_LOG_CELLS = 4.6  # exp(4.6) = 100 cells = 800 px: no plate in the input is wider, and exp stays finite
+
+
+def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Conv2d:
+    """A bias-free convolution that keeps the grid (batch norm follows and has the bias)."""
+    return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
+
+
+class ConvUnit(nn.Sequential):
+    """Convolution, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1) -> None:
+        super().__init__(conv(inputs, outputs, size, stride), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions added to their input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = ConvUnit(channels, channels)
+        self.second = nn.Sequential(conv(channels, channels), nn.BatchNorm2d(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x C x H x W in, the same shape out."""
+        return F.relu(x + self.second(self.first(x)))
+
+
+class PlateNet(nn.Module):
+    """Colour frame in, per stride-8 cell: plate-centre logit, box distances, corner offsets.
+
+    forward: uint8 or float N x 3 x H x W, BGR, 0..255, H and W multiples of 32. Returns
+      heat    N x 1 x H/8 x W/8   logit that a plate's centre lies in the cell
+      box     N x 4 x H/8 x W/8   left, top, right, bottom distance from the cell's centre, in cells, > 0
+      corners N x 8 x H/8 x W/8   x, y offset from the cell's centre to top-left, top-right, bottom-right, bottom-left
+                                  corner, in cells
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        c2, c4, c8, c16, c32 = CHANNELS
+        self.stem = ConvUnit(3, c2, stride=2)
+        self.to4 = nn.Sequential(ConvUnit(c2, c4, stride=2), Residual(c4))
+        self.to8 = nn.Sequential(ConvUnit(c4, c8, stride=2), Residual(c8))
+        self.to16 = nn.Sequential(ConvUnit(c8, c16, stride=2), Residual(c16))
+        self.to32 = nn.Sequential(ConvUnit(c16, c32, stride=2), Residual(c32), Residual(c32))
+        self.lateral32 = nn.Sequential(conv(c32, c16, 1), nn.BatchNorm2d(c16))
+        self.lateral16 = nn.Sequential(conv(c16, c8, 1), nn.BatchNorm2d(c8))
+        self.join16 = ConvUnit(c16, c16)
+        self.head = ConvUnit(c8, c8)
+        self.out = nn.Conv2d(c8, 13, 1)
+        # The usual focal prior: start by calling one cell in a hundred a plate, not half of them.
+        nn.init.normal_(self.out.weight, std=0.01)
+        bias = torch.zeros(13)
+        bias[0] = -4.6
+        bias[1:5] = torch.tensor([1.5, 0.6, 1.5, 0.6])
+        self.out.bias = nn.Parameter(bias)
+        signs = torch.tensor([-1.0, -1, 1, -1, 1, 1, -1, 1]).reshape(1, 8, 1, 1)
+        self.register_buffer("corner_signs", signs, persistent=False)
+        self.input_scale = INPUT_SCALE
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See the class."""
+        x = x.float()
+        if self.input_scale != 1.0:
+            x = x * self.input_scale
+        p4 = self.to4(self.stem(x))
+        p8 = self.to8(p4)
+        p16 = self.to16(p8)
+        p32 = self.to32(p16)
+        up16 = F.interpolate(self.lateral32(p32), scale_factor=2.0, mode="nearest")
+        p16 = self.join16(F.relu(p16 + up16))
+        up8 = F.interpolate(self.lateral16(p16), scale_factor=2.0, mode="nearest")
+        raw = self.out(self.head(F.relu(p8 + up8)))
+        box = raw[:, 1:5].clamp(max=MAX_LOG_CELLS).exp()
+        return raw[:, :1], box, self.corners(raw[:, 5:], box.detach())
+
+    def corners(self, raw: Tensor, box: Tensor) -> Tensor:
+        """Corner offsets in cells: `raw` moves each corner of the upright box in units of half the box's sides.
+
+        Zero means the upright box, at any size, so that the head has only the tilt to learn. The box's gradient is
+        cut: pasted plates must not pull the boxes of photographs.
+        """
+        left, top, right, bottom = box.split(1, dim=1)
+        middle = torch.cat([(right - left) / 2, (bottom - top) / 2], dim=1).repeat(1, 4, 1, 1)
+        half = torch.cat([(right + left) / 2, (bottom + top) / 2], dim=1).repeat(1, 4, 1, 1)
+        return middle + half * (self.corner_signs + raw)
+
+
+class ShippedNet(nn.Module):
+    """PlateNet as exported: uint8 1 x H x W x 3 BGR in, as OpenCV holds frames; scores instead of logits out."""
+
+    def __init__(self, net: PlateNet) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(net)
+        # Folded: one pass less over the full-resolution picture, 4 % of the time on one thread.
+        self.net.stem[0].weight.data *= self.net.input_scale
+        self.net.input_scale = 1.0
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Score 0..1, box and corners: shapes and units as PlateNet's."""
+        heat, box, corners = self.net(frame.permute(0, 3, 1, 2))
+        return heat.sigmoid(), box, corners
