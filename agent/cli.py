@@ -5,8 +5,8 @@ import os
 import sys
 from collections.abc import Sequence
 from pkgutil import iter_modules
+from typing import Any
 
-import click
 import typer.core
 import typer.main
 
@@ -17,14 +17,14 @@ from agent.errors import PlatewardenError
 
 class LazyCommands(typer.core.TyperGroup):
     """One file in `agent/commands` = one subcommand; each holds `app` (a typer.Typer). Missing files are missing commands:
-    the camera's package leaves out the bulk reader and the city's tools.
+    the camera's package leaves out the bulk reader and the city's tools. (`Any`: typer carries a private copy of click.)
     """
 
-    def list_commands(self, _ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: Any) -> list[str]:
         """Names of the files in agent/commands, without the private ones."""
         return sorted(m.name for m in iter_modules(agent.commands.__path__) if not m.name.startswith("_"))
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, name: str) -> Any:
         """Import the one command that was asked for."""
         if name not in self.list_commands(ctx):
             return None
@@ -43,7 +43,9 @@ app = typer.Typer(
 
 
 @app.callback()
-def _options(_version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True, callback=lambda on: _print_version(on=on))) -> None:
+def _options(
+    _version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True, callback=lambda on: _print_version(on=on)),
+) -> None:
     """Options before the command."""
 
 

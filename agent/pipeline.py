@@ -51,6 +51,7 @@ def report(line: Line, track: Track) -> None:
             line.outbox.put(line.sealer.seal(sighting, release, line.outbox.next_sequence(release.recipient)))
         except RefusedError as refusal:  # no epoch key, outbox full: this read is lost to this recipient, and the log says so
             line.log.append("refusal", {"reason": refusal.reason, "rule": release.rule, "recipient": release.recipient})
-    line.counts.add(decision, sighting.captured.utc)
+            line.counts.refuse(refusal.reason, sighting.captured)
+    line.counts.add(decision, sighting.captured)
 
 

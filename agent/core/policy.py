@@ -4,13 +4,24 @@ Default deny: what no [[release]] names is dropped. This module never sees a pla
 circumstances and a match, so that the network side can import it too (P2). Parsing is in `policy_file.py`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
-from enum import StrEnum
+from __future__ import annotations
 
-from agent.core.instant import Instant
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from agent.core.instant import ClockTrust, Instant
 from agent.core.reasons import Reason
+from agent.errors import PolicyRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from agent.core.sealed_read import Tags  # which itself imports MatchLevel from here
+
+NEVER_RELEASE = "never-release"  # the hot-list category that beats every rule; no policy may release it
 
 
 class MatchLevel(StrEnum):
@@ -46,6 +57,10 @@ class Recipient:
     expires: date
     signing_key: bytes
 
+    def expired(self, at: datetime) -> bool:
+        """Is `at` (UTC) on or after the day on which its authority ends?"""
+        return at.date() >= self.expires
+
 
 @dataclass(frozen=True, slots=True)
 class Broker:
@@ -77,16 +92,29 @@ class Policy:
         """Is `at` (UTC) within [effective, expires)?"""
         return self.effective <= at.date() < self.expires
 
+    def served(self, recipient: str) -> bool:
+        """Does any broker carry reads to this recipient?"""
+        return any(recipient in broker.recipients for broker in self.brokers)
+
+    def rule(self, name: str) -> ReleaseRule | None:
+        """The rule of that name, None where there is none (any more)."""
+        return next((rule for rule in self.releases if rule.rule == name), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What the hot list says of a sighting. No plate here. `entry_*` tell the officer where the lead came from."""
+    """What the hot list says of a sighting. No plate here. `entry_*` tell the officer where the lead came from.
+
+    `others`: further entries for the same sighting, in other categories or cases, best first; a rule may release one of
+    them where it does not release the first. Theirs is empty.
+    """
 
     category: str
     level: MatchLevel
     entry_agency: str
     entry_case: str
     entry_source_date: date
+    others: tuple[Match, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +147,113 @@ class Decision:
 
     releases: tuple[Release, ...]
     reasons: tuple[Reason, ...]
+
+
+def require_in_force(policy: Policy, now: Instant) -> None:
+    """Refuse a policy that has lapsed or does not apply yet. Raises PolicyRefusedError.
+
+    An untrusted clock cannot tell, so it refuses nothing here: `decide` and `may_publish` then let nothing through.
+    """
+    if now.trust is ClockTrust.UNTRUSTED or policy.in_force(now.utc):
+        return
+    what = f"{policy.name!r} version {policy.version}"
+    if now.utc.date() >= policy.expires:
+        raise PolicyRefusedError(Reason.POLICY_EXPIRED, f"{what} expired on {policy.expires}", fix="ask the city for its current policy")
+    raise PolicyRefusedError(Reason.POLICY_NOT_IN_FORCE, f"{what} takes effect on {policy.effective}", fix="wait, or check this machine's date")
+
+
+def decide(policy: Policy, circumstances: Circumstances, match: Match | None, spent: Mapping[str, int]) -> Decision:
+    """May this sighting leave, by which rules, to whom? Pure. `spent`: releases by rule in the hour before the capture.
+
+    The checks, in order. For the sighting, where the first that fails is the whole answer: clock trusted enough
+    (`clock-untrusted`), policy in force at capture, some hot-list match, not on the never-release list. Then rule by rule, in the
+    policy's order, one reason each: category, match level, confidence, recipient known and not expired, broker, budget.
+    A rule releases a sighting at most once.
+    """
+    denied = _deny_whole(policy, circumstances, match)
+    if denied is not None or match is None:
+        return Decision((), (denied or Reason.NO_HOTLIST_MATCH,))
+    releases: list[Release] = []
+    reasons: list[Reason] = []
+    for rule in policy.releases:
+        found = _released_match(rule, match)
+        reason = found if isinstance(found, Reason) else _deny_rule(policy, rule, circumstances, spent)
+        if not isinstance(found, Reason) and reason is None:
+            releases.append(_release(policy, rule, found))
+        reasons.append(reason or Reason.RELEASED)
+    return Decision(tuple(releases), tuple(reasons) or (Reason.CATEGORY_NOT_RELEASED,))
+
+
+def may_publish(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
+    """None where the policy in force now permits this sealed read to be published; else why not (re-authorisation, P4).
+
+    The read may have been sealed under an older policy: what counts is what this one says of the tags. The tags must be verified.
+    """
+    rule, recipient = policy.rule(tags.rule), policy.recipients.get(tags.recipient)
+    if now.trust is ClockTrust.UNTRUSTED or tags.clock is ClockTrust.UNTRUSTED:
+        return Reason.CLOCK_UNTRUSTED
+    if now.utc >= tags.deadline:
+        return Reason.DEADLINE_PASSED
+    if not policy.in_force(now.utc):
+        return Reason.POLICY_NOT_IN_FORCE
+    if rule is None:
+        return Reason.RULE_NOT_IN_POLICY
+    checks = (
+        (recipient is not None and tags.recipient == rule.recipient, Reason.RECIPIENT_NOT_IN_POLICY),
+        (tags.purpose == rule.purpose, Reason.PURPOSE_NOT_IN_POLICY),
+        (tags.category in rule.categories, Reason.CATEGORY_NOT_RELEASED),
+        (tags.match in rule.match, Reason.MATCH_LEVEL_NOT_RELEASED),
+        (tags.deadline <= tags.captured_at + timedelta(days=rule.retention_days), Reason.RETENTION_NOT_PERMITTED),
+        (recipient is not None and not recipient.expired(now.utc), Reason.RECIPIENT_EXPIRED),
+        (policy.served(tags.recipient), Reason.NO_BROKER_FOR_RECIPIENT),
+    )
+    return next((reason for holds, reason in checks if not holds), None)
+
+
+def _deny_whole(policy: Policy, circumstances: Circumstances, match: Match | None) -> Reason | None:
+    """What denies every rule at once. The clock comes first: without time, neither policy nor hot list means anything."""
+    if circumstances.captured.trust is ClockTrust.UNTRUSTED:
+        return Reason.CLOCK_UNTRUSTED
+    if not policy.in_force(circumstances.captured.utc):
+        return Reason.POLICY_NOT_IN_FORCE
+    if match is None:
+        return Reason.NO_HOTLIST_MATCH
+    if NEVER_RELEASE in {match.category, *(other.category for other in match.others)}:
+        return Reason.NEVER_RELEASE
+    return None
+
+
+def _released_match(rule: ReleaseRule, match: Match) -> Match | Reason:
+    """The first match that this rule names by category and level; else the code of the nearer miss."""
+    candidates = [entry for entry in (match, *match.others) if entry.category in rule.categories]
+    if not candidates:
+        return Reason.CATEGORY_NOT_RELEASED
+    return next((entry for entry in candidates if entry.level in rule.match), Reason.MATCH_LEVEL_NOT_RELEASED)
+
+
+def _deny_rule(policy: Policy, rule: ReleaseRule, circumstances: Circumstances, spent: Mapping[str, int]) -> Reason | None:
+    """What denies this rule, once category and level are right. Written so that a NaN confidence denies."""
+    if not circumstances.confidence >= rule.min_confidence:
+        return Reason.CONFIDENCE_TOO_LOW
+    recipient = policy.recipients.get(rule.recipient)
+    if recipient is None:
+        return Reason.RECIPIENT_NOT_IN_POLICY
+    if recipient.expired(circumstances.captured.utc):
+        return Reason.RECIPIENT_EXPIRED
+    if not policy.served(rule.recipient):
+        return Reason.NO_BROKER_FOR_RECIPIENT
+    return Reason.BUDGET_SPENT if spent.get(rule.rule, 0) >= rule.max_per_hour else None
+
+
+def _release(policy: Policy, rule: ReleaseRule, match: Match) -> Release:
+    return Release(
+        rule=rule.rule,
+        recipient=rule.recipient,
+        purpose=rule.purpose,
+        retention_days=rule.retention_days,
+        include=rule.include,
+        match=replace(match, others=()),
+        policy_name=policy.name,
+        policy_version=policy.version,
+        policy_digest=policy.digest,
+    )

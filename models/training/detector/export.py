@@ -1,6 +1,6 @@
 """Writes a trained detector as ONNX and proves that it computes what PyTorch computes.
 
-    python -m models.training.detector.export CHECKPOINT [models/detector.onnx]
+python -m models.training.detector.export CHECKPOINT [models/detector.onnx]
 """
 
 import io
@@ -13,11 +13,14 @@ import onnx
 import onnxruntime
 import torch
 
+from models.training import manifest
 from models.training.detector.net import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, PlateNet, ShippedNet
 
 OPSET = 17
 LARGEST_ERROR = 1e-4  # scores are 0..1; boxes and corners are compared relative to their size
 OUTPUTS = ("score", "box", "corners")
+THRESHOLD = 0.35  # the operating point: chosen on benchmark_dev, see models/detector.md
+PURPOSE = "finds licence plates: centre score, box and corners per cell of 8 px"
 
 
 class ExportError(RuntimeError):
@@ -79,8 +82,10 @@ def main(arguments: list[str]) -> None:
     net = load_net(checkpoint)
     model = to_onnx(net)
     worst = check_equal(net, model)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    model = manifest.describe(model, purpose=PURPOSE, classes=["plate"], threshold=THRESHOLD, training_command=state["command"])
     target.write_bytes(model)
-    print(f"{target.name}: {len(model)} bytes, differs from PyTorch by at most {worst:.1e}")  # noqa: T201
+    print(f"{target.name}: {len(model)} bytes, differs from PyTorch by at most {worst:.1e}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 640, 384
 STRIDE_PX = 8
@@ -35,7 +35,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x C x H x W in, the same shape out."""
-        return F.relu(x + self.second(self.first(x)))
+        return functional.relu(x + self.second(self.first(x)))
 
 
 class PlateNet(nn.Module):
@@ -80,10 +80,10 @@ class PlateNet(nn.Module):
         p8 = self.to8(p4)
         p16 = self.to16(p8)
         p32 = self.to32(p16)
-        up16 = F.interpolate(self.lateral32(p32), scale_factor=2.0, mode="nearest")
-        p16 = self.join16(F.relu(p16 + up16))
-        up8 = F.interpolate(self.lateral16(p16), scale_factor=2.0, mode="nearest")
-        raw = self.out(self.head(F.relu(p8 + up8)))
+        up16 = functional.interpolate(self.lateral32(p32), scale_factor=2.0, mode="nearest")
+        p16 = self.join16(functional.relu(p16 + up16))
+        up8 = functional.interpolate(self.lateral16(p16), scale_factor=2.0, mode="nearest")
+        raw = self.out(self.head(functional.relu(p8 + up8)))
         box = raw[:, 1:5].clamp(max=MAX_LOG_CELLS).exp()
         return raw[:, :1], box, self.corners(raw[:, 5:], box.detach())
 

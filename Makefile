@@ -1,0 +1,90 @@
+# Everything a developer types. `make` alone lists it. On a fresh Debian 12 or 13 or Raspberry Pi OS only python3-venv and make must be there:
+# each target installs what it needs into .venv; the few programs that only apt has are installed when root, and named otherwise.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= demo-out
+ROUNDS ?= 20
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PACKAGING := setup.py pyproject.toml constraints.txt
+
+# command:package, for the tests only; the product and the demo need none of them
+TEST_PROGRAMS := mosquitto:mosquitto node:nodejs npm:npm strace:strace systemd-analyze:systemd
+
+.PHONY: help demo test check unit rest format lint types layers faults bench models test-picamera programs clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
+
+demo: $(VENV)/demo.stamp ## the whole story on this machine, no camera, no network: ends in demo-out/index.html
+	$(BIN)/platewarden demo --out $(OUT)
+
+test: check rest ## everything: `check`, then the broker, fault, interop, demo and sandbox tests
+
+check: format lint types layers ## format, lint, types, layers and the quick tests; under 2 minutes
+	$(BIN)/python -m pytest -m "not slow"
+
+unit: $(VENV)/dev.stamp ## the unit tests only; under 10 seconds
+	$(BIN)/python -m pytest tests/unit -m "not slow"
+
+rest: $(VENV)/dev.stamp programs
+	$(BIN)/python -m pytest -m slow
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check --quiet
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
+
+layers: $(VENV)/dev.stamp
+	$(BIN)/lint-imports
+
+faults: $(VENV)/dev.stamp programs ## kill processes and broker at random for ROUNDS=n rounds, then count what was lost
+	$(BIN)/python tests/faults/rounds.py --rounds $(ROUNDS)
+
+bench: $(VENV)/dev.stamp ## time the models and the line on this machine
+	$(BIN)/python -m bench
+
+test-picamera: ## the picamera2 adapter against the real library in a Debian trixie tree (root, ~5 minutes the first time)
+	tests/picamera/run.sh
+
+models: $(VENV)/train.stamp ## train both models from rendered plates (hours; see models/training/README.md)
+	$(BIN)/python -m models.training
+
+clean: ## remove what make made, .venv included
+	rm -rf $(VENV) build dist $(OUT) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/interop/node_modules
+
+# --- what the targets stand on ---
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Platewarden needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv is missing. Type: sudo apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: $(PACKAGING) | $(BIN)/python
+	$(PIP) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(PACKAGING) | $(BIN)/python
+	$(PIP) --editable '.[demo,dev]'
+	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/train.stamp: $(PACKAGING) | $(BIN)/python
+	$(PIP) --editable '.[demo,dev,train]'
+	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
+
+programs:
+	@missing=""; \
+	for pair in $(TEST_PROGRAMS); do PATH="$$PATH:/usr/sbin:/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" -ne 0 ]; then echo "The tests need:$$missing. Type: sudo apt-get install --no-install-recommends$$missing" >&2; exit 1; fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends $$missing

@@ -1,0 +1,47 @@
+"""Turns the word after `--source` into a frame source, and says why addresses are declined."""
+
+import re
+from pathlib import Path
+
+from agent.camera.images import IMAGE_SUFFIXES, ImageSource, find_files
+from agent.camera.picamera import PicameraSource
+from agent.camera.usb import UsbSource
+from agent.camera.video import VideoSource
+from agent.errors import SourceError, UsageError
+from agent.ports import Clock, FrameSource
+from agent.settings import Settings
+
+_USB = re.compile(r"usb:([0-9]{1,3})")
+
+
+def open_source(spec: str, settings: Settings, clock: Clock, *, pace: bool = False) -> FrameSource:
+    """The source that `spec` names: `picamera`, `usb:N`, an image, a folder of images, or a video file.
+
+    `pace`: play a video at its own speed. Raises UsageError for what names no source, SourceError for a source that does not open.
+    """
+    decline_address(spec)
+    if spec == "picamera":
+        return PicameraSource(settings.camera, clock)
+    if usb := _USB.fullmatch(spec):
+        return UsbSource(int(usb[1]), settings.camera, clock)
+    path, max_pixels = Path(spec), settings.limits.max_source_pixels
+    if not path.exists():
+        raise UsageError("no such source", where=spec, fix="give picamera, usb:N, an image, a folder of images, or a video file")
+    if path.is_dir():
+        files = find_files(path, IMAGE_SUFFIXES)
+        if not files:
+            raise SourceError("no image in this folder", where=path, fix=f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}")
+        return ImageSource(files, clock, max_pixels)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return ImageSource([(path, path.name)], clock, max_pixels)
+    return VideoSource(path, path.name, clock, max_pixels, pace=pace)
+
+
+def decline_address(spec: str) -> None:
+    """Raise UsageError for rtsp://, http:// and their like: the process that sees plates has no network, and so no way to a camera behind one."""
+    if "://" in spec:
+        scheme = spec.partition("://")[0]
+        raise UsageError(
+            f"{scheme}: network cameras are not read, because the process that sees plates has no network",
+            fix="use picamera or usb:N, or record to a file; see docs/design/no-rtsp.md",
+        )

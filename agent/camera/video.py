@@ -1,0 +1,148 @@
+"""Frames from a video file, decoded by PyAV (FFmpeg's libraries) with every protocol but local files switched off."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import cv2
+import numpy as np
+
+from agent.core.instant import Instant
+from agent.core.sighting import Frame, Image
+from agent.errors import SourceError
+from agent.ports import Clock
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mjpeg", ".mjpg"})
+
+# A playlist or a `concat` script dressed up as a video could make FFmpeg open other files or hosts: neither protocol nor format is allowed.
+_OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mjpeg"}
+_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
+USUAL_RATE = 25  # frames per second, for a file that does not say
+
+
+class DamageError(Exception):
+    """A packet or frame is marked as damaged, or missing. Stays within this file: becomes a SourceError with a frame number."""
+
+
+class VideoSource:
+    """Implements ports.FrameSource over one video file. `captured` = the clock's time at the first frame + the frame's own time stamp."""
+
+    def __init__(self, path: Path, name: str, clock: Clock, max_pixels: int, *, pace: bool = False) -> None:
+        """`name`: reported in `Frame.file` as `name#000123`. `pace`: deliver at the video's own speed instead of as fast as asked for."""
+        self._path, self._name, self._clock, self._max_pixels, self._pace = path, name, clock, max_pixels, pace
+        self._closed = False
+        self._container = self._open()
+
+    def frames(self) -> Iterator[Frame]:
+        """Every frame, in order of presentation. Raises SourceError, after the good frames, at the first frame that is cut or damaged."""
+        start, begun_s, offset_s = self._clock.now(), self._clock.monotonic_s(), 0.0
+        for sequence, (stamp_s, image) in enumerate(self._images()):
+            offset_s = max(offset_s, stamp_s)
+            if self._pace:
+                self._clock.sleep(max(0.0, begun_s + offset_s - self._clock.monotonic_s()))
+            captured = Instant(start.utc + timedelta(milliseconds=round(offset_s * 1000)), start.trust)
+            yield Frame(image, captured, sequence, f"{self._name}#{sequence:06d}")
+
+    def close(self) -> None:
+        """Close the file; the frames end."""
+        self._closed = True
+        self._container.close()
+
+    def _open(self) -> "InputContainer":
+        if not self._path.is_file():
+            raise SourceError("no such file", where=self._path, fix="check the path")
+        try:
+            container = av.open(f"file:{self._path}", options=_OPEN_OPTIONS)
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._error(
+                f"not a video that can be read: {error.strerror}", "give an MP4, MOV, MKV, WebM, AVI or TS file; if it is one, it is damaged or cut short"
+            ) from None
+        if not container.streams.video:
+            container.close()
+            raise self._error("there is no picture in this file", "give a video")
+        context = container.streams.video[0].codec_context
+        context.thread_count = 1  # so that decoding never runs beside, and is never counted into, the reading of a frame
+        self._check_size(context.width, context.height)
+        return container
+
+    def _images(self) -> Iterator[tuple[float, Image]]:
+        """(seconds since the first frame, picture)."""
+        stream = self._container.streams.video[0]
+        delivered, first_s, last_s = 0, None, 0.0
+        try:
+            for decoded in _good_frames(self._container, stream):
+                self._check_size(decoded.width, decoded.height)
+                last_s = decoded.time if decoded.pts is not None else delivered / float(stream.average_rate or USUAL_RATE)
+                first_s = last_s if first_s is None else first_s
+                yield last_s - first_s, _upright(decoded.to_ndarray(format="bgr24"), decoded.rotation)
+                delivered += 1
+        except (av.error.FFmpegError, DamageError, ValueError):
+            if self._closed:  # closed between two frames
+                return
+            raise self._cut(delivered) from None
+        if not delivered or _ends_early(stream, last_s):
+            raise self._cut(delivered)
+
+    def _check_size(self, width: int, height: int) -> None:
+        if width * height > self._max_pixels:
+            raise self._error(f"{width}×{height} px: larger than the limit of {self._max_pixels:,} px", "scale it down, or raise limits.max_source_pixels")
+
+    def _cut(self, frame: int) -> SourceError:
+        return self._error(f"the video ends early or is damaged at frame {frame}", "copy it again; the frames before it were delivered")
+
+    def _error(self, what: str, fix: str) -> SourceError:
+        return SourceError(what, where=self._path, fix=fix)
+
+
+def _good_frames(container: "InputContainer", stream: "VideoStream") -> "Iterator[VideoFrame]":
+    """Every whole frame before the first damage, then DamageError or FFmpegError; also when fewer came than the file's index lists."""
+    packets = 0
+    for packet in container.demux(stream):
+        packets += bool(packet.size)
+        frames, damage = _decode(packet, stream)
+        yield from frames
+        if damage:
+            raise damage
+    if packets < stream.frames:
+        raise DamageError
+
+
+def _decode(packet: "Packet[VideoStream]", stream: "VideoStream") -> "tuple[list[VideoFrame], Exception | None]":
+    """The frames of one packet up to the first damaged one; at a damaged packet, those that the decoder still held."""
+    frames: list[VideoFrame] = []
+    damage: Exception | None = DamageError() if packet.is_corrupt else None
+    try:
+        frames = stream.codec_context.decode(None) if damage else packet.decode()
+    except av.error.FFmpegError as error:
+        damage = error
+        with suppress(av.error.FFmpegError):
+            frames = stream.codec_context.decode(None)
+    whole = list(takewhile(lambda frame: not frame.is_corrupt, frames))
+    return whole, damage or (DamageError() if len(whole) < len(frames) else None)
+
+
+def _ends_early(stream: "VideoStream", last_s: float) -> bool:
+    """Matroska and WebM hold no count of frames: compare with the duration that the file's own tag states, to within two frames."""
+    promised = stream.metadata.get("DURATION", "")
+    try:
+        hours, minutes, seconds = promised.split(":")
+        promised_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return False
+    return promised_s - last_s > 2.5 / float(stream.average_rate or USUAL_RATE)
+
+
+def _upright(image: "np.ndarray", rotation: int) -> Image:
+    """Turn by the display matrix, as a phone writes it; `rotation` is in degrees counter-clockwise."""
+    turn = _TURNS.get(rotation)
+    return np.asarray(image if turn is None else cv2.rotate(image, turn), np.uint8)

@@ -1,0 +1,154 @@
+"""`platewarden read`: reads the plates in pictures and videos of one's own, for trying out and measuring. Not in the camera's package (P1).
+
+Everything it reads it prints: this is the one command that writes plates, because a person asked for exactly that.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.errors import PlatewardenError, SourceError, UsageError
+
+if TYPE_CHECKING:
+    from agent.commands._read_output import Picture
+    from agent.core.sighting import Frame
+    from agent.ports import Clock, PlateDetector, PlateReader
+
+app = typer.Typer()
+
+NANOSECONDS_PER_MS = 1_000_000
+
+
+@app.command()
+def read(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Pictures, videos, or folders of them (with sub-folders).", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per picture or video frame, one a line.")] = False,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=16, help="Threads for one picture.")] = 1,
+    annotate: Annotated[
+        Path | None, typer.Option("--annotate", help="Also write pictures with what was read drawn in: personal data. A new or empty folder.")
+    ] = None,
+    models: Annotated[Path | None, typer.Option("--models", help="Another folder with a manifest.json and its models.")] = None,
+) -> None:
+    """Read the plates in pictures, videos or folders."""
+    from agent.commands._read_output import Album, JsonPrinter, TablePrinter
+
+    inputs, failures = find_inputs(paths)
+    album = Album(annotate, [given.name for given in inputs]) if annotate else None
+    printer = JsonPrinter() if as_json else TablePrinter()
+    detector, reader = open_vision(threads, models)
+    with progress_bar(len(inputs), shown=sys.stderr.isatty() and not (as_json and sys.stdout.isatty())) as advance:
+        for given in inputs:
+            try:
+                for frame in frames_of(given):
+                    picture = read_frame(detector, reader, frame)
+                    printer.add(picture)
+                    if album:
+                        album.add(frame, picture)
+            except SourceError as error:
+                failures.append(error)
+                complain(error)
+            advance()
+    printer.finish(len(failures))
+    if failures or not inputs:
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file to read. `name`: what stands in the output, relative to the folder that was given."""
+
+    path: Path
+    name: str
+
+
+def find_inputs(paths: Sequence[str]) -> tuple[list[Input], list[SourceError]]:
+    """All files to read, sorted within each folder, and the folders that hold none. Raises UsageError for a path that does not exist."""
+    from agent.camera.images import IMAGE_SUFFIXES, find_files
+    from agent.camera.sources import decline_address
+    from agent.camera.video import VIDEO_SUFFIXES
+
+    inputs: list[Input] = []
+    failures: list[SourceError] = []
+    for text in paths:
+        decline_address(text)
+        path = Path(text)
+        if not path.exists():
+            raise UsageError("no such file or folder", where=text, fix="check the path")
+        found = [(path, path.name)] if not path.is_dir() else find_files(path, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+        inputs += (Input(file, name) for file, name in found)
+        if not found:
+            failures.append(
+                SourceError("no picture or video in this folder", where=text, fix=f"they end in {', '.join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))}")
+            )
+            complain(failures[-1])
+    return inputs, failures
+
+
+def open_vision(threads: int, models: Path | None) -> tuple["PlateDetector", "PlateReader"]:
+    """The real detector and reader. Raises ModelError."""
+    import cv2
+
+    from agent.vision.detector import OnnxPlateDetector
+    from agent.vision.models import load_model, model_entry
+    from agent.vision.recognizer import OnnxPlateReader
+
+    cv2.setNumThreads(threads)
+    detector = OnnxPlateDetector(load_model("detector", threads, models), model_entry("detector", models).threshold)
+    return detector, OnnxPlateReader(load_model("recognizer", threads, models))
+
+
+def frames_of(given: Input) -> Iterator["Frame"]:
+    """The frames of one picture or video. Raises SourceError."""
+    from agent.camera.images import IMAGE_SUFFIXES, ImageSource
+    from agent.camera.video import VideoSource
+    from agent.clock import SystemClock
+    from agent.settings import Limits
+
+    clock: Clock = SystemClock()
+    max_pixels = Limits().max_source_pixels
+    if given.path.suffix.lower() in IMAGE_SUFFIXES:
+        yield from ImageSource([(given.path, given.name)], clock, max_pixels).frames()
+        return
+    video = VideoSource(given.path, given.name, clock, max_pixels)
+    try:
+        yield from video.frames()
+    finally:
+        video.close()
+
+
+def read_frame(detector: "PlateDetector", reader: "PlateReader", frame: "Frame") -> "Picture":
+    """Find and read; the clock runs for nothing else."""
+    from agent.commands._read_output import Picture
+
+    begun_ns = time.process_time_ns()
+    plates = [reader.read(frame, box) for box in detector.find_plates(frame)]
+    cpu_ms = (time.process_time_ns() - begun_ns) / NANOSECONDS_PER_MS
+    return Picture(frame.file, tuple(sorted(plates, key=lambda plate: (-plate.confidence, -plate.box.confidence))), cpu_ms)
+
+
+def complain(error: PlatewardenError) -> None:
+    """One line on stderr; the run goes on."""
+    from agent.commands._read_output import printable
+
+    print(f"platewarden: {printable(str(error))}", file=sys.stderr)
+
+
+@contextmanager
+def progress_bar(total: int, *, shown: bool) -> "Iterator[Callable[[], None]]":
+    """A bar on stderr, gone when done; without a terminal, nothing. Gives the function that moves it by one."""
+    if not shown:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    # rich would send what we print through its own console, that is, to stderr: only errors may take that way.
+    with Bar(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("reading", total=total)
+        yield lambda: bar.advance(task)

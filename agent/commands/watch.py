@@ -1,0 +1,21 @@
+"""`platewarden watch`: the camera side. Sees, decides, seals; has no network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def watch(
+    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path("/etc/platewarden/platewarden.toml"),
+    source: Annotated[str, typer.Option("--source", help="A folder of images, an image, a video, usb:N or picamera.")] = "picamera",
+    settle_s: Annotated[float, typer.Option("--settle", help="When the source has ended: seconds to wait for receipts.")] = 0.0,
+    allow_unsigned: Annotated[bool, typer.Option("--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only.")] = False,
+) -> None:
+    """Watch a camera or a source, and seal what the policy releases."""
+    from agent import camera_side, settings
+
+    camera_side.run(settings.load(config), source, settle_s=settle_s, allow_unsigned=allow_unsigned)

@@ -1,0 +1,29 @@
+"""The camera's one judge: asks the policy about each sighting and keeps the rules' hourly budgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.core.budgets import Budgets
+from agent.core.policy import Circumstances, decide
+
+if TYPE_CHECKING:
+    from agent.core.policy import Decision, Match, Policy
+    from agent.core.sighting import Sighting
+
+
+class Decider:
+    """Holds one policy and what it has spent. The policy learns of a sighting only when, where and how surely (Circumstances)."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._budgets = Budgets()
+
+    def decide(self, sighting: Sighting, match: Match | None) -> Decision:
+        """`core.policy.decide`, and every release is charged to its rule's budget, whether or not sealing then succeeds."""
+        circumstances = Circumstances(captured=sighting.captured, camera=sighting.camera, confidence=sighting.confidence)
+        captured = sighting.captured.utc
+        decision = decide(self._policy, circumstances, match, self._budgets.spent(captured))
+        for release in decision.releases:
+            self._budgets.record(release.rule, captured)
+        return decision

@@ -1,0 +1,261 @@
+"""The straight line from outbox to receipt: re-check, publish, back off, publish again, until the recipient's own receipt is there.
+
+Nothing here removes a read from the outbox: only `watch` does, after it has verified the receipt itself (P8).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from agent.core.leaf import LeafKind
+from agent.core.policy import may_publish
+from agent.core.reasons import Reason
+from agent.errors import DestinationRefusedError, EnvelopeRefusedError, NetworkError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from agent.core.policy import Policy
+    from agent.core.sealed_read import Receipt, Tags
+    from agent.ports import AuditLog, Clock, Publisher, ReceiptBox, ReceiptVerifier, Verifier
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
+MAX_PUBLISHED_PER_PASS = 100
+MAX_REFUSAL_LEAVES_PER_HOUR = 200
+MAX_REMEMBERED = 10_000
+LOOK_FOR_STRANGERS_EVERY = 20  # passes
+HOUR_S = 3600.0
+HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})
+"""Reasons that may pass by themselves: the read waits. Every other one withdraws it for good."""
+
+
+class WaitingReads(Protocol):
+    """The outbox as deliver sees it: it can only look. Everything in it is untrusted. Raises StorageError."""
+
+    def pending(self) -> Sequence[str]: ...
+    def strangers(self) -> Sequence[str]: ...
+    def untrusted_wire(self, read_id: str) -> bytes | None: ...
+
+
+class Attempts(Protocol):
+    """What deliver remembers of each read across restarts. Raises StorageError."""
+
+    def tries(self, read_id: str) -> int: ...
+    def due(self, read_id: str) -> datetime | None: ...
+    def withdrawn(self, read_id: str) -> str: ...
+    def published(self, read_id: str, due: datetime) -> None: ...
+    def withdraw(self, read_id: str, reason: str) -> None: ...
+    def keep_only(self, read_ids: Collection[str]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What depends on the policy in force: who may receive, whose receipts count, where to publish."""
+
+    policy: Policy
+    receipt_verifier: ReceiptVerifier
+    publisher: Publisher
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """One pass: `waiting` in the outbox (with or without a receipt), `published` and `receipts` in this pass. `trouble`: a line, or empty."""
+
+    waiting: int
+    published: int
+    receipts: int
+    trouble: str
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Refusal leaves: one for each new thing refused, bounded per hour; what is beyond is counted, and the counts are a leaf.
+
+    Mitigates against: a hostile broker, or a hostile file writer, that would fill the log with refusals.
+    """
+
+    log: AuditLog
+    clock: Clock
+    _seen: set[tuple[str, ...]] = field(default_factory=set)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _since_s: float | None = None
+    _leaves: int = 0
+
+    def note(self, key: tuple[str, ...], details: Mapping[str, object], *, once: bool = False) -> None:
+        """A leaf the first time, a count afterwards. `once`: the same thing found again, not done again, is not even counted."""
+        if key in self._seen and once:
+            return
+        self.count(f"refused {details['reason']}")
+        if key in self._seen or self._leaves >= MAX_REFUSAL_LEAVES_PER_HOUR or len(self._seen) >= MAX_REMEMBERED:
+            return
+        self._seen.add(key)
+        self._leaves += 1
+        self.log.append(LeafKind.REFUSAL, details)
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Count for the hour's leaf."""
+        if number:
+            self._counts[what] = self._counts.get(what, 0) + number
+
+    def write_counts(self, *, now: bool = False) -> None:
+        """One leaf an hour and at the end, with nothing to count too: silence would look like a stopped process."""
+        elapsed_s = self.clock.monotonic_s() - (self._since_s if self._since_s is not None else self.clock.monotonic_s())
+        self._since_s = self.clock.monotonic_s() - elapsed_s
+        if elapsed_s < HOUR_S and not now:
+            return
+        self.log.append(LeafKind.COUNTS, {"counts": dict(sorted(self._counts.items()))})
+        self._counts, self._leaves, self._since_s = {}, 0, self.clock.monotonic_s()
+
+
+class Delivery:
+    """One `pass_once` after another moves what the policy permits. `jitter`: a number in [0, 1). `device`: this camera's id.
+
+    A read is published again, after 5 s, 10 s, 20 s … 10 min, until a receipt that fits is in the receipt box; receivers drop repeats by read id.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        outbox: WaitingReads,
+        verifier: Verifier,
+        receipt_box: ReceiptBox,
+        attempts: Attempts,
+        log: AuditLog,
+        clock: Clock,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._device, self._outbox, self._verifier, self._receipt_box = device, outbox, verifier, receipt_box
+        self._attempts, self._log, self._clock, self._jitter = attempts, log, clock, jitter
+        self.refusals = Refusals(log, clock)
+        self._recipients: dict[str, str] = {}  # of reads seen before: spares checking thousands while their broker is away
+        self._refused: set[str] = set()  # read ids of files that no later look can make good
+        self._passes = 0
+
+    def pass_once(self, route: Route, progress: Callable[[], None], stopping: Callable[[], bool]) -> PassResult:
+        """Take receipts, publish what is due, tidy up. `progress` is called after each publication; `stopping` is asked before. Raises StorageError."""
+        waiting = self._outbox.pending()
+        receipts = self._take_receipts(route, set(waiting))
+        published, trouble = self._publish_due(route, waiting, progress, stopping)
+        self._tidy(set(waiting))
+        self.refusals.write_counts()
+        return PassResult(len(waiting), published, receipts, trouble)
+
+    def _publish_due(self, route: Route, waiting: Sequence[str], progress: Callable[[], None], stopping: Callable[[], bool]) -> tuple[int, str]:
+        receipted, published = set(self._receipt_box.pending()), 0
+        troubles: dict[str, str] = {}  # by recipient: whose brokers failed in this pass
+        for read_id in waiting:
+            if stopping() or published >= MAX_PUBLISHED_PER_PASS:
+                break
+            if read_id in receipted or self._recipients.get(read_id) in troubles or not self._is_due(read_id):
+                continue
+            try:
+                published += self._publish(route, read_id)
+                progress()
+            except (NetworkError, DestinationRefusedError) as error:
+                troubles[self._recipients[read_id]] = str(error)
+        self.refusals.count("published", published)
+        return published, next(iter(troubles.values()), "")
+
+    def _is_due(self, read_id: str) -> bool:
+        if read_id in self._refused or self._attempts.withdrawn(read_id):
+            return False
+        due, now = self._attempts.due(read_id), self._clock.now().utc
+        # A due time further off than the longest wait was set by a clock that has been put back since: do not wait for it.
+        return due is None or now >= due or due - now > timedelta(seconds=LONGEST_WAIT_S)
+
+    def _publish(self, route: Route, read_id: str) -> int:
+        """Re-authorise one read and publish it; 1 when a broker acknowledged."""
+        found = self._verified(read_id)
+        if found is None:
+            return 0
+        wire, tags = found
+        self._recipients[read_id] = tags.recipient
+        now = self._clock.now()
+        denied = may_publish(tags, route.policy, now)
+        if denied is not None:
+            self._deny(tags, denied)
+            return 0
+        route.publisher.publish(tags.recipient, read_id, wire, tags.deadline)
+        wait_s = min(FIRST_WAIT_S * 2 ** min(self._attempts.tries(read_id), 20), LONGEST_WAIT_S / 1.25) * (1 + self._jitter() / 4)
+        self._attempts.published(read_id, now.utc + timedelta(seconds=wait_s))
+        return 1
+
+    def _deny(self, tags: Tags, denied: Reason) -> None:
+        """What the policy of today does not permit is withdrawn, never sealed again; what only has to wait, waits."""
+        if denied in HOLD:
+            self.refusals.note(("hold", denied), {"reason": denied, "what": "reads wait"}, once=True)
+            return
+        kind = LeafKind.EXPIRED if denied is Reason.DEADLINE_PASSED else LeafKind.WITHDRAWAL
+        self._log.append(kind, {"reason": denied, "read": tags.read_id, "recipient": tags.recipient, "rule": tags.rule})
+        self._attempts.withdraw(tags.read_id, denied)
+
+    def _verified(self, read_id: str) -> tuple[bytes, Tags] | None:
+        """A read's bytes and tags if it is one of this camera's; anything odd is one refusal leaf. None: nothing to publish."""
+        try:
+            untrusted_wire = self._outbox.untrusted_wire(read_id)
+            if untrusted_wire is None:
+                return None
+            tags = self._verifier.verify(untrusted_wire)
+        except StorageError as error:  # a link, a folder, too large: looked at again each pass, in case somebody repairs it
+            self._odd_file(read_id, Reason.MALFORMED, error.what)
+            return None
+        except EnvelopeRefusedError as refusal:
+            return self._refuse_file(read_id, refusal.reason, refusal.what)
+        if tags.read_id != read_id:  # a genuine read under another name: publishing it would defeat counting by read id
+            return self._refuse_file(read_id, Reason.MALFORMED, "the file's name is not its read id")
+        if tags.device != self._device:
+            return self._refuse_file(read_id, Reason.DEVICE_NOT_ENROLLED, "sealed by another device")
+        return untrusted_wire, tags
+
+    def _refuse_file(self, read_id: str, reason: str, what: str) -> None:
+        """For good, until this process starts again."""
+        self._odd_file(read_id, reason, what)
+        self._refused.add(read_id)
+
+    def _odd_file(self, name: str, reason: str, what: str) -> None:
+        self.refusals.note(("outbox", name, reason), {"reason": reason, "file": name, "what": what}, once=True)
+
+    def _take_receipts(self, route: Route, waiting: set[str]) -> int:
+        taken = 0
+        for untrusted_receipt in route.publisher.untrusted_receipts():
+            try:
+                receipt = route.receipt_verifier.verify(untrusted_receipt)
+                taken += self._take_receipt(receipt, untrusted_receipt, waiting)
+            except EnvelopeRefusedError as refusal:
+                self.refusals.note(("receipt", refusal.reason), {"reason": refusal.reason, "what": f"receipt: {refusal.what}"})
+        self.refusals.count("receipts", taken)
+        return taken
+
+    def _take_receipt(self, receipt: Receipt, untrusted_receipt: bytes, waiting: set[str]) -> int:
+        """Keep a verified receipt if it answers a read that waits for one; 1 when kept. Raises EnvelopeRefusedError(receipt-mismatch)."""
+        if receipt.read_id not in waiting or self._receipt_box.untrusted_receipt(receipt.read_id) is not None:
+            return 0  # late or repeated: the answer to a read that was published twice
+        found = self._verified(receipt.read_id)
+        if found is None:
+            return 0
+        wire, tags = found
+        told = (receipt.wire_sha256, receipt.device, receipt.recipient)
+        if told != (hashlib.sha256(wire).hexdigest(), self._device, tags.recipient):
+            raise EnvelopeRefusedError(Reason.RECEIPT_MISMATCH, "a receipt for other bytes, another device or by another recipient", where="receipt")
+        details = {"read": receipt.read_id, "recipient": receipt.recipient, "outcome": receipt.outcome, "tries": self._attempts.tries(receipt.read_id)}
+        self._log.append(LeafKind.RECEIPT, details)
+        self._receipt_box.put(receipt.read_id, untrusted_receipt)
+        return 1
+
+    def _tidy(self, waiting: set[str]) -> None:
+        """Forget reads that watch has removed; now and then look for files that do not belong in the outbox."""
+        for read_id in self._receipt_box.pending():
+            if read_id not in waiting:
+                self._receipt_box.remove(read_id)
+        self._attempts.keep_only(waiting)
+        for read_id in [read_id for read_id in self._recipients if read_id not in waiting]:
+            del self._recipients[read_id]
+        self._refused &= waiting
+        if self._passes % LOOK_FOR_STRANGERS_EVERY == 0:
+            for name in self._outbox.strangers():
+                self._odd_file(name, Reason.MALFORMED, "not a sealed read's file")
+        self._passes += 1

@@ -1,0 +1,76 @@
+"""Sets up what the demo runs: a camera with keys and settings, a recipient with keys, enrolled by the throwaway city."""
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.core.strict_json import public_jwk
+from agent.demo import city as demo_city
+from agent.demo.broker import LOOPBACK, free_port
+from agent.demo.city import City
+from agent.demo.pki import ServerIdentity
+from agent.errors import PlatewardenError
+from agent.sealing import device_keys
+
+CAMERA = "CAM-01"
+COMMAND_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where everything of one demo lies. `port`: of the listed broker on loopback; `policy_text`: as the camera has it."""
+
+    work: Path
+    city: City
+    server: ServerIdentity
+    port: int
+    policy_text: str
+
+    @property
+    def settings(self) -> Path:
+        return self.work / "platewarden.toml"
+
+    @property
+    def recipient(self) -> Path:
+        return self.work / "recipients" / demo_city.RECIPIENT
+
+    @property
+    def state(self) -> Path:
+        return self.work / "state"
+
+    @property
+    def log(self) -> Path:
+        """Where the children's own output goes: part of what is searched for plates."""
+        return self.work / "output.log"
+
+
+def install(work: Path, now: dt.datetime, wanted: Sequence[str]) -> Installation:
+    """Make keys, policy, roster and settings below `work`. `wanted`: fictitious plates for the hot list."""
+    city = demo_city.found(work / "city", now.date(), tuple(wanted))
+    server, port = city.authority.issue(demo_city.HOST, work / "broker", "server"), free_port()
+    public = device_keys.create(work / "device", CAMERA)
+    demo_city.enrol(city, CAMERA, dict(public_jwk("Ed25519", public.seal)), now)
+    recipient = work / "recipients" / demo_city.RECIPIENT
+    signing_key = create_recipient(recipient, city, port)
+    policy_text = city.policy(recipient=demo_city.RECIPIENT, signing_key=signing_key, broker=server, port=port)
+    (work / "city" / "policy.toml").write_text(policy_text, encoding="utf-8")
+    (work / "platewarden.toml").write_text(f'camera_id = "{CAMERA}"\n', encoding="utf-8")
+    return Installation(work, city, server, port, policy_text)
+
+
+def platewarden(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run one Platewarden command as a user would, with this interpreter. Raises PlatewardenError when it fails and `check` is set."""
+    command = [sys.executable, "-m", "agent", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False, env={**os.environ, "NO_COLOR": "1"})
+    if check and done.returncode != 0:
+        raise PlatewardenError(f"`platewarden {' '.join(map(str, arguments[:2]))}` ended with {done.returncode}: {done.stderr.strip()}")
+    return done
+
+
+def create_recipient(folder: Path, city: City, port: int) -> str:
+    """Make a recipient's keys and settings; returns its public signing key for the policy, and hands the city its key list."""
+    raise NotImplementedError(folder, city, port, LOOPBACK)

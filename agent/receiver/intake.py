@@ -1,0 +1,75 @@
+"""What a receiver does with one message: verify, trial-decrypt, store, and say so in a signed receipt."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.core.reasons import Reason
+from agent.core.sealed_read import Receipt, Tags
+from agent.errors import EnvelopeRefusedError
+from agent.receiver.opening import Opener
+from agent.receiver.signing import RecipientSigner
+from agent.receiver.store import ReceivedReads
+
+if TYPE_CHECKING:
+    from agent.core.instant import Instant
+
+STORED = "stored"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one message. `tags` and `receipt` are None when its signature could not be believed: there is nobody to tell.
+
+    `outcome`: "stored", "rejected:<reason>" or "dropped:<reason>". `new`: stored just now, not a repetition.
+    """
+
+    outcome: str
+    tags: Tags | None = None
+    receipt: bytes | None = None
+    new: bool = False
+
+
+class Intake:
+    """Guarantee: a receipt "stored" leaves only after the read was opened once (and forgotten) and its sealed bytes are durable.
+
+    Rejections are final for the camera, so only what can never become right is rejected; a fault of this machine (StorageError) passes through
+    without a receipt, and the read comes again.
+    """
+
+    def __init__(self, recipient: str, opener: Opener, store: ReceivedReads, signer: RecipientSigner) -> None:
+        self._recipient, self._opener, self._store, self._signer = recipient, opener, store, signer
+
+    def take(self, untrusted_wire: bytes, now: "Instant") -> Taken:
+        """Raises StorageError; never EnvelopeRefusedError."""
+        try:
+            tags = self._opener.verify(untrusted_wire)
+        except EnvelopeRefusedError as refused:
+            self._store.count_dropped(refused.reason)
+            return Taken(f"dropped:{refused.reason}")
+        digest = hashlib.sha256(untrusted_wire).hexdigest()
+        try:
+            new = self._keep(tags, untrusted_wire, digest, now)
+        except EnvelopeRefusedError as refused:
+            self._store.add_rejection(tags, digest, refused.reason, now.utc)
+            return self._taken(tags, digest, f"rejected:{refused.reason}", now, new=False)
+        return self._taken(tags, digest, STORED, now, new=new)
+
+    def _keep(self, tags: Tags, wire: bytes, digest: str, now: "Instant") -> bool:
+        where = f"read {tags.read_id}"
+        if tags.recipient != self._recipient:
+            raise EnvelopeRefusedError(Reason.NOT_FOR_THIS_RECIPIENT, f"is for {tags.recipient}", where=where)
+        known = self._store.find(tags.device, tags.read_id)
+        if known is not None:
+            if known.wire_sha256 != digest:  # a camera never seals twice under one id: somebody tries to replace a read
+                raise EnvelopeRefusedError(Reason.READ_ID_REUSED, "another read with this id is stored", where=where)
+            return False
+        if tags.deadline <= now.utc:
+            raise EnvelopeRefusedError(Reason.DEADLINE_PASSED, "its deadline has passed", where=where)
+        self._opener.open(wire)  # the content is forgotten at once: storage holds sealed bytes only
+        self._store.add(tags, wire, now.utc)
+        return True
+
+    def _taken(self, tags: Tags, digest: str, outcome: str, now: "Instant", *, new: bool) -> Taken:
+        receipt = Receipt(tags.read_id, digest, tags.device, self._recipient, outcome, now.utc)
+        return Taken(outcome, tags, self._signer.receipt(receipt), new)

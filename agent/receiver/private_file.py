@@ -1,0 +1,25 @@
+"""Reads a private key file only when nobody else can."""
+
+import os
+import stat
+from pathlib import Path
+
+from agent.errors import StorageError
+from agent.storage.atomic_file import storage_error
+
+MAX_BYTES = 4_096
+
+
+def read_private(path: Path) -> bytes:
+    """The bytes of a regular file with no permission for group or others. Raises StorageError; FileNotFoundError is its cause when it is not there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise StorageError("no such key file", where=path, fix="restore it, or make a receiver with `platewarden receiver init`") from error
+    except OSError as error:
+        raise storage_error(error, path, "cannot open") from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())  # of the opened file: a look at the path could be raced
+        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+            raise StorageError("a private key must be a file that only its owner can read", where=path, fix=f"chmod 600 {path}")
+        return file.read(MAX_BYTES)

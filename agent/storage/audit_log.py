@@ -1,0 +1,202 @@
+"""One process's append-only audit log: salted RFC 6962 leaves in SQLite, a signed checkpoint after every one (P7).
+
+Guarantees: `append` returns after the leaf and its checkpoint are on disk; both or neither survive a crash; a log that does
+not agree with its own checkpoints does not open; one writer at a time. Limit: whoever holds the log's key and its files can
+write another history; that is what outside witnesses are for.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from agent.core.checkpoint import MAX_NOTE_BYTES, Checkpoint, NoteSignature, body, key_id, note
+from agent.core.instant import Instant
+from agent.core.leaf import SALT_BYTES, canonical, salted_leaf_hash
+from agent.core.merkle import Frontier, frontier_of
+from agent.core.reasons import Reason
+from agent.errors import LogRefusedError, StorageError
+from agent.storage.atomic_file import private_folder, read_bounded, storage_error, sync_folder, write_atomic
+from agent.storage.log_notes import verified_checkpoint
+from agent.storage.log_schema import CHECKPOINT_FILE, database_error, open_for_writing
+
+Also = Callable[[sqlite3.Connection, int], None]
+_ASK_AUDITOR = "keep the folder as it is, run `platewarden audit verify`, tell the auditor; a new log needs an empty folder"
+
+
+class AuditLog:
+    """Implements ports.AuditLog. `origin`: `platewarden/<device>/<process>`. Not for use from several threads."""
+
+    def __init__(self, path: Path, origin: str, key: Ed25519PrivateKey, now: Callable[[], Instant]) -> None:
+        self._path, self._origin, self._key, self._now = path, origin, key, now
+        raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self._key_id = key_id(origin, raw)
+        self.checkpoint_path = path.with_name(CHECKPOINT_FILE)
+        private_folder(path.parent)
+        with contextlib.ExitStack() as cleanup:
+            self._lock = _lock(path)
+            cleanup.callback(os.close, self._lock)
+            newest = self._newest_in_file()
+            if newest is not None and not path.exists():
+                raise LogRefusedError(Reason.LOG_TRUNCATED, f"the database is gone; {newest.size} leaves were signed", where=path, fix=_ASK_AUDITOR)
+            _create_private(path)
+            self._connection = open_for_writing(path)
+            cleanup.callback(self._connection.close)
+            sync_folder(path.parent)
+            self._frontier = self._checked_frontier(newest)
+            if self._frontier.size:
+                self._write_checkpoint_file(self._stored_note(self._frontier.size))
+            cleanup.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def size(self) -> int:
+        """How many leaves there are."""
+        return self._frontier.size
+
+    def append(self, kind: str, details: Mapping[str, object], *, also: Also | None = None) -> int:
+        """Add a leaf and return its number, once it is on disk. `n`, `kind`, `at` and `clock` are set here.
+
+        `also(connection, n)` runs inside the same transaction: what it writes lives or dies with the leaf. Raises StorageError.
+        After an error nothing was added, unless only the file `checkpoint` could not be written: the error names that file then.
+        """
+        number, at = self._frontier.size, self._now()
+        opening = canonical({**details, "n": number, "kind": str(kind), "at": at.iso(), "clock": at.trust.value})
+        salt = secrets.token_bytes(SALT_BYTES)
+        leaf = salted_leaf_hash(salt, opening)
+        frontier = self._frontier.append(leaf)
+        signed_note = self._sign(frontier)
+        with self._transaction() as connection:
+            connection.execute("INSERT INTO leaf (n, hash, salt, details) VALUES (?, ?, ?, ?)", (number, leaf, salt, opening))
+            connection.execute("INSERT INTO checkpoint (size, note, peaks) VALUES (?, ?, ?)", (frontier.size, signed_note, frontier.encode()))
+            if also is not None:
+                also(connection, number)
+        self._frontier = frontier
+        self._write_checkpoint_file(signed_note)
+        return number
+
+    def add_tables(self, statements: str) -> None:
+        """Create further tables in the same database, for what must change together with a leaf. Raises StorageError."""
+        with self._transaction() as connection:
+            for statement in statements.split(";"):
+                connection.execute(statement)
+
+    def query(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        """Rows of a SELECT. Raises StorageError."""
+        try:
+            return self._connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise database_error(error, self._path) from None
+
+    def close(self) -> None:
+        """Release the database and the lock. Nothing is written: every leaf is on disk already."""
+        if self._lock < 0:
+            return
+        try:
+            self._connection.close()
+        except sqlite3.Error as error:
+            raise database_error(error, self._path) from None
+        finally:
+            os.close(self._lock)
+            self._lock = -1
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise database_error(error, self._path) from None
+
+    def _sign(self, frontier: Frontier) -> bytes:
+        text = body(Checkpoint(self._origin, frontier.size, frontier.root()))
+        return note(text, [NoteSignature(self._origin, self._key_id, self._key.sign(text))])
+
+    def _write_checkpoint_file(self, signed_note: bytes) -> None:
+        write_atomic(self.checkpoint_path, signed_note, 0o600)
+
+    def _stored_note(self, size: int) -> bytes:
+        rows = self.query("SELECT note FROM checkpoint WHERE size = ?", (size,))
+        if len(rows) != 1 or not isinstance(rows[0][0], bytes):
+            raise LogRefusedError(Reason.CHECKPOINT_INVALID, f"no checkpoint for {size} leaves", where=self._path, fix=_ASK_AUDITOR)
+        return rows[0][0]
+
+    def _newest_in_file(self) -> Checkpoint | None:
+        if not os.path.lexists(self.checkpoint_path):
+            return None
+        return self._verified(read_bounded(self.checkpoint_path, MAX_NOTE_BYTES), self.checkpoint_path)
+
+    def _verified(self, untrusted_note: bytes, where: Path) -> Checkpoint:
+        checkpoint = verified_checkpoint(untrusted_note, self._origin, self._key.public_key())
+        if checkpoint is None:
+            fix = "is this the log of another device, or was the key replaced? " + _ASK_AUDITOR
+            raise LogRefusedError(Reason.CHECKPOINT_INVALID, "a checkpoint is not signed by this log's key and origin", where=where, fix=fix)
+        return checkpoint
+
+    def _checked_frontier(self, newest: Checkpoint | None) -> Frontier:
+        """Recompute the tree from the stored leaf hashes and hold it against the last checkpoint and the separate file."""
+        numbered = [(n, leaf) for n, leaf in self.query("SELECT n, hash FROM leaf ORDER BY n") if isinstance(n, int) and isinstance(leaf, bytes)]
+        for place, (n, _) in enumerate(numbered):
+            if n != place:
+                raise LogRefusedError(Reason.LEAF_MISSING, f"leaf {place} is missing", where=self._path, fix=_ASK_AUDITOR)
+        try:
+            frontier = frontier_of(leaf for _, leaf in numbered)
+        except ValueError:
+            raise LogRefusedError(Reason.LEAF_CHANGED, "a leaf hash is not 32 bytes", where=self._path, fix=_ASK_AUDITOR) from None
+        self._compare(frontier, newest)
+        return frontier
+
+    def _compare(self, frontier: Frontier, newest: Checkpoint | None) -> None:
+        last = self.query("SELECT max(size) FROM checkpoint")[0][0]
+        signed = max(last if isinstance(last, int) else 0, newest.size if newest else 0)
+        if frontier.size < signed:
+            what = f"{signed} leaves were signed and {frontier.size} are there"
+            raise LogRefusedError(Reason.LOG_TRUNCATED, what, where=self._path, fix=_ASK_AUDITOR)
+        if frontier.size == 0:
+            return
+        stored = self._verified(self._stored_note(frontier.size), self._path)
+        if stored.size != frontier.size or stored.root != frontier.root():
+            what = f"the {frontier.size} leaves are not the ones that were signed"
+            raise LogRefusedError(Reason.ROOT_MISMATCH, what, where=self._path, fix=_ASK_AUDITOR)
+
+
+def _lock(path: Path) -> int:
+    """Hold the writer's lock. A file of its own: closing any descriptor of the database would drop SQLite's own (POSIX) locks."""
+    lock_path = path.with_name(f"{path.name}.lock")
+    try:
+        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise storage_error(error, lock_path, "cannot open the lock") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StorageError("another process is writing this log", where=path, fix="stop it first; one log has one writer") from None
+    return descriptor
+
+
+def _create_private(path: Path) -> None:
+    """Make the database file with mode 0600 before SQLite would with the umask's; -wal and -shm inherit it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise storage_error(error, path, "cannot open the log") from None

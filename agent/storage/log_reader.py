@@ -1,0 +1,171 @@
+"""Reads an audit log that somebody else wrote: every row untrusted, nothing changed beside it, no file left behind.
+
+A live log is read through SQLite's own locks; a copy, or a log on a read-only medium, is opened immutable or from a private copy.
+"""
+
+import json
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.core.instant import parse_rfc3339
+from agent.core.leaf import MAX_DETAILS_BYTES, salted_leaf_hash
+from agent.core.merkle import HASH_BYTES
+from agent.errors import StorageError
+from agent.storage.log_schema import MAX_CELL_BYTES, check_schema, database_error
+
+LOG_FILE = "log.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class LeafRow:
+    """One row as found. `stored`: its hash column; `computed`: the hash of its details, None when they are pruned or unusable.
+
+    `claim`: the number that its details state; `at` and `kind`: likewise, "" when unusable. `pruned`: details and salt are gone, as the
+    format allows.
+    """
+
+    place: int
+    stored: bytes | None
+    computed: bytes | None
+    pruned: bool
+    claim: int | None
+    at: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """One row of the table `checkpoint` as found; `note` and `peaks` are unverified."""
+
+    size: int
+    untrusted_note: bytes
+    untrusted_peaks: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UntrustedLog:
+    """All of a log, as found."""
+
+    rows: tuple[LeafRow, ...]
+    checkpoints: tuple[StoredCheckpoint, ...]
+
+
+def database_of(path: Path) -> Path:
+    """`path` itself, or the log.sqlite in the folder `path`. Raises StorageError when there is none."""
+    database = path / LOG_FILE if path.is_dir() else path
+    if not database.is_file():
+        raise StorageError("no audit log here", where=database, fix="give the folder that holds log.sqlite (state/watch, state/deliver), or the file")
+    return database
+
+
+def read_log(database: Path) -> UntrustedLog:
+    """Everything in the log. Raises StorageError when it is no log or cannot be read."""
+    try:
+        with _opened(database) as connection:
+            rows = tuple(_leaf_row(*row) for row in connection.execute("SELECT n, hash, salt, details FROM leaf ORDER BY n"))
+            checkpoints = tuple(_checkpoint_row(*row) for row in connection.execute("SELECT size, note, peaks FROM checkpoint ORDER BY size"))
+    except (sqlite3.Error, OverflowError) as error:
+        raise _unreadable(error, database) from None
+    return UntrustedLog(rows, checkpoints)
+
+
+@contextmanager
+def _opened(database: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection, by the first way that works."""
+    wal, shared = (database.with_name(database.name + suffix) for suffix in ("-wal", "-shm"))
+    if not (wal.is_file() and wal.stat().st_size):
+        with closing(_connect(database, "mode=ro&immutable=1")) as connection:  # closed cleanly: nothing beside the file counts
+            yield connection
+        return
+    if shared.is_file():  # a live log: SQLite's locks keep the two files together
+        try:
+            connection = _connect(database, "mode=ro")
+        except sqlite3.Error:
+            pass  # a read-only medium: read a copy instead
+        else:
+            with closing(connection):
+                yield connection
+            return
+    with _copied(database, wal) as copy, closing(_connect(copy, "mode=rw")) as connection:
+        yield connection
+
+
+@contextmanager
+def _copied(database: Path, wal: Path) -> Iterator[Path]:
+    """The database and its write-ahead log in a private folder. Without the latter, the newest leaves would seem cut off."""
+    with tempfile.TemporaryDirectory(prefix="platewarden-audit-") as folder:
+        copy = Path(folder) / LOG_FILE
+        try:
+            shutil.copyfile(database, copy)
+            shutil.copyfile(wal, copy.with_name(copy.name + "-wal"))
+        except OSError as error:
+            raise StorageError(f"cannot copy it for reading: {(error.strerror or 'unknown error').lower()}", where=database, fix="free space") from None
+        yield copy
+
+
+def _connect(database: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{database.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
+    try:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL_BYTES)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        check_schema(connection, database)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _unreadable(error: sqlite3.Error | OverflowError, database: Path) -> StorageError:
+    return database_error(error, database) if isinstance(error, sqlite3.Error) else StorageError(str(error), where=database)
+
+
+def _leaf_row(n: object, stored: object, salt: object, details: object) -> LeafRow:
+    place = n if isinstance(n, int) else -1
+    kept = stored if isinstance(stored, bytes) and len(stored) == HASH_BYTES else None
+    if not isinstance(salt, bytes) or not isinstance(details, bytes) or len(details) > MAX_DETAILS_BYTES:
+        return LeafRow(place, kept, None, salt is None and details is None, None, "", "")
+    opening = _opening(details)
+    claim, at, kind = opening.get("n"), opening.get("at"), opening.get("kind")
+    return LeafRow(
+        place,
+        kept,
+        salted_leaf_hash(salt, details),
+        pruned=False,
+        claim=claim if isinstance(claim, int) and claim >= 0 else None,
+        at=_checked(at, parse_rfc3339),
+        kind=kind if isinstance(kind, str) and kind.isascii() and kind.replace("-", "").isalpha() and len(kind) <= 32 else "",
+    )
+
+
+def _opening(details: bytes) -> dict[str, object]:
+    try:
+        value = json.loads(details)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _checked(value: object, parse: Callable[[str], object]) -> str:
+    """A text of a known form: what a stranger wrote into a log must not speak to the auditor's terminal."""
+    try:
+        if isinstance(value, str):
+            parse(value)
+            return value
+    except ValueError:
+        pass
+    return ""
+
+
+def _checkpoint_row(size: object, note: object, peaks: object) -> StoredCheckpoint:
+    return StoredCheckpoint(
+        size if isinstance(size, int) else -1,
+        note if isinstance(note, bytes) else b"",
+        peaks if isinstance(peaks, bytes) else b"",
+    )

@@ -1,0 +1,158 @@
+"""The mailboxes between watch and deliver: what both sides do with a folder of files written by another user.
+
+`outbox/<read id>.sealed` is written by watch (`outbox.py`), `receipts/<read id>.receipt` by deliver. A folder has one writer; its
+reader trusts nothing in it: names of one form only, regular files only, bounded in size and number.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.core.leaf import clean_text
+from agent.errors import StorageError
+from agent.storage.atomic_file import PART_SUFFIX, private_folder, read_bounded, remove, storage_error, sync_folder, write_atomic
+
+SEALED_SUFFIX = ".sealed"
+RECEIPT_SUFFIX = ".receipt"
+FOLDER_MODE = 0o750  # the other process is another user of the same group; nobody else
+FILE_MODE = 0o640
+MAX_NAMES = 50_000  # a hostile writer could make files without end; more names than this are not looked at
+_READ_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """`read_ids`: of well-named files, oldest first. `strangers`: names (cleaned for printing) of everything else but unfinished files."""
+
+    read_ids: tuple[str, ...]
+    strangers: tuple[str, ...]
+
+
+class Folder:
+    """One mailbox folder. `suffix` of its files; `max_bytes` of one file. Missing folder: made by the writer, empty to the reader."""
+
+    def __init__(self, path: Path, suffix: str, max_bytes: int) -> None:
+        self.path, self._suffix, self._max_bytes = path, suffix, max_bytes
+
+    def make(self) -> None:
+        """Make the folder if it is missing. Raises StorageError."""
+        private_folder(self.path, FOLDER_MODE)
+
+    def file(self, read_id: str) -> Path:
+        """Where the file of this read id lies. Raises StorageError for anything that is no read id (`../` is none)."""
+        if not _READ_ID.fullmatch(read_id):
+            raise StorageError("not a read id: 32 lower-case hex digits are needed", where=self.path)
+        return self.path / f"{read_id}{self._suffix}"
+
+    def listing(self) -> Listing:
+        """What lies in the folder now. Raises StorageError."""
+        aged: list[tuple[int, str]] = []
+        strangers: list[str] = []
+        try:
+            with os.scandir(self.path) as entries:
+                for count, entry in enumerate(entries):
+                    if count >= MAX_NAMES:
+                        break
+                    if entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX):
+                        continue  # its writer is still at work on it, or will clear it up when it starts again
+                    self._sort_in(entry, aged, strangers)
+        except FileNotFoundError:
+            return Listing((), ())
+        except OSError as error:
+            raise storage_error(error, self.path, "cannot list the folder") from None
+        return Listing(tuple(read_id for _, read_id in sorted(aged)), tuple(sorted(strangers)))
+
+    def _sort_in(self, entry: os.DirEntry[str], aged: list[tuple[int, str]], strangers: list[str]) -> None:
+        read_id = entry.name.removesuffix(self._suffix)
+        if entry.name == read_id or not _READ_ID.fullmatch(read_id):
+            strangers.append(clean_text(entry.name))
+            return
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return  # removed by its writer while we looked
+        if stat.S_ISREG(status.st_mode):
+            aged.append((status.st_mtime_ns, read_id))
+        else:
+            strangers.append(entry.name)
+
+    def untrusted(self, read_id: str) -> bytes | None:
+        """The file's bytes; None when it is not (or no longer) there. Raises StorageError for links, devices and oversize files."""
+        try:
+            return read_bounded(self.file(read_id), self._max_bytes)
+        except StorageError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
+
+    def parts(self) -> Sequence[Path]:
+        """Unfinished files that a crash of the writer left. For the writer only."""
+        try:
+            return sorted(path for path in self.path.iterdir() if path.name.startswith(".") and path.name.endswith(PART_SUFFIX))
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise storage_error(error, self.path, "cannot list the folder") from None
+
+
+class OutboxReader:
+    """The outbox as deliver sees it: reads, never writes; every byte is untrusted."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = Folder(folder, SEALED_SUFFIX, max_bytes)
+
+    def pending(self) -> Sequence[str]:
+        """Read ids, oldest first; what else lies there is in `strangers`."""
+        return self._folder.listing().read_ids
+
+    def strangers(self) -> Sequence[str]:
+        """Names of what does not belong there, for one logged refusal each."""
+        return self._folder.listing().strangers
+
+    def untrusted_wire(self, read_id: str) -> bytes | None:
+        """A sealed read as found; None when watch has removed it meanwhile. Raises StorageError."""
+        return self._folder.untrusted(read_id)
+
+
+class ReceiptBox:
+    """Implements ports.ReceiptBox. Deliver writes (`put`, `remove`, and `clear` once at its start); watch only reads."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = Folder(folder, RECEIPT_SUFFIX, max_bytes)
+        self._max_bytes = max_bytes
+
+    def clear(self) -> None:
+        """Make the folder; remove what a crash left half-written. Nothing is lost: the recipient answers a repeated read again."""
+        self._folder.make()
+        parts = self._folder.parts()
+        for part in parts:
+            remove(part)
+        if parts:
+            sync_folder(self._folder.path)
+
+    def put(self, read_id: str, receipt: bytes) -> None:
+        """Make a receipt visible to watch, whole; a second one for the same read replaces the first. Raises StorageError."""
+        path = self._folder.file(read_id)
+        if len(receipt) > self._max_bytes:
+            raise StorageError(f"a receipt of {len(receipt)} bytes; at most {self._max_bytes} are kept", where=path)
+        self._folder.make()
+        write_atomic(path, receipt, FILE_MODE)
+
+    def pending(self) -> Sequence[str]:
+        """Read ids that have a receipt, oldest first."""
+        return self._folder.listing().read_ids
+
+    def strangers(self) -> Sequence[str]:
+        """Names of what does not belong there."""
+        return self._folder.listing().strangers
+
+    def untrusted_receipt(self, read_id: str) -> bytes | None:
+        """A receipt as found, None when there is none. Raises StorageError."""
+        return self._folder.untrusted(read_id)
+
+    def remove(self, read_id: str) -> None:
+        """Forget a receipt; one that is gone is no error. Raises StorageError."""
+        remove(self._folder.file(read_id))

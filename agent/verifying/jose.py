@@ -1,0 +1,70 @@
+"""Ed25519 signatures over our JOSE forms, with public keys only; every foreign error becomes one refusal."""
+
+import binascii
+from typing import Any, cast
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+
+from agent.core.reasons import Reason
+from agent.core.sealed_read import SIGNATURE_ALGORITHM, Envelope
+from agent.core.strict_json import Fields, decode_base64url, malformed, parse_object, public_jwk
+from agent.errors import EnvelopeRefusedError
+
+MAX_DOCUMENT_BYTES = 1 << 20
+# joserfc raised the last two on fuzzed input; none of them may reach a caller as a traceback.
+FOREIGN_ERRORS = (JoseError, ValueError, TypeError, KeyError, AssertionError, binascii.Error)
+
+
+def registry(max_payload_bytes: int = MAX_DOCUMENT_BYTES) -> jws.JWSRegistry:
+    """Ed25519 only, no header that joserfc does not know, sizes bounded."""
+    limits = jws.JWSRegistry(algorithms=[SIGNATURE_ALGORITHM])
+    limits.max_payload_length = max_payload_bytes
+    limits.max_header_length = 1_024
+    return limits
+
+
+def verify_detached(envelope: Envelope, raw_key: bytes) -> None:
+    """The outer signature over the exact bytes of the JWE. Raises EnvelopeRefusedError(signature-invalid)."""
+    flattened = {"payload": envelope.jwe.decode("ascii"), "protected": envelope.jws_protected, "signature": envelope.signature}
+    _verify(flattened, raw_key, "sealed read")
+
+
+def verify_compact(untrusted_text: bytes, typ: str, raw_key: bytes, *, where: str, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
+    """The payload of a compact JWS whose header is exactly {"alg":"Ed25519","typ":typ}. Raises EnvelopeRefusedError(malformed or signature-invalid).
+
+    `typ` keeps one signing key's documents apart: a receipt can never stand in for a key list.
+    """
+    header, payload, signature = _segments(untrusted_text, where, max_bytes)
+    fields = Fields(parse_object(decode_base64url(header, where), where), where, required=("alg", "typ"))
+    fields.exactly("alg", SIGNATURE_ALGORITHM)
+    fields.exactly("typ", typ)
+    decode_base64url(signature, where)
+    _verify({"payload": payload, "protected": header, "signature": signature}, raw_key, where)
+    return decode_base64url(payload, where)
+
+
+def untrusted_payload(untrusted_text: bytes, *, where: str, max_bytes: int) -> bytes:
+    """The payload before any check of the signature: only for finding out whose key to check it with."""
+    return decode_base64url(_segments(untrusted_text, where, max_bytes)[1], where)
+
+
+def _segments(untrusted_text: bytes, where: str, max_bytes: int) -> tuple[str, str, str]:
+    if len(untrusted_text) > max_bytes:
+        raise malformed(f"is longer than {max_bytes} bytes", where)
+    try:
+        segments = untrusted_text.decode("ascii").removesuffix("\n").split(".")
+    except UnicodeDecodeError:
+        raise malformed("is not ASCII text", where) from None
+    if len(segments) != 3:
+        raise malformed("is not a compact JWS of three segments", where)
+    return segments[0], segments[1], segments[2]
+
+
+def _verify(flattened: dict[str, str], raw_key: bytes, where: str) -> None:
+    try:
+        key = OKPKey.import_key(dict(public_jwk("Ed25519", raw_key)))
+        jws.deserialize_json(cast("Any", flattened), key, registry=registry())
+    except FOREIGN_ERRORS:
+        raise EnvelopeRefusedError(Reason.SIGNATURE_INVALID, "the signature does not match: altered, or signed by another key", where=where) from None

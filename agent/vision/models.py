@@ -1,0 +1,121 @@
+"""Loads a network only when it is, byte for byte, the one that models/manifest.json names.
+
+Mitigates against: a damaged or half-copied file, a stale one after an upgrade, a file dropped beside the others, a swap between
+check and use. Limit: whoever can rewrite both model and manifest can load what they like; the package's signature guards both.
+"""
+
+import hashlib
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated
+
+from onnxruntime import InferenceSession
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.errors import ModelError
+from agent.vision.sessions import make_session
+
+MANIFEST = "manifest.json"
+LARGEST_MANIFEST_BYTES = 64 * 1024
+LARGEST_MODEL_BYTES = 64 * 1024 * 1024
+REINSTALL = "reinstall platewarden; after a training: python -m models.training.manifest"
+
+Natural = Annotated[int, Field(gt=0)]
+
+
+class TensorEntry(BaseModel):
+    """An input or output: `type` as numpy spells it, `shape` with -1 for any size."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+
+
+class ModelEntry(BaseModel):
+    """One network. `threshold`: the score from which its output counts, 0–1; `classes`: what its output tells apart."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    file: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*\.onnx$")]  # a bare name: no path leads out of the folder
+    size_bytes: Annotated[int, Field(gt=0, le=LARGEST_MODEL_BYTES)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    purpose: str
+    inputs: tuple[TensorEntry, ...]
+    outputs: tuple[TensorEntry, ...]
+    classes: tuple[str, ...]
+    threshold: Annotated[float, Field(ge=0, le=1)]
+    training_command: str
+
+
+class Manifest(BaseModel):
+    """The networks that may be loaded, by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    version: Annotated[int, Field(ge=1, le=1)]
+    models: dict[str, ModelEntry]
+
+
+def read_manifest(models_dir: Path | None = None) -> Manifest:
+    """The manifest of `models_dir`, by default the one that ships with Platewarden. Raises ModelError."""
+    folder = _folder(models_dir)
+    untrusted = _read(folder, MANIFEST, LARGEST_MANIFEST_BYTES)
+    try:
+        return Manifest.model_validate_json(untrusted)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"{field or 'the file'}: {first['msg']}", where=_where(folder, MANIFEST), fix=REINSTALL) from None
+
+
+def load_model(name: str, threads: int = 1, models_dir: Path | None = None) -> InferenceSession:
+    """A session over the network that the manifest lists as `name`. Raises ModelError when anything about it is odd.
+
+    The bytes that were hashed are the bytes that run: the file is read once and never opened by onnxruntime.
+    """
+    folder = _folder(models_dir)
+    entry = model_entry(name, models_dir)
+    where = _where(folder, entry.file)
+    model = _read(folder, entry.file, LARGEST_MODEL_BYTES)
+    if len(model) != entry.size_bytes:
+        raise ModelError(f"{len(model)} bytes, but the manifest says {entry.size_bytes}", where=where, fix=REINSTALL)
+    digest = hashlib.sha256(model).hexdigest()
+    if digest != entry.sha256:
+        raise ModelError(f"SHA-256 is {digest}, but the manifest says {entry.sha256}", where=where, fix=REINSTALL)
+    try:
+        return make_session(model, threads)
+    except Exception as error:  # onnxruntime's errors share no base class
+        raise ModelError(f"onnxruntime cannot open it: {type(error).__name__}", where=where, fix=REINSTALL) from error
+
+
+def model_entry(name: str, models_dir: Path | None = None) -> ModelEntry:
+    """What the manifest says about `name`. Raises ModelError when it is not listed."""
+    listed = read_manifest(models_dir).models
+    if name not in listed:
+        where = _where(_folder(models_dir), MANIFEST)
+        raise ModelError(f"no model {name!r} is listed, only {', '.join(sorted(listed)) or 'none'}", where=where, fix=REINSTALL)
+    return listed[name]
+
+
+def _folder(models_dir: Path | None) -> Traversable:
+    return models_dir if models_dir is not None else files("models")
+
+
+def _where(folder: Traversable, name: str) -> str:
+    return str(folder.joinpath(name))
+
+
+def _read(folder: Traversable, name: str, most_bytes: int) -> bytes:
+    """The whole file, but never more than one byte beyond `most_bytes`: a huge file is refused, not swallowed."""
+    where = _where(folder, name)
+    try:
+        with folder.joinpath(name).open("rb") as file:
+            untrusted = file.read(most_bytes + 1)
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror or type(error).__name__}", where=where, fix=REINSTALL) from error
+    if len(untrusted) > most_bytes:
+        raise ModelError(f"larger than {most_bytes} bytes", where=where, fix=REINSTALL)
+    return untrusted

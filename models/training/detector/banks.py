@@ -1,0 +1,47 @@
+"""Caches of rendered plates and rendered signs, so that the training loader only pastes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.training.detector import flat_images, signs
+from models.training.detector.flat_images import FlatImages, Image
+from models.training.render.plates import render_plate
+
+PLATES, SIGNS = 5000, 1500
+WIDEST_PX = 300
+SEED = 20261122
+
+
+def shrink(image: Image) -> Image:
+    """At most WIDEST_PX wide: the detector sees no plate with more detail than that."""
+    height, width = image.shape[:2]
+    if width <= WIDEST_PX:
+        return image
+    return cv2.resize(image, (WIDEST_PX, max(1, round(height * WIDEST_PX / width))), interpolation=cv2.INTER_AREA)
+
+
+def plates(count: int, seed: int) -> Iterator[tuple[Image, dict]]:
+    """Rendered plates of all regions; the text is not kept."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        plate = render_plate(rng)
+        yield shrink(plate.image), {"region": plate.region}
+
+
+def sign_images(count: int, seed: int) -> Iterator[tuple[Image, dict]]:
+    """Rendered distractors."""
+    rng = np.random.default_rng(seed)
+    font_files = signs.fonts()
+    for _ in range(count):
+        yield shrink(signs.render_sign(rng, font_files)), {}
+
+
+def load(cache: Path) -> tuple[FlatImages, FlatImages]:
+    """Plates and signs from `cache`, rendered first when it is empty."""
+    for name, images in (("plates", plates(PLATES, SEED)), ("signs", sign_images(SIGNS, SEED + 1))):
+        if not flat_images.exists(cache / name):
+            flat_images.save(cache / name, images)
+    return flat_images.load(cache / "plates"), flat_images.load(cache / "signs")

@@ -1,0 +1,73 @@
+"""Platewarden's package: what it needs, what it installs. Tool settings are in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+# Minimums are what we rely on; constraints.txt holds the very versions that the tests ran with. Every one of these has wheels for
+# Python 3.11 to 3.13 on x86_64 and aarch64.
+RUNTIME = [
+    "av>=14",  # video files and USB cameras (PyAV over ffmpeg, the libraries inside the wheel)
+    "cryptography>=45",
+    "joserfc>=1.7.4",  # older ones: padding malleability, GHSA-5jhw-7jv7-qcqq
+    "numpy>=2.0",
+    "onnxruntime>=1.31",  # older aarch64 wheels die of SIGILL on a Raspberry Pi 4
+    "opencv-python-headless>=4.10",
+    "paho-mqtt>=2.1",
+    "pydantic>=2.9",
+    "rich>=13",
+    "typer>=0.29",
+]
+
+EXTRAS = {
+    # picamera2 must match the system's libcamera and comes from apt (`apt install python3-picamera2`, venv with --system-site-packages); nothing to fetch here.
+    "pi": [],
+    "demo": [
+        "iotcore>=0.4",  # rumqttd, an MQTT broker inside a wheel
+        "pillow>=11",  # draws the plates of the demo's street
+    ],
+    "dev": [
+        "hypothesis>=6.100",
+        "import-linter>=2.16",
+        "mypy>=2",
+        "pymerkle>=6",  # a second opinion on the Merkle log
+        "pytest>=8",
+        "pytest-timeout>=2.3",
+        "ruff>=0.17",
+        "setuptools>=77",  # the packaging test asks setup.py for its names
+    ],
+    "train": [
+        "brotli>=1.1",  # fonts from npm are woff2
+        "fonttools>=4.50",
+        "matplotlib>=3.9",
+        "onnx>=1.17",
+        "pillow>=11",
+        "torch>=2.8",
+    ],
+}
+
+setup(
+    name="platewarden",
+    version=re.search(r'__version__ = "([^"]+)"', (HERE / "agent/__init__.py").read_text(encoding="utf-8"))[1],
+    description="A licence-plate camera that tells only the people whom a city's policy names",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE", "NOTICE"],
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["agent", "agent.*"]), "models"],  # models/training stays in the repository
+    package_data={"agent": ["**/*.html", "**/*.css", "**/*.svg"], "models": ["*.onnx", "manifest.json"]},
+    install_requires=RUNTIME,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["platewarden = agent.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+    ],
+)

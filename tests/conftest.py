@@ -1,0 +1,45 @@
+"""Rules for the whole suite: what is quick, what may be reached, and how hypothesis behaves."""
+
+import ipaddress
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+HERE = Path(__file__).parent
+QUICK = ("unit", "contracts")
+
+# Busy cores make deadlines lie. The same examples every time: a red run can be repeated; `HYPOTHESIS_PROFILE=search` looks for new ones.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+# What a developer's shell sets must not steer a test.
+for name in ("PLATEWARDEN_DEBUG", "mqtt_proxy", "http_proxy", "https_proxy", "all_proxy", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests outside tests/unit and tests/contracts are slow by place, so that `check` plus `rest` miss none."""
+    for item in items:
+        if HERE in item.path.parents and item.path.relative_to(HERE).parts[0] not in QUICK:
+            item.add_marker("slow")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _stay_on_loopback(event: str, arguments: tuple[object, ...]) -> None:
+    """No test reaches beyond this machine: connecting anywhere else fails the test that tried."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple) and not _is_here(arguments[1][0]):
+        pytest.fail(f"a test tried to connect to {arguments[1][0]}")
+
+
+sys.addaudithook(_stay_on_loopback)

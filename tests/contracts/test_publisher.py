@@ -1,0 +1,192 @@
+"""ports.Publisher: one suite over the fake and over MQTT 5 with TLS to a real Mosquitto with an ACL."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from agent.errors import DestinationRefusedError, NetworkError
+from tests.fakes.network import FakePublisher
+from tests.support.city_network import DEVICE, RECIPIENT, broker, publisher
+from tests.support.mosquitto import Mosquitto
+from tests.support.pki import HOST, Authority
+
+pytestmark = pytest.mark.broker
+
+DENIED = "county-sheriff"
+RECEIPTS = f"platewarden/1/receipts/{DEVICE}"
+ACL = f"""
+user {DEVICE}
+topic write platewarden/1/reads/{RECIPIENT}
+topic read {RECEIPTS}
+user other-side
+topic readwrite platewarden/#
+"""
+SOON = datetime.now(UTC) + timedelta(days=2)
+
+
+class Subscriber:
+    """The other side of the real broker: what reached the recipients' topics, and a way to send receipts."""
+
+    def __init__(self, ca: Authority, port: int) -> None:
+        self.arrived: list[mqtt.MQTTMessage] = []
+        credentials = ca.client("other-side")
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="other-side", protocol=mqtt.MQTTv5)
+        self._client.tls_set(str(ca.pem), str(credentials.certificate), str(credentials.key))
+        self._client.tls_insecure_set(True)  # a test's stand-in dials 127.0.0.1
+        self._client.on_message = lambda _c, _u, message: self.arrived.append(message)
+        ready: list[object] = []
+        self._client.on_subscribe = lambda *_: ready.append(1)
+        self._client.connect("127.0.0.1", port)
+        self._client.subscribe("platewarden/1/reads/#", qos=1)
+        self._client.loop_start()
+        wait_until(lambda: ready)
+
+    def send_receipt(self, payload: bytes, topic: str = RECEIPTS) -> None:
+        self._client.publish(topic, payload, qos=1).wait_for_publish(5)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def wait_until(done, seconds: float = 5.0):
+    end = time.monotonic() + seconds
+    while not (result := done()):
+        assert time.monotonic() < end, "nothing happened in time"
+        time.sleep(0.02)
+    return result
+
+
+class FakeWorld:
+    def __init__(self) -> None:
+        self.publisher = FakePublisher((RECIPIENT, DENIED), denied=(DENIED,))
+
+    def wires(self) -> list[tuple[str, bytes]]:
+        return [(p.recipient, p.wire) for p in self.publisher.published]
+
+    def receipt_arrives(self, payload: bytes) -> None:
+        self.publisher.arrive(payload)
+
+    def cut(self) -> None:
+        self.publisher.reachable = False
+
+
+class RealWorld:
+    def __init__(self, folder) -> None:
+        self.ca = ca = Authority(folder)
+        server = ca.server(hosts=(HOST, "127.0.0.1"))
+        self.broker = Mosquitto(folder / "broker", server, client_ca=ca, acl=ACL).start()
+        self.listed = listed = broker(server, ("127.0.0.1", self.broker.port), recipients=frozenset({RECIPIENT, DENIED}))
+        self.publisher = publisher(ca, listed, client=ca.client(DEVICE))
+        self.subscriber = Subscriber(ca, self.broker.port)
+
+    def wires(self) -> list[tuple[str, bytes]]:
+        wait_until(lambda: self.subscriber.arrived)
+        return [(m.topic.rsplit("/", 1)[1], m.payload) for m in self.subscriber.arrived]
+
+    def receipt_arrives(self, payload: bytes) -> None:
+        self.subscriber.send_receipt(payload)
+
+    def cut(self) -> None:
+        self.broker.kill()
+
+    def close(self) -> None:
+        self.subscriber.close()
+        self.publisher.close()
+        self.broker.stop()
+
+
+@pytest.fixture(params=["fake", "mosquitto"])
+def world(request, tmp_path) -> Iterator[FakeWorld | RealWorld]:
+    if request.param == "fake":
+        yield FakeWorld()
+        return
+    real = RealWorld(tmp_path)
+    yield real
+    real.close()
+
+
+def receipts(world, count: int = 1) -> list[bytes]:
+    found: list[bytes] = []
+    wait_until(lambda: found.extend(world.publisher.untrusted_receipts()) or len(found) >= count)
+    return found
+
+
+def test_what_is_published_arrives_byte_for_byte(world) -> None:
+    wire = bytes(range(256)) * 40
+    world.publisher.publish(RECIPIENT, "0" * 32, wire, SOON)
+    assert world.wires() == [(RECIPIENT, wire)]
+
+
+def test_a_denied_topic_is_no_success(world) -> None:
+    with pytest.raises(NetworkError, match=r"Not authorized \(135\)"):
+        world.publisher.publish(DENIED, "0" * 32, b"wire", SOON)
+
+
+def test_a_recipient_that_no_broker_serves_is_refused(world) -> None:
+    with pytest.raises(DestinationRefusedError) as refusal:
+        world.publisher.publish("agency-from-elsewhere", "0" * 32, b"wire", SOON)
+    assert refusal.value.reason == "no-broker-for-recipient"
+
+
+def test_receipts_arrive_once_each_and_untouched(world) -> None:
+    world.publisher.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+    world.receipt_arrives(b"first")
+    world.receipt_arrives(b"\xff\x00second")
+    assert receipts(world, 2) == [b"first", b"\xff\x00second"]
+    assert list(world.publisher.untrusted_receipts()) == []
+
+
+def test_a_broker_out_of_reach_is_a_network_error(world) -> None:
+    world.publisher.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+    world.cut()
+    with pytest.raises(NetworkError):
+        world.publisher.publish(RECIPIENT, "1" * 32, b"wire", SOON)
+    assert list(world.publisher.untrusted_receipts()) == []  # no error: receipts simply do not come
+
+
+class TestRealBrokerOnly:
+    """What only MQTT has."""
+
+    @pytest.fixture
+    def real(self, tmp_path) -> Iterator[RealWorld]:
+        world = RealWorld(tmp_path)
+        yield world
+        world.close()
+
+    def test_message_properties(self, real) -> None:
+        real.publisher.publish(RECIPIENT, "0" * 32, b"wire", datetime.now(UTC) + timedelta(hours=1))
+        real.wires()
+        (message,) = real.subscriber.arrived
+        assert message.qos == 1
+        assert not message.retain
+        assert message.properties.ContentType == "application/platewarden-sealed-read"
+        assert 3500 <= message.properties.MessageExpiryInterval <= 3600
+
+    def test_a_receipt_too_long_or_for_another_device_is_dropped_and_the_next_one_arrives(self, real) -> None:
+        real.publisher.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+        real.subscriber.send_receipt(b"x" * 4097)
+        real.subscriber.send_receipt(b"x" * 100_000)
+        real.subscriber.send_receipt(b"not ours", "platewarden/1/receipts/cam-8")
+        real.subscriber.send_receipt(b"good")
+        assert receipts(real) == [b"good"]
+
+    def test_after_a_restart_of_the_broker_it_comes_back_by_itself(self, real) -> None:
+        real.publisher.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+        real.broker.kill()
+        with pytest.raises(NetworkError):
+            real.publisher.publish(RECIPIENT, "1" * 32, b"wire", SOON)
+        real.broker.start()
+        wait_until(lambda: not real.publisher.troubles() or (real.publisher.untrusted_receipts() and False), 10)
+        real.publisher.publish(RECIPIENT, "1" * 32, b"wire", SOON)
+
+    @pytest.mark.parametrize("days", [None, (-9, -1)], ids=["missing", "expired"])
+    def test_without_a_good_client_certificate_it_is_a_network_error_that_says_where_to_look(self, real, days) -> None:
+        stranger = publisher(real.ca, real.listed, client=days and real.ca.client("late", days=days))
+        with pytest.raises(NetworkError, match=r"broker 'city-hall' at 127.0.0.1:.*device/tls.crt"):
+            stranger.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+        stranger.close()

@@ -1,0 +1,52 @@
+"""A publisher with a broker in memory: what was published, and the receipts that a test lets arrive."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.core.reasons import Reason
+from agent.errors import DestinationRefusedError, NetworkError
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One acknowledged publication."""
+
+    recipient: str
+    read_id: str
+    wire: bytes
+    expires: datetime
+
+
+class FakePublisher:
+    """Implements ports.Publisher. `recipients`: whom its one broker serves; `denied`: whose topics it answers with 135."""
+
+    def __init__(self, recipients: Sequence[str] = ("exampleville-pd",), denied: Sequence[str] = ()) -> None:
+        self.recipients, self.denied = frozenset(recipients), frozenset(denied)
+        self.published: list[Published] = []
+        self.reachable, self.closed, self.attempts = True, False, 0
+        self._arrived: list[bytes] = []
+
+    def publish(self, recipient: str, read_id: str, wire: bytes, expires: datetime) -> None:
+        """Acknowledge, unless the test said otherwise."""
+        self.attempts += 1
+        if recipient not in self.recipients:
+            raise DestinationRefusedError(Reason.NO_BROKER_FOR_RECIPIENT, f"no broker serves recipient {recipient!r}")
+        if not self.reachable:
+            raise NetworkError("cannot connect: connection refused", where="broker 'fake'")
+        if recipient in self.denied:
+            raise NetworkError("did not take a read: Not authorized (135)", where="broker 'fake'")
+        self.published.append(Published(recipient, read_id, wire, expires))
+
+    def arrive(self, untrusted_receipt: bytes) -> None:
+        """A receipt, or rubbish, comes from the broker."""
+        self._arrived.append(untrusted_receipt)
+
+    def untrusted_receipts(self) -> Sequence[bytes]:
+        """Each once."""
+        arrived, self._arrived = self._arrived, []
+        return arrived
+
+    def close(self) -> None:
+        """Remember it."""
+        self.closed = True

@@ -1,0 +1,156 @@
+"""P2, P4, P9 as systemd enforces them: the units' sandboxes, judged by systemd's own tools."""
+
+import configparser
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SYSTEMD = Path(__file__).parents[2] / "systemd"
+UNITS = ("platewarden-watch.service", "platewarden-deliver.service")
+EXPOSURE_TENTHS = {"platewarden-watch.service": 10, "platewarden-deliver.service": 16}
+
+
+class Unit(dict[str, list[str]]):
+    """The [Service] section: each key with all its values, in order (systemd lets keys repeat; configparser does not)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        section = ""
+        for line in (SYSTEMD / name).read_text().splitlines():
+            if line.startswith("["):
+                section = line
+            elif section == "[Service]" and "=" in line and not line.startswith("#"):
+                key, value = line.split("=", 1)
+                self.setdefault(key, []).append(value)
+
+    def words(self, key: str) -> set[str]:
+        """All words of all values, without the `-` that allows a path to be missing."""
+        return {word.removeprefix("-") for value in self.get(key, []) for word in value.split()}
+
+    def one(self, key: str) -> str:
+        """The only value of a key that stands once."""
+        assert len(self.get(key, [])) == 1, f"{key} stands {len(self.get(key, []))} times"
+        return self[key][0]
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_understands_every_line(name, tmp_path):
+    program = tmp_path / "platewarden"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = tmp_path / name
+    unit.write_text((SYSTEMD / name).read_text().replace("/usr/bin/platewarden", str(program)))
+    done = run("systemd-analyze", "verify", unit)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")  # an unknown key is only a warning there: none is allowed here
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_exposure_stays_below_what_was_reached(name):
+    done = run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE_TENTHS[name]}", SYSTEMD / name)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_exposure_rises_when_the_walls_fall(name, tmp_path):
+    """The threshold can fail: the same unit without its sandbox lines is over it."""
+    bare = tmp_path / name
+    kept = [line for line in (SYSTEMD / name).read_text().splitlines() if not line.startswith(("Private", "Protect", "Restrict", "System", "Capability"))]
+    bare.write_text("\n".join(kept))
+    done = run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE_TENTHS[name]}", bare)
+    assert done.returncode != 0
+
+
+def test_watch_has_no_network():
+    unit = Unit("platewarden-watch.service")
+    assert unit.one("PrivateNetwork") == "yes"
+    assert unit.words("RestrictAddressFamilies") == {"AF_UNIX"}
+    assert unit.one("IPAddressDeny") == "any"
+    assert "IPAddressAllow" not in unit
+
+
+def test_deliver_reaches_nobody_until_told_and_has_no_devices():
+    unit = Unit("platewarden-deliver.service")
+    assert unit.one("IPAddressDeny") == "any"
+    assert "IPAddressAllow" not in unit  # a drop-in names the brokers
+    assert unit.one("PrivateDevices") == "yes"
+    assert "DeviceAllow" not in unit
+    assert "SupplementaryGroups" not in unit
+
+
+def test_watch_may_open_camera_devices_only():
+    unit = Unit("platewarden-watch.service")
+    assert unit.one("DevicePolicy") == "closed"
+    assert set(unit["DeviceAllow"]) == {"char-video4linux rw", "char-media rw", "char-dma_heap rw"}
+
+
+def test_deliver_cannot_see_plates_or_the_sealing_key():
+    hidden = Unit("platewarden-deliver.service").words("InaccessiblePaths")
+    assert {"/etc/platewarden/device/seal.key", "/etc/platewarden/city/hotlist.csv", "/var/lib/platewarden/watch"} <= hidden
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_no_core_dump_and_no_swap(name):
+    unit = Unit(name)
+    assert unit.one("LimitCORE") == "0"
+    assert unit.one("MemorySwapMax") == "0"
+
+
+def test_one_writer_per_file():
+    watch, deliver = (Unit(name) for name in UNITS)
+    assert watch.words("ReadWritePaths") == {"/var/lib/platewarden/outbox", "/var/lib/platewarden/watch"}
+    assert deliver.words("ReadWritePaths") == {"/var/lib/platewarden/receipts", "/var/lib/platewarden/deliver"}
+    assert not watch.words("ReadWritePaths") & deliver.words("ReadWritePaths")
+    assert watch.one("User") != deliver.one("User")
+    for unit in (watch, deliver):
+        assert unit.one("ProtectSystem") == "strict"
+        assert unit.one("ProtectHome") == "yes"
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_hang_is_killed_and_a_refusal_is_not_retried(name):
+    unit = Unit(name)
+    assert unit.one("Type") == "notify"
+    assert unit.one("NotifyAccess") == "main"
+    assert int(unit.one("WatchdogSec")) > 0
+    assert unit.one("Restart") == "on-failure"
+    assert unit.words("RestartPreventExitStatus") == {"2", "3"}
+
+
+def test_the_example_drop_in_only_adds_addresses():
+    drop_in = configparser.ConfigParser()
+    drop_in.optionxform = str
+    drop_in.read(SYSTEMD / "platewarden-deliver.service.d/10-brokers.conf.example")
+    assert {section: dict(drop_in[section]) for section in drop_in.sections()} == {"Service": {"IPAddressAllow": "203.0.113.10"}}
+
+
+def test_users_and_folders(tmp_path):
+    """sysusers and tmpfiles, run for real into an empty root: two users, each the only writer of its own folders."""
+    (tmp_path / "etc").mkdir()
+    made = run("systemd-sysusers", f"--root={tmp_path}", SYSTEMD / "sysusers.d/platewarden.conf")
+    assert made.returncode == 0, made.stderr
+    users = {line.split(":")[0]: int(line.split(":")[2]) for line in (tmp_path / "etc/passwd").read_text().splitlines()}
+    assert {Unit(name).one("User") for name in UNITS} == set(users)
+    if os.geteuid() != 0:
+        pytest.skip("giving folders to other users needs root")
+    keys = tmp_path / "etc/platewarden/device"
+    keys.mkdir(parents=True)
+    for key in ("seal.key", "deliver-log.key"):
+        (keys / key).write_text("fictitious")
+    made = run("systemd-tmpfiles", f"--root={tmp_path}", "--create", SYSTEMD / "tmpfiles.d/platewarden.conf")
+    assert (made.returncode, made.stderr) == (0, "")
+    owners = {
+        path: ((tmp_path / path).stat().st_uid, (tmp_path / path).stat().st_mode & 0o7777)
+        for path in ("var/lib/platewarden/outbox", "var/lib/platewarden/receipts", "etc/platewarden/device/seal.key", "etc/platewarden/device/deliver-log.key")
+    }
+    assert owners == {
+        "var/lib/platewarden/outbox": (users["platewarden-watch"], 0o2750),
+        "var/lib/platewarden/receipts": (users["platewarden-deliver"], 0o2750),
+        "etc/platewarden/device/seal.key": (users["platewarden-watch"], 0o600),
+        "etc/platewarden/device/deliver-log.key": (users["platewarden-deliver"], 0o600),
+    }

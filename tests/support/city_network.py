@@ -1,0 +1,37 @@
+"""A broker as a policy lists it, and a publisher to it, for tests against a real Mosquitto."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from agent.core.policy import Broker
+from agent.network.broker import LinkLimits
+from agent.network.egress import Egress
+from agent.network.publisher import MqttPublisher
+from agent.network.tls import context_for
+from tests.support.pki import HOST, Authority, Credentials
+
+RECIPIENT = "exampleville-pd"
+DEVICE = "cam-7"
+QUICK = LinkLimits(connect_timeout_s=3, answer_timeout_s=3)
+
+
+def broker(server: Credentials, *addresses: tuple[str, int], host: str = HOST, pins: frozenset[bytes] | None = None, **other: object) -> Broker:
+    """A [[broker]] that lists `addresses` and, unless told otherwise, the server's true pin and name."""
+    listed = {"id": "city-hall", "ca": "city-hall-ca.pem", "recipients": frozenset({RECIPIENT}), **other}
+    return Broker(host=host, addresses=addresses, spki_pins=frozenset({server.pin}) if pins is None else pins, **listed)
+
+
+def publisher(
+    ca: Authority,
+    *brokers: Broker,
+    egress: Egress | None = None,
+    client: Credentials | None = None,
+    limits: LinkLimits = QUICK,
+    refused: Callable[[str, str, str], None] = lambda *_: None,
+) -> MqttPublisher:
+    """A publisher whose broker contexts all trust `ca`."""
+    files = (client.certificate, client.key) if client else None
+    contexts = {b.id: context_for(b, ca.pem.read_bytes(), f"broker {b.id!r}", limits.max_receipt_bytes + 1024, files) for b in brokers}
+    return MqttPublisher(
+        brokers, contexts, DEVICE, egress or Egress(brokers), now=lambda: datetime.now(UTC), jitter=lambda: 0.0, refused=refused, limits=limits
+    )

@@ -1,0 +1,82 @@
+"""The command line: commands imported only when picked, errors as one line and an exit code."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from agent import cli
+from agent.errors import ConfigError, RefusedError, StorageError
+
+HEAVY = ("cv2", "onnxruntime", "paho", "cryptography", "av", "joserfc", "iotcore")
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, "-m", "agent", *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+def ends(monkeypatch, error):
+    """Run `platewarden boom`, whose command raises `error`; give the exit code."""
+
+    def app(**_):
+        raise error
+
+    monkeypatch.setattr(cli, "app", app)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["boom"])
+    return exit_.value.code
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (StorageError("disk full", where="outbox"), 1),
+        (ConfigError("unknown key", where="policy.toml"), 2),
+        (RefusedError("policy-unsigned", "no signature"), 3),
+    ],
+)
+def test_errors_become_one_line_and_a_code(monkeypatch, capsys, error, code):
+    assert ends(monkeypatch, error) == code
+    shown = capsys.readouterr()
+    assert shown.err == f"platewarden: {error}\n"
+    assert shown.out == ""
+
+
+def test_a_traceback_only_when_asked(monkeypatch):
+    monkeypatch.setenv("PLATEWARDEN_DEBUG", "1")
+    with pytest.raises(StorageError):
+
+        def app(**_):
+            raise StorageError("disk full")
+
+        monkeypatch.setattr(cli, "app", app)
+        cli.main([])
+
+
+def test_nothing_heavy_is_loaded_to_pick_a_command():
+    code = f"import sys, agent.cli; sys.exit(' '.join(n for n in {HEAVY} if n in sys.modules) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_version_and_usage():
+    assert run("--version").stdout.startswith("platewarden ")
+    assert run("nosuch").returncode == 2
+    assert "Traceback" not in run("nosuch").stderr
+
+
+COMMANDS = typer.main.get_command(cli.app).list_commands(None)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself(name):
+    """Importing the one file and reading its help needs no camera, model, file or network."""
+    command = typer.main.get_command(cli.app).get_command(None, name)
+    assert command.help, f"`platewarden {name}` has no help"
+
+
+def test_an_unwritable_pipe_is_no_traceback():
+    command = f"{sys.executable} -m agent --help | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr

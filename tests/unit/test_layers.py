@@ -1,0 +1,54 @@
+"""The import contracts can fail: each is broken once in a copy of the tree, and the linter says so. (`make check` runs them on the tree itself.)"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINTER = Path(sys.executable).with_name("lint-imports")
+
+VIOLATIONS = {
+    "a stray module": ("1. Layers", "agent/helpers.py", "VALUE = 1"),
+    "the low imports the high": ("1. Layers", "agent/errors.py", "import agent.settings"),
+    "siblings": ("1. Layers", "agent/vision/bad.py", "import agent.sealing"),
+    "a clock in the core": ("2. The core", "agent/core/bad.py", "import time"),
+    "the network in the line": ("2. The core", "agent/delivery.py", "import paho.mqtt.client"),
+    "a plate in storage": ("3. Plaintext", "agent/storage/bad.py", "import agent.core.sighting"),
+    "a plate on the network side, through the ports": ("3. Plaintext", "agent/delivery_side.py", "import agent.ports"),
+    "a socket at the camera": ("4. The camera", "agent/camera/bad.py", "import socket"),
+    "the network at the camera": ("4. The camera", "agent/camera_side.py", "import agent.network"),
+    "the receiver looks into the device": ("5. The receiver", "agent/receiver/bad.py", "import agent.storage"),
+    "the receiver looks at plates' core": ("5. The receiver", "agent/receiver/bad.py", "import agent.core.sighting"),
+}
+
+
+def lint(folder):
+    return subprocess.run([str(LINTER), "--no-cache"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    shutil.copytree(ROOT / "agent", tmp_path / "agent", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", VIOLATIONS)
+def test_a_violation_breaks_its_contract(tree, what):
+    contract, file, line = VIOLATIONS[what]
+    with (tree / file).open("a") as module:
+        module.write(f"\n{line}\n")
+    done = lint(tree)
+    broken = [text.replace("\n", " ") for text in done.stdout.split("\n\n") if "BROKEN" in text]
+    assert done.returncode == 1
+    assert any(contract in text for text in broken), done.stdout
+
+
+@pytest.mark.slow
+def test_a_type_is_no_dependency(tree):
+    (tree / "agent/network/bad.py").write_text("from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import agent.ports\n")
+    assert lint(tree).returncode == 0, lint(tree).stdout
