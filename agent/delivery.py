@@ -153,8 +153,9 @@ class Delivery:
             if read_id in receipted or self._recipients.get(read_id) in troubles or not self._is_due(read_id):
                 continue
             try:
-                published += self._publish(route, read_id)
-                progress()
+                if self._publish(route, read_id, troubles):
+                    published += 1
+                    progress()
             except (NetworkError, DestinationRefusedError) as error:
                 troubles[self._recipients[read_id]] = str(error)
         self.refusals.count("published", published)
@@ -167,22 +168,24 @@ class Delivery:
         # A due time further off than the longest wait was set by a clock that has been put back since: do not wait for it.
         return due is None or now >= due or due - now > timedelta(seconds=LONGEST_WAIT_S)
 
-    def _publish(self, route: Route, read_id: str) -> int:
-        """Re-authorise one read and publish it; 1 when a broker acknowledged."""
+    def _publish(self, route: Route, read_id: str, troubles: Collection[str]) -> bool:
+        """Re-authorise one read and publish it, unless its recipient's brokers are in trouble. Did a broker acknowledge?"""
         found = self._verified(read_id)
         if found is None:
-            return 0
+            return False
         wire, tags = found
         self._recipients[read_id] = tags.recipient
         now = self._clock.now()
         denied = may_publish(tags, route.policy, now)
         if denied is not None:
             self._deny(tags, denied)
-            return 0
+            return False
+        if tags.recipient in troubles:
+            return False
         route.publisher.publish(tags.recipient, read_id, wire, tags.deadline)
         wait_s = min(FIRST_WAIT_S * 2 ** min(self._attempts.tries(read_id), 20), LONGEST_WAIT_S / 1.25) * (1 + self._jitter() / 4)
         self._attempts.published(read_id, now.utc + timedelta(seconds=wait_s))
-        return 1
+        return True
 
     def _deny(self, tags: Tags, denied: Reason) -> None:
         """What the policy of today does not permit is withdrawn, never sealed again; what only has to wait, waits."""
@@ -204,11 +207,14 @@ class Delivery:
             self._odd_file(read_id, Reason.MALFORMED, error.what)
             return None
         except EnvelopeRefusedError as refusal:
-            return self._refuse_file(read_id, refusal.reason, refusal.what)
+            self._refuse_file(read_id, refusal.reason, refusal.what)
+            return None
         if tags.read_id != read_id:  # a genuine read under another name: publishing it would defeat counting by read id
-            return self._refuse_file(read_id, Reason.MALFORMED, "the file's name is not its read id")
+            self._refuse_file(read_id, Reason.MALFORMED, "the file's name is not its read id")
+            return None
         if tags.device != self._device:
-            return self._refuse_file(read_id, Reason.DEVICE_NOT_ENROLLED, "sealed by another device")
+            self._refuse_file(read_id, Reason.DEVICE_NOT_ENROLLED, "sealed by another device")
+            return None
         return untrusted_wire, tags
 
     def _refuse_file(self, read_id: str, reason: str, what: str) -> None:

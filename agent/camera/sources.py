@@ -25,7 +25,7 @@ def open_source(spec: str, settings: Settings, clock: Clock, *, pace: bool = Fal
     if usb := _USB.fullmatch(spec):
         return UsbSource(int(usb[1]), settings.camera, clock)
     path, max_pixels = Path(spec), settings.limits.max_source_pixels
-    if not path.exists():
+    if not spec or not path.exists():
         raise UsageError("no such source", where=spec, fix="give picamera, usb:N, an image, a folder of images, or a video file")
     if path.is_dir():
         files = find_files(path, IMAGE_SUFFIXES)

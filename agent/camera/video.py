@@ -40,23 +40,31 @@ class VideoSource:
     def __init__(self, path: Path, name: str, clock: Clock, max_pixels: int, *, pace: bool = False) -> None:
         """`name`: reported in `Frame.file` as `name#000123`. `pace`: deliver at the video's own speed instead of as fast as asked for."""
         self._path, self._name, self._clock, self._max_pixels, self._pace = path, name, clock, max_pixels, pace
-        self._closed = False
+        self._closed = self._playing = False
         self._container = self._open()
 
     def frames(self) -> Iterator[Frame]:
         """Every frame, in order of presentation. Raises SourceError, after the good frames, at the first frame that is cut or damaged."""
         start, begun_s, offset_s = self._clock.now(), self._clock.monotonic_s(), 0.0
-        for sequence, (stamp_s, image) in enumerate(self._images()):
-            offset_s = max(offset_s, stamp_s)
-            if self._pace:
-                self._clock.sleep(max(0.0, begun_s + offset_s - self._clock.monotonic_s()))
-            captured = Instant(start.utc + timedelta(milliseconds=round(offset_s * 1000)), start.trust)
-            yield Frame(image, captured, sequence, f"{self._name}#{sequence:06d}")
+        self._playing = True
+        try:
+            for sequence, (stamp_s, image) in enumerate(self._images()):
+                offset_s = max(offset_s, stamp_s)
+                if self._pace:
+                    self._clock.sleep(max(0.0, begun_s + offset_s - self._clock.monotonic_s()))
+                captured = Instant(start.utc + timedelta(milliseconds=round(offset_s * 1000)), start.trust)
+                yield Frame(image, captured, sequence, f"{self._name}#{sequence:06d}")
+                if self._closed:
+                    return
+        finally:
+            self._playing = False
+            self._container.close()
 
     def close(self) -> None:
-        """Close the file; the frames end."""
+        """End the frames and close the file. While a frame is out, the file is closed at the next step: PyAV crashes when it is closed under a decoder."""
         self._closed = True
-        self._container.close()
+        if not self._playing:
+            self._container.close()
 
     def _open(self) -> "InputContainer":
         if not self._path.is_file():
@@ -87,8 +95,6 @@ class VideoSource:
                 yield last_s - first_s, _upright(decoded.to_ndarray(format="bgr24"), decoded.rotation)
                 delivered += 1
         except (av.error.FFmpegError, DamageError, ValueError):
-            if self._closed:  # closed between two frames
-                return
             raise self._cut(delivered) from None
         if not delivered or _ends_early(stream, last_s):
             raise self._cut(delivered)

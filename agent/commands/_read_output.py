@@ -1,6 +1,7 @@
 """What `platewarden read` puts out: JSON lines, a table for people, and annotated pictures."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from agent.vision.annotate import annotate
 
 ENCODABLE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 FRAME_SUFFIX = ".jpg"  # of an annotated video frame
+WIDE = 200  # columns, where the table goes to no terminal: file names should stay whole for grep
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,11 @@ class TablePrinter:
     """A table for people, printed at the end."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(markup=False, highlight=False)
+        self._console = console or Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else WIDE)
         self._table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for title in ("file", "plate", "confidence", "region", "x", "y", "width", "height"):
-            self._table.add_column(title, overflow="fold", justify="left" if title in {"file", "plate", "region"} else "right")
+        self._table.add_column("file", overflow="fold")
+        for title in ("plate", "confidence", "region", "x, y, width, height"):
+            self._table.add_column(title, no_wrap=True)
         self._pictures = self._plates = 0
         self._cpu_ms = 0.0
 
@@ -73,8 +76,8 @@ class TablePrinter:
         self._cpu_ms += picture.cpu_ms
         name = Text(printable(picture.name))
         for plate in picture.plates:
-            sides = (f"{value:.0f}" for value in plate.box.box)
-            self._table.add_row(name, plate.text.value or "not readable", f"{plate.confidence:.2f}", plate.region, *sides)
+            sides = ", ".join(f"{value:.0f}" for value in plate.box.box)
+            self._table.add_row(name, plate.text.value or "not readable", f"{plate.confidence:.2f}", plate.region, sides)
             name = Text("")  # said once
         if not picture.plates:
             self._table.add_row(name, "no plate")

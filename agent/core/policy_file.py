@@ -27,7 +27,8 @@ from agent.core.toml_document import Document, Path, Section, read_document
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Tables = Annotated[list[dict[str, Any]], Field(max_length=256)]
+MAX_TABLES = 256  # of one kind
+Tables = Annotated[list[dict[str, Any]], Field(max_length=MAX_TABLES)]
 Identifiers = Annotated[list[Identifier], Field(min_length=1, max_length=64)]
 
 
@@ -116,7 +117,7 @@ def _tables(document: Document, name: str, section: type[Any]) -> Iterator[Any]:
 def _raw(document: Document, name: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Tables as written; whatever is not a table is PolicyTable's fault to tell."""
     listed = document.table.get(name, [])
-    for index, table in enumerate(listed if isinstance(listed, list) else []):
+    for index, table in enumerate(listed[:MAX_TABLES] if isinstance(listed, list) else []):
         if isinstance(table, dict):
             yield (name, index), table
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_FAULTS_TOLD = 50
+MAX_DOTS = 64  # in one statement, outside strings: tomllib takes quadratic time over `a.a.a.…`, minutes for a megabyte
 
 Path = tuple[str | int, ...]
 LEXEME = re.compile(r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|\n|[\[\]{}=,]|[^\s\[\]{}=,#"\']+', re.DOTALL)
@@ -83,17 +84,24 @@ def read_document(untrusted_text: bytes, where: str) -> Document:
     if len(untrusted_text) > MAX_TEXT_BYTES:
         raise ConfigError(f"{len(untrusted_text)} bytes are too many", where=where, fix=f"at most {MAX_TEXT_BYTES} bytes")
     try:
-        text = untrusted_text.decode("utf-8")
+        text = untrusted_text.decode("utf-8").replace("\r\n", "\n")
+        _require_shallow(text, where)
         table = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ConfigError(f"not UTF-8 at byte {error.start}", where=where, fix="save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))  # the rest could quote the file
         at = f":{place[1]}:{place[2]}" if place else ""
-        raise ConfigError("not TOML here", where=f"{where}{at}", fix="see docs/ref/policy.md for an example") from None
+        raise ConfigError("not TOML here", where=f"{where}{at}", fix="compare with config/policies/exampleville") from None
     except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
         raise ConfigError("not sane TOML: nested too deep or a number too long", where=where) from None
-    return Document(where, table, locate(text.replace("\r\n", "\n")))
+    return Document(where, table, locate(text))
+
+
+def _require_shallow(text: str, where: str) -> None:
+    for line, statement in _statements(text):
+        if sum(lexeme.count(".") for _, lexeme in statement if lexeme[0] not in "\"'") > MAX_DOTS:
+            raise ConfigError("dotted too deep", where=f"{where}:{line}", fix=f"at most {MAX_DOTS} dots in one statement")
 
 
 def locate(text: str) -> Mapping[Path, int]:

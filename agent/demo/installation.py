@@ -2,8 +2,10 @@
 
 import datetime as dt
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,5 +74,12 @@ def platewarden(*arguments: str | Path, check: bool = True) -> subprocess.Comple
 
 
 def create_recipient(folder: Path, city: City, port: int) -> str:
-    """Make a recipient's keys and settings; returns its public signing key for the policy, and hands the city its key list."""
-    raise NotImplementedError(folder, city, port, LOOPBACK)
+    """Make a recipient's keys and settings with the ordinary command, exchange public files with the city; returns its signing key."""
+    host_and_ca = ("--host", demo_city.HOST, "--ca", "broker-ca.pem")
+    made = platewarden("receiver", "init", folder, "--recipient", demo_city.RECIPIENT, "--address", LOOPBACK, "--port", str(port), *host_and_ca)
+    for name in ("root.json", "roster.jws"):
+        shutil.copy(city.folder / name, folder / name)
+    shutil.copy(city.folder / "ca" / "city-hall-ca.pem", folder / "broker-ca.pem")
+    shutil.copy(folder / "key-list.jws", city.folder / "keys" / f"{demo_city.RECIPIENT}.jws")
+    printed: str = tomllib.loads(made.stdout.splitlines()[0])["signing_key"]
+    return printed

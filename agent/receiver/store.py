@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from agent.core.instant import parse_rfc3339, rfc3339
 from agent.core.sealed_read import MAX_WIRE_BYTES, Tags
@@ -141,7 +142,7 @@ class ReceivedReads:
         rows = self._select(query, values)
         return [StoredRead(device, read_id, sequence, parse_rfc3339(due), sha, parse_rfc3339(at)) for device, read_id, sequence, due, sha, at in rows]
 
-    def _select(self, query: str, values: tuple[object, ...] = ()) -> Sequence[tuple[str, ...]]:
+    def _select(self, query: str, values: tuple[object, ...] = ()) -> Sequence[tuple[Any, ...]]:
         try:
             with closing(self._index.execute(query, values)) as cursor:
                 return cursor.fetchall()

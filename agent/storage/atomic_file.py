@@ -15,13 +15,13 @@ _CHUNK_BYTES = 1 << 16
 
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """After return `path` holds exactly `data` and survives a power cut; after an error it is as it was before.
+    """After return `path` holds exactly `data` and survives a power cut; a reader sees the old file or the new one, never a part.
 
-    A reader in another process sees the old file or the new one, never a part. Raises StorageError.
+    Raises StorageError; the old file is then untouched, unless it was the folder's own sync that failed, after the rename.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
     try:
-        write_new(part, data, mode)
+        write_new(part, data, mode, final=path)
         publish(part, path)
     except BaseException:
         with suppress(OSError):
@@ -29,13 +29,17 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
         raise
 
 
-def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Create `path` with `data`, on disk when this returns; refuses a path that exists. A failed file is removed. Raises StorageError."""
+def write_new(path: Path, data: bytes, mode: int = 0o600, *, final: Path | None = None) -> None:
+    """Create `path` with `data`, on disk when this returns; refuses a path that exists. A failed file is removed.
+
+    `final`: the name that it will get, to be named in an error. Raises StorageError.
+    """
+    named = final or path
     try:
         # O_EXCL: a name planted in advance (even a dangling symlink) is an error, never followed or overwritten.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     except OSError as error:
-        raise storage_error(error, path, "cannot create") from None
+        raise storage_error(error, named, "cannot create") from None
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             os.fchmod(descriptor, mode)  # the umask may only have narrowed it; say exactly what we mean
@@ -44,7 +48,7 @@ def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
     except OSError as error:
         with suppress(OSError):
             path.unlink()
-        raise storage_error(error, path, "cannot write") from None
+        raise storage_error(error, named, "cannot write") from None
 
 
 def publish(part: Path, path: Path) -> None:

@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from agent.core.checkpoint import MAX_NOTE_BYTES, Checkpoint, NoteSignature, body, key_id, note
 from agent.core.instant import Instant
 from agent.core.leaf import SALT_BYTES, canonical, salted_leaf_hash
-from agent.core.merkle import Frontier, frontier_of
+from agent.core.merkle import HASH_BYTES, Frontier, frontier_of
 from agent.core.reasons import Reason
 from agent.errors import LogRefusedError, StorageError
 from agent.storage.atomic_file import private_folder, read_bounded, storage_error, sync_folder, write_atomic
 from agent.storage.log_notes import verified_checkpoint
-from agent.storage.log_schema import CHECKPOINT_FILE, database_error, open_for_writing
+from agent.storage.log_schema import CHECKPOINT_FILE, FOREIGN, database_error, open_for_writing
 
 Also = Callable[[sqlite3.Connection, int], None]
 _ASK_AUDITOR = "keep the folder as it is, run `platewarden audit verify`, tell the auditor; a new log needs an empty folder"
@@ -98,7 +98,7 @@ class AuditLog:
         """Rows of a SELECT. Raises StorageError."""
         try:
             return self._connection.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
+        except FOREIGN as error:
             raise database_error(error, self._path) from None
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class AuditLog:
             return
         try:
             self._connection.close()
-        except sqlite3.Error as error:
+        except FOREIGN as error:
             raise database_error(error, self._path) from None
         finally:
             os.close(self._lock)
@@ -124,7 +124,7 @@ class AuditLog:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
+        except FOREIGN as error:
             raise database_error(error, self._path) from None
 
     def _sign(self, frontier: Frontier) -> bytes:
@@ -154,14 +154,14 @@ class AuditLog:
 
     def _checked_frontier(self, newest: Checkpoint | None) -> Frontier:
         """Recompute the tree from the stored leaf hashes and hold it against the last checkpoint and the separate file."""
-        numbered = [(n, leaf) for n, leaf in self.query("SELECT n, hash FROM leaf ORDER BY n") if isinstance(n, int) and isinstance(leaf, bytes)]
-        for place, (n, _) in enumerate(numbered):
+        leaves: list[bytes] = []
+        for place, (n, leaf) in enumerate(self.query("SELECT n, hash FROM leaf ORDER BY n")):
             if n != place:
                 raise LogRefusedError(Reason.LEAF_MISSING, f"leaf {place} is missing", where=self._path, fix=_ASK_AUDITOR)
-        try:
-            frontier = frontier_of(leaf for _, leaf in numbered)
-        except ValueError:
-            raise LogRefusedError(Reason.LEAF_CHANGED, "a leaf hash is not 32 bytes", where=self._path, fix=_ASK_AUDITOR) from None
+            if not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES:
+                raise LogRefusedError(Reason.LEAF_CHANGED, f"the hash of leaf {place} is no hash", where=self._path, fix=_ASK_AUDITOR)
+            leaves.append(leaf)
+        frontier = frontier_of(leaves)
         self._compare(frontier, newest)
         return frontier
 

@@ -4,6 +4,7 @@ A checkpoint is signed after every leaf and kept with the tree's peaks. Peaks th
 leaf is judged by itself: peaks before it + leaf = root after it. One altered leaf does not cast doubt on those that follow.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -44,7 +45,7 @@ class _Judgement:
 
 
 def examine(rows: Sequence[LeafRow], marks: Mapping[int, Mark]) -> tuple[Fault, ...]:
-    """All faults of a log, by leaf. `marks`: valid checkpoints by size, at least one."""
+    """All faults of a log, by leaf; the least certain last. `marks`: valid checkpoints by size, at least one."""
     signed = max(marks)
     by_number: dict[int, list[LeafRow]] = {}
     for row in rows:
@@ -57,7 +58,7 @@ def examine(rows: Sequence[LeafRow], marks: Mapping[int, Mark]) -> tuple[Fault, 
         *_unproven(judgement, by_number),
         *_unsigned(by_number, signed),
     ]
-    return tuple(sorted(_merged(faults), key=lambda fault: (-1 if fault.leaf is None else fault.leaf, fault.reason)))
+    return tuple(sorted(_merged(faults), key=lambda fault: (fault.reason == Reason.ROOT_MISMATCH, fault.leaf or 0, fault.reason)))
 
 
 def _number(row: LeafRow) -> int:
@@ -137,21 +138,26 @@ def _between(before: str, after: str) -> str:
 
 def _changed(by_number: Mapping[int, Sequence[LeafRow]], judgement: _Judgement, signed: int) -> Iterable[Fault]:
     for number, rows in by_number.items():
-        true = judgement.proven.get(number)
         for row in rows:
-            if true is not None and _of_details(row) == true:
-                continue
-            if row.place < 0 or number < 0:
-                yield Fault(Reason.LEAF_CHANGED, number, number, row.at, "a row with an impossible number was added")
-            elif true is not None and row.stored == true:
-                yield Fault(Reason.LEAF_CHANGED, number, number, row.at, "its details are not the ones that were logged; its hash still is")
-            elif true is not None:
-                yield Fault(Reason.LEAF_CHANGED, row.place, row.place, row.at, f"at this place stands an altered or second leaf {number}")
-            elif row.stored is None or (not row.pruned and row.computed != row.stored):
-                yield Fault(Reason.LEAF_CHANGED, number, number, row.at, "its details do not fit its hash")
-            elif number in judgement.disproven and number < signed:
-                what = "its hash was recomputed, but another leaf was signed here (or a leaf before it was deleted and the rest renumbered)"
-                yield Fault(Reason.LEAF_CHANGED, number, number, row.at, what)
+            what = _alteration(row, judgement.proven.get(number), disproven=number in judgement.disproven and number < signed)
+            if what:
+                named = number if row.place in (number, -1) or number not in judgement.proven else row.place
+                yield Fault(Reason.LEAF_CHANGED, named, named, row.at, what)
+
+
+def _alteration(row: LeafRow, true: bytes | None, *, disproven: bool) -> str:
+    """What was done to a row, "" when nothing shows. `true`: the hash that a signed checkpoint proves for its number."""
+    if row.place < 0:
+        return "a row without a possible number stands in its place"
+    if true is not None and _of_details(row) == true:
+        return "" if row.stored == true else "its details are the ones that were logged; the hash stored with them is not"
+    if true is not None and row.stored == true:
+        return "its details are not the ones that were logged; its hash still is"
+    if true is not None:
+        return "an altered or second leaf stands at this place"
+    if row.stored is None or (not row.pruned and row.computed != row.stored):
+        return "its details do not fit its hash"
+    return "its hash was recomputed, but another leaf was signed here (or one before it was deleted and the rest renumbered)" if disproven else ""
 
 
 def _reordered(rows: Sequence[LeafRow]) -> Iterable[Fault]:
@@ -163,10 +169,14 @@ def _reordered(rows: Sequence[LeafRow]) -> Iterable[Fault]:
 
 
 def _unproven(judgement: _Judgement, by_number: Mapping[int, Sequence[LeafRow]]) -> Iterable[Fault]:
+    present = sorted(by_number)
     for first, last in judgement.unproven:
-        row = by_number.get(first, [None])[0]
+        at = bisect_left(present, first)
+        if at == len(present) or present[at] > last:
+            continue  # all of them are missing, and reported so
+        row = by_number[present[at]][0]
         what = "at least one of these is not what was signed, or the checkpoints between them are missing"
-        yield Fault(Reason.ROOT_MISMATCH, first, last, row.at if row else "", what)
+        yield Fault(Reason.ROOT_MISMATCH, first, last, row.at if row.place == first else "", what)
 
 
 def _unsigned(by_number: Mapping[int, Sequence[LeafRow]], signed: int) -> Iterable[Fault]:

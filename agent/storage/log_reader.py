@@ -16,7 +16,7 @@ from agent.core.instant import parse_rfc3339
 from agent.core.leaf import MAX_DETAILS_BYTES, salted_leaf_hash
 from agent.core.merkle import HASH_BYTES
 from agent.errors import StorageError
-from agent.storage.log_schema import MAX_CELL_BYTES, check_schema, database_error
+from agent.storage.log_schema import FOREIGN, MAX_CELL_BYTES, check_schema, database_error
 
 LOG_FILE = "log.sqlite"
 
@@ -69,8 +69,8 @@ def read_log(database: Path) -> UntrustedLog:
         with _opened(database) as connection:
             rows = tuple(_leaf_row(*row) for row in connection.execute("SELECT n, hash, salt, details FROM leaf ORDER BY n"))
             checkpoints = tuple(_checkpoint_row(*row) for row in connection.execute("SELECT size, note, peaks FROM checkpoint ORDER BY size"))
-    except (sqlite3.Error, OverflowError) as error:
-        raise _unreadable(error, database) from None
+    except FOREIGN as error:
+        raise database_error(error, database) from None
     return UntrustedLog(rows, checkpoints)
 
 
@@ -85,7 +85,7 @@ def _opened(database: Path) -> Iterator[sqlite3.Connection]:
     if shared.is_file():  # a live log: SQLite's locks keep the two files together
         try:
             connection = _connect(database, "mode=ro")
-        except sqlite3.Error:
+        except FOREIGN:
             pass  # a read-only medium: read a copy instead
         else:
             with closing(connection):
@@ -120,10 +120,6 @@ def _connect(database: Path, mode: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _unreadable(error: sqlite3.Error | OverflowError, database: Path) -> StorageError:
-    return database_error(error, database) if isinstance(error, sqlite3.Error) else StorageError(str(error), where=database)
 
 
 def _leaf_row(n: object, stored: object, salt: object, details: object) -> LeafRow:

@@ -3,12 +3,14 @@
 import sqlite3
 from pathlib import Path
 
+from agent.core.leaf import clean_text
 from agent.errors import StorageError
 
 APPLICATION_ID = 0x504C574C  # "PLWL": `file` and an auditor can tell what the database is
 SCHEMA_VERSION = 1
 CHECKPOINT_FILE = "checkpoint"
 MAX_CELL_BYTES = 1 << 20
+FOREIGN = (sqlite3.Error, UnicodeDecodeError, OverflowError)  # a damaged schema can make sqlite3 choke on its own error text
 _BUSY_S = 5.0
 
 _TABLES = """
@@ -26,14 +28,14 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as error:
+    except FOREIGN as error:
         raise database_error(error, path) from None
     return connection
 
 
-def database_error(error: sqlite3.Error, path: Path) -> StorageError:
-    """A foreign sqlite3.Error as ours. SQLite's texts name tables and disks, never values that were bound."""
-    text = str(error)
+def database_error(error: Exception, path: Path) -> StorageError:
+    """One of the foreign errors as ours. SQLite's texts name tables and disks, never values that were bound."""
+    text = "database disk image is malformed" if isinstance(error, UnicodeDecodeError | OverflowError) else clean_text(str(error))
     if "full" in text:
         return StorageError(text, where=path, fix=f"free space on the file system of {path.parent}")
     if "malformed" in text or "not a database" in text:

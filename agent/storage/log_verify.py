@@ -78,7 +78,7 @@ def _stored_marks(rows: Sequence[StoredCheckpoint], origin: str, key: Ed25519Pub
         checkpoint = verified_checkpoint(row.untrusted_note, origin, key)
         if checkpoint is None or checkpoint.size != row.size:
             leaf = row.size - 1 if row.size > 0 else None
-            faults.append(Fault(Reason.CHECKPOINT_INVALID, leaf, leaf, "", "the checkpoint stored after it is not signed by the log's key"))
+            faults.append(Fault(Reason.CHECKPOINT_INVALID, leaf, leaf, "", "the checkpoint stored after it is not the one that the log's key signed"))
             continue
         frontier = _authentic(row, checkpoint)
         if frontier is None:
@@ -112,6 +112,8 @@ def _add_files(marks: dict[int, Mark], notes: Mapping[Path, bytes], origin: str,
 def _report(log: UntrustedLog, origin: str, head: Checkpoint | None, faults: tuple[Fault, ...], warnings: tuple[str, ...]) -> LogReport:
     times = [row.at for row in log.rows if row.at]
     pruned = sum(row.pruned for row in log.rows)
+    if len(log.checkpoints) < len(log.rows):
+        warnings = (*warnings, f"{len(log.rows) - len(log.checkpoints)} stored checkpoints are missing: a fault cannot be told leaf by leaf there")
     if pruned:
         warnings = (*warnings, f"{pruned} leaves are pruned: the tree still proves that they were there, not what they said")
     return LogReport(

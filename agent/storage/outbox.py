@@ -54,7 +54,7 @@ class Outbox:
         path = self._folder.file(tags.read_id)
         self._check(sealed, path)
         part = self._part(path)
-        write_new(part, sealed.wire, FILE_MODE)
+        write_new(part, sealed.wire, FILE_MODE, final=path)
         digest = hashlib.sha256(sealed.wire).hexdigest()
         try:
             self._log.append(LeafKind.RELEASE, release_details(tags, digest), also=self._release(tags, digest))

@@ -10,7 +10,6 @@ from agent.core.sighting import Image, PlateRead
 READ_BGR, UNREAD_BGR, SHADOW_BGR = (80, 220, 80), (60, 160, 255), (0, 0, 0)
 UNREAD = "?"
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-SUBPIXEL_BITS = 4
 
 
 def annotate(image: Image, reads: Sequence[PlateRead]) -> Image:
@@ -19,11 +18,11 @@ def annotate(image: Image, reads: Sequence[PlateRead]) -> Image:
     The result holds plates as pixels and as text: personal data.
     """
     drawn = image.copy()
-    thickness = max(1, round(max(image.shape[:2]) / 640))
+    thickness = max(1, round(max(image.shape[:2]) / 500))
     for read in reads:
         colour = READ_BGR if read.text.value else UNREAD_BGR
-        corners = np.round(np.array(read.box.corners) * (1 << SUBPIXEL_BITS)).astype(np.int32)
-        cv2.polylines(drawn, [corners], isClosed=True, color=colour, thickness=thickness, lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
+        corners = np.round(np.array(read.box.corners)).astype(np.int32)
+        cv2.polylines(drawn, [corners], isClosed=True, color=colour, thickness=thickness)
         _label(drawn, read, colour, thickness)
     return drawn
 

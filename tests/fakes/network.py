@@ -1,6 +1,6 @@
 """A publisher with a broker in memory: what was published, and the receipts that a test lets arrive."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,3 +50,40 @@ class FakePublisher:
     def close(self) -> None:
         """Remember it."""
         self.closed = True
+
+
+class FakeAttempts:
+    """Implements delivery.Attempts in memory; outlives a Delivery as the database does."""
+
+    def __init__(self) -> None:
+        self._tries: dict[str, tuple[int, datetime]] = {}
+        self._withdrawn: dict[str, str] = {}
+
+    def tries(self, read_id: str) -> int:
+        """Acknowledged publications."""
+        return self._tries[read_id][0] if read_id in self._tries else 0
+
+    def due(self, read_id: str) -> datetime | None:
+        """When again."""
+        return self._tries[read_id][1] if read_id in self._tries else None
+
+    def withdrawn(self, read_id: str) -> str:
+        """Why never again."""
+        return self._withdrawn.get(read_id, "")
+
+    def published(self, read_id: str, due: datetime) -> None:
+        """One more."""
+        self._tries[read_id] = (self.tries(read_id) + 1, due)
+
+    def withdraw(self, read_id: str, reason: str) -> None:
+        """Never again."""
+        self._withdrawn[read_id] = reason
+
+    def keep_only(self, read_ids: Collection[str]) -> None:
+        """Forget the rest."""
+        for remembered in (self._tries, self._withdrawn):
+            for read_id in set(remembered) - set(read_ids):
+                del remembered[read_id]
+
+    def close(self) -> None:
+        """Nothing to release."""

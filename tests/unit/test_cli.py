@@ -16,16 +16,17 @@ def run(*arguments):
     return subprocess.run([sys.executable, "-m", "agent", *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
-def ends(monkeypatch, error):
-    """Run `platewarden boom`, whose command raises `error`; give the exit code."""
+@pytest.fixture
+def failing(monkeypatch):
+    """Make every command raise the given error."""
 
-    def app(**_):
-        raise error
+    def install(error):
+        def app(**_):
+            raise error
 
-    monkeypatch.setattr(cli, "app", app)
-    with pytest.raises(SystemExit) as exit_:
-        cli.main(["boom"])
-    return exit_.value.code
+        monkeypatch.setattr(cli, "app", app)
+
+    return install
 
 
 @pytest.mark.parametrize(
@@ -36,22 +37,21 @@ def ends(monkeypatch, error):
         (RefusedError("policy-unsigned", "no signature"), 3),
     ],
 )
-def test_errors_become_one_line_and_a_code(monkeypatch, capsys, error, code):
-    assert ends(monkeypatch, error) == code
+def test_errors_become_one_line_and_a_code(failing, capsys, error, code):
+    failing(error)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["boom"])
+    assert stop.value.code == code
     shown = capsys.readouterr()
     assert shown.err == f"platewarden: {error}\n"
     assert shown.out == ""
 
 
-def test_a_traceback_only_when_asked(monkeypatch):
+def test_a_traceback_only_when_asked(failing, monkeypatch):
     monkeypatch.setenv("PLATEWARDEN_DEBUG", "1")
+    failing(StorageError("disk full"))
     with pytest.raises(StorageError):
-
-        def app(**_):
-            raise StorageError("disk full")
-
-        monkeypatch.setattr(cli, "app", app)
-        cli.main([])
+        cli.main(["boom"])
 
 
 def test_nothing_heavy_is_loaded_to_pick_a_command():

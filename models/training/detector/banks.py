@@ -6,9 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.training.detector import flat_images, signs
+from models.training.detector import drawn_plates, flat_images, signs
 from models.training.detector.flat_images import FlatImages, Image
-from models.training.render.plates import render_plate
 
 PLATES, SIGNS = 5000, 1500
 WIDEST_PX = 300
@@ -26,9 +25,9 @@ def shrink(image: Image) -> Image:
 def plates(count: int, seed: int) -> Iterator[tuple[Image, dict]]:
     """Rendered plates of all regions; the text is not kept."""
     rng = np.random.default_rng(seed)
+    font_files = signs.fonts()
     for _ in range(count):
-        plate = render_plate(rng)
-        yield shrink(plate.image), {"region": plate.region}
+        yield shrink(drawn_plates.draw_plate(rng, font_files)), {}
 
 
 def sign_images(count: int, seed: int) -> Iterator[tuple[Image, dict]]:

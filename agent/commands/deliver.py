@@ -1,0 +1,24 @@
+"""`platewarden deliver`: the network side. Publishes sealed reads to the policy's brokers; can open none of them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def deliver(
+    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path("/etc/platewarden/platewarden.toml"),
+    until_empty_s: Annotated[
+        float | None, typer.Option("--until-empty", metavar="SECONDS", min=0, help="End when the outbox is empty; fail if it is not by then.")
+    ] = None,
+    allow_unsigned: Annotated[bool, typer.Option("--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only.")] = False,
+) -> None:
+    """Publish what is in the outbox, as far as the policy permits it now, until the recipients' receipts are there."""
+    from agent import delivery_side, settings
+
+    if allow_unsigned:
+        typer.echo("platewarden: policy is unsigned (bundles come later); accepted because of --allow-unsigned", err=True)
+    delivery_side.run(settings.load(config), allow_unsigned=allow_unsigned, until_empty_s=until_empty_s)

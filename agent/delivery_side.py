@@ -1,0 +1,243 @@
+"""Builds and runs `deliver`: the only process with a network. It holds no plate, no key that opens a read, no hot list (P2)."""
+
+import os
+import secrets
+import signal
+from collections import deque
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from agent.clock import SystemClock
+from agent.core.charter import parse_charter, require
+from agent.core.leaf import LeafKind
+from agent.core.policy import Policy, require_in_force
+from agent.core.policy_file import parse_policy
+from agent.core.reasons import Reason
+from agent.delivery import Delivery, PassResult, Route
+from agent.errors import NetworkError, PlatewardenError, PolicyRefusedError, RefusedError, StorageError
+from agent.network.broker import PACKET_OVERHEAD_BYTES, LinkLimits
+from agent.network.egress import Egress, install_guard, refuse_proxies
+from agent.network.publisher import MqttPublisher
+from agent.network.tls import context_for
+from agent.notify import Notifier
+from agent.settings import Settings
+from agent.storage.atomic_file import read_bounded
+from agent.storage.attempts import Attempts
+from agent.storage.audit_log import AuditLog
+from agent.storage.log_key import load_signing_key, origin_of
+from agent.storage.mailbox import OutboxReader, ReceiptBox
+from agent.verifying.device_public import load_device_public
+from agent.verifying.envelope import EnvelopeVerifier
+from agent.verifying.receipt import ReceiptVerifier
+
+PASS_EVERY_S = 0.25
+MAX_CITY_FILE_BYTES = 1 << 20
+_JITTER = secrets.SystemRandom().random
+
+
+def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None = None) -> None:
+    """Deliver until SIGTERM, or until the outbox is empty (NetworkError after `until_empty_s`). Raises PlatewardenError.
+
+    From the start on, and for ever in this process, no other destination than the policy's brokers can be reached.
+    """
+    clock, stop, notifier = SystemClock(), Stop(), Notifier()
+    egress, guarded = Egress(notify_socket=notifier.address), deque[tuple[str, str]](maxlen=100)
+    install_guard(egress, lambda event, destination: guarded.append((event, destination)))
+    with ExitStack() as closing:
+        key = load_signing_key(settings.device / "deliver-log.key")
+        log = AuditLog(settings.state / "deliver" / "log.sqlite", origin_of(settings.camera_id, "deliver"), key, clock.now)
+        closing.callback(log.close)
+        try:
+            refuse_proxies(os.environ)
+            side = DeliverySide(settings, log, clock, egress, allow_unsigned=allow_unsigned)
+        except RefusedError as refusal:
+            log.append(LeafKind.REFUSAL, {"reason": refusal.reason, "what": refusal.what})
+            raise
+        closing.callback(side.close)
+        log.append(LeafKind.START, side.in_force())
+        notifier.ready()
+        try:
+            _loop(side, guarded, clock, stop, notifier, until_empty_s)
+        finally:
+            notifier.stopping()
+            side.delivery.refusals.write_counts(now=True)
+            log.append(LeafKind.STOP, {})
+
+
+class Stop:
+    """True once SIGTERM or SIGINT has come; what is being published is finished first."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked = True
+
+    def __call__(self) -> bool:
+        return self._asked
+
+
+def _loop(side: "DeliverySide", guarded: deque[tuple[str, str]], clock: SystemClock, stop: Stop, notifier: Notifier, until_empty_s: float | None) -> None:
+    give_up_s = clock.monotonic_s() + until_empty_s if until_empty_s is not None else None
+    while not stop():
+        result = side.pass_once(notifier, stop)
+        while guarded:
+            event, destination = guarded.popleft()
+            details = {"reason": Reason.DESTINATION_NOT_IN_POLICY, "what": event, "destination": destination}
+            side.delivery.refusals.note(("guard", event, destination), details)
+        notifier.progress()  # a pass is done: nothing else feeds the watchdog
+        notifier.status(f"{result.waiting} reads wait{': ' + result.trouble if result.trouble else ''}")
+        if give_up_s is not None and result.waiting == 0:
+            return
+        if give_up_s is not None and clock.monotonic_s() >= give_up_s:
+            raise NetworkError(
+                f"{result.waiting} reads still wait for a receipt after {until_empty_s:g} s{': ' + result.trouble if result.trouble else ''}",
+                where="outbox",
+                fix="are broker and receiver up, and does watch run to take them out?",
+            )
+        clock.sleep(PASS_EVERY_S)
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """The city's files that deliver needs, as read at one moment. `ca_pems`: by broker id."""
+
+    policy: Policy
+    ca_pems: Mapping[str, bytes]
+
+
+class DeliverySide:
+    """The parts of one deliver process, and the policy in force: read again as a whole when a file of the city's changes.
+
+    A policy that cannot be read or is refused stops publication until one is there that can; the old one is not kept.
+    """
+
+    def __init__(self, settings: Settings, log: AuditLog, clock: SystemClock, egress: Egress, *, allow_unsigned: bool) -> None:
+        self._settings, self._log, self._clock, self._egress, self._allow_unsigned = settings, log, clock, egress, allow_unsigned
+        public = load_device_public(settings.device)
+        if public.device != settings.camera_id:
+            raise StorageError(
+                f"holds the keys of {public.device!r}, not of {settings.camera_id!r}", where=settings.device / "public.json", fix="correct camera_id"
+            )
+        self._stamp = self._stamp_now()
+        self._route: Route | None = self._new_route()
+        self._refused = ""
+        self._attempts = Attempts(settings.state / "deliver" / "attempts.sqlite")
+        self._outbox = OutboxReader(settings.outbox, settings.limits.max_envelope_bytes)
+        receipts = ReceiptBox(settings.receipts, settings.limits.max_receipt_bytes)
+        receipts.clear()
+        self.delivery = Delivery(
+            settings.camera_id,
+            self._outbox,
+            EnvelopeVerifier({public.device: public.seal}, settings.limits.max_envelope_bytes),
+            receipts,
+            self._attempts,
+            log,
+            clock,
+            _JITTER,
+        )
+
+    def in_force(self) -> Mapping[str, object]:
+        """The policy in force, for a leaf."""
+        policy = self._route.policy if self._route else None
+        return {"policy": policy.name, "policy_version": policy.version, "policy_digest": policy.digest, "signed": False} if policy else {}
+
+    def pass_once(self, notifier: Notifier, stop: Stop) -> PassResult:
+        """Look for a new policy, then deliver under the one in force. Raises PolicyRefusedError once it has expired."""
+        self._follow_policy()
+        if self._route is None:
+            return PassResult(len(self._outbox.pending()), 0, 0, self._refused)
+        try:
+            require_in_force(self._route.policy, self._clock.now())
+        except PolicyRefusedError as refusal:
+            self._log.append(LeafKind.REFUSAL, {"reason": refusal.reason, "what": refusal.what})
+            raise
+        return self.delivery.pass_once(self._route, notifier.progress, stop)
+
+    def close(self) -> None:
+        """Disconnect and release the database."""
+        if self._route:
+            self._route.publisher.close()
+        self._attempts.close()
+
+    def _follow_policy(self) -> None:
+        stamp = self._stamp_now()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        if self._route:
+            self._route.publisher.close()
+        self._route = None
+        self._egress.replace(())
+        try:
+            self._route, self._refused = self._new_route(), ""
+        except PlatewardenError as error:
+            self._refused = f"nothing is published: {error}"
+            self._log.append(LeafKind.REFUSAL, {"reason": getattr(error, "reason", Reason.MALFORMED), "what": f"new policy: {error.what}"})
+        else:
+            self._log.append(LeafKind.POLICY, self.in_force())
+
+    def _new_route(self) -> Route:
+        """Everything that follows from the city's files, or an error and no trace."""
+        city = read_city(self._settings)
+        policy, limits = city.policy, LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes)
+        require_in_force(policy, self._clock.now())
+        if not self._allow_unsigned:
+            raise PolicyRefusedError(
+                Reason.POLICY_UNSIGNED, "the policy is unsigned", where=self._settings.city / "policy.toml", fix="only tests and rigs may give --allow-unsigned"
+            )
+        client = client_certificate(self._settings)
+        longest = limits.max_receipt_bytes + PACKET_OVERHEAD_BYTES
+        contexts = {broker.id: context_for(broker, city.ca_pems[broker.id], f"broker {broker.id!r}", longest, client) for broker in policy.brokers}
+        receipt_verifier = ReceiptVerifier({recipient.id: recipient.signing_key for recipient in policy.recipients.values()}, limits.max_receipt_bytes)
+        publisher = MqttPublisher(
+            policy.brokers,
+            contexts,
+            self._settings.camera_id,
+            self._egress,
+            now=lambda: self._clock.now().utc,
+            jitter=_JITTER,
+            refused=self._refuse_destination,
+            limits=limits,
+        )
+        self._egress.replace(policy.brokers)
+        return Route(policy, receipt_verifier, publisher)
+
+    def _refuse_destination(self, broker: str, address: str, reason: str) -> None:
+        self.delivery.refusals.note(("destination", broker, address, reason), {"reason": reason, "broker": broker, "address": address})
+
+    def _stamp_now(self) -> tuple[object, ...]:
+        """Changes when a file of the city's that deliver reads does."""
+        city = self._settings.city
+        files = [city / "policy.toml", city / "charter.toml", *sorted((city / "ca").glob("*.pem")), self._settings.device / "tls.crt"]
+        return tuple(_file_stamp(path) for path in files)
+
+
+def read_city(settings: Settings) -> City:
+    """Policy under charter, and the brokers' CAs. Deliver never reads the hot list or the key lists. Raises ConfigError, StorageError, PolicyRefusedError."""
+    city = settings.city
+    policy = parse_policy(read_bounded(city / "policy.toml", MAX_CITY_FILE_BYTES), str(city / "policy.toml"))
+    require(policy, parse_charter(read_bounded(city / "charter.toml", MAX_CITY_FILE_BYTES), str(city / "charter.toml")))
+    return City(policy, {broker.id: read_bounded(city / "ca" / broker.ca, MAX_CITY_FILE_BYTES) for broker in policy.brokers})
+
+
+def client_certificate(settings: Settings) -> tuple[Path, Path] | None:
+    """The device's TLS certificate and key, if it has them. Raises StorageError when only one is there."""
+    certificate, key = settings.device / "tls.crt", settings.device / "tls.key"
+    if certificate.exists() != key.exists():
+        missing = key if certificate.exists() else certificate
+        raise StorageError("is missing beside its other half", where=missing, fix="put both there, or neither")
+    return (certificate, key) if key.exists() else None
+
+
+def _file_stamp(path: Path) -> tuple[str, int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return str(path), status.st_ino, status.st_size, status.st_mtime_ns

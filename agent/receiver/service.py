@@ -1,0 +1,77 @@
+"""The receiver's run loop: messages in, receipts out, keys and reads destroyed on their day."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from agent.errors import NetworkError
+from agent.receiver.connection import Connection, Event, Lost, Message, Refused, Subscribed
+from agent.receiver.intake import Taken
+from agent.receiver.workplace import trusted
+
+if TYPE_CHECKING:
+    from agent.core.instant import Instant
+    from agent.ports import Clock
+    from agent.receiver.intake import Intake
+
+HOUSEKEEPING_S = 3_600.0
+_POLL_S = 0.5  # how soon a stop is noticed
+
+
+class Housekeeping(Protocol):
+    """Destroys what is due; returns lines for the operator."""
+
+    def tidy(self, now: "Instant") -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How the service speaks. `tell`: a line for the operator, never with a plate. `taken`: one message was handled."""
+
+    tell: Callable[[str], None]
+    taken: Callable[[Taken], None]
+
+
+class Service:
+    """One receiver. `stop` may be called from a signal handler: the message in hand is finished first."""
+
+    def __init__(self, connection: Connection, intake: "Intake", housekeeping: Housekeeping, clock: "Clock", voice: Voice) -> None:
+        self._connection, self._intake, self._housekeeping, self._clock, self._voice = connection, intake, housekeeping, clock, voice
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Ask the loop to end."""
+        self._stopping = True
+
+    def run(self, ready: str) -> None:
+        """Until `stop`. Says `ready` when subscribed. Raises PlatewardenError; a message in hand is then not acknowledged and comes again."""
+        self._tidy()
+        tidied_s = self._clock.monotonic_s()
+        self._connection.open()
+        self._voice.tell(ready)
+        try:
+            while not self._stopping:
+                self._handle(self._connection.next(_POLL_S))
+                if self._clock.monotonic_s() - tidied_s >= HOUSEKEEPING_S:
+                    self._tidy()
+                    tidied_s = self._clock.monotonic_s()
+        finally:
+            self._connection.close()
+
+    def _handle(self, event: Event | None) -> None:
+        if isinstance(event, Message):
+            taken = self._intake.take(event.untrusted_wire, trusted(self._clock.now()))
+            if taken.tags is not None and taken.receipt is not None:
+                self._connection.publish_receipt(taken.tags.device, taken.receipt)
+            self._connection.acknowledge(event)  # only now: what is not yet durable comes again after a crash
+            self._voice.taken(taken)
+        elif isinstance(event, Refused):
+            raise NetworkError(f"the broker refused {event.why}", fix="correct its access list or our certificate, then start again")
+        elif isinstance(event, Lost):
+            self._voice.tell(f"connection lost: {event.why}; trying again")
+        elif isinstance(event, Subscribed):
+            self._voice.tell("connected again")
+
+    def _tidy(self) -> None:
+        for line in self._housekeeping.tidy(trusted(self._clock.now())):
+            self._voice.tell(line)

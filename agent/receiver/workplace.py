@@ -1,0 +1,129 @@
+"""The receiver's folder as a whole: making it, and composing its parts. The composition root of the recipients' side."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.core.epochs import EpochKeys
+from agent.core.instant import ClockTrust, Instant
+from agent.core.reasons import Reason
+from agent.core.strict_json import IDENTIFIER
+from agent.errors import ConfigError, EnvelopeRefusedError, PlatewardenError, StorageError
+from agent.receiver import settings as receiver_settings
+from agent.receiver.epoch_keys import EpochKeyStore
+from agent.receiver.opening import Opener
+from agent.receiver.settings import BrokerSettings, ReceiverSettings
+from agent.receiver.signing import FILE_NAME as SIGNING_KEY
+from agent.receiver.signing import RecipientSigner
+from agent.receiver.store import ReceivedReads
+from agent.storage.atomic_file import private_folder, read_bounded, storage_error, write_atomic, write_new
+from agent.verifying import roster
+from agent.verifying.envelope import EnvelopeVerifier
+
+KEY_LIST, LOCK = "key-list.jws", ".lock"
+
+
+def trusted(now: Instant) -> Instant:
+    """`now`, unless it is surely wrong: such a clock must not decide what is destroyed. Raises PlatewardenError."""
+    if now.trust is ClockTrust.UNTRUSTED:
+        raise PlatewardenError(f"the clock says {now.iso()}, before this software was built", where="clock", fix="set the time (NTP), then start again")
+    return now
+
+
+class Workplace:
+    """One recipient's folder (docs/guide/recipient.md)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings: ReceiverSettings = receiver_settings.load(folder)
+        self.recipient = self.settings.recipient
+        self.keys = EpochKeyStore(folder / "epochs")
+
+    @classmethod
+    def create(cls, folder: Path, recipient: str, now: Instant, broker: BrokerSettings | None = None) -> "Workplace":
+        """Make folder, signing key, epoch keys, key list and receiver.toml. Refuses when one is there already. Raises StorageError or ConfigError."""
+        if IDENTIFIER.fullmatch(recipient) is None or len(recipient) > 32:
+            raise ConfigError("a recipient id is 1 to 32 letters, digits or hyphens", where="--recipient")
+        for name in (receiver_settings.FILE_NAME, SIGNING_KEY, KEY_LIST, "epochs"):
+            if os.path.lexists(folder / name):
+                raise StorageError("exists already; a receiver's keys are never overwritten", where=folder / name, fix="choose another folder")
+        trusted(now)
+        private_folder(folder)
+        RecipientSigner.create(folder)
+        made = ReceiverSettings(recipient=recipient, broker=broker)
+        write_new(folder / receiver_settings.FILE_NAME, receiver_settings.template(made).encode(), 0o644)
+        place = cls(folder)
+        place.renew_keys(now)
+        return place
+
+    def signer(self) -> RecipientSigner:
+        """The recipient's signing key."""
+        return RecipientSigner.load(self.folder)
+
+    def opener(self) -> Opener:
+        """Opens reads of the cameras that the city enrolled. Raises StorageError or EnvelopeRefusedError."""
+        return Opener(self.recipient, EnvelopeVerifier(self._roster().devices), self.keys)
+
+    def store(self) -> ReceivedReads:
+        """The sealed reads."""
+        return ReceivedReads(self.folder / "store")
+
+    def broker(self) -> BrokerSettings:
+        """Where the reads come from. Raises ConfigError."""
+        if self.settings.broker is None:
+            raise ConfigError("[broker] is missing", where=self.folder / receiver_settings.FILE_NAME, fix="fill in host, address, port and ca")
+        return self.settings.broker
+
+    def renew_keys(self, now: Instant) -> EpochKeys:
+        """Destroy what is due, make what is missing, sign and write key-list.jws; returns what it lists. Raises StorageError."""
+        private_folder(self.folder / "epochs")
+        self.keys.destroy_due(trusted(now).utc)
+        self.keys.extend(now.utc.date(), self.settings.epochs_ahead_days)
+        listed = self.keys.public_keys(self.recipient, now.utc)
+        write_atomic(self.folder / KEY_LIST, self.signer().key_list(listed) + b"\n", 0o644)
+        return listed
+
+    def tidy(self, now: Instant) -> list[str]:
+        """Implements service.Housekeeping: keys and reads past their deadline go, the key list follows. Keys first: without them the rest is noise."""
+        due = self.keys.destroy_due(trusted(now).utc)
+        store = self.store()
+        try:
+            deleted = store.delete_due(now.utc)
+        finally:
+            store.close()
+        present = self.keys.epochs()
+        lines = []
+        if due:
+            lines.append(f"destroyed the keys of {len(due)} epoch(s) up to {due[-1].isoformat()}; deleted {deleted} sealed read(s)")
+        if due or not present or (present[-1] - now.utc.date()).days < self.settings.epochs_ahead_days - 1:
+            listed = self.renew_keys(now)
+            lines.append(f"renewed {KEY_LIST}, up to epoch {max(listed.keys).isoformat()}: give it to the city")
+        return lines
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Only one `receiver run` in a folder. Raises PlatewardenError."""
+        path = self.folder / LOCK
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise storage_error(error, path, "cannot open the lock") from None
+        with os.fdopen(descriptor):  # closing it releases the lock
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise PlatewardenError("another receiver runs in this folder", where=self.folder, fix="stop it first") from None
+            yield
+
+    def _roster(self) -> roster.Roster:
+        root_path, roster_path = self.folder / self.settings.city_root, self.folder / self.settings.roster
+        for path, what in ((root_path, "city's root key"), (roster_path, "city's roster")):
+            if not path.exists():
+                raise StorageError(f"the {what} is missing", where=path, fix="get it from the city; receiver.toml says where it is looked for")
+        root = roster.parse_root(read_bounded(root_path, receiver_settings.MAX_BYTES), str(root_path))
+        try:
+            return roster.verify_roster(read_bounded(roster_path, roster.MAX_BYTES), root)
+        except EnvelopeRefusedError as refused:
+            raise EnvelopeRefusedError(Reason(refused.reason), refused.what, where=roster_path, fix="get the roster and root.json from the same city") from None

@@ -1,0 +1,91 @@
+"""Deliver's attempts database: one suite over the fake and over SQLite, then what only a file can do."""
+
+import sqlite3
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.errors import StorageError
+from agent.storage.attempts import Attempts
+from tests.fakes.network import FakeAttempts
+
+A, B = "a" * 32, "b" * 32
+DUE = datetime(2027, 1, 15, 12, 0, 5, 250_000, tzinfo=UTC)
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+def attempts(request, tmp_path):
+    made = FakeAttempts() if request.param == "fake" else Attempts(tmp_path / "attempts.sqlite")
+    yield made
+    made.close()
+
+
+def test_nothing_is_known_of_a_new_read(attempts) -> None:
+    assert (attempts.tries(A), attempts.due(A), attempts.withdrawn(A)) == (0, None, "")
+
+
+def test_each_publication_counts_and_sets_when_it_is_due_again(attempts) -> None:
+    attempts.published(A, DUE)
+    attempts.published(A, DUE)
+    assert (attempts.tries(A), attempts.due(A), attempts.tries(B)) == (2, DUE, 0)
+
+
+def test_a_withdrawal_stands_beside_the_tries(attempts) -> None:
+    attempts.published(A, DUE)
+    attempts.withdraw(A, "rule-not-in-policy")
+    attempts.withdraw(B, "deadline-passed")
+    assert (attempts.tries(A), attempts.withdrawn(A)) == (1, "rule-not-in-policy")
+    assert (attempts.due(B), attempts.withdrawn(B)) == (None, "deadline-passed")
+
+
+def test_what_left_the_outbox_is_forgotten(attempts) -> None:
+    attempts.published(A, DUE)
+    attempts.withdraw(B, "deadline-passed")
+    attempts.keep_only({A})
+    assert (attempts.tries(A), attempts.withdrawn(B)) == (1, "")
+
+
+class TestFile:
+    def test_all_of_it_is_there_after_a_restart(self, tmp_path) -> None:
+        first = Attempts(tmp_path / "deliver" / "attempts.sqlite")
+        first.published(A, DUE)
+        first.withdraw(B, "rule-not-in-policy")
+        first.close()
+        second = Attempts(tmp_path / "deliver" / "attempts.sqlite")
+        assert (second.tries(A), second.due(A), second.withdrawn(B)) == (1, DUE, "rule-not-in-policy")
+        second.keep_only(())
+        second.close()
+        third = Attempts(tmp_path / "deliver" / "attempts.sqlite")
+        assert (third.tries(A), third.withdrawn(B)) == (0, "")
+        third.close()
+
+    def test_only_its_owner_may_read_it(self, tmp_path) -> None:
+        Attempts(tmp_path / "attempts.sqlite").close()
+        assert (tmp_path / "attempts.sqlite").stat().st_mode & 0o777 == 0o600
+
+    def test_a_file_of_something_else_refuses_with_the_next_step(self, tmp_path) -> None:
+        path = tmp_path / "attempts.sqlite"
+        path.write_bytes(b"not a database" * 100)
+        with pytest.raises(StorageError, match=r"attempts\.sqlite.*move it away"):
+            Attempts(path)
+
+    def test_another_version_refuses(self, tmp_path) -> None:
+        path = tmp_path / "attempts.sqlite"
+        Attempts(path).close()
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA user_version = 2")
+        connection.close()
+        with pytest.raises(StorageError, match="of this version"):
+            Attempts(path)
+
+    def test_a_planted_link_is_not_followed(self, tmp_path) -> None:
+        (tmp_path / "elsewhere").write_bytes(b"")
+        (tmp_path / "attempts.sqlite").symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(StorageError):
+            Attempts(tmp_path / "attempts.sqlite")
+
+    def test_a_closed_database_is_a_storage_error(self, tmp_path) -> None:
+        attempts = Attempts(tmp_path / "attempts.sqlite")
+        attempts.close()
+        with pytest.raises(StorageError):
+            attempts.published(A, DUE)

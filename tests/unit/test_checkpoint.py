@@ -1,0 +1,138 @@
+"""Checkpoints and signed notes: the C2SP specification's example, our own text, and everything that is no checkpoint."""
+
+import base64
+import contextlib
+import hashlib
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.core.checkpoint import Checkpoint, NoteSignature, body, key_id, note, parse_body, parse_note, parse_verifier_key, verifier_key
+
+ORIGIN = "platewarden/cam-test-1/watch"
+ROOT = hashlib.sha256(b"root").digest()
+
+# The example of Go's golang.org/x/mod/sumdb/note, from which C2SP's signed-note was made.
+GO_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+GO_NOTE = (
+    "If you think cryptography is the answer to your problem,\n"
+    "then you don't know what your problem is.\n"
+    "\n"
+    "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+)
+
+
+def a_note(checkpoint=Checkpoint(ORIGIN, 7, ROOT), name=ORIGIN):  # noqa: B008 - a frozen value
+    return note(body(checkpoint), [NoteSignature(name, b"\x01\x02\x03\x04", b"s" * 64)])
+
+
+def test_a_note_of_another_implementation_verifies():
+    name, key = parse_verifier_key(GO_KEY)
+    taken = parse_note(GO_NOTE.encode())
+    [one] = taken.signatures
+    assert (one.name, one.key_id) == (name, key_id(name, key))
+    Ed25519PublicKey.from_public_bytes(key).verify(one.signature, taken.signed)
+
+
+def test_our_note_is_what_was_put_in():
+    checkpoint = Checkpoint(ORIGIN, 7, ROOT)
+    taken = parse_note(a_note(checkpoint))
+    assert parse_body(taken.signed) == checkpoint
+    assert taken.signatures == (NoteSignature(ORIGIN, b"\x01\x02\x03\x04", b"s" * 64),)
+
+
+def test_the_exact_bytes():
+    assert body(Checkpoint("o/log", 1, bytes(32))) == b"o/log\n1\n" + base64.b64encode(bytes(32)) + b"\n"
+    expected = b"text\n\n\xe2\x80\x94 name " + base64.b64encode(b"idididid") + b"\n"
+    assert note(b"text\n", [NoteSignature("name", b"idid", b"idid")]) == expected
+
+
+def test_a_witness_s_line_is_kept_beside_ours():
+    two = note(body(Checkpoint(ORIGIN, 7, ROOT)), [NoteSignature(ORIGIN, b"1234", b"s" * 64), NoteSignature("witness.example", b"5678", b"t" * 72)])
+    assert [one.name for one in parse_note(two).signatures] == [ORIGIN, "witness.example"]
+
+
+def test_extension_lines_are_allowed():
+    assert parse_body(body(Checkpoint(ORIGIN, 7, ROOT)) + b"extension\n").size == 7
+
+
+def test_a_verifier_key_goes_both_ways():
+    raw = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    assert parse_verifier_key(verifier_key(ORIGIN, raw)) == (ORIGIN, raw)
+
+
+@pytest.mark.parametrize("text", ["", "a+b", "a+00000000+AAAA", GO_KEY.replace("c74f", "c74e"), GO_KEY.replace("+AR", "+BR"), "a b+c74f20a3+AAAA"])
+def test_odd_verifier_keys_are_refused(text):
+    with pytest.raises(ValueError):
+        parse_verifier_key(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\n\n",
+        b"no signature\n",
+        b"text\n\n",
+        b"text\n\nname AAAAAAAA\n",
+        b"text\n\n\xe2\x80\x94 name\n",
+        b"text\n\n\xe2\x80\x94 name !!\n",
+        b"text\n\n\xe2\x80\x94 name AAAA\n",
+        b"text\n\n\xe2\x80\x94 na+me AAAAAAAA\n",
+        b"text\x1b[2J\n\n\xe2\x80\x94 name AAAAAAAA\n",
+        b"text\n\n\xe2\x80\x94 name AAAAAAAA",
+        b"\xff\xfe\n\n\xe2\x80\x94 name AAAAAAAA\n",
+        b"x" * 20_000,
+        b"text\n\n" + b"\xe2\x80\x94 name AAAAAAAA\n" * 17,
+    ],
+)
+def test_what_is_no_note_is_refused(text):
+    with pytest.raises(ValueError):
+        parse_note(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"o\n1\n",
+        b"o\n01\n" + base64.b64encode(ROOT) + b"\n",
+        b"o\n-1\n" + base64.b64encode(ROOT) + b"\n",
+        b"o\n\xd9\xa1\n" + base64.b64encode(ROOT) + b"\n",  # an Arabic-Indic one
+        b"o\n" + b"9" * 19 + b"\n" + base64.b64encode(ROOT) + b"\n",
+        b"o\n1\n" + base64.b64encode(ROOT[:31]) + b"\n",
+        b"o\n1\n" + base64.b64encode(ROOT).rstrip(b"=") + b"\n",
+        b"o o\n1\n" + base64.b64encode(ROOT) + b"\n",
+        b"\n1\n" + base64.b64encode(ROOT) + b"\n",
+        b"o\n1\n" + base64.b64encode(ROOT),
+        b"o\n1\n" + base64.b64encode(ROOT) + b"\n\nx\n",
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(text):
+    with pytest.raises(ValueError):
+        parse_body(text)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\nb", "ä", "x" * 201])
+def test_a_log_s_name_cannot_break_the_lines(name):
+    with pytest.raises(ValueError):
+        body(Checkpoint(name, 1, ROOT))
+
+
+@given(st.binary(max_size=300))
+def test_random_bytes_raise_value_error_only(data):
+    for parse in (parse_note, parse_body):
+        with contextlib.suppress(ValueError):
+            parse(data)
+
+
+@given(st.data())
+def test_one_changed_byte_is_seen_or_refused(data):
+    whole = a_note()
+    place = data.draw(st.integers(0, len(whole) - 1))
+    other = data.draw(st.integers(0, 255).filter(lambda value: value != whole[place]))
+    changed = whole[:place] + bytes([other]) + whole[place + 1 :]
+    with contextlib.suppress(ValueError):
+        assert parse_note(changed) != parse_note(whole)

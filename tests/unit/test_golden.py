@@ -1,0 +1,74 @@
+"""The committed vectors open today as on the day they were made, and every listed alteration is refused: the format cannot drift."""
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from agent.core.encoding import from_b64url
+from agent.core.instant import rfc3339
+from agent.core.sealed_read import split
+from agent.errors import EnvelopeRefusedError
+from agent.receiver.opening import Opener
+from agent.sealing.sealer import sign
+from agent.verifying.envelope import EnvelopeVerifier
+from agent.verifying.key_list import verify_key_list
+from agent.verifying.receipt import ReceiptVerifier
+from agent.verifying.roster import verify_roster
+from tests.golden.alterations import Alteration, altered
+from tests.golden.make import seed
+
+VECTOR = json.loads((Path(__file__).parents[1] / "golden" / "read-1.json").read_text(encoding="ascii"))
+WIRE = VECTOR["wire"].encode()
+ROOT, SIGNING = (from_b64url(VECTOR[name]["x"]) for name in ("root_key", "recipient_signing_key"))
+
+
+class OneKey:
+    def key(self, epoch: date):
+        return X25519PrivateKey.from_private_bytes(from_b64url(VECTOR["epoch_private_key"]["d"])) if epoch.isoformat() == VECTOR["epoch"] else None
+
+
+def opener():
+    return Opener(VECTOR["recipient"], EnvelopeVerifier(verify_roster(VECTOR["roster"].encode(), ROOT).devices), OneKey())
+
+
+def test_the_vector_opens():
+    opened = opener().open(WIRE)
+    tags = opened.tags
+    assert (tags.device, tags.recipient, tags.sequence, tags.epoch.isoformat(), rfc3339(tags.deadline)) == tuple(
+        VECTOR[name] for name in ("device", "recipient", "seq", "epoch", "deadline")
+    )
+    assert (opened.plate.text.value, opened.plate.confidence, opened.entry_case) == (VECTOR["plate"], VECTOR["confidence"], VECTOR["case"])
+    assert opened.crop.startswith(b"\xff\xd8\xff")
+
+
+def test_the_signed_documents_verify():
+    keys = verify_key_list(VECTOR["key_list"].encode(), VECTOR["recipient"], SIGNING)
+    assert keys.keys[date.fromisoformat(VECTOR["epoch"])] == from_b64url(VECTOR["epoch_private_key"]["x"])
+    receipt = ReceiptVerifier({VECTOR["recipient"]: SIGNING}).verify(VECTOR["receipt"].encode())
+    assert receipt.stored
+    assert receipt.wire_sha256 == VECTOR["wire_sha256"] == hashlib.sha256(WIRE).hexdigest()
+
+
+def test_signing_the_same_bytes_gives_the_same_second_line():
+    from joserfc.jwk import OKPKey
+
+    envelope = split(WIRE)
+    key = OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(seed("device")))
+    assert sign(VECTOR["device"], key, envelope.jwe) == (envelope.jws_protected, envelope.signature)
+
+
+@pytest.mark.parametrize("listed", VECTOR["refused"], ids=lambda listed: listed["name"])
+def test_an_alteration_is_refused(listed):
+    with pytest.raises(EnvelopeRefusedError) as refused:
+        opener().open(altered(VECTOR["wire"], Alteration(**listed)).encode())
+    assert refused.value.reason == listed["reason"]
+    assert VECTOR["plate"] not in str(refused.value)
+
+
+def test_there_are_enough_alterations():
+    assert len(VECTOR["refused"]) >= 50

@@ -1,0 +1,131 @@
+"""The Merkle tree against pymerkle as an oracle, RFC 6962's own vectors, and proofs that must fail."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymerkle import InmemoryTree
+
+from agent.core.merkle import (
+    EMPTY_ROOT,
+    Frontier,
+    consistency_proof,
+    frontier_of,
+    inclusion_proof,
+    leaf_hash,
+    root_of,
+    verify_consistency,
+    verify_inclusion,
+)
+
+# The eight leaves of the test vectors of certificate-transparency, and the roots of their first 1 to 8.
+CT_LEAVES = [bytes.fromhex(text) for text in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")]
+CT_ROOTS = [
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
+
+
+def hashes(count):
+    return [leaf_hash(number.to_bytes(4, "big")) for number in range(count)]
+
+
+def test_roots_of_the_certificate_transparency_vectors():
+    leaves = [leaf_hash(data) for data in CT_LEAVES]
+    assert [root_of(leaves[:size]).hex() for size in range(1, 9)] == CT_ROOTS
+
+
+def test_the_empty_tree_is_the_hash_of_nothing():
+    assert Frontier().root() == EMPTY_ROOT == hashlib.sha256(b"").digest()
+
+
+def test_roots_equal_pymerkle_at_every_size():
+    oracle, frontier = InmemoryTree(algorithm="sha256"), Frontier()
+    for number in range(300):
+        data = number.to_bytes(4, "big")
+        oracle.append_entry(data)
+        frontier = frontier.append(leaf_hash(data))
+        assert frontier.root() == oracle.get_root()
+
+
+@given(st.integers(1, 80), st.data())
+def test_inclusion_is_proven_and_equals_pymerkle(size, data):
+    leaves, index = hashes(size), data.draw(st.integers(0, size - 1))
+    path = inclusion_proof(leaves, index)
+    assert verify_inclusion(leaves[index], index, size, path, root_of(leaves))
+    oracle = InmemoryTree(algorithm="sha256")
+    for number in range(size):
+        oracle.append_entry(number.to_bytes(4, "big"))
+    theirs = [bytes.fromhex(node) for node in oracle.prove_inclusion(index + 1, size).serialize()["path"]]
+    assert [node for node in theirs if node != leaves[index]] == list(path)  # pymerkle's path starts with the leaf itself
+
+
+@given(st.integers(1, 40), st.data())
+def test_another_leaf_place_size_or_path_proves_nothing(size, data):
+    leaves, index = hashes(size), data.draw(st.integers(0, size - 1))
+    path, root = inclusion_proof(leaves, index), root_of(leaves)
+    assert not verify_inclusion(leaf_hash(b"other"), index, size, path, root)
+    assert not verify_inclusion(leaves[index], index + 1, size, path, root)
+    assert not verify_inclusion(leaves[index], -1, size, path, root)
+    assert not verify_inclusion(leaves[index], index, size, (*path, root), root)
+    assert not verify_inclusion(leaves[index], index, 0, path, root)
+    if path:
+        assert not verify_inclusion(leaves[index], index, size, path[:-1], root)
+        assert not verify_inclusion(leaves[index], index, size, (root, *path[1:]), root)
+
+
+@given(st.integers(1, 80), st.data())
+def test_a_prefix_is_proven_consistent(size, data):
+    leaves, old = hashes(size), data.draw(st.integers(1, size))
+    proof = consistency_proof(leaves, old)
+    assert verify_consistency(old, size, proof, root_of(leaves[:old]), root_of(leaves))
+
+
+@given(st.integers(2, 40), st.data())
+def test_a_rewritten_past_is_not_consistent(size, data):
+    leaves, old = hashes(size), data.draw(st.integers(1, size - 1))
+    old_root, proof = root_of(leaves[:old]), consistency_proof(leaves, old)
+    rewritten = [leaf_hash(b"rewritten"), *leaves[1:]]
+    assert not verify_consistency(old, size, consistency_proof(rewritten, old), old_root, root_of(rewritten))
+    assert not verify_consistency(old, size, (*proof, old_root), old_root, root_of(leaves))
+    assert not verify_consistency(old, size, proof[:-1], old_root, root_of(leaves))
+    assert not verify_consistency(0, size, proof, old_root, root_of(leaves))
+    assert not verify_consistency(size + 1, size, proof, old_root, root_of(leaves))
+
+
+def test_equal_trees_need_no_proof():
+    root = root_of(hashes(5))
+    assert verify_consistency(5, 5, (), root, root)
+    assert not verify_consistency(5, 5, (), root, root_of(hashes(4)))
+
+
+@given(st.integers(0, 300))
+def test_a_frontier_survives_being_stored(size):
+    frontier = frontier_of(hashes(size))
+    assert Frontier.decode(size, frontier.encode()) == frontier
+    assert frontier.extend([leaf_hash(b"x")]) == frontier.append(leaf_hash(b"x"))
+
+
+@pytest.mark.parametrize(("size", "peaks"), [(1, b""), (0, bytes(32)), (3, bytes(32)), (1, bytes(31)), (-1, b"")])
+def test_a_frontier_that_fits_no_size_is_refused(size, peaks):
+    with pytest.raises(ValueError):
+        Frontier.decode(size, peaks)
+
+
+@pytest.mark.parametrize("index", [-1, 3])
+def test_no_proof_for_a_leaf_that_is_not_there(index):
+    with pytest.raises(ValueError):
+        inclusion_proof(hashes(3), index)
+
+
+@pytest.mark.parametrize("old", [0, 4])
+def test_no_proof_for_a_tree_that_never_was(old):
+    with pytest.raises(ValueError):
+        consistency_proof(hashes(3), old)

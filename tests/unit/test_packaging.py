@@ -1,0 +1,122 @@
+"""setup.py, constraints, Makefile and CI agree with each other, and a wheel holds the product and nothing else."""
+
+import ast
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import setuptools
+from packaging.requirements import Requirement
+
+import agent
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def package(monkeypatch):
+    """The arguments of setup()."""
+    given = {}
+    monkeypatch.setattr(setuptools, "setup", given.update)
+    monkeypatch.chdir(ROOT)
+    runpy.run_path(str(ROOT / "setup.py"))
+    return given
+
+
+def constraints():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def normal(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_one_command_one_version(package):
+    assert package["name"] == "platewarden"
+    assert package["version"] == agent.__version__
+    assert package["entry_points"] == {"console_scripts": ["platewarden = agent.cli:main"]}
+    assert package["python_requires"] == ">=3.11"
+
+
+def test_the_product_is_packaged_and_nothing_else(package):
+    assert {"agent", "agent.core", "agent.commands", "models"} <= set(package["packages"])
+    assert not [name for name in package["packages"] if name.split(".")[0] not in {"agent", "models"} or name.startswith("models.")]
+
+
+def test_each_requirement_has_a_minimum_and_a_tested_version(package):
+    pinned = {normal(name): version for name, version in constraints().items()}
+    wanted = [*package["install_requires"], *package["extras_require"]["demo"], *package["extras_require"]["dev"]]
+    for requirement in map(Requirement, wanted):
+        assert requirement.specifier, f"{requirement.name} has no minimum"
+        assert requirement.specifier.contains(pinned[normal(requirement.name)]), f"{requirement}: constraints.txt has {pinned[normal(requirement.name)]}"
+
+
+def test_what_the_product_imports_is_declared(package):
+    """Every foreign module under agent/ belongs to a declared requirement, or to apt's picamera2."""
+    distributions = {"cv2": "opencv-python-headless", "PIL": "pillow", "paho": "paho-mqtt", "pydantic_core": "pydantic"}
+    extras = package["extras_require"]
+    declared = {normal(Requirement(line).name) for line in [*package["install_requires"], *extras["demo"]]}
+    imported = set()
+    for file in (ROOT / "agent").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {name.name.split(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.split(".")[0])
+    foreign = imported - set(sys.stdlib_module_names) - {"agent", "models", "libcamera", "picamera2"}
+    assert {normal(distributions.get(name, name)) for name in foreign} <= declared
+
+
+def test_every_lint_exception_has_its_reason():
+    text = (ROOT / "pyproject.toml").read_text()
+    ruff = tomllib.loads(text)["tool"]["ruff"]["lint"]
+    assert ruff["select"] == ["ALL"]
+    block = text[text.index("\nignore = [") :]
+    for line in block[: block.index("\n]")].splitlines()[2:]:
+        assert re.search(r'^    "[A-Z]+[0-9]+", +# \S', line), f"no reason: {line}"
+
+
+def test_the_layers_are_exhaustive_and_no_module_is_optional():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert len(contracts) == 5
+    assert contracts[0]["exhaustive"] is True
+    assert "(" not in " ".join(contracts[0]["layers"])
+    ignored = [line for contract in contracts for line in contract.get("ignore_imports", [])]
+    assert ignored == ["agent.notify -> socket", "agent.receiver.** -> agent.storage.atomic_file"]
+
+
+def test_ci_runs_make_test():
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+    assert "make test" in (ROOT / ".ci/run").read_text()
+    assert "set -euo pipefail" in (ROOT / ".ci/run").read_text()
+
+
+def test_make_lists_its_targets():
+    listed = subprocess.run(["make", "--no-print-directory", "-C", ROOT], capture_output=True, text=True, timeout=60, check=True).stdout
+    for target in ("demo", "test", "check", "unit", "faults", "bench", "models", "test-picamera"):
+        assert f"make {target} " in listed
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_the_product(tmp_path):
+    source = tmp_path / "source"  # setuptools leaves build/ where it builds
+    source.mkdir()
+    for name in ("agent", "models"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "runs"))
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE", "MANIFEST.in", "CHANGELOG.md", "constraints.txt"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)]
+    subprocess.run(command, check=True, timeout=120, env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    (wheel,) = tmp_path.glob("platewarden-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"agent/cli.py", "models/manifest.json", "models/detector.onnx", "models/recognizer.onnx"} <= set(names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert not [name for name in names if name.startswith(("tests/", "models/training/", "config/", "bench/", "hw_tests/"))]

@@ -1,0 +1,184 @@
+"""Dialling an address and verifying a name, the policy's CA alone, the key's pin: against a bare TLS server on loopback."""
+
+import socket
+import ssl
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from agent.errors import ConfigError, DestinationRefusedError, StorageError
+from agent.network.tls import MAX_CONNECTION_BYTES, PinnedSocket, context_for, spki_pin
+from tests.support.city_network import broker
+from tests.support.pki import HOST, Authority
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="module")
+def server(ca):
+    return ca.server()
+
+
+@contextmanager
+def listening(credentials, *, oldest=ssl.TLSVersion.TLSv1_2, newest=ssl.TLSVersion.TLSv1_3, say: bytes = b""):
+    """A TLS server for one client; yields its address and what it heard from the client after the handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version, context.maximum_version = oldest, newest
+    if oldest < ssl.TLSVersion.TLSv1_2:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+    context.load_cert_chain(credentials.certificate, credentials.key)
+    listener = socket.create_server(("127.0.0.1", 0))
+    heard: list[bytes] = []
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        connection.settimeout(5)
+        try:
+            with context.wrap_socket(connection, server_side=True) as tls:
+                tls.sendall(say)
+                heard.append(tls.recv(100))
+        except OSError:
+            connection.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield listener.getsockname(), heard
+    thread.join(10)
+    listener.close()
+    assert not thread.is_alive()
+
+
+def context(ca, listed, **other):
+    return context_for(listed, ca.pem.read_bytes(), "broker 'city-hall' at 127.0.0.1:8883", other.pop("max_packet_bytes", 1024), **other)
+
+
+def handshake(tls_context, address):
+    """As paho does it: the dialled address is what it passes as the server's name."""
+    sock = socket.create_connection(address, timeout=5)
+    tls = tls_context.wrap_socket(sock, server_hostname=address[0], do_handshake_on_connect=False)
+    tls.settimeout(5)
+    tls.do_handshake()
+    return tls
+
+
+def test_the_dialled_address_serves_a_certificate_for_the_listed_name(ca, server) -> None:
+    with listening(server) as (address, _), handshake(context(ca, broker(server, address)), address) as tls:
+        assert tls.server_hostname == HOST
+        assert tls.version() == "TLSv1.3"
+        tls.send(b"x")
+
+
+def test_another_name_is_refused_although_address_and_key_are_right(ca, server) -> None:
+    with listening(server) as (address, _), pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        handshake(context(ca, broker(server, address, host="mqtt.elsewhere.example")), address)
+
+
+def test_a_certificate_for_the_bare_address_is_not_enough(ca) -> None:
+    only_address = ca.server("by-address", hosts=("127.0.0.1",))
+    with listening(only_address) as (address, _), pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        handshake(context(ca, broker(only_address, address)), address)
+
+
+def test_a_common_name_is_no_name(ca) -> None:
+    by_common_name = ca.server(HOST, hosts=())
+    with listening(by_common_name) as (address, _), pytest.raises(ssl.SSLCertVerificationError):
+        handshake(context(ca, broker(by_common_name, address)), address)
+
+
+def test_another_pin_is_refused_before_a_byte_of_mqtt(ca, server) -> None:
+    stranger = ca.server("stranger")  # the right CA and name: somebody obtained a second certificate
+    with listening(stranger) as (address, heard), pytest.raises(DestinationRefusedError) as refusal:
+        handshake(context(ca, broker(server, address)), address)
+    assert refusal.value.reason == "spki-pin-mismatch"
+    assert heard in ([], [b""])
+
+
+def test_any_of_several_pins_will_do(ca, server) -> None:
+    pins = frozenset({bytes(32), server.pin})
+    with listening(server) as (address, _), handshake(context(ca, broker(server, address, pins=pins)), address) as tls:
+        tls.send(b"x")
+
+
+def test_no_pin_at_all_admits_nobody(ca, server) -> None:
+    with listening(server) as (address, _), pytest.raises(DestinationRefusedError):
+        handshake(context(ca, broker(server, address, pins=frozenset())), address)
+
+
+def test_another_ca_is_refused_even_with_the_right_pin(ca, server, tmp_path) -> None:
+    other = Authority(tmp_path, "other-ca")
+    with listening(server) as (address, _), pytest.raises(ssl.SSLCertVerificationError):
+        handshake(context(other, broker(server, address)), address)
+
+
+def test_the_systems_certificate_store_is_not_used(ca, server, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca.pem))  # as if the true CA were in the system's store
+    other = Authority(tmp_path, "other-ca")
+    made = context(other, broker(server, ("127.0.0.1", 1)))
+    assert len(made.get_ca_certs()) == 1
+    with listening(server) as (address, _), pytest.raises(ssl.SSLCertVerificationError):
+        handshake(made, address)
+
+
+@pytest.mark.parametrize("days", [(-9, -1), (1, 9)], ids=["expired", "not yet valid"])
+def test_a_certificate_out_of_its_time_is_refused(ca, days) -> None:
+    late = ca.server("late", days=days)
+    with listening(late) as (address, _), pytest.raises(ssl.SSLCertVerificationError):
+        handshake(context(ca, broker(late, address)), address)
+
+
+def test_a_client_certificate_does_not_pass_for_a_servers(ca, server) -> None:
+    client = ca.client(HOST)
+    with listening(client) as (address, _), pytest.raises(ssl.SSLCertVerificationError):
+        handshake(context(ca, broker(client, address)), address)
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+def test_tls_1_1_is_not_spoken(ca, server) -> None:
+    with (
+        listening(server, oldest=ssl.TLSVersion.TLSv1, newest=ssl.TLSVersion.TLSv1_1) as (address, _),
+        pytest.raises(ssl.SSLError, match=r"(?i)version|protocol|alert"),
+    ):
+        handshake(context(ca, broker(server, address)), address)
+
+
+def test_a_packet_longer_than_the_limit_is_not_read(ca, server) -> None:
+    with listening(server, say=b"x" * 50) as (address, _), handshake(context(ca, broker(server, address)), address) as tls:
+        assert tls.recv(20) == b"x" * 20
+        with pytest.raises(OSError, match="packet of 268435455 bytes"):
+            tls.recv(268_435_455)
+        tls.send(b"x")
+
+
+def test_a_worn_out_connection_reads_no_more(ca, server) -> None:
+    with listening(server, say=b"x" * 50) as (address, _), handshake(context(ca, broker(server, address)), address) as tls:
+        tls._received = MAX_CONNECTION_BYTES + 1
+        with pytest.raises(OSError, match="worn out"):
+            tls.recv(20)
+        tls.send(b"x")
+
+
+def test_pin_is_what_openssl_prints(server) -> None:
+    der = ssl.PEM_cert_to_DER_cert(server.certificate.read_text())
+    assert spki_pin(der) == server.pin
+    assert spki_pin(b"") == spki_pin(b"\x30\x03noise") == b""
+
+
+def test_a_ca_that_is_none_is_a_config_error_naming_broker_and_file(server) -> None:
+    for rubbish in (b"", b"not a certificate", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
+        with pytest.raises(ConfigError, match=r"city-hall-ca\.pem: broker 'city-hall'"):
+            context_for(broker(server, ("127.0.0.1", 1)), rubbish, "", 1024)
+
+
+def test_a_client_certificate_without_its_key_is_a_storage_error(ca, server, tmp_path) -> None:
+    client, other = ca.client("cam-7"), ca.client("cam-8")
+    for files in ((client.certificate, other.key), (client.certificate, tmp_path / "missing.key")):
+        with pytest.raises(StorageError, match=r"cam-7\.crt"):
+            context(ca, broker(server, ("127.0.0.1", 1)), client=files)
+
+
+def test_sockets_of_the_context_are_pinned_sockets(ca, server) -> None:
+    assert context(ca, broker(server, ("127.0.0.1", 1))).sslsocket_class is PinnedSocket
