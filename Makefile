@@ -6,6 +6,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# onnxruntime must tell nobody what it runs (docs/design/telemetry.md); the code sets this as well
+export ORT_DISABLE_TELEMETRY := 1
+
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -6,25 +6,23 @@ import signal
 from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from agent.bundles.city_folder import CityFolder
 from agent.clock import SystemClock
-from agent.core.charter import parse_charter, require
+from agent.core.charter import require
 from agent.core.leaf import LeafKind
-from agent.core.policy import Policy, require_in_force
-from agent.core.policy_file import parse_policy
+from agent.core.policy import require_in_force
 from agent.core.reasons import Reason
 from agent.delivery import Delivery, PassResult, Route
-from agent.errors import NetworkError, PlatewardenError, PolicyRefusedError, RefusedError, StorageError
+from agent.errors import ConfigError, NetworkError, PlatewardenError, PolicyRefusedError, RefusedError, StorageError
 from agent.network.broker import PACKET_OVERHEAD_BYTES, LinkLimits
 from agent.network.egress import Egress, install_guard, refuse_proxies
 from agent.network.publisher import MqttPublisher
 from agent.network.tls import context_for
 from agent.notify import Notifier
 from agent.settings import Settings
-from agent.storage.atomic_file import read_bounded
 from agent.storage.attempts import Attempts
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import load_signing_key, origin_of
@@ -34,7 +32,6 @@ from agent.verifying.envelope import EnvelopeVerifier
 from agent.verifying.receipt import ReceiptVerifier
 
 PASS_EVERY_S = 0.25
-MAX_CITY_FILE_BYTES = 1 << 20
 _JITTER = secrets.SystemRandom().random
 
 
@@ -52,9 +49,9 @@ def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None
         closing.callback(log.close)
         try:
             refuse_proxies(os.environ)
-            side = DeliverySide(settings, log, clock, egress, allow_unsigned=allow_unsigned)
-        except RefusedError as refusal:
-            log.append(LeafKind.REFUSAL, {"reason": refusal.reason, "what": refusal.what})
+            side = DeliverySide(settings, log, clock, egress, stop, allow_unsigned=allow_unsigned)
+        except PlatewardenError as error:
+            log.append(LeafKind.REFUSAL, {"reason": _reason(error), "what": error.what})
             raise
         closing.callback(side.close)
         log.append(LeafKind.START, side.in_force())
@@ -85,7 +82,7 @@ class Stop:
 def _loop(side: "DeliverySide", guarded: deque[tuple[str, str]], clock: SystemClock, stop: Stop, notifier: Notifier, until_empty_s: float | None) -> None:
     give_up_s = clock.monotonic_s() + until_empty_s if until_empty_s is not None else None
     while not stop():
-        result = side.pass_once(notifier, stop)
+        result = side.pass_once(notifier)
         while guarded:
             event, destination = guarded.popleft()
             details = {"reason": Reason.DESTINATION_NOT_IN_POLICY, "what": event, "destination": destination}
@@ -103,25 +100,18 @@ def _loop(side: "DeliverySide", guarded: deque[tuple[str, str]], clock: SystemCl
         clock.sleep(PASS_EVERY_S)
 
 
-@dataclass(frozen=True, slots=True)
-class City:
-    """The city's files that deliver needs, as read at one moment. `ca_pems`: by broker id."""
-
-    policy: Policy
-    ca_pems: Mapping[str, bytes]
-
-
 class DeliverySide:
     """The parts of one deliver process, and the policy in force: read again as a whole when a file of the city's changes.
 
     A policy that cannot be read or is refused stops publication until one is there that can; the old one is not kept.
     """
 
-    def __init__(self, settings: Settings, log: AuditLog, clock: SystemClock, egress: Egress, *, allow_unsigned: bool) -> None:
+    def __init__(self, settings: Settings, log: AuditLog, clock: SystemClock, egress: Egress, stop: "Stop", *, allow_unsigned: bool) -> None:
         self._settings, self._log, self._clock, self._egress, self._allow_unsigned = settings, log, clock, egress, allow_unsigned
+        self._stop = stop
         public = load_device_public(settings.device)
         if public.device != settings.camera_id:
-            raise StorageError(
+            raise ConfigError(
                 f"holds the keys of {public.device!r}, not of {settings.camera_id!r}", where=settings.device / "public.json", fix="correct camera_id"
             )
         self._stamp = self._stamp_now()
@@ -147,7 +137,7 @@ class DeliverySide:
         policy = self._route.policy if self._route else None
         return {"policy": policy.name, "policy_version": policy.version, "policy_digest": policy.digest, "signed": False} if policy else {}
 
-    def pass_once(self, notifier: Notifier, stop: Stop) -> PassResult:
+    def pass_once(self, notifier: Notifier) -> PassResult:
         """Look for a new policy, then deliver under the one in force. Raises PolicyRefusedError once it has expired."""
         self._follow_policy()
         if self._route is None:
@@ -157,7 +147,7 @@ class DeliverySide:
         except PolicyRefusedError as refusal:
             self._log.append(LeafKind.REFUSAL, {"reason": refusal.reason, "what": refusal.what})
             raise
-        return self.delivery.pass_once(self._route, notifier.progress, stop)
+        return self.delivery.pass_once(self._route, notifier.progress, self._stop)
 
     def close(self) -> None:
         """Disconnect and release the database."""
@@ -178,14 +168,15 @@ class DeliverySide:
             self._route, self._refused = self._new_route(), ""
         except PlatewardenError as error:
             self._refused = f"nothing is published: {error}"
-            self._log.append(LeafKind.REFUSAL, {"reason": getattr(error, "reason", Reason.MALFORMED), "what": f"new policy: {error.what}"})
+            self._log.append(LeafKind.REFUSAL, {"reason": _reason(error), "what": f"new policy: {error.what}"})
         else:
             self._log.append(LeafKind.POLICY, self.in_force())
 
     def _new_route(self) -> Route:
         """Everything that follows from the city's files, or an error and no trace."""
-        city = read_city(self._settings)
-        policy, limits = city.policy, LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes)
+        city, limits = CityFolder(self._settings.city), LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes)
+        policy = city.policy()
+        require(policy, city.charter())
         require_in_force(policy, self._clock.now())
         if not self._allow_unsigned:
             raise PolicyRefusedError(
@@ -193,7 +184,7 @@ class DeliverySide:
             )
         client = client_certificate(self._settings)
         longest = limits.max_receipt_bytes + PACKET_OVERHEAD_BYTES
-        contexts = {broker.id: context_for(broker, city.ca_pems[broker.id], f"broker {broker.id!r}", longest, client) for broker in policy.brokers}
+        contexts = {broker.id: context_for(broker, city.ca(broker), f"broker {broker.id!r}", longest, client) for broker in policy.brokers}
         receipt_verifier = ReceiptVerifier({recipient.id: recipient.signing_key for recipient in policy.recipients.values()}, limits.max_receipt_bytes)
         publisher = MqttPublisher(
             policy.brokers,
@@ -203,6 +194,7 @@ class DeliverySide:
             now=lambda: self._clock.now().utc,
             jitter=_JITTER,
             refused=self._refuse_destination,
+            stopping=self._stop,
             limits=limits,
         )
         self._egress.replace(policy.brokers)
@@ -218,14 +210,6 @@ class DeliverySide:
         return tuple(_file_stamp(path) for path in files)
 
 
-def read_city(settings: Settings) -> City:
-    """Policy under charter, and the brokers' CAs. Deliver never reads the hot list or the key lists. Raises ConfigError, StorageError, PolicyRefusedError."""
-    city = settings.city
-    policy = parse_policy(read_bounded(city / "policy.toml", MAX_CITY_FILE_BYTES), str(city / "policy.toml"))
-    require(policy, parse_charter(read_bounded(city / "charter.toml", MAX_CITY_FILE_BYTES), str(city / "charter.toml")))
-    return City(policy, {broker.id: read_bounded(city / "ca" / broker.ca, MAX_CITY_FILE_BYTES) for broker in policy.brokers})
-
-
 def client_certificate(settings: Settings) -> tuple[Path, Path] | None:
     """The device's TLS certificate and key, if it has them. Raises StorageError when only one is there."""
     certificate, key = settings.device / "tls.crt", settings.device / "tls.key"
@@ -233,6 +217,10 @@ def client_certificate(settings: Settings) -> tuple[Path, Path] | None:
         missing = key if certificate.exists() else certificate
         raise StorageError("is missing beside its other half", where=missing, fix="put both there, or neither")
     return (certificate, key) if key.exists() else None
+
+
+def _reason(error: PlatewardenError) -> str:
+    return error.reason if isinstance(error, RefusedError) else Reason.MALFORMED
 
 
 def _file_stamp(path: Path) -> tuple[str, int, int, int] | None:

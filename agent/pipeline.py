@@ -35,6 +35,7 @@ def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], None
     for frame in frames:
         boxes = line.detector.find_plates(frame)
         reads = [line.reader.read(frame, box) for box in boxes]
+        line.counts.saw(len(boxes), frame.captured)
         for track in line.tracker.add(frame, reads):  # tracks that just ended, or are sure already
             report(line, track)
         between_frames()
@@ -53,5 +54,3 @@ def report(line: Line, track: Track) -> None:
             line.log.append("refusal", {"reason": refusal.reason, "rule": release.rule, "recipient": release.recipient})
             line.counts.refuse(refusal.reason, sighting.captured)
     line.counts.add(decision, sighting.captured)
-
-

@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 QUICK = ("unit", "contracts")
 
 # Busy cores make deadlines lie. The same examples every time: a red run can be repeated; `HYPOTHESIS_PROFILE=search` looks for new ones.
-settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 

@@ -67,10 +67,11 @@ class VideoSource:
             self._container.close()
 
     def _open(self) -> "InputContainer":
+        decoder_options = {"max_pixels": str(self._max_pixels)}  # FFmpeg decodes a little already to open: a huge picture must not get its memory
         if not self._path.is_file():
             raise SourceError("no such file", where=self._path, fix="check the path")
         try:
-            container = av.open(f"file:{self._path}", options=_OPEN_OPTIONS)
+            container = av.open(f"file:{self._path}", options=_OPEN_OPTIONS | decoder_options)
         except (av.error.FFmpegError, OSError) as error:
             raise self._error(
                 f"not a video that can be read: {error.strerror}", "give an MP4, MOV, MKV, WebM, AVI or TS file; if it is one, it is damaged or cut short"
@@ -79,6 +80,7 @@ class VideoSource:
             container.close()
             raise self._error("there is no picture in this file", "give a video")
         context = container.streams.video[0].codec_context
+        context.options = decoder_options
         context.thread_count = 1  # so that decoding never runs beside, and is never counted into, the reading of a frame
         self._check_size(context.width, context.height)
         return container
@@ -100,8 +102,9 @@ class VideoSource:
             raise self._cut(delivered)
 
     def _check_size(self, width: int, height: int) -> None:
-        if width * height > self._max_pixels:
-            raise self._error(f"{width}×{height} px: larger than the limit of {self._max_pixels:,} px", "scale it down, or raise limits.max_source_pixels")
+        if not 0 < width * height <= self._max_pixels:  # 0: FFmpeg itself kept to the limit and looked no further
+            size = f"{width}×{height} px" if width else "the picture's size"
+            raise self._error(f"{size}: larger than the limit of {self._max_pixels:,} px", "scale it down, or raise limits.max_source_pixels")
 
     def _cut(self, frame: int) -> SourceError:
         return self._error(f"the video ends early or is damaged at frame {frame}", "copy it again; the frames before it were delivered")

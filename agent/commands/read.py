@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from agent.core.sighting import Frame
     from agent.ports import Clock, PlateDetector, PlateReader
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 NANOSECONDS_PER_MS = 1_000_000
 
 
 @app.command()
 def read(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Pictures, videos, or folders of them (with sub-folders).", show_default=False)],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Pictures, videos, or folders of them (with sub-folders).", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per picture or video frame, one a line.")] = False,
     threads: Annotated[int, typer.Option("--threads", min=1, max=16, help="Threads for one picture.")] = 1,
     annotate: Annotated[
@@ -90,17 +90,11 @@ def find_inputs(paths: Sequence[str]) -> tuple[list[Input], list[SourceError]]:
     return inputs, failures
 
 
-def open_vision(threads: int, models: Path | None) -> tuple["PlateDetector", "PlateReader"]:
+def open_vision(threads: int, models: Path | None) -> "tuple[PlateDetector, PlateReader]":
     """The real detector and reader. Raises ModelError."""
-    import cv2
+    from agent.vision.loading import load_vision
 
-    from agent.vision.detector import OnnxPlateDetector
-    from agent.vision.models import load_model, model_entry
-    from agent.vision.recognizer import OnnxPlateReader
-
-    cv2.setNumThreads(threads)
-    detector = OnnxPlateDetector(load_model("detector", threads, models), model_entry("detector", models).threshold)
-    return detector, OnnxPlateReader(load_model("recognizer", threads, models))
+    return load_vision(threads, models)
 
 
 def frames_of(given: Input) -> Iterator["Frame"]:

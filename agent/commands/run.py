@@ -82,5 +82,3 @@ def end(child: subprocess.Popen[bytes], within_s: float = STOP_WITHIN_S) -> None
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
-
-

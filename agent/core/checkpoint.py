@@ -7,6 +7,7 @@ Sources: https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note.
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ KEY_ID_BYTES = 4
 MAX_NOTE_BYTES = 16_384
 MAX_SIGNATURES = 16
 MAX_SIZE_DIGITS = 18
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # all but the newline
 _DASH = "— "  # em dash and a space
 
 
@@ -97,7 +99,7 @@ def parse_note(untrusted_note: bytes) -> SignedNote:
         msg = "the note is too long"
         raise ValueError(msg)
     text = untrusted_note.decode("utf-8")  # UnicodeDecodeError is a ValueError
-    if any(character < " " and character != "\n" for character in text):
+    if _CONTROL.search(text):
         msg = "the note holds control characters"
         raise ValueError(msg)
     signed, blank, lines = text.rpartition("\n\n")

@@ -12,6 +12,7 @@ from agent.core.reasons import Reason
 
 @dataclass(slots=True)
 class _Hour:
+    seen: int = 0
     sightings: int = 0
     released: int = 0
     dropped: int = 0
@@ -26,6 +27,11 @@ class Counts:
 
     def __init__(self) -> None:
         self._hours: dict[datetime, _Hour] = {}
+
+    def saw(self, plates: int, at: Instant) -> None:
+        """Count the plates found in one frame, whether or not they could be read."""
+        if plates:
+            self._hour(at).seen += plates
 
     def add(self, decision: Decision, at: Instant) -> None:
         """Count one sighting. A drop counts once under each different reason that its rules gave."""
@@ -68,6 +74,7 @@ def _start(at: Instant) -> datetime:
 def _details(start: datetime, hour: _Hour) -> Mapping[str, object]:
     return {
         "hour": rfc3339(start),
+        "seen": hour.seen,
         "sightings": hour.sightings,
         "released": hour.released,
         "dropped": hour.dropped,

@@ -112,17 +112,22 @@ def locate(text: str) -> Mapping[Path, int]:
     for line, statement in _statements(text):
         lexemes = [lexeme for _, lexeme in statement]
         if lexemes[0] == "[":
-            table = tuple(name.strip("\"'") for lexeme in lexemes if lexeme not in "[]" for name in lexeme.split("."))
+            table = tuple(name for lexeme in lexemes if lexeme not in "[]" for name in _names(lexeme))
             if lexemes[1] == "[":
                 seen[table] += 1
                 lines.setdefault(table, line)
                 table = (*table, seen[table] - 1)
             lines[table] = line
         else:
-            key = (*table, lexemes[0].strip("\"'").split(".")[0])
+            key = (*table, _names(lexemes[0])[0])
             lines.setdefault(key, line)
             lines.update({(*key, index): at for index, at in enumerate(_elements(statement[2:]))})
     return lines
+
+
+def _names(lexeme: str) -> list[str]:
+    """The names in one piece of a dotted key; a quoted piece is one name."""
+    return [lexeme[1:-1]] if lexeme[0] in "\"'" else [name for name in lexeme.split(".") if name]
 
 
 Lexeme = tuple[int, str]

@@ -119,7 +119,8 @@ class Tracker:
     def _enough(self, track: _Open, now: datetime) -> bool:
         """Are the reads sure already, or has the vehicle stood here long enough, or gone behind something?"""
         numbers, seconds = self._numbers, (now - track.first_seen).total_seconds()
-        if (now - track.last_seen).total_seconds() > numbers.gap_s or (seconds >= numbers.max_wait_s and _readable(track.anchor)):
+        waited = seconds >= numbers.max_wait_s and sum(map(_readable, track.reads)) >= numbers.sure_reads
+        if waited or (now - track.last_seen).total_seconds() > numbers.gap_s:
             return True
         agreeing = [read.confidence for read in track.reads if len(read.text) and read.text == track.anchor.text]
         sure = len(agreeing) >= numbers.sure_reads and sum(agreeing) >= numbers.sure_confidence * len(agreeing)
@@ -143,8 +144,8 @@ class Tracker:
     def _likeness(self, track: _Open, read: PlateRead, now: datetime) -> float:
         """How likely a read continues a track: 0 impossible; place, size and text each have a veto.
 
-        Like texts may lie as far apart as a vehicle can drive; where a text says too little, the place must fit; texts that differ are one vehicle
-        only on the very spot, and not when they differ altogether: then another vehicle has taken the place.
+        Like texts may lie as far apart as a vehicle can drive; where a text says too little, the place must fit; texts that differ, be it in one
+        character of which both reads are sure, are one vehicle only on the very spot, and not when they differ altogether: then another has taken it.
         """
         seconds = (now - track.last_seen).total_seconds()
         (x, y), (last_x, last_y), (vx, vy) = _centre(read), _centre(track.last), track.velocity
@@ -156,7 +157,8 @@ class Tracker:
             return 0.0
         alike = similarity(track.anchor, read)
         both_readable = _readable(track.anchor) and _readable(read)
-        if alike >= SIMILAR or (not both_readable and alike >= HALF and from_last <= limit / 2):
+        contradict = alike < 1 and min(track.anchor.confidence, read.confidence) >= self._numbers.sure_confidence
+        if (alike >= SIMILAR and not contradict) or (not both_readable and alike >= HALF and from_last <= limit / 2):
             return 0.5 + 0.5 * alike + 1.0 / (1.0 + from_predicted)
         near = from_predicted <= (0.5 if both_readable else 1.5) or iou(track.last, read) >= MIN_IOU
         return 0.3 / (1.0 + from_predicted) if near and (alike >= HALF or not both_readable) else 0.0

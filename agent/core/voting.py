@@ -39,7 +39,7 @@ def vote(track: Track, camera: str) -> Sighting:
         return _sighting(max(reads, key=lambda read: read.sharpness), reads, PlateText(""), (), 0.0, camera)
     ballots = [_ballot(voters, position) for position in range(len(voters[0].text))]
     text = PlateText("".join(max(ballot, key=lambda character: (ballot[character], character)) for ballot in ballots))
-    char_confidence = tuple(ballot[character] for ballot, character in zip(ballots, text.value, strict=True))
+    char_confidence = tuple(ballots[i][character] * _agreement(voters, i, character) for i, character in enumerate(text.value))
     agreeing = [read for read in voters if read.text == text] or voters
     best = max(agreeing, key=lambda read: read.sharpness)
     share = sum(map(_weight, voters)) / sum(_weight(read) for read in reads if len(read.text))
@@ -92,6 +92,12 @@ def _opinion(read: PlateRead, position: int) -> dict[str, float]:
     opinion = {character: value + left for character, value in opinion.items()}
     opinion[read.text.value[position]] = own
     return opinion
+
+
+def _agreement(voters: Sequence[PlateRead], position: int, character: str) -> float:
+    """One where all read the same; even odds where half the weight reads something else, however sure of itself each read is."""
+    against = sum(_weight(read) for read in voters if read.text.value[position] != character) / sum(map(_weight, voters))
+    return max(1 - 2 * against**2, 0.0)
 
 
 def _calibration(read: PlateRead) -> float:

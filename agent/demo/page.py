@@ -89,7 +89,11 @@ def _saw(card: SawCard) -> str:
 
 def _left(card: LeftCard) -> str:
     rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(_plain(value))}</td></tr>" for name, value in card.tags.items())
-    crop = f'<p class="opened">{_picture(card.opened_crop, "the crop")}<span>What its recipient opened. An unverified lead, not a fact.</span></p>' if card.opened_crop else ""
+    crop = (
+        f'<p class="opened">{_picture(card.opened_crop, "the crop")}<span>What its recipient opened. An unverified lead, not a fact.</span></p>'
+        if card.opened_crop
+        else ""
+    )
     return (
         f'<div class="card"><h3>{len(card.wire):,} bytes to one recipient</h3><table class="tags">{rows}</table>'
         f"<p>The plate, its confidence and the picture are in here, and only the recipient's key opens it:</p><pre>{_hexdump(card.wire[-192:])}</pre>{crop}</div>"
@@ -101,7 +105,9 @@ def _plain(value: object) -> str:
 
 
 def _answer(answer: Answer) -> str:
-    return f'<tr class="{"yes" if answer.may else "no"}"><td>{escape(answer.who)}</td><td>{"Yes" if answer.may else "No"}</td><td>{escape(answer.why)}</td></tr>'
+    return (
+        f'<tr class="{"yes" if answer.may else "no"}"><td>{escape(answer.who)}</td><td>{"Yes" if answer.may else "No"}</td><td>{escape(answer.why)}</td></tr>'
+    )
 
 
 def _numbers(summary: Mapping[str, object]) -> str:

@@ -56,7 +56,9 @@ class ThrowawayAuthority:
         builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         folder.mkdir(parents=True, exist_ok=True)
-        identity = ServerIdentity(folder / f"{name}.crt", folder / f"{name}.key", spki_pin(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)))
+        identity = ServerIdentity(
+            folder / f"{name}.crt", folder / f"{name}.key", spki_pin(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+        )
         identity.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
         identity.key.touch(mode=0o600)
         identity.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

@@ -38,10 +38,11 @@ _TURN_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class LinkLimits:
-    """Bounds of one connection. `max_receipts_waiting`: more receipts than that are dropped (publishing again brings them again)."""
+    """Bounds of one connection. `connect`: TCP, then TLS; `answer`: to CONNECT and SUBSCRIBE; `acknowledge`: a read. `max_receipts_waiting`: more receipts than that are dropped (publishing again brings them again)."""
 
     connect_timeout_s: float = 5.0
-    answer_timeout_s: float = 10.0
+    answer_timeout_s: float = 5.0
+    acknowledge_timeout_s: float = 10.0
     keepalive_s: int = 30
     max_receipt_bytes: int = 4096
     max_receipts_waiting: int = 256
@@ -79,8 +80,11 @@ class BrokerLink:
         except OSError as error:
             raise NetworkError(f"cannot connect: {_reason(error)}", where=where, fix="check the broker and the network; deliver tries again") from None
         self._client = client
-        self._await("connect", "did not accept the connection", "is this device's TLS certificate (device/tls.crt) accepted there?")
-        self._ask("subscribe", lambda: client.subscribe(self._receipts_topic, options=SubscribeOptions(qos=1)), f"let us read {self._receipts_topic}")
+        self._await(
+            "connect", "did not accept the connection", self._limits.answer_timeout_s, "is this device's TLS certificate (device/tls.crt) accepted there?"
+        )
+        request = lambda: client.subscribe(self._receipts_topic, options=SubscribeOptions(qos=1))  # noqa: E731 - sent inside _ask, which wraps its errors
+        self._ask("subscribe", request, f"let us read {self._receipts_topic}", self._limits.answer_timeout_s)
 
     def publish(self, recipient: str, wire: bytes, expires_in_s: int) -> None:
         """Return when the broker has acknowledged; it may still lose or withhold the read. Raises NetworkError."""
@@ -88,7 +92,9 @@ class BrokerLink:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's own lack
         properties.ContentType, properties.MessageExpiryInterval = CONTENT_TYPE, max(1, min(expires_in_s, 0xFFFFFFFF))
         topic = READS_TOPIC + recipient
-        self._ask("publish", lambda: _sent(client.publish(topic, wire, qos=1, properties=properties)), f"take a read on {topic}")
+        self._ask(
+            "publish", lambda: _sent(client.publish(topic, wire, qos=1, properties=properties)), f"take a read on {topic}", self._limits.acknowledge_timeout_s
+        )
 
     def poll(self, max_packets: int = 64) -> None:
         """Take in what has arrived, without waiting, and keep the connection alive. Raises NetworkError."""
@@ -133,7 +139,7 @@ class BrokerLink:
         else:
             self.dropped_receipts += 1
 
-    def _ask(self, kind: str, request: Callable[[], tuple[MQTTErrorCode, int | None]], what: str) -> None:
+    def _ask(self, kind: str, request: Callable[[], tuple[MQTTErrorCode, int | None]], what: str, within_s: float) -> None:
         """Send a request and wait for its acknowledgement and reason code (135 is a refusal although it is an acknowledgement)."""
         try:
             code, mid = request()
@@ -141,14 +147,14 @@ class BrokerLink:
             self._fail(f"cannot send ({type(error).__name__})")
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._fail(f"cannot send ({mqtt.error_string(code)})")
-        self._await(f"{kind} {mid}", f"did not {what}", "check the broker's access rules for this device")
+        self._await(f"{kind} {mid}", f"did not {what}", within_s, "check the broker's access rules for this device")
 
-    def _await(self, answer: str, failed: str, fix: str) -> None:
-        end = time.monotonic() + self._limits.answer_timeout_s
+    def _await(self, answer: str, failed: str, within_s: float, fix: str) -> None:
+        end = time.monotonic() + within_s
         while answer not in self._answers:
             left = end - time.monotonic()
             if left <= 0:
-                self._fail(f"{failed} within {self._limits.answer_timeout_s:g} s", fix)
+                self._fail(f"{failed} within {within_s:g} s", fix)
             try:
                 self._turn(min(left, _TURN_S))
             except NetworkError as error:

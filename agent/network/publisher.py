@@ -16,6 +16,8 @@ Refused = Callable[[str, str, str], None]
 """Told of every refused destination: broker id, address, reason code. Another broker may still take the read."""
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+DIALLING_S_PER_PASS = 40.0
+"""Several brokers that stall must not keep a pass from ending, or the watchdog would end the process."""
 
 
 @dataclass(slots=True)
@@ -44,11 +46,13 @@ class MqttPublisher:
         now: Callable[[], datetime],
         jitter: Callable[[], float],
         refused: Refused,
+        stopping: Callable[[], bool] = lambda: False,
         limits: LinkLimits | None = None,
     ) -> None:
         limits = limits or LinkLimits()
         self._routes = [_Route(BrokerLink(broker, device, contexts[broker.id], egress, limits)) for broker in brokers]
-        self._now, self._jitter, self._refused = now, jitter, refused
+        self._now, self._jitter, self._refused, self._stopping = now, jitter, refused, stopping
+        self._dialled_s = 0.0
 
     def publish(self, recipient: str, read_id: str, wire: bytes, expires: datetime) -> None:  # noqa: ARG002 - of the port; the topic needs no read id
         """Return when one broker has acknowledged. Raises the first NetworkError, or DestinationRefusedError if all refused."""
@@ -69,7 +73,8 @@ class MqttPublisher:
         raise next((error for error in failures if isinstance(error, NetworkError)), failures[0])
 
     def untrusted_receipts(self) -> Sequence[bytes]:
-        """What has arrived by now, at most a few hundred. Dials brokers that are due, so that receipts arrive without a read to publish."""
+        """What has arrived by now, at most a few hundred; called once a pass. Dials brokers that are due, so that receipts arrive without a read to publish."""
+        self._dialled_s = 0.0
         receipts: list[bytes] = []
         for route in self._routes:
             try:
@@ -99,6 +104,9 @@ class MqttPublisher:
             raise route.failure.with_traceback(None)  # the same error, raised often, must not grow
         failure: NetworkError | DestinationRefusedError | None = None
         for address, port in route.link.broker.addresses:
+            if self._dialled_s >= DIALLING_S_PER_PASS or self._stopping():
+                raise failure or NetworkError("not dialled: stopping, or other brokers took too long", where=f"broker {route.link.broker.id!r}")
+            began_s = time.monotonic()
             try:
                 route.link.connect(address, port)
             except NetworkError as error:
@@ -109,6 +117,8 @@ class MqttPublisher:
             else:
                 route.failure, route.wait_s = None, 0.0
                 return route.link
+            finally:
+                self._dialled_s += time.monotonic() - began_s
         raise failure or NetworkError("no address", where=f"broker {route.link.broker.id!r}")
 
     def _failed(self, route: _Route, error: NetworkError | DestinationRefusedError) -> None:

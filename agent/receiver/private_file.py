@@ -18,8 +18,10 @@ def read_private(path: Path) -> bytes:
         raise StorageError("no such key file", where=path, fix="restore it, or make a receiver with `platewarden receiver init`") from error
     except OSError as error:
         raise storage_error(error, path, "cannot open") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())  # of the opened file: a look at the path could be raced
+    try:
+        status = os.fstat(descriptor)  # of the opened file: a look at the path could be raced
         if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
             raise StorageError("a private key must be a file that only its owner can read", where=path, fix=f"chmod 600 {path}")
-        return file.read(MAX_BYTES)
+        return os.read(descriptor, MAX_BYTES)
+    finally:
+        os.close(descriptor)

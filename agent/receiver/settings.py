@@ -12,7 +12,7 @@ from agent.errors import ConfigError
 
 FILE_NAME = "receiver.toml"
 MAX_BYTES = 65_536
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,47}$")]
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
 _BROKER_EXAMPLE = """
 # [broker]                             # fill in before `platewarden receiver run`

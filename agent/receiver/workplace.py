@@ -23,6 +23,7 @@ from agent.verifying import roster
 from agent.verifying.envelope import EnvelopeVerifier
 
 KEY_LIST, LOCK = "key-list.jws", ".lock"
+MAX_ID = 48  # as in a policy
 
 
 def trusted(now: Instant) -> Instant:
@@ -44,8 +45,8 @@ class Workplace:
     @classmethod
     def create(cls, folder: Path, recipient: str, now: Instant, broker: BrokerSettings | None = None) -> "Workplace":
         """Make folder, signing key, epoch keys, key list and receiver.toml. Refuses when one is there already. Raises StorageError or ConfigError."""
-        if IDENTIFIER.fullmatch(recipient) is None or len(recipient) > 32:
-            raise ConfigError("a recipient id is 1 to 32 letters, digits or hyphens", where="--recipient")
+        if IDENTIFIER.fullmatch(recipient) is None or len(recipient) > MAX_ID:
+            raise ConfigError("a recipient id is 1 to 48 letters, digits or hyphens", where="--recipient")
         for name in (receiver_settings.FILE_NAME, SIGNING_KEY, KEY_LIST, "epochs"):
             if os.path.lexists(folder / name):
                 raise StorageError("exists already; a receiver's keys are never overwritten", where=folder / name, fix="choose another folder")

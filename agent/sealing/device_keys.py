@@ -44,11 +44,13 @@ def load_sealing_key(folder: Path) -> Ed25519PrivateKey:
         raise StorageError("no device key", where=path, fix="make the device's keys first, or correct paths.device") from None
     except OSError as error:
         raise StorageError(f"cannot open the device key: {error.strerror}", where=path) from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())  # of the opened file: a look at the path could be raced
+    try:
+        status = os.fstat(descriptor)  # of the opened file: a look at the path could be raced
         if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
             raise StorageError("a private key must be a file that only its owner can read", where=path, fix=f"chmod 600 {path}")
-        pem = file.read(MAX_KEY_FILE_BYTES)
+        pem = os.read(descriptor, MAX_KEY_FILE_BYTES)
+    finally:
+        os.close(descriptor)
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -36,8 +36,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 def database_error(error: Exception, path: Path) -> StorageError:
     """One of the foreign errors as ours. SQLite's texts name tables and disks, never values that were bound."""
     text = "database disk image is malformed" if isinstance(error, UnicodeDecodeError | OverflowError) else clean_text(str(error))
-    if "full" in text:
-        return StorageError(text, where=path, fix=f"free space on the file system of {path.parent}")
+    if "full" in text or "disk I/O error" in text:  # the latter too when SQLite's shared-memory file finds no room
+        return StorageError(text, where=path, fix=f"free space on the file system of {path.parent}; if there is room, the disk may be failing")
     if "malformed" in text or "not a database" in text:
         return StorageError(text, where=path, fix="keep the file for the auditor; start a new log in an empty folder")
     return StorageError(text, where=path, fix=f"check the owner and the permissions of {path.parent}, and the disk")

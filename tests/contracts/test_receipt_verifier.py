@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.sealed_read import Receipt, format_receipt
@@ -22,7 +22,9 @@ def write(kind, receipt):
 
 
 def verifier(kind, recipients=(RECIPIENT,)):
-    return FakeReceiptVerifier(recipients) if kind == "fake" else ReceiptVerifier(dict.fromkeys(recipients, PARTIES.recipient_key.public_key().public_bytes_raw()))
+    return (
+        FakeReceiptVerifier(recipients) if kind == "fake" else ReceiptVerifier(dict.fromkeys(recipients, PARTIES.recipient_key.public_key().public_bytes_raw()))
+    )
 
 
 @pytest.mark.parametrize("kind", ["fake", "real"])
@@ -42,11 +44,13 @@ class TestReceiptVerifier:
         with pytest.raises(EnvelopeRefusedError):
             verifier(kind).verify(write(kind, dataclasses.replace(RECEIPT, **change)))
 
+    @settings(max_examples=40)
     @given(untrusted=st.binary(max_size=300))
     def test_random_bytes_are_refused_and_nothing_else_happens(self, kind, untrusted):
         with pytest.raises(EnvelopeRefusedError):
             verifier(kind).verify(untrusted)
 
+    @settings(max_examples=40)
     @given(position=st.integers(min_value=0), bit=st.integers(0, 7))
     def test_one_flipped_bit_is_refused(self, kind, position, bit):
         altered = bytearray(write(kind, RECEIPT))

@@ -1,7 +1,7 @@
 """The contract of ports.Verifier, over the fake and the real one: an envelope is believed whole or refused."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.sealed_read import MAX_WIRE_BYTES
@@ -42,6 +42,7 @@ class TestVerifier:
         with pytest.raises(EnvelopeRefusedError):
             verifier(kind).verify(b"A" * (MAX_WIRE_BYTES + 1))
 
+    @settings(max_examples=40)
     @given(untrusted=st.binary(max_size=300))
     def test_random_bytes_are_refused_and_nothing_else_happens(self, kind, untrusted):
         with pytest.raises(EnvelopeRefusedError):

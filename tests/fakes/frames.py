@@ -15,7 +15,9 @@ from tests.support.media import picture
 class FakeFrameSource:
     """Implements ports.FrameSource. `image(n)`: the nth picture. `fails_after`: that many good frames, then SourceError, as a dead camera."""
 
-    def __init__(self, count: int = 3, *, start=START, interval_s: float = 0.1, image: Callable[[int], np.ndarray] | None = None, fails_after: int | None = None) -> None:
+    def __init__(
+        self, count: int = 3, *, start=START, interval_s: float = 0.1, image: Callable[[int], np.ndarray] | None = None, fails_after: int | None = None
+    ) -> None:
         self._count, self._start, self._interval_s = count, start, interval_s
         self._image, self._fails_after = image or (lambda _number: picture()), fails_after
         self.closed = False

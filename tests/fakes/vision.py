@@ -1,8 +1,8 @@
 """Fakes for the vision ports: plates come from a script instead of a model, so that tests are exact and fast.
 
-    plates = [FakePlate("TEST123", box=(40, 60, 120, 30))]
-    detector, reader = FakeDetector(plates), FakeReader(plates)      # the same plates in every frame
-    detector = FakeDetector(lambda frame: plates if frame.sequence < 3 else [])
+plates = [FakePlate("TEST123", box=(40, 60, 120, 30))]
+detector, reader = FakeDetector(plates), FakeReader(plates)      # the same plates in every frame
+detector = FakeDetector(lambda frame: plates if frame.sequence < 3 else [])
 """
 
 from collections.abc import Callable, Sequence

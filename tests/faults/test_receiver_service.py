@@ -93,7 +93,9 @@ class TestDelivery:
 
 
 class TestBadInput:
-    @pytest.mark.parametrize("untrusted", [b"", os.urandom(4000), b"A" * MAX_WIRE_BYTES, b"{}\n..", "…".encode()], ids=["empty", "random", "huge", "braces", "not ASCII"])
+    @pytest.mark.parametrize(
+        "untrusted", [b"", os.urandom(4000), b"A" * MAX_WIRE_BYTES, b"{}\n..", "…".encode()], ids=["empty", "random", "huge", "braces", "not ASCII"]
+    )
     def test_random_bytes_are_counted_and_dropped(self, service, untrusted):
         with service.start_receiver().wait_ready() as receiver:
             camera = service.camera()

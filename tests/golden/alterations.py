@@ -111,7 +111,7 @@ def _tag_alterations(forge: "_Forger") -> Iterator[Alteration]:
     yield forge.header("a tag missing", "malformed", lambda header: header["alpr"].pop("purpose"))
     for name, change in (
         ("another purpose", {"purpose": "immigration"}),
-        ("a better match", {"match": "exact"}),
+        ("another match level", {"match": "confusable"}),
         ("another policy", {"policy": {"name": "Other", "version": 8, "digest": "cd" * 32}}),
     ):
         yield forge.tags(name, "signature-invalid", change, sign=False)

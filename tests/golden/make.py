@@ -1,6 +1,6 @@
 """Writes read-1.json anew. Only for a new version of the format: the vectors exist so that it cannot drift unnoticed.
 
-    python -m tests.golden.make
+python -m tests.golden.make
 """
 
 import dataclasses
@@ -51,7 +51,16 @@ def make() -> dict[str, object]:
     epochs = {date(2027, 1, 15) + timedelta(days=n): X25519PrivateKey.from_private_bytes(seed(f"epoch {n}")) for n in range(30)}
     keys = EpochKeys(RECIPIENT, CAPTURED, {day: key.public_key().public_bytes_raw() for day, key in epochs.items()})
     sighting = Sighting(
-        PlateText("GLD0001"), 0.9731, (0.99,) * 7, (Alternative(PlateText("GLDO001"), 0.0123),), "us", None, picture(), Instant(CAPTURED, ClockTrust.OS), DEVICE, 9
+        PlateText("GLD0001"),
+        0.9731,
+        (0.99,) * 7,
+        (Alternative(PlateText("GLDO001"), 0.0123),),
+        "us",
+        None,
+        picture(),
+        Instant(CAPTURED, ClockTrust.OS),
+        DEVICE,
+        9,
     )
     match = Match("stolen-vehicle", MatchLevel.TEXT, "Exampleville PD", "2027-0001", date(2027, 1, 10))
     include = frozenset({"plate", "crop", "captured_at", "camera"})

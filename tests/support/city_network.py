@@ -12,7 +12,7 @@ from tests.support.pki import HOST, Authority, Credentials
 
 RECIPIENT = "exampleville-pd"
 DEVICE = "cam-7"
-QUICK = LinkLimits(connect_timeout_s=3, answer_timeout_s=3)
+QUICK = LinkLimits(connect_timeout_s=3, answer_timeout_s=3, acknowledge_timeout_s=3)
 
 
 def broker(server: Credentials, *addresses: tuple[str, int], host: str = HOST, pins: frozenset[bytes] | None = None, **other: object) -> Broker:

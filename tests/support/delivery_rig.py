@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import paho.mqtt.client as mqtt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -156,6 +157,8 @@ recipients = ["{sealed.RECIPIENT}"]
             return []
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
         try:
+            if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'leaf'").fetchone():
+                return []  # made, not yet filled
             return [json.loads(details) for (details,) in connection.execute("SELECT details FROM leaf ORDER BY n")]
         finally:
             connection.close()
@@ -193,7 +196,7 @@ class Deliver:
             self.process.terminate()
         return self.process.wait(seconds)
 
-    def __enter__(self) -> "Deliver":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import paho.mqtt.client as mqtt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -106,7 +107,7 @@ class RunningReceiver:
         self.process.kill()
         self.process.wait(WAIT_S)
 
-    def __enter__(self) -> "RunningReceiver":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -167,7 +168,7 @@ class Service:
     def camera(self) -> Camera:
         return Camera(self.broker, self.authority.pem, ReceiptVerifier({RECIPIENT: self.enrolled.signing_key}))
 
-    def __enter__(self) -> "Service":
+    def __enter__(self) -> Self:
         self.broker.start()
         return self
 

@@ -18,6 +18,7 @@ from agent.sealing.sealer import Sealer
 
 DEVICE, RECIPIENT, PLATE = "cam-test-1", "exampleville-pd", "TST0042"
 CAPTURED = datetime(2027, 1, 15, 12, 0, 0, 123_000, tzinfo=UTC)
+FIRST_EPOCH = CAPTURED.date()
 EVERYTHING = frozenset({"plate", "crop", "captured_at", "camera"})
 
 
@@ -63,7 +64,7 @@ class Parties:
     epochs: dict[date, X25519PrivateKey]
 
     @classmethod
-    def make(cls, first: date = CAPTURED.date(), days: int = 40) -> "Parties":
+    def make(cls, first: date = FIRST_EPOCH, days: int = 40) -> "Parties":
         epochs = {first + timedelta(days=n): X25519PrivateKey.generate() for n in range(days)}
         return cls(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), epochs)
 

@@ -28,12 +28,21 @@ def test_an_hour_is_given_once_and_when_it_is_over():
     [hour] = counts.flush(at(40))
     assert hour == {
         "hour": "2027-01-15T10:00:00.000Z",
+        "seen": 0,
         "sightings": 4,
         "released": 1,
         "dropped": 3,
         "reasons": {"budget-spent": 1, "confidence-too-low": 1, "no-hotlist-match": 2},
     }
     assert counts.flush(at(41)) == ()
+
+
+def test_plates_found_in_frames_are_counted_apart_from_sightings():
+    counts = Counts()
+    for plates in (0, 2, 1):
+        counts.saw(plates, at())
+    [hour] = counts.close()
+    assert (hour["seen"], hour["sightings"]) == (3, 0)
 
 
 def test_a_quiet_hour_is_counted_as_zeros():
@@ -77,4 +86,4 @@ def test_what_goes_into_the_log_is_numbers_only():
     counts = Counts()
     counts.add(HIT, at())
     [hour] = counts.close()
-    assert set(json.loads(canonical(hour))) == {"hour", "sightings", "released", "dropped", "reasons"}
+    assert set(json.loads(canonical(hour))) == {"hour", "seen", "sightings", "released", "dropped", "reasons"}

@@ -22,7 +22,7 @@ PLATES = [
 
 
 @pytest.fixture(autouse=True)
-def _fake_vision(monkeypatch):
+def asked(monkeypatch):
     asked = {}
 
     def open_vision(threads, models):
@@ -30,7 +30,7 @@ def _fake_vision(monkeypatch):
         return FakeDetector(PLATES), FakeReader(PLATES)
 
     monkeypatch.setattr(command, "open_vision", open_vision)
-    monkeypatch.setattr(sys.modules[__name__], "ASKED", asked, raising=False)
+    return asked
 
 
 @pytest.fixture
@@ -135,9 +135,9 @@ def test_usage_errors_exit_2_and_read_nothing(read, folder, arguments, monkeypat
     assert errors
 
 
-def test_threads_and_models_reach_the_models(read, folder):
+def test_threads_and_models_reach_the_models(read, folder, asked):
     read(folder / "top.webp", "--json", "--threads", "3", "--models", "elsewhere")
-    assert ASKED == {"threads": 3, "models": command.Path("elsewhere")}  # noqa: F821 set by the fixture
+    assert asked == {"threads": 3, "models": command.Path("elsewhere")}
 
 
 def test_the_table_is_for_people(read, folder):

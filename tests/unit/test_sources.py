@@ -35,7 +35,10 @@ def test_the_pixel_limit_comes_from_the_settings(tmp_path):
         next(open_source(str(tmp_path), small, FakeClock()).frames())
 
 
-@pytest.mark.parametrize("address", ["rtsp://192.0.2.1/stream", "http://camera.example/mjpg", "https://x", "tcp://192.0.2.1:5000", "udp://@:1234", "srt://x", "rtmp://x", "file:///tmp/a.mp4"])
+@pytest.mark.parametrize(
+    "address",
+    ["rtsp://192.0.2.1/stream", "http://camera.example/mjpg", "https://x", "tcp://192.0.2.1:5000", "udp://@:1234", "srt://x", "rtmp://x", "file:///tmp/a.mp4"],
+)
 def test_an_address_is_declined_with_the_reason(address):
     with pytest.raises(UsageError, match=r"the process that sees plates has no network.*no-rtsp\.md") as caught:
         open_source(address, SETTINGS, FakeClock())

@@ -8,8 +8,9 @@ import numpy as np
 
 from models.training.detector import drawn_plates, flat_images, signs
 from models.training.detector.flat_images import FlatImages, Image
+from models.training.render.plates import render_plate
 
-PLATES, SIGNS = 5000, 1500
+RENDERED_PLATES, DRAWN_PLATES, SIGNS = 1500, 3500, 1500
 WIDEST_PX = 300
 SEED = 20261122
 
@@ -22,11 +23,13 @@ def shrink(image: Image) -> Image:
     return cv2.resize(image, (WIDEST_PX, max(1, round(height * WIDEST_PX / width))), interpolation=cv2.INTER_AREA)
 
 
-def plates(count: int, seed: int) -> Iterator[tuple[Image, dict]]:
-    """Rendered plates of all regions; the text is not kept."""
+def plates(rendered: int, drawn: int, seed: int) -> Iterator[tuple[Image, dict]]:
+    """Plates of all regions, some from the recogniser's careful renderer, some from our quick one; no text is kept."""
     rng = np.random.default_rng(seed)
+    for _ in range(rendered):
+        yield shrink(render_plate(rng).image), {}
     font_files = signs.fonts()
-    for _ in range(count):
+    for _ in range(drawn):
         yield shrink(drawn_plates.draw_plate(rng, font_files)), {}
 
 
@@ -40,7 +43,7 @@ def sign_images(count: int, seed: int) -> Iterator[tuple[Image, dict]]:
 
 def load(cache: Path) -> tuple[FlatImages, FlatImages]:
     """Plates and signs from `cache`, rendered first when it is empty."""
-    for name, images in (("plates", plates(PLATES, SEED)), ("signs", sign_images(SIGNS, SEED + 1))):
+    for name, images in (("plates", plates(RENDERED_PLATES, DRAWN_PLATES, SEED)), ("signs", sign_images(SIGNS, SEED + 1))):
         if not flat_images.exists(cache / name):
             flat_images.save(cache / name, images)
     return flat_images.load(cache / "plates"), flat_images.load(cache / "signs")

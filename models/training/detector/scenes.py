@@ -34,6 +34,13 @@ class Scene:
         hulls = [*(plate for plate, _ in self.plates), *self.ignored]
         return any((other[:2] < high).all() and (other[2:] > low).all() for other in hulls)
 
+    def ignore(self, hull: NDArray[np.float32]) -> None:
+        """Let what lies in `hull` count neither way."""
+        height, width = self.image.shape[:2]
+        clipped = np.array([*np.maximum(hull[:2], 0), *np.minimum(hull[2:], [width, height])], np.float32)
+        if (clipped[2:] > clipped[:2]).all():
+            self.ignored.append(clipped)
+
     def add(self, hull: NDArray[np.float32], corners: NDArray[np.float32]) -> None:
         """Record a plate, clipped to the picture; mostly outside or tiny, it counts neither way."""
         height, width = self.image.shape[:2]
@@ -133,6 +140,8 @@ class SceneMaker:
             else:
                 hull = hull_of(points)
             scene.add(hull.astype(np.float32), corners.astype(np.float32))
+        for box in note["uncounted"]:
+            scene.ignore(hull_of(box_corners(box) @ linear.T + offset))
         return scene
 
     def draw_plate(self, rng: Generator) -> tuple[Image, NDArray[np.float32]]:

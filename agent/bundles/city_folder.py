@@ -1,0 +1,57 @@
+"""Reads a city's unsigned folder: policy, charter, key lists, certificates, root and roster; each file when it is asked for.
+
+Until signed bundles come, nothing here proves who wrote these files: the composition roots say so, or refuse (docs/ref/policy.md).
+The hot list is not read here: deliver uses this module and must not come near a plate (P2).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.bundles.input_file import read_input
+from agent.core.charter import Charter, parse_charter
+from agent.core.policy import Broker, Policy
+from agent.core.policy_file import parse_policy
+from agent.core.toml_document import MAX_TEXT_BYTES
+
+MAX_FILE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CityFolder:
+    """`folder`: city/ beside the settings file. Everything raises ConfigError naming the file and the next step."""
+
+    folder: Path
+
+    @property
+    def hotlist(self) -> Path:
+        """Where the hot list lies; read by `hotlist_file`, in watch only."""
+        return self.folder / "hotlist.csv"
+
+    def policy(self) -> Policy:
+        """policy.toml, parsed. In force? Within the charter? That is for core.policy.require_in_force and core.charter.require."""
+        path = self.folder / "policy.toml"
+        return parse_policy(read_input(path, MAX_TEXT_BYTES, missing="a camera needs its city's policy"), str(path))
+
+    def charter(self) -> Charter:
+        """charter.toml, parsed."""
+        path = self.folder / "charter.toml"
+        return parse_charter(read_input(path, MAX_TEXT_BYTES, missing="no policy is obeyed without the council's charter above it"), str(path))
+
+    def key_list(self, recipient: str) -> bytes:
+        """The recipient's signed list of epoch keys, unverified. `recipient`: an id from the policy."""
+        return self._read(f"keys/{recipient}.jws", "ask the recipient for its key list; without it nothing can be sealed to it")
+
+    def ca(self, broker: Broker) -> bytes:
+        """The certificates, in PEM, that a broker's must descend from."""
+        return self._read(f"ca/{broker.ca}", f"broker {broker.id!r} needs it; ask the city")
+
+    def root(self) -> bytes:
+        """The city root's public key, a JWK, unparsed."""
+        return self._read("root.json", "the city's clerk has it")
+
+    def roster(self) -> bytes:
+        """The signed roster of enrolled cameras, unverified."""
+        return self._read("roster.jws", "the city's clerk signs it")
+
+    def _read(self, name: str, missing: str) -> bytes:
+        return read_input(self.folder / name, MAX_FILE_BYTES, missing=missing)

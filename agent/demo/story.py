@@ -1,0 +1,168 @@
+"""The demo as a story: set up a city, play a street, show what left, provoke five refusals, write the page."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from agent.clock import SystemClock
+from agent.core import sealed_read
+from agent.core.charter import parse_charter
+from agent.core.explain import explain_recipient
+from agent.core.policy_file import parse_policy
+from agent.core.sealed_read import Tags
+from agent.demo import city, page, pictures, scene
+from agent.demo.installation import Installation, install, platewarden
+from agent.demo.page import Answer, Attempt, LeftCard, Page
+from agent.demo.refusals import provoke
+from agent.demo.running import run_street
+from agent.errors import PlatewardenError
+from agent.storage.atomic_file import write_atomic
+
+NEAR_MISS_ON_LIST = "8KDV264"  # one confusable character away from the car that passes
+ASKING = (
+    (city.RECIPIENT, "Exampleville Police Department"),
+    (city.NEIGHBOUR, "Example County Sheriff"),
+    (city.FORBIDDEN, "US immigration enforcement (ICE ERO)"),
+    ("vendor-cloud", "The camera vendor's cloud"),
+    ("out-of-state-pd", "A police department in another state"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was tried, and the reason code."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What `--json` prints. `seen`: plates seen in frames; `sightings`: vehicles; the rest follows them through the line."""
+
+    seen: int
+    sightings: int
+    dropped: int
+    drop_reasons: dict[str, int]
+    sealed: int
+    delivered: int
+    opened: int
+    outbox_left: int
+    refusals: tuple[Refusal, ...]
+
+
+def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
+    """Run the whole demo; `out` takes what is kept, `work` the installation itself. Raises PlatewardenError when anything is not as promised."""
+    say("A city is founded: charter, policy, hot list, camera, police department, each with fresh keys.")
+    installation = install(work, SystemClock().now().utc, (scene.HIT.plate, NEAR_MISS_ON_LIST))
+    say(f"A street is rendered: {len(scene.VEHICLES)} cars with fictitious plates, one of them reported stolen.")
+    scene.render(out / "frames")
+    say("The camera watches. Two processes: watch sees plates and has no network; deliver has the network and sees no plate.")
+    relayed = run_street(installation, out / "frames")
+    keep(installation, out)
+    opened = open_reads(installation)
+    summary = count(installation, len(opened), ())
+    say(f"It saw {summary.sightings} cars, dropped {summary.dropped} in memory, sealed {summary.sealed}. The police department opened {summary.opened}.")
+    say("Now five things that must not work:")
+    attempts = provoke(installation, sorted((out / "sealed").iterdir())[0]) if summary.sealed else ()
+    for attempt in attempts:
+        say(f"  refused [{attempt.reason}]  {attempt.what}. {attempt.evidence}")
+    summary = count(installation, len(opened), attempts)
+    write_page(installation, out, summary, attempts, relayed, opened)
+    write_atomic(out / "summary.json", (json.dumps(asdict(summary), indent=2) + "\n").encode(), 0o644)
+    check(summary)
+    return summary
+
+
+def keep(installation: Installation, out: Path) -> None:
+    """Copy what a reader may want to examine: wire bytes, the demo recipient's keys, public keys, logs."""
+    (out / "sealed").mkdir(parents=True, exist_ok=True)
+    for file in sorted((installation.recipient / "store").glob("*.sealed")):
+        shutil.copy(file, out / "sealed" / file.name)
+    shutil.copytree(installation.recipient, out / "recipients" / city.RECIPIENT, dirs_exist_ok=True)
+    (out / "device").mkdir(exist_ok=True)
+    shutil.copy(installation.work / "device" / "public.json", out / "device" / "public.json")
+    for side in ("watch", "deliver"):
+        shutil.copytree(installation.state / side, out / "log" / side, dirs_exist_ok=True)
+
+
+def open_reads(installation: Installation) -> list[tuple[Tags, bytes, bytes | None]]:
+    """What the recipient can open with its keys, by the ordinary command: tags, wire bytes, crop. Plates stay in memory."""
+    reads = []
+    for line in platewarden("receiver", "open", installation.recipient, "--json").stdout.splitlines():
+        read_id = json.loads(line)["read"]
+        crop = installation.work / "crop.jpg"
+        platewarden("receiver", "open", installation.recipient, read_id, "--crop", crop)
+        wire = (installation.recipient / "store" / f"{read_id}.sealed").read_bytes()
+        reads.append((sealed_read.split(wire, sealed_read.MAX_WIRE_BYTES).tags, wire, crop.read_bytes()))
+        crop.unlink()
+    return reads
+
+
+def leaves(installation: Installation, side: str) -> list[dict[str, object]]:
+    """The details of every leaf of one process's log, in order."""
+    with closing(sqlite3.connect(f"file:{installation.state / side / 'log.sqlite'}?mode=ro", uri=True)) as connection:
+        return [json.loads(details) for (details,) in connection.execute("SELECT details FROM leaf ORDER BY n")]
+
+
+def count(installation: Installation, opened: int, attempts: tuple[Attempt, ...]) -> Summary:
+    """The numbers, from the camera's own log and mailboxes."""
+    log = leaves(installation, "watch")
+    hours = [leaf for leaf in log if leaf["kind"] == "counts"]
+    reasons: dict[str, int] = {}
+    for hour in hours:
+        for reason, times in dict(hour["reasons"]).items():  # type: ignore[call-overload]
+            reasons[reason] = reasons.get(reason, 0) + times
+    return Summary(
+        seen=sum(int(str(hour["seen"])) for hour in hours),
+        sightings=sum(int(str(hour["sightings"])) for hour in hours),
+        dropped=sum(int(str(hour["dropped"])) for hour in hours),
+        drop_reasons=reasons,
+        sealed=sum(leaf["kind"] == "release" for leaf in log),
+        delivered=sum(leaf["kind"] == "receipt" for leaf in log),
+        opened=opened,
+        outbox_left=len(list((installation.state / "outbox").glob("*.sealed"))),
+        refusals=tuple(Refusal(attempt.what, attempt.reason) for attempt in attempts),
+    )
+
+
+def check(summary: Summary) -> None:
+    """The demo's own promises; a demo that shows something else must not end well."""
+    faults = [
+        what
+        for what, holds in (
+            ("one read sealed, delivered and opened", summary.sealed == summary.delivered == summary.opened == 1),
+            ("an empty outbox", summary.outbox_left == 0),
+            (
+                "every other car dropped, the near-miss among them",
+                summary.dropped == summary.sightings - 1 and summary.drop_reasons.get("match-level-not-released") == 1,
+            ),
+            ("five refusals with five reasons", len({refusal.reason for refusal in summary.refusals}) == len(summary.refusals) == 5),
+        )
+        if not holds
+    ]
+    if faults:
+        raise PlatewardenError(f"the demo did not show {'; '.join(faults)}: {json.dumps(asdict(summary))}", fix="please report this")
+
+
+def answers(installation: Installation) -> tuple[Answer, ...]:
+    """Can another agency get this? From charter and policy."""
+    policy = parse_policy(installation.policy_text.encode(), "policy.toml")
+    charter = parse_charter((installation.city.folder / "charter.toml").read_bytes(), "charter.toml")
+    explained = [(name, explain_recipient(policy, charter, recipient)) for recipient, name in ASKING]
+    return tuple(Answer(name, explanation.allowed, explanation.sentence) for name, explanation in explained)
+
+
+def write_page(
+    installation: Installation, out: Path, summary: Summary, attempts: tuple[Attempt, ...], relayed: bytes, opened: list[tuple[Tags, bytes, bytes | None]]
+) -> None:
+    """index.html, from what this run left behind."""
+    left = tuple(LeftCard(sealed_read.format_tags(tags), wire, crop) for tags, wire, crop in opened)
+    found = sum(vehicle.plate.encode() in relayed for vehicle in scene.VEHICLES)
+    checkpoint = (installation.state / "watch" / "checkpoint").read_text(encoding="utf-8")
+    content = Page(pictures.saw_cards(out / "frames"), left, answers(installation), attempts, asdict(summary), relayed, found, checkpoint)
+    write_atomic(out / "index.html", page.render(content).encode(), 0o644)

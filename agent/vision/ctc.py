@@ -1,0 +1,83 @@
+"""Turns the recogniser's output into texts: prefix beam search over connectionist temporal classification (Graves et al., 2006).
+
+A text's probability is the sum over all alignments that spell it, as far as the beam keeps them: a real probability, if the network's are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.core.plate_text import CHARACTERS, MAX_LENGTH
+
+BLANK = 0
+BEAM_WIDTH = 12
+NEGLIGIBLE = 1e-4  # characters less likely than this at a step are not followed
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text with its probability 0–1 and, for each of its characters, the network's confidence 0–1."""
+
+    text: str
+    probability: float
+    char_confidence: tuple[float, ...]
+
+
+@dataclass(slots=True)
+class _Prefix:
+    """Probability mass of one prefix: of alignments that end in blank, and in its last character. `peaks`: best step per character."""
+
+    blank: float
+    character: float
+    peaks: tuple[float, ...]
+
+    @property
+    def total(self) -> float:
+        return self.blank + self.character
+
+
+def softmax(logits: NDArray[np.float32]) -> Probabilities:
+    """Over the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), np.float32)
+
+
+def decode(probabilities: Probabilities, most: int) -> list[Reading]:
+    """The `most` likeliest texts of a T × 37 matrix (blank, 0–9, A–Z), best first; at least one, perhaps the empty text."""
+    beams: dict[tuple[int, ...], _Prefix] = {(): _Prefix(1.0, 0.0, ())}
+    for step in probabilities:
+        beams = _extended(beams, step)
+    best = sorted(beams.items(), key=lambda item: -item[1].total)[:most]
+    return [Reading("".join(CHARACTERS[c - 1] for c in prefix), min(1.0, mass.total), mass.peaks) for prefix, mass in best]
+
+
+def _extended(beams: dict[tuple[int, ...], _Prefix], step: Probabilities) -> dict[tuple[int, ...], _Prefix]:
+    """Every prefix after one more step: unchanged by blank or a held character, or one character longer."""
+    following: dict[tuple[int, ...], _Prefix] = {}
+    likely = [int(c) for c in np.nonzero(step > NEGLIGIBLE)[0] if c != BLANK]
+    blank = float(step[BLANK])
+    for prefix, mass in beams.items():
+        last = prefix[-1] if prefix else BLANK
+        held = float(step[last]) if prefix else 0.0
+        peaks = (*mass.peaks[:-1], max(mass.peaks[-1], held)) if prefix else ()
+        _add(following, prefix, mass.total * blank, mass.character * held, peaks)
+        if len(prefix) == MAX_LENGTH:
+            continue
+        for c in likely:
+            source = mass.blank if c == last else mass.total  # a doubled letter needs a blank in between
+            _add(following, (*prefix, c), 0.0, source * float(step[c]), (*mass.peaks, float(step[c])))
+    kept = sorted(following.items(), key=lambda item: -item[1].total)[:BEAM_WIDTH]
+    return dict(kept)
+
+
+def _add(beams: dict[tuple[int, ...], _Prefix], prefix: tuple[int, ...], blank: float, character: float, peaks: tuple[float, ...]) -> None:
+    known = beams.get(prefix)
+    if known is None:
+        if blank + character > 0:
+            beams[prefix] = _Prefix(blank, character, peaks)
+        return
+    known.blank += blank
+    known.character += character
+    known.peaks = tuple(max(pair) for pair in zip(known.peaks, peaks, strict=True))

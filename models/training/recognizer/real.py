@@ -1,0 +1,51 @@
+"""Real plates with known characters that may be trained on: the DarkPlate set (MIT), cut out with their surroundings."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.training.data_guard import refuse_measure_only
+from models.training.render.syntax import CHARACTERS
+
+SURROUNDINGS = 0.3  # of the plate's size, on each side
+SHORTEST = 5  # fewer boxed characters: the label is most likely incomplete
+
+
+@dataclass(frozen=True, slots=True)
+class RealPlate:
+    """`picture`: H×W, grey 0–1, plate and surroundings; `quad`: 4×2 px, clockwise from top left."""
+
+    picture: NDArray[np.float32]
+    quad: NDArray[np.float32]
+    text: str
+    region: str
+
+
+def load_real(root: Path) -> list[RealPlate]:
+    """All usable plates of `root`/darkplate. Raises MeasureOnlyError when pointed at measure-only data."""
+    plates = []
+    for line in refuse_measure_only(root / "train.jsonl").read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        if not record["file"].startswith("darkplate/"):
+            continue
+        labelled = [p for p in record["plates"] if p["text"] and len(p["text"]) >= SHORTEST and all(c in CHARACTERS for c in p["text"])]
+        if not labelled:
+            continue
+        frame = cv2.imread(str(refuse_measure_only(root / record["file"])), cv2.IMREAD_GRAYSCALE)
+        plates += [cut(frame, p["box"], p["text"]) for p in labelled]
+    return plates
+
+
+def cut(frame: NDArray[np.uint8], box: list[float], text: str) -> RealPlate:
+    """One plate out of its frame; `box`: x, y, width, height px."""
+    x, y, width, height = box
+    x0, y0 = max(0, int(x - width * SURROUNDINGS)), max(0, int(y - height * SURROUNDINGS))
+    x1, y1 = int(x + width * (1 + SURROUNDINGS)), int(y + height * (1 + SURROUNDINGS))
+    picture = frame[y0:y1, x0:x1].astype(np.float32) / 255
+    left, top = x - x0, y - y0
+    quad = np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
+    return RealPlate(picture, quad, text, "us")

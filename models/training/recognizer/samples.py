@@ -1,0 +1,78 @@
+"""Training samples: drawn plates (each photographed a few times) with some real ones among them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from models.training.recognizer.net import CROP
+from models.training.recognizer.real import RealPlate, load_real
+from models.training.render.degrade import photograph
+from models.training.render.plates import draw_plate
+from models.training.render.syntax import CHARACTERS, REGIONS
+
+BATCH = 64
+FRESH = 28  # plates drawn anew for a batch; the others are older ones, seen anew
+REAL = 4
+POOL = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`crops`: N×48×128 uint8; `texts`: class numbers 1–36 of all samples, end to end; `lengths`, `regions`: N."""
+
+    crops: NDArray[np.uint8]
+    texts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    regions: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PooledPlate:
+    """A drawn plate, kept small: H×W uint8."""
+
+    picture: NDArray[np.uint8]
+    text: str
+    region: str
+
+
+def draw(rng: Generator) -> PooledPlate:
+    """A new plate."""
+    drawn = draw_plate(rng, channels=1)
+    return PooledPlate(np.clip(drawn.picture[:, :, 0] * 255, 0, 255).astype(np.uint8), drawn.text, drawn.region)
+
+
+def corners(width: int, height: int) -> NDArray[np.float32]:
+    """A whole picture as a quad."""
+    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+
+
+def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDArray[np.uint8]:
+    """One crop of a plate. A fifth stay easy, so that the easy is not unlearnt."""
+    this = hardness * (rng.random() ** 0.7 if rng.random() < 0.8 else 0.2)
+    if isinstance(plate, RealPlate):
+        # A real photograph is hard as it is: turned and recut, only lightly spoiled.
+        return photograph(rng, plate.picture, plate.quad, CROP, 0.5 * this, surrounded=True)
+    height, width = plate.picture.shape
+    return photograph(rng, plate.picture.astype(np.float32) / 255, corners(width, height), CROP, this, surrounded=False)
+
+
+def batches(seed: int, hardness, data: Path | None) -> Iterator[Batch]:
+    """Batches without end. `hardness`: an object whose `.value` may change, 0–1. `data`: folder of train.jsonl, or no real plates."""
+    rng = np.random.default_rng(seed)
+    real = load_real(data) if data else []
+    pool: list[PooledPlate] = []
+    while True:
+        fresh = [draw(rng) for _ in range(FRESH)]
+        pool += fresh
+        del pool[:-POOL]
+        chosen: list[PooledPlate | RealPlate] = [*fresh]
+        chosen += [real[int(i)] for i in rng.integers(0, len(real), REAL)] if real else []
+        chosen += [pool[int(i)] for i in rng.integers(0, len(pool), BATCH - len(chosen))]
+        crops = np.stack([seen(rng, plate, hardness.value) for plate in chosen])
+        texts = np.array([CHARACTERS.index(c) + 1 for plate in chosen for c in plate.text], np.int64)
+        lengths = np.array([len(plate.text) for plate in chosen], np.int64)
+        yield Batch(crops, texts, lengths, np.array([REGIONS.index(plate.region) for plate in chosen], np.int64))

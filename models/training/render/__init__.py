@@ -1,0 +1,1 @@
+"""Draws licence plates, and the ways in which cameras spoil them."""

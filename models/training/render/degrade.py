@@ -1,0 +1,120 @@
+"""What a roadside camera does to a plate: view, light, blur, few pixels, noise, JPEG; ends with the recogniser's crop."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Grey = NDArray[np.float32]
+SUPERSAMPLING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """Size of the finished crop, px."""
+
+    width: int
+    height: int
+
+
+def backdrop(rng: Generator, width: int, height: int) -> Grey:
+    """A bumper's worth of nothing: a few blocks or a soft gradient, 0–1."""
+    cells = rng.uniform(0, 1, (int(rng.integers(2, 6)), int(rng.integers(2, 9)))).astype(np.float32)
+    way = cv2.INTER_LINEAR if rng.random() < 0.6 else cv2.INTER_NEAREST
+    return cv2.resize(cells, (width, height), interpolation=way) * np.float32(rng.uniform(0.2, 1.0))
+
+
+def view(rng: Generator, quad: NDArray[np.float32], crop: Crop, hardness: float) -> NDArray[np.float64]:
+    """The perspective that takes `quad` (4×2 px, clockwise from top left) into the crop: its upright box with an uncertain margin.
+
+    Rotation to ±14°, shear and keystone grow with `hardness`; each side of the box is off by a few per cent, as a detector's is.
+    """
+    size = np.array([np.hypot(*(quad[1] - quad[0])), np.hypot(*(quad[3] - quad[0]))])
+    half = size / size[1] / 2
+    points = np.array([[-half[0], -half[1]], [half[0], -half[1]], [half[0], half[1]], [-half[0], half[1]]])
+    degrees = rng.normal() * (1.5 + 3.5 * hardness) if rng.random() < 0.75 else rng.uniform(-14, 14) * hardness
+    points[:, 0] += points[:, 1] * rng.normal() * 0.08 * (0.3 + hardness)
+    points += rng.normal(0, 0.022 * hardness, (4, 2)) * [half[0], 1]
+    turn = np.deg2rad(degrees)
+    points = points @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    low, high = points.min(0), points.max(0)
+    spread = high - low
+    margins = np.clip(rng.normal(0.045, 0.02 + 0.035 * hardness, 4), -0.06, 0.2)
+    low = low - spread * margins[:2] * [0.7, 1.3]
+    high = high + spread * margins[2:] * [0.7, 1.3]
+    target = (points - low) / (high - low) * [crop.width * SUPERSAMPLING, crop.height * SUPERSAMPLING]
+    return cv2.getPerspectiveTransform(quad.astype(np.float32), target.astype(np.float32))
+
+
+def light(rng: Generator, picture: Grey, hardness: float) -> Grey:
+    """Shadow edges, glare spots and uneven light."""
+    height, width = picture.shape
+    if rng.random() < 0.3 * hardness:
+        edge = np.array([[rng.uniform(-0.5, 1.5) * width, 0], [rng.uniform(-0.5, 1.5) * width, height], [width * 2, height], [width * 2, 0]])
+        shade = np.ones_like(picture)
+        cv2.fillPoly(shade, [edge.astype(np.int32)], rng.uniform(0.3, 0.9))
+        picture = picture * cv2.GaussianBlur(shade, (0, 0), rng.uniform(1, 5))
+    if rng.random() < 0.2 * hardness:  # a holder or a bumper shades the upper or lower part
+        depth = int(height * rng.uniform(0.1, 0.6))
+        part = picture[:depth] if rng.random() < 0.7 else picture[-depth:]
+        part *= np.float32(rng.uniform(0.35, 0.9))
+    if rng.random() < 0.35 * hardness:
+        x = np.linspace(-1, 1, width, dtype=np.float32)[None] * np.float32(rng.uniform(-0.35, 0.35))
+        y = np.linspace(-1, 1, height, dtype=np.float32)[:, None] * np.float32(rng.uniform(-0.3, 0.3))
+        picture = picture * (1 + x + y)
+    return picture
+
+
+def motion(rng: Generator, picture: Grey, pixel: float) -> Grey:
+    """Motion blur of 1–3 sensor pixels; `pixel`: a sensor pixel in px of `picture`."""
+    length = int(max(3, pixel * rng.uniform(1.0, 3.2)))
+    kernel = np.zeros((length, length), np.float32)
+    angle = rng.uniform(0, np.pi) if rng.random() < 0.5 else float(rng.integers(2)) * np.pi / 2
+    reach, middle = (length - 1) / 2, (length - 1) / 2
+    dx, dy = np.cos(angle) * reach, np.sin(angle) * reach
+    cv2.line(kernel, (round(middle - dx), round(middle - dy)), (round(middle + dx), round(middle + dy)), 1.0, 1)
+    return cv2.filter2D(picture, -1, kernel / kernel.sum())
+
+
+def expose(rng: Generator, picture: Grey, hardness: float) -> Grey:
+    """Gain, gamma, veil and noise: from a few grey levels in the dark to clipped whites."""
+    gain = rng.uniform(0.04, 0.3) if rng.random() < 0.18 * hardness else rng.uniform(0.3, 1.1)
+    if rng.random() < 0.08 * hardness:
+        gain *= rng.uniform(1.2, 1.9)
+    veil = rng.uniform(0, 0.4) if rng.random() < 0.4 * hardness else 0.0
+    out = cv2.pow(np.clip(picture, 0, 1.5), float(np.exp(rng.normal() * 0.3))) * np.float32(gain * (1 - veil)) + np.float32(veil * gain)
+    noise = rng.uniform(0.003, 0.06) * (0.2 + 0.8 * hardness) * min(1.0, gain + 0.15)
+    return out + rng.standard_normal(out.shape, np.float32) * np.float32(noise)
+
+
+def photograph(rng: Generator, picture: Grey, quad: NDArray[np.float32], crop: Crop, hardness: float, *, surrounded: bool) -> NDArray[np.uint8]:
+    """The crop (height × width, uint8) of the plate that fills `quad` in `picture` (H×W, 0–1).
+
+    `hardness`: 0 clean – 1 everything. `surrounded`: the picture goes on outside the plate, no backdrop is wanted.
+    """
+    big = (crop.width * SUPERSAMPLING, crop.height * SUPERSAMPLING)
+    matrix = view(rng, quad, crop, hardness)
+    if surrounded:
+        seen = cv2.warpPerspective(picture, matrix, big, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    else:
+        seen = cv2.warpPerspective(picture, matrix, big, flags=cv2.INTER_LINEAR, borderValue=(-9.0,))
+        outside = seen < -0.01
+        seen[outside] = backdrop(rng, *big)[outside]
+    seen = light(rng, seen, hardness)
+    # The plate's width on the sensor decides everything that follows; half the hard ones are under 90 px.
+    sensor_width = float(np.exp(rng.uniform(np.log(38), np.log(230)))) if rng.random() < 0.25 + 0.65 * hardness else 220.0
+    pixel = big[0] / sensor_width
+    seen = cv2.GaussianBlur(seen, (0, 0), max(0.3, pixel * rng.uniform(0.15, 0.55) * (0.4 + 0.6 * hardness)))
+    if rng.random() < 0.3 * hardness:
+        seen = motion(rng, seen, pixel)
+    size = (max(20, int(sensor_width)), max(9, int(sensor_width * rng.uniform(0.22, 0.52))))
+    seen = cv2.resize(seen, size, interpolation=cv2.INTER_AREA if size[0] < big[0] else cv2.INTER_LINEAR)
+    levels = (np.clip(expose(rng, seen, hardness), 0, 1) * 255).astype(np.uint8)
+    if rng.random() < 0.45 * hardness:
+        _, packed = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))])
+        levels = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)
+    # The reader shrinks by area and enlarges linearly: so does the training.
+    way = cv2.INTER_AREA if size[0] > crop.width else cv2.INTER_LINEAR
+    return cv2.resize(levels, (crop.width, crop.height), interpolation=way)

@@ -1,0 +1,162 @@
+"""Character shapes: masks cut from fonts (cached), and stroke glyphs drawn like the dies of embossed plates."""
+
+import tomllib
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from models.training.fonts import FontFile, find_fonts
+from models.training.render.syntax import CHARACTERS
+
+Mask = NDArray[np.uint8]
+CACHE_HEIGHT_PX = 64
+WORD_HEIGHT_PX = 24
+
+
+class Face(Protocol):
+    """A style for one plate's characters."""
+
+    def proportion(self, character: str) -> float:
+        """Width over height."""
+
+    def mask(self, character: str, width_px: int, height_px: int) -> Mask:
+        """Coverage 0–255, height_px × width_px."""
+
+
+class FontFace:
+    """Characters cut tight from a font, all stretched to one height."""
+
+    def __init__(self, masks: dict[str, Mask]) -> None:
+        self._masks = masks
+
+    def proportion(self, character: str) -> float:
+        height, width = self._masks[character].shape
+        return width / height
+
+    def mask(self, character: str, width_px: int, height_px: int) -> Mask:
+        return cv2.resize(self._masks[character], (width_px, height_px), interpolation=cv2.INTER_AREA)
+
+
+@cache
+def stroke_tables() -> tuple[dict, dict]:
+    """strokes.toml: glyph → variants → strokes as (rounded, points n×2); and the narrow glyphs' widths."""
+    data = tomllib.loads((Path(__file__).parent / "strokes.toml").read_text(encoding="utf-8"))
+    glyphs = {}
+    for character, variants in data["glyphs"].items():
+        glyphs[character] = [[(s[0] == "r", np.array([p.split(",") for p in s[2:].split()], np.float32)) for s in variant] for variant in variants]
+    return glyphs, data["narrow"]
+
+
+def rounded(points: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
+    """A polyline with its corners replaced by short quadratic curves. `points`: n×2, px; `radius`: px."""
+    out = [points[:1]]
+    steps = np.array([[0.0], [0.25], [0.5], [0.75], [1.0]], np.float32)
+    for before, corner, after in zip(points[:-2], points[1:-1], points[2:], strict=True):
+        to_before, to_after = before - corner, after - corner
+        first = corner + to_before * min(0.5, radius / (np.hypot(*to_before) + 1e-6))
+        last = corner + to_after * min(0.5, radius / (np.hypot(*to_after) + 1e-6))
+        out.append((1 - steps) ** 2 * first + 2 * steps * (1 - steps) * corner + steps**2 * last)
+    out.append(points[-1:])
+    return np.concatenate(out)
+
+
+class StrokeFace:
+    """One die set: a stroke width, a corner radius, one variant of each character."""
+
+    def __init__(self, rng: Generator) -> None:
+        self._stroke = rng.uniform(0.085, 0.17)  # of the height
+        self._radius = rng.uniform(0.08, 0.28)  # of the height
+        glyphs, self._narrow = stroke_tables()
+        self._variants = {c: variants[int(rng.integers(len(variants)))] for c, variants in glyphs.items()}
+        self._proportion = rng.uniform(0.45, 0.65)
+
+    def proportion(self, character: str) -> float:
+        return self._proportion * self._narrow.get(character, 1.0)
+
+    def mask(self, character: str, width_px: int, height_px: int) -> Mask:
+        mask = np.zeros((height_px, width_px), np.uint8)
+        stroke = max(1.0, min(self._stroke * height_px, width_px * 0.4))
+        thickness = max(1, round(stroke))
+        scale = np.array([(width_px - stroke) / 8, (height_px - stroke) / 12], np.float32)
+        for is_round, points in self._variants[character]:
+            line = points * scale + (stroke - 1) / 2
+            if is_round:
+                line = rounded(line, self._radius * height_px)
+            cv2.polylines(mask, [np.round(line * 16).astype(np.int32)], False, 255, thickness, cv2.LINE_AA, 4)
+        return mask
+
+
+def cut(font: ImageFont.FreeTypeFont, character: str) -> Mask | None:
+    """One character, tight; None when the font lacks it."""
+    canvas = Image.new("L", (150, 160), 0)
+    ImageDraw.Draw(canvas).text((25, 25), character, font=font, fill=255)
+    pixels = np.asarray(canvas)
+    rows, columns = np.nonzero(pixels > 60)
+    if len(rows) < 10:
+        return None
+    tight = pixels[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    if tight.shape[0] < 40:  # small capitals only, or an empty box
+        return None
+    width = max(4, round(tight.shape[1] * CACHE_HEIGHT_PX / tight.shape[0]))
+    return cv2.resize(tight, (width, CACHE_HEIGHT_PX), interpolation=cv2.INTER_AREA)
+
+
+@cache
+def font_faces() -> dict[str, list[FontFace]]:
+    """Family → faces; read once a process (some seconds)."""
+    families: dict[str, list[FontFace]] = {}
+    for file in find_fonts():
+        masks = font_masks(file)
+        if masks is not None:
+            families.setdefault(file.family, []).append(FontFace(masks))
+    return families
+
+
+def font_masks(file: FontFile) -> dict[str, Mask] | None:
+    """All 36 characters, or None when one is missing."""
+    font = ImageFont.truetype(str(file.path), 90)
+    masks = {character: cut(font, character) for character in CHARACTERS}
+    return None if any(mask is None for mask in masks.values()) else masks
+
+
+@cache
+def faces_for(names: tuple[str, ...]) -> list[list[FontFace]]:
+    """For each name of a region's font list, the faces whose family starts so; names without a face are left out."""
+    listed = []
+    for name in names:
+        faces = [face for family, group in font_faces().items() if family.startswith(name) for face in group]
+        if faces:
+            listed.append(faces)
+    return listed
+
+
+def draw_face(rng: Generator, names: list[str], strokes: float) -> Face:
+    """A face for one plate: families equally likely, however many weights each has. `strokes`: share of stroke glyphs."""
+    listed = faces_for(tuple(names))
+    if not listed or rng.random() < strokes:
+        return StrokeFace(rng)
+    faces = listed[int(rng.integers(len(listed)))]
+    return faces[int(rng.integers(len(faces)))]
+
+
+@cache
+def word_fonts() -> list[ImageFont.FreeTypeFont]:
+    """Faces for the small print; Pillow's own when there are none."""
+    files = find_fonts()[::8][:12]
+    return [ImageFont.truetype(str(file.path), WORD_HEIGHT_PX) for file in files] or [ImageFont.load_default(WORD_HEIGHT_PX)]
+
+
+@lru_cache(maxsize=6000)
+def word_mask(font_index: int, word: str) -> Mask:
+    """Small print as a tight mask, about WORD_HEIGHT_PX high."""
+    font = word_fonts()[font_index % len(word_fonts())]
+    left, top, right, bottom = font.getbbox(word)
+    canvas = Image.new("L", (max(4, int(right - left)), max(4, int(bottom - top))), 0)
+    ImageDraw.Draw(canvas).text((-left, -top), word, font=font, fill=255)
+    return np.asarray(canvas)

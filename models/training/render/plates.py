@@ -1,0 +1,179 @@
+"""Draws one licence plate, upright and tight to its edge, with the text that it carries.
+
+Texts, proportions and colours come from tables.toml; the same generator state gives the same plate. Texts are drawn by
+chance within the formats; that one exists somewhere is possible, and it is nobody's data.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from models.training.render import furniture
+from models.training.render.canvas import Picture, colour_of, put, tone
+from models.training.render.glyphs import Face, draw_face
+from models.training.render.syntax import REGIONS, Draft, choose, draw_region, draw_text, spaced_out, tables
+
+BOLT_SPOTS = ((0.12, 0.1), (0.88, 0.1), (0.3, 0.07), (0.7, 0.07), (0.12, 0.91), (0.88, 0.91), (0.3, 0.92), (0.7, 0.92), (0.04, 0.5), (0.96, 0.5))
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPlate:
+    """`image`: H×W×3, BGR, uint8, the whole plate and nothing else. `text`: A–Z and 0–9. `region`: one of REGIONS."""
+
+    image: NDArray[np.uint8]
+    text: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPlate:
+    """As RenderedPlate, before rounding: `picture` H×W×C, 0–1, C = 3 (BGR) or 1 (luminance)."""
+
+    picture: Picture
+    text: str
+    region: str
+
+
+def render_plate(rng: Generator, text: str | None = None, region: str | None = None) -> RenderedPlate:
+    """A plate in colour, about 200–420 px wide. `text`: drawn from the region's formats when not given."""
+    drawn = draw_plate(rng, text, region)
+    return RenderedPlate(np.clip(drawn.picture * 255, 0, 255).astype(np.uint8), drawn.text, drawn.region)
+
+
+def draw_plate(rng: Generator, text: str | None = None, region: str | None = None, channels: int = 3) -> DrawnPlate:
+    """A plate as floats; one channel is about twice as fast."""
+    region = region or draw_region(rng)
+    if region not in REGIONS:
+        message = f"unknown region {region!r}: choose one of {', '.join(REGIONS)}"
+        raise ValueError(message)
+    draft = draw_text(rng, region) if text is None else spaced_out(rng, text)
+    table = tables()[region]
+    picture, ink = ground(rng, region, channels)
+    height, width = picture.shape[:2]
+    left, right = bands(picture, rng, table)
+    if rng.random() < table["picture"]:
+        furniture.scenery(picture[:, int(left) : int(right)], rng)
+        np.clip(picture, 0, 1, out=picture)
+    small_print(picture, rng, region, ink)
+    furniture.bolts(picture, rng, BOLT_SPOTS, 0.22)
+    if table["stickers"] and rng.random() < 0.8:
+        furniture.stickers(picture, rng, table["stickers"])
+    characters(picture, rng, region, draft, (left, right), ink)
+    border(picture, rng, ink)
+    if rng.random() < table["frame"]:
+        furniture.holder(picture, rng, "us" if region == "us" else "eu")
+    return DrawnPlate(picture, draft.text, region)
+
+
+def ground(rng: Generator, region: str, channels: int) -> tuple[Picture, NDArray[np.float32]]:
+    """An empty plate and the ink's colour."""
+    table = tables()[region]
+    width, height = table["size_px"]
+    aspect = rng.uniform(*table["aspect"])
+    _, plate, ink = choose(rng, table["grounds"], tuple(entry[0] for entry in table["grounds"]))
+    value = np.clip(colour_of(plate, channels) * rng.uniform(0.8, 1.05), 0, 1)
+    faded = colour_of(ink, channels) + rng.uniform(0, 0.25) * (value - colour_of(ink, channels))
+    return np.tile(value, (height, round(height * aspect), 1)).astype(np.float32), faded.astype(np.float32)
+
+
+def bands(picture: Picture, rng: Generator, table: dict) -> tuple[float, float]:
+    """Country bands; returns the left and right limits of the ground between them, px."""
+    height, width = picture.shape[:2]
+    left, right = 0.0, float(width)
+    if rng.random() < table["band_left"]:
+        left = height * rng.uniform(0.33, 0.48)
+        furniture.country_band(picture, rng, left, right=False)
+    if rng.random() < table.get("band_right", 0.0):
+        band = height * rng.uniform(0.33, 0.45)
+        right = width - band
+        furniture.country_band(picture, rng, band, right=True)
+    return left, right
+
+
+def small_print(picture: Picture, rng: Generator, region: str, ink: NDArray[np.float32]) -> None:
+    """State or city names above, slogans below."""
+    table = tables()[region]
+    height, _, channels = picture.shape
+    value = ink if rng.random() < 0.6 else furniture.any_tone(rng, channels, 0, 0.6)
+    if rng.random() < table["words_top"]:
+        size = height * (rng.uniform(0.09, 0.18) if region == "us" else rng.uniform(0.1, 0.17))
+        if region == "br" and rng.random() < 0.15:  # the blue head of the Mercosul plate
+            picture[: int(height * 0.25)] = colour_of("#1a3d94", channels) * rng.uniform(0.6, 1.4)
+            value = np.full(channels, 0.95, np.float32)
+        furniture.line_of_print(picture, rng, "br" if region == "br" else "us", height * rng.uniform(0.1, 0.17), size, value)
+    if rng.random() < table["words_bottom"]:
+        furniture.line_of_print(picture, rng, "us", height * rng.uniform(0.86, 0.93), height * rng.uniform(0.05, 0.12), value)
+    if region == "br" and rng.random() < 0.6:  # the seal's red plug
+        spot = (int(picture.shape[1] * rng.uniform(0.12, 0.24)), int(height * rng.uniform(0.14, 0.26)))
+        cv2.circle(picture, spot, int(height * rng.uniform(0.03, 0.06)), tone(furniture.any_tone(rng, channels, 0.1, 0.6)), -1, cv2.LINE_AA)
+
+
+def characters(picture: Picture, rng: Generator, region: str, draft: Draft, limits: tuple[float, float], ink: NDArray[np.float32]) -> None:
+    """The text itself, between `limits` (px), with its emblems."""
+    table = tables()[region]
+    height = picture.shape[0]
+    tall = max(8, round(height * rng.uniform(*table["text_height"])))
+    top = height * rng.uniform(*table["text_centre_y"]) - tall / 2
+    face = draw_face(rng, table["fonts"], table["strokes"])
+    widths = advances(rng, table, face, draft.spaced, tall)
+    margin = height * rng.uniform(*table["side_margin"])
+    room = limits[1] - limits[0] - 2 * margin
+    total = sum(widths)
+    stretch = room / total if total > room or (rng.random() < table["text_fill"] and total > 0.55 * room) else 1.0
+    if stretch < 0.7:  # too long for its height: lower characters, as issuers do
+        tall, top = max(8, round(tall * 0.85)), top + tall * 0.07
+    gap = tall * rng.uniform(*table["char_gap"]) * 0.5 * stretch
+    x = limits[0] + margin + (room - total * stretch) * (0.5 if rng.random() < 0.85 else rng.random())
+    kind = furniture.emblem_kind(rng, region)
+    relief = rng.uniform(-0.25, 0.25) if rng.random() < table["relief"] else 0.0
+    for place, width in zip(draft.spaced, widths, strict=True):
+        cell = width * stretch
+        if place == "-":
+            furniture.emblem(picture, rng, kind, (x, top, cell, tall), ink)
+        else:
+            glyph(picture, face, place, (x, top, cell, tall, gap), ink, relief)
+        x += cell
+
+
+def advances(rng: Generator, table: dict, face: Face, spaced: str, tall: int) -> list[float]:
+    """The width of each character's cell and of each separator, px."""
+    proportion = rng.uniform(*table["char_aspect"])
+    gap = rng.uniform(*table["char_gap"])
+    natural = face.proportion("H") + 1e-6
+    equal = rng.random() < table["equal_cells"]
+    separator = rng.uniform(*table["separator"])
+    widths = []
+    for place in spaced:
+        if place == "-":
+            widths.append(separator * tall)
+        elif equal:
+            widths.append((proportion + gap) * tall)
+        else:
+            widths.append((min(1.6, face.proportion(place) / natural) * proportion + gap) * tall)
+    return widths
+
+
+def glyph(picture: Picture, face: Face, character: str, cell: tuple[float, float, float, int, float], ink: NDArray[np.float32], relief: float) -> None:
+    """One character centred in its cell (x, top, width, height, gap px); `relief`: lightness of an embossed edge."""
+    x, top, width, tall, gap = cell
+    room = max(3.0, width - gap)
+    natural = min(1.0, face.proportion(character) / (face.proportion("H") + 1e-6))
+    # In equal cells a 1 or an I keeps its own slim shape instead of being stretched to the cell.
+    wide = max(2, round(room * natural)) if character in "1IJ" else max(3, round(room))
+    mask = face.mask(character, wide, tall)
+    left = x + (width - wide) / 2
+    if relief:
+        put(picture, mask, left + 1, top + 1, np.clip(ink * 0 + (0.5 + 2 * relief), 0, 1).astype(np.float32), 0.6)
+    put(picture, mask, left, top, ink)
+
+
+def border(picture: Picture, rng: Generator, ink: NDArray[np.float32]) -> None:
+    """A painted or embossed edge, and the rounded corners' dirt."""
+    height, width, channels = picture.shape
+    if rng.random() < 0.6:
+        value = ink if rng.random() < 0.5 else furniture.any_tone(rng, channels)
+        inset = int(rng.integers(0, 4))
+        cv2.rectangle(picture, (inset, inset), (width - 1 - inset, height - 1 - inset), tone(value), int(rng.integers(1, 3)), cv2.LINE_AA)

@@ -1,0 +1,159 @@
+"""The deliver process under every policy: unsigned, expired, changed, broken, forbidden; its exit codes, its end on SIGTERM."""
+
+import contextlib
+import socket
+import time
+
+import pytest
+
+from tests.support.delivery_rig import Recipient, Rig
+from tests.support.mosquitto import Mosquitto, free_port
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+
+@pytest.fixture
+def rig(tmp_path) -> Rig:
+    made = Rig(tmp_path)
+    made.write_policy(made.policy(free_port()))
+    return made
+
+
+def ends(rig: Rig, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
+    """Exit code and last line of a deliver that ends by itself."""
+    with rig.deliver(*arguments, environment=environment) as deliver:
+        code = deliver.finish()
+    text = deliver.output()
+    assert "Traceback" not in text, text
+    return code, text.splitlines()[-1]
+
+
+class TestRefusesToStart:
+    def test_an_unsigned_policy(self, rig) -> None:
+        code, said = ends(rig)
+        assert code == 3
+        assert "refused [policy-unsigned]" in said
+        assert rig.refusals() == {"policy-unsigned": 1}
+
+    def test_an_expired_policy(self, rig) -> None:
+        rig.write_policy(rig.policy(free_port(), expires_days=0))
+        code, said = ends(rig, "--allow-unsigned")
+        assert code == 3
+        assert "refused [policy-expired]" in said
+        assert rig.refusals() == {"policy-expired": 1}
+
+    def test_a_policy_that_the_charter_forbids(self, rig) -> None:
+        rig.write_policy(rig.policy(free_port(), purpose="immigration-enforcement"))
+        code, said = ends(rig, "--allow-unsigned")
+        assert code == 3
+        assert "charter-forbids-purpose" in said
+
+    def test_a_proxy_for_mqtt(self, rig) -> None:
+        code, said = ends(rig, "--allow-unsigned", environment={"mqtt_proxy": "http://203.0.113.66:3128"})
+        assert code == 3
+        assert "refused [proxy-forbidden]" in said
+        assert rig.refusals() == {"proxy-forbidden": 1}
+
+    @pytest.mark.parametrize(
+        ("spoil", "told"),
+        [
+            (lambda folder: (folder / "city/policy.toml").write_text("name = 1\n"), "policy.toml"),
+            (lambda folder: (folder / "city/policy.toml").unlink(), "policy.toml"),
+            (lambda folder: (folder / "city/charter.toml").unlink(), "charter.toml"),
+            (lambda folder: (folder / "city/ca/city-hall-ca.pem").write_text("nothing"), "city-hall-ca.pem"),
+            (lambda folder: (folder / "city/ca/city-hall-ca.pem").unlink(), "city-hall-ca.pem"),
+            (lambda folder: (folder / "device/public.json").write_text("{}"), "public.json"),
+            (lambda folder: (folder / "device/deliver-log.key").unlink(), "deliver-log.key"),
+            (lambda folder: (folder / "device/tls.crt").write_text("half"), "tls.key"),
+            (lambda folder: (folder / "platewarden.toml").write_text('camera_id = "cam-8"'), "public.json"),
+        ],
+        ids=["malformed policy", "no policy", "no charter", "bad ca", "no ca", "bad public.json", "no log key", "half a certificate", "other camera"],
+    )
+    def test_files_missing_or_broken(self, rig, spoil, told) -> None:
+        spoil(rig.folder)
+        code, said = ends(rig, "--allow-unsigned")
+        assert code in {1, 2, 3}
+        assert told in said
+
+
+class TestFollowsThePolicy:
+    def test_broken_stops_publishing_and_a_good_one_starts_it_again(self, rig) -> None:
+        with Mosquitto(rig.folder / "broker", rig.server) as broker, rig.deliver("--allow-unsigned") as deliver:
+            recipient = Recipient(rig, broker.port)
+            good = rig.policy(broker.port)
+            rig.settle_until(rig.leaves)
+            rig.write_policy("name = 7\n")
+            rig.settle_until(rig.refusals)
+            (read,) = rig.seal()
+            time.sleep(1.5)
+            assert recipient.kept == {}
+            assert deliver.process.poll() is None
+            rig.write_policy(good)
+            rig.settle_until(lambda: not rig.waiting())
+            assert set(recipient.kept) == {read}
+            recipient.close()
+        kinds = [leaf["kind"] for leaf in rig.leaves()]
+        assert [kind for kind in kinds if kind != "receipt"] == ["start", "refusal", "policy", "counts", "stop"]
+
+    def test_a_narrower_policy_withdraws_what_was_sealed_under_the_wider_one(self, rig) -> None:
+        with Mosquitto(rig.folder / "broker", rig.server) as broker:
+            recipient = Recipient(rig, broker.port)
+            (read,) = rig.seal()
+            rig.write_policy(rig.policy(broker.port, purpose="amber-alert-only"))
+            with rig.deliver("--allow-unsigned"):
+                rig.settle_until(lambda: any(leaf["kind"] == "withdrawal" for leaf in rig.leaves()))
+            recipient.close()
+        assert recipient.kept == {}
+        assert rig.waiting() == {read}  # it is for watch to remove
+        (leaf,) = [leaf for leaf in rig.leaves() if leaf["kind"] == "withdrawal"]
+        assert (leaf["reason"], leaf["read"]) == ("purpose-not-in-policy", read)
+
+    def test_sigterm_ends_it_with_0_and_a_leaf_even_while_the_broker_is_away(self, rig) -> None:
+        rig.seal()
+        with rig.deliver("--allow-unsigned") as deliver:
+            rig.settle_until(rig.leaves)
+            time.sleep(0.5)
+            assert deliver.stop(10) == 0, deliver.output()
+        assert [leaf["kind"] for leaf in rig.leaves()] == ["start", "counts", "stop"]
+
+    def test_an_empty_outbox_ends_until_empty_at_once(self, rig) -> None:
+        assert ends(rig, "--allow-unsigned", "--until-empty", "20")[0] == 0
+
+    def test_odd_files_in_the_outbox_do_not_hold_up_a_read(self, rig) -> None:
+        for name, content in {
+            "a" * 32 + ".sealed": b"",
+            "b" * 32 + ".sealed": b"\x00" * 100_000,
+            "notes.txt": b"hello",
+            "c" * 32 + ".sealed": b"eyJhbGciOiJ",
+        }.items():
+            (rig.outbox / name).write_bytes(content)
+        (rig.outbox / ("d" * 32 + ".sealed")).symlink_to("/etc/hostname")
+        (rig.outbox / ("e" * 32 + ".sealed")).mkdir()
+        (read,) = rig.seal()
+        with Mosquitto(rig.folder / "broker", rig.server) as broker:
+            rig.write_policy(rig.policy(broker.port))
+            recipient = Recipient(rig, broker.port)
+            with rig.deliver("--allow-unsigned") as deliver:
+                rig.settle_until(lambda: read not in rig.waiting())
+                time.sleep(1)
+            recipient.close()
+        assert set(recipient.kept) == {read}
+        assert rig.refusals() == {"malformed": 6}
+        assert "Traceback" not in deliver.output()
+
+
+def test_systemd_hears_ready_progress_and_stopping_through_the_guard(rig, tmp_path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(20)
+        said: list[str] = []
+        with rig.deliver("--allow-unsigned", environment={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as deliver:
+            while said.count("WATCHDOG=1") < 3:
+                said.append(systemd.recv(300).decode())
+            assert deliver.stop() == 0, deliver.output()
+        systemd.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                said.append(systemd.recv(300).decode())
+    assert (said[0], said[-1]) == ("READY=1", "STOPPING=1")
+    assert "STATUS=0 reads wait" in said

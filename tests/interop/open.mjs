@@ -1,0 +1,185 @@
+// Opens sealed reads as docs/ref/sealed-read.md says, written from that text alone: a second implementation keeps the text honest.
+//
+//   node open.mjs < request.json
+//
+// request: {recipient, root_key, roster, epoch_private_keys: {epoch: JWK}, now, wires: [text, …]}
+// answer:  [{opened: {tags, content}} | {refused: reason}, …]
+
+import { compactDecrypt, compactVerify, flattenedVerify, importJWK } from "jose";
+
+const IDENTIFIER = /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/;
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const BUCKETS = [2048, 8192, 16384, 32768];
+const ONE_DAY = 86_400_000;
+
+class Refused extends Error {
+  constructor(reason, what) {
+    super(`${reason}: ${what}`);
+    this.reason = reason;
+  }
+}
+
+function must(condition, what, reason = "malformed") {
+  if (!condition) throw new Refused(reason, what);
+}
+
+function decode(segment, what) {
+  must(typeof segment === "string" && /^[A-Za-z0-9_-]+$/.test(segment), `${what}: not base64url`);
+  const bytes = Buffer.from(segment, "base64url");
+  must(bytes.toString("base64url") === segment, `${what}: stray bits`);
+  return bytes;
+}
+
+// JSON.parse keeps the last of two equal keys without a word; so keys are counted in the text.
+function parse(bytes, what) {
+  let text, value;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    value = JSON.parse(text);
+  } catch {
+    must(false, `${what}: not JSON`);
+  }
+  must(value !== null && typeof value === "object" && !Array.isArray(value), `${what}: not an object`);
+  const open = [];
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) {
+    if (token === "{" || token === "[") open.push(new Set());
+    else if (token === "}" || token === "]") open.pop();
+    else if (token.endsWith(":")) {
+      const key = JSON.parse(token.slice(0, token.lastIndexOf('"') + 1));
+      must(!open.at(-1).has(key), `${what}: a key twice`);
+      open.at(-1).add(key);
+    }
+  }
+  return value;
+}
+
+function members(value, required, optional, what) {
+  must(value !== null && typeof value === "object" && !Array.isArray(value), `${what}: not an object`);
+  for (const name of required) must(Object.hasOwn(value, name), `${what}: lacks ${name}`);
+  for (const name of Object.keys(value)) must(required.includes(name) || optional.includes(name), `${what}: unknown member`);
+}
+
+const same = (left, right) => JSON.stringify(left) === JSON.stringify(right);
+const whole = (value, least) => Number.isSafeInteger(value) && value >= least;
+const text = (value) => typeof value === "string" && value.length >= 1 && value.length <= 200 && !/\p{C}|(?! )\p{Z}/u.test(value);
+
+function time(value, what) {
+  must(typeof value === "string" && TIME.test(value) && !Number.isNaN(Date.parse(value)), `${what}: not a time`);
+  return Date.parse(value);
+}
+
+function day(value, what) {
+  const start = typeof value === "string" && DAY.test(value) ? Date.parse(`${value}T00:00:00.000Z`) : NaN;
+  must(!Number.isNaN(start) && new Date(start).toISOString().startsWith(value), `${what}: not a day`);
+  return start;
+}
+
+function publicKey(jwk, curve, what) {
+  members(jwk, ["kty", "crv", "x"], [], what);
+  must(jwk.kty === "OKP" && jwk.crv === curve && decode(jwk.x, what).length === 32, `${what}: not a key of ${curve}`);
+}
+
+function checkTags(tags) {
+  must(!whole(tags?.v, -Number.MAX_SAFE_INTEGER) || tags.v === 1, "another version", "unsupported-version");
+  const names = ["v", "read", "device", "seq", "captured_at", "clock", "policy", "rule", "category", "match"];
+  members(tags, [...names, "recipient", "purpose", "epoch", "deadline", "unverified"], [], "tags");
+  must(tags.v === 1 && tags.unverified === true, "tags: v or unverified");
+  must(typeof tags.read === "string" && /^[0-9a-f]{32}$/.test(tags.read), "tags: read");
+  for (const name of ["device", "rule", "category", "recipient", "purpose"]) {
+    must(typeof tags[name] === "string" && IDENTIFIER.test(tags[name]), `tags: ${name}`);
+  }
+  must(whole(tags.seq, 1), "tags: seq");
+  must(["trusted", "os"].includes(tags.clock), "tags: clock");
+  must(["exact", "text", "confusable"].includes(tags.match), "tags: match");
+  members(tags.policy, ["name", "version", "digest"], [], "tags: policy");
+  must(text(tags.policy.name) && whole(tags.policy.version, 0) && /^[0-9a-f]{64}$/.test(tags.policy.digest), "tags: policy");
+  const deadline = time(tags.deadline, "tags: deadline");
+  must(deadline === day(tags.epoch, "tags: epoch") + ONE_DAY, "tags: deadline is not the end of the epoch");
+  must(time(tags.captured_at, "tags: captured_at") < deadline, "tags: captured after the deadline");
+}
+
+function takeApart(wire) {
+  must(typeof wire === "string" && /^[\x00-\x7f]*$/.test(wire) && wire.length <= 65536, "wire: size or not ASCII");
+  const lines = wire.split("\n");
+  must(lines.length === 2, "wire: not two lines");
+  const jwe = lines[0].split(".");
+  must(jwe.length === 5, "JWE: not five segments");
+  must(jwe[0].length <= 4096, "JWE: header too long");
+  const header = parse(decode(jwe[0], "JWE header"), "JWE header");
+  members(header, ["alg", "enc", "kid", "epk", "crit", "alpr"], [], "JWE header");
+  publicKey(header.epk, "X25519", "epk");
+  checkTags(header.alpr);
+  const tags = header.alpr;
+  must(header.alg === "ECDH-ES+A256KW" && header.enc === "A256GCM" && same(header.crit, ["alpr"]), "JWE header: algorithms");
+  must(header.kid === `${tags.recipient}/${tags.epoch}`, "JWE header: kid");
+  const sizes = jwe.slice(1).map((segment) => decode(segment, "JWE").length);
+  must(sizes[0] === 40 && sizes[1] === 12 && BUCKETS.includes(sizes[2]) && sizes[3] === 16, "JWE: sizes");
+  const jws = lines[1].split(".");
+  must(jws.length === 3 && jws[1] === "" && decode(jws[2], "signature").length === 64, "JWS: not detached");
+  const outer = parse(decode(jws[0], "JWS header"), "JWS header");
+  members(outer, ["alg", "b64", "crit", "kid"], [], "JWS header");
+  must(outer.alg === "Ed25519" && outer.b64 === false && same(outer.crit, ["b64"]) && outer.kid === tags.device, "JWS header");
+  return { tags, jwe: lines[0], protected: jws[0], signature: jws[2] };
+}
+
+function checkContent(content, tags) {
+  const plate = ["plate", "confidence", "char_confidence", "alternatives", "state", "region", "frames"];
+  members(content, ["v", "match"], [...plate, "captured_at", "camera", "crop"], "content");
+  must(content.v === 1, "content: v");
+  members(content.match, ["level", "agency", "case", "source_date"], [], "content: match");
+  must(content.match.level === tags.match && text(content.match.agency) && text(content.match.case), "content: match");
+  day(content.match.source_date, "content: source_date");
+  if (plate.some((name) => Object.hasOwn(content, name))) {
+    members(content, ["v", "match", ...plate], ["captured_at", "camera", "crop"], "content");
+    must(/^[0-9A-Z]{0,12}$/.test(content.plate) && content.confidence >= 0 && content.confidence <= 1, "content: plate");
+  }
+}
+
+async function rosterOf(request) {
+  const header = parse(decode(request.roster.split(".")[0], "roster"), "roster");
+  must(same(Object.keys(header).sort(), ["alg", "typ"]) && header.typ === "platewarden-roster", "roster: header");
+  const key = await importJWK(request.root_key, "Ed25519");
+  const { payload } = await compactVerify(request.roster, key, { algorithms: ["Ed25519"] });
+  return new Map(parse(payload, "roster").devices.map((entry) => [entry.device, entry.key]));
+}
+
+async function open(wire, request, roster) {
+  const read = takeApart(wire);
+  const { tags } = read;
+  must(roster.has(tags.device), "device", "device-not-enrolled");
+  publicKey(roster.get(tags.device), "Ed25519", "roster");
+  const signer = await importJWK(roster.get(tags.device), "Ed25519");
+  const outer = { payload: read.jwe, protected: read.protected, signature: read.signature };
+  await flattenedVerify(outer, signer, { algorithms: ["Ed25519"] }).catch((error) => must(false, error.message, "signature-invalid"));
+  must(tags.recipient === request.recipient, "recipient", "not-for-this-recipient");
+  must(Date.parse(tags.deadline) > Date.parse(request.now), "deadline", "deadline-passed");
+  const jwk = request.epoch_private_keys[tags.epoch];
+  must(jwk !== undefined, "epoch", "key-destroyed");
+  const options = { keyManagementAlgorithms: ["ECDH-ES+A256KW"], contentEncryptionAlgorithms: ["A256GCM"] };
+  if (!request.do_not_know_alpr) options.crit = { alpr: true }; // a test switch: what a library does that was not told
+  const opened = await compactDecrypt(read.jwe, await importJWK(jwk, "ECDH-ES+A256KW"), options).catch((error) =>
+    must(false, error.message, "decryption-failed"),
+  );
+  const padded = Buffer.from(opened.plaintext);
+  let end = padded.length;
+  while (end > 0 && padded[end - 1] === 0x20) end -= 1;
+  const content = parse(padded.subarray(0, end), "content");
+  checkContent(content, tags);
+  return { tags, content };
+}
+
+let input = "";
+for await (const chunk of process.stdin) input += chunk;
+const request = JSON.parse(input);
+const roster = await rosterOf(request);
+const answers = [];
+for (const wire of request.wires) {
+  try {
+    answers.push({ opened: await open(wire, request, roster) });
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    answers.push({ refused: error.reason, what: error.message });
+  }
+}
+console.log(JSON.stringify(answers));

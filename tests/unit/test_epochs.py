@@ -1,0 +1,51 @@
+"""Which epoch a read is sealed to: never one that outlives the retention, never a substitute."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.core.epochs import EpochKeys, deadline_of, epoch_for, key_for
+from agent.errors import RefusedError
+
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2080, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001  # made UTC at once
+
+
+@settings(max_examples=40)
+@given(moments, st.integers(2, 390))
+def test_the_last_epoch_that_dies_in_time(captured, days):
+    deadline = deadline_of(epoch_for(captured, days))
+    assert deadline <= captured + timedelta(days=days) < deadline + timedelta(days=1)
+    assert deadline > captured + timedelta(days=1)  # there is always a day left to deliver
+
+
+def test_the_example_of_the_specification():
+    assert epoch_for(datetime(2027, 1, 15, 12, tzinfo=UTC), 21) == date(2027, 2, 4)
+
+
+def test_exactly_at_midnight():
+    assert epoch_for(datetime(2027, 1, 15, tzinfo=UTC), 2) == date(2027, 1, 16)
+    assert deadline_of(date(2027, 1, 16)) == datetime(2027, 1, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("days", [1, 0, -1])
+def test_retention_under_two_days_has_no_epoch(days):
+    with pytest.raises(ValueError, match="at least 2"):
+        epoch_for(datetime(2027, 1, 15, tzinfo=UTC), days)
+
+
+class TestKeyFor:
+    CAPTURED = datetime(2027, 1, 15, 12, tzinfo=UTC)
+
+    def test_the_key_of_that_day(self):
+        keys = EpochKeys("pd", self.CAPTURED, {date(2027, 2, 3): b"a" * 32, date(2027, 2, 4): b"b" * 32, date(2027, 2, 5): b"c" * 32})
+        assert key_for(keys, self.CAPTURED, 21) == (date(2027, 2, 4), b"b" * 32)
+
+    @pytest.mark.parametrize("present", [[], [date(2027, 2, 3)], [date(2027, 2, 5)], [date(2027, 2, 3), date(2027, 2, 5)]])
+    def test_no_other_day_will_do(self, present):
+        with pytest.raises(RefusedError) as refused:
+            key_for(EpochKeys("pd", self.CAPTURED, dict.fromkeys(present, b"a" * 32)), self.CAPTURED, 21)
+        assert refused.value.reason == "no-epoch-key"
+        assert "keys/pd.jws" in str(refused.value)
+        assert "2027-02-04" in str(refused.value)

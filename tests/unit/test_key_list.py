@@ -1,0 +1,92 @@
+"""A recipient's key list: believed only when it is the recipient's, whole, in order and usable."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from agent.core.encoding import b64url
+from agent.core.epochs import EpochKeys
+from agent.core.instant import rfc3339
+from agent.core.strict_json import public_jwk
+from agent.errors import EnvelopeRefusedError
+from agent.verifying.key_list import MAX_BYTES, MAX_EPOCHS, format_key_list, verify_key_list
+from tests.support.sealed import CAPTURED, RECIPIENT, Parties, sign_compact
+
+PARTIES = Parties.make(days=3)
+KEYS = PARTIES.epoch_keys()
+KEY = PARTIES.recipient_key.public_key().public_bytes_raw()
+TYP = "platewarden-epoch-keys"
+DAY = timedelta(days=1)
+
+
+def signed(table, typ=TYP, key=PARTIES.recipient_key):
+    return sign_compact(key, typ, json.dumps(table).encode())
+
+
+def table():
+    return json.loads(format_key_list(KEYS))
+
+
+def refusal(text, recipient=RECIPIENT):
+    with pytest.raises(EnvelopeRefusedError) as refused:
+        verify_key_list(text, recipient, KEY)
+    return refused.value
+
+
+def test_there_and_back():
+    assert verify_key_list(sign_compact(PARTIES.recipient_key, TYP, format_key_list(KEYS)), RECIPIENT, KEY) == KEYS
+
+
+def test_four_hundred_days_fit():
+    many = EpochKeys(RECIPIENT, CAPTURED, {CAPTURED.date() + n * DAY: bytes(24) + n.to_bytes(4, "big") + b"\x01\x02\x03\x04" for n in range(MAX_EPOCHS)})
+    text = sign_compact(PARTIES.recipient_key, TYP, format_key_list(many))
+    assert len(text) < MAX_BYTES
+    assert len(verify_key_list(text, RECIPIENT, KEY).keys) == MAX_EPOCHS
+
+
+def test_an_empty_list_is_a_list():
+    assert verify_key_list(signed({**table(), "epochs": []}), RECIPIENT, KEY).keys == {}
+
+
+def test_somebody_elses():
+    assert refusal(signed(table(), key=PARTIES.device_key)).reason == "signature-invalid"
+    assert refusal(signed({**table(), "recipient": "other"})).reason == "malformed"
+    assert refusal(signed(table()), "other").reason == "malformed"
+    assert refusal(signed(table(), typ="platewarden-receipt")).reason == "malformed"
+
+
+def entry(days, key=None):
+    return {"epoch": (CAPTURED.date() + days * DAY).isoformat(), "key": key or public_jwk("X25519", bytes([days % 250 + 2]) * 32)}
+
+
+@pytest.mark.parametrize(
+    ("epochs", "says"),
+    [
+        ([entry(1), entry(0)], "strictly increasing"),
+        ([entry(0), entry(0)], "strictly increasing"),
+        ([entry(0, public_jwk("X25519", b"\x09" * 32)), entry(1, public_jwk("X25519", b"\x09" * 32))], "one key each"),
+        ([entry(n) for n in range(MAX_EPOCHS + 1)], "at most"),
+        ([entry(-1)], "after the list's issue"),
+        ([entry(402)], "within"),
+        ([entry(0, public_jwk("X25519", bytes(32)))], "usable"),
+        ([entry(0, public_jwk("X25519", b"\x01" + bytes(31)))], "usable"),
+        ([entry(0, public_jwk("Ed25519", bytes(32)))], "crv"),
+        ([entry(0, {**public_jwk("X25519", b"\x09" * 32), "d": b64url(bytes(32))})], "does not know"),
+        ([{**entry(0), "note": 1}], "does not know"),
+        ([{"epoch": "2027-1-15", "key": entry(0)["key"]}], "UTC day"),
+        (["2027-01-15"], "not a JSON object"),
+        ({}, "list"),
+    ],
+)
+def test_lists_that_cannot_be_meant(epochs, says):
+    refused = refusal(signed({**table(), "epochs": epochs}))
+    assert refused.reason == "malformed"
+    assert says in str(refused)
+
+
+@pytest.mark.parametrize(
+    "change", [{"issued_at": "yesterday"}, {"issued_at": rfc3339(CAPTURED + 9 * DAY)}, {"issued_at": rfc3339(CAPTURED - 900 * DAY)}, {"v": 1}]
+)
+def test_other_oddities(change):
+    assert refusal(signed({**table(), **change})).reason == "malformed"

@@ -1,0 +1,123 @@
+"""The receiver's intake: what becomes of one message, and what the camera is told of it."""
+
+import errno
+import hashlib
+import os
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+
+from agent.core.instant import Instant
+from agent.errors import StorageError
+from agent.receiver import status
+from agent.receiver.epoch_keys import destroy
+from agent.receiver.intake import Intake
+from agent.verifying.receipt import ReceiptVerifier
+from tests.support.receiving import Enrolled
+from tests.support.sealed import CAPTURED, DEVICE, RECIPIENT
+
+NOW = Instant(CAPTURED)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _quick_disk(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+
+
+def later(days):
+    return Instant(CAPTURED + days * DAY)
+
+
+class TestIntake:
+    @pytest.fixture
+    def enrolled(self, tmp_path):
+        return Enrolled(tmp_path / "recipient", now=NOW)
+
+    @pytest.fixture
+    def intake(self, enrolled):
+        store = enrolled.place.store()
+        yield Intake(RECIPIENT, enrolled.place.opener(), store, enrolled.place.signer())
+        store.close()
+
+    def receipt(self, enrolled, taken):
+        return ReceiptVerifier({RECIPIENT: enrolled.signing_key}).verify(taken.receipt)
+
+    def test_stored_once_receipted_each_time(self, enrolled, intake):
+        read = enrolled.seal()
+        first, second = intake.take(read.wire, NOW), intake.take(read.wire, later(1))
+        assert (first.outcome, first.new, second.outcome, second.new) == ("stored", True, "stored", False)
+        assert self.receipt(enrolled, second).wire_sha256 == hashlib.sha256(read.wire).hexdigest()
+
+    def test_the_same_id_with_other_bytes_is_rejected_and_the_first_kept(self, enrolled, intake):
+        first = enrolled.seal()
+        sealer_again = enrolled.seal()
+        with mock.patch("secrets.token_hex", return_value=first.tags.read_id):
+            other = enrolled.seal()
+        assert other.tags.read_id == first.tags.read_id != sealer_again.tags.read_id
+        intake.take(first.wire, NOW)
+        assert self.receipt(enrolled, intake.take(other.wire, NOW)).outcome == "rejected:read-id-reused"
+        store = enrolled.place.store()
+        assert store.wire(store.reads(first.tags.read_id)[0]) == first.wire
+        store.close()
+
+    def test_for_somebody_else(self, enrolled):
+        store = enrolled.place.store()
+        other = Intake("other-pd", enrolled.place.opener(), store, enrolled.place.signer())
+        assert other.take(enrolled.seal().wire, NOW).outcome == "rejected:not-for-this-recipient"
+        assert not store.reads()
+        store.close()
+
+    def test_after_the_deadline(self, enrolled, intake):
+        read = enrolled.seal()
+        assert intake.take(read.wire, Instant(read.tags.deadline)).outcome == "rejected:deadline-passed"
+        assert intake.take(read.wire, Instant(read.tags.deadline - timedelta(milliseconds=1))).outcome == "stored"
+
+    def test_its_key_is_gone(self, enrolled, intake):
+        read = enrolled.seal()
+        destroy(enrolled.folder / "epochs" / f"{read.tags.epoch}.key")
+        assert intake.take(read.wire, NOW).outcome == "rejected:key-destroyed"
+
+    def test_sealed_to_a_key_that_is_not_ours(self, enrolled, intake, tmp_path):
+        stranger = Enrolled(tmp_path / "stranger", now=NOW)
+        read = enrolled.seal(key_list=stranger.key_list())
+        assert intake.take(read.wire, NOW).outcome == "rejected:decryption-failed"
+
+    def test_a_camera_that_is_not_enrolled_is_told_nothing(self, enrolled, intake):
+        taken = intake.take(enrolled.seal(device="cam-unknown").wire, NOW)
+        assert (taken.outcome, taken.receipt, taken.tags) == ("dropped:device-not-enrolled", None, None)
+
+    def test_a_fault_of_this_machine_gives_no_receipt(self, enrolled, intake):
+        read = enrolled.seal()
+        (enrolled.folder / "epochs" / f"{read.tags.epoch}.key").write_text("damaged")
+        with pytest.raises(StorageError):
+            intake.take(read.wire, NOW)
+        store = enrolled.place.store()
+        assert (store.reads(), store.rejections()) == ([], {})
+        store.close()
+
+    def test_a_full_disk_gives_no_receipt(self, enrolled, intake, monkeypatch):
+        def full(*_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        read = enrolled.seal()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full)
+            with pytest.raises(StorageError, match="free space"):
+                intake.take(read.wire, NOW)
+        assert not list((enrolled.folder / "store").glob("*.sealed"))
+        assert intake.take(read.wire, NOW).outcome == "stored"
+
+    def test_status_counts_it_all(self, enrolled, intake):
+        reads = [enrolled.seal() for _ in range(3)]
+        for read in (reads[0], reads[2]):
+            intake.take(read.wire, NOW)
+        intake.take(b"random", NOW)
+        table = status.status(enrolled.place, NOW)
+        assert table["devices"] == [{"device": DEVICE, "highest": 3, "missing": [[2, 2]]}]
+        assert (table["reads"], table["dropped"], table["rejected"]) == (2, {"malformed": 1}, {})
+        text = status.as_text(table)
+        assert "missing 2" in text
+        assert "malformed: 1" in text
+        assert "OVERDUE" in status.as_text(status.status(enrolled.place, later(3)))

@@ -1,0 +1,153 @@
+"""Opening: only what is whole, for us and in time; shown as a lead; never a traceback, never a plate in an error."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.core.sealed_read import SealedRead, join, pad
+from agent.errors import EnvelopeRefusedError
+from agent.receiver import showing
+from agent.receiver.opening import Opener, parse_content
+from agent.sealing.payload import padded_payload
+from agent.sealing.sealer import encrypt, sign
+from agent.verifying.envelope import EnvelopeVerifier
+from tests.golden.alterations import alterations, altered
+from tests.support.sealed import DEVICE, EVERYTHING, PLATE, RECIPIENT, Parties, release, sighting
+
+PARTIES = Parties.make()
+SEALED = PARTIES.sealer().seal(sighting(), release(), 42)
+
+
+class Keys:
+    def __init__(self, keys):
+        self.key = keys.get
+
+
+def opener(recipient=RECIPIENT, keys=PARTIES.epochs, enrolled=PARTIES.enrolled()):  # noqa: B008  # never changed
+    return Opener(recipient, EnvelopeVerifier(enrolled), Keys(keys))
+
+
+def refusal(wire, **more):
+    with pytest.raises(EnvelopeRefusedError) as refused:
+        opener(**more).open(wire)
+    assert PLATE not in str(refused.value)
+    return refused.value.reason
+
+
+def with_content(table, tags=SEALED.tags) -> SealedRead:
+    """A read with other content, sealed and signed as a camera gone wrong would."""
+    from joserfc.jwk import OKPKey
+
+    plaintext = pad(table if isinstance(table, bytes) else json.dumps(table).encode())
+    jwe = encrypt(tags, PARTIES.epochs[tags.epoch].public_key().public_bytes_raw(), plaintext)
+    return SealedRead(tags, join(jwe, *sign(DEVICE, OKPKey.import_key(PARTIES.device_key), jwe)))
+
+
+CONTENT = json.loads(padded_payload(sighting(), release()))
+
+
+class TestOpening:
+    def test_everything_arrives(self):
+        seen, opened = sighting(), opener().open(SEALED.wire)
+        assert opened.tags == SEALED.tags
+        assert (opened.plate.text, opened.plate.confidence, opened.plate.char_confidence) == (seen.text, seen.confidence, seen.char_confidence)
+        assert opened.plate.alternatives == tuple((other.text, other.probability) for other in seen.alternatives)
+        assert (opened.plate.state, opened.plate.region, opened.plate.frames) == ("CA", "us", 9)
+        assert (opened.camera, opened.captured_at, opened.entry_agency) == (DEVICE, seen.captured.utc, "Exampleville PD")
+        assert opened.crop.startswith(b"\xff\xd8\xff")
+
+    @pytest.mark.parametrize("left_out", sorted(EVERYTHING))
+    def test_what_was_not_released_is_none(self, left_out):
+        opened = opener().open(PARTIES.sealer().seal(sighting(), release(include=EVERYTHING - {left_out}), 1).wire)
+        assert {name for name in EVERYTHING if getattr(opened, name) is None} == {left_out}
+
+    def test_it_does_not_print_itself(self):
+        opened = opener().open(SEALED.wire)
+        assert PLATE not in repr(opened)
+        assert "\\xff\\xd8" not in repr(opened)
+
+    @pytest.mark.parametrize("case", list(alterations(SEALED.wire.decode(), PARTIES.device_key)), ids=lambda case: case.name)
+    def test_alterations_do_not_open(self, case):
+        assert refusal(altered(SEALED.wire.decode(), case).encode()) == case.reason
+
+    def test_for_somebody_else(self):
+        assert refusal(SEALED.wire, recipient="other-pd") == "not-for-this-recipient"
+
+    def test_key_gone(self):
+        assert refusal(SEALED.wire, keys={}) == "key-destroyed"
+
+    def test_another_recipients_key(self):
+        assert refusal(SEALED.wire, keys=Parties.make().epochs) == "decryption-failed"
+
+    def test_not_enrolled(self):
+        assert refusal(SEALED.wire, enrolled={}) == "device-not-enrolled"
+
+
+class TestContent:
+    """The content comes from an enrolled camera, and is checked like everything else."""
+
+    def test_sound_content_opens(self):
+        assert opener().open(with_content(CONTENT).wire).plate.text.value == PLATE
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"v": 2},
+            {"note": "x"},
+            {"plate": "tst 42"},
+            {"plate": "A" * 13},
+            {"plate": "\x1b[2J"},
+            {"confidence": 1.01},
+            {"confidence": True},
+            {"confidence": "0.9"},
+            {"char_confidence": [2]},
+            {"char_confidence": [0.5] * 13},
+            {"alternatives": [{"plate": "A", "probability": 0.1}] * 9},
+            {"alternatives": [{"plate": "A"}]},
+            {"state": "C A"},
+            {"region": None},
+            {"frames": 0},
+            {"camera": "a/b"},
+            {"captured_at": "now"},
+            {"crop": "AAAA"},
+            {"crop": "not base64"},
+            {"crop": 1},
+            {"match": {**CONTENT["match"], "level": "text"}},
+            {"match": {**CONTENT["match"], "agency": "\x1b]0;title\x07"}},
+            {"match": {**CONTENT["match"], "case": ""}},
+            {"match": {**CONTENT["match"], "source_date": "15 January"}},
+        ],
+        ids=lambda change: json.dumps(change)[:40],
+    )
+    def test_odd_content_is_refused(self, change):
+        assert refusal(with_content({**CONTENT, **change}).wire) == "malformed"
+
+    @pytest.mark.parametrize("name", ["confidence", "char_confidence", "alternatives", "state", "region", "frames", "match", "v"])
+    def test_missing_members_are_refused(self, name):
+        assert refusal(with_content({key: value for key, value in CONTENT.items() if key != name}).wire) == "malformed"
+
+    @settings(max_examples=50)
+    @given(st.binary(max_size=300))
+    def test_random_content_is_refused(self, plaintext):
+        with pytest.raises(EnvelopeRefusedError):
+            parse_content(SEALED.tags, plaintext)
+
+
+class TestShowing:
+    def test_the_banner_comes_first(self):
+        text = showing.as_text(opener().open(SEALED.wire))
+        assert text.splitlines()[1] == "UNVERIFIED LEAD — check before acting"
+        for part in (PLATE, "Exampleville PD", "2026-0118", "stolen-vehicle", "exact", "97%", "T S T 0 0 4 2", "TSTO042 (2%)", "2027-02-05"):
+            assert part in text
+
+    def test_json_says_unverified_and_leaves_the_picture_out(self):
+        table = showing.as_json(opener().open(SEALED.wire))
+        assert (table["unverified"], table["plate"], table["match"]) == (True, PLATE, "exact")
+        assert len(json.dumps(table)) < 2000
+
+    def test_a_plate_that_was_not_released_is_said_so(self):
+        opened = opener().open(PARTIES.sealer().seal(sighting(), release(include=frozenset({"camera"})), 1).wire)
+        assert "not released" in showing.as_text(opened)
+        assert "plate" not in showing.as_json(opened)

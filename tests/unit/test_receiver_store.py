@@ -1,0 +1,274 @@
+"""The recipient's store, epoch keys and folder: durable, without plaintext, and gone when it is time."""
+
+import hashlib
+import os
+import stat
+import threading
+from datetime import timedelta
+
+import pytest
+
+from agent.core.epochs import deadline_of
+from agent.core.instant import ClockTrust, Instant
+from agent.core.sealed_read import SealedRead
+from agent.errors import ConfigError, PlatewardenError, StorageError
+from agent.receiver.epoch_keys import EpochKeyStore, destroy
+from agent.receiver.settings import BrokerSettings, load, template
+from agent.receiver.store import ReceivedReads
+from agent.receiver.workplace import Workplace
+from agent.verifying.key_list import verify_key_list
+from tests.fakes.sealing import FakeSealer
+from tests.support.sealed import CAPTURED, DEVICE, PLATE, RECIPIENT, release, sighting
+
+NOW = Instant(CAPTURED)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _quick_disk(monkeypatch):
+    """Sixty keys are a hundred and twenty fsyncs; what they are for is tested in tests/faults."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+
+
+def later(days):
+    return Instant(CAPTURED + days * DAY)
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = ReceivedReads(tmp_path / "store")
+    yield opened
+    opened.close()
+
+
+def sealed(sequence=1, sealer=None):
+    return (sealer or FakeSealer(DEVICE)).seal(sighting(), release(), sequence)
+
+
+class TestStore:
+    def test_kept_and_found_after_reopening(self, store, tmp_path):
+        read = sealed()
+        row = store.add(read.tags, read.wire, CAPTURED)
+        store.close()
+        again = ReceivedReads(tmp_path / "store")
+        assert again.find(DEVICE, read.tags.read_id) == row
+        assert again.wire(row) == read.wire
+        assert row.wire_sha256 == hashlib.sha256(read.wire).hexdigest()
+        again.close()
+
+    def test_files_are_private_and_hold_exactly_the_sealed_bytes(self, store, tmp_path):
+        read = sealed()
+        store.add(read.tags, read.wire, CAPTURED)
+        [path] = (tmp_path / "store").glob("*.sealed")
+        assert path.name == f"{DEVICE}.{read.tags.read_id}.sealed"
+        assert path.read_bytes() == read.wire
+        assert {stat.S_IMODE(each.stat().st_mode) for each in (tmp_path / "store").iterdir()} == {0o600}
+        assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == 0o700
+
+    def test_a_row_without_its_file_counts_as_absent(self, store, tmp_path):
+        read = sealed()
+        store.add(read.tags, read.wire, CAPTURED)
+        next((tmp_path / "store").glob("*.sealed")).unlink()
+        assert store.find(DEVICE, read.tags.read_id) is None
+
+    def test_what_a_crash_left_without_a_row_is_removed(self, store, tmp_path):
+        read = sealed()
+        store.add(read.tags, read.wire, CAPTURED)
+        for name in ("cam.00.sealed", ".cam.00.sealed.abcd.part"):
+            (tmp_path / "store" / name).write_bytes(b"x")
+        assert store.remove_strays() == 2
+        assert store.find(DEVICE, read.tags.read_id) is not None
+
+    def test_gaps(self, store):
+        sealer = FakeSealer(DEVICE)
+        for number in (2, 3, 7, 9):
+            read = sealed(number, sealer)
+            store.add(read.tags, read.wire, CAPTURED)
+        [device] = store.sequences()
+        assert (device.highest, device.missing) == (9, ((1, 1), (4, 6), (8, 8)))
+
+    def test_a_rejected_read_is_no_gap(self, store):
+        read = sealed(1)
+        store.add_rejection(read.tags, "ab" * 32, "malformed", CAPTURED)
+        assert store.sequences()[0].missing == ()
+        assert store.rejections() == {"malformed": 1}
+
+    def test_deletion_on_the_day_keeps_only_the_numbers(self, store, tmp_path):
+        read = sealed()
+        store.add(read.tags, read.wire, CAPTURED)
+        assert store.delete_due(read.tags.deadline - timedelta(milliseconds=1)) == 0
+        assert store.delete_due(read.tags.deadline) == 1
+        assert not list((tmp_path / "store").glob("*.sealed"))
+        assert not store.reads()
+        assert store.sequences()[0].highest == 1
+        index = (tmp_path / "store" / "index.sqlite").read_bytes()
+        assert read.tags.read_id.encode() not in index  # overwritten in the database's free pages, too
+
+    def test_the_index_knows_no_plate(self, store, tmp_path):
+        read = sealed()
+        store.add(read.tags, read.wire, CAPTURED)
+        assert PLATE.encode() not in (tmp_path / "store" / "index.sqlite").read_bytes()
+
+    def test_a_planted_file_is_not_read_without_bound(self, store, tmp_path):
+        read = sealed()
+        row = store.add(read.tags, read.wire, CAPTURED)
+        next((tmp_path / "store").glob("*.sealed")).write_bytes(bytes(1_000_000))
+        with pytest.raises(StorageError):
+            store.wire(row)
+
+    def test_a_broken_index_is_one_clear_error(self, tmp_path):
+        (tmp_path / "store").mkdir()
+        (tmp_path / "store" / "index.sqlite").write_bytes(b"not a database" * 100)
+        with pytest.raises(StorageError, match=r"index\.sqlite"):
+            ReceivedReads(tmp_path / "store")
+
+
+class TestEpochKeys:
+    @pytest.fixture
+    def keys(self, tmp_path):
+        made = EpochKeyStore(tmp_path / "epochs")
+        made.extend(CAPTURED.date(), 5)
+        return made
+
+    def test_one_private_key_a_day(self, keys, tmp_path):
+        assert keys.epochs() == [CAPTURED.date() + n * DAY for n in range(5)]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "epochs").iterdir()} == {0o600}
+        assert len({keys.key(day).private_bytes_raw() for day in keys.epochs()}) == 5
+
+    def test_extending_never_changes_a_key_and_never_fills_a_hole(self, keys, tmp_path):
+        before = {day: keys.key(day).private_bytes_raw() for day in keys.epochs()}
+        hole = CAPTURED.date() + DAY
+        (tmp_path / "epochs" / f"{hole}.key").unlink()
+        assert keys.extend(CAPTURED.date() + DAY, 5) == [CAPTURED.date() + 5 * DAY]
+        assert keys.key(hole) is None
+        assert all(keys.key(day).private_bytes_raw() == raw for day, raw in before.items() if day != hole)
+
+    def test_destroyed_at_the_deadline_not_before(self, keys):
+        first = CAPTURED.date()
+        assert keys.destroy_due(deadline_of(first) - timedelta(milliseconds=1)) == []
+        assert keys.destroy_due(deadline_of(first)) == [first]
+        assert keys.key(first) is None
+        assert first not in keys.public_keys(RECIPIENT, deadline_of(first)).keys
+
+    def test_a_key_that_is_due_but_still_there_is_not_listed(self, keys):
+        assert CAPTURED.date() not in keys.public_keys(RECIPIENT, deadline_of(CAPTURED.date())).keys
+
+    def test_half_written_keys_are_destroyed_too(self, keys, tmp_path):
+        part = tmp_path / "epochs" / ".2027-01-15.key.abcd.part"
+        part.write_bytes(b"secret")
+        os.link(part, tmp_path / "copy")
+        keys.destroy_due(CAPTURED)
+        assert not part.exists()
+        assert (tmp_path / "copy").read_bytes() == bytes(6)
+
+    def test_damage_is_one_clear_error(self, keys, tmp_path):
+        path = tmp_path / "epochs" / f"{CAPTURED.date()}.key"
+        for text in ("", "{}", '{"kty":"OKP"}', path.read_text().replace('"d":"', '"d":"AA')):
+            path.write_text(text)
+            with pytest.raises(StorageError, match=r"2027-01-15\.key"):
+                keys.key(CAPTURED.date())
+        path.chmod(0o644)
+        with pytest.raises(StorageError, match="chmod 600"):
+            keys.key(CAPTURED.date())
+
+    def test_a_stray_name_is_one_clear_error(self, keys, tmp_path):
+        (tmp_path / "epochs" / "tomorrow.key").touch()
+        with pytest.raises(StorageError, match="no day"):
+            keys.epochs()
+
+    def test_destroying_a_file_that_is_gone_is_done(self, tmp_path):
+        destroy(tmp_path / "gone")
+
+    def test_destroy_does_not_follow_links(self, tmp_path):
+        (tmp_path / "precious").write_bytes(b"keep")
+        (tmp_path / "link").symlink_to(tmp_path / "precious")
+        with pytest.raises(StorageError):
+            destroy(tmp_path / "link")
+        assert (tmp_path / "precious").read_bytes() == b"keep"
+
+
+class TestFolder:
+    def test_made_once(self, tmp_path):
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+        listed = verify_key_list((tmp_path / "r" / "key-list.jws").read_bytes(), RECIPIENT, place.signer().public_key)
+        assert len(listed.keys) == 60
+        with pytest.raises(StorageError, match="never overwritten"):
+            Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+
+    def test_an_untrusted_clock_makes_and_destroys_nothing(self, tmp_path):
+        wrong = Instant(CAPTURED, ClockTrust.UNTRUSTED)
+        with pytest.raises(PlatewardenError, match="clock"):
+            Workplace.create(tmp_path / "r", RECIPIENT, wrong)
+        assert not (tmp_path / "r").exists()
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+        with pytest.raises(PlatewardenError, match="clock"):
+            place.tidy(Instant(CAPTURED + 500 * DAY, ClockTrust.UNTRUSTED))
+        assert len(place.keys.epochs()) == 60
+
+    def test_tidying_moves_the_window(self, tmp_path):
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+        assert place.tidy(NOW) == []
+        destroyed, renewed = place.tidy(later(2))
+        assert "2 epoch(s) up to 2027-01-16" in destroyed
+        assert "2027-03-17" in renewed
+        listed = verify_key_list((tmp_path / "r" / "key-list.jws").read_bytes(), RECIPIENT, place.signer().public_key)
+        assert (min(listed.keys), len(listed.keys)) == (CAPTURED.date() + 2 * DAY, 60)
+
+    def test_settings_there_and_back(self, tmp_path):
+        broker = BrokerSettings(host="mqtt.example.org", address="203.0.113.10", ca="ca.pem", client_certificate="a.crt", client_key="a.key")
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW, broker)
+        assert place.settings.broker == broker
+        assert load(tmp_path / "r") == place.settings
+        assert template(place.settings) == (tmp_path / "r" / "receiver.toml").read_text()
+
+    def test_a_receiver_without_a_broker_says_what_to_fill_in(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"\[broker\]"):
+            Workplace.create(tmp_path / "r", RECIPIENT, NOW).broker()
+
+    @pytest.mark.parametrize(
+        ("line", "field"),
+        [
+            ('policy = "x"', "policy"),
+            ('[broker]\nhost = "a"\naddress = "mqtt.example.org"\nca = "x"', "broker.address"),
+            ('[broker]\nhost = "*.example.org"\naddress = "203.0.113.1"\nca = "x"', "broker.host"),
+            ('[broker]\nhost = "a"\naddress = "203.0.113.1"\nca = "x"\nport = 0', "broker.port"),
+            ('[broker]\nhost = "a"\naddress = "203.0.113.1"\nca = "x"\nclient_key = "k"', "client_certificate"),
+            ("epochs_ahead_days = 1000", "epochs_ahead_days"),
+            ("recipient", "unreadable"),
+        ],
+    )
+    def test_a_wrong_setting_names_its_field(self, tmp_path, line, field):
+        (tmp_path / "receiver.toml").write_text(f'recipient = "{RECIPIENT}"\n{line}\n')
+        with pytest.raises(ConfigError, match=r"receiver\.toml") as refused:
+            load(tmp_path)
+        assert field in str(refused.value)
+
+    def test_one_at_a_time(self, tmp_path):
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+        with place.locked(), pytest.raises(PlatewardenError, match="another receiver"), place.locked():
+            pass
+        with place.locked():  # released
+            pass
+
+
+def test_two_readers_while_one_writes(tmp_path):
+    """`receiver status` beside `receiver run`: neither fails."""
+    store, failures, sealer = ReceivedReads(tmp_path / "store"), [], FakeSealer(DEVICE)
+
+    def look():
+        try:
+            for _ in range(10):
+                other = ReceivedReads(tmp_path / "store")
+                other.reads()
+                other.close()
+        except StorageError as error:
+            failures.append(error)
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for number in range(1, 20):
+        read: SealedRead = sealed(number, sealer)
+        store.add(read.tags, read.wire, CAPTURED)
+    reader.join()
+    store.close()
+    assert not failures

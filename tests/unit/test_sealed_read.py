@@ -1,0 +1,188 @@
+"""Tags, wire form, padding and strict JSON: one way to write each value, everything else refused."""
+
+import dataclasses
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.core import strict_json
+from agent.core.instant import ClockTrust
+from agent.core.policy import MatchLevel
+from agent.core.sealed_read import (
+    MAX_WIRE_BYTES,
+    PADDING_BUCKETS_BYTES,
+    Receipt,
+    Tags,
+    format_receipt,
+    format_tags,
+    pad,
+    parse_receipt,
+    parse_tags,
+    split,
+)
+from agent.errors import EnvelopeRefusedError
+from tests.support.sealed import Parties, release, sighting
+
+TAGS = Tags(
+    read_id="ab" * 16,
+    device="cam-1",
+    sequence=1,
+    captured_at=datetime(2027, 1, 15, 12, tzinfo=UTC),
+    clock=ClockTrust.OS,
+    policy_name="City of Exampleville ALPR policy",
+    policy_version=7,
+    policy_digest="cd" * 32,
+    rule="stolen-and-amber",
+    category="stolen-vehicle",
+    match=MatchLevel.EXACT,
+    recipient="exampleville-pd",
+    purpose="stolen-vehicle-recovery",
+    epoch=date(2027, 2, 4),
+    deadline=datetime(2027, 2, 5, tzinfo=UTC),
+)
+identifiers = st.text("AZaz09-", min_size=1, max_size=64).filter(lambda name: name[0] != "-")
+
+
+def refusal(action, *arguments):
+    with pytest.raises(EnvelopeRefusedError) as refused:
+        action(*arguments)
+    return refused.value
+
+
+class TestTags:
+    def test_there_and_back(self):
+        assert parse_tags(format_tags(TAGS)) == TAGS
+
+    @settings(max_examples=40)
+    @given(device=identifiers, rule=identifiers, sequence=st.integers(1, 2**53 - 1), trust=st.sampled_from([ClockTrust.OS, ClockTrust.TRUSTED]))
+    def test_there_and_back_over_json(self, device, rule, sequence, trust):
+        tags = dataclasses.replace(TAGS, device=device, rule=rule, sequence=sequence, clock=trust)
+        assert parse_tags(strict_json.parse_object(strict_json.canonical(format_tags(tags)), "tags")) == tags
+
+    @pytest.mark.parametrize("name", sorted(format_tags(TAGS)))
+    def test_each_tag_is_needed(self, name):
+        table = format_tags(TAGS)
+        del table[name]
+        assert refusal(parse_tags, table).reason == "malformed"
+
+    @pytest.mark.parametrize("name", sorted(format_tags(TAGS)))
+    def test_each_tag_refuses_values_of_another_kind(self, name):
+        for value in (None, False, 1.5, [], {}, "", "x" * 300, "\n", "\ud800", "a\u202eb", -1, 2**60):
+            assert refusal(parse_tags, {**format_tags(TAGS), name: value}).reason in {"malformed", "unsupported-version"}
+
+    @pytest.mark.parametrize("name", ["v", "seq"])
+    def test_true_is_not_one(self, name):
+        assert refusal(parse_tags, {**format_tags(TAGS), name: True}).reason == "malformed"
+
+    def test_an_untrusted_clock_never_sealed_anything(self):
+        assert refusal(parse_tags, format_tags(dataclasses.replace(TAGS, clock=ClockTrust.UNTRUSTED))).reason == "malformed"
+
+    @pytest.mark.parametrize("untrusted", [None, [], "tags", 1, {"v": 1}])
+    def test_what_is_no_tags_at_all(self, untrusted):
+        assert refusal(parse_tags, untrusted).reason == "malformed"
+
+    def test_another_version_is_named(self):
+        assert refusal(parse_tags, {**format_tags(TAGS), "v": 2}).reason == "unsupported-version"
+
+    def test_a_refusal_never_repeats_the_value(self):
+        assert "SECRET" not in str(refusal(parse_tags, {**format_tags(TAGS), "category": "SECRET 1", "SECRET2": 1}))
+        assert "SECRET" not in str(refusal(parse_tags, {**format_tags(TAGS), "category": "SECRET 1"}))
+
+
+class TestPadding:
+    @settings(max_examples=40)
+    @given(st.binary(max_size=PADDING_BUCKETS_BYTES[-1]))
+    def test_ends_at_a_bucket_and_only_adds_spaces(self, plaintext):
+        padded = pad(plaintext)
+        assert len(padded) in PADDING_BUCKETS_BYTES
+        assert padded[: len(plaintext)] == plaintext
+        assert not padded[len(plaintext) :].strip(b" ")
+
+    def test_too_long_is_none(self):
+        assert pad(bytes(PADDING_BUCKETS_BYTES[-1] + 1)) is None
+        assert len(pad(bytes(PADDING_BUCKETS_BYTES[-1]))) == PADDING_BUCKETS_BYTES[-1]
+
+
+class TestWire:
+    SEALED = Parties.make().sealer().seal(sighting(width=8, height=4), release(), 1)
+
+    def test_split_finds_what_join_made(self):
+        envelope = split(self.SEALED.wire)
+        assert envelope.tags == self.SEALED.tags
+        assert envelope.jwe + b"\n" + f"{envelope.jws_protected}..{envelope.signature}".encode() == self.SEALED.wire
+
+    @settings(max_examples=40)
+    @given(cut=st.integers(min_value=0))
+    def test_a_part_of_it_is_refused(self, cut):
+        assert refusal(split, self.SEALED.wire[: cut % len(self.SEALED.wire)]).reason == "malformed"
+
+    @settings(max_examples=40)
+    @given(st.binary(max_size=500))
+    def test_anything_else_is_refused(self, untrusted):
+        assert refusal(split, untrusted).reason == "malformed"
+
+    @settings(max_examples=40)
+    @given(st.lists(st.text("ABCab01-_=", max_size=40), min_size=5, max_size=5), st.text("ABCab01-_=.", max_size=60))
+    def test_lookalikes_are_refused(self, segments, second):
+        assert refusal(split, (".".join(segments) + "\n" + second).encode()).reason == "malformed"
+
+    def test_the_bound_is_exact(self):
+        assert refusal(split, self.SEALED.wire, len(self.SEALED.wire) - 1).what.startswith("is longer than")
+        assert split(self.SEALED.wire, len(self.SEALED.wire)).tags == self.SEALED.tags
+        assert len(self.SEALED.wire) < MAX_WIRE_BYTES
+
+
+class TestStrictJson:
+    @pytest.mark.parametrize(
+        "text",
+        ['{"a":1,"a":2}', '{"a":{"b":1,"b":1}}', '{"a":NaN}', '{"a":Infinity}', '{"a":-Infinity}', "[]", "1", '"x"', "", "{", '{"a":1}x', "[" * 5000, '{"a":' + "9" * 5000 + "}"],
+    )  # fmt: skip
+    def test_refuses(self, text):
+        assert refusal(strict_json.parse_object, text.encode(), "x").reason == "malformed"
+
+    @pytest.mark.parametrize("data", [b"\xff{}", b"\xef\xbb\xbf{}", '{"a":1}'.encode("utf-16")])
+    def test_refuses_other_encodings(self, data):
+        assert refusal(strict_json.parse_object, data, "x").reason == "malformed"
+
+    @settings(max_examples=40)
+    @given(st.dictionaries(st.text(), st.integers() | st.text() | st.booleans() | st.none() | st.lists(st.integers())))
+    def test_canonical_bytes_come_back(self, table):
+        try:
+            data = strict_json.canonical(table)
+        except UnicodeEncodeError:  # lone surrogates have no UTF-8
+            return
+        assert strict_json.parse_object(data, "x") == table
+        assert strict_json.canonical(dict(reversed(table.items()))) == data
+
+    def test_canonical_refuses_not_a_number(self):
+        with pytest.raises(ValueError):
+            strict_json.canonical({"a": float("nan")})
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {"kty": "OKP", "crv": "X25519", "x": "A" * 43, "d": "A" * 43},
+            {"kty": "EC", "crv": "X25519", "x": "A" * 43},
+            {"kty": "OKP", "crv": "X25519", "x": "A" * 42},
+        ],
+    )
+    def test_a_private_or_foreign_key_is_no_public_key(self, value):
+        assert refusal(strict_json.parse_public_jwk, value, "X25519", "x").reason == "malformed"
+
+
+class TestReceipt:
+    RECEIPT = Receipt("ab" * 16, "cd" * 32, "cam-1", "exampleville-pd", "stored", datetime(2027, 1, 15, tzinfo=UTC))
+
+    @pytest.mark.parametrize("outcome", ["stored", "rejected:malformed", "rejected:key-destroyed"])
+    def test_there_and_back(self, outcome):
+        receipt = dataclasses.replace(self.RECEIPT, outcome=outcome)
+        assert parse_receipt(format_receipt(receipt)) == receipt
+        assert receipt.stored == (outcome == "stored")
+
+    @pytest.mark.parametrize("outcome", ["", "Stored", "rejected", "rejected:", "rejected:A", "rejected:" + "a" * 41, "stored\n", "rejected:a b"])
+    def test_other_outcomes_are_refused(self, outcome):
+        table = json.loads(format_receipt(self.RECEIPT)) | {"outcome": outcome}
+        assert refusal(parse_receipt, json.dumps(table).encode()).reason == "malformed"

@@ -1,0 +1,211 @@
+"""Settling: a read leaves the outbox on its own verified receipt, on expiry or by withdrawal, each with its leaf; on nothing else."""
+
+import hashlib
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from agent.core.instant import ClockTrust
+from agent.core.policy import Release
+from agent.core.reasons import Reason
+from agent.core.sealed_read import Receipt
+from agent.settling import MAX_REFUSALS, Settler
+from tests.fakes.audit import FakeAuditLog
+from tests.fakes.sealing import FakeSealer
+from tests.fakes.storage import FakeOutbox, FakeReceiptBox
+from tests.fakes.verifying import FakeReceiptVerifier, FakeVerifier, fake_receipt
+from tests.support.judging import NOON, instant, match, policy, recipient, rule, sighting
+
+DAY = 86_400
+
+
+class Scene:
+    """An outbox with `count` sealed reads, and a settler over fakes."""
+
+    def __init__(self, count=1, in_force=None):
+        self.log = FakeAuditLog()
+        self.outbox, self.receipts = FakeOutbox(self.log), FakeReceiptBox()
+        self.sealer, self.verifier = FakeSealer("cam-1"), FakeVerifier({"cam-1"})
+        self.sealed = []
+        for _ in range(count):
+            sealed = self.sealer.seal(sighting("PWD0001"), RELEASE, self.outbox.next_sequence("town-pd"))
+            self.outbox.put(sealed)
+            self.sealed.append(sealed)
+        self.settler = self.new_settler(in_force or policy())
+
+    def new_settler(self, in_force):
+        return Settler(in_force, self.outbox, self.receipts, self.verifier, FakeReceiptVerifier({"town-pd"}), self.log)
+
+    def receipt(self, number=0, **changes):
+        """The honest receipt of one read, or a changed one, put into the box under the read's name."""
+        sealed = self.sealed[number]
+        honest = Receipt(sealed.tags.read_id, hashlib.sha256(sealed.wire).hexdigest(), "cam-1", "town-pd", "stored", NOON + timedelta(minutes=1))
+        self.receipts.put(sealed.tags.read_id, fake_receipt(replace(honest, **changes)))
+
+    @property
+    def waiting(self):
+        return self.outbox.pending()
+
+
+RELEASE = Release("stolen", "town-pd", "stolen-vehicle-recovery", 21, frozenset({"plate"}), match(), "Town policy", 7, "ab" * 32)
+
+
+def test_without_a_receipt_a_read_stays():
+    scene = Scene(2)
+    for minutes in range(5):
+        scene.settler.settle(instant(60 * minutes))
+    assert len(scene.waiting) == 2
+    assert scene.log.kinds() == ["release"] * 2
+
+
+def test_a_read_leaves_on_its_receipt_and_the_leaf_says_so():
+    scene = Scene(2)
+    scene.receipt(1)
+    scene.settler.settle(instant(120))
+    assert scene.waiting == [scene.sealed[0].tags.read_id]
+    (leaf,) = scene.log.details("receipt")
+    wire = scene.sealed[1].wire
+    assert (leaf["read"], leaf["outcome"], leaf["recipient"], leaf["sequence"]) == (scene.sealed[1].tags.read_id, "stored", "town-pd", 2)
+    assert leaf["sha256"] == hashlib.sha256(wire).hexdigest()
+    scene.settler.settle(instant(121))  # the receipt still lies there: deliver tidies it away, and it tells nothing new
+    assert scene.log.kinds() == ["release", "release", "receipt"]
+    assert list(scene.receipts.receipts)
+
+
+def test_a_rejection_is_final_and_logged_with_its_reason():
+    scene = Scene()
+    scene.receipt(outcome="rejected:decryption-failed")
+    scene.settler.settle(instant(120))
+    assert scene.waiting == []
+    assert scene.log.details("receipt")[0]["outcome"] == "rejected:decryption-failed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"read_id": "f" * 32}, "read"),
+        ({"wire_sha256": "0" * 64}, "bytes"),
+        ({"device": "cam-2"}, "device"),
+    ],
+)
+def test_a_receipt_for_something_else_is_refused_once_and_empties_nothing(changes, what):
+    scene = Scene()
+    scene.receipt(**changes)
+    for seconds in range(3):
+        scene.settler.settle(instant(seconds))
+    assert len(scene.waiting) == 1
+    (leaf,) = scene.log.details("refusal")
+    assert (leaf["reason"], leaf["what"], leaf["where"]) == ("receipt-mismatch", f"a receipt for another {what}", "receipts")
+
+
+def test_the_receipt_of_another_listed_recipient_does_not_count():
+    scene = Scene()
+    scene.settler = Settler(policy(), scene.outbox, scene.receipts, scene.verifier, FakeReceiptVerifier({"town-pd", "sheriff"}), scene.log)
+    scene.receipt(recipient="sheriff")
+    scene.settler.settle(instant(1))
+    assert len(scene.waiting) == 1
+    assert scene.log.details("refusal")[0]["what"] == "a receipt for another recipient"
+
+
+@pytest.mark.parametrize("forged", [b"", b"PUBACK", b"{}\n" + b"0" * 64, bytes(range(256))])
+def test_forged_receipts_are_refused_once_and_an_honest_one_is_still_taken(forged):
+    scene = Scene()
+    scene.receipts.receipts[scene.waiting[0]] = forged
+    scene.settler.settle(instant(1))
+    scene.settler.settle(instant(2))
+    assert len(scene.waiting) == len(scene.log.details("refusal")) == 1
+    scene.receipt()
+    scene.settler.settle(instant(3))
+    assert scene.waiting == []
+
+
+def test_a_receipt_signed_by_nobody_whom_the_policy_lists_is_refused():
+    scene = Scene()
+    scene.receipt(recipient="us-dhs-cbp")
+    scene.settler.settle(instant(1))
+    assert len(scene.waiting) == 1
+    assert scene.log.details("refusal")[0]["reason"] == "recipient-not-in-policy"
+
+
+def test_receipts_for_unknown_reads_are_of_no_interest():
+    scene = Scene()
+    scene.receipts.put("e" * 32, b"whatever")
+    scene.settler.settle(instant(1))
+    assert scene.log.kinds() == ["release"]
+
+
+def test_a_flood_of_forged_receipts_cannot_fill_the_log():
+    scene = Scene()
+    for number in range(MAX_REFUSALS + 50):
+        scene.receipts.receipts[scene.waiting[0]] = b"forged %d" % number
+        scene.settler.settle(instant(1))
+    assert len(scene.log.details("refusal")) == MAX_REFUSALS
+    scene.receipt()
+    scene.settler.settle(instant(2))
+    assert scene.waiting == []
+
+
+def test_expiry_takes_a_read_out_and_a_receipt_in_time_comes_first():
+    scene = Scene(2)
+    scene.receipt(0)
+    scene.settler.settle(instant(21 * DAY))
+    assert scene.waiting == []
+    assert [kind for kind in scene.log.kinds() if kind != "release"] == ["receipt", "expired"]
+    assert scene.log.details("expired")[0]["reason"] == "deadline-passed"
+
+
+@pytest.mark.parametrize(
+    ("newer", "reason"),
+    [
+        (policy(rule(rule="other")), Reason.RULE_NOT_IN_POLICY),
+        (policy(rule(recipient="sheriff")), Reason.RECIPIENT_NOT_IN_POLICY),
+        (policy(rule(retention_days=7)), Reason.RETENTION_NOT_PERMITTED),
+        (policy(recipients={"town-pd": recipient(expires=date(2026, 11, 22))}), Reason.RECIPIENT_EXPIRED),
+    ],
+)
+def test_what_the_policy_in_force_no_longer_permits_is_withdrawn_with_the_reason(newer, reason):
+    scene = Scene(2)
+    scene.new_settler(replace(newer, version=8)).settle(instant(60))
+    assert scene.waiting == []
+    assert [(leaf["reason"], leaf["policy_version"]) for leaf in scene.log.details("withdrawal")] == [(reason.value, 8)] * 2
+
+
+def test_while_no_policy_is_in_force_reads_wait_for_the_next_one():
+    scene = Scene(in_force=policy(expires=date(2026, 11, 22)))
+    scene.settler.settle(instant(60))
+    assert len(scene.waiting) == 1
+    scene.settler.settle(instant(22 * DAY))  # … until their deadline
+    assert scene.log.kinds() == ["release", "expired"]
+
+
+def test_an_untrusted_clock_takes_nothing_out_but_what_is_received():
+    scene = Scene(2)
+    scene.receipt(0)
+    scene.settler.settle(instant(400 * DAY, ClockTrust.UNTRUSTED))
+    assert scene.waiting == [scene.sealed[1].tags.read_id]
+
+
+def test_a_damaged_or_planted_read_is_refused_once_and_not_removed():
+    scene = Scene(2)
+    scene.outbox.wires[scene.sealed[0].tags.read_id] += b"?"
+    scene.outbox.wires["d" * 32] = scene.sealed[1].wire  # a genuine read under another name
+    scene.outbox.wires["c" * 32] = b"x" * 70_000  # too large to be looked at
+    scene.receipt(0)
+    for seconds in range(3):
+        scene.settler.settle(instant(seconds))
+    assert len(scene.waiting) == 4
+    reasons = {leaf["read"]: (leaf["where"], leaf["reason"]) for leaf in scene.log.details("refusal")}
+    damaged = scene.sealed[0].tags.read_id
+    assert reasons == {damaged: ("outbox", "signature-invalid"), "d" * 32: ("outbox", "malformed"), "c" * 32: ("outbox", "malformed")}
+    assert len(scene.log.details("refusal")) == 3
+
+
+def test_each_read_is_verified_once_not_every_second():
+    scene = Scene(5)
+    asked = []
+    verify = scene.verifier.verify
+    scene.verifier.verify = lambda wire: asked.append(wire) or verify(wire)
+    for seconds in range(10):
+        scene.settler.settle(instant(seconds))
+    assert len(asked) == 5

@@ -1,0 +1,181 @@
+"""Tracking: one vehicle is one sighting, at 2 to 30 frames a second, moving or parked, with frames missed and characters misread."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from agent.core.plate_text import PlateText
+from agent.core.tracking import Tracker, Tracking, iou, similarity
+from tests.support.judging import frame, read
+
+RATES = [2, 5, 10, 30]
+
+
+def run(scene, *, rate=10, seconds=5.0, tracker=None, start=0.0):
+    """All tracks of a scene, a function from seconds to reads, as (seconds of emission, track); the end's as infinity."""
+    tracker = tracker or Tracker()
+    found = []
+    for number in range(int(seconds * rate)):
+        at = start + number / rate
+        found += [(at, track) for track in tracker.add(frame(number, at), [replace_time(one, at) for one in scene(at)])]
+    return found + [(float("inf"), track) for track in tracker.finish()]
+
+
+def replace_time(one, at):
+    return replace(one, captured=frame(0, at).captured)
+
+
+def passing(text, *, start=0.0, end=3.0, speed=4.0, y=100.0, width=80.0, confidence=0.95):
+    """A car that drives through the picture; `speed` in plate widths a second."""
+    return lambda at: [read(text, 50.0 + speed * width * (at - start), y, width, confidence=confidence)] if start <= at <= end else []
+
+
+def parked(text, *, end=1e9, x=400.0, y=300.0, confidence=0.95):
+    return lambda at: [read(text, x, y, confidence=confidence)] if at <= end else []
+
+
+def texts(found):
+    """The text that most of each track's reads have, of those that have any."""
+    read_in = [[one.text.value for one in track.reads if one.text.value] for _, track in found]
+    return sorted(max(readings, key=readings.count, default="") for readings in read_in)
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("speed", [0.5, 4.0, 15.0])
+def test_a_passing_car_is_one_track(rate, speed):
+    found = run(passing("PWD0001", speed=speed), rate=rate, seconds=8)
+    assert texts(found) == ["PWD0001"]
+    assert len({track.track_id for _, track in found}) == 1
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_two_cars_that_meet_are_two_tracks_of_their_own_reads(rate):
+    def scene(at):
+        return [*passing("PWD0001", speed=5)(at), read("KTX77Y", 1250 - 400 * at, 110.0, 80.0)]
+
+    found = run(scene, rate=rate, seconds=3)
+    assert texts(found) == ["KTX77Y", "PWD0001"]
+    assert all(len({one.text.value for one in track.reads}) == 1 for _, track in found)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_parked_car_is_one_sighting_however_long_it_stands(rate):
+    found = run(parked("PWD0001"), rate=rate, seconds=450 / rate)
+    assert texts(found) == ["PWD0001"]
+    assert found[0][0] < 5
+
+
+def test_a_parked_car_is_kept_in_mind_behind_a_bus_and_forgotten_when_it_has_gone():
+    def scene(at):
+        return [] if 10 < at < 30 or at > 60 else parked("PWD0001")(at)
+
+    assert len(run(scene, rate=5, seconds=120)) == 1
+    tracker = Tracker()
+    assert len(run(scene, rate=5, seconds=100, tracker=tracker)) == 1
+    assert len(run(parked("PWD0001"), seconds=3, tracker=tracker, start=200.0)) == 1  # it came back
+
+
+def test_the_next_car_in_the_same_place_is_another_one():
+    found = run(lambda at: parked("PWD0001")(at) if at < 20 else parked("KTX77Y")(at), seconds=40)
+    assert texts(found) == ["KTX77Y", "PWD0001"]
+
+
+def test_the_next_car_is_another_one_even_if_its_first_reads_are_bad():
+    def scene(at):
+        return parked("PWD0001")(at) if at < 20 else parked("K1", confidence=0.1)(at) if at < 21 else parked("KTX77Y")(at)
+
+    assert "KTX77Y" in texts(run(scene, seconds=40))
+
+
+@pytest.mark.parametrize("rate", [5, 10, 30])
+@pytest.mark.parametrize("seed", range(4))
+def test_missed_frames_and_misread_characters_do_not_split_a_car(rate, seed):
+    chance = random.Random(seed)
+
+    def scene(at):
+        if chance.random() < 0.3:
+            return []
+        text = list("PWD0001")
+        if chance.random() < 0.4:
+            text[chance.randrange(7)] = chance.choice("08BX")
+        return passing("".join(text), end=4.0, speed=3.0, confidence=chance.uniform(0.35, 0.95))(at)
+
+    assert len(run(scene, rate=rate, seconds=8)) == 1
+
+
+def test_a_look_alike_right_behind_is_another_car():
+    def scene(at):
+        return passing("PWDO001", end=2.0, speed=4)(at) or passing("PWD0001", start=2.5, end=5, speed=4)(at)
+
+    assert texts(run(scene, seconds=8)) == ["PWD0001", "PWDO001"]
+
+
+def test_unreadable_plates_are_followed_by_their_place():
+    assert len(run(passing("", speed=2.0), seconds=6)) == 1
+    found = run(lambda at: passing("" if at < 1 else "PWD0001", speed=2.0)(at), seconds=6)
+    assert len(found) == 1
+
+
+def test_a_sure_track_is_emitted_at_once_and_never_again():
+    found = run(passing("PWD0001", end=20, speed=0.2), rate=10, seconds=25)
+    assert len(found) == 1
+    assert 0.4 < found[0][0] < 1.0
+
+
+def test_an_unsure_track_waits_for_its_end():
+    found = run(passing("PWD0001", end=3, speed=2, confidence=0.6), rate=10, seconds=8)
+    assert len(found) == 1
+    assert 5.0 < found[0][0] < 5.3
+
+
+def test_a_parked_car_that_is_never_sure_is_emitted_after_its_wait():
+    found = run(parked("PWD0001", confidence=0.6), rate=5, seconds=60)
+    assert [round(at) for at, _ in found] == [15]
+
+
+def test_a_parked_car_that_nobody_can_read_waits_until_it_can_be_read():
+    found = run(lambda at: parked("" if at < 40 else "PWD0001")(at), rate=5, seconds=60)
+    assert texts(found) == ["PWD0001"]
+
+
+def test_one_plate_found_twice_in_a_frame_is_one_track():
+    found = run(lambda at: parked("PWD0001")(at) + parked("PWD00O1", x=405.0, confidence=0.8)(at), seconds=5)
+    assert texts(found) == ["PWD0001"]
+
+
+def test_memory_is_bounded_for_each_track_and_for_all():
+    found = run(passing("PWD0001", end=30, speed=0.1, confidence=0.6), rate=30, seconds=10)
+    assert len(found[0][1].reads) == Tracking().max_reads
+    tracker = Tracker(Tracking(max_tracks=10))
+    crowd = [read("", 150.0 * column, 100.0 * row) for column in range(8) for row in range(8)]
+    emitted = sum(len(tracker.add(frame(number, number / 10), crowd)) for number in range(5))
+    assert len(tracker._open) == 10
+    assert emitted >= 54
+
+
+def test_of_many_reads_the_best_are_kept_in_order_of_time():
+    confidences = [0.3, 0.8, 0.5, 0.7, 0.6]
+    tracker = Tracker(Tracking(max_reads=3))
+    for number, confidence in enumerate(confidences):
+        tracker.add(frame(number, number / 10), [read("PWD0001", confidence=confidence, at=number / 10)])
+    (track,) = tracker.finish()
+    assert [one.confidence for one in track.reads] == [0.8, 0.7, 0.6]
+
+
+def test_a_clock_that_jumps_back_ends_all_tracks_once():
+    tracker = Tracker()
+    assert not tracker.add(frame(0, 100.0), [read("PWD0001")])
+    assert len(tracker.add(frame(1, 3.0), [read("PWD0001")])) == 1
+    assert len(tracker.finish()) == 1
+
+
+def test_similarity_and_overlap():
+    assert similarity(read("PWD0001"), read("PWD0001")) == 1.0
+    assert similarity(read("PWD0001"), read("PWD001")) == pytest.approx(6 / 7)
+    assert similarity(read("PWD0001"), read("")) == 0.0
+    assert similarity(read("ABC"), read("XYZ")) == 0.0
+    assert iou(read("A", 0, 0), read("A", 0, 0)) == 1.0
+    assert iou(read("A", 0, 0), read("A", 50, 0)) == pytest.approx(1 / 3)
+    assert iou(read("A", 0, 0), read("A", 500, 0)) == 0.0
+    assert PlateText("A") == read("A").text
