@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from agent.camera import image_header
+from agent.core.instant import Instant
 from agent.core.sighting import Frame, Image
 from agent.errors import SourceError
 from agent.ports import Clock
@@ -18,19 +20,30 @@ BYTES_PER_PIXEL_AT_MOST, BYTES_FOR_METADATA = 8, 16_000_000
 
 
 class ImageSource:
-    """Implements ports.FrameSource over image files. `captured` is the clock's time at delivery: a file says nothing reliable."""
+    """Implements ports.FrameSource over image files. A file says nothing reliable about its time: `captured` is the clock's at delivery.
 
-    def __init__(self, files: Sequence[tuple[Path, str]], clock: Clock, max_pixels: int) -> None:
+    With `frames_per_second` the files are a clip that ends as it is opened: evenly spaced, and the same on a slow machine as on a fast one.
+    """
+
+    def __init__(self, files: Sequence[tuple[Path, str]], clock: Clock, max_pixels: int, frames_per_second: float | None = None) -> None:
         """`files`: each with the name to report in `Frame.file`."""
         self._files, self._clock, self._max_pixels = files, clock, max_pixels
+        self._interval_s = 1.0 / frames_per_second if frames_per_second else None
         self._closed = False
 
     def frames(self) -> Iterator[Frame]:
         """One frame a file. The first file that cannot be decoded ends the run: raises SourceError."""
+        opened = self._clock.now()
         for sequence, (path, name) in enumerate(self._files):
             if self._closed:
                 return
-            yield Frame(load_image(path, self._max_pixels), self._clock.now(), sequence, name)
+            yield Frame(load_image(path, self._max_pixels), self._captured(opened, sequence), sequence, name)
+
+    def _captured(self, opened: Instant, sequence: int) -> Instant:
+        if self._interval_s is None:
+            return self._clock.now()
+        before_end_ms = round((len(self._files) - 1 - sequence) * self._interval_s * 1000)
+        return Instant(opened.utc - timedelta(milliseconds=before_end_ms), opened.trust)
 
     def close(self) -> None:
         """End the frames; nothing stays open between them."""

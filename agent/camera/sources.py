@@ -31,7 +31,7 @@ def open_source(spec: str, settings: Settings, clock: Clock, *, pace: bool = Fal
         files = find_files(path, IMAGE_SUFFIXES)
         if not files:
             raise SourceError("no image in this folder", where=path, fix=f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}")
-        return ImageSource(files, clock, max_pixels)
+        return ImageSource(files, clock, max_pixels, settings.camera.frames_per_second)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageSource([(path, path.name)], clock, max_pixels)
     return VideoSource(path, path.name, clock, max_pixels, pace=pace)

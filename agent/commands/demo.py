@@ -1,6 +1,7 @@
 """`platewarden demo`: the whole line on this machine, no camera, no account, no network beyond loopback."""
 
 import json
+import shutil
 import sys
 import tempfile
 from dataclasses import asdict
@@ -13,6 +14,8 @@ from rich.console import Console
 from agent.errors import PlatewardenError, UsageError
 
 app = typer.Typer()
+
+KEPT = frozenset({"summary.json", "index.html", "frames", "sealed", "recipients", "device", "log"})
 
 
 @app.command()
@@ -27,8 +30,8 @@ def demo(
     except ImportError as error:
         raise PlatewardenError(f"the demo needs {error.name}, which is not installed", fix="pip install 'platewarden[demo]'") from None
     for folder in (out, keep_work):
-        if folder is not None and folder.exists() and any(folder.iterdir()):
-            raise UsageError("the folder is not empty", where=folder, fix="name a new one, or remove it first")
+        if folder is not None:
+            clear(folder)
     console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="platewarden-demo-") as scratch:
         kept, work = out or Path(scratch) / "out", keep_work or Path(scratch) / "work"
@@ -41,3 +44,15 @@ def demo(
     )
     if as_json:
         print(json.dumps(asdict(summary)))
+
+
+def clear(folder: Path) -> None:
+    """Make room where an earlier demo wrote; never touch a folder that holds anything else. Raises UsageError."""
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if not folder.is_dir() and folder.exists():
+        raise UsageError("not a folder", where=folder, fix="name a folder")
+    if there - KEPT or (there and "summary.json" not in there):
+        raise UsageError("the folder holds something that is no earlier demo", where=folder, fix="name a new one, or empty it first")
+    for name in there:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 
@@ -53,7 +53,7 @@ class Children:
         self.stopping = False
         self._children: list[subprocess.Popen[bytes]] = []
 
-    def __enter__(self) -> "Children":
+    def __enter__(self) -> Self:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         return self

@@ -15,7 +15,7 @@ from agent.core.explain import explain_recipient
 from agent.core.policy_file import parse_policy
 from agent.core.sealed_read import Tags
 from agent.demo import city, page, pictures, scene
-from agent.demo.installation import Installation, install, platewarden
+from agent.demo.installation import CAMERA, Installation, install, platewarden
 from agent.demo.page import Answer, Attempt, LeftCard, Page
 from agent.demo.refusals import provoke
 from agent.demo.running import run_street
@@ -30,6 +30,9 @@ ASKING = (
     ("vendor-cloud", "The camera vendor's cloud"),
     ("out-of-state-pd", "A police department in another state"),
 )
+
+
+Opened = tuple[Tags, bytes, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
     summary = count(installation, len(opened), ())
     say(f"It saw {summary.sightings} cars, dropped {summary.dropped} in memory, sealed {summary.sealed}. The police department opened {summary.opened}.")
     say("Now five things that must not work:")
-    attempts = provoke(installation, sorted((out / "sealed").iterdir())[0]) if summary.sealed else ()
+    attempts = provoke(installation, min((out / "sealed").iterdir())) if summary.sealed else ()
     for attempt in attempts:
         say(f"  refused [{attempt.reason}]  {attempt.what}. {attempt.evidence}")
     summary = count(installation, len(opened), attempts)
@@ -90,14 +93,14 @@ def keep(installation: Installation, out: Path) -> None:
         shutil.copytree(installation.state / side, out / "log" / side, dirs_exist_ok=True)
 
 
-def open_reads(installation: Installation) -> list[tuple[Tags, bytes, bytes | None]]:
+def open_reads(installation: Installation) -> list[Opened]:
     """What the recipient can open with its keys, by the ordinary command: tags, wire bytes, crop. Plates stay in memory."""
-    reads = []
+    reads: list[Opened] = []
     for line in platewarden("receiver", "open", installation.recipient, "--json").stdout.splitlines():
         read_id = json.loads(line)["read"]
         crop = installation.work / "crop.jpg"
         platewarden("receiver", "open", installation.recipient, read_id, "--crop", crop)
-        wire = (installation.recipient / "store" / f"{read_id}.sealed").read_bytes()
+        wire = (installation.recipient / "store" / f"{CAMERA}.{read_id}.sealed").read_bytes()
         reads.append((sealed_read.split(wire, sealed_read.MAX_WIRE_BYTES).tags, wire, crop.read_bytes()))
         crop.unlink()
     return reads

@@ -5,8 +5,10 @@ import threading
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.errors import NetworkError
+from agent.receiver.tls import NamedHostContext
 
 _WAIT_S = 10.0
 
@@ -16,10 +18,10 @@ class Tap:
 
     def __init__(self, folder: Path, authority_pem: bytes, host_in_certificate: str) -> None:
         self._folder, self._count, self._ready = folder, 0, threading.Event()
-        context = _Named(ssl.PROTOCOL_TLS_CLIENT)
-        context.name = host_in_certificate
+        context = NamedHostContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verified_host = host_in_certificate
         context.load_verify_locations(cadata=authority_pem.decode("ascii"))
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="tap", protocol=mqtt.MQTTv5)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="tap", protocol=mqtt.MQTTv5)
         self._client.tls_set_context(context)
         self._client.on_connect = lambda client, *_rest: client.subscribe("#", qos=1)
         self._client.on_subscribe = lambda *_rest: self._ready.set()
@@ -48,13 +50,3 @@ class Tap:
     def _keep(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         self._count += 1
         (self._folder / f"{self._count:04d}-{message.topic.replace('/', '.')}").write_bytes(bytes(message.payload))
-
-
-class _Named(ssl.SSLContext):
-    """Verifies the certificate against `name` although the address is dialled."""
-
-    name: str
-
-    def wrap_socket(self, *args: object, **options: object) -> ssl.SSLSocket:  # type: ignore[override]
-        options["server_hostname"] = self.name
-        return super().wrap_socket(*args, **options)  # type: ignore[arg-type]

@@ -9,10 +9,22 @@ from agent.errors import ConfigError, DestinationRefusedError
 from agent.receiver.settings import BrokerSettings
 
 
+class BoundedSocket(ssl.SSLSocket):
+    """paho asks for a packet's whole announced length at once, which a hostile broker sets to 256 MB."""
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """As ssl's, with a bound."""
+        limit = self.context.max_packet_bytes if isinstance(self.context, NamedHostContext) else 0
+        if buflen > limit:
+            raise OSError(f"the broker sends a packet of {buflen} bytes")
+        return super().recv(buflen, flags)
+
+
 class NamedHostContext(ssl.SSLContext):
     """Verifies `verified_host`, whatever name the caller dialled: paho passes the address to both."""
 
     verified_host: str
+    max_packet_bytes: int
 
     def wrap_socket(  # type: ignore[override]  # paho passes these two only; the others keep their defaults
         self, sock: socket.socket, *, server_hostname: str | bytes | None = None, do_handshake_on_connect: bool = True
@@ -22,10 +34,12 @@ class NamedHostContext(ssl.SSLContext):
         return super().wrap_socket(sock, server_hostname=self.verified_host, do_handshake_on_connect=do_handshake_on_connect)
 
 
-def context(folder: Path, broker: BrokerSettings) -> NamedHostContext:
+def context(folder: Path, broker: BrokerSettings, max_packet_bytes: int) -> NamedHostContext:
     """TLS 1.2 or newer, this CA and no other, host name checked. Raises ConfigError when a file is missing or unusable."""
     made = NamedHostContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.verified_host = broker.host
+    made.sslsocket_class = BoundedSocket
+    made.verified_host, made.max_packet_bytes = broker.host, max_packet_bytes
+    made.hostname_checks_common_name = False
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         made.load_verify_locations(cafile=str(folder / broker.ca))

@@ -43,7 +43,7 @@ class Workplace:
         self.keys = EpochKeyStore(folder / "epochs")
 
     @classmethod
-    def create(cls, folder: Path, recipient: str, now: Instant, broker: BrokerSettings | None = None) -> "Workplace":
+    def create(cls, folder: Path, recipient: str, now: Instant, broker: BrokerSettings | None = None, epochs_ahead_days: int = 60) -> "Workplace":
         """Make folder, signing key, epoch keys, key list and receiver.toml. Refuses when one is there already. Raises StorageError or ConfigError."""
         if IDENTIFIER.fullmatch(recipient) is None or len(recipient) > MAX_ID:
             raise ConfigError("a recipient id is 1 to 48 letters, digits or hyphens", where="--recipient")
@@ -53,7 +53,7 @@ class Workplace:
         trusted(now)
         private_folder(folder)
         RecipientSigner.create(folder)
-        made = ReceiverSettings(recipient=recipient, broker=broker)
+        made = ReceiverSettings(recipient=recipient, broker=broker, epochs_ahead_days=epochs_ahead_days)
         write_new(folder / receiver_settings.FILE_NAME, receiver_settings.template(made).encode(), 0o644)
         place = cls(folder)
         place.renew_keys(now)

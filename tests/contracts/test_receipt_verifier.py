@@ -44,13 +44,13 @@ class TestReceiptVerifier:
         with pytest.raises(EnvelopeRefusedError):
             verifier(kind).verify(write(kind, dataclasses.replace(RECEIPT, **change)))
 
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(untrusted=st.binary(max_size=300))
     def test_random_bytes_are_refused_and_nothing_else_happens(self, kind, untrusted):
         with pytest.raises(EnvelopeRefusedError):
             verifier(kind).verify(untrusted)
 
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(position=st.integers(min_value=0), bit=st.integers(0, 7))
     def test_one_flipped_bit_is_refused(self, kind, position, bit):
         altered = bytearray(write(kind, RECEIPT))

@@ -54,12 +54,12 @@ def test_a_broker_that_acknowledges_and_throws_away_empties_nothing(rig) -> None
     with Mosquitto(rig.folder / "broker", rig.server) as broker:  # acknowledged by a real broker; nobody subscribes
         rig.write_policy(rig.policy(broker.port))
         reads = set(rig.seal(3))
-        with rig.deliver("--allow-unsigned", "--until-empty", "6") as deliver:
+        with rig.deliver("--allow-unsigned", "--until-empty", "9") as deliver:
             assert deliver.finish() == 1
-            assert "3 reads still wait for a receipt after 6 s" in deliver.output()
+            assert "3 reads still wait for a receipt after 9 s" in deliver.output()
         assert rig.waiting() == reads
         published = sum(leaf["counts"]["published"] for leaf in rig.leaves() if leaf["kind"] == "counts")
-        assert published == 6  # once, and once more after five seconds
+        assert published > 3  # each once, and after five seconds (and a little) again
         with recipient_of(rig, broker) as recipient, rig.deliver("--allow-unsigned"):  # at last somebody is there
             rig.settle_until(lambda: not rig.waiting(), 40)
             assert set(recipient.kept) == reads

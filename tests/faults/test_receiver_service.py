@@ -2,15 +2,19 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
+from agent.core.instant import Instant
 from agent.core.sealed_read import MAX_WIRE_BYTES
+from agent.receiver.settings import BrokerSettings
 from tests.support.mosquitto import ADDRESS
 from tests.support.pki import HOST, Authority
-from tests.support.receiving import RunningReceiver, Service
+from tests.support.receiving import Enrolled, RunningReceiver, Service, this_instant
 from tests.support.sealed import PLATE
 
 pytestmark = pytest.mark.broker
@@ -92,6 +96,25 @@ class TestDelivery:
             camera.close()
 
 
+class TestRetention:
+    def test_at_its_start_it_destroys_what_is_due(self, tmp_path):
+        now = this_instant()
+        enrolled = Enrolled(
+            tmp_path / "recipient", BrokerSettings(host=HOST, address=ADDRESS, port=1, ca=tmp_path / "none.pem"), Instant(now.utc - timedelta(days=5))
+        )
+        sealed, store = enrolled.seal(retention_days=3), enrolled.place.store()
+        store.add(sealed.tags, sealed.wire, enrolled.now.utc)
+        store.close()
+        with Service(tmp_path / "other") as service:
+            shutil.copy(service.folder / "receiver.toml", enrolled.folder / "receiver.toml")
+            with RunningReceiver(enrolled.folder) as receiver:
+                receiver.complaint("destroyed the keys of 5 epoch(s)")
+                receiver.complaint("renewed key-list.jws")
+                receiver.wait_ready()
+        assert min(path.stem for path in (enrolled.folder / "epochs").iterdir()) == now.utc.date().isoformat()
+        assert not list((enrolled.folder / "store").glob("*.sealed"))
+
+
 class TestBadInput:
     @pytest.mark.parametrize(
         "untrusted", [b"", os.urandom(4000), b"A" * MAX_WIRE_BYTES, b"{}\n..", "…".encode()], ids=["empty", "random", "huge", "braces", "not ASCII"]
@@ -135,6 +158,20 @@ class TestRefusals:
         (service.folder / "receiver.toml").write_text(text)
         code, line = complaint_of(service.folder)
         assert (code, "certificate-invalid" in line) == (3, True)
+
+    @pytest.mark.parametrize("with_certificate", [True, False])
+    def test_a_broker_that_wants_a_client_certificate(self, tmp_path, with_certificate):
+        clients = Authority(tmp_path / "clients", "client-ca")
+        with Service(tmp_path, client_ca=clients) as service:
+            if with_certificate:
+                mine = clients.client("exampleville-pd")
+                text = (service.folder / "receiver.toml").read_text()
+                (service.folder / "receiver.toml").write_text(f'{text}client_certificate = "{mine.certificate}"\nclient_key = "{mine.key}"\n')
+                with service.start_receiver().wait_ready() as receiver:
+                    assert receiver.stop() == 0
+            else:
+                code, line = complaint_of(service.folder)
+                assert (code, "certificate" in line) == (1, True)
 
     def test_no_broker_there(self, service):
         service.broker.stop()

@@ -5,7 +5,13 @@
 // request: {recipient, root_key, roster, epoch_private_keys: {epoch: JWK}, now, wires: [text, …]}
 // answer:  [{opened: {tags, content}} | {refused: reason}, …]
 
+import { webcrypto } from "node:crypto";
+
 import { compactDecrypt, compactVerify, flattenedVerify, importJWK } from "jose";
+
+// Debian 12's Node 18 keeps these behind a flag; later ones have them.
+globalThis.crypto ??= webcrypto;
+globalThis.CryptoKey ??= webcrypto.CryptoKey;
 
 const IDENTIFIER = /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/;
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;

@@ -43,7 +43,7 @@ class Enrolled:
     def __init__(self, folder: Path, broker: BrokerSettings | None = None, now: Instant | None = None) -> None:
         self.now = now or this_instant()
         self.root_key, self.device_key = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-        self.place = Workplace.create(folder, RECIPIENT, self.now, broker)
+        self.place = Workplace.create(folder, RECIPIENT, self.now, broker, epochs_ahead_days=25)
         self.folder = folder
         (folder / "root.json").write_bytes(canonical(public_jwk("Ed25519", self.root_key.public_key().public_bytes_raw())))
         self.enrol({DEVICE: self.device_key.public_key().public_bytes_raw()})

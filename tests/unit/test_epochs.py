@@ -12,7 +12,7 @@ from agent.errors import RefusedError
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2080, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001  # made UTC at once
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(moments, st.integers(2, 390))
 def test_the_last_epoch_that_dies_in_time(captured, days):
     deadline = deadline_of(epoch_for(captured, days))

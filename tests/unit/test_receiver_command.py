@@ -127,7 +127,7 @@ class TestOthers:
     def test_keys(self, capsys, folder):
         before = (folder / "key-list.jws").read_bytes()
         code, out, _ = typed(capsys, "keys", folder)
-        assert (code, "60 epochs" in out) == (0, True)
+        assert (code, "25 epochs" in out) == (0, True)
         assert (folder / "key-list.jws").read_bytes() != before
 
     def test_run_without_a_broker(self, capsys, folder):

@@ -128,7 +128,7 @@ class TestContent:
     def test_missing_members_are_refused(self, name):
         assert refusal(with_content({key: value for key, value in CONTENT.items() if key != name}).wire) == "malformed"
 
-    @settings(max_examples=50)
+    @settings(max_examples=25)
     @given(st.binary(max_size=300))
     def test_random_content_is_refused(self, plaintext):
         with pytest.raises(EnvelopeRefusedError):

@@ -56,7 +56,7 @@ class TestTags:
     def test_there_and_back(self):
         assert parse_tags(format_tags(TAGS)) == TAGS
 
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(device=identifiers, rule=identifiers, sequence=st.integers(1, 2**53 - 1), trust=st.sampled_from([ClockTrust.OS, ClockTrust.TRUSTED]))
     def test_there_and_back_over_json(self, device, rule, sequence, trust):
         tags = dataclasses.replace(TAGS, device=device, rule=rule, sequence=sequence, clock=trust)
@@ -93,7 +93,7 @@ class TestTags:
 
 
 class TestPadding:
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(st.binary(max_size=PADDING_BUCKETS_BYTES[-1]))
     def test_ends_at_a_bucket_and_only_adds_spaces(self, plaintext):
         padded = pad(plaintext)
@@ -114,17 +114,17 @@ class TestWire:
         assert envelope.tags == self.SEALED.tags
         assert envelope.jwe + b"\n" + f"{envelope.jws_protected}..{envelope.signature}".encode() == self.SEALED.wire
 
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(cut=st.integers(min_value=0))
     def test_a_part_of_it_is_refused(self, cut):
         assert refusal(split, self.SEALED.wire[: cut % len(self.SEALED.wire)]).reason == "malformed"
 
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(st.binary(max_size=500))
     def test_anything_else_is_refused(self, untrusted):
         assert refusal(split, untrusted).reason == "malformed"
 
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(st.lists(st.text("ABCab01-_=", max_size=40), min_size=5, max_size=5), st.text("ABCab01-_=.", max_size=60))
     def test_lookalikes_are_refused(self, segments, second):
         assert refusal(split, (".".join(segments) + "\n" + second).encode()).reason == "malformed"
@@ -147,7 +147,7 @@ class TestStrictJson:
     def test_refuses_other_encodings(self, data):
         assert refusal(strict_json.parse_object, data, "x").reason == "malformed"
 
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(st.dictionaries(st.text(), st.integers() | st.text() | st.booleans() | st.none() | st.lists(st.integers())))
     def test_canonical_bytes_come_back(self, table):
         try:

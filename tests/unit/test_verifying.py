@@ -22,7 +22,7 @@ def refuses(wire):
     return refused.value
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(0, len(SEALED.wire) - 1), st.integers(0, 7))
 def test_a_flipped_bit_is_refused(position, bit):
     wire = bytearray(SEALED.wire)
@@ -44,7 +44,7 @@ def test_cut_short_it_is_refused():
         assert refuses(SEALED.wire[:length]).reason == "malformed"
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(0, len(SEALED.wire) - 1), st.binary(min_size=1, max_size=5))
 def test_anything_inserted_is_refused(position, inserted):
     refuses(SEALED.wire[:position] + inserted + SEALED.wire[position:])
@@ -91,7 +91,7 @@ class TestCompact:
             with pytest.raises(EnvelopeRefusedError):
                 self.verify(bytes(text))
 
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(st.binary(max_size=300) | st.text("Ab0-_.=", max_size=80).map(str.encode))
     def test_anything_else(self, text):
         with pytest.raises(EnvelopeRefusedError):

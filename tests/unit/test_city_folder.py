@@ -1,0 +1,78 @@
+"""The city's unsigned folder: each file read when asked for, bounded, and named with the next step where it is missing or odd."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from agent.bundles import city_folder
+from agent.bundles.city_folder import CityFolder
+from agent.bundles.input_file import read_input
+from agent.core.charter import require
+from agent.errors import ConfigError
+from tests.support.judging import EXAMPLE
+
+
+@pytest.fixture
+def city(tmp_path):
+    shutil.copytree(EXAMPLE, tmp_path / "city")
+    for name in ("ca/city-hall-ca.pem", "keys/exampleville-pd.jws", "root.json", "roster.jws"):
+        path = tmp_path / "city" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(name)
+    return CityFolder(tmp_path / "city")
+
+
+def test_every_file_is_found(city):
+    policy = city.policy()
+    require(policy, city.charter())
+    assert city.ca(policy.brokers[0]) == b"ca/city-hall-ca.pem"
+    assert city.key_list("exampleville-pd") == b"keys/exampleville-pd.jws"
+    assert (city.root(), city.roster()) == (b"root.json", b"roster.jws")
+    assert city.hotlist.is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "ask"),
+    [
+        ("policy.toml", lambda city: city.policy()),
+        ("charter.toml", lambda city: city.charter()),
+        ("keys/exampleville-pd.jws", lambda city: city.key_list("exampleville-pd")),
+        ("ca/city-hall-ca.pem", lambda city: city.ca(city.policy().brokers[0])),
+        ("root.json", lambda city: city.root()),
+        ("roster.jws", lambda city: city.roster()),
+    ],
+)
+def test_a_missing_oversize_or_odd_file_is_named_with_the_next_step(city, monkeypatch, name, ask):
+    path = city.folder / name
+    path.write_bytes(b"#" * (1024 * 1024 + 1))
+    with pytest.raises(ConfigError, match=rf"{name}: more than 1048576 bytes \("):
+        ask(city)
+    path.unlink()
+    with pytest.raises(ConfigError, match=rf"{name}: no such file \(.+\)"):
+        ask(city)
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match=f"{name}: not a regular file"):
+        ask(city)
+
+
+def test_a_fault_is_told_with_the_path_of_the_file(city):
+    (city.folder / "policy.toml").write_text("version = 1")
+    with pytest.raises(ConfigError, match=rf"{city.folder}/policy\.toml:1: name: missing"):
+        city.policy()
+
+
+def test_a_folder_or_an_unreadable_file_is_no_input(tmp_path):
+    with pytest.raises(ConfigError, match="not a regular file"):
+        read_input(tmp_path, 10, missing="")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(ConfigError, match="cannot open"):
+        read_input(tmp_path / "loop", 10, missing="")
+
+
+def test_reading_the_city_loads_nothing_that_knows_plates():
+    """Deliver imports this module (P2)."""
+    code = f"import sys, {city_folder.__name__}; print([name for name in sys.modules if name in {{'agent.core.hotlist', 'agent.core.plate_text', 'agent.core.sighting'}}])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

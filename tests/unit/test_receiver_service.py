@@ -1,0 +1,143 @@
+"""The receiver's run loop over a fake connection: what is acknowledged when, and what is destroyed when."""
+
+import os
+from datetime import timedelta
+
+import pytest
+
+from agent.core.instant import ClockTrust
+from agent.errors import DestinationRefusedError, NetworkError, PlatewardenError, StorageError
+from agent.receiver import service as service_module
+from agent.receiver.connection import Lost, Message, Refused, Subscribed, refuse_proxy
+from agent.receiver.intake import Intake, Taken
+from agent.receiver.service import HOUSEKEEPING_S, Service, Voice
+from tests.fakes.clock import FakeClock
+from tests.support.receiving import Enrolled
+from tests.support.sealed import CAPTURED, RECIPIENT
+
+
+class FakeConnection:
+    """Plays events in order, then stops the service. `done`: what was asked of it, in order."""
+
+    def __init__(self, events):
+        self.events, self.done, self.service = list(events), [], None
+
+    def open(self):
+        self.done.append("open")
+
+    def next(self, _timeout_s):
+        if not self.events:
+            self.service.stop()
+            return None
+        event = self.events.pop(0)
+        return event() if callable(event) else event
+
+    def acknowledge(self, message):
+        self.done.append(("acknowledge", message.packet_id))
+
+    def publish_receipt(self, device, receipt):
+        self.done.append(("receipt", device))
+
+    def close(self):
+        self.done.append("close")
+
+
+class FakeIntake:
+    def __init__(self, taken):
+        self.taken = taken
+
+    def take(self, _wire, _now):
+        if isinstance(self.taken, Exception):
+            raise self.taken
+        return self.taken
+
+
+class FakeHousekeeping:
+    def __init__(self):
+        self.at = []
+
+    def tidy(self, now):
+        self.at.append(now.utc)
+        return []
+
+
+def message(number=1, wire=b"x"):
+    return Message(wire, number, 1, 1)
+
+
+def build(events, taken=None, clock=None):
+    connection, housekeeping, said = FakeConnection(events), FakeHousekeeping(), []
+    service = Service(connection, FakeIntake(taken), housekeeping, clock or FakeClock(CAPTURED), Voice(said.append, said.append))
+    connection.service = service
+    return service, connection, housekeeping, said
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """A real intake's answer to a sound read."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    enrolled = Enrolled(tmp_path / "r")
+    store = enrolled.place.store()
+    intake = Intake(RECIPIENT, enrolled.place.opener(), store, enrolled.place.signer())
+    taken = intake.take(enrolled.seal().wire, enrolled.now)
+    store.close()
+    return taken
+
+
+def test_the_receipt_goes_out_before_the_acknowledgement(stored):
+    service, connection, _, said = build([message(7)], stored)
+    service.run("READY")
+    assert connection.done == ["open", ("receipt", stored.tags.device), ("acknowledge", 7), "close"]
+    assert said == ["READY", stored]
+
+
+def test_what_nobody_signed_is_acknowledged_without_a_receipt():
+    service, connection, _, _ = build([message(7)], Taken("dropped:malformed"))
+    service.run("READY")
+    assert connection.done == ["open", ("acknowledge", 7), "close"]
+
+
+def test_a_fault_of_this_machine_acknowledges_nothing():
+    service, connection, _, _ = build([message(7)], StorageError("full"))
+    with pytest.raises(StorageError):
+        service.run("READY")
+    assert connection.done == ["open", "close"]
+
+
+def test_a_refusing_broker_ends_it():
+    service, connection, _, _ = build([Refused("a receipt: Not authorized")])
+    with pytest.raises(NetworkError, match="Not authorized"):
+        service.run("READY")
+    assert connection.done == ["open", "close"]
+
+
+def test_losing_the_connection_is_told_and_waited_out():
+    service, _, _, said = build([Lost("broken pipe"), Subscribed()])
+    service.run("READY")
+    assert said == ["READY", "connection lost: broken pipe; trying again", "connected again"]
+
+
+def test_housekeeping_at_the_start_and_every_hour():
+    clock = FakeClock(CAPTURED)
+    wait = [lambda: clock.advance(HOUSEKEEPING_S / 2)] * 5
+    service, _, housekeeping, _ = build(wait, clock=clock)
+    service.run("READY")
+    assert housekeeping.at == [CAPTURED + timedelta(seconds=HOUSEKEEPING_S) * n for n in range(3)]
+
+
+def test_a_clock_that_is_surely_wrong_decides_nothing():
+    service, connection, housekeeping, _ = build([message()], clock=FakeClock(CAPTURED, ClockTrust.UNTRUSTED))
+    with pytest.raises(PlatewardenError, match="clock"):
+        service.run("READY")
+    assert (connection.done, housekeeping.at) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["mqtt_proxy", "MQTT_PROXY", "Mqtt_Proxy"])
+def test_a_proxy_is_refused_in_any_spelling(name):
+    with pytest.raises(DestinationRefusedError, match=name):
+        refuse_proxy({name: ""})
+    refuse_proxy({"no_proxy": "x", "http_proxy": "y"})  # paho looks at none of these
+
+
+def test_a_stop_is_noticed_within_a_second():
+    assert service_module._POLL_S <= 1
