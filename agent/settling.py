@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Protocol
 
-from agent.core.instant import ClockTrust, rfc3339
+from agent.core.instant import rfc3339
 from agent.core.leaf import LeafKind
 from agent.core.policy import may_publish
 from agent.core.reasons import Reason
@@ -93,13 +93,13 @@ class Settler:
     def _settle_permission(self, read_id: str, now: Instant) -> None:
         """Take out a read that has expired or that the policy in force does not permit; it is never sealed again.
 
-        An untrusted clock takes nothing out: it may have jumped.
+        An untrusted clock takes nothing out: it may have jumped (HOLD).
         """
         _, tags = self._verified.get(read_id, ("", None))
         if tags is None:
             wire = self._look("outbox", read_id)
             tags = self._tags(read_id, wire) if wire is not None else None
-        denied = may_publish(tags, self._policy, now) if tags is not None and now.trust is not ClockTrust.UNTRUSTED else None
+        denied = may_publish(tags, self._policy, now) if tags is not None else None
         if tags is None or denied is None or denied in HOLD:
             return
         kind = LeafKind.EXPIRED if denied is Reason.DEADLINE_PASSED else LeafKind.WITHDRAWAL

@@ -40,14 +40,14 @@ def test_the_picture_is_neither_black_nor_blown_out_nor_frozen(source, frame_cou
     assert any(not np.array_equal(frames[0].image, frame.image) for frame in frames[1:]), "all frames are the same picture: a frozen sensor repeats itself"
 
 
-def test_frame_rate(source, frame_count, request, record_property):
-    """Recorded always (JUnit property frames_per_second); asserted with --hw-min-fps."""
+def test_frame_rate(source, frame_count, request, record_testsuite_property):
+    """Recorded always (JUnit suite property frames_per_second); asserted with --hw-min-fps."""
     frames = source.frames()
     next(frames)  # opening the stream is not its rate
     begun_s = time.monotonic()
     count = sum(1 for _frame in islice(frames, frame_count))
     rate = count / (time.monotonic() - begun_s)
-    record_property("frames_per_second", round(rate, 1))
+    record_testsuite_property("frames_per_second", round(rate, 1))
     print(f"\n{rate:.1f} frames a second over {count} frames")
     assert count > 0
     assert rate >= request.config.getoption("--hw-min-fps")

@@ -19,14 +19,14 @@ FRAMES_TO_FIND_IT = 90
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_model_loads_in_time(name, record_property):
+def test_a_model_loads_in_time(name, record_testsuite_property):
     """Best of three: the first one warms the disk cache, and a busy machine is no slow machine."""
     times = []
     for _ in range(3):
         begun_s = time.monotonic()
         load_model(name)
         times.append(time.monotonic() - begun_s)
-    record_property(f"load_s_{name}", round(min(times), 3))
+    record_testsuite_property(f"load_s_{name}", round(min(times), 3))
     assert min(times) < MOST_SECONDS_TO_LOAD
 
 
@@ -43,7 +43,7 @@ def test_a_model_with_one_bit_changed_is_refused(name, tmp_path):
         load_model(name, 1, tmp_path)
 
 
-def test_a_shown_plate_is_read(source, hw_plate, record_property):
+def test_a_shown_plate_is_read(source, hw_plate, record_testsuite_property):
     """At least one frame gives exactly the text; on a failure the message says how often something was found, not what was read."""
     detector, reader = load_vision()
     found, took_s = 0, []
@@ -53,7 +53,7 @@ def test_a_shown_plate_is_read(source, hw_plate, record_property):
         took_s.append(time.monotonic() - begun_s)
         found += len(reads)
         if any(read.text.value == hw_plate for read in reads):
-            record_property("read_in_frame", number)
-            record_property("vision_ms_per_frame", round(1000 * sum(took_s) / len(took_s), 1))
+            record_testsuite_property("read_in_frame", number)
+            record_testsuite_property("vision_ms_per_frame", round(1000 * sum(took_s) / len(took_s), 1))
             return
     pytest.fail(f"the shown plate was not read in {len(took_s)} frames; plates found: {found}. Is it sharp, well lit and at least 80 px wide?", pytrace=False)

@@ -82,15 +82,10 @@ def parse_hotlist(untrusted_csv: bytes, where: str, today: date) -> HotList:
     """
     if len(untrusted_csv) > MAX_BYTES:
         raise ConfigError(f"{len(untrusted_csv)} bytes are too many", where=where, fix=f"at most {MAX_BYTES}")
-    try:
-        text = untrusted_csv.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = untrusted_csv.count(b"\n", 0, error.start) + 1
-        raise ConfigError("not UTF-8", where=f"{where}:{line}", fix="save the list as UTF-8") from None
     faults: list[str] = []
     kept: dict[Entry, None] = {}
     expired = 0
-    for line, row in _rows(text, where):
+    for line, row in _rows(untrusted_csv, where):
         entry, found = _entry(row, today)
         faults += (f"{where}:{line}: {what}" for what in found)
         if len(faults) > MAX_FAULTS_TOLD:
@@ -104,9 +99,9 @@ def parse_hotlist(untrusted_csv: bytes, where: str, today: date) -> HotList:
     return HotList(_index(kept, str), _index(kept, fold), expired, hashlib.sha256(untrusted_csv).hexdigest())
 
 
-def _rows(text: str, where: str) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Each row by column name, with its line. Raises ConfigError on a bad header, a row cut short, or text that is no CSV."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _rows(untrusted_csv: bytes, where: str) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Each row by column name, with its line. Raises ConfigError on a bad header, a row cut short, or bytes that are no CSV in UTF-8."""
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(untrusted_csv), encoding="utf-8-sig", newline=""), strict=True)
     try:
         columns = _columns(next(reader, []), where)
         for row in reader:
@@ -118,8 +113,19 @@ def _rows(text: str, where: str) -> Iterator[tuple[int, Mapping[str, str]]]:
             if reader.line_num > MAX_ROWS:
                 raise ConfigError("too many rows", where=here, fix=f"at most {MAX_ROWS}")
             yield reader.line_num, dict(zip(columns, row, strict=True))
+    except UnicodeDecodeError:
+        raise ConfigError("not UTF-8", where=f"{where}:{_first_odd_line(untrusted_csv)}", fix="save the list as UTF-8") from None
     except csv.Error:  # its text may quote the row
         raise ConfigError("not CSV here: quotes that do not match, or a field too long", where=f"{where}:{reader.line_num}") from None
+
+
+def _first_odd_line(untrusted_csv: bytes) -> int:
+    """The line of the first byte that is not UTF-8."""
+    try:
+        untrusted_csv.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return untrusted_csv.count(b"\n", 0, error.start) + 1
+    return 1
 
 
 def _columns(header: Sequence[str], where: str) -> Sequence[str]:

@@ -28,6 +28,7 @@ from agent.receiver.settings import BrokerSettings
 SUBSCRIBE_TIMEOUT_S, FLUSH_TIMEOUT_S = 20.0, 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 MAX_UNACKNOWLEDGED = 20  # the broker sends no more before we acknowledge: bounds our memory
+MAX_EARLY_MESSAGES = 1_000
 MAX_QUEUED_RECEIPTS = 10_000
 _PACKET_OVERHEAD_BYTES = 1_024  # topic and properties around a payload of the greatest size
 _SESSION_TAKEN_OVER = 0x8E
@@ -97,8 +98,8 @@ class Connection:
         end_s = time.monotonic() + SUBSCRIBE_TIMEOUT_S
         # A kept session brings its messages before the answer to the subscription: they wait in the queue.
         while (answer := next((event for event in self._events if not isinstance(event, Message)), None)) is None:
-            if time.monotonic() > end_s or len(self._events) > MAX_UNACKNOWLEDGED:
-                answer = Refused(f"no answer within {SUBSCRIBE_TIMEOUT_S:.0f} s")
+            if time.monotonic() > end_s or len(self._events) > MAX_EARLY_MESSAGES:
+                answer = Refused(f"no answer within {SUBSCRIBE_TIMEOUT_S:.0f} s, but {len(self._events)} messages")
                 break
             self._turn(_TURN_S)
         if not isinstance(answer, Subscribed):

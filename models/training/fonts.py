@@ -72,7 +72,7 @@ def unpacked(packed: Path, folder: Path) -> Path:
     """The TrueType copy of a WOFF file, made once in `folder`."""
     target = folder / f"{packed.stem}.ttf"
     if not target.exists():
-        from fontTools.ttLib import TTFont  # only needed the first time
+        from fontTools.ttLib import TTFont  # noqa: PLC0415  only needed the first time
 
         folder.mkdir(parents=True, exist_ok=True)
         font = TTFont(packed)

@@ -1,16 +1,19 @@
 """P7, history cannot be rewritten: what somebody with the log's file, and without its key, can do is named by `audit verify`."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
+from agent.commands.audit import app
+from agent.core.checkpoint import note as write_note
 from agent.core.checkpoint import parse_body, parse_note
 from agent.core.merkle import Frontier, consistency_proof, verify_consistency
-from tests.support.audit_logs import ORIGIN, filled_log, forged, open_log, rows, tamper, write_public_keys
+from tests.support.audit_logs import ORIGIN, OTHER_KEY, filled_log, forged, open_log, rows, tamper, write_public_keys
 
 WITHOUT_LEAF_6 = ["DELETE FROM leaf WHERE n = 6"]
 GAP_CLOSED = ["UPDATE leaf SET n = -n WHERE n > 6", "UPDATE leaf SET n = -n - 1 WHERE n < 0"]
@@ -36,15 +39,44 @@ ATTACKS = {
 
 
 def audit_verify(folder, key):
-    """The command as an auditor runs it."""
+    """What an auditor sees: exit code and report."""
+    done = CliRunner().invoke(app, ["verify", str(folder), "--key", str(key), "--json"])
+    return done.exit_code, json.loads(done.output)
+
+
+@pytest.mark.parametrize(("statements", "code"), [([], 0), (WITHOUT_LEAF_6, 3)])
+def test_the_command_itself_tells_a_whole_log_from_a_rewritten_one(tmp_path, statements, code):
+    folder, key = filled_log(tmp_path / "watch"), write_public_keys(tmp_path / "public.json")
+    tamper(folder, *statements)
     command = [sys.executable, "-m", "agent", "audit", "verify", str(folder), "--key", str(key), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "PYTHONPATH": "."})
-    return done.returncode, json.loads(done.stdout)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, json.loads(done.stdout)["ok"]) == (code, code == 0)
 
 
 def test_an_untouched_log_is_whole(tmp_path):
     code, report = audit_verify(filled_log(tmp_path / "watch"), write_public_keys(tmp_path / "public.json"))
     assert (code, report["ok"], report["leaves"], report["origin"]) == (0, True, 12, ORIGIN)
+
+
+def test_a_history_written_anew_under_another_key_is_refused(tmp_path):
+    """The attacker has everything but the key: leaves, checkpoints and file are all his own, under the same name."""
+    with open_log(tmp_path / "watch", key=OTHER_KEY) as log:
+        log.append("start", {})
+    code, report = audit_verify(tmp_path / "watch", write_public_keys(tmp_path / "public.json"))
+    assert (code, report["faults"][0]["reason"]) == (3, "checkpoint-invalid")
+
+
+def test_a_signature_is_really_checked(tmp_path):
+    """Name, key id and text are right; the signature is another one's."""
+    folder = filled_log(tmp_path / "watch")
+    for size, note in rows(folder, "SELECT size, note FROM checkpoint"):
+        taken = parse_note(note)
+        [one] = taken.signatures
+        forged_note = write_note(taken.signed, [replace(one, signature=OTHER_KEY.sign(taken.signed))])
+        tamper(folder, ("UPDATE checkpoint SET note = ? WHERE size = ?", (forged_note, size)))
+        (folder / "checkpoint").write_bytes(forged_note)
+    code, report = audit_verify(folder, write_public_keys(tmp_path / "public.json"))
+    assert (code, report["faults"][0]["reason"], report["checkpoint"]) == (3, "checkpoint-invalid", None)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -70,6 +70,16 @@ def test_a_read_leaves_only_with_a_leaf_that_says_why(tmp_path):
     assert kinds(tmp_path) == ["release", "receipt", "release", "expired", "release", "withdrawal"]
 
 
+def test_the_leaf_that_says_why_comes_before_the_file_goes(tmp_path, monkeypatch):
+    with open_log(tmp_path / "watch") as log:
+        outbox = Outbox(tmp_path / "outbox", log, 5, 1_000)
+        outbox.put(sealed_read(1))
+        monkeypatch.setattr(log, "append", lambda *_arguments, **_keywords: pytest.fail("the log is not to be written now"))
+        with pytest.raises(pytest.fail.Exception):
+            outbox.remove(ONE, "receipt", {})
+        assert outbox.pending() == [ONE]
+
+
 def test_overflow_is_refused_and_logged_never_silent(tmp_path):
     with open_log(tmp_path / "watch") as log:
         outbox = Outbox(tmp_path / "outbox", log, 1, 1_000)

@@ -115,6 +115,18 @@ def test_a_promise_says_all_five_things(name):
         assert (ROOT / file).is_file(), f"{name} names {file}, which is not there"
 
 
+def test_every_promise_test_is_named():
+    text = (DOCS / "promises.md").read_text()
+    for file in (ROOT / "tests/promises").glob("test_*.py"):
+        assert f"`{shown(file)}`" in text, f"docs/promises.md does not name {shown(file)}"
+
+
+def test_every_design_note_is_in_the_index():
+    index = (DOCS / "design/index.md").read_text()
+    for note in (DOCS / "design").glob("*.md"):
+        assert note.name == "index.md" or f"({note.name})" in index, f"docs/design/index.md does not name {note.name}"
+
+
 # --- the files themselves ---
 
 

@@ -70,7 +70,9 @@ def main() -> None:
     difference = largest_difference(net, model)
     if difference > LARGEST_DIFFERENCE:
         parser.error(f"onnxruntime and PyTorch differ by {difference:.1e}: not written")
-    given.to.write_bytes(describe(model, purpose="reads the characters of one plate", classes=["blank", *CHARACTERS], threshold=0.0, training_command=given.command))
+    given.to.write_bytes(
+        describe(model, purpose="reads the characters of one plate", classes=["blank", *CHARACTERS], threshold=0.0, training_command=given.command)
+    )
     print(f"{given.to}: {given.to.stat().st_size} bytes, differs from PyTorch by {difference:.1e}")
 
 

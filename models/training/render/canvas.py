@@ -9,7 +9,7 @@ Colour = tuple[float, ...]
 
 
 def colour_of(code: str, channels: int) -> NDArray[np.float32]:
-    """"#rrggbb" as BGR 0–1, or as luminance for one channel."""
+    """ "#rrggbb" as BGR 0–1, or as luminance for one channel."""
     red, green, blue = (int(code[i : i + 2], 16) / 255 for i in (1, 3, 5))
     if channels == 1:
         return np.array([0.299 * red + 0.587 * green + 0.114 * blue], np.float32)

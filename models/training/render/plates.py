@@ -52,7 +52,6 @@ def draw_plate(rng: Generator, text: str | None = None, region: str | None = Non
     draft = draw_text(rng, region) if text is None else spaced_out(rng, text)
     table = tables()[region]
     picture, ink = ground(rng, region, channels)
-    height, width = picture.shape[:2]
     left, right = bands(picture, rng, table)
     if rng.random() < table["picture"]:
         furniture.scenery(picture[:, int(left) : int(right)], rng)
@@ -71,7 +70,7 @@ def draw_plate(rng: Generator, text: str | None = None, region: str | None = Non
 def ground(rng: Generator, region: str, channels: int) -> tuple[Picture, NDArray[np.float32]]:
     """An empty plate and the ink's colour."""
     table = tables()[region]
-    width, height = table["size_px"]
+    height = table["height_px"]
     aspect = rng.uniform(*table["aspect"])
     _, plate, ink = choose(rng, table["grounds"], tuple(entry[0] for entry in table["grounds"]))
     value = np.clip(colour_of(plate, channels) * rng.uniform(0.8, 1.05), 0, 1)
