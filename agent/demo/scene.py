@@ -50,7 +50,7 @@ def _lane(x_near: float, x_far: float) -> Callable[[float], tuple[float, float, 
 VEHICLES = (
     Vehicle("7XKD419", "hit", (70, 60, 150), 4, 30, _lane(330, 480)),
     Vehicle("3FPA826", "non-hit", (150, 110, 60), 22, 48, _lane(850, 760)),
-    Vehicle("8KOV264", "near-miss", (90, 120, 90), 40, 66, _lane(330, 480)),
+    Vehicle("8KZV264", "near-miss", (90, 120, 90), 40, 66, _lane(330, 480)),
     Vehicle("5HTC730", "non-hit", (60, 60, 60), 56, 82, _lane(850, 760)),
     Vehicle("9RJE157", "non-hit", (170, 170, 175), 72, 94, _lane(330, 480)),
     Vehicle("2HNB684", "parked", (110, 90, 40), 0, FRAMES, lambda _t: (1172, 500, 0.52)),
@@ -63,13 +63,13 @@ def render(folder: Path) -> tuple[Path, ...]:
     rng = np.random.default_rng(SEED)
     street = _street(rng)
     noise = rng.normal(0, 3.0, street.shape).astype(np.int16)
-    sprites = {v.plate: _car(v) for v in VEHICLES}
+    sprites = {v.plate: car(v) for v in VEHICLES}
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for index in range(FRAMES):
         frame = street.copy()
         for vehicle, (x, y, scale) in _present(index):
-            _paste(frame, sprites[vehicle.plate], x, y, scale)
+            paste(frame, sprites[vehicle.plate], x, y, scale)
         frame = _sensor(frame, noise, rng)
         path = folder / f"{index:06d}.jpg"
         if not cv2.imwrite(str(path), frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
@@ -107,7 +107,7 @@ def _street(rng: np.random.Generator) -> Image:
     return picture
 
 
-def _car(vehicle: Vehicle) -> NDArray[np.uint8]:
+def car(vehicle: Vehicle) -> NDArray[np.uint8]:
     """The rear of a car with its plate: h×w×4 BGRA sprite."""
     height, width = CAR_PX
     sprite = np.zeros((height, width, 4), np.uint8)
@@ -149,7 +149,7 @@ def _plate(text: str) -> Image:
     return np.asarray(small)[:, :, ::-1].copy()
 
 
-def _paste(frame: Image, sprite: NDArray[np.uint8], x: float, y: float, scale: float) -> None:
+def paste(frame: Image, sprite: NDArray[np.uint8], x: float, y: float, scale: float) -> None:
     """Blend a sprite so that its plate's centre lies at (x, y) px; changes `frame` in place."""
     height, width = CAR_PX
     left, top = x - scale * width / 2, y - scale * 310

@@ -22,7 +22,7 @@ from agent.demo.running import run_street
 from agent.errors import PlatewardenError
 from agent.storage.atomic_file import write_atomic
 
-NEAR_MISS_ON_LIST = "8KDV264"  # one confusable character away from the car that passes
+NEAR_MISS_ON_LIST = "8K2V264"  # one confusable character away from the car that passes
 ASKING = (
     (city.RECIPIENT, "Exampleville Police Department"),
     (city.NEIGHBOUR, "Example County Sheriff"),

@@ -187,6 +187,12 @@ class TestRefusals:
             code, line = complaint_of(service.folder)
         assert (code, "another receiver" in line) == (1, True)
 
+    def test_a_second_receiver_of_the_same_recipient_elsewhere(self, service, tmp_path):
+        shutil.copytree(service.folder, tmp_path / "elsewhere")
+        with service.start_receiver().wait_ready() as first, RunningReceiver(tmp_path / "elsewhere").wait_ready():
+            assert "another receiver with this recipient id" in first.complaint("another receiver")
+            assert first.process.wait(60) == 1
+
     def test_a_roster_signed_by_somebody_else(self, service):
         service.enrolled.root_key = service.enrolled.device_key
         service.enrolled.enrol({})

@@ -42,5 +42,5 @@ exec unshare --mount --net --pid --fork sh -eu -c '
     exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 LIBCAMERA_LOG_LEVELS="*:ERROR" \
         GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.perturb=255 \
         chroot "$tree" sh -eu -c "cd /project && /venv/bin/python -m tests.picamera.frames && exec timeout 300 /venv/bin/python -m pytest \
-            -p no:cacheprovider -c /dev/null --rootdir /project --confcutdir tests/picamera -o pythonpath=/project -W ignore::DeprecationWarning:picamera2 -q tests/picamera \"\$@\"" pytest "$@"
+            -p no:cacheprovider -c /dev/null --rootdir /project --confcutdir tests/picamera -o pythonpath=/project -W ignore::DeprecationWarning -q tests/picamera \"\$@\"" pytest "$@"
 ' run "$tree" "$project" "$@"

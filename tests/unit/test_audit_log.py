@@ -4,6 +4,7 @@ import json
 import math
 import sqlite3
 import stat
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
@@ -163,7 +164,7 @@ def test_what_is_no_database_is_one_clear_error(tmp_path, content):
 
 
 def test_another_program_s_database_is_not_written_to(tmp_path):
-    with sqlite3.connect(tmp_path / "log.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "log.sqlite")) as connection:
         connection.execute("CREATE TABLE theirs (x)")
     before = (tmp_path / "log.sqlite").read_bytes()
     with pytest.raises(StorageError, match="not a Platewarden audit log"):

@@ -10,7 +10,7 @@ from models.training.detector import drawn_plates, flat_images, signs
 from models.training.detector.flat_images import FlatImages, Image
 from models.training.render.plates import render_plate
 
-RENDERED_PLATES, DRAWN_PLATES, SIGNS = 1500, 3500, 1500
+RENDERED_PLATES, DRAWN_PLATES, SIGNS = 1500, 3500, 2500
 WIDEST_PX = 300
 SEED = 20261122
 

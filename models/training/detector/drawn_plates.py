@@ -114,7 +114,7 @@ def trim(rng: Generator, look: Style, image: Image) -> tuple[float, float]:
     left, right = 0.05 * width, 0.95 * width
     if look.region == "eu" and rng.random() < 0.75:
         band = int(HEIGHT_PX * rng.uniform(0.3, 0.45) / look.rows)
-        image[:, :band] = colour(rng, 90, 200, 0.1)[:1] + (70, 10)
+        image[:, :band] = (*colour(rng, 90, 200, 0.1)[:1], 70, 10)
         left = band + 0.03 * width
         if rng.random() < 0.25:
             image[:, width - band :] = (150, 60, 10)

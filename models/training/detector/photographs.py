@@ -19,6 +19,8 @@ PLATE_FREE = Path(__file__).with_name("plate_free.txt")
 # Plates (or what may be one) that the sets leave unlabelled: an early detector found them, a person looked. They are neither
 # taught nor held against the network; without this a third of the night set's plates would be taught as background.
 UNCOUNTED = Path(__file__).with_name("uncounted.json")
+# What the same early detector took for a plate and a person recognised as badge, lamp or gap: the training looks there often.
+MISTAKEN = Path(__file__).with_name("mistaken.json")
 
 
 def slope_of(characters: list[list]) -> float | None:
@@ -47,6 +49,7 @@ def labelled(data: Path) -> Iterator[tuple[Image, dict]]:
     """Every allowed photograph with its boxes; and those plate-free ones that a person looked at."""
     plate_free = set(PLATE_FREE.read_text(encoding="utf-8").split())
     uncounted = json.loads(UNCOUNTED.read_text(encoding="utf-8"))
+    mistaken = json.loads(MISTAKEN.read_text(encoding="utf-8"))
     for line in refuse_measure_only(data / "train.jsonl").read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
         if record.get("split") == "valid":
@@ -62,8 +65,16 @@ def labelled(data: Path) -> Iterator[tuple[Image, dict]]:
             slope = slope_of(plate.get("chars", []))
             boxes.append(plate["box"])
             corners.append(None if slope is None else corners_of(plate["box"], slope))
-        left_out = uncounted.get(record["file"], [])
-        yield image, {"set": record["file"].split("/")[0], "boxes": boxes, "corners": corners, "uncounted": left_out}
+        yield (
+            image,
+            {
+                "set": record["file"].split("/")[0],
+                "boxes": boxes,
+                "corners": corners,
+                "uncounted": uncounted.get(record["file"], []),
+                "mistaken": mistaken.get(record["file"], []),
+            },
+        )
 
 
 def load(data: Path, cache: Path) -> flat_images.FlatImages:

@@ -83,31 +83,34 @@ class SceneMaker:
             [i for i, n in enumerate(notes) if n["set"] == "darkplate" and n["boxes"]],
             [i for i, n in enumerate(notes) if n["set"] == "romania_night"],
             [i for i, n in enumerate(notes) if not n["boxes"]],
+            [i for i, n in enumerate(notes) if n["mistaken"]],
         ]
 
     def scene(self, rng: Generator, width: int, height: int) -> Scene:
         """One picture of that size with everything pasted and degraded."""
-        group = self.groups[int(rng.choice(3, p=[0.44, 0.33, 0.23]))]
+        kind = int(rng.choice(4, p=[0.40, 0.30, 0.18, 0.12]))
+        group = self.groups[kind]
         index = group[int(rng.integers(len(group)))]
-        scene = self.zoomed(rng, index, width, height)
+        scene = self.zoomed(rng, index, width, height, mistaken=kind == 3)
         if scene.plates and rng.random() < 0.3:
             self.replace(rng, scene)
         for _ in range(int(rng.choice(4, p=[0.3, 0.4, 0.2, 0.1]))):
             self.paste_plate(rng, scene)
-        if rng.random() < 0.45:
-            for _ in range(int(rng.integers(1, 5))):
+        if rng.random() < 0.65:
+            for _ in range(int(rng.integers(1, 6))):
                 self.paste_sign(rng, scene)
         scene.image = augment.degrade(rng, scene.image)
         return scene
 
-    def zoomed(self, rng: Generator, index: int, width: int, height: int) -> Scene:
-        """The photograph, flipped, zoomed, a little rotated, so that one of its plates gets the width drawn."""
+    def zoomed(self, rng: Generator, index: int, width: int, height: int, *, mistaken: bool) -> Scene:
+        """The photograph, flipped, zoomed, a little rotated, so that a plate (or what was mistaken for one) gets the width drawn."""
         source = self.photographs[index]
         note = self.photographs.notes[index]
         high, wide = source.shape[:2]
         fit = max(width / wide, height / high)
-        if note["boxes"]:
-            x, y, w, h = note["boxes"][int(rng.integers(len(note["boxes"])))]
+        targets = note["mistaken"] if mistaken else note["boxes"]
+        if targets:
+            x, y, w, h = targets[int(rng.integers(len(targets)))]
             zoom = plate_width(rng, width) / w
             middle = np.array([x + w / 2, y + h / 2])
         else:

@@ -1,0 +1,80 @@
+"""The straight line over fakes: what a rule releases is sealed once, everything else ends as a number."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from agent import pipeline
+from agent.core.counts import Counts
+from agent.core.deciding import Decider
+from agent.core.hotlist import parse_hotlist
+from agent.core.instant import Instant
+from agent.core.reasons import Reason
+from agent.core.sighting import Frame
+from agent.core.tracking import Tracker
+from agent.errors import RefusedError
+from tests.fakes.audit import FakeAuditLog
+from tests.fakes.sealing import FakeSealer
+from tests.fakes.storage import FakeOutbox
+from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
+from tests.support.judging import policy, rule
+
+START = datetime(2027, 1, 15, 12, tzinfo=UTC)
+HIT, OTHER = FakePlate("TST0042", box=(40, 60, 120, 30)), FakePlate("TST7777", box=(300, 60, 120, 30))
+HOTLIST = b"plate,state,category,agency,case,source_date,expires\nTST0042,US-CA,stolen-vehicle,Exampleville PD,2027-1,2027-01-10,2027-02-01\n"
+
+
+def frames(count: int) -> list[Frame]:
+    image = np.zeros((240, 640, 3), np.uint8)
+    return [Frame(image, Instant(START + timedelta(milliseconds=100 * number)), number) for number in range(count)]
+
+
+@pytest.fixture
+def line() -> pipeline.Line:
+    plates = [HIT, OTHER]
+    log = FakeAuditLog()
+    return pipeline.Line(
+        camera="CAM-01",
+        detector=FakeDetector(plates),
+        reader=FakeReader(plates),
+        tracker=Tracker(),
+        hotlist=parse_hotlist(HOTLIST, "hotlist.csv", date(2027, 1, 15)),
+        decider=Decider(policy(rule(min_confidence=0.5))),
+        sealer=FakeSealer(),
+        outbox=FakeOutbox(log),
+        log=log,
+        counts=Counts(),
+    )
+
+
+def test_the_hit_is_sealed_once_and_the_rest_is_a_number(line):
+    pipeline.watch(line, frames(12), lambda: None)
+    (counts,) = line.counts.close()
+    assert len(line.outbox.pending()) == 1
+    assert (counts["seen"], counts["sightings"], counts["released"], counts["dropped"]) == (24, 2, 1, 1)
+    assert counts["reasons"] == {"no-hotlist-match": 1}
+
+
+def test_the_keeper_is_called_after_every_frame(line):
+    called = []
+    pipeline.watch(line, frames(5), lambda: called.append(1))
+    assert len(called) == 5
+
+
+def test_a_read_that_cannot_be_sealed_is_refused_in_the_log_and_the_line_goes_on(line):
+    class NoKeys:
+        def seal(self, *_arguments):
+            raise RefusedError(Reason.NO_EPOCH_KEY, "the key list ends too early")
+
+    refusing = replace(line, sealer=NoKeys())
+    pipeline.watch(refusing, frames(12), lambda: None)
+    assert line.outbox.pending() == []
+    assert [leaf["reason"] for leaf in line.log.details("refusal")] == ["no-epoch-key"]
+    assert line.counts.close()[0]["reasons"]["no-epoch-key"] == 1
+
+
+def test_no_frames_no_sightings(line):
+    pipeline.watch(line, [], lambda: None)
+    assert line.counts.close() == ()
