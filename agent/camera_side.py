@@ -1,6 +1,7 @@
 """Builds and runs `watch`: the only process that sees plates. It opens no socket but systemd's notify socket (P2)."""
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import FrameType
@@ -49,7 +50,8 @@ def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: boo
         log = closing.enter_context(AuditLog(settings.state / "watch" / "log.sqlite", origin_of(settings.camera_id, "watch"), key, clock.now))
         policy = obey(settings, clock, log, allow_unsigned=allow_unsigned)
         outbox = Outbox(settings.outbox, log, settings.limits.max_outbox_reads, settings.limits.max_envelope_bytes)
-        outbox.recover()
+        for read_id in outbox.recover():
+            print(f"platewarden: read {read_id} was released and is lost; the log says so", file=sys.stderr)
         line = build_line(settings, policy, clock, outbox, log)
         frames = open_source(source, settings, clock)
         closing.callback(frames.close)

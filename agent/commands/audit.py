@@ -17,7 +17,7 @@ from agent.storage.log_verify import verify as verify_log
 PUBLIC_KEYS = "public.json"
 MAX_SHOWN = 20
 
-app = typer.Typer(no_args_is_help=True, help="Check a camera's audit logs.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check a camera's audit logs.")
 
 
 @app.callback()

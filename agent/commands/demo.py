@@ -13,7 +13,7 @@ from rich.console import Console
 
 from agent.errors import PlatewardenError, UsageError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 KEPT = frozenset({"summary.json", "index.html", "frames", "sealed", "recipients", "device", "log"})
 

@@ -25,7 +25,7 @@ from agent.receiver.store import ReceivedReads, StoredRead
 from agent.receiver.workplace import KEY_LIST, Workplace
 from agent.storage.atomic_file import write_atomic
 
-app = typer.Typer(no_args_is_help=True, help="Receive, keep and open sealed reads (for the people whom a policy names).")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Receive, keep and open sealed reads (for the people whom a policy names).")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The receiver's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

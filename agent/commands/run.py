@@ -12,7 +12,7 @@ import typer
 
 from agent.errors import PlatewardenError, UsageError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 STOP_WITHIN_S = 15.0
 POLL_S = 0.1

@@ -76,6 +76,7 @@ class Connection:
         self._broker, self._topic, self._where = broker, f"platewarden/1/reads/{recipient}", f"{broker.address}:{broker.port}"
         self._events: deque[Event] = deque()
         self._connections, self._pause_s, self._retry_at_s = 0, FIRST_PAUSE_S, 0.0
+        self._since_s: float | None = None  # when the subscription was confirmed
         self._unflushed: list[mqtt.MQTTMessageInfo] = []
         self._client = client = mqtt.Client(
             CallbackAPIVersion.VERSION2, f"platewarden-receiver-{recipient}", protocol=mqtt.MQTTv5, manual_ack=True, reconnect_on_failure=False
@@ -162,6 +163,12 @@ class Connection:
 
     def _lose(self, why: str) -> None:
         self._hang_up()
+        if self._since_s is not None:
+            lived_s, self._since_s = time.monotonic() - self._since_s, None
+            if lived_s > LONGEST_PAUSE_S:
+                self._pause_s = FIRST_PAUSE_S
+            else:  # the pauses go on growing: two receivers that push each other out must not do so every second
+                why = f"{why} After {lived_s:.0f} s: does another receiver use this recipient id?"
         self._events.append(Lost(why))
         self._retry_at_s = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
@@ -193,7 +200,7 @@ class Connection:
         if failed or not reasons:
             self._events.append(Refused(f"subscription: {', '.join(failed) or 'no reason given'}"))
             return
-        self._pause_s = FIRST_PAUSE_S
+        self._since_s = time.monotonic()
         self._events.append(Subscribed())
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:

@@ -2,12 +2,9 @@
 
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 
-from agent.bundles import city_folder
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.input_file import read_input
 from agent.core.charter import require
@@ -70,9 +67,3 @@ def test_a_folder_or_an_unreadable_file_is_no_input(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(ConfigError, match="cannot open"):
         read_input(tmp_path / "loop", 10, missing="")
-
-
-def test_reading_the_city_loads_nothing_that_knows_plates():
-    """Deliver imports this module (P2)."""
-    code = f"import sys, {city_folder.__name__}; print([name for name in sys.modules if name in {{'agent.core.hotlist', 'agent.core.plate_text', 'agent.core.sighting'}}])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

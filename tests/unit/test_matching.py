@@ -1,10 +1,9 @@
 """Matching: exact, text and confusable, and what never matches."""
 
+import random
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from agent.core.hotlist import CONFUSABLE_GROUPS
 from agent.core.matching import match
@@ -72,12 +71,20 @@ def test_a_protected_plate_of_another_state_protects_nobody_else():
     assert found.category == "stolen-vehicle"
 
 
-plates = st.text("0OQD1IL2Z5S6G8BXY7", min_size=1, max_size=7)
+@pytest.mark.parametrize("seed", range(5))
+def test_text_means_the_same_text_and_confusable_means_a_look_alike(seed):
+    chance = random.Random(seed)
+    for _ in range(30):
+        listed = "".join(chance.choices("0OQD1IL2Z5S6G8BXY7", k=chance.randint(1, 7)))
+        seen = "".join(chance.choice([one, one, chance.choice(fold_group(one)), chance.choice("X08")]) for one in listed) + chance.choice(["", "", "", "1"])
+        judge(listed, seen)
 
 
-@settings(max_examples=60)
-@given(listed=plates, seen=plates)
-def test_text_means_the_same_text_and_confusable_means_a_look_alike(listed, seen):
+def fold_group(character):
+    return next((group for group in CONFUSABLE_GROUPS if character in group), character)
+
+
+def judge(listed, seen):
     found = match(sighting(seen), hotlist(f"{listed},US-CA,stolen-vehicle"))
     alike = len(listed) == len(seen) and all(a == b or any(a in group and b in group for group in CONFUSABLE_GROUPS) for a, b in zip(listed, seen, strict=True))
     expected = MatchLevel.TEXT if listed == seen else MatchLevel.CONFUSABLE if alike else None

@@ -61,7 +61,7 @@ def test_two_cars_that_meet_are_two_tracks_of_their_own_reads(rate):
 
 @pytest.mark.parametrize("rate", RATES)
 def test_a_parked_car_is_one_sighting_however_long_it_stands(rate):
-    found = run(parked("PWD0001"), rate=rate, seconds=450 / rate)
+    found = run(parked("PWD0001"), rate=rate, seconds=240 / rate)
     assert texts(found) == ["PWD0001"]
     assert found[0][0] < 5
 

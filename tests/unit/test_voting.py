@@ -116,7 +116,7 @@ def test_voting_makes_reading_better_on_simulated_errors():
     """With a fifth of the characters wrong in each frame and honest confidences, six frames give nearly every plate."""
     chance = random.Random(1)
     right = {"single": 0, "voted": 0}
-    for _ in range(60):
+    for _ in range(25):
         truth = "".join(chance.choices("ABCDEFGH0123456789", k=7))
         reads = []
         for _ in range(6):
@@ -126,5 +126,5 @@ def test_voting_makes_reading_better_on_simulated_errors():
             reads.append(replace(read(seen), char_confidence=surely, confidence=float(np.prod(surely))))
         right["single"] += reads[0].text.value == truth
         right["voted"] += elect(*reads).text.value == truth
-    assert right["single"] < 30
-    assert right["voted"] > 55
+    assert right["single"] < 12
+    assert right["voted"] > 22

@@ -19,8 +19,10 @@ from agent.core.instant import Instant
 from agent.core.sighting import Frame, PlateBox
 from agent.vision.detector import OnnxPlateDetector
 from agent.vision.sessions import make_session
+from models.training.detector import banks, photographs
+from models.training.detector.scenes import SceneMaker
 
-THRESHOLDS = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
+THRESHOLDS = (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 Box = tuple[float, float, float, float]  # x, y, w, h in px
 NOW = Instant(datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -90,14 +92,49 @@ def score(measured: list[Measured], threshold: float) -> tuple[float, float, flo
     return hits30 / plates, hits50 / plates, extra / len(measured)
 
 
+def corner_errors(detector: OnnxPlateDetector, maker: SceneMaker, scenes: int, seed: int) -> list[tuple[float, float, float]]:
+    """For plates in composed scenes of a seed that no training uses: slope in degrees, and the mean distance from the true
+    corners, in plate heights, of the found corners and of the upright box's."""
+    rng = np.random.default_rng([seed, 1])
+    errors = []
+    for _ in range(scenes):
+        scene = maker.scene(rng, 640, 384)
+        found = detector.find_plates(Frame(scene.image, NOW, 0))
+        for hull, corners in scene.plates:
+            truth = (float(hull[0]), float(hull[1]), float(hull[2] - hull[0]), float(hull[3] - hull[1]))
+            best = max(found, key=lambda plate: iou(truth, plate.box), default=None)
+            if best is None or iou(truth, best.box) < 0.5 or not np.isfinite(corners).all():
+                continue
+            x, y, w, h = best.box
+            upright = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]])
+            height = np.linalg.norm(corners[3] - corners[0])
+            run = corners[1] - corners[0]
+            slope = float(np.degrees(np.arctan2(run[1], run[0])))
+            distances = [float(np.linalg.norm(c - corners, axis=1).mean() / height) for c in (np.array(best.corners), upright)]
+            errors.append((slope, *distances))
+    return errors
+
+
+def print_corners(errors: list[tuple[float, float, float]]) -> None:
+    """Median distances, for level and for tilted plates."""
+    for name, chosen in (("within 4 degrees", [e for e in errors if abs(e[0]) < 4]), ("beyond 8 degrees", [e for e in errors if abs(e[0]) > 8])):
+        if chosen:
+            _, found, upright = np.median(np.array(chosen), axis=0)
+            print(f"corners, {name}: off by {found:.3f} plate heights, upright box's by {upright:.3f} ({len(chosen)} plates)")
+
+
 def main(arguments: list[str]) -> None:
     """Print one table per set."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, nargs="?", default=Path(__file__).parents[2] / "detector.onnx")
     parser.add_argument("--data", type=Path, default=Path("../shared/plates"))
+    parser.add_argument("--work", type=Path, help="the training's caches: measures corners on composed scenes")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     detector = OnnxPlateDetector(make_session(options.model.read_bytes(), 1), min(THRESHOLDS))
+    if options.work:
+        maker = SceneMaker(photographs.load(options.data, options.work), *banks.load(options.work))
+        print_corners(corner_errors(detector, maker, 150, 999))
     results = {name: measure(detector, images) for name, images in truth_images(options.data).items()}
     print("threshold " + "".join(f"| {name:^24} " for name in results))
     print("          " + "|   @0.3   @0.5    extra    " * len(results))

@@ -73,7 +73,7 @@ def board(rng: Generator, picture: Image) -> Image:
     return np.dstack([np.clip(colour, 0, 255).astype(np.uint8), mask])
 
 
-def grille(rng: Generator) -> Image:
+def grille(rng: Generator, _font_files: list[Path]) -> Image:
     """Bars, lamps and empty panels: the plate-shaped parts of a car that carry no text."""
     height, width = int(rng.integers(16, 60)), int(rng.integers(40, 200))
     out = np.empty((height, width, 4), np.uint8)
@@ -152,7 +152,7 @@ def stamp(rng: Generator, font_files: list[Path]) -> Image:
     return np.dstack([(top[:, :, :3] * alpha).astype(np.uint8), edge])
 
 
-def lamp(rng: Generator) -> Image:
+def lamp(rng: Generator, _font_files: list[Path]) -> Image:
     """A tail lamp, headlamp, mirror or reflector: a soft polygon, coloured, with a bright spot and ribs."""
     height, width = int(rng.integers(24, 70)), int(rng.integers(50, 170))
     mask = np.zeros((height, width), np.uint8)
@@ -174,27 +174,39 @@ def lamp(rng: Generator) -> Image:
     return np.dstack([np.clip(picture, 0, 255).astype(np.uint8), mask])
 
 
-def render_sign(rng: Generator, font_files: list[Path]) -> Image:
-    """One distractor, H x W x 4 BGRA; nowhere a plate's layout of few large characters on a framed light ground."""
-    kind = rng.random()
-    if kind < 0.1:
-        return grille(rng)
-    if kind < 0.22:
-        return lamp(rng)
-    if kind < 0.36:
-        return badge(rng, font_files)
-    if kind < 0.54:
-        return lettering(rng, font_files)
-    if kind < 0.7:
-        return stamp(rng, font_files)
-    ink = shade(rng, 180, 255, 0.3) if rng.random() < 0.55 else shade(rng, 0, 120, 1.0)
-    if kind < 0.76:
-        return draw_text(rng, font_files, words(rng, int(rng.integers(1, 3)), 9), ink)
-    if kind < 0.82:  # telephone numbers
-        digits = "".join(str(d) for d in rng.integers(0, 10, 10))
-        picture = draw_text(rng, font_files, f"{digits[:3]}-{digits[3:6]}-{digits[6:]}", ink)
-        return board(rng, picture) if rng.random() < 0.5 else picture
+def sign_ink(rng: Generator) -> tuple[int, int, int]:
+    """Light or dark and saturated."""
+    return shade(rng, 180, 255, 0.3) if rng.random() < 0.55 else shade(rng, 0, 120, 1.0)
+
+
+def bare_words(rng: Generator, font_files: list[Path]) -> Image:
+    """A word or two painted on bodywork."""
+    ink = sign_ink(rng)
+    return draw_text(rng, font_files, words(rng, int(rng.integers(1, 3)), 9), ink)
+
+
+def telephone(rng: Generator, font_files: list[Path]) -> Image:
+    """A telephone number, painted or on a board."""
+    ink = sign_ink(rng)
+    digits = "".join(str(d) for d in rng.integers(0, 10, 10))
+    picture = draw_text(rng, font_files, f"{digits[:3]}-{digits[3:6]}-{digits[6:]}", ink)
+    return board(rng, picture) if rng.random() < 0.5 else picture
+
+
+def poster(rng: Generator, font_files: list[Path]) -> Image:
+    """A road sign, shop sign or poster of one to four lines."""
+    ink = sign_ink(rng)
     lines = [words(rng, int(rng.integers(1, 4)), 10) for _ in range(int(rng.integers(1, 5)))]
     if len(lines) == 1:
         lines[0] += " " + words(rng, 1, 10)
     return board(rng, draw_text(rng, font_files, "\n".join(lines), ink))
+
+
+KINDS = ((0.1, grille), (0.22, lamp), (0.36, badge), (0.54, lettering), (0.7, stamp), (0.76, bare_words), (0.82, telephone), (1.0, poster))
+
+
+def render_sign(rng: Generator, font_files: list[Path]) -> Image:
+    """One distractor, H x W x 4 BGRA; nowhere a plate's layout of few large characters on a framed light ground."""
+    draw = rng.random()
+    kind = next(kind for limit, kind in KINDS if draw < limit)
+    return kind(rng, font_files)

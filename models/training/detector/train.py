@@ -124,19 +124,21 @@ class Run:
 def train(run: Run, batches: Iterator[tuple[Tensor, losses.Maps]]) -> None:
     """Steps until the time is spent."""
     run.net.train()
-    sums, saved = torch.zeros(3), run.spent_s
+    sums, counted, saved = torch.zeros(3), 0, run.spent_s
     last = time.monotonic()
     while run.spent_s < run.budget_s:
         sums += run.learn(*next(batches))
+        counted += 1
         now = time.monotonic()
         run.spent_s, last = run.spent_s + now - last, now
         if run.step % LOG_EVERY_STEPS == 0:
-            heat, box, corner = (sums / LOG_EVERY_STEPS).tolist()
+            heat, box, corner = (sums / counted).tolist()
             print(
                 f"{run.spent_s / 60:6.1f} min  step {run.step:6d}  rate {run.rate():.1e}  heat {heat:.3f}  box {box:.3f}  corners {corner:.3f}",
                 flush=True,
             )
             sums.zero_()
+            counted = 0
         if run.spent_s - saved > SAVE_EVERY_S:
             run.save()
             saved = run.spent_s
