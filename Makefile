@@ -14,6 +14,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= demo-out
 ROUNDS ?= 20
+MINUTES ?= 90
+DATA ?= ../shared/plates
+TRAINED ?= ../train
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 PACKAGING := setup.py pyproject.toml constraints.txt
 
@@ -60,8 +63,12 @@ bench: $(VENV)/dev.stamp ## time the models and the line on this machine
 test-picamera: ## the picamera2 adapter against the real library in a Debian trixie tree (root, ~5 minutes the first time)
 	tests/picamera/run.sh
 
-models: $(VENV)/train.stamp ## train both models from rendered plates (hours; see models/training/README.md)
-	$(BIN)/python -m models.training
+models: $(VENV)/train.stamp ## train both models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed)
+	$(BIN)/python -m models.training.detector.train --minutes $(MINUTES) --data $(DATA) --work $(TRAINED)/detector
+	$(BIN)/python -m models.training.recognizer.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/recognizer
+	$(BIN)/python -m models.training.detector.export $(TRAINED)/detector/checkpoint.pt
+	$(BIN)/python -m models.training.recognizer.export $(TRAINED)/recognizer/checkpoint.pt
+	$(BIN)/python -m models.training.manifest
 
 clean: ## remove what make made, .venv included
 	rm -rf $(VENV) build dist $(OUT) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/interop/node_modules

@@ -13,6 +13,9 @@ from agent.core.voting import vote
 from agent.errors import RefusedError
 from agent.ports import AuditLog, Outbox, PlateDetector, PlateReader, Sealer
 
+READABLE = 0.05
+"""Confidence of the voted text below which a track is no sighting: no rule should act on it, and matching it could only mislead (P10)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -46,6 +49,9 @@ def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], None
 def report(line: Line, track: Track) -> None:
     """One vehicle, once: vote, match, decide, and seal what a rule releases. Everything else: a number."""
     sighting = vote(track, line.camera)
+    if sighting.confidence < READABLE:
+        line.counts.unreadable(sighting.captured)
+        return
     decision = line.decider.decide(sighting, match(sighting, line.hotlist))
     for release in decision.releases:
         try:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.demo_run import DemoRun, run_demo
+
 HERE = Path(__file__).parent
 QUICK = ("unit", "contracts")
 
@@ -43,3 +45,9 @@ def _stay_on_loopback(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_stay_on_loopback)
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
+    """The whole demo, once for all tests that look at what it left."""
+    return run_demo(tmp_path_factory.mktemp("demo"))

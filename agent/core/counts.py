@@ -13,6 +13,7 @@ from agent.core.reasons import Reason
 @dataclass(slots=True)
 class _Hour:
     seen: int = 0
+    unreadable: int = 0
     sightings: int = 0
     released: int = 0
     dropped: int = 0
@@ -32,6 +33,10 @@ class Counts:
         """Count the plates found in one frame, whether or not they could be read."""
         if plates:
             self._hour(at).seen += plates
+
+    def unreadable(self, at: Instant) -> None:
+        """Count one track that nobody could read: a plate too small or blurred, or a sign that the detector took for one."""
+        self._hour(at).unreadable += 1
 
     def add(self, decision: Decision, at: Instant) -> None:
         """Count one sighting. A drop counts once under each different reason that its rules gave."""
@@ -75,6 +80,7 @@ def _details(start: datetime, hour: _Hour) -> Mapping[str, object]:
     return {
         "hour": rfc3339(start),
         "seen": hour.seen,
+        "unreadable": hour.unreadable,
         "sightings": hour.sightings,
         "released": hour.released,
         "dropped": hour.dropped,

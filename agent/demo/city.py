@@ -95,7 +95,7 @@ def found(folder: Path, today: dt.date, wanted: tuple[str, ...]) -> City:
     (folder / "ca" / "city-hall-ca.pem").write_bytes(city.authority.pem())
     (folder / "charter.toml").write_text(_CHARTER, encoding="utf-8")
     expires = today + dt.timedelta(days=2)
-    rows = [f"{plate},CA,stolen-vehicle,Exampleville PD,2026-{number:04d},{today},{expires}\n" for number, plate in enumerate(wanted, 118)]
+    rows = [f"{plate},US-CA,stolen-vehicle,Exampleville PD,2026-{number:04d},{today},{expires}\n" for number, plate in enumerate(wanted, 118)]
     (folder / "hotlist.csv").write_text(_HOTLIST_HEADER + "".join(rows), encoding="utf-8")
     public = {"kty": "OKP", "crv": "Ed25519", "x": b64url(city.root_key.public_key().public_bytes_raw())}
     (folder / "root.json").write_text(json.dumps(public), encoding="utf-8")

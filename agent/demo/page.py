@@ -68,7 +68,7 @@ def render(page: Page) -> str:
         "NUMBERS": _numbers(page.summary),
         "ANSWERS": "".join(_answer(a) for a in page.answers),
         "ATTEMPTS": "".join(f"<tr><td>{escape(a.what)}</td><td><code>{escape(a.reason)}</code></td><td>{escape(a.evidence)}</td></tr>" for a in page.attempts),
-        "RELAYED": _hexdump(page.relayed[:256]),
+        "RELAYED": _hexdump(_middle(page.relayed, 256)),
         "RELAYED_BYTES": f"{len(page.relayed):,}",
         "FOUND": str(page.plates_found_in_relayed),
         "CHECKPOINT": escape(page.checkpoint),
@@ -96,12 +96,20 @@ def _left(card: LeftCard) -> str:
     )
     return (
         f'<div class="card"><h3>{len(card.wire):,} bytes to one recipient</h3><table class="tags">{rows}</table>'
-        f"<p>The plate, its confidence and the picture are in here, and only the recipient's key opens it:</p><pre>{_hexdump(card.wire[-192:])}</pre>{crop}</div>"
+        f"<p>The plate, its confidence and the picture are in here, and only the recipient's key opens it:</p><pre>{_hexdump(_middle(card.wire, 192))}</pre>{crop}</div>"
     )
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _middle(data: bytes, size: int) -> bytes:
+    """From the middle: the ends of a sealed read are its readable tags and its signature."""
+    start = max(0, (len(data) - size) // 2)
+    return data[start : start + size]
 
 
 def _answer(answer: Answer) -> str:

@@ -29,6 +29,7 @@ def test_an_hour_is_given_once_and_when_it_is_over():
     assert hour == {
         "hour": "2027-01-15T10:00:00.000Z",
         "seen": 0,
+        "unreadable": 0,
         "sightings": 4,
         "released": 1,
         "dropped": 3,
@@ -86,4 +87,4 @@ def test_what_goes_into_the_log_is_numbers_only():
     counts = Counts()
     counts.add(HIT, at())
     [hour] = counts.close()
-    assert set(json.loads(canonical(hour))) == {"hour", "seen", "sightings", "released", "dropped", "reasons"}
+    assert set(json.loads(canonical(hour))) == {"hour", "seen", "unreadable", "sightings", "released", "dropped", "reasons"}

@@ -78,3 +78,12 @@ def test_a_read_that_cannot_be_sealed_is_refused_in_the_log_and_the_line_goes_on
 def test_no_frames_no_sightings(line):
     pipeline.watch(line, [], lambda: None)
     assert line.counts.close() == ()
+
+
+def test_what_nobody_can_read_is_no_sighting_and_is_never_matched(line):
+    """Even a hot list with a one-character entry must not be hit by a traffic sign."""
+    sign = [FakePlate("TST0042", confidence=0.04)]
+    pipeline.watch(replace(line, detector=FakeDetector(sign), reader=FakeReader(sign)), frames(1), lambda: None)
+    (counts,) = line.counts.close()
+    assert (counts["seen"], counts["unreadable"], counts["sightings"]) == (1, 1, 0)
+    assert line.outbox.pending() == []

@@ -9,8 +9,8 @@ import pytest
 from agent.core.instant import Instant
 from agent.core.plate_text import CHARACTERS, MAX_LENGTH
 from agent.core.sighting import Frame, PlateBox
-from agent.vision.ctc import BLANK, decode, softmax
-from agent.vision.recognizer import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, OnnxPlateReader, cut, network_input, sharpness
+from agent.vision.ctc import BLANK, Reading, averaged, decode, softmax
+from agent.vision.recognizer import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, OnnxPlateReader, cut, network_input, sharpness, straightened_input, tilted
 
 STEPS = 32
 SURE = 12.0
@@ -38,7 +38,7 @@ class ScriptedSession:
     def run(self, output_names, input_feed):
         assert output_names == ["logits"]
         self.fed = input_feed["crop"]
-        return [self.logits[None]]
+        return [np.repeat(self.logits[None], len(self.fed), axis=0)]
 
 
 def upright(x, y, width, height):
@@ -155,3 +155,46 @@ def test_no_plate_shows_in_a_repr():
     plate, _ = read(steps_of("TEST123", doubt=[(4, "I", SURE - 0.5)]))
     assert "TEST123" not in repr(plate)
     assert "TESTI23" not in repr(plate)
+
+
+TILTED = PlateBox((100, 70, 100, 60), ((100, 70), (200, 100), (200, 130), (100, 100)), 0.9)
+
+
+def test_a_tilted_plate_is_read_upright_and_straightened():
+    plate, session = read(steps_of("TEST123"), TILTED)
+    assert session.fed.shape[0] == 2
+    assert plate.text.value == "TEST123"
+    assert plate.confidence > 0.99
+
+
+def test_straightening_brings_the_corners_to_the_corners():
+    image = np.zeros((240, 320, 3), np.uint8)
+    corners = np.array(TILTED.corners, np.int32)
+    image[:] = 20
+    import cv2
+
+    cv2.fillConvexPoly(image, corners, (220, 220, 220))
+    seen = straightened_input(image, TILTED)
+    assert (seen[4:-4, 3:-3] > 0).all()  # plate everywhere but for the margin
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        ((100, 80), (196, 80), (196, 120), (100, 120)),  # the box itself
+        ((196, 80), (100, 80), (100, 120), (196, 120)),  # mirrored
+        ((100, 80), (100, 80), (100, 80), (100, 80)),  # a point
+        ((100, 80), (196, 120), (196, 80), (100, 120)),  # crossed
+    ],
+)
+def test_corners_that_add_nothing_are_left_alone(corners):
+    assert not tilted(PlateBox((100, 80, 96, 40), corners, 0.9))
+
+
+def test_readings_of_several_crops_are_averaged():
+    sure, unsure = Reading("A1", 0.9, (0.9, 0.9)), Reading("A7", 0.6, (0.9, 0.6))
+    best, second = averaged([[sure], [unsure, Reading("A1", 0.3, (0.9, 0.3))]], 2)
+    assert (best.text, second.text) == ("A1", "A7")
+    assert best.probability == pytest.approx(0.6)
+    assert second.probability == pytest.approx(0.3)
+    assert best.char_confidence == (0.9, 0.9)

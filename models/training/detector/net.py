@@ -112,4 +112,7 @@ class ShippedNet(nn.Module):
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Score 0..1, box and corners: shapes and units as PlateNet's."""
         heat, box, corners = self.net(frame.permute(0, 3, 1, 2))
-        return heat.sigmoid(), box, corners
+        alone = heat.sigmoid()
+        around = (functional.avg_pool2d(alone, 3, stride=1, padding=1) * 9 - alone) / 8
+        score = torch.sigmoid(OWN_HEAT * heat + HEAT_AROUND * (around.clamp(min=0) + 1e-3).log() + OFFSET)
+        return score, box, corners

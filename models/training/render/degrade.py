@@ -29,10 +29,10 @@ def backdrop(rng: Generator, width: int, height: int) -> Grey:
 def box_margins(rng: Generator, hardness: float) -> NDArray[np.float64]:
     """How far a box reaches beyond the plate: left, top, right, bottom, as shares of the plate's sides; negative cuts into it.
 
-    Half the hard ones are as loose as a detector's worst: measured on frames, a twentieth are off by 0.3 and more.
+    More than half of the hard ones are as loose as a detector's worst: measured on frames, a twentieth are off by 0.3 and more.
     """
-    if rng.random() < 0.5 * hardness:
-        return np.concatenate([rng.uniform([-0.04, -0.1], [0.28, 0.38]) for _ in range(2)]) * rng.uniform(0.4, 1.0)
+    if rng.random() < 0.55 * hardness:
+        return np.concatenate([rng.uniform([-0.05, -0.17], [0.38, 0.38]) for _ in range(2)]) * rng.uniform(0.3, 1.0)
     return np.clip(rng.normal(0.045, 0.02 + 0.04 * hardness, 4), -0.06, 0.2) * [0.8, 1.3, 0.8, 1.3]
 
 
