@@ -41,6 +41,7 @@ unit: $(VENV)/dev.stamp ## the unit tests only; under 10 seconds
 
 rest: $(VENV)/dev.stamp programs
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest hw_tests
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check
@@ -57,7 +58,7 @@ layers: $(VENV)/dev.stamp
 faults: $(VENV)/dev.stamp programs ## kill processes and broker at random for ROUNDS=n rounds, then count what was lost
 	$(BIN)/python tests/faults/rounds.py --rounds $(ROUNDS)
 
-bench: $(VENV)/dev.stamp ## time the models and the line on this machine
+bench: $(VENV)/dev.stamp ## what the parts cost on this machine
 	$(BIN)/python -m bench
 
 test-picamera: ## the picamera2 adapter against the real library in a Debian trixie tree (root, ~5 minutes the first time)

@@ -51,7 +51,7 @@ def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: boo
         policy = obey(settings, clock, log, allow_unsigned=allow_unsigned)
         outbox = Outbox(settings.outbox, log, settings.limits.max_outbox_reads, settings.limits.max_envelope_bytes)
         for read_id in outbox.recover():
-            print(f"platewarden: read {read_id} was released and is lost; the log says so", file=sys.stderr)
+            print(f"platewarden: read {read_id} was released and is lost; the log says so", file=sys.stderr)  # noqa: T201 - the journal must show it too
         line = build_line(settings, policy, clock, outbox, log)
         frames = open_source(source, settings, clock)
         closing.callback(frames.close)

@@ -35,8 +35,12 @@ def test_boxes_lie_in_the_frame_best_first(vision, frame):
     assert [box.confidence for box in boxes] == sorted((box.confidence for box in boxes), reverse=True)
     for found in boxes:
         x, y, w, h = found.box
-        assert x >= 0 and y >= 0 and w > 0 and h > 0
-        assert x + w <= width + 0.01 and y + h <= height + 0.01
+        assert x >= 0
+        assert y >= 0
+        assert w > 0
+        assert h > 0
+        assert x + w <= width + 0.01
+        assert y + h <= height + 0.01
         assert 0 <= found.confidence <= 1
         assert len(found.corners) == 4
 
@@ -62,7 +66,8 @@ def test_the_crop_is_a_copy(vision, frame):
     """A view would keep the whole frame, and whoever else is in it, in memory."""
     detector, reader = vision
     crop = reader.read(frame, detector.find_plates(frame)[0]).crop
-    assert crop.ndim == 3 and crop.size > 0
+    assert crop.ndim == 3
+    assert crop.size > 0
     assert not np.shares_memory(crop, frame.image)
 
 

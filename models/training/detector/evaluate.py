@@ -22,7 +22,7 @@ from agent.vision.sessions import make_session
 from models.training.detector import banks, photographs
 from models.training.detector.scenes import SceneMaker
 
-THRESHOLDS = (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
+THRESHOLDS = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8)
 Box = tuple[float, float, float, float]  # x, y, w, h in px
 NOW = Instant(datetime(2026, 1, 1, tzinfo=UTC))
 
