@@ -12,6 +12,8 @@ from agent.core.plate_text import CHARACTERS, MAX_LENGTH
 
 BLANK = 0
 BEAM_WIDTH = 12
+LONG = 8  # characters: few issuers have as many, while a band, a crest or a frame beside the text easily makes one too many
+LONG_WEIGHT = 0.3  # prior odds of a long text; a sure long reading keeps its place
 NEGLIGIBLE = 1e-4  # characters less likely than this at a step are not followed
 Probabilities = NDArray[np.float32]
 
@@ -64,6 +66,17 @@ def averaged(views: list[list[Reading]], most: int) -> list[Reading]:
                 surest[reading.text] = reading
     best = sorted(total, key=lambda text: -total[text])[:most]
     return [Reading(text, total[text] / len(views), surest[text].char_confidence) for text in best]
+
+
+def weighed(readings: list[Reading]) -> list[Reading]:
+    """The readings after the prior against long texts, best first; what is not listed keeps its share of probability."""
+    weights = [LONG_WEIGHT if len(reading.text) >= LONG else 1.0 for reading in readings]
+    listed = sum(reading.probability for reading in readings)
+    total = max(0.0, 1.0 - listed) + sum(reading.probability * weight for reading, weight in zip(readings, weights, strict=True))
+    if total <= 0:
+        return readings
+    new = [Reading(r.text, min(1.0, r.probability * weight / total), r.char_confidence) for r, weight in zip(readings, weights, strict=True)]
+    return sorted(new, key=lambda reading: -reading.probability)
 
 
 def _extended(beams: dict[tuple[int, ...], _Prefix], step: Probabilities) -> dict[tuple[int, ...], _Prefix]:

@@ -9,7 +9,7 @@ import pytest
 from agent.core.instant import Instant
 from agent.core.plate_text import CHARACTERS, MAX_LENGTH
 from agent.core.sighting import Frame, PlateBox
-from agent.vision.ctc import BLANK, Reading, averaged, decode, softmax
+from agent.vision.ctc import BLANK, Reading, averaged, decode, softmax, weighed
 from agent.vision.recognizer import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, OnnxPlateReader, cut, network_input, sharpness, straightened_input, tilted
 
 STEPS = 32
@@ -198,3 +198,21 @@ def test_readings_of_several_crops_are_averaged():
     assert best.probability == pytest.approx(0.6)
     assert second.probability == pytest.approx(0.3)
     assert best.char_confidence == (0.9, 0.9)
+
+
+def test_a_doubtful_extra_character_is_dropped():
+    readings = [Reading("9TEST123", 0.6, (0.6,) * 8), Reading("TEST123", 0.3, (0.9,) * 7)]
+    best, second = weighed(readings)
+    assert (best.text, second.text) == ("TEST123", "9TEST123")
+    assert best.probability + second.probability < 1
+
+
+def test_a_sure_long_text_keeps_its_place():
+    best, _ = weighed([Reading("TEST1234", 0.9, (0.9,) * 8), Reading("TEST123", 0.05, (0.9,) * 7)])
+    assert best.text == "TEST1234"
+    assert 0.7 < best.probability < 0.9
+
+
+def test_short_texts_keep_their_probabilities():
+    (only,) = weighed([Reading("TEST123", 0.8, (0.9,) * 7)])
+    assert only.probability == pytest.approx(0.8)

@@ -93,7 +93,7 @@ def score(measured: list[Measured], threshold: float) -> tuple[float, float, flo
 
 
 def corner_errors(detector: OnnxPlateDetector, maker: SceneMaker, scenes: int, seed: int) -> list[tuple[float, float, float]]:
-    """For plates in composed scenes of a seed that no training uses: slope in degrees, and the mean distance from the true
+    """For plates in scenes newly composed (other seed, same photographs): slope in degrees, and the mean distance from the true
     corners, in plate heights, of the found corners and of the upright box's."""
     rng = np.random.default_rng([seed, 1])
     errors = []

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from agent.core.sighting import PlateBox
 from agent.vision import recognizer
-from agent.vision.ctc import decode, softmax
+from agent.vision.ctc import decode, softmax, weighed
 from agent.vision.sessions import make_session
 from models.training.render.syntax import REGIONS
 
@@ -57,7 +57,7 @@ def shares(session, truths: list[Truth], region: str, jitter: float = 0.0) -> di
         dx, dy, dw, dh = rng.normal(0, jitter, 4) if jitter else np.zeros(4)
         box = PlateBox((x + dx * w, y + dy * h, w * (1 + dw), h * (1 + dh)), truth.box.corners, 1.0)
         crop = recognizer.network_input(truth.image, box)[None, None]
-        readings = [r.text for r in decode(softmax(session.run(["logits"], {"crop": crop})[0][0]), 5)]
+        readings = [r.text for r in weighed(decode(softmax(session.run(["logits"], {"crop": crop})[0][0]), 5))]
         wanted = truth.text.translate(FOLD)
         hits["exact"] += readings[0] == truth.text
         hits["folded"] += readings[0].translate(FOLD) == wanted

@@ -19,7 +19,7 @@ from models.training.render.syntax import CHARACTERS
 
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-4
-DEFAULT_COMMAND = "python -m models.training.recognizer.train --minutes 60 --data ../shared/plates"
+DEFAULT_COMMAND = "python -m models.training.recognizer.train --minutes 73 --seed 11 --rate 1.5e-3 --data ../shared/plates --start START (models/recognizer.md)"
 TARGET = Path(__file__).parents[2] / "recognizer.onnx"
 
 
