@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from tests.support.demo_run import DemoRun, run_demo
 
 HERE = Path(__file__).parent
-QUICK = ("unit", "contracts")
+QUICK = ("unit", "components", "contracts")
 
 # Busy cores make deadlines lie. The same examples every time: a red run can be repeated; `HYPOTHESIS_PROFILE=search` looks for new ones.
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
@@ -25,7 +25,7 @@ for name in ("PLATEWARDEN_DEBUG", "mqtt_proxy", "http_proxy", "https_proxy", "al
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests outside tests/unit and tests/contracts are slow by place, so that `check` plus `rest` miss none."""
+    """Tests outside tests/unit, tests/components and tests/contracts are slow by place, so that `check` plus `rest` miss none."""
     for item in items:
         if HERE in item.path.parents and item.path.relative_to(HERE).parts[0] not in QUICK:
             item.add_marker("slow")

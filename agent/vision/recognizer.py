@@ -17,7 +17,7 @@ from agent.vision.ctc import averaged, decode, softmax, weighed
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
 # Shares of the box's sides added on each side; what measured best on the detector's own boxes, which are loose.
 MARGIN_X, MARGIN_Y = 0.0, 0.0
-STRAIGHT_MARGIN_X, STRAIGHT_MARGIN_Y = 0.02, 0.06  # likewise around the four corners
+STRAIGHT_MARGIN_X, STRAIGHT_MARGIN_Y = 0.0, 0.03  # likewise around the four corners
 LEAST_TILT = 0.02  # of the box's sides: corners closer to the box's own than this add nothing
 LARGEST_STRAIGHTENED = 4  # times the input: bounds the work for a plate that fills the frame
 CROP_MARGIN = 0.15  # of the box's sides: what a person needs to see around the plate
