@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from agent.core.plate_text import CHARACTERS, MAX_LENGTH
 
 BLANK = 0
-BEAM_WIDTH = 12
+BEAM_WIDTH = 8
 LONG = 8  # characters: few issuers have as many, while a band, a crest or a frame beside the text easily makes one too many
 LONG_WEIGHT = 0.3  # prior odds of a long text; a sure long reading keeps its place
-NEGLIGIBLE = 1e-4  # characters less likely than this at a step are not followed
+NEGLIGIBLE = 1e-3  # of the likeliest prefix: extensions with less mass are not followed; texts this unlikely are not reported anyway
 Probabilities = NDArray[np.float32]
 
 
@@ -49,7 +49,7 @@ def softmax(logits: NDArray[np.float32]) -> Probabilities:
 def decode(probabilities: Probabilities, most: int) -> list[Reading]:
     """The `most` likeliest texts of a T × 37 matrix (blank, 0–9, A–Z), best first; at least one, perhaps the empty text."""
     beams: dict[tuple[int, ...], _Prefix] = {(): _Prefix(1.0, 0.0, ())}
-    for step in probabilities:
+    for step in probabilities.tolist():  # plain floats: in these small sums numpy's scalars cost more than they do
         beams = _extended(beams, step)
     best = sorted(beams.items(), key=lambda item: -item[1].total)[:most]
     return [Reading("".join(CHARACTERS[c - 1] for c in prefix), min(1.0, mass.total), mass.peaks) for prefix, mass in best]
@@ -79,21 +79,22 @@ def weighed(readings: list[Reading]) -> list[Reading]:
     return sorted(new, key=lambda reading: -reading.probability)
 
 
-def _extended(beams: dict[tuple[int, ...], _Prefix], step: Probabilities) -> dict[tuple[int, ...], _Prefix]:
+def _extended(beams: dict[tuple[int, ...], _Prefix], step: list[float]) -> dict[tuple[int, ...], _Prefix]:
     """Every prefix after one more step: unchanged by blank or a held character, or one character longer."""
     following: dict[tuple[int, ...], _Prefix] = {}
-    likely = [int(c) for c in np.nonzero(step > NEGLIGIBLE)[0] if c != BLANK]
-    blank = float(step[BLANK])
+    least = NEGLIGIBLE * max(mass.total for mass in beams.values())
+    likely = [(c, probability) for c, probability in enumerate(step) if probability > least and c != BLANK]
     for prefix, mass in beams.items():
         last = prefix[-1] if prefix else BLANK
-        held = float(step[last]) if prefix else 0.0
-        peaks = (*mass.peaks[:-1], max(mass.peaks[-1], held)) if prefix else ()
-        _add(following, prefix, mass.total * blank, mass.character * held, peaks)
+        held = step[last] if prefix else 0.0
+        peaks = (*mass.peaks[:-1], held) if prefix and held > mass.peaks[-1] else mass.peaks
+        _add(following, prefix, mass.total * step[BLANK], mass.character * held, peaks)
         if len(prefix) == MAX_LENGTH:
             continue
-        for c in likely:
-            source = mass.blank if c == last else mass.total  # a doubled letter needs a blank in between
-            _add(following, (*prefix, c), 0.0, source * float(step[c]), (*mass.peaks, float(step[c])))
+        for c, probability in likely:
+            new = (mass.blank if c == last else mass.total) * probability  # a doubled letter needs a blank in between
+            if new > least:
+                _add(following, (*prefix, c), 0.0, new, (*mass.peaks, probability))
     kept = sorted(following.items(), key=lambda item: -item[1].total)[:BEAM_WIDTH]
     return dict(kept)
 
@@ -106,4 +107,5 @@ def _add(beams: dict[tuple[int, ...], _Prefix], prefix: tuple[int, ...], blank: 
         return
     known.blank += blank
     known.character += character
-    known.peaks = tuple(max(pair) for pair in zip(known.peaks, peaks, strict=True))
+    if known.peaks != peaks:
+        known.peaks = tuple(map(max, known.peaks, peaks))
