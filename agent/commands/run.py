@@ -33,9 +33,11 @@ def run(
         deliver = children.start("deliver", *common)
         while watch.poll() is None and deliver.poll() is None and not children.stopping:
             time.sleep(POLL_S)
-    for name, child in (("watch", watch), ("deliver", deliver)):
-        if child.returncode:
-            raise ChildFailedError(name, child.returncode)
+        ended = [(name, child.returncode) for name, child in (("watch", watch), ("deliver", deliver)) if child.poll() is not None]
+    stopped = [(name, child.returncode) for name, child in (("watch", watch), ("deliver", deliver)) if child.returncode != -signal.SIGTERM]
+    for name, code in (*ended, *stopped):  # who ended by itself comes first: the other was only stopped for it, perhaps before it was up
+        if code:
+            raise ChildFailedError(name, code)
 
 
 class ChildFailedError(PlatewardenError):
