@@ -1,10 +1,8 @@
 """Builds and runs `watch`: the only process that sees plates. It opens no socket but systemd's notify socket (P2)."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from types import FrameType
 
 from agent import pipeline
 from agent.bundles.city_folder import CityFolder
@@ -28,6 +26,7 @@ from agent.sealing.device_keys import load_sealing_key
 from agent.sealing.sealer import Sealer
 from agent.settings import Settings
 from agent.settling import Settler
+from agent.stopping import Stop
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import load_signing_key, origin_of
 from agent.storage.mailbox import ReceiptBox
@@ -61,7 +60,7 @@ def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: boo
         )
         notifier.ready()
         try:
-            pipeline.watch(line, stop.until(frames.frames()), keeper.between_frames)
+            pipeline.watch(line, until(stop, frames.frames()), keeper.between_frames)
             keeper.settle_for(settle_s, stop)
         finally:
             notifier.stopping()
@@ -158,23 +157,9 @@ class Keeper:
             self._line.log.append(LeafKind.COUNTS, hour)
 
 
-class Stop:
-    """True once SIGTERM or SIGINT has come; the frame in hand is finished first."""
-
-    def __init__(self) -> None:
-        self._asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self._asked = True
-
-    def __call__(self) -> bool:
-        return self._asked
-
-    def until(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """The frames, up to the signal."""
-        for frame in frames:
-            if self._asked:
-                return
-            yield frame
+def until(stopped: Callable[[], bool], frames: Iterator[Frame]) -> Iterator[Frame]:
+    """The frames, up to the signal to stop; the frame in hand is finished first."""
+    for frame in frames:
+        if stopped():
+            return
+        yield frame

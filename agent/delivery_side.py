@@ -2,12 +2,10 @@
 
 import os
 import secrets
-import signal
 from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 from agent.bundles.city_folder import CityFolder
 from agent.clock import SystemClock
@@ -23,6 +21,7 @@ from agent.network.publisher import MqttPublisher
 from agent.network.tls import context_for
 from agent.notify import Notifier
 from agent.settings import Settings
+from agent.stopping import Stop
 from agent.storage.attempts import Attempts
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import load_signing_key, origin_of
@@ -64,21 +63,6 @@ def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None
             log.append(LeafKind.STOP, {})
 
 
-class Stop:
-    """True once SIGTERM or SIGINT has come; what is being published is finished first."""
-
-    def __init__(self) -> None:
-        self._asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self._asked = True
-
-    def __call__(self) -> bool:
-        return self._asked
-
-
 def _loop(side: "DeliverySide", guarded: deque[tuple[str, str]], clock: SystemClock, stop: Stop, notifier: Notifier, until_empty_s: float | None) -> None:
     give_up_s = clock.monotonic_s() + until_empty_s if until_empty_s is not None else None
     while not stop():
@@ -106,7 +90,7 @@ class DeliverySide:
     A policy that cannot be read or is refused stops publication until one is there that can; the old one is not kept.
     """
 
-    def __init__(self, settings: Settings, log: AuditLog, clock: SystemClock, egress: Egress, stop: "Stop", *, allow_unsigned: bool) -> None:
+    def __init__(self, settings: Settings, log: AuditLog, clock: SystemClock, egress: Egress, stop: Stop, *, allow_unsigned: bool) -> None:
         self._settings, self._log, self._clock, self._egress, self._allow_unsigned = settings, log, clock, egress, allow_unsigned
         self._stop = stop
         public = load_device_public(settings.device)
