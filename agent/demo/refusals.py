@@ -114,7 +114,7 @@ def removed_leaf(installation: Installation) -> Attempt:
 
 def _copy_camera(installation: Installation, to: Path) -> None:
     for folder in ("city", "device"):
-        shutil.copytree(installation.work / folder, to / folder)
+        shutil.copytree(installation.work / folder, to / folder, ignore=shutil.ignore_patterns("hotlist.csv"))  # no second copy of plates (P9)
     shutil.copy(installation.settings, to / "platewarden.toml")
 
 
