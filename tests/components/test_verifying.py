@@ -54,7 +54,7 @@ def test_anything_inserted_is_refused(position, inserted):
 def test_alterations(case):
     wire = altered(SEALED.wire.decode(), case).encode()
     if case.reason == "decryption-failed":
-        assert VERIFIER.verify(wire)  # the camera's own key signed it: only the encryption can tell (tests/unit/test_receiver_opening.py)
+        assert VERIFIER.verify(wire)  # the camera's own key signed it: only the encryption can tell (tests/components/test_receiver_opening.py)
     else:
         assert refuses(wire).reason == case.reason
 
