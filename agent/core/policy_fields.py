@@ -14,6 +14,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from agent.core.encoding import PIN_PREFIX, from_b64url
+
 MIN_RETENTION_DAYS = 2  # a read is sealed to a whole UTC day's key: under two days it could have none (docs/ref/policy.md)
 MAX_RETENTION_DAYS = 3650
 KEY_BYTES = 32
@@ -23,7 +25,6 @@ IDENTIFIER = re.compile(r"[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?")
 JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 CA_FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}\.pem")
-PIN_PREFIX = "sha256/"
 
 
 def _shown(value: str) -> str:
@@ -134,8 +135,11 @@ def pin(value: object) -> bytes:
 def public_key(value: object) -> bytes:
     """Base64url of a raw Ed25519 public key, 43 characters, without padding."""
     text = _text(value)
-    key = base64.urlsafe_b64decode(text + "=") if re.fullmatch(r"[A-Za-z0-9_-]{43}", text) else b""
-    if len(key) != KEY_BYTES or base64.urlsafe_b64encode(key).decode().rstrip("=") != text:
+    try:
+        key = from_b64url(text)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
         raise ValueError("is no Ed25519 public key | write its 32 bytes as 43 characters of base64url")
     if key in _WEAK_KEYS:
         raise ValueError("is a weak Ed25519 key: anyone could sign for it | use a key from `platewarden receiver keys`")

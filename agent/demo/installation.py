@@ -64,10 +64,19 @@ def install(work: Path, now: dt.datetime, wanted: Sequence[str]) -> Installation
     return Installation(work, city, server, port, policy_text)
 
 
+def command(*arguments: str) -> list[str]:
+    """`platewarden ARGUMENTS…` with this interpreter."""
+    return [sys.executable, "-m", "agent", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """The children's environment: plain output, unbuffered so that READY is seen at once."""
+    return {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+
+
 def platewarden(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run one Platewarden command as a user would, with this interpreter. Raises PlatewardenError when it fails and `check` is set."""
-    command = [sys.executable, "-m", "agent", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False, env={**os.environ, "NO_COLOR": "1"})
+    done = subprocess.run(command(*map(str, arguments)), capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False, env=environment())
     if check and done.returncode != 0:
         raise PlatewardenError(f"`platewarden {' '.join(map(str, arguments[:2]))}` ended with {done.returncode}: {done.stderr.strip()}")
     return done

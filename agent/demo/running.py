@@ -1,17 +1,15 @@
 """Runs the demo's processes for real: broker, a listener on it, the recipient's receiver, the camera (watch and deliver)."""
 
 import contextlib
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from agent.demo.broker import LOOPBACK, running_broker
 from agent.demo.city import HOST
-from agent.demo.installation import Installation
+from agent.demo.installation import Installation, command, environment
 from agent.demo.tap import Tap
 from agent.errors import PlatewardenError
 
@@ -30,16 +28,6 @@ def run_street(installation: Installation, frames: Path) -> bytes:
         finally:
             tap.stop()
     return tap.heard()
-
-
-def command(*arguments: str) -> list[str]:
-    """`platewarden ARGUMENTS…` with this interpreter."""
-    return [sys.executable, "-m", "agent", *arguments]
-
-
-def environment() -> dict[str, str]:
-    """The children's environment: plain output, unbuffered so that READY is seen at once."""
-    return {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
 
 
 @contextlib.contextmanager

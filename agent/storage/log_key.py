@@ -1,7 +1,5 @@
 """Keys of an audit log: makes and loads the signing key, reads public keys in the forms that an auditor may hold."""
 
-import base64
-import binascii
 import json
 import os
 import stat
@@ -13,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key, load_pem_public_key
 
 from agent.core.checkpoint import parse_verifier_key
+from agent.core.encoding import from_b64url
 from agent.errors import StorageError, UsageError
 from agent.storage.atomic_file import read_bounded, write_atomic
 
@@ -92,8 +91,4 @@ def _from_json(untrusted: dict[str, object]) -> dict[str, Ed25519PublicKey]:
 def _from_jwk(untrusted: object) -> Ed25519PublicKey:
     if not isinstance(untrusted, dict) or untrusted.get("kty") != "OKP" or untrusted.get("crv") != "Ed25519" or not isinstance(untrusted.get("x"), str):
         raise ValueError
-    try:
-        raw = base64.urlsafe_b64decode(untrusted["x"] + "=" * (-len(untrusted["x"]) % 4))
-    except binascii.Error:
-        raise ValueError from None
-    return Ed25519PublicKey.from_public_bytes(raw)
+    return Ed25519PublicKey.from_public_bytes(from_b64url(untrusted["x"]))
