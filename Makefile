@@ -14,7 +14,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= demo-out
 ROUNDS ?= 20
-MINUTES ?= 90
+BENCH_ROUNDS ?= 2
+MINUTES ?= 150
 DATA ?= ../shared/plates
 TRAINED ?= ../train
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
@@ -58,17 +59,18 @@ layers: $(VENV)/dev.stamp
 faults: $(VENV)/dev.stamp programs ## kill processes and broker at random for ROUNDS=n rounds, then count what was lost
 	$(BIN)/python tests/faults/rounds.py --rounds $(ROUNDS)
 
-bench: $(VENV)/dev.stamp ## what the parts cost on this machine
-	$(BIN)/python -m bench
+bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside other people's (BENCHMARK=folder with truth; PEERS=folder with their models)
+	$(BIN)/python -m bench $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(PEERS),--peers $(PEERS)) --rounds $(BENCH_ROUNDS)
 
 test-picamera: ## the picamera2 adapter against the real library in a Debian trixie tree (root, ~5 minutes the first time)
 	tests/picamera/run.sh
 
-models: $(VENV)/train.stamp ## train both models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed)
+models: $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed)
 	$(BIN)/python -m models.training.detector.train --minutes $(MINUTES) --data $(DATA) --work $(TRAINED)/detector
+	$(BIN)/python -m models.training.aligner.train --minutes $(MINUTES) --data $(DATA) --work $(TRAINED)/aligner --cache $(TRAINED)/detector
 	$(BIN)/python -m models.training.recognizer.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/recognizer
-	$(BIN)/python -m models.training.detector.export $(TRAINED)/detector/checkpoint.pt
-	$(BIN)/python -m models.training.recognizer.export $(TRAINED)/recognizer/checkpoint.pt
+	for model in detector aligner recognizer; do $(BIN)/python -m models.training.$$model.export $(TRAINED)/$$model/checkpoint.pt; done
+	$(BIN)/python -m models.training.plots $(TRAINED)/detector $(TRAINED)/aligner $(TRAINED)/recognizer
 	$(BIN)/python -m models.training.manifest
 
 clean: ## remove what make made, .venv included
@@ -88,6 +90,10 @@ $(VENV)/demo.stamp: $(PACKAGING) | $(BIN)/python
 $(VENV)/dev.stamp: $(PACKAGING) | $(BIN)/python
 	$(PIP) --editable '.[demo,dev]'
 	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/bench.stamp: $(PACKAGING) | $(BIN)/python
+	$(PIP) --editable '.[demo,dev,bench]'
+	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
 
 $(VENV)/train.stamp: $(PACKAGING) | $(BIN)/python
 	$(PIP) --editable '.[demo,dev,train]'

@@ -42,10 +42,9 @@ def test_a_label_that_points_into_one_is_refused(tmp_path):
         load_real(tmp_path)
 
 
-def test_the_recognisers_training_refuses_such_a_data_folder(tmp_path, monkeypatch):
+def test_the_recognisers_training_refuses_such_a_data_folder(tmp_path):
     pytest.importorskip("torch", reason="the training needs PyTorch")
     from models.training.recognizer import train
 
-    monkeypatch.setattr("sys.argv", ["train", "--data", str(tmp_path / "benchmark_dev"), "--out", str(tmp_path / "out")])
     with pytest.raises(MeasureOnlyError):
-        train.main()
+        train.main(["--data", str(tmp_path / "benchmark_dev"), "--out", str(tmp_path / "out")])

@@ -100,7 +100,7 @@ def corner_errors(detector: OnnxPlateDetector, maker: SceneMaker, scenes: int, s
     for _ in range(scenes):
         scene = maker.scene(rng, 640, 384)
         found = detector.find_plates(Frame(scene.image, NOW, 0))
-        for hull, corners in scene.plates:
+        for hull, corners, _rows in scene.plates:
             truth = (float(hull[0]), float(hull[1]), float(hull[2] - hull[0]), float(hull[3] - hull[1]))
             best = max(found, key=lambda plate: iou(truth, plate.box), default=None)
             if best is None or iou(truth, best.box) < 0.5 or not np.isfinite(corners).all():

@@ -1,9 +1,9 @@
 """What the training minimises: focal loss on the heat, IoU loss on the box, relative distance on the corners."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 CORNER_WEIGHT = 1.0
@@ -51,9 +51,13 @@ def corner_loss(corners: Tensor, maps: Maps) -> Tensor:
     return (off * weight).sum() / weight.sum().clamp(min=1)
 
 
-def total(outputs: tuple[Tensor, Tensor, Tensor], maps: Maps) -> tuple[Tensor, Tensor]:
-    """The loss to minimise, and its three parts (detached, for the log)."""
-    logit, box, corners = outputs
-    parts = torch.stack([focal(logit, maps.heat, maps.mask), box_loss(box, maps.box, maps.weight), corner_loss(corners, maps)])
-    weights = torch.tensor([1.0, 1.0, CORNER_WEIGHT])
-    return (parts * weights).sum(), parts.detach()
+def losses_of(net: nn.Module, batch: tuple[Tensor, Maps]) -> dict[str, Tensor]:
+    """What the training sums up and takes down."""
+    place = next(net.parameters()).device
+    images, maps = batch[0].to(place), Maps(*(getattr(batch[1], f.name).to(place) for f in fields(Maps)))
+    logit, box, corners = net(images.contiguous(memory_format=torch.channels_last))
+    return {
+        "heat": focal(logit, maps.heat, maps.mask),
+        "box": box_loss(box, maps.box, maps.weight),
+        "corners": CORNER_WEIGHT * corner_loss(corners, maps),
+    }

@@ -17,6 +17,12 @@ OWN_HEAT, HEAT_AROUND, OFFSET = 2.58, 1.25, 2.78
 MAX_LOG_CELLS = 4.6  # exp(4.6) = 100 cells = 800 px: no plate in the input is wider, and exp stays finite
 
 
+def taken_over(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of an earlier PlateNet for this one: a stem for colour becomes one for grey; for a grey picture it computes the same."""
+    stem = state["stem.0.weight"]
+    return {**state, "stem.0.weight": stem.sum(1, keepdim=True)}
+
+
 def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Conv2d:
     """A bias-free convolution that keeps the grid (batch norm follows and has the bias)."""
     return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
@@ -43,9 +49,10 @@ class Residual(nn.Module):
 
 
 class PlateNet(nn.Module):
-    """Colour frame in, per stride-8 cell: plate-centre logit, box distances, corner offsets.
+    """Grey frame in, per stride-8 cell: plate-centre logit, box distances, corner offsets.
 
-    forward: uint8 or float N x 3 x H x W, BGR, 0..255, H and W multiples of 32. Returns
+    Grey, because a camera hands over luminance as it is, night is infrared, and colour cost a sixth of the time for no recall.
+    forward: uint8 or float N x 1 x H x W, 0..255, H and W multiples of 32. Returns
       heat    N x 1 x H/8 x W/8   logit that a plate's centre lies in the cell
       box     N x 4 x H/8 x W/8   left, top, right, bottom distance from the cell's centre, in cells, > 0
       corners N x 8 x H/8 x W/8   x, y offset from the cell's centre to top-left, top-right, bottom-right, bottom-left
@@ -55,11 +62,11 @@ class PlateNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         c2, c4, c8, c16, c32 = CHANNELS
-        self.stem = ConvUnit(3, c2, stride=2)
-        self.to4 = nn.Sequential(ConvUnit(c2, c4, stride=2), Residual(c4))
+        self.stem = ConvUnit(1, c2, stride=2)
+        self.to4 = nn.Sequential(ConvUnit(c2, c4, stride=2))
         self.to8 = nn.Sequential(ConvUnit(c4, c8, stride=2), Residual(c8))
         self.to16 = nn.Sequential(ConvUnit(c8, c16, stride=2), Residual(c16))
-        self.to32 = nn.Sequential(ConvUnit(c16, c32, stride=2), Residual(c32), Residual(c32))
+        self.to32 = nn.Sequential(ConvUnit(c16, c32, stride=2), Residual(c32))
         self.lateral32 = nn.Sequential(conv(c32, c16, 1), nn.BatchNorm2d(c16))
         self.lateral16 = nn.Sequential(conv(c16, c8, 1), nn.BatchNorm2d(c8))
         self.join16 = ConvUnit(c16, c16)
@@ -104,7 +111,7 @@ class PlateNet(nn.Module):
 
 
 class ShippedNet(nn.Module):
-    """PlateNet as exported: uint8 1 x H x W x 3 BGR in, as OpenCV holds frames; scores instead of logits out."""
+    """PlateNet as exported: uint8 1 x 1 x H x W in; scores instead of logits out."""
 
     def __init__(self, net: PlateNet) -> None:
         super().__init__()
@@ -115,7 +122,7 @@ class ShippedNet(nn.Module):
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Score 0..1, box and corners: shapes and units as PlateNet's."""
-        heat, box, corners = self.net(frame.permute(0, 3, 1, 2))
+        heat, box, corners = self.net(frame)
         alone = heat.sigmoid()
         around = (functional.avg_pool2d(alone, 3, stride=1, padding=1) * 9 - alone) / 8
         score = torch.sigmoid(OWN_HEAT * heat + HEAT_AROUND * (around.clamp(min=0) + 1e-3).log() + OFFSET)

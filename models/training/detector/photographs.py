@@ -5,6 +5,7 @@ Only darkplate and romania_night's train split; the guard refuses everything tha
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -45,41 +46,41 @@ def corners_of(box: list[float], slope: float) -> list[list[float]] | None:
     return [[x, y + left], [x + width, y + right], [x + width, y + right + side], [x, y + left + side]]
 
 
-def labelled(data: Path) -> Iterator[tuple[Image, dict]]:
-    """Every allowed photograph with its boxes; and those plate-free ones that a person looked at."""
+def notes(data: Path) -> Iterator[tuple[str, dict]]:
+    """Every allowed photograph's file and what is known of it; of those without plates only the ones that a person looked at."""
     plate_free = set(PLATE_FREE.read_text(encoding="utf-8").split())
     uncounted = json.loads(UNCOUNTED.read_text(encoding="utf-8"))
     mistaken = json.loads(MISTAKEN.read_text(encoding="utf-8"))
     for line in refuse_measure_only(data / "train.jsonl").read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
-        if record.get("split") == "valid":
+        if record.get("split") == "valid" or (not record["plates"] and record["file"] not in plate_free):
             continue
-        if not record["plates"] and record["file"] not in plate_free:
-            continue
-        image = cv2.imread(str(refuse_measure_only(data / record["file"])))
-        if image is None:
-            message = f"{record['file']}: not readable"
-            raise OSError(message)
-        boxes, corners = [], []
-        for plate in record["plates"]:
-            slope = slope_of(plate.get("chars", []))
-            boxes.append(plate["box"])
-            corners.append(None if slope is None else corners_of(plate["box"], slope))
+        slopes = [slope_of(plate.get("chars", [])) for plate in record["plates"]]
         yield (
-            image,
+            record["file"],
             {
                 "set": record["file"].split("/")[0],
-                "boxes": boxes,
-                "corners": corners,
+                "boxes": [plate["box"] for plate in record["plates"]],
+                "corners": [None if slope is None else corners_of(plate["box"], slope) for plate, slope in zip(record["plates"], slopes, strict=True)],
                 "uncounted": uncounted.get(record["file"], []),
                 "mistaken": mistaken.get(record["file"], []),
             },
         )
 
 
+def labelled(data: Path) -> Iterator[tuple[Image, dict]]:
+    """Every allowed photograph, decoded, with its note."""
+    for file, note in notes(data):
+        image = cv2.imread(str(refuse_measure_only(data / file)))
+        if image is None:
+            message = f"{file}: not readable"
+            raise OSError(message)
+        yield image, note
+
+
 def load(data: Path, cache: Path) -> flat_images.FlatImages:
-    """The photographs from `cache`, filled from `data` when empty."""
+    """The photographs from `cache`, filled from `data` when empty; the notes as they are now, since people go on looking."""
     path = cache / "photographs"
     if not flat_images.exists(path):
         flat_images.save(path, labelled(data))
-    return flat_images.load(path)
+    return replace(flat_images.load(path), notes=tuple(note for _, note in notes(data)))

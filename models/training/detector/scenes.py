@@ -13,6 +13,8 @@ from models.training.detector.flat_images import FlatImages, Image
 NARROWEST_PX, WIDEST_PX, CLOSE_UP_PX = 16.0, 260.0, 440.0
 MOST_ENLARGED = 3.5
 PAD = 114  # grey of the letterbox, as at inference
+# Shares of scenes around: a North American plate, a Romanian plate by night, nothing (no plate in the photograph), a known mistake.
+KINDS = (0.40, 0.30, 0.18, 0.12)
 UNKNOWN = np.full((4, 2), np.nan, np.float32)
 
 
@@ -20,18 +22,20 @@ UNKNOWN = np.full((4, 2), np.nan, np.float32)
 class Scene:
     """A picture, H x W x 3 BGR, and its plates, px.
 
-    `plates`: hulls x0, y0, x1, y1 with corners 4 x 2 (NaN where unknown); `ignored`: hulls that count neither way.
+    `plates`: hulls x0, y0, x1, y1 with corners 4 x 2 (NaN where unknown) and rows of text (0 where unknown); `ignored`: hulls
+    that count neither way; `distractors`: hulls of what is no plate and may look like one.
     """
 
     image: Image
-    plates: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = field(default_factory=list)
+    plates: list[tuple[NDArray[np.float32], NDArray[np.float32], int]] = field(default_factory=list)
     ignored: list[NDArray[np.float32]] = field(default_factory=list)
+    distractors: list[NDArray[np.float32]] = field(default_factory=list)
 
     def taken(self, hull: NDArray[np.float32], margin: float = 0.15) -> bool:
         """Whether `hull`, grown by `margin` of its sides, touches any plate."""
         grow = (hull[2:] - hull[:2]) * margin
         low, high = hull[:2] - grow, hull[2:] + grow
-        hulls = [*(plate for plate, _ in self.plates), *self.ignored]
+        hulls = [*(plate for plate, _, _ in self.plates), *self.ignored]
         return any((other[:2] < high).all() and (other[2:] > low).all() for other in hulls)
 
     def ignore(self, hull: NDArray[np.float32]) -> None:
@@ -41,7 +45,7 @@ class Scene:
         if (clipped[2:] > clipped[:2]).all():
             self.ignored.append(clipped)
 
-    def add(self, hull: NDArray[np.float32], corners: NDArray[np.float32]) -> None:
+    def add(self, hull: NDArray[np.float32], corners: NDArray[np.float32], rows: int = 0) -> None:
         """Record a plate, clipped to the picture; mostly outside or tiny, it counts neither way."""
         height, width = self.image.shape[:2]
         clipped = np.array([*np.maximum(hull[:2], 0), *np.minimum(hull[2:], [width, height])], np.float32)
@@ -52,7 +56,7 @@ class Scene:
         if seen < 0.6 or sides[0] < 9 or sides[1] < 4:
             self.ignored.append(clipped)
         else:
-            self.plates.append((clipped, corners if seen > 0.98 else UNKNOWN))
+            self.plates.append((clipped, corners if seen > 0.98 else UNKNOWN, rows))
 
 
 def hull_of(points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -76,7 +80,8 @@ def plate_width(rng: Generator, canvas_width: int) -> float:
 class SceneMaker:
     """Draws scenes; all randomness comes from the generator that it is called with."""
 
-    def __init__(self, photographs: FlatImages, plates: FlatImages, signs: FlatImages) -> None:
+    def __init__(self, photographs: FlatImages, plates: FlatImages, signs: FlatImages, kinds: tuple[float, ...] = KINDS) -> None:
+        self.kinds = kinds
         self.photographs, self.rendered_plates, self.signs = photographs, plates, signs
         notes = photographs.notes
         self.groups = [
@@ -88,7 +93,7 @@ class SceneMaker:
 
     def scene(self, rng: Generator, width: int, height: int) -> Scene:
         """One picture of that size with everything pasted and degraded."""
-        kind = int(rng.choice(4, p=[0.40, 0.30, 0.18, 0.12]))
+        kind = int(rng.choice(4, p=self.kinds))
         group = self.groups[kind]
         index = group[int(rng.integers(len(group)))]
         scene = self.zoomed(rng, index, width, height, mistaken=kind == 3)
@@ -143,34 +148,35 @@ class SceneMaker:
             else:
                 hull = hull_of(points)
             scene.add(hull.astype(np.float32), corners.astype(np.float32))
+        scene.distractors += [hull_of(box_corners(box) @ linear.T + offset).astype(np.float32) for box in note["mistaken"]]
         for box in note["uncounted"]:
             scene.ignore(hull_of(box_corners(box) @ linear.T + offset))
         return scene
 
-    def draw_plate(self, rng: Generator) -> tuple[Image, NDArray[np.float32]]:
-        """A rendered plate in its holder, and its corners in that picture."""
-        plate = self.rendered_plates[int(rng.integers(len(self.rendered_plates)))]
-        return pasting.in_holder(rng, plate)
+    def draw_plate(self, rng: Generator) -> tuple[Image, NDArray[np.float32], int]:
+        """A rendered plate in its holder, its corners in that picture, its rows of text (0: not noted)."""
+        index = int(rng.integers(len(self.rendered_plates)))
+        return *pasting.in_holder(rng, self.rendered_plates[index]), self.rendered_plates.notes[index].get("rows", 0)
 
     def replace(self, rng: Generator, scene: Scene) -> None:
         """Cover each real plate by a rendered one that sits where plates sit on cars."""
         real, scene.plates = scene.plates, []
-        for hull, corners in real:
-            picture, inner = self.draw_plate(rng)
+        for hull, corners, known_rows in real:
+            picture, inner, rows = self.draw_plate(rng)
             size = hull[2:] - hull[:2]
             aspect = float(np.ptp(inner[:, 0]) / np.ptp(inner[:, 1]))
             tall = max(float(size[1]), float(size[0]) / aspect) * rng.uniform(1.06, 1.25)
             target = pasting.quad(rng, tall * aspect, tall, float(rng.normal(0, 2))) + (hull[:2] + hull[2:]) / 2
             if scene.taken(hull_of(target), 0.0):
-                scene.plates.append((hull, corners))
+                scene.plates.append((hull, corners, known_rows))
                 continue
             pasting.paste(rng, scene.image, picture, inner, target)
-            scene.add(hull_of(target), target)
+            scene.add(hull_of(target), target, rows)
 
     def paste_plate(self, rng: Generator, scene: Scene) -> None:
         """A rendered plate somewhere free; gives up quietly when there is no room."""
         height, width = scene.image.shape[:2]
-        picture, inner = self.draw_plate(rng)
+        picture, inner, rows = self.draw_plate(rng)
         aspect = float(np.ptp(inner[:, 0]) / np.ptp(inner[:, 1]))
         wide = plate_width(rng, width)
         wide = max(wide, NARROWEST_PX * aspect / 2.5)  # long plates need more width for the same height
@@ -179,7 +185,7 @@ class SceneMaker:
         if target is None:
             return
         pasting.paste(rng, scene.image, picture, inner, target)
-        scene.add(hull_of(target), target)
+        scene.add(hull_of(target), target, rows)
 
     def paste_sign(self, rng: Generator, scene: Scene) -> None:
         """A distractor somewhere free."""
@@ -194,6 +200,7 @@ class SceneMaker:
         target = place(rng, scene, shape, width, height, 0.4)
         if target is not None:
             pasting.paste(rng, scene.image, picture, inner, target)
+            scene.distractors.append(hull_of(target))
 
 
 def place(rng: Generator, scene: Scene, shape: NDArray[np.float32], width: int, height: int, outside: float) -> NDArray[np.float32] | None:

@@ -42,7 +42,7 @@ def draw(scene: Scene) -> Targets:
         x0, y0 = np.floor(hull[:2] / STRIDE_PX).astype(int)
         x1, y1 = np.ceil(hull[2:] / STRIDE_PX).astype(int)
         mask[0, max(0, y0) : y1, max(0, x0) : x1] = 0
-    for hull, points in scene.plates:
+    for hull, points, _rows in scene.plates:
         left, top, right, bottom = hull / STRIDE_PX
         middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
         column, row = min(int(middle_x), columns - 1), min(int(middle_y), rows - 1)

@@ -13,20 +13,20 @@ import numpy as np
 import onnxruntime
 import torch
 
+from models.training.loop import averaged_weights, command_of
 from models.training.manifest import describe
-from models.training.recognizer.net import CROP, Recognizer, weights
+from models.training.recognizer.net import CROP, Recognizer
 from models.training.render.syntax import CHARACTERS
 
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-4
-DEFAULT_COMMAND = "python -m models.training.recognizer.train --minutes 73 --seed 11 --rate 1.5e-3 --data ../shared/plates --start START (models/recognizer.md)"
 TARGET = Path(__file__).parents[2] / "recognizer.onnx"
 
 
 def load(checkpoint: Path) -> Recognizer:
     """The network as it will run."""
     net = Recognizer().eval()
-    net.load_state_dict(weights(checkpoint))
+    net.load_state_dict(averaged_weights(checkpoint))
     return net
 
 
@@ -63,7 +63,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--to", type=Path, default=TARGET)
-    parser.add_argument("--command", default=DEFAULT_COMMAND, help="how the checkpoint was trained, for the manifest")
     given = parser.parse_args()
     net = load(given.checkpoint)
     model = to_onnx(net)
@@ -71,7 +70,9 @@ def main() -> None:
     if difference > LARGEST_DIFFERENCE:
         parser.error(f"onnxruntime and PyTorch differ by {difference:.1e}: not written")
     given.to.write_bytes(
-        describe(model, purpose="reads the characters of one plate", classes=["blank", *CHARACTERS], threshold=0.0, training_command=given.command)
+        describe(
+            model, purpose="reads the characters of one plate", classes=["blank", *CHARACTERS], threshold=0.0, training_command=command_of(given.checkpoint)
+        )
     )
     print(f"{given.to}: {given.to.stat().st_size} bytes, differs from PyTorch by {difference:.1e}")
 

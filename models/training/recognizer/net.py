@@ -4,9 +4,6 @@ Input N×1×48×128, grey, each crop standardised (see `standardised`), so that 
 Output: characters N×32×37, logits (0 is the CTC blank, then 0–9, A–Z); region N×4, logits in the order of REGIONS.
 """
 
-from pathlib import Path
-
-import torch
 from torch import Tensor, nn
 
 from models.training.render.degrade import Crop
@@ -47,8 +44,3 @@ def standardised(crops: Tensor) -> Tensor:
     mean = crops.mean((2, 3), keepdim=True)
     spread = (crops - mean).square().mean((2, 3), keepdim=True).sqrt()
     return (crops - mean) / (spread + CONTRAST_FLOOR)
-
-
-def weights(path: Path) -> dict[str, Tensor]:
-    """The averaged weights out of a checkpoint."""
-    return torch.load(path, map_location="cpu", weights_only=True)["averaged"]

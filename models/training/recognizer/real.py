@@ -1,4 +1,4 @@
-"""Real plates with known characters that may be trained on: the DarkPlate set (MIT), cut out with their surroundings."""
+"""Real plates with known characters that may be trained on: the DarkPlate set (MIT), cut out with their surroundings; and what is no plate."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.training.clutter import clutter
 from models.training.data_guard import refuse_measure_only
+from models.training.detector.photographs import corners_of, slope_of
 from models.training.render.syntax import CHARACTERS
 
 SURROUNDINGS = 0.3  # of the plate's size, on each side
@@ -36,16 +38,23 @@ def load_real(root: Path) -> list[RealPlate]:
         if not labelled:
             continue
         frame = cv2.imread(str(refuse_measure_only(root / record["file"])), cv2.IMREAD_GRAYSCALE)
-        plates += [cut(frame, p["box"], p["text"]) for p in labelled]
+        plates += [cut(frame, p["box"], p.get("chars", []), p["text"]) for p in labelled]
     return plates
 
 
-def cut(frame: NDArray[np.uint8], box: list[float], text: str) -> RealPlate:
-    """One plate out of its frame; `box`: x, y, width, height px."""
+def load_clutter(root: Path) -> list[RealPlate]:
+    """What is no plate, as plates without text: the reader must stay silent on them."""
+    return [RealPlate(cutting.astype(np.float32) / 255, quad, "", "us") for cutting, quad in clutter(root)]
+
+
+def cut(frame: NDArray[np.uint8], box: list[float], characters: list[list], text: str) -> RealPlate:
+    """One plate out of its frame; `box`: x, y, width, height px. A tilted line of characters tilts the quad within the box."""
     x, y, width, height = box
     x0, y0 = max(0, int(x - width * SURROUNDINGS)), max(0, int(y - height * SURROUNDINGS))
     x1, y1 = int(x + width * (1 + SURROUNDINGS)), int(y + height * (1 + SURROUNDINGS))
     picture = frame[y0:y1, x0:x1].astype(np.float32) / 255
     left, top = x - x0, y - y0
-    quad = np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
+    slope = slope_of(characters)
+    tilted = None if slope is None else corners_of([left, top, width, height], slope)
+    quad = np.array(tilted or [[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
     return RealPlate(picture, quad, text, "us")

@@ -1,6 +1,6 @@
 """Training samples: drawn plates (each photographed a few times) with some real ones among them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,16 +8,21 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from agent.vision.recognizer import side_by_side
 from models.training.recognizer.net import CROP
-from models.training.recognizer.real import RealPlate, load_real
-from models.training.render.degrade import photograph
+from models.training.recognizer.real import RealPlate, load_clutter, load_real
+from models.training.render.degrade import Crop, photograph
 from models.training.render.plates import draw_plate
 from models.training.render.syntax import CHARACTERS, REGIONS
 
 BATCH = 64
 FRESH = 28  # plates drawn anew for a batch; the others are older ones, seen anew
-REAL = 4
+REAL = 6
+CLUTTER = 2  # of no plate at all: the text is empty
 POOL = 4000
+NO_REGION = -1  # of what is no plate
+TWO_ROWS = 0.05  # of the drawn plates
+TWO_ROW_CROP = Crop(width=CROP.width // 2, height=CROP.height * 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,13 @@ class PooledPlate:
     picture: NDArray[np.uint8]
     text: str
     region: str
+    rows: int
 
 
 def draw(rng: Generator) -> PooledPlate:
     """A new plate."""
-    drawn = draw_plate(rng, channels=1)
-    return PooledPlate(np.clip(drawn.picture[:, :, 0] * 255, 0, 255).astype(np.uint8), drawn.text, drawn.region)
+    drawn = draw_plate(rng, channels=1, rows=2 if rng.random() < TWO_ROWS else 1)
+    return PooledPlate(np.clip(drawn.picture[:, :, 0] * 255, 0, 255).astype(np.uint8), drawn.text, drawn.region, drawn.rows)
 
 
 def corners(width: int, height: int) -> NDArray[np.float32]:
@@ -57,13 +63,16 @@ def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDA
         # A real photograph is hard as it is: turned and recut, only lightly spoiled.
         return photograph(rng, plate.picture, plate.quad, CROP, 0.5 * this, surrounded=True)
     height, width = plate.picture.shape
+    if plate.rows == 2:
+        tall = photograph(rng, plate.picture.astype(np.float32) / 255, corners(width, height), TWO_ROW_CROP, this, surrounded=False)
+        return side_by_side(tall)
     return photograph(rng, plate.picture.astype(np.float32) / 255, corners(width, height), CROP, this, surrounded=False)
 
 
-def batches(seed: int, hardness, data: Path | None) -> Iterator[Batch]:
-    """Batches without end. `hardness`: an object whose `.value` may change, 0–1. `data`: folder of train.jsonl, or no real plates."""
+def batches(seed: int, hardness: Callable[[], float], data: Path | None) -> Iterator[Batch]:
+    """Batches without end. `hardness`: 0–1, asked for every batch. `data`: folder of train.jsonl, or no real plates."""
     rng = np.random.default_rng(seed)
-    real = load_real(data) if data else []
+    real, clutter = (load_real(data), load_clutter(data)) if data else ([], [])
     pool: list[PooledPlate] = []
     while True:
         fresh = [draw(rng) for _ in range(FRESH)]
@@ -71,8 +80,9 @@ def batches(seed: int, hardness, data: Path | None) -> Iterator[Batch]:
         del pool[:-POOL]
         chosen: list[PooledPlate | RealPlate] = [*fresh]
         chosen += [real[int(i)] for i in rng.integers(0, len(real), REAL)] if real else []
+        chosen += [clutter[int(i)] for i in rng.integers(0, len(clutter), CLUTTER)] if clutter else []
         chosen += [pool[int(i)] for i in rng.integers(0, len(pool), BATCH - len(chosen))]
-        crops = np.stack([seen(rng, plate, hardness.value) for plate in chosen])
+        crops = np.stack([seen(rng, plate, hardness()) for plate in chosen])
         texts = np.array([CHARACTERS.index(c) + 1 for plate in chosen for c in plate.text], np.int64)
         lengths = np.array([len(plate.text) for plate in chosen], np.int64)
-        yield Batch(crops, texts, lengths, np.array([REGIONS.index(plate.region) for plate in chosen], np.int64))
+        yield Batch(crops, texts, lengths, np.array([REGIONS.index(plate.region) if plate.text else NO_REGION for plate in chosen], np.int64))

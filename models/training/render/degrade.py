@@ -36,7 +36,29 @@ def box_margins(rng: Generator, hardness: float) -> NDArray[np.float64]:
     return np.clip(rng.normal(0.045, 0.02 + 0.04 * hardness, 4), -0.06, 0.2) * [0.8, 1.3, 0.8, 1.3]
 
 
+RECTIFIED = 0.85  # share of the crops that are cut at the plate's corners; the others at an upright box, as when no corner is found
+INSET = (0.02, 0.05)  # of the crop's width and height: the margin that the reader leaves around the corners
+
+
 def view(rng: Generator, quad: NDArray[np.float32], crop: Crop, hardness: float) -> NDArray[np.float64]:
+    """The perspective that takes `quad` (4×2 px, clockwise from top left) into the crop, as the aligner's corners or a box cut it."""
+    return rectified_view(rng, quad, crop, hardness) if rng.random() < RECTIFIED else upright_view(rng, quad, crop, hardness)
+
+
+def rectified_view(rng: Generator, quad: NDArray[np.float32], crop: Crop, hardness: float) -> NDArray[np.float64]:
+    """The plate's corners near the crop's: all four shifted together, each side moved, each corner off by itself; one in five much worse."""
+    worse = 2.2 if rng.random() < 0.2 * hardness else 1.0
+    spread = np.array([0.010 + 0.014 * hardness, 0.022 + 0.034 * hardness]) * worse
+    points = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (1 - 2 * np.array(INSET)) + INSET
+    points = points + rng.normal(0, 0.8, 2) * spread
+    sides = rng.normal(0, 0.8, (2, 2)) * spread  # left and top, right and bottom
+    points = points + np.array([[sides[i, 0], sides[j, 1]] for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))])
+    points = points + rng.normal(0, 0.6, (4, 2)) * spread
+    target = points * [crop.width * SUPERSAMPLING, crop.height * SUPERSAMPLING]
+    return cv2.getPerspectiveTransform(quad.astype(np.float32), target.astype(np.float32))
+
+
+def upright_view(rng: Generator, quad: NDArray[np.float32], crop: Crop, hardness: float) -> NDArray[np.float64]:
     """The perspective that takes `quad` (4×2 px, clockwise from top left) into the crop: its upright box with an uncertain margin.
 
     Rotation to ±14°, shear and keystone grow with `hardness`; each side of the box is off by a few per cent, as a detector's is.
@@ -76,6 +98,38 @@ def light(rng: Generator, picture: Grey, hardness: float) -> Grey:
     return picture
 
 
+def glare(rng: Generator, picture: Grey) -> Grey:
+    """A headlamp or the sun in or beside the plate: a spot that swallows what is under it, and its halo."""
+    height, width = picture.shape
+    x, y = rng.uniform(-0.15, 1.15) * width, rng.uniform(-0.3, 1.3) * height
+    reach = height * rng.uniform(0.08, 0.5)
+    columns, rows = np.arange(width, dtype=np.float32)[None] - np.float32(x), np.arange(height, dtype=np.float32)[:, None] - np.float32(y)
+    falling = np.exp(-(columns**2 + rows**2) / np.float32(2 * reach**2))
+    return picture + falling * np.float32(rng.uniform(0.3, 1.4)) + np.float32(rng.uniform(0, 0.06))
+
+
+def infrared(rng: Generator, picture: Grey) -> Grey:
+    """A lamp at the camera at night: the retro-reflecting ground shines, what does not reflect sinks into the dark."""
+    shining = cv2.pow(np.clip(picture, 0, 1), float(rng.uniform(1.2, 2.6)))
+    return shining * np.float32(rng.uniform(0.9, 1.5)) + np.float32(rng.uniform(0, 0.05))
+
+
+def rain(rng: Generator, picture: Grey) -> Grey:
+    """Streaks in the air and drops on the glass."""
+    height, width = picture.shape
+    layer = np.zeros_like(picture)
+    slant, length = rng.normal(0, 0.2), height * rng.uniform(0.08, 0.5)
+    for _ in range(int(rng.integers(8, 50))):
+        x, y = rng.uniform(0, width), rng.uniform(-0.2, 1) * height
+        cv2.line(layer, (round(x), round(y)), (round(x + slant * length), round(y + length)), float(rng.uniform(0.05, 0.3)), 1, cv2.LINE_AA)
+    out = picture + cv2.GaussianBlur(layer, (0, 0), 0.8)
+    for _ in range(int(rng.integers(0, 4))):  # a drop shows what lies behind it blurred
+        x, y, radius = int(rng.integers(width)), int(rng.integers(height)), int(height * rng.uniform(0.04, 0.14)) + 2
+        part = out[max(0, y - radius) : y + radius, max(0, x - radius) : x + radius]
+        part[:] = cv2.GaussianBlur(part, (0, 0), radius / 2)
+    return out
+
+
 def motion(rng: Generator, picture: Grey, pixel: float) -> Grey:
     """Motion blur of 1–3 sensor pixels; `pixel`: a sensor pixel in px of `picture`."""
     length = int(max(3, pixel * rng.uniform(1.0, 3.2)))
@@ -112,17 +166,20 @@ def photograph(rng: Generator, picture: Grey, quad: NDArray[np.float32], crop: C
         outside = seen < -0.01
         seen[outside] = backdrop(rng, *big)[outside]
     seen = light(rng, seen, hardness)
+    for effect, chance in ((infrared, 0.07), (glare, 0.07), (rain, 0.05)):
+        if rng.random() < chance * hardness:
+            seen = effect(rng, seen)
     # The plate's width on the sensor decides everything that follows; half the hard ones are under 90 px.
     sensor_width = float(np.exp(rng.uniform(np.log(38), np.log(230)))) if rng.random() < 0.25 + 0.65 * hardness else 220.0
     pixel = big[0] / sensor_width
     seen = cv2.GaussianBlur(seen, (0, 0), max(0.3, pixel * rng.uniform(0.15, 0.55) * (0.4 + 0.6 * hardness)))
     if rng.random() < 0.3 * hardness:
         seen = motion(rng, seen, pixel)
-    size = (max(20, int(sensor_width)), max(9, int(sensor_width * rng.uniform(0.22, 0.52))))
+    size = (max(20, int(sensor_width)), max(9, int(sensor_width * rng.uniform(0.22, 0.52) * 8 / 3 * crop.height / crop.width)))
     seen = cv2.resize(seen, size, interpolation=cv2.INTER_AREA if size[0] < big[0] else cv2.INTER_LINEAR)
     levels = (np.clip(expose(rng, seen, hardness), 0, 1) * 255).astype(np.uint8)
-    if rng.random() < 0.45 * hardness:
-        _, packed = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))])
+    if rng.random() < 0.55 * hardness:
+        _, packed = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(14, 88))])
         levels = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)
     # The reader shrinks by area and enlarges linearly: so does the training.
     way = cv2.INTER_AREA if size[0] > crop.width else cv2.INTER_LINEAR

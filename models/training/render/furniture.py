@@ -127,6 +127,32 @@ def country_band(picture: Picture, rng: Generator, width: float, *, right: bool)
     write(picture, rng, text, (left + width * 0.25, height * 0.62, width * 0.5, height * 0.24), white)
 
 
+def crest_strip(picture: Picture, rng: Generator, width: float) -> None:
+    """A shield over the country's letters on the plate's own ground, as on Slovak plates of 1997–2004; `width` px."""
+    height, _, channels = picture.shape
+    middle, top = width * rng.uniform(0.45, 0.6), height * rng.uniform(0.12, 0.22)
+    half, deep = width * rng.uniform(0.22, 0.36), height * rng.uniform(0.24, 0.36)
+    shield = np.array([[-1, 0], [1, 0], [1, 0.55], [0.6, 0.85], [0, 1], [-0.6, 0.85], [-1, 0.55]]) * [half, deep] + [middle, top]
+    cv2.fillPoly(picture, [shield.astype(np.int32)], tone(any_tone(rng, channels, 0.15, 0.65)), cv2.LINE_AA)
+    inner = (shield - shield.mean(0)) * [0.5, rng.uniform(0.3, 0.8)] + shield.mean(0)
+    cv2.fillPoly(picture, [inner.astype(np.int32)], tone(any_tone(rng, channels)), cv2.LINE_AA)
+    countries = tables()["words"]["countries"]
+    write(picture, rng, countries[int(rng.integers(len(countries)))], (middle - half, height * 0.64, half * 2, height * 0.22), any_tone(rng, channels, 0, 0.35))
+
+
+def small_stack(picture: Picture, rng: Generator, left: float, width: float) -> None:
+    """A symbol or two small letters one above the other, that are no part of the text (disabled drivers', organisations')."""
+    height, _, channels = picture.shape
+    value = any_tone(rng, channels, 0.05, 0.5)
+    if rng.random() < 0.4:
+        box = (int(left), int(height * 0.36)), (int(left + width), int(height * 0.68))
+        cv2.rectangle(picture, *box, tone(value), -1)
+        write(picture, rng, phrase(rng, "us")[:2], (left + width * 0.2, height * 0.4, width * 0.6, height * 0.24), any_tone(rng, channels, 0.6))
+        return
+    for row in (0.3, 0.54):
+        write(picture, rng, LETTERS[int(rng.integers(26))], (left, height * row, width * 0.8, height * 0.2), value)
+
+
 def bolts(picture: Picture, rng: Generator, spots: Sequence[tuple[float, float]], chance: float) -> None:
     """Screw heads and holes, some light, some dark, with a shine."""
     height, width, channels = picture.shape
@@ -147,7 +173,7 @@ def holder(picture: Picture, rng: Generator, kind: str) -> None:
     edge = max(1, int(height * rng.uniform(0.01, 0.05)))
     cv2.rectangle(picture, (0, 0), (width - 1, height - 1), tone(value), edge)
     print_value = np.where(value < 0.5, 0.9, 0.1).astype(np.float32)
-    deepest = 0.17 if kind == "us" else 0.08
+    deepest = (0.25 if rng.random() < 0.2 else 0.17) if kind == "us" else 0.08  # the deepest hide the characters' feet
     for top in (True, False):
         if rng.random() < 0.55:
             depth = max(2, int(height * rng.uniform(0.05, deepest)))

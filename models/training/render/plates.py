@@ -21,11 +21,12 @@ BOLT_SPOTS = ((0.12, 0.1), (0.88, 0.1), (0.3, 0.07), (0.7, 0.07), (0.12, 0.91), 
 
 @dataclass(frozen=True, slots=True)
 class RenderedPlate:
-    """`image`: H×W×3, BGR, uint8, the whole plate and nothing else. `text`: A–Z and 0–9. `region`: one of REGIONS."""
+    """`image`: H×W×3, BGR, uint8, the whole plate and nothing else. `text`: A–Z and 0–9. `region`: one of REGIONS. `rows`: 1 or 2."""
 
     image: NDArray[np.uint8]
     text: str
     region: str
+    rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +36,26 @@ class DrawnPlate:
     picture: Picture
     text: str
     region: str
+    rows: int = 1
 
 
-def render_plate(rng: Generator, text: str | None = None, region: str | None = None) -> RenderedPlate:
-    """A plate in colour, about 200–420 px wide. `text`: drawn from the region's formats when not given."""
-    drawn = draw_plate(rng, text, region)
-    return RenderedPlate(np.clip(drawn.picture * 255, 0, 255).astype(np.uint8), drawn.text, drawn.region)
+def render_plate(rng: Generator, text: str | None = None, region: str | None = None, *, rows: int = 1) -> RenderedPlate:
+    """A plate in colour, about 200–420 px wide (two rows: 110–190). `text`: drawn from the region's formats when not given."""
+    drawn = draw_plate(rng, text, region, rows=rows)
+    return RenderedPlate(np.clip(drawn.picture * 255, 0, 255).astype(np.uint8), drawn.text, drawn.region, drawn.rows)
 
 
-def draw_plate(rng: Generator, text: str | None = None, region: str | None = None, channels: int = 3) -> DrawnPlate:
+def draw_plate(rng: Generator, text: str | None = None, region: str | None = None, channels: int = 3, *, rows: int = 1) -> DrawnPlate:
     """A plate as floats; one channel is about twice as fast."""
     region = region or draw_region(rng)
     if region not in REGIONS:
         message = f"unknown region {region!r}: choose one of {', '.join(REGIONS)}"
         raise ValueError(message)
     draft = draw_text(rng, region) if text is None else spaced_out(rng, text)
+    if rows == 2 and len(draft.text) > 2:
+        return two_rows(rng, region, draft, channels)
     table = tables()[region]
-    picture, ink = ground(rng, region, channels)
+    picture, ink = ground(rng, region, channels, table["aspect"])
     left, right = bands(picture, rng, table)
     if rng.random() < table["picture"]:
         furniture.scenery(picture[:, int(left) : int(right)], rng)
@@ -60,18 +64,54 @@ def draw_plate(rng: Generator, text: str | None = None, region: str | None = Non
     furniture.bolts(picture, rng, BOLT_SPOTS, 0.22)
     if table["stickers"] and rng.random() < 0.8:
         furniture.stickers(picture, rng, table["stickers"])
-    characters(picture, rng, region, draft, (left, right), ink)
+    characters(picture, rng, region, draft, (left, right), ink, table)
     border(picture, rng, ink)
     if rng.random() < table["frame"]:
         furniture.holder(picture, rng, "us" if region == "us" else "eu")
     return DrawnPlate(picture, draft.text, region)
 
 
-def ground(rng: Generator, region: str, channels: int) -> tuple[Picture, NDArray[np.float32]]:
-    """An empty plate and the ink's colour."""
+def two_rows(rng: Generator, region: str, draft: Draft, channels: int) -> DrawnPlate:
+    """A motorcycle's or a square plate: the text's groups in two rows, each drawn as a low plate of its own, one ground under both."""
+    picture, ink = ground(rng, region, channels, tables()["two_rows"]["aspect"])
+    height, width = picture.shape[:2]
+    head = int(height * rng.uniform(0.12, 0.2)) if region in ("br", "us") and rng.random() < 0.8 else 0
+    if head:
+        furniture.line_of_print(picture, rng, "br" if region == "br" else "us", head * 0.55, head * rng.uniform(0.5, 0.8), ink)
+    left = 0.0
+    table = tables()[region] | tables()["two_rows"]["rows"]
+    if rng.random() < 0.4 * table["band_left"]:
+        left = width * rng.uniform(0.1, 0.17)
+        furniture.country_band(picture[: height // 2], rng, left, right=False)
+    middle = head + (height - head) * rng.uniform(0.48, 0.52)
+    for line, (top, bottom) in zip(split_rows(rng, draft), ((head, middle), (middle, height)), strict=True):
+        row = picture[int(top) : int(bottom)]
+        start = left if top == head else 0.0
+        characters(row, rng, region, line, (start, float(width)), ink, table)
+    furniture.bolts(picture, rng, BOLT_SPOTS, 0.12)
+    border(picture, rng, ink)
+    if rng.random() < 0.2:
+        furniture.holder(picture, rng, "eu")
+    return DrawnPlate(picture, draft.text, region, 2)
+
+
+def split_rows(rng: Generator, draft: Draft) -> tuple[Draft, Draft]:
+    """The text cut at a separator if it has one, else after its first letters or in the middle."""
+    spaced = draft.spaced
+    cuts = [i for i, place in enumerate(spaced) if place == "-" and 0 < i < len(spaced) - 1]
+    if cuts:
+        cut = cuts[int(rng.integers(len(cuts)))]
+        return Draft(spaced[:cut]), Draft(spaced[cut + 1 :])
+    changes = [i for i in range(1, len(spaced)) if spaced[i].isdigit() != spaced[i - 1].isdigit()]
+    cut = changes[0] if changes else len(spaced) // 2
+    return Draft(spaced[:cut]), Draft(spaced[cut:])
+
+
+def ground(rng: Generator, region: str, channels: int, aspects: list[float]) -> tuple[Picture, NDArray[np.float32]]:
+    """An empty plate and the ink's colour; `aspects`: least and largest width over height."""
     table = tables()[region]
-    height = table["height_px"]
-    aspect = rng.uniform(*table["aspect"])
+    height = table["height_px"] if aspects is table["aspect"] else tables()["two_rows"]["height_px"]
+    aspect = rng.uniform(*aspects)
     _, plate, ink = choose(rng, table["grounds"], tuple(entry[0] for entry in table["grounds"]))
     value = np.clip(colour_of(plate, channels) * rng.uniform(0.8, 1.05), 0, 1)
     faded = colour_of(ink, channels) + rng.uniform(0, 0.25) * (value - colour_of(ink, channels))
@@ -85,6 +125,12 @@ def bands(picture: Picture, rng: Generator, table: dict) -> tuple[float, float]:
     if rng.random() < table["band_left"]:
         left = height * rng.uniform(0.33, 0.48)
         furniture.country_band(picture, rng, left, right=False)
+    elif rng.random() < table.get("crest_left", 0.0):
+        left = height * rng.uniform(0.36, 0.5)
+        furniture.crest_strip(picture, rng, left)
+    elif rng.random() < table.get("stack_left", 0.0):
+        left = height * rng.uniform(0.22, 0.34)
+        furniture.small_stack(picture, rng, height * 0.08, left - height * 0.08)
     if rng.random() < table.get("band_right", 0.0):
         band = height * rng.uniform(0.33, 0.45)
         right = width - band
@@ -110,9 +156,8 @@ def small_print(picture: Picture, rng: Generator, region: str, ink: NDArray[np.f
         cv2.circle(picture, spot, int(height * rng.uniform(0.03, 0.06)), tone(furniture.any_tone(rng, channels, 0.1, 0.6)), -1, cv2.LINE_AA)
 
 
-def characters(picture: Picture, rng: Generator, region: str, draft: Draft, limits: tuple[float, float], ink: NDArray[np.float32]) -> None:
-    """The text itself, between `limits` (px), with its emblems."""
-    table = tables()[region]
+def characters(picture: Picture, rng: Generator, region: str, draft: Draft, limits: tuple[float, float], ink: NDArray[np.float32], table: dict) -> None:
+    """The text itself, between `limits` (px), with its emblems; `table`: its proportions."""
     height = picture.shape[0]
     tall = max(8, round(height * rng.uniform(*table["text_height"])))
     top = height * rng.uniform(*table["text_centre_y"]) - tall / 2

@@ -1,0 +1,1 @@
+"""Training of the aligner: the network that finds a proposal's corners and tells plates from the rest."""

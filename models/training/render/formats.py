@@ -1,0 +1,51 @@
+"""Writes agent/vision/formats.json: how likely each pattern of letters and digits is in each region, from the tables that the training draws from.
+
+python -m models.training.render.formats
+"""
+
+import json
+from pathlib import Path
+
+from models.training.render.syntax import DIGITS, REGIONS, tables
+
+TARGET = Path(__file__).parents[3] / "agent" / "vision" / "formats.json"
+DIGITS_PLACES = "9N"
+
+
+def patterns(series: str) -> list[str]:
+    """One series as patterns of A (letter) and 9 (digit); "?" stands for both."""
+    out, rest = [""], series
+    while rest:
+        place, rest = rest[0], rest[1:]
+        if place == "{":
+            prefixes, rest = rest.split("}", 1)
+            out = [begun + "A" * len(prefixes.split()[0]) for begun in out]
+        elif place == "?":
+            out = [begun + kind for begun in out for kind in "A9"]
+        elif place != "-":
+            out = [begun + ("9" if place in DIGITS_PLACES or place in DIGITS else "A") for begun in out]
+    return out
+
+
+def shares() -> dict[str, dict[str, float]]:
+    """Region → pattern → share of the region's plates, likeliest first; free texts ("?") count in the reader's floor instead."""
+    result = {}
+    for region in REGIONS:
+        series = [(weight, spelt) for weight, spelt, _ in tables()[region]["series"] if "?" not in spelt]
+        total = sum(weight for weight, _ in series)
+        found: dict[str, float] = {}
+        for weight, spelt in series:
+            (pattern,) = patterns(spelt)
+            found[pattern] = found.get(pattern, 0.0) + weight / total
+        result[region] = {pattern: round(share, 5) for pattern, share in sorted(found.items(), key=lambda item: (-item[1], item[0]))}
+    return result
+
+
+def spelt() -> str:
+    """The file's text."""
+    return json.dumps(shares(), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(spelt(), encoding="utf-8")
+    print(TARGET)
