@@ -29,13 +29,22 @@ EXTRAS = {
         "iotcore>=0.4",  # rumqttd, an MQTT broker inside a wheel
         "pillow>=11",  # draws the plates of the demo's street
     ],
+    "peers": [
+        "pyyaml>=6",  # plate configs of other people's recognisers: `read --recognizer`
+    ],
+    "bench": [
+        "matplotlib>=3.9",
+        "pyyaml>=6",  # as peers
+    ],
     "dev": [
         "hypothesis>=6.100",
         "import-linter>=2.16",
         "mypy>=2",
+        "onnx>=1.17",  # tests write tiny networks of other people's layouts
         "pymerkle>=6",  # a second opinion on the Merkle log
         "pytest>=8",
         "pytest-timeout>=2.3",
+        "pyyaml>=6",  # as peers
         "ruff>=0.17",
         "setuptools>=77",  # the packaging test asks setup.py for its names
     ],
@@ -59,7 +68,7 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.11",
     packages=[*find_packages(include=["agent", "agent.*"]), "models"],  # models/training stays in the repository
-    package_data={"agent": ["**/*.html", "**/*.css", "**/*.svg"], "models": ["*.onnx", "manifest.json"]},
+    package_data={"agent": ["**/*.html", "**/*.css", "**/*.svg", "**/*.json"], "models": ["*.onnx", "manifest.json"]},
     install_requires=RUNTIME,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["platewarden = agent.cli:main"]},

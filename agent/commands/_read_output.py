@@ -42,6 +42,9 @@ def to_json(picture: Picture) -> str:
             "confidence": round(plate.confidence, 4),
             "char_confidence": [round(value, 4) for value in plate.char_confidence],
             "region": plate.region,
+            "rows": plate.box.rows,
+            "alternatives": [{"text": other.text.value, "probability": round(other.probability, 4)} for other in plate.alternatives],
+            "network_text": plate.network_text.value if plate.network_text else None,
         }
         for plate in picture.plates
     ]

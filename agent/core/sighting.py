@@ -26,12 +26,13 @@ class Frame:
 class PlateBox:
     """Where a plate is. `box`: x, y, width, height in px of the frame, upright.
 
-    `corners`: four (x, y) in px, clockwise from the plate's own top left. `confidence`: 0–1.
+    `corners`: four (x, y) in px, clockwise from the plate's own top left. `confidence`: 0–1. `rows`: lines of text, 1 or 2.
     """
 
     box: tuple[float, float, float, float]
     corners: tuple[Point, Point, Point, Point]
     confidence: float
+    rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class PlateRead:
     `alternatives`: other readings, likeliest first. `region`: "us", "eu", "uk", "br" or "unknown".
     `state`: issuing state or country code, None where it was not read (a match is then `text`, not `exact`).
     `crop`: copied BGR pixels of the plate with a margin; `sharpness`: variance of the Laplacian, for choosing the best crop.
+    `network_text`: what the network alone would have read, where the prior over the regions' formats changed it; else None.
     """
 
     box: PlateBox
@@ -62,6 +64,7 @@ class PlateRead:
     crop: Image
     sharpness: float
     captured: Instant
+    network_text: PlateText | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

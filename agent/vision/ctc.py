@@ -12,8 +12,6 @@ from agent.core.plate_text import CHARACTERS, MAX_LENGTH
 
 BLANK = 0
 BEAM_WIDTH = 8
-LONG = 8  # characters: few issuers have as many, while a band, a crest or a frame beside the text easily makes one too many
-LONG_WEIGHT = 0.3  # prior odds of a long text; a sure long reading keeps its place
 NEGLIGIBLE = 1e-3  # of the likeliest prefix: extensions with less mass are not followed; texts this unlikely are not reported anyway
 Probabilities = NDArray[np.float32]
 
@@ -55,30 +53,6 @@ def decode(probabilities: Probabilities, most: int) -> list[Reading]:
     return [Reading("".join(CHARACTERS[c - 1] for c in prefix), min(1.0, mass.total), mass.peaks) for prefix, mass in best]
 
 
-def averaged(views: list[list[Reading]], most: int) -> list[Reading]:
-    """The readings of several crops of one plate as one list: each text's mean probability, its characters as the surest crop saw them."""
-    surest: dict[str, Reading] = {}
-    total: dict[str, float] = {}
-    for readings in views:
-        for reading in readings:
-            total[reading.text] = total.get(reading.text, 0.0) + reading.probability
-            if reading.text not in surest or reading.probability > surest[reading.text].probability:
-                surest[reading.text] = reading
-    best = sorted(total, key=lambda text: -total[text])[:most]
-    return [Reading(text, total[text] / len(views), surest[text].char_confidence) for text in best]
-
-
-def weighed(readings: list[Reading]) -> list[Reading]:
-    """The readings after the prior against long texts, best first; what is not listed keeps its share of probability."""
-    weights = [LONG_WEIGHT if len(reading.text) >= LONG else 1.0 for reading in readings]
-    listed = sum(reading.probability for reading in readings)
-    total = max(0.0, 1.0 - listed) + sum(reading.probability * weight for reading, weight in zip(readings, weights, strict=True))
-    if total <= 0:
-        return readings
-    new = [Reading(r.text, min(1.0, r.probability * weight / total), r.char_confidence) for r, weight in zip(readings, weights, strict=True)]
-    return sorted(new, key=lambda reading: -reading.probability)
-
-
 def _extended(beams: dict[tuple[int, ...], _Prefix], step: list[float]) -> dict[tuple[int, ...], _Prefix]:
     """Every prefix after one more step: unchanged by blank or a held character, or one character longer."""
     following: dict[tuple[int, ...], _Prefix] = {}
@@ -96,7 +70,9 @@ def _extended(beams: dict[tuple[int, ...], _Prefix], step: list[float]) -> dict[
             if new > least:
                 _add(following, (*prefix, c), 0.0, new, (*mass.peaks, probability))
     kept = sorted(following.items(), key=lambda item: -item[1].total)[:BEAM_WIDTH]
-    return dict(kept)
+    # On a clear plate all but one or two prefixes are negligible, and dropping them is most of the speed.
+    hopeless = NEGLIGIBLE * kept[0][1].total
+    return {prefix: mass for prefix, mass in kept if mass.total >= hopeless}
 
 
 def _add(beams: dict[tuple[int, ...], _Prefix], prefix: tuple[int, ...], blank: float, character: float, peaks: tuple[float, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Finds the plates in a frame: one pass of the detector network over the whole frame, shrunk to its input."""
+"""Proposes where plates are in a frame: one pass of the detector network over the whole frame's luminance, shrunk to its input."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -41,7 +41,7 @@ class Letterbox:
 class OnnxPlateDetector:
     """Implements ports.PlateDetector over the session of models/detector.onnx.
 
-    The session takes `frame` uint8 1x384x640x3 BGR and gives `score` 1x1x48x80 (0–1), `box` 1x4x48x80 (left, top, right, bottom
+    The session takes `frame` uint8 1x1x384x640 grey and gives `score` 1x1x48x80 (0–1), `box` 1x4x48x80 (left, top, right, bottom
     from the cell's centre) and `corners` 1x8x48x80 (x, y from the cell's centre; top left first, clockwise), both in cells of 8 px.
     """
 
@@ -52,7 +52,7 @@ class OnnxPlateDetector:
     def find_plates(self, frame: Frame) -> tuple[PlateBox, ...]:
         """All plates, best first, boxes in px of the frame and inside it. Plates narrower than about 14 input px are not found."""
         picture, letterbox = fit(frame.image)
-        score, box, corners = self._session.run(["score", "box", "corners"], {"frame": picture[None]})
+        score, box, corners = self._session.run(["score", "box", "corners"], {"frame": picture[None, None]})
         height, width = frame.image.shape[:2]
         found = decode(score[0, 0], box[0], corners[0], self._threshold)
         plates = (_in_frame(plate, letterbox, width, height) for plate in found)
@@ -69,18 +69,26 @@ class Candidate:
 
 
 def fit(image: Image) -> tuple[Image, Letterbox]:
-    """The whole image, H x W x 3, centred in 384 x 640 x 3 without distortion, and where it lies."""
+    """The whole image, H x W x 3 BGR, grey and centred in 384 x 640 without distortion, and where it lies."""
     height, width = image.shape[:2]
     scale = min(INPUT_WIDTH_PX / width, INPUT_HEIGHT_PX / height)
     new_width = min(INPUT_WIDTH_PX, max(1, round(width * scale)))
     new_height = min(INPUT_HEIGHT_PX, max(1, round(height * scale)))
-    # Area averaging keeps thin strokes from aliasing; it is only right for shrinking.
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(image, (new_width, new_height), interpolation=how)
+    small = shrunk(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), new_width, new_height)
     left, top = (INPUT_WIDTH_PX - new_width) // 2, (INPUT_HEIGHT_PX - new_height) // 2
-    picture = np.full((INPUT_HEIGHT_PX, INPUT_WIDTH_PX, 3), PAD_GREY, np.uint8)
+    picture = np.full((INPUT_HEIGHT_PX, INPUT_WIDTH_PX), PAD_GREY, np.uint8)
     picture[top : top + new_height, left : left + new_width] = small
     return picture, Letterbox(scale, float(left), float(top))
+
+
+def shrunk(grey: Image, new_width: int, new_height: int) -> Image:
+    """Averaged by a whole factor first, which keeps thin strokes from aliasing, then interpolated: ten times as fast as averaging by a fraction."""
+    height, width = grey.shape
+    factor = min(width // new_width, height // new_height)
+    if factor >= 2:
+        whole = grey[: height // factor * factor, : width // factor * factor]
+        grey = np.asarray(cv2.resize(whole, (width // factor, height // factor), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(grey, (new_width, new_height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def decode(score: Map, box: Map, corners: Map, threshold: float) -> list[Candidate]:

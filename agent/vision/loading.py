@@ -4,13 +4,15 @@ from pathlib import Path
 
 import cv2
 
+from agent.vision.aligner import AligningDetector
 from agent.vision.detector import OnnxPlateDetector
 from agent.vision.models import load_model, model_entry
 from agent.vision.recognizer import OnnxPlateReader
 
 
-def load_vision(threads: int = 1, models_dir: Path | None = None) -> tuple[OnnxPlateDetector, OnnxPlateReader]:
-    """Both networks, each with `threads` threads; OpenCV gets as many. Raises ModelError."""
+def load_vision(threads: int = 1, models_dir: Path | None = None) -> tuple[AligningDetector, OnnxPlateReader]:
+    """All three networks, each with `threads` threads; OpenCV gets as many. Raises ModelError."""
     cv2.setNumThreads(threads)
-    detector = OnnxPlateDetector(load_model("detector", threads, models_dir), model_entry("detector", models_dir).threshold)
+    proposer = OnnxPlateDetector(load_model("detector", threads, models_dir), model_entry("detector", models_dir).threshold)
+    detector = AligningDetector(proposer, load_model("aligner", threads, models_dir), model_entry("aligner", models_dir).threshold)
     return detector, OnnxPlateReader(load_model("recognizer", threads, models_dir))

@@ -1,8 +1,4 @@
-"""Reads the plate in one box: cuts it out, runs the recogniser network, decodes text, confidence and alternatives.
-
-A plate whose corners say that it is tilted is cut out twice, upright and straightened, and the two readings are averaged: the
-detector's corners are right more often than not, but the upright box holds the plate even when they are wrong.
-"""
+"""Reads the plate in one box: straightens it along its corners, runs the recogniser network, decodes text, confidences, alternatives, region."""
 
 from typing import Any, Protocol
 
@@ -12,31 +8,34 @@ from numpy.typing import NDArray
 
 from agent.core.plate_text import PlateText
 from agent.core.sighting import Alternative, Frame, Image, PlateBox, PlateRead
-from agent.vision.ctc import averaged, decode, softmax, weighed
+from agent.vision.ctc import Reading, decode, softmax
+from agent.vision.syntax import REGIONS, weighed
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
-# Shares of the box's sides added on each side; what measured best on the detector's own boxes, which are loose.
-MARGIN_X, MARGIN_Y = 0.0, 0.0
-STRAIGHT_MARGIN_X, STRAIGHT_MARGIN_Y = 0.0, 0.03  # likewise around the four corners
-LEAST_TILT = 0.02  # of the box's sides: corners closer to the box's own than this add nothing
+INSET_X, INSET_Y = 0.02, 0.05  # of the input's sides: what is left around the plate's corners, as in the training
+UPPER_ROW, LOWER_ROW = (0.0, 0.58), (0.42, 1.0)  # of a two-row plate's height; they overlap because city names lie above
 LARGEST_STRAIGHTENED = 4  # times the input: bounds the work for a plate that fills the frame
 CROP_MARGIN = 0.15  # of the box's sides: what a person needs to see around the plate
 ALTERNATIVES = 5
+CONSIDERED = 8  # readings that the prior over formats chooses among
 LEAST_ALTERNATIVE = 1e-3
 CONTRAST_FLOOR = 4.0  # grey levels; as in the training: keeps a flat crop's noise from being blown up
+SURE_REGION = 0.9  # below that the region is "unknown"
+
+Map = NDArray[np.float32]
 
 
 class Session(Protocol):
     """What the reader needs of an onnxruntime session."""
 
-    def run(self, output_names: list[str] | None, input_feed: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]: ...
+    def run(self, output_names: list[str] | None, input_feed: dict[str, Map]) -> list[Map]: ...
 
 
 class OnnxPlateReader:
     """Implements ports.PlateReader over the session of models/recognizer.onnx.
 
-    The session takes `crop` float32 N×1×48×128, grey, each crop standardised, and gives `logits` N×32×37 (blank, 0–9, A–Z).
-    Limit: region and issuing state are not read yet, so that a match is by text.
+    The session takes `crop` float32 N×1×48×128, grey, each standardised, and gives `logits` N×32×37 (blank, 0–9, A–Z) and `region`
+    N×4, logits in the order of REGIONS. Limit: the issuing state is never named, so that a match is by text.
     """
 
     def __init__(self, session: Session) -> None:
@@ -44,72 +43,100 @@ class OnnxPlateReader:
 
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
         """Text, confidences and alternatives of one box; an unreadable plate gives an empty text and confidence 0."""
-        views = [network_input(frame.image, box)]
-        if tilted(box):
-            views.append(straightened_input(frame.image, box))
-        logits = self._session.run(["logits"], {"crop": np.stack(views)[:, None]})[0]
-        best, *others = weighed(averaged([decode(softmax(view), ALTERNATIVES + 1) for view in logits], ALTERNATIVES + 1))
-        crop = cut(frame.image, box, CROP_MARGIN, CROP_MARGIN).copy()
+        logits, region = self._session.run(["logits", "region"], {"crop": network_input(frame.image, box)[None, None]})
+        regions = softmax(region[0])
+        seen = decode(softmax(logits[0]), CONSIDERED)
+        best, *others = weighed(seen, regions)
+        crop = cut(frame.image, box, CROP_MARGIN).copy()
         return PlateRead(
             box=box,
             text=PlateText(best.text),
             confidence=best.probability if best.text else 0.0,
             char_confidence=best.char_confidence,
-            alternatives=tuple(Alternative(PlateText(o.text), o.probability) for o in others if o.text and o.probability >= LEAST_ALTERNATIVE),
-            region="unknown",
+            alternatives=alternatives(others[:ALTERNATIVES]),
+            region=region_of(regions) if best.text else "unknown",
             state=None,
             crop=crop,
             sharpness=sharpness(crop),
             captured=frame.captured,
+            network_text=None if best.text == seen[0].text else PlateText(seen[0].text),
         )
 
 
-def network_input(image: Image, box: PlateBox) -> NDArray[np.float32]:
-    """The box of an H×W×3 BGR image as the network wants it: 48×128, grey, mean 0, standard deviation 1."""
-    grey = cv2.cvtColor(cut(image, box, MARGIN_X, MARGIN_Y), cv2.COLOR_BGR2GRAY)
-    shrinking = grey.shape[1] > INPUT_WIDTH_PX
-    sized = cv2.resize(grey, (INPUT_WIDTH_PX, INPUT_HEIGHT_PX), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
-    return standardised(sized)
+def alternatives(readings: list[Reading]) -> tuple[Alternative, ...]:
+    """Other texts worth telling, likeliest first."""
+    return tuple(Alternative(PlateText(r.text), r.probability) for r in readings if r.text and r.probability >= LEAST_ALTERNATIVE)
 
 
-def straightened_input(image: Image, box: PlateBox) -> NDArray[np.float32]:
-    """As `network_input`, but the quadrilateral of the box's corners pulled straight."""
+def region_of(probabilities: Map) -> str:
+    """The region when one is sure, else "unknown"."""
+    best = int(probabilities.argmax())
+    return REGIONS[best] if probabilities[best] >= SURE_REGION else "unknown"
+
+
+def network_input(image: Image, box: PlateBox) -> Map:
+    """The plate of an H×W×3 BGR image as the network wants it: 48×128, grey, straight, two rows side by side, mean 0, deviation 1."""
+    if box.rows == 2:
+        whole = straightened(image, box, INPUT_WIDTH_PX // 2, INPUT_HEIGHT_PX * 2)
+        return standardised(side_by_side(whole))
+    return standardised(straightened(image, box, INPUT_WIDTH_PX, INPUT_HEIGHT_PX))
+
+
+def side_by_side(plate: Image) -> Image:
+    """The upper and lower row of a straight two-row plate, 96×64, as one row, 48×128."""
+    height, width = plate.shape[:2]
+    rows = [plate[round(top * height) : round(bottom * height)] for top, bottom in (UPPER_ROW, LOWER_ROW)]
+    return np.hstack([cv2.resize(row, (width, INPUT_HEIGHT_PX), interpolation=cv2.INTER_AREA) for row in rows])
+
+
+def straightened(image: Image, box: PlateBox, width: int, height: int) -> Image:
+    """The quadrilateral of the box's corners pulled straight, grey, height × width, with the inset around it."""
     unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    with_margin = unit + (unit * 2 - 1) * np.array([STRAIGHT_MARGIN_X, STRAIGHT_MARGIN_Y], np.float32)
-    corners = np.array(box.corners, np.float32)
-    source = cv2.perspectiveTransform(with_margin[None], cv2.getPerspectiveTransform(unit, corners))[0]
+    corners = np.array(proper_corners(box), np.float32)
     # A large plate is first pulled straight at a multiple of the input, then averaged down: sampling it directly would alias.
-    scale = int(np.clip(np.hypot(*(corners[1] - corners[0])) / INPUT_WIDTH_PX, 1, LARGEST_STRAIGHTENED))
-    size = (INPUT_WIDTH_PX * scale, INPUT_HEIGHT_PX * scale)
-    matrix = cv2.getPerspectiveTransform(source, unit * np.array(size, np.float32))
-    straight = cv2.warpPerspective(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)
-    grey = cv2.cvtColor(straight, cv2.COLOR_BGR2GRAY)
-    return standardised(cv2.resize(grey, (INPUT_WIDTH_PX, INPUT_HEIGHT_PX), interpolation=cv2.INTER_AREA))
+    scale = int(np.clip(np.hypot(*(corners[1] - corners[0])) / width, 1, LARGEST_STRAIGHTENED))
+    size = np.array([width * scale, height * scale], np.float32)
+    target = (unit * (1 - 2 * np.array([INSET_X, INSET_Y])) + [INSET_X, INSET_Y]).astype(np.float32) * size
+    part, left, top = around(image, corners)
+    matrix = cv2.getPerspectiveTransform(corners - np.array([left, top], np.float32), target)
+    grey = part if part.ndim == 2 else cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
+    straight = cv2.warpPerspective(grey, matrix, (int(size[0]), int(size[1])), borderMode=cv2.BORDER_REPLICATE)
+    return straight if scale == 1 else np.asarray(cv2.resize(straight, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def standardised(grey: NDArray[np.integer[Any] | np.floating[Any]]) -> NDArray[np.float32]:
+def around(image: Image, corners: Map) -> tuple[Image, int, int]:
+    """The part of the image that the corners' surroundings lie in, at least 1×1, and where it begins: x, y px."""
+    height, width = image.shape[:2]
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    margin = 0.2 * (high - low) + 2
+    x0, y0 = (int(v) for v in np.clip(np.floor(low - margin), 0, [width - 1, height - 1]))
+    x1, y1 = (int(v) for v in np.clip(np.ceil(high + margin), [x0 + 1, y0 + 1], [width, height]))
+    return image[y0:y1, x0:x1], x0, y0
+
+
+def proper_corners(box: PlateBox) -> tuple[tuple[float, float], ...]:
+    """The box's corners when they make a convex quadrilateral, clockwise; else the upright box's."""
+    points = np.array(box.corners, np.float32)
+    edges = np.roll(points, -1, axis=0) - points
+    following = np.roll(edges, -1, axis=0)
+    if np.isfinite(points).all() and (edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0] > 1e-3).all():
+        return box.corners
+    x, y, width, height = box.box
+    width, height = max(width, 1.0), max(height, 1.0)
+    return (x, y), (x + width, y), (x + width, y + height), (x, y + height)
+
+
+def standardised(grey: NDArray[np.integer[Any] | np.floating[Any]]) -> Map:
     """Mean 0, standard deviation 1, unless there is no contrast to speak of."""
     levels = grey.astype(np.float32)
     return np.asarray((levels - levels.mean()) / (levels.std() + CONTRAST_FLOOR), np.float32)
 
 
-def tilted(box: PlateBox) -> bool:
-    """Whether the corners make a proper quadrilateral that differs from the upright box."""
+def cut(image: Image, box: PlateBox, margin: float) -> Image:
+    """The upright box with a margin (share of its sides), clipped to the image; at least 1×1. A view, not a copy."""
     x, y, width, height = box.box
-    corners = np.array(box.corners, np.float32)
-    edges = np.roll(corners, -1, axis=0) - corners
-    following = np.roll(edges, -1, axis=0)
-    if not (edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0] > 0).all():
-        return False
-    upright = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.float32)
-    return bool((np.abs(corners - upright) / np.array([max(width, 1), max(height, 1)]) > LEAST_TILT).any())
-
-
-def cut(image: Image, box: PlateBox, margin_x: float, margin_y: float) -> Image:
-    """The upright box with margins (shares of its sides), clipped to the image; at least 1×1. A view, not a copy."""
-    x, y, width, height = box.box
-    x0, y0 = int(max(0, x - width * margin_x)), int(max(0, y - height * margin_y))
-    x1, y1 = round(min(image.shape[1], x + width * (1 + margin_x))), round(min(image.shape[0], y + height * (1 + margin_y)))
+    x0, y0 = int(max(0, x - width * margin)), int(max(0, y - height * margin))
+    x1, y1 = round(min(image.shape[1], x + width * (1 + margin))), round(min(image.shape[0], y + height * (1 + margin)))
     x0, y0 = min(x0, image.shape[1] - 1), min(y0, image.shape[0] - 1)
     return image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
 

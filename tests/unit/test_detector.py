@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import cv2
 import numpy as np
 import pytest
 
@@ -71,19 +72,19 @@ def test_boxes_are_in_px_of_the_frame_whatever_its_size(width, height, expected)
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 5000), (5000, 1), (640, 384), (1919, 1081), (641, 385), (13, 7)])
 def test_any_frame_fits_the_network(width, height):
     picture, letterbox = fit(frame(width, height).image)
-    assert picture.shape == (INPUT_HEIGHT_PX, INPUT_WIDTH_PX, 3)
+    assert picture.shape == (INPUT_HEIGHT_PX, INPUT_WIDTH_PX)
     assert picture.dtype == np.uint8
     assert set(np.unique(picture)) <= {PAD_GREY, 200}
     assert letterbox.left_px >= 0
     assert letterbox.top_px >= 0
 
 
-def test_the_network_sees_the_pixels_of_the_frame_unchanged_when_sizes_agree():
+def test_the_network_sees_the_luminance_of_the_frame_unchanged_when_sizes_agree():
     session = ScriptedSession()
     street = frame()
     street.image[:] = np.random.default_rng(0).integers(0, 256, street.image.shape)
     OnnxPlateDetector(session).find_plates(street)
-    assert np.array_equal(session.fed[0], street.image)
+    assert np.array_equal(session.fed[0, 0], cv2.cvtColor(street.image, cv2.COLOR_BGR2GRAY))
 
 
 def test_best_first():

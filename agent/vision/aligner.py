@@ -1,0 +1,117 @@
+"""Looks closer at what the detector proposes: finds the plate's four corners, says whether it is a plate, in one row of text or two.
+
+The detector sees the whole frame shrunk: a plate may be four cells wide there, its box off by a third. This network sees each
+proposal with its surroundings at the frame's own resolution. That is cheap, 96×64 px, and the reader's crop is cut along these corners.
+"""
+
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.core.sighting import Frame, Image, PlateBox, Point
+from agent.ports import PlateDetector
+
+INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
+AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
+DEFAULT_THRESHOLD = 0.5  # the manifest's is used where there is one
+EARLY_SHARE = 0.3  # of the threshold: what scores less at the first look gets no second
+OVERLAP_IS_SAME = 0.3  # intersection over union: proposals that end on one plate
+CONTRAST_FLOOR = 4.0  # grey levels; as in the training
+
+Map = NDArray[np.float32]
+
+
+class Session(Protocol):
+    """What the aligner needs of an onnxruntime session."""
+
+    def run(self, output_names: list[str] | None, input_feed: dict[str, Map]) -> list[Map]: ...
+
+
+class AligningDetector:
+    """Implements ports.PlateDetector: another detector's proposals, aligned, without what is no plate.
+
+    The session takes `crop` float32 N×1×64×96, grey, each standardised, and gives `corners` N×8 (x, y as shares of the crop, top
+    left first, clockwise) and `chances` N×2 (that it is a plate; that its text has two rows), 0–1. A plate's confidence is the chance.
+    """
+
+    def __init__(self, proposer: PlateDetector, session: Session, threshold: float = DEFAULT_THRESHOLD) -> None:
+        self._proposer = proposer
+        self._session = session
+        self._threshold = threshold
+
+    def find_plates(self, frame: Frame) -> tuple[PlateBox, ...]:
+        """All plates, best first, with the corners of their edge; boxes in px of the frame and inside it."""
+        boxes = [proposal.box for proposal in self._proposer.find_plates(frame)]
+        first = self._look(frame.image, boxes)
+        # The second look starts where the first one ended: it halves what is left of the corners' error.
+        likely = [plate.box for plate in first if plate.confidence >= EARLY_SHARE * self._threshold]
+        second = sorted(self._look(frame.image, likely), key=lambda plate: -plate.confidence)
+        found: list[PlateBox] = []
+        for plate in second:
+            if plate.confidence >= self._threshold and not any(_overlap(plate, other) > OVERLAP_IS_SAME for other in found):
+                found.append(plate)
+        return tuple(found)
+
+    def _look(self, image: Image, boxes: list[tuple[float, float, float, float]]) -> list[PlateBox]:
+        if not boxes:
+            return []
+        regions = [region_around(box) for box in boxes]
+        crops = np.stack([network_input(image, region) for region in regions])[:, None]
+        corners, chances = self._session.run(["corners", "chances"], {"crop": crops})
+        looked = (_plate(image, c.reshape(4, 2), region, chance) for c, region, chance in zip(corners, regions, chances, strict=True))
+        return [plate for plate in looked if plate is not None]
+
+
+def region_around(box: tuple[float, float, float, float]) -> Map:
+    """x0, y0, x1, y1 in px of the box x, y, width, height with its surroundings; may reach out of the image."""
+    x, y, width, height = box
+    return np.array([x - AROUND_X * width, y - AROUND_Y * height, x + (1 + AROUND_X) * width, y + (1 + AROUND_Y) * height], np.float32)
+
+
+def network_input(image: Image, region: Map) -> Map:
+    """The region of an H×W×3 BGR or H×W grey image as the network wants it: 64×96, grey, mean 0, standard deviation 1."""
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = whole_px(region)
+    part = image[max(0, y0) : min(height, y1), max(0, x0) : min(width, x1)]
+    if part.size == 0:
+        return np.zeros((INPUT_HEIGHT_PX, INPUT_WIDTH_PX), np.float32)
+    grey = part if part.ndim == 2 else cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
+    beyond = (max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width))
+    if any(beyond):
+        grey = cv2.copyMakeBorder(grey, *beyond, cv2.BORDER_REPLICATE)
+    how = cv2.INTER_AREA if grey.shape[1] > INPUT_WIDTH_PX else cv2.INTER_LINEAR
+    levels = cv2.resize(grey, (INPUT_WIDTH_PX, INPUT_HEIGHT_PX), interpolation=how).astype(np.float32)
+    return np.asarray((levels - levels.mean()) / (levels.std() + CONTRAST_FLOOR), np.float32)
+
+
+def whole_px(region: Map) -> tuple[int, int, int, int]:
+    """The region's edges as pixel indices, at least one pixel each way."""
+    x0, y0 = int(np.floor(region[0])), int(np.floor(region[1]))
+    return x0, y0, max(x0 + 1, int(np.ceil(region[2]))), max(y0 + 1, int(np.ceil(region[3])))
+
+
+def _plate(image: Image, shares: Map, region: Map, chance: Map) -> PlateBox | None:
+    """The network's answer in px of the image; None when its corners are no proper quadrilateral or nothing of it lies inside."""
+    x0, y0, x1, y1 = whole_px(region)
+    points = shares * np.array([x1 - x0, y1 - y0], np.float32) + np.array([x0, y0], np.float32)
+    edges = np.roll(points, -1, axis=0) - points
+    following = np.roll(edges, -1, axis=0)
+    if not (np.isfinite(points).all() and (edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0] > 0).all()):
+        return None
+    height, width = image.shape[:2]
+    low, high = np.clip(points.min(axis=0), 0, [width, height]), np.clip(points.max(axis=0), 0, [width, height])
+    if (high - low < 1).any():
+        return None
+    corners: tuple[Point, Point, Point, Point] = tuple((float(x), float(y)) for x, y in points)  # type: ignore[assignment]
+    box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
+    return PlateBox(box, corners, float(chance[0]), rows=2 if chance[1] > 0.5 else 1)
+
+
+def _overlap(one: PlateBox, two: PlateBox) -> float:
+    """Intersection over union of the upright boxes."""
+    (ax, ay, aw, ah), (bx, by, bw, bh) = one.box, two.box
+    width, height = min(ax + aw, bx + bw) - max(ax, bx), min(ay + ah, by + bh) - max(ay, by)
+    shared = max(0.0, width) * max(0.0, height)
+    return shared / (aw * ah + bw * bh - shared)

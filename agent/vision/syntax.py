@@ -1,0 +1,50 @@
+"""Weighs readings by how plates are written: a prior over patterns of letters and digits by region, never a rewrite.
+
+A text is only ever preferred to another that the network itself proposed, and by a bounded factor: a clear reading in a pattern that no
+issuer uses (a personal plate) keeps its place. This settles the ties that pixels leave open, O against 0 and I against 1.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.vision.ctc import Reading
+
+REGIONS = ("us", "eu", "uk", "br")
+# The prior's odds are damped (0 would ignore it) and patterns on no list get a floor: at most a factor of about 30 between two texts.
+DAMPING = 0.5
+FLOOR = 1e-4
+
+
+def pattern(text: str) -> str:
+    """A for each letter, 9 for each digit."""
+    return "".join("9" if c.isdigit() else "A" for c in text)
+
+
+def weighed(readings: list[Reading], regions: NDArray[np.float32]) -> list[Reading]:
+    """The readings after the prior, likeliest first. `regions`: probability of each of REGIONS. What is not listed keeps its share."""
+    weights = [weight(reading.text, regions) for reading in readings]
+    listed = sum(reading.probability for reading in readings)
+    total = sum(reading.probability * weight for reading, weight in zip(readings, weights, strict=True))
+    if total <= 0:
+        return readings
+    scale = min(1.0, listed) / total
+    new = [Reading(r.text, min(1.0, r.probability * w * scale), r.char_confidence) for r, w in zip(readings, weights, strict=True)]
+    return sorted(new, key=lambda reading: -reading.probability)
+
+
+def weight(text: str, regions: NDArray[np.float32]) -> float:
+    """The damped prior of one text's pattern, over the regions."""
+    spelt = pattern(text)
+    share = sum(float(chance) * formats()[region].get(spelt, 0.0) for region, chance in zip(REGIONS, regions, strict=True))
+    return float((share + FLOOR) ** DAMPING)
+
+
+@cache
+def formats() -> dict[str, dict[str, float]]:
+    """formats.json: region → pattern → share of its plates; the same tables that the training draws from."""
+    shares: dict[str, dict[str, float]] = json.loads(files("agent.vision").joinpath("formats.json").read_text(encoding="utf-8"))
+    return shares

@@ -1,0 +1,125 @@
+"""agent/vision/aligner.py: from proposals to aligned plates, with a scripted network that knows where the plate is."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from agent.core.instant import Instant
+from agent.core.sighting import Frame, PlateBox
+from agent.vision.aligner import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, AligningDetector, network_input, region_around, whole_px
+
+PLATE = np.array([[200, 100], [280, 108], [278, 148], [198, 140]], np.float32)
+
+
+def upright(x, y, width, height, confidence=0.4):
+    return PlateBox((x, y, width, height), ((x, y), (x + width, y), (x + width, y + height), (x, y + height)), confidence)
+
+
+class Proposer:
+    def __init__(self, *boxes):
+        self.boxes = boxes
+
+    def find_plates(self, frame):
+        return self.boxes
+
+
+class ScriptedSession:
+    """Answers with PLATE, as seen from whatever it is shown: `frame` tells where it looks. Keeps how often it was asked."""
+
+    def __init__(self, monkeypatch, *, chances=((0.9, 0.1),), closer=0.5, corners=PLATE):
+        self.chances, self.closer, self.corners, self.fed, self.regions = chances, closer, corners, [], []
+        import agent.vision.aligner as module
+
+        monkeypatch.setattr(module, "region_around", self.remember)
+
+    def remember(self, box):
+        self.regions.append(region_around(box))
+        return self.regions[-1]
+
+    def run(self, output_names, input_feed):
+        assert output_names == ["corners", "chances"]
+        crops = input_feed["crop"]
+        self.fed.append(crops)
+        answers = []
+        for region in self.regions[-len(crops) :]:
+            x0, y0, x1, y1 = whole_px(region)
+            middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2], np.float32)
+            seen = self.corners if len(self.fed) > 1 else self.corners * self.closer + middle * (1 - self.closer)
+            answers.append(((seen - [x0, y0]) / [x1 - x0, y1 - y0]).reshape(8))
+        chances = (list(self.chances) * len(crops))[: len(crops)]
+        return [np.array(answers, np.float32), np.array(chances, np.float32)]
+
+
+def frame(width=640, height=384):
+    image = np.random.default_rng(1).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    return Frame(image, Instant(datetime(2026, 1, 1, tzinfo=UTC)), 0)
+
+
+def test_nothing_proposed_nothing_asked(monkeypatch):
+    session = ScriptedSession(monkeypatch)
+    assert AligningDetector(Proposer(), session).find_plates(frame()) == ()
+    assert session.fed == []
+
+
+def test_the_corners_are_the_second_looks_and_the_box_holds_them(monkeypatch):
+    session = ScriptedSession(monkeypatch)
+    (plate,) = AligningDetector(Proposer(upright(190, 90, 110, 70)), session).find_plates(frame())
+    assert np.allclose(plate.corners, PLATE, atol=0.01)
+    x, y, width, height = plate.box
+    assert (x, y, x + width, y + height) == pytest.approx((198, 100, 280, 148), abs=0.01)
+    assert plate.confidence == pytest.approx(0.9)
+    assert plate.rows == 1
+    assert [crops.shape for crops in session.fed] == [(1, 1, INPUT_HEIGHT_PX, INPUT_WIDTH_PX)] * 2
+
+
+def test_what_is_no_plate_is_dropped_after_one_look(monkeypatch):
+    session = ScriptedSession(monkeypatch, chances=((0.02, 0.1),))
+    assert AligningDetector(Proposer(upright(190, 90, 110, 70)), session).find_plates(frame()) == ()
+    assert len(session.fed) == 1
+
+
+def test_what_is_hardly_a_plate_is_dropped_after_two(monkeypatch):
+    session = ScriptedSession(monkeypatch, chances=((0.4, 0.1),))
+    assert AligningDetector(Proposer(upright(190, 90, 110, 70)), session, threshold=0.5).find_plates(frame()) == ()
+    assert len(session.fed) == 2
+
+
+def test_two_proposals_that_end_on_one_plate_are_one(monkeypatch):
+    session = ScriptedSession(monkeypatch)
+    proposals = Proposer(upright(190, 90, 110, 70), upright(180, 96, 90, 60, 0.3))
+    assert len(AligningDetector(proposals, session).find_plates(frame())) == 1
+
+
+def test_two_rows_are_told(monkeypatch):
+    session = ScriptedSession(monkeypatch, chances=((0.9, 0.8),))
+    assert AligningDetector(Proposer(upright(190, 90, 110, 70)), session).find_plates(frame())[0].rows == 2
+
+
+@pytest.mark.parametrize(
+    "corners", [PLATE[::-1], PLATE[[0, 2, 1, 3]], np.full((4, 2), np.nan, np.float32), PLATE * 0 + 7], ids=["mirrored", "crossed", "nan", "point"]
+)
+def test_corners_that_make_no_plate_are_none(monkeypatch, corners):
+    session = ScriptedSession(monkeypatch, corners=corners.astype(np.float32))
+    assert AligningDetector(Proposer(upright(190, 90, 110, 70)), session).find_plates(frame()) == ()
+
+
+def test_a_plate_beyond_the_edge_is_cut_at_it(monkeypatch):
+    session = ScriptedSession(monkeypatch, corners=PLATE - [230, 0])
+    (plate,) = AligningDetector(Proposer(upright(0, 90, 60, 60)), session).find_plates(frame())
+    assert plate.box[0] == 0
+    assert plate.box[2] == pytest.approx(50, abs=0.01)
+
+
+@pytest.mark.parametrize("box", [(-30, -10, 60, 20), (630, 380, 60, 20), (10, 10, 0.2, 0.2), (-500, -50, 20, 20), (900, 500, 10, 10), (0, 0, 640, 384)])
+def test_any_region_gives_an_input(box):
+    crop = network_input(frame().image, region_around(box))
+    assert crop.shape == (INPUT_HEIGHT_PX, INPUT_WIDTH_PX)
+    assert crop.dtype == np.float32
+    assert np.isfinite(crop).all()
+
+
+def test_grey_and_colour_give_the_same_input():
+    grey = np.random.default_rng(2).integers(0, 255, (384, 640), dtype=np.uint8)
+    region = region_around((100, 100, 80, 30))
+    assert np.allclose(network_input(grey, region), network_input(np.dstack([grey] * 3), region), atol=0.02)
