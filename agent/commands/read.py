@@ -34,14 +34,21 @@ def read(
         Path | None, typer.Option("--annotate", help="Also write pictures with what was read drawn in: personal data. A new or empty folder.")
     ] = None,
     models: Annotated[Path | None, typer.Option("--models", help="Another folder with a manifest.json and its models.")] = None,
+    detector_file: Annotated[Path | None, typer.Option("--detector", help="Another project's plate detector, for comparing: a YOLO in ONNX.")] = None,
+    recognizer_file: Annotated[Path | None, typer.Option("--recognizer", help="Another project's recogniser, for comparing: fast-plate-ocr's ONNX.")] = None,
+    recognizer_config: Annotated[
+        Path | None, typer.Option("--recognizer-config", help="Its plate config (YAML); without: NAME_plate_config.yaml beside it.")
+    ] = None,
 ) -> None:
     """Read the plates in pictures, videos or folders."""
     from agent.commands._read_output import Album, JsonPrinter, TablePrinter
 
+    peers = Peers(detector_file, recognizer_file, recognizer_config)
+    peers.require_sense(models)
     inputs, failures = find_inputs(paths)
     album = Album(annotate, [given.name for given in inputs]) if annotate else None
     printer = JsonPrinter() if as_json else TablePrinter()
-    detector, reader = open_vision(threads, models)
+    detector, reader = open_peers(threads, models, peers) if peers.any() else open_vision(threads, models)
     with progress_bar(len(inputs), shown=sys.stderr.isatty() and not (as_json and sys.stdout.isatty())) as advance:
         for given in inputs:
             try:
@@ -95,6 +102,37 @@ def open_vision(threads: int, models: Path | None) -> "tuple[PlateDetector, Plat
     from agent.vision.loading import load_vision
 
     return load_vision(threads, models)
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Other projects' models, as typed; None: ours."""
+
+    detector: Path | None = None
+    recognizer: Path | None = None
+    config: Path | None = None
+
+    def any(self) -> bool:
+        return self.detector is not None or self.recognizer is not None
+
+    def require_sense(self, models: Path | None) -> None:
+        """Raises UsageError for an option that could have no effect."""
+        if self.config and not self.recognizer:
+            raise UsageError("there is no recogniser that it could describe", where="--recognizer-config", fix="add --recognizer, or leave it out")
+        if models and self.detector and self.recognizer:
+            raise UsageError("no model of ours is left to load", where="--models", fix="leave it out, or one of --detector and --recognizer")
+
+
+def open_peers(threads: int, models: Path | None, peers: Peers) -> "tuple[PlateDetector, PlateReader]":
+    """Theirs where named, ours elsewhere; imported only here, when asked for. Raises ModelError, ConfigError, UsageError."""
+    from agent.peers.loading import load_detector, load_reader
+
+    detector = load_detector(peers.detector, threads) if peers.detector else None
+    reader = load_reader(peers.recognizer, peers.config, threads) if peers.recognizer else None
+    if detector and reader:
+        return detector, reader
+    our_detector, our_reader = open_vision(threads, models)
+    return detector or our_detector, reader or our_reader
 
 
 def frames_of(given: Input) -> Iterator["Frame"]:

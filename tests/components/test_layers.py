@@ -22,6 +22,11 @@ VIOLATIONS = {
     "the network at the camera": ("4. The camera", "agent/camera_side.py", "import agent.network"),
     "the receiver looks into the device": ("5. The receiver", "agent/receiver/bad.py", "import agent.storage"),
     "the receiver looks at plates' core": ("5. The receiver", "agent/receiver/bad.py", "import agent.core.sighting"),
+    "other people's models on a camera": ("6. Other people's models", "agent/camera_side.py", "import agent.peers.loading"),
+    "other people's models in the line": ("1. Layers", "agent/pipeline.py", "import agent.peers.loading"),
+    "other people's models in the demo": ("6. Other people's models", "agent/demo/bad.py", "import agent.peers.loading"),
+    "other people's models by way of read": ("6. Other people's models", "agent/commands/run.py", "import agent.commands.read"),
+    "the product looks at its measure": ("7. The product", "agent/commands/read.py", "import bench"),
 }
 
 

@@ -53,7 +53,8 @@ def test_the_product_is_packaged_and_nothing_else(package):
 
 def test_each_requirement_has_a_minimum_and_a_tested_version(package):
     pinned = {normal(name): version for name, version in constraints().items()}
-    wanted = [*package["install_requires"], *package["extras_require"]["demo"], *package["extras_require"]["dev"]]
+    extras = package["extras_require"]
+    wanted = [*package["install_requires"], *(line for name in ("bench", "demo", "dev", "peers") for line in extras[name])]
     for requirement in map(Requirement, wanted):
         assert requirement.specifier, f"{requirement.name} has no minimum"
         assert requirement.specifier.contains(pinned[normal(requirement.name)]), f"{requirement}: constraints.txt has {pinned[normal(requirement.name)]}"
@@ -61,9 +62,9 @@ def test_each_requirement_has_a_minimum_and_a_tested_version(package):
 
 def test_what_the_product_imports_is_declared(package):
     """Every foreign module under agent/ belongs to a declared requirement, or to apt's picamera2."""
-    distributions = {"cv2": "opencv-python-headless", "PIL": "pillow", "paho": "paho-mqtt", "pydantic_core": "pydantic"}
+    distributions = {"cv2": "opencv-python-headless", "PIL": "pillow", "paho": "paho-mqtt", "pydantic_core": "pydantic", "yaml": "pyyaml"}
     extras = package["extras_require"]
-    declared = {normal(Requirement(line).name) for line in [*package["install_requires"], *extras["demo"]]}
+    declared = {normal(Requirement(line).name) for line in [*package["install_requires"], *extras["demo"], *extras["peers"]]}
     imported = set()
     for file in (ROOT / "agent").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -86,7 +87,7 @@ def test_every_lint_exception_has_its_reason():
 
 def test_the_layers_are_exhaustive_and_no_module_is_optional():
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    assert len(contracts) == 5
+    assert len(contracts) == 7
     assert contracts[0]["exhaustive"] is True
     assert "(" not in " ".join(contracts[0]["layers"])
     ignored = [line for contract in contracts for line in contract.get("ignore_imports", [])]

@@ -3,7 +3,9 @@
 import io
 import json
 import stat
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -12,7 +14,10 @@ from agent import cli
 from agent.commands import _read_output as output
 from agent.commands import read as command
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
+from tests.support import tiny_networks
 from tests.support.media import cut, write_picture, write_video
+
+ROOT = Path(__file__).parents[2]
 
 PLATES = [
     FakePlate("", box=(1, 2, 30, 10), found=0.99),
@@ -65,7 +70,7 @@ def test_json_has_exactly_the_documented_members(read, folder):
     assert record["file"] == "top.webp"
     assert isinstance(record["cpu_ms"], float)
     best = record["plates"][0]
-    assert set(best) == {"text", "box", "corners", "confidence", "char_confidence", "region"}
+    assert set(best) == {"text", "box", "corners", "confidence", "char_confidence", "region", "rows", "alternatives", "network_text"}
     assert best["text"] == "FAKE345"
     assert best["box"] == [10, 20, 100.5, 30] or best["box"] == [10, 20, 100.6, 30]
     assert len(best["corners"]) == 4
@@ -242,3 +247,80 @@ def test_the_table_fits_a_narrow_terminal_without_losing_text():
     lines = console.file.getvalue().splitlines()
     assert "".join(line[:15].strip() for line in lines[3:]).startswith("a-rather-long-folder/and-a-long-file-name.jpg")
     assert "2 could not be read" in lines[-1]
+
+
+# --- other people's models ---
+
+
+@pytest.fixture
+def peers(tmp_path):
+    """A detector, and a recogniser with its plate config beside it."""
+    tiny_networks.write_config(tmp_path / "r_plate_config.yaml")
+    return tiny_networks.detector(tmp_path / "d.onnx", "sevens"), tiny_networks.recognizer(tmp_path / "r.onnx")
+
+
+def test_other_peoples_models_find_and_read(read, folder, peers):
+    detector, recognizer = peers
+    code, lines, errors = read(folder / "top.webp", "--json", "--detector", detector, "--recognizer", recognizer)
+    assert (code, errors) == (0, [])
+    plates = json.loads(lines[0])["plates"]
+    assert {plate["text"] for plate in plates} <= {"A", "B", "C"}
+    assert plates
+    assert all(plate["region"] == "unknown" for plate in plates)
+
+
+def test_either_of_them_works_beside_ours(read, folder, peers, asked):
+    detector, recognizer = peers
+    code, lines, _errors = read(folder / "top.webp", "--json", "--detector", detector, "--models", "elsewhere")
+    assert (code, asked["models"]) == (0, command.Path("elsewhere"))
+    assert {plate["text"] for plate in json.loads(lines[0])["plates"]} == {""}, "our fake reader knows none of their boxes"
+    code, lines, _errors = read(folder / "top.webp", "--json", "--recognizer", recognizer, "--recognizer-config", recognizer.with_name("r_plate_config.yaml"))
+    assert code == 0
+    assert [plate["box"] for plate in json.loads(lines[0])["plates"]]
+
+
+def test_without_them_ours_are_opened(read, folder, asked):
+    assert read(folder / "top.webp", "--json")[0] == 0
+    assert asked == {"threads": 1, "models": None}
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code", "said"),
+    [
+        (["--detector", "nosuch.onnx"], 1, "nosuch.onnx: cannot be read: No such file or directory (check the path)"),
+        (["--detector", "us/a.txt"], 1, "us/a.txt: onnxruntime cannot open it"),
+        (["--recognizer", "us/a.txt", "--recognizer-config", "us/a.txt"], 1, "us/a.txt: onnxruntime cannot open it"),
+        (["--recognizer-config", "us/a.txt"], 2, "--recognizer-config: there is no recogniser that it could describe"),
+        (["--models", ".", "--detector", "a", "--recognizer", "b"], 2, "--models: no model of ours is left to load"),
+    ],
+)
+def test_what_cannot_be_loaded_is_one_line_and_reads_nothing(read, folder, monkeypatch, options, exit_code, said):
+    monkeypatch.chdir(folder)
+    code, lines, errors = read("top.webp", "--json", *options)
+    assert (code, lines, len(errors)) == (exit_code, [], 1)
+    assert said in errors[0]
+
+
+def test_a_missing_key_of_the_plate_config_is_named(read, folder, peers):
+    config = tiny_networks.write_config(folder / "c.yaml", pad_char=None)
+    code, lines, errors = read(folder / "top.webp", "--json", "--recognizer", peers[1], "--recognizer-config", config)
+    assert (code, lines) == (2, [])
+    assert errors == [f"platewarden: {config}: pad_char: Field required (give the plate config that came with the recogniser)"]
+
+
+def test_without_pyyaml_the_next_step_is_told(read, folder, peers, monkeypatch):
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    monkeypatch.delitem(sys.modules, "agent.peers.plate_config", raising=False)
+    code, lines, errors = read(folder / "top.webp", "--json", "--recognizer", peers[1])
+    assert (code, lines) == (2, [])
+    assert errors == ["platewarden: --recognizer: PyYAML is not installed (pip install 'platewarden[peers]')"]
+    assert read(folder / "top.webp", "--json", "--detector", peers[0])[0] == 0, "a detector alone needs none"
+
+
+def test_reading_with_our_own_models_loads_nothing_of_the_peers(folder):
+    script = "import sys\nfrom agent import cli\ntry:\n    cli.main(sys.argv[1:])\nfinally:\n    print('loaded:', *sys.modules, file=sys.stderr)"
+    options = [sys.executable, "-c", script, "read", str(folder / "top.webp"), "--json"]
+    done = subprocess.run(options, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(done.stderr.split("loaded:")[1].split())
+    assert "agent.vision.loading" in loaded
+    assert not [name for name in loaded if name == "yaml" or name.startswith(("yaml.", "agent.peers"))]

@@ -7,7 +7,9 @@ import pytest
 
 from agent.core.instant import Instant
 from agent.core.sighting import Frame
+from agent.peers.loading import load_detector, load_reader
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
+from tests.support import tiny_networks
 from tests.support.drawn import drawn_car
 
 NOW = Instant(datetime(2027, 1, 15, 12, tzinfo=UTC))
@@ -18,11 +20,15 @@ def frame() -> Frame:
     return Frame(drawn_car("TST4821"), NOW, 0)
 
 
-@pytest.fixture(scope="module", params=["fake", "real"])
-def vision(request):
+@pytest.fixture(scope="module", params=["fake", "real", "peers"])
+def vision(request, tmp_path_factory):
     if request.param == "fake":
         plates = [FakePlate("TST4821", box=(236, 268, 168, 84)), FakePlate("TST9", box=(10, 10, 60, 20), found=0.5)]
         return FakeDetector(plates), FakeReader(plates)
+    if request.param == "peers":
+        folder = tmp_path_factory.mktemp("peers")
+        config = tiny_networks.write_config(folder / "r.yaml")
+        return load_detector(tiny_networks.detector(folder / "d.onnx", "centres")), load_reader(tiny_networks.recognizer(folder / "r.onnx"), config)
     from agent.vision.loading import load_vision
 
     return load_vision()

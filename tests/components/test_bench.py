@@ -1,0 +1,114 @@
+"""`python -m bench` as a whole: a benchmark of drawn cars, our models beside tiny ones, and what it says when something is not there."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.support import tiny_networks
+from tests.support.drawn import drawn_car
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+PLATES = {"eu": ("TST4821", "TST77X"), "us": ("FAKE345",)}
+BOX = "236\t268\t168\t84"
+
+
+def bench(*arguments):
+    nowhere = {"PLATEWARDEN_PLATES": "/nowhere", "PLATEWARDEN_PEERS": "/nowhere", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "bench", "--part-rounds", "0", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **nowhere}, capture_output=True, text=True, timeout=110, check=False)
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("benchmark")
+    for region, texts in PLATES.items():
+        (folder / region).mkdir()
+        for number, text in enumerate(texts):
+            cv2.imwrite(str(folder / region / f"{number}.png"), drawn_car(text))
+            (folder / region / f"{number}.txt").write_text(f"{number}.png\t{BOX}\t{text}\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def peers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("peers")
+    tiny_networks.detector(folder / "finds.onnx", "centres", boxes=[(236 * 0.15, 268 * 0.15 - 4, 404 * 0.15, 352 * 0.15 - 4)], classes=[0])
+    tiny_networks.recognizer(folder / "reads.onnx")
+    tiny_networks.write_config(folder / "reads_plate_config.yaml")
+    return folder
+
+
+def test_ours_beside_theirs(street, peers, tmp_path):
+    (street / "eu" / "1.png").write_bytes(b"no picture")
+    done = bench("--benchmark", street, "--peers", peers, "--out", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == told
+    assert (tmp_path / "out" / "bench.png").read_bytes().startswith(b"\x89PNG")
+    comparison = told["comparison"]
+    assert (comparison["images"], comparison["plates"], comparison["rounds"]) == (3, 3, 2)
+    ours, theirs = comparison["systems"]
+    assert [ours["name"], theirs["name"]] == ["ours", "finds + reads"]
+    assert ours["regions"]["us"][0]["recall"]["value"] == 1
+    assert theirs["regions"]["all"][0]["exact"]["value"] == 0
+    for system in (ours, theirs):
+        assert (system["undecodable"], system["unsteady"]) == (1, 0)
+        assert 0 < system["cost"]["cpu_ms"]["value"] < 10_000
+        assert 20 < system["cost"]["peak_mb"] < 2_000
+        assert system["cost"]["load_ms"] > 0
+    assert len(comparison["ratios"][0]["by_round"]) == 2
+    everything = done.stdout + done.stderr
+    assert not any(text in everything for texts in PLATES.values() for text in texts), "no plate is printed"
+    assert ".png" not in done.stdout
+
+
+def test_the_tables_are_for_people(street, peers, tmp_path):
+    options = ["--detector", peers / "finds.onnx", "--limit", 1, "--rounds", 1]
+    done = bench("--benchmark", street, *options, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    for words in ("by region", "by width", "finds + our recogniser", "does it mean what it says", "cost, one thread", "CPU of ours over finds"):
+        assert words in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_without_a_folder_it_says_what_to_do(tmp_path):
+    done = bench("--out", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "--benchmark DIR" in done.stderr
+    assert json.loads(done.stdout)["comparison"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--benchmark", "nosuch"], 2, "--benchmark nosuch: no such folder"),
+        (["--peers", "tests"], 2, "tests: no pair of detector and recogniser"),
+        (["--detector", "nosuch.onnx"], 2, "nosuch.onnx: no such file"),
+        (["--recognizer-config", "README.md"], 2, "--recognizer-config: there is no recogniser"),
+        (["--rounds", "0"], 2, "start at 1"),
+        (["--models", "docs"], 1, "manifest.json: cannot be read"),
+        (["--detector", "README.md"], 1, "README.md: onnxruntime cannot open it"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(street, tmp_path, options, code, said):
+    where = [] if "--benchmark" in options else ["--benchmark", street]
+    done = bench(*where, *options, "--out", tmp_path / "out")
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_left_running_when_a_system_fails(street, peers, tmp_path):
+    """The second child fails while the first waits: both must be gone."""
+    done = bench("--benchmark", street, "--detector", ROOT / "README.md", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, timeout=20, check=True).stdout
+    assert str(ROOT / "README.md") not in left
