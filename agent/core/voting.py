@@ -1,12 +1,15 @@
-"""Turns the reads of one track into one sighting: a vote at each position of the plate, weighted by confidence."""
+"""Turns the reads of one track into one sighting: whole texts are pooled, each character gets its own confidence, the crop is the sharpest."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from math import exp, log, prod
-from typing import TYPE_CHECKING, TypeVar
+from math import fsum
+from typing import TYPE_CHECKING
 
-from agent.core.plate_text import CHARACTERS, PlateText
+from agent.core.alignment import align
+from agent.core.opinions import Opinion, opinion_of
+from agent.core.plate_text import PlateText
+from agent.core.pooling import Pool, pool
 from agent.core.sighting import Alternative, Sighting
 
 if TYPE_CHECKING:
@@ -14,124 +17,132 @@ if TYPE_CHECKING:
 
     from agent.core.sighting import PlateRead, Track
 
-Choice = TypeVar("Choice", int, str)
-
 MAX_ALTERNATIVES = 8
-# Frames of one passing car share light, dirt and angle, so their errors agree too: a further read counts for a fraction of an independent one.
-FURTHER_READ_WEIGHT = 0.3
-FLOOR = 1e-4  # no read excludes a character altogether
+MAX_READS = 32  # the surest of a longer track vote; the tracker keeps fewer
+FLOOR = 1e-4  # no read counts for nothing
 STATE_MAJORITY = 0.6
 
 
 def vote(track: Track, camera: str) -> Sighting:
-    """One sighting from a track's reads.
+    """One sighting from a track's reads; their order does not matter, and one read alone gives itself.
 
-    Lengths are voted first, then the characters at each position among the reads of that length, their alternatives included. `confidence` is the
-    probability that the whole text is right: of a single read its own, of several their agreement, as far as frames of one car are independent.
-    The crop is the sharpest of those that read the voted text, and the capture time is that crop's, so that picture and time belong together.
+    `confidence` is the probability that the whole text is right, and what is not listed among the alternatives is none of them. The crop is the sharpest of
+    those that read the voted text, and the capture time is that crop's, so that picture and time belong together.
     """
-    reads = track.reads
+    reads = _surest(track.reads)
+    frames = len(track.reads)
     if len(reads) == 1:
-        return _sighting(reads[0], reads, reads[0].text, reads[0].char_confidence, reads[0].confidence, camera)
-    length = _heaviest((len(read.text), _weight(read)) for read in reads if len(read.text))
-    voters = [read for read in reads if length and len(read.text) == length]
-    if not voters:
-        return _sighting(max(reads, key=lambda read: read.sharpness), reads, PlateText(""), (), 0.0, camera)
-    ballots = [_ballot(voters, position) for position in range(len(voters[0].text))]
-    text = PlateText("".join(max(ballot, key=lambda character: (ballot[character], character)) for ballot in ballots))
-    char_confidence = tuple(ballots[i][character] * _agreement(voters, i, character) for i, character in enumerate(text.value))
-    agreeing = [read for read in voters if read.text == text] or voters
-    best = max(agreeing, key=lambda read: read.sharpness)
-    share = sum(map(_weight, voters)) / sum(_weight(read) for read in reads if len(read.text))
-    confidence = prod(char_confidence) * share * max(map(_calibration, agreeing))
-    return _sighting(best, reads, text, char_confidence, confidence, camera)
+        only = reads[0]
+        return _sighting(only, reads, PlateText(only.text.value), only.char_confidence, only.confidence, _alternatives_of(only), camera, frames)
+    opinions = _opinions(reads)
+    if not opinions:
+        return _sighting(max(reads, key=_crop_worth), reads, PlateText(""), (), 0.0, (), camera, frames)
+    pooled = pool(opinions)
+    text, confidence = pooled.texts[0]
+    agreeing = [read for read in reads if read.text.value == text] or [read for read in reads if len(read.text)] or reads
+    characters = _char_confidence(pooled, agreeing)
+    return _sighting(max(agreeing, key=_crop_worth), reads, PlateText(text), characters, confidence, _alternatives(pooled, opinions), camera, frames)
 
 
-def _sighting(best: PlateRead, reads: Sequence[PlateRead], text: PlateText, char_confidence: tuple[float, ...], confidence: float, camera: str) -> Sighting:
+def _sighting(
+    best: PlateRead,
+    reads: Sequence[PlateRead],
+    text: PlateText,
+    char_confidence: tuple[float, ...],
+    confidence: float,
+    alternatives: tuple[Alternative, ...],
+    camera: str,
+    frames: int,
+) -> Sighting:
     return Sighting(
         text=text,
         confidence=min(max(confidence, 0.0), 1.0),
         char_confidence=char_confidence,
-        alternatives=_alternatives(reads, text),
+        alternatives=alternatives,
         region=_heaviest((read.region, _weight(read)) for read in reads if read.region != "unknown") or "unknown",
         state=_state(reads),
         crop=best.crop,
         captured=best.captured,
         camera=camera,
-        frames=len(reads),
+        frames=frames,
     )
 
 
-def _ballot(voters: Sequence[PlateRead], position: int) -> dict[str, float]:
-    """The probability of each character at one position: log-probabilities of all reads, averaged, times the reads' effective number."""
-    effective = 1 + FURTHER_READ_WEIGHT * (len(voters) - 1)
-    weights = [_weight(read) for read in voters]
-    opinions = [_opinion(read, position) for read in voters]
-    scores = {
-        character: effective * sum(weight * log(opinion[character]) for weight, opinion in zip(weights, opinions, strict=True)) / sum(weights)
-        for character in CHARACTERS
-    }
-    top = max(scores.values())
-    odds = {character: exp(score - top) for character, score in scores.items()}
-    total = sum(odds.values())
-    return {character: value / total for character, value in odds.items()}
+def _surest(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
+    """All reads of a track, or of very many the surest: the vote's time is bounded whatever a tracker keeps."""
+    return reads if len(reads) <= MAX_READS else sorted(reads, key=lambda read: (-read.confidence, -read.sharpness, read.text.value))[:MAX_READS]
 
 
-def _opinion(read: PlateRead, position: int) -> dict[str, float]:
-    """What one read says of one position: its character's confidence; the rest to the alternatives, as far as they go, then to all others alike."""
-    own = min(max(read.char_confidence[position], FLOOR), 1 - FLOOR * len(CHARACTERS))
-    opinion = dict.fromkeys(CHARACTERS, FLOOR)
-    others: defaultdict[str, float] = defaultdict(float)
-    for alternative in read.alternatives:
-        if len(alternative.text) == len(read.text) and alternative.text.value[position] != read.text.value[position]:
-            others[alternative.text.value[position]] += alternative.probability
-    rest, named = 1 - own, sum(others.values())
-    for character, probability in others.items():
-        opinion[character] += probability * min(1.0, rest / named if named else 0.0)
-    left = max(rest - named, 0.0) / (len(CHARACTERS) - 1)
-    opinion = {character: value + left for character, value in opinion.items()}
-    opinion[read.text.value[position]] = own
-    return opinion
+def _opinions(reads: Sequence[PlateRead]) -> list[Opinion]:
+    """The reads as voters; who lists no text says nothing."""
+    opinions = (opinion_of(read, _reliability(read)) for read in reads)
+    return [opinion for opinion in opinions if opinion is not None]
 
 
-def _agreement(voters: Sequence[PlateRead], position: int, character: str) -> float:
-    """One where all read the same; even odds where half the weight reads something else, however sure of itself each read is."""
-    against = sum(_weight(read) for read in voters if read.text.value[position] != character) / sum(map(_weight, voters))
-    return max(1 - 2 * against**2, 0.0)
+def _char_confidence(pooled: Pool, agreeing: Sequence[PlateRead]) -> tuple[float, ...]:
+    """For each character of the winner, the probability that it stands there: in all pooled texts, each laid beside the winner.
+
+    Where it is none of the texts, one character is taken to be wrong: which one, the agreeing reads' own doubts say.
+    """
+    text = pooled.texts[0][0]
+    sure: list[list[float]] = [[] for _ in text]
+    for other, probability in pooled.texts:
+        matched = [read == meant for read, meant in align(other, text) if meant]
+        for place, same in enumerate(matched):
+            sure[place].append(probability if same else 0.0)
+    doubts = [fsum(1.0 - read.char_confidence[place] for read in agreeing if read.text.value == text) + FLOOR for place in range(len(text))]
+    whole = fsum(doubts)
+    return tuple(min(1.0, fsum(one) + pooled.none_of_them * (1.0 - doubt / whole)) for one, doubt in zip(sure, doubts, strict=True))
 
 
-def _calibration(read: PlateRead) -> float:
-    """How far the reader trusts the whole text less than its characters (it may have added or missed one)."""
-    return min(read.confidence / max(prod(read.char_confidence), FLOOR), 1.0)
+def _alternatives(pooled: Pool, opinions: Sequence[Opinion]) -> tuple[Alternative, ...]:
+    """The other texts, likeliest first. Chosen by what any read suspects, not by the pool, so that a vote hides no suspicion from the hot list."""
+    shares: defaultdict[str, list[float]] = defaultdict(list)
+    for opinion in opinions:
+        for text, probability in opinion.texts.items():
+            shares[text].append(probability)
+    winner, probabilities = pooled.texts[0][0], dict(pooled.texts)
+    suspected = sorted((text for text in {*shares, *probabilities} if text != winner), key=lambda text: (-fsum(shares.get(text, ())), text))
+    listed = sorted(suspected[:MAX_ALTERNATIVES], key=lambda text: -probabilities.get(text, 0.0))
+    return tuple(Alternative(PlateText(text), probabilities.get(text, 0.0)) for text in listed)
 
 
-def _alternatives(reads: Sequence[PlateRead], text: PlateText) -> tuple[Alternative, ...]:
-    """All other readings, their probabilities averaged over the reads, likeliest first."""
-    sums: defaultdict[PlateText, float] = defaultdict(float)
-    for read in reads:
-        sums[read.text] += read.confidence
-        for alternative in read.alternatives:
-            sums[alternative.text] += alternative.probability
-    others = [Alternative(other, min(total / len(reads), 1.0)) for other, total in sums.items() if other != text and len(other)]
-    return tuple(sorted(others, key=lambda alternative: (-alternative.probability, alternative.text.value))[:MAX_ALTERNATIVES])
+def _alternatives_of(read: PlateRead) -> tuple[Alternative, ...]:
+    """A single read's own, as many as a sighting has."""
+    others = [other for other in read.alternatives if other.text != read.text and len(other.text)]
+    return tuple(sorted(others, key=lambda other: (-other.probability, other.text.value))[:MAX_ALTERNATIVES])
 
 
 def _state(reads: Sequence[PlateRead]) -> str | None:
     """The issuing state that a clear majority of the reads that saw one agree on; None otherwise: an unread state is honest, a wrong one is not."""
     seen = [(read.state, _weight(read)) for read in reads if read.state is not None]
     state = _heaviest(seen)
-    agreeing = sum(weight for name, weight in seen if name == state)
-    return state if seen and agreeing > STATE_MAJORITY * sum(weight for _, weight in seen) else None
+    agreeing = fsum(weight for name, weight in seen if name == state)
+    return state if seen and agreeing > STATE_MAJORITY * fsum(weight for _, weight in seen) else None
+
+
+def _reliability(read: PlateRead) -> float:
+    """How far a read's probabilities can be trusted: by the likeliest text's, and by the plate's width.
+
+    Both hold for the read alone, so that a further frame changes no other one's weight against the rest. Sharpness told nothing more.
+    """
+    surest = max(read.confidence, *(other.probability for other in read.alternatives), FLOOR)
+    return surest * max(read.box.box[2], 1.0)
 
 
 def _weight(read: PlateRead) -> float:
-    """How much a read's opinion counts; never nothing."""
+    """How much a read's region and state count; never nothing."""
     return max(read.confidence, FLOOR)
 
 
-def _heaviest(votes: Iterable[tuple[Choice, float]]) -> Choice | None:
-    """The choice with the greatest weight, the first of equals; None without votes."""
-    sums: defaultdict[Choice, float] = defaultdict(float)
+def _crop_worth(read: PlateRead) -> tuple[float, float, float]:
+    """By sharpness; of equals the surest, then the first."""
+    return read.sharpness, read.confidence, -read.captured.utc.timestamp()
+
+
+def _heaviest(votes: Iterable[tuple[str, float]]) -> str | None:
+    """The choice with the greatest weight; None without votes."""
+    weights: defaultdict[str, list[float]] = defaultdict(list)
     for choice, weight in votes:
-        sums[choice] += weight
-    return max(sums, key=lambda choice: sums[choice]) if sums else None
+        weights[choice].append(weight)
+    return max(weights, key=lambda choice: (fsum(weights[choice]), choice)) if weights else None

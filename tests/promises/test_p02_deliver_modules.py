@@ -28,6 +28,8 @@ PLAINTEXT = {
     "agent.core.hotlist",
     "agent.core.matching",
     "agent.core.voting",
+    "agent.core.pooling",
+    "agent.core.opinions",
     "agent.core.tracking",
     "agent.bundles.hotlist_file",
     "agent.pipeline",

@@ -38,12 +38,12 @@ def test_a_confident_read_outweighs_doubtful_ones():
     assert elect(read("PWD0001", confidence=0.9), read("PWD8001", confidence=0.9), read("PWD8001", confidence=0.9)).text.value == "PWD8001"
 
 
-def test_alternatives_count_as_half_a_vote():
+def test_alternatives_count():
     doubtful = [read("PWD8001", confidence=0.5, alternatives=[("PWD0001", 0.45)])] * 2
     assert elect(*doubtful, read("PWD0001", confidence=0.9)).text.value == "PWD0001"
 
 
-def test_the_length_is_voted_first():
+def test_texts_of_different_length_are_voted_on_together():
     assert elect(read("PWD0001"), read("PWD0001"), read("PWD001")).text.value == "PWD0001"
     assert elect(read("PWD001", confidence=0.2), read("PWD001", confidence=0.2), read("PWD0001", confidence=0.9)).text.value == "PWD0001"
 
@@ -60,7 +60,8 @@ def test_agreement_raises_confidence_and_disagreement_lowers_it():
 
 def test_a_reader_that_doubts_the_whole_is_not_overruled_by_its_characters():
     doubtful = replace(read("PWD0001", confidence=0.99), confidence=0.4)
-    assert elect(*[doubtful] * 6).confidence < 0.45
+    assert elect(*[doubtful] * 6).confidence < 0.6
+    assert elect(*[read("PWD0001", confidence=0.4)] * 6).confidence > 0.8  # doubts about single characters go in all directions
 
 
 def test_the_sharpest_crop_that_shows_the_voted_text_is_kept_with_its_time():
@@ -90,7 +91,7 @@ def test_alternatives_are_merged_bounded_and_without_the_winner():
     found = elect(*reads, read("PWD8001", confidence=0.5))
     listed = [one.text.value for one in found.alternatives]
     assert len(listed) == MAX_ALTERNATIVES
-    assert listed[:2] == ["PWD8001", "PWDO001"]
+    assert set(listed[:2]) == {"PWD8001", "PWDO001"}
     assert "PWD0001" not in listed
     probabilities = [one.probability for one in found.alternatives]
     assert probabilities == sorted(probabilities, reverse=True)
@@ -105,11 +106,10 @@ def test_whatever_is_voted_the_result_is_sane_and_the_order_does_not_matter(seed
         for _ in range(chance.randint(2, 12))
     ]
     found = elect(*reads)
-    assert len(found.text) == len(found.char_confidence) in {len(one.text) for one in reads}
+    assert len(found.text) == len(found.char_confidence) > 0
     assert 0.0 <= found.confidence <= min(found.char_confidence) + 1e-9 <= 1.0 + 1e-9
     backwards = elect(*reversed(reads))
-    if backwards.text == found.text:
-        assert backwards.confidence == pytest.approx(found.confidence)
+    assert (backwards.text, backwards.confidence, backwards.char_confidence) == (found.text, found.confidence, found.char_confidence)
 
 
 def test_voting_makes_reading_better_on_simulated_errors():

@@ -1,0 +1,98 @@
+"""models/training/loop.py and feeding.py: a training that is killed goes on, and leaves no process behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from models.training.feeding import Feeder
+
+PARENT = """
+import sys, time
+from models.training.feeding import Feeder
+def compose(share):
+    while True:
+        yield 1
+feeder = Feeder(compose, depth=2)
+next(feeder)
+print(feeder._process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_batches_come_in_order_and_the_composer_sees_how_far_the_training_is():
+    def compose(share):
+        while True:
+            yield share()
+
+    feeder = Feeder(compose, depth=1, share=0.25)
+    try:
+        assert next(feeder) == 0.25
+        feeder.tell(0.5)
+        assert 0.5 in [next(feeder) for _ in range(4)]
+    finally:
+        feeder.close()
+
+
+def test_a_composer_that_dies_is_an_error_not_a_wait(monkeypatch):
+    monkeypatch.setattr("models.training.feeding.LOOK_EVERY_S", 0.2)
+
+    def compose(share):
+        yield 1
+        raise SystemExit(3)
+
+    feeder = Feeder(compose)
+    assert next(feeder) == 1
+    with pytest.raises(RuntimeError, match=r"gave nothing for .* \(exit code 3\)"):
+        next(feeder)
+
+
+def test_the_composer_ends_when_its_training_is_killed():
+    root = Path(__file__).parents[2]
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=root) as parent:
+        composer = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while _alive(composer):
+        assert time.monotonic() < deadline, "the composing process outlived its training by 30 s"
+        time.sleep(0.2)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_a_stopped_training_goes_on_from_its_checkpoint(tmp_path):
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    from models.training.loop import Plan, Training
+
+    def plan(minutes):
+        return Plan(tmp_path, minutes, 1, 1e-2, "train")
+
+    def endless():
+        while True:
+            yield torch.ones(4, 2)
+
+    def losses_of(net, batch):
+        return {"square": net(batch).square().mean()}
+
+    torch.manual_seed(1)
+    first = Training(torch.nn.Linear(2, 1), plan(0.005))
+    before = losses_of(first.net, torch.ones(4, 2))["square"].item()
+    first.run(endless(), losses_of)
+    assert first.step > 0
+    again = Training(torch.nn.Linear(2, 1), plan(0.01))
+    assert (again.step, again.minutes) == (first.step, first.minutes)
+    assert torch.equal(again.net.weight, first.net.weight)
+    again.run(endless(), losses_of)
+    assert again.step > first.step
+    assert losses_of(again.net, torch.ones(4, 2))["square"].item() < before
+    assert not list(tmp_path.glob("*.part"))
