@@ -7,7 +7,9 @@ from agent.core.counts import Counts
 from agent.core.deciding import Decider
 from agent.core.hotlist import HotList
 from agent.core.matching import match
-from agent.core.sighting import Frame, Track
+from agent.core.policy import Decision
+from agent.core.reasons import Reason
+from agent.core.sighting import Frame, PlateRead, Track
 from agent.core.tracking import Tracker
 from agent.core.voting import vote
 from agent.errors import RefusedError
@@ -36,14 +38,19 @@ class Line:
 def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], None]) -> None:
     """Run the line until the frames end. `between_frames` settles receipts and feeds the watchdog."""
     for frame in frames:
-        boxes = line.detector.find_plates(frame)
-        reads = [line.reader.read(frame, box) for box in boxes]
-        line.counts.saw(len(boxes), frame.captured)
+        reads = plates_in(line.detector, line.reader, frame)
+        line.counts.saw(len(reads), frame.captured)
         for track in line.tracker.add(frame, reads):  # tracks that just ended, or are sure already
             report(line, track)
         between_frames()
     for track in line.tracker.finish():
         report(line, track)
+
+
+def plates_in(detector: PlateDetector, reader: PlateReader, frame: Frame) -> list[PlateRead]:
+    """Every plate of a frame, read; what is neither surely a plate nor legible is none. `read` and the camera both see through this."""
+    reads = (reader.read(frame, box) for box in detector.find_plates(frame))
+    return [read for read in reads if read.confidence >= read.box.least_text]
 
 
 def report(line: Line, track: Track) -> None:
@@ -53,6 +60,8 @@ def report(line: Line, track: Track) -> None:
         line.counts.unreadable(sighting.captured)
         return
     decision = line.decider.decide(sighting, match(sighting, line.hotlist))
+    if decision.reasons == (Reason.NO_HOTLIST_MATCH,) and line.hotlist.stale(sighting.captured.utc):
+        decision = Decision((), (Reason.HOTLIST_STALE,))  # nothing was looked up; the report must not say that nothing was found
     for release in decision.releases:
         try:
             line.outbox.put(line.sealer.seal(sighting, release, line.outbox.next_sequence(release.recipient)))

@@ -157,9 +157,10 @@ def frames_of(given: Input) -> Iterator["Frame"]:
 def read_frame(detector: "PlateDetector", reader: "PlateReader", frame: "Frame") -> "Picture":
     """Find and read; the clock runs for nothing else."""
     from agent.commands._read_output import Picture
+    from agent.pipeline import plates_in
 
     begun_ns = time.process_time_ns()
-    plates = [reader.read(frame, box) for box in detector.find_plates(frame)]
+    plates = plates_in(detector, reader, frame)
     cpu_ms = (time.process_time_ns() - begun_ns) / NANOSECONDS_PER_MS
     return Picture(frame.file, tuple(sorted(plates, key=lambda plate: (-plate.confidence, -plate.box.confidence))), cpu_ms)
 

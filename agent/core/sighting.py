@@ -27,12 +27,14 @@ class PlateBox:
     """Where a plate is. `box`: x, y, width, height in px of the frame, upright.
 
     `corners`: four (x, y) in px, clockwise from the plate's own top left. `confidence`: 0–1. `rows`: lines of text, 1 or 2.
+    `least_text`: confidence that its text must reach for the box to count as a plate at all; 0: it counts unread.
     """
 
     box: tuple[float, float, float, float]
     corners: tuple[Point, Point, Point, Point]
     confidence: float
     rows: int = 1
+    least_text: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,12 @@ from agent.ports import PlateDetector
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
-DEFAULT_THRESHOLD = 0.5  # the manifest's is used where there is one
+DEFAULT_THRESHOLD = 0.1  # the manifest's is used where there is one
+# What looks only half like a plate must be legible to be one: chance × (text's confidence + LEGIBLE) has to reach SURE × LEGIBLE.
+LEGIBLE, SURE = 0.1, 0.985
+# A small picture of a plate's proportions may be a cutting, one plate from edge to edge, which the detector was never shown.
+CUTTING_PX, CUTTING_ASPECT = 640, (1.7, 6.0)
+CUTTING_SURE, CUTTING_SHARE = 0.5, 0.6  # it is one when a plate that likely covers that share of it
 EARLY_SHARE = 0.3  # of the threshold: what scores less at the first look gets no second
 OVERLAP_IS_SAME = 0.3  # intersection over union: proposals that end on one plate
 CONTRAST_FLOOR = 4.0  # grey levels; as in the training
@@ -43,16 +48,25 @@ class AligningDetector:
 
     def find_plates(self, frame: Frame) -> tuple[PlateBox, ...]:
         """All plates, best first, with the corners of their edge; boxes in px of the frame and inside it."""
-        boxes = [proposal.box for proposal in self._proposer.find_plates(frame)]
-        first = self._look(frame.image, boxes)
+        return tuple(self._cutting(frame.image) or self._align(frame.image, [proposal.box for proposal in self._proposer.find_plates(frame)]))
+
+    def _cutting(self, image: Image) -> list[PlateBox]:
+        height, width = image.shape[:2]
+        if width > CUTTING_PX or not CUTTING_ASPECT[0] <= width / height <= CUTTING_ASPECT[1]:
+            return []
+        found = self._align(image, [(0.0, 0.0, float(width), float(height))])
+        return [plate for plate in found if plate.confidence >= CUTTING_SURE and plate.box[2] * plate.box[3] >= CUTTING_SHARE * width * height]
+
+    def _align(self, image: Image, boxes: list[tuple[float, float, float, float]]) -> list[PlateBox]:
+        first = self._look(image, boxes)
         # The second look starts where the first one ended: it halves what is left of the corners' error.
         likely = [plate.box for plate in first if plate.confidence >= EARLY_SHARE * self._threshold]
-        second = sorted(self._look(frame.image, likely), key=lambda plate: -plate.confidence)
+        second = sorted(self._look(image, likely), key=lambda plate: -plate.confidence)
         found: list[PlateBox] = []
         for plate in second:
             if plate.confidence >= self._threshold and not any(_overlap(plate, other) > OVERLAP_IS_SAME for other in found):
                 found.append(plate)
-        return tuple(found)
+        return found
 
     def _look(self, image: Image, boxes: list[tuple[float, float, float, float]]) -> list[PlateBox]:
         if not boxes:
@@ -106,7 +120,8 @@ def _plate(image: Image, shares: Map, region: Map, chance: Map) -> PlateBox | No
         return None
     corners: tuple[Point, Point, Point, Point] = tuple((float(x), float(y)) for x, y in points)  # type: ignore[assignment]
     box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
-    return PlateBox(box, corners, float(chance[0]), rows=2 if chance[1] > 0.5 else 1)
+    sure = float(chance[0])
+    return PlateBox(box, corners, sure, rows=2 if chance[1] > 0.5 else 1, least_text=max(0.0, LEGIBLE * (SURE / max(sure, 1e-6) - 1)))
 
 
 def _overlap(one: PlateBox, two: PlateBox) -> float:

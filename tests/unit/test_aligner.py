@@ -123,3 +123,23 @@ def test_grey_and_colour_give_the_same_input():
     grey = np.random.default_rng(2).integers(0, 255, (384, 640), dtype=np.uint8)
     region = region_around((100, 100, 80, 30))
     assert np.allclose(network_input(grey, region), network_input(np.dstack([grey] * 3), region), atol=0.02)
+
+
+def test_what_is_doubtful_must_be_legible(monkeypatch):
+    def found(chance):
+        return AligningDetector(Proposer(upright(190, 90, 110, 70)), ScriptedSession(monkeypatch, chances=((chance, 0.1),))).find_plates(frame())[0]
+
+    assert found(0.99).least_text == 0.0
+    assert 0.0 < found(0.95).least_text < found(0.5).least_text < found(0.25).least_text < 0.5
+
+
+def test_a_cutting_is_looked_at_as_a_whole_and_is_one_plate(monkeypatch):
+    session = ScriptedSession(monkeypatch, corners=np.array([[4, 3], [296, 3], [296, 147], [4, 147]], np.float32))
+    (plate,) = AligningDetector(Proposer(upright(100, 50, 60, 30)), session).find_plates(frame(300, 150))
+    assert plate.box == pytest.approx((4, 3, 292, 144), abs=0.1)
+
+
+def test_a_small_picture_that_is_no_cutting_is_searched(monkeypatch):
+    session = ScriptedSession(monkeypatch, corners=np.array([[110, 40], [170, 40], [170, 70], [110, 70]], np.float32))
+    (plate,) = AligningDetector(Proposer(upright(100, 40, 60, 30)), session).find_plates(frame(300, 150))
+    assert plate.box == pytest.approx((110, 40, 60, 30), abs=0.1)

@@ -9,7 +9,7 @@ import pytest
 from agent import pipeline
 from agent.core.counts import Counts
 from agent.core.deciding import Decider
-from agent.core.hotlist import parse_hotlist
+from agent.core.hotlist_import import parse_hotlist
 from agent.core.instant import Instant
 from agent.core.reasons import Reason
 from agent.core.sighting import Frame
@@ -86,4 +86,25 @@ def test_what_nobody_can_read_is_no_sighting_and_is_never_matched(line):
     pipeline.watch(replace(line, detector=FakeDetector(sign), reader=FakeReader(sign)), frames(1), lambda: None)
     (counts,) = line.counts.close()
     assert (counts["seen"], counts["unreadable"], counts["sightings"]) == (1, 1, 0)
+    assert line.outbox.pending() == []
+
+
+def test_a_doubtful_box_is_a_plate_only_when_its_text_is_legible():
+    doubtful = [replace(FakePlate("TEST123", confidence=said).plate_box(), least_text=0.3) for said in (0.2, 0.4)]
+
+    class Doubting:
+        def find_plates(self, frame):
+            return doubtful
+
+    (frame,) = frames(1)
+    for said, expected in ((0.2, 0), (0.4, 2)):
+        reader = FakeReader([FakePlate("TEST123", confidence=said)])
+        assert len(pipeline.plates_in(Doubting(), reader, frame)) == expected
+
+
+def test_a_stale_list_raises_nothing_and_the_count_says_why(line):
+    old = parse_hotlist(HOTLIST, "hotlist.csv", date(2027, 1, 15), as_of=START - timedelta(hours=25))
+    pipeline.watch(replace(line, hotlist=old), frames(12), lambda: None)
+    (counts,) = line.counts.close()
+    assert (counts["released"], counts["reasons"]) == (0, {"hotlist-stale": 2})
     assert line.outbox.pending() == []

@@ -20,7 +20,7 @@ from models.training.loop import averaged_weights, command_of
 OPSET = 17
 LARGEST_ERROR = 1e-4  # scores are 0..1; boxes and corners are compared relative to their size
 OUTPUTS = ("score", "box", "corners")
-THRESHOLD = 0.15  # of a proposal: low, because the aligner looks again
+THRESHOLD = 0.1  # of a proposal: low, because the aligner looks again
 PURPOSE = "finds licence plates: centre score, box and corners per cell of 8 px"
 
 

@@ -153,6 +153,25 @@ def small_stack(picture: Picture, rng: Generator, left: float, width: float) -> 
         write(picture, rng, LETTERS[int(rng.integers(26))], (left, height * row, width * 0.8, height * 0.2), value)
 
 
+def illustration(picture: Picture, rng: Generator, left: float, width: float) -> None:
+    """A special plate's picture beside the text: an animal, a seal, a helmet; here a heap of shapes with an outline."""
+    height, _, channels = picture.shape
+    middle = np.array([left + width / 2, height * rng.uniform(0.42, 0.6)])
+    reach = np.array([width * 0.46, height * rng.uniform(0.2, 0.34)])
+    for _ in range(int(rng.integers(3, 9))):
+        value, centre = tone(any_tone(rng, channels)), middle + rng.uniform(-0.55, 0.55, 2) * reach
+        kind = rng.random()
+        if kind < 0.4:
+            axes = np.maximum(1, reach * rng.uniform(0.2, 0.75, 2)).astype(int)
+            cv2.ellipse(picture, tuple(int(v) for v in centre), tuple(int(v) for v in axes), float(rng.uniform(0, 180)), 0, 360, value, -1, cv2.LINE_AA)
+        elif kind < 0.75:
+            points = centre + rng.uniform(-0.8, 0.8, (int(rng.integers(3, 7)), 2)) * reach
+            cv2.fillPoly(picture, [points.astype(np.int32)], value, cv2.LINE_AA)
+        else:
+            points = middle + rng.uniform(-1, 1, (int(rng.integers(2, 5)), 2)) * reach
+            cv2.polylines(picture, [points.astype(np.int32)], False, value, int(rng.integers(1, 4)), cv2.LINE_AA)
+
+
 def bolts(picture: Picture, rng: Generator, spots: Sequence[tuple[float, float]], chance: float) -> None:
     """Screw heads and holes, some light, some dark, with a shine."""
     height, width, channels = picture.shape

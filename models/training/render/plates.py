@@ -131,6 +131,13 @@ def bands(picture: Picture, rng: Generator, table: dict) -> tuple[float, float]:
     elif rng.random() < table.get("stack_left", 0.0):
         left = height * rng.uniform(0.22, 0.34)
         furniture.small_stack(picture, rng, height * 0.08, left - height * 0.08)
+    if left == 0.0 and rng.random() < table.get("picture_left", 0.0):
+        left = width * rng.uniform(0.16, 0.3)
+        furniture.illustration(picture, rng, width * 0.02, left - width * 0.03)
+    if rng.random() < table.get("stack_right", 0.0):
+        band = height * rng.uniform(0.2, 0.32)
+        right = width - band
+        furniture.small_stack(picture, rng, right, band * 0.85)
     if rng.random() < table.get("band_right", 0.0):
         band = height * rng.uniform(0.33, 0.45)
         right = width - band

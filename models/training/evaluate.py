@@ -1,0 +1,141 @@
+"""Measures the whole line, as a camera runs it, on photographs that nobody trained on; prints figures only, never a text or a file name.
+
+    python -m models.training.evaluate [--data ../shared/plates] [--models DIR]
+
+Exact texts of whole scenes are `make bench`'s; here: recall, false boxes, cuttings of plates, regions, and what is no plate.
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from agent.core.instant import Instant
+from agent.core.sighting import Frame, PlateBox, PlateRead
+from agent.pipeline import plates_in
+from agent.ports import PlateDetector, PlateReader
+from agent.vision.loading import load_vision
+from bench.intervals import share
+from bench.scoring import SURE, Box, load_benchmark, overlap, plain
+from models.training.detector.photographs import PLATE_FREE
+from models.training.detector.signs import fonts, render_sign
+
+NOW = Instant(datetime(2026, 1, 1, tzinfo=UTC))
+SIGNS, SIGNS_SEED = 600, 4711
+FALSE_BELOW = 0.1  # overlap with every true plate
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One picture: its region or set, its true boxes, what was read."""
+
+    where: str
+    truth: tuple[Box, ...]
+    reads: tuple[PlateRead, ...]
+
+
+def pictures(data: Path) -> Iterator[tuple[str, Path, tuple[Box, ...]]]:
+    """Set, path and true boxes: benchmark_dev by region, romania_night's valid split, darkplate's frames without a plate."""
+    for image in load_benchmark(data / "benchmark_dev"):
+        yield image.region, image.path, tuple(plate.box for plate in image.plates)
+    for line in (data / "train.jsonl").read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        if record.get("split") == "valid":
+            yield "night", data / record["file"], tuple(tuple(plate["box"]) for plate in record["plates"])
+    for name in PLATE_FREE.read_text(encoding="utf-8").split():
+        yield "free", data / name, ()
+
+
+def see(vision: tuple[PlateDetector, PlateReader], data: Path) -> list[Seen]:
+    """Every picture through the line."""
+    seen = []
+    for where, path, truth in pictures(data):
+        image = cv2.imread(str(path))
+        if image is None:
+            message = f"a picture of {where} is not readable"
+            raise OSError(message)
+        seen.append(Seen(where, truth, tuple(plates_in(*vision, Frame(image, NOW, 0)))))
+    return seen
+
+
+def print_boxes(seen: list[Seen]) -> None:
+    """Recall at two overlaps, and false boxes a picture, set by set."""
+    for where in dict.fromkeys(one.where for one in seen):
+        members = [one for one in seen if one.where == where]
+        best = [max((overlap(read.box.box, truth) for read in one.reads), default=0.0) for one in members for truth in one.truth]
+        false = sum(max((overlap(read.box.box, truth) for truth in one.truth), default=0.0) < FALSE_BELOW for one in members for read in one.reads)
+        sure = sum(read.confidence >= SURE for one in members if not one.truth for read in one.reads)
+        recall = "".join(f"  recall at {iou}: {share(sum(b >= iou for b in best), len(best))}" for iou in (0.3, 0.5)) if best else f"  read as sure: {sure}"
+        print(f"{where:6} {len(members):4d} pictures{recall}  false boxes a picture: {false / len(members):.3f}")
+
+
+def print_regions(seen: list[Seen]) -> None:
+    """How often the region is told, and how often it is wrong then (eu and uk are one here)."""
+    for where in ("us", "eu", "br"):
+        told = [read.region for one in seen if one.where == where for read in one.reads if any(overlap(read.box.box, t) >= 0.3 for t in one.truth)]
+        said = [region for region in told if region != "unknown"]
+        wrong = sum(region != where and {region, where} != {"eu", "uk"} for region in said)
+        print(f"region {where}: told for {len(said)} of {len(told)} plates, wrong {wrong}")
+
+
+def print_cuttings(vision: tuple[PlateDetector, PlateReader], folder: Path) -> None:
+    """Exact texts on pictures that are one plate from edge to edge."""
+    hits = total = 0
+    with (folder / "truth.csv").open(newline="", encoding="utf-8") as file:
+        for name, _state, text in csv.reader(file):
+            image = cv2.imread(str(folder / name))
+            if image is None:
+                continue
+            reads = plates_in(*vision, Frame(image, NOW, 0))
+            best = max(reads, key=lambda read: read.confidence, default=None)
+            total += 1
+            hits += best is not None and plain(best.text.value, fold=True) == plain(text, fold=True)
+    print(f"cuttings: exact, folded {share(hits, total)} of {total}")
+
+
+def print_signs(vision: tuple[PlateDetector, PlateReader]) -> None:
+    """Newly drawn signs, badges and overlays: how many are read with confidence, found by the line and thrust upon the reader."""
+    rng, files = np.random.default_rng(SIGNS_SEED), fonts()
+    found = thrust = 0
+    for _ in range(SIGNS):
+        sign = render_sign(rng, files)
+        height, width = sign.shape[:2]
+        street = np.full((384, 640, 3), rng.uniform(30, 220), np.uint8)
+        scale = rng.uniform(60, 200) / width
+        small = cv2.resize(sign, None, fx=scale, fy=min(scale, 300 / height), interpolation=cv2.INTER_AREA)
+        high, wide = small.shape[:2]
+        x, y = int(rng.integers(0, 640 - wide)), int(rng.integers(0, 384 - high))
+        cover = small[:, :, 3:].astype(np.float32) / 255 if small.shape[2] == 4 else np.ones((high, wide, 1), np.float32)
+        part = street[y : y + high, x : x + wide]
+        part[:] = (small[:, :, :3] * cover + part * (1 - cover)).astype(np.uint8)
+        frame = Frame(street, NOW, 0)
+        found += any(read.confidence >= SURE for read in plates_in(*vision, frame))
+        corners = ((x, y), (x + wide, y), (x + wide, y + high), (x, y + high))
+        thrust += vision[1].read(frame, PlateBox((x, y, wide, high), corners, 1.0)).confidence >= SURE
+    print(f"drawn signs read as sure: {share(found, SIGNS)} by the line, {share(thrust, SIGNS)} by the reader alone")
+
+
+def main() -> None:
+    """Print everything."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/plates"))
+    parser.add_argument("--models", type=Path, help="another folder with a manifest")
+    given = parser.parse_args()
+    vision = load_vision(1, given.models)
+    print(f"frames without a plate: {PLATE_FREE.name}, SHA-256 {hashlib.sha256(PLATE_FREE.read_bytes()).hexdigest()}")
+    seen = see(vision, given.data)
+    print_boxes(seen)
+    print_regions(seen)
+    print_cuttings(vision, given.data / "us_crops_dev")
+    print_signs(vision)
+
+
+if __name__ == "__main__":
+    main()
