@@ -101,7 +101,7 @@ def straightened(image: Image, box: PlateBox, width: int, height: int) -> Image:
     matrix = cv2.getPerspectiveTransform(corners - np.array([left, top], np.float32), target)
     grey = part if part.ndim == 2 else cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
     straight = cv2.warpPerspective(grey, matrix, (int(size[0]), int(size[1])), borderMode=cv2.BORDER_REPLICATE)
-    return straight if scale == 1 else np.asarray(cv2.resize(straight, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(straight if scale == 1 else cv2.resize(straight, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def around(image: Image, corners: Map) -> tuple[Image, int, int]:
@@ -143,4 +143,5 @@ def cut(image: Image, box: PlateBox, margin: float) -> Image:
 
 def sharpness(crop: Image) -> float:
     """Variance of the Laplacian of the grey crop: higher is sharper (Pech-Pacheco et al., 2000)."""
-    return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), cv2.CV_64F).var())
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), cv2.CV_16S))
+    return float(deviation[0, 0]) ** 2

@@ -22,13 +22,14 @@ from agent.core.sighting import Frame, PlateBox, PlateRead
 from agent.pipeline import plates_in
 from agent.ports import PlateDetector, PlateReader
 from agent.vision.loading import load_vision
-from bench.intervals import share
+from bench.intervals import Figure, share
 from bench.scoring import SURE, Box, load_benchmark, overlap, plain
 from models.training.detector.photographs import PLATE_FREE
 from models.training.detector.signs import fonts, render_sign
 
 NOW = Instant(datetime(2026, 1, 1, tzinfo=UTC))
 SIGNS, SIGNS_SEED = 600, 4711
+FOUND = 0.3  # overlap with the true plate
 FALSE_BELOW = 0.1  # overlap with every true plate
 
 
@@ -39,30 +40,53 @@ class Seen:
     where: str
     truth: tuple[Box, ...]
     reads: tuple[PlateRead, ...]
+    texts: tuple[str, ...]
+    levels: tuple[float, ...]  # mean grey of each true plate, 0–255
 
 
-def pictures(data: Path) -> Iterator[tuple[str, Path, tuple[Box, ...]]]:
-    """Set, path and true boxes: benchmark_dev by region, romania_night's valid split, darkplate's frames without a plate."""
+def pictures(data: Path) -> Iterator[tuple[str, Path, tuple[Box, ...], tuple[str, ...]]]:
+    """Set, path, true boxes, true texts: benchmark_dev by region; without texts romania_night's valid split and darkplate's frames without a plate."""
     for image in load_benchmark(data / "benchmark_dev"):
-        yield image.region, image.path, tuple(plate.box for plate in image.plates)
+        yield image.region, image.path, tuple(plate.box for plate in image.plates), tuple(plate.text for plate in image.plates)
     for line in (data / "train.jsonl").read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
         if record.get("split") == "valid":
-            yield "night", data / record["file"], tuple(tuple(plate["box"]) for plate in record["plates"])
+            yield "night", data / record["file"], tuple(tuple(plate["box"]) for plate in record["plates"]), ()
     for name in PLATE_FREE.read_text(encoding="utf-8").split():
-        yield "free", data / name, ()
+        yield "free", data / name, (), ()
 
 
 def see(vision: tuple[PlateDetector, PlateReader], data: Path) -> list[Seen]:
     """Every picture through the line."""
     seen = []
-    for where, path, truth in pictures(data):
+    for where, path, truth, texts in pictures(data):
         image = cv2.imread(str(path))
         if image is None:
             message = f"a picture of {where} is not readable"
             raise OSError(message)
-        seen.append(Seen(where, truth, tuple(plates_in(*vision, Frame(image, NOW, 0)))))
+        levels = tuple(float(image[int(y) : int(y + h) + 1, int(x) : int(x + w) + 1].mean()) for x, y, w, h in truth)
+        seen.append(Seen(where, truth, tuple(plates_in(*vision, Frame(image, NOW, 0))), texts, levels))
     return seen
+
+
+def print_texts(seen: list[Seen]) -> None:
+    """Exact texts, folded, by region, by the plate's width and by its light."""
+    groups: dict[str, list[bool]] = {}
+    for one in seen:
+        for box, text, level in zip(one.truth, one.texts, one.levels, strict=False):
+            best = max(one.reads, key=lambda read: overlap(read.box.box, box), default=None)
+            right = best is not None and overlap(best.box.box, box) >= FOUND and plain(best.text.value, fold=True) == plain(text, fold=True)
+            width = "under 80 px" if box[2] < 80 else "80–120 px" if box[2] < 120 else "over 120 px"
+            light = "dark (grey under 60)" if level < 60 else "middling" if level < 150 else "bright (grey over 150)"
+            for name in (one.where, f"{one.where}, {width}", f"{one.where}, {light}"):
+                groups.setdefault(name, []).append(right)
+    for name in sorted(groups):
+        print(f"exact, folded: {name:28} {percent(share(sum(groups[name]), len(groups[name])))} of {len(groups[name])}")
+
+
+def percent(figure: Figure) -> str:
+    """A share with its interval."""
+    return f"{figure.value:.1%} ({figure.low:.1%}–{figure.high:.1%})"
 
 
 def print_boxes(seen: list[Seen]) -> None:
@@ -72,7 +96,9 @@ def print_boxes(seen: list[Seen]) -> None:
         best = [max((overlap(read.box.box, truth) for read in one.reads), default=0.0) for one in members for truth in one.truth]
         false = sum(max((overlap(read.box.box, truth) for truth in one.truth), default=0.0) < FALSE_BELOW for one in members for read in one.reads)
         sure = sum(read.confidence >= SURE for one in members if not one.truth for read in one.reads)
-        recall = "".join(f"  recall at {iou}: {share(sum(b >= iou for b in best), len(best))}" for iou in (0.3, 0.5)) if best else f"  read as sure: {sure}"
+        recall = (
+            "".join(f"  recall at {iou}: {percent(share(sum(b >= iou for b in best), len(best)))}" for iou in (0.3, 0.5)) if best else f"  read as sure: {sure}"
+        )
         print(f"{where:6} {len(members):4d} pictures{recall}  false boxes a picture: {false / len(members):.3f}")
 
 
@@ -97,7 +123,7 @@ def print_cuttings(vision: tuple[PlateDetector, PlateReader], folder: Path) -> N
             best = max(reads, key=lambda read: read.confidence, default=None)
             total += 1
             hits += best is not None and plain(best.text.value, fold=True) == plain(text, fold=True)
-    print(f"cuttings: exact, folded {share(hits, total)} of {total}")
+    print(f"cuttings: exact, folded {percent(share(hits, total))} of {total}")
 
 
 def print_signs(vision: tuple[PlateDetector, PlateReader]) -> None:
@@ -119,7 +145,7 @@ def print_signs(vision: tuple[PlateDetector, PlateReader]) -> None:
         found += any(read.confidence >= SURE for read in plates_in(*vision, frame))
         corners = ((x, y), (x + wide, y), (x + wide, y + high), (x, y + high))
         thrust += vision[1].read(frame, PlateBox((x, y, wide, high), corners, 1.0)).confidence >= SURE
-    print(f"drawn signs read as sure: {share(found, SIGNS)} by the line, {share(thrust, SIGNS)} by the reader alone")
+    print(f"drawn signs read as sure: {percent(share(found, SIGNS))} by the line, {percent(share(thrust, SIGNS))} by the reader alone")
 
 
 def main() -> None:
@@ -132,6 +158,7 @@ def main() -> None:
     print(f"frames without a plate: {PLATE_FREE.name}, SHA-256 {hashlib.sha256(PLATE_FREE.read_bytes()).hexdigest()}")
     seen = see(vision, given.data)
     print_boxes(seen)
+    print_texts(seen)
     print_regions(seen)
     print_cuttings(vision, given.data / "us_crops_dev")
     print_signs(vision)

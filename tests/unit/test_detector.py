@@ -14,25 +14,22 @@ ROWS, COLUMNS = INPUT_HEIGHT_PX // STRIDE_PX, INPUT_WIDTH_PX // STRIDE_PX
 
 
 class ScriptedSession:
-    """Draws plates (x0, y0, x1, y1 in px of the input, score, corners) as the network would."""
+    """Draws plates (x0, y0, x1, y1 in px of the input, score) as the network would."""
 
-    def __init__(self, *plates, corners=None):
+    def __init__(self, *plates):
         self.score = np.full((1, 1, ROWS, COLUMNS), 0.01, np.float32)
         self.box = np.full((1, 4, ROWS, COLUMNS), 0.5, np.float32)
-        self.corners = np.zeros((1, 8, ROWS, COLUMNS), np.float32)
         self.fed = None
         for x0, y0, x1, y1, score in plates:
             column, row = int((x0 + x1) / 2 / STRIDE_PX), int((y0 + y1) / 2 / STRIDE_PX)
             x, y = column + 0.5, row + 0.5
             self.score[0, 0, row, column] = score
             self.box[0, :, row, column] = x - x0 / STRIDE_PX, y - y0 / STRIDE_PX, x1 / STRIDE_PX - x, y1 / STRIDE_PX - y
-            points = np.array(corners or [[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
-            self.corners[0, :, row, column] = (points / STRIDE_PX - [x, y]).ravel()
 
     def run(self, output_names, input_feed):
-        assert output_names == ["score", "box", "corners"]
+        assert output_names == ["score", "box"]
         self.fed = input_feed["frame"]
-        return [self.score, self.box, self.corners]
+        return [self.score, self.box]
 
 
 def frame(width=INPUT_WIDTH_PX, height=INPUT_HEIGHT_PX):
@@ -125,25 +122,9 @@ def test_a_box_in_the_letterbox_bars_is_no_plate():
     assert OnnxPlateDetector(ScriptedSession((100, 20, 180, 40, 0.9))).find_plates(frame(640, 192)) == ()
 
 
-def test_corners_follow_the_tilt():
-    tilted = [[100, 205], [180, 200], [180, 215], [100, 220]]
-    found = OnnxPlateDetector(ScriptedSession((100, 200, 180, 220, 0.9), corners=tilted)).find_plates(frame(1280, 768))
-    assert np.allclose(found[0].corners, np.array(tilted) * 2, atol=0.01)
-
-
-@pytest.mark.parametrize(
-    "corners",
-    [
-        [[180, 200], [100, 200], [100, 220], [180, 220]],  # mirrored
-        [[100, 200], [180, 220], [180, 200], [100, 220]],  # crossed
-        [[100, 200], [180, 200], [180, 220], [100, 200]],  # two in one place
-        [[0, 200], [180, 200], [180, 220], [100, 220]],  # far outside
-        [[np.nan, 200], [180, 200], [180, 220], [100, 220]],
-    ],
-)
-def test_corners_that_make_no_plate_become_those_of_the_box(corners):
-    found = OnnxPlateDetector(ScriptedSession((100, 200, 180, 220, 0.9), corners=corners)).find_plates(frame())
-    assert np.allclose(found[0].corners, [[100, 200], [180, 200], [180, 220], [100, 220]])
+def test_a_proposals_corners_are_its_boxs():
+    (plate,) = OnnxPlateDetector(ScriptedSession((100, 200, 180, 220, 0.9))).find_plates(frame())
+    assert [tuple(round(v) for v in corner) for corner in plate.corners] == [(100, 200), (180, 200), (180, 220), (100, 220)]
 
 
 def test_a_frame_full_of_plates_gives_a_bounded_number():

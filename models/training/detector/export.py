@@ -18,10 +18,10 @@ from models.training.detector.net import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, PlateN
 from models.training.loop import averaged_weights, command_of
 
 OPSET = 17
-LARGEST_ERROR = 1e-4  # scores are 0..1; boxes and corners are compared relative to their size
-OUTPUTS = ("score", "box", "corners")
+LARGEST_ERROR = 1e-4  # scores are 0..1; boxes are compared relative to their size
+OUTPUTS = ("score", "box")
 THRESHOLD = 0.1  # of a proposal: low, because the aligner looks again
-PURPOSE = "finds licence plates: centre score, box and corners per cell of 8 px"
+PURPOSE = "proposes where licence plates are: score and box per cell of 8 px"
 
 
 class ExportError(RuntimeError):

@@ -120,10 +120,10 @@ class ShippedNet(nn.Module):
         self.net.stem[0].weight.data *= self.net.input_scale
         self.net.input_scale = 1.0
 
-    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Score 0..1, box and corners: shapes and units as PlateNet's."""
-        heat, box, corners = self.net(frame)
+    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """Score 0..1 and box: shapes and units as PlateNet's. Corners help the training; the aligner finds better ones."""
+        heat, box, _corners = self.net(frame)
         alone = heat.sigmoid()
         around = (functional.avg_pool2d(alone, 3, stride=1, padding=1) * 9 - alone) / 8
         score = torch.sigmoid(OWN_HEAT * heat + HEAT_AROUND * (around.clamp(min=0) + 1e-3).log() + OFFSET)
-        return score, box, corners
+        return score, box
