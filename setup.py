@@ -67,8 +67,9 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.11",
-    packages=[*find_packages(include=["agent", "agent.*"]), "models"],  # models/training stays in the repository
-    package_data={"agent": ["**/*.html", "**/*.css", "**/*.svg", "**/*.json"], "models": ["*.onnx", "manifest.json"]},
+    packages=[*find_packages(include=["agent", "agent.*"]), "agent.jurisdictions", "models"],  # models/training stays in the repository
+    package_dir={"agent.jurisdictions": "config/jurisdictions"},
+    package_data={"agent.jurisdictions": ["*.toml"], "agent": ["**/*.html", "**/*.css", "**/*.svg", "**/*.json"], "models": ["*.onnx", "manifest.json"]},
     install_requires=RUNTIME,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["platewarden = agent.cli:main"]},

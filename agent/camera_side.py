@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 
 from agent import pipeline
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.hotlist_file import read_hotlist
 from agent.camera.sources import open_source
 from agent.clock import SystemClock
-from agent.core.charter import require
+from agent.core.camera_roster import require_camera
 from agent.core.counts import Counts
 from agent.core.deciding import Decider
 from agent.core.epochs import EpochKeys
@@ -69,15 +70,15 @@ def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: boo
 
 
 def obey(settings: Settings, clock: Clock, log: AuditLogPort, *, allow_unsigned: bool) -> Policy:
-    """The policy, if the charter allows it, it is in force, and (until signed bundles come) unsigned ones are accepted here.
+    """The policy, if the charter allows it, it is in force, this camera is listed and not barred, and unsigned ones are accepted here for now.
 
-    A refusal is logged before it is raised (P4, P7). Raises PolicyRefusedError and ConfigError.
+    Whoever calls it opens no frame source before: a barred camera's sensor stays closed. A refusal is logged before it is raised (P4, P7). Raises PolicyRefusedError and ConfigError.
     """
     city = CityFolder(settings.city)
     try:
-        policy = city.policy()
-        require(policy, city.charter())
+        policy, roster = city.obeyed()
         require_in_force(policy, clock.now())
+        require_camera(policy, roster, settings.camera_id)
         if not allow_unsigned:
             raise PolicyRefusedError(
                 Reason.POLICY_UNSIGNED, "the policy is unsigned", where=settings.city / "policy.toml", fix="only tests and rigs may give --allow-unsigned"
@@ -97,7 +98,9 @@ def build_line(settings: Settings, policy: Policy, clock: Clock, outbox: Outbox,
         detector=detector,
         reader=reader,
         tracker=Tracker(),
-        hotlist=read_hotlist(CityFolder(settings.city).hotlist, clock.now().utc.date()),
+        hotlist=read_hotlist(
+            settings.city, clock.now().utc.date(), {name for rule in policy.releases for name in rule.categories}, timedelta(hours=policy.hotlist.max_age_hours)
+        ),
         decider=Decider(policy),
         sealer=Sealer(settings.camera_id, load_sealing_key(settings.device), epoch_keys(settings, policy)),
         outbox=outbox,

@@ -1,36 +1,14 @@
 """The command line: picks a command (imported only when picked) and turns errors into exit codes."""
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
-from pkgutil import iter_modules
-from typing import Any
 
-import typer.core
-import typer.main
+import typer
 
 import agent
-import agent.commands
+from agent.commands._lazy import LazyCommands
 from agent.errors import PlatewardenError
-
-
-class LazyCommands(typer.core.TyperGroup):
-    """One file in `agent/commands` = one subcommand; each holds `app` (a typer.Typer). Missing files are missing commands:
-    the camera's package leaves out the bulk reader and the city's tools. (`Any`: typer carries a private copy of click.)
-    """
-
-    def list_commands(self, _ctx: Any) -> list[str]:
-        """Names of the files in agent/commands, without the private ones."""
-        return sorted(m.name for m in iter_modules(agent.commands.__path__) if not m.name.startswith("_"))
-
-    def get_command(self, ctx: Any, name: str) -> Any:
-        """Import the one command that was asked for."""
-        if name not in self.list_commands(ctx):
-            return None
-        module = importlib.import_module(f"agent.commands.{name}")
-        return typer.main.get_command(module.app)
-
 
 app = typer.Typer(
     cls=LazyCommands,

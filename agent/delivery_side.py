@@ -9,7 +9,6 @@ from pathlib import Path
 
 from agent.bundles.city_folder import CityFolder
 from agent.clock import SystemClock
-from agent.core.charter import require
 from agent.core.leaf import LeafKind
 from agent.core.policy import require_in_force
 from agent.core.reasons import Reason
@@ -159,8 +158,7 @@ class DeliverySide:
     def _new_route(self) -> Route:
         """Everything that follows from the city's files, or an error and no trace."""
         city, limits = CityFolder(self._settings.city), LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes)
-        policy = city.policy()
-        require(policy, city.charter())
+        policy, _ = city.obeyed()
         require_in_force(policy, self._clock.now())
         if not self._allow_unsigned:
             raise PolicyRefusedError(
@@ -190,7 +188,7 @@ class DeliverySide:
     def _stamp_now(self) -> tuple[object, ...]:
         """Changes when a file of the city's that deliver reads does."""
         city = self._settings.city
-        files = [city / "policy.toml", city / "charter.toml", *sorted((city / "ca").glob("*.pem")), self._settings.device / "tls.crt"]
+        files = [city / "policy.toml", city / "charter.toml", city / "roster.toml", *sorted((city / "ca").glob("*.pem")), self._settings.device / "tls.crt"]
         return tuple(_file_stamp(path) for path in files)
 
 

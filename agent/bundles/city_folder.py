@@ -1,4 +1,4 @@
-"""Reads a city's unsigned folder: policy, charter, key lists, certificates, root and roster; each file when it is asked for.
+"""Reads a city's unsigned folder: policy, charter, rosters, key lists, certificates and root; each file when it is asked for.
 
 Until signed bundles come, nothing here proves who wrote these files: the composition roots say so, or refuse (docs/ref/policy.md).
 The hot list is not read here: deliver uses this module and must not come near a plate (P2).
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.bundles.input_file import read_input
-from agent.core.charter import Charter, parse_charter
+from agent.core.camera_roster import CameraRoster, in_place, parse_roster
+from agent.core.charter import Charter, parse_charter, require
 from agent.core.policy import Broker, Policy
 from agent.core.policy_file import parse_policy
 from agent.core.toml_document import MAX_TEXT_BYTES
@@ -36,6 +37,21 @@ class CityFolder:
         """charter.toml, parsed."""
         path = self.folder / "charter.toml"
         return parse_charter(read_input(path, MAX_TEXT_BYTES, missing="no policy is obeyed without the council's charter above it"), str(path))
+
+    def cameras(self) -> CameraRoster:
+        """roster.toml, parsed: which cameras there are and where they stand."""
+        path = self.folder / "roster.toml"
+        return parse_roster(read_input(path, MAX_TEXT_BYTES, missing="the city lists its cameras there; without it nobody knows what is barred"), str(path))
+
+    def obeyed(self) -> tuple[Policy, CameraRoster]:
+        """The policy as this city's cameras obey it: within the charter, with the bars of both, kinds of place looked up in the roster.
+
+        Raises ConfigError, and PolicyRefusedError where the charter forbids something. In force? core.policy.require_in_force.
+        """
+        policy, charter = self.policy(), self.charter()
+        require(policy, charter)
+        roster = self.cameras()
+        return in_place(policy, charter, roster), roster
 
     def key_list(self, recipient: str) -> bytes:
         """The recipient's signed list of epoch keys, unverified. `recipient`: an id from the policy."""

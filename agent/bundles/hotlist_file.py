@@ -1,12 +1,107 @@
-"""Reads the hot list from disk. For watch alone: a process that imports this module can hold plates (P2)."""
+"""Reads the hot list from a city's folder. For watch and `platewarden hotlist` alone: a process that imports this module can hold plates (P2).
 
-from datetime import date
-from pathlib import Path
+`hotlist.bin` is what `hotlist import` made; a small list may lie there as `hotlist.csv` instead, and is then read at each start.
+"""
 
-from agent.bundles.input_file import read_input
-from agent.core.hotlist import MAX_BYTES, HotList, parse_hotlist
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from agent.bundles.input_file import input_chunks, read_input
+from agent.core.hotlist import MAX_AGE, HotList, hotlist_of
+from agent.core.hotlist_format import MAX_FILE_BYTES, Compiled, decode
+from agent.core.hotlist_format import entries_in as header_entries
+from agent.core.hotlist_import import Source, import_list
+from agent.core.hotlist_manual import MAX_BYTES as MAX_MANUAL_BYTES
+from agent.core.hotlist_manual import ManualList, parse_manual
+from agent.core.policy import NEVER_RELEASE
+from agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date, timedelta
+    from pathlib import Path
+
+BINARY, PLAIN, MANUAL = "hotlist.bin", "hotlist.csv", "hotlist-manual.json"
+MAX_PLAIN_BYTES = 16 * 1024 * 1024  # some hundred thousand rows: longer ones would delay every start
+MAX_SOURCE_BYTES = 2 * 1024 * 1024 * 1024
+_IMPORT = "run `platewarden hotlist import`"
 
 
-def read_hotlist(path: Path, today: date) -> HotList:
-    """The entries that have not expired by `today` (UTC). Raises ConfigError naming file, line and field, never a plate."""
-    return parse_hotlist(read_input(path, MAX_BYTES, missing="a list of the header alone is a valid list: it matches nothing"), str(path), today)
+def read_hotlist(folder: Path, today: date, categories: Iterable[str] | None = None, max_age: timedelta = MAX_AGE) -> HotList:
+    """The list in force in a city's folder, on the day `today` (UTC). `categories`: what the policy's rules name; others never enter; None: all enter.
+
+    Raises ConfigError naming file, line and field, never a plate.
+    """
+    wanted = None if categories is None else frozenset(categories)
+    compiled = read_compiled(folder, today, wanted)
+    manual = read_manual(folder)
+    digest = hashlib.sha256(manual.encoded()).hexdigest() if manual.acts else ""
+    added = manual.compiled(today) if manual.acts else None
+    return hotlist_of(compiled, wanted, max_age=max_age, manual=added, withdrawn=manual.withdrawn, manual_digest=digest)
+
+
+def read_compiled(folder: Path, today: date, categories: frozenset[str] | None = None) -> Compiled:
+    """The imported list, or the plain one read now. Raises ConfigError, also where the two contradict one another."""
+    binary, plain = folder / BINARY, folder / PLAIN
+    if not binary.exists():
+        return _read_plain(plain, today, categories)
+    compiled = decode(_whole(binary), str(binary))
+    if plain.exists() and file_digest(plain) != compiled.header.source_sha256:
+        raise ConfigError(f"is not the list that {BINARY} was made from", where=plain, fix=f"{_IMPORT} again, or remove one of the two")
+    missing = (categories or frozenset()) - {NEVER_RELEASE, *(compiled.header.allowed or ())}
+    if compiled.header.allowed is not None and missing:
+        told = ", ".join(sorted(missing))
+        raise ConfigError(f"made when the charter did not allow what the policy now names: {told}", where=binary, fix=f"{_IMPORT} again")
+    return compiled
+
+
+def read_manual(folder: Path) -> ManualList:
+    """What was added and withdrawn by hand; nothing, where there is no such file."""
+    path = folder / MANUAL
+    if not path.exists():
+        return ManualList()
+    return parse_manual(read_input(path, MAX_MANUAL_BYTES, missing="nothing was added by hand"), str(path))
+
+
+def file_digest(path: Path) -> str:
+    """Hex SHA-256 of a file, without reading it into memory at once."""
+    digest = hashlib.sha256()
+    for chunk in input_chunks(path, MAX_SOURCE_BYTES, missing="it was there a moment ago"):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def entries_in(binary: Path) -> int:
+    """How many entries the list says that it holds which is about to be replaced; 0 where there is none, or none that can be read."""
+    try:
+        with closing(input_chunks(binary, MAX_FILE_BYTES, missing=_IMPORT)) as chunks:
+            return header_entries(next(chunks, b""))
+    except ConfigError:
+        return 0
+
+
+def modified(path: Path) -> datetime:
+    """When a file was last written, to the millisecond. Raises ConfigError."""
+    try:
+        moment = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (OSError, ValueError, OverflowError):
+        raise ConfigError("no such file", where=path, fix="a list of the header alone is a valid list: it matches nothing") from None
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _read_plain(plain: Path, today: date, categories: frozenset[str] | None) -> Compiled:
+    missing = "a list of the header alone is a valid list: it matches nothing"
+    with closing(input_chunks(plain, MAX_PLAIN_BYTES, missing=missing)) as chunks:
+        return import_list(Source(chunks, str(plain), modified(plain)), categories, today).compiled
+
+
+def _whole(path: Path) -> bytearray:
+    """All bytes of a file, held once. Not mapped: whoever changed the file afterwards would change what was checked, or end the process."""
+    data = bytearray()
+    for chunk in input_chunks(path, MAX_FILE_BYTES, missing=_IMPORT):
+        data += chunk
+    return data

@@ -1,10 +1,13 @@
-"""Reads one small file that somebody else wrote: regular, bounded, or a ConfigError that names it and the next step."""
+"""Reads a file that somebody else wrote: regular, bounded, or a ConfigError that names it and the next step."""
 
 import os
 import stat
+from collections.abc import Generator
 from pathlib import Path
 
 from agent.errors import ConfigError
+
+CHUNK_BYTES = 1 << 22
 
 
 def read_input(path: Path, max_bytes: int, *, missing: str) -> bytes:
@@ -12,6 +15,27 @@ def read_input(path: Path, max_bytes: int, *, missing: str) -> bytes:
 
     Mitigates against: FIFOs that block, devices that never end, files that fill the memory. A link is followed: a city may link its files.
     """
+    return b"".join(input_chunks(path, max_bytes, missing=missing))
+
+
+def input_chunks(path: Path, max_bytes: int, *, missing: str) -> Generator[bytes]:
+    """The same in chunks, for a file that need not lie in memory. Raises ConfigError, before the first chunk or later."""
+    descriptor = _open(path, missing)
+    left = max_bytes
+    try:
+        while chunk := os.read(descriptor, CHUNK_BYTES):
+            left -= len(chunk)
+            if left < 0:
+                raise ConfigError(f"more than {max_bytes} bytes", where=path, fix="is it the right file?")
+            yield chunk
+    except OSError as error:
+        raise ConfigError(f"cannot read: {(error.strerror or 'unknown error').lower()}", where=path, fix="check the disk") from None
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path, missing: str) -> int:
+    """A descriptor of a regular file."""
     try:
         # O_NONBLOCK: opening a FIFO would otherwise wait for a writer for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -19,15 +43,7 @@ def read_input(path: Path, max_bytes: int, *, missing: str) -> bytes:
         raise ConfigError("no such file", where=path, fix=missing) from None
     except OSError as error:
         raise ConfigError(f"cannot open: {(error.strerror or 'unknown error').lower()}", where=path, fix="check its owner and permissions") from None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ConfigError("not a regular file", where=path, fix=missing)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(max_bytes + 1)
-    except OSError as error:
-        raise ConfigError(f"cannot read: {(error.strerror or 'unknown error').lower()}", where=path, fix="check the disk") from None
-    finally:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-    if len(data) > max_bytes:
-        raise ConfigError(f"more than {max_bytes} bytes", where=path, fix="is it the right file?")
-    return data
+        raise ConfigError("not a regular file", where=path, fix=missing)
+    return descriptor

@@ -12,27 +12,31 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from agent.core.policy_fields import Identifier, Line, RetentionDays
+from agent.core.policy_fields import Identifier, Kind, Line, RetentionDays
+from agent.core.policy_tables import Tables, bars
 from agent.core.reasons import Reason
-from agent.core.toml_document import Section, read_document
+from agent.core.toml_document import Document, Section, open_document, read_document
 from agent.errors import PolicyRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from agent.core.policy import Policy, ReleaseRule
+    from agent.core.barring import Bar
+    from agent.core.policy import Policy, Recipient, ReleaseRule
 
 Identifiers = Annotated[list[Identifier], Field(max_length=1000)]
 
 
 class CharterTable(Section):
-    """The whole file. Every key is required: a limit that was forgotten is not a limit that was lifted."""
+    """The whole file. The first five keys are required: a limit that was forgotten is not a limit that was lifted."""
 
     name: Line
     forbidden_recipients: Identifiers
     forbidden_purposes: Identifiers
     allowed_categories: Identifiers
     max_retention: RetentionDays
+    forbidden_kinds: Annotated[list[Kind], Field(max_length=32)] = Field(default_factory=list)
+    barred: Tables = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Charter:
     digest: str
     where: str
     lines: Mapping[tuple[str, str], int]
+    forbidden_kinds: frozenset[str] = frozenset()
+    barred: tuple[Bar, ...] = ()
 
     def line(self, key: str, name: str = "") -> int:
         """The line that names `name` under `key`; the key's own line where it does not."""
@@ -70,6 +76,13 @@ class Charter:
         if recipient not in self.forbidden_recipients:
             return None
         return self._fault(Reason.CHARTER_FORBIDS_RECIPIENT, f'recipient "{recipient}" is forbidden', "forbidden_recipients", recipient)
+
+    def forbids_kind(self, recipient: Recipient) -> CharterFault | None:
+        """The sentence that forbids recipients of this one's kind; one that does not tell its kind is forbidden where any kind is."""
+        if not self.forbidden_kinds or (recipient.kind and recipient.kind not in self.forbidden_kinds):
+            return None
+        what = f'recipient "{recipient.id}" is a {recipient.kind}' if recipient.kind else f'recipient "{recipient.id}" does not tell its kind'
+        return self._fault(Reason.CHARTER_FORBIDS_KIND, f"{what}, and kinds are forbidden", "forbidden_kinds", recipient.kind)
 
     def forbids_rule(self, rule: ReleaseRule) -> Iterator[CharterFault]:
         """Everything in one rule that the charter forbids."""
@@ -89,8 +102,9 @@ class Charter:
         """Everything in the policy that this charter forbids, recipients first; a mere listing is a fault, a release or a broker is not needed."""
         named = [*policy.recipients, *(rule.recipient for rule in policy.releases), *(name for broker in policy.brokers for name in sorted(broker.recipients))]
         recipients = [fault for name in named if (fault := self.forbids_recipient(name)) is not None]
+        kinds = [fault for recipient in policy.recipients.values() if (fault := self.forbids_kind(recipient)) is not None]
         rules = [fault for rule in policy.releases for fault in self.forbids_rule(rule)]
-        return tuple(dict.fromkeys(recipients + rules))
+        return tuple(dict.fromkeys(recipients + kinds + rules))
 
     def _fault(self, reason: Reason, what: str, key: str, name: str = "") -> CharterFault:
         return CharterFault(reason, what, self.where, self.line(key, name))
@@ -99,11 +113,26 @@ class Charter:
 def parse_charter(untrusted_text: bytes, where: str) -> Charter:
     """The charter in a file's bytes. Raises ConfigError listing all faults; `where` is the file's name in them."""
     document = read_document(untrusted_text, where)
-    table = document.check(CharterTable, document.table)
+    charter = _charter(document, untrusted_text)
     document.require_faultless()
-    assert table is not None  # noqa: S101 (for mypy: a table that does not fit is a fault, and faults have raised)
+    assert charter is not None  # noqa: S101 (for mypy: a table that does not fit is a fault, and faults have raised)
+    return charter
+
+
+def open_charter(untrusted_text: bytes, where: str) -> tuple[Document, Charter | None]:
+    """The document with all its faults, and the charter where it has none. Never raises: for `policy check`."""
+    document = open_document(untrusted_text, where)
+    charter = None if document.broken else _charter(document, untrusted_text)
+    return document, None if document.faults else charter
+
+
+def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
+    table = document.check(CharterTable, document.table)
+    barred = bars(document)
+    if table is None:
+        return None
     lines = {(key, ""): document.line((key,)) for key in CharterTable.model_fields}
-    for key in ("forbidden_recipients", "forbidden_purposes"):
+    for key in ("forbidden_recipients", "forbidden_purposes", "forbidden_kinds"):
         lines |= {(key, name): document.line((key, index)) for index, name in enumerate(getattr(table, key))}
     return Charter(
         name=table.name,
@@ -112,8 +141,10 @@ def parse_charter(untrusted_text: bytes, where: str) -> Charter:
         allowed_categories=frozenset(table.allowed_categories),
         max_retention_days=table.max_retention,
         digest=hashlib.sha256(untrusted_text).hexdigest(),
-        where=where,
+        where=document.where,
         lines=lines,
+        forbidden_kinds=frozenset(table.forbidden_kinds),
+        barred=barred,
     )
 
 

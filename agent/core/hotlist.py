@@ -1,195 +1,199 @@
-"""Parses the hot list's CSV into the entries that matching needs; a row that is not right refuses the whole list (docs/ref/hotlist.md).
+"""The hot list in memory: which entries look like a text that was read, in constant time, millions of entries in some fifty bytes each.
 
-Only the camera's own process imports this module (P2). Messages name line and field and never quote a row: in a broken row any field may hold a plate.
+Only the camera's own process, and `platewarden hotlist`, import this module (P2).
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import re
-from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, timedelta
-from sys import intern
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from agent.core.confusion import fold_key, fold_keys, text_key, text_of
+from agent.core.hotlist_columns import WORD, bucket_bits, bucket_starts
+from agent.core.hotlist_entry import EPOCH, Entry
 from agent.core.plate_text import PlateText
-from agent.errors import ConfigError
+from agent.core.policy import NEVER_RELEASE, HotlistLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date, datetime
 
-REQUIRED = ("plate", "state", "category", "agency", "case", "source_date", "expires")
-OPTIONAL = ("class",)
-MAX_BYTES = 256 * 1024 * 1024
-MAX_ROWS = 2_000_000
-MAX_FAULTS_TOLD = 50
-MAX_VALIDITY_DAYS = 5 * 366
+    from agent.core.hotlist_columns import Columns
+    from agent.core.hotlist_format import Compiled
 
-STATE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", re.ASCII)
-CATEGORY = re.compile(r"[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?")
-AGENCY = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,'()&/-]{0,63}")
-CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,47}")
-CLASS = re.compile(r"[a-z][a-z-]{0,23}")
-DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+MAX_AGE = timedelta(hours=HotlistLimits().max_age_hours)
+"""Of a list where no policy says otherwise. An older one may still name cars that were found long ago, and raises nothing (P10)."""
 
-# Characters that cameras, fonts and people take for one another: each stands for its group (docs/ref/hotlist.md).
-CONFUSABLE_GROUPS = ("0ODQ", "1IL", "2Z", "5S", "6G", "8B")
-_FOLD = str.maketrans({character: group[0] for group in CONFUSABLE_GROUPS for character in group})
+EntryKey = tuple[str, str, str, str, str]
 
 
-def fold(text: str) -> str:
-    """The text with every confusable character replaced by its group's first; equal folds can be mistaken for one another."""
-    return text.translate(_FOLD)
+def entry_key(entry: Entry) -> EntryKey:
+    """What a withdrawal names: plate, state, category, agency and case. A new case about the same car is another entry."""
+    return entry.plate.value, entry.state, entry.category, entry.agency, entry.case
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row, without its class and line. `state`: ISO 3166, e.g. US-CA. `expires`: the first day on which it matches no more."""
+class Index:
+    """The entries of one compiled list, by their folded text. Nothing is copied out of the columns until an entry is asked for."""
 
-    plate: PlateText
-    state: str
-    category: str
-    agency: str
-    case: str
-    source_date: date
-    expires: date
+    def __init__(self, columns: Columns, names: Mapping[str, Sequence[str]], multiplier: int) -> None:
+        self._columns, self._names, self._multiplier = columns, names, multiplier
+        bits = bucket_bits(len(columns))
+        self._shift = 64 - bits
+        # memoryviews: reading one number out of them takes a fraction of the time that numpy takes
+        self._starts = bucket_starts(columns.of["slot"], bits).data
+        self._slots, self._texts = columns.of["slot"].data, columns.of["text"].data
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def places(self, folded: int) -> Sequence[int]:
+        """Where the entries lie whose text has this fold_key; few, mostly none."""
+        slot = (folded * self._multiplier) & WORD  # slot_of, without the call: this runs for every reading of every plate
+        bucket = slot >> self._shift
+        first, end = self._starts[bucket], self._starts[bucket + 1]
+        if first == end:
+            return ()
+        slots = self._slots
+        return [place for place in range(first, end) if slots[place] == slot]
+
+    def any_of(self, folded: Iterable[int]) -> bool:
+        """Is any of these fold_keys there? The question for nearly every vehicle, so without a call or a list for each."""
+        starts, slots, multiplier, shift = self._starts, self._slots, self._multiplier, self._shift
+        for key in folded:
+            slot = (key * multiplier) & WORD
+            bucket = slot >> shift
+            place, end = starts[bucket], starts[bucket + 1]
+            while place < end:
+                if slots[place] == slot:
+                    return True
+                place += 1
+        return False
+
+    def text_key_at(self, place: int) -> int:
+        """The key of an entry's text."""
+        return self._texts[place]
+
+    def entry(self, place: int) -> Entry:
+        """One entry, with its names."""
+        of, names = self._columns.of, self._names
+        return Entry(
+            plate=PlateText(text_of(int(of["text"][place]))),
+            state=names["state"][of["state"][place]],
+            category=names["category"][of["category"][place]],
+            agency=names["agency"][of["agency"][place]],
+            case=self._columns.case(place).decode("ascii"),
+            source_date=EPOCH + timedelta(days=int(of["source_date"][place])),
+            expires=EPOCH + timedelta(days=int(of["expires"][place])),
+            vehicle_class=names["vehicle_class"][of["vehicle_class"][place]],
+        )
+
+    def by_category(self, today: date) -> dict[str, int]:
+        """How many entries of each category have not expired by `today`."""
+        live = self._columns.of["category"][self._columns.of["expires"] > (today - EPOCH).days]
+        counts = np.bincount(live, minlength=len(self._names["category"]))
+        return {name: int(count) for name, count in zip(self._names["category"], counts, strict=True) if count}
 
 
 @dataclass(frozen=True, slots=True)
 class HotList:
-    """Entries by plate text, and by folded text. `expired`: rows that were past their date and are not kept. `digest`: hex SHA-256 of the file."""
+    """The list that a camera looks for: the imported one, and what was added and withdrawn by hand.
 
-    by_text: Mapping[str, tuple[Entry, ...]]
-    by_fold: Mapping[str, tuple[Entry, ...]]
-    expired: int
+    `as_of`: when the imported list was made; before `not_before` and from `stale_after` on it raises nothing. `withdrawn`: entries that were recovered or taken back.
+    `digest`: hex SHA-256 over the imported list and the manual one. `shapes`: different texts by shape, for the odds of a chance hit.
+    `dropped`: rows turned away, by category. `expired`: rows that were past their date when the list was made, and are not kept. `identical`,
+    `contradicting`: rows that repeated another one, with the same dates and with other ones.
+    """
+
+    indexes: tuple[Index, ...]
+    as_of: datetime
+    not_before: datetime
+    stale_after: datetime
     digest: str
+    shapes: Mapping[str, int]
+    dropped: Mapping[str, int]
+    expired: int = 0
+    identical: int = 0
+    contradicting: int = 0
+    withdrawn: frozenset[EntryKey] = frozenset()
 
     def __len__(self) -> int:
-        return sum(map(len, self.by_text.values()))
+        return sum(map(len, self.indexes))
 
     def __repr__(self) -> str:
         return f"<hot list of {len(self)} entries>"
 
+    def stale(self, at: datetime) -> bool:
+        """Is the list too old at `at` (UTC)? Or made a day later than that: then one of the two times is wrong."""
+        return not self.not_before <= at < self.stale_after
 
-def parse_hotlist(untrusted_csv: bytes, where: str, today: date) -> HotList:
-    """The hot list in a file's bytes, without the rows that have expired by `today` (UTC).
+    def knows_any(self, texts: Sequence[str]) -> bool:
+        """Can any of these texts (at least one) be taken for an entry's? False for nearly every vehicle that passes, and then quickly."""
+        keys = fold_keys(texts)
+        return any(index.any_of(keys) for index in self.indexes)
 
-    Raises ConfigError naming file, line and field of every fault (the first 50), never what stands there. A BOM, CRLF and a missing last line
-    feed are fine; identical rows count once.
-    """
-    if len(untrusted_csv) > MAX_BYTES:
-        raise ConfigError(f"{len(untrusted_csv)} bytes are too many", where=where, fix=f"at most {MAX_BYTES}")
-    faults: list[str] = []
-    kept: dict[Entry, None] = {}
-    expired = 0
-    for line, row in _rows(untrusted_csv, where):
-        entry, found = _entry(row, today)
-        faults += (f"{where}:{line}: {what}" for what in found)
-        if len(faults) > MAX_FAULTS_TOLD:
-            raise ConfigError("\n".join([*faults[:MAX_FAULTS_TOLD], f"{where}: and more faults after line {line}"]))
-        if entry is not None and entry.expires <= today:
-            expired += 1
-        elif entry is not None:
-            kept[entry] = None
-    if faults:
-        raise ConfigError("\n".join(faults))
-    return HotList(_index(kept, str), _index(kept, fold), expired, hashlib.sha256(untrusted_csv).hexdigest())
+    def texts(self, text: str) -> Sequence[Entry]:
+        """The entries of exactly this text."""
+        key = text_key(text)
+        return self._entries(fold_key(text), key)
 
+    def alike(self, text: str) -> Sequence[Entry]:
+        """The entries of this text and of all that can be taken for it."""
+        return self._entries(fold_key(text), None)
 
-def _rows(untrusted_csv: bytes, where: str) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Each row by column name, with its line. Raises ConfigError on a bad header, a row cut short, or bytes that are no CSV in UTF-8."""
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(untrusted_csv), encoding="utf-8-sig", newline=""), strict=True)
-    try:
-        columns = _columns(next(reader, []), where)
-        for row in reader:
-            here = f"{where}:{reader.line_num}"
-            if not row:
-                continue  # an empty line, as editors leave at the end
-            if len(row) != len(columns):
-                raise ConfigError(f"{len(row)} fields where the header has {len(columns)}", where=here, fix="the row is cut short, or a comma is not in quotes")
-            if reader.line_num > MAX_ROWS:
-                raise ConfigError("too many rows", where=here, fix=f"at most {MAX_ROWS}")
-            yield reader.line_num, dict(zip(columns, row, strict=True))
-    except UnicodeDecodeError:
-        raise ConfigError("not UTF-8", where=f"{where}:{_first_odd_line(untrusted_csv)}", fix="save the list as UTF-8") from None
-    except csv.Error:  # its text may quote the row
-        raise ConfigError("not CSV here: quotes that do not match, or a field too long", where=f"{where}:{reader.line_num}") from None
+    def _entries(self, folded: int, key: int | None) -> Sequence[Entry]:
+        found: list[Entry] = []
+        for index in self.indexes:
+            for place in index.places(folded):
+                if key is None or index.text_key_at(place) == key:
+                    entry = index.entry(place)
+                    if entry_key(entry) not in self.withdrawn:
+                        found.append(entry)
+        return found
+
+    def by_category(self, today: date) -> dict[str, int]:
+        """How many entries of each category have not expired by `today`, withdrawn ones included."""
+        counts: dict[str, int] = {}
+        for index in self.indexes:
+            for name, count in index.by_category(today).items():
+                counts[name] = counts.get(name, 0) + count
+        return dict(sorted(counts.items()))
 
 
-def _first_odd_line(untrusted_csv: bytes) -> int:
-    """The line of the first byte that is not UTF-8."""
-    try:
-        untrusted_csv.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return untrusted_csv.count(b"\n", 0, error.start) + 1
-    return 1
+def hotlist_of(
+    compiled: Compiled,
+    allowed: Iterable[str] | None,
+    *,
+    max_age: timedelta = MAX_AGE,
+    manual: Compiled | None = None,
+    withdrawn: frozenset[EntryKey] = frozenset(),
+    manual_digest: str = "",
+) -> HotList:
+    """The list in force. `allowed`: the categories that any rule of the policy names, None for all; entries of others are forgotten and counted here."""
+    header = compiled.header
+    parts = [_restricted(compiled, allowed), *([_restricted(manual, allowed)] if manual else [])]
+    dropped = dict(header.dropped)
+    for _, gone in parts:
+        for name, count in gone.items():
+            dropped[name] = dropped.get(name, 0) + count
+    digest = hashlib.sha256(f"{compiled.digest} {manual_digest}".encode()).hexdigest() if manual_digest else compiled.digest
+    indexes = tuple(index for index, _ in parts if len(index))
+    numbers = header.expired, header.identical, header.contradicting
+    made = header.made
+    return HotList(indexes, made, made - timedelta(days=1), made + max_age, digest, header.shapes, dict(sorted(dropped.items())), *numbers, withdrawn)
 
 
-def _columns(header: Sequence[str], where: str) -> Sequence[str]:
-    """The header, checked. It is quoted only once it is known to be one: without a header the first row would be a plate's."""
-    missing = [name for name in REQUIRED if name not in header]
-    if missing:
-        raise ConfigError(f"header: missing {', '.join(missing)}", where=f"{where}:1", fix=f"the first line must read {','.join(REQUIRED)}")
-    unknown = [number for number, name in enumerate(header, 1) if name not in REQUIRED + OPTIONAL]
-    if unknown:
-        named = ", ".join(ascii(header[number - 1][:24]) for number in unknown)
-        raise ConfigError(f"header: unknown column {named}", where=f"{where}:1", fix="remove it: notes and names have no place on a camera")
-    if len(set(header)) != len(header):
-        raise ConfigError("header: a column is there twice", where=f"{where}:1", fix="remove one")
-    return header
-
-
-def _entry(row: Mapping[str, str], today: date) -> tuple[Entry | None, list[str]]:
-    """The row's entry, or what is wrong with it as `field: what`, without values."""
-    faults = [f"{name}: {what}" for name, (pattern, what) in _PATTERNS.items() if name in row and not pattern.fullmatch(row[name])]
-    plate = _plate(row["plate"])
-    if plate is None:
-        faults.append("plate: must be letters A-Z, digits, spaces and hyphens, at most 12 letters and digits")
-    source_date, expires = _date(row["source_date"]), _date(row["expires"])
-    faults += [f"{name}: must be a date as 2026-11-22" for name, value in (("source_date", source_date), ("expires", expires)) if value is None]
-    if source_date is not None and source_date > today + timedelta(days=1):  # a day for the earth's other side
-        faults.append("source_date: in the future")
-    if source_date is not None and expires is not None and not source_date < expires <= source_date + timedelta(days=MAX_VALIDITY_DAYS):
-        faults.append("expires: must be later than source_date, by five years at most")
-    if faults or plate is None or source_date is None or expires is None:
-        return None, faults
-    state, category, agency = intern(row["state"]), intern(row["category"]), intern(row["agency"])
-    return Entry(plate, state, category, agency, row["case"], source_date, expires), []
-
-
-_PATTERNS = {
-    "state": (STATE, "must be an ISO 3166 code as US-CA or DE"),
-    "category": (CATEGORY, "must be a-z, 0-9 and -, at most 48 characters"),
-    "agency": (AGENCY, "missing, or not plain ASCII of at most 64 characters"),
-    "case": (CASE, "missing, or not plain ASCII of at most 48 characters"),
-    "class": (re.compile(f"({CLASS.pattern})?"), "must be a-z and -, or empty"),
-}
-
-
-def _plate(untrusted_text: str) -> PlateText | None:
-    """The normalised plate, None where it is none. ASCII first: upper-casing would turn look-alikes into letters."""
-    if not untrusted_text.isascii():
-        return None
-    try:
-        plate = PlateText.normalise(untrusted_text)
-    except ValueError:
-        return None
-    return plate if len(plate) else None
-
-
-def _date(untrusted_text: str) -> date | None:
-    try:
-        return date.fromisoformat(untrusted_text) if DATE.fullmatch(untrusted_text) else None
-    except ValueError:
-        return None
-
-
-def _index(entries: Mapping[Entry, None], key: Callable[[str], str]) -> Mapping[str, tuple[Entry, ...]]:
-    """Entries by a key of their text, in the list's order."""
-    index: defaultdict[str, tuple[Entry, ...]] = defaultdict(tuple)
-    for entry in entries:
-        index[key(entry.plate.value)] += (entry,)
-    return dict(index)
+def _restricted(compiled: Compiled, allowed: Iterable[str] | None) -> tuple[Index, dict[str, int]]:
+    """The index of the allowed categories, and how many entries of each other one were left out. What is left out is not kept in memory."""
+    header, columns = compiled.header, compiled.columns
+    names = header.names["category"]
+    wanted = set(names) if allowed is None else {NEVER_RELEASE, *allowed}
+    counts = np.bincount(columns.of["category"], minlength=len(names))
+    gone = {name: int(count) for name, count in zip(names, counts, strict=True) if count and name not in wanted}
+    if gone:
+        keep = np.isin(columns.of["category"], [number for number, name in enumerate(names) if name in wanted])
+        columns = columns.take(keep).compact()  # no view of the file's bytes is left
+    return Index(columns, header.names, header.multiplier), gone

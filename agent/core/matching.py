@@ -4,22 +4,25 @@
 - `text`: the text read is the entry's, and the state was not read (or only its country).
 - `confusable`: another reading of the plate is the entry's, or the text differs in characters that are taken for one another.
 
-A state that was read and is another one never matches. An entry that has expired by the capture matches no more.
+A state or a vehicle class that was read and is another one never matches. An entry that has expired by the capture matches no more, and a list that is too
+old matches nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from agent.core.hotlist import fold
+from agent.core.confusion import swap_probability
+from agent.core.lead_odds import posterior
 from agent.core.policy import NEVER_RELEASE, Match, MatchLevel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.core.hotlist import Entry, HotList
+    from agent.core.hotlist import HotList
+    from agent.core.hotlist_entry import Entry
     from agent.core.sighting import Sighting
 
 MAX_ALTERNATIVES = 16  # looked up for one sighting; readers give fewer
@@ -33,42 +36,77 @@ class _State(Enum):
     OTHER = auto()
 
 
-def match(sighting: Sighting, hotlist: HotList) -> Match | None:
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One entry that could be meant. `text_probability`: the reader's, 0–1, that the entry's text is what stands on the plate.
+
+    `posterior`: 0–1, that the entry's vehicle was seen, given how rare listed vehicles are and how often another one looks like them (lead_odds).
+    """
+
+    entry: Entry
+    level: MatchLevel
+    text_probability: float
+    posterior: float
+
+
+def match(sighting: Sighting, hotlist: HotList, vehicle_class: str | None = None) -> Match | None:
     """The best entry for a sighting, the further ones in its `others`; None where no entry asks for it.
 
     An entry of the never-release list beats all others, at whatever level it matches: better one lead lost than one protected person told.
     """
-    entries: dict[Entry, MatchLevel] = {}
-    for entry, level in _found(sighting, hotlist):
-        entries.setdefault(entry, level)  # an entry may be reached twice; the first way is the surer one
-    if not entries:
+    found = leads(sighting, hotlist, vehicle_class)
+    if not found:
         return None
-    ranked = sorted(entries.items(), key=lambda item: (item[0].category != NEVER_RELEASE, _RANK[item[1]]))  # stable: then the list's order
-    best, *others = (_match(entry, level) for entry, level in ranked)
+    best, *others = (_match(lead) for lead in found)
     if best.category == NEVER_RELEASE or not others:
         return best
     return replace(best, others=tuple(others))
 
 
+def leads(sighting: Sighting, hotlist: HotList, vehicle_class: str | None = None) -> tuple[Lead, ...]:
+    """Every entry that could be meant: the never-release list first, then the surest level, then the list's own order.
+
+    `vehicle_class`: where something tells it; today's readers do not.
+    """
+    readings = [sighting.text.value, *(other.text.value for other in sighting.alternatives[:MAX_ALTERNATIVES])]
+    if not readings[0] or hotlist.stale(sighting.captured.utc) or not hotlist.knows_any(readings):
+        return ()
+    surest: dict[Entry, Lead] = {}
+    for entry, level, probability in _found(sighting, hotlist, vehicle_class or ""):
+        if entry not in surest:  # an entry may be reached twice; the first way is the surer one
+            surest[entry] = Lead(entry, level, probability, posterior(level, probability, entry.plate.value, hotlist.shapes))
+    return tuple(sorted(surest.values(), key=lambda lead: (lead.entry.category != NEVER_RELEASE, _RANK[lead.level])))  # stable
+
+
 _RANK = {MatchLevel.EXACT: 0, MatchLevel.TEXT: 1, MatchLevel.CONFUSABLE: 2}
 
 
-def _found(sighting: Sighting, hotlist: HotList) -> Iterator[tuple[Entry, MatchLevel]]:
-    """Every entry that could be meant, the surer ways first."""
+def _found(sighting: Sighting, hotlist: HotList, vehicle_class: str) -> Iterator[tuple[Entry, MatchLevel, float]]:
+    """Every entry that is not contradicted, how it was reached, and the probability of its text; the surer ways first."""
     text = sighting.text.value
-    if not text:
-        return
     captured = sighting.captured.utc.date()
-    alternatives = [alternative.text.value for alternative in sighting.alternatives[:MAX_ALTERNATIVES]]
-    for candidates, level in (
-        (hotlist.by_text.get(text, ()), None),
-        *((hotlist.by_text.get(alternative, ()), MatchLevel.CONFUSABLE) for alternative in alternatives),
-        (hotlist.by_fold.get(fold(text), ()), MatchLevel.CONFUSABLE),
-    ):
-        for entry in candidates:
-            states = _compare_states(sighting.state, entry.state)
-            if entry.expires > captured and states is not _State.OTHER:
-                yield entry, level or (MatchLevel.EXACT if states is _State.SAME else MatchLevel.TEXT)
+    for entry, probability in _candidates(sighting, hotlist):
+        states = _compare_states(sighting.state, entry.state)
+        other_class = vehicle_class and entry.vehicle_class and vehicle_class != entry.vehicle_class
+        if entry.expires <= captured or states is _State.OTHER or other_class:
+            continue
+        if probability is not None:
+            yield entry, MatchLevel.CONFUSABLE, probability
+        elif entry.plate.value != text:
+            yield entry, MatchLevel.CONFUSABLE, swap_probability(text, entry.plate.value, sighting.char_confidence)
+        else:
+            yield entry, MatchLevel.EXACT if states is _State.SAME else MatchLevel.TEXT, sighting.confidence
+
+
+def _candidates(sighting: Sighting, hotlist: HotList) -> Iterator[tuple[Entry, float | None]]:
+    """Entries of the text itself, of the reader's alternatives with their probability, of look-alikes. Doubts are not multiplied."""
+    alike = list(hotlist.alike(sighting.text.value))
+    text = sighting.text.value
+    yield from ((entry, None) for entry in alike if entry.plate.value == text)
+    for other in sighting.alternatives[:MAX_ALTERNATIVES]:
+        if other.text.value and other.text.value != text:
+            yield from ((entry, other.probability) for entry in hotlist.texts(other.text.value))
+    yield from ((entry, None) for entry in alike)
 
 
 def _compare_states(seen: str | None, listed: str) -> _State:
@@ -80,5 +118,6 @@ def _compare_states(seen: str | None, listed: str) -> _State:
     return _State.OTHER
 
 
-def _match(entry: Entry, level: MatchLevel) -> Match:
-    return Match(entry.category, level, entry.agency, entry.case, entry.source_date)
+def _match(lead: Lead) -> Match:
+    entry = lead.entry
+    return Match(entry.category, lead.level, entry.agency, entry.case, entry.source_date)

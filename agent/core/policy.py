@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from agent.core.barring import Bar, barred
 from agent.core.instant import ClockTrust, Instant
 from agent.core.reasons import Reason
 from agent.errors import PolicyRefusedError
@@ -34,7 +35,7 @@ class MatchLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRule:
-    """One [[release]]: what leaves, for which match, to whom. `retention_days`: whole days, at least 2."""
+    """One [[release]]: what leaves, for which match, to whom. `retention_days`: whole days, at least 2. `cameras`: None for every camera of the roster."""
 
     rule: str
     categories: frozenset[str]
@@ -45,17 +46,23 @@ class ReleaseRule:
     purpose: str
     retention_days: int
     include: frozenset[str]
+    cameras: frozenset[str] | None = None
+
+    def at(self, camera: str) -> bool:
+        """Does this rule speak of that camera?"""
+        return self.cameras is None or camera in self.cameras
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One [[recipient]]. `signing_key`: raw Ed25519 public key, 32 bytes, that signs its receipts and epoch key list."""
+    """One [[recipient]]. `signing_key`: raw Ed25519 public key, 32 bytes, that signs its receipts and epoch key list. `kind`: empty where not told."""
 
     id: str
     legal_name: str
     basis: str
     expires: date
     signing_key: bytes
+    kind: str = ""
 
     def expired(self, at: datetime) -> bool:
         """Is `at` (UTC) on or after the day on which its authority ends?"""
@@ -75,8 +82,19 @@ class Broker:
 
 
 @dataclass(frozen=True, slots=True)
+class HotlistLimits:
+    """[hotlist]. `max_age_hours`: a list older than that raises nothing; `additions_per_day`: entries that may be added by hand."""
+
+    max_age_hours: int = 24
+    additions_per_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """A city's policy as parsed. `digest`: lower-case hex SHA-256 of the file's bytes. In force from `effective` up to, not including, `expires` (UTC dates)."""
+    """A city's policy as parsed. `digest`: lower-case hex SHA-256 of the file's bytes. In force from `effective` up to, not including, `expires` (UTC dates).
+
+    `barred`: its own bars; those of the charter are added by `camera_roster.in_place`.
+    """
 
     name: str
     version: int
@@ -87,6 +105,8 @@ class Policy:
     recipients: Mapping[str, Recipient]
     brokers: tuple[Broker, ...]
     digest: str
+    barred: tuple[Bar, ...] = ()
+    hotlist: HotlistLimits = HotlistLimits()
 
     def in_force(self, at: datetime) -> bool:
         """Is `at` (UTC) within [effective, expires)?"""
@@ -166,8 +186,8 @@ def decide(policy: Policy, circumstances: Circumstances, match: Match | None, sp
     """May this sighting leave, by which rules, to whom? Pure. `spent`: releases by rule in the hour before the capture.
 
     The checks, in order. For the sighting, where the first that fails is the whole answer: clock trusted enough
-    (`clock-untrusted`), policy in force at capture, some hot-list match, not on the never-release list. Then rule by rule, in the
-    policy's order, one reason each: category, match level, confidence, recipient known and not expired, broker, budget.
+    (`clock-untrusted`), policy in force at capture, camera and hour not barred, some hot-list match, not on the never-release list. Then rule
+    by rule, in the policy's order, one reason each: camera, category, match level, confidence, recipient known and not expired, broker, budget.
     A rule releases a sighting at most once.
     """
     denied = _deny_whole(policy, circumstances, match)
@@ -176,7 +196,7 @@ def decide(policy: Policy, circumstances: Circumstances, match: Match | None, sp
     releases: list[Release] = []
     reasons: list[Reason] = []
     for rule in policy.releases:
-        found = _released_match(rule, match)
+        found = _released_match(rule, match) if rule.at(circumstances.camera) else Reason.CAMERA_NOT_RELEASED
         reason = found if isinstance(found, Reason) else _deny_rule(policy, rule, circumstances, spent)
         if not isinstance(found, Reason) and reason is None:
             releases.append(_release(policy, rule, found))
@@ -198,7 +218,11 @@ def may_publish(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
         return Reason.POLICY_NOT_IN_FORCE
     if rule is None:
         return Reason.RULE_NOT_IN_POLICY
+    bar = barred(policy.barred, tags.device, tags.captured_at)
+    if bar is not None:
+        return Reason.HOURS_BARRED if bar.hours else Reason.CAMERA_BARRED
     checks = (
+        (rule.at(tags.device), Reason.CAMERA_NOT_RELEASED),
         (recipient is not None and tags.recipient == rule.recipient, Reason.RECIPIENT_NOT_IN_POLICY),
         (tags.purpose == rule.purpose, Reason.PURPOSE_NOT_IN_POLICY),
         (tags.category in rule.categories, Reason.CATEGORY_NOT_RELEASED),
@@ -216,6 +240,9 @@ def _deny_whole(policy: Policy, circumstances: Circumstances, match: Match | Non
         return Reason.CLOCK_UNTRUSTED
     if not policy.in_force(circumstances.captured.utc):
         return Reason.POLICY_NOT_IN_FORCE
+    bar = barred(policy.barred, circumstances.camera, circumstances.captured.utc)
+    if bar is not None:
+        return Reason.HOURS_BARRED if bar.hours else Reason.CAMERA_BARRED
     if match is None:
         return Reason.NO_HOTLIST_MATCH
     if NEVER_RELEASE in {match.category, *(other.category for other in match.others)}:

@@ -10,11 +10,15 @@ import binascii
 import re
 from datetime import date
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator
 
+from agent.core.barring import PLACES, Hours
 from agent.core.encoding import PIN_PREFIX, from_b64url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MIN_RETENTION_DAYS = 2  # a read is sealed to a whole UTC day's key: under two days it could have none (docs/ref/policy.md)
 MAX_RETENTION_DAYS = 3650
@@ -24,6 +28,7 @@ MAX_PORT = 65535
 IDENTIFIER = re.compile(r"[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?")
 JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])Z")
 CA_FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}\.pem")
 
 
@@ -72,6 +77,35 @@ def day(value: object) -> date:
     if type(value) is not date:
         raise ValueError("must be a date | write 2026-11-01, without quotes and time")
     return value
+
+
+def hours(value: object) -> Hours:
+    """`"22:00-06:00Z"`: a part of every UTC day, also past midnight."""
+    text = _text(value)
+    found = HOURS.fullmatch(text)
+    if not found:
+        raise ValueError(f"{_shown(text)} are no hours | write 22:00-06:00Z, in UTC")
+    start, end = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
+    if start == end:
+        raise ValueError(f"{_shown(text)} begin where they end | leave hours out to bar the whole day")
+    return Hours(start, end)
+
+
+def _one_of(names: tuple[str, ...], what: str) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        text = _text(value)
+        if text not in names:
+            raise ValueError(f"{_shown(text)} is no {what} | one of: {', '.join(names)}")
+        return text
+
+    return check
+
+
+# Who a recipient is, for charters and jurisdictions that forbid a kind of them. `joint-center`: staffed by several kinds, as fusion centres are.
+KINDS = (
+    *("local-law-enforcement", "state-law-enforcement", "local-agency", "state-agency", "joint-center"),
+    *("federal-agency", "out-of-state-agency", "foreign-agency", "vendor", "private"),
+)
 
 
 def retention_days(value: object) -> int:
@@ -154,6 +188,9 @@ Line = Annotated[str, BeforeValidator(line)]
 Jurisdiction = Annotated[str, BeforeValidator(jurisdiction)]
 HostName = Annotated[str, BeforeValidator(host_name)]
 CaFile = Annotated[str, BeforeValidator(ca_file)]
+Place = Annotated[str, BeforeValidator(_one_of(PLACES, "kind of place"))]
+Kind = Annotated[str, BeforeValidator(_one_of(KINDS, "kind of recipient"))]
+HoursOfDay = Annotated[Hours, BeforeValidator(hours)]
 Day = Annotated[date, BeforeValidator(day)]
 RetentionDays = Annotated[int, BeforeValidator(retention_days)]
 Address = Annotated[tuple[str, int], BeforeValidator(address)]

@@ -1,4 +1,4 @@
-"""A TOML file as its table and the line of every value, so that all its faults are told at once as `file:line: field: what (fix)`."""
+"""A TOML file as its table and the place of every value, so that all its faults are told at once as `file:line: field: what (fix)`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
-MAX_TEXT_BYTES = 1024 * 1024
+MAX_TEXT_BYTES = 256 * 1024  # two hundred recipients with a rule each fit; every step below takes time in proportion
 MAX_FAULTS_TOLD = 50
 MAX_DOTS = 64  # in one statement, outside strings: tomllib takes quadratic time over `a.a.a.…`, minutes for a megabyte
 
 Path = tuple[str | int, ...]
-LEXEME = re.compile(r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|\n|[\[\]{}=,]|[^\s\[\]{}=,#"\']+', re.DOTALL)
+Place = tuple[int, int]  # line and column, from 1; columns count characters
+
+# The last branch takes a quote that begins no string: scanning ends there, else an endless string would be looked for again at every quote.
+LEXEME = re.compile(
+    r'"""(?:\\.|[^\\])*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?!"")(?:\\.|[^"\\\n])*"|\'(?!\'\')[^\'\n]*\'|#[^\n]*|\n|[\[\]{}=,]|[^\s\[\]{}=,#"\']+|[^\S\n]+|.',
+    re.DOTALL,
+)
 
 
 class Section(BaseModel):
@@ -36,9 +42,10 @@ AnySection = TypeVar("AnySection", bound=Section)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One fault of a file. `line` counts from 1; `fix`: the next step, may be empty."""
+    """One fault of a file. `line` and `column` count from 1; `fix`: the next step, may be empty."""
 
     line: int
+    column: int
     field: str
     what: str
     fix: str = ""
@@ -46,20 +53,30 @@ class Fault:
 
 @dataclass(slots=True)
 class Document:
-    """A parsed file and the faults found in it so far. `where`: the file's name as the reader knows it."""
+    """A parsed file and the faults found in it so far. `where`: the file's name as the reader knows it.
+
+    `keys`, `values`: where the name and the value of each path begin; a table's are its header's. `broken`: no TOML, `table` is empty.
+    """
 
     where: str
     table: Mapping[str, Any]
-    lines: Mapping[Path, int]
+    keys: Mapping[Path, Place]
+    values: Mapping[Path, Place]
     faults: list[Fault] = field(default_factory=list)
+    broken: bool = False
+
+    def place(self, path: Path, *, of_key: bool = False) -> Place:
+        """Where a value (or its key) begins; of the nearest table around it where it is missing."""
+        places = self.keys if of_key else self.values
+        return next((places[path[:end]] for end in range(len(path), 0, -1) if path[:end] in places), (1, 1))
 
     def line(self, path: Path) -> int:
         """The line of a value; of the nearest table around it where it is missing."""
-        return next((self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines), 1)
+        return self.place(path)[0]
 
-    def fault(self, path: Path, what: str, fix: str = "") -> None:
+    def fault(self, path: Path, what: str, fix: str = "", *, of_key: bool = False) -> None:
         """Note one fault."""
-        self.faults.append(Fault(self.line(path), ".".join(part for part in path if isinstance(part, str)), what, fix))
+        self.faults.append(Fault(*self.place(path, of_key=of_key), ".".join(part for part in path if isinstance(part, str)), what, fix))
 
     def check(self, section: type[AnySection], table: object, path: Path = ()) -> AnySection | None:
         """A table against its schema; None, and its faults noted, where it does not fit."""
@@ -67,7 +84,7 @@ class Document:
             return section.model_validate(table)
         except ValidationError as error:
             for found in error.errors(include_url=False, include_context=False, include_input=False):
-                self.fault((*path, *found["loc"]), *_in_words(found, section))
+                self.fault((*path, *found["loc"]), *_in_words(found, section), of_key=found["type"] == "extra_forbidden")
             return None
 
     def require_faultless(self) -> None:
@@ -81,48 +98,103 @@ class Document:
 
 def read_document(untrusted_text: bytes, where: str) -> Document:
     """Parse TOML. Raises ConfigError: too large, not UTF-8, not TOML, nested absurdly."""
-    if len(untrusted_text) > MAX_TEXT_BYTES:
-        raise ConfigError(f"{len(untrusted_text)} bytes are too many", where=where, fix=f"at most {MAX_TEXT_BYTES} bytes")
+    document = open_document(untrusted_text, where)
+    if document.broken:
+        fault = document.faults[0]
+        at = f":{fault.line}:{fault.column}" if fault.line else ""
+        raise ConfigError(fault.what, where=f"{where}{at}", fix=fault.fix)
+    return document
+
+
+def open_document(untrusted_text: bytes, where: str) -> Document:
+    """Parse TOML. What is none comes back `broken`, with one fault that says why; line 0 where the file as a whole is meant."""
     try:
-        text = untrusted_text.decode("utf-8").replace("\r\n", "\n")
-        _require_shallow(text, where)
-        table = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"not UTF-8 at byte {error.start}", where=where, fix="save it as UTF-8") from None
+        text = _text(untrusted_text)
+        statements = list(_statements(text))
+        _require_shallow(statements)
+        return Document(where, tomllib.loads(text), *locate(statements))
+    except _NotToml as error:
+        fault = error.fault
     except tomllib.TOMLDecodeError as error:
-        place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))  # the rest could quote the file
-        at = f":{place[1]}:{place[2]}" if place else ""
-        raise ConfigError("not TOML here", where=f"{where}{at}", fix="compare with config/policies/exampleville") from None
+        fault = _syntax_fault(str(error))
     except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
-        raise ConfigError("not sane TOML: nested too deep or a number too long", where=where) from None
-    return Document(where, table, locate(text))
+        fault = Fault(0, 0, "", "not sane TOML: nested too deep or a number too long")
+    return Document(where, {}, {}, {}, [fault], broken=True)
 
 
-def _require_shallow(text: str, where: str) -> None:
-    for line, statement in _statements(text):
+class _NotToml(Exception):  # noqa: N818 (never leaves this file)
+    def __init__(self, what: str, fix: str = "", place: Place = (0, 0)) -> None:
+        self.fault = Fault(*place, "", what, fix)
+
+
+def _text(untrusted_text: bytes) -> str:
+    """The file as text with plain line feeds. Raises _NotToml."""
+    if len(untrusted_text) > MAX_TEXT_BYTES:
+        raise _NotToml(f"{len(untrusted_text)} bytes are too many", f"at most {MAX_TEXT_BYTES} bytes")
+    if untrusted_text.startswith(b"\xef\xbb\xbf"):
+        raise _NotToml("not TOML: it begins with a byte-order mark, which nobody sees", "save it as UTF-8 without BOM", (1, 1))
+    try:
+        return untrusted_text.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = untrusted_text.count(b"\n", 0, error.start) + 1
+        column = len(untrusted_text[untrusted_text.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8")) + 1
+        raise _NotToml(f"not UTF-8 at byte {error.start}", "save it as UTF-8", (line, column)) from None
+
+
+# What tomllib says without quoting the file, and what that means to whoever wrote it.
+_SYNTAX = {
+    "Cannot overwrite a value": "a key is there twice",
+    "Cannot declare": "a table is there twice",
+    "Unterminated string": "quotes that do not end",
+    "Expected '=' after a key": "a key without =",
+    "Invalid value": "no value, or text without quotes",
+    "Unclosed array": "a list that does not end",
+}
+
+
+def _syntax_fault(told: str) -> Fault:
+    """The parser's message without what it could quote."""
+    place = re.search(r"\(at line (\d+), column (\d+)\)", told)
+    means = next((f": {meaning}" for start, meaning in _SYNTAX.items() if told.startswith(start)), "")
+    line, column = (int(place[1]), int(place[2])) if place else (0, 0)
+    return Fault(line, column, "", f"not TOML here{means}", "compare with config/policies/exampleville")
+
+
+Lexeme = tuple[Place, str]
+Statement = list[Lexeme]
+
+
+def _require_shallow(statements: list[Statement]) -> None:
+    for statement in statements:
         if sum(lexeme.count(".") for _, lexeme in statement if lexeme[0] not in "\"'") > MAX_DOTS:
-            raise ConfigError("dotted too deep", where=f"{where}:{line}", fix=f"at most {MAX_DOTS} dots in one statement")
+            raise _NotToml("dotted too deep", f"at most {MAX_DOTS} dots in one statement", statement[0][0])
 
 
-def locate(text: str) -> Mapping[Path, int]:
-    """The line of every table, key and list element of a well-formed TOML text; for messages only, so inline tables count as one value."""
-    lines: dict[Path, int] = {}
+def locate(statements: Iterable[Statement]) -> tuple[Mapping[Path, Place], Mapping[Path, Place]]:
+    """Where the name and the value of every table, key and list element begin; for messages only, so inline tables count as one value."""
+    keys: dict[Path, Place] = {}
+    values: dict[Path, Place] = {}
     seen: Counter[Path] = Counter()
     table: Path = ()
-    for line, statement in _statements(text):
-        lexemes = [lexeme for _, lexeme in statement]
-        if lexemes[0] == "[":
-            table = tuple(name for lexeme in lexemes if lexeme not in "[]" for name in _names(lexeme))
-            if lexemes[1] == "[":
+    for statement in statements:
+        place, first = statement[0]
+        if first == "[":
+            table = tuple(name for _, lexeme in statement if lexeme not in "[]" for name in _names(lexeme))
+            if statement[1:] and statement[1][1] == "[":
                 seen[table] += 1
-                lines.setdefault(table, line)
+                keys.setdefault(table, place)
+                values.setdefault(table, place)
                 table = (*table, seen[table] - 1)
-            lines[table] = line
+            keys[table] = values[table] = place
         else:
-            key = (*table, _names(lexemes[0])[0])
-            lines.setdefault(key, line)
-            lines.update({(*key, index): at for index, at in enumerate(_elements(statement[2:]))})
-    return lines
+            key = (*table, *_names(first)[:1])
+            value = next((index + 1 for index, (_, lexeme) in enumerate(statement) if lexeme == "="), len(statement))
+            keys.setdefault(key, place)
+            values.setdefault(key, statement[value][0] if value < len(statement) else place)
+            elements = {(*key, index): at for index, at in enumerate(_elements(statement[value:]))}
+            keys |= elements
+            values |= elements
+    return keys, values
 
 
 def _names(lexeme: str) -> list[str]:
@@ -130,30 +202,34 @@ def _names(lexeme: str) -> list[str]:
     return [lexeme[1:-1]] if lexeme[0] in "\"'" else [name for name in lexeme.split(".") if name]
 
 
-Lexeme = tuple[int, str]
-
-
-def _statements(text: str) -> Iterator[tuple[int, list[Lexeme]]]:
-    """A header or a `key = value` at a time, with the line it begins on; a line feed inside brackets ends nothing."""
-    line, depth, statement = 1, 0, list[Lexeme]()
-    for lexeme in LEXEME.findall(text + "\n"):
-        if lexeme == "\n" and depth == 0 and statement:
-            yield statement[0][0], statement
-            statement = []
-        elif lexeme != "\n" and not lexeme.startswith("#"):
-            statement.append((line, lexeme))
+def _statements(text: str) -> Iterator[Statement]:
+    """A header or a `key = value` at a time; a line feed inside brackets ends nothing. Of what is no TOML, anything."""
+    line, start, depth, statement = 1, 0, 0, Statement()
+    for found in LEXEME.finditer(text):
+        lexeme = found[0]
+        if lexeme in {'"', "'"}:
+            raise _NotToml("not TOML here: quotes that do not end", "close them on the same line", (line, found.start() - start + 1))
+        if lexeme == "\n" and depth <= 0 and statement:
+            yield statement
+            statement, depth = [], 0
+        elif lexeme[0] != "#" and not lexeme.isspace():
+            statement.append(((line, found.start() - start + 1), lexeme))
             depth += (lexeme in "[{") - (lexeme in "]}")
-        line += lexeme.count("\n")
+        if "\n" in lexeme:
+            line += lexeme.count("\n")
+            start = found.start() + lexeme.rindex("\n") + 1
+    if statement:
+        yield statement
 
 
-def _elements(value: list[Lexeme]) -> Iterator[int]:
-    """The line on which each element of a list begins; nothing where the value is no list."""
+def _elements(value: Statement) -> Iterator[Place]:
+    """Where each element of a list begins; nothing where the value is no list."""
     depth, awaited = 0, False
-    for line, lexeme in value:
+    for place, lexeme in value:
         if lexeme in "]}":
             depth -= 1
         elif depth == 1 and awaited:
-            yield line
+            yield place
         if lexeme in "[{":
             depth += 1
         awaited = depth == 1 and value[0][1] == "[" and lexeme in "[,"
@@ -165,6 +241,21 @@ def _in_words(found: ErrorDetails, section: type[Section]) -> tuple[str, str]:
         return "unknown key", f"allowed here: {', '.join(sorted(section.model_fields))}"
     if found["type"] == "missing":
         return "missing", "add it"
-    message = found["msg"].removeprefix("Value error, ")
-    what, _, fix = message.partition(" | ")
-    return what[:1].lower() + what[1:], fix
+    what, _, fix = found["msg"].removeprefix("Value error, ").partition(" | ")
+    what = what.replace("Input should be", "must be", 1)
+    return what[:1].lower() + what[1:], fix or _FIXES.get(found["type"], "see docs/ref/policy.md")
+
+
+_FIXES = {  # by pydantic's own types of fault, whose messages say what and not what to do
+    "int_type": "write a whole number, without quotes",
+    "float_type": "write a number such as 0.9, without quotes",
+    "finite_number": "write a number such as 0.9",
+    "greater_than_equal": "write a larger number",
+    "less_than_equal": "write a smaller number",
+    "list_type": "write a list in [ ]",
+    "dict_type": "write it as a table",
+    "bool_type": "write true or false",
+    "literal_error": "write one of them",
+    "too_short": "name at least one",
+    "too_long": "name fewer",
+}

@@ -18,7 +18,7 @@ from agent.demo.pki import ServerIdentity
 from agent.errors import PlatewardenError
 from agent.sealing import device_keys
 
-CAMERA = "CAM-01"
+CAMERA = "cam-01"
 COMMAND_TIMEOUT_S = 120.0
 
 
@@ -50,9 +50,9 @@ class Installation:
         return self.work / "output.log"
 
 
-def install(work: Path, now: dt.datetime, wanted: Sequence[str]) -> Installation:
-    """Make keys, policy, roster and settings below `work`. `wanted`: fictitious plates for the hot list."""
-    city = demo_city.found(work / "city", now.date(), tuple(wanted))
+def install(work: Path, now: dt.datetime, wanted: Sequence[str], recovered: Sequence[str] = ()) -> Installation:
+    """Make keys, policy, roster and settings below `work`. `wanted`, `recovered`: fictitious plates for the hot list, the latter with entries that ended."""
+    city = demo_city.found(work / "city", now.date(), tuple(wanted), tuple(recovered))
     server, port = city.authority.issue(demo_city.HOST, work / "broker", "server"), free_port()
     public = device_keys.create(work / "device", CAMERA)
     demo_city.enrol(city, CAMERA, dict(public_jwk("Ed25519", public.seal)), now)

@@ -29,11 +29,22 @@ class LeftCard:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """May this organisation get reads? `why`: the sentence from charter or policy."""
+    """May this organisation get reads? `why`: a sentence; `lines`: those of charter or policy that it rests on, `file:line  text`."""
 
     who: str
     may: bool
     why: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A pushed policy that adds `who`: what it would let out, the lines that say so, and why the charter refuses it, if it does."""
+
+    who: str
+    lets_out: tuple[str, ...]
+    lines: tuple[str, ...]
+    refused: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,7 @@ class Page:
     saw: tuple[SawCard, ...]
     left: tuple[LeftCard, ...]
     answers: tuple[Answer, ...]
+    pushes: tuple[Push, ...]
     attempts: tuple[Attempt, ...]
     summary: Mapping[str, object]
     relayed: bytes
@@ -67,6 +79,7 @@ def render(page: Page) -> str:
         "LEFT": "".join(_left(card) for card in page.left),
         "NUMBERS": _numbers(page.summary),
         "ANSWERS": "".join(_answer(a) for a in page.answers),
+        "PUSHES": "".join(_push(push) for push in page.pushes),
         "ATTEMPTS": "".join(f"<tr><td>{escape(a.what)}</td><td><code>{escape(a.reason)}</code></td><td>{escape(a.evidence)}</td></tr>" for a in page.attempts),
         "RELAYED": _hexdump(_middle(page.relayed, 256)),
         "RELAYED_BYTES": f"{len(page.relayed):,}",
@@ -113,9 +126,19 @@ def _middle(data: bytes, size: int) -> bytes:
 
 
 def _answer(answer: Answer) -> str:
-    return (
-        f'<tr class="{"yes" if answer.may else "no"}"><td>{escape(answer.who)}</td><td>{"Yes" if answer.may else "No"}</td><td>{escape(answer.why)}</td></tr>'
-    )
+    kind, word = ("yes", "Yes") if answer.may else ("no", "No")
+    return f'<tr class="{kind}"><td>{escape(answer.who)}</td><td>{word}</td><td>{escape(answer.why)}{_quoted(answer.lines)}</td></tr>'
+
+
+def _push(push: Push) -> str:
+    refused = f'<p class="stop">No camera obeys it. The charter forbids: {escape("; ".join(push.refused))}</p>' if push.refused else ""
+    permitted = "" if push.refused else "<p>The charter permits it: whether it is signed is for the city to say, and this is what its signers are shown.</p>"
+    says = "".join(f"<li>{escape(sentence)}</li>" for sentence in push.lets_out)
+    return f'<div class="card"><h3>It adds {escape(push.who)}</h3><ol>{says}</ol>{_quoted(push.lines)}{refused}{permitted}</div>'
+
+
+def _quoted(lines: tuple[str, ...]) -> str:
+    return f"<pre>{escape(chr(10).join(lines))}</pre>" if lines else ""
 
 
 def _numbers(summary: Mapping[str, object]) -> str:

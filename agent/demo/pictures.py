@@ -15,6 +15,7 @@ CARD_PX, BOX_BGR, DROPPED_BGR, JPEG_QUALITY = (420, 280), (79, 150, 11), (90, 90
 STORIES = {
     "hit": ("Reported stolen", "On the hot list. Sealed to the police department, and to nobody else."),
     "near-miss": ("A near miss", "One look-alike character away from a listed plate: dropped."),
+    "recovered": ("Stolen, found, given back", "Its entry ended when the car was found: dropped, like any other."),
     "non-hit": ("Nobody suspected", "No hot list asks for it: dropped."),
     "parked": ("A parked car", "In view all the time, counted as one, on no hot list: dropped."),
 }

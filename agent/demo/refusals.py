@@ -43,16 +43,23 @@ def forbidden_recipient(installation: Installation) -> Attempt:
     """A policy that adds a recipient whom the charter forbids: the real `watch` refuses to start with it."""
     camera = installation.work / "attempt-recipient"
     _copy_camera(installation, camera)
-    policy = installation.policy_text.replace(f'"{demo_city.RECIPIENT}"', f'"{demo_city.FORBIDDEN}"')
+    policy = pushed(installation)
     (camera / "city" / "policy.toml").write_text(policy, encoding="utf-8")
     frames = installation.work / "no-frames"
     frames.mkdir(exist_ok=True)
     done = platewarden("watch", "--config", camera / "platewarden.toml", "--source", frames, "--allow-unsigned", check=False)
     _expect(done.returncode == RefusedError.exit_code and Reason.CHARTER_FORBIDS_RECIPIENT in done.stderr, "a forbidden recipient", done.stderr)
     return Attempt(
-        f"A policy that sends reads to {demo_city.FORBIDDEN}",
+        f"A pushed policy that adds {demo_city.FORBIDDEN} as a recipient",
         Reason.CHARTER_FORBIDS_RECIPIENT,
         f"The camera did not start (exit code {done.returncode}); its log has the refusal.",
+    )
+
+
+def pushed(installation: Installation) -> str:
+    """The policy that somebody pushes: the city's own, and the forbidden agency as one more recipient."""
+    return demo_city.with_recipient(
+        installation.policy_text, demo_city.FORBIDDEN, "US immigration enforcement (ICE ERO)", purpose="immigration-enforcement", basis="a favour, by e-mail"
     )
 
 

@@ -19,6 +19,7 @@ from agent.errors import StorageError
 WIDTH_PX, HEIGHT_PX, FRAMES, SEED = 1280, 720, 96, 20261122
 CAR_PX = (460, 560)  # height, width of the sprite
 PLATE_PX = (84, 168)  # height, width on the sprite: a US plate, 12 by 6 inches
+HORIZON_PX = 300
 JPEG_QUALITY = 92
 
 
@@ -52,10 +53,10 @@ VEHICLES = (
     Vehicle("3FPA826", "non-hit", (150, 110, 60), 22, 48, _lane(850, 760)),
     Vehicle("8KZV264", "near-miss", (90, 120, 90), 40, 66, _lane(330, 480)),
     Vehicle("5HTC730", "non-hit", (60, 60, 60), 56, 82, _lane(850, 760)),
-    Vehicle("9RJE157", "non-hit", (170, 170, 175), 72, 94, _lane(330, 480)),
+    Vehicle("9RJE157", "recovered", (170, 170, 175), 72, 94, _lane(330, 480)),
     Vehicle("2HNB684", "parked", (110, 90, 40), 0, FRAMES, lambda _t: (1172, 500, 0.52)),
 )
-HIT, NEAR_MISS = VEHICLES[0], VEHICLES[2]
+HIT, NEAR_MISS, RECOVERED = VEHICLES[0], VEHICLES[2], VEHICLES[4]
 
 
 def render(folder: Path) -> tuple[Path, ...]:
@@ -87,15 +88,13 @@ def _present(index: int) -> Iterator[tuple[Vehicle, tuple[float, float, float]]]
 def _street(rng: np.random.Generator) -> Image:
     """Sky, houses, asphalt and lane marks; H×W×3 BGR."""
     picture = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
-    horizon = 300
+    horizon = HORIZON_PX
     ramp = np.linspace(0, 1, horizon)[:, None]
     picture[:horizon] = (np.array([225, 195, 165]) * (1 - ramp) + np.array([235, 225, 215]) * ramp)[:, None, :].astype(np.uint8)
     for x in range(-20, WIDTH_PX, 118):  # a row of houses
         top, tone = int(rng.integers(120, 220)), int(rng.integers(105, 165))
         cv2.rectangle(picture, (x, top), (x + 112, horizon), (tone - 12, tone, tone + 6), -1)
-        for wx in range(x + 14, x + 96, 32):
-            for wy in range(top + 18, horizon - 24, 40):
-                cv2.rectangle(picture, (wx, wy), (wx + 16, wy + 22), (tone - 55, tone - 50, tone - 48), -1)
+        _house(picture, x, top, tone)
     picture[horizon:] = (92, 94, 96)
     cv2.fillPoly(picture, [np.array([[0, HEIGHT_PX], [0, 470], [560, horizon], [585, horizon], [120, HEIGHT_PX]])], (128, 134, 138))
     cv2.fillPoly(picture, [np.array([[WIDTH_PX, HEIGHT_PX], [WIDTH_PX, 430], [740, horizon], [715, horizon], [1180, HEIGHT_PX]])], (128, 134, 138))
@@ -105,6 +104,15 @@ def _street(rng: np.random.Generator) -> Image:
     grain = rng.normal(0, 5, (HEIGHT_PX - horizon, WIDTH_PX, 1))
     picture[horizon:] = np.clip(picture[horizon:] + grain, 0, 255).astype(np.uint8)
     return picture
+
+
+def _house(picture: Image, x: int, top: int, tone: int) -> None:
+    """One house, from its eaves at `top` to the horizon. Bright windows: a light wall with rows of dark ones is sometimes taken for a large plate."""
+    cv2.fillPoly(picture, [np.array([(x - 4, top), (x + 56, top - 46), (x + 116, top)])], (tone - 62, tone - 58, tone - 30), cv2.LINE_AA)
+    for wx in (x + 16, x + 68):
+        for wy in range(top + 18, HORIZON_PX - 40, 56):
+            cv2.rectangle(picture, (wx, wy), (wx + 28, wy + 34), (tone + 46, tone + 40, tone + 34), -1)
+            cv2.line(picture, (wx + 14, wy), (wx + 14, wy + 34), (tone, tone, tone), 2)
 
 
 def car(vehicle: Vehicle) -> NDArray[np.uint8]:

@@ -10,23 +10,28 @@ from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.core import sealed_read
+from agent.core.camera_roster import parse_roster
 from agent.core.charter import parse_charter
-from agent.core.explain import explain_recipient
+from agent.core.diffing_words import Compared, compare
+from agent.core.explaining import Grant
+from agent.core.explaining_answers import Files, explain
+from agent.core.explaining_lines import Source
 from agent.core.policy_file import parse_policy
 from agent.core.sealed_read import Tags
 from agent.demo import city, page, pictures, scene
 from agent.demo.installation import CAMERA, Installation, install, platewarden
-from agent.demo.page import Answer, Attempt, LeftCard, Page
-from agent.demo.refusals import provoke
+from agent.demo.page import Answer, Attempt, LeftCard, Page, Push
+from agent.demo.refusals import provoke, pushed
 from agent.demo.running import run_street
 from agent.errors import PlatewardenError
 from agent.storage.atomic_file import write_atomic
 
 NEAR_MISS_ON_LIST = "8K2V264"  # one confusable character away from the car that passes
+ICE = "US immigration enforcement (ICE ERO)"
 ASKING = (
     (city.RECIPIENT, "Exampleville Police Department"),
     (city.NEIGHBOUR, "Example County Sheriff"),
-    (city.FORBIDDEN, "US immigration enforcement (ICE ERO)"),
+    (city.FORBIDDEN, ICE),
     ("vendor-cloud", "The camera vendor's cloud"),
     ("out-of-state-pd", "A police department in another state"),
 )
@@ -62,8 +67,8 @@ class Summary:
 def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
     """Run the whole demo; `out` takes what is kept, `work` the installation itself. Raises PlatewardenError when anything is not as promised."""
     say("A city is founded: charter, policy, hot list, camera, police department, each with fresh keys.")
-    installation = install(work, SystemClock().now().utc, (scene.HIT.plate, NEAR_MISS_ON_LIST))
-    say(f"A street is rendered: {len(scene.VEHICLES)} cars with fictitious plates, one of them reported stolen.")
+    installation = install(work, SystemClock().now().utc, (scene.HIT.plate, NEAR_MISS_ON_LIST), (scene.RECOVERED.plate,))
+    say(f"A street is rendered: {len(scene.VEHICLES)} cars with fictitious plates, one of them reported stolen, one found again.")
     scene.render(out / "frames")
     say("The camera watches. Two processes: watch sees plates and has no network; deliver has the network and sees no plate.")
     relayed = run_street(installation, out / "frames")
@@ -154,12 +159,46 @@ def check(summary: Summary) -> None:
         raise PlatewardenError(f"the demo did not show {'; '.join(faults)}: {json.dumps(asdict(summary))}", fix="please report this")
 
 
+def city_files(installation: Installation, policy_text: str) -> Files:
+    """A policy under the demo city's charter, with lines to quote."""
+    policy, charter = policy_text.encode(), (installation.city.folder / "charter.toml").read_bytes()
+    lines = Source(policy, "policy.toml"), Source(charter, "charter.toml")
+    roster = parse_roster((installation.city.folder / "roster.toml").read_bytes(), "roster.toml")
+    return Files(parse_policy(policy, "policy.toml"), lines[0], parse_charter(charter, "charter.toml"), lines[1], roster)
+
+
 def answers(installation: Installation) -> tuple[Answer, ...]:
-    """Can another agency get this? From charter and policy."""
-    policy = parse_policy(installation.policy_text.encode(), "policy.toml")
-    charter = parse_charter((installation.city.folder / "charter.toml").read_bytes(), "charter.toml")
-    explained = [(name, explain_recipient(policy, charter, recipient)) for recipient, name in ASKING]
-    return tuple(Answer(name, explanation.allowed, explanation.sentence) for name, explanation in explained)
+    """Can another agency get this? As `platewarden policy explain` answers it: from charter and policy, through the camera's own `decide`."""
+    files = city_files(installation, installation.policy_text)
+    told = []
+    for recipient, name in ASKING:
+        (answer,) = explain(files, installation.city.today, recipient=recipient).answers
+        why = "; ".join(_granted(grant) for grant in answer.grants) or answer.obstacles[0].says
+        cited = [line for line in answer.cited if line.text.startswith(("rule", "basis"))] or answer.obstacles[0].cited
+        told.append(Answer(name, answer.allowed, f"{why[:1].upper()}{why[1:]}.", tuple(f"{line.place}  {line.text}" for line in cited)))
+    return tuple(told)
+
+
+def _granted(grant: Grant) -> str:
+    return (
+        f"only cars listed as {' or '.join(grant.categories)}, for {grant.purpose}, from a confidence of {grant.min_confidence:g}, "
+        f"until {grant.until}; each read's key is destroyed within {grant.retention_days} days"
+    )
+
+
+def pushes(installation: Installation) -> tuple[Push, ...]:
+    """What `platewarden policy diff` shows of two pushed policies: one adds a neighbour, one an agency that the charter forbids."""
+    neighbour = city.with_recipient(
+        installation.policy_text, city.NEIGHBOUR, "Example County Sheriff", purpose="stolen-vehicle-recovery", basis="Ordinance 2026-14, section 5"
+    )
+    now = city_files(installation, installation.policy_text)
+    return tuple(_push(what, compare(now, city_files(installation, text))) for what, text in (("the county sheriff", neighbour), (ICE, pushed(installation))))
+
+
+def _push(what: str, compared: Compared) -> Push:
+    """One diff as the page shows it."""
+    lines = tuple(f"{line.place}  {line.text}" for change in compared.lets_out for line in change.cited)
+    return Push(what, tuple(change.says for change in compared.lets_out), lines, tuple(str(fault) for fault in compared.refused))
 
 
 def write_page(
@@ -169,5 +208,6 @@ def write_page(
     left = tuple(LeftCard(sealed_read.format_tags(tags), wire, crop) for tags, wire, crop in opened)
     found = sum(vehicle.plate.encode() in relayed for vehicle in scene.VEHICLES)
     checkpoint = (installation.state / "watch" / "checkpoint").read_text(encoding="utf-8")
-    content = Page(pictures.saw_cards(out / "frames"), left, answers(installation), attempts, asdict(summary), relayed, found, checkpoint)
+    told = answers(installation), pushes(installation)
+    content = Page(pictures.saw_cards(out / "frames"), left, *told, attempts, asdict(summary), relayed, found, checkpoint)
     write_atomic(out / "index.html", page.render(content).encode(), 0o644)

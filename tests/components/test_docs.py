@@ -84,8 +84,8 @@ def test_the_readme_lists_every_command_with_its_own_words():
     told = {}
     for name in group.list_commands(None):
         command = group.get_command(None, name)
-        parts = getattr(command, "commands", None)
-        for words, part in {f"{name} {key}": value for key, value in parts.items()}.items() if parts else [(name, command)]:
+        parts = command.list_commands(None) if hasattr(command, "list_commands") else []
+        for words, part in [(f"{name} {key}", command.get_command(None, key)) for key in parts] or [(name, command)]:
             told[words] = " ".join(part.help.split("\n\n")[0].split())
     assert rows == told
 

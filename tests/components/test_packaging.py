@@ -110,7 +110,7 @@ def test_make_lists_its_targets():
 def test_a_wheel_holds_the_product(tmp_path):
     source = tmp_path / "source"  # setuptools leaves build/ where it builds
     source.mkdir()
-    for name in ("agent", "models"):
+    for name in ("agent", "config", "models"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "runs"))
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE", "MANIFEST.in", "CHANGELOG.md", "constraints.txt"):
         shutil.copy(ROOT / name, source)
@@ -118,6 +118,6 @@ def test_a_wheel_holds_the_product(tmp_path):
     subprocess.run(command, check=True, timeout=120, env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     (wheel,) = tmp_path.glob("platewarden-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"agent/cli.py", "models/manifest.json", "models/detector.onnx", "models/recognizer.onnx"} <= set(names)
+    assert {"agent/cli.py", "agent/jurisdictions/us-ca.toml", "models/manifest.json", "models/detector.onnx", "models/recognizer.onnx"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "models/training/", "config/", "bench/", "hw_tests/"))]

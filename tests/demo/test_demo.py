@@ -4,13 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from agent.commands.demo import KEPT
-from agent.demo.scene import VEHICLES
+from agent.demo.scene import RECOVERED, VEHICLES
 from tests.support.demo_run import DemoRun
 
 pytestmark = pytest.mark.demo
@@ -77,3 +78,37 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "no earlier demo" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_recovered_car_raises_nothing(demo_run: DemoRun) -> None:
+    """Its entry is on the list and has ended; the car went past; nothing but the stolen one was sealed."""
+    rows = (demo_run.work / "city/hotlist.csv").read_text(encoding="utf-8").splitlines()
+    ended = [row for row in rows if row.startswith(RECOVERED.plate)]
+    assert len(ended) == 1
+    policy = (demo_run.work / "city/policy.toml").read_text(encoding="utf-8")
+    effective = re.search(r"^effective = (.+)$", policy, re.MULTILINE)
+    assert effective is not None
+    assert str(date.fromisoformat(effective[1]) + timedelta(days=7)) == ended[0].rsplit(",", 1)[1], "the last field: it ended on the day of the demo"
+    assert demo_run.summary["sealed"] == 1
+    assert "Stolen, found, given back" in (demo_run.out / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_page_answers_who_can_get_it_as_explain_does(demo_run: DemoRun) -> None:
+    page = (demo_run.out / "index.html").read_text(encoding="utf-8")
+    city = demo_run.work / "city"
+    command = [sys.executable, "-m", "agent", "policy", "explain", str(city / "policy.toml"), "--json"]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout)
+    may = {answer["recipient"]: answer["may_receive"] for answer in told["answers"]}
+    assert may == {"exampleville-pd": True, "us-dhs-cbp": False, "us-dhs-hsi": False, "us-dhs-ice-ero": False}
+    charter = (city / "charter.toml").read_text(encoding="utf-8").splitlines()
+    line = next(number for number, text in enumerate(charter, 1) if "us-dhs-ice-ero" in text)
+    assert f"charter.toml:{line}  &quot;us-dhs-ice-ero&quot;" in page
+    assert len(re.findall(r'<tr class="yes">', page)) == 1
+    assert len(re.findall(r'<tr class="no">', page)) == 4
+
+
+def test_a_pushed_policy_shows_what_it_would_let_out(demo_run: DemoRun) -> None:
+    page = (demo_run.out / "index.html").read_text(encoding="utf-8")
+    for added in ("Example County Sheriff (example-county-sheriff)", "US immigration enforcement (ICE ERO) (us-dhs-ice-ero)"):
+        assert f"<li>{added} can receive reads, which it could not before" in page
+    assert page.count("No camera obeys it. The charter forbids") == 1

@@ -3,11 +3,14 @@
 Broken by hand to see it fail: EXACT without comparing states; expiry not looked at while matching; `unverified` left out of the tags.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from agent.core.deciding import Decider
+from agent.core.hotlist import entry_key
+from agent.core.hotlist_import import parse_hotlist
 from agent.core.matching import match
 from agent.core.policy import MatchLevel
 from agent.core.reasons import Reason
@@ -15,7 +18,7 @@ from agent.core.sealed_read import format_tags
 from agent.core.sighting import Track
 from agent.core.voting import vote
 from tests.fakes.sealing import FakeSealer
-from tests.support.judging import TODAY, hotlist, instant, policy, read, sighting
+from tests.support.judging import HEADER, NOON, TODAY, hotlist, instant, policy, read, sighting
 
 CAR = "PWD5S0W"
 LIST = hotlist(f"{CAR},US-CA,stolen-vehicle")
@@ -56,6 +59,18 @@ def test_a_stale_entry_raises_nothing_whether_it_expired_before_the_list_was_rea
     assert match(sighting(CAR, captured=instant(2 * 86_400)), loaded)
     assert match(sighting(CAR, captured=instant(3 * 86_400)), loaded) is None
     assert date(2026, 11, 25) == TODAY + timedelta(days=3)
+
+
+def test_a_list_that_is_older_than_the_policy_says_raises_nothing():
+    row = f"{HEADER}\n{CAR},US-CA,stolen-vehicle,Town PD,C-1,2026-11-10,2027-01-10".encode()
+    listed = parse_hotlist(row, "list", TODAY, as_of=NOON, max_age=timedelta(hours=24))
+    for hours, raised in ((0, True), (23.9, True), (24, False), (24 * 30, False)):
+        assert (match(sighting(CAR, state="US-CA", captured=instant(hours * 3600)), listed) is not None) == raised
+
+
+def test_a_recovered_car_raises_nothing_though_the_next_list_still_names_it():
+    (entry,) = LIST.texts(CAR)
+    assert match(sighting(CAR, state="US-CA"), replace(LIST, withdrawn=frozenset({entry_key(entry)}))) is None
 
 
 def released(seen):

@@ -37,6 +37,14 @@ forbidden_purposes = ["immigration-enforcement"]
 allowed_categories = ["stolen-vehicle", "amber-alert"]
 max_retention = "30d"
 """
+ROSTER = f"""
+city = "City of Exampleville"
+[[camera]]
+id = "{sealed.DEVICE}"
+stands = "a street of the tests"
+near = []
+mount = "fixed"
+"""
 
 
 class Rig:
@@ -55,6 +63,7 @@ class Rig:
             path.mkdir(parents=True)
         self.settings.write_text(f'camera_id = "{sealed.DEVICE}"\n')
         (folder / "city/charter.toml").write_text(CHARTER)
+        (folder / "city/roster.toml").write_text(ROSTER)
         (folder / "city/ca/city-hall-ca.pem").write_bytes(self.ca.pem.read_bytes())
         public = DevicePublic(sealed.DEVICE, raw(self.parties.device_key), raw(Ed25519PrivateKey.generate()), raw(self.deliver_log_key))
         (folder / "device/public.json").write_bytes(format_device_public(public))

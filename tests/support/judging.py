@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.core.hotlist import parse_hotlist
+from agent.core.hotlist_import import parse_hotlist
 from agent.core.instant import ClockTrust, Instant
 from agent.core.plate_text import PlateText
 from agent.core.policy import Broker, Match, MatchLevel, Policy, Recipient, ReleaseRule
@@ -35,7 +35,7 @@ def rule(**changes) -> ReleaseRule:
 
 
 def recipient(name="town-pd", **changes) -> Recipient:
-    return replace(Recipient(name, "Town Police", "Ordinance 1", date(2027, 5, 1), bytes(range(32))), **changes)
+    return replace(Recipient(name, "Town Police", "Ordinance 1", date(2027, 5, 1), bytes(range(32)), "local-law-enforcement"), **changes)
 
 
 def broker(*recipients) -> Broker:
@@ -70,7 +70,7 @@ def instant(seconds=0.0, trust=ClockTrust.OS) -> Instant:
 def hotlist(*rows, today=TODAY):
     """Rows as `plate,state,category`, or whole ones."""
     whole = [row if row.count(",") > 2 else f"{row},Town PD,C-{number},2026-11-10,2027-01-10" for number, row in enumerate(rows)]
-    return parse_hotlist("\n".join([HEADER, *whole]).encode(), "hotlist.csv", today)
+    return parse_hotlist("\n".join([HEADER, *whole]).encode(), "hotlist.csv", today, max_age=timedelta(days=365))
 
 
 def read(text, x=100.0, y=100.0, width=100.0, *, confidence=0.95, state=None, alternatives=(), sharpness=1.0, at=0.0, region="us", crop=PICTURE) -> PlateRead:

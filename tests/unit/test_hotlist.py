@@ -1,21 +1,29 @@
 """The hot list's CSV: what is right is kept as far as matching needs it; what is broken refuses the list by line and field, never by plate."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
-from agent.bundles.hotlist_file import read_hotlist
-from agent.core.hotlist import CONFUSABLE_GROUPS, REQUIRED, fold, parse_hotlist
-from agent.core.plate_text import CHARACTERS
+from agent.core.confusion import CONFUSABLE_GROUPS, fold, fold_key, fold_keys, text_key, text_of
+from agent.core.hotlist_categories import KNOWN_CATEGORIES
+from agent.core.hotlist_entry import REQUIRED
+from agent.core.hotlist_import import Source, import_list, parse_hotlist
+from agent.core.hotlist_lines import line_blocks
+from agent.core.plate_text import CHARACTERS, PlateText
 from agent.errors import ConfigError
-from tests.support.judging import EXAMPLE, HEADER, TODAY
+from tests.support.judging import HEADER, NOON, TODAY
 
 PLATE = "PWD 7Q42"
 ROW = f"{PLATE},US-CA,stolen-vehicle,Town PD,C-1,2026-11-10,2027-01-10"
 
 
-def parse(*lines, header=HEADER, end="\n"):
-    return parse_hotlist(end.join([header, *lines]).encode(), "hotlist.csv", TODAY)
+def parse(*lines, header=HEADER, end="\n", allowed=None):
+    return parse_hotlist(end.join([header, *lines]).encode(), "hotlist.csv", TODAY, allowed=allowed)
+
+
+def skipping(*lines):
+    done = import_list(Source(["\n".join([HEADER, *lines]).encode()], "hotlist.csv", NOON), None, TODAY, skip_bad_rows=True)
+    return done.compiled.header, done.skipped_lines
 
 
 def refused(text):
@@ -29,34 +37,36 @@ def refused(text):
     return told.splitlines()
 
 
-def test_the_shipped_example_is_right():
-    found = read_hotlist(EXAMPLE / "hotlist.csv", TODAY)
-    assert (len(found), found.expired) == (4, 0)
-    assert {entry.category for entries in found.by_text.values() for entry in entries} == {"stolen-vehicle", "amber-alert", "never-release"}
-
-
 def test_an_entry_keeps_what_matching_needs():
     found = parse(ROW)
-    (entry,) = found.by_text["PWD7Q42"]
+    (entry,) = found.texts("PWD7Q42")
     assert (entry.state, entry.category, entry.agency, entry.case) == ("US-CA", "stolen-vehicle", "Town PD", "C-1")
-    assert (entry.source_date, entry.expires) == (date(2026, 11, 10), date(2027, 1, 10))
-    assert found.by_fold[fold("PWD7Q42")] == (entry,)
+    assert (entry.source_date, entry.expires, entry.vehicle_class) == (date(2026, 11, 10), date(2027, 1, 10), "")
+    assert list(found.alike("PWO7D42")) == [entry]
+    assert not found.texts("PWO7D42")
     assert "7Q42" not in repr(found) + repr(entry) + str(entry)
 
 
-def test_bom_and_crlf_and_empty_last_lines_are_fine():
-    text = f"\N{BYTE ORDER MARK}{HEADER}\r\n{ROW}\r\n\r\n"
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_bom_and_any_line_ends_and_empty_last_lines_are_fine(end):
+    text = f"\N{BYTE ORDER MARK}{HEADER}{end}{ROW}{end}{end}"
     assert len(parse_hotlist(text.encode(), "hotlist.csv", TODAY)) == 1
 
 
-def test_columns_may_stand_in_any_order_and_class_may_be_there():
+def test_columns_may_stand_in_any_order_and_class_is_kept():
     header = ",".join([*reversed(REQUIRED), "class"])
-    row = ",".join([*reversed(ROW.split(",")), "passenger-car"])
-    assert parse(row, header=header).by_text == parse(ROW).by_text
+    (entry,) = parse(",".join([*reversed(ROW.split(",")), "passenger-car"]), header=header).texts("PWD7Q42")
+    assert (entry.case, entry.vehicle_class) == ("C-1", "passenger-car")
+
+
+def test_a_field_may_be_quoted():
+    (entry,) = parse(ROW.replace("Town PD", '"Town PD, East"')).texts("PWD7Q42")
+    assert entry.agency == "Town PD, East"
 
 
 def test_a_header_alone_is_a_list_that_matches_nothing():
     assert len(parse()) == 0
+    assert not parse().knows_any(["PWD7Q42"])
 
 
 def test_expired_rows_are_counted_and_not_kept():
@@ -68,7 +78,37 @@ def test_expired_rows_are_counted_and_not_kept():
 
 def test_identical_rows_count_once_and_different_cases_all():
     found = parse(ROW, ROW, ROW.replace("C-1", "C-2"), ROW.replace(PLATE, "pwd-7q42"))
-    assert [entry.case for entry in found.by_text["PWD7Q42"]] == ["C-1", "C-2"]
+    assert [entry.case for entry in found.texts("PWD7Q42")] == ["C-1", "C-2"]
+    assert (found.identical, found.contradicting) == (2, 0)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("category", "one", "other", "wins"),
+    [
+        ("stolen-vehicle", "2026-11-10,2027-01-10", "2026-11-12,2027-02-10", "2026-11-12,2027-02-10"),  # the later report
+        ("stolen-vehicle", "2026-11-10,2027-01-10", "2026-11-10,2027-02-10", "2026-11-10,2027-01-10"),  # of one day, the shorter suspicion
+        ("never-release", "2026-11-12,2027-01-10", "2026-11-10,2027-02-10", "2026-11-10,2027-02-10"),  # the longer protection
+    ],
+)
+def test_of_rows_that_contradict_one_another_in_their_dates_one_wins_whatever_their_order(category, one, other, wins, turned):
+    rows = [f"{PLATE},US-CA,{category},Town PD,C-1,{dates}" for dates in ((other, one) if turned else (one, other))]
+    found = parse(*rows, rows[0].replace("C-1", "C-2"))
+    assert [f"{entry.source_date},{entry.expires}" for entry in found.texts("PWD7Q42") if entry.case == "C-1"] == [wins]
+    assert (len(found), found.contradicting) == (2, 1)
+
+
+def test_a_category_that_is_not_allowed_never_enters_and_is_counted_by_name_only_when_the_name_is_known():
+    rows = [
+        ROW,
+        ROW.replace("stolen-vehicle", "immigration-violator"),
+        ROW.replace("stolen-vehicle", "pwd7q42"),
+        ROW.replace("stolen-vehicle", "never-release"),
+    ]
+    found = parse(*rows, "never looked at,,immigration-violator,,,,", allowed={"stolen-vehicle"})
+    assert {entry.category for entry in found.texts("PWD7Q42")} == {"stolen-vehicle", "never-release"}
+    assert found.dropped == {"immigration-violator": 2, "unknown": 1}
+    assert "immigration-violator" in KNOWN_CATEGORIES
 
 
 @pytest.mark.parametrize(
@@ -82,6 +122,7 @@ def test_identical_rows_count_once_and_different_cases_all():
         ("US-CA", "", "state"),
         ("US-CA", "us-ca", "state"),
         ("US-CA", "California", "state"),
+        ("US-CA", "US-C\N{GREEK CAPITAL LETTER ALPHA}", "state"),
         ("stolen-vehicle", "Stolen", "category"),
         ("stolen-vehicle", "", "category"),
         ("Town PD", "", "agency"),
@@ -91,6 +132,7 @@ def test_identical_rows_count_once_and_different_cases_all():
         ("2026-11-10", "10.11.2026", "source_date"),
         ("2026-11-10", "2026-02-30", "source_date"),
         ("2026-11-10", "2026-11-24", "source_date"),
+        ("2026-11-10", "1969-12-31", "source_date"),
         ("2027-01-10", "", "expires"),
         ("2027-01-10", "2026-11-10", "expires"),
         ("2027-01-10", "9999-12-31", "expires"),
@@ -99,11 +141,13 @@ def test_identical_rows_count_once_and_different_cases_all():
 def test_a_broken_field_is_named_with_its_line(old, new, field):
     told = refused("\n".join([HEADER, ROW, ROW.replace(old, new), ROW]))
     assert told[0].startswith(f"hotlist.csv:3: {field}: ")
-    assert len(told) == 1
+    assert "--skip-bad-rows" in told[-1]
 
 
 def test_a_row_cut_short_or_too_long_is_named():
-    assert refused(f"{HEADER}\n{ROW}\n{ROW[:30]}") == ["hotlist.csv:3: 4 fields where the header has 7 (the row is cut short, or a comma is not in quotes)"]
+    assert refused(f"{HEADER}\n{ROW}\n{ROW[:30]}")[0].startswith(
+        "hotlist.csv:3: 4 fields where the header has 7 (the row is cut short, or a comma is not in quotes)"
+    )
     assert refused(f"{HEADER}\n{ROW},more")[0].startswith("hotlist.csv:2: 8 fields")
 
 
@@ -111,6 +155,13 @@ def test_all_broken_rows_are_told_at_once_but_not_without_end():
     told = refused("\n".join([HEADER, ROW.replace("US-CA", "?"), ROW, ROW.replace("2026-11-10", "?").replace("C-1", "")]))
     assert [line.split(": ")[:2] for line in told] == [["hotlist.csv:2", "state"], ["hotlist.csv:4", "case"], ["hotlist.csv:4", "source_date"]]
     assert len(refused("\n".join([HEADER, *[ROW.replace("US-CA", "?")] * 500]))) == 51
+
+
+def test_broken_rows_can_be_left_out_and_are_then_counted_and_listed_by_line():
+    header, lines = skipping(ROW, ROW.replace("US-CA", "?"), ROW.replace("C-1", "C-2"), "PWD", ROW.replace("C-1", "C-3"))
+    assert (header.entries, header.skipped, lines) == (3, 2, (3, 5))
+    header, lines = skipping(*["PWD 7Q42"] * 3000)
+    assert (header.entries, header.skipped, len(lines)) == (0, 3000, 1000)
 
 
 def test_without_a_header_the_first_row_is_not_quoted():
@@ -131,15 +182,38 @@ def test_a_column_that_is_there_twice_is_refused():
 @pytest.mark.parametrize(
     ("hostile", "words"),
     [
-        (f'{HEADER}\n"{ROW}', "quotes that do not match"),
-        (f"{HEADER}\n{ROW}\0", "hotlist.csv:2"),
-        (f"{HEADER}\n{'x' * 200_000}", "field too long"),
+        (f'{HEADER}\n"{ROW}', "hotlist.csv:2: not CSV here: quotes that do not match"),
+        (f"{HEADER}\n{ROW}\0", "hotlist.csv:2: holds a NUL byte"),
+        (f"{HEADER}\n{'x' * 200_000}", "hotlist.csv:2: longer than 4096 bytes"),
         (HEADER.encode() + b"\nPWD \xff7Q42", "hotlist.csv:2: not UTF-8"),
-        (f'{HEADER}\n"PWD\n7Q42"{ROW[8:]}', "plate: must be"),
+        (f'{HEADER}\n"PWD\n7Q42"{ROW[8:]}', "hotlist.csv:2: not CSV here"),
+        (f"{HEADER}\n{ROW}".encode("utf-16"), "header"),
     ],
 )
 def test_what_is_no_csv_is_refused_without_quoting_it(hostile, words):
     assert words in refused(hostile)[0]
+
+
+def test_too_many_look_alikes_are_refused_because_one_sighting_would_take_too_long():
+    rows = [ROW.replace("C-1", f"C-{number}") for number in range(1001)]
+    assert "1001 entries look like one another" in refused("\n".join([HEADER, *rows]))[0]
+    assert len(parse(*rows[:1000])) == 1000
+
+
+def test_a_line_without_end_is_held_in_bounded_memory():
+    chunks = [HEADER.encode() + b"\n", *[b"x" * (1 << 20)] * 8, b"\n" + ROW.encode() + b"\n"]
+    blocks = list(line_blocks(chunks))
+    lines = [line for _, block in blocks for line in block]
+    assert (len(lines), lines[2]) == (3, ROW.encode())
+    assert 4096 < len(lines[1]) <= 1 << 21
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_chunks_may_end_anywhere(size):
+    text = f"\N{BYTE ORDER MARK}{HEADER}\r\n{ROW}\r\n\r\n{ROW}\n".encode()
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    numbered = [(first + offset, line) for first, block in line_blocks(pieces) for offset, line in enumerate(block)]
+    assert numbered == [(1, HEADER.encode()), (2, ROW.encode()), (3, b""), (4, ROW.encode())]
 
 
 def test_confusable_groups_do_not_overlap_and_fold_to_their_first():
@@ -149,7 +223,19 @@ def test_confusable_groups_do_not_overlap_and_fold_to_their_first():
     assert fold("O0QD-I1L-Z2-S5-G6-B8-ACEX") == "0000-111-22-55-66-88-ACEX"
 
 
-def test_a_missing_or_odd_file_is_named(tmp_path):
-    for path in (tmp_path / "none.csv", tmp_path):
-        with pytest.raises(ConfigError, match=str(path)):
-            read_hotlist(path, TODAY)
+@pytest.mark.parametrize("text", ["0", "00", "A", "0A", "A0", "ZZZZZZZZZZZZ", "000000000000", "PWD7Q42"])
+def test_a_text_and_its_key_are_the_same_thing(text):
+    assert text_of(text_key(text)) == text
+    assert text_key(text) < 1 << 64
+    assert fold_key(text) == text_key(fold(text))
+    assert fold_keys([text, "X", text]) == [fold_key(text), fold_key("X"), fold_key(text)]
+    assert PlateText(text).value == text
+
+
+def test_an_old_list_raises_nothing_and_one_from_the_future_neither():
+    made = parse_hotlist(f"{HEADER}\n{ROW}".encode(), "hotlist.csv", TODAY, as_of=NOON)
+    assert not made.stale(NOON)
+    assert not made.stale(NOON + timedelta(hours=23, minutes=59))
+    assert made.stale(NOON + timedelta(hours=24))
+    assert not made.stale(NOON - timedelta(hours=23))
+    assert made.stale(NOON - timedelta(hours=25))

@@ -1,14 +1,17 @@
 """Matching: exact, text and confusable, and what never matches."""
 
 import random
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
-from agent.core.hotlist import CONFUSABLE_GROUPS
-from agent.core.matching import match
+from agent.core.confusion import CONFUSABLE_GROUPS
+from agent.core.hotlist import entry_key
+from agent.core.hotlist_import import parse_hotlist
+from agent.core.matching import leads, match
 from agent.core.policy import MatchLevel
-from tests.support.judging import hotlist, instant, sighting
+from tests.support.judging import HEADER, NOON, TODAY, hotlist, instant, sighting
 
 CAR = "PWD5S0W"
 LIST = hotlist(f"{CAR},US-CA,stolen-vehicle")
@@ -89,3 +92,56 @@ def judge(listed, seen):
     alike = len(listed) == len(seen) and all(a == b or any(a in group and b in group for group in CONFUSABLE_GROUPS) for a, b in zip(listed, seen, strict=True))
     expected = MatchLevel.TEXT if listed == seen else MatchLevel.CONFUSABLE if alike else None
     assert (found and found.level) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "level"),
+    [
+        ("5S0W350", "US-CO", MatchLevel.EXACT),
+        ("5S0W350", None, MatchLevel.TEXT),
+        ("5S0W350", "US-MT", None),  # Montana's plate of the same number is another car
+        ("5S0W750", "US-CO", None),  # 3 and 7 are not taken for one another
+        ("5S0W750", None, None),
+        ("5SOW350", "US-CO", MatchLevel.CONFUSABLE),  # O for 0
+        ("SS0W350", None, MatchLevel.CONFUSABLE),  # S for 5
+        ("550W350", "US-CO", MatchLevel.CONFUSABLE),
+    ],
+)
+def test_the_cases_that_went_wrong_elsewhere(text, state, level):
+    found = match(sighting(text, state=state), hotlist("5S0W350,US-CO,stolen-vehicle"))
+    assert (found and found.level) == level
+
+
+@pytest.mark.parametrize(("text", "level"), [("I1L", MatchLevel.CONFUSABLE), ("1IL", MatchLevel.CONFUSABLE), ("111", MatchLevel.TEXT)])
+def test_one_and_i_and_l(text, level):
+    assert match(sighting(text), hotlist("111,US-CO,stolen-vehicle")).level is level
+
+
+@pytest.mark.parametrize(
+    ("seen", "listed", "matches"), [("car", "car", True), (None, "car", True), ("car", "", True), (None, "", True), ("car", "motorcycle", False)]
+)
+def test_another_vehicle_class_never_matches_where_both_are_known(seen, listed, matches):
+    rows = f"{HEADER},class\n{CAR},US-CA,stolen-vehicle,Town PD,C-1,2026-11-10,2027-01-10,{listed}"
+    found = match(sighting(CAR, state="US-CA"), parse_hotlist(rows.encode(), "list", TODAY), vehicle_class=seen)
+    assert (found is not None) == matches
+
+
+def test_a_withdrawn_entry_matches_no_more_and_others_of_the_plate_still_do():
+    listed = hotlist(f"{CAR},US-CA,stolen-vehicle", f"{CAR},US-CA,amber-alert")
+    (first, second) = listed.texts(CAR)
+    assert match(sighting(CAR), replace(listed, withdrawn=frozenset({entry_key(first)}))).category == "amber-alert"
+    assert match(sighting(CAR), replace(listed, withdrawn=frozenset({entry_key(first), entry_key(second)}))) is None
+
+
+def test_a_stale_list_matches_nothing():
+    rows = f"{HEADER}\n{CAR},US-CA,stolen-vehicle,Town PD,C-1,2026-11-10,2027-01-10".encode()
+    listed = parse_hotlist(rows, "list", TODAY, as_of=NOON, max_age=timedelta(hours=12))
+    assert match(sighting(CAR, captured=instant(3600 * 11.9)), listed)
+    assert match(sighting(CAR, captured=instant(3600 * 12)), listed) is None
+
+
+def test_what_two_ways_reach_counts_by_the_surer_one():
+    (found,) = leads(sighting(CAR, alternatives=(CAR, "PWDSS0W")), LIST)
+    assert found.level is MatchLevel.TEXT
+    (found,) = leads(sighting("PWDSS0W", alternatives=(CAR,)), LIST)
+    assert (found.level, found.text_probability) == (MatchLevel.CONFUSABLE, 0.1)

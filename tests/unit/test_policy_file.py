@@ -2,13 +2,14 @@
 
 import random
 import re
+import time
 from datetime import date
 
 import pytest
 
 from agent.core.policy import MatchLevel
 from agent.core.policy_file import parse_policy
-from agent.core.toml_document import locate
+from agent.core.toml_document import MAX_TEXT_BYTES, open_document, read_document
 from agent.errors import ConfigError
 from tests.support.judging import EXAMPLE
 
@@ -101,8 +102,17 @@ ONE_FAULT = [
     ('ca = "city-hall-ca.pem"', 'ca = "/etc/ssl/ca.pem"', "broker.ca", "plain name"),
     (PIN, PIN.replace("sha256/", "sha1/"), "broker.spki_pins", "sha256/"),
     (PIN, PIN[:-2], "broker.spki_pins", "44 characters"),
+    ('kind = "local-law-enforcement"', 'kind = "police"', "recipient.kind", "no kind of recipient"),
+    ('cameras = ["county-road-9"', 'cameras = ["*"', "release.cameras", "wildcards"),
+    ('cameras = ["county-road-9", "harbour-bridge-1"]', "cameras = []", "release.cameras", "at least 1 item"),
+    ("max_age_hours = 24", "max_age_hours = 240", "hotlist.max_age_hours", "less than or equal to 168"),
+    ("additions_per_day = 3", "additions_a_day = 3", "hotlist.additions_a_day", "unknown key"),
+    ('hours = ["02:00-06:00Z"]', 'hours = ["2-6"]', "barred.hours", "write 22:00-06:00Z"),
+    ('hours = ["02:00-06:00Z"]', 'hours = ["02:00-02:00Z"]', "barred.hours", "begin where they end"),
+    ('cameras = ["town-hall-1"]', 'places = ["town-hall"]', "barred.places", "no kind of place"),
+    ('why = "Ordinance 2026-14, section 9', 'why = " section 9', "barred.why", "one line"),
     ('recipients = ["exampleville-pd", "ex', 'recipients = ["nobody", "exampleville-pd", "ex', "broker.recipients", "'nobody' is not a [[recipient]]"),
-    ('recipients = ["exampleville-pd", "example-county-sheriff"]', "recipients = []", "broker.recipients", "at least 1 item"),
+    ('recipients = ["exampleville-pd", "example-county-sheriff", "example-fusion-center"]', "recipients = []", "broker.recipients", "at least 1 item"),
 ]
 
 
@@ -137,7 +147,7 @@ def test_a_broker_without_a_pin_is_refused():
 
 
 def test_a_recipient_that_no_broker_serves_is_refused_where_it_is_listed():
-    told = faults(TEXT.replace(', "example-county-sheriff"]', "]"))
+    told = faults(TEXT.replace('["exampleville-pd", "example-county-sheriff", ', '["exampleville-pd", '))
     at = line_of(TEXT, 'id = "example-county-sheriff"')
     assert told == [f"policy.toml:{at}: recipient.id: no [[broker]] serves 'example-county-sheriff' (add it to a broker's recipients, or remove it here)"]
 
@@ -145,6 +155,11 @@ def test_a_recipient_that_no_broker_serves_is_refused_where_it_is_listed():
 def test_a_look_alike_letter_shows_in_the_message():
     cyrillic = TEXT.replace('recipient = "exampleville-pd"', 'recipient = "ex\N{CYRILLIC SMALL LETTER A}mpleville-pd"')
     assert any(r"'ex\u0430mpleville-pd' is no identifier" in line for line in faults(cyrillic))
+
+
+def test_a_bar_that_bars_nothing_is_a_fault():
+    told = faults(TEXT.replace('cameras = ["town-hall-1"]\nhours = ["02:00-06:00Z"]\n', ""))
+    assert told == [f"policy.toml:{line_of(TEXT, '[[barred]]')}: barred: bars nothing (name cameras, places or hours)"]
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_lines():
@@ -164,7 +179,7 @@ def test_a_policy_that_releases_nothing_is_lawful():
     ("hostile", "words"),
     [
         (b"\xff\xfe", "not UTF-8"),
-        (b"\xef\xbb\xbfname = 1", "not TOML"),
+        (b"\xef\xbb\xbfname = 1", "byte-order mark"),
         (b"name = 'x", "not TOML"),
         (b"a = 1\na = 2", "not TOML"),
         (b"a" * (1024 * 1024 + 1), "too many"),
@@ -200,12 +215,36 @@ def test_broken_variants_of_the_example_never_do_worse_than_refuse():
             assert str(error).startswith("policy.toml")  # noqa: PT017 (most variants must fail, some may be lawful)
 
 
-def test_lines_are_found_in_every_way_to_write_toml():
-    text = 'a = 1 # [x]\n\n[b."c"] # note\nd = """\n[not.a.table]\n"""\ne = [\n  1,\n  {f = 2}, # one\n  [3, 4],\n]\n[[g]]\nh.i = \'[\'\n[[g]]\nk = 2020-01-01'
-    lines = locate(text)
-    assert lines[("a",)] == 1
-    assert lines[("b", "c")] == 3
-    assert lines[("b", "c", "d")] == 4
-    assert [lines[("b", "c", "e", index)] for index in range(3)] == [8, 9, 10]
-    assert ("b", "c", "e", 3) not in lines
-    assert (lines[("g", 0)], lines[("g", 0, "h")], lines[("g", 1)], lines[("g", 1, "k")]) == (12, 13, 14, 15)
+def test_places_are_found_in_every_way_to_write_toml():
+    text = (
+        'a = 1 # [x]\n\n[b."c"] # note\nd = """\n[not.a.table]\n"""\ne = [\n  1,\n  {f = 2}, # one\n  [3, 4],\n]\n[[g]]\nh.i = \'[\'\n[[g]]\nk  =  2020-01-01'
+    )
+    document = read_document(text.encode(), "x.toml")
+    assert document.place(("a",)) == (1, 5)
+    assert document.place(("a",), of_key=True) == (1, 1)
+    assert document.place(("b", "c")) == (3, 1)
+    assert document.place(("b", "c", "d")) == (4, 5)
+    assert [document.place(("b", "c", "e", index)) for index in range(3)] == [(8, 3), (9, 3), (10, 3)]
+    assert document.place(("b", "c", "e", 3)) == document.place(("b", "c", "e")) == (7, 5)
+    assert [document.line(path) for path in (("g", 0), ("g", 0, "h"), ("g", 1), ("g", 1, "k"))] == [12, 13, 14, 15]
+    assert document.place(("g", 1, "k")) == (15, 7)
+    assert document.place(("g", 1, "nothing")) == (14, 1)
+    assert document.place(("nothing",)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "text", ['a = """x""""\nb = 1', "a = '''x'''''\nb = 1", 'a = ""\nb = 1', 'a = """"""\nb = 1', "a = ''''''\nb = 1", 'a = "\\""  # "\nb = 1']
+)
+def test_quotes_next_to_quotes_end_where_toml_says(text):
+    document = read_document(text.encode(), "x.toml")
+    assert document.table["b"] == 1
+    assert document.line(("b",)) == 2
+
+
+@pytest.mark.parametrize("piece", ['"""\\', "'", '\\"', "[", "a.", "[[a]]\n", "{", "a = [\n", "1_"])
+@pytest.mark.parametrize("before", ["", 'a = """'])
+def test_no_hostile_file_takes_time_out_of_proportion(piece, before):
+    """At a quarter of the largest size a quadratic step takes half a minute here, a linear one a tenth of a second."""
+    start = time.process_time()
+    open_document((before + piece * MAX_TEXT_BYTES)[: MAX_TEXT_BYTES // 4].encode(), "x.toml")
+    assert time.process_time() - start < 5

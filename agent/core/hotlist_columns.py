@@ -1,0 +1,133 @@
+"""The hot list's entries as columns of numbers, sorted so that all look-alikes of a text are found in constant time.
+
+Each entry has the key of its text (64 bits, exact) and a slot: the key of its folded text times an odd multiplier, modulo 2^64. That is a bijection, so
+equal slots mean equal folds; its high bits are spread evenly (multiply-shift hashing: Dietzfelbinger et al., 1997) and number the bucket.
+Entries are sorted by slot; `starts` says where each bucket begins. Buckets are as many as entries: a look-up visits one or two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+# In the order in which they lie in the file: the widest first, so that each begins at a multiple of its width.
+WIDTHS = {"slot": "<u8", "text": "<u8", "case_at": "<u4", "state": "<u2", "agency": "<u2", "source_date": "<u2", "expires": "<u2"} | dict.fromkeys(
+    ("category", "vehicle_class", "case_length"), "<u1"
+)
+IDENTITY = ("text", "state", "category", "agency", "vehicle_class")  # and the case: one entry
+MAX_ALIKE = 1000  # entries that look like one another; more would make one sighting's match slow
+WORD = (1 << 64) - 1
+_MAX_BUCKET_BITS = 24
+_AT_ONCE = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One array for each name in WIDTHS, all of one length; `cases`: the case references one after another, ASCII, as `case_at` and `case_length` say."""
+
+    of: dict[str, NDArray[Any]]
+    cases: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.of["text"])
+
+    def take(self, places: NDArray[Any]) -> Columns:
+        """The entries at these places (or where a mask is true), in that order."""
+        return Columns({name: column[places] for name, column in self.of.items()}, self.cases)
+
+    def compact(self) -> Columns:
+        """The same entries, with no case reference in memory that none of them has."""
+        length = self.of["case_length"].astype(np.int64)
+        begins = np.cumsum(length) - length
+        cases = np.empty(int(length.sum()), "<u1")
+        for first in range(0, len(self), _AT_ONCE):  # piecewise: the numbers of all bytes would take many times the bytes' own room
+            part = slice(first, first + _AT_ONCE)
+            shift = np.repeat(self.of["case_at"][part].astype(np.int64) - begins[part], length[part])
+            target = np.arange(begins[first], begins[first] + len(shift))
+            cases[target] = self.cases[target + shift]
+        return Columns(self.of | {"case_at": begins.astype("<u4")}, cases)
+
+    def case(self, place: int) -> bytes:
+        """One entry's case reference."""
+        start = int(self.of["case_at"][place])
+        return self.cases[start : start + int(self.of["case_length"][place])].tobytes()
+
+
+def slots_of(fold_keys: NDArray[Any], multiplier: int) -> NDArray[Any]:
+    """Where entries with these folds are to be found: (fold_key · multiplier) mod 2^64."""
+    with np.errstate(over="ignore"):
+        return np.asarray(fold_keys.astype("<u8") * np.uint64(multiplier), "<u8")
+
+
+def bucket_bits(entries: int) -> int:
+    """How many high bits of a slot number its bucket: about as many buckets as entries, at least two."""
+    return min(max(entries.bit_length(), 1), _MAX_BUCKET_BITS)
+
+
+def bucket_starts(slots: NDArray[Any], bits: int) -> NDArray[Any]:
+    """For sorted slots: where each of the 2^bits buckets begins, and at last where the last one ends."""
+    counts = np.bincount((slots >> np.uint64(64 - bits)).astype(np.int64), minlength=1 << bits)
+    starts = np.zeros((1 << bits) + 1, "<u4")
+    np.cumsum(counts, out=starts[1:])
+    return starts
+
+
+def most_alike(slots: NDArray[Any]) -> int:
+    """The length of the longest run of equal, sorted slots."""
+    if not len(slots):
+        return 0
+    edges = np.flatnonzero(np.concatenate(([True], slots[1:] != slots[:-1], [True])))
+    return int(np.diff(edges).max())
+
+
+def in_order(columns: Columns) -> Columns:
+    """Sorted by slot, then text; equal texts stay in the list's order."""
+    return columns.take(np.lexsort((columns.of["text"], columns.of["slot"])))
+
+
+def without_repeats(columns: Columns, protects: Callable[[int], bool]) -> tuple[Columns, int, int]:
+    """Sorted columns with one entry for each identity; how many rows were identical to another, and how many contradicted it in their dates.
+
+    Of contradicting rows the one with the later source date wins, then the one that expires earlier: the newer report, the shorter suspicion. Where `protects`
+    says so of the category (never-release), the one that expires later wins: the longer protection.
+    """
+    texts = columns.of["text"]
+    followers = np.flatnonzero(texts[1:] == texts[:-1]) + 1
+    keep = np.ones(len(columns), bool)
+    identical = contradicting = 0
+    best: dict[tuple[object, ...], int] = {}
+    last = -1
+    for place in (int(one) for one in followers):
+        if place - 1 != last:  # a new run of one text begins just before
+            best = {_identity(columns, place - 1): place - 1}
+        last = place
+        identity = _identity(columns, place)
+        other = best.setdefault(identity, place)
+        if other == place:
+            continue
+        same = _dates(columns, place) == _dates(columns, other)
+        identical, contradicting = identical + same, contradicting + (not same)
+        loser = place if same or _rank(columns, other, protects) >= _rank(columns, place, protects) else other
+        best[identity] = other + place - loser
+        keep[loser] = False
+    return (columns if keep.all() else columns.take(keep)), identical, contradicting
+
+
+def _identity(columns: Columns, place: int) -> tuple[object, ...]:
+    return (*(int(columns.of[name][place]) for name in IDENTITY), columns.case(place))
+
+
+def _dates(columns: Columns, place: int) -> tuple[int, int]:
+    return int(columns.of["source_date"][place]), int(columns.of["expires"][place])
+
+
+def _rank(columns: Columns, place: int, protects: Callable[[int], bool]) -> tuple[int, int]:
+    source_date, expires = _dates(columns, place)
+    return (expires, source_date) if protects(int(columns.of["category"][place])) else (source_date, -expires)

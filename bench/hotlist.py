@@ -1,0 +1,153 @@
+"""What a hot list of millions costs on this machine: `python -m bench.hotlist`. Import, start of watch, memory, one match (docs/ref/hotlist.md).
+
+The list is made up: random texts of US shapes, in a temporary folder that is removed. Times are wall clock; CPU time stands beside it, because a busy
+machine stretches the former.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median, quantiles
+
+CHARTER = """name = "Bench charter"
+forbidden_recipients = []
+forbidden_purposes = []
+allowed_categories = ["stolen-vehicle", "stolen-plate", "missing-person", "amber-alert"]
+max_retention = "21d"
+"""
+SHAPES = ("DLLLDDD", "LLLDDDD", "DDDLLL", "LLLDDD", "LDDDDDD")
+DIGITS, LETTERS = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SEEN = 4000
+
+
+def main() -> None:
+    """Parent: makes the list, imports it with the ordinary command, measures each part in a process of its own."""
+    parser = argparse.ArgumentParser(prog="python -m bench.hotlist", description=__doc__)
+    parser.add_argument("--entries", type=int, default=2_000_000, metavar="N")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="imports and starts, each in a fresh process (3)")
+    parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
+    parser.add_argument("--match", type=Path, help=argparse.SUPPRESS)  # the child
+    options = parser.parse_args()
+    if options.match:
+        print(json.dumps(match_in(options.match)))
+        return
+    with tempfile.TemporaryDirectory(prefix="platewarden-bench-") as made:
+        folder = Path(made)
+        (folder / "city").mkdir()
+        (folder / "city" / "charter.toml").write_text(CHARTER, encoding="utf-8")
+        write_list(folder / "list.csv", options.entries)
+        imports = [timed("agent", "hotlist", "import", str(folder / "list.csv"), "--city", str(folder / "city"), "--json") for _ in range(options.rounds)]
+        starts = [json.loads(timed("bench.hotlist", "--match", str(folder / "city"))[2]) for _ in range(options.rounds)]
+        figures = {
+            "entries": json.loads(imports[0][2])["entries"],
+            "csv_mb": megabytes((folder / "list.csv").stat().st_size),
+            "file_mb": megabytes((folder / "city" / "hotlist.bin").stat().st_size),
+            "import_wall_s": round(median(wall for wall, _, _ in imports), 1),
+            "import_cpu_s": round(median(cpu for _, cpu, _ in imports), 1),
+            **{name: round(median(start[name] for start in starts), 2) for name in starts[0]},
+            "load_average": round(os.getloadavg()[0], 1),
+        }
+    print(json.dumps(figures) if options.json else "\n".join(f"{name:<32}{value:>12}" for name, value in figures.items()))
+
+
+def timed(*module: str) -> tuple[float, float, str]:
+    """Wall and CPU seconds of `python -m …`, and what it printed."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", *module], check=True, stdout=subprocess.PIPE, text=True)
+    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
+
+
+def match_in(city: Path) -> dict[str, float]:
+    """Child: what the list adds to the process, and how long one match takes. Sightings with 8 alternatives, as the vote gives at most."""
+    from agent.bundles.hotlist_file import read_hotlist  # noqa: PLC0415 - its own memory counts only once it is measured
+    from agent.core.matching import match  # noqa: PLC0415
+
+    now = datetime.now(UTC)
+    watch_without = status_mb("VmRSS")
+    began = time.perf_counter()
+    listed = read_hotlist(city, now.date(), {"stolen-vehicle", "stolen-plate", "missing-person", "amber-alert"})
+    start_s = time.perf_counter() - began
+    figures = {"start_s": start_s, "memory_mb": status_mb("VmRSS") - watch_without, "memory_peak_mb": status_mb("VmHWM") - watch_without}
+    index = listed.indexes[0]
+    chance = random.Random(2)
+    hits = [index.entry(chance.randrange(len(index))).plate.value for _ in range(SEEN)]
+    misses = [text(chance) for _ in range(SEEN)]
+    for name, texts, alternatives in (("miss", misses, 0), ("miss_8_alternatives", misses, 8), ("hit_8_alternatives", hits, 8)):
+        times = []
+        for sighting in [seen(one, alternatives, chance, now) for one in texts]:
+            began = time.perf_counter_ns()
+            match(sighting, listed)
+            times.append((time.perf_counter_ns() - began) / 1000)
+        figures |= {f"{name}_median_us": median(times), f"{name}_p95_us": quantiles(times, n=20)[-1]}
+    return figures
+
+
+def seen(plate: str, alternatives: int, chance: random.Random, now: datetime):
+    """A sighting, whose alternatives differ from it in one place each."""
+    import numpy as np  # noqa: PLC0415
+
+    from agent.core.instant import Instant  # noqa: PLC0415
+    from agent.core.plate_text import PlateText  # noqa: PLC0415
+    from agent.core.sighting import Alternative, Sighting  # noqa: PLC0415
+
+    others = []
+    for _ in range(alternatives):
+        place = chance.randrange(len(plate))
+        others.append(Alternative(PlateText(plate[:place] + chance.choice(DIGITS + LETTERS) + plate[place + 1 :]), 0.05))
+    return Sighting(
+        text=PlateText(plate),
+        confidence=0.9,
+        char_confidence=(0.98,) * len(plate),
+        alternatives=tuple(others),
+        region="us",
+        state=None,
+        crop=np.zeros((1, 1, 3), np.uint8),
+        captured=Instant(now),
+        camera="bench",
+        frames=5,
+    )
+
+
+def write_list(path: Path, entries: int) -> None:
+    """A list of made-up texts, 60 states and agencies each, a case for every row."""
+    chance, today = random.Random(1), datetime.now(UTC).date()
+    states = [f"US-{code}" for code in ("CA", "NV", "OR", "AZ", "WA", "TX", "NY", "FL", "CO", "MT")]
+    categories = ("stolen-vehicle",) * 6 + ("stolen-plate",) * 3 + ("missing-person",)
+    dates = [(today - timedelta(days=day), today + timedelta(days=30 + day)) for day in range(300)]
+    with path.open("w", encoding="ascii") as file:
+        file.write("plate,state,category,agency,case,source_date,expires\n")
+        for number in range(entries):
+            reported, expires = chance.choice(dates)
+            agency = f"Example County {chance.randrange(1000)}"
+            file.write(f"{text(chance)},{chance.choice(states)},{chance.choice(categories)},{agency},EX-2026-{number:07},{reported},{expires}\n")
+
+
+def text(chance: random.Random) -> str:
+    """A made-up plate text."""
+    return "".join(chance.choice(DIGITS if kind == "D" else LETTERS) for kind in chance.choice(SHAPES))
+
+
+def status_mb(field: str) -> float:
+    """A line of /proc/self/status, in MB (10^6 bytes)."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1]) * 1024 / 1e6
+
+
+def megabytes(size: int) -> float:
+    """In 10^6 bytes."""
+    return round(size / 1e6, 1)
+
+
+if __name__ == "__main__":
+    main()
