@@ -53,6 +53,18 @@ def decode(probabilities: Probabilities, most: int) -> list[Reading]:
     return [Reading("".join(CHARACTERS[c - 1] for c in prefix), min(1.0, mass.total), mass.peaks) for prefix, mass in best]
 
 
+def averaged(views: list[list[Reading]]) -> list[Reading]:
+    """Readings of several crops of one plate as one list, best first: each text's mean probability, its characters as the surest crop saw them."""
+    surest: dict[str, Reading] = {}
+    total: dict[str, float] = {}
+    for reading in (reading for readings in views for reading in readings):
+        total[reading.text] = total.get(reading.text, 0.0) + reading.probability
+        if reading.text not in surest or reading.probability > surest[reading.text].probability:
+            surest[reading.text] = reading
+    best = sorted(total, key=lambda text: -total[text])
+    return [Reading(text, total[text] / len(views), surest[text].char_confidence) for text in best]
+
+
 def _extended(beams: dict[tuple[int, ...], _Prefix], step: list[float]) -> dict[tuple[int, ...], _Prefix]:
     """Every prefix after one more step: unchanged by blank or a held character, or one character longer."""
     following: dict[tuple[int, ...], _Prefix] = {}

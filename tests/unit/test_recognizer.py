@@ -10,7 +10,7 @@ import pytest
 from agent.core.instant import Instant
 from agent.core.plate_text import CHARACTERS, MAX_LENGTH
 from agent.core.sighting import Frame, PlateBox
-from agent.vision.ctc import BLANK, Reading, decode, softmax
+from agent.vision.ctc import BLANK, Reading, averaged, decode, softmax
 from agent.vision.recognizer import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, REGIONS, OnnxPlateReader, cut, network_input, proper_corners, sharpness, straightened
 from agent.vision.syntax import weighed
 
@@ -35,11 +35,12 @@ class ScriptedSession:
     """Gives the same logits whatever it is shown, and keeps what it was shown."""
 
     def __init__(self, logits, region=(0.0, 0.0, 0.0, 0.0)):
-        self.logits, self.region, self.fed = logits, np.array(region, np.float32), None
+        self.logits, self.region, self.fed, self.asked = logits, np.array(region, np.float32), None, 0
 
     def run(self, output_names, input_feed):
         assert output_names == ["logits", "region"]
         self.fed = input_feed["crop"]
+        self.asked += 1
         return [np.repeat(answer[None], len(self.fed), axis=0) for answer in (self.logits, self.region)]
 
 
@@ -177,7 +178,7 @@ TILTED = PlateBox((100, 70, 100, 60), ((100, 70), (200, 100), (200, 130), (100, 
 def test_straightening_brings_the_corners_to_the_corners():
     image = np.full((240, 320, 3), 20, np.uint8)
     cv2.fillConvexPoly(image, np.array(TILTED.corners, np.int32), (220, 220, 220))
-    seen = straightened(image, TILTED, INPUT_WIDTH_PX, INPUT_HEIGHT_PX)
+    seen = straightened(image, TILTED, (INPUT_WIDTH_PX, INPUT_HEIGHT_PX))
     assert (seen[5:-5, 5:-5] > 200).all()  # plate everywhere but for the inset
 
 
@@ -187,7 +188,7 @@ def test_a_large_plate_is_straightened_like_a_small_one(factor):
     cv2.fillConvexPoly(image, np.array(TILTED.corners, np.int32), (220, 220, 220))
     image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
     corners = tuple((x * factor, y * factor) for x, y in TILTED.corners)
-    seen = straightened(image, PlateBox(tuple(v * factor for v in TILTED.box), corners, 0.9), INPUT_WIDTH_PX, INPUT_HEIGHT_PX)
+    seen = straightened(image, PlateBox(tuple(v * factor for v in TILTED.box), corners, 0.9), (INPUT_WIDTH_PX, INPUT_HEIGHT_PX))
     assert (seen[6:-6, 6:-6] > 200).all()
 
 
@@ -243,3 +244,17 @@ def test_the_formats_are_those_of_the_training():
     from models.training.render import formats
 
     assert formats.TARGET.read_text(encoding="utf-8") == formats.spelt()
+
+
+def test_a_sure_plate_is_looked_at_once_and_an_unsure_one_twice():
+    assert read(steps_of("TEST123"))[1].asked == 1
+    plate, session = read(steps_of("TEST123", doubt=[(1, "F", SURE - 0.5)]))
+    assert session.asked == 2
+    assert plate.text.value == "TEST123"
+
+
+def test_readings_of_two_crops_are_averaged():
+    best, second = averaged([[Reading("A1", 0.9, (0.9, 0.9))], [Reading("A7", 0.6, (0.9, 0.6)), Reading("A1", 0.3, (0.9, 0.3))]])
+    assert (best.text, second.text) == ("A1", "A7")
+    assert (best.probability, second.probability) == (pytest.approx(0.6), pytest.approx(0.3))
+    assert best.char_confidence == (0.9, 0.9)
