@@ -32,7 +32,7 @@ class Inputs:
     listed: int
     vehicles_per_day: int = 10_000
     plate_space: int = 158_184_000
-    misread: float = 0.28
+    misread: float = 0.1
     base_rate: float = BASE_RATE
     other_state: float = OTHER_STATES
     state_misread: float = 0.05

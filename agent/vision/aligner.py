@@ -16,7 +16,7 @@ from agent.ports import PlateDetector
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
-DEFAULT_THRESHOLD = 0.1  # the manifest's is used where there is one
+DEFAULT_THRESHOLD = 0.3  # the manifest's is used where there is one
 # What looks only half like a plate must be legible to be one: chance × (text's confidence + LEGIBLE) has to reach SURE × LEGIBLE.
 LEGIBLE, SURE = 0.1, 0.985
 # A small picture of a plate's proportions may be a cutting, one plate from edge to edge, which the detector was never shown.
