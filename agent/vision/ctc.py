@@ -12,6 +12,7 @@ from agent.core.plate_text import CHARACTERS, MAX_LENGTH
 
 BLANK = 0
 BEAM_WIDTH = 8
+SILENT = 0.9995  # probability of the blank from which a step can hold no character worth following; about half of all steps
 NEGLIGIBLE = 1e-3  # of the likeliest prefix: extensions with less mass are not followed; texts this unlikely are not reported anyway
 Probabilities = NDArray[np.float32]
 
@@ -25,17 +26,9 @@ class Reading:
     char_confidence: tuple[float, ...]
 
 
-@dataclass(slots=True)
-class _Prefix:
-    """Probability mass of one prefix: of alignments that end in blank, and in its last character. `peaks`: best step per character."""
-
-    blank: float
-    character: float
-    peaks: tuple[float, ...]
-
-    @property
-    def total(self) -> float:
-        return self.blank + self.character
+# A prefix's probability mass: of alignments that end in blank, of those that end in its last character; and the best step of each character.
+_Mass = tuple[float, float, tuple[float, ...]]
+_Beams = dict[tuple[int, ...], _Mass]
 
 
 def softmax(logits: NDArray[np.float32]) -> Probabilities:
@@ -46,11 +39,11 @@ def softmax(logits: NDArray[np.float32]) -> Probabilities:
 
 def decode(probabilities: Probabilities, most: int) -> list[Reading]:
     """The `most` likeliest texts of a T × 37 matrix (blank, 0–9, A–Z), best first; at least one, perhaps the empty text."""
-    beams: dict[tuple[int, ...], _Prefix] = {(): _Prefix(1.0, 0.0, ())}
+    beams: _Beams = {(): (1.0, 0.0, ())}
     for step in probabilities.tolist():  # plain floats: in these small sums numpy's scalars cost more than they do
-        beams = _extended(beams, step)
-    best = sorted(beams.items(), key=lambda item: -item[1].total)[:most]
-    return [Reading("".join(CHARACTERS[c - 1] for c in prefix), min(1.0, mass.total), mass.peaks) for prefix, mass in best]
+        beams = _silent(beams, step[BLANK]) if step[BLANK] >= SILENT else _extended(beams, step)
+    best = sorted(beams.items(), key=_likeliest)[:most]
+    return [Reading("".join(CHARACTERS[c - 1] for c in prefix), min(1.0, blank + character), peaks) for prefix, (blank, character, peaks) in best]
 
 
 def averaged(views: list[list[Reading]]) -> list[Reading]:
@@ -65,35 +58,43 @@ def averaged(views: list[list[Reading]]) -> list[Reading]:
     return [Reading(text, total[text] / len(views), surest[text].char_confidence) for text in best]
 
 
-def _extended(beams: dict[tuple[int, ...], _Prefix], step: list[float]) -> dict[tuple[int, ...], _Prefix]:
+def _silent(beams: _Beams, chance: float) -> _Beams:
+    """Every prefix after a step that is blank."""
+    return {prefix: ((blank + character) * chance, 0.0, peaks) for prefix, (blank, character, peaks) in beams.items()}
+
+
+def _extended(beams: _Beams, step: list[float]) -> _Beams:
     """Every prefix after one more step: unchanged by blank or a held character, or one character longer."""
-    following: dict[tuple[int, ...], _Prefix] = {}
-    least = NEGLIGIBLE * max(mass.total for mass in beams.values())
+    following: _Beams = {}
+    least = NEGLIGIBLE * max(blank + character for blank, character, _ in beams.values())
     likely = [(c, probability) for c, probability in enumerate(step) if probability > least and c != BLANK]
-    for prefix, mass in beams.items():
+    for prefix, (blank, character, peaks) in beams.items():
+        total = blank + character
         last = prefix[-1] if prefix else BLANK
         held = step[last] if prefix else 0.0
-        peaks = (*mass.peaks[:-1], held) if prefix and held > mass.peaks[-1] else mass.peaks
-        _add(following, prefix, mass.total * step[BLANK], mass.character * held, peaks)
+        _add(following, prefix, total * step[BLANK], character * held, (*peaks[:-1], held) if prefix and held > peaks[-1] else peaks)
         if len(prefix) == MAX_LENGTH:
             continue
         for c, probability in likely:
-            new = (mass.blank if c == last else mass.total) * probability  # a doubled letter needs a blank in between
+            new = (blank if c == last else total) * probability  # a doubled letter needs a blank in between
             if new > least:
-                _add(following, (*prefix, c), 0.0, new, (*mass.peaks, probability))
-    kept = sorted(following.items(), key=lambda item: -item[1].total)[:BEAM_WIDTH]
+                _add(following, (*prefix, c), 0.0, new, (*peaks, probability))
+    kept = sorted(following.items(), key=_likeliest)[:BEAM_WIDTH]
     # On a clear plate all but one or two prefixes are negligible, and dropping them is most of the speed.
-    hopeless = NEGLIGIBLE * kept[0][1].total
-    return {prefix: mass for prefix, mass in kept if mass.total >= hopeless}
+    best = kept[0][1]
+    hopeless = NEGLIGIBLE * (best[0] + best[1])
+    return {prefix: mass for prefix, mass in kept if mass[0] + mass[1] >= hopeless}
 
 
-def _add(beams: dict[tuple[int, ...], _Prefix], prefix: tuple[int, ...], blank: float, character: float, peaks: tuple[float, ...]) -> None:
+def _likeliest(item: tuple[tuple[int, ...], _Mass]) -> float:
+    return -(item[1][0] + item[1][1])
+
+
+def _add(beams: _Beams, prefix: tuple[int, ...], blank: float, character: float, peaks: tuple[float, ...]) -> None:
     known = beams.get(prefix)
-    if known is None:
-        if blank + character > 0:
-            beams[prefix] = _Prefix(blank, character, peaks)
+    if known is not None:
+        blank, character = blank + known[0], character + known[1]
+        peaks = peaks if peaks == known[2] else tuple(map(max, known[2], peaks))
+    elif blank + character <= 0:
         return
-    known.blank += blank
-    known.character += character
-    if known.peaks != peaks:
-        known.peaks = tuple(map(max, known.peaks, peaks))
+    beams[prefix] = (blank, character, peaks)
