@@ -2,6 +2,7 @@
 
 import multiprocessing
 import queue
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -52,9 +53,12 @@ class Feeder:
         """End the process."""
         self._process.terminate()
         self._process.join(LOOK_EVERY_S)
+        self._process.kill()
+        self._process.join()
 
 
 def _feed(compose: Compose, batches: Any, share: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler that the parent had would swallow our end, and the parent waits for it
     cv2.setNumThreads(0)
     parent = multiprocessing.parent_process()
     for batch in compose(lambda: float(share.value)):

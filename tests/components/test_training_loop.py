@@ -70,6 +70,23 @@ def _alive(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
 
 
+def test_the_composer_ends_even_where_its_parent_catches_the_signal():
+    def compose(share):
+        while True:
+            yield 1
+
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        feeder = Feeder(compose, depth=1)
+        next(feeder)
+        feeder._process.terminate()
+        feeder._process.join(20)
+        assert feeder._process.exitcode == -signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        feeder.close()
+
+
 def test_a_stopped_training_goes_on_from_its_checkpoint(tmp_path):
     torch = pytest.importorskip("torch", reason="the training needs PyTorch")
     from models.training.loop import Plan, Training
