@@ -39,6 +39,7 @@ EXTRAS = {
     "dev": [
         "hypothesis>=6.100",
         "import-linter>=2.16",
+        "matplotlib>=3.9",  # the plots of bench are tested
         "mypy>=2",
         "onnx>=1.17",  # tests write tiny networks of other people's layouts
         "pymerkle>=6",  # a second opinion on the Merkle log

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession
 
 from agent.errors import ModelError
-from agent.vision.sessions import make_session
+from agent.vision.sessions import Session, make_session
 
 LARGEST_BYTES = 512 * 1024 * 1024
 
@@ -33,7 +32,7 @@ class Network:
     """An opened network with exactly one input. `where`: its file, for errors."""
 
     where: str
-    session: InferenceSession
+    session: Session
     input: Tensor
     outputs: tuple[Tensor, ...]
 

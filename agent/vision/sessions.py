@@ -2,6 +2,8 @@
 
 import onnxruntime
 
+Session = onnxruntime.InferenceSession  # under this name for whoever else holds one: only this package imports onnxruntime (docs/design/telemetry.md)
+
 
 def make_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     """A CPU session over the ONNX file's bytes, with `threads` threads that sleep while they wait."""
