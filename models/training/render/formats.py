@@ -4,6 +4,7 @@ python -m models.training.render.formats
 """
 
 import json
+import math
 from pathlib import Path
 
 from models.training.render.syntax import DIGITS, REGIONS, tables
@@ -32,12 +33,13 @@ def shares() -> dict[str, dict[str, float]]:
     result = {}
     for region in REGIONS:
         series = [(weight, spelt) for weight, spelt, _ in tables()[region]["series"] if "?" not in spelt]
-        total = sum(weight for weight, _ in series)
-        found: dict[str, float] = {}
+        total = math.fsum(weight for weight, _ in series)
+        found: dict[str, list[float]] = {}
         for weight, spelt in series:
             (pattern,) = patterns(spelt)
-            found[pattern] = found.get(pattern, 0.0) + weight / total
-        result[region] = {pattern: round(share, 5) for pattern, share in sorted(found.items(), key=lambda item: (-item[1], item[0]))}
+            found.setdefault(pattern, []).append(weight / total)
+        rounded = {pattern: round(math.fsum(weights), 5) for pattern, weights in found.items()}  # the same in every Python
+        result[region] = dict(sorted(rounded.items(), key=lambda item: (-item[1], item[0])))
     return result
 
 
