@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.core.charter import parse_charter, require
+from agent.core.charter import open_charter, parse_charter, require
 from agent.core.policy_file import parse_policy
 from agent.core.reasons import Reason
 from agent.errors import ConfigError, PolicyRefusedError
@@ -85,3 +85,71 @@ def test_a_malformed_charter_is_refused_at_its_line(old, new, field, words):
     with pytest.raises(ConfigError) as caught:
         parse_charter(text.encode(), "charter.toml")
     assert any(re.match(rf"charter\.toml:\d+: {field}: .*{re.escape(words)}", line) for line in str(caught.value).splitlines())
+
+
+# one name a line, so that each fault has a line of its own
+SPREAD = """\
+name = "Town charter"
+forbidden_recipients = [
+  "ice",
+  "vendor-cloud",
+]
+forbidden_purposes = [
+  "sale",
+  "traffic-fines",
+]
+allowed_categories = ["stolen-vehicle"]
+max_retention = "21d"
+forbidden_kinds = [
+  "private",
+  "vendor",
+]
+"""
+
+
+def test_each_fault_in_full_at_the_line_of_the_very_name():
+    charter = parse_charter(SPREAD.encode(), "charter.toml")
+    bad = policy(
+        rule(recipient="vendor-cloud", purpose="traffic-fines", retention_days=30),
+        recipients={"vendor-cloud": recipient("vendor-cloud", kind="vendor"), "town-pd": recipient(kind="")},
+    )
+    told = [
+        'recipient "vendor-cloud" is forbidden (charter.toml:4)',
+        'recipient "vendor-cloud" is a vendor, and kinds are forbidden (charter.toml:14)',
+        'recipient "town-pd" does not tell its kind, and kinds are forbidden (charter.toml:12)',
+        'release "stolen": purpose "traffic-fines" is forbidden (charter.toml:8)',
+        'release "stolen": category "amber-alert" is not allowed (charter.toml:10)',
+        'release "stolen": retention 30d is longer than 21d (charter.toml:11)',
+    ]
+    assert list(map(str, charter.check(bad))) == told
+    with pytest.raises(PolicyRefusedError) as caught:
+        require(bad, charter)
+    assert f"the charter does not permit policy 'Town policy' version 7: {'; '.join(told)}" in str(caught.value)
+    assert caught.value.fix == "change the policy, or ask the council"
+
+
+def test_one_rule_alone_tells_its_forbidden_recipient_too():
+    (fault,) = CHARTER.forbids_rule(rule(recipient="us-dhs-cbp"))
+    assert fault.reason is Reason.CHARTER_FORBIDS_RECIPIENT
+
+
+def test_a_line_that_nobody_wrote_down_is_the_first():
+    charter = parse_charter(SPREAD.encode(), "charter.toml")
+    assert (charter.line("forbidden_recipients"), charter.line("forbidden_recipients", "nobody"), charter.line("unheard-of", "x")) == (2, 2, 1)
+
+
+def test_a_charter_that_is_no_toml_has_faults_and_no_value():
+    document, charter = open_charter(b"name = ", "charter.toml")
+    assert charter is None
+    assert len(document.faults) == 1  # not also one for every key that could not be read
+
+
+def test_a_thousand_names_and_no_more():
+    def text(count):
+        names = ", ".join(f'"r{number}"' for number in range(count))
+        return TEXT.replace('"us-dhs-cbp"', names, 1)
+
+    rest = len(CHARTER.forbidden_recipients) - 1
+    assert len(parse_charter(text(1000 - rest).encode(), "charter.toml").forbidden_recipients) == 1000
+    with pytest.raises(ConfigError, match="forbidden_recipients"):
+        parse_charter(text(1001 - rest).encode(), "charter.toml")

@@ -145,3 +145,26 @@ def test_what_two_ways_reach_counts_by_the_surer_one():
     assert found.level is MatchLevel.TEXT
     (found,) = leads(sighting("PWDSS0W", alternatives=(CAR,)), LIST)
     assert (found.level, found.text_probability) == (MatchLevel.CONFUSABLE, 0.1)
+
+
+def test_sixteen_alternatives_are_looked_up_and_no_more():
+    others = [f"PWD{number:03}" for number in range(15)]
+    assert match(sighting("XXX", alternatives=(*others, CAR)), LIST)
+    assert match(sighting("XXX", alternatives=(*others, "PWD999", CAR)), LIST) is None
+
+
+def test_of_three_levels_each_takes_its_place_whatever_the_order_of_the_list():
+    rows = (f"{CAR},US,parking", "PWDSS0W,US-CA,parking", f"{CAR},US-CA,parking")  # text, confusable, exact
+    for listed in (rows, rows[::-1]):
+        assert [one.level for one in leads(sighting(CAR, state="US-CA"), hotlist(*listed))] == [MatchLevel.EXACT, MatchLevel.TEXT, MatchLevel.CONFUSABLE]
+
+
+def test_no_lead_is_an_empty_answer():
+    assert leads(sighting("XXX"), LIST) == ()
+    assert leads(sighting(""), LIST) == ()
+
+
+@pytest.mark.parametrize("alternatives", [("", "PWDSS0W"), (CAR,), ("",)])
+def test_an_empty_alternative_and_the_text_itself_are_no_alternatives(alternatives):
+    (found,) = leads(sighting(CAR, alternatives=alternatives), LIST)
+    assert (found.level, found.text_probability) == (MatchLevel.TEXT, 0.95)
