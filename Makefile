@@ -24,7 +24,7 @@ PACKAGING := setup.py pyproject.toml constraints.txt
 # command:package, for the tests only; the product and the demo need none of them
 TEST_PROGRAMS := mosquitto:mosquitto node:nodejs npm:npm strace:strace systemd-analyze:systemd
 
-.PHONY: help demo test check unit rest format lint types layers faults bench models test-picamera programs clean
+.PHONY: help demo test check unit rest format lint types layers faults mutation bench models test-picamera programs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
@@ -58,6 +58,9 @@ layers: $(VENV)/dev.stamp
 
 faults: $(VENV)/dev.stamp programs ## kill processes and broker at random for ROUNDS=n rounds, then count what was lost
 	$(BIN)/python tests/faults/rounds.py --rounds $(ROUNDS)
+
+mutation: $(VENV)/dev.stamp ## put small faults into the refusing part, one by one, and see which no quick test notices (docs/ref/mutation.md; ~10 minutes)
+	$(BIN)/python -m tests.mutation.run
 
 bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside other people's (BENCHMARK=folder with truth; PEERS=folder with their models)
 	$(BIN)/python -m bench $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(PEERS),--peers $(PEERS)) --rounds $(BENCH_ROUNDS)
