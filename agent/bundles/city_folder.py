@@ -7,12 +7,12 @@ The hot list is not read here: deliver uses this module and must not come near a
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.bundles.input_file import read_input
 from agent.core.camera_roster import CameraRoster, in_place, parse_roster
 from agent.core.charter import Charter, parse_charter, require
 from agent.core.policy import Broker, Policy
 from agent.core.policy_file import parse_policy
 from agent.core.toml_document import MAX_TEXT_BYTES
+from agent.disk.input_file import read_input
 
 MAX_FILE_BYTES = 1024 * 1024
 

@@ -10,7 +10,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from agent.bundles.input_file import input_chunks, read_input
 from agent.core.hotlist import MAX_AGE, HotList, hotlist_of
 from agent.core.hotlist_format import MAX_FILE_BYTES, Compiled, decode
 from agent.core.hotlist_format import entries_in as header_entries
@@ -18,6 +17,7 @@ from agent.core.hotlist_import import Source, import_list
 from agent.core.hotlist_manual import MAX_BYTES as MAX_MANUAL_BYTES
 from agent.core.hotlist_manual import ManualList, parse_manual
 from agent.core.policy import NEVER_RELEASE
+from agent.disk.input_file import input_chunks, read_input
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:

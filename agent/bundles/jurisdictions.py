@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import agent
-from agent.bundles.input_file import read_input
 from agent.core.jurisdiction import Profile, parse_profile
 from agent.core.toml_document import MAX_TEXT_BYTES
+from agent.disk.input_file import read_input
 from agent.errors import UsageError
 
 HERE = Path(agent.__file__).parent

@@ -8,8 +8,8 @@ import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from agent.disk.atomic_file import PART_SUFFIX, publish, storage_error, write_new
 from agent.errors import StorageError
-from agent.storage.atomic_file import PART_SUFFIX, publish, storage_error, write_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from agent.bundles.input_file import read_input
 from agent.bundles.jurisdictions import shipped
 from agent.core.camera_roster import parse_roster
 from agent.core.charter import parse_charter
@@ -13,8 +12,9 @@ from agent.core.explaining_answers import Files
 from agent.core.explaining_lines import Source
 from agent.core.policy_file import parse_policy
 from agent.core.toml_document import MAX_TEXT_BYTES
+from agent.disk.atomic_file import write_atomic
+from agent.disk.input_file import read_input
 from agent.errors import UsageError
-from agent.storage.atomic_file import write_atomic
 
 
 def load(policy: Path, charter: Path | None = None, roster: Path | None = None) -> Files:

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.core.sighting import Frame, PlateRead
+from agent.disk.atomic_file import private_folder, write_new
 from agent.errors import StorageError, UsageError
-from agent.storage.atomic_file import private_folder, write_new
 from agent.vision.annotate import annotate
 
 ENCODABLE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})

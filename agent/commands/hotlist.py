@@ -36,11 +36,11 @@ def import_(
     """Import an agency's list; it replaces the one before."""
     from agent.bundles.city_folder import CityFolder
     from agent.bundles.hotlist_file import BINARY, MAX_SOURCE_BYTES, PLAIN, entries_in, file_digest, modified
-    from agent.bundles.input_file import input_chunks
     from agent.commands import _hotlist_store as store
     from agent.commands._hotlist_progress import progress
     from agent.core.hotlist_import import Source, import_list
     from agent.core.hotlist_ncic import Layout, parse_spans
+    from agent.disk.input_file import input_chunks
     from agent.errors import UsageError
 
     now = datetime.now(UTC)

@@ -65,9 +65,9 @@ def require(checked: "Checked", policy: Path) -> None:
 
 def read_file(path: Path, missing: str) -> "File":
     """A file's bytes for the check. Raises ConfigError where it cannot be read or is too large."""
-    from agent.bundles.input_file import read_input
     from agent.core.policy_check import File
     from agent.core.toml_document import MAX_TEXT_BYTES
+    from agent.disk.input_file import read_input
 
     return File(read_input(path, MAX_TEXT_BYTES, missing=missing), str(path))
 

@@ -119,7 +119,7 @@ def _write(profile: "Profile", answers: "Answers", out: Path, today: date) -> No
     from agent.commands.policy_check import require, told
     from agent.core.policy_check import Against, File, check_policy
     from agent.core.policy_draft import draft
-    from agent.storage.atomic_file import write_atomic
+    from agent.disk.atomic_file import write_atomic
 
     written = draft(profile, answers)
     texts = {"charter.toml": written.charter, "policy.toml": written.policy, "roster.toml": written.roster}

@@ -13,6 +13,7 @@ from agent.clock import SystemClock
 from agent.core.encoding import b64url
 from agent.core.instant import rfc3339
 from agent.core.reasons import Reason
+from agent.disk.atomic_file import write_atomic
 from agent.errors import EnvelopeRefusedError, RefusedError, UsageError
 from agent.receiver import showing
 from agent.receiver import status as receiver_status
@@ -23,7 +24,6 @@ from agent.receiver.service import Service, Voice
 from agent.receiver.settings import BrokerSettings
 from agent.receiver.store import ReceivedReads, StoredRead
 from agent.receiver.workplace import KEY_LIST, Workplace
-from agent.storage.atomic_file import write_atomic
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Receive, keep and open sealed reads (for the people whom a policy names).")
 

@@ -23,8 +23,8 @@ from agent.demo.installation import CAMERA, Installation, install, platewarden
 from agent.demo.page import Answer, Attempt, LeftCard, Page, Push
 from agent.demo.refusals import provoke, pushed
 from agent.demo.running import run_street
+from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
-from agent.storage.atomic_file import write_atomic
 
 NEAR_MISS_ON_LIST = "8K2V264"  # one confusable character away from the car that passes
 ICE = "US immigration enforcement (ICE ERO)"

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from agent.core.encoding import b64url
 from agent.core.epochs import EpochKeys, deadline_of
 from agent.core.strict_json import Fields, canonical, decode_base64url, parse_object, public_jwk
+from agent.disk.atomic_file import PART_SUFFIX, private_folder, storage_error, sync_folder, write_atomic
+from agent.disk.private_file import read_private
 from agent.errors import EnvelopeRefusedError, StorageError
-from agent.receiver.private_file import read_private
-from agent.storage.atomic_file import PART_SUFFIX, private_folder, storage_error, sync_folder, write_atomic
 
 _SUFFIX = ".key"
 

@@ -10,9 +10,9 @@ from joserfc.jwk import OKPKey
 
 from agent.core.epochs import EpochKeys
 from agent.core.sealed_read import SIGNATURE_ALGORITHM, Receipt, format_receipt
+from agent.disk.atomic_file import write_new
+from agent.disk.private_file import read_private
 from agent.errors import StorageError
-from agent.receiver.private_file import read_private
-from agent.storage.atomic_file import write_new
 from agent.verifying import key_list, receipt
 from agent.verifying.jose import registry
 

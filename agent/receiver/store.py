@@ -15,8 +15,8 @@ from typing import Any
 
 from agent.core.instant import parse_rfc3339, rfc3339
 from agent.core.sealed_read import MAX_WIRE_BYTES, Tags
+from agent.disk.atomic_file import PART_SUFFIX, private_folder, read_bounded, remove, write_atomic
 from agent.errors import StorageError
-from agent.storage.atomic_file import PART_SUFFIX, private_folder, read_bounded, remove, write_atomic
 
 INDEX, _SUFFIX = "index.sqlite", ".sealed"
 KEEP_REJECTIONS_DAYS = 30

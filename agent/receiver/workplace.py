@@ -10,6 +10,7 @@ from agent.core.epochs import EpochKeys
 from agent.core.instant import ClockTrust, Instant
 from agent.core.reasons import Reason
 from agent.core.strict_json import IDENTIFIER
+from agent.disk.atomic_file import private_folder, read_bounded, storage_error, write_atomic, write_new
 from agent.errors import ConfigError, EnvelopeRefusedError, PlatewardenError, StorageError
 from agent.receiver import settings as receiver_settings
 from agent.receiver.epoch_keys import EpochKeyStore
@@ -18,7 +19,6 @@ from agent.receiver.settings import BrokerSettings, ReceiverSettings
 from agent.receiver.signing import FILE_NAME as SIGNING_KEY
 from agent.receiver.signing import RecipientSigner
 from agent.receiver.store import ReceivedReads
-from agent.storage.atomic_file import private_folder, read_bounded, storage_error, write_atomic, write_new
 from agent.verifying import roster
 from agent.verifying.envelope import EnvelopeVerifier
 

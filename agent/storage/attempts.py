@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agent.disk.atomic_file import private_folder, storage_error
 from agent.errors import StorageError
-from agent.storage.atomic_file import private_folder, storage_error
 
 APPLICATION_ID = 0x504C5754  # "PLWT"
 SCHEMA_VERSION = 1

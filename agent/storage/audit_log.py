@@ -23,8 +23,8 @@ from agent.core.instant import Instant
 from agent.core.leaf import SALT_BYTES, canonical, salted_leaf_hash
 from agent.core.merkle import HASH_BYTES, Frontier, frontier_of
 from agent.core.reasons import Reason
+from agent.disk.atomic_file import private_folder, read_bounded, storage_error, sync_folder, write_atomic
 from agent.errors import LogRefusedError, StorageError
-from agent.storage.atomic_file import private_folder, read_bounded, storage_error, sync_folder, write_atomic
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.log_schema import CHECKPOINT_FILE, FOREIGN, database_error, open_for_writing
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from agent.core.checkpoint import parse_verifier_key
 from agent.core.encoding import from_b64url
+from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import StorageError, UsageError
-from agent.storage.atomic_file import read_bounded, write_atomic
 
 MAX_KEY_FILE_BYTES = 16_384
 ORIGIN_PREFIX = "platewarden"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.leaf import clean_text
+from agent.disk.atomic_file import PART_SUFFIX, private_folder, read_bounded, remove, storage_error, sync_folder, write_atomic
 from agent.errors import StorageError
-from agent.storage.atomic_file import PART_SUFFIX, private_folder, read_bounded, remove, storage_error, sync_folder, write_atomic
 
 SEALED_SUFFIX = ".sealed"
 RECEIPT_SUFFIX = ".receipt"

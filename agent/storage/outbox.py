@@ -15,8 +15,8 @@ from agent.core.instant import rfc3339
 from agent.core.leaf import LeafKind
 from agent.core.reasons import Reason
 from agent.core.sealed_read import SealedRead, Tags
+from agent.disk.atomic_file import PART_SUFFIX, publish, read_bounded, remove, storage_error, write_new
 from agent.errors import RefusedError, StorageError
-from agent.storage.atomic_file import PART_SUFFIX, publish, read_bounded, remove, storage_error, write_new
 from agent.storage.audit_log import Also, AuditLog
 from agent.storage.mailbox import FILE_MODE, SEALED_SUFFIX, Folder
 

@@ -200,7 +200,7 @@ def test_annotating_never_overwrites(read, folder, tmp_path):
 
 
 def test_a_full_disk_stops_with_one_error_and_no_half_picture(read, folder, tmp_path, monkeypatch):
-    from agent.storage import atomic_file
+    from agent.disk import atomic_file
 
     def full(_descriptor, _data):
         raise OSError(28, "No space left on device")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.disk.atomic_file import write_atomic
 from agent.errors import StorageError
-from agent.storage.atomic_file import write_atomic
 from agent.storage.log_verify import verify
 from agent.storage.mailbox import OutboxReader, ReceiptBox
 from agent.storage.outbox import Outbox

@@ -6,9 +6,9 @@ import stat
 
 import pytest
 
+from agent.disk import atomic_file
+from agent.disk.atomic_file import private_folder, read_bounded, write_atomic, write_new
 from agent.errors import StorageError
-from agent.storage import atomic_file
-from agent.storage.atomic_file import private_folder, read_bounded, write_atomic, write_new
 
 
 def test_writes_and_replaces_with_the_mode_asked_for(tmp_path):

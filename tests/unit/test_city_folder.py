@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from agent.bundles.city_folder import CityFolder
-from agent.bundles.input_file import read_input
+from agent.disk.input_file import read_input
 from agent.errors import ConfigError
 from tests.support.judging import EXAMPLE
 

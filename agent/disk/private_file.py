@@ -4,8 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+from agent.disk.atomic_file import storage_error
 from agent.errors import StorageError
-from agent.storage.atomic_file import storage_error
 
 MAX_BYTES = 4_096
 
