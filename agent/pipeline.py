@@ -7,6 +7,7 @@ from agent.core.counts import Counts
 from agent.core.deciding import Decider
 from agent.core.hotlist import HotList
 from agent.core.matching import match
+from agent.core.overlap import same_plate
 from agent.core.policy import Decision
 from agent.core.reasons import Reason
 from agent.core.sighting import Frame, PlateRead, Track
@@ -48,9 +49,16 @@ def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], None
 
 
 def plates_in(detector: PlateDetector, reader: PlateReader, frame: Frame) -> list[PlateRead]:
-    """Every plate of a frame, read; what is neither surely a plate nor legible is none. `read` and the camera both see through this."""
+    """Every plate of a frame, read, the surest first. `read` and the camera both see through this.
+
+    What is neither surely a plate nor legible is none; of two boxes on one plate, or a sticker's on a plate's, the better read stays.
+    """
     reads = (reader.read(frame, box) for box in detector.find_plates(frame))
-    return [read for read in reads if read.confidence >= read.box.least_text]
+    kept: list[PlateRead] = []
+    for read in sorted(reads, key=lambda one: (not one.box.whole, -one.confidence)):
+        if read.confidence >= read.box.least_text and not any(same_plate(read.box.box, other.box.box) for other in kept):
+            kept.append(read)
+    return kept
 
 
 def report(line: Line, track: Track) -> None:

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.core.overlap import Box, overlap
 from agent.errors import UsageError
 
 LAYOUT = "expected FOLDER/REGION/NAME.txt with lines: image, x, y, width, height, text, separated by tabs; the image beside it"
 FOLDED = str.maketrans("OQI", "001")
 THRESHOLDS = (0.3, 0.5)
 SURE = 0.9
-
-Box = tuple[float, float, float, float]  # x, y, width, height in px
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +108,6 @@ def plain(text: str, *, fold: bool) -> str:
     """A–Z and 0–9 only."""
     kept = "".join(c for c in text.upper() if c.isascii() and c.isalnum())
     return kept.translate(FOLDED) if fold else kept
-
-
-def overlap(a: Box, b: Box) -> float:
-    """Intersection over union."""
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / (a[2] * a[3] + b[2] * b[3] - width * height)
 
 
 def edits(a: str, b: str) -> int:

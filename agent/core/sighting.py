@@ -28,6 +28,7 @@ class PlateBox:
 
     `corners`: four (x, y) in px, clockwise from the plate's own top left. `confidence`: 0–1. `rows`: lines of text, 1 or 2.
     `least_text`: confidence that its text must reach for the box to count as a plate at all; 0: it counts unread.
+    `whole`: the picture is a cutting, this one plate and nothing else, if its text is legible; what else is found in it is a part of it.
     """
 
     box: tuple[float, float, float, float]
@@ -35,6 +36,7 @@ class PlateBox:
     confidence: float
     rows: int = 1
     least_text: float = 0.0
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from math import hypot
 from typing import TYPE_CHECKING
 
+from agent.core.overlap import overlap
 from agent.core.sighting import Track
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Tracker:
         now = frame.captured.utc
         ended = self.finish() if self._now is not None and now < self._now else self._end_unseen(now)
         self._now = now
-        for track, read in self._associate(_distinct(reads), now):
+        for track, read in self._associate(reads, now):
             if track is not None:
                 track.add(read, now, self._numbers.max_reads)
             else:
@@ -160,7 +161,7 @@ class Tracker:
         contradict = alike < 1 and min(track.anchor.confidence, read.confidence) >= self._numbers.sure_confidence
         if (alike >= SIMILAR and not contradict) or (not both_readable and alike >= HALF and from_last <= limit / 2):
             return 0.5 + 0.5 * alike + 1.0 / (1.0 + from_predicted)
-        near = from_predicted <= (0.5 if both_readable else 1.5) or iou(track.last, read) >= MIN_IOU
+        near = from_predicted <= (0.5 if both_readable else 1.5) or overlap(track.last.box.box, read.box.box) >= MIN_IOU
         return 0.3 / (1.0 + from_predicted) if near and (alike >= HALF or not both_readable) else 0.0
 
 
@@ -175,18 +176,6 @@ def _readable(read: PlateRead) -> bool:
     return len(read.text) > 0 and read.confidence >= READABLE
 
 
-def _distinct(reads: Sequence[PlateRead]) -> list[PlateRead]:
-    """The reads without those that a detector gave twice: of two boxes over one plate the more confident read stays."""
-    kept: list[PlateRead] = []
-    for read in sorted(reads, key=lambda one: -one.confidence):
-        if all(iou(read, other) < SAME_PLATE_IOU for other in kept):
-            kept.append(read)
-    return kept
-
-
-SAME_PLATE_IOU = 0.5
-
-
 def similarity(one: PlateRead, other: PlateRead) -> float:
     """How alike two texts are, 0–1: one less the edit distance over the longer one's length; 0 where either is empty."""
     a, b = one.text.value, other.text.value
@@ -199,15 +188,6 @@ def similarity(one: PlateRead, other: PlateRead) -> float:
             current.append(min(previous[j] + 1, current[-1] + 1, previous[j - 1] + (left != right)))
         previous = current
     return 1.0 - previous[-1] / max(len(a), len(b))
-
-
-def iou(one: PlateRead, other: PlateRead) -> float:
-    """Intersection over union of two upright boxes."""
-    (ax, ay, aw, ah), (bx, by, bw, bh) = one.box.box, other.box.box
-    across, down = min(ax + aw, bx + bw) - max(ax, bx), min(ay + ah, by + bh) - max(ay, by)
-    shared = max(across, 0.0) * max(down, 0.0)
-    whole = aw * ah + bw * bh - shared
-    return shared / whole if whole > 0 else 0.0
 
 
 def _centre(read: PlateRead) -> tuple[float, float]:

@@ -5,12 +5,14 @@ proposal with its surroundings at the frame's own resolution. That is cheap, 96�
 """
 
 import math
+from dataclasses import replace
 from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.core.overlap import overlap
 from agent.core.sighting import Frame, Image, PlateBox
 from agent.ports import PlateDetector
 
@@ -19,9 +21,9 @@ AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
 DEFAULT_THRESHOLD = 0.3  # the manifest's is used where there is one
 # What looks only half like a plate must be legible to be one: chance × (text's confidence + LEGIBLE) has to reach SURE × LEGIBLE.
 LEGIBLE, SURE = 0.1, 0.985
-# A small picture of a plate's proportions may be a cutting, one plate from edge to edge, which the detector was never shown.
-CUTTING_PX, CUTTING_ASPECT = 640, (1.7, 6.0)
-CUTTING_SURE, CUTTING_SHARE = 0.5, 0.6  # it is one when a plate that likely covers that share of it
+# A small picture of a plate's proportions may be a cutting, one plate from edge to edge. Neither network was shown such: its text decides.
+CUTTING_PX, CUTTING_ASPECT = 480, (1.6, 6.0)
+CUTTING_EDGE, CUTTING_LEGIBLE = 0.02, 0.4  # left off on each side, as a share of it; the confidence that its text must reach
 EARLY_SHARE = 0.3  # of the threshold: what scores less at the first look gets no second
 OVERLAP_IS_SAME = 0.3  # intersection over union: proposals that end on one plate
 CONTRAST_FLOOR = 4.0  # grey levels; as in the training
@@ -49,14 +51,16 @@ class AligningDetector:
 
     def find_plates(self, frame: Frame) -> tuple[PlateBox, ...]:
         """All plates, best first, with the corners of their edge; boxes in px of the frame and inside it."""
-        return tuple(self._cutting(frame.image) or self._align(frame.image, [proposal.box for proposal in self._proposer.find_plates(frame)]))
+        return (*self._cutting(frame.image), *self._align(frame.image, [proposal.box for proposal in self._proposer.find_plates(frame)]))
 
     def _cutting(self, image: Image) -> list[PlateBox]:
+        """The picture as one plate, from edge to edge and along the corners that two looks find, whatever their chance."""
         height, width = image.shape[:2]
         if width > CUTTING_PX or not CUTTING_ASPECT[0] <= width / height <= CUTTING_ASPECT[1]:
             return []
-        found = self._align(image, [(0.0, 0.0, float(width), float(height))])
-        return [plate for plate in found if plate.confidence >= CUTTING_SURE and plate.box[2] * plate.box[3] >= CUTTING_SHARE * width * height]
+        edges = edge_to_edge(width, height)
+        aligned = self._look(image, [plate.box for plate in self._look(image, [edges.box])])
+        return [replace(plate, least_text=CUTTING_LEGIBLE, whole=True) for plate in (edges, *aligned)]
 
     def _align(self, image: Image, boxes: list[tuple[float, float, float, float]]) -> list[PlateBox]:
         first = self._look(image, boxes)
@@ -65,7 +69,7 @@ class AligningDetector:
         second = sorted(self._look(image, likely), key=lambda plate: -plate.confidence)
         found: list[PlateBox] = []
         for plate in second:
-            if plate.confidence >= self._threshold and not any(_overlap(plate, other) > OVERLAP_IS_SAME for other in found):
+            if plate.confidence >= self._threshold and not any(overlap(plate.box, other.box) > OVERLAP_IS_SAME for other in found):
                 found.append(plate)
         return found
 
@@ -78,6 +82,12 @@ class AligningDetector:
         answers = zip(corners.tolist(), regions, chances.tolist(), strict=True)
         looked = (_plate(image, shares, region, sure, two_rows) for shares, region, (sure, two_rows) in answers)
         return [plate for plate in looked if plate is not None]
+
+
+def edge_to_edge(width: int, height: int) -> PlateBox:
+    """A whole picture of that size as a plate."""
+    (left, right), (top, bottom) = ((side * CUTTING_EDGE, side * (1 - CUTTING_EDGE)) for side in (width, height))
+    return PlateBox((0.0, 0.0, float(width), float(height)), ((left, top), (right, top), (right, bottom), (left, bottom)), confidence=0.5)
 
 
 def region_around(box: tuple[float, float, float, float]) -> Map:
@@ -131,11 +141,3 @@ def convex_clockwise(xs: list[float], ys: list[float]) -> bool:
     dx = [xs[(i + 1) % 4] - xs[i] for i in range(4)]
     dy = [ys[(i + 1) % 4] - ys[i] for i in range(4)]
     return all(dx[i] * dy[(i + 1) % 4] - dy[i] * dx[(i + 1) % 4] > 0 for i in range(4))
-
-
-def _overlap(one: PlateBox, two: PlateBox) -> float:
-    """Intersection over union of the upright boxes."""
-    (ax, ay, aw, ah), (bx, by, bw, bh) = one.box, two.box
-    width, height = min(ax + aw, bx + bw) - max(ax, bx), min(ay + ah, by + bh) - max(ay, by)
-    shared = max(0.0, width) * max(0.0, height)
-    return shared / (aw * ah + bw * bh - shared)

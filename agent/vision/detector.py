@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.core.overlap import Box, same_plate
 from agent.core.sighting import Frame, Image, PlateBox
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 640, 384
@@ -16,8 +17,6 @@ PAD_GREY = 114  # as in the training
 DEFAULT_THRESHOLD = 0.35  # the manifest's is used where there is one
 MOST_PEAKS = 64  # before overlaps are removed: bounds the work for a frame full of signs
 MOST_PLATES = 32
-OVERLAP_IS_SAME = 0.25  # intersection over union; two real plates never overlap
-INSIDE_IS_SAME = 0.7  # share of the smaller box that lies in the other
 
 Map = NDArray[np.float32]
 
@@ -60,9 +59,9 @@ class OnnxPlateDetector:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A plate in px of the network's input: x0, y0, x1, y1; score 0–1."""
+    """A plate in px of the network's input: x, y, width, height; score 0–1."""
 
-    hull: tuple[float, float, float, float]
+    box: Box
     score: float
 
 
@@ -97,27 +96,18 @@ def decode(score: Map, box: Map, threshold: float) -> list[Candidate]:
     kept: list[Candidate] = []
     for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
         left, top, right, bottom = box[:, row, column].tolist()
-        x, y = column + 0.5, row + 0.5
-        hull = ((x - left) * STRIDE_PX, (y - top) * STRIDE_PX, (x + right) * STRIDE_PX, (y + bottom) * STRIDE_PX)
-        if len(kept) < MOST_PLATES and not any(_same(hull, other.hull) for other in kept):
-            kept.append(Candidate(hull, float(score[row, column])))
+        corner = (column + 0.5 - left) * STRIDE_PX, (row + 0.5 - top) * STRIDE_PX
+        candidate = Candidate((*corner, (left + right) * STRIDE_PX, (top + bottom) * STRIDE_PX), float(score[row, column]))
+        if len(kept) < MOST_PLATES and not any(same_plate(candidate.box, other.box) for other in kept):
+            kept.append(candidate)
     return kept
-
-
-def _same(one: tuple[float, float, float, float], two: tuple[float, float, float, float]) -> bool:
-    """Whether two hulls are one plate: they overlap much, or one lies in the other."""
-    wide, high = min(one[2], two[2]) - max(one[0], two[0]), min(one[3], two[3]) - max(one[1], two[1])
-    if wide <= 0 or high <= 0:
-        return False
-    shared = wide * high
-    first, second = (one[2] - one[0]) * (one[3] - one[1]), (two[2] - two[0]) * (two[3] - two[1])
-    return shared > OVERLAP_IS_SAME * (first + second - shared) or shared > INSIDE_IS_SAME * min(first, second)
 
 
 def _in_frame(plate: Candidate, letterbox: Letterbox, width: int, height: int) -> PlateBox | None:
     """The candidate in px of the frame, clipped to it; None when nothing of it lies inside."""
-    x0, x1 = (min(max(0.0, (x - letterbox.left_px) / letterbox.scale), float(width)) for x in (plate.hull[0], plate.hull[2]))
-    y0, y1 = (min(max(0.0, (y - letterbox.top_px) / letterbox.scale), float(height)) for y in (plate.hull[1], plate.hull[3]))
+    x, y, wide, high = plate.box
+    x0, x1 = (min(max(0.0, (edge - letterbox.left_px) / letterbox.scale), float(width)) for edge in (x, x + wide))
+    y0, y1 = (min(max(0.0, (edge - letterbox.top_px) / letterbox.scale), float(height)) for edge in (y, y + high))
     if x1 - x0 < 1 or y1 - y0 < 1:
         return None
     return PlateBox((x0, y0, x1 - x0, y1 - y0), ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), plate.score)

@@ -18,12 +18,13 @@ import cv2
 import numpy as np
 
 from agent.core.instant import Instant
+from agent.core.overlap import Box, overlap
 from agent.core.sighting import Frame, PlateBox, PlateRead
 from agent.pipeline import plates_in
 from agent.ports import PlateDetector, PlateReader
 from agent.vision.loading import load_vision
 from bench.intervals import Figure, share
-from bench.scoring import SURE, Box, load_benchmark, overlap, plain
+from bench.scoring import SURE, load_benchmark, plain
 from models.training.detector.photographs import PLATE_FREE
 from models.training.detector.signs import fonts, render_sign
 

@@ -133,13 +133,22 @@ def test_what_is_doubtful_must_be_legible(monkeypatch):
     assert 0.0 < found(0.95).least_text < found(0.5).least_text < found(0.35).least_text < 0.5
 
 
-def test_a_cutting_is_looked_at_as_a_whole_and_is_one_plate(monkeypatch):
-    session = ScriptedSession(monkeypatch, corners=np.array([[4, 3], [296, 3], [296, 147], [4, 147]], np.float32))
-    (plate,) = AligningDetector(Proposer(upright(100, 50, 60, 30)), session).find_plates(frame(300, 150))
-    assert plate.box == pytest.approx((4, 3, 292, 144), abs=0.1)
+def test_a_cutting_is_offered_as_one_plate_whatever_its_chance_and_its_text_decides(monkeypatch):
+    session = ScriptedSession(monkeypatch, corners=np.array([[4, 3], [296, 3], [296, 147], [4, 147]], np.float32), chances=((0.02, 0.1),))
+    edges, aligned = AligningDetector(Proposer(), session).find_plates(frame(300, 150))
+    assert edges.box == (0, 0, 300, 150)
+    assert edges.corners == ((6, 3), (294, 3), (294, 147), (6, 147))
+    assert aligned.box == pytest.approx((4, 3, 292, 144), abs=0.1)
+    assert all(plate.whole and plate.least_text > 0.3 for plate in (edges, aligned))
 
 
-def test_a_small_picture_that_is_no_cutting_is_searched(monkeypatch):
+@pytest.mark.parametrize("size", [(481, 240), (300, 200), (300, 40)], ids=["large", "square", "strip"])
+def test_a_picture_of_other_proportions_is_no_cutting(monkeypatch, size):
+    assert AligningDetector(Proposer(), ScriptedSession(monkeypatch)).find_plates(frame(*size)) == ()
+
+
+def test_a_small_picture_is_searched_as_well(monkeypatch):
     session = ScriptedSession(monkeypatch, corners=np.array([[110, 40], [170, 40], [170, 70], [110, 70]], np.float32))
-    (plate,) = AligningDetector(Proposer(upright(100, 40, 60, 30)), session).find_plates(frame(300, 150))
+    _edges, _aligned, plate = AligningDetector(Proposer(upright(100, 40, 60, 30)), session).find_plates(frame(300, 150))
+    assert not plate.whole
     assert plate.box == pytest.approx((110, 40, 60, 30), abs=0.1)

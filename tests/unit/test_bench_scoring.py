@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import UsageError
 from bench import scoring
-from bench.scoring import Guess, TrueImage, TruePlate, char_accuracy, edits, load_benchmark, overlap, plain, score_image, spread
+from bench.scoring import Guess, TrueImage, TruePlate, char_accuracy, edits, load_benchmark, plain, score_image, spread
 
 REFERENCE = Path(os.environ.get("PLATEWARDEN_PLATES", "../shared/plates")).parent / "score.py"
 
@@ -43,11 +43,6 @@ class TestTexts:
 
 
 class TestPairing:
-    def test_overlap(self):
-        assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1
-        assert overlap((0, 0, 10, 10), (5, 0, 10, 10)) == pytest.approx(1 / 3)
-        assert overlap((0, 0, 10, 10), (10, 0, 10, 10)) == 0
-
     def test_the_guess_that_overlaps_most_counts_not_the_surest(self):
         near, far = Guess((1, 0, 100, 30), "WRONG1", 0.2), Guess((60, 0, 100, 30), "TEST1", 0.99)
         outcome = only(score_image(image(((0, 0, 100, 30), "TEST1")), [far, near]))

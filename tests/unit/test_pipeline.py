@@ -90,16 +90,37 @@ def test_what_nobody_can_read_is_no_sighting_and_is_never_matched(line):
 
 
 def test_a_doubtful_box_is_a_plate_only_when_its_text_is_legible():
-    doubtful = [replace(FakePlate("TEST123", confidence=said).plate_box(), least_text=0.3) for said in (0.2, 0.4)]
+    doubtful = replace(FakePlate("TEST123").plate_box(), least_text=0.3)
 
     class Doubting:
         def find_plates(self, frame):
-            return doubtful
+            return [doubtful]
 
     (frame,) = frames(1)
-    for said, expected in ((0.2, 0), (0.4, 2)):
+    for said, expected in ((0.2, 0), (0.4, 1)):
         reader = FakeReader([FakePlate("TEST123", confidence=said)])
         assert len(pipeline.plates_in(Doubting(), reader, frame)) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({"PLATE": 0.8, "STICKER": 0.6, "BESIDE": 0.9}, ["BESIDE", "PLATE"]),
+        ({"PLATE": 0.3, "STICKER": 0.6}, ["STICKER"]),
+        ({"PLATE": 0.9, "BESIDE": 0.9, "WHOLE": 0.5}, ["WHOLE"]),
+        ({"PLATE": 0.9, "BESIDE": 0.8, "WHOLE": 0.3}, ["PLATE", "BESIDE"]),
+    ],
+    ids=["sticker on a plate", "sticker on nothing legible", "cutting", "no cutting: illegible as one"],
+)
+def test_of_two_boxes_on_one_plate_the_better_read_stays(said, kept):
+    places = {"PLATE": (100, 100, 200, 100), "STICKER": (110, 110, 20, 10), "BESIDE": (400, 100, 200, 100), "WHOLE": (0, 0, 640, 320)}
+    plates = [FakePlate(name, box=places[name], confidence=confidence) for name, confidence in said.items()]
+
+    class Detector:
+        def find_plates(self, _frame):
+            return [replace(p.plate_box(), whole=True, least_text=0.4) if p.text == "WHOLE" else p.plate_box() for p in plates]
+
+    assert [read.text.value for read in pipeline.plates_in(Detector(), FakeReader(plates), frames(1)[0])] == kept
 
 
 def test_a_stale_list_raises_nothing_and_the_count_says_why(line):
