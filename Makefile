@@ -22,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 PACKAGING := setup.py pyproject.toml constraints.txt
 
 # command:package, for the tests only; the product and the demo need none of them
-TEST_PROGRAMS := mosquitto:mosquitto node:nodejs npm:npm strace:strace systemd-analyze:systemd
+TEST_PROGRAMS := mosquitto:mosquitto node:nodejs npm:npm softhsm2-util:softhsm2 strace:strace systemd-analyze:systemd
 
 .PHONY: help demo test check unit rest format lint types layers faults mutation bench models test-picamera programs clean
 

@@ -18,7 +18,11 @@ RUNTIME = [
     "opencv-python-headless>=4.10",
     "paho-mqtt>=2.1",
     "pydantic>=2.9",
+    "pyrage>=1.4,<2",  # age: hot lists, encrypted once to every enrolled camera
     "rich>=13",
+    "securesystemslib>=1.4",  # signing keys of bundles; tuf stands on it
+    "segno>=1.6",  # QR codes of enrolments
+    "tuf>=7.0,<8",  # signed bundles; below 8: docs/design/bundles.md, the one private touch
     "typer>=0.29",
 ]
 
@@ -28,6 +32,9 @@ EXTRAS = {
     "demo": [
         "iotcore>=0.4",  # rumqttd, an MQTT broker inside a wheel
         "pillow>=11",  # draws the plates of the demo's street
+    ],
+    "hsm": [
+        "python-pkcs11>=0.8",  # signing keys of bundles on a token: `bundle sign --key pkcs11:…`
     ],
     "peers": [
         "pyyaml>=6",  # plate configs of other people's recognisers: `read --recognizer`
@@ -45,6 +52,7 @@ EXTRAS = {
         "pymerkle>=6",  # a second opinion on the Merkle log
         "pytest>=8",
         "pytest-timeout>=2.3",
+        "python-pkcs11>=0.8",  # as hsm
         "pyyaml>=6",  # as peers
         "ruff>=0.17",
         "setuptools>=77",  # the packaging test asks setup.py for its names

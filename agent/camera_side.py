@@ -1,28 +1,31 @@
 """Builds and runs `watch`: the only process that sees plates. It opens no socket but systemd's notify socket (P2)."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from dataclasses import dataclass, replace
 
 from agent import pipeline
-from agent.bundles.city_folder import CityFolder
-from agent.bundles.hotlist_file import read_hotlist
-from agent.camera.sources import open_source
-from agent.clock import SystemClock
-from agent.core.camera_roster import require_camera
+from agent.camera.sources import is_live, open_source
+from agent.camera.view import MaskedSource, ZonedDetector, load_view
+from agent.camera_city import Orders, obey, permitted, reason_of, signed_orders, unsigned_orders
+from agent.clock import SystemClock, TrustedClock
+from agent.core.barring import barred
 from agent.core.counts import Counts
 from agent.core.deciding import Decider
-from agent.core.epochs import EpochKeys
+from agent.core.instant import rfc3339
 from agent.core.leaf import LeafKind
-from agent.core.policy import Policy, require_in_force
+from agent.core.policy import Policy
 from agent.core.reasons import Reason
 from agent.core.sighting import Frame
 from agent.core.tracking import Tracker
-from agent.errors import PlatewardenError, PolicyRefusedError, RefusedError
+from agent.disk.atomic_file import private_folder, write_atomic
+from agent.errors import PlatewardenError
 from agent.notify import Notifier
-from agent.ports import AuditLog as AuditLogPort
+from agent.obeying import SignedCity, Standing, in_force
 from agent.ports import Clock
+from agent.ports import Outbox as OutboxPort
 from agent.sealing.device_keys import load_sealing_key
 from agent.sealing.sealer import Sealer
 from agent.settings import Settings
@@ -34,130 +37,231 @@ from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox
 from agent.verifying.device_public import load_device_public
 from agent.verifying.envelope import EnvelopeVerifier
-from agent.verifying.key_list import verify_key_list
 from agent.verifying.receipt import ReceiptVerifier
 from agent.vision.loading import load_vision
 
 SETTLE_EVERY_S = 1.0
 SETTLE_POLL_S = 0.2
+WAIT_POLL_S = 1.0
+HOTLIST_FACTS = "hotlist.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What one watch process holds from start to end. `city`: its verified bundles; None on a rig with an unsigned folder."""
+
+    settings: Settings
+    clock: Clock
+    log: AuditLog
+    city: SignedCity | None
+    stop: Stop
+    notifier: Notifier
 
 
 def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: bool) -> None:
-    """Watch until the source ends or SIGTERM; then wait up to `settle_s` for receipts. Raises PlatewardenError."""
-    clock, stop, notifier = SystemClock(), Stop(), Notifier()
+    """Watch until the source ends or SIGTERM; then wait up to `settle_s` for receipts. Raises PlatewardenError.
+
+    An enrolled camera (settings.anchor) obeys verified bundles and nothing else; until the first have come, or while they bar it, its sensor stays closed.
+    """
+    stop, notifier = Stop(), Notifier()
+    private_folder(settings.state / "watch")
+    trusted = TrustedClock(settings.state / "watch") if settings.anchor.exists() else None
+    clock: Clock = trusted or SystemClock()
     with ExitStack() as closing:
         key = load_signing_key(settings.device / "watch-log.key")
         log = closing.enter_context(AuditLog(settings.state / "watch" / "log.sqlite", origin_of(settings.camera_id, "watch"), key, clock.now))
-        policy = obey(settings, clock, log, allow_unsigned=allow_unsigned)
+        city = SignedCity(settings, "watch", trusted, log) if trusted else None
+        watch = Watch(settings, clock, log, city, stop, notifier)
+        policy = wait_until_permitted(watch, city) if city else obey(settings, clock, log, allow_unsigned=allow_unsigned)
+        if policy is None:
+            return  # told to stop before there was anything to obey
         outbox = Outbox(settings.outbox, log, settings.limits.max_outbox_reads, settings.limits.max_envelope_bytes)
         for read_id in outbox.recover():
             print(f"platewarden: read {read_id} was released and is lost; the log says so", file=sys.stderr)  # noqa: T201 - the journal must show it too
-        line = build_line(settings, policy, clock, outbox, log)
-        frames = open_source(source, settings, clock)
-        closing.callback(frames.close)
-        keeper = Keeper(build_settler(settings, policy, outbox, log), line, clock, notifier)
-        log.append(
-            LeafKind.START, {"policy": policy.name, "policy_version": policy.version, "policy_digest": policy.digest, "hotlist_digest": line.hotlist.digest}
-        )
+        line = build_line(watch, policy, outbox)
+        tell_hotlist(settings, line)
+        keeper = Keeper(watch, policy, line)
+        log.append(LeafKind.START, {**in_force(policy, signed=city is not None), "hotlist_digest": line.hotlist.digest})
         notifier.ready()
         try:
-            pipeline.watch(line, until(stop, frames.frames()), keeper.between_frames)
+            while not watch_source(watch, keeper, source) and city and wait_until_permitted(watch, city, keeper.settle):
+                keeper.obey_again()
             keeper.settle_for(settle_s, stop)
         finally:
             notifier.stopping()
             keeper.close()
             log.append(LeafKind.STOP, {})
+            if trusted:
+                trusted.save()
 
 
-def obey(settings: Settings, clock: Clock, log: AuditLogPort, *, allow_unsigned: bool) -> Policy:
-    """The policy, if the charter allows it, it is in force, this camera is listed and not barred, and unsigned ones are accepted here for now.
+def watch_source(watch: Watch, keeper: "Keeper", source: str) -> bool:
+    """Open the source and run the line: True when it ended or SIGTERM came, False when bundles barred this camera, whose sensor is closed again.
 
-    Whoever calls it opens no frame source before: a barred camera's sensor stays closed. A refusal is logged before it is raised (P4, P7). Raises PolicyRefusedError and ConfigError.
+    In hours that the policy bars the sensor is closed as well; a recording is played through, and its sightings are dropped.
     """
-    city = CityFolder(settings.city)
-    try:
-        policy, roster = city.obeyed()
-        require_in_force(policy, clock.now())
-        require_camera(policy, roster, settings.camera_id)
-        if not allow_unsigned:
-            raise PolicyRefusedError(
-                Reason.POLICY_UNSIGNED, "the policy is unsigned", where=settings.city / "policy.toml", fix="only tests and rigs may give --allow-unsigned"
-            )
-    except PlatewardenError as error:
-        reason = error.reason if isinstance(error, RefusedError) else Reason.MALFORMED
-        log.append(LeafKind.REFUSAL, {"reason": reason, "what": f"policy: {error.what}"})
-        raise
-    return policy
+    closes = is_live(source)
+    while not (keeper.barred or watch.stop()):
+        if closes and keeper.hours_barred():
+            wait_for_hours(watch, keeper)
+            continue
+        frames = MaskedSource(open_source(source, watch.settings, watch.clock), load_view(watch.settings.view))
+        try:
+            closed = until(lambda: watch.stop() or keeper.barred or (closes and keeper.hours_barred()), frames.frames())
+            pipeline.watch(keeper.line, closed, keeper.between_frames)
+        finally:
+            frames.close()
+        if not (closes and keeper.hours_barred()):
+            break
+    return not keeper.barred
 
 
-def build_line(settings: Settings, policy: Policy, clock: Clock, outbox: Outbox, log: AuditLogPort) -> pipeline.Line:
+def wait_for_hours(watch: Watch, keeper: "Keeper") -> None:
+    """Until the policy bars this hour no more, or bundles or SIGTERM end the wait. Receipts, bundles and the watchdog go on meanwhile."""
+    watch.notifier.status("watches nothing: the city bars this hour")
+    while keeper.hours_barred() and not keeper.barred and not watch.stop():
+        keeper.between_frames()
+        watch.clock.sleep(WAIT_POLL_S)
+    watch.notifier.status("watches")
+
+
+def wait_until_permitted(watch: Watch, city: SignedCity, meanwhile: Callable[[], None] = lambda: None) -> Policy | None:
+    """Wait for verified bundles that let this camera watch; None when SIGTERM came first. `meanwhile`: receipts and deadlines go on. Raises StorageError."""
+    told: Standing | None = None
+    watch.notifier.ready()
+    while not watch.stop():
+        city.look()
+        standing = city.standing
+        try:
+            if standing is not None:
+                return permitted(watch.settings, standing)
+            watch.notifier.status("waits for its city's bundles")
+        except PlatewardenError as error:
+            if standing != told:
+                watch.log.append(LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"policy: {error.what}"})
+            told = standing
+            watch.notifier.status(f"watches nothing: {error.what}")
+        meanwhile()
+        watch.notifier.progress()
+        watch.clock.sleep(WAIT_POLL_S)
+    return None
+
+
+def build_line(watch: Watch, policy: Policy, outbox: Outbox) -> pipeline.Line:
     """The parts of the line. Raises ModelError, ConfigError, StorageError, EnvelopeRefusedError."""
+    settings = watch.settings
     detector, reader = load_vision(settings.models.threads, settings.models.directory)
+    orders = orders_for(watch, policy)
     return pipeline.Line(
         camera=settings.camera_id,
-        detector=detector,
+        detector=ZonedDetector(detector, load_view(settings.view)),
         reader=reader,
         tracker=Tracker(),
-        hotlist=read_hotlist(
-            settings.city, clock.now().utc.date(), {name for rule in policy.releases for name in rule.categories}, timedelta(hours=policy.hotlist.max_age_hours)
-        ),
+        hotlist=orders.hotlist,
         decider=Decider(policy),
-        sealer=Sealer(settings.camera_id, load_sealing_key(settings.device), epoch_keys(settings, policy)),
+        sealer=sealer_for(settings, orders),
         outbox=outbox,
-        log=log,
+        log=watch.log,
         counts=Counts(),
+        closed=orders.closed,
     )
 
 
-def epoch_keys(settings: Settings, policy: Policy) -> dict[str, EpochKeys]:
-    """The verified key list of every recipient to whom a rule releases. Raises ConfigError, EnvelopeRefusedError."""
-    city = CityFolder(settings.city)
-    named = sorted({rule.recipient for rule in policy.releases})
-    return {recipient: verify_key_list(city.key_list(recipient), recipient, policy.recipients[recipient].signing_key) for recipient in named}
+def orders_for(watch: Watch, policy: Policy) -> Orders:
+    """Hot list and keys beside the policy, from the same bundles."""
+    today = watch.clock.now().utc.date()
+    if watch.city is None or watch.city.standing is None:
+        return unsigned_orders(watch.settings, policy, today)
+    return signed_orders(watch.settings, watch.city.standing, policy, today, watch.log)
 
 
-def build_settler(settings: Settings, policy: Policy, outbox: Outbox, log: AuditLogPort) -> Settler:
+def sealer_for(settings: Settings, orders: Orders) -> Sealer:
+    """Seals with this device's key, to the recipients' keys in force."""
+    return Sealer(settings.camera_id, load_sealing_key(settings.device), dict(orders.keys))
+
+
+def tell_hotlist(settings: Settings, line: pipeline.Line) -> None:
+    """How old the list in force is, for `status`, which cannot open it. Raises StorageError."""
+    facts = {"as_of": rfc3339(line.hotlist.as_of), "stale_after": rfc3339(line.hotlist.stale_after), "digest": line.hotlist.digest}
+    write_atomic(settings.state / "watch" / HOTLIST_FACTS, json.dumps(facts).encode(), 0o640)
+
+
+def build_settler(watch: Watch, policy: Policy, outbox: OutboxPort) -> Settler:
     """What empties the outbox: receipts, deadlines, withdrawals. Raises StorageError, EnvelopeRefusedError."""
+    settings = watch.settings
     public, limits = load_device_public(settings.device), settings.limits
     receipt_verifier = ReceiptVerifier({r.id: r.signing_key for r in policy.recipients.values()}, limits.max_receipt_bytes)
     verifier = EnvelopeVerifier({public.device: public.seal}, limits.max_envelope_bytes)
-    return Settler(policy, outbox, ReceiptBox(settings.receipts, limits.max_receipt_bytes), verifier, receipt_verifier, log)
+    return Settler(policy, outbox, ReceiptBox(settings.receipts, limits.max_receipt_bytes), verifier, receipt_verifier, watch.log)
 
 
 class Keeper:
-    """What watch does beside seeing: settles once a second, logs the hour's counts, feeds the watchdog when a frame is done."""
+    """Between frames: settles once a second, follows the bundles, logs the hour's counts, feeds the watchdog when a frame is done.
 
-    def __init__(self, settler: Settler, line: pipeline.Line, clock: Clock, notifier: Notifier) -> None:
-        self._settler, self._line, self._clock, self._notifier = settler, line, clock, notifier
-        self._next_s = clock.monotonic_s()
+    `line`: the one in force; `barred`: newer bundles bar this camera, or list it no more.
+    """
 
-    def between_frames(self) -> None:
-        """After each frame: real progress, and nothing else, feeds the watchdog."""
-        self._notifier.progress()
-        if self._clock.monotonic_s() >= self._next_s:
+    def __init__(self, watch: Watch, policy: Policy, line: pipeline.Line) -> None:
+        self._watch, self._policy, self.line, self.barred = watch, policy, line, False
+        self._settler = build_settler(watch, policy, line.outbox)
+        self._next_s = watch.clock.monotonic_s()
+
+    def hours_barred(self) -> bool:
+        """Does a bar hold for this camera just now? One without hours would have ended the line before."""
+        return barred(self._policy.barred, self._watch.settings.camera_id, self._watch.clock.now().utc) is not None
+
+    def between_frames(self) -> pipeline.Line | None:
+        """After each frame: real progress, and nothing else, feeds the watchdog. Another line when the bundles have changed."""
+        self._watch.notifier.progress()
+        before = self.line
+        if self._watch.clock.monotonic_s() >= self._next_s:
             self.settle()
+        return self.line if self.line is not before else None
 
     def settle(self) -> None:
-        """One round of receipts, deadlines and counts."""
-        self._next_s = self._clock.monotonic_s() + SETTLE_EVERY_S
-        now = self._clock.now()
+        """One round of bundles, receipts, deadlines and counts."""
+        self._next_s = self._watch.clock.monotonic_s() + SETTLE_EVERY_S
+        if self._watch.city is not None and self._watch.city.look():
+            self.obey_again()
+        now = self._watch.clock.now()
         self._settler.settle(now)
-        for hour in self._line.counts.flush(now):
-            self._line.log.append(LeafKind.COUNTS, hour)
+        for hour in self.line.counts.flush(now):
+            self.line.log.append(LeafKind.COUNTS, hour)
+
+    def obey_again(self) -> None:
+        """Policy, hot list, keys and settler from the bundles that are verified now: all of them, between two frames, or none."""
+        standing = self._watch.city.standing if self._watch.city else None
+        if standing is None:
+            return
+        try:
+            policy = permitted(self._watch.settings, standing)
+        except PlatewardenError as error:  # told and logged by wait_until_permitted, which comes next
+            self.barred = True
+            self.line = replace(self.line, closed=Reason(reason_of(error)))  # the car that is in the picture just now must not slip out
+            return
+        orders = signed_orders(self._watch.settings, standing, policy, self._watch.clock.now().utc.date(), self._watch.log)
+        settler = build_settler(self._watch, policy, self.line.outbox)
+        sealer = sealer_for(self._watch.settings, orders)
+        decider = self.line.decider.under(policy)
+        self.line = replace(self.line, hotlist=orders.hotlist, decider=decider, sealer=sealer, closed=orders.closed)
+        tell_hotlist(self._watch.settings, self.line)
+        self._settler, self._policy, self.barred = settler, policy, False
+        self.line.log.append(LeafKind.POLICY, {**in_force(policy, signed=True), "hotlist_digest": orders.hotlist.digest})
 
     def settle_for(self, seconds: float, stopped: Callable[[], bool]) -> None:
         """Wait until the outbox is empty, at most `seconds`; what is left stays for the next start."""
-        end_s = self._clock.monotonic_s() + seconds
+        clock = self._watch.clock
+        end_s = clock.monotonic_s() + seconds
         self.settle()
-        while self._line.outbox.pending() and self._clock.monotonic_s() < end_s and not stopped():
-            self._clock.sleep(SETTLE_POLL_S)
+        while self.line.outbox.pending() and clock.monotonic_s() < end_s and not stopped():
+            clock.sleep(SETTLE_POLL_S)
             self.settle()
-            self._notifier.progress()
+            self._watch.notifier.progress()
 
     def close(self) -> None:
         """Log the running hour's counts."""
-        for hour in self._line.counts.close():
-            self._line.log.append(LeafKind.COUNTS, hour)
+        for hour in self.line.counts.close():
+            self.line.log.append(LeafKind.COUNTS, hour)
 
 
 def until(stopped: Callable[[], bool], frames: Iterator[Frame]) -> Iterator[Frame]:

@@ -6,19 +6,23 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
-from agent.clock import SystemClock
+from agent.bundles.layout import HOTLIST
+from agent.clock import SystemClock, TrustedClock
 from agent.core.leaf import LeafKind
 from agent.core.policy import require_in_force
 from agent.core.reasons import Reason
 from agent.delivery import Delivery, PassResult, Route
+from agent.disk.atomic_file import private_folder
 from agent.errors import ConfigError, NetworkError, PlatewardenError, PolicyRefusedError, RefusedError, StorageError
 from agent.network.broker import PACKET_OVERHEAD_BYTES, LinkLimits
 from agent.network.egress import Egress, install_guard, refuse_proxies
 from agent.network.publisher import MqttPublisher
 from agent.network.tls import context_for
 from agent.notify import Notifier
+from agent.obeying import SignedCity, in_force, no_bundles
 from agent.settings import Settings
 from agent.stopping import Stop
 from agent.storage.attempts import Attempts
@@ -29,6 +33,9 @@ from agent.verifying.device_public import load_device_public
 from agent.verifying.envelope import EnvelopeVerifier
 from agent.verifying.receipt import ReceiptVerifier
 
+if TYPE_CHECKING:
+    from agent.ports import Clock
+
 PASS_EVERY_S = 0.25
 _JITTER = secrets.SystemRandom().random
 
@@ -38,7 +45,10 @@ def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None
 
     From the start on, and for ever in this process, no other destination than the policy's brokers can be reached.
     """
-    clock, stop, notifier = SystemClock(), Stop(), Notifier()
+    stop, notifier = Stop(), Notifier()
+    private_folder(settings.state / "deliver")
+    trusted = TrustedClock(settings.state / "deliver") if settings.anchor.exists() else None
+    clock: Clock = trusted or SystemClock()
     egress, guarded = Egress(notify_socket=notifier.address), deque[tuple[str, str]](maxlen=100)
     install_guard(egress, lambda event, destination: guarded.append((event, destination)))
     with ExitStack() as closing:
@@ -47,7 +57,8 @@ def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None
         closing.callback(log.close)
         try:
             refuse_proxies(os.environ)
-            side = DeliverySide(settings, log, clock, egress, stop, allow_unsigned=allow_unsigned)
+            signed = SignedCity(settings, "deliver", trusted, log, frozenset({HOTLIST})) if trusted else None
+            side = DeliverySide(settings, log, clock, egress, stop, signed, allow_unsigned=allow_unsigned)
         except PlatewardenError as error:
             log.append(LeafKind.REFUSAL, {"reason": _reason(error), "what": error.what})
             raise
@@ -60,9 +71,11 @@ def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None
             notifier.stopping()
             side.delivery.refusals.write_counts(now=True)
             log.append(LeafKind.STOP, {})
+            if trusted:
+                trusted.save()
 
 
-def _loop(side: "DeliverySide", guarded: deque[tuple[str, str]], clock: SystemClock, stop: Stop, notifier: Notifier, until_empty_s: float | None) -> None:
+def _loop(side: "DeliverySide", guarded: deque[tuple[str, str]], clock: "Clock", stop: Stop, notifier: Notifier, until_empty_s: float | None) -> None:
     give_up_s = clock.monotonic_s() + until_empty_s if until_empty_s is not None else None
     while not stop():
         result = side.pass_once(notifier)
@@ -84,22 +97,27 @@ def _loop(side: "DeliverySide", guarded: deque[tuple[str, str]], clock: SystemCl
 
 
 class DeliverySide:
-    """The parts of one deliver process, and the policy in force: read again as a whole when a file of the city's changes.
+    """The parts of one deliver process, and the policy in force: taken as a whole when the city's changes.
 
-    A policy that cannot be read or is refused stops publication until one is there that can; the old one is not kept.
+    `signed`: the bundles that this process verified; while none are in force, nothing is published. None on a rig with an unsigned folder: there, a policy that
+    cannot be read or is refused stops publication until one is there that can; the old one is not kept.
     """
 
-    def __init__(self, settings: Settings, log: AuditLog, clock: SystemClock, egress: Egress, stop: Stop, *, allow_unsigned: bool) -> None:
+    def __init__(
+        self, settings: Settings, log: AuditLog, clock: "Clock", egress: Egress, stop: Stop, signed: SignedCity | None = None, *, allow_unsigned: bool
+    ) -> None:
         self._settings, self._log, self._clock, self._egress, self._allow_unsigned = settings, log, clock, egress, allow_unsigned
-        self._stop = stop
+        self._stop, self._signed = stop, signed
         public = load_device_public(settings.device)
         if public.device != settings.camera_id:
             raise ConfigError(
                 f"holds the keys of {public.device!r}, not of {settings.camera_id!r}", where=settings.device / "public.json", fix="correct camera_id"
             )
-        self._stamp = self._stamp_now()
-        self._route: Route | None = self._new_route()
-        self._refused = ""
+        self._stamp: tuple[object, ...] = ()
+        self._route: Route | None = None
+        self._refused = "nothing is published: no bundles have come yet"
+        if signed is None:
+            self._stamp, self._route = self._stamp_now(), self._new_route()
         self._attempts = Attempts(settings.state / "deliver" / "attempts.sqlite")
         self._outbox = OutboxReader(settings.outbox, settings.limits.max_envelope_bytes)
         receipts = ReceiptBox(settings.receipts, settings.limits.max_receipt_bytes)
@@ -117,17 +135,19 @@ class DeliverySide:
 
     def in_force(self) -> Mapping[str, object]:
         """The policy in force, for a leaf."""
-        policy = self._route.policy if self._route else None
-        return {"policy": policy.name, "policy_version": policy.version, "policy_digest": policy.digest, "signed": False} if policy else {}
+        return in_force(self._route.policy, signed=self._signed is not None) if self._route else {}
 
     def pass_once(self, notifier: Notifier) -> PassResult:
-        """Look for a new policy, then deliver under the one in force. Raises PolicyRefusedError once it has expired."""
+        """Look for a new policy, then deliver under the one in force. Raises PolicyRefusedError once an unsigned one has expired."""
         self._follow_policy()
         if self._route is None:
             return PassResult(len(self._outbox.pending()), 0, 0, self._refused)
         try:
             require_in_force(self._route.policy, self._clock.now())
         except PolicyRefusedError as refusal:
+            if self._signed is not None:  # the next bundles bring another policy: wait for them
+                self._withdraw(refusal)
+                return PassResult(len(self._outbox.pending()), 0, 0, self._refused)
             self._log.append(LeafKind.REFUSAL, {"reason": refusal.reason, "what": refusal.what})
             raise
         return self.delivery.pass_once(self._route, notifier.progress, self._stop)
@@ -139,28 +159,38 @@ class DeliverySide:
         self._attempts.close()
 
     def _follow_policy(self) -> None:
+        if self._signed is not None:
+            self._signed.look()
         stamp = self._stamp_now()
         if stamp == self._stamp:
             return
         self._stamp = stamp
+        self._disconnect()
+        try:
+            self._route, self._refused = self._new_route(), ""
+        except PlatewardenError as error:
+            self._withdraw(error)
+        else:
+            self._log.append(LeafKind.POLICY, self.in_force())
+
+    def _withdraw(self, error: PlatewardenError) -> None:
+        """No policy is in force: no connection, and no destination that could be reached."""
+        self._disconnect()
+        self._refused = f"nothing is published: {error}"
+        self._log.append(LeafKind.REFUSAL, {"reason": _reason(error), "what": f"policy: {error.what}"})
+
+    def _disconnect(self) -> None:
         if self._route:
             self._route.publisher.close()
         self._route = None
         self._egress.replace(())
-        try:
-            self._route, self._refused = self._new_route(), ""
-        except PlatewardenError as error:
-            self._refused = f"nothing is published: {error}"
-            self._log.append(LeafKind.REFUSAL, {"reason": _reason(error), "what": f"new policy: {error.what}"})
-        else:
-            self._log.append(LeafKind.POLICY, self.in_force())
 
     def _new_route(self) -> Route:
         """Everything that follows from the city's files, or an error and no trace."""
-        city, limits = CityFolder(self._settings.city), LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes)
+        city, limits = self._city(), LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes)
         policy, _ = city.obeyed()
         require_in_force(policy, self._clock.now())
-        if not self._allow_unsigned:
+        if self._signed is None and not self._allow_unsigned:
             raise PolicyRefusedError(
                 Reason.POLICY_UNSIGNED, "the policy is unsigned", where=self._settings.city / "policy.toml", fix="only tests and rigs may give --allow-unsigned"
             )
@@ -182,14 +212,27 @@ class DeliverySide:
         self._egress.replace(policy.brokers)
         return Route(policy, receipt_verifier, publisher)
 
+    def _city(self) -> CityFolder:
+        """The city's files: verified, or a rig's. Raises BundleRefusedError while nothing verified is in force."""
+        if self._signed is None:
+            return CityFolder(self._settings.city)
+        if self._signed.standing is None:
+            raise no_bundles(self._settings)
+        self._signed.standing.require_open()
+        return self._signed.standing.city
+
     def _refuse_destination(self, broker: str, address: str, reason: str) -> None:
         self.delivery.refusals.note(("destination", broker, address, reason), {"reason": reason, "broker": broker, "address": address})
 
     def _stamp_now(self) -> tuple[object, ...]:
-        """Changes when a file of the city's that deliver reads does."""
+        """Changes when a file of the city's that deliver reads does, or when bundles lapse. Hot lists and key lists are none of its business."""
+        certificate = _file_stamp(self._settings.device / "tls.crt")
+        if self._signed is not None:
+            standing = self._signed.standing
+            return (certificate, standing.closed, standing.generation.files_but("keys/")) if standing else ()
         city = self._settings.city
-        files = [city / "policy.toml", city / "charter.toml", city / "roster.toml", *sorted((city / "ca").glob("*.pem")), self._settings.device / "tls.crt"]
-        return tuple(_file_stamp(path) for path in files)
+        files = [city / "policy.toml", city / "charter.toml", city / "roster.toml", *sorted((city / "ca").glob("*.pem"))]
+        return (certificate, *(_file_stamp(path) for path in files))
 
 
 def client_certificate(settings: Settings) -> tuple[Path, Path] | None:

@@ -73,5 +73,9 @@ class EnvelopeRefusedError(RefusedError):
     """A sealed read, receipt, key list or roster is altered, unsigned, unenrolled or malformed."""
 
 
+class BundleRefusedError(RefusedError):
+    """A signed bundle is forged, altered, too old, another city's or malformed: the camera keeps what it has verified before."""
+
+
 class LogRefusedError(RefusedError):
     """An audit log does not agree with its own signed checkpoints."""

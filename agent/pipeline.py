@@ -10,6 +10,7 @@ from agent.core.matching import match
 from agent.core.overlap import same_plate
 from agent.core.policy import Decision
 from agent.core.reasons import Reason
+from agent.core.rehearsal import rehearsal
 from agent.core.sighting import Frame, PlateRead, Track
 from agent.core.tracking import Tracker
 from agent.core.voting import vote
@@ -22,7 +23,7 @@ READABLE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The parts of one camera's line, built by `camera_side`. `camera`: its id."""
+    """The parts of one camera's line, built by `camera_side`. `camera`: its id. `closed`: why nothing may be released at all just now, or None."""
 
     camera: str
     detector: PlateDetector
@@ -34,16 +35,17 @@ class Line:
     outbox: Outbox
     log: AuditLog
     counts: Counts
+    closed: Reason | None = None
 
 
-def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], None]) -> None:
-    """Run the line until the frames end. `between_frames` settles receipts and feeds the watchdog."""
+def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], Line | None]) -> None:
+    """Run the line until the frames end. `between_frames` settles receipts and feeds the watchdog; it gives another line when the policy has changed."""
     for frame in frames:
         reads = plates_in(line.detector, line.reader, frame)
         line.counts.saw(len(reads), frame.captured)
         for track in line.tracker.add(frame, reads):  # tracks that just ended, or are sure already
             report(line, track)
-        between_frames()
+        line = between_frames() or line
     for track in line.tracker.finish():
         report(line, track)
 
@@ -67,7 +69,13 @@ def report(line: Line, track: Track) -> None:
     if sighting.confidence < READABLE:
         line.counts.unreadable(sighting.captured)
         return
-    decision = line.decider.decide(sighting, match(sighting, line.hotlist))
+    if line.closed is not None:
+        line.counts.add(Decision((), (line.closed,)), sighting.captured)
+        return
+    test = rehearsal(sighting)
+    if test is not None:
+        line.counts.test(sighting.captured)
+    decision = line.decider.decide(sighting, test or match(sighting, line.hotlist))
     if decision.reasons == (Reason.NO_HOTLIST_MATCH,) and line.hotlist.stale(sighting.captured.utc):
         decision = Decision((), (Reason.HOTLIST_STALE,))  # nothing was looked up; the report must not say that nothing was found
     for release in decision.releases:

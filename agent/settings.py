@@ -18,11 +18,15 @@ class Section(BaseModel):
 
 
 class Paths(Section):
-    """Folders, relative to the settings file. `city`: policy, charter, hot list, key lists; `state`: mailboxes and logs; `device`: keys."""
+    """Folders, relative to the settings file. `city`: policy, charter, hot list, key lists, unsigned; `state`: mailboxes and logs; `device`: keys;
+    `bundles`: signed bundles as fetched, untrusted; `trust`: root.json, the city's root as enrolment put it there.
+    """
 
     city: Path = Path("city")
     state: Path = Path("state")
     device: Path = Path("device")
+    bundles: Path = Path("bundles-in")
+    trust: Path = Path("trust")
 
 
 class Models(Section):
@@ -39,6 +43,8 @@ class Limits(Section):
     max_receipt_bytes: Annotated[int, Field(ge=512)] = 4_096
     max_outbox_reads: Annotated[int, Field(ge=1)] = 5_000
     max_source_pixels: Annotated[int, Field(ge=10_000)] = 50_000_000
+    max_hotlist_bytes: Annotated[int, Field(ge=65_536, le=513 * 1024 * 1024)] = 134_217_728
+    max_bundle_bytes: Annotated[int, Field(ge=1_048_576)] = 268_435_456
 
 
 class Camera(Section):
@@ -51,9 +57,10 @@ class Camera(Section):
 
 
 class Settings(Section):
-    """platewarden.toml. `camera_id` names this camera in tags and topics."""
+    """platewarden.toml. `camera_id` names this camera in tags and topics; `rig`: a test rig, which may obey a city made for trying."""
 
     camera_id: Identifier
+    rig: bool = False
     paths: Paths = Paths()
     models: Models = Models()
     limits: Limits = Limits()
@@ -75,6 +82,20 @@ class Settings(Section):
     @property
     def device(self) -> Path:
         return self.path(self.paths.device)
+
+    @property
+    def bundles(self) -> Path:
+        return self.path(self.paths.bundles)
+
+    @property
+    def anchor(self) -> Path:
+        """The city's first root (TUF, version 1): what every bundle's signatures lead back to. Where there is none, the camera is not enrolled."""
+        return self.path(self.paths.trust) / "root.json"
+
+    @property
+    def view(self) -> Path:
+        """Zones and masks as `aim` wrote them (docs/ref/aim.md); where there is none, the whole frame counts."""
+        return self.state / "watch" / "view.json"
 
     @property
     def outbox(self) -> Path:

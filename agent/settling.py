@@ -43,10 +43,7 @@ class Receipts(Protocol):
 
 
 class Settler:
-    """Bound to one policy, the one in force. `verifier` knows this camera's own key; `receipt_verifier` the recipients' of the policy.
-
-    Limit: until signed time comes with the bundles, an operating system's clock that jumps forward makes reads expire early.
-    """
+    """Bound to one policy, the one in force. `verifier` knows this camera's own key; `receipt_verifier` the recipients' of the policy."""
 
     def __init__(self, policy: Policy, outbox: Outbox, receipts: Receipts, verifier: Verifier, receipt_verifier: ReceiptVerifier, log: AuditLog) -> None:
         self._policy, self._outbox, self._receipts = policy, outbox, receipts
@@ -93,7 +90,7 @@ class Settler:
     def _settle_permission(self, read_id: str, now: Instant) -> None:
         """Take out a read that has expired or that the policy in force does not permit; it is never sealed again.
 
-        An untrusted clock takes nothing out: it may have jumped (HOLD).
+        An untrusted clock takes nothing out, for it may have jumped (HOLD), but for reads whose deadline has surely passed (Instant.reached).
         """
         _, tags = self._verified.get(read_id, ("", None))
         if tags is None:

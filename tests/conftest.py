@@ -19,7 +19,17 @@ settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 # What a developer's shell sets must not steer a test.
-for name in ("PLATEWARDEN_DEBUG", "mqtt_proxy", "http_proxy", "https_proxy", "all_proxy", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
+for name in (
+    "PLATEWARDEN_DEBUG",
+    "PLATEWARDEN_ON",
+    "PLATEWARDEN_PASSPHRASE_FILE",
+    "mqtt_proxy",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+):
     os.environ.pop(name, None)
     os.environ.pop(name.upper(), None)
 

@@ -16,7 +16,7 @@ from agent.core.hotlist_format import entries_in as header_entries
 from agent.core.hotlist_import import Source, import_list
 from agent.core.hotlist_manual import MAX_BYTES as MAX_MANUAL_BYTES
 from agent.core.hotlist_manual import ManualList, parse_manual
-from agent.core.policy import NEVER_RELEASE
+from agent.core.policy import NEVER_RELEASE, TEST
 from agent.disk.input_file import input_chunks, read_input
 from agent.errors import ConfigError
 
@@ -52,7 +52,7 @@ def read_compiled(folder: Path, today: date, categories: frozenset[str] | None =
     compiled = decode(_whole(binary), str(binary))
     if plain.exists() and file_digest(plain) != compiled.header.source_sha256:
         raise ConfigError(f"is not the list that {BINARY} was made from", where=plain, fix=f"{_IMPORT} again, or remove one of the two")
-    missing = (categories or frozenset()) - {NEVER_RELEASE, *(compiled.header.allowed or ())}
+    missing = (categories or frozenset()) - {NEVER_RELEASE, TEST, *(compiled.header.allowed or ())}
     if compiled.header.allowed is not None and missing:
         told = ", ".join(sorted(missing))
         raise ConfigError(f"made when the charter did not allow what the policy now names: {told}", where=binary, fix=f"{_IMPORT} again")

@@ -37,6 +37,11 @@ def open_source(spec: str, settings: Settings, clock: Clock, *, pace: bool = Fal
     return VideoSource(path, path.name, clock, max_pixels, pace=pace)
 
 
+def is_live(spec: str) -> bool:
+    """Is it a sensor, which can be closed and opened again without missing anything but time?"""
+    return spec == "picamera" or _USB.fullmatch(spec) is not None
+
+
 def decline_address(spec: str) -> None:
     """Raise UsageError for rtsp://, http:// and their like: the process that sees plates has no network, and so no way to a camera behind one."""
     if "://" in spec:

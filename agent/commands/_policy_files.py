@@ -1,6 +1,5 @@
 """What `policy explain` and `policy diff` read: policy, charter and roster with their lines, and how long a hot list is."""
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -48,14 +47,15 @@ def _read(path: Path, missing: str) -> bytes:
 
 
 def listed_by_category(folder: Path, on: date) -> Mapping[str, int] | None:
-    """How many entries of each category the city's hot list holds; None where there is no list. No plate is looked at. Raises ConfigError."""
-    from agent.bundles.hotlist_file import BINARY, PLAIN, read_compiled
+    """How many entries of each category can match on that day, imported and added by hand, without those withdrawn; None where no list was imported.
+
+    No plate is looked at. Raises ConfigError.
+    """
+    from agent.bundles.hotlist_file import BINARY, PLAIN, read_hotlist
 
     if not (folder / BINARY).is_file() and not (folder / PLAIN).is_file():
         return None
-    compiled = read_compiled(folder, on)
-    counts = Counter(compiled.columns.of["category"].tolist())
-    return {name: counts[number] for number, name in enumerate(compiled.header.names["category"])}
+    return read_hotlist(folder, on).by_category(on)
 
 
 def write_page(path: Path, html: str) -> None:

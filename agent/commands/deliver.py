@@ -19,6 +19,7 @@ def deliver(
     """Publish what is in the outbox, as far as the policy permits it now, until the recipients' receipts are there."""
     from agent import delivery_side, settings
 
-    if allow_unsigned:
-        typer.echo("platewarden: policy is unsigned (bundles come later); accepted because of --allow-unsigned", err=True)
-    delivery_side.run(settings.load(config), allow_unsigned=allow_unsigned, until_empty_s=until_empty_s)
+    loaded = settings.load(config)
+    if allow_unsigned and not loaded.anchor.exists():  # an enrolled camera obeys signed bundles, whatever it is told here
+        typer.echo("platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True)
+    delivery_side.run(loaded, allow_unsigned=allow_unsigned, until_empty_s=until_empty_s)

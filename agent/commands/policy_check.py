@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from agent.commands._bundle_common import On, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ def check(
     roster: Annotated[Path | None, typer.Option("--roster", help="The cameras' roster. Default: roster.toml beside the policy.")] = None,
     jurisdiction: Annotated[str | None, typer.Option("--jurisdiction", help="A profile (us-ca) or its file. Default: the one that the policy names.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    on: On = "",
 ) -> None:
     """Check a policy against its charter and its jurisdiction's facts: every fault at once.
 
@@ -36,7 +38,7 @@ def check(
 
     written = read_file(policy, "name a policy file")
     profile = _profile(written, jurisdiction)
-    against = Against(_beside(policy, charter, "charter.toml"), _beside(policy, roster, "roster.toml"), profile, datetime.now(UTC).date())
+    against = Against(_beside(policy, charter, "charter.toml"), _beside(policy, roster, "roster.toml"), profile, moment(on, rig=True).date())
     checked = check_policy(written, against)
     if as_json:
         typer.echo(json.dumps(as_table(checked, policy, against), ensure_ascii=True))

@@ -1,12 +1,13 @@
 """`platewarden policy new`: a first charter, policy and roster from a jurisdiction's profile, checked before they are written."""
 
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.commands._bundle_common import On, moment
 from agent.errors import PolicyRefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def new(
     retention_days: Annotated[int | None, typer.Option("--retention", help="Days, at least 2. Default: 21, or less where the profile says so.")] = None,
     days: Annotated[int, typer.Option(help="Days until the policy expires.", min=1, max=3650)] = 180,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take the defaults for what is not given.")] = False,
+    on: On = "",
 ) -> None:
     """Start a charter, a policy and a roster from a jurisdiction's facts; they pass `policy check`.
 
@@ -57,12 +59,11 @@ def new(
     from agent.bundles import jurisdictions
     from agent.core.policy_draft import Answers, retention_for
 
-    profile = jurisdictions.named(profile_name)
-    _require_use(profile)
+    profile = _require_use(jurisdictions.named(profile_name))
     _require_free(out)
     given = {"city": city, "recipient": recipient, "legal_name": legal_name, "basis": basis, "kind": kind, "camera": camera, "stands": stands, "near": near}
     found = _ask(given | {"host": host, "address": address}, ask=sys.stdin.isatty() and not yes)
-    today = datetime.now(UTC).date()
+    today = moment(on, rig=True).date()
     answers = Answers(
         city=found["city"],
         recipient=found["recipient"],
@@ -83,8 +84,8 @@ def new(
     _write(profile, answers, out, today)
 
 
-def _require_use(profile: "Profile") -> None:
-    """Refuse a profile whose facts are too thin to begin from, or under which a fixed camera has no place."""
+def _require_use(profile: "Profile") -> "Profile":
+    """The same; refuses a profile whose facts are too thin to begin from, or under which a fixed camera has no place."""
     from agent.core.reasons import Reason
 
     fact = profile.forbids_fixed_cameras()
@@ -95,6 +96,7 @@ def _require_use(profile: "Profile") -> None:
         raise UsageError(
             f"the facts for {profile.name} are too thin to begin from: {profile.thin}", where=profile.where, fix="ask counsel; or begin from another"
         )
+    return profile
 
 
 def _require_free(out: Path) -> None:

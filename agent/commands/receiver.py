@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from agent.clock import SystemClock
+from agent.clock import SystemClock, TrustedClock
 from agent.core.encoding import b64url
 from agent.core.instant import rfc3339
+from agent.core.policy import TEST
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import write_atomic
 from agent.errors import EnvelopeRefusedError, RefusedError, UsageError
@@ -48,6 +49,7 @@ def init(
     except ValueError:
         raise UsageError("--host must be a host name and --address an IP address", fix="the address is dialled as it stands: no DNS") from None
     place = Workplace.create(folder, recipient, SystemClock().now(), broker)
+    TrustedClock(folder).attest()
     typer.echo(f'signing_key = "{b64url(place.signer().public_key)}"   # for your [[recipient]] in the city\'s policy')
     typer.echo(f"Give {folder / KEY_LIST} to the city, put its root.json and roster.jws into {folder}, and leave {folder / 'epochs'} out of every backup.")
 
@@ -56,7 +58,7 @@ def init(
 def run(folder: Folder, as_json: Json = False) -> None:  # typer makes a flag of it
     """Receive until SIGTERM: verify, store sealed, send receipts. Prints READY to stderr when subscribed."""
     _no_core_dumps()
-    place, clock = Workplace(folder), SystemClock()
+    place, clock = Workplace(folder), TrustedClock(folder)
     broker = place.broker()
     with place.locked():
         store = place.store()
@@ -108,13 +110,15 @@ def open_(
 def status(folder: Folder, as_json: Json = False) -> None:  # typer makes a flag of it
     """Reads held, numbers that never came, epoch keys and their end."""
     table = receiver_status.status(Workplace(folder), SystemClock().now())
+    table["clock"] = TrustedClock(folder, keep=False).explain()
     typer.echo(json.dumps(table) if as_json else receiver_status.as_text(table))
 
 
 @app.command()
 def keys(folder: Folder) -> None:
     """Destroy the keys and reads that are due, make new keys, sign key-list.jws."""
-    place, now = Workplace(folder), SystemClock().now()
+    place = Workplace(folder)
+    now = TrustedClock(folder).now()
     for line in place.tidy(now):
         typer.echo(line)
     listed = place.renew_keys(now)
@@ -142,14 +146,16 @@ def _print_taken(taken: Taken) -> None:
     if taken.tags is None:
         _tell(f"{taken.outcome}: a message that no enrolled camera signed")
     else:
+        test = "TEST received, " if taken.tags.category == TEST else ""
         _tell(
-            f"{taken.outcome}{'' if taken.new or taken.outcome != 'stored' else ' already'}: read {taken.tags.read_id}, camera {taken.tags.device}, number {taken.tags.sequence}"
+            f"{test}{taken.outcome}{'' if taken.new or taken.outcome != 'stored' else ' already'}: read {taken.tags.read_id}, camera {taken.tags.device}, number {taken.tags.sequence}"
         )
 
 
 def _print_json(taken: Taken) -> None:
     if taken.new and taken.tags is not None:
         line = {"read": taken.tags.read_id, "device": taken.tags.device, "seq": taken.tags.sequence, "match": taken.tags.match.value}
+        line |= {"test": True} if taken.tags.category == TEST else {}
         print(json.dumps(line), flush=True)
     else:
         _print_taken(taken)

@@ -18,6 +18,7 @@ def watch(
     """Watch a camera or a source, and seal what the policy releases."""
     from agent import camera_side, settings
 
-    if allow_unsigned:
-        typer.echo("platewarden: the policy is unsigned (signed bundles come later); accepted because of --allow-unsigned", err=True)
-    camera_side.run(settings.load(config), source, settle_s=settle_s, allow_unsigned=allow_unsigned)
+    loaded = settings.load(config)
+    if allow_unsigned and not loaded.anchor.exists():  # an enrolled camera obeys signed bundles, whatever it is told here
+        typer.echo("platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True)
+    camera_side.run(loaded, source, settle_s=settle_s, allow_unsigned=allow_unsigned)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from agent.core.plate_text import CHARACTERS
+import numpy as np
+
+from agent.core.plate_text import CHARACTERS, MAX_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 # Characters that cameras, fonts and people take for one another: each stands for its group (docs/ref/hotlist.md).
 CONFUSABLE_GROUPS = ("0ODQ", "1IL", "2Z", "5S", "6G", "8B")
 # Of bytes: str.translate looks each character up and takes many times as long.
 _FOLD = bytes.maketrans("".join(CONFUSABLE_GROUPS).encode(), "".join(group[0] * len(group) for group in CONFUSABLE_GROUPS).encode())
-_GROUP_SIZE = {character: len(group) for group in CONFUSABLE_GROUPS for character in group}
+_GROUP = {character: group for group in CONFUSABLE_GROUPS for character in group}
 BASE = len(CHARACTERS)
+_PAIR = [one + other for one in CHARACTERS for other in CHARACTERS]
+_PAIRS = len(_PAIR)
+_CODES = np.frombuffer(CHARACTERS.encode("ascii"), np.uint8)
 
 
 def fold(text: str) -> str:
@@ -43,11 +49,25 @@ def fold_keys(texts: Sequence[str]) -> list[int]:
 
 def text_of(key: int) -> str:
     """The inverse of text_key."""
-    characters = []
-    while key >= BASE:
-        key, digit = divmod(key, BASE)
-        characters.append(CHARACTERS[digit])
-    return "".join(reversed(characters))
+    characters = ""
+    while key >= _PAIRS:
+        key, pair = divmod(key, _PAIRS)
+        characters = _PAIR[pair] + characters
+    return _PAIR[key].lstrip("0")[1:] + characters  # the one in front goes
+
+
+def texts_of(keys: NDArray[Any]) -> list[str]:
+    """text_of for a whole column of keys, some twenty times as quick."""
+    left = np.asarray(keys, "<u8")
+    grid = np.full((MAX_LENGTH + 1, len(left)), ord(" "), np.uint8)
+    for column in range(MAX_LENGTH - 1, -1, -1):
+        more = left >= BASE  # what is left is the one in front where it is not
+        if not more.any():
+            break
+        rest = left // np.uint64(BASE)
+        grid[column] = np.where(more, _CODES[left - rest * np.uint64(BASE)], ord(" "))
+        left = np.where(more, rest, left)
+    return grid.tobytes(order="F").decode("ascii").split()
 
 
 def swap_probability(seen: str, listed: str, char_confidence: Sequence[float]) -> float:
@@ -55,6 +75,14 @@ def swap_probability(seen: str, listed: str, char_confidence: Sequence[float]) -
 
     Characters are taken as independent, and a wrong character as any other of its group with equal chance: coarse, and said so in the reference.
     """
-    if len(seen) != len(listed) or len(char_confidence) != len(seen) or fold(seen) != fold(listed):
+    if len(seen) != len(listed) or len(char_confidence) != len(seen):
         return 0.0
-    return prod(sure if one == other else (1.0 - sure) / (_GROUP_SIZE[one] - 1) for one, other, sure in zip(seen, listed, char_confidence, strict=True))
+    probability = 1.0
+    for one, other, sure in zip(seen, listed, char_confidence, strict=True):
+        if one == other:
+            probability *= sure
+        elif other in _GROUP.get(one, ""):
+            probability *= (1.0 - sure) / (len(_GROUP[one]) - 1)
+        else:
+            return 0.0
+    return probability

@@ -17,6 +17,7 @@ class _Hour:
     sightings: int = 0
     released: int = 0
     dropped: int = 0
+    tests: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
 
@@ -37,6 +38,10 @@ class Counts:
     def unreadable(self, at: Instant) -> None:
         """Count one track that nobody could read: a plate too small or blurred, or a sign that the detector took for one."""
         self._hour(at).unreadable += 1
+
+    def test(self, at: Instant) -> None:
+        """Count one sighting of a rehearsal's plate, released or not; `add` counts it as a sighting besides."""
+        self._hour(at).tests += 1
 
     def add(self, decision: Decision, at: Instant) -> None:
         """Count one sighting. A drop counts once under each different reason that its rules gave."""
@@ -84,5 +89,6 @@ def _details(start: datetime, hour: _Hour) -> Mapping[str, object]:
         "sightings": hour.sightings,
         "released": hour.released,
         "dropped": hour.dropped,
+        "tests": hour.tests,
         "reasons": dict(sorted(hour.reasons.items())),
     }

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 class Decider:
     """Holds one policy and what it has spent. The policy learns of a sighting only when, where and how surely (Circumstances)."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, budgets: Budgets | None = None) -> None:
         self._policy = policy
-        self._budgets = Budgets()
+        self._budgets = budgets or Budgets()
+
+    def under(self, policy: Policy) -> Decider:
+        """The judge under a newer policy. What the rules have spent stays spent: a policy pushed every minute is no way around a budget."""
+        return Decider(policy, self._budgets)
 
     def decide(self, sighting: Sighting, match: Match | None) -> Decision:
         """`core.policy.decide`, and every release is charged to its rule's budget, whether or not sealing then succeeds."""

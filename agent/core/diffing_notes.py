@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.core.explaining_lines import Cited, Source
     from agent.core.policy import Policy, ReleaseRule
 
-TOLD_ELSEWHERE = frozenset({"releases", "recipients", "brokers", "digest", "version", "barred", "hotlist"})
+TOLD_ELSEWHERE = frozenset({"releases", "recipients", "brokers", "bundle_sources", "digest", "version", "barred", "hotlist"})
 WHOLE = frozenset({Kind.RECIPIENT, Kind.PURPOSE})
 TOLD_BY = {  # which kinds of change already tell of a rule's field
     "recipient": WHOLE,
@@ -54,6 +54,7 @@ def notes(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
     """Everything that differs and is not told by `touched`. A field that this code has never heard of is told too: nothing changes silently."""
     yield from _head(old, new, touched)
     yield from _brokers(old, new)
+    yield from _sources(old, new)
     yield from _recipients(old, new, touched)
     yield from _rules(old, new, touched)
 
@@ -88,6 +89,13 @@ def _brokers(old: Files, new: Files) -> Iterator[Note]:
                 was, now = was & listed, now & listed
             if was != now:
                 yield Note(f"broker {name}: other {field}", (_line(new.policy_lines, "broker", name, field),))
+
+
+def _sources(old: Files, new: Files) -> Iterator[Note]:
+    if old.policy.bundle_sources != new.policy.bundle_sources:
+        where = [f"{source.host} at {ip}:{port}" for source in new.policy.bundle_sources for ip, port in source.addresses]
+        cited = tuple(new.policy_lines.cite("bundle_source", index) for index, _ in new.policy_lines.tables("bundle_source"))
+        yield Note(f"bundles are fetched from {', '.join(where) or 'nowhere: people bring them'}", cited or (new.policy_lines.whole("no [[bundle_source]]"),))
 
 
 def _recipients(old: Files, new: Files, touched: Touched) -> Iterator[Note]:

@@ -6,21 +6,27 @@ Only the camera's own process, and `platewarden hotlist`, import this module (P2
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agent.core.confusion import fold_key, fold_keys, text_key, text_of
-from agent.core.hotlist_columns import WORD, bucket_bits, bucket_starts
+from agent.core.confusion import fold_key, text_key, text_of
+from agent.core.hotlist_columns import NAMED, PACKED_ROW, ROW, WORD, bucket_bits, bucket_starts
 from agent.core.hotlist_entry import EPOCH, Entry
+from agent.core.hotlist_filter import Filter
+from agent.core.lead_odds import base_rate_of, densities
 from agent.core.plate_text import PlateText
-from agent.core.policy import NEVER_RELEASE, HotlistLimits
+from agent.core.policy import NEVER_RELEASE, TEST, HotlistLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
+
+    from numpy.typing import NDArray
 
     from agent.core.hotlist_columns import Columns
     from agent.core.hotlist_format import Compiled
@@ -28,7 +34,16 @@ if TYPE_CHECKING:
 MAX_AGE = timedelta(hours=HotlistLimits().max_age_hours)
 """Of a list where no policy says otherwise. An older one may still name cars that were found long ago, and raises nothing (P10)."""
 
+EPOCH_DAY = EPOCH.toordinal()
 EntryKey = tuple[str, str, str, str, str]
+Row = tuple[int, ...]  # an entry's numbers as in hotlist_columns.PACKED_ROW; the first is the key of its text
+_unpack, _ROW_BYTES = PACKED_ROW.unpack_from, ROW.itemsize
+
+
+@cache
+def day_of(number: int) -> date:
+    """The date so many days after 1970; there are some thousands of them."""
+    return date.fromordinal(EPOCH_DAY + number)
 
 
 def entry_key(entry: Entry) -> EntryKey:
@@ -37,88 +52,93 @@ def entry_key(entry: Entry) -> EntryKey:
 
 
 class Index:
-    """The entries of one compiled list, by their folded text. Nothing is copied out of the columns until an entry is asked for."""
+    """The entries of one compiled list, by their folded text. Nothing is taken out of its rows until it is asked for."""
 
     def __init__(self, columns: Columns, names: Mapping[str, Sequence[str]], multiplier: int) -> None:
-        self._columns, self._names, self._multiplier = columns, names, multiplier
+        self._columns, self._multiplier = columns, multiplier
         bits = bucket_bits(len(columns))
         self._shift = 64 - bits
         # memoryviews: reading one number out of them takes a fraction of the time that numpy takes
-        self._starts = bucket_starts(columns.of["slot"], bits).data
-        self._slots, self._texts = columns.of["slot"].data, columns.of["text"].data
+        self._starts, self._slots = bucket_starts(columns.rows["slot"], bits).data, columns.rows["slot"].data
+        self._rows, self._cases = columns.rows.view(np.uint8).data, columns.cases.data
+        self.states, self.categories, self._agencies, self.classes = (names[name] for name in NAMED)
+        self._hidden: frozenset[Row] = frozenset()
 
     def __len__(self) -> int:
         return len(self._columns)
 
-    def places(self, folded: int) -> Sequence[int]:
-        """Where the entries lie whose text has this fold_key; few, mostly none."""
-        slot = (folded * self._multiplier) & WORD  # slot_of, without the call: this runs for every reading of every plate
+    @property
+    def text_column(self) -> NDArray[Any]:
+        """The keys of all texts."""
+        return self._columns.rows["text"]
+
+    def near(self, folded: int) -> list[Row]:
+        """The entries whose text has this fold_key; few, mostly none. All in one function: it runs for every vehicle that passes."""
+        slot = (folded * self._multiplier) & WORD  # slot_of
         bucket = slot >> self._shift
-        first, end = self._starts[bucket], self._starts[bucket + 1]
-        if first == end:
-            return ()
         slots = self._slots
-        return [place for place in range(first, end) if slots[place] == slot]
+        found = []
+        for place in range(self._starts[bucket], self._starts[bucket + 1]):
+            if slots[place] == slot:
+                found.append(_unpack(self._rows, place * _ROW_BYTES))  # noqa: PERF401 - in Python 3.11 a comprehension is a call, and costs more
+        return [row for row in found if row not in self._hidden] if found and self._hidden else found
 
-    def any_of(self, folded: Iterable[int]) -> bool:
-        """Is any of these fold_keys there? The question for nearly every vehicle, so without a call or a list for each."""
-        starts, slots, multiplier, shift = self._starts, self._slots, self._multiplier, self._shift
-        for key in folded:
-            slot = (key * multiplier) & WORD
-            bucket = slot >> shift
-            place, end = starts[bucket], starts[bucket + 1]
-            while place < end:
-                if slots[place] == slot:
-                    return True
-                place += 1
-        return False
+    def row(self, place: int) -> Row:
+        """The entry at a place of the columns."""
+        return _unpack(self._rows, place * _ROW_BYTES)
 
-    def text_key_at(self, place: int) -> int:
-        """The key of an entry's text."""
-        return self._texts[place]
+    def hide(self, entries: Iterable[EntryKey]) -> None:
+        """Find these no more. They still count as entries."""
+        wanted = set(entries)
+        near = [row for folded in {fold_key(text) for text, *_ in wanted} for row in self.near(folded)]
+        self._hidden |= {row for row in near if entry_key(self.entry(row)) in wanted}
 
-    def entry(self, place: int) -> Entry:
-        """One entry, with its names."""
-        of, names = self._columns.of, self._names
-        return Entry(
-            plate=PlateText(text_of(int(of["text"][place]))),
-            state=names["state"][of["state"][place]],
-            category=names["category"][of["category"][place]],
-            agency=names["agency"][of["agency"][place]],
-            case=self._columns.case(place).decode("ascii"),
-            source_date=EPOCH + timedelta(days=int(of["source_date"][place])),
-            expires=EPOCH + timedelta(days=int(of["expires"][place])),
-            vehicle_class=names["vehicle_class"][of["vehicle_class"][place]],
-        )
+    def told(self, row: Row) -> tuple[str, str, str, date]:
+        """What whoever gets the lead is told of an entry: category, agency, case, date of the report."""
+        _, case_at, _, agency, source_date, _, category, _, case_length = row
+        case = str(self._cases[case_at : case_at + case_length], "ascii")
+        return self.categories[category], self._agencies[agency], case, day_of(source_date)
+
+    def entry(self, row: Row) -> Entry:
+        """One entry, whole."""
+        text, _, state, _, _, expires, _, vehicle_class, _ = row
+        category, agency, case, source_date = self.told(row)
+        return Entry(PlateText(text_of(text)), self.states[state], category, agency, case, source_date, day_of(expires), self.classes[vehicle_class])
 
     def by_category(self, today: date) -> dict[str, int]:
-        """How many entries of each category have not expired by `today`."""
-        live = self._columns.of["category"][self._columns.of["expires"] > (today - EPOCH).days]
-        counts = np.bincount(live, minlength=len(self._names["category"]))
-        return {name: int(count) for name, count in zip(self._names["category"], counts, strict=True) if count}
+        """How many entries of each category can match on the day `today`: not expired, not hidden."""
+        day = (today - EPOCH).days
+        counts = np.bincount(self._columns.rows["category"][self._columns.rows["expires"] > day], minlength=len(self.categories))
+        for _, _, _, _, _, expires, category, _, _ in self._hidden:
+            counts[category] -= expires > day
+        return {name: int(count) for name, count in zip(self.categories, counts, strict=True) if count}
+
+
+Found = tuple[Index, Row]
 
 
 @dataclass(frozen=True, slots=True)
 class HotList:
     """The list that a camera looks for: the imported one, and what was added and withdrawn by hand.
 
-    `as_of`: when the imported list was made; before `not_before` and from `stale_after` on it raises nothing. `withdrawn`: entries that were recovered or taken back.
-    `digest`: hex SHA-256 over the imported list and the manual one. `shapes`: different texts by shape, for the odds of a chance hit.
+    `as_of`: when the imported list was made; before `not_before` and from `stale_after` on it raises nothing.
+    `digest`: hex SHA-256 over the imported list and the manual one. `densities`, `base_rate`: for lead_odds.
     `dropped`: rows turned away, by category. `expired`: rows that were past their date when the list was made, and are not kept. `identical`,
-    `contradicting`: rows that repeated another one, with the same dates and with other ones.
+    `contradicting`: rows that repeated another one, with the same dates and with other ones. `filter`: over all indexes.
     """
 
     indexes: tuple[Index, ...]
+    filter: Filter
     as_of: datetime
     not_before: datetime
     stale_after: datetime
     digest: str
-    shapes: Mapping[str, int]
+    densities: Mapping[bytes, float]
+    base_rate: float
     dropped: Mapping[str, int]
     expired: int = 0
     identical: int = 0
     contradicting: int = 0
-    withdrawn: frozenset[EntryKey] = frozenset()
 
     def __len__(self) -> int:
         return sum(map(len, self.indexes))
@@ -130,32 +150,30 @@ class HotList:
         """Is the list too old at `at` (UTC)? Or made a day later than that: then one of the two times is wrong."""
         return not self.not_before <= at < self.stale_after
 
-    def knows_any(self, texts: Sequence[str]) -> bool:
-        """Can any of these texts (at least one) be taken for an entry's? False for nearly every vehicle that passes, and then quickly."""
-        keys = fold_keys(texts)
-        return any(index.any_of(keys) for index in self.indexes)
-
-    def texts(self, text: str) -> Sequence[Entry]:
-        """The entries of exactly this text."""
-        key = text_key(text)
-        return self._entries(fold_key(text), key)
-
-    def alike(self, text: str) -> Sequence[Entry]:
-        """The entries of this text and of all that can be taken for it."""
-        return self._entries(fold_key(text), None)
-
-    def _entries(self, folded: int, key: int | None) -> Sequence[Entry]:
-        found: list[Entry] = []
+    def near(self, text: str) -> list[Found]:
+        """The entries of this text, and of all that can be taken for it, as numbers."""
+        folded = fold_key(text)
+        found = []
         for index in self.indexes:
-            for place in index.places(folded):
-                if key is None or index.text_key_at(place) == key:
-                    entry = index.entry(place)
-                    if entry_key(entry) not in self.withdrawn:
-                        found.append(entry)
+            for row in index.near(folded):
+                found.append((index, row))  # noqa: PERF401 - as above
         return found
 
+    def same(self, text: str) -> list[Found]:
+        """The entries of exactly this text, as numbers."""
+        key = text_key(text)
+        return [(index, row) for index, row in self.near(text) if row[0] == key]
+
+    def alike(self, text: str) -> list[Entry]:
+        """The entries of this text, and of all that can be taken for it."""
+        return [index.entry(row) for index, row in self.near(text)]
+
+    def texts(self, text: str) -> list[Entry]:
+        """The entries of exactly this text."""
+        return [index.entry(row) for index, row in self.same(text)]
+
     def by_category(self, today: date) -> dict[str, int]:
-        """How many entries of each category have not expired by `today`, withdrawn ones included."""
+        """How many entries of each category can match on the day `today`: neither expired nor withdrawn."""
         counts: dict[str, int] = {}
         for index in self.indexes:
             for name, count in index.by_category(today).items():
@@ -181,19 +199,24 @@ def hotlist_of(
             dropped[name] = dropped.get(name, 0) + count
     digest = hashlib.sha256(f"{compiled.digest} {manual_digest}".encode()).hexdigest() if manual_digest else compiled.digest
     indexes = tuple(index for index, _ in parts if len(index))
+    for index in indexes:
+        index.hide(withdrawn)
+    fast = Filter(index.text_column for index in indexes)
+    shapes = Counter(header.shapes) + Counter(manual.header.shapes if manual else {})
+    odds = densities(shapes), base_rate_of(sum(map(len, indexes)))
     numbers = header.expired, header.identical, header.contradicting
     made = header.made
-    return HotList(indexes, made, made - timedelta(days=1), made + max_age, digest, header.shapes, dict(sorted(dropped.items())), *numbers, withdrawn)
+    return HotList(indexes, fast, made, made - timedelta(days=1), made + max_age, digest, *odds, dict(sorted(dropped.items())), *numbers)
 
 
 def _restricted(compiled: Compiled, allowed: Iterable[str] | None) -> tuple[Index, dict[str, int]]:
     """The index of the allowed categories, and how many entries of each other one were left out. What is left out is not kept in memory."""
     header, columns = compiled.header, compiled.columns
     names = header.names["category"]
-    wanted = set(names) if allowed is None else {NEVER_RELEASE, *allowed}
-    counts = np.bincount(columns.of["category"], minlength=len(names))
+    wanted = (set(names) if allowed is None else {NEVER_RELEASE, *allowed}) - {TEST}
+    counts = np.bincount(columns.rows["category"], minlength=len(names))
     gone = {name: int(count) for name, count in zip(names, counts, strict=True) if count and name not in wanted}
     if gone:
-        keep = np.isin(columns.of["category"], [number for number, name in enumerate(names) if name in wanted])
+        keep = np.isin(columns.rows["category"], [number for number, name in enumerate(names) if name in wanted])
         columns = columns.take(keep).compact()  # no view of the file's bytes is left
     return Index(columns, header.names, header.multiplier), gone

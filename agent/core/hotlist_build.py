@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.core.confusion import fold_key, fold_keys, text_key
-from agent.core.hotlist_columns import MAX_ALIKE, WIDTHS, Columns, in_order, most_alike, slots_of, without_repeats
+from agent.core.hotlist_columns import MAX_ALIKE, ROW, WIDTHS, Columns, in_order, most_alike, slots_of, without_repeats
 from agent.core.hotlist_entry import EPOCH, FIELDS, MAX_DAYS, PATTERNS, date_of, faults_of, plate_of, plates_of
 from agent.core.policy import NEVER_RELEASE
 
@@ -55,7 +55,7 @@ class _Days(dict[tuple[str, str], tuple[int, int]]):
 
 
 class ListBuilder:
-    """Collects the entries of one list. `today` (UTC): rows that expired by then are counted and not kept; `expired` says how many."""
+    """Collects the entries of one list. `today` (UTC): rows that expired by then are counted by `columns` and not kept."""
 
     def __init__(self, today: date, allow: AllowList) -> None:
         self.allow, self.expired, self.identical, self.contradicting = allow, 0, 0, 0
@@ -63,8 +63,8 @@ class ListBuilder:
         self._categories = _Names(PATTERNS["category"][0], MAX_NAMES["category"])
         self._states, self._agencies, self._classes = (_Names(PATTERNS[name][0], MAX_NAMES[name]) for name in ("state", "agency", "class"))
         self._days = _Days(today)
-        self._columns = {name: array({"8": "Q", "4": "I", "2": "H", "1": "B"}[width[-1]]) for name, width in WIDTHS.items()}
-        self._append = [self._columns[name].append for name in WIDTHS]
+        self._columns = {name: array({"8": "Q", "4": "I", "2": "H", "1": "B"}[width[-1]]) for name, width in WIDTHS.items() if name != "spare"}
+        self._append = [column.append for column in self._columns.values()]
         self._cases = bytearray()
 
     def __len__(self) -> int:
@@ -77,7 +77,7 @@ class ListBuilder:
         return {column: list(table) for column, table in tables.items()}
 
     def add(self, plate: str, state: str, category: str, agency: str, case: str, source_date: str, expires: str, vehicle_class: str = "") -> Sequence[str]:
-        """Keep one row, or count it as dropped or expired. Returns what is wrong with it, as `field: what`, without values; empty when nothing is.
+        """Keep one row, or count it as dropped. Returns what is wrong with it, as `field: what`, without values; empty when nothing is.
 
         A category that is not allowed ends here: nothing else of the row is looked at.
         """
@@ -93,9 +93,6 @@ class ListBuilder:
         text = plate_of(plate)
         if not text or not _case(case) or len(self) >= MAX_ENTRIES:
             return self._faults(plate, state, category, agency, case, source_date, expires, vehicle_class)
-        if ends <= self._today_days:
-            self.expired += 1
-            return ()
         values = (fold_key(text), text_key(text), len(self._cases), state_id, agency_id, reported, ends, category_id, class_id, len(case))
         for append, value in zip(self._append, values, strict=True):
             append(value)
@@ -129,13 +126,7 @@ class ListBuilder:
             ids = {name: list(map(table.__getitem__, rows[name])) for name, table in tables.items()}
         except KeyError:
             return False
-        live = [ends > self._today_days for _, ends in days]
-        if not all(live):
-            self.expired += live.count(False)
-            plates, cases, days = list(compress(plates, live)), list(compress(cases, live)), list(compress(days, live))
-            ids = {name: list(compress(column, live)) for name, column in ids.items()}
-        if plates:
-            self._extend(plates, cases, days, ids)
+        self._extend(plates, cases, days, ids)
         return True
 
     def _extend(self, plates: Sequence[str], cases: Sequence[str], days: Sequence[tuple[int, int]], ids: Mapping[str, Sequence[int]]) -> None:
@@ -154,13 +145,18 @@ class ListBuilder:
         return faults or [f"the list is too large: at most {MAX_ENTRIES} entries, {most}"]
 
     def columns(self, multiplier: int) -> Columns:
-        """What was kept, sorted, each entry once. Raises ValueError where too many look alike; `identical` and `contradicting` are set."""
-        arrays = {name: np.frombuffer(column, WIDTHS[name]) if column else np.zeros(0, WIDTHS[name]) for name, column in self._columns.items()}
-        arrays["slot"] = slots_of(arrays["slot"], multiplier)  # what was kept there until now: the folded text's key
+        """What was kept, sorted, each entry once. Raises ValueError where too many look alike; `expired`, `identical` and `contradicting` are set."""
+        rows = np.zeros(len(self), ROW)
+        for name, column in self._columns.items():
+            rows[name] = column
+        rows["slot"] = slots_of(rows["slot"], multiplier)  # what was kept there until now: the folded text's key
         protecting = self._categories.get(NEVER_RELEASE, _DROPPED)
         cases = np.frombuffer(self._cases, "<u1") if self._cases else np.zeros(0, "<u1")
-        kept, self.identical, self.contradicting = without_repeats(in_order(Columns(arrays, cases)), lambda category: category == protecting)
-        if (most := most_alike(kept.of["slot"])) > MAX_ALIKE:
+        kept, self.identical, self.contradicting = without_repeats(in_order(Columns(rows, cases)), lambda category: category == protecting)
+        live = kept.rows["expires"] > self._today_days  # only now: a row that has expired may be the newer word on the same case
+        if not live.all():
+            self.expired, kept = len(kept) - int(live.sum()), kept.take(live).compact()
+        if (most := most_alike(kept.rows["slot"])) > MAX_ALIKE:
             msg = f"{most} entries look like one another; at most {MAX_ALIKE} may, or one sighting would take too long to match"
             raise ValueError(msg)
         return kept

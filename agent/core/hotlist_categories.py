@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.core.policy import NEVER_RELEASE
+from agent.core.policy import NEVER_RELEASE, TEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +21,7 @@ KNOWN_CATEGORIES = frozenset(
     {
         *(NEVER_RELEASE, "stolen-vehicle", "stolen-plate", "amber-alert", "silver-alert", "missing-person", "wanted-person", "felony-vehicle"),
         *("protection-order", "extreme-risk-protection-order", "gang", "threat-screening", "supervised-release", "sex-offender"),
+        TEST,  # never looked for: a real vehicle must not pass for a rehearsal
         *("immigration-violator", "protective-interest", "violent-person", "parking", "unregistered", "uninsured"),
     }
 )
@@ -34,8 +35,8 @@ class AllowList:
         self.dropped: dict[str, int] = {}
 
     def admits(self, category: str) -> bool:
-        """May rows of this category enter? `unknown` never."""
-        return category != UNKNOWN and (self.names is None or category in self.names)
+        """May rows of this category enter? `unknown` and `test` never."""
+        return category not in {UNKNOWN, TEST} and (self.names is None or category in self.names)
 
     def drop(self, category: str, rows: int = 1) -> None:
         """Count rows that were turned away."""

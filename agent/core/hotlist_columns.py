@@ -1,13 +1,15 @@
-"""The hot list's entries as columns of numbers, sorted so that all look-alikes of a text are found in constant time.
+"""The hot list's entries as rows of numbers, sorted so that all look-alikes of a text are found in constant time.
 
 Each entry has the key of its text (64 bits, exact) and a slot: the key of its folded text times an odd multiplier, modulo 2^64. That is a bijection, so
 equal slots mean equal folds; its high bits are spread evenly (multiply-shift hashing: Dietzfelbinger et al., 1997) and number the bucket.
-Entries are sorted by slot; `starts` says where each bucket begins. Buckets are as many as entries: a look-up visits one or two.
+Entries are sorted by slot; `starts` says where each bucket begins. Buckets are as many as entries: a look-up visits one or two. All numbers of an entry
+lie side by side: memory that nobody has touched for a while takes longer to fetch than everything else that a look-up does.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# In the order in which they lie in the file: the widest first, so that each begins at a multiple of its width.
+# The widest first, so that each begins at a multiple of its width; `spare` is nought, and makes it 32 bytes.
 WIDTHS = {"slot": "<u8", "text": "<u8", "case_at": "<u4", "state": "<u2", "agency": "<u2", "source_date": "<u2", "expires": "<u2"} | dict.fromkeys(
-    ("category", "vehicle_class", "case_length"), "<u1"
+    ("category", "vehicle_class", "case_length", "spare"), "<u1"
 )
+ROW = np.dtype(list(WIDTHS.items()))
+PACKED_ROW = Struct("<8xQI4H3Bx")  # the same for one row, without numpy, slot and spare
+NAMED = ("state", "category", "agency", "vehicle_class")  # columns that are numbers of names
 IDENTITY = ("text", "state", "category", "agency", "vehicle_class")  # and the case: one entry
 MAX_ALIKE = 1000  # entries that look like one another; more would make one sighting's match slow
 WORD = (1 << 64) - 1
@@ -30,34 +35,35 @@ _AT_ONCE = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """One array for each name in WIDTHS, all of one length; `cases`: the case references one after another, ASCII, as `case_at` and `case_length` say."""
+    """`rows`: of dtype ROW; `cases`: the case references one after another, ASCII, as `case_at` and `case_length` say."""
 
-    of: dict[str, NDArray[Any]]
+    rows: NDArray[Any]
     cases: NDArray[Any]
 
     def __len__(self) -> int:
-        return len(self.of["text"])
+        return len(self.rows)
 
     def take(self, places: NDArray[Any]) -> Columns:
-        """The entries at these places (or where a mask is true), in that order."""
-        return Columns({name: column[places] for name, column in self.of.items()}, self.cases)
+        """The entries at these places (or where a mask is true), in that order. A copy."""
+        return Columns(self.rows[places], self.cases)
 
     def compact(self) -> Columns:
-        """The same entries, with no case reference in memory that none of them has."""
-        length = self.of["case_length"].astype(np.int64)
+        """The same entries, with no case reference in memory that none of them has. The rows are changed in place."""
+        length = self.rows["case_length"].astype(np.int64)
         begins = np.cumsum(length) - length
         cases = np.empty(int(length.sum()), "<u1")
         for first in range(0, len(self), _AT_ONCE):  # piecewise: the numbers of all bytes would take many times the bytes' own room
             part = slice(first, first + _AT_ONCE)
-            shift = np.repeat(self.of["case_at"][part].astype(np.int64) - begins[part], length[part])
+            shift = np.repeat(self.rows["case_at"][part].astype(np.int64) - begins[part], length[part])
             target = np.arange(begins[first], begins[first] + len(shift))
             cases[target] = self.cases[target + shift]
-        return Columns(self.of | {"case_at": begins.astype("<u4")}, cases)
+        self.rows["case_at"] = begins
+        return Columns(self.rows, cases)
 
     def case(self, place: int) -> bytes:
         """One entry's case reference."""
-        start = int(self.of["case_at"][place])
-        return self.cases[start : start + int(self.of["case_length"][place])].tobytes()
+        start = int(self.rows["case_at"][place])
+        return self.cases[start : start + int(self.rows["case_length"][place])].tobytes()
 
 
 def slots_of(fold_keys: NDArray[Any], multiplier: int) -> NDArray[Any]:
@@ -89,7 +95,7 @@ def most_alike(slots: NDArray[Any]) -> int:
 
 def in_order(columns: Columns) -> Columns:
     """Sorted by slot, then text; equal texts stay in the list's order."""
-    return columns.take(np.lexsort((columns.of["text"], columns.of["slot"])))
+    return columns.take(np.lexsort((columns.rows["text"], columns.rows["slot"])))
 
 
 def without_repeats(columns: Columns, protects: Callable[[int], bool]) -> tuple[Columns, int, int]:
@@ -98,7 +104,7 @@ def without_repeats(columns: Columns, protects: Callable[[int], bool]) -> tuple[
     Of contradicting rows the one with the later source date wins, then the one that expires earlier: the newer report, the shorter suspicion. Where `protects`
     says so of the category (never-release), the one that expires later wins: the longer protection.
     """
-    texts = columns.of["text"]
+    texts = columns.rows["text"]
     followers = np.flatnonzero(texts[1:] == texts[:-1]) + 1
     keep = np.ones(len(columns), bool)
     identical = contradicting = 0
@@ -121,13 +127,13 @@ def without_repeats(columns: Columns, protects: Callable[[int], bool]) -> tuple[
 
 
 def _identity(columns: Columns, place: int) -> tuple[object, ...]:
-    return (*(int(columns.of[name][place]) for name in IDENTITY), columns.case(place))
+    return (*(int(columns.rows[name][place]) for name in IDENTITY), columns.case(place))
 
 
 def _dates(columns: Columns, place: int) -> tuple[int, int]:
-    return int(columns.of["source_date"][place]), int(columns.of["expires"][place])
+    return int(columns.rows["source_date"][place]), int(columns.rows["expires"][place])
 
 
 def _rank(columns: Columns, place: int, protects: Callable[[int], bool]) -> tuple[int, int]:
     source_date, expires = _dates(columns, place)
-    return (expires, source_date) if protects(int(columns.of["category"][place])) else (source_date, -expires)
+    return (expires, source_date) if protects(int(columns.rows["category"][place])) else (source_date, -expires)

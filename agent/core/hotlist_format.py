@@ -1,7 +1,7 @@
 """The binary form of a hot list: what `hotlist import` writes once, so that `watch` starts in a second and holds little more than the file.
 
-Layout: 16 bytes of magic, the header's length (8 bytes, little endian), the header (JSON, padded with spaces to a multiple of 8), the columns in a fixed
-order, SHA-256 over everything before it. The sum finds damage; that nobody forged the list is for signed bundles to say (P5).
+Layout: 16 bytes of magic, the header's length (8 bytes, little endian), the header (JSON, padded with spaces to a multiple of 8), one row for each entry,
+the case references, SHA-256 over everything before it. The sum finds damage; that nobody forged the list is for signed bundles to say (P5).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.core.confusion import BASE
 from agent.core.hotlist_build import MAX_ENTRIES
-from agent.core.hotlist_columns import MAX_ALIKE, WIDTHS, Columns, most_alike
+from agent.core.hotlist_columns import MAX_ALIKE, NAMED, ROW, Columns, most_alike
 from agent.core.hotlist_entry import PATTERNS
 from agent.core.instant import parse_rfc3339
 from agent.core.plate_text import MAX_LENGTH
@@ -28,11 +28,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MAGIC = b"platewarden-hl1\n"
+MAGIC = b"platewarden-hl2\n"
 MAX_HEADER_BYTES = 8 * 1024 * 1024
 MAX_FILE_BYTES = 512 * 1024 * 1024
 DIGEST_BYTES = 32
-NAMED = ("state", "category", "agency", "vehicle_class")  # columns that are numbers of names
 _AGAIN = "make it again with `platewarden hotlist import`"
 _Count = Annotated[int, Field(ge=0)]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -85,7 +84,7 @@ def encode(header: Header, columns: Columns) -> bytes:
     """The file's bytes."""
     text = header.model_dump_json().encode("ascii")
     text += b" " * (-len(text) % 8)
-    parts = [MAGIC, len(text).to_bytes(8, "little"), text, *(np.ascontiguousarray(columns.of[name]).tobytes() for name in WIDTHS), columns.cases.tobytes()]
+    parts = [MAGIC, len(text).to_bytes(8, "little"), text, columns.rows.tobytes(), columns.cases.tobytes()]
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
@@ -141,19 +140,15 @@ def _header(untrusted: bytes, where: str) -> Header:
 
 def _columns(header: Header, untrusted: memoryview, where: str) -> Columns:
     """The columns as views, after a look at their lengths."""
-    sizes = {name: header.entries * int(width[-1]) for name, width in WIDTHS.items()}
-    if sum(sizes.values()) + header.case_bytes != len(untrusted):
+    end = header.entries * ROW.itemsize
+    if end + header.case_bytes != len(untrusted):
         raise ConfigError("malformed: its length is not what its header says", where=where, fix=_AGAIN)
-    arrays, at = {}, 0
-    for name, width in WIDTHS.items():
-        arrays[name] = np.frombuffer(untrusted[at : at + sizes[name]], width)
-        at += sizes[name]
-    return Columns(arrays, np.frombuffer(untrusted[at:], "<u1"))
+    return Columns(np.frombuffer(untrusted[:end], ROW), np.frombuffer(untrusted[end:], "<u1"))
 
 
 def _sound(header: Header, columns: Columns) -> bool:
     """Every number points to something, slots are sorted, texts are texts, cases are printable ASCII."""
-    of, cases = columns.of, columns.cases
+    of, cases = columns.rows, columns.cases
     if not len(columns):
         return True
     ends = of["case_at"].astype(np.int64) + of["case_length"]
@@ -162,6 +157,7 @@ def _sound(header: Header, columns: Columns) -> bool:
         and all(int(of[name].max()) < len(names) for name, names in header.names.items())
         and (of["slot"][1:] >= of["slot"][:-1]).all()
         and most_alike(of["slot"]) <= MAX_ALIKE
+        and not of["spare"].any()
         and int(of["text"].min()) >= BASE
         and int(of["text"].max()) < 2 * BASE**MAX_LENGTH
         and int(ends.max()) <= len(cases)

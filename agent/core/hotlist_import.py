@@ -123,7 +123,7 @@ def compile_rows(builder: ListBuilder, where: str, source_sha256: str, as_of: da
         identical=builder.identical,
         contradicting=builder.contradicting,
         skipped=skipped,
-        shapes=dict(shapes_of(columns.of["text"])),
+        shapes=dict(shapes_of(columns.rows["text"])),
     )
     return Compiled(header, columns, source_sha256)
 

@@ -83,6 +83,10 @@ class ManualList:
         """The entries that match no more."""
         return frozenset(entry_key(act.entry) for act in self.acts if act.action == "withdraw")
 
+    def told(self) -> list[dict[str, str]]:
+        """Who did what and when, latest last, without plate, case and reason: for `hotlist show`."""
+        return [{"at": rfc3339(act.at), "by": act.by, "action": act.action, "category": act.entry.category} for act in self.acts]
+
     def additions_on(self, day: date) -> int:
         """How many were added on a day (UTC) and count against the cap, withdrawn ones included: adding and removing in turn is no way round it."""
         return sum(act.action == "add" and act.at.date() == day and act.entry.category != NEVER_RELEASE for act in self.acts)

@@ -8,8 +8,9 @@ from enum import StrEnum
 class ClockTrust(StrEnum):
     """How far the clock is to be believed; rides as the tag `clock`.
 
-    `os`: the operating system's clock, past the build time, not yet checked against signed bundle time.
-    `untrusted`: earlier than the floor; sightings are counted and dropped.
+    `trusted`: the operating system vouches for it, and it lies between the floor and the newest timestamp's expiry (docs/ref/time.md).
+    `os`: the operating system's clock, past the build time, not checked against signed bundle time.
+    `untrusted`: none of these; sightings are counted and dropped.
     """
 
     TRUSTED = "trusted"
@@ -19,15 +20,27 @@ class ClockTrust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """`utc`: timezone-aware, UTC. `trust`: see ClockTrust."""
+    """`utc`: timezone-aware, UTC. `trust`: see ClockTrust. `at_least`: a time that has surely been reached, where the clock knows one."""
 
     utc: datetime
     trust: ClockTrust = ClockTrust.OS
+    at_least: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.utc.tzinfo is not UTC:
             msg = "an Instant carries a UTC time"
             raise ValueError(msg)
+
+    def sure(self) -> datetime | None:
+        """The time by which things may be deleted: a clock that jumped forward is not believed. None where nothing is sure."""
+        if self.at_least is None and self.trust is not ClockTrust.UNTRUSTED:
+            return self.utc
+        return self.at_least
+
+    def reached(self, deadline: datetime) -> bool:
+        """Has the deadline surely passed?"""
+        sure = self.sure()
+        return sure is not None and sure >= deadline
 
     def iso(self) -> str:
         """RFC 3339 with milliseconds and Z."""

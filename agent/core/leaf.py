@@ -29,6 +29,10 @@ class LeafKind(StrEnum):
     COUNTS = "counts"
     POLICY = "policy"
     KEYS = "keys"
+    BUNDLES = "bundles"
+    CLOCK = "clock"
+    DECOMMISSION = "decommission"
+    AIM = "aim"
 
 
 def canonical(details: Mapping[str, object]) -> bytes:

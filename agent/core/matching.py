@@ -10,22 +10,28 @@ old matches nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import compress
 from typing import TYPE_CHECKING
 
-from agent.core.confusion import swap_probability
-from agent.core.lead_odds import posterior
+from agent.core.confusion import swap_probability, text_key, text_of
+from agent.core.hotlist import EPOCH_DAY
+from agent.core.lead_odds import posterior, shape_of
 from agent.core.policy import NEVER_RELEASE, Match, MatchLevel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Sequence
 
-    from agent.core.hotlist import HotList
+    from agent.core.hotlist import Found, HotList, Index, Row
     from agent.core.hotlist_entry import Entry
-    from agent.core.sighting import Sighting
+    from agent.core.sighting import Alternative, Sighting
+
+    _Lead = tuple[Index, Row, MatchLevel, float, float]  # a Lead, its entry still in the index
+    _Way = tuple[Found, str, float]  # an entry, its text, that text's probability
 
 MAX_ALTERNATIVES = 16  # looked up for one sighting; readers give fewer
+STATES_ISSUE = frozenset({"AE", "AU", "CA", "MX", "US"})  # where two states may give out the same text: the country alone is no issuing state
 
 
 class _State(Enum):
@@ -34,6 +40,11 @@ class _State(Enum):
     SAME = auto()
     UNKNOWN = auto()
     OTHER = auto()
+
+
+_SAME, _UNKNOWN, _OTHER = _State
+_EXACT, _TEXT, _CONFUSABLE = MatchLevel  # by a name of their own: looking up an enum's member takes longer than comparing two texts
+_RANK = {_EXACT: 0, _TEXT: 1, _CONFUSABLE: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +65,13 @@ def match(sighting: Sighting, hotlist: HotList, vehicle_class: str | None = None
 
     An entry of the never-release list beats all others, at whatever level it matches: better one lead lost than one protected person told.
     """
-    found = leads(sighting, hotlist, vehicle_class)
+    found = _leads(sighting, hotlist, vehicle_class)
     if not found:
         return None
-    best, *others = (_match(lead) for lead in found)
-    if best.category == NEVER_RELEASE or not others:
+    best = _match(*found[0])
+    if len(found) == 1 or best.category == NEVER_RELEASE:
         return best
-    return replace(best, others=tuple(others))
+    return best._replace(others=tuple(_match(*lead) for lead in found[1:]))
 
 
 def leads(sighting: Sighting, hotlist: HotList, vehicle_class: str | None = None) -> tuple[Lead, ...]:
@@ -68,56 +79,56 @@ def leads(sighting: Sighting, hotlist: HotList, vehicle_class: str | None = None
 
     `vehicle_class`: where something tells it; today's readers do not.
     """
-    readings = [sighting.text.value, *(other.text.value for other in sighting.alternatives[:MAX_ALTERNATIVES])]
-    if not readings[0] or hotlist.stale(sighting.captured.utc) or not hotlist.knows_any(readings):
+    found = _leads(sighting, hotlist, vehicle_class)
+    return tuple(Lead(index.entry(row), level, probability, worth) for index, row, level, probability, worth in found)
+
+
+def _leads(sighting: Sighting, hotlist: HotList, vehicle_class: str | None) -> Sequence[_Lead]:
+    text, captured, others = sighting.text.value, sighting.captured.utc, sighting.alternatives[:MAX_ALTERNATIVES]
+    if not text or hotlist.stale(captured):
         return ()
-    surest: dict[Entry, Lead] = {}
-    for entry, level, probability in _found(sighting, hotlist, vehicle_class or ""):
-        if entry not in surest:  # an entry may be reached twice; the first way is the surer one
-            surest[entry] = Lead(entry, level, probability, posterior(level, probability, entry.plate.value, hotlist.shapes))
-    return tuple(sorted(surest.values(), key=lambda lead: (lead.entry.category != NEVER_RELEASE, _RANK[lead.level])))  # stable
-
-
-_RANK = {MatchLevel.EXACT: 0, MatchLevel.TEXT: 1, MatchLevel.CONFUSABLE: 2}
-
-
-def _found(sighting: Sighting, hotlist: HotList, vehicle_class: str) -> Iterator[tuple[Entry, MatchLevel, float]]:
-    """Every entry that is not contradicted, how it was reached, and the probability of its text; the surer ways first."""
-    text = sighting.text.value
-    captured = sighting.captured.utc.date()
-    for entry, probability in _candidates(sighting, hotlist):
-        states = _compare_states(sighting.state, entry.state)
-        other_class = vehicle_class and entry.vehicle_class and vehicle_class != entry.vehicle_class
-        if entry.expires <= captured or states is _State.OTHER or other_class:
+    near, listed = hotlist.near(text), hotlist.filter.perhaps(others)
+    if not near and 1 not in listed:  # of nearly every vehicle that passes
+        return ()
+    key, today, seen_state = text_key(text), captured.toordinal() - EPOCH_DAY, sighting.state
+    ways: Sequence[_Way] = [(one, text, sighting.confidence) for one in near if one[1][0] == key]
+    if len(ways) < len(near) or 1 in listed:
+        ways = _with_confusable(ways, near, compress(others, listed), sighting, hotlist)
+    found: list[_Lead] = []
+    for (index, row), listed_text, probability in ways:
+        _, _, state, _, _, expires, _, listed_class, _ = row
+        states = _UNKNOWN if seen_state is None else _compare_states(seen_state, index.states[state])
+        other_class = vehicle_class and index.classes[listed_class] not in {vehicle_class, ""}
+        if expires <= today or states is _OTHER or other_class:
             continue
-        if probability is not None:
-            yield entry, MatchLevel.CONFUSABLE, probability
-        elif entry.plate.value != text:
-            yield entry, MatchLevel.CONFUSABLE, swap_probability(text, entry.plate.value, sighting.char_confidence)
-        else:
-            yield entry, MatchLevel.EXACT if states is _State.SAME else MatchLevel.TEXT, sighting.confidence
+        level = _CONFUSABLE if listed_text != text else _EXACT if states is _SAME else _TEXT
+        worth = posterior(level, probability, hotlist.densities.get(shape_of(listed_text), 1.0), hotlist.base_rate)
+        found.append((index, row, level, probability, worth))
+    return found if len(found) == 1 else sorted(found, key=lambda lead: (lead[0].told(lead[1])[0] != NEVER_RELEASE, _RANK[lead[2]]))  # stable
 
 
-def _candidates(sighting: Sighting, hotlist: HotList) -> Iterator[tuple[Entry, float | None]]:
-    """Entries of the text itself, of the reader's alternatives with their probability, of look-alikes. Doubts are not multiplied."""
-    alike = list(hotlist.alike(sighting.text.value))
+def _with_confusable(sure: Iterable[_Way], near: Iterable[Found], others: Iterable[Alternative], sighting: Sighting, hotlist: HotList) -> Sequence[_Way]:
+    """Also the entries of the reader's alternatives, then of look-alikes. Doubts are not multiplied."""
     text = sighting.text.value
-    yield from ((entry, None) for entry in alike if entry.plate.value == text)
-    for other in sighting.alternatives[:MAX_ALTERNATIVES]:
-        if other.text.value and other.text.value != text:
-            yield from ((entry, other.probability) for entry in hotlist.texts(other.text.value))
-    yield from ((entry, None) for entry in alike)
+    ways = {way[0]: way for way in sure}
+    for other in others:
+        listed = other.text.value
+        for one in hotlist.same(listed):
+            ways.setdefault(one, (one, listed, other.probability))  # an entry may be reached twice; the first way is the surer one
+    for one in near:
+        if one not in ways:
+            listed = text_of(one[1][0])
+            ways[one] = one, listed, swap_probability(text, listed, sighting.char_confidence)
+    return tuple(ways.values())
 
 
-def _compare_states(seen: str | None, listed: str) -> _State:
+def _compare_states(seen: str, listed: str) -> _State:
     """US-CA is US-CA; a sighting that says only US does not contradict it; US-NV does."""
     if seen == listed:
-        return _State.SAME
-    if seen is None or listed.startswith(f"{seen}-") or seen.startswith(f"{listed}-"):
-        return _State.UNKNOWN
-    return _State.OTHER
+        return _UNKNOWN if listed in STATES_ISSUE else _SAME
+    return _UNKNOWN if listed.startswith(f"{seen}-") or seen.startswith(f"{listed}-") else _OTHER
 
 
-def _match(lead: Lead) -> Match:
-    entry = lead.entry
-    return Match(entry.category, lead.level, entry.agency, entry.case, entry.source_date)
+def _match(index: Index, row: Row, level: MatchLevel, _probability: float, worth: float) -> Match:
+    category, agency, case, source_date = index.told(row)
+    return Match(category, level, agency, case, source_date, (), worth)

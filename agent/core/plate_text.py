@@ -16,7 +16,7 @@ class PlateText:
     value: str
 
     def __post_init__(self) -> None:
-        if len(self.value) > MAX_LENGTH or any(c not in CHARACTERS for c in self.value):
+        if len(self.value) > MAX_LENGTH or self.value.strip(CHARACTERS):  # what is left begins with another character
             msg = f"plate text must be A-Z and 0-9, at most {MAX_LENGTH} characters (value withheld)"
             raise ValueError(msg)
 

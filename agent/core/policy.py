@@ -6,10 +6,10 @@ circumstances and a match, so that the network side can import it too (P2). Pars
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.core.barring import Bar, barred
 from agent.core.instant import ClockTrust, Instant
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from agent.core.sealed_read import Tags  # which itself imports MatchLevel from here
 
+TEST = "test"  # the category of a rehearsal's printed plate (core.rehearsal), and of nothing that a hot list names
 NEVER_RELEASE = "never-release"  # the hot-list category that beats every rule; no policy may release it
 
 
@@ -71,7 +72,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """One [[broker]]. `host` serves SNI and the certificate only; `addresses`: (IP, port). `spki_pins`: SHA-256 digests, 32 bytes each."""
+    """One [[broker]], or one [[bundle_source]], which has no recipients. `host` serves SNI and the certificate only; `addresses`: (IP, port). `spki_pins`: SHA-256 digests, 32 bytes each."""
 
     id: str
     host: str
@@ -107,6 +108,7 @@ class Policy:
     digest: str
     barred: tuple[Bar, ...] = ()
     hotlist: HotlistLimits = HotlistLimits()
+    bundle_sources: tuple[Broker, ...] = ()
 
     def in_force(self, at: datetime) -> bool:
         """Is `at` (UTC) within [effective, expires)?"""
@@ -121,12 +123,14 @@ class Policy:
         return next((rule for rule in self.releases if rule.rule == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """What the hot list says of a sighting. No plate here. `entry_*` tell the officer where the lead came from.
 
+    A tuple: a frozen dataclass takes four times as long to make, and one is made for every vehicle that is listed.
+
     `others`: further entries for the same sighting, in other categories or cases, best first; a rule may release one of
-    them where it does not release the first. Theirs is empty.
+    them where it does not release the first. Theirs is empty. `posterior`: 0–1, that the entry's vehicle was seen (lead_odds); None where nothing
+    was looked up.
     """
 
     category: str
@@ -135,6 +139,7 @@ class Match:
     entry_case: str
     entry_source_date: date
     others: tuple[Match, ...] = ()
+    posterior: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +215,9 @@ def may_publish(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
     The read may have been sealed under an older policy: what counts is what this one says of the tags. The tags must be verified.
     """
     rule, recipient = policy.rule(tags.rule), policy.recipients.get(tags.recipient)
-    if now.trust is ClockTrust.UNTRUSTED or tags.clock is ClockTrust.UNTRUSTED:
-        return Reason.CLOCK_UNTRUSTED
-    if now.utc >= tags.deadline:
-        return Reason.DEADLINE_PASSED
-    if not policy.in_force(now.utc):
-        return Reason.POLICY_NOT_IN_FORCE
+    denied = _deny_time(tags, policy, now)
+    if denied is not None:
+        return denied
     if rule is None:
         return Reason.RULE_NOT_IN_POLICY
     bar = barred(policy.barred, tags.device, tags.captured_at)
@@ -232,6 +234,17 @@ def may_publish(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
         (policy.served(tags.recipient), Reason.NO_BROKER_FOR_RECIPIENT),
     )
     return next((reason for holds, reason in checks if not holds), None)
+
+
+def _deny_time(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
+    """What time alone says of a sealed read. A clock that jumped forward: nothing expires by it, and nothing goes out."""
+    if tags.clock is ClockTrust.UNTRUSTED:
+        return Reason.CLOCK_UNTRUSTED
+    if now.reached(tags.deadline):
+        return Reason.DEADLINE_PASSED
+    if now.trust is ClockTrust.UNTRUSTED or now.utc >= tags.deadline:
+        return Reason.CLOCK_UNTRUSTED
+    return None if policy.in_force(now.utc) else Reason.POLICY_NOT_IN_FORCE
 
 
 def _deny_whole(policy: Policy, circumstances: Circumstances, match: Match | None) -> Reason | None:
@@ -279,7 +292,7 @@ def _release(policy: Policy, rule: ReleaseRule, match: Match) -> Release:
         purpose=rule.purpose,
         retention_days=rule.retention_days,
         include=rule.include,
-        match=replace(match, others=()),
+        match=match._replace(others=()),
         policy_name=policy.name,
         policy_version=policy.version,
         policy_digest=policy.digest,

@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from agent.core.policy import NEVER_RELEASE, Broker, HotlistLimits, MatchLevel, Policy, Recipient, ReleaseRule
-from agent.core.policy_tables import BrokerTable, HotlistTable, PolicyTable, RecipientTable, ReleaseTable, bars, names, raw, tables
+from agent.core.policy_tables import BrokerTable, BundleSourceTable, HotlistTable, PolicyTable, RecipientTable, ReleaseTable, bars, names, raw, tables
 from agent.core.toml_document import Document, Path, open_document, read_document
 
 if TYPE_CHECKING:
@@ -42,9 +42,12 @@ def _policy(document: Document, untrusted_text: bytes) -> Policy | None:
     releases = [_rule(table) for _, table in tables(document, "release", ReleaseTable)]
     recipients = [_recipient(table) for _, table in tables(document, "recipient", RecipientTable)]
     brokers = [_broker(table) for _, table in tables(document, "broker", BrokerTable)]
+    sources = [_source(table) for _, table in tables(document, "bundle_source", BundleSourceTable)]
     barred = bars(document)
     _cross_check(document)
-    return _whole(head, limits or HotlistTable(), releases, recipients, brokers, barred, hashlib.sha256(untrusted_text).hexdigest()) if head else None
+    return (
+        _whole(head, limits or HotlistTable(), releases, recipients, (brokers, sources), barred, hashlib.sha256(untrusted_text).hexdigest()) if head else None
+    )
 
 
 def _whole(
@@ -52,7 +55,7 @@ def _whole(
     limits: HotlistTable,
     releases: list[ReleaseRule],
     recipients: list[Recipient],
-    brokers: list[Broker],
+    servers: tuple[list[Broker], list[Broker]],
     barred: tuple[Bar, ...],
     digest: str,
 ) -> Policy:
@@ -64,7 +67,8 @@ def _whole(
         expires=head.expires,
         releases=tuple(releases),
         recipients={recipient.id: recipient for recipient in recipients},
-        brokers=tuple(brokers),
+        brokers=tuple(servers[0]),
+        bundle_sources=tuple(servers[1]),
         digest=digest,
         barred=barred,
         hotlist=HotlistLimits(limits.max_age_hours, limits.additions_per_day),
@@ -79,6 +83,7 @@ def _cross_check(document: Document) -> None:
     listed = _ids(document, "recipient", "id")
     _ids(document, "release", "rule")
     _ids(document, "broker", "id")
+    _ids(document, "bundle_source", "id")
     served = {name for path, table in raw(document, "broker") for _, name in names(path, table, "recipients")}
     for path, table in raw(document, "release"):
         _require_listed(document, path, table, "recipient", listed)
@@ -146,6 +151,11 @@ def _rule(table: ReleaseTable) -> ReleaseRule:
         include=frozenset(table.include),
         cameras=None if table.cameras is None else frozenset(table.cameras),
     )
+
+
+def _source(table: BundleSourceTable) -> Broker:
+    """A server that carries no reads: only its address, name and key count."""
+    return Broker(table.id, table.host, tuple(table.addresses), table.ca, frozenset(table.spki_pins), frozenset())
 
 
 def _broker(table: BrokerTable) -> Broker:

@@ -70,6 +70,16 @@ class BrokerTable(Section):
     recipients: Identifiers
 
 
+class BundleSourceTable(Section):
+    """[[bundle_source]]"""
+
+    id: Identifier
+    host: HostName
+    addresses: Annotated[list[Address], Field(min_length=1, max_length=16)]
+    ca: CaFile
+    spki_pins: Annotated[list[Pin], Field(min_length=1, max_length=16)]
+
+
 class BarredTable(Section):
     """[[barred]], in a charter or a policy."""
 
@@ -98,6 +108,7 @@ class PolicyTable(Section):
     release: Tables = Field(default_factory=list)
     recipient: Tables = Field(default_factory=list)
     broker: Tables = Field(default_factory=list)
+    bundle_source: Annotated[list[dict[str, Any]], Field(max_length=8)] = Field(default_factory=list)
     barred: Tables = Field(default_factory=list)
 
 

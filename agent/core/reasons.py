@@ -41,6 +41,23 @@ class Reason(StrEnum):
     POLICY_EXPIRED = "policy-expired"
     POLICY_UNSIGNED = "policy-unsigned"
     POLICY_LETS_OUT_MORE = "policy-lets-out-more"
+    # signed bundles
+    BUNDLE_SIGNATURE_THRESHOLD = "bundle-signature-threshold"
+    BUNDLE_SAME_SIGNER_TWICE = "bundle-same-signer-twice"
+    BUNDLE_THRESHOLD_TOO_LOW = "bundle-threshold-too-low"
+    BUNDLE_EXPIRED = "bundle-expired"
+    BUNDLE_ROLLBACK = "bundle-rollback"
+    BUNDLE_SNAPSHOT_MISMATCH = "bundle-snapshot-mismatch"
+    BUNDLE_TARGET_ALTERED = "bundle-target-altered"
+    BUNDLE_ROOT_BROKEN = "bundle-root-broken"
+    BUNDLE_ROLE_OUTSIDE_PATHS = "bundle-role-outside-paths"
+    BUNDLE_MALFORMED = "bundle-malformed"
+    BUNDLE_TOO_LARGE = "bundle-too-large"
+    BUNDLE_INCOMPLETE = "bundle-incomplete"
+    BUNDLE_OTHER_CITY = "bundle-other-city"
+    BUNDLE_LAPSED = "bundle-lapsed"
+    RIG_CITY = "rig-city"
+    CLOCK_BEHIND_BUNDLES = "clock-behind-bundles"
     # the hot list, by hand
     HOTLIST_ADDITIONS_SPENT = "hotlist-additions-spent"
     # destinations

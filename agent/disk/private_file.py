@@ -10,6 +10,14 @@ from agent.errors import StorageError
 MAX_BYTES = 4_096
 
 
+def credential_or(path: Path) -> Path:
+    """Where a private key lies: in the unit's systemd credentials under its name, or where the settings say."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if folder and (given := Path(folder) / path.name).is_file():
+        return given
+    return path
+
+
 def read_private(path: Path) -> bytes:
     """The bytes of a regular file with no permission for group or others. Raises StorageError; FileNotFoundError is its cause when it is not there."""
     try:

@@ -4,7 +4,6 @@ Mitigates against: a copy of a sealed read (a broker's disk, a backup) that outl
 present blocks; a journal, a snapshot or flash wear-levelling may hold older ones. Put this folder on an encrypted or memory-backed volume.
 """
 
-import os
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from agent.core.encoding import b64url
 from agent.core.epochs import EpochKeys, deadline_of
 from agent.core.strict_json import Fields, canonical, decode_base64url, parse_object, public_jwk
-from agent.disk.atomic_file import PART_SUFFIX, private_folder, storage_error, sync_folder, write_atomic
+from agent.disk.atomic_file import PART_SUFFIX, private_folder, storage_error, write_atomic
+from agent.disk.destroying import destroy
 from agent.disk.private_file import read_private
 from agent.errors import EnvelopeRefusedError, StorageError
 
@@ -89,20 +89,3 @@ class EpochKeyStore:
 
     def _path(self, epoch: date) -> Path:
         return self._folder / f"{epoch.isoformat()}{_SUFFIX}"
-
-
-def destroy(path: Path) -> None:
-    """Overwrite a file in place, then remove it, each durably. Raises StorageError."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        path.unlink()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise storage_error(error, path, "cannot destroy the key") from None
-    sync_folder(path.parent)

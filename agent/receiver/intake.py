@@ -64,7 +64,7 @@ class Intake:
             if known.wire_sha256 != digest:  # a camera never seals twice under one id: somebody tries to replace a read
                 raise EnvelopeRefusedError(Reason.READ_ID_REUSED, "another read with this id is stored", where=where)
             return False
-        if tags.deadline <= now.utc:
+        if now.reached(tags.deadline):  # a rejection is final: no clock that merely says so may give it
             raise EnvelopeRefusedError(Reason.DEADLINE_PASSED, "its deadline has passed", where=where)
         self._opener.open(wire)  # the content is forgotten at once: storage holds sealed bytes only
         self._store.add(tags, wire, now.utc)

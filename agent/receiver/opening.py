@@ -13,7 +13,9 @@ from joserfc.registry import HeaderParameter
 
 from agent.core import sealed_read
 from agent.core.plate_text import PlateText
+from agent.core.policy import TEST
 from agent.core.reasons import Reason
+from agent.core.rehearsal import is_test_plate
 from agent.core.sealed_read import Tags
 from agent.core.strict_json import Fields, parse_object
 from agent.errors import EnvelopeRefusedError
@@ -49,12 +51,15 @@ class SeenPlate:
 
 @dataclass(frozen=True, slots=True)
 class OpenedRead:
-    """An opened read: a lead, never a fact (P10). What the rule did not include is None. `crop`: JPEG, kept out of repr."""
+    """An opened read: a lead, never a fact (P10). What the rule did not include is None. `posterior`: the camera's estimate, 0–1, that the entry's
+    vehicle was seen; None of a test plate. `crop`: JPEG, kept out of repr.
+    """
 
     tags: Tags
     entry_agency: str
     entry_case: str
     entry_source_date: date
+    posterior: float | None
     plate: SeenPlate | None
     captured_at: datetime | None
     camera: str | None
@@ -105,14 +110,18 @@ def parse_content(tags: Tags, plaintext: bytes) -> OpenedRead:
     known = (*_PLATE_MEMBERS, "captured_at", "camera", "crop")
     fields = Fields(parse_object(plaintext.rstrip(b" "), _WHERE), _WHERE, required=("v", "match"), optional=known)
     fields.exactly("v", sealed_read.VERSION)
-    match = Fields(fields.value("match"), f"{_WHERE}: `match`", required=("level", "agency", "case", "source_date"))
+    match = Fields(fields.value("match"), f"{_WHERE}: `match`", required=("level", "agency", "case", "source_date", "posterior"))
     match.exactly("level", tags.match.value)
+    plate = _plate(fields) if "plate" in fields else None
+    if plate is not None and is_test_plate(plate.text.value) != (tags.category == TEST):  # neither may pass for the other
+        raise fields.bad("plate", "a test plate if, and only if, the category is `test`")
     return OpenedRead(
         tags=tags,
         entry_agency=match.text("agency"),
         entry_case=match.text("case"),
         entry_source_date=match.day("source_date"),
-        plate=_plate(fields) if "plate" in fields else None,
+        posterior=None if match.value("posterior") is None else match.fraction("posterior"),
+        plate=plate,
         captured_at=fields.moment("captured_at") if "captured_at" in fields else None,
         camera=fields.identifier("camera") if "camera" in fields else None,
         crop=_crop(fields) if "crop" in fields else None,

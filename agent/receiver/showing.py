@@ -1,9 +1,11 @@
 """How an opened read is shown to the person who may see it: on a terminal, or as JSON. Always as a lead (P10)."""
 
 from agent.core.instant import rfc3339
+from agent.core.policy import TEST
 from agent.receiver.opening import OpenedRead, SeenPlate
 
 BANNER = "UNVERIFIED LEAD — check before acting"
+TEST_BANNER = "TEST — a rehearsal's printed plate; nobody is looked for"
 _LEVELS = {
     "exact": "text and issuing state were read as listed",
     "text": "the text is as listed; the issuing state was NOT read",
@@ -15,11 +17,13 @@ _DOUBTFUL = 0.9
 def as_text(opened: OpenedRead) -> str:
     """Lines for a terminal; every text in them was checked to be printable."""
     tags = opened.tags
-    rule = "=" * len(BANNER)
-    lines = [rule, BANNER, rule]
+    banner = TEST_BANNER if tags.category == TEST else BANNER
+    rule = "=" * len(banner)
+    lines = [rule, banner, rule]
     lines += _plate_lines(opened.plate) if opened.plate else ["Plate           not released by the city's rule"]
     lines += [
         f"Match           {tags.match.value}: {_LEVELS[tags.match.value]}",
+        f"Odds            {_odds(opened.posterior)}",
         f"Wanted for      {tags.category}, according to {opened.entry_agency}, case {opened.entry_case}, entry of {opened.entry_source_date.isoformat()}",
         f"Seen            {rfc3339(tags.captured_at)} (clock: {tags.clock.value}) by camera {tags.device}",
         f"Released under  {tags.policy_name}, version {tags.policy_version}, rule {tags.rule}, for {tags.purpose}",
@@ -28,6 +32,14 @@ def as_text(opened: OpenedRead) -> str:
         f"Read            {tags.read_id}, number {tags.sequence} from this camera",
     ]
     return "\n".join(lines)
+
+
+def _odds(posterior: float | None) -> str:
+    """Rounded down, 99 at most: no estimate is shown as a certainty, whoever made the camera."""
+    if posterior is None:
+        return "not estimated"
+    hundredths = min(int(posterior * 100), 99)
+    return f"{f'about {hundredths}' if hundredths else 'under 1'} in 100 that this is the listed vehicle: the camera's estimate, not a measurement"
 
 
 def _plate_lines(plate: SeenPlate) -> list[str]:
@@ -46,7 +58,8 @@ def as_json(opened: OpenedRead) -> dict[str, object]:
     """The same as one JSON object; the picture as its size only."""
     tags, plate = opened.tags, opened.plate
     table: dict[str, object] = {
-        "lead": BANNER,
+        "lead": TEST_BANNER if tags.category == TEST else BANNER,
+        "test": tags.category == TEST,
         "unverified": True,
         "read": tags.read_id,
         "device": tags.device,
@@ -62,6 +75,7 @@ def as_json(opened: OpenedRead) -> dict[str, object]:
         "agency": opened.entry_agency,
         "case": opened.entry_case,
         "source_date": opened.entry_source_date.isoformat(),
+        "posterior": opened.posterior,
         "crop_bytes": len(opened.crop) if opened.crop else 0,
     }
     if plate is not None:

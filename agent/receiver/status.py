@@ -53,4 +53,6 @@ def as_text(table: dict[str, object]) -> str:
         counts = table[name]
         if isinstance(counts, dict) and counts:
             lines.append(f"{name.capitalize():<10} " + ", ".join(f"{reason}: {number}" for reason, number in counts.items()))
+    if "clock" in table:
+        lines.append(f"Clock      {table['clock']}")
     return "\n".join(lines)

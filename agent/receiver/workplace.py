@@ -4,10 +4,11 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
-from agent.core.epochs import EpochKeys
-from agent.core.instant import ClockTrust, Instant
+from agent.core.epochs import EpochKeys, deadline_of
+from agent.core.instant import ClockTrust, Instant, rfc3339
 from agent.core.reasons import Reason
 from agent.core.strict_json import IDENTIFIER
 from agent.disk.atomic_file import private_folder, read_bounded, storage_error, write_atomic, write_new
@@ -29,8 +30,18 @@ MAX_ID = 48  # as in a policy
 def trusted(now: Instant) -> Instant:
     """`now`, unless it is surely wrong: such a clock must not decide what is destroyed. Raises PlatewardenError."""
     if now.trust is ClockTrust.UNTRUSTED:
-        raise PlatewardenError(f"the clock says {now.iso()}, before this software was built", where="clock", fix="set the time (NTP), then start again")
+        least = f", and it is later than {rfc3339(now.at_least)}" if now.at_least else ""
+        fix = "set the time (NTP), then start again; if it was wrong before and is right now, remove clock.json"
+        raise PlatewardenError(f"the clock says {now.iso()}, which cannot be{least}", where="clock", fix=fix)
     return now
+
+
+def surely(now: Instant) -> datetime:
+    """The time by which keys may be destroyed and reads deleted. Raises PlatewardenError as `trusted` does."""
+    trusted(now)
+    sure = now.sure()
+    assert sure is not None  # noqa: S101  # only of an untrusted time, which has just been refused
+    return sure
 
 
 class Workplace:
@@ -78,27 +89,37 @@ class Workplace:
         return self.settings.broker
 
     def renew_keys(self, now: Instant) -> EpochKeys:
-        """Destroy what is due, make what is missing, sign and write key-list.jws; returns what it lists. Raises StorageError."""
+        """Destroy what is due, make what is missing, sign and write key-list.jws; returns what it lists. Raises StorageError.
+
+        Both by the time that is sure: after a jump forward, the days that were jumped over would never get a key.
+        """
         private_folder(self.folder / "epochs")
-        self.keys.destroy_due(trusted(now).utc)
-        self.keys.extend(now.utc.date(), self.settings.epochs_ahead_days)
+        sure = surely(now)
+        self.keys.destroy_due(sure)
+        self.keys.extend(sure.date(), self.settings.epochs_ahead_days)
         listed = self.keys.public_keys(self.recipient, now.utc)
         write_atomic(self.folder / KEY_LIST, self.signer().key_list(listed) + b"\n", 0o644)
         return listed
 
     def tidy(self, now: Instant) -> list[str]:
         """Implements service.Housekeeping: keys and reads past their deadline go, the key list follows. Keys first: without them the rest is noise."""
-        due = self.keys.destroy_due(trusted(now).utc)
+        sure = surely(now)
+        due = self.keys.destroy_due(sure)
         store = self.store()
         try:
-            deleted = store.delete_due(now.utc)
+            deleted = store.delete_due(sure)
         finally:
             store.close()
         present = self.keys.epochs()
         lines = []
+        if doubtful := [epoch for epoch in present if deadline_of(epoch) <= now.utc]:
+            lines.append(
+                f"kept the keys of {len(doubtful)} epoch(s) that are due by this machine's clock: nothing vouches for it beyond {rfc3339(sure)} "
+                "(synchronise it by NTP; what cannot be undone waits for a time that is sure)"
+            )
         if due:
             lines.append(f"destroyed the keys of {len(due)} epoch(s) up to {due[-1].isoformat()}; deleted {deleted} sealed read(s)")
-        if due or not present or (present[-1] - now.utc.date()).days < self.settings.epochs_ahead_days - 1:
+        if due or not present or (present[-1] - sure.date()).days < self.settings.epochs_ahead_days - 1:
             listed = self.renew_keys(now)
             lines.append(f"renewed {KEY_LIST}, up to epoch {max(listed.keys).isoformat()}: give it to the city")
         return lines

@@ -10,9 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.device_public import FILE_NAME, DevicePublic, format_device_public
 from agent.core.strict_json import IDENTIFIER
+from agent.disk.private_file import credential_or
 from agent.errors import ConfigError, StorageError
 
 SEAL_KEY, WATCH_LOG_KEY, DELIVER_LOG_KEY = "seal.key", "watch-log.key", "deliver-log.key"
+HOTLIST_KEY = "hotlist.key"  # an age identity: opens the city's hot list, for `watch` alone
 MAX_KEY_FILE_BYTES = 4_096
 
 
@@ -37,7 +39,7 @@ def create(folder: Path, device_id: str) -> DevicePublic:
 
 def load_sealing_key(folder: Path) -> Ed25519PrivateKey:
     """The key that signs sealed reads. Raises StorageError when it is missing, damaged, or readable by others."""
-    path = folder / SEAL_KEY
+    path = credential_or(folder / SEAL_KEY)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:

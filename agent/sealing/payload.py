@@ -36,6 +36,7 @@ def _content(sighting: Sighting, release: Release) -> dict[str, object]:
             "agency": release.match.entry_agency,
             "case": release.match.entry_case,
             "source_date": release.match.entry_source_date.isoformat(),
+            "posterior": None if release.match.posterior is None else _rounded(release.match.posterior),
         },
     }
     for name, part in _PARTS.items():

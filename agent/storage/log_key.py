@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from agent.core.checkpoint import parse_verifier_key
 from agent.core.encoding import from_b64url
 from agent.disk.atomic_file import read_bounded, write_atomic
+from agent.disk.private_file import credential_or
 from agent.errors import StorageError, UsageError
 
 MAX_KEY_FILE_BYTES = 16_384
@@ -47,6 +48,7 @@ def create_signing_key(path: Path) -> Ed25519PrivateKey:
 
 def load_signing_key(path: Path) -> Ed25519PrivateKey:
     """An Ed25519 private key in PEM that only its owner can read. Raises StorageError; key bytes never stand in an error."""
+    path = credential_or(path)
     data = read_bounded(path, MAX_KEY_FILE_BYTES)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise StorageError("the key can be read or changed by others", where=path, fix=f"chmod 600 {path.name}; make a new key if strangers had access")

@@ -74,6 +74,30 @@ def read_log(database: Path) -> UntrustedLog:
     return UntrustedLog(rows, checkpoints)
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsals:
+    """What a log says of rehearsals: test plates sealed, how many of them their recipient has stored, and when the last of those was (RFC 3339, or empty)."""
+
+    sealed: int
+    received: int
+    last: str
+
+
+def rehearsals(database: Path) -> Rehearsals:
+    """Of watch's log, unverified: for `status`, not for an auditor. Raises StorageError."""
+    details = "SELECT CAST(details AS TEXT) AS d FROM leaf WHERE details IS NOT NULL"
+    of_kind = f"SELECT d FROM ({details}) WHERE json_valid(d) AND json_extract(d, '$.kind') ="  # noqa: S608  # no stranger's text in it
+    tests = f"SELECT json_extract(d, '$.read') FROM ({of_kind} 'release') WHERE json_extract(d, '$.category') = 'test'"  # noqa: S608
+    stored = f"SELECT d FROM ({of_kind} 'receipt') WHERE json_extract(d, '$.outcome') = 'stored' AND json_extract(d, '$.read') IN ({tests})"  # noqa: S608
+    try:
+        with _opened(database) as connection:
+            (sealed,) = connection.execute(f"SELECT count(*) FROM ({tests})").fetchone()  # noqa: S608
+            received, last = connection.execute(f"SELECT count(*), max(json_extract(d, '$.at')) FROM ({stored})").fetchone()  # noqa: S608
+    except FOREIGN as error:
+        raise database_error(error, database) from None
+    return Rehearsals(int(sealed), int(received), _checked(last, parse_rfc3339))
+
+
 @contextmanager
 def _opened(database: Path) -> Iterator[sqlite3.Connection]:
     """A read-only connection, by the first way that works."""

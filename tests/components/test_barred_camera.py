@@ -1,13 +1,20 @@
-"""A barred or unlisted camera's `watch` ends before it opens any frame source, and the log says why."""
+"""A barred or unlisted camera's `watch` ends before it opens any frame source, and the log says why; in barred hours the sensor is closed."""
 
 import shutil
 import sqlite3
+from datetime import timedelta
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from agent import camera_side
+from agent.camera_side import Keeper
+from agent.core.barring import Bar, Hours
+from agent.core.sighting import Frame
 from agent.errors import ConfigError, PolicyRefusedError
 from agent.settings import load
+from tests.fakes.clock import START, FakeClock
 from tests.support.camera_rig import camera_rig
 
 BAR = '\n[[barred]]\nplaces = ["health-care"]\nwhy = "Council resolution"\n'
@@ -34,7 +41,9 @@ def watch(rig, tmp_path, monkeypatch):
         raise SensorOpenedError
 
     monkeypatch.setattr(camera_side, "open_source", opened)
-    monkeypatch.setattr(camera_side, "build_line", lambda *_: None)
+    monkeypatch.setattr(camera_side, "build_line", lambda *_: SimpleNamespace(hotlist=SimpleNamespace(digest="")))
+    monkeypatch.setattr(camera_side, "tell_hotlist", lambda *_: None)
+    monkeypatch.setattr(camera_side, "Keeper", lambda *_: SimpleNamespace(barred=False, hours_barred=lambda: False, close=lambda: None))
 
     def run(charter="", policy="", roster=("", "")):
         for name, added in (("charter.toml", charter), ("policy.toml", policy)):
@@ -72,9 +81,70 @@ def test_a_place_elsewhere_leaves_the_sensor_open(watch):
         watch(charter=BAR)
 
 
-def test_hours_leave_the_sensor_open(watch):
+def test_bars_with_hours_let_watch_start(watch):
     with pytest.raises(SensorOpenedError):
         watch(policy=HOURS, roster=("near = []", 'near = ["health-care"]'))
+
+
+class Sensor:
+    """A frame source that says when it was opened and closed; each frame takes ten minutes."""
+
+    def __init__(self, clock, told, frames=200):
+        self.clock, self.told, self.left = clock, told, frames
+        told.append(f"open {clock.utc:%H:%M}")
+
+    def frames(self):
+        while self.left:
+            self.left -= 1
+            self.clock.advance(600)
+            yield Frame(np.zeros((4, 4, 3), np.uint8), self.clock.now(), 0)
+
+    def close(self):
+        self.told.append(f"closed {self.clock.utc:%H:%M}")
+
+
+AFTERNOON = (Bar(None, frozenset(), (Hours(13 * 60, 15 * 60),), "Council resolution"),)
+
+
+def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
+    """What watch_source does from noon on: what the sensor was told, in which hours frames came, in which ones the rest went on without."""
+    clock, told, seen, rounds = FakeClock(), [], [], []
+    monkeypatch.setattr(camera_side, "open_source", lambda *_: Sensor(clock, told))
+    monkeypatch.setattr(camera_side, "MaskedSource", lambda frames, _: frames)
+    monkeypatch.setattr(camera_side, "load_view", lambda _: None)
+    monkeypatch.setattr(camera_side, "build_settler", lambda *_: None)
+    monkeypatch.setattr(camera_side.pipeline, "watch", lambda _line, frames, _: seen.extend(frame.captured.utc.hour for frame in frames))
+    monkeypatch.setattr(Keeper, "between_frames", lambda _: rounds.append(clock.utc.hour))
+    notifier = SimpleNamespace(status=told.append, progress=lambda: None)
+    settings = SimpleNamespace(camera_id="cam-1", view=None)
+    held = camera_side.Watch(settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier)
+    keeper = Keeper(held, SimpleNamespace(barred=bars), SimpleNamespace(outbox=None))
+    assert camera_side.watch_source(held, keeper, source)
+    return told, sorted(set(seen)), sorted(set(rounds))
+
+
+def test_a_sensor_is_closed_in_barred_hours_and_opened_after_them(monkeypatch):
+    told, seen, rounds = hours_of(monkeypatch, "picamera", timedelta(hours=4))
+    assert told == ["open 12:00", "closed 13:00", "watches nothing: the city bars this hour", "watches", "open 15:00", "closed 16:00"]
+    assert seen == [12, 15]
+    assert rounds == [13, 14]  # receipts, bundles and the watchdog go on
+
+
+def test_one_told_to_stop_in_barred_hours_stops_with_its_sensor_closed(monkeypatch):
+    told, _, _ = hours_of(monkeypatch, "usb:0", timedelta(hours=2))
+    assert told == ["open 12:00", "closed 13:00", "watches nothing: the city bars this hour", "watches"]
+
+
+def test_a_recording_is_played_through_because_its_frames_would_start_anew(monkeypatch):
+    told, seen, _ = hours_of(monkeypatch, "drive.mp4", timedelta(hours=4))
+    assert told == ["open 12:00", "closed 16:00"]
+    assert seen == [12, 13, 14, 15]
+
+
+def test_another_cameras_hours_close_nothing(monkeypatch, tmp_path):
+    bars = (Bar(frozenset({"cam-2"}), frozenset(), (Hours(0, 1439),), "Council resolution"),)
+    told, _, _ = hours_of(monkeypatch, "picamera", timedelta(hours=1), bars)
+    assert told == ["open 12:00", "closed 13:00"]
 
 
 def test_a_camera_that_the_roster_does_not_list_does_not_open_its_sensor(watch):

@@ -17,6 +17,7 @@ import pytest
 
 from agent import cli
 from agent.bundles.hotlist_file import read_hotlist
+from agent.commands._policy_files import listed_by_category
 from agent.errors import ConfigError
 from tests.support.judging import EXAMPLE, HEADER
 
@@ -178,6 +179,38 @@ def test_one_plate_by_hand_up_to_the_cap_and_away_again(city: Path) -> None:
     assert listed(city) == []
     assert "no such entry" in hotlist(*remove, given=PLATE, code=2).stderr
     assert "hotlist-additions-spent" in hotlist(*add, "C-11", given=PLATE, code=3).stderr
+    told = json.loads(hotlist("show", "--city", city, "--json").stdout)
+    assert [(act["by"], act["action"]) for act in told["by_hand"]] == [("clerk 7", "add")] * 2 + [("clerk 8", "withdraw")] * 3
+    assert (told["in_force"], told["withdrawn"]) == ({}, 3)
+    assert re.search(r"by hand +5\n  2[-0-9T:.]+Z  add +stolen-vehicle +by clerk 7\n", hotlist("show", "--city", city).stdout)
+
+
+def test_nobody_adds_or_withdraws_without_a_name_and_the_digest_covers_it(city: Path) -> None:
+    cap(city, 2)
+    hotlist("import", source(city, ROW), "--city", city)
+    add = ("add", "--city", city, *MORE, "--category", "stolen-vehicle", "--case", "C-8", "--why", "reported at the desk")
+    hotlist(*add, given=PLATE, code=2)
+    hotlist("remove", "--city", city, "--state", "US-CA", "--why", "car recovered", given=PLATE, code=2)
+    hotlist(*add, "--by", "clerk 7", given=PLATE)
+    before = json.loads(hotlist("show", "--city", city, "--json").stdout)["digest"]
+    manual = city / "hotlist-manual.json"
+    manual.write_text(manual.read_text(encoding="utf-8").replace("clerk 7", "clerk 9"), encoding="utf-8")
+    assert json.loads(hotlist("show", "--city", city, "--json").stdout)["digest"] != before
+
+
+def test_explain_counts_what_can_match_also_what_was_added_and_withdrawn_by_hand(city: Path) -> None:
+    cap(city, 2)
+    old = ROW.replace("C-1", "C-3").replace(DATES, f"{TODAY - timedelta(days=3)},{TODAY}")
+    hotlist("import", source(city, ROW, ROW.replace("C-1", "C-2"), ROW.replace("C-1", "C-4").replace("stolen-vehicle", "amber-alert"), old), "--city", city)
+    assert listed_by_category(city, TODAY) == {"amber-alert": 1, "stolen-vehicle": 2}
+    add = ("add", "--city", city, *MORE, *WHO, "--category", "stolen-vehicle", "--case")
+    for case in ("C-8", "C-9"):
+        hotlist(*add, case, given=PLATE)
+    hotlist("remove", "--city", city, "--state", "US-CA", *WHO, "--case", "C-1", given=PLATE)
+    assert listed_by_category(city, TODAY) == {"amber-alert": 1, "stolen-vehicle": 3}
+    assert listed_by_category(city, TODAY + timedelta(days=9)) == {"amber-alert": 1, "stolen-vehicle": 1}
+    (city / "hotlist.bin").unlink()
+    assert listed_by_category(city, TODAY) is None
 
 
 def test_a_policy_without_a_word_of_it_permits_no_addition(city: Path) -> None:

@@ -44,7 +44,7 @@ class TestInit:
         code, out, _ = typed(capsys, "init", tmp_path / "r", "--recipient", RECIPIENT, "--host", "mqtt.example.org", "--address", "203.0.113.10")
         assert code == 0
         assert len(tomllib.loads(out.splitlines()[0])["signing_key"]) == 43
-        assert {path.name for path in (tmp_path / "r").iterdir()} == {"receiver.toml", "signing.key", "epochs", "key-list.jws"}
+        assert {path.name for path in (tmp_path / "r").iterdir()} == {"receiver.toml", "signing.key", "epochs", "key-list.jws", "clock.json"}
         assert tomllib.loads((tmp_path / "r" / "receiver.toml").read_text())["broker"]["address"] == "203.0.113.10"
 
     def test_never_twice(self, capsys, folder):

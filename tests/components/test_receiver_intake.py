@@ -74,6 +74,10 @@ class TestIntake:
         assert intake.take(read.wire, Instant(read.tags.deadline)).outcome == "rejected:deadline-passed"
         assert intake.take(read.wire, Instant(read.tags.deadline - timedelta(milliseconds=1))).outcome == "stored"
 
+    def test_after_the_deadline_by_a_clock_that_jumped(self, enrolled, intake):
+        read = enrolled.seal()
+        assert intake.take(read.wire, Instant(read.tags.deadline, at_least=CAPTURED)).outcome == "stored"
+
     def test_its_key_is_gone(self, enrolled, intake):
         read = enrolled.seal()
         destroy(enrolled.folder / "epochs" / f"{read.tags.epoch}.key")

@@ -1,11 +1,15 @@
 """Opening: only what is whole, for us and in time; shown as a lead; never a traceback, never a plate in an error."""
 
+import dataclasses
 import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.core.plate_text import PlateText
+from agent.core.policy import Match, MatchLevel
+from agent.core.rehearsal import plate_for
 from agent.core.sealed_read import SealedRead, join, pad
 from agent.errors import EnvelopeRefusedError
 from agent.receiver import showing
@@ -14,7 +18,7 @@ from agent.sealing.payload import padded_payload
 from agent.sealing.sealer import encrypt, sign
 from agent.verifying.envelope import EnvelopeVerifier
 from tests.golden.alterations import alterations, altered
-from tests.support.sealed import DEVICE, EVERYTHING, PLATE, RECIPIENT, Parties, release, sighting
+from tests.support.sealed import CAPTURED, DEVICE, EVERYTHING, PLATE, RECIPIENT, Parties, release, sighting
 
 PARTIES = Parties.make()
 SEALED = PARTIES.sealer().seal(sighting(), release(), 42)
@@ -56,6 +60,7 @@ class TestOpening:
         assert opened.plate.alternatives == tuple((other.text, other.probability) for other in seen.alternatives)
         assert (opened.plate.state, opened.plate.region, opened.plate.frames) == ("CA", "us", 9)
         assert (opened.camera, opened.captured_at, opened.entry_agency) == (DEVICE, seen.captured.utc, "Exampleville PD")
+        assert opened.posterior == 0.9744
         assert opened.crop.startswith(b"\xff\xd8\xff")
 
     @pytest.mark.parametrize("left_out", sorted(EVERYTHING))
@@ -118,6 +123,9 @@ class TestContent:
             {"match": {**CONTENT["match"], "agency": "\x1b]0;title\x07"}},
             {"match": {**CONTENT["match"], "case": ""}},
             {"match": {**CONTENT["match"], "source_date": "15 January"}},
+            {"match": {**CONTENT["match"], "posterior": 1.1}},
+            {"match": {**CONTENT["match"], "posterior": "0.9"}},
+            {"match": {name: value for name, value in CONTENT["match"].items() if name != "posterior"}},
         ],
         ids=lambda change: json.dumps(change)[:40],
     )
@@ -135,12 +143,44 @@ class TestContent:
             parse_content(SEALED.tags, plaintext)
 
 
+class TestRehearsal:
+    """A test plate and the category `test` belong together: neither may pass for a lead, or a lead for a test."""
+
+    @staticmethod
+    def opened(text, category):
+        seen = dataclasses.replace(sighting(), text=PlateText(text), char_confidence=(0.99,) * len(text))
+        let = dataclasses.replace(release(), match=Match(category, MatchLevel.TEXT, "PD", "C-1", CAPTURED.date()))
+        return opener().open(PARTIES.sealer().seal(seen, let, 1).wire)
+
+    def test_shown_as_a_test_and_never_as_a_lead(self):
+        opened = self.opened(plate_for((1, 2, 3, 4)), "test")
+        assert showing.as_text(opened).splitlines()[1].startswith("TEST")
+        assert "LEAD" not in showing.as_text(opened)
+        assert (showing.as_json(opened)["test"], showing.as_json(opened)["lead"][:4]) == (True, "TEST")
+        assert not showing.as_json(opener().open(SEALED.wire))["test"]
+
+    @pytest.mark.parametrize(("text", "category"), [(PLATE, "test"), (plate_for((1, 2, 3, 4)), "stolen-vehicle"), (plate_for((1, 2, 3, 4))[:-1], "test")])
+    def test_one_without_the_other_is_refused(self, text, category):
+        with pytest.raises(EnvelopeRefusedError) as refused:
+            self.opened(text, category)
+        assert refused.value.reason == "malformed"
+
+
 class TestShowing:
     def test_the_banner_comes_first(self):
         text = showing.as_text(opener().open(SEALED.wire))
         assert text.splitlines()[1] == "UNVERIFIED LEAD — check before acting"
-        for part in (PLATE, "Exampleville PD", "2026-0118", "stolen-vehicle", "exact", "97%", "T S T 0 0 4 2", "TSTO042 (2%)", "2027-02-05"):
+        for part in (PLATE, "Exampleville PD", "2026-0118", "stolen-vehicle", "exact", "97%", "about 97 in 100", "T S T 0 0 4 2", "TSTO042 (2%)", "2027-02-05"):
             assert part in text
+
+    @pytest.mark.parametrize(
+        ("posterior", "told"),
+        [(None, "not estimated"), (1.0, "about 99 in 100"), (0.9999, "about 99 in 100"), (0.929, "about 92 in 100"), (0.004, "under 1 in 100")],
+    )
+    def test_the_odds_are_an_estimate_and_rounded_down(self, posterior, told):
+        opened = dataclasses.replace(opener().open(SEALED.wire), posterior=posterior)
+        assert f"Odds            {told}" in showing.as_text(opened)
+        assert showing.as_json(opened)["posterior"] == posterior
 
     def test_json_says_unverified_and_leaves_the_picture_out(self):
         table = showing.as_json(opener().open(SEALED.wire))

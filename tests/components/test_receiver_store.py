@@ -205,6 +205,16 @@ class TestFolder:
             place.tidy(Instant(CAPTURED + 500 * DAY, ClockTrust.UNTRUSTED))
         assert len(place.keys.epochs()) == 60
 
+    def test_a_jump_forward_destroys_nothing_and_skips_no_day(self, tmp_path):
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+        jumped = Instant(CAPTURED + 500 * DAY, ClockTrust.OS, CAPTURED)
+        (line,) = place.tidy(jumped)
+        assert "kept the keys of 60 epoch(s)" in line
+        place.renew_keys(jumped)
+        assert len(place.keys.epochs()) == 60
+        place.tidy(later(1))
+        assert len(place.keys.epochs()) == 60  # one destroyed, one made
+
     def test_tidying_moves_the_window(self, tmp_path):
         place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
         assert place.tidy(NOW) == []

@@ -42,7 +42,15 @@ class TestContent:
         assert PLATE not in json.dumps(content(include=frozenset({"camera", "captured_at"})))
 
     def test_the_lead_is_traceable(self):
-        assert content()["match"] == {"level": "exact", "agency": "Exampleville PD", "case": "2026-0118", "source_date": "2027-01-10"}
+        told = {"level": "exact", "agency": "Exampleville PD", "case": "2026-0118", "source_date": "2027-01-10", "posterior": 0.9744}
+        assert content()["match"] == told
+
+    def test_what_nobody_estimated_is_no_number(self):
+        import dataclasses
+
+        leave = release()
+        unknown = dataclasses.replace(leave, match=leave.match._replace(posterior=None))
+        assert json.loads(padded_payload(sighting(), unknown))["match"]["posterior"] is None
 
     def test_numbers_of_a_model_are_numbers(self):
         import dataclasses

@@ -4,14 +4,21 @@ from datetime import UTC
 
 import pytest
 
-from agent.clock import BUILD_TIME, SystemClock
+from agent.clock import BUILD_TIME, SystemClock, TrustedClock
 from agent.core.instant import ClockTrust
 from tests.fakes.clock import FakeClock
+from tests.fakes.machine import FakeMachine
 
 
-@pytest.fixture(params=["fake", "real"])
-def clock(request):
-    return FakeClock() if request.param == "fake" else SystemClock()
+@pytest.fixture(params=["fake", "real", "trusted", "trusted, simulated"])
+def clock(request, tmp_path):
+    made = {
+        "fake": FakeClock,
+        "real": SystemClock,
+        "trusted": lambda: TrustedClock(tmp_path),
+        "trusted, simulated": lambda: TrustedClock(tmp_path, FakeMachine()),
+    }
+    return made[request.param]()
 
 
 def test_now_is_utc_in_whole_milliseconds(clock):

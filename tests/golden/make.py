@@ -62,7 +62,7 @@ def make() -> dict[str, object]:
         DEVICE,
         9,
     )
-    match = Match("stolen-vehicle", MatchLevel.TEXT, "Exampleville PD", "2027-0001", date(2027, 1, 10))
+    match = Match("stolen-vehicle", MatchLevel.TEXT, "Exampleville PD", "2027-0001", date(2027, 1, 10), posterior=0.9274)
     include = frozenset({"plate", "crop", "captured_at", "camera"})
     release = Release("stolen-and-amber", RECIPIENT, "stolen-vehicle-recovery", 21, include, match, "City of Exampleville ALPR policy", 7, "ab" * 32)
     sealed = Sealer(DEVICE, device, {RECIPIENT: keys}).seal(sighting, release, 42)
@@ -87,6 +87,7 @@ def make() -> dict[str, object]:
         "plate": "GLD0001",
         "confidence": 0.9731,
         "case": "2027-0001",
+        "posterior": 0.9274,
         "refused": [dataclasses.asdict(alteration) for alteration in alterations(sealed.wire.decode(), device)],
     }
 

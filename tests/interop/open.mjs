@@ -133,9 +133,11 @@ function checkContent(content, tags) {
   const plate = ["plate", "confidence", "char_confidence", "alternatives", "state", "region", "frames"];
   members(content, ["v", "match"], [...plate, "captured_at", "camera", "crop"], "content");
   must(content.v === 1, "content: v");
-  members(content.match, ["level", "agency", "case", "source_date"], [], "content: match");
+  members(content.match, ["level", "agency", "case", "source_date", "posterior"], [], "content: match");
   must(content.match.level === tags.match && text(content.match.agency) && text(content.match.case), "content: match");
   day(content.match.source_date, "content: source_date");
+  const { posterior } = content.match;
+  must(posterior === null || (typeof posterior === "number" && posterior >= 0 && posterior <= 1), "content: posterior");
   if (plate.some((name) => Object.hasOwn(content, name))) {
     members(content, ["v", "match", ...plate], ["captured_at", "camera", "crop"], "content");
     must(/^[0-9A-Z]{0,12}$/.test(content.plate) && content.confidence >= 0 && content.confidence <= 1, "content: plate");

@@ -49,7 +49,7 @@ def test_it_opens_what_the_sealer_makes(parties):
     [answer] = ask(request_for(parties, [sealed.wire]))
     tags, content = answer["opened"]["tags"], answer["opened"]["content"]
     assert (tags["read"], tags["device"], tags["seq"], tags["unverified"]) == (sealed.tags.read_id, DEVICE, 5, True)
-    assert (content["plate"], content["state"], content["match"]["case"]) == (PLATE, "CA", "2026-0118")
+    assert (content["plate"], content["state"], content["match"]["case"], content["match"]["posterior"]) == (PLATE, "CA", "2026-0118", 0.9744)
     assert content["crop"].startswith("/9j/")
 
 

@@ -24,7 +24,10 @@ from tests.mutation.mutants import Mutant, mutants_of
 ROOT = Path(__file__).parents[2]
 EXPLAINED = ROOT / "docs/ref/mutation.md"
 MODULES = ("policy", "charter", "matching")
-TESTS = [f"tests/unit/test_{name}.py" for name in ("policy", "charter", "matching", "policy_file", "barring", "lead_odds", "second_model", "policy_check")]
+TESTS = [
+    f"tests/unit/test_{name}.py"
+    for name in ("policy", "charter", "matching", "policy_file", "barring", "lead_odds", "second_model", "policy_check", "rehearsal")
+]
 # hypothesis would spend minutes on shrinking what is to fail anyway
 PYTEST = [
     "-q",

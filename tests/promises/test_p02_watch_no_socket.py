@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.camera_rig import CameraRig, camera_rig
+from tests.support.camera_rig import CameraRig, camera_rig, copy_of
+from tests.support.signed_camera import leaves, signed_camera
 
 NETWORK_CALL = re.compile(r"\b(socket|connect|bind|sendto|sendmsg|socketpair|listen|accept4?)\(")
 
@@ -34,6 +35,15 @@ def test_watch_opens_no_socket(rig: CameraRig, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert list((rig.installation.state / "outbox").glob("*.sealed")), "the run must have sealed a read, or it shows nothing"
     assert calls(trace) == []
+
+
+def test_an_enrolled_watch_that_verifies_bundles_opens_no_socket_either(rig: CameraRig, tmp_path: Path) -> None:
+    enrolled = copy_of(rig, tmp_path)
+    camera = signed_camera(enrolled)
+    done = enrolled.watch(before=traced(tmp_path / "trace"))
+    assert done.returncode == 0, done.stderr
+    assert leaves(camera.settings, "bundles"), "the run must have verified bundles, or it shows nothing"
+    assert calls(tmp_path / "trace") == []
 
 
 def test_under_systemd_watch_opens_the_notify_socket_only(rig: CameraRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,4 +77,4 @@ def test_watch_has_no_network_code_loaded(rig: CameraRig) -> None:
     code = "import sys, agent.camera_side; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, cwd=rig.frames).stdout.split()
     assert "agent.camera_side" in loaded
-    assert not {name for name in loaded if name.startswith(("paho", "agent.network", "agent.delivery", "agent.receiver"))}
+    assert not {name for name in loaded if name.startswith(("paho", "urllib3", "requests", "agent.network", "agent.delivery", "agent.receiver"))}

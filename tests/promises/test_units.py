@@ -9,7 +9,8 @@ import pytest
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNITS = ("platewarden-watch.service", "platewarden-deliver.service")
-EXPOSURE_TENTHS = {"platewarden-watch.service": 10, "platewarden-deliver.service": 16}
+WALLS, UPDATE = "platewarden-walls.service", "platewarden-update.service"
+EXPOSURE_TENTHS = {"platewarden-watch.service": 12, "platewarden-deliver.service": 16, "platewarden-walls.service": 21, "platewarden-update.service": 16}
 
 
 class Unit(dict[str, list[str]]):
@@ -39,7 +40,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE])
 def test_systemd_understands_every_line(name, tmp_path):
     program = tmp_path / "platewarden"
     program.write_text("#!/bin/sh\n")
@@ -50,7 +51,7 @@ def test_systemd_understands_every_line(name, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")  # an unknown key is only a warning there: none is allowed here
 
 
-@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE])
 def test_exposure_stays_below_what_was_reached(name):
     done = run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE_TENTHS[name]}", SYSTEMD / name)
     assert done.returncode == 0, done.stdout
@@ -101,6 +102,24 @@ def test_no_core_dump_and_no_swap(name):
     assert unit.one("MemorySwapMax") == "0"
 
 
+def test_walls_has_one_capability_no_network_and_sees_no_plate():
+    unit = Unit(WALLS)
+    assert unit.words("CapabilityBoundingSet") == {"CAP_NET_ADMIN"}
+    assert (unit.one("IPAddressDeny"), unit.words("RestrictAddressFamilies")) == ("any", {"AF_UNIX", "AF_NETLINK"})
+    assert {"/var/lib/platewarden/watch", "/var/lib/platewarden/outbox", "/etc/platewarden/device"} <= unit.words("InaccessiblePaths")
+
+
+def test_what_was_fetched_is_read_only_for_those_who_verify():
+    for name in UNITS:
+        assert "/var/lib/platewarden/bundles-in" in Unit(name).words("ReadOnlyPaths")
+    assert not any("bundles-in" in path for name in (*UNITS, WALLS) for path in Unit(name).words("ReadWritePaths"))
+    update = Unit(UPDATE)
+    assert update.words("ReadWritePaths") == {"/var/lib/platewarden/bundles-in", "/var/lib/platewarden/update"}
+    assert {"/var/lib/platewarden/watch", "/var/lib/platewarden/outbox", "/etc/platewarden/device"} <= update.words("InaccessiblePaths")
+    assert update.one("IPAddressDeny") == "any"
+    assert "IPAddressAllow" not in update
+
+
 def test_one_writer_per_file():
     watch, deliver = (Unit(name) for name in UNITS)
     assert watch.words("ReadWritePaths") == {"/var/lib/platewarden/outbox", "/var/lib/platewarden/watch"}
@@ -135,7 +154,7 @@ def test_users_and_folders(tmp_path):
     made = run("systemd-sysusers", f"--root={tmp_path}", SYSTEMD / "sysusers.d/platewarden.conf")
     assert made.returncode == 0, made.stderr
     users = {line.split(":")[0]: int(line.split(":")[2]) for line in (tmp_path / "etc/passwd").read_text().splitlines()}
-    assert {Unit(name).one("User") for name in UNITS} == set(users)
+    assert {Unit(name).one("User") for name in (*UNITS, UPDATE)} == set(users)
     if os.geteuid() != 0:
         pytest.skip("giving folders to other users needs root")
     keys = tmp_path / "etc/platewarden/device"
@@ -146,9 +165,10 @@ def test_users_and_folders(tmp_path):
     assert (made.returncode, made.stderr) == (0, "")
     owners = {
         path: ((tmp_path / path).stat().st_uid, (tmp_path / path).stat().st_mode & 0o7777)
-        for path in ("var/lib/platewarden/outbox", "var/lib/platewarden/receipts", "etc/platewarden/device/seal.key", "etc/platewarden/device/deliver-log.key")
+        for path in ("var/lib/platewarden/bundles-in", "var/lib/platewarden/outbox", "var/lib/platewarden/receipts", "etc/platewarden/device/seal.key", "etc/platewarden/device/deliver-log.key")
     }
     assert owners == {
+        "var/lib/platewarden/bundles-in": (users["platewarden-update"], 0o2755),
         "var/lib/platewarden/outbox": (users["platewarden-watch"], 0o2750),
         "var/lib/platewarden/receipts": (users["platewarden-deliver"], 0o2750),
         "etc/platewarden/device/seal.key": (users["platewarden-watch"], 0o600),

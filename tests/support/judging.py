@@ -1,12 +1,13 @@
 """Made-up policies, hot lists, reads and sightings for tests of the core. Every plate is fictitious."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from agent.core.hotlist_import import parse_hotlist
+from agent.core.hotlist import hotlist_of
+from agent.core.hotlist_import import Source, import_list
 from agent.core.instant import ClockTrust, Instant
 from agent.core.plate_text import PlateText
 from agent.core.policy import Broker, Match, MatchLevel, Policy, Recipient, ReleaseRule
@@ -67,10 +68,12 @@ def instant(seconds=0.0, trust=ClockTrust.OS) -> Instant:
     return Instant(NOON + timedelta(seconds=seconds), trust)
 
 
-def hotlist(*rows, today=TODAY):
-    """Rows as `plate,state,category`, or whole ones."""
+def hotlist(*rows, today=TODAY, withdrawn=()):
+    """Rows as `plate,state,category`, or whole ones. `withdrawn`: entry_keys."""
     whole = [row if row.count(",") > 2 else f"{row},Town PD,C-{number},2026-11-10,2027-01-10" for number, row in enumerate(rows)]
-    return parse_hotlist("\n".join([HEADER, *whole]).encode(), "hotlist.csv", today, max_age=timedelta(days=365))
+    made = datetime.combine(today, time(), UTC)
+    compiled = import_list(Source(["\n".join([HEADER, *whole]).encode()], "hotlist.csv", made), None, today).compiled
+    return hotlist_of(compiled, None, max_age=timedelta(days=365), withdrawn=frozenset(withdrawn))
 
 
 def read(text, x=100.0, y=100.0, width=100.0, *, confidence=0.95, state=None, alternatives=(), sharpness=1.0, at=0.0, region="us", crop=PICTURE) -> PlateRead:

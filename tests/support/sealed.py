@@ -47,7 +47,7 @@ def release(recipient: str = RECIPIENT, retention_days: int = 21, include: froze
         purpose="stolen-vehicle-recovery",
         retention_days=retention_days,
         include=include,
-        match=Match("stolen-vehicle", MatchLevel.EXACT, "Exampleville PD", "2026-0118", date(2027, 1, 10)),
+        match=Match("stolen-vehicle", MatchLevel.EXACT, "Exampleville PD", "2026-0118", date(2027, 1, 10), posterior=0.97436),
         policy_name="City of Exampleville ALPR policy",
         policy_version=7,
         policy_digest="ab" * 32,

@@ -192,8 +192,8 @@ def rows_that_enter(world: World) -> list[Row]:
     allowed = {"never-release", *world.charter.allowed_categories}
     entering = []
     for by_hand in (False, True):
-        rows = [row for row in world.rows if row.by_hand == by_hand and row.category in named and row.category in allowed and row.expires > world.imported]
-        entering += [row for row in rows if row == winner(row, rows)]
+        rows = [row for row in world.rows if row.by_hand == by_hand and row.category in named and row.category in allowed]
+        entering += [row for row in rows if row == winner(row, rows) and row.expires > world.imported]
     withdrawn = {identity(row)[:5] for row in world.rows if row.withdrawn}
     unique = []
     for row in entering:
@@ -248,7 +248,7 @@ def level_of(row: Row, seen: Seen) -> str:
         if not only_country:
             return ""
     if row.plate == seen.text:
-        return "exact" if seen.state == row.state else "text"
+        return "exact" if seen.state == row.state and row.state not in ("AE", "AU", "CA", "MX", "US") else "text"
     if row.plate in seen.alternatives or look_alike(row.plate, seen.text):
         return "confusable"
     return ""

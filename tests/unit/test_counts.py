@@ -33,6 +33,7 @@ def test_an_hour_is_given_once_and_when_it_is_over():
         "sightings": 4,
         "released": 1,
         "dropped": 3,
+        "tests": 0,
         "reasons": {"budget-spent": 1, "confidence-too-low": 1, "no-hotlist-match": 2},
     }
     assert counts.flush(at(41)) == ()
@@ -87,4 +88,4 @@ def test_what_goes_into_the_log_is_numbers_only():
     counts = Counts()
     counts.add(HIT, at())
     [hour] = counts.close()
-    assert set(json.loads(canonical(hour))) == {"hour", "seen", "unreadable", "sightings", "released", "dropped", "reasons"}
+    assert set(json.loads(canonical(hour))) == {"hour", "seen", "unreadable", "sightings", "released", "dropped", "tests", "reasons"}

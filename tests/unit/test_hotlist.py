@@ -2,9 +2,10 @@
 
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
-from agent.core.confusion import CONFUSABLE_GROUPS, fold, fold_key, fold_keys, text_key, text_of
+from agent.core.confusion import CONFUSABLE_GROUPS, fold, fold_key, fold_keys, text_key, text_of, texts_of
 from agent.core.hotlist_categories import KNOWN_CATEGORIES
 from agent.core.hotlist_entry import REQUIRED
 from agent.core.hotlist_import import Source, import_list, parse_hotlist
@@ -66,14 +67,32 @@ def test_a_field_may_be_quoted():
 
 def test_a_header_alone_is_a_list_that_matches_nothing():
     assert len(parse()) == 0
-    assert not parse().knows_any(["PWD7Q42"])
+    assert not parse().alike("PWD7Q42")
 
 
 def test_expired_rows_are_counted_and_not_kept():
-    found = parse(
-        ROW, ROW.replace("2027-01-10", "2026-11-22"), ROW.replace("2027-01-10", "2026-11-21"), ROW.replace("7Q42", "1").replace("2027-01-10", "2026-11-23")
+    live, *expired = (
+        ROW.replace("7Q42", number).replace("2027-01-10", ends) for number, ends in (("1", "2026-11-23"), ("2", "2026-11-22"), ("3", "2026-11-21"))
     )
+    found = parse(live, *expired, ROW)
     assert (len(found), found.expired) == (2, 2)
+    assert [entry.case for text in ("PWD1", "PWD7Q42") for entry in found.texts(text)] == ["C-1", "C-1"]  # the case references that are left are theirs
+    assert not found.texts("PWD2")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("category", "older", "newer", "left"),
+    [
+        ("stolen-vehicle", "2026-11-10,2027-01-10", "2026-11-15,2026-11-20", 0),  # the agency's later word ended it: an older row does not bring it back
+        ("stolen-vehicle", "2026-11-10,2026-11-20", "2026-11-15,2027-01-10", 1),
+        ("never-release", "2026-11-10,2027-01-10", "2026-11-15,2026-11-20", 1),  # the longer protection
+    ],
+)
+def test_rows_are_compared_before_the_expired_ones_go(category, older, newer, left, turned):
+    rows = [f"{PLATE},US-CA,{category},Town PD,C-1,{dates}" for dates in ((newer, older) if turned else (older, newer))]
+    found = parse(*rows)
+    assert (len(found), found.expired, found.contradicting) == (left, 1 - left, 1)
 
 
 def test_identical_rows_count_once_and_different_cases_all():
@@ -230,6 +249,15 @@ def test_a_text_and_its_key_are_the_same_thing(text):
     assert fold_key(text) == text_key(fold(text))
     assert fold_keys([text, "X", text]) == [fold_key(text), fold_key("X"), fold_key(text)]
     assert PlateText(text).value == text
+    keys = np.array([text_key(one) for one in (text, "7", text, "ABCDEFGHIJ12")], np.uint64)
+    assert texts_of(keys) == [text, "7", text, "ABCDEFGHIJ12"]
+    assert texts_of(keys[:0]) == []
+
+
+@pytest.mark.parametrize("odd", ["A_B", "a1", "A 1", "1A-", "\N{LATIN CAPITAL LETTER A WITH DIAERESIS}1", "\N{FULLWIDTH DIGIT ONE}", "+1", "1" * 13])
+def test_what_is_no_text_of_a_plate_is_refused_wherever_the_odd_character_stands(odd):
+    with pytest.raises(ValueError, match="withheld"):
+        PlateText(odd)
 
 
 def test_an_old_list_raises_nothing_and_one_from_the_future_neither():

@@ -16,10 +16,12 @@ from agent.core.confusion import CONFUSABLE_GROUPS
 from agent.core.hotlist import hotlist_of
 from agent.core.hotlist_build import ListBuilder
 from agent.core.hotlist_categories import AllowList
-from agent.core.hotlist_columns import bucket_bits, bucket_starts, most_alike
+from agent.core.hotlist_columns import Columns, bucket_bits, bucket_starts, most_alike
 from agent.core.hotlist_entry import FIELDS
 from agent.core.hotlist_format import MAGIC, decode, encode, entries_in, shapes_of
 from agent.core.hotlist_import import Source, compile_rows, import_list, parse_hotlist
+from agent.core.plate_text import PlateText
+from agent.core.sighting import Alternative
 from agent.errors import ConfigError
 from tests.support.judging import HEADER, NOON, TODAY
 
@@ -56,7 +58,7 @@ def naive(rows):
     """{(text, state, category, agency, case, class): (source date, expiry)}, row by row, in the words of the reference."""
     kept = {}
     for plate, state, category, agency, case, reported, expires, vehicle_class in rows:
-        if expires <= TODAY or reported >= expires:
+        if reported >= expires:
             continue
         key = (plate, state, category, agency, case, vehicle_class)
         old = kept.get(key)
@@ -66,7 +68,7 @@ def naive(rows):
             kept[key] = max(old, (reported, expires), key=lambda one: (one[1], one[0]))
         else:
             kept[key] = max(old, (reported, expires), key=lambda one: (one[0], -one[1].toordinal()))
-    return kept
+    return {key: dates for key, dates in kept.items() if dates[1] > TODAY}
 
 
 def told(entries):
@@ -87,8 +89,23 @@ def test_the_index_finds_what_a_dictionary_finds(rows, seen):
         alike = by_fold.get(canon(text), {})
         assert told(found.alike(text)) == alike
         assert told(found.texts(text)) == {key: dates for key, dates in alike.items() if key[0] == text}
-        assert found.knows_any([text]) == bool(alike)
-    assert found.knows_any(seen) == any(canon(text) in by_fold for text in seen)
+        assert found.filter.perhaps([Alternative(PlateText(text), 0.1)]) >= [int(any(key[0] == text for key in alike))]
+
+
+def test_the_filter_answers_for_nearly_every_text_that_nobody_lists():
+    """Also when some entries were added by hand: it covers both lists."""
+    imported, by_hand = (hotlist_rows(f"{kind}{number:03}" for number in range(1000)) for kind in ("PWA", "PWB"))
+    found = hotlist_of(imported, None, manual=by_hand).filter
+    listed, others = (
+        [Alternative(PlateText(f"{kind}{number:03}"), 0.1) for kind in kinds for number in range(1000)] for kinds in (("PWA", "PWB"), ("PWC", "PWD"))
+    )
+    assert found.perhaps(listed) == [1] * 2000
+    assert sum(found.perhaps(others)) < 200
+
+
+def hotlist_rows(texts):
+    rows = [(text, "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "") for text in texts]
+    return import_list(Source([csv_of(rows)], "list", NOON), None, TODAY).compiled
 
 
 @settings(max_examples=60, deadline=None)
@@ -117,11 +134,11 @@ def test_many_rows_at_once_and_row_by_row_are_the_same(rows):
     done = bool(rows) and quick.add_many(dict(zip(FIELDS, zip(*rows, strict=True), strict=True)))
     if done:
         assert not any(faults)
-        assert (len(quick), quick.expired, quick.allow.dropped) == (len(slow), slow.expired, slow.allow.dropped)
+        assert (len(quick), quick.allow.dropped) == (len(slow), slow.allow.dropped)
         first, second = (compile_rows(builder, "list", "00" * 32, NOON) for builder in (quick, slow))
         assert encode(first.header, first.columns) == encode(second.header, second.columns)
     else:
-        assert (len(quick), quick.expired, quick.allow.dropped) == (0, 0, {})
+        assert (len(quick), quick.allow.dropped) == (0, {})
         assert not rows or any(faults)
 
 
@@ -135,10 +152,13 @@ def damaged():
         return data + hashlib.sha256(data).digest()
 
     def column(name, value):
-        return encode(header, type(columns)({**columns.of, name: np.array([value], columns.of[name].dtype)}, columns.cases))
+        rows = columns.rows.copy()
+        rows[name] = value
+        return encode(header, Columns(rows, columns.cases))
 
     yield "empty", b""
     yield "another file", b"plate,state,category" * 10
+    yield "made by an older version", resealed(b"platewarden-hl1\n" + right[len(MAGIC) : -32])
     yield "cut short", right[:-1]
     yield "one bit", right[:60] + bytes([right[60] ^ 1]) + right[61:]
     yield "header too long", resealed(MAGIC + (1 << 40).to_bytes(8, "little") + right[24:-32])
@@ -151,8 +171,9 @@ def damaged():
     yield "case longer than all", column("case_length", 200)
     yield "text of 13 characters", column("text", (1 << 64) - 1)
     yield "no text", column("text", 3)
-    yield "control characters", encode(header, type(columns)(columns.of, np.array([7, 10, 27], "<u1")))
+    yield "control characters", encode(header, Columns(columns.rows, np.array([7, 10, 27], "<u1")))
     yield "a time that is none", encode(header.model_copy(update={"as_of": "yesterday"}), columns)
+    yield "something in the spare byte", column("spare", 1)
     yield "an even multiplier", encode(header.model_copy(update={"multiplier": 2}), columns)
 
 

@@ -1,7 +1,6 @@
 """Matching: exact, text and confusable, and what never matches."""
 
 import random
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -127,10 +126,11 @@ def test_another_vehicle_class_never_matches_where_both_are_known(seen, listed, 
 
 
 def test_a_withdrawn_entry_matches_no_more_and_others_of_the_plate_still_do():
-    listed = hotlist(f"{CAR},US-CA,stolen-vehicle", f"{CAR},US-CA,amber-alert")
-    (first, second) = listed.texts(CAR)
-    assert match(sighting(CAR), replace(listed, withdrawn=frozenset({entry_key(first)}))).category == "amber-alert"
-    assert match(sighting(CAR), replace(listed, withdrawn=frozenset({entry_key(first), entry_key(second)}))) is None
+    rows = (f"{CAR},US-CA,stolen-vehicle", f"{CAR},US-CA,amber-alert")
+    first, second = map(entry_key, hotlist(*rows).texts(CAR))
+    assert match(sighting(CAR), hotlist(*rows, withdrawn={first})).category == "amber-alert"
+    assert match(sighting(CAR), hotlist(*rows, withdrawn={first, second})) is None
+    assert match(sighting(CAR), hotlist(*rows, withdrawn={(*first[:4], "another case")})).category == "stolen-vehicle"
 
 
 def test_a_stale_list_matches_nothing():
@@ -151,6 +151,23 @@ def test_sixteen_alternatives_are_looked_up_and_no_more():
     others = [f"PWD{number:03}" for number in range(15)]
     assert match(sighting("XXX", alternatives=(*others, CAR)), LIST)
     assert match(sighting("XXX", alternatives=(*others, "PWD999", CAR)), LIST) is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "seen", "level"),
+    [
+        ("US", "US", MatchLevel.TEXT),  # fifty states give out plates: the country says nothing of which
+        ("US", "US-CA", MatchLevel.TEXT),
+        ("US", None, MatchLevel.TEXT),
+        ("US", "CA", None),
+        ("DE", "DE", MatchLevel.EXACT),  # one authority: the country is who issued it
+        ("DE", None, MatchLevel.TEXT),
+        *((country, country, MatchLevel.TEXT) for country in ("AE", "AU", "CA", "MX")),
+    ],
+)
+def test_a_country_alone_is_an_issuing_state_only_where_no_text_is_given_out_twice(listed, seen, level):
+    found = match(sighting(CAR, state=seen), hotlist(f"{CAR},{listed},stolen-vehicle"))
+    assert (found and found.level) == level
 
 
 def test_of_three_levels_each_takes_its_place_whatever_the_order_of_the_list():

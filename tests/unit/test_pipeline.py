@@ -10,7 +10,7 @@ from agent import pipeline
 from agent.core.counts import Counts
 from agent.core.deciding import Decider
 from agent.core.hotlist_import import parse_hotlist
-from agent.core.instant import Instant
+from agent.core.instant import ClockTrust, Instant
 from agent.core.reasons import Reason
 from agent.core.sighting import Frame
 from agent.core.tracking import Tracker
@@ -129,3 +129,11 @@ def test_a_stale_list_raises_nothing_and_the_count_says_why(line):
     (counts,) = line.counts.close()
     assert (counts["released"], counts["reasons"]) == (0, {"hotlist-stale": 2})
     assert line.outbox.pending() == []
+
+
+def test_while_time_is_not_trusted_everything_is_counted_and_nothing_leaves(line):
+    untrusted = [replace(one, captured=replace(one.captured, trust=ClockTrust.UNTRUSTED)) for one in frames(12)]
+    pipeline.watch(line, untrusted, lambda: None)
+    (counts,) = line.counts.close()
+    assert line.outbox.pending() == []
+    assert (counts["sightings"], counts["released"], counts["reasons"]) == (2, 0, {"clock-untrusted": 2})

@@ -146,6 +146,8 @@ def test_the_deadline_may_lie_exactly_at_capture_plus_retention_and_ends_publica
     deadline = NOON + timedelta(days=21)
     assert may_publish(tags(deadline=deadline), policy(), instant(21 * 86_400 - 0.001)) is None
     assert may_publish(tags(deadline=deadline), policy(), instant(21 * 86_400)) is Reason.DEADLINE_PASSED
+    jumped = replace(instant(21 * 86_400), at_least=NOON)
+    assert may_publish(tags(deadline=deadline), policy(), jumped) is Reason.CLOCK_UNTRUSTED
 
 
 # --- require_in_force ---

@@ -14,6 +14,7 @@ PARTIES = Parties.make(days=1)
 ROSTER = Roster("City of Exampleville", CAPTURED, {DEVICE: PARTIES.enrolled()[DEVICE], "cam-2": b"\x05" * 32})
 ROOT = PARTIES.root_key.public_key().public_bytes_raw()
 TYP = "platewarden-roster"
+AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 
 def signed(table, typ=TYP, key=PARTIES.root_key):
@@ -28,6 +29,17 @@ def refusal(text):
 
 def test_there_and_back():
     assert verify_roster(sign_compact(PARTIES.root_key, TYP, format_roster(ROSTER)), ROOT) == ROSTER
+
+
+def test_keys_of_a_camera_beside_its_own():
+    full = Roster(ROSTER.city, CAPTURED, ROSTER.devices, {"cam-2": AGE}, {"cam-2": (b"\x06" * 32, b"\x07" * 32)})
+    assert verify_roster(sign_compact(PARTIES.root_key, TYP, format_roster(full)), ROOT) == full
+
+
+@pytest.mark.parametrize("more", [{"age": "age1"}, {"age": AGE.upper()}, {"watch_log": public_jwk("Ed25519", bytes(32))}, {"tls": "x"}])
+def test_keys_beside_it_that_cannot_be_meant(more):
+    entry = {"device": "a", "key": public_jwk("Ed25519", bytes(32)), **more}
+    assert refusal(signed({**json.loads(format_roster(ROSTER)), "devices": [entry]})).reason == "malformed"
 
 
 def test_only_the_root_key_counts():

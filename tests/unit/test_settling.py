@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from agent import settling
-from agent.core.instant import ClockTrust
+from agent.core.instant import ClockTrust, Instant
 from agent.core.policy import Release
 from agent.core.reasons import Reason
 from agent.core.sealed_read import Receipt
@@ -186,6 +186,17 @@ def test_an_untrusted_clock_takes_nothing_out_but_what_is_received():
     scene.receipt(0)
     scene.settler.settle(instant(400 * DAY, ClockTrust.UNTRUSTED))
     assert scene.waiting == [scene.sealed[1].tags.read_id]
+
+
+def test_a_jump_forward_expires_nothing_until_powered_on_time_has_reached_the_deadline():
+    scene = Scene()
+    jumped = Instant(NOON + timedelta(days=400), ClockTrust.UNTRUSTED, NOON + timedelta(days=20))
+    scene.settler.settle(jumped)
+    assert len(scene.waiting) == 1
+    scene.settler.settle(replace(jumped, trust=ClockTrust.OS))  # a clock that nothing vouches for, where there are no bundles
+    assert len(scene.waiting) == 1
+    scene.settler.settle(replace(jumped, at_least=NOON + timedelta(days=21)))
+    assert scene.log.kinds() == ["release", "expired"]
 
 
 def test_a_damaged_or_planted_read_is_refused_once_and_not_removed():

@@ -1,0 +1,86 @@
+"""Opens the camera's own hotspot by NetworkManager, lets nothing through it to the city's network, and closes it again."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from agent.errors import PlatewardenError
+
+CONNECTION = "platewarden-aim"
+TIMEOUT_S = 40.0
+# NetworkManager's shared mode routes: without this, a phone on the hotspot could reach what the camera's cable leads to.
+WALL = """table inet platewarden_aim {
+  chain forward { type filter hook forward priority -10; policy accept; iifname "%(interface)s" drop; oifname "%(interface)s" drop; }
+}
+"""
+UNWALL = "delete table inet platewarden_aim\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a program ended. `told`: the end of what it wrote to stderr."""
+
+    code: int
+    told: str
+
+
+Run = Callable[[Sequence[str], str], Done]
+
+
+@dataclass(frozen=True, slots=True)
+class Hotspot:
+    """One hotspot. `run(arguments, stdin)`: starts a program; tests give another.
+
+    Limit: `nmcli` takes the password as an argument, which root and this user's own processes can see while it runs.
+    """
+
+    interface: str
+    ssid: str
+    password: str = field(repr=False)
+    run: Run = field(default_factory=lambda: run_program)
+
+    def open(self) -> None:
+        """Wall first, hotspot after it. Raises PlatewardenError that says what is missing; nothing is left open then."""
+        self.close()  # a hotspot that a power cut left as a profile
+        self._must(["nft", "-f", "-"], WALL % {"interface": self.interface})
+        device = ["nmcli", "device", "wifi", "hotspot", "ifname", self.interface, "con-name", CONNECTION]
+        try:
+            self._must([*device, "ssid", self.ssid, "password", self.password])
+            self._must(["nmcli", "connection", "modify", CONNECTION, "connection.autoconnect", "no"])
+        except PlatewardenError:
+            self.close()
+            raise
+
+    def close(self) -> list[str]:
+        """Hotspot first, wall after it. What went wrong, in words: closing goes on. An absent hotspot is nothing wrong."""
+        wrong = []
+        for arguments, told, fine in ((["nmcli", "connection", "delete", CONNECTION], "", "unknown connection"), (["nft", "-f", "-"], UNWALL, "No such file")):
+            try:
+                done = self.run(arguments, told)
+            except PlatewardenError as error:
+                wrong.append(str(error))
+                continue
+            if done.code and fine.lower() not in done.told.lower():
+                wrong.append(f"{arguments[0]}: {done.told}")
+        return wrong
+
+    def _must(self, arguments: Sequence[str], told: str = "") -> None:
+        done = self.run(arguments, told)
+        if done.code:
+            # The arguments are not repeated: the password is among them.
+            what = f"{arguments[0]} refused ({done.code}): {done.told.replace(self.password, '…')}"
+            raise PlatewardenError(what, where=f"hotspot on {self.interface}", fix="`nmcli device` shows the radio; it needs root, or the unit")
+
+
+def run_program(arguments: Sequence[str], told: str) -> Done:
+    """Run it for real. Raises PlatewardenError where it is not installed or does not end."""
+    program = shutil.which(arguments[0])
+    if program is None:
+        package = {"nmcli": "network-manager", "nft": "nftables"}.get(arguments[0], arguments[0])
+        raise PlatewardenError(f"{arguments[0]} is not installed: the camera cannot open a hotspot", where="hotspot", fix=f"sudo apt install {package}")
+    try:
+        ended = subprocess.run([program, *arguments[1:]], input=told, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env={"LC_ALL": "C"})  # noqa: S603 - no shell, our own words
+    except subprocess.TimeoutExpired:
+        raise PlatewardenError(f"{arguments[0]} did not end within {TIMEOUT_S:g} s", where="hotspot", fix="is NetworkManager running?") from None
+    return Done(ended.returncode, " ".join(ended.stderr.split())[-200:])

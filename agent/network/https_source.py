@@ -1,0 +1,93 @@
+"""Reads a repository of bundles from a web server: an address is dialled that the policy lists, its name, CA and key are verified, nothing is redirected.
+
+Implements bundles.fetching.Source. For `update` alone, which believes nothing of what comes.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agent.core.reasons import Reason
+from agent.errors import BundleRefusedError, NetworkError
+from agent.network.tls import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agent.core.policy import Broker
+    from agent.network.egress import Egress
+    from agent.network.tls import PinnedContext
+
+PATH = "/platewarden/"
+TIMEOUT_S = 20.0
+CHUNK_BYTES = 1 << 16
+_OK, _NOT_FOUND = 200, 404
+
+
+@dataclass(slots=True)
+class HttpsSource:
+    """One address of one [[bundle_source]]. `monotonic_s`, `give_up_s`: a server that drips is left at that time."""
+
+    source: Broker
+    address: tuple[str, int]
+    context: PinnedContext
+    egress: Egress
+    monotonic_s: Callable[[], float]
+    give_up_s: float
+    _connection: http.client.HTTPSConnection | None = field(default=None, init=False)
+
+    def chunks(self, name: str, max_bytes: int) -> Iterator[bytes]:
+        """One file. Raises FileNotFoundError (404), NetworkError, DestinationRefusedError, BundleRefusedError(too large)."""
+        done = False
+        try:
+            yield from self._body(name, max_bytes)
+            done = True
+        except ssl.SSLCertVerificationError as error:
+            raise explain(error, self._where(name)) from None
+        except FileNotFoundError:
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            raise NetworkError(f"cannot fetch: {type(error).__name__}", where=self._where(name), fix="is the address right, and the server up?") from None
+        finally:
+            if not done:  # what is left of an answer must not be taken for the next one
+                self.close()
+
+    def _body(self, name: str, max_bytes: int) -> Iterator[bytes]:
+        response = self._ask(name)
+        if response.status == _NOT_FOUND:
+            raise FileNotFoundError(name)
+        if response.status != _OK:  # a redirect too: it would lead where no policy does
+            raise NetworkError(f"answered {response.status}", where=self._where(name), fix="the city's web server must serve the repository itself")
+        left = max_bytes
+        while chunk := response.read(CHUNK_BYTES):
+            left -= len(chunk)
+            if left < 0:
+                raise BundleRefusedError(Reason.BUNDLE_TOO_LARGE, f"more than {max_bytes} bytes", where=self._where(name), fix="the city must publish again")
+            if self.monotonic_s() > self.give_up_s:
+                raise NetworkError("too slow", where=self._where(name), fix="it is tried again later")
+            yield chunk
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _ask(self, name: str) -> http.client.HTTPResponse:
+        address, port = self.address
+        self.egress.permit(self.source.id, address, port)
+        if self._connection is None:
+            self._connection = http.client.HTTPSConnection(address, port, timeout=TIMEOUT_S, context=self.context)
+        connection = self._connection
+        connection.putrequest("GET", f"{PATH}{name}", skip_host=True, skip_accept_encoding=True)
+        connection.putheader("Host", self.source.host)
+        connection.putheader("Accept-Encoding", "identity")
+        connection.endheaders()
+        return connection.getresponse()
+
+    def _where(self, name: str) -> str:
+        address, port = self.address
+        return f"{self.source.host} ({address}:{port}) {name}"

@@ -1,0 +1,117 @@
+"""deliver under signed bundles: no destination can be reached before the first, while they have lapsed, or by a policy that too few signed."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent.bundles import following
+from agent.bundles.layout import HOTLIST, POLICY
+from agent.clock import TrustedClock
+from agent.delivery_side import DeliverySide
+from agent.network.egress import Egress
+from agent.notify import Notifier
+from agent.obeying import SignedCity
+from agent.settings import load
+from tests.fakes.audit import FakeAuditLog
+from tests.fakes.machine import FakeMachine
+from tests.support.bundle_city import BundleCity
+from tests.support.camera_rig import camera_rig
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    return camera_rig(tmp_path_factory.mktemp("rig"), frames=1)
+
+
+class Deliver:
+    """A deliver process's parts, over a simulated clock and a log in memory. No broker answers; none is needed to see what could be reached."""
+
+    def __init__(self, installed, monkeypatch, tmp_path):
+        work = installed.installation.work
+        self.machine = FakeMachine(datetime.now(UTC))
+        files = {POLICY: {"policy/ca/city-hall-ca.pem": (work / "city/ca/city-hall-ca.pem").read_bytes()}}
+        self.city = BundleCity(self.machine.real - HOUR, folder=work / "city", files=files)
+        self.city.anchor(tmp_path)
+        (tmp_path / "platewarden.toml").write_text('camera_id = "cam-01"\n')
+        (tmp_path / "device").symlink_to(work / "device")
+        (tmp_path / "state/deliver").mkdir(parents=True)
+        self.settings, self.log, self.egress = load(tmp_path / "platewarden.toml"), FakeAuditLog(), Egress()
+        self.clock = TrustedClock(self.settings.state / "deliver", self.machine, build_time=self.machine.real - 30 * 24 * HOUR)
+        monkeypatch.setattr(following, "LOOK_EVERY_S", 0.0)
+        signed = SignedCity(self.settings, "deliver", self.clock, self.log, frozenset({HOTLIST}))
+        self.side = DeliverySide(self.settings, self.log, self.clock, self.egress, lambda: False, signed, allow_unsigned=False)
+        self.port = installed.installation.port
+
+    def passed(self):
+        self.machine.advance(1)
+        return self.side.pass_once(Notifier(""))
+
+    def publish(self):
+        self.city.write(self.settings.bundles)
+
+    @property
+    def open(self):
+        return self.egress.listed("127.0.0.1", self.port)
+
+
+@pytest.fixture
+def deliver(installed, monkeypatch, tmp_path):
+    made = Deliver(installed, monkeypatch, tmp_path)
+    yield made
+    made.side.close()
+
+
+def test_before_the_first_bundles_nothing_can_be_reached(deliver):
+    assert "no bundles have come yet" in deliver.passed().trouble
+    assert not deliver.open
+    deliver.publish()
+    assert deliver.passed().trouble == ""
+    assert deliver.open
+    assert deliver.side.in_force()["signed"] is True
+    assert [leaf["signed_by"]["policy"] for leaf in deliver.log.details("bundles")] == [["Dora Lind", "Eli Roy"]]
+
+
+def test_when_bundles_lapse_every_destination_is_closed_until_newer_ones_come(deliver):
+    deliver.publish()
+    deliver.passed()
+    deliver.machine.advance(3 * 86_400)
+    assert "bundle-lapsed" in deliver.passed().trouble
+    assert not deliver.open
+    deliver.city.now = deliver.machine.real
+    deliver.city.online()
+    deliver.publish()
+    assert deliver.passed().trouble == ""
+    assert deliver.open
+
+
+def test_a_broker_that_one_person_lists_is_never_reached(deliver):
+    deliver.publish()
+    deliver.passed()
+    other = deliver.port + 1
+    change = f"127.0.0.1:{deliver.port}".encode(), f"127.0.0.1:{other}".encode()
+    deliver.city.edit_policy(*change, signers=deliver.city.signers[POLICY][:1])
+    deliver.publish()
+    deliver.passed()
+    assert not deliver.egress.listed("127.0.0.1", other)
+    assert deliver.open
+    assert deliver.log.details("refusal")[-1]["reason"] == "bundle-signature-threshold"
+
+
+def test_a_new_hot_list_does_not_break_the_connection(deliver):
+    deliver.publish()
+    deliver.passed()
+    route = deliver.side._route
+    deliver.city.now = deliver.machine.real
+    deliver.city.day_passes(0.0)
+    deliver.publish()
+    deliver.passed()
+    assert deliver.side._route is route
+    assert len(deliver.log.details("bundles")) == 2
+
+
+def test_no_hot_list_lies_in_delivers_state(deliver):
+    deliver.publish()
+    deliver.passed()
+    assert list((deliver.settings.state / "deliver").rglob("*.age")) == []

@@ -1,0 +1,182 @@
+"""watch under signed bundles: a change applies between two frames, whole and without a restart; what is refused, lapses or bars closes and says so."""
+
+import json
+import shutil
+from collections import Counter
+
+import pytest
+from joserfc import jws
+from joserfc.jwk import OKPKey
+
+from agent.bundles.layout import HOTLIST, HOTLIST_PATH, POLICY, POLICY_PATH
+from agent.commands import status
+from agent.core.instant import rfc3339
+from agent.verifying.device_public import load_device_public
+from agent.verifying.envelope import EnvelopeVerifier
+from tests.support.camera_rig import PLATE, camera_rig, copy_of
+from tests.support.signed_camera import leaves, signed_camera
+
+VERSION_2 = (b"version = 1", b"version = 2")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    return camera_rig(tmp_path_factory.mktemp("rig"), frames=1)
+
+
+@pytest.fixture
+def camera(installed, tmp_path):
+    return signed_camera(copy_of(installed, tmp_path))
+
+
+def released(camera):
+    """Tags of what was sealed, in order."""
+    public = load_device_public(camera.settings.device)
+    verifier = EnvelopeVerifier({public.device: public.seal}, 65_536)
+    tags = [verifier.verify(path.read_bytes()) for path in camera.settings.outbox.glob("*.sealed")]
+    return sorted(tags, key=lambda tag: tag.sequence)
+
+
+def push(camera, *change, **how):
+    camera.city.now = camera.machine.real
+    camera.city.edit_policy(*change, **how)
+    camera.publish()
+
+
+def test_an_enrolled_camera_obeys_its_bundles(camera, monkeypatch):
+    camera.watch(monkeypatch, cars=1)
+    (tags,) = released(camera)
+    assert (tags.policy_version, tags.clock) == (1, "trusted")
+    (bundles,) = leaves(camera.settings, "bundles")
+    assert bundles["signed_by"]["policy"] == ["Dora Lind", "Eli Roy"]
+    assert leaves(camera.settings, "start")[0]["signed"] is True
+
+
+def test_a_new_policy_applies_between_frames_without_a_restart(camera, monkeypatch):
+    camera.script[1] = lambda: push(camera, *VERSION_2)
+    camera.watch(monkeypatch, cars=2)
+    assert [tags.policy_version for tags in released(camera)] == [1, 2]
+    assert camera.opened == 1
+    assert [leaf["policy_version"] for leaf in leaves(camera.settings, "policy")] == [2]
+
+
+def test_a_policy_signed_by_one_of_two_changes_nothing_and_the_log_says_who_signed_it(camera, monkeypatch):
+    camera.script[1] = lambda: push(camera, *VERSION_2, signers=camera.city.signers[POLICY][2:])
+    camera.watch(monkeypatch, cars=2)
+    assert [tags.policy_version for tags in released(camera)] == [1, 1]
+    (refusal,) = leaves(camera.settings, "refusal")
+    assert (refusal["reason"], refusal["what"]) == ("bundle-signature-threshold", "bundles: policy: signed by Fay Sun: 1 of 2 needed")
+
+
+def test_what_a_rule_has_spent_stays_spent_under_the_next_policy(camera, monkeypatch):
+    camera.city.edit_policy(b"max_per_hour = 20", b"max_per_hour = 1")
+    camera.publish()
+    camera.script[1] = lambda: push(camera, *VERSION_2)
+    camera.watch(monkeypatch, cars=2)
+    assert len(released(camera)) == 1
+
+
+def test_bundles_that_bar_this_camera_close_its_sensor_until_others_come(camera, monkeypatch):
+    text = camera.city.files[POLICY][POLICY_PATH]
+    barred = text + b'\n[[barred]]\ncameras = ["cam-01"]\nwhy = "Council resolution"\n'
+    asleep = []
+
+    def pass_time(seconds):
+        asleep.append(seconds)
+        camera.machine.advance(seconds)
+        if len(asleep) == 5:
+            push(camera, barred, text)
+
+    camera.script[1] = lambda: push(camera, text, barred)
+    monkeypatch.setattr(camera.machine, "sleep", pass_time)
+    camera.watch(monkeypatch, cars=3)
+    assert (camera.opened, len(asleep)) == (2, 5)
+    assert [leaf["reason"] for leaf in leaves(camera.settings, "refusal")] == ["camera-barred"]
+
+
+def test_a_camera_that_the_signed_roster_enrols_no_more_stops(camera, monkeypatch):
+    other = OKPKey.generate_key("Ed25519")
+    payload = {"v": 1, "city": "Exampleville", "issued_at": rfc3339(camera.machine.real), "devices": []}
+    roster = jws.serialize_compact({"alg": "Ed25519", "typ": "platewarden-roster"}, json.dumps(payload), other, algorithms=["Ed25519"])
+    public = other.as_dict(private=False)
+    root = json.dumps({member: public[member] for member in ("kty", "crv", "x")})
+
+    def take_out():
+        camera.city.now = camera.machine.real
+        camera.city.files[POLICY] |= {"policy/roster.jws": roster.encode(), "policy/root.json": root.encode()}
+        camera.city.release(POLICY)
+        camera.city.online()
+        camera.publish()
+
+    def stop_waiting(_seconds):
+        raise KeyboardInterrupt
+
+    camera.script[1] = take_out
+    monkeypatch.setattr(camera.machine, "sleep", stop_waiting)
+    with pytest.raises(KeyboardInterrupt):
+        camera.watch(monkeypatch, cars=3)
+    assert len(released(camera)) == 1
+    assert leaves(camera.settings, "refusal")[-1]["reason"] == "device-not-enrolled"
+
+
+def test_a_camera_without_bundles_waits_with_a_closed_sensor(camera, monkeypatch):
+    shutil.move(camera.settings.bundles, camera.settings.bundles.with_name("later"))
+
+    def bring(seconds):
+        assert camera.opened == 0
+        camera.machine.advance(seconds)
+        shutil.move(camera.settings.bundles.with_name("later"), camera.settings.bundles)
+
+    monkeypatch.setattr(camera.machine, "sleep", bring)
+    camera.watch(monkeypatch, cars=1)
+    assert len(released(camera)) == 1
+
+
+def test_a_hot_list_for_other_cameras_raises_nothing_and_the_rest_goes_on(camera, monkeypatch):
+    camera.city.files[HOTLIST][HOTLIST_PATH] = b"sealed to somebody else"
+    camera.city.release(HOTLIST)
+    camera.city.online()
+    camera.publish()
+    camera.watch(monkeypatch, cars=1)
+    assert released(camera) == []
+    assert leaves(camera.settings, "refusal")[0]["reason"] == "decryption-failed"
+    assert leaves(camera.settings, "counts")[0]["reasons"] == {"hotlist-stale": 1}
+
+
+def test_a_week_without_bundles(camera, monkeypatch):
+    """A car every 12 hours. docs/ref/bundles.md says the same as a table."""
+    camera.script |= {car: lambda: camera.passes(0.5) for car in range(1, 14)}
+    camera.script[12] = lambda: (camera.passes(0.5), camera.new_list())
+    camera.watch(monkeypatch, cars=14)
+    dropped = Counter()
+    for leaf in leaves(camera.settings, "counts"):
+        dropped.update(leaf["reasons"])
+    first = released(camera)[0].captured_at
+    assert [round((tags.captured_at - first).total_seconds() / 86_400, 1) for tags in released(camera)] == [0.0, 0.5, 1.0, 1.5, 6.5]
+    # the car of day 6.0 was already in the picture when the new bundles came: its first frames had an untrusted time
+    assert dropped == {"hotlist-stale": 2, "bundle-lapsed": 6, "clock-untrusted": 1}
+    told = [leaf["what"] for leaf in leaves(camera.settings, "refusal") if leaf["reason"] == "bundle-lapsed"]
+    assert [[part.split()[0] for part in text.split("; ")] for text in told] == [["hotlist"], ["hotlist", "timestamp"]]
+    assert [leaf["clock"] for leaf in leaves(camera.settings, "clock")] == ["trusted", "untrusted", "trusted"]
+
+
+def test_status_tells_what_is_obeyed_what_was_refused_and_how_old_the_list_is(camera, monkeypatch, capsys):
+    camera.script[1] = lambda: push(camera, *VERSION_2, signers=camera.city.signers[POLICY][2:])
+    camera.watch(monkeypatch, cars=2)
+    monkeypatch.undo()
+    config = camera.settings.root / "platewarden.toml"
+    status.status(config, as_json=True)
+    state = json.loads(capsys.readouterr().out)
+    watch = state["processes"]["watch"]
+    assert (watch["policy"]["version"], watch["bundles"]["city"], watch["bundles"]["lapses"]) == (1, "exampleville", [])
+    assert watch["refusals"][0]["reason"] == "bundle-signature-threshold"
+    assert watch["clock"]["trust"] in {"trusted", "untrusted"}
+    assert state["processes"]["deliver"]["problem"] == "no bundles were verified yet"
+    assert (state["outbox"]["waiting"], state["hotlist"]["age_hours"]) == (2, 1.0)
+    before = {path: path.stat().st_mtime_ns for path in camera.settings.state.rglob("*")}
+    status.status(config, as_json=False)
+    text = capsys.readouterr().out
+    assert "signed by Dora Lind, Eli Roy" in text
+    assert "REFUSED" in text
+    assert PLATE not in text
+    assert {path: path.stat().st_mtime_ns for path in camera.settings.state.rglob("*")} == before, "status only reads"

@@ -1,0 +1,123 @@
+"""A clerk's whole year: the shell blocks of docs/guide/clerk.md, run as they stand, with a camera that takes in every publication."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from agent.bundles.generation import Generation
+from agent.bundles.store import BundleStore
+from agent.core.instant import Instant
+from agent.settings import Limits
+from tests.support.pki import Authority
+
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs/guide/clerk.md"
+YEAR = 2025  # long over, so that no day of it lies ahead of this machine's clock
+BLOCK = re.compile(r"^```sh\n# (\d+ [A-Z][a-z]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HOTLIST = "plate,state,category,agency,case,source_date,expires\nPWD 0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,{since},{until}\n"
+CAMERAS = "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\noak-street-1,Oak Street,,fixed\n"
+pytestmark = pytest.mark.timeout(900)  # eighty commands, each a process of its own; whichever test comes first waits for all
+
+
+def blocks():
+    found = [(datetime.strptime(f"{day} {YEAR}", "%d %B %Y").replace(tzinfo=UTC).date(), body) for day, body in BLOCK.findall(GUIDE.read_text())]
+    assert len(found) >= 15
+    assert [day for day, _ in found] == sorted(day for day, _ in found), "the guide's days go backwards"
+    return found
+
+
+@dataclass
+class Clerk:
+    """A desk with a shell, and a camera that is brought everything."""
+
+    desk: Path
+
+    def __post_init__(self):
+        passphrase = self.desk / "passphrase"
+        passphrase.write_text("correct horse battery staple\n")
+        passphrase.chmod(0o600)
+        command = self.desk / "bin/platewarden"
+        command.parent.mkdir()
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m agent "$@"\n')
+        command.chmod(0o755)
+        today = datetime.now(UTC).date()
+        (self.desk / "hotlist.csv").write_text(HOTLIST.format(since=today - timedelta(days=1), until=today + timedelta(days=30)))
+        (self.desk / "roster.csv").write_text(CAMERAS)
+        (self.desk / "replacement.csv").write_text("\n".join(CAMERAS.splitlines()[::2]) + "\n")
+        (self.desk / "city-hall-ca.pem").write_bytes(Authority(self.desk / "pki").pem.read_bytes())
+
+    def run(self, day: date, script: str) -> str:
+        """Run a block on that day, answering yes to every question."""
+        env = {**os.environ, "PATH": f"{self.desk / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"}
+        env |= {"PLATEWARDEN_ON": day.isoformat(), "PLATEWARDEN_PASSPHRASE_FILE": str(self.desk / "passphrase")}
+        shell = ["bash", "-euo", "pipefail", "-c", script]
+        with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as yes:  # endless: the first command reads ahead
+            done = subprocess.run(shell, cwd=self.desk, env=env, stdin=yes.stdout, capture_output=True, text=True, timeout=110, check=False)
+            yes.kill()
+        assert done.returncode == 0, f"{day}: {done.stdout[-3000:]}\n{done.stderr}"
+        return done.stdout
+
+    def camera(self, day: date) -> Generation | None:
+        """What a camera takes in at the end of that day; None: nothing new."""
+        store = BundleStore(self.desk / "camera", self.desk / "city/repository/metadata/1.root.json", Limits(), rig=False)
+        return store.take_in(self.desk / "city/repository", Instant(datetime.combine(day, time(23, 59, 59), UTC)))
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory):
+    """Every block, and after each publication what the camera made of it: [(day, block, told, generation, the policy obeyed then)]."""
+    clerk = Clerk(tmp_path_factory.mktemp("clerk"))
+    story = []
+    for day, script in blocks():
+        told = clerk.run(day, script)
+        generation = clerk.camera(day) if " publish " in script else None
+        story.append((day, script, told, generation, (generation.city / "policy.toml").read_text() if generation else ""))
+    return clerk, story
+
+
+def test_every_publication_of_the_year_reaches_the_camera(year):
+    _, story = year
+    published = [generation for _, script, _, generation, _ in story if " publish " in script]
+    assert len(published) >= 10
+    assert all(published)
+    versions = [generation.versions for generation in published]
+    for before, after in pairwise(versions):
+        assert all(after[role] >= version for role, version in before.items())
+    assert [versions[0][role] for role in ("root", "targets", "policy")] == [1, 1, 1]
+    assert (versions[-1]["root"], versions[-1]["targets"], versions[-1]["policy"]) == (3, 3, 7)
+
+
+def test_the_change_of_policy_is_what_the_camera_obeys_from_march(year):
+    policies = {day.month: text for day, _, _, _, text in year[1] if text}
+    assert "version = 1\n" in policies[1]
+    assert "max_per_hour = 20 " in policies[1]
+    assert "version = 2\n" in policies[3]
+    assert "max_per_hour = 10 " in policies[3]
+
+
+def test_what_signers_are_shown(year):
+    told = defaultdict(str)
+    for day, _, text, _, _ in year[1]:
+        told[day.month, day.day] += text
+    assert "It lets out less" in told[3, 3]
+    assert "oak-street-1: enrolled; fingerprint" in told[1, 20]
+    assert "policy: Fay Sun, city attorney signs no more" in told[5, 12]
+    assert "To be signed again, since too few of its signatures still count: policy" in told[5, 12]
+    assert "oak-street-1: replaced by another device" in told[6, 2]
+    assert "timestamp: City IT, daily job signs no more" in told[8, 4]
+    assert "of the present keys" in told[9, 15]
+    assert "encrypted and published" in told[6, 2]
+
+
+def test_the_last_calendar_names_every_role_that_people_renew(year):
+    text = (year[0].desk / "expiries.ics").read_bytes().decode().replace("\r\n ", "")
+    assert [role for role in ("root", "targets", "policy", "keys-exampleville-pd") if f"City of Exampleville: {role} expires" not in text] == []
+    assert "DTSTART;VALUE=DATE:20260628" in text  # the policy, 190 days after 20 December

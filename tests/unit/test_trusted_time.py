@@ -1,0 +1,362 @@
+"""Trusted time: between a floor and a signed expiry, vouched for by the operating system; nothing is deleted by a clock that only says so."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.clock import BUILD_TIME, FILE_NAME, SAVE_EVERY_S, TrustedClock
+from agent.core.instant import ClockTrust, Instant
+from agent.core.trusted_time import NAMELESS, Known, SignedTime, format_known, judge, parse_known
+from agent.errors import EnvelopeRefusedError
+from tests.fakes.machine import START, FakeMachine
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TRUSTED, OS, UNTRUSTED = ClockTrust.TRUSTED, ClockTrust.OS, ClockTrust.UNTRUSTED
+
+
+class Camera:
+    """One process on one machine, with a timestamp that was signed an hour ago and expires in three days."""
+
+    def __init__(self, folder, machine=None, signed=True):
+        self.folder, self.machine = folder, machine or FakeMachine()
+        self.signed = (START - HOUR, START + 3 * DAY) if signed else None
+        self.start()
+
+    def start(self):
+        self.clock = TrustedClock(self.folder, self.machine)
+        if self.signed:
+            self.clock.signed_time(*self.signed)
+        return self.clock.now().trust
+
+    def trust(self):
+        return self.clock.now().trust
+
+
+@pytest.fixture
+def camera(tmp_path):
+    return Camera(tmp_path)
+
+
+class TestTrusted:
+    def test_synchronised_and_between_issue_and_expiry(self, camera):
+        assert camera.trust() is TRUSTED
+        assert camera.clock.explain().startswith("trusted: the operating system has synchronised its clock, between ")
+
+    def test_a_battery_backed_clock_vouches_too(self, tmp_path):
+        assert Camera(tmp_path, FakeMachine(synchronised=False, rtc=True)).trust() is TRUSTED
+
+    def test_nobody_vouches(self, tmp_path):
+        camera = Camera(tmp_path, FakeMachine(synchronised=False))
+        assert camera.trust() is UNTRUSTED
+        assert "has not synchronised" in camera.clock.explain()
+        camera.machine.synchronise()
+        assert camera.trust() is TRUSTED
+
+    def test_synchronisation_is_lost_and_the_clock_runs_on(self, camera):
+        """The kernel gives up nine hours after the last answer of a time server; the quartz does not."""
+        camera.machine.advance(HOUR.total_seconds())
+        assert camera.trust() is TRUSTED
+        camera.machine.synchronised, camera.machine.drift = False, 0.0001
+        camera.machine.advance(2 * DAY.total_seconds())
+        assert camera.trust() is TRUSTED
+        assert "run on since without a step" in camera.clock.explain()
+
+    def test_the_same_after_a_restart_of_the_process_but_not_of_the_machine(self, camera):
+        camera.machine.synchronised = False
+        assert camera.start() is TRUSTED
+        camera.machine.reboot()
+        assert camera.start() is UNTRUSTED
+
+    def test_without_signed_time_it_is_never_more_than_the_operating_systems(self, tmp_path):
+        camera = Camera(tmp_path, signed=False)
+        assert camera.trust() is OS
+        assert "no signed time" in camera.clock.explain()
+
+
+class TestSetBack:
+    @pytest.mark.parametrize("minutes", [-2, -60, -60 * 24 * 400])
+    def test_behind_what_was_sure(self, camera, minutes):
+        camera.machine.jump(minutes=minutes)
+        camera.machine.synchronised = True  # even NTP is not believed: that is the replay of an old policy
+        assert camera.trust() is UNTRUSTED
+        assert "before" in camera.clock.explain()
+
+    def test_behind_the_newest_issue_time(self, tmp_path):
+        camera = Camera(tmp_path, FakeMachine(START - 2 * HOUR))
+        assert camera.trust() is UNTRUSTED
+        assert "when the newest timestamp was signed" in camera.clock.explain()
+
+    def test_before_the_build(self, tmp_path):
+        camera = Camera(tmp_path, FakeMachine(datetime(1970, 1, 1, tzinfo=UTC)), signed=False)
+        assert camera.trust() is UNTRUSTED
+        assert "when this software was built" in camera.clock.explain()
+
+    def test_after_a_reboot_what_was_saved_holds(self, camera):
+        camera.machine.reboot(wall=START - 5 * timedelta(minutes=1))
+        camera.machine.synchronised = True
+        assert camera.start() is UNTRUSTED
+
+    def test_a_correction_within_a_minute_is_no_attack(self, camera):
+        camera.machine.jump(seconds=-30)
+        camera.machine.synchronised = True
+        assert camera.trust() is TRUSTED
+
+    def test_a_quartz_that_ran_fast_for_a_month_is_corrected_and_trusted(self, camera):
+        camera.signed = (START - HOUR, START + 60 * DAY)
+        camera.start()
+        camera.machine.synchronised, camera.machine.drift = False, 0.0001
+        camera.machine.advance(30 * DAY.total_seconds())
+        camera.machine.synchronise()
+        assert camera.trust() is TRUSTED
+
+
+class TestSetForward:
+    def test_beyond_the_newest_timestamp(self, camera):
+        camera.machine.jump(days=3)
+        camera.machine.synchronised = True
+        assert camera.trust() is UNTRUSTED
+        assert "expired at 2027-01-18 12:00:00 UTC" in camera.clock.explain()
+
+    def test_a_step_that_nobody_vouches_for(self, camera):
+        camera.machine.jump(hours=5)
+        assert camera.trust() is UNTRUSTED
+        assert "jumped by 18000 s" in camera.clock.explain()
+        camera.machine.jump(hours=-5)  # put right again
+        assert camera.trust() is TRUSTED
+
+    def test_many_small_steps_are_one_large_one(self, camera):
+        for _ in range(5):
+            camera.machine.advance(10)
+            camera.machine.jump(seconds=40)
+            camera.trust()
+        assert camera.trust() is UNTRUSTED
+
+    def test_it_leaves_no_trace_in_the_floor(self, camera):
+        camera.machine.jump(hours=5)
+        camera.trust()
+        camera.clock.save()
+        camera.machine.synchronise()
+        assert camera.start() is TRUSTED
+
+    def test_nothing_is_sure_by_it(self, camera):
+        deadline = START + 2 * DAY
+        camera.machine.jump(days=400)
+        now = camera.clock.now()
+        assert now.utc > deadline
+        assert not now.reached(deadline)
+
+    def test_until_powered_on_time_has_reached_it(self, camera):
+        deadline = START + 21 * DAY
+        camera.machine.jump(days=400)
+        for _ in range(20):
+            camera.machine.advance(DAY.total_seconds())
+            assert not camera.clock.now().reached(deadline)
+        camera.machine.advance(1.02 * DAY.total_seconds())
+        assert camera.clock.now().trust is UNTRUSTED
+        assert camera.clock.now().reached(deadline)
+
+    def test_powered_on_time_counts_over_reboots(self, camera):
+        camera.machine.jump(days=400)
+        for _ in range(22):
+            camera.start()
+            camera.machine.advance(DAY.total_seconds())
+            camera.trust()
+            camera.machine.reboot(off_s=3600)
+        camera.start()
+        assert camera.clock.now().reached(START + 21 * DAY)
+
+
+class TestStopped:
+    def test_a_clock_that_stands_falls_behind_the_floor(self, camera):
+        camera.machine.synchronised, camera.machine.stopped = False, True
+        camera.machine.advance(30)
+        assert camera.trust() is TRUSTED  # within the slack
+        camera.machine.advance(600)
+        assert camera.trust() is UNTRUSTED
+
+
+class TestSigned:
+    def test_no_bundle_for_three_days_closes_the_camera(self, camera):
+        camera.machine.advance(3 * DAY.total_seconds() - 1)
+        assert camera.trust() is TRUSTED
+        camera.machine.advance(1)
+        assert camera.trust() is UNTRUSTED
+
+    def test_a_newer_one_opens_it_and_an_older_one_changes_nothing(self, camera):
+        camera.machine.advance(4 * DAY.total_seconds())
+        camera.clock.signed_time(START + 3 * DAY, START + 6 * DAY)
+        assert camera.trust() is TRUSTED
+        camera.clock.signed_time(START, START + DAY)
+        assert camera.trust() is TRUSTED
+
+
+class TestRemembered:
+    def test_written_at_once_then_rarely_then_at_the_end(self, camera):
+        path = camera.folder / FILE_NAME
+        assert path.stat().st_mode & 0o777 == 0o600
+        camera.trust()
+        first = path.read_bytes()
+        for _ in range(int(SAVE_EVERY_S) - 10):
+            camera.machine.advance(1)
+            camera.trust()
+        assert path.read_bytes() == first
+        camera.machine.advance(11)
+        camera.trust()
+        second = path.read_bytes()
+        assert second != first
+        camera.machine.advance(5)
+        camera.trust()
+        camera.clock.save()
+        assert path.read_bytes() != second
+
+    @pytest.mark.parametrize("damage", [b"", b"{", b"\x00" * 300, b"{}", b"x" * 5000])
+    def test_a_damaged_file_is_told_and_the_signed_time_still_holds(self, camera, damage):
+        (camera.folder / FILE_NAME).write_bytes(damage)
+        camera.clock = TrustedClock(camera.folder, camera.machine)
+        camera.clock.signed_time(*camera.signed)
+        assert "cannot be read" in camera.clock.explain()
+        camera.machine.jump(days=-1)
+        assert camera.trust() is UNTRUSTED
+
+    def test_a_folder_that_cannot_be_written_stops_nothing(self, tmp_path):
+        camera = Camera(tmp_path / "not-there")
+        assert camera.trust() is TRUSTED
+        assert "cannot be saved" in camera.clock.explain()
+
+    def test_somebody_who_only_looks_writes_nothing(self, camera):
+        path = camera.folder / FILE_NAME
+        before = path.stat().st_ino, path.read_bytes()
+        camera.machine.advance(10_000)
+        assert "has synchronised" in TrustedClock(camera.folder, camera.machine, keep=False).explain()
+        TrustedClock(camera.folder, camera.machine, keep=False).save()
+        assert (path.stat().st_ino, path.read_bytes()) == before
+
+    def test_what_is_written_is_what_is_read(self):
+        known = Known(START, 12.5, f"{1:032x}", (START + HOUR, 11.25))
+        assert parse_known(format_known(known), "clock.json") == known
+        with pytest.raises(EnvelopeRefusedError):
+            parse_known(format_known(known).replace(b'"v":1', b'"v":2'), "clock.json")
+
+    def test_a_boot_without_a_name_never_runs_the_floor_away(self, camera):
+        """A process that starts anew every second, where /proc tells no boot id: powered-on time must not be counted again at each start."""
+        camera.machine.advance(40 * DAY.total_seconds())
+        camera.signed = (START + 39 * DAY, START + 45 * DAY)
+        for number in range(100):
+            camera.machine.boot = f"{NAMELESS}{number:032x}"
+            assert camera.start() is TRUSTED
+            camera.machine.advance(1)
+
+
+class TestReceiver:
+    """No bundles: never more than `os`, and nothing irrevocable by a time that nobody vouches for."""
+
+    def test_a_person_who_sets_it_up_vouches_for_the_moment(self, tmp_path):
+        machine = FakeMachine(synchronised=False)
+        clock = TrustedClock(tmp_path, machine)
+        assert not clock.now().reached(START)
+        clock.attest()
+        machine.advance(3600)
+        for one in (clock, TrustedClock(tmp_path, machine)):  # this process, and the next one
+            assert one.now().trust is OS
+            assert one.now().reached(START + HOUR)
+        machine.jump(days=400)
+        assert not clock.now().reached(START + DAY)
+
+    def test_ntps_first_correction_does_not_stop_it(self, tmp_path):
+        machine = FakeMachine(synchronised=False)
+        machine.wall += timedelta(seconds=20)
+        clock = TrustedClock(tmp_path, machine)
+        clock.attest()
+        machine.synchronise()
+        assert clock.now().trust is OS
+
+    def test_switched_off_for_a_week_without_a_battery_it_is_late_and_never_early(self, tmp_path):
+        machine = FakeMachine(synchronised=False)
+        TrustedClock(tmp_path, machine).attest()
+        machine.reboot(off_s=7 * 86_400, wall=START + 7 * DAY)  # somebody typed the date
+        clock = TrustedClock(tmp_path, machine)
+        assert not clock.now().reached(START + DAY)
+        machine.synchronise()
+        assert clock.now().reached(START + 7 * DAY)
+
+
+def test_a_change_of_trust_is_told_once(camera):
+    assert camera.clock.take_change().trust is TRUSTED
+    assert camera.clock.take_change() is None
+    camera.machine.jump(days=-9)
+    assert camera.clock.take_change().trust is UNTRUSTED
+    assert camera.clock.take_change() is None
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("advance"), st.floats(0, 200_000)),
+    st.tuples(st.just("jump"), st.floats(-4e7, 4e7)),
+    st.tuples(st.just("reboot"), st.floats(0, 200_000)),
+    st.tuples(st.just("restart"), st.just(0.0)),
+    st.tuples(st.just("synchronise"), st.just(0.0)),
+    st.tuples(st.just("bundle"), st.just(0.0)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=st.lists(STEPS, max_size=30), drift=st.floats(-0.0002, 0.0002))
+def test_whatever_happens_trusted_time_is_right_and_what_is_sure_has_passed(steps, drift, tmp_path_factory):
+    """With honest time servers: a trusted time is within two minutes of the real one, the floor never runs ahead of it, and never back."""
+    camera = Camera(tmp_path_factory.mktemp("camera"))
+    camera.machine.drift = drift
+    before = BUILD_TIME
+    for what, number in steps:
+        machine = camera.machine
+        if what == "advance":
+            machine.advance(number)
+        elif what == "jump":
+            machine.jump(seconds=number)
+        elif what == "reboot":
+            machine.reboot(off_s=number)
+            camera.start()
+        elif what == "restart":
+            camera.start()
+        elif what == "synchronise":
+            machine.synchronise()
+        else:
+            camera.signed = (machine.real - HOUR, machine.real + 3 * DAY)
+            camera.clock.signed_time(*camera.signed)
+        now = camera.clock.now()
+        if now.trust is TRUSTED:
+            assert abs(now.utc - machine.real) <= timedelta(seconds=120) + 3 * DAY * 0.0002
+            assert camera.signed[0] <= now.utc < camera.signed[1]
+        assert now.at_least <= machine.real + timedelta(seconds=120) + 3 * DAY * 0.0002
+        floor = camera.clock._known.floor
+        if what in {"advance", "jump", "synchronise"}:
+            assert floor >= before
+        before = floor
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    wall=st.integers(-(10**8), 10**8),
+    floor=st.integers(-(10**8), 10**8),
+    issued=st.integers(-(10**8), 10**8),
+    lifetime=st.integers(0, 10**7),
+    synchronised=st.booleans(),
+    rtc=st.booleans(),
+)
+def test_the_rule_itself(wall, floor, issued, lifetime, synchronised, rtc):
+    """Trusted if and only if vouched for and within [max(saved, build, issued), expiry)."""
+    machine = FakeMachine(START + timedelta(seconds=wall), synchronised=synchronised, rtc=rtc)
+    known = Known(START + timedelta(seconds=floor), machine.on_s, machine.boot)
+    signed = SignedTime(START + timedelta(seconds=issued), START + timedelta(seconds=issued + lifetime))
+    verdict = judge(machine.look(), known, signed, BUILD_TIME)
+    expected = (synchronised or rtc) and max(known.floor, BUILD_TIME, signed.issued) <= machine.wall < signed.expires
+    assert (verdict.trust is TRUSTED) == expected
+    assert verdict.trust is not OS
+
+
+class TestInstant:
+    def test_what_is_sure(self):
+        assert Instant(START).reached(START)
+        assert not Instant(START, UNTRUSTED).reached(START)
+        assert Instant(START, UNTRUSTED, START).reached(START)
+        assert not Instant(START, OS, START - HOUR).reached(START)
