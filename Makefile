@@ -69,8 +69,8 @@ test-picamera: ## the picamera2 adapter against the real library in a Debian tri
 	tests/picamera/run.sh
 
 models: $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed)
-	$(BIN)/python -m models.training.detector.train --minutes $(MINUTES) --data $(DATA) --work $(TRAINED)/detector
-	$(BIN)/python -m models.training.aligner.train --minutes $(MINUTES) --data $(DATA) --work $(TRAINED)/aligner --cache $(TRAINED)/detector
+	$(BIN)/python -m models.training.detector.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/detector
+	$(BIN)/python -m models.training.aligner.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/aligner --cache $(TRAINED)/detector
 	$(BIN)/python -m models.training.recognizer.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/recognizer
 	for model in detector aligner recognizer; do $(BIN)/python -m models.training.$$model.export $(TRAINED)/$$model/checkpoint.pt; done
 	$(BIN)/python -m models.training.plots $(TRAINED)/detector $(TRAINED)/aligner $(TRAINED)/recognizer

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from agent.core.overlap import overlap
 from agent.core.sighting import Frame, Image, PlateBox
 from agent.ports import PlateDetector
+from agent.vision.grey import luminance, standardised
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
@@ -26,7 +27,8 @@ CUTTING_PX, CUTTING_ASPECT = 480, (1.6, 6.0)
 CUTTING_EDGE, CUTTING_LEGIBLE = 0.02, 0.4  # left off on each side, as a share of it; the confidence that its text must reach
 EARLY_SHARE = 0.3  # of the threshold: what scores less at the first look gets no second
 OVERLAP_IS_SAME = 0.3  # intersection over union: proposals that end on one plate
-CONTRAST_FLOOR = 4.0  # grey levels; as in the training
+
+LEAST_TURN = 1e-3  # px²: three corners on one line are no quadrilateral
 
 Map = NDArray[np.float32]
 
@@ -103,13 +105,12 @@ def network_input(image: Image, region: Map) -> Map:
     part = image[max(0, y0) : min(height, y1), max(0, x0) : min(width, x1)]
     if part.size == 0:
         return np.zeros((INPUT_HEIGHT_PX, INPUT_WIDTH_PX), np.float32)
-    grey = part if part.ndim == 2 else cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
+    grey = luminance(part)
     beyond = (max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width))
     if any(beyond):
-        grey = cv2.copyMakeBorder(grey, *beyond, cv2.BORDER_REPLICATE)
+        grey = np.asarray(cv2.copyMakeBorder(grey, *beyond, cv2.BORDER_REPLICATE), np.uint8)
     how = cv2.INTER_AREA if grey.shape[1] > INPUT_WIDTH_PX else cv2.INTER_LINEAR
-    levels = cv2.resize(grey, (INPUT_WIDTH_PX, INPUT_HEIGHT_PX), interpolation=how).astype(np.float32)
-    return np.asarray((levels - levels.mean()) / (levels.std() + CONTRAST_FLOOR), np.float32)
+    return standardised(np.asarray(cv2.resize(grey, (INPUT_WIDTH_PX, INPUT_HEIGHT_PX), interpolation=how), np.uint8))
 
 
 def whole_px(region: Map) -> tuple[int, int, int, int]:
@@ -124,7 +125,7 @@ def _plate(image: Image, shares: list[float], region: Map, sure: float, two_rows
     # Plain floats: on eight numbers numpy costs ten times as much.
     xs = [x0 + share * (x1 - x0) for share in shares[0::2]]
     ys = [y0 + share * (y1 - y0) for share in shares[1::2]]
-    if not all(math.isfinite(value) for value in (*xs, *ys, sure)) or not convex_clockwise(xs, ys):
+    if not math.isfinite(sure) or not convex_clockwise(xs, ys):
         return None
     height, width = image.shape[:2]
     left, right = max(0.0, min(xs)), min(float(width), max(xs))
@@ -137,7 +138,9 @@ def _plate(image: Image, shares: list[float], region: Map, sure: float, two_rows
 
 
 def convex_clockwise(xs: list[float], ys: list[float]) -> bool:
-    """Whether four points, in this order, turn right at every corner (y points down)."""
+    """Whether four points, all finite, in this order turn right at every corner (y points down)."""
+    if not all(map(math.isfinite, (*xs, *ys))):
+        return False
     dx = [xs[(i + 1) % 4] - xs[i] for i in range(4)]
     dy = [ys[(i + 1) % 4] - ys[i] for i in range(4)]
-    return all(dx[i] * dy[(i + 1) % 4] - dy[i] * dx[(i + 1) % 4] > 0 for i in range(4))
+    return all(dx[i] * dy[(i + 1) % 4] - dy[i] * dx[(i + 1) % 4] > LEAST_TURN for i in range(4))

@@ -40,8 +40,11 @@ def softmax(logits: NDArray[np.float32]) -> Probabilities:
 def decode(probabilities: Probabilities, most: int) -> list[Reading]:
     """The `most` likeliest texts of a T × 37 matrix (blank, 0–9, A–Z), best first; at least one, perhaps the empty text."""
     beams: _Beams = {(): (1.0, 0.0, ())}
-    for step in probabilities.tolist():  # plain floats: in these small sums numpy's scalars cost more than they do
-        beams = _silent(beams, step[BLANK]) if step[BLANK] >= SILENT else _extended(beams, step)
+    likely: list[list[int]] = [[] for _ in range(len(probabilities))]
+    for step, character in zip(*(found.tolist() for found in np.nonzero(probabilities[:, 1:] > NEGLIGIBLE)), strict=True):
+        likely[step].append(character + 1)
+    for step, characters in zip(probabilities.tolist(), likely, strict=True):  # plain floats: in these small sums numpy's scalars cost more than they do
+        beams = _silent(beams, step[BLANK]) if step[BLANK] >= SILENT else _extended(beams, step, characters)
     best = sorted(beams.items(), key=_likeliest)[:most]
     return [Reading("".join(CHARACTERS[c - 1] for c in prefix), min(1.0, blank + character), peaks) for prefix, (blank, character, peaks) in best]
 
@@ -63,11 +66,10 @@ def _silent(beams: _Beams, chance: float) -> _Beams:
     return {prefix: ((blank + character) * chance, 0.0, peaks) for prefix, (blank, character, peaks) in beams.items()}
 
 
-def _extended(beams: _Beams, step: list[float]) -> _Beams:
-    """Every prefix after one more step: unchanged by blank or a held character, or one character longer."""
+def _extended(beams: _Beams, step: list[float], likely: list[int]) -> _Beams:
+    """Every prefix after one more step: unchanged by blank or a held character, or longer by one of the `likely` (no other could be worth following)."""
     following: _Beams = {}
     least = NEGLIGIBLE * max(blank + character for blank, character, _ in beams.values())
-    likely = [(c, probability) for c, probability in enumerate(step) if probability > least and c != BLANK]
     for prefix, (blank, character, peaks) in beams.items():
         total = blank + character
         last = prefix[-1] if prefix else BLANK
@@ -75,10 +77,10 @@ def _extended(beams: _Beams, step: list[float]) -> _Beams:
         _add(following, prefix, total * step[BLANK], character * held, (*peaks[:-1], held) if prefix and held > peaks[-1] else peaks)
         if len(prefix) == MAX_LENGTH:
             continue
-        for c, probability in likely:
-            new = (blank if c == last else total) * probability  # a doubled letter needs a blank in between
+        for c in likely:
+            new = (blank if c == last else total) * step[c]  # a doubled letter needs a blank in between
             if new > least:
-                _add(following, (*prefix, c), 0.0, new, (*peaks, probability))
+                _add(following, (*prefix, c), 0.0, new, (*peaks, step[c]))
     kept = sorted(following.items(), key=_likeliest)[:BEAM_WIDTH]
     # On a clear plate all but one or two prefixes are negligible, and dropping them is most of the speed.
     best = kept[0][1]

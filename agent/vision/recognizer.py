@@ -1,6 +1,6 @@
 """Reads the plate in one box: straightens it along its corners, runs the recogniser network, decodes text, confidences, alternatives, region."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -8,20 +8,21 @@ from numpy.typing import NDArray
 
 from agent.core.plate_text import PlateText
 from agent.core.sighting import Alternative, Frame, Image, PlateBox, PlateRead
+from agent.vision.aligner import convex_clockwise
 from agent.vision.ctc import Reading, averaged, decode, softmax
+from agent.vision.grey import luminance, standardised
 from agent.vision.syntax import REGIONS, weighed
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
 CLOSE = (0.02, 0.05)  # of the input's sides: what is left around the plate's corners, as in the training
 LOOSE = (0.038, 0.085)  # for the second crop of a plate that is not read surely; still within the training's spread
-SURE = 0.9  # from here on one crop is enough
+SURE, HOPELESS = 0.9, 0.1  # from here on one crop is enough; up to here a second one changes nothing
 UPPER_ROW, LOWER_ROW = (0.0, 0.58), (0.42, 1.0)  # of a two-row plate's height; they overlap because city names lie above
 LARGEST_STRAIGHTENED = 4  # times the input: bounds the work for a plate that fills the frame
 CROP_MARGIN = 0.15  # of the box's sides: what a person needs to see around the plate
 ALTERNATIVES = 5
 CONSIDERED = 8  # readings that the prior over formats chooses among
 LEAST_ALTERNATIVE = 1e-3
-CONTRAST_FLOOR = 4.0  # grey levels; as in the training: keeps a flat crop's noise from being blown up
 SURE_REGION = 0.9  # below that the region is "unknown"
 
 Map = NDArray[np.float32]
@@ -46,7 +47,7 @@ class OnnxPlateReader:
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
         """Text, confidences and alternatives of one box; an unreadable plate gives an empty text and confidence 0."""
         seen, regions = self._look(frame.image, box, CLOSE)
-        if weighed(seen, regions)[0].probability < SURE:
+        if HOPELESS < weighed(seen, regions)[0].probability < SURE:
             # Errors of two crops agree less than their truths do; a sure reading would gain nothing and costs half as much.
             seen = averaged([seen, self._look(frame.image, box, LOOSE)[0]])
         best, *others = weighed(seen, regions)
@@ -108,8 +109,7 @@ def straightened(image: Image, box: PlateBox, sides: tuple[int, int], inset: tup
     target = (unit * (1 - 2 * np.array(inset)) + inset).astype(np.float32) * size
     part, left, top = around(image, corners)
     matrix = cv2.getPerspectiveTransform(corners - np.array([left, top], np.float32), target)
-    grey = part if part.ndim == 2 else cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
-    straight = cv2.warpPerspective(grey, matrix, (int(size[0]), int(size[1])), borderMode=cv2.BORDER_REPLICATE)
+    straight = cv2.warpPerspective(luminance(part), matrix, (int(size[0]), int(size[1])), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(straight if scale == 1 else cv2.resize(straight, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -125,20 +125,12 @@ def around(image: Image, corners: Map) -> tuple[Image, int, int]:
 
 def proper_corners(box: PlateBox) -> tuple[tuple[float, float], ...]:
     """The box's corners when they make a convex quadrilateral, clockwise; else the upright box's."""
-    points = np.array(box.corners, np.float32)
-    edges = np.roll(points, -1, axis=0) - points
-    following = np.roll(edges, -1, axis=0)
-    if np.isfinite(points).all() and (edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0] > 1e-3).all():
+    xs, ys = [x for x, _ in box.corners], [y for _, y in box.corners]
+    if convex_clockwise(xs, ys):
         return box.corners
     x, y, width, height = box.box
     width, height = max(width, 1.0), max(height, 1.0)
     return (x, y), (x + width, y), (x + width, y + height), (x, y + height)
-
-
-def standardised(grey: NDArray[np.integer[Any] | np.floating[Any]]) -> Map:
-    """Mean 0, standard deviation 1, unless there is no contrast to speak of."""
-    levels = grey.astype(np.float32)
-    return np.asarray((levels - levels.mean()) / (levels.std() + CONTRAST_FLOOR), np.float32)
 
 
 def cut(image: Image, box: PlateBox, margin: float) -> Image:

@@ -16,7 +16,7 @@ from onnxruntime import InferenceSession
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from agent.vision.recognizer import standardised
+from agent.vision.grey import standardised
 from agent.vision.sessions import make_session
 from models.training.recognizer.samples import draw, seen
 

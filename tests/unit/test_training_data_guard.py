@@ -1,5 +1,7 @@
 """models/training/data_guard.py: no training can be pointed at the photographs that judge it."""
 
+import importlib
+
 import pytest
 
 from models.training.data_guard import MeasureOnlyError, refuse_measure_only
@@ -42,9 +44,10 @@ def test_a_label_that_points_into_one_is_refused(tmp_path):
         load_real(tmp_path)
 
 
-def test_the_recognisers_training_refuses_such_a_data_folder(tmp_path):
+@pytest.mark.parametrize("network", ["detector", "aligner", "recognizer"])
+def test_every_training_refuses_such_a_data_folder(tmp_path, network):
     pytest.importorskip("torch", reason="the training needs PyTorch")
-    from models.training.recognizer import train
-
+    train = importlib.import_module(f"models.training.{network}.train")
+    (tmp_path / "benchmark_dev").mkdir()
     with pytest.raises(MeasureOnlyError):
         train.main(["--data", str(tmp_path / "benchmark_dev"), "--out", str(tmp_path / "out")])

@@ -1,13 +1,11 @@
 """Trains the aligner while one process composes scenes for it; can be stopped and taken up again.
 
-    python -m models.training.aligner.train --minutes 35 [--data ../shared/plates] [--work ../train/aligner] [--cache ../train/detector]
+    python -m models.training.aligner.train --minutes 35 --out ../train/aligner --cache ../train/detector [--data ../shared/plates]
 
 `--cache` holds the detector's decoded photographs and rendered signs; they are made when missing.
 """
 
-import argparse
 import sys
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,12 +13,12 @@ from torch.nn import functional
 
 from models.training.aligner.net import Aligner
 from models.training.aligner.samples import batches
-from models.training.data_guard import refuse_measure_only
+from models.training.asking import Defaults, ask, begin
 from models.training.detector import banks, photographs
 from models.training.feeding import Feeder
-from models.training.loop import Losses, Plan, Training, averaged_weights
+from models.training.loop import Losses, Training
 
-PEAK_RATE = 2e-3
+DEFAULTS = Defaults("aligner.train", minutes=35.0, rate=2e-3)
 CORNERS_WEIGHT, HULL_WEIGHT = 4.0, 2.0
 BEND = 0.03  # of the plate's sides: errors below count squared, so that noise in the labels does not pull
 
@@ -58,26 +56,13 @@ def losses_of(net: Aligner, arrays: dict) -> Losses:
 
 def main(arguments: list[str]) -> None:
     """Train, or go on training."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=35.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="a checkpoint whose weights to begin with")
-    parser.add_argument("--data", type=Path, default=Path("../shared/plates"))
-    parser.add_argument("--work", type=Path, default=Path("../train/aligner"))
-    parser.add_argument("--cache", type=Path, default=Path("../train/detector"))
-    given = parser.parse_args(arguments)
-    refuse_measure_only(given.data)
-    torch.manual_seed(given.seed)
-    torch.set_num_threads(1)
-    given.cache.mkdir(parents=True, exist_ok=True)
-    photographs.load(given.data, given.cache)
-    banks.load(given.cache)
+    asked = ask(arguments, __doc__ or "", DEFAULTS)
+    photographs.load(asked.data, asked.cache)
+    banks.load(asked.cache)
     net = Aligner()
-    if given.start:
-        net.load_state_dict(averaged_weights(given.start))
-    command = f"python -m models.training.aligner.train --minutes {given.minutes:g} --seed {given.seed}" + (" --start START" if given.start else "")
-    training = Training(net, Plan(given.work, given.minutes, given.seed, PEAK_RATE, command))
-    feeder = Feeder(lambda _share: batches(given.seed + training.step, given.data, given.cache), depth=8)
+    begin(net, asked.start)
+    training = Training(net, asked.plan)
+    feeder = Feeder(lambda _share: batches(asked.plan.seed + training.step, asked.data, asked.cache), depth=8)
     training.run(feeder, losses_of)
     feeder.close()
 

@@ -17,12 +17,6 @@ OWN_HEAT, HEAT_AROUND, OFFSET = 2.58, 1.25, 2.78
 MAX_LOG_CELLS = 4.6  # exp(4.6) = 100 cells = 800 px: no plate in the input is wider, and exp stays finite
 
 
-def taken_over(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of an earlier PlateNet for this one: a stem for colour becomes one for grey; for a grey picture it computes the same."""
-    stem = state["stem.0.weight"]
-    return {**state, "stem.0.weight": stem.sum(1, keepdim=True)}
-
-
 def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Conv2d:
     """A bias-free convolution that keeps the grid (batch norm follows and has the bias)."""
     return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)

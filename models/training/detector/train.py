@@ -1,9 +1,8 @@
 """Trains the detector while one process composes scenes for it; can be stopped and taken up again.
 
-python -m models.training.detector.train --minutes 150
+    python -m models.training.detector.train --minutes 150 --out ../train/detector [--data ../shared/plates]
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -15,18 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.training.data_guard import refuse_measure_only
+from models.training.asking import Defaults, ask, begin
 from models.training.detector import banks, losses, photographs, scenes, targets
 from models.training.detector.flat_images import Image
-from models.training.detector.net import PlateNet, taken_over
+from models.training.detector.net import PlateNet
 from models.training.feeding import Feeder
-from models.training.loop import Plan, Training, averaged_weights
+from models.training.loop import Training
 
 # Small pictures hold more plates per pixel and train faster; every fourth batch shows the shape of inference.
 SMALL = (416, 256, 16)  # width, height, pictures
 FULL = (640, 384, 7)
 FULL_EVERY = 4
-PEAK_RATE = 2.5e-3
+DEFAULTS = Defaults("detector.train", minutes=150.0, rate=2.5e-3)
 
 
 def batches(data: Path, cache: Path, seed: int, first: int) -> Iterator[tuple[Tensor, losses.Maps]]:
@@ -58,25 +57,13 @@ def grey(rng: np.random.Generator, image: Image) -> NDArray[np.uint8]:
 
 def main(arguments: list[str]) -> None:
     """Train, or go on training."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/plates"))
-    parser.add_argument("--work", type=Path, default=Path("../train/detector"), help="caches and checkpoints")
-    parser.add_argument("--minutes", type=float, default=150)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="a checkpoint whose weights to begin with")
-    given = parser.parse_args(arguments)
-    refuse_measure_only(given.data)
-    torch.manual_seed(given.seed)
-    torch.set_num_threads(1)
-    given.work.mkdir(parents=True, exist_ok=True)
-    photographs.load(given.data, given.work)
-    banks.load(given.work)
+    asked = ask(arguments, __doc__ or "", DEFAULTS)
+    photographs.load(asked.data, asked.cache)
+    banks.load(asked.cache)
     net = PlateNet()
-    if given.start:
-        net.load_state_dict(taken_over(averaged_weights(given.start)), strict=False)
-    command = f"python -m models.training.detector.train --minutes {given.minutes:g} --seed {given.seed}" + (" --start START" if given.start else "")
-    training = Training(net, Plan(given.work, given.minutes, given.seed, PEAK_RATE, command))
-    feeder = Feeder(lambda _share: batches(given.data, given.work, given.seed, training.step), depth=6)
+    begin(net, asked.start)
+    training = Training(net, asked.plan)
+    feeder = Feeder(lambda _share: batches(asked.data, asked.cache, asked.plan.seed, training.step), depth=6)
     training.run(feeder, losses.losses_of)
     feeder.close()
 

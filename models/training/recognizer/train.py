@@ -7,20 +7,18 @@ Clean samples come first and spoiled ones are phased in: with spoiled ones from 
 65,000 samples. `--start` takes weights over and begins with spoiled samples at once.
 """
 
-import argparse
 import sys
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from models.training.data_guard import refuse_measure_only
+from models.training.asking import Defaults, ask, begin
 from models.training.feeding import Feeder
-from models.training.loop import Losses, Plan, Training, averaged_weights
+from models.training.loop import Losses, Training
 from models.training.recognizer.net import Recognizer, standardised
 from models.training.recognizer.samples import NO_REGION, Batch, batches
 
-PEAK_RATE = 2e-3
+DEFAULTS = Defaults("recognizer.train", minutes=150.0, rate=2e-3, data=None)
 REGION_WEIGHT = 0.05
 CLEAN_SHARE, PHASED_SHARE = 0.05, 0.15  # of the minutes: clean only; until everything is spoiled
 
@@ -45,26 +43,13 @@ def hardness_at(share: float) -> float:
 
 def main(arguments: list[str]) -> None:
     """Train, or go on training."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=150.0)
-    parser.add_argument("--out", type=Path, default=Path("../train/recognizer"))
-    parser.add_argument("--data", type=Path, help="folder of train.jsonl, for the real plates; none by default")
-    parser.add_argument("--start", type=Path, help="a checkpoint whose weights to begin with")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rate", type=float, default=PEAK_RATE)
-    given = parser.parse_args(arguments)
-    data = refuse_measure_only(given.data) if given.data else None
-    torch.manual_seed(given.seed)
-    torch.set_num_threads(1)
+    asked = ask(arguments, __doc__ or "", DEFAULTS)
     net = Recognizer()
-    if given.start:
-        net.load_state_dict(averaged_weights(refuse_measure_only(given.start)))
-    command = f"python -m models.training.recognizer.train --minutes {given.minutes:g} --seed {given.seed} --rate {given.rate:g}"
-    command += (" --data ../shared/plates" if data else "") + (" --start START" if given.start else "")
-    training = Training(net, Plan(refuse_measure_only(given.out), given.minutes, given.seed, given.rate, command))
+    begin(net, asked.start)
+    training = Training(net, asked.plan)
     # Another seed after each interruption, or the same samples would come again.
-    seed = given.seed + training.step
-    feeder = Feeder(lambda share: batches(seed, lambda: 1.0 if given.start else hardness_at(share()), data), share=training.share)
+    seed = asked.plan.seed + training.step
+    feeder = Feeder(lambda share: batches(seed, lambda: 1.0 if asked.start else hardness_at(share()), asked.data), share=training.share)
     training.run(feeder, losses_of, feeder.tell)
     feeder.close()
 

@@ -1,0 +1,32 @@
+"""Luminance, made smaller and brought to one contrast: what all three networks are fed."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.core.sighting import Image
+
+CONTRAST_FLOOR = 4.0  # grey levels; as in the training: keeps a flat crop's noise from being blown up
+
+
+def luminance(image: Image) -> Image:
+    """H×W of an H×W×3 BGR image; an H×W image as it is."""
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def shrunk(grey: Image, new_width: int, new_height: int) -> Image:
+    """Averaged by a whole factor first, which keeps thin strokes from aliasing, then interpolated: a fifth of the time of averaging by a fraction."""
+    height, width = grey.shape
+    across, down = max(1, width // new_width), max(1, height // new_height)
+    if across > 1 or down > 1:
+        whole = grey[: height // down * down, : width // across * across]
+        grey = np.asarray(cv2.resize(whole, (width // across, height // down), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(grey, (new_width, new_height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def standardised(grey: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    """Mean 0, standard deviation 1, unless there is no contrast to speak of."""
+    mean, deviation = cv2.meanStdDev(np.asarray(grey))
+    return np.asarray((grey - np.float32(mean[0, 0])) * np.float32(1 / (deviation[0, 0] + CONTRAST_FLOOR)), np.float32)
