@@ -5,9 +5,8 @@ opens, no hot list and no network client. Nothing that it sees is kept.
 """
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from threading import Thread
 
@@ -43,7 +42,6 @@ from agent.vision.models import load_model
 
 HIDE_FROM = 0.08  # detector's score from which a place is painted over: far below what counts as a plate, so that hardly any is missed
 FRAME_EVERY_S = 0.2  # of files; a camera has its own pace
-POLL_S = 0.5
 LAST_WORD_S = 1.5  # so that the phone still hears why it is over
 
 
@@ -96,7 +94,7 @@ def serve(aim: Aim, told: Callable[[str], None], eyes: Eyes | None = None) -> En
         eyes = eyes or open_eyes(aim.settings)
         if aim.hotspot is not None:
             aim.hotspot.open()
-            closing.callback(close_hotspot, aim.hotspot)
+            closing.callback(aim.hotspot.close_telling)
         view = load_view(aim.settings.view) if aim.kept else EVERYTHING
         desk = Desk(aim.pin, Gate(clock.monotonic_s() + aim.seconds), clock.monotonic_s, view, can_save=aim.kept)
         server = PageServer(listen(aim.address, aim.port), desk)
@@ -222,24 +220,3 @@ def opened_log(settings: Settings, *, kept: bool) -> Iterator[tuple[Clock, Audit
     key = load_signing_key(settings.device / "watch-log.key")
     with AuditLog(folder / "log.sqlite", origin_of(settings.camera_id, "watch"), key, clock.now) as log:
         yield clock, log
-
-
-def hold_hotspot(hotspot: Hotspot, seconds: float) -> None:
-    """Only the hotspot, for a unit of its own: open until time is up or SIGTERM. Raises PlatewardenError."""
-    stop, notifier, clock = Stop(), Notifier(), SystemClock()
-    hotspot.open()
-    try:
-        notifier.ready()
-        ends_s = clock.monotonic_s() + seconds
-        while not stop() and clock.monotonic_s() < ends_s:
-            clock.sleep(POLL_S)
-    finally:
-        notifier.stopping()
-        close_hotspot(hotspot)
-
-
-def close_hotspot(hotspot: Hotspot) -> None:
-    """Close it and say on stderr what did not close: it must not stay open unnoticed."""
-    for wrong in hotspot.close():
-        with suppress(OSError):
-            print(f"platewarden: the hotspot may still be open: {wrong}", file=sys.stderr)  # noqa: T201 - the journal must show it

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -64,6 +65,11 @@ class Hotspot:
             if done.code and fine.lower() not in done.told.lower():
                 wrong.append(f"{arguments[0]}: {done.told}")
         return wrong
+
+    def close_telling(self) -> None:
+        """Close it and say on stderr what did not close: it must not stay open unnoticed."""
+        for wrong in self.close():
+            print(f"platewarden: the hotspot may still be open: {wrong}", file=sys.stderr)  # noqa: T201 - the journal must show it
 
     def _must(self, arguments: Sequence[str], told: str = "") -> None:
         done = self.run(arguments, told)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.resources import files
-from socketserver import ThreadingMixIn
+from socketserver import BaseServer, ThreadingMixIn
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -49,8 +49,8 @@ class PageServer(ThreadingMixIn, HTTPServer):
 
     def __init__(self, listening: socket.socket, desk: Desk) -> None:
         address, port = listening.getsockname()[:2]
-        super().__init__((address, port), Handler, bind_and_activate=False)
-        self.socket.close()
+        # Not HTTPServer's own: that makes a socket first, which the unit forbids (RestrictAddressFamilies=AF_UNIX).
+        BaseServer.__init__(self, (address, port), Handler)
         self.socket = listening
         self.desk, self.hosts = desk, {f"{name}:{port}" for name in (address, "localhost")} | ({address} if port == 80 else set())
         self._room = BoundedSemaphore(MOST_CONNECTIONS)

@@ -50,11 +50,11 @@ def aim(
     elif survey:
         run_survey(settings, source, seconds_of(survey), kept=kept, as_json=as_json, chart=chart)
     elif hotspot_only:
-        from agent import aim_side
         from agent.aiming.hotspot import Hotspot
+        from agent.commands._aim_hotspot import hold
 
         known, _lasting = the_label(settings, kept=kept, needed=True)
-        aim_side.hold_hotspot(Hotspot(interface, known.ssid, known.password), minutes * 60)
+        hold(Hotspot(interface, known.ssid, known.password), minutes * 60)
     else:
         show(settings, source, minutes * 60, listen, kept=kept, interface=interface if hotspot else "")
 

@@ -159,6 +159,32 @@ def test_a_mask_hides_plates_from_a_survey(camera, frames):
     assert [(hour["frames"], hour["reads"], hour["picture"][1] < 3) for hour in json.loads(done.stdout)["hours"]] == [(3, 0, True)]
 
 
+@pytest.mark.slow
+def test_the_hotspots_process_opens_and_closes_it_and_loads_no_networks(camera, tmp_path):
+    programs, ran = tmp_path / "programs", tmp_path / "ran"
+    programs.mkdir()
+    for name in ("nmcli", "nft"):
+        (programs / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {ran}\ncat >> {ran}\n')
+        (programs / name).chmod(0o755)
+    config = str(camera / "platewarden.toml")
+    assert CliRunner().invoke(app, ["--config", config, "--label", str(tmp_path / "label.svg")]).exit_code == 0
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    with subprocess.Popen([sys.executable, "-m", "agent", "aim", "--config", config, "--hotspot-only"], env=environment, cwd=ROOT) as process:
+        try:
+            while not ran.exists() or "autoconnect" not in ran.read_text():  # bounded by the test's own timeout
+                assert process.poll() is None
+                time.sleep(0.05)
+            loaded = Path(f"/proc/{process.pid}/maps").read_text()
+            assert not re.search(r"onnxruntime|cv2|libav", loaded), "root holds the hotspot: nothing that decodes or runs models is loaded"
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    words = [line.split()[:3] for line in ran.read_text().splitlines() if line.startswith("n")]
+    assert words[2:4] == [["nft", "-f", "-"], ["nmcli", "device", "wifi"]]
+    assert words[-2:] == [["nmcli", "connection", "delete"], ["nft", "-f", "-"]]
+
+
 def test_a_label_is_made_once_and_drawn_again(camera, tmp_path):
     config = str(camera / "platewarden.toml")
     done = [CliRunner().invoke(app, ["--config", config, "--label", str(tmp_path / name)]) for name in ("one.svg", "two.svg")]

@@ -278,6 +278,14 @@ def test_strangers_networks_are_not_listened_on(address):
         listen(address, 0)
 
 
+def test_over_a_socket_that_was_handed_over_no_other_is_made(monkeypatch):
+    """The unit forbids it: seen in systemd-nspawn, where http.server made one to throw it away."""
+    made = Desk(PIN, Gate(1e9), lambda: 0.0, EVERYTHING, can_save=False)
+    with listen("127.0.0.1", 0) as given:
+        monkeypatch.setattr(socket, "socket", lambda *_a, **_k: pytest.fail("a socket was made"))
+        PageServer(given, made)
+
+
 def test_a_taken_port_is_named():
     with listen("127.0.0.1", 0) as taken, pytest.raises(PlatewardenError, match="cannot listen"):
         listen("127.0.0.1", taken.getsockname()[1])

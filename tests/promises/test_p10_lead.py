@@ -3,7 +3,6 @@
 Broken by hand to see it fail: EXACT without comparing states; expiry not looked at while matching; `unverified` left out of the tags.
 """
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -70,7 +69,20 @@ def test_a_list_that_is_older_than_the_policy_says_raises_nothing():
 
 def test_a_recovered_car_raises_nothing_though_the_next_list_still_names_it():
     (entry,) = LIST.texts(CAR)
-    assert match(sighting(CAR, state="US-CA"), replace(LIST, withdrawn=frozenset({entry_key(entry)}))) is None
+    seen = sighting(CAR, state="US-CA")
+    assert match(seen, hotlist(f"{CAR},US-CA,stolen-vehicle", withdrawn={entry_key(entry)})) is None
+    assert match(seen, hotlist(f"{CAR},US-CA,stolen-vehicle", withdrawn={(*entry_key(entry)[:4], "another case")}))
+
+
+def test_the_agencys_later_word_ends_an_entry_for_good():
+    ended, old = (f"{CAR},US-CA,stolen-vehicle,Town PD,C-1,{dates}" for dates in ("2026-11-15,2026-11-20", "2026-11-10,2027-01-10"))
+    assert match(sighting(CAR), hotlist(old))
+    assert match(sighting(CAR), hotlist(old, ended)) is None
+
+
+def test_its_odds_are_never_a_certainty():
+    for seen in (sighting(CAR, state="US-CA", confidence=1.0), sighting(CAR), sighting("PWDSS0W")):
+        assert 0.0 < match(seen, LIST).posterior <= 0.9999
 
 
 def released(seen):

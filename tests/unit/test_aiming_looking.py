@@ -60,6 +60,7 @@ def test_a_plate_beside_the_test_plate_stays_hidden():
     beside = FakePlate("XYZ987", box=(150, 60, 100, 30))
     look = looker([TEST, beside]).look(frame())
     assert not legible(look, (185, 60, 60, 30))
+    assert not legible(look, (152, 60, 26, 30)), "where the two boxes overlap, the stranger wins"
 
 
 @pytest.mark.parametrize("text", ["TEST3479X", "TEST", "TESTABCD1", "TE5T34ACE"])

@@ -137,3 +137,18 @@ def test_while_time_is_not_trusted_everything_is_counted_and_nothing_leaves(line
     (counts,) = line.counts.close()
     assert line.outbox.pending() == []
     assert (counts["sightings"], counts["released"], counts["reasons"]) == (2, 0, {"clock-untrusted": 2})
+
+
+def test_a_closed_line_releases_nothing_and_the_count_says_why(line):
+    pipeline.watch(replace(line, closed=Reason.BUNDLE_LAPSED), frames(12), lambda: None)
+    (counts,) = line.counts.close()
+    assert (line.outbox.pending(), counts["reasons"]) == ([], {"bundle-lapsed": 2})
+
+
+def test_another_line_holds_from_the_next_frame_on(line):
+    """Detector, tracker and counts go on; a car that is in the picture is judged by the newer one."""
+    closed = replace(line, closed=Reason.BUNDLE_LAPSED)
+    changes = iter([None, closed])
+    pipeline.watch(line, frames(12), lambda: next(changes, None))
+    (counts,) = line.counts.close()
+    assert counts["reasons"] == {"bundle-lapsed": 2}
