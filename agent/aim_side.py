@@ -72,8 +72,8 @@ class Eyes:
         return plates_in(self.detector, self.reader, frame)
 
     def finds(self, frame: Frame) -> list[Box]:
-        """Every place that might be a plate."""
-        return [found.box for detector in (self.detector, self.proposer) for found in detector.find_plates(frame)]
+        """Every place that might be a plate: all that the detector would propose to the aligner, and much more."""
+        return [found.box for found in self.proposer.find_plates(frame)]
 
 
 def open_eyes(settings: Settings) -> Eyes:

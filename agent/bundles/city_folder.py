@@ -1,6 +1,6 @@
-"""Reads a city's unsigned folder: policy, charter, rosters, key lists, certificates and root; each file when it is asked for.
+"""Reads a city's files: policy, charter, rosters, key lists, certificates and root; each when it is asked for.
 
-Until signed bundles come, nothing here proves who wrote these files: the composition roots say so, or refuse (docs/ref/policy.md).
+Nothing here proves who wrote them: either the folder is a verified generation's (docs/ref/bundles.md), or the composition roots say that it is unsigned, or refuse.
 The hot list is not read here: deliver uses this module and must not come near a plate (P2).
 """
 

@@ -70,7 +70,8 @@ class Verification:
             issued = self._check_forward(previous)
             self._fetch(updater)
             city = self._identify(previous, rig=rig)
-        except (RepositoryError, DownloadError, ValueError) as error:  # ValueError: tuf's, for a role or key that is not there
+        # beyond its own errors, tuf raises ValueError for a key that is not there, and the others may come from metadata odder than it thought of
+        except (RepositoryError, DownloadError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise refusal(error, self._inbox, self._work, self._reference) from None
         except OSError as error:
             raise storage_error(error, self._part, "cannot write what was verified") from None
@@ -136,8 +137,9 @@ class Verification:
         if previous is None:
             return issued
         for role in NEVER_BACK:
-            if self._metadata[role].signed.version < previous.versions.get(role, 0):
-                raise rollback(role, self._metadata[role].signed.version, previous.versions[role], where)
+            version = self._metadata[role].signed.version if role in self._metadata else 0
+            if version < previous.versions.get(role, 0):
+                raise rollback(role, version, previous.versions[role], where)
         if issued < previous.issued:
             what = f"{TIMESTAMP} was issued at {issued:%Y-%m-%d %H:%M} UTC, before the one that was verified last"
             raise BundleRefusedError(Reason.BUNDLE_ROLLBACK, what, where=where, fix="tell the city: its online key may be in wrong hands")

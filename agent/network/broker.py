@@ -46,6 +46,7 @@ class LinkLimits:
     keepalive_s: int = 30
     max_receipt_bytes: int = 4096
     max_receipts_waiting: int = 256
+    session_s: int = _SESSION_S
 
 
 class BrokerLink:
@@ -54,8 +55,9 @@ class BrokerLink:
     After any error the connection is closed; nothing stays queued in it. Raises NetworkError and DestinationRefusedError.
     """
 
-    def __init__(self, broker: Broker, device: str, context: PinnedContext, egress: Egress, limits: LinkLimits) -> None:
+    def __init__(self, broker: Broker, device: str, context: PinnedContext, egress: Egress, limits: LinkLimits, *, client_id: str = "") -> None:
         self.broker, self.dropped_receipts = broker, 0
+        self._client_id = client_id or f"platewarden-{device}"  # one at a time: a second one with the same ends the first
         self._device, self._context, self._egress, self._limits = device, context, egress, limits
         self._receipts_topic = RECEIPTS_TOPIC + device
         self._receipts: deque[bytes] = deque()
@@ -120,7 +122,7 @@ class BrokerLink:
             sock.close()
 
     def _new_client(self) -> mqtt.Client:
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"platewarden-{self._device}", protocol=mqtt.MQTTv5, reconnect_on_failure=False)
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
         client.tls_set_context(self._context)
         client.connect_timeout = self._limits.connect_timeout_s
         client.max_inflight_messages_set(1)
@@ -198,7 +200,7 @@ class BrokerLink:
 
 def _connect_properties(limits: LinkLimits) -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own lack
-    properties.SessionExpiryInterval = _SESSION_S
+    properties.SessionExpiryInterval = limits.session_s
     properties.MaximumPacketSize = limits.max_receipt_bytes + PACKET_OVERHEAD_BYTES  # an honest broker drops what is longer
     properties.ReceiveMaximum = 16
     return properties

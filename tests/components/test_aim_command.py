@@ -230,3 +230,18 @@ def test_durations():
     assert (seconds_of("30m"), seconds_of("24h")) == (1800, 86_400)
     with pytest.raises(UsageError):
         seconds_of("1d")
+
+
+@pytest.mark.slow
+def test_a_camera_that_is_not_there_ends_it_and_the_log_says_so(camera):
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "aim", "--config", str(camera / "platewarden.toml"), "--source", "usb:99", "--listen", "127.0.0.1:0"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert leaves(camera)[-1]["why"] == "camera"

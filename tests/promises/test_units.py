@@ -165,7 +165,13 @@ def test_users_and_folders(tmp_path):
     assert (made.returncode, made.stderr) == (0, "")
     owners = {
         path: ((tmp_path / path).stat().st_uid, (tmp_path / path).stat().st_mode & 0o7777)
-        for path in ("var/lib/platewarden/bundles-in", "var/lib/platewarden/outbox", "var/lib/platewarden/receipts", "etc/platewarden/device/seal.key", "etc/platewarden/device/deliver-log.key")
+        for path in (
+            "var/lib/platewarden/bundles-in",
+            "var/lib/platewarden/outbox",
+            "var/lib/platewarden/receipts",
+            "etc/platewarden/device/seal.key",
+            "etc/platewarden/device/deliver-log.key",
+        )
     }
     assert owners == {
         "var/lib/platewarden/bundles-in": (users["platewarden-update"], 0o2755),

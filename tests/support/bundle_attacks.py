@@ -80,6 +80,15 @@ def stolen_online_keys_leave_the_policy_out(camera):
     camera.city.online()
 
 
+def nobody_may_sign_a_policy_any_more(camera):
+    def end(targets):
+        targets.delegations = copy.deepcopy(targets.delegations)
+        del targets.delegations.roles[POLICY]
+
+    camera.city.release(TARGETS, change=end)
+    camera.city.online()
+
+
 def policy_signed_by_one(camera):
     camera.city.edit_policy(*MORE, signers=camera.city.signers[POLICY][:1])
 
@@ -291,6 +300,7 @@ ATTACKS = [
     (stolen_online_keys_roll_the_policy_back, Reason.BUNDLE_ROLLBACK, "policy is version 1, and version 2"),
     (stolen_online_keys_roll_targets_back, Reason.BUNDLE_ROLLBACK, "targets is version 1, and version 2"),
     (stolen_online_keys_leave_the_policy_out, Reason.BUNDLE_ROLLBACK, "policy is gone, and version 1"),
+    (nobody_may_sign_a_policy_any_more, Reason.BUNDLE_ROLLBACK, "policy is gone, and version 1"),
     (policy_signed_by_one, Reason.BUNDLE_SIGNATURE_THRESHOLD, "policy: signed by Dora Lind: 1 of 2 needed"),
     (policy_signed_by_one_and_a_stranger, Reason.BUNDLE_SIGNATURE_THRESHOLD, "signed by Dora Lind: 1 of 2"),
     (policy_signed_by_the_council, Reason.BUNDLE_SIGNATURE_THRESHOLD, "signed by nobody: 0 of 2"),
