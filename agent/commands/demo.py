@@ -24,7 +24,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as the last line, as JSON.")] = False,
     keep_work: Annotated[Path | None, typer.Option("--keep-work", hidden=True, help="Keep the installation itself, private keys and all (for tests).")] = None,
 ) -> None:
-    """See it work: a rendered street, a hit sealed to one police department, everything else dropped, five refusals."""
+    """See it work: a rendered street, a hit sealed to one police department, everything else dropped, six refusals."""
     try:
         from agent.demo.story import tell
     except ImportError as error:

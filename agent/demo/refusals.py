@@ -1,4 +1,4 @@
-"""Five things that a city would not want, tried for real, each refused with its own reason."""
+"""Six things that a city would not want, tried for real, each refused with its own reason."""
 
 import contextlib
 import shutil
@@ -14,6 +14,7 @@ from agent.core.policy_file import parse_policy
 from agent.core.reasons import Reason
 from agent.demo import city as demo_city
 from agent.demo.broker import LOOPBACK, free_port, running_broker
+from agent.demo.half_signed import push_half_signed
 from agent.demo.installation import CAMERA, Installation, platewarden
 from agent.demo.page import Attempt
 from agent.errors import PlatewardenError, RefusedError
@@ -29,13 +30,14 @@ class NotRefusedError(PlatewardenError):
 
 
 def provoke(installation: Installation, sealed: Path) -> tuple[Attempt, ...]:
-    """Try all five. `sealed`: one sealed read of this run. Raises NotRefusedError."""
+    """Try all six. `sealed`: one sealed read of this run. Raises NotRefusedError."""
     return (
         forbidden_recipient(installation),
         unlisted_broker(installation),
         broker_with_another_key(installation),
         altered_retention(installation, sealed),
         removed_leaf(installation),
+        half_signed(installation),
     )
 
 
@@ -117,6 +119,13 @@ def removed_leaf(installation: Installation) -> Attempt:
     said = done.stdout + done.stderr
     _expect(done.returncode == RefusedError.exit_code and Reason.LEAF_MISSING in said, "a log without one leaf", said)
     return Attempt("A log from which one leaf was deleted", Reason.LEAF_MISSING, f"`platewarden audit verify` named leaf {leaf}.")
+
+
+def half_signed(installation: Installation) -> Attempt:
+    """A policy that the charter permits and one signer of two signed, at a camera on signed bundles."""
+    attempt, refused = push_half_signed(installation)
+    _expect(refused, "a policy signed by one of two", attempt.evidence)
+    return attempt
 
 
 def _copy_camera(installation: Installation, to: Path) -> None:

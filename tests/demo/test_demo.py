@@ -26,9 +26,16 @@ def test_one_read_travels_and_everything_else_is_dropped(demo_run: DemoRun) -> N
     assert summary["seen"] > 50, "a parked car in every frame alone gives more"
 
 
-def test_five_refusals_with_five_reasons(demo_run: DemoRun) -> None:
+def test_six_refusals_with_six_reasons(demo_run: DemoRun) -> None:
     reasons = [refusal["reason"] for refusal in demo_run.summary["refusals"]]
-    assert sorted(reasons) == ["charter-forbids-recipient", "destination-not-in-policy", "leaf-missing", "signature-invalid", "spki-pin-mismatch"]
+    assert sorted(reasons) == [
+        "bundle-signature-threshold",
+        "charter-forbids-recipient",
+        "destination-not-in-policy",
+        "leaf-missing",
+        "signature-invalid",
+        "spki-pin-mismatch",
+    ]
 
 
 def test_it_keeps_what_the_guide_says_and_nothing_else(demo_run: DemoRun) -> None:
