@@ -37,7 +37,7 @@ def push_half_signed(installation: Installation) -> tuple[Attempt, bool]:
     _publish_regardless(city)
     _obey(city, camera)
     refusals = [leaf for leaf in _leaves(camera) if leaf.get("reason") == Reason.BUNDLE_SIGNATURE_THRESHOLD]
-    told = str(refusals[-1]["what"]) if refusals else "the log has no such refusal"
+    told = str(refusals[-1]["what"]).removeprefix("bundles: ") if refusals else "the log has no such refusal"
     state = json.loads(platewarden("status", "--config", camera / "platewarden.toml", "--json").stdout)
     kept = state["processes"]["watch"]["policy"]["version"]
     attempt = Attempt(
