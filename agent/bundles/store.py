@@ -13,6 +13,7 @@ import os
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
@@ -29,7 +30,6 @@ from agent.errors import BundleRefusedError, ConfigError, PolicyRefusedError, St
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from agent.core.instant import Instant
     from agent.settings import Limits
@@ -179,15 +179,11 @@ def _sync_tree(folder: Path) -> None:
     try:
         for path, _, names in os.walk(folder):
             for name in names:
-                descriptor = os.open(os.path.join(path, name), os.O_RDONLY | os.O_CLOEXEC)  # noqa: PTH118 - os.walk gives texts
+                descriptor = os.open(Path(path, name), os.O_RDONLY | os.O_CLOEXEC)
                 try:
                     os.fsync(descriptor)
                 finally:
                     os.close(descriptor)
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_folder(Path(path))
     except OSError as error:
         raise storage_error(error, folder, "cannot sync") from None

@@ -7,33 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.units import Unit
+
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNITS = ("platewarden-watch.service", "platewarden-deliver.service")
 WALLS, UPDATE = "platewarden-walls.service", "platewarden-update.service"
 EXPOSURE_TENTHS = {"platewarden-watch.service": 12, "platewarden-deliver.service": 16, "platewarden-walls.service": 21, "platewarden-update.service": 16}
 
 
-class Unit(dict[str, list[str]]):
-    """The [Service] section: each key with all its values, in order (systemd lets keys repeat; configparser does not)."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        section = ""
-        for line in (SYSTEMD / name).read_text().splitlines():
-            if line.startswith("["):
-                section = line
-            elif section == "[Service]" and "=" in line and not line.startswith("#"):
-                key, value = line.split("=", 1)
-                self.setdefault(key, []).append(value)
-
-    def words(self, key: str) -> set[str]:
-        """All words of all values, without the `-` that allows a path to be missing."""
-        return {word.removeprefix("-") for value in self.get(key, []) for word in value.split()}
-
-    def one(self, key: str) -> str:
-        """The only value of a key that stands once."""
-        assert len(self.get(key, [])) == 1, f"{key} stands {len(self.get(key, []))} times"
-        return self[key][0]
+def unit_of(name: str) -> Unit:
+    """The [Service] section of one of our units."""
+    return Unit(SYSTEMD / name)
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -68,7 +52,7 @@ def test_exposure_rises_when_the_walls_fall(name, tmp_path):
 
 
 def test_watch_has_no_network():
-    unit = Unit("platewarden-watch.service")
+    unit = unit_of("platewarden-watch.service")
     assert unit.one("PrivateNetwork") == "yes"
     assert unit.words("RestrictAddressFamilies") == {"AF_UNIX"}
     assert unit.one("IPAddressDeny") == "any"
@@ -76,7 +60,7 @@ def test_watch_has_no_network():
 
 
 def test_deliver_reaches_nobody_until_told_and_has_no_devices():
-    unit = Unit("platewarden-deliver.service")
+    unit = unit_of("platewarden-deliver.service")
     assert unit.one("IPAddressDeny") == "any"
     assert "IPAddressAllow" not in unit  # a drop-in names the brokers
     assert unit.one("PrivateDevices") == "yes"
@@ -85,25 +69,25 @@ def test_deliver_reaches_nobody_until_told_and_has_no_devices():
 
 
 def test_watch_may_open_camera_devices_only():
-    unit = Unit("platewarden-watch.service")
+    unit = unit_of("platewarden-watch.service")
     assert unit.one("DevicePolicy") == "closed"
     assert set(unit["DeviceAllow"]) == {"char-video4linux rw", "char-media rw", "char-dma_heap rw"}
 
 
 def test_deliver_cannot_see_plates_or_the_sealing_key():
-    hidden = Unit("platewarden-deliver.service").words("InaccessiblePaths")
+    hidden = unit_of("platewarden-deliver.service").words("InaccessiblePaths")
     assert {"/etc/platewarden/device/seal.key", "/etc/platewarden/city/hotlist.csv", "/var/lib/platewarden/watch"} <= hidden
 
 
 @pytest.mark.parametrize("name", UNITS)
 def test_no_core_dump_and_no_swap(name):
-    unit = Unit(name)
+    unit = unit_of(name)
     assert unit.one("LimitCORE") == "0"
     assert unit.one("MemorySwapMax") == "0"
 
 
 def test_walls_has_one_capability_no_network_and_sees_no_plate():
-    unit = Unit(WALLS)
+    unit = unit_of(WALLS)
     assert unit.words("CapabilityBoundingSet") == {"CAP_NET_ADMIN"}
     assert (unit.one("IPAddressDeny"), unit.words("RestrictAddressFamilies")) == ("any", {"AF_UNIX", "AF_NETLINK"})
     assert {"/var/lib/platewarden/watch", "/var/lib/platewarden/outbox", "/etc/platewarden/device"} <= unit.words("InaccessiblePaths")
@@ -111,9 +95,9 @@ def test_walls_has_one_capability_no_network_and_sees_no_plate():
 
 def test_what_was_fetched_is_read_only_for_those_who_verify():
     for name in UNITS:
-        assert "/var/lib/platewarden/bundles-in" in Unit(name).words("ReadOnlyPaths")
-    assert not any("bundles-in" in path for name in (*UNITS, WALLS) for path in Unit(name).words("ReadWritePaths"))
-    update = Unit(UPDATE)
+        assert "/var/lib/platewarden/bundles-in" in unit_of(name).words("ReadOnlyPaths")
+    assert not any("bundles-in" in path for name in (*UNITS, WALLS) for path in unit_of(name).words("ReadWritePaths"))
+    update = unit_of(UPDATE)
     assert update.words("ReadWritePaths") == {"/var/lib/platewarden/bundles-in", "/var/lib/platewarden/update"}
     assert {"/var/lib/platewarden/watch", "/var/lib/platewarden/outbox", "/etc/platewarden/device"} <= update.words("InaccessiblePaths")
     assert update.one("IPAddressDeny") == "any"
@@ -121,7 +105,7 @@ def test_what_was_fetched_is_read_only_for_those_who_verify():
 
 
 def test_one_writer_per_file():
-    watch, deliver = (Unit(name) for name in UNITS)
+    watch, deliver = (unit_of(name) for name in UNITS)
     assert watch.words("ReadWritePaths") == {"/var/lib/platewarden/outbox", "/var/lib/platewarden/watch"}
     assert deliver.words("ReadWritePaths") == {"/var/lib/platewarden/receipts", "/var/lib/platewarden/deliver"}
     assert not watch.words("ReadWritePaths") & deliver.words("ReadWritePaths")
@@ -133,7 +117,7 @@ def test_one_writer_per_file():
 
 @pytest.mark.parametrize("name", UNITS)
 def test_a_hang_is_killed_and_a_refusal_is_not_retried(name):
-    unit = Unit(name)
+    unit = unit_of(name)
     assert unit.one("Type") == "notify"
     assert unit.one("NotifyAccess") == "main"
     assert int(unit.one("WatchdogSec")) > 0
@@ -154,7 +138,7 @@ def test_users_and_folders(tmp_path):
     made = run("systemd-sysusers", f"--root={tmp_path}", SYSTEMD / "sysusers.d/platewarden.conf")
     assert made.returncode == 0, made.stderr
     users = {line.split(":")[0]: int(line.split(":")[2]) for line in (tmp_path / "etc/passwd").read_text().splitlines()}
-    assert {Unit(name).one("User") for name in (*UNITS, UPDATE)} == set(users)
+    assert {unit_of(name).one("User") for name in (*UNITS, UPDATE)} == set(users)
     if os.geteuid() != 0:
         pytest.skip("giving folders to other users needs root")
     keys = tmp_path / "etc/platewarden/device"
