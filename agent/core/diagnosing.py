@@ -7,7 +7,10 @@ from agent.core.aiming_survey import Sample
 from agent.core.diagnosis import Finding, fail, ok, skip, warn
 
 BLANK = 8.0  # grey levels between a picture's dark and bright tenth: a lens cap, a wasp's nest, a dead sensor
-SCENE_SOFT, SCENE_BLURRED = 0.22, 0.14  # of the sharpest sixteenth's edges. 25 road photographs: 0.28 and more; blurred by 2 px 0.20, by 3 px 0.15 (medians)
+SCENE_SOFT, SCENE_BLURRED = (
+    0.20,
+    0.12,
+)  # of the sharpest sixteenth's edges. 25 road photographs: 0.22 and more; blurred (Gaussian) by 2 px 0.18, 3 px 0.14, 5 px 0.10 (medians)
 WARM_C, HOT_C = 70.0, 80.0  # at 80 °C a Raspberry Pi slows itself down
 LEAST_FREE = 64 << 20  # bytes: below it logs and databases may not be written at all
 NEVER_KEPT = frozenset({"tmpfs", "ramfs", "overlay", "squashfs"})  # gone at the next power cut, or cannot be written
@@ -143,21 +146,33 @@ def swap(areas: Sequence[str], *, memory_controller: bool) -> Finding:
         return ok("swap", "none on a disk")
     if memory_controller:
         return ok("swap", f"{', '.join(on_disk)}; watch's unit forbids itself to use it (MemorySwapMax=0)")
-    return fail("swap", f"{', '.join(on_disk)}, and without the memory controller MemorySwapMax=0 does nothing: plates may reach the disk", "sudo swapoff -a, and disable dphys-swapfile (or rpi-swap) for good")
+    return fail(
+        "swap",
+        f"{', '.join(on_disk)}, and without the memory controller MemorySwapMax=0 does nothing: plates may reach the disk",
+        "sudo swapoff -a, and disable dphys-swapfile (or rpi-swap) for good",
+    )
 
 
 def memory_controller(present: bool | None) -> Finding:  # noqa: FBT001 - a measured value, not a switch
     """The kernel's memory cgroup; None where there is no unified hierarchy to ask."""
     if present is None:
-        return warn("memory cgroup", "no unified cgroup hierarchy: IPAddressDeny and MemorySwapMax may do nothing", "boot with systemd.unified_cgroup_hierarchy=1")
+        return warn(
+            "memory cgroup", "no unified cgroup hierarchy: IPAddressDeny and MemorySwapMax may do nothing", "boot with systemd.unified_cgroup_hierarchy=1"
+        )
     if present:
         return ok("memory cgroup", "on")
-    return warn("memory cgroup", "off, as Raspberry Pi OS has it: MemorySwapMax does nothing", "add cgroup_enable=memory to /boot/firmware/cmdline.txt and restart")
+    return warn(
+        "memory cgroup", "off, as Raspberry Pi OS has it: MemorySwapMax does nothing", "add cgroup_enable=memory to /boot/firmware/cmdline.txt and restart"
+    )
 
 
 def core_pattern(pattern: str) -> Finding:
     """What the kernel does with a dead process's memory. The units say LimitCORE=0; a pipe that is not systemd's need not heed it."""
     if pattern.startswith("|") and "systemd-coredump" not in pattern:
-        program = pattern[1:].split(" ")[0][:80]
-        return warn("core dumps", f"the kernel hands them to {program}, which may ignore the units' LimitCORE=0", "sudo sysctl kernel.core_pattern=core, for good in /etc/sysctl.d")
-    return ok("core dumps", "the units' LimitCORE=0 holds")
+        program = pattern[1:].partition(" ")[0][:80]
+        return warn(
+            "core dumps",
+            f"the kernel hands them to {program}, which may ignore the units' LimitCORE=0",
+            "sudo sysctl kernel.core_pattern=core, for good in /etc/sysctl.d",
+        )
+    return ok("core dumps", "no program takes them past the units' LimitCORE=0")

@@ -38,7 +38,7 @@ _TURN_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class LinkLimits:
-    """Bounds of one connection. `connect`: TCP, then TLS; `answer`: to CONNECT and SUBSCRIBE; `acknowledge`: a read. `max_receipts_waiting`: more receipts than that are dropped (publishing again brings them again)."""
+    """Bounds of one connection. `connect`: TCP, then TLS; `answer`: to CONNECT and SUBSCRIBE; `acknowledge`: a read. `max_receipts_waiting`: more receipts than that are dropped (publishing again brings them again). `session_s`: how long the broker keeps receipts for us while we are away."""
 
     connect_timeout_s: float = 5.0
     answer_timeout_s: float = 5.0
@@ -58,7 +58,7 @@ class BrokerLink:
     def __init__(self, broker: Broker, device: str, context: PinnedContext, egress: Egress, limits: LinkLimits, *, client_id: str = "") -> None:
         self.broker, self.dropped_receipts = broker, 0
         self._client_id = client_id or f"platewarden-{device}"  # one at a time: a second one with the same ends the first
-        self._device, self._context, self._egress, self._limits = device, context, egress, limits
+        self._context, self._egress, self._limits = context, egress, limits
         self._receipts_topic = RECEIPTS_TOPIC + device
         self._receipts: deque[bytes] = deque()
         self._answers: dict[str, ReasonCode] = {}  # callbacks only put things here and into _receipts

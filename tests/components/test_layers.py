@@ -30,6 +30,10 @@ VIOLATIONS = {
     "a sealing key at an aim": ("8. aim sees", "agent/aim_side.py", "import agent.sealing.device_keys"),
     "a broker at an aim": ("8. aim sees", "agent/aiming/server.py", "import paho.mqtt.client"),
     "an outbox at an aim": ("8. aim sees", "agent/aim_side.py", "import agent.storage.outbox"),
+    "a plate where doctor dials": ("3. Plaintext", "agent/doctor/dialling.py", "import agent.core.sighting"),
+    "a socket in doctor's eyes": ("9. doctor", "agent/doctor/eyes.py", "import socket"),
+    "the broker beside the keys": ("9. doctor", "agent/doctor/trust.py", "import agent.doctor.dialling"),
+    "a key in doctor's eyes": ("10. doctor's eyes", "agent/doctor/eyes.py", "import agent.doctor.keys"),
     "the product looks at its measure": ("7. The product", "agent/commands/read.py", "import bench"),
 }
 
