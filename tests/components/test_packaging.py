@@ -87,7 +87,7 @@ def test_every_lint_exception_has_its_reason():
 
 def test_the_layers_are_exhaustive_and_no_module_is_optional():
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    assert len(contracts) == 8
+    assert len(contracts) == 10
     assert contracts[0]["exhaustive"] is True
     assert "(" not in " ".join(contracts[0]["layers"])
     ignored = [line for contract in contracts for line in contract.get("ignore_imports", [])]

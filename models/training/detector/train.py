@@ -1,6 +1,6 @@
 """Trains the detector while one process composes scenes for it; can be stopped and taken up again.
 
-    python -m models.training.detector.train --minutes 150 --out ../train/detector [--data ../shared/plates]
+python -m models.training.detector.train --minutes 150 --out ../train/detector [--data ../shared/plates]
 """
 
 import sys
