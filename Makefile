@@ -24,7 +24,7 @@ PACKAGING := setup.py pyproject.toml constraints.txt
 # command:package, for the tests only; the product and the demo need none of them
 TEST_PROGRAMS := mosquitto:mosquitto node:nodejs npm:npm softhsm2-util:softhsm2 strace:strace systemd-analyze:systemd
 
-.PHONY: help demo test check unit rest format lint types layers faults mutation bench models test-picamera programs clean
+.PHONY: help demo test check unit rest format lint types layers faults mutation bench models test-picamera programs clean deb test-deb
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
@@ -67,6 +67,12 @@ bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside ot
 
 test-picamera: ## the picamera2 adapter against the real library in a Debian trixie tree (root, ~5 minutes the first time)
 	tests/picamera/run.sh
+
+deb: $(VENV)/dev.stamp ## Debian packages for bookworm and trixie, amd64 and arm64, into dist/ (needs debhelper; ~10 minutes; SUITE= and ARCH= for one)
+	$(BIN)/python debian/build.py $(if $(SUITE),--suite $(SUITE)) $(if $(ARCH),--architecture $(ARCH))
+
+test-deb: ## install, upgrade, remove and purge the amd64 packages of dist/ in fresh bookworm and trixie trees (root, mmdebstrap; ~6 minutes)
+	for suite in $(or $(SUITE),bookworm trixie); do debian/test_packages.sh $$suite dist/$$suite; done
 
 models: $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed)
 	$(BIN)/python -m models.training.detector.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/detector

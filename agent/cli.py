@@ -8,7 +8,7 @@ import typer
 
 import agent
 from agent.commands._lazy import LazyCommands
-from agent.errors import PlatewardenError
+from agent.errors import PlatewardenError, UsageError
 
 app = typer.Typer(
     cls=LazyCommands,
@@ -42,6 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         print(f"platewarden: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if os.environ.get("PLATEWARDEN_DEBUG") == "1":
+            raise
+        print(f"platewarden: {_missing(error.name or str(error))}", file=sys.stderr)
+        sys.exit(UsageError.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `platewarden read … | head` is no failure
         sys.exit(1)
+
+
+def _missing(module: str) -> UsageError:
+    """A part that this installation leaves out: the camera's package holds less than the city's, and a wheel without extras less than either."""
+    if module.startswith("agent."):
+        return UsageError(f"this needs {module}, which is not in this package", fix="platewarden-city holds it, or the installation is damaged")
+    return UsageError(f"this needs the Python module {module!a}, which is not installed", fix="see docs/design/libraries.md for what brings it")

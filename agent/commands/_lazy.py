@@ -8,6 +8,10 @@ import typer.core
 import typer.main
 
 import agent.commands
+from agent.errors import UsageError
+
+# What the Debian package of the city's side adds (debian/stage.py divides the files by it); `prefix` "" only.
+CITY = frozenset({"audit", "bundle", "demo", "hotlist", "policy", "read", "receiver"})
 
 
 class LazyCommands(typer.core.TyperGroup):
@@ -27,6 +31,8 @@ class LazyCommands(typer.core.TyperGroup):
     def get_command(self, ctx: Any, name: str) -> Any:
         """Import the one command that was asked for."""
         if name not in self.list_commands(ctx):
+            if not self.prefix and name in CITY:
+                raise UsageError(f"`platewarden {name}` is not in this package", fix="it is in the Debian package platewarden-city; a camera has no use for it")
             return None
         command: Any = typer.main.get_command(importlib.import_module(f"agent.commands.{self.prefix}{name}").app)
         command.name = name  # a group has none of its own, and the help would list it without

@@ -80,3 +80,44 @@ def test_each_command_explains_itself(name):
     """Importing the one file and reading its help needs no camera, model, file or network."""
     command = typer.main.get_command(cli.app).get_command(None, name)
     assert command.help, f"`platewarden {name}` has no help"
+
+
+# --- the camera's package leaves commands and libraries out ---
+
+
+def test_a_command_of_the_other_package_is_named_as_such(monkeypatch, capsys):
+    monkeypatch.setattr("agent.commands._lazy.iter_modules", lambda _path: [])
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["read", "folder"])
+    shown = capsys.readouterr()
+    assert stop.value.code == 2
+    assert "`platewarden read` is not in this package" in shown.err
+    assert "platewarden-city" in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""
+
+
+def test_a_word_that_is_no_command_is_not_promised_in_the_other_package(monkeypatch, capsys):
+    monkeypatch.setattr("agent.commands._lazy.iter_modules", lambda _path: [])
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["raed"])
+    assert stop.value.code == 2
+    assert "platewarden-city" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("module", "told"), [("agent.receiver.store", "platewarden-city"), ("iotcore", "'iotcore', which is not installed")])
+def test_a_missing_module_is_one_line_and_code_2(failing, capsys, module, told):
+    failing(ModuleNotFoundError(f"No module named {module!r}", name=module))
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["boom"])
+    shown = capsys.readouterr()
+    assert stop.value.code == 2
+    assert told in shown.err
+    assert shown.err.count("\n") == 1
+    assert "Traceback" not in shown.err
+
+
+def test_the_commands_of_the_city_exist():
+    from agent.commands._lazy import CITY
+
+    assert set(typer.main.get_command(cli.app).list_commands(None)) >= CITY

@@ -1,0 +1,141 @@
+#!/bin/sh
+# `make test-deb`: installs, upgrades, removes and purges the packages in a fresh tree, and compares what is there before and after.
+#
+#   test_packages.sh SUITE FOLDER     needs root (mmdebstrap, chroot); FOLDER holds the suite's amd64 packages; about 4 minutes
+#
+# The mirror is the one that this machine uses already; the packages are installed without a network. The tree is not booted: the units have
+# been tried elsewhere (systemd/README.md).
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+suite=$1 folder=$2
+cache=${PLATEWARDEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/platewarden}
+base=$cache/deb-$suite
+work=$(mktemp -d)
+tree=$work/tree
+trap 'rm -rf "$work"' EXIT
+
+die() { echo "test_packages.sh: $suite: $*" >&2; exit 1; }
+say() { echo "$suite: $*"; }
+inside() { unshare --net --mount --pid --fork --mount-proc="$tree/proc" chroot "$tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive COLUMNS=100 HOME=/root "$@"; }
+apt() { inside apt-get -qq -y --no-install-recommends "$@" >"$work/apt.log" 2>&1 || { cat "$work/apt.log" >&2; die "apt-get $1 failed"; }; }
+
+# Every file and link but dpkg's and apt's own records, and the backups that useradd and groupadd keep.
+files() {
+    (cd "$tree" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./tmp -o -path ./run/systemd -o -path ./var/lib/dpkg -o -path ./var/log \
+        -o -path ./var/cache/apt -o -path ./var/lib/apt -o -path ./debs -o -path './etc/*-' -o -path ./etc/.pwd.lock \) -prune -o -print | sort)
+}
+
+# Ends with CODE, says WORDS, and shows no traceback.
+expect() {
+    code=$1 words=$2; shift 2
+    got=0; inside "$@" >"$work/said" 2>&1 || got=$?
+    [ "$got" = "$code" ] || { cat "$work/said" >&2; die "$*: exit code $got instead of $code"; }
+    grep -q -e "$words" "$work/said" || { cat "$work/said" >&2; die "$*: does not say: $words"; }
+    if grep -q Traceback "$work/said"; then cat "$work/said" >&2; die "$*: a traceback"; fi
+}
+
+make_base() {
+    archive=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+        grep -Eo '^(URIs:|deb )[^#]*' | grep -Eo '(https?|file)://[^ ]*/debian/?( |$)' | tr -d ' ' | head -n 1)
+    [ -n "$archive" ] || die "no Debian mirror in this machine's apt sources: is this a Debian?"
+    mkdir -p "$cache"
+    # what the packages depend on, and nothing else: apt must find them satisfied without a network
+    mmdebstrap --quiet --variant=apt --aptopt='APT::Install-Recommends "false"' --include=python3,systemd,passwd "$suite" "$base.new" "$archive"
+    rm -rf "$base" && mv "$base.new" "$base"
+}
+
+# The same package under a higher version, with one file more and one less: what an upgrade meets.
+newer() {
+    dpkg-deb -R "$1" "$work/newer"
+    sed -i 's/^Version: .*/&.1/; s/(= \([^)]*\))/(= \1.1)/' "$work/newer/DEBIAN/control"
+    if [ "$2" = platewarden ]; then
+        mv "$work/newer/usr/lib/platewarden/agent/commands/aim.py" "$work/newer/usr/lib/platewarden/agent/commands/newer.py"
+    fi
+    dpkg-deb --root-owner-group -Znone -b "$work/newer" "$tree/debs/newer-$2.deb" >/dev/null
+    rm -rf "$work/newer"
+}
+
+holds_no_bulk_reader() {
+    dpkg-deb -c "$1" | awk '{print $6}' >"$work/held"
+    for path in agent/commands/read.py agent/commands/demo.py agent/commands/receiver.py agent/demo/ agent/receiver/ agent/peers/ agent/jurisdictions/ models/training iotcore; do
+        if grep -q "usr/lib/platewarden/$path" "$work/held"; then die "the camera's package holds $path"; fi
+    done
+    grep -q usr/lib/platewarden/agent/commands/watch.py "$work/held" || die "the camera's package holds no watch"
+}
+
+nobody_started() {
+    if ls "$tree"/etc/systemd/system/*.wants/platewarden-* 2>/dev/null; then die "a unit was enabled"; fi
+}
+
+# onnxruntime, numpy and the models as packaged, and the libraries that the camera's side loads.
+networks='
+import sys; sys.path.insert(0, "/usr/lib/platewarden")
+import av, cryptography.x509, cv2, joserfc.jwe, numpy, onnxruntime, paho.mqtt.client, pyrage, segno, tuf.ngclient, agent.camera_side
+from pathlib import Path
+for count, model in enumerate(sorted(Path("/usr/lib/platewarden/models").glob("*.onnx")), 1):
+    session = onnxruntime.InferenceSession(model)
+    kinds = {"tensor(float)": numpy.float32, "tensor(uint8)": numpy.uint8}
+    shapes = {given.name: numpy.zeros([side if isinstance(side, int) else 1 for side in given.shape], kinds[given.type]) for given in session.get_inputs()}
+    session.run(None, shapes)
+print(count, "networks ran")
+'
+
+[ "$(id -u)" = 0 ] || die "needs root: sudo -E $0 $*"
+command -v mmdebstrap >/dev/null || die "mmdebstrap is missing: apt-get install mmdebstrap"
+[ -x "$base/usr/bin/python3" ] || make_base
+cp -a "$base" "$tree"
+mkdir "$tree/debs"
+camera=$(ls "$folder"/platewarden_*_amd64.deb) city=$(ls "$folder"/platewarden-city_*_amd64.deb)
+cp "$camera" "$city" "$tree/debs"
+newer "$camera" platewarden
+newer "$city" platewarden-city
+holds_no_bulk_reader "$camera"
+files >"$work/before"
+cp "$tree/etc/passwd" "$work/passwd"; cp "$tree/etc/group" "$work/group"
+
+apt install "/debs/$(basename "$camera")"
+say "camera's package installed, python $(inside python3 -c 'import platform; print(platform.python_version())')"
+nobody_started
+expect 0 "platewarden 0" platewarden --version
+expect 2 "no settings file" platewarden status
+expect 2 "platewarden-city" platewarden read /debs
+expect 2 "platewarden-city" platewarden receiver run
+expect 2 "platewarden-city" platewarden demo
+expect 1 "platewarden.toml is missing" platewarden doctor
+for command in aim deliver doctor provision run status update walls watch; do expect 0 Usage platewarden "$command" --help; done
+install -m 644 "$tree/usr/share/doc/platewarden/examples/platewarden.toml" "$tree/etc/platewarden/platewarden.toml"
+expect 0 "not enrolled" platewarden status
+expect 0 fingerprint platewarden provision
+inside systemd-tmpfiles --create platewarden.conf 2>/dev/null || true
+[ "$(inside stat -c %U:%a /etc/platewarden/device/seal.key)" = platewarden-watch:600 ] || die "the sealing key is not watch's alone"
+# without a city: each as its own user, a line and no restart (2 and 3 are final for the units)
+expect 2 "needs its city's policy" runuser -u platewarden-watch -- platewarden watch
+expect 2 "policy.toml" runuser -u platewarden-deliver -- platewarden deliver
+expect 0 "3 networks ran" ORT_DISABLE_TELEMETRY=1 python3 -IBc "$networks"
+say "what is missing is explained; the models load"
+
+apt install "/debs/$(basename "$city")"
+for command in audit bundle demo hotlist policy read receiver; do expect 0 Usage platewarden "$command" --help; done
+apt remove platewarden-city
+expect 2 "platewarden-city" platewarden policy check
+say "city's package installed and removed"
+
+key=$(sha256sum "$tree/etc/platewarden/device/seal.key")
+apt install /debs/newer-platewarden.deb
+[ -f "$tree/usr/lib/platewarden/agent/commands/newer.py" ] || die "not upgraded"
+if ls "$tree"/usr/lib/platewarden/agent/commands/__pycache__/aim.* 2>/dev/null; then die "the old version's compiled module is still there"; fi
+[ "$key" = "$(sha256sum "$tree/etc/platewarden/device/seal.key")" ] || die "the upgrade touched a key"
+nobody_started
+apt remove platewarden
+[ "$key" = "$(sha256sum "$tree/etc/platewarden/device/seal.key")" ] || die "remove destroyed a key"
+[ ! -e "$tree/usr/lib/platewarden" ] || die "remove left code: $(find "$tree/usr/lib/platewarden" | head -n 3)"
+[ ! -e "$tree/usr/bin/platewarden" ] || die "remove left the command"
+apt install /debs/newer-platewarden.deb /debs/newer-platewarden-city.deb
+apt purge platewarden platewarden-city
+say "upgraded, removed with its state kept, installed again, purged"
+
+files >"$work/after"
+diff "$work/before" "$work/after" || die "purge left these"
+diff "$work/passwd" "$tree/etc/passwd" && diff "$work/group" "$tree/etc/group" || die "purge left users"
+say "nothing is left"
