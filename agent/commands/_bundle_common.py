@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import getpass
-import os
 import sys
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.disk.atomic_file import storage_error
 from agent.disk.private_file import read_private
 from agent.errors import ConfigError, StorageError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 City = Annotated[Path, typer.Option("--city", help="The city's folder: charter.toml, policy.toml, repository/, pending/.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -98,20 +94,3 @@ def _first_line(file: Path) -> str:
             raise StorageError("no such file", where=file, fix="name a file whose first line is the passphrase") from None
         raise
     return lines[0] if lines else ""
-
-
-@contextmanager
-def only_writer(city: Path) -> Iterator[None]:
-    """Two who sign or publish at the same time would lose one signature. Raises StorageError."""
-    try:
-        descriptor = os.open(city, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise storage_error(error, city, "cannot open the city's folder") from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StorageError("another `platewarden bundle` or `hotlist` is at work here", where=city, fix="wait until it is done") from None
-        yield
-    finally:
-        os.close(descriptor)

@@ -16,11 +16,11 @@ from agent.bundles.layout import HOTLIST, METADATA_FOLDER, POLICY, ROOT, SNAPSHO
 from agent.bundles.repository import REPOSITORY_FOLDER
 from agent.bundles.signing_keys import load_signer, make_key
 from agent.commands import _bundle_drafts as drafts
-from agent.commands._bundle_common import only_writer
 from agent.commands._bundle_enrol import Wanted
 from agent.commands._bundle_founding import Founding, found
 from agent.commands._bundle_publishing import publish_city
 from agent.commands._bundle_signing import Asked, Signing
+from agent.commands._city_lock import only_writer
 from agent.core.encoding import spki_pin
 from agent.core.policy_draft import Answers, draft
 from agent.core.policy_file import parse_policy

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from agent.commands._bundle_common import City, Json, On, PassphraseFile, moment, new_passphrase, only_writer
+from agent.commands._bundle_common import City, Json, On, PassphraseFile, moment, new_passphrase
+from agent.commands._city_lock import only_writer
 
 app = typer.Typer(add_completion=False)
 

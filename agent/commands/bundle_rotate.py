@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from agent.commands._bundle_common import City, Json, On, moment, only_writer
+from agent.commands._bundle_common import City, Json, On, moment
+from agent.commands._city_lock import only_writer
 
 app = typer.Typer(add_completion=False)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.commands._bundle_common import On, PassphraseFile
+from agent.commands._city_lock import only_writer
 
 if TYPE_CHECKING:
     from agent.core.policy import HotlistLimits
@@ -56,7 +57,7 @@ def import_(
     plain = city / PLAIN
     if plain.exists() and not plain.samefile(file) and file_digest(plain) != file_digest(file):
         raise UsageError("another list lies in the city's folder", where=plain, fix="remove it, or import that one: a camera obeys one list")
-    with store.only_writer(city):
+    with only_writer(city):
         before = entries_in(city / BINARY)
         with progress(file) as watched:
             chunks = watched(input_chunks(file, MAX_SOURCE_BYTES, missing="check the path"))
@@ -100,7 +101,7 @@ def add(
         raise PolicyRefusedError(Reason.CHARTER_FORBIDS_CATEGORY, "the charter does not allow this category", fix=f"allowed: {told}")
     row = dict(zip(FIELDS, (_plate(), state, category, agency, case, source_date, expires, vehicle_class), strict=True))
     act = act_of("add", now, by, why, entry_from(row, now.date()))
-    with store.only_writer(city):
+    with only_writer(city):
         manual = read_manual(city).without_old(now.date()).add(act, cap)
         store.replace_private(city / MANUAL, manual.encoded())
     left = max(0, cap - manual.additions_on(now.date()))
@@ -126,7 +127,7 @@ def remove(
     from agent.errors import UsageError
 
     now, text = _now(), plate_of(_plate())
-    with store.only_writer(city):
+    with only_writer(city):
         listed = [entry for entry in read_hotlist(city, now.date()).texts(text) if entry.state == state] if text else []
         found = [entry for entry in listed if entry.expires > now.date() and (not case or entry.case == case)]
         chosen = [entry for entry in found if protection or entry.category != NEVER_RELEASE]
@@ -155,7 +156,7 @@ def publish(
     Exit 0: published, or unchanged and still fresh; 1: try again; 2: list, folder or key is wrong; 3: refused.
     """
     from agent.bundles.signing_keys import load_signer
-    from agent.commands._bundle_common import moment, only_writer, secret_from
+    from agent.commands._bundle_common import moment, secret_from
     from agent.commands._hotlist_publish import publish_list
 
     with only_writer(city):

@@ -76,10 +76,6 @@ class Gate:
         """The holder has asked for something."""
         self._seen_s = now_s
 
-    def leave(self) -> None:
-        """The holder goes; the next one may come at once."""
-        self._holder = ""
-
     def tries_left(self) -> int:
         """Wrong PINs that are still forgiven before the one that ends it."""
         return WRONG_PINS - self.wrong
