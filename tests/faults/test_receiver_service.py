@@ -11,6 +11,7 @@ import pytest
 
 from agent.core.instant import Instant
 from agent.core.sealed_read import MAX_WIRE_BYTES
+from agent.core.trusted_time import NAMELESS, Known, format_known
 from agent.receiver.settings import BrokerSettings
 from tests.support.mosquitto import ADDRESS
 from tests.support.pki import HOST, Authority
@@ -105,6 +106,8 @@ class TestRetention:
         sealed, store = enrolled.seal(retention_days=3), enrolled.place.store()
         store.add(sealed.tags, sealed.wire, enrolled.now.utc)
         store.close()
+        # A machine without NTP would otherwise be sure of nothing later than the build, and how much is due would depend on the day of the test.
+        (enrolled.folder / "clock.json").write_bytes(format_known(Known(now.utc, 0.0, NAMELESS + "0" * 8)))
         with Service(tmp_path / "other") as service:
             shutil.copy(service.folder / "receiver.toml", enrolled.folder / "receiver.toml")
             with RunningReceiver(enrolled.folder) as receiver:
