@@ -145,7 +145,8 @@ def test_the_shipped_files_are_those_of_the_shipped_manifest():
 def test_the_shipped_detector_loads_and_one_byte_changed_refuses(tmp_path):
     session = models.load_model("detector")
     entry = models.model_entry("detector")
-    assert [(one.name, tuple(one.shape)) for one in session.get_inputs()] == [(one.name, one.shape) for one in entry.inputs]
+    sizes = [(one.name, tuple(-1 if isinstance(side, str) else side for side in one.shape)) for one in session.get_inputs()]
+    assert sizes == [(one.name, one.shape) for one in entry.inputs]
     shutil.copy(SHIPPED / "manifest.json", tmp_path)
     altered = bytearray((SHIPPED / "detector.onnx").read_bytes())
     altered[len(altered) // 2] ^= 1  # a weight: the network would still load and quietly see something else

@@ -8,7 +8,7 @@ import pytest
 
 from agent.core.instant import Instant
 from agent.core.sighting import Frame
-from agent.vision.detector import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, MOST_PLATES, PAD_GREY, STRIDE_PX, OnnxPlateDetector, fit
+from agent.vision.detector import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, MOST_PLATES, PAD_GREY, STRIDE_PX, WHOLE_PX, OnnxPlateDetector, fit
 
 ROWS, COLUMNS = INPUT_HEIGHT_PX // STRIDE_PX, INPUT_WIDTH_PX // STRIDE_PX
 
@@ -55,21 +55,25 @@ def test_a_plate_is_boxed_where_it_is():
     [
         (1280, 768, (200, 400, 160, 40)),  # twice the input
         (320, 192, (50, 100, 40, 10)),  # half of it
-        (640, 192, (100, 104, 80, 20)),  # wide: bars above and below
-        (384, 384, (100 - 128, 200, 80, 20)),  # square: bars left and right
+        (640, 375, (100, 196, 80, 20)),  # wide: margins above and below
+        (375, 384, (96, 200, 80, 20)),  # narrow: margins left and right
+        (384, 384, (100, 200, 80, 20)),  # square: no margin is looked at
     ],
 )
 def test_boxes_are_in_px_of_the_frame_whatever_its_size(width, height, expected):
     found = OnnxPlateDetector(ScriptedSession((100, 200, 180, 220, 0.9))).find_plates(frame(width, height))
-    x, y, w, h = expected
-    left = max(0, x)  # boxes end at the frame's edge
-    assert boxes(found) == [(left, y, x + w - left, h)]
+    assert boxes(found) == [expected]
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 5000), (5000, 1), (640, 384), (1919, 1081), (641, 385), (13, 7)])
 def test_any_frame_fits_the_network(width, height):
     picture, letterbox = fit(frame(width, height).image)
-    assert picture.shape == (INPUT_HEIGHT_PX, INPUT_WIDTH_PX)
+    rows, columns = picture.shape
+    assert 0 < rows <= INPUT_HEIGHT_PX
+    assert 0 < columns <= INPUT_WIDTH_PX
+    assert rows % WHOLE_PX == columns % WHOLE_PX == 0
+    assert rows == INPUT_HEIGHT_PX or columns == INPUT_WIDTH_PX  # as large as it can be
+    assert all(np.count_nonzero((picture == PAD_GREY).all(axis=axis)) < WHOLE_PX for axis in (0, 1))  # and no more margin than that
     assert picture.dtype == np.uint8
     assert set(np.unique(picture)) <= {PAD_GREY, 200}
     assert letterbox.left_px >= 0
@@ -118,8 +122,8 @@ def test_a_plate_beyond_the_edge_is_cut_at_it():
     assert boxes(found) == [(590, 366, 50, 18)]
 
 
-def test_a_box_in_the_letterbox_bars_is_no_plate():
-    assert OnnxPlateDetector(ScriptedSession((100, 20, 180, 40, 0.9))).find_plates(frame(640, 192)) == ()
+def test_a_box_in_the_margin_is_no_plate():
+    assert OnnxPlateDetector(ScriptedSession((100, 0, 180, 3, 0.9))).find_plates(frame(640, 184)) == ()
 
 
 def test_a_proposals_corners_are_its_boxs():
