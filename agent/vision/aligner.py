@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from agent.core.overlap import overlap
 from agent.core.sighting import Frame, Image, PlateBox
 from agent.ports import PlateDetector
-from agent.vision.grey import luminance, standardised
+from agent.vision.grey import halved, luminance, standardised
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
@@ -109,6 +109,7 @@ def network_input(image: Image, region: Map) -> Map:
     beyond = (max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width))
     if any(beyond):
         grey = np.asarray(cv2.copyMakeBorder(grey, *beyond, cv2.BORDER_REPLICATE), np.uint8)
+    grey = halved(grey, INPUT_WIDTH_PX, INPUT_HEIGHT_PX)
     how = cv2.INTER_AREA if grey.shape[1] > INPUT_WIDTH_PX else cv2.INTER_LINEAR
     return standardised(np.asarray(cv2.resize(grey, (INPUT_WIDTH_PX, INPUT_HEIGHT_PX), interpolation=how), np.uint8))
 
