@@ -23,6 +23,7 @@ CROP_MARGIN = 0.15  # of the box's sides: what a person needs to see around the 
 ALTERNATIVES = 5
 CONSIDERED = 8  # readings that the prior over formats chooses among
 LEAST_ALTERNATIVE = 1e-3
+LONGEST, TOO_LONG = 9, 0.5  # no issuer of these regions writes more characters: most likely two plates, or a plate and letters beside it, read as one
 SURE_REGION = 0.9  # below that the region is "unknown"
 
 Map = NDArray[np.float32]
@@ -55,7 +56,7 @@ class OnnxPlateReader:
         return PlateRead(
             box=box,
             text=PlateText(best.text),
-            confidence=best.probability if best.text else 0.0,
+            confidence=confidence(best),
             char_confidence=best.char_confidence,
             alternatives=alternatives(others[:ALTERNATIVES]),
             region=region_of(regions) if best.text else "unknown",
@@ -70,6 +71,13 @@ class OnnxPlateReader:
         """Readings of one crop, best first, and the probability of each region."""
         logits, region = self._session.run(["logits", "region"], {"crop": network_input(image, box, inset)[None, None]})
         return decode(softmax(logits[0]), CONSIDERED), softmax(region[0])
+
+
+def confidence(reading: Reading) -> float:
+    """0–1, that the text is what stands on the plate."""
+    if not reading.text:
+        return 0.0
+    return min(reading.probability, TOO_LONG) if len(reading.text) > LONGEST else reading.probability
 
 
 def alternatives(readings: list[Reading]) -> tuple[Alternative, ...]:

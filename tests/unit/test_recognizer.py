@@ -99,6 +99,13 @@ def test_a_text_never_outgrows_the_longest_plate():
     assert len(decode(softmax(endless), 1)[0].text) <= MAX_LENGTH
 
 
+@pytest.mark.parametrize(("text", "most"), [("TEST12345", 1.0), ("TEST123456", 0.5)])
+def test_more_characters_than_any_issuer_writes_are_never_sure(text, most):
+    plate, _ = read(steps_of(text))
+    assert plate.text.value == text
+    assert most - 0.02 < plate.confidence <= most
+
+
 def test_an_unsure_region_is_unknown_and_no_state_is_ever_claimed():
     plate, _ = read(steps_of("TEST123"))
     assert (plate.region, plate.state) == ("unknown", None)
