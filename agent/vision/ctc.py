@@ -81,11 +81,10 @@ def _extended(beams: _Beams, step: list[float], likely: list[int]) -> _Beams:
             new = (blank if c == last else total) * step[c]  # a doubled letter needs a blank in between
             if new > least:
                 _add(following, (*prefix, c), 0.0, new, (*peaks, step[c]))
-    kept = sorted(following.items(), key=_likeliest)[:BEAM_WIDTH]
     # On a clear plate all but one or two prefixes are negligible, and dropping them is most of the speed.
-    best = kept[0][1]
-    hopeless = NEGLIGIBLE * (best[0] + best[1])
-    return {prefix: mass for prefix, mass in kept if mass[0] + mass[1] >= hopeless}
+    hopeless = NEGLIGIBLE * max(blank + character for blank, character, _ in following.values())
+    kept = {prefix: mass for prefix, mass in following.items() if mass[0] + mass[1] >= hopeless}
+    return kept if len(kept) <= BEAM_WIDTH else dict(sorted(kept.items(), key=_likeliest)[:BEAM_WIDTH])
 
 
 def _likeliest(item: tuple[tuple[int, ...], _Mass]) -> float:

@@ -48,10 +48,12 @@ class OnnxPlateReader:
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
         """Text, confidences and alternatives of one box; an unreadable plate gives an empty text and confidence 0."""
         seen, regions = self._look(frame.image, box, CLOSE)
-        if HOPELESS < weighed(seen, regions)[0].probability < SURE:
+        ranked = weighed(seen, regions)
+        if HOPELESS < ranked[0].probability < SURE:
             # Errors of two crops agree less than their truths do; a sure reading would gain nothing and costs half as much.
             seen = averaged([seen, self._look(frame.image, box, LOOSE)[0]])
-        best, *others = weighed(seen, regions)
+            ranked = weighed(seen, regions)
+        best, *others = ranked
         crop = cut(frame.image, box, CROP_MARGIN).copy()
         return PlateRead(
             box=box,

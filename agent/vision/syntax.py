@@ -5,26 +5,33 @@ issuer uses (a personal plate) keeps its place. This settles the ties that pixel
 """
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.core.plate_text import CHARACTERS
 from agent.vision.ctc import Reading
 
 REGIONS = ("us", "eu", "uk", "br")
 FLOOR = 1e-3  # share of patterns on no list: the likeliest pattern (an eighth of its region) outweighs them by at most 130
 
 
+_KINDS = str.maketrans(CHARACTERS, "".join("9" if c.isdigit() else "A" for c in CHARACTERS))
+
+
 def pattern(text: str) -> str:
     """A for each letter, 9 for each digit."""
-    return "".join("9" if c.isdigit() else "A" for c in text)
+    return text.translate(_KINDS)
 
 
 def weighed(readings: list[Reading], regions: NDArray[np.float32]) -> list[Reading]:
     """The readings after the prior, likeliest first. `regions`: probability of each of REGIONS. What is not listed keeps its share."""
-    weights = [weight(reading.text, regions) for reading in readings]
+    chances = regions.tolist()
+    weights = [weight(reading.text, chances) for reading in readings]
     listed = sum(reading.probability for reading in readings)
     total = sum(reading.probability * weight for reading, weight in zip(readings, weights, strict=True))
     if total <= 0:
@@ -34,10 +41,17 @@ def weighed(readings: list[Reading], regions: NDArray[np.float32]) -> list[Readi
     return sorted(new, key=lambda reading: -reading.probability)
 
 
-def weight(text: str, regions: NDArray[np.float32]) -> float:
+def weight(text: str, regions: Sequence[float]) -> float:
     """The share of one text's pattern, over the regions, and the floor."""
-    spelt = pattern(text)
-    return FLOOR + sum(float(chance) * formats()[region].get(spelt, 0.0) for region, chance in zip(REGIONS, regions, strict=True))
+    shares = by_pattern().get(pattern(text))
+    return FLOOR + sum(map(mul, regions, shares)) if shares else FLOOR
+
+
+@cache
+def by_pattern() -> dict[str, tuple[float, ...]]:
+    """Of each pattern the share in each of REGIONS."""
+    known = formats()
+    return {spelt: tuple(known[region].get(spelt, 0.0) for region in REGIONS) for spelt in {spelt for region in REGIONS for spelt in known[region]}}
 
 
 @cache
