@@ -18,13 +18,15 @@ BENCH_ROUNDS ?= 2
 MINUTES ?= 150
 DATA ?= ../shared/plates
 TRAINED ?= ../train
+HW_ENV ?= hw_tests/simulated.yaml
+HW_OUT ?= hw-out
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 PACKAGING := setup.py pyproject.toml constraints.txt
 
 # command:package, for the tests only; the product and the demo need none of them
 TEST_PROGRAMS := mosquitto:mosquitto node:nodejs npm:npm softhsm2-util:softhsm2 strace:strace systemd-analyze:systemd
 
-.PHONY: help demo test check unit rest format lint types layers faults mutation bench models test-picamera programs clean deb test-deb
+.PHONY: help demo test check unit rest hw format lint types layers faults mutation bench models test-picamera test-boot programs clean deb test-deb test-arm64
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
@@ -40,7 +42,7 @@ check: format lint types layers ## format, lint, types, layers and the quick tes
 unit: $(VENV)/dev.stamp ## the unit tests only; under 10 seconds
 	$(BIN)/python -m pytest tests/unit -m "not slow"
 
-rest: $(VENV)/dev.stamp programs
+rest: $(VENV)/rig.stamp programs
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m pytest hw_tests
 
@@ -65,24 +67,35 @@ mutation: $(VENV)/dev.stamp ## put small faults into the refusing part, one by o
 bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside other people's (BENCHMARK=folder with truth; PEERS=folder with their models)
 	$(BIN)/python -m bench $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(PEERS),--peers $(PEERS)) --rounds $(BENCH_ROUNDS)
 
-test-picamera: ## the picamera2 adapter against the real library in a Debian trixie tree (root, ~5 minutes the first time)
+hw: $(VENV)/rig.stamp programs ## the tests on a rig: HW_ENV=file (default hw_tests/simulated.yaml: this machine); JUnit and the page of all nights in hw-out/ (~6 minutes)
+	$(BIN)/python -m pytest hw_tests -p labgrid.pytestplugin --lg-env $(HW_ENV) --hw-out $(HW_OUT) --hw-history $(HW_OUT)/history --junitxml $(HW_OUT)/junit.xml $(HW_ARGS)
+
+test-picamera: ## the picamera2 adapter and the whole line over the real library in a Debian trixie tree (root; ~5 minutes, ~12 the first time)
 	tests/picamera/run.sh
+
+test-boot: $(VENV)/dev.stamp ## the units booted by systemd-nspawn in a Debian trixie tree: walls, hangs, reboots (root, ~5 minutes more the first time, then 3 to 8)
+	PYTHON=$(abspath $(BIN)/python) tests/boot/run.sh
 
 deb: $(VENV)/dev.stamp ## Debian packages for bookworm and trixie, amd64 and arm64, into dist/ (needs debhelper; ~10 minutes; SUITE= and ARCH= for one)
 	$(BIN)/python debian/build.py $(if $(SUITE),--suite $(SUITE)) $(if $(ARCH),--architecture $(ARCH))
 
-test-deb: ## install, upgrade, remove and purge the amd64 packages of dist/ in fresh bookworm and trixie trees (root, mmdebstrap; ~6 minutes)
+test-deb: $(VENV)/dev.stamp ## install, upgrade, remove and purge the amd64 packages of dist/ in fresh trees, and turn a card into a camera (root, mmdebstrap; ~10 minutes)
 	for suite in $(or $(SUITE),bookworm trixie); do debian/test_packages.sh $$suite dist/$$suite; done
+	$(if $(filter bookworm,$(SUITE)),,PYTHON=$(abspath $(BIN))/python debian/test_first_boot.sh dist/trixie)
+
+test-arm64: $(VENV)/dev.stamp ## vision, sealing, policy and mailbox tests on aarch64, emulated as a Raspberry Pi 4 (root, mmdebstrap, Linux 6.7; ~12 minutes; CPU= for another)
+	PYTHON=$(abspath $(BIN))/python tests/arm64/run.sh
 
 models: $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed)
-	$(BIN)/python -m models.training.detector.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/detector
-	$(BIN)/python -m models.training.aligner.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/aligner --cache $(TRAINED)/detector
+	$(BIN)/python -m models.training.detector.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/teacher
+	$(BIN)/python -m models.training.detector.distil --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/detector --cache $(TRAINED)/teacher --start $(TRAINED)/teacher/checkpoint.pt
+	$(BIN)/python -m models.training.aligner.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/aligner --cache $(TRAINED)/teacher
 	$(BIN)/python -m models.training.recognizer.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/recognizer
 	for model in detector aligner recognizer; do $(BIN)/python -m models.training.$$model.export $(TRAINED)/$$model/checkpoint.pt; done
 	$(BIN)/python -m models.training.plots $(TRAINED)/detector $(TRAINED)/aligner $(TRAINED)/recognizer
 	$(BIN)/python -m models.training.manifest
 
-clean: ## remove what make made, .venv included
+clean: ## remove what make made, .venv included; the nights in hw-out/ stay
 	rm -rf $(VENV) build dist $(OUT) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/interop/node_modules
 
 # --- what the targets stand on ---
@@ -99,6 +112,10 @@ $(VENV)/demo.stamp: $(PACKAGING) | $(BIN)/python
 $(VENV)/dev.stamp: $(PACKAGING) | $(BIN)/python
 	$(PIP) --editable '.[demo,dev]'
 	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/rig.stamp: $(PACKAGING) | $(BIN)/python
+	$(PIP) --editable '.[demo,dev,rig]'
+	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
 
 $(VENV)/bench.stamp: $(PACKAGING) | $(BIN)/python
 	$(PIP) --editable '.[demo,dev,bench]'

@@ -57,6 +57,9 @@ EXTRAS = {
         "ruff>=0.17",
         "setuptools>=77",  # the packaging test asks setup.py for its names
     ],
+    "rig": [
+        "labgrid>=26.0",  # drives real cameras in hw_tests: consoles, power ports, SD multiplexers; `make hw` (docs/design/libraries.md)
+    ],
     "train": [
         "brotli>=1.1",  # fonts from npm are woff2
         "fonttools>=4.50",

@@ -54,7 +54,7 @@ def test_the_product_is_packaged_and_nothing_else(package):
 def test_each_requirement_has_a_minimum_and_a_tested_version(package):
     pinned = {normal(name): version for name, version in constraints().items()}
     extras = package["extras_require"]
-    wanted = [*package["install_requires"], *(line for name in ("bench", "demo", "dev", "peers") for line in extras[name])]
+    wanted = [*package["install_requires"], *(line for name in ("bench", "demo", "dev", "peers", "rig") for line in extras[name])]
     for requirement in map(Requirement, wanted):
         assert requirement.specifier, f"{requirement.name} has no minimum"
         assert requirement.specifier.contains(pinned[normal(requirement.name)]), f"{requirement}: constraints.txt has {pinned[normal(requirement.name)]}"
@@ -102,7 +102,7 @@ def test_ci_runs_make_test():
 
 def test_make_lists_its_targets():
     listed = subprocess.run(["make", "--no-print-directory", "-C", ROOT], capture_output=True, text=True, timeout=60, check=True).stdout
-    for target in ("demo", "test", "check", "unit", "faults", "bench", "models", "test-picamera"):
+    for target in ("demo", "test", "check", "unit", "faults", "bench", "models", "hw", "test-picamera"):
         assert f"make {target} " in listed
 
 

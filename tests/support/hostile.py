@@ -17,11 +17,11 @@ Behaviour = Callable[[ssl.SSLSocket, "HostileBroker"], None]
 class HostileBroker:
     """Runs `behave` for each client in a thread. `heard`: bytes of MQTT that clients sent; `clients`: connections accepted."""
 
-    def __init__(self, credentials: Credentials, behave: Behaviour) -> None:
+    def __init__(self, credentials: Credentials, behave: Behaviour, address: str = ADDRESS, port: int = 0) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(credentials.certificate, credentials.key)
         self._behave, self.heard, self.clients = behave, bytearray(), 0
-        self._listener = socket.create_server((ADDRESS, 0))
+        self._listener = socket.create_server((address, port))
         self.port: int = self._listener.getsockname()[1]
         self.stopping = threading.Event()
         self._threads = [threading.Thread(target=self._accept)]

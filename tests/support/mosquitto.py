@@ -18,16 +18,27 @@ ADDRESS = "127.0.0.1"
 
 class Mosquitto:
     """One broker. `client_ca`: require client certificates signed by it; `acl`: an ACL file's text (user = the certificate's common name).
+    `address`, `port`: where it listens; loopback and a free one unless told.
 
     Use as a context manager; `kill` is SIGKILL, after which `start` brings it back on the same port.
     """
 
-    def __init__(self, folder: Path, server: Credentials, *, client_ca: Authority | None = None, acl: str | None = None, persistence: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        server: Credentials,
+        *,
+        client_ca: Authority | None = None,
+        acl: str | None = None,
+        persistence: bool = False,
+        address: str = ADDRESS,
+        port: int | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.port, self.data = folder, free_port(), folder / "data"
+        self.folder, self.address, self.port, self.data = folder, address, port or free_port(), folder / "data"
         self.data.mkdir(exist_ok=True)
         lines = [
-            f"listener {self.port} {ADDRESS}",
+            f"listener {self.port} {self.address}",
             f"certfile {server.certificate}",
             f"keyfile {server.key}",
             f"user {getpass.getuser()}",  # started as root it would drop to `mosquitto`, which may not read the test's keys
@@ -49,7 +60,7 @@ class Mosquitto:
     def start(self) -> Self:
         """Start and wait until it listens. Fails the test (never skips it) when Mosquitto is missing."""
         self._process = subprocess.Popen([mosquitto(), "-c", str(self._configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for_port(self.port, self._process)
+        wait_for_port(self.port, self._process, address=self.address)
         return self
 
     def kill(self) -> None:
@@ -96,14 +107,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for_port(port: int, process: "subprocess.Popen[bytes] | None" = None, seconds: float = 10.0) -> None:
+def wait_for_port(port: int, process: "subprocess.Popen[bytes] | None" = None, seconds: float = 10.0, address: str = ADDRESS) -> None:
     """Return when something listens on the port; fail the test when the process ends or time is up."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process is not None and process.poll() is not None:
             pytest.fail(f"the broker ended with exit status {process.returncode}")
         try:
-            socket.create_connection((ADDRESS, port), timeout=1).close()
+            socket.create_connection((address, port), timeout=1).close()
         except OSError:
             time.sleep(0.02)
         else:
