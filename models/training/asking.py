@@ -24,12 +24,13 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`data`: folder of the photographs, never a measure-only one; `cache`: of decoded photographs and drawn plates; `start`: whose weights to begin with."""
+    """`data`: folder of the photographs, never a measure-only one; `cache`: of decoded photographs and drawn plates; `start`: whose weights to begin with; `teacher`: where that is another."""
 
     plan: Plan
     data: Path | None
     cache: Path
     start: Path | None
+    teacher: Path | None
 
 
 def ask(arguments: Sequence[str], description: str, defaults: Defaults) -> Asked:
@@ -41,20 +42,21 @@ def ask(arguments: Sequence[str], description: str, defaults: Defaults) -> Asked
     parser.add_argument("--cache", type=Path, help="decoded photographs and drawn plates, made when missing; the same folder as --out if not given")
     parser.add_argument("--data", type=Path, default=defaults.data, help="folder of train.jsonl with the photographs")
     parser.add_argument("--start", type=Path, help="a checkpoint whose weights to begin with")
+    parser.add_argument("--teacher", type=Path, help="of a distillation, where --start is not the teacher")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=defaults.rate)
     given = parser.parse_args(arguments)
-    for path in (given.data, given.out, given.start):
+    for path in (given.data, given.out, given.start, given.teacher):
         if path:
             refuse_measure_only(path)
     torch.manual_seed(given.seed)
     torch.set_num_threads(1)  # the other core composes
     command = f"python -m models.training.{defaults.module} --minutes {given.minutes:g} --seed {given.seed} --rate {given.rate:g}"
-    command += (" --data ../shared/plates" if given.data else "") + (" --start START" if given.start else "")
+    command += (" --data ../shared/plates" if given.data else "") + (" --start START" if given.start else "") + (" --teacher TEACHER" if given.teacher else "")
     given.out.mkdir(parents=True, exist_ok=True)
     cache = given.cache or given.out
     cache.mkdir(parents=True, exist_ok=True)
-    return Asked(Plan(given.out, given.minutes, given.seed, given.rate, command), given.data, cache, given.start)
+    return Asked(Plan(given.out, given.minutes, given.seed, given.rate, command), given.data, cache, given.start, given.teacher)
 
 
 def begin(net: nn.Module, start: Path | None) -> None:

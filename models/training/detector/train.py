@@ -1,6 +1,6 @@
-"""Trains the detector while one process composes scenes for it; can be stopped and taken up again.
+"""Trains the detector's teacher, the wide network, while one process composes scenes for it; can be stopped and taken up again.
 
-python -m models.training.detector.train --minutes 150 --out ../train/detector [--data ../shared/plates]
+python -m models.training.detector.train --minutes 150 --out ../train/teacher [--data ../shared/plates]
 """
 
 import sys
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> None:
     asked = ask(arguments, __doc__ or "", DEFAULTS)
     photographs.load(asked.data, asked.cache)
     banks.load(asked.cache)
-    net = PlateNet()
+    net = PlateNet(wide=True)
     begin(net, asked.start)
     training = Training(net, asked.plan)
     feeder = Feeder(lambda _share: batches(asked.data, asked.cache, asked.plan.seed, training.step), depth=6)
