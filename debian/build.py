@@ -28,14 +28,18 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def platforms(machine: str) -> list[str]:
+    """What pip is told for every wheel that both suites' C library can load."""
+    return [part for glibc in (*(f"_2_{minor}" for minor in GLIBC), "2014") for part in ("--platform", f"manylinux{glibc}_{machine}")]
+
+
 def fetch(machine: str, minor: int, into: Path) -> None:
     """Let pip pick the wheels for another Python and machine; from where is its configuration's affair."""
     stage = runpy.run_path(str(ROOT / "debian/stage.py"))
     given = stage["setup_arguments"]()
     wanted = [*given["install_requires"], *(line for extra in stage["CITY_EXTRAS"] for line in given["extras_require"][extra])]
-    platforms = [part for glibc in GLIBC for part in ("--platform", f"manylinux_2_{glibc}_{machine}")]
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--only-binary=:all:", "--dest", str(into)]
-    command += ["--python-version", f"3.{minor}", "--implementation", "cp", *platforms, "--platform", f"manylinux2014_{machine}"]
+    command += ["--python-version", f"3.{minor}", "--implementation", "cp", *platforms(machine)]
     subprocess.run([*command, "--constraint", str(ROOT / "constraints.txt"), *wanted], check=True, timeout=1800)
 
 

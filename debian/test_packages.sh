@@ -7,18 +7,8 @@
 # been tried elsewhere (systemd/README.md).
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
-suite=$1 folder=$2
-cache=${PLATEWARDEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/platewarden}
-base=$cache/deb-$suite
-work=$(mktemp -d)
-tree=$work/tree
-trap 'rm -rf "$work"' EXIT
-
-die() { echo "test_packages.sh: $suite: $*" >&2; exit 1; }
-say() { echo "$suite: $*"; }
-inside() { unshare --net --mount --pid --fork --mount-proc="$tree/proc" chroot "$tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive COLUMNS=100 HOME=/root "$@"; }
-apt() { inside apt-get -qq -y --no-install-recommends "$@" >"$work/apt.log" 2>&1 || { cat "$work/apt.log" >&2; die "apt-get $1 failed"; }; }
+suite=$1 folder=$2 test=test_packages.sh
+. "$(dirname "$0")/tree.sh"
 
 # Every file and link but dpkg's and apt's own records, and the backups that useradd and groupadd keep.
 files() {
@@ -26,23 +16,12 @@ files() {
         -o -path ./var/cache/apt -o -path ./var/lib/apt -o -path ./debs -o -path './etc/*-' -o -path ./etc/.pwd.lock \) -prune -o -print | sort)
 }
 
-# Ends with CODE, says WORDS, and shows no traceback.
-expect() {
-    code=$1 words=$2; shift 2
-    got=0; inside "$@" >"$work/said" 2>&1 || got=$?
-    [ "$got" = "$code" ] || { cat "$work/said" >&2; die "$*: exit code $got instead of $code"; }
-    grep -q -e "$words" "$work/said" || { cat "$work/said" >&2; die "$*: does not say: $words"; }
-    if grep -q Traceback "$work/said"; then cat "$work/said" >&2; die "$*: a traceback"; fi
-}
-
-make_base() {
-    archive=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-        grep -Eo '^(URIs:|deb )[^#]*' | grep -Eo '(https?|file)://[^ ]*/debian/?( |$)' | tr -d ' ' | head -n 1)
-    [ -n "$archive" ] || die "no Debian mirror in this machine's apt sources: is this a Debian?"
-    mkdir -p "$cache"
-    # what the packages depend on, and nothing else: apt must find them satisfied without a network
-    mmdebstrap --quiet --variant=apt --aptopt='APT::Install-Recommends "false"' --include=python3,systemd,passwd "$suite" "$base.new" "$archive"
-    rm -rf "$base" && mv "$base.new" "$base"
+# doctor, in words and as JSON: exactly the NAMES fail, each with its fix beside it.
+doctor_misses() {
+    got=0; inside platewarden doctor >"$work/doctor.txt" 2>"$work/doctor.err" || got=$?
+    inside platewarden doctor --json >"$work/doctor.json" 2>>"$work/doctor.err" || [ $? = "$got" ] || die "doctor --json ends with another code than doctor"
+    if grep -q Traceback "$work/doctor.err"; then cat "$work/doctor.err" >&2; die "doctor: a traceback"; fi
+    python3 "$here/check_doctor.py" "$work/doctor.txt" "$work/doctor.json" "$got" "$@" || { cat "$work/doctor.txt" >&2; die "doctor does not explain what is missing"; }
 }
 
 # The same package under a higher version, with one file more and one less: what an upgrade meets.
@@ -81,11 +60,7 @@ for count, model in enumerate(sorted(Path("/usr/lib/platewarden/models").glob("*
 print(count, "networks ran")
 '
 
-[ "$(id -u)" = 0 ] || die "needs root: sudo -E $0 $*"
-command -v mmdebstrap >/dev/null || die "mmdebstrap is missing: apt-get install mmdebstrap"
-[ -x "$base/usr/bin/python3" ] || make_base
-cp -a "$base" "$tree"
-mkdir "$tree/debs"
+fresh_tree
 camera=$(ls "$folder"/platewarden_*_amd64.deb) city=$(ls "$folder"/platewarden-city_*_amd64.deb)
 cp "$camera" "$city" "$tree/debs"
 newer "$camera" platewarden
@@ -103,12 +78,15 @@ expect 2 "platewarden-city" platewarden read /debs
 expect 2 "platewarden-city" platewarden receiver run
 expect 2 "platewarden-city" platewarden demo
 expect 1 "platewarden.toml is missing" platewarden doctor
+doctor_misses settings camera
 for command in aim deliver doctor provision run status update walls watch; do expect 0 Usage platewarden "$command" --help; done
 install -m 644 "$tree/usr/share/doc/platewarden/examples/platewarden.toml" "$tree/etc/platewarden/platewarden.toml"
 expect 0 "not enrolled" platewarden status
+doctor_misses camera enrolment keys
 expect 0 fingerprint platewarden provision
 inside systemd-tmpfiles --create platewarden.conf 2>/dev/null || true
 [ "$(inside stat -c %U:%a /etc/platewarden/device/seal.key)" = platewarden-watch:600 ] || die "the sealing key is not watch's alone"
+doctor_misses camera enrolment
 # without a city: each as its own user, a line and no restart (2 and 3 are final for the units)
 expect 2 "needs its city's policy" runuser -u platewarden-watch -- platewarden watch
 expect 2 "policy.toml" runuser -u platewarden-deliver -- platewarden deliver

@@ -1,0 +1,114 @@
+#!/bin/sh
+# Part of `make test-deb`: a stock card becomes a camera. cloud-init itself runs config/first-boot/user-data in a trixie tree, from a file system of its own, FAT where the kernel has it.
+#
+#   test_first_boot.sh FOLDER     needs root (mmdebstrap, chroot, mount of a loop device); FOLDER holds the trixie packages for this machine; ~5 minutes
+#
+# The tree is Debian trixie with its cloud-init and the data source as Raspberry Pi OS sets it; it is entered, not booted: cloud-init's four stages are
+# called one after the other, as its units would, and systemctl only enables. No network is there.
+set -eu
+
+suite=trixie test=test_first_boot.sh folder=$1
+. "$(dirname "$0")/tree.sh"
+base=$cache/deb-trixie-cloud extra=,cloud-init
+project=$(cd "$here/.." && pwd) python=${PYTHON:-python3}
+fresh_tree
+camera=$(ls "$folder"/platewarden_*_"$(dpkg --print-architecture)".deb)
+boot=$tree/boot/firmware card=$tree/boot/firmware/platewarden
+
+# The schema first: a word that cloud-init does not know would be skipped in silence on the camera.
+cp "$project/config/first-boot/user-data" "$tree/debs/user-data"
+inside cloud-init schema --config-file /debs/user-data >"$work/said" 2>&1 || { cat "$work/said" >&2; die "cloud-init refuses config/first-boot/user-data"; }
+say "$(tail -n 1 "$work/said")"
+sed 's/^runcmd:/runcmdd:/' "$tree/debs/user-data" >"$tree/debs/wrong"
+if inside cloud-init schema --config-file /debs/wrong >/dev/null 2>&1; then die "this schema check would pass anything"; fi
+
+# What an installer's computer leaves on the card: FAT, the folder of one camera of a batch, the package.
+truncate -s 400M "$work/boot.img"
+mkdir -p "$boot"
+cleanup() { umount "$boot" 2>/dev/null || true; rm -rf "$work"; }
+trap cleanup EXIT
+mount_boot() { mount -o "$options" "$work/boot.img" "$boot" 2>/dev/null; }
+options=loop,umask=0022
+if ! { mkfs.vfat "$work/boot.img" >/dev/null 2>&1 && mount_boot; }; then
+    say "this machine has no vfat (kernel) or dosfstools: the boot partition is ext4 here"
+    options=loop
+    mkfs.ext4 -q "$work/boot.img"
+    mount_boot || die "no loop device can be mounted here"
+fi
+echo "console=tty1 root=PARTUUID=1-02 rootwait" >"$boot/cmdline.txt"
+printf 'dsmode: local\ninstance_id: rpios-image\n' >"$boot/meta-data"
+cp "$project/config/first-boot/user-data" "$boot/user-data"
+mkdir -p "$card" "$tree/etc/cloud/cloud.cfg.d"
+printf 'datasource_list: [ NoCloud, None ]\ndatasource:\n  NoCloud:\n    seedfrom: file:///boot/firmware\n' >"$tree/etc/cloud/cloud.cfg.d/99_raspberry-pi.cfg"
+
+# As the units do at a boot; a stage's own complaints are in its log.
+cloud() {
+    rm -rf "$tree/var/lib/cloud" "$tree/run/cloud-init"
+    inside sh -c 'cloud-init init --local; cloud-init init; cloud-init modules --mode=config; cloud-init modules --mode=final' >"$work/cloud.log" 2>&1 || true
+}
+says() { grep -q -e "$1" "$card/first-boot.txt" 2>/dev/null || { tail -n 30 "$work/cloud.log" >&2; cat "$card/first-boot.txt" >&2 || true; die "the report does not say: $1"; }; }
+nothing_enabled() { if ls "$tree"/etc/systemd/system/*.wants/platewarden-watch.service "$tree"/etc/systemd/system/*.wants/platewarden-deliver.service 2>/dev/null; then die "a unit was enabled"; fi; }
+
+cloud
+says "nothing was installed: .*must hold exactly one platewarden"
+nothing_enabled
+grep -q 'NOT A CAMERA YET' "$tree/run/issue.d/platewarden.issue" || die "nothing stands above the login prompt"
+say "without the package it says so, and installs nothing"
+
+cp "$camera" "$card"
+cloud
+[ -x "$tree/usr/libexec/platewarden/first-boot" ] || { tail -n 30 "$work/cloud.log" >&2; cat "$card/first-boot.txt" >&2; die "the package was not installed"; }
+[ -L "$tree/etc/systemd/system/multi-user.target.wants/platewarden-first-boot.service" ] || die "the first boot is not enabled"
+nothing_enabled
+say "cloud-init $(inside cloud-init --version | grep -Eo '[0-9.]+' | head -n 1) installed the package from the card and enabled the first boot"
+
+first_boot() { inside /usr/libexec/platewarden/first-boot >"$work/said" 2>&1 && got=0 || got=$?; if grep -q Traceback "$work/said"; then cat "$work/said" >&2; die "a traceback"; fi; }
+first_boot
+[ "$got" = 1 ] || die "without settings it ended with $got"
+says "platewarden.toml is missing"
+nothing_enabled
+
+# A batch made elsewhere, with a city's root of the tests.
+(cd "$project" && "$python" -m debian.make_batch "$work/batch")
+cp -r "$work/batch/cam-1/." "$card/"
+mv "$card/trust/root.json" "$work/root.json"
+first_boot
+[ "$got" = 1 ] || die "without a city's root it ended with $got"
+says "the city's clerk gives it"
+says "PRIVATE KEYS STILL LIE"
+nothing_enabled
+say "without settings or without a city's root it says so, and starts nothing"
+
+mv "$work/root.json" "$card/trust/root.json"
+first_boot
+[ "$got" = 0 ] || { cat "$work/said" >&2; die "it ended with $got"; }
+says "this card is a camera now"
+for unit in walls.service walls.path walls.timer; do [ -L "$tree/etc/systemd/system/multi-user.target.wants/platewarden-$unit" ] || [ -L "$tree/etc/systemd/system/timers.target.wants/platewarden-$unit" ] || [ -L "$tree/etc/systemd/system/paths.target.wants/platewarden-$unit" ] || die "$unit is not enabled"; done
+for unit in watch deliver; do [ -L "$tree/etc/systemd/system/multi-user.target.wants/platewarden-$unit.service" ] || die "$unit is not enabled"; done
+[ -z "$(find "$card" -name '*.key')" ] || die "keys are left on the boot partition"
+while read -r name owner; do
+    [ "$(inside stat -c %U:%a "/etc/platewarden/device/$name")" = "$owner:600" ] || die "$name is not $owner's alone"
+    cmp "$work/batch/cam-1/device/$name" "$tree/etc/platewarden/device/$name" || die "$name was not placed as it was made"
+done <<EOF
+seal.key platewarden-watch
+watch-log.key platewarden-watch
+hotlist.key platewarden-watch
+deliver-log.key platewarden-deliver
+tls-waiting.key platewarden-deliver
+EOF
+# removed is not enough: the image's own blocks are searched
+sync; umount "$boot"
+for name in seal.key watch-log.key deliver-log.key hotlist.key tls-waiting.key; do
+    "$python" -c 'import sys; sys.exit(open(sys.argv[1], "rb").read() in open(sys.argv[2], "rb").read())' "$work/batch/cam-1/device/$name" "$work/boot.img" ||
+        die "$name can still be read in the boot partition's blocks"
+done
+mount_boot
+grep -qx 'console=tty1 root=PARTUUID=1-02 rootwait cgroup_enable=memory' "$boot/cmdline.txt" || die "the kernel's line is $(cat "$boot/cmdline.txt")"
+first_boot
+[ "$got" = 0 ] || die "a second run ended with $got"
+say "a batch's folder became a camera: keys placed, none left on the card, units enabled"
+
+apt purge platewarden
+[ ! -e "$tree/etc/platewarden" ] && [ ! -e "$tree/usr/libexec/platewarden" ] || die "purge left files"
+if find "$tree/etc/systemd/system" -name 'platewarden-*' | grep .; then die "purge left these"; fi
+say "purged"
