@@ -2,6 +2,8 @@
 
 import ctypes
 import errno
+import os
+import re
 import secrets
 import threading
 import time
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from agent.core.instant import ClockTrust, Instant
 from agent.core.trusted_time import MAX_BYTES, NAMELESS, SLACK, Known, Look, SignedTime, Verdict, format_known, judge, parse_known
@@ -20,7 +23,10 @@ BUILD_TIME = datetime(2026, 11, 22, tzinfo=UTC)
 SAVE_EVERY_S = 600.0  # a card wears out; what a power cut takes from the floor is at most this
 ASK_EVERY_S = 1.0
 RTC_AGREES_WITHIN_S = 120.0
+MARKER_HOLDS_S = 4096.0  # timesyncd asks again every 2048 s at most (timesyncd.conf(5)), and touches its marker at each answer
 FILE_NAME = "clock.json"
+BOOT_VARIABLE = "PLATEWARDEN_BOOT"
+_BOOT_NAME = re.compile(r"[0-9a-f]{32}")
 _TIMESYNCD = Path("/run/systemd/timesync/synchronized")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _RTCS = Path("/sys/class/rtc")
@@ -159,13 +165,14 @@ class LinuxMachine:
     _boot: str = ""
     _vouched: tuple[bool, bool] = (False, False)
     _asked: tuple[float, float] | None = None
+    _marker: tuple[float, float] | None = None
 
     def look(self) -> Look:
         """All at one moment. Who vouches is asked again after ASK_EVERY_S, since this runs for every frame, and at once where the time has jumped."""
         wall, boot_s = _now(), self.boot_s()
         behind_s = wall.timestamp() - boot_s
         if self._asked is None or boot_s - self._asked[0] >= ASK_EVERY_S or abs(behind_s - self._asked[1]) >= ASK_EVERY_S:
-            self._vouched, self._asked = (_synchronised(), _rtc_agrees(wall)), (boot_s, behind_s)
+            self._vouched, self._asked = (self._synchronised(wall, behind_s), _rtc_agrees(wall)), (boot_s, behind_s)
         return Look(wall, boot_s, self._boot_id(), *self._vouched)
 
     def boot_s(self) -> float:
@@ -178,23 +185,33 @@ class LinuxMachine:
 
     def _boot_id(self) -> str:
         if not self._boot:
+            given = os.environ.get(BOOT_VARIABLE, "")  # by units whose ProcSubset=pid hides the file; as the file writes it, or `status` would see another boot
             try:
-                self._boot = _BOOT_ID.read_text(encoding="ascii").strip()[:64]
-            except (OSError, ValueError):  # ProcSubset=pid hides it from `deliver`
+                self._boot = str(UUID(given)) if _BOOT_NAME.fullmatch(given) else _BOOT_ID.read_text(encoding="ascii").strip()[:64]
+            except (OSError, ValueError):
                 self._boot = NAMELESS + secrets.token_hex(16)
         return self._boot
+
+    def _synchronised(self, wall: datetime, behind_s: float) -> bool:
+        timex = _Timex()
+        if ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex)) >= 0:
+            return not timex.status & _STA_UNSYNC
+        return ctypes.get_errno() in {errno.EPERM, errno.ENOSYS, errno.EACCES} and self._marked(wall, behind_s)
+
+    def _marked(self, wall: datetime, behind_s: float) -> bool:
+        """Timesyncd touches its marker at every answer of a time server and never takes it away: it vouches until it is old, and until the clock steps."""
+        try:
+            touched_s = _TIMESYNCD.stat().st_mtime
+        except OSError:
+            return False
+        if self._marker is None or self._marker[0] != touched_s:
+            self._marker = touched_s, behind_s
+        return abs(behind_s - self._marker[1]) < ASK_EVERY_S and -ASK_EVERY_S <= wall.timestamp() - touched_s <= MARKER_HOLDS_S
 
 
 def _now() -> datetime:
     utc = datetime.now(UTC)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
-
-
-def _synchronised() -> bool:
-    timex = _Timex()
-    if ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex)) >= 0:
-        return not timex.status & _STA_UNSYNC
-    return ctypes.get_errno() in {errno.EPERM, errno.ENOSYS, errno.EACCES} and _TIMESYNCD.exists()
 
 
 def _rtc_agrees(wall: datetime) -> bool:

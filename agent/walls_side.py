@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent.core.instant import Instant
     from agent.settings import Settings
 
-NFT_FILE, DROP_IN_FILE = "platewarden.nft", "20-walls.conf"
+NFT_FILE, DROP_IN_FILE, AROUND_FILE = "platewarden.nft", "20-walls.conf", "around-deliver"
 RUN = Path("/run/platewarden-walls")
 DROP_INS = Path("/run/systemd/system")
 TIMEOUT_S = 30.0
@@ -66,7 +66,7 @@ def run(settings: Settings, out: Path | None = None) -> Walls:
         refused = refused or error
     files = _write(gates, made_from, out)
     if out is None:
-        _apply(files[0])
+        _apply(files[0], gates)
     return Walls(gates, made_from, refused, files)
 
 
@@ -99,12 +99,24 @@ def _write(gates: walls.Gates, made_from: str, out: Path | None) -> tuple[Path, 
     return tuple(files)
 
 
-def _apply(rules: Path) -> None:
-    """First nftables, which knows the ports. Either refuses what it does not understand, and keeps what it had."""
-    for command in (["nft", "-f", str(rules)], ["systemctl", "daemon-reload"]):
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 - our own arguments, no shell
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise StorageError(f"{command[0]} could not run: {error}", where=rules, fix="install nftables; run as root under systemd") from None
-        if done.returncode:
-            raise StorageError(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[:200]}", where=rules, fix="run as root; see the file")
+def _apply(rules: Path, gates: walls.Gates) -> None:
+    """First nftables, which knows the ports. Either refuses what it does not understand, and keeps what it had.
+
+    Around a process that runs already systemd puts a changed drop-in only when some other unit happens to start (seen with 257), so deliver is started anew: it loses
+    nothing by that (P8). update is started for each fetch.
+    """
+    _run(["nft", "-f", str(rules)], rules)
+    _run(["systemctl", "daemon-reload"], rules)
+    around, now = rules.with_name(AROUND_FILE), "\n".join(walls.allowed(gates.brokers)).encode()
+    if not around.exists() or around.read_bytes() != now:
+        _run(["systemctl", "try-restart", "--no-block", f"{walls.DELIVER}.service"], rules)  # not waiting: its start waits for our end
+        write_atomic(around, now, 0o644)
+
+
+def _run(command: list[str], rules: Path) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 - our own arguments, no shell
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise StorageError(f"{command[0]} could not run: {error}", where=rules, fix="install nftables; run as root under systemd") from None
+    if done.returncode:
+        raise StorageError(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[:200]}", where=rules, fix="run as root; see the file")

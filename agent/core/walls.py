@@ -66,7 +66,12 @@ def nftables(open_gates: Gates, told: str, *, users: tuple[int | str, int | str,
 
 def drop_in(listed: Listed, told: str) -> str:
     """Systemd's drop-in for one process. It knows addresses, and no ports: nftables does the rest. The empty line forgets what other drop-ins allowed."""
-    return _DROP_IN.format(told=_line(told), lines="".join(f"IPAddressAllow={address}\n" for address in sorted({address for address, _ in listed})))
+    return _DROP_IN.format(told=_line(told), lines="".join(f"{line}\n" for line in allowed(listed)))
+
+
+def allowed(listed: Listed) -> list[str]:
+    """What systemd is to let through, a property each; after an empty one, which forgets what was allowed before."""
+    return [f"IPAddressAllow={address}" for address in sorted({address for address, _ in listed})]
 
 
 def _addresses(servers: Iterable[Broker]) -> Listed:

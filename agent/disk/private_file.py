@@ -18,6 +18,17 @@ def credential_or(path: Path) -> Path:
     return path
 
 
+def open_to_others(path: Path, mode: int) -> bool:
+    """May anybody but its one user read or change this key? `mode`: of the opened file.
+
+    Of a unit's credentials systemd stays the owner and lets the unit's user in by an access list, which shows as the group's right to read (acl(5)); nobody
+    else can enter their folder.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    shown = stat.S_IRGRP if folder and path.parent == Path(folder) else 0
+    return bool(mode & 0o077 & ~shown)
+
+
 def read_private(path: Path) -> bytes:
     """The bytes of a regular file with no permission for group or others. Raises StorageError; FileNotFoundError is its cause when it is not there."""
     try:
@@ -28,7 +39,7 @@ def read_private(path: Path) -> bytes:
         raise storage_error(error, path, "cannot open") from None
     try:
         status = os.fstat(descriptor)  # of the opened file: a look at the path could be raced
-        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+        if not stat.S_ISREG(status.st_mode) or open_to_others(path, status.st_mode):
             raise StorageError("a private key must be a file that only its owner can read", where=path, fix=f"chmod 600 {path}")
         return os.read(descriptor, MAX_BYTES)
     finally:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.device_public import FILE_NAME, DevicePublic, format_device_public
 from agent.core.strict_json import IDENTIFIER
-from agent.disk.private_file import credential_or
+from agent.disk.private_file import credential_or, open_to_others
 from agent.errors import ConfigError, StorageError
 
 SEAL_KEY, WATCH_LOG_KEY, DELIVER_LOG_KEY = "seal.key", "watch-log.key", "deliver-log.key"
@@ -48,7 +48,7 @@ def load_sealing_key(folder: Path) -> Ed25519PrivateKey:
         raise StorageError(f"cannot open the device key: {error.strerror}", where=path) from None
     try:
         status = os.fstat(descriptor)  # of the opened file: a look at the path could be raced
-        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+        if not stat.S_ISREG(status.st_mode) or open_to_others(path, status.st_mode):
             raise StorageError("a private key must be a file that only its owner can read", where=path, fix=f"chmod 600 {path}")
         pem = os.read(descriptor, MAX_KEY_FILE_BYTES)
     finally:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from agent.core.checkpoint import parse_verifier_key
 from agent.core.encoding import from_b64url
 from agent.disk.atomic_file import read_bounded, write_atomic
-from agent.disk.private_file import credential_or
+from agent.disk.private_file import credential_or, open_to_others
 from agent.errors import StorageError, UsageError
 
 MAX_KEY_FILE_BYTES = 16_384
@@ -50,7 +49,7 @@ def load_signing_key(path: Path) -> Ed25519PrivateKey:
     """An Ed25519 private key in PEM that only its owner can read. Raises StorageError; key bytes never stand in an error."""
     path = credential_or(path)
     data = read_bounded(path, MAX_KEY_FILE_BYTES)
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+    if open_to_others(path, path.stat().st_mode):
         raise StorageError("the key can be read or changed by others", where=path, fix=f"chmod 600 {path.name}; make a new key if strangers had access")
     try:
         key = load_pem_private_key(data, password=None)

@@ -93,6 +93,24 @@ spki_pins = ["sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
     assert "IPAddressAllow=203.0.113.50" in (here.out / "platewarden-update.service.d/20-walls.conf").read_text()
 
 
+def test_deliver_is_started_anew_where_its_addresses_changed_and_only_there(here, monkeypatch, tmp_path):
+    """Systemd reads a drop-in at a reload and puts it around a running process only when some other unit happens to start (seen with 257)."""
+    commands = []
+    monkeypatch.setattr(walls_side, "RUN", tmp_path / "run")
+    monkeypatch.setattr(walls_side, "DROP_INS", tmp_path / "drop-ins")
+    monkeypatch.setattr(walls_side.subprocess, "run", lambda command, **_: commands.append(command[:2]) or subprocess.CompletedProcess(command, 0, "", ""))
+    always, anew = [["nft", "-f"], ["systemctl", "daemon-reload"]], ["systemctl", "try-restart"]
+    here.raised()
+    for expected in ([*always, anew], always):
+        commands.clear()
+        walls_side.run(here.settings)
+        assert commands == expected
+    here.machine.advance(4 * 86_400)  # the bundles lapse: deliver may reach nobody
+    commands.clear()
+    walls_side.run(here.settings)
+    assert commands == [*always, anew]
+
+
 def test_the_command_says_what_is_reached_and_ends_with_3_where_nothing_is(tmp_path):
     (tmp_path / "platewarden.toml").write_text('camera_id = "main-street-2"\n')
     BundleCity().anchor(tmp_path)
