@@ -28,6 +28,7 @@ from agent.core.sighting import Frame, PlateRead
 from agent.core.view import EVERYTHING, View, format_view
 from agent.disk.atomic_file import private_folder, write_atomic
 from agent.errors import PlatewardenError, SourceError, UsageError
+from agent.memory import keep_out_of_swap
 from agent.notify import Notifier
 from agent.pipeline import plates_in
 from agent.ports import AuditLog as AuditLogPort
@@ -89,6 +90,7 @@ def serve(aim: Aim, told: Callable[[str], None], eyes: Eyes | None = None) -> En
     `told`: gets the page's address once it is there. `eyes`: tests give others.
     """
     stop, notifier = Stop(), Notifier()
+    keep_out_of_swap()
     with ExitStack() as closing:
         clock, log = closing.enter_context(opened_log(aim.settings, kept=aim.kept))
         eyes = eyes or open_eyes(aim.settings)
@@ -179,6 +181,7 @@ class Surveyed:
 def survey(settings: Settings, source: str, seconds: float, *, kept: bool, eyes: Eyes | None = None) -> Surveyed:
     """Hourly figures of what watch would see, until `seconds` have passed, the source ends or SIGTERM. No socket is opened. Raises PlatewardenError."""
     stop, notifier = Stop(), Notifier()
+    keep_out_of_swap()
     with opened_log(settings, kept=kept) as (clock, log):
         eyes, view = eyes or open_eyes(settings), load_view(settings.view) if kept else EVERYTHING
         eyes = replace(eyes, detector=ZonedDetector(eyes.detector, view))

@@ -10,6 +10,7 @@ from agent import pipeline
 from agent.camera.sources import is_live, open_source
 from agent.camera.view import MaskedSource, ZonedDetector, load_view
 from agent.camera_city import Orders, obey, permitted, reason_of, signed_orders, unsigned_orders
+from agent.camera_health import CameraHealth
 from agent.clock import SystemClock, TrustedClock
 from agent.core.barring import barred
 from agent.core.counts import Counts
@@ -22,6 +23,7 @@ from agent.core.sighting import Frame
 from agent.core.tracking import Tracker
 from agent.disk.atomic_file import private_folder, write_atomic
 from agent.errors import PlatewardenError
+from agent.memory import keep_out_of_swap
 from agent.notify import Notifier
 from agent.obeying import SignedCity, Standing, in_force
 from agent.ports import Clock
@@ -56,6 +58,7 @@ class Watch:
     city: SignedCity | None
     stop: Stop
     notifier: Notifier
+    health: CameraHealth
 
 
 def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: bool) -> None:
@@ -64,6 +67,7 @@ def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: boo
     An enrolled camera (settings.anchor) obeys verified bundles and nothing else; until the first have come, or while they bar it, its sensor stays closed.
     """
     stop, notifier = Stop(), Notifier()
+    keep_out_of_swap()
     private_folder(settings.state / "watch")
     trusted = TrustedClock(settings.state / "watch") if settings.anchor.exists() else None
     clock: Clock = trusted or SystemClock()
@@ -71,7 +75,7 @@ def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: boo
         key = load_signing_key(settings.device / "watch-log.key")
         log = closing.enter_context(AuditLog(settings.state / "watch" / "log.sqlite", origin_of(settings.camera_id, "watch"), key, clock.now))
         city = SignedCity(settings, "watch", trusted, log) if trusted else None
-        watch = Watch(settings, clock, log, city, stop, notifier)
+        watch = Watch(settings, clock, log, city, stop, notifier, CameraHealth(settings, clock, log, notifier))
         policy = wait_until_permitted(watch, city) if city else obey(settings, clock, log, allow_unsigned=allow_unsigned)
         if policy is None:
             return  # told to stop before there was anything to obey
@@ -105,9 +109,10 @@ def watch_source(watch: Watch, keeper: "Keeper", source: str) -> bool:
         if closes and keeper.hours_barred():
             wait_for_hours(watch, keeper)
             continue
-        frames = MaskedSource(open_source(source, watch.settings, watch.clock), load_view(watch.settings.view))
+        frames = MaskedSource(open_source(source, watch.settings, watch.clock, tell=watch.health.tell), load_view(watch.settings.view))
         try:
-            closed = until(lambda: watch.stop() or keeper.barred or (closes and keeper.hours_barred()), frames.frames())
+            seen = watch.health.looked(frames.frames()) if closes else frames.frames()
+            closed = until(lambda: watch.stop() or keeper.barred or (closes and keeper.hours_barred()), seen)
             pipeline.watch(keeper.line, closed, keeper.between_frames)
         finally:
             frames.close()
@@ -122,7 +127,7 @@ def wait_for_hours(watch: Watch, keeper: "Keeper") -> None:
     while keeper.hours_barred() and not keeper.barred and not watch.stop():
         keeper.between_frames()
         watch.clock.sleep(WAIT_POLL_S)
-    watch.notifier.status("watches")
+    watch.notifier.status(watch.health.standing())
 
 
 def wait_until_permitted(watch: Watch, city: SignedCity, meanwhile: Callable[[], None] = lambda: None) -> Policy | None:

@@ -26,6 +26,10 @@ class SourceError(PlatewardenError):
     """A frame source cannot deliver: a missing, truncated or absurd image, a video cut short, a dead camera."""
 
 
+class CameraHungError(SourceError):
+    """The camera's library hangs in a command. Python's own good night would hang in it as well: the process must end without one."""
+
+
 class ModelError(PlatewardenError):
     """A model file is missing, altered or not the one that the manifest names."""
 

@@ -2,13 +2,18 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.errors import ConfigError
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
+ExposureUs = Annotated[int, Field(ge=10, le=1_000_000)]
+Gain = Annotated[float, Field(ge=1, le=64)]
+FocusM = Annotated[float, Field(ge=0.05, le=1000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+LEAST_CROP, ROUNDING = 0.05, 1e-9
 
 
 class Section(BaseModel):
@@ -48,12 +53,51 @@ class Limits(Section):
 
 
 class Camera(Section):
-    """A Raspberry Pi camera by picamera2: `width` × `height` of the main stream in px, `frames_per_second`, `timeout_s` until a stall is an error."""
+    """A Raspberry Pi camera by picamera2: `width` × `height` of the picture in px, `frames_per_second`, `timeout_s` until a silence counts as a stall.
+
+    `exposure_us`, `gain`, `focus_m`: fixed, by day, or None for the camera's own choice; `crop`: left, top, width, height as shares of the sensor; `required`: which
+    of these the camera must be able to obey; `look_every_s`: between two looks for the standing alarms (docs/design/camera-care.md).
+    """
 
     width: Annotated[int, Field(ge=320, le=4608)] = 1920
     height: Annotated[int, Field(ge=240, le=2592)] = 1080
     frames_per_second: Annotated[int, Field(ge=1, le=60)] = 10
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    exposure_us: ExposureUs | None = None
+    gain: Gain | None = None
+    focus_m: FocusM | None = None
+    crop: tuple[Share, Share, Share, Share] | None = None
+    required: tuple[Literal["rate", "exposure", "gain", "focus", "crop", "light"], ...] = ()
+    look_every_s: Annotated[float, Field(ge=0.1, le=3600)] = 60.0
+
+    @model_validator(mode="after")
+    def _crop_lies_within(self) -> Self:
+        if self.crop is not None:
+            left, top, width, height = self.crop
+            if width < LEAST_CROP or height < LEAST_CROP or left + width > 1 + ROUNDING or top + height > 1 + ROUNDING:
+                raise ValueError(f"crop is left, top, width, height as shares of the picture: each side at least {LEAST_CROP:g}, and all within 1")
+        return self
+
+
+class Night(Section):
+    """What replaces the day's values of [camera] in the dark. `below_lux`: in force from there on, None: never; `above_lux`: day again; `after_s`: both only after so long."""
+
+    below_lux: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    above_lux: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    after_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
+    exposure_us: ExposureUs | None = None
+    gain: Gain | None = None
+    focus_m: FocusM | None = None
+
+    @model_validator(mode="after")
+    def _both_limits(self) -> Self:
+        if (self.below_lux is None) != (self.above_lux is None) or (
+            self.below_lux is not None and self.above_lux is not None and self.above_lux <= self.below_lux
+        ):
+            raise ValueError("below_lux and above_lux belong together, and above_lux is the higher: between them nothing changes")
+        if self.below_lux is None and (self.exposure_us, self.gain, self.focus_m) != (None, None, None):
+            raise ValueError("without below_lux and above_lux it is never night, and these values would never be used")
+        return self
 
 
 class Settings(Section):
@@ -65,6 +109,7 @@ class Settings(Section):
     models: Models = Models()
     limits: Limits = Limits()
     camera: Camera = Camera()
+    night: Night = Night()
     root: Path = Path()  # folder of the settings file; filled in by `load`
 
     def path(self, relative: Path) -> Path:

@@ -12,6 +12,7 @@ from agent.core.aiming_survey import Sample
 from agent.core.overlap import Box, same_plate
 from agent.core.plate_text import PlateText
 from agent.core.sighting import Frame, Image, PlateRead
+from agent.metering import edge_contrast, light_of
 
 PICTURE_WIDTH_PX = 480  # of the live picture: most plates that every network missed are too small to read in it
 JPEG_QUALITY = 72
@@ -19,7 +20,6 @@ CROP_WIDTH_PX = 320  # of the test plate, as the camera sees it
 MARGIN = 0.35  # of a plate's sides, painted over besides: boxes are not exact
 REMEMBERED_FRAMES = 8  # a plate that is missed in one frame was found in another just before
 INNER = 0.1  # of a plate's sides, left out of its meters: its frame is sharper than its characters
-CLIPPED = 250
 TEST_CONFIDENCE = 0.2  # no plate of a vehicle has its nine characters, whatever the confidence (docs/design/rehearsal.md)
 FORGETS = 0.995  # of the best focus, a frame: a best from another scene fades
 
@@ -117,30 +117,6 @@ def sample_of(grey: Image, read: PlateRead) -> Sample:
     inner = part(grey, read.box.box, -INNER)
     width_px = float(np.hypot(x1 - x0, y1 - y0))
     return Sample(width_px, width_px * edge_contrast(inner), light_of(inner), read.confidence)
-
-
-def edge_contrast(grey: Image) -> float:
-    """How much of the contrast between strokes and ground is passed within two pixels, 0–1, across and down, the worse of both.
-
-    A blur along either direction shows, and a pale or dark plate is not called blurred for it. Strong noise reads as sharpness.
-    """
-    if min(grey.shape) < 5:
-        return 0.0
-    levels = grey.astype(np.float32)
-    low, high = np.percentile(levels, [5, 95])
-    if high - low < 8:  # nothing but noise
-        return 0.0
-    across = np.percentile(np.abs(levels[:, 2:] - levels[:, :-2]), 97)
-    down = np.percentile(np.abs(levels[2:] - levels[:-2]), 97)
-    return float(min(1.0, min(across, down) / (high - low)))
-
-
-def light_of(grey: Image) -> Light:
-    """Mean, contrast between the dark and the bright tenth, and the share of clipped pixels."""
-    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(np.float64)  # 256 sums instead of sorting two million pixels
-    reached = np.cumsum(counts) / grey.size
-    low, high = np.searchsorted(reached, [0.1, 0.9])
-    return Light(float(counts @ np.arange(256)) / grey.size, float(high - low), float(counts[CLIPPED:].sum()) / grey.size)
 
 
 def part(image: Image, box: Box, margin: float) -> Image:

@@ -1,28 +1,30 @@
-"""Frames from a Raspberry Pi camera by picamera2: two streams, every wait bounded, a stalled camera revived or reported."""
+"""Frames from a Raspberry Pi camera by picamera2: every wait bounded, day and night profiles, a stalled camera helped up the ladder or reported."""
 
+import atexit
+import faulthandler
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from importlib import import_module
 from threading import Thread
 from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
+from agent.camera.yuv import to_bgr
+from agent.core.camera_event import CameraEvent, Tell, nobody
+from agent.core.camera_profile import DAY, NIGHT, DayNight, Limits, Profile, choose
 from agent.core.instant import Instant
-from agent.core.sighting import Frame, Image
-from agent.errors import SourceError
+from agent.core.recovering import Ladder, Rung
+from agent.core.sighting import Frame
+from agent.errors import CameraHungError, ConfigError, PlatewardenError, SourceError
 from agent.ports import Clock
-from agent.settings import Camera
+from agent.settings import Camera, Night
 
-LORES_WIDTH = 640  # px; the second stream, scaled by the camera's own hardware, for finding plates (docs/design/frame-sources.md)
 BUFFERS = 4
-CLOSE_WAIT_S = 5.0
+COMMAND_WAIT_S = 5.0  # for stop, start and close, which have no time limit of their own
+LOCKED_WAIT_S = 3.0  # more, until a command that holds Python's lock ends the process
 MOST_PLAUSIBLE_AGE_S = 60.0
 NANOSECONDS = 1_000_000_000
-
-Buffer = NDArray[np.uint8]
+STDERR = 2  # the descriptor: Python's own object may be locked as well
+FIX = "check the ribbon cable; `rpicam-hello --list-cameras` shows what the system sees"
 
 
 class PicameraSource:
@@ -31,97 +33,178 @@ class PicameraSource:
     Needs a clock whose `monotonic_s` is CLOCK_BOOTTIME, the clock that libcamera stamps with. Never ends by itself.
     """
 
-    def __init__(self, settings: Camera, clock: Clock, library: Callable[[], Any] | None = None) -> None:
-        """Opens and starts the camera; raises SourceError. `library`: gives the module picamera2; tests give another."""
-        self._settings, self._clock = settings, clock
+    def __init__(self, settings: Camera, clock: Clock, library: Callable[[], Any] | None = None, *, night: Night | None = None, tell: Tell = nobody) -> None:
+        """Opens and starts the camera; raises SourceError, or ConfigError for a required control that it lacks.
+
+        `library`: gives the module picamera2; tests give another. `tell`: hears of stalls, profiles and missing controls.
+        """
+        self._settings, self._clock, self._tell = settings, clock, tell
+        self._night = night or Night()
         self._library = (library or _import_picamera2)()
-        self._closed = False
+        self._ladder = Ladder()
+        self._light = DayNight(self._night.below_lux, self._night.above_lux, self._night.after_s)
+        self._lacking = set[str]()
+        self._closed = self._hung = False
         self._camera = self._open()
 
     def frames(self) -> Iterator[Frame]:
-        """Newest frames. Raises SourceError when the camera stays stalled after both rungs of the ladder (see `_next_request`)."""
+        """Newest frames. Raises SourceError when the camera stays stalled after every rung of the ladder."""
         sequence = 0
         while not self._closed:
             request = self._next_request()
             try:
-                image, captured = to_bgr(request.make_buffer("main"), request.config["main"]), self._captured(request.get_metadata())
+                metadata = request.get_metadata()
+                image, captured = to_bgr(request.make_buffer("main"), request.config["main"]), self._captured(metadata)
             finally:
                 request.release()  # the buffer goes back to the camera; what we keep is a copy
+            self._follow_light(metadata)
             yield Frame(image, captured, sequence)
             sequence += 1
 
     def close(self) -> None:
-        """Stop and release the camera."""
+        """Stop and release the camera. One that hung is left to end with the process."""
         if not self._closed:
             self._closed = True
-            self._close_camera()
+            if not self._hung:
+                self._close_camera()
 
-    def configured(self, stream: str) -> Mapping[str, Any]:
-        """What libcamera made of "main" or "lores": format, size, stride."""
-        return dict(self._camera.camera_configuration()[stream])
+    def configured(self) -> Mapping[str, Any]:
+        """What libcamera made of the main stream: format, size, stride."""
+        return dict(self._camera.camera_configuration()["main"])
 
     def _next_request(self) -> Any:
-        """The next frame, or the ladder: flush what waits and try again; close, open and try again; give up (systemd restarts us, then the watchdog)."""
-        for revive in (self._flush, self._reopen):
+        """The next frame, by as many rungs of the ladder as it takes (core.recovering)."""
+        while True:
+            asked_s = self._clock.monotonic_s()
             try:
-                return self._camera.capture_request(wait=self._settings.timeout_s)
-            except (TimeoutError, RuntimeError):  # RuntimeError: libcamera's own words for a camera that went away
-                revive()
+                request = self._camera.capture_request(wait=self._settings.timeout_s)
+            except (TimeoutError, RuntimeError) as error:  # RuntimeError: libcamera's own words for a camera that went away
+                self._climb(asked_s, str(error) or f"none within {self._settings.timeout_s:g} s")
+            else:
+                if event := self._ladder.frame_came(self._clock.monotonic_s()):
+                    self._tell(event)
+                return request
+
+    def _climb(self, asked_s: float, why: str) -> None:
+        """One rung up. Raises SourceError from the last one, and when the camera does not even stop, close or open."""
+        now_s = self._clock.monotonic_s()
+        rung = self._ladder.climb(now_s, now_s - asked_s)
+        self._tell(self._ladder.stalled(rung, now_s, why))
+        self._camera.cancel_all_and_flush()  # the request that timed out would take the next frame and never give its buffer back
         try:
-            return self._camera.capture_request(wait=self._settings.timeout_s)
-        except (TimeoutError, RuntimeError):
-            self._flush()
-            raise _error(f"the camera gives no frame: none within {self._settings.timeout_s:g} s, after a flush and a restart of the camera") from None
+            if rung is Rung.RESTART:
+                self._restart()
+            elif rung is Rung.REOPEN:
+                self._close_camera()
+                self._camera = self._open()
+        except PlatewardenError as error:
+            now_s = self._clock.monotonic_s()
+            self._tell(self._ladder.stalled(Rung.EXIT, now_s, error.what))
+            raise
+        if rung is Rung.EXIT:
+            raise _error(f"the camera gives no frame: none within {self._settings.timeout_s:g} s, after a restart and a new opening of the camera")
 
-    def _flush(self) -> None:
-        """Forget the request that timed out: left waiting, it would take the next frame and never give its buffer back."""
-        self._camera.cancel_all_and_flush()
+    def _restart(self) -> None:
+        """Stop and start. One that refuses, rather than hangs, is told and left for the next rung."""
+        camera = self._camera
 
-    def _reopen(self) -> None:
-        self._close_camera()
-        self._camera = self._open()
+        def restart() -> None:
+            camera.stop()
+            self._set_profile(camera)
+            camera.start()
+
+        if failure := self._bounded("stop and start", restart):
+            self._tell(CameraEvent("refused", f"the camera does not stop and start: {failure}", {"why": str(failure)}))
 
     def _open(self) -> Any:
         camera = None
         try:
             camera = self._library.Picamera2()
             camera.configure(self._configuration(camera))
+            self._set_profile(camera)
             camera.start()
-        except Exception as error:  # noqa: BLE001 picamera2 raises RuntimeError, IndexError, OSError and libcamera's own
+        except Exception as error:
             if camera is not None:
                 self._camera = camera
                 self._close_camera()
-            raise _error(f"the camera does not start: {error}") from None
+            if isinstance(error, PlatewardenError):
+                raise
+            raise _error(f"the camera does not start: {error}") from None  # picamera2 raises RuntimeError, IndexError, OSError and libcamera's own
         return camera
 
     def _configuration(self, camera: Any) -> Any:
-        """Main and lores, and of the controls only those that this camera has: libcamera refuses a control that it does not know."""
-        settings = self._settings
-        frame_us = round(1_000_000 / settings.frames_per_second)
-        limits = camera.camera_controls.get("FrameDurationLimits")
-        controls = {"FrameDurationLimits": (_within(frame_us, limits),) * 2} if limits else {}
-        width, height = settings.width - settings.width % 2, settings.height - settings.height % 2
-        small_width = min(LORES_WIDTH, width)
-        small_height = small_width * height // width // 2 * 2
-        main, small = {"size": (width, height), "format": "YUV420"}, {"size": (small_width, small_height), "format": "YUV420"}
-        return camera.create_video_configuration(main=main, lores=small, buffer_count=BUFFERS, queue=True, controls=controls, display=None, encode=None)
+        """The main stream alone: the networks are fed from it (docs/design/frame-sources.md). Even sizes, as libcamera wants."""
+        width, height = self._size()
+        main = {"size": (width, height), "format": "YUV420"}
+        return camera.create_video_configuration(main=main, buffer_count=BUFFERS, queue=True, display=None, encode=None)
+
+    def _size(self) -> tuple[int, int]:
+        return self._settings.width // 2 * 2, self._settings.height // 2 * 2
+
+    def _set_profile(self, camera: Any) -> None:
+        """The controls of day or night, as far as this camera has them; probed after configuring, which changes their limits. Raises ConfigError."""
+        limits: Limits = camera.camera_controls
+        chosen = choose(self._profile(), limits)
+        lacking = {**dict.fromkeys(chosen.lacking, "has no control for it"), **dict.fromkeys(chosen.bent, "cannot go so far")}
+        for wish, why in lacking.items():
+            self._cannot(wish, why)
+        camera.set_controls(dict(chosen.controls))
+
+    def _profile(self) -> Profile:
+        """What the settings ask for at this time of day."""
+        wanted, (width, height) = self._night if self._light.now == NIGHT else self._settings, self._size()
+        return Profile(self._settings.frames_per_second, width / height, wanted.exposure_us, wanted.gain, wanted.focus_m, self._settings.crop)
+
+    def _cannot(self, wish: str, why: str) -> None:
+        """Say once what the camera cannot do; refuse where the settings require it."""
+        if wish in self._settings.required:
+            raise ConfigError(f"[camera] required asks for {wish}, and this camera {why}", where="picamera", fix="take it out of required, or another camera")
+        if wish not in self._lacking:
+            self._lacking.add(wish)
+            self._tell(
+                CameraEvent("lacking", f"the settings ask for {wish}, and this camera {why}: the nearest that it can is used", {"wish": wish, "why": why})
+            )
+
+    def _follow_light(self, metadata: Mapping[str, Any]) -> None:
+        """Day to night and back, by the camera's own estimate. It takes effect a few frames later; nothing is stopped for it."""
+        lux = metadata.get("Lux")
+        if lux is None and self._night.below_lux is not None:
+            self._cannot("light", "tells no light level (Lux)")
+        changed = self._light.see(lux, self._clock.monotonic_s())
+        if changed is not None:
+            self._set_profile(self._camera)
+            said = f"it is {'day' if changed == DAY else 'night'} ({lux:.0f} lux): the {changed}'s exposure, gain and focus"
+            self._tell(CameraEvent("profile", said, {"profile": changed, "lux": round(float(lux or 0), 1)}))
 
     def _close_camera(self) -> None:
-        """Close in a thread: with a dead event loop picamera2's close waits for ever."""
-        camera, failures = self._camera, list[Exception]()
+        self._camera.cancel_all_and_flush()  # a waiting job would stand in front of the stop, which is a job too
+        if failure := self._bounded("close", self._camera.close):
+            raise _error(f"the camera does not close: {failure}")
 
-        def close() -> None:
+    def _bounded(self, what: str, command: Callable[[], None]) -> Exception | None:
+        """Run a command of the library, which has no time limit: with a dead event loop it waits for ever. Its own failure; CameraHungError when it hangs.
+
+        libcamera's commands hold Python's lock. When one hangs, no line of ours runs any more, this join's included: then faulthandler's thread, which
+        needs no lock, ends the process with code 1 (and prints where it stood, without values), and systemd starts it anew.
+        """
+        failures = list[Exception]()
+
+        def run() -> None:
             try:
-                camera.close()
-            except Exception as error:  # noqa: BLE001 libcamera raises its own; reported below, in our thread
+                command()
+            except Exception as error:  # noqa: BLE001 libcamera raises its own; handed on to our thread
                 failures.append(error)
 
-        camera.cancel_all_and_flush()  # a waiting job would stand in front of the stop, which is a job too
-        closing = Thread(target=close, name="picamera2-close", daemon=True)
-        closing.start()
-        closing.join(CLOSE_WAIT_S)
-        if closing.is_alive() or failures:
-            raise _error(f"the camera does not close: {failures[0] if failures else f'still busy after {CLOSE_WAIT_S:g} s'}")
+        thread = Thread(target=run, name=f"picamera2-{what}", daemon=True)
+        faulthandler.dump_traceback_later(COMMAND_WAIT_S + LOCKED_WAIT_S, exit=True, file=STDERR)
+        thread.start()
+        thread.join(COMMAND_WAIT_S)
+        faulthandler.cancel_dump_traceback_later()
+        if thread.is_alive():
+            self._hung = True
+            atexit.unregister(self._camera.close)  # picamera2's own good night, which would hang as well
+            raise CameraHungError(f"the camera does not {what}: still busy after {COMMAND_WAIT_S:g} s", where="picamera", fix=FIX)
+        return failures[0] if failures else None
 
     def _captured(self, metadata: Mapping[str, Any]) -> Instant:
         """Now, less the frame's age. A time stamp that is missing or not of this clock counts as "now"."""
@@ -133,30 +216,6 @@ class PicameraSource:
         return Instant(now.utc - timedelta(milliseconds=round(age_s * 1000)), now.trust)
 
 
-def to_bgr(buffer: Buffer, config: Mapping[str, Any]) -> Image:
-    """A buffer of YUV420 (three planes) or NV12 (two), as configured in size and stride, to H×W×3 BGR, copied. Raises SourceError on other formats.
-
-    Rows are padded to `stride` bytes; the padding is cut away before the conversion, so that it is never taken for picture.
-    """
-    width, height = config["size"]
-    stride, kind = config["stride"], config["format"]
-    luma = buffer[: height * stride].reshape(height, stride)[:, :width]
-    chroma = buffer[height * stride : height * stride * 3 // 2]
-    if kind == "NV12":
-        packed = np.vstack([luma, chroma.reshape(height // 2, stride)[:, :width]])
-        return np.asarray(cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_NV12), np.uint8)
-    if kind == "YUV420":
-        planes = chroma.reshape(height, stride // 2)[:, : width // 2]  # first all rows of U, then all of V
-        packed = np.concatenate([luma.reshape(-1), planes.reshape(-1)]).reshape(height * 3 // 2, width)
-        return np.asarray(cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_I420), np.uint8)
-    raise _error(f"the camera was configured to the pixel format {kind}, which is not read")
-
-
-def _within(frame_us: int, limits: tuple[Any, ...]) -> int:
-    """The frame duration that comes nearest within (shortest, longest, …) of this camera, in µs."""
-    return max(int(limits[0]), min(frame_us, int(limits[1])))
-
-
 def _import_picamera2() -> Any:
     """Imported here only: the library exists on a Raspberry Pi, and takes seconds."""
     try:
@@ -166,4 +225,4 @@ def _import_picamera2() -> Any:
 
 
 def _error(what: str) -> SourceError:
-    return SourceError(what, where="picamera", fix="check the ribbon cable; `rpicam-hello --list-cameras` shows what the system sees")
+    return SourceError(what, where="picamera", fix=FIX)

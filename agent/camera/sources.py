@@ -7,6 +7,7 @@ from agent.camera.images import IMAGE_SUFFIXES, ImageSource, find_files
 from agent.camera.picamera import PicameraSource
 from agent.camera.usb import UsbSource
 from agent.camera.video import VideoSource
+from agent.core.camera_event import Tell, nobody
 from agent.errors import SourceError, UsageError
 from agent.ports import Clock, FrameSource
 from agent.settings import Settings
@@ -14,14 +15,14 @@ from agent.settings import Settings
 _USB = re.compile(r"usb:([0-9]{1,3})")
 
 
-def open_source(spec: str, settings: Settings, clock: Clock, *, pace: bool = False) -> FrameSource:
+def open_source(spec: str, settings: Settings, clock: Clock, *, pace: bool = False, tell: Tell = nobody) -> FrameSource:
     """The source that `spec` names: `picamera`, `usb:N`, an image, a folder of images, or a video file.
 
-    `pace`: play a video at its own speed. Raises UsageError for what names no source, SourceError for a source that does not open.
+    `pace`: play a video at its own speed; `tell`: hears what a Pi camera says about itself. Raises UsageError for what names no source, SourceError for a source that does not open.
     """
     decline_address(spec)
     if spec == "picamera":
-        return PicameraSource(settings.camera, clock)
+        return PicameraSource(settings.camera, clock, night=settings.night, tell=tell)
     if usb := _USB.fullmatch(spec):
         return UsbSource(int(usb[1]), settings.camera, clock)
     path, max_pixels = Path(spec), settings.limits.max_source_pixels

@@ -22,11 +22,16 @@ _SETTINGS = """\
 # Made by `platewarden provision --batch`. Every field: docs/ref/settings.md.
 
 camera_id = "{device}"
+
+[paths]                                # of an installed camera: the units may write there and nowhere else
+state = "/var/lib/platewarden"
+bundles = "/var/lib/platewarden/bundles-in"
 """
 _NEXT = """\
 camera {device}
 
-1. Copy this folder's contents to the card of this camera and of no other, as /etc/platewarden; then `systemd-tmpfiles --create` on the camera.
+1. Copy this folder's contents to the card of this camera and of no other: into `platewarden` on its boot partition for the first boot
+   (docs/ref/first-boot.md), or as /etc/platewarden and then `systemd-tmpfiles --create` on the camera.
 2. Destroy this folder: whoever has it can speak as this camera, and read the hot list.
 """
 

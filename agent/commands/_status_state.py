@@ -11,6 +11,7 @@ from agent.bundles.following import REFUSALS
 from agent.bundles.generation import Generation
 from agent.bundles.store import BundleStore
 from agent.clock import BUILD_TIME, FILE_NAME, LinuxMachine
+from agent.core import camera_facts
 from agent.core.instant import parse_rfc3339, rfc3339
 from agent.core.policy import Policy
 from agent.core.trusted_time import MAX_BYTES, SignedTime, judge, parse_known
@@ -35,6 +36,7 @@ def collect(settings: Settings) -> dict[str, object]:
         state["unsigned_policy"] = _part(lambda: _policy(CityFolder(settings.city).policy(), now))
     state["outbox"] = _part(lambda: {"waiting": _waiting(settings.outbox), "most": settings.limits.max_outbox_reads})
     state["hotlist"] = _part(lambda: _hotlist(settings.state / "watch" / HOTLIST_FACTS, now))
+    state["camera_health"] = _part(lambda: _camera(settings.state / "watch" / camera_facts.NAME))
     state["rehearsal"] = _part(lambda: asdict(rehearsals(database_of(settings.state / "watch"))))
     return state
 
@@ -100,6 +102,14 @@ def _hotlist(path: Path, now: datetime) -> dict[str, object]:
     made = parse_rfc3339(facts["as_of"])
     age_h = round((now - made.astimezone(UTC)).total_seconds() / 3600, 1)
     return {"as_of": rfc3339(made), "age_hours": age_h, "stale_after": str(facts["stale_after"]), "digest": str(facts["digest"])}
+
+
+def _camera(path: Path) -> dict[str, object]:
+    if not path.exists():
+        return {"problem": "watch has not run yet"}
+    facts = camera_facts.parse_facts(read_bounded(path, camera_facts.MAX_BYTES))
+    alarms = {str(alarm): rfc3339(since) for alarm, since in facts.alarms.items()}
+    return {"changed_at": rfc3339(facts.at), "profile": facts.profile, "alarms": alarms, "stalls": facts.stalls}
 
 
 def _part(read: Callable[[], object]) -> object:

@@ -40,6 +40,7 @@ def _lines(state: Mapping[str, object]) -> Iterator[str]:
     yield f"Outbox    {outbox.get('problem') or str(outbox.get('waiting')) + ' reads wait, of at most ' + str(outbox.get('most'))}"
     aged = f"made {hotlist.get('as_of')}, {hotlist.get('age_hours')} h ago; raises nothing after {hotlist.get('stale_after')}"
     yield f"Hot list  {hotlist.get('problem') or aged}"
+    yield f"Picture   {_camera(as_table(state['camera_health']))}"
     rehearsal = as_table(state["rehearsal"])
     told = f"{rehearsal.get('sealed')} test plates sealed, {rehearsal.get('received')} received{', the last ' + str(rehearsal['last']) if rehearsal.get('last') else ''}"
     yield f"Rehearsal {rehearsal.get('problem') or told}"
@@ -61,6 +62,13 @@ def _process(name: str, process: Mapping[str, object]) -> Iterator[str]:
     yield f"          clock: {clock.get('problem') or str(clock.get('trust')) + ', ' + str(clock.get('why'))}"
     for refusal in _list(process.get("refusals"))[-SHOWN_REFUSALS:]:
         yield f"  REFUSED {refusal['at']} [{refusal['reason']}] {refusal['what']}"
+
+
+def _camera(camera: Mapping[str, object]) -> str:
+    if camera.get("problem"):
+        return str(camera["problem"])
+    alarms = ", ".join(f"{alarm} since {since}" for alarm, since in as_table(camera["alarms"]).items())
+    return f"{alarms or 'no alarm'}; profile {camera['profile']}; {camera['stalls']} stalls since watch started"
 
 
 def _policy(policy: Mapping[str, object]) -> str:

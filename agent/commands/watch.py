@@ -1,9 +1,13 @@
 """`platewarden watch`: the camera side. Sees, decides, seals; has no network."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from agent.errors import CameraHungError
 
 app = typer.Typer(add_completion=False)
 
@@ -21,4 +25,8 @@ def watch(
     loaded = settings.load(config)
     if allow_unsigned and not loaded.anchor.exists():  # an enrolled camera obeys signed bundles, whatever it is told here
         typer.echo("platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True)
-    camera_side.run(loaded, source, settle_s=settle_s, allow_unsigned=allow_unsigned)
+    try:
+        camera_side.run(loaded, source, settle_s=settle_s, allow_unsigned=allow_unsigned)
+    except CameraHungError as error:  # the log is closed; what is left would wait for a dead thread, and systemd for us
+        print(f"platewarden: {error}", file=sys.stderr, flush=True)
+        os._exit(error.exit_code)

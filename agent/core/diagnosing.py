@@ -146,9 +146,9 @@ def swap(areas: Sequence[str], *, memory_controller: bool) -> Finding:
         return ok("swap", "none on a disk")
     if memory_controller:
         return ok("swap", f"{', '.join(on_disk)}; watch's unit forbids itself to use it (MemorySwapMax=0)")
-    return fail(
+    return warn(
         "swap",
-        f"{', '.join(on_disk)}, and without the memory controller MemorySwapMax=0 does nothing: plates may reach the disk",
+        f"{', '.join(on_disk)}; without the memory controller MemorySwapMax=0 does nothing, and only the lock that watch and aim put on their own memory keeps plates off it",
         "sudo swapoff -a, and disable dphys-swapfile (or rpi-swap) for good",
     )
 

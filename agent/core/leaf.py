@@ -33,6 +33,7 @@ class LeafKind(StrEnum):
     CLOCK = "clock"
     DECOMMISSION = "decommission"
     AIM = "aim"
+    CAMERA = "camera"
 
 
 def canonical(details: Mapping[str, object]) -> bytes:

@@ -7,18 +7,20 @@ from collections import deque
 import cv2
 import numpy as np
 
-from agent.aiming.looking import edge_contrast, light_of, sample_of
+from agent.aiming.looking import sample_of
 from agent.camera.sources import is_live, open_source
 from agent.camera.view import MaskedSource, ZonedDetector, load_view
 from agent.clock import SystemClock
-from agent.core import diagnosing
+from agent.core import camera_facts, diagnosing
 from agent.core.aiming_survey import Sample
 from agent.core.diagnosis import Finding, Health, fail, failed, ok, skip
 from agent.core.rehearsal import is_test_plate
 from agent.core.sighting import Frame, Image
 from agent.core.walls import WATCH
+from agent.disk.atomic_file import read_bounded
 from agent.doctor.machine import Runs, run
 from agent.errors import PlatewardenError
+from agent.metering import light_of, sharpest
 from agent.pipeline import plates_in
 from agent.ports import PlateDetector, PlateReader
 from agent.settings import Settings
@@ -27,9 +29,6 @@ from agent.vision.models import read_manifest
 
 SETTLE_FRAMES = 12  # of a live camera: its exposure needs about a second
 LOOKED_AT = 3
-TILES = 4  # along each side
-LEAST_TILE_PX = 5
-LEAST_CONTRAST = 25.0
 
 Eyes = tuple[PlateDetector, PlateReader]
 
@@ -40,7 +39,7 @@ def look(settings: Settings, source: str, runs: Runs = run) -> list[Finding]:
     holder = is_live(source) and camera_held(runs)
     if holder:
         stop = f"to look: sudo systemctl stop {WATCH}, run this again, then start it"
-        return [*findings, skip("camera", "watch is running and has it; its watchdog is fed by frames, so frames come", stop)]
+        return [*findings, skip("camera", "watch is running and has it; its watchdog is fed by frames, so frames come", stop), *told_by_watch(settings)]
     frames, found = camera(settings, source)
     return [*findings, found, *(seen(settings, frames, eyes) if frames else [])]
 
@@ -59,6 +58,15 @@ def models(settings: Settings) -> tuple[list[Finding], Eyes | None]:
 def camera_held(runs: Runs = run) -> bool:
     """Does watch run as a unit? It has the sensor then, and must not lose it to us."""
     return (runs(["systemctl", "show", f"{WATCH}.service", "--property=ActiveState,StatusText"]) or "").startswith("ActiveState=active")
+
+
+def told_by_watch(settings: Settings) -> list[Finding]:
+    """The standing alarms, from watch's own file."""
+    path = settings.state / "watch" / camera_facts.NAME
+    try:
+        return camera_facts.findings(camera_facts.parse_facts(read_bounded(path, camera_facts.MAX_BYTES)))
+    except (PlatewardenError, ValueError, KeyError, TypeError, AttributeError):
+        return [skip("camera alarm", "what watch says about its camera cannot be read", "sudo platewarden doctor")]
 
 
 def camera(settings: Settings, source: str) -> tuple[list[Frame], Finding]:
@@ -98,14 +106,6 @@ def seen(settings: Settings, frames: list[Frame], eyes: Eyes | None) -> list[Fin
     if eyes is None:
         return [*findings, skip("plate width", "not measured without models")]
     return [*findings, *diagnosing.plate(frames[-1].image.shape[1], plates(settings, frames, eyes))]
-
-
-def sharpest(grey: Image) -> float:
-    """The sharpest of the picture's tiles: sky and road are smooth in every lens. In a tile without contrast noise would pass for sharpness."""
-    height, width = (max(LEAST_TILE_PX, side // TILES) for side in grey.shape)
-    tiles = [grey[y : y + height, x : x + width] for y in range(0, grey.shape[0], height) for x in range(0, grey.shape[1], width)]
-    telling = [tile for tile in tiles if light_of(tile).contrast >= LEAST_CONTRAST]
-    return max((edge_contrast(tile) for tile in telling), default=edge_contrast(grey))
 
 
 def plates(settings: Settings, frames: list[Frame], eyes: Eyes) -> list[tuple[Sample, bool]]:

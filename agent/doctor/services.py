@@ -23,7 +23,7 @@ def look(digest: str | None, runs: Runs = run, drop_ins: Path = DROP_INS, user: 
     if all((found or {}).get("LoadState") != "loaded" for found in states.values()):
         return [warn("services", "none of the units is installed", INSTALL)]
     findings = [service(unit, found) for unit, found in states.items()]
-    return [*findings, *walls(digest, runs, drop_ins, user)]
+    return [*findings, *clock(runs), *walls(digest, runs, drop_ins, user)]
 
 
 def state(unit: str, runs: Runs = run) -> dict[str, str] | None:
@@ -47,6 +47,15 @@ def service(unit: str, found: dict[str, str] | None) -> Finding:
         why = _WHO_ACTS.get(status, "its last message says why")
         return fail(name, f"{told}, {found.get('Result')}, exit code {status}: {why}", f"journalctl -u {unit} -n 20")
     return warn(name, told, f"sudo systemctl enable --now {unit}")
+
+
+def clock(runs: Runs) -> Iterator[Finding]:
+    """May the units learn that the clock is synchronised? With ProtectClock= only systemd-timesyncd tells them, by its marker (docs/ref/time.md)."""
+    said = runs(["systemctl", "show", f"{WATCH}.service", "--property=ProtectClock"]) or ""
+    keeper = runs(["systemctl", "show", "systemd-timesyncd.service", "--property=ActiveState"]) or ""
+    if "ProtectClock=yes" in said and "=active" not in keeper:
+        what = "systemd-timesyncd does not run, and without its marker watch and deliver cannot tell that the clock is synchronised"
+        yield warn("clock of the units", what, "with chrony or a battery-backed clock: docs/ref/time.md, With chrony; else sudo apt install systemd-timesyncd")
 
 
 def walls(digest: str | None, runs: Runs, drop_ins: Path, user: Callable[[], int]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import pytest
 from tests.support.units import Unit
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
-SERVICES = {"platewarden-aim.service": 12, "platewarden-survey.service": 12, "platewarden-hotspot.service": 16}
+SERVICES = {"platewarden-aim.service": 10, "platewarden-survey.service": 10, "platewarden-hotspot.service": 16}
 ALL = (*SERVICES, "platewarden-aim.socket")
 CAMERA = ("platewarden-aim.service", "platewarden-survey.service")
 

@@ -37,7 +37,7 @@ def watch(rig, tmp_path, monkeypatch):
     shutil.copytree(rig.installation.work, work)
     city = work / "city"
 
-    def opened(*_):
+    def opened(*_, **_tell):
         raise SensorOpenedError
 
     monkeypatch.setattr(camera_side, "open_source", opened)
@@ -109,7 +109,7 @@ AFTERNOON = (Bar(None, frozenset(), (Hours(13 * 60, 15 * 60),), "Council resolut
 def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
     """What watch_source does from noon on: what the sensor was told, in which hours frames came, in which ones the rest went on without."""
     clock, told, seen, rounds = FakeClock(), [], [], []
-    monkeypatch.setattr(camera_side, "open_source", lambda *_: Sensor(clock, told))
+    monkeypatch.setattr(camera_side, "open_source", lambda *_, **_tell: Sensor(clock, told))
     monkeypatch.setattr(camera_side, "MaskedSource", lambda frames, _: frames)
     monkeypatch.setattr(camera_side, "load_view", lambda _: None)
     monkeypatch.setattr(camera_side, "build_settler", lambda *_: None)
@@ -117,7 +117,8 @@ def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
     monkeypatch.setattr(Keeper, "between_frames", lambda _: rounds.append(clock.utc.hour))
     notifier = SimpleNamespace(status=told.append, progress=lambda: None)
     settings = SimpleNamespace(camera_id="cam-1", view=None)
-    held = camera_side.Watch(settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier)
+    health = SimpleNamespace(tell=None, looked=lambda frames: frames, standing=lambda: "watches")
+    held = camera_side.Watch(settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier, health)
     keeper = Keeper(held, SimpleNamespace(barred=bars), SimpleNamespace(outbox=None))
     assert camera_side.watch_source(held, keeper, source)
     return told, sorted(set(seen)), sorted(set(rounds))

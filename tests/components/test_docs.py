@@ -49,7 +49,7 @@ def in_code(model, prefix=""):
             found |= in_code(field.annotation, f"{name}.")
         else:
             default = field.default
-            told = str(default).lower() if isinstance(default, bool) else default  # as TOML writes it
+            told = str(default).lower() if isinstance(default, bool) else list(default) if isinstance(default, tuple) else default  # as TOML writes it
             found[prefix + name] = "required" if default is PydanticUndefined else "none" if default is None else f"`{told}`"
     return found
 

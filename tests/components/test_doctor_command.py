@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import cv2
 import numpy as np
@@ -12,7 +13,9 @@ import pytest
 from agent.camera.sources import open_source
 from agent.commands import doctor as doctor_command
 from agent.commands._doctor_page import lines, total
+from agent.core.camera_facts import CameraFacts, format_facts
 from agent.core.diagnosis import fail, ok, skip
+from agent.core.standing_alarms import Alarm
 from agent.doctor import eyes, parts
 from agent.settings import Settings
 from tests.support.camera_rig import PLATE, camera_rig
@@ -170,7 +173,15 @@ def test_watch_keeps_its_camera(monkeypatch):
     opened = []
     monkeypatch.setattr(eyes, "open_source", lambda *arguments: opened.append(arguments) or open_source(*arguments))
     found = eyes.look(Settings(camera_id="cam-01"), "picamera", lambda _command: "ActiveState=active\nStatusText=watches\n")
-    assert ([finding.name for finding in found if str(finding.health) == "skip"], opened) == (["camera"], [])
+    assert ([finding.name for finding in found if str(finding.health) == "skip"], opened) == (["camera", "camera alarm"], [])
+
+
+def test_what_watch_says_about_its_camera_is_told(tmp_path):
+    (tmp_path / "state/watch").mkdir(parents=True)
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    (tmp_path / "state/watch/camera.json").write_bytes(format_facts(CameraFacts(at, {Alarm.MOVED: at}, "night", 0)))
+    (finding,) = eyes.told_by_watch(Settings(camera_id="cam-01", root=tmp_path))
+    assert (finding.name, str(finding.health), finding.what) == ("camera alarm", "warn", "moved since 2026-11-23 00:00 UTC")
 
 
 def test_masks_that_cannot_be_understood_close_the_eyes(tmp_path):

@@ -49,7 +49,7 @@ def test_a_pi_as_it_comes(pi, tmp_path):
         "mount": "fail",
         "temperature": "ok",
         "throttling": "warn",
-        "swap": "fail",
+        "swap": "warn",
         "memory cgroup": "warn",
         "core dumps": "ok",
     }
@@ -124,6 +124,14 @@ def test_a_unit_that_failed_stopped_or_is_missing(drop_ins):
 def test_no_systemd_and_no_units(drop_ins):
     assert look(lambda _command: None, drop_ins) == {"services": "skip"}
     assert look(systemd(watch=None, deliver=None, update=None, walls=None), drop_ins) == {"services": "warn"}
+
+
+def test_the_units_can_tell_that_the_clock_is_synchronised(drop_ins):
+    """With ProtectClock= only by timesyncd's marker; with chrony they need the drop-in that lets them ask the kernel."""
+    gone = {"systemd-timesyncd": {"ActiveState": "inactive"}}
+    assert look(systemd(watch={"ProtectClock": "yes"}, **gone), drop_ins)["clock of the units"] == "warn"
+    assert "clock of the units" not in look(systemd(watch={"ProtectClock": "no"}, **gone), drop_ins)
+    assert "clock of the units" not in look(systemd(watch={"ProtectClock": "yes"}), drop_ins)
 
 
 def test_no_table_is_a_failure_for_root_and_unknown_to_others(drop_ins):

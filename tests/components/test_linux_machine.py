@@ -2,7 +2,9 @@
 
 import ctypes
 import errno
+import os
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -54,6 +56,37 @@ def test_timesyncds_marker_counts_only_where_the_kernel_may_not_be_asked(machine
     assert machine(Kernel(error=errno.EPERM)).look().synchronised
     assert not machine(Kernel(0x0040)).look().synchronised
     assert not machine(Kernel(error=errno.EFAULT)).look().synchronised
+
+
+def test_the_marker_vouches_until_it_is_old(machine):
+    """timesyncd never removes it: a time server that is gone must not vouch for ever."""
+    asked = machine(Kernel(error=errno.EPERM))
+    machine.marker.touch()
+    for age_s, counts in ((0, True), (4000, True), (4200, False), (-30, False)):
+        os.utime(machine.marker, (time.time() - age_s,) * 2)
+        asked._asked = None
+        assert asked.look().synchronised is counts, age_s
+
+
+def test_the_marker_does_not_vouch_for_a_step_after_it(machine, monkeypatch):
+    asked, ahead = machine(Kernel(error=errno.EPERM)), timedelta(0)
+    monkeypatch.setattr(clock, "_now", lambda: datetime.now(UTC) + ahead)
+    machine.marker.touch()
+    assert asked.look().synchronised
+    ahead = timedelta(seconds=300)
+    assert not asked.look().synchronised, "set by hand, and timesyncd has not answered since"
+    os.utime(machine.marker, (time.time() + 300,) * 2)
+    asked._asked = None
+    assert asked.look().synchronised, "timesyncd has answered since"
+
+
+def test_a_unit_may_tell_the_boot_that_its_sandbox_hides(machine, monkeypatch):
+    seen = machine(Kernel()).look().boot  # by whoever looks at the same file from outside: `status`, `doctor`
+    monkeypatch.setattr(clock, "_BOOT_ID", machine.marker.parent / "hidden")
+    monkeypatch.setenv("PLATEWARDEN_BOOT", seen.replace("-", ""))  # as systemd writes %b
+    assert machine(Kernel()).look().boot == seen
+    monkeypatch.setenv("PLATEWARDEN_BOOT", "%b, not expanded")
+    assert machine(Kernel()).look().boot.startswith(NAMELESS)
 
 
 @pytest.mark.parametrize(("off_s", "counts"), [(0, True), (-119, True), (119, True), (-130, False), (130, False), (-1_700_000_000, False)])

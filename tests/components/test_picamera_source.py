@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from agent.camera import picamera
-from agent.camera.picamera import PicameraSource, to_bgr
-from agent.errors import SourceError
-from agent.settings import Camera
+from agent.camera.picamera import PicameraSource
+from agent.camera.yuv import to_bgr
+from agent.errors import ConfigError, SourceError
+from agent.settings import Camera, Night
 from tests.fakes.clock import FakeClock
 from tests.fakes.picamera2 import FakeLibrary, padded_yuv
 from tests.support.media import picture
@@ -20,9 +21,20 @@ def clock():
     return FakeClock()
 
 
-def source(clock, settings=None, **library):
+SMALL = Camera(width=640, height=480, timeout_s=2.0)
+PI = {  # what a Pi camera with a motor for its lens says, as far as it matters here
+    "FrameDurationLimits": (10_000, 200_000, None),
+    "ExposureTime": (60, 66_666, 20_000),
+    "AnalogueGain": (1.0, 16.0, 1.0),
+    "AfMode": (0, 2, 0),
+    "LensPosition": (0.0, 15.0, 1.0),
+    "ScalerCrop": ((0, 0, 64, 64), (0, 0, 4608, 2592), (0, 0, 4608, 2592)),
+}
+
+
+def source(clock, settings=None, night=None, tell=lambda _event: None, **library):
     fake = FakeLibrary(clock, **library)
-    return PicameraSource(settings or Camera(width=640, height=480, timeout_s=2.0), clock, lambda: fake), fake
+    return PicameraSource(settings or SMALL, clock, lambda: fake, night=night, tell=tell), fake
 
 
 @pytest.mark.parametrize("kind", ["YUV420", "NV12"])
@@ -61,22 +73,22 @@ def test_a_long_run_returns_every_buffer(clock):
     assert library.opened[0].free_buffers == picamera.BUFFERS
 
 
-def test_two_streams_are_configured_within_the_cameras_size(clock):
-    opened, _library = source(clock, Camera(width=1333, height=1001))
-    assert opened.configured("main")["size"] == (1332, 1000), "even, as libcamera wants"
-    assert opened.configured("lores")["size"] == (640, 480), "same shape as main, even"
+def test_one_stream_is_configured_of_an_even_size(clock):
+    opened, library = source(clock, Camera(width=1333, height=1001))
+    assert opened.configured()["size"] == (1332, 1000), "even, as libcamera wants"
+    assert library.opened[0].camera_config["lores"] is None, "the networks are fed from main: docs/design/frame-sources.md"
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(10, (100_000, 100_000)), (1, (200_000, 200_000)), (60, (16_667, 16_667))])
 def test_the_frame_rate_is_kept_within_what_the_camera_can(clock, rate, expected):
     opened, library = source(clock, Camera(width=640, height=480, frames_per_second=rate))
-    assert library.opened[0].camera_config["controls"] == {"FrameDurationLimits": expected}
+    assert library.opened[0].controls == {"FrameDurationLimits": expected}
     opened.close()
 
 
 def test_a_control_that_the_camera_has_not_is_not_set(clock):
     _opened, library = source(clock, controls={})
-    assert library.opened[0].camera_config["controls"] == {}
+    assert library.opened[0].controls == {}
 
 
 def test_capture_time_is_now_less_the_frames_age(clock):
@@ -123,29 +135,136 @@ def test_first_rung_flush(clock):
     assert len(library.opened) == 1
 
 
-def test_second_rung_reopen(clock):
-    opened, library = source(clock, stalls=[2, None])
+def test_second_rung_stop_and_start(clock):
+    """The same camera, with the controls of its profile set again."""
+    told = []
+    opened, library = source(clock, Camera(width=640, height=480, timeout_s=2.0, exposure_us=900), tell=told.append, stalls=[2], heals="restart", controls=PI)
+    assert [frame.sequence for frame in islice(opened.frames(), 5)] == [0, 1, 2, 3, 4]
+    assert len(library.opened) == 1
+    assert library.opened[0].starts == 2
+    assert [controls["ExposureTime"] for controls in library.controls_at_start] == [900, 900]
+    assert [(event.what, event.details["rung"]) for event in told] == [("stalled", "retry"), ("stalled", "restart"), ("recovered", "restart")]
+
+
+def test_third_rung_reopen(clock):
+    told = []
+    opened, library = source(clock, tell=told.append, stalls=[2, None])
     assert [frame.sequence for frame in islice(opened.frames(), 5)] == [0, 1, 2, 3, 4]
     assert len(library.opened) == 2
     assert not library.opened[0].is_open
+    assert [event.details["rung"] for event in told] == ["retry", "restart", "reopen", "reopen"]
 
 
 def test_then_it_gives_up_in_bounded_time(clock):
-    opened, library = source(clock, stalls=[2, 0])
+    told = []
+    opened, library = source(clock, tell=told.append, stalls=[2, 0])
     frames = opened.frames()
     list(islice(frames, 2))
     before = clock.monotonic_s()
-    with pytest.raises(SourceError, match="no frame: none within 2 s, after a flush and a restart.*ribbon cable"):
+    with pytest.raises(SourceError, match="no frame: none within 2 s, after a restart and a new opening.*ribbon cable"):
         next(frames)
-    assert clock.monotonic_s() - before == pytest.approx(6.0)
+    assert clock.monotonic_s() - before == pytest.approx(8.0)
     assert library.opened[1].waiting_jobs == 0
+    assert [event.details["rung"] for event in told] == ["retry", "restart", "reopen", "exit"]
+    assert told[-1].details["seconds"] == pytest.approx(8.0)
     opened.close()
     assert not library.opened[1].is_open
 
 
+def test_a_stall_after_a_stall_begins_at_the_bottom(clock):
+    told = []
+    opened, library = source(clock, tell=told.append, stalls=[2], heals="restart")
+    frames = opened.frames()
+    list(islice(frames, 4))
+    library.opened[0].stalls_after = library.opened[0].frames + 1
+    list(islice(frames, 3))
+    assert [event.details["rung"] for event in told] == ["retry", "restart", "restart"] * 2
+
+
+def test_a_camera_that_does_not_even_stop_is_not_climbed_further(clock, monkeypatch):
+    """Every further command would wait behind the one that hangs."""
+    monkeypatch.setattr(picamera, "COMMAND_WAIT_S", 0.05)
+    told = []
+    opened, library = source(clock, tell=told.append, stalls=[1], dead_loop=True)
+    frames = opened.frames()
+    next(frames)
+    with pytest.raises(SourceError, match="does not stop and start: still busy"):
+        next(frames)
+    assert [event.details["rung"] for event in told] == ["retry", "restart", "exit"]
+    opened.close()  # at once, and without an error over the first
+    assert len(library.opened) == 1
+
+
+# --- profiles ---
+
+FIXED = Camera(width=640, height=480, exposure_us=900, gain=4.0, focus_m=12.5, crop=(0.25, 0.25, 0.5, 0.5))
+
+
+def test_exposure_gain_focus_and_crop_are_set_before_the_start(clock):
+    _opened, library = source(clock, FIXED, controls=PI)
+    assert library.controls_at_start == [
+        {
+            "FrameDurationLimits": (100_000, 100_000),
+            "ExposureTime": 900,
+            "AnalogueGain": 4.0,
+            "AfMode": 0,
+            "LensPosition": 0.08,
+            "ScalerCrop": (1440, 648, 1728, 1296),
+        }
+    ], "the crop of the picture's shape, 4:3, in the middle of the half that was asked for"
+
+
+def test_what_the_camera_lacks_is_said_once_and_left(clock):
+    told = []
+    opened, library = source(clock, FIXED, tell=told.append, controls={"FrameDurationLimits": (10_000, 200_000, None)}, stalls=[2, None])
+    assert len(list(islice(opened.frames(), 4))) == 4  # it was opened anew in between
+    assert library.controls_at_start[0] == {"FrameDurationLimits": (100_000, 100_000)}
+    assert [event.details["wish"] for event in told if event.what == "lacking"] == ["exposure", "gain", "focus", "crop"]
+
+
+def test_a_wish_beyond_the_cameras_range_is_said_and_brought_to_its_end(clock):
+    told = []
+    _opened, library = source(clock, Camera(exposure_us=10, gain=60.0), tell=told.append, controls=PI)
+    assert (library.controls_at_start[0]["ExposureTime"], library.controls_at_start[0]["AnalogueGain"]) == (60, 16.0)
+    assert [event.details["wish"] for event in told] == ["exposure", "gain"]
+
+
+@pytest.mark.parametrize(("wish", "settings"), [("focus", {"focus_m": 10}), ("crop", {"crop": (0, 0, 0.5, 0.5)}), ("exposure", {"exposure_us": 10})])
+def test_what_is_required_and_lacking_refuses_and_closes_the_camera(clock, wish, settings):
+    """Exit code 2: systemd does not try the same again."""
+    controls = {name: limits for name, limits in PI.items() if name not in {"LensPosition", "ScalerCrop"}}
+    library = FakeLibrary(clock, controls=controls)
+    with pytest.raises(ConfigError, match=f"required asks for {wish}"):
+        PicameraSource(Camera(required=(wish,), **settings), clock, lambda: library)
+    assert not library.opened[0].is_open
+
+
+NIGHT = Night(below_lux=10, above_lux=40, after_s=0.25, exposure_us=500, gain=8.0)
+
+
+def test_night_and_day_again_without_a_stop(clock):
+    told = []
+    opened, library = source(clock, SMALL, NIGHT, told.append, controls=PI, lux=[100, 5, 5, 5, 5, 20, 20, 50, 50, 50, 50, 50])
+    frames, camera = opened.frames(), library.opened[0]
+    seen = [(camera.controls.get("ExposureTime"), camera.controls.get("AnalogueGain")) for _frame in islice(frames, 12)]
+    assert seen[0] == (0, 0.0), "by day the camera chooses"
+    assert seen[3] == (0, 0.0), "not before it was dark for a while"
+    assert seen[4:9] == [(500, 8.0)] * 5, "between the limits nothing changes"
+    assert seen[-1] == (0, 0.0)
+    assert [(event.what, event.details["profile"]) for event in told] == [("profile", "night"), ("profile", "day")]
+    assert camera.starts == 1
+
+
+def test_without_a_light_level_it_stays_day_and_says_so_once(clock):
+    told = []
+    opened, _library = source(clock, SMALL, NIGHT, told.append, controls=PI)
+    list(islice(opened.frames(), 5))
+    assert [event.details["wish"] for event in told] == ["light"]
+
+
 def test_a_close_that_hangs_is_an_error_not_a_hang(clock, monkeypatch):
     """picamera2's close is a job for its event loop: with a dead loop it waits for ever."""
-    monkeypatch.setattr(picamera, "CLOSE_WAIT_S", 0.05)
+    monkeypatch.setattr(picamera, "COMMAND_WAIT_S", 0.05)
     opened, _library = source(clock, dead_loop=True)
     with pytest.raises(SourceError, match="does not close: still busy after 0.05 s"):
         opened.close()

@@ -50,7 +50,8 @@ class TestBatch:
             assert f"cam-{number} " in sheet
             assert spoken(fingerprint(enrolment)) in sheet
             assert (folder / "trust/root.json").read_bytes() == anchor.read_bytes()
-            assert tomllib.loads((folder / "platewarden.toml").read_text()) == {"camera_id": f"cam-{number}"}
+            paths = {"state": "/var/lib/platewarden", "bundles": "/var/lib/platewarden/bundles-in"}
+            assert tomllib.loads((folder / "platewarden.toml").read_text()) == {"camera_id": f"cam-{number}", "paths": paths}
         assert len(seals) == 40
         assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
 

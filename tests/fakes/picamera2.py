@@ -17,12 +17,19 @@ PADDING = 64  # bytes to which rows are padded on the Pi
 
 
 class FakeLibrary:
-    """Acts as the module: `FakeLibrary(clock).Picamera2()`. `stalls`: for each camera opened, after how many frames it stalls (None: never)."""
+    """Acts as the module: `FakeLibrary(clock).Picamera2()`. `stalls`: for each camera opened, after how many frames it stalls (None: never).
 
-    def __init__(self, clock, *, pixel_format="YUV420", stalls=(), cameras=1, controls=None, stamp=True, frame_interval_s=0.1, dead_loop=False) -> None:
+    `heals`: "restart" when a stop and start ends a stall. `lux`: the light that the next frames tell.
+    """
+
+    def __init__(
+        self, clock, *, pixel_format="YUV420", stalls=(), cameras=1, controls=None, stamp=True, frame_interval_s=0.1, dead_loop=False, heals="", lux=()
+    ) -> None:
         self.clock, self.pixel_format, self.stalls, self.cameras = clock, pixel_format, list(stalls), cameras
         self.controls = {"FrameDurationLimits": (10_000, 200_000, None)} if controls is None else controls
         self.stamp, self.frame_interval_s, self.dead_loop = stamp, frame_interval_s, dead_loop
+        self.heals, self.lux = heals, list(lux)
+        self.controls_at_start: list[dict[str, Any]] = []
         self.opened: list[FakePicamera2] = []
 
     def Picamera2(self) -> "FakePicamera2":  # noqa: N802 its real name
@@ -41,6 +48,8 @@ class FakePicamera2:
         self.library, self.stalls_after = library, stalls_after
         self.is_open, self.started = True, False
         self.camera_config: dict[str, Any] = {}
+        self.controls: dict[str, Any] = {}
+        self.heals, self.starts = library.heals, 0
         self.free_buffers = self.frames = self.flushes = 0
         self.waiting_jobs = 0
 
@@ -54,9 +63,10 @@ class FakePicamera2:
     def configure(self, config) -> None:
         if self.started:
             raise RuntimeError("Camera must be stopped before configuring")
-        if unknown := set(config["controls"]) - set(self.library.controls):
-            raise RuntimeError(f"Control {unknown.pop()} is not advertised by libcamera")
+        self.set_controls(config["controls"])
         for name in ("main", "lores"):
+            if config[name] is None:
+                continue
             width, height = config[name]["size"]
             if width % 2 or height % 2:
                 raise RuntimeError("width and height should be even")
@@ -66,6 +76,11 @@ class FakePicamera2:
         self.camera_config = config
         self.free_buffers = config["buffer_count"]
 
+    def set_controls(self, controls) -> None:
+        if unknown := set(controls) - set(self.library.controls):
+            raise RuntimeError(f"Control {unknown.pop()} is not advertised by libcamera")
+        self.controls |= controls
+
     def camera_configuration(self):
         return self.camera_config
 
@@ -73,6 +88,15 @@ class FakePicamera2:
         if self.started:
             raise RuntimeError("already started")
         self.started = True
+        self.starts += 1
+        self.library.controls_at_start.append(dict(self.controls))
+
+    def stop(self) -> None:
+        if self.waiting_jobs or self.library.dead_loop:
+            threading.Event().wait()  # as the real one: a job behind a job, for ever
+        self.started = False
+        if self.stalls_after is not None and self.heals == "restart":
+            self.stalls_after = None
 
     def capture_request(self, wait=None, signal_function=None, flush=None) -> "FakeRequest":
         assert isinstance(wait, int | float), "an untimed wait can last for ever"
@@ -109,7 +133,8 @@ class FakeRequest:
 
     def get_metadata(self):
         assert not self.released
-        return {"SensorTimestamp": round(self.taken_s * 1e9)} if self.camera.library.stamp else {}
+        light = {"Lux": self.camera.library.lux.pop(0)} if self.camera.library.lux else {}
+        return light | ({"SensorTimestamp": round(self.taken_s * 1e9)} if self.camera.library.stamp else {})
 
     def release(self) -> None:
         assert not self.released, "released twice"

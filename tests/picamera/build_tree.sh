@@ -1,12 +1,14 @@
 #!/bin/sh
 # Builds a Debian trixie tree with libcamera and picamera2, the library that a Raspberry Pi runs, to use it by chroot.
 #
-#   build_tree.sh TREE        needs root (mmdebstrap, chroot); about 4 minutes and 1.2 GB; leaves nothing half-built in TREE
+#   build_tree.sh TREE        needs root (mmdebstrap, chroot); about 5 minutes and 1.6 GB; leaves nothing half-built in TREE
 #
+# Into its environment come picamera2 and what setup.py asks for, so that the whole line runs there, but not the project itself.
 # The mirror and the package index are the ones that this machine already uses: they are read from its apt sources and its
 # pip configuration when the script runs, and stand nowhere in the project.
 set -eu
 
+here=$(cd "$(dirname "$0")" && pwd)
 PICAMERA2=picamera2==0.3.38
 SUITE=trixie
 APT_PACKAGES=ca-certificates,python3-libcamera,libcamera-tools,libcamera-ipa,python3-numpy,python3-pil,python3-av,python3-prctl,\
@@ -40,9 +42,11 @@ main() {
     cp /etc/resolv.conf /etc/hosts "$new/etc/" 2>/dev/null || true
     if [ -f /etc/pip.conf ]; then cp /etc/pip.conf "$new/etc/pip.conf"; fi
     chroot "$new" python3 -m venv --system-site-packages /venv
+    python3 "$here/requirements.py" "$here/../../setup.py" "$here/../../constraints.txt" >"$new/tmp/requirements.txt"
+    cp "$here/../../constraints.txt" "$new/tmp/"
     PIP_CERT=/etc/ssl/certs/ca-certificates.crt chroot "$new" /venv/bin/pip install --quiet --no-cache-dir \
-        "$PICAMERA2" opencv-python-headless
-    rm -f "$new/etc/pip.conf" "$new"/var/cache/apt/archives/*.deb
+        --constraint /tmp/constraints.txt --requirement /tmp/requirements.txt "$PICAMERA2"
+    rm -f "$new/etc/pip.conf" "$new"/var/cache/apt/archives/*.deb "$new"/tmp/*.txt
 
     rm -rf "$tree"
     mv "$new" "$tree"

@@ -11,8 +11,9 @@ from agent.camera import picamera
 from agent.camera.images import load_image
 from agent.camera.picamera import PicameraSource
 from agent.clock import SystemClock
-from agent.errors import SourceError
-from agent.settings import Camera
+from agent.core.camera_profile import Profile, choose
+from agent.errors import ConfigError, SourceError
+from agent.settings import Camera, Night
 from tests.contracts.frame_source_contract import FrameSourceContract
 from tests.picamera import glue
 from tests.picamera.frames import FRAMES
@@ -47,15 +48,9 @@ class TestContract(FrameSourceContract):
     """`source` is the real thing."""
 
 
-def test_both_streams_run_and_are_what_libcamera_says(source):
-    main, small = source.configured("main"), source.configured("lores")
+def test_the_stream_is_what_libcamera_says(source):
+    main = source.configured()
     assert (main["format"], main["size"]) == ("NV12", (1920, 1080)), "asked for YUV420; this pipeline adjusts, and the adapter must go by what it got"
-    assert (small["format"], small["size"]) == ("NV12", (640, 360))
-    request = source._next_request()
-    try:
-        assert picamera.to_bgr(request.make_buffer("lores"), request.config["lores"]).shape == (360, 640, 3)
-    finally:
-        request.release()
 
 
 def test_text_in_the_frames_arrives_unharmed(source, shown):
@@ -86,20 +81,19 @@ def test_a_slow_reader_loses_no_buffer(source):
     assert len(list(islice(source.frames(), 8 * picamera.BUFFERS))) == 8 * picamera.BUFFERS
 
 
-def test_a_stalled_camera_is_reopened_and_goes_on(source):
+def test_a_camera_that_was_stopped_is_started_again(source):
     frames = source.frames()
     next(frames)
     stalled = source._camera
-    stalled.stop()  # behind the adapter's back: no frame will come, as with a dead sensor
+    stalled.stop()  # behind the adapter's back: no frame will come
     begun_s = time.monotonic()
     assert next(frames).image.shape == (1080, 1920, 3)
-    assert time.monotonic() - begun_s >= 2 * SETTINGS.timeout_s, "first the flush, then the second rung"
-    assert source._camera is not stalled
-    assert not stalled.is_open
+    assert time.monotonic() - begun_s >= 2 * SETTINGS.timeout_s, "first the same again, then the second rung"
+    assert source._camera is stalled
 
 
 def test_a_camera_that_stays_dead_is_an_error_in_bounded_time(source, monkeypatch):
-    """The re-opened camera does not start either: one SourceError, and the library's waiting jobs are gone."""
+    """Neither the restarted nor the re-opened camera delivers: one SourceError, and the library's waiting jobs are gone."""
     from picamera2 import Picamera2
 
     frames = source.frames()
@@ -107,9 +101,9 @@ def test_a_camera_that_stays_dead_is_an_error_in_bounded_time(source, monkeypatc
     source._camera.stop()
     monkeypatch.setattr(Picamera2, "start_", lambda _camera: None)
     begun_s = time.monotonic()
-    with pytest.raises(SourceError, match="no frame: none within 1 s, after a flush and a restart"):
+    with pytest.raises(SourceError, match="no frame: none within 1 s, after a restart and a new opening"):
         next(frames)
-    assert time.monotonic() - begun_s < 3 * SETTINGS.timeout_s + 2 * picamera.CLOSE_WAIT_S
+    assert time.monotonic() - begun_s < 4 * SETTINGS.timeout_s + 4 * picamera.COMMAND_WAIT_S
     assert source._camera._job_list == []
 
 
@@ -119,7 +113,7 @@ def test_a_timed_out_wait_leaves_no_job_behind(source):
     with pytest.raises(TimeoutError):
         source._camera.capture_request(wait=0.2)
     assert len(source._camera._job_list) == 1, "the library has changed: read its release notes, then this adapter"
-    source._flush()
+    source._camera.cancel_all_and_flush()
     assert source._camera._job_list == []
 
 
@@ -127,3 +121,32 @@ def test_a_second_opener_is_told(source):
     with pytest.raises(SourceError, match="the camera does not start"):
         PicameraSource(SETTINGS, SystemClock())
     assert len(list(islice(source.frames(), 2))) == 2, "the first must not suffer"
+
+
+def test_controls_that_the_virtual_camera_lacks_are_said_once_and_frames_come():
+    """The real library refuses a whole configuration for one control that it does not know: none such may reach it."""
+    told = []
+    settings = Camera(width=1920, height=1080, timeout_s=5.0, exposure_us=900, gain=4.0, focus_m=12.5, crop=(0.25, 0.25, 0.5, 0.5))
+    opened = PicameraSource(settings, SystemClock(), night=Night(below_lux=10, above_lux=40), tell=told.append)
+    try:
+        assert "ExposureTime" not in opened._camera.camera_controls, "this pipeline can more now: test it"
+        assert len(list(islice(opened.frames(), 3))) == 3
+        with pytest.raises(RuntimeError, match="not advertised"):
+            opened._camera.set_controls({"ExposureTime": 900})
+    finally:
+        opened.close()
+    assert {event.details["wish"] for event in told} == {"rate", "exposure", "gain", "focus", "crop", "light"}
+    assert len(told) == 6
+
+
+def test_a_control_that_is_required_and_lacking_refuses_and_frees_the_camera():
+    with pytest.raises(ConfigError, match="required asks for exposure, and this camera has no control for it"):
+        PicameraSource(Camera(exposure_us=900, required=("exposure",)), SystemClock())
+    PicameraSource(SETTINGS, SystemClock()).close()
+
+
+def test_the_one_control_that_it_has_is_probed_and_set_within_its_limits(source):
+    least, most, _default = source._camera.camera_controls["FrameDurationLimits"]
+    assert least <= most
+    assert choose(Profile(1, 16 / 9), source._camera.camera_controls).controls == {"FrameDurationLimits": (most, most)}
+    assert choose(Profile(1_000_000, 16 / 9), source._camera.camera_controls).controls == {"FrameDurationLimits": (least, least)}

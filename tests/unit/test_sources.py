@@ -59,12 +59,12 @@ def test_an_empty_folder_says_what_counts_as_an_image(tmp_path):
 
 def test_cameras_get_the_camera_settings(monkeypatch):
     seen = {}
-    monkeypatch.setattr(sources, "PicameraSource", lambda settings, clock: seen.setdefault("picamera", (settings, clock)))
+    monkeypatch.setattr(sources, "PicameraSource", lambda settings, clock, *, night, tell: seen.setdefault("picamera", (settings, night, tell, clock)))
     monkeypatch.setattr(sources, "UsbSource", lambda number, settings, clock: seen.setdefault("usb", (number, settings, clock)))
     clock = FakeClock()
-    open_source("picamera", SETTINGS, clock)
+    open_source("picamera", SETTINGS, clock, tell=print)
     open_source("usb:2", SETTINGS, clock)
-    assert seen == {"picamera": (SETTINGS.camera, clock), "usb": (2, SETTINGS.camera, clock)}
+    assert seen == {"picamera": (SETTINGS.camera, SETTINGS.night, print, clock), "usb": (2, SETTINGS.camera, clock)}
 
 
 def test_a_camera_that_is_not_there(monkeypatch):

@@ -1,0 +1,37 @@
+"""What watch leaves about its camera is read back as it was, and nothing odd is believed."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.core.camera_facts import CameraFacts, findings, format_facts, parse_facts
+from agent.core.standing_alarms import Alarm
+
+AT = datetime(2026, 11, 23, 2, 10, tzinfo=UTC)
+FACTS = CameraFacts(AT, {Alarm.MOVED: AT, Alarm.DIRTY: AT}, "night", 3)
+
+
+def test_written_and_read_back():
+    assert parse_facts(format_facts(FACTS)) == FACTS
+
+
+@pytest.mark.parametrize(
+    "change", [{"alarms": {"sunny": "2026-11-23T02:10:00.000Z"}}, {"profile": "dusk"}, {"stalls": "3"}, {"stalls": -1}, {"at": "now"}, {"alarms": []}]
+)
+def test_anything_else_is_refused(change):
+    table = json.loads(format_facts(FACTS)) | change
+    with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
+        parse_facts(json.dumps(table).encode())
+
+
+def test_a_line_for_each_alarm_and_one_for_stalls_with_what_to_do():
+    told = findings(FACTS)
+    assert [(one.name, str(one.health)) for one in told] == [("camera alarm", "warn"), ("camera alarm", "warn"), ("camera stalls", "warn")]
+    assert all(one.fix for one in told)
+    assert "dirty since 2026-11-23 02:10 UTC" in told[0].what
+
+
+def test_without_any_it_is_well():
+    (told,) = findings(CameraFacts(AT))
+    assert str(told.health) == "ok"
