@@ -70,10 +70,10 @@ bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside ot
 hw: $(VENV)/rig.stamp programs ## the tests on a rig: HW_ENV=file (default hw_tests/simulated.yaml: this machine); JUnit and the page of all nights in hw-out/ (~6 minutes)
 	$(BIN)/python -m pytest hw_tests -p labgrid.pytestplugin --lg-env $(HW_ENV) --hw-out $(HW_OUT) --hw-history $(HW_OUT)/history --junitxml $(HW_OUT)/junit.xml $(HW_ARGS)
 
-test-picamera: ## the picamera2 adapter and the whole line over the real library in a Debian trixie tree (root; ~5 minutes, ~12 the first time)
+test-picamera: ## the picamera2 adapter and the whole line over the real library in a Debian trixie tree (root; ~7 minutes, ~14 the first time)
 	tests/picamera/run.sh
 
-test-boot: $(VENV)/dev.stamp ## the units booted by systemd-nspawn in a Debian trixie tree: walls, hangs, reboots (root, ~5 minutes more the first time, then 3 to 8)
+test-boot: $(VENV)/dev.stamp ## the units booted by systemd-nspawn in a Debian trixie tree: walls, hangs, reboots (root, ~5 minutes more the first time, then 11 on a busy machine)
 	PYTHON=$(abspath $(BIN)/python) tests/boot/run.sh
 
 deb: $(VENV)/dev.stamp ## Debian packages for bookworm and trixie, amd64 and arm64, into dist/ (needs debhelper; ~10 minutes; SUITE= and ARCH= for one)

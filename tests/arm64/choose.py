@@ -40,13 +40,20 @@ def touches(names: set[str], modules: tuple[str, ...]) -> bool:
     return any(f"{name}.".startswith(f"{module}.") for name in names for module in modules)
 
 
+def helpers(names: set[str]) -> set[str]:
+    """What the modules of tests/support among these names import, and their own helpers."""
+    modules = {name.split(".")[2] for name in names if name.startswith("tests.support.")}
+    found = {name for module in modules for name in imported((TESTS / f"support/{module}.py").read_text(encoding="utf-8"))}
+    return found if found <= names else found | helpers(names | found)
+
+
 def parts_of(file: Path) -> set[str]:
     """The parts that a test file is about; none, if it starts processes."""
     text = file.read_text(encoding="utf-8")
     if not any(module.rpartition(".")[2] in text for modules in PARTS.values() for module in modules):
         return set()  # most files: not worth an emulated parse
     names = set(imported(text))
-    return set() if touches(names, NOT_HERE) else {part for part, modules in PARTS.items() if touches(names, modules)}
+    return set() if touches(names | helpers(names), NOT_HERE) else {part for part, modules in PARTS.items() if touches(names, modules)}
 
 
 @functools.cache  # asked for each file that pytest meets; parsing is what takes long under emulation

@@ -44,11 +44,11 @@ def bridge() -> None:
 
 
 def slowness() -> float:
-    """Wall time over CPU time of a little work: 1 on an idle machine, 3 where neighbours take two thirds of every core."""
+    """Wall time over CPU time of a little work: 1 on an idle machine, 2 where neighbours take half of every core; no more than that is excused."""
     wall, cpu = time.monotonic(), time.process_time()
     while time.process_time() - cpu < 0.5:
         pass
-    return max(1.0, (time.monotonic() - wall) / (time.process_time() - cpu))
+    return min(2.0, max(1.0, (time.monotonic() - wall) / (time.process_time() - cpu)))
 
 
 class Machine:

@@ -273,7 +273,7 @@ def need_filters(machine) -> None:
 
 def told_up(machine) -> str:
     """How long the last boot took. A busy machine is not what a camera is: its slowness, as measured just before, is taken out and told."""
-    return f"\n  up in {machine.up_s:.1f} s on a machine that was {machine.slow:.1f} times slower than idle: {machine.up_s / machine.slow:.1f} s"
+    return f"\n  up in {machine.up_s:.1f} s on a machine that was at least {machine.slow:.1f} times slower than idle: {machine.up_s / machine.slow:.1f} s"
 
 
 def let_through(machine, unit: str, address: str) -> str:

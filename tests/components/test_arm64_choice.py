@@ -24,6 +24,8 @@ def test_what_starts_processes_stays_out(tmp_path):
     assert choose.parts_of(file) == {"vision"}
     file.write_text("from agent.vision import models\ndef test():\n    import subprocess\n")
     assert choose.parts_of(file) == set()
+    file.write_text("from agent.vision import models\nfrom tests.support.demo_run import run_demo\n")
+    assert choose.parts_of(file) == set(), "nor what a helper starts"
 
 
 def test_a_module_s_name_is_compared_whole():

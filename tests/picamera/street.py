@@ -3,8 +3,6 @@
 import shutil
 from pathlib import Path
 
-import cv2
-
 from agent.demo import scene
 
 STREET = Path("/street")
@@ -35,15 +33,6 @@ def show_street() -> None:
         for number, path in enumerate(scene.render(Path("/tmp/street"))[SHOWN]):
             shutil.move(path, STREET / f"{number}.jpg")  # the pipeline counts without leading zeros
     write_camera(STREET)
-
-
-def show_covered() -> None:
-    """The same camera with something over its lens."""
-    covered = Path("/covered")
-    covered.mkdir(exist_ok=True)
-    grey = cv2.GaussianBlur(cv2.imread(str(STREET / "0.jpg")), (0, 0), 300) // 8 + 60
-    cv2.imwrite(str(covered / "0.jpg"), grey)
-    write_camera(covered)
 
 
 def write_camera(pictures: Path) -> None:
