@@ -73,7 +73,7 @@ hw: $(VENV)/rig.stamp programs ## the tests on a rig: HW_ENV=file (default hw_te
 test-picamera: ## the picamera2 adapter and the whole line over the real library in a Debian trixie tree (root; ~7 minutes, ~14 the first time)
 	tests/picamera/run.sh
 
-test-boot: $(VENV)/dev.stamp ## the units booted by systemd-nspawn in a Debian trixie tree: walls, hangs, reboots (root, ~5 minutes more the first time, then 11 on a busy machine)
+test-boot: $(VENV)/dev.stamp ## the units booted by systemd-nspawn in a Debian trixie tree: walls, hangs, reboots (root, ~5 minutes more the first time, then 5; 11 on a busy machine)
 	PYTHON=$(abspath $(BIN)/python) tests/boot/run.sh
 
 deb: $(VENV)/dev.stamp ## Debian packages for bookworm and trixie, amd64 and arm64, into dist/ (needs debhelper; ~10 minutes; SUITE= and ARCH= for one)

@@ -70,7 +70,7 @@ class SignedCamera:
         built = self.machine.real - timedelta(days=30)
         monkeypatch.setattr(camera_side, "TrustedClock", lambda folder: TrustedClock(folder, self.machine, build_time=built))
         monkeypatch.setattr(camera_side, "SystemClock", None)  # an enrolled camera has no use for it
-        monkeypatch.setattr(camera_side, "open_source", lambda _source, _settings, clock: _Street(self, cars, clock))
+        monkeypatch.setattr(camera_side, "open_source", lambda _source, _settings, clock, **_: _Street(self, cars, clock))
         monkeypatch.setattr(following, "LOOK_EVERY_S", 0.0)
         camera_side.run(self.settings, "scripted", settle_s=0, allow_unsigned=False)
 
