@@ -30,9 +30,10 @@ class ExportError(RuntimeError):
 
 
 def load_net(checkpoint: Path) -> PlateNet:
-    """The averaged weights of a checkpoint, ready to infer."""
-    net = PlateNet()
-    net.load_state_dict(averaged_weights(checkpoint))
+    """The averaged weights of a checkpoint, the teacher's or the pupil's, ready to infer."""
+    weights = averaged_weights(checkpoint)
+    net = PlateNet(wide="head.0.within.0.weight" not in weights)
+    net.load_state_dict(weights)
     return net.eval()
 
 
