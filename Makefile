@@ -83,7 +83,7 @@ test-deb: $(VENV)/dev.stamp ## install, upgrade, remove and purge the amd64 pack
 	for suite in $(or $(SUITE),bookworm trixie); do debian/test_packages.sh $$suite dist/$$suite; done
 	$(if $(filter bookworm,$(SUITE)),,PYTHON=$(abspath $(BIN))/python debian/test_first_boot.sh dist/trixie)
 
-test-arm64: $(VENV)/dev.stamp ## vision, sealing, policy and mailbox tests on aarch64, emulated as a Raspberry Pi 4 (root, mmdebstrap, Linux 6.7; ~12 minutes; CPU= for another)
+test-arm64: $(VENV)/dev.stamp ## vision, sealing, policy and mailbox tests on aarch64, emulated as a Raspberry Pi 4 (root, mmdebstrap, Linux 6.7; ~6 minutes and the tree; CPU= for another)
 	PYTHON=$(abspath $(BIN))/python tests/arm64/run.sh
 
 models: $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed)
