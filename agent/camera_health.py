@@ -4,16 +4,13 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 
-import cv2
-import numpy as np
-
 from agent.core.camera_event import CameraEvent
 from agent.core.camera_facts import NAME, CameraFacts, format_facts
 from agent.core.leaf import LeafKind
 from agent.core.sighting import Frame
 from agent.core.standing_alarms import Alarm, AlarmKeeper
 from agent.disk.atomic_file import write_atomic
-from agent.metering import look_at
+from agent.metering import look_at, luminance
 from agent.notify import Notifier
 from agent.ports import AuditLog, Clock
 from agent.settings import Settings
@@ -60,8 +57,7 @@ class CameraHealth:
             yield frame
 
     def _look(self, frame: Frame) -> None:
-        grey = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
-        for change in self._alarms.look(look_at(grey), self._profile):
+        for change in self._alarms.look(look_at(luminance(frame.image)), self._profile):
             if change.raised:
                 self._since[change.alarm] = frame.captured.utc
             else:

@@ -1,4 +1,4 @@
-"""Pixels to numbers: how light, how sharp, how much alike. For the installer's meters, for `doctor`, and for the standing alarms."""
+"""Pixels to grey, and grey to numbers: how light, how sharp, how much alike. For the networks, the installer's meters, `doctor`, and the standing alarms."""
 
 import cv2
 import numpy as np
@@ -12,6 +12,11 @@ TILES = 4  # along each side
 LEAST_TILE_PX = 5
 LEAST_CONTRAST = 25.0
 EDGES_FROM_PX = 640  # width from which edges are taken: noise is averaged away before
+
+
+def luminance(image: Image) -> Image:
+    """H×W of an H×W×3 BGR image; an H×W image as it is."""
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def light_of(grey: Image) -> Light:

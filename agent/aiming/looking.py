@@ -12,7 +12,7 @@ from agent.core.aiming_survey import Sample
 from agent.core.overlap import Box, same_plate
 from agent.core.plate_text import PlateText
 from agent.core.sighting import Frame, Image, PlateRead
-from agent.metering import edge_contrast, light_of
+from agent.metering import edge_contrast, light_of, luminance
 
 PICTURE_WIDTH_PX = 480  # of the live picture: most plates that every network missed are too small to read in it
 JPEG_QUALITY = 72
@@ -67,7 +67,7 @@ class Looker:
         reads = self._reads(frame)
         tests = [read for read in reads if read.confidence >= TEST_CONFIDENCE and self._is_test(read.text)]
         picture = self._painted(frame, reads, tests)
-        grey = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
+        grey = luminance(frame.image)
         return Look(
             jpeg=encoded(shrunk(picture, PICTURE_WIDTH_PX)),
             crop=encoded(shrunk(part(frame.image, tests[0].box.box, MARGIN), CROP_WIDTH_PX)) if tests else b"",
@@ -107,7 +107,7 @@ class Looker:
 
 def samples_of(frame: Frame, reads: Sequence[PlateRead]) -> tuple[float, tuple[Sample, ...]]:
     """For a survey: the picture's mean grey, and its plates as numbers."""
-    grey = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
+    grey = luminance(frame.image)
     return float(grey.mean()), tuple(sample_of(grey, read) for read in reads)
 
 

@@ -126,7 +126,6 @@ def judge(look: Look, reference: _Reference | None) -> Iterator[tuple[Alarm, tup
     if blocked:
         return
     sharp = max(tile.detail for tile in look.tiles)
-    lost = _lost_share(look, reference)
     usual = max(tile.detail for tile in reference.tiles) if reference else 0.0
     blurred = sharp < max(SCENE_BLURRED, SOFTENED * usual)
     yield Alarm.BLURRED, (blurred, sharp)
@@ -135,6 +134,7 @@ def judge(look: Look, reference: _Reference | None) -> Iterator[tuple[Alarm, tup
     moved, alike = _moved(look.edges, reference.edges)
     yield Alarm.MOVED, (moved, alike)
     if not moved:
+        lost = _lost_share(look, reference)
         yield Alarm.DIRTY, (lost >= DIRTY_SHARE, lost)
 
 
@@ -148,8 +148,8 @@ def _flat_share(look: Look, reference: _Reference | None) -> float:
     return sum(now.contrast < BLANK for now, _usual in pairs) / len(pairs) if len(pairs) >= LEAST_TELLING else 0.0
 
 
-def _lost_share(look: Look, reference: _Reference | None) -> float:
-    pairs = _telling(look, reference) if reference else []
+def _lost_share(look: Look, reference: _Reference) -> float:
+    pairs = _telling(look, reference)
     return sum(now.detail < LOST * usual.detail for now, usual in pairs) / len(pairs) if len(pairs) >= LEAST_TELLING else 0.0
 
 

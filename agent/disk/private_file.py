@@ -32,11 +32,16 @@ def open_to_others(path: Path, mode: int) -> bool:
 def read_private(path: Path) -> bytes:
     """The bytes of a regular file with no permission for group or others. Raises StorageError; FileNotFoundError is its cause when it is not there."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_owned(path)
     except FileNotFoundError as error:
         raise StorageError("no such key file", where=path, fix="restore it, or make a receiver with `platewarden receiver init`") from error
     except OSError as error:
         raise storage_error(error, path, "cannot open") from None
+
+
+def read_owned(path: Path) -> bytes:
+    """The same for callers with words of their own for a file that does not open. Raises OSError; StorageError where others may read it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)  # of the opened file: a look at the path could be raced
         if not stat.S_ISREG(status.st_mode) or open_to_others(path, status.st_mode):

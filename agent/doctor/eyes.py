@@ -4,9 +4,6 @@ import os
 import time
 from collections import deque
 
-import cv2
-import numpy as np
-
 from agent.aiming.looking import sample_of
 from agent.camera.sources import is_live, open_source
 from agent.camera.view import MaskedSource, ZonedDetector, load_view
@@ -15,12 +12,12 @@ from agent.core import camera_facts, diagnosing
 from agent.core.aiming_survey import Sample
 from agent.core.diagnosis import Finding, Health, fail, failed, ok, skip
 from agent.core.rehearsal import is_test_plate
-from agent.core.sighting import Frame, Image
+from agent.core.sighting import Frame
 from agent.core.walls import WATCH
 from agent.disk.atomic_file import read_bounded
 from agent.doctor.machine import Runs, run
 from agent.errors import PlatewardenError
-from agent.metering import light_of, sharpest
+from agent.metering import light_of, luminance, sharpest
 from agent.pipeline import plates_in
 from agent.ports import PlateDetector, PlateReader
 from agent.settings import Settings
@@ -57,7 +54,7 @@ def models(settings: Settings) -> tuple[list[Finding], Eyes | None]:
 
 def camera_held(runs: Runs = run) -> bool:
     """Does watch run as a unit? It has the sensor then, and must not lose it to us."""
-    return (runs(["systemctl", "show", f"{WATCH}.service", "--property=ActiveState,StatusText"]) or "").startswith("ActiveState=active")
+    return (runs(["systemctl", "show", f"{WATCH}.service", "--property=ActiveState"]) or "").startswith("ActiveState=active")
 
 
 def told_by_watch(settings: Settings) -> list[Finding]:
@@ -98,7 +95,7 @@ def camera(settings: Settings, source: str) -> tuple[list[Frame], Finding]:
 
 def seen(settings: Settings, frames: list[Frame], eyes: Eyes | None) -> list[Finding]:
     """Exposure, focus, and the plate."""
-    grey = _grey(frames[-1])
+    grey = luminance(frames[-1].image)
     exposure = diagnosing.picture(light_of(grey))
     if exposure.health is Health.FAIL:
         return [exposure]  # of a covered lens there is no more to say
@@ -114,10 +111,6 @@ def plates(settings: Settings, frames: list[Frame], eyes: Eyes) -> list[tuple[Sa
     for frame in reversed(frames):
         reads = plates_in(detector, reader, frame)
         if reads:
-            grey = _grey(frame)
+            grey = luminance(frame.image)
             return [(sample_of(grey, read), is_test_plate(read.text.value)) for read in reads]
     return []
-
-
-def _grey(frame: Frame) -> Image:
-    return np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)

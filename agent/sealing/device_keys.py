@@ -1,7 +1,6 @@
 """The camera's private keys: made once on the device, never overwritten, never leaving it; the seal key is `watch`'s alone."""
 
 import os
-import stat
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -10,12 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.device_public import FILE_NAME, DevicePublic, format_device_public
 from agent.core.strict_json import IDENTIFIER
-from agent.disk.private_file import credential_or, open_to_others
+from agent.disk.private_file import credential_or, read_owned
 from agent.errors import ConfigError, StorageError
 
 SEAL_KEY, WATCH_LOG_KEY, DELIVER_LOG_KEY = "seal.key", "watch-log.key", "deliver-log.key"
 HOTLIST_KEY = "hotlist.key"  # an age identity: opens the city's hot list, for `watch` alone
-MAX_KEY_FILE_BYTES = 4_096
 
 
 def create(folder: Path, device_id: str) -> DevicePublic:
@@ -41,18 +39,11 @@ def load_sealing_key(folder: Path) -> Ed25519PrivateKey:
     """The key that signs sealed reads. Raises StorageError when it is missing, damaged, or readable by others."""
     path = credential_or(folder / SEAL_KEY)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        pem = read_owned(path)
     except FileNotFoundError:
         raise StorageError("no device key", where=path, fix="make the device's keys first, or correct paths.device") from None
     except OSError as error:
         raise StorageError(f"cannot open the device key: {error.strerror}", where=path) from None
-    try:
-        status = os.fstat(descriptor)  # of the opened file: a look at the path could be raced
-        if not stat.S_ISREG(status.st_mode) or open_to_others(path, status.st_mode):
-            raise StorageError("a private key must be a file that only its owner can read", where=path, fix=f"chmod 600 {path}")
-        pem = os.read(descriptor, MAX_KEY_FILE_BYTES)
-    finally:
-        os.close(descriptor)
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

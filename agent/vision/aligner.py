@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from agent.core.overlap import overlap
 from agent.core.sighting import Frame, Image, PlateBox
+from agent.metering import luminance
 from agent.ports import PlateDetector
-from agent.vision.grey import halved, luminance, standardised
+from agent.vision.grey import halved, standardised
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from agent.core.overlap import Box, same_plate
 from agent.core.sighting import Frame, Image, PlateBox
-from agent.vision.grey import luminance, shrunk
+from agent.metering import luminance
+from agent.vision.grey import shrunk
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 640, 384  # at most
 STRIDE_PX, WHOLE_PX = 8, 32  # of a cell; what the input's sides must be multiples of

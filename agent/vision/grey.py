@@ -1,4 +1,4 @@
-"""Luminance, made smaller and brought to one contrast: what all three networks are fed."""
+"""Luminance (metering.luminance) made smaller and brought to one contrast: what all three networks are fed."""
 
 from typing import Any
 
@@ -9,11 +9,6 @@ from numpy.typing import NDArray
 from agent.core.sighting import Image
 
 CONTRAST_FLOOR = 4.0  # grey levels; as in the training: keeps a flat crop's noise from being blown up
-
-
-def luminance(image: Image) -> Image:
-    """H×W of an H×W×3 BGR image; an H×W image as it is."""
-    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def halved(grey: Image, new_width: int, new_height: int) -> Image:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from agent.core.plate_text import PlateText
 from agent.core.sighting import Alternative, Frame, Image, PlateBox, PlateRead
+from agent.metering import luminance
 from agent.vision.aligner import convex_clockwise
 from agent.vision.ctc import Reading, averaged, decode, softmax
-from agent.vision.grey import luminance, standardised
+from agent.vision.grey import standardised
 from agent.vision.syntax import REGIONS, weighed
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
@@ -154,5 +155,5 @@ def cut(image: Image, box: PlateBox, margin: float) -> Image:
 
 def sharpness(crop: Image) -> float:
     """Variance of the Laplacian of the grey crop: higher is sharper (Pech-Pacheco et al., 2000)."""
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), cv2.CV_16S))
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(luminance(crop), cv2.CV_16S))
     return float(deviation[0, 0]) ** 2
