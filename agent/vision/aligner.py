@@ -5,6 +5,7 @@ proposal with its surroundings at the frame's own resolution. That is cheap, 96�
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -20,13 +21,15 @@ from agent.vision.grey import halved, standardised
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
-DEFAULT_THRESHOLD = 0.3  # the manifest's is used where there is one
+DEFAULT_THRESHOLD = 0.4  # the manifest's is used where there is one
+EARLY = 0.05  # what is less likely at the first look gets no second
+# Proposer and aligner err apart: the odds are the aligner's, times this power of the proposer's. Either alone keeps more of what is no plate.
+PROPOSER_COUNTS = 0.5
 # What looks only half like a plate must be legible to be one: chance × (text's confidence + LEGIBLE) has to reach SURE × LEGIBLE.
 LEGIBLE, SURE = 0.1, 0.985
 # A small picture of a plate's proportions may be a cutting, one plate from edge to edge. Neither network was shown such: its text decides.
 CUTTING_PX, CUTTING_ASPECT = 480, (1.6, 6.0)
 CUTTING_EDGE, CUTTING_LEGIBLE = 0.02, 0.4  # left off on each side, as a share of it; the confidence that its text must reach
-EARLY_SHARE = 0.3  # of the threshold: what scores less at the first look gets no second
 OVERLAP_IS_SAME = 0.3  # intersection over union: proposals that end on one plate
 
 LEAST_TURN = 1e-3  # px²: three corners on one line are no quadrilateral
@@ -44,7 +47,7 @@ class AligningDetector:
     """Implements ports.PlateDetector: another detector's proposals, aligned, without what is no plate.
 
     The session takes `crop` float32 N×1×64×96, grey, each standardised, and gives `corners` N×8 (x, y as shares of the crop, top
-    left first, clockwise) and `chances` N×2 (that it is a plate; that its text has two rows), 0–1. A plate's confidence is the chance.
+    left first, clockwise) and `chances` N×2 (that it is a plate; that its text has two rows), 0–1. A plate's confidence weighs both networks.
     """
 
     def __init__(self, proposer: PlateDetector, session: Session, threshold: float = DEFAULT_THRESHOLD) -> None:
@@ -54,7 +57,7 @@ class AligningDetector:
 
     def find_plates(self, frame: Frame) -> tuple[PlateBox, ...]:
         """All plates, best first, with the corners of their edge; boxes in px of the frame and inside it."""
-        return (*self._cutting(frame.image), *self._align(frame.image, [proposal.box for proposal in self._proposer.find_plates(frame)]))
+        return (*self._cutting(frame.image), *self._align(frame.image, self._proposer.find_plates(frame)))
 
     def _cutting(self, image: Image) -> list[PlateBox]:
         """The picture as one plate, from edge to edge and along the corners that two looks find, whatever their chance."""
@@ -62,29 +65,41 @@ class AligningDetector:
         if width > CUTTING_PX or not CUTTING_ASPECT[0] <= width / height <= CUTTING_ASPECT[1]:
             return []
         edges = edge_to_edge(width, height)
-        aligned = self._look(image, [plate.box for plate in self._look(image, [edges.box])])
+        aligned = [plate for plate, _ in self._look(image, [at for at, _ in self._look(image, [edges])])]
         return [replace(plate, least_text=CUTTING_LEGIBLE, whole=True) for plate in (edges, *aligned)]
 
-    def _align(self, image: Image, boxes: list[tuple[float, float, float, float]]) -> list[PlateBox]:
-        first = self._look(image, boxes)
+    def _align(self, image: Image, proposals: Sequence[PlateBox]) -> list[PlateBox]:
+        first = self._look(image, proposals)
         # The second look starts where the first one ended: it halves what is left of the corners' error.
-        likely = [plate.box for plate in first if plate.confidence >= EARLY_SHARE * self._threshold]
-        second = sorted(self._look(image, likely), key=lambda plate: -plate.confidence)
+        likely = [replace(plate, confidence=proposal) for plate, proposal in first if plate.confidence >= EARLY]
+        second = sorted((plate for plate, _ in self._look(image, likely)), key=lambda plate: -plate.confidence)
         found: list[PlateBox] = []
         for plate in second:
             if plate.confidence >= self._threshold and not any(overlap(plate.box, other.box) > OVERLAP_IS_SAME for other in found):
                 found.append(plate)
         return found
 
-    def _look(self, image: Image, boxes: list[tuple[float, float, float, float]]) -> list[PlateBox]:
-        if not boxes:
+    def _look(self, image: Image, proposals: Sequence[PlateBox]) -> list[tuple[PlateBox, float]]:
+        """Each proposal that is not clearly none as the network sees it, and the confidence that the proposer had."""
+        if not proposals:
             return []
-        regions = [region_around(box) for box in boxes]
+        regions = [region_around(proposal.box) for proposal in proposals]
         crops = np.stack([network_input(image, region) for region in regions])[:, None]
         corners, chances = self._session.run(["corners", "chances"], {"crop": crops})
-        answers = zip(corners.tolist(), regions, chances.tolist(), strict=True)
-        looked = (_plate(image, shares, region, sure, two_rows) for shares, region, (sure, two_rows) in answers)
-        return [plate for plate in looked if plate is not None]
+        looked: list[tuple[PlateBox, float]] = []
+        for proposal, region, shares, (chance, two_rows) in zip(proposals, regions, corners.tolist(), chances.tolist(), strict=True):
+            plate = _plate(image, shares, region, both(proposal.confidence, chance), two_rows)
+            if plate is not None:
+                looked.append((plate, proposal.confidence))
+        return looked
+
+
+def both(proposer: float, aligner: float) -> float:
+    """The chance of a plate, 0–1, by what both networks say."""
+    least = 1e-6
+    odds = [max(chance, least) / max(1 - chance, least) for chance in (proposer, aligner)]
+    weighed = math.pow(odds[0], PROPOSER_COUNTS) * odds[1]
+    return weighed / (1 + weighed)
 
 
 def edge_to_edge(width: int, height: int) -> PlateBox:

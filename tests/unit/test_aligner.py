@@ -12,7 +12,7 @@ from agent.vision.aligner import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, AligningDetect
 PLATE = np.array([[200, 100], [280, 108], [278, 148], [198, 140]], np.float32)
 
 
-def upright(x, y, width, height, confidence=0.4):
+def upright(x, y, width, height, confidence=0.5):
     return PlateBox((x, y, width, height), ((x, y), (x + width, y), (x + width, y + height), (x, y + height)), confidence)
 
 
@@ -130,7 +130,23 @@ def test_what_is_doubtful_must_be_legible(monkeypatch):
         return AligningDetector(Proposer(upright(190, 90, 110, 70)), ScriptedSession(monkeypatch, chances=((chance, 0.1),))).find_plates(frame())[0]
 
     assert found(0.99).least_text == 0.0
-    assert 0.0 < found(0.95).least_text < found(0.5).least_text < found(0.35).least_text < 0.5
+    assert 0.0 < found(0.95).least_text < found(0.5).least_text < found(0.42).least_text < 0.5
+
+
+def test_both_networks_count(monkeypatch):
+    def found(proposed, chance):
+        session = ScriptedSession(monkeypatch, chances=((chance, 0.1),))
+        return [plate.confidence for plate in AligningDetector(Proposer(upright(190, 90, 110, 70, proposed)), session).find_plates(frame())]
+
+    assert found(0.5, 0.7) == [pytest.approx(0.7)]
+    assert found(0.98, 0.3) == [pytest.approx(0.75)]  # odds 49 and 3/7: 7 · 3/7 = 3
+    assert found(0.02, 0.7) == []
+    assert found(0.02, 0.98)[0] > 0.8
+
+
+def test_a_network_that_answers_no_number_finds_no_plate(monkeypatch):
+    session = ScriptedSession(monkeypatch, chances=((float("nan"), 0.1),))
+    assert AligningDetector(Proposer(upright(190, 90, 110, 70)), session).find_plates(frame()) == ()
 
 
 def test_a_cutting_is_offered_as_one_plate_whatever_its_chance_and_its_text_decides(monkeypatch):

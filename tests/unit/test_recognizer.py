@@ -222,6 +222,35 @@ def test_two_rows_are_laid_side_by_side():
     assert seen[20:40, 70:124].mean() < -0.5
 
 
+class RowsSession(ScriptedSession):
+    """One text for the first picture that it is shown, another for all that look otherwise: two rows laid side by side, or the plate as one."""
+
+    def __init__(self, as_two_rows, as_one):
+        super().__init__(as_two_rows)
+        self.one, self.first = as_one, None
+
+    def run(self, output_names, input_feed):
+        crop = input_feed["crop"]
+        self.first = crop if self.first is None else self.first
+        if np.abs(crop - self.first).mean() > 0.7:
+            self.logits = self.one
+        return super().run(output_names, input_feed)
+
+
+@pytest.mark.parametrize(
+    ("as_two_rows", "as_one", "text", "rows"),
+    [
+        (steps_of("XYTEST123", doubt=[(i, "9", SURE) for i in range(9)]), steps_of("TEST123"), "TEST123", 1),
+        (steps_of("TEST123"), steps_of("T9"), "TEST123", 2),
+    ],
+    ids=["dealer's name above one row", "two rows indeed"],
+)
+def test_whether_there_are_two_rows_the_text_says(as_two_rows, as_one, text, rows):
+    box = PlateBox((100, 100, 60, 60), ((100, 100), (160, 100), (160, 160), (100, 160)), 0.9, rows=2)
+    plate = OnnxPlateReader(RowsSession(as_two_rows, as_one)).read(frame(), box)
+    assert (plate.text.value, plate.box.rows) == (text, rows)
+
+
 def test_an_issuers_pattern_settles_a_tie_and_says_so():
     plate, _ = read(steps_of("ABC12I4", doubt=[(5, "1", SURE - 0.5)]))
     assert plate.text.value == "ABC1214"

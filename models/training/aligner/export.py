@@ -20,7 +20,7 @@ from models.training.manifest import describe
 
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-4
-THRESHOLD = 0.3  # of the second look; what stays doubtful must also be legible (agent/vision/aligner.py)
+THRESHOLD = 0.4  # of both networks after the second look; what stays doubtful must also be legible (agent/vision/aligner.py)
 OUTPUTS = ["corners", "chances"]
 TARGET = Path(__file__).parents[2] / "aligner.onnx"
 

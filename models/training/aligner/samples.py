@@ -17,12 +17,13 @@ from models.training.render.plates import render_plate
 
 BATCH = 64
 CANVAS = (320, 192)  # px of a scene; its plates are 16–260 px wide
-PLATES, TWO_ROWS = 1600, 0.12  # in the bank of rendered plates; share with two rows
+PLATES, TWO_ROWS = 2400, 0.12  # in the bank of rendered plates; share with two rows
 KINDS = (0.37, 0.23, 0.0, 0.40)  # of scenes, as scenes.KINDS; the plate-free photographs stay out: they measure this network
 CUTS = 2  # boxes per plate and visit
 FRESH, AGAIN, POOL = 4, 16, 2500  # scenes composed anew for a batch, older ones cut anew, how many of those are kept
+CUTTING, PART = 0.08, 0.3  # of visits to a plate: also the plate alone from edge to edge; also a small part of it, which is no plate
 BEYOND = 0.12  # of a cut's sides: more than that outside the scene shows mostly repeated border, which cameras do not have
-SEED = 20261124
+SEED = 20261125
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,33 @@ def of_nothing(rng: Generator, grey: Image, hull: NDArray[np.float32]) -> Sample
     return Sample(crop, np.full(8, np.nan, np.float32), np.full(4, np.nan, np.float32), 0.0, np.nan)
 
 
+def of_cutting(rng: Generator, grey: Image, hull: NDArray[np.float32], corners: NDArray[np.float32], rows: int) -> Sample | None:
+    """One plate alone from edge to edge, as a person cuts it out; None when it does not lie in the picture."""
+    room = (hull[2:] - hull[:2]) * rng.uniform(-0.02, 0.05, 2)
+    x0, y0, x1, y1 = whole_px(np.concatenate([hull[:2] - room, hull[2:] + room]))
+    height, width = grey.shape[:2]
+    if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
+        return None
+    shift = np.array([x0, y0], np.float32)
+    edges = np.array([0, 0, x1 - x0, y1 - y0], np.float32)
+    alone = np.ascontiguousarray(grey[y0:y1, x0:x1])
+    around = region_around((0.0, 0.0, float(x1 - x0), float(y1 - y0)))
+    left, top, right, bottom = whole_px(around)
+    size, origin = np.array([right - left, bottom - top], np.float32), np.array([left, top], np.float32)
+    sides = np.concatenate([(edges[:2] - origin) / size, (edges[2:] - origin) / size])
+    return Sample(network_input(alone, around), ((corners - shift - origin) / size).reshape(8), sides, 1.0, float(rows == 2) if rows else np.nan)
+
+
+def part_of(rng: Generator, hull: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A sticker, a county's name, a slogan: a small box along the plate's upper or lower edge."""
+    size = hull[2:] - hull[:2]
+    part = size * rng.uniform([0.08, 0.1], [0.4, 0.28])
+    start = hull[:2] + np.array(
+        [rng.uniform(0, size[0] - part[0]), rng.uniform(0, 0.1) * size[1] if rng.random() < 0.5 else size[1] - part[1] - rng.uniform(0, 0.1) * size[1]]
+    )
+    return np.concatenate([start, start + part]).astype(np.float32)
+
+
 def inside(grey: Image, hull: NDArray[np.float32]) -> bool:
     """Whether the hull's surroundings lie in the picture, all but a little."""
     x0, y0, x1, y1 = region_around((hull[0], hull[1], hull[2] - hull[0], hull[3] - hull[1]))
@@ -118,6 +146,11 @@ def cut(rng: Generator, scene: Scene) -> Iterator[Sample]:
             for _ in range(CUTS):
                 if inside(grey, hull) or rng.random() < 0.15:
                     yield of_plate(rng, grey, hull, corners, rows)
+            alone = of_cutting(rng, grey, hull, corners, rows) if rng.random() < CUTTING else None
+            if alone is not None:
+                yield alone
+        if hull[2] - hull[0] >= 60 and rng.random() < PART:
+            yield of_nothing(rng, grey, part_of(rng, hull))
     for hull in scene.distractors:
         if not scene.taken(hull, 0.0):
             yield of_nothing(rng, grey, hull)

@@ -21,7 +21,7 @@ OPSET = 17
 LARGEST_ERROR = 1e-4  # scores are 0..1; boxes are compared relative to their size
 OUTPUTS = ("score", "box")
 SIZES = ((12, 20), (11, 20), (12, 16), (1, 1))  # of pictures to compare on, in units of 32 px
-THRESHOLD = 0.1  # of a proposal: low, because the aligner looks again
+THRESHOLD = 0.02  # of a proposal: low, because the aligner looks again
 PURPOSE = "proposes where licence plates are: score and box per cell of 8 px"
 
 

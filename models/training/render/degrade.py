@@ -23,7 +23,12 @@ def backdrop(rng: Generator, width: int, height: int) -> Grey:
     """A bumper's worth of nothing: a few blocks or a soft gradient, 0–1."""
     cells = rng.uniform(0, 1, (int(rng.integers(2, 6)), int(rng.integers(2, 9)))).astype(np.float32)
     way = cv2.INTER_LINEAR if rng.random() < 0.6 else cv2.INTER_NEAREST
-    return cv2.resize(cells, (width, height), interpolation=way) * np.float32(rng.uniform(0.2, 1.0))
+    nothing = cv2.resize(cells, (width, height), interpolation=way) * np.float32(rng.uniform(0.2, 1.0))
+    for _ in range(int(rng.integers(1, 7)) if rng.random() < 0.4 else 0):  # lamps, edges, a holder's ends: what is taken for a character at the plate's side
+        middle = int(rng.integers(width)), int(rng.integers(height))
+        half = int(width * rng.uniform(0.01, 0.09)), int(height * rng.uniform(0.03, 0.4))
+        cv2.ellipse(nothing, middle, half, float(rng.choice([0, 0, 90, rng.uniform(0, 180)])), 0, 360, float(rng.uniform(0, 1)), -1)
+    return nothing
 
 
 def box_margins(rng: Generator, hardness: float) -> NDArray[np.float64]:
@@ -152,6 +157,24 @@ def expose(rng: Generator, picture: Grey, hardness: float) -> Grey:
     return out + rng.standard_normal(out.shape, np.float32) * np.float32(noise)
 
 
+def processed(rng: Generator, picture: Grey) -> Grey:
+    """What a camera's own processing adds: noise smoothed away, then edges sharpened until they have halos (an unsharp mask)."""
+    if rng.random() < 0.4:
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 0.9))
+    soft = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.6, 1.8))
+    return picture + np.float32(rng.uniform(0.3, 2.2)) * (picture - soft)
+
+
+def packed(rng: Generator, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Through JPEG: the grid of 8×8 blocks lies anywhere, and a third were enlarged before it, so that the blocks are smaller than what is seen."""
+    if rng.random() < 0.33:
+        levels = cv2.resize(levels, None, fx=(by := rng.uniform(1.2, 2.2)), fy=by, interpolation=cv2.INTER_CUBIC)
+    left, top = (int(v) for v in rng.integers(0, 8, 2))
+    on_grid = cv2.copyMakeBorder(levels, top, 0, left, 0, cv2.BORDER_REPLICATE)
+    _, jpeg = cv2.imencode(".jpg", on_grid, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(14, 88))])
+    return cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)[top:, left:]
+
+
 def photograph(rng: Generator, picture: Grey, quad: NDArray[np.float32], crop: Crop, hardness: float, *, surrounded: bool) -> NDArray[np.uint8]:
     """The crop (height × width, uint8) of the plate that fills `quad` in `picture` (H×W, 0–1).
 
@@ -172,15 +195,18 @@ def photograph(rng: Generator, picture: Grey, quad: NDArray[np.float32], crop: C
     # The plate's width on the sensor decides everything that follows; half the hard ones are under 90 px.
     sensor_width = float(np.exp(rng.uniform(np.log(38), np.log(230)))) if rng.random() < 0.25 + 0.65 * hardness else 220.0
     pixel = big[0] / sensor_width
-    seen = cv2.GaussianBlur(seen, (0, 0), max(0.3, pixel * rng.uniform(0.15, 0.55) * (0.4 + 0.6 * hardness)))
+    softness = rng.uniform(0.55, 1.2) if rng.random() < 0.2 * hardness and sensor_width > 60 else rng.uniform(0.15, 0.55)
+    seen = cv2.GaussianBlur(seen, (0, 0), max(0.3, pixel * softness * (0.4 + 0.6 * hardness)))
     if rng.random() < 0.3 * hardness:
         seen = motion(rng, seen, pixel)
     size = (max(20, int(sensor_width)), max(9, int(sensor_width * rng.uniform(0.22, 0.52) * 8 / 3 * crop.height / crop.width)))
     seen = cv2.resize(seen, size, interpolation=cv2.INTER_AREA if size[0] < big[0] else cv2.INTER_LINEAR)
-    levels = (np.clip(expose(rng, seen, hardness), 0, 1) * 255).astype(np.uint8)
+    seen = expose(rng, seen, hardness)
+    if rng.random() < 0.45 * hardness:
+        seen = processed(rng, seen)
+    levels = (np.clip(seen, 0, 1) * 255).astype(np.uint8)
     if rng.random() < 0.55 * hardness:
-        _, packed = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(14, 88))])
-        levels = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)
+        levels = packed(rng, levels)
     # The reader shrinks by area and enlarges linearly: so does the training.
-    way = cv2.INTER_AREA if size[0] > crop.width else cv2.INTER_LINEAR
+    way = cv2.INTER_AREA if levels.shape[1] > crop.width else cv2.INTER_LINEAR
     return cv2.resize(levels, (crop.width, crop.height), interpolation=way)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.training.render.canvas import Picture, put_scaled, tone
 from models.training.render.glyphs import word_mask
-from models.training.render.syntax import LETTERS, choose, tables
+from models.training.render.syntax import CHARACTERS, LETTERS, choose, tables
 
 Value = NDArray[np.float32]
 
@@ -140,17 +140,18 @@ def crest_strip(picture: Picture, rng: Generator, width: float) -> None:
     write(picture, rng, countries[int(rng.integers(len(countries)))], (middle - half, height * 0.64, half * 2, height * 0.22), any_tone(rng, channels, 0, 0.35))
 
 
-def small_stack(picture: Picture, rng: Generator, left: float, width: float) -> None:
-    """A symbol or two small letters one above the other, that are no part of the text (disabled drivers', organisations')."""
+def small_stack(picture: Picture, rng: Generator, left: float, width: float, ink: Value) -> None:
+    """A symbol or two small letters one above the other, that are no part of the text (disabled drivers', organisations', a county's)."""
     height, _, channels = picture.shape
-    value = any_tone(rng, channels, 0.05, 0.5)
-    if rng.random() < 0.4:
+    value = ink if rng.random() < 0.5 else any_tone(rng, channels, 0.05, 0.5)
+    if rng.random() < 0.35:
         box = (int(left), int(height * 0.36)), (int(left + width), int(height * 0.68))
         cv2.rectangle(picture, *box, tone(value), -1)
         write(picture, rng, phrase(rng, "us")[:2], (left + width * 0.2, height * 0.4, width * 0.6, height * 0.24), any_tone(rng, channels, 0.6))
         return
-    for row in (0.3, 0.54):
-        write(picture, rng, LETTERS[int(rng.integers(26))], (left, height * row, width * 0.8, height * 0.2), value)
+    tall, middle = height * rng.uniform(0.17, 0.27), height * rng.uniform(0.5, 0.56)
+    for row in (middle - 1.06 * tall, middle + 0.06 * tall):
+        write(picture, rng, CHARACTERS[int(rng.integers(len(CHARACTERS)))], (left, row, width * 0.8, tall), value)
 
 
 def illustration(picture: Picture, rng: Generator, left: float, width: float) -> None:

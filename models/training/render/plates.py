@@ -56,7 +56,7 @@ def draw_plate(rng: Generator, text: str | None = None, region: str | None = Non
         return two_rows(rng, region, draft, channels)
     table = tables()[region]
     picture, ink = ground(rng, region, channels, table["aspect"])
-    left, right = bands(picture, rng, table)
+    left, right = bands(picture, rng, table, ink)
     if rng.random() < table["picture"]:
         furniture.scenery(picture[:, int(left) : int(right)], rng)
         np.clip(picture, 0, 1, out=picture)
@@ -118,7 +118,7 @@ def ground(rng: Generator, region: str, channels: int, aspects: list[float]) -> 
     return np.tile(value, (height, round(height * aspect), 1)).astype(np.float32), faded.astype(np.float32)
 
 
-def bands(picture: Picture, rng: Generator, table: dict) -> tuple[float, float]:
+def bands(picture: Picture, rng: Generator, table: dict, ink: NDArray[np.float32]) -> tuple[float, float]:
     """Country bands; returns the left and right limits of the ground between them, px."""
     height, width = picture.shape[:2]
     left, right = 0.0, float(width)
@@ -130,14 +130,14 @@ def bands(picture: Picture, rng: Generator, table: dict) -> tuple[float, float]:
         furniture.crest_strip(picture, rng, left)
     elif rng.random() < table.get("stack_left", 0.0):
         left = height * rng.uniform(0.22, 0.34)
-        furniture.small_stack(picture, rng, height * 0.08, left - height * 0.08)
+        furniture.small_stack(picture, rng, height * 0.08, left - height * 0.08, ink)
     if left == 0.0 and rng.random() < table.get("picture_left", 0.0):
         left = width * rng.uniform(0.16, 0.3)
         furniture.illustration(picture, rng, width * 0.02, left - width * 0.03)
     if rng.random() < table.get("stack_right", 0.0):
         band = height * rng.uniform(0.2, 0.32)
         right = width - band
-        furniture.small_stack(picture, rng, right, band * 0.85)
+        furniture.small_stack(picture, rng, right, band * 0.85, ink)
     if rng.random() < table.get("band_right", 0.0):
         band = height * rng.uniform(0.33, 0.45)
         right = width - band
