@@ -18,7 +18,7 @@ from agent.vision.syntax import REGIONS, weighed
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
 CLOSE = (0.02, 0.05)  # of the input's sides: what is left around the plate's corners, as in the training
 LOOSE = (0.038, 0.085)  # for the second crop of a plate that is not read surely; still within the training's spread
-SURE, HOPELESS = 0.9, 0.1  # from here on one crop is enough; up to here a second one changes nothing
+SURE, HOPELESS = 0.97, 0.1  # from here on one crop is enough; up to here a second one changes nothing
 UPPER_ROW, LOWER_ROW = (0.0, 0.58), (0.42, 1.0)  # of a two-row plate's height; they overlap because city names lie above
 LARGEST_STRAIGHTENED = 4  # times the input: bounds the work for a plate that fills the frame
 CROP_MARGIN = 0.15  # of the box's sides: what a person needs to see around the plate
