@@ -113,3 +113,21 @@ def test_a_stopped_training_goes_on_from_its_checkpoint(tmp_path):
     assert again.step > first.step
     assert losses_of(again.net, torch.ones(4, 2))["square"].item() < before
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_the_mean_of_two_checkpoints_and_none_of_two_networks(tmp_path):
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    from models.training.mean import mean_of
+
+    def checkpoint(name, **weights):
+        torch.save({"averaged": weights, "command": "none"}, tmp_path / name)
+        return tmp_path / name
+
+    one = checkpoint("one.pt", weight=torch.tensor([1.0, 2.0]), seen=torch.tensor(7))
+    two = checkpoint("two.pt", weight=torch.tensor([3.0, 6.0]), seen=torch.tensor(9))
+    other = checkpoint("other.pt", weight=torch.zeros(3), seen=torch.tensor(0))
+    mean = mean_of([one, two])
+    assert mean["weight"].tolist() == [2.0, 4.0]
+    assert mean["seen"].item() == 7
+    with pytest.raises(SystemExit, match=r"other\.pt: weights of another network"):
+        mean_of([one, other])

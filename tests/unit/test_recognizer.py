@@ -11,7 +11,19 @@ from agent.core.instant import Instant
 from agent.core.plate_text import CHARACTERS, MAX_LENGTH
 from agent.core.sighting import Frame, PlateBox
 from agent.vision.ctc import BLANK, Reading, averaged, decode, softmax
-from agent.vision.recognizer import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, REGIONS, OnnxPlateReader, cut, network_input, proper_corners, sharpness, straightened
+from agent.vision.recognizer import (
+    INPUT_HEIGHT_PX,
+    INPUT_WIDTH_PX,
+    LIFTED_BELOW,
+    REGIONS,
+    OnnxPlateReader,
+    cut,
+    lifted,
+    network_input,
+    proper_corners,
+    sharpness,
+    straightened,
+)
 from agent.vision.syntax import weighed
 
 STEPS = 32
@@ -249,6 +261,22 @@ def test_whether_there_are_two_rows_the_text_says(as_two_rows, as_one, text, row
     box = PlateBox((100, 100, 60, 60), ((100, 100), (160, 100), (160, 160), (100, 160)), 0.9, rows=2)
     plate = OnnxPlateReader(RowsSession(as_two_rows, as_one)).read(frame(), box)
     assert (plate.text.value, plate.box.rows) == (text, rows)
+
+
+def reading(text, probability):
+    return Reading(text, probability, (probability,) * len(text))
+
+
+@pytest.mark.parametrize("mean", [0.05, 0.3, 0.55, 0.85])
+def test_what_several_crops_read_is_less_doubtful_than_their_mean_but_never_sure_by_that(mean):
+    best, other = lifted([reading("TEST123", mean), reading("TEST128", (1 - mean) / 2)])
+    assert mean < best.probability < LIFTED_BELOW
+    assert other.probability / (1 - best.probability) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.9, 0.95, 1.0])
+def test_what_is_sure_or_nothing_is_left_as_it_is(mean):
+    assert lifted([reading("TEST123", mean)])[0].probability == mean
 
 
 def test_an_issuers_pattern_settles_a_tie_and_says_so():
