@@ -29,7 +29,7 @@ PROPOSER_COUNTS = 0.5
 LEGIBLE, SURE = 0.1, 0.985
 # A small picture of a plate's proportions may be a cutting, one plate from edge to edge. Neither network was shown such: its text decides.
 CUTTING_PX, CUTTING_ASPECT = 480, (1.6, 6.0)
-CUTTING_EDGE, CUTTING_LEGIBLE = 0.02, 0.53  # left off on each side, as a share of it; the confidence that its text must reach
+CUTTING_EDGE, CUTTING_LEGIBLE = 0.02, 0.57  # left off on each side, as a share of it; the confidence that its text must reach
 OVERLAP_IS_SAME = 0.3  # intersection over union: proposals that end on one plate
 
 LEAST_TURN = 1e-3  # px²: three corners on one line are no quadrilateral
