@@ -126,8 +126,12 @@ def network_input(image: Image, region: Map) -> Map:
     if any(beyond):
         grey = np.asarray(cv2.copyMakeBorder(grey, *beyond, cv2.BORDER_REPLICATE), np.uint8)
     grey = halved(grey, INPUT_WIDTH_PX, INPUT_HEIGHT_PX)
-    how = cv2.INTER_AREA if grey.shape[1] > INPUT_WIDTH_PX else cv2.INTER_LINEAR
-    return standardised(np.asarray(cv2.resize(grey, (INPUT_WIDTH_PX, INPUT_HEIGHT_PX), interpolation=how), np.uint8))
+    size = (INPUT_WIDTH_PX, INPUT_HEIGHT_PX)
+    if grey.shape[1] <= INPUT_WIDTH_PX:
+        return standardised(np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), np.uint8))
+    # Averaging by a fraction takes five times as long as enlarging to twice the size and averaging two by two.
+    double = cv2.resize(grey, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_LINEAR)
+    return standardised(np.asarray(cv2.resize(double, size, interpolation=cv2.INTER_AREA), np.uint8))
 
 
 def whole_px(region: Map) -> tuple[int, int, int, int]:
