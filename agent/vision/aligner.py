@@ -22,7 +22,7 @@ from agent.vision.grey import halved, standardised
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
 DEFAULT_THRESHOLD = 0.4  # the manifest's is used where there is one
-EARLY = 0.05  # what is less likely at the first look gets no second
+EARLY = 0.08  # what is less likely at the first look gets no second
 # Proposer and aligner err apart: the odds are the aligner's, times this power of the proposer's. Either alone keeps more of what is no plate.
 PROPOSER_COUNTS = 0.5
 # What looks only half like a plate must be legible to be one: chance × (text's confidence + LEGIBLE) has to reach SURE × LEGIBLE.
@@ -57,7 +57,8 @@ class AligningDetector:
 
     def find_plates(self, frame: Frame) -> tuple[PlateBox, ...]:
         """All plates, best first, with the corners of their edge; boxes in px of the frame and inside it."""
-        return (*self._cutting(frame.image), *self._align(frame.image, self._proposer.find_plates(frame)))
+        grey = replace(frame, image=luminance(frame.image))  # once, for both networks
+        return (*self._cutting(grey.image), *self._align(grey.image, self._proposer.find_plates(grey)))
 
     def _cutting(self, image: Image) -> list[PlateBox]:
         """The picture as one plate, from edge to edge and along the corners that two looks find, whatever their chance."""
