@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 from threading import Thread
 
 import numpy as np
@@ -232,7 +233,20 @@ def test_many_connections_do_not_stop_it(page):
     for one in idle:
         one.close()
     assert refused == 5
-    page.phone().ask("/")
+    served_soon(page)
+
+
+def served_soon(page):
+    """A phone that tries again is served: on a busy machine the server's threads need a moment to see that the idle ones are gone."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            page.phone().ask("/")
+        except ConnectionError:
+            assert time.monotonic() < until, "the idle connections keep their room"
+            time.sleep(0.05)
+        else:
+            return
 
 
 def test_shapes_are_written_by_the_cameras_loop_and_told_again(page):
