@@ -79,7 +79,11 @@ def off(rng: Generator, hull: NDArray[np.float32]) -> tuple[float, float, float,
 
 def of_plate(rng: Generator, grey: Image, hull: NDArray[np.float32], corners: NDArray[np.float32], rows: int) -> Sample:
     """One plate, cut around a box that is off."""
-    region = region_around(off(rng, hull))
+    return cut_at(grey, region_around(off(rng, hull)), hull, corners, rows)
+
+
+def cut_at(grey: Image, region: NDArray[np.float32], hull: NDArray[np.float32], corners: NDArray[np.float32], rows: int) -> Sample:
+    """The plate as it lies in that region; `rows` 0: not known."""
     x0, y0, x1, y1 = whole_px(region)
     origin, size = np.array([x0, y0], np.float32), np.array([x1 - x0, y1 - y0], np.float32)
     shares = (corners - origin) / size
@@ -100,14 +104,9 @@ def of_cutting(rng: Generator, grey: Image, hull: NDArray[np.float32], corners: 
     height, width = grey.shape[:2]
     if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
         return None
-    shift = np.array([x0, y0], np.float32)
     edges = np.array([0, 0, x1 - x0, y1 - y0], np.float32)
-    alone = np.ascontiguousarray(grey[y0:y1, x0:x1])
     around = region_around((0.0, 0.0, float(x1 - x0), float(y1 - y0)))
-    left, top, right, bottom = whole_px(around)
-    size, origin = np.array([right - left, bottom - top], np.float32), np.array([left, top], np.float32)
-    sides = np.concatenate([(edges[:2] - origin) / size, (edges[2:] - origin) / size])
-    return Sample(network_input(alone, around), ((corners - shift - origin) / size).reshape(8), sides, 1.0, float(rows == 2) if rows else np.nan)
+    return cut_at(np.ascontiguousarray(grey[y0:y1, x0:x1]), around, edges, corners - np.array([x0, y0], np.float32), rows)
 
 
 def part_of(rng: Generator, hull: NDArray[np.float32]) -> NDArray[np.float32]:
