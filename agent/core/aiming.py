@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LEAST_PX = 60.0
-GREEN_FROM_PX = 80.0  # models/recognizer.md: below it us plates were read in 85 of 100 cases, above it in 93
+GREEN_FROM_PX = 80.0  # models/recognizer.md: from 60 px on width gains nothing more; a third in hand for night, noise and motion
 GREEN_TO_PX = 240.0  # nothing is gained beyond: the recogniser sees 128 px; what is lost is road
 LEAST_SHARE = 1 / 32  # models/detector.md: plates narrower than this share of the frame's width were in no measure
 SHARP, SOFT = 55.0, 42.0  # of `detail`; measured on drawn plates, blurred and smeared: docs/design/aim.md

@@ -1,17 +1,18 @@
 """Measures the whole line, as a camera runs it, on photographs that nobody trained on; prints figures only, never a text or a file name.
 
-    python -m models.training.evaluate [--data ../shared/plates] [--models DIR] [--copies 6]
+    python -m models.training.evaluate [--data ../shared/plates] [--models DIR] [--copies 6] [--shrunk]
 
 Exact texts of whole scenes are `make bench`'s; here: recall, false boxes, cuttings of plates, regions, and what is no plate. With `--copies` the
 benchmark's pictures are seen several times, moved by a few pixels and scaled: one plate in forty changes its reading by that alone, so that
-two networks are better compared over the copies.
+two networks are better compared over the copies. With `--shrunk` they are shrunk step by step instead: how wide a plate must be (docs/design/aim.md).
 """
 
 import argparse
 import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +37,8 @@ SIGNS, SIGNS_SEED = 600, 4711
 FOUND = 0.3  # overlap with the true plate
 FALSE_BELOW = 0.1  # overlap with every true plate
 COPIES = ((0, 0, 1.0), (5, 3, 1.0), (2, 9, 1.0), (0, 0, 0.96), (4, 6, 1.03), (7, 1, 0.93))  # px cut off at the left and the top; scale
+SHRUNK = (1.0, 0.93, 0.86, 0.8, 0.74, 0.68, 0.62, 0.57, 0.52, 0.47, 0.43, 0.39, 0.35, 0.3)
+WIDTHS_PX = (30, 40, 50, 60, 80, 120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +88,40 @@ def see(vision: tuple[PlateDetector, PlateReader], data: Path, copies: int) -> l
     return seen
 
 
+def best_of(reads: Sequence[PlateRead], box: Box, text: str) -> tuple[float, bool] | None:
+    """Confidence of what was read on this plate, and whether it is right, folded; None: not found."""
+    best = max(reads, key=lambda read: overlap(read.box.box, box), default=None)
+    if best is None or overlap(best.box.box, box) < FOUND:
+        return None
+    return best.confidence, plain(best.text.value, fold=True) == plain(text, fold=True)
+
+
+def print_shrunk(vision: tuple[PlateDetector, PlateReader], data: Path) -> None:
+    """Exact texts by the width that plates have in pictures shrunk step by step: what more pixels bring, at the same detail of the scene."""
+    groups: dict[tuple[bool, int], list[bool]] = {}
+    for where, path, truth, texts in pictures(data):
+        image = cv2.imread(str(path)) if texts else None
+        for scale in SHRUNK if image is not None else ():
+            small, boxes = copied(image, truth, (0, 0, scale))
+            reads = tuple(plates_in(*vision, Frame(small, NOW, 0)))
+            for box, text in zip(boxes, texts, strict=True):
+                said = best_of(reads, box, text)
+                groups.setdefault((where == "us", bisect(WIDTHS_PX, box[2])), []).append(said is not None and said[1])
+    for step, (low, high) in enumerate(zip((0, *WIDTHS_PX), (*WIDTHS_PX, None), strict=True)):
+        us, others = (percent(share(sum(rights), len(rights))) if (rights := groups.get((us, step))) else "none" for us in (True, False))
+        print(f"| {f'{low}–{high} px' if high else f'from {low} px'} | {us} | {others} |")
+
+
 def print_texts(seen: list[Seen]) -> None:
     """Exact texts, folded, by region, by the plate's width and by its light."""
     groups: dict[str, list[bool]] = {}
     said: list[tuple[float, bool]] = []
     for one in seen:
         for box, text, level in zip(one.truth, one.texts, one.levels, strict=False):
-            best = max(one.reads, key=lambda read: overlap(read.box.box, box), default=None)
-            found = best is not None and overlap(best.box.box, box) >= FOUND
-            right = found and plain(best.text.value, fold=True) == plain(text, fold=True)
-            if found:
-                said.append((best.confidence, right))
+            best = best_of(one.reads, box, text)
+            right = best is not None and best[1]
+            if best is not None:
+                said.append(best)
             width = "under 80 px" if box[2] < 80 else "80–120 px" if box[2] < 120 else "over 120 px"
             light = "dark (grey under 60)" if level < 60 else "middling" if level < 150 else "bright (grey over 150)"
             for name in (one.where, f"{one.where}, {width}", f"{one.where}, {light}"):
@@ -181,8 +207,12 @@ def main() -> None:
     parser.add_argument(
         "--copies", type=int, choices=range(1, len(COPIES) + 1), default=1, help="of each picture with texts (1); intervals are then too narrow"
     )
+    parser.add_argument("--shrunk", action="store_true", help="only the table by width, of shrunk pictures")
     given = parser.parse_args()
     vision = load_vision(1, given.models)
+    if given.shrunk:
+        print_shrunk(vision, given.data)
+        return
     print(f"frames without a plate: {PLATE_FREE.name}, SHA-256 {hashlib.sha256(PLATE_FREE.read_bytes()).hexdigest()}")
     seen = see(vision, given.data, given.copies)
     print_boxes(seen)

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.aiming import GREEN_FROM_PX, LEAST_SHARE, PLATE_MM, SHARP, SOFT, Light, Verdict, band_for, local_share, sharp_verdict, smear
+from agent.core.aiming import GREEN_FROM_PX, LEAST_PX, LEAST_SHARE, PLATE_MM, SHARP, SOFT, Light, Verdict, band_for, local_share, sharp_verdict, smear
 
 MODELS = Path(__file__).parents[2] / "models"
 
 
-def test_green_begins_where_the_recognisers_card_says_that_reading_gets_better():
+def test_green_begins_above_the_width_from_which_the_recogniser_gains_nothing_more():
     card = (MODELS / "recognizer.md").read_text()
-    rows = {name: float(share) for name, share in re.findall(r"^\| (under 80 px|80–120 px) \| ([0-9.]+) %", card, re.MULTILINE)}
-    assert GREEN_FROM_PX == 80
-    assert rows["80–120 px"] > rows["under 80 px"] + 5
+    us = {int(low): float(share) for low, share in re.findall(r"^\| (\d+)–\d+ px \| ([0-9.]+) %", card, re.MULTILINE)}
+    assert us[40] + 5 < us[int(LEAST_PX)]  # what is told to be too narrow reads worse
+    assert us[int(GREEN_FROM_PX)] < us[int(LEAST_PX)] + 3  # nothing is lost from there on, so green has pixels in hand
+    assert LEAST_PX * 1.3 < GREEN_FROM_PX < LEAST_PX * 1.4
 
 
 def test_below_what_the_detectors_card_measured_nothing_is_green():
