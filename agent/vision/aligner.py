@@ -70,18 +70,17 @@ class AligningDetector:
         return [replace(plate, least_text=CUTTING_LEGIBLE, whole=True) for plate in (edges, *aligned)]
 
     def _align(self, image: Image, proposals: Sequence[PlateBox]) -> list[PlateBox]:
-        first = self._look(image, proposals)
         # The second look starts where the first one ended: it halves what is left of the corners' error.
-        likely = [replace(plate, confidence=proposal) for plate, proposal in first if plate.confidence >= EARLY]
-        second = sorted((plate for plate, _ in self._look(image, likely)), key=lambda plate: -plate.confidence)
+        likely = [replace(plate, confidence=proposal) for plate, proposal in self._look(image, proposals, EARLY)]
+        second = sorted((plate for plate, _ in self._look(image, likely, self._threshold)), key=lambda plate: -plate.confidence)
         found: list[PlateBox] = []
         for plate in second:
-            if plate.confidence >= self._threshold and not any(overlap(plate.box, other.box) > OVERLAP_IS_SAME for other in found):
+            if not any(overlap(plate.box, other.box) > OVERLAP_IS_SAME for other in found):
                 found.append(plate)
         return found
 
-    def _look(self, image: Image, proposals: Sequence[PlateBox]) -> list[tuple[PlateBox, float]]:
-        """Each proposal that is not clearly none as the network sees it, and the confidence that the proposer had."""
+    def _look(self, image: Image, proposals: Sequence[PlateBox], least: float = 0.0) -> list[tuple[PlateBox, float]]:
+        """As the network sees them: the proposals that are plates with at least that confidence, and the confidence that the proposer had."""
         if not proposals:
             return []
         regions = [region_around(proposal.box) for proposal in proposals]
@@ -89,7 +88,8 @@ class AligningDetector:
         corners, chances = self._session.run(["corners", "chances"], {"crop": crops})
         looked: list[tuple[PlateBox, float]] = []
         for proposal, region, shares, (chance, two_rows) in zip(proposals, regions, corners.tolist(), chances.tolist(), strict=True):
-            plate = _plate(image, shares, region, both(proposal.confidence, chance), two_rows)
+            sure = both(proposal.confidence, chance)
+            plate = _plate(image, shares, region, sure, two_rows) if sure >= least else None
             if plate is not None:
                 looked.append((plate, proposal.confidence))
         return looked

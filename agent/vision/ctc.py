@@ -13,7 +13,8 @@ from agent.core.plate_text import CHARACTERS, MAX_LENGTH
 BLANK = 0
 BEAM_WIDTH = 8
 SILENT = 0.9995  # probability of the blank from which a step can hold no character worth following; about half of all steps
-NEGLIGIBLE = 1e-3  # of the likeliest prefix: extensions with less mass are not followed; texts this unlikely are not reported anyway
+NEGLIGIBLE = 1e-3  # texts this unlikely are not reported (recognizer.LEAST_ALTERNATIVE), so prefixes with less mass are not followed
+LEAST_OF_BEST = 0.1  # where all are as unlikely as that: of the likeliest prefix's mass. What is no plate would else cost ten times a plate
 Probabilities = NDArray[np.float32]
 
 
@@ -26,9 +27,10 @@ class Reading:
     char_confidence: tuple[float, ...]
 
 
-# A prefix's probability mass: of alignments that end in blank, of those that end in its last character; and the best step of each character.
-_Mass = tuple[float, float, tuple[float, ...]]
-_Beams = dict[tuple[int, ...], _Mass]
+# A prefix's probability mass: of alignments that end in blank, of those that end in its last character; that character's class; the best step of each.
+_Mass = tuple[float, float, int, tuple[float, ...]]
+_Beams = dict[str, _Mass]
+_Likely = list[tuple[int, str, float]]  # of one step: class, character, chance
 
 
 def softmax(logits: NDArray[np.float32]) -> Probabilities:
@@ -39,14 +41,15 @@ def softmax(logits: NDArray[np.float32]) -> Probabilities:
 
 def decode(probabilities: Probabilities, most: int) -> list[Reading]:
     """The `most` likeliest texts of a T × 37 matrix (blank, 0–9, A–Z), best first; at least one, perhaps the empty text."""
-    beams: _Beams = {(): (1.0, 0.0, ())}
-    likely: list[list[int]] = [[] for _ in range(len(probabilities))]
-    for step, character in zip(*(found.tolist() for found in np.nonzero(probabilities[:, 1:] > NEGLIGIBLE)), strict=True):
-        likely[step].append(character + 1)
-    for step, characters in zip(probabilities.tolist(), likely, strict=True):  # plain floats: in these small sums numpy's scalars cost more than they do
+    steps = probabilities.tolist()  # plain floats: in these small sums numpy's scalars cost more than they do
+    likely: list[_Likely] = [[] for _ in steps]
+    for step, sign in zip(*(found.tolist() for found in np.nonzero(probabilities[:, 1:] > NEGLIGIBLE)), strict=True):
+        likely[step].append((sign + 1, CHARACTERS[sign], steps[step][sign + 1]))
+    beams: _Beams = {"": (1.0, 0.0, BLANK, ())}
+    for step, characters in zip(steps, likely, strict=True):
         beams = _silent(beams, step[BLANK]) if step[BLANK] >= SILENT else _extended(beams, step, characters)
     best = sorted(beams.items(), key=_likeliest)[:most]
-    return [Reading("".join(CHARACTERS[c - 1] for c in prefix), min(1.0, blank + character), peaks) for prefix, (blank, character, peaks) in best]
+    return [Reading(text, min(1.0, blank + character), peaks) for text, (blank, character, _, peaks) in best]
 
 
 def averaged(views: list[list[Reading]]) -> list[Reading]:
@@ -63,39 +66,42 @@ def averaged(views: list[list[Reading]]) -> list[Reading]:
 
 def _silent(beams: _Beams, chance: float) -> _Beams:
     """Every prefix after a step that is blank."""
-    return {prefix: ((blank + character) * chance, 0.0, peaks) for prefix, (blank, character, peaks) in beams.items()}
+    return {text: ((blank + character) * chance, 0.0, last, peaks) for text, (blank, character, last, peaks) in beams.items()}
 
 
-def _extended(beams: _Beams, step: list[float], likely: list[int]) -> _Beams:
+def _extended(beams: _Beams, step: list[float], likely: _Likely) -> _Beams:
     """Every prefix after one more step: unchanged by blank or a held character, or longer by one of the `likely` (no other could be worth following)."""
     following: _Beams = {}
-    least = NEGLIGIBLE * max(blank + character for blank, character, _ in beams.values())
-    for prefix, (blank, character, peaks) in beams.items():
+    least = _least(beams)
+    for text, (blank, character, last, peaks) in beams.items():
         total = blank + character
-        last = prefix[-1] if prefix else BLANK
-        held = step[last] if prefix else 0.0
-        _add(following, prefix, total * step[BLANK], character * held, (*peaks[:-1], held) if prefix and held > peaks[-1] else peaks)
-        if len(prefix) == MAX_LENGTH:
+        held = step[last] if text else 0.0
+        _add(following, text, (total * step[BLANK], character * held, last, (*peaks[:-1], held) if text and held > peaks[-1] else peaks))
+        if len(text) == MAX_LENGTH:
             continue
-        for c in likely:
-            new = (blank if c == last else total) * step[c]  # a doubled letter needs a blank in between
+        for kind, sign, chance in likely:
+            new = (blank if kind == last else total) * chance  # a doubled letter needs a blank in between
             if new > least:
-                _add(following, (*prefix, c), 0.0, new, (*peaks, step[c]))
+                _add(following, text + sign, (0.0, new, kind, (*peaks, chance)))
     # On a clear plate all but one or two prefixes are negligible, and dropping them is most of the speed.
-    hopeless = NEGLIGIBLE * max(blank + character for blank, character, _ in following.values())
-    kept = {prefix: mass for prefix, mass in following.items() if mass[0] + mass[1] >= hopeless}
+    least = _least(following)
+    kept = {text: mass for text, mass in following.items() if mass[0] + mass[1] >= least}
     return kept if len(kept) <= BEAM_WIDTH else dict(sorted(kept.items(), key=_likeliest)[:BEAM_WIDTH])
 
 
-def _likeliest(item: tuple[tuple[int, ...], _Mass]) -> float:
+def _least(beams: _Beams) -> float:
+    """The mass below which a prefix is not followed."""
+    return min(NEGLIGIBLE, LEAST_OF_BEST * max(blank + character for blank, character, _, _ in beams.values()))
+
+
+def _likeliest(item: tuple[str, _Mass]) -> float:
     return -(item[1][0] + item[1][1])
 
 
-def _add(beams: _Beams, prefix: tuple[int, ...], blank: float, character: float, peaks: tuple[float, ...]) -> None:
-    known = beams.get(prefix)
+def _add(beams: _Beams, text: str, mass: _Mass) -> None:
+    """That mass to what the prefix has already."""
+    known = beams.get(text)
     if known is not None:
-        blank, character = blank + known[0], character + known[1]
-        peaks = peaks if peaks == known[2] else tuple(map(max, known[2], peaks))
-    elif blank + character <= 0:
-        return
-    beams[prefix] = (blank, character, peaks)
+        peaks = known[3] if mass[3] == known[3] else tuple(map(max, known[3], mass[3]))
+        mass = (known[0] + mass[0], known[1] + mass[1], mass[2], peaks)
+    beams[text] = mass
