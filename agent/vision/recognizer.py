@@ -1,6 +1,6 @@
 """Reads the plate in one box: straightens it along its corners, runs the recogniser network, decodes text, confidences, alternatives, region."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
@@ -17,8 +17,8 @@ from agent.vision.syntax import REGIONS, weighed
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
 CLOSE = (0.02, 0.05)  # of the input's sides: what is left around the plate's corners, as in the training
-LOOSE, TIGHT = (0.038, 0.085), (0.0, 0.02)  # for two more crops of a plate that is not read surely; still within the training's spread
-SURE, HOPELESS = 0.97, 0.1  # from here on one crop is enough; up to here two more change nothing
+LOOSE, TIGHT = (0.038, 0.085), (0.0, 0.02)  # for more crops of a plate that is not read surely; still within the training's spread
+SURE, HOPELESS = 0.97, 0.1  # from here on one crop is enough; up to here more change nothing
 LIFT, LIFTED_BELOW = 0.8, 0.9  # see lifted()
 UPPER_ROW, LOWER_ROW = (0.0, 0.58), (0.42, 1.0)  # of a two-row plate's height; they overlap because city names lie above
 LARGEST_STRAIGHTENED = 4  # times the input: bounds the work for a plate that fills the frame
@@ -38,6 +38,20 @@ class Session(Protocol):
     def run(self, output_names: list[str] | None, input_feed: dict[str, Map]) -> list[Map]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the network saw, best first; the probability of each region; the readings after the prior over formats, best first."""
+
+    seen: list[Reading]
+    regions: Map
+    ranked: list[Reading]
+
+    @property
+    def best(self) -> Reading:
+        """The likeliest reading."""
+        return self.ranked[0]
+
+
 class OnnxPlateReader:
     """Implements ports.PlateReader over the session of models/recognizer.onnx.
 
@@ -50,14 +64,14 @@ class OnnxPlateReader:
 
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
         """Text, confidences and alternatives of one box; an unreadable plate gives an empty text and confidence 0."""
-        seen, regions, ranked = self._ranked(frame.image, box)
-        if box.rows == 2 and ranked[0].probability < SURE:
+        view = self._view(frame.image, box)
+        if box.rows == 2 and view.best.probability < SURE:
             # A dealer's name above the plate looks like an upper row of text: whether it is one, the text says better than the aligner.
             one_row = replace(box, rows=1)
-            as_one = self._ranked(frame.image, one_row)
-            if as_one[2][0].probability > ranked[0].probability:
-                box, (seen, regions, ranked) = one_row, as_one
-        best, *others = ranked
+            as_one = self._view(frame.image, one_row)
+            if as_one.best.probability > view.best.probability:
+                box, view = one_row, as_one
+        best, *others = view.ranked
         crop = cut(frame.image, box, CROP_MARGIN).copy()
         return PlateRead(
             box=box,
@@ -65,29 +79,32 @@ class OnnxPlateReader:
             confidence=confidence(best),
             char_confidence=best.char_confidence,
             alternatives=alternatives(others[:ALTERNATIVES]),
-            region=region_of(regions) if best.text else "unknown",
+            region=region_of(view.regions) if best.text else "unknown",
             state=None,
             crop=crop,
             sharpness=sharpness(crop),
             captured=frame.captured,
-            network_text=None if best.text == seen[0].text else PlateText(seen[0].text),
+            network_text=None if best.text == view.seen[0].text else PlateText(view.seen[0].text),
         )
 
-    def _ranked(self, image: Image, box: PlateBox) -> tuple[list[Reading], Map, list[Reading]]:
-        """What the network saw, best first, the probability of each region, and the readings after the prior."""
-        (seen,), regions = self._look(image, box, CLOSE)
-        ranked = weighed(seen, regions)
-        if HOPELESS < ranked[0].probability < SURE:
-            # Errors of several crops agree less than their truths do; a sure reading would gain nothing and costs a third as much.
-            seen = averaged([seen, *self._look(image, box, LOOSE, TIGHT)[0]])
-            ranked = lifted(weighed(seen, regions))
-        return seen, regions, ranked
+    def _view(self, image: Image, box: PlateBox) -> View:
+        """What one crop shows, or where that is not sure, what two or three show.
 
-    def _look(self, image: Image, box: PlateBox, *insets: tuple[float, float]) -> tuple[list[list[Reading]], Map]:
-        """Of each crop its readings, best first; and the probability of each region by the first crop."""
-        crops = np.stack([network_input(image, box, inset) for inset in insets])[:, None]
-        logits, regions = self._session.run(["logits", "region"], {"crop": crops})
-        return [decode(chances, CONSIDERED) for chances in softmax(logits)], softmax(regions[0])
+        Errors of several crops agree less than their truths do. What a first crop reads surely would gain nothing; two that agree need no third.
+        """
+        first = self._look(image, box, CLOSE)
+        if not HOPELESS < first.best.probability < SURE:
+            return first
+        second = self._look(image, box, LOOSE)
+        crops = [first, second] if first.best.text == second.best.text else [first, second, self._look(image, box, TIGHT)]
+        seen = averaged([crop.seen for crop in crops])
+        return View(seen, first.regions, lifted(weighed(seen, first.regions)))
+
+    def _look(self, image: Image, box: PlateBox, inset: tuple[float, float]) -> View:
+        """One crop."""
+        logits, regions = self._session.run(["logits", "region"], {"crop": network_input(image, box, inset)[None, None]})
+        seen, chances = decode(softmax(logits[0]), CONSIDERED), softmax(regions[0])
+        return View(seen, chances, weighed(seen, chances))
 
 
 def lifted(ranked: list[Reading]) -> list[Reading]:

@@ -317,6 +317,29 @@ def test_a_sure_plate_is_looked_at_once_and_an_unsure_one_twice():
     assert plate.text.value == "TEST123"
 
 
+@pytest.mark.parametrize(
+    ("crops", "text", "asked"),
+    [
+        (["TEST123"], "TEST123", 1),
+        (["?TEST123", "?TEST123", "TFST123"], "TEST123", 2),
+        (["?TEST123", "TFST123", "TFST123"], "TFST123", 3),
+        (["?TEST123", "TFST123", "TEST123"], "TEST123", 3),
+    ],
+    ids=["sure at once", "two agree", "the third decides against the first", "the third decides for the first"],
+)
+def test_one_crop_where_it_is_sure_two_where_they_agree_three_where_they_do_not(crops, text, asked):
+    class InTurn(ScriptedSession):
+        def run(self, output_names, input_feed):
+            said = crops[self.asked]
+            self.logits = steps_of(said.removeprefix("?"), doubt=[(1, "F", SURE - 0.5)] if said.startswith("?") else ())
+            return super().run(output_names, input_feed)
+
+    session = InTurn(None)
+    plate = OnnxPlateReader(session).read(frame(), upright(100, 80, 96, 40))
+    assert (plate.text.value, session.asked) == (text, asked)
+    assert asked == 1 or 0.5 < plate.confidence < 0.9
+
+
 def test_readings_of_two_crops_are_averaged():
     best, second = averaged([[Reading("A1", 0.9, (0.9, 0.9))], [Reading("A7", 0.6, (0.9, 0.6)), Reading("A1", 0.3, (0.9, 0.3))]])
     assert (best.text, second.text) == ("A1", "A7")

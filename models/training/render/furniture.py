@@ -173,6 +173,16 @@ def illustration(picture: Picture, rng: Generator, left: float, width: float) ->
             cv2.polylines(picture, [points.astype(np.int32)], False, value, int(rng.integers(1, 4)), cv2.LINE_AA)
 
 
+def uprights(picture: Picture, rng: Generator, left: float, width: float, ink: Value) -> None:
+    """Upright lines beside the text, which are no 1 and no I: posts, trunks, masts, the edge of a picture."""
+    height, _, channels = picture.shape
+    for place in left + width * np.sort(rng.uniform(0, 1, int(rng.integers(1, 5)))):
+        value = ink if rng.random() < 0.3 else any_tone(rng, channels)
+        top, bottom = height * rng.uniform(0.02, 0.35), height * rng.uniform(0.62, 0.98)
+        lean = height * rng.normal() * 0.02
+        cv2.line(picture, (int(place), int(top)), (int(place + lean), int(bottom)), tone(value), max(1, int(height * rng.uniform(0.008, 0.06))), cv2.LINE_AA)
+
+
 def bolts(picture: Picture, rng: Generator, spots: Sequence[tuple[float, float]], chance: float) -> None:
     """Screw heads and holes, some light, some dark, with a shine."""
     height, width, channels = picture.shape
