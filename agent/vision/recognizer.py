@@ -1,5 +1,7 @@
 """Reads the plate in one box: straightens it along its corners, runs the recogniser network, decodes text, confidences, alternatives, region."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -30,6 +32,7 @@ LONGEST, TOO_LONG = 9, 0.5  # no issuer of these regions writes more characters:
 SURE_REGION = 0.9  # below that the region is "unknown"
 
 Map = NDArray[np.float32]
+Corners = Sequence[tuple[float, float]]
 
 
 class Session(Protocol):
@@ -154,30 +157,35 @@ def side_by_side(plate: Image) -> Image:
 
 def straightened(image: Image, box: PlateBox, sides: tuple[int, int], inset: tuple[float, float] = CLOSE) -> Image:
     """The quadrilateral of the box's corners pulled straight, grey, `sides` wide and high in px, with the inset around it."""
-    width, height = sides
-    unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    corners = np.array(proper_corners(box), np.float32)
+    # Plain floats: on four corners numpy costs as much as the picture itself.
+    corners = proper_corners(box)
     # A large plate is first pulled straight at a multiple of the input, then averaged down: sampling it directly would alias.
-    scale = int(np.clip(np.hypot(*(corners[1] - corners[0])) / width, 1, LARGEST_STRAIGHTENED))
-    size = np.array([width * scale, height * scale], np.float32)
-    target = (unit * (1 - 2 * np.array(inset)) + inset).astype(np.float32) * size
-    part, left, top = around(image, corners)
-    matrix = cv2.getPerspectiveTransform(corners - np.array([left, top], np.float32), target)
-    straight = cv2.warpPerspective(luminance(part), matrix, (int(size[0]), int(size[1])), borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(straight if scale == 1 else cv2.resize(straight, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    scale = min(max(1, int(math.dist(corners[0], corners[1]) / sides[0])), LARGEST_STRAIGHTENED)
+    wide, high = sides[0] * scale, sides[1] * scale
+    left, right, top, bottom = inset[0] * wide, (1 - inset[0]) * wide, inset[1] * high, (1 - inset[1]) * high
+    target = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+    part, x0, y0 = around(image, corners)
+    matrix = cv2.getPerspectiveTransform(np.array([(x - x0, y - y0) for x, y in corners], np.float32), target)
+    straight = cv2.warpPerspective(luminance(part), matrix, (wide, high), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(straight if scale == 1 else cv2.resize(straight, sides, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def around(image: Image, corners: Map) -> tuple[Image, int, int]:
+def around(image: Image, corners: Corners) -> tuple[Image, int, int]:
     """The part of the image that the corners' surroundings lie in, at least 1×1, and where it begins: x, y px."""
     height, width = image.shape[:2]
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    margin = 0.2 * (high - low) + 2
-    x0, y0 = (int(v) for v in np.clip(np.floor(low - margin), 0, [width - 1, height - 1]))
-    x1, y1 = (int(v) for v in np.clip(np.ceil(high + margin), [x0 + 1, y0 + 1], [width, height]))
+    (x0, x1), (y0, y1) = (stretch([corner[axis] for corner in corners], side) for axis, side in ((0, width), (1, height)))
     return image[y0:y1, x0:x1], x0, y0
 
 
-def proper_corners(box: PlateBox) -> tuple[tuple[float, float], ...]:
+def stretch(places: list[float], side: int) -> tuple[int, int]:
+    """From the first to the last of them with a margin, in whole px, at least one and inside 0–side."""
+    low, high = min(places), max(places)
+    margin = 0.2 * (high - low) + 2
+    first = min(max(0, math.floor(low - margin)), side - 1)
+    return first, min(max(first + 1, math.ceil(high + margin)), side)
+
+
+def proper_corners(box: PlateBox) -> Corners:
     """The box's corners when they make a convex quadrilateral, clockwise; else the upright box's."""
     xs, ys = [x for x, _ in box.corners], [y for _, y in box.corners]
     if convex_clockwise(xs, ys):
