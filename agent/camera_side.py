@@ -1,6 +1,5 @@
 """Builds and runs `watch`: the only process that sees plates. It opens no socket but systemd's notify socket (P2)."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,10 +11,10 @@ from agent.camera.view import MaskedSource, ZonedDetector, load_view
 from agent.camera_city import Orders, obey, permitted, reason_of, signed_orders, unsigned_orders
 from agent.camera_health import CameraHealth
 from agent.clock import SystemClock, TrustedClock
+from agent.core import hotlist_facts
 from agent.core.barring import barred
 from agent.core.counts import Counts
 from agent.core.deciding import Decider
-from agent.core.instant import rfc3339
 from agent.core.leaf import LeafKind
 from agent.core.policy import Policy
 from agent.core.reasons import Reason
@@ -45,7 +44,6 @@ from agent.vision.loading import load_vision
 SETTLE_EVERY_S = 1.0
 SETTLE_POLL_S = 0.2
 WAIT_POLL_S = 1.0
-HOTLIST_FACTS = "hotlist.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +185,8 @@ def sealer_for(settings: Settings, orders: Orders) -> Sealer:
 
 def tell_hotlist(settings: Settings, line: pipeline.Line) -> None:
     """How old the list in force is, for `status`, which cannot open it. Raises StorageError."""
-    facts = {"as_of": rfc3339(line.hotlist.as_of), "stale_after": rfc3339(line.hotlist.stale_after), "digest": line.hotlist.digest}
-    write_atomic(settings.state / "watch" / HOTLIST_FACTS, json.dumps(facts).encode(), 0o640)
+    listed = line.hotlist
+    write_atomic(settings.state / "watch" / hotlist_facts.NAME, hotlist_facts.format_facts(listed.as_of, listed.stale_after, listed.digest), 0o640)
 
 
 def build_settler(watch: Watch, policy: Policy, outbox: OutboxPort) -> Settler:

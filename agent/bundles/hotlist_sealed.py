@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyrage
 
 from agent.bundles.layout import HOTLIST_PATH, MANUAL_PATH, MAX_TARGET_BYTES, city_file
 from agent.core.hotlist import HotList, hotlist_of
+from agent.core.hotlist_facts import NEVER
 from agent.core.hotlist_format import decode
 from agent.core.hotlist_import import Source, import_list
 from agent.core.hotlist_manual import ManualList, parse_manual
@@ -23,7 +23,7 @@ from agent.errors import BundleRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import date, timedelta
+    from datetime import date, datetime, timedelta
     from pathlib import Path
 
 HEADER = b"plate,state,category,agency,case,source_date,expires\n"
@@ -48,7 +48,7 @@ def open_hotlist(folder: Path, identity: pyrage.x25519.Identity, today: date, ca
 
 def no_hotlist(today: date) -> HotList:
     """What a camera holds while it has no list that it may use: nothing, and stale at all times."""
-    nothing = import_list(Source([HEADER], city_file(HOTLIST_PATH), datetime(1970, 1, 1, tzinfo=UTC)), (), today)
+    nothing = import_list(Source([HEADER], city_file(HOTLIST_PATH), NEVER), (), today)
     return hotlist_of(nothing.compiled, ())
 
 

@@ -11,8 +11,8 @@ from agent.bundles.following import REFUSALS
 from agent.bundles.generation import Generation
 from agent.bundles.store import BundleStore
 from agent.clock import BUILD_TIME, FILE_NAME, LinuxMachine
-from agent.core import camera_facts
-from agent.core.instant import parse_rfc3339, rfc3339
+from agent.core import camera_facts, hotlist_facts
+from agent.core.instant import rfc3339
 from agent.core.policy import Policy
 from agent.core.trusted_time import MAX_BYTES, SignedTime, judge, parse_known
 from agent.disk.atomic_file import read_bounded
@@ -22,7 +22,6 @@ from agent.settings import Settings
 from agent.storage.log_reader import database_of, rehearsals
 
 PROCESSES = ("watch", "deliver", "walls")
-HOTLIST_FACTS = "hotlist.json"
 MAX_SMALL_BYTES = 65_536
 
 
@@ -35,7 +34,7 @@ def collect(settings: Settings) -> dict[str, object]:
     else:
         state["unsigned_policy"] = _part(lambda: _policy(CityFolder(settings.city).policy(), now))
     state["outbox"] = _part(lambda: {"waiting": _waiting(settings.outbox), "most": settings.limits.max_outbox_reads})
-    state["hotlist"] = _part(lambda: _hotlist(settings.state / "watch" / HOTLIST_FACTS, now))
+    state["hotlist"] = _part(lambda: _hotlist(settings.state / "watch" / hotlist_facts.NAME, now))
     state["camera_health"] = _part(lambda: _camera(settings.state / "watch" / camera_facts.NAME))
     state["rehearsal"] = _part(lambda: asdict(rehearsals(database_of(settings.state / "watch"))))
     return state
@@ -98,10 +97,11 @@ def _waiting(outbox: Path) -> int:
 def _hotlist(path: Path, now: datetime) -> dict[str, object]:
     if not path.exists():
         return {"problem": "watch has not run yet"}
-    facts = json.loads(read_bounded(path, MAX_SMALL_BYTES))
-    made = parse_rfc3339(facts["as_of"])
-    age_h = round((now - made.astimezone(UTC)).total_seconds() / 3600, 1)
-    return {"as_of": rfc3339(made), "age_hours": age_h, "stale_after": str(facts["stale_after"]), "digest": str(facts["digest"])}
+    facts = hotlist_facts.parse_facts(read_bounded(path, hotlist_facts.MAX_BYTES))
+    if facts.as_of is None:
+        return {"problem": hotlist_facts.NONE}
+    age_h = round((now - facts.as_of.astimezone(UTC)).total_seconds() / 3600, 1)
+    return {"as_of": rfc3339(facts.as_of), "age_hours": age_h, "stale_after": rfc3339(facts.stale_after), "digest": facts.digest}
 
 
 def _camera(path: Path) -> dict[str, object]:

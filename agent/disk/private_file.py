@@ -34,7 +34,9 @@ def read_private(path: Path) -> bytes:
     try:
         return read_owned(path)
     except FileNotFoundError as error:
-        raise StorageError("no such key file", where=path, fix="restore it, or make a receiver with `platewarden receiver init`") from error
+        raise StorageError(
+            "no such key file", where=path, fix="restore it; `platewarden provision` makes a camera's, `platewarden receiver init` a receiver's"
+        ) from error
     except OSError as error:
         raise storage_error(error, path, "cannot open") from None
 
@@ -45,7 +47,9 @@ def read_owned(path: Path) -> bytes:
     try:
         status = os.fstat(descriptor)  # of the opened file: a look at the path could be raced
         if not stat.S_ISREG(status.st_mode) or open_to_others(path, status.st_mode):
-            raise StorageError("a private key must be a file that only its owner can read", where=path, fix=f"chmod 600 {path}")
+            raise StorageError(
+                "a private key must be a file that only its owner can read", where=path, fix=f"chmod 600 {path}; make a new key if strangers had access"
+            )
         return os.read(descriptor, MAX_BYTES)
     finally:
         os.close(descriptor)

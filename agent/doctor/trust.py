@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -13,10 +12,11 @@ from agent.bundles.generation import Stops
 from agent.bundles.layout import HOTLIST
 from agent.bundles.store import BundleStore
 from agent.clock import LinuxMachine, SystemClock, TrustedClock
+from agent.core import hotlist_facts
 from agent.core.barring import barred
 from agent.core.camera_roster import require_camera
 from agent.core.diagnosis import Finding, Health, fail, failed, ok, skip, until, warn
-from agent.core.instant import ClockTrust, parse_rfc3339
+from agent.core.instant import ClockTrust
 from agent.core.policy import require_in_force
 from agent.disk.atomic_file import read_bounded
 from agent.doctor import keys
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 SOON, SOON_ONLINE = timedelta(days=14), timedelta(hours=24)  # what a person renews; what the city's server renews every day
 ONLINE = frozenset({"timestamp", "snapshot"})
 PROCESSES = ("watch", "deliver")
-HOTLIST_FACTS, MAX_FACTS_BYTES = "hotlist.json", 65_536
 UPDATE = "sudo -u platewarden-update platewarden update (or copy a stick); platewarden status says what was refused"
 ROOT = "sudo platewarden doctor"
 
@@ -178,20 +177,21 @@ def in_roster(settings: Settings, city: CityFolder, public: DevicePublic | None)
 
 def hotlist(settings: Settings, now: datetime) -> Finding:
     """The age of the list that watch last opened; the list itself is not opened here."""
-    name, path = "hot list", settings.state / "watch" / HOTLIST_FACTS
+    name, path = "hot list", settings.state / "watch" / hotlist_facts.NAME
     fix = "the agency publishes one every day (`hotlist publish`): ask them; then platewarden update"
     if not os.access(path.parent, os.R_OK | os.X_OK):
         return skip(name, "watch's folder cannot be read by this user", ROOT)
     if not path.exists():
         return skip(name, "watch has not opened one yet", "start watch, then look again")
     try:
-        facts = json.loads(read_bounded(path, MAX_FACTS_BYTES))
-        made, stale = parse_rfc3339(facts["as_of"]), parse_rfc3339(facts["stale_after"])
+        facts = hotlist_facts.parse_facts(read_bounded(path, hotlist_facts.MAX_BYTES))
     except PlatewardenError as error:
         return failed(name, error)
     except (ValueError, KeyError, TypeError):
         return fail(name, f"{path} cannot be understood", "start watch again: it writes it anew")
-    return until(name, f"made {made:%Y-%m-%d %H:%M} UTC, raises leads", stale, now, SOON_ONLINE, fix)
+    if facts.as_of is None:
+        return fail(name, hotlist_facts.NONE, fix)
+    return until(name, f"made {facts.as_of:%Y-%m-%d %H:%M} UTC, raises leads", facts.stale_after, now, SOON_ONLINE, fix)
 
 
 def _soon(role: str) -> timedelta:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from agent.core.checkpoint import parse_verifier_key
 from agent.core.encoding import from_b64url
 from agent.disk.atomic_file import read_bounded, write_atomic
-from agent.disk.private_file import credential_or, open_to_others
+from agent.disk.private_file import credential_or, read_private
 from agent.errors import StorageError, UsageError
 
 MAX_KEY_FILE_BYTES = 16_384
@@ -48,11 +48,8 @@ def create_signing_key(path: Path) -> Ed25519PrivateKey:
 def load_signing_key(path: Path) -> Ed25519PrivateKey:
     """An Ed25519 private key in PEM that only its owner can read. Raises StorageError; key bytes never stand in an error."""
     path = credential_or(path)
-    data = read_bounded(path, MAX_KEY_FILE_BYTES)
-    if open_to_others(path, path.stat().st_mode):
-        raise StorageError("the key can be read or changed by others", where=path, fix=f"chmod 600 {path.name}; make a new key if strangers had access")
     try:
-        key = load_pem_private_key(data, password=None)
+        key = load_pem_private_key(read_private(path), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise StorageError("not an unencrypted PEM private key", where=path, fix="run `platewarden provision`") from None
     if not isinstance(key, Ed25519PrivateKey):

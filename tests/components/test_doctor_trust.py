@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent.bundles.hotlist_sealed import no_hotlist
 from agent.bundles.store import BundleStore
-from agent.core.instant import rfc3339
+from agent.commands._status_state import collect
+from agent.core import hotlist_facts
 from agent.doctor import dialling, keys, trust
 from agent.settings import load
 from tests.fakes.machine import FakeMachine
@@ -30,8 +32,7 @@ def camera(installed, tmp_path):
     made = signed_camera(copy_of(installed, tmp_path))
     take_in(made)
     watch = made.settings.state / "watch"
-    facts = {"as_of": rfc3339(NOW - HOUR), "stale_after": rfc3339(NOW + timedelta(days=6)), "digest": "00"}
-    (watch / "hotlist.json").write_text(json.dumps(facts))
+    (watch / hotlist_facts.NAME).write_bytes(hotlist_facts.format_facts(NOW - HOUR, NOW + timedelta(days=6), "00"))
     return made
 
 
@@ -112,6 +113,14 @@ def test_a_list_that_is_stale(camera):
     assert told(look(camera))["hot list"] == "warn"
     camera.passes(1)
     assert told(look(camera))["hot list"] == "fail"
+
+
+def test_a_camera_that_has_no_list_says_so_and_not_how_old_it_is(camera):
+    nothing = no_hotlist(NOW.date())
+    (camera.settings.state / "watch" / hotlist_facts.NAME).write_bytes(hotlist_facts.format_facts(nothing.as_of, nothing.stale_after, nothing.digest))
+    (found,) = [one for one in look(camera).findings if one.name == "hot list"]
+    assert (str(found.health), found.what) == ("fail", hotlist_facts.NONE)
+    assert collect(camera.settings)["hotlist"] == {"problem": hotlist_facts.NONE}
 
 
 def test_another_cameras_card(camera):
