@@ -36,7 +36,7 @@ demo: $(VENV)/demo.stamp ## the whole story on this machine, no camera, no netwo
 
 test: check rest ## everything: `check`, then the broker, fault, interop, demo and sandbox tests
 
-check: format lint types layers ## format, lint, types, layers and the quick tests; under 2 minutes
+check: format lint types layers ## format, lint, types, layers and the quick tests; about 4 minutes
 	$(BIN)/python -m pytest -m "not slow"
 
 unit: $(VENV)/dev.stamp ## the unit tests only; under 10 seconds
