@@ -101,16 +101,24 @@ def emblem(picture: Picture, rng: Generator, kind: str, box: tuple[float, float,
         for part in (0.27, 0.73) if rng.random() < 0.7 else (rng.uniform(0.3, 0.7),):
             cv2.circle(picture, (centre[0], int(y + height * part)), radius, tone(any_tone(rng, channels, 0.15, 0.85)), -1, cv2.LINE_AA)
     elif kind == "sticker":
-        w, h = width * rng.uniform(0.6, 0.98), height * rng.uniform(0.3, 0.62)
-        left, top = centre[0] - w / 2, centre[1] - h / 2
-        cv2.rectangle(picture, (int(left), int(top)), (int(left + w), int(top + h)), tone(any_tone(rng, channels, 0.2, 0.95)), -1)
-        if rng.random() < 0.7:
-            write(picture, rng, str(int(rng.integers(8, 30))), (left + w * 0.15, top + h * 0.2, w * 0.7, h * 0.6), any_tone(rng, channels, 0, 0.6))
+        year_sticker(picture, rng, centre, (width, height))
+    elif kind == "picture":  # a heart, a horse, a peach: as high as the characters
+        illustration(picture, rng, x + width * 0.06, width * 0.88, ink if rng.random() < 0.6 else None)
     elif kind in ("blob", "crest"):
         axes = (max(2, int(width * rng.uniform(0.25, 0.5))), max(2, int(height * rng.uniform(0.15, 0.42))))
         cv2.ellipse(picture, centre, axes, 0, 0, 360, tone(any_tone(rng, channels, 0.15, 0.85)), -1, cv2.LINE_AA)
         if rng.random() < 0.5:
             cv2.ellipse(picture, centre, (max(1, axes[0] // 2), max(1, axes[1] // 2)), 0, 0, 360, tone(any_tone(rng, channels)), -1, cv2.LINE_AA)
+
+
+def year_sticker(picture: Picture, rng: Generator, centre: tuple[int, int], room: tuple[float, float]) -> None:
+    """A sticker between two groups of characters; `room`: the gap's width and height, px."""
+    channels = picture.shape[2]
+    w, h = room[0] * rng.uniform(0.6, 0.98), room[1] * rng.uniform(0.3, 0.62)
+    left, top = centre[0] - w / 2, centre[1] - h / 2
+    cv2.rectangle(picture, (int(left), int(top)), (int(left + w), int(top + h)), tone(any_tone(rng, channels, 0.2, 0.95)), -1)
+    if rng.random() < 0.7:
+        write(picture, rng, str(int(rng.integers(8, 30))), (left + w * 0.15, top + h * 0.2, w * 0.7, h * 0.6), any_tone(rng, channels, 0, 0.6))
 
 
 def country_band(picture: Picture, rng: Generator, width: float, *, right: bool) -> None:
@@ -154,13 +162,13 @@ def small_stack(picture: Picture, rng: Generator, left: float, width: float, ink
         write(picture, rng, CHARACTERS[int(rng.integers(len(CHARACTERS)))], (left, row, width * 0.8, tall), value)
 
 
-def illustration(picture: Picture, rng: Generator, left: float, width: float) -> None:
-    """A special plate's picture beside the text: an animal, a seal, a helmet; here a heap of shapes with an outline."""
+def illustration(picture: Picture, rng: Generator, left: float, width: float, ink: Value | None = None) -> None:
+    """A special plate's picture beside the text: an animal, a seal, a helmet; here a heap of shapes with an outline. `ink`: a silhouette of one colour."""
     height, _, channels = picture.shape
     middle = np.array([left + width / 2, height * rng.uniform(0.42, 0.6)])
     reach = np.array([width * 0.46, height * rng.uniform(0.2, 0.34)])
     for _ in range(int(rng.integers(3, 9))):
-        value, centre = tone(any_tone(rng, channels)), middle + rng.uniform(-0.55, 0.55, 2) * reach
+        value, centre = tone(any_tone(rng, channels) if ink is None else ink), middle + rng.uniform(-0.55, 0.55, 2) * reach
         kind = rng.random()
         if kind < 0.4:
             axes = np.maximum(1, reach * rng.uniform(0.2, 0.75, 2)).astype(int)

@@ -72,7 +72,9 @@ class StrokeFace:
     def __init__(self, rng: Generator) -> None:
         self._stroke = rng.uniform(0.085, 0.17)  # of the height
         self._radius = rng.uniform(0.08, 0.28)  # of the height
-        glyphs, self._narrow = stroke_tables()
+        glyphs, narrow = stroke_tables()
+        wider = rng.uniform(1.2, 2.0) if rng.random() < 0.3 else 1.0  # some issuers' I and 1 have feet as broad as any character
+        self._narrow = {character: min(1.0, width * wider) if character in "1I" else width for character, width in narrow.items()}
         self._variants = {c: variants[int(rng.integers(len(variants)))] for c, variants in glyphs.items()}
         self._proportion = rng.uniform(0.45, 0.65)
 

@@ -177,7 +177,9 @@ def characters(picture: Picture, rng: Generator, region: str, draft: Draft, limi
     tall = max(8, round(height * rng.uniform(*table["text_height"])))
     top = height * rng.uniform(*table["text_centre_y"]) - tall / 2
     face = draw_face(rng, table["fonts"], table["strokes"])
-    widths = advances(rng, table, face, draft.spaced, tall)
+    kind = furniture.emblem_kind(rng, region)
+    separator = rng.uniform(*table["separator"]) + (rng.uniform(0.2, 0.7) if kind == "picture" else 0.0)
+    widths = advances(rng, table, face, draft.spaced, tall, separator)
     margin = height * rng.uniform(*table["side_margin"])
     room = limits[1] - limits[0] - 2 * margin
     total = sum(widths)
@@ -186,24 +188,22 @@ def characters(picture: Picture, rng: Generator, region: str, draft: Draft, limi
         tall, top = max(8, round(tall * 0.85)), top + tall * 0.07
     gap = tall * rng.uniform(*table["char_gap"]) * 0.5 * stretch
     x = limits[0] + margin + (room - total * stretch) * (0.5 if rng.random() < 0.85 else rng.random())
-    kind = furniture.emblem_kind(rng, region)
     relief = rng.uniform(-0.25, 0.25) if rng.random() < table["relief"] else 0.0
     for place, width in zip(draft.spaced, widths, strict=True):
         cell = width * stretch
         if place == "-":
             furniture.emblem(picture, rng, kind, (x, top, cell, tall), ink)
         else:
-            glyph(picture, face, place, (x, top, cell, tall, gap), ink, relief)
+            glyph(picture, face, place, (x, top, cell, tall, gap), max(widths) * stretch - gap, ink, relief)
         x += cell
 
 
-def advances(rng: Generator, table: dict, face: Face, spaced: str, tall: int) -> list[float]:
-    """The width of each character's cell and of each separator, px."""
+def advances(rng: Generator, table: dict, face: Face, spaced: str, tall: int, separator: float) -> list[float]:
+    """The width of each character's cell and of each separator, px; `separator`: its share of the height."""
     proportion = rng.uniform(*table["char_aspect"])
     gap = rng.uniform(*table["char_gap"])
     natural = face.proportion("H") + 1e-6
     equal = rng.random() < table["equal_cells"]
-    separator = rng.uniform(*table["separator"])
     widths = []
     for place in spaced:
         if place == "-":
@@ -215,13 +215,15 @@ def advances(rng: Generator, table: dict, face: Face, spaced: str, tall: int) ->
     return widths
 
 
-def glyph(picture: Picture, face: Face, character: str, cell: tuple[float, float, float, int, float], ink: NDArray[np.float32], relief: float) -> None:
-    """One character centred in its cell (x, top, width, height, gap px); `relief`: lightness of an embossed edge."""
+def glyph(
+    picture: Picture, face: Face, character: str, cell: tuple[float, float, float, int, float], broad: float, ink: NDArray[np.float32], relief: float
+) -> None:
+    """One character centred in its cell (x, top, width, height, gap px); `broad`: width of a broad one, px; `relief`: lightness of an embossed edge."""
     x, top, width, tall, gap = cell
     room = max(3.0, width - gap)
     natural = min(1.0, face.proportion(character) / (face.proportion("H") + 1e-6))
     # In equal cells a 1 or an I keeps its own slim shape instead of being stretched to the cell.
-    wide = max(2, round(room * natural)) if character in "1IJ" else max(3, round(room))
+    wide = max(2, round(min(room, broad * natural))) if character in "1IJ" else max(3, round(room))
     mask = face.mask(character, wide, tall)
     left = x + (width - wide) / 2
     if relief:
