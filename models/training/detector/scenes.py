@@ -7,11 +7,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from models.training.detector import augment, pasting
+from models.training.detector import augment, bodywork, pasting
 from models.training.detector.flat_images import FlatImages, Image
 
 NARROWEST_PX, WIDEST_PX, CLOSE_UP_PX = 16.0, 260.0, 440.0
 MOST_ENLARGED = 3.5
+ON_BODYWORK = 0.25  # of the pasted plates: on a drawn panel of a vehicle, where there is room
 PAD = 114  # grey of the letterbox, as at inference
 # Shares of scenes around: a North American plate, a Romanian plate by night, nothing (no plate in the photograph), a known mistake.
 KINDS = (0.40, 0.30, 0.18, 0.12)
@@ -184,6 +185,10 @@ class SceneMaker:
         target = place(rng, scene, shape, width, height, 0.12)
         if target is None:
             return
+        if rng.random() < ON_BODYWORK:
+            panel = bodywork.panel_around(rng, target)
+            if not scene.taken(hull_of(panel), 0.0):
+                scene.distractors += bodywork.paint(rng, scene.image, panel, wide / aspect)
         pasting.paste(rng, scene.image, picture, inner, target)
         scene.add(hull_of(target), target, rows)
 
