@@ -142,10 +142,10 @@ def bands(picture: Picture, rng: Generator, table: dict, ink: NDArray[np.float32
         wide = height * rng.uniform(0.08, 0.3)
         if rng.random() < 0.5 and left == 0.0:
             left = wide
-            furniture.uprights(picture, rng, height * 0.03, wide * 0.9, ink)
+            furniture.uprights(picture, rng, height * 0.03, wide * 0.7, ink)
         elif right == width:
             right = width - wide
-            furniture.uprights(picture, rng, right + wide * 0.1, wide * 0.85, ink)
+            furniture.uprights(picture, rng, right + wide * 0.27, wide * 0.7, ink)
     if rng.random() < table.get("band_right", 0.0):
         band = height * rng.uniform(0.33, 0.45)
         right = width - band
