@@ -21,7 +21,7 @@ INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
 CLOSE = (0.02, 0.05)  # of the input's sides: what is left around the plate's corners, as in the training
 LOOSE, TIGHT = (0.038, 0.085), (0.0, 0.02)  # for more crops of a plate that is not read surely; still within the training's spread
 SURE, HOPELESS = 0.97, 0.1  # from here on one crop is enough; up to here more change nothing
-LIFT, LIFTED_BELOW = 0.8, 0.9  # see lifted()
+LIFT, LIFTED_BELOW = 0.8, 0.9  # see lifted(); from there on a text is told as sure
 UPPER_ROW, LOWER_ROW = (0.0, 0.58), (0.42, 1.0)  # of a two-row plate's height; they overlap because city names lie above
 LARGEST_STRAIGHTENED = 4  # times the input: bounds the work for a plate that fills the frame
 CROP_MARGIN = 0.15  # of the box's sides: what a person needs to see around the plate
@@ -93,21 +93,29 @@ class OnnxPlateReader:
     def _view(self, image: Image, box: PlateBox) -> View:
         """What one crop shows, or where that is not sure, what two or three show.
 
-        Errors of several crops agree less than their truths do. What a first crop reads surely would gain nothing; two that agree need no third.
+        Errors of several crops agree less than their truths do. What a first crop reads surely would gain nothing; two that agree need a third only
+        where they would be told as sure.
         """
         first = self._look(image, box, CLOSE)
         if not HOPELESS < first.best.probability < SURE:
             return first
         second = self._look(image, box, LOOSE)
-        crops = [first, second] if first.best.text == second.best.text else [first, second, self._look(image, box, TIGHT)]
-        seen = averaged([crop.seen for crop in crops])
-        return View(seen, first.regions, lifted(weighed(seen, first.regions)))
+        view = together(first, second)
+        if first.best.text != second.best.text or view.best.probability >= LIFTED_BELOW:
+            view = together(first, second, self._look(image, box, TIGHT))
+        return replace(view, ranked=lifted(view.ranked))
 
     def _look(self, image: Image, box: PlateBox, inset: tuple[float, float]) -> View:
         """One crop."""
         logits, regions = self._session.run(["logits", "region"], {"crop": network_input(image, box, inset)[None, None]})
         seen, chances = decode(softmax(logits[0]), CONSIDERED), softmax(regions[0])
         return View(seen, chances, weighed(seen, chances))
+
+
+def together(*crops: View) -> View:
+    """Several crops' readings averaged; the region is the first one's."""
+    seen, regions = averaged([crop.seen for crop in crops]), crops[0].regions
+    return View(seen, regions, weighed(seen, regions))
 
 
 def lifted(ranked: list[Reading]) -> list[Reading]:

@@ -324,14 +324,16 @@ def test_a_sure_plate_is_looked_at_once_and_an_unsure_one_twice():
         (["?TEST123", "?TEST123", "TFST123"], "TEST123", 2),
         (["?TEST123", "TFST123", "TFST123"], "TFST123", 3),
         (["?TEST123", "TFST123", "TEST123"], "TEST123", 3),
+        (["~TEST123", "~TEST123", "?TEST123"], "TEST123", 3),
     ],
-    ids=["sure at once", "two agree", "the third decides against the first", "the third decides for the first"],
+    ids=["sure at once", "two agree", "the third decides against the first", "the third decides for the first", "sure together: the third doubts"],
 )
-def test_one_crop_where_it_is_sure_two_where_they_agree_three_where_they_do_not(crops, text, asked):
+def test_one_crop_where_it_is_sure_two_where_they_agree_three_where_they_do_not_or_would_be_sure(crops, text, asked):
     class InTurn(ScriptedSession):
         def run(self, output_names, input_feed):
             said = crops[self.asked]
-            self.logits = steps_of(said.removeprefix("?"), doubt=[(1, "F", SURE - 0.5)] if said.startswith("?") else ())
+            doubt = {"?": [(1, "F", SURE - 0.5)], "~": [(1, "F", SURE - 2.7)]}
+            self.logits = steps_of(said.lstrip("?~"), doubt=doubt.get(said[0], ()))
             return super().run(output_names, input_feed)
 
     session = InTurn(None)
