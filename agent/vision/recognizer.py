@@ -29,7 +29,7 @@ ALTERNATIVES = 5
 CONSIDERED = 8  # readings that the prior over formats chooses among
 LEAST_ALTERNATIVE = 1e-3
 LONGEST, TOO_LONG = 9, 0.5  # no issuer of these regions writes more characters: most likely two plates, or a plate and letters beside it, read as one
-SURE_REGION = 0.9  # below that the region is "unknown"
+SURE_REGION = 0.97  # below that the region is "unknown"
 
 Map = NDArray[np.float32]
 Corners = Sequence[tuple[float, float]]
