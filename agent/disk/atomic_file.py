@@ -97,7 +97,7 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
             raise StorageError("is a symbolic link, not a file", where=path, fix="remove it; nothing of ours makes links") from None
         raise storage_error(error, path, "cannot open") from None
     try:
-        return _read_regular(descriptor, path, max_bytes)
+        return read_regular(descriptor, path, max_bytes)
     except OSError as error:
         raise storage_error(error, path, "cannot read") from None
     finally:
@@ -137,7 +137,8 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _read_regular(descriptor: int, path: Path, max_bytes: int) -> bytes:
+def read_regular(descriptor: int, path: Path, max_bytes: int) -> bytes:
+    """The bytes of an opened file, which must be a regular one of at most `max_bytes`. Raises StorageError, OSError."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise StorageError("is not a regular file", where=path, fix="remove it; nothing of ours makes such files")

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from agent.disk.atomic_file import storage_error
+from agent.disk.atomic_file import read_regular, storage_error
 from agent.errors import StorageError
 
 MAX_BYTES = 4_096
@@ -50,6 +50,6 @@ def read_owned(path: Path) -> bytes:
             raise StorageError(
                 "a private key must be a file that only its owner can read", where=path, fix=f"chmod 600 {path}; make a new key if strangers had access"
             )
-        return os.read(descriptor, MAX_BYTES)
+        return read_regular(descriptor, path, MAX_BYTES)
     finally:
         os.close(descriptor)

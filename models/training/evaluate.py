@@ -73,14 +73,20 @@ def copied(image: Image, boxes: tuple[Box, ...], copy: tuple[int, int, float]) -
     return moved, tuple(((x - left) * scale, (y - top) * scale, width * scale, height * scale) for x, y, width, height in boxes)
 
 
+def opened(where: str, path: Path) -> Image:
+    """The picture, H×W×3 BGR. Raises OSError that names its set only."""
+    image = cv2.imread(str(path))
+    if image is None:
+        message = f"a picture of {where} is not readable"
+        raise OSError(message)
+    return np.asarray(image, np.uint8)
+
+
 def see(vision: tuple[PlateDetector, PlateReader], data: Path, copies: int) -> list[Seen]:
     """Every picture through the line, those with texts `copies` times."""
     seen = []
     for where, path, truth, texts in pictures(data):
-        image = cv2.imread(str(path))
-        if image is None:
-            message = f"a picture of {where} is not readable"
-            raise OSError(message)
+        image = opened(where, path)
         levels = tuple(float(image[int(y) : int(y + h) + 1, int(x) : int(x + w) + 1].mean()) for x, y, w, h in truth)
         for copy in COPIES[: copies if texts else 1]:
             moved, boxes = copied(image, truth, copy)
@@ -100,8 +106,10 @@ def print_shrunk(vision: tuple[PlateDetector, PlateReader], data: Path) -> None:
     """Exact texts by the width that plates have in pictures shrunk step by step: what more pixels bring, at the same detail of the scene."""
     groups: dict[tuple[bool, int], list[bool]] = {}
     for where, path, truth, texts in pictures(data):
-        image = cv2.imread(str(path)) if texts else None
-        for scale in SHRUNK if image is not None else ():
+        if not texts:
+            continue
+        image = opened(where, path)
+        for scale in SHRUNK:
             small, boxes = copied(image, truth, (0, 0, scale))
             reads = tuple(plates_in(*vision, Frame(small, NOW, 0)))
             for box, text in zip(boxes, texts, strict=True):

@@ -221,6 +221,15 @@ def test_a_signing_key_is_made_once_and_must_stay_private(tmp_path):
         load_signing_key(path)
 
 
+def test_a_signing_key_that_is_too_large_is_refused_and_not_read_in_part(tmp_path):
+    path = tmp_path / "watch-log.key"
+    create_signing_key(path)
+    with path.open("ab") as file:
+        file.write(b"\n" * 5000)
+    with pytest.raises(StorageError, match="bytes; at most 4096 are read"):
+        load_signing_key(path)
+
+
 def test_a_damaged_or_foreign_signing_key_is_one_clear_error_without_its_bytes(tmp_path):
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat

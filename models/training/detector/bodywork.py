@@ -6,9 +6,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from models.training.detector.flat_images import Image
+from models.training.detector.pasting import Corners
+from models.training.render.syntax import CHARACTERS
 
-Corners = NDArray[np.float32]
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SCRIPT_COMPLEX | cv2.FONT_ITALIC)
 FONT_HEIGHT_PX = 22.0  # of these fonts' capitals at scale 1
 
@@ -61,7 +61,7 @@ def _shade(rng: Generator, paintwork: Image) -> tuple[float, ...]:
 def _letter(rng: Generator, paintwork: Image, panel: Corners, plate_height: float) -> NDArray[np.float32]:
     """A word or a telephone number somewhere on the panel; its hull."""
     text = (
-        "".join(LETTERS[i] for i in rng.integers(0, 36, int(rng.integers(3, 11))))
+        "".join(CHARACTERS[i] for i in rng.integers(0, len(CHARACTERS), int(rng.integers(3, 11))))
         if rng.random() < 0.6
         else "-".join(str(v) for v in rng.integers(100, 9999, 2))
     )
