@@ -86,7 +86,9 @@ test-deb: $(VENV)/dev.stamp ## install, upgrade, remove and purge the amd64 pack
 test-arm64: $(VENV)/dev.stamp ## vision, sealing, policy and mailbox tests on aarch64, emulated as a Raspberry Pi 4 (root, mmdebstrap, Linux 6.7; ~6 minutes and the tree; CPU= for another)
 	PYTHON=$(abspath $(BIN))/python tests/arm64/run.sh
 
-models: $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed)
+models: export PLATEWARDEN_PLATES = $(DATA)
+models: $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed; needs npm and three fonts by apt)
+	$(BIN)/python -m models.training.fonts --install
 	$(BIN)/python -m models.training.detector.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/teacher
 	$(BIN)/python -m models.training.detector.distil --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/detector --cache $(TRAINED)/teacher --start $(TRAINED)/teacher/checkpoint.pt
 	$(BIN)/python -m models.training.aligner.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/aligner --cache $(TRAINED)/teacher

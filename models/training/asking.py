@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from models.training import fonts
 from models.training.data_guard import refuse_measure_only
 from models.training.loop import Plan, averaged_weights
+from models.training.render.syntax import REGIONS, tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,18 @@ def ask(arguments: Sequence[str], description: str, defaults: Defaults) -> Asked
     parser.add_argument("--teacher", type=Path, help="of a distillation, where --start is not the teacher")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=defaults.rate)
+    parser.add_argument("--fewer-fonts", action="store_true", help="draw with the fonts that are there")
     given = parser.parse_args(arguments)
     for path in (given.data, given.out, given.start, given.teacher):
         if path:
             refuse_measure_only(path)
+    if not given.fewer_fonts:
+        fonts.require(name for region in REGIONS for name in tables()[region]["fonts"])
     torch.manual_seed(given.seed)
     torch.set_num_threads(1)  # the other core composes
     command = f"python -m models.training.{defaults.module} --minutes {given.minutes:g} --seed {given.seed} --rate {given.rate:g}"
     command += (" --data ../shared/plates" if given.data else "") + (" --start START" if given.start else "") + (" --teacher TEACHER" if given.teacher else "")
+    command += " --fewer-fonts" if given.fewer_fonts else ""
     given.out.mkdir(parents=True, exist_ok=True)
     cache = given.cache or given.out
     cache.mkdir(parents=True, exist_ok=True)

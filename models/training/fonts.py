@@ -10,6 +10,7 @@ with its own stroke glyphs alone. Licences: see FONTS.md beside this file.
 import argparse
 import os
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,6 +99,23 @@ def find_fonts() -> list[FontFile]:
                 name = "rounded" if "rounded" in family else family
                 found.append(FontFile(unpacked(packed, font_folder() / "ttf"), name))
     return found
+
+
+def missing(wanted: Iterable[str], found: Iterable[FontFile]) -> list[str]:
+    """Names of the tables' font lists that no face's family begins with."""
+    families = {font.family for font in found}
+    return sorted(name for name in set(wanted) if not any(family.startswith(name) for family in families))
+
+
+def require(wanted: Iterable[str]) -> None:
+    """Refuses to go on without some of the fonts: a folder named wrongly once cost three trainings nine tenths of their shapes, and nothing said so."""
+    lacking = missing(wanted, find_fonts())
+    if lacking:
+        message = (
+            f"no face of {', '.join(lacking)} in {font_folder()}, {data_fonts()} and {SYSTEM_FOLDERS[0].parent}: python -m models.training.fonts --install\n"
+        )
+        message += f"apt-get install {' '.join(APT_PACKAGES)}\nor train without them: --fewer-fonts"
+        raise SystemExit(message)
 
 
 def install() -> None:

@@ -14,17 +14,32 @@ from models.training.detector.photographs import corners_of, slope_of
 from models.training.render.syntax import CHARACTERS
 
 SURROUNDINGS = 0.3  # of the plate's size, on each side
+SMALLEST = (4, 10)  # px, of a character whose box is of use
 SHORTEST = 5  # fewer boxed characters: the label is most likely incomplete
 
 
 @dataclass(frozen=True, slots=True)
+class Boxed:
+    """A character and where it stands, px: left, top, right, bottom."""
+
+    character: str
+    box: tuple[int, int, int, int]
+
+    def of(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """That part of the plate's picture, not a copy."""
+        left, top, right, bottom = self.box
+        return picture[top:bottom, left:right]
+
+
+@dataclass(frozen=True, slots=True)
 class RealPlate:
-    """`picture`: H×W, grey 0–1, plate and surroundings; `quad`: 4×2 px, clockwise from top left."""
+    """`picture`: H×W, grey 0–1, plate and surroundings; `quad`: 4×2 px, clockwise from top left; `characters`: boxes of the whole text, or none."""
 
     picture: NDArray[np.float32]
     quad: NDArray[np.float32]
     text: str
     region: str
+    characters: tuple[Boxed, ...] = ()
 
 
 def load_real(root: Path) -> list[RealPlate]:
@@ -57,4 +72,16 @@ def cut(frame: NDArray[np.uint8], box: list[float], characters: list[list], text
     slope = slope_of(characters)
     tilted = None if slope is None else corners_of([left, top, width, height], slope)
     quad = np.array(tilted or [[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
-    return RealPlate(picture, quad, text, "us")
+    return RealPlate(picture, quad, text, "us", boxes_of(characters, (x0, y0), picture, text))
+
+
+def boxes_of(characters: list[list], origin: tuple[int, int], picture: NDArray[np.float32], text: str) -> tuple[Boxed, ...]:
+    """The characters' boxes within the plate's picture, from left to right; none where they do not spell the text or are too small."""
+    found = []
+    for character, x, y, width, height in sorted(characters, key=lambda c: c[1]):
+        left, top = max(0, round(x - origin[0])), max(0, round(y - origin[1]))
+        right, bottom = min(picture.shape[1], round(x + width - origin[0])), min(picture.shape[0], round(y + height - origin[1]))
+        if right - left < SMALLEST[0] or bottom - top < SMALLEST[1]:
+            return ()
+        found.append(Boxed(character, (left, top, right, bottom)))
+    return tuple(found) if "".join(boxed.character for boxed in found) == text else ()

@@ -9,6 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from agent.vision.recognizer import side_by_side
+from models.training.recognizer.mixing import donors_of, mixable, mixed
 from models.training.recognizer.net import CROP
 from models.training.recognizer.real import RealPlate, load_clutter, load_real
 from models.training.render.degrade import Crop, photograph
@@ -17,7 +18,9 @@ from models.training.render.syntax import CHARACTERS, REGIONS
 
 BATCH = 64
 FRESH = 28  # plates drawn anew for a batch; the others are older ones, seen anew
-REAL = 6
+REAL = 4
+MIXED = 6  # real ones with other characters
+LARGE_PX = 150  # a real plate of that width bears nearly as much spoiling as a drawn one
 CLUTTER = 2  # of no plate at all: the text is empty
 POOL = 4000
 NO_REGION = -1  # of what is no plate
@@ -60,8 +63,9 @@ def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDA
     """One crop of a plate. A fifth stay easy, so that the easy is not unlearnt."""
     this = hardness * (rng.random() ** 0.7 if rng.random() < 0.8 else 0.2)
     if isinstance(plate, RealPlate):
-        # A real photograph is hard as it is: turned and recut, only lightly spoiled.
-        return photograph(rng, plate.picture, plate.quad, CROP, 0.5 * this, surrounded=True)
+        # A real photograph is hard as it is, a small one most: turned and recut, but less spoiled.
+        wide = float(np.hypot(*(plate.quad[1] - plate.quad[0])))
+        return photograph(rng, plate.picture, plate.quad, CROP, (0.4 + 0.5 * min(1.0, wide / LARGE_PX)) * this, surrounded=True)
     height, width = plate.picture.shape
     if plate.rows == 2:
         tall = photograph(rng, plate.picture.astype(np.float32) / 255, corners(width, height), TWO_ROW_CROP, this, surrounded=False)
@@ -73,6 +77,8 @@ def batches(seed: int, hardness: Callable[[], float], data: Path | None) -> Iter
     """Batches without end. `hardness`: 0–1, asked for every batch. `data`: folder of train.jsonl, or no real plates."""
     rng = np.random.default_rng(seed)
     real, clutter = (load_real(data), load_clutter(data)) if data else ([], [])
+    exchanging = mixable(real)
+    donors = donors_of(exchanging)
     pool: list[PooledPlate] = []
     while True:
         fresh = [draw(rng) for _ in range(FRESH)]
@@ -80,6 +86,7 @@ def batches(seed: int, hardness: Callable[[], float], data: Path | None) -> Iter
         del pool[:-POOL]
         chosen: list[PooledPlate | RealPlate] = [*fresh]
         chosen += [real[int(i)] for i in rng.integers(0, len(real), REAL)] if real else []
+        chosen += [mixed(rng, exchanging[int(i)], donors) for i in rng.integers(0, len(exchanging), MIXED)] if exchanging else []
         chosen += [clutter[int(i)] for i in rng.integers(0, len(clutter), CLUTTER)] if clutter else []
         chosen += [pool[int(i)] for i in rng.integers(0, len(pool), BATCH - len(chosen))]
         crops = np.stack([seen(rng, plate, hardness()) for plate in chosen])

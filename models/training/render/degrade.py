@@ -153,7 +153,7 @@ def expose(rng: Generator, picture: Grey, hardness: float) -> Grey:
         gain *= rng.uniform(1.2, 1.9)
     veil = rng.uniform(0, 0.4) if rng.random() < 0.4 * hardness else 0.0
     out = cv2.pow(np.clip(picture, 0, 1.5), float(np.exp(rng.normal() * 0.3))) * np.float32(gain * (1 - veil)) + np.float32(veil * gain)
-    noise = rng.uniform(0.003, 0.06) * (0.2 + 0.8 * hardness) * min(1.0, gain + 0.15)
+    noise = (0.003 + 0.057 * rng.random() ** 2) * (0.2 + 0.8 * hardness) * min(1.0, gain + 0.15)
     return out + rng.standard_normal(out.shape, np.float32) * np.float32(noise)
 
 

@@ -133,7 +133,8 @@ def bands(picture: Picture, rng: Generator, table: dict, ink: NDArray[np.float32
         furniture.small_stack(picture, rng, height * 0.08, left - height * 0.08, ink)
     if left == 0.0 and rng.random() < table.get("picture_left", 0.0):
         left = width * rng.uniform(0.16, 0.3)
-        furniture.illustration(picture, rng, width * 0.02, left - width * 0.03)
+        reach = rng.uniform(-0.03, 0.09)  # some end under the first character
+        furniture.illustration(picture, rng, width * 0.02, left + width * reach)
     if rng.random() < table.get("stack_right", 0.0):
         band = height * rng.uniform(0.2, 0.32)
         right = width - band
