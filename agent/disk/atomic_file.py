@@ -93,8 +93,6 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
     except FileNotFoundError as error:
         raise StorageError("no such file", where=path) from error
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise StorageError("is a symbolic link, not a file", where=path, fix="remove it; nothing of ours makes links") from None
         raise storage_error(error, path, "cannot open") from None
     try:
         return read_regular(descriptor, path, max_bytes)
@@ -119,6 +117,8 @@ def private_folder(folder: Path, mode: int = 0o700) -> None:
 
 def storage_error(error: OSError, path: Path, what: str) -> StorageError:
     """A foreign OSError as ours: names the file, the system's reason, and the next step."""
+    if error.errno == errno.ELOOP:  # opened with O_NOFOLLOW, as everything of ours is
+        return StorageError("is a symbolic link, not a file", where=path, fix="remove it; nothing of ours makes links")
     reason = (error.strerror or "unknown error").lower()
     if error.errno in _FULL:
         fix = f"free space on the file system of {path.parent}"

@@ -8,6 +8,7 @@ import pytest
 
 from agent.disk import atomic_file
 from agent.disk.atomic_file import private_folder, read_bounded, write_atomic, write_new
+from agent.disk.private_file import read_private
 from agent.errors import StorageError
 
 
@@ -110,6 +111,8 @@ def test_links_fifos_devices_and_folders_are_refused_at_once(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(StorageError, match="symbolic link"):
         read_bounded(tmp_path / "link", 100)
+    with pytest.raises(StorageError, match="symbolic link"):
+        read_private(tmp_path / "link")
     for odd in (tmp_path / "fifo", tmp_path / "folder", atomic_file.Path("/dev/zero")):
         with pytest.raises(StorageError, match="not a regular file"):
             read_bounded(odd, 100)
