@@ -41,15 +41,20 @@ def softmax(logits: NDArray[np.float32]) -> Probabilities:
 
 def decode(probabilities: Probabilities, most: int) -> list[Reading]:
     """The `most` likeliest texts of a T × 37 matrix (blank, 0–9, A–Z), best first; at least one, perhaps the empty text."""
-    steps = probabilities.tolist()  # plain floats: in these small sums numpy's scalars cost more than they do
+    speaks = probabilities[:, BLANK] < SILENT
+    silence = float(probabilities[~speaks, BLANK].prod())  # every prefix's chance is multiplied by it
+    spoken, places = probabilities[speaks], np.flatnonzero(speaks).tolist()
+    steps = spoken.tolist()  # plain floats: in these small sums numpy's scalars cost more than they do
     likely: list[_Likely] = [[] for _ in steps]
-    for step, sign in zip(*(found.tolist() for found in np.nonzero(probabilities[:, 1:] > NEGLIGIBLE)), strict=True):
+    for step, sign in zip(*(found.tolist() for found in np.nonzero(spoken[:, 1:] > NEGLIGIBLE)), strict=True):
         likely[step].append((sign + 1, CHARACTERS[sign], steps[step][sign + 1]))
     beams: _Beams = {"": (1.0, 0.0, BLANK, ())}
-    for step, characters in zip(steps, likely, strict=True):
-        beams = _silent(beams, step[BLANK]) if step[BLANK] >= SILENT else _extended(beams, step, characters)
+    least, before = NEGLIGIBLE, -1
+    for place, step, characters in zip(places, steps, likely, strict=True):
+        beams, least = _extended(beams if place == before + 1 else _paused(beams), least, step, characters)
+        before = place
     best = sorted(beams.items(), key=_likeliest)[:most]
-    return [Reading(text, min(1.0, blank + character), peaks) for text, (blank, character, _, peaks) in best]
+    return [Reading(text, min(1.0, silence * (blank + character)), peaks) for text, (blank, character, _, peaks) in best]
 
 
 def averaged(views: list[list[Reading]]) -> list[Reading]:
@@ -64,29 +69,40 @@ def averaged(views: list[list[Reading]]) -> list[Reading]:
     return [Reading(text, total[text] / len(views), surest[text].char_confidence) for text in best]
 
 
-def _silent(beams: _Beams, chance: float) -> _Beams:
-    """Every prefix after a step that is blank."""
-    return {text: ((blank + character) * chance, 0.0, last, peaks) for text, (blank, character, last, peaks) in beams.items()}
+def _paused(beams: _Beams) -> _Beams:
+    """Every prefix after steps of silence: the next character is a new one, even if it is the same."""
+    return {text: (blank + character, 0.0, last, peaks) for text, (blank, character, last, peaks) in beams.items()}
 
 
-def _extended(beams: _Beams, step: list[float], likely: _Likely) -> _Beams:
-    """Every prefix after one more step: unchanged by blank or a held character, or longer by one of the `likely` (no other could be worth following)."""
+def _extended(beams: _Beams, least: float, step: list[float], likely: _Likely) -> tuple[_Beams, float]:
+    """Every prefix after one more step: unchanged by blank or a held character, or longer by one of the `likely` (no other could be worth following).
+
+    `least`: the mass below which no longer one is followed; returned with the prefixes for the next step.
+    """
     following: _Beams = {}
-    least = _least(beams)
+    silent = step[BLANK]
     for text, (blank, character, last, peaks) in beams.items():
         total = blank + character
         held = step[last] if text else 0.0
-        _add(following, text, (total * step[BLANK], character * held, last, (*peaks[:-1], held) if text and held > peaks[-1] else peaks))
+        same = (total * silent, character * held, last, (*peaks[:-1], held) if text and held > peaks[-1] else peaks)
+        following[text] = _sum(following[text], same) if text in following else same
         if len(text) == MAX_LENGTH:
             continue
         for kind, sign, chance in likely:
             new = (blank if kind == last else total) * chance  # a doubled letter needs a blank in between
             if new > least:
-                _add(following, text + sign, (0.0, new, kind, (*peaks, chance)))
+                longer, mass = text + sign, (0.0, new, kind, (*peaks, chance))
+                following[longer] = _sum(following[longer], mass) if longer in following else mass
     # On a clear plate all but one or two prefixes are negligible, and dropping them is most of the speed.
     least = _least(following)
     kept = {text: mass for text, mass in following.items() if mass[0] + mass[1] >= least}
-    return kept if len(kept) <= BEAM_WIDTH else dict(sorted(kept.items(), key=_likeliest)[:BEAM_WIDTH])
+    return (kept if len(kept) <= BEAM_WIDTH else dict(sorted(kept.items(), key=_likeliest)[:BEAM_WIDTH])), least
+
+
+def _sum(known: _Mass, more: _Mass) -> _Mass:
+    """Both masses of one prefix; of each character its best step."""
+    peaks = known[3] if more[3] == known[3] else tuple(map(max, known[3], more[3]))
+    return known[0] + more[0], known[1] + more[1], more[2], peaks
 
 
 def _least(beams: _Beams) -> float:
@@ -96,12 +112,3 @@ def _least(beams: _Beams) -> float:
 
 def _likeliest(item: tuple[str, _Mass]) -> float:
     return -(item[1][0] + item[1][1])
-
-
-def _add(beams: _Beams, text: str, mass: _Mass) -> None:
-    """That mass to what the prefix has already."""
-    known = beams.get(text)
-    if known is not None:
-        peaks = known[3] if mass[3] == known[3] else tuple(map(max, known[3], mass[3]))
-        mass = (known[0] + mass[0], known[1] + mass[1], mass[2], peaks)
-    beams[text] = mass
