@@ -165,13 +165,16 @@ def processed(rng: Generator, picture: Grey) -> Grey:
     return picture + np.float32(rng.uniform(0.3, 2.2)) * (picture - soft)
 
 
+PACKING = (np.log(9), np.log(90))  # of the JPEG quality: roadside pictures come out of small cameras' video, plates in blocks of one grey
+
+
 def packed(rng: Generator, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Through JPEG: the grid of 8×8 blocks lies anywhere, and a third were enlarged before it, so that the blocks are smaller than what is seen."""
     if rng.random() < 0.33:
         levels = cv2.resize(levels, None, fx=(by := rng.uniform(1.2, 2.2)), fy=by, interpolation=cv2.INTER_CUBIC)
     left, top = (int(v) for v in rng.integers(0, 8, 2))
     on_grid = cv2.copyMakeBorder(levels, top, 0, left, 0, cv2.BORDER_REPLICATE)
-    _, jpeg = cv2.imencode(".jpg", on_grid, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(14, 88))])
+    _, jpeg = cv2.imencode(".jpg", on_grid, [cv2.IMWRITE_JPEG_QUALITY, int(np.exp(rng.uniform(*PACKING)))])
     return cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)[top:, left:]
 
 
@@ -205,8 +208,9 @@ def photograph(rng: Generator, picture: Grey, quad: NDArray[np.float32], crop: C
     if rng.random() < 0.45 * hardness:
         seen = processed(rng, seen)
     levels = (np.clip(seen, 0, 1) * 255).astype(np.uint8)
-    if rng.random() < 0.55 * hardness:
-        levels = packed(rng, levels)
+    for chance in (0.8, 0.15):  # some are stored twice
+        if rng.random() < chance * hardness:
+            levels = packed(rng, levels)
     # The reader shrinks by area and enlarges linearly: so does the training.
     way = cv2.INTER_AREA if levels.shape[1] > crop.width else cv2.INTER_LINEAR
     return cv2.resize(levels, (crop.width, crop.height), interpolation=way)
