@@ -80,29 +80,20 @@ def _extended(beams: _Beams, least: float, step: list[float], likely: _Likely) -
     `least`: the mass below which no longer one is followed; returned with the prefixes for the next step.
     """
     following: _Beams = {}
-    silent = step[BLANK]
     for text, (blank, character, last, peaks) in beams.items():
         total = blank + character
         held = step[last] if text else 0.0
-        same = (total * silent, character * held, last, (*peaks[:-1], held) if text and held > peaks[-1] else peaks)
-        following[text] = _sum(following[text], same) if text in following else same
+        _add(following, text, (total * step[BLANK], character * held, last, (*peaks[:-1], held) if text and held > peaks[-1] else peaks))
         if len(text) == MAX_LENGTH:
             continue
         for kind, sign, chance in likely:
             new = (blank if kind == last else total) * chance  # a doubled letter needs a blank in between
             if new > least:
-                longer, mass = text + sign, (0.0, new, kind, (*peaks, chance))
-                following[longer] = _sum(following[longer], mass) if longer in following else mass
+                _add(following, text + sign, (0.0, new, kind, (*peaks, chance)))
     # On a clear plate all but one or two prefixes are negligible, and dropping them is most of the speed.
     least = _least(following)
     kept = {text: mass for text, mass in following.items() if mass[0] + mass[1] >= least}
     return (kept if len(kept) <= BEAM_WIDTH else dict(sorted(kept.items(), key=_likeliest)[:BEAM_WIDTH])), least
-
-
-def _sum(known: _Mass, more: _Mass) -> _Mass:
-    """Both masses of one prefix; of each character its best step."""
-    peaks = known[3] if more[3] == known[3] else tuple(map(max, known[3], more[3]))
-    return known[0] + more[0], known[1] + more[1], more[2], peaks
 
 
 def _least(beams: _Beams) -> float:
@@ -112,3 +103,12 @@ def _least(beams: _Beams) -> float:
 
 def _likeliest(item: tuple[str, _Mass]) -> float:
     return -(item[1][0] + item[1][1])
+
+
+def _add(beams: _Beams, text: str, mass: _Mass) -> None:
+    """That mass to what the prefix has already."""
+    known = beams.get(text)
+    if known is not None:
+        peaks = known[3] if mass[3] == known[3] else tuple(map(max, known[3], mass[3]))
+        mass = (known[0] + mass[0], known[1] + mass[1], mass[2], peaks)
+    beams[text] = mass

@@ -5,7 +5,7 @@ by heart, and that there is no U on a photograph.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,27 +13,19 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from models.training.recognizer.real import SMALLEST, RealPlate
-from models.training.render.glyphs import Face, draw_face
+from models.training.render.glyphs import NARROW, Face, breadth, draw_face
 from models.training.render.syntax import CHARACTERS, DIGITS, LETTERS, tables
 
 Grey = NDArray[np.float32]
 CHANGED = 0.6  # of a plate's characters
 SAME_KIND = 0.85  # a letter for a letter, a digit for a digit
 FROM_PHOTOGRAPH = 0.6  # the others are drawn
-NARROW = "1IJ"
 SIMILAR = (0.75, 1.33)  # a donor's proportions over those of the place that it fills
 COARSEST = 0.7  # of the place's height: a donor with fewer pixels would stand out as blurred
 LEAST_CONTRAST = 0.06
 
 
-@dataclass(frozen=True, slots=True)
-class Donor:
-    """A character on its ground, cut out of a photograph: H×W, 0 ink – 1 ground."""
-
-    picture: Grey
-
-
-Donors = dict[str, list[Donor]]
+Donors = dict[str, list[Grey]]  # characters on their ground, cut out of photographs: H×W, 0 ink – 1 ground
 
 
 def levels(part: Grey) -> tuple[float, float]:
@@ -62,7 +54,7 @@ def donors_of(plates: list[RealPlate]) -> Donors:
             part = boxed.of(plate.picture)
             ink, ground = levels(part)
             if ground - ink > LEAST_CONTRAST:
-                found[boxed.character].append(Donor((part - ink) / (ground - ink)))
+                found[boxed.character].append((part - ink) / (ground - ink))
     return dict(found)
 
 
@@ -101,17 +93,17 @@ def another(rng: Generator, character: str) -> str:
     return choice[int(rng.integers(len(choice)))]
 
 
-def fits(donor: Donor, place: Grey) -> bool:
+def fits(donor: Grey, place: Grey) -> bool:
     """Whether it would not have to be stretched much in that place."""
-    (high, wide), (place_high, place_wide) = donor.picture.shape, place.shape
+    (high, wide), (place_high, place_wide) = donor.shape, place.shape
     return high >= COARSEST * place_high and SIMILAR[0] <= (wide / high) / (place_wide / place_high) <= SIMILAR[1]
 
 
-def transplant(place: Grey, donor: Donor) -> None:
+def transplant(place: Grey, donor: Grey) -> None:
     """The donor in the place's ink and ground, fading out at the sides; in place."""
     ink, ground = levels(place)
     height, width = place.shape
-    new = cv2.resize(donor.picture, (width, height), interpolation=cv2.INTER_AREA) * (ground - ink) + ink
+    new = cv2.resize(donor, (width, height), interpolation=cv2.INTER_AREA) * (ground - ink) + ink
     place += fading(width, height) * (new - place)
 
 
@@ -130,8 +122,7 @@ def redraw(place: Grey, face: Face, wanted: str, softness: float) -> None:
     hidden = cv2.dilate((place < 0.25 * ink + 0.75 * ground).astype(np.uint8), np.ones((3, 3), np.uint8))
     empty = cv2.inpaint((np.clip(place, 0, 1) * 255).astype(np.uint8), hidden, 3, cv2.INPAINT_TELEA).astype(np.float32) / 255
     empty = np.maximum(empty, (ink + ground) / 2)
-    wide = min(1.0, face.proportion(wanted) / (face.proportion("H") + 1e-6)) if wanted in NARROW else 1.0
-    width, height = max(3, round((right - left) * wide)), int(bottom - top)
+    width, height = max(3, round((right - left) * breadth(face, wanted))), int(bottom - top)
     canvas = np.zeros_like(place)
     start = left + (right - left - width) // 2
     canvas[top:bottom, start : start + width] = face.mask(wanted, width, height).astype(np.float32)[:, : canvas.shape[1] - start] / 255

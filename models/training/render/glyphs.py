@@ -29,6 +29,14 @@ class Face(Protocol):
         """Coverage 0–255, height_px × width_px."""
 
 
+NARROW = "1IJ"  # where a plate's other characters are equally wide, these are not
+
+
+def breadth(face: Face, character: str) -> float:
+    """Of one character, where the others are as wide as their cells: its width as a share of a broad one's, 1 for all but the narrow ones."""
+    return min(1.0, face.proportion(character) / (face.proportion("H") + 1e-6)) if character in NARROW else 1.0
+
+
 class FontFace:
     """Characters cut tight from a font, all stretched to one height."""
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.training.render import furniture
 from models.training.render.canvas import Picture, colour_of, put, tone
-from models.training.render.glyphs import Face, draw_face
+from models.training.render.glyphs import NARROW, Face, breadth, draw_face
 from models.training.render.syntax import REGIONS, Draft, choose, draw_region, draw_text, spaced_out, tables
 
 BOLT_SPOTS = ((0.12, 0.1), (0.88, 0.1), (0.3, 0.07), (0.7, 0.07), (0.12, 0.91), (0.88, 0.91), (0.3, 0.92), (0.7, 0.92), (0.04, 0.5), (0.96, 0.5))
@@ -222,9 +222,8 @@ def glyph(
     """One character centred in its cell (x, top, width, height, gap px); `broad`: width of a broad one, px; `relief`: lightness of an embossed edge."""
     x, top, width, tall, gap = cell
     room = max(3.0, width - gap)
-    natural = min(1.0, face.proportion(character) / (face.proportion("H") + 1e-6))
     # In equal cells a 1 or an I keeps its own slim shape instead of being stretched to the cell.
-    wide = max(2, round(min(room, broad * natural))) if character in "1IJ" else max(3, round(room))
+    wide = max(2, round(min(room, broad * breadth(face, character)))) if character in NARROW else max(3, round(room))
     mask = face.mask(character, wide, tall)
     left = x + (width - wide) / 2
     if relief:
