@@ -41,9 +41,12 @@ class Opinion:
     weight: float
 
     def log_probability(self, text: str) -> float:
-        """The log of the probability of any text, listed or not; never minus infinity."""
-        by_places = self._by_places(text) if text != self.likeliest else 0.0  # place by place, that one is all but sure: it would take what is left
-        return log(self.texts.get(text, 0.0) + self.left * max(by_places, UNLIKELY))
+        """The log of the probability of any text, listed or not; never minus infinity.
+
+        Only what is not listed has a share of what is left: a second choice that were given one could overtake the read's own text.
+        """
+        share = self.texts[text] if text in self.texts else self.left * self._by_places(text)
+        return log(max(share, self.left * UNLIKELY))
 
     def _by_places(self, text: str) -> float:
         """The probability of a text if its characters are independent, and one too many or too few as rare as `alignment` says."""
