@@ -30,6 +30,8 @@ from agent.vision.models import model_entry
 from bench.calibration import equal_width, expected_error
 from bench.intervals import Figure, mean, share
 from bench.pass_frames import FRAMES, passes
+from models.training import fonts
+from models.training.render.syntax import font_names
 
 NUMBERS = (1, 2, 3, 5, 8, 12)
 FEW = 5  # frames of the vote that is looked at more closely
@@ -209,6 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.passes < 1:
         parser.error("--passes starts at 1")
+    fonts.tell(font_names())
     try:
         done = read_passes(options.passes, options.seed, options.models, Console(stderr=True))
         result = measure(done, options.seed, model_entry("recognizer", options.models).sha256)

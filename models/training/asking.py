@@ -11,7 +11,7 @@ from torch import nn
 from models.training import fonts
 from models.training.data_guard import refuse_measure_only
 from models.training.loop import Plan, averaged_weights
-from models.training.render.syntax import REGIONS, tables
+from models.training.render.syntax import font_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def ask(arguments: Sequence[str], description: str, defaults: Defaults) -> Asked
         if path:
             refuse_measure_only(path)
     if not given.fewer_fonts:
-        fonts.require(name for region in REGIONS for name in tables()[region]["fonts"])
+        fonts.require(font_names())
     torch.manual_seed(given.seed)
     torch.set_num_threads(1)  # the other core composes
     command = f"python -m models.training.{defaults.module} --minutes {given.minutes:g} --seed {given.seed} --rate {given.rate:g}"

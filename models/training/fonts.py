@@ -10,6 +10,7 @@ with its own stroke glyphs alone. Licences: see FONTS.md beside this file.
 import argparse
 import os
 import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,13 @@ def require(wanted: Iterable[str]) -> None:
         )
         message += f"apt-get install {' '.join(APT_PACKAGES)}\nor train without them: --fewer-fonts"
         raise SystemExit(message)
+
+
+def tell(wanted: Iterable[str]) -> None:
+    """Says on standard error which of the fonts are not there, where a drawing may go on without them."""
+    lacking = missing(wanted, find_fonts())
+    if lacking:
+        print(f"drawn without {', '.join(lacking)}: figures will differ from the cards' (python -m models.training.fonts --install)", file=sys.stderr)
 
 
 def install() -> None:

@@ -10,7 +10,7 @@ from models.training.fonts import FontFile, missing
 from models.training.recognizer.mixing import donors_of, mixable, mixed
 from models.training.recognizer.real import Boxed, RealPlate, boxes_of
 from models.training.render.glyphs import StrokeFace
-from models.training.render.syntax import REGIONS, tables
+from models.training.render.syntax import font_names
 
 WIDE, HIGH, EDGE = 24, 44, 20
 
@@ -88,17 +88,24 @@ def test_that_boxes_which_do_not_spell_the_text_are_not_used() -> None:
     assert boxes_of([["A", 110.0, 40.0, 2.0, 30.0]], (100, 30), picture, "A") == ()
 
 
-def test_that_fonts_which_the_tables_name_and_no_folder_has_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_that_fonts_which_the_tables_name_and_no_folder_has_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = [FontFile(tmp_path / "x.ttf", "barlow-condensed")]
     assert missing(["barlow", "saira", "saira"], found) == ["saira"]
     monkeypatch.setattr(fonts, "find_fonts", lambda: found)
     fonts.require(["barlow"])
+    fonts.tell(["barlow"])
+    assert capsys.readouterr() == ("", "")
     with pytest.raises(SystemExit, match=r"(?s)no face of saira .*--install.*--fewer-fonts"):
         fonts.require(["barlow", "saira"])
+    fonts.tell(["barlow", "saira"])
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("drawn without saira: ")
 
 
 def test_that_every_font_of_the_tables_is_one_that_is_installed() -> None:
     """A name that no package brings (it was "din" for Open DIN) is never drawn with, and nothing else would say so."""
     brought = {*fonts.NPM_FAMILIES, "rounded", *(folder.name for folder in fonts.SYSTEM_FOLDERS), "gl-nummernschild"}
-    named = {name for region in REGIONS for name in tables()[region]["fonts"]}
-    assert sorted(name for name in named if not any(family.startswith(name) for family in brought)) == []
+    assert sorted(name for name in font_names() if not any(family.startswith(name) for family in brought)) == []

@@ -14,6 +14,7 @@ from models.training.detector import banks, drawn_plates, photographs, signs
 from models.training.detector.flat_images import Image
 from models.training.detector.scenes import Scene, SceneMaker
 from models.training.render.plates import render_plate
+from models.training.render.video import filmed
 
 BATCH = 64
 CANVAS = (320, 192)  # px of a scene; its plates are 16–260 px wide
@@ -22,6 +23,7 @@ KINDS = (0.37, 0.23, 0.0, 0.40)  # of scenes, as scenes.KINDS; the plate-free ph
 CUTS = 2  # boxes per plate and visit
 FRESH, AGAIN, POOL = 4, 16, 2500  # scenes composed anew for a batch, older ones cut anew, how many of those are kept
 CUTTING, PART = 0.08, 0.3  # of visits to a plate: also the plate alone from edge to edge; also a small part of it, which is no plate
+FILMED = 0.4  # of the scenes, through a video encoder
 BEYOND = 0.12  # of a cut's sides: more than that outside the scene shows mostly repeated border, which cameras do not have
 SEED = 20261125
 
@@ -168,7 +170,8 @@ def batches(seed: int, data: Path, cache: Path) -> Iterator[dict[str, NDArray[np
         while len(waiting) < 3 * BATCH:  # mixed over scenes: the samples of one scene are alike
             fresh = [maker.scene(rng, *CANVAS) for _ in range(FRESH)]
             for scene in fresh:
-                scene.image = cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY)
+                grey = cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY)
+                scene.image = filmed(rng, grey) if rng.random() < FILMED else grey
             pool = (pool + fresh)[-POOL:]
             again = [pool[int(i)] for i in rng.integers(0, len(pool), AGAIN)]
             waiting += [sample for scene in fresh + again for sample in cut(rng, scene)]

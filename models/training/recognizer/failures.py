@@ -14,7 +14,9 @@ from agent.vision.grey import standardised
 from agent.vision.models import load_model
 from agent.vision.recognizer import CONSIDERED
 from agent.vision.syntax import weighed
+from models.training import fonts
 from models.training.recognizer.samples import draw, seen
+from models.training.render.syntax import font_names
 
 PLATES, SEED, HARDNESS = 3000, 90210, 0.9
 COLUMNS, ROWS = 4, 3
@@ -26,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("to", type=Path)
     given = parser.parse_args()
+    fonts.tell(font_names())
     session, rng = load_model("recognizer"), np.random.default_rng(SEED)
     wrong = []
     for _ in range(PLATES):

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from models.training.render.video import filmed
+
 Grey = NDArray[np.float32]
 SUPERSAMPLING = 2
 
@@ -208,9 +210,9 @@ def photograph(rng: Generator, picture: Grey, quad: NDArray[np.float32], crop: C
     if rng.random() < 0.45 * hardness:
         seen = processed(rng, seen)
     levels = (np.clip(seen, 0, 1) * 255).astype(np.uint8)
-    for chance in (0.8, 0.15):  # some are stored twice
+    for chance, store in ((0.45, filmed), (0.6, packed), (0.15, packed)):  # a recorder's video, a still of it, and that stored again
         if rng.random() < chance * hardness:
-            levels = packed(rng, levels)
+            levels = store(rng, levels)
     # The reader shrinks by area and enlarges linearly: so does the training.
     way = cv2.INTER_AREA if levels.shape[1] > crop.width else cv2.INTER_LINEAR
     return cv2.resize(levels, (crop.width, crop.height), interpolation=way)

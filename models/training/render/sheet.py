@@ -11,10 +11,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from models.training.detector.signs import fonts, render_sign
+from models.training.detector.signs import fonts as sign_fonts
+from models.training.detector.signs import render_sign
+from models.training.fonts import tell
 from models.training.recognizer.samples import draw, seen
 from models.training.render.plates import render_plate
-from models.training.render.syntax import REGIONS
+from models.training.render.syntax import REGIONS, font_names
 
 COLUMNS = 8
 TILE_WIDTH_PX, TILE_HEIGHT_PX = 176, 72
@@ -45,7 +47,7 @@ def rows(rng: Generator) -> list[list[Tile]]:
         sheet += [[tile(render_plate(rng, region=region).image) for _ in range(COLUMNS)] for _ in range(2)]
     sheet.append([tile(render_plate(rng, rows=2).image) for _ in range(COLUMNS)])
     sheet += [[tile(seen(rng, draw(rng), hardness)) for _ in range(COLUMNS)] for hardness in (0.05, 0.4, 0.7, 1.0, 1.0)]
-    files = fonts()
+    files = sign_fonts()
     sheet += [[tile(render_sign(rng, files)) for _ in range(COLUMNS)] for _ in range(2)]
     return sheet
 
@@ -56,6 +58,7 @@ def main() -> None:
     parser.add_argument("to", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    tell(font_names())
     picture = np.vstack([np.hstack(row) for row in rows(np.random.default_rng(given.seed))])
     if not cv2.imwrite(str(given.to), picture):
         parser.error(f"{given.to}: not written; name a .png or .jpg in a folder that exists")

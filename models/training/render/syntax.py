@@ -31,6 +31,11 @@ def tables() -> dict:
     return tomllib.loads((Path(__file__).parent / "tables.toml").read_text(encoding="utf-8"))
 
 
+def font_names() -> frozenset[str]:
+    """All that the tables' font lists name."""
+    return frozenset(name for region in REGIONS for name in tables()[region]["fonts"])
+
+
 @cache
 def cumulative(*weights: float) -> tuple[float, ...]:
     """Running sums, scaled to end at 1."""

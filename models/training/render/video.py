@@ -1,0 +1,68 @@
+"""What a recorder's video encoder leaves of a picture: blocks predicted from their neighbours or from the frame before, little else.
+
+Roadside pictures are mostly stills from such video. JPEG alone does not look like it: H.264 continues edges in straight lines
+through blocks that it spends no bits on, and smooths the blocks' borders.
+"""
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Levels = NDArray[np.uint8]
+H264, MPEG4 = "libx264", "mpeg4"
+FACTOR = (24.0, 43.0)  # x264's constant rate factor: from hardly to be seen to blocks of one grey
+QUANTISER = (4, 24)  # MPEG-4's
+SIDE = 16  # px: encoders want whole macroblocks
+H264_SHARE = 0.8  # the others MPEG-4, of older recorders
+MOVED = 3.0  # px from the frame before
+
+
+def filmed(rng: Generator, levels: Levels) -> Levels:
+    """The picture (H×W) as the last frame of a film of one or two frames; the blocks' grid lies anywhere."""
+    height, width = levels.shape
+    left, top = (int(v) for v in rng.integers(0, SIDE, 2))
+    right, bottom = -(left + width) % SIDE, -(top + height) % SIDE
+    frame = cv2.copyMakeBorder(levels, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    frames = [frame]
+    if rng.random() < 0.5:
+        frames.insert(0, before(rng, frame))
+    return coded(rng, frames)[top : top + height, left : left + width]
+
+
+def before(rng: Generator, frame: Levels) -> Levels:
+    """The frame before: the plate a little elsewhere and of another size."""
+    height, width = frame.shape
+    scale = rng.uniform(0.95, 1.02)
+    x, y = rng.uniform(-MOVED, MOVED, 2)
+    matrix = np.array([[scale, 0, x + (1 - scale) * width / 2], [0, scale, y + (1 - scale) * height / 2]])
+    return cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+def coded(rng: Generator, frames: list[Levels]) -> Levels:
+    """The last of the frames, encoded and decoded."""
+    codec = H264 if rng.random() < H264_SHARE else MPEG4
+    encoder = av.CodecContext.create(codec, "w")
+    encoder.height, encoder.width = frames[0].shape
+    encoder.pix_fmt, encoder.time_base, encoder.thread_count = "yuv420p", Fraction(1, 25), 1
+    if codec == H264:
+        encoder.options = {"crf": f"{rng.uniform(*FACTOR):.1f}", "preset": str(rng.choice(["ultrafast", "veryfast", "medium"])), "tune": "zerolatency"}
+    else:
+        quantiser = str(int(rng.integers(*QUANTISER)))
+        encoder.options = {"qmin": quantiser, "qmax": quantiser}
+    decoder = av.CodecContext.create("h264" if codec == H264 else codec, "r")
+    decoder.thread_count = 1
+    packets = [packet for number, frame in enumerate(frames) for packet in encoder.encode(numbered(frame, number))] + encoder.encode(None)
+    pictures = [picture for packet in [*packets, None] for picture in decoder.decode(packet)]
+    height, width = frames[0].shape
+    return pictures[-1].to_ndarray(format="gray")[:height, :width]
+
+
+def numbered(levels: Levels, number: int) -> av.VideoFrame:
+    """A grey picture as the film's frame of that number."""
+    frame = av.VideoFrame.from_ndarray(levels, format="gray")
+    frame.pts = number
+    return frame
