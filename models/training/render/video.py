@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 Levels = NDArray[np.uint8]
 H264, MPEG4 = "libx264", "mpeg4"
-FACTOR = (24.0, 43.0)  # x264's constant rate factor: from hardly to be seen to blocks of one grey
+FACTOR = (24.0, 43.0)  # x264's constant rate factor, for full contrast: from hardly to be seen to blocks of one grey
+FINEST = 8.0  # of it
+DOUBLING = 6.0  # so much more doubles the quantiser's step (ITU-T H.264, 8.5.9)
+FULL_CONTRAST = 160.0  # grey levels between ink and ground
 QUANTISER = (4, 24)  # MPEG-4's
 SIDE = 16  # px: encoders want whole macroblocks
 H264_SHARE = 0.8  # the others MPEG-4, of older recorders
@@ -49,7 +52,7 @@ def coded(rng: Generator, frames: list[Levels]) -> Levels:
     encoder.height, encoder.width = frames[0].shape
     encoder.pix_fmt, encoder.time_base, encoder.thread_count = "yuv420p", Fraction(1, 25), 1
     if codec == H264:
-        encoder.options = {"crf": f"{rng.uniform(*FACTOR):.1f}", "preset": str(rng.choice(["ultrafast", "veryfast", "medium"])), "tune": "zerolatency"}
+        encoder.options = {"crf": f"{factor(rng, frames[-1]):.1f}", "preset": str(rng.choice(["ultrafast", "veryfast", "medium"])), "tune": "zerolatency"}
     else:
         quantiser = str(int(rng.integers(*QUANTISER)))
         encoder.options = {"qmin": quantiser, "qmax": quantiser}
@@ -59,6 +62,12 @@ def coded(rng: Generator, frames: list[Levels]) -> Levels:
     pictures = [picture for packet in [*packets, None] for picture in decoder.decode(packet)]
     height, width = frames[0].shape
     return pictures[-1].to_ndarray(format="gray")[:height, :width]
+
+
+def factor(rng: Generator, frame: Levels) -> float:
+    """The rate factor: finer for little contrast, as encoders do it, or every dark plate would be lost in one step of the quantiser."""
+    low, high = np.percentile(frame, (5, 95))
+    return max(FINEST, rng.uniform(*FACTOR) + DOUBLING * np.log2(max(1.0, high - low) / FULL_CONTRAST) * rng.uniform(0.4, 1.0))
 
 
 def numbered(levels: Levels, number: int) -> av.VideoFrame:
