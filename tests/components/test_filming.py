@@ -57,3 +57,9 @@ def test_the_frame_before_shows_the_same_elsewhere() -> None:
     moved = [video.before(np.random.default_rng(seed), levels) for seed in range(8)]
     assert all(frame.shape == levels.shape for frame in moved)
     assert min(loss(levels, frame) for frame in moved) > 1
+
+
+def test_little_contrast_is_coded_finer() -> None:
+    clear, faint = plate(), (plate() // 10 + 40).astype(np.uint8)
+    both = [(video.factor(np.random.default_rng(seed), clear), video.factor(np.random.default_rng(seed), faint)) for seed in range(20)]
+    assert all(video.FINEST <= finer < coarser <= video.FACTOR[1] + 1 for coarser, finer in both)
