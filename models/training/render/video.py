@@ -13,11 +13,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 Levels = NDArray[np.uint8]
-H264, MPEG4 = "libx264", "mpeg4"
 FACTOR = (24.0, 43.0)  # x264's constant rate factor, for full contrast: from hardly to be seen to blocks of one grey
 FINEST = 8.0  # of it
 DOUBLING = 6.0  # so much more doubles the quantiser's step (ITU-T H.264, 8.5.9)
 FULL_CONTRAST = 160.0  # grey levels between ink and ground
+MADE_UP_FOR = (0.4, 1.0)  # share of the missing contrast, in halvings, by which an encoder is finer
 QUANTISER = (4, 24)  # MPEG-4's
 SIDE = 16  # px: encoders want whole macroblocks
 H264_SHARE = 0.8  # the others MPEG-4, of older recorders
@@ -30,9 +30,7 @@ def filmed(rng: Generator, levels: Levels) -> Levels:
     left, top = (int(v) for v in rng.integers(0, SIDE, 2))
     right, bottom = -(left + width) % SIDE, -(top + height) % SIDE
     frame = cv2.copyMakeBorder(levels, top, bottom, left, right, cv2.BORDER_REPLICATE)
-    frames = [frame]
-    if rng.random() < 0.5:
-        frames.insert(0, before(rng, frame))
+    frames = [before(rng, frame), frame] if rng.random() < 0.5 else [frame]
     return coded(rng, frames)[top : top + height, left : left + width]
 
 
@@ -46,28 +44,26 @@ def before(rng: Generator, frame: Levels) -> Levels:
 
 
 def coded(rng: Generator, frames: list[Levels]) -> Levels:
-    """The last of the frames, encoded and decoded."""
-    codec = H264 if rng.random() < H264_SHARE else MPEG4
-    encoder = av.CodecContext.create(codec, "w")
-    encoder.height, encoder.width = frames[0].shape
-    encoder.pix_fmt, encoder.time_base, encoder.thread_count = "yuv420p", Fraction(1, 25), 1
-    if codec == H264:
-        encoder.options = {"crf": f"{factor(rng, frames[-1]):.1f}", "preset": str(rng.choice(["ultrafast", "veryfast", "medium"])), "tune": "zerolatency"}
+    """The last of the frames, all of whole macroblocks, encoded and decoded."""
+    if rng.random() < H264_SHARE:
+        writing, reading = "libx264", "h264"
+        options = {"crf": f"{factor(rng, frames[-1]):.1f}", "preset": str(rng.choice(["ultrafast", "veryfast", "medium"])), "tune": "zerolatency"}
     else:
+        writing = reading = "mpeg4"
         quantiser = str(int(rng.integers(*QUANTISER)))
-        encoder.options = {"qmin": quantiser, "qmax": quantiser}
-    decoder = av.CodecContext.create("h264" if codec == H264 else codec, "r")
-    decoder.thread_count = 1
+        options = {"qmin": quantiser, "qmax": quantiser}
+    encoder, decoder = av.CodecContext.create(writing, "w"), av.CodecContext.create(reading, "r")
+    encoder.thread_count = decoder.thread_count = 1
+    encoder.height, encoder.width = frames[0].shape
+    encoder.pix_fmt, encoder.time_base, encoder.options = "yuv420p", Fraction(1, 25), options
     packets = [packet for number, frame in enumerate(frames) for packet in encoder.encode(numbered(frame, number))] + encoder.encode(None)
-    pictures = [picture for packet in [*packets, None] for picture in decoder.decode(packet)]
-    height, width = frames[0].shape
-    return pictures[-1].to_ndarray(format="gray")[:height, :width]
+    return [picture for packet in [*packets, None] for picture in decoder.decode(packet)][-1].to_ndarray(format="gray")
 
 
 def factor(rng: Generator, frame: Levels) -> float:
     """The rate factor: finer for little contrast, as encoders do it, or every dark plate would be lost in one step of the quantiser."""
     low, high = np.percentile(frame, (5, 95))
-    return max(FINEST, rng.uniform(*FACTOR) + DOUBLING * np.log2(max(1.0, high - low) / FULL_CONTRAST) * rng.uniform(0.4, 1.0))
+    return max(FINEST, rng.uniform(*FACTOR) + DOUBLING * np.log2(max(1.0, high - low) / FULL_CONTRAST) * rng.uniform(*MADE_UP_FOR))
 
 
 def numbered(levels: Levels, number: int) -> av.VideoFrame:
