@@ -40,14 +40,20 @@ def tensors(values) -> list[dict]:
     return out
 
 
+def description(path: Path, graph: onnx.ModelProto) -> dict:
+    """What `describe` put inside; raises ValueError for a file that it never saw."""
+    for prop in graph.metadata_props:
+        if prop.key == KEY:
+            return json.loads(prop.value)
+    message = f"{path.name}: carries no description; export it again (models.training.manifest.describe)"
+    raise ValueError(message)
+
+
 def entry(path: Path) -> dict:
     """One model's entry; raises ValueError for a file that `describe` never saw."""
     model = path.read_bytes()
     graph = onnx.load_model_from_string(model)
-    about = next((json.loads(prop.value) for prop in graph.metadata_props if prop.key == KEY), None)
-    if about is None:
-        message = f"{path.name}: carries no description; export it again (models.training.manifest.describe)"
-        raise ValueError(message)
+    about = description(path, graph)
     return {
         "file": path.name,
         "size_bytes": len(model),

@@ -131,3 +131,18 @@ def test_the_mean_of_two_checkpoints_and_none_of_two_networks(tmp_path):
     assert mean["seen"].item() == 7
     with pytest.raises(SystemExit, match=r"other\.pt: weights of another network"):
         mean_of([one, other])
+
+
+def test_what_ships_can_be_trained_further():
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    import onnx
+
+    from models.training.recognizer.reopen import reopened
+
+    crops = torch.randn(40, 1, 48, 128, generator=torch.Generator().manual_seed(5))
+    net = reopened(onnx.load("models/recognizer.onnx"), crops)
+    with torch.no_grad():
+        as_shipped, as_trained = net.eval()(crops)[0], net.train()(crops)[0]  # the norms take the crops' own statistics: those that were measured
+    assert (as_shipped - as_trained).abs().max() < 1e-2
+    with pytest.raises(SystemExit, match="not an export of this recogniser"):
+        reopened(onnx.load("models/aligner.onnx"), crops)
