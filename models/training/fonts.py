@@ -33,6 +33,7 @@ NPM_FAMILIES = (
     "pathway-gothic-one",
     "rajdhani",
     "roboto-condensed",
+    "rokkitt",  # slab serifs, as on the dies of some US states
     "saira",
     "saira-condensed",
     "saira-extra-condensed",
@@ -41,6 +42,7 @@ NPM_FAMILIES = (
     "share-tech-mono",
     "sofia-sans-condensed",
     "sofia-sans-semi-condensed",
+    "zilla-slab",
 )
 WEIGHTS = (400, 500, 600, 700)
 SYSTEM_FOLDERS = (

@@ -45,6 +45,13 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def short_floats(place: torch.device) -> torch.autocast:
+    """A context in which convolutions multiply bfloat16 where a processor has it, in half the time; weights, norms and losses stay float32."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older ones of PyTorch cannot tell
+    able = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return torch.autocast(place.type, torch.bfloat16, enabled=place.type == "cpu" and bool(able))
+
+
 def averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
     """The running mean out of a checkpoint, on the CPU."""
     return torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]

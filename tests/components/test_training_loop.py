@@ -146,3 +146,14 @@ def test_what_ships_can_be_trained_further():
     assert (as_shipped - as_trained).abs().max() < 1e-2
     with pytest.raises(SystemExit, match="not an export of this recogniser"):
         reopened(onnx.load("models/aligner.onnx"), crops)
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_short_floats_are_used_only_where_the_processor_has_them(monkeypatch, able):
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    from models.training.loop import short_floats
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": able}, raising=False)
+    with short_floats(torch.device("cpu")):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype is (torch.bfloat16 if able else torch.float32)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.training.asking import Defaults, ask, begin
 from models.training.feeding import Feeder
-from models.training.loop import Losses, Training
+from models.training.loop import Losses, Training, short_floats
 from models.training.recognizer.net import Recognizer, standardised
 from models.training.recognizer.samples import NO_REGION, Batch, batches
 
@@ -27,12 +27,13 @@ def losses_of(net: Recognizer, batch: Batch) -> Losses:
     """CTC over the characters, with a little of the region's cross-entropy."""
     place = next(net.parameters()).device
     crops = torch.from_numpy(batch.crops).to(place)[:, None].float()
-    characters, regions = net(standardised(crops).contiguous(memory_format=torch.channels_last))
-    characters = characters.log_softmax(2)
+    with short_floats(place):
+        characters, regions = net(standardised(crops).contiguous(memory_format=torch.channels_last))
+    characters = characters.float().log_softmax(2)
     steps = torch.full((len(batch.lengths),), characters.shape[1])
     lengths = torch.from_numpy(batch.lengths)
     text: Tensor = nn.functional.ctc_loss(characters.transpose(0, 1), torch.from_numpy(batch.texts).to(place), steps, lengths, zero_infinity=True)
-    region = nn.functional.cross_entropy(regions, torch.from_numpy(batch.regions).to(place), ignore_index=NO_REGION)
+    region = nn.functional.cross_entropy(regions.float(), torch.from_numpy(batch.regions).to(place), ignore_index=NO_REGION)
     return {"text": text, "region": REGION_WEIGHT * region}
 
 
