@@ -23,7 +23,7 @@ def test_every_role_is_there_and_no_other():
     assert set(ROWS) == {*ROLES, "keys-<recipient>"}
 
 
-@pytest.mark.parametrize(("name", "rule"), rules())
+@pytest.mark.parametrize(("name", "rule"), list(rules()))
 def test_the_row_says_what_the_code_does(name, rule):
     signs, _, needed, online, lives, stopped = ROWS[name]
     assert int(needed.split()[0]) == rule.least_signers
