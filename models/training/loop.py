@@ -46,7 +46,10 @@ def device() -> torch.device:
 
 
 def short_floats(place: torch.device) -> torch.autocast:
-    """A context in which convolutions multiply bfloat16 where a processor has it, in half the time; weights, norms and losses stay float32."""
+    """A context in which convolutions multiply bfloat16 where a processor has it, in half the time; weights, norms and losses stay float32.
+
+    For texts, not for places: bfloat16's eight bits would round the aligner's corners to a third of a pixel.
+    """
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older ones of PyTorch cannot tell
     able = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return torch.autocast(place.type, torch.bfloat16, enabled=place.type == "cpu" and bool(able))
@@ -55,6 +58,13 @@ def short_floats(place: torch.device) -> torch.autocast:
 def averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
     """The running mean out of a checkpoint, on the CPU."""
     return torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
+
+
+def write_averaged(weights: dict[str, Tensor], command: str, folder: Path) -> Path:
+    """A checkpoint of weights alone: exports and `--start` read it, a training does not go on from it. Returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save({"averaged": weights, "command": command}, folder / CHECKPOINT)
+    return folder / CHECKPOINT
 
 
 def command_of(checkpoint: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from models.training.loop import CHECKPOINT, averaged_weights, command_of
+from models.training.loop import averaged_weights, command_of, write_averaged
 
 
 def mean_of(checkpoints: list[Path]) -> dict[str, torch.Tensor]:
@@ -29,10 +29,9 @@ def main() -> None:
     parser.add_argument("checkpoints", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
     given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
     command = f"{command_of(given.checkpoints[0])}; python -m models.training.mean of {len(given.checkpoints)} checkpoints"
-    torch.save({"averaged": mean_of(given.checkpoints), "command": command}, given.out / CHECKPOINT)
-    print(f"{given.out / CHECKPOINT}: the mean of {len(given.checkpoints)} checkpoints")
+    written = write_averaged(mean_of(given.checkpoints), command, given.out)
+    print(f"{written}: the mean of {len(given.checkpoints)} checkpoints")
 
 
 if __name__ == "__main__":

@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from models.training import fonts
 from models.training.data_guard import refuse_measure_only
 from models.training.exporting import LARGEST_DIFFERENCE, Shipped, largest_difference, noise_crops
-from models.training.loop import CHECKPOINT
+from models.training.loop import write_averaged
 from models.training.manifest import description
 from models.training.recognizer.export import OUTPUTS
 from models.training.recognizer.net import CROP, Recognizer, standardised
 from models.training.recognizer.samples import batches
+from models.training.render.syntax import font_names
 
 SAMPLES_SEED = 17
 BATCHES = 20  # of samples that the statistics are measured on
@@ -41,8 +43,7 @@ def layers_of(graph: onnx.ModelProto) -> Iterator[Layer]:
     values = {value.name: numpy_helper.to_array(value) for value in graph.graph.initializer}
     for node in graph.graph.node:
         if node.op_type in ("Conv", "Gemm"):
-            weight, offset = (values[name] for name in node.input[1:3])
-            yield weight.astype(np.float32), offset.astype(np.float32)
+            yield values[node.input[1]], values[node.input[2]]
 
 
 def units(net: nn.Module) -> list[tuple[Holder, Norm | None]]:
@@ -113,12 +114,12 @@ def main() -> None:
     given = parser.parse_args()
     if given.data:
         refuse_measure_only(given.data)
+    fonts.tell(font_names())
     graph = onnx.load(given.file)
     command = description(given.file, graph)["training_command"]
     net = reopened(graph, samples(given.data))
-    given.out.mkdir(parents=True, exist_ok=True)
-    torch.save({"averaged": net.state_dict(), "command": command}, given.out / CHECKPOINT)
-    print(f"{given.out / CHECKPOINT}: the network of {given.file}")
+    written = write_averaged(net.state_dict(), command, given.out)
+    print(f"{written}: the network of {given.file}")
 
 
 if __name__ == "__main__":
