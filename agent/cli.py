@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 import agent
-from agent.commands._lazy import LazyCommands
+from agent.commands.lazy_group import LazyCommands
 from agent.errors import PlatewardenError, UsageError
 
 app = typer.Typer(

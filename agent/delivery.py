@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from agent.core.leaf import LeafKind
-from agent.core.policy import may_publish
+from agent.core.log.leaf import LeafKind
+from agent.core.policy.decide import may_publish
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, EnvelopeRefusedError, NetworkError, StorageError
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from agent.core.policy import Policy
-    from agent.core.sealed_read import Receipt, Tags
+    from agent.core.policy.policy import Policy
+    from agent.core.wire.sealed_read import Receipt, Tags
     from agent.ports import AuditLog, Clock, Publisher, ReceiptBox, ReceiptVerifier, Verifier
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from agent.core.counts import Counts
-from agent.core.deciding import Decider
-from agent.core.hotlist import HotList
-from agent.core.matching import match
-from agent.core.overlap import same_plate
-from agent.core.policy import Decision
+from agent.core.hotlist.index import HotList
+from agent.core.hotlist.matching import match
+from agent.core.hotlist.rehearsal import rehearsal
+from agent.core.policy.counts import Counts
+from agent.core.policy.decider import Decider
+from agent.core.policy.policy import Decision
+from agent.core.reading.overlap import same_plate
+from agent.core.reading.sighting import Frame, PlateRead, Track
+from agent.core.reading.tracking import Tracker
+from agent.core.reading.voting import vote
 from agent.core.reasons import Reason
-from agent.core.rehearsal import rehearsal
-from agent.core.sighting import Frame, PlateRead, Track
-from agent.core.tracking import Tracker
-from agent.core.voting import vote
 from agent.errors import RefusedError
 from agent.ports import AuditLog, Outbox, PlateDetector, PlateReader, Sealer
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from agent.core.instant import Instant
-from agent.core.policy import Release
-from agent.core.sealed_read import Receipt, SealedRead, Tags
-from agent.core.sighting import Frame, PlateBox, PlateRead, Sighting
+from agent.core.policy.policy import Release
+from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting
+from agent.core.time.instant import Instant
+from agent.core.wire.sealed_read import Receipt, SealedRead, Tags
 
 
 class FrameSource(Protocol):

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.clock import SystemClock
 from agent.commands import read as command
-from agent.core.sighting import Frame
+from agent.core.reading.sighting import Frame
 from agent.errors import PlatewardenError, SourceError
+from agent.host.clock import SystemClock
 from bench.systems import System
 
 WARM_UPS = 2
@@ -37,7 +37,7 @@ def answer(**members: object) -> None:
 
 def load(system: System):
     """Detector and reader. What must be imported for it comes first: Python's start is not the model's."""
-    importlib.import_module("agent.peers.loading" if system.all_theirs else "agent.vision.loading")
+    importlib.import_module("agent.peers.peer_loader" if system.all_theirs else "agent.vision.model_loader")
     bare_mb = memory_mb("VmRSS")
     begun_s, begun_cpu_ns = time.perf_counter(), time.process_time_ns()
     models = Path(system.models) if system.models else None

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import mean, median, quantiles
 
-from agent.core.confusion import CONFUSABLE_GROUPS
+from agent.core.hotlist.confusion import CONFUSABLE_GROUPS
 
 CHARTER = """name = "Bench charter"
 forbidden_recipients = []
@@ -74,7 +74,7 @@ def timed(*module: str) -> tuple[float, float, str]:
 def match_in(city: Path) -> dict[str, float]:
     """Child: what the list adds to the process, and how long one match takes. Sightings with 8 alternatives, as the vote gives at most."""
     from agent.bundles.hotlist_file import read_hotlist  # noqa: PLC0415 - its own memory counts only once it is measured
-    from agent.core.matching import match  # noqa: PLC0415
+    from agent.core.hotlist.matching import match  # noqa: PLC0415
 
     now = datetime.now(UTC)
     watch_without = status_mb("VmRSS")
@@ -111,9 +111,9 @@ def seen(plate: str, alternatives: int, chance: random.Random, now: datetime):
     """A sighting, whose alternatives differ from it in one place each."""
     import numpy as np  # noqa: PLC0415
 
-    from agent.core.instant import Instant  # noqa: PLC0415
-    from agent.core.plate_text import PlateText  # noqa: PLC0415
-    from agent.core.sighting import Alternative, Sighting  # noqa: PLC0415
+    from agent.core.reading.plate_text import PlateText  # noqa: PLC0415
+    from agent.core.reading.sighting import Alternative, Sighting  # noqa: PLC0415
+    from agent.core.time.instant import Instant  # noqa: PLC0415
 
     others: dict[str, Alternative] = {}
     while len(others) < alternatives:

@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.clock import SystemClock
-from agent.core.instant import Instant
-from agent.core.sighting import Frame
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
 from agent.demo.scene import render
+from agent.host.clock import SystemClock
 from agent.storage.audit_log import AuditLog
-from agent.vision.loading import load_vision
+from agent.vision.model_loader import load_vision
 from tests.support.sealed import Parties, release, sighting
 
 FRAME = 40  # of the demo's street: cars in view

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from agent.core.instant import Instant
-from agent.core.sighting import Frame, PlateBox
+from agent.core.reading.sighting import Frame, PlateBox
+from agent.core.time.instant import Instant
 from models.training.render.degrade import backdrop, light
 from models.training.render.plates import draw_plate
 

@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.progress import track as with_progress
 from rich.table import Table
 
-from agent.core.sighting import PlateRead, Track
-from agent.core.voting import vote
+from agent.core.reading.sighting import PlateRead, Track
+from agent.core.reading.voting import vote
 from agent.errors import PlatewardenError
-from agent.vision.loading import load_vision
+from agent.vision.model_loader import load_vision
 from agent.vision.models import model_entry
 from bench.calibration import equal_width, expected_error
 from bench.intervals import Figure, mean, share

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.overlap import Box, overlap
+from agent.core.reading.overlap import Box, overlap
 from agent.errors import UsageError
 
 LAYOUT = "expected FOLDER/REGION/NAME.txt with lines: image, x, y, width, height, text, separated by tabs; the image beside it"

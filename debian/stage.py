@@ -89,8 +89,8 @@ def lay_out_ours(camera: Path, city: Path) -> None:
 
 
 def city_commands() -> frozenset[str]:
-    """The set CITY of agent/commands/_lazy.py, read without importing typer."""
-    text = (ROOT / "agent/commands/_lazy.py").read_text(encoding="utf-8")
+    """The set CITY of agent/commands/lazy_group.py, read without importing typer."""
+    text = (ROOT / "agent/commands/lazy_group.py").read_text(encoding="utf-8")
     return frozenset(ast.literal_eval(re.search(r"^CITY = frozenset\((\{[^}]+\})\)", text, re.MULTILINE)[1]))
 
 

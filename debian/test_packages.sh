@@ -50,7 +50,7 @@ nobody_started() {
 # onnxruntime, numpy and the models as packaged, and the libraries that the camera's side loads.
 networks='
 import sys; sys.path.insert(0, "/usr/lib/platewarden")
-import av, cryptography.x509, cv2, joserfc.jwe, numpy, onnxruntime, paho.mqtt.client, pyrage, segno, tuf.ngclient, agent.camera_side
+import av, cryptography.x509, cv2, joserfc.jwe, numpy, onnxruntime, paho.mqtt.client, pyrage, segno, tuf.ngclient, agent.sides.watch
 from pathlib import Path
 for count, model in enumerate(sorted(Path("/usr/lib/platewarden/models").glob("*.onnx")), 1):
     session = onnxruntime.InferenceSession(model)

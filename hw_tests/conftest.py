@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.camera.sources import open_source
-from agent.clock import SystemClock
+from agent.host.clock import SystemClock
 from agent.ports import FrameSource
 from agent.settings import Settings, load
 from hw_tests.history.collecting import Collector

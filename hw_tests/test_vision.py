@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from agent.errors import ModelError
-from agent.vision.loading import load_vision
+from agent.vision.model_loader import load_vision
 from agent.vision.models import load_model, model_entry, read_manifest
 
 pytestmark = pytest.mark.hardware

@@ -7,11 +7,11 @@ The hot list is not read here: deliver uses this module and must not come near a
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.camera_roster import CameraRoster, in_place, parse_roster
-from agent.core.charter import Charter, parse_charter, require
-from agent.core.policy import Broker, Policy
-from agent.core.policy_file import parse_policy
-from agent.core.toml_document import MAX_TEXT_BYTES
+from agent.core.policy.camera_roster import CameraRoster, in_place, parse_roster
+from agent.core.policy.charter import Charter, parse_charter, require
+from agent.core.policy.policy import Broker, Policy
+from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.text.toml_document import MAX_TEXT_BYTES
 from agent.disk.input_file import read_input
 
 MAX_FILE_BYTES = 1024 * 1024
@@ -29,7 +29,7 @@ class CityFolder:
         return self.folder / "hotlist.csv"
 
     def policy(self) -> Policy:
-        """policy.toml, parsed. In force? Within the charter? That is for core.policy.require_in_force and core.charter.require."""
+        """policy.toml, parsed. In force? Within the charter? That is for core.policy.policy.require_in_force and core.policy.charter.require."""
         path = self.folder / "policy.toml"
         return parse_policy(read_input(path, MAX_TEXT_BYTES, missing="a camera needs its city's policy"), str(path))
 
@@ -46,7 +46,7 @@ class CityFolder:
     def obeyed(self) -> tuple[Policy, CameraRoster]:
         """The policy as this city's cameras obey it: within the charter, with the bars of both, kinds of place looked up in the roster.
 
-        Raises ConfigError, and PolicyRefusedError where the charter forbids something. In force? core.policy.require_in_force.
+        Raises ConfigError, and PolicyRefusedError where the charter forbids something. In force? core.policy.policy.require_in_force.
         """
         policy, charter = self.policy(), self.charter()
         require(policy, charter)

@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import HOTLIST, CityIdentity, recipient_of
-from agent.core.instant import rfc3339
 from agent.core.reasons import Reason
-from agent.core.strict_json import Fields, canonical, parse_object
+from agent.core.text.rfc3339 import rfc3339
+from agent.core.text.strict_json import Fields, canonical, parse_object
 from agent.disk.atomic_file import read_bounded
 from agent.disk.input_file import input_chunks
 from agent.errors import BundleRefusedError, ConfigError, EnvelopeRefusedError, StorageError

@@ -10,13 +10,13 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from agent.core.hotlist import MAX_AGE, HotList, hotlist_of
-from agent.core.hotlist_format import MAX_FILE_BYTES, Compiled, decode
-from agent.core.hotlist_format import entries_in as header_entries
-from agent.core.hotlist_import import Source, import_list
-from agent.core.hotlist_manual import MAX_BYTES as MAX_MANUAL_BYTES
-from agent.core.hotlist_manual import ManualList, parse_manual
-from agent.core.policy import NEVER_RELEASE, TEST
+from agent.core.hotlist.compiled_format import MAX_FILE_BYTES, Compiled, decode
+from agent.core.hotlist.compiled_format import entries_in as header_entries
+from agent.core.hotlist.index import MAX_AGE, HotList, hotlist_of
+from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.hotlist.intake.manual_acts import MAX_BYTES as MAX_MANUAL_BYTES
+from agent.core.hotlist.intake.manual_acts import ManualList, parse_manual
+from agent.core.policy.policy import NEVER_RELEASE, TEST
 from agent.disk.input_file import input_chunks, read_input
 from agent.errors import ConfigError
 

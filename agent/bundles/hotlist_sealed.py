@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pyrage
 
 from agent.bundles.layout import HOTLIST_PATH, MANUAL_PATH, MAX_TARGET_BYTES, city_file
-from agent.core.hotlist import HotList, hotlist_of
-from agent.core.hotlist_facts import NEVER
-from agent.core.hotlist_format import decode
-from agent.core.hotlist_import import Source, import_list
-from agent.core.hotlist_manual import ManualList, parse_manual
+from agent.core.camera.hotlist_facts import NEVER
+from agent.core.hotlist.compiled_format import decode
+from agent.core.hotlist.index import HotList, hotlist_of
+from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.hotlist.intake.manual_acts import ManualList, parse_manual
 from agent.core.reasons import Reason
 from agent.disk.input_file import input_chunks
 from agent.errors import BundleRefusedError

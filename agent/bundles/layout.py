@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from agent.core.reasons import Reason
-from agent.core.strict_json import IDENTIFIER, Fields, canonical, parse_object
+from agent.core.text.strict_json import IDENTIFIER, Fields, canonical, parse_object
 from agent.errors import BundleRefusedError, EnvelopeRefusedError
 
 # roles; the first four are TUF's own names

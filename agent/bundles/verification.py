@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tuf.api.exceptions import DownloadError, ExpiredMetadataError, RepositoryError
 from tuf.api.metadata import Metadata, Targets
 
-from agent.bundles import checking
+from agent.bundles import metadata_rules
 from agent.bundles.generation import CITY, METADATA, Facts
 from agent.bundles.inbox import CONFIG, METADATA_URL, TARGETS_URL
 from agent.bundles.layout import (
@@ -26,7 +26,7 @@ from agent.bundles.layout import (
     parse_city,
     rule_of,
 )
-from agent.bundles.refusing import holder_of, refusal, rollback, verified
+from agent.bundles.refusal_words import holder_of, refusal, rollback, verified
 from agent.bundles.updater import Updater
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import read_bounded, storage_error
@@ -64,9 +64,9 @@ class Verification:
             updater = self._updater()
             updater.refresh()
             self._check_top_level()
-            for role in checking.check_delegations(self._metadata[TARGETS].signed, self._inbox.folder):
+            for role in metadata_rules.check_delegations(self._metadata[TARGETS].signed, self._inbox.folder):
                 self._load(updater, role)
-            checking.check_fields(self._metadata, self._inbox.folder)
+            metadata_rules.check_fields(self._metadata, self._inbox.folder)
             issued = self._check_forward(previous)
             self._fetch(updater)
             city = self._identify(previous, rig=rig)
@@ -96,8 +96,8 @@ class Verification:
             if metadata is None:
                 raise BundleRefusedError(Reason.BUNDLE_MALFORMED, f"{role}: was not kept", where=self._inbox.folder, fix=_AGAIN)
             self._metadata[role] = metadata
-        checking.check_root(self._metadata[ROOT].signed, self._inbox.folder)
-        checking.check_targets(TARGETS, self._metadata[TARGETS].signed, self._inbox.folder)
+        metadata_rules.check_root(self._metadata[ROOT].signed, self._inbox.folder)
+        metadata_rules.check_targets(TARGETS, self._metadata[TARGETS].signed, self._inbox.folder)
 
     def _load(self, updater: Updater, role: str) -> None:
         """A delegated role's metadata. One that carries only its own affair may be missing or expired: then only that stops."""
@@ -119,7 +119,7 @@ class Verification:
         if metadata is None or metadata.signed.version != self._metadata[SNAPSHOT].signed.meta[f"{role}.json"].version:
             raise BundleRefusedError(Reason.BUNDLE_SNAPSHOT_MISMATCH, f"{role} is not the one that snapshot names", where=self._inbox.folder, fix=_AGAIN)
         self._metadata[role] = metadata
-        checking.check_targets(role, metadata.signed, self._inbox.folder)
+        metadata_rules.check_targets(role, metadata.signed, self._inbox.folder)
 
     def _signers(self, role: str) -> tuple[str, ...]:
         """Who signed a role, of those who may: for the log, which must be able to say who changed something."""
@@ -130,7 +130,7 @@ class Verification:
     def _check_forward(self, previous: Generation | None) -> datetime:
         """Nothing goes back, and nothing comes from the future. The time of issue."""
         where = self._inbox.folder
-        issued = checking.issued_at(self._metadata[TIMESTAMP].signed, where)
+        issued = metadata_rules.issued_at(self._metadata[TIMESTAMP].signed, where)
         if issued > self._reference:
             what = f"the newest bundle was signed at {issued:%Y-%m-%d %H:%M:%S} UTC, and here it is {self._reference:%Y-%m-%d %H:%M:%S} UTC"
             raise BundleRefusedError(Reason.CLOCK_BEHIND_BUNDLES, what, where=where, fix="set this machine's clock")
@@ -179,5 +179,5 @@ class Verification:
         if previous is not None and previous.city_id != city.id:
             raise BundleRefusedError(Reason.BUNDLE_OTHER_CITY, f"is of {city.id!r}, and this camera is {previous.city_id!r}'s", where=where, fix="enrol anew")
         if not city.rig:
-            checking.check_people(self._metadata[ROOT].signed, self._metadata[TARGETS].signed, where)
+            metadata_rules.check_people(self._metadata[ROOT].signed, self._metadata[TARGETS].signed, where)
         return city

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from agent.camera import image_header
-from agent.core.instant import Instant
-from agent.core.sighting import Frame, Image
+from agent.core.reading.sighting import Frame, Image
+from agent.core.time.instant import Instant
 from agent.errors import SourceError
 from agent.ports import Clock
 

@@ -9,11 +9,11 @@ from threading import Thread
 from typing import Any
 
 from agent.camera.yuv import to_bgr
-from agent.core.camera_event import CameraEvent, Tell, nobody
-from agent.core.camera_profile import DAY, NIGHT, DayNight, Limits, Profile, choose
-from agent.core.instant import Instant
-from agent.core.recovering import Ladder, Rung
-from agent.core.sighting import Frame
+from agent.core.camera.camera_event import CameraEvent, Tell, nobody
+from agent.core.camera.profile import DAY, NIGHT, DayNight, Limits, Profile, choose
+from agent.core.camera.recovery import Ladder, Rung
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
 from agent.errors import CameraHungError, ConfigError, PlatewardenError, SourceError
 from agent.ports import Clock
 from agent.settings import Camera, Night
@@ -73,7 +73,7 @@ class PicameraSource:
         return dict(self._camera.camera_configuration()["main"])
 
     def _next_request(self) -> Any:
-        """The next frame, by as many rungs of the ladder as it takes (core.recovering)."""
+        """The next frame, by as many rungs of the ladder as it takes (core.camera.recovery)."""
         while True:
             asked_s = self._clock.monotonic_s()
             try:

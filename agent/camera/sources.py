@@ -7,7 +7,7 @@ from agent.camera.images import IMAGE_SUFFIXES, ImageSource, find_files
 from agent.camera.picamera import PicameraSource
 from agent.camera.usb import UsbSource
 from agent.camera.video import VideoSource
-from agent.core.camera_event import Tell, nobody
+from agent.core.camera.camera_event import Tell, nobody
 from agent.errors import SourceError, UsageError
 from agent.ports import Clock, FrameSource
 from agent.settings import Settings

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from agent.core.instant import Instant
-from agent.core.sighting import Frame, Image
+from agent.core.reading.sighting import Frame, Image
+from agent.core.time.instant import Instant
 from agent.errors import SourceError
 from agent.ports import Clock
 from agent.settings import Camera

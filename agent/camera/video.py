@@ -11,8 +11,8 @@ import av
 import cv2
 import numpy as np
 
-from agent.core.instant import Instant
-from agent.core.sighting import Frame, Image
+from agent.core.reading.sighting import Frame, Image
+from agent.core.time.instant import Instant
 from agent.errors import SourceError
 from agent.ports import Clock
 

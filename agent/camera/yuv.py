@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.core.sighting import Image
+from agent.core.reading.sighting import Image
 from agent.errors import SourceError
 
 Buffer = NDArray[np.uint8]

@@ -10,7 +10,7 @@ import typer
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.aiming.label import Label
+    from agent.aim.label import Label
     from agent.settings import Settings
 
 app = typer.Typer(add_completion=False)
@@ -50,8 +50,8 @@ def aim(
     elif survey:
         run_survey(settings, source, seconds_of(survey), kept=kept, as_json=as_json, chart=chart)
     elif hotspot_only:
-        from agent.aiming.hotspot import Hotspot
-        from agent.commands._aim_hotspot import hold
+        from agent.aim.hotspot import Hotspot
+        from agent.sides.hotspot import hold
 
         known, _lasting = the_label(settings, kept=kept, needed=True)
         hold(Hotspot(interface, known.ssid, known.password), minutes * 60)
@@ -71,9 +71,9 @@ def find_settings(config: Path, source: str, *, needed: bool) -> "tuple[Settings
 
 def show(settings: "Settings", source: str, seconds: float, listen: str, *, kept: bool, interface: str) -> None:
     """Serve the page until it is over, and say why it ended; a wrong end is an exit code."""
-    from agent import aim_side
-    from agent.aiming.hotspot import Hotspot
-    from agent.core.aiming_gate import Ending
+    from agent.aim.hotspot import Hotspot
+    from agent.core.camera.aim_gate import Ending
+    from agent.sides import aim as aim_side
 
     known, lasting = the_label(settings, kept=kept, needed=False)
     host, port = where(listen, HOTSPOT_ADDRESS if interface else LOOPBACK)
@@ -94,7 +94,7 @@ def show(settings: "Settings", source: str, seconds: float, listen: str, *, kept
 
 def the_label(settings: "Settings", *, kept: bool, needed: bool) -> "tuple[Label, bool]":
     """The label in force and True, or secrets for this one time and False. Raises ConfigError where it is needed and there is none."""
-    from agent.aiming.label import FILE_NAME, load_label, new_label
+    from agent.aim.label import FILE_NAME, load_label, new_label
     from agent.errors import ConfigError
 
     known = load_label(settings.device) if kept else None
@@ -105,7 +105,7 @@ def the_label(settings: "Settings", *, kept: bool, needed: bool) -> "tuple[Label
 
 def write_label(settings: "Settings", path: Path) -> None:
     """Make the secrets where there are none yet, and draw their label."""
-    from agent.aiming.label import draw, keep_label, load_label, new_label
+    from agent.aim.label import draw, keep_label, load_label, new_label
     from agent.disk.atomic_file import write_new
 
     known = load_label(settings.device)
@@ -118,10 +118,10 @@ def write_label(settings: "Settings", path: Path) -> None:
 
 def run_survey(settings: "Settings", source: str, seconds: float, *, kept: bool, as_json: bool, chart: Path | None) -> None:
     """Survey, then print, and write the chart where one is wanted."""
-    from agent import aim_side
-    from agent.aiming import chart as drawing
-    from agent.commands._aim_output import print_table
+    from agent.aim import survey_chart as drawing
+    from agent.commands.aim_output import print_table
     from agent.disk.atomic_file import write_atomic
+    from agent.sides import aim as aim_side
 
     if chart is not None and not chart.absolute().parent.is_dir():  # said now, not after a day
         raise UsageError("no such folder", where=chart.absolute().parent, fix="make it first, or correct the path")

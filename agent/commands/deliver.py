@@ -17,9 +17,10 @@ def deliver(
     allow_unsigned: Annotated[bool, typer.Option("--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only.")] = False,
 ) -> None:
     """Publish what is in the outbox, as far as the policy permits it now, until the recipients' receipts are there."""
-    from agent import delivery_side, settings
+    from agent import settings
+    from agent.sides import deliver as deliver_side
 
     loaded = settings.load(config)
     if allow_unsigned and not loaded.anchor.exists():  # an enrolled camera obeys signed bundles, whatever it is told here
         typer.echo("platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True)
-    delivery_side.run(loaded, allow_unsigned=allow_unsigned, until_empty_s=until_empty_s)
+    deliver_side.run(loaded, allow_unsigned=allow_unsigned, until_empty_s=until_empty_s)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from agent.core.diagnosis import Finding
+    from agent.core.camera.diagnosis_findings import Finding
     from agent.doctor.parts import Part, Report
     from agent.settings import Settings
 
@@ -29,7 +29,7 @@ def doctor(
     digest: Annotated[str, typer.Option("--digest", hidden=True)] = "",
 ) -> None:
     """Look at camera, keys, bundles, clock, broker, disk, heat and walls: a line each, with the fix beside it."""
-    from agent.core.diagnosis import as_table, exit_code
+    from agent.core.camera.diagnosis_findings import as_table, exit_code
     from agent.doctor.parts import Part
 
     settings, fault = loaded(config)
@@ -46,7 +46,7 @@ def doctor(
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         print(json.dumps({"camera": settings.camera_id, "at": at, "exit_code": exit_code(findings), "findings": [as_table(finding) for finding in findings]}))
     else:
-        from agent.commands._doctor_page import show
+        from agent.commands.doctor_page import show
 
         show(findings)
     raise typer.Exit(exit_code(findings))
@@ -55,7 +55,7 @@ def doctor(
 def loaded(config: Path) -> "tuple[Settings, Finding]":
     """The settings, or the defaults and what is wrong: a camera's lens can be looked at without them."""
     from agent import settings
-    from agent.core.diagnosis import Finding, Health, ok
+    from agent.core.camera.diagnosis_findings import Finding, Health, ok
     from agent.errors import ConfigError
 
     try:
@@ -74,7 +74,7 @@ def loaded(config: Path) -> "tuple[Settings, Finding]":
 
 def examine(config: Path, source: str, *, allow_unsigned: bool, usable: bool) -> "list[Finding]":
     """Trust first, since a policy may close the sensor; then the rest at once. `usable`: the settings could be read."""
-    from agent.core.diagnosis import skip
+    from agent.core.camera.diagnosis_findings import skip
     from agent.doctor.parts import Part, gather, start
 
     ends_s = time.monotonic() + WITHIN_S
@@ -101,9 +101,9 @@ def run_part(part: "Part", settings: "Settings", source: str, digest: str | None
 
         return Report(tuple(eyes.look(settings, source)))
     if part is Part.BROKER:
-        from agent.doctor import dialling
+        from agent.doctor import broker_dial
 
-        return Report(tuple(dialling.look(settings, allow_unsigned=allow_unsigned)))
+        return Report(tuple(broker_dial.look(settings, allow_unsigned=allow_unsigned)))
     if part is Part.TRUST:
         from agent.doctor import trust
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.commands._bundle_common import On, PassphraseFile
-from agent.commands._city_lock import only_writer
+from agent.city.city_lock import only_writer
+from agent.commands.city_options import On, PassphraseFile
 
 if TYPE_CHECKING:
-    from agent.core.policy import HotlistLimits
+    from agent.core.policy.policy import HotlistLimits
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Keep a city's hot list.")
 
@@ -39,10 +39,10 @@ def import_(
     """Import an agency's list; it replaces the one before."""
     from agent.bundles.city_folder import CityFolder
     from agent.bundles.hotlist_file import BINARY, MAX_SOURCE_BYTES, PLAIN, entries_in, file_digest, modified
-    from agent.commands import _hotlist_store as store
-    from agent.commands._hotlist_progress import progress
-    from agent.core.hotlist_import import Source, import_list
-    from agent.core.hotlist_ncic import Layout, parse_spans
+    from agent.city import hotlist_files as store
+    from agent.city.hotlist_progress import progress
+    from agent.core.hotlist.intake.list_import import Source, import_list
+    from agent.core.hotlist.intake.ncic import Layout, parse_spans
     from agent.disk.input_file import input_chunks
     from agent.errors import UsageError
 
@@ -87,10 +87,10 @@ def add(
     """Add one plate by hand; it is asked for, or read from standard input."""
     from agent.bundles.city_folder import CityFolder
     from agent.bundles.hotlist_file import MANUAL, read_manual
-    from agent.commands import _hotlist_store as store
-    from agent.core.hotlist_entry import FIELDS
-    from agent.core.hotlist_manual import act_of, entry_from
-    from agent.core.policy import NEVER_RELEASE, TEST
+    from agent.city import hotlist_files as store
+    from agent.core.hotlist.entry import FIELDS
+    from agent.core.hotlist.intake.manual_acts import act_of, entry_from
+    from agent.core.policy.policy import NEVER_RELEASE, TEST
     from agent.core.reasons import Reason
     from agent.errors import PolicyRefusedError
 
@@ -120,10 +120,10 @@ def remove(
 ) -> None:
     """Withdraw a plate, imported or added; it is asked for, or read from standard input."""
     from agent.bundles.hotlist_file import MANUAL, read_hotlist, read_manual
-    from agent.commands import _hotlist_store as store
-    from agent.core.hotlist_entry import plate_of
-    from agent.core.hotlist_manual import act_of
-    from agent.core.policy import NEVER_RELEASE
+    from agent.city import hotlist_files as store
+    from agent.core.hotlist.entry import plate_of
+    from agent.core.hotlist.intake.manual_acts import act_of
+    from agent.core.policy.policy import NEVER_RELEASE
     from agent.errors import UsageError
 
     now, text = _now(), plate_of(_plate())
@@ -155,9 +155,10 @@ def publish(
 
     Exit 0: published, or unchanged and still fresh; 1: try again; 2: list, folder or key is wrong; 3: refused.
     """
-    from agent.bundles.signing_keys import load_signer
-    from agent.commands._bundle_common import moment, secret_from
-    from agent.commands._hotlist_publish import publish_list
+    from agent.bundles.repository.signing_keys import load_signer
+    from agent.city.hotlist_publication import publish_list
+    from agent.city.moment import moment
+    from agent.city.passphrase import secret_from
 
     with only_writer(city):
         signer = load_signer(key, secret_from(passphrase_file))
@@ -179,7 +180,7 @@ def show(city: City, as_json: Json = False) -> None:
 
 def _show(city: Path, now: datetime, *, as_json: bool, more: dict[str, object]) -> None:
     from agent.bundles.hotlist_file import read_hotlist, read_manual
-    from agent.core.instant import rfc3339
+    from agent.core.text.rfc3339 import rfc3339
 
     max_age = timedelta(hours=_limits(city).max_age_hours)
     listed, manual = read_hotlist(city, now.date(), max_age=max_age), read_manual(city)
@@ -218,7 +219,7 @@ def _show(city: Path, now: datetime, *, as_json: bool, more: dict[str, object]) 
 def _limits(city: Path) -> "HotlistLimits":
     """What the city's policy says of its lists; the strictest where it has no policy yet."""
     from agent.bundles.city_folder import CityFolder
-    from agent.core.policy import HotlistLimits
+    from agent.core.policy.policy import HotlistLimits
 
     return CityFolder(city).policy().hotlist if (city / "policy.toml").exists() else HotlistLimits()
 

@@ -12,7 +12,7 @@ import typer
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.core.enrolment import Enrolment
+    from agent.core.wire.enrolment import Enrolment
     from agent.settings import Settings
 
 app = typer.Typer(add_completion=False)
@@ -53,17 +53,17 @@ def provision(
     if (batch is None) != (out is None):
         raise UsageError("--batch and --out come together", fix="give a roster.csv and the folder to make")
     if test_plate is not None:
-        from agent.commands._provision_plate import write_test_plate
+        from agent.provision.plate_sheet import write_test_plate
 
         told: dict[str, object] = write_test_plate(test_plate, paper)
     elif batch is not None and out is not None:
         told = _batch(batch, out, anchor, credential=credential)
     elif decommission:
-        from agent.commands._provision_end import end_camera
+        from agent.provision.decommission import end_camera
 
         told = end_camera(_settings(config), asked=not yes)
     elif certificate is not None:
-        from agent.commands._provision_certificate import install_certificate
+        from agent.provision.certificate import install_certificate
 
         told = install_certificate(_settings(config).device, certificate)
     else:
@@ -90,13 +90,13 @@ def _settings(config: Path) -> Settings:
 
 def _single(settings: Settings, anchor: Path | None, *, credential: bool, replace: str | None, picture: bool) -> dict[str, object]:
     """Keys for the camera that these settings name."""
-    from agent.clock import SystemClock
-    from agent.commands import _provision_files as files
-    from agent.commands._provision_anchor import read_anchor, with_anchor
-    from agent.commands._provision_credentials import encryptor
-    from agent.core.enrolment import require_camera_id
+    from agent.core.wire.enrolment import require_camera_id
     from agent.disk.folder import require_free, write_folder
-    from agent.sealing.enrolling import TLS_KEY_WAITING, make_kit
+    from agent.host.clock import SystemClock
+    from agent.provision import device_files as files
+    from agent.provision.anchor import read_anchor, with_anchor
+    from agent.provision.credentials import encryptor
+    from agent.sealing.camera_keys import TLS_KEY_WAITING, make_kit
 
     camera = require_camera_id(settings.camera_id, "camera_id")
     if replace is not None and replace != camera:
@@ -115,7 +115,7 @@ def _single(settings: Settings, anchor: Path | None, *, credential: bool, replac
 
 
 def _told(enrolment: Enrolment, path: Path) -> dict[str, object]:
-    from agent.core.enrolment import fingerprint, spoken
+    from agent.core.wire.enrolment import fingerprint, spoken
 
     return {"camera": enrolment.device, "enrolment": str(path), "fingerprint": spoken(fingerprint(enrolment)), "sha256": fingerprint(enrolment)}
 
@@ -123,20 +123,20 @@ def _told(enrolment: Enrolment, path: Path) -> dict[str, object]:
 def _show_qr(enrolment: Enrolment) -> None:
     """To a person only: a pipe gets the lines below it."""
     if sys.stdout.isatty():
-        from agent.commands._provision_files import qr_terminal
+        from agent.provision.device_files import qr_terminal
 
         typer.echo(qr_terminal(enrolment))
 
 
 def _batch(roster: Path, out: Path, anchor: Path | None, *, credential: bool) -> dict[str, object]:
     """All of it or nothing."""
-    from agent.clock import SystemClock
-    from agent.commands import _provision_files as files
-    from agent.commands._provision_anchor import read_anchor
-    from agent.core.roster_csv import MAX_BYTES, parse_roster_csv
+    from agent.core.policy.roster_csv import MAX_BYTES, parse_roster_csv
     from agent.disk.folder import require_free, write_folder
     from agent.disk.input_file import read_input
-    from agent.sealing.enrolling import make_kit
+    from agent.host.clock import SystemClock
+    from agent.provision import device_files as files
+    from agent.provision.anchor import read_anchor
+    from agent.sealing.camera_keys import make_kit
 
     if credential:
         raise UsageError("a credential is bound to the machine that makes it, and a batch is made elsewhere", where="--credential", fix="leave it out")

@@ -16,8 +16,8 @@ import typer
 from agent.errors import PlatewardenError, SourceError, UsageError
 
 if TYPE_CHECKING:
-    from agent.commands._read_output import Picture
-    from agent.core.sighting import Frame
+    from agent.commands.read_output import Picture
+    from agent.core.reading.sighting import Frame
     from agent.ports import Clock, PlateDetector, PlateReader
 
 app = typer.Typer(add_completion=False)
@@ -41,7 +41,7 @@ def read(
     ] = None,
 ) -> None:
     """Read the plates in pictures, videos or folders."""
-    from agent.commands._read_output import Album, JsonPrinter, TablePrinter
+    from agent.commands.read_output import Album, JsonPrinter, TablePrinter
 
     peers = Peers(detector_file, recognizer_file, recognizer_config)
     peers.require_sense(models)
@@ -99,7 +99,7 @@ def find_inputs(paths: Sequence[str]) -> tuple[list[Input], list[SourceError]]:
 
 def open_vision(threads: int, models: Path | None) -> "tuple[PlateDetector, PlateReader]":
     """The real detector and reader. Raises ModelError."""
-    from agent.vision.loading import load_vision
+    from agent.vision.model_loader import load_vision
 
     return load_vision(threads, models)
 
@@ -125,7 +125,7 @@ class Peers:
 
 def open_peers(threads: int, models: Path | None, peers: Peers) -> "tuple[PlateDetector, PlateReader]":
     """Theirs where named, ours elsewhere; imported only here, when asked for. Raises ModelError, ConfigError, UsageError."""
-    from agent.peers.loading import load_detector, load_reader
+    from agent.peers.peer_loader import load_detector, load_reader
 
     detector = load_detector(peers.detector, threads) if peers.detector else None
     reader = load_reader(peers.recognizer, peers.config, threads) if peers.recognizer else None
@@ -139,7 +139,7 @@ def frames_of(given: Input) -> Iterator["Frame"]:
     """The frames of one picture or video. Raises SourceError."""
     from agent.camera.images import IMAGE_SUFFIXES, ImageSource
     from agent.camera.video import VideoSource
-    from agent.clock import SystemClock
+    from agent.host.clock import SystemClock
     from agent.settings import Limits
 
     clock: Clock = SystemClock()
@@ -156,7 +156,7 @@ def frames_of(given: Input) -> Iterator["Frame"]:
 
 def read_frame(detector: "PlateDetector", reader: "PlateReader", frame: "Frame") -> "Picture":
     """Find and read; the clock runs for nothing else."""
-    from agent.commands._read_output import Picture
+    from agent.commands.read_output import Picture
     from agent.pipeline import plates_in
 
     begun_ns = time.process_time_ns()
@@ -167,7 +167,7 @@ def read_frame(detector: "PlateDetector", reader: "PlateReader", frame: "Frame")
 
 def complain(error: PlatewardenError) -> None:
     """One line on stderr; the run goes on."""
-    from agent.commands._read_output import printable
+    from agent.commands.read_output import printable
 
     print(f"platewarden: {printable(str(error))}", file=sys.stderr)
 

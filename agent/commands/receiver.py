@@ -9,21 +9,20 @@ from typing import Annotated
 
 import typer
 
-from agent.clock import SystemClock, TrustedClock
-from agent.core.encoding import b64url
-from agent.core.instant import rfc3339
-from agent.core.policy import TEST
+from agent.core.policy.policy import TEST
 from agent.core.reasons import Reason
+from agent.core.text.encoding import b64url
+from agent.core.text.rfc3339 import rfc3339
 from agent.disk.atomic_file import write_atomic
 from agent.errors import EnvelopeRefusedError, RefusedError, UsageError
-from agent.receiver import showing
-from agent.receiver import status as receiver_status
+from agent.host.clock import SystemClock, TrustedClock
+from agent.receiver import display, receiver_status
 from agent.receiver.connection import Connection
 from agent.receiver.intake import Intake, Taken
-from agent.receiver.opening import OpenedRead, Opener
+from agent.receiver.opener import OpenedRead, Opener
+from agent.receiver.received_reads import ReceivedReads, StoredRead
+from agent.receiver.receiver_settings import BrokerSettings
 from agent.receiver.service import Service, Voice
-from agent.receiver.settings import BrokerSettings
-from agent.receiver.store import ReceivedReads, StoredRead
 from agent.receiver.workplace import KEY_LIST, Workplace
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Receive, keep and open sealed reads (for the people whom a policy names).")
@@ -98,7 +97,7 @@ def open_(
             except RefusedError as error:  # the others can still be shown; the first refusal is reported at the end
                 refused.append(error)
                 continue
-            typer.echo(json.dumps(showing.as_json(opened)) if as_json else showing.as_text(opened))
+            typer.echo(json.dumps(display.as_json(opened)) if as_json else display.as_text(opened))
             _save_crop(opened, crop)
         if refused:
             raise refused[0]

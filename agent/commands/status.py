@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.commands._status_state import as_table, collect
+from agent.sides.camera_state import as_table, collect
 
 app = typer.Typer(add_completion=False)
 SHOWN_REFUSALS = 3

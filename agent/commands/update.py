@@ -16,7 +16,8 @@ def update(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Fetch signed bundles, from a stick or over HTTPS; the camera verifies them itself."""
-    from agent import settings, update_side
+    from agent import settings
+    from agent.sides import update as update_side
 
     loaded = settings.load(config)
     done = update_side.from_folder(loaded, source) if source else update_side.from_network(loaded)

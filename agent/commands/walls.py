@@ -17,7 +17,8 @@ def walls(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write nftables and systemd rules: deliver reaches the brokers of the verified policy, and nobody else."""
-    from agent import settings, walls_side
+    from agent import settings
+    from agent.sides import walls as walls_side
 
     done = walls_side.run(settings.load(config), out)
     deliver, update = (

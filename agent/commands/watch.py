@@ -20,13 +20,14 @@ def watch(
     allow_unsigned: Annotated[bool, typer.Option("--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only.")] = False,
 ) -> None:
     """Watch a camera or a source, and seal what the policy releases."""
-    from agent import camera_side, settings
+    from agent import settings
+    from agent.sides import watch as watch_side
 
     loaded = settings.load(config)
     if allow_unsigned and not loaded.anchor.exists():  # an enrolled camera obeys signed bundles, whatever it is told here
         typer.echo("platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True)
     try:
-        camera_side.run(loaded, source, settle_s=settle_s, allow_unsigned=allow_unsigned)
+        watch_side.run(loaded, source, settle_s=settle_s, allow_unsigned=allow_unsigned)
     except CameraHungError as error:  # the log is closed; what is left would wait for a dead thread, and systemd for us
         print(f"platewarden: {error}", file=sys.stderr, flush=True)
         os._exit(error.exit_code)

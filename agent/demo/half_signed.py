@@ -10,14 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.bundles.repository import CityRepository
-from agent.bundles.repository_assemble import Candidate, sign_online
-from agent.bundles.repository_write import publish
-from agent.bundles.signing_keys import load_signer
+from agent.bundles.repository.assembly import Candidate, sign_online
+from agent.bundles.repository.published import CityRepository
+from agent.bundles.repository.signing_keys import load_signer
+from agent.bundles.repository.writer import publish
 from agent.core.reasons import Reason
-from agent.demo import city as demo_city
+from agent.demo import throwaway_city as demo_city
+from agent.demo.demo_page import Attempt
 from agent.demo.installation import CAMERA, Installation, platewarden
-from agent.demo.page import Attempt
 from agent.errors import PlatewardenError
 
 SIGNERS = ("rig-1", "rig-2")  # of three; any two are enough

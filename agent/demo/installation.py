@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.strict_json import public_jwk
-from agent.demo import city as demo_city
-from agent.demo.broker import LOOPBACK, free_port
-from agent.demo.city import City
+from agent.core.text.strict_json import public_jwk
+from agent.demo import throwaway_city as demo_city
+from agent.demo.embedded_broker import LOOPBACK, free_port
 from agent.demo.pki import ServerIdentity
+from agent.demo.throwaway_city import City
 from agent.errors import PlatewardenError
 from agent.sealing import device_keys
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.clock import SystemClock
-from agent.core.sighting import Frame, Image, PlateBox
-from agent.demo.page import SawCard
+from agent.core.reading.sighting import Frame, Image, PlateBox
+from agent.demo.demo_page import SawCard
 from agent.demo.scene import VEHICLES, Vehicle
-from agent.vision.loading import load_vision
+from agent.host.clock import SystemClock
+from agent.vision.model_loader import load_vision
 
 CARD_PX, BOX_BGR, DROPPED_BGR, JPEG_QUALITY = (420, 280), (79, 150, 11), (90, 90, 230), 80
 STORIES = {

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from agent.core.encoding import spki_pin
+from agent.core.text.encoding import spki_pin
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,21 +8,21 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from agent.core.encoding import b64url, from_b64url
-from agent.core.policy import Broker
-from agent.core.policy_file import parse_policy
+from agent.core.policy.policy import Broker
+from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.reasons import Reason
-from agent.demo import city as demo_city
-from agent.demo.broker import LOOPBACK, free_port, running_broker
+from agent.core.text.encoding import b64url, from_b64url
+from agent.demo import throwaway_city as demo_city
+from agent.demo.demo_page import Attempt
+from agent.demo.embedded_broker import LOOPBACK, free_port, running_broker
 from agent.demo.half_signed import push_half_signed
 from agent.demo.installation import CAMERA, Installation, platewarden
-from agent.demo.page import Attempt
 from agent.errors import PlatewardenError, RefusedError
 from agent.network.broker import PACKET_OVERHEAD_BYTES, BrokerLink, LinkLimits
 from agent.network.egress import Egress
 from agent.network.tls import context_for
-from agent.verifying.device_public import load_device_public
-from agent.verifying.envelope import EnvelopeVerifier
+from agent.verifying.device_public_file import load_device_public
+from agent.verifying.envelope_check import EnvelopeVerifier
 
 
 class NotRefusedError(PlatewardenError):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
 
-from agent.core.sighting import Image
+from agent.core.reading.sighting import Image
 from agent.errors import StorageError
 
 WIDTH_PX, HEIGHT_PX, FRAMES, SEED = 1280, 720, 96, 20261122

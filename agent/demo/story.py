@@ -8,30 +8,30 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from agent.clock import SystemClock
-from agent.core import sealed_read
-from agent.core.camera_roster import parse_roster
-from agent.core.charter import parse_charter
-from agent.core.diffing_words import Compared, compare
-from agent.core.explaining import Grant
-from agent.core.explaining_answers import Files, explain
-from agent.core.explaining_lines import Source
-from agent.core.policy_file import parse_policy
-from agent.core.sealed_read import Tags
-from agent.demo import city, page, pictures, scene
+from agent.core.judging.diff.diff_words import Compared, compare
+from agent.core.judging.explain.answers import Files, explain
+from agent.core.judging.explain.cited_lines import Source
+from agent.core.judging.explain.explanation import Grant
+from agent.core.policy.camera_roster import parse_roster
+from agent.core.policy.charter import parse_charter
+from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.wire import sealed_read
+from agent.core.wire.sealed_read import Tags
+from agent.demo import demo_page, pictures, scene, throwaway_city
+from agent.demo.demo_page import Answer, Attempt, LeftCard, Page, Push
 from agent.demo.installation import CAMERA, Installation, install, platewarden
-from agent.demo.page import Answer, Attempt, LeftCard, Page, Push
+from agent.demo.processes import run_street
 from agent.demo.refusals import provoke, pushed
-from agent.demo.running import run_street
 from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
+from agent.host.clock import SystemClock
 
 NEAR_MISS_ON_LIST = "8K2V264"  # one confusable character away from the car that passes
 ICE = "US immigration enforcement (ICE ERO)"
 ASKING = (
-    (city.RECIPIENT, "Exampleville Police Department"),
-    (city.NEIGHBOUR, "Example County Sheriff"),
-    (city.FORBIDDEN, ICE),
+    (throwaway_city.RECIPIENT, "Exampleville Police Department"),
+    (throwaway_city.NEIGHBOUR, "Example County Sheriff"),
+    (throwaway_city.FORBIDDEN, ICE),
     ("vendor-cloud", "The camera vendor's cloud"),
     ("out-of-state-pd", "A police department in another state"),
 )
@@ -92,7 +92,7 @@ def keep(installation: Installation, out: Path) -> None:
     (out / "sealed").mkdir(parents=True, exist_ok=True)
     for file in sorted((installation.recipient / "store").glob("*.sealed")):
         shutil.copy(file, out / "sealed" / file.name)
-    shutil.copytree(installation.recipient, out / "recipients" / city.RECIPIENT, dirs_exist_ok=True)
+    shutil.copytree(installation.recipient, out / "recipients" / throwaway_city.RECIPIENT, dirs_exist_ok=True)
     (out / "device").mkdir(exist_ok=True)
     shutil.copy(installation.work / "device" / "public.json", out / "device" / "public.json")
     for side in ("watch", "deliver"):
@@ -188,8 +188,8 @@ def _granted(grant: Grant) -> str:
 
 def pushes(installation: Installation) -> tuple[Push, ...]:
     """What `platewarden policy diff` shows of two pushed policies: one adds a neighbour, one an agency that the charter forbids."""
-    neighbour = city.with_recipient(
-        installation.policy_text, city.NEIGHBOUR, "Example County Sheriff", purpose="stolen-vehicle-recovery", basis="Ordinance 2026-14, section 5"
+    neighbour = throwaway_city.with_recipient(
+        installation.policy_text, throwaway_city.NEIGHBOUR, "Example County Sheriff", purpose="stolen-vehicle-recovery", basis="Ordinance 2026-14, section 5"
     )
     now = city_files(installation, installation.policy_text)
     return tuple(_push(what, compare(now, city_files(installation, text))) for what, text in (("the county sheriff", neighbour), (ICE, pushed(installation))))
@@ -210,4 +210,4 @@ def write_page(
     checkpoint = (installation.state / "watch" / "checkpoint").read_text(encoding="utf-8")
     told = answers(installation), pushes(installation)
     content = Page(pictures.saw_cards(out / "frames"), left, *told, attempts, asdict(summary), relayed, found, checkpoint)
-    write_atomic(out / "index.html", page.render(content).encode(), 0o644)
+    write_atomic(out / "index.html", demo_page.render(content).encode(), 0o644)

@@ -4,24 +4,24 @@ import os
 import time
 from collections import deque
 
-from agent.aiming.looking import sample_of
+from agent.aim.painted_frame import sample_of
+from agent.camera.masked_source import MaskedSource, ZonedDetector, load_view
 from agent.camera.sources import is_live, open_source
-from agent.camera.view import MaskedSource, ZonedDetector, load_view
-from agent.clock import SystemClock
-from agent.core import camera_facts, diagnosing
-from agent.core.aiming_survey import Sample
-from agent.core.diagnosis import Finding, Health, fail, failed, ok, skip
-from agent.core.rehearsal import is_test_plate
-from agent.core.sighting import Frame
-from agent.core.walls import WATCH
+from agent.core.camera import camera_facts, diagnosis
+from agent.core.camera.aim_survey import Sample
+from agent.core.camera.diagnosis_findings import Finding, Health, fail, failed, ok, skip
+from agent.core.policy.wall_rules import WATCH
+from agent.core.reading.sighting import Frame
+from agent.core.wire.test_plate import is_test_plate
 from agent.disk.atomic_file import read_bounded
 from agent.doctor.machine import Runs, run
 from agent.errors import PlatewardenError
-from agent.metering import light_of, luminance, sharpest
+from agent.host.clock import SystemClock
+from agent.light_meter import light_of, luminance, sharpest
 from agent.pipeline import plates_in
 from agent.ports import PlateDetector, PlateReader
 from agent.settings import Settings
-from agent.vision.loading import load_vision
+from agent.vision.model_loader import load_vision
 from agent.vision.models import read_manifest
 
 SETTLE_FRAMES = 12  # of a live camera: its exposure needs about a second
@@ -96,13 +96,13 @@ def camera(settings: Settings, source: str) -> tuple[list[Frame], Finding]:
 def seen(settings: Settings, frames: list[Frame], eyes: Eyes | None) -> list[Finding]:
     """Exposure, focus, and the plate."""
     grey = luminance(frames[-1].image)
-    exposure = diagnosing.picture(light_of(grey))
+    exposure = diagnosis.picture(light_of(grey))
     if exposure.health is Health.FAIL:
         return [exposure]  # of a covered lens there is no more to say
-    findings = [exposure, diagnosing.focus(sharpest(grey))]
+    findings = [exposure, diagnosis.focus(sharpest(grey))]
     if eyes is None:
         return [*findings, skip("plate width", "not measured without models")]
-    return [*findings, *diagnosing.plate(frames[-1].image.shape[1], plates(settings, frames, eyes))]
+    return [*findings, *diagnosis.plate(frames[-1].image.shape[1], plates(settings, frames, eyes))]
 
 
 def plates(settings: Settings, frames: list[Frame], eyes: Eyes) -> list[tuple[Sample, bool]]:

@@ -11,12 +11,12 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from agent.core.diagnosis import Finding, Health, fail, failed, ok, skip, until, warn
+from agent.core.camera.diagnosis_findings import Finding, Health, fail, failed, ok, skip, until, warn
 from agent.disk.private_file import credential_or, read_private
 from agent.errors import PlatewardenError, StorageError
+from agent.sealing.camera_keys import TLS_CERTIFICATE, TLS_KEY, TLS_KEY_WAITING
 from agent.sealing.device_keys import DELIVER_LOG_KEY, HOTLIST_KEY, SEAL_KEY, WATCH_LOG_KEY
-from agent.sealing.enrolling import TLS_CERTIFICATE, TLS_KEY, TLS_KEY_WAITING
-from agent.verifying.device_public import load_device_public
+from agent.verifying.device_public_file import load_device_public
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-    from agent.core.device_public import DevicePublic
+    from agent.core.wire.device_public import DevicePublic
 
 RENEW = timedelta(days=30)
 ENROL = "sudo platewarden provision (docs/guide/installer.md)"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from agent.core import diagnosing
-from agent.core.diagnosis import Finding, skip
+from agent.core.camera import diagnosis
+from agent.core.camera.diagnosis_findings import Finding, skip
 from agent.settings import Settings
 
 SYSTEM = Path("/")
@@ -26,11 +26,11 @@ def look(settings: Settings, system: Path = SYSTEM) -> list[Finding]:
     pattern = _text(system / "proc/sys/kernel/core_pattern")
     return [
         *storage(settings, system),
-        diagnosing.heat(temperature(system)),
-        diagnosing.power(throttled(system), is_pi=is_pi(system)),
-        diagnosing.swap(areas, memory_controller=bool(controller)),
-        diagnosing.memory_controller(controller),
-        diagnosing.core_pattern(pattern) if pattern else skip("core dumps", "the kernel does not say what it does with them"),
+        diagnosis.heat(temperature(system)),
+        diagnosis.power(throttled(system), is_pi=is_pi(system)),
+        diagnosis.swap(areas, memory_controller=bool(controller)),
+        diagnosis.memory_controller(controller),
+        diagnosis.core_pattern(pattern) if pattern else skip("core dumps", "the kernel does not say what it does with them"),
     ]
 
 
@@ -40,9 +40,9 @@ def storage(settings: Settings, system: Path = SYSTEM) -> Iterator[Finding]:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    yield diagnosing.space(free, settings.limits.max_outbox_reads * settings.limits.max_envelope_bytes)
+    yield diagnosis.space(free, settings.limits.max_outbox_reads * settings.limits.max_envelope_bytes)
     found = mounted(folder, _text(system / "proc/mounts") or "")
-    yield diagnosing.mount(*found) if found else skip("mount", "the kernel does not tell the mounts")
+    yield diagnosis.mount(*found) if found else skip("mount", "the kernel does not tell the mounts")
 
 
 def mounted(folder: Path, mounts: str) -> tuple[str, frozenset[str]] | None:

@@ -14,8 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 
 import agent
-from agent.core.diagnosis import Finding, fail, from_table
-from agent.core.walls import DELIVER, WATCH
+from agent.core.camera.diagnosis_findings import Finding, fail, from_table
+from agent.core.policy.wall_rules import DELIVER, WATCH
 
 LEAST_S = 1.0
 MOST_FINDINGS = 200

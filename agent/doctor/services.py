@@ -4,10 +4,10 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from agent.core.diagnosis import Finding, fail, ok, skip, warn
-from agent.core.walls import DELIVER, TABLE, WATCH
+from agent.core.camera.diagnosis_findings import Finding, fail, ok, skip, warn
+from agent.core.policy.wall_rules import DELIVER, TABLE, WATCH
 from agent.doctor.machine import Runs, run
-from agent.walls_side import DROP_IN_FILE, DROP_INS
+from agent.sides.walls import DROP_IN_FILE, DROP_INS
 
 UNITS = (f"{WATCH}.service", f"{DELIVER}.service", "platewarden-update.timer", "platewarden-walls.path")
 INSTALL = "install the units (docs/guide/installer.md, As services)"

@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.generation import Stops
+from agent.bundles.generation_store import BundleStore
 from agent.bundles.layout import HOTLIST
-from agent.bundles.store import BundleStore
-from agent.clock import LinuxMachine, SystemClock, TrustedClock
-from agent.core import hotlist_facts
-from agent.core.barring import barred
-from agent.core.camera_roster import require_camera
-from agent.core.diagnosis import Finding, Health, fail, failed, ok, skip, until, warn
-from agent.core.instant import ClockTrust
-from agent.core.policy import require_in_force
+from agent.core.camera import hotlist_facts
+from agent.core.camera.diagnosis_findings import Finding, Health, fail, failed, ok, skip, until, warn
+from agent.core.policy.barring import barred
+from agent.core.policy.camera_roster import require_camera
+from agent.core.policy.policy import require_in_force
+from agent.core.time.instant import ClockTrust
 from agent.disk.atomic_file import read_bounded
 from agent.doctor import keys
 from agent.errors import PlatewardenError, PolicyRefusedError
-from agent.obeying import BUNDLES, sentence
-from agent.verifying.roster import parse_root, verify_roster
+from agent.host.clock import LinuxMachine, SystemClock, TrustedClock
+from agent.sides.signed_city import BUNDLES, sentence
+from agent.verifying.roster_check import parse_root, verify_roster
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.bundles.generation import Generation
-    from agent.clock import Machine
-    from agent.core.device_public import DevicePublic
-    from agent.core.instant import Instant
+    from agent.core.time.instant import Instant
+    from agent.core.wire.device_public import DevicePublic
+    from agent.host.clock import Machine
     from agent.settings import Settings
 
 SOON, SOON_ONLINE = timedelta(days=14), timedelta(hours=24)  # what a person renews; what the city's server renews every day

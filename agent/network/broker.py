@@ -18,7 +18,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from agent.core.policy import Broker
+from agent.core.policy.policy import Broker
 from agent.errors import NetworkError, PlatewardenError
 from agent.network.egress import Egress
 from agent.network.tls import PinnedContext, explain

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, MutableMapping
 from ipaddress import ip_address
 
-from agent.core.policy import Broker
+from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError
 

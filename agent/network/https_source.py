@@ -17,7 +17,7 @@ from agent.network.tls import explain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.core.policy import Broker
+    from agent.core.policy.policy import Broker
     from agent.network.egress import Egress
     from agent.network.tls import PinnedContext
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.core.policy import Broker
+from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, NetworkError
 from agent.network.broker import BrokerLink, LinkLimits

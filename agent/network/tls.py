@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent.core.policy import Broker
+from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
 from agent.errors import ConfigError, DestinationRefusedError, StorageError
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from agent.core.plate_text import MAX_LENGTH
+from agent.core.reading.plate_text import MAX_LENGTH
 from agent.errors import ConfigError
 
 LARGEST_BYTES = 16 * 1024

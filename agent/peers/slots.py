@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.core.plate_text import CHARACTERS, PlateText
-from agent.core.sighting import Frame, Image, PlateBox, PlateRead
+from agent.core.reading.plate_text import CHARACTERS, PlateText
+from agent.core.reading.sighting import Frame, Image, PlateBox, PlateRead
 from agent.errors import ModelError
 from agent.peers.network import Network, Tensor
 from agent.peers.plate_config import PlateConfig

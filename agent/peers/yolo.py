@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.core.sighting import Frame, Image, PlateBox
+from agent.core.reading.sighting import Frame, Image, PlateBox
 from agent.errors import ModelError
 from agent.peers.network import Network, Shape, Tensor
 

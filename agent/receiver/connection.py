@@ -20,10 +20,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.core.reasons import Reason
-from agent.core.sealed_read import MAX_WIRE_BYTES
+from agent.core.wire.sealed_read import MAX_WIRE_BYTES
 from agent.errors import DestinationRefusedError, NetworkError, PlatewardenError
 from agent.receiver import tls
-from agent.receiver.settings import BrokerSettings
+from agent.receiver.receiver_settings import BrokerSettings
 
 SUBSCRIBE_TIMEOUT_S, FLUSH_TIMEOUT_S = 20.0, 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from agent.core.encoding import b64url
-from agent.core.epochs import EpochKeys, deadline_of
-from agent.core.strict_json import Fields, canonical, decode_base64url, parse_object, public_jwk
+from agent.core.text.encoding import b64url
+from agent.core.text.strict_json import Fields, canonical, decode_base64url, parse_object, public_jwk
+from agent.core.wire.epochs import EpochKeys, deadline_of
 from agent.disk.atomic_file import PART_SUFFIX, private_folder, storage_error, write_atomic
-from agent.disk.destroying import destroy
+from agent.disk.destruction import destroy
 from agent.disk.private_file import read_private
 from agent.errors import EnvelopeRefusedError, StorageError
 

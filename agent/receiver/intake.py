@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
-from agent.core.sealed_read import Receipt, Tags
+from agent.core.wire.sealed_read import Receipt, Tags
 from agent.errors import EnvelopeRefusedError
-from agent.receiver.opening import Opener
-from agent.receiver.signing import RecipientSigner
-from agent.receiver.store import ReceivedReads
+from agent.receiver.opener import Opener
+from agent.receiver.received_reads import ReceivedReads
+from agent.receiver.signing_key import RecipientSigner
 
 if TYPE_CHECKING:
-    from agent.core.instant import Instant
+    from agent.core.time.instant import Instant
 
 STORED = "stored"
 

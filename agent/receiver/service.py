@@ -10,7 +10,7 @@ from agent.receiver.intake import Taken
 from agent.receiver.workplace import trusted
 
 if TYPE_CHECKING:
-    from agent.core.instant import Instant
+    from agent.core.time.instant import Instant
     from agent.ports import Clock
     from agent.receiver.intake import Intake
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.core.reasons import Reason
 from agent.errors import ConfigError, DestinationRefusedError
-from agent.receiver.settings import BrokerSettings
+from agent.receiver.receiver_settings import BrokerSettings
 
 
 class BoundedSocket(ssl.SSLSocket):

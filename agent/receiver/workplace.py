@@ -7,21 +7,22 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from agent.core.epochs import EpochKeys, deadline_of
-from agent.core.instant import ClockTrust, Instant, rfc3339
 from agent.core.reasons import Reason
-from agent.core.strict_json import IDENTIFIER
+from agent.core.text.rfc3339 import rfc3339
+from agent.core.text.strict_json import IDENTIFIER
+from agent.core.time.instant import ClockTrust, Instant
+from agent.core.wire.epochs import EpochKeys, deadline_of
 from agent.disk.atomic_file import private_folder, read_bounded, storage_error, write_atomic, write_new
 from agent.errors import ConfigError, EnvelopeRefusedError, PlatewardenError, StorageError
-from agent.receiver import settings as receiver_settings
+from agent.receiver import receiver_settings
 from agent.receiver.epoch_keys import EpochKeyStore
-from agent.receiver.opening import Opener
-from agent.receiver.settings import BrokerSettings, ReceiverSettings
-from agent.receiver.signing import FILE_NAME as SIGNING_KEY
-from agent.receiver.signing import RecipientSigner
-from agent.receiver.store import ReceivedReads
-from agent.verifying import roster
-from agent.verifying.envelope import EnvelopeVerifier
+from agent.receiver.opener import Opener
+from agent.receiver.received_reads import ReceivedReads
+from agent.receiver.receiver_settings import BrokerSettings, ReceiverSettings
+from agent.receiver.signing_key import FILE_NAME as SIGNING_KEY
+from agent.receiver.signing_key import RecipientSigner
+from agent.verifying import roster_check
+from agent.verifying.envelope_check import EnvelopeVerifier
 
 KEY_LIST, LOCK = "key-list.jws", ".lock"
 MAX_ID = 48  # as in a policy
@@ -139,13 +140,13 @@ class Workplace:
                 raise PlatewardenError("another receiver runs in this folder", where=self.folder, fix="stop it first") from None
             yield
 
-    def _roster(self) -> roster.Roster:
+    def _roster(self) -> roster_check.Roster:
         root_path, roster_path = self.folder / self.settings.city_root, self.folder / self.settings.roster
         for path, what in ((root_path, "city's root key"), (roster_path, "city's roster")):
             if not path.exists():
                 raise StorageError(f"the {what} is missing", where=path, fix="get it from the city; receiver.toml says where it is looked for")
-        root = roster.parse_root(read_bounded(root_path, receiver_settings.MAX_BYTES), str(root_path))
+        root = roster_check.parse_root(read_bounded(root_path, receiver_settings.MAX_BYTES), str(root_path))
         try:
-            return roster.verify_roster(read_bounded(roster_path, roster.MAX_BYTES), root)
+            return roster_check.verify_roster(read_bounded(roster_path, roster_check.MAX_BYTES), root)
         except EnvelopeRefusedError as refused:
             raise EnvelopeRefusedError(Reason(refused.reason), refused.what, where=roster_path, fix="get the roster and root.json from the same city") from None

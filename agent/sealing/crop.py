@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from agent.core.sighting import Image
+from agent.core.reading.sighting import Image
 
 MAX_WIDTH_PX = 640  # a plate fills the crop: more pixels than this tell nobody more
 _QUALITIES = (90, 80, 70, 60, 50, 40, 30)

@@ -7,8 +7,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.device_public import FILE_NAME, DevicePublic, format_device_public
-from agent.core.strict_json import IDENTIFIER
+from agent.core.text.strict_json import IDENTIFIER
+from agent.core.wire.device_public import FILE_NAME, DevicePublic, format_device_public
 from agent.disk.private_file import credential_or, read_owned
 from agent.errors import ConfigError, StorageError
 

@@ -3,11 +3,11 @@
 import base64
 from collections.abc import Callable, Mapping
 
-from agent.core.instant import rfc3339
-from agent.core.policy import Release
-from agent.core.sealed_read import PADDING_BUCKETS_BYTES, VERSION, pad
-from agent.core.sighting import Sighting
-from agent.core.strict_json import canonical
+from agent.core.policy.policy import Release
+from agent.core.reading.sighting import Sighting
+from agent.core.text.rfc3339 import rfc3339
+from agent.core.text.strict_json import canonical
+from agent.core.wire.sealed_read import PADDING_BUCKETS_BYTES, VERSION, pad
 from agent.sealing import crop
 
 _DIGITS = 4

@@ -9,12 +9,12 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from joserfc.registry import HeaderParameter
 
-from agent.core import epochs, sealed_read
-from agent.core.policy import Release
+from agent.core.policy.policy import Release
+from agent.core.reading.sighting import Sighting
 from agent.core.reasons import Reason
-from agent.core.sealed_read import SealedRead, Tags
-from agent.core.sighting import Sighting
-from agent.core.strict_json import public_jwk
+from agent.core.text.strict_json import public_jwk
+from agent.core.wire import epochs, sealed_read
+from agent.core.wire.sealed_read import SealedRead, Tags
 from agent.errors import PlatewardenError, RefusedError
 from agent.sealing.payload import padded_payload
 
@@ -78,4 +78,4 @@ def sign(device: str, key: OKPKey, payload: bytes) -> tuple[str, str]:
 
 
 def _any_value(_value: object) -> None:
-    """The tags were checked by core.sealed_read.parse_tags."""
+    """The tags were checked by core.wire.sealed_read.parse_tags."""

@@ -18,11 +18,11 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent.core.checkpoint import MAX_NOTE_BYTES, Checkpoint, NoteSignature, body, key_id, note
-from agent.core.instant import Instant
-from agent.core.leaf import SALT_BYTES, canonical, salted_leaf_hash
-from agent.core.merkle import HASH_BYTES, Frontier, frontier_of
+from agent.core.log.checkpoint import MAX_NOTE_BYTES, Checkpoint, NoteSignature, body, key_id, note
+from agent.core.log.leaf import SALT_BYTES, canonical, salted_leaf_hash
+from agent.core.log.merkle import HASH_BYTES, Frontier, frontier_of
 from agent.core.reasons import Reason
+from agent.core.time.instant import Instant
 from agent.disk.atomic_file import private_folder, read_bounded, storage_error, sync_folder, write_atomic
 from agent.errors import LogRefusedError, StorageError
 from agent.storage.log_notes import verified_checkpoint

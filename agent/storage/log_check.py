@@ -8,8 +8,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agent.core.checkpoint import Checkpoint
-from agent.core.merkle import Frontier
+from agent.core.log.checkpoint import Checkpoint
+from agent.core.log.merkle import Frontier
 from agent.core.reasons import Reason
 from agent.storage.log_reader import LeafRow
 

@@ -9,8 +9,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key, load_pem_public_key
 
-from agent.core.checkpoint import parse_verifier_key
-from agent.core.encoding import from_b64url
+from agent.core.log.checkpoint import parse_verifier_key
+from agent.core.text.encoding import from_b64url
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.disk.private_file import credential_or, read_private
 from agent.errors import StorageError, UsageError

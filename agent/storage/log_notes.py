@@ -4,7 +4,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent.core.checkpoint import Checkpoint, key_id, parse_body, parse_note
+from agent.core.log.checkpoint import Checkpoint, key_id, parse_body, parse_note
 
 
 def verified_checkpoint(untrusted_note: bytes, origin: str, key: Ed25519PublicKey) -> Checkpoint | None:

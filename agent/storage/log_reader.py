@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.instant import parse_rfc3339
-from agent.core.leaf import MAX_DETAILS_BYTES, salted_leaf_hash
-from agent.core.merkle import HASH_BYTES
+from agent.core.log.leaf import MAX_DETAILS_BYTES, salted_leaf_hash
+from agent.core.log.merkle import HASH_BYTES
+from agent.core.text.rfc3339 import parse_rfc3339
 from agent.errors import StorageError
 from agent.storage.log_schema import FOREIGN, MAX_CELL_BYTES, check_schema, database_error
 

@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from agent.core.leaf import clean_text
+from agent.core.log.leaf import clean_text
 from agent.errors import StorageError
 
 APPLICATION_ID = 0x504C574C  # "PLWL": `file` and an auditor can tell what the database is

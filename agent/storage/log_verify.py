@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from agent.core.checkpoint import MAX_NOTE_BYTES, Checkpoint, parse_body, parse_note
-from agent.core.merkle import Frontier
+from agent.core.log.checkpoint import MAX_NOTE_BYTES, Checkpoint, parse_body, parse_note
+from agent.core.log.merkle import Frontier
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import read_bounded
 from agent.storage.log_check import Fault, Mark, examine

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.leaf import clean_text
+from agent.core.log.leaf import clean_text
 from agent.disk.atomic_file import PART_SUFFIX, private_folder, read_bounded, remove, storage_error, sync_folder, write_atomic
 from agent.errors import StorageError
 

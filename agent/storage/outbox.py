@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from agent.core.instant import rfc3339
-from agent.core.leaf import LeafKind
+from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
-from agent.core.sealed_read import SealedRead, Tags
+from agent.core.text.rfc3339 import rfc3339
+from agent.core.wire.sealed_read import SealedRead, Tags
 from agent.disk.atomic_file import PART_SUFFIX, publish, read_bounded, remove, storage_error, write_new
 from agent.errors import RefusedError, StorageError
 from agent.storage.audit_log import Also, AuditLog

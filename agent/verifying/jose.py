@@ -8,8 +8,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from agent.core.reasons import Reason
-from agent.core.sealed_read import SIGNATURE_ALGORITHM, Envelope
-from agent.core.strict_json import Fields, decode_base64url, malformed, parse_object, public_jwk
+from agent.core.text.strict_json import Fields, decode_base64url, malformed, parse_object, public_jwk
+from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM, Envelope
 from agent.errors import EnvelopeRefusedError
 
 MAX_DOCUMENT_BYTES = 1 << 20

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.core.overlap import overlap
-from agent.core.sighting import Frame, Image, PlateBox
-from agent.metering import luminance
+from agent.core.reading.overlap import overlap
+from agent.core.reading.sighting import Frame, Image, PlateBox
+from agent.light_meter import luminance
 from agent.ports import PlateDetector
 from agent.vision.grey import halved, standardised
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from agent.core.sighting import Image, PlateRead
+from agent.core.reading.sighting import Image, PlateRead
 
 READ_BGR, UNREAD_BGR, SHADOW_BGR = (80, 220, 80), (60, 160, 255), (0, 0, 0)
 UNREAD = "?"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.core.plate_text import CHARACTERS, MAX_LENGTH
+from agent.core.reading.plate_text import CHARACTERS, MAX_LENGTH
 
 BLANK = 0
 BEAM_WIDTH = 8

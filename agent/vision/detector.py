@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.core.overlap import Box, same_plate
-from agent.core.sighting import Frame, Image, PlateBox
-from agent.metering import luminance
+from agent.core.reading.overlap import Box, same_plate
+from agent.core.reading.sighting import Frame, Image, PlateBox
+from agent.light_meter import luminance
 from agent.vision.grey import shrunk
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 640, 384  # at most

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.core.sighting import Image
+from agent.core.reading.sighting import Image
 
 CONTRAST_FLOOR = 4.0  # grey levels; as in the training: keeps a flat crop's noise from being blown up
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.core.plate_text import PlateText
-from agent.core.sighting import Alternative, Frame, Image, PlateBox, PlateRead
-from agent.metering import luminance
+from agent.core.reading.plate_text import PlateText
+from agent.core.reading.sighting import Alternative, Frame, Image, PlateBox, PlateRead
+from agent.light_meter import luminance
 from agent.vision.aligner import convex_clockwise
 from agent.vision.ctc import Reading, averaged, decode, softmax
 from agent.vision.grey import standardised

@@ -13,7 +13,7 @@ from operator import mul
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.core.plate_text import CHARACTERS
+from agent.core.reading.plate_text import CHARACTERS
 from agent.vision.ctc import Reading
 
 REGIONS = ("us", "eu", "uk", "br")

@@ -22,7 +22,7 @@ SPARSE = 8
 def opened(options):
     """(source, detector, reader) of the camera's settings, or of the defaults."""
     from agent.camera.sources import open_source
-    from agent.clock import SystemClock
+    from agent.host.clock import SystemClock
     from agent.settings import Settings, load
 
     settings = load(Path(options.config)) if options.config else Settings(camera_id="hw-test")
@@ -30,7 +30,7 @@ def opened(options):
 
 
 def vision(settings):
-    from agent.vision.loading import load_vision
+    from agent.vision.model_loader import load_vision
 
     return load_vision(settings.models.threads, settings.models.directory)
 

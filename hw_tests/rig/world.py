@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.core.sealed_read import Tags, split
-from agent.demo import city as demo_city
-from agent.demo.broker import LOOPBACK
+from agent.core.wire.sealed_read import Tags, split
+from agent.demo import throwaway_city as demo_city
+from agent.demo.embedded_broker import LOOPBACK
 from agent.demo.installation import Installation, install
-from agent.demo.running import background
+from agent.demo.processes import background
 from hw_tests.rig import chart
 from hw_tests.rig.device import Device, Process
 from hw_tests.rig.ethernet import Ethernet

@@ -20,12 +20,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.core.instant import Instant
-from agent.core.overlap import Box, overlap
-from agent.core.sighting import Frame, Image, PlateBox, PlateRead
+from agent.core.reading.overlap import Box, overlap
+from agent.core.reading.sighting import Frame, Image, PlateBox, PlateRead
+from agent.core.time.instant import Instant
 from agent.pipeline import plates_in
 from agent.ports import PlateDetector, PlateReader
-from agent.vision.loading import load_vision
+from agent.vision.model_loader import load_vision
 from bench.calibration import equal_width, expected_error
 from bench.intervals import Figure, share
 from bench.scoring import SURE, load_benchmark, plain

@@ -17,7 +17,7 @@ FOLDERS = ("unit", "contracts", "components")
 PARTS = {
     "vision": ("agent.vision",),
     "sealing": ("agent.sealing", "agent.verifying"),
-    "policy": ("agent.core.deciding", "agent.core.matching"),
+    "policy": ("agent.core.policy.decider", "agent.core.hotlist.matching"),
     "mailbox": ("agent.storage",),
 }
 # processes; what needs libraries that the tree leaves out; the recipient's side, which stands on no pole

@@ -7,9 +7,9 @@ sys.path.insert(0, "/usr/lib/platewarden")
 
 import numpy as np  # the path must be set first
 
-from agent.core.instant import Instant
-from agent.core.sighting import Frame
-from agent.vision.loading import load_vision
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
+from agent.vision.model_loader import load_vision
 
 detector, reader = load_vision()
 frame = Frame(np.full((480, 640, 3), 120, np.uint8), Instant(datetime(2027, 1, 15, 12, tzinfo=UTC)), 0)

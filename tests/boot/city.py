@@ -11,7 +11,7 @@ import numpy as np
 
 from agent.bundles.layout import POLICY, POLICY_PATH
 from agent.demo import scene
-from agent.demo.city import HOST
+from agent.demo.throwaway_city import HOST
 from tests.boot.machine import LISTED, LISTED6, Machine
 from tests.support.camera_rig import PLATE, camera_rig, edit_policy
 from tests.support.mosquitto import Mosquitto

@@ -6,7 +6,7 @@ import re
 import cv2
 import pytest
 
-from agent.core.view import parse_view
+from agent.core.camera.view import parse_view
 from tests.support.aiming import CAR_PLATE, TEST_PLATE, Running, new_camera, street_folder
 from tests.support.browser import CHROMIUM, HEIGHT, WIDTH, Browser
 

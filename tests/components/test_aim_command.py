@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from agent import cli
 from agent.commands.aim import app, seconds_of
-from agent.core.view import parse_view
+from agent.core.camera.view import parse_view
 from agent.errors import UsageError
 from tests.support.aiming import CAR_PLATE, ROOT, TEST_PLATE, Phone, Running, address, new_camera, street_folder
 from tests.support.plate_search import search
@@ -212,8 +212,8 @@ def test_a_label_is_made_once_and_drawn_again(camera, tmp_path):
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_opened(camera, arguments, capsys, monkeypatch):
     monkeypatch.setattr("agent.camera.sources.open_source", lambda *_a, **_k: pytest.fail("the source was opened"))
-    monkeypatch.setattr("agent.aim_side.open_eyes", lambda *_a: None)
-    monkeypatch.setattr("agent.aim_side.Stop", lambda: lambda: False)
+    monkeypatch.setattr("agent.sides.aim.open_eyes", lambda *_a: None)
+    monkeypatch.setattr("agent.sides.aim.Stop", lambda: lambda: False)
     with pytest.raises(SystemExit) as ended:
         cli.main(["aim", "--config", str(camera / "platewarden.toml"), "--source", "x", *arguments])
     assert ended.value.code == 2, capsys.readouterr().err

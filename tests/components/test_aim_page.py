@@ -8,16 +8,16 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from agent.aiming import server as module
-from agent.aiming.desk import Desk
-from agent.aiming.listening import listen
-from agent.aiming.looking import Looker
-from agent.aiming.server import MOST_CONNECTIONS, PageServer
-from agent.core.aiming_gate import IDLE_S, Ending, Gate
-from agent.core.instant import Instant
-from agent.core.rehearsal import is_test_plate, plate_for
-from agent.core.sighting import Frame
-from agent.core.view import EVERYTHING, View, parse_view
+from agent.aim import page_server as module
+from agent.aim.desk import Desk
+from agent.aim.page_server import MOST_CONNECTIONS, PageServer
+from agent.aim.page_socket import listen
+from agent.aim.painted_frame import Looker
+from agent.core.camera.aim_gate import IDLE_S, Ending, Gate
+from agent.core.camera.view import EVERYTHING, View, parse_view
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
+from agent.core.wire.test_plate import is_test_plate, plate_for
 from agent.errors import PlatewardenError, StorageError, UsageError
 from agent.pipeline import plates_in
 from tests.fakes.clock import START, FakeClock

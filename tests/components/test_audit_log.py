@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import pytest
 from pymerkle import InmemoryTree
 
-from agent.core.checkpoint import parse_body, parse_note
-from agent.core.instant import ClockTrust
-from agent.core.leaf import MAX_TEXT, canonical, clean_text, salted_leaf_hash
-from agent.core.plate_text import PlateText
+from agent.core.log.checkpoint import parse_body, parse_note
+from agent.core.log.leaf import MAX_TEXT, canonical, clean_text, salted_leaf_hash
+from agent.core.reading.plate_text import PlateText
+from agent.core.time.instant import ClockTrust
 from agent.errors import LogRefusedError, StorageError, UsageError
 from agent.storage.log_key import create_signing_key, load_signing_key, load_trusted_keys
 from tests.support.audit_logs import KEY, ORIGIN, OTHER_KEY, TickingClock, filled_log, jwk, open_log, rows, tamper, write_public_keys
@@ -250,7 +250,7 @@ def test_a_damaged_or_foreign_signing_key_is_one_clear_error_without_its_bytes(t
 def test_public_keys_are_read_in_every_form_that_an_auditor_may_hold(tmp_path):
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    from agent.core.checkpoint import verifier_key
+    from agent.core.log.checkpoint import verifier_key
 
     expected, path = KEY.public_key(), tmp_path / "key"
     path.write_bytes(expected.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))

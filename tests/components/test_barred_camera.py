@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from agent import camera_side
-from agent.camera_side import Keeper
-from agent.core.barring import Bar, Hours
-from agent.core.sighting import Frame
+from agent.core.policy.barring import Bar, Hours
+from agent.core.reading.sighting import Frame
 from agent.errors import ConfigError, PolicyRefusedError
 from agent.settings import load
+from agent.sides import watch as watch_side
+from agent.sides.watch import Keeper
 from tests.fakes.clock import START, FakeClock
 from tests.support.camera_rig import camera_rig
 
@@ -40,16 +40,16 @@ def watch(rig, tmp_path, monkeypatch):
     def opened(*_, **_tell):
         raise SensorOpenedError
 
-    monkeypatch.setattr(camera_side, "open_source", opened)
-    monkeypatch.setattr(camera_side, "build_line", lambda *_: SimpleNamespace(hotlist=SimpleNamespace(digest="")))
-    monkeypatch.setattr(camera_side, "tell_hotlist", lambda *_: None)
-    monkeypatch.setattr(camera_side, "Keeper", lambda *_: SimpleNamespace(barred=False, hours_barred=lambda: False, close=lambda: None))
+    monkeypatch.setattr(watch_side, "open_source", opened)
+    monkeypatch.setattr(watch_side, "build_line", lambda *_: SimpleNamespace(hotlist=SimpleNamespace(digest="")))
+    monkeypatch.setattr(watch_side, "tell_hotlist", lambda *_: None)
+    monkeypatch.setattr(watch_side, "Keeper", lambda *_: SimpleNamespace(barred=False, hours_barred=lambda: False, close=lambda: None))
 
     def run(charter="", policy="", roster=("", "")):
         for name, added in (("charter.toml", charter), ("policy.toml", policy)):
             (city / name).write_text((city / name).read_text() + added)
         (city / "roster.toml").write_text((city / "roster.toml").read_text().replace(*roster))
-        camera_side.run(run.settings, "picamera", settle_s=0, allow_unsigned=True)
+        watch_side.run(run.settings, "picamera", settle_s=0, allow_unsigned=True)
 
     run.city, run.log, run.settings = city, work / "state/watch/log.sqlite", load(work / rig.installation.settings.name)
     return run
@@ -109,18 +109,18 @@ AFTERNOON = (Bar(None, frozenset(), (Hours(13 * 60, 15 * 60),), "Council resolut
 def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
     """What watch_source does from noon on: what the sensor was told, in which hours frames came, in which ones the rest went on without."""
     clock, told, seen, rounds = FakeClock(), [], [], []
-    monkeypatch.setattr(camera_side, "open_source", lambda *_, **_tell: Sensor(clock, told))
-    monkeypatch.setattr(camera_side, "MaskedSource", lambda frames, _: frames)
-    monkeypatch.setattr(camera_side, "load_view", lambda _: None)
-    monkeypatch.setattr(camera_side, "build_settler", lambda *_: None)
-    monkeypatch.setattr(camera_side.pipeline, "watch", lambda _line, frames, _: seen.extend(frame.captured.utc.hour for frame in frames))
+    monkeypatch.setattr(watch_side, "open_source", lambda *_, **_tell: Sensor(clock, told))
+    monkeypatch.setattr(watch_side, "MaskedSource", lambda frames, _: frames)
+    monkeypatch.setattr(watch_side, "load_view", lambda _: None)
+    monkeypatch.setattr(watch_side, "build_settler", lambda *_: None)
+    monkeypatch.setattr(watch_side.pipeline, "watch", lambda _line, frames, _: seen.extend(frame.captured.utc.hour for frame in frames))
     monkeypatch.setattr(Keeper, "between_frames", lambda _: rounds.append(clock.utc.hour))
     notifier = SimpleNamespace(status=told.append, progress=lambda: None)
     settings = SimpleNamespace(camera_id="cam-1", view=None)
     health = SimpleNamespace(tell=None, looked=lambda frames: frames, standing=lambda: "watches")
-    held = camera_side.Watch(settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier, health)
+    held = watch_side.Watch(settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier, health)
     keeper = Keeper(held, SimpleNamespace(barred=bars), SimpleNamespace(outbox=None))
-    assert camera_side.watch_source(held, keeper, source)
+    assert watch_side.watch_source(held, keeper, source)
     return told, sorted(set(seen)), sorted(set(rounds))
 
 
@@ -158,5 +158,5 @@ def test_a_camera_that_the_roster_does_not_list_does_not_open_its_sensor(watch):
 def test_without_a_roster_nobody_knows_what_is_barred(watch, spoil):
     spoil(watch.city / "roster.toml")
     with pytest.raises(ConfigError, match=r"roster\.toml"):
-        camera_side.run(watch.settings, "picamera", settle_s=0, allow_unsigned=True)
+        watch_side.run(watch.settings, "picamera", settle_s=0, allow_unsigned=True)
     assert "malformed" in leaves(watch.log)

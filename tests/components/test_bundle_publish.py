@@ -8,10 +8,10 @@ from datetime import datetime
 import pytest
 from tuf.api.metadata import Metadata
 
-from agent.bundles.repository import CityRepository
-from agent.bundles.repository_assemble import Candidate, sign_online
-from agent.bundles.repository_write import publish
-from agent.bundles.signing_keys import load_signer
+from agent.bundles.repository.assembly import Candidate, sign_online
+from agent.bundles.repository.published import CityRepository
+from agent.bundles.repository.signing_keys import load_signer
+from agent.bundles.repository.writer import publish
 from agent.disk import atomic_file
 from tests.support.clerk_city import FIRST, LATER, NEXT_DAY, RECIPIENT, camera, is_error
 
@@ -117,12 +117,12 @@ def test_killed_at_any_write_a_camera_finds_the_old_or_the_new(open_desk, monkey
 
 def test_a_publish_cut_short_by_power_is_finished_by_the_next(open_desk, monkeypatch):
     """Killed before and after the one rename that counts."""
-    from agent.bundles import repository_write
+    from agent.bundles.repository import writer
 
     open_desk.rotate("--role", "online", "--remove", "City IT", "--add", open_desk.pub("gus"))
     for who in ("ada", "ben"):
         open_desk.sign(who)
-    monkeypatch.setattr(repository_write.Writing, "finish", lambda *_: os._exit(9))
+    monkeypatch.setattr(writer.Writing, "finish", lambda *_: os._exit(9))
     child = os.fork()
     if not child:
         open_desk.publish(key="gus", on=LATER)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from agent.bundles import updater
-from agent.bundles.following import Follower
+from agent.bundles.follower import Follower
 from agent.bundles.generation import Lapse, Stops
+from agent.bundles.generation_store import BundleStore
 from agent.bundles.inbox import Inbox
 from agent.bundles.layout import HOTLIST, POLICY, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, keys_role
-from agent.bundles.store import BundleStore
-from agent.core.instant import Instant
 from agent.core.reasons import Reason
+from agent.core.time.instant import Instant
 from agent.errors import ConfigError, RefusedError, StorageError
 from agent.settings import Limits
 from tests.support.bundle_city import KEYS, BundleCity
@@ -247,7 +247,7 @@ def test_a_disk_that_is_full_changes_nothing(city, store, inbox, monkeypatch):
     def full(*_arguments, **_options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("agent.bundles.store.os.fsync", full)
+    monkeypatch.setattr("agent.bundles.generation_store.os.fsync", full)
     with pytest.raises(StorageError, match="no space left"):
         store.take_in(inbox, at(city))
     monkeypatch.undo()
@@ -279,7 +279,7 @@ def test_the_one_private_part_of_tuf_that_we_touch_is_still_there(city, tmp_path
 
 
 def test_no_network_library_is_loaded_with_it():
-    code = "import sys, agent.bundles.store; print(*(name for name in sys.modules if name.split('.')[0] in ('urllib3', 'requests', 'ssl', 'http', 'numpy')))"
+    code = "import sys, agent.bundles.generation_store; print(*(name for name in sys.modules if name.split('.')[0] in ('urllib3', 'requests', 'ssl', 'http', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout.strip() == ""
 
 

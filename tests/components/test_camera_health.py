@@ -8,14 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from agent import camera_side, cli
-from agent.camera_health import MOST_LEAVES_AN_HOUR, CameraHealth
-from agent.core.camera_event import CameraEvent
-from agent.core.sighting import Frame
-from agent.core.standing_alarms import FIRST_LOOKS, IN_A_ROW
+from agent import cli
+from agent.core.camera.camera_event import CameraEvent
+from agent.core.camera.standing_alarms import FIRST_LOOKS, IN_A_ROW
+from agent.core.reading.sighting import Frame
 from agent.demo import scene
 from agent.errors import CameraHungError
 from agent.settings import Camera, Settings
+from agent.sides import watch as watch_side
+from agent.sides.camera_health import MOST_LEAVES_AN_HOUR, CameraHealth
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.clock import FakeClock
 
@@ -158,7 +159,7 @@ def test_a_camera_that_hangs_ends_the_process_without_pythons_good_night(tmp_pat
     def ended(code):
         raise SystemExit(40 + code)
 
-    monkeypatch.setattr(camera_side, "run", hung)
+    monkeypatch.setattr(watch_side, "run", hung)
     monkeypatch.setattr(os, "_exit", ended)
     with pytest.raises(SystemExit) as caught:
         cli.main(["watch", "--config", str(settings)])

@@ -86,7 +86,7 @@ def test_each_command_explains_itself(name):
 
 
 def test_a_command_of_the_other_package_is_named_as_such(monkeypatch, capsys):
-    monkeypatch.setattr("agent.commands._lazy.iter_modules", lambda _path: [])
+    monkeypatch.setattr("agent.commands.lazy_group.iter_modules", lambda _path: [])
     with pytest.raises(SystemExit) as stop:
         cli.main(["read", "folder"])
     shown = capsys.readouterr()
@@ -98,14 +98,14 @@ def test_a_command_of_the_other_package_is_named_as_such(monkeypatch, capsys):
 
 
 def test_a_word_that_is_no_command_is_not_promised_in_the_other_package(monkeypatch, capsys):
-    monkeypatch.setattr("agent.commands._lazy.iter_modules", lambda _path: [])
+    monkeypatch.setattr("agent.commands.lazy_group.iter_modules", lambda _path: [])
     with pytest.raises(SystemExit) as stop:
         cli.main(["raed"])
     assert stop.value.code == 2
     assert "platewarden-city" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("module", "told"), [("agent.receiver.store", "platewarden-city"), ("iotcore", "'iotcore', which is not installed")])
+@pytest.mark.parametrize(("module", "told"), [("agent.receiver.received_reads", "platewarden-city"), ("iotcore", "'iotcore', which is not installed")])
 def test_a_missing_module_is_one_line_and_code_2(failing, capsys, module, told):
     failing(ModuleNotFoundError(f"No module named {module!r}", name=module))
     with pytest.raises(SystemExit) as stop:
@@ -118,6 +118,6 @@ def test_a_missing_module_is_one_line_and_code_2(failing, capsys, module, told):
 
 
 def test_the_commands_of_the_city_exist():
-    from agent.commands._lazy import CITY
+    from agent.commands.lazy_group import CITY
 
     assert set(typer.main.get_command(cli.app).list_commands(None)) >= CITY

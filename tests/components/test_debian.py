@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import agent
-from agent.commands._lazy import CITY
+from agent.commands.lazy_group import CITY
 
 ROOT = Path(__file__).parents[2]
 

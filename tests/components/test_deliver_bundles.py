@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.bundles import following
+from agent.bundles import follower
 from agent.bundles.layout import HOTLIST, POLICY
-from agent.clock import TrustedClock
-from agent.delivery_side import DeliverySide
+from agent.host.clock import TrustedClock
+from agent.host.notify import Notifier
 from agent.network.egress import Egress
-from agent.notify import Notifier
-from agent.obeying import SignedCity
 from agent.settings import load
+from agent.sides.deliver import DeliverySide
+from agent.sides.signed_city import SignedCity
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.machine import FakeMachine
 from tests.support.bundle_city import BundleCity
@@ -39,7 +39,7 @@ class Deliver:
         (tmp_path / "state/deliver").mkdir(parents=True)
         self.settings, self.log, self.egress = load(tmp_path / "platewarden.toml"), FakeAuditLog(), Egress()
         self.clock = TrustedClock(self.settings.state / "deliver", self.machine, build_time=self.machine.real - 30 * 24 * HOUR)
-        monkeypatch.setattr(following, "LOOK_EVERY_S", 0.0)
+        monkeypatch.setattr(follower, "LOOK_EVERY_S", 0.0)
         signed = SignedCity(self.settings, "deliver", self.clock, self.log, frozenset({HOTLIST}))
         self.side = DeliverySide(self.settings, self.log, self.clock, self.egress, lambda: False, signed, allow_unsigned=False)
         self.port = installed.installation.port

@@ -12,10 +12,10 @@ import pytest
 
 from agent.camera.sources import open_source
 from agent.commands import doctor as doctor_command
-from agent.commands._doctor_page import lines, total
-from agent.core.camera_facts import CameraFacts, format_facts
-from agent.core.diagnosis import fail, ok, skip
-from agent.core.standing_alarms import Alarm
+from agent.commands.doctor_page import lines, total
+from agent.core.camera.camera_facts import CameraFacts, format_facts
+from agent.core.camera.diagnosis_findings import fail, ok, skip
+from agent.core.camera.standing_alarms import Alarm
 from agent.doctor import eyes, parts
 from agent.settings import Settings
 from tests.support.camera_rig import PLATE, camera_rig
@@ -125,9 +125,9 @@ def test_an_unknown_part_is_usage(tmp_path):
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("eyes", ("paho", "agent.network", "agent.sealing", "agent.bundles", "agent.storage", "agent.delivery_side")),
-        ("trust", ("paho", "agent.network", "agent.doctor.dialling", "cv2", "onnxruntime")),
-        ("dialling", ("agent.core.sighting", "agent.core.hotlist", "agent.sealing", "cv2", "onnxruntime")),
+        ("eyes", ("paho", "agent.network", "agent.sealing", "agent.bundles", "agent.storage", "agent.sides.deliver")),
+        ("trust", ("paho", "agent.network", "agent.doctor.broker_dial", "cv2", "onnxruntime")),
+        ("broker_dial", ("agent.core.reading.sighting", "agent.core.hotlist.index", "agent.sealing", "cv2", "onnxruntime")),
     ],
 )
 def test_what_each_part_has_loaded(module, absent):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.diagnosis import as_table, ok
+from agent.core.camera.diagnosis_findings import as_table, ok
 from agent.doctor import machine, parts, services
 from agent.doctor.parts import Part
 from agent.settings import Settings

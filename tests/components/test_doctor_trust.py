@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent.bundles.generation_store import BundleStore
 from agent.bundles.hotlist_sealed import no_hotlist
-from agent.bundles.store import BundleStore
-from agent.commands._status_state import collect
-from agent.core import hotlist_facts
-from agent.doctor import dialling, keys, trust
+from agent.core.camera import hotlist_facts
+from agent.doctor import broker_dial, keys, trust
 from agent.settings import load
+from agent.sides.camera_state import collect
 from tests.fakes.machine import FakeMachine
 from tests.support.camera_rig import camera_rig, copy_of
 from tests.support.delivery_rig import Rig
@@ -210,12 +210,12 @@ def rig(tmp_path):
 @pytest.fixture(autouse=True)
 def no_hook(monkeypatch):
     """An audit hook stays for ever: in these tests none is installed. (test_doctor_command runs the real process.)"""
-    monkeypatch.setattr(dialling, "install_guard", lambda *_: None)
+    monkeypatch.setattr(broker_dial, "install_guard", lambda *_: None)
 
 
 def dial(rig, *ports, **how):
     rig.write_policy(rig.policy(*ports, **how))
-    return dialling.look(load(rig.settings), allow_unsigned=True)
+    return broker_dial.look(load(rig.settings), allow_unsigned=True)
 
 
 def test_a_round_trip_does_not_take_delivers_place(rig, tmp_path):
@@ -241,8 +241,8 @@ def test_a_broker_that_is_down_has_another_name_or_another_key(rig, tmp_path):
 
 def test_nobody_is_dialled_without_a_policy_that_may_be_obeyed(rig, camera):
     rig.write_policy(rig.policy(1))
-    (unsigned,) = dialling.look(load(rig.settings), allow_unsigned=False)
+    (unsigned,) = broker_dial.look(load(rig.settings), allow_unsigned=False)
     assert str(unsigned.health) == "skip"
     (camera.settings.state / "deliver/bundles/current").unlink()
-    (none,) = dialling.look(camera.settings, allow_unsigned=True)
+    (none,) = broker_dial.look(camera.settings, allow_unsigned=True)
     assert (str(none.health), "no bundles" in none.what) == ("skip", True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.policy import Broker
+from agent.core.policy.policy import Broker
 from agent.errors import DestinationRefusedError
 from agent.network.egress import Egress, refuse_proxies
 
@@ -116,7 +116,7 @@ PERMITTED = {
 }
 GUARDED = """
 import json, os, socket, subprocess, sys, urllib.request
-from agent.core.policy import Broker
+from agent.core.policy.policy import Broker
 from agent.errors import DestinationRefusedError
 from agent.network.egress import Egress, install_guard
 noted, results = [], {}

@@ -8,8 +8,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from agent.commands import _provision_files as files
-from agent.sealing.enrolling import make_kit
+from agent.provision import device_files as files
+from agent.sealing.camera_keys import make_kit
 from tests.support.sealed import CAPTURED
 
 ROOT = Path(__file__).parents[2]

@@ -9,16 +9,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from agent.core.encoding import from_b64url
-from agent.core.instant import rfc3339
-from agent.core.sealed_read import split
+from agent.core.text.encoding import from_b64url
+from agent.core.text.rfc3339 import rfc3339
+from agent.core.wire.sealed_read import split
 from agent.errors import EnvelopeRefusedError
-from agent.receiver.opening import Opener
+from agent.receiver.opener import Opener
 from agent.sealing.sealer import sign
-from agent.verifying.envelope import EnvelopeVerifier
-from agent.verifying.key_list import verify_key_list
-from agent.verifying.receipt import ReceiptVerifier
-from agent.verifying.roster import verify_roster
+from agent.verifying.envelope_check import EnvelopeVerifier
+from agent.verifying.key_list_check import verify_key_list
+from agent.verifying.receipt_check import ReceiptVerifier
+from agent.verifying.roster_check import verify_roster
 from tests.golden.alterations import Alteration, altered
 from tests.golden.make import seed
 

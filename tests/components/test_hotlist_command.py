@@ -17,7 +17,7 @@ import pytest
 
 from agent import cli
 from agent.bundles.hotlist_file import read_hotlist
-from agent.commands._policy_files import listed_by_category
+from agent.city.policy_files import listed_by_category
 from agent.errors import ConfigError
 from tests.support.judging import EXAMPLE, HEADER
 
@@ -241,7 +241,7 @@ def test_what_is_no_plate_is_refused_without_quoting_it(city: Path, given: str) 
 
 
 def test_two_writers_at_once_are_one_too_many(city: Path) -> None:
-    from agent.commands._city_lock import only_writer
+    from agent.city.city_lock import only_writer
 
     with only_writer(city):
         assert "at work" in hotlist("import", source(city, ROW), "--city", city, code=1).stderr

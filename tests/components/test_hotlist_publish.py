@@ -7,7 +7,7 @@ import re
 import pyrage
 import pytest
 
-from agent.core.hotlist_format import decode
+from agent.core.hotlist.compiled_format import decode
 from tests.support.clerk_city import CAMERA, LATER, OTHER, camera, copied, found, is_error, publish_first
 
 ROWS = "plate,state,category,agency,case,source_date,expires\nPWD 0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,2026-11-10,2031-01-10\n"

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.bundles.fetching import Fetch
-from agent.core.policy import Broker
+from agent.bundles.fetcher import Fetch
+from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
 from agent.demo.pki import ThrowawayAuthority
 from agent.errors import BundleRefusedError, DestinationRefusedError, NetworkError

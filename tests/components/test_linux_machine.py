@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent import clock
-from agent.clock import LinuxMachine
-from agent.core.trusted_time import NAMELESS, Known, format_known, parse_known
+from agent.core.time.trusted_time import NAMELESS, Known, format_known, parse_known
+from agent.host import clock
+from agent.host.clock import LinuxMachine
 
 
 class Kernel:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.checkpoint import Checkpoint
-from agent.core.leaf import salted_leaf_hash
-from agent.core.merkle import Frontier
+from agent.core.log.checkpoint import Checkpoint
+from agent.core.log.leaf import salted_leaf_hash
+from agent.core.log.merkle import Frontier
 from agent.core.reasons import Reason
 from agent.storage.log_check import Mark, examine
 from agent.storage.log_reader import LeafRow

@@ -8,7 +8,7 @@ import pytest
 
 LOOK = """
 import resource, sys
-from agent import memory
+from agent.host import memory
 if sys.argv[1] == "unlimited":
     resource.getrlimit = lambda _kind: (resource.RLIM_INFINITY, resource.RLIM_INFINITY)  # root may lock past its limit, and need not be able to raise it
 locked = memory.keep_out_of_swap()

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.core.instant import Instant
-from agent.core.sighting import Frame, PlateBox
+from agent.core.reading.sighting import Frame, PlateBox
+from agent.core.time.instant import Instant
 from agent.errors import ConfigError, ModelError, UsageError
-from agent.peers.loading import load_detector, load_reader
+from agent.peers.peer_loader import load_detector, load_reader
 from agent.peers.plate_config import read_plate_config
 from tests.support import tiny_networks as tiny
 from tests.support.drawn import drawn_car

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import pytest
 
 from agent import cli
-from agent.bundles import jurisdictions
-from agent.core.toml_document import MAX_TEXT_BYTES
+from agent.bundles import jurisdiction_files
+from agent.core.text.toml_document import MAX_TEXT_BYTES
 from tests.support.judging import EXAMPLE
 
 MEMORY = 700 * 1024 * 1024  # of address space; Python and pydantic alone reserve a third of it
@@ -113,7 +113,7 @@ def test_what_cannot_be_done_is_told_and_nothing_is_written(tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [name for name in jurisdictions.available() if jurisdictions.named(name).use == "check" and name != "us-nh"])
+@pytest.mark.parametrize("name", [name for name in jurisdiction_files.available() if jurisdiction_files.named(name).use == "check" and name != "us-nh"])
 def test_a_draft_from_every_usable_profile_passes_the_check(tmp_path, platewarden, name):
     done = platewarden("new", "--from", name, "--out", tmp_path / "city", "--yes")
     assert done.returncode == 0, done.stderr

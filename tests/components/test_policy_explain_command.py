@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.core.explaining_false_leads import Inputs
+from agent.core.judging.explain.false_leads import Inputs
 from tests.support.judging import EXAMPLE
 
 POLICY = EXAMPLE / "policy.toml"

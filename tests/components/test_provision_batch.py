@@ -10,16 +10,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
-from agent.core import camera_roster
-from agent.core.enrolment import fingerprint, parse_enrolment, spoken
-from agent.core.roster_csv import parse_roster_csv
+from agent.core.policy import camera_roster
+from agent.core.policy.roster_csv import parse_roster_csv
+from agent.core.wire.enrolment import fingerprint, parse_enrolment, spoken
 from agent.disk import folder as disk_folder
 from agent.disk.folder import NewFile, write_folder
 from agent.errors import ConfigError, EnvelopeRefusedError, StorageError
+from agent.sealing.camera_keys import make_kit
 from agent.sealing.device_keys import load_sealing_key
-from agent.sealing.enrolling import make_kit
-from agent.verifying.device_public import load_device_public
-from agent.verifying.enrolment import verify_enrolment
+from agent.verifying.device_public_file import load_device_public
+from agent.verifying.enrolment_check import verify_enrolment
 from tests.support.provisioning import NOW, a_root, tree, typed
 
 ROSTER = 'id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\noak-street-1,"Oak Street, 60 m from the school",school health-care,\n'
@@ -134,15 +134,15 @@ class TestEnrolment:
                 verify_enrolment(json.dumps({**data, **more}).encode())
 
     def test_a_request_for_another_name_or_more_than_a_name_is_refused(self, monkeypatch):
-        from agent.sealing import enrolling
+        from agent.sealing import camera_keys
 
         def request(names, extension=None):
             builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names]))
             builder = builder.add_extension(extension, critical=False) if extension else builder
-            return lambda _device, key: builder.sign(key, hashes.SHA256()).public_bytes(enrolling.Encoding.PEM)
+            return lambda _device, key: builder.sign(key, hashes.SHA256()).public_bytes(camera_keys.Encoding.PEM)
 
         for made in (request(["cam-15"]), request(["cam-14", "city-hall"]), request(["cam-14"], x509.BasicConstraints(ca=True, path_length=None))):
-            monkeypatch.setattr(enrolling, "_request", made)
+            monkeypatch.setattr(camera_keys, "_request", made)
             with pytest.raises(EnvelopeRefusedError, match="nothing else"):
                 verify_enrolment(make_kit("cam-14", NOW).public["enrolment.json"])
 

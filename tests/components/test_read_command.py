@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from agent import cli
-from agent.commands import _read_output as output
 from agent.commands import read as command
+from agent.commands import read_output as output
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
 from tests.support import tiny_networks
 from tests.support.media import cut, write_picture, write_video
@@ -322,5 +322,5 @@ def test_reading_with_our_own_models_loads_nothing_of_the_peers(folder):
     options = [sys.executable, "-c", script, "read", str(folder / "top.webp"), "--json"]
     done = subprocess.run(options, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     loaded = set(done.stderr.split("loaded:")[1].split())
-    assert "agent.vision.loading" in loaded
+    assert "agent.vision.model_loader" in loaded
     assert not [name for name in loaded if name == "yaml" or name.startswith(("yaml.", "agent.peers"))]

@@ -8,12 +8,12 @@ from unittest import mock
 
 import pytest
 
-from agent.core.instant import Instant
+from agent.core.time.instant import Instant
 from agent.errors import StorageError
-from agent.receiver import status
+from agent.receiver import receiver_status
 from agent.receiver.epoch_keys import destroy
 from agent.receiver.intake import Intake
-from agent.verifying.receipt import ReceiptVerifier
+from agent.verifying.receipt_check import ReceiptVerifier
 from tests.support.receiving import Enrolled
 from tests.support.sealed import CAPTURED, DEVICE, RECIPIENT
 
@@ -118,10 +118,10 @@ class TestIntake:
         for read in (reads[0], reads[2]):
             intake.take(read.wire, NOW)
         intake.take(b"random", NOW)
-        table = status.status(enrolled.place, NOW)
+        table = receiver_status.status(enrolled.place, NOW)
         assert table["devices"] == [{"device": DEVICE, "highest": 3, "missing": [[2, 2]]}]
         assert (table["reads"], table["dropped"], table["rejected"]) == (2, {"malformed": 1}, {})
-        text = status.as_text(table)
+        text = receiver_status.as_text(table)
         assert "missing 2" in text
         assert "malformed: 1" in text
-        assert "OVERDUE" in status.as_text(status.status(enrolled.place, later(3)))
+        assert "OVERDUE" in receiver_status.as_text(receiver_status.status(enrolled.place, later(3)))

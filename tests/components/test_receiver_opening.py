@@ -7,16 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.plate_text import PlateText
-from agent.core.policy import Match, MatchLevel
-from agent.core.rehearsal import plate_for
-from agent.core.sealed_read import SealedRead, join, pad
+from agent.core.policy.policy import Match
+from agent.core.reading.plate_text import PlateText
+from agent.core.wire.match_level import MatchLevel
+from agent.core.wire.sealed_read import SealedRead, join, pad
+from agent.core.wire.test_plate import plate_for
 from agent.errors import EnvelopeRefusedError
-from agent.receiver import showing
-from agent.receiver.opening import Opener, parse_content
+from agent.receiver import display
+from agent.receiver.opener import Opener, parse_content
 from agent.sealing.payload import padded_payload
 from agent.sealing.sealer import encrypt, sign
-from agent.verifying.envelope import EnvelopeVerifier
+from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.golden.alterations import alterations, altered
 from tests.support.sealed import CAPTURED, DEVICE, EVERYTHING, PLATE, RECIPIENT, Parties, release, sighting
 
@@ -154,10 +155,10 @@ class TestRehearsal:
 
     def test_shown_as_a_test_and_never_as_a_lead(self):
         opened = self.opened(plate_for((1, 2, 3, 4)), "test")
-        assert showing.as_text(opened).splitlines()[1].startswith("TEST")
-        assert "LEAD" not in showing.as_text(opened)
-        assert (showing.as_json(opened)["test"], showing.as_json(opened)["lead"][:4]) == (True, "TEST")
-        assert not showing.as_json(opener().open(SEALED.wire))["test"]
+        assert display.as_text(opened).splitlines()[1].startswith("TEST")
+        assert "LEAD" not in display.as_text(opened)
+        assert (display.as_json(opened)["test"], display.as_json(opened)["lead"][:4]) == (True, "TEST")
+        assert not display.as_json(opener().open(SEALED.wire))["test"]
 
     @pytest.mark.parametrize(("text", "category"), [(PLATE, "test"), (plate_for((1, 2, 3, 4)), "stolen-vehicle"), (plate_for((1, 2, 3, 4))[:-1], "test")])
     def test_one_without_the_other_is_refused(self, text, category):
@@ -168,7 +169,7 @@ class TestRehearsal:
 
 class TestShowing:
     def test_the_banner_comes_first(self):
-        text = showing.as_text(opener().open(SEALED.wire))
+        text = display.as_text(opener().open(SEALED.wire))
         assert text.splitlines()[1] == "UNVERIFIED LEAD — check before acting"
         for part in (PLATE, "Exampleville PD", "2026-0118", "stolen-vehicle", "exact", "97%", "about 97 in 100", "T S T 0 0 4 2", "TSTO042 (2%)", "2027-02-05"):
             assert part in text
@@ -179,15 +180,15 @@ class TestShowing:
     )
     def test_the_odds_are_an_estimate_and_rounded_down(self, posterior, told):
         opened = dataclasses.replace(opener().open(SEALED.wire), posterior=posterior)
-        assert f"Odds            {told}" in showing.as_text(opened)
-        assert showing.as_json(opened)["posterior"] == posterior
+        assert f"Odds            {told}" in display.as_text(opened)
+        assert display.as_json(opened)["posterior"] == posterior
 
     def test_json_says_unverified_and_leaves_the_picture_out(self):
-        table = showing.as_json(opener().open(SEALED.wire))
+        table = display.as_json(opener().open(SEALED.wire))
         assert (table["unverified"], table["plate"], table["match"]) == (True, PLATE, "exact")
         assert len(json.dumps(table)) < 2000
 
     def test_a_plate_that_was_not_released_is_said_so(self):
         opened = opener().open(PARTIES.sealer().seal(sighting(), release(include=frozenset({"camera"})), 1).wire)
-        assert "not released" in showing.as_text(opened)
-        assert "plate" not in showing.as_json(opened)
+        assert "not released" in display.as_text(opened)
+        assert "plate" not in display.as_json(opened)

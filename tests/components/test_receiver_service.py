@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from agent.core.instant import ClockTrust
+from agent.core.time.instant import ClockTrust
 from agent.errors import DestinationRefusedError, NetworkError, PlatewardenError, StorageError
 from agent.receiver import service as service_module
 from agent.receiver.connection import Lost, Message, Refused, Subscribed, refuse_proxy

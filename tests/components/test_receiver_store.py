@@ -8,15 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from agent.core.epochs import deadline_of
-from agent.core.instant import ClockTrust, Instant
-from agent.core.sealed_read import SealedRead
+from agent.core.time.instant import ClockTrust, Instant
+from agent.core.wire.epochs import deadline_of
+from agent.core.wire.sealed_read import SealedRead
 from agent.errors import ConfigError, PlatewardenError, StorageError
 from agent.receiver.epoch_keys import EpochKeyStore, destroy
-from agent.receiver.settings import BrokerSettings, load, template
-from agent.receiver.store import ReceivedReads
+from agent.receiver.received_reads import ReceivedReads
+from agent.receiver.receiver_settings import BrokerSettings, load, template
 from agent.receiver.workplace import Workplace
-from agent.verifying.key_list import verify_key_list
+from agent.verifying.key_list_check import verify_key_list
 from tests.fakes.sealing import FakeSealer
 from tests.support.sealed import CAPTURED, DEVICE, PLATE, RECIPIENT, release, sighting
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from agent import cli
-from agent.commands._plate_pdf import PAPERS_MM, plate_pdf
-from agent.core.instant import Instant
-from agent.core.rehearsal import is_test_plate, plate_for
-from agent.core.sighting import Frame
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
+from agent.core.wire.test_plate import is_test_plate, plate_for
 from agent.demo.installation import install, platewarden
-from agent.demo.running import run_street
+from agent.demo.processes import run_street
 from agent.demo.story import leaves
-from agent.vision.loading import load_vision
+from agent.provision.plate_pdf import PAPERS_MM, plate_pdf
+from agent.vision.model_loader import load_vision
 from tests.support.rehearsing import drawn_plate, street_with
 
 PLATE = plate_for((2, 7, 13, 19))

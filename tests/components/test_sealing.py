@@ -9,14 +9,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from agent.core.device_public import parse_device_public
-from agent.core.epochs import EpochKeys
-from agent.core.sealed_read import PADDING_BUCKETS_BYTES
+from agent.core.wire.device_public import parse_device_public
+from agent.core.wire.epochs import EpochKeys
+from agent.core.wire.sealed_read import PADDING_BUCKETS_BYTES
 from agent.errors import ConfigError, EnvelopeRefusedError, PlatewardenError, StorageError
 from agent.sealing import crop, device_keys
 from agent.sealing.payload import padded_payload
 from agent.sealing.sealer import Sealer
-from agent.verifying.device_public import load_device_public
+from agent.verifying.device_public_file import load_device_public
 from tests.support.sealed import CAPTURED, DEVICE, EVERYTHING, PLATE, RECIPIENT, Parties, release, sighting
 
 ALWAYS = {"v", "match"}

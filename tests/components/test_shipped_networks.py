@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.core.instant import Instant
-from agent.core.sighting import Frame
-from agent.vision.loading import load_vision
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
+from agent.vision.model_loader import load_vision
 from tests.support.drawn import drawn_car
 
 NOW = Instant(datetime(2027, 1, 15, 12, tzinfo=UTC))

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from agent.bundles.fetching import Fetch, FolderSource
-from agent.bundles.store import BundleStore
-from agent.core.instant import Instant
+from agent.bundles.fetcher import Fetch, FolderSource
+from agent.bundles.generation_store import BundleStore
 from agent.core.reasons import Reason
+from agent.core.time.instant import Instant
 from agent.errors import BundleRefusedError
 from agent.settings import Limits
 from tests.support.bundle_city import HOTLIST, HOTLIST_PATH, BundleCity

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from agent.camera.usb import UsbSource
-from agent.clock import SystemClock
 from agent.errors import SourceError
+from agent.host.clock import SystemClock
 from agent.settings import Camera
 
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.sealed_read import Receipt, format_receipt, split
+from agent.core.wire.sealed_read import Receipt, format_receipt, split
 from agent.errors import EnvelopeRefusedError
 from agent.verifying import jose
-from agent.verifying.envelope import EnvelopeVerifier
+from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.golden.alterations import alterations, altered
 from tests.support.sealed import CAPTURED, DEVICE, EVERYTHING, RECIPIENT, Parties, release, sighting, sign_compact
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent import walls_side
-from agent.clock import TrustedClock
-from agent.core import walls
+from agent.core.policy import wall_rules
+from agent.host.clock import TrustedClock
 from agent.settings import load
+from agent.sides import walls as walls_side
 from tests.fakes.machine import FakeMachine
 from tests.support.bundle_city import POLICY, BundleCity
 from tests.support.judging import EXAMPLE
@@ -89,7 +89,7 @@ spki_pins = ["sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
     here.city.online()
     assert here.raised().gates.sources == (("203.0.113.50", 443),)
     here.machine.advance(4 * 86_400)
-    assert walls_side.run(here.settings, here.out).gates == walls.Gates(sources=(("203.0.113.50", 443),))
+    assert walls_side.run(here.settings, here.out).gates == wall_rules.Gates(sources=(("203.0.113.50", 443),))
     assert "IPAddressAllow=203.0.113.50" in (here.out / "platewarden-update.service.d/20-walls.conf").read_text()
 
 
@@ -121,15 +121,15 @@ def test_the_command_says_what_is_reached_and_ends_with_3_where_nothing_is(tmp_p
 
 
 def test_a_citys_name_cannot_write_rules_of_its_own():
-    assert "\naccept" not in walls.nftables(walls.Gates(), "Town\naccept")
-    assert "\nIPAddressAllow=0" not in walls.drop_in((), "Town\nIPAddressAllow=0.0.0.0/0")
+    assert "\naccept" not in wall_rules.nftables(wall_rules.Gates(), "Town\naccept")
+    assert "\nIPAddressAllow=0" not in wall_rules.drop_in((), "Town\nIPAddressAllow=0.0.0.0/0")
 
 
 @pytest.mark.skipif(shutil.which("nft") is None, reason="nftables is not installed")
 @pytest.mark.parametrize("listed", [(), LISTED])
 def test_nftables_understands_the_table(listed, tmp_path):
     rules = tmp_path / "walls.nft"
-    rules.write_text(walls.nftables(walls.Gates(listed, listed[:1]), "a test", users=(1, 2, 3)))
+    rules.write_text(wall_rules.nftables(wall_rules.Gates(listed, listed[:1]), "a test", users=(1, 2, 3)))
     done = subprocess.run(["nft", "--check", "-f", str(rules)], capture_output=True, text=True, timeout=30, check=False)
     if "Operation not permitted" in done.stderr:
         pytest.skip("asking the kernel needs root")

@@ -10,9 +10,9 @@ from joserfc.jwk import OKPKey
 
 from agent.bundles.layout import HOTLIST, HOTLIST_PATH, POLICY, POLICY_PATH
 from agent.commands import status
-from agent.core.instant import rfc3339
-from agent.verifying.device_public import load_device_public
-from agent.verifying.envelope import EnvelopeVerifier
+from agent.core.text.rfc3339 import rfc3339
+from agent.verifying.device_public_file import load_device_public
+from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.support.camera_rig import PLATE, camera_rig, copy_of
 from tests.support.signed_camera import leaves, signed_camera
 

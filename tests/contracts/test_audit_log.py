@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agent.core.plate_text import PlateText
+from agent.core.reading.plate_text import PlateText
 from tests.fakes.audit import FakeAuditLog
 from tests.support.audit_logs import TickingClock, open_log
 

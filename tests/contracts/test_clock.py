@@ -4,8 +4,8 @@ from datetime import UTC
 
 import pytest
 
-from agent.clock import BUILD_TIME, SystemClock, TrustedClock
-from agent.core.instant import ClockTrust
+from agent.core.time.instant import ClockTrust
+from agent.host.clock import BUILD_TIME, SystemClock, TrustedClock
 from tests.fakes.clock import FakeClock
 from tests.fakes.machine import FakeMachine
 
@@ -45,5 +45,5 @@ def test_a_time_before_the_build_is_untrusted(monkeypatch):
         def now(_zone):
             return BUILD_TIME.replace(year=1970)
 
-    monkeypatch.setattr("agent.clock.datetime", Early)
+    monkeypatch.setattr("agent.host.clock.datetime", Early)
     assert SystemClock().now().trust is ClockTrust.UNTRUSTED

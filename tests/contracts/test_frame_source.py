@@ -6,7 +6,7 @@ from agent.camera.images import ImageSource
 from agent.camera.picamera import PicameraSource
 from agent.camera.usb import UsbSource
 from agent.camera.video import VideoSource
-from agent.clock import SystemClock
+from agent.host.clock import SystemClock
 from agent.settings import Camera
 from tests.contracts.frame_source_contract import FrameSourceContract
 from tests.fakes.clock import FakeClock

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.sealed_read import Receipt, format_receipt
+from agent.core.wire.sealed_read import Receipt, format_receipt
 from agent.errors import EnvelopeRefusedError
-from agent.verifying.receipt import ReceiptVerifier
+from agent.verifying.receipt_check import ReceiptVerifier
 from tests.fakes.verifying import FakeReceiptVerifier, fake_receipt
 from tests.support.sealed import CAPTURED, DEVICE, RECIPIENT, Parties, sign_compact
 

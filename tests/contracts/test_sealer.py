@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from agent.core import epochs
-from agent.core.sealed_read import MAX_WIRE_BYTES
+from agent.core.wire import epochs
+from agent.core.wire.sealed_read import MAX_WIRE_BYTES
 from agent.errors import RefusedError
-from agent.verifying.envelope import EnvelopeVerifier
+from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.fakes.sealing import FakeSealer
 from tests.fakes.verifying import FakeVerifier
 from tests.support.sealed import CAPTURED, DEVICE, PLATE, RECIPIENT, Parties, release, sighting

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.sealed_read import MAX_WIRE_BYTES
+from agent.core.wire.sealed_read import MAX_WIRE_BYTES
 from agent.errors import EnvelopeRefusedError
-from agent.verifying.envelope import EnvelopeVerifier
+from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.fakes.sealing import FakeSealer
 from tests.fakes.verifying import FakeVerifier
 from tests.support.sealed import DEVICE, Parties, release, sighting

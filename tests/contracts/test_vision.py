@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from agent.core.instant import Instant
-from agent.core.sighting import Frame
-from agent.peers.loading import load_detector, load_reader
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
+from agent.peers.peer_loader import load_detector, load_reader
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
 from tests.support import tiny_networks
 from tests.support.drawn import drawn_car
@@ -29,7 +29,7 @@ def vision(request, tmp_path_factory):
         folder = tmp_path_factory.mktemp("peers")
         config = tiny_networks.write_config(folder / "r.yaml")
         return load_detector(tiny_networks.detector(folder / "d.onnx", "centres")), load_reader(tiny_networks.recognizer(folder / "r.onnx"), config)
-    from agent.vision.loading import load_vision
+    from agent.vision.model_loader import load_vision
 
     return load_vision()
 

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping
 
-from agent.core.instant import Instant
-from agent.core.leaf import canonical
+from agent.core.log.leaf import canonical
+from agent.core.time.instant import Instant
 from agent.errors import StorageError
 
 

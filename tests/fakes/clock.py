@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from agent.core.instant import ClockTrust, Instant
+from agent.core.time.instant import ClockTrust, Instant
 
 START = datetime(2027, 1, 15, 12, tzinfo=UTC)
 

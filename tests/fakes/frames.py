@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from agent.core.instant import Instant
-from agent.core.sighting import Frame
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
 from agent.errors import SourceError
 from tests.fakes.clock import START
 from tests.support.media import picture

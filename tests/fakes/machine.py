@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from agent.core.trusted_time import Look
+from agent.core.time.trusted_time import Look
 
 START = datetime(2027, 1, 15, 12, tzinfo=UTC)
 

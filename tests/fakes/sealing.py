@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Collection
 from datetime import date
 
-from agent.core import epochs
-from agent.core.policy import Release
+from agent.core.policy.policy import Release
+from agent.core.reading.sighting import Sighting
 from agent.core.reasons import Reason
-from agent.core.sealed_read import SealedRead, Tags, format_tags
-from agent.core.sighting import Sighting
-from agent.core.strict_json import canonical
+from agent.core.text.strict_json import canonical
+from agent.core.wire import epochs
+from agent.core.wire.sealed_read import SealedRead, Tags, format_tags
 from agent.errors import RefusedError
 
 

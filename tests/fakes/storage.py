@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from agent.core.leaf import LeafKind
+from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
-from agent.core.sealed_read import SealedRead
+from agent.core.wire.sealed_read import SealedRead
 from agent.errors import RefusedError, StorageError
 from agent.storage.outbox import release_details
 from tests.fakes.audit import FakeAuditLog

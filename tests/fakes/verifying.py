@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Collection
 
 from agent.core.reasons import Reason
-from agent.core.sealed_read import Receipt, Tags, format_receipt, parse_receipt, parse_tags
-from agent.core.strict_json import malformed, parse_object
+from agent.core.text.strict_json import malformed, parse_object
+from agent.core.wire.sealed_read import Receipt, Tags, format_receipt, parse_receipt, parse_tags
 from agent.errors import EnvelopeRefusedError
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.core.plate_text import PlateText
-from agent.core.sighting import Alternative, Frame, PlateBox, PlateRead
+from agent.core.reading.plate_text import PlateText
+from agent.core.reading.sighting import Alternative, Frame, PlateBox, PlateRead
 
 
 @dataclass(frozen=True, slots=True)

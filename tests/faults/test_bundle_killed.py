@@ -10,11 +10,11 @@ import pytest
 
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.generation import METADATA
+from agent.bundles.generation_store import BundleStore
 from agent.bundles.layout import POLICY_PATH, TIMESTAMP
-from agent.bundles.refusing import verified
-from agent.bundles.store import BundleStore
-from agent.core.instant import Instant
+from agent.bundles.refusal_words import verified
 from agent.core.reasons import Reason
+from agent.core.time.instant import Instant
 from agent.errors import RefusedError
 from agent.settings import Limits
 from tests.support.bundle_city import POLICY, BundleCity

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.instant import parse_rfc3339
+from agent.core.text.rfc3339 import parse_rfc3339
 from agent.errors import PlatewardenError, StorageError
 from agent.storage.log_verify import verify
 from agent.storage.mailbox import OutboxReader, ReceiptBox

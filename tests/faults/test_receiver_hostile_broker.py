@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import NetworkError
 from agent.receiver.connection import Connection, Lost, Message
-from agent.receiver.settings import BrokerSettings
+from agent.receiver.receiver_settings import BrokerSettings
 from tests.support.hostile import CONNACK, HostileBroker, accept, idle, length, publish
 from tests.support.mosquitto import ADDRESS
 from tests.support.pki import HOST, Authority

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from agent.core.instant import Instant
-from agent.core.sealed_read import MAX_WIRE_BYTES
-from agent.core.trusted_time import NAMELESS, Known, format_known
-from agent.receiver.settings import BrokerSettings
+from agent.core.time.instant import Instant
+from agent.core.time.trusted_time import NAMELESS, Known, format_known
+from agent.core.wire.sealed_read import MAX_WIRE_BYTES
+from agent.receiver.receiver_settings import BrokerSettings
 from tests.support.mosquitto import ADDRESS
 from tests.support.pki import HOST, Authority
 from tests.support.receiving import Enrolled, RunningReceiver, Service, this_instant

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.encoding import b64url, from_b64url
+from agent.core.text.encoding import b64url, from_b64url
 
 PARTS = ("header", "encrypted_key", "iv", "ciphertext", "tag", "protected", "signature")
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)  # enrolled nowhere

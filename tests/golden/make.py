@@ -14,17 +14,18 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from agent.core.encoding import b64url
-from agent.core.epochs import EpochKeys
-from agent.core.instant import ClockTrust, Instant
-from agent.core.plate_text import PlateText
-from agent.core.policy import Match, MatchLevel, Release
-from agent.core.sealed_read import Receipt, format_receipt
-from agent.core.sighting import Alternative, Sighting
-from agent.core.strict_json import public_jwk
+from agent.core.policy.policy import Match, Release
+from agent.core.reading.plate_text import PlateText
+from agent.core.reading.sighting import Alternative, Sighting
+from agent.core.text.encoding import b64url
+from agent.core.text.strict_json import public_jwk
+from agent.core.time.instant import ClockTrust, Instant
+from agent.core.wire.epochs import EpochKeys
+from agent.core.wire.match_level import MatchLevel
+from agent.core.wire.sealed_read import Receipt, format_receipt
 from agent.sealing.sealer import Sealer
-from agent.verifying.key_list import format_key_list
-from agent.verifying.roster import Roster, format_roster
+from agent.verifying.key_list_check import format_key_list
+from agent.verifying.roster_check import Roster, format_roster
 from tests.golden.alterations import alterations
 from tests.support.sealed import sign_compact
 

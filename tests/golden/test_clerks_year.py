@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from agent.bundles.generation import Generation
-from agent.bundles.store import BundleStore
-from agent.core.instant import Instant
+from agent.bundles.generation_store import BundleStore
+from agent.core.time.instant import Instant
 from agent.settings import Limits
 from tests.support.pki import Authority
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.encoding import b64url
-from agent.core.strict_json import public_jwk
-from agent.verifying.roster import Roster, format_roster
+from agent.core.text.encoding import b64url
+from agent.core.text.strict_json import public_jwk
+from agent.verifying.roster_check import Roster, format_roster
 from tests.golden.alterations import Alteration, alterations, altered
 from tests.interop.node import HERE, node
 from tests.support.sealed import CAPTURED, DEVICE, EVERYTHING, PLATE, RECIPIENT, Parties, release, sighting, sign_compact

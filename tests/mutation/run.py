@@ -23,7 +23,7 @@ from tests.mutation.mutants import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[2]
 EXPLAINED = ROOT / "docs/ref/mutation.md"
-MODULES = ("policy", "charter", "matching")
+MODULES = ("policy.decide", "policy.policy", "policy.charter", "hotlist.matching")
 TESTS = [
     f"tests/unit/test_{name}.py"
     for name in ("policy", "charter", "matching", "policy_file", "barring", "lead_odds", "second_model", "policy_check", "rehearsal")
@@ -49,7 +49,7 @@ class Fault:
     mutant: Mutant
 
     def __str__(self) -> str:
-        return f"`{self.module}.py` `{self.mutant.function or '(module)'}`: `{self.mutant.was}` → `{self.mutant.now}`"
+        return f"`{self.module.rpartition('.')[2]}.py` `{self.mutant.function or '(module)'}`: `{self.mutant.was}` → `{self.mutant.now}`"
 
 
 class Runner:
@@ -157,10 +157,12 @@ def passes_anew(fault: Fault) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("modules", nargs="*", default=MODULES, help="of agent/core, without .py")
+    parser.add_argument("modules", nargs="*", default=MODULES, help="of agent/core, as policy.decide")
     asked, start = parser.parse_args(), time.monotonic()
     os.chdir(ROOT)
-    faults = [Fault(name, mutant) for name in asked.modules for mutant in mutants_of((ROOT / f"agent/core/{name}.py").read_text(encoding="utf-8"))]
+    faults = [
+        Fault(name, mutant) for name in asked.modules for mutant in mutants_of((ROOT / f"agent/core/{name.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    ]
     runner = Runner()
     for fault in faults:
         if not fault.mutant.function:

@@ -10,9 +10,9 @@ import pytest
 from agent.camera import picamera
 from agent.camera.images import load_image
 from agent.camera.picamera import PicameraSource
-from agent.clock import SystemClock
-from agent.core.camera_profile import Profile, choose
+from agent.core.camera.profile import Profile, choose
 from agent.errors import ConfigError, SourceError
+from agent.host.clock import SystemClock
 from agent.settings import Camera, Night
 from tests.contracts.frame_source_contract import FrameSourceContract
 from tests.picamera import glue

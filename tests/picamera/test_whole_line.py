@@ -16,9 +16,9 @@ from threading import Thread
 import pytest
 
 from agent.demo import scene
-from agent.demo.broker import running_broker
+from agent.demo.embedded_broker import running_broker
 from agent.demo.installation import Installation, install, platewarden
-from agent.demo.running import background
+from agent.demo.processes import background
 from agent.demo.story import leaves
 from tests.picamera import stalling, street
 

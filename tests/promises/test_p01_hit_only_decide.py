@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from agent.core.counts import Counts
-from agent.core.deciding import Decider
-from agent.core.policy import Circumstances, MatchLevel, decide
+from agent.core.policy.counts import Counts
+from agent.core.policy.decide import decide
+from agent.core.policy.decider import Decider
+from agent.core.policy.policy import Circumstances
+from agent.core.reading.tracking import Tracker
 from agent.core.reasons import Reason
-from agent.core.tracking import Tracker
+from agent.core.wire.match_level import MatchLevel
 from agent.pipeline import Line, watch
 from agent.storage.audit_log import AuditLog
 from agent.storage.outbox import Outbox

@@ -11,11 +11,11 @@ import sys
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from agent.core.encoding import b64url, from_b64url
+from agent.core.text.encoding import b64url, from_b64url
 from agent.errors import EnvelopeRefusedError
-from agent.receiver.opening import Opener
+from agent.receiver.opener import Opener
 from agent.sealing.payload import padded_payload
-from agent.verifying.envelope import EnvelopeVerifier
+from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.golden.alterations import take_apart
 from tests.support.plate_search import encodings
 from tests.support.sealed import PLATE, RECIPIENT, Parties, release, sighting
@@ -61,10 +61,10 @@ def test_nobody_else_opens_it(whose):
 
 def test_who_only_verifies_has_loaded_nothing_that_could_open_or_hold_a_plate():
     code = (
-        "import sys, agent.verifying.envelope, agent.verifying.receipt, agent.verifying.key_list, agent.verifying.roster, agent.verifying.device_public;"
+        "import sys, agent.verifying.envelope_check, agent.verifying.receipt_check, agent.verifying.key_list_check, agent.verifying.roster_check, agent.verifying.device_public_file;"
         "print(*sorted(name for name in sys.modules if name.startswith('agent')))"
     )
     loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout.split())
-    assert "agent.verifying.envelope" in loaded
-    assert not loaded & {"agent.core.sighting", "agent.core.plate_text", "agent.core.matching", "agent.core.hotlist"}
+    assert "agent.verifying.envelope_check" in loaded
+    assert not loaded & {"agent.core.reading.sighting", "agent.core.reading.plate_text", "agent.core.hotlist.matching", "agent.core.hotlist.index"}
     assert not {name for name in loaded if name.startswith(("agent.sealing", "agent.receiver"))}

@@ -22,24 +22,23 @@ except SystemExit as end:
 finally:
     print(json.dumps({"modules": sorted(sys.modules), "mapped": open("/proc/self/maps").read()}))
 """
-PLAINTEXT = {
-    "agent.core.sighting",
-    "agent.core.plate_text",
+PLAINTEXT = {"agent.bundles.hotlist_file", "agent.bundles.hotlist_sealed", "agent.pipeline", "agent.ports", "agent.sides.watch"}
+PACKAGES = (
+    "agent.core.reading",
     "agent.core.hotlist",
-    "agent.core.hotlist_entry",
-    "agent.core.hotlist_import",
-    "agent.core.hotlist_manual",
-    "agent.core.matching",
-    "agent.core.voting",
-    "agent.core.pooling",
-    "agent.core.opinions",
-    "agent.core.tracking",
-    "agent.bundles.hotlist_file",
-    "agent.pipeline",
-    "agent.ports",
-    "agent.camera_side",
-}
-PACKAGES = ("agent.sealing", "agent.vision", "agent.camera", "agent.receiver", "agent.demo", "cv2", "onnxruntime", "numpy", "av", "picamera2")
+    "agent.core.judging",
+    "agent.city",
+    "agent.sealing",
+    "agent.vision",
+    "agent.camera",
+    "agent.receiver",
+    "agent.demo",
+    "cv2",
+    "onnxruntime",
+    "numpy",
+    "av",
+    "picamera2",
+)
 
 
 @pytest.fixture(scope="module")

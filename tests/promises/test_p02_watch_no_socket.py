@@ -74,7 +74,7 @@ def test_watch_has_no_network_code_loaded(rig: CameraRig) -> None:
     """What is not loaded cannot be called by mistake."""
     import subprocess
 
-    code = "import sys, agent.camera_side; print(*sorted(sys.modules))"
+    code = "import sys, agent.sides.watch; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, cwd=rig.frames).stdout.split()
-    assert "agent.camera_side" in loaded
+    assert "agent.sides.watch" in loaded
     assert not {name for name in loaded if name.startswith(("paho", "urllib3", "requests", "agent.network", "agent.delivery", "agent.receiver"))}

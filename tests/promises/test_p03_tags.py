@@ -8,13 +8,13 @@ import json
 
 import pytest
 
-from agent.core.encoding import b64url, from_b64url
-from agent.core.instant import Instant
-from agent.core.sealed_read import TAG_NAMES, format_tags
-from agent.core.strict_json import canonical
+from agent.core.text.encoding import b64url, from_b64url
+from agent.core.text.strict_json import canonical
+from agent.core.time.instant import Instant
+from agent.core.wire.sealed_read import TAG_NAMES, format_tags
 from agent.errors import EnvelopeRefusedError
 from agent.receiver.intake import Intake
-from agent.verifying.envelope import EnvelopeVerifier
+from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.golden.alterations import PARTS, put_together, take_apart
 from tests.support.receiving import Enrolled
 from tests.support.sealed import CAPTURED, DEVICE

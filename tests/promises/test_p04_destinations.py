@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.core.policy import Broker
+from agent.core.policy.policy import Broker
 from agent.errors import DestinationRefusedError
 from agent.network.egress import Egress
 from tests.support.city_network import RECIPIENT, broker, publisher

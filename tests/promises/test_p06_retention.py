@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from agent.core.instant import Instant
-from agent.core.sealed_read import SealedRead
+from agent.core.time.instant import Instant
+from agent.core.wire.sealed_read import SealedRead
 from agent.errors import EnvelopeRefusedError, RefusedError
 from agent.receiver.intake import Intake
 from agent.receiver.workplace import Workplace
@@ -74,7 +74,7 @@ def test_a_backup_without_the_epoch_keys_opens_nothing_even_today(enrolled, read
 def test_no_file_of_the_recipient_but_the_key_holds_the_key(enrolled, read):
     """Else destroying one file would not destroy the key."""
     raw = enrolled.place.keys.key(read.tags.epoch).private_bytes_raw()
-    from agent.core.encoding import b64url
+    from agent.core.text.encoding import b64url
 
     forms = (raw, raw.hex().encode(), b64url(raw).encode())
     holders = [path for path in enrolled.folder.rglob("*") if path.is_file() and any(form in path.read_bytes() for form in forms)]

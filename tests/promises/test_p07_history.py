@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.commands.audit import app
-from agent.core.checkpoint import note as write_note
-from agent.core.checkpoint import parse_body, parse_note
-from agent.core.merkle import Frontier, consistency_proof, verify_consistency
+from agent.core.log.checkpoint import note as write_note
+from agent.core.log.checkpoint import parse_body, parse_note
+from agent.core.log.merkle import Frontier, consistency_proof, verify_consistency
 from tests.support.audit_logs import ORIGIN, OTHER_KEY, filled_log, forged, open_log, rows, tamper, write_public_keys
 
 WITHOUT_LEAF_6 = ["DELETE FROM leaf WHERE n = 6"]

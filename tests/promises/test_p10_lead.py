@@ -7,15 +7,15 @@ from datetime import date, timedelta
 
 import pytest
 
-from agent.core.deciding import Decider
-from agent.core.hotlist import entry_key
-from agent.core.hotlist_import import parse_hotlist
-from agent.core.matching import match
-from agent.core.policy import MatchLevel
+from agent.core.hotlist.index import entry_key
+from agent.core.hotlist.intake.list_import import parse_hotlist
+from agent.core.hotlist.matching import match
+from agent.core.policy.decider import Decider
+from agent.core.reading.sighting import Track
+from agent.core.reading.voting import vote
 from agent.core.reasons import Reason
-from agent.core.sealed_read import format_tags
-from agent.core.sighting import Track
-from agent.core.voting import vote
+from agent.core.wire.match_level import MatchLevel
+from agent.core.wire.sealed_read import format_tags
 from tests.fakes.sealing import FakeSealer
 from tests.support.judging import HEADER, NOON, TODAY, hotlist, instant, policy, read, sighting
 

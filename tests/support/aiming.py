@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.core.rehearsal import plate_for
+from agent.core.wire.test_plate import plate_for
 from agent.demo import scene
 from agent.sealing.device_keys import create
 from tests.support.rehearsing import drawn_plate, street_with

@@ -6,10 +6,22 @@ from datetime import timedelta
 
 from tuf.api.metadata import TargetFile
 
-from agent.bundles.layout import CITY_PATH, HOTLIST, HOTLIST_PATH, POLICY, POLICY_PATH, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, CityIdentity, format_city
-from agent.bundles.store import BundleStore
-from agent.core.instant import Instant
+from agent.bundles.generation_store import BundleStore
+from agent.bundles.layout import (
+    CITY_PATH,
+    HOTLIST,
+    HOTLIST_PATH,
+    POLICY,
+    POLICY_PATH,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    CityIdentity,
+    format_city,
+)
 from agent.core.reasons import Reason
+from agent.core.time.instant import Instant
 from agent.settings import Limits
 from tests.support.bundle_city import BundleCity, person
 

@@ -29,7 +29,7 @@ from agent.bundles.layout import (
     keys_role,
     rule_of,
 )
-from agent.core.instant import rfc3339
+from agent.core.text.rfc3339 import rfc3339
 from tests.support.judging import EXAMPLE
 
 RECIPIENT = "exampleville-pd"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from agent.core.policy import Broker
+from agent.core.policy.policy import Broker
 from agent.network.broker import LinkLimits
 from agent.network.egress import Egress
 from agent.network.publisher import MqttPublisher

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from agent import cli
-from agent.bundles.signing_keys import format_public, make_key
-from agent.bundles.store import BundleStore
-from agent.core.instant import Instant
+from agent.bundles.generation_store import BundleStore
+from agent.bundles.repository.signing_keys import format_public, make_key
+from agent.core.time.instant import Instant
 from agent.errors import RefusedError
-from agent.sealing.enrolling import make_kit
+from agent.sealing.camera_keys import make_kit
 from agent.settings import Limits
 from tests.support.judging import EXAMPLE
 from tests.support.pki import Authority

@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paho.mqtt.enums import CallbackAPIVersion
 
-from agent.core.device_public import DevicePublic, format_device_public
-from agent.core.instant import Instant
-from agent.core.sealed_read import Receipt, format_receipt, split
-from agent.verifying.receipt import ReceiptVerifier
+from agent.core.time.instant import Instant
+from agent.core.wire.device_public import DevicePublic, format_device_public
+from agent.core.wire.sealed_read import Receipt, format_receipt, split
+from agent.verifying.receipt_check import ReceiptVerifier
 from tests.support import sealed
 from tests.support.mosquitto import ADDRESS
 from tests.support.pki import HOST, Authority, Credentials

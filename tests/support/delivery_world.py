@@ -4,9 +4,10 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from agent.core.instant import ClockTrust
-from agent.core.policy import Broker, MatchLevel, Policy, Recipient, ReleaseRule
-from agent.core.sealed_read import Receipt, SealedRead, Tags
+from agent.core.policy.policy import Broker, Policy, Recipient, ReleaseRule
+from agent.core.time.instant import ClockTrust
+from agent.core.wire.match_level import MatchLevel
+from agent.core.wire.sealed_read import Receipt, SealedRead, Tags
 from agent.delivery import Delivery, Route
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.clock import FakeClock

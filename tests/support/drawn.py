@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agent.core.sighting import Image
+from agent.core.reading.sighting import Image
 from agent.demo import scene
 
 

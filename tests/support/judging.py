@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.core.hotlist import hotlist_of
-from agent.core.hotlist_import import Source, import_list
-from agent.core.instant import ClockTrust, Instant
-from agent.core.plate_text import PlateText
-from agent.core.policy import Broker, Match, MatchLevel, Policy, Recipient, ReleaseRule
-from agent.core.sighting import Alternative, Frame, PlateBox, PlateRead, Sighting
+from agent.core.hotlist.index import hotlist_of
+from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.policy.policy import Broker, Match, Policy, Recipient, ReleaseRule
+from agent.core.reading.plate_text import PlateText
+from agent.core.reading.sighting import Alternative, Frame, PlateBox, PlateRead, Sighting
+from agent.core.time.instant import ClockTrust, Instant
+from agent.core.wire.match_level import MatchLevel
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TODAY = NOON.date()

@@ -5,11 +5,11 @@ import copy
 import random
 from datetime import date, timedelta
 
-from agent.core.camera_roster import parse_roster
-from agent.core.charter import parse_charter
-from agent.core.explaining_answers import Files
-from agent.core.explaining_lines import Source
-from agent.core.policy_file import parse_policy
+from agent.core.judging.explain.answers import Files
+from agent.core.judging.explain.cited_lines import Source
+from agent.core.policy.camera_roster import parse_roster
+from agent.core.policy.charter import parse_charter
+from agent.core.policy.schema.policy_file import parse_policy
 
 DAY = date(2026, 11, 22)
 CATEGORIES = ("stolen-vehicle", "amber-alert", "missing-person")

@@ -14,16 +14,16 @@ from typing import Self
 import paho.mqtt.client as mqtt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.epochs import EpochKeys
-from agent.core.instant import Instant
-from agent.core.sealed_read import Receipt, SealedRead
-from agent.core.strict_json import canonical, public_jwk
-from agent.receiver.settings import BrokerSettings
+from agent.core.text.strict_json import canonical, public_jwk
+from agent.core.time.instant import Instant
+from agent.core.wire.epochs import EpochKeys
+from agent.core.wire.sealed_read import Receipt, SealedRead
+from agent.receiver.receiver_settings import BrokerSettings
 from agent.receiver.workplace import Workplace
 from agent.sealing.sealer import Sealer
-from agent.verifying.key_list import verify_key_list
-from agent.verifying.receipt import ReceiptVerifier
-from agent.verifying.roster import Roster, format_roster
+from agent.verifying.key_list_check import verify_key_list
+from agent.verifying.receipt_check import ReceiptVerifier
+from agent.verifying.roster_check import Roster, format_roster
 from tests.support.mosquitto import ADDRESS, Mosquitto
 from tests.support.pki import HOST, Authority
 from tests.support.sealed import DEVICE, RECIPIENT, release, sighting, sign_compact

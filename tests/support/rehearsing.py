@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from agent.commands._plate_drawing import HEIGHT_MM, WIDTH_MM, plate_strokes
-from agent.core.sighting import Image
+from agent.core.reading.sighting import Image
+from agent.provision.plate_drawing import HEIGHT_MM, WIDTH_MM, plate_strokes
 
 PX_PER_MM = 4
 

@@ -9,11 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from joserfc import jws
 from joserfc.jwk import OKPKey
 
-from agent.core.epochs import EpochKeys
-from agent.core.instant import ClockTrust, Instant
-from agent.core.plate_text import PlateText
-from agent.core.policy import Match, MatchLevel, Release
-from agent.core.sighting import Alternative, Sighting
+from agent.core.policy.policy import Match, Release
+from agent.core.reading.plate_text import PlateText
+from agent.core.reading.sighting import Alternative, Sighting
+from agent.core.time.instant import ClockTrust, Instant
+from agent.core.wire.epochs import EpochKeys
+from agent.core.wire.match_level import MatchLevel
 from agent.sealing.sealer import Sealer
 
 DEVICE, RECIPIENT, PLATE = "cam-test-1", "exampleville-pd", "TST0042"

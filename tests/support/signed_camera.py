@@ -9,16 +9,16 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyrage
 
-from agent import camera_side
-from agent.bundles import following
+from agent.bundles import follower
 from agent.bundles.layout import HOTLIST, HOTLIST_PATH, KEYS_PREFIX, POLICY, keys_path
-from agent.clock import TrustedClock
-from agent.core.hotlist_format import encode
-from agent.core.hotlist_import import Source, import_list
-from agent.core.sighting import Frame
-from agent.demo.city import RECIPIENT
+from agent.core.hotlist.compiled_format import encode
+from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.reading.sighting import Frame
+from agent.demo.throwaway_city import RECIPIENT
+from agent.host.clock import TrustedClock
 from agent.sealing.device_keys import HOTLIST_KEY
 from agent.settings import Settings, load
+from agent.sides import watch as watch_side
 from tests.fakes.machine import FakeMachine
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
 from tests.support.bundle_city import BundleCity
@@ -66,13 +66,13 @@ class SignedCamera:
 
     def watch(self, monkeypatch, cars: int) -> None:
         """Run watch over so many cars, all of them the same wanted one."""
-        monkeypatch.setattr(camera_side, "load_vision", lambda *_: (FakeDetector(plates_in), FakeReader(plates_in)))
+        monkeypatch.setattr(watch_side, "load_vision", lambda *_: (FakeDetector(plates_in), FakeReader(plates_in)))
         built = self.machine.real - timedelta(days=30)
-        monkeypatch.setattr(camera_side, "TrustedClock", lambda folder: TrustedClock(folder, self.machine, build_time=built))
-        monkeypatch.setattr(camera_side, "SystemClock", None)  # an enrolled camera has no use for it
-        monkeypatch.setattr(camera_side, "open_source", lambda _source, _settings, clock, **_: _Street(self, cars, clock))
-        monkeypatch.setattr(following, "LOOK_EVERY_S", 0.0)
-        camera_side.run(self.settings, "scripted", settle_s=0, allow_unsigned=False)
+        monkeypatch.setattr(watch_side, "TrustedClock", lambda folder: TrustedClock(folder, self.machine, build_time=built))
+        monkeypatch.setattr(watch_side, "SystemClock", None)  # an enrolled camera has no use for it
+        monkeypatch.setattr(watch_side, "open_source", lambda _source, _settings, clock, **_: _Street(self, cars, clock))
+        monkeypatch.setattr(follower, "LOOK_EVERY_S", 0.0)
+        watch_side.run(self.settings, "scripted", settle_s=0, allow_unsigned=False)
 
 
 def plates_in(frame: Frame) -> list[FakePlate]:

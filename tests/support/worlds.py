@@ -3,14 +3,15 @@
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from agent.core.barring import Bar, Hours
-from agent.core.camera_roster import CameraRoster, RosterCamera, in_place
-from agent.core.charter import Charter
-from agent.core.hotlist import HotList, hotlist_of
-from agent.core.hotlist_import import Source, import_list
-from agent.core.instant import ClockTrust
-from agent.core.policy import HotlistLimits, MatchLevel, Policy
-from agent.core.sealed_read import Tags
+from agent.core.hotlist.index import HotList, hotlist_of
+from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.policy.barring import Bar, Hours
+from agent.core.policy.camera_roster import CameraRoster, RosterCamera, in_place
+from agent.core.policy.charter import Charter
+from agent.core.policy.policy import HotlistLimits, Policy
+from agent.core.time.instant import ClockTrust
+from agent.core.wire.match_level import MatchLevel
+from agent.core.wire.sealed_read import Tags
 from tests.support.judging import HEADER, NOON, broker, policy, recipient, rule
 from tests.support.second_model import GROUPS, Row, Seen, World
 

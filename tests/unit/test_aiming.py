@@ -6,7 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.aiming import GREEN_FROM_PX, LEAST_PX, LEAST_SHARE, PLATE_MM, SHARP, SOFT, Light, Verdict, band_for, local_share, sharp_verdict, smear
+from agent.core.camera.aim_figures import (
+    GREEN_FROM_PX,
+    LEAST_PX,
+    LEAST_SHARE,
+    PLATE_MM,
+    SHARP,
+    SOFT,
+    Light,
+    Verdict,
+    band_for,
+    local_share,
+    sharp_verdict,
+    smear,
+)
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -77,7 +90,7 @@ def test_sharpness():
 
 
 def test_the_test_plate_is_longer_than_a_us_plate_and_shorter_than_a_european_one():
-    from agent.commands._plate_drawing import WIDTH_MM
+    from agent.provision.plate_drawing import WIDTH_MM
 
     assert local_share("us") == 305 / WIDTH_MM < 1 < local_share("eu") == 520 / WIDTH_MM
     assert set(PLATE_MM) == {"us", "eu", "br"}

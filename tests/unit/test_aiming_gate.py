@@ -1,6 +1,6 @@
 """Who may look during an aim: five wrong PINs, one phone, twenty minutes."""
 
-from agent.core.aiming_gate import IDLE_S, WRONG_PINS, Ending, Entry, Gate
+from agent.core.camera.aim_gate import IDLE_S, WRONG_PINS, Ending, Entry, Gate
 
 
 def gate():

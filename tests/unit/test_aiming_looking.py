@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.aiming.looking import PICTURE_WIDTH_PX, REMEMBERED_FRAMES, Looker
-from agent.core.instant import Instant
-from agent.core.rehearsal import is_test_plate, plate_for
-from agent.core.sighting import Frame
-from agent.metering import edge_contrast, light_of
+from agent.aim.painted_frame import PICTURE_WIDTH_PX, REMEMBERED_FRAMES, Looker
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
+from agent.core.wire.test_plate import is_test_plate, plate_for
+from agent.light_meter import edge_contrast, light_of
 from agent.pipeline import plates_in
 from tests.fakes.clock import START
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from agent.aiming.chart import cells, page
-from agent.core.aiming import Light, band_for
-from agent.core.aiming_survey import MOST_HOURS, Histogram, Sample, Survey
-from agent.core.instant import Instant
+from agent.aim.survey_chart import cells, page
+from agent.core.camera.aim_figures import Light, band_for
+from agent.core.camera.aim_survey import MOST_HOURS, Histogram, Sample, Survey
+from agent.core.time.instant import Instant
 from tests.fakes.clock import START
 
 BAND = band_for(1920)

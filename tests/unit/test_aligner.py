@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from agent.core.instant import Instant
-from agent.core.sighting import Frame, PlateBox
+from agent.core.reading.sighting import Frame, PlateBox
+from agent.core.time.instant import Instant
 from agent.vision.aligner import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, AligningDetector, network_input, region_around, whole_px
 
 PLATE = np.array([[200, 100], [280, 108], [278, 148], [198, 140]], np.float32)

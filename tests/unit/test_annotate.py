@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from agent.core.instant import Instant
-from agent.core.sighting import Frame
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
 from agent.vision.annotate import READ_BGR, UNREAD_BGR, annotate
 from tests.fakes.clock import START
 from tests.fakes.vision import FakePlate, FakeReader

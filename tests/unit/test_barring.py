@@ -5,13 +5,14 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from agent.core.barring import Bar, Hours, barred, barred_always
-from agent.core.camera_roster import in_place, parse_roster, require_camera
-from agent.core.charter import parse_charter
-from agent.core.instant import ClockTrust, Instant
-from agent.core.policy import Circumstances, decide, may_publish
-from agent.core.policy_file import parse_policy
+from agent.core.policy.barring import Bar, Hours, barred, barred_always
+from agent.core.policy.camera_roster import in_place, parse_roster, require_camera
+from agent.core.policy.charter import parse_charter
+from agent.core.policy.decide import decide, may_publish
+from agent.core.policy.policy import Circumstances
+from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.reasons import Reason
+from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import ConfigError, PolicyRefusedError
 from tests.support import sealed
 from tests.support.judging import EXAMPLE, NOON, instant, match, policy, rule

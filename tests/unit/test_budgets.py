@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from agent.core.budgets import Budgets
-from agent.core.deciding import Decider
-from agent.core.instant import ClockTrust
+from agent.core.policy.budgets import Budgets
+from agent.core.policy.decider import Decider
 from agent.core.reasons import Reason
+from agent.core.time.instant import ClockTrust
 from tests.support.judging import NOON, instant, match, policy, rule, sighting
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)

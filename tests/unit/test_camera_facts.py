@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.core.camera_facts import CameraFacts, findings, format_facts, parse_facts
-from agent.core.standing_alarms import Alarm
+from agent.core.camera.camera_facts import CameraFacts, findings, format_facts, parse_facts
+from agent.core.camera.standing_alarms import Alarm
 
 AT = datetime(2026, 11, 23, 2, 10, tzinfo=UTC)
 FACTS = CameraFacts(AT, {Alarm.MOVED: AT, Alarm.DIRTY: AT}, "night", 3)

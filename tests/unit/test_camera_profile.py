@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.camera_profile import DAY, NIGHT, DayNight, Profile, choose, crop_px
+from agent.core.camera.profile import DAY, NIGHT, DayNight, Profile, choose, crop_px
 
 WIDE = 16 / 9
 MODES = {"ExposureTime": (60, 66_666, 0), "ExposureTimeMode": (0, 1, 0), "AnalogueGain": (1.0, 16.0, 1.0), "AnalogueGainMode": (0, 1, 0)}

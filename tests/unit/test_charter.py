@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from agent.core.charter import open_charter, parse_charter, require
-from agent.core.policy_file import parse_policy
+from agent.core.policy.charter import open_charter, parse_charter, require
+from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.reasons import Reason
 from agent.errors import ConfigError, PolicyRefusedError
 from tests.support.judging import EXAMPLE, broker, policy, recipient, rule

@@ -9,7 +9,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.checkpoint import Checkpoint, NoteSignature, body, key_id, note, parse_body, parse_note, parse_verifier_key, verifier_key
+from agent.core.log.checkpoint import (
+    Checkpoint,
+    NoteSignature,
+    body,
+    key_id,
+    note,
+    parse_body,
+    parse_note,
+    parse_verifier_key,
+    verifier_key,
+)
 
 ORIGIN = "platewarden/cam-test-1/watch"
 ROOT = hashlib.sha256(b"root").digest()

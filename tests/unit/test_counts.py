@@ -3,11 +3,12 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 
-from agent.core.counts import Counts
-from agent.core.instant import Instant
-from agent.core.leaf import canonical
-from agent.core.policy import Decision, Match, MatchLevel, Release
+from agent.core.log.leaf import canonical
+from agent.core.policy.counts import Counts
+from agent.core.policy.policy import Decision, Match, Release
 from agent.core.reasons import Reason
+from agent.core.time.instant import Instant
+from agent.core.wire.match_level import MatchLevel
 
 TEN = datetime(2027, 1, 15, 10, 20, tzinfo=UTC)
 RELEASE = Release("r", "pd", "p", 21, frozenset(), Match("stolen-vehicle", MatchLevel.EXACT, "A", "C", date(2027, 1, 1)), "n", 1, "00")

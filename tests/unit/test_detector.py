@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.core.instant import Instant
-from agent.core.sighting import Frame
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
 from agent.vision.detector import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, MOST_PLATES, PAD_GREY, STRIDE_PX, WHOLE_PX, OnnxPlateDetector, fit
 
 ROWS, COLUMNS = INPUT_HEIGHT_PX // STRIDE_PX, INPUT_WIDTH_PX // STRIDE_PX

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.core import diagnosing
-from agent.core.aiming import Light
-from agent.core.aiming_survey import Sample
-from agent.core.diagnosis import Finding, Health, as_table, exit_code, fail, failed, from_table, ok, skip, until, warn
+from agent.core.camera import diagnosis
+from agent.core.camera.aim_figures import Light
+from agent.core.camera.aim_survey import Sample
+from agent.core.camera.diagnosis_findings import Finding, Health, as_table, exit_code, fail, failed, from_table, ok, skip, until, warn
 from agent.errors import ConfigError, PolicyRefusedError, StorageError
 
 NOW = datetime(2027, 1, 15, 12, tzinfo=UTC)
@@ -56,19 +56,19 @@ def health(finding):
 
 
 def test_the_picture():
-    assert health(diagnosing.picture(GOOD)) == "ok"
-    assert health(diagnosing.picture(Light(120, 7.9, 0))) == "fail"
-    assert health(diagnosing.picture(Light(0, 0, 0))) == "fail"  # a lens cap
+    assert health(diagnosis.picture(GOOD)) == "ok"
+    assert health(diagnosis.picture(Light(120, 7.9, 0))) == "fail"
+    assert health(diagnosis.picture(Light(0, 0, 0))) == "fail"  # a lens cap
     for odd in (Light(39, 90, 0), Light(120, 34, 0), Light(200, 90, 0.26)):
-        assert health(diagnosing.picture(odd)) == "warn"
+        assert health(diagnosis.picture(odd)) == "warn"
 
 
 def test_focus_of_a_scene():
-    assert [health(diagnosing.focus(value)) for value in (0.119, 0.12, 0.199, 0.2, 0.6)] == ["fail", "warn", "warn", "ok", "ok"]
+    assert [health(diagnosis.focus(value)) for value in (0.119, 0.12, 0.199, 0.2, 0.6)] == ["fail", "warn", "warn", "ok", "ok"]
 
 
 def widths(width_px, *, test=False, detail=80.0, light=GOOD, frame=1920):
-    return diagnosing.plate(frame, [(Sample(width_px, detail, light, 0.95), test)])
+    return diagnosis.plate(frame, [(Sample(width_px, detail, light, 0.95), test)])
 
 
 def test_a_plates_width_against_the_models_need():
@@ -79,8 +79,8 @@ def test_a_plates_width_against_the_models_need():
 
 def test_the_widest_plate_counts_and_none_is_not_called_ok():
     small, wide = Sample(50, 80, GOOD, 0.9), Sample(150, 80, GOOD, 0.9)
-    assert health(diagnosing.plate(1920, [(small, False), (wide, False)])[0]) == "ok"
-    assert [health(found) for found in diagnosing.plate(1920, [])] == ["skip"]
+    assert health(diagnosis.plate(1920, [(small, False), (wide, False)])[0]) == "ok"
+    assert [health(found) for found in diagnosis.plate(1920, [])] == ["skip"]
 
 
 def test_the_test_plate_is_converted_into_local_ones():
@@ -96,7 +96,7 @@ def test_a_plates_sharpness_and_light():
 
 def test_room_on_the_disk():
     full = 328_000_000
-    assert [health(diagnosing.space(free, full)) for free in (60 << 20, 300_000_000, 500_000_000)] == ["fail", "warn", "ok"]
+    assert [health(diagnosis.space(free, full)) for free in (60 << 20, 300_000_000, 500_000_000)] == ["fail", "warn", "ok"]
 
 
 @pytest.mark.parametrize(
@@ -113,11 +113,11 @@ def test_room_on_the_disk():
     ],
 )
 def test_the_file_system(kind, options, wanted):
-    assert health(diagnosing.mount(kind, frozenset(options))) == wanted
+    assert health(diagnosis.mount(kind, frozenset(options))) == wanted
 
 
 def test_heat():
-    assert [health(diagnosing.heat(value)) for value in (None, 69.9, 70, 79.9, 80)] == ["skip", "ok", "warn", "warn", "fail"]
+    assert [health(diagnosis.heat(value)) for value in (None, 69.9, 70, 79.9, 80)] == ["skip", "ok", "warn", "warn", "fail"]
 
 
 @pytest.mark.parametrize(
@@ -131,23 +131,23 @@ def test_heat():
     ],
 )
 def test_the_firmwares_bits(bits, wanted, told):
-    found = diagnosing.power(bits, is_pi=True)
+    found = diagnosis.power(bits, is_pi=True)
     assert (health(found), told in found.what) == (wanted, True)
 
 
 def test_no_bits_are_no_all_clear():
-    assert health(diagnosing.power(None, is_pi=True)) == "warn"
-    assert health(diagnosing.power(None, is_pi=False)) == "skip"
+    assert health(diagnosis.power(None, is_pi=True)) == "warn"
+    assert health(diagnosis.power(None, is_pi=False)) == "skip"
 
 
 def test_swap_is_bad_only_where_nothing_holds_watch_off_it():
-    assert health(diagnosing.swap([], memory_controller=False)) == "ok"
-    assert health(diagnosing.swap(["/dev/zram0"], memory_controller=False)) == "ok"
-    assert health(diagnosing.swap(["/var/swap"], memory_controller=True)) == "ok"
-    assert health(diagnosing.swap(["/var/swap"], memory_controller=False)) == "warn"
+    assert health(diagnosis.swap([], memory_controller=False)) == "ok"
+    assert health(diagnosis.swap(["/dev/zram0"], memory_controller=False)) == "ok"
+    assert health(diagnosis.swap(["/var/swap"], memory_controller=True)) == "ok"
+    assert health(diagnosis.swap(["/var/swap"], memory_controller=False)) == "warn"
 
 
 def test_cgroups_and_core_dumps():
-    assert [health(diagnosing.memory_controller(there)) for there in (True, False, None)] == ["ok", "warn", "warn"]
+    assert [health(diagnosis.memory_controller(there)) for there in (True, False, None)] == ["ok", "warn", "warn"]
     patterns = ("core", "|/usr/lib/systemd/systemd-coredump %P", "|/usr/share/apport/apport -p%p")
-    assert [health(diagnosing.core_pattern(pattern)) for pattern in patterns] == ["ok", "ok", "warn"]
+    assert [health(diagnosis.core_pattern(pattern)) for pattern in patterns] == ["ok", "ok", "warn"]

@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.core.diffing import Kind, Side, gains, released, space_of
-from agent.core.diffing_words import compare
-from agent.core.explaining_answers import Files
-from agent.core.explaining_lines import Source
-from agent.core.instant import Instant
-from agent.core.policy import Circumstances, Match, MatchLevel, decide
-from agent.core.policy_file import parse_policy
+from agent.core.judging.diff.comparison import Kind, Side, gains, released, space_of
+from agent.core.judging.diff.diff_words import compare
+from agent.core.judging.explain.answers import Files
+from agent.core.judging.explain.cited_lines import Source
+from agent.core.policy.decide import decide
+from agent.core.policy.policy import Circumstances, Match
+from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.time.instant import Instant
+from agent.core.wire.match_level import MatchLevel
 from tests.support.policy_texts import CAMERAS, CATEGORIES, DAY, KEYS, ROSTER, Draw, files, toml
 from tests.unit.test_explaining import BASE, CHARTER, PD, RULE, lawful
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.epochs import EpochKeys, deadline_of, epoch_for, key_for
+from agent.core.wire.epochs import EpochKeys, deadline_of, epoch_for, key_for
 from agent.errors import RefusedError
 
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2080, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001  # made UTC at once

@@ -4,13 +4,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from agent.core.explaining import Question, hours, verdict
-from agent.core.explaining_answers import Files, explain
-from agent.core.explaining_lines import Source
-from agent.core.instant import Instant
-from agent.core.policy import Circumstances, Match, MatchLevel, decide
-from agent.core.policy_file import parse_policy
+from agent.core.judging.explain.answers import Files, explain
+from agent.core.judging.explain.cited_lines import Source
+from agent.core.judging.explain.explanation import Question, hours, verdict
+from agent.core.policy.decide import decide
+from agent.core.policy.policy import Circumstances, Match
+from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.reasons import Reason
+from agent.core.time.instant import Instant
+from agent.core.wire.match_level import MatchLevel
 from tests.support.policy_texts import CAMERAS, CATEGORIES, DAY, NAMES, PURPOSES, ROSTER, Draw, files, toml
 
 CHARTER = b"""\

@@ -5,12 +5,12 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from agent.core.confusion import CONFUSABLE_GROUPS, fold, fold_key, fold_keys, text_key, text_of, texts_of
-from agent.core.hotlist_categories import KNOWN_CATEGORIES
-from agent.core.hotlist_entry import REQUIRED
-from agent.core.hotlist_import import Source, import_list, parse_hotlist
-from agent.core.hotlist_lines import line_blocks
-from agent.core.plate_text import CHARACTERS, PlateText
+from agent.core.hotlist.categories import KNOWN_CATEGORIES
+from agent.core.hotlist.confusion import CONFUSABLE_GROUPS, fold, fold_key, fold_keys, text_key, text_of, texts_of
+from agent.core.hotlist.entry import REQUIRED
+from agent.core.hotlist.intake.lines import line_blocks
+from agent.core.hotlist.intake.list_import import Source, import_list, parse_hotlist
+from agent.core.reading.plate_text import CHARACTERS, PlateText
 from agent.errors import ConfigError
 from tests.support.judging import HEADER, NOON, TODAY
 

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.confusion import CONFUSABLE_GROUPS
-from agent.core.hotlist import hotlist_of
-from agent.core.hotlist_build import ListBuilder
-from agent.core.hotlist_categories import AllowList
-from agent.core.hotlist_columns import Columns, bucket_bits, bucket_starts, most_alike
-from agent.core.hotlist_entry import FIELDS
-from agent.core.hotlist_format import MAGIC, decode, encode, entries_in, shapes_of
-from agent.core.hotlist_import import Source, compile_rows, import_list, parse_hotlist
-from agent.core.plate_text import PlateText
-from agent.core.sighting import Alternative
+from agent.core.hotlist.builder import ListBuilder
+from agent.core.hotlist.categories import AllowList
+from agent.core.hotlist.columns import Columns, bucket_bits, bucket_starts, most_alike
+from agent.core.hotlist.compiled_format import MAGIC, decode, encode, entries_in, shapes_of
+from agent.core.hotlist.confusion import CONFUSABLE_GROUPS
+from agent.core.hotlist.entry import FIELDS
+from agent.core.hotlist.index import hotlist_of
+from agent.core.hotlist.intake.list_import import Source, compile_rows, import_list, parse_hotlist
+from agent.core.reading.plate_text import PlateText
+from agent.core.reading.sighting import Alternative
 from agent.errors import ConfigError
 from tests.support.judging import HEADER, NOON, TODAY
 

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from agent.core.hotlist import entry_key, hotlist_of
-from agent.core.hotlist_entry import FIELDS
-from agent.core.hotlist_import import Source, import_list
-from agent.core.hotlist_manual import ManualList, act_of, entry_from, parse_manual
+from agent.core.hotlist.entry import FIELDS
+from agent.core.hotlist.index import entry_key, hotlist_of
+from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.hotlist.intake.manual_acts import ManualList, act_of, entry_from, parse_manual
 from agent.errors import ConfigError, PolicyRefusedError
 from tests.support.judging import HEADER, NOON, TODAY
 

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from agent.core.hotlist import hotlist_of
-from agent.core.hotlist_import import Source, import_list
-from agent.core.hotlist_ncic import CODES, STANDARD, STATES, Layout, parse_spans
+from agent.core.hotlist.index import hotlist_of
+from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.hotlist.intake.ncic import CODES, STANDARD, STATES, Layout, parse_spans
 from agent.errors import ConfigError, UsageError
 from tests.support.judging import NOON, TODAY
 

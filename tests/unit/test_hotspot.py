@@ -4,9 +4,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from agent.aiming import hotspot as module
-from agent.aiming.hotspot import CONNECTION, Done, Hotspot, run_program
-from agent.aiming.label import draw, keep_label, load_label, new_label
+from agent.aim import hotspot as module
+from agent.aim.hotspot import CONNECTION, Done, Hotspot, run_program
+from agent.aim.label import draw, keep_label, load_label, new_label
 from agent.errors import EnvelopeRefusedError, PlatewardenError, StorageError
 
 PASSWORD = "hunter2hunter2"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.bundles import jurisdictions
-from agent.core.barring import PLACES
-from agent.core.jurisdiction import parse_profile
-from agent.core.policy_fields import KINDS
+from agent.bundles import jurisdiction_files
+from agent.core.policy.barring import PLACES
+from agent.core.policy.jurisdiction import parse_profile
+from agent.core.policy.schema.fields import KINDS
 from agent.errors import ConfigError, UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -19,13 +19,13 @@ CALIFORNIA = (FOLDER / "us-ca.toml").read_text(encoding="utf-8")
 
 
 def test_all_are_available():
-    assert set(NAMES) == set(jurisdictions.available())
+    assert set(NAMES) == set(jurisdiction_files.available())
     assert len(NAMES) == 34
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_profile_is_sound(name):
-    profile = jurisdictions.named(name)
+    profile = jurisdiction_files.named(name)
     assert profile.counsel_confirmed is False  # nobody has; this test fails the day that somebody says so without a name
     assert name.startswith(profile.id.lower())
     assert (profile.use == "data") is bool(profile.thin)
@@ -40,19 +40,26 @@ def test_a_shipped_profile_is_sound(name):
 
 
 def test_the_facts_that_the_project_was_given_are_there():
-    caps = {name: jurisdictions.named(name).max_retention_days for name in NAMES}
+    caps = {name: jurisdiction_files.named(name).max_retention_days for name in NAMES}
     assert {name: caps[name] for name in ("us-me", "us-va", "us-wa", "us-ct")} == dict.fromkeys(("us-me", "us-va", "us-wa", "us-ct"), 21)
     assert (caps["us-or"], caps["us-mn"], caps["us-mt"], caps["us-ar"], caps["us-ne"], caps["us-ca"]) == (30, 60, 90, 150, 180, None)
-    assert jurisdictions.named("us-nh").forbids_fixed_cameras().citation.startswith("RSA 261:75-b")
-    assert set(jurisdictions.named("us-wa").gathered("protected_places")) == {"court", "food-bank", "health-care", "immigration-facility", "school", "worship"}
-    assert "federal-agency" in jurisdictions.named("us-ca").gathered("forbidden_kinds")
-    assert "immigration-enforcement" in jurisdictions.named("us-ca").gathered("forbidden_purposes")
+    assert jurisdiction_files.named("us-nh").forbids_fixed_cameras().citation.startswith("RSA 261:75-b")
+    assert set(jurisdiction_files.named("us-wa").gathered("protected_places")) == {
+        "court",
+        "food-bank",
+        "health-care",
+        "immigration-facility",
+        "school",
+        "worship",
+    }
+    assert "federal-agency" in jurisdiction_files.named("us-ca").gathered("forbidden_kinds")
+    assert "immigration-enforcement" in jurisdiction_files.named("us-ca").gathered("forbidden_purposes")
 
 
 def test_the_document_lists_every_profile_and_what_it_is_used_for():
     text = (ROOT / "docs/ref/jurisdictions.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| (check|data) \|", text, re.MULTILINE))
-    assert rows == {name: jurisdictions.named(name).use for name in NAMES}
+    assert rows == {name: jurisdiction_files.named(name).use for name in NAMES}
 
 
 def test_the_documents_list_every_kind_of_recipient_and_place():
@@ -80,10 +87,10 @@ def test_a_profile_without_its_sources_is_refused_at_its_line(old, new, told):
 
 
 def test_profiles_are_found_by_name_code_or_file(tmp_path):
-    assert jurisdictions.shipped("US-CA") == jurisdictions.named("us-ca")
-    assert jurisdictions.shipped("FR") is None
-    assert jurisdictions.shipped("../us-ca") is None
+    assert jurisdiction_files.shipped("US-CA") == jurisdiction_files.named("us-ca")
+    assert jurisdiction_files.shipped("FR") is None
+    assert jurisdiction_files.shipped("../us-ca") is None
     (tmp_path / "ours.toml").write_text(CALIFORNIA)
-    assert jurisdictions.named(str(tmp_path / "ours.toml")).id == "US-CA"
+    assert jurisdiction_files.named(str(tmp_path / "ours.toml")).id == "US-CA"
     with pytest.raises(UsageError, match="one of: .*us-ca"):
-        jurisdictions.named("atlantis")
+        jurisdiction_files.named("atlantis")

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.confusion import swap_probability
-from agent.core.hotlist import hotlist_of
-from agent.core.hotlist_import import Source, import_list
-from agent.core.lead_odds import base_rate_of, densities, posterior, shape_of
-from agent.core.matching import leads, match
-from agent.core.policy import MatchLevel
+from agent.core.hotlist.confusion import swap_probability
+from agent.core.hotlist.index import hotlist_of
+from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.hotlist.lead_odds import base_rate_of, densities, posterior, shape_of
+from agent.core.hotlist.matching import leads, match
+from agent.core.wire.match_level import MatchLevel
 from tests.support.judging import HEADER, NOON, TODAY, hotlist, sighting
 
 EXACT, TEXT, CONFUSABLE = MatchLevel.EXACT, MatchLevel.TEXT, MatchLevel.CONFUSABLE

@@ -5,11 +5,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from agent.core.confusion import CONFUSABLE_GROUPS
-from agent.core.hotlist import entry_key
-from agent.core.hotlist_import import parse_hotlist
-from agent.core.matching import leads, match
-from agent.core.policy import MatchLevel
+from agent.core.hotlist.confusion import CONFUSABLE_GROUPS
+from agent.core.hotlist.index import entry_key
+from agent.core.hotlist.intake.list_import import parse_hotlist
+from agent.core.hotlist.matching import leads, match
+from agent.core.wire.match_level import MatchLevel
 from tests.support.judging import HEADER, NOON, TODAY, hotlist, instant, sighting
 
 CAR = "PWD5S0W"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
-from agent.core.merkle import (
+from agent.core.log.merkle import (
     EMPTY_ROOT,
     Frontier,
     consistency_proof,

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from agent.errors import NetworkError
-from agent.notify import Notifier
+from agent.host.notify import Notifier
 
 
 @pytest.fixture

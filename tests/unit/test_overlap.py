@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.core.overlap import overlap, same_plate
+from agent.core.reading.overlap import overlap, same_plate
 
 PLATE = (100.0, 100.0, 100.0, 50.0)
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from agent import pipeline
-from agent.core.counts import Counts
-from agent.core.deciding import Decider
-from agent.core.hotlist_import import parse_hotlist
-from agent.core.instant import ClockTrust, Instant
+from agent.core.hotlist.intake.list_import import parse_hotlist
+from agent.core.policy.counts import Counts
+from agent.core.policy.decider import Decider
+from agent.core.reading.sighting import Frame
+from agent.core.reading.tracking import Tracker
 from agent.core.reasons import Reason
-from agent.core.sighting import Frame
-from agent.core.tracking import Tracker
+from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import RefusedError
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.sealing import FakeSealer

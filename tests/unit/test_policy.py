@@ -5,10 +5,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from agent.core.instant import ClockTrust
-from agent.core.policy import Circumstances, MatchLevel, decide, may_publish, require_in_force
+from agent.core.policy.decide import decide, may_publish
+from agent.core.policy.policy import Circumstances, require_in_force
 from agent.core.reasons import Reason
-from agent.core.sealed_read import Tags
+from agent.core.time.instant import ClockTrust
+from agent.core.wire.match_level import MatchLevel
+from agent.core.wire.sealed_read import Tags
 from agent.errors import PolicyRefusedError
 from tests.support.judging import NOON, instant, match, policy, recipient, rule
 

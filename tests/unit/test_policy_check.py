@@ -5,12 +5,12 @@ from datetime import date
 
 import pytest
 
-from agent.bundles.jurisdictions import shipped
-from agent.core.camera_roster import open_roster
-from agent.core.charter import parse_charter
-from agent.core.policy_check import Against, File, check_policy
-from agent.core.policy_file import parse_policy
-from agent.core.toml_document import MAX_TEXT_BYTES
+from agent.bundles.jurisdiction_files import shipped
+from agent.core.judging.check.policy_check import Against, File, check_policy
+from agent.core.policy.camera_roster import open_roster
+from agent.core.policy.charter import parse_charter
+from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.text.toml_document import MAX_TEXT_BYTES
 from agent.errors import ConfigError
 from tests.support.judging import EXAMPLE
 

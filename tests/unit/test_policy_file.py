@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from agent.core.policy import MatchLevel
-from agent.core.policy_file import parse_policy
-from agent.core.toml_document import MAX_TEXT_BYTES, open_document, read_document
+from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.text.toml_document import MAX_TEXT_BYTES, open_document, read_document
+from agent.core.wire.match_level import MatchLevel
 from agent.errors import ConfigError
 from tests.support.judging import EXAMPLE
 

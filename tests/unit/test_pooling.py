@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.core.alignment import align
-from agent.core.opinions import opinion_of
-from agent.core.plate_text import CHARACTERS, MAX_LENGTH
-from agent.core.pooling import CORRELATION, effective_number, pool
-from agent.core.sighting import Track
-from agent.core.voting import MAX_ALTERNATIVES, vote
+from agent.core.reading.alignment import align
+from agent.core.reading.opinions import opinion_of
+from agent.core.reading.plate_text import CHARACTERS, MAX_LENGTH
+from agent.core.reading.pooling import CORRELATION, effective_number, pool
+from agent.core.reading.sighting import Track
+from agent.core.reading.voting import MAX_ALTERNATIVES, vote
 from tests.support.judging import read
 
 TEXTS = st.text("PWD0O8B1I", min_size=0, max_size=8)

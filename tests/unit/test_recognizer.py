@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.core.instant import Instant
-from agent.core.plate_text import CHARACTERS, MAX_LENGTH
-from agent.core.sighting import Frame, PlateBox
+from agent.core.reading.plate_text import CHARACTERS, MAX_LENGTH
+from agent.core.reading.sighting import Frame, PlateBox
+from agent.core.time.instant import Instant
 from agent.vision.ctc import BLANK, Reading, averaged, decode, softmax
 from agent.vision.recognizer import (
     INPUT_HEIGHT_PX,

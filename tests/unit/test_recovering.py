@@ -1,6 +1,6 @@
 """The ladder's order, what it tells, and that a frame ends the climb."""
 
-from agent.core.recovering import Ladder, Rung
+from agent.core.camera.recovery import Ladder, Rung
 
 
 def test_every_rung_in_order_and_then_only_the_last():

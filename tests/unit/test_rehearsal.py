@@ -9,18 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import pipeline
-from agent.commands._plate_drawing import SEAM_MM, STROKE_MM, WIDTH_MM, plate_strokes
-from agent.commands._plate_pdf import PAPERS_MM, plate_pdf
-from agent.core.confusion import fold_key
-from agent.core.counts import Counts
-from agent.core.deciding import Decider
-from agent.core.hotlist import hotlist_of
-from agent.core.hotlist_import import Source, import_list, parse_hotlist
-from agent.core.matching import match
-from agent.core.plate_text import CHARACTERS
-from agent.core.policy import TEST, MatchLevel
-from agent.core.rehearsal import ALPHABET, PREFIX, is_test_plate, plate_for, rehearsal
-from agent.core.tracking import Tracker
+from agent.core.hotlist.confusion import fold_key
+from agent.core.hotlist.index import hotlist_of
+from agent.core.hotlist.intake.list_import import Source, import_list, parse_hotlist
+from agent.core.hotlist.matching import match
+from agent.core.hotlist.rehearsal import rehearsal
+from agent.core.policy.counts import Counts
+from agent.core.policy.decider import Decider
+from agent.core.policy.policy import TEST
+from agent.core.reading.plate_text import CHARACTERS
+from agent.core.reading.tracking import Tracker
+from agent.core.wire.match_level import MatchLevel
+from agent.core.wire.test_plate import ALPHABET, PREFIX, is_test_plate, plate_for
+from agent.provision.plate_drawing import SEAM_MM, STROKE_MM, WIDTH_MM, plate_strokes
+from agent.provision.plate_pdf import PAPERS_MM, plate_pdf
 from agent.vision.syntax import formats
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.sealing import FakeSealer
@@ -141,7 +143,7 @@ class TestHotList:
 
     @pytest.mark.parametrize("allowed", [None, {TEST, "stolen-vehicle"}])
     def test_and_in_a_list_that_somebody_else_compiled(self, monkeypatch, allowed):
-        monkeypatch.setattr("agent.core.hotlist_categories.AllowList.admits", lambda *_: True)
+        monkeypatch.setattr("agent.core.hotlist.categories.AllowList.admits", lambda *_: True)
         compiled = import_list(Source([self.ROWS], "hotlist.csv", NOON), None, TODAY).compiled
         assert TEST in compiled.header.names["category"]
         assert match(sighting("ABC1234"), hotlist_of(compiled, allowed)) is None

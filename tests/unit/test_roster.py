@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from agent.core.encoding import b64url
-from agent.core.strict_json import canonical, public_jwk
+from agent.core.text.encoding import b64url
+from agent.core.text.strict_json import canonical, public_jwk
 from agent.errors import EnvelopeRefusedError
-from agent.verifying.roster import Roster, format_roster, parse_root, verify_roster
+from agent.verifying.roster_check import Roster, format_roster, parse_root, verify_roster
 from tests.support.sealed import CAPTURED, DEVICE, Parties, sign_compact
 
 PARTIES = Parties.make(days=1)

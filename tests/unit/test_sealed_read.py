@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core import strict_json
-from agent.core.instant import ClockTrust
-from agent.core.policy import MatchLevel
-from agent.core.sealed_read import (
+from agent.core.text import strict_json
+from agent.core.time.instant import ClockTrust
+from agent.core.wire.match_level import MatchLevel
+from agent.core.wire.sealed_read import (
     MAX_WIRE_BYTES,
     PADDING_BUCKETS_BYTES,
     Receipt,

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import pipeline
-from agent.core.charter import require
-from agent.core.deciding import Decider
-from agent.core.instant import ClockTrust, Instant
-from agent.core.matching import match
-from agent.core.plate_text import PlateText
-from agent.core.policy import may_publish
+from agent.core.hotlist.matching import match
+from agent.core.policy.charter import require
+from agent.core.policy.decide import may_publish
+from agent.core.policy.decider import Decider
+from agent.core.reading.plate_text import PlateText
+from agent.core.reading.sighting import Alternative, Sighting
 from agent.core.reasons import Reason
-from agent.core.sighting import Alternative, Sighting
+from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import PolicyRefusedError
 from tests.support.judging import NOON, PICTURE
 from tests.support.second_model import Expected, Model, charter_faults, publish

@@ -6,12 +6,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from agent import settling
-from agent.core.instant import ClockTrust, Instant
-from agent.core.policy import Release
+from agent import settlement
+from agent.core.policy.policy import Release
 from agent.core.reasons import Reason
-from agent.core.sealed_read import Receipt
-from agent.settling import Settler
+from agent.core.time.instant import ClockTrust, Instant
+from agent.core.wire.sealed_read import Receipt
+from agent.settlement import Settler
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.sealing import FakeSealer
 from tests.fakes.storage import FakeOutbox, FakeReceiptBox
@@ -137,7 +137,7 @@ def test_receipts_for_unknown_reads_are_of_no_interest():
 
 
 def test_a_flood_of_forged_receipts_cannot_fill_the_log(monkeypatch):
-    monkeypatch.setattr(settling, "MAX_REFUSALS", 30)
+    monkeypatch.setattr(settlement, "MAX_REFUSALS", 30)
     scene = Scene()
     for number in range(40):
         scene.receipts.receipts[scene.waiting[0]] = b"forged %d" % number

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from agent.bundles.layout import HOLDER, MAX_HOLDER_CHARACTERS
-from agent.bundles.signing_keys import format_public, holder_of, load_signer, make_key, named, read_public
+from agent.bundles.repository.signing_keys import format_public, holder_of, load_signer, make_key, named, read_public
 from agent.errors import ConfigError, UsageError
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.core.aiming import Light
-from agent.core.standing_alarms import EDGES_ACROSS, EDGES_DOWN, FIRST_LOOKS, IN_A_ROW, Alarm, AlarmKeeper, Look, Tile, alike
+from agent.core.camera.aim_figures import Light
+from agent.core.camera.standing_alarms import EDGES_ACROSS, EDGES_DOWN, FIRST_LOOKS, IN_A_ROW, Alarm, AlarmKeeper, Look, Tile, alike
 
 CELLS = EDGES_ACROSS * EDGES_DOWN
 

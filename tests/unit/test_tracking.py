@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from agent.core.plate_text import PlateText
-from agent.core.tracking import Tracker, Tracking, similarity
+from agent.core.reading.plate_text import PlateText
+from agent.core.reading.tracking import Tracker, Tracking, similarity
 from tests.support.judging import frame, read
 
 RATES = [2, 5, 10, 30]

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.clock import BUILD_TIME, FILE_NAME, SAVE_EVERY_S, TrustedClock
-from agent.core.instant import ClockTrust, Instant
-from agent.core.trusted_time import NAMELESS, Known, SignedTime, format_known, judge, parse_known
+from agent.core.time.instant import ClockTrust, Instant
+from agent.core.time.trusted_time import NAMELESS, Known, SignedTime, format_known, judge, parse_known
 from agent.errors import EnvelopeRefusedError
+from agent.host.clock import BUILD_TIME, FILE_NAME, SAVE_EVERY_S, TrustedClock
 from tests.fakes.machine import START, FakeMachine
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

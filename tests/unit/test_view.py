@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from agent.camera.view import MaskedSource, ZonedDetector, load_view, masked
-from agent.core.instant import Instant
-from agent.core.sighting import Frame
-from agent.core.view import EVERYTHING, MAX_BYTES, View, format_view, inside, parse_view
+from agent.camera.masked_source import MaskedSource, ZonedDetector, load_view, masked
+from agent.core.camera.view import EVERYTHING, MAX_BYTES, View, format_view, inside, parse_view
+from agent.core.reading.sighting import Frame
+from agent.core.time.instant import Instant
 from agent.errors import EnvelopeRefusedError, StorageError
 from tests.fakes.clock import START
 from tests.fakes.vision import FakeDetector, FakePlate

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.core.plate_text import PlateText
-from agent.core.sighting import Track
-from agent.core.voting import MAX_ALTERNATIVES, vote
+from agent.core.reading.plate_text import PlateText
+from agent.core.reading.sighting import Track
+from agent.core.reading.voting import MAX_ALTERNATIVES, vote
 from tests.support.judging import read
 
 

@@ -1,0 +1,198 @@
+"""Writes a city's repository so that at any instant a camera finds the old one or the new one, whole; and keeps what is pending.
+
+Every name but `timestamp.json` carries a version or a hash, so it is written once and never changed; `timestamp.json` comes last, by one rename. A new root
+whose keys for timestamp differ is the one exception: between the two renames cameras refuse, keep what they have, and find the whole at the next try.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuf.api.metadata import Metadata, Snapshot, Targets
+from tuf.api.serialization import DeserializationError
+
+from agent.bundles.layout import METADATA_FOLDER, ROOT, SNAPSHOT, TARGETS_FOLDER
+from agent.bundles.repository.published import PENDING_FILE, PENDING_FOLDER
+from agent.disk.atomic_file import PART_SUFFIX, remove, storage_error, sync_folder, write_atomic
+from agent.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agent.bundles.repository.published import Pending
+
+KEPT_SNAPSHOTS = 3  # a camera that began with the one before last can still finish
+_TIMESTAMP_FILE = "timestamp.json"
+_PUBLIC, _PUBLIC_FOLDER = 0o644, 0o755
+
+
+@dataclass(slots=True)
+class Writing:
+    """One publish into `folder` (a repository): forgets what it wrote unless `finish` was reached. `new`: what it wrote."""
+
+    folder: Path
+    new: list[Path] = field(default_factory=list)
+
+    def put(self, name: str, data: bytes) -> None:
+        """A file that never changes; one that is there already with these bytes stays. Raises StorageError."""
+        path = self.folder / name
+        try:
+            if path.is_file():
+                if path.read_bytes() == data:
+                    return
+                if name.endswith(f".{ROOT}.json"):
+                    raise UsageError(
+                        "is another root of this version: another city's, or one that a camera may have taken", where=path, fix="use another folder"
+                    )
+        except OSError as error:
+            raise storage_error(error, path, "cannot read") from None
+        self._folder(path.parent)
+        write_atomic(path, data, _PUBLIC)
+        self.new.append(path)
+
+    def finish(self, timestamp: bytes) -> None:
+        """The one rename that makes it the current one. Raises StorageError."""
+        write_atomic(self.folder / METADATA_FOLDER / _TIMESTAMP_FILE, timestamp, _PUBLIC)
+        self.new.clear()
+
+    def forget(self) -> None:
+        """After a failure: nothing half-written stays."""
+        for path in reversed(self.new):
+            with suppress(OSError):
+                path.unlink()
+        self.new.clear()
+
+    def _folder(self, folder: Path) -> None:
+        try:
+            if not folder.is_dir():
+                folder.mkdir(mode=_PUBLIC_FOLDER, parents=True)
+                sync_folder(folder.parent)
+        except OSError as error:
+            raise storage_error(error, folder, "cannot make the folder") from None
+
+
+def publish(folder: Path, metadata: Mapping[str, bytes], targets: Mapping[str, bytes], timestamp: bytes) -> None:
+    """Write a repository's new files: targets, then metadata (by file name, in the order given), then the timestamp. Raises StorageError; then nothing changed."""
+    writing = Writing(folder)
+    try:
+        for name, data in targets.items():
+            writing.put(f"{TARGETS_FOLDER}/{name}", data)
+        for name, data in metadata.items():
+            writing.put(f"{METADATA_FOLDER}/{name}", data)
+        writing.finish(timestamp)
+    except BaseException:
+        writing.forget()
+        raise
+    with suppress(StorageError, OSError):  # what is superfluous does no harm; the next publish tries again
+        prune(folder)
+
+
+def mirror(source: Path, to: Path) -> None:
+    """Bring a copy (a stick, a web server's folder) to the state of `source`, whole at every instant. Raises StorageError."""
+    names = sorted(_referenced(source))
+    roots = sorted((path.name for path in (source / METADATA_FOLDER).glob("*.root.json")), key=lambda name: int(name.split(".")[0]))
+    files = {name: _bytes(source / name) for name in names}
+    _require_same_city(source, to)
+    publish(
+        to,
+        {name.partition("/")[2]: data for name, data in files.items() if name.startswith(METADATA_FOLDER)}
+        | {name: _bytes(source / METADATA_FOLDER / name) for name in roots},
+        {name.partition("/")[2]: data for name, data in files.items() if name.startswith(TARGETS_FOLDER)},
+        _bytes(source / METADATA_FOLDER / _TIMESTAMP_FILE),
+    )
+
+
+def _require_same_city(source: Path, to: Path) -> None:
+    first = Path(METADATA_FOLDER) / f"1.{ROOT}.json"
+    if (to / first).is_file() and _bytes(to / first) != _bytes(source / first):
+        raise UsageError("another city's repository lies there", where=to, fix="name another folder, or empty this one")
+
+
+def prune(folder: Path) -> None:
+    """Remove what no root and none of the newest snapshots names. Raises StorageError."""
+    kept = _referenced(folder)
+    for part in (METADATA_FOLDER, TARGETS_FOLDER):
+        for path in (folder / part).rglob("*"):
+            name = path.relative_to(folder).as_posix()
+            if path.is_file() and name not in kept and not name.endswith("root.json") and path.name != _TIMESTAMP_FILE:
+                remove(path)
+
+
+def keep_pending(city: Path, pending: Pending) -> None:
+    """Put a role's next version with its files beside the repository, whole. Raises StorageError; then nothing changed."""
+    folder = city / PENDING_FOLDER
+    part, old, final = folder / f".{pending.role}{PART_SUFFIX}", folder / f".{pending.role}.old", folder / pending.role
+    try:
+        for left in (part, old):
+            shutil.rmtree(left, ignore_errors=True)
+        part.mkdir(parents=True)
+        for name, data in pending.files.items():
+            (part / TARGETS_FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(part / TARGETS_FOLDER / name, data, _PUBLIC)
+        write_atomic(part / PENDING_FILE, pending.metadata.to_bytes(), _PUBLIC)
+        if final.exists():
+            final.rename(old)
+        part.rename(final)
+        shutil.rmtree(old, ignore_errors=True)
+        sync_folder(folder)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise storage_error(error, final, "cannot keep what was signed") from None
+    except StorageError:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def add_signature(city: Path, role: str, metadata: Metadata[Any]) -> None:
+    """The same pending version with one signature more. Raises StorageError."""
+    write_atomic(city / PENDING_FOLDER / role / PENDING_FILE, metadata.to_bytes(), _PUBLIC)
+
+
+def drop_pending(city: Path, role: str) -> None:
+    """It is published, or given up. Raises StorageError."""
+    folder = city / PENDING_FOLDER / role
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+            sync_folder(folder.parent)
+    except OSError as error:
+        raise storage_error(error, folder, "cannot remove") from None
+
+
+def _referenced(folder: Path) -> set[str]:
+    """What the newest snapshots name, themselves included: paths in the repository."""
+    found: set[str] = set()
+    snapshots = sorted((folder / METADATA_FOLDER).glob(f"*.{SNAPSHOT}.json"), key=lambda path: int(path.name.split(".")[0]))[-KEPT_SNAPSHOTS:]
+    for path in snapshots:
+        found.add(path.relative_to(folder).as_posix())
+        for name, meta in _parsed(path, Snapshot).meta.items():
+            member = f"{METADATA_FOLDER}/{meta.version}.{name}"
+            found.add(member)
+            found |= {f"{TARGETS_FOLDER}/{target}" for target in _targets(folder / member)}
+    return found
+
+
+def _targets(path: Path) -> Iterator[str]:
+    for described in _parsed(path, Targets).targets.values():
+        yield described.get_prefixed_paths()[0]
+
+
+def _parsed(path: Path, kind: type[Any]) -> Any:
+    try:
+        metadata: Metadata[Any] = Metadata.from_bytes(_bytes(path))
+    except (DeserializationError, ValueError):
+        raise StorageError("is damaged", where=path, fix="restore the repository from a copy") from None
+    if not isinstance(metadata.signed, kind):
+        raise StorageError("is damaged", where=path, fix="restore the repository from a copy")
+    return metadata.signed
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise storage_error(error, path, "cannot read") from None

@@ -1,0 +1,1 @@
+"""The clerk's work: drafts, proposals, signatures, publishing, lists. The commands only parse and print."""

@@ -1,0 +1,132 @@
+"""What a signer is shown before signing: what the change lets out and to whom, which cameras come and go, whose keys count, which files change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tuf.api.metadata import Targets
+
+from agent.bundles.layout import ROOT, TARGETS
+from agent.bundles.repository.published import delegations, keys_of
+from agent.bundles.repository.signing_keys import holder_of
+from agent.city import drafts
+from agent.city.pages.diff_report import as_table, told
+from agent.core.judging.explain.answers import Files
+from agent.core.judging.explain.cited_lines import Source
+from agent.core.policy.charter import parse_charter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tuf.api.metadata import Metadata, Root
+
+    from agent.city.drafts import Texts
+    from agent.core.judging.diff.diff_words import Compared
+
+_NOTHING = 'name = "nothing"\nversion = 1\njurisdiction = "{jurisdiction}"\neffective = {effective}\nexpires = {expires}\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`compared`: the policies, where both charter and policy are there; `cameras`, `keys`, `files`: lines for people, empty where nothing changes."""
+
+    compared: Compared | None
+    cameras: tuple[str, ...]
+    keys: tuple[str, ...]
+    files: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """The whole for people, the policy first."""
+        if self.compared is not None:
+            yield from told(self.compared, "published" if self.compared.old.version else "nothing is published", "to be signed")
+        for title, entries in (("Cameras enrolled", self.cameras), ("Who signs", self.keys), ("Files", self.files)):
+            if entries:
+                yield title
+                yield from (f"  {entry}" for entry in entries)
+                yield ""
+
+    def table(self) -> dict[str, object]:
+        """The same as plain values."""
+        policy = as_table(self.compared) if self.compared is not None else None
+        return {"policy": policy, "cameras": list(self.cameras), "keys": list(self.keys), "files": list(self.files)}
+
+
+def compared(old: Texts, new: Texts) -> Compared | None:
+    """What the new policy lets out, measured as by `policy diff`; against nothing at all where none is published. None: there is no policy, or it does not change."""
+    from agent.core.judging.diff.diff_words import compare
+    from agent.core.policy.schema.policy_file import parse_policy
+
+    if new.policy is None or new.charter is None or (old.policy, old.charter, old.cameras) == (new.policy, new.charter, new.cameras):
+        return None
+    parsed = parse_policy(new.policy, drafts.POLICY_TOML)
+    before = old.policy or _NOTHING.format(jurisdiction=parsed.jurisdiction, effective=parsed.effective, expires=parsed.expires).encode()
+    files = _files(old, before, new, "published ")
+    if old.policy is None:  # a policy without any rule, by the new one's name: what the first policy lets out is all a gain
+        files = replace(files, policy=replace(files.policy, name=parsed.name, version=0))
+    return compare(files, _files(new, new.policy, new, ""))
+
+
+def cameras(old: Texts, new: Texts, fingerprints: Mapping[str, str]) -> tuple[str, ...]:
+    """Who is enrolled, replaced or retired. `fingerprints`: of those whose enrolment file was just read, for comparing with what the installer reads out."""
+    before, after = old.enrolled(), new.enrolled()
+    if after is None or old.roster == new.roster:
+        return ()
+    had, has = dict(before.devices) if before else {}, after.devices
+    shown = {name: f"; fingerprint {text}" for name, text in fingerprints.items()}
+    lines = [f"{name}: enrolled{shown.get(name, '')}" for name in sorted(has.keys() - had.keys())]
+    lines += [
+        f"{name}: replaced by another device (its key changes){shown.get(name, '')}" for name in sorted(has.keys() & had.keys()) if has[name] != had[name]
+    ]
+    lines += [f"{name}: retired; its reads count no more" for name in sorted(had.keys() - has.keys())]
+    if before is not None and old.city_root != new.city_root:
+        lines.append("the city's root key changes: give the new root.json to every recipient")
+    return tuple(lines)
+
+
+def keys(old: Mapping[str, Metadata[Any]], new: Mapping[str, Metadata[Any]]) -> tuple[str, ...]:
+    """Whose keys come and go, and thresholds, of every role that root or targets speak of."""
+    lines: list[str] = []
+    for delegator in (ROOT, TARGETS):
+        if delegator in new:
+            lines += _keys(old[delegator].signed if delegator in old else None, new[delegator].signed)
+    return tuple(lines)
+
+
+def _keys(old: Root | Targets | None, new: Root | Targets) -> Iterator[str]:
+    for role in dict.fromkeys((*_roles(old), *_roles(new))):
+        had, has = keys_of(old, role) if old else {}, keys_of(new, role)
+        for keyid in sorted(had.keys() - has.keys(), key=lambda keyid: holder_of(had[keyid])):
+            yield f"{role}: {holder_of(had[keyid])} signs no more (key {keyid[:12]})"
+        for keyid in sorted(has.keys() - had.keys(), key=lambda keyid: holder_of(has[keyid])):
+            yield f"{role}: {holder_of(has[keyid])} signs (key {keyid[:12]})"
+        if not has:
+            yield f"{role}: nobody signs any more"
+            continue
+        before = old.get_delegated_role(role).threshold if had and old else None
+        after = new.get_delegated_role(role).threshold
+        if before != after or had.keys() != has.keys():
+            yield f"{role}: {after} of {len(has)} must sign" + (f"; it was {before} of {len(had)}" if before else "")
+
+
+def _roles(delegator: Root | Targets | None) -> tuple[str, ...]:
+    if delegator is None:
+        return ()
+    return delegations(delegator) if isinstance(delegator, Targets) else tuple(delegator.roles)
+
+
+def _files(own: Texts, policy: bytes, other: Texts, named: str) -> Files:
+    """One side of the comparison. A charter or roster that only the other side has is held above both, as `policy diff` does."""
+    from agent.bundles.jurisdiction_files import shipped
+    from agent.core.policy.camera_roster import parse_roster
+    from agent.core.policy.schema.policy_file import parse_policy
+
+    where = f"{named}{drafts.POLICY_TOML}"
+    charter, listed = own.charter or other.charter, own.cameras or other.cameras
+    parsed = parse_policy(policy, where)
+    roster = parse_roster(listed, f"{named}{drafts.CAMERAS}") if listed else None
+    lines, profile = Source(policy, where), shipped(parsed.jurisdiction)
+    if charter is None:
+        return Files(parsed, lines, roster=roster, profile=profile)
+    above = f"{named}{drafts.CHARTER}"
+    return Files(parsed, lines, parse_charter(charter, above), Source(charter, above), roster, profile)

@@ -1,0 +1,162 @@
+"""What `bundle show` tells: every role with its holders, thresholds, versions and end; what is pending; and the same ends as a calendar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.bundles.layout import TOP_LEVEL, rule_of
+from agent.bundles.repository.assembly import issued_of, told
+from agent.bundles.repository.expiry_calendar import Expiry, calendar
+from agent.bundles.repository.published import CityRepository, Standing, trust_in
+from agent.bundles.repository.signing_keys import holder_of
+from agent.city import drafts
+from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.text.rfc3339 import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import date, datetime
+    from pathlib import Path
+
+    from agent.bundles.layout import CityIdentity
+
+SOON_DAYS = 14
+_ENDS = {  # what stops, in a few words (docs/ref/bundles.md has the table)
+    "hotlist": "the hot list is stale; nothing is matched",
+    "keys": "nothing is sealed to this recipient",
+}
+_EVERYTHING = "nothing is released or published"
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSeen:
+    """One role. `version`, `expires`: None before it was published."""
+
+    name: str
+    holders: tuple[tuple[str, str], ...]
+    threshold: int
+    version: int | None
+    expires: datetime | None
+    signed_by: tuple[str, ...]
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """`issued`: of the newest timestamp; `others`: what ends besides the roles, in words."""
+
+    city: CityIdentity
+    now: datetime
+    issued: datetime | None
+    roles: tuple[RoleSeen, ...]
+    pending: Mapping[str, tuple[int, tuple[Standing, ...]]]
+    others: tuple[tuple[str, date], ...]
+    cameras: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield f"{self.city.name} ({self.city.id}){': made for trying; real cameras refuse it' if self.city.rig else ''}"
+        yield f"published {rfc3339(self.issued)}" if self.issued else "nothing published yet"
+        yield ""
+        for role in self.roles:
+            version = f"version {role.version}" if role.version else "not published"
+            ends = f", until {self._until(role.expires)}" if role.expires else ""
+            yield f"{role.name:<10} {version}{ends}; {role.threshold} of {len(role.holders)} must sign{', online' if role.online else ''}"
+            for name, keyid in role.holders:
+                yield f"             {name} (key {keyid[:12]}){', signed this version' if name in role.signed_by else ''}"
+        for name, day in self.others:
+            yield f"{name}: until {day}"
+        yield f"cameras enrolled: {', '.join(self.cameras) or 'none'}"
+        if not self.pending:
+            yield "nothing pending"
+        for name, (number, standings) in self.pending.items():
+            yield f"pending: {name}, version {number}, {'; '.join(map(told, standings)) or 'which nobody may sign any more'}"
+
+    def table(self) -> dict[str, object]:
+        """As plain values."""
+        return {
+            "city": {"id": self.city.id, "name": self.city.name, "rig": self.city.rig},
+            "issued": rfc3339(self.issued) if self.issued else None,
+            "roles": [
+                {
+                    "role": role.name,
+                    "version": role.version,
+                    "expires": rfc3339(role.expires) if role.expires else None,
+                    "expired": role.expires is not None and role.expires <= self.now,
+                    "threshold": role.threshold,
+                    "holders": [{"name": name, "key": keyid} for name, keyid in role.holders],
+                    "signed_by": list(role.signed_by),
+                    "online": role.online,
+                }
+                for role in self.roles
+            ],
+            "pending": [
+                {"role": name, "version": version, "missing": max((s.missing for s in found), default=0), "signed_by": [n for s in found for n in s.signed]}
+                for name, (version, found) in self.pending.items()
+            ],
+            "also_ends": [{"what": name, "on": day.isoformat()} for name, day in self.others],
+            "cameras": list(self.cameras),
+        }
+
+    def calendar(self) -> bytes:
+        """Every end as an event."""
+        events = []
+        for role in self.roles:
+            if role.expires is None:
+                continue
+            rule = rule_of(role.name)
+            reminders = () if role.online else (30, 14, 3) if rule is None or rule.lifetime.days > 100 else (14, 3)
+            who = ", ".join(name for name, _ in role.holders)
+            what = _ENDS.get(role.name.partition("-")[0], _EVERYTHING)
+            how = "The daily job renews it by itself." if role.online else f"platewarden bundle sign --role {role.name}; then platewarden bundle publish."
+            text = f"At {role.expires:%H:%M} UTC {what}, unless it is renewed.\n{role.threshold} of these sign: {who}.\n{how}"
+            events.append(Expiry(f"role/{role.name}", role.expires.date(), f"{self.city.name}: {role.name} expires", text, reminders))
+        for name, day in self.others:
+            events.append(Expiry(name, day, f"{self.city.name}: {name} ends", "A new policy must be signed before.", (30, 14, 3)))
+        return calendar(self.city.id, self.city.name, events, self.now)
+
+    def _until(self, end: datetime) -> str:
+        days = (end - self.now).days
+        left = "EXPIRED" if end <= self.now else f"in {days} days" if days <= SOON_DAYS else ""
+        return f"{end:%Y-%m-%d %H:%M} UTC{f' ({left})' if left else ''}"
+
+
+def overview(folder: Path, now: datetime) -> Overview:
+    """Everything about a city's repository. Raises ConfigError, StorageError."""
+    city = CityRepository(folder)
+    published, pending = city.published(), city.pending()
+    trust = trust_in(published, pending, folder)
+    in_force = trust_in(published, {}, folder) if published else trust
+    identity = drafts.identity_of(city, published, pending)
+    roles = []
+    for name in in_force.roles():
+        metadata = published.role(name) if published else None
+        holders = in_force.holders(name)
+        delegator = (in_force.root if name in TOP_LEVEL else in_force.targets).signed
+        standings = in_force.standings(name, metadata) if metadata else ()
+        roles.append(
+            RoleSeen(
+                name,
+                tuple(sorted((holder_of(key), keyid) for keyid, key in holders.items())),
+                delegator.get_delegated_role(name).threshold,
+                metadata.signed.version if metadata else None,
+                metadata.signed.expires if metadata else None,
+                tuple(name for standing in standings for name in standing.signed),
+                bool((rule := rule_of(name)) and rule.online),
+            )
+        )
+    waiting = {name: (item.metadata.signed.version, trust.standings(name, item.metadata)) for name, item in pending.items()}
+    texts = drafts.published_texts(city, published)
+    others, listed = _others(texts), texts.enrolled()
+    issued = issued_of(published) if published else None
+    return Overview(identity, now, issued, tuple(roles), waiting, others, tuple(sorted(listed.devices)) if listed else ())
+
+
+def _others(texts: drafts.Texts) -> tuple[tuple[str, date], ...]:
+    """The policy's own end, and that of each agreement in it."""
+    if texts.policy is None:
+        return ()
+    policy = parse_policy(texts.policy, drafts.POLICY_TOML)
+    agreements = [(f"agreement with {recipient.id}", recipient.expires) for recipient in policy.recipients.values()]
+    return ((f"policy.toml, version {policy.version}", policy.expires), *agreements)

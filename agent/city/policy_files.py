@@ -1,0 +1,65 @@
+"""What `policy explain` and `policy diff` read: policy, charter and roster with their lines, and how long a hot list is."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from agent.bundles.jurisdiction_files import shipped
+from agent.core.judging.explain.answers import Files
+from agent.core.judging.explain.cited_lines import Source
+from agent.core.policy.camera_roster import parse_roster
+from agent.core.policy.charter import parse_charter
+from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.text.toml_document import MAX_TEXT_BYTES
+from agent.disk.atomic_file import write_atomic
+from agent.disk.input_file import read_input
+from agent.errors import UsageError
+
+
+def load(policy: Path, charter: Path | None = None, roster: Path | None = None) -> Files:
+    """A policy with charter and roster; without being told, charter.toml and roster.toml beside it, where they are. Raises ConfigError."""
+    text = _read(policy, "name a policy file")
+    parsed, lines = parse_policy(text, str(policy)), Source(text, str(policy))
+    above, cameras = charter or beside(policy, "charter.toml"), roster or beside(policy, "roster.toml")
+    listed = parse_roster(_read(cameras, "name the roster of cameras"), str(cameras)) if cameras else None
+    profile = shipped(parsed.jurisdiction)
+    if above is None:
+        return Files(parsed, lines, roster=listed, profile=profile)
+    council = _read(above, "name the council's charter")
+    return Files(parsed, lines, parse_charter(council, str(above)), Source(council, str(above)), listed, profile)
+
+
+def load_both(old: Path, new: Path, charter: Path | None, roster: Path | None) -> tuple[Files, Files]:
+    """Two policies to compare. A charter or roster that lies beside one of them only is held above both: else its absence would look like a change."""
+    found = {name: (beside(old, name), beside(new, name)) for name in ("charter.toml", "roster.toml")}
+    above, cameras = ((given, given) if given else (one or other, other or one) for given, (one, other) in zip((charter, roster), found.values(), strict=True))
+    return load(old, above[0], cameras[0]), load(new, above[1], cameras[1])
+
+
+def beside(policy: Path, name: str) -> Path | None:
+    """The file of that name in the policy's folder, None where there is none."""
+    path = policy.parent / name
+    return path if path.is_file() else None
+
+
+def _read(path: Path, missing: str) -> bytes:
+    return read_input(path, MAX_TEXT_BYTES, missing=missing)
+
+
+def listed_by_category(folder: Path, on: date) -> Mapping[str, int] | None:
+    """How many entries of each category can match on that day, imported and added by hand, without those withdrawn; None where no list was imported.
+
+    No plate is looked at. Raises ConfigError.
+    """
+    from agent.bundles.hotlist_file import BINARY, PLAIN, read_hotlist
+
+    if not (folder / BINARY).is_file() and not (folder / PLAIN).is_file():
+        return None
+    return read_hotlist(folder, on).by_category(on)
+
+
+def write_page(path: Path, html: str) -> None:
+    """One HTML file, readable by all: it is for the public. Raises UsageError, StorageError."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError("not a file that can be written", where=path, fix="name a file in a folder that exists")
+    write_atomic(path, html.encode("utf-8"), 0o644)

@@ -1,0 +1,43 @@
+"""`platewarden bundle publish`: everything that enough have signed, under a new snapshot and timestamp by the online key; whole at every instant."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.city.city_lock import only_writer
+from agent.city.moment import moment
+from agent.city.passphrase import secret_from
+from agent.commands.city_options import City, Json, On, PassphraseFile
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def publish(
+    city: City,
+    key: Annotated[str, typer.Option("--key", help="The online key, of snapshot and timestamp: a PEM file or a token's pkcs11: URI.")],
+    renew: Annotated[
+        bool, typer.Option("--renew", help="For the daily job: publish also when nothing is new, so that nothing expires; leave what lacks signatures.")
+    ] = False,
+    to: Annotated[list[Path] | None, typer.Option("--to", help="Copy the whole repository here as well, to a stick or a web server's folder.")] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+    on: On = "",
+) -> None:
+    """Publish what enough have signed, with a new snapshot and timestamp.
+
+    Exit 0: published, or there was nothing new; 3: something lacks signatures (without --renew).
+    """
+    from agent.bundles.repository.signing_keys import load_signer
+    from agent.city.publication import publish_city
+
+    secret = secret_from(passphrase_file)
+    with only_writer(city):
+        done = publish_city(city, load_signer(key, secret), lambda rig: moment(on, rig=rig), renew=renew, to=tuple(to or ()))
+    if as_json:
+        typer.echo(json.dumps(done.table(), ensure_ascii=True))
+        return
+    for line in done.lines():
+        typer.echo(line)

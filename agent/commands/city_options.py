@@ -1,0 +1,23 @@
+"""Options that the city's commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+City = Annotated[Path, typer.Option("--city", help="The city's folder: charter.toml, policy.toml, repository/, pending/.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file", envvar="PLATEWARDEN_PASSPHRASE_FILE", help="Take the passphrase or PIN from this file's first line; else it is asked for."
+    ),
+]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        envvar="PLATEWARDEN_ON",
+        help="Act as on this day or at this time (UTC), for rehearsals; nothing is signed ahead of its time but in a rig's city.",
+    ),
+]

@@ -1,0 +1,132 @@
+"""`platewarden policy check`: every fault of a policy at once, with its place, its reason, its source and the next step."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.city.moment import moment
+from agent.commands.city_options import On
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.core.judging.check.finding import Finding
+    from agent.core.judging.check.policy_check import Against, Checked, File
+    from agent.core.policy.jurisdiction import Profile
+
+MAX_SHOWN = 200
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def check(
+    policy: Annotated[Path, typer.Argument(help="The policy, a TOML file.")],
+    charter: Annotated[Path | None, typer.Option("--charter", help="The charter above it. Default: charter.toml beside the policy.")] = None,
+    roster: Annotated[Path | None, typer.Option("--roster", help="The cameras' roster. Default: roster.toml beside the policy.")] = None,
+    jurisdiction: Annotated[str | None, typer.Option("--jurisdiction", help="A profile (us-ca) or its file. Default: the one that the policy names.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    on: On = "",
+) -> None:
+    """Check a policy against its charter and its jurisdiction's facts: every fault at once.
+
+    Exit 0: none. 2: a file is malformed. 3: charter, roster or law do not permit what it says.
+    """
+    from agent.core.judging.check.policy_check import Against, check_policy
+
+    written = read_file(policy, "name a policy file")
+    profile = _profile(written, jurisdiction)
+    against = Against(_beside(policy, charter, "charter.toml"), _beside(policy, roster, "roster.toml"), profile, moment(on, rig=True).date())
+    checked = check_policy(written, against)
+    if as_json:
+        typer.echo(json.dumps(as_table(checked, policy, against), ensure_ascii=True))
+        if checked.faults:
+            raise typer.Exit(2 if checked.malformed else 3)
+        return
+    for line in told(checked):
+        typer.echo(line)
+    for line in _held_against(against):
+        typer.echo(line)
+    require(checked, policy)
+    typer.echo("No fault.")
+
+
+def require(checked: "Checked", policy: Path) -> None:
+    """Raise what the faults amount to: ConfigError (a file is malformed) or PolicyRefusedError."""
+    from agent.errors import ConfigError, PolicyRefusedError
+
+    if not checked.faults:
+        return
+    count = "1 fault" if len(checked.faults) == 1 else f"{len(checked.faults)} faults"
+    if checked.malformed:
+        raise ConfigError(f"{count}; no camera would obey it", where=policy, fix="correct each and check again")
+    raise PolicyRefusedError(checked.faults[0].code, count, where=policy, fix="correct each, or ask the council and counsel; then check again")
+
+
+def read_file(path: Path, missing: str) -> "File":
+    """A file's bytes for the check. Raises ConfigError where it cannot be read or is too large."""
+    from agent.core.judging.check.policy_check import File
+    from agent.core.text.toml_document import MAX_TEXT_BYTES
+    from agent.disk.input_file import read_input
+
+    return File(read_input(path, MAX_TEXT_BYTES, missing=missing), str(path))
+
+
+def _beside(policy: Path, given: Path | None, name: str) -> "File | None":
+    path = given or policy.parent / name
+    return read_file(path, "name it, or leave it out") if given or path.is_file() else None
+
+
+def _profile(policy: "File", given: str | None) -> "Profile | None":
+    """The profile that was asked for, else the one that the policy names, if there is one."""
+    from agent.bundles import jurisdiction_files
+    from agent.core.text.toml_document import open_document
+
+    if given:
+        return jurisdiction_files.named(given)
+    written = open_document(policy.untrusted_text, policy.where).table.get("jurisdiction")
+    return jurisdiction_files.shipped(written) if isinstance(written, str) else None
+
+
+def told(checked: "Checked") -> "Iterator[str]":
+    """Faults, then notes, for people."""
+    for one in checked.faults[:MAX_SHOWN]:
+        yield f"{one.place}: {one.field}: {one.what} [{one.code}]"
+        yield from _because(one)
+    if len(checked.faults) > MAX_SHOWN:
+        yield f"… and {len(checked.faults) - MAX_SHOWN} faults more (--json tells them all)"
+    for one in checked.notes[:MAX_SHOWN]:
+        yield f"{one.place}: note: {one.what}"
+        yield from _because(one)
+
+
+def _because(one: "Finding") -> "Iterator[str]":
+    for name, value in (("why", one.why), ("source", one.source), ("fix", one.fix)):
+        if value:
+            yield f"    {name:<7} {value}"
+
+
+def _held_against(against: "Against") -> "Iterator[str]":
+    named = [file.where for file in (against.charter, against.roster) if file]
+    if against.profile and against.profile.use == "check":
+        counsel = "confirmed by counsel" if against.profile.counsel_confirmed else "no counsel has confirmed them; not advice"
+        named.append(f"the facts for {against.profile.name} ({counsel})")
+    yield f"Held against the schema{', ' if named else ''}{', '.join(named)}."
+
+
+def as_table(checked: "Checked", policy: Path, against: "Against") -> dict[str, object]:
+    """The result as plain values (docs/ref/policy-check.md)."""
+    profile = against.profile
+    facts = {"id": profile.id, "profile": profile.where, "use": profile.use, "counsel_confirmed": profile.counsel_confirmed} if profile else None
+    return {
+        "ok": not checked.faults,
+        "policy": str(policy),
+        "charter": against.charter.where if against.charter else None,
+        "roster": against.roster.where if against.roster else None,
+        "jurisdiction": facts,
+        "faults": [asdict(one) for one in checked.faults],
+        "notes": [asdict(one) for one in checked.notes],
+    }

@@ -1,0 +1,140 @@
+"""`platewarden policy new`: a first charter, policy and roster from a jurisdiction's profile, checked before they are written."""
+
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.city.moment import moment
+from agent.commands.city_options import On
+from agent.errors import PolicyRefusedError, UsageError
+
+if TYPE_CHECKING:
+    from agent.core.judging.policy_draft import Answers
+    from agent.core.policy.jurisdiction import Profile
+
+# What is asked on a terminal, and stands where neither a flag nor an answer says otherwise.
+QUESTIONS = {
+    "city": ("The city's name", "City of Exampleville"),
+    "recipient": ("Id of the one agency that receives (a-z, 0-9, -)", "city-police"),
+    "legal_name": ("Its legal name", "City Police Department"),
+    "basis": ("On what legal basis (ordinance, resolution)", "to be adopted"),
+    "kind": ("What it is", "local-law-enforcement"),
+    "camera": ("Id of the first camera", "camera-1"),
+    "stands": ("Where it stands", "to be told"),
+    "near": ("Kinds of place near it, with commas; empty for none", ""),
+    "host": ("The broker's host name, for its certificate", "mqtt.city.example"),
+    "address": ("The broker's IP address and port", "192.0.2.10:8883"),
+}
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def new(
+    profile_name: Annotated[str, typer.Option("--from", help="The jurisdiction's profile, such as us-ca, or its file.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for charter.toml, policy.toml and roster.toml; none of them may be there.")] = Path(),
+    city: Annotated[str | None, typer.Option(help="The city's name.")] = None,
+    recipient: Annotated[str | None, typer.Option(help="Id of the agency that receives.")] = None,
+    legal_name: Annotated[str | None, typer.Option(help="Its legal name.")] = None,
+    basis: Annotated[str | None, typer.Option(help="Its legal basis.")] = None,
+    kind: Annotated[str | None, typer.Option(help="What it is, such as local-law-enforcement.")] = None,
+    key: Annotated[str, typer.Option(help="Its Ed25519 public key; without it, a placeholder that no one holds.")] = "",
+    camera: Annotated[str | None, typer.Option(help="Id of the first camera.")] = None,
+    stands: Annotated[str | None, typer.Option(help="Where it stands.")] = None,
+    near: Annotated[str | None, typer.Option(help="Kinds of place near it, with commas.")] = None,
+    host: Annotated[str | None, typer.Option(help="The broker's host name.")] = None,
+    address: Annotated[str | None, typer.Option(help="The broker's IP address and port.")] = None,
+    pin: Annotated[str, typer.Option(help="The broker's SPKI pin; without it, a placeholder that no server has.")] = "",
+    retention_days: Annotated[int | None, typer.Option("--retention", help="Days, at least 2. Default: 21, or less where the profile says so.")] = None,
+    days: Annotated[int, typer.Option(help="Days until the policy expires.", min=1, max=3650)] = 180,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take the defaults for what is not given.")] = False,
+    on: On = "",
+) -> None:
+    """Start a charter, a policy and a roster from a jurisdiction's facts; they pass `policy check`.
+
+    On a terminal it asks for what no flag gives.
+    """
+    from agent.bundles import jurisdiction_files
+    from agent.core.judging.policy_draft import Answers, retention_for
+
+    profile = _require_use(jurisdiction_files.named(profile_name))
+    _require_free(out)
+    given = {"city": city, "recipient": recipient, "legal_name": legal_name, "basis": basis, "kind": kind, "camera": camera, "stands": stands, "near": near}
+    found = _ask(given | {"host": host, "address": address}, ask=sys.stdin.isatty() and not yes)
+    today = moment(on, rig=True).date()
+    answers = Answers(
+        city=found["city"],
+        recipient=found["recipient"],
+        legal_name=found["legal_name"],
+        basis=found["basis"],
+        kind=found["kind"],
+        camera=found["camera"],
+        stands=found["stands"],
+        near=tuple(place.strip() for place in found["near"].split(",") if place.strip()),
+        host=found["host"],
+        address=found["address"],
+        effective=today,
+        expires=today + timedelta(days=days),
+        retention_days=retention_for(profile) if retention_days is None else retention_days,
+        key=key,
+        pin=pin,
+    )
+    _write(profile, answers, out, today)
+
+
+def _require_use(profile: "Profile") -> "Profile":
+    """The same; refuses a profile whose facts are too thin to begin from, or under which a fixed camera has no place."""
+    from agent.core.reasons import Reason
+
+    fact = profile.forbids_fixed_cameras()
+    if fact is not None:
+        why = f"fixed cameras are not allowed in {profile.name}: {fact.says} ({fact.citation})"
+        raise PolicyRefusedError(Reason.JURISDICTION_FORBIDS_CAMERA, why, where=f"{profile.where}:{fact.line}", fix="ask counsel")
+    if profile.use == "data":
+        raise UsageError(
+            f"the facts for {profile.name} are too thin to begin from: {profile.thin}", where=profile.where, fix="ask counsel; or begin from another"
+        )
+    return profile
+
+
+def _require_free(out: Path) -> None:
+    if not out.is_dir() and out.exists():
+        raise UsageError("not a folder", where=out, fix="name a folder with --out")
+    for name in ("charter.toml", "policy.toml", "roster.toml"):
+        if (out / name).exists():
+            raise UsageError("is there already, and is not overwritten", where=out / name, fix="name another folder with --out")
+
+
+def _ask(given: dict[str, str | None], *, ask: bool) -> dict[str, str]:
+    """Each answer: from its flag, else asked for, else the default."""
+    found = {}
+    for name, (question, default) in QUESTIONS.items():
+        value = given[name]
+        found[name] = value if value is not None else typer.prompt(question, default=default, err=True) if ask else default
+    return found
+
+
+def _write(profile: "Profile", answers: "Answers", out: Path, today: date) -> None:
+    """Check the draft as `policy check` does; write it only where that finds no fault."""
+    from agent.commands.policy.check import require, told
+    from agent.core.judging.check.policy_check import Against, File, check_policy
+    from agent.core.judging.policy_draft import draft
+    from agent.disk.atomic_file import write_atomic
+
+    written = draft(profile, answers)
+    texts = {"charter.toml": written.charter, "policy.toml": written.policy, "roster.toml": written.roster}
+    charter, policy, roster = (File(text.encode(), str(out / name)) for name, text in texts.items())
+    checked = check_policy(policy, Against(charter, roster, profile, today))
+    if checked.faults:
+        for line in told(checked):
+            typer.echo(line, err=True)
+    require(checked, out / "policy.toml")
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        write_atomic(out / name, text.encode(), 0o644)
+    for line in told(checked):
+        typer.echo(line)
+    typer.echo(f"Written: {', '.join(texts)} in {out}. Read them, put in what is still a placeholder, then: platewarden policy check {out / 'policy.toml'}")

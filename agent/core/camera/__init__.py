@@ -1,0 +1,1 @@
+"""A camera's view, profile, alarms and aim, as numbers. No plate is here."""

@@ -1,0 +1,35 @@
+"""What watch tells of the hot list in force, as a small file: for `status` and `doctor`, which cannot open the list. No plate."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
+
+NAME = "hotlist.json"
+MAX_BYTES = 4096
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""When the empty list was made that a camera holds while it has none that it may use."""
+NONE = "none that this camera may use: none was published, it lapsed, or it did not open (watch's log says which)"
+
+
+@dataclass(frozen=True, slots=True)
+class HotlistFacts:
+    """`as_of`: when the list was made, None where there is none; `digest`: hex SHA-256."""
+
+    as_of: datetime | None
+    stale_after: datetime
+    digest: str
+
+
+def format_facts(as_of: datetime, stale_after: datetime, digest: str) -> bytes:
+    """As JSON."""
+    made = None if as_of == NEVER else rfc3339(as_of)
+    return json.dumps({"as_of": made, "stale_after": rfc3339(stale_after), "digest": digest}).encode()
+
+
+def parse_facts(untrusted: bytes) -> HotlistFacts:
+    """The inverse. Raises ValueError, KeyError or TypeError for anything else."""
+    table = json.loads(untrusted)
+    made = None if table["as_of"] is None else parse_rfc3339(table["as_of"])
+    return HotlistFacts(made, parse_rfc3339(table["stale_after"]), str(table["digest"]))

@@ -1,0 +1,143 @@
+"""A list's file, chunk by chunk, into the binary form: rows are read, checked, kept as columns, sorted; or the whole list is refused."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from agent.core.hotlist.builder import ListBuilder
+from agent.core.hotlist.categories import AllowList
+from agent.core.hotlist.compiled_format import Compiled, Header, encode, multiplier_from, shapes_of
+from agent.core.hotlist.entry import FIELDS
+from agent.core.hotlist.index import MAX_AGE, HotList, hotlist_of
+from agent.core.hotlist.intake.csv_rows import CsvReader
+from agent.core.hotlist.intake.lines import Faults, line_blocks
+from agent.core.hotlist.intake.ncic import NcicReader
+from agent.core.text.rfc3339 import rfc3339
+from agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date, timedelta
+
+    from agent.core.hotlist.intake.ncic import Layout
+
+MAX_ROWS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A list as it came. `where`: its name in messages; `as_of` (UTC): when its maker made it; `layout`: for fixed-width records, None for CSV."""
+
+    untrusted_chunks: Iterable[bytes]
+    where: str
+    as_of: datetime
+    layout: Layout | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The list, and the lines of the rows that were left out (the first thousand)."""
+
+    compiled: Compiled
+    skipped_lines: tuple[int, ...]
+
+    def encoded(self) -> bytes:
+        """The bytes of the list's file."""
+        return encode(self.compiled.header, self.compiled.columns)
+
+
+def import_list(source: Source, allowed: Iterable[str] | None, today: date, *, skip_bad_rows: bool = False) -> Imported:
+    """The list in a source, without rows that have expired by `today` (UTC) and of categories that are not allowed (None: all are).
+
+    Raises ConfigError naming file, line and field of every fault (the first 50), never what stands there.
+    """
+    digest = hashlib.sha256()
+    builder, faults = ListBuilder(today, AllowList(allowed)), Faults(source.where, skip=skip_bad_rows)
+    blocks = line_blocks(_hashed(source.untrusted_chunks, digest))
+    if source.layout is None:
+        _read_csv(blocks, builder, faults)
+    else:
+        _read_ncic(blocks, builder, faults, NcicReader(source.layout))
+    faults.require_none()
+    compiled = compile_rows(builder, source.where, digest.hexdigest(), source.as_of, allowed=allowed, skipped=faults.skipped)
+    return Imported(compiled, tuple(faults.lines))
+
+
+def _read_csv(blocks: Iterator[tuple[int, list[bytes]]], builder: ListBuilder, faults: Faults) -> None:
+    """Blocks that are plainly right go in as a whole; the others row by row, so that each fault gets its line."""
+    number, lines = next(blocks, (1, [b""]))
+    reader = CsvReader(lines[0], faults.where)
+    for first, block in chain([(number + 1, lines[1:])], blocks):
+        _require_end(first + len(block), faults.where)
+        columns = reader.plain(block) if block else {}
+        if columns is not None and (not columns or builder.add_many(columns)):
+            continue
+        for line, content in enumerate(block, first):
+            _add(builder, faults, line, reader.row(content))
+
+
+def _read_ncic(blocks: Iterator[tuple[int, list[bytes]]], builder: ListBuilder, faults: Faults, reader: NcicReader) -> None:
+    """As with CSV: the whole block at once, or row by row."""
+    for first, block in blocks:
+        _require_end(first + len(block), faults.where)
+        rows = [reader.row(line, content) for line, content in enumerate(block, first)]
+        plain = [row for row in rows if row and not isinstance(row, str)]
+        if len(plain) == len(rows) and builder.add_many(dict(zip(FIELDS, zip(*plain, strict=True), strict=True))):
+            continue
+        for line, row in enumerate(rows, first):
+            _add(builder, faults, line, row)
+
+
+def _add(builder: ListBuilder, faults: Faults, line: int, row: Sequence[str] | str) -> None:
+    found = [row] if isinstance(row, str) else builder.add(*row) if row else ()
+    if found:
+        faults.add(line, found)
+
+
+def _require_end(line: int, where: str) -> None:
+    if line > MAX_ROWS:
+        raise ConfigError("too many rows", where=f"{where}:{line}", fix=f"at most {MAX_ROWS}")
+
+
+def compile_rows(builder: ListBuilder, where: str, source_sha256: str, as_of: datetime, *, allowed: Iterable[str] | None = None, skipped: int = 0) -> Compiled:
+    """What a builder collected, sorted, with its header. Raises ConfigError where too many entries look alike."""
+    multiplier = multiplier_from(source_sha256)
+    try:
+        columns = builder.columns(multiplier)
+    except ValueError as error:
+        raise ConfigError(str(error), where=where, fix="ask whoever made the list; a plate is entered once for each case") from None
+    header = Header(
+        entries=len(columns),
+        case_bytes=len(columns.cases),
+        multiplier=multiplier,
+        as_of=rfc3339(as_of),
+        source_sha256=source_sha256,
+        names=builder.names,
+        allowed=None if allowed is None else sorted(allowed),
+        dropped=dict(sorted(builder.allow.dropped.items())),
+        expired=builder.expired,
+        identical=builder.identical,
+        contradicting=builder.contradicting,
+        skipped=skipped,
+        shapes=dict(shapes_of(columns.rows["text"])),
+    )
+    return Compiled(header, columns, source_sha256)
+
+
+def parse_hotlist(
+    untrusted_csv: bytes, where: str, today: date, *, allowed: Iterable[str] | None = None, as_of: datetime | None = None, max_age: timedelta = MAX_AGE
+) -> HotList:
+    """A small list in CSV, ready to be matched. `as_of`: when it was made; None: at the start of `today`. Raises ConfigError as import_list."""
+    made = as_of or datetime.combine(today, time(), UTC)
+    compiled = import_list(Source([untrusted_csv], where, made), allowed, today).compiled
+    return hotlist_of(compiled, allowed, max_age=max_age)
+
+
+def _hashed(untrusted_chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    for chunk in untrusted_chunks:
+        digest.update(chunk)
+        yield chunk

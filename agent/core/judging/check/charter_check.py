@@ -1,0 +1,100 @@
+"""Holds a policy, as written, against its charter and its roster: so that what breaks the charter is told together with what breaks the schema.
+
+The camera's own check is `core.policy.charter.require`, over parsed values; tests hold that both refuse the same policies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.core.judging.check.finding import Because, Finding, at
+from agent.core.policy.schema.fields import retention_days
+from agent.core.policy.schema.tables import names, raw
+from agent.core.reasons import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.core.policy.camera_roster import CameraRoster
+    from agent.core.policy.charter import Charter
+    from agent.core.text.toml_document import Document, Path
+
+ABOVE = "The council's charter stands above the policy."
+
+
+def days_written(value: object) -> int | None:
+    """A retention as written, in days; None where that is a fault of its own."""
+    try:
+        return retention_days(value)
+    except ValueError:
+        return None
+
+
+def against_charter(policy: Document, charter: Charter, charter_document: Document) -> Iterator[Finding]:
+    """Everything in the policy that the charter forbids, each at its own line, with the charter's line as source."""
+    told = _Told(policy, charter, charter_document)
+    for path, table in raw(policy, "recipient"):
+        yield from told.recipients(names(path, table, "id"))
+        yield from told.kind(path, table.get("kind", ""))
+    for path, table in raw(policy, "broker"):
+        yield from told.recipients(names(path, table, "recipients"))
+    for path, table in raw(policy, "release"):
+        yield from told.recipients(names(path, table, "recipient"))
+        yield from told.purposes(names(path, table, "purpose"))
+        yield from told.categories(names(path, table, "categories"))
+        days = days_written(table.get("retention"))
+        if days is not None and days > charter.max_retention_days:
+            what = f"{days} days are longer than the charter's {charter.max_retention_days}"
+            yield at(policy, (*path, "retention"), what, f'at most "{charter.max_retention_days}d"', told.because(Reason.CHARTER_RETENTION, "max_retention"))
+
+
+class _Told:
+    """The charter's sentences as findings in the policy."""
+
+    def __init__(self, policy: Document, charter: Charter, above: Document) -> None:
+        self._policy, self._charter, self._above = policy, charter, above
+
+    def because(self, code: Reason, key: str, name: str = "") -> Because:
+        """The sentence that forbids, as file:line:column of the charter."""
+        listed = self._above.table.get(key)
+        path: Path = (key, listed.index(name)) if isinstance(listed, list) and name in listed else (key,)
+        line, column = self._above.place(path)
+        return Because(code, ABOVE, f"{self._above.where}:{line}:{column}, {key}")
+
+    def recipients(self, named: Iterator[tuple[Path, str]]) -> Iterator[Finding]:
+        for path, name in named:
+            if name in self._charter.forbidden_recipients:
+                because = self.because(Reason.CHARTER_FORBIDS_RECIPIENT, "forbidden_recipients", name)
+                yield at(self._policy, path, f'the charter forbids "{name}" by name', "remove it here; only the council can allow it", because)
+
+    def kind(self, path: Path, kind: object) -> Iterator[Finding]:
+        if not self._charter.forbidden_kinds or (kind and kind not in self._charter.forbidden_kinds):
+            return
+        because = self.because(Reason.CHARTER_FORBIDS_KIND, "forbidden_kinds", str(kind))
+        what = f'the charter forbids recipients of kind "{kind}"' if kind else "the charter forbids kinds of recipients, and this one does not tell its own"
+        yield at(self._policy, (*path, "kind"), what, "remove the recipient; only the council can allow it" if kind else "add kind", because)
+
+    def purposes(self, named: Iterator[tuple[Path, str]]) -> Iterator[Finding]:
+        for path, name in named:
+            if name in self._charter.forbidden_purposes:
+                because = self.because(Reason.CHARTER_FORBIDS_PURPOSE, "forbidden_purposes", name)
+                yield at(self._policy, path, f'the charter forbids the purpose "{name}"', "remove the rule; only the council can allow it", because)
+
+    def categories(self, named: Iterator[tuple[Path, str]]) -> Iterator[Finding]:
+        allowed = self._charter.allowed_categories
+        for path, name in named:
+            if name not in allowed:
+                because = self.because(Reason.CHARTER_FORBIDS_CATEGORY, "allowed_categories")
+                yield at(
+                    self._policy, path, f"{name[:64]!a} is not a category that the charter allows", f"one of: {', '.join(sorted(allowed)) or 'none'}", because
+                )
+
+
+def against_roster(document: Document, roster: CameraRoster, table_names: tuple[str, ...]) -> Iterator[Finding]:
+    """Cameras that a policy or a charter names and the roster does not: a misspelt id would bar or permit nothing."""
+    because = Because(Reason.CAMERA_NOT_IN_ROSTER, "A misspelt camera would look barred, or permitted, and be neither.", f"{roster.where}, [[camera]]")
+    for name in table_names:
+        for path, table in raw(document, name):
+            for place, camera in names(path, table, "cameras"):
+                if camera not in roster.cameras:
+                    yield at(document, place, f"{camera[:64]!a} is not in the roster", "list the camera there, or correct the id", because)

@@ -1,0 +1,44 @@
+"""Which refusals a change takes away that no single sighting shows: the charter's, and the limits on hot lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.core.judging.diff.comparison import Kind
+from agent.core.judging.diff.diff_notes import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.core.judging.explain.answers import Files
+
+GONE = "the charter no longer forbids {}"
+LISTS = (
+    ("max_age_hours", "hot lists may be {new} hours old instead of {old}"),
+    ("additions_per_day", "{new} plates a day may be added by hand instead of {old}"),
+)
+
+
+def refusals_gone(strict: Files, lax: Files, sentence: str = GONE) -> Iterator[Change]:
+    """What `strict` refuses and `lax` does not. Without two charters, nothing is said of them."""
+    yield from _hotlist(strict, lax)
+    one, other = strict.charter, lax.charter
+    if one is None or other is None or strict.charter_lines is None or lax.charter_lines is None:
+        return
+    for key, what in (("forbidden_recipients", "recipient"), ("forbidden_kinds", "recipients of the kind"), ("forbidden_purposes", "purpose")):
+        for name in sorted(getattr(one, key) - getattr(other, key)):
+            cited = (strict.charter_lines.cite_item(key, name),)
+            yield Change(Kind.REFUSAL, name if key == "forbidden_recipients" else "", "", sentence.format(f"the {what} {name}"), cited)
+    for name in sorted(other.allowed_categories - one.allowed_categories):
+        yield Change(Kind.REFUSAL, "", "", sentence.format(f"the category {name}"), (lax.charter_lines.cite_item("allowed_categories", name),))
+    if other.max_retention_days > one.max_retention_days:
+        says = sentence.format(f"keeping reads for more than {one.max_retention_days} days")
+        yield Change(Kind.REFUSAL, "", "", says, (lax.charter_lines.cite("max_retention"),))
+
+
+def _hotlist(strict: Files, lax: Files) -> Iterator[Change]:
+    """Staler lists and more entries by hand let more through the door, whatever the rules say."""
+    for key, says in LISTS:
+        old, new = getattr(strict.policy.hotlist, key), getattr(lax.policy.hotlist, key)
+        if new > old:
+            yield Change(Kind.HOTLIST, "", "", says.format(old=old, new=new), (lax.policy_lines.cite("hotlist", key),))

@@ -1,0 +1,155 @@
+"""The text of a C2SP tlog-checkpoint and of the signed note around it: writing and strict parsing, no cryptography.
+
+Form: origin, size and base64 root, a line each; a blank line; signature lines `— <name> <base64(key id ‖ signature)>`.
+Sources: https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.core.log.merkle import HASH_BYTES
+
+ED25519 = 0x01
+COSIGNATURE_V1 = 0x04  # Ed25519 of a witness, with a time: https://c2sp.org/tlog-cosignature
+KEY_ID_BYTES = 4
+MAX_NOTE_BYTES = 16_384
+MAX_SIGNATURES = 16
+MAX_SIZE_DIGITS = 18
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # all but the newline
+_DASH = "— "  # em dash and a space
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a checkpoint says: the log `origin` had `size` leaves under this root."""
+
+    origin: str
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSignature:
+    """One signature line: the key's name, its 4-byte id, the signature's bytes."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedNote:
+    """A note taken apart. `signed`: the exact bytes that are signed, with their last newline. Nothing is verified yet."""
+
+    signed: bytes
+    signatures: tuple[NoteSignature, ...]
+
+
+def key_id(name: str, public_key: bytes, algorithm: int = ED25519) -> bytes:
+    """The first 4 bytes of SHA-256(name ‖ newline ‖ algorithm ‖ public key)."""
+    return hashlib.sha256(name.encode() + b"\n" + bytes([algorithm]) + public_key).digest()[:KEY_ID_BYTES]
+
+
+def verifier_key(name: str, public_key: bytes) -> str:
+    """A public key as other tools for signed notes take it: `<name>+<key id>+<base64>`."""
+    return f"{name}+{key_id(name, public_key).hex()}+{base64.b64encode(bytes([ED25519]) + public_key).decode()}"
+
+
+def parse_verifier_key(untrusted_text: str) -> tuple[str, bytes]:
+    """The name and the raw Ed25519 public key. Raises ValueError."""
+    name, _, rest = untrusted_text.strip().partition("+")
+    claimed_id, _, encoded = rest.partition("+")
+    check_name(name)
+    key = _decode(encoded)
+    if len(key) != 1 + HASH_BYTES or key[0] != ED25519:
+        msg = "not an Ed25519 verifier key"
+        raise ValueError(msg)
+    if claimed_id != key_id(name, key[1:]).hex():
+        msg = "the key's id does not fit its name and bytes"
+        raise ValueError(msg)
+    return name, key[1:]
+
+
+def check_name(name: str) -> None:
+    """Raises ValueError unless `name` may name a log or a key: printable ASCII, no space, no plus, 1 to 200 characters."""
+    if not 1 <= len(name) <= 200 or any(not "!" <= character <= "~" or character == "+" for character in name):
+        msg = "a log's name is 1 to 200 printable ASCII characters without space or plus"
+        raise ValueError(msg)
+
+
+def body(checkpoint: Checkpoint) -> bytes:
+    """The three lines that are signed."""
+    check_name(checkpoint.origin)
+    return f"{checkpoint.origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode()}\n".encode()
+
+
+def note(signed: bytes, signatures: Sequence[NoteSignature]) -> bytes:
+    """The whole note: the signed text, a blank line, the signature lines."""
+    lines = (f"{_DASH}{one.name} {base64.b64encode(one.key_id + one.signature).decode()}\n" for one in signatures)
+    return signed + b"\n" + "".join(lines).encode()
+
+
+def parse_note(untrusted_note: bytes) -> SignedNote:
+    """Take a note apart. Raises ValueError on anything but the form above."""
+    if len(untrusted_note) > MAX_NOTE_BYTES:
+        msg = "the note is too long"
+        raise ValueError(msg)
+    text = untrusted_note.decode("utf-8")  # UnicodeDecodeError is a ValueError
+    if _CONTROL.search(text):
+        msg = "the note holds control characters"
+        raise ValueError(msg)
+    signed, blank, lines = text.rpartition("\n\n")
+    if not blank or not lines.endswith("\n"):
+        msg = "the note has no signatures"
+        raise ValueError(msg)
+    signatures = tuple(_signature(line) for line in lines[:-1].split("\n"))
+    if len(signatures) > MAX_SIGNATURES:
+        msg = "the note has too many signatures"
+        raise ValueError(msg)
+    return SignedNote((signed + "\n").encode(), signatures)
+
+
+def parse_body(untrusted_signed: bytes) -> Checkpoint:
+    """Read the signed text; extension lines after the third are allowed and ignored. Raises ValueError."""
+    lines = untrusted_signed.decode("utf-8").split("\n")
+    if len(lines) < 4 or lines[-1] or not all(lines[:-1]):
+        msg = "a checkpoint has at least three lines, none of them empty"
+        raise ValueError(msg)
+    origin, size, root = lines[:3]
+    check_name(origin)
+    if not (size.isascii() and size.isdigit()) or len(size) > MAX_SIZE_DIGITS or str(int(size)) != size:
+        msg = "the size is not a plain decimal number"
+        raise ValueError(msg)
+    digest = _decode(root)
+    if len(digest) != HASH_BYTES:
+        msg = "the root is not 32 bytes"
+        raise ValueError(msg)
+    return Checkpoint(origin, int(size), digest)
+
+
+def _signature(line: str) -> NoteSignature:
+    name, _, encoded = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH) or not name or "+" in name:
+        msg = "a signature line reads `— name base64`"
+        raise ValueError(msg)
+    data = _decode(encoded)
+    if len(data) <= KEY_ID_BYTES:
+        msg = "a signature is too short"
+        raise ValueError(msg)
+    return NoteSignature(name, data[:KEY_ID_BYTES], data[KEY_ID_BYTES:])
+
+
+def _decode(text: str) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        msg = "not base64"
+        raise ValueError(msg) from None
+    if base64.b64encode(data).decode() != text:  # one value, one spelling
+        msg = "not canonical base64"
+        raise ValueError(msg)
+    return data

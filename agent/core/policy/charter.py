@@ -1,0 +1,160 @@
+"""The charter, which stands above the policy: what no policy may do, set by the council; and the check of a policy against it.
+
+Identifiers are compared, nothing else: a policy that lists a forbidden agency under another id passes here. The legal name, the diff and
+the public report are where people see that (docs/ref/policy.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from agent.core.policy.schema.fields import Identifier, Kind, Line, RetentionDays
+from agent.core.policy.schema.tables import Tables, bars
+from agent.core.reasons import Reason
+from agent.core.text.toml_document import Document, Section, open_document, read_document
+from agent.errors import PolicyRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agent.core.policy.barring import Bar
+    from agent.core.policy.policy import Policy, Recipient, ReleaseRule
+
+Identifiers = Annotated[list[Identifier], Field(max_length=1000)]
+
+
+class CharterTable(Section):
+    """The whole file. The first five keys are required: a limit that was forgotten is not a limit that was lifted."""
+
+    name: Line
+    forbidden_recipients: Identifiers
+    forbidden_purposes: Identifiers
+    allowed_categories: Identifiers
+    max_retention: RetentionDays
+    forbidden_kinds: Annotated[list[Kind], Field(max_length=32)] = Field(default_factory=list)
+    barred: Tables = Field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class CharterFault:
+    """One thing in a policy that the charter forbids. `line`: of the sentence in the charter, whose file is `where`."""
+
+    reason: Reason
+    what: str
+    where: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.where}:{self.line})"
+
+
+@dataclass(frozen=True, slots=True)
+class Charter:
+    """A charter as parsed. `lines`: where each key, and each name under it, stands in the file `where`; `digest`: hex SHA-256 of its bytes."""
+
+    name: str
+    forbidden_recipients: frozenset[str]
+    forbidden_purposes: frozenset[str]
+    allowed_categories: frozenset[str]
+    max_retention_days: int
+    digest: str
+    where: str
+    lines: Mapping[tuple[str, str], int]
+    forbidden_kinds: frozenset[str] = frozenset()
+    barred: tuple[Bar, ...] = ()
+
+    def line(self, key: str, name: str = "") -> int:
+        """The line that names `name` under `key`; the key's own line where it does not."""
+        return self.lines.get((key, name)) or self.lines.get((key, ""), 1)
+
+    def forbids_recipient(self, recipient: str) -> CharterFault | None:
+        """The sentence that forbids this recipient, None where there is none."""
+        if recipient not in self.forbidden_recipients:
+            return None
+        return self._fault(Reason.CHARTER_FORBIDS_RECIPIENT, f'recipient "{recipient}" is forbidden', "forbidden_recipients", recipient)
+
+    def forbids_kind(self, recipient: Recipient) -> CharterFault | None:
+        """The sentence that forbids recipients of this one's kind; one that does not tell its kind is forbidden where any kind is."""
+        if not self.forbidden_kinds or (recipient.kind and recipient.kind not in self.forbidden_kinds):
+            return None
+        what = f'recipient "{recipient.id}" is a {recipient.kind}' if recipient.kind else f'recipient "{recipient.id}" does not tell its kind'
+        return self._fault(Reason.CHARTER_FORBIDS_KIND, f"{what}, and kinds are forbidden", "forbidden_kinds", recipient.kind)
+
+    def forbids_rule(self, rule: ReleaseRule) -> Iterator[CharterFault]:
+        """Everything in one rule that the charter forbids."""
+        named = f'release "{rule.rule}"'
+        forbidden = self.forbids_recipient(rule.recipient)
+        if forbidden is not None:
+            yield forbidden
+        if rule.purpose in self.forbidden_purposes:
+            yield self._fault(Reason.CHARTER_FORBIDS_PURPOSE, f'{named}: purpose "{rule.purpose}" is forbidden', "forbidden_purposes", rule.purpose)
+        for category in sorted(rule.categories - self.allowed_categories):
+            yield self._fault(Reason.CHARTER_FORBIDS_CATEGORY, f'{named}: category "{category}" is not allowed', "allowed_categories")
+        if rule.retention_days > self.max_retention_days:
+            what = f"{named}: retention {rule.retention_days}d is longer than {self.max_retention_days}d"
+            yield self._fault(Reason.CHARTER_RETENTION, what, "max_retention")
+
+    def check(self, policy: Policy) -> tuple[CharterFault, ...]:
+        """Everything in the policy that this charter forbids, recipients first; a mere listing is a fault, a release or a broker is not needed."""
+        named = [*policy.recipients, *(rule.recipient for rule in policy.releases), *(name for broker in policy.brokers for name in sorted(broker.recipients))]
+        recipients = [fault for name in named if (fault := self.forbids_recipient(name)) is not None]
+        kinds = [fault for recipient in policy.recipients.values() if (fault := self.forbids_kind(recipient)) is not None]
+        rules = [fault for rule in policy.releases for fault in self.forbids_rule(rule)]
+        return tuple(dict.fromkeys(recipients + kinds + rules))
+
+    def _fault(self, reason: Reason, what: str, key: str, name: str = "") -> CharterFault:
+        return CharterFault(reason, what, self.where, self.line(key, name))
+
+
+def parse_charter(untrusted_text: bytes, where: str) -> Charter:
+    """The charter in a file's bytes. Raises ConfigError listing all faults; `where` is the file's name in them."""
+    document = read_document(untrusted_text, where)
+    charter = _charter(document, untrusted_text)
+    document.require_faultless()
+    assert charter is not None  # noqa: S101 (for mypy: a table that does not fit is a fault, and faults have raised)
+    return charter
+
+
+def open_charter(untrusted_text: bytes, where: str) -> tuple[Document, Charter | None]:
+    """The document with all its faults, and the charter where it has none. Never raises: for `policy check`."""
+    document = open_document(untrusted_text, where)
+    charter = None if document.broken else _charter(document, untrusted_text)
+    return document, None if document.faults else charter
+
+
+def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
+    table = document.check(CharterTable, document.table)
+    barred = bars(document)
+    if table is None:
+        return None
+    lines = {(key, ""): document.line((key,)) for key in CharterTable.model_fields}
+    for key in ("forbidden_recipients", "forbidden_purposes", "forbidden_kinds"):
+        lines |= {(key, name): document.line((key, index)) for index, name in enumerate(getattr(table, key))}
+    return Charter(
+        name=table.name,
+        forbidden_recipients=frozenset(table.forbidden_recipients),
+        forbidden_purposes=frozenset(table.forbidden_purposes),
+        allowed_categories=frozenset(table.allowed_categories),
+        max_retention_days=table.max_retention,
+        digest=hashlib.sha256(untrusted_text).hexdigest(),
+        where=document.where,
+        lines=lines,
+        forbidden_kinds=frozenset(table.forbidden_kinds),
+        barred=barred,
+    )
+
+
+def require(policy: Policy, charter: Charter) -> None:
+    """Refuse a policy that breaks the charter: names everything, with the first fault's reason. Raises PolicyRefusedError."""
+    faults = charter.check(policy)
+    if faults:
+        told = "; ".join(str(fault) for fault in faults)
+        raise PolicyRefusedError(
+            faults[0].reason,
+            f"the charter does not permit policy {policy.name!r} version {policy.version}: {told}",
+            fix="change the policy, or ask the council",
+        )

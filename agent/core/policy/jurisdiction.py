@@ -1,0 +1,166 @@
+"""A jurisdiction's profile: what its law is said to allow, fact by fact, each with its source and how sure that is (docs/ref/jurisdictions.md).
+
+Facts, not advice. A fact that a policy file can break carries the limit as a key; every other fact is for people to read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from agent.core.policy.schema.fields import Day, Identifier, Jurisdiction, Kind, Line, Place
+from agent.core.policy.schema.tables import tables
+from agent.core.text.toml_document import Document, Section, open_document
+
+if TYPE_CHECKING:
+    from datetime import date
+
+MAX_SENTENCE = 600
+
+
+def sentence(value: object) -> str:
+    """A sentence or a few: one printable line."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_SENTENCE or not value.isprintable():
+        raise ValueError(f"must be one line of printable text | at most {MAX_SENTENCE} characters")
+    return value
+
+
+Sentence = Annotated[str, BeforeValidator(sentence)]
+Kinds = Annotated[list[Kind], Field(max_length=16)]
+Identifiers = Annotated[list[Identifier], Field(max_length=64)]
+
+
+class FactTable(Section):
+    """[[fact]]. From `max_retention_days` on: what a policy can break; most facts have none."""
+
+    id: Identifier
+    topic: Literal["retention", "recipients", "purposes", "places", "cameras", "logs", "reports", "lists", "matches", "contracts"]
+    says: Sentence
+    citation: Sentence
+    read: Day
+    confidence: Literal["A", "B", "M"]
+    confirmed: bool
+    sources: Annotated[list[Sentence], Field(max_length=16)]
+    max_retention_days: Annotated[int, Field(ge=0, le=3650)] | None = None
+    forbidden_kinds: Kinds = Field(default_factory=list)
+    conditional_kinds: Kinds = Field(default_factory=list)
+    forbidden_purposes: Identifiers = Field(default_factory=list)
+    permitted_purposes: Identifiers = Field(default_factory=list)
+    fixed_cameras: Literal["forbidden", "permit"] | None = None
+    protected_places: Annotated[list[Place], Field(max_length=32)] = Field(default_factory=list)
+    max_hotlist_age_hours: Annotated[int, Field(ge=1, le=168)] | None = None
+
+
+class ProfileTable(Section):
+    """The whole file."""
+
+    id: Jurisdiction
+    name: Line
+    use: Literal["check", "data"]
+    thin: Sentence = ""
+    counsel_confirmed: bool
+    fact: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact. `read`: the day on which it was taken from its sources; `confirmed`: the statute's text or a primary page was read for it.
+
+    `line`: of its id in the profile. `conditional_kinds`: recipients that need something outside the policy, such as a written declaration.
+    """
+
+    id: str
+    topic: str
+    says: str
+    citation: str
+    read: date
+    confidence: str
+    confirmed: bool
+    sources: tuple[str, ...]
+    line: int
+    max_retention_days: int | None
+    forbidden_kinds: frozenset[str]
+    conditional_kinds: frozenset[str]
+    forbidden_purposes: frozenset[str]
+    permitted_purposes: frozenset[str]
+    fixed_cameras: str | None
+    protected_places: frozenset[str]
+    max_hotlist_age_hours: int | None
+
+    @property
+    def checkable(self) -> bool:
+        """Can a policy file break it?"""
+        limits = (self.forbidden_kinds, self.conditional_kinds, self.forbidden_purposes, self.permitted_purposes, self.fixed_cameras, self.protected_places)
+        return any(limits) or self.max_retention_days is not None or self.max_hotlist_age_hours is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A jurisdiction's facts. `use`: "check", or "data" where they are too `thin` to hold a policy against. `where`: the file's name."""
+
+    id: str
+    name: str
+    use: str
+    thin: str
+    counsel_confirmed: bool
+    facts: tuple[Fact, ...]
+    where: str
+
+    @property
+    def max_retention_days(self) -> int | None:
+        """The shortest of all caps; None where no number is known."""
+        return min((fact.max_retention_days for fact in self.facts if fact.max_retention_days is not None), default=None)
+
+    def gathered(self, name: str) -> tuple[str, ...]:
+        """All names under one key of all facts, sorted, each once."""
+        return tuple(sorted({item for fact in self.facts for item in getattr(fact, name)}))
+
+    def forbids_fixed_cameras(self) -> Fact | None:
+        """The fact because of which this software has no place there; None where there is none."""
+        return next((fact for fact in self.facts if fact.fixed_cameras == "forbidden"), None)
+
+
+def parse_profile(untrusted_text: bytes, where: str) -> Profile:
+    """The profile in a file's bytes. Raises ConfigError listing all faults."""
+    document, profile = open_profile(untrusted_text, where)
+    document.require_faultless()
+    assert profile is not None  # noqa: S101 (for mypy: a head that does not fit is a fault, and faults have raised)
+    return profile
+
+
+def open_profile(untrusted_text: bytes, where: str) -> tuple[Document, Profile | None]:
+    """The document with all its faults, and the profile where it has none."""
+    document = open_document(untrusted_text, where)
+    head = None if document.broken else document.check(ProfileTable, document.table)
+    facts = [_fact(document, path, table) for path, table in tables(document, "fact", FactTable)]
+    if head is not None and head.use == "data" and not head.thin:
+        document.fault(("use",), "does not say what is too thin", "say it in `thin`")
+    if head is None or document.faults:
+        return document, None
+    return document, Profile(head.id, head.name, head.use, head.thin, head.counsel_confirmed, tuple(facts), where)
+
+
+def _fact(document: Document, path: tuple[str | int, ...], table: FactTable) -> Fact:
+    if table.confirmed and table.confidence != "A":
+        document.fault((*path, "confirmed"), "only what was read in the statute or on a primary page (A) is confirmed", "write false")
+    return Fact(
+        id=table.id,
+        topic=table.topic,
+        says=table.says,
+        citation=table.citation,
+        read=table.read,
+        confidence=table.confidence,
+        confirmed=table.confirmed,
+        sources=tuple(table.sources),
+        line=document.line((*path, "id")),
+        max_retention_days=table.max_retention_days,
+        forbidden_kinds=frozenset(table.forbidden_kinds),
+        conditional_kinds=frozenset(table.conditional_kinds),
+        forbidden_purposes=frozenset(table.forbidden_purposes),
+        permitted_purposes=frozenset(table.permitted_purposes),
+        fixed_cameras=table.fixed_cameras,
+        protected_places=frozenset(table.protected_places),
+        max_hotlist_age_hours=table.max_hotlist_age_hours,
+    )

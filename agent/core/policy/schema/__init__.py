@@ -1,0 +1,1 @@
+"""A policy's TOML into values: field types, tables, and the file as a whole."""

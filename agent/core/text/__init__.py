@@ -1,0 +1,1 @@
+"""Text as our formats allow it: strict JSON, TOML that knows its lines, base64url, times, identifiers."""

@@ -1,0 +1,17 @@
+"""Times as text (RFC 3339), written in one way only: UTC, milliseconds, `Z`."""
+
+from datetime import UTC, datetime
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-11-22T10:00:00.000Z`; milliseconds always, so that equal times have equal bytes."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def parse_rfc3339(untrusted_text: str) -> datetime:
+    """The inverse of rfc3339, strict: exactly that form. Raises ValueError."""
+    moment = datetime.strptime(untrusted_text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if rfc3339(moment) != untrusted_text:
+        msg = "a time must read YYYY-MM-DDTHH:MM:SS.mmmZ"
+        raise ValueError(msg)
+    return moment

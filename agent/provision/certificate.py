@@ -1,0 +1,44 @@
+"""Installs the TLS certificate that a CA made of the camera's request, beside its key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from agent.disk.atomic_file import publish, write_atomic
+from agent.disk.input_file import read_input
+from agent.disk.private_file import read_private
+from agent.errors import ConfigError, StorageError
+from agent.sealing.camera_keys import TLS_CERTIFICATE, TLS_KEY, TLS_KEY_WAITING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BYTES = 65_536
+
+
+def install_certificate(device: Path, path: Path) -> dict[str, object]:
+    """The first installation gives the waiting key its name; a renewal replaces the certificate. Raises ConfigError where the two do not belong together."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+    data = read_input(path, MAX_BYTES, missing="the broker's CA makes it of tls.csr")
+    waiting, key_path = device / TLS_KEY_WAITING, device / TLS_KEY
+    present = waiting if waiting.exists() else key_path
+    try:
+        certificate = x509.load_pem_x509_certificates(data)[0]
+        told, ends = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), certificate.not_valid_after_utc
+    except (ValueError, IndexError, TypeError):
+        raise ConfigError("is not a certificate in PEM", where=path, fix="ask the CA for PEM") from None
+    try:
+        own = load_pem_private_key(read_private(present), password=None).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, TypeError):
+        raise StorageError("is not an unencrypted PEM private key", where=present, fix="enrol the camera anew") from None
+    if own != told:
+        raise ConfigError("is for another key than this camera's", where=path, fix=f"have it made of {device / 'tls.csr'}")
+    if ends <= datetime.now(UTC):
+        raise ConfigError("has expired", where=path, fix="ask the CA for a new one")
+    write_atomic(device / TLS_CERTIFICATE, data, 0o644)
+    if present == waiting:
+        publish(waiting, key_path)
+    return {"certificate": str(device / TLS_CERTIFICATE), "until": ends.date().isoformat()}

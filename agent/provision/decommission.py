@@ -1,0 +1,96 @@
+"""Takes a camera out of service: a last leaf in its logs, then its keys, what waits, the hot list and the city's root are destroyed."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import typer
+
+from agent.core.log.leaf import LeafKind
+from agent.core.wire.device_public import FILE_NAME as PUBLIC
+from agent.disk.atomic_file import storage_error
+from agent.disk.destruction import destroy
+from agent.errors import PlatewardenError, StorageError, UsageError
+from agent.host.clock import SystemClock
+from agent.storage.audit_log import AuditLog
+from agent.storage.log_key import load_signing_key, origin_of
+from agent.storage.mailbox import SEALED_SUFFIX
+from agent.verifying.device_public_file import load_device_public
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from agent.settings import Settings
+
+PROCESSES = ("watch", "deliver")
+KEPT_OF_STATE = frozenset({"log.sqlite", "log.sqlite-wal", "log.sqlite-shm", "log.sqlite.lock", "checkpoint"})
+_HOTLISTS = ("hotlist.bin", "hotlist.csv", "hotlist-manual.json")
+
+
+def end_camera(settings: Settings, *, asked: bool) -> dict[str, object]:
+    """Logs and public.json stay: they hold no plate and no secret, and an auditor can still read them. Can be run again where it was cut short."""
+    device = load_device_public(settings.device).device
+    waiting = sum(1 for path in _files(settings.outbox) if path.suffix == SEALED_SUFFIX)
+    if asked:
+        _ask(device, waiting)
+    with ExitStack() as logs:  # both are opened before anything is written: while a process runs, its log is locked
+        opened = [logs.enter_context(log) for log in _logs(settings, device)]
+        for log in opened:
+            log.append(LeafKind.DECOMMISSION, {"reads": waiting})
+    wiped = 0
+    for path in _doomed(settings):
+        destroy(path)
+        wiped += 1
+    for folder in (settings.state, settings.device, settings.bundles, settings.anchor.parent):
+        _remove_empty(folder)
+    return {"camera": device, "wiped": f"{wiped} files, {waiting} reads unsent", "kept": f"{settings.device / PUBLIC} and the logs under {settings.state}"}
+
+
+def _ask(device: str, waiting: int) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("would ask first, and nobody is there to answer", where="--decommission", fix="give --yes")
+    typer.echo(f"This destroys the keys of {device} and {waiting} reads that wait. It cannot be undone.")
+    if typer.prompt("Type the camera's id to go on", default="", show_default=False) != device:
+        raise PlatewardenError("nothing was done", where="--decommission")
+
+
+def _logs(settings: Settings, device: str) -> Iterator[AuditLog]:
+    """Every log that still has its key: where a first attempt was cut short, the leaf is there already."""
+    for process in PROCESSES:
+        key = settings.device / f"{process}-log.key"
+        if key.exists():
+            yield AuditLog(settings.state / process / "log.sqlite", origin_of(device, process), load_signing_key(key), SystemClock().now)
+
+
+def _doomed(settings: Settings) -> Iterator[Path]:
+    """Keys first: whatever is left after a power cut, nobody can speak as this camera."""
+    device = [path for path in _files(settings.device) if path.name != PUBLIC]
+    yield from sorted(device, key=lambda path: path.suffix not in {".key", ".cred"})
+    yield from (settings.city / name for name in _HOTLISTS if (settings.city / name).exists())
+    yield from (path for path in _files(settings.state) if not (path.parent.parent == settings.state and path.name in KEPT_OF_STATE))
+    yield from _files(settings.bundles)
+    yield from _files(settings.anchor.parent)
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder. Links are removed, never followed."""
+    try:
+        found = sorted(folder.rglob("*")) if folder.is_dir() else []
+        for path in [path for path in found if path.is_symlink()]:
+            path.unlink()
+        return [path for path in found if path.is_file() and not path.is_symlink()]
+    except OSError as error:
+        raise storage_error(error, folder, "cannot look into the folder") from None
+
+
+def _remove_empty(folder: Path) -> None:
+    """Folders that nothing is left in; the uppermost stays, since the system may have made it."""
+    try:
+        for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+            if not any(path.iterdir()):
+                path.rmdir()
+    except OSError as error:
+        raise StorageError(f"cannot remove an empty folder: {error.strerror}", where=folder) from None

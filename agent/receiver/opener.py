@@ -1,0 +1,163 @@
+"""Opens a sealed read with the recipient's epoch key and checks what was inside. The only place outside the camera that sees a plate."""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from joserfc import jwe
+from joserfc.jwk import OKPKey
+from joserfc.registry import HeaderParameter
+
+from agent.core.policy.policy import TEST
+from agent.core.reading.plate_text import PlateText
+from agent.core.reasons import Reason
+from agent.core.text.strict_json import Fields, parse_object
+from agent.core.wire import sealed_read
+from agent.core.wire.sealed_read import Tags
+from agent.core.wire.test_plate import is_test_plate
+from agent.errors import EnvelopeRefusedError
+from agent.verifying.jose import FOREIGN_ERRORS
+
+if TYPE_CHECKING:
+    from agent.ports import Verifier
+
+MAX_CHARACTERS, MAX_ALTERNATIVES = 12, 8
+_WHERE = "content"
+_JPEG_START = b"\xff\xd8\xff"
+_PLATE_MEMBERS = ("plate", "confidence", "char_confidence", "alternatives", "state", "region", "frames")
+
+
+class KeySource(Protocol):
+    """Where the epoch keys are; None for a day that has none."""
+
+    def key(self, epoch: date) -> X25519PrivateKey | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPlate:
+    """What the camera read (as sighting, one vehicle). Confidences and probabilities 0–1."""
+
+    text: PlateText
+    confidence: float
+    char_confidence: tuple[float, ...]
+    alternatives: tuple[tuple[PlateText, float], ...]
+    state: str | None
+    region: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRead:
+    """An opened read: a lead, never a fact (P10). What the rule did not include is None. `posterior`: the camera's estimate, 0–1, that the entry's
+    vehicle was seen; None of a test plate. `crop`: JPEG, kept out of repr.
+    """
+
+    tags: Tags
+    entry_agency: str
+    entry_case: str
+    entry_source_date: date
+    posterior: float | None
+    plate: SeenPlate | None
+    captured_at: datetime | None
+    camera: str | None
+    crop: bytes | None = field(default=None, repr=False)
+
+
+class Opener:
+    """Verifies, then opens. `keys`: the recipient's epoch keys."""
+
+    def __init__(self, recipient: str, verifier: "Verifier", keys: KeySource) -> None:
+        self._recipient, self._verifier, self._keys = recipient, verifier, keys
+
+    def verify(self, untrusted_wire: bytes) -> Tags:
+        """The tags of a read by an enrolled camera, whoever it is for. Raises EnvelopeRefusedError."""
+        return self._verifier.verify(untrusted_wire)
+
+    def open(self, untrusted_wire: bytes) -> OpenedRead:
+        """Raises EnvelopeRefusedError: altered, of an unknown camera, for somebody else, its key destroyed, or not what the format allows inside."""
+        tags = self.verify(untrusted_wire)
+        return parse_content(tags, self._decrypt(tags, untrusted_wire))
+
+    def _decrypt(self, tags: Tags, wire: bytes) -> bytes:
+        if tags.recipient != self._recipient:
+            raise EnvelopeRefusedError(Reason.NOT_FOR_THIS_RECIPIENT, f"is for {tags.recipient}, not {self._recipient}", where=f"read {tags.read_id}")
+        key = self._keys.key(tags.epoch)
+        if key is None:
+            what = f"there is no key of epoch {tags.epoch.isoformat()}: destroyed at its deadline, or never made here"
+            raise EnvelopeRefusedError(Reason.KEY_DESTROYED, what, where=f"read {tags.read_id}", fix="nobody can open it any more; that is the retention")
+        try:
+            opened = jwe.decrypt_compact(wire.partition(b"\n")[0], OKPKey.import_key(key), registry=_registry())
+        except FOREIGN_ERRORS:
+            what = "does not open with this recipient's key: altered after sealing, or sealed to another key list"
+            raise EnvelopeRefusedError(Reason.DECRYPTION_FAILED, what, where=f"read {tags.read_id}") from None
+        return opened.plaintext or b""
+
+
+def _registry() -> jwe.JWERegistry:
+    """Our two algorithms and our one private header; limits raised from joserfc's defaults to exactly what the format needs."""
+    known = {sealed_read.TAGS_HEADER: HeaderParameter("tags", lambda _value: None)}  # core.wire.sealed_read has checked the tags
+    limits = jwe.JWERegistry(header_registry=known, algorithms=[sealed_read.ALGORITHM, sealed_read.ENCRYPTION])
+    limits.max_protected_header_length = sealed_read.MAX_HEADER_CHARACTERS
+    limits.max_ciphertext_length = sealed_read.MAX_WIRE_BYTES
+    return limits
+
+
+def parse_content(tags: Tags, plaintext: bytes) -> OpenedRead:
+    """The content of a read, strict and closed like everything else: a camera gone wrong must not reach a terminal or a viewer."""
+    known = (*_PLATE_MEMBERS, "captured_at", "camera", "crop")
+    fields = Fields(parse_object(plaintext.rstrip(b" "), _WHERE), _WHERE, required=("v", "match"), optional=known)
+    fields.exactly("v", sealed_read.VERSION)
+    match = Fields(fields.value("match"), f"{_WHERE}: `match`", required=("level", "agency", "case", "source_date", "posterior"))
+    match.exactly("level", tags.match.value)
+    plate = _plate(fields) if "plate" in fields else None
+    if plate is not None and is_test_plate(plate.text.value) != (tags.category == TEST):  # neither may pass for the other
+        raise fields.bad("plate", "a test plate if, and only if, the category is `test`")
+    return OpenedRead(
+        tags=tags,
+        entry_agency=match.text("agency"),
+        entry_case=match.text("case"),
+        entry_source_date=match.day("source_date"),
+        posterior=None if match.value("posterior") is None else match.fraction("posterior"),
+        plate=plate,
+        captured_at=fields.moment("captured_at") if "captured_at" in fields else None,
+        camera=fields.identifier("camera") if "camera" in fields else None,
+        crop=_crop(fields) if "crop" in fields else None,
+    )
+
+
+def _plate(fields: Fields) -> SeenPlate:
+    if not all(name in fields for name in _PLATE_MEMBERS):
+        raise fields.bad("plate", "together with " + ", ".join(_PLATE_MEMBERS[1:]))
+    alternatives = [
+        Fields(entry, f"{_WHERE}: `alternatives`", required=("plate", "probability")) for entry in fields.sequence("alternatives", MAX_ALTERNATIVES)
+    ]
+    return SeenPlate(
+        text=_text(fields),
+        confidence=fields.fraction("confidence"),
+        char_confidence=fields.fractions("char_confidence", MAX_CHARACTERS),
+        alternatives=tuple((_text(entry), entry.fraction("probability")) for entry in alternatives),
+        state=None if fields.value("state") is None else fields.identifier("state"),
+        region=fields.identifier("region"),
+        frames=fields.whole("frames", 1, 1_000_000),
+    )
+
+
+def _text(fields: Fields) -> PlateText:
+    try:
+        return PlateText(fields.text("plate", most=MAX_CHARACTERS, least=0))
+    except ValueError:
+        raise fields.bad("plate", "A-Z and 0-9") from None
+
+
+def _crop(fields: Fields) -> bytes:
+    value = fields.value("crop")
+    try:
+        data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+    except (binascii.Error, ValueError):
+        data = b""
+    if not data.startswith(_JPEG_START):
+        raise fields.bad("crop", "a JPEG in base64")
+    return data

@@ -1,0 +1,58 @@
+"""What a receiver's folder says about itself: reads held, numbers that never came, keys and their end. Never a plate."""
+
+from typing import TYPE_CHECKING
+
+from agent.core.text.rfc3339 import rfc3339
+from agent.core.wire.epochs import deadline_of
+from agent.receiver.workplace import Workplace
+
+if TYPE_CHECKING:
+    from agent.core.time.instant import Instant
+
+
+def status(place: Workplace, now: "Instant") -> dict[str, object]:
+    """One JSON object. Raises StorageError."""
+    store = place.store()
+    try:
+        reads = store.reads()
+        devices = [{"device": each.device, "highest": each.highest, "missing": [list(run) for run in each.missing]} for each in store.sequences()]
+        rejected, dropped = dict(store.rejections()), dict(store.dropped())
+    finally:
+        store.close()
+    epochs = place.keys.epochs()
+    overdue = [epoch.isoformat() for epoch in epochs if deadline_of(epoch) <= now.utc]
+    return {
+        "recipient": place.recipient,
+        "reads": len(reads),
+        "oldest_deadline": rfc3339(min(read.deadline for read in reads)) if reads else None,
+        "devices": devices,
+        "rejected": rejected,
+        "dropped": dropped,
+        "epochs": {"first": epochs[0].isoformat() if epochs else None, "last": epochs[-1].isoformat() if epochs else None, "overdue": overdue},
+    }
+
+
+def as_text(table: dict[str, object]) -> str:
+    """Lines for a terminal."""
+    epochs = table["epochs"]
+    assert isinstance(epochs, dict)  # noqa: S101  # made above
+    lines = [
+        f"Recipient  {table['recipient']}",
+        f"Reads      {table['reads']} sealed" + (f", the first must be gone by {table['oldest_deadline']}" if table["oldest_deadline"] else ""),
+        f"Epochs     {epochs['first']} to {epochs['last']}"
+        + (f"; OVERDUE: {', '.join(epochs['overdue'])} (is `receiver run` running?)" if epochs["overdue"] else ""),
+    ]
+    devices = table["devices"]
+    assert isinstance(devices, list)  # noqa: S101  # made above
+    for device in devices:
+        gaps = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in device["missing"])
+        lines.append(
+            f"Camera     {device['device']}: up to number {device['highest']}, " + (f"missing {gaps} (ask for the camera's report)" if gaps else "none missing")
+        )
+    for name in ("rejected", "dropped"):
+        counts = table[name]
+        if isinstance(counts, dict) and counts:
+            lines.append(f"{name.capitalize():<10} " + ", ".join(f"{reason}: {number}" for reason, number in counts.items()))
+    if "clock" in table:
+        lines.append(f"Clock      {table['clock']}")
+    return "\n".join(lines)

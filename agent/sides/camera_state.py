@@ -1,0 +1,127 @@
+"""Collects a camera's state from its files, for `status`: reads only, and says of each part that cannot be read why."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.bundles.city_folder import CityFolder
+from agent.bundles.follower import REFUSALS
+from agent.bundles.generation import Generation
+from agent.bundles.generation_store import BundleStore
+from agent.core.camera import camera_facts, hotlist_facts
+from agent.core.policy.policy import Policy
+from agent.core.text.rfc3339 import rfc3339
+from agent.core.time.trusted_time import MAX_BYTES, SignedTime, judge, parse_known
+from agent.disk.atomic_file import read_bounded
+from agent.errors import PlatewardenError
+from agent.host.clock import BUILD_TIME, FILE_NAME, LinuxMachine
+from agent.settings import Settings
+from agent.sides.signed_city import BUNDLES, sentence
+from agent.storage.log_reader import database_of, rehearsals
+
+PROCESSES = ("watch", "deliver", "walls")
+MAX_SMALL_BYTES = 65_536
+
+
+def collect(settings: Settings) -> dict[str, object]:
+    """Everything, as plain values. Raises nothing that a damaged or unreadable part could cause: that part says so."""
+    now = LinuxMachine().look().wall
+    state: dict[str, object] = {"camera": settings.camera_id, "at": rfc3339(now), "enrolled": settings.anchor.exists()}
+    if settings.anchor.exists():
+        state["processes"] = {process: _process(settings, process, now) for process in PROCESSES}
+    else:
+        state["unsigned_policy"] = _part(lambda: _policy(CityFolder(settings.city).policy(), now))
+    state["outbox"] = _part(lambda: {"waiting": _waiting(settings.outbox), "most": settings.limits.max_outbox_reads})
+    state["hotlist"] = _part(lambda: _hotlist(settings.state / "watch" / hotlist_facts.NAME, now))
+    state["camera_health"] = _part(lambda: _camera(settings.state / "watch" / camera_facts.NAME))
+    state["rehearsal"] = _part(lambda: asdict(rehearsals(database_of(settings.state / "watch"))))
+    return state
+
+
+def _process(settings: Settings, process: str, now: datetime) -> dict[str, object]:
+    folder = settings.state / process
+    store = BundleStore(folder / BUNDLES, settings.anchor, settings.limits, rig=settings.rig)
+    found: dict[str, object] = {"refusals": _part(lambda: _refusals(folder / BUNDLES / REFUSALS))}
+    try:
+        generation = store.current()
+    except (PlatewardenError, OSError) as error:
+        return {**found, "problem": str(error), "clock": _part(lambda: _clock(folder, None))}
+    found["clock"] = _part(lambda: _clock(folder, generation))
+    if generation is None:
+        return {**found, "problem": "no bundles were verified yet"}
+    policy = _part(lambda: _policy(CityFolder(generation.city).policy(), now))
+    return {**found, "problem": None, "policy": policy, "bundles": _bundles(generation, now)}
+
+
+def _bundles(generation: Generation, now: datetime) -> dict[str, object]:
+    roles = [
+        {
+            "role": role,
+            "version": version,
+            "expires": rfc3339(generation.expiry[role]) if role in generation.expiry else None,
+            "signed_by": list(generation.facts.signed_by.get(role, ())),
+        }
+        for role, version in sorted(generation.versions.items())
+    ]
+    lapses = [{"role": lapse.role, "stops": str(lapse.stops), "what": sentence(lapse)} for lapse in generation.lapsed(now)]
+    city = generation.facts.city
+    return {"city": city.id, "name": city.name, "rig": city.rig, "issued": rfc3339(generation.issued), "roles": roles, "lapses": lapses}
+
+
+def _policy(policy: Policy, now: datetime) -> dict[str, object]:
+    return {"name": policy.name, "version": policy.version, "digest": policy.digest, "expires": policy.expires.isoformat(), "in_force": policy.in_force(now)}
+
+
+def _clock(folder: Path, generation: Generation | None) -> dict[str, object]:
+    """What this process's clock would say now, from what it last wrote down."""
+    path = folder / FILE_NAME
+    known = parse_known(read_bounded(path, MAX_BYTES), str(path)) if path.exists() else None
+    signed = SignedTime(generation.issued, generation.expiry["timestamp"]) if generation else None
+    verdict = judge(LinuxMachine().look(), known, signed, BUILD_TIME)
+    return {"trust": str(verdict.trust), "why": verdict.why}
+
+
+def _refusals(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    listed = json.loads(read_bounded(path, MAX_SMALL_BYTES))
+    return [{name: str(entry[name]) for name in ("at", "reason", "what")} for entry in listed]
+
+
+def _waiting(outbox: Path) -> int:
+    return sum(1 for _ in outbox.glob("*.sealed")) if outbox.is_dir() else 0
+
+
+def _hotlist(path: Path, now: datetime) -> dict[str, object]:
+    if not path.exists():
+        return {"problem": "watch has not run yet"}
+    facts = hotlist_facts.parse_facts(read_bounded(path, hotlist_facts.MAX_BYTES))
+    if facts.as_of is None:
+        return {"problem": hotlist_facts.NONE}
+    age_h = round((now - facts.as_of.astimezone(UTC)).total_seconds() / 3600, 1)
+    return {"as_of": rfc3339(facts.as_of), "age_hours": age_h, "stale_after": rfc3339(facts.stale_after), "digest": facts.digest}
+
+
+def _camera(path: Path) -> dict[str, object]:
+    if not path.exists():
+        return {"problem": "watch has not run yet"}
+    facts = camera_facts.parse_facts(read_bounded(path, camera_facts.MAX_BYTES))
+    alarms = {str(alarm): rfc3339(since) for alarm, since in facts.alarms.items()}
+    return {"changed_at": rfc3339(facts.at), "profile": facts.profile, "alarms": alarms, "stalls": facts.stalls}
+
+
+def _part(read: Callable[[], object]) -> object:
+    """One part of the state, or why it cannot be told."""
+    try:
+        return read()
+    except PlatewardenError as error:
+        return {"problem": str(error)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return {"problem": f"cannot be read ({type(error).__name__})"}
+
+
+def as_table(value: object) -> Mapping[str, object]:
+    """A part as a table; empty for any other value."""
+    return value if isinstance(value, dict) else {}
