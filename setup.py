@@ -7,14 +7,16 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 
-# Minimums are what we rely on; constraints.txt holds the very versions that the tests ran with. Every one of these has wheels for
-# Python 3.11 to 3.13 on x86_64 and aarch64.
+# Minimums are what we rely on; constraints.txt holds the very versions that the tests ran with.
+# Every one of these has wheels for Python 3.11 to 3.13 on x86_64 and aarch64.
 RUNTIME = [
     "av>=14",  # video files and USB cameras (PyAV over ffmpeg, the libraries inside the wheel)
     "cryptography>=45",
     "joserfc>=1.7.4",  # older ones: padding malleability, GHSA-5jhw-7jv7-qcqq
     "numpy>=2.0",
-    "onnxruntime>=1.30,<1.31",  # 1.21 dies of SIGILL on a Pi 4; all since report to their maker unless switched off: docs/design/telemetry.md
+    # 1.21 dies of SIGILL on a Pi 4; all since report to their maker unless switched off:
+    # docs/design/telemetry.md
+    "onnxruntime>=1.30,<1.31",
     "opencv-python-headless>=4.10",
     "paho-mqtt>=2.1",
     "pydantic>=2.9",
@@ -27,7 +29,8 @@ RUNTIME = [
 ]
 
 EXTRAS = {
-    # picamera2 must match the system's libcamera and comes from apt (`apt install python3-picamera2`, venv with --system-site-packages); nothing to fetch here.
+    # picamera2 must match the system's libcamera and comes from apt (`apt install
+    # python3-picamera2`, venv with --system-site-packages); nothing to fetch here.
     "pi": [],
     "demo": [
         "iotcore>=0.4",  # rumqttd, an MQTT broker inside a wheel
@@ -58,7 +61,9 @@ EXTRAS = {
         "setuptools>=77",  # the packaging test asks setup.py for its names
     ],
     "rig": [
-        "labgrid>=26.0",  # drives real cameras in hw_tests: consoles, power ports, SD multiplexers; `make hw` (docs/design/libraries.md)
+        # drives real cameras in hw_tests: consoles, power ports, SD multiplexers; `make hw`,
+        # see docs/design/libraries.md
+        "labgrid>=26.0",
     ],
     "train": [
         "brotli>=1.1",  # fonts from npm are woff2
@@ -72,16 +77,23 @@ EXTRAS = {
 
 setup(
     name="platewarden",
-    version=re.search(r'__version__ = "([^"]+)"', (HERE / "agent/__init__.py").read_text(encoding="utf-8"))[1],
+    version=re.search(
+        r'__version__ = "([^"]+)"', (HERE / "agent/__init__.py").read_text(encoding="utf-8")
+    )[1],
     description="A licence-plate camera that tells only the people whom a city's policy names",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.11",
-    packages=[*find_packages(include=["agent", "agent.*"]), "agent.jurisdictions", "models"],  # models/training stays in the repository
+    # models/training stays in the repository
+    packages=[*find_packages(include=["agent", "agent.*"]), "agent.jurisdictions", "models"],
     package_dir={"agent.jurisdictions": "config/jurisdictions"},
-    package_data={"agent.jurisdictions": ["*.toml"], "agent": ["**/*.html", "**/*.css", "**/*.svg", "**/*.json"], "models": ["*.onnx", "manifest.json"]},
+    package_data={
+        "agent.jurisdictions": ["*.toml"],
+        "agent": ["**/*.html", "**/*.css", "**/*.svg", "**/*.json"],
+        "models": ["*.onnx", "manifest.json"],
+    },
     install_requires=RUNTIME,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["platewarden = agent.cli:main"]},

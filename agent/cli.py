@@ -1,4 +1,6 @@
-"""The command line: picks a command (imported only when picked) and turns errors into exit codes."""
+"""The command line: picks a command (imported only when picked) and turns errors into exit
+codes.
+"""
 
 import os
 import sys
@@ -15,14 +17,21 @@ app = typer.Typer(
     name="platewarden",
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_enable=False,  # rich tracebacks print local variables: a plate could be among them (P9)
+    # rich tracebacks print local variables: a plate could be among them (P9)
+    pretty_exceptions_enable=False,
     help="A licence-plate camera that tells only the people whom a city's policy names.",
 )
 
 
 @app.callback()
 def _options(
-    _version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True, callback=lambda on: _print_version(on=on)),
+    _version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version and stop.",
+        is_eager=True,
+        callback=lambda on: _print_version(on=on),
+    ),
 ) -> None:
     """Options before the command."""
 
@@ -34,7 +43,9 @@ def _print_version(*, on: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run and exit. Errors go to stderr as one line; a traceback is shown only with PLATEWARDEN_DEBUG=1."""
+    """Run and exit. Errors go to stderr as one line; a traceback is shown only with
+    PLATEWARDEN_DEBUG=1.
+    """
     try:
         app(args=list(arguments) if arguments is not None else None)
     except PlatewardenError as error:
@@ -48,12 +59,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"platewarden: {_missing(error.name or str(error))}", file=sys.stderr)
         sys.exit(UsageError.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `platewarden read … | head` is no failure
+        # `platewarden read … | head` is no failure
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 
 def _missing(module: str) -> UsageError:
-    """A part that this installation leaves out: the camera's package holds less than the city's, and a wheel without extras less than either."""
+    """A part that this installation leaves out: the camera's package holds less than the city's,
+    and a wheel without extras less than either.
+    """
     if module.startswith("agent."):
-        return UsageError(f"this needs {module}, which is not in this package", fix="platewarden-city holds it, or the installation is damaged")
-    return UsageError(f"this needs the Python module {module!a}, which is not installed", fix="see docs/design/libraries.md for what brings it")
+        return UsageError(
+            f"this needs {module}, which is not in this package",
+            fix="platewarden-city holds it, or the installation is damaged",
+        )
+    return UsageError(
+        f"this needs the Python module {module!a}, which is not installed",
+        fix="see docs/design/libraries.md for what brings it",
+    )

@@ -1,6 +1,8 @@
-"""The straight line from outbox to receipt: re-check, publish, back off, publish again, until the recipient's own receipt is there.
+"""The straight line from outbox to receipt: re-check, publish, back off, publish again, until the
+recipient's own receipt is there.
 
-Nothing here removes a read from the outbox: only `watch` does, after it has verified the receipt itself (P8).
+Nothing here removes a read from the outbox: only `watch` does, after it has verified the receipt
+itself (P8).
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})
 
 
 class WaitingReads(Protocol):
-    """The outbox as deliver sees it: it can only look. Everything in it is untrusted. Raises StorageError."""
+    """The outbox as deliver sees it: it can only look. Everything in it is untrusted. Raises
+    StorageError.
+    """
 
     def pending(self) -> Sequence[str]: ...
     def strangers(self) -> Sequence[str]: ...
@@ -54,7 +58,9 @@ class Attempts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What depends on the policy in force: who may receive, whose receipts count, where to publish."""
+    """What depends on the policy in force: who may receive, whose receipts count, where to
+    publish.
+    """
 
     policy: Policy
     receipt_verifier: ReceiptVerifier
@@ -63,7 +69,9 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """One pass: `waiting` in the outbox (with or without a receipt), `published` and `receipts` in this pass. `trouble`: a line, or empty."""
+    """One pass: `waiting` in the outbox (with or without a receipt), `published` and `receipts` in
+    this pass. `trouble`: a line, or empty.
+    """
 
     waiting: int
     published: int
@@ -73,9 +81,11 @@ class PassResult:
 
 @dataclass(slots=True)
 class Refusals:
-    """Refusal leaves: one for each new thing refused, bounded per hour; what is beyond is counted, and the counts are a leaf.
+    """Refusal leaves: one for each new thing refused, bounded per hour; what is beyond is counted,
+    and the counts are a leaf.
 
-    Mitigates against: a hostile broker, or a hostile file writer, that would fill the log with refusals.
+    Mitigates against: a hostile broker, or a hostile file writer, that would fill the log with
+    refusals.
     """
 
     log: AuditLog
@@ -85,12 +95,20 @@ class Refusals:
     _since_s: float | None = None
     _leaves: int = 0
 
-    def note(self, key: tuple[str, ...], details: Mapping[str, object], *, once: bool = False) -> None:
-        """A leaf the first time, a count afterwards. `once`: the same thing found again, not done again, is not even counted."""
+    def note(
+        self, key: tuple[str, ...], details: Mapping[str, object], *, once: bool = False
+    ) -> None:
+        """A leaf the first time, a count afterwards. `once`: the same thing found again, not done
+        again, is not even counted.
+        """
         if key in self._seen and once:
             return
         self.count(f"refused {details['reason']}")
-        if key in self._seen or self._leaves >= MAX_REFUSAL_LEAVES_PER_HOUR or len(self._seen) >= MAX_REMEMBERED:
+        if (
+            key in self._seen
+            or self._leaves >= MAX_REFUSAL_LEAVES_PER_HOUR
+            or len(self._seen) >= MAX_REMEMBERED
+        ):
             return
         self._seen.add(key)
         self._leaves += 1
@@ -102,8 +120,12 @@ class Refusals:
             self._counts[what] = self._counts.get(what, 0) + number
 
     def write_counts(self, *, now: bool = False) -> None:
-        """One leaf an hour and at the end, with nothing to count too: silence would look like a stopped process."""
-        elapsed_s = self.clock.monotonic_s() - (self._since_s if self._since_s is not None else self.clock.monotonic_s())
+        """One leaf an hour and at the end, with nothing to count too: silence would look like a
+        stopped process.
+        """
+        elapsed_s = self.clock.monotonic_s() - (
+            self._since_s if self._since_s is not None else self.clock.monotonic_s()
+        )
         self._since_s = self.clock.monotonic_s() - elapsed_s
         if elapsed_s < HOUR_S and not now:
             return
@@ -112,9 +134,11 @@ class Refusals:
 
 
 class Delivery:
-    """One `pass_once` after another moves what the policy permits. `jitter`: a number in [0, 1). `device`: this camera's id.
+    """One `pass_once` after another moves what the policy permits. `jitter`: a number in [0, 1).
+    `device`: this camera's id.
 
-    A read is published again, after 5 s, 10 s, 20 s … 10 min, until a receipt that fits is in the receipt box; receivers drop repeats by read id.
+    A read is published again, after 5 s, 10 s, 20 s … 10 min, until a receipt that fits is in the
+    receipt box; receivers drop repeats by read id.
     """
 
     def __init__(
@@ -128,15 +152,25 @@ class Delivery:
         clock: Clock,
         jitter: Callable[[], float],
     ) -> None:
-        self._device, self._outbox, self._verifier, self._receipt_box = device, outbox, verifier, receipt_box
+        self._device, self._outbox, self._verifier, self._receipt_box = (
+            device,
+            outbox,
+            verifier,
+            receipt_box,
+        )
         self._attempts, self._log, self._clock, self._jitter = attempts, log, clock, jitter
         self.refusals = Refusals(log, clock)
-        self._recipients: dict[str, str] = {}  # of reads seen before: spares checking thousands while their broker is away
+        # of reads seen before: spares checking thousands while their broker is away
+        self._recipients: dict[str, str] = {}
         self._refused: set[str] = set()  # read ids of files that no later look can make good
         self._passes = 0
 
-    def pass_once(self, route: Route, progress: Callable[[], None], stopping: Callable[[], bool]) -> PassResult:
-        """Take receipts, publish what is due, tidy up. `progress` is called after each publication; `stopping` is asked before. Raises StorageError."""
+    def pass_once(
+        self, route: Route, progress: Callable[[], None], stopping: Callable[[], bool]
+    ) -> PassResult:
+        """Take receipts, publish what is due, tidy up. `progress` is called after each publication;
+        `stopping` is asked before. Raises StorageError.
+        """
         waiting = self._outbox.pending()
         receipts = self._take_receipts(route, set(waiting))
         published, trouble = self._publish_due(route, waiting, progress, stopping)
@@ -144,13 +178,23 @@ class Delivery:
         self.refusals.write_counts()
         return PassResult(len(waiting), published, receipts, trouble)
 
-    def _publish_due(self, route: Route, waiting: Sequence[str], progress: Callable[[], None], stopping: Callable[[], bool]) -> tuple[int, str]:
+    def _publish_due(
+        self,
+        route: Route,
+        waiting: Sequence[str],
+        progress: Callable[[], None],
+        stopping: Callable[[], bool],
+    ) -> tuple[int, str]:
         receipted, published = set(self._receipt_box.pending()), 0
         troubles: dict[str, str] = {}  # by recipient: whose brokers failed in this pass
         for read_id in waiting:
             if stopping() or published >= MAX_PUBLISHED_PER_PASS:
                 break
-            if read_id in receipted or self._recipients.get(read_id) in troubles or not self._is_due(read_id):
+            if (
+                read_id in receipted
+                or self._recipients.get(read_id) in troubles
+                or not self._is_due(read_id)
+            ):
                 continue
             try:
                 if self._publish(route, read_id, troubles):
@@ -165,11 +209,14 @@ class Delivery:
         if read_id in self._refused or self._attempts.withdrawn(read_id):
             return False
         due, now = self._attempts.due(read_id), self._clock.now().utc
-        # A due time further off than the longest wait was set by a clock that has been put back since: do not wait for it.
+        # A due time further off than the longest wait was set by a clock that has been put back
+        # since: do not wait for it.
         return due is None or now >= due or due - now > timedelta(seconds=LONGEST_WAIT_S)
 
     def _publish(self, route: Route, read_id: str, troubles: Collection[str]) -> bool:
-        """Re-authorise one read and publish it, unless its recipient's brokers are in trouble. Did a broker acknowledge?"""
+        """Re-authorise one read and publish it, unless its recipient's brokers are in trouble. Did
+        a broker acknowledge?
+        """
         found = self._verified(read_id)
         if found is None:
             return False
@@ -183,33 +230,51 @@ class Delivery:
         if tags.recipient in troubles:
             return False
         route.publisher.publish(tags.recipient, read_id, wire, tags.deadline)
-        wait_s = min(FIRST_WAIT_S * 2 ** min(self._attempts.tries(read_id), 20), LONGEST_WAIT_S / 1.25) * (1 + self._jitter() / 4)
+        wait_s = min(
+            FIRST_WAIT_S * 2 ** min(self._attempts.tries(read_id), 20), LONGEST_WAIT_S / 1.25
+        ) * (1 + self._jitter() / 4)
         self._attempts.published(read_id, now.utc + timedelta(seconds=wait_s))
         return True
 
     def _deny(self, tags: Tags, denied: Reason) -> None:
-        """What the policy of today does not permit is withdrawn, never sealed again; what only has to wait, waits."""
+        """What the policy of today does not permit is withdrawn, never sealed again; what only has
+        to wait, waits.
+        """
         if denied in HOLD:
-            self.refusals.note(("hold", denied), {"reason": denied, "what": "reads wait"}, once=True)
+            self.refusals.note(
+                ("hold", denied), {"reason": denied, "what": "reads wait"}, once=True
+            )
             return
         kind = LeafKind.EXPIRED if denied is Reason.DEADLINE_PASSED else LeafKind.WITHDRAWAL
-        self._log.append(kind, {"reason": denied, "read": tags.read_id, "recipient": tags.recipient, "rule": tags.rule})
+        self._log.append(
+            kind,
+            {
+                "reason": denied,
+                "read": tags.read_id,
+                "recipient": tags.recipient,
+                "rule": tags.rule,
+            },
+        )
         self._attempts.withdraw(tags.read_id, denied)
 
     def _verified(self, read_id: str) -> tuple[bytes, Tags] | None:
-        """A read's bytes and tags if it is one of this camera's; anything odd is one refusal leaf. None: nothing to publish."""
+        """A read's bytes and tags if it is one of this camera's; anything odd is one refusal leaf.
+        None: nothing to publish.
+        """
         try:
             untrusted_wire = self._outbox.untrusted_wire(read_id)
             if untrusted_wire is None:
                 return None
             tags = self._verifier.verify(untrusted_wire)
-        except StorageError as error:  # a link, a folder, too large: looked at again each pass, in case somebody repairs it
+        except StorageError as error:
+            # a link, a folder, too large: looked at again each pass, in case somebody repairs it
             self._odd_file(read_id, Reason.MALFORMED, error.what)
             return None
         except EnvelopeRefusedError as refusal:
             self._refuse_file(read_id, refusal.reason, refusal.what)
             return None
-        if tags.read_id != read_id:  # a genuine read under another name: publishing it would defeat counting by read id
+        # a genuine read under another name: publishing it would defeat counting by read id
+        if tags.read_id != read_id:
             self._refuse_file(read_id, Reason.MALFORMED, "the file's name is not its read id")
             return None
         if tags.device != self._device:
@@ -223,7 +288,9 @@ class Delivery:
         self._refused.add(read_id)
 
     def _odd_file(self, name: str, reason: str, what: str) -> None:
-        self.refusals.note(("outbox", name, reason), {"reason": reason, "file": name, "what": what}, once=True)
+        self.refusals.note(
+            ("outbox", name, reason), {"reason": reason, "file": name, "what": what}, once=True
+        )
 
     def _take_receipts(self, route: Route, waiting: set[str]) -> int:
         taken = 0
@@ -232,13 +299,21 @@ class Delivery:
                 receipt = route.receipt_verifier.verify(untrusted_receipt)
                 taken += self._take_receipt(receipt, untrusted_receipt, waiting)
             except EnvelopeRefusedError as refusal:
-                self.refusals.note(("receipt", refusal.reason), {"reason": refusal.reason, "what": f"receipt: {refusal.what}"})
+                self.refusals.note(
+                    ("receipt", refusal.reason),
+                    {"reason": refusal.reason, "what": f"receipt: {refusal.what}"},
+                )
         self.refusals.count("receipts", taken)
         return taken
 
     def _take_receipt(self, receipt: Receipt, untrusted_receipt: bytes, waiting: set[str]) -> int:
-        """Keep a verified receipt if it answers a read that waits for one; 1 when kept. Raises EnvelopeRefusedError(receipt-mismatch)."""
-        if receipt.read_id not in waiting or self._receipt_box.untrusted_receipt(receipt.read_id) is not None:
+        """Keep a verified receipt if it answers a read that waits for one; 1 when kept. Raises
+        EnvelopeRefusedError(receipt-mismatch).
+        """
+        if (
+            receipt.read_id not in waiting
+            or self._receipt_box.untrusted_receipt(receipt.read_id) is not None
+        ):
             return 0  # late or repeated: the answer to a read that was published twice
         found = self._verified(receipt.read_id)
         if found is None:
@@ -246,14 +321,25 @@ class Delivery:
         wire, tags = found
         told = (receipt.wire_sha256, receipt.device, receipt.recipient)
         if told != (hashlib.sha256(wire).hexdigest(), self._device, tags.recipient):
-            raise EnvelopeRefusedError(Reason.RECEIPT_MISMATCH, "a receipt for other bytes, another device or by another recipient", where="receipt")
-        details = {"read": receipt.read_id, "recipient": receipt.recipient, "outcome": receipt.outcome, "tries": self._attempts.tries(receipt.read_id)}
+            raise EnvelopeRefusedError(
+                Reason.RECEIPT_MISMATCH,
+                "a receipt for other bytes, another device or by another recipient",
+                where="receipt",
+            )
+        details = {
+            "read": receipt.read_id,
+            "recipient": receipt.recipient,
+            "outcome": receipt.outcome,
+            "tries": self._attempts.tries(receipt.read_id),
+        }
         self._log.append(LeafKind.RECEIPT, details)
         self._receipt_box.put(receipt.read_id, untrusted_receipt)
         return 1
 
     def _tidy(self, waiting: set[str]) -> None:
-        """Forget reads that watch has removed; now and then look for files that do not belong in the outbox."""
+        """Forget reads that watch has removed; now and then look for files that do not belong in
+        the outbox.
+        """
         for read_id in self._receipt_box.pending():
             if read_id not in waiting:
                 self._receipt_box.remove(read_id)

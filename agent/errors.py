@@ -23,11 +23,15 @@ class PlatewardenError(Exception):
 
 
 class SourceError(PlatewardenError):
-    """A frame source cannot deliver: a missing, truncated or absurd image, a video cut short, a dead camera."""
+    """A frame source cannot deliver: a missing, truncated or absurd image, a video cut short, a
+    dead camera.
+    """
 
 
 class CameraHungError(SourceError):
-    """The camera's library hangs in a command. Python's own good night would hang in it as well: the process must end without one."""
+    """The camera's library hangs in a command. Python's own good night would hang in it as well:
+    the process must end without one.
+    """
 
 
 class ModelError(PlatewardenError):
@@ -35,7 +39,9 @@ class ModelError(PlatewardenError):
 
 
 class StorageError(PlatewardenError):
-    """A mailbox, database or key file cannot be read or written (full disk, permissions, damage)."""
+    """A mailbox, database or key file cannot be read or written (full disk, permissions,
+    damage).
+    """
 
 
 class NetworkError(PlatewardenError):
@@ -49,11 +55,15 @@ class UsageError(PlatewardenError):
 
 
 class ConfigError(UsageError):
-    """Settings, policy, charter or hot list are malformed: whoever wrote the file must act (exit 2)."""
+    """Settings, policy, charter or hot list are malformed: whoever wrote the file must act (exit
+    2).
+    """
 
 
 class RefusedError(PlatewardenError):
-    """Platewarden refuses: policy or trust forbids it (exit 3). `reason` is a code from `core.reasons`."""
+    """Platewarden refuses: policy or trust forbids it (exit 3). `reason` is a code from
+    `core.reasons`.
+    """
 
     exit_code = 3
 
@@ -78,7 +88,9 @@ class EnvelopeRefusedError(RefusedError):
 
 
 class BundleRefusedError(RefusedError):
-    """A signed bundle is forged, altered, too old, another city's or malformed: the camera keeps what it has verified before."""
+    """A signed bundle is forged, altered, too old, another city's or malformed: the camera keeps
+    what it has verified before.
+    """
 
 
 class LogRefusedError(RefusedError):

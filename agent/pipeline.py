@@ -1,4 +1,6 @@
-"""The straight line from frame to sealed read. What no rule releases ends here, in memory, as a number (P1)."""
+"""The straight line from frame to sealed read. What no rule releases ends here, in memory, as a
+number (P1).
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,12 +20,16 @@ from agent.errors import RefusedError
 from agent.ports import AuditLog, Outbox, PlateDetector, PlateReader, Sealer
 
 READABLE = 0.05
-"""Confidence of the voted text below which a track is no sighting: no rule should act on it, and matching it could only mislead (P10)."""
+"""Confidence of the voted text below which a track is no sighting: no rule should act on it, and
+matching it could only mislead (P10).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The parts of one camera's line, built by `camera_side`. `camera`: its id. `closed`: why nothing may be released at all just now, or None."""
+    """The parts of one camera's line, built by `camera_side`. `camera`: its id. `closed`: why
+    nothing may be released at all just now, or None.
+    """
 
     camera: str
     detector: PlateDetector
@@ -39,7 +45,9 @@ class Line:
 
 
 def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], Line | None]) -> None:
-    """Run the line until the frames end. `between_frames` settles receipts and feeds the watchdog; it gives another line when the policy has changed."""
+    """Run the line until the frames end. `between_frames` settles receipts and feeds the watchdog;
+    it gives another line when the policy has changed.
+    """
     for frame in frames:
         reads = plates_in(line.detector, line.reader, frame)
         line.counts.saw(len(reads), frame.captured)
@@ -53,18 +61,23 @@ def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], Line
 def plates_in(detector: PlateDetector, reader: PlateReader, frame: Frame) -> list[PlateRead]:
     """Every plate of a frame, read, the surest first. `read` and the camera both see through this.
 
-    What is neither surely a plate nor legible is none; of two boxes on one plate, or a sticker's on a plate's, the better read stays.
+    What is neither surely a plate nor legible is none; of two boxes on one plate, or a sticker's on
+    a plate's, the better read stays.
     """
     reads = (reader.read(frame, box) for box in detector.find_plates(frame))
     kept: list[PlateRead] = []
     for read in sorted(reads, key=lambda one: (not one.box.whole, -one.confidence)):
-        if read.confidence >= read.box.least_text and not any(same_plate(read.box.box, other.box.box) for other in kept):
+        if read.confidence >= read.box.least_text and not any(
+            same_plate(read.box.box, other.box.box) for other in kept
+        ):
             kept.append(read)
     return kept
 
 
 def report(line: Line, track: Track) -> None:
-    """One vehicle, once: vote, match, decide, and seal what a rule releases. Everything else: a number."""
+    """One vehicle, once: vote, match, decide, and seal what a rule releases. Everything else: a
+    number.
+    """
     sighting = vote(track, line.camera)
     if sighting.confidence < READABLE:
         line.counts.unreadable(sighting.captured)
@@ -77,11 +90,18 @@ def report(line: Line, track: Track) -> None:
         line.counts.test(sighting.captured)
     decision = line.decider.decide(sighting, test or match(sighting, line.hotlist))
     if decision.reasons == (Reason.NO_HOTLIST_MATCH,) and line.hotlist.stale(sighting.captured.utc):
-        decision = Decision((), (Reason.HOTLIST_STALE,))  # nothing was looked up; the report must not say that nothing was found
+        # nothing was looked up; the report must not say that nothing was found
+        decision = Decision((), (Reason.HOTLIST_STALE,))
     for release in decision.releases:
         try:
-            line.outbox.put(line.sealer.seal(sighting, release, line.outbox.next_sequence(release.recipient)))
-        except RefusedError as refusal:  # no epoch key, outbox full: this read is lost to this recipient, and the log says so
-            line.log.append("refusal", {"reason": refusal.reason, "rule": release.rule, "recipient": release.recipient})
+            line.outbox.put(
+                line.sealer.seal(sighting, release, line.outbox.next_sequence(release.recipient))
+            )
+        except RefusedError as refusal:
+            # no epoch key, outbox full: this read is lost to this recipient, and the log says so
+            line.log.append(
+                "refusal",
+                {"reason": refusal.reason, "rule": release.rule, "recipient": release.recipient},
+            )
             line.counts.refuse(refusal.reason, sighting.captured)
     line.counts.add(decision, sighting.captured)

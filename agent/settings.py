@@ -1,4 +1,6 @@
-"""The camera's settings file, platewarden.toml: one closed pydantic schema; unknown keys refuse (docs/ref/settings.md)."""
+"""The camera's settings file, platewarden.toml: one closed pydantic schema; unknown keys refuse
+(docs/ref/settings.md).
+"""
 
 import tomllib
 from pathlib import Path
@@ -23,8 +25,9 @@ class Section(BaseModel):
 
 
 class Paths(Section):
-    """Folders, relative to the settings file. `city`: policy, charter, hot list, key lists, unsigned; `state`: mailboxes and logs; `device`: keys;
-    `bundles`: signed bundles as fetched, untrusted; `trust`: root.json, the city's root as enrolment put it there.
+    """Folders, relative to the settings file. `city`: policy, charter, hot list, key lists,
+    unsigned; `state`: mailboxes and logs; `device`: keys; `bundles`: signed bundles as fetched,
+    untrusted; `trust`: root.json, the city's root as enrolment put it there.
     """
 
     city: Path = Path("city")
@@ -35,7 +38,9 @@ class Paths(Section):
 
 
 class Models(Section):
-    """`threads`: of onnxruntime, for one frame. `directory`: another folder with a manifest.json; default: the packaged models."""
+    """`threads`: of onnxruntime, for one frame. `directory`: another folder with a manifest.json;
+    default: the packaged models.
+    """
 
     threads: Annotated[int, Field(ge=1, le=16)] = 1
     directory: Path | None = None
@@ -53,10 +58,13 @@ class Limits(Section):
 
 
 class Camera(Section):
-    """A Raspberry Pi camera by picamera2: `width` × `height` of the picture in px, `frames_per_second`, `timeout_s` until a silence counts as a stall.
+    """A Raspberry Pi camera by picamera2: `width` × `height` of the picture in px,
+    `frames_per_second`, `timeout_s` until a silence counts as a stall.
 
-    `exposure_us`, `gain`, `focus_m`: fixed, by day, or None for the camera's own choice; `crop`: left, top, width, height as shares of the sensor; `required`: which
-    of these the camera must be able to obey; `look_every_s`: between two looks for the standing alarms (docs/design/camera-care.md).
+    `exposure_us`, `gain`, `focus_m`: fixed, by day, or None for the camera's own choice; `crop`:
+    left, top, width, height as shares of the sensor; `required`: which of these the camera must be
+    able to obey; `look_every_s`: between two looks for the standing alarms
+    (docs/design/camera-care.md).
     """
 
     width: Annotated[int, Field(ge=320, le=4608)] = 1920
@@ -74,13 +82,23 @@ class Camera(Section):
     def _crop_lies_within(self) -> Self:
         if self.crop is not None:
             left, top, width, height = self.crop
-            if width < LEAST_CROP or height < LEAST_CROP or left + width > 1 + ROUNDING or top + height > 1 + ROUNDING:
-                raise ValueError(f"crop is left, top, width, height as shares of the picture: each side at least {LEAST_CROP:g}, and all within 1")
+            if (
+                width < LEAST_CROP
+                or height < LEAST_CROP
+                or left + width > 1 + ROUNDING
+                or top + height > 1 + ROUNDING
+            ):
+                raise ValueError(
+                    "crop is left, top, width, height as shares of the picture: each side at "
+                    f"least {LEAST_CROP:g}, and all within 1"
+                )
         return self
 
 
 class Night(Section):
-    """What replaces the day's values of [camera] in the dark. `below_lux`: in force from there on, None: never; `above_lux`: day again; `after_s`: both only after so long."""
+    """What replaces the day's values of [camera] in the dark. `below_lux`: in force from there on,
+    None: never; `above_lux`: day again; `after_s`: both only after so long.
+    """
 
     below_lux: Annotated[float, Field(gt=0, le=10_000)] | None = None
     above_lux: Annotated[float, Field(gt=0, le=100_000)] | None = None
@@ -92,16 +110,30 @@ class Night(Section):
     @model_validator(mode="after")
     def _both_limits(self) -> Self:
         if (self.below_lux is None) != (self.above_lux is None) or (
-            self.below_lux is not None and self.above_lux is not None and self.above_lux <= self.below_lux
+            self.below_lux is not None
+            and self.above_lux is not None
+            and self.above_lux <= self.below_lux
         ):
-            raise ValueError("below_lux and above_lux belong together, and above_lux is the higher: between them nothing changes")
-        if self.below_lux is None and (self.exposure_us, self.gain, self.focus_m) != (None, None, None):
-            raise ValueError("without below_lux and above_lux it is never night, and these values would never be used")
+            raise ValueError(
+                "below_lux and above_lux belong together, and above_lux is the higher: between "
+                "them nothing changes"
+            )
+        if self.below_lux is None and (self.exposure_us, self.gain, self.focus_m) != (
+            None,
+            None,
+            None,
+        ):
+            raise ValueError(
+                "without below_lux and above_lux it is never night, and these values would never "
+                "be used"
+            )
         return self
 
 
 class Settings(Section):
-    """platewarden.toml. `camera_id` names this camera in tags and topics; `rig`: a test rig, which may obey a city made for trying."""
+    """platewarden.toml. `camera_id` names this camera in tags and topics; `rig`: a test rig, which
+    may obey a city made for trying.
+    """
 
     camera_id: Identifier
     rig: bool = False
@@ -134,12 +166,16 @@ class Settings(Section):
 
     @property
     def anchor(self) -> Path:
-        """The city's first root (TUF, version 1): what every bundle's signatures lead back to. Where there is none, the camera is not enrolled."""
+        """The city's first root (TUF, version 1): what every bundle's signatures lead back to.
+        Where there is none, the camera is not enrolled.
+        """
         return self.path(self.paths.trust) / "root.json"
 
     @property
     def view(self) -> Path:
-        """Zones and masks as `aim` wrote them (docs/ref/aim.md); where there is none, the whole frame counts."""
+        """Zones and masks as `aim` wrote them (docs/ref/aim.md); where there is none, the whole
+        frame counts.
+        """
         return self.state / "watch" / "view.json"
 
     @property
@@ -152,11 +188,17 @@ class Settings(Section):
 
 
 def load(path: Path) -> Settings:
-    """Read and check a settings file. Raises ConfigError naming file, line or field, and the next step."""
+    """Read and check a settings file. Raises ConfigError naming file, line or field, and the next
+    step.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError("no settings file", where=path, fix="give --config FILE; see config/platewarden.example.toml") from None
+        raise ConfigError(
+            "no settings file",
+            where=path,
+            fix="give --config FILE; see config/platewarden.example.toml",
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"unreadable settings: {error}", where=path) from None
     if "root" in table:
@@ -169,4 +211,7 @@ def load(path: Path) -> Settings:
 
 def explain(error: ValidationError) -> str:
     """All faults of a pydantic error in one line, as `field: what`; never the values."""
-    return "; ".join(f"{'.'.join(str(part) for part in fault['loc']) or 'file'}: {fault['msg']}" for fault in error.errors(include_input=False))
+    return "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc']) or 'file'}: {fault['msg']}"
+        for fault in error.errors(include_input=False)
+    )

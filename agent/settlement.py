@@ -1,6 +1,8 @@
-"""What watch does between frames: empties the outbox of what is received, expired or no longer permitted; nothing else leaves it (P8).
+"""What watch does between frames: empties the outbox of what is received, expired or no longer
+permitted; nothing else leaves it (P8).
 
-Receipts and the files in the outbox are untrusted: deliver, which has the network, wrote the ones and could have planted the others.
+Receipts and the files in the outbox are untrusted: deliver, which has the network, wrote the ones
+and could have planted the others.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
 HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})
 """Reasons that may pass by themselves: the read waits, until its deadline at the latest."""
-MAX_REFUSALS = 1000  # leaves that one run writes about odd files; beyond it they are ignored silently, so that deliver cannot flood the log
+# leaves that one run writes about odd files; beyond it they are ignored silently, so that deliver
+# cannot flood the log
+MAX_REFUSALS = 1000
 
 
 class Outbox(Protocol):
@@ -43,17 +47,31 @@ class Receipts(Protocol):
 
 
 class Settler:
-    """Bound to one policy, the one in force. `verifier` knows this camera's own key; `receipt_verifier` the recipients' of the policy."""
+    """Bound to one policy, the one in force. `verifier` knows this camera's own key;
+    `receipt_verifier` the recipients' of the policy.
+    """
 
-    def __init__(self, policy: Policy, outbox: Outbox, receipts: Receipts, verifier: Verifier, receipt_verifier: ReceiptVerifier, log: AuditLog) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        outbox: Outbox,
+        receipts: Receipts,
+        verifier: Verifier,
+        receipt_verifier: ReceiptVerifier,
+        log: AuditLog,
+    ) -> None:
         self._policy, self._outbox, self._receipts = policy, outbox, receipts
         self._verifier, self._receipt_verifier, self._log = verifier, receipt_verifier, log
-        self._verified: dict[str, tuple[str, Tags]] = {}  # digest and tags of reads: spares checking thousands of signatures every second
+        # digest and tags of reads: spares checking thousands of signatures every second
+        self._verified: dict[str, tuple[str, Tags]] = {}
         self._leaves = 0
-        self._refused: dict[tuple[str, str], str] = {}  # (mailbox, read id) → digest of what was refused there
+        # (mailbox, read id) → digest of what was refused there
+        self._refused: dict[tuple[str, str], str] = {}
 
     def settle(self, now: Instant) -> None:
-        """One round: receipts first, so that what was received in time does not expire. Raises StorageError."""
+        """One round: receipts first, so that what was received in time does not expire. Raises
+        StorageError.
+        """
         for read_id in self._receipts.pending():
             self._settle_receipt(read_id)
         waiting = self._outbox.pending()
@@ -62,7 +80,9 @@ class Settler:
             self._settle_permission(read_id, now)
 
     def _settle_receipt(self, read_id: str) -> None:
-        """Take out the read that a receipt answers. A receipt for a read that is not here is a settled one, which deliver will tidy away."""
+        """Take out the read that a receipt answers. A receipt for a read that is not here is a
+        settled one, which deliver will tidy away.
+        """
         untrusted_receipt, wire = self._look("receipts", read_id), self._look("outbox", read_id)
         if untrusted_receipt is None or wire is None:
             return
@@ -88,9 +108,11 @@ class Settler:
         self._outbox.remove(read_id, LeafKind.RECEIPT, details)
 
     def _settle_permission(self, read_id: str, now: Instant) -> None:
-        """Take out a read that has expired or that the policy in force does not permit; it is never sealed again.
+        """Take out a read that has expired or that the policy in force does not permit; it is never
+        sealed again.
 
-        An untrusted clock takes nothing out, for it may have jumped (HOLD), but for reads whose deadline has surely passed (Instant.reached).
+        An untrusted clock takes nothing out, for it may have jumped (HOLD), but for reads whose
+        deadline has surely passed (Instant.reached).
         """
         _, tags = self._verified.get(read_id, ("", None))
         if tags is None:
@@ -100,11 +122,19 @@ class Settler:
         if tags is None or denied is None or denied in HOLD:
             return
         kind = LeafKind.EXPIRED if denied is Reason.DEADLINE_PASSED else LeafKind.WITHDRAWAL
-        details = {"recipient": tags.recipient, "sequence": tags.sequence, "rule": tags.rule, "reason": denied.value, "policy_version": self._policy.version}
+        details = {
+            "recipient": tags.recipient,
+            "sequence": tags.sequence,
+            "rule": tags.rule,
+            "reason": denied.value,
+            "policy_version": self._policy.version,
+        }
         self._outbox.remove(read_id, kind, details)
 
     def _tags(self, read_id: str, wire: bytes) -> Tags | None:
-        """The tags of a read that this camera sealed under this name; else one refusal, and None."""
+        """The tags of a read that this camera sealed under this name; else one refusal, and
+        None.
+        """
         digest = hashlib.sha256(wire).hexdigest()
         known, known_tags = self._verified.get(read_id, ("", None))
         if known == digest:
@@ -117,15 +147,23 @@ class Settler:
             self._refuse("outbox", read_id, digest, refusal.reason, refusal.what)
             return None
         if tags.read_id != read_id:
-            self._refuse("outbox", read_id, digest, Reason.MALFORMED, "the file's name is not its read id")
+            self._refuse(
+                "outbox", read_id, digest, Reason.MALFORMED, "the file's name is not its read id"
+            )
             return None
         self._verified[read_id] = digest, tags
         return tags
 
     def _look(self, mailbox: str, read_id: str) -> bytes | None:
-        """What lies in a mailbox; a link, a folder or too large a file is refused once and counts as nothing."""
+        """What lies in a mailbox; a link, a folder or too large a file is refused once and counts
+        as nothing.
+        """
         try:
-            return self._outbox.untrusted_wire(read_id) if mailbox == "outbox" else self._receipts.untrusted_receipt(read_id)
+            return (
+                self._outbox.untrusted_wire(read_id)
+                if mailbox == "outbox"
+                else self._receipts.untrusted_receipt(read_id)
+            )
         except StorageError as error:
             self._refuse(mailbox, read_id, "unreadable", Reason.MALFORMED, error.what)
             return None
@@ -136,17 +174,26 @@ class Settler:
             return
         if self._leaves < MAX_REFUSALS:
             self._leaves += 1
-            self._log.append(LeafKind.REFUSAL, {"reason": str(reason), "read": read_id, "where": mailbox, "what": what})
+            self._log.append(
+                LeafKind.REFUSAL,
+                {"reason": str(reason), "read": read_id, "where": mailbox, "what": what},
+            )
         self._refused[mailbox, read_id] = digest
 
     def _forget_all_but(self, waiting: Sequence[str]) -> None:
         kept = set(waiting)
-        self._verified = {read_id: known for read_id, known in self._verified.items() if read_id in kept}
-        self._refused = {place: digest for place, digest in self._refused.items() if place[1] in kept}
+        self._verified = {
+            read_id: known for read_id, known in self._verified.items() if read_id in kept
+        }
+        self._refused = {
+            place: digest for place, digest in self._refused.items() if place[1] in kept
+        }
 
 
 def _require_match(receipt: Receipt, tags: Tags, wire: bytes) -> None:
-    """A receipt counts for exactly the bytes, device and recipient that it names. Raises EnvelopeRefusedError(receipt-mismatch)."""
+    """A receipt counts for exactly the bytes, device and recipient that it names. Raises
+    EnvelopeRefusedError(receipt-mismatch).
+    """
     answered = {
         "read": receipt.read_id == tags.read_id,
         "bytes": receipt.wire_sha256 == hashlib.sha256(wire).hexdigest(),
@@ -155,4 +202,6 @@ def _require_match(receipt: Receipt, tags: Tags, wire: bytes) -> None:
     }
     wrong = [name for name, right in answered.items() if not right]
     if wrong:
-        raise EnvelopeRefusedError(Reason.RECEIPT_MISMATCH, f"a receipt for another {' and '.join(wrong)}", where="receipt")
+        raise EnvelopeRefusedError(
+            Reason.RECEIPT_MISMATCH, f"a receipt for another {' and '.join(wrong)}", where="receipt"
+        )

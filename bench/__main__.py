@@ -1,4 +1,6 @@
-"""What the parts cost on this machine, and how our models do beside other people's over a benchmark folder: `make bench`, docs/ref/bench.md."""
+"""What the parts cost on this machine, and how our models do beside other people's over a benchmark
+folder: `make bench`, docs/ref/bench.md.
+"""
 
 import argparse
 import os
@@ -25,17 +27,65 @@ WIDE = 160  # columns, where the tables go to no terminal
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--benchmark", type=Path, metavar="DIR", help="REGION/NAME.txt and pictures; else $PLATEWARDEN_PLATES/benchmark_dev")
-    parser.add_argument("--peers", type=Path, metavar="DIR", help="other people's detectors and recognisers, each pair is measured; else $PLATEWARDEN_PEERS")
-    parser.add_argument("--models", type=Path, metavar="DIR", action="append", default=[], help="models of ours in another folder, as a system of their own")
-    parser.add_argument("--detector", type=Path, metavar="ONNX", help="as for `platewarden read`, as a system of its own")
+    parser.add_argument(
+        "--benchmark",
+        type=Path,
+        metavar="DIR",
+        help="REGION/NAME.txt and pictures; else $PLATEWARDEN_PLATES/benchmark_dev",
+    )
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        metavar="DIR",
+        help="other people's detectors and recognisers, each pair is measured; else "
+        "$PLATEWARDEN_PEERS",
+    )
+    parser.add_argument(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="models of ours in another folder, as a system of their own",
+    )
+    parser.add_argument(
+        "--detector",
+        type=Path,
+        metavar="ONNX",
+        help="as for `platewarden read`, as a system of its own",
+    )
     parser.add_argument("--recognizer", type=Path, metavar="ONNX", help="likewise")
     parser.add_argument("--recognizer-config", type=Path, metavar="YAML", help="likewise")
-    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="fresh processes for each system, over all pictures (2)")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most so many pictures a region, evenly spread: a quick look")
-    parser.add_argument("--part-rounds", type=int, default=100, metavar="N", help="rounds for each part (100); 0: leave the parts out")
-    parser.add_argument("--out", type=Path, default=Path("bench/out"), metavar="DIR", help="for results.json and bench.png (bench/out)")
-    parser.add_argument("--json", action="store_true", help="the results on standard output, instead of tables")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=2,
+        metavar="N",
+        help="fresh processes for each system, over all pictures (2)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="at most so many pictures a region, evenly spread: a quick look",
+    )
+    parser.add_argument(
+        "--part-rounds",
+        type=int,
+        default=100,
+        metavar="N",
+        help="rounds for each part (100); 0: leave the parts out",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("bench/out"),
+        metavar="DIR",
+        help="for results.json and bench.png (bench/out)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="the results on standard output, instead of tables"
+    )
     options = parser.parse_args(arguments)
     if options.rounds < 1 or (options.limit is not None and options.limit < 1):
         parser.error("--rounds and --limit start at 1")
@@ -45,7 +95,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parts, then the comparison where there is something to compare over."""
     options = parse(arguments)
-    console = Console(highlight=False, markup=False, quiet=options.json, width=None if sys.stdout.isatty() else WIDE)
+    console = Console(
+        highlight=False,
+        markup=False,
+        quiet=options.json,
+        width=None if sys.stdout.isatty() else WIDE,
+    )
     try:
         run(options, console)
     except PlatewardenError as error:
@@ -55,18 +110,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> None:
     """Raises PlatewardenError."""
-    benchmark = chosen(options.benchmark, "--benchmark", "PLATEWARDEN_PLATES", "../shared/plates", "benchmark_dev")
+    benchmark = chosen(
+        options.benchmark, "--benchmark", "PLATEWARDEN_PLATES", "../shared/plates", "benchmark_dev"
+    )
     systems = choose_systems(options)
     parts = run_parts(options.part_rounds, console)
     comparison = drawn = None
     if benchmark is None:
-        print("bench: no benchmark folder, so nothing was compared; name one with --benchmark DIR (make bench BENCHMARK=DIR)", file=sys.stderr)
+        print(
+            "bench: no benchmark folder, so nothing was compared; name one with --benchmark DIR "
+            "(make bench BENCHMARK=DIR)",
+            file=sys.stderr,
+        )
     else:
         images = load_benchmark(benchmark, options.limit)
         measured = measure(systems, images, options.rounds)
         names = [system.name for system in systems]
-        summaries = [summarise(system.name, images, rounds, weights_bytes(system)) for system, rounds in zip(systems, measured, strict=True)]
-        comparison = Comparison(len(images), sum(len(image.plates) for image in images), options.rounds, summaries, compare(names, measured))
+        summaries = [
+            summarise(system.name, images, rounds, weights_bytes(system))
+            for system, rounds in zip(systems, measured, strict=True)
+        ]
+        comparison = Comparison(
+            len(images),
+            sum(len(image.plates) for image in images),
+            options.rounds,
+            summaries,
+            compare(names, measured),
+        )
         print_comparison(console, comparison)
         drawn = {name: cpu_ms(rounds) for name, rounds in zip(names, measured, strict=True)}
     text = to_json(parts, comparison)
@@ -79,8 +149,12 @@ def run(options: argparse.Namespace, console: Console) -> None:
         print(text)
 
 
-def chosen(given: Path | None, option: str, variable: str, otherwise: str, below: str = "") -> Path | None:
-    """The folder named by the option; else by the environment, or its usual place, where that exists. Raises UsageError."""
+def chosen(
+    given: Path | None, option: str, variable: str, otherwise: str, below: str = ""
+) -> Path | None:
+    """The folder named by the option; else by the environment, or its usual place, where that
+    exists. Raises UsageError.
+    """
     if given is not None:
         if not given.is_dir():
             raise UsageError("no such folder", where=f"{option} {given}", fix="check the path")
@@ -91,14 +165,25 @@ def chosen(given: Path | None, option: str, variable: str, otherwise: str, below
 
 def choose_systems(options: argparse.Namespace) -> list[System]:
     """Ours first. Raises UsageError."""
-    systems = [OURS, *(System(f"ours in {folder}", models=str(folder.resolve())) for folder in options.models)]
+    systems = [
+        OURS,
+        *(System(f"ours in {folder}", models=str(folder.resolve())) for folder in options.models),
+    ]
     peers = chosen(options.peers, "--peers", "PLATEWARDEN_PEERS", "../shared/peers")
     found = in_folder(peers) if peers else []
     if options.peers and not found:
-        raise UsageError("no pair of detector and recogniser", where=options.peers, fix="put DETECTOR.onnx, NAME.onnx and NAME_plate_config.yaml there")
+        raise UsageError(
+            "no pair of detector and recogniser",
+            where=options.peers,
+            fix="put DETECTOR.onnx, NAME.onnx and NAME_plate_config.yaml there",
+        )
     systems += found
     if options.recognizer_config and not options.recognizer:
-        raise UsageError("there is no recogniser that it could describe", where="--recognizer-config", fix="add --recognizer")
+        raise UsageError(
+            "there is no recogniser that it could describe",
+            where="--recognizer-config",
+            fix="add --recognizer",
+        )
     if options.detector or options.recognizer:
         systems.append(named(options.detector, options.recognizer, options.recognizer_config))
     return systems
@@ -108,7 +193,10 @@ def run_parts(rounds: int, console: Console) -> list[Part]:
     """The parts' times, printed as they come."""
     if not rounds:
         return []
-    console.print(f"{platform.machine()}, Python {platform.python_version()}, {rounds} rounds, one thread, ms: median, 95th percentile")
+    console.print(
+        f"{platform.machine()}, Python {platform.python_version()}, {rounds} rounds, one thread, "
+        "ms: median, 95th percentile"
+    )
     parts = []
     for part in measure_parts(rounds):
         print_part(console, part)
@@ -116,7 +204,9 @@ def run_parts(rounds: int, console: Console) -> list[Part]:
     return parts
 
 
-def measure(systems: Sequence[System], images: Sequence[TrueImage], rounds: int) -> list[list[Round]]:
+def measure(
+    systems: Sequence[System], images: Sequence[TrueImage], rounds: int
+) -> list[list[Round]]:
     """All rounds of each system."""
     with progress(len(images) * rounds) as advance:
         done = [one_round(systems, images, advance) for _ in range(rounds)]
@@ -129,7 +219,13 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
     if not sys.stderr.isatty():
         yield lambda: None
         return
-    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+    with Progress(
+        *Progress.get_default_columns(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+    ) as bar:
         task = bar.add_task("measuring", total=total)
         yield lambda: bar.advance(task)
 
@@ -139,7 +235,10 @@ def plot(comparison: Comparison, drawn: dict, out: Path, console: Console) -> No
     try:
         from bench.plots import draw  # noqa: PLC0415 - matplotlib is an extra, and slow to import
     except ModuleNotFoundError as error:
-        print(f"bench: no plot: {error.name} is not installed; pip install 'platewarden[bench]'", file=sys.stderr)
+        print(
+            f"bench: no plot: {error.name} is not installed; pip install 'platewarden[bench]'",
+            file=sys.stderr,
+        )
         return
     console.print(f"written: {draw(comparison, drawn, out)}")
 

@@ -1,6 +1,8 @@
-"""The measured process: loads one system, then reads the pictures that it is told to, one JSON line in, one out; all in memory (plates!).
+"""The measured process: loads one system, then reads the pictures that it is told to, one JSON line
+in, one out; all in memory (plates!).
 
-It goes the way of `platewarden read`, with its clock: process CPU time of finding and reading, without decoding the file.
+It goes the way of `platewarden read`, with its clock: process CPU time of finding and reading,
+without decoding the file.
 """
 
 import importlib
@@ -22,12 +24,16 @@ STATUS = Path("/proc/self/status")
 
 
 def memory_mb(field: str) -> float | None:
-    """VmRSS: now; VmHWM: the most so far. getrusage would tell the parent's peak too: Linux keeps it across exec."""
+    """VmRSS: now; VmHWM: the most so far. getrusage would tell the parent's peak too: Linux keeps
+    it across exec.
+    """
     try:
         lines = STATUS.read_text(encoding="ascii").splitlines()
     except OSError:
         return None
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:")), None)
+    return next(
+        (int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:")), None
+    )
 
 
 def answer(**members: object) -> None:
@@ -36,14 +42,26 @@ def answer(**members: object) -> None:
 
 
 def load(system: System):
-    """Detector and reader. What must be imported for it comes first: Python's start is not the model's."""
-    importlib.import_module("agent.peers.peer_loader" if system.all_theirs else "agent.vision.model_loader")
+    """Detector and reader. What must be imported for it comes first: Python's start is not the
+    model's.
+    """
+    importlib.import_module(
+        "agent.peers.peer_loader" if system.all_theirs else "agent.vision.model_loader"
+    )
     bare_mb = memory_mb("VmRSS")
     begun_s, begun_cpu_ns = time.perf_counter(), time.process_time_ns()
     models = Path(system.models) if system.models else None
-    peers = command.Peers(*(Path(path) if path else None for path in (system.detector, system.recognizer, system.config)))
+    peers = command.Peers(
+        *(
+            Path(path) if path else None
+            for path in (system.detector, system.recognizer, system.config)
+        )
+    )
     vision = command.open_peers(1, models, peers) if peers.any() else command.open_vision(1, models)
-    load_ms, load_cpu_ms = (time.perf_counter() - begun_s) * 1000, (time.process_time_ns() - begun_cpu_ns) / 1e6
+    load_ms, load_cpu_ms = (
+        (time.perf_counter() - begun_s) * 1000,
+        (time.process_time_ns() - begun_cpu_ns) / 1e6,
+    )
     grey = Frame(np.full((480, 640, 3), 127, np.uint8), SystemClock().now(), 0)
     for _ in range(WARM_UPS):
         command.read_frame(*vision, grey)
@@ -57,7 +75,10 @@ def read(vision, path: str) -> None:
     begun_s = time.perf_counter()
     picture = command.read_frame(*vision, frame)
     wall_ms = (time.perf_counter() - begun_s) * 1000
-    plates = [{"text": plate.text.value, "box": plate.box.box, "confidence": plate.confidence} for plate in picture.plates]
+    plates = [
+        {"text": plate.text.value, "box": plate.box.box, "confidence": plate.confidence}
+        for plate in picture.plates
+    ]
     answer(plates=plates, cpu_ms=picture.cpu_ms, wall_ms=wall_ms)
 
 

@@ -1,7 +1,8 @@
-"""What a hot list of millions costs on this machine: `python -m bench.hotlist`. Import, start of watch, memory, one match (docs/ref/hotlist.md).
+"""What a hot list of millions costs on this machine: `python -m bench.hotlist`. Import, start of
+watch, memory, one match (docs/ref/hotlist.md).
 
-The list is made up: random texts of US shapes, in a temporary folder that is removed. Times are wall clock; CPU time stands beside it, because a busy
-machine stretches the former.
+The list is made up: random texts of US shapes, in a temporary folder that is removed. Times are
+wall clock; CPU time stands beside it, because a busy machine stretches the former.
 """
 
 from __future__ import annotations
@@ -34,10 +35,18 @@ LISTED = SEEN // 200  # of traffic: the most that cities published, 0.5 %
 
 
 def main() -> None:
-    """Parent: makes the list, imports it with the ordinary command, measures each part in a process of its own."""
+    """Parent: makes the list, imports it with the ordinary command, measures each part in a process
+    of its own.
+    """
     parser = argparse.ArgumentParser(prog="python -m bench.hotlist", description=__doc__)
     parser.add_argument("--entries", type=int, default=2_000_000, metavar="N")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="imports and starts, each in a fresh process (3)")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="imports and starts, each in a fresh process (3)",
+    )
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
     parser.add_argument("--match", type=Path, help=argparse.SUPPRESS)  # the child
     options = parser.parse_args()
@@ -49,8 +58,22 @@ def main() -> None:
         (folder / "city").mkdir()
         (folder / "city" / "charter.toml").write_text(CHARTER, encoding="utf-8")
         write_list(folder / "list.csv", options.entries)
-        imports = [timed("agent", "hotlist", "import", str(folder / "list.csv"), "--city", str(folder / "city"), "--json") for _ in range(options.rounds)]
-        starts = [json.loads(timed("bench.hotlist", "--match", str(folder / "city"))[2]) for _ in range(options.rounds)]
+        imports = [
+            timed(
+                "agent",
+                "hotlist",
+                "import",
+                str(folder / "list.csv"),
+                "--city",
+                str(folder / "city"),
+                "--json",
+            )
+            for _ in range(options.rounds)
+        ]
+        starts = [
+            json.loads(timed("bench.hotlist", "--match", str(folder / "city"))[2])
+            for _ in range(options.rounds)
+        ]
         figures = {
             "entries": json.loads(imports[0][2])["entries"],
             "csv_mb": megabytes((folder / "list.csv").stat().st_size),
@@ -60,49 +83,78 @@ def main() -> None:
             **{name: round(median(start[name] for start in starts), 2) for name in starts[0]},
             "load_average": round(os.getloadavg()[0], 1),
         }
-    print(json.dumps(figures) if options.json else "\n".join(f"{name:<32}{value:>12}" for name, value in figures.items()))
+    print(
+        json.dumps(figures)
+        if options.json
+        else "\n".join(f"{name:<32}{value:>12}" for name, value in figures.items())
+    )
 
 
 def timed(*module: str) -> tuple[float, float, str]:
     """Wall and CPU seconds of `python -m …`, and what it printed."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", *module], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", *module], check=True, stdout=subprocess.PIPE, text=True
+    )
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
 def match_in(city: Path) -> dict[str, float]:
-    """Child: what the list adds to the process, and how long one match takes. Sightings with 8 alternatives, as the vote gives at most."""
+    """Child: what the list adds to the process, and how long one match takes. Sightings with 8
+    alternatives, as the vote gives at most.
+    """
     from agent.bundles.hotlist_file import read_hotlist  # noqa: PLC0415 - its own memory counts only once it is measured
     from agent.core.hotlist.matching import match  # noqa: PLC0415
 
     now = datetime.now(UTC)
     watch_without = status_mb("VmRSS")
     began = time.perf_counter()
-    listed = read_hotlist(city, now.date(), {"stolen-vehicle", "stolen-plate", "missing-person", "amber-alert"})
+    listed = read_hotlist(
+        city, now.date(), {"stolen-vehicle", "stolen-plate", "missing-person", "amber-alert"}
+    )
     start_s = time.perf_counter() - began
-    figures = {"start_s": start_s, "memory_mb": status_mb("VmRSS") - watch_without, "memory_peak_mb": status_mb("VmHWM") - watch_without}
+    figures = {
+        "start_s": start_s,
+        "memory_mb": status_mb("VmRSS") - watch_without,
+        "memory_peak_mb": status_mb("VmHWM") - watch_without,
+    }
     index = listed.indexes[0]
     chance = random.Random(2)
     hits = [index.entry(index.row(chance.randrange(len(index)))).plate.value for _ in range(SEEN)]
     misses = [text(chance) for _ in range(SEEN)]
     alike = [look_alike(one, chance) for one in hits if set(one) & set("".join(CONFUSABLE_GROUPS))]
-    cases = [("unlisted", misses, 0), ("unlisted_8_alternatives", misses, 8), ("listed", hits, 0), ("listed_8_alternatives", hits, 8)]
-    cases += [("look_alike_8_alternatives", alike, 8), ("traffic_8_alternatives", [*misses[:-LISTED], *hits[:LISTED]], 8)]
+    cases = [
+        ("unlisted", misses, 0),
+        ("unlisted_8_alternatives", misses, 8),
+        ("listed", hits, 0),
+        ("listed_8_alternatives", hits, 8),
+    ]
+    cases += [
+        ("look_alike_8_alternatives", alike, 8),
+        ("traffic_8_alternatives", [*misses[:-LISTED], *hits[:LISTED]], 8),
+    ]
     for name, texts, alternatives in cases:
         times = []
         for one in texts:
-            sighting = seen(one, alternatives, chance, now)  # just made, as by the vote: its parts are at hand
+            # just made, as by the vote: its parts are at hand
+            sighting = seen(one, alternatives, chance, now)
             began = time.perf_counter_ns()
             match(sighting, listed)
             times.append((time.perf_counter_ns() - began) / 1000)
-        figures |= {f"{name}_mean_us": mean(times), f"{name}_median_us": median(times), f"{name}_p95_us": quantiles(times, n=20)[-1]}
+        figures |= {
+            f"{name}_mean_us": mean(times),
+            f"{name}_median_us": median(times),
+            f"{name}_p95_us": quantiles(times, n=20)[-1],
+        }
     return figures
 
 
 def look_alike(plate: str, chance: random.Random) -> str:
     """The text with one confusable character replaced by another of its group."""
-    place = chance.choice([at for at, one in enumerate(plate) if any(one in group for group in CONFUSABLE_GROUPS)])
+    place = chance.choice(
+        [at for at, one in enumerate(plate) if any(one in group for group in CONFUSABLE_GROUPS)]
+    )
     group = next(group for group in CONFUSABLE_GROUPS if plate[place] in group)
     return plate[:place] + chance.choice(group.replace(plate[place], "")) + plate[place + 1 :]
 
@@ -118,7 +170,11 @@ def seen(plate: str, alternatives: int, chance: random.Random, now: datetime):
     others: dict[str, Alternative] = {}
     while len(others) < alternatives:
         place = chance.randrange(len(plate))
-        other = plate[:place] + chance.choice((DIGITS + LETTERS).replace(plate[place], "")) + plate[place + 1 :]
+        other = (
+            plate[:place]
+            + chance.choice((DIGITS + LETTERS).replace(plate[place], ""))
+            + plate[place + 1 :]
+        )
         others[other] = Alternative(PlateText(other), 0.05)
     return Sighting(
         text=PlateText(plate),
@@ -145,12 +201,16 @@ def write_list(path: Path, entries: int) -> None:
         for number in range(entries):
             reported, expires = chance.choice(dates)
             agency = f"Example County {chance.randrange(1000)}"
-            file.write(f"{text(chance)},{chance.choice(states)},{chance.choice(categories)},{agency},EX-2026-{number:07},{reported},{expires}\n")
+            file.write(
+                f"{text(chance)},{chance.choice(states)},{chance.choice(categories)},{agency},EX-2026-{number:07},{reported},{expires}\n"
+            )
 
 
 def text(chance: random.Random) -> str:
     """A made-up plate text."""
-    return "".join(chance.choice(DIGITS if kind == "D" else LETTERS) for kind in chance.choice(SHAPES))
+    return "".join(
+        chance.choice(DIGITS if kind == "D" else LETTERS) for kind in chance.choice(SHAPES)
+    )
 
 
 def status_mb(field: str) -> float:

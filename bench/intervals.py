@@ -25,13 +25,20 @@ NOTHING = Figure(math.nan, math.nan, math.nan, 0)
 
 
 def share(hits: int, of: int) -> Figure:
-    """A proportion with Wilson's interval (1927): it stays inside 0–1 and is honest for 48 of 48, where the usual formula says ±0."""
+    """A proportion with Wilson's interval (1927): it stays inside 0–1 and is honest for 48 of 48,
+    where the usual formula says ±0.
+    """
     if of == 0:
         return NOTHING
     rate = hits / of
     centre = (rate + Z * Z / (2 * of)) / (1 + Z * Z / of)
     half = Z / (1 + Z * Z / of) * math.sqrt(rate * (1 - rate) / of + Z * Z / (4 * of * of))
-    return Figure(rate, max(0.0, centre - half) if hits else 0.0, min(1.0, centre + half) if hits < of else 1.0, of)
+    return Figure(
+        rate,
+        max(0.0, centre - half) if hits else 0.0,
+        min(1.0, centre + half) if hits < of else 1.0,
+        of,
+    )
 
 
 def mean(values: ArrayLike) -> Figure:
@@ -44,7 +51,9 @@ def mean(values: ArrayLike) -> Figure:
 
 
 def ratio_of_medians(ours: ArrayLike, theirs: ArrayLike) -> Figure:
-    """Median of one over median of the other, for pairs (the same picture by two systems): pairs are drawn together."""
+    """Median of one over median of the other, for pairs (the same picture by two systems): pairs
+    are drawn together.
+    """
     one, other = np.asarray(ours, float), np.asarray(theirs, float)
     if not one.size:
         return NOTHING

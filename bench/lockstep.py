@@ -1,6 +1,8 @@
-"""Measures systems side by side: in each round a fresh process for each, which take turns picture by picture. A B, B A, A B, …
+"""Measures systems side by side: in each round a fresh process for each, which take turns picture
+by picture. A B, B A, A B, …
 
-Whatever slows this machine down for a second then slows all of them, and what differs is the systems. Nobody works while another is timed.
+Whatever slows this machine down for a second then slows all of them, and what differs is the
+systems. Nobody works while another is timed.
 """
 
 import json
@@ -24,7 +26,9 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a system saw in one picture, and what that took. None in place of it: the picture could not be decoded."""
+    """What a system saw in one picture, and what that took. None in place of it: the picture could
+    not be decoded.
+    """
 
     guesses: tuple[Guess, ...]
     cpu_ms: float
@@ -33,7 +37,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One process's life: loading, every picture once, and the most memory it held. Megabytes of 2^20 bytes."""
+    """One process's life: loading, every picture once, and the most memory it held. Megabytes of
+    2^20 bytes.
+    """
 
     load_ms: float
     load_cpu_ms: float
@@ -49,7 +55,9 @@ class Measured:
         command = [sys.executable, "-m", "bench.child", system.to_json()]
         environment = {**os.environ, **ONE_THREAD, "ORT_DISABLE_TELEMETRY": "1"}
         self._name = system.name
-        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         self._loaded: dict | None = None
         self.readings: list[Reading | None] = []
 
@@ -73,7 +81,10 @@ class Measured:
         if "error" in told:
             self.readings.append(None)
             return
-        guesses = tuple(Guess(tuple(plate["box"]), plate["text"], plate["confidence"]) for plate in told["plates"])
+        guesses = tuple(
+            Guess(tuple(plate["box"]), plate["text"], plate["confidence"])
+            for plate in told["plates"]
+        )
         self.readings.append(Reading(guesses, told["cpu_ms"], told["wall_ms"]))
 
     def finish(self) -> Round:
@@ -88,13 +99,25 @@ class Measured:
         line = self._process.stdout.readline() if ready else b""
         if not line:
             self._process.kill()
-            what = f"its process ended with code {self._process.wait()}" if ready else f"no answer in {PATIENCE_S:.0f} s"
-            raise PlatewardenError(what, where=self._name, fix="its own words stand above; try the same models with `platewarden read`")
+            what = (
+                f"its process ended with code {self._process.wait()}"
+                if ready
+                else f"no answer in {PATIENCE_S:.0f} s"
+            )
+            raise PlatewardenError(
+                what,
+                where=self._name,
+                fix="its own words stand above; try the same models with `platewarden read`",
+            )
         return json.loads(line)
 
 
-def one_round(systems: Sequence[System], images: Sequence[TrueImage], done: Callable[[], None]) -> list[Round]:
-    """Every system over every picture once; `done` is called after each picture. Raises PlatewardenError."""
+def one_round(
+    systems: Sequence[System], images: Sequence[TrueImage], done: Callable[[], None]
+) -> list[Round]:
+    """Every system over every picture once; `done` is called after each picture. Raises
+    PlatewardenError.
+    """
     running: list[Measured] = []
     try:
         for system in systems:

@@ -1,4 +1,6 @@
-"""Times the models, the sealing and the log on this machine, one thread: median and 95th percentile in milliseconds."""
+"""Times the models, the sealing and the log on this machine, one thread: median and 95th percentile
+in milliseconds.
+"""
 
 import tempfile
 import time
@@ -58,9 +60,16 @@ def measure_parts(rounds: int) -> Iterator[Part]:
     height, width = frame.image.shape[:2]
     sealer = Parties.make().sealer()
     with tempfile.TemporaryDirectory() as folder:
-        log = AuditLog(Path(folder) / "log.sqlite", "bench/watch", Ed25519PrivateKey.generate(), SystemClock().now)
+        log = AuditLog(
+            Path(folder) / "log.sqlite",
+            "bench/watch",
+            Ed25519PrivateKey.generate(),
+            SystemClock().now,
+        )
         actions: dict[str, Callable[[], object]] = {
-            f"find {len(plates)} plates in a {width}×{height} frame": lambda: detector.find_plates(frame),
+            f"find {len(plates)} plates in a {width}×{height} frame": lambda: detector.find_plates(
+                frame
+            ),
             "read one clear plate": lambda: reader.read(frame, plates[0]),
             "seal one read with its crop": lambda: sealer.seal(sighting(), release(), 1),
             "append one leaf, durably": lambda: log.append("counts", {"seen": 1}),

@@ -1,8 +1,11 @@
-"""Renders passes: one plate, frame after frame, as a car drives towards the camera; what frames share in reality, they share here.
+"""Renders passes: one plate, frame after frame, as a car drives towards the camera; what frames
+share in reality, they share here.
 
-Shared by all frames of a pass: the plate with its dirt, frame and shadows, the surroundings, pose, light, the lens, the direction of motion, the
-compression, and the greater part of the box's error. Fresh in each: size, place on the pixel grid, noise, and the smaller part of blur, exposure and box.
-So the errors of a pass agree with one another about as much as those of a car do, and a vote over them is not flattered.
+Shared by all frames of a pass: the plate with its dirt, frame and shadows, the surroundings, pose,
+light, the lens, the direction of motion, the compression, and the greater part of the box's error.
+Fresh in each: size, place on the pixel grid, noise, and the smaller part of blur, exposure and box.
+So the errors of a pass agree with one another about as much as those of a car do, and a vote over
+them is not flattered.
 """
 
 from collections.abc import Iterator
@@ -22,8 +25,10 @@ from models.training.render.plates import draw_plate
 FRAMES = 12
 NARROWEST_PX, WIDEST_PX = 40.0, 130.0
 FRAME_S = 0.1
-SURROUNDINGS = 0.35  # of the plate's width and height, on each side: a frame shows no more than that
-DRAWN_WIDTH_PX = 280  # a frame is drawn this wide at least before it is averaged down to the sensor's pixels
+# of the plate's width and height, on each side: a frame shows no more than that
+SURROUNDINGS = 0.35
+# a frame is drawn this wide at least before it is averaged down to the sensor's pixels
+DRAWN_WIDTH_PX = 280
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 Grey = NDArray[np.float32]
@@ -32,7 +37,9 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One drive-by: the plate's true text and region, and each frame with the box and corners that a detector might have given."""
+    """One drive-by: the plate's true text and region, and each frame with the box and corners that
+    a detector might have given.
+    """
 
     text: str
     region: str
@@ -41,7 +48,9 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """What stays the same while a car passes. Lengths in shares of the plate's sides, where no unit says otherwise."""
+    """What stays the same while a car passes. Lengths in shares of the plate's sides, where no unit
+    says otherwise.
+    """
 
     plate: Grey
     ground: Grey
@@ -73,7 +82,11 @@ def one_pass(rng: Generator) -> Pass:
     look = appearance(rng, np.ascontiguousarray(drawn.picture[:, :, 0]))
     steps = np.linspace(0, 1, FRAMES) + rng.uniform(-0.3, 0.3, FRAMES) / FRAMES
     widths = NARROWEST_PX * (WIDEST_PX / NARROWEST_PX) ** np.clip(steps, 0, 1)
-    return Pass(drawn.text, drawn.region, tuple(one_frame(rng, look, float(width), number) for number, width in enumerate(widths)))
+    return Pass(
+        drawn.text,
+        drawn.region,
+        tuple(one_frame(rng, look, float(width), number) for number, width in enumerate(widths)),
+    )
 
 
 def appearance(rng: Generator, plate: Grey) -> Appearance:
@@ -85,7 +98,8 @@ def appearance(rng: Generator, plate: Grey) -> Appearance:
     return Appearance(
         plate=light(rng, plate, hardness),
         ground=backdrop(rng, width * 2, height * 2),
-        pose=rng.normal(0, 0.03 * hardness, (4, 2)) + [[0, s * y] for s in [rng.normal(0, 0.06) * hardness] for y in (-1, 1, 1, -1)],
+        pose=rng.normal(0, 0.03 * hardness, (4, 2))
+        + [[0, s * y] for s in [rng.normal(0, 0.06) * hardness] for y in (-1, 1, 1, -1)],
         drift=rng.normal(0, 0.012, (4, 2)),
         roll_rad=float(np.deg2rad(rng.normal(0, 1 + 4 * hardness))),
         gain=gain,
@@ -102,38 +116,58 @@ def appearance(rng: Generator, plate: Grey) -> Appearance:
     )
 
 
-def one_frame(rng: Generator, look: Appearance, width_px: float, number: int) -> tuple[Frame, PlateBox]:
+def one_frame(
+    rng: Generator, look: Appearance, width_px: float, number: int
+) -> tuple[Frame, PlateBox]:
     """The plate at one size, and a detector's box around it."""
     aspect = look.plate.shape[0] / look.plate.shape[1]
     size = np.array([width_px, width_px * aspect])
     quad = true_corners(rng, look, size, number / (FRAMES - 1))
     shape = np.ceil(quad.max(0) + size * SURROUNDINGS).astype(int)
     levels = exposed(rng, look, blurred(rng, look, quad, shape, width_px))
-    _, packed = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, int(np.clip(look.jpeg + rng.integers(-4, 5), 20, 98))])
+    _, packed = cv2.imencode(
+        ".jpg",
+        levels,
+        [cv2.IMWRITE_JPEG_QUALITY, int(np.clip(look.jpeg + rng.integers(-4, 5), 20, 98))],
+    )
     image = cv2.imdecode(packed, cv2.IMREAD_COLOR)
     captured = Instant(START + timedelta(seconds=number * FRAME_S))
     return Frame(image, captured, number), detected(rng, look, quad, size, image.shape[1::-1])
 
 
 def true_corners(rng: Generator, look: Appearance, size: Points, progress: float) -> Points:
-    """Where the plate lies in its frame: 4×2 px, clockwise from its top left, anywhere on the pixel grid."""
+    """Where the plate lies in its frame: 4×2 px, clockwise from its top left, anywhere on the pixel
+    grid.
+    """
     unit = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     turned_rad = look.roll_rad + rng.normal(0, 0.004)
-    turn = np.array([[np.cos(turned_rad), np.sin(turned_rad)], [-np.sin(turned_rad), np.cos(turned_rad)]])
+    turn = np.array(
+        [[np.cos(turned_rad), np.sin(turned_rad)], [-np.sin(turned_rad), np.cos(turned_rad)]]
+    )
     quad = (unit + look.pose + look.drift * progress) * size @ turn
     return quad - quad.min(0) + size * SURROUNDINGS + rng.uniform(0, 1, 2)
 
 
-def blurred(rng: Generator, look: Appearance, quad: Points, shape: NDArray[np.int_], width_px: float) -> Grey:
-    """The light that falls on the sensor's pixels: lens and motion blur what is there, then each pixel averages."""
+def blurred(
+    rng: Generator, look: Appearance, quad: Points, shape: NDArray[np.int_], width_px: float
+) -> Grey:
+    """The light that falls on the sensor's pixels: lens and motion blur what is there, then each
+    pixel averages.
+    """
     scale = max(2, int(np.ceil(DRAWN_WIDTH_PX / width_px)))
     big = (int(shape[0] * scale), int(shape[1] * scale))
     source = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * [look.plate.shape[1], look.plate.shape[0]]
-    matrix = cv2.getPerspectiveTransform(source.astype(np.float32), (quad * scale).astype(np.float32))
-    picture = cv2.warpPerspective(look.plate, matrix, big, flags=cv2.INTER_LINEAR, borderValue=(-9.0,))
+    matrix = cv2.getPerspectiveTransform(
+        source.astype(np.float32), (quad * scale).astype(np.float32)
+    )
+    picture = cv2.warpPerspective(
+        look.plate, matrix, big, flags=cv2.INTER_LINEAR, borderValue=(-9.0,)
+    )
     outside = picture < -0.01
     picture[outside] = cv2.resize(look.ground, big)[outside]
-    defocus_px = look.optics_px + 0.25 * abs(np.log(width_px / look.focus_width_px)) * rng.uniform(0.7, 1.3)
+    defocus_px = look.optics_px + 0.25 * abs(np.log(width_px / look.focus_width_px)) * rng.uniform(
+        0.7, 1.3
+    )
     picture = cv2.GaussianBlur(picture, (0, 0), scale * defocus_px)
     length = round(scale * width_px * look.motion * rng.uniform(0.6, 1.4))
     if length > 1:
@@ -146,24 +180,46 @@ def smeared(picture: Grey, length: int, angle_rad: float) -> Grey:
     kernel = np.zeros((length, length), np.float32)
     middle = (length - 1) / 2
     dx, dy = np.cos(angle_rad) * middle, np.sin(angle_rad) * middle
-    cv2.line(kernel, (round(middle - dx), round(middle - dy)), (round(middle + dx), round(middle + dy)), 1.0, 1)
+    cv2.line(
+        kernel,
+        (round(middle - dx), round(middle - dy)),
+        (round(middle + dx), round(middle + dy)),
+        1.0,
+        1,
+    )
     return cv2.filter2D(picture, -1, kernel / kernel.sum())
 
 
 def exposed(rng: Generator, look: Appearance, picture: Grey) -> NDArray[np.uint8]:
     """Grey levels: gain, veil and noise."""
     gain = look.gain * np.exp(rng.normal(0, 0.08))
-    out = cv2.pow(np.clip(picture, 0, 1.5), look.gamma) * np.float32(gain * (1 - look.veil)) + np.float32(look.veil * gain)
+    out = cv2.pow(np.clip(picture, 0, 1.5), look.gamma) * np.float32(
+        gain * (1 - look.veil)
+    ) + np.float32(look.veil * gain)
     out += rng.standard_normal(out.shape, np.float32) * np.float32(look.noise)
     return (np.clip(out, 0, 1) * 255).astype(np.uint8)
 
 
-def detected(rng: Generator, look: Appearance, quad: Points, size: Points, frame_size: tuple[int, int]) -> PlateBox:
-    """The upright box and the corners, off by the pass's own error and a fresh one that weighs more on a small plate."""
+def detected(
+    rng: Generator, look: Appearance, quad: Points, size: Points, frame_size: tuple[int, int]
+) -> PlateBox:
+    """The upright box and the corners, off by the pass's own error and a fresh one that weighs more
+    on a small plate.
+    """
     fresh_px = np.array([0.5, 0.4])
-    corners = quad + look.corners * size + rng.normal(0, 1, (4, 2)) * (np.array([0.006, 0.015]) * size + fresh_px * 0.6)
-    margins = look.margins + rng.normal(0, 0.015, 4) + rng.normal(0, 1, 4) * np.tile(fresh_px / size, 2)
+    corners = (
+        quad
+        + look.corners * size
+        + rng.normal(0, 1, (4, 2)) * (np.array([0.006, 0.015]) * size + fresh_px * 0.6)
+    )
+    margins = (
+        look.margins + rng.normal(0, 0.015, 4) + rng.normal(0, 1, 4) * np.tile(fresh_px / size, 2)
+    )
     low = np.clip(quad.min(0) - margins[:2] * size, 0, None)
     high = np.minimum(quad.max(0) + margins[2:] * size, frame_size)
     points = tuple((float(x), float(y)) for x, y in corners)
-    return PlateBox((float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])), points, 0.9)  # type: ignore[arg-type]
+    return PlateBox(
+        (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])),
+        points,
+        0.9,
+    )  # type: ignore[arg-type]

@@ -1,9 +1,11 @@
-"""What voting over frames brings: exact match against the number of frames, on rendered passes through our reader. docs/design/voting.md.
+"""What voting over frames brings: exact match against the number of frames, on rendered passes
+through our reader. docs/design/voting.md.
 
     python -m bench.passes [--passes 300] [--seed 2] [--models DIR] [--json] [--out DIR]
 
-Three ways to read a car from the same frames: its surest read, the text that most reads have, and the camera's vote. The frames are drawn in two
-ways: from all over the pass (few frames a second), and one after the other (many a second, of nearly one size: harder, since their errors agree).
+Three ways to read a car from the same frames: its surest read, the text that most reads have, and
+the camera's vote. The frames are drawn in two ways: from all over the pass (few frames a second),
+and one after the other (many a second, of nearly one size: harder, since their errors agree).
 """
 
 import argparse
@@ -44,7 +46,9 @@ Reads = Sequence[PlateRead]
 
 @dataclass(frozen=True, slots=True)
 class ReadPass:
-    """All reads of one pass, in order of time, and what they should have been. Rendered: nobody's plate."""
+    """All reads of one pass, in order of time, and what they should have been. Rendered: nobody's
+    plate.
+    """
 
     text: str
     reads: tuple[PlateRead, ...]
@@ -52,8 +56,10 @@ class ReadPass:
 
 @dataclass(frozen=True, slots=True)
 class Closer:
-    """Of one way to draw five frames. `single`: exact share of each of them alone; `removed`, `removed_of_surest`: share of the errors of a
-    single one, and of the surest one, that the vote removes; the others: the vote's calibration."""
+    """Of one way to draw five frames. `single`: exact share of each of them alone; `removed`,
+    `removed_of_surest`: share of the errors of a single one, and of the surest one, that the vote
+    removes; the others: the vote's calibration.
+    """
 
     single: Figure
     removed: Figure
@@ -93,7 +99,11 @@ def voted(reads: Reads) -> Answer:
     return found.text.value, found.confidence
 
 
-WAYS: dict[str, Callable[[Reads], Answer]] = {"surest frame": surest, "majority": majority, "vote": voted}
+WAYS: dict[str, Callable[[Reads], Answer]] = {
+    "surest frame": surest,
+    "majority": majority,
+    "vote": voted,
+}
 
 
 def all_over(chance: random.Random, count: int) -> list[int]:
@@ -107,7 +117,10 @@ def in_a_row(chance: random.Random, count: int) -> list[int]:
     return list(range(start, start + count))
 
 
-DRAWS: dict[str, Callable[[random.Random, int], list[int]]] = {"all over the pass": all_over, "in a row": in_a_row}
+DRAWS: dict[str, Callable[[random.Random, int], list[int]]] = {
+    "all over the pass": all_over,
+    "in a row": in_a_row,
+}
 
 
 def measure(done: Sequence[ReadPass], seed: int, sha256: str) -> Result:
@@ -132,12 +145,19 @@ def right(done: Sequence[ReadPass], answers: Sequence[Answer]) -> list[bool]:
     return [text == one.text for one, (text, _) in zip(done, answers, strict=True)]
 
 
-def look_closer(done: Sequence[ReadPass], seen: Sequence[Reads], answers: dict[str, list[Answer]]) -> Closer:
+def look_closer(
+    done: Sequence[ReadPass], seen: Sequence[Reads], answers: dict[str, list[Answer]]
+) -> Closer:
     """The vote beside the frames that it was made of."""
-    alone = [sum(read.text.value == one.text for read in reads) / len(reads) for one, reads in zip(done, seen, strict=True)]
+    alone = [
+        sum(read.text.value == one.text for read in reads) / len(reads)
+        for one, reads in zip(done, seen, strict=True)
+    ]
     vote_right, surest_right = right(done, answers["vote"]), right(done, answers["surest frame"])
     said = [confidence for _, confidence in answers["vote"]]
-    sure = [correct for correct, confidence in zip(vote_right, said, strict=True) if confidence >= SURE]
+    sure = [
+        correct for correct, confidence in zip(vote_right, said, strict=True) if confidence >= SURE
+    ]
     return Closer(
         single=mean(alone),
         removed=removed(alone, vote_right),
@@ -149,20 +169,36 @@ def look_closer(done: Sequence[ReadPass], seen: Sequence[Reads], answers: dict[s
 
 
 def removed(before: Sequence[float], after: Sequence[float]) -> Figure:
-    """Which share of the errors is gone, below 0 where there are more; passes are drawn anew in pairs for the interval (bootstrap)."""
+    """Which share of the errors is gone, below 0 where there are more; passes are drawn anew in
+    pairs for the interval (bootstrap).
+    """
     wrong = 1 - np.array([before, after], float)
     drawn = np.random.default_rng(1).integers(0, wrong.shape[1], (2000, wrong.shape[1]))
     first, second = wrong[0][drawn].sum(axis=1), wrong[1][drawn].sum(axis=1)
     low, high = np.percentile(1 - second / np.maximum(first, 1), [2.5, 97.5])
-    return Figure(float(1 - wrong[1].sum() / max(wrong[0].sum(), 1e-9)), float(low), float(high), wrong.shape[1])
+    return Figure(
+        float(1 - wrong[1].sum() / max(wrong[0].sum(), 1e-9)),
+        float(low),
+        float(high),
+        wrong.shape[1],
+    )
 
 
 def read_passes(count: int, seed: int, models: Path | None, console: Console) -> list[ReadPass]:
     """Renders the passes and reads every frame of them. Raises ModelError."""
     _, reader = load_vision(1, models)
     cv2.setNumThreads(1)
-    shown = with_progress(passes(count, seed), total=count, description="passes", console=console, disable=not console.is_terminal)
-    return [ReadPass(one.text, tuple(reader.read(frame, box) for frame, box in one.frames)) for one in shown]
+    shown = with_progress(
+        passes(count, seed),
+        total=count,
+        description="passes",
+        console=console,
+        disable=not console.is_terminal,
+    )
+    return [
+        ReadPass(one.text, tuple(reader.read(frame, box) for frame, box in one.frames))
+        for one in shown
+    ]
 
 
 def table(draw: str, result: Result) -> Table:
@@ -171,7 +207,13 @@ def table(draw: str, result: Result) -> Table:
     for heading in ("frames", *map(str, NUMBERS)):
         rows.add_column(heading)
     for way, figures in result.curves[draw].items():
-        rows.add_row(way, *(f"{100 * one.value:.1f} ({100 * one.low:.0f}-{100 * one.high:.0f})" for one in figures))
+        rows.add_row(
+            way,
+            *(
+                f"{100 * one.value:.1f} ({100 * one.low:.0f}-{100 * one.high:.0f})"
+                for one in figures
+            ),
+        )
     return rows
 
 
@@ -179,9 +221,12 @@ def sentences(draw: str, closer: Closer) -> str:
     """The closer look, in words."""
     gone, gone_of_surest = closer.removed, closer.removed_of_surest
     return (
-        f"five frames {draw}: one alone {100 * closer.single.value:.1f} % exact; the vote removes {gone.value:.0%} ({gone.low:.0%} to {gone.high:.0%}) of its "
-        f"errors, {gone_of_surest.value:.0%} ({gone_of_surest.low:.0%} to {gone_of_surest.high:.0%}) of the surest frame's; calibration error "
-        f"{closer.calibration_error:.3f}; sure ({SURE}) of {closer.sure.value:.0%}, wrong in {100 * closer.wrong_when_sure.value:.1f} % of these"
+        f"five frames {draw}: one alone {100 * closer.single.value:.1f} % exact; the vote "
+        f"removes {gone.value:.0%} ({gone.low:.0%} to {gone.high:.0%}) of its "
+        f"errors, {gone_of_surest.value:.0%} ({gone_of_surest.low:.0%} to "
+        f"{gone_of_surest.high:.0%}) of the surest frame's; calibration error "
+        f"{closer.calibration_error:.3f}; sure ({SURE}) of {closer.sure.value:.0%}, wrong in "
+        f"{100 * closer.wrong_when_sure.value:.1f} % of these"
     )
 
 
@@ -191,23 +236,51 @@ def plot(result: Result, target: Path) -> None:
     for number, draw in enumerate(DRAWS):
         axes = picture.add_subplot(1, len(DRAWS), number + 1)
         for way, figures in result.curves[draw].items():
-            (line,) = axes.plot(NUMBERS, [100 * one.value for one in figures], marker="o", label=way)
-            axes.fill_between(NUMBERS, [100 * one.low for one in figures], [100 * one.high for one in figures], alpha=0.15, color=line.get_color())
+            (line,) = axes.plot(
+                NUMBERS, [100 * one.value for one in figures], marker="o", label=way
+            )
+            axes.fill_between(
+                NUMBERS,
+                [100 * one.low for one in figures],
+                [100 * one.high for one in figures],
+                alpha=0.15,
+                color=line.get_color(),
+            )
         axes.set(title=f"frames {draw}", xlabel="frames", ylabel="exact, %", xticks=NUMBERS)
         axes.grid(visible=True, alpha=0.3)
         axes.legend(loc="lower right")
-    picture.suptitle(f"{result.passes} rendered passes, seed {result.seed}, recogniser {result.recognizer_sha256[:12]}; bands: 95 %")
+    picture.suptitle(
+        f"{result.passes} rendered passes, seed {result.seed}, recogniser "
+        f"{result.recognizer_sha256[:12]}; bands: 95 %"
+    )
     picture.savefig(target, dpi=120)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Render, read, measure, print, plot."""
-    parser = argparse.ArgumentParser(prog="python -m bench.passes", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--passes", type=int, default=300, metavar="N", help=f"cars, of {FRAMES} frames each (300)")
-    parser.add_argument("--seed", type=int, default=2, help=f"of the rendering (2); the vote was tuned on {TUNED_ON}")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.passes", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument(
+        "--passes", type=int, default=300, metavar="N", help=f"cars, of {FRAMES} frames each (300)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=2,
+        help=f"of the rendering (2); the vote was tuned on {TUNED_ON}",
+    )
     parser.add_argument("--models", type=Path, metavar="DIR", help="models in another folder")
-    parser.add_argument("--json", action="store_true", help="the result on standard output, instead of tables")
-    parser.add_argument("--out", type=Path, default=Path("bench/out"), metavar="DIR", help="for passes.json and passes.png (bench/out)")
+    parser.add_argument(
+        "--json", action="store_true", help="the result on standard output, instead of tables"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("bench/out"),
+        metavar="DIR",
+        help="for passes.json and passes.png (bench/out)",
+    )
     options = parser.parse_args(arguments)
     if options.passes < 1:
         parser.error("--passes starts at 1")

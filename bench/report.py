@@ -32,9 +32,17 @@ class Comparison:
 
 def to_json(parts: Sequence[Part], comparison: Comparison | None) -> str:
     """docs/ref/bench.md. What does not exist (an empty group's share) is null."""
-    machine = {"machine": platform.machine(), "python": platform.python_version()} | {name: version(name) for name in ("onnxruntime", "numpy")}
+    machine = {"machine": platform.machine(), "python": platform.python_version()} | {
+        name: version(name) for name in ("onnxruntime", "numpy")
+    }
     made = datetime.now(UTC).isoformat(timespec="seconds")
-    whole = {"format": FORMAT, "made": made, "on": machine, "parts": [asdict(part) for part in parts], "comparison": asdict(comparison) if comparison else None}
+    whole = {
+        "format": FORMAT,
+        "made": made,
+        "on": machine,
+        "parts": [asdict(part) for part in parts],
+        "comparison": asdict(comparison) if comparison else None,
+    }
     return json.dumps(_finite(whole))
 
 
@@ -54,29 +62,57 @@ def print_part(console: Console, part: Part) -> None:
 def print_comparison(console: Console, comparison: Comparison) -> None:
     """All tables, and what the figures do not say."""
     console.print(
-        f"\n{comparison.images} pictures, {comparison.plates} plates, {comparison.rounds} rounds. Per cent, with 95 % intervals; a plate counts as found"
+        f"\n{comparison.images} pictures, {comparison.plates} plates, {comparison.rounds} "
+        "rounds. Per cent, with 95 % intervals; a plate counts as found"
     )
-    console.print("from an overlap of 0.3 (recall also at 0.5); folded: O and Q count as 0, I as 1; extra: boxes at no labelled plate.")
-    console.print(_accuracy_table("by region", "region", {s.name: s.regions for s in comparison.systems}))
-    console.print(_accuracy_table("by width of the plate", "width", {s.name: s.widths for s in comparison.systems}))
+    console.print(
+        "from an overlap of 0.3 (recall also at 0.5); folded: O and Q count as 0, I as 1; extra: "
+        "boxes at no labelled plate."
+    )
+    console.print(
+        _accuracy_table("by region", "region", {s.name: s.regions for s in comparison.systems})
+    )
+    console.print(
+        _accuracy_table(
+            "by width of the plate", "width", {s.name: s.widths for s in comparison.systems}
+        )
+    )
     console.print(_calibration_table(comparison.systems))
     console.print(_cost_table(comparison.systems))
     for ratio in comparison.ratios:
         rounds = ", ".join(f"{one:.3f}" for one in ratio.by_round)
-        console.print(f"CPU of {ratio.ours} over {ratio.theirs}: {_plain(ratio.all_rounds)} (round by round: {rounds})")
+        console.print(
+            f"CPU of {ratio.ours} over {ratio.theirs}: {_plain(ratio.all_rounds)} (round by "
+            f"round: {rounds})"
+        )
     for system in comparison.systems:
         if system.undecodable:
-            console.print(f"{system.name}: {system.undecodable} pictures could not be decoded and count as missed; `platewarden read FOLDER` names them")
+            console.print(
+                f"{system.name}: {system.undecodable} pictures could not be decoded and count as "
+                "missed; `platewarden read FOLDER` names them"
+            )
         if system.unsteady:
-            console.print(f"{system.name}: saw something else in {system.unsteady} pictures in a later round")
+            console.print(
+                f"{system.name}: saw something else in {system.unsteady} pictures in a later round"
+            )
 
 
-def _accuracy_table(title: str, group_name: str, systems: dict[str, dict[str, list[Accuracy]]]) -> Table:
+def _accuracy_table(
+    title: str, group_name: str, systems: dict[str, dict[str, list[Accuracy]]]
+) -> Table:
     with_extra = group_name == "region"  # an extra box has no true width
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(group_name, no_wrap=True)
     table.add_column("system", no_wrap=True)
-    for heading in ("plates", "recall 0.3", "recall 0.5", "exact", "folded", "characters", *(["extra"] if with_extra else [])):
+    for heading in (
+        "plates",
+        "recall 0.3",
+        "recall 0.5",
+        "exact",
+        "folded",
+        "characters",
+        *(["extra"] if with_extra else []),
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     for group in next(iter(systems.values())):
         for name, groups in systems.items():
@@ -89,34 +125,75 @@ def _accuracy_table(title: str, group_name: str, systems: dict[str, dict[str, li
 
 
 def _calibration_table(systems: Sequence[Summary]) -> Table:
-    table = Table(title="does it mean what it says? (whole plate, folded)", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title="does it mean what it says? (whole plate, folded)",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     table.add_column("system", no_wrap=True)
-    for heading in ("ECE, 15 bins of equal mass", "10 of equal width", "says ≥ 0.9", "of these wrong", "says ≥ 0.9 at no labelled plate"):
+    for heading in (
+        "ECE, 15 bins of equal mass",
+        "10 of equal width",
+        "says ≥ 0.9",
+        "of these wrong",
+        "says ≥ 0.9 at no labelled plate",
+    ):
         table.add_column(heading, justify="right")
     for system in systems:
         told = system.calibration
         errors = (f"{told.ece_equal_mass:.3f}", f"{told.ece_equal_width:.3f}")
-        table.add_row(system.name, *errors, _per_cent(told.sure), _per_cent(told.sure_wrong), str(told.sure_extra))
+        table.add_row(
+            system.name,
+            *errors,
+            _per_cent(told.sure),
+            _per_cent(told.sure_wrong),
+            str(told.sure_extra),
+        )
     return table
 
 
 def _cost_table(systems: Sequence[Summary]) -> Table:
-    table = Table(title="cost, one thread", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title="cost, one thread", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     table.add_column("system", no_wrap=True)
-    headings = ("CPU ms a picture (median)", "quartiles", *(f"{region}" for region in systems[0].cost.cpu_ms_by_region if region != ALL))
-    for heading in (*headings, "loading ms", "peak memory MB", "of it after Python and libraries", "weights MB"):
+    headings = (
+        "CPU ms a picture (median)",
+        "quartiles",
+        *(f"{region}" for region in systems[0].cost.cpu_ms_by_region if region != ALL),
+    )
+    for heading in (
+        *headings,
+        "loading ms",
+        "peak memory MB",
+        "of it after Python and libraries",
+        "weights MB",
+    ):
         table.add_column(heading, justify="right")
     for system in systems:
         cost = system.cost
         low, high = cost.cpu_quartiles_ms
         regions = [f"{ms:.1f}" for region, ms in cost.cpu_ms_by_region.items() if region != ALL]
         memory = ["?" if mb is None else f"{mb:.0f}" for mb in (cost.peak_mb, cost.models_mb)]
-        table.add_row(system.name, _plain(cost.cpu_ms, 1), f"{low:.1f}–{high:.1f}", *regions, f"{cost.load_ms:.0f}", *memory, f"{cost.weights_bytes / 1e6:.2f}")
+        table.add_row(
+            system.name,
+            _plain(cost.cpu_ms, 1),
+            f"{low:.1f}–{high:.1f}",
+            *regions,
+            f"{cost.load_ms:.0f}",
+            *memory,
+            f"{cost.weights_bytes / 1e6:.2f}",
+        )
     return table
 
 
 def _per_cent(figure: Figure) -> str:
-    return f"{figure.value:.1%} ({figure.low:.0%}–{figure.high:.0%})".replace("%", "") if figure.of else "–"
+    return (
+        f"{figure.value:.1%} ({figure.low:.0%}–{figure.high:.0%})".replace("%", "")
+        if figure.of
+        else "–"
+    )
 
 
 def _plain(figure: Figure, places: int = 3) -> str:

@@ -1,8 +1,10 @@
 """Scores readings against a benchmark folder in the layout of openalpr/benchmarks `endtoend`.
 
-Truth: ROOT/REGION/NAME.txt, a line per plate: image, x, y, width, height, text, separated by tabs. A true plate is paired with the guess that overlaps it
-most. It is found when that overlap (intersection over union) reaches a threshold; its text then counts as exact when both are equal in their A–Z and 0–9,
-upper case. Folded: O and Q count as 0, I as 1 (some true lines spell a zero as O).
+Truth: ROOT/REGION/NAME.txt, a line per plate: image, x, y, width, height, text, separated by tabs.
+A true plate is paired with the guess that overlaps it most. It is found when that overlap
+(intersection over union) reaches a threshold; its text then counts as exact when both are equal in
+their A–Z and 0–9, upper case. Folded: O and Q count as 0, I as 1 (some true lines spell a zero as
+O).
 """
 
 from collections.abc import Sequence
@@ -12,7 +14,10 @@ from pathlib import Path
 from agent.core.reading.overlap import Box, overlap
 from agent.errors import UsageError
 
-LAYOUT = "expected FOLDER/REGION/NAME.txt with lines: image, x, y, width, height, text, separated by tabs; the image beside it"
+LAYOUT = (
+    "expected FOLDER/REGION/NAME.txt with lines: image, x, y, width, height, text, separated by "
+    "tabs; the image beside it"
+)
 FOLDED = str.maketrans("OQI", "001")
 THRESHOLDS = (0.3, 0.5)
 SURE = 0.9
@@ -46,7 +51,9 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one true plate; no text any more. `overlap`: of the guess that overlaps it most; the rest is that guess's, 0 without one."""
+    """What became of one true plate; no text any more. `overlap`: of the guess that overlaps it
+    most; the rest is that guess's, 0 without one.
+    """
 
     region: str
     width_px: float
@@ -63,7 +70,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class ImageScore:
-    """One picture's outcomes. `extra`: guesses at no true plate, by threshold; `extra_sure`: of those at 0.3, with a text said to be right at 0.9 or more."""
+    """One picture's outcomes. `extra`: guesses at no true plate, by threshold; `extra_sure`: of
+    those at 0.3, with a text said to be right at 0.9 or more.
+    """
 
     outcomes: tuple[Outcome, ...]
     extra: tuple[int, ...]
@@ -71,7 +80,9 @@ class ImageScore:
 
 
 def load_benchmark(root: Path, most_per_region: int | None = None) -> list[TrueImage]:
-    """All pictures, sorted; or `most_per_region`, evenly spread. Raises UsageError where the folder is not as expected."""
+    """All pictures, sorted; or `most_per_region`, evenly spread. Raises UsageError where the folder
+    is not as expected.
+    """
     images: list[TrueImage] = []
     for folder in sorted({path.parent for path in root.glob("*/*.txt")}):
         plates: dict[str, list[TruePlate]] = {}
@@ -80,7 +91,9 @@ def load_benchmark(root: Path, most_per_region: int | None = None) -> list[TrueI
                 if line.strip():
                     name, plate = _parse(line, f"{path}:{number}")
                     plates.setdefault(name, []).append(plate)
-        found = [TrueImage(folder.name, folder / name, tuple(listed)) for name, listed in plates.items()]
+        found = [
+            TrueImage(folder.name, folder / name, tuple(listed)) for name, listed in plates.items()
+        ]
         images += spread(found, most_per_region) if most_per_region else found
     if not images:
         raise UsageError("no plates with their truth in there", where=root, fix=LAYOUT)
@@ -89,7 +102,11 @@ def load_benchmark(root: Path, most_per_region: int | None = None) -> list[TrueI
 
 def spread(images: Sequence[TrueImage], most: int) -> list[TrueImage]:
     """At most so many, evenly spaced, always the same."""
-    return [images[number * len(images) // most] for number in range(most)] if len(images) > most else list(images)
+    return (
+        [images[number * len(images) // most] for number in range(most)]
+        if len(images) > most
+        else list(images)
+    )
 
 
 def _parse(line: str, where: str) -> tuple[str, TruePlate]:
@@ -129,10 +146,16 @@ def score_image(image: TrueImage, guesses: Sequence[Guess]) -> ImageScore:
     """Pair, compare, count."""
     outcomes, used = [], {threshold: set() for threshold in THRESHOLDS}
     for plate in image.plates:
-        best = max(range(len(guesses)), default=None, key=lambda number, plate=plate: overlap(plate.box, guesses[number].box))
+        best = max(
+            range(len(guesses)),
+            default=None,
+            key=lambda number, plate=plate: overlap(plate.box, guesses[number].box),
+        )
         shared = 0.0 if best is None else overlap(plate.box, guesses[best].box)
         guess = Guess((0, 0, 0, 0), "", 0.0) if best is None or not shared else guesses[best]
-        (truth, text), (folded_truth, folded_text) = ([plain(one, fold=fold) for one in (plate.text, guess.text)] for fold in (False, True))
+        (truth, text), (folded_truth, folded_text) = (
+            [plain(one, fold=fold) for one in (plate.text, guess.text)] for fold in (False, True)
+        )
         outcomes.append(
             Outcome(
                 region=image.region,
@@ -148,5 +171,13 @@ def score_image(image: TrueImage, guesses: Sequence[Guess]) -> ImageScore:
         for threshold in THRESHOLDS:
             if shared >= threshold:
                 used[threshold].add(best)
-    extra_sure = sum(bool(guess.text) and guess.confidence >= SURE for number, guess in enumerate(guesses) if number not in used[THRESHOLDS[0]])
-    return ImageScore(tuple(outcomes), tuple(len(guesses) - len(used[threshold]) for threshold in THRESHOLDS), extra_sure)
+    extra_sure = sum(
+        bool(guess.text) and guess.confidence >= SURE
+        for number, guess in enumerate(guesses)
+        if number not in used[THRESHOLDS[0]]
+    )
+    return ImageScore(
+        tuple(outcomes),
+        tuple(len(guesses) - len(used[threshold]) for threshold in THRESHOLDS),
+        extra_sure,
+    )

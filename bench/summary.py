@@ -22,7 +22,9 @@ WIDTHS_PX: dict[str, Callable[[float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Over the true plates of a group. `exact`, `folded` and the characters count a plate only when it is found at `threshold`."""
+    """Over the true plates of a group. `exact`, `folded` and the characters count a plate only when
+    it is found at `threshold`.
+    """
 
     threshold: float
     images: int
@@ -37,19 +39,24 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Over the found plates (overlap 0.3): said confidence against folded exact. `sure`: of all true plates, said at 0.9 or more; `sure_wrong`: of those."""
+    """Over the found plates (overlap 0.3): said confidence against folded exact. `sure`: of all
+    true plates, said at 0.9 or more; `sure_wrong`: of those.
+    """
 
     ece_equal_mass: float
     ece_equal_width: float
     bins: tuple[Bin, ...]  # of equal width, for the plot
     sure: Figure
     sure_wrong: Figure
-    sure_extra: int  # guesses at no true plate, said at 0.9 or more: signs, badges, and plates that nobody labelled
+    # guesses at no true plate, said at 0.9 or more: signs, badges, and plates that nobody labelled
+    sure_extra: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU of finding and reading, over all pictures and rounds; loading: the best round; memory: the worst. Megabytes of 2^20 bytes."""
+    """CPU of finding and reading, over all pictures and rounds; loading: the best round; memory:
+    the worst. Megabytes of 2^20 bytes.
+    """
 
     cpu_ms: Figure
     cpu_quartiles_ms: tuple[float, float]
@@ -74,11 +81,19 @@ class Summary:
     unsteady: int  # pictures in which a later round saw something else
 
 
-def summarise(name: str, images: Sequence[TrueImage], rounds: Sequence[Round], weights: int) -> Summary:
+def summarise(
+    name: str, images: Sequence[TrueImage], rounds: Sequence[Round], weights: int
+) -> Summary:
     """Accuracy from the first round; cost from all."""
     first = rounds[0].readings
-    scores = [score_image(image, reading.guesses if reading else ()) for image, reading in zip(images, first, strict=True)]
-    groups = {region: [n for n, image in enumerate(images) if image.region == region] for region in sorted({image.region for image in images})}
+    scores = [
+        score_image(image, reading.guesses if reading else ())
+        for image, reading in zip(images, first, strict=True)
+    ]
+    groups = {
+        region: [n for n, image in enumerate(images) if image.region == region]
+        for region in sorted({image.region for image in images})
+    }
     groups[ALL] = list(range(len(images)))
     outcomes = [outcome for score in scores for outcome in score.outcomes]
     return Summary(
@@ -88,7 +103,10 @@ def summarise(name: str, images: Sequence[TrueImage], rounds: Sequence[Round], w
         calibration=_calibrated(outcomes, sum(score.extra_sure for score in scores)),
         cost=_cost(rounds, groups, weights),
         undecodable=sum(reading is None for reading in first),
-        unsteady=sum(len({reading.guesses for reading in seen if reading}) > 1 for seen in zip(*(one.readings for one in rounds), strict=True)),
+        unsteady=sum(
+            len({reading.guesses for reading in seen if reading}) > 1
+            for seen in zip(*(one.readings for one in rounds), strict=True)
+        ),
     )
 
 
@@ -105,17 +123,29 @@ def _accuracy(scores: Sequence[ImageScore], number: int) -> Accuracy:
         images=len(scores),
         plates=len(outcomes),
         recall=share(sum(found), len(outcomes)),
-        exact=share(sum(o.exact and f for o, f in zip(outcomes, found, strict=True)), len(outcomes)),
-        folded=share(sum(o.folded and f for o, f in zip(outcomes, found, strict=True)), len(outcomes)),
+        exact=share(
+            sum(o.exact and f for o, f in zip(outcomes, found, strict=True)), len(outcomes)
+        ),
+        folded=share(
+            sum(o.folded and f for o, f in zip(outcomes, found, strict=True)), len(outcomes)
+        ),
         characters=mean([o.char_accuracy * f for o, f in zip(outcomes, found, strict=True)]),
-        characters_folded=mean([o.char_accuracy_folded * f for o, f in zip(outcomes, found, strict=True)]),
-        extra_per_image=float(np.mean([score.extra[number] for score in scores])) if scores else float("nan"),
+        characters_folded=mean(
+            [o.char_accuracy_folded * f for o, f in zip(outcomes, found, strict=True)]
+        ),
+        extra_per_image=float(np.mean([score.extra[number] for score in scores]))
+        if scores
+        else float("nan"),
     )
 
 
 def _of_width(scores: Sequence[ImageScore], fits: Callable[[float], bool]) -> list[ImageScore]:
-    """The same pictures with only the plates of this width; pictures without one are left out, and extra guesses belong to no width."""
-    kept = (tuple(outcome for outcome in score.outcomes if fits(outcome.width_px)) for score in scores)
+    """The same pictures with only the plates of this width; pictures without one are left out, and
+    extra guesses belong to no width.
+    """
+    kept = (
+        tuple(outcome for outcome in score.outcomes if fits(outcome.width_px)) for score in scores
+    )
     return [ImageScore(outcomes, (0,) * len(THRESHOLDS), 0) for outcomes in kept if outcomes]
 
 
@@ -143,12 +173,19 @@ def cpu_ms(rounds: Sequence[Round], members: Sequence[int] | None = None) -> np.
 def _cost(rounds: Sequence[Round], groups: dict[str, list[int]], weights: int) -> Cost:
     taken = cpu_ms(rounds)
     peaks = [one.peak_mb for one in rounds if one.peak_mb is not None]
-    own = [one.peak_mb - one.bare_mb for one in rounds if one.peak_mb is not None and one.bare_mb is not None]
+    own = [
+        one.peak_mb - one.bare_mb
+        for one in rounds
+        if one.peak_mb is not None and one.bare_mb is not None
+    ]
     quartiles = np.percentile(taken, [25, 75]) if taken.size else (float("nan"),) * 2
     return Cost(
-        cpu_ms=ratio_of_medians(taken.mean(axis=0), np.ones(taken.shape[1])),  # over 1: the median itself, with its interval
+        # over 1: the median itself, with its interval
+        cpu_ms=ratio_of_medians(taken.mean(axis=0), np.ones(taken.shape[1])),
         cpu_quartiles_ms=(float(quartiles[0]), float(quartiles[1])),
-        cpu_ms_by_region={group: float(np.median(cpu_ms(rounds, members))) for group, members in groups.items()},
+        cpu_ms_by_region={
+            group: float(np.median(cpu_ms(rounds, members))) for group, members in groups.items()
+        },
         load_ms=min(one.load_ms for one in rounds),
         load_cpu_ms=min(one.load_cpu_ms for one in rounds),
         peak_mb=max(peaks, default=None),
@@ -159,7 +196,9 @@ def _cost(rounds: Sequence[Round], groups: dict[str, list[int]], weights: int) -
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """CPU of the first system over that of another: medians of the same pictures in the same run, all together and round by round."""
+    """CPU of the first system over that of another: medians of the same pictures in the same run,
+    all together and round by round.
+    """
 
     ours: str
     theirs: str
@@ -168,10 +207,18 @@ class Ratio:
 
 
 def compare(names: Sequence[str], measured: Sequence[Sequence[Round]]) -> list[Ratio]:
-    """The first system against each other one. Every system decodes the same pictures, so that they pair."""
+    """The first system against each other one. Every system decodes the same pictures, so that they
+    pair.
+    """
     ratios = []
     for name, rounds in zip(names[1:], measured[1:], strict=True):
         ours, theirs = cpu_ms(measured[0]), cpu_ms(rounds)
-        by_round = tuple(float(np.median(a) / np.median(b)) for a, b in zip(ours, theirs, strict=True))
-        ratios.append(Ratio(names[0], name, ratio_of_medians(ours.mean(axis=0), theirs.mean(axis=0)), by_round))
+        by_round = tuple(
+            float(np.median(a) / np.median(b)) for a, b in zip(ours, theirs, strict=True)
+        )
+        ratios.append(
+            Ratio(
+                names[0], name, ratio_of_medians(ours.mean(axis=0), theirs.mean(axis=0)), by_round
+            )
+        )
     return ratios

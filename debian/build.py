@@ -1,4 +1,6 @@
-"""`make deb`: fetches the wheels that constraints.txt pins, checks their hashes, and has debhelper build both packages per suite and architecture."""
+"""`make deb`: fetches the wheels that constraints.txt pins, checks their hashes, and has debhelper
+build both packages per suite and architecture.
+"""
 
 import argparse
 import hashlib
@@ -15,13 +17,30 @@ HASHES = ROOT / "debian/wheels.sha256"
 SUITES = {"bookworm": (12, 11), "trixie": (13, 13)}  # Debian's number, its Python 3.x
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 GLIBC = (28, 27, 26, 24, 17)  # manylinux_2_x: the newest is Debian 10's, so both suites have it
-SOURCE = ("agent", "models", "config", "systemd", "debian", "setup.py", "pyproject.toml", "README.md", "NOTICE", "LICENSE", "constraints.txt")
+SOURCE = (
+    "agent",
+    "models",
+    "config",
+    "systemd",
+    "debian",
+    "setup.py",
+    "pyproject.toml",
+    "README.md",
+    "NOTICE",
+    "LICENSE",
+    "constraints.txt",
+)
 
 
 def pinned() -> set[str]:
     """{name-version} as constraints.txt has them."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return {f"{plain(name)}-{version}" for name, version in (line.split("==") for line in lines if "==" in line and not line.startswith("#"))}
+    return {
+        f"{plain(name)}-{version}"
+        for name, version in (
+            line.split("==") for line in lines if "==" in line and not line.startswith("#")
+        )
+    }
 
 
 def plain(name: str) -> str:
@@ -30,22 +49,47 @@ def plain(name: str) -> str:
 
 def platforms(machine: str) -> list[str]:
     """What pip is told for every wheel that both suites' C library can load."""
-    return [part for glibc in (*(f"_2_{minor}" for minor in GLIBC), "2014") for part in ("--platform", f"manylinux{glibc}_{machine}")]
+    return [
+        part
+        for glibc in (*(f"_2_{minor}" for minor in GLIBC), "2014")
+        for part in ("--platform", f"manylinux{glibc}_{machine}")
+    ]
 
 
 def fetch(machine: str, minor: int, into: Path) -> None:
-    """Let pip pick the wheels for another Python and machine; from where is its configuration's affair."""
+    """Let pip pick the wheels for another Python and machine; from where is its configuration's
+    affair.
+    """
     stage = runpy.run_path(str(ROOT / "debian/stage.py"))
     given = stage["setup_arguments"]()
-    wanted = [*given["install_requires"], *(line for extra in stage["CITY_EXTRAS"] for line in given["extras_require"][extra])]
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--only-binary=:all:", "--dest", str(into)]
+    wanted = [
+        *given["install_requires"],
+        *(line for extra in stage["CITY_EXTRAS"] for line in given["extras_require"][extra]),
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "download",
+        "--quiet",
+        "--only-binary=:all:",
+        "--dest",
+        str(into),
+    ]
     command += ["--python-version", f"3.{minor}", "--implementation", "cp", *platforms(machine)]
-    subprocess.run([*command, "--constraint", str(ROOT / "constraints.txt"), *wanted], check=True, timeout=1800)
+    subprocess.run(
+        [*command, "--constraint", str(ROOT / "constraints.txt"), *wanted], check=True, timeout=1800
+    )
 
 
 def check(wheels: Path, *, renew: bool) -> None:
     """Every wheel is one that constraints.txt pins and debian/wheels.sha256 names."""
-    known = dict(reversed(line.split("  ")) for line in HASHES.read_text(encoding="utf-8").splitlines()) if HASHES.exists() else {}
+    known = (
+        dict(reversed(line.split("  ")) for line in HASHES.read_text(encoding="utf-8").splitlines())
+        if HASHES.exists()
+        else {}
+    )
     for wheel in sorted(wheels.glob("*")):
         name, version = wheel.name.split("-")[:2]
         if wheel.suffix != ".whl" or f"{plain(name)}-{version}" not in pinned():
@@ -54,28 +98,68 @@ def check(wheels: Path, *, renew: bool) -> None:
         if renew:
             known[wheel.name] = digest
         elif known.get(wheel.name) != digest:
-            raise SystemExit(f"{wheel.name}: its SHA-256 is {digest}, not the one of debian/wheels.sha256; if that is meant: debian/build.py --renew")
+            raise SystemExit(
+                f"{wheel.name}: its SHA-256 is {digest}, not the one of debian/wheels.sha256; if "
+                "that is meant: debian/build.py --renew"
+            )
     if renew:
-        HASHES.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(known.items())), encoding="utf-8")
+        HASHES.write_text(
+            "".join(f"{digest}  {name}\n" for name, digest in sorted(known.items())),
+            encoding="utf-8",
+        )
 
 
 def build(suite: str, architecture: str, wheels: Path, work: Path, out: Path) -> None:
-    """dpkg-buildpackage in a copy of the tree; nothing is compiled, so any Debian builds for every architecture."""
+    """dpkg-buildpackage in a copy of the tree; nothing is compiled, so any Debian builds for every
+    architecture.
+    """
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     for name in SOURCE:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "runs", "training"))
+            shutil.copytree(
+                ROOT / name,
+                work / name,
+                ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "runs", "training"),
+            )
         else:
             shutil.copy(ROOT / name, work / name)
     release, minor = SUITES[suite]
     log = work / "debian/changelog"
-    log.write_text(re.sub(r"\(([^)]+)\) unstable", rf"(\1+deb{release}) {suite}", log.read_text(encoding="utf-8"), count=1), encoding="utf-8")
-    given = {"WHEELS": str(wheels), "PYTHON_MINOR": str(minor), "BUILD_PYTHON": sys.executable, "DEB_BUILD_OPTIONS": "nocheck"}
+    log.write_text(
+        re.sub(
+            r"\(([^)]+)\) unstable",
+            rf"(\1+deb{release}) {suite}",
+            log.read_text(encoding="utf-8"),
+            count=1,
+        ),
+        encoding="utf-8",
+    )
+    given = {
+        "WHEELS": str(wheels),
+        "PYTHON_MINOR": str(minor),
+        "BUILD_PYTHON": sys.executable,
+        "DEB_BUILD_OPTIONS": "nocheck",
+    }
     given["COMPRESSION"] = os.environ.get("COMPRESSION", "3")
-    command = ["dpkg-buildpackage", "--build=binary", "--unsigned-changes", "--no-check-builddeps", "--no-pre-clean", f"--host-arch={architecture}"]
+    command = [
+        "dpkg-buildpackage",
+        "--build=binary",
+        "--unsigned-changes",
+        "--no-check-builddeps",
+        "--no-pre-clean",
+        f"--host-arch={architecture}",
+    ]
     with (work.parent / f"{work.name}.log").open("w") as told:
-        done = subprocess.run(command, cwd=work, stdout=told, stderr=subprocess.STDOUT, env={**os.environ, **given}, timeout=3600, check=False)
+        done = subprocess.run(
+            command,
+            cwd=work,
+            stdout=told,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **given},
+            timeout=3600,
+            check=False,
+        )
     if done.returncode:
         raise SystemExit(f"dpkg-buildpackage failed for {suite} {architecture}: {told.name}")
     out.mkdir(parents=True, exist_ok=True)
@@ -90,10 +174,17 @@ def main() -> None:
     parser.add_argument("--architecture", choices=MACHINES, action="append")
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
     parser.add_argument("--work", type=Path, default=ROOT / "build/deb")
-    parser.add_argument("--renew", action="store_true", help="write debian/wheels.sha256 from what pip fetches now, and build nothing")
+    parser.add_argument(
+        "--renew",
+        action="store_true",
+        help="write debian/wheels.sha256 from what pip fetches now, and build nothing",
+    )
     given = parser.parse_args()
     if not given.renew and not all(map(shutil.which, ("dpkg-buildpackage", "dh"))):
-        raise SystemExit("debhelper is missing. Type: sudo apt-get install --no-install-recommends debhelper dpkg-dev")
+        raise SystemExit(
+            "debhelper is missing. Type: sudo apt-get install --no-install-recommends debhelper "
+            "dpkg-dev"
+        )
     for suite in given.suite or SUITES:
         for architecture in given.architecture or MACHINES:
             wheels = given.work.resolve() / f"wheels-{suite}-{architecture}"
@@ -101,7 +192,13 @@ def main() -> None:
             fetch(MACHINES[architecture], SUITES[suite][1], wheels)
             check(wheels, renew=given.renew)
             if not given.renew:
-                build(suite, architecture, wheels, given.work.resolve() / f"{suite}-{architecture}", given.out / suite)
+                build(
+                    suite,
+                    architecture,
+                    wheels,
+                    given.work.resolve() / f"{suite}-{architecture}",
+                    given.out / suite,
+                )
                 print(f"{suite} {architecture}: {given.out / suite}", flush=True)
 
 

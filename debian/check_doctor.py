@@ -1,4 +1,5 @@
-"""Used by the tests of the packages: reads what `doctor` and `doctor --json` said in a fresh tree, and complains unless exactly what is missing fails.
+"""Used by the tests of the packages: reads what `doctor` and `doctor --json` said in a fresh tree,
+and complains unless exactly what is missing fails.
 
 check_doctor.py TEXT JSON EXIT_CODE NAME…      the names of the lines that must fail; nothing else may.
 """
@@ -17,7 +18,9 @@ def complaints(text: str, told: dict, code: int, missing: set[str]) -> list[str]
     if told["exit_code"] != code or (code == 0) == bool(missing):
         wrong.append(f"it ended with {code}, and its JSON says {told['exit_code']}")
     for finding in told["findings"]:
-        line = next((line for line in text.splitlines() if line[7:].startswith(f"{finding['name']}: ")), "")
+        line = next(
+            (line for line in text.splitlines() if line[7:].startswith(f"{finding['name']}: ")), ""
+        )
         needs_a_fix = finding["health"] in {"fail", "warn"}
         if not line:
             wrong.append(f"the text has no line for {finding['name']}")
@@ -27,7 +30,12 @@ def complaints(text: str, told: dict, code: int, missing: set[str]) -> list[str]
 
 
 if __name__ == "__main__":
-    wrong = complaints(Path(sys.argv[1]).read_text("utf-8"), json.loads(Path(sys.argv[2]).read_text("utf-8")), int(sys.argv[3]), set(sys.argv[4:]))
+    wrong = complaints(
+        Path(sys.argv[1]).read_text("utf-8"),
+        json.loads(Path(sys.argv[2]).read_text("utf-8")),
+        int(sys.argv[3]),
+        set(sys.argv[4:]),
+    )
     for line in wrong:
         print(f"doctor: {line}", file=sys.stderr)
     sys.exit(bool(wrong))

@@ -1,7 +1,9 @@
 #!/usr/bin/python3 -IB
-"""Turns a card into a camera, once, from files on the boot partition (docs/ref/first-boot.md). What it cannot finish leaves every unit disabled and says why.
+"""Turns a card into a camera, once, from files on the boot partition (docs/ref/first-boot.md). What
+it cannot finish leaves every unit disabled and says why.
 
-Installed as /usr/libexec/platewarden/first-boot, run by platewarden-first-boot.service at each boot until it has succeeded; every step may be done again.
+Installed as /usr/libexec/platewarden/first-boot, run by platewarden-first-boot.service at each boot
+until it has succeeded; every step may be done again.
 """
 
 import json
@@ -15,19 +17,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SETTINGS, ANCHOR, CERTIFICATE, BUNDLES, DEVICE, REPORT = "platewarden.toml", "1.root.json", "tls.crt", "bundles", "device", "first-boot.txt"
+SETTINGS, ANCHOR, CERTIFICATE, BUNDLES, DEVICE, REPORT = (
+    "platewarden.toml",
+    "1.root.json",
+    "tls.crt",
+    "bundles",
+    "device",
+    "first-boot.txt",
+)
 STATE = "/var/lib/platewarden"  # where the units may write
 KEY_FILE = re.compile(r"[a-z-]{1,32}\.(key|json|csr|svg|png)")
 MAX_BYTES = 1 << 20
-JUNK = re.compile(r"\..*|Thumbs\.db|desktop\.ini", re.IGNORECASE)  # what desktops leave beside copied files
-GATES = ("settings", "models", "enrolment", "keys", "key ")  # doctor's lines without which nothing is enabled
+# what desktops leave beside copied files
+JUNK = re.compile(r"\..*|Thumbs\.db|desktop\.ini", re.IGNORECASE)
+# doctor's lines without which nothing is enabled
+GATES = ("settings", "models", "enrolment", "keys", "key ")
 UNITS = (
     *(f"platewarden-walls.{kind}" for kind in ("service", "path", "timer")),
     "platewarden-update.timer",
     "platewarden-watch.service",
     "platewarden-deliver.service",
 )
-MEMORY = "cgroup_enable=memory"  # Raspberry Pi's kernels leave the controller off; without it MemorySwapMax=0 keeps nothing out of swap
+# Raspberry Pi's kernels leave the controller off; without it MemorySwapMax=0 keeps nothing out of
+# swap
+MEMORY = "cgroup_enable=memory"
 
 
 class StopError(Exception):
@@ -61,19 +74,26 @@ class Card:
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     """A command's words and code; it has no terminal to ask at."""
-    return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        words, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL
+    )
 
 
 def must(*words: str) -> str:
     """What the command printed. Raises StopError with its complaint."""
     done = run(*words)
     if done.returncode:
-        raise StopError(f"`{' '.join(words)}` ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-600:]}")
+        raise StopError(
+            f"`{' '.join(words)}` ended with {done.returncode}: "
+            f"{(done.stderr or done.stdout).strip()[-600:]}"
+        )
     return done.stdout
 
 
 def content(file: Path) -> bytes:
-    """A plain file of sensible size: what lies on the boot partition was written by anybody. Raises StopError."""
+    """A plain file of sensible size: what lies on the boot partition was written by anybody. Raises
+    StopError.
+    """
     if file.is_symlink() or not file.is_file() or file.stat().st_size > MAX_BYTES:
         raise StopError(f"{file} is not a plain file of at most {MAX_BYTES} bytes")
     return file.read_bytes()
@@ -83,7 +103,10 @@ def put(data: bytes, into: Path, mode: int) -> None:
     """Whole or not at all. One that is there must be the same. Raises StopError."""
     if into.exists():
         if into.read_bytes() != data:
-            raise StopError(f"{into} is there already and differs: nothing is ever overwritten. Is it the right card?")
+            raise StopError(
+                f"{into} is there already and differs: nothing is ever overwritten. Is it the "
+                "right card?"
+            )
         return
     new = into.with_name(f".{into.name}.new")
     new.unlink(missing_ok=True)
@@ -108,14 +131,19 @@ def place_settings(card: Card) -> None:
     file = card.given / SETTINGS
     if not file.exists():
         lying = ", ".join(sorted(entry.name for entry in card.given.iterdir())) or "nothing"
-        raise StopError(f"{file} is missing; in that folder lie: {lying}. Some editors add .txt to a name")
+        raise StopError(
+            f"{file} is missing; in that folder lie: {lying}. Some editors add .txt to a name"
+        )
     data = content(file)
     try:
         paths = tomllib.loads(data.decode("utf-8")).get("paths", {})
     except ValueError as error:
         raise StopError(f"{file}: {error}") from None
     if not isinstance(paths, dict) or paths.get("state") != STATE:
-        raise StopError(f'{file}: the units write in {STATE} only: under [paths] write state = "{STATE}" and bundles = "{STATE}/bundles-in"')
+        raise StopError(
+            f'{file}: the units write in {STATE} only: under [paths] write state = "{STATE}" and '
+            f'bundles = "{STATE}/bundles-in"'
+        )
     fresh = not (card.etc / SETTINGS).exists()
     put(data, card.etc / SETTINGS, 0o644)
     done = run("platewarden", "status", "--config", str(card.etc / SETTINGS))
@@ -126,11 +154,19 @@ def place_settings(card: Card) -> None:
 
 
 def place_keys(card: Card) -> None:
-    """The keys of a batch, or new ones made here; either way under a city's root. Raises StopError."""
+    """The keys of a batch, or new ones made here; either way under a city's root. Raises
+    StopError.
+    """
     given = card.given / DEVICE
-    anchor = next((file for file in (card.given / ANCHOR, card.given / "trust/root.json") if file.exists()), None)
+    anchor = next(
+        (file for file in (card.given / ANCHOR, card.given / "trust/root.json") if file.exists()),
+        None,
+    )
     if anchor is None and not (card.etc / "trust/root.json").exists():
-        raise StopError(f"{card.given / ANCHOR} is missing: the city's clerk gives it; a camera that obeys no city must not start")
+        raise StopError(
+            f"{card.given / ANCHOR} is missing: the city's clerk gives it; a camera that obeys "
+            "no city must not start"
+        )
     if given.is_dir():
         take_over(given, card.device)
         if anchor is not None:
@@ -150,10 +186,15 @@ def take_over(given: Path, device: Path) -> None:
     if (device / "public.json").exists():
         # a power cut between placing and wiping: finish, if they are the same camera's
         if public.exists() and content(public) != (device / "public.json").read_bytes():
-            raise StopError(f"{device} holds another camera's keys than {given}. Is it the right card?")
+            raise StopError(
+                f"{device} holds another camera's keys than {given}. Is it the right card?"
+            )
         return
     if not public.exists() or not any(file.suffix == ".key" for file in files):
-        raise StopError(f"{given} holds no camera's keys: copy the whole folder that provision --batch made for this camera")
+        raise StopError(
+            f"{given} holds no camera's keys: copy the whole folder that provision --batch made "
+            "for this camera"
+        )
     new = device.with_name("device.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o755)
@@ -166,7 +207,9 @@ def take_over(given: Path, device: Path) -> None:
 
 
 def wipe(card: Card) -> None:
-    """Private keys leave the boot partition: overwritten, then removed; `public.json` last. Raises StopError."""
+    """Private keys leave the boot partition: overwritten, then removed; `public.json` last. Raises
+    StopError.
+    """
     given = card.given / DEVICE
     if not given.is_dir():
         return
@@ -185,14 +228,28 @@ def wipe(card: Card) -> None:
 
 
 def place_the_rest(card: Card) -> None:
-    """What may come now or later: the broker's certificate and the first bundles. Raises StopError."""
+    """What may come now or later: the broker's certificate and the first bundles. Raises
+    StopError.
+    """
     if (card.given / CERTIFICATE).exists() and not (card.device / "tls.crt").exists():
         content(card.given / CERTIFICATE)
         must("platewarden", "provision", "--certificate", str(card.given / CERTIFICATE))
         must("systemd-tmpfiles", "--create", "platewarden.conf")
     if (card.given / BUNDLES).is_dir():
-        done = run("runuser", "-u", "platewarden-update", "--", "platewarden", "update", str(card.given / BUNDLES))
-        card.tell(done.stdout.strip() if done.returncode == 0 else f"the bundles were not taken: {done.stderr.strip()[-400:]}")
+        done = run(
+            "runuser",
+            "-u",
+            "platewarden-update",
+            "--",
+            "platewarden",
+            "update",
+            str(card.given / BUNDLES),
+        )
+        card.tell(
+            done.stdout.strip()
+            if done.returncode == 0
+            else f"the bundles were not taken: {done.stderr.strip()[-400:]}"
+        )
     for name in ("enrolment.json", "enrolment.png"):  # public, for the clerk
         if (card.device / name).exists():
             shutil.copyfile(card.device / name, card.given / name)
@@ -220,28 +277,41 @@ def examined() -> Iterator[tuple[str, str, str]]:
     try:
         for finding in json.loads(done.stdout)["findings"]:
             fix = f" → {finding['fix']}" if finding["fix"] else ""
-            yield finding["name"], finding["health"], f"{finding['health']:<6} {finding['name']}: {finding['what']}{fix}"
+            yield (
+                finding["name"],
+                finding["health"],
+                f"{finding['health']:<6} {finding['name']}: {finding['what']}{fix}",
+            )
     except (ValueError, KeyError, TypeError):
         raise StopError(f"doctor gave no answer: {done.stderr.strip()[-400:]}") from None
 
 
 def start(card: Card) -> None:
-    """Nothing is enabled before doctor finds the keys, the models and the enrolment well. Raises StopError."""
+    """Nothing is enabled before doctor finds the keys, the models and the enrolment well. Raises
+    StopError.
+    """
     findings = list(examined())
     for _, health, words in findings:
         card.tell(words) if health in {"fail", "warn"} else card.told.append(words)
     if bad := [name for name, health, _ in findings if health == "fail" and name.startswith(GATES)]:
-        raise StopError(f"doctor says FAIL for {', '.join(bad)}: see above, or: sudo platewarden doctor")
+        raise StopError(
+            f"doctor says FAIL for {', '.join(bad)}: see above, or: sudo platewarden doctor"
+        )
     must("systemctl", "enable", *UNITS)
     if Path("/run/systemd/system").is_dir():
         must("systemctl", "start", "--no-block", *UNITS)
 
 
 def report(card: Card, headline: str) -> None:
-    """Where a person looks: beside what they put on the card, and above the console's login prompt."""
+    """Where a person looks: beside what they put on the card, and above the console's login
+    prompt.
+    """
     card.tell(headline)
     text = "\n".join(card.told) + "\n"
-    for file, words in ((card.given / REPORT, text), (card.root / "run/issue.d/platewarden.issue", f"Platewarden: {headline}\n")):
+    for file, words in (
+        (card.given / REPORT, text),
+        (card.root / "run/issue.d/platewarden.issue", f"Platewarden: {headline}\n"),
+    ):
         try:
             file.parent.mkdir(exist_ok=True)
             file.write_text(words.replace("\\", "/"), encoding="utf-8")
@@ -254,16 +324,31 @@ def main(card: Card) -> int:
         print(f"platewarden: nothing to do: {card.given} is not there", file=sys.stderr)
         return 1
     try:
-        for step in (place_settings, place_keys, wipe, place_the_rest, switch_on_memory_controller, start):
+        for step in (
+            place_settings,
+            place_keys,
+            wipe,
+            place_the_rest,
+            switch_on_memory_controller,
+            start,
+        ):
             step(card)
     except (StopError, OSError, subprocess.TimeoutExpired) as error:
-        left = sorted(file.name for file in (card.given / DEVICE).glob("*.key") if not JUNK.fullmatch(file.name))
+        left = sorted(
+            file.name
+            for file in (card.given / DEVICE).glob("*.key")
+            if not JUNK.fullmatch(file.name)
+        )
         if left:
             card.tell(f"PRIVATE KEYS STILL LIE ON THE BOOT PARTITION: {', '.join(left)}")
         report(card, f"NOT A CAMERA YET, nothing was started: {error}")
         return 1
     put(b"", card.root / STATE.lstrip("/") / "first-boot-done", 0o644)
-    report(card, "this card is a camera now. What doctor still complains of stands above and in first-boot.txt; sudo platewarden doctor looks again")
+    report(
+        card,
+        "this card is a camera now. What doctor still complains of stands above and in "
+        "first-boot.txt; sudo platewarden doctor looks again",
+    )
     return 0
 
 

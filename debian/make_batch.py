@@ -1,4 +1,6 @@
-"""Used by test_first_boot.sh: one camera of a batch under a made-up city's root. make_batch.py FOLDER, typed in the project's folder."""
+"""Used by test_first_boot.sh: one camera of a batch under a made-up city's root. make_batch.py
+FOLDER, typed in the project's folder.
+"""
 
 import subprocess
 import sys
@@ -11,7 +13,18 @@ def main() -> None:
     folder = Path(sys.argv[1])
     roster = folder.with_name("roster.csv")
     roster.write_text("id,stands,near,mount\ncam-1,Main Street,,fixed\n", encoding="utf-8")
-    batch = [sys.executable, "-m", "agent", "provision", "--batch", str(roster), "--out", str(folder), "--anchor", str(a_root(folder.parent))]
+    batch = [
+        sys.executable,
+        "-m",
+        "agent",
+        "provision",
+        "--batch",
+        str(roster),
+        "--out",
+        str(folder),
+        "--anchor",
+        str(a_root(folder.parent)),
+    ]
     subprocess.run(batch, check=True, timeout=300, stdout=subprocess.DEVNULL)
 
 

@@ -1,4 +1,6 @@
-"""Lays out what the two Debian packages hold: unpacks the wheels and divides our own modules between camera and city by what imports what."""
+"""Lays out what the two Debian packages hold: unpacks the wheels and divides our own modules
+between camera and city by what imports what.
+"""
 
 import argparse
 import ast
@@ -48,12 +50,25 @@ def imports(name: str, file: Path, known: dict[str, Path]) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 raise SystemExit(f"{name}: a relative import; write it in full")
-            yield from (wanted for wanted in [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)] if wanted in known)
+            yield from (
+                wanted
+                for wanted in [
+                    node.module,
+                    *(f"{node.module}.{alias.name}" for alias in node.names),
+                ]
+                if wanted in known
+            )
 
 
 def camera_modules(known: dict[str, Path], city: frozenset[str]) -> set[str]:
-    """What the camera's commands reach. The demo and the reading of folders are reached by none of them (docs/design/layers.md)."""
-    commands = [name for name in known if re.fullmatch(r"agent\.commands\.[a-z]+", name) and name.rsplit(".", 1)[1] not in city]
+    """What the camera's commands reach. The demo and the reading of folders are reached by none of
+    them (docs/design/layers.md).
+    """
+    commands = [
+        name
+        for name in known
+        if re.fullmatch(r"agent\.commands\.[a-z]+", name) and name.rsplit(".", 1)[1] not in city
+    ]
     waiting, reached = ["agent.cli", "agent.__main__", *commands], set()
     while waiting:
         name = waiting.pop()
@@ -65,9 +80,15 @@ def camera_modules(known: dict[str, Path], city: frozenset[str]) -> set[str]:
 
 
 def beside(file: Path) -> Iterator[Path]:
-    """A module's own data: what stands in its folder and is named in its text (page.html, formats.json)."""
+    """A module's own data: what stands in its folder and is named in its text (page.html,
+    formats.json).
+    """
     text = file.read_text(encoding="utf-8")
-    yield from (data for data in file.parent.iterdir() if data.is_file() and data.suffix not in {".py", ".pyc"} and f'"{data.name}"' in text)
+    yield from (
+        data
+        for data in file.parent.iterdir()
+        if data.is_file() and data.suffix not in {".py", ".pyc"} and f'"{data.name}"' in text
+    )
 
 
 def copy(file: Path, into: Path) -> None:
@@ -82,7 +103,11 @@ def lay_out_ours(camera: Path, city: Path) -> None:
     for name, file in known.items():
         for part in [file, *beside(file)]:
             copy(part, (camera if name in reached else city) / PRIVATE / part.relative_to(ROOT))
-    for file in [ROOT / "models/manifest.json", *(ROOT / "models").glob("*.onnx"), *(ROOT / "models").glob("*.py")]:
+    for file in [
+        ROOT / "models/manifest.json",
+        *(ROOT / "models").glob("*.onnx"),
+        *(ROOT / "models").glob("*.py"),
+    ]:
         copy(file, camera / PRIVATE / "models" / file.name)
     for file in (ROOT / "config/jurisdictions").glob("*.toml"):
         copy(file, city / PRIVATE / "agent/jurisdictions" / file.name)
@@ -91,7 +116,9 @@ def lay_out_ours(camera: Path, city: Path) -> None:
 def city_commands() -> frozenset[str]:
     """The set CITY of agent/commands/lazy_group.py, read without importing typer."""
     text = (ROOT / "agent/commands/lazy_group.py").read_text(encoding="utf-8")
-    return frozenset(ast.literal_eval(re.search(r"^CITY = frozenset\((\{[^}]+\})\)", text, re.MULTILINE)[1]))
+    return frozenset(
+        ast.literal_eval(re.search(r"^CITY = frozenset\((\{[^}]+\})\)", text, re.MULTILINE)[1])
+    )
 
 
 def requirements(wheel: Path) -> list[str]:
@@ -99,7 +126,12 @@ def requirements(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         metadata = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         told = message_from_string(archive.read(metadata).decode()).get_all("Requires-Dist") or []
-    return [plain(line) for line in told if "extra ==" not in line and not re.search(r"(sys_platform|platform_system) == ['\"](win32|Windows|darwin)", line)]
+    return [
+        plain(line)
+        for line in told
+        if "extra ==" not in line
+        and not re.search(r"(sys_platform|platform_system) == ['\"](win32|Windows|darwin)", line)
+    ]
 
 
 def lay_out_wheels(folder: Path, camera: Path, city: Path) -> None:
@@ -116,7 +148,9 @@ def lay_out_wheels(folder: Path, camera: Path, city: Path) -> None:
 
 
 def unpack(wheel: Path, into: Path) -> None:
-    """A wheel is a zip: modules at its root, scripts and headers under *.data/ that nobody here needs."""
+    """A wheel is a zip: modules at its root, scripts and headers under *.data/ that nobody here
+    needs.
+    """
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             outside = name.startswith("/") or ".." in Path(name).parts

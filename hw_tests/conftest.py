@@ -1,4 +1,6 @@
-"""Options and parts for the tests on hardware: a rig by labgrid's environment, a camera of this machine, or, without either, a rendered street as a video."""
+"""Options and parts for the tests on hardware: a rig by labgrid's environment, a camera of this
+machine, or, without either, a rendered street as a video.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +12,20 @@ from agent.host.clock import SystemClock
 from agent.ports import FrameSource
 from agent.settings import Settings, load
 from hw_tests.history.collecting import Collector
-from hw_tests.rig.fixtures import cable, device, environment_file, has_rig, options, out, strategy_or_none, whole_device, world
+from hw_tests.rig.fixtures import (
+    cable,
+    device,
+    environment_file,
+    has_rig,
+    options,
+    out,
+    strategy_or_none,
+    whole_device,
+    world,
+)
 
-__all__ = ["cable", "device", "options", "out", "strategy_or_none", "whole_device", "world"]  # fixtures
+# fixtures
+__all__ = ["cable", "device", "options", "out", "strategy_or_none", "whole_device", "world"]
 
 SIMULATED = "simulated"
 COLLECTOR = "platewarden-history"
@@ -21,22 +34,76 @@ FEATURES = ("camera", "display", "network", "power", "rtc", "watchdog", "throttl
 
 def pytest_addoption(parser):
     group = parser.getgroup("platewarden hardware")
-    group.addoption("--hw-source", default=SIMULATED, help="simulated (default), picamera, usb:N, or a folder or video; as --source of `platewarden run`")
-    group.addoption("--hw-config", type=Path, default=None, help="settings file of this camera; default: the defaults of docs/ref/settings.md")
-    group.addoption("--hw-plate", default=None, help="the plate that is held before the camera: use a fictitious one; without it the reading test is skipped")
-    group.addoption("--hw-frames", type=int, default=30, help="frames to take for counting and timing")
-    group.addoption("--hw-min-fps", type=float, default=0.0, help="fail when fewer frames a second arrive (default: only record the rate)")
-    group.addoption("--hw-out", default="hw-out", help="folder for pictures of the chart and the page (default: hw-out)")
-    group.addoption("--hw-history", type=Path, default=None, help="folder of records, one a run; the page goes to --hw-out (default: no record)")
-    group.addoption("--hw-soak-s", type=float, default=10.0, help="how long to heat the processor; a night's run wants 1800")
-    group.addoption("--hw-cuts", type=int, default=3, help="how often to cut the power, or kill the processes where there is no power port")
+    group.addoption(
+        "--hw-source",
+        default=SIMULATED,
+        help="simulated (default), picamera, usb:N, or a folder or video; as --source of "
+        "`platewarden "
+        "run`",
+    )
+    group.addoption(
+        "--hw-config",
+        type=Path,
+        default=None,
+        help="settings file of this camera; default: the defaults of docs/ref/settings.md",
+    )
+    group.addoption(
+        "--hw-plate",
+        default=None,
+        help="the plate that is held before the camera: use a fictitious one; without it the "
+        "reading "
+        "test is skipped",
+    )
+    group.addoption(
+        "--hw-frames", type=int, default=30, help="frames to take for counting and timing"
+    )
+    group.addoption(
+        "--hw-min-fps",
+        type=float,
+        default=0.0,
+        help="fail when fewer frames a second arrive (default: only record the rate)",
+    )
+    group.addoption(
+        "--hw-out",
+        default="hw-out",
+        help="folder for pictures of the chart and the page (default: hw-out)",
+    )
+    group.addoption(
+        "--hw-history",
+        type=Path,
+        default=None,
+        help="folder of records, one a run; the page goes to --hw-out (default: no record)",
+    )
+    group.addoption(
+        "--hw-soak-s",
+        type=float,
+        default=10.0,
+        help="how long to heat the processor; a night's run wants 1800",
+    )
+    group.addoption(
+        "--hw-cuts",
+        type=int,
+        default=3,
+        help="how often to cut the power, or kill the processes where there is no power port",
+    )
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", f"lg_feature: needs features of the rig ({', '.join(FEATURES)}); labgrid skips where the environment file lacks one")
+    config.addinivalue_line(
+        "markers",
+        f"lg_feature: needs features of the rig ({', '.join(FEATURES)}); labgrid skips where the "
+        "environment file lacks one",
+    )
     if folder := config.getoption("--hw-history"):
-        environment = Path(environment_file(config)).stem if has_rig(config) else f"no rig, --hw-source {config.getoption('--hw-source')}"
-        config.pluginmanager.register(Collector(folder, Path(config.getoption("--hw-out")) / "index.html", environment), COLLECTOR)
+        environment = (
+            Path(environment_file(config)).stem
+            if has_rig(config)
+            else f"no rig, --hw-source {config.getoption('--hw-source')}"
+        )
+        config.pluginmanager.register(
+            Collector(folder, Path(config.getoption("--hw-out")) / "index.html", environment),
+            COLLECTOR,
+        )
 
 
 @pytest.fixture
@@ -54,7 +121,9 @@ def figure(request, record_testsuite_property):
 
 @pytest.fixture
 def strike_out(request):
-    """`strike_out(text)`: a fictitious plate that this test shows, which no message of the record may repeat."""
+    """`strike_out(text)`: a fictitious plate that this test shows, which no message of the record
+    may repeat.
+    """
     collector = request.config.pluginmanager.getplugin(COLLECTOR)
     return collector.plates.add if collector else lambda _text: None
 
@@ -64,7 +133,10 @@ def _who_ran(request):
     """Sensor, software and models of the camera under test, for the record."""
     collector = request.config.pluginmanager.getplugin(COLLECTOR)
     if collector and has_rig(request.config):
-        found, rig = request.getfixturevalue("whole_device").probe("about"), request.getfixturevalue("options")
+        found, rig = (
+            request.getfixturevalue("whole_device").probe("about"),
+            request.getfixturevalue("options"),
+        )
         collector.models = found.pop("models")
         collector.where |= {**found, "sensor": rig.sensor}
 
@@ -77,20 +149,32 @@ def hw_settings(request) -> Settings:
 
 @pytest.fixture(scope="session")
 def hw_plate(request) -> str:
-    """The text that must be read. Held before a real camera by a person; in the simulated street it is the first car's."""
+    """The text that must be read. Held before a real camera by a person; in the simulated street it
+    is the first car's.
+    """
     from agent.demo.scene import HIT
 
     given = request.config.getoption("--hw-plate")
     if given is None and request.config.getoption("--hw-source") != SIMULATED:
-        pytest.skip("no plate is shown: hold a printed, fictitious one before the camera and give --hw-plate TEXT")
+        pytest.skip(
+            "no plate is shown: hold a printed, fictitious one before the camera and give "
+            "--hw-plate TEXT"
+        )
     return given or HIT.plate
 
 
 @pytest.fixture(scope="session")
 def hw_spec(request, tmp_path_factory) -> str:
     given = request.config.getoption("--hw-source")
-    if given == SIMULATED and has_rig(request.config) and not request.getfixturevalue("options").simulated:
-        pytest.skip("looks through a camera of this machine; the rig's is another machine, looked through by test_frames.py and test_display.py")
+    if (
+        given == SIMULATED
+        and has_rig(request.config)
+        and not request.getfixturevalue("options").simulated
+    ):
+        pytest.skip(
+            "looks through a camera of this machine; the rig's is another machine, looked "
+            "through by test_frames.py and test_display.py"
+        )
     return str(rendered_street(tmp_path_factory.mktemp("street"))) if given == SIMULATED else given
 
 
@@ -116,9 +200,13 @@ def rendered_street(folder: Path) -> Path:
 
     path = folder / "street.mp4"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=15, options={"crf": "18", "preset": "ultrafast"})
+        stream = container.add_stream(
+            "libx264", rate=15, options={"crf": "18", "preset": "ultrafast"}
+        )
         stream.width, stream.height, stream.pix_fmt = scene.WIDTH_PX, scene.HEIGHT_PX, "yuv420p"
         for picture in scene.render(folder / "frames"):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(cv2.imread(str(picture)), "bgr24")))
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(cv2.imread(str(picture)), "bgr24"))
+            )
         container.mux(stream.encode())
     return path

@@ -1,4 +1,6 @@
-"""The camera delivers: the frame source contract on this very camera, whole pictures of the right size, at a rate that is written down."""
+"""The camera delivers: the frame source contract on this very camera, whole pictures of the right
+size, at a rate that is written down.
+"""
 
 import time
 from itertools import islice, pairwise
@@ -29,15 +31,21 @@ def test_every_frame_has_the_configured_size(source, hw_spec, hw_settings, frame
 def test_times_increase(source, frame_count):
     times = [frame.captured.utc for frame in islice(source.frames(), frame_count)]
     assert len(times) == frame_count
-    assert all(later > earlier for earlier, later in pairwise(times)), "two frames of one moment: is an old frame delivered twice?"
+    assert all(later > earlier for earlier, later in pairwise(times)), (
+        "two frames of one moment: is an old frame delivered twice?"
+    )
 
 
 def test_the_picture_is_neither_black_nor_blown_out_nor_frozen(source, frame_count):
     frames = list(islice(source.frames(), frame_count))
     for frame in frames:
-        assert 4 < frame.image.mean() < 251, "is the lens cap on, or the exposure fixed too short or too long?"
+        assert 4 < frame.image.mean() < 251, (
+            "is the lens cap on, or the exposure fixed too short or too long?"
+        )
         assert frame.image.std() > 4, "a picture without any structure"
-    assert any(not np.array_equal(frames[0].image, frame.image) for frame in frames[1:]), "all frames are the same picture: a frozen sensor repeats itself"
+    assert any(not np.array_equal(frames[0].image, frame.image) for frame in frames[1:]), (
+        "all frames are the same picture: a frozen sensor repeats itself"
+    )
 
 
 def test_frame_rate(source, frame_count, request, record_testsuite_property):

@@ -1,4 +1,6 @@
-"""From the street to the recipient over the rig's cable: how long it takes, what else is said on the wire, and what an impostor gets."""
+"""From the street to the recipient over the rig's cable: how long it takes, what else is said on
+the wire, and what an impostor gets.
+"""
 
 from datetime import datetime
 
@@ -13,7 +15,8 @@ pytestmark = [pytest.mark.hardware, pytest.mark.timeout(300)]
 
 SETTLE_S = 45.0
 MOST_TO_SEALED_S = 15.0
-SYSTEMS_OWN = {67, 68, 123}  # DHCP and NTP: of the Pi's operating system, counted and not judged; a simulated rig has neither
+# DHCP and NTP: of the Pi's operating system, counted and not judged; a simulated rig has neither
+SYSTEMS_OWN = {67, 68, 123}
 SSH = 22
 
 
@@ -23,7 +26,10 @@ def test_a_read_arrives_and_how_long_that_takes(world, figure, strike_out):
     with world.broker(), world.receiver():
         deliver = world.deliver()
         watch = world.watch(SETTLE_S)
-        world.until(lambda: world.received() and not watch.alive(), "a read at the recipient, and watch done")
+        world.until(
+            lambda: world.received() and not watch.alive(),
+            "a read at the recipient, and watch done",
+        )
         deliver.stop()
     told = world.log()
     assert [one["sequence"] for one in told["releases"]] == world.received() == [1]
@@ -37,7 +43,9 @@ def test_a_read_arrives_and_how_long_that_takes(world, figure, strike_out):
 
 @pytest.mark.lg_feature(["camera", "display"])
 def test_from_the_sensor_to_a_sealed_read(world, tmp_path, figure, strike_out):
-    """A chart that shows the wanted plate, through the camera; from the sharpest frame's own time to the log's. Only a live sensor's frames have a time."""
+    """A chart that shows the wanted plate, through the camera; from the sharpest frame's own time
+    to the log's. Only a live sensor's frames have a time.
+    """
     screen = screen_of(world.device, tmp_path / "screen")
     if isinstance(screen, Printed):
         pytest.skip("paper cannot show the plate of this test's hot list")
@@ -57,48 +65,74 @@ def test_from_the_sensor_to_a_sealed_read(world, tmp_path, figure, strike_out):
 
 @pytest.mark.lg_feature("network")
 def test_the_wire_carries_one_tls_connection_and_nothing_else(world, cable, figure, strike_out):
-    """Every packet of the camera while it delivers: to the listed broker's port, or a neighbour's question. No name is looked up; no plate stands in any."""
+    """Every packet of the camera while it delivers: to the listed broker's port, or a neighbour's
+    question. No name is looked up; no plate stands in any.
+    """
     if not cable.interface:
         pytest.skip(cable.why)
     strike_out(world.plate)
-    with world.broker(), world.receiver(), Sniffer(cable.interface, own_address(cable.interface), (world.plate.encode(),)) as sniffer:
+    with (
+        world.broker(),
+        world.receiver(),
+        Sniffer(cable.interface, own_address(cable.interface), (world.plate.encode(),)) as sniffer,
+    ):
         deliver = world.deliver()
         watch = world.watch(SETTLE_S)
-        world.until(lambda: world.received() and not watch.alive(), "a read at the recipient, and watch done")
+        world.until(
+            lambda: world.received() and not watch.alive(),
+            "a read at the recipient, and watch done",
+        )
         deliver.stop()
     figure("packets by the camera for one read", sum(sniffer.flows.values()), "packets")
-    assert sniffer.dropped == 0, "the capture has gaps and proves nothing: try again on a quieter machine"
-    assert any((flow.destination, flow.port) == (cable.address, world.port) for flow in sniffer.flows), (
-        "the capture saw no delivery: is this the right interface?"
+    assert sniffer.dropped == 0, (
+        "the capture has gaps and proves nothing: try again on a quieter machine"
     )
+    assert any(
+        (flow.destination, flow.port) == (cable.address, world.port) for flow in sniffer.flows
+    ), "the capture saw no delivery: is this the right interface?"
     assert strangers(sniffer, world) == []
     assert sniffer.needles_seen == 0
 
 
 @pytest.mark.lg_feature("network")
 def test_the_capture_would_show_a_stranger(world, cable):
-    """A datagram and a plate in the clear, sent from the camera's end, are seen: otherwise the test above could not fail."""
+    """A datagram and a plate in the clear, sent from the camera's end, are seen: otherwise the test
+    above could not fail.
+    """
     if not cable.interface:
         pytest.skip(cable.why)
     with Sniffer(cable.interface, own_address(cable.interface), (world.plate.encode(),)) as sniffer:
-        code = f"import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto({world.plate.encode()!r}, ('{cable.address}', 5353))"
+        code = (
+            "import socket; socket.socket(socket.AF_INET, "
+            f"socket.SOCK_DGRAM).sendto({world.plate.encode()!r}, ('{cable.address}', 5353))"
+        )
         world.device.run(world.device.options.python, "-c", code)
     assert [(flow.kind, flow.port) for flow in strangers(sniffer, world)] == [("udp", 5353)]
-    assert sniffer.needles_seen >= 1, "the kernel may send it back in its answer that nobody listens"
+    assert sniffer.needles_seen >= 1, (
+        "the kernel may send it back in its answer that nobody listens"
+    )
 
 
 def test_an_impostor_at_the_listed_address_hears_nothing(world, strike_out):
-    """Right address, right name, another authority's certificate: refused before a word of MQTT; the read waits, and goes to the true broker later."""
+    """Right address, right name, another authority's certificate: refused before a word of MQTT;
+    the read waits, and goes to the true broker later.
+    """
     strike_out(world.plate)
     with world.impostor() as impostor:
         deliver = world.deliver()
         watch = world.watch(SETTLE_S * 2)
-        world.until(lambda: world.waiting() == 1 and impostor.clients, "a sealed read, and a try to deliver it")
+        world.until(
+            lambda: world.waiting() == 1 and impostor.clients,
+            "a sealed read, and a try to deliver it",
+        )
         world.until(lambda: refusals(world), "a refusal in deliver's log")
         assert impostor.heard == b""
         assert world.waiting() == 1
     with world.broker(), world.receiver():
-        world.until(lambda: world.received() == [1] and not watch.alive(), "the read at the recipient, once the true broker is back")
+        world.until(
+            lambda: world.received() == [1] and not watch.alive(),
+            "the read at the recipient, once the true broker is back",
+        )
         deliver.stop()
     assert world.waiting() == 0
     assert world.verify_logs() == []
@@ -109,15 +143,27 @@ def refusals(world):
 
 
 def strangers(sniffer: Sniffer, world) -> list[Flow]:
-    """Flows that nobody listed. ARP and ICMPv6 find neighbours; SSH is the rig's own hand on a real camera."""
+    """Flows that nobody listed. ARP and ICMPv6 find neighbours; SSH is the rig's own hand on a real
+    camera.
+    """
     real = not world.device.options.simulated
 
     def listed(flow: Flow) -> bool:
-        if flow.kind in {"arp", "icmpv6"} or (flow.kind, flow.destination, flow.port) == ("tcp", world.ethernet.address, world.port):
+        if flow.kind in {"arp", "icmpv6"} or (flow.kind, flow.destination, flow.port) == (
+            "tcp",
+            world.ethernet.address,
+            world.port,
+        ):
             return True
-        return real and ((flow.kind == "tcp" and flow.source_port == SSH) or (flow.kind == "udp" and flow.port in SYSTEMS_OWN))
+        return real and (
+            (flow.kind == "tcp" and flow.source_port == SSH)
+            or (flow.kind == "udp" and flow.port in SYSTEMS_OWN)
+        )
 
-    return sorted((flow for flow in sniffer.flows if not listed(flow)), key=lambda flow: (flow.kind, flow.port))
+    return sorted(
+        (flow for flow in sniffer.flows if not listed(flow)),
+        key=lambda flow: (flow.kind, flow.port),
+    )
 
 
 def parsed(at: str) -> datetime:

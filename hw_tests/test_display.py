@@ -1,4 +1,6 @@
-"""Charts with fictitious plates are shown to the camera: how many it reads, by size, angle and light. Frames count only when the chart's marks are in view."""
+"""Charts with fictitious plates are shown to the camera: how many it reads, by size, angle and
+light. Frames count only when the chart's marks are in view.
+"""
 
 from collections import defaultdict
 
@@ -9,8 +11,10 @@ from hw_tests.rig.screen import Printed, screen_of
 
 pytestmark = [pytest.mark.hardware, pytest.mark.timeout(300), pytest.mark.lg_feature("display")]
 
-SIZES_PX = (45, 60, 80, 110, 1_000)  # the classes of the history, by the plate's width as the camera sees it
-MUST_PX, MUST_RATE = 80, 0.8  # what docs/design/aim.md promises an installer from 80 px on, by day, from in front
+# the classes of the history, by the plate's width as the camera sees it
+SIZES_PX = (45, 60, 80, 110, 1_000)
+# what docs/design/aim.md promises an installer from 80 px on, by day, from in front
+MUST_PX, MUST_RATE = 80, 0.8
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +31,26 @@ def tally():
 def page_numbers():
     return [
         pytest.param(number, id=f"{light}-{angle}deg")
-        for number, (light, angle) in enumerate((light, angle) for light, _ in chart.LIGHTS for angle in chart.ANGLES_DEG)
+        for number, (light, angle) in enumerate(
+            (light, angle) for light, _ in chart.LIGHTS for angle in chart.ANGLES_DEG
+        )
     ]
 
 
 @pytest.mark.parametrize("number", page_numbers())
 def test_plates_on_the_chart_are_read(number, screen, tally, device, out, strike_out, figure):
-    """By day and from in front, plates of 80 px and more must be read; elsewhere the rate is recorded, and the history shows when it falls."""
-    page, picture = next(((page, picture) for page, picture in screen.pages() if page.page == number), (None, None))
+    """By day and from in front, plates of 80 px and more must be read; elsewhere the rate is
+    recorded, and the history shows when it falls.
+    """
+    page, picture = next(
+        ((page, picture) for page, picture in screen.pages() if page.page == number), (None, None)
+    )
     if page is None:
-        pytest.skip("a printed chart is one page, in whatever light there is" if isinstance(screen, Printed) else "this screen does not show the page")
+        pytest.skip(
+            "a printed chart is one page, in whatever light there is"
+            if isinstance(screen, Printed)
+            else "this screen does not show the page"
+        )
     for plate in page.plates:
         strike_out(plate.text)
     source = screen.show(page, picture)
@@ -44,9 +58,23 @@ def test_plates_on_the_chart_are_read(number, screen, tally, device, out, strike
     description.write_text(page.as_json(), encoding="utf-8")
     there = device.put_files({"page.json": description}, "question")
     description.unlink()
-    arguments = ["--source", source, "--page", f"{there}/page.json", "--frames", "2", "--keep", f"{there}/chart.png"]
-    found = device.probe("chart", *arguments, *(["--config", device.options.config] if device.options.live else []))
-    assert found["in_view"], f"the chart's four marks were in none of {found['without_marks']} frames: is the screen on, whole in view, and sharp?"
+    arguments = [
+        "--source",
+        source,
+        "--page",
+        f"{there}/page.json",
+        "--frames",
+        "2",
+        "--keep",
+        f"{there}/chart.png",
+    ]
+    found = device.probe(
+        "chart", *arguments, *(["--config", device.options.config] if device.options.live else [])
+    )
+    assert found["in_view"], (
+        f"the chart's four marks were in none of {found['without_marks']} frames: is the screen "
+        "on, whole in view, and sharp?"
+    )
     device.fetch(f"{there}/chart.png", out / f"chart-{page.light}-{page.angle_deg}deg.png")
     for plate in found["plates"]:
         size = next(limit for limit in SIZES_PX if plate["seen_px"] < limit)
@@ -54,7 +82,11 @@ def test_plates_on_the_chart_are_read(number, screen, tally, device, out, strike
         tally[page.light, page.angle_deg, size][1] += found["in_view"]
     record(tally, figure)
     if (page.light, page.angle_deg) == ("day", 0) and not isinstance(screen, Printed):
-        large = [plate["read"] / found["in_view"] for plate in found["plates"] if plate["seen_px"] >= MUST_PX]
+        large = [
+            plate["read"] / found["in_view"]
+            for plate in found["plates"]
+            if plate["seen_px"] >= MUST_PX
+        ]
         assert large, f"no plate is {MUST_PX} px wide: bring the camera nearer to the screen"
         assert sum(large) / len(large) >= MUST_RATE
 
@@ -69,21 +101,49 @@ def record(tally, figure):
     lower = dict(zip(SIZES_PX, (0, *SIZES_PX), strict=False))
     for size in SIZES_PX:
         if chosen := [counts for (_, _, found), counts in tally.items() if found == size]:
-            figure(f"read, plates {lower[size]}–{size} px" if size < 1_000 else f"read, plates from {lower[size]} px", share(chosen), "%")
+            figure(
+                f"read, plates {lower[size]}–{size} px"
+                if size < 1_000
+                else f"read, plates from {lower[size]} px",
+                share(chosen),
+                "%",
+            )
     for light in {key[0] for key in tally}:
-        figure(f"read, {light}", share([counts for key, counts in tally.items() if key[0] == light]), "%")
+        figure(
+            f"read, {light}",
+            share([counts for key, counts in tally.items() if key[0] == light]),
+            "%",
+        )
     for angle in {key[1] for key in tally}:
-        figure(f"read, {angle}° from the side", share([counts for key, counts in tally.items() if key[1] == angle]), "%")
+        figure(
+            f"read, {angle}° from the side",
+            share([counts for key, counts in tally.items() if key[1] == angle]),
+            "%",
+        )
 
 
 def test_a_page_that_is_not_shown_is_not_seen(screen, device, out):
-    """The marks are believed only for the page that was asked for: another page in view counts as no view, and nothing is written."""
+    """The marks are believed only for the page that was asked for: another page in view counts as
+    no view, and nothing is written.
+    """
     page, picture = next(screen.pages())
     source = screen.show(page, picture)
     other = out / "other.json"
-    other.write_text(chart.draw(page.page + 7, 0, "day", 1.0, chart.generator(1))[0].as_json(), encoding="utf-8")
+    other.write_text(
+        chart.draw(page.page + 7, 0, "day", 1.0, chart.generator(1))[0].as_json(), encoding="utf-8"
+    )
     there = device.put_files({"page.json": other}, "question")
     other.unlink()
-    found = device.probe("chart", "--source", source, "--page", f"{there}/page.json", "--frames", "1", "--keep", f"{there}/chart.png")
+    found = device.probe(
+        "chart",
+        "--source",
+        source,
+        "--page",
+        f"{there}/page.json",
+        "--frames",
+        "1",
+        "--keep",
+        f"{there}/chart.png",
+    )
     assert (found["in_view"], found["without_marks"] > 0) == (0, True)
     assert device.run("test", "-e", f"{there}/chart.png", check=False)[0] == 1

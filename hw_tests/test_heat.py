@@ -1,4 +1,6 @@
-"""Thermal soak: every core detects and reads without pause; the rate must not fall, nor the processor be throttled."""
+"""Thermal soak: every core detects and reads without pause; the rate must not fall, nor the
+processor be throttled.
+"""
 
 import pytest
 
@@ -10,7 +12,9 @@ HOTTEST_C = 80.0  # where a Pi begins to slow down
 
 @pytest.fixture(scope="module")
 def soaked(whole_device, request, tmp_path_factory):
-    """One soak for all tests: it takes as long as it takes. The frame is the first of a drawn chart, so that there is something to read."""
+    """One soak for all tests: it takes as long as it takes. The frame is the first of a drawn
+    chart, so that there is something to read.
+    """
     import cv2
 
     from hw_tests.rig import chart
@@ -20,7 +24,14 @@ def soaked(whole_device, request, tmp_path_factory):
     cv2.imwrite(str(folder / "frame.png"), picture)
     there = whole_device.put_files({"frame.png": folder / "frame.png"}, "soak")
     seconds = request.config.getoption("--hw-soak-s")
-    return whole_device.probe("soak", "--source", f"{there}/frame.png", "--seconds", str(seconds), within_s=seconds * 1.5 + 60)
+    return whole_device.probe(
+        "soak",
+        "--source",
+        f"{there}/frame.png",
+        "--seconds",
+        str(seconds),
+        within_s=seconds * 1.5 + 60,
+    )
 
 
 def test_the_rate_holds(soaked, device, figure):
@@ -28,7 +39,9 @@ def test_the_rate_holds(soaked, device, figure):
     figure("vision at full load, a core", last, "fps")
     assert last > 0
     if device.options.judged:
-        assert last >= LEAST_OF_FIRST * first, f"{first} frames a second at first, {last} when warm: is the cooler on?"
+        assert last >= LEAST_OF_FIRST * first, (
+            f"{first} frames a second at first, {last} when warm: is the cooler on?"
+        )
 
 
 @pytest.mark.lg_feature("throttle")
@@ -38,4 +51,6 @@ def test_nothing_was_throttled(soaked, figure):
     figure("heat after the soak", heat[-1], "°C")
     assert max(heat) < HOTTEST_C
     assert soaked["throttled"] is not None, "the firmware cannot be asked"
-    assert soaked["throttled"] & 0xF == 0, f"the firmware says {soaked['throttled']:#x}: under-voltage, capped or throttled"
+    assert soaked["throttled"] & 0xF == 0, (
+        f"the firmware says {soaked['throttled']:#x}: under-voltage, capped or throttled"
+    )

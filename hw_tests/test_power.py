@@ -1,4 +1,6 @@
-"""Power cuts: at random moments everything stops without a goodbye; afterwards no released read is lost, and both logs verify."""
+"""Power cuts: at random moments everything stops without a goodbye; afterwards no released read is
+lost, and both logs verify.
+"""
 
 import random
 import time
@@ -18,7 +20,9 @@ def cuts(request):
 
 
 def run_through_cuts(world, cuts, cut):
-    """Start both processes and `cut`, again and again: first at any moment, then in the moments after a read was sealed, where there is most to lose."""
+    """Start both processes and `cut`, again and again: first at any moment, then in the moments
+    after a read was sealed, where there is most to lose.
+    """
     chance = random.Random(world.plate)
     for number in range(cuts):
         before = world.released()
@@ -39,8 +43,12 @@ def judge(world, cuts, figure, name):
     told = world.log()
     sequences = [one["sequence"] for one in told["releases"]]
     figure(f"reads released across {name}", len(sequences), "reads")
-    assert sequences == list(range(1, len(sequences) + 1)), "a gap or a repetition in the camera's own log"
-    assert len(sequences) >= cuts, "each cut but the first waited for a read, and the last start brings one"
+    assert sequences == list(range(1, len(sequences) + 1)), (
+        "a gap or a repetition in the camera's own log"
+    )
+    assert len(sequences) >= cuts, (
+        "each cut but the first waited for a read, and the last start brings one"
+    )
     assert sorted(set(world.received())) == sequences, "released and not received"
     assert told["kinds"].get("lost", 0) == 0
     assert world.waiting() == 0
@@ -48,7 +56,9 @@ def judge(world, cuts, figure, name):
 
 
 def test_killed_processes_lose_no_read(world, cuts, figure, strike_out):
-    """SIGKILL to both process groups. Limit: the kernel's page cache lives on, so this is no power cut; that is the next test."""
+    """SIGKILL to both process groups. Limit: the kernel's page cache lives on, so this is no power
+    cut; that is the next test.
+    """
     strike_out(world.plate)
     with world.broker(), world.receiver():
         run_through_cuts(world, cuts, world.device.stop_all)
@@ -57,7 +67,9 @@ def test_killed_processes_lose_no_read(world, cuts, figure, strike_out):
 
 @pytest.mark.lg_feature("power")
 def test_cut_power_loses_no_read(world, cuts, request, strategy_or_none, figure, strike_out):
-    """The power port, not a shutdown. The camera must come back by itself each time, and its card must not be hurt."""
+    """The power port, not a shutdown. The camera must come back by itself each time, and its card
+    must not be hurt.
+    """
     strike_out(world.plate)
     boots_s = []
 

@@ -1,10 +1,14 @@
-"""labgrid's parts without hardware: the strategy's order of steps on fakes, the local driver on this machine, the shipped environments as labgrid reads them."""
+"""labgrid's parts without hardware: the strategy's order of steps on fakes, the local driver on
+this machine, the shipped environments as labgrid reads them.
+"""
 
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("labgrid", reason="labgrid is not installed: pip install -e .[rig], or `make hw`")
+pytest.importorskip(
+    "labgrid", reason="labgrid is not installed: pip install -e .[rig], or `make hw`"
+)
 
 import attr
 from labgrid import Environment, Target
@@ -104,7 +108,14 @@ def strategy(target):
     return CameraStrategy(target, None, off_s=0.0)
 
 
-BOOT = ["power off", "card to dut", "console open", "power on", "logged in", "systemctl is-system-running --wait (patient)"]
+BOOT = [
+    "power off",
+    "card to dut",
+    "console open",
+    "power on",
+    "logged in",
+    "systemctl is-system-running --wait (patient)",
+]
 
 
 def test_from_nothing_to_a_shell_the_card_is_written_with_the_power_off(strategy, target):
@@ -161,7 +172,9 @@ def test_a_card_that_cannot_be_written_goes_back_to_nobody(strategy, target):
     target.card_is_bad = True
     with pytest.raises(StrategyError):
         strategy.transition("flashed")
-    assert target.done[-1] == "card to off", "never to the camera: a half-written card boots into anything"
+    assert target.done[-1] == "card to off", (
+        "never to the camera: a half-written card boots into anything"
+    )
 
 
 def test_nobody_goes_to_an_unknown_state(strategy):
@@ -223,7 +236,9 @@ def test_a_prefix_leads_elsewhere(local):
 
 @pytest.mark.parametrize("name", ["simulated", "virtual-camera", "pi-ssh", "pi-sdmux"])
 def test_labgrid_makes_a_target_of_each_shipped_environment(name):
-    """Every resource, driver, binding and argument is known to labgrid; no hardware is touched before a driver is activated."""
+    """Every resource, driver, binding and argument is known to labgrid; no hardware is touched
+    before a driver is activated.
+    """
     environment = Environment(str(HERE / f"{name}.yaml"))
     try:
         target = environment.get_target("main")

@@ -1,4 +1,6 @@
-"""The models load on this machine, fast enough and untampered, and read a plate that is shown to the camera."""
+"""The models load on this machine, fast enough and untampered, and read a plate that is shown to
+the camera.
+"""
 
 import shutil
 import time
@@ -44,7 +46,9 @@ def test_a_model_with_one_bit_changed_is_refused(name, tmp_path):
 
 
 def test_a_shown_plate_is_read(source, hw_plate, record_testsuite_property):
-    """At least one frame gives exactly the text; on a failure the message says how often something was found, not what was read."""
+    """At least one frame gives exactly the text; on a failure the message says how often something
+    was found, not what was read.
+    """
     detector, reader = load_vision()
     found, took_s = 0, []
     for number, frame in enumerate(islice(source.frames(), FRAMES_TO_FIND_IT)):
@@ -54,6 +58,12 @@ def test_a_shown_plate_is_read(source, hw_plate, record_testsuite_property):
         found += len(reads)
         if any(read.text.value == hw_plate for read in reads):
             record_testsuite_property("read_in_frame", number)
-            record_testsuite_property("vision_ms_per_frame", round(1000 * sum(took_s) / len(took_s), 1))
+            record_testsuite_property(
+                "vision_ms_per_frame", round(1000 * sum(took_s) / len(took_s), 1)
+            )
             return
-    pytest.fail(f"the shown plate was not read in {len(took_s)} frames; plates found: {found}. Is it sharp, well lit and at least 80 px wide?", pytrace=False)
+    pytest.fail(
+        f"the shown plate was not read in {len(took_s)} frames; plates found: {found}. Is it "
+        "sharp, well lit and at least 80 px wide?",
+        pytrace=False,
+    )

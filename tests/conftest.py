@@ -13,8 +13,15 @@ from tests.support.demo_run import DemoRun, run_demo
 HERE = Path(__file__).parent
 QUICK = ("unit", "components", "contracts")
 
-# Busy cores make deadlines lie. The same examples every time: a red run can be repeated; `HYPOTHESIS_PROFILE=search` looks for new ones.
-settings.register_profile("steady", deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+# Busy cores make deadlines lie. The same examples every time: a red run can be repeated;
+# `HYPOTHESIS_PROFILE=search` looks for new ones.
+settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
@@ -35,7 +42,9 @@ for name in (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests outside tests/unit, tests/components and tests/contracts are slow by place, so that `check` plus `rest` miss none."""
+    """Tests outside tests/unit, tests/components and tests/contracts are slow by place, so that
+    `check` plus `rest` miss none.
+    """
     for item in items:
         if HERE in item.path.parents and item.path.relative_to(HERE).parts[0] not in QUICK:
             item.add_marker("slow")
@@ -50,7 +59,11 @@ def _is_here(host: str) -> bool:
 
 def _stay_on_loopback(event: str, arguments: tuple[object, ...]) -> None:
     """No test reaches beyond this machine: connecting anywhere else fails the test that tried."""
-    if event == "socket.connect" and isinstance(arguments[1], tuple) and not _is_here(arguments[1][0]):
+    if (
+        event == "socket.connect"
+        and isinstance(arguments[1], tuple)
+        and not _is_here(arguments[1][0])
+    ):
         pytest.fail(f"a test tried to connect to {arguments[1][0]}")
 
 

@@ -1,4 +1,6 @@
-"""What the camera's loop and the page's threads share during an aim: the newest look, who may see it, and shapes to be saved. All of it in memory."""
+"""What the camera's loop and the page's threads share during an aim: the newest look, who may see
+it, and shapes to be saved. All of it in memory.
+"""
 
 import base64
 import hmac
@@ -29,10 +31,19 @@ class Save:
 
 
 class Desk:
-    """Safe for several threads. `pin`: digits; `monotonic_s`: a clock that is never set back; `view`: the shapes in force."""
+    """Safe for several threads. `pin`: digits; `monotonic_s`: a clock that is never set back;
+    `view`: the shapes in force.
+    """
 
-    def __init__(self, pin: str, gate: Gate, monotonic_s: Callable[[], float], view: View, *, can_save: bool) -> None:
-        self._pin, self._gate, self._now_s, self.can_save = pin.encode(), gate, monotonic_s, can_save
+    def __init__(
+        self, pin: str, gate: Gate, monotonic_s: Callable[[], float], view: View, *, can_save: bool
+    ) -> None:
+        self._pin, self._gate, self._now_s, self.can_save = (
+            pin.encode(),
+            gate,
+            monotonic_s,
+            can_save,
+        )
         self._changed = Condition()
         self._look: bytes = b""
         self._sequence = 0
@@ -62,7 +73,9 @@ class Desk:
             self._changed.notify_all()
 
     def enter(self, untrusted_pin: str) -> tuple[Entry, str, int]:
-        """What became of it, the session's token (for WELCOME), and how many tries are left. The comparison takes as long for every PIN."""
+        """What became of it, the session's token (for WELCOME), and how many tries are left. The
+        comparison takes as long for every PIN.
+        """
         right = hmac.compare_digest(untrusted_pin.encode("utf-8", "replace"), self._pin)
         token = secrets.token_urlsafe(32)
         with self._changed:
@@ -74,7 +87,9 @@ class Desk:
         """Is this the one session? Asking keeps it alive."""
         with self._changed:
             holder = self._gate.holder(self._now_s())
-            admitted = bool(holder) and hmac.compare_digest(untrusted_token.encode("utf-8", "replace"), holder.encode())
+            admitted = bool(holder) and hmac.compare_digest(
+                untrusted_token.encode("utf-8", "replace"), holder.encode()
+            )
             if admitted:
                 self._gate.seen(self._now_s())
             return admitted
@@ -88,19 +103,28 @@ class Desk:
             self._changed.notify_all()
 
     def look_after(self, sequence: int, wait_s: float) -> bytes:
-        """A look newer than `sequence` as JSON; waits for one; empty when none came or all is over."""
+        """A look newer than `sequence` as JSON; waits for one; empty when none came or all is
+        over.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._sequence > sequence or self._gate.ending(self._now_s()) is not None, wait_s)
+            self._changed.wait_for(
+                lambda: self._sequence > sequence or self._gate.ending(self._now_s()) is not None,
+                wait_s,
+            )
             return self._look if self._sequence > sequence else b""
 
     def save(self, view: View) -> None:
-        """Ask the camera's loop, the one writer, to save. Raises what it raised, or StorageError when it did not come round to it."""
+        """Ask the camera's loop, the one writer, to save. Raises what it raised, or StorageError
+        when it did not come round to it.
+        """
         asked = Save(view)
         try:
             self._saves.put_nowait(asked)
             asked.done.result(SAVE_WAIT_S)
         except (Full, TimeoutError):
-            raise StorageError("the camera is busy and has not saved them", fix="try again") from None
+            raise StorageError(
+                "the camera is busy and has not saved them", fix="try again"
+            ) from None
 
     def do_saves(self, write: Callable[[View], None]) -> None:
         """In the camera's loop: write what the phone sent."""
@@ -135,14 +159,19 @@ def _told(look: Look, sequence: int, left_s: int) -> dict[str, object]:
 
 
 def _plate(seen: Seen, look: Look) -> dict[str, object]:
-    """Numbers and words only: no text of any plate, the test plate's neither. `local`: what a plate of that kind would be where this one is."""
+    """Numbers and words only: no text of any plate, the test plate's neither. `local`: what a plate
+    of that kind would be where this one is.
+    """
     sample = seen.sample
     shares = {kind: local_share(kind) if seen.test else 1.0 for kind in PLATE_MM}
     return {
         "box": [round(share, 4) for share in seen.box],
         "test": seen.test,
         "width_px": round(sample.width_px),
-        "local": {kind: _size(sample.width_px * share, sample.detail * share, look.band) for kind, share in shares.items()},
+        "local": {
+            kind: _size(sample.width_px * share, sample.detail * share, look.band)
+            for kind, share in shares.items()
+        },
         "light": round(sample.light.mean),
         "contrast": round(sample.light.contrast),
         "clipped": round(sample.light.clipped, 2),
@@ -152,7 +181,12 @@ def _plate(seen: Seen, look: Look) -> dict[str, object]:
 
 
 def _size(width_px: float, detail: float, band: Band) -> dict[str, object]:
-    return {"width_px": round(width_px), "width": band.verdict(width_px), "detail": round(detail), "sharp": sharp_verdict(detail)}
+    return {
+        "width_px": round(width_px),
+        "width": band.verdict(width_px),
+        "detail": round(detail),
+        "sharp": sharp_verdict(detail),
+    }
 
 
 def _data_url(jpeg: bytes) -> str:

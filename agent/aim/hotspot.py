@@ -1,4 +1,6 @@
-"""Opens the camera's own hotspot by NetworkManager, lets nothing through it to the city's network, and closes it again."""
+"""Opens the camera's own hotspot by NetworkManager, lets nothing through it to the city's network,
+and closes it again.
+"""
 
 import shutil
 import subprocess
@@ -10,7 +12,8 @@ from agent.errors import PlatewardenError
 
 CONNECTION = "platewarden-aim"
 TIMEOUT_S = 40.0
-# NetworkManager's shared mode routes: without this, a phone on the hotspot could reach what the camera's cable leads to.
+# NetworkManager's shared mode routes: without this, a phone on the hotspot could reach what the
+# camera's cable leads to.
 WALL = """table inet platewarden_aim {
   chain forward { type filter hook forward priority -10; policy accept; iifname "%(interface)s" drop; oifname "%(interface)s" drop; }
 }
@@ -33,7 +36,8 @@ Run = Callable[[Sequence[str], str], Done]
 class Hotspot:
     """One hotspot. `run(arguments, stdin)`: starts a program; tests give another.
 
-    Limit: `nmcli` takes the password as an argument, which root and this user's own processes can see while it runs.
+    Limit: `nmcli` takes the password as an argument, which root and this user's own processes can
+    see while it runs.
     """
 
     interface: str
@@ -42,21 +46,39 @@ class Hotspot:
     run: Run = field(default_factory=lambda: run_program)
 
     def open(self) -> None:
-        """Wall first, hotspot after it. Raises PlatewardenError that says what is missing; nothing is left open then."""
+        """Wall first, hotspot after it. Raises PlatewardenError that says what is missing; nothing
+        is left open then.
+        """
         self.close()  # a hotspot that a power cut left as a profile
         self._must(["nft", "-f", "-"], WALL % {"interface": self.interface})
-        device = ["nmcli", "device", "wifi", "hotspot", "ifname", self.interface, "con-name", CONNECTION]
+        device = [
+            "nmcli",
+            "device",
+            "wifi",
+            "hotspot",
+            "ifname",
+            self.interface,
+            "con-name",
+            CONNECTION,
+        ]
         try:
             self._must([*device, "ssid", self.ssid, "password", self.password])
-            self._must(["nmcli", "connection", "modify", CONNECTION, "connection.autoconnect", "no"])
+            self._must(
+                ["nmcli", "connection", "modify", CONNECTION, "connection.autoconnect", "no"]
+            )
         except PlatewardenError:
             self.close()
             raise
 
     def close(self) -> list[str]:
-        """Hotspot first, wall after it. What went wrong, in words: closing goes on. An absent hotspot is nothing wrong."""
+        """Hotspot first, wall after it. What went wrong, in words: closing goes on. An absent
+        hotspot is nothing wrong.
+        """
         wrong = []
-        for arguments, told, fine in ((["nmcli", "connection", "delete", CONNECTION], "", "unknown connection"), (["nft", "-f", "-"], UNWALL, "No such file")):
+        for arguments, told, fine in (
+            (["nmcli", "connection", "delete", CONNECTION], "", "unknown connection"),
+            (["nft", "-f", "-"], UNWALL, "No such file"),
+        ):
             try:
                 done = self.run(arguments, told)
             except PlatewardenError as error:
@@ -76,7 +98,11 @@ class Hotspot:
         if done.code:
             # The arguments are not repeated: the password is among them.
             what = f"{arguments[0]} refused ({done.code}): {done.told.replace(self.password, '…')}"
-            raise PlatewardenError(what, where=f"hotspot on {self.interface}", fix="`nmcli device` shows the radio; it needs root, or the unit")
+            raise PlatewardenError(
+                what,
+                where=f"hotspot on {self.interface}",
+                fix="`nmcli device` shows the radio; it needs root, or the unit",
+            )
 
 
 def run_program(arguments: Sequence[str], told: str) -> Done:
@@ -84,9 +110,25 @@ def run_program(arguments: Sequence[str], told: str) -> Done:
     program = shutil.which(arguments[0])
     if program is None:
         package = {"nmcli": "network-manager", "nft": "nftables"}.get(arguments[0], arguments[0])
-        raise PlatewardenError(f"{arguments[0]} is not installed: the camera cannot open a hotspot", where="hotspot", fix=f"sudo apt install {package}")
+        raise PlatewardenError(
+            f"{arguments[0]} is not installed: the camera cannot open a hotspot",
+            where="hotspot",
+            fix=f"sudo apt install {package}",
+        )
     try:
-        ended = subprocess.run([program, *arguments[1:]], input=told, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env={"LC_ALL": "C"})  # noqa: S603 - no shell, our own words
+        ended = subprocess.run(  # noqa: S603 - no shell, our own words
+            [program, *arguments[1:]],
+            input=told,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+            env={"LC_ALL": "C"},
+        )
     except subprocess.TimeoutExpired:
-        raise PlatewardenError(f"{arguments[0]} did not end within {TIMEOUT_S:g} s", where="hotspot", fix="is NetworkManager running?") from None
+        raise PlatewardenError(
+            f"{arguments[0]} did not end within {TIMEOUT_S:g} s",
+            where="hotspot",
+            fix="is NetworkManager running?",
+        ) from None
     return Done(ended.returncode, " ".join(ended.stderr.split())[-200:])

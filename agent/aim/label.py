@@ -1,4 +1,6 @@
-"""The label inside the housing: the hotspot's name and password as a QR code, the page's address as another, and the PIN in digits. Kept beside the keys."""
+"""The label inside the housing: the hotspot's name and password as a QR code, the page's address as
+another, and the PIN in digits. Kept beside the keys.
+"""
 
 import io
 import json
@@ -16,7 +18,8 @@ from agent.disk.atomic_file import write_new
 from agent.disk.private_file import credential_or, read_private
 
 FILE_NAME = "aim.json"
-PIN_DIGITS, PASSWORD_LETTERS = 6, "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another: it may have to be typed
+# none that is taken for another: it may have to be typed
+PIN_DIGITS, PASSWORD_LETTERS = 6, "abcdefghjkmnpqrstuvwxyz23456789"
 PASSWORD_LENGTH = 12  # 59 bits; WPA2 can be tried at home from one recorded handshake
 SSID_MOST = 32
 _PIN = re.compile(rf"[0-9]{{{PIN_DIGITS}}}")
@@ -37,17 +40,31 @@ class Label:
 def new_label(camera_id: str) -> Label:
     """A label with fresh secrets."""
     password = "".join(secrets.choice(PASSWORD_LETTERS) for _ in range(PASSWORD_LENGTH))
-    return Label(f"platewarden-{camera_id}"[:SSID_MOST], password, f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}d}")
+    return Label(
+        f"platewarden-{camera_id}"[:SSID_MOST],
+        password,
+        f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}d}",
+    )
 
 
 def load_label(device: Path) -> Label | None:
-    """The label of this camera, from the unit's credentials or the device's folder; None where none was made. Raises StorageError, EnvelopeRefusedError."""
+    """The label of this camera, from the unit's credentials or the device's folder; None where none
+    was made. Raises StorageError, EnvelopeRefusedError.
+    """
     path = credential_or(device / FILE_NAME)
     if not path.exists():
         return None
-    fields = Fields(parse_object(read_private(path), str(path)), str(path), required=("v", "ssid", "password", "pin"))
+    fields = Fields(
+        parse_object(read_private(path), str(path)),
+        str(path),
+        required=("v", "ssid", "password", "pin"),
+    )
     fields.exactly("v", 1)
-    rules = (("ssid", _SSID, "letters, digits or -"), ("password", _PASSWORD, "8 to 63 ASCII characters"), ("pin", _PIN, f"{PIN_DIGITS} digits"))
+    rules = (
+        ("ssid", _SSID, "letters, digits or -"),
+        ("password", _PASSWORD, "8 to 63 ASCII characters"),
+        ("pin", _PIN, f"{PIN_DIGITS} digits"),
+    )
     return Label(*(fields.pattern(name, pattern, rule) for name, pattern, rule in rules))
 
 
@@ -58,19 +75,38 @@ def keep_label(device: Path, label: Label) -> None:
 
 
 def draw(label: Label, url: str) -> bytes:
-    """The label as an SVG, 100 by 62 mm. The page's code carries the PIN as the fragment, which a browser never sends."""
+    """The label as an SVG, 100 by 62 mm. The page's code carries the PIN as the fragment, which a
+    browser never sends.
+    """
     codes = [
-        ("1. Join this network", _code(make_wifi(label.ssid, label.password, "WPA")), label.ssid, f"password {label.password}"),
-        ("2. Open this page", _code(segno.make(f"{url}#{label.pin}", error="m", micro=False)), url, f"PIN {label.pin}"),
+        (
+            "1. Join this network",
+            _code(make_wifi(label.ssid, label.password, "WPA")),
+            label.ssid,
+            f"password {label.password}",
+        ),
+        (
+            "2. Open this page",
+            _code(segno.make(f"{url}#{label.pin}", error="m", micro=False)),
+            url,
+            f"PIN {label.pin}",
+        ),
     ]
     parts = [
-        f'<text x="{x + 23}" y="8" class="t">{escape(title)}</text><svg x="{x + 3}" y="11" width="40" height="40">{code}</svg>'
-        f'<text x="{x + 23}" y="55" class="s">{escape(first)}</text><text x="{x + 23}" y="59.5" class="b">{escape(second)}</text>'
+        f'<text x="{x + 23}" y="8" class="t">{escape(title)}</text><svg x="{x + 3}" y="11" '
+        f'width="40" height="40">{code}</svg>'
+        f'<text x="{x + 23}" y="55" class="s">{escape(first)}</text><text x="{x + 23}" y="59.5" '
+        f'class="b">{escape(second)}</text>'
         for x, (title, code, first, second) in zip((2, 52), codes, strict=True)
     ]
     style = "text{font-family:sans-serif;text-anchor:middle}.t{font-size:4px;font-weight:bold}.s{font-size:2.6px}.b{font-size:3.4px;font-weight:bold}"
-    head = '<svg xmlns="http://www.w3.org/2000/svg" width="100mm" height="62mm" viewBox="0 0 100 62">'
-    return f'{head}<style>{style}</style><rect width="100" height="62" fill="#fff"/>{"".join(parts)}</svg>\n'.encode()
+    head = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="100mm" height="62mm" viewBox="0 0 100 62">'
+    )
+    return (
+        f'{head}<style>{style}</style><rect width="100" height="62" '
+        f'fill="#fff"/>{"".join(parts)}</svg>\n'
+    ).encode()
 
 
 def _code(code: segno.QRCode) -> str:

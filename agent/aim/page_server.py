@@ -1,4 +1,6 @@
-"""Serves the page to one phone: six paths, everything bounded, nothing logged but that a request failed (docs/design/aim.md says why http.server)."""
+"""Serves the page to one phone: six paths, everything bounded, nothing logged but that a request
+failed (docs/design/aim.md says why http.server).
+"""
 
 import json
 import math
@@ -38,21 +40,32 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 _NOTHING_ELSE = "default-src 'none'; frame-ancestors 'none'"
-_ENTRY_STATUS = {Entry.WRONG: HTTPStatus.FORBIDDEN, Entry.BUSY: HTTPStatus.CONFLICT, Entry.OVER: HTTPStatus.GONE}
+_ENTRY_STATUS = {
+    Entry.WRONG: HTTPStatus.FORBIDDEN,
+    Entry.BUSY: HTTPStatus.CONFLICT,
+    Entry.OVER: HTTPStatus.GONE,
+}
 
 
 class PageServer(ThreadingMixIn, HTTPServer):
-    """Over a socket that listens already. A connection beyond MOST_CONNECTIONS is closed unread; a fault in one request ends that request."""
+    """Over a socket that listens already. A connection beyond MOST_CONNECTIONS is closed unread; a
+    fault in one request ends that request.
+    """
 
     daemon_threads = True
     block_on_close = False
 
     def __init__(self, listening: socket.socket, desk: Desk) -> None:
         address, port = listening.getsockname()[:2]
-        # Not HTTPServer's own: that makes a socket first, which the unit forbids (RestrictAddressFamilies=AF_UNIX).
+        # Not HTTPServer's own: that makes a socket first, which the unit forbids
+        # (RestrictAddressFamilies=AF_UNIX).
         BaseServer.__init__(self, (address, port), Handler)
         self.socket = listening
-        self.desk, self.hosts = desk, {f"{name}:{port}" for name in (address, "localhost")} | ({address} if port == 80 else set())
+        self.desk, self.hosts = (
+            desk,
+            {f"{name}:{port}" for name in (address, "localhost")}
+            | ({address} if port == 80 else set()),
+        )
         self._room = BoundedSemaphore(MOST_CONNECTIONS)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -68,7 +81,9 @@ class PageServer(ThreadingMixIn, HTTPServer):
             self._room.release()
 
     def handle_error(self, _request: Any, _client_address: Any) -> None:
-        """No traceback, no address: the kind of fault is enough. A phone that walked away is none."""
+        """No traceback, no address: the kind of fault is enough. A phone that walked away is
+        none.
+        """
         kind = sys.exc_info()[0]
         if kind is not None and not issubclass(kind, ConnectionError | TimeoutError):
             print(f"platewarden: aim: a request failed: {kind.__name__}", file=sys.stderr)  # noqa: T201 - the journal must show it
@@ -87,7 +102,9 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection. Every answer carries a policy that lets the browser load nothing from anywhere else."""
+    """One connection. Every answer carries a policy that lets the browser load nothing from
+    anywhere else.
+    """
 
     server: PageServer
     protocol_version = "HTTP/1.1"
@@ -99,8 +116,15 @@ class Handler(BaseHTTPRequestHandler):
         self._answer({"/": self._page, "/look": lambda: self._look(query)}.get(path))
 
     def do_POST(self) -> None:
-        """What the phone asks for. The body is read first, so that the connection stays usable after a refusal."""
-        routes: dict[str, Callable[[bytes], None]] = {"/enter": self._enter, "/view": self._view, "/shutter": self._shutter, "/end": self._end}
+        """What the phone asks for. The body is read first, so that the connection stays usable
+        after a refusal.
+        """
+        routes: dict[str, Callable[[bytes], None]] = {
+            "/enter": self._enter,
+            "/view": self._view,
+            "/shutter": self._shutter,
+            "/end": self._end,
+        }
         route = routes.get(self.path)
         self._answer((lambda: route(self._body())) if route else None)
 
@@ -117,7 +141,9 @@ class Handler(BaseHTTPRequestHandler):
             self._json({"error": str(error)}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _require_our_host(self) -> None:
-        """Mitigates against: DNS rebinding, and pages of other sites that post here with the session's cookie."""
+        """Mitigates against: DNS rebinding, and pages of other sites that post here with the
+        session's cookie.
+        """
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
         if host not in self.server.hosts or (origin is not None and origin != f"http://{host}"):
             raise Refusal(HTTPStatus.FORBIDDEN, "this page is served under its own address only")
@@ -134,7 +160,10 @@ class Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         """Bounded, and JSON by its own word: no form of another site can send that."""
         length = self.headers.get("Content-Length", "")
-        if self.headers.get("Content-Type", "") != "application/json" or "Transfer-Encoding" in self.headers:
+        if (
+            self.headers.get("Content-Type", "") != "application/json"
+            or "Transfer-Encoding" in self.headers
+        ):
             raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON")
         if not length.isascii() or not length.isdigit() or int(length) > MAX_BYTES:
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {MAX_BYTES} bytes")
@@ -143,17 +172,28 @@ class Handler(BaseHTTPRequestHandler):
     def _page(self) -> None:
         nonce = secrets.token_urlsafe(16)
         policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src "
+            "data:; connect-src 'self'; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
-        page = files("agent.aim").joinpath("page.html").read_text(encoding="utf-8").replace(NONCE_MARK, nonce)
+        page = (
+            files("agent.aim")
+            .joinpath("page.html")
+            .read_text(encoding="utf-8")
+            .replace(NONCE_MARK, nonce)
+        )
         self._send(page.encode(), "text/html; charset=utf-8", policy=policy)
 
     def _enter(self, untrusted_body: bytes) -> None:
-        pin = Fields(parse_object(untrusted_body, "pin"), "pin", required=("pin",)).text("pin", most=16)
+        pin = Fields(parse_object(untrusted_body, "pin"), "pin", required=("pin",)).text(
+            "pin", most=16
+        )
         entry, token, left = self.server.desk.enter(pin)
         if entry is Entry.WELCOME:
-            self._json({"can_save": self.server.desk.can_save}, cookie=f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict")
+            self._json(
+                {"can_save": self.server.desk.can_save},
+                cookie=f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict",
+            )
             return
         if entry is Entry.WRONG:
             time.sleep(WRONG_PIN_WAIT_S)
@@ -166,14 +206,19 @@ class Handler(BaseHTTPRequestHandler):
         told = desk.look_after(after, LOOK_WAIT_S)
         if why := desk.ending():
             raise Refusal(HTTPStatus.GONE, why)
-        self._send(told, "application/json") if told else self._send(b"", "application/json", HTTPStatus.NO_CONTENT)
+        self._send(told, "application/json") if told else self._send(
+            b"", "application/json", HTTPStatus.NO_CONTENT
+        )
 
     def _view(self, untrusted_body: bytes) -> None:
         """Shapes to save; `{}` asks for those in force."""
         desk = self._require_session()
         if untrusted_body.strip() != b"{}":
             if not desk.can_save:
-                raise Refusal(HTTPStatus.CONFLICT, "there is no settings file, so there is nowhere to save them")
+                raise Refusal(
+                    HTTPStatus.CONFLICT,
+                    "there is no settings file, so there is nowhere to save them",
+                )
             desk.save(parse_view(untrusted_body, "view"))
         self._send(format_view(desk.view), "application/json")
 
@@ -181,9 +226,19 @@ class Handler(BaseHTTPRequestHandler):
         self._require_session()
         names = ("speed_km_h", "shutter", "angle_deg", "plate_px", "plate_mm")
         fields = Fields(parse_object(untrusted_body, "shutter"), "shutter", required=names)
-        speed, parts, angle, px, mm = (fields.whole(name, 1, most) for name, most in zip(names, (400, 100_000, 90, 5000, 1000), strict=True))
+        speed, parts, angle, px, mm = (
+            fields.whole(name, 1, most)
+            for name, most in zip(names, (400, 100_000, 90, 5000, 1000), strict=True)
+        )
         result = smear(speed, 1 / parts, angle, px, mm)
-        self._json({"mm": round(result.mm, 1), "px": round(result.px, 1), "longest": math.ceil(1 / result.longest_s), "verdict": result.verdict})
+        self._json(
+            {
+                "mm": round(result.mm, 1),
+                "px": round(result.px, 1),
+                "longest": math.ceil(1 / result.longest_s),
+                "verdict": result.verdict,
+            }
+        )
 
     def _end(self, _untrusted_body: bytes) -> None:
         self._require_session().end(Ending.PHONE)
@@ -192,10 +247,27 @@ class Handler(BaseHTTPRequestHandler):
     def _json(self, value: object, status: HTTPStatus = HTTPStatus.OK, cookie: str = "") -> None:
         self._send(json.dumps(value).encode(), "application/json", status, cookie=cookie)
 
-    def _send(self, data: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK, *, policy: str = _NOTHING_ELSE, cookie: str = "") -> None:
+    def _send(
+        self,
+        data: bytes,
+        kind: str,
+        status: HTTPStatus = HTTPStatus.OK,
+        *,
+        policy: str = _NOTHING_ELSE,
+        cookie: str = "",
+    ) -> None:
         self.send_response(status)
-        headers = {"Content-Type": kind, "Content-Length": str(len(data)), "Content-Security-Policy": policy, **_HEADERS}
-        for name, value in {**headers, **({"Set-Cookie": cookie} if cookie else {}), **({"Connection": "close"} if self.close_connection else {})}.items():
+        headers = {
+            "Content-Type": kind,
+            "Content-Length": str(len(data)),
+            "Content-Security-Policy": policy,
+            **_HEADERS,
+        }
+        for name, value in {
+            **headers,
+            **({"Set-Cookie": cookie} if cookie else {}),
+            **({"Connection": "close"} if self.close_connection else {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)

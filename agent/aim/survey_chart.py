@@ -18,13 +18,17 @@ def page(camera: str, rows: Sequence[Mapping[str, object]], band: Band) -> bytes
     """The whole page; no script, nothing from elsewhere."""
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     told = (
-        f"Share of reads that were sure (at least {SURE:.0%}); from {WORKS:.0%} on an hour works. Plates should be at least {band.green_from:.0f} px wide and "
+        f"Share of reads that were sure (at least {SURE:.0%}); from {WORKS:.0%} on an hour "
+        f"works. Plates should be at least {band.green_from:.0f} px wide and "
         f"show a detail of at least {SHARP:g}. Times are UTC. No plate is in these figures."
     )
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>Survey of {escape(camera)}</title><style>{STYLE}</style></head><body>'
-        f'<h1>Survey of {escape(camera)}</h1><p>{escape(told)}</p><div class="wide">{bars(rows)}{table(rows)}</div></body></html>\n'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        'content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>Survey of '
+        f"{escape(camera)}</title><style>{STYLE}</style></head><body>"
+        f"<h1>Survey of {escape(camera)}</h1><p>{escape(told)}</p><div "
+        f'class="wide">{bars(rows)}{table(rows)}</div></body></html>\n'
     ).encode()
 
 
@@ -32,23 +36,40 @@ def bars(rows: Sequence[Mapping[str, object]]) -> str:
     """The hours as bars, in SVG."""
     width = LEFT_PX + max(1, len(rows)) * STEP_PX + 8
     marks = [
-        f'<line x1="{LEFT_PX}" x2="{width}" y1="{_y(level):.0f}" y2="{_y(level):.0f}" stroke="#d8dee6"/>'
+        f'<line x1="{LEFT_PX}" x2="{width}" y1="{_y(level):.0f}" y2="{_y(level):.0f}" '
+        'stroke="#d8dee6"/>'
         f'<text x="{LEFT_PX - 6}" y="{_y(level) + 4:.0f}" text-anchor="end">{level:.0%}</text>'
         for level in (0.0, 0.5, WORKS, 1.0)
         if level != 0.5
     ]
     drawn = [_bar(LEFT_PX + place * STEP_PX, row) for place, row in enumerate(rows)]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{TOP_PX + HEIGHT_PX + 28}" role="img" aria-label="share of sure reads by hour">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" '
+        f'height="{TOP_PX + HEIGHT_PX + 28}" role="img" aria-label="share of sure reads by hour">'
         f"{''.join(marks)}{''.join(drawn)}</svg>"
     )
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
     """The numbers: middle values, with the verdict and what was lacking."""
-    heads = ("hour", "frames", "reads", "sure", "width px", "detail", "light", "contrast", "picture", "verdict")
-    lines = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells(row))}</tr>" for row in rows]
-    return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(lines)}</table>"
+    heads = (
+        "hour",
+        "frames",
+        "reads",
+        "sure",
+        "width px",
+        "detail",
+        "light",
+        "contrast",
+        "picture",
+        "verdict",
+    )
+    lines = [
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells(row))}</tr>" for row in rows
+    ]
+    return (
+        f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(lines)}</table>"
+    )
 
 
 def cells(row: Mapping[str, object]) -> tuple[str, ...]:
@@ -72,8 +93,10 @@ def _bar(x: int, row: Mapping[str, object]) -> str:
     top = _y(share)
     height = max(2.0, TOP_PX + HEIGHT_PX - top)
     return (
-        f'<rect x="{x + 4}" y="{TOP_PX + HEIGHT_PX - height:.1f}" width="{STEP_PX - 8}" height="{height:.1f}" rx="3" fill="{COLOURS[verdict]}"/>'
-        f'<text x="{x + STEP_PX / 2:.0f}" y="{TOP_PX + HEIGHT_PX + 16}" text-anchor="middle">{escape(str(row["hour"])[11:13])}</text>'
+        f'<rect x="{x + 4}" y="{TOP_PX + HEIGHT_PX - height:.1f}" width="{STEP_PX - 8}" '
+        f'height="{height:.1f}" rx="3" fill="{COLOURS[verdict]}"/>'
+        f'<text x="{x + STEP_PX / 2:.0f}" y="{TOP_PX + HEIGHT_PX + 16}" '
+        f'text-anchor="middle">{escape(str(row["hour"])[11:13])}</text>'
     )
 
 

@@ -1,7 +1,9 @@
-"""Reads a city's files: policy, charter, rosters, key lists, certificates and root; each when it is asked for.
+"""Reads a city's files: policy, charter, rosters, key lists, certificates and root; each when it is
+asked for.
 
-Nothing here proves who wrote them: either the folder is a verified generation's (docs/ref/bundles.md), or the composition roots say that it is unsigned, or refuse.
-The hot list is not read here: deliver uses this module and must not come near a plate (P2).
+Nothing here proves who wrote them: either the folder is a verified generation's
+(docs/ref/bundles.md), or the composition roots say that it is unsigned, or refuse. The hot list is
+not read here: deliver uses this module and must not come near a plate (P2).
 """
 
 from dataclasses import dataclass
@@ -19,7 +21,9 @@ MAX_FILE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CityFolder:
-    """`folder`: city/ beside the settings file. Everything raises ConfigError naming the file and the next step."""
+    """`folder`: city/ beside the settings file. Everything raises ConfigError naming the file and
+    the next step.
+    """
 
     folder: Path
 
@@ -29,24 +33,44 @@ class CityFolder:
         return self.folder / "hotlist.csv"
 
     def policy(self) -> Policy:
-        """policy.toml, parsed. In force? Within the charter? That is for core.policy.policy.require_in_force and core.policy.charter.require."""
+        """policy.toml, parsed. In force? Within the charter? That is for
+        core.policy.policy.require_in_force and core.policy.charter.require.
+        """
         path = self.folder / "policy.toml"
-        return parse_policy(read_input(path, MAX_TEXT_BYTES, missing="a camera needs its city's policy"), str(path))
+        return parse_policy(
+            read_input(path, MAX_TEXT_BYTES, missing="a camera needs its city's policy"), str(path)
+        )
 
     def charter(self) -> Charter:
         """charter.toml, parsed."""
         path = self.folder / "charter.toml"
-        return parse_charter(read_input(path, MAX_TEXT_BYTES, missing="no policy is obeyed without the council's charter above it"), str(path))
+        return parse_charter(
+            read_input(
+                path,
+                MAX_TEXT_BYTES,
+                missing="no policy is obeyed without the council's charter above it",
+            ),
+            str(path),
+        )
 
     def cameras(self) -> CameraRoster:
         """roster.toml, parsed: which cameras there are and where they stand."""
         path = self.folder / "roster.toml"
-        return parse_roster(read_input(path, MAX_TEXT_BYTES, missing="the city lists its cameras there; without it nobody knows what is barred"), str(path))
+        return parse_roster(
+            read_input(
+                path,
+                MAX_TEXT_BYTES,
+                missing="the city lists its cameras there; without it nobody knows what is barred",
+            ),
+            str(path),
+        )
 
     def obeyed(self) -> tuple[Policy, CameraRoster]:
-        """The policy as this city's cameras obey it: within the charter, with the bars of both, kinds of place looked up in the roster.
+        """The policy as this city's cameras obey it: within the charter, with the bars of both,
+        kinds of place looked up in the roster.
 
-        Raises ConfigError, and PolicyRefusedError where the charter forbids something. In force? core.policy.policy.require_in_force.
+        Raises ConfigError, and PolicyRefusedError where the charter forbids something. In force?
+        core.policy.policy.require_in_force.
         """
         policy, charter = self.policy(), self.charter()
         require(policy, charter)
@@ -54,8 +78,13 @@ class CityFolder:
         return in_place(policy, charter, roster), roster
 
     def key_list(self, recipient: str) -> bytes:
-        """The recipient's signed list of epoch keys, unverified. `recipient`: an id from the policy."""
-        return self._read(f"keys/{recipient}.jws", "ask the recipient for its key list; without it nothing can be sealed to it")
+        """The recipient's signed list of epoch keys, unverified. `recipient`: an id from the
+        policy.
+        """
+        return self._read(
+            f"keys/{recipient}.jws",
+            "ask the recipient for its key list; without it nothing can be sealed to it",
+        )
 
     def ca(self, broker: Broker) -> bytes:
         """The certificates, in PEM, that a broker's must descend from."""

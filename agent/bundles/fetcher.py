@@ -1,6 +1,8 @@
-"""Copies a repository from a source into an inbox: what its metadata names, targets first and the timestamp last. Believes nothing and verifies nothing.
+"""Copies a repository from a source into an inbox: what its metadata names, targets first and the
+timestamp last. Believes nothing and verifies nothing.
 
-For `update`, which is trusted with nothing: `watch`, `deliver` and `walls` each verify for themselves. Hashes are compared only to notice a broken transport.
+For `update`, which is trusted with nothing: `watch`, `deliver` and `walls` each verify for
+themselves. Hashes are compared only to notice a broken transport.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Source(Protocol):
     """Where a repository lies. `name`: a path in it, of letters, digits, `.`, `-`, `_` and `/`.
 
-    `chunks` raises FileNotFoundError before the first chunk where there is no such file, ConfigError or NetworkError where it cannot be read.
+    `chunks` raises FileNotFoundError before the first chunk where there is no such file,
+    ConfigError or NetworkError where it cannot be read.
     """
 
     def chunks(self, name: str, max_bytes: int) -> Iterator[bytes]: ...
@@ -72,12 +75,18 @@ class Fetched:
 
 
 class Fetch:
-    """One run from one source into one inbox. Raises BundleRefusedError (incomplete, malformed, too large), ConfigError, NetworkError, StorageError;
-    the inbox then holds what it held, and perhaps more, but no timestamp that promises what is not there.
+    """One run from one source into one inbox. Raises BundleRefusedError (incomplete, malformed, too
+    large), ConfigError, NetworkError, StorageError; the inbox then holds what it held, and perhaps
+    more, but no timestamp that promises what is not there.
     """
 
     def __init__(self, source: Source, inbox: Path, limits: Limits) -> None:
-        self._source, self._inbox, self._left, self._limits = source, inbox, limits.max_bundle_bytes, limits
+        self._source, self._inbox, self._left, self._limits = (
+            source,
+            inbox,
+            limits.max_bundle_bytes,
+            limits,
+        )
         self._wanted: set[str] = set()
         self._written = 0
 
@@ -85,8 +94,14 @@ class Fetch:
         """Everything that is new."""
         timestamp = self._metadata(f"{TIMESTAMP}.json", MAX_TIMESTAMP_BYTES)
         version = _whole(_signed(timestamp), "version")
-        snapshot_version = _whole(_member(_member(_signed(timestamp), "meta"), f"{SNAPSHOT}.json"), "version")
-        metadata = {f"{snapshot_version}.{SNAPSHOT}.json": self._metadata(f"{snapshot_version}.{SNAPSHOT}.json")}
+        snapshot_version = _whole(
+            _member(_member(_signed(timestamp), "meta"), f"{SNAPSHOT}.json"), "version"
+        )
+        metadata = {
+            f"{snapshot_version}.{SNAPSHOT}.json": self._metadata(
+                f"{snapshot_version}.{SNAPSHOT}.json"
+            )
+        }
         listed = _member(_signed(metadata[f"{snapshot_version}.{SNAPSHOT}.json"]), "meta")
         if len(listed) > MAX_ROLES:
             raise _malformed("names too many roles", f"{SNAPSHOT}.json")
@@ -105,7 +120,9 @@ class Fetch:
         return Fetched(self._written, version)
 
     def _roots(self) -> dict[str, bytes]:
-        """Every root from the second on: cameras may be some behind, and each of them follows from the one before."""
+        """Every root from the second on: cameras may be some behind, and each of them follows from
+        the one before.
+        """
         found: dict[str, bytes] = {}
         for version in range(1, MAX_ROOTS):
             name = f"{version}.{ROOT}.json"
@@ -122,10 +139,18 @@ class Fetch:
             raise _malformed("names too many files", name)
         for path, described in files.items():
             digest = _member(described, "hashes").get("sha256")
-            if _PATH.fullmatch(path) is None or not isinstance(digest, str) or _SHA256.fullmatch(digest) is None:
+            if (
+                _PATH.fullmatch(path) is None
+                or not isinstance(digest, str)
+                or _SHA256.fullmatch(digest) is None
+            ):
                 raise _malformed("names an odd file", name)
             folder, slash, last = path.rpartition("/")
-            self._target(f"{TARGETS_FOLDER}/{folder}{slash}{digest}.{last}", digest, min(_whole(described, "length"), most_bytes(path)))
+            self._target(
+                f"{TARGETS_FOLDER}/{folder}{slash}{digest}.{last}",
+                digest,
+                min(_whole(described, "length"), most_bytes(path)),
+            )
 
     def _target(self, name: str, digest: str, length: int) -> None:
         """One file, straight to the disk: a hot list need not fit into memory."""
@@ -133,7 +158,12 @@ class Fetch:
         self._left -= length
         if self._left < 0:
             what = f"all files together hold more than {self._limits.max_bundle_bytes} bytes"
-            raise BundleRefusedError(Reason.BUNDLE_TOO_LARGE, what, where=name, fix="raise max_bundle_bytes in [limits], if the city means it")
+            raise BundleRefusedError(
+                Reason.BUNDLE_TOO_LARGE,
+                what,
+                where=name,
+                fix="raise max_bundle_bytes in [limits], if the city means it",
+            )
         path = self._inbox / name
         if path.is_file() and path.stat().st_size == length and _digest(path, length) == digest:
             return
@@ -151,7 +181,12 @@ class Fetch:
             raise storage_error(error, path, "cannot write") from None
         if found.hexdigest() != digest:
             part.unlink(missing_ok=True)
-            raise BundleRefusedError(Reason.BUNDLE_TARGET_ALTERED, "came otherwise than its name says", where=name, fix="fetch it again")
+            raise BundleRefusedError(
+                Reason.BUNDLE_TARGET_ALTERED,
+                "came otherwise than its name says",
+                where=name,
+                fix="fetch it again",
+            )
         publish(part, path)
         self._written += 1
 
@@ -162,9 +197,16 @@ class Fetch:
         try:
             yield from self._source.chunks(name, most)
         except FileNotFoundError:
-            raise BundleRefusedError(Reason.BUNDLE_INCOMPLETE, "is not there", where=name, fix="is it a repository, and its copy finished?") from None
+            raise BundleRefusedError(
+                Reason.BUNDLE_INCOMPLETE,
+                "is not there",
+                where=name,
+                fix="is it a repository, and its copy finished?",
+            ) from None
         except ConfigError as error:
-            raise BundleRefusedError(Reason.BUNDLE_INCOMPLETE, error.what, where=name, fix="copy or fetch it again") from None
+            raise BundleRefusedError(
+                Reason.BUNDLE_INCOMPLETE, error.what, where=name, fix="copy or fetch it again"
+            ) from None
 
     def _read(self, name: str, most: int) -> bytes:
         return b"".join(self._source.chunks(name, most))
@@ -207,7 +249,9 @@ def _whole(table: object, name: str) -> int:
 
 
 def _malformed(what: str, where: str) -> BundleRefusedError:
-    return BundleRefusedError(Reason.BUNDLE_MALFORMED, what, where=where, fix="is it a repository of Platewarden's?")
+    return BundleRefusedError(
+        Reason.BUNDLE_MALFORMED, what, where=where, fix="is it a repository of Platewarden's?"
+    )
 
 
 def _digest(path: Path, most: int) -> str:

@@ -1,4 +1,6 @@
-"""Looks into the inbox now and then, takes in what is new, and remembers why something was refused, for the log and for `status`."""
+"""Looks into the inbox now and then, takes in what is new, and remembers why something was refused,
+for the log and for `status`.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,16 @@ HOUR_S = 3600.0
 
 
 class Follower:
-    """One process's eyes on its inbox. `refused` is called once for each new refusal of the same files.
+    """One process's eyes on its inbox. `refused` is called once for each new refusal of the same
+    files.
 
-    Mitigates against: an `update` gone bad that changes the inbox without end, to fill the log. Beyond MAX_TOLD_PER_HOUR only `status` hears of it.
+    Mitigates against: an `update` gone bad that changes the inbox without end, to fill the log.
+    Beyond MAX_TOLD_PER_HOUR only `status` hears of it.
     """
 
-    def __init__(self, store: BundleStore, inbox: Path, refused: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, store: BundleStore, inbox: Path, refused: Callable[[str, str], None]
+    ) -> None:
         self._store, self._inbox, self._refused = store, inbox, refused
         self._next_s, self._again_s = 0.0, 0.0
         self._seen: tuple[object, ...] | None = None
@@ -42,7 +48,9 @@ class Follower:
         self._refusals: list[dict[str, str]] = []
 
     def look(self, now: Instant, monotonic_s: float) -> Generation | None:
-        """A new generation, or None: too early to look, nothing new, or refused. Raises nothing: an odd inbox must not stop a camera."""
+        """A new generation, or None: too early to look, nothing new, or refused. Raises nothing: an
+        odd inbox must not stop a camera.
+        """
         if monotonic_s < self._next_s:
             return None
         self._next_s = monotonic_s + LOOK_EVERY_S
@@ -60,12 +68,17 @@ class Follower:
     def _stamp(self) -> tuple[object, ...] | None:
         """Changes when something was put into the inbox. None: nothing is there."""
         try:
-            folder, file = (self._inbox / METADATA_FOLDER).stat(), (self._inbox / METADATA_FOLDER / f"{TIMESTAMP}.json").stat()
+            folder, file = (
+                (self._inbox / METADATA_FOLDER).stat(),
+                (self._inbox / METADATA_FOLDER / f"{TIMESTAMP}.json").stat(),
+            )
         except OSError:
             return None
         return folder.st_ino, folder.st_mtime_ns, file.st_ino, file.st_size, file.st_mtime_ns
 
-    def _note(self, error: PlatewardenError, stamp: tuple[object, ...], now: Instant, monotonic_s: float) -> None:
+    def _note(
+        self, error: PlatewardenError, stamp: tuple[object, ...], now: Instant, monotonic_s: float
+    ) -> None:
         reason = error.reason if isinstance(error, RefusedError) else Reason.MALFORMED
         if (stamp, reason) in self._told:
             return
@@ -74,9 +87,19 @@ class Follower:
         if len(self._told_s) < MAX_TOLD_PER_HOUR:
             self._told_s.append(monotonic_s)
             self._refused(reason, error.what)
-        self._refusals = [*self._refusals, {"at": rfc3339(now.utc), "reason": reason, "what": error.what[:500]}][-MAX_REFUSALS:]
+        self._refusals = [
+            *self._refusals,
+            {"at": rfc3339(now.utc), "reason": reason, "what": error.what[:500]},
+        ][-MAX_REFUSALS:]
         try:
             private_folder(self._store.folder)
-            write_atomic(self._store.folder / REFUSALS, json.dumps(self._refusals, ensure_ascii=False).encode())
+            write_atomic(
+                self._store.folder / REFUSALS,
+                json.dumps(self._refusals, ensure_ascii=False).encode(),
+            )
         except StorageError:
-            self._refused(Reason.MALFORMED, "what was refused cannot be written down for `status`: the disk is full, or read-only")
+            self._refused(
+                Reason.MALFORMED,
+                "what was refused cannot be written down for `status`: the disk is full, or "
+                "read-only",
+            )

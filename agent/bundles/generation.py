@@ -1,4 +1,6 @@
-"""What one process has verified, as a whole: a folder with the city's files, and what the metadata said about versions and expiry."""
+"""What one process has verified, as a whole: a folder with the city's files, and what the metadata
+said about versions and expiry.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,9 @@ class Lapse:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the verified metadata said. `expiry`, `versions`: by role; `signed_by`: the holders whose signatures counted, by role; `absent`: roles whose
-    files were not taken, being expired or never published.
+    """What the verified metadata said. `expiry`, `versions`: by role; `signed_by`: the holders
+    whose signatures counted, by role; `absent`: roles whose files were not taken, being expired or
+    never published.
     """
 
     city: CityIdentity
@@ -61,7 +64,9 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One verified state. `folder`/city has the layout of a city's folder; `files`: hex SHA-256 by path in it."""
+    """One verified state. `folder`/city has the layout of a city's folder; `files`: hex SHA-256 by
+    path in it.
+    """
 
     number: int
     folder: Path
@@ -93,13 +98,24 @@ class Generation:
     def lapsed(self, now: datetime) -> tuple[Lapse, ...]:
         """Every role that is no longer in force, the earliest first."""
         ended = {role: expires for role, expires in self.expiry.items() if now >= expires}
-        lapses = [Lapse(role, expires, stops(role)) for role, expires in sorted(ended.items(), key=lambda item: item[1])]
-        never = [Lapse(role, None, stops(role)) for role in sorted(self.facts.absent - ended.keys())]
+        lapses = [
+            Lapse(role, expires, stops(role))
+            for role, expires in sorted(ended.items(), key=lambda item: item[1])
+        ]
+        never = [
+            Lapse(role, None, stops(role)) for role in sorted(self.facts.absent - ended.keys())
+        ]
         return (*lapses, *never)
 
     def files_but(self, prefix: str) -> tuple[tuple[str, str], ...]:
-        """Path and SHA-256 of every file in city/ but those below a prefix: changes when they do."""
-        return tuple((path, digest) for path, digest in sorted(self.files.items()) if not path.startswith(prefix))
+        """Path and SHA-256 of every file in city/ but those below a prefix: changes when they
+        do.
+        """
+        return tuple(
+            (path, digest)
+            for path, digest in sorted(self.files.items())
+            if not path.startswith(prefix)
+        )
 
 
 def stops(role: str) -> Stops:
@@ -121,12 +137,26 @@ def format_facts(facts: Facts, files: Mapping[str, str]) -> bytes:
         for role in sorted(facts.versions)
     ]
     city = {"id": facts.city.id, "name": facts.city.name, "rig": facts.city.rig}
-    table = {"v": 1, "city": city, "issued": rfc3339(facts.issued), "roles": roles, "absent": sorted(facts.absent), "anchor": facts.anchor}
-    return canonical({**table, "files": [{"path": path, "sha256": digest} for path, digest in sorted(files.items())]})
+    table = {
+        "v": 1,
+        "city": city,
+        "issued": rfc3339(facts.issued),
+        "roles": roles,
+        "absent": sorted(facts.absent),
+        "anchor": facts.anchor,
+    }
+    return canonical(
+        {
+            **table,
+            "files": [{"path": path, "sha256": digest} for path, digest in sorted(files.items())],
+        }
+    )
 
 
 def open_generation(folder: Path) -> Generation:
-    """A generation from its folder, every file as it was verified: a card that lost bits must not change a policy. Raises BundleRefusedError, StorageError."""
+    """A generation from its folder, every file as it was verified: a card that lost bits must not
+    change a policy. Raises BundleRefusedError, StorageError.
+    """
     try:
         facts, files = _parse_facts(read_bounded(folder / FACTS, MAX_FACTS_BYTES))
         found = digests(folder / CITY)
@@ -144,7 +174,11 @@ def open_generation(folder: Path) -> Generation:
 
 def digests(folder: Path) -> dict[str, str]:
     """Hex SHA-256 of every file below a folder, by its path in it. Raises ConfigError."""
-    return {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if not path.is_dir()}
+    return {
+        str(path.relative_to(folder)): _digest(path)
+        for path in sorted(folder.rglob("*"))
+        if not path.is_dir()
+    }
 
 
 def _digest(path: Path) -> str:
@@ -155,7 +189,11 @@ def _digest(path: Path) -> str:
 
 
 def _parse_facts(text: bytes) -> tuple[Facts, dict[str, str]]:
-    fields = Fields(parse_object(text, FACTS), FACTS, required=("v", "city", "issued", "roles", "absent", "anchor", "files"))
+    fields = Fields(
+        parse_object(text, FACTS),
+        FACTS,
+        required=("v", "city", "issued", "roles", "absent", "anchor", "files"),
+    )
     fields.exactly("v", 1)
     city = Fields(fields.value("city"), FACTS, required=("id", "name", "rig"))
     versions: dict[str, int] = {}
@@ -164,7 +202,9 @@ def _parse_facts(text: bytes) -> tuple[Facts, dict[str, str]]:
     for entry in fields.sequence("roles", MAX_ROLES):
         role = Fields(entry, FACTS, required=("role", "version", "expires", "signed_by"))
         versions[role.text("role")] = role.whole("version", 0, 1 << 53)
-        signed_by[role.text("role")] = tuple(str(name) for name in role.sequence("signed_by", MAX_SIGNERS))
+        signed_by[role.text("role")] = tuple(
+            str(name) for name in role.sequence("signed_by", MAX_SIGNERS)
+        )
         if role.value("expires") is not None:
             expiry[role.text("role")] = role.moment("expires")
     absent = frozenset(str(role) for role in fields.sequence("absent", MAX_ROLES))
@@ -173,7 +213,15 @@ def _parse_facts(text: bytes) -> tuple[Facts, dict[str, str]]:
     for entry in fields.sequence("files", MAX_FILES):
         file = Fields(entry, FACTS, required=("path", "sha256"))
         files[file.text("path")] = file.text("sha256", least=64, most=64)
-    return Facts(identity, fields.moment("issued"), expiry, versions, signed_by, absent, fields.text("anchor", least=64, most=64)), files
+    return Facts(
+        identity,
+        fields.moment("issued"),
+        expiry,
+        versions,
+        signed_by,
+        absent,
+        fields.text("anchor", least=64, most=64),
+    ), files
 
 
 def _damaged(folder: Path, what: str) -> BundleRefusedError:

@@ -1,8 +1,10 @@
-"""Keeps what one process has verified: one generation in force, the next one made beside it and switched to by one rename, or not at all.
+"""Keeps what one process has verified: one generation in force, the next one made beside it and
+switched to by one rename, or not at all.
 
     generations/7/{metadata/,city/,generation.json}     current → generations/7
 
-Power may fail at any instant: `current` then names the old generation or the new one, whole. What a crash left is removed by the next update.
+Power may fail at any instant: `current` then names the old generation or the new one, whole. What a
+crash left is removed by the next update.
 """
 
 from __future__ import annotations
@@ -17,13 +19,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
-from agent.bundles.generation import CITY, FACTS, METADATA, Generation, digests, format_facts, open_generation
+from agent.bundles.generation import (
+    CITY,
+    FACTS,
+    METADATA,
+    Generation,
+    digests,
+    format_facts,
+    open_generation,
+)
 from agent.bundles.inbox import Inbox
 from agent.bundles.layout import MAX_METADATA_BYTES, ROOT, TIMESTAMP
 from agent.bundles.verification import Verification
 from agent.core.policy.policy import require_in_force
 from agent.core.reasons import Reason
-from agent.disk.atomic_file import private_folder, read_bounded, storage_error, sync_folder, write_new
+from agent.disk.atomic_file import (
+    private_folder,
+    read_bounded,
+    storage_error,
+    sync_folder,
+    write_new,
+)
 from agent.disk.input_file import read_input
 from agent.errors import BundleRefusedError, ConfigError, PolicyRefusedError, StorageError
 
@@ -38,12 +54,27 @@ CURRENT, GENERATIONS, PART, LOCK = "current", "generations", ".part", "lock"
 
 
 class BundleStore:
-    """The bundles of one process. `folder`: its own, under its state; `anchor`: the city's first root, from enrolment; `rig`: whether rigs' cities are obeyed;
-    `leave_out`: roles whose files this process must not hold.
+    """The bundles of one process. `folder`: its own, under its state; `anchor`: the city's first
+    root, from enrolment; `rig`: whether rigs' cities are obeyed; `leave_out`: roles whose files
+    this process must not hold.
     """
 
-    def __init__(self, folder: Path, anchor: Path, limits: Limits, *, rig: bool, leave_out: frozenset[str] = frozenset()) -> None:
-        self._folder, self._anchor_path, self._limits, self._rig, self._leave_out = folder, anchor, limits, rig, leave_out
+    def __init__(
+        self,
+        folder: Path,
+        anchor: Path,
+        limits: Limits,
+        *,
+        rig: bool,
+        leave_out: frozenset[str] = frozenset(),
+    ) -> None:
+        self._folder, self._anchor_path, self._limits, self._rig, self._leave_out = (
+            folder,
+            anchor,
+            limits,
+            rig,
+            leave_out,
+        )
 
     @property
     def folder(self) -> Path:
@@ -51,7 +82,9 @@ class BundleStore:
         return self._folder
 
     def current(self) -> Generation | None:
-        """The generation in force, every file as it was verified; None before the first. Raises BundleRefusedError, StorageError."""
+        """The generation in force, every file as it was verified; None before the first. Raises
+        BundleRefusedError, StorageError.
+        """
         try:
             name = os.readlink(self._folder / CURRENT)  # noqa: PTH115 - Path.readlink gives a Path, and the link's text is wanted
         except FileNotFoundError:
@@ -60,12 +93,21 @@ class BundleStore:
             raise storage_error(error, self._folder / CURRENT, "cannot read") from None
         generation = open_generation(self._folder / GENERATIONS / name.rpartition("/")[2])
         if generation.facts.anchor != hashlib.sha256(self._anchor()).hexdigest():
-            what = f"was verified under another root than the one that enrolment put into {self._anchor_path}"
-            raise BundleRefusedError(Reason.BUNDLE_OTHER_CITY, what, where=self._folder, fix="if this camera was enrolled anew, remove that folder")
+            what = (
+                "was verified under another root than the one that enrolment put into "
+                f"{self._anchor_path}"
+            )
+            raise BundleRefusedError(
+                Reason.BUNDLE_OTHER_CITY,
+                what,
+                where=self._folder,
+                fix="if this camera was enrolled anew, remove that folder",
+            )
         return generation
 
     def take_in(self, inbox: Path, now: Instant) -> Generation | None:
-        """Verify what lies in `inbox` and switch to it, as a whole; None where there is nothing new.
+        """Verify what lies in `inbox` and switch to it, as a whole; None where there is nothing
+        new.
 
         Raises RefusedError and changes nothing; StorageError where this machine's disk fails.
         """
@@ -78,7 +120,9 @@ class BundleStore:
             reference = self._reference(current, now)
             part = self._new_part(current)
             try:
-                facts = Verification(part, source, anchor, reference, self._limits, self._leave_out).run(current, rig=self._rig)
+                facts = Verification(
+                    part, source, anchor, reference, self._limits, self._leave_out
+                ).run(current, rig=self._rig)
                 _require_whole(part / CITY, now)
                 files = digests(part / CITY)
                 write_new(part / FACTS, format_facts(facts, files))
@@ -89,20 +133,42 @@ class BundleStore:
                 shutil.rmtree(part, ignore_errors=True)  # gone by now, if all went well
 
     def _anchor(self) -> bytes:
-        return read_input(self._anchor_path, MAX_METADATA_BYTES, missing="enrol this camera: its city gives the file")
+        return read_input(
+            self._anchor_path,
+            MAX_METADATA_BYTES,
+            missing="enrol this camera: its city gives the file",
+        )
 
     def _news(self, source: Inbox, current: Generation) -> bool:
-        """Another timestamp, or a root that follows ours: one that takes a stolen key's authority must not wait for a timestamp by that very key."""
+        """Another timestamp, or a root that follows ours: one that takes a stolen key's authority
+        must not wait for a timestamp by that very key.
+        """
         if source.has_root(current.versions[ROOT] + 1):
             return True
-        return source.timestamp() != read_bounded(current.folder / METADATA / f"{TIMESTAMP}.json", MAX_METADATA_BYTES)
+        return source.timestamp() != read_bounded(
+            current.folder / METADATA / f"{TIMESTAMP}.json", MAX_METADATA_BYTES
+        )
 
     def _reference(self, current: Generation | None, now: Instant) -> datetime:
-        """The time by which expiry is judged. A clock set back would make everything valid again: behind the newest issue, nothing is taken in."""
-        floors = [moment for moment in (now.at_least, current.issued if current else None) if moment is not None]
+        """The time by which expiry is judged. A clock set back would make everything valid again:
+        behind the newest issue, nothing is taken in.
+        """
+        floors = [
+            moment
+            for moment in (now.at_least, current.issued if current else None)
+            if moment is not None
+        ]
         if floors and now.utc < max(floors):
-            what = f"the clock says {now.utc:%Y-%m-%d %H:%M:%S} UTC, and it cannot be earlier than {max(floors):%Y-%m-%d %H:%M:%S} UTC"
-            raise BundleRefusedError(Reason.CLOCK_BEHIND_BUNDLES, what, where=self._folder, fix="set this machine's clock; until then nothing is released")
+            what = (
+                f"the clock says {now.utc:%Y-%m-%d %H:%M:%S} UTC, and it cannot be earlier than "
+                f"{max(floors):%Y-%m-%d %H:%M:%S} UTC"
+            )
+            raise BundleRefusedError(
+                Reason.CLOCK_BEHIND_BUNDLES,
+                what,
+                where=self._folder,
+                fix="set this machine's clock; until then nothing is released",
+            )
         return now.utc
 
     def _new_part(self, current: Generation | None) -> Path:
@@ -112,7 +178,13 @@ class BundleStore:
         try:
             for path in generations.glob(f"*{PART}"):
                 shutil.rmtree(path)
-            number = max((int(path.name) for path in generations.iterdir() if path.name.isdecimal()), default=0) + 1
+            number = (
+                max(
+                    (int(path.name) for path in generations.iterdir() if path.name.isdecimal()),
+                    default=0,
+                )
+                + 1
+            )
             part = generations / f"{number}{PART}"
             part.mkdir(mode=0o700)
             (part / CITY).mkdir()
@@ -130,10 +202,13 @@ class BundleStore:
             sync_folder(final.parent)
             link.unlink(missing_ok=True)
             link.symlink_to(f"{GENERATIONS}/{final.name}")
-            link.replace(self._folder / CURRENT)  # the one instant at which the new generation takes effect
+            # the one instant at which the new generation takes effect
+            link.replace(self._folder / CURRENT)
             sync_folder(self._folder)
         except OSError as error:
-            raise storage_error(error, self._folder, "cannot switch to the next generation") from None
+            raise storage_error(
+                error, self._folder, "cannot switch to the next generation"
+            ) from None
         for path in final.parent.iterdir():
             if path != final:
                 with suppress(OSError):  # the next update tries again
@@ -145,7 +220,9 @@ class BundleStore:
         """One update at a time: two would remove one another's work."""
         private_folder(self._folder)
         try:
-            descriptor = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            descriptor = os.open(
+                self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
         except OSError as error:
             raise storage_error(error, self._folder / LOCK, "cannot open") from None
         try:
@@ -153,14 +230,18 @@ class BundleStore:
             yield
         except BlockingIOError:
             raise StorageError(
-                "another process takes bundles in here", where=self._folder, fix="end it; each process needs a state folder of its own"
+                "another process takes bundles in here",
+                where=self._folder,
+                fix="end it; each process needs a state folder of its own",
             ) from None
         finally:
             os.close(descriptor)
 
 
 def _require_whole(folder: Path, now: Instant) -> None:
-    """The policy obeys the charter, is in force, and what it names is there. Raises BundleRefusedError, PolicyRefusedError."""
+    """The policy obeys the charter, is in force, and what it names is there. Raises
+    BundleRefusedError, PolicyRefusedError.
+    """
     city = CityFolder(folder)
     try:
         policy, _ = city.obeyed()
@@ -168,10 +249,18 @@ def _require_whole(folder: Path, now: Instant) -> None:
         for broker in (*policy.brokers, *policy.bundle_sources):
             city.ca(broker)
     except ConfigError as error:
-        what, where = (text.replace(f"{folder}/", "") for text in (error.what, error.where))  # the folder is about to go
-        raise BundleRefusedError(Reason.BUNDLE_MALFORMED, what, where=where, fix="the city must publish again") from None
+        # the folder is about to go
+        what, where = (text.replace(f"{folder}/", "") for text in (error.what, error.where))
+        raise BundleRefusedError(
+            Reason.BUNDLE_MALFORMED, what, where=where, fix="the city must publish again"
+        ) from None
     except PolicyRefusedError as error:
-        raise PolicyRefusedError(error.reason, error.what.replace(f"{folder}/", ""), where=error.where.replace(f"{folder}/", ""), fix=error.fix) from None
+        raise PolicyRefusedError(
+            error.reason,
+            error.what.replace(f"{folder}/", ""),
+            where=error.where.replace(f"{folder}/", ""),
+            fix=error.fix,
+        ) from None
 
 
 def _sync_tree(folder: Path) -> None:

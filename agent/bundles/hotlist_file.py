@@ -1,6 +1,8 @@
-"""Reads the hot list from a city's folder. For watch and `platewarden hotlist` alone: a process that imports this module can hold plates (P2).
+"""Reads the hot list from a city's folder. For watch and `platewarden hotlist` alone: a process
+that imports this module can hold plates (P2).
 
-`hotlist.bin` is what `hotlist import` made; a small list may lie there as `hotlist.csv` instead, and is then read at each start.
+`hotlist.bin` is what `hotlist import` made; a small list may lie there as `hotlist.csv` instead,
+and is then read at each start.
 """
 
 from __future__ import annotations
@@ -26,13 +28,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BINARY, PLAIN, MANUAL = "hotlist.bin", "hotlist.csv", "hotlist-manual.json"
-MAX_PLAIN_BYTES = 16 * 1024 * 1024  # some hundred thousand rows: longer ones would delay every start
+# some hundred thousand rows: longer ones would delay every start
+MAX_PLAIN_BYTES = 16 * 1024 * 1024
 MAX_SOURCE_BYTES = 2 * 1024 * 1024 * 1024
 _IMPORT = "run `platewarden hotlist import`"
 
 
-def read_hotlist(folder: Path, today: date, categories: Iterable[str] | None = None, max_age: timedelta = MAX_AGE) -> HotList:
-    """The list in force in a city's folder, on the day `today` (UTC). `categories`: what the policy's rules name; others never enter; None: all enter.
+def read_hotlist(
+    folder: Path, today: date, categories: Iterable[str] | None = None, max_age: timedelta = MAX_AGE
+) -> HotList:
+    """The list in force in a city's folder, on the day `today` (UTC). `categories`: what the
+    policy's rules name; others never enter; None: all enter.
 
     Raises ConfigError naming file, line and field, never a plate.
     """
@@ -41,21 +47,38 @@ def read_hotlist(folder: Path, today: date, categories: Iterable[str] | None = N
     manual = read_manual(folder)
     digest = hashlib.sha256(manual.encoded()).hexdigest() if manual.acts else ""
     added = manual.compiled(today) if manual.acts else None
-    return hotlist_of(compiled, wanted, max_age=max_age, manual=added, withdrawn=manual.withdrawn, manual_digest=digest)
+    return hotlist_of(
+        compiled,
+        wanted,
+        max_age=max_age,
+        manual=added,
+        withdrawn=manual.withdrawn,
+        manual_digest=digest,
+    )
 
 
 def read_compiled(folder: Path, today: date, categories: frozenset[str] | None = None) -> Compiled:
-    """The imported list, or the plain one read now. Raises ConfigError, also where the two contradict one another."""
+    """The imported list, or the plain one read now. Raises ConfigError, also where the two
+    contradict one another.
+    """
     binary, plain = folder / BINARY, folder / PLAIN
     if not binary.exists():
         return _read_plain(plain, today, categories)
     compiled = decode(_whole(binary), str(binary))
     if plain.exists() and file_digest(plain) != compiled.header.source_sha256:
-        raise ConfigError(f"is not the list that {BINARY} was made from", where=plain, fix=f"{_IMPORT} again, or remove one of the two")
+        raise ConfigError(
+            f"is not the list that {BINARY} was made from",
+            where=plain,
+            fix=f"{_IMPORT} again, or remove one of the two",
+        )
     missing = (categories or frozenset()) - {NEVER_RELEASE, TEST, *(compiled.header.allowed or ())}
     if compiled.header.allowed is not None and missing:
         told = ", ".join(sorted(missing))
-        raise ConfigError(f"made when the charter did not allow what the policy now names: {told}", where=binary, fix=f"{_IMPORT} again")
+        raise ConfigError(
+            f"made when the charter did not allow what the policy now names: {told}",
+            where=binary,
+            fix=f"{_IMPORT} again",
+        )
     return compiled
 
 
@@ -64,7 +87,9 @@ def read_manual(folder: Path) -> ManualList:
     path = folder / MANUAL
     if not path.exists():
         return ManualList()
-    return parse_manual(read_input(path, MAX_MANUAL_BYTES, missing="nothing was added by hand"), str(path))
+    return parse_manual(
+        read_input(path, MAX_MANUAL_BYTES, missing="nothing was added by hand"), str(path)
+    )
 
 
 def file_digest(path: Path) -> str:
@@ -76,7 +101,9 @@ def file_digest(path: Path) -> str:
 
 
 def entries_in(binary: Path) -> int:
-    """How many entries the list says that it holds which is about to be replaced; 0 where there is none, or none that can be read."""
+    """How many entries the list says that it holds which is about to be replaced; 0 where there is
+    none, or none that can be read.
+    """
     try:
         with closing(input_chunks(binary, MAX_FILE_BYTES, missing=_IMPORT)) as chunks:
             return header_entries(next(chunks, b""))
@@ -89,7 +116,11 @@ def modified(path: Path) -> datetime:
     try:
         moment = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (OSError, ValueError, OverflowError):
-        raise ConfigError("no such file", where=path, fix="a list of the header alone is a valid list: it matches nothing") from None
+        raise ConfigError(
+            "no such file",
+            where=path,
+            fix="a list of the header alone is a valid list: it matches nothing",
+        ) from None
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -100,7 +131,9 @@ def _read_plain(plain: Path, today: date, categories: frozenset[str] | None) -> 
 
 
 def _whole(path: Path) -> bytearray:
-    """All bytes of a file, held once. Not mapped: whoever changed the file afterwards would change what was checked, or end the process."""
+    """All bytes of a file, held once. Not mapped: whoever changed the file afterwards would change
+    what was checked, or end the process.
+    """
     data = bytearray()
     for chunk in input_chunks(path, MAX_FILE_BYTES, missing=_IMPORT):
         data += chunk

@@ -1,6 +1,8 @@
-"""Opens the encrypted hot list of a signed bundle, in memory only. For watch alone: a process that imports this module can hold plates (P2).
+"""Opens the encrypted hot list of a signed bundle, in memory only. For watch alone: a process that
+imports this module can hold plates (P2).
 
-`hotlist.age` and `manual.age` are encrypted once to all enrolled cameras (age, X25519); each camera opens them with its own identity.
+`hotlist.age` and `manual.age` are encrypted once to all enrolled cameras (age, X25519); each camera
+opens them with its own identity.
 """
 
 from __future__ import annotations
@@ -30,10 +32,19 @@ HEADER = b"plate,state,category,agency,case,source_date,expires\n"
 _OWNER = "the list's owner must publish again, to all cameras that are enrolled now"
 
 
-def open_hotlist(folder: Path, identity: pyrage.x25519.Identity, today: date, categories: Iterable[str], max_age: timedelta, expires: datetime) -> HotList:
-    """The list in force. `identity`: this camera's age identity; `expires`: of the bundle's role, after which the list raises nothing.
+def open_hotlist(
+    folder: Path,
+    identity: pyrage.x25519.Identity,
+    today: date,
+    categories: Iterable[str],
+    max_age: timedelta,
+    expires: datetime,
+) -> HotList:
+    """The list in force. `identity`: this camera's age identity; `expires`: of the bundle's role,
+    after which the list raises nothing.
 
-    Raises BundleRefusedError (not for this camera, damaged) and ConfigError (there is none, or inside is no such list), never naming a plate.
+    Raises BundleRefusedError (not for this camera, damaged) and ConfigError (there is none, or
+    inside is no such list), never naming a plate.
     """
     wanted = frozenset(categories)
     compiled = decode(bytearray(_opened(folder, HOTLIST_PATH, identity)), city_file(HOTLIST_PATH))
@@ -42,7 +53,14 @@ def open_hotlist(folder: Path, identity: pyrage.x25519.Identity, today: date, ca
         manual = parse_manual(_opened(folder, MANUAL_PATH, identity), city_file(MANUAL_PATH))
     digest = hashlib.sha256(manual.encoded()).hexdigest() if manual.acts else ""
     added = manual.compiled(today) if manual.acts else None
-    found = hotlist_of(compiled, wanted, max_age=max_age, manual=added, withdrawn=manual.withdrawn, manual_digest=digest)
+    found = hotlist_of(
+        compiled,
+        wanted,
+        max_age=max_age,
+        manual=added,
+        withdrawn=manual.withdrawn,
+        manual_digest=digest,
+    )
     return replace(found, stale_after=min(found.stale_after, expires))
 
 
@@ -54,8 +72,15 @@ def no_hotlist(today: date) -> HotList:
 
 def _opened(folder: Path, path: str, identity: pyrage.x25519.Identity) -> bytes:
     file = folder / city_file(path)
-    sealed = b"".join(input_chunks(file, MAX_TARGET_BYTES[path], missing="the list's owner has published none"))
+    sealed = b"".join(
+        input_chunks(file, MAX_TARGET_BYTES[path], missing="the list's owner has published none")
+    )
     try:
         return bytes(pyrage.decrypt(sealed, [identity]))
     except pyrage.DecryptError:
-        raise BundleRefusedError(Reason.DECRYPTION_FAILED, "is not encrypted to this camera, or damaged", where=file.name, fix=_OWNER) from None
+        raise BundleRefusedError(
+            Reason.DECRYPTION_FAILED,
+            "is not encrypted to this camera, or damaged",
+            where=file.name,
+            fix=_OWNER,
+        ) from None

@@ -1,6 +1,8 @@
-"""Hands the updater the files of an inbox: a folder that somebody else wrote, a stick, or what `update` fetched. Nothing in it is believed.
+"""Hands the updater the files of an inbox: a folder that somebody else wrote, a stick, or what
+`update` fetched. Nothing in it is believed.
 
-Mitigates against: files that vanish or grow while they are read, FIFOs that block, names that lead out of the folder, metadata that fills the memory.
+Mitigates against: files that vanish or grow while they are read, FIFOs that block, names that lead
+out of the folder, metadata that fills the memory.
 """
 
 import re
@@ -9,7 +11,14 @@ from pathlib import Path
 
 from tuf.api.exceptions import DownloadError, DownloadHTTPError
 
-from agent.bundles.layout import MAX_METADATA_BYTES, MAX_TIMESTAMP_BYTES, METADATA_FOLDER, ROOT, TARGETS_FOLDER, TIMESTAMP
+from agent.bundles.layout import (
+    MAX_METADATA_BYTES,
+    MAX_TIMESTAMP_BYTES,
+    METADATA_FOLDER,
+    ROOT,
+    TARGETS_FOLDER,
+    TIMESTAMP,
+)
 from agent.bundles.updater import FetcherInterface, UpdaterConfig
 from agent.core.reasons import Reason
 from agent.disk.input_file import input_chunks
@@ -31,7 +40,9 @@ _AGAIN = "copy or fetch the repository again, whole"
 
 
 class Inbox(FetcherInterface):
-    """Reads `folder`. Remembers what was read last, so that a refusal can say where and who signed: `role`, `file`, `raw` (by role), `refusal` (its own)."""
+    """Reads `folder`. Remembers what was read last, so that a refusal can say where and who signed:
+    `role`, `file`, `raw` (by role), `refusal` (its own).
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -44,13 +55,20 @@ class Inbox(FetcherInterface):
         name = url.removeprefix(BASE)
         self.file, self.refusal = name, None
         if _NAME.fullmatch(name) is None:
-            raise self._refuse(Reason.BUNDLE_MALFORMED, "names a file that no bundle has", "the city must publish again")
+            raise self._refuse(
+                Reason.BUNDLE_MALFORMED,
+                "names a file that no bundle has",
+                "the city must publish again",
+            )
         metadata = _METADATA.fullmatch(name)
         self.role = metadata[2] if metadata else ""
         path = self.folder / name
         if not path.exists():
-            if self.role != ROOT:  # that there is no newer root is how the updater learns that it has the newest
-                self.refusal = BundleRefusedError(Reason.BUNDLE_INCOMPLETE, "no such file", where=path, fix=_AGAIN)
+            # that there is no newer root is how the updater learns that it has the newest
+            if self.role != ROOT:
+                self.refusal = BundleRefusedError(
+                    Reason.BUNDLE_INCOMPLETE, "no such file", where=path, fix=_AGAIN
+                )
             raise DownloadHTTPError("no such file", _NOT_FOUND)
         return self._metadata(path) if metadata else self._chunks(path)
 
@@ -64,7 +82,11 @@ class Inbox(FetcherInterface):
         """The file in pieces. Without `most`, whoever asked stops reading at the signed length."""
         try:
             if most is not None and (size := path.stat().st_size) > most:
-                raise self._refuse(Reason.BUNDLE_TOO_LARGE, f"holds {size} bytes; at most {most} are read", "is it the right stick?")
+                raise self._refuse(
+                    Reason.BUNDLE_TOO_LARGE,
+                    f"holds {size} bytes; at most {most} are read",
+                    "is it the right stick?",
+                )
             yield from input_chunks(path, most if most is not None else 1 << 40, missing=_AGAIN)
         except (ConfigError, OSError) as error:
             what = error.what if isinstance(error, ConfigError) else "cannot be read"

@@ -9,7 +9,8 @@ from agent.disk.input_file import read_input
 from agent.errors import UsageError
 
 HERE = Path(agent.__file__).parent
-FOLDERS = (HERE / "jurisdictions", HERE.parent / "config" / "jurisdictions")  # as installed, and in the repository
+# as installed, and in the repository
+FOLDERS = (HERE / "jurisdictions", HERE.parent / "config" / "jurisdictions")
 
 
 def available() -> tuple[str, ...]:
@@ -18,9 +19,18 @@ def available() -> tuple[str, ...]:
 
 
 def shipped(name: str) -> Profile | None:
-    """A shipped profile by its name or by a policy's `jurisdiction`, in any case of letters; None where there is none."""
+    """A shipped profile by its name or by a policy's `jurisdiction`, in any case of letters; None
+    where there is none.
+    """
     wanted = name.lower()
-    path = next((folder / f"{wanted}.toml" for folder in FOLDERS if wanted in available() and (folder / f"{wanted}.toml").is_file()), None)
+    path = next(
+        (
+            folder / f"{wanted}.toml"
+            for folder in FOLDERS
+            if wanted in available() and (folder / f"{wanted}.toml").is_file()
+        ),
+        None,
+    )
     return read(path) if path else None
 
 
@@ -30,10 +40,15 @@ def named(name_or_path: str) -> Profile:
         return read(Path(name_or_path))
     profile = shipped(name_or_path)
     if profile is None:
-        raise UsageError(f"no profile {name_or_path[:32]!a}", fix=f"one of: {', '.join(available())}; or a file that ends in .toml")
+        raise UsageError(
+            f"no profile {name_or_path[:32]!a}",
+            fix=f"one of: {', '.join(available())}; or a file that ends in .toml",
+        )
     return profile
 
 
 def read(path: Path) -> Profile:
     """A profile's file. Raises ConfigError."""
-    return parse_profile(read_input(path, MAX_TEXT_BYTES, missing="name a profile, or leave it out"), path.name)
+    return parse_profile(
+        read_input(path, MAX_TEXT_BYTES, missing="name a profile, or leave it out"), path.name
+    )

@@ -1,4 +1,5 @@
-"""What a city's repository of bundles is made of: roles, target paths, lifetimes, sizes, and the two fields of our own (docs/ref/bundles.md).
+"""What a city's repository of bundles is made of: roles, target paths, lifetimes, sizes, and the
+two fields of our own (docs/ref/bundles.md).
 
 Signer and camera both read this table: what it does not name is neither written nor accepted.
 """
@@ -20,14 +21,16 @@ TOP_LEVEL = (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)
 # folders of a repository, and of a stick
 METADATA_FOLDER, TARGETS_FOLDER = "metadata", "targets"
 
-# target paths, as the metadata names them; on disk the SHA-256 stands before the last part (consistent snapshots)
+# target paths, as the metadata names them; on disk the SHA-256 stands before the last part
+# (consistent snapshots)
 CITY_PATH, CHARTER_PATH = "city.json", "charter.toml"
 POLICY_PATH, CAMERAS_PATH = "policy/policy.toml", "policy/roster.toml"
 ROSTER_PATH, CITY_ROOT_PATH, CA_PATHS = "policy/roster.jws", "policy/root.json", "policy/ca/*.pem"
 HOTLIST_PATH, MANUAL_PATH = "hotlist/hotlist.age", "hotlist/manual.age"
 
-# Fields of our own inside TUF's metadata. ISSUED: in timestamp, signed, RFC 3339 with milliseconds and Z: when it was signed.
-# HOLDER: in each public key of root and of the delegations: the person or office that holds the private half, as the log names a signer.
+# Fields of our own inside TUF's metadata. ISSUED: in timestamp, signed, RFC 3339 with milliseconds
+# and Z: when it was signed. HOLDER: in each public key of root and of the delegations: the person
+# or office that holds the private half, as the log names a signer.
 ISSUED = "issued"
 HOLDER = "x-platewarden-holder"
 MAX_HOLDER_CHARACTERS = 64
@@ -42,9 +45,11 @@ _KIB, _MIB = 1024, 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RoleRule:
-    """One role. `paths`: TUF path patterns that it may sign; `least_signers`: the smallest threshold that a camera accepts, except in a rig's city.
+    """One role. `paths`: TUF path patterns that it may sign; `least_signers`: the smallest
+    threshold that a camera accepts, except in a rig's city.
 
-    `required`: without it there is no city; the others may lapse or be missing, and then only what they carry stops.
+    `required`: without it there is no city; the others may lapse or be missing, and then only what
+    they carry stops.
     """
 
     name: str
@@ -60,11 +65,33 @@ ROLES = {
     rule.name: rule
     for rule in (
         RoleRule(ROOT, 2, 3, online=False, lifetime=timedelta(days=730)),
-        RoleRule(TARGETS, 2, 3, online=False, lifetime=timedelta(days=365), paths=(CITY_PATH, CHARTER_PATH)),
+        RoleRule(
+            TARGETS,
+            2,
+            3,
+            online=False,
+            lifetime=timedelta(days=365),
+            paths=(CITY_PATH, CHARTER_PATH),
+        ),
         RoleRule(SNAPSHOT, 1, 1, online=True, lifetime=timedelta(days=7)),
         RoleRule(TIMESTAMP, 1, 1, online=True, lifetime=timedelta(days=3)),
-        RoleRule(POLICY, 2, 3, online=False, lifetime=timedelta(days=190), paths=(POLICY_PATH, CAMERAS_PATH, ROSTER_PATH, CITY_ROOT_PATH, CA_PATHS)),
-        RoleRule(HOTLIST, 1, 1, online=True, lifetime=timedelta(days=2), paths=(HOTLIST_PATH, MANUAL_PATH), required=False),
+        RoleRule(
+            POLICY,
+            2,
+            3,
+            online=False,
+            lifetime=timedelta(days=190),
+            paths=(POLICY_PATH, CAMERAS_PATH, ROSTER_PATH, CITY_ROOT_PATH, CA_PATHS),
+        ),
+        RoleRule(
+            HOTLIST,
+            1,
+            1,
+            online=True,
+            lifetime=timedelta(days=2),
+            paths=(HOTLIST_PATH, MANUAL_PATH),
+            required=False,
+        ),
     )
 }
 KEYS_LIFETIME = timedelta(days=100)
@@ -76,7 +103,8 @@ MAX_TARGET_BYTES = {
     CAMERAS_PATH: 256 * _KIB,
     ROSTER_PATH: _MIB,
     CITY_ROOT_PATH: 4 * _KIB,
-    HOTLIST_PATH: 513 * _MIB,  # the compiled list's own limit, and what encryption adds; a camera's settings usually set less
+    # the compiled list's own limit, and what encryption adds; a camera's settings usually set less
+    HOTLIST_PATH: 513 * _MIB,
     MANUAL_PATH: 8 * _MIB,
 }
 MAX_OTHER_BYTES = 256 * _KIB  # a CA's certificates, a recipient's key list
@@ -84,7 +112,9 @@ MAX_OTHER_BYTES = 256 * _KIB  # a CA's certificates, a recipient's key list
 
 @dataclass(frozen=True, slots=True)
 class CityIdentity:
-    """city.json. `id` never changes in a city's life; a camera that has seen one id accepts no other. `rig`: made for trying, refused by a real camera."""
+    """city.json. `id` never changes in a city's life; a camera that has seen one id accepts no
+    other. `rig`: made for trying, refused by a real camera.
+    """
 
     id: str
     name: str
@@ -112,12 +142,24 @@ def rule_of(role: str) -> RoleRule | None:
     recipient = recipient_of(role)
     if recipient is None:
         return ROLES.get(role)
-    return RoleRule(role, 1, 1, online=False, lifetime=KEYS_LIFETIME, paths=(keys_path(recipient),), required=False)
+    return RoleRule(
+        role,
+        1,
+        1,
+        online=False,
+        lifetime=KEYS_LIFETIME,
+        paths=(keys_path(recipient),),
+        required=False,
+    )
 
 
 def may_sign(rule: RoleRule, path: str) -> bool:
-    """Whether a target path is the role's own. Exact but for the CAs: a pattern that a library reads otherwise lets nothing in here."""
-    return (path in rule.paths and "*" not in path) or (CA_PATHS in rule.paths and _CA.fullmatch(path) is not None)
+    """Whether a target path is the role's own. Exact but for the CAs: a pattern that a library
+    reads otherwise lets nothing in here.
+    """
+    return (path in rule.paths and "*" not in path) or (
+        CA_PATHS in rule.paths and _CA.fullmatch(path) is not None
+    )
 
 
 def most_bytes(path: str) -> int:
@@ -126,7 +168,9 @@ def most_bytes(path: str) -> int:
 
 
 def city_file(path: str) -> str:
-    """Where a target lies in the city's folder: `policy/` and `hotlist/` fall away, `keys/` and `ca/` stay."""
+    """Where a target lies in the city's folder: `policy/` and `hotlist/` fall away, `keys/` and
+    `ca/` stay.
+    """
     return path.removeprefix("policy/").removeprefix("hotlist/")
 
 
@@ -138,11 +182,15 @@ def format_city(city: CityIdentity) -> bytes:
 def parse_city(untrusted_json: bytes) -> CityIdentity:
     """The inverse of format_city, strict. Raises BundleRefusedError(bundle-malformed)."""
     try:
-        fields = Fields(parse_object(untrusted_json, CITY_PATH), CITY_PATH, required=("v", "id", "name", "rig"))
+        fields = Fields(
+            parse_object(untrusted_json, CITY_PATH), CITY_PATH, required=("v", "id", "name", "rig")
+        )
         fields.exactly("v", 1)
         rig = fields.value("rig")
         if not isinstance(rig, bool):
             raise fields.bad("rig", "true or false")
         return CityIdentity(fields.identifier("id"), fields.text("name"), rig)
     except EnvelopeRefusedError as error:
-        raise BundleRefusedError(Reason.BUNDLE_MALFORMED, error.what, where=CITY_PATH, fix="the city must publish again") from None
+        raise BundleRefusedError(
+            Reason.BUNDLE_MALFORMED, error.what, where=CITY_PATH, fix="the city must publish again"
+        ) from None

@@ -1,7 +1,8 @@
 """python-tuf's updater, loaded without the network library that it would bring along.
 
-`tuf.ngclient` imports urllib3, and urllib3 opens a socket while it is imported (it tries whether the machine speaks IPv6). In `watch` no socket is opened by
-anybody (P2), so an empty module takes the place of the one that imports urllib3. Whoever wants to fetch over HTTP with it gets an error.
+`tuf.ngclient` imports urllib3, and urllib3 opens a socket while it is imported (it tries whether
+the machine speaks IPv6). In `watch` no socket is opened by anybody (P2), so an empty module takes
+the place of the one that imports urllib3. Whoever wants to fetch over HTTP with it gets an error.
 """
 
 import sys

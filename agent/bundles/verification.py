@@ -1,4 +1,6 @@
-"""Verifies an inbox into a folder of its own: every signature, version, expiry and file of every role, by python-tuf and by what checking.py adds."""
+"""Verifies an inbox into a folder of its own: every signature, version, expiry and file of every
+role, by python-tuf and by what checking.py adds.
+"""
 
 from __future__ import annotations
 
@@ -42,36 +44,65 @@ if TYPE_CHECKING:
 
 _AGAIN = "the city must publish again"
 NEVER_BACK = (ROOT, TARGETS, POLICY)
-"""Roles that never go back, not even when root gives the online keys to others, after which TUF forgets what snapshot said before."""
+"""Roles that never go back, not even when root gives the online keys to others, after which TUF
+forgets what snapshot said before.
+"""
 
 
 class Verification:
-    """One run over one inbox. `part`: the folder that becomes a generation; `reference`: the time by which expiry is judged; `leave_out`: roles whose files
-    this process does not want (deliver holds no hot list, not even a sealed one): they are verified, and not fetched.
+    """One run over one inbox. `part`: the folder that becomes a generation; `reference`: the time
+    by which expiry is judged; `leave_out`: roles whose files this process does not want (deliver
+    holds no hot list, not even a sealed one): they are verified, and not fetched.
     """
 
-    def __init__(self, part: Path, inbox: Inbox, anchor: bytes, reference: datetime, limits: Limits, leave_out: frozenset[str]) -> None:
-        self._part, self._inbox, self._limits, self._leave_out, self._reference = part, inbox, limits, leave_out, reference
+    def __init__(
+        self,
+        part: Path,
+        inbox: Inbox,
+        anchor: bytes,
+        reference: datetime,
+        limits: Limits,
+        leave_out: frozenset[str],
+    ) -> None:
+        self._part, self._inbox, self._limits, self._leave_out, self._reference = (
+            part,
+            inbox,
+            limits,
+            leave_out,
+            reference,
+        )
         self._anchor = anchor
         self._work = part / METADATA
         self._absent: set[str] = set()
         self._metadata: dict[str, Metadata[Any]] = {}
 
     def run(self, previous: Generation | None, *, rig: bool) -> Facts:
-        """Everything, or BundleRefusedError and nothing to be kept. StorageError where this machine's disk fails."""
+        """Everything, or BundleRefusedError and nothing to be kept. StorageError where this
+        machine's disk fails.
+        """
         try:
             self._work.mkdir(parents=True, exist_ok=True)
             updater = self._updater()
             updater.refresh()
             self._check_top_level()
-            for role in metadata_rules.check_delegations(self._metadata[TARGETS].signed, self._inbox.folder):
+            for role in metadata_rules.check_delegations(
+                self._metadata[TARGETS].signed, self._inbox.folder
+            ):
                 self._load(updater, role)
             metadata_rules.check_fields(self._metadata, self._inbox.folder)
             issued = self._check_forward(previous)
             self._fetch(updater)
             city = self._identify(previous, rig=rig)
-        # beyond its own errors, tuf raises ValueError for a key that is not there, and the others may come from metadata odder than it thought of
-        except (RepositoryError, DownloadError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # beyond its own errors, tuf raises ValueError for a key that is not there, and the others
+        # may come from metadata odder than it thought of
+        except (
+            RepositoryError,
+            DownloadError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:
             raise refusal(error, self._inbox, self._work, self._reference) from None
         except OSError as error:
             raise storage_error(error, self._part, "cannot write what was verified") from None
@@ -79,14 +110,35 @@ class Verification:
         expiry = {role: metadata.signed.expires for role, metadata in self._metadata.items()}
         never = dict.fromkeys(self._absent - versions.keys(), 0)
         signed_by = {role: self._signers(role) for role in self._metadata}
-        return Facts(city, issued, expiry, {**versions, **never}, signed_by, frozenset(self._absent), hashlib.sha256(self._anchor).hexdigest())
+        return Facts(
+            city,
+            issued,
+            expiry,
+            {**versions, **never},
+            signed_by,
+            frozenset(self._absent),
+            hashlib.sha256(self._anchor).hexdigest(),
+        )
 
     def _updater(self) -> Updater:
         try:
-            updater = Updater(str(self._work), METADATA_URL, None, TARGETS_URL, self._inbox, CONFIG, bootstrap=self._anchor)
+            updater = Updater(
+                str(self._work),
+                METADATA_URL,
+                None,
+                TARGETS_URL,
+                self._inbox,
+                CONFIG,
+                bootstrap=self._anchor,
+            )
         except RepositoryError:
-            raise ConfigError("is not a city's root, or not signed by those whom it names", where="trust/root.json", fix="enrol this camera again") from None
-        # The one private touch (docs/design/bundles.md): tuf would ask the operating system, whose clock anybody can set back.
+            raise ConfigError(
+                "is not a city's root, or not signed by those whom it names",
+                where="trust/root.json",
+                fix="enrol this camera again",
+            ) from None
+        # The one private touch (docs/design/bundles.md): tuf would ask the operating system, whose
+        # clock anybody can set back.
         updater._trusted_set.reference_time = self._reference  # noqa: SLF001
         return updater
 
@@ -94,13 +146,20 @@ class Verification:
         for role in TOP_LEVEL:
             metadata = verified(self._work, role)
             if metadata is None:
-                raise BundleRefusedError(Reason.BUNDLE_MALFORMED, f"{role}: was not kept", where=self._inbox.folder, fix=_AGAIN)
+                raise BundleRefusedError(
+                    Reason.BUNDLE_MALFORMED,
+                    f"{role}: was not kept",
+                    where=self._inbox.folder,
+                    fix=_AGAIN,
+                )
             self._metadata[role] = metadata
         metadata_rules.check_root(self._metadata[ROOT].signed, self._inbox.folder)
         metadata_rules.check_targets(TARGETS, self._metadata[TARGETS].signed, self._inbox.folder)
 
     def _load(self, updater: Updater, role: str) -> None:
-        """A delegated role's metadata. One that carries only its own affair may be missing or expired: then only that stops."""
+        """A delegated role's metadata. One that carries only its own affair may be missing or
+        expired: then only that stops.
+        """
         rule = rule_of(role)
         if rule is None:
             return  # check_delegations has refused it
@@ -113,17 +172,32 @@ class Verification:
         except ExpiredMetadataError:
             if rule.required:
                 raise
-            # tuf judges expiry last, after hash, signatures and version: what was read is genuine, and too old to be used
+            # tuf judges expiry last, after hash, signatures and version: what was read is genuine,
+            # and too old to be used
             metadata = Metadata.from_bytes(self._inbox.raw[role])
             self._absent.add(role)
-        if metadata is None or metadata.signed.version != self._metadata[SNAPSHOT].signed.meta[f"{role}.json"].version:
-            raise BundleRefusedError(Reason.BUNDLE_SNAPSHOT_MISMATCH, f"{role} is not the one that snapshot names", where=self._inbox.folder, fix=_AGAIN)
+        if (
+            metadata is None
+            or metadata.signed.version
+            != self._metadata[SNAPSHOT].signed.meta[f"{role}.json"].version
+        ):
+            raise BundleRefusedError(
+                Reason.BUNDLE_SNAPSHOT_MISMATCH,
+                f"{role} is not the one that snapshot names",
+                where=self._inbox.folder,
+                fix=_AGAIN,
+            )
         self._metadata[role] = metadata
         metadata_rules.check_targets(role, metadata.signed, self._inbox.folder)
 
     def _signers(self, role: str) -> tuple[str, ...]:
-        """Who signed a role, of those who may: for the log, which must be able to say who changed something."""
-        delegator, metadata = self._metadata[ROOT if role in TOP_LEVEL else TARGETS].signed, self._metadata[role]
+        """Who signed a role, of those who may: for the log, which must be able to say who changed
+        something.
+        """
+        delegator, metadata = (
+            self._metadata[ROOT if role in TOP_LEVEL else TARGETS].signed,
+            self._metadata[role],
+        )
         result = delegator.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
         return tuple(sorted(map(holder_of, result.signed.values())))
 
@@ -132,8 +206,13 @@ class Verification:
         where = self._inbox.folder
         issued = metadata_rules.issued_at(self._metadata[TIMESTAMP].signed, where)
         if issued > self._reference:
-            what = f"the newest bundle was signed at {issued:%Y-%m-%d %H:%M:%S} UTC, and here it is {self._reference:%Y-%m-%d %H:%M:%S} UTC"
-            raise BundleRefusedError(Reason.CLOCK_BEHIND_BUNDLES, what, where=where, fix="set this machine's clock")
+            what = (
+                f"the newest bundle was signed at {issued:%Y-%m-%d %H:%M:%S} UTC, and here it is "
+                f"{self._reference:%Y-%m-%d %H:%M:%S} UTC"
+            )
+            raise BundleRefusedError(
+                Reason.CLOCK_BEHIND_BUNDLES, what, where=where, fix="set this machine's clock"
+            )
         if previous is None:
             return issued
         for role in NEVER_BACK:
@@ -141,8 +220,16 @@ class Verification:
             if version < previous.versions.get(role, 0):
                 raise rollback(role, version, previous.versions[role], where)
         if issued < previous.issued:
-            what = f"{TIMESTAMP} was issued at {issued:%Y-%m-%d %H:%M} UTC, before the one that was verified last"
-            raise BundleRefusedError(Reason.BUNDLE_ROLLBACK, what, where=where, fix="tell the city: its online key may be in wrong hands")
+            what = (
+                f"{TIMESTAMP} was issued at {issued:%Y-%m-%d %H:%M} UTC, before the one that was "
+                "verified last"
+            )
+            raise BundleRefusedError(
+                Reason.BUNDLE_ROLLBACK,
+                what,
+                where=where,
+                fix="tell the city: its online key may be in wrong hands",
+            )
         return issued
 
     def _fetch(self, updater: Updater) -> None:
@@ -155,17 +242,34 @@ class Verification:
         ]
         total = sum(file.length for _, file in wanted)
         if total > self._limits.max_bundle_bytes:
-            raise self._too_large(f"all files hold {total} bytes; at most {self._limits.max_bundle_bytes} are taken", "max_bundle_bytes")
+            raise self._too_large(
+                f"all files hold {total} bytes; at most {self._limits.max_bundle_bytes} are taken",
+                "max_bundle_bytes",
+            )
         for path, file in wanted:
             if path == HOTLIST_PATH and file.length > self._limits.max_hotlist_bytes:
-                raise self._too_large(f"{path} holds {file.length} bytes; at most {self._limits.max_hotlist_bytes} are taken", "max_hotlist_bytes")
+                raise self._too_large(
+                    f"{path} holds {file.length} bytes; at most {self._limits.max_hotlist_bytes} "
+                    "are taken",
+                    "max_hotlist_bytes",
+                )
             found = updater.get_targetinfo(path)
             if found is None:
-                raise BundleRefusedError(Reason.BUNDLE_ROLE_OUTSIDE_PATHS, f"{path}: not signed by the role that it belongs to", where=path, fix=_AGAIN)
+                raise BundleRefusedError(
+                    Reason.BUNDLE_ROLE_OUTSIDE_PATHS,
+                    f"{path}: not signed by the role that it belongs to",
+                    where=path,
+                    fix=_AGAIN,
+                )
             updater.download_target(found, str(self._part / CITY / city_file(path)))
 
     def _too_large(self, what: str, setting: str) -> BundleRefusedError:
-        return BundleRefusedError(Reason.BUNDLE_TOO_LARGE, what, where=self._inbox.folder, fix=f"raise {setting} in [limits], if the city means it")
+        return BundleRefusedError(
+            Reason.BUNDLE_TOO_LARGE,
+            what,
+            where=self._inbox.folder,
+            fix=f"raise {setting} in [limits], if the city means it",
+        )
 
     def _identify(self, previous: Generation | None, *, rig: bool) -> CityIdentity:
         """Whose repository this is: the same city's as ever, and a rig's only on a rig."""
@@ -173,11 +277,28 @@ class Verification:
         try:
             city = parse_city(read_bounded(self._part / CITY / CITY_PATH, most_bytes(CITY_PATH)))
         except StorageError:
-            raise BundleRefusedError(Reason.BUNDLE_INCOMPLETE, f"{CITY_PATH} is not among the files that targets signs", where=where, fix=_AGAIN) from None
+            raise BundleRefusedError(
+                Reason.BUNDLE_INCOMPLETE,
+                f"{CITY_PATH} is not among the files that targets signs",
+                where=where,
+                fix=_AGAIN,
+            ) from None
         if city.rig and not rig:
-            raise BundleRefusedError(Reason.RIG_CITY, f"{city.id!r} is a city made for trying", where=where, fix="a real camera obeys a real city only")
+            raise BundleRefusedError(
+                Reason.RIG_CITY,
+                f"{city.id!r} is a city made for trying",
+                where=where,
+                fix="a real camera obeys a real city only",
+            )
         if previous is not None and previous.city_id != city.id:
-            raise BundleRefusedError(Reason.BUNDLE_OTHER_CITY, f"is of {city.id!r}, and this camera is {previous.city_id!r}'s", where=where, fix="enrol anew")
+            raise BundleRefusedError(
+                Reason.BUNDLE_OTHER_CITY,
+                f"is of {city.id!r}, and this camera is {previous.city_id!r}'s",
+                where=where,
+                fix="enrol anew",
+            )
         if not city.rig:
-            metadata_rules.check_people(self._metadata[ROOT].signed, self._metadata[TARGETS].signed, where)
+            metadata_rules.check_people(
+                self._metadata[ROOT].signed, self._metadata[TARGETS].signed, where
+            )
         return city

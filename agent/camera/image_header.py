@@ -1,6 +1,8 @@
-"""Reads an image's kind, size and completeness from its bytes before any decoder sees them: decompression bombs and cut files stop here.
+"""Reads an image's kind, size and completeness from its bytes before any decoder sees them:
+decompression bombs and cut files stop here.
 
-OpenCV decodes a cut JPEG without complaint, its lower part grey: a plate there would silently not be seen.
+OpenCV decodes a cut JPEG without complaint, its lower part grey: a plate there would silently not
+be seen.
 """
 
 from dataclasses import dataclass
@@ -8,7 +10,8 @@ from dataclasses import dataclass
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC = b"\xff\xd8\xff"
 
-_JPEG_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0…SOF15 without DHT, JPG, DAC
+# SOF0…SOF15 without DHT, JPG, DAC
+_JPEG_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _JPEG_SCAN = 0xDA
 _JPEG_END = b"\xff\xd9"
@@ -16,7 +19,9 @@ _JPEG_END = b"\xff\xd9"
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """`width` and `height` in px as stored, before EXIF orientation. `complete`: the data's end is there."""
+    """`width` and `height` in px as stored, before EXIF orientation. `complete`: the data's end is
+    there.
+    """
 
     kind: str
     width: int
@@ -25,7 +30,9 @@ class ImageHeader:
 
 
 def kind_of(untrusted_head: bytes) -> str:
-    """One of "JPEG", "PNG", "WebP", or "" for anything else, by the first 12 bytes; the file's name does not count."""
+    """One of "JPEG", "PNG", "WebP", or "" for anything else, by the first 12 bytes; the file's name
+    does not count.
+    """
     if untrusted_head.startswith(JPEG_MAGIC):
         return "JPEG"
     if untrusted_head.startswith(PNG_MAGIC):
@@ -36,7 +43,9 @@ def kind_of(untrusted_head: bytes) -> str:
 
 
 def parse(untrusted_data: bytes) -> ImageHeader | None:
-    """The header of a JPEG, PNG or WebP; None where there is none to be found. Never raises on malformed bytes."""
+    """The header of a JPEG, PNG or WebP; None where there is none to be found. Never raises on
+    malformed bytes.
+    """
     parser = {"JPEG": _jpeg, "PNG": _png, "WebP": _webp}.get(kind_of(untrusted_data))
     if parser is None:
         return None
@@ -55,7 +64,9 @@ def _number(data: bytes, start: int, length: int, order: str = "big") -> int:
 
 
 def _jpeg(data: bytes) -> ImageHeader | None:
-    """Walk the segments (a thumbnail inside EXIF is skipped with its segment) to the frame header and the first scan."""
+    """Walk the segments (a thumbnail inside EXIF is skipped with its segment) to the frame header
+    and the first scan.
+    """
     at, size = 2, None
     while True:
         if data[at] != 0xFF:
@@ -66,7 +77,8 @@ def _jpeg(data: bytes) -> ImageHeader | None:
         elif marker in _JPEG_WITHOUT_LENGTH:
             at += 2
         elif marker == _JPEG_SCAN:
-            complete = data.find(_JPEG_END, at) >= 0  # cannot occur inside a scan: there 0xFF is followed by 0x00
+            # cannot occur inside a scan: there 0xFF is followed by 0x00
+            complete = data.find(_JPEG_END, at) >= 0
             return ImageHeader("JPEG", *size, complete) if size else None
         else:
             if marker in _JPEG_FRAME_HEADERS and size is None:
@@ -86,14 +98,23 @@ def _png(data: bytes) -> ImageHeader:
 
 
 def _webp(data: bytes) -> ImageHeader | None:
-    """The first chunk (lossy, lossless or extended) has the size; RIFF says how long the file is."""
+    """The first chunk (lossy, lossless or extended) has the size; RIFF says how long the file
+    is.
+    """
     complete = len(data) >= 8 + _number(data, 4, 4, "little")
     chunk = data[12:16]
     if chunk == b"VP8X":
-        return ImageHeader("WebP", 1 + _number(data, 24, 3, "little"), 1 + _number(data, 27, 3, "little"), complete)
+        return ImageHeader(
+            "WebP", 1 + _number(data, 24, 3, "little"), 1 + _number(data, 27, 3, "little"), complete
+        )
     if chunk == b"VP8L":
         bits = _number(data, 21, 4, "little")
         return ImageHeader("WebP", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), complete)
     if chunk == b"VP8 ":
-        return ImageHeader("WebP", _number(data, 26, 2, "little") & 0x3FFF, _number(data, 28, 2, "little") & 0x3FFF, complete)
+        return ImageHeader(
+            "WebP",
+            _number(data, 26, 2, "little") & 0x3FFF,
+            _number(data, 28, 2, "little") & 0x3FFF,
+            complete,
+        )
     return None

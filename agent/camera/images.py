@@ -1,4 +1,6 @@
-"""Frames from image files: one image, or all images in a folder and its sub-folders, sorted by path."""
+"""Frames from image files: one image, or all images in a folder and its sub-folders, sorted by
+path.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -20,24 +22,36 @@ BYTES_PER_PIXEL_AT_MOST, BYTES_FOR_METADATA = 8, 16_000_000
 
 
 class ImageSource:
-    """Implements ports.FrameSource over image files. A file says nothing reliable about its time: `captured` is the clock's at delivery.
+    """Implements ports.FrameSource over image files. A file says nothing reliable about its time:
+    `captured` is the clock's at delivery.
 
-    With `frames_per_second` the files are a clip that ends as it is opened: evenly spaced, and the same on a slow machine as on a fast one.
+    With `frames_per_second` the files are a clip that ends as it is opened: evenly spaced, and the
+    same on a slow machine as on a fast one.
     """
 
-    def __init__(self, files: Sequence[tuple[Path, str]], clock: Clock, max_pixels: int, frames_per_second: float | None = None) -> None:
+    def __init__(
+        self,
+        files: Sequence[tuple[Path, str]],
+        clock: Clock,
+        max_pixels: int,
+        frames_per_second: float | None = None,
+    ) -> None:
         """`files`: each with the name to report in `Frame.file`."""
         self._files, self._clock, self._max_pixels = files, clock, max_pixels
         self._interval_s = 1.0 / frames_per_second if frames_per_second else None
         self._closed = False
 
     def frames(self) -> Iterator[Frame]:
-        """One frame a file. The first file that cannot be decoded ends the run: raises SourceError."""
+        """One frame a file. The first file that cannot be decoded ends the run: raises
+        SourceError.
+        """
         opened = self._clock.now()
         for sequence, (path, name) in enumerate(self._files):
             if self._closed:
                 return
-            yield Frame(load_image(path, self._max_pixels), self._captured(opened, sequence), sequence, name)
+            yield Frame(
+                load_image(path, self._max_pixels), self._captured(opened, sequence), sequence, name
+            )
 
     def _captured(self, opened: Instant, sequence: int) -> Instant:
         if self._interval_s is None:
@@ -51,7 +65,9 @@ class ImageSource:
 
 
 def find_files(folder: Path, suffixes: frozenset[str]) -> list[tuple[Path, str]]:
-    """Every file below `folder` with one of these suffixes: (path, path relative to the folder with `/`), sorted. Links to folders are not followed."""
+    """Every file below `folder` with one of these suffixes: (path, path relative to the folder with
+    `/`), sorted. Links to folders are not followed.
+    """
     found = []
     for here, _folders, names in os.walk(folder):
         for name in names:
@@ -64,30 +80,46 @@ def find_files(folder: Path, suffixes: frozenset[str]) -> list[tuple[Path, str]]
 def load_image(path: Path, max_pixels: int) -> Image:
     """Decode one JPEG, PNG or WebP to H×W×3 BGR, turned upright by its EXIF orientation.
 
-    Raises SourceError, naming the file and the next step: missing, empty, not an image, larger than `max_pixels`, cut short, damaged.
-    A JPEG damaged in its middle, with its end in place, cannot be told from a whole one: that is a limit.
+    Raises SourceError, naming the file and the next step: missing, empty, not an image, larger than
+    `max_pixels`, cut short, damaged. A JPEG damaged in its middle, with its end in place, cannot be
+    told from a whole one: that is a limit.
     """
     untrusted_data = _read_bounded(path, max_pixels)
     header = image_header.parse(untrusted_data)
     if header is None:
-        raise SourceError("not an image that can be read", where=path, fix="give a JPEG, PNG or WebP file; if it is one, its header is damaged")
+        raise SourceError(
+            "not an image that can be read",
+            where=path,
+            fix="give a JPEG, PNG or WebP file; if it is one, its header is damaged",
+        )
     if header.width * header.height > max_pixels:
         raise _too_large(f"{header.width}×{header.height} px", path, max_pixels)
     if not header.complete:
-        raise SourceError(f"the {header.kind} is cut short", where=path, fix="copy it again from where it came from")
+        raise SourceError(
+            f"the {header.kind} is cut short",
+            where=path,
+            fix="copy it again from where it came from",
+        )
     try:
         image = cv2.imdecode(np.frombuffer(untrusted_data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         image = None
     if image is None:
-        raise SourceError(f"the {header.kind} is damaged and cannot be decoded", where=path, fix="copy it again from where it came from")
-    if image.shape[0] * image.shape[1] > max_pixels:  # the decoder believed another header than we did
+        raise SourceError(
+            f"the {header.kind} is damaged and cannot be decoded",
+            where=path,
+            fix="copy it again from where it came from",
+        )
+    # the decoder believed another header than we did
+    if image.shape[0] * image.shape[1] > max_pixels:
         raise _too_large(f"{image.shape[1]}×{image.shape[0]} px", path, max_pixels)
     return np.asarray(image, np.uint8)
 
 
 def _read_bounded(path: Path, max_pixels: int) -> bytes:
-    """The file's bytes. Devices, pipes and folders are no images: reading them could block or never end."""
+    """The file's bytes. Devices, pipes and folders are no images: reading them could block or never
+    end.
+    """
     limit = max_pixels * BYTES_PER_PIXEL_AT_MOST + BYTES_FOR_METADATA
     if not path.exists():
         raise SourceError("no such file", where=path, fix="check the path")
@@ -97,13 +129,23 @@ def _read_bounded(path: Path, max_pixels: int) -> bytes:
         with path.open("rb") as file:
             untrusted_data = file.read(limit + 1)
     except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", where=path, fix="check its permissions and the disk") from None
+        raise SourceError(
+            f"cannot be read: {error.strerror}",
+            where=path,
+            fix="check its permissions and the disk",
+        ) from None
     if not untrusted_data:
-        raise SourceError("the file is empty", where=path, fix="copy it again from where it came from")
+        raise SourceError(
+            "the file is empty", where=path, fix="copy it again from where it came from"
+        )
     if len(untrusted_data) > limit:
         raise _too_large(f"more than {limit:,} bytes", path, max_pixels)
     return untrusted_data
 
 
 def _too_large(what: str, path: Path, max_pixels: int) -> SourceError:
-    return SourceError(f"{what}: larger than the limit of {max_pixels:,} px", where=path, fix="scale it down, or raise limits.max_source_pixels")
+    return SourceError(
+        f"{what}: larger than the limit of {max_pixels:,} px",
+        where=path,
+        fix="scale it down, or raise limits.max_source_pixels",
+    )

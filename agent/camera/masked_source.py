@@ -1,4 +1,6 @@
-"""Obeys the zones and masks that an installer drew: blackens what nobody may see, before anything looks, and lets only plates in a zone count."""
+"""Obeys the zones and masks that an installer drew: blackens what nobody may see, before anything
+looks, and lets only plates in a zone count.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +17,9 @@ from agent.ports import FrameSource, PlateDetector
 
 
 def load_view(path: Path) -> View:
-    """The shapes in force; everything where none were drawn. Raises StorageError and EnvelopeRefusedError: a camera must not guess where it may look."""
+    """The shapes in force; everything where none were drawn. Raises StorageError and
+    EnvelopeRefusedError: a camera must not guess where it may look.
+    """
     try:
         return parse_view(read_bounded(path, MAX_BYTES), str(path))
     except StorageError as error:
@@ -33,7 +37,11 @@ class MaskedSource:
     def frames(self) -> Iterator[Frame]:
         """The frames, masked; those of the other are not kept."""
         for frame in self._source.frames():
-            yield replace(frame, image=masked(frame.image, self._view.masks)) if self._view.masks else frame
+            yield (
+                replace(frame, image=masked(frame.image, self._view.masks))
+                if self._view.masks
+                else frame
+            )
 
     def close(self) -> None:
         """Close the other."""
@@ -57,7 +65,11 @@ def masked(image: Image, masks: Sequence[Polygon]) -> Image:
     """A copy with the masks black; the edge's pixels included."""
     height, width = image.shape[:2]
     drawn = image.copy()
-    cv2.fillPoly(drawn, [np.round(np.array(mask) * (width, height)).astype(np.int32) for mask in masks], (0, 0, 0))
+    cv2.fillPoly(
+        drawn,
+        [np.round(np.array(mask) * (width, height)).astype(np.int32) for mask in masks],
+        (0, 0, 0),
+    )
     return drawn
 
 

@@ -1,4 +1,6 @@
-"""Frames from a Raspberry Pi camera by picamera2: every wait bounded, day and night profiles, a stalled camera helped up the ladder or reported."""
+"""Frames from a Raspberry Pi camera by picamera2: every wait bounded, day and night profiles, a
+stalled camera helped up the ladder or reported.
+"""
 
 import atexit
 import faulthandler
@@ -28,15 +30,27 @@ FIX = "check the ribbon cable; `rpicam-hello --list-cameras` shows what the syst
 
 
 class PicameraSource:
-    """Implements ports.FrameSource over the first camera. `Frame.image` is the main stream; `captured` comes from the sensor's own time stamp.
+    """Implements ports.FrameSource over the first camera. `Frame.image` is the main stream;
+    `captured` comes from the sensor's own time stamp.
 
-    Needs a clock whose `monotonic_s` is CLOCK_BOOTTIME, the clock that libcamera stamps with. Never ends by itself.
+    Needs a clock whose `monotonic_s` is CLOCK_BOOTTIME, the clock that libcamera stamps with. Never
+    ends by itself.
     """
 
-    def __init__(self, settings: Camera, clock: Clock, library: Callable[[], Any] | None = None, *, night: Night | None = None, tell: Tell = nobody) -> None:
-        """Opens and starts the camera; raises SourceError, or ConfigError for a required control that it lacks.
+    def __init__(
+        self,
+        settings: Camera,
+        clock: Clock,
+        library: Callable[[], Any] | None = None,
+        *,
+        night: Night | None = None,
+        tell: Tell = nobody,
+    ) -> None:
+        """Opens and starts the camera; raises SourceError, or ConfigError for a required control
+        that it lacks.
 
-        `library`: gives the module picamera2; tests give another. `tell`: hears of stalls, profiles and missing controls.
+        `library`: gives the module picamera2; tests give another. `tell`: hears of stalls, profiles
+        and missing controls.
         """
         self._settings, self._clock, self._tell = settings, clock, tell
         self._night = night or Night()
@@ -48,13 +62,18 @@ class PicameraSource:
         self._camera = self._open()
 
     def frames(self) -> Iterator[Frame]:
-        """Newest frames. Raises SourceError when the camera stays stalled after every rung of the ladder."""
+        """Newest frames. Raises SourceError when the camera stays stalled after every rung of the
+        ladder.
+        """
         sequence = 0
         while not self._closed:
             request = self._next_request()
             try:
                 metadata = request.get_metadata()
-                image, captured = to_bgr(request.make_buffer("main"), request.config["main"]), self._captured(metadata)
+                image, captured = (
+                    to_bgr(request.make_buffer("main"), request.config["main"]),
+                    self._captured(metadata),
+                )
             finally:
                 request.release()  # the buffer goes back to the camera; what we keep is a copy
             self._follow_light(metadata)
@@ -78,7 +97,8 @@ class PicameraSource:
             asked_s = self._clock.monotonic_s()
             try:
                 request = self._camera.capture_request(wait=self._settings.timeout_s)
-            except (TimeoutError, RuntimeError) as error:  # RuntimeError: libcamera's own words for a camera that went away
+            except (TimeoutError, RuntimeError) as error:
+                # RuntimeError: libcamera's own words for a camera that went away
                 self._climb(asked_s, str(error) or f"none within {self._settings.timeout_s:g} s")
             else:
                 if event := self._ladder.frame_came(self._clock.monotonic_s()):
@@ -86,11 +106,14 @@ class PicameraSource:
                 return request
 
     def _climb(self, asked_s: float, why: str) -> None:
-        """One rung up. Raises SourceError from the last one, and when the camera does not even stop, close or open."""
+        """One rung up. Raises SourceError from the last one, and when the camera does not even
+        stop, close or open.
+        """
         now_s = self._clock.monotonic_s()
         rung = self._ladder.climb(now_s, now_s - asked_s)
         self._tell(self._ladder.stalled(rung, now_s, why))
-        self._camera.cancel_all_and_flush()  # the request that timed out would take the next frame and never give its buffer back
+        # the request that timed out would take the next frame and never give its buffer back
+        self._camera.cancel_all_and_flush()
         try:
             if rung is Rung.RESTART:
                 self._restart()
@@ -102,10 +125,15 @@ class PicameraSource:
             self._tell(self._ladder.stalled(Rung.EXIT, now_s, error.what))
             raise
         if rung is Rung.EXIT:
-            raise _error(f"the camera gives no frame: none within {self._settings.timeout_s:g} s, after a restart and a new opening of the camera")
+            raise _error(
+                f"the camera gives no frame: none within {self._settings.timeout_s:g} s, after a "
+                "restart and a new opening of the camera"
+            )
 
     def _restart(self) -> None:
-        """Stop and start. One that refuses, rather than hangs, is told and left for the next rung."""
+        """Stop and start. One that refuses, rather than hangs, is told and left for the next
+        rung.
+        """
         camera = self._camera
 
         def restart() -> None:
@@ -114,7 +142,13 @@ class PicameraSource:
             camera.start()
 
         if failure := self._bounded("stop and start", restart):
-            self._tell(CameraEvent("refused", f"the camera does not stop and start: {failure}", {"why": str(failure)}))
+            self._tell(
+                CameraEvent(
+                    "refused",
+                    f"the camera does not stop and start: {failure}",
+                    {"why": str(failure)},
+                )
+            )
 
     def _open(self) -> Any:
         camera = None
@@ -129,63 +163,102 @@ class PicameraSource:
                 self._close_camera()
             if isinstance(error, PlatewardenError):
                 raise
-            raise _error(f"the camera does not start: {error}") from None  # picamera2 raises RuntimeError, IndexError, OSError and libcamera's own
+            # picamera2 raises RuntimeError, IndexError, OSError and libcamera's own
+            raise _error(f"the camera does not start: {error}") from None
         return camera
 
     def _configuration(self, camera: Any) -> Any:
-        """The main stream alone: the networks are fed from it (docs/design/frame-sources.md). Even sizes, as libcamera wants."""
+        """The main stream alone: the networks are fed from it (docs/design/frame-sources.md). Even
+        sizes, as libcamera wants.
+        """
         width, height = self._size()
         main = {"size": (width, height), "format": "YUV420"}
-        return camera.create_video_configuration(main=main, buffer_count=BUFFERS, queue=True, display=None, encode=None)
+        return camera.create_video_configuration(
+            main=main, buffer_count=BUFFERS, queue=True, display=None, encode=None
+        )
 
     def _size(self) -> tuple[int, int]:
         return self._settings.width // 2 * 2, self._settings.height // 2 * 2
 
     def _set_profile(self, camera: Any) -> None:
-        """The controls of day or night, as far as this camera has them; probed after configuring, which changes their limits. Raises ConfigError."""
+        """The controls of day or night, as far as this camera has them; probed after configuring,
+        which changes their limits. Raises ConfigError.
+        """
         limits: Limits = camera.camera_controls
         chosen = choose(self._profile(), limits)
-        lacking = {**dict.fromkeys(chosen.lacking, "has no control for it"), **dict.fromkeys(chosen.bent, "cannot go so far")}
+        lacking = {
+            **dict.fromkeys(chosen.lacking, "has no control for it"),
+            **dict.fromkeys(chosen.bent, "cannot go so far"),
+        }
         for wish, why in lacking.items():
             self._cannot(wish, why)
         camera.set_controls(dict(chosen.controls))
 
     def _profile(self) -> Profile:
         """What the settings ask for at this time of day."""
-        wanted, (width, height) = self._night if self._light.now == NIGHT else self._settings, self._size()
-        return Profile(self._settings.frames_per_second, width / height, wanted.exposure_us, wanted.gain, wanted.focus_m, self._settings.crop)
+        wanted, (width, height) = (
+            self._night if self._light.now == NIGHT else self._settings,
+            self._size(),
+        )
+        return Profile(
+            self._settings.frames_per_second,
+            width / height,
+            wanted.exposure_us,
+            wanted.gain,
+            wanted.focus_m,
+            self._settings.crop,
+        )
 
     def _cannot(self, wish: str, why: str) -> None:
         """Say once what the camera cannot do; refuse where the settings require it."""
         if wish in self._settings.required:
-            raise ConfigError(f"[camera] required asks for {wish}, and this camera {why}", where="picamera", fix="take it out of required, or another camera")
+            raise ConfigError(
+                f"[camera] required asks for {wish}, and this camera {why}",
+                where="picamera",
+                fix="take it out of required, or another camera",
+            )
         if wish not in self._lacking:
             self._lacking.add(wish)
             self._tell(
-                CameraEvent("lacking", f"the settings ask for {wish}, and this camera {why}: the nearest that it can is used", {"wish": wish, "why": why})
+                CameraEvent(
+                    "lacking",
+                    f"the settings ask for {wish}, and this camera {why}: the nearest that it "
+                    "can is used",
+                    {"wish": wish, "why": why},
+                )
             )
 
     def _follow_light(self, metadata: Mapping[str, Any]) -> None:
-        """Day to night and back, by the camera's own estimate. It takes effect a few frames later; nothing is stopped for it."""
+        """Day to night and back, by the camera's own estimate. It takes effect a few frames later;
+        nothing is stopped for it.
+        """
         lux = metadata.get("Lux")
         if lux is None and self._night.below_lux is not None:
             self._cannot("light", "tells no light level (Lux)")
         changed = self._light.see(lux, self._clock.monotonic_s())
         if changed is not None:
             self._set_profile(self._camera)
-            said = f"it is {'day' if changed == DAY else 'night'} ({lux:.0f} lux): the {changed}'s exposure, gain and focus"
-            self._tell(CameraEvent("profile", said, {"profile": changed, "lux": round(float(lux or 0), 1)}))
+            said = (
+                f"it is {'day' if changed == DAY else 'night'} ({lux:.0f} lux): the {changed}'s "
+                "exposure, gain and focus"
+            )
+            self._tell(
+                CameraEvent("profile", said, {"profile": changed, "lux": round(float(lux or 0), 1)})
+            )
 
     def _close_camera(self) -> None:
-        self._camera.cancel_all_and_flush()  # a waiting job would stand in front of the stop, which is a job too
+        # a waiting job would stand in front of the stop, which is a job too
+        self._camera.cancel_all_and_flush()
         if failure := self._bounded("close", self._camera.close):
             raise _error(f"the camera does not close: {failure}")
 
     def _bounded(self, what: str, command: Callable[[], None]) -> Exception | None:
-        """Run a command of the library, which has no time limit: with a dead event loop it waits for ever. Its own failure; CameraHungError when it hangs.
+        """Run a command of the library, which has no time limit: with a dead event loop it waits
+        for ever. Its own failure; CameraHungError when it hangs.
 
-        libcamera's commands hold Python's lock. When one hangs, no line of ours runs any more, this join's included: then faulthandler's thread, which
-        needs no lock, ends the process with code 1 (and prints where it stood, without values), and systemd starts it anew.
+        libcamera's commands hold Python's lock. When one hangs, no line of ours runs any more, this
+        join's included: then faulthandler's thread, which needs no lock, ends the process with code
+        1 (and prints where it stood, without values), and systemd starts it anew.
         """
         failures = list[Exception]()
 
@@ -202,12 +275,19 @@ class PicameraSource:
         faulthandler.cancel_dump_traceback_later()
         if thread.is_alive():
             self._hung = True
-            atexit.unregister(self._camera.close)  # picamera2's own good night, which would hang as well
-            raise CameraHungError(f"the camera does not {what}: still busy after {COMMAND_WAIT_S:g} s", where="picamera", fix=FIX)
+            # picamera2's own good night, which would hang as well
+            atexit.unregister(self._camera.close)
+            raise CameraHungError(
+                f"the camera does not {what}: still busy after {COMMAND_WAIT_S:g} s",
+                where="picamera",
+                fix=FIX,
+            )
         return failures[0] if failures else None
 
     def _captured(self, metadata: Mapping[str, Any]) -> Instant:
-        """Now, less the frame's age. A time stamp that is missing or not of this clock counts as "now"."""
+        """Now, less the frame's age. A time stamp that is missing or not of this clock counts as
+        "now".
+        """
         now = self._clock.now()
         stamp_ns = metadata.get("SensorTimestamp")
         age_s = self._clock.monotonic_s() - stamp_ns / NANOSECONDS if stamp_ns else 0.0
@@ -221,7 +301,11 @@ def _import_picamera2() -> Any:
     try:
         return import_module("picamera2")
     except ImportError as error:
-        raise SourceError(f"picamera2 cannot be imported: {error}", where="picamera", fix="on Raspberry Pi OS: sudo apt install python3-picamera2") from None
+        raise SourceError(
+            f"picamera2 cannot be imported: {error}",
+            where="picamera",
+            fix="on Raspberry Pi OS: sudo apt install python3-picamera2",
+        ) from None
 
 
 def _error(what: str) -> SourceError:

@@ -15,10 +15,14 @@ from agent.settings import Settings
 _USB = re.compile(r"usb:([0-9]{1,3})")
 
 
-def open_source(spec: str, settings: Settings, clock: Clock, *, pace: bool = False, tell: Tell = nobody) -> FrameSource:
-    """The source that `spec` names: `picamera`, `usb:N`, an image, a folder of images, or a video file.
+def open_source(
+    spec: str, settings: Settings, clock: Clock, *, pace: bool = False, tell: Tell = nobody
+) -> FrameSource:
+    """The source that `spec` names: `picamera`, `usb:N`, an image, a folder of images, or a video
+    file.
 
-    `pace`: play a video at its own speed; `tell`: hears what a Pi camera says about itself. Raises UsageError for what names no source, SourceError for a source that does not open.
+    `pace`: play a video at its own speed; `tell`: hears what a Pi camera says about itself. Raises
+    UsageError for what names no source, SourceError for a source that does not open.
     """
     decline_address(spec)
     if spec == "picamera":
@@ -27,11 +31,19 @@ def open_source(spec: str, settings: Settings, clock: Clock, *, pace: bool = Fal
         return UsbSource(int(usb[1]), settings.camera, clock)
     path, max_pixels = Path(spec), settings.limits.max_source_pixels
     if not spec or not path.exists():
-        raise UsageError("no such source", where=spec, fix="give picamera, usb:N, an image, a folder of images, or a video file")
+        raise UsageError(
+            "no such source",
+            where=spec,
+            fix="give picamera, usb:N, an image, a folder of images, or a video file",
+        )
     if path.is_dir():
         files = find_files(path, IMAGE_SUFFIXES)
         if not files:
-            raise SourceError("no image in this folder", where=path, fix=f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}")
+            raise SourceError(
+                "no image in this folder",
+                where=path,
+                fix=f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}",
+            )
         return ImageSource(files, clock, max_pixels, settings.camera.frames_per_second)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageSource([(path, path.name)], clock, max_pixels)
@@ -44,10 +56,13 @@ def is_live(spec: str) -> bool:
 
 
 def decline_address(spec: str) -> None:
-    """Raise UsageError for rtsp://, http:// and their like: the process that sees plates has no network, and so no way to a camera behind one."""
+    """Raise UsageError for rtsp://, http:// and their like: the process that sees plates has no
+    network, and so no way to a camera behind one.
+    """
     if "://" in spec:
         scheme = spec.partition("://")[0]
         raise UsageError(
-            f"{scheme}: network cameras are not read, because the process that sees plates has no network",
+            f"{scheme}: network cameras are not read, because the process that sees plates has "
+            "no network",
             fix="use picamera or usb:N, or record to a file; see docs/design/no-rtsp.md",
         )

@@ -1,4 +1,6 @@
-"""Frames from a video file, decoded by PyAV (FFmpeg's libraries) with every protocol but local files switched off."""
+"""Frames from a video file, decoded by PyAV (FFmpeg's libraries) with every protocol but local
+files switched off.
+"""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,29 +24,56 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mjpeg", ".mjpg"})
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mjpeg", ".mjpg"}
+)
 
-# A playlist or a `concat` script dressed up as a video could make FFmpeg open other files or hosts: neither protocol nor format is allowed.
-_OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mjpeg"}
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
+# A playlist or a `concat` script dressed up as a video could make FFmpeg open other files or hosts:
+# neither protocol nor format is allowed.
+_OPEN_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mjpeg",
+}
+_TURNS = {
+    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    -90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    -180: cv2.ROTATE_180,
+}
 USUAL_RATE = 25  # frames per second, for a file that does not say
 
 
 class DamageError(Exception):
-    """A packet or frame is marked as damaged, or missing. Stays within this file: becomes a SourceError with a frame number."""
+    """A packet or frame is marked as damaged, or missing. Stays within this file: becomes a
+    SourceError with a frame number.
+    """
 
 
 class VideoSource:
-    """Implements ports.FrameSource over one video file. `captured` = the clock's time at the first frame + the frame's own time stamp."""
+    """Implements ports.FrameSource over one video file. `captured` = the clock's time at the first
+    frame + the frame's own time stamp.
+    """
 
-    def __init__(self, path: Path, name: str, clock: Clock, max_pixels: int, *, pace: bool = False) -> None:
-        """`name`: reported in `Frame.file` as `name#000123`. `pace`: deliver at the video's own speed instead of as fast as asked for."""
-        self._path, self._name, self._clock, self._max_pixels, self._pace = path, name, clock, max_pixels, pace
+    def __init__(
+        self, path: Path, name: str, clock: Clock, max_pixels: int, *, pace: bool = False
+    ) -> None:
+        """`name`: reported in `Frame.file` as `name#000123`. `pace`: deliver at the video's own
+        speed instead of as fast as asked for.
+        """
+        self._path, self._name, self._clock, self._max_pixels, self._pace = (
+            path,
+            name,
+            clock,
+            max_pixels,
+            pace,
+        )
         self._closed = self._playing = False
         self._container = self._open()
 
     def frames(self) -> Iterator[Frame]:
-        """Every frame, in order of presentation. Raises SourceError, after the good frames, at the first frame that is cut or damaged."""
+        """Every frame, in order of presentation. Raises SourceError, after the good frames, at the
+        first frame that is cut or damaged.
+        """
         start, begun_s, offset_s = self._clock.now(), self._clock.monotonic_s(), 0.0
         self._playing = True
         try:
@@ -52,7 +81,9 @@ class VideoSource:
                 offset_s = max(offset_s, stamp_s)
                 if self._pace:
                     self._clock.sleep(max(0.0, begun_s + offset_s - self._clock.monotonic_s()))
-                captured = Instant(start.utc + timedelta(milliseconds=round(offset_s * 1000)), start.trust)
+                captured = Instant(
+                    start.utc + timedelta(milliseconds=round(offset_s * 1000)), start.trust
+                )
                 yield Frame(image, captured, sequence, f"{self._name}#{sequence:06d}")
                 if self._closed:
                     return
@@ -61,27 +92,33 @@ class VideoSource:
             self._container.close()
 
     def close(self) -> None:
-        """End the frames and close the file. While a frame is out, the file is closed at the next step: PyAV crashes when it is closed under a decoder."""
+        """End the frames and close the file. While a frame is out, the file is closed at the next
+        step: PyAV crashes when it is closed under a decoder.
+        """
         self._closed = True
         if not self._playing:
             self._container.close()
 
     def _open(self) -> "InputContainer":
-        decoder_options = {"max_pixels": str(self._max_pixels)}  # FFmpeg decodes a little already to open: a huge picture must not get its memory
+        # FFmpeg decodes a little already to open: a huge picture must not get its memory
+        decoder_options = {"max_pixels": str(self._max_pixels)}
         if not self._path.is_file():
             raise SourceError("no such file", where=self._path, fix="check the path")
         try:
             container = av.open(f"file:{self._path}", options=_OPEN_OPTIONS | decoder_options)
         except (av.error.FFmpegError, OSError) as error:
             raise self._error(
-                f"not a video that can be read: {error.strerror}", "give an MP4, MOV, MKV, WebM, AVI or TS file; if it is one, it is damaged or cut short"
+                f"not a video that can be read: {error.strerror}",
+                "give an MP4, MOV, MKV, WebM, AVI or TS file; if it is one, it is damaged or "
+                "cut short",
             ) from None
         if not container.streams.video:
             container.close()
             raise self._error("there is no picture in this file", "give a video")
         context = container.streams.video[0].codec_context
         context.options = decoder_options
-        context.thread_count = 1  # so that decoding never runs beside, and is never counted into, the reading of a frame
+        # so that decoding never runs beside, and is never counted into, the reading of a frame
+        context.thread_count = 1
         self._check_size(context.width, context.height)
         return container
 
@@ -92,9 +129,16 @@ class VideoSource:
         try:
             for decoded in _good_frames(self._container, stream):
                 self._check_size(decoded.width, decoded.height)
-                last_s = decoded.time if decoded.pts is not None else delivered / float(stream.average_rate or USUAL_RATE)
+                last_s = (
+                    decoded.time
+                    if decoded.pts is not None
+                    else delivered / float(stream.average_rate or USUAL_RATE)
+                )
                 first_s = last_s if first_s is None else first_s
-                yield last_s - first_s, _upright(decoded.to_ndarray(format="bgr24"), decoded.rotation)
+                yield (
+                    last_s - first_s,
+                    _upright(decoded.to_ndarray(format="bgr24"), decoded.rotation),
+                )
                 delivered += 1
         except (av.error.FFmpegError, DamageError, ValueError):
             raise self._cut(delivered) from None
@@ -102,19 +146,28 @@ class VideoSource:
             raise self._cut(delivered)
 
     def _check_size(self, width: int, height: int) -> None:
-        if not 0 < width * height <= self._max_pixels:  # 0: FFmpeg itself kept to the limit and looked no further
+        # 0: FFmpeg itself kept to the limit and looked no further
+        if not 0 < width * height <= self._max_pixels:
             size = f"{width}×{height} px" if width else "the picture's size"
-            raise self._error(f"{size}: larger than the limit of {self._max_pixels:,} px", "scale it down, or raise limits.max_source_pixels")
+            raise self._error(
+                f"{size}: larger than the limit of {self._max_pixels:,} px",
+                "scale it down, or raise limits.max_source_pixels",
+            )
 
     def _cut(self, frame: int) -> SourceError:
-        return self._error(f"the video ends early or is damaged at frame {frame}", "copy it again; the frames before it were delivered")
+        return self._error(
+            f"the video ends early or is damaged at frame {frame}",
+            "copy it again; the frames before it were delivered",
+        )
 
     def _error(self, what: str, fix: str) -> SourceError:
         return SourceError(what, where=self._path, fix=fix)
 
 
 def _good_frames(container: "InputContainer", stream: "VideoStream") -> "Iterator[VideoFrame]":
-    """Every whole frame before the first damage, then DamageError or FFmpegError; also when fewer came than the file's index lists."""
+    """Every whole frame before the first damage, then DamageError or FFmpegError; also when fewer
+    came than the file's index lists.
+    """
     packets = 0
     for packet in container.demux(stream):
         packets += bool(packet.size)
@@ -126,8 +179,12 @@ def _good_frames(container: "InputContainer", stream: "VideoStream") -> "Iterato
         raise DamageError
 
 
-def _decode(packet: "Packet[VideoStream]", stream: "VideoStream") -> "tuple[list[VideoFrame], Exception | None]":
-    """The frames of one packet up to the first damaged one; at a damaged packet, those that the decoder still held."""
+def _decode(
+    packet: "Packet[VideoStream]", stream: "VideoStream"
+) -> "tuple[list[VideoFrame], Exception | None]":
+    """The frames of one packet up to the first damaged one; at a damaged packet, those that the
+    decoder still held.
+    """
     frames: list[VideoFrame] = []
     damage: Exception | None = DamageError() if packet.is_corrupt else None
     try:
@@ -141,7 +198,9 @@ def _decode(packet: "Packet[VideoStream]", stream: "VideoStream") -> "tuple[list
 
 
 def _ends_early(stream: "VideoStream", last_s: float) -> bool:
-    """Matroska and WebM hold no count of frames: compare with the duration that the file's own tag states, to within two frames."""
+    """Matroska and WebM hold no count of frames: compare with the duration that the file's own tag
+    states, to within two frames.
+    """
     promised = stream.metadata.get("DURATION", "")
     try:
         hours, minutes, seconds = promised.split(":")
@@ -152,6 +211,8 @@ def _ends_early(stream: "VideoStream", last_s: float) -> bool:
 
 
 def _upright(image: "np.ndarray", rotation: int) -> Image:
-    """Turn by the display matrix, as a phone writes it; `rotation` is in degrees counter-clockwise."""
+    """Turn by the display matrix, as a phone writes it; `rotation` is in degrees
+    counter-clockwise.
+    """
     turn = _TURNS.get(rotation)
     return np.asarray(image if turn is None else cv2.rotate(image, turn), np.uint8)

@@ -1,1 +1,3 @@
-"""The clerk's work: drafts, proposals, signatures, publishing, lists. The commands only parse and print."""
+"""The clerk's work: drafts, proposals, signatures, publishing, lists. The commands only parse and
+print.
+"""

@@ -1,4 +1,6 @@
-"""What a signer is shown before signing: what the change lets out and to whom, which cameras come and go, whose keys count, which files change."""
+"""What a signer is shown before signing: what the change lets out and to whom, which cameras come
+and go, whose keys count, which files change.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +26,17 @@ if TYPE_CHECKING:
     from agent.city.drafts import Texts
     from agent.core.judging.diff.diff_words import Compared
 
-_NOTHING = 'name = "nothing"\nversion = 1\njurisdiction = "{jurisdiction}"\neffective = {effective}\nexpires = {expires}\n'
+_NOTHING = (
+    'name = "nothing"\nversion = 1\njurisdiction = "{jurisdiction}"\neffective = '
+    "{effective}\nexpires = {expires}\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`compared`: the policies, where both charter and policy are there; `cameras`, `keys`, `files`: lines for people, empty where nothing changes."""
+    """`compared`: the policies, where both charter and policy are there; `cameras`, `keys`,
+    `files`: lines for people, empty where nothing changes.
+    """
 
     compared: Compared | None
     cameras: tuple[str, ...]
@@ -39,8 +46,16 @@ class Change:
     def lines(self) -> Iterator[str]:
         """The whole for people, the policy first."""
         if self.compared is not None:
-            yield from told(self.compared, "published" if self.compared.old.version else "nothing is published", "to be signed")
-        for title, entries in (("Cameras enrolled", self.cameras), ("Who signs", self.keys), ("Files", self.files)):
+            yield from told(
+                self.compared,
+                "published" if self.compared.old.version else "nothing is published",
+                "to be signed",
+            )
+        for title, entries in (
+            ("Cameras enrolled", self.cameras),
+            ("Who signs", self.keys),
+            ("Files", self.files),
+        ):
             if entries:
                 yield title
                 yield from (f"  {entry}" for entry in entries)
@@ -49,26 +64,45 @@ class Change:
     def table(self) -> dict[str, object]:
         """The same as plain values."""
         policy = as_table(self.compared) if self.compared is not None else None
-        return {"policy": policy, "cameras": list(self.cameras), "keys": list(self.keys), "files": list(self.files)}
+        return {
+            "policy": policy,
+            "cameras": list(self.cameras),
+            "keys": list(self.keys),
+            "files": list(self.files),
+        }
 
 
 def compared(old: Texts, new: Texts) -> Compared | None:
-    """What the new policy lets out, measured as by `policy diff`; against nothing at all where none is published. None: there is no policy, or it does not change."""
+    """What the new policy lets out, measured as by `policy diff`; against nothing at all where none
+    is published. None: there is no policy, or it does not change.
+    """
     from agent.core.judging.diff.diff_words import compare
     from agent.core.policy.schema.policy_file import parse_policy
 
-    if new.policy is None or new.charter is None or (old.policy, old.charter, old.cameras) == (new.policy, new.charter, new.cameras):
+    if (
+        new.policy is None
+        or new.charter is None
+        or (old.policy, old.charter, old.cameras) == (new.policy, new.charter, new.cameras)
+    ):
         return None
     parsed = parse_policy(new.policy, drafts.POLICY_TOML)
-    before = old.policy or _NOTHING.format(jurisdiction=parsed.jurisdiction, effective=parsed.effective, expires=parsed.expires).encode()
+    before = (
+        old.policy
+        or _NOTHING.format(
+            jurisdiction=parsed.jurisdiction, effective=parsed.effective, expires=parsed.expires
+        ).encode()
+    )
     files = _files(old, before, new, "published ")
-    if old.policy is None:  # a policy without any rule, by the new one's name: what the first policy lets out is all a gain
+    # a policy without any rule, by the new one's name: what the first policy lets out is all a gain
+    if old.policy is None:
         files = replace(files, policy=replace(files.policy, name=parsed.name, version=0))
     return compare(files, _files(new, new.policy, new, ""))
 
 
 def cameras(old: Texts, new: Texts, fingerprints: Mapping[str, str]) -> tuple[str, ...]:
-    """Who is enrolled, replaced or retired. `fingerprints`: of those whose enrolment file was just read, for comparing with what the installer reads out."""
+    """Who is enrolled, replaced or retired. `fingerprints`: of those whose enrolment file was just
+    read, for comparing with what the installer reads out.
+    """
     before, after = old.enrolled(), new.enrolled()
     if after is None or old.roster == new.roster:
         return ()
@@ -76,9 +110,13 @@ def cameras(old: Texts, new: Texts, fingerprints: Mapping[str, str]) -> tuple[st
     shown = {name: f"; fingerprint {text}" for name, text in fingerprints.items()}
     lines = [f"{name}: enrolled{shown.get(name, '')}" for name in sorted(has.keys() - had.keys())]
     lines += [
-        f"{name}: replaced by another device (its key changes){shown.get(name, '')}" for name in sorted(has.keys() & had.keys()) if has[name] != had[name]
+        f"{name}: replaced by another device (its key changes){shown.get(name, '')}"
+        for name in sorted(has.keys() & had.keys())
+        if has[name] != had[name]
     ]
-    lines += [f"{name}: retired; its reads count no more" for name in sorted(had.keys() - has.keys())]
+    lines += [
+        f"{name}: retired; its reads count no more" for name in sorted(had.keys() - has.keys())
+    ]
     if before is not None and old.city_root != new.city_root:
         lines.append("the city's root key changes: give the new root.json to every recipient")
     return tuple(lines)
@@ -89,7 +127,9 @@ def keys(old: Mapping[str, Metadata[Any]], new: Mapping[str, Metadata[Any]]) -> 
     lines: list[str] = []
     for delegator in (ROOT, TARGETS):
         if delegator in new:
-            lines += _keys(old[delegator].signed if delegator in old else None, new[delegator].signed)
+            lines += _keys(
+                old[delegator].signed if delegator in old else None, new[delegator].signed
+            )
     return tuple(lines)
 
 
@@ -106,7 +146,9 @@ def _keys(old: Root | Targets | None, new: Root | Targets) -> Iterator[str]:
         before = old.get_delegated_role(role).threshold if had and old else None
         after = new.get_delegated_role(role).threshold
         if before != after or had.keys() != has.keys():
-            yield f"{role}: {after} of {len(has)} must sign" + (f"; it was {before} of {len(had)}" if before else "")
+            yield f"{role}: {after} of {len(has)} must sign" + (
+                f"; it was {before} of {len(had)}" if before else ""
+            )
 
 
 def _roles(delegator: Root | Targets | None) -> tuple[str, ...]:
@@ -116,7 +158,9 @@ def _roles(delegator: Root | Targets | None) -> tuple[str, ...]:
 
 
 def _files(own: Texts, policy: bytes, other: Texts, named: str) -> Files:
-    """One side of the comparison. A charter or roster that only the other side has is held above both, as `policy diff` does."""
+    """One side of the comparison. A charter or roster that only the other side has is held above
+    both, as `policy diff` does.
+    """
     from agent.bundles.jurisdiction_files import shipped
     from agent.core.policy.camera_roster import parse_roster
     from agent.core.policy.schema.policy_file import parse_policy
@@ -129,4 +173,6 @@ def _files(own: Texts, policy: bytes, other: Texts, named: str) -> Files:
     if charter is None:
         return Files(parsed, lines, roster=roster, profile=profile)
     above = f"{named}{drafts.CHARTER}"
-    return Files(parsed, lines, parse_charter(charter, above), Source(charter, above), roster, profile)
+    return Files(
+        parsed, lines, parse_charter(charter, above), Source(charter, above), roster, profile
+    )

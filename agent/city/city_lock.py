@@ -1,4 +1,6 @@
-"""One writer at a time in a city's folder, for the commands of `bundle` and `hotlist` alike: they hold the same lock."""
+"""One writer at a time in a city's folder, for the commands of `bundle` and `hotlist` alike: they
+hold the same lock.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def only_writer(city: Path) -> Iterator[None]:
-    """Two at the same time would lose a signature, or an addition to the hot list, or pass its cap. Raises StorageError."""
+    """Two at the same time would lose a signature, or an addition to the hot list, or pass its cap.
+    Raises StorageError.
+    """
     try:
         descriptor = os.open(city, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -26,7 +30,11 @@ def only_writer(city: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StorageError("another `platewarden bundle` or `hotlist` is at work here", where=city, fix="wait until it is done") from None
+            raise StorageError(
+                "another `platewarden bundle` or `hotlist` is at work here",
+                where=city,
+                fix="wait until it is done",
+            ) from None
         yield
     finally:
         os.close(descriptor)

@@ -1,4 +1,6 @@
-"""What a role would sign: the drafts in the city's folder, checked as far as one role can be, by their paths in the repository."""
+"""What a role would sign: the drafts in the city's folder, checked as far as one role can be, by
+their paths in the repository.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,13 @@ if TYPE_CHECKING:
 
     from agent.bundles.repository.published import CityRepository, Pending, Published
 
-CHARTER, POLICY_TOML, CAMERAS, ROSTER, CITY_ROOT = "charter.toml", "policy.toml", "roster.toml", "roster.jws", "root.json"
+CHARTER, POLICY_TOML, CAMERAS, ROSTER, CITY_ROOT = (
+    "charter.toml",
+    "policy.toml",
+    "roster.toml",
+    "roster.jws",
+    "root.json",
+)
 _HINTS = {
     CHARTER: "the council's charter: `platewarden policy new` drafts one",
     POLICY_TOML: "`platewarden policy new` drafts one",
@@ -80,10 +88,14 @@ class Texts:
 def files_of(city: CityRepository, published: Published | None, role: str) -> dict[str, bytes]:
     """All published files of a role; empty where it was never published."""
     metadata = published.role(role) if published else None
-    return {path: city.target(metadata, path) for path in metadata.signed.targets} if metadata else {}
+    return (
+        {path: city.target(metadata, path) for path in metadata.signed.targets} if metadata else {}
+    )
 
 
-def files_pending(city: CityRepository, published: Published | None, pending: Pending) -> dict[str, bytes]:
+def files_pending(
+    city: CityRepository, published: Published | None, pending: Pending
+) -> dict[str, bytes]:
     """All files of a pending version: those beside it, and those that it leaves as published."""
     before = published.role(pending.role) if published else None
     found = dict(pending.files)
@@ -101,36 +113,60 @@ def published_texts(city: CityRepository, published: Published | None) -> Texts:
     return Texts().over(files_of(city, published, TARGETS)).over(files_of(city, published, POLICY))
 
 
-def identity_of(city: CityRepository, published: Published | None, pending: Mapping[str, Pending]) -> CityIdentity:
+def identity_of(
+    city: CityRepository, published: Published | None, pending: Mapping[str, Pending]
+) -> CityIdentity:
     """Which city this is. Raises ConfigError, BundleRefusedError."""
-    files = files_pending(city, published, pending[TARGETS]) if TARGETS in pending else files_of(city, published, TARGETS)
+    files = (
+        files_pending(city, published, pending[TARGETS])
+        if TARGETS in pending
+        else files_of(city, published, TARGETS)
+    )
     if CITY_PATH not in files:
-        raise ConfigError("holds no repository", where=city.folder, fix="make one with `platewarden bundle init`, or correct --city")
+        raise ConfigError(
+            "holds no repository",
+            where=city.folder,
+            fix="make one with `platewarden bundle init`, or correct --city",
+        )
     return parse_city(files[CITY_PATH])
 
 
 def draft_texts(folder: Path) -> Texts:
     """The drafts that a roster is made from. Raises ConfigError."""
-    return Texts(cameras=_read(folder, CAMERAS, CAMERAS_PATH), roster=_read(folder, ROSTER, ROSTER_PATH), city_root=_read(folder, CITY_ROOT, CITY_ROOT_PATH))
+    return Texts(
+        cameras=_read(folder, CAMERAS, CAMERAS_PATH),
+        roster=_read(folder, ROSTER, ROSTER_PATH),
+        city_root=_read(folder, CITY_ROOT, CITY_ROOT_PATH),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """The new drafts, and the fingerprints of the enrolled, to be compared with what the installer reads out."""
+    """The new drafts, and the fingerprints of the enrolled, to be compared with what the installer
+    reads out.
+    """
 
     cameras: bytes
     roster: bytes
     fingerprints: Mapping[str, str]
 
 
-def drafts_of(folder: Path, role: str, keep: Mapping[str, bytes], enrolled: Enrolled | None = None) -> dict[str, bytes]:
-    """A role's files from the drafts. `keep`: what has no draft (city.json); `enrolled`: newer rosters than the drafts. Raises ConfigError, UsageError."""
+def drafts_of(
+    folder: Path, role: str, keep: Mapping[str, bytes], enrolled: Enrolled | None = None
+) -> dict[str, bytes]:
+    """A role's files from the drafts. `keep`: what has no draft (city.json); `enrolled`: newer
+    rosters than the drafts. Raises ConfigError, UsageError.
+    """
     if role == TARGETS:
         charter = _read(folder, CHARTER, CHARTER_PATH)
         parse_charter(charter, str(folder / CHARTER))
         return {CITY_PATH: keep[CITY_PATH], CHARTER_PATH: charter}
     if role != POLICY:
-        raise UsageError("has no drafts", where=f"role {role}", fix="a recipient's keys: --key-list FILE; the hot list: `platewarden hotlist publish`")
+        raise UsageError(
+            "has no drafts",
+            where=f"role {role}",
+            fix="a recipient's keys: --key-list FILE; the hot list: `platewarden hotlist publish`",
+        )
     text = _read(folder, POLICY_TOML, POLICY_PATH)
     policy = parse_policy(text, str(folder / POLICY_TOML))
     files = {POLICY_PATH: text}
@@ -141,25 +177,43 @@ def drafts_of(folder: Path, role: str, keep: Mapping[str, bytes], enrolled: Enro
     try:
         verify_roster(files[ROSTER_PATH], parse_root(files[CITY_ROOT_PATH]))
     except EnvelopeRefusedError as error:
-        raise ConfigError(error.what, where=folder / ROSTER, fix="enrol the cameras again, with the key of root.json: bundle sign --enrol") from None
+        raise ConfigError(
+            error.what,
+            where=folder / ROSTER,
+            fix="enrol the cameras again, with the key of root.json: bundle sign --enrol",
+        ) from None
     for broker in policy.brokers:
         name = f"ca/{broker.ca}"
-        pem = read_input(folder / name, most_bytes(CA_PATHS), missing=f"broker {broker.id!r} needs it; its operator has it")
+        pem = read_input(
+            folder / name,
+            most_bytes(CA_PATHS),
+            missing=f"broker {broker.id!r} needs it; its operator has it",
+        )
         try:
             x509.load_pem_x509_certificates(pem)
         except ValueError:
-            raise ConfigError("holds no certificate in PEM", where=folder / name, fix="ask the broker's operator") from None
+            raise ConfigError(
+                "holds no certificate in PEM", where=folder / name, fix="ask the broker's operator"
+            ) from None
         files[f"policy/{name}"] = pem
     return files
 
 
 def require_higher(old: Texts, new: Texts) -> None:
-    """Refuse another policy under the same number: people would speak of version 7 and mean two things. Raises UsageError."""
+    """Refuse another policy under the same number: people would speak of version 7 and mean two
+    things. Raises UsageError.
+    """
     if old.policy is None or new.policy is None or old.policy == new.policy:
         return
-    before, after = parse_policy(old.policy, "the published policy"), parse_policy(new.policy, POLICY_TOML)
+    before, after = (
+        parse_policy(old.policy, "the published policy"),
+        parse_policy(new.policy, POLICY_TOML),
+    )
     if after.version <= before.version:
-        told = f"has version {after.version}, and another policy of version {before.version} is published"
+        told = (
+            f"has version {after.version}, and another policy of version {before.version} is "
+            "published"
+        )
         raise UsageError(told, where=POLICY_TOML, fix=f"write version = {before.version + 1}")
 
 
@@ -169,7 +223,9 @@ def differences(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> tuple[str
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) != new.get(path):
             what = "new" if path not in old else "gone" if path not in new else "changed"
-            digest = f", SHA-256 {hashlib.sha256(new[path]).hexdigest()[:16]}…" if path in new else ""
+            digest = (
+                f", SHA-256 {hashlib.sha256(new[path]).hexdigest()[:16]}…" if path in new else ""
+            )
             lines.append(f"{path}: {what}{digest}")
     return tuple(lines)
 

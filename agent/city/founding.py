@@ -1,4 +1,6 @@
-"""A new city's first root and targets, proposed to those who are to sign them; and its root key, which signs the roster of cameras."""
+"""A new city's first root and targets, proposed to those who are to sign them; and its root key,
+which signs the roster of cameras.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-_OPTIONS = {ROOT: "--charter-signer", POLICY: "--policy-signer", TIMESTAMP: "--online", HOTLIST: "--hotlist-owner"}
+_OPTIONS = {
+    ROOT: "--charter-signer",
+    POLICY: "--policy-signer",
+    TIMESTAMP: "--online",
+    HOTLIST: "--hotlist-owner",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +65,80 @@ class Founding:
         threshold: int,
     ) -> Founding:
         """From public files. Raises UsageError, ConfigError, BundleRefusedError."""
-        files: dict[str, Sequence[Path]] = {ROOT: charter, TARGETS: charter, SNAPSHOT: online, TIMESTAMP: online, POLICY: policy, HOTLIST: hotlist}
+        files: dict[str, Sequence[Path]] = {
+            ROOT: charter,
+            TARGETS: charter,
+            SNAPSHOT: online,
+            TIMESTAMP: online,
+            POLICY: policy,
+            HOTLIST: hotlist,
+        }
         for given in recipients:
             recipient, equals, file = given.partition("=")
             if not equals or not IDENTIFIER.fullmatch(recipient) or keys_role(recipient) in files:
-                raise UsageError("not one recipient's id and public file", where=f"--recipient {given}", fix="write ID=FILE.pub, each recipient once")
+                raise UsageError(
+                    "not one recipient's id and public file",
+                    where=f"--recipient {given}",
+                    fix="write ID=FILE.pub, each recipient once",
+                )
             files[keys_role(recipient)] = [Path(file)]
-        return cls.of(identity, {role: [read_public(path) for path in paths] for role, paths in files.items()}, threshold)
+        return cls.of(
+            identity,
+            {role: [read_public(path) for path in paths] for role, paths in files.items()},
+            threshold,
+        )
 
     @classmethod
-    def of(cls, identity: CityIdentity, holders: Mapping[str, Sequence[KeyHolder]], threshold: int) -> Founding:
+    def of(
+        cls, identity: CityIdentity, holders: Mapping[str, Sequence[KeyHolder]], threshold: int
+    ) -> Founding:
         """The same from keys. Raises UsageError, BundleRefusedError."""
         for role, option in _OPTIONS.items():
             if not holders[role]:
-                raise UsageError(f"nobody signs role {role}", where=option, fix="name a public file; its holder makes it with `platewarden bundle key`")
+                raise UsageError(
+                    f"nobody signs role {role}",
+                    where=option,
+                    fix="name a public file; its holder makes it with `platewarden bundle key`",
+                )
         for role, keys in holders.items():
             if len({key.id for key in keys}) != len(keys):
-                raise UsageError(f"the same key is there twice for role {role}", where=_OPTIONS.get(role, role), fix="each holder makes a key of their own")
+                raise UsageError(
+                    f"the same key is there twice for role {role}",
+                    where=_OPTIONS.get(role, role),
+                    fix="each holder makes a key of their own",
+                )
             require_own_names(role, (key.name for key in keys))
-        thresholds = {role: threshold if (rule := rule_of(role)) and rule.least_signers > 1 else 1 for role in holders}
+        thresholds = {
+            role: threshold if (rule := rule_of(role)) and rule.least_signers > 1 else 1
+            for role in holders
+        }
         for role in (ROOT, TARGETS, POLICY):
             least = ROLES[role].least_signers
             if threshold < least and not identity.rig:
                 what = f"role {role} needs {least} signatures at least: a camera accepts no fewer"
-                raise BundleRefusedError(Reason.BUNDLE_THRESHOLD_TOO_LOW, what, where="--threshold", fix="no single person may change what cameras do")
+                raise BundleRefusedError(
+                    Reason.BUNDLE_THRESHOLD_TOO_LOW,
+                    what,
+                    where="--threshold",
+                    fix="no single person may change what cameras do",
+                )
         return cls(identity, holders, thresholds)
 
     def require_free(self, city: Path, roster_key: Path) -> None:
         """Nothing of an earlier city is overwritten. Raises UsageError, ConfigError."""
-        for path in (city / REPOSITORY_FOLDER, city / PENDING_FOLDER, city / drafts.CITY_ROOT, city / drafts.ROSTER, roster_key):
+        for path in (
+            city / REPOSITORY_FOLDER,
+            city / PENDING_FOLDER,
+            city / drafts.CITY_ROOT,
+            city / drafts.ROSTER,
+            roster_key,
+        ):
             if path.exists():
-                raise UsageError("is there already, and is not overwritten", where=path, fix="name another folder, or move it away")
+                raise UsageError(
+                    "is there already, and is not overwritten",
+                    where=path,
+                    fix="name another folder, or move it away",
+                )
         self.files(city)
 
     def files(self, city: Path) -> dict[str, bytes]:
@@ -107,17 +157,32 @@ class Founded:
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        yield f"{self.identity.name} ({self.identity.id}): root and targets are proposed, and signed by nobody yet."
+        yield (
+            f"{self.identity.name} ({self.identity.id}): root and targets are proposed, and "
+            "signed by nobody yet."
+        )
         yield f"{self.roster_key}: the city's root key. Keep it offline, with a copy in a safe."
-        yield f"Now {self.threshold} of {', '.join(self.signers)} type: platewarden bundle sign; those of the policy the same; then: platewarden bundle publish."
+        yield (
+            f"Now {self.threshold} of {', '.join(self.signers)} type: platewarden bundle sign; "
+            "those of the policy the same; then: platewarden bundle publish."
+        )
 
     def table(self) -> dict[str, object]:
         """As plain values."""
-        return {"city": self.identity.id, "proposed": [ROOT, TARGETS], "signers": list(self.signers), "threshold": self.threshold}
+        return {
+            "city": self.identity.id,
+            "proposed": [ROOT, TARGETS],
+            "signers": list(self.signers),
+            "threshold": self.threshold,
+        }
 
 
-def found(city: Path, founding: Founding, roster_key: Path, passphrase: str, now: datetime) -> Founded:
-    """Write the root key, root.json, an empty roster.jws, and the pending root and targets; all or nothing. Raises StorageError, ConfigError."""
+def found(
+    city: Path, founding: Founding, roster_key: Path, passphrase: str, now: datetime
+) -> Founded:
+    """Write the root key, root.json, an empty roster.jws, and the pending root and targets; all or
+    nothing. Raises StorageError, ConfigError.
+    """
     files = founding.files(city)
     top = {role: founding.holders[role] for role in (ROOT, TARGETS, SNAPSHOT, TIMESTAMP)}
     delegated = {role: keys for role, keys in founding.holders.items() if role not in top}
@@ -128,7 +193,11 @@ def found(city: Path, founding: Founding, roster_key: Path, passphrase: str, now
         make_key(roster_key, passphrase, founding.identity.name[:64])
         written.append(roster_key)
         private = load_root_key(str(roster_key), None, lambda _what: passphrase)
-        for name, data in zip((drafts.CITY_ROOT, drafts.ROSTER), first_roster(founding.identity.name, private, now), strict=True):
+        for name, data in zip(
+            (drafts.CITY_ROOT, drafts.ROSTER),
+            first_roster(founding.identity.name, private, now),
+            strict=True,
+        ):
             write_atomic(city / name, data, 0o644)
             written.append(city / name)
         keep_pending(city, Pending(ROOT, root, {}))
@@ -139,4 +208,9 @@ def found(city: Path, founding: Founding, roster_key: Path, passphrase: str, now
         for role in (ROOT, TARGETS):
             drop_pending(city, role)
         raise
-    return Founded(founding.identity, roster_key, tuple(key.name for key in founding.holders[ROOT]), founding.thresholds[ROOT])
+    return Founded(
+        founding.identity,
+        roster_key,
+        tuple(key.name for key in founding.holders[ROOT]),
+        founding.thresholds[ROOT],
+    )

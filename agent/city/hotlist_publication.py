@@ -1,4 +1,6 @@
-"""`platewarden hotlist publish`: the list in the city's folder, encrypted once to all enrolled cameras, signed by its owner, published. Made for cron."""
+"""`platewarden hotlist publish`: the list in the city's folder, encrypted once to all enrolled
+cameras, signed by its owner, published. Made for cron.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,14 @@ from typing import TYPE_CHECKING
 import pyrage
 
 from agent.bundles.city_folder import CityFolder
-from agent.bundles.hotlist_file import BINARY, MAX_PLAIN_BYTES, PLAIN, modified, read_compiled, read_manual
+from agent.bundles.hotlist_file import (
+    BINARY,
+    MAX_PLAIN_BYTES,
+    PLAIN,
+    modified,
+    read_compiled,
+    read_manual,
+)
 from agent.bundles.layout import HOTLIST, HOTLIST_PATH, MANUAL_PATH, ROLES
 from agent.bundles.repository.assembly import require_holds_online, sign
 from agent.bundles.repository.next_version import next_version
@@ -39,13 +48,17 @@ if TYPE_CHECKING:
     from agent.bundles.repository.published import Published
 
 STATE = "hotlist-published.json"
-"""Which list, and for which cameras, the published ciphertext is. Not in public metadata: the digest of a short list could be found by trying."""
+"""Which list, and for which cameras, the published ciphertext is. Not in public metadata: the
+digest of a short list could be found by trying.
+"""
 _MAX_STATE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What happened. `how`: `encrypted` (a new list, or other cameras), `renewed` (the same, signed anew) or `unchanged`."""
+    """What happened. `how`: `encrypted` (a new list, or other cameras), `renewed` (the same, signed
+    anew) or `unchanged`.
+    """
 
     how: str
     version: int
@@ -58,15 +71,35 @@ class Sent:
 
     def table(self) -> dict[str, object]:
         """As plain values, which name no plate."""
-        times = {name: getattr(self, name).strftime("%Y-%m-%dT%H:%M:%SZ") for name in ("as_of", "stale_after", "expires")}
-        return {"result": self.how, "published": self.published, "version": self.version, "entries": self.entries, "cameras": self.cameras, **times}
+        times = {
+            name: getattr(self, name).strftime("%Y-%m-%dT%H:%M:%SZ")
+            for name in ("as_of", "stale_after", "expires")
+        }
+        return {
+            "result": self.how,
+            "published": self.published,
+            "version": self.version,
+            "entries": self.entries,
+            "cameras": self.cameras,
+            **times,
+        }
 
     def told(self) -> str:
         """For people and for cron's mail."""
         if self.how == "unchanged":
-            return f"unchanged: version {self.version} of the same list is published, until {self.expires:%Y-%m-%d %H:%M} UTC"
-        what = f"version {self.version}, {self.entries} entries for {self.cameras} cameras, until {self.expires:%Y-%m-%d %H:%M} UTC"
-        return f"{self.how} and {'published' if self.published else 'signed; `bundle publish --renew` takes it'}: {what}"
+            return (
+                f"unchanged: version {self.version} of the same list is published, until "
+                f"{self.expires:%Y-%m-%d %H:%M} UTC"
+            )
+        what = (
+            f"version {self.version}, {self.entries} entries for {self.cameras} cameras, until "
+            f"{self.expires:%Y-%m-%d %H:%M} UTC"
+        )
+        return (
+            f"{self.how} and "
+            f"{'published' if self.published else 'signed; `bundle publish --renew` takes it'}: "
+            f"{what}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +113,25 @@ class _List:
     def digest(self, recipients: Sequence[str]) -> str:
         """Over the files and those who can open them."""
         digests = {path: hashlib.sha256(data).hexdigest() for path, data in self.files.items()}
-        return hashlib.sha256(canonical({"files": digests, "recipients": sorted(recipients)})).hexdigest()
+        return hashlib.sha256(
+            canonical({"files": digests, "recipients": sorted(recipients)})
+        ).hexdigest()
 
 
-def publish_list(folder: Path, signer: Signer, online: Signer | None, at: Callable[[bool], datetime]) -> Sent:
-    """Encrypt, sign and publish. Does nothing where the same list for the same cameras is published and not half through its life. Raises what the parts raise."""
+def publish_list(
+    folder: Path, signer: Signer, online: Signer | None, at: Callable[[bool], datetime]
+) -> Sent:
+    """Encrypt, sign and publish. Does nothing where the same list for the same cameras is published
+    and not half through its life. Raises what the parts raise.
+    """
     city = CityRepository(folder)
     published, pending = city.published(), city.pending()
     if published is None:
-        raise ConfigError("nothing is published yet", where=folder, fix="the clerk publishes first: platewarden bundle publish")
+        raise ConfigError(
+            "nothing is published yet",
+            where=folder,
+            fix="the clerk publishes first: platewarden bundle publish",
+        )
     _require_owner(published, pending, folder, signer)
     if online is not None:
         require_holds_online(published.root, online)
@@ -97,51 +140,96 @@ def publish_list(folder: Path, signer: Signer, online: Signer | None, at: Callab
     enrolled = texts.enrolled()
     recipients = sorted(set(enrolled.age.values())) if enrolled else []
     if not recipients:
-        raise ConfigError("no camera is enrolled that could open a list", where=folder, fix="enrol cameras first: platewarden bundle sign --enrol")
+        raise ConfigError(
+            "no camera is enrolled that could open a list",
+            where=folder,
+            fix="enrol cameras first: platewarden bundle sign --enrol",
+        )
     listed = _read(folder, now)
     max_age = _max_age(texts)
     digest, before = listed.digest(recipients), published.role(HOTLIST)
-    same = before is not None and _state(folder) == {"digest": digest, "files": _hashes(before.signed.targets)}
+    same = before is not None and _state(folder) == {
+        "digest": digest,
+        "files": _hashes(before.signed.targets),
+    }
     done = "encrypted"
     if same and before is not None:
         if before.signed.expires - now > ROLES[HOTLIST].lifetime / 2:
             sent = ("unchanged", before.signed.version, before.signed.expires)
-            return Sent(sent[0], sent[1], listed.entries, len(recipients), listed.as_of, listed.as_of + max_age, sent[2], published=True)
+            return Sent(
+                sent[0],
+                sent[1],
+                listed.entries,
+                len(recipients),
+                listed.as_of,
+                listed.as_of + max_age,
+                sent[2],
+                published=True,
+            )
         metadata, files, done = next_version(before, HOTLIST, None, now), {}, "renewed"
     else:
         files = {path: _sealed(data, recipients) for path, data in listed.files.items()}
         metadata = next_version(before, HOTLIST, files, now)
     sign(metadata, signer)
     keep_pending(folder, Pending(HOTLIST, metadata, files))
-    replace_private(folder / STATE, canonical({"digest": digest, "files": _hashes(metadata.signed.targets)}))
+    replace_private(
+        folder / STATE, canonical({"digest": digest, "files": _hashes(metadata.signed.targets)})
+    )
     if online is not None:
         publish_city(folder, online, lambda _rig: now, renew=True)
     version, expires = metadata.signed.version, metadata.signed.expires
-    return Sent(done, version, listed.entries, len(recipients), listed.as_of, listed.as_of + max_age, expires, published=online is not None)
+    return Sent(
+        done,
+        version,
+        listed.entries,
+        len(recipients),
+        listed.as_of,
+        listed.as_of + max_age,
+        expires,
+        published=online is not None,
+    )
 
 
 def _max_age(texts: drafts.Texts) -> timedelta:
-    limits = parse_policy(texts.policy, drafts.POLICY_TOML).hotlist if texts.policy else HotlistLimits()
+    limits = (
+        parse_policy(texts.policy, drafts.POLICY_TOML).hotlist if texts.policy else HotlistLimits()
+    )
     return timedelta(hours=limits.max_age_hours)
 
 
-def _require_owner(published: Published, pending: Mapping[str, Pending], folder: Path, signer: Signer) -> None:
-    held = trust_in(published, {role: item for role, item in pending.items() if role != HOTLIST}, folder).holders(HOTLIST)
+def _require_owner(
+    published: Published, pending: Mapping[str, Pending], folder: Path, signer: Signer
+) -> None:
+    held = trust_in(
+        published, {role: item for role, item in pending.items() if role != HOTLIST}, folder
+    ).holders(HOTLIST)
     if signer.public_key.keyid not in held:
         told = ", ".join(sorted(map(holder_of, held.values())))
-        raise UsageError("this key does not hold role hotlist", where="--key", fix=f"held by: {told}")
+        raise UsageError(
+            "this key does not hold role hotlist", where="--key", fix=f"held by: {told}"
+        )
 
 
 def _read(folder: Path, now: datetime) -> _List:
-    """The compiled list, made from hotlist.csv where there is no hotlist.bin; and what was added and withdrawn by hand. Raises ConfigError."""
+    """The compiled list, made from hotlist.csv where there is no hotlist.bin; and what was added
+    and withdrawn by hand. Raises ConfigError.
+    """
     today, binary = now.date(), folder / BINARY
     if binary.exists():
         header = read_compiled(folder, today).header
         data = read_input(binary, MAX_FILE_BYTES, missing="run `platewarden hotlist import`")
     else:
         plain = folder / PLAIN
-        chunks = input_chunks(plain, MAX_PLAIN_BYTES, missing="run `platewarden hotlist import`; a list of the header alone is a valid list")
-        made = import_list(Source(chunks, str(plain), modified(plain)), CityFolder(folder).charter().allowed_categories, today)
+        chunks = input_chunks(
+            plain,
+            MAX_PLAIN_BYTES,
+            missing="run `platewarden hotlist import`; a list of the header alone is a valid list",
+        )
+        made = import_list(
+            Source(chunks, str(plain), modified(plain)),
+            CityFolder(folder).charter().allowed_categories,
+            today,
+        )
         header, data = made.compiled.header, made.encoded()
     files = {HOTLIST_PATH: data}
     manual = read_manual(folder).without_old(today)
@@ -153,9 +241,17 @@ def _read(folder: Path, now: datetime) -> _List:
 def _sealed(data: bytes, recipients: Sequence[str]) -> bytes:
     """Encrypted once; the content key is wrapped for each camera."""
     try:
-        return bytes(pyrage.encrypt(data, [pyrage.x25519.Recipient.from_str(recipient) for recipient in recipients]))
+        return bytes(
+            pyrage.encrypt(
+                data, [pyrage.x25519.Recipient.from_str(recipient) for recipient in recipients]
+            )
+        )
     except (pyrage.RecipientError, pyrage.EncryptError, ValueError):
-        raise ConfigError("an enrolled camera's age recipient is no key", where="roster.jws", fix="enrol that camera anew") from None
+        raise ConfigError(
+            "an enrolled camera's age recipient is no key",
+            where="roster.jws",
+            fix="enrol that camera anew",
+        ) from None
 
 
 def _hashes(targets: Mapping[str, object]) -> dict[str, str]:
@@ -163,11 +259,17 @@ def _hashes(targets: Mapping[str, object]) -> dict[str, str]:
 
 
 def _state(folder: Path) -> dict[str, object]:
-    """What was encrypted last; empty where nothing, or nothing readable, says so: then it is encrypted again."""
+    """What was encrypted last; empty where nothing, or nothing readable, says so: then it is
+    encrypted again.
+    """
     if not (folder / STATE).exists():
         return {}
     try:
-        fields = Fields(parse_object(read_input(folder / STATE, _MAX_STATE, missing=""), STATE), STATE, required=("digest", "files"))
+        fields = Fields(
+            parse_object(read_input(folder / STATE, _MAX_STATE, missing=""), STATE),
+            STATE,
+            required=("digest", "files"),
+        )
     except EnvelopeRefusedError:
         return {}
     return {name: fields.value(name) for name in ("digest", "files")}

@@ -41,7 +41,9 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """`changes`: in words; `sign`: roles that must be signed now, by whom; `again`: roles whose published version no longer has enough signatures."""
+    """`changes`: in words; `sign`: roles that must be signed now, by whom; `again`: roles whose
+    published version no longer has enough signatures.
+    """
 
     changes: tuple[str, ...]
     sign: Mapping[str, tuple[str, ...]]
@@ -51,24 +53,40 @@ class Proposed:
         """For people."""
         yield from self.changes
         for role, standings in self.sign.items():
-            yield f"To be signed: {role}, by {'; '.join(standings)}. platewarden bundle sign --role {role}"
+            yield (
+                f"To be signed: {role}, by {'; '.join(standings)}. platewarden bundle sign "
+                f"--role {role}"
+            )
         for role in self.again:
-            yield f"To be signed again, since too few of its signatures still count: {role}. platewarden bundle sign --role {role}"
+            yield (
+                f"To be signed again, since too few of its signatures still count: {role}. "
+                f"platewarden bundle sign --role {role}"
+            )
 
     def table(self) -> dict[str, object]:
         """As plain values."""
-        return {"changes": list(self.changes), "sign": list(self.sign), "sign_again": list(self.again)}
+        return {
+            "changes": list(self.changes),
+            "sign": list(self.sign),
+            "sign_again": list(self.again),
+        }
 
 
 def propose(folder: Path, rotation: Rotation, at: Callable[[bool], datetime]) -> Proposed:
-    """Keep the proposal beside the repository. Raises UsageError, ConfigError, BundleRefusedError, StorageError."""
+    """Keep the proposal beside the repository. Raises UsageError, ConfigError, BundleRefusedError,
+    StorageError.
+    """
     city = CityRepository(folder)
     published, pending = city.published(), city.pending()
     trust = trust_in(published, pending, folder)
     identity = drafts.identity_of(city, published, pending)
     now = at(identity.rig)
     if not rotation.add and not rotation.remove and rotation.threshold is None and not rotation.end:
-        raise UsageError("nothing changes", where="--role", fix="give --add FILE.pub, --remove HOLDER, --threshold N or --end")
+        raise UsageError(
+            "nothing changes",
+            where="--role",
+            fix="give --add FILE.pub, --remove HOLDER, --threshold N or --end",
+        )
     made = {}
     for role in _expanded(rotation.roles):
         delegator = ROOT if role in TOP_LEVEL else TARGETS
@@ -76,7 +94,11 @@ def propose(folder: Path, rotation: Rotation, at: Callable[[bool], datetime]) ->
             made[delegator] = _begun(delegator, trust, published, now)
         _apply(made[delegator].signed, role, rotation, city, published, rig=identity.rig)
     for delegator, metadata in made.items():
-        files = drafts.files_pending(city, published, pending[delegator]) if delegator in pending and delegator == TARGETS else {}
+        files = (
+            drafts.files_pending(city, published, pending[delegator])
+            if delegator in pending and delegator == TARGETS
+            else {}
+        )
         keep_pending(folder, Pending(delegator, metadata, files))
     return _proposed(city, published, made)
 
@@ -84,34 +106,58 @@ def propose(folder: Path, rotation: Rotation, at: Callable[[bool], datetime]) ->
 def _expanded(roles: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     for role in roles:
-        if role in {SNAPSHOT, TIMESTAMP, ONLINE}:  # one key holds both: apart they would protect nothing more, and be forgotten apart
+        # one key holds both: apart they would protect nothing more, and be forgotten apart
+        if role in {SNAPSHOT, TIMESTAMP, ONLINE}:
             found += [SNAPSHOT, TIMESTAMP]
         else:
             found.append(role)
     return tuple(dict.fromkeys(found))
 
 
-def _begun(delegator: str, trust: Trust, published: Published | None, now: datetime) -> Metadata[Any]:
-    """The next version, from what is proposed already (whose signatures fall away) or from what is published."""
+def _begun(
+    delegator: str, trust: Trust, published: Published | None, now: datetime
+) -> Metadata[Any]:
+    """The next version, from what is proposed already (whose signatures fall away) or from what is
+    published.
+    """
     kept: Metadata[Any] = copy.deepcopy(trust.root if delegator == ROOT else trust.targets)
     last = published.role(delegator) if published else None
     kept.signed.version = last.signed.version if last else 0
     return next_version(kept, delegator, None, now)
 
 
-def _apply(signed: Any, role: str, rotation: Rotation, city: CityRepository, published: Published | None, *, rig: bool) -> None:
+def _apply(
+    signed: Any,
+    role: str,
+    rotation: Rotation,
+    city: CityRepository,
+    published: Published | None,
+    *,
+    rig: bool,
+) -> None:
     if rotation.end:
         _end(signed, role)
         return
     if role not in TOP_LEVEL and role not in delegations(signed):
         _require_listed(role, city, published)
         delegate(signed, role)
-    change_keys(signed, role, [read_public(path) for path in rotation.add], rotation.remove, rotation.threshold, rig=rig)
+    change_keys(
+        signed,
+        role,
+        [read_public(path) for path in rotation.add],
+        rotation.remove,
+        rotation.threshold,
+        rig=rig,
+    )
 
 
 def _end(targets: Targets, role: str) -> None:
     if recipient_of(role) is None or role not in delegations(targets):
-        raise UsageError("only a recipient's keys can end", where=role, fix="other roles need a holder: --add FILE.pub --remove HOLDER")
+        raise UsageError(
+            "only a recipient's keys can end",
+            where=role,
+            fix="other roles need a holder: --add FILE.pub --remove HOLDER",
+        )
     for keyid in list(targets.get_delegated_role(role).keyids):
         targets.revoke_key(keyid, role)
     assert targets.delegations is not None  # noqa: S101 (it has that role)
@@ -125,14 +171,23 @@ def _require_listed(role: str, city: CityRepository, published: Published | None
     texts = drafts.published_texts(city, published)
     draft = city.folder / drafts.POLICY_TOML
     known: set[str] = set()
-    for text, where in ((texts.policy, "the published policy"), (draft.read_bytes() if draft.is_file() else None, str(draft))):
+    for text, where in (
+        (texts.policy, "the published policy"),
+        (draft.read_bytes() if draft.is_file() else None, str(draft)),
+    ):
         known |= set(parse_policy(text, where).recipients) if text else set()
     if recipient is None or (known and recipient not in known):
-        fix = f"keys-RECIPIENT, for one of: {', '.join(sorted(known))}" if known else "keys-RECIPIENT"
-        raise UsageError("there is no such role, and no such recipient in the policy", where=role, fix=fix)
+        fix = (
+            f"keys-RECIPIENT, for one of: {', '.join(sorted(known))}" if known else "keys-RECIPIENT"
+        )
+        raise UsageError(
+            "there is no such role, and no such recipient in the policy", where=role, fix=fix
+        )
 
 
-def _proposed(city: CityRepository, published: Published | None, made: Mapping[str, Metadata[Any]]) -> Proposed:
+def _proposed(
+    city: CityRepository, published: Published | None, made: Mapping[str, Metadata[Any]]
+) -> Proposed:
     """What it changes, and who must act now."""
     pending = city.pending()
     trust = trust_in(published, pending, city.folder)
@@ -140,10 +195,24 @@ def _proposed(city: CityRepository, published: Published | None, made: Mapping[s
     sign = {}
     for role, metadata in made.items():
         standings = trust.standings(role, metadata)
-        sign[role] = tuple(f"{one.threshold} of {', '.join(one.unsigned)}{f' ({one.of})' if one.of else ''}" for one in standings)
+        sign[role] = tuple(
+            f"{one.threshold} of {', '.join(one.unsigned)}{f' ({one.of})' if one.of else ''}"
+            for one in standings
+        )
     again = []
     for role in (TARGETS, *delegations(trust.targets.signed)):
-        current = pending[role].metadata if role in pending else published.role(role) if published else None
-        if role not in made and current is not None and any(one.missing for one in trust.standings(role, current)) and (published or role != POLICY):
+        current = (
+            pending[role].metadata
+            if role in pending
+            else published.role(role)
+            if published
+            else None
+        )
+        if (
+            role not in made
+            and current is not None
+            and any(one.missing for one in trust.standings(role, current))
+            and (published or role != POLICY)
+        ):
             again.append(role)
     return Proposed(change.keys(before, made), sign, tuple(again))

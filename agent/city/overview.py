@@ -1,4 +1,6 @@
-"""What `bundle show` tells: every role with its holders, thresholds, versions and end; what is pending; and the same ends as a calendar."""
+"""What `bundle show` tells: every role with its holders, thresholds, versions and end; what is
+pending; and the same ends as a calendar.
+"""
 
 from __future__ import annotations
 
@@ -56,22 +58,34 @@ class Overview:
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        yield f"{self.city.name} ({self.city.id}){': made for trying; real cameras refuse it' if self.city.rig else ''}"
+        yield (
+            f"{self.city.name} "
+            f"({self.city.id}){': made for trying; real cameras refuse it' if self.city.rig else ''}"
+        )
         yield f"published {rfc3339(self.issued)}" if self.issued else "nothing published yet"
         yield ""
         for role in self.roles:
             version = f"version {role.version}" if role.version else "not published"
             ends = f", until {self._until(role.expires)}" if role.expires else ""
-            yield f"{role.name:<10} {version}{ends}; {role.threshold} of {len(role.holders)} must sign{', online' if role.online else ''}"
+            yield (
+                f"{role.name:<10} {version}{ends}; {role.threshold} of {len(role.holders)} must "
+                f"sign{', online' if role.online else ''}"
+            )
             for name, keyid in role.holders:
-                yield f"             {name} (key {keyid[:12]}){', signed this version' if name in role.signed_by else ''}"
+                yield (
+                    f"             {name} (key "
+                    f"{keyid[:12]}){', signed this version' if name in role.signed_by else ''}"
+                )
         for name, day in self.others:
             yield f"{name}: until {day}"
         yield f"cameras enrolled: {', '.join(self.cameras) or 'none'}"
         if not self.pending:
             yield "nothing pending"
         for name, (number, standings) in self.pending.items():
-            yield f"pending: {name}, version {number}, {'; '.join(map(told, standings)) or 'which nobody may sign any more'}"
+            yield (
+                f"pending: {name}, version {number}, "
+                f"{'; '.join(map(told, standings)) or 'which nobody may sign any more'}"
+            )
 
     def table(self) -> dict[str, object]:
         """As plain values."""
@@ -92,7 +106,12 @@ class Overview:
                 for role in self.roles
             ],
             "pending": [
-                {"role": name, "version": version, "missing": max((s.missing for s in found), default=0), "signed_by": [n for s in found for n in s.signed]}
+                {
+                    "role": name,
+                    "version": version,
+                    "missing": max((s.missing for s in found), default=0),
+                    "signed_by": [n for s in found for n in s.signed],
+                }
                 for name, (version, found) in self.pending.items()
             ],
             "also_ends": [{"what": name, "on": day.isoformat()} for name, day in self.others],
@@ -106,14 +125,43 @@ class Overview:
             if role.expires is None:
                 continue
             rule = rule_of(role.name)
-            reminders = () if role.online else (30, 14, 3) if rule is None or rule.lifetime.days > 100 else (14, 3)
+            reminders = (
+                ()
+                if role.online
+                else (30, 14, 3)
+                if rule is None or rule.lifetime.days > 100
+                else (14, 3)
+            )
             who = ", ".join(name for name, _ in role.holders)
             what = _ENDS.get(role.name.partition("-")[0], _EVERYTHING)
-            how = "The daily job renews it by itself." if role.online else f"platewarden bundle sign --role {role.name}; then platewarden bundle publish."
-            text = f"At {role.expires:%H:%M} UTC {what}, unless it is renewed.\n{role.threshold} of these sign: {who}.\n{how}"
-            events.append(Expiry(f"role/{role.name}", role.expires.date(), f"{self.city.name}: {role.name} expires", text, reminders))
+            how = (
+                "The daily job renews it by itself."
+                if role.online
+                else f"platewarden bundle sign --role {role.name}; then platewarden bundle publish."
+            )
+            text = (
+                f"At {role.expires:%H:%M} UTC {what}, unless it is renewed.\n{role.threshold} of "
+                f"these sign: {who}.\n{how}"
+            )
+            events.append(
+                Expiry(
+                    f"role/{role.name}",
+                    role.expires.date(),
+                    f"{self.city.name}: {role.name} expires",
+                    text,
+                    reminders,
+                )
+            )
         for name, day in self.others:
-            events.append(Expiry(name, day, f"{self.city.name}: {name} ends", "A new policy must be signed before.", (30, 14, 3)))
+            events.append(
+                Expiry(
+                    name,
+                    day,
+                    f"{self.city.name}: {name} ends",
+                    "A new policy must be signed before.",
+                    (30, 14, 3),
+                )
+            )
         return calendar(self.city.id, self.city.name, events, self.now)
 
     def _until(self, end: datetime) -> str:
@@ -146,11 +194,22 @@ def overview(folder: Path, now: datetime) -> Overview:
                 bool((rule := rule_of(name)) and rule.online),
             )
         )
-    waiting = {name: (item.metadata.signed.version, trust.standings(name, item.metadata)) for name, item in pending.items()}
+    waiting = {
+        name: (item.metadata.signed.version, trust.standings(name, item.metadata))
+        for name, item in pending.items()
+    }
     texts = drafts.published_texts(city, published)
     others, listed = _others(texts), texts.enrolled()
     issued = issued_of(published) if published else None
-    return Overview(identity, now, issued, tuple(roles), waiting, others, tuple(sorted(listed.devices)) if listed else ())
+    return Overview(
+        identity,
+        now,
+        issued,
+        tuple(roles),
+        waiting,
+        others,
+        tuple(sorted(listed.devices)) if listed else (),
+    )
 
 
 def _others(texts: drafts.Texts) -> tuple[tuple[str, date], ...]:
@@ -158,5 +217,8 @@ def _others(texts: drafts.Texts) -> tuple[tuple[str, date], ...]:
     if texts.policy is None:
         return ()
     policy = parse_policy(texts.policy, drafts.POLICY_TOML)
-    agreements = [(f"agreement with {recipient.id}", recipient.expires) for recipient in policy.recipients.values()]
+    agreements = [
+        (f"agreement with {recipient.id}", recipient.expires)
+        for recipient in policy.recipients.values()
+    ]
     return ((f"policy.toml, version {policy.version}", policy.expires), *agreements)

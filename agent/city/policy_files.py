@@ -1,4 +1,6 @@
-"""What `policy explain` and `policy diff` read: policy, charter and roster with their lines, and how long a hot list is."""
+"""What `policy explain` and `policy diff` read: policy, charter and roster with their lines, and
+how long a hot list is.
+"""
 
 from collections.abc import Mapping
 from datetime import date
@@ -17,22 +19,47 @@ from agent.errors import UsageError
 
 
 def load(policy: Path, charter: Path | None = None, roster: Path | None = None) -> Files:
-    """A policy with charter and roster; without being told, charter.toml and roster.toml beside it, where they are. Raises ConfigError."""
+    """A policy with charter and roster; without being told, charter.toml and roster.toml beside it,
+    where they are. Raises ConfigError.
+    """
     text = _read(policy, "name a policy file")
     parsed, lines = parse_policy(text, str(policy)), Source(text, str(policy))
-    above, cameras = charter or beside(policy, "charter.toml"), roster or beside(policy, "roster.toml")
-    listed = parse_roster(_read(cameras, "name the roster of cameras"), str(cameras)) if cameras else None
+    above, cameras = (
+        charter or beside(policy, "charter.toml"),
+        roster or beside(policy, "roster.toml"),
+    )
+    listed = (
+        parse_roster(_read(cameras, "name the roster of cameras"), str(cameras))
+        if cameras
+        else None
+    )
     profile = shipped(parsed.jurisdiction)
     if above is None:
         return Files(parsed, lines, roster=listed, profile=profile)
     council = _read(above, "name the council's charter")
-    return Files(parsed, lines, parse_charter(council, str(above)), Source(council, str(above)), listed, profile)
+    return Files(
+        parsed,
+        lines,
+        parse_charter(council, str(above)),
+        Source(council, str(above)),
+        listed,
+        profile,
+    )
 
 
-def load_both(old: Path, new: Path, charter: Path | None, roster: Path | None) -> tuple[Files, Files]:
-    """Two policies to compare. A charter or roster that lies beside one of them only is held above both: else its absence would look like a change."""
-    found = {name: (beside(old, name), beside(new, name)) for name in ("charter.toml", "roster.toml")}
-    above, cameras = ((given, given) if given else (one or other, other or one) for given, (one, other) in zip((charter, roster), found.values(), strict=True))
+def load_both(
+    old: Path, new: Path, charter: Path | None, roster: Path | None
+) -> tuple[Files, Files]:
+    """Two policies to compare. A charter or roster that lies beside one of them only is held above
+    both: else its absence would look like a change.
+    """
+    found = {
+        name: (beside(old, name), beside(new, name)) for name in ("charter.toml", "roster.toml")
+    }
+    above, cameras = (
+        (given, given) if given else (one or other, other or one)
+        for given, (one, other) in zip((charter, roster), found.values(), strict=True)
+    )
     return load(old, above[0], cameras[0]), load(new, above[1], cameras[1])
 
 
@@ -47,7 +74,8 @@ def _read(path: Path, missing: str) -> bytes:
 
 
 def listed_by_category(folder: Path, on: date) -> Mapping[str, int] | None:
-    """How many entries of each category can match on that day, imported and added by hand, without those withdrawn; None where no list was imported.
+    """How many entries of each category can match on that day, imported and added by hand, without
+    those withdrawn; None where no list was imported.
 
     No plate is looked at. Raises ConfigError.
     """
@@ -61,5 +89,7 @@ def listed_by_category(folder: Path, on: date) -> Mapping[str, int] | None:
 def write_page(path: Path, html: str) -> None:
     """One HTML file, readable by all: it is for the public. Raises UsageError, StorageError."""
     if path.is_dir() or not path.parent.is_dir():
-        raise UsageError("not a file that can be written", where=path, fix="name a file in a folder that exists")
+        raise UsageError(
+            "not a file that can be written", where=path, fix="name a file in a folder that exists"
+        )
     write_atomic(path, html.encode("utf-8"), 0o644)

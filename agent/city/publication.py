@@ -1,4 +1,6 @@
-"""One act of publishing, as `bundle publish` and `hotlist publish` do it: assemble, sign with the online key, write, copy, and clear what was pending."""
+"""One act of publishing, as `bundle publish` and `hotlist publish` do it: assemble, sign with the
+online key, write, copy, and clear what was pending.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import POLICY, POLICY_PATH, ROOT, TARGETS, recipient_of
-from agent.bundles.repository.assembly import Candidate, assemble, require_holds_online, sign_online, told
-from agent.bundles.repository.published import REPOSITORY_FOLDER, CityRepository, Standing, delegations, trust_in
+from agent.bundles.repository.assembly import (
+    Candidate,
+    assemble,
+    require_holds_online,
+    sign_online,
+    told,
+)
+from agent.bundles.repository.published import (
+    REPOSITORY_FOLDER,
+    CityRepository,
+    Standing,
+    delegations,
+    trust_in,
+)
 from agent.bundles.repository.writer import drop_pending, mirror, publish
 from agent.city import drafts
 from agent.core.policy.policy import require_in_force
@@ -29,7 +43,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """`taken`: roles with a new version; `waiting`: roles that lack signatures; `absent`: roles that were never published; `at`: None where nothing was written."""
+    """`taken`: roles with a new version; `waiting`: roles that lack signatures; `absent`: roles
+    that were never published; `at`: None where nothing was written.
+    """
 
     taken: tuple[str, ...]
     waiting: Mapping[str, tuple[Standing, ...]]
@@ -44,19 +60,31 @@ class Done:
         if self.at is None:
             yield "Nothing new to publish. The daily job gives --renew."
         else:
-            new = ", ".join(f"{role} {self.versions[role]}" for role in self.taken) or "nothing new, renewed"
-            yield f"Published at {rfc3339(self.at)}: {new}. Cameras take this until {self.until:%Y-%m-%d %H:%M} UTC; publish with --renew before."
+            new = (
+                ", ".join(f"{role} {self.versions[role]}" for role in self.taken)
+                or "nothing new, renewed"
+            )
+            yield (
+                f"Published at {rfc3339(self.at)}: {new}. Cameras take this until "
+                f"{self.until:%Y-%m-%d %H:%M} UTC; publish with --renew before."
+            )
         for folder in self.to:
             yield f"Copied to {folder}."
         for role, standings in self.waiting.items():
             yield f"Still pending: {role} {'; '.join(map(told, standings))}."
         for role in self.absent:
-            yield f"Not there yet: {role}{' (nothing is sealed to it)' if recipient_of(role) else ' (nothing is looked for)'}."
+            yield (
+                "Not there yet: "
+                f"{role}{' (nothing is sealed to it)' if recipient_of(role) else ' (nothing is looked for)'}."
+            )
 
     def table(self) -> dict[str, object]:
         """As plain values."""
         waiting = {
-            role: {"missing": max((one.missing for one in found), default=0), "signed_by": [n for one in found for n in one.signed]}
+            role: {
+                "missing": max((one.missing for one in found), default=0),
+                "signed_by": [n for one in found for n in one.signed],
+            }
             for role, found in self.waiting.items()
         }
         return {
@@ -71,8 +99,17 @@ class Done:
         }
 
 
-def publish_city(folder: Path, signer: Signer, at: Callable[[bool], datetime], *, renew: bool, to: Sequence[Path] = ()) -> Done:
-    """Publish what is complete. `at`: the time, told whether the city is a rig's. Raises what the parts raise; then nothing changed."""
+def publish_city(
+    folder: Path,
+    signer: Signer,
+    at: Callable[[bool], datetime],
+    *,
+    renew: bool,
+    to: Sequence[Path] = (),
+) -> Done:
+    """Publish what is complete. `at`: the time, told whether the city is a rig's. Raises what the
+    parts raise; then nothing changed.
+    """
     city = CityRepository(folder)
     published = city.published()
     pending = _without_published(city, published)
@@ -82,10 +119,17 @@ def publish_city(folder: Path, signer: Signer, at: Callable[[bool], datetime], *
     candidate = _assembled(city, published, pending, now, renew=renew)
     if candidate.waiting and not renew:
         role, standings = next(iter(candidate.waiting.items()))
-        what = f"role {role} {'; '.join(map(told, standings)) or 'is signed by nobody who holds it'}"
-        fix = f"those who are missing type: platewarden bundle sign --role {role}; or publish the rest with --renew"
+        what = (
+            f"role {role} {'; '.join(map(told, standings)) or 'is signed by nobody who holds it'}"
+        )
+        fix = (
+            f"those who are missing type: platewarden bundle sign --role {role}; or publish the "
+            "rest with --renew"
+        )
         raise BundleRefusedError(Reason.BUNDLE_SIGNATURE_THRESHOLD, what, fix=fix)
-    absent = tuple(role for role in delegations(candidate.targets.signed) if role not in candidate.delegated)
+    absent = tuple(
+        role for role in delegations(candidate.targets.signed) if role not in candidate.delegated
+    )
     require_holds_online(candidate.root, signer)
     at_, until, versions = None, None, {}
     if candidate.taken or renew:
@@ -111,23 +155,46 @@ def _without_published(city: CityRepository, published: Published | None) -> dic
     return pending
 
 
-def _assembled(city: CityRepository, published: Published | None, pending: Mapping[str, Pending], now: datetime, *, renew: bool) -> Candidate:
-    """The daily job must not stop because people are in the middle of a change of keys, or signed a policy ahead of its day: then that waits."""
+def _assembled(
+    city: CityRepository,
+    published: Published | None,
+    pending: Mapping[str, Pending],
+    now: datetime,
+    *,
+    renew: bool,
+) -> Candidate:
+    """The daily job must not stop because people are in the middle of a change of keys, or signed a
+    policy ahead of its day: then that waits.
+    """
     whole = pending
     if renew and published is not None:
-        pending = {role: item for role, item in pending.items() if role != POLICY or not _too_early(city, published, item, now)}
+        pending = {
+            role: item
+            for role, item in pending.items()
+            if role != POLICY or not _too_early(city, published, item, now)
+        }
     try:
         candidate = assemble(city, published, pending)
     except BundleRefusedError as error:
         if not renew or published is None or error.reason != Reason.BUNDLE_SIGNATURE_THRESHOLD:
             raise
-        candidate = assemble(city, published, {role: item for role, item in pending.items() if role not in {ROOT, TARGETS}})
+        candidate = assemble(
+            city,
+            published,
+            {role: item for role, item in pending.items() if role not in {ROOT, TARGETS}},
+        )
     trust = trust_in(published, whole, city.folder)
-    left = {role: trust.standings(role, item.metadata) for role, item in whole.items() if role not in candidate.taken}
+    left = {
+        role: trust.standings(role, item.metadata)
+        for role, item in whole.items()
+        if role not in candidate.taken
+    }
     return replace(candidate, waiting=left)
 
 
-def _too_early(city: CityRepository, published: Published | None, item: Pending, now: datetime) -> date | None:
+def _too_early(
+    city: CityRepository, published: Published | None, item: Pending, now: datetime
+) -> date | None:
     """The day on which a pending policy takes effect, where that is later than today."""
     text = drafts.files_pending(city, published, item).get(POLICY_PATH)
     effective = parse_policy(text, drafts.POLICY_TOML).effective if text else now.date()
@@ -135,15 +202,23 @@ def _too_early(city: CityRepository, published: Published | None, item: Pending,
 
 
 def _require_lawful(city: CityRepository, candidate: Candidate, now: datetime) -> None:
-    """Charter and policy that were signed apart fit together, and a new policy is in force: a camera refuses the whole otherwise. Raises PolicyRefusedError."""
+    """Charter and policy that were signed apart fit together, and a new policy is in force: a
+    camera refuses the whole otherwise. Raises PolicyRefusedError.
+    """
     texts = drafts.published_texts(city, candidate.published)
     for role in (TARGETS, POLICY):
         if role in candidate.taken:
-            texts = texts.over(drafts.files_pending(city, candidate.published, candidate.taken[role]))
+            texts = texts.over(
+                drafts.files_pending(city, candidate.published, candidate.taken[role])
+            )
     texts.require_lawful()
     if POLICY in candidate.taken and texts.policy is not None:
         try:
             require_in_force(parse_policy(texts.policy, drafts.POLICY_TOML), Instant(now))
         except PolicyRefusedError as error:
-            fix = "it stays pending; publish on that day, or let the daily job (--renew)" if error.reason == Reason.POLICY_NOT_IN_FORCE else error.fix
+            fix = (
+                "it stays pending; publish on that day, or let the daily job (--renew)"
+                if error.reason == Reason.POLICY_NOT_IN_FORCE
+                else error.fix
+            )
             raise PolicyRefusedError(error.reason, error.what, where=error.where, fix=fix) from None

@@ -1,4 +1,6 @@
-"""A throwaway city for a test rig: every key in one folder, unencrypted, everything signed and published at once; city.json says so, and real cameras refuse it."""
+"""A throwaway city for a test rig: every key in one folder, unencrypted, everything signed and
+published at once; city.json says so, and real cameras refuse it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.bundles import jurisdiction_files
-from agent.bundles.layout import HOTLIST, METADATA_FOLDER, POLICY, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, CityIdentity, keys_role
+from agent.bundles.layout import (
+    HOTLIST,
+    METADATA_FOLDER,
+    POLICY,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    CityIdentity,
+    keys_role,
+)
 from agent.bundles.repository.published import REPOSITORY_FOLDER
 from agent.bundles.repository.signing_keys import load_signer, make_key
 from agent.city import drafts
@@ -35,7 +47,13 @@ if TYPE_CHECKING:
 KEYS = "rig-keys"
 SIGNERS = ("rig-1", "rig-2", "rig-3")
 ROSTER_KEY, ONLINE_KEY, HOTLIST_KEY = "roster.pem", "online.pem", "hotlist.pem"
-HOST, ADDRESS, RECIPIENT, CAMERA, CA = "rig.example", "127.0.0.1:8883", "rig-receiver", "rig-1", "city-hall-ca.pem"
+HOST, ADDRESS, RECIPIENT, CAMERA, CA = (
+    "rig.example",
+    "127.0.0.1:8883",
+    "rig-receiver",
+    "rig-1",
+    "city-hall-ca.pem",
+)
 _LIFETIME = timedelta(days=365)
 
 
@@ -56,11 +74,18 @@ class Rig:
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        yield f"A rig's city, published in {self.city / REPOSITORY_FOLDER}. Cameras obey it only with rig = true in their settings."
+        yield (
+            f"A rig's city, published in {self.city / REPOSITORY_FOLDER}. Cameras obey it only "
+            "with rig = true in their settings."
+        )
         if self.drafted:
             yield f"Drafted, to be edited: {', '.join(self.drafted)}."
         yield f"Anchor for the camera's trust/root.json: {self.anchor}"
-        yield f"Keys, unencrypted, worth nothing elsewhere: {self.keys} ({', '.join(f'{name}.pem' for name in SIGNERS)}: any two sign; {ONLINE_KEY}: publishes)"
+        yield (
+            f"Keys, unencrypted, worth nothing elsewhere: {self.keys} "
+            f"({', '.join(f'{name}.pem' for name in SIGNERS)}: any two sign; {ONLINE_KEY}: "
+            "publishes)"
+        )
 
     def table(self) -> dict[str, object]:
         """As plain values."""
@@ -69,31 +94,59 @@ class Rig:
             "online": str(self.keys / ONLINE_KEY),
             "hotlist": str(self.keys / HOTLIST_KEY),
         }
-        return {"repository": str(self.city / REPOSITORY_FOLDER), "anchor": str(self.anchor), **names, "roster_key": str(self.keys / ROSTER_KEY)}
+        return {
+            "repository": str(self.city / REPOSITORY_FOLDER),
+            "anchor": str(self.anchor),
+            **names,
+            "roster_key": str(self.keys / ROSTER_KEY),
+        }
 
 
 def found_rig(city: Path, city_id: str, name: str, now: datetime) -> Rig:
-    """Make it. What is in the folder already (charter.toml, policy.toml, roster.toml, ca/) is used; the rest is drafted. Raises UsageError, StorageError."""
+    """Make it. What is in the folder already (charter.toml, policy.toml, roster.toml, ca/) is used;
+    the rest is drafted. Raises UsageError, StorageError.
+    """
     if (city / KEYS).exists() or (city / REPOSITORY_FOLDER).exists():
-        raise UsageError("holds a city already", where=city, fix="a rig's city is thrown away whole: remove the folder, or name another")
+        raise UsageError(
+            "holds a city already",
+            where=city,
+            fix="a rig's city is thrown away whole: remove the folder, or name another",
+        )
     private_folder(city / KEYS)
     drafted = _draft(city, name, now)
     policy = parse_policy((city / drafts.POLICY_TOML).read_bytes(), str(city / drafts.POLICY_TOML))
     identity = CityIdentity(city_id, name, rig=True)
-    people = [make_key(city / KEYS / f"{label}.pem", "", f"Rig signer {label[-1]}") for label in SIGNERS]
+    people = [
+        make_key(city / KEYS / f"{label}.pem", "", f"Rig signer {label[-1]}") for label in SIGNERS
+    ]
     online = make_key(city / KEYS / ONLINE_KEY, "", "Rig online job")
-    holders = {ROOT: people, TARGETS: people, POLICY: people, SNAPSHOT: [online], TIMESTAMP: [online]}
+    holders = {
+        ROOT: people,
+        TARGETS: people,
+        POLICY: people,
+        SNAPSHOT: [online],
+        TIMESTAMP: [online],
+    }
     holders[HOTLIST] = [make_key(city / KEYS / HOTLIST_KEY, "", "Rig hot list")]
     for recipient in policy.recipients:
-        holders[keys_role(recipient)] = [make_key(city / KEYS / f"{keys_role(recipient)}.pem", "", f"Rig {recipient}"[:64])]
+        holders[keys_role(recipient)] = [
+            make_key(city / KEYS / f"{keys_role(recipient)}.pem", "", f"Rig {recipient}"[:64])
+        ]
     founding = Founding.of(identity, holders, 2)
     with only_writer(city):
         founding.require_free(city, city / KEYS / ROSTER_KEY)
         found(city, founding, city / KEYS / ROSTER_KEY, "", now)
         for label in SIGNERS[:2]:
-            signing = Signing(city, now.isoformat(), Asked((), Wanted(), None, start_again=False), _no_secret)
+            signing = Signing(
+                city, now.isoformat(), Asked((), Wanted(), None, start_again=False), _no_secret
+            )
             signing.plan(load_signer(str(city / KEYS / f"{label}.pem"), _no_secret)).sign()
-        publish_city(city, load_signer(str(city / KEYS / ONLINE_KEY), _no_secret), lambda _rig: now, renew=False)
+        publish_city(
+            city,
+            load_signer(str(city / KEYS / ONLINE_KEY), _no_secret),
+            lambda _rig: now,
+            renew=False,
+        )
     return Rig(city, drafted)
 
 
@@ -121,26 +174,62 @@ def _draft(city: Path, name: str, now: datetime) -> tuple[str, ...]:
 
 
 def _authority(city: Path, now: datetime) -> str:
-    """ca/city-hall-ca.pem with a server certificate for the rig's broker beside the keys; the pin of that server."""
+    """ca/city-hall-ca.pem with a server certificate for the rig's broker beside the keys; the pin
+    of that server.
+    """
     if (city / "ca" / CA).exists():
         return ""
     private_folder(city / "ca", 0o755)
-    key, subject = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Platewarden rig CA")])
-    authority = _certificate(subject, subject, key.public_key(), now, ca=True).sign(key, hashes.SHA256())
+    key, subject = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Platewarden rig CA")]),
+    )
+    authority = _certificate(subject, subject, key.public_key(), now, ca=True).sign(
+        key, hashes.SHA256()
+    )
     server = ec.generate_private_key(ec.SECP256R1())
-    builder = _certificate(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)]), subject, server.public_key(), now, ca=False)
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-    certificate = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False).sign(key, hashes.SHA256())
-    write_new(city / KEYS / "broker.crt", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    builder = _certificate(
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)]),
+        subject,
+        server.public_key(),
+        now,
+        ca=False,
+    )
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False
+    )
+    builder = builder.add_extension(
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+    )
+    certificate = builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
+    ).sign(key, hashes.SHA256())
+    write_new(
+        city / KEYS / "broker.crt", certificate.public_bytes(serialization.Encoding.PEM), 0o644
+    )
     for name, private in (("ca.key", key), ("broker.key", server)):
-        pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        pem = private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
         write_new(city / KEYS / name, pem)
     write_atomic(city / "ca" / CA, authority.public_bytes(serialization.Encoding.PEM), 0o644)
-    return spki_pin(server.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
+    return spki_pin(
+        server.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
 
 
-def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, *, ca: bool) -> x509.CertificateBuilder:
+def _certificate(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    now: datetime,
+    *,
+    ca: bool,
+) -> x509.CertificateBuilder:
     usage = x509.KeyUsage(
         digital_signature=True, key_cert_sign=ca, crl_sign=ca,
         content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,

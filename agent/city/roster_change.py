@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the command line asks for. `paths`: enrolment files, or folders of them; `replace`, `retire`: ids of cameras; `key`: of the city's root key."""
+    """What the command line asks for. `paths`: enrolment files, or folders of them; `replace`,
+    `retire`: ids of cameras; `key`: of the city's root key.
+    """
 
     paths: Sequence[Path] = ()
     replace: Sequence[str] = ()
@@ -51,15 +53,30 @@ def first_roster(city: str, key: Ed25519PrivateKey, now: datetime) -> tuple[byte
 
 def sign_roster(roster: Roster, key: Ed25519PrivateKey) -> bytes:
     """roster.jws (docs/ref/sealed-read.md)."""
-    signed = jws.serialize_compact({"alg": "Ed25519", "typ": TYP}, format_roster(roster), OKPKey.import_key(key), registry=registry())
+    signed = jws.serialize_compact(
+        {"alg": "Ed25519", "typ": TYP},
+        format_roster(roster),
+        OKPKey.import_key(key),
+        registry=registry(),
+    )
     return signed.encode("ascii") + b"\n"
 
 
-def load_root_key(where: str, root_json: bytes | None, secret: Callable[[str], str]) -> Ed25519PrivateKey:
-    """The city's root key, which must be the one of root.json, where there is one. Raises StorageError, ConfigError."""
+def load_root_key(
+    where: str, root_json: bytes | None, secret: Callable[[str], str]
+) -> Ed25519PrivateKey:
+    """The city's root key, which must be the one of root.json, where there is one. Raises
+    StorageError, ConfigError.
+    """
     key = load_private(where, secret)
-    if not isinstance(key, Ed25519PrivateKey) or (root_json is not None and key.public_key().public_bytes_raw() != parse_root(root_json)):
-        raise ConfigError("is not the city's root key, whose public half is root.json", where=where, fix="name the file that `bundle init --roster-key` made")
+    if not isinstance(key, Ed25519PrivateKey) or (
+        root_json is not None and key.public_key().public_bytes_raw() != parse_root(root_json)
+    ):
+        raise ConfigError(
+            "is not the city's root key, whose public half is root.json",
+            where=where,
+            fix="name the file that `bundle init --roster-key` made",
+        )
     return key
 
 
@@ -69,11 +86,19 @@ def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str]
     if before is None or texts.cameras is None or texts.city_root is None:
         raise ConfigError("there is no roster yet", where=ROSTER, fix="`bundle init` makes it")
     if not wanted.key:
-        raise UsageError("who is enrolled is signed with the city's root key", where="--enrol", fix="name it with --roster-key")
+        raise UsageError(
+            "who is enrolled is signed with the city's root key",
+            where="--enrol",
+            fix="name it with --roster-key",
+        )
     devices, age, logs = dict(before.devices), dict(before.age), dict(before.logs)
     for name in (*wanted.retire, *wanted.replace):
         if name not in devices:
-            raise UsageError("no such camera is enrolled", where=name, fix=f"enrolled: {', '.join(sorted(devices)) or 'none'}")
+            raise UsageError(
+                "no such camera is enrolled",
+                where=name,
+                fix=f"enrolled: {', '.join(sorted(devices)) or 'none'}",
+            )
     for name in wanted.retire:
         devices.pop(name), age.pop(name, None), logs.pop(name, None)
     files = _files(wanted.paths)
@@ -82,15 +107,27 @@ def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str]
     for path, enrolment in files.items():
         name = enrolment.device
         if name in fingerprints:
-            raise UsageError(f"camera {name!r} is there twice", where=path, fix="each camera is enrolled once: leave one of its files out")
+            raise UsageError(
+                f"camera {name!r} is there twice",
+                where=path,
+                fix="each camera is enrolled once: leave one of its files out",
+            )
         _require_new(enrolment, devices, wanted, path)
         fingerprints[name] = spoken(fingerprint(enrolment))
         devices[name], age[name] = enrolment.public.seal, enrolment.age
         logs[name] = enrolment.public.watch_log, enrolment.public.deliver_log
     if missing := sorted(set(wanted.replace) - fingerprints.keys()):
-        raise UsageError("is to be replaced, and no enrolment file of its new device is named", where=missing[0], fix="--enrol FILE --replace CAMERA")
+        raise UsageError(
+            "is to be replaced, and no enrolment file of its new device is named",
+            where=missing[0],
+            fix="--enrol FILE --replace CAMERA",
+        )
     key = load_root_key(wanted.key, texts.city_root, secret)
-    return Enrolled(cameras, sign_roster(replace(before, issued_at=now, devices=devices, age=age, logs=logs), key), fingerprints)
+    return Enrolled(
+        cameras,
+        sign_roster(replace(before, issued_at=now, devices=devices, age=age, logs=logs), key),
+        fingerprints,
+    )
 
 
 def _files(paths: Sequence[Path]) -> dict[Path, Enrolment]:
@@ -99,13 +136,19 @@ def _files(paths: Sequence[Path]) -> dict[Path, Enrolment]:
     for path in paths:
         inside = sorted(path.glob("*.json")) if path.is_dir() else [path]
         if not inside:
-            raise UsageError("holds no enrolment files", where=path, fix="name the folder `enrolments` that `platewarden provision --batch` made")
+            raise UsageError(
+                "holds no enrolment files",
+                where=path,
+                fix="name the folder `enrolments` that `platewarden provision --batch` made",
+            )
         found |= {file: read_enrolment(file) for file in inside}
     return found
 
 
 def _listed(cameras: bytes, files: Mapping[Path, Enrolment]) -> bytes:
-    """roster.toml with every camera in it: as it stands there, else as roster.toml beside its enrolment file says. Raises UsageError, ConfigError."""
+    """roster.toml with every camera in it: as it stands there, else as roster.toml beside its
+    enrolment file says. Raises UsageError, ConfigError.
+    """
     known = parse_roster(cameras, CAMERAS).cameras
     for path, enrolment in files.items():
         if enrolment.device in known:
@@ -114,29 +157,59 @@ def _listed(cameras: bytes, files: Mapping[Path, Enrolment]) -> bytes:
         tables = read_input(beside, MAX_TEXT_BYTES, missing="") if beside.is_file() else b""
         camera = parse_roster(b'city = "-"\n' + tables, str(beside)).cameras.get(enrolment.device)
         if camera is None:
-            fix = "add its [[camera]] to roster.toml: where it stands and what is near is for a person to say"
-            raise UsageError(f"camera {enrolment.device!r} is not in {CAMERAS}", where=path, fix=fix)
+            fix = (
+                "add its [[camera]] to roster.toml: where it stands and what is near is for a "
+                "person to say"
+            )
+            raise UsageError(
+                f"camera {enrolment.device!r} is not in {CAMERAS}", where=path, fix=fix
+            )
         near = ", ".join(json.dumps(place) for place in sorted(camera.near))
-        values = (f'id = "{camera.id}"', f"stands = {json.dumps(camera.stands, ensure_ascii=False)}", f"near = [{near}]", f'mount = "{camera.mount}"')
+        values = (
+            f'id = "{camera.id}"',
+            f"stands = {json.dumps(camera.stands, ensure_ascii=False)}",
+            f"near = [{near}]",
+            f'mount = "{camera.mount}"',
+        )
         cameras = cameras.rstrip(b"\n") + "\n\n[[camera]]\n{}\n".format("\n".join(values)).encode()
         known = parse_roster(cameras, CAMERAS).cameras
     return cameras
 
 
-def _require_new(enrolment: Enrolment, devices: Mapping[str, bytes], wanted: Wanted, path: Path) -> None:
-    """Another key under a known name is an attack until the clerk says otherwise; one key under two names is a copied card. Raises UsageError."""
+def _require_new(
+    enrolment: Enrolment, devices: Mapping[str, bytes], wanted: Wanted, path: Path
+) -> None:
+    """Another key under a known name is an attack until the clerk says otherwise; one key under two
+    names is a copied card. Raises UsageError.
+    """
     name, seal = enrolment.device, enrolment.public.seal
     if name in devices and devices[name] != seal and name not in wanted.replace:
-        raise UsageError(f"camera {name!r} is enrolled with another key", where=path, fix=f"is it a new device in the same place? then: --replace {name}")
+        raise UsageError(
+            f"camera {name!r} is enrolled with another key",
+            where=path,
+            fix=f"is it a new device in the same place? then: --replace {name}",
+        )
     taken = next((other for other, key in devices.items() if key == seal and other != name), None)
     if taken:
-        raise UsageError(f"camera {name!r} has the key of {taken!r}", where=path, fix="a card was copied: make the keys on each camera anew")
+        raise UsageError(
+            f"camera {name!r} has the key of {taken!r}",
+            where=path,
+            fix="a card was copied: make the keys on each camera anew",
+        )
 
 
 def read_enrolment(path: Path) -> Enrolment:
-    """An enrolment file whose signature shows that its maker holds the camera's key. Raises ConfigError."""
-    untrusted = read_input(path, MAX_BYTES, missing="`platewarden provision` makes it on the camera")
+    """An enrolment file whose signature shows that its maker holds the camera's key. Raises
+    ConfigError.
+    """
+    untrusted = read_input(
+        path, MAX_BYTES, missing="`platewarden provision` makes it on the camera"
+    )
     try:
         return verify_enrolment(untrusted, str(path))
     except EnvelopeRefusedError as error:
-        raise ConfigError(error.what, where=path, fix="get the file again from the camera: `platewarden provision`") from None
+        raise ConfigError(
+            error.what,
+            where=path,
+            fix="get the file again from the camera: `platewarden provision`",
+        ) from None

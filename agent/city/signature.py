@@ -1,11 +1,22 @@
-"""One act of signing: which roles a key can sign now, what that changes, and the signature itself, kept beside the repository until there are enough."""
+"""One act of signing: which roles a key can sign now, what that changes, and the signature itself,
+kept beside the repository until there are enough.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.bundles.layout import HOTLIST, POLICY, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, keys_path, recipient_of
+from agent.bundles.layout import (
+    HOTLIST,
+    POLICY,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    keys_path,
+    recipient_of,
+)
 from agent.bundles.repository.assembly import require_next, sign, told
 from agent.bundles.repository.next_version import next_version
 from agent.bundles.repository.published import CityRepository, Pending, Standing, Trust, trust_in
@@ -56,7 +67,9 @@ class Signed:
 
     @property
     def missing(self) -> int:
-        """Signatures that are still needed; where both present and new keys must sign a root, of whom more are missing."""
+        """Signatures that are still needed; where both present and new keys must sign a root, of
+        whom more are missing.
+        """
         return max(standing.missing for standing in self.standings)
 
     def told(self) -> str:
@@ -65,13 +78,29 @@ class Signed:
 
     def table(self) -> dict[str, object]:
         """As plain values."""
-        listed = [{"of": s.of, "threshold": s.threshold, "signed_by": list(s.signed), "not_by": list(s.unsigned), "missing": s.missing} for s in self.standings]
-        return {"role": self.role, "version": self.version, "missing": self.missing, "standings": listed}
+        listed = [
+            {
+                "of": s.of,
+                "threshold": s.threshold,
+                "signed_by": list(s.signed),
+                "not_by": list(s.unsigned),
+                "missing": s.missing,
+            }
+            for s in self.standings
+        ]
+        return {
+            "role": self.role,
+            "version": self.version,
+            "missing": self.missing,
+            "standings": listed,
+        }
 
 
 @dataclass(slots=True)
 class Plan:
-    """Everything that would be signed, ready to be shown. `fresh`: roles whose version this signature begins; `enrolled`: new rosters for the drafts."""
+    """Everything that would be signed, ready to be shown. `fresh`: roles whose version this
+    signature begins; `enrolled`: new rosters for the drafts.
+    """
 
     city: CityRepository
     trust: Trust
@@ -93,12 +122,21 @@ class Plan:
         shown = list(self.change.lines())
         yield from shown or ("Nothing changes; signing renews it.",)
         for role, item in self.items.items():
-            how = "a first signature begins this version" if role in self.fresh else "; ".join(map(told, self.trust.standings(role, item.metadata)))
-            yield f"{role}, version {item.metadata.signed.version}, until {item.metadata.signed.expires:%Y-%m-%d}: {how}"
+            how = (
+                "a first signature begins this version"
+                if role in self.fresh
+                else "; ".join(map(told, self.trust.standings(role, item.metadata)))
+            )
+            yield (
+                f"{role}, version {item.metadata.signed.version}, until "
+                f"{item.metadata.signed.expires:%Y-%m-%d}: {how}"
+            )
         yield from self.notes
 
     def sign(self) -> list[Signed]:
-        """Add the signature to all of them, in memory first: a token that fails at the second role leaves the first unsigned, too. Raises ConfigError, StorageError."""
+        """Add the signature to all of them, in memory first: a token that fails at the second role
+        leaves the first unsigned, too. Raises ConfigError, StorageError.
+        """
         for item in self.items.values():
             sign(item.metadata, self.signer)
         if self.enrolled is not None:
@@ -110,12 +148,18 @@ class Plan:
                 keep_pending(self.city.folder, item)
             else:
                 add_signature(self.city.folder, role, item.metadata)
-            done.append(Signed(role, item.metadata.signed.version, self.trust.standings(role, item.metadata)))
+            done.append(
+                Signed(
+                    role, item.metadata.signed.version, self.trust.standings(role, item.metadata)
+                )
+            )
         return done
 
 
 class Signing:
-    """What can be signed in a city's folder. `on`: the command line's `--on`. Everything raises ConfigError, UsageError, BundleRefusedError."""
+    """What can be signed in a city's folder. `on`: the command line's `--on`. Everything raises
+    ConfigError, UsageError, BundleRefusedError.
+    """
 
     def __init__(self, folder: Path, on: str, asked: Asked, secret: Callable[[str], str]) -> None:
         self._city, self._asked, self._secret = CityRepository(folder), asked, secret
@@ -128,38 +172,91 @@ class Signing:
         """What can be refused before a passphrase is asked for."""
         for role in self._asked.roles:
             if role in ONLINE_ROLES:
-                fix = "`platewarden hotlist publish`" if role == HOTLIST else "`platewarden bundle publish`"
-                raise UsageError(f"role {role} is signed by its online key when it is published", where="--role", fix=fix)
+                fix = (
+                    "`platewarden hotlist publish`"
+                    if role == HOTLIST
+                    else "`platewarden bundle publish`"
+                )
+                raise UsageError(
+                    f"role {role} is signed by its online key when it is published",
+                    where="--role",
+                    fix=fix,
+                )
             if not self._trust.holders(role):
-                raise UsageError(f"there is no role {role}", where="--role", fix=f"roles: {', '.join(self._trust.roles())}")
+                raise UsageError(
+                    f"there is no role {role}",
+                    where="--role",
+                    fix=f"roles: {', '.join(self._trust.roles())}",
+                )
         if self._asked.enrol and self._asked.roles not in {(), (POLICY,)}:
-            raise UsageError("cameras are enrolled in role policy", where="--enrol", fix="leave --role out, or give --role policy")
-        if self._asked.key_list and (len(self._asked.roles) != 1 or recipient_of(self._asked.roles[0]) is None):
-            raise UsageError("a key list is signed in its recipient's own role", where="--key-list", fix="give --role keys-RECIPIENT")
+            raise UsageError(
+                "cameras are enrolled in role policy",
+                where="--enrol",
+                fix="leave --role out, or give --role policy",
+            )
+        if self._asked.key_list and (
+            len(self._asked.roles) != 1 or recipient_of(self._asked.roles[0]) is None
+        ):
+            raise UsageError(
+                "a key list is signed in its recipient's own role",
+                where="--key-list",
+                fix="give --role keys-RECIPIENT",
+            )
 
     def plan(self, signer: Signer) -> Plan:
         """What this key would sign."""
         keyid = signer.public_key.keyid
-        held = {role: keys[keyid] for role in self._trust.roles() if keyid in (keys := self._trust.holders(role))}
+        held = {
+            role: keys[keyid]
+            for role in self._trust.roles()
+            if keyid in (keys := self._trust.holders(role))
+        }
         if not held:
-            raise UsageError("this key holds no role in this city", where="--key", fix="`platewarden bundle show` lists who holds what")
+            raise UsageError(
+                "this key holds no role in this city",
+                where="--key",
+                fix="`platewarden bundle show` lists who holds what",
+            )
         for role in self._asked.roles:
             if role not in held:
                 others = ", ".join(sorted(map(holder_of, self._trust.holders(role).values())))
-                raise UsageError(f"this key, of {holder_of(next(iter(held.values())))}, does not hold role {role}", where="--key", fix=f"held by: {others}")
+                raise UsageError(
+                    f"this key, of {holder_of(next(iter(held.values())))}, does not hold role "
+                    f"{role}",
+                    where="--key",
+                    fix=f"held by: {others}",
+                )
         enrolled = self._enrolled()
         items, fresh = self._items(tuple(held), keyid, enrolled)
         if not items:
-            raise UsageError("there is nothing new to sign for this key", where="--key", fix="--role ROLE renews a role that does not change")
+            raise UsageError(
+                "there is nothing new to sign for this key",
+                where="--key",
+                fix="--role ROLE renews a role that does not change",
+            )
         old = drafts.published_texts(self._city, self._published)
         new = self._texts(old, items)
         new.require_lawful()
         drafts.require_higher(old, new)
         shown = self._change(old, new, items, enrolled.fingerprints if enrolled else {})
-        return Plan(self._city, self._trust, signer, holder_of(next(iter(held.values()))), items, fresh, shown, self._notes(new), enrolled)
+        return Plan(
+            self._city,
+            self._trust,
+            signer,
+            holder_of(next(iter(held.values()))),
+            items,
+            fresh,
+            shown,
+            self._notes(new),
+            enrolled,
+        )
 
-    def _items(self, held: tuple[str, ...], keyid: str, enrolled: Enrolled | None) -> tuple[dict[str, Pending], frozenset[str]]:
-        """What is pending and lacks this signature, and what the drafts hold that is not published; by `--role` also what does not change."""
+    def _items(
+        self, held: tuple[str, ...], keyid: str, enrolled: Enrolled | None
+    ) -> tuple[dict[str, Pending], frozenset[str]]:
+        """What is pending and lacks this signature, and what the drafts hold that is not published;
+        by `--role` also what does not change.
+        """
         items: dict[str, Pending] = {}
         fresh, signed = set(), list[str]()
         for role in self._asked.roles or tuple(role for role in held if role not in ONLINE_ROLES):
@@ -171,24 +268,45 @@ class Signing:
                 if keyid not in item.metadata.signatures:
                     items[role] = item
                 else:
-                    signed.append(f"role {role} {'; '.join(map(told, self._trust.standings(role, item.metadata)))}")
+                    signed.append(
+                        f"role {role} "
+                        f"{'; '.join(map(told, self._trust.standings(role, item.metadata)))}"
+                    )
             elif staged is not None and (self._asked.roles or self._differs(role, staged)):
-                items[role] = Pending(role, next_version(self._before(role), role, staged or None, self._now), staged)
+                items[role] = Pending(
+                    role, next_version(self._before(role), role, staged or None, self._now), staged
+                )
                 fresh.add(role)
         if signed and (self._asked.roles or not items):
-            raise BundleRefusedError(Reason.BUNDLE_SAME_SIGNER_TWICE, "; ".join(signed), fix="another holder must sign; one counts once")
+            raise BundleRefusedError(
+                Reason.BUNDLE_SAME_SIGNER_TWICE,
+                "; ".join(signed),
+                fix="another holder must sign; one counts once",
+            )
         return items, frozenset(fresh)
 
-    def _staged(self, role: str, item: Pending | None, enrolled: Enrolled | None) -> dict[str, bytes] | None:
-        """The files of a role as they stand in the drafts; None: it has no drafts here; empty: it has no files."""
+    def _staged(
+        self, role: str, item: Pending | None, enrolled: Enrolled | None
+    ) -> dict[str, bytes] | None:
+        """The files of a role as they stand in the drafts; None: it has no drafts here; empty: it
+        has no files.
+        """
         if role == ROOT:
             return {}
         recipient = recipient_of(role)
         if recipient is not None:
             if self._asked.key_list is None:
-                return drafts.files_of(self._city, self._published, role) if self._asked.roles and item is None else None
+                return (
+                    drafts.files_of(self._city, self._published, role)
+                    if self._asked.roles and item is None
+                    else None
+                )
             return {keys_path(recipient): self._key_list(recipient, self._asked.key_list)}
-        keep = drafts.files_pending(self._city, self._published, self._pending[TARGETS]) if TARGETS in self._pending else None
+        keep = (
+            drafts.files_pending(self._city, self._published, self._pending[TARGETS])
+            if TARGETS in self._pending
+            else None
+        )
         keep = keep or drafts.files_of(self._city, self._published, TARGETS)
         draft = {TARGETS: drafts.CHARTER, POLICY: drafts.POLICY_TOML}[role]
         if not (self._city.folder / draft).exists() and (item is not None or not self._asked.roles):
@@ -199,14 +317,29 @@ class Signing:
         """What others signed is what lies in the folder."""
         if not staged:
             return
-        changed = drafts.differences(drafts.files_pending(self._city, self._published, item), staged)
+        changed = drafts.differences(
+            drafts.files_pending(self._city, self._published, item), staged
+        )
         if changed:
-            signers = ", ".join(name for standing in self._trust.standings(role, item.metadata) for name in standing.signed) or "nobody yet"
+            signers = (
+                ", ".join(
+                    name
+                    for standing in self._trust.standings(role, item.metadata)
+                    for name in standing.signed
+                )
+                or "nobody yet"
+            )
             what = f"the drafts are not what is pending (signed by {signers}): {'; '.join(changed)}"
-            raise UsageError(what, where=f"role {role}", fix="put the drafts back, or drop what was signed: --start-again")
+            raise UsageError(
+                what,
+                where=f"role {role}",
+                fix="put the drafts back, or drop what was signed: --start-again",
+            )
 
     def _differs(self, role: str, staged: Mapping[str, bytes]) -> bool:
-        return role != ROOT and (bool(staged) and drafts.files_of(self._city, self._published, role) != staged)
+        return role != ROOT and (
+            bool(staged) and drafts.files_of(self._city, self._published, role) != staged
+        )
 
     def _before(self, role: str) -> Metadata[Any] | None:
         """What the next version is made from: its keys and delegations stay."""
@@ -219,19 +352,37 @@ class Signing:
     def _enrolled(self) -> Enrolled | None:
         if not self._asked.enrol:
             return None
-        return enrol(self._asked.enrol, drafts.draft_texts(self._city.folder), self._now, self._secret)
+        return enrol(
+            self._asked.enrol, drafts.draft_texts(self._city.folder), self._now, self._secret
+        )
 
     def _key_list(self, recipient: str, path: Path) -> bytes:
         """A list that the recipient signed with the key that the policy names."""
-        untrusted = read_input(path, key_list_check.MAX_BYTES, missing="the recipient's `platewarden receiver keys` writes it")
+        untrusted = read_input(
+            path,
+            key_list_check.MAX_BYTES,
+            missing="the recipient's `platewarden receiver keys` writes it",
+        )
         texts = self._texts(drafts.published_texts(self._city, self._published), {})
-        listed = parse_policy(texts.policy, drafts.POLICY_TOML).recipients.get(recipient) if texts.policy else None
+        listed = (
+            parse_policy(texts.policy, drafts.POLICY_TOML).recipients.get(recipient)
+            if texts.policy
+            else None
+        )
         if listed is None or not listed.signing_key:
-            raise ConfigError(f"the policy names no signing key of {recipient!r}", where=path, fix="sign the policy that lists the recipient first")
+            raise ConfigError(
+                f"the policy names no signing key of {recipient!r}",
+                where=path,
+                fix="sign the policy that lists the recipient first",
+            )
         try:
             keys = key_list_check.verify_key_list(untrusted, recipient, listed.signing_key)
         except EnvelopeRefusedError as error:
-            raise ConfigError(error.what, where=path, fix=f"ask {recipient!r} for the key list of the signing key that the policy names") from None
+            raise ConfigError(
+                error.what,
+                where=path,
+                fix=f"ask {recipient!r} for the key list of the signing key that the policy names",
+            ) from None
         if not keys.keys:
             raise ConfigError("holds no keys", where=path, fix="run `platewarden receiver keys`")
         return untrusted
@@ -241,18 +392,36 @@ class Signing:
         for role in (TARGETS, POLICY):
             item = items.get(role) or (None if self._asked.start_again else self._pending.get(role))
             if item is not None:
-                old = old.over(item.files if role in items and item.files else drafts.files_pending(self._city, self._published, item))
+                old = old.over(
+                    item.files
+                    if role in items and item.files
+                    else drafts.files_pending(self._city, self._published, item)
+                )
         return old
 
-    def _change(self, old: Texts, new: Texts, items: Mapping[str, Pending], fingerprints: Mapping[str, str]) -> Change:
-        before = {role: found for role in (ROOT, TARGETS) if self._published and (found := self._published.role(role))}
+    def _change(
+        self, old: Texts, new: Texts, items: Mapping[str, Pending], fingerprints: Mapping[str, str]
+    ) -> Change:
+        before = {
+            role: found
+            for role in (ROOT, TARGETS)
+            if self._published and (found := self._published.role(role))
+        }
         after = {role: item.metadata for role, item in items.items() if role in {ROOT, TARGETS}}
         files: list[str] = []
         for role, item in items.items():
             if role != ROOT:
-                files += drafts.differences(drafts.files_of(self._city, self._published, role), drafts.files_pending(self._city, self._published, item))
+                files += drafts.differences(
+                    drafts.files_of(self._city, self._published, role),
+                    drafts.files_pending(self._city, self._published, item),
+                )
         listed = change.cameras(old, new, fingerprints) if POLICY in items else ()
-        return change.Change(change.compared(old, new) if {POLICY, TARGETS} & items.keys() else None, listed, change.keys(before, after), tuple(files))
+        return change.Change(
+            change.compared(old, new) if {POLICY, TARGETS} & items.keys() else None,
+            listed,
+            change.keys(before, after),
+            tuple(files),
+        )
 
     def _notes(self, new: Texts) -> tuple[str, ...]:
         """What is no fault and yet stops something."""
@@ -261,10 +430,17 @@ class Signing:
         policy = parse_policy(new.policy, drafts.POLICY_TOML)
         roles = set(self._trust.roles())
         lines = [
-            f"Nobody signs keys for {name}: until then nothing is sealed to it. bundle rotate --role keys-{name} --add FILE.pub"
+            (
+                f"Nobody signs keys for {name}: until then nothing is sealed to it. bundle rotate "
+                f"--role keys-{name} --add FILE.pub"
+            )
             for name in sorted(policy.recipients)
-            if f"keys-{name}" not in roles and any(rule.recipient == name for rule in policy.releases)
+            if f"keys-{name}" not in roles
+            and any(rule.recipient == name for rule in policy.releases)
         ]
         if policy.expires <= self._now.date():
-            lines.append(f"The policy has expired, on {policy.expires}: under it no camera publishes anything.")
+            lines.append(
+                f"The policy has expired, on {policy.expires}: under it no camera publishes "
+                "anything."
+            )
         return tuple(lines)

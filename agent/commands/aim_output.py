@@ -8,7 +8,18 @@ from rich.table import Table
 
 from agent.aim.survey_chart import cells
 
-COLUMNS = ("hour UTC", "frames", "reads", "sure", "width px", "detail", "light", "contrast", "picture", "verdict")
+COLUMNS = (
+    "hour UTC",
+    "frames",
+    "reads",
+    "sure",
+    "width px",
+    "detail",
+    "light",
+    "contrast",
+    "picture",
+    "verdict",
+)
 COLOURS = {"works": "green", "poor": "yellow", "fails": "red"}
 
 

@@ -1,4 +1,6 @@
-"""`platewarden audit`: for auditors. `verify` names what was changed, deleted or reordered in a log (docs/guide/auditor.md)."""
+"""`platewarden audit`: for auditors. `verify` names what was changed, deleted or reordered in a log
+(docs/guide/auditor.md).
+"""
 
 import json
 from dataclasses import asdict
@@ -27,12 +29,24 @@ def _group() -> None:
 
 @app.command()
 def verify(
-    path: Annotated[Path, typer.Argument(help="A log's folder (state/watch, state/deliver) or its log.sqlite.")],
-    key: Annotated[Path | None, typer.Option(help="Public keys: the device's public.json, a JWK, a PEM or a `name+id+key` line.")] = None,
-    checkpoint: Annotated[list[Path] | None, typer.Option(help="A checkpoint that you kept from earlier; may be repeated.")] = None,
+    path: Annotated[
+        Path, typer.Argument(help="A log's folder (state/watch, state/deliver) or its log.sqlite.")
+    ],
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="Public keys: the device's public.json, a JWK, a PEM or a `name+id+key` line."
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(help="A checkpoint that you kept from earlier; may be repeated."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Verify a log against its signed checkpoints. Exit 0: whole; 3: not what was signed; 1: unreadable."""
+    """Verify a log against its signed checkpoints. Exit 0: whole; 3: not what was signed; 1:
+    unreadable.
+    """
     keys = load_trusted_keys(key) if key else _keys_nearby(path)
     report = verify_log(path, keys, checkpoint or ())
     if as_json:
@@ -44,7 +58,12 @@ def verify(
         typer.echo(line)
     if report.faults:
         first = report.faults[0]
-        raise LogRefusedError(first.reason, _sentence(first), where=path, fix="keep the folder unchanged as evidence; see docs/guide/auditor.md")
+        raise LogRefusedError(
+            first.reason,
+            _sentence(first),
+            where=path,
+            fix="keep the folder unchanged as evidence; see docs/guide/auditor.md",
+        )
 
 
 def as_table(report: LogReport, keys: TrustedLogKeys) -> dict[str, object]:
@@ -66,34 +85,54 @@ def as_table(report: LogReport, keys: TrustedLogKeys) -> dict[str, object]:
 
 
 def _keys_nearby(path: Path) -> TrustedLogKeys:
-    """The device's public.json where a device, or `demo --out`, keeps it. It proves little if the log's owner wrote it: --key is for auditors."""
+    """The device's public.json where a device, or `demo --out`, keeps it. It proves little if the
+    log's owner wrote it: --key is for auditors.
+    """
     folder = database_of(path).resolve().parent
     for above in (folder, *list(folder.parents)[:2]):
         for candidate in (above / PUBLIC_KEYS, above / "device" / PUBLIC_KEYS):
             if candidate.is_file():
                 return load_trusted_keys(candidate)
-    raise UsageError("no public key: nothing says who must have signed this log", where=path, fix="give --key FILE, the public.json from the city's records")
+    raise UsageError(
+        "no public key: nothing says who must have signed this log",
+        where=path,
+        fix="give --key FILE, the public.json from the city's records",
+    )
 
 
 def _lines(report: LogReport, keys: TrustedLogKeys) -> list[str]:
     lines = [
         f"log         {report.origin or '(unknown)'}",
         f"key         {keys.source}",
-        f"leaves      {report.leaves}" + (f", {report.first_at} to {report.last_at}" if report.first_at else ""),
+        f"leaves      {report.leaves}"
+        + (f", {report.first_at} to {report.last_at}" if report.first_at else ""),
         *(f"  {kind:<10}{count}" for kind, count in report.kinds.items()),
     ]
     if report.head:
         lines.append(f"checkpoint  {report.head.size} leaves, root {report.head.root.hex()}")
     lines += [f"note        {warning}" for warning in report.warnings]
-    lines += [f"FAULT       [{fault.reason}] {_sentence(fault)}" for fault in report.faults[:MAX_SHOWN]]
+    lines += [
+        f"FAULT       [{fault.reason}] {_sentence(fault)}" for fault in report.faults[:MAX_SHOWN]
+    ]
     if len(report.faults) > MAX_SHOWN:
-        lines.append(f"            … and {len(report.faults) - MAX_SHOWN} more faults (--json lists them all)")
-    lines.append("NOT what was signed." if report.faults else "Whole: every leaf is the one that was signed, in its order.")
+        lines.append(
+            f"            … and {len(report.faults) - MAX_SHOWN} more faults (--json lists them "
+            "all)"
+        )
+    lines.append(
+        "NOT what was signed."
+        if report.faults
+        else "Whole: every leaf is the one that was signed, in its order."
+    )
     return lines
 
 
 def _sentence(fault: Fault) -> str:
     if fault.leaf is None:
         return fault.what
-    leaves = f"leaf {fault.leaf}" if fault.last in (None, fault.leaf) else f"leaves {fault.leaf} to {fault.last}"
+    leaves = (
+        f"leaf {fault.leaf}"
+        if fault.last in (None, fault.leaf)
+        else f"leaves {fault.leaf} to {fault.last}"
+    )
     return f"{leaves}{f' of {fault.at}' if fault.at else ''}: {fault.what}"

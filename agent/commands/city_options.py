@@ -5,12 +5,19 @@ from typing import Annotated
 
 import typer
 
-City = Annotated[Path, typer.Option("--city", help="The city's folder: charter.toml, policy.toml, repository/, pending/.")]
+City = Annotated[
+    Path,
+    typer.Option(
+        "--city", help="The city's folder: charter.toml, policy.toml, repository/, pending/."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 PassphraseFile = Annotated[
     Path | None,
     typer.Option(
-        "--passphrase-file", envvar="PLATEWARDEN_PASSPHRASE_FILE", help="Take the passphrase or PIN from this file's first line; else it is asked for."
+        "--passphrase-file",
+        envvar="PLATEWARDEN_PASSPHRASE_FILE",
+        help="Take the passphrase or PIN from this file's first line; else it is asked for.",
     ),
 ]
 On = Annotated[
@@ -18,6 +25,7 @@ On = Annotated[
     typer.Option(
         "--on",
         envvar="PLATEWARDEN_ON",
-        help="Act as on this day or at this time (UTC), for rehearsals; nothing is signed ahead of its time but in a rig's city.",
+        help="Act as on this day or at this time (UTC), for rehearsals; nothing is signed ahead "
+        "of its time but in a rig's city.",
     ),
 ]

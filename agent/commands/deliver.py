@@ -1,4 +1,6 @@
-"""`platewarden deliver`: the network side. Publishes sealed reads to the policy's brokers; can open none of them."""
+"""`platewarden deliver`: the network side. Publishes sealed reads to the policy's brokers; can open
+none of them.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,17 +12,35 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def deliver(
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path("/etc/platewarden/platewarden.toml"),
+    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
+        "/etc/platewarden/platewarden.toml"
+    ),
     until_empty_s: Annotated[
-        float | None, typer.Option("--until-empty", metavar="SECONDS", min=0, help="End when the outbox is empty; fail if it is not by then.")
+        float | None,
+        typer.Option(
+            "--until-empty",
+            metavar="SECONDS",
+            min=0,
+            help="End when the outbox is empty; fail if it is not by then.",
+        ),
     ] = None,
-    allow_unsigned: Annotated[bool, typer.Option("--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only.")] = False,
+    allow_unsigned: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only."
+        ),
+    ] = False,
 ) -> None:
-    """Publish what is in the outbox, as far as the policy permits it now, until the recipients' receipts are there."""
+    """Publish what is in the outbox, as far as the policy permits it now, until the recipients'
+    receipts are there.
+    """
     from agent import settings
     from agent.sides import deliver as deliver_side
 
     loaded = settings.load(config)
-    if allow_unsigned and not loaded.anchor.exists():  # an enrolled camera obeys signed bundles, whatever it is told here
-        typer.echo("platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True)
+    # an enrolled camera obeys signed bundles, whatever it is told here
+    if allow_unsigned and not loaded.anchor.exists():
+        typer.echo(
+            "platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True
+        )
     deliver_side.run(loaded, allow_unsigned=allow_unsigned, until_empty_s=until_empty_s)

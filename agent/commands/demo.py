@@ -1,4 +1,6 @@
-"""`platewarden demo`: the whole line on this machine, no camera, no account, no network beyond loopback."""
+"""`platewarden demo`: the whole line on this machine, no camera, no account, no network beyond
+loopback.
+"""
 
 import json
 import shutil
@@ -20,15 +22,36 @@ KEPT = frozenset({"summary.json", "index.html", "frames", "sealed", "recipients"
 
 @app.command()
 def demo(
-    out: Annotated[Path | None, typer.Option("--out", help="Keep the page, the frames, the sealed reads, the recipient's keys and the logs here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as the last line, as JSON.")] = False,
-    keep_work: Annotated[Path | None, typer.Option("--keep-work", hidden=True, help="Keep the installation itself, private keys and all (for tests).")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Keep the page, the frames, the sealed reads, the recipient's keys and the logs "
+            "here.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as the last line, as JSON.")
+    ] = False,
+    keep_work: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep-work",
+            hidden=True,
+            help="Keep the installation itself, private keys and all (for tests).",
+        ),
+    ] = None,
 ) -> None:
-    """See it work: a rendered street, a hit sealed to one police department, everything else dropped, six refusals."""
+    """See it work: a rendered street, a hit sealed to one police department, everything else
+    dropped, six refusals.
+    """
     try:
         from agent.demo.story import tell
     except ImportError as error:
-        raise PlatewardenError(f"the demo needs {error.name}, which is not installed", fix="pip install 'platewarden[demo]'") from None
+        raise PlatewardenError(
+            f"the demo needs {error.name}, which is not installed",
+            fix="pip install 'platewarden[demo]'",
+        ) from None
     for folder in (out, keep_work):
         if folder is not None:
             clear(folder)
@@ -37,9 +60,13 @@ def demo(
         kept, work = out or Path(scratch) / "out", keep_work or Path(scratch) / "work"
         for folder in (kept, work):
             folder.mkdir(parents=True, exist_ok=True)
-        summary = tell(kept.resolve(), work.resolve(), lambda line: console.print(line, markup=False))
+        summary = tell(
+            kept.resolve(), work.resolve(), lambda line: console.print(line, markup=False)
+        )
     console.print(
-        f"Everything is in {out}: open {out / 'index.html'} in a browser." if out else "Nothing was kept; `--out DIR` keeps the page and the evidence.",
+        f"Everything is in {out}: open {out / 'index.html'} in a browser."
+        if out
+        else "Nothing was kept; `--out DIR` keeps the page and the evidence.",
         markup=False,
     )
     if as_json:
@@ -47,12 +74,18 @@ def demo(
 
 
 def clear(folder: Path) -> None:
-    """Make room where an earlier demo wrote; never touch a folder that holds anything else. Raises UsageError."""
+    """Make room where an earlier demo wrote; never touch a folder that holds anything else. Raises
+    UsageError.
+    """
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if not folder.is_dir() and folder.exists():
         raise UsageError("not a folder", where=folder, fix="name a folder")
     if there - KEPT or (there and "summary.json" not in there):
-        raise UsageError("the folder holds something that is no earlier demo", where=folder, fix="name a new one, or empty it first")
+        raise UsageError(
+            "the folder holds something that is no earlier demo",
+            where=folder,
+            fix="name a new one, or empty it first",
+        )
     for name in there:
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()

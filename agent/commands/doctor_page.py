@@ -1,4 +1,6 @@
-"""`doctor`'s lines on a terminal: the verdict first, the fix beside it, wrapped to a phone's width."""
+"""`doctor`'s lines on a terminal: the verdict first, the fix beside it, wrapped to a phone's
+width.
+"""
 
 import shutil
 import sys
@@ -31,15 +33,27 @@ def show(findings: Sequence[Finding]) -> None:
 
 def lines(finding: Finding, width: int | None) -> Iterator[str]:
     """One finding. `width`: of the terminal; None: not wrapped."""
-    line = f"{_WORD[finding.health]:<{INDENT}}{finding.name}: {finding.what}{f' → {finding.fix}' if finding.fix else ''}"
+    line = (
+        f"{_WORD[finding.health]:<{INDENT}}{finding.name}: "
+        f"{finding.what}{f' → {finding.fix}' if finding.fix else ''}"
+    )
     if width is None:
         yield line
         return
-    yield from textwrap.wrap(line, max(NARROWEST, width), subsequent_indent=" " * INDENT, break_long_words=False, break_on_hyphens=False)
+    yield from textwrap.wrap(
+        line,
+        max(NARROWEST, width),
+        subsequent_indent=" " * INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def total(findings: Sequence[Finding]) -> str:
     """The last line."""
     counts = {health: sum(finding.health is health for finding in findings) for health in Health}
-    told = f"{counts[Health.OK]} ok, {counts[Health.WARN]} to watch (warn), {counts[Health.FAIL]} failed, {counts[Health.SKIP]} not looked at (-)"
+    told = (
+        f"{counts[Health.OK]} ok, {counts[Health.WARN]} to watch (warn), {counts[Health.FAIL]} "
+        f"failed, {counts[Health.SKIP]} not looked at (-)"
+    )
     return told + (": begin with the first FAIL" if counts[Health.FAIL] else "")

@@ -1,4 +1,6 @@
-"""`platewarden hotlist`: for the city's staff. Imports an agency's list, adds and withdraws single plates, shows counts; never prints a plate."""
+"""`platewarden hotlist`: for the city's staff. Imports an agency's list, adds and withdraws single
+plates, shows counts; never prints a plate.
+"""
 
 import json
 import sys
@@ -19,7 +21,12 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Keep a city'
 City = Annotated[Path, typer.Option("--city", help="The city's folder, where charter.toml lies.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 State = Annotated[str, typer.Option("--state", help="Issuing state, ISO 3166: US-CA.")]
-By = Annotated[str, typer.Option("--by", help="Who does this: a name or number that the city can tell a person by.")]
+By = Annotated[
+    str,
+    typer.Option(
+        "--by", help="Who does this: a name or number that the city can tell a person by."
+    ),
+]
 Why = Annotated[str, typer.Option("--why", help="Why, in one line. It stays in the city's file.")]
 
 
@@ -27,18 +34,49 @@ Why = Annotated[str, typer.Option("--why", help="Why, in one line. It stays in t
 def import_(
     file: Annotated[Path, typer.Argument(help="The agency's list.")],
     city: City,
-    ncic: Annotated[bool, typer.Option("--ncic", help="Fixed-width records as extracted from NCIC; else CSV.")] = False,
-    columns: Annotated[str, typer.Option("--columns", help="With --ncic: where each field stands.")] = "code=1,date=2-9,plate=10-19,state=20-21",
-    agency: Annotated[str, typer.Option("--agency", help="With --ncic: the originating agency, where no column names it.")] = "",
-    case: Annotated[str, typer.Option("--case", help="With --ncic: a reference for this extract, where no column holds one.")] = "",
-    valid_days: Annotated[int, typer.Option("--valid-days", min=1, max=31, help="With --ncic: days until its entries expire.")] = 2,
-    as_of: Annotated[str, typer.Option("--as-of", help="When the agency made the list; else the file's own date.")] = "",
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave broken rows out, count and list them.")] = False,
+    ncic: Annotated[
+        bool, typer.Option("--ncic", help="Fixed-width records as extracted from NCIC; else CSV.")
+    ] = False,
+    columns: Annotated[
+        str, typer.Option("--columns", help="With --ncic: where each field stands.")
+    ] = "code=1,date=2-9,plate=10-19,state=20-21",
+    agency: Annotated[
+        str,
+        typer.Option(
+            "--agency", help="With --ncic: the originating agency, where no column names it."
+        ),
+    ] = "",
+    case: Annotated[
+        str,
+        typer.Option(
+            "--case", help="With --ncic: a reference for this extract, where no column holds one."
+        ),
+    ] = "",
+    valid_days: Annotated[
+        int,
+        typer.Option(
+            "--valid-days", min=1, max=31, help="With --ncic: days until its entries expire."
+        ),
+    ] = 2,
+    as_of: Annotated[
+        str,
+        typer.Option("--as-of", help="When the agency made the list; else the file's own date."),
+    ] = "",
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Leave broken rows out, count and list them.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Import an agency's list; it replaces the one before."""
     from agent.bundles.city_folder import CityFolder
-    from agent.bundles.hotlist_file import BINARY, MAX_SOURCE_BYTES, PLAIN, entries_in, file_digest, modified
+    from agent.bundles.hotlist_file import (
+        BINARY,
+        MAX_SOURCE_BYTES,
+        PLAIN,
+        entries_in,
+        file_digest,
+        modified,
+    )
     from agent.city import hotlist_files as store
     from agent.city.hotlist_progress import progress
     from agent.core.hotlist.intake.list_import import Source, import_list
@@ -48,37 +86,72 @@ def import_(
 
     now = datetime.now(UTC)
     layout = Layout(parse_spans(columns), now.date(), agency, case, valid_days) if ncic else None
-    if layout and not all(name in layout.spans or value for name, value in (("agency", agency), ("case", case))):
-        raise UsageError("each entry needs its agency and a case reference", where="--ncic", fix="give --agency and --case, or name their columns in --columns")
+    if layout and not all(
+        name in layout.spans or value for name, value in (("agency", agency), ("case", case))
+    ):
+        raise UsageError(
+            "each entry needs its agency and a case reference",
+            where="--ncic",
+            fix="give --agency and --case, or name their columns in --columns",
+        )
     allowed = CityFolder(city).charter().allowed_categories
     made = _as_of(as_of, now) if as_of else modified(file)
     if made > now:
-        raise UsageError("made in the future", where="--as-of" if as_of else file, fix="check this machine's date, or say with --as-of when the list was made")
+        raise UsageError(
+            "made in the future",
+            where="--as-of" if as_of else file,
+            fix="check this machine's date, or say with --as-of when the list was made",
+        )
     plain = city / PLAIN
     if plain.exists() and not plain.samefile(file) and file_digest(plain) != file_digest(file):
-        raise UsageError("another list lies in the city's folder", where=plain, fix="remove it, or import that one: a camera obeys one list")
+        raise UsageError(
+            "another list lies in the city's folder",
+            where=plain,
+            fix="remove it, or import that one: a camera obeys one list",
+        )
     with only_writer(city):
         before = entries_in(city / BINARY)
         with progress(file) as watched:
             chunks = watched(input_chunks(file, MAX_SOURCE_BYTES, missing="check the path"))
-            done = import_list(Source(chunks, str(file), made, layout), allowed, now.date(), skip_bad_rows=skip_bad_rows)
+            done = import_list(
+                Source(chunks, str(file), made, layout),
+                allowed,
+                now.date(),
+                skip_bad_rows=skip_bad_rows,
+            )
             data = done.encoded()
         store.replace_private(city / BINARY, data)
     header = done.compiled.header
     if before > 2 * header.entries:
-        typer.echo(f"platewarden: the list shrank from {before} to {header.entries} entries; was the file cut short?", err=True)
-    _show(city, now, as_json=as_json, more={"rows_skipped": header.skipped, "skipped_lines": list(done.skipped_lines)})
+        typer.echo(
+            f"platewarden: the list shrank from {before} to {header.entries} entries; was the "
+            "file cut short?",
+            err=True,
+        )
+    _show(
+        city,
+        now,
+        as_json=as_json,
+        more={"rows_skipped": header.skipped, "skipped_lines": list(done.skipped_lines)},
+    )
 
 
 @app.command()
 def add(
     city: City,
     state: State,
-    category: Annotated[str, typer.Option("--category", help="A category that the charter allows, or never-release.")],
+    category: Annotated[
+        str,
+        typer.Option("--category", help="A category that the charter allows, or never-release."),
+    ],
     agency: Annotated[str, typer.Option("--agency", help="Who wants to know.")],
     case: Annotated[str, typer.Option("--case", help="Its reference for the case.")],
-    source_date: Annotated[str, typer.Option("--source-date", help="The date of the report, 2026-11-22.")],
-    expires: Annotated[str, typer.Option("--expires", help="The first day on which it matches no more.")],
+    source_date: Annotated[
+        str, typer.Option("--source-date", help="The date of the report, 2026-11-22.")
+    ],
+    expires: Annotated[
+        str, typer.Option("--expires", help="The first day on which it matches no more.")
+    ],
     by: By,
     why: Why,
     vehicle_class: Annotated[str, typer.Option("--class", help="Vehicle class, where known.")] = "",
@@ -98,14 +171,28 @@ def add(
     cap, allowed = _limits(city).additions_per_day, CityFolder(city).charter().allowed_categories
     if category not in {*allowed, NEVER_RELEASE} - {TEST}:
         told = ", ".join(sorted(set(allowed) - {TEST}))
-        raise PolicyRefusedError(Reason.CHARTER_FORBIDS_CATEGORY, "the charter does not allow this category", fix=f"allowed: {told}")
-    row = dict(zip(FIELDS, (_plate(), state, category, agency, case, source_date, expires, vehicle_class), strict=True))
+        raise PolicyRefusedError(
+            Reason.CHARTER_FORBIDS_CATEGORY,
+            "the charter does not allow this category",
+            fix=f"allowed: {told}",
+        )
+    row = dict(
+        zip(
+            FIELDS,
+            (_plate(), state, category, agency, case, source_date, expires, vehicle_class),
+            strict=True,
+        )
+    )
     act = act_of("add", now, by, why, entry_from(row, now.date()))
     with only_writer(city):
         manual = read_manual(city).without_old(now.date()).add(act, cap)
         store.replace_private(city / MANUAL, manual.encoded())
     left = max(0, cap - manual.additions_on(now.date()))
-    _say({"added": 1, "additions_left_today": left}, f"added; {left} more may be added today", as_json=as_json)
+    _say(
+        {"added": 1, "additions_left_today": left},
+        f"added; {left} more may be added today",
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -114,8 +201,13 @@ def remove(
     state: State,
     by: By,
     why: Why,
-    case: Annotated[str, typer.Option("--case", help="Only the entry of this case; else all entries of the plate.")] = "",
-    protection: Annotated[bool, typer.Option("--protection", help="Also end a protection (never-release).")] = False,
+    case: Annotated[
+        str,
+        typer.Option("--case", help="Only the entry of this case; else all entries of the plate."),
+    ] = "",
+    protection: Annotated[
+        bool, typer.Option("--protection", help="Also end a protection (never-release).")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Withdraw a plate, imported or added; it is asked for, or read from standard input."""
@@ -128,32 +220,65 @@ def remove(
 
     now, text = _now(), plate_of(_plate())
     with only_writer(city):
-        listed = [entry for entry in read_hotlist(city, now.date()).texts(text) if entry.state == state] if text else []
-        found = [entry for entry in listed if entry.expires > now.date() and (not case or entry.case == case)]
+        listed = (
+            [entry for entry in read_hotlist(city, now.date()).texts(text) if entry.state == state]
+            if text
+            else []
+        )
+        found = [
+            entry
+            for entry in listed
+            if entry.expires > now.date() and (not case or entry.case == case)
+        ]
         chosen = [entry for entry in found if protection or entry.category != NEVER_RELEASE]
         if not chosen:
-            fix = "give --protection to end a protection" if found else "check plate, state and case; was it withdrawn already, or has it expired?"
+            fix = (
+                "give --protection to end a protection"
+                if found
+                else "check plate, state and case; was it withdrawn already, or has it expired?"
+            )
             raise UsageError("no such entry", where=city, fix=fix)
         acts = [act_of("withdraw", now, by, why, entry) for entry in chosen]
-        store.replace_private(city / MANUAL, read_manual(city).without_old(now.date()).withdraw(acts).encoded())
-    _say({"withdrawn": len(chosen)}, f"withdrawn: {len(chosen)} entries; they raise nothing from the camera's next start", as_json=as_json)
+        store.replace_private(
+            city / MANUAL, read_manual(city).without_old(now.date()).withdraw(acts).encoded()
+        )
+    _say(
+        {"withdrawn": len(chosen)},
+        f"withdrawn: {len(chosen)} entries; they raise nothing from the camera's next start",
+        as_json=as_json,
+    )
 
 
 @app.command()
 def publish(
     city: City,
-    key: Annotated[str, typer.Option("--key", help="The key of role hotlist: a PEM file, or a token's pkcs11: URI.")],
+    key: Annotated[
+        str,
+        typer.Option(
+            "--key", help="The key of role hotlist: a PEM file, or a token's pkcs11: URI."
+        ),
+    ],
     online_key: Annotated[
-        str, typer.Option("--online-key", help="The online key, to publish at once; without it `bundle publish --renew` takes the list.")
+        str,
+        typer.Option(
+            "--online-key",
+            help="The online key, to publish at once; without it `bundle publish --renew` takes "
+            "the "
+            "list.",
+        ),
     ] = "",
     passphrase_file: PassphraseFile = None,
-    online_passphrase_file: Annotated[Path | None, typer.Option("--online-passphrase-file", help="As --passphrase-file, for --online-key.")] = None,
+    online_passphrase_file: Annotated[
+        Path | None,
+        typer.Option("--online-passphrase-file", help="As --passphrase-file, for --online-key."),
+    ] = None,
     as_json: Json = False,
     on: On = "",
 ) -> None:
     """Encrypt the list to all enrolled cameras, sign and publish it; for cron.
 
-    Exit 0: published, or unchanged and still fresh; 1: try again; 2: list, folder or key is wrong; 3: refused.
+    Exit 0: published, or unchanged and still fresh; 1: try again; 2: list, folder or key is wrong;
+    3: refused.
     """
     from agent.bundles.repository.signing_keys import load_signer
     from agent.city.hotlist_publication import publish_list
@@ -162,11 +287,16 @@ def publish(
 
     with only_writer(city):
         signer = load_signer(key, secret_from(passphrase_file))
-        online = load_signer(online_key, secret_from(online_passphrase_file or passphrase_file)) if online_key else None
+        online = (
+            load_signer(online_key, secret_from(online_passphrase_file or passphrase_file))
+            if online_key
+            else None
+        )
         sent = publish_list(city, signer, online, lambda rig: moment(on, rig=rig))
     if sent.stale_after <= moment(on, rig=True):
         print(
-            f"platewarden: the list was made at {sent.as_of:%Y-%m-%d %H:%M} UTC: cameras hold it for stale and match nothing; import a newer one",
+            f"platewarden: the list was made at {sent.as_of:%Y-%m-%d %H:%M} UTC: cameras hold it "
+            "for stale and match nothing; import a newer one",
             file=sys.stderr,
         )
     _say(sent.table(), sent.told(), as_json=as_json)
@@ -211,7 +341,9 @@ def _show(city: Path, now: datetime, *, as_json: bool, more: dict[str, object]) 
         elif name == "by_hand" and isinstance(value, list):
             typer.echo(f"{'by hand':<20} {len(value)}")
             for act in value:
-                typer.echo(f"  {act['at']}  {act['action']:<8}  {act['category']:<20}  by {act['by']}")
+                typer.echo(
+                    f"  {act['at']}  {act['action']:<8}  {act['category']:<20}  by {act['by']}"
+                )
         else:
             typer.echo(f"{name.replace('_', ' '):<20} {_told(value)}")
 
@@ -243,7 +375,9 @@ def _now() -> datetime:
 
 
 def _plate() -> str:
-    """From the terminal or standard input, never from the command line: arguments stand in the shell's history and in everybody's list of processes (P9)."""
+    """From the terminal or standard input, never from the command line: arguments stand in the
+    shell's history and in everybody's list of processes (P9).
+    """
     if sys.stdin.isatty():
         print("plate: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline(200).strip()
@@ -254,7 +388,11 @@ def _as_of(text: str, now: datetime) -> datetime:
     from agent.errors import UsageError
 
     try:
-        moment = datetime.combine(date.fromisoformat(text), time(), UTC) if len(text) == len("2026-11-22") else datetime.fromisoformat(text)
+        moment = (
+            datetime.combine(date.fromisoformat(text), time(), UTC)
+            if len(text) == len("2026-11-22")
+            else datetime.fromisoformat(text)
+        )
     except ValueError:
         moment = now.replace(tzinfo=None)
     if moment.tzinfo is None:

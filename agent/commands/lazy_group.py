@@ -1,4 +1,6 @@
-"""A group of commands whose files are imported only when picked: `watch` must never load what another command needs."""
+"""A group of commands whose files are imported only when picked: `watch` must never load what
+another command needs.
+"""
 
 import importlib
 from pkgutil import iter_modules
@@ -15,24 +17,31 @@ CITY = frozenset({"audit", "bundle", "demo", "hotlist", "policy", "read", "recei
 
 
 class LazyCommands(typer.core.TyperGroup):
-    """One file in `folder` = one command, one package there = one group; each holds `app` (a typer.Typer).
+    """One file in `folder` = one command, one package there = one group; each holds `app` (a
+    typer.Typer).
 
-    A name with an underscore is no command. Missing files are missing commands: the camera's package leaves out the
-    bulk reader and the city's tools. (`Any`: typer carries a private copy of click.)
+    A name with an underscore is no command. Missing files are missing commands: the camera's
+    package leaves out the bulk reader and the city's tools. (`Any`: typer carries a private copy of
+    click.)
     """
 
     folder: ClassVar[str] = "agent.commands"
 
     def list_commands(self, _ctx: Any) -> list[str]:
         """Names of the commands and groups in the folder."""
-        names = (module.name for module in iter_modules(importlib.import_module(self.folder).__path__))
+        names = (
+            module.name for module in iter_modules(importlib.import_module(self.folder).__path__)
+        )
         return sorted(name for name in names if "_" not in name)
 
     def get_command(self, ctx: Any, name: str) -> Any:
         """Import the one command that was asked for."""
         if name not in self.list_commands(ctx):
             if self.folder == LazyCommands.folder and name in CITY:
-                raise UsageError(f"`platewarden {name}` is not in this package", fix="it is in the Debian package platewarden-city; a camera has no use for it")
+                raise UsageError(
+                    f"`platewarden {name}` is not in this package",
+                    fix="it is in the Debian package platewarden-city; a camera has no use for it",
+                )
             return None
         command: Any = typer.main.get_command(importlib.import_module(f"{self.folder}.{name}").app)
         command.name = name  # a group has none of its own, and the help would list it without
@@ -40,7 +49,9 @@ class LazyCommands(typer.core.TyperGroup):
 
 
 def group(package: str, says: str) -> typer.Typer:
-    """The `app` of a group: the commands in the folder of `package`, found and imported when they are asked for."""
+    """The `app` of a group: the commands in the folder of `package`, found and imported when they
+    are asked for.
+    """
     kind = type("Commands", (LazyCommands,), {"folder": package})
     app = typer.Typer(cls=kind, add_completion=False, no_args_is_help=True, help=says)
     app.callback()(lambda: None)

@@ -1,4 +1,6 @@
-"""`platewarden provision`: makes a camera's keys and its enrolment, or forty cameras' at once; takes a camera out of service (docs/ref/enrolment.md)."""
+"""`platewarden provision`: makes a camera's keys and its enrolment, or forty cameras' at once;
+takes a camera out of service (docs/ref/enrolment.md).
+"""
 
 from __future__ import annotations
 
@@ -18,17 +20,66 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 Config = Annotated[Path, typer.Option("--config", help="The camera's settings file.")]
-Anchor = Annotated[Path | None, typer.Option("--anchor", metavar="FILE", help="The city's root.json (version 1), to be put into paths.trust.")]
-Credential = Annotated[bool, typer.Option("--credential", help="Encrypt private keys to this machine with systemd-creds instead of writing them as files.")]
-Replace = Annotated[
-    str | None, typer.Option("--replace", metavar="ID", help="This device takes the place of an enrolled camera; must be the settings' camera_id.")
+Anchor = Annotated[
+    Path | None,
+    typer.Option(
+        "--anchor",
+        metavar="FILE",
+        help="The city's root.json (version 1), to be put into paths.trust.",
+    ),
 ]
-Certificate = Annotated[Path | None, typer.Option("--certificate", metavar="FILE", help="Install the certificate that the broker's CA made of tls.csr.")]
-Batch = Annotated[Path | None, typer.Option("--batch", metavar="FILE", help="Make every camera of a roster.csv, each in a folder of its own; needs --out.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The batch's folder; must not exist, or be empty.")]
-Decommission = Annotated[bool, typer.Option("--decommission", help="Destroy this camera's keys and all that waits, after a last leaf in its logs.")]
+Credential = Annotated[
+    bool,
+    typer.Option(
+        "--credential",
+        help="Encrypt private keys to this machine with systemd-creds instead of writing them as "
+        "files.",
+    ),
+]
+Replace = Annotated[
+    str | None,
+    typer.Option(
+        "--replace",
+        metavar="ID",
+        help="This device takes the place of an enrolled camera; must be the settings' camera_id.",
+    ),
+]
+Certificate = Annotated[
+    Path | None,
+    typer.Option(
+        "--certificate",
+        metavar="FILE",
+        help="Install the certificate that the broker's CA made of tls.csr.",
+    ),
+]
+Batch = Annotated[
+    Path | None,
+    typer.Option(
+        "--batch",
+        metavar="FILE",
+        help="Make every camera of a roster.csv, each in a folder of its own; needs --out.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="The batch's folder; must not exist, or be empty."),
+]
+Decommission = Annotated[
+    bool,
+    typer.Option(
+        "--decommission",
+        help="Destroy this camera's keys and all that waits, after a last leaf in its logs.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before --decommission.")]
-TestPlate = Annotated[Path | None, typer.Option("--test-plate", metavar="FILE", help="Write a PDF with the rehearsal's plate, true to scale.")]
+TestPlate = Annotated[
+    Path | None,
+    typer.Option(
+        "--test-plate",
+        metavar="FILE",
+        help="Write a PDF with the rehearsal's plate, true to scale.",
+    ),
+]
 Paper = Annotated[str, typer.Option("--paper", metavar="a4|letter", help="Of the test plate.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -48,10 +99,20 @@ def provision(
     paper: Paper = "a4",
     as_json: Json = False,
 ) -> None:
-    """Make a camera's keys, its certificate request and its enrolment; or a batch of cameras; or take one out of service."""
-    _one_of(batch=batch, certificate=certificate, decommission=decommission, replace=replace, test_plate=test_plate)
+    """Make a camera's keys, its certificate request and its enrolment; or a batch of cameras; or
+    take one out of service.
+    """
+    _one_of(
+        batch=batch,
+        certificate=certificate,
+        decommission=decommission,
+        replace=replace,
+        test_plate=test_plate,
+    )
     if (batch is None) != (out is None):
-        raise UsageError("--batch and --out come together", fix="give a roster.csv and the folder to make")
+        raise UsageError(
+            "--batch and --out come together", fix="give a roster.csv and the folder to make"
+        )
     if test_plate is not None:
         from agent.provision.plate_sheet import write_test_plate
 
@@ -67,8 +128,14 @@ def provision(
 
         told = install_certificate(_settings(config).device, certificate)
     else:
-        told = _single(_settings(config), anchor, credential=credential, replace=replace, picture=not as_json)
-    typer.echo(json.dumps(told) if as_json else "\n".join(f"{name:<12} {_shown(value)}" for name, value in told.items()))
+        told = _single(
+            _settings(config), anchor, credential=credential, replace=replace, picture=not as_json
+        )
+    typer.echo(
+        json.dumps(told)
+        if as_json
+        else "\n".join(f"{name:<12} {_shown(value)}" for name, value in told.items())
+    )
 
 
 def _one_of(**given: object) -> None:
@@ -88,7 +155,9 @@ def _settings(config: Path) -> Settings:
     return settings.load(config)
 
 
-def _single(settings: Settings, anchor: Path | None, *, credential: bool, replace: str | None, picture: bool) -> dict[str, object]:
+def _single(
+    settings: Settings, anchor: Path | None, *, credential: bool, replace: str | None, picture: bool
+) -> dict[str, object]:
     """Keys for the camera that these settings name."""
     from agent.core.wire.enrolment import require_camera_id
     from agent.disk.folder import require_free, write_folder
@@ -100,7 +169,10 @@ def _single(settings: Settings, anchor: Path | None, *, credential: bool, replac
 
     camera = require_camera_id(settings.camera_id, "camera_id")
     if replace is not None and replace != camera:
-        raise UsageError(f"--replace {replace[:40]!a}, but the settings' camera_id is {camera!r}", fix="correct one of the two")
+        raise UsageError(
+            f"--replace {replace[:40]!a}, but the settings' camera_id is {camera!r}",
+            fix="correct one of the two",
+        )
     require_free(settings.device)
     root = read_anchor(anchor) if anchor is not None else None
     encrypt = encryptor() if credential else None
@@ -111,13 +183,21 @@ def _single(settings: Settings, anchor: Path | None, *, credential: bool, replac
     if picture:
         _show_qr(kit.enrolment)
     kept = "systemd credentials" if credential else "files, mode 0600"
-    return {**_told(kit.enrolment, settings.device / "enrolment.json"), "keys": f"{settings.device} ({kept})"}
+    return {
+        **_told(kit.enrolment, settings.device / "enrolment.json"),
+        "keys": f"{settings.device} ({kept})",
+    }
 
 
 def _told(enrolment: Enrolment, path: Path) -> dict[str, object]:
     from agent.core.wire.enrolment import fingerprint, spoken
 
-    return {"camera": enrolment.device, "enrolment": str(path), "fingerprint": spoken(fingerprint(enrolment)), "sha256": fingerprint(enrolment)}
+    return {
+        "camera": enrolment.device,
+        "enrolment": str(path),
+        "fingerprint": spoken(fingerprint(enrolment)),
+        "sha256": fingerprint(enrolment),
+    }
 
 
 def _show_qr(enrolment: Enrolment) -> None:
@@ -139,7 +219,11 @@ def _batch(roster: Path, out: Path, anchor: Path | None, *, credential: bool) ->
     from agent.sealing.camera_keys import make_kit
 
     if credential:
-        raise UsageError("a credential is bound to the machine that makes it, and a batch is made elsewhere", where="--credential", fix="leave it out")
+        raise UsageError(
+            "a credential is bound to the machine that makes it, and a batch is made elsewhere",
+            where="--credential",
+            fix="leave it out",
+        )
     rows = parse_roster_csv(read_input(roster, MAX_BYTES, missing="name a roster.csv"), str(roster))
     require_free(out)
     root = read_anchor(anchor) if anchor is not None else None

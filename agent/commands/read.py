@@ -1,6 +1,8 @@
-"""`platewarden read`: reads the plates in pictures and videos of one's own, for trying out and measuring. Not in the camera's package (P1).
+"""`platewarden read`: reads the plates in pictures and videos of one's own, for trying out and
+measuring. Not in the camera's package (P1).
 
-Everything it reads it prints: this is the one command that writes plates, because a person asked for exactly that.
+Everything it reads it prints: this is the one command that writes plates, because a person asked
+for exactly that.
 """
 
 import sys
@@ -27,17 +29,51 @@ NANOSECONDS_PER_MS = 1_000_000
 
 @app.command()
 def read(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Pictures, videos, or folders of them (with sub-folders).", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per picture or video frame, one a line.")] = False,
-    threads: Annotated[int, typer.Option("--threads", min=1, max=16, help="Threads for one picture.")] = 1,
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH",
+            help="Pictures, videos, or folders of them (with sub-folders).",
+            show_default=False,
+        ),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per picture or video frame, one a line.")
+    ] = False,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, max=16, help="Threads for one picture.")
+    ] = 1,
     annotate: Annotated[
-        Path | None, typer.Option("--annotate", help="Also write pictures with what was read drawn in: personal data. A new or empty folder.")
+        Path | None,
+        typer.Option(
+            "--annotate",
+            help="Also write pictures with what was read drawn in: personal data. A new or empty "
+            "folder.",
+        ),
     ] = None,
-    models: Annotated[Path | None, typer.Option("--models", help="Another folder with a manifest.json and its models.")] = None,
-    detector_file: Annotated[Path | None, typer.Option("--detector", help="Another project's plate detector, for comparing: a YOLO in ONNX.")] = None,
-    recognizer_file: Annotated[Path | None, typer.Option("--recognizer", help="Another project's recogniser, for comparing: fast-plate-ocr's ONNX.")] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option("--models", help="Another folder with a manifest.json and its models."),
+    ] = None,
+    detector_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--detector", help="Another project's plate detector, for comparing: a YOLO in ONNX."
+        ),
+    ] = None,
+    recognizer_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--recognizer",
+            help="Another project's recogniser, for comparing: fast-plate-ocr's ONNX.",
+        ),
+    ] = None,
     recognizer_config: Annotated[
-        Path | None, typer.Option("--recognizer-config", help="Its plate config (YAML); without: NAME_plate_config.yaml beside it.")
+        Path | None,
+        typer.Option(
+            "--recognizer-config",
+            help="Its plate config (YAML); without: NAME_plate_config.yaml beside it.",
+        ),
     ] = None,
 ) -> None:
     """Read the plates in pictures, videos or folders."""
@@ -48,8 +84,12 @@ def read(
     inputs, failures = find_inputs(paths)
     album = Album(annotate, [given.name for given in inputs]) if annotate else None
     printer = JsonPrinter() if as_json else TablePrinter()
-    detector, reader = open_peers(threads, models, peers) if peers.any() else open_vision(threads, models)
-    with progress_bar(len(inputs), shown=sys.stderr.isatty() and not (as_json and sys.stdout.isatty())) as advance:
+    detector, reader = (
+        open_peers(threads, models, peers) if peers.any() else open_vision(threads, models)
+    )
+    with progress_bar(
+        len(inputs), shown=sys.stderr.isatty() and not (as_json and sys.stdout.isatty())
+    ) as advance:
         for given in inputs:
             try:
                 for frame in frames_of(given):
@@ -68,14 +108,18 @@ def read(
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One file to read. `name`: what stands in the output, relative to the folder that was given."""
+    """One file to read. `name`: what stands in the output, relative to the folder that was
+    given.
+    """
 
     path: Path
     name: str
 
 
 def find_inputs(paths: Sequence[str]) -> tuple[list[Input], list[SourceError]]:
-    """All files to read, sorted within each folder, and the folders that hold none. Raises UsageError for a path that does not exist."""
+    """All files to read, sorted within each folder, and the folders that hold none. Raises
+    UsageError for a path that does not exist.
+    """
     from agent.camera.images import IMAGE_SUFFIXES, find_files
     from agent.camera.sources import decline_address
     from agent.camera.video import VIDEO_SUFFIXES
@@ -87,11 +131,19 @@ def find_inputs(paths: Sequence[str]) -> tuple[list[Input], list[SourceError]]:
         path = Path(text)
         if not path.exists():
             raise UsageError("no such file or folder", where=text, fix="check the path")
-        found = [(path, path.name)] if not path.is_dir() else find_files(path, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+        found = (
+            [(path, path.name)]
+            if not path.is_dir()
+            else find_files(path, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+        )
         inputs += (Input(file, name) for file, name in found)
         if not found:
             failures.append(
-                SourceError("no picture or video in this folder", where=text, fix=f"they end in {', '.join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))}")
+                SourceError(
+                    "no picture or video in this folder",
+                    where=text,
+                    fix=f"they end in {', '.join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))}",
+                )
             )
             complain(failures[-1])
     return inputs, failures
@@ -118,13 +170,25 @@ class Peers:
     def require_sense(self, models: Path | None) -> None:
         """Raises UsageError for an option that could have no effect."""
         if self.config and not self.recognizer:
-            raise UsageError("there is no recogniser that it could describe", where="--recognizer-config", fix="add --recognizer, or leave it out")
+            raise UsageError(
+                "there is no recogniser that it could describe",
+                where="--recognizer-config",
+                fix="add --recognizer, or leave it out",
+            )
         if models and self.detector and self.recognizer:
-            raise UsageError("no model of ours is left to load", where="--models", fix="leave it out, or one of --detector and --recognizer")
+            raise UsageError(
+                "no model of ours is left to load",
+                where="--models",
+                fix="leave it out, or one of --detector and --recognizer",
+            )
 
 
-def open_peers(threads: int, models: Path | None, peers: Peers) -> "tuple[PlateDetector, PlateReader]":
-    """Theirs where named, ours elsewhere; imported only here, when asked for. Raises ModelError, ConfigError, UsageError."""
+def open_peers(
+    threads: int, models: Path | None, peers: Peers
+) -> "tuple[PlateDetector, PlateReader]":
+    """Theirs where named, ours elsewhere; imported only here, when asked for. Raises ModelError,
+    ConfigError, UsageError.
+    """
     from agent.peers.peer_loader import load_detector, load_reader
 
     detector = load_detector(peers.detector, threads) if peers.detector else None
@@ -162,7 +226,11 @@ def read_frame(detector: "PlateDetector", reader: "PlateReader", frame: "Frame")
     begun_ns = time.process_time_ns()
     plates = plates_in(detector, reader, frame)
     cpu_ms = (time.process_time_ns() - begun_ns) / NANOSECONDS_PER_MS
-    return Picture(frame.file, tuple(sorted(plates, key=lambda plate: (-plate.confidence, -plate.box.confidence))), cpu_ms)
+    return Picture(
+        frame.file,
+        tuple(sorted(plates, key=lambda plate: (-plate.confidence, -plate.box.confidence))),
+        cpu_ms,
+    )
 
 
 def complain(error: PlatewardenError) -> None:
@@ -174,14 +242,17 @@ def complain(error: PlatewardenError) -> None:
 
 @contextmanager
 def progress_bar(total: int, *, shown: bool) -> "Iterator[Callable[[], None]]":
-    """A bar on stderr, gone when done; without a terminal, nothing. Gives the function that moves it by one."""
+    """A bar on stderr, gone when done; without a terminal, nothing. Gives the function that moves
+    it by one.
+    """
     if not shown:
         yield lambda: None
         return
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-    # rich would send what we print through its own console, that is, to stderr: only errors may take that way.
+    # rich would send what we print through its own console, that is, to stderr: only errors may
+    # take that way.
     with Bar(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("reading", total=total)
         yield lambda: bar.advance(task)

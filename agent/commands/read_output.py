@@ -25,7 +25,9 @@ WIDE = 200  # columns, where the table goes to no terminal: file names should st
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What was read in one picture or video frame, best plate first. `cpu_ms`: process CPU time of finding and reading, without decoding."""
+    """What was read in one picture or video frame, best plate first. `cpu_ms`: process CPU time of
+    finding and reading, without decoding.
+    """
 
     name: str
     plates: tuple[PlateRead, ...]
@@ -33,7 +35,9 @@ class Picture:
 
 
 def to_json(picture: Picture) -> str:
-    """The line of docs/ref/read.md. Pixels to a tenth, probabilities to four places: more would be noise."""
+    """The line of docs/ref/read.md. Pixels to a tenth, probabilities to four places: more would be
+    noise.
+    """
     plates = [
         {
             "text": plate.text.value,
@@ -43,7 +47,10 @@ def to_json(picture: Picture) -> str:
             "char_confidence": [round(value, 4) for value in plate.char_confidence],
             "region": plate.region,
             "rows": plate.box.rows,
-            "alternatives": [{"text": other.text.value, "probability": round(other.probability, 4)} for other in plate.alternatives],
+            "alternatives": [
+                {"text": other.text.value, "probability": round(other.probability, 4)}
+                for other in plate.alternatives
+            ],
             "network_text": plate.network_text.value if plate.network_text else None,
         }
         for plate in picture.plates
@@ -65,7 +72,9 @@ class TablePrinter:
     """A table for people, printed at the end."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else WIDE)
+        self._console = console or Console(
+            markup=False, highlight=False, width=None if sys.stdout.isatty() else WIDE
+        )
         self._table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         self._table.add_column("file", overflow="fold")
         for title in ("plate", "confidence", "region", "x, y, width, height"):
@@ -80,7 +89,13 @@ class TablePrinter:
         name = Text(printable(picture.name))
         for plate in picture.plates:
             sides = ", ".join(f"{value:.0f}" for value in plate.box.box)
-            self._table.add_row(name, plate.text.value or "not readable", f"{plate.confidence:.2f}", plate.region, sides)
+            self._table.add_row(
+                name,
+                plate.text.value or "not readable",
+                f"{plate.confidence:.2f}",
+                plate.region,
+                sides,
+            )
             name = Text("")  # said once
         if not picture.plates:
             self._table.add_row(name, "no plate")
@@ -91,33 +106,62 @@ class TablePrinter:
             self._console.print(self._table)
             mean_ms = self._cpu_ms / self._pictures
             self._console.print(
-                f"{self._plates} plates in {self._pictures} pictures or frames, {mean_ms:.1f} ms CPU each" + (f", {failed} could not be read" if failed else "")
+                (
+                    f"{self._plates} plates in {self._pictures} pictures or frames, "
+                    f"{mean_ms:.1f} ms "
+                    "CPU each"
+                )
+                + (f", {failed} could not be read" if failed else "")
             )
 
 
 class Album:
-    """Annotated pictures in a folder of their own, named like the input (never like the plate), readable by their owner only: personal data."""
+    """Annotated pictures in a folder of their own, named like the input (never like the plate),
+    readable by their owner only: personal data.
+    """
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
-        """Raises UsageError unless `folder` is new or empty, and all names differ: no picture of anybody's is ever overwritten."""
+        """Raises UsageError unless `folder` is new or empty, and all names differ: no picture of
+        anybody's is ever overwritten.
+        """
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError("--annotate: exists and is not an empty folder", where=folder, fix="give a new folder")
+            raise UsageError(
+                "--annotate: exists and is not an empty folder",
+                where=folder,
+                fix="give a new folder",
+            )
         twice = [name for name, times in Counter(names).items() if times > 1]
         if twice:
-            raise UsageError("--annotate: two of the inputs have this name", where=printable(twice[0]), fix="read them in two runs, with a folder each")
+            raise UsageError(
+                "--annotate: two of the inputs have this name",
+                where=printable(twice[0]),
+                fix="read them in two runs, with a folder each",
+            )
         self._folder = folder
 
     def add(self, frame: Frame, picture: Picture) -> None:
         """Write one. Raises StorageError."""
-        name = picture.name if Path(picture.name).suffix.lower() in ENCODABLE_SUFFIXES else picture.name + FRAME_SUFFIX
+        name = (
+            picture.name
+            if Path(picture.name).suffix.lower() in ENCODABLE_SUFFIXES
+            else picture.name + FRAME_SUFFIX
+        )
         path = self._folder / name
         encoded, data = cv2.imencode(path.suffix.lower(), annotate(frame.image, picture.plates))
         if not encoded:
-            raise StorageError("cannot be encoded as a picture", where=path, fix="this is a fault of Platewarden: please report it")
+            raise StorageError(
+                "cannot be encoded as a picture",
+                where=path,
+                fix="this is a fault of Platewarden: please report it",
+            )
         private_folder(path.parent)
         write_new(path, data.tobytes())
 
 
 def printable(text: str) -> str:
-    """File names can hold anything: no control character reaches a terminal, no lone surrogate an encoder."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    """File names can hold anything: no control character reaches a terminal, no lone surrogate an
+    encoder.
+    """
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )

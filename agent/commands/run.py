@@ -1,4 +1,6 @@
-"""`platewarden run`: starts watch and deliver as two processes, and stops both together. For a laptop or a rig."""
+"""`platewarden run`: starts watch and deliver as two processes, and stops both together. For a
+laptop or a rig.
+"""
 
 import signal
 import subprocess
@@ -20,22 +22,45 @@ POLL_S = 0.1
 
 @app.command()
 def run(
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path("/etc/platewarden/platewarden.toml"),
-    source: Annotated[str, typer.Option("--source", help="Play a folder of images, an image, a video, usb:N or picamera.")] = "picamera",
-    settle_s: Annotated[float, typer.Option("--settle", help="When the source has ended: seconds to wait for receipts.")] = 30.0,
+    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
+        "/etc/platewarden/platewarden.toml"
+    ),
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source", help="Play a folder of images, an image, a video, usb:N or picamera."
+        ),
+    ] = "picamera",
+    settle_s: Annotated[
+        float,
+        typer.Option("--settle", help="When the source has ended: seconds to wait for receipts."),
+    ] = 30.0,
 ) -> None:
     """Watch a source and deliver what the policy releases, until the source ends or SIGTERM."""
     if not config.is_file():
-        raise UsageError("no settings file", where=config, fix="give --config FILE; see config/platewarden.example.toml")
+        raise UsageError(
+            "no settings file",
+            where=config,
+            fix="give --config FILE; see config/platewarden.example.toml",
+        )
     common = ["--config", str(config), *(["--allow-unsigned"] if source != "picamera" else [])]
     with Children() as children:
         watch = children.start("watch", *common, "--source", source, "--settle", str(settle_s))
         deliver = children.start("deliver", *common)
         while watch.poll() is None and deliver.poll() is None and not children.stopping:
             time.sleep(POLL_S)
-        ended = [(name, child.returncode) for name, child in (("watch", watch), ("deliver", deliver)) if child.poll() is not None]
-    stopped = [(name, child.returncode) for name, child in (("watch", watch), ("deliver", deliver)) if child.returncode != -signal.SIGTERM]
-    for name, code in (*ended, *stopped):  # who ended by itself comes first: the other was only stopped for it, perhaps before it was up
+        ended = [
+            (name, child.returncode)
+            for name, child in (("watch", watch), ("deliver", deliver))
+            if child.poll() is not None
+        ]
+    stopped = [
+        (name, child.returncode)
+        for name, child in (("watch", watch), ("deliver", deliver))
+        if child.returncode != -signal.SIGTERM
+    ]
+    # who ended by itself comes first: the other was only stopped for it, perhaps before it was up
+    for name, code in (*ended, *stopped):
         if code:
             raise ChildFailedError(name, code)
 
@@ -70,7 +95,9 @@ class Children:
         return child
 
     def __exit__(self, *_error: object) -> None:
-        """End in the order of starting: watch first, so that deliver still sees what watch sealed last."""
+        """End in the order of starting: watch first, so that deliver still sees what watch sealed
+        last.
+        """
         for child in self._children:
             end(child)
 

@@ -1,4 +1,6 @@
-"""`platewarden update`: fetches signed bundles into bundles-in/. Trusted with nothing: the other processes verify for themselves."""
+"""`platewarden update`: fetches signed bundles into bundles-in/. Trusted with nothing: the other
+processes verify for themselves.
+"""
 
 import json
 from pathlib import Path
@@ -11,8 +13,17 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def update(
-    source: Annotated[Path | None, typer.Argument(help="A directory or a mounted stick. Without it: the addresses of the policy in force, over HTTPS.")] = None,
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path("/etc/platewarden/platewarden.toml"),
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A directory or a mounted stick. Without it: the addresses of the policy in "
+            "force, over "
+            "HTTPS."
+        ),
+    ] = None,
+    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
+        "/etc/platewarden/platewarden.toml"
+    ),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Fetch signed bundles, from a stick or over HTTPS; the camera verifies them itself."""
@@ -22,6 +33,13 @@ def update(
     loaded = settings.load(config)
     done = update_side.from_folder(loaded, source) if source else update_side.from_network(loaded)
     if as_json:
-        print(json.dumps({"files": done.files, "timestamp": done.timestamp, "inbox": str(loaded.bundles)}))
+        print(
+            json.dumps(
+                {"files": done.files, "timestamp": done.timestamp, "inbox": str(loaded.bundles)}
+            )
+        )
         return
-    print(f"{done.files} files are new in {loaded.bundles} (timestamp version {done.timestamp}); `platewarden status` says what the camera made of them")
+    print(
+        f"{done.files} files are new in {loaded.bundles} (timestamp version {done.timestamp}); "
+        "`platewarden status` says what the camera made of them"
+    )

@@ -1,4 +1,6 @@
-"""`platewarden walls`: verifies the bundles for itself and writes the kernel's rules around the other processes. Once, as root, without a network."""
+"""`platewarden walls`: verifies the bundles for itself and writes the kernel's rules around the
+other processes. Once, as root, without a network.
+"""
 
 import json
 import sys
@@ -12,23 +14,47 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def walls(
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path("/etc/platewarden/platewarden.toml"),
-    out: Annotated[Path | None, typer.Option("--out", help="Write both files into this folder and apply nothing.")] = None,
+    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
+        "/etc/platewarden/platewarden.toml"
+    ),
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write both files into this folder and apply nothing."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Write nftables and systemd rules: deliver reaches the brokers of the verified policy, and nobody else."""
+    """Write nftables and systemd rules: deliver reaches the brokers of the verified policy, and
+    nobody else.
+    """
     from agent import settings
     from agent.sides import walls as walls_side
 
     done = walls_side.run(settings.load(config), out)
     deliver, update = (
-        [f"{address}:{port}" if ":" not in address else f"[{address}]:{port}" for address, port in gate] for gate in (done.gates.brokers, done.gates.sources)
+        [
+            f"{address}:{port}" if ":" not in address else f"[{address}]:{port}"
+            for address, port in gate
+        ]
+        for gate in (done.gates.brokers, done.gates.sources)
     )
     if as_json:
         refused = str(done.refused) if done.refused else None
-        print(json.dumps({"deliver": deliver, "update": update, "made_from": done.made_from, "refused": refused, "files": [str(path) for path in done.files]}))
+        print(
+            json.dumps(
+                {
+                    "deliver": deliver,
+                    "update": update,
+                    "made_from": done.made_from,
+                    "refused": refused,
+                    "files": [str(path) for path in done.files],
+                }
+            )
+        )
     else:
-        print(f"deliver may reach: {', '.join(deliver) or 'nobody'}; update: {', '.join(update) or 'nobody'} (from {done.made_from})")
+        print(
+            f"deliver may reach: {', '.join(deliver) or 'nobody'}; update: "
+            f"{', '.join(update) or 'nobody'} (from {done.made_from})"
+        )
     if done.refused:
         print(f"platewarden: {done.refused}", file=sys.stderr)
         raise typer.Exit(done.refused.exit_code)

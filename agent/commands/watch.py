@@ -14,20 +14,37 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def watch(
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path("/etc/platewarden/platewarden.toml"),
-    source: Annotated[str, typer.Option("--source", help="A folder of images, an image, a video, usb:N or picamera.")] = "picamera",
-    settle_s: Annotated[float, typer.Option("--settle", help="When the source has ended: seconds to wait for receipts.")] = 0.0,
-    allow_unsigned: Annotated[bool, typer.Option("--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only.")] = False,
+    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
+        "/etc/platewarden/platewarden.toml"
+    ),
+    source: Annotated[
+        str,
+        typer.Option("--source", help="A folder of images, an image, a video, usb:N or picamera."),
+    ] = "picamera",
+    settle_s: Annotated[
+        float,
+        typer.Option("--settle", help="When the source has ended: seconds to wait for receipts."),
+    ] = 0.0,
+    allow_unsigned: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only."
+        ),
+    ] = False,
 ) -> None:
     """Watch a camera or a source, and seal what the policy releases."""
     from agent import settings
     from agent.sides import watch as watch_side
 
     loaded = settings.load(config)
-    if allow_unsigned and not loaded.anchor.exists():  # an enrolled camera obeys signed bundles, whatever it is told here
-        typer.echo("platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True)
+    # an enrolled camera obeys signed bundles, whatever it is told here
+    if allow_unsigned and not loaded.anchor.exists():
+        typer.echo(
+            "platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True
+        )
     try:
         watch_side.run(loaded, source, settle_s=settle_s, allow_unsigned=allow_unsigned)
-    except CameraHungError as error:  # the log is closed; what is left would wait for a dead thread, and systemd for us
+    except CameraHungError as error:
+        # the log is closed; what is left would wait for a dead thread, and systemd for us
         print(f"platewarden: {error}", file=sys.stderr, flush=True)
         os._exit(error.exit_code)

@@ -1,6 +1,8 @@
-"""Every reason code that Platewarden gives for dropping, refusing or withdrawing; documented in docs/ref/reasons.md.
+"""Every reason code that Platewarden gives for dropping, refusing or withdrawing; documented in
+docs/ref/reasons.md.
 
-Codes are stable: they stand in logs, reports and exit messages. Never reuse one for another meaning.
+Codes are stable: they stand in logs, reports and exit messages. Never reuse one for another
+meaning.
 """
 
 from enum import StrEnum

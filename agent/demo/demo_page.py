@@ -1,4 +1,6 @@
-"""The demo's last word: one offline HTML page in two halves, what the camera saw and what left. No plate as text."""
+"""The demo's last word: one offline HTML page in two halves, what the camera saw and what left. No
+plate as text.
+"""
 
 import base64
 import json
@@ -20,7 +22,9 @@ class SawCard:
 
 @dataclass(frozen=True, slots=True)
 class LeftCard:
-    """One sealed read: its readable tags, its bytes as they travelled, and the crop that its recipient opened (JPEG or none)."""
+    """One sealed read: its readable tags, its bytes as they travelled, and the crop that its
+    recipient opened (JPEG or none).
+    """
 
     tags: Mapping[str, object]
     wire: bytes
@@ -29,7 +33,9 @@ class LeftCard:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """May this organisation get reads? `why`: a sentence; `lines`: those of charter or policy that it rests on, `file:line  text`."""
+    """May this organisation get reads? `why`: a sentence; `lines`: those of charter or policy that
+    it rests on, `file:line  text`.
+    """
 
     who: str
     may: bool
@@ -39,7 +45,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A pushed policy that adds `who`: what it would let out, the lines that say so, and why the charter refuses it, if it does."""
+    """A pushed policy that adds `who`: what it would let out, the lines that say so, and why the
+    charter refuses it, if it does.
+    """
 
     who: str
     lets_out: tuple[str, ...]
@@ -58,7 +66,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything on the page. `relayed`: all bytes that the broker handled; `checkpoint`: watch's newest signed checkpoint."""
+    """Everything on the page. `relayed`: all bytes that the broker handled; `checkpoint`: watch's
+    newest signed checkpoint.
+    """
 
     saw: tuple[SawCard, ...]
     left: tuple[LeftCard, ...]
@@ -80,7 +90,10 @@ def render(page: Page) -> str:
         "NUMBERS": _numbers(page.summary),
         "ANSWERS": "".join(_answer(a) for a in page.answers),
         "PUSHES": "".join(_push(push) for push in page.pushes),
-        "ATTEMPTS": "".join(f"<tr><td>{escape(a.what)}</td><td><code>{escape(a.reason)}</code></td><td>{escape(a.evidence)}</td></tr>" for a in page.attempts),
+        "ATTEMPTS": "".join(
+            f"<tr><td>{escape(a.what)}</td><td><code>{escape(a.reason)}</code></td><td>{escape(a.evidence)}</td></tr>"
+            for a in page.attempts
+        ),
         "RELAYED": _hexdump(_middle(page.relayed, 256)),
         "RELAYED_BYTES": f"{len(page.relayed):,}",
         "FOUND": str(page.plates_found_in_relayed),
@@ -92,24 +105,38 @@ def render(page: Page) -> str:
 
 
 def _picture(jpeg: bytes, alt: str) -> str:
-    return f'<img alt="{escape(alt)}" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode("ascii")}">'
+    return (
+        f'<img alt="{escape(alt)}" '
+        f'src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode("ascii")}">'
+    )
 
 
 def _saw(card: SawCard) -> str:
     kind = "hit" if card.left else "dropped"
-    return f'<figure class="{kind}">{_picture(card.picture, card.title)}<figcaption><b>{escape(card.title)}</b><span>{escape(card.outcome)}</span></figcaption></figure>'
+    return (
+        "<figure "
+        f'class="{kind}">{_picture(card.picture, card.title)}<figcaption><b>{escape(card.title)}</b><span>{escape(card.outcome)}</span></figcaption></figure>'
+    )
 
 
 def _left(card: LeftCard) -> str:
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(_plain(value))}</td></tr>" for name, value in card.tags.items())
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(_plain(value))}</td></tr>"
+        for name, value in card.tags.items()
+    )
     crop = (
-        f'<p class="opened">{_picture(card.opened_crop, "the crop")}<span>What its recipient opened. An unverified lead, not a fact.</span></p>'
+        (
+            f'<p class="opened">{_picture(card.opened_crop, "the crop")}<span>What its recipient '
+            "opened. An unverified lead, not a fact.</span></p>"
+        )
         if card.opened_crop
         else ""
     )
     return (
-        f'<div class="card"><h3>{len(card.wire):,} bytes to one recipient</h3><table class="tags">{rows}</table>'
-        f"<p>The plate, its confidence and the picture are in here, and only the recipient's key opens it:</p><pre>{_hexdump(_middle(card.wire, 192))}</pre>{crop}</div>"
+        f'<div class="card"><h3>{len(card.wire):,} bytes to one recipient</h3><table '
+        f'class="tags">{rows}</table>'
+        "<p>The plate, its confidence and the picture are in here, and only the recipient's key "
+        f"opens it:</p><pre>{_hexdump(_middle(card.wire, 192))}</pre>{crop}</div>"
     )
 
 
@@ -127,14 +154,34 @@ def _middle(data: bytes, size: int) -> bytes:
 
 def _answer(answer: Answer) -> str:
     kind, word = ("yes", "Yes") if answer.may else ("no", "No")
-    return f'<tr class="{kind}"><td>{escape(answer.who)}</td><td>{word}</td><td>{escape(answer.why)}{_quoted(answer.lines)}</td></tr>'
+    return (
+        "<tr "
+        f'class="{kind}"><td>{escape(answer.who)}</td><td>{word}</td><td>{escape(answer.why)}{_quoted(answer.lines)}</td></tr>'
+    )
 
 
 def _push(push: Push) -> str:
-    refused = f'<p class="stop">No camera obeys it. The charter forbids: {escape("; ".join(push.refused))}</p>' if push.refused else ""
-    permitted = "" if push.refused else "<p>The charter permits it: whether it is signed is for the city to say, and this is what its signers are shown.</p>"
+    refused = (
+        (
+            '<p class="stop">No camera obeys it. The charter forbids: '
+            f"{escape('; '.join(push.refused))}</p>"
+        )
+        if push.refused
+        else ""
+    )
+    permitted = (
+        ""
+        if push.refused
+        else (
+            "<p>The charter permits it: whether it is signed is for the city to say, and this is "
+            "what its signers are shown.</p>"
+        )
+    )
     says = "".join(f"<li>{escape(sentence)}</li>" for sentence in push.lets_out)
-    return f'<div class="card"><h3>It adds {escape(push.who)}</h3><ol>{says}</ol>{_quoted(push.lines)}{refused}{permitted}</div>'
+    return (
+        '<div class="card"><h3>It adds '
+        f"{escape(push.who)}</h3><ol>{says}</ol>{_quoted(push.lines)}{refused}{permitted}</div>"
+    )
 
 
 def _quoted(lines: tuple[str, ...]) -> str:
@@ -151,7 +198,9 @@ def _numbers(summary: Mapping[str, object]) -> str:
         ("opened", "opened by the recipient"),
         ("outbox_left", "left in the outbox"),
     )
-    return "".join(f"<li><b>{escape(str(summary[key]))}</b> {escape(text)}</li>" for key, text in labels)
+    return "".join(
+        f"<li><b>{escape(str(summary[key]))}</b> {escape(text)}</li>" for key, text in labels
+    )
 
 
 def _hexdump(data: bytes) -> str:

@@ -1,4 +1,6 @@
-"""The demo's embedded MQTT broker (iotcore: rumqttd in a wheel) with TLS on a free loopback port."""
+"""The demo's embedded MQTT broker (iotcore: rumqttd in a wheel) with TLS on a free loopback
+port.
+"""
 
 import contextlib
 import socket
@@ -44,19 +46,30 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running_broker(folder: Path, identity: ServerIdentity, port: int) -> Iterator[None]:
-    """Run the broker until the block ends. `folder` takes its configuration. Raises PlatewardenError when it cannot start."""
+    """Run the broker until the block ends. `folder` takes its configuration. Raises
+    PlatewardenError when it cannot start.
+    """
     try:
         from iotcore import Broker  # noqa: PLC0415 — an extra: only the demo needs it
     except ImportError:
-        raise PlatewardenError("the demo's embedded broker is not installed", fix="pip install 'platewarden[demo]'") from None
+        raise PlatewardenError(
+            "the demo's embedded broker is not installed", fix="pip install 'platewarden[demo]'"
+        ) from None
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / f"rumqttd-{port}.toml"
-    config.write_text(_CONFIG.format(listen=f"{LOOPBACK}:{port}", certificate=identity.certificate, key=identity.key))
+    config.write_text(
+        _CONFIG.format(
+            listen=f"{LOOPBACK}:{port}", certificate=identity.certificate, key=identity.key
+        )
+    )
     broker = Broker(config_path=str(config))
     try:
         broker.start()
     except (OSError, RuntimeError) as error:
-        raise PlatewardenError(f"the embedded broker did not start: {error}", fix="try again; another program may have taken the port") from None
+        raise PlatewardenError(
+            f"the embedded broker did not start: {error}",
+            fix="try again; another program may have taken the port",
+        ) from None
     try:
         yield
     finally:

@@ -1,4 +1,6 @@
-"""Sets up what the demo runs: a camera with keys and settings, a recipient with keys, enrolled by the throwaway city."""
+"""Sets up what the demo runs: a camera with keys and settings, a recipient with keys, enrolled by
+the throwaway city.
+"""
 
 import datetime as dt
 import os
@@ -24,7 +26,9 @@ COMMAND_TIMEOUT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where everything of one demo lies. `port`: of the listed broker on loopback; `policy_text`: as the camera has it."""
+    """Where everything of one demo lies. `port`: of the listed broker on loopback; `policy_text`:
+    as the camera has it.
+    """
 
     work: Path
     city: City
@@ -50,15 +54,21 @@ class Installation:
         return self.work / "output.log"
 
 
-def install(work: Path, now: dt.datetime, wanted: Sequence[str], recovered: Sequence[str] = ()) -> Installation:
-    """Make keys, policy, roster and settings below `work`. `wanted`, `recovered`: fictitious plates for the hot list, the latter with entries that ended."""
+def install(
+    work: Path, now: dt.datetime, wanted: Sequence[str], recovered: Sequence[str] = ()
+) -> Installation:
+    """Make keys, policy, roster and settings below `work`. `wanted`, `recovered`: fictitious plates
+    for the hot list, the latter with entries that ended.
+    """
     city = demo_city.found(work / "city", now.date(), tuple(wanted), tuple(recovered))
     server, port = city.authority.issue(demo_city.HOST, work / "broker", "server"), free_port()
     public = device_keys.create(work / "device", CAMERA)
     demo_city.enrol(city, CAMERA, dict(public_jwk("Ed25519", public.seal)), now)
     recipient = work / "recipients" / demo_city.RECIPIENT
     signing_key = create_recipient(recipient, city, port)
-    policy_text = city.policy(recipient=demo_city.RECIPIENT, signing_key=signing_key, broker=server, port=port)
+    policy_text = city.policy(
+        recipient=demo_city.RECIPIENT, signing_key=signing_key, broker=server, port=port
+    )
     (work / "city" / "policy.toml").write_text(policy_text, encoding="utf-8")
     (work / "platewarden.toml").write_text(f'camera_id = "{CAMERA}"\n', encoding="utf-8")
     return Installation(work, city, server, port, policy_text)
@@ -75,17 +85,42 @@ def environment() -> dict[str, str]:
 
 
 def platewarden(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run one Platewarden command as a user would, with this interpreter. Raises PlatewardenError when it fails and `check` is set."""
-    done = subprocess.run(command(*map(str, arguments)), capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False, env=environment())
+    """Run one Platewarden command as a user would, with this interpreter. Raises PlatewardenError
+    when it fails and `check` is set.
+    """
+    done = subprocess.run(
+        command(*map(str, arguments)),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_TIMEOUT_S,
+        check=False,
+        env=environment(),
+    )
     if check and done.returncode != 0:
-        raise PlatewardenError(f"`platewarden {' '.join(map(str, arguments[:2]))}` ended with {done.returncode}: {done.stderr.strip()}")
+        raise PlatewardenError(
+            f"`platewarden {' '.join(map(str, arguments[:2]))}` ended with {done.returncode}: "
+            f"{done.stderr.strip()}"
+        )
     return done
 
 
 def create_recipient(folder: Path, city: City, port: int) -> str:
-    """Make a recipient's keys and settings with the ordinary command, exchange public files with the city; returns its signing key."""
+    """Make a recipient's keys and settings with the ordinary command, exchange public files with
+    the city; returns its signing key.
+    """
     host_and_ca = ("--host", demo_city.HOST, "--ca", "broker-ca.pem")
-    made = platewarden("receiver", "init", folder, "--recipient", demo_city.RECIPIENT, "--address", LOOPBACK, "--port", str(port), *host_and_ca)
+    made = platewarden(
+        "receiver",
+        "init",
+        folder,
+        "--recipient",
+        demo_city.RECIPIENT,
+        "--address",
+        LOOPBACK,
+        "--port",
+        str(port),
+        *host_and_ca,
+    )
     for name in ("root.json", "roster.jws"):
         shutil.copy(city.folder / name, folder / name)
     shutil.copy(city.folder / "ca" / "city-hall-ca.pem", folder / "broker-ca.pem")

@@ -7,7 +7,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.core.text.encoding import spki_pin
@@ -15,7 +20,9 @@ from agent.core.text.encoding import spki_pin
 
 @dataclass(frozen=True, slots=True)
 class ServerIdentity:
-    """Files of one server: `certificate` and `key` in PEM; `pin`: `sha256/<base64>` of its public key (RFC 7469)."""
+    """Files of one server: `certificate` and `key` in PEM; `pin`: `sha256/<base64>` of its public
+    key (RFC 7469).
+    """
 
     certificate: Path
     key: Path
@@ -28,7 +35,9 @@ class ThrowawayAuthority:
     def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = _builder(self._name, self._name, self._key.public_key()).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = _builder(self._name, self._name, self._key.public_key()).add_extension(
+            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        )
         usage = x509.KeyUsage(
             digital_signature=True,
             key_cert_sign=True,
@@ -40,32 +49,53 @@ class ThrowawayAuthority:
             encipher_only=False,
             decipher_only=False,
         )
-        self.certificate = builder.add_extension(usage, critical=True).sign(self._key, hashes.SHA256())
+        self.certificate = builder.add_extension(usage, critical=True).sign(
+            self._key, hashes.SHA256()
+        )
 
     def pem(self) -> bytes:
         """The authority's certificate."""
         return self.certificate.public_bytes(Encoding.PEM)
 
     def issue(self, host: str, folder: Path, name: str) -> ServerIdentity:
-        """A fresh key and a server certificate for `host`, written as `<name>.crt` and `<name>.key` in `folder`."""
+        """A fresh key and a server certificate for `host`, written as `<name>.crt` and `<name>.key`
+        in `folder`.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        builder = _builder(subject, self._name, key.public_key()).add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        builder = _builder(subject, self._name, key.public_key()).add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True
+        )
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False
+        )
+        builder = builder.add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+        )
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+            critical=False,
+        )
         certificate = builder.sign(self._key, hashes.SHA256())
         folder.mkdir(parents=True, exist_ok=True)
         identity = ServerIdentity(
-            folder / f"{name}.crt", folder / f"{name}.key", spki_pin(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+            folder / f"{name}.crt",
+            folder / f"{name}.key",
+            spki_pin(
+                key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            ),
         )
         identity.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
         identity.key.touch(mode=0o600)
-        identity.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        identity.key.write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        )
         return identity
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()

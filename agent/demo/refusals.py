@@ -42,15 +42,30 @@ def provoke(installation: Installation, sealed: Path) -> tuple[Attempt, ...]:
 
 
 def forbidden_recipient(installation: Installation) -> Attempt:
-    """A policy that adds a recipient whom the charter forbids: the real `watch` refuses to start with it."""
+    """A policy that adds a recipient whom the charter forbids: the real `watch` refuses to start
+    with it.
+    """
     camera = installation.work / "attempt-recipient"
     _copy_camera(installation, camera)
     policy = pushed(installation)
     (camera / "city" / "policy.toml").write_text(policy, encoding="utf-8")
     frames = installation.work / "no-frames"
     frames.mkdir(exist_ok=True)
-    done = platewarden("watch", "--config", camera / "platewarden.toml", "--source", frames, "--allow-unsigned", check=False)
-    _expect(done.returncode == RefusedError.exit_code and Reason.CHARTER_FORBIDS_RECIPIENT in done.stderr, "a forbidden recipient", done.stderr)
+    done = platewarden(
+        "watch",
+        "--config",
+        camera / "platewarden.toml",
+        "--source",
+        frames,
+        "--allow-unsigned",
+        check=False,
+    )
+    _expect(
+        done.returncode == RefusedError.exit_code
+        and Reason.CHARTER_FORBIDS_RECIPIENT in done.stderr,
+        "a forbidden recipient",
+        done.stderr,
+    )
     return Attempt(
         f"A pushed policy that adds {demo_city.FORBIDDEN} as a recipient",
         Reason.CHARTER_FORBIDS_RECIPIENT,
@@ -59,33 +74,52 @@ def forbidden_recipient(installation: Installation) -> Attempt:
 
 
 def pushed(installation: Installation) -> str:
-    """The policy that somebody pushes: the city's own, and the forbidden agency as one more recipient."""
+    """The policy that somebody pushes: the city's own, and the forbidden agency as one more
+    recipient.
+    """
     return demo_city.with_recipient(
-        installation.policy_text, demo_city.FORBIDDEN, "US immigration enforcement (ICE ERO)", purpose="immigration-enforcement", basis="a favour, by e-mail"
+        installation.policy_text,
+        demo_city.FORBIDDEN,
+        "US immigration enforcement (ICE ERO)",
+        purpose="immigration-enforcement",
+        basis="a favour, by e-mail",
     )
 
 
 def unlisted_broker(installation: Installation) -> Attempt:
-    """A working broker that the policy does not list: refused before a socket opens, as the listener confirms."""
+    """A working broker that the policy does not list: refused before a socket opens, as the
+    listener confirms.
+    """
     policy = parse_policy(installation.policy_text.encode(), "policy.toml")
     listed = policy.brokers[0]
     with _listener() as (port, connections):
         link = _link(installation, listed, Egress(policy.brokers))
         reason = _refused(lambda: link.connect(LOOPBACK, port), "an unlisted broker")
         _expect(not connections, "an unlisted broker", "it was connected to")
-    return Attempt("Publishing to a broker that the policy does not list", reason, "No socket was opened: the broker, which was listening, saw nobody.")
+    return Attempt(
+        "Publishing to a broker that the policy does not list",
+        reason,
+        "No socket was opened: the broker, which was listening, saw nobody.",
+    )
 
 
 def broker_with_another_key(installation: Installation) -> Attempt:
-    """The right address, name and authority, but another key: an impostor with a certificate from the same CA."""
-    impostor, port = installation.city.authority.issue(demo_city.HOST, installation.work / "impostor", "server"), free_port()
+    """The right address, name and authority, but another key: an impostor with a certificate from
+    the same CA.
+    """
+    impostor, port = (
+        installation.city.authority.issue(demo_city.HOST, installation.work / "impostor", "server"),
+        free_port(),
+    )
     text = installation.policy_text.replace(f"{LOOPBACK}:{installation.port}", f"{LOOPBACK}:{port}")
     broker = parse_policy(text.encode(), "policy.toml").brokers[0]
     with running_broker(installation.work / "impostor", impostor, port):
         link = _link(installation, broker, Egress((broker,)))
         reason = _refused(lambda: link.connect(LOOPBACK, port), "a broker with another key")
     return Attempt(
-        "A broker at the right address and name, with a valid certificate for another key", reason, "Hung up during the TLS handshake, before MQTT said a word."
+        "A broker at the right address and name, with a valid certificate for another key",
+        reason,
+        "Hung up during the TLS handshake, before MQTT said a word.",
     )
 
 
@@ -96,14 +130,21 @@ def altered_retention(installation: Installation, sealed: Path) -> Attempt:
     header, rest = jwe.split(b".", 1)
     tags = from_b64url(header.decode("ascii")).decode("utf-8")
     year = int(tags.split('"deadline":"', 1)[1][:4])
-    moved = tags.replace(f'"deadline":"{year}', f'"deadline":"{year + 1}').replace(f'"epoch":"{year}', f'"epoch":"{year + 1}')
+    moved = tags.replace(f'"deadline":"{year}', f'"deadline":"{year + 1}').replace(
+        f'"epoch":"{year}', f'"epoch":"{year + 1}'
+    )
     moved = moved.replace(f"{demo_city.RECIPIENT}/{year}", f"{demo_city.RECIPIENT}/{year + 1}")
     _expect(moved != tags, "an altered retention tag", "the tag was not found")
     altered = b64url(moved.encode()).encode() + b"." + rest + b"\n" + signature
     key = _device_key(installation)
-    EnvelopeVerifier(key).verify(wire)  # the unaltered one is good: it is the change that is refused
+    # the unaltered one is good: it is the change that is refused
+    EnvelopeVerifier(key).verify(wire)
     reason = _refused(lambda: EnvelopeVerifier(key).verify(altered), "an altered retention tag")
-    return Attempt("A sealed read whose deadline was moved by a year", reason, "The receiver's check refused it; the unaltered bytes still verify.")
+    return Attempt(
+        "A sealed read whose deadline was moved by a year",
+        reason,
+        "The receiver's check refused it; the unaltered bytes still verify.",
+    )
 
 
 def removed_leaf(installation: Installation) -> Attempt:
@@ -113,16 +154,28 @@ def removed_leaf(installation: Installation) -> Attempt:
     database, key = copy / "log.sqlite", installation.work / "device" / "public.json"
     platewarden("audit", "verify", installation.state / "watch" / "log.sqlite", "--key", key)
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-        leaf = connection.execute("SELECT max(n) FROM leaf WHERE n < (SELECT max(n) FROM leaf)").fetchone()[0]
+        leaf = connection.execute(
+            "SELECT max(n) FROM leaf WHERE n < (SELECT max(n) FROM leaf)"
+        ).fetchone()[0]
         connection.execute("DELETE FROM leaf WHERE n = ?", (leaf,))
     done = platewarden("audit", "verify", database, "--key", key, check=False)
     said = done.stdout + done.stderr
-    _expect(done.returncode == RefusedError.exit_code and Reason.LEAF_MISSING in said, "a log without one leaf", said)
-    return Attempt("A log from which one leaf was deleted", Reason.LEAF_MISSING, f"`platewarden audit verify` named leaf {leaf}.")
+    _expect(
+        done.returncode == RefusedError.exit_code and Reason.LEAF_MISSING in said,
+        "a log without one leaf",
+        said,
+    )
+    return Attempt(
+        "A log from which one leaf was deleted",
+        Reason.LEAF_MISSING,
+        f"`platewarden audit verify` named leaf {leaf}.",
+    )
 
 
 def half_signed(installation: Installation) -> Attempt:
-    """A policy that the charter permits and one signer of two signed, at a camera on signed bundles."""
+    """A policy that the charter permits and one signer of two signed, at a camera on signed
+    bundles.
+    """
     attempt, refused = push_half_signed(installation)
     _expect(refused, "a policy signed by one of two", attempt.evidence)
     return attempt
@@ -130,7 +183,10 @@ def half_signed(installation: Installation) -> Attempt:
 
 def _copy_camera(installation: Installation, to: Path) -> None:
     for folder in ("city", "device"):
-        shutil.copytree(installation.work / folder, to / folder, ignore=shutil.ignore_patterns("hotlist.csv"))  # no second copy of plates (P9)
+        # no second copy of plates (P9)
+        shutil.copytree(
+            installation.work / folder, to / folder, ignore=shutil.ignore_patterns("hotlist.csv")
+        )
     shutil.copy(installation.settings, to / "platewarden.toml")
 
 
@@ -138,7 +194,9 @@ def _link(installation: Installation, broker: Broker, egress: Egress) -> BrokerL
     """A connection to a broker as `deliver` makes it."""
     limits = LinkLimits()
     longest = limits.max_receipt_bytes + PACKET_OVERHEAD_BYTES
-    context = context_for(broker, installation.city.authority.pem(), f"broker {broker.id!r}", longest, None)
+    context = context_for(
+        broker, installation.city.authority.pem(), f"broker {broker.id!r}", longest, None
+    )
     return BrokerLink(broker, CAMERA, context, egress, limits)
 
 

@@ -1,6 +1,8 @@
-"""Renders the demo's street: a few seconds of fictitious cars with fictitious plates, as JPEG frames.
+"""Renders the demo's street: a few seconds of fictitious cars with fictitious plates, as JPEG
+frames.
 
-No photograph and no font file is needed: cars are drawn, and plates use the CC0 typeface that Pillow carries.
+No photograph and no font file is needed: cars are drawn, and plates use the CC0 typeface that
+Pillow carries.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,8 +27,9 @@ JPEG_QUALITY = 92
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """One car in the clip. `plate`: fictitious. `role`: what the story wants of it. `path(t)` for t in 0–1 of its
-    presence gives centre x, plate y (px) and scale; it is in view from frame `first` up to, not including, `last`.
+    """One car in the clip. `plate`: fictitious. `role`: what the story wants of it. `path(t)` for t
+    in 0–1 of its presence gives centre x, plate y (px) and scale; it is in view from frame `first`
+    up to, not including, `last`.
     """
 
     plate: str
@@ -38,7 +41,9 @@ class Vehicle:
 
 
 def _lane(x_near: float, x_far: float) -> Callable[[float], tuple[float, float, float]]:
-    """Driving away from the camera: from the near edge of the picture towards the vanishing point."""
+    """Driving away from the camera: from the near edge of the picture towards the vanishing
+    point.
+    """
 
     def path(t: float) -> tuple[float, float, float]:
         depth = 1.0 / (1.0 + 1.1 * t)
@@ -60,7 +65,9 @@ HIT, NEAR_MISS, RECOVERED = VEHICLES[0], VEHICLES[2], VEHICLES[4]
 
 
 def render(folder: Path) -> tuple[Path, ...]:
-    """Write the clip's frames into `folder` and return their paths in order. Deterministic. Raises StorageError."""
+    """Write the clip's frames into `folder` and return their paths in order. Deterministic. Raises
+    StorageError.
+    """
     rng = np.random.default_rng(SEED)
     street = _street(rng)
     noise = rng.normal(0, 3.0, street.shape).astype(np.int16)
@@ -74,14 +81,20 @@ def render(folder: Path) -> tuple[Path, ...]:
         frame = _sensor(frame, noise, rng)
         path = folder / f"{index:06d}.jpg"
         if not cv2.imwrite(str(path), frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
-            raise StorageError("cannot write a rendered frame", where=path, fix="check free space and permissions")
+            raise StorageError(
+                "cannot write a rendered frame", where=path, fix="check free space and permissions"
+            )
         paths.append(path)
     return tuple(paths)
 
 
 def _present(index: int) -> Iterator[tuple[Vehicle, tuple[float, float, float]]]:
     """The vehicles in view at a frame, farthest first, so that near cars cover far ones."""
-    here = [(v, v.path((index - v.first) / (v.last - v.first))) for v in VEHICLES if v.first <= index < v.last]
+    here = [
+        (v, v.path((index - v.first) / (v.last - v.first)))
+        for v in VEHICLES
+        if v.first <= index < v.last
+    ]
     yield from sorted(here, key=lambda item: item[1][2])
 
 
@@ -90,28 +103,71 @@ def _street(rng: np.random.Generator) -> Image:
     picture = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
     horizon = HORIZON_PX
     ramp = np.linspace(0, 1, horizon)[:, None]
-    picture[:horizon] = (np.array([225, 195, 165]) * (1 - ramp) + np.array([235, 225, 215]) * ramp)[:, None, :].astype(np.uint8)
+    picture[:horizon] = (np.array([225, 195, 165]) * (1 - ramp) + np.array([235, 225, 215]) * ramp)[
+        :, None, :
+    ].astype(np.uint8)
     for x in range(-20, WIDTH_PX, 118):  # a row of houses
         top, tone = int(rng.integers(120, 220)), int(rng.integers(105, 165))
         cv2.rectangle(picture, (x, top), (x + 112, horizon), (tone - 12, tone, tone + 6), -1)
         _house(picture, x, top, tone)
     picture[horizon:] = (92, 94, 96)
-    cv2.fillPoly(picture, [np.array([[0, HEIGHT_PX], [0, 470], [560, horizon], [585, horizon], [120, HEIGHT_PX]])], (128, 134, 138))
-    cv2.fillPoly(picture, [np.array([[WIDTH_PX, HEIGHT_PX], [WIDTH_PX, 430], [740, horizon], [715, horizon], [1180, HEIGHT_PX]])], (128, 134, 138))
+    cv2.fillPoly(
+        picture,
+        [np.array([[0, HEIGHT_PX], [0, 470], [560, horizon], [585, horizon], [120, HEIGHT_PX]])],
+        (128, 134, 138),
+    )
+    cv2.fillPoly(
+        picture,
+        [
+            np.array(
+                [
+                    [WIDTH_PX, HEIGHT_PX],
+                    [WIDTH_PX, 430],
+                    [740, horizon],
+                    [715, horizon],
+                    [1180, HEIGHT_PX],
+                ]
+            )
+        ],
+        (128, 134, 138),
+    )
     for near, far in ((720, 650), (566, 470), (440, 396), (372, 348), (334, 322)):
         half = (near - horizon) * 0.018
-        cv2.fillPoly(picture, [np.array([[650 - half, near], [650 + half, near], [650 + half * 0.7, far], [650 - half * 0.7, far]], np.int32)], (205, 210, 212))
+        cv2.fillPoly(
+            picture,
+            [
+                np.array(
+                    [
+                        [650 - half, near],
+                        [650 + half, near],
+                        [650 + half * 0.7, far],
+                        [650 - half * 0.7, far],
+                    ],
+                    np.int32,
+                )
+            ],
+            (205, 210, 212),
+        )
     grain = rng.normal(0, 5, (HEIGHT_PX - horizon, WIDTH_PX, 1))
     picture[horizon:] = np.clip(picture[horizon:] + grain, 0, 255).astype(np.uint8)
     return picture
 
 
 def _house(picture: Image, x: int, top: int, tone: int) -> None:
-    """One house, from its eaves at `top` to the horizon. Bright windows: a light wall with rows of dark ones is sometimes taken for a large plate."""
-    cv2.fillPoly(picture, [np.array([(x - 4, top), (x + 56, top - 46), (x + 116, top)])], (tone - 62, tone - 58, tone - 30), cv2.LINE_AA)
+    """One house, from its eaves at `top` to the horizon. Bright windows: a light wall with rows of
+    dark ones is sometimes taken for a large plate.
+    """
+    cv2.fillPoly(
+        picture,
+        [np.array([(x - 4, top), (x + 56, top - 46), (x + 116, top)])],
+        (tone - 62, tone - 58, tone - 30),
+        cv2.LINE_AA,
+    )
     for wx in (x + 16, x + 68):
         for wy in range(top + 18, HORIZON_PX - 40, 56):
-            cv2.rectangle(picture, (wx, wy), (wx + 28, wy + 34), (tone + 46, tone + 40, tone + 34), -1)
+            cv2.rectangle(
+                picture, (wx, wy), (wx + 28, wy + 34), (tone + 46, tone + 40, tone + 34), -1
+            )
             cv2.line(picture, (wx + 14, wy), (wx + 14, wy + 34), (tone, tone, tone), 2)
 
 
@@ -137,22 +193,44 @@ def car(vehicle: Vehicle) -> NDArray[np.uint8]:
         cv2.rectangle(sprite, (x + 8, 262), (x + 80, 278), (190, 200, 225, 255), -1)
     plate_height, plate_width = PLATE_PX
     top, left = 268, (width - plate_width) // 2
-    cv2.rectangle(sprite, (left - 14, top - 10), (left + plate_width + 14, top + plate_height + 10), (*dark, 255), -1)
+    cv2.rectangle(
+        sprite,
+        (left - 14, top - 10),
+        (left + plate_width + 14, top + plate_height + 10),
+        (*dark, 255),
+        -1,
+    )
     sprite[top : top + plate_height, left : left + plate_width, :3] = _plate(vehicle.plate)
     return sprite
 
 
 def _plate(text: str) -> Image:
-    """A plain light plate with a fictitious legend, drawn at four times its size and reduced; h×w×3 BGR."""
+    """A plain light plate with a fictitious legend, drawn at four times its size and reduced; h×w×3
+    BGR.
+    """
     height, width = PLATE_PX[0] * 4, PLATE_PX[1] * 4
     picture = PilImage.new("RGB", (width, height), (236, 238, 240))
     draw = ImageDraw.Draw(picture)
     draw.rounded_rectangle((6, 6, width - 7, height - 7), radius=26, outline=(70, 80, 120), width=6)
-    draw.text((width / 2, 44), "EXAMPLEVILLE", font=ImageFont.load_default(44), fill=(90, 60, 60), anchor="mm")
+    draw.text(
+        (width / 2, 44),
+        "EXAMPLEVILLE",
+        font=ImageFont.load_default(44),
+        fill=(90, 60, 60),
+        anchor="mm",
+    )
     font = ImageFont.load_default(158)
     step = (width - 56) / len(text)
     for position, character in enumerate(text):
-        draw.text((28 + step * (position + 0.5), height * 0.57), character, font=font, fill=(30, 34, 80), anchor="mm", stroke_width=4, stroke_fill=(30, 34, 80))
+        draw.text(
+            (28 + step * (position + 0.5), height * 0.57),
+            character,
+            font=font,
+            fill=(30, 34, 80),
+            anchor="mm",
+            stroke_width=4,
+            stroke_fill=(30, 34, 80),
+        )
     small = picture.resize((PLATE_PX[1], PLATE_PX[0]), PilImage.Resampling.LANCZOS)
     return np.asarray(small)[:, :, ::-1].copy()
 
@@ -162,9 +240,14 @@ def paste(frame: Image, sprite: NDArray[np.uint8], x: float, y: float, scale: fl
     height, width = CAR_PX
     left, top = x - scale * width / 2, y - scale * 310
     x0, y0 = max(0, int(left)), max(0, int(top))
-    x1, y1 = min(WIDTH_PX, int(left + scale * width) + 2), min(HEIGHT_PX, int(top + scale * height) + 2)
+    x1, y1 = (
+        min(WIDTH_PX, int(left + scale * width) + 2),
+        min(HEIGHT_PX, int(top + scale * height) + 2),
+    )
     matrix = np.array([[scale, 0, left - x0], [0, scale, top - y0]], np.float64)
-    placed = cv2.warpAffine(sprite, matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_AREA).astype(np.float32)
+    placed = cv2.warpAffine(sprite, matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_AREA).astype(
+        np.float32
+    )
     shadow = cv2.warpAffine(_SHADOW, matrix, (x1 - x0, y1 - y0))[:, :, None] / np.float32(255)
     alpha = placed[:, :, 3:] / 255
     under = frame[y0:y1, x0:x1] * (1 - np.float32(0.55) * shadow)
@@ -182,7 +265,11 @@ _SHADOW = _shadow()
 
 
 def _sensor(frame: Image, noise: NDArray[np.int16], rng: np.random.Generator) -> Image:
-    """What a small sensor adds: a little defocus, and noise (one field, shifted anew for each frame)."""
+    """What a small sensor adds: a little defocus, and noise (one field, shifted anew for each
+    frame).
+    """
     soft = cv2.GaussianBlur(frame, (0, 0), 0.7)
-    shifted = np.roll(noise, (int(rng.integers(HEIGHT_PX)), int(rng.integers(WIDTH_PX))), axis=(0, 1))
+    shifted = np.roll(
+        noise, (int(rng.integers(HEIGHT_PX)), int(rng.integers(WIDTH_PX))), axis=(0, 1)
+    )
     return cv2.add(soft, shifted, dtype=cv2.CV_8U).astype(np.uint8, copy=False)

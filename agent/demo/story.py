@@ -1,4 +1,6 @@
-"""The demo as a story: set up a city, play a street, show what left, provoke six refusals, write the page."""
+"""The demo as a story: set up a city, play a street, show what left, provoke six refusals, write
+the page.
+"""
 
 import json
 import shutil
@@ -50,7 +52,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What `--json` prints. `seen`: plates seen in frames; `unreadable`: tracks without a text; `sightings`: vehicles; the rest follows them through the line."""
+    """What `--json` prints. `seen`: plates seen in frames; `unreadable`: tracks without a text;
+    `sightings`: vehicles; the rest follows them through the line.
+    """
 
     seen: int
     unreadable: int
@@ -65,34 +69,59 @@ class Summary:
 
 
 def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
-    """Run the whole demo; `out` takes what is kept, `work` the installation itself. Raises PlatewardenError when anything is not as promised."""
-    say("A city is founded: charter, policy, hot list, camera, police department, each with fresh keys.")
-    installation = install(work, SystemClock().now().utc, (scene.HIT.plate, NEAR_MISS_ON_LIST), (scene.RECOVERED.plate,))
-    say(f"A street is rendered: {len(scene.VEHICLES)} cars with fictitious plates, one of them reported stolen, one found again.")
+    """Run the whole demo; `out` takes what is kept, `work` the installation itself. Raises
+    PlatewardenError when anything is not as promised.
+    """
+    say(
+        "A city is founded: charter, policy, hot list, camera, police department, each with "
+        "fresh keys."
+    )
+    installation = install(
+        work,
+        SystemClock().now().utc,
+        (scene.HIT.plate, NEAR_MISS_ON_LIST),
+        (scene.RECOVERED.plate,),
+    )
+    say(
+        f"A street is rendered: {len(scene.VEHICLES)} cars with fictitious plates, one of them "
+        "reported stolen, one found again."
+    )
     scene.render(out / "frames")
-    say("The camera watches. Two processes: watch sees plates and has no network; deliver has the network and sees no plate.")
+    say(
+        "The camera watches. Two processes: watch sees plates and has no network; deliver has "
+        "the network and sees no plate."
+    )
     relayed = run_street(installation, out / "frames")
     keep(installation, out)
     opened = open_reads(installation)
     summary = count(installation, len(opened), ())
-    say(f"It saw {summary.sightings} cars, dropped {summary.dropped} in memory, sealed {summary.sealed}. The police department opened {summary.opened}.")
+    say(
+        f"It saw {summary.sightings} cars, dropped {summary.dropped} in memory, sealed "
+        f"{summary.sealed}. The police department opened {summary.opened}."
+    )
     say("Now six things that must not work:")
     attempts = provoke(installation, min((out / "sealed").iterdir())) if summary.sealed else ()
     for attempt in attempts:
         say(f"  refused [{attempt.reason}]  {attempt.what}. {attempt.evidence}")
     summary = count(installation, len(opened), attempts)
     write_page(installation, out, summary, attempts, relayed, opened)
-    write_atomic(out / "summary.json", (json.dumps(asdict(summary), indent=2) + "\n").encode(), 0o644)
+    write_atomic(
+        out / "summary.json", (json.dumps(asdict(summary), indent=2) + "\n").encode(), 0o644
+    )
     check(summary)
     return summary
 
 
 def keep(installation: Installation, out: Path) -> None:
-    """Copy what a reader may want to examine: wire bytes, the demo recipient's keys, public keys, logs."""
+    """Copy what a reader may want to examine: wire bytes, the demo recipient's keys, public keys,
+    logs.
+    """
     (out / "sealed").mkdir(parents=True, exist_ok=True)
     for file in sorted((installation.recipient / "store").glob("*.sealed")):
         shutil.copy(file, out / "sealed" / file.name)
-    shutil.copytree(installation.recipient, out / "recipients" / throwaway_city.RECIPIENT, dirs_exist_ok=True)
+    shutil.copytree(
+        installation.recipient, out / "recipients" / throwaway_city.RECIPIENT, dirs_exist_ok=True
+    )
     (out / "device").mkdir(exist_ok=True)
     shutil.copy(installation.work / "device" / "public.json", out / "device" / "public.json")
     for side in ("watch", "deliver"):
@@ -100,22 +129,33 @@ def keep(installation: Installation, out: Path) -> None:
 
 
 def open_reads(installation: Installation) -> list[Opened]:
-    """What the recipient can open with its keys, by the ordinary command: tags, wire bytes, crop. Plates stay in memory."""
+    """What the recipient can open with its keys, by the ordinary command: tags, wire bytes, crop.
+    Plates stay in memory.
+    """
     reads: list[Opened] = []
-    for line in platewarden("receiver", "open", installation.recipient, "--json").stdout.splitlines():
+    for line in platewarden(
+        "receiver", "open", installation.recipient, "--json"
+    ).stdout.splitlines():
         read_id = json.loads(line)["read"]
         crop = installation.work / "crop.jpg"
         platewarden("receiver", "open", installation.recipient, read_id, "--crop", crop)
         wire = (installation.recipient / "store" / f"{CAMERA}.{read_id}.sealed").read_bytes()
-        reads.append((sealed_read.split(wire, sealed_read.MAX_WIRE_BYTES).tags, wire, crop.read_bytes()))
+        reads.append(
+            (sealed_read.split(wire, sealed_read.MAX_WIRE_BYTES).tags, wire, crop.read_bytes())
+        )
         crop.unlink()
     return reads
 
 
 def leaves(installation: Installation, side: str) -> list[dict[str, object]]:
     """The details of every leaf of one process's log, in order."""
-    with closing(sqlite3.connect(f"file:{installation.state / side / 'log.sqlite'}?mode=ro", uri=True)) as connection:
-        return [json.loads(details) for (details,) in connection.execute("SELECT details FROM leaf ORDER BY n")]
+    with closing(
+        sqlite3.connect(f"file:{installation.state / side / 'log.sqlite'}?mode=ro", uri=True)
+    ) as connection:
+        return [
+            json.loads(details)
+            for (details,) in connection.execute("SELECT details FROM leaf ORDER BY n")
+        ]
 
 
 def count(installation: Installation, opened: int, attempts: tuple[Attempt, ...]) -> Summary:
@@ -145,18 +185,28 @@ def check(summary: Summary) -> None:
     faults = [
         what
         for what, holds in (
-            ("one read sealed, delivered and opened", summary.sealed == summary.delivered == summary.opened == 1),
+            (
+                "one read sealed, delivered and opened",
+                summary.sealed == summary.delivered == summary.opened == 1,
+            ),
             ("an empty outbox", summary.outbox_left == 0),
             (
                 "every other car dropped, the near-miss among them",
-                summary.sightings == len(scene.VEHICLES) == summary.dropped + 1 and summary.drop_reasons.get("match-level-not-released") == 1,
+                summary.sightings == len(scene.VEHICLES) == summary.dropped + 1
+                and summary.drop_reasons.get("match-level-not-released") == 1,
             ),
-            ("six refusals with six reasons", len({refusal.reason for refusal in summary.refusals}) == len(summary.refusals) == 6),
+            (
+                "six refusals with six reasons",
+                len({refusal.reason for refusal in summary.refusals}) == len(summary.refusals) == 6,
+            ),
         )
         if not holds
     ]
     if faults:
-        raise PlatewardenError(f"the demo did not show {'; '.join(faults)}: {json.dumps(asdict(summary))}", fix="please report this")
+        raise PlatewardenError(
+            f"the demo did not show {'; '.join(faults)}: {json.dumps(asdict(summary))}",
+            fix="please report this",
+        )
 
 
 def city_files(installation: Installation, policy_text: str) -> Files:
@@ -164,50 +214,98 @@ def city_files(installation: Installation, policy_text: str) -> Files:
     policy, charter = policy_text.encode(), (installation.city.folder / "charter.toml").read_bytes()
     lines = Source(policy, "policy.toml"), Source(charter, "charter.toml")
     roster = parse_roster((installation.city.folder / "roster.toml").read_bytes(), "roster.toml")
-    return Files(parse_policy(policy, "policy.toml"), lines[0], parse_charter(charter, "charter.toml"), lines[1], roster)
+    return Files(
+        parse_policy(policy, "policy.toml"),
+        lines[0],
+        parse_charter(charter, "charter.toml"),
+        lines[1],
+        roster,
+    )
 
 
 def answers(installation: Installation) -> tuple[Answer, ...]:
-    """Can another agency get this? As `platewarden policy explain` answers it: from charter and policy, through the camera's own `decide`."""
+    """Can another agency get this? As `platewarden policy explain` answers it: from charter and
+    policy, through the camera's own `decide`.
+    """
     files = city_files(installation, installation.policy_text)
     told = []
     for recipient, name in ASKING:
         (answer,) = explain(files, installation.city.today, recipient=recipient).answers
         why = "; ".join(_granted(grant) for grant in answer.grants) or answer.obstacles[0].says
-        cited = [line for line in answer.cited if line.text.startswith(("rule", "basis"))] or answer.obstacles[0].cited
-        told.append(Answer(name, answer.allowed, f"{why[:1].upper()}{why[1:]}.", tuple(f"{line.place}  {line.text}" for line in cited)))
+        cited = [
+            line for line in answer.cited if line.text.startswith(("rule", "basis"))
+        ] or answer.obstacles[0].cited
+        told.append(
+            Answer(
+                name,
+                answer.allowed,
+                f"{why[:1].upper()}{why[1:]}.",
+                tuple(f"{line.place}  {line.text}" for line in cited),
+            )
+        )
     return tuple(told)
 
 
 def _granted(grant: Grant) -> str:
     return (
-        f"only cars listed as {' or '.join(grant.categories)}, for {grant.purpose}, from a confidence of {grant.min_confidence:g}, "
+        f"only cars listed as {' or '.join(grant.categories)}, for {grant.purpose}, from a "
+        f"confidence of {grant.min_confidence:g}, "
         f"until {grant.until}; each read's key is destroyed within {grant.retention_days} days"
     )
 
 
 def pushes(installation: Installation) -> tuple[Push, ...]:
-    """What `platewarden policy diff` shows of two pushed policies: one adds a neighbour, one an agency that the charter forbids."""
+    """What `platewarden policy diff` shows of two pushed policies: one adds a neighbour, one an
+    agency that the charter forbids.
+    """
     neighbour = throwaway_city.with_recipient(
-        installation.policy_text, throwaway_city.NEIGHBOUR, "Example County Sheriff", purpose="stolen-vehicle-recovery", basis="Ordinance 2026-14, section 5"
+        installation.policy_text,
+        throwaway_city.NEIGHBOUR,
+        "Example County Sheriff",
+        purpose="stolen-vehicle-recovery",
+        basis="Ordinance 2026-14, section 5",
     )
     now = city_files(installation, installation.policy_text)
-    return tuple(_push(what, compare(now, city_files(installation, text))) for what, text in (("the county sheriff", neighbour), (ICE, pushed(installation))))
+    return tuple(
+        _push(what, compare(now, city_files(installation, text)))
+        for what, text in (("the county sheriff", neighbour), (ICE, pushed(installation)))
+    )
 
 
 def _push(what: str, compared: Compared) -> Push:
     """One diff as the page shows it."""
-    lines = tuple(f"{line.place}  {line.text}" for change in compared.lets_out for line in change.cited)
-    return Push(what, tuple(change.says for change in compared.lets_out), lines, tuple(str(fault) for fault in compared.refused))
+    lines = tuple(
+        f"{line.place}  {line.text}" for change in compared.lets_out for line in change.cited
+    )
+    return Push(
+        what,
+        tuple(change.says for change in compared.lets_out),
+        lines,
+        tuple(str(fault) for fault in compared.refused),
+    )
 
 
 def write_page(
-    installation: Installation, out: Path, summary: Summary, attempts: tuple[Attempt, ...], relayed: bytes, opened: list[tuple[Tags, bytes, bytes | None]]
+    installation: Installation,
+    out: Path,
+    summary: Summary,
+    attempts: tuple[Attempt, ...],
+    relayed: bytes,
+    opened: list[tuple[Tags, bytes, bytes | None]],
 ) -> None:
     """index.html, from what this run left behind."""
     left = tuple(LeftCard(sealed_read.format_tags(tags), wire, crop) for tags, wire, crop in opened)
     found = sum(vehicle.plate.encode() in relayed for vehicle in scene.VEHICLES)
     checkpoint = (installation.state / "watch" / "checkpoint").read_text(encoding="utf-8")
     told = answers(installation), pushes(installation)
-    content = Page(pictures.saw_cards(out / "frames"), left, *told, attempts, asdict(summary), relayed, found, checkpoint)
+    content = Page(
+        pictures.saw_cards(out / "frames"),
+        left,
+        *told,
+        attempts,
+        asdict(summary),
+        relayed,
+        found,
+        checkpoint,
+    )
     write_atomic(out / "index.html", demo_page.render(content).encode(), 0o644)

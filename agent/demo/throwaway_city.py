@@ -1,4 +1,6 @@
-"""A throwaway city for the demo: root key, policy, charter, hot list, roster, certificate authority. Valid for days."""
+"""A throwaway city for the demo: root key, policy, charter, hot list, roster, certificate
+authority. Valid for days.
+"""
 
 import datetime as dt
 import json
@@ -99,7 +101,9 @@ _HOTLIST_HEADER = "plate,state,category,agency,case,source_date,expires\n"
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """Where the city's files lie. `folder`: what a camera gets; `root_key`: signs the roster, stays in memory."""
+    """Where the city's files lie. `folder`: what a camera gets; `root_key`: signs the roster, stays
+    in memory.
+    """
 
     folder: Path
     authority: ThrowawayAuthority
@@ -121,39 +125,80 @@ class City:
         )
 
 
-def with_recipient(policy_text: str, recipient: str, legal_name: str, *, purpose: str, basis: str) -> str:
-    """A next version of a policy that adds one recipient, a rule for it, and a broker to carry it there, as somebody might push it."""
+def with_recipient(
+    policy_text: str, recipient: str, legal_name: str, *, purpose: str, basis: str
+) -> str:
+    """A next version of a policy that adds one recipient, a rule for it, and a broker to carry it
+    there, as somebody might push it.
+    """
     expires = policy_text.split("expires = ", 1)[1][:10]
     key = b64url(Ed25519PrivateKey.generate().public_key().public_bytes_raw())
     head, broker = policy_text.split("[[broker]]")
-    added = _ADDED.format(recipient=recipient, legal_name=legal_name, purpose=purpose, basis=basis, expires=expires, signing_key=key).lstrip()
-    carried = broker.replace(f'recipients = ["{RECIPIENT}"]', f'recipients = ["{RECIPIENT}", "{recipient}"]')
+    added = _ADDED.format(
+        recipient=recipient,
+        legal_name=legal_name,
+        purpose=purpose,
+        basis=basis,
+        expires=expires,
+        signing_key=key,
+    ).lstrip()
+    carried = broker.replace(
+        f'recipients = ["{RECIPIENT}"]', f'recipients = ["{RECIPIENT}", "{recipient}"]'
+    )
     return f"{head.replace('version = 1', 'version = 2')}{added}\n[[broker]]{carried}"
 
 
-def found(folder: Path, today: dt.date, wanted: tuple[str, ...], recovered: tuple[str, ...] = ()) -> City:
+def found(
+    folder: Path, today: dt.date, wanted: tuple[str, ...], recovered: tuple[str, ...] = ()
+) -> City:
     """Write charter, hot list, certificate authority and root key of a new city.
 
-    `wanted`: fictitious plates that are looked for; `recovered`: some that were, whose entries ended when the cars were found.
+    `wanted`: fictitious plates that are looked for; `recovered`: some that were, whose entries
+    ended when the cars were found.
     """
-    city = City(folder, ThrowawayAuthority("Exampleville demo CA"), Ed25519PrivateKey.generate(), today)
+    city = City(
+        folder, ThrowawayAuthority("Exampleville demo CA"), Ed25519PrivateKey.generate(), today
+    )
     (folder / "ca").mkdir(parents=True)
     (folder / "keys").mkdir()
     (folder / "ca" / "city-hall-ca.pem").write_bytes(city.authority.pem())
     (folder / "charter.toml").write_text(_CHARTER, encoding="utf-8")
     expires = today + dt.timedelta(days=2)
-    entries = [(plate, today, expires) for plate in wanted] + [(plate, today - dt.timedelta(days=9), today) for plate in recovered]
-    rows = [f"{plate},US-CA,stolen-vehicle,Exampleville PD,2026-{number:04d},{since},{until}\n" for number, (plate, since, until) in enumerate(entries, 118)]
+    entries = [(plate, today, expires) for plate in wanted] + [
+        (plate, today - dt.timedelta(days=9), today) for plate in recovered
+    ]
+    rows = [
+        f"{plate},US-CA,stolen-vehicle,Exampleville PD,2026-{number:04d},{since},{until}\n"
+        for number, (plate, since, until) in enumerate(entries, 118)
+    ]
     (folder / "hotlist.csv").write_text(_HOTLIST_HEADER + "".join(rows), encoding="utf-8")
-    public = {"kty": "OKP", "crv": "Ed25519", "x": b64url(city.root_key.public_key().public_bytes_raw())}
+    public = {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": b64url(city.root_key.public_key().public_bytes_raw()),
+    }
     (folder / "root.json").write_text(json.dumps(public), encoding="utf-8")
     return city
 
 
 def enrol(city: City, device: str, device_key: dict[str, str], at: dt.datetime) -> None:
-    """List one camera, and sign a roster that enrols it, as the clerk does (docs/ref/policy.md, The roster; docs/ref/sealed-read.md, Roster)."""
-    (city.folder / "roster.toml").write_text(_ROSTER.format(city=NAME, camera=device), encoding="utf-8")
-    payload = {"v": 1, "city": NAME, "issued_at": rfc3339(at), "devices": [{"device": device, "key": device_key}]}
+    """List one camera, and sign a roster that enrols it, as the clerk does (docs/ref/policy.md, The
+    roster; docs/ref/sealed-read.md, Roster).
+    """
+    (city.folder / "roster.toml").write_text(
+        _ROSTER.format(city=NAME, camera=device), encoding="utf-8"
+    )
+    payload = {
+        "v": 1,
+        "city": NAME,
+        "issued_at": rfc3339(at),
+        "devices": [{"device": device, "key": device_key}],
+    }
     key = OKPKey.import_key(city.root_key)
-    roster = jws.serialize_compact({"alg": "Ed25519", "typ": "platewarden-roster"}, json.dumps(payload), key, algorithms=["Ed25519"])
+    roster = jws.serialize_compact(
+        {"alg": "Ed25519", "typ": "platewarden-roster"},
+        json.dumps(payload),
+        key,
+        algorithms=["Ed25519"],
+    )
     (city.folder / "roster.jws").write_text(roster, encoding="ascii")

@@ -15,9 +15,11 @@ _CHUNK_BYTES = 1 << 16
 
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """After return `path` holds exactly `data` and survives a power cut; a reader sees the old file or the new one, never a part.
+    """After return `path` holds exactly `data` and survives a power cut; a reader sees the old file
+    or the new one, never a part.
 
-    Raises StorageError; the old file is then untouched, unless it was the folder's own sync that failed, after the rename.
+    Raises StorageError; the old file is then untouched, unless it was the folder's own sync that
+    failed, after the rename.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
     try:
@@ -30,19 +32,24 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o600, *, final: Path | None = None) -> None:
-    """Create `path` with `data`, on disk when this returns; refuses a path that exists. A failed file is removed.
+    """Create `path` with `data`, on disk when this returns; refuses a path that exists. A failed
+    file is removed.
 
     `final`: the name that it will get, to be named in an error. Raises StorageError.
     """
     named = final or path
     try:
-        # O_EXCL: a name planted in advance (even a dangling symlink) is an error, never followed or overwritten.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        # O_EXCL: a name planted in advance (even a dangling symlink) is an error, never followed or
+        # overwritten.
+        descriptor = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode
+        )
     except OSError as error:
         raise storage_error(error, named, "cannot create") from None
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
-            os.fchmod(descriptor, mode)  # the umask may only have narrowed it; say exactly what we mean
+            # the umask may only have narrowed it; say exactly what we mean
+            os.fchmod(descriptor, mode)
             _write_all(file.fileno(), data)
             os.fsync(file.fileno())
     except OSError as error:
@@ -84,12 +91,15 @@ def sync_folder(folder: Path) -> None:
 def read_bounded(path: Path, max_bytes: int) -> bytes:
     """The bytes of a regular file of at most `max_bytes`; reads no byte of anything else.
 
-    Mitigates against: symlinks to secrets, FIFOs that block, devices that never end, files that fill the memory.
-    Raises StorageError; `FileNotFoundError` is its `__cause__` when there is no such file.
+    Mitigates against: symlinks to secrets, FIFOs that block, devices that never end, files that
+    fill the memory. Raises StorageError; `FileNotFoundError` is its `__cause__` when there is no
+    such file.
     """
     try:
         # O_NONBLOCK: opening a planted FIFO would otherwise wait for a writer for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        descriptor = os.open(
+            path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        )
     except FileNotFoundError as error:
         raise StorageError("no such file", where=path) from error
     except OSError as error:
@@ -118,7 +128,11 @@ def private_folder(folder: Path, mode: int = 0o700) -> None:
 def storage_error(error: OSError, path: Path, what: str) -> StorageError:
     """A foreign OSError as ours: names the file, the system's reason, and the next step."""
     if error.errno == errno.ELOOP:  # opened with O_NOFOLLOW, as everything of ours is
-        return StorageError("is a symbolic link, not a file", where=path, fix="remove it; nothing of ours makes links")
+        return StorageError(
+            "is a symbolic link, not a file",
+            where=path,
+            fix="remove it; nothing of ours makes links",
+        )
     reason = (error.strerror or "unknown error").lower()
     if error.errno in _FULL:
         fix = f"free space on the file system of {path.parent}"
@@ -138,17 +152,27 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def read_regular(descriptor: int, path: Path, max_bytes: int) -> bytes:
-    """The bytes of an opened file, which must be a regular one of at most `max_bytes`. Raises StorageError, OSError."""
+    """The bytes of an opened file, which must be a regular one of at most `max_bytes`. Raises
+    StorageError, OSError.
+    """
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        raise StorageError("is not a regular file", where=path, fix="remove it; nothing of ours makes such files")
+        raise StorageError(
+            "is not a regular file", where=path, fix="remove it; nothing of ours makes such files"
+        )
     if status.st_size > max_bytes:
-        raise StorageError(f"holds {status.st_size} bytes; at most {max_bytes} are read", where=path, fix="remove it, or raise the limit in [limits]")
+        raise StorageError(
+            f"holds {status.st_size} bytes; at most {max_bytes} are read",
+            where=path,
+            fix="remove it, or raise the limit in [limits]",
+        )
     chunks: list[bytes] = []
     left = max_bytes + 1  # the size may grow after fstat: one byte more than allowed shows it
     while left > 0 and (chunk := os.read(descriptor, min(left, _CHUNK_BYTES))):
         chunks.append(chunk)
         left -= len(chunk)
     if left <= 0:
-        raise StorageError(f"grew beyond {max_bytes} bytes while it was read", where=path, fix="remove it")
+        raise StorageError(
+            f"grew beyond {max_bytes} bytes while it was read", where=path, fix="remove it"
+        )
     return b"".join(chunks)

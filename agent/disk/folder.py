@@ -24,9 +24,11 @@ class NewFile:
 
 
 def write_folder(folder: Path, files: Mapping[str, NewFile], mode: int = 0o755) -> None:
-    """After return `folder` holds exactly `files` (by relative path) and survives a power cut; after an error there is nothing of it. Raises StorageError.
+    """After return `folder` holds exactly `files` (by relative path) and survives a power cut;
+    after an error there is nothing of it. Raises StorageError.
 
-    A folder that is there must be empty: nothing is ever overwritten or mixed. Folders that hold a private file are 0700.
+    A folder that is there must be empty: nothing is ever overwritten or mixed. Folders that hold a
+    private file are 0700.
     """
     require_free(folder)
     part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
@@ -55,6 +57,14 @@ def require_free(folder: Path) -> None:
     except OSError as error:
         raise storage_error(error, folder, "cannot look into the folder") from None
     if present:
-        raise StorageError(f"is not empty: it holds {present[0]}; nothing is ever overwritten", where=folder, fix="choose another folder")
+        raise StorageError(
+            f"is not empty: it holds {present[0]}; nothing is ever overwritten",
+            where=folder,
+            fix="choose another folder",
+        )
     if not folder.absolute().parent.is_dir():
-        raise StorageError("no such folder", where=folder.absolute().parent, fix="make it first, or correct the path")
+        raise StorageError(
+            "no such folder",
+            where=folder.absolute().parent,
+            fix="make it first, or correct the path",
+        )

@@ -1,4 +1,6 @@
-"""Reads a file that somebody else wrote: regular, bounded, or a ConfigError that names it and the next step."""
+"""Reads a file that somebody else wrote: regular, bounded, or a ConfigError that names it and the
+next step.
+"""
 
 import os
 import stat
@@ -11,25 +13,35 @@ CHUNK_BYTES = 1 << 22
 
 
 def read_input(path: Path, max_bytes: int, *, missing: str) -> bytes:
-    """The bytes of a regular file; `missing` is the next step where there is none. Raises ConfigError.
+    """The bytes of a regular file; `missing` is the next step where there is none. Raises
+    ConfigError.
 
-    Mitigates against: FIFOs that block, devices that never end, files that fill the memory. A link is followed: a city may link its files.
+    Mitigates against: FIFOs that block, devices that never end, files that fill the memory. A link
+    is followed: a city may link its files.
     """
     return b"".join(input_chunks(path, max_bytes, missing=missing))
 
 
 def input_chunks(path: Path, max_bytes: int, *, missing: str) -> Generator[bytes]:
-    """The same in chunks, for a file that need not lie in memory. Raises ConfigError, before the first chunk or later."""
+    """The same in chunks, for a file that need not lie in memory. Raises ConfigError, before the
+    first chunk or later.
+    """
     descriptor = _open(path, missing)
     left = max_bytes
     try:
         while chunk := os.read(descriptor, CHUNK_BYTES):
             left -= len(chunk)
             if left < 0:
-                raise ConfigError(f"more than {max_bytes} bytes", where=path, fix="is it the right file?")
+                raise ConfigError(
+                    f"more than {max_bytes} bytes", where=path, fix="is it the right file?"
+                )
             yield chunk
     except OSError as error:
-        raise ConfigError(f"cannot read: {(error.strerror or 'unknown error').lower()}", where=path, fix="check the disk") from None
+        raise ConfigError(
+            f"cannot read: {(error.strerror or 'unknown error').lower()}",
+            where=path,
+            fix="check the disk",
+        ) from None
     finally:
         os.close(descriptor)
 
@@ -42,7 +54,11 @@ def _open(path: Path, missing: str) -> int:
     except FileNotFoundError:
         raise ConfigError("no such file", where=path, fix=missing) from None
     except OSError as error:
-        raise ConfigError(f"cannot open: {(error.strerror or 'unknown error').lower()}", where=path, fix="check its owner and permissions") from None
+        raise ConfigError(
+            f"cannot open: {(error.strerror or 'unknown error').lower()}",
+            where=path,
+            fix="check its owner and permissions",
+        ) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise ConfigError("not a regular file", where=path, fix=missing)

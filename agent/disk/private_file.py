@@ -11,7 +11,9 @@ MAX_BYTES = 4_096
 
 
 def credential_or(path: Path) -> Path:
-    """Where a private key lies: in the unit's systemd credentials under its name, or where the settings say."""
+    """Where a private key lies: in the unit's systemd credentials under its name, or where the
+    settings say.
+    """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if folder and (given := Path(folder) / path.name).is_file():
         return given
@@ -21,8 +23,8 @@ def credential_or(path: Path) -> Path:
 def open_to_others(path: Path, mode: int) -> bool:
     """May anybody but its one user read or change this key? `mode`: of the opened file.
 
-    Of a unit's credentials systemd stays the owner and lets the unit's user in by an access list, which shows as the group's right to read (acl(5)); nobody
-    else can enter their folder.
+    Of a unit's credentials systemd stays the owner and lets the unit's user in by an access list,
+    which shows as the group's right to read (acl(5)); nobody else can enter their folder.
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     shown = stat.S_IRGRP if folder and path.parent == Path(folder) else 0
@@ -30,25 +32,34 @@ def open_to_others(path: Path, mode: int) -> bool:
 
 
 def read_private(path: Path) -> bytes:
-    """The bytes of a regular file with no permission for group or others. Raises StorageError; FileNotFoundError is its cause when it is not there."""
+    """The bytes of a regular file with no permission for group or others. Raises StorageError;
+    FileNotFoundError is its cause when it is not there.
+    """
     try:
         return read_owned(path)
     except FileNotFoundError as error:
         raise StorageError(
-            "no such key file", where=path, fix="restore it; `platewarden provision` makes a camera's, `platewarden receiver init` a receiver's"
+            "no such key file",
+            where=path,
+            fix="restore it; `platewarden provision` makes a camera's, `platewarden receiver "
+            "init` a receiver's",
         ) from error
     except OSError as error:
         raise storage_error(error, path, "cannot open") from None
 
 
 def read_owned(path: Path) -> bytes:
-    """The same for callers with words of their own for a file that does not open. Raises OSError; StorageError where others may read it."""
+    """The same for callers with words of their own for a file that does not open. Raises OSError;
+    StorageError where others may read it.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)  # of the opened file: a look at the path could be raced
         if not stat.S_ISREG(status.st_mode) or open_to_others(path, status.st_mode):
             raise StorageError(
-                "a private key must be a file that only its owner can read", where=path, fix=f"chmod 600 {path}; make a new key if strangers had access"
+                "a private key must be a file that only its owner can read",
+                where=path,
+                fix=f"chmod 600 {path}; make a new key if strangers had access",
             )
         return read_regular(descriptor, path, MAX_BYTES)
     finally:

@@ -1,4 +1,6 @@
-"""Dials the brokers of the policy in force as deliver does: listed addresses, the policy's CA, name and pin, this camera's certificate; no DNS (P4)."""
+"""Dials the brokers of the policy in force as deliver does: listed addresses, the policy's CA, name
+and pin, this camera's certificate; no DNS (P4).
+"""
 
 import os
 import time
@@ -29,22 +31,38 @@ def look(settings: Settings, *, allow_unsigned: bool) -> list[Finding]:
             return [found]
         policy, city = found
         egress = Egress(policy.brokers)
-        install_guard(egress, lambda _event, _destination: None)  # for ever in this process: no other destination, no name look-up
+        # for ever in this process: no other destination, no name look-up
+        install_guard(egress, lambda _event, _destination: None)
         refuse_proxies(os.environ)
     except PlatewardenError as error:
         return [failed("broker", error)]
-    return [dialled(settings, broker, address, port, city, egress) for broker in policy.brokers for address, port in broker.addresses]
+    return [
+        dialled(settings, broker, address, port, city, egress)
+        for broker in policy.brokers
+        for address, port in broker.addresses
+    ]
 
 
 def policy_of(settings: Settings, *, allow_unsigned: bool) -> tuple[Policy, CityFolder] | Finding:
-    """The policy that deliver has verified, or a rig's; a line where there is none to obey. Raises PlatewardenError."""
+    """The policy that deliver has verified, or a rig's; a line where there is none to obey. Raises
+    PlatewardenError.
+    """
     if settings.anchor.exists():
         folder = settings.state / PROCESS
         if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
-            return skip("broker", "deliver's bundles cannot be read by this user, so nobody was dialled", ROOT)
-        generation = BundleStore(folder / BUNDLES, settings.anchor, settings.limits, rig=settings.rig).current()
+            return skip(
+                "broker",
+                "deliver's bundles cannot be read by this user, so nobody was dialled",
+                ROOT,
+            )
+        generation = BundleStore(
+            folder / BUNDLES, settings.anchor, settings.limits, rig=settings.rig
+        ).current()
         if generation is None:
-            return skip("broker", "deliver has verified no bundles, so no address is listed and nobody was dialled")
+            return skip(
+                "broker",
+                "deliver has verified no bundles, so no address is listed and nobody was dialled",
+            )
         clock = TrustedClock(folder, keep=False)
         clock.signed_time(generation.issued, generation.expiry["timestamp"])
         city, now = CityFolder(generation.city), clock.now()
@@ -57,18 +75,46 @@ def policy_of(settings: Settings, *, allow_unsigned: bool) -> tuple[Policy, City
     return policy, city
 
 
-def dialled(settings: Settings, broker: Broker, address: str, port: int, city: CityFolder, egress: Egress) -> Finding:
-    """Connect, log in, be allowed to read our receipts, say goodbye. Under a name of its own: deliver's connection stays up."""
-    name, limits = f"broker {broker.id}", LinkLimits(max_receipt_bytes=settings.limits.max_receipt_bytes, session_s=0)
+def dialled(
+    settings: Settings, broker: Broker, address: str, port: int, city: CityFolder, egress: Egress
+) -> Finding:
+    """Connect, log in, be allowed to read our receipts, say goodbye. Under a name of its own:
+    deliver's connection stays up.
+    """
+    name, limits = (
+        f"broker {broker.id}",
+        LinkLimits(max_receipt_bytes=settings.limits.max_receipt_bytes, session_s=0),
+    )
     began_s = time.monotonic()
     try:
-        context = context_for(broker, city.ca(broker), name, limits.max_receipt_bytes + PACKET_OVERHEAD_BYTES, client_certificate(settings))
-        link = BrokerLink(broker, settings.camera_id, context, egress, limits, client_id=f"platewarden-{settings.camera_id}-doctor")
+        context = context_for(
+            broker,
+            city.ca(broker),
+            name,
+            limits.max_receipt_bytes + PACKET_OVERHEAD_BYTES,
+            client_certificate(settings),
+        )
+        link = BrokerLink(
+            broker,
+            settings.camera_id,
+            context,
+            egress,
+            limits,
+            client_id=f"platewarden-{settings.camera_id}-doctor",
+        )
         link.connect(address, port)
         link.close()
     except NetworkError as error:
-        return fail(name, f"{address}:{port}: {error.what}", error.fix.removesuffix(TRIES_AGAIN).rstrip("; ") or "check cable, router and broker")
+        return fail(
+            name,
+            f"{address}:{port}: {error.what}",
+            error.fix.removesuffix(TRIES_AGAIN).rstrip("; ") or "check cable, router and broker",
+        )
     except PlatewardenError as error:
         return failed(name, error)
     spent_ms = (time.monotonic() - began_s) * 1000
-    return ok(name, f"{address}:{port} answered in {spent_ms:.0f} ms; name, CA and pin are the policy's, receipts may be read; no DNS was asked")
+    return ok(
+        name,
+        f"{address}:{port} answered in {spent_ms:.0f} ms; name, CA and pin are the policy's, "
+        "receipts may be read; no DNS was asked",
+    )

@@ -1,4 +1,6 @@
-"""Looks through the camera for `doctor`: models, a frame, exposure, focus, a plate's width. Numbers only; no frame and no text outlives it (P1)."""
+"""Looks through the camera for `doctor`: models, a frame, exposure, focus, a plate's width. Numbers
+only; no frame and no text outlives it (P1).
+"""
 
 import os
 import time
@@ -36,7 +38,15 @@ def look(settings: Settings, source: str, runs: Runs = run) -> list[Finding]:
     holder = is_live(source) and camera_held(runs)
     if holder:
         stop = f"to look: sudo systemctl stop {WATCH}, run this again, then start it"
-        return [*findings, skip("camera", "watch is running and has it; its watchdog is fed by frames, so frames come", stop), *told_by_watch(settings)]
+        return [
+            *findings,
+            skip(
+                "camera",
+                "watch is running and has it; its watchdog is fed by frames, so frames come",
+                stop,
+            ),
+            *told_by_watch(settings),
+        ]
     frames, found = camera(settings, source)
     return [*findings, found, *(seen(settings, frames, eyes) if frames else [])]
 
@@ -54,27 +64,45 @@ def models(settings: Settings) -> tuple[list[Finding], Eyes | None]:
 
 def camera_held(runs: Runs = run) -> bool:
     """Does watch run as a unit? It has the sensor then, and must not lose it to us."""
-    return (runs(["systemctl", "show", f"{WATCH}.service", "--property=ActiveState"]) or "").startswith("ActiveState=active")
+    return (
+        runs(["systemctl", "show", f"{WATCH}.service", "--property=ActiveState"]) or ""
+    ).startswith("ActiveState=active")
 
 
 def told_by_watch(settings: Settings) -> list[Finding]:
     """The standing alarms, from watch's own file."""
     path = settings.state / "watch" / camera_facts.NAME
     try:
-        return camera_facts.findings(camera_facts.parse_facts(read_bounded(path, camera_facts.MAX_BYTES)))
+        return camera_facts.findings(
+            camera_facts.parse_facts(read_bounded(path, camera_facts.MAX_BYTES))
+        )
     except (PlatewardenError, ValueError, KeyError, TypeError, AttributeError):
-        return [skip("camera alarm", "what watch says about its camera cannot be read", "sudo platewarden doctor")]
+        return [
+            skip(
+                "camera alarm",
+                "what watch says about its camera cannot be read",
+                "sudo platewarden doctor",
+            )
+        ]
 
 
 def camera(settings: Settings, source: str) -> tuple[list[Frame], Finding]:
-    """Open it, let its exposure settle, keep the last few frames; they are masked as watch's are."""
+    """Open it, let its exposure settle, keep the last few frames; they are masked as watch's
+    are.
+    """
     folder, kept, count = settings.view.parent, deque[Frame](maxlen=LOOKED_AT), 0
     if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
-        return [], skip("camera", f"{folder} with the masks cannot be read by this user, and nobody looks without them", "sudo platewarden doctor")
+        return [], skip(
+            "camera",
+            f"{folder} with the masks cannot be read by this user, and nobody looks without them",
+            "sudo platewarden doctor",
+        )
     wanted, began_s = SETTLE_FRAMES if is_live(source) else LOOKED_AT, time.monotonic()
     first_s = 0.0
     try:
-        frames = MaskedSource(open_source(source, settings, SystemClock()), load_view(settings.view))
+        frames = MaskedSource(
+            open_source(source, settings, SystemClock()), load_view(settings.view)
+        )
         try:
             for frame in frames.frames():
                 first_s = first_s or time.monotonic() - began_s
@@ -87,10 +115,19 @@ def camera(settings: Settings, source: str) -> tuple[list[Frame], Finding]:
     except PlatewardenError as error:
         return [], failed("camera", error)
     if not kept:
-        return [], fail("camera", "it opened, and no frame came", "check the ribbon cable, or give --source pictures")
+        return [], fail(
+            "camera",
+            "it opened, and no frame came",
+            "check the ribbon cable, or give --source pictures",
+        )
     height, width = kept[-1].image.shape[:2]
     size = f"{width}×{height} px"
-    return list(kept), ok("camera", f"{source}: the first frame after {first_s:.1f} s, {size}" if is_live(source) else f"pictures of {size}")
+    return list(kept), ok(
+        "camera",
+        f"{source}: the first frame after {first_s:.1f} s, {size}"
+        if is_live(source)
+        else f"pictures of {size}",
+    )
 
 
 def seen(settings: Settings, frames: list[Frame], eyes: Eyes | None) -> list[Finding]:
@@ -106,7 +143,9 @@ def seen(settings: Settings, frames: list[Frame], eyes: Eyes | None) -> list[Fin
 
 
 def plates(settings: Settings, frames: list[Frame], eyes: Eyes) -> list[tuple[Sample, bool]]:
-    """The plates of the newest frame that shows any, as numbers; whether each is the test plate. Their text stays here."""
+    """The plates of the newest frame that shows any, as numbers; whether each is the test plate.
+    Their text stays here.
+    """
     detector, reader = ZonedDetector(eyes[0], load_view(settings.view)), eyes[1]
     for frame in reversed(frames):
         reads = plates_in(detector, reader, frame)

@@ -1,4 +1,6 @@
-"""Looks at the machine: disk, mount, heat, power, swap, core dumps, memory cgroup. Reads only. `system`: /, or a test's stand-in."""
+"""Looks at the machine: disk, mount, heat, power, swap, core dumps, memory cgroup. Reads only.
+`system`: /, or a test's stand-in.
+"""
 
 import os
 import shutil
@@ -22,7 +24,11 @@ Runs = Callable[[list[str]], str | None]
 def look(settings: Settings, system: Path = SYSTEM) -> list[Finding]:
     """Every line of the machine."""
     controller = memory_controller(system)
-    areas = [line.split()[0] for line in (_text(system / "proc/swaps") or "").splitlines()[1:] if line.strip()]
+    areas = [
+        line.split()[0]
+        for line in (_text(system / "proc/swaps") or "").splitlines()[1:]
+        if line.strip()
+    ]
     pattern = _text(system / "proc/sys/kernel/core_pattern")
     return [
         *storage(settings, system),
@@ -30,7 +36,9 @@ def look(settings: Settings, system: Path = SYSTEM) -> list[Finding]:
         diagnosis.power(throttled(system), is_pi=is_pi(system)),
         diagnosis.swap(areas, memory_controller=bool(controller)),
         diagnosis.memory_controller(controller),
-        diagnosis.core_pattern(pattern) if pattern else skip("core dumps", "the kernel does not say what it does with them"),
+        diagnosis.core_pattern(pattern)
+        if pattern
+        else skip("core dumps", "the kernel does not say what it does with them"),
     ]
 
 
@@ -40,13 +48,17 @@ def storage(settings: Settings, system: Path = SYSTEM) -> Iterator[Finding]:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    yield diagnosis.space(free, settings.limits.max_outbox_reads * settings.limits.max_envelope_bytes)
+    yield diagnosis.space(
+        free, settings.limits.max_outbox_reads * settings.limits.max_envelope_bytes
+    )
     found = mounted(folder, _text(system / "proc/mounts") or "")
     yield diagnosis.mount(*found) if found else skip("mount", "the kernel does not tell the mounts")
 
 
 def mounted(folder: Path, mounts: str) -> tuple[str, frozenset[str]] | None:
-    """Kind and options of the file system that holds `folder`, from /proc/mounts: the longest mount point above it, the last of equals."""
+    """Kind and options of the file system that holds `folder`, from /proc/mounts: the longest mount
+    point above it, the last of equals.
+    """
     best: tuple[int, str, frozenset[str]] | None = None
     for line in mounts.splitlines():
         parts = line.split()
@@ -64,7 +76,9 @@ def temperature(system: Path = SYSTEM) -> float | None:
     for zone in sorted((system / "sys/class/thermal").glob("thermal_zone*")):
         with suppress(ValueError, TypeError):
             kind = _text(zone / "type") or ""
-            zones.append(("cpu" in kind or "x86_pkg" in kind, int(_text(zone / "temp") or "") / 1000))
+            zones.append(
+                ("cpu" in kind or "x86_pkg" in kind, int(_text(zone / "temp") or "") / 1000)
+            )
     return max(zones)[1] if zones else None
 
 
@@ -93,11 +107,20 @@ def memory_controller(system: Path = SYSTEM) -> bool | None:
 
 def run(command: list[str]) -> str | None:
     """What a program of the system prints; None when it is not there, fails or hangs."""
-    program = shutil.which(command[0]) or shutil.which(command[0], path="/usr/sbin:/sbin:/usr/bin:/bin")
+    program = shutil.which(command[0]) or shutil.which(
+        command[0], path="/usr/sbin:/sbin:/usr/bin:/bin"
+    )
     if program is None:
         return None
     try:
-        done = subprocess.run([program, *command[1:]], capture_output=True, text=True, timeout=TIMEOUT_S, check=False, errors="replace")  # noqa: S603 - our own arguments
+        done = subprocess.run(  # noqa: S603 - our own arguments
+            [program, *command[1:]],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+            errors="replace",
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout[:MAX_BYTES] if done.returncode == 0 else None

@@ -1,4 +1,6 @@
-"""Looks at the units and the walls: what systemd says of them, whether the kernel's rules are those of the policy in force. Reads only."""
+"""Looks at the units and the walls: what systemd says of them, whether the kernel's rules are those
+of the policy in force. Reads only.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,17 +11,32 @@ from agent.core.policy.wall_rules import DELIVER, TABLE, WATCH
 from agent.doctor.machine import Runs, run
 from agent.sides.walls import DROP_IN_FILE, DROP_INS
 
-UNITS = (f"{WATCH}.service", f"{DELIVER}.service", "platewarden-update.timer", "platewarden-walls.path")
+UNITS = (
+    f"{WATCH}.service",
+    f"{DELIVER}.service",
+    "platewarden-update.timer",
+    "platewarden-walls.path",
+)
 INSTALL = "install the units (docs/guide/installer.md, As services)"
 _ASKED = "LoadState,ActiveState,SubState,Result,ExecMainStatus,StatusText,UnitFileState"
-_WHO_ACTS = {"2": "a settings or city file is malformed: its message is in the journal", "3": "policy or trust refuses: its message is in the journal"}
+_WHO_ACTS = {
+    "2": "a settings or city file is malformed: its message is in the journal",
+    "3": "policy or trust refuses: its message is in the journal",
+}
 
 
-def look(digest: str | None, runs: Runs = run, drop_ins: Path = DROP_INS, user: Callable[[], int] = os.geteuid) -> list[Finding]:
+def look(
+    digest: str | None,
+    runs: Runs = run,
+    drop_ins: Path = DROP_INS,
+    user: Callable[[], int] = os.geteuid,
+) -> list[Finding]:
     """`digest`: SHA-256 of the policy in force, hex; None while none is."""
     states = {unit: state(unit, runs) for unit in UNITS}
     if all(found is None for found in states.values()):
-        return [skip("services", "systemd does not answer here (a container, or a rig without units)")]
+        return [
+            skip("services", "systemd does not answer here (a container, or a rig without units)")
+        ]
     if all((found or {}).get("LoadState") != "loaded" for found in states.values()):
         return [warn("services", "none of the units is installed", INSTALL)]
     findings = [service(unit, found) for unit, found in states.items()]
@@ -39,26 +56,50 @@ def service(unit: str, found: dict[str, str] | None) -> Finding:
     found = found or {}
     if found.get("LoadState") != "loaded":
         return fail(name, f"{unit} is not installed", INSTALL)
-    told = f"{found.get('ActiveState')} ({found.get('SubState')})" + (f": {found['StatusText'][:200]}" if found.get("StatusText") else "")
+    told = f"{found.get('ActiveState')} ({found.get('SubState')})" + (
+        f": {found['StatusText'][:200]}" if found.get("StatusText") else ""
+    )
     if found.get("ActiveState") in {"active", "activating", "reloading"}:
-        return ok(name, told) if found.get("ActiveState") == "active" else warn(name, told, f"wait; then journalctl -u {unit}")
+        return (
+            ok(name, told)
+            if found.get("ActiveState") == "active"
+            else warn(name, told, f"wait; then journalctl -u {unit}")
+        )
     status = found.get("ExecMainStatus", "0")
     if found.get("ActiveState") == "failed" or found.get("Result", "success") != "success":
         why = _WHO_ACTS.get(status, "its last message says why")
-        return fail(name, f"{told}, {found.get('Result')}, exit code {status}: {why}", f"journalctl -u {unit} -n 20")
+        return fail(
+            name,
+            f"{told}, {found.get('Result')}, exit code {status}: {why}",
+            f"journalctl -u {unit} -n 20",
+        )
     return warn(name, told, f"sudo systemctl enable --now {unit}")
 
 
 def clock(runs: Runs) -> Iterator[Finding]:
-    """May the units learn that the clock is synchronised? With ProtectClock= only systemd-timesyncd tells them, by its marker (docs/ref/time.md)."""
+    """May the units learn that the clock is synchronised? With ProtectClock= only systemd-timesyncd
+    tells them, by its marker (docs/ref/time.md).
+    """
     said = runs(["systemctl", "show", f"{WATCH}.service", "--property=ProtectClock"]) or ""
-    keeper = runs(["systemctl", "show", "systemd-timesyncd.service", "--property=ActiveState"]) or ""
+    keeper = (
+        runs(["systemctl", "show", "systemd-timesyncd.service", "--property=ActiveState"]) or ""
+    )
     if "ProtectClock=yes" in said and "=active" not in keeper:
-        what = "systemd-timesyncd does not run, and without its marker watch and deliver cannot tell that the clock is synchronised"
-        yield warn("clock of the units", what, "with chrony or a battery-backed clock: docs/ref/time.md, With chrony; else sudo apt install systemd-timesyncd")
+        what = (
+            "systemd-timesyncd does not run, and without its marker watch and deliver cannot "
+            "tell that the clock is synchronised"
+        )
+        yield warn(
+            "clock of the units",
+            what,
+            "with chrony or a battery-backed clock: docs/ref/time.md, With chrony; else sudo apt "
+            "install systemd-timesyncd",
+        )
 
 
-def walls(digest: str | None, runs: Runs, drop_ins: Path, user: Callable[[], int]) -> Iterator[Finding]:
+def walls(
+    digest: str | None, runs: Runs, drop_ins: Path, user: Callable[[], int]
+) -> Iterator[Finding]:
     """The table in the kernel, and the drop-in that systemd obeys, against the policy in force."""
     again = "sudo systemctl start platewarden-walls; then journalctl -u platewarden-walls"
     table = runs(["nft", "list", "table", "inet", TABLE])
@@ -67,17 +108,35 @@ def walls(digest: str | None, runs: Runs, drop_ins: Path, user: Callable[[], int
     elif user() != 0:
         yield skip("walls nftables", "only root may ask", "sudo platewarden doctor")
     else:
-        yield fail("walls nftables", f"no table inet {TABLE}: the kernel does not hold other destinations back", again)
+        yield fail(
+            "walls nftables",
+            f"no table inet {TABLE}: the kernel does not hold other destinations back",
+            again,
+        )
     path = drop_ins / f"{DELIVER}.service.d" / DROP_IN_FILE
     try:
         text = path.read_text(encoding="utf-8", errors="replace")[:100_000]
     except OSError:
         yield fail("walls systemd", f"{path} is not there: deliver reaches nobody", again)
         return
-    opened = sum(1 for line in text.splitlines() if line.startswith("IPAddressAllow=") and line != "IPAddressAllow=")
+    opened = sum(
+        1
+        for line in text.splitlines()
+        if line.startswith("IPAddressAllow=") and line != "IPAddressAllow="
+    )
     if not opened:
-        yield warn("walls systemd", "the drop-in opens nothing: deliver reaches nobody until a policy is in force", "platewarden status says what is missing")
+        yield warn(
+            "walls systemd",
+            "the drop-in opens nothing: deliver reaches nobody until a policy is in force",
+            "platewarden status says what is missing",
+        )
     elif digest and digest not in text:
-        yield fail("walls systemd", "the drop-in was made from another policy than the one in force", again)
+        yield fail(
+            "walls systemd", "the drop-in was made from another policy than the one in force", again
+        )
     else:
-        yield ok("walls systemd", f"deliver may reach {opened} address{'es' if opened > 1 else ''}{', those of the policy in force' if digest else ''}")
+        yield ok(
+            "walls systemd",
+            f"deliver may reach {opened} "
+            f"address{'es' if opened > 1 else ''}{', those of the policy in force' if digest else ''}",
+        )

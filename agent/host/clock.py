@@ -1,4 +1,6 @@
-"""The real clocks: the operating system's time, and whether it may be believed (docs/ref/time.md)."""
+"""The real clocks: the operating system's time, and whether it may be believed
+(docs/ref/time.md).
+"""
 
 import ctypes
 import errno
@@ -15,7 +17,18 @@ from typing import Protocol
 from uuid import UUID
 
 from agent.core.time.instant import ClockTrust, Instant
-from agent.core.time.trusted_time import MAX_BYTES, NAMELESS, SLACK, Known, Look, SignedTime, Verdict, format_known, judge, parse_known
+from agent.core.time.trusted_time import (
+    MAX_BYTES,
+    NAMELESS,
+    SLACK,
+    Known,
+    Look,
+    SignedTime,
+    Verdict,
+    format_known,
+    judge,
+    parse_known,
+)
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import EnvelopeRefusedError, StorageError
 
@@ -23,7 +36,9 @@ BUILD_TIME = datetime(2026, 11, 22, tzinfo=UTC)
 SAVE_EVERY_S = 600.0  # a card wears out; what a power cut takes from the floor is at most this
 ASK_EVERY_S = 1.0
 RTC_AGREES_WITHIN_S = 120.0
-MARKER_HOLDS_S = 4096.0  # timesyncd asks again every 2048 s at most (timesyncd.conf(5)), and touches its marker at each answer
+# timesyncd asks again every 2048 s at most (timesyncd.conf(5)), and touches its marker at each
+# answer
+MARKER_HOLDS_S = 4096.0
 FILE_NAME = "clock.json"
 BOOT_VARIABLE = "PLATEWARDEN_BOOT"
 _BOOT_NAME = re.compile(r"[0-9a-f]{32}")
@@ -34,7 +49,9 @@ _STA_UNSYNC = 0x0040
 
 
 class SystemClock:
-    """Implements ports.Clock over the operating system, unchecked but for the build time: for `read`, `demo` and rigs with an unsigned policy."""
+    """Implements ports.Clock over the operating system, unchecked but for the build time: for
+    `read`, `demo` and rigs with an unsigned policy.
+    """
 
     def now(self) -> Instant:
         """UTC now, truncated to milliseconds, so that what is stored equals what is compared."""
@@ -59,14 +76,29 @@ class Machine(Protocol):
 
 
 class TrustedClock:
-    """Implements ports.Clock: time that is `trusted`, or says why not. One per process; safe to ask from several threads.
+    """Implements ports.Clock: time that is `trusted`, or says why not. One per process; safe to ask
+    from several threads.
 
-    `folder`: this process's own, where clock.json is kept (state/watch, state/deliver). Until `signed_time` was told once, time is `os` at best.
-    `keep`: False for somebody who only looks (another process, perhaps another user): nothing is written down. Wiring: docs/ref/time.md, "For whoever builds a process".
+    `folder`: this process's own, where clock.json is kept (state/watch, state/deliver). Until
+    `signed_time` was told once, time is `os` at best. `keep`: False for somebody who only looks
+    (another process, perhaps another user): nothing is written down. Wiring: docs/ref/time.md, "For
+    whoever builds a process".
     """
 
-    def __init__(self, folder: Path, machine: Machine | None = None, *, build_time: datetime = BUILD_TIME, keep: bool = True) -> None:
-        self._keep, self._path, self._machine, self._build = keep, folder / FILE_NAME, machine or LinuxMachine(), build_time
+    def __init__(
+        self,
+        folder: Path,
+        machine: Machine | None = None,
+        *,
+        build_time: datetime = BUILD_TIME,
+        keep: bool = True,
+    ) -> None:
+        self._keep, self._path, self._machine, self._build = (
+            keep,
+            folder / FILE_NAME,
+            machine or LinuxMachine(),
+            build_time,
+        )
         self._lock, self._signed = threading.Lock(), SignedTime(build_time, build_time)
         self._has_signed, self._told = False, ""
         self._unread, self._unsaved = "", ""
@@ -75,7 +107,9 @@ class TrustedClock:
         self._verdict = self._judge()
 
     def now(self) -> Instant:
-        """UTC now, its trust, and the time that has surely been reached. Raises nothing: a disk that is full does not stop the clock."""
+        """UTC now, its trust, and the time that has surely been reached. Raises nothing: a disk
+        that is full does not stop the clock.
+        """
         with self._lock:
             self._verdict = self._judge()
             return Instant(self._wall, self._verdict.trust, self._verdict.at_least)
@@ -89,25 +123,38 @@ class TrustedClock:
         self._machine.sleep(seconds)
 
     def signed_time(self, issued: datetime, expires: datetime) -> None:
-        """Tell the clock the newest verified timestamp: when it was signed, when it expires. An older one than before changes nothing."""
+        """Tell the clock the newest verified timestamp: when it was signed, when it expires. An
+        older one than before changes nothing.
+        """
         with self._lock:
             if not self._has_signed or issued >= self._signed.issued:
                 self._signed, self._has_signed = SignedTime(issued, expires), True
 
     def attest(self) -> None:
-        """Take the time as it is for sure, once: a person sets this machine up at this moment, and vouches for it. For `receiver init`."""
+        """Take the time as it is for sure, once: a person sets this machine up at this moment, and
+        vouches for it. For `receiver init`.
+        """
         with self._lock:
             look = self._machine.look()
-            self._known = Known(max(self._verdict.known.floor, look.wall - SLACK), look.boot_s, look.boot, (look.wall, look.boot_s))
+            self._known = Known(
+                max(self._verdict.known.floor, look.wall - SLACK),
+                look.boot_s,
+                look.boot,
+                (look.wall, look.boot_s),
+            )
             self._save(look.boot_s)
 
     def explain(self) -> str:
-        """One sentence: is time trusted, and why or why not; and what is wrong with clock.json, if anything is."""
+        """One sentence: is time trusted, and why or why not; and what is wrong with clock.json, if
+        anything is.
+        """
         self.now()
         return "; ".join(part for part in (self._verdict.why, self._unread, self._unsaved) if part)
 
     def take_change(self) -> Instant | None:
-        """The time now, if its trust is another than when this was last asked (and at the first time): for a leaf `clock` in the log."""
+        """The time now, if its trust is another than when this was last asked (and at the first
+        time): for a leaf `clock` in the log.
+        """
         now = self.now()
         if now.trust.value == self._told:
             return None
@@ -115,7 +162,9 @@ class TrustedClock:
         return now
 
     def save(self) -> None:
-        """Write down what is known of time: at an orderly stop; otherwise it happens by itself, at most every SAVE_EVERY_S."""
+        """Write down what is known of time: at an orderly stop; otherwise it happens by itself, at
+        most every SAVE_EVERY_S.
+        """
         with self._lock:
             self._save(self._machine.boot_s())
 
@@ -123,7 +172,9 @@ class TrustedClock:
         look = self._machine.look()
         self._wall = look.wall
         verdict = judge(look, self._known, self._signed if self._has_signed else None, self._build)
-        gained_trust = verdict.known.reference is not None and (self._known is None or self._known.reference is None)
+        gained_trust = verdict.known.reference is not None and (
+            self._known is None or self._known.reference is None
+        )
         self._known = verdict.known
         if self._saved_s is None or gained_trust or look.boot_s - self._saved_s >= SAVE_EVERY_S:
             self._save(look.boot_s)
@@ -141,7 +192,9 @@ class TrustedClock:
             self._unsaved = ""
 
     def _remembered(self) -> Known | None:
-        """A damaged file counts as none: the newest signed issue time is a floor of its own, and a camera on a pole should not stop for it."""
+        """A damaged file counts as none: the newest signed issue time is a floor of its own, and a
+        camera on a pole should not stop for it.
+        """
         try:
             return parse_known(read_bounded(self._path, MAX_BYTES), str(self._path))
         except StorageError as error:
@@ -155,12 +208,19 @@ class TrustedClock:
 class _Timex(ctypes.Structure):
     """struct timex (adjtimex(2)) up to `status`, and room for the rest."""
 
-    _fields_ = (("modes", ctypes.c_uint), ("times", ctypes.c_long * 4), ("status", ctypes.c_int), ("rest", ctypes.c_char * 256))
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("times", ctypes.c_long * 4),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * 256),
+    )
 
 
 @dataclass(slots=True)
 class LinuxMachine:
-    """The machine that it runs on. Reads only: the kernel's NTP status (timesyncd's marker where a sandbox forbids asking), the battery-backed clocks."""
+    """The machine that it runs on. Reads only: the kernel's NTP status (timesyncd's marker where a
+    sandbox forbids asking), the battery-backed clocks.
+    """
 
     _boot: str = ""
     _vouched: tuple[bool, bool] = (False, False)
@@ -168,11 +228,20 @@ class LinuxMachine:
     _marker: tuple[float, float] | None = None
 
     def look(self) -> Look:
-        """All at one moment. Who vouches is asked again after ASK_EVERY_S, since this runs for every frame, and at once where the time has jumped."""
+        """All at one moment. Who vouches is asked again after ASK_EVERY_S, since this runs for
+        every frame, and at once where the time has jumped.
+        """
         wall, boot_s = _now(), self.boot_s()
         behind_s = wall.timestamp() - boot_s
-        if self._asked is None or boot_s - self._asked[0] >= ASK_EVERY_S or abs(behind_s - self._asked[1]) >= ASK_EVERY_S:
-            self._vouched, self._asked = (self._synchronised(wall, behind_s), _rtc_agrees(wall)), (boot_s, behind_s)
+        if (
+            self._asked is None
+            or boot_s - self._asked[0] >= ASK_EVERY_S
+            or abs(behind_s - self._asked[1]) >= ASK_EVERY_S
+        ):
+            self._vouched, self._asked = (
+                (self._synchronised(wall, behind_s), _rtc_agrees(wall)),
+                (boot_s, behind_s),
+            )
         return Look(wall, boot_s, self._boot_id(), *self._vouched)
 
     def boot_s(self) -> float:
@@ -185,9 +254,15 @@ class LinuxMachine:
 
     def _boot_id(self) -> str:
         if not self._boot:
-            given = os.environ.get(BOOT_VARIABLE, "")  # by units whose ProcSubset=pid hides the file; as the file writes it, or `status` would see another boot
+            # by units whose ProcSubset=pid hides the file; as the file writes it, or `status` would
+            # see another boot
+            given = os.environ.get(BOOT_VARIABLE, "")
             try:
-                self._boot = str(UUID(given)) if _BOOT_NAME.fullmatch(given) else _BOOT_ID.read_text(encoding="ascii").strip()[:64]
+                self._boot = (
+                    str(UUID(given))
+                    if _BOOT_NAME.fullmatch(given)
+                    else _BOOT_ID.read_text(encoding="ascii").strip()[:64]
+                )
             except (OSError, ValueError):
                 self._boot = NAMELESS + secrets.token_hex(16)
         return self._boot
@@ -196,17 +271,24 @@ class LinuxMachine:
         timex = _Timex()
         if ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex)) >= 0:
             return not timex.status & _STA_UNSYNC
-        return ctypes.get_errno() in {errno.EPERM, errno.ENOSYS, errno.EACCES} and self._marked(wall, behind_s)
+        return ctypes.get_errno() in {errno.EPERM, errno.ENOSYS, errno.EACCES} and self._marked(
+            wall, behind_s
+        )
 
     def _marked(self, wall: datetime, behind_s: float) -> bool:
-        """Timesyncd touches its marker at every answer of a time server and never takes it away: it vouches until it is old, and until the clock steps."""
+        """Timesyncd touches its marker at every answer of a time server and never takes it away: it
+        vouches until it is old, and until the clock steps.
+        """
         try:
             touched_s = _TIMESYNCD.stat().st_mtime
         except OSError:
             return False
         if self._marker is None or self._marker[0] != touched_s:
             self._marker = touched_s, behind_s
-        return abs(behind_s - self._marker[1]) < ASK_EVERY_S and -ASK_EVERY_S <= wall.timestamp() - touched_s <= MARKER_HOLDS_S
+        return (
+            abs(behind_s - self._marker[1]) < ASK_EVERY_S
+            and -ASK_EVERY_S <= wall.timestamp() - touched_s <= MARKER_HOLDS_S
+        )
 
 
 def _now() -> datetime:
@@ -215,7 +297,9 @@ def _now() -> datetime:
 
 
 def _rtc_agrees(wall: datetime) -> bool:
-    """Does a battery-backed clock tell the same time? A Pi 5 has one without a battery: after a power cut it counts from 1970, and does not count here."""
+    """Does a battery-backed clock tell the same time? A Pi 5 has one without a battery: after a
+    power cut it counts from 1970, and does not count here.
+    """
     with suppress(OSError):
         for clock in _RTCS.iterdir():
             with suppress(OSError, ValueError):

@@ -1,7 +1,9 @@
-"""Tells systemd that this process is ready, makes progress, or stops (sd_notify(3)), and nothing else to nobody.
+"""Tells systemd that this process is ready, makes progress, or stops (sd_notify(3)), and nothing
+else to nobody.
 
-Thirty lines of our own: PyPI's `sdnotify` had its last release in 2017 and opens its socket at construction; `systemd-python` needs
-libsystemd's headers to build. No socket is made unless NOTIFY_SOCKET is set: `watch` has no other one, and a test looks.
+Thirty lines of our own: PyPI's `sdnotify` had its last release in 2017 and opens its socket at
+construction; `systemd-python` needs libsystemd's headers to build. No socket is made unless
+NOTIFY_SOCKET is set: `watch` has no other one, and a test looks.
 """
 
 import os
@@ -11,11 +13,15 @@ from agent.errors import NetworkError
 
 
 class Notifier:
-    """Sends datagrams to the unix socket that systemd named in the environment; without one, does nothing. `address`: as sendto takes it."""
+    """Sends datagrams to the unix socket that systemd named in the environment; without one, does
+    nothing. `address`: as sendto takes it.
+    """
 
     def __init__(self, path: str | None = None) -> None:
         path = os.environ.get("NOTIFY_SOCKET", "") if path is None else path
-        self.address = "\0" + path[1:] if path.startswith("@") else path if path.startswith("/") else ""
+        self.address = (
+            "\0" + path[1:] if path.startswith("@") else path if path.startswith("/") else ""
+        )
         self._said = ""
 
     def ready(self) -> None:
@@ -45,5 +51,7 @@ class Notifier:
                 sock.sendto(message.encode(), self.address)
         except OSError as error:
             raise NetworkError(
-                f"cannot notify systemd: {error.strerror}", where="NOTIFY_SOCKET", fix="start the service by systemd, or unset NOTIFY_SOCKET"
+                f"cannot notify systemd: {error.strerror}",
+                where="NOTIFY_SOCKET",
+                fix="start the service by systemd, or unset NOTIFY_SOCKET",
             ) from None

@@ -1,4 +1,6 @@
-"""Refuses every destination that the policy does not list, before a socket opens: by name here, by audit hook in the whole process."""
+"""Refuses every destination that the policy does not list, before a socket opens: by name here, by
+audit hook in the whole process.
+"""
 
 import os
 import socket
@@ -11,16 +13,20 @@ from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError
 
 Noted = Callable[[str, str], None]
-"""Told of each refusal of the hook: the audit event and the destination. Runs inside the hook: it may only remember."""
+"""Told of each refusal of the hook: the audit event and the destination. Runs inside the hook: it
+may only remember.
+"""
 
 _WHERE = "this process's network guard"
 
 
 class Egress:
-    """The destinations in force: the addresses of the policy's brokers, and systemd's notify socket if there is one.
+    """The destinations in force: the addresses of the policy's brokers, and systemd's notify socket
+    if there is one.
 
-    Limit: a check inside the process. It stops our own mistakes and our libraries' surprises; code execution in this process
-    gets around it, and is stopped by the address rules of systemd and nftables only.
+    Limit: a check inside the process. It stops our own mistakes and our libraries' surprises; code
+    execution in this process gets around it, and is stopped by the address rules of systemd and
+    nftables only.
     """
 
     def __init__(self, brokers: Iterable[Broker] = (), *, notify_socket: str = "") -> None:
@@ -29,11 +35,17 @@ class Egress:
 
     def replace(self, brokers: Iterable[Broker]) -> None:
         """Another policy is in force: its addresses, and only they, from now on."""
-        self._by_broker = {(broker.id, _destination(address, port)) for broker in brokers for address, port in broker.addresses}
+        self._by_broker = {
+            (broker.id, _destination(address, port))
+            for broker in brokers
+            for address, port in broker.addresses
+        }
         self._listed = {destination for _, destination in self._by_broker}
 
     def permit(self, broker: str, address: str, port: int) -> None:
-        """Return when this broker lists this address and port; else raise DestinationRefusedError(destination-not-in-policy)."""
+        """Return when this broker lists this address and port; else raise
+        DestinationRefusedError(destination-not-in-policy).
+        """
         if (broker, _destination(address, port)) not in self._by_broker:
             raise DestinationRefusedError(
                 Reason.DESTINATION_NOT_IN_POLICY,
@@ -53,7 +65,8 @@ class Egress:
 
 
 def refuse_proxies(environment: MutableMapping[str, str]) -> None:
-    """Drop the environment's proxies; refuse `mqtt_proxy`, and a process in which PySocks is loaded (both redirect paho silently).
+    """Drop the environment's proxies; refuse `mqtt_proxy`, and a process in which PySocks is loaded
+    (both redirect paho silently).
 
     Raises DestinationRefusedError(proxy-forbidden).
     """
@@ -61,17 +74,27 @@ def refuse_proxies(environment: MutableMapping[str, str]) -> None:
     for name in proxies:
         if name.lower() == "mqtt_proxy":
             raise DestinationRefusedError(
-                Reason.PROXY_FORBIDDEN, f"the environment sets {name}", where="environment", fix=f"unset {name}: a proxy is a destination that no policy lists"
+                Reason.PROXY_FORBIDDEN,
+                f"the environment sets {name}",
+                where="environment",
+                fix=f"unset {name}: a proxy is a destination that no policy lists",
             )
         del environment[name]
     if sys.modules.get("socks") is not None:
-        raise DestinationRefusedError(Reason.PROXY_FORBIDDEN, "PySocks is loaded in this process", where=_WHERE, fix="uninstall PySocks beside Platewarden")
+        raise DestinationRefusedError(
+            Reason.PROXY_FORBIDDEN,
+            "PySocks is loaded in this process",
+            where=_WHERE,
+            fix="uninstall PySocks beside Platewarden",
+        )
 
 
 def install_guard(egress: Egress, noted: Noted) -> None:
-    """From now on, and for ever in this process, an unlisted destination raises DestinationRefusedError inside the offending call.
+    """From now on, and for ever in this process, an unlisted destination raises
+    DestinationRefusedError inside the offending call.
 
-    Covers TCP, UDP, unix sockets, name look-ups, listening on a fixed port, and new processes (which would be outside the hook).
+    Covers TCP, UDP, unix sockets, name look-ups, listening on a fixed port, and new processes
+    (which would be outside the hook).
     """
     checks = _Checks(egress)
 
@@ -82,13 +105,20 @@ def install_guard(egress: Egress, noted: Noted) -> None:
         refused = check(*arguments)
         if refused is not None:
             noted(event, refused)
-            raise DestinationRefusedError(Reason.DESTINATION_NOT_IN_POLICY, f"{event} to {refused}", where=_WHERE, fix="only listed brokers may be reached")
+            raise DestinationRefusedError(
+                Reason.DESTINATION_NOT_IN_POLICY,
+                f"{event} to {refused}",
+                where=_WHERE,
+                fix="only listed brokers may be reached",
+            )
 
     sys.addaudithook(hook)
 
 
 class _Checks:
-    """One check per audit event: None permits, a text names what is refused (docs.python.org/3/library/audit_events.html)."""
+    """One check per audit event: None permits, a text names what is refused
+    (docs.python.org/3/library/audit_events.html).
+    """
 
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
@@ -102,18 +132,33 @@ class _Checks:
         }
         for event in ("socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"):
             self.by_event[event] = lambda name, *_rest: _text(name)
-        for event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty"):
+        for event in (
+            "subprocess.Popen",
+            "os.system",
+            "os.exec",
+            "os.posix_spawn",
+            "os.spawn",
+            "os.fork",
+            "os.forkpty",
+        ):
             self.by_event[event] = lambda *_arguments: "another process"
 
     def _new_socket(self, _socket: object, family: int, kind: int, _protocol: int) -> str | None:
-        if kind == -1 or (family in {socket.AF_INET, socket.AF_INET6} and kind & 0xF == socket.SOCK_STREAM):  # -1: wraps a socket that exists
+        # -1: wraps a socket that exists
+        if kind == -1 or (
+            family in {socket.AF_INET, socket.AF_INET6} and kind & 0xF == socket.SOCK_STREAM
+        ):
             return None
         if family == socket.AF_UNIX:
             return None  # judged by its address when it is used
         return f"socket family {int(family)}, type {int(kind)}"
 
     def _connect(self, _socket: object, address: object) -> str | None:
-        if isinstance(address, tuple) and len(address) >= 2 and self._egress.listed(address[0], address[1]):
+        if (
+            isinstance(address, tuple)
+            and len(address) >= 2
+            and self._egress.listed(address[0], address[1])
+        ):
             return None
         return None if self._egress.is_notify_socket(address) else _text(address)
 
@@ -122,15 +167,20 @@ class _Checks:
 
     @staticmethod
     def _bind(_socket: object, address: object) -> str | None:
-        # paho binds to ("", 0) before it connects: any interface, any port, which is no destination and no fixed door.
-        return None if isinstance(address, tuple) and tuple(address[:2]) == ("", 0) else _text(address)
+        # paho binds to ("", 0) before it connects: any interface, any port, which is no destination
+        # and no fixed door.
+        return (
+            None if isinstance(address, tuple) and tuple(address[:2]) == ("", 0) else _text(address)
+        )
 
     def _look_up(self, host: object, port: object, *_rest: object) -> str | None:
         return None if self._egress.listed(host, port) else _text((host, port))
 
 
 def _destination(address: object, port: object) -> tuple[str, int] | None:
-    """One spelling per address; None for what is no IP address with a port (a name would be looked up: no DNS here)."""
+    """One spelling per address; None for what is no IP address with a port (a name would be looked
+    up: no DNS here).
+    """
     try:
         return str(ip_address(_plain(address))), int(_plain(port))
     except ValueError:
@@ -145,4 +195,10 @@ def _text(destination: object) -> str:
 
 
 def _plain(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    return (
+        value.decode("utf-8", "replace")
+        if isinstance(value, bytes)
+        else os.fspath(value)
+        if isinstance(value, os.PathLike)
+        else str(value)
+    )

@@ -1,4 +1,5 @@
-"""Reads a repository of bundles from a web server: an address is dialled that the policy lists, its name, CA and key are verified, nothing is redirected.
+"""Reads a repository of bundles from a web server: an address is dialled that the policy lists, its
+name, CA and key are verified, nothing is redirected.
 
 Implements bundles.fetching.Source. For `update` alone, which believes nothing of what comes.
 """
@@ -29,7 +30,9 @@ _OK, _NOT_FOUND = 200, 404
 
 @dataclass(slots=True)
 class HttpsSource:
-    """One address of one [[bundle_source]]. `monotonic_s`, `give_up_s`: a server that drips is left at that time."""
+    """One address of one [[bundle_source]]. `monotonic_s`, `give_up_s`: a server that drips is left
+    at that time.
+    """
 
     source: Broker
     address: tuple[str, int]
@@ -40,7 +43,9 @@ class HttpsSource:
     _connection: http.client.HTTPSConnection | None = field(default=None, init=False)
 
     def chunks(self, name: str, max_bytes: int) -> Iterator[bytes]:
-        """One file. Raises FileNotFoundError (404), NetworkError, DestinationRefusedError, BundleRefusedError(too large)."""
+        """One file. Raises FileNotFoundError (404), NetworkError, DestinationRefusedError,
+        BundleRefusedError(too large).
+        """
         done = False
         try:
             yield from self._body(name, max_bytes)
@@ -50,7 +55,11 @@ class HttpsSource:
         except FileNotFoundError:
             raise
         except (OSError, http.client.HTTPException) as error:
-            raise NetworkError(f"cannot fetch: {type(error).__name__}", where=self._where(name), fix="is the address right, and the server up?") from None
+            raise NetworkError(
+                f"cannot fetch: {type(error).__name__}",
+                where=self._where(name),
+                fix="is the address right, and the server up?",
+            ) from None
         finally:
             if not done:  # what is left of an answer must not be taken for the next one
                 self.close()
@@ -60,14 +69,25 @@ class HttpsSource:
         if response.status == _NOT_FOUND:
             raise FileNotFoundError(name)
         if response.status != _OK:  # a redirect too: it would lead where no policy does
-            raise NetworkError(f"answered {response.status}", where=self._where(name), fix="the city's web server must serve the repository itself")
+            raise NetworkError(
+                f"answered {response.status}",
+                where=self._where(name),
+                fix="the city's web server must serve the repository itself",
+            )
         left = max_bytes
         while chunk := response.read(CHUNK_BYTES):
             left -= len(chunk)
             if left < 0:
-                raise BundleRefusedError(Reason.BUNDLE_TOO_LARGE, f"more than {max_bytes} bytes", where=self._where(name), fix="the city must publish again")
+                raise BundleRefusedError(
+                    Reason.BUNDLE_TOO_LARGE,
+                    f"more than {max_bytes} bytes",
+                    where=self._where(name),
+                    fix="the city must publish again",
+                )
             if self.monotonic_s() > self.give_up_s:
-                raise NetworkError("too slow", where=self._where(name), fix="it is tried again later")
+                raise NetworkError(
+                    "too slow", where=self._where(name), fix="it is tried again later"
+                )
             yield chunk
 
     def close(self) -> None:
@@ -80,7 +100,9 @@ class HttpsSource:
         address, port = self.address
         self.egress.permit(self.source.id, address, port)
         if self._connection is None:
-            self._connection = http.client.HTTPSConnection(address, port, timeout=TIMEOUT_S, context=self.context)
+            self._connection = http.client.HTTPSConnection(
+                address, port, timeout=TIMEOUT_S, context=self.context
+            )
         connection = self._connection
         connection.putrequest("GET", f"{PATH}{name}", skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", self.source.host)

@@ -24,7 +24,10 @@ class Tensor:
     shape: Shape
 
     def __str__(self) -> str:
-        return f"{self.name} {self.kind} {'×'.join('?' if side is None else str(side) for side in self.shape) or 'of unknown shape'}"
+        return (
+            f"{self.name} {self.kind} "
+            f"{'×'.join('?' if side is None else str(side) for side in self.shape) or 'of unknown shape'}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +44,48 @@ class Network:
         try:
             (given,) = self.session.run([output.name], {self.input.name: fed})
         except Exception as error:  # onnxruntime's errors share no base class
-            raise ModelError(f"onnxruntime failed while running it: {type(error).__name__}", where=self.where, fix="export the model again") from error
-        if len(given.shape) != len(output.shape) or any(told not in {side, None} for side, told in zip(given.shape, output.shape, strict=True)):
-            raise ModelError(f"it gave {given.shape} instead of {output}", where=self.where, fix="export the model again")
+            raise ModelError(
+                f"onnxruntime failed while running it: {type(error).__name__}",
+                where=self.where,
+                fix="export the model again",
+            ) from error
+        if len(given.shape) != len(output.shape) or any(
+            told not in {side, None} for side, told in zip(given.shape, output.shape, strict=True)
+        ):
+            raise ModelError(
+                f"it gave {given.shape} instead of {output}",
+                where=self.where,
+                fix="export the model again",
+            )
         return np.asarray(given, np.float32)
 
 
 def open_network(path: Path, threads: int) -> Network:
-    """A CPU session over the file's bytes. Raises ModelError: missing, huge, no ONNX, or with several inputs."""
+    """A CPU session over the file's bytes. Raises ModelError: missing, huge, no ONNX, or with
+    several inputs.
+    """
     try:
         session = make_session(_read(path), threads)
     except ModelError:
         raise
     except Exception as error:  # as above
-        fix = "give a whole .onnx file with its weights inside, of an opset that this onnxruntime knows"
-        raise ModelError(f"onnxruntime cannot open it: {type(error).__name__}", where=path, fix=fix) from error
+        fix = (
+            "give a whole .onnx file with its weights inside, of an opset that this onnxruntime "
+            "knows"
+        )
+        raise ModelError(
+            f"onnxruntime cannot open it: {type(error).__name__}", where=path, fix=fix
+        ) from error
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1:
-        raise ModelError(f"{len(inputs)} inputs, expected one picture", where=path, fix="docs/ref/read.md lists the models that can be loaded")
-    return Network(str(path), session, _tensor(inputs[0]), tuple(_tensor(output) for output in outputs))
+        raise ModelError(
+            f"{len(inputs)} inputs, expected one picture",
+            where=path,
+            fix="docs/ref/read.md lists the models that can be loaded",
+        )
+    return Network(
+        str(path), session, _tensor(inputs[0]), tuple(_tensor(output) for output in outputs)
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -67,13 +93,25 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             untrusted = file.read(LARGEST_BYTES + 1)
     except OSError as error:
-        raise ModelError(f"cannot be read: {error.strerror or type(error).__name__}", where=path, fix="check the path") from error
+        raise ModelError(
+            f"cannot be read: {error.strerror or type(error).__name__}",
+            where=path,
+            fix="check the path",
+        ) from error
     if not untrusted:
-        raise ModelError("the file is empty", where=path, fix="copy it again from where it came from")
+        raise ModelError(
+            "the file is empty", where=path, fix="copy it again from where it came from"
+        )
     if len(untrusted) > LARGEST_BYTES:
-        raise ModelError(f"larger than {LARGEST_BYTES} bytes", where=path, fix="this is no plate model")
+        raise ModelError(
+            f"larger than {LARGEST_BYTES} bytes", where=path, fix="this is no plate model"
+        )
     return untrusted
 
 
 def _tensor(told: Any) -> Tensor:
-    return Tensor(told.name, told.type, tuple(side if isinstance(side, int) and side > 0 else None for side in told.shape or ()))
+    return Tensor(
+        told.name,
+        told.type,
+        tuple(side if isinstance(side, int) and side > 0 else None for side in told.shape or ()),
+    )

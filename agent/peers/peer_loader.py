@@ -1,4 +1,6 @@
-"""Builds a peer's detector or reader from the files that were named: one place for `read` and `bench`."""
+"""Builds a peer's detector or reader from the files that were named: one place for `read` and
+`bench`.
+"""
 
 from pathlib import Path
 
@@ -19,19 +21,27 @@ def load_detector(path: Path, threads: int = 1) -> YoloPlateDetector:
 
 
 def load_reader(path: Path, config: Path | None = None, threads: int = 1) -> SlotPlateReader:
-    """`config`: its plate config; None: NAME_plate_config.yaml beside NAME.onnx. Raises ModelError, ConfigError, UsageError."""
+    """`config`: its plate config; None: NAME_plate_config.yaml beside NAME.onnx. Raises ModelError,
+    ConfigError, UsageError.
+    """
     cv2.setNumThreads(threads)
     try:
         from agent.peers.plate_config import read_plate_config  # noqa: PLC0415 - PyYAML is an extra: a detector alone needs none
     except ModuleNotFoundError as error:
         if error.name != "yaml":
             raise
-        raise UsageError("PyYAML is not installed", where="--recognizer", fix="pip install 'platewarden[peers]'") from None
+        raise UsageError(
+            "PyYAML is not installed", where="--recognizer", fix="pip install 'platewarden[peers]'"
+        ) from None
     return SlotPlateReader(open_network(path, threads), read_plate_config(config or _beside(path)))
 
 
 def _beside(recognizer: Path) -> Path:
     path = recognizer.with_name(recognizer.stem + CONFIG_SUFFIX)
     if not path.is_file():
-        raise UsageError(f"no {path.name} beside it", where=recognizer, fix="name its plate config with --recognizer-config")
+        raise UsageError(
+            f"no {path.name} beside it",
+            where=recognizer,
+            fix="name its plate config with --recognizer-config",
+        )
     return path

@@ -1,4 +1,6 @@
-"""Reads a fast-plate-ocr plate config: the YAML file that says what its recogniser was trained on."""
+"""Reads a fast-plate-ocr plate config: the YAML file that says what its recogniser was trained
+on.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -17,7 +19,8 @@ Level = Annotated[int, Field(ge=0, le=255)]
 
 
 class PlateConfig(BaseModel):
-    """Sizes in px. `max_plate_slots`: characters of the longest plate; `pad_char`: the alphabet's sign for an empty slot.
+    """Sizes in px. `max_plate_slots`: characters of the longest plate; `pad_char`: the alphabet's
+    sign for an empty slot.
 
     Keys that we do not use (a newer file's) are let be: this file is not ours.
     """
@@ -37,7 +40,13 @@ class PlateConfig(BaseModel):
     @field_validator("padding_color", mode="before")
     @classmethod
     def _one_level_or_three(cls, given: object) -> object:
-        return (given,) * 3 if isinstance(given, int) else tuple(given) if isinstance(given, list) else given
+        return (
+            (given,) * 3
+            if isinstance(given, int)
+            else tuple(given)
+            if isinstance(given, list)
+            else given
+        )
 
     @model_validator(mode="after")
     def _pad_is_in_the_alphabet(self) -> Self:
@@ -60,7 +69,9 @@ def read_plate_config(path: Path) -> PlateConfig:
         with path.open("rb") as file:
             untrusted = file.read(LARGEST_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror or type(error).__name__}", where=path, fix=FIX) from error
+        raise ConfigError(
+            f"cannot be read: {error.strerror or type(error).__name__}", where=path, fix=FIX
+        ) from error
     if len(untrusted) > LARGEST_BYTES:
         raise ConfigError(f"larger than {LARGEST_BYTES} bytes", where=path, fix=FIX)
     try:
@@ -76,4 +87,6 @@ def read_plate_config(path: Path) -> PlateConfig:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{key}: {first['msg']}" if key else first["msg"], where=path, fix=FIX) from None
+        raise ConfigError(
+            f"{key}: {first['msg']}" if key else first["msg"], where=path, fix=FIX
+        ) from None

@@ -1,4 +1,6 @@
-"""Plate detectors of the YOLO family: letterboxed RGB in, boxes out, in three layouts that are told apart by the output's shape."""
+"""Plate detectors of the YOLO family: letterboxed RGB in, boxes out, in three layouts that are told
+apart by the output's shape.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +17,10 @@ PAD_GREY = 114
 LEAST_CONFIDENCE = 0.25
 SAME_OVERLAP = 0.5  # intersection over union, for the layout that has not removed doubles itself
 MOST_PLATES = 100
-EXPECTED = "expected N×7 or 1×N×6 (doubles removed inside, as open-image-models exports YOLOv9) or 1×5×N (YOLOv8, one class)"
+EXPECTED = (
+    "expected N×7 or 1×N×6 (doubles removed inside, as open-image-models exports YOLOv9) or "
+    "1×5×N (YOLOv8, one class)"
+)
 
 Boxes = NDArray[np.float32]  # N × 5: x0, y0, x1, y1 in px of the input, confidence 0–1
 
@@ -30,7 +35,9 @@ class Letterbox:
 
 
 class YoloPlateDetector:
-    """Implements ports.PlateDetector over a network that finds one class, plates. `corners` are those of the upright box."""
+    """Implements ports.PlateDetector over a network that finds one class, plates. `corners` are
+    those of the upright box.
+    """
 
     def __init__(self, network: Network) -> None:
         """Raises ModelError when the network's shapes are none that we know."""
@@ -52,34 +59,58 @@ class YoloPlateDetector:
 
 
 def fit(image: Image, height: int, width: int) -> tuple[Image, Letterbox]:
-    """The whole image centred in height × width × 3 on grey, without distortion, and where it lies."""
+    """The whole image centred in height × width × 3 on grey, without distortion, and where it
+    lies.
+    """
     old_height, old_width = image.shape[:2]
     scale = min(width / old_width, height / old_height)
     new_width, new_height = max(1, round(old_width * scale)), max(1, round(old_height * scale))
     left, top = (width - new_width) // 2, (height - new_height) // 2
     picture = np.full((height, width, 3), PAD_GREY, np.uint8)
     # Linear even for shrinking: so were these networks' pictures made.
-    picture[top : top + new_height, left : left + new_width] = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
+    picture[top : top + new_height, left : left + new_width] = cv2.resize(
+        image, (new_width, new_height), interpolation=cv2.INTER_LINEAR
+    )
     return picture, Letterbox(scale, left, top)
 
 
 def _input_size(network: Network) -> tuple[int, int]:
     shape = network.input.shape
     height, width = shape[2:] if len(shape) == 4 else (None, None)
-    if network.input.kind != "tensor(float)" or len(shape) != 4 or shape[0] not in {1, None} or shape[1] != 3 or not height or not width:
+    if (
+        network.input.kind != "tensor(float)"
+        or len(shape) != 4
+        or shape[0] not in {1, None}
+        or shape[1] != 3
+        or not height
+        or not width
+    ):
         fix = "export it with one picture of a fixed size"
-        raise ModelError(f"not a plate detector: its input is {network.input}, expected tensor(float) 1×3×height×width", where=network.where, fix=fix)
+        raise ModelError(
+            f"not a plate detector: its input is {network.input}, expected tensor(float) "
+            "1×3×height×width",
+            where=network.where,
+            fix=fix,
+        )
     return height, width
 
 
 def _layout(network: Network) -> tuple[Tensor, Callable[[NDArray[np.float32]], Boxes]]:
     """The first output of a known shape, and how it is read."""
     for output in network.outputs:
-        for fits, decode in ((_is_sevens, from_sevens), (_is_sixes, from_sixes), (_is_centres, from_centres)):
+        for fits, decode in (
+            (_is_sevens, from_sevens),
+            (_is_sixes, from_sixes),
+            (_is_centres, from_centres),
+        ):
             if output.kind == "tensor(float)" and fits(output.shape):
                 return output, decode
     given = ", ".join(map(str, network.outputs))
-    raise ModelError(f"not a plate detector: it gives {given}; {EXPECTED}", where=network.where, fix="docs/ref/read.md lists the models that can be loaded")
+    raise ModelError(
+        f"not a plate detector: it gives {given}; {EXPECTED}",
+        where=network.where,
+        fix="docs/ref/read.md lists the models that can be loaded",
+    )
 
 
 def _is_sevens(shape: Shape) -> bool:
@@ -91,7 +122,8 @@ def _is_sixes(shape: Shape) -> bool:
 
 
 def _is_centres(shape: Shape) -> bool:
-    return len(shape) == 3 and shape[0] in {1, None} and shape[1] == 5  # more rows are more classes, and we cannot know which of them are plates
+    # more rows are more classes, and we cannot know which of them are plates
+    return len(shape) == 3 and shape[0] in {1, None} and shape[1] == 5
 
 
 def from_sevens(given: NDArray[np.float32]) -> Boxes:
@@ -105,7 +137,9 @@ def from_sixes(given: NDArray[np.float32]) -> Boxes:
 
 
 def from_centres(given: NDArray[np.float32]) -> Boxes:
-    """Centre x, y, width, height, confidence, a column per box; many boxes for one plate, of which the surest stays."""
+    """Centre x, y, width, height, confidence, a column per box; many boxes for one plate, of which
+    the surest stays.
+    """
     rows = given[0].T
     rows = rows[rows[:, 4] >= LEAST_CONFIDENCE]
     half = rows[:, 2:4] / 2
@@ -121,16 +155,28 @@ def without_doubles(boxes: Boxes) -> Boxes:
     while len(left) and len(kept) < MOST_PLATES:
         best, left = left[0], left[1:]
         kept = np.concatenate([kept, boxes[best : best + 1]])
-        sides = np.minimum(boxes[left, 2:4], boxes[best, 2:4]) - np.maximum(boxes[left, :2], boxes[best, :2])
+        sides = np.minimum(boxes[left, 2:4], boxes[best, 2:4]) - np.maximum(
+            boxes[left, :2], boxes[best, :2]
+        )
         shared = np.clip(sides, 0, None).prod(axis=1)
         left = left[shared <= SAME_OVERLAP * (areas[left] + areas[best] - shared)]
     return kept
 
 
-def _in_frame(row: NDArray[np.float32], letterbox: Letterbox, width: int, height: int) -> PlateBox | None:
+def _in_frame(
+    row: NDArray[np.float32], letterbox: Letterbox, width: int, height: int
+) -> PlateBox | None:
     """The box in px of the frame, clipped to it; None when nothing of it lies inside."""
-    x0, x1 = (float(np.clip((x - letterbox.left_px) / letterbox.scale, 0, width)) for x in row[[0, 2]])
-    y0, y1 = (float(np.clip((y - letterbox.top_px) / letterbox.scale, 0, height)) for y in row[[1, 3]])
+    x0, x1 = (
+        float(np.clip((x - letterbox.left_px) / letterbox.scale, 0, width)) for x in row[[0, 2]]
+    )
+    y0, y1 = (
+        float(np.clip((y - letterbox.top_px) / letterbox.scale, 0, height)) for y in row[[1, 3]]
+    )
     if x1 - x0 < 1 or y1 - y0 < 1:
         return None
-    return PlateBox((x0, y0, x1 - x0, y1 - y0), ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), float(np.clip(row[4], 0, 1)))
+    return PlateBox(
+        (x0, y0, x1 - x0, y1 - y0),
+        ((x0, y0), (x1, y0), (x1, y1), (x0, y1)),
+        float(np.clip(row[4], 0, 1)),
+    )

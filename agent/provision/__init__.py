@@ -1,1 +1,3 @@
-"""Makes a camera: keys and enrolment, the anchor, certificates, a test plate; and takes one out of service."""
+"""Makes a camera: keys and enrolment, the anchor, certificates, a test plate; and takes one out of
+service.
+"""

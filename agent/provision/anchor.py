@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
 
 def read_anchor(path: Path) -> bytes:
-    """The bytes of a TUF root of version 1 that its own keys signed. Raises ConfigError: a camera with a wrong one would have to be visited again."""
+    """The bytes of a TUF root of version 1 that its own keys signed. Raises ConfigError: a camera
+    with a wrong one would have to be visited again.
+    """
     from tuf.api.exceptions import RepositoryError
     from tuf.api.metadata import Metadata, Root
     from tuf.api.serialization import DeserializationError
 
-    data = read_input(path, MAX_METADATA_BYTES, missing="the city gives it: metadata/1.root.json of its repository")
+    data = read_input(
+        path,
+        MAX_METADATA_BYTES,
+        missing="the city gives it: metadata/1.root.json of its repository",
+    )
     fix = "take metadata/1.root.json of the city's repository"
     try:
         root: Metadata[Root] = Metadata[Root].from_bytes(data)
@@ -30,19 +36,27 @@ def read_anchor(path: Path) -> bytes:
             raise ConfigError("is not version 1 of a city's root", where=path, fix=fix)
         root.verify_delegate("root", root)
     except (DeserializationError, RepositoryError, ValueError, KeyError, TypeError, AttributeError):
-        raise ConfigError("is not a root that its own key holders signed", where=path, fix=fix) from None
+        raise ConfigError(
+            "is not a root that its own key holders signed", where=path, fix=fix
+        ) from None
     return data
 
 
 @contextmanager
 def with_anchor(path: Path, data: bytes | None) -> Iterator[None]:
-    """Put the anchor there for the block; taken back when the block fails. One that is there already must be the same. Raises StorageError."""
+    """Put the anchor there for the block; taken back when the block fails. One that is there
+    already must be the same. Raises StorageError.
+    """
     if data is None:
         yield
         return
     if os.path.lexists(path):
         if path.read_bytes() != data:
-            raise StorageError("another city's root is there; nothing is ever overwritten", where=path, fix="is it the right file, the right camera?")
+            raise StorageError(
+                "another city's root is there; nothing is ever overwritten",
+                where=path,
+                fix="is it the right file, the right camera?",
+            )
         yield
         return
     private_folder(path.parent, 0o755)

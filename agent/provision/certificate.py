@@ -18,24 +18,45 @@ MAX_BYTES = 65_536
 
 
 def install_certificate(device: Path, path: Path) -> dict[str, object]:
-    """The first installation gives the waiting key its name; a renewal replaces the certificate. Raises ConfigError where the two do not belong together."""
+    """The first installation gives the waiting key its name; a renewal replaces the certificate.
+    Raises ConfigError where the two do not belong together.
+    """
     from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+        load_pem_private_key,
+    )
 
     data = read_input(path, MAX_BYTES, missing="the broker's CA makes it of tls.csr")
     waiting, key_path = device / TLS_KEY_WAITING, device / TLS_KEY
     present = waiting if waiting.exists() else key_path
     try:
         certificate = x509.load_pem_x509_certificates(data)[0]
-        told, ends = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), certificate.not_valid_after_utc
+        told, ends = (
+            certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+            certificate.not_valid_after_utc,
+        )
     except (ValueError, IndexError, TypeError):
-        raise ConfigError("is not a certificate in PEM", where=path, fix="ask the CA for PEM") from None
+        raise ConfigError(
+            "is not a certificate in PEM", where=path, fix="ask the CA for PEM"
+        ) from None
     try:
-        own = load_pem_private_key(read_private(present), password=None).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        own = (
+            load_pem_private_key(read_private(present), password=None)
+            .public_key()
+            .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        )
     except (ValueError, TypeError):
-        raise StorageError("is not an unencrypted PEM private key", where=present, fix="enrol the camera anew") from None
+        raise StorageError(
+            "is not an unencrypted PEM private key", where=present, fix="enrol the camera anew"
+        ) from None
     if own != told:
-        raise ConfigError("is for another key than this camera's", where=path, fix=f"have it made of {device / 'tls.csr'}")
+        raise ConfigError(
+            "is for another key than this camera's",
+            where=path,
+            fix=f"have it made of {device / 'tls.csr'}",
+        )
     if ends <= datetime.now(UTC):
         raise ConfigError("has expired", where=path, fix="ask the CA for a new one")
     write_atomic(device / TLS_CERTIFICATE, data, 0o644)

@@ -1,4 +1,6 @@
-"""Takes a camera out of service: a last leaf in its logs, then its keys, what waits, the hot list and the city's root are destroyed."""
+"""Takes a camera out of service: a last leaf in its logs, then its keys, what waits, the hot list
+and the city's root are destroyed.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +28,22 @@ if TYPE_CHECKING:
     from agent.settings import Settings
 
 PROCESSES = ("watch", "deliver")
-KEPT_OF_STATE = frozenset({"log.sqlite", "log.sqlite-wal", "log.sqlite-shm", "log.sqlite.lock", "checkpoint"})
+KEPT_OF_STATE = frozenset(
+    {"log.sqlite", "log.sqlite-wal", "log.sqlite-shm", "log.sqlite.lock", "checkpoint"}
+)
 _HOTLISTS = ("hotlist.bin", "hotlist.csv", "hotlist-manual.json")
 
 
 def end_camera(settings: Settings, *, asked: bool) -> dict[str, object]:
-    """Logs and public.json stay: they hold no plate and no secret, and an auditor can still read them. Can be run again where it was cut short."""
+    """Logs and public.json stay: they hold no plate and no secret, and an auditor can still read
+    them. Can be run again where it was cut short.
+    """
     device = load_device_public(settings.device).device
     waiting = sum(1 for path in _files(settings.outbox) if path.suffix == SEALED_SUFFIX)
     if asked:
         _ask(device, waiting)
-    with ExitStack() as logs:  # both are opened before anything is written: while a process runs, its log is locked
+    # both are opened before anything is written: while a process runs, its log is locked
+    with ExitStack() as logs:
         opened = [logs.enter_context(log) for log in _logs(settings, device)]
         for log in opened:
             log.append(LeafKind.DECOMMISSION, {"reads": waiting})
@@ -46,23 +53,40 @@ def end_camera(settings: Settings, *, asked: bool) -> dict[str, object]:
         wiped += 1
     for folder in (settings.state, settings.device, settings.bundles, settings.anchor.parent):
         _remove_empty(folder)
-    return {"camera": device, "wiped": f"{wiped} files, {waiting} reads unsent", "kept": f"{settings.device / PUBLIC} and the logs under {settings.state}"}
+    return {
+        "camera": device,
+        "wiped": f"{wiped} files, {waiting} reads unsent",
+        "kept": f"{settings.device / PUBLIC} and the logs under {settings.state}",
+    }
 
 
 def _ask(device: str, waiting: int) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("would ask first, and nobody is there to answer", where="--decommission", fix="give --yes")
-    typer.echo(f"This destroys the keys of {device} and {waiting} reads that wait. It cannot be undone.")
+        raise UsageError(
+            "would ask first, and nobody is there to answer",
+            where="--decommission",
+            fix="give --yes",
+        )
+    typer.echo(
+        f"This destroys the keys of {device} and {waiting} reads that wait. It cannot be undone."
+    )
     if typer.prompt("Type the camera's id to go on", default="", show_default=False) != device:
         raise PlatewardenError("nothing was done", where="--decommission")
 
 
 def _logs(settings: Settings, device: str) -> Iterator[AuditLog]:
-    """Every log that still has its key: where a first attempt was cut short, the leaf is there already."""
+    """Every log that still has its key: where a first attempt was cut short, the leaf is there
+    already.
+    """
     for process in PROCESSES:
         key = settings.device / f"{process}-log.key"
         if key.exists():
-            yield AuditLog(settings.state / process / "log.sqlite", origin_of(device, process), load_signing_key(key), SystemClock().now)
+            yield AuditLog(
+                settings.state / process / "log.sqlite",
+                origin_of(device, process),
+                load_signing_key(key),
+                SystemClock().now,
+            )
 
 
 def _doomed(settings: Settings) -> Iterator[Path]:
@@ -70,7 +94,11 @@ def _doomed(settings: Settings) -> Iterator[Path]:
     device = [path for path in _files(settings.device) if path.name != PUBLIC]
     yield from sorted(device, key=lambda path: path.suffix not in {".key", ".cred"})
     yield from (settings.city / name for name in _HOTLISTS if (settings.city / name).exists())
-    yield from (path for path in _files(settings.state) if not (path.parent.parent == settings.state and path.name in KEPT_OF_STATE))
+    yield from (
+        path
+        for path in _files(settings.state)
+        if not (path.parent.parent == settings.state and path.name in KEPT_OF_STATE)
+    )
     yield from _files(settings.bundles)
     yield from _files(settings.anchor.parent)
 
@@ -93,4 +121,6 @@ def _remove_empty(folder: Path) -> None:
             if not any(path.iterdir()):
                 path.rmdir()
     except OSError as error:
-        raise StorageError(f"cannot remove an empty folder: {error.strerror}", where=folder) from None
+        raise StorageError(
+            f"cannot remove an empty folder: {error.strerror}", where=folder
+        ) from None

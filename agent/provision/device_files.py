@@ -36,18 +36,29 @@ camera {device}
 """
 
 
-def device_files(kit: Kit, encrypt: Callable[[str, bytes], bytes] | None = None, kept: frozenset[str] = frozenset()) -> dict[str, NewFile]:
-    """The files of paths.device. `encrypt`: makes a systemd credential of a private file; those in `kept` stay files."""
+def device_files(
+    kit: Kit,
+    encrypt: Callable[[str, bytes], bytes] | None = None,
+    kept: frozenset[str] = frozenset(),
+) -> dict[str, NewFile]:
+    """The files of paths.device. `encrypt`: makes a systemd credential of a private file; those in
+    `kept` stay files.
+    """
     files = {name: NewFile(data, PUBLIC) for name, data in kit.public.items()}
     for name, data in kit.private.items():
         if encrypt is None or name in kept:
             files[name] = NewFile(data, PRIVATE)
         else:
             files[f"{name}.cred"] = NewFile(encrypt(name, data), PRIVATE)
-    return files | {f"enrolment.{kind}": NewFile(qr_picture(kit.enrolment, kind), PUBLIC) for kind in ("svg", "png")}
+    return files | {
+        f"enrolment.{kind}": NewFile(qr_picture(kit.enrolment, kind), PUBLIC)
+        for kind in ("svg", "png")
+    }
 
 
-def batch_files(kits: Mapping[str, Kit], rows: tuple[RosterRow, ...], anchor: bytes | None) -> dict[str, NewFile]:
+def batch_files(
+    kits: Mapping[str, Kit], rows: tuple[RosterRow, ...], anchor: bytes | None
+) -> dict[str, NewFile]:
     """The whole tree: one folder a camera, and beside them what goes to the clerk."""
     files: dict[str, NewFile] = {}
     for name, kit in kits.items():
@@ -57,16 +68,23 @@ def batch_files(kits: Mapping[str, Kit], rows: tuple[RosterRow, ...], anchor: by
         if anchor is not None:
             files[f"{name}/trust/root.json"] = NewFile(anchor)
         files[f"{ENROLMENTS}/{name}.json"] = NewFile(kit.public["enrolment.json"])
-    sheet = "".join(f"{name:<34}{spoken(fingerprint(kit.enrolment))}\n" for name, kit in kits.items())
+    sheet = "".join(
+        f"{name:<34}{spoken(fingerprint(kit.enrolment))}\n" for name, kit in kits.items()
+    )
     files[f"{ENROLMENTS}/{SHEET}"] = NewFile(sheet.encode())
     files[f"{ENROLMENTS}/{ROSTER}"] = NewFile("\n".join(map(_camera_table, rows)).encode())
     return files
 
 
 def _camera_table(row: RosterRow) -> str:
-    """One [[camera]] for the city's roster.toml. JSON writes text as TOML does, but for control characters, which were refused."""
+    """One [[camera]] for the city's roster.toml. JSON writes text as TOML does, but for control
+    characters, which were refused.
+    """
     near = ", ".join(json.dumps(place) for place in row.near)
-    return f'[[camera]]\nid = "{row.id}"\nstands = {json.dumps(row.stands, ensure_ascii=False)}\nnear = [{near}]\nmount = "{row.mount}"\n'
+    return (
+        f'[[camera]]\nid = "{row.id}"\nstands = '
+        f'{json.dumps(row.stands, ensure_ascii=False)}\nnear = [{near}]\nmount = "{row.mount}"\n'
+    )
 
 
 def qr_picture(enrolment: Enrolment, kind: str) -> bytes:

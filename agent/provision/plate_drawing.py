@@ -1,10 +1,13 @@
-"""Draws the rehearsal's plate in millimetres: 480 × 110, characters of 75, as strokes of our own. No font is used, so none needs a licence."""
+"""Draws the rehearsal's plate in millimetres: 480 × 110, characters of 75, as strokes of our own.
+No font is used, so none needs a licence.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-WIDTH_MM, HEIGHT_MM = 480.0, 110.0  # as high as a European plate, and as long as nine of its characters need
+# as high as a European plate, and as long as nine of its characters need
+WIDTH_MM, HEIGHT_MM = 480.0, 110.0
 CHARACTER_MM, CHARACTER_WIDTH_MM, STROKE_MM, PITCH_MM = 75.0, 41.0, 10.0, 50.0
 SEAM_MM = 215.0  # between the fourth and the fifth character; either part fits on a sheet
 _RADIUS_MM, _BORDER_MM = 15.0, 2.5
@@ -13,7 +16,8 @@ _CORNER_STEPS = 8
 
 Point = tuple[float, float]
 
-# Polylines on a grid 8 wide × 12 high, y down; "r": corners rounded, "s": sharp. The characters of core.hotlist.rehearsal, and no others.
+# Polylines on a grid 8 wide × 12 high, y down; "r": corners rounded, "s": sharp. The characters of
+# core.hotlist.rehearsal, and no others.
 _STROKES = {
     "3": ("r 0,2.8 0,0 7.8,0 7.8,5.8 3,5.8", "r 3,5.8 8,5.8 8,12 0,12 0,9.2"),
     "4": ("s 6,12 6,0 0,8.6 8,8.6",),
@@ -42,7 +46,9 @@ _STROKES = {
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A black line with round ends and joins. `points`: x, y in mm from the plate's top left, y down."""
+    """A black line with round ends and joins. `points`: x, y in mm from the plate's top left, y
+    down.
+    """
 
     points: tuple[Point, ...]
     width_mm: float
@@ -52,7 +58,12 @@ def plate_strokes(text: str) -> tuple[Stroke, ...]:
     """The plate's border and characters."""
     inset = _BORDER_MM * 2
     right, bottom = WIDTH_MM - inset, HEIGHT_MM - inset
-    strokes = [Stroke(((inset, inset), (right, inset), (right, bottom), (inset, bottom), (inset, inset)), _BORDER_MM)]
+    strokes = [
+        Stroke(
+            ((inset, inset), (right, inset), (right, bottom), (inset, bottom), (inset, inset)),
+            _BORDER_MM,
+        )
+    ]
     left = (WIDTH_MM - PITCH_MM * len(text)) / 2
     for position, character in enumerate(text):
         strokes += _character(character, left + PITCH_MM * (position + 0.5))
@@ -79,7 +90,11 @@ def _rounded(points: list[Point]) -> list[Point]:
         first, last = _towards(corner, before), _towards(corner, after)
         for step in range(_CORNER_STEPS + 1):
             t = step / _CORNER_STEPS
-            out.append(tuple((1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c for a, b, c in zip(first, corner, last, strict=True)))  # type: ignore[arg-type]
+            x, y = (
+                (1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c
+                for a, b, c in zip(first, corner, last, strict=True)
+            )
+            out.append((x, y))
     return [*out, points[-1]]
 
 

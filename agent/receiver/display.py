@@ -1,4 +1,6 @@
-"""How an opened read is shown to the person who may see it: on a terminal, or as JSON. Always as a lead (P10)."""
+"""How an opened read is shown to the person who may see it: on a terminal, or as JSON. Always as a
+lead (P10).
+"""
 
 from agent.core.policy.policy import TEST
 from agent.core.text.rfc3339 import rfc3339
@@ -20,14 +22,30 @@ def as_text(opened: OpenedRead) -> str:
     banner = TEST_BANNER if tags.category == TEST else BANNER
     rule = "=" * len(banner)
     lines = [rule, banner, rule]
-    lines += _plate_lines(opened.plate) if opened.plate else ["Plate           not released by the city's rule"]
+    lines += (
+        _plate_lines(opened.plate)
+        if opened.plate
+        else ["Plate           not released by the city's rule"]
+    )
     lines += [
         f"Match           {tags.match.value}: {_LEVELS[tags.match.value]}",
         f"Odds            {_odds(opened.posterior)}",
-        f"Wanted for      {tags.category}, according to {opened.entry_agency}, case {opened.entry_case}, entry of {opened.entry_source_date.isoformat()}",
-        f"Seen            {rfc3339(tags.captured_at)} (clock: {tags.clock.value}) by camera {tags.device}",
-        f"Released under  {tags.policy_name}, version {tags.policy_version}, rule {tags.rule}, for {tags.purpose}",
-        f"Picture         {f'{len(opened.crop)} bytes; save it with --crop FILE' if opened.crop else 'none'}",
+        (
+            f"Wanted for      {tags.category}, according to {opened.entry_agency}, case "
+            f"{opened.entry_case}, entry of {opened.entry_source_date.isoformat()}"
+        ),
+        (
+            f"Seen            {rfc3339(tags.captured_at)} (clock: {tags.clock.value}) by camera "
+            f"{tags.device}"
+        ),
+        (
+            f"Released under  {tags.policy_name}, version {tags.policy_version}, rule {tags.rule}, "
+            f"for {tags.purpose}"
+        ),
+        (
+            "Picture         "
+            f"{f'{len(opened.crop)} bytes; save it with --crop FILE' if opened.crop else 'none'}"
+        ),
         f"Must be gone by {rfc3339(tags.deadline)}",
         f"Read            {tags.read_id}, number {tags.sequence} from this camera",
     ]
@@ -39,18 +57,34 @@ def _odds(posterior: float | None) -> str:
     if posterior is None:
         return "not estimated"
     hundredths = min(int(posterior * 100), 99)
-    return f"{f'about {hundredths}' if hundredths else 'under 1'} in 100 that this is the listed vehicle: the camera's estimate, not a measurement"
+    return (
+        f"{f'about {hundredths}' if hundredths else 'under 1'} in 100 that this is the listed "
+        "vehicle: the camera's estimate, not a measurement"
+    )
 
 
 def _plate_lines(plate: SeenPlate) -> list[str]:
     characters = " ".join(plate.text.value)
-    percents = " ".join(f"{value:.0%}{'?' if value < _DOUBTFUL else ''}" for value in plate.char_confidence)
+    percents = " ".join(
+        f"{value:.0%}{'?' if value < _DOUBTFUL else ''}" for value in plate.char_confidence
+    )
     lines = [
-        f"Plate           {plate.text.value}   state {plate.state or 'not read'}, region {plate.region}",
-        f"Confidence      {plate.confidence:.0%} over {plate.frames} frame(s); per character {characters}: {percents}",
+        (
+            f"Plate           {plate.text.value}   state {plate.state or 'not read'}, region "
+            f"{plate.region}"
+        ),
+        (
+            f"Confidence      {plate.confidence:.0%} over {plate.frames} frame(s); per character "
+            f"{characters}: {percents}"
+        ),
     ]
     if plate.alternatives:
-        lines.append("Or perhaps      " + ", ".join(f"{text.value} ({probability:.0%})" for text, probability in plate.alternatives))
+        lines.append(
+            "Or perhaps      "
+            + ", ".join(
+                f"{text.value} ({probability:.0%})" for text, probability in plate.alternatives
+            )
+        )
     return lines
 
 
@@ -70,7 +104,11 @@ def as_json(opened: OpenedRead) -> dict[str, object]:
         "match": tags.match.value,
         "rule": tags.rule,
         "purpose": tags.purpose,
-        "policy": {"name": tags.policy_name, "version": tags.policy_version, "digest": tags.policy_digest},
+        "policy": {
+            "name": tags.policy_name,
+            "version": tags.policy_version,
+            "digest": tags.policy_digest,
+        },
         "deadline": rfc3339(tags.deadline),
         "agency": opened.entry_agency,
         "case": opened.entry_case,
@@ -83,7 +121,10 @@ def as_json(opened: OpenedRead) -> dict[str, object]:
             "plate": plate.text.value,
             "confidence": plate.confidence,
             "char_confidence": list(plate.char_confidence),
-            "alternatives": [{"plate": text.value, "probability": probability} for text, probability in plate.alternatives],
+            "alternatives": [
+                {"plate": text.value, "probability": probability}
+                for text, probability in plate.alternatives
+            ],
             "state": plate.state,
             "region": plate.region,
             "frames": plate.frames,

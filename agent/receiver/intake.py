@@ -1,4 +1,6 @@
-"""What a receiver does with one message: verify, trial-decrypt, store, and say so in a signed receipt."""
+"""What a receiver does with one message: verify, trial-decrypt, store, and say so in a signed
+receipt.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,9 +21,11 @@ STORED = "stored"
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of one message. `tags` and `receipt` are None when its signature could not be believed: there is nobody to tell.
+    """What became of one message. `tags` and `receipt` are None when its signature could not be
+    believed: there is nobody to tell.
 
-    `outcome`: "stored", "rejected:<reason>" or "dropped:<reason>". `new`: stored just now, not a repetition.
+    `outcome`: "stored", "rejected:<reason>" or "dropped:<reason>". `new`: stored just now, not a
+    repetition.
     """
 
     outcome: str
@@ -31,13 +35,16 @@ class Taken:
 
 
 class Intake:
-    """Guarantee: a receipt "stored" leaves only after the read was opened once (and forgotten) and its sealed bytes are durable.
+    """Guarantee: a receipt "stored" leaves only after the read was opened once (and forgotten) and
+    its sealed bytes are durable.
 
-    Rejections are final for the camera, so only what can never become right is rejected; a fault of this machine (StorageError) passes through
-    without a receipt, and the read comes again.
+    Rejections are final for the camera, so only what can never become right is rejected; a fault of
+    this machine (StorageError) passes through without a receipt, and the read comes again.
     """
 
-    def __init__(self, recipient: str, opener: Opener, store: ReceivedReads, signer: RecipientSigner) -> None:
+    def __init__(
+        self, recipient: str, opener: Opener, store: ReceivedReads, signer: RecipientSigner
+    ) -> None:
         self._recipient, self._opener, self._store, self._signer = recipient, opener, store, signer
 
     def take(self, untrusted_wire: bytes, now: "Instant") -> Taken:
@@ -58,14 +65,22 @@ class Intake:
     def _keep(self, tags: Tags, wire: bytes, digest: str, now: "Instant") -> bool:
         where = f"read {tags.read_id}"
         if tags.recipient != self._recipient:
-            raise EnvelopeRefusedError(Reason.NOT_FOR_THIS_RECIPIENT, f"is for {tags.recipient}", where=where)
+            raise EnvelopeRefusedError(
+                Reason.NOT_FOR_THIS_RECIPIENT, f"is for {tags.recipient}", where=where
+            )
         known = self._store.find(tags.device, tags.read_id)
         if known is not None:
-            if known.wire_sha256 != digest:  # a camera never seals twice under one id: somebody tries to replace a read
-                raise EnvelopeRefusedError(Reason.READ_ID_REUSED, "another read with this id is stored", where=where)
+            # a camera never seals twice under one id: somebody tries to replace a read
+            if known.wire_sha256 != digest:
+                raise EnvelopeRefusedError(
+                    Reason.READ_ID_REUSED, "another read with this id is stored", where=where
+                )
             return False
-        if now.reached(tags.deadline):  # a rejection is final: no clock that merely says so may give it
-            raise EnvelopeRefusedError(Reason.DEADLINE_PASSED, "its deadline has passed", where=where)
+        # a rejection is final: no clock that merely says so may give it
+        if now.reached(tags.deadline):
+            raise EnvelopeRefusedError(
+                Reason.DEADLINE_PASSED, "its deadline has passed", where=where
+            )
         self._opener.open(wire)  # the content is forgotten at once: storage holds sealed bytes only
         self._store.add(tags, wire, now.utc)
         return True

@@ -1,4 +1,6 @@
-"""Opens a sealed read with the recipient's epoch key and checks what was inside. The only place outside the camera that sees a plate."""
+"""Opens a sealed read with the recipient's epoch key and checks what was inside. The only place
+outside the camera that sees a plate.
+"""
 
 import base64
 import binascii
@@ -27,7 +29,15 @@ if TYPE_CHECKING:
 MAX_CHARACTERS, MAX_ALTERNATIVES = 12, 8
 _WHERE = "content"
 _JPEG_START = b"\xff\xd8\xff"
-_PLATE_MEMBERS = ("plate", "confidence", "char_confidence", "alternatives", "state", "region", "frames")
+_PLATE_MEMBERS = (
+    "plate",
+    "confidence",
+    "char_confidence",
+    "alternatives",
+    "state",
+    "region",
+    "frames",
+)
 
 
 class KeySource(Protocol):
@@ -51,8 +61,9 @@ class SeenPlate:
 
 @dataclass(frozen=True, slots=True)
 class OpenedRead:
-    """An opened read: a lead, never a fact (P10). What the rule did not include is None. `posterior`: the camera's estimate, 0–1, that the entry's
-    vehicle was seen; None of a test plate. `crop`: JPEG, kept out of repr.
+    """An opened read: a lead, never a fact (P10). What the rule did not include is None.
+    `posterior`: the camera's estimate, 0–1, that the entry's vehicle was seen; None of a test
+    plate. `crop`: JPEG, kept out of repr.
     """
 
     tags: Tags
@@ -73,47 +84,87 @@ class Opener:
         self._recipient, self._verifier, self._keys = recipient, verifier, keys
 
     def verify(self, untrusted_wire: bytes) -> Tags:
-        """The tags of a read by an enrolled camera, whoever it is for. Raises EnvelopeRefusedError."""
+        """The tags of a read by an enrolled camera, whoever it is for. Raises
+        EnvelopeRefusedError.
+        """
         return self._verifier.verify(untrusted_wire)
 
     def open(self, untrusted_wire: bytes) -> OpenedRead:
-        """Raises EnvelopeRefusedError: altered, of an unknown camera, for somebody else, its key destroyed, or not what the format allows inside."""
+        """Raises EnvelopeRefusedError: altered, of an unknown camera, for somebody else, its key
+        destroyed, or not what the format allows inside.
+        """
         tags = self.verify(untrusted_wire)
         return parse_content(tags, self._decrypt(tags, untrusted_wire))
 
     def _decrypt(self, tags: Tags, wire: bytes) -> bytes:
         if tags.recipient != self._recipient:
-            raise EnvelopeRefusedError(Reason.NOT_FOR_THIS_RECIPIENT, f"is for {tags.recipient}, not {self._recipient}", where=f"read {tags.read_id}")
+            raise EnvelopeRefusedError(
+                Reason.NOT_FOR_THIS_RECIPIENT,
+                f"is for {tags.recipient}, not {self._recipient}",
+                where=f"read {tags.read_id}",
+            )
         key = self._keys.key(tags.epoch)
         if key is None:
-            what = f"there is no key of epoch {tags.epoch.isoformat()}: destroyed at its deadline, or never made here"
-            raise EnvelopeRefusedError(Reason.KEY_DESTROYED, what, where=f"read {tags.read_id}", fix="nobody can open it any more; that is the retention")
+            what = (
+                f"there is no key of epoch {tags.epoch.isoformat()}: destroyed at its deadline, "
+                "or never made here"
+            )
+            raise EnvelopeRefusedError(
+                Reason.KEY_DESTROYED,
+                what,
+                where=f"read {tags.read_id}",
+                fix="nobody can open it any more; that is the retention",
+            )
         try:
-            opened = jwe.decrypt_compact(wire.partition(b"\n")[0], OKPKey.import_key(key), registry=_registry())
+            opened = jwe.decrypt_compact(
+                wire.partition(b"\n")[0], OKPKey.import_key(key), registry=_registry()
+            )
         except FOREIGN_ERRORS:
-            what = "does not open with this recipient's key: altered after sealing, or sealed to another key list"
-            raise EnvelopeRefusedError(Reason.DECRYPTION_FAILED, what, where=f"read {tags.read_id}") from None
+            what = (
+                "does not open with this recipient's key: altered after sealing, or sealed to "
+                "another key list"
+            )
+            raise EnvelopeRefusedError(
+                Reason.DECRYPTION_FAILED, what, where=f"read {tags.read_id}"
+            ) from None
         return opened.plaintext or b""
 
 
 def _registry() -> jwe.JWERegistry:
-    """Our two algorithms and our one private header; limits raised from joserfc's defaults to exactly what the format needs."""
-    known = {sealed_read.TAGS_HEADER: HeaderParameter("tags", lambda _value: None)}  # core.wire.sealed_read has checked the tags
-    limits = jwe.JWERegistry(header_registry=known, algorithms=[sealed_read.ALGORITHM, sealed_read.ENCRYPTION])
+    """Our two algorithms and our one private header; limits raised from joserfc's defaults to
+    exactly what the format needs.
+    """
+    # core.wire.sealed_read has checked the tags
+    known = {sealed_read.TAGS_HEADER: HeaderParameter("tags", lambda _value: None)}
+    limits = jwe.JWERegistry(
+        header_registry=known, algorithms=[sealed_read.ALGORITHM, sealed_read.ENCRYPTION]
+    )
     limits.max_protected_header_length = sealed_read.MAX_HEADER_CHARACTERS
     limits.max_ciphertext_length = sealed_read.MAX_WIRE_BYTES
     return limits
 
 
 def parse_content(tags: Tags, plaintext: bytes) -> OpenedRead:
-    """The content of a read, strict and closed like everything else: a camera gone wrong must not reach a terminal or a viewer."""
+    """The content of a read, strict and closed like everything else: a camera gone wrong must not
+    reach a terminal or a viewer.
+    """
     known = (*_PLATE_MEMBERS, "captured_at", "camera", "crop")
-    fields = Fields(parse_object(plaintext.rstrip(b" "), _WHERE), _WHERE, required=("v", "match"), optional=known)
+    fields = Fields(
+        parse_object(plaintext.rstrip(b" "), _WHERE),
+        _WHERE,
+        required=("v", "match"),
+        optional=known,
+    )
     fields.exactly("v", sealed_read.VERSION)
-    match = Fields(fields.value("match"), f"{_WHERE}: `match`", required=("level", "agency", "case", "source_date", "posterior"))
+    match = Fields(
+        fields.value("match"),
+        f"{_WHERE}: `match`",
+        required=("level", "agency", "case", "source_date", "posterior"),
+    )
     match.exactly("level", tags.match.value)
     plate = _plate(fields) if "plate" in fields else None
-    if plate is not None and is_test_plate(plate.text.value) != (tags.category == TEST):  # neither may pass for the other
+    # neither may pass for the other
+    if plate is not None and is_test_plate(plate.text.value) != (tags.category == TEST):
         raise fields.bad("plate", "a test plate if, and only if, the category is `test`")
     return OpenedRead(
         tags=tags,
@@ -132,7 +183,8 @@ def _plate(fields: Fields) -> SeenPlate:
     if not all(name in fields for name in _PLATE_MEMBERS):
         raise fields.bad("plate", "together with " + ", ".join(_PLATE_MEMBERS[1:]))
     alternatives = [
-        Fields(entry, f"{_WHERE}: `alternatives`", required=("plate", "probability")) for entry in fields.sequence("alternatives", MAX_ALTERNATIVES)
+        Fields(entry, f"{_WHERE}: `alternatives`", required=("plate", "probability"))
+        for entry in fields.sequence("alternatives", MAX_ALTERNATIVES)
     ]
     return SeenPlate(
         text=_text(fields),

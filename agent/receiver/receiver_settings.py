@@ -1,4 +1,6 @@
-"""receiver.toml: whose reads these are, which broker brings them, and whom to believe. One closed schema; unknown keys refuse."""
+"""receiver.toml: whose reads these are, which broker brings them, and whom to believe. One closed
+schema; unknown keys refuse.
+"""
 
 import ipaddress
 import json
@@ -30,7 +32,9 @@ class _Section(BaseModel):
 
 
 class BrokerSettings(_Section):
-    """`host` is verified in the certificate, `address` is dialled. Paths are relative to the receiver's folder."""
+    """`host` is verified in the certificate, `address` is dialled. Paths are relative to the
+    receiver's folder.
+    """
 
     host: HostName
     address: str
@@ -43,7 +47,8 @@ class BrokerSettings(_Section):
     @field_validator("address")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        ipaddress.ip_address(value)  # raises ValueError: a name here would be looked up by somebody else's DNS
+        # raises ValueError: a name here would be looked up by somebody else's DNS
+        ipaddress.ip_address(value)
         return value
 
     @model_validator(mode="after")
@@ -54,7 +59,9 @@ class BrokerSettings(_Section):
 
 
 class ReceiverSettings(_Section):
-    """receiver.toml. `city_root`: the city's public key, a JWK; `roster`: the cameras that it enrolled; `epochs_ahead_days`: how far the key list reaches."""
+    """receiver.toml. `city_root`: the city's public key, a JWK; `roster`: the cameras that it
+    enrolled; `epochs_ahead_days`: how far the key list reaches.
+    """
 
     recipient: Identifier
     city_root: Path = Path("root.json")
@@ -64,19 +71,28 @@ class ReceiverSettings(_Section):
 
 
 def load(folder: Path) -> ReceiverSettings:
-    """Read and check receiver.toml in `folder`. Raises ConfigError naming file, field and next step."""
+    """Read and check receiver.toml in `folder`. Raises ConfigError naming file, field and next
+    step.
+    """
     path = folder / FILE_NAME
     try:
         with path.open("rb") as file:
             table = tomllib.loads(file.read(MAX_BYTES).decode("utf-8"))
     except FileNotFoundError:
-        raise ConfigError("no such file", where=path, fix=f"make a receiver with `platewarden receiver init {folder} --recipient ID`") from None
+        raise ConfigError(
+            "no such file",
+            where=path,
+            fix=f"make a receiver with `platewarden receiver init {folder} --recipient ID`",
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"unreadable: {error}", where=path) from None
     try:
         return ReceiverSettings.model_validate(table)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(str(part) for part in fault['loc']) or 'file'}: {fault['msg']}" for fault in error.errors(include_input=False))
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'file'}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        )
         raise ConfigError(faults, where=path, fix="see docs/guide/recipient.md") from None
 
 
@@ -84,16 +100,33 @@ def template(settings: ReceiverSettings) -> str:
     """The text of receiver.toml for these settings; every key written out."""
     lines = [
         f"recipient = {_quote(settings.recipient)}            # as the city's policy names you",
-        f"city_root = {_quote(settings.city_root)}   # the city's public key, from the city, by hand",
+        (
+            f"city_root = {_quote(settings.city_root)}   # the city's public key, from the city, "
+            "by "
+            "hand"
+        ),
         f"roster = {_quote(settings.roster)}      # the cameras that the city enrolled",
-        f"epochs_ahead_days = {settings.epochs_ahead_days}              # the key list reaches this far; longer than the longest retention",
+        (
+            f"epochs_ahead_days = {settings.epochs_ahead_days}              # the key list reaches "
+            "this far; longer than the longest retention"
+        ),
     ]
     broker = settings.broker
     if broker is None:
         return "\n".join(lines) + "\n" + _BROKER_EXAMPLE
-    lines += ["", "[broker]", f"host = {_quote(broker.host)}", f"address = {_quote(broker.address)}", f"port = {broker.port}", f"ca = {_quote(broker.ca)}"]
+    lines += [
+        "",
+        "[broker]",
+        f"host = {_quote(broker.host)}",
+        f"address = {_quote(broker.address)}",
+        f"port = {broker.port}",
+        f"ca = {_quote(broker.ca)}",
+    ]
     if broker.client_certificate is not None and broker.client_key is not None:
-        lines += [f"client_certificate = {_quote(broker.client_certificate)}", f"client_key = {_quote(broker.client_key)}"]
+        lines += [
+            f"client_certificate = {_quote(broker.client_certificate)}",
+            f"client_key = {_quote(broker.client_key)}",
+        ]
     return "\n".join([*lines, f"session_expiry_days = {broker.session_expiry_days}"]) + "\n"
 
 

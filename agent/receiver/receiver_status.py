@@ -1,4 +1,6 @@
-"""What a receiver's folder says about itself: reads held, numbers that never came, keys and their end. Never a plate."""
+"""What a receiver's folder says about itself: reads held, numbers that never came, keys and their
+end. Never a plate.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,14 @@ def status(place: Workplace, now: "Instant") -> dict[str, object]:
     store = place.store()
     try:
         reads = store.reads()
-        devices = [{"device": each.device, "highest": each.highest, "missing": [list(run) for run in each.missing]} for each in store.sequences()]
+        devices = [
+            {
+                "device": each.device,
+                "highest": each.highest,
+                "missing": [list(run) for run in each.missing],
+            }
+            for each in store.sequences()
+        ]
         rejected, dropped = dict(store.rejections()), dict(store.dropped())
     finally:
         store.close()
@@ -28,7 +37,11 @@ def status(place: Workplace, now: "Instant") -> dict[str, object]:
         "devices": devices,
         "rejected": rejected,
         "dropped": dropped,
-        "epochs": {"first": epochs[0].isoformat() if epochs else None, "last": epochs[-1].isoformat() if epochs else None, "overdue": overdue},
+        "epochs": {
+            "first": epochs[0].isoformat() if epochs else None,
+            "last": epochs[-1].isoformat() if epochs else None,
+            "overdue": overdue,
+        },
     }
 
 
@@ -38,21 +51,36 @@ def as_text(table: dict[str, object]) -> str:
     assert isinstance(epochs, dict)  # noqa: S101  # made above
     lines = [
         f"Recipient  {table['recipient']}",
-        f"Reads      {table['reads']} sealed" + (f", the first must be gone by {table['oldest_deadline']}" if table["oldest_deadline"] else ""),
+        f"Reads      {table['reads']} sealed"
+        + (
+            f", the first must be gone by {table['oldest_deadline']}"
+            if table["oldest_deadline"]
+            else ""
+        ),
         f"Epochs     {epochs['first']} to {epochs['last']}"
-        + (f"; OVERDUE: {', '.join(epochs['overdue'])} (is `receiver run` running?)" if epochs["overdue"] else ""),
+        + (
+            f"; OVERDUE: {', '.join(epochs['overdue'])} (is `receiver run` running?)"
+            if epochs["overdue"]
+            else ""
+        ),
     ]
     devices = table["devices"]
     assert isinstance(devices, list)  # noqa: S101  # made above
     for device in devices:
-        gaps = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in device["missing"])
+        gaps = ", ".join(
+            str(low) if low == high else f"{low}-{high}" for low, high in device["missing"]
+        )
         lines.append(
-            f"Camera     {device['device']}: up to number {device['highest']}, " + (f"missing {gaps} (ask for the camera's report)" if gaps else "none missing")
+            f"Camera     {device['device']}: up to number {device['highest']}, "
+            + (f"missing {gaps} (ask for the camera's report)" if gaps else "none missing")
         )
     for name in ("rejected", "dropped"):
         counts = table[name]
         if isinstance(counts, dict) and counts:
-            lines.append(f"{name.capitalize():<10} " + ", ".join(f"{reason}: {number}" for reason, number in counts.items()))
+            lines.append(
+                f"{name.capitalize():<10} "
+                + ", ".join(f"{reason}: {number}" for reason, number in counts.items())
+            )
     if "clock" in table:
         lines.append(f"Clock      {table['clock']}")
     return "\n".join(lines)

@@ -26,17 +26,34 @@ class Housekeeping(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How the service speaks. `tell`: a line for the operator, never with a plate. `taken`: one message was handled."""
+    """How the service speaks. `tell`: a line for the operator, never with a plate. `taken`: one
+    message was handled.
+    """
 
     tell: Callable[[str], None]
     taken: Callable[[Taken], None]
 
 
 class Service:
-    """One receiver. `stop` may be called from a signal handler: the message in hand is finished first."""
+    """One receiver. `stop` may be called from a signal handler: the message in hand is finished
+    first.
+    """
 
-    def __init__(self, connection: Connection, intake: "Intake", housekeeping: Housekeeping, clock: "Clock", voice: Voice) -> None:
-        self._connection, self._intake, self._housekeeping, self._clock, self._voice = connection, intake, housekeeping, clock, voice
+    def __init__(
+        self,
+        connection: Connection,
+        intake: "Intake",
+        housekeeping: Housekeeping,
+        clock: "Clock",
+        voice: Voice,
+    ) -> None:
+        self._connection, self._intake, self._housekeeping, self._clock, self._voice = (
+            connection,
+            intake,
+            housekeeping,
+            clock,
+            voice,
+        )
         self._stopping = False
 
     def stop(self) -> None:
@@ -44,7 +61,9 @@ class Service:
         self._stopping = True
 
     def run(self, ready: str) -> None:
-        """Until `stop`. Says `ready` when subscribed. Raises PlatewardenError; a message in hand is then not acknowledged and comes again."""
+        """Until `stop`. Says `ready` when subscribed. Raises PlatewardenError; a message in hand is
+        then not acknowledged and comes again.
+        """
         self._tidy()
         tidied_s = self._clock.monotonic_s()
         self._connection.open()
@@ -63,10 +82,14 @@ class Service:
             taken = self._intake.take(event.untrusted_wire, trusted(self._clock.now()))
             if taken.tags is not None and taken.receipt is not None:
                 self._connection.publish_receipt(taken.tags.device, taken.receipt)
-            self._connection.acknowledge(event)  # only now: what is not yet durable comes again after a crash
+            # only now: what is not yet durable comes again after a crash
+            self._connection.acknowledge(event)
             self._voice.taken(taken)
         elif isinstance(event, Refused):
-            raise NetworkError(f"the broker refused {event.why}", fix="correct its access list or our certificate, then start again")
+            raise NetworkError(
+                f"the broker refused {event.why}",
+                fix="correct its access list or our certificate, then start again",
+            )
         elif isinstance(event, Lost):
             self._voice.tell(f"connection lost: {event.why}; trying again")
         elif isinstance(event, Subscribed):

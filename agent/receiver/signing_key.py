@@ -1,4 +1,6 @@
-"""The recipient's Ed25519 signing key: signs its receipts and its epoch key lists, and opens nothing."""
+"""The recipient's Ed25519 signing key: signs its receipts and its epoch key lists, and opens
+nothing.
+"""
 
 from pathlib import Path
 
@@ -20,7 +22,9 @@ FILE_NAME = "signing.key"
 
 
 class RecipientSigner:
-    """Signs in the recipient's name. Compact JWS with exactly {"alg","typ"} (docs/ref/sealed-read.md)."""
+    """Signs in the recipient's name. Compact JWS with exactly {"alg","typ"}
+    (docs/ref/sealed-read.md).
+    """
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = OKPKey.import_key(key)
@@ -30,20 +34,32 @@ class RecipientSigner:
     def create(cls, folder: Path) -> "RecipientSigner":
         """Make signing.key; an existing one is never overwritten. Raises StorageError."""
         key = Ed25519PrivateKey.generate()
-        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        pem = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
         write_new(folder / FILE_NAME, pem)
         return cls(key)
 
     @classmethod
     def load(cls, folder: Path) -> "RecipientSigner":
-        """Read signing.key. Raises StorageError when it is missing, damaged or readable by others."""
+        """Read signing.key. Raises StorageError when it is missing, damaged or readable by
+        others.
+        """
         path = folder / FILE_NAME
         try:
             key = serialization.load_pem_private_key(read_private(path), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
-            raise StorageError("is not an unencrypted PEM private key", where=path, fix="restore it from your safe copy") from None
+            raise StorageError(
+                "is not an unencrypted PEM private key",
+                where=path,
+                fix="restore it from your safe copy",
+            ) from None
         if not isinstance(key, Ed25519PrivateKey):
-            raise StorageError("is not an Ed25519 key", where=path, fix="restore it from your safe copy")
+            raise StorageError(
+                "is not an Ed25519 key", where=path, fix="restore it from your safe copy"
+            )
         return cls(key)
 
     def receipt(self, content: Receipt) -> bytes:
@@ -55,4 +71,6 @@ class RecipientSigner:
         return self._sign(key_list_check.TYP, key_list_check.format_key_list(keys))
 
     def _sign(self, typ: str, payload: bytes) -> bytes:
-        return jws.serialize_compact({"alg": SIGNATURE_ALGORITHM, "typ": typ}, payload, self._key, registry=registry()).encode("ascii")
+        return jws.serialize_compact(
+            {"alg": SIGNATURE_ALGORITHM, "typ": typ}, payload, self._key, registry=registry()
+        ).encode("ascii")

@@ -1,4 +1,6 @@
-"""The receiver's folder as a whole: making it, and composing its parts. The composition root of the recipients' side."""
+"""The receiver's folder as a whole: making it, and composing its parts. The composition root of the
+recipients' side.
+"""
 
 import fcntl
 import os
@@ -12,7 +14,13 @@ from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import IDENTIFIER
 from agent.core.time.instant import ClockTrust, Instant
 from agent.core.wire.epochs import EpochKeys, deadline_of
-from agent.disk.atomic_file import private_folder, read_bounded, storage_error, write_atomic, write_new
+from agent.disk.atomic_file import (
+    private_folder,
+    read_bounded,
+    storage_error,
+    write_atomic,
+    write_new,
+)
 from agent.errors import ConfigError, EnvelopeRefusedError, PlatewardenError, StorageError
 from agent.receiver import receiver_settings
 from agent.receiver.epoch_keys import EpochKeyStore
@@ -29,16 +37,25 @@ MAX_ID = 48  # as in a policy
 
 
 def trusted(now: Instant) -> Instant:
-    """`now`, unless it is surely wrong: such a clock must not decide what is destroyed. Raises PlatewardenError."""
+    """`now`, unless it is surely wrong: such a clock must not decide what is destroyed. Raises
+    PlatewardenError.
+    """
     if now.trust is ClockTrust.UNTRUSTED:
         least = f", and it is later than {rfc3339(now.at_least)}" if now.at_least else ""
-        fix = "set the time (NTP), then start again; if it was wrong before and is right now, remove clock.json"
-        raise PlatewardenError(f"the clock says {now.iso()}, which cannot be{least}", where="clock", fix=fix)
+        fix = (
+            "set the time (NTP), then start again; if it was wrong before and is right now, "
+            "remove clock.json"
+        )
+        raise PlatewardenError(
+            f"the clock says {now.iso()}, which cannot be{least}", where="clock", fix=fix
+        )
     return now
 
 
 def surely(now: Instant) -> datetime:
-    """The time by which keys may be destroyed and reads deleted. Raises PlatewardenError as `trusted` does."""
+    """The time by which keys may be destroyed and reads deleted. Raises PlatewardenError as
+    `trusted` does.
+    """
     trusted(now)
     sure = now.sure()
     assert sure is not None  # noqa: S101  # only of an untrusted time, which has just been refused
@@ -55,18 +72,37 @@ class Workplace:
         self.keys = EpochKeyStore(folder / "epochs")
 
     @classmethod
-    def create(cls, folder: Path, recipient: str, now: Instant, broker: BrokerSettings | None = None, epochs_ahead_days: int = 60) -> "Workplace":
-        """Make folder, signing key, epoch keys, key list and receiver.toml. Refuses when one is there already. Raises StorageError or ConfigError."""
+    def create(
+        cls,
+        folder: Path,
+        recipient: str,
+        now: Instant,
+        broker: BrokerSettings | None = None,
+        epochs_ahead_days: int = 60,
+    ) -> "Workplace":
+        """Make folder, signing key, epoch keys, key list and receiver.toml. Refuses when one is
+        there already. Raises StorageError or ConfigError.
+        """
         if IDENTIFIER.fullmatch(recipient) is None or len(recipient) > MAX_ID:
-            raise ConfigError("a recipient id is 1 to 48 letters, digits or hyphens", where="--recipient")
+            raise ConfigError(
+                "a recipient id is 1 to 48 letters, digits or hyphens", where="--recipient"
+            )
         for name in (receiver_settings.FILE_NAME, SIGNING_KEY, KEY_LIST, "epochs"):
             if os.path.lexists(folder / name):
-                raise StorageError("exists already; a receiver's keys are never overwritten", where=folder / name, fix="choose another folder")
+                raise StorageError(
+                    "exists already; a receiver's keys are never overwritten",
+                    where=folder / name,
+                    fix="choose another folder",
+                )
         trusted(now)
         private_folder(folder)
         RecipientSigner.create(folder)
-        made = ReceiverSettings(recipient=recipient, broker=broker, epochs_ahead_days=epochs_ahead_days)
-        write_new(folder / receiver_settings.FILE_NAME, receiver_settings.template(made).encode(), 0o644)
+        made = ReceiverSettings(
+            recipient=recipient, broker=broker, epochs_ahead_days=epochs_ahead_days
+        )
+        write_new(
+            folder / receiver_settings.FILE_NAME, receiver_settings.template(made).encode(), 0o644
+        )
         place = cls(folder)
         place.renew_keys(now)
         return place
@@ -76,7 +112,9 @@ class Workplace:
         return RecipientSigner.load(self.folder)
 
     def opener(self) -> Opener:
-        """Opens reads of the cameras that the city enrolled. Raises StorageError or EnvelopeRefusedError."""
+        """Opens reads of the cameras that the city enrolled. Raises StorageError or
+        EnvelopeRefusedError.
+        """
         return Opener(self.recipient, EnvelopeVerifier(self._roster().devices), self.keys)
 
     def store(self) -> ReceivedReads:
@@ -86,13 +124,19 @@ class Workplace:
     def broker(self) -> BrokerSettings:
         """Where the reads come from. Raises ConfigError."""
         if self.settings.broker is None:
-            raise ConfigError("[broker] is missing", where=self.folder / receiver_settings.FILE_NAME, fix="fill in host, address, port and ca")
+            raise ConfigError(
+                "[broker] is missing",
+                where=self.folder / receiver_settings.FILE_NAME,
+                fix="fill in host, address, port and ca",
+            )
         return self.settings.broker
 
     def renew_keys(self, now: Instant) -> EpochKeys:
-        """Destroy what is due, make what is missing, sign and write key-list.jws; returns what it lists. Raises StorageError.
+        """Destroy what is due, make what is missing, sign and write key-list.jws; returns what it
+        lists. Raises StorageError.
 
-        Both by the time that is sure: after a jump forward, the days that were jumped over would never get a key.
+        Both by the time that is sure: after a jump forward, the days that were jumped over would
+        never get a key.
         """
         private_folder(self.folder / "epochs")
         sure = surely(now)
@@ -103,7 +147,9 @@ class Workplace:
         return listed
 
     def tidy(self, now: Instant) -> list[str]:
-        """Implements service.Housekeeping: keys and reads past their deadline go, the key list follows. Keys first: without them the rest is noise."""
+        """Implements service.Housekeeping: keys and reads past their deadline go, the key list
+        follows. Keys first: without them the rest is noise.
+        """
         sure = surely(now)
         due = self.keys.destroy_due(sure)
         store = self.store()
@@ -115,14 +161,25 @@ class Workplace:
         lines = []
         if doubtful := [epoch for epoch in present if deadline_of(epoch) <= now.utc]:
             lines.append(
-                f"kept the keys of {len(doubtful)} epoch(s) that are due by this machine's clock: nothing vouches for it beyond {rfc3339(sure)} "
+                f"kept the keys of {len(doubtful)} epoch(s) that are due by this machine's "
+                f"clock: nothing vouches for it beyond {rfc3339(sure)} "
                 "(synchronise it by NTP; what cannot be undone waits for a time that is sure)"
             )
         if due:
-            lines.append(f"destroyed the keys of {len(due)} epoch(s) up to {due[-1].isoformat()}; deleted {deleted} sealed read(s)")
-        if due or not present or (present[-1] - sure.date()).days < self.settings.epochs_ahead_days - 1:
+            lines.append(
+                f"destroyed the keys of {len(due)} epoch(s) up to {due[-1].isoformat()}; deleted "
+                f"{deleted} sealed read(s)"
+            )
+        if (
+            due
+            or not present
+            or (present[-1] - sure.date()).days < self.settings.epochs_ahead_days - 1
+        ):
             listed = self.renew_keys(now)
-            lines.append(f"renewed {KEY_LIST}, up to epoch {max(listed.keys).isoformat()}: give it to the city")
+            lines.append(
+                f"renewed {KEY_LIST}, up to epoch {max(listed.keys).isoformat()}: give it to the "
+                "city"
+            )
         return lines
 
     @contextmanager
@@ -137,16 +194,34 @@ class Workplace:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise PlatewardenError("another receiver runs in this folder", where=self.folder, fix="stop it first") from None
+                raise PlatewardenError(
+                    "another receiver runs in this folder", where=self.folder, fix="stop it first"
+                ) from None
             yield
 
     def _roster(self) -> roster_check.Roster:
-        root_path, roster_path = self.folder / self.settings.city_root, self.folder / self.settings.roster
+        root_path, roster_path = (
+            self.folder / self.settings.city_root,
+            self.folder / self.settings.roster,
+        )
         for path, what in ((root_path, "city's root key"), (roster_path, "city's roster")):
             if not path.exists():
-                raise StorageError(f"the {what} is missing", where=path, fix="get it from the city; receiver.toml says where it is looked for")
-        root = roster_check.parse_root(read_bounded(root_path, receiver_settings.MAX_BYTES), str(root_path))
+                raise StorageError(
+                    f"the {what} is missing",
+                    where=path,
+                    fix="get it from the city; receiver.toml says where it is looked for",
+                )
+        root = roster_check.parse_root(
+            read_bounded(root_path, receiver_settings.MAX_BYTES), str(root_path)
+        )
         try:
-            return roster_check.verify_roster(read_bounded(roster_path, roster_check.MAX_BYTES), root)
+            return roster_check.verify_roster(
+                read_bounded(roster_path, roster_check.MAX_BYTES), root
+            )
         except EnvelopeRefusedError as refused:
-            raise EnvelopeRefusedError(Reason(refused.reason), refused.what, where=roster_path, fix="get the roster and root.json from the same city") from None
+            raise EnvelopeRefusedError(
+                Reason(refused.reason),
+                refused.what,
+                where=roster_path,
+                fix="get the roster and root.json from the same city",
+            ) from None

@@ -10,9 +10,13 @@ from agent.sealing.device_keys import HOTLIST_KEY
 
 
 def load_hotlist_identity(folder: Path) -> pyrage.x25519.Identity:
-    """From paths.device, or the unit's credentials. Raises StorageError when it is missing, damaged, or readable by others."""
+    """From paths.device, or the unit's credentials. Raises StorageError when it is missing,
+    damaged, or readable by others.
+    """
     path = credential_or(folder / HOTLIST_KEY)
     try:
         return pyrage.x25519.Identity.from_str(read_private(path).decode("ascii").strip())
     except (ValueError, pyrage.IdentityError):
-        raise StorageError("is not an age identity", where=path, fix="enrol the camera anew") from None
+        raise StorageError(
+            "is not an age identity", where=path, fix="enrol the camera anew"
+        ) from None

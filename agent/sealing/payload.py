@@ -1,4 +1,6 @@
-"""What is sealed: the JSON that only the recipient reads, holding exactly what the rule's `include` names."""
+"""What is sealed: the JSON that only the recipient reads, holding exactly what the rule's `include`
+names.
+"""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -15,7 +17,9 @@ MAX_ALTERNATIVES = 8
 
 
 def padded_payload(sighting: Sighting, release: Release) -> bytes:
-    """The plaintext, padded to its bucket. The crop gives way (quality, then size, then entirely); nothing else does."""
+    """The plaintext, padded to its bucket. The crop gives way (quality, then size, then entirely);
+    nothing else does.
+    """
     content = _content(sighting, release)
     if "crop" in release.include:
         for jpeg in crop.encodings(sighting.crop):
@@ -23,7 +27,8 @@ def padded_payload(sighting: Sighting, release: Release) -> bytes:
             if plaintext is not None:
                 return plaintext
     plaintext = pad(canonical(content))
-    if plaintext is None:  # a plate has 12 characters and a few alternatives: kilobytes are out of reach
+    # a plate has 12 characters and a few alternatives: kilobytes are out of reach
+    if plaintext is None:
         raise ValueError(f"a payload without its picture is over {PADDING_BUCKETS_BYTES[-1]} bytes")
     return plaintext
 
@@ -36,7 +41,9 @@ def _content(sighting: Sighting, release: Release) -> dict[str, object]:
             "agency": release.match.entry_agency,
             "case": release.match.entry_case,
             "source_date": release.match.entry_source_date.isoformat(),
-            "posterior": None if release.match.posterior is None else _rounded(release.match.posterior),
+            "posterior": None
+            if release.match.posterior is None
+            else _rounded(release.match.posterior),
         },
     }
     for name, part in _PARTS.items():
@@ -50,7 +57,10 @@ def _plate(sighting: Sighting) -> Mapping[str, object]:
         "plate": sighting.text.value,
         "confidence": _rounded(sighting.confidence),
         "char_confidence": [_rounded(value) for value in sighting.char_confidence],
-        "alternatives": [{"plate": other.text.value, "probability": _rounded(other.probability)} for other in sighting.alternatives[:MAX_ALTERNATIVES]],
+        "alternatives": [
+            {"plate": other.text.value, "probability": _rounded(other.probability)}
+            for other in sighting.alternatives[:MAX_ALTERNATIVES]
+        ],
         "state": sighting.state,
         "region": sighting.region,
         "frames": sighting.frames,
@@ -58,7 +68,8 @@ def _plate(sighting: Sighting) -> Mapping[str, object]:
 
 
 def _rounded(value: float) -> float:
-    return round(float(value), _DIGITS)  # float(): a model may hand on its own kind of number, which JSON does not know
+    # float(): a model may hand on its own kind of number, which JSON does not know
+    return round(float(value), _DIGITS)
 
 
 def _captured_at(sighting: Sighting) -> Mapping[str, object]:
@@ -69,4 +80,8 @@ def _camera(sighting: Sighting) -> Mapping[str, object]:
     return {"camera": sighting.camera}
 
 
-_PARTS: Mapping[str, Callable[[Sighting], Mapping[str, object]]] = {"plate": _plate, "captured_at": _captured_at, "camera": _camera}
+_PARTS: Mapping[str, Callable[[Sighting], Mapping[str, object]]] = {
+    "plate": _plate,
+    "captured_at": _captured_at,
+    "camera": _camera,
+}

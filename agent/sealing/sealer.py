@@ -1,4 +1,6 @@
-"""Seals one sighting for one release: encrypts to the recipient's epoch key, signs the exact bytes with the device key (docs/ref/sealed-read.md)."""
+"""Seals one sighting for one release: encrypts to the recipient's epoch key, signs the exact bytes
+with the device key (docs/ref/sealed-read.md).
+"""
 
 import secrets
 from collections.abc import Mapping
@@ -20,18 +22,32 @@ from agent.sealing.payload import padded_payload
 
 
 class Sealer:
-    """Implements ports.Sealer. `key_lists`: verified lists by recipient. Holds the device's signing key; can open nothing that it sealed."""
+    """Implements ports.Sealer. `key_lists`: verified lists by recipient. Holds the device's signing
+    key; can open nothing that it sealed.
+    """
 
-    def __init__(self, device_id: str, signing_key: Ed25519PrivateKey, key_lists: Mapping[str, epochs.EpochKeys]) -> None:
+    def __init__(
+        self,
+        device_id: str,
+        signing_key: Ed25519PrivateKey,
+        key_lists: Mapping[str, epochs.EpochKeys],
+    ) -> None:
         self._device = device_id
         self._signing_key = OKPKey.import_key(signing_key)
         self._key_lists = dict(key_lists)
 
     def seal(self, sighting: Sighting, release: Release, sequence: int) -> SealedRead:
-        """One envelope for one recipient, one rule, one deadline. Raises RefusedError(no-epoch-key)."""
+        """One envelope for one recipient, one rule, one deadline. Raises
+        RefusedError(no-epoch-key).
+        """
         keys = self._key_lists.get(release.recipient)
         if keys is None:
-            raise RefusedError(Reason.NO_EPOCH_KEY, "no key list from this recipient", where=f"keys/{release.recipient}.jws", fix="fetch it from the recipient")
+            raise RefusedError(
+                Reason.NO_EPOCH_KEY,
+                "no key list from this recipient",
+                where=f"keys/{release.recipient}.jws",
+                fix="fetch it from the recipient",
+            )
         epoch, raw_key = epochs.key_for(keys, sighting.captured.utc, release.retention_days)
         tags = Tags(
             read_id=secrets.token_hex(16),
@@ -50,7 +66,8 @@ class Sealer:
             epoch=epoch,
             deadline=epochs.deadline_of(epoch),
         )
-        sealed_read.parse_tags(sealed_read.format_tags(tags))  # what a receiver would refuse never enters the outbox
+        # what a receiver would refuse never enters the outbox
+        sealed_read.parse_tags(sealed_read.format_tags(tags))
         return SealedRead(tags, self._wire(tags, raw_key, sighting, release))
 
     def _wire(self, tags: Tags, raw_key: bytes, sighting: Sighting, release: Release) -> bytes:
@@ -59,21 +76,36 @@ class Sealer:
             return sealed_read.join(sealed, *sign(self._device, self._signing_key, sealed))
         except (JoseError, ValueError, TypeError) as error:
             # Only the kind of error: a foreign message could quote what was being sealed.
-            raise PlatewardenError(f"sealing failed ({type(error).__name__})", where=f"epoch key {sealed_read.key_id(tags.recipient, tags.epoch)}") from None
+            raise PlatewardenError(
+                f"sealing failed ({type(error).__name__})",
+                where=f"epoch key {sealed_read.key_id(tags.recipient, tags.epoch)}",
+            ) from None
 
 
 def encrypt(tags: Tags, raw_key: bytes, plaintext: bytes) -> bytes:
-    """The compact JWE with the tags in its protected header; a fresh content key, nonce and ephemeral key each time."""
+    """The compact JWE with the tags in its protected header; a fresh content key, nonce and
+    ephemeral key each time.
+    """
     registry = jwe.JWERegistry(
-        header_registry={sealed_read.TAGS_HEADER: HeaderParameter("tags", _any_value)}, algorithms=[sealed_read.ALGORITHM, sealed_read.ENCRYPTION]
+        header_registry={sealed_read.TAGS_HEADER: HeaderParameter("tags", _any_value)},
+        algorithms=[sealed_read.ALGORITHM, sealed_read.ENCRYPTION],
     )
     key = OKPKey.import_key(dict(public_jwk("X25519", raw_key)))
-    return jwe.encrypt_compact(sealed_read.jwe_header(tags), plaintext, key, registry=registry).encode("ascii")
+    return jwe.encrypt_compact(
+        sealed_read.jwe_header(tags), plaintext, key, registry=registry
+    ).encode("ascii")
 
 
 def sign(device: str, key: OKPKey, payload: bytes) -> tuple[str, str]:
-    """The detached JWS (RFC 7797) over exactly `payload`: protected header and signature, both base64url."""
-    signed = jws.serialize_json({"protected": sealed_read.jws_header(device)}, payload, key, algorithms=[sealed_read.SIGNATURE_ALGORITHM])
+    """The detached JWS (RFC 7797) over exactly `payload`: protected header and signature, both
+    base64url.
+    """
+    signed = jws.serialize_json(
+        {"protected": sealed_read.jws_header(device)},
+        payload,
+        key,
+        algorithms=[sealed_read.SIGNATURE_ALGORITHM],
+    )
     return str(signed["protected"]), str(signed["signature"])
 
 

@@ -1,7 +1,9 @@
-"""Builds and runs `aim`: the camera shown to its installer's phone, every plate painted over but the test plate; and the survey, shown to nobody (P1, P2).
+"""Builds and runs `aim`: the camera shown to its installer's phone, every plate painted over but
+the test plate; and the survey, shown to nobody (P1, P2).
 
-It takes watch's place: it holds the lock of watch's log, so that both never run together, and writes its leaves there. It loads no key that seals or
-opens, no hot list and no network client. Nothing that it sees is kept.
+It takes watch's place: it holds the lock of watch's log, so that both never run together, and
+writes its leaves there. It loads no key that seals or opens, no hot list and no network client.
+Nothing that it sees is kept.
 """
 
 import os
@@ -41,14 +43,18 @@ from agent.vision.detector import OnnxPlateDetector
 from agent.vision.model_loader import load_vision
 from agent.vision.models import load_model
 
-HIDE_FROM = 0.08  # detector's score from which a place is painted over: far below what counts as a plate, so that hardly any is missed
+# detector's score from which a place is painted over: far below what counts as a plate, so that
+# hardly any is missed
+HIDE_FROM = 0.08
 FRAME_EVERY_S = 0.2  # of files; a camera has its own pace
 LAST_WORD_S = 1.5  # so that the phone still hears why it is over
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """How one aim is run. `kept`: there is a settings file, so that leaves are logged and shapes saved; without one (a laptop) nothing is written at all."""
+    """How one aim is run. `kept`: there is a settings file, so that leaves are logged and shapes
+    saved; without one (a laptop) nothing is written at all.
+    """
 
     settings: Settings
     source: str
@@ -73,7 +79,9 @@ class Eyes:
         return plates_in(self.detector, self.reader, frame)
 
     def finds(self, frame: Frame) -> list[Box]:
-        """Every place that might be a plate: all that the detector would propose to the aligner, and much more."""
+        """Every place that might be a plate: all that the detector would propose to the aligner,
+        and much more.
+        """
         return [found.box for found in self.proposer.find_plates(frame)]
 
 
@@ -81,11 +89,14 @@ def open_eyes(settings: Settings) -> Eyes:
     """The models of the manifest. Raises ModelError."""
     threads, folder = settings.models.threads, settings.models.directory
     detector, reader = load_vision(threads, folder)
-    return Eyes(detector, reader, OnnxPlateDetector(load_model("detector", threads, folder), HIDE_FROM))
+    return Eyes(
+        detector, reader, OnnxPlateDetector(load_model("detector", threads, folder), HIDE_FROM)
+    )
 
 
 def serve(aim: Aim, told: Callable[[str], None], eyes: Eyes | None = None) -> Ending:
-    """Show the camera to one phone until time is up, the phone ends it, a PIN is guessed at, or SIGTERM. Raises PlatewardenError.
+    """Show the camera to one phone until time is up, the phone ends it, a PIN is guessed at, or
+    SIGTERM. Raises PlatewardenError.
 
     `told`: gets the page's address once it is there. `eyes`: tests give others.
     """
@@ -98,11 +109,20 @@ def serve(aim: Aim, told: Callable[[str], None], eyes: Eyes | None = None) -> En
             aim.hotspot.open()
             closing.callback(aim.hotspot.close_telling)
         view = load_view(aim.settings.view) if aim.kept else EVERYTHING
-        desk = Desk(aim.pin, Gate(clock.monotonic_s() + aim.seconds), clock.monotonic_s, view, can_save=aim.kept)
+        desk = Desk(
+            aim.pin,
+            Gate(clock.monotonic_s() + aim.seconds),
+            clock.monotonic_s,
+            view,
+            can_save=aim.kept,
+        )
         server = PageServer(listen(aim.address, aim.port), desk)
         closing.callback(server.server_close)
         if log:
-            log.append(LeafKind.AIM, {"what": "begins", "seconds": aim.seconds, "hotspot": aim.hotspot is not None})
+            log.append(
+                LeafKind.AIM,
+                {"what": "begins", "seconds": aim.seconds, "hotspot": aim.hotspot is not None},
+            )
         Thread(target=server.serve_forever, name="aim page", daemon=True).start()
         closing.callback(server.shutdown)
         host, port = server.server_address[:2]
@@ -138,7 +158,15 @@ class Keeper:
         if self.log is None:
             return
         write_atomic(self.settings.view, format_view(view), 0o600)
-        self.log.append(LeafKind.AIM, {"what": "view", "zones": len(view.zones), "masks": len(view.masks), "sha256": view.digest()})
+        self.log.append(
+            LeafKind.AIM,
+            {
+                "what": "view",
+                "zones": len(view.zones),
+                "masks": len(view.masks),
+                "sha256": view.digest(),
+            },
+        )
 
 
 def show_until_over(aim: Aim, clock: Clock, desk: Desk, looker: Looker, keeper: Keeper) -> None:
@@ -167,7 +195,9 @@ def endless(aim: Aim, clock: Clock) -> Iterator[Frame]:
         finally:
             source.close()
         if not count:
-            raise SourceError("no frame came out of it", where=aim.source, fix="give a source that has pictures")
+            raise SourceError(
+                "no frame came out of it", where=aim.source, fix="give a source that has pictures"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +208,12 @@ class Surveyed:
     band: Band
 
 
-def survey(settings: Settings, source: str, seconds: float, *, kept: bool, eyes: Eyes | None = None) -> Surveyed:
-    """Hourly figures of what watch would see, until `seconds` have passed, the source ends or SIGTERM. No socket is opened. Raises PlatewardenError."""
+def survey(
+    settings: Settings, source: str, seconds: float, *, kept: bool, eyes: Eyes | None = None
+) -> Surveyed:
+    """Hourly figures of what watch would see, until `seconds` have passed, the source ends or
+    SIGTERM. No socket is opened. Raises PlatewardenError.
+    """
     stop, notifier = Stop(), Notifier()
     keep_out_of_swap()
     with opened_log(settings, kept=kept) as (clock, log):
@@ -205,21 +239,33 @@ def survey(settings: Settings, source: str, seconds: float, *, kept: bool, eyes:
             notifier.stopping()
             frames.close()
             if log:
-                log.append(LeafKind.AIM, {"what": "survey ends", "hours": len(result.rows()) if result else 0})
+                log.append(
+                    LeafKind.AIM,
+                    {"what": "survey ends", "hours": len(result.rows()) if result else 0},
+                )
     return Surveyed(result.rows() if result else (), band)
 
 
 @contextmanager
 def opened_log(settings: Settings, *, kept: bool) -> Iterator[tuple[Clock, AuditLogPort | None]]:
-    """The clock, and watch's own log with its lock: while an aim goes on watch cannot run, and the other way round. Raises StorageError, LogRefusedError."""
+    """The clock, and watch's own log with its lock: while an aim goes on watch cannot run, and the
+    other way round. Raises StorageError, LogRefusedError.
+    """
     if not kept:
         yield SystemClock(), None
         return
     folder = settings.state / "watch"
     private_folder(folder)
-    if os.geteuid() != folder.stat().st_uid:  # above all root: files that it makes there would stop watch for good
-        raise UsageError("this folder is another user's, watch's", where=folder, fix="sudo systemctl start platewarden-aim, or platewarden-survey")
+    # above all root: files that it makes there would stop watch for good
+    if os.geteuid() != folder.stat().st_uid:
+        raise UsageError(
+            "this folder is another user's, watch's",
+            where=folder,
+            fix="sudo systemctl start platewarden-aim, or platewarden-survey",
+        )
     clock = TrustedClock(folder) if settings.anchor.exists() else SystemClock()
     key = load_signing_key(settings.device / "watch-log.key")
-    with AuditLog(folder / "log.sqlite", origin_of(settings.camera_id, "watch"), key, clock.now) as log:
+    with AuditLog(
+        folder / "log.sqlite", origin_of(settings.camera_id, "watch"), key, clock.now
+    ) as log:
         yield clock, log

@@ -1,4 +1,6 @@
-"""Keeps watch over the camera itself: writes what it tells into watch's log, looks at its picture once a minute, says what is wrong in the status (P9: in numbers)."""
+"""Keeps watch over the camera itself: writes what it tells into watch's log, looks at its picture
+once a minute, says what is wrong in the status (P9: in numbers).
+"""
 
 import sys
 from collections.abc import Iterator
@@ -15,12 +17,16 @@ from agent.light_meter import look_at, luminance
 from agent.ports import AuditLog, Clock
 from agent.settings import Settings
 
-MOST_LEAVES_AN_HOUR = 60  # a loose cable could tell something every few seconds; what is beyond is counted, and told with the next hour's first
+# a loose cable could tell something every few seconds; what is beyond is counted, and told with the
+# next hour's first
+MOST_LEAVES_AN_HOUR = 60
 HOUR_S = 3600.0
 
 
 class CameraHealth:
-    """One for each process. `tell` is the camera's to call, `looked` goes around its frames. Raises StorageError where the log cannot be written."""
+    """One for each process. `tell` is the camera's to call, `looked` goes around its frames. Raises
+    StorageError where the log cannot be written.
+    """
 
     def __init__(self, settings: Settings, clock: Clock, log: AuditLog, notifier: Notifier) -> None:
         self._clock, self._log, self._notifier = clock, log, notifier
@@ -49,7 +55,9 @@ class CameraHealth:
         self._write_facts()
 
     def looked(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """The same frames; one in a while is measured for the standing alarms. No picture is kept, but for a map of edges of 32×18 cells in memory."""
+        """The same frames; one in a while is measured for the standing alarms. No picture is kept,
+        but for a map of edges of 32×18 cells in memory.
+        """
         for frame in frames:
             if self._clock.monotonic_s() >= self._next_s:
                 self._next_s = self._clock.monotonic_s() + self._every_s
@@ -66,7 +74,9 @@ class CameraHealth:
 
     def standing(self) -> str:
         """For the status line."""
-        return f"watches; the camera is {', '.join(sorted(self._since))}" if self._since else "watches"
+        return (
+            f"watches; the camera is {', '.join(sorted(self._since))}" if self._since else "watches"
+        )
 
     def _write_facts(self) -> None:
         """For `status` and `doctor`, which have no camera while watch has it."""

@@ -1,4 +1,6 @@
-"""What watch obeys, built from a city's files: policy, hot list, recipients' keys. From verified bundles, or from an unsigned folder on a rig."""
+"""What watch obeys, built from a city's files: policy, hot list, recipients' keys. From verified
+bundles, or from an unsigned folder on a rig.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What changes as a whole or not at all. `closed`: why nothing may be released although there is a policy, or None."""
+    """What changes as a whole or not at all. `closed`: why nothing may be released although there
+    is a policy, or None.
+    """
 
     policy: Policy
     hotlist: HotList
@@ -43,10 +47,11 @@ class Orders:
 
 
 def obey(settings: Settings, clock: Clock, log: AuditLog, *, allow_unsigned: bool) -> Policy:
-    """The unsigned policy, if the charter allows it, it is in force, this camera is listed and not barred, and unsigned ones are accepted here.
+    """The unsigned policy, if the charter allows it, it is in force, this camera is listed and not
+    barred, and unsigned ones are accepted here.
 
-    Whoever calls it opens no frame source before: a barred camera's sensor stays closed. A refusal is logged before it is raised (P4, P7). Raises
-    PolicyRefusedError and ConfigError.
+    Whoever calls it opens no frame source before: a barred camera's sensor stays closed. A refusal
+    is logged before it is raised (P4, P7). Raises PolicyRefusedError and ConfigError.
     """
     try:
         policy, roster = CityFolder(settings.city).obeyed()
@@ -57,7 +62,8 @@ def obey(settings: Settings, clock: Clock, log: AuditLog, *, allow_unsigned: boo
                 Reason.POLICY_UNSIGNED,
                 "the policy is unsigned",
                 where=settings.city / "policy.toml",
-                fix="enrol this camera (docs/guide/installer.md); only tests and rigs may give --allow-unsigned",
+                fix="enrol this camera (docs/guide/installer.md); only tests and rigs may give "
+                "--allow-unsigned",
             )
     except PlatewardenError as error:
         log.append(LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"policy: {error.what}"})
@@ -68,42 +74,77 @@ def obey(settings: Settings, clock: Clock, log: AuditLog, *, allow_unsigned: boo
 def unsigned_orders(settings: Settings, policy: Policy, today: date) -> Orders:
     """From the folder on a rig. Raises ConfigError, EnvelopeRefusedError."""
     city = CityFolder(settings.city)
-    hotlist = read_hotlist(settings.city, today, _categories(policy), timedelta(hours=policy.hotlist.max_age_hours))
-    keys = {name: verify_key_list(city.key_list(name), name, policy.recipients[name].signing_key) for name in _recipients(policy)}
+    hotlist = read_hotlist(
+        settings.city, today, _categories(policy), timedelta(hours=policy.hotlist.max_age_hours)
+    )
+    keys = {
+        name: verify_key_list(city.key_list(name), name, policy.recipients[name].signing_key)
+        for name in _recipients(policy)
+    }
     return Orders(policy, hotlist, keys)
 
 
 def permitted(settings: Settings, standing: Standing) -> Policy:
-    """The policy of verified bundles, if their roster lists this camera, not barred at all hours, and enrols its key. Raises RefusedError, StorageError.
+    """The policy of verified bundles, if their roster lists this camera, not barred at all hours,
+    and enrols its key. Raises RefusedError, StorageError.
 
-    A camera that was stolen, replaced or taken out of service stops with the next bundles: no receiver would accept its reads any more.
+    A camera that was stolen, replaced or taken out of service stops with the next bundles: no
+    receiver would accept its reads any more.
     """
     policy, roster = standing.city.obeyed()
     require_camera(policy, roster, settings.camera_id)
-    enrolled = verify_roster(standing.city.roster(), parse_root(standing.city.root())).devices.get(settings.camera_id)
+    enrolled = verify_roster(standing.city.roster(), parse_root(standing.city.root())).devices.get(
+        settings.camera_id
+    )
     if enrolled != load_device_public(settings.device).seal:
         what = "enrols another key for this camera" if enrolled else "does not enrol this camera"
-        raise PolicyRefusedError(Reason.DEVICE_NOT_ENROLLED, f"the signed roster {what}", where="roster.jws", fix="the clerk enrols it: docs/ref/enrolment.md")
+        raise PolicyRefusedError(
+            Reason.DEVICE_NOT_ENROLLED,
+            f"the signed roster {what}",
+            where="roster.jws",
+            fix="the clerk enrols it: docs/ref/enrolment.md",
+        )
     return policy
 
 
-def signed_orders(settings: Settings, standing: Standing, policy: Policy, today: date, log: AuditLog) -> Orders:
-    """From verified bundles. A hot list or a key list that cannot be used is logged and left out: only what it carries stops."""
+def signed_orders(
+    settings: Settings, standing: Standing, policy: Policy, today: date, log: AuditLog
+) -> Orders:
+    """From verified bundles. A hot list or a key list that cannot be used is logged and left out:
+    only what it carries stops.
+    """
     hotlist = no_hotlist(today)
     if not standing.lapsed(HOTLIST):
         try:
-            age, expires = timedelta(hours=policy.hotlist.max_age_hours), standing.generation.expiry[HOTLIST]
-            hotlist = open_hotlist(standing.city.folder, load_hotlist_identity(settings.device), today, _categories(policy), age, expires)
+            age, expires = (
+                timedelta(hours=policy.hotlist.max_age_hours),
+                standing.generation.expiry[HOTLIST],
+            )
+            hotlist = open_hotlist(
+                standing.city.folder,
+                load_hotlist_identity(settings.device),
+                today,
+                _categories(policy),
+                age,
+                expires,
+            )
         except PlatewardenError as error:
-            log.append(LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"hot list: {error.what}"})
+            log.append(
+                LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"hot list: {error.what}"}
+            )
     keys = {}
     for name in _recipients(policy):
         if standing.lapsed(keys_role(name)):
             continue
         try:
-            keys[name] = verify_key_list(standing.city.key_list(name), name, policy.recipients[name].signing_key)
+            keys[name] = verify_key_list(
+                standing.city.key_list(name), name, policy.recipients[name].signing_key
+            )
         except PlatewardenError as error:
-            log.append(LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"key list: {error.what}", "recipient": name})
+            log.append(
+                LeafKind.REFUSAL,
+                {"reason": reason_of(error), "what": f"key list: {error.what}", "recipient": name},
+            )
     return Orders(policy, hotlist, keys, standing.closed)
 
 

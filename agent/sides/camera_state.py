@@ -1,4 +1,6 @@
-"""Collects a camera's state from its files, for `status`: reads only, and says of each part that cannot be read why."""
+"""Collects a camera's state from its files, for `status`: reads only, and says of each part that
+cannot be read why.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -26,14 +28,22 @@ MAX_SMALL_BYTES = 65_536
 
 
 def collect(settings: Settings) -> dict[str, object]:
-    """Everything, as plain values. Raises nothing that a damaged or unreadable part could cause: that part says so."""
+    """Everything, as plain values. Raises nothing that a damaged or unreadable part could cause:
+    that part says so.
+    """
     now = LinuxMachine().look().wall
-    state: dict[str, object] = {"camera": settings.camera_id, "at": rfc3339(now), "enrolled": settings.anchor.exists()}
+    state: dict[str, object] = {
+        "camera": settings.camera_id,
+        "at": rfc3339(now),
+        "enrolled": settings.anchor.exists(),
+    }
     if settings.anchor.exists():
         state["processes"] = {process: _process(settings, process, now) for process in PROCESSES}
     else:
         state["unsigned_policy"] = _part(lambda: _policy(CityFolder(settings.city).policy(), now))
-    state["outbox"] = _part(lambda: {"waiting": _waiting(settings.outbox), "most": settings.limits.max_outbox_reads})
+    state["outbox"] = _part(
+        lambda: {"waiting": _waiting(settings.outbox), "most": settings.limits.max_outbox_reads}
+    )
     state["hotlist"] = _part(lambda: _hotlist(settings.state / "watch" / hotlist_facts.NAME, now))
     state["camera_health"] = _part(lambda: _camera(settings.state / "watch" / camera_facts.NAME))
     state["rehearsal"] = _part(lambda: asdict(rehearsals(database_of(settings.state / "watch"))))
@@ -65,13 +75,29 @@ def _bundles(generation: Generation, now: datetime) -> dict[str, object]:
         }
         for role, version in sorted(generation.versions.items())
     ]
-    lapses = [{"role": lapse.role, "stops": str(lapse.stops), "what": sentence(lapse)} for lapse in generation.lapsed(now)]
+    lapses = [
+        {"role": lapse.role, "stops": str(lapse.stops), "what": sentence(lapse)}
+        for lapse in generation.lapsed(now)
+    ]
     city = generation.facts.city
-    return {"city": city.id, "name": city.name, "rig": city.rig, "issued": rfc3339(generation.issued), "roles": roles, "lapses": lapses}
+    return {
+        "city": city.id,
+        "name": city.name,
+        "rig": city.rig,
+        "issued": rfc3339(generation.issued),
+        "roles": roles,
+        "lapses": lapses,
+    }
 
 
 def _policy(policy: Policy, now: datetime) -> dict[str, object]:
-    return {"name": policy.name, "version": policy.version, "digest": policy.digest, "expires": policy.expires.isoformat(), "in_force": policy.in_force(now)}
+    return {
+        "name": policy.name,
+        "version": policy.version,
+        "digest": policy.digest,
+        "expires": policy.expires.isoformat(),
+        "in_force": policy.in_force(now),
+    }
 
 
 def _clock(folder: Path, generation: Generation | None) -> dict[str, object]:
@@ -101,7 +127,12 @@ def _hotlist(path: Path, now: datetime) -> dict[str, object]:
     if facts.as_of is None:
         return {"problem": hotlist_facts.NONE}
     age_h = round((now - facts.as_of.astimezone(UTC)).total_seconds() / 3600, 1)
-    return {"as_of": rfc3339(facts.as_of), "age_hours": age_h, "stale_after": rfc3339(facts.stale_after), "digest": facts.digest}
+    return {
+        "as_of": rfc3339(facts.as_of),
+        "age_hours": age_h,
+        "stale_after": rfc3339(facts.stale_after),
+        "digest": facts.digest,
+    }
 
 
 def _camera(path: Path) -> dict[str, object]:
@@ -109,7 +140,12 @@ def _camera(path: Path) -> dict[str, object]:
         return {"problem": "watch has not run yet"}
     facts = camera_facts.parse_facts(read_bounded(path, camera_facts.MAX_BYTES))
     alarms = {str(alarm): rfc3339(since) for alarm, since in facts.alarms.items()}
-    return {"changed_at": rfc3339(facts.at), "profile": facts.profile, "alarms": alarms, "stalls": facts.stalls}
+    return {
+        "changed_at": rfc3339(facts.at),
+        "profile": facts.profile,
+        "alarms": alarms,
+        "stalls": facts.stalls,
+    }
 
 
 def _part(read: Callable[[], object]) -> object:

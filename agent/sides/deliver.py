@@ -1,4 +1,6 @@
-"""Builds and runs `deliver`: the only process with a network. It holds no plate, no key that opens a read, no hot list (P2)."""
+"""Builds and runs `deliver`: the only process with a network. It holds no plate, no key that opens
+a read, no hot list (P2).
+"""
 
 import os
 import secrets
@@ -15,7 +17,14 @@ from agent.core.policy.policy import require_in_force
 from agent.core.reasons import Reason
 from agent.delivery import Delivery, PassResult, Route
 from agent.disk.atomic_file import private_folder
-from agent.errors import ConfigError, NetworkError, PlatewardenError, PolicyRefusedError, RefusedError, StorageError
+from agent.errors import (
+    ConfigError,
+    NetworkError,
+    PlatewardenError,
+    PolicyRefusedError,
+    RefusedError,
+    StorageError,
+)
 from agent.host.clock import SystemClock, TrustedClock
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
@@ -41,9 +50,11 @@ _JITTER = secrets.SystemRandom().random
 
 
 def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None = None) -> None:
-    """Deliver until SIGTERM, or until the outbox is empty (NetworkError after `until_empty_s`). Raises PlatewardenError.
+    """Deliver until SIGTERM, or until the outbox is empty (NetworkError after `until_empty_s`).
+    Raises PlatewardenError.
 
-    From the start on, and for ever in this process, no other destination than the policy's brokers can be reached.
+    From the start on, and for ever in this process, no other destination than the policy's brokers
+    can be reached.
     """
     stop, notifier = Stop(), Notifier()
     private_folder(settings.state / "deliver")
@@ -53,12 +64,23 @@ def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None
     install_guard(egress, lambda event, destination: guarded.append((event, destination)))
     with ExitStack() as closing:
         key = load_signing_key(settings.device / "deliver-log.key")
-        log = AuditLog(settings.state / "deliver" / "log.sqlite", origin_of(settings.camera_id, "deliver"), key, clock.now)
+        log = AuditLog(
+            settings.state / "deliver" / "log.sqlite",
+            origin_of(settings.camera_id, "deliver"),
+            key,
+            clock.now,
+        )
         closing.callback(log.close)
         try:
             refuse_proxies(os.environ)
-            signed = SignedCity(settings, "deliver", trusted, log, frozenset({HOTLIST})) if trusted else None
-            side = DeliverySide(settings, log, clock, egress, stop, signed, allow_unsigned=allow_unsigned)
+            signed = (
+                SignedCity(settings, "deliver", trusted, log, frozenset({HOTLIST}))
+                if trusted
+                else None
+            )
+            side = DeliverySide(
+                settings, log, clock, egress, stop, signed, allow_unsigned=allow_unsigned
+            )
         except PlatewardenError as error:
             log.append(LeafKind.REFUSAL, {"reason": _reason(error), "what": error.what})
             raise
@@ -75,21 +97,35 @@ def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None
                 trusted.save()
 
 
-def _loop(side: "DeliverySide", guarded: deque[tuple[str, str]], clock: "Clock", stop: Stop, notifier: Notifier, until_empty_s: float | None) -> None:
+def _loop(
+    side: "DeliverySide",
+    guarded: deque[tuple[str, str]],
+    clock: "Clock",
+    stop: Stop,
+    notifier: Notifier,
+    until_empty_s: float | None,
+) -> None:
     give_up_s = clock.monotonic_s() + until_empty_s if until_empty_s is not None else None
     while not stop():
         result = side.pass_once(notifier)
         while guarded:
             event, destination = guarded.popleft()
-            details = {"reason": Reason.DESTINATION_NOT_IN_POLICY, "what": event, "destination": destination}
+            details = {
+                "reason": Reason.DESTINATION_NOT_IN_POLICY,
+                "what": event,
+                "destination": destination,
+            }
             side.delivery.refusals.note(("guard", event, destination), details)
         notifier.progress()  # a pass is done: nothing else feeds the watchdog
-        notifier.status(f"{result.waiting} reads wait{': ' + result.trouble if result.trouble else ''}")
+        notifier.status(
+            f"{result.waiting} reads wait{': ' + result.trouble if result.trouble else ''}"
+        )
         if give_up_s is not None and result.waiting == 0:
             return
         if give_up_s is not None and clock.monotonic_s() >= give_up_s:
             raise NetworkError(
-                f"{result.waiting} reads still wait for a receipt after {until_empty_s:g} s{': ' + result.trouble if result.trouble else ''}",
+                f"{result.waiting} reads still wait for a receipt after {until_empty_s:g} "
+                f"s{': ' + result.trouble if result.trouble else ''}",
                 where="outbox",
                 fix="are broker and receiver up, and does watch run to take them out?",
             )
@@ -97,21 +133,39 @@ def _loop(side: "DeliverySide", guarded: deque[tuple[str, str]], clock: "Clock",
 
 
 class DeliverySide:
-    """The parts of one deliver process, and the policy in force: taken as a whole when the city's changes.
+    """The parts of one deliver process, and the policy in force: taken as a whole when the city's
+    changes.
 
-    `signed`: the bundles that this process verified; while none are in force, nothing is published. None on a rig with an unsigned folder: there, a policy that
-    cannot be read or is refused stops publication until one is there that can; the old one is not kept.
+    `signed`: the bundles that this process verified; while none are in force, nothing is published.
+    None on a rig with an unsigned folder: there, a policy that cannot be read or is refused stops
+    publication until one is there that can; the old one is not kept.
     """
 
     def __init__(
-        self, settings: Settings, log: AuditLog, clock: "Clock", egress: Egress, stop: Stop, signed: SignedCity | None = None, *, allow_unsigned: bool
+        self,
+        settings: Settings,
+        log: AuditLog,
+        clock: "Clock",
+        egress: Egress,
+        stop: Stop,
+        signed: SignedCity | None = None,
+        *,
+        allow_unsigned: bool,
     ) -> None:
-        self._settings, self._log, self._clock, self._egress, self._allow_unsigned = settings, log, clock, egress, allow_unsigned
+        self._settings, self._log, self._clock, self._egress, self._allow_unsigned = (
+            settings,
+            log,
+            clock,
+            egress,
+            allow_unsigned,
+        )
         self._stop, self._signed = stop, signed
         public = load_device_public(settings.device)
         if public.device != settings.camera_id:
             raise ConfigError(
-                f"holds the keys of {public.device!r}, not of {settings.camera_id!r}", where=settings.device / "public.json", fix="correct camera_id"
+                f"holds the keys of {public.device!r}, not of {settings.camera_id!r}",
+                where=settings.device / "public.json",
+                fix="correct camera_id",
             )
         self._stamp: tuple[object, ...] = ()
         self._route: Route | None = None
@@ -138,7 +192,9 @@ class DeliverySide:
         return in_force(self._route.policy, signed=self._signed is not None) if self._route else {}
 
     def pass_once(self, notifier: Notifier) -> PassResult:
-        """Look for a new policy, then deliver under the one in force. Raises PolicyRefusedError once an unsigned one has expired."""
+        """Look for a new policy, then deliver under the one in force. Raises PolicyRefusedError
+        once an unsigned one has expired.
+        """
         self._follow_policy()
         if self._route is None:
             return PassResult(len(self._outbox.pending()), 0, 0, self._refused)
@@ -177,7 +233,9 @@ class DeliverySide:
         """No policy is in force: no connection, and no destination that could be reached."""
         self._disconnect()
         self._refused = f"nothing is published: {error}"
-        self._log.append(LeafKind.REFUSAL, {"reason": _reason(error), "what": f"policy: {error.what}"})
+        self._log.append(
+            LeafKind.REFUSAL, {"reason": _reason(error), "what": f"policy: {error.what}"}
+        )
 
     def _disconnect(self) -> None:
         if self._route:
@@ -187,17 +245,31 @@ class DeliverySide:
 
     def _new_route(self) -> Route:
         """Everything that follows from the city's files, or an error and no trace."""
-        city, limits = self._city(), LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes)
+        city, limits = (
+            self._city(),
+            LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes),
+        )
         policy, _ = city.obeyed()
         require_in_force(policy, self._clock.now())
         if self._signed is None and not self._allow_unsigned:
             raise PolicyRefusedError(
-                Reason.POLICY_UNSIGNED, "the policy is unsigned", where=self._settings.city / "policy.toml", fix="only tests and rigs may give --allow-unsigned"
+                Reason.POLICY_UNSIGNED,
+                "the policy is unsigned",
+                where=self._settings.city / "policy.toml",
+                fix="only tests and rigs may give --allow-unsigned",
             )
         client = client_certificate(self._settings)
         longest = limits.max_receipt_bytes + PACKET_OVERHEAD_BYTES
-        contexts = {broker.id: context_for(broker, city.ca(broker), f"broker {broker.id!r}", longest, client) for broker in policy.brokers}
-        receipt_verifier = ReceiptVerifier({recipient.id: recipient.signing_key for recipient in policy.recipients.values()}, limits.max_receipt_bytes)
+        contexts = {
+            broker.id: context_for(
+                broker, city.ca(broker), f"broker {broker.id!r}", longest, client
+            )
+            for broker in policy.brokers
+        }
+        receipt_verifier = ReceiptVerifier(
+            {recipient.id: recipient.signing_key for recipient in policy.recipients.values()},
+            limits.max_receipt_bytes,
+        )
         publisher = MqttPublisher(
             policy.brokers,
             contexts,
@@ -213,7 +285,9 @@ class DeliverySide:
         return Route(policy, receipt_verifier, publisher)
 
     def _city(self) -> CityFolder:
-        """The city's files: verified, or a rig's. Raises BundleRefusedError while nothing verified is in force."""
+        """The city's files: verified, or a rig's. Raises BundleRefusedError while nothing verified
+        is in force.
+        """
         if self._signed is None:
             return CityFolder(self._settings.city)
         if self._signed.standing is None:
@@ -222,25 +296,43 @@ class DeliverySide:
         return self._signed.standing.city
 
     def _refuse_destination(self, broker: str, address: str, reason: str) -> None:
-        self.delivery.refusals.note(("destination", broker, address, reason), {"reason": reason, "broker": broker, "address": address})
+        self.delivery.refusals.note(
+            ("destination", broker, address, reason),
+            {"reason": reason, "broker": broker, "address": address},
+        )
 
     def _stamp_now(self) -> tuple[object, ...]:
-        """Changes when a file of the city's that deliver reads does, or when bundles lapse. Hot lists and key lists are none of its business."""
+        """Changes when a file of the city's that deliver reads does, or when bundles lapse. Hot
+        lists and key lists are none of its business.
+        """
         certificate = _file_stamp(self._settings.device / "tls.crt")
         if self._signed is not None:
             standing = self._signed.standing
-            return (certificate, standing.closed, standing.generation.files_but("keys/")) if standing else ()
+            return (
+                (certificate, standing.closed, standing.generation.files_but("keys/"))
+                if standing
+                else ()
+            )
         city = self._settings.city
-        files = [city / "policy.toml", city / "charter.toml", city / "roster.toml", *sorted((city / "ca").glob("*.pem"))]
+        files = [
+            city / "policy.toml",
+            city / "charter.toml",
+            city / "roster.toml",
+            *sorted((city / "ca").glob("*.pem")),
+        ]
         return (certificate, *(_file_stamp(path) for path in files))
 
 
 def client_certificate(settings: Settings) -> tuple[Path, Path] | None:
-    """The device's TLS certificate and key, if it has them. Raises StorageError when only one is there."""
+    """The device's TLS certificate and key, if it has them. Raises StorageError when only one is
+    there.
+    """
     certificate, key = settings.device / "tls.crt", settings.device / "tls.key"
     if certificate.exists() != key.exists():
         missing = key if certificate.exists() else certificate
-        raise StorageError("is missing beside its other half", where=missing, fix="put both there, or neither")
+        raise StorageError(
+            "is missing beside its other half", where=missing, fix="put both there, or neither"
+        )
     return (certificate, key) if key.exists() else None
 
 

@@ -1,4 +1,6 @@
-"""Holds the hotspot open, for a unit of its own: root, and so without the camera, the networks and everything else of an aim."""
+"""Holds the hotspot open, for a unit of its own: root, and so without the camera, the networks and
+everything else of an aim.
+"""
 
 from agent.aim.hotspot import Hotspot
 from agent.host.clock import SystemClock

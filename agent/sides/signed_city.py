@@ -1,4 +1,6 @@
-"""Where a process's policy comes from: bundles that it verified itself, or, on a rig, an unsigned folder. Says when something changed or lapsed (P5)."""
+"""Where a process's policy comes from: bundles that it verified itself, or, on a rig, an unsigned
+folder. Says when something changed or lapsed (P5).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ BUNDLES = "bundles"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is in force now. `lapses`: roles that have expired or were never published; `closed`: why nothing may be released or published, or None."""
+    """What is in force now. `lapses`: roles that have expired or were never published; `closed`:
+    why nothing may be released or published, or None.
+    """
 
     generation: Generation
     lapses: tuple[Lapse, ...]
@@ -37,13 +41,22 @@ class Standing:
 
     @property
     def closed(self) -> Reason | None:
-        return Reason.BUNDLE_LAPSED if any(lapse.stops is Stops.EVERYTHING for lapse in self.lapses) else None
+        return (
+            Reason.BUNDLE_LAPSED
+            if any(lapse.stops is Stops.EVERYTHING for lapse in self.lapses)
+            else None
+        )
 
     def require_open(self) -> None:
         """Raises BundleRefusedError where nothing may be released or published."""
         for lapse in self.lapses:
             if lapse.stops is Stops.EVERYTHING:
-                raise BundleRefusedError(Reason.BUNDLE_LAPSED, sentence(lapse), where=self.generation.city_id, fix="bring newer bundles: `platewarden update`")
+                raise BundleRefusedError(
+                    Reason.BUNDLE_LAPSED,
+                    sentence(lapse),
+                    where=self.generation.city_id,
+                    fix="bring newer bundles: `platewarden update`",
+                )
 
     def lapsed(self, role: str) -> bool:
         """Whether one role is out of force."""
@@ -51,11 +64,26 @@ class Standing:
 
 
 class SignedCity:
-    """The verified bundles of one process (`watch`, `deliver`), and its trusted clock, which learns from them how late it is at least."""
+    """The verified bundles of one process (`watch`, `deliver`), and its trusted clock, which learns
+    from them how late it is at least.
+    """
 
-    def __init__(self, settings: Settings, process: str, clock: TrustedClock, log: AuditLog, leave_out: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        process: str,
+        clock: TrustedClock,
+        log: AuditLog,
+        leave_out: frozenset[str] = frozenset(),
+    ) -> None:
         self._clock, self._log, self._inbox = clock, log, settings.bundles
-        self._store = BundleStore(settings.state / process / BUNDLES, settings.anchor, settings.limits, rig=settings.rig, leave_out=leave_out)
+        self._store = BundleStore(
+            settings.state / process / BUNDLES,
+            settings.anchor,
+            settings.limits,
+            rig=settings.rig,
+            leave_out=leave_out,
+        )
         self._follower = Follower(self._store, settings.bundles, self._refused)
         self._standing: Standing | None = None
         self._told: tuple[Lapse, ...] = ()
@@ -67,7 +95,9 @@ class SignedCity:
         return self._standing
 
     def look(self) -> bool:
-        """Look into the inbox, now and then; True when something changed: other bundles, or a role that lapsed. Raises StorageError (log)."""
+        """Look into the inbox, now and then; True when something changed: other bundles, or a role
+        that lapsed. Raises StorageError (log).
+        """
         before = self._standing
         fresh = self._follower.look(self._clock.now(), self._clock.monotonic_s())
         if fresh is not None:
@@ -77,11 +107,16 @@ class SignedCity:
             self._take(before.generation)
         lapses = self._standing.lapses if self._standing is not None else ()
         if lapses != self._told and lapses:
-            self._log.append(LeafKind.REFUSAL, {"reason": Reason.BUNDLE_LAPSED, "what": "; ".join(map(sentence, lapses))})
+            self._log.append(
+                LeafKind.REFUSAL,
+                {"reason": Reason.BUNDLE_LAPSED, "what": "; ".join(map(sentence, lapses))},
+            )
         self._told = lapses
         changed = self._clock.take_change()
         if changed is not None:
-            self._log.append(LeafKind.CLOCK, {"clock": changed.trust, "what": self._clock.explain()})
+            self._log.append(
+                LeafKind.CLOCK, {"clock": changed.trust, "what": self._clock.explain()}
+            )
         return self._standing != before
 
     def _take(self, generation: Generation | None) -> None:
@@ -89,12 +124,15 @@ class SignedCity:
             return
         self._clock.signed_time(generation.issued, generation.expiry["timestamp"])
         now = self._clock.now()
-        self._standing = Standing(generation, generation.lapsed(max(now.utc, now.at_least or now.utc)))
+        self._standing = Standing(
+            generation, generation.lapsed(max(now.utc, now.at_least or now.utc))
+        )
 
     def _current(self) -> Generation | None:
         try:
             return self._store.current()
-        except RefusedError as error:  # a card that lost bits: nothing is obeyed, and a person must act
+        except RefusedError as error:
+            # a card that lost bits: nothing is obeyed, and a person must act
             self._refused(error.reason, error.what)
             raise
 
@@ -114,14 +152,28 @@ def told(generation: Generation) -> dict[str, object]:
 
 def in_force(policy: Policy, *, signed: bool) -> dict[str, object]:
     """A policy, for a leaf."""
-    return {"policy": policy.name, "policy_version": policy.version, "policy_digest": policy.digest, "signed": signed}
+    return {
+        "policy": policy.name,
+        "policy_version": policy.version,
+        "policy_digest": policy.digest,
+        "signed": signed,
+    }
 
 
 def sentence(lapse: Lapse) -> str:
     """One lapse, for people."""
-    return f"{lapse.role} expired on {lapse.since:%Y-%m-%d %H:%M} UTC" if lapse.since else f"{lapse.role} was never published"
+    return (
+        f"{lapse.role} expired on {lapse.since:%Y-%m-%d %H:%M} UTC"
+        if lapse.since
+        else f"{lapse.role} was never published"
+    )
 
 
 def no_bundles(settings: Settings) -> BundleRefusedError:
     """The refusal of a process that has verified nothing yet."""
-    return BundleRefusedError(Reason.BUNDLE_INCOMPLETE, "no bundles have come yet", where=settings.bundles, fix="run `platewarden update`, or copy a stick")
+    return BundleRefusedError(
+        Reason.BUNDLE_INCOMPLETE,
+        "no bundles have come yet",
+        where=settings.bundles,
+        fix="run `platewarden update`, or copy a stick",
+    )

@@ -1,4 +1,6 @@
-"""Builds and runs `update`: fetches bundles into bundles-in/, from a folder, or over HTTPS from the addresses of the policy in force. Trusted with nothing."""
+"""Builds and runs `update`: fetches bundles into bundles-in/, from a folder, or over HTTPS from the
+addresses of the policy in force. Trusted with nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ from agent.bundles.fetcher import Fetch, Fetched, FolderSource
 from agent.bundles.generation_store import BundleStore
 from agent.bundles.layout import HOTLIST
 from agent.disk.atomic_file import private_folder
-from agent.errors import DestinationRefusedError, NetworkError, PlatewardenError, RefusedError, UsageError
+from agent.errors import (
+    DestinationRefusedError,
+    NetworkError,
+    PlatewardenError,
+    RefusedError,
+    UsageError,
+)
 from agent.host.clock import TrustedClock
 from agent.network.egress import Egress, install_guard, refuse_proxies
 from agent.network.https_source import HttpsSource
@@ -30,15 +38,21 @@ MAX_PACKET_BYTES = 1 << 20
 def from_folder(settings: Settings, folder: Path) -> Fetched:
     """From a directory or a mounted stick. Raises UsageError, BundleRefusedError, StorageError."""
     if not folder.is_dir():
-        raise UsageError("no such directory", where=folder, fix="is the stick mounted? Name the folder that holds metadata/ and targets/")
+        raise UsageError(
+            "no such directory",
+            where=folder,
+            fix="is the stick mounted? Name the folder that holds metadata/ and targets/",
+        )
     return Fetch(FolderSource(folder), settings.bundles, settings.limits).run()
 
 
 def from_network(settings: Settings) -> Fetched:
-    """From the first [[bundle_source]] that serves. From here on, and for ever in this process, nothing else can be reached.
+    """From the first [[bundle_source]] that serves. From here on, and for ever in this process,
+    nothing else can be reached.
 
-    Which addresses, the policy says that this process has verified itself; lapsed bundles are good enough for that: newer ones are what it is here for.
-    Raises RefusedError, NetworkError, StorageError.
+    Which addresses, the policy says that this process has verified itself; lapsed bundles are good
+    enough for that: newer ones are what it is here for. Raises RefusedError, NetworkError,
+    StorageError.
     """
     state = settings.state / "update"
     private_folder(state)
@@ -47,15 +61,28 @@ def from_network(settings: Settings) -> Fetched:
     city = CityFolder(generation.city)
     sources = city.policy().bundle_sources
     if not sources:
-        raise UsageError("the policy in force lists no [[bundle_source]]", where="policy.toml", fix="name a directory or a stick: platewarden update FOLDER")
+        raise UsageError(
+            "the policy in force lists no [[bundle_source]]",
+            where="policy.toml",
+            fix="name a directory or a stick: platewarden update FOLDER",
+        )
     egress = Egress(sources)
     refuse_proxies(os.environ)
     install_guard(egress, lambda _event, _destination: None)
     trouble: PlatewardenError | None = None
     for source in sources:
-        context = context_for(source, city.ca(source), f"bundle source {source.id!r}", MAX_PACKET_BYTES)
+        context = context_for(
+            source, city.ca(source), f"bundle source {source.id!r}", MAX_PACKET_BYTES
+        )
         for address in source.addresses:
-            https = HttpsSource(source, address, context, egress, clock.monotonic_s, clock.monotonic_s() + GIVE_UP_AFTER_S)
+            https = HttpsSource(
+                source,
+                address,
+                context,
+                egress,
+                clock.monotonic_s,
+                clock.monotonic_s() + GIVE_UP_AFTER_S,
+            )
             try:
                 return Fetch(https, settings.bundles, settings.limits).run()
             except (NetworkError, DestinationRefusedError) as error:
@@ -66,8 +93,16 @@ def from_network(settings: Settings) -> Fetched:
 
 
 def _verified(settings: Settings, clock: TrustedClock, state: Path) -> Generation:
-    """What this process has verified: newer, if the inbox brings it; a refusal of what lies there must not keep us from fetching better."""
-    store = BundleStore(state / BUNDLES, settings.anchor, settings.limits, rig=settings.rig, leave_out=frozenset({HOTLIST}))
+    """What this process has verified: newer, if the inbox brings it; a refusal of what lies there
+    must not keep us from fetching better.
+    """
+    store = BundleStore(
+        state / BUNDLES,
+        settings.anchor,
+        settings.limits,
+        rig=settings.rig,
+        leave_out=frozenset({HOTLIST}),
+    )
     generation = store.current()
     try:
         generation = store.take_in(settings.bundles, clock.now()) or generation

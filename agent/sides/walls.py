@@ -1,4 +1,6 @@
-"""Builds and runs `walls`: once, as root, without a network. Verifies the bundles for itself and writes the kernel's rules for the other processes (P4)."""
+"""Builds and runs `walls`: once, as root, without a network. Verifies the bundles for itself and
+writes the kernel's rules for the other processes (P4).
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """What was written. `gates`: who may reach what; `made_from`: in words; `refused`: why newer bundles were not taken, or why nothing is open."""
+    """What was written. `gates`: who may reach what; `made_from`: in words; `refused`: why newer
+    bundles were not taken, or why nothing is open.
+    """
 
     gates: wall_rules.Gates
     made_from: str
@@ -41,14 +45,22 @@ class Walls:
 
 
 def run(settings: Settings, out: Path | None = None) -> Walls:
-    """Take in what is new and write the walls; while nothing verified is in force, walls without a gate. `out`: write there and apply nothing (tests, a look).
+    """Take in what is new and write the walls; while nothing verified is in force, walls without a
+    gate. `out`: write there and apply nothing (tests, a look).
 
-    Raises StorageError where the rules cannot be written or the kernel does not take them: what was in force before stays.
+    Raises StorageError where the rules cannot be written or the kernel does not take them: what was
+    in force before stays.
     """
     state = settings.state / "walls"
     private_folder(state)
     clock = TrustedClock(state)
-    store = BundleStore(state / BUNDLES, settings.anchor, settings.limits, rig=settings.rig, leave_out=frozenset({HOTLIST}))
+    store = BundleStore(
+        state / BUNDLES,
+        settings.anchor,
+        settings.limits,
+        rig=settings.rig,
+        leave_out=frozenset({HOTLIST}),
+    )
     refused: PlatewardenError | None = None
     generation: Generation | None = None
     try:
@@ -70,16 +82,28 @@ def run(settings: Settings, out: Path | None = None) -> Walls:
     return Walls(gates, made_from, refused, files)
 
 
-def _gates(settings: Settings, generation: Generation | None, now: Instant) -> tuple[wall_rules.Gates, str, RefusedError | None]:
-    """What the policy in force opens. Raises RefusedError where none was verified. What `update` may reach stays open when bundles lapse: it is how newer ones come."""
+def _gates(
+    settings: Settings, generation: Generation | None, now: Instant
+) -> tuple[wall_rules.Gates, str, RefusedError | None]:
+    """What the policy in force opens. Raises RefusedError where none was verified. What `update`
+    may reach stays open when bundles lapse: it is how newer ones come.
+    """
     if generation is None:
         raise no_bundles(settings)
     policy, _ = CityFolder(generation.city).obeyed()
-    gates, made_from = wall_rules.gates(policy), f"{policy.name}, version {policy.version}, sha256 {policy.digest}"
+    gates, made_from = (
+        wall_rules.gates(policy),
+        f"{policy.name}, version {policy.version}, sha256 {policy.digest}",
+    )
     try:
         for lapse in generation.lapsed(max(now.utc, now.at_least or now.utc)):
             if lapse.stops is Stops.EVERYTHING:
-                raise BundleRefusedError(Reason.BUNDLE_LAPSED, sentence(lapse), where=generation.city_id, fix="bring newer bundles")
+                raise BundleRefusedError(
+                    Reason.BUNDLE_LAPSED,
+                    sentence(lapse),
+                    where=generation.city_id,
+                    fix="bring newer bundles",
+                )
         require_in_force(policy, now)
     except RefusedError as error:
         return wall_rules.Gates(sources=gates.sources), f"{made_from}; closed: {error.what}", error
@@ -100,23 +124,39 @@ def _write(gates: wall_rules.Gates, made_from: str, out: Path | None) -> tuple[P
 
 
 def _apply(rules: Path, gates: wall_rules.Gates) -> None:
-    """First nftables, which knows the ports. Either refuses what it does not understand, and keeps what it had.
+    """First nftables, which knows the ports. Either refuses what it does not understand, and keeps
+    what it had.
 
-    Around a process that runs already systemd puts a changed drop-in only when some other unit happens to start (seen with 257), so deliver is started anew: it loses
-    nothing by that (P8). update is started for each fetch.
+    Around a process that runs already systemd puts a changed drop-in only when some other unit
+    happens to start (seen with 257), so deliver is started anew: it loses nothing by that (P8).
+    update is started for each fetch.
     """
     _run(["nft", "-f", str(rules)], rules)
     _run(["systemctl", "daemon-reload"], rules)
-    around, now = rules.with_name(AROUND_FILE), "\n".join(wall_rules.allowed(gates.brokers)).encode()
+    around, now = (
+        rules.with_name(AROUND_FILE),
+        "\n".join(wall_rules.allowed(gates.brokers)).encode(),
+    )
     if not around.exists() or around.read_bytes() != now:
-        _run(["systemctl", "try-restart", "--no-block", f"{wall_rules.DELIVER}.service"], rules)  # not waiting: its start waits for our end
+        # not waiting: its start waits for our end
+        _run(["systemctl", "try-restart", "--no-block", f"{wall_rules.DELIVER}.service"], rules)
         write_atomic(around, now, 0o644)
 
 
 def _run(command: list[str], rules: Path) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 - our own arguments, no shell
+        done = subprocess.run(  # noqa: S603 - our own arguments, no shell
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise StorageError(f"{command[0]} could not run: {error}", where=rules, fix="install nftables; run as root under systemd") from None
+        raise StorageError(
+            f"{command[0]} could not run: {error}",
+            where=rules,
+            fix="install nftables; run as root under systemd",
+        ) from None
     if done.returncode:
-        raise StorageError(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[:200]}", where=rules, fix="run as root; see the file")
+        raise StorageError(
+            f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[:200]}",
+            where=rules,
+            fix="run as root; see the file",
+        )

@@ -1,4 +1,6 @@
-"""Builds and runs `watch`: the only process that sees plates. It opens no socket but systemd's notify socket (P2)."""
+"""Builds and runs `watch`: the only process that sees plates. It opens no socket but systemd's
+notify socket (P2).
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -30,7 +32,14 @@ from agent.sealing.sealer import Sealer
 from agent.settings import Settings
 from agent.settlement import Settler
 from agent.sides.camera_health import CameraHealth
-from agent.sides.camera_orders import Orders, obey, permitted, reason_of, signed_orders, unsigned_orders
+from agent.sides.camera_orders import (
+    Orders,
+    obey,
+    permitted,
+    reason_of,
+    signed_orders,
+    unsigned_orders,
+)
 from agent.sides.signed_city import SignedCity, Standing, in_force
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import load_signing_key, origin_of
@@ -48,7 +57,9 @@ WAIT_POLL_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What one watch process holds from start to end. `city`: its verified bundles; None on a rig with an unsigned folder."""
+    """What one watch process holds from start to end. `city`: its verified bundles; None on a rig
+    with an unsigned folder.
+    """
 
     settings: Settings
     clock: Clock
@@ -60,9 +71,11 @@ class Watch:
 
 
 def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: bool) -> None:
-    """Watch until the source ends or SIGTERM; then wait up to `settle_s` for receipts. Raises PlatewardenError.
+    """Watch until the source ends or SIGTERM; then wait up to `settle_s` for receipts. Raises
+    PlatewardenError.
 
-    An enrolled camera (settings.anchor) obeys verified bundles and nothing else; until the first have come, or while they bar it, its sensor stays closed.
+    An enrolled camera (settings.anchor) obeys verified bundles and nothing else; until the first
+    have come, or while they bar it, its sensor stays closed.
     """
     stop, notifier = Stop(), Notifier()
     keep_out_of_swap()
@@ -71,22 +84,50 @@ def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: boo
     clock: Clock = trusted or SystemClock()
     with ExitStack() as closing:
         key = load_signing_key(settings.device / "watch-log.key")
-        log = closing.enter_context(AuditLog(settings.state / "watch" / "log.sqlite", origin_of(settings.camera_id, "watch"), key, clock.now))
+        log = closing.enter_context(
+            AuditLog(
+                settings.state / "watch" / "log.sqlite",
+                origin_of(settings.camera_id, "watch"),
+                key,
+                clock.now,
+            )
+        )
         city = SignedCity(settings, "watch", trusted, log) if trusted else None
-        watch = Watch(settings, clock, log, city, stop, notifier, CameraHealth(settings, clock, log, notifier))
-        policy = wait_until_permitted(watch, city) if city else obey(settings, clock, log, allow_unsigned=allow_unsigned)
+        watch = Watch(
+            settings, clock, log, city, stop, notifier, CameraHealth(settings, clock, log, notifier)
+        )
+        policy = (
+            wait_until_permitted(watch, city)
+            if city
+            else obey(settings, clock, log, allow_unsigned=allow_unsigned)
+        )
         if policy is None:
             return  # told to stop before there was anything to obey
-        outbox = Outbox(settings.outbox, log, settings.limits.max_outbox_reads, settings.limits.max_envelope_bytes)
+        outbox = Outbox(
+            settings.outbox,
+            log,
+            settings.limits.max_outbox_reads,
+            settings.limits.max_envelope_bytes,
+        )
         for read_id in outbox.recover():
-            print(f"platewarden: read {read_id} was released and is lost; the log says so", file=sys.stderr)  # noqa: T201 - the journal must show it too
+            print(  # noqa: T201 - the journal must show it too
+                f"platewarden: read {read_id} was released and is lost; the log says so",
+                file=sys.stderr,
+            )
         line = build_line(watch, policy, outbox)
         tell_hotlist(settings, line)
         keeper = Keeper(watch, policy, line)
-        log.append(LeafKind.START, {**in_force(policy, signed=city is not None), "hotlist_digest": line.hotlist.digest})
+        log.append(
+            LeafKind.START,
+            {**in_force(policy, signed=city is not None), "hotlist_digest": line.hotlist.digest},
+        )
         notifier.ready()
         try:
-            while not watch_source(watch, keeper, source) and city and wait_until_permitted(watch, city, keeper.settle):
+            while (
+                not watch_source(watch, keeper, source)
+                and city
+                and wait_until_permitted(watch, city, keeper.settle)
+            ):
                 keeper.obey_again()
             keeper.settle_for(settle_s, stop)
         finally:
@@ -98,19 +139,26 @@ def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: boo
 
 
 def watch_source(watch: Watch, keeper: "Keeper", source: str) -> bool:
-    """Open the source and run the line: True when it ended or SIGTERM came, False when bundles barred this camera, whose sensor is closed again.
+    """Open the source and run the line: True when it ended or SIGTERM came, False when bundles
+    barred this camera, whose sensor is closed again.
 
-    In hours that the policy bars the sensor is closed as well; a recording is played through, and its sightings are dropped.
+    In hours that the policy bars the sensor is closed as well; a recording is played through, and
+    its sightings are dropped.
     """
     closes = is_live(source)
     while not (keeper.barred or watch.stop()):
         if closes and keeper.hours_barred():
             wait_for_hours(watch, keeper)
             continue
-        frames = MaskedSource(open_source(source, watch.settings, watch.clock, tell=watch.health.tell), load_view(watch.settings.view))
+        frames = MaskedSource(
+            open_source(source, watch.settings, watch.clock, tell=watch.health.tell),
+            load_view(watch.settings.view),
+        )
         try:
             seen = watch.health.looked(frames.frames()) if closes else frames.frames()
-            closed = until(lambda: watch.stop() or keeper.barred or (closes and keeper.hours_barred()), seen)
+            closed = until(
+                lambda: watch.stop() or keeper.barred or (closes and keeper.hours_barred()), seen
+            )
             pipeline.watch(keeper.line, closed, keeper.between_frames)
         finally:
             frames.close()
@@ -120,7 +168,9 @@ def watch_source(watch: Watch, keeper: "Keeper", source: str) -> bool:
 
 
 def wait_for_hours(watch: Watch, keeper: "Keeper") -> None:
-    """Until the policy bars this hour no more, or bundles or SIGTERM end the wait. Receipts, bundles and the watchdog go on meanwhile."""
+    """Until the policy bars this hour no more, or bundles or SIGTERM end the wait. Receipts,
+    bundles and the watchdog go on meanwhile.
+    """
     watch.notifier.status("watches nothing: the city bars this hour")
     while keeper.hours_barred() and not keeper.barred and not watch.stop():
         keeper.between_frames()
@@ -128,8 +178,12 @@ def wait_for_hours(watch: Watch, keeper: "Keeper") -> None:
     watch.notifier.status(watch.health.standing())
 
 
-def wait_until_permitted(watch: Watch, city: SignedCity, meanwhile: Callable[[], None] = lambda: None) -> Policy | None:
-    """Wait for verified bundles that let this camera watch; None when SIGTERM came first. `meanwhile`: receipts and deadlines go on. Raises StorageError."""
+def wait_until_permitted(
+    watch: Watch, city: SignedCity, meanwhile: Callable[[], None] = lambda: None
+) -> Policy | None:
+    """Wait for verified bundles that let this camera watch; None when SIGTERM came first.
+    `meanwhile`: receipts and deadlines go on. Raises StorageError.
+    """
     told: Standing | None = None
     watch.notifier.ready()
     while not watch.stop():
@@ -141,7 +195,9 @@ def wait_until_permitted(watch: Watch, city: SignedCity, meanwhile: Callable[[],
             watch.notifier.status("waits for its city's bundles")
         except PlatewardenError as error:
             if standing != told:
-                watch.log.append(LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"policy: {error.what}"})
+                watch.log.append(
+                    LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"policy: {error.what}"}
+                )
             told = standing
             watch.notifier.status(f"watches nothing: {error.what}")
         meanwhile()
@@ -186,20 +242,36 @@ def sealer_for(settings: Settings, orders: Orders) -> Sealer:
 def tell_hotlist(settings: Settings, line: pipeline.Line) -> None:
     """How old the list in force is, for `status`, which cannot open it. Raises StorageError."""
     listed = line.hotlist
-    write_atomic(settings.state / "watch" / hotlist_facts.NAME, hotlist_facts.format_facts(listed.as_of, listed.stale_after, listed.digest), 0o640)
+    write_atomic(
+        settings.state / "watch" / hotlist_facts.NAME,
+        hotlist_facts.format_facts(listed.as_of, listed.stale_after, listed.digest),
+        0o640,
+    )
 
 
 def build_settler(watch: Watch, policy: Policy, outbox: OutboxPort) -> Settler:
-    """What empties the outbox: receipts, deadlines, withdrawals. Raises StorageError, EnvelopeRefusedError."""
+    """What empties the outbox: receipts, deadlines, withdrawals. Raises StorageError,
+    EnvelopeRefusedError.
+    """
     settings = watch.settings
     public, limits = load_device_public(settings.device), settings.limits
-    receipt_verifier = ReceiptVerifier({r.id: r.signing_key for r in policy.recipients.values()}, limits.max_receipt_bytes)
+    receipt_verifier = ReceiptVerifier(
+        {r.id: r.signing_key for r in policy.recipients.values()}, limits.max_receipt_bytes
+    )
     verifier = EnvelopeVerifier({public.device: public.seal}, limits.max_envelope_bytes)
-    return Settler(policy, outbox, ReceiptBox(settings.receipts, limits.max_receipt_bytes), verifier, receipt_verifier, watch.log)
+    return Settler(
+        policy,
+        outbox,
+        ReceiptBox(settings.receipts, limits.max_receipt_bytes),
+        verifier,
+        receipt_verifier,
+        watch.log,
+    )
 
 
 class Keeper:
-    """Between frames: settles once a second, follows the bundles, logs the hour's counts, feeds the watchdog when a frame is done.
+    """Between frames: settles once a second, follows the bundles, logs the hour's counts, feeds the
+    watchdog when a frame is done.
 
     `line`: the one in force; `barred`: newer bundles bar this camera, or list it no more.
     """
@@ -210,11 +282,18 @@ class Keeper:
         self._next_s = watch.clock.monotonic_s()
 
     def hours_barred(self) -> bool:
-        """Does a bar hold for this camera just now? One without hours would have ended the line before."""
-        return barred(self._policy.barred, self._watch.settings.camera_id, self._watch.clock.now().utc) is not None
+        """Does a bar hold for this camera just now? One without hours would have ended the line
+        before.
+        """
+        return (
+            barred(self._policy.barred, self._watch.settings.camera_id, self._watch.clock.now().utc)
+            is not None
+        )
 
     def between_frames(self) -> pipeline.Line | None:
-        """After each frame: real progress, and nothing else, feeds the watchdog. Another line when the bundles have changed."""
+        """After each frame: real progress, and nothing else, feeds the watchdog. Another line when
+        the bundles have changed.
+        """
         self._watch.notifier.progress()
         before = self.line
         if self._watch.clock.monotonic_s() >= self._next_s:
@@ -232,27 +311,44 @@ class Keeper:
             self.line.log.append(LeafKind.COUNTS, hour)
 
     def obey_again(self) -> None:
-        """Policy, hot list, keys and settler from the bundles that are verified now: all of them, between two frames, or none."""
+        """Policy, hot list, keys and settler from the bundles that are verified now: all of them,
+        between two frames, or none.
+        """
         standing = self._watch.city.standing if self._watch.city else None
         if standing is None:
             return
         try:
             policy = permitted(self._watch.settings, standing)
-        except PlatewardenError as error:  # told and logged by wait_until_permitted, which comes next
+        except PlatewardenError as error:
+            # told and logged by wait_until_permitted, which comes next
             self.barred = True
-            self.line = replace(self.line, closed=Reason(reason_of(error)))  # the car that is in the picture just now must not slip out
+            # the car that is in the picture just now must not slip out
+            self.line = replace(self.line, closed=Reason(reason_of(error)))
             return
-        orders = signed_orders(self._watch.settings, standing, policy, self._watch.clock.now().utc.date(), self._watch.log)
+        orders = signed_orders(
+            self._watch.settings,
+            standing,
+            policy,
+            self._watch.clock.now().utc.date(),
+            self._watch.log,
+        )
         settler = build_settler(self._watch, policy, self.line.outbox)
         sealer = sealer_for(self._watch.settings, orders)
         decider = self.line.decider.under(policy)
-        self.line = replace(self.line, hotlist=orders.hotlist, decider=decider, sealer=sealer, closed=orders.closed)
+        self.line = replace(
+            self.line, hotlist=orders.hotlist, decider=decider, sealer=sealer, closed=orders.closed
+        )
         tell_hotlist(self._watch.settings, self.line)
         self._settler, self._policy, self.barred = settler, policy, False
-        self.line.log.append(LeafKind.POLICY, {**in_force(policy, signed=True), "hotlist_digest": orders.hotlist.digest})
+        self.line.log.append(
+            LeafKind.POLICY,
+            {**in_force(policy, signed=True), "hotlist_digest": orders.hotlist.digest},
+        )
 
     def settle_for(self, seconds: float, stopped: Callable[[], bool]) -> None:
-        """Wait until the outbox is empty, at most `seconds`; what is left stays for the next start."""
+        """Wait until the outbox is empty, at most `seconds`; what is left stays for the next
+        start.
+        """
         clock = self._watch.clock
         end_s = clock.monotonic_s() + seconds
         self.settle()

@@ -1,6 +1,8 @@
-"""Deliver's own memory of what it has tried: how often each read was published, when it is due again, what was withdrawn.
+"""Deliver's own memory of what it has tried: how often each read was published, when it is due
+again, what was withdrawn.
 
-Limit: not evidence (the log is that). Lost or deleted, reads are published once more, which receivers recognise by read id.
+Limit: not evidence (the log is that). Lost or deleted, reads are published once more, which
+receivers recognise by read id.
 """
 
 import os
@@ -30,9 +32,11 @@ class _Row:
 
 
 class Attempts:
-    """A table kept in memory and written through to SQLite; one process, one writer. Raises StorageError.
+    """A table kept in memory and written through to SQLite; one process, one writer. Raises
+    StorageError.
 
-    Damaged or of another version: refuses to open, because what was withdrawn must not be forgotten by accident.
+    Damaged or of another version: refuses to open, because what was withdrawn must not be forgotten
+    by accident.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,7 +47,12 @@ class Attempts:
             self._connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)
             try:
                 self._prepare()
-                self._rows = {str(read_id): _Row(tries, due, withdrawn) for read_id, tries, due, withdrawn in self._connection.execute("SELECT * FROM attempt")}
+                self._rows = {
+                    str(read_id): _Row(tries, due, withdrawn)
+                    for read_id, tries, due, withdrawn in self._connection.execute(
+                        "SELECT * FROM attempt"
+                    )
+                }
             except BaseException:
                 self._connection.close()
                 raise
@@ -63,7 +72,10 @@ class Attempts:
 
     def published(self, read_id: str, due: datetime) -> None:
         """One more try; the next one is due then."""
-        self._write(read_id, _Row(self.tries(read_id) + 1, int(due.timestamp() * 1000), self.withdrawn(read_id)))
+        self._write(
+            read_id,
+            _Row(self.tries(read_id) + 1, int(due.timestamp() * 1000), self.withdrawn(read_id)),
+        )
 
     def withdraw(self, read_id: str, reason: str) -> None:
         """Never again, whatever a later policy says."""
@@ -89,16 +101,24 @@ class Attempts:
 
     def _write(self, read_id: str, row: _Row) -> None:
         with self._foreign():
-            self._connection.execute("INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?)", (read_id, row.tries, row.due_ms, row.withdrawn))
+            self._connection.execute(
+                "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?)",
+                (read_id, row.tries, row.due_ms, row.withdrawn),
+            )
         self._rows[read_id] = row
 
     def _prepare(self) -> None:
         (application_id,) = self._connection.execute("PRAGMA application_id").fetchone()
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if (application_id, version) not in {(0, 0), (APPLICATION_ID, SCHEMA_VERSION)}:
-            raise StorageError("is not deliver's attempts database of this version", where=self._path, fix="move it away; reads are then published once more")
+            raise StorageError(
+                "is not deliver's attempts database of this version",
+                where=self._path,
+                fix="move it away; reads are then published once more",
+            )
         self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")  # a lost row costs one repeated publication, a sync per row costs the card
+        # a lost row costs one repeated publication, a sync per row costs the card
+        self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA trusted_schema = OFF")
         self._connection.execute(_TABLE)
         self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -112,7 +132,9 @@ class Attempts:
             if hasattr(self, "_connection") and self._in_transaction():
                 self._connection.execute("ROLLBACK")
             raise StorageError(
-                f"the attempts database failed: {error}", where=self._path, fix="check the disk; if it is damaged move it away: reads are published once more"
+                f"the attempts database failed: {error}",
+                where=self._path,
+                fix="check the disk; if it is damaged move it away: reads are published once more",
             ) from None
 
     def _in_transaction(self) -> bool:

@@ -1,8 +1,10 @@
-"""One process's append-only audit log: salted RFC 6962 leaves in SQLite, a signed checkpoint after every one (P7).
+"""One process's append-only audit log: salted RFC 6962 leaves in SQLite, a signed checkpoint after
+every one (P7).
 
-Guarantees: `append` returns after the leaf and its checkpoint are on disk; both or neither survive a crash; a log that does
-not agree with its own checkpoints does not open; one writer at a time. Limit: whoever holds the log's key and its files can
-write another history; that is what outside witnesses are for.
+Guarantees: `append` returns after the leaf and its checkpoint are on disk; both or neither survive
+a crash; a log that does not agree with its own checkpoints does not open; one writer at a time.
+Limit: whoever holds the log's key and its files can write another history; that is what outside
+witnesses are for.
 """
 
 import contextlib
@@ -23,19 +25,32 @@ from agent.core.log.leaf import SALT_BYTES, canonical, salted_leaf_hash
 from agent.core.log.merkle import HASH_BYTES, Frontier, frontier_of
 from agent.core.reasons import Reason
 from agent.core.time.instant import Instant
-from agent.disk.atomic_file import private_folder, read_bounded, storage_error, sync_folder, write_atomic
+from agent.disk.atomic_file import (
+    private_folder,
+    read_bounded,
+    storage_error,
+    sync_folder,
+    write_atomic,
+)
 from agent.errors import LogRefusedError, StorageError
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.log_schema import CHECKPOINT_FILE, FOREIGN, database_error, open_for_writing
 
 Also = Callable[[sqlite3.Connection, int], None]
-_ASK_AUDITOR = "keep the folder as it is, run `platewarden audit verify`, tell the auditor; a new log needs an empty folder"
+_ASK_AUDITOR = (
+    "keep the folder as it is, run `platewarden audit verify`, tell the auditor; a new log needs "
+    "an empty folder"
+)
 
 
 class AuditLog:
-    """Implements ports.AuditLog. `origin`: `platewarden/<device>/<process>`. Not for use from several threads."""
+    """Implements ports.AuditLog. `origin`: `platewarden/<device>/<process>`. Not for use from
+    several threads.
+    """
 
-    def __init__(self, path: Path, origin: str, key: Ed25519PrivateKey, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self, path: Path, origin: str, key: Ed25519PrivateKey, now: Callable[[], Instant]
+    ) -> None:
         self._path, self._origin, self._key, self._now = path, origin, key, now
         raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self._key_id = key_id(origin, raw)
@@ -46,7 +61,12 @@ class AuditLog:
             cleanup.callback(os.close, self._lock)
             newest = self._newest_in_file()
             if newest is not None and not path.exists():
-                raise LogRefusedError(Reason.LOG_TRUNCATED, f"the database is gone; {newest.size} leaves were signed", where=path, fix=_ASK_AUDITOR)
+                raise LogRefusedError(
+                    Reason.LOG_TRUNCATED,
+                    f"the database is gone; {newest.size} leaves were signed",
+                    where=path,
+                    fix=_ASK_AUDITOR,
+                )
             _create_private(path)
             self._connection = open_for_writing(path)
             cleanup.callback(self._connection.close)
@@ -59,7 +79,12 @@ class AuditLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     @property
@@ -68,20 +93,30 @@ class AuditLog:
         return self._frontier.size
 
     def append(self, kind: str, details: Mapping[str, object], *, also: Also | None = None) -> int:
-        """Add a leaf and return its number, once it is on disk. `n`, `kind`, `at` and `clock` are set here.
+        """Add a leaf and return its number, once it is on disk. `n`, `kind`, `at` and `clock` are
+        set here.
 
-        `also(connection, n)` runs inside the same transaction: what it writes lives or dies with the leaf. Raises StorageError.
-        After an error nothing was added, unless only the file `checkpoint` could not be written: the error names that file then.
+        `also(connection, n)` runs inside the same transaction: what it writes lives or dies with
+        the leaf. Raises StorageError. After an error nothing was added, unless only the file
+        `checkpoint` could not be written: the error names that file then.
         """
         number, at = self._frontier.size, self._now()
-        opening = canonical({**details, "n": number, "kind": str(kind), "at": at.iso(), "clock": at.trust.value})
+        opening = canonical(
+            {**details, "n": number, "kind": str(kind), "at": at.iso(), "clock": at.trust.value}
+        )
         salt = secrets.token_bytes(SALT_BYTES)
         leaf = salted_leaf_hash(salt, opening)
         frontier = self._frontier.append(leaf)
         signed_note = self._sign(frontier)
         with self._transaction() as connection:
-            connection.execute("INSERT INTO leaf (n, hash, salt, details) VALUES (?, ?, ?, ?)", (number, leaf, salt, opening))
-            connection.execute("INSERT INTO checkpoint (size, note, peaks) VALUES (?, ?, ?)", (frontier.size, signed_note, frontier.encode()))
+            connection.execute(
+                "INSERT INTO leaf (n, hash, salt, details) VALUES (?, ?, ?, ?)",
+                (number, leaf, salt, opening),
+            )
+            connection.execute(
+                "INSERT INTO checkpoint (size, note, peaks) VALUES (?, ?, ?)",
+                (frontier.size, signed_note, frontier.encode()),
+            )
             if also is not None:
                 also(connection, number)
         self._frontier = frontier
@@ -89,7 +124,9 @@ class AuditLog:
         return number
 
     def add_tables(self, statements: str) -> None:
-        """Create further tables in the same database, for what must change together with a leaf. Raises StorageError."""
+        """Create further tables in the same database, for what must change together with a leaf.
+        Raises StorageError.
+        """
         with self._transaction() as connection:
             for statement in statements.split(";"):
                 connection.execute(statement)
@@ -137,29 +174,53 @@ class AuditLog:
     def _stored_note(self, size: int) -> bytes:
         rows = self.query("SELECT note FROM checkpoint WHERE size = ?", (size,))
         if len(rows) != 1 or not isinstance(rows[0][0], bytes):
-            raise LogRefusedError(Reason.CHECKPOINT_INVALID, f"no checkpoint for {size} leaves", where=self._path, fix=_ASK_AUDITOR)
+            raise LogRefusedError(
+                Reason.CHECKPOINT_INVALID,
+                f"no checkpoint for {size} leaves",
+                where=self._path,
+                fix=_ASK_AUDITOR,
+            )
         return rows[0][0]
 
     def _newest_in_file(self) -> Checkpoint | None:
         if not os.path.lexists(self.checkpoint_path):
             return None
-        return self._verified(read_bounded(self.checkpoint_path, MAX_NOTE_BYTES), self.checkpoint_path)
+        return self._verified(
+            read_bounded(self.checkpoint_path, MAX_NOTE_BYTES), self.checkpoint_path
+        )
 
     def _verified(self, untrusted_note: bytes, where: Path) -> Checkpoint:
         checkpoint = verified_checkpoint(untrusted_note, self._origin, self._key.public_key())
         if checkpoint is None:
             fix = "is this the log of another device, or was the key replaced? " + _ASK_AUDITOR
-            raise LogRefusedError(Reason.CHECKPOINT_INVALID, "a checkpoint is not signed by this log's key and origin", where=where, fix=fix)
+            raise LogRefusedError(
+                Reason.CHECKPOINT_INVALID,
+                "a checkpoint is not signed by this log's key and origin",
+                where=where,
+                fix=fix,
+            )
         return checkpoint
 
     def _checked_frontier(self, newest: Checkpoint | None) -> Frontier:
-        """Recompute the tree from the stored leaf hashes and hold it against the last checkpoint and the separate file."""
+        """Recompute the tree from the stored leaf hashes and hold it against the last checkpoint
+        and the separate file.
+        """
         leaves: list[bytes] = []
         for place, (n, leaf) in enumerate(self.query("SELECT n, hash FROM leaf ORDER BY n")):
             if n != place:
-                raise LogRefusedError(Reason.LEAF_MISSING, f"leaf {place} is missing", where=self._path, fix=_ASK_AUDITOR)
+                raise LogRefusedError(
+                    Reason.LEAF_MISSING,
+                    f"leaf {place} is missing",
+                    where=self._path,
+                    fix=_ASK_AUDITOR,
+                )
             if not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES:
-                raise LogRefusedError(Reason.LEAF_CHANGED, f"the hash of leaf {place} is no hash", where=self._path, fix=_ASK_AUDITOR)
+                raise LogRefusedError(
+                    Reason.LEAF_CHANGED,
+                    f"the hash of leaf {place} is no hash",
+                    where=self._path,
+                    fix=_ASK_AUDITOR,
+                )
             leaves.append(leaf)
         frontier = frontier_of(leaves)
         self._compare(frontier, newest)
@@ -180,22 +241,32 @@ class AuditLog:
 
 
 def _lock(path: Path) -> int:
-    """Hold the writer's lock. A file of its own: closing any descriptor of the database would drop SQLite's own (POSIX) locks."""
+    """Hold the writer's lock. A file of its own: closing any descriptor of the database would drop
+    SQLite's own (POSIX) locks.
+    """
     lock_path = path.with_name(f"{path.name}.lock")
     try:
-        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(
+            lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
     except OSError as error:
         raise storage_error(error, lock_path, "cannot open the lock") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise StorageError("another process is writing this log", where=path, fix="stop it first; one log has one writer") from None
+        raise StorageError(
+            "another process is writing this log",
+            where=path,
+            fix="stop it first; one log has one writer",
+        ) from None
     return descriptor
 
 
 def _create_private(path: Path) -> None:
-    """Make the database file with mode 0600 before SQLite would with the umask's; -wal and -shm inherit it."""
+    """Make the database file with mode 0600 before SQLite would with the umask's; -wal and -shm
+    inherit it.
+    """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     except OSError as error:

@@ -1,4 +1,6 @@
-"""Keys of an audit log: makes and loads the signing key, reads public keys in the forms that an auditor may hold."""
+"""Keys of an audit log: makes and loads the signing key, reads public keys in the forms that an
+auditor may hold.
+"""
 
 import json
 import os
@@ -7,7 +9,13 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
 from agent.core.log.checkpoint import parse_verifier_key
 from agent.core.text.encoding import from_b64url
@@ -21,7 +29,9 @@ ORIGIN_PREFIX = "platewarden"
 
 @dataclass(frozen=True, slots=True)
 class TrustedLogKeys:
-    """Public keys by the origin they sign for. Under the empty origin: a key without a name, for whatever log it fits. `source`: the file."""
+    """Public keys by the origin they sign for. Under the empty origin: a key without a name, for
+    whatever log it fits. `source`: the file.
+    """
 
     keys: dict[str, Ed25519PublicKey]
     source: Path
@@ -37,28 +47,40 @@ def origin_of(device: str, process: str) -> str:
 
 
 def create_signing_key(path: Path) -> Ed25519PrivateKey:
-    """Make a new Ed25519 key as PKCS8 PEM, mode 0600. Refuses to replace a file: the log under the old key would become unprovable."""
+    """Make a new Ed25519 key as PKCS8 PEM, mode 0600. Refuses to replace a file: the log under the
+    old key would become unprovable.
+    """
     if os.path.lexists(path):
-        raise StorageError("a key is there already", where=path, fix="use it, or move it away together with its log")
+        raise StorageError(
+            "a key is there already",
+            where=path,
+            fix="use it, or move it away together with its log",
+        )
     key = Ed25519PrivateKey.generate()
     write_atomic(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
     return key
 
 
 def load_signing_key(path: Path) -> Ed25519PrivateKey:
-    """An Ed25519 private key in PEM that only its owner can read. Raises StorageError; key bytes never stand in an error."""
+    """An Ed25519 private key in PEM that only its owner can read. Raises StorageError; key bytes
+    never stand in an error.
+    """
     path = credential_or(path)
     try:
         key = load_pem_private_key(read_private(path), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise StorageError("not an unencrypted PEM private key", where=path, fix="run `platewarden provision`") from None
+        raise StorageError(
+            "not an unencrypted PEM private key", where=path, fix="run `platewarden provision`"
+        ) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise StorageError("not an Ed25519 key", where=path, fix="run `platewarden provision`")
     return key
 
 
 def load_trusted_keys(path: Path) -> TrustedLogKeys:
-    """Public keys from a device's public.json, a JWK, a PEM file or a line `name+id+base64` (C2SP signed note). Raises UsageError."""
+    """Public keys from a device's public.json, a JWK, a PEM file or a line `name+id+base64` (C2SP
+    signed note). Raises UsageError.
+    """
     data = read_bounded(path, MAX_KEY_FILE_BYTES)
     try:
         text = data.decode("ascii")
@@ -73,7 +95,11 @@ def load_trusted_keys(path: Path) -> TrustedLogKeys:
             name, raw = parse_verifier_key(text)
             keys = {name: Ed25519PublicKey.from_public_bytes(raw)}
     except (ValueError, TypeError, KeyError, UnsupportedAlgorithm, RecursionError):
-        raise UsageError("holds no public Ed25519 log key", where=path, fix="give a device's public.json, a JWK, a PEM or a `name+id+key` line") from None
+        raise UsageError(
+            "holds no public Ed25519 log key",
+            where=path,
+            fix="give a device's public.json, a JWK, a PEM or a `name+id+key` line",
+        ) from None
     return TrustedLogKeys(keys, path)
 
 
@@ -83,10 +109,19 @@ def _from_json(untrusted: dict[str, object]) -> dict[str, Ed25519PublicKey]:
     device = untrusted["device"]
     if not isinstance(device, str):
         raise TypeError
-    return {origin_of(device, name.removesuffix("_log")): _from_jwk(value) for name, value in untrusted.items() if name.endswith("_log")}
+    return {
+        origin_of(device, name.removesuffix("_log")): _from_jwk(value)
+        for name, value in untrusted.items()
+        if name.endswith("_log")
+    }
 
 
 def _from_jwk(untrusted: object) -> Ed25519PublicKey:
-    if not isinstance(untrusted, dict) or untrusted.get("kty") != "OKP" or untrusted.get("crv") != "Ed25519" or not isinstance(untrusted.get("x"), str):
+    if (
+        not isinstance(untrusted, dict)
+        or untrusted.get("kty") != "OKP"
+        or untrusted.get("crv") != "Ed25519"
+        or not isinstance(untrusted.get("x"), str)
+    ):
         raise ValueError
     return Ed25519PublicKey.from_public_bytes(from_b64url(untrusted["x"]))

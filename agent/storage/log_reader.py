@@ -1,6 +1,8 @@
-"""Reads an audit log that somebody else wrote: every row untrusted, nothing changed beside it, no file left behind.
+"""Reads an audit log that somebody else wrote: every row untrusted, nothing changed beside it, no
+file left behind.
 
-A live log is read through SQLite's own locks; a copy, or a log on a read-only medium, is opened immutable or from a private copy.
+A live log is read through SQLite's own locks; a copy, or a log on a read-only medium, is opened
+immutable or from a private copy.
 """
 
 import json
@@ -23,10 +25,11 @@ LOG_FILE = "log.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class LeafRow:
-    """One row as found. `stored`: its hash column; `computed`: the hash of its details, None when they are pruned or unusable.
+    """One row as found. `stored`: its hash column; `computed`: the hash of its details, None when
+    they are pruned or unusable.
 
-    `claim`: the number that its details state; `at` and `kind`: likewise, "" when unusable. `pruned`: details and salt are gone, as the
-    format allows.
+    `claim`: the number that its details state; `at` and `kind`: likewise, "" when unusable.
+    `pruned`: details and salt are gone, as the format allows.
     """
 
     place: int
@@ -56,10 +59,16 @@ class UntrustedLog:
 
 
 def database_of(path: Path) -> Path:
-    """`path` itself, or the log.sqlite in the folder `path`. Raises StorageError when there is none."""
+    """`path` itself, or the log.sqlite in the folder `path`. Raises StorageError when there is
+    none.
+    """
     database = path / LOG_FILE if path.is_dir() else path
     if not database.is_file():
-        raise StorageError("no audit log here", where=database, fix="give the folder that holds log.sqlite (state/watch, state/deliver), or the file")
+        raise StorageError(
+            "no audit log here",
+            where=database,
+            fix="give the folder that holds log.sqlite (state/watch, state/deliver), or the file",
+        )
     return database
 
 
@@ -67,8 +76,16 @@ def read_log(database: Path) -> UntrustedLog:
     """Everything in the log. Raises StorageError when it is no log or cannot be read."""
     try:
         with _opened(database) as connection:
-            rows = tuple(_leaf_row(*row) for row in connection.execute("SELECT n, hash, salt, details FROM leaf ORDER BY n"))
-            checkpoints = tuple(_checkpoint_row(*row) for row in connection.execute("SELECT size, note, peaks FROM checkpoint ORDER BY size"))
+            rows = tuple(
+                _leaf_row(*row)
+                for row in connection.execute("SELECT n, hash, salt, details FROM leaf ORDER BY n")
+            )
+            checkpoints = tuple(
+                _checkpoint_row(*row)
+                for row in connection.execute(
+                    "SELECT size, note, peaks FROM checkpoint ORDER BY size"
+                )
+            )
     except FOREIGN as error:
         raise database_error(error, database) from None
     return UntrustedLog(rows, checkpoints)
@@ -76,7 +93,9 @@ def read_log(database: Path) -> UntrustedLog:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsals:
-    """What a log says of rehearsals: test plates sealed, how many of them their recipient has stored, and when the last of those was (RFC 3339, or empty)."""
+    """What a log says of rehearsals: test plates sealed, how many of them their recipient has
+    stored, and when the last of those was (RFC 3339, or empty).
+    """
 
     sealed: int
     received: int
@@ -87,12 +106,20 @@ def rehearsals(database: Path) -> Rehearsals:
     """Of watch's log, unverified: for `status`, not for an auditor. Raises StorageError."""
     details = "SELECT CAST(details AS TEXT) AS d FROM leaf WHERE details IS NOT NULL"
     of_kind = f"SELECT d FROM ({details}) WHERE json_valid(d) AND json_extract(d, '$.kind') ="  # noqa: S608  # no stranger's text in it
-    tests = f"SELECT json_extract(d, '$.read') FROM ({of_kind} 'release') WHERE json_extract(d, '$.category') = 'test'"  # noqa: S608
-    stored = f"SELECT d FROM ({of_kind} 'receipt') WHERE json_extract(d, '$.outcome') = 'stored' AND json_extract(d, '$.read') IN ({tests})"  # noqa: S608
+    tests = (
+        f"SELECT json_extract(d, '$.read') FROM ({of_kind} 'release') WHERE json_extract(d, "  # noqa: S608
+        "'$.category') = 'test'"
+    )
+    stored = (
+        f"SELECT d FROM ({of_kind} 'receipt') WHERE json_extract(d, '$.outcome') = 'stored' AND "  # noqa: S608
+        f"json_extract(d, '$.read') IN ({tests})"
+    )
     try:
         with _opened(database) as connection:
             (sealed,) = connection.execute(f"SELECT count(*) FROM ({tests})").fetchone()  # noqa: S608
-            received, last = connection.execute(f"SELECT count(*), max(json_extract(d, '$.at')) FROM ({stored})").fetchone()  # noqa: S608
+            received, last = connection.execute(
+                f"SELECT count(*), max(json_extract(d, '$.at')) FROM ({stored})"  # noqa: S608
+            ).fetchone()
     except FOREIGN as error:
         raise database_error(error, database) from None
     return Rehearsals(int(sealed), int(received), _checked(last, parse_rfc3339))
@@ -103,7 +130,8 @@ def _opened(database: Path) -> Iterator[sqlite3.Connection]:
     """A read-only connection, by the first way that works."""
     wal, shared = (database.with_name(database.name + suffix) for suffix in ("-wal", "-shm"))
     if not (wal.is_file() and wal.stat().st_size):
-        with closing(_connect(database, "mode=ro&immutable=1")) as connection:  # closed cleanly: nothing beside the file counts
+        # closed cleanly: nothing beside the file counts
+        with closing(_connect(database, "mode=ro&immutable=1")) as connection:
             yield connection
         return
     if shared.is_file():  # a live log: SQLite's locks keep the two files together
@@ -121,19 +149,27 @@ def _opened(database: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def _copied(database: Path, wal: Path) -> Iterator[Path]:
-    """The database and its write-ahead log in a private folder. Without the latter, the newest leaves would seem cut off."""
+    """The database and its write-ahead log in a private folder. Without the latter, the newest
+    leaves would seem cut off.
+    """
     with tempfile.TemporaryDirectory(prefix="platewarden-audit-") as folder:
         copy = Path(folder) / LOG_FILE
         try:
             shutil.copyfile(database, copy)
             shutil.copyfile(wal, copy.with_name(copy.name + "-wal"))
         except OSError as error:
-            raise StorageError(f"cannot copy it for reading: {(error.strerror or 'unknown error').lower()}", where=database, fix="free space") from None
+            raise StorageError(
+                f"cannot copy it for reading: {(error.strerror or 'unknown error').lower()}",
+                where=database,
+                fix="free space",
+            ) from None
         yield copy
 
 
 def _connect(database: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{database.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
+    connection = sqlite3.connect(
+        f"{database.resolve().as_uri()}?{mode}", uri=True, isolation_level=None
+    )
     try:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL_BYTES)
         connection.execute("PRAGMA query_only = ON")
@@ -149,7 +185,11 @@ def _connect(database: Path, mode: str) -> sqlite3.Connection:
 def _leaf_row(n: object, stored: object, salt: object, details: object) -> LeafRow:
     place = n if isinstance(n, int) else -1
     kept = stored if isinstance(stored, bytes) and len(stored) == HASH_BYTES else None
-    if not isinstance(salt, bytes) or not isinstance(details, bytes) or len(details) > MAX_DETAILS_BYTES:
+    if (
+        not isinstance(salt, bytes)
+        or not isinstance(details, bytes)
+        or len(details) > MAX_DETAILS_BYTES
+    ):
         return LeafRow(place, kept, None, salt is None and details is None, None, "", "")
     opening = _opening(details)
     claim, at, kind = opening.get("n"), opening.get("at"), opening.get("kind")
@@ -160,7 +200,12 @@ def _leaf_row(n: object, stored: object, salt: object, details: object) -> LeafR
         pruned=False,
         claim=claim if isinstance(claim, int) and claim >= 0 else None,
         at=_checked(at, parse_rfc3339),
-        kind=kind if isinstance(kind, str) and kind.isascii() and kind.replace("-", "").isalpha() and len(kind) <= 32 else "",
+        kind=kind
+        if isinstance(kind, str)
+        and kind.isascii()
+        and kind.replace("-", "").isalpha()
+        and len(kind) <= 32
+        else "",
     )
 
 
@@ -173,7 +218,9 @@ def _opening(details: bytes) -> dict[str, object]:
 
 
 def _checked(value: object, parse: Callable[[str], object]) -> str:
-    """A text of a known form: what a stranger wrote into a log must not speak to the auditor's terminal."""
+    """A text of a known form: what a stranger wrote into a log must not speak to the auditor's
+    terminal.
+    """
     try:
         if isinstance(value, str):
             parse(value)

@@ -1,4 +1,6 @@
-"""The audit log's SQLite tables and how a connection to them is opened, for writing and for reading (docs/ref/audit-log.md)."""
+"""The audit log's SQLite tables and how a connection to them is opened, for writing and for reading
+(docs/ref/audit-log.md).
+"""
 
 import sqlite3
 from pathlib import Path
@@ -10,7 +12,8 @@ APPLICATION_ID = 0x504C574C  # "PLWL": `file` and an auditor can tell what the d
 SCHEMA_VERSION = 1
 CHECKPOINT_FILE = "checkpoint"
 MAX_CELL_BYTES = 1 << 20
-FOREIGN = (sqlite3.Error, UnicodeDecodeError, OverflowError)  # a damaged schema can make sqlite3 choke on its own error text
+# a damaged schema can make sqlite3 choke on its own error text
+FOREIGN = (sqlite3.Error, UnicodeDecodeError, OverflowError)
 _BUSY_S = 5.0
 
 _TABLES = """
@@ -20,7 +23,9 @@ CREATE TABLE IF NOT EXISTS checkpoint (size INTEGER PRIMARY KEY, note BLOB NOT N
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
-    """A connection whose commits are on disk when they return (WAL, synchronous FULL). Raises StorageError."""
+    """A connection whose commits are on disk when they return (WAL, synchronous FULL). Raises
+    StorageError.
+    """
     try:
         connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
         try:
@@ -34,24 +39,56 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def database_error(error: Exception, path: Path) -> StorageError:
-    """One of the foreign errors as ours. SQLite's texts name tables and disks, never values that were bound."""
-    text = "database disk image is malformed" if isinstance(error, UnicodeDecodeError | OverflowError) else clean_text(str(error))
-    if "full" in text or "disk I/O error" in text:  # the latter too when SQLite's shared-memory file finds no room
-        return StorageError(text, where=path, fix=f"free space on the file system of {path.parent}; if there is room, the disk may be failing")
+    """One of the foreign errors as ours. SQLite's texts name tables and disks, never values that
+    were bound.
+    """
+    text = (
+        "database disk image is malformed"
+        if isinstance(error, UnicodeDecodeError | OverflowError)
+        else clean_text(str(error))
+    )
+    # the latter too when SQLite's shared-memory file finds no room
+    if "full" in text or "disk I/O error" in text:
+        return StorageError(
+            text,
+            where=path,
+            fix=f"free space on the file system of {path.parent}; if there is room, the disk may "
+            "be "
+            "failing",
+        )
     if "malformed" in text or "not a database" in text:
-        return StorageError(text, where=path, fix="keep the file for the auditor; start a new log in an empty folder")
-    return StorageError(text, where=path, fix=f"check the owner and the permissions of {path.parent}, and the disk")
+        return StorageError(
+            text,
+            where=path,
+            fix="keep the file for the auditor; start a new log in an empty folder",
+        )
+    return StorageError(
+        text, where=path, fix=f"check the owner and the permissions of {path.parent}, and the disk"
+    )
 
 
 def check_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises StorageError unless this is an audit log of a version that we know, with real tables (a view could say anything)."""
+    """Raises StorageError unless this is an audit log of a version that we know, with real tables
+    (a view could say anything).
+    """
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application_id != APPLICATION_ID:
-        raise StorageError("is not a Platewarden audit log", where=path, fix="give the log.sqlite of a device's state folder")
+        raise StorageError(
+            "is not a Platewarden audit log",
+            where=path,
+            fix="give the log.sqlite of a device's state folder",
+        )
     if version != SCHEMA_VERSION:
-        raise StorageError(f"is an audit log of version {version}; this software knows {SCHEMA_VERSION}", where=path, fix="use a newer platewarden")
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        raise StorageError(
+            f"is an audit log of version {version}; this software knows {SCHEMA_VERSION}",
+            where=path,
+            fix="use a newer platewarden",
+        )
+    tables = {
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    }
     if not {"leaf", "checkpoint"} <= tables:
         raise StorageError("lacks the tables of an audit log", where=path)
 
@@ -65,5 +102,6 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
     if fresh:
         connection.executescript(
-            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;",
+            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA "
+            f"user_version = {SCHEMA_VERSION}; COMMIT;",
         )

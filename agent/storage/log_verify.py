@@ -1,4 +1,6 @@
-"""Verifies a log with trusted public keys: reads it, checks every signature, and reports (`platewarden audit verify`)."""
+"""Verifies a log with trusted public keys: reads it, checks every signature, and reports
+(`platewarden audit verify`).
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +22,9 @@ from agent.storage.log_schema import CHECKPOINT_FILE
 
 @dataclass(frozen=True, slots=True)
 class LogReport:
-    """What verification found. `head`: the newest valid checkpoint. `warnings`: what could not be checked, and is no fault."""
+    """What verification found. `head`: the newest valid checkpoint. `warnings`: what could not be
+    checked, and is no fault.
+    """
 
     origin: str
     leaves: int
@@ -34,29 +38,49 @@ class LogReport:
 
 
 def verify(path: Path, keys: TrustedLogKeys, kept_checkpoints: Sequence[Path] = ()) -> LogReport:
-    """Verify the log at `path`, also against the file `checkpoint` beside it and checkpoints that the auditor kept from earlier.
+    """Verify the log at `path`, also against the file `checkpoint` beside it and checkpoints that
+    the auditor kept from earlier.
 
-    Raises StorageError when there is no log or it cannot be read. Limit: an end that was cut off together with every checkpoint that
-    signs it can be seen only with a checkpoint kept elsewhere.
+    Raises StorageError when there is no log or it cannot be read. Limit: an end that was cut off
+    together with every checkpoint that signs it can be seen only with a checkpoint kept elsewhere.
     """
     database = database_of(path)
     beside = database.with_name(CHECKPOINT_FILE)
     files = [*([beside] if beside.is_file() else []), *kept_checkpoints]
-    notes = {file: read_bounded(file, MAX_NOTE_BYTES) for file in files}  # before the database: a live log only grows
+    # before the database: a live log only grows
+    notes = {file: read_bounded(file, MAX_NOTE_BYTES) for file in files}
     log = read_log(database)
-    warnings = () if beside in notes else (f"no file `{CHECKPOINT_FILE}` beside the log: a cut-off end could go unseen",)
+    warnings = (
+        ()
+        if beside in notes
+        else (f"no file `{CHECKPOINT_FILE}` beside the log: a cut-off end could go unseen",)
+    )
     origin = _origin([*notes.values(), *(row.untrusted_note for row in reversed(log.checkpoints))])
     key = keys.for_origin(origin)
     if key is None:
         names = ", ".join(sorted(keys.keys)) or "none"
-        what = f"the log says it is {origin!r}; {keys.source} holds keys for: {names}" if origin else "the log holds no readable checkpoint: nothing is signed"
-        return _report(log, origin, None, (Fault(Reason.CHECKPOINT_INVALID, None, None, "", what),), warnings)
+        what = (
+            f"the log says it is {origin!r}; {keys.source} holds keys for: {names}"
+            if origin
+            else "the log holds no readable checkpoint: nothing is signed"
+        )
+        return _report(
+            log, origin, None, (Fault(Reason.CHECKPOINT_INVALID, None, None, "", what),), warnings
+        )
     marks, faults = _stored_marks(log.checkpoints, origin, key)
     faults += _add_files(marks, notes, origin, key)
     if marks:
         faults += examine(log.rows, marks)
     elif log.rows or not faults:
-        faults.append(Fault(Reason.CHECKPOINT_INVALID, None, None, "", "there is no valid checkpoint: nothing is signed"))
+        faults.append(
+            Fault(
+                Reason.CHECKPOINT_INVALID,
+                None,
+                None,
+                "",
+                "there is no valid checkpoint: nothing is signed",
+            )
+        )
     head = marks[max(marks)].checkpoint if marks else None
     return _report(log, origin, head, tuple(faults), warnings)
 
@@ -71,18 +95,36 @@ def _origin(untrusted_notes: Iterable[bytes]) -> str:
     return ""
 
 
-def _stored_marks(rows: Sequence[StoredCheckpoint], origin: str, key: Ed25519PublicKey) -> tuple[dict[int, Mark], list[Fault]]:
+def _stored_marks(
+    rows: Sequence[StoredCheckpoint], origin: str, key: Ed25519PublicKey
+) -> tuple[dict[int, Mark], list[Fault]]:
     marks: dict[int, Mark] = {}
     faults: list[Fault] = []
     for row in rows:
         checkpoint = verified_checkpoint(row.untrusted_note, origin, key)
         if checkpoint is None or checkpoint.size != row.size:
             leaf = row.size - 1 if row.size > 0 else None
-            faults.append(Fault(Reason.CHECKPOINT_INVALID, leaf, leaf, "", "the checkpoint stored after it is not the one that the log's key signed"))
+            faults.append(
+                Fault(
+                    Reason.CHECKPOINT_INVALID,
+                    leaf,
+                    leaf,
+                    "",
+                    "the checkpoint stored after it is not the one that the log's key signed",
+                )
+            )
             continue
         frontier = _authentic(row, checkpoint)
         if frontier is None:
-            faults.append(Fault(Reason.CHECKPOINT_INVALID, row.size - 1, row.size - 1, "", "the peaks stored after it do not fit the signed root"))
+            faults.append(
+                Fault(
+                    Reason.CHECKPOINT_INVALID,
+                    row.size - 1,
+                    row.size - 1,
+                    "",
+                    "the peaks stored after it do not fit the signed root",
+                )
+            )
         marks[row.size] = Mark(checkpoint, frontier)
     return marks, faults
 
@@ -95,27 +137,58 @@ def _authentic(row: StoredCheckpoint, checkpoint: Checkpoint) -> Frontier | None
     return frontier if frontier.root() == checkpoint.root else None
 
 
-def _add_files(marks: dict[int, Mark], notes: Mapping[Path, bytes], origin: str, key: Ed25519PublicKey) -> list[Fault]:
+def _add_files(
+    marks: dict[int, Mark], notes: Mapping[Path, bytes], origin: str, key: Ed25519PublicKey
+) -> list[Fault]:
     faults: list[Fault] = []
     for file, untrusted_note in notes.items():
         checkpoint = verified_checkpoint(untrusted_note, origin, key)
         if checkpoint is None:
-            faults.append(Fault(Reason.CHECKPOINT_INVALID, None, None, "", f"the file {file} is not signed by the log's key"))
+            faults.append(
+                Fault(
+                    Reason.CHECKPOINT_INVALID,
+                    None,
+                    None,
+                    "",
+                    f"the file {file} is not signed by the log's key",
+                )
+            )
             continue
         stored = marks.setdefault(checkpoint.size, Mark(checkpoint)).checkpoint
         if stored.root != checkpoint.root:
-            what = f"the log's key signed two histories of {checkpoint.size} leaves: one is in the database, another in {file}"
+            what = (
+                f"the log's key signed two histories of {checkpoint.size} leaves: one is in the "
+                f"database, another in {file}"
+            )
             faults.append(Fault(Reason.ROOT_MISMATCH, None, None, "", what))
     return faults
 
 
-def _report(log: UntrustedLog, origin: str, head: Checkpoint | None, faults: tuple[Fault, ...], warnings: tuple[str, ...]) -> LogReport:
+def _report(
+    log: UntrustedLog,
+    origin: str,
+    head: Checkpoint | None,
+    faults: tuple[Fault, ...],
+    warnings: tuple[str, ...],
+) -> LogReport:
     times = [row.at for row in log.rows if row.at]
     pruned = sum(row.pruned for row in log.rows)
     if len(log.checkpoints) < len(log.rows):
-        warnings = (*warnings, f"{len(log.rows) - len(log.checkpoints)} stored checkpoints are missing: a fault cannot be told leaf by leaf there")
+        warnings = (
+            *warnings,
+            (
+                f"{len(log.rows) - len(log.checkpoints)} stored checkpoints are missing: a fault "
+                "cannot be told leaf by leaf there"
+            ),
+        )
     if pruned:
-        warnings = (*warnings, f"{pruned} leaves are pruned: the tree still proves that they were there, not what they said")
+        warnings = (
+            *warnings,
+            (
+                f"{pruned} leaves are pruned: the tree still proves that they were there, not what "
+                "they said"
+            ),
+        )
     return LogReport(
         origin=origin,
         leaves=len(log.rows),

@@ -1,7 +1,9 @@
-"""The mailboxes between watch and deliver: what both sides do with a folder of files written by another user.
+"""The mailboxes between watch and deliver: what both sides do with a folder of files written by
+another user.
 
-`outbox/<read id>.sealed` is written by watch (`outbox.py`), `receipts/<read id>.receipt` by deliver. A folder has one writer; its
-reader trusts nothing in it: names of one form only, regular files only, bounded in size and number.
+`outbox/<read id>.sealed` is written by watch (`outbox.py`), `receipts/<read id>.receipt` by
+deliver. A folder has one writer; its reader trusts nothing in it: names of one form only, regular
+files only, bounded in size and number.
 """
 
 import os
@@ -12,27 +14,40 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.log.leaf import clean_text
-from agent.disk.atomic_file import PART_SUFFIX, private_folder, read_bounded, remove, storage_error, sync_folder, write_atomic
+from agent.disk.atomic_file import (
+    PART_SUFFIX,
+    private_folder,
+    read_bounded,
+    remove,
+    storage_error,
+    sync_folder,
+    write_atomic,
+)
 from agent.errors import StorageError
 
 SEALED_SUFFIX = ".sealed"
 RECEIPT_SUFFIX = ".receipt"
 FOLDER_MODE = 0o750  # the other process is another user of the same group; nobody else
 FILE_MODE = 0o640
-MAX_NAMES = 50_000  # a hostile writer could make files without end; more names than this are not looked at
+# a hostile writer could make files without end; more names than this are not looked at
+MAX_NAMES = 50_000
 _READ_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`read_ids`: of well-named files, oldest first. `strangers`: names (cleaned for printing) of everything else but unfinished files."""
+    """`read_ids`: of well-named files, oldest first. `strangers`: names (cleaned for printing) of
+    everything else but unfinished files.
+    """
 
     read_ids: tuple[str, ...]
     strangers: tuple[str, ...]
 
 
 class Folder:
-    """One mailbox folder. `suffix` of its files; `max_bytes` of one file. Missing folder: made by the writer, empty to the reader."""
+    """One mailbox folder. `suffix` of its files; `max_bytes` of one file. Missing folder: made by
+    the writer, empty to the reader.
+    """
 
     def __init__(self, path: Path, suffix: str, max_bytes: int) -> None:
         self.path, self._suffix, self._max_bytes = path, suffix, max_bytes
@@ -42,9 +57,13 @@ class Folder:
         private_folder(self.path, FOLDER_MODE)
 
     def file(self, read_id: str) -> Path:
-        """Where the file of this read id lies. Raises StorageError for anything that is no read id (`../` is none)."""
+        """Where the file of this read id lies. Raises StorageError for anything that is no read id
+        (`../` is none).
+        """
         if not _READ_ID.fullmatch(read_id):
-            raise StorageError("not a read id: 32 lower-case hex digits are needed", where=self.path)
+            raise StorageError(
+                "not a read id: 32 lower-case hex digits are needed", where=self.path
+            )
         return self.path / f"{read_id}{self._suffix}"
 
     def listing(self) -> Listing:
@@ -57,7 +76,9 @@ class Folder:
                     if count >= MAX_NAMES:
                         break
                     if entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX):
-                        continue  # its writer is still at work on it, or will clear it up when it starts again
+                        # its writer is still at work on it, or will clear it up when it starts
+                        # again
+                        continue
                     self._sort_in(entry, aged, strangers)
         except FileNotFoundError:
             return Listing((), ())
@@ -65,7 +86,9 @@ class Folder:
             raise storage_error(error, self.path, "cannot list the folder") from None
         return Listing(tuple(read_id for _, read_id in sorted(aged)), tuple(sorted(strangers)))
 
-    def _sort_in(self, entry: os.DirEntry[str], aged: list[tuple[int, str]], strangers: list[str]) -> None:
+    def _sort_in(
+        self, entry: os.DirEntry[str], aged: list[tuple[int, str]], strangers: list[str]
+    ) -> None:
         read_id = entry.name.removesuffix(self._suffix)
         if entry.name == read_id or not _READ_ID.fullmatch(read_id):
             strangers.append(clean_text(entry.name))
@@ -80,7 +103,9 @@ class Folder:
             strangers.append(entry.name)
 
     def untrusted(self, read_id: str) -> bytes | None:
-        """The file's bytes; None when it is not (or no longer) there. Raises StorageError for links, devices and oversize files."""
+        """The file's bytes; None when it is not (or no longer) there. Raises StorageError for
+        links, devices and oversize files.
+        """
         try:
             return read_bounded(self.file(read_id), self._max_bytes)
         except StorageError as error:
@@ -91,7 +116,11 @@ class Folder:
     def parts(self) -> Sequence[Path]:
         """Unfinished files that a crash of the writer left. For the writer only."""
         try:
-            return sorted(path for path in self.path.iterdir() if path.name.startswith(".") and path.name.endswith(PART_SUFFIX))
+            return sorted(
+                path
+                for path in self.path.iterdir()
+                if path.name.startswith(".") and path.name.endswith(PART_SUFFIX)
+            )
         except FileNotFoundError:
             return ()
         except OSError as error:
@@ -118,14 +147,18 @@ class OutboxReader:
 
 
 class ReceiptBox:
-    """Implements ports.ReceiptBox. Deliver writes (`put`, `remove`, and `clear` once at its start); watch only reads."""
+    """Implements ports.ReceiptBox. Deliver writes (`put`, `remove`, and `clear` once at its start);
+    watch only reads.
+    """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = Folder(folder, RECEIPT_SUFFIX, max_bytes)
         self._max_bytes = max_bytes
 
     def clear(self) -> None:
-        """Make the folder; remove what a crash left half-written. Nothing is lost: the recipient answers a repeated read again."""
+        """Make the folder; remove what a crash left half-written. Nothing is lost: the recipient
+        answers a repeated read again.
+        """
         self._folder.make()
         parts = self._folder.parts()
         for part in parts:
@@ -134,10 +167,14 @@ class ReceiptBox:
             sync_folder(self._folder.path)
 
     def put(self, read_id: str, receipt: bytes) -> None:
-        """Make a receipt visible to watch, whole; a second one for the same read replaces the first. Raises StorageError."""
+        """Make a receipt visible to watch, whole; a second one for the same read replaces the
+        first. Raises StorageError.
+        """
         path = self._folder.file(read_id)
         if len(receipt) > self._max_bytes:
-            raise StorageError(f"a receipt of {len(receipt)} bytes; at most {self._max_bytes} are kept", where=path)
+            raise StorageError(
+                f"a receipt of {len(receipt)} bytes; at most {self._max_bytes} are kept", where=path
+            )
         self._folder.make()
         write_atomic(path, receipt, FILE_MODE)
 

@@ -1,4 +1,6 @@
-"""Reads a camera's public.json: how `deliver`, which holds no private seal key, recognises its own camera's reads."""
+"""Reads a camera's public.json: how `deliver`, which holds no private seal key, recognises its own
+camera's reads.
+"""
 
 from pathlib import Path
 
@@ -13,7 +15,13 @@ def load_device_public(folder: Path) -> DevicePublic:
         with path.open("rb") as file:
             untrusted = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise StorageError(f"cannot read the camera's public keys: {error.strerror}", where=path, fix="make the device keys first") from None
+        raise StorageError(
+            f"cannot read the camera's public keys: {error.strerror}",
+            where=path,
+            fix="make the device keys first",
+        ) from None
     if len(untrusted) > MAX_BYTES:
-        raise StorageError(f"holds more than {MAX_BYTES} bytes", where=path, fix="make the device keys first")
+        raise StorageError(
+            f"holds more than {MAX_BYTES} bytes", where=path, fix="make the device keys first"
+        )
     return parse_device_public(untrusted, str(path))

@@ -1,4 +1,6 @@
-"""Ed25519 signatures over our JOSE forms, with public keys only; every foreign error becomes one refusal."""
+"""Ed25519 signatures over our JOSE forms, with public keys only; every foreign error becomes one
+refusal.
+"""
 
 import binascii
 from typing import Any, cast
@@ -8,7 +10,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from agent.core.reasons import Reason
-from agent.core.text.strict_json import Fields, decode_base64url, malformed, parse_object, public_jwk
+from agent.core.text.strict_json import (
+    Fields,
+    decode_base64url,
+    malformed,
+    parse_object,
+    public_jwk,
+)
 from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM, Envelope
 from agent.errors import EnvelopeRefusedError
 
@@ -26,18 +34,34 @@ def registry(max_payload_bytes: int = MAX_DOCUMENT_BYTES) -> jws.JWSRegistry:
 
 
 def verify_detached(envelope: Envelope, raw_key: bytes) -> None:
-    """The outer signature over the exact bytes of the JWE. Raises EnvelopeRefusedError(signature-invalid)."""
-    flattened = {"payload": envelope.jwe.decode("ascii"), "protected": envelope.jws_protected, "signature": envelope.signature}
+    """The outer signature over the exact bytes of the JWE. Raises
+    EnvelopeRefusedError(signature-invalid).
+    """
+    flattened = {
+        "payload": envelope.jwe.decode("ascii"),
+        "protected": envelope.jws_protected,
+        "signature": envelope.signature,
+    }
     _verify(flattened, raw_key, "sealed read")
 
 
-def verify_compact(untrusted_text: bytes, typ: str, raw_key: bytes, *, where: str, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
-    """The payload of a compact JWS whose header is exactly {"alg":"Ed25519","typ":typ}. Raises EnvelopeRefusedError(malformed or signature-invalid).
+def verify_compact(
+    untrusted_text: bytes,
+    typ: str,
+    raw_key: bytes,
+    *,
+    where: str,
+    max_bytes: int = MAX_DOCUMENT_BYTES,
+) -> bytes:
+    """The payload of a compact JWS whose header is exactly {"alg":"Ed25519","typ":typ}. Raises
+    EnvelopeRefusedError(malformed or signature-invalid).
 
     `typ` keeps one signing key's documents apart: a receipt can never stand in for a key list.
     """
     header, payload, signature = _segments(untrusted_text, where, max_bytes)
-    fields = Fields(parse_object(decode_base64url(header, where), where), where, required=("alg", "typ"))
+    fields = Fields(
+        parse_object(decode_base64url(header, where), where), where, required=("alg", "typ")
+    )
     fields.exactly("alg", SIGNATURE_ALGORITHM)
     fields.exactly("typ", typ)
     decode_base64url(signature, where)
@@ -46,7 +70,9 @@ def verify_compact(untrusted_text: bytes, typ: str, raw_key: bytes, *, where: st
 
 
 def untrusted_payload(untrusted_text: bytes, *, where: str, max_bytes: int) -> bytes:
-    """The payload before any check of the signature: only for finding out whose key to check it with."""
+    """The payload before any check of the signature: only for finding out whose key to check it
+    with.
+    """
     return decode_base64url(_segments(untrusted_text, where, max_bytes)[1], where)
 
 
@@ -67,4 +93,8 @@ def _verify(flattened: dict[str, str], raw_key: bytes, where: str) -> None:
         key = OKPKey.import_key(dict(public_jwk("Ed25519", raw_key)))
         jws.deserialize_json(cast("Any", flattened), key, registry=registry())
     except FOREIGN_ERRORS:
-        raise EnvelopeRefusedError(Reason.SIGNATURE_INVALID, "the signature does not match: altered, or signed by another key", where=where) from None
+        raise EnvelopeRefusedError(
+            Reason.SIGNATURE_INVALID,
+            "the signature does not match: altered, or signed by another key",
+            where=where,
+        ) from None

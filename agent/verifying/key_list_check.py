@@ -12,18 +12,25 @@ from agent.verifying import jose
 TYP = "platewarden-epoch-keys"
 MAX_EPOCHS = 400
 MAX_BYTES = 131_072
-_PROBE = X25519PrivateKey.from_private_bytes(bytes(31) + b"\x01")  # no secret: only asks whether a point is usable
+# no secret: only asks whether a point is usable
+_PROBE = X25519PrivateKey.from_private_bytes(bytes(31) + b"\x01")
 _WHERE = "key list"
 
 
 def verify_key_list(untrusted_text: bytes, recipient: str, signing_key: bytes) -> EpochKeys:
-    """The keys of a compact JWS signed by the recipient's `signing_key` (raw Ed25519, from the policy). Raises EnvelopeRefusedError.
+    """The keys of a compact JWS signed by the recipient's `signing_key` (raw Ed25519, from the
+    policy). Raises EnvelopeRefusedError.
 
-    Needs no clock: the list is consistent in itself (nothing already destroyed when issued, no more than MAX_EPOCHS days ahead).
-    Limit: an older list of the same recipient is accepted; rollback protection comes with the signed bundles.
+    Needs no clock: the list is consistent in itself (nothing already destroyed when issued, no more
+    than MAX_EPOCHS days ahead). Limit: an older list of the same recipient is accepted; rollback
+    protection comes with the signed bundles.
     """
-    payload = jose.verify_compact(untrusted_text, TYP, signing_key, where=_WHERE, max_bytes=MAX_BYTES)
-    fields = Fields(parse_object(payload, _WHERE), _WHERE, required=("recipient", "issued_at", "epochs"))
+    payload = jose.verify_compact(
+        untrusted_text, TYP, signing_key, where=_WHERE, max_bytes=MAX_BYTES
+    )
+    fields = Fields(
+        parse_object(payload, _WHERE), _WHERE, required=("recipient", "issued_at", "epochs")
+    )
     fields.exactly("recipient", recipient)
     issued_at = fields.moment("issued_at")
     keys: dict[date, bytes] = {}
@@ -35,7 +42,10 @@ def verify_key_list(untrusted_text: bytes, recipient: str, signing_key: bytes) -
         previous = epoch
         keys[epoch] = key
     if len(set(keys.values())) != len(keys):
-        raise fields.bad("epochs", "one key each: a key that serves two epochs would survive the first one's destruction")
+        raise fields.bad(
+            "epochs",
+            "one key each: a key that serves two epochs would survive the first one's destruction",
+        )
     return EpochKeys(recipient, issued_at, keys)
 
 
@@ -58,6 +68,9 @@ def format_key_list(keys: EpochKeys) -> bytes:
         {
             "recipient": keys.recipient,
             "issued_at": rfc3339(keys.issued_at),
-            "epochs": [{"epoch": epoch.isoformat(), "key": public_jwk("X25519", key)} for epoch, key in sorted(keys.keys.items())],
+            "epochs": [
+                {"epoch": epoch.isoformat(), "key": public_jwk("X25519", key)}
+                for epoch, key in sorted(keys.keys.items())
+            ],
         }
     )

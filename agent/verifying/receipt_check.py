@@ -12,16 +12,32 @@ MAX_RECEIPT_BYTES = 4_096
 
 
 class ReceiptVerifier:
-    """Implements ports.ReceiptVerifier. `signing_keys`: raw Ed25519 public keys by recipient, from the policy."""
+    """Implements ports.ReceiptVerifier. `signing_keys`: raw Ed25519 public keys by recipient, from
+    the policy.
+    """
 
-    def __init__(self, signing_keys: Mapping[str, bytes], max_bytes: int = MAX_RECEIPT_BYTES) -> None:
+    def __init__(
+        self, signing_keys: Mapping[str, bytes], max_bytes: int = MAX_RECEIPT_BYTES
+    ) -> None:
         self._signing_keys = dict(signing_keys)
         self._max_bytes = max_bytes
 
     def verify(self, untrusted_receipt: bytes) -> Receipt:
-        """The receipt, believed from here on; whether it fits a read is for the caller. Raises EnvelopeRefusedError."""
-        untrusted = parse_receipt(jose.untrusted_payload(untrusted_receipt, where="receipt", max_bytes=self._max_bytes))
+        """The receipt, believed from here on; whether it fits a read is for the caller. Raises
+        EnvelopeRefusedError.
+        """
+        untrusted = parse_receipt(
+            jose.untrusted_payload(untrusted_receipt, where="receipt", max_bytes=self._max_bytes)
+        )
         key = self._signing_keys.get(untrusted.recipient)
         if key is None:
-            raise EnvelopeRefusedError(Reason.RECIPIENT_NOT_IN_POLICY, f"recipient {untrusted.recipient} is not in the policy", where="receipt")
-        return parse_receipt(jose.verify_compact(untrusted_receipt, TYP, key, where="receipt", max_bytes=self._max_bytes))
+            raise EnvelopeRefusedError(
+                Reason.RECIPIENT_NOT_IN_POLICY,
+                f"recipient {untrusted.recipient} is not in the policy",
+                where="receipt",
+            )
+        return parse_receipt(
+            jose.verify_compact(
+                untrusted_receipt, TYP, key, where="receipt", max_bytes=self._max_bytes
+            )
+        )

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.core.text.rfc3339 import rfc3339
-from agent.core.text.strict_json import Fields, canonical, parse_object, parse_public_jwk, public_jwk
+from agent.core.text.strict_json import (
+    Fields,
+    canonical,
+    parse_object,
+    parse_public_jwk,
+    public_jwk,
+)
 from agent.verifying import jose
 
 TYP = "platewarden-roster"
@@ -19,8 +25,9 @@ AGE_RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")  # X25519, in Bech32
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """`devices`: raw Ed25519 public keys, 32 bytes, that sign sealed reads, by device; `age`: the recipients to whom hot lists are encrypted
-    (`age1…`), and `logs`: the keys of watch's and deliver's log, of the devices that were enrolled with them.
+    """`devices`: raw Ed25519 public keys, 32 bytes, that sign sealed reads, by device; `age`: the
+    recipients to whom hot lists are encrypted (`age1…`), and `logs`: the keys of watch's and
+    deliver's log, of the devices that were enrolled with them.
     """
 
     city: str
@@ -31,23 +38,31 @@ class Roster:
 
 
 def parse_root(untrusted_json: bytes, where: str = "root.json") -> bytes:
-    """The city root's raw Ed25519 public key from its JWK file. Raises EnvelopeRefusedError(malformed)."""
+    """The city root's raw Ed25519 public key from its JWK file. Raises
+    EnvelopeRefusedError(malformed).
+    """
     return parse_public_jwk(parse_object(untrusted_json, where), "Ed25519", where)
 
 
 def verify_roster(untrusted_text: bytes, root_key: bytes) -> Roster:
-    """The roster of a compact JWS signed by the city root (raw Ed25519). Raises EnvelopeRefusedError.
+    """The roster of a compact JWS signed by the city root (raw Ed25519). Raises
+    EnvelopeRefusedError.
 
-    Limit: an older roster is accepted here; a camera gets its roster in a signed bundle, which no older one replaces.
+    Limit: an older roster is accepted here; a camera gets its roster in a signed bundle, which no
+    older one replaces.
     """
     payload = jose.verify_compact(untrusted_text, TYP, root_key, where=_WHERE, max_bytes=MAX_BYTES)
-    fields = Fields(parse_object(payload, _WHERE), _WHERE, required=("v", "city", "issued_at", "devices"))
+    fields = Fields(
+        parse_object(payload, _WHERE), _WHERE, required=("v", "city", "issued_at", "devices")
+    )
     fields.exactly("v", 1)
     devices: dict[str, bytes] = {}
     age: dict[str, str] = {}
     logs: dict[str, tuple[bytes, bytes]] = {}
     for index, entry in enumerate(fields.sequence("devices", MAX_DEVICES)):
-        device = Fields(entry, f"{_WHERE}: entry {index}", required=("device", "key"), optional=("age", *_LOGS))
+        device = Fields(
+            entry, f"{_WHERE}: entry {index}", required=("device", "key"), optional=("age", *_LOGS)
+        )
         name = device.identifier("device")
         if name in devices:
             raise device.bad("device", "enrolled once")
@@ -57,7 +72,10 @@ def verify_roster(untrusted_text: bytes, root_key: bytes) -> Roster:
         if any(log in device for log in _LOGS):
             if not all(log in device for log in _LOGS):
                 raise device.bad("watch_log", "there together with `deliver_log`")
-            logs[name] = (device.public_key(_LOGS[0], "Ed25519"), device.public_key(_LOGS[1], "Ed25519"))
+            logs[name] = (
+                device.public_key(_LOGS[0], "Ed25519"),
+                device.public_key(_LOGS[1], "Ed25519"),
+            )
     return Roster(fields.text("city"), fields.moment("issued_at"), devices, age, logs)
 
 
@@ -69,6 +87,11 @@ def format_roster(roster: Roster) -> bytes:
         if name in roster.age:
             entry["age"] = roster.age[name]
         if name in roster.logs:
-            entry |= {log: public_jwk("Ed25519", raw) for log, raw in zip(_LOGS, roster.logs[name], strict=True)}
+            entry |= {
+                log: public_jwk("Ed25519", raw)
+                for log, raw in zip(_LOGS, roster.logs[name], strict=True)
+            }
         entries.append(entry)
-    return canonical({"v": 1, "city": roster.city, "issued_at": rfc3339(roster.issued_at), "devices": entries})
+    return canonical(
+        {"v": 1, "city": roster.city, "issued_at": rfc3339(roster.issued_at), "devices": entries}
+    )

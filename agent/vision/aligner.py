@@ -1,7 +1,9 @@
-"""Looks closer at what the detector proposes: finds the plate's four corners, says whether it is a plate, in one row of text or two.
+"""Looks closer at what the detector proposes: finds the plate's four corners, says whether it is a
+plate, in one row of text or two.
 
-The detector sees the whole frame shrunk: a plate may be four cells wide there, its box off by a third. This network sees each
-proposal with its surroundings at the frame's own resolution. That is cheap, 96×64 px, and the reader's crop is cut along these corners.
+The detector sees the whole frame shrunk: a plate may be four cells wide there, its box off by a
+third. This network sees each proposal with its surroundings at the frame's own resolution. That is
+cheap, 96×64 px, and the reader's crop is cut along these corners.
 """
 
 import math
@@ -23,13 +25,17 @@ INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
 DEFAULT_THRESHOLD = 0.4  # the manifest's is used where there is one
 EARLY = 0.08  # what is less likely at the first look gets no second
-# Proposer and aligner err apart: the odds are the aligner's, times this power of the proposer's. Either alone keeps more of what is no plate.
+# Proposer and aligner err apart: the odds are the aligner's, times this power of the proposer's.
+# Either alone keeps more of what is no plate.
 PROPOSER_COUNTS = 0.5
-# What looks only half like a plate must be legible to be one: chance × (text's confidence + LEGIBLE) has to reach SURE × LEGIBLE.
+# What looks only half like a plate must be legible to be one: chance × (text's confidence +
+# LEGIBLE) has to reach SURE × LEGIBLE.
 LEGIBLE, SURE = 0.1, 0.985
-# A small picture of a plate's proportions may be a cutting, one plate from edge to edge. Neither network was shown such: its text decides.
+# A small picture of a plate's proportions may be a cutting, one plate from edge to edge. Neither
+# network was shown such: its text decides.
 CUTTING_PX, CUTTING_ASPECT = 480, (1.6, 6.0)
-CUTTING_EDGE, CUTTING_LEGIBLE = 0.02, 0.57  # left off on each side, as a share of it; the confidence that its text must reach
+# left off on each side, as a share of it; the confidence that its text must reach
+CUTTING_EDGE, CUTTING_LEGIBLE = 0.02, 0.57
 OVERLAP_IS_SAME = 0.3  # intersection over union: proposals that end on one plate
 
 LEAST_TURN = 1e-3  # px²: three corners on one line are no quadrilateral
@@ -44,50 +50,78 @@ class Session(Protocol):
 
 
 class AligningDetector:
-    """Implements ports.PlateDetector: another detector's proposals, aligned, without what is no plate.
+    """Implements ports.PlateDetector: another detector's proposals, aligned, without what is no
+    plate.
 
-    The session takes `crop` float32 N×1×64×96, grey, each standardised, and gives `corners` N×8 (x, y as shares of the crop, top
-    left first, clockwise) and `chances` N×2 (that it is a plate; that its text has two rows), 0–1. A plate's confidence weighs both networks.
+    The session takes `crop` float32 N×1×64×96, grey, each standardised, and gives `corners` N×8 (x,
+    y as shares of the crop, top left first, clockwise) and `chances` N×2 (that it is a plate; that
+    its text has two rows), 0–1. A plate's confidence weighs both networks.
     """
 
-    def __init__(self, proposer: PlateDetector, session: Session, threshold: float = DEFAULT_THRESHOLD) -> None:
+    def __init__(
+        self, proposer: PlateDetector, session: Session, threshold: float = DEFAULT_THRESHOLD
+    ) -> None:
         self._proposer = proposer
         self._session = session
         self._threshold = threshold
 
     def find_plates(self, frame: Frame) -> tuple[PlateBox, ...]:
-        """All plates, best first, with the corners of their edge; boxes in px of the frame and inside it."""
+        """All plates, best first, with the corners of their edge; boxes in px of the frame and
+        inside it.
+        """
         grey = replace(frame, image=luminance(frame.image))  # once, for both networks
-        return (*self._cutting(grey.image), *self._align(grey.image, self._proposer.find_plates(grey)))
+        return (
+            *self._cutting(grey.image),
+            *self._align(grey.image, self._proposer.find_plates(grey)),
+        )
 
     def _cutting(self, image: Image) -> list[PlateBox]:
-        """The picture as one plate, from edge to edge and along the corners that two looks find, whatever their chance."""
+        """The picture as one plate, from edge to edge and along the corners that two looks find,
+        whatever their chance.
+        """
         height, width = image.shape[:2]
         if width > CUTTING_PX or not CUTTING_ASPECT[0] <= width / height <= CUTTING_ASPECT[1]:
             return []
         edges = edge_to_edge(width, height)
-        aligned = [plate for plate, _ in self._look(image, [at for at, _ in self._look(image, [edges])])]
-        return [replace(plate, least_text=CUTTING_LEGIBLE, whole=True) for plate in (edges, *aligned)]
+        aligned = [
+            plate for plate, _ in self._look(image, [at for at, _ in self._look(image, [edges])])
+        ]
+        return [
+            replace(plate, least_text=CUTTING_LEGIBLE, whole=True) for plate in (edges, *aligned)
+        ]
 
     def _align(self, image: Image, proposals: Sequence[PlateBox]) -> list[PlateBox]:
-        # The second look starts where the first one ended: it halves what is left of the corners' error.
-        likely = [replace(plate, confidence=proposal) for plate, proposal in self._look(image, proposals, EARLY)]
-        second = sorted((plate for plate, _ in self._look(image, likely, self._threshold)), key=lambda plate: -plate.confidence)
+        # The second look starts where the first one ended: it halves what is left of the corners'
+        # error.
+        likely = [
+            replace(plate, confidence=proposal)
+            for plate, proposal in self._look(image, proposals, EARLY)
+        ]
+        second = sorted(
+            (plate for plate, _ in self._look(image, likely, self._threshold)),
+            key=lambda plate: -plate.confidence,
+        )
         found: list[PlateBox] = []
         for plate in second:
             if not any(overlap(plate.box, other.box) > OVERLAP_IS_SAME for other in found):
                 found.append(plate)
         return found
 
-    def _look(self, image: Image, proposals: Sequence[PlateBox], least: float = 0.0) -> list[tuple[PlateBox, float]]:
-        """As the network sees them: the proposals that are plates with at least that confidence, and the confidence that the proposer had."""
+    def _look(
+        self, image: Image, proposals: Sequence[PlateBox], least: float = 0.0
+    ) -> list[tuple[PlateBox, float]]:
+        """As the network sees them: the proposals that are plates with at least that confidence,
+        and the confidence that the proposer had.
+        """
         if not proposals:
             return []
         regions = [region_around(proposal.box) for proposal in proposals]
         crops = np.stack([network_input(image, region) for region in regions])[:, None]
         corners, chances = self._session.run(["corners", "chances"], {"crop": crops})
         looked: list[tuple[PlateBox, float]] = []
-        for proposal, region, shares, (chance, two_rows) in zip(proposals, regions, corners.tolist(), chances.tolist(), strict=True):
+        for proposal, region, shares, (chance, two_rows) in zip(
+            proposals, regions, corners.tolist(), chances.tolist(), strict=True
+        ):
             sure = both(proposal.confidence, chance)
             plate = _plate(image, shares, region, sure, two_rows) if sure >= least else None
             if plate is not None:
@@ -105,18 +139,36 @@ def both(proposer: float, aligner: float) -> float:
 
 def edge_to_edge(width: int, height: int) -> PlateBox:
     """A whole picture of that size as a plate."""
-    (left, right), (top, bottom) = ((side * CUTTING_EDGE, side * (1 - CUTTING_EDGE)) for side in (width, height))
-    return PlateBox((0.0, 0.0, float(width), float(height)), ((left, top), (right, top), (right, bottom), (left, bottom)), confidence=0.5)
+    (left, right), (top, bottom) = (
+        (side * CUTTING_EDGE, side * (1 - CUTTING_EDGE)) for side in (width, height)
+    )
+    return PlateBox(
+        (0.0, 0.0, float(width), float(height)),
+        ((left, top), (right, top), (right, bottom), (left, bottom)),
+        confidence=0.5,
+    )
 
 
 def region_around(box: tuple[float, float, float, float]) -> Map:
-    """x0, y0, x1, y1 in px of the box x, y, width, height with its surroundings; may reach out of the image."""
+    """x0, y0, x1, y1 in px of the box x, y, width, height with its surroundings; may reach out of
+    the image.
+    """
     x, y, width, height = box
-    return np.array([x - AROUND_X * width, y - AROUND_Y * height, x + (1 + AROUND_X) * width, y + (1 + AROUND_Y) * height], np.float32)
+    return np.array(
+        [
+            x - AROUND_X * width,
+            y - AROUND_Y * height,
+            x + (1 + AROUND_X) * width,
+            y + (1 + AROUND_Y) * height,
+        ],
+        np.float32,
+    )
 
 
 def network_input(image: Image, region: Map) -> Map:
-    """The region of an H×W×3 BGR or H×W grey image as the network wants it: 64×96, grey, mean 0, standard deviation 1."""
+    """The region of an H×W×3 BGR or H×W grey image as the network wants it: 64×96, grey, mean 0,
+    standard deviation 1.
+    """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = whole_px(region)
     part = image[max(0, y0) : min(height, y1), max(0, x0) : min(width, x1)]
@@ -129,10 +181,15 @@ def network_input(image: Image, region: Map) -> Map:
     grey = halved(grey, INPUT_WIDTH_PX, INPUT_HEIGHT_PX)
     size = (INPUT_WIDTH_PX, INPUT_HEIGHT_PX)
     if grey.shape[1] <= INPUT_WIDTH_PX:
-        return standardised(np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), np.uint8))
-    # Averaging by a fraction takes five times as long as enlarging to twice the size and averaging two by two.
+        return standardised(
+            np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+        )
+    # Averaging by a fraction takes five times as long as enlarging to twice the size and averaging
+    # two by two.
     double = cv2.resize(grey, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_LINEAR)
-    return standardised(np.asarray(cv2.resize(double, size, interpolation=cv2.INTER_AREA), np.uint8))
+    return standardised(
+        np.asarray(cv2.resize(double, size, interpolation=cv2.INTER_AREA), np.uint8)
+    )
 
 
 def whole_px(region: Map) -> tuple[int, int, int, int]:
@@ -141,8 +198,12 @@ def whole_px(region: Map) -> tuple[int, int, int, int]:
     return x0, y0, max(x0 + 1, int(np.ceil(region[2]))), max(y0 + 1, int(np.ceil(region[3])))
 
 
-def _plate(image: Image, shares: list[float], region: Map, sure: float, two_rows: float) -> PlateBox | None:
-    """The network's answer in px of the image; None when its corners are no proper quadrilateral or nothing of it lies inside."""
+def _plate(
+    image: Image, shares: list[float], region: Map, sure: float, two_rows: float
+) -> PlateBox | None:
+    """The network's answer in px of the image; None when its corners are no proper quadrilateral or
+    nothing of it lies inside.
+    """
     x0, y0, x1, y1 = whole_px(region)
     # Plain floats: on eight numbers numpy costs ten times as much.
     xs = [x0 + share * (x1 - x0) for share in shares[0::2]]
@@ -156,7 +217,13 @@ def _plate(image: Image, shares: list[float], region: Map, sure: float, two_rows
         return None
     corners = ((xs[0], ys[0]), (xs[1], ys[1]), (xs[2], ys[2]), (xs[3], ys[3]))
     least_text = max(0.0, LEGIBLE * (SURE / max(sure, 1e-6) - 1))
-    return PlateBox((left, top, right - left, bottom - top), corners, sure, rows=2 if two_rows > 0.5 else 1, least_text=least_text)
+    return PlateBox(
+        (left, top, right - left, bottom - top),
+        corners,
+        sure,
+        rows=2 if two_rows > 0.5 else 1,
+        least_text=least_text,
+    )
 
 
 def convex_clockwise(xs: list[float], ys: list[float]) -> bool:

@@ -1,4 +1,6 @@
-"""Draws what was read onto a copy of the picture: for `platewarden read --annotate`, on a person's explicit wish, and never on a camera."""
+"""Draws what was read onto a copy of the picture: for `platewarden read --annotate`, on a person's
+explicit wish, and never on a camera.
+"""
 
 from collections.abc import Sequence
 
@@ -13,7 +15,8 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotate(image: Image, reads: Sequence[PlateRead]) -> Image:
-    """A copy of `image` (H×W×3, BGR) with the corners of each plate and its text; green when read, orange when found but not readable.
+    """A copy of `image` (H×W×3, BGR) with the corners of each plate and its text; green when read,
+    orange when found but not readable.
 
     The result holds plates as pixels and as text: personal data.
     """
@@ -35,6 +38,10 @@ def _label(drawn: Image, read: PlateRead, colour: tuple[int, int, int], thicknes
     (text_width, text_height), below = cv2.getTextSize(text, FONT, scale, thickness)
     left = max(0, min(int(x), drawn.shape[1] - text_width))
     above = int(y) - below - thickness
-    baseline = above if above - text_height >= 0 else int(y + height) + text_height + thickness + below
+    baseline = (
+        above if above - text_height >= 0 else int(y + height) + text_height + thickness + below
+    )
     for shade, extra in ((SHADOW_BGR, 2 * thickness), (colour, 0)):
-        cv2.putText(drawn, text, (left, baseline), FONT, scale, shade, thickness + extra, cv2.LINE_AA)
+        cv2.putText(
+            drawn, text, (left, baseline), FONT, scale, shade, thickness + extra, cv2.LINE_AA
+        )

@@ -1,6 +1,8 @@
-"""Turns the recogniser's output into texts: prefix beam search over connectionist temporal classification (Graves et al., 2006).
+"""Turns the recogniser's output into texts: prefix beam search over connectionist temporal
+classification (Graves et al., 2006).
 
-A text's probability is the sum over all alignments that spell it, as far as the beam keeps them: a real probability, if the network's are.
+A text's probability is the sum over all alignments that spell it, as far as the beam keeps them: a
+real probability, if the network's are.
 """
 
 from dataclasses import dataclass
@@ -12,22 +14,31 @@ from agent.core.reading.plate_text import CHARACTERS, MAX_LENGTH
 
 BLANK = 0
 BEAM_WIDTH = 8
-SILENT = 0.9995  # probability of the blank from which a step can hold no character worth following; about half of all steps
-NEGLIGIBLE = 1e-3  # texts this unlikely are not reported (recognizer.LEAST_ALTERNATIVE), so prefixes with less mass are not followed
-LEAST_OF_BEST = 0.1  # where all are as unlikely as that: of the likeliest prefix's mass. What is no plate would else cost ten times a plate
+# probability of the blank from which a step can hold no character worth following; about half of
+# all steps
+SILENT = 0.9995
+# texts this unlikely are not reported (recognizer.LEAST_ALTERNATIVE), so prefixes with less mass
+# are not followed
+NEGLIGIBLE = 1e-3
+# where all are as unlikely as that: of the likeliest prefix's mass. What is no plate would else
+# cost ten times a plate
+LEAST_OF_BEST = 0.1
 Probabilities = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text with its probability 0–1 and, for each of its characters, the network's confidence 0–1."""
+    """A text with its probability 0–1 and, for each of its characters, the network's confidence
+    0–1.
+    """
 
     text: str
     probability: float
     char_confidence: tuple[float, ...]
 
 
-# A prefix's probability mass: of alignments that end in blank, of those that end in its last character; that character's class; the best step of each.
+# A prefix's probability mass: of alignments that end in blank, of those that end in its last
+# character; that character's class; the best step of each.
 _Mass = tuple[float, float, int, tuple[float, ...]]
 _Beams = dict[str, _Mass]
 _Likely = list[tuple[int, str, float]]  # of one step: class, character, chance
@@ -40,25 +51,38 @@ def softmax(logits: NDArray[np.float32]) -> Probabilities:
 
 
 def decode(probabilities: Probabilities, most: int) -> list[Reading]:
-    """The `most` likeliest texts of a T × 37 matrix (blank, 0–9, A–Z), best first; at least one, perhaps the empty text."""
+    """The `most` likeliest texts of a T × 37 matrix (blank, 0–9, A–Z), best first; at least one,
+    perhaps the empty text.
+    """
     speaks = probabilities[:, BLANK] < SILENT
-    silence = float(probabilities[~speaks, BLANK].prod())  # every prefix's chance is multiplied by it
+    # every prefix's chance is multiplied by it
+    silence = float(probabilities[~speaks, BLANK].prod())
     spoken, places = probabilities[speaks], np.flatnonzero(speaks).tolist()
-    steps = spoken.tolist()  # plain floats: in these small sums numpy's scalars cost more than they do
+    # plain floats: in these small sums numpy's scalars cost more than they do
+    steps = spoken.tolist()
     likely: list[_Likely] = [[] for _ in steps]
-    for step, sign in zip(*(found.tolist() for found in np.nonzero(spoken[:, 1:] > NEGLIGIBLE)), strict=True):
+    for step, sign in zip(
+        *(found.tolist() for found in np.nonzero(spoken[:, 1:] > NEGLIGIBLE)), strict=True
+    ):
         likely[step].append((sign + 1, CHARACTERS[sign], steps[step][sign + 1]))
     beams: _Beams = {"": (1.0, 0.0, BLANK, ())}
     least, before = NEGLIGIBLE, -1
     for place, step, characters in zip(places, steps, likely, strict=True):
-        beams, least = _extended(beams if place == before + 1 else _paused(beams), least, step, characters)
+        beams, least = _extended(
+            beams if place == before + 1 else _paused(beams), least, step, characters
+        )
         before = place
     best = sorted(beams.items(), key=_likeliest)[:most]
-    return [Reading(text, min(1.0, silence * (blank + character)), peaks) for text, (blank, character, _, peaks) in best]
+    return [
+        Reading(text, min(1.0, silence * (blank + character)), peaks)
+        for text, (blank, character, _, peaks) in best
+    ]
 
 
 def averaged(views: list[list[Reading]]) -> list[Reading]:
-    """Readings of several crops of one plate as one list, best first: each text's mean probability, its characters as the surest crop saw them."""
+    """Readings of several crops of one plate as one list, best first: each text's mean probability,
+    its characters as the surest crop saw them.
+    """
     surest: dict[str, Reading] = {}
     total: dict[str, float] = {}
     for reading in (reading for readings in views for reading in readings):
@@ -70,35 +94,60 @@ def averaged(views: list[list[Reading]]) -> list[Reading]:
 
 
 def _paused(beams: _Beams) -> _Beams:
-    """Every prefix after steps of silence: the next character is a new one, even if it is the same."""
-    return {text: (blank + character, 0.0, last, peaks) for text, (blank, character, last, peaks) in beams.items()}
+    """Every prefix after steps of silence: the next character is a new one, even if it is the
+    same.
+    """
+    return {
+        text: (blank + character, 0.0, last, peaks)
+        for text, (blank, character, last, peaks) in beams.items()
+    }
 
 
-def _extended(beams: _Beams, least: float, step: list[float], likely: _Likely) -> tuple[_Beams, float]:
-    """Every prefix after one more step: unchanged by blank or a held character, or longer by one of the `likely` (no other could be worth following).
+def _extended(
+    beams: _Beams, least: float, step: list[float], likely: _Likely
+) -> tuple[_Beams, float]:
+    """Every prefix after one more step: unchanged by blank or a held character, or longer by one of
+    the `likely` (no other could be worth following).
 
-    `least`: the mass below which no longer one is followed; returned with the prefixes for the next step.
+    `least`: the mass below which no longer one is followed; returned with the prefixes for the next
+    step.
     """
     following: _Beams = {}
     for text, (blank, character, last, peaks) in beams.items():
         total = blank + character
         held = step[last] if text else 0.0
-        _add(following, text, (total * step[BLANK], character * held, last, (*peaks[:-1], held) if text and held > peaks[-1] else peaks))
+        _add(
+            following,
+            text,
+            (
+                total * step[BLANK],
+                character * held,
+                last,
+                (*peaks[:-1], held) if text and held > peaks[-1] else peaks,
+            ),
+        )
         if len(text) == MAX_LENGTH:
             continue
         for kind, sign, chance in likely:
-            new = (blank if kind == last else total) * chance  # a doubled letter needs a blank in between
+            # a doubled letter needs a blank in between
+            new = (blank if kind == last else total) * chance
             if new > least:
                 _add(following, text + sign, (0.0, new, kind, (*peaks, chance)))
-    # On a clear plate all but one or two prefixes are negligible, and dropping them is most of the speed.
+    # On a clear plate all but one or two prefixes are negligible, and dropping them is most of the
+    # speed.
     least = _least(following)
     kept = {text: mass for text, mass in following.items() if mass[0] + mass[1] >= least}
-    return (kept if len(kept) <= BEAM_WIDTH else dict(sorted(kept.items(), key=_likeliest)[:BEAM_WIDTH])), least
+    return (
+        kept if len(kept) <= BEAM_WIDTH else dict(sorted(kept.items(), key=_likeliest)[:BEAM_WIDTH])
+    ), least
 
 
 def _least(beams: _Beams) -> float:
     """The mass below which a prefix is not followed."""
-    return min(NEGLIGIBLE, LEAST_OF_BEST * max(blank + character for blank, character, _, _ in beams.values()))
+    return min(
+        NEGLIGIBLE,
+        LEAST_OF_BEST * max(blank + character for blank, character, _, _ in beams.values()),
+    )
 
 
 def _likeliest(item: tuple[str, _Mass]) -> float:

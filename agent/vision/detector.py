@@ -1,4 +1,6 @@
-"""Proposes where plates are in a frame: one pass of the detector network over the whole frame's luminance, shrunk to its input."""
+"""Proposes where plates are in a frame: one pass of the detector network over the whole frame's
+luminance, shrunk to its input.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -41,8 +43,9 @@ class Letterbox:
 class OnnxPlateDetector:
     """Implements ports.PlateDetector over the session of models/detector.onnx.
 
-    The session takes `frame` uint8 1x1xHxW grey, H and W multiples of 32, and gives `score` 1x1xH/8xW/8 (0–1) and `box` 1x4xH/8xW/8
-    (left, top, right, bottom from the cell's centre, in cells of 8 px). Corners are the aligner's; a proposal's are those of its upright box.
+    The session takes `frame` uint8 1x1xHxW grey, H and W multiples of 32, and gives `score`
+    1x1xH/8xW/8 (0–1) and `box` 1x4xH/8xW/8 (left, top, right, bottom from the cell's centre, in
+    cells of 8 px). Corners are the aligner's; a proposal's are those of its upright box.
     """
 
     def __init__(self, session: Session, threshold: float = DEFAULT_THRESHOLD) -> None:
@@ -50,7 +53,9 @@ class OnnxPlateDetector:
         self._threshold = threshold
 
     def find_plates(self, frame: Frame) -> tuple[PlateBox, ...]:
-        """All plates, best first, boxes in px of the frame and inside it. Plates narrower than about 14 input px are not found."""
+        """All plates, best first, boxes in px of the frame and inside it. Plates narrower than
+        about 14 input px are not found.
+        """
         picture, letterbox = fit(frame.image)
         score, box = self._session.run(["score", "box"], {"frame": picture[None, None]})
         height, width = frame.image.shape[:2]
@@ -68,9 +73,11 @@ class Candidate:
 
 
 def fit(image: Image) -> tuple[Image, Letterbox]:
-    """The whole image, H x W x 3 BGR, grey, as large as fits 384 x 640 without distortion, and where it lies in the picture.
+    """The whole image, H x W x 3 BGR, grey, as large as fits 384 x 640 without distortion, and
+    where it lies in the picture.
 
-    The picture's sides are the next multiples of 32, not all of 384 x 640: on the margins of a 4:3 frame the network would spend a fifth of its time.
+    The picture's sides are the next multiples of 32, not all of 384 x 640: on the margins of a 4:3
+    frame the network would spend a fifth of its time.
     """
     height, width = image.shape[:2]
     scale = min(INPUT_WIDTH_PX / width, INPUT_HEIGHT_PX / height)
@@ -93,8 +100,13 @@ def decode(score: Map, box: Map, threshold: float) -> list[Candidate]:
     for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
         left, top, right, bottom = box[:, row, column].tolist()
         corner = (column + 0.5 - left) * STRIDE_PX, (row + 0.5 - top) * STRIDE_PX
-        candidate = Candidate((*corner, (left + right) * STRIDE_PX, (top + bottom) * STRIDE_PX), float(score[row, column]))
-        if len(kept) < MOST_PLATES and not any(same_plate(candidate.box, other.box) for other in kept):
+        candidate = Candidate(
+            (*corner, (left + right) * STRIDE_PX, (top + bottom) * STRIDE_PX),
+            float(score[row, column]),
+        )
+        if len(kept) < MOST_PLATES and not any(
+            same_plate(candidate.box, other.box) for other in kept
+        ):
             kept.append(candidate)
     return kept
 
@@ -102,8 +114,16 @@ def decode(score: Map, box: Map, threshold: float) -> list[Candidate]:
 def _in_frame(plate: Candidate, letterbox: Letterbox, width: int, height: int) -> PlateBox | None:
     """The candidate in px of the frame, clipped to it; None when nothing of it lies inside."""
     x, y, wide, high = plate.box
-    x0, x1 = (min(max(0.0, (edge - letterbox.left_px) / letterbox.scale), float(width)) for edge in (x, x + wide))
-    y0, y1 = (min(max(0.0, (edge - letterbox.top_px) / letterbox.scale), float(height)) for edge in (y, y + high))
+    x0, x1 = (
+        min(max(0.0, (edge - letterbox.left_px) / letterbox.scale), float(width))
+        for edge in (x, x + wide)
+    )
+    y0, y1 = (
+        min(max(0.0, (edge - letterbox.top_px) / letterbox.scale), float(height))
+        for edge in (y, y + high)
+    )
     if x1 - x0 < 1 or y1 - y0 < 1:
         return None
-    return PlateBox((x0, y0, x1 - x0, y1 - y0), ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), plate.score)
+    return PlateBox(
+        (x0, y0, x1 - x0, y1 - y0), ((x0, y0), (x1, y0), (x1, y1), (x0, y1)), plate.score
+    )

@@ -1,4 +1,6 @@
-"""Builds detector and reader from the models of the manifest: one place, so that camera, `read` and demo see with the same eyes."""
+"""Builds detector and reader from the models of the manifest: one place, so that camera, `read` and
+demo see with the same eyes.
+"""
 
 from pathlib import Path
 
@@ -10,9 +12,17 @@ from agent.vision.models import load_model, model_entry
 from agent.vision.recognizer import OnnxPlateReader
 
 
-def load_vision(threads: int = 1, models_dir: Path | None = None) -> tuple[AligningDetector, OnnxPlateReader]:
+def load_vision(
+    threads: int = 1, models_dir: Path | None = None
+) -> tuple[AligningDetector, OnnxPlateReader]:
     """All three networks, each with `threads` threads; OpenCV gets as many. Raises ModelError."""
     cv2.setNumThreads(threads)
-    proposer = OnnxPlateDetector(load_model("detector", threads, models_dir), model_entry("detector", models_dir).threshold)
-    detector = AligningDetector(proposer, load_model("aligner", threads, models_dir), model_entry("aligner", models_dir).threshold)
+    proposer = OnnxPlateDetector(
+        load_model("detector", threads, models_dir), model_entry("detector", models_dir).threshold
+    )
+    detector = AligningDetector(
+        proposer,
+        load_model("aligner", threads, models_dir),
+        model_entry("aligner", models_dir).threshold,
+    )
     return detector, OnnxPlateReader(load_model("recognizer", threads, models_dir))

@@ -1,7 +1,8 @@
 """Loads a network only when it is, byte for byte, the one that models/manifest.json names.
 
-Mitigates against: a damaged or half-copied file, a stale one after an upgrade, a file dropped beside the others, a swap between
-check and use. Limit: whoever can rewrite both model and manifest can load what they like; the package's signature guards both.
+Mitigates against: a damaged or half-copied file, a stale one after an upgrade, a file dropped
+beside the others, a swap between check and use. Limit: whoever can rewrite both model and manifest
+can load what they like; the package's signature guards both.
 """
 
 import hashlib
@@ -35,11 +36,14 @@ class TensorEntry(BaseModel):
 
 
 class ModelEntry(BaseModel):
-    """One network. `threshold`: the score from which its output counts, 0–1; `classes`: what its output tells apart."""
+    """One network. `threshold`: the score from which its output counts, 0–1; `classes`: what its
+    output tells apart.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    file: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*\.onnx$")]  # a bare name: no path leads out of the folder
+    # a bare name: no path leads out of the folder
+    file: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*\.onnx$")]
     size_bytes: Annotated[int, Field(gt=0, le=LARGEST_MODEL_BYTES)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     purpose: str
@@ -60,7 +64,9 @@ class Manifest(BaseModel):
 
 
 def read_manifest(models_dir: Path | None = None) -> Manifest:
-    """The manifest of `models_dir`, by default the one that ships with Platewarden. Raises ModelError."""
+    """The manifest of `models_dir`, by default the one that ships with Platewarden. Raises
+    ModelError.
+    """
     folder = _folder(models_dir)
     untrusted = _read(folder, MANIFEST, LARGEST_MANIFEST_BYTES)
     try:
@@ -68,27 +74,39 @@ def read_manifest(models_dir: Path | None = None) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"{field or 'the file'}: {first['msg']}", where=_where(folder, MANIFEST), fix=REINSTALL) from None
+        raise ModelError(
+            f"{field or 'the file'}: {first['msg']}", where=_where(folder, MANIFEST), fix=REINSTALL
+        ) from None
 
 
 def load_model(name: str, threads: int = 1, models_dir: Path | None = None) -> InferenceSession:
-    """A session over the network that the manifest lists as `name`. Raises ModelError when anything about it is odd.
+    """A session over the network that the manifest lists as `name`. Raises ModelError when anything
+    about it is odd.
 
-    The bytes that were hashed are the bytes that run: the file is read once and never opened by onnxruntime.
+    The bytes that were hashed are the bytes that run: the file is read once and never opened by
+    onnxruntime.
     """
     folder = _folder(models_dir)
     entry = model_entry(name, models_dir)
     where = _where(folder, entry.file)
     model = _read(folder, entry.file, LARGEST_MODEL_BYTES)
     if len(model) != entry.size_bytes:
-        raise ModelError(f"{len(model)} bytes, but the manifest says {entry.size_bytes}", where=where, fix=REINSTALL)
+        raise ModelError(
+            f"{len(model)} bytes, but the manifest says {entry.size_bytes}",
+            where=where,
+            fix=REINSTALL,
+        )
     digest = hashlib.sha256(model).hexdigest()
     if digest != entry.sha256:
-        raise ModelError(f"SHA-256 is {digest}, but the manifest says {entry.sha256}", where=where, fix=REINSTALL)
+        raise ModelError(
+            f"SHA-256 is {digest}, but the manifest says {entry.sha256}", where=where, fix=REINSTALL
+        )
     try:
         return make_session(model, threads)
     except Exception as error:  # onnxruntime's errors share no base class
-        raise ModelError(f"onnxruntime cannot open it: {type(error).__name__}", where=where, fix=REINSTALL) from error
+        raise ModelError(
+            f"onnxruntime cannot open it: {type(error).__name__}", where=where, fix=REINSTALL
+        ) from error
 
 
 def model_entry(name: str, models_dir: Path | None = None) -> ModelEntry:
@@ -96,7 +114,11 @@ def model_entry(name: str, models_dir: Path | None = None) -> ModelEntry:
     listed = read_manifest(models_dir).models
     if name not in listed:
         where = _where(_folder(models_dir), MANIFEST)
-        raise ModelError(f"no model {name!r} is listed, only {', '.join(sorted(listed)) or 'none'}", where=where, fix=REINSTALL)
+        raise ModelError(
+            f"no model {name!r} is listed, only {', '.join(sorted(listed)) or 'none'}",
+            where=where,
+            fix=REINSTALL,
+        )
     return listed[name]
 
 
@@ -109,13 +131,17 @@ def _where(folder: Traversable, name: str) -> str:
 
 
 def _read(folder: Traversable, name: str, most_bytes: int) -> bytes:
-    """The whole file, but never more than one byte beyond `most_bytes`: a huge file is refused, not swallowed."""
+    """The whole file, but never more than one byte beyond `most_bytes`: a huge file is refused, not
+    swallowed.
+    """
     where = _where(folder, name)
     try:
         with folder.joinpath(name).open("rb") as file:
             untrusted = file.read(most_bytes + 1)
     except OSError as error:
-        raise ModelError(f"cannot be read: {error.strerror or type(error).__name__}", where=where, fix=REINSTALL) from error
+        raise ModelError(
+            f"cannot be read: {error.strerror or type(error).__name__}", where=where, fix=REINSTALL
+        ) from error
     if len(untrusted) > most_bytes:
         raise ModelError(f"larger than {most_bytes} bytes", where=where, fix=REINSTALL)
     return untrusted

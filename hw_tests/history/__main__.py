@@ -1,4 +1,6 @@
-"""Writes the page anew: `python -m hw_tests.history FOLDER PAGE.html`; exit code 1 when the newest run of any environment failed."""
+"""Writes the page anew: `python -m hw_tests.history FOLDER PAGE.html`; exit code 1 when the newest
+run of any environment failed.
+"""
 
 import sys
 from pathlib import Path
@@ -14,7 +16,10 @@ def main() -> int:
         return 2
     folder = Path(sys.argv[1])
     if not folder.is_dir():
-        print(f"{folder}: no such folder; a run of the tests with --hw-history FOLDER makes it", file=sys.stderr)
+        print(
+            f"{folder}: no such folder; a run of the tests with --hw-history FOLDER makes it",
+            file=sys.stderr,
+        )
         return 1
     page.write(folder, Path(sys.argv[2]))
     runs, faults = read_all(folder)

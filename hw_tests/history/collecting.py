@@ -1,4 +1,6 @@
-"""A pytest plugin that gathers outcomes and figures while the tests run, and writes the record and the page when they have ended."""
+"""A pytest plugin that gathers outcomes and figures while the tests run, and writes the record and
+the page when they have ended.
+"""
 
 import platform
 import subprocess
@@ -16,11 +18,19 @@ ROOT = Path(__file__).parents[2]
 
 
 class Collector:
-    """`plates`: fictitious texts that this run showed; they are struck out of every message. `figures`: by name; a later value replaces an earlier."""
+    """`plates`: fictitious texts that this run showed; they are struck out of every message.
+    `figures`: by name; a later value replaces an earlier.
+    """
 
     def __init__(self, folder: Path, html: Path | None, environment: str) -> None:
         self._folder, self._html, self._begun = folder, html, datetime.now(UTC)
-        self.where = {"environment": environment, "commit": commit(), "sensor": "unknown", "machine": platform.machine(), "version": "unknown"}
+        self.where = {
+            "environment": environment,
+            "commit": commit(),
+            "sensor": "unknown",
+            "machine": platform.machine(),
+            "version": "unknown",
+        }
         self.where["python"] = platform.python_version()
         self.models: dict[str, str] = {}
         self.plates: set[str] = set()
@@ -38,7 +48,9 @@ class Collector:
         outcome, message = self._said(report)
         if before is not None:
             seconds += before.seconds
-            if before.outcome in {"failed", "error"} or (before.outcome == "skipped" and outcome == "passed"):
+            if before.outcome in {"failed", "error"} or (
+                before.outcome == "skipped" and outcome == "passed"
+            ):
                 outcome, message = before.outcome, before.message
         self._tests[name] = Outcome(name[: record.MAX_TEXT], outcome, round(seconds, 2), message)
 
@@ -46,7 +58,13 @@ class Collector:
         """The record; the page over all records. A run that collected nothing is no night."""
         if not any(one.outcome != "skipped" for one in self._tests.values()):
             return
-        run = Run(self._begun, self.where, self.models, tuple(self._tests.values()), tuple(self._figures.values()))
+        run = Run(
+            self._begun,
+            self.where,
+            self.models,
+            tuple(self._tests.values()),
+            tuple(self._figures.values()),
+        )
         record.write(self._folder, run)
         if self._html:
             page.write(self._folder, self._html)
@@ -58,9 +76,13 @@ class Collector:
     def _said(self, report: pytest.TestReport) -> tuple[str, str]:
         if report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
-            return "failed" if report.when == "call" else "error", self._line(crash.message if crash else str(report.longrepr))
+            return "failed" if report.when == "call" else "error", self._line(
+                crash.message if crash else str(report.longrepr)
+            )
         if report.skipped:
-            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            reason = (
+                report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            )
             return "skipped", self._line(reason.removeprefix("Skipped: "))
         return "passed", ""
 
@@ -75,10 +97,14 @@ def commit() -> str:
     """Twelve digits; `+` when the tree has other changes; `unknown` without git."""
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=20, check=True
+        ).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+        return git("rev-parse", "--short=12", "HEAD") + (
+            "+" if git("status", "--porcelain", "--untracked-files=no") else ""
+        )
     except (OSError, subprocess.SubprocessError):
         return "unknown"
 

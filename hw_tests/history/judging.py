@@ -1,4 +1,6 @@
-"""Compares last night with the nights before: what fails now and since when, what is a flake, which figures moved. Values in, values out."""
+"""Compares last night with the nights before: what fails now and since when, what is a flake, which
+figures moved. Values in, values out.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,7 +16,9 @@ ENOUGH = 3  # nights before that make a median
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """A test that fails in the newest run. `last_passed`: the newest run in which it did, None: in no record. `since`: the first of this row of failures."""
+    """A test that fails in the newest run. `last_passed`: the newest run in which it did, None: in
+    no record. `since`: the first of this row of failures.
+    """
 
     outcome: Outcome
     last_passed: Run | None
@@ -24,7 +28,9 @@ class Failing:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One figure over all runs. `values`: (index of the run, value). `moved`: newest against the median before, as a share; None: too few, or none."""
+    """One figure over all runs. `values`: (index of the run, value). `moved`: newest against the
+    median before, as a share; None: too few, or none.
+    """
 
     name: str
     unit: str
@@ -34,8 +40,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All nights of one environment, oldest first. `grid`: test → outcome in each run, None where it did not run. `fixed`: failed the run before, pass now.
-    `gone`: passed in the run before and did not run now, or only skipped: nobody may mistake that for well.
+    """All nights of one environment, oldest first. `grid`: test → outcome in each run, None where
+    it did not run. `fixed`: failed the run before, pass now. `gone`: passed in the run before and
+    did not run now, or only skipped: nobody may mistake that for well.
     """
 
     runs: tuple[Run, ...]
@@ -48,7 +55,9 @@ class Comparison:
 
 
 def by_environment(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Nights of a simulated rig and of a Pi are never compared with each other; nor are two sensors."""
+    """Nights of a simulated rig and of a Pi are never compared with each other; nor are two
+    sensors.
+    """
     found: dict[str, list[Run]] = defaultdict(list)
     for run in sorted(runs, key=lambda one: one.at):
         found[f"{run.where['environment']} · {run.where['sensor']}"].append(run)
@@ -61,15 +70,27 @@ def compare(runs: Sequence[Run]) -> Comparison:
     names = sorted({name for table in tables for name in table})
     grid = {name: tuple(table.get(name) for table in tables) for name in names}
     flaky = frozenset(name for name in names if is_flaky(runs, grid[name]))
-    failing = tuple(_failing(runs, grid[name], flaky=name in flaky) for name in names if _bad(grid[name][-1]))
+    failing = tuple(
+        _failing(runs, grid[name], flaky=name in flaky) for name in names if _bad(grid[name][-1])
+    )
     before = [row[-2] if len(row) > 1 else None for row in grid.values()]
-    fixed = tuple(name for name, earlier in zip(names, before, strict=True) if _bad(earlier) and _good(grid[name][-1]))
-    gone = tuple(name for name, earlier in zip(names, before, strict=True) if _good(earlier) and not _good(grid[name][-1]) and not _bad(grid[name][-1]))
+    fixed = tuple(
+        name
+        for name, earlier in zip(names, before, strict=True)
+        if _bad(earlier) and _good(grid[name][-1])
+    )
+    gone = tuple(
+        name
+        for name, earlier in zip(names, before, strict=True)
+        if _good(earlier) and not _good(grid[name][-1]) and not _bad(grid[name][-1])
+    )
     return Comparison(tuple(runs), grid, failing, flaky, fixed, gone, tuple(_series(runs)))
 
 
 def is_flaky(runs: Sequence[Run], row: Sequence[Outcome | None]) -> bool:
-    """Passed and failed with the very same software: then the test, the rig or a race is to blame, not a change."""
+    """Passed and failed with the very same software: then the test, the rig or a race is to blame,
+    not a change.
+    """
     said: dict[tuple[str, ...], set[bool]] = defaultdict(set)
     for run, one in zip(runs, row, strict=True):
         if _good(one) or _bad(one):
@@ -95,7 +116,10 @@ def _series(runs: Sequence[Run]) -> list[Series]:
     for index, run in enumerate(runs):
         for figure in run.figures:
             found[figure.name, figure.unit].append((index, figure.value))
-    return [Series(name, unit, tuple(values), _moved(values, len(runs) - 1)) for (name, unit), values in sorted(found.items())]
+    return [
+        Series(name, unit, tuple(values), _moved(values, len(runs) - 1))
+        for (name, unit), values in sorted(found.items())
+    ]
 
 
 def _moved(values: Sequence[tuple[int, float]], newest: int) -> float | None:

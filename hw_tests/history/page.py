@@ -1,4 +1,6 @@
-"""All nights as one offline page: what failed last night and when it last passed, what moved, and the grid of tests and nights."""
+"""All nights as one offline page: what failed last night and when it last passed, what moved, and
+the grid of tests and nights.
+"""
 
 from html import escape
 from pathlib import Path
@@ -22,26 +24,45 @@ def write(folder: Path, path: Path) -> None:
 
 
 def page(runs: list[Run], faults: list[str]) -> str:
-    """No script, nothing from elsewhere; every word of a record is escaped. The environment that ran last comes first."""
+    """No script, nothing from elsewhere; every word of a record is escaped. The environment that
+    ran last comes first.
+    """
     groups = sorted(by_environment(runs).items(), key=lambda group: group[1][-1].at, reverse=True)
-    told = "".join(f'<div class="card fault"><span class="name">A record that cannot be read</span><p>{escape(fault)}</p></div>' for fault in faults)
+    told = "".join(
+        (
+            '<div class="card fault"><span class="name">A record that cannot be '
+            f"read</span><p>{escape(fault)}</p></div>"
+        )
+        for fault in faults
+    )
     body = "".join(section(name, compare(nights[-NIGHTS:])) for name, nights in groups)
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>Platewarden: nights on the rig</title>'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        'content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>Platewarden: '
+        "nights on the rig</title>"
         f"<style>{STYLE.read_text(encoding='utf-8')}</style></head><body><h1>Nights on the rig</h1>"
-        f"<p>Times are UTC. Figures and messages hold no plate.</p>{told}{body or '<p>No run is recorded yet.</p>'}</body></html>\n"
+        "<p>Times are UTC. Figures and messages hold no "
+        f"plate.</p>{told}{body or '<p>No run is recorded yet.</p>'}</body></html>\n"
     )
 
 
 def section(name: str, comparison: Comparison) -> str:
     """One environment."""
     run = comparison.runs[-1]
-    count = {outcome: sum(one.outcome == outcome for one in run.tests) for outcome in ("passed", "skipped")}
+    count = {
+        outcome: sum(one.outcome == outcome for one in run.tests)
+        for outcome in ("passed", "skipped")
+    }
     failed = len(comparison.failing)
-    verdict = f'<span class="verdict bad">{failed} failed</span>' if failed else '<span class="verdict">all that ran passed</span>'
+    verdict = (
+        f'<span class="verdict bad">{failed} failed</span>'
+        if failed
+        else '<span class="verdict">all that ran passed</span>'
+    )
     return (
-        f"<h2>{escape(name)}</h2><p>{verdict} &nbsp; last run {stamp(run)}: {count['passed']} passed, {count['skipped']} skipped</p>"
+        f"<h2>{escape(name)}</h2><p>{verdict} &nbsp; last run {stamp(run)}: {count['passed']} "
+        f"passed, {count['skipped']} skipped</p>"
         f"{''.join(card(one) for one in comparison.failing)}{changes(comparison)}{facts(run)}"
         f"{plots(comparison)}{grid(comparison)}{skips(run)}"
     )
@@ -49,27 +70,65 @@ def section(name: str, comparison: Comparison) -> str:
 
 def card(failing: Failing) -> str:
     """What failed, what it said, when it last passed: the three things a person wants first."""
-    flake = ' <span class="mark">flake: passed and failed on the same software</span>' if failing.flaky else ""
-    passed = f"last passed {stamp(failing.last_passed)}, commit {escape(failing.last_passed.where['commit'])}" if failing.last_passed else "never passed here"
+    flake = (
+        ' <span class="mark">flake: passed and failed on the same software</span>'
+        if failing.flaky
+        else ""
+    )
+    passed = (
+        (
+            f"last passed {stamp(failing.last_passed)}, commit "
+            f"{escape(failing.last_passed.where['commit'])}"
+        )
+        if failing.last_passed
+        else "never passed here"
+    )
     since = f"failing since {stamp(failing.since)}, commit {escape(failing.since.where['commit'])}"
     message = escape(failing.outcome.message) or "no message"
-    return f'<div class="card"><span class="name">{escape(failing.outcome.test)}</span>{flake}<pre>{message}</pre><p>{passed} · {since}</p></div>'
+    return (
+        '<div class="card"><span '
+        f'class="name">{escape(failing.outcome.test)}</span>{flake}<pre>{message}</pre><p>{passed} '
+        f"· {since}</p></div>"
+    )
 
 
 def changes(comparison: Comparison) -> str:
     """Mended, vanished, moved."""
-    lines = [f"<li>mended since the run before: <code>{escape(name)}</code></li>" for name in comparison.fixed]
-    lines += [f"<li>passed in the run before, <b>not run</b> in the last: <code>{escape(name)}</code></li>" for name in comparison.gone]
-    lines += [f"<li>{escape(one.name)}: {one.moved:+.0%} against the median of the nights before</li>" for one in comparison.series if one.moved is not None]
+    lines = [
+        f"<li>mended since the run before: <code>{escape(name)}</code></li>"
+        for name in comparison.fixed
+    ]
+    lines += [
+        (
+            "<li>passed in the run before, <b>not run</b> in the last: "
+            f"<code>{escape(name)}</code></li>"
+        )
+        for name in comparison.gone
+    ]
+    lines += [
+        f"<li>{escape(one.name)}: {one.moved:+.0%} against the median of the nights before</li>"
+        for one in comparison.series
+        if one.moved is not None
+    ]
     quiet = sorted(comparison.flaky - {one.outcome.test for one in comparison.failing})
-    lines += [f'<li><span class="mark">flake</span> <code>{escape(name)}</code> passes now, and failed before on the same software</li>' for name in quiet]
+    lines += [
+        (
+            f'<li><span class="mark">flake</span> <code>{escape(name)}</code> passes now, and '
+            "failed "
+            "before on the same software</li>"
+        )
+        for name in quiet
+    ]
     return f"<h3>What changed</h3><ul>{''.join(lines)}</ul>" if lines else ""
 
 
 def facts(run: Run) -> str:
     """What ran last."""
     told = {**run.where, **{f"model {name}": value for name, value in run.models.items()}}
-    return f'<div class="facts">{"".join(f"<div><b>{escape(key)}</b> {escape(value)}</div>" for key, value in sorted(told.items()))}</div>'
+    return (
+        "<div "
+        f'class="facts">{"".join(f"<div><b>{escape(key)}</b> {escape(value)}</div>" for key, value in sorted(told.items()))}</div>'
+    )
 
 
 def plots(comparison: Comparison) -> str:
@@ -79,29 +138,48 @@ def plots(comparison: Comparison) -> str:
 
 
 def grid(comparison: Comparison) -> str:
-    """Tests down, nights across; the newest first, tinted: a phone shows it without scrolling. What fails comes first, then flakes, then what ran, then what never does here."""
+    """Tests down, nights across; the newest first, tinted: a phone shows it without scrolling. What
+    fails comes first, then flakes, then what ran, then what never does here.
+    """
     failing = {one.outcome.test for one in comparison.failing}
 
     def rank(name: str) -> tuple[int, str]:
         ran = any(one is not None and one.outcome != "skipped" for one in comparison.grid[name])
         return (0 if name in failing else 1 if name in comparison.flaky else 2 if ran else 3), name
 
-    heads = "".join(f'<th title="{escape(run.where["commit"])}">{run.at:%d.%m.}<br>{run.at:%H:%M}</th>' for run in reversed(comparison.runs))
-    rows = "".join(
-        f'<tr><td title="{escape(name)}">{escape(plain(name))}{" <span class=mark>flake</span>" if name in comparison.flaky else ""}</td>{"".join(map(_cell, reversed(row)))}</tr>'
-        for name, row in ((name, comparison.grid[name]) for name in sorted(comparison.grid, key=rank))
+    heads = "".join(
+        f'<th title="{escape(run.where["commit"])}">{run.at:%d.%m.}<br>{run.at:%H:%M}</th>'
+        for run in reversed(comparison.runs)
     )
-    return f'<h3>Tests and nights, newest first</h3><div class="wide"><table><tr><th>test</th>{heads}</tr>{rows}</table></div>'
+    rows = "".join(
+        (
+            "<tr><td "
+            f'title="{escape(name)}">{escape(plain(name))}{" <span class=mark>flake</span>" if name in comparison.flaky else ""}</td>{"".join(map(_cell, reversed(row)))}</tr>'
+        )
+        for name, row in (
+            (name, comparison.grid[name]) for name in sorted(comparison.grid, key=rank)
+        )
+    )
+    return (
+        "<h3>Tests and nights, newest first</h3><div "
+        f'class="wide"><table><tr><th>test</th>{heads}</tr>{rows}</table></div>'
+    )
 
 
 def skips(run: Run) -> str:
     """What was not tried, and why."""
-    lines = "".join(f"<li><code>{escape(one.test)}</code>: {escape(one.message)}</li>" for one in run.tests if one.outcome == "skipped")
+    lines = "".join(
+        f"<li><code>{escape(one.test)}</code>: {escape(one.message)}</li>"
+        for one in run.tests
+        if one.outcome == "skipped"
+    )
     return f"<h3>Not tried in the last run, and why</h3><ul>{lines}</ul>" if lines else ""
 
 
 def plain(name: str) -> str:
-    """`test_heat.py::test_the_rate_holds` → `heat: the rate holds`, for a narrow column; the full name is its title."""
+    """`test_heat.py::test_the_rate_holds` → `heat: the rate holds`, for a narrow column; the full
+    name is its title.
+    """
     file, _, test = name.partition("::")
     words = test.replace("::", " ").replace("test_", "").replace("_", " ")
     return f"{file.removeprefix('test_').removesuffix('.py')}: {words}" if test else name
@@ -115,10 +193,16 @@ def stamp(run: Run) -> str:
 def _cell(one: Outcome | None) -> str:
     if one is None:
         return '<td class="none">·</td>'
-    return f'<td class="{one.outcome}" title="{escape(one.outcome)} in {one.seconds:.1f} s. {escape(one.message)}">{SIGNS[one.outcome]}</td>'
+    return (
+        f'<td class="{one.outcome}" title="{escape(one.outcome)} in {one.seconds:.1f} s. '
+        f'{escape(one.message)}">{SIGNS[one.outcome]}</td>'
+    )
 
 
 def _plot(series: Series, nights: int) -> str:
     value = f"<b>{series.values[-1][1]:.4g}</b> {escape(series.unit)}"
     moved = " moved" if series.moved is not None else ""
-    return f'<div class="plot{moved}"><div class="title"><span>{escape(series.name)}</span><span>{value}</span></div>{plot(series, nights)}</div>'
+    return (
+        f'<div class="plot{moved}"><div '
+        f'class="title"><span>{escape(series.name)}</span><span>{value}</span></div>{plot(series, nights)}</div>'
+    )

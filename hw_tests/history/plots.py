@@ -1,4 +1,6 @@
-"""Small curves as SVG inside the page: one figure over the nights, the newest as a dot with its value."""
+"""Small curves as SVG inside the page: one figure over the nights, the newest as a dot with its
+value.
+"""
 
 from hw_tests.history.judging import Series
 
@@ -8,7 +10,9 @@ LINE, DOT, MOVED = "#3b6ea5", "#1b2430", "#b87400"
 
 
 def plot(series: Series, nights: int) -> str:
-    """A gap where a night has no value. Lowest and highest stand beside it; the scale spans at least `LEAST_SPAN` of the middle, so that noise looks like noise."""
+    """A gap where a night has no value. Lowest and highest stand beside it; the scale spans at
+    least `LEAST_SPAN` of the middle, so that noise looks like noise.
+    """
     values = [value for _, value in series.values]
     low, high = min(values), max(values)
     spread = max(high - low, LEAST_SPAN * abs(high + low) / 2) or 1.0
@@ -27,13 +31,28 @@ def plot(series: Series, nights: int) -> str:
         last = index
     pieces.append(piece)
     lines = "".join(
-        f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in piece)}" fill="none" stroke="{LINE}" stroke-width="1.6" stroke-linejoin="round"/>'
+        (
+            f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in piece)}" fill="none" '
+            f'stroke="{LINE}" stroke-width="1.6" stroke-linejoin="round"/>'
+        )
         for piece in pieces
     )
-    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.6" fill="{LINE}"/>' for piece in pieces for x, y in piece)
+    dots = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.6" fill="{LINE}"/>'
+        for piece in pieces
+        for x, y in piece
+    )
     x, y = spot(*series.values[-1])
-    newest = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.4" fill="{DOT if series.moved is None else MOVED}"/>'
+    newest = (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.4" '
+        f'fill="{DOT if series.moved is None else MOVED}"/>'
+    )
     scale = f'<text x="{WIDTH - 2}" y="{TOP + 8}" text-anchor="end">{high:.4g}</text>'
     if low != high:
-        scale += f'<text x="{WIDTH - 2}" y="{HEIGHT - BOTTOM + 2}" text-anchor="end">{low:.4g}</text>'
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="the figure over {nights} nights">{lines}{dots}{newest}{scale}</svg>'
+        scale += (
+            f'<text x="{WIDTH - 2}" y="{HEIGHT - BOTTOM + 2}" text-anchor="end">{low:.4g}</text>'
+        )
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="the figure over {nights} '
+        f'nights">{lines}{dots}{newest}{scale}</svg>'
+    )

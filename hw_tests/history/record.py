@@ -1,4 +1,6 @@
-"""One run as a record: which software saw which sensor, what each test said, what was measured. Written whole, read with suspicion. No plates."""
+"""One run as a record: which software saw which sensor, what each test said, what was measured.
+Written whole, read with suspicion. No plates.
+"""
 
 import json
 import math
@@ -15,7 +17,9 @@ _WHERE = {"environment", "commit", "sensor", "python", "machine", "version"}
 
 
 class RecordError(Exception):
-    """A file that is no record of ours; the message names file and fault, and is shown on the page beside the records that are."""
+    """A file that is no record of ours; the message names file and fault, and is shown on the page
+    beside the records that are.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,9 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`at`: when it began, UTC. `where`: environment, commit, sensor, python, machine, version. `models`: 12 hex digits of each model's SHA-256."""
+    """`at`: when it began, UTC. `where`: environment, commit, sensor, python, machine, version.
+    `models`: 12 hex digits of each model's SHA-256.
+    """
 
     at: datetime
     where: dict[str, str]
@@ -53,10 +59,16 @@ class Run:
 
     @property
     def software(self) -> tuple[str, ...]:
-        """What must be equal for two runs to be the same trial: an uncommitted tree is like no other."""
+        """What must be equal for two runs to be the same trial: an uncommitted tree is like no
+        other.
+        """
         commit = self.where["commit"]
         unlike_any = (self.at.isoformat(),) if commit.endswith("+") or commit == "unknown" else ()
-        return (commit, *sorted(f"{name}={value}" for name, value in self.models.items()), *unlike_any)
+        return (
+            commit,
+            *sorted(f"{name}={value}" for name, value in self.models.items()),
+            *unlike_any,
+        )
 
 
 def write(folder: Path, run: Run) -> Path:
@@ -83,7 +95,9 @@ def read_all(folder: Path) -> tuple[list[Run], list[str]]:
 
 
 def read(path: Path) -> Run:
-    """Raises RecordError. What is written here is shown to people: everything is bounded and of its type."""
+    """Raises RecordError. What is written here is shown to people: everything is bounded and of its
+    type.
+    """
     try:
         untrusted_data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
     except OSError as error:
@@ -93,7 +107,10 @@ def read(path: Path) -> Run:
     try:
         return _run(json.loads(untrusted_data))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise RecordError(f"{path.name}: no record of a run: {type(error).__name__}: {str(error)[:120]}; remove the file, or look who wrote it") from None
+        raise RecordError(
+            f"{path.name}: no record of a run: {type(error).__name__}: {str(error)[:120]}; "
+            "remove the file, or look who wrote it"
+        ) from None
 
 
 def _run(untrusted: dict) -> Run:
@@ -104,10 +121,27 @@ def _run(untrusted: dict) -> Run:
         raise ValueError(f"where lacks {', '.join(sorted(missing))}")
     if len(untrusted["tests"]) > MAX_TESTS or len(untrusted["figures"]) > MAX_TESTS:
         raise ValueError("too many lines")
-    tests = tuple(Outcome(_text(one["test"]), _outcome(one["outcome"]), _number(one["seconds"]), _text(one["message"])) for one in untrusted["tests"])
-    figures = tuple(Figure(_text(one["name"]), _number(one["value"]), _text(one["unit"])) for one in untrusted["figures"])
+    tests = tuple(
+        Outcome(
+            _text(one["test"]),
+            _outcome(one["outcome"]),
+            _number(one["seconds"]),
+            _text(one["message"]),
+        )
+        for one in untrusted["tests"]
+    )
+    figures = tuple(
+        Figure(_text(one["name"]), _number(one["value"]), _text(one["unit"]))
+        for one in untrusted["figures"]
+    )
     at = datetime.strptime(untrusted["at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return Run(at, where, {_text(key): _text(value) for key, value in untrusted["models"].items()}, tests, figures)
+    return Run(
+        at,
+        where,
+        {_text(key): _text(value) for key, value in untrusted["models"].items()},
+        tests,
+        figures,
+    )
 
 
 def _text(value: object) -> str:

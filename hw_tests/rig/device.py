@@ -1,4 +1,6 @@
-"""The camera under test as the tests see it: commands, files, processes and Platewarden on it, whatever labgrid reaches it by."""
+"""The camera under test as the tests see it: commands, files, processes and Platewarden on it,
+whatever labgrid reaches it by.
+"""
 
 import json
 import shlex
@@ -12,16 +14,25 @@ from hw_tests.rig.options import ROOT, Options
 
 PROBE_FILES = ("hw_tests/rig/__init__.py", "hw_tests/rig/fiducial.py", "hw_tests/rig/probe.py")
 PROBE_WITHIN_S = 110.0
-QUIET = {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "ORT_DISABLE_TELEMETRY": "1"}
+QUIET = {
+    "NO_COLOR": "1",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+}
 
 
 class DeviceError(AssertionError):
-    """What was asked of the camera did not work; a failing test shows the message. Never a plate: what is printed there is cut and holds none."""
+    """What was asked of the camera did not work; a failing test shows the message. Never a plate:
+    what is printed there is cut and holds none.
+    """
 
 
 @dataclass
 class Device:
-    """`command`, `files`: labgrid's drivers. `folder`: the scratch folder on the target. Every wait is bounded."""
+    """`command`, `files`: labgrid's drivers. `folder`: the scratch folder on the target. Every wait
+    is bounded.
+    """
 
     command: object
     files: object
@@ -31,14 +42,18 @@ class Device:
     _processes: list["Process"] = field(default_factory=list)
 
     def run(self, *words: str, within_s: float = 30.0, check: bool = True) -> tuple[int, str]:
-        """A program with arguments, no shell's interpretation: (exit code, stdout). Raises DeviceError."""
+        """A program with arguments, no shell's interpretation: (exit code, stdout). Raises
+        DeviceError.
+        """
         return self.shell(shlex.join(words), within_s=within_s, check=check)
 
     def shell(self, line: str, *, within_s: float = 30.0, check: bool = True) -> tuple[int, str]:
         """A line for the target's sh."""
         out, err, code = self.command.run(line, timeout=within_s)
         if check and code:
-            raise DeviceError(f"exit code {code} on the camera: {line[:120]}: {' | '.join([*out, *err])[-600:]}")
+            raise DeviceError(
+                f"exit code {code} on the camera: {line[:120]}: {' | '.join([*out, *err])[-600:]}"
+            )
         return code, "\n".join(out)
 
     def platewarden(self, *arguments: str) -> list[str]:
@@ -47,7 +62,11 @@ class Device:
 
     def doctor(self, config: str, *more: str) -> dict:
         """What `doctor --json` says there."""
-        _, told = self.run(*self.platewarden("doctor", "--json", "--config", config, *more), within_s=110.0, check=False)
+        _, told = self.run(
+            *self.platewarden("doctor", "--json", "--config", config, *more),
+            within_s=110.0,
+            check=False,
+        )
         try:
             return json.loads(told.splitlines()[-1])
         except (IndexError, json.JSONDecodeError):
@@ -58,7 +77,14 @@ class Device:
         if not self._probed:
             self.put_files({name: ROOT / name for name in PROBE_FILES}, "probe")
             self._probed = True
-        code, told = self.run(*self._python("probe"), "-m", "hw_tests.rig.probe", *arguments, within_s=within_s, check=False)
+        code, told = self.run(
+            *self._python("probe"),
+            "-m",
+            "hw_tests.rig.probe",
+            *arguments,
+            within_s=within_s,
+            check=False,
+        )
         try:
             found = json.loads(told.splitlines()[-1])
         except (IndexError, json.JSONDecodeError):
@@ -68,7 +94,9 @@ class Device:
         return found
 
     def put_files(self, files: dict[str, Path], folder: str) -> str:
-        """Copy files or folders to the target, modes kept, into a fresh `folder` below the scratch folder; its path there."""
+        """Copy files or folders to the target, modes kept, into a fresh `folder` below the scratch
+        folder; its path there.
+        """
         there = f"{self.folder}/{folder}"
         self.run("rm", "-rf", there)
         self.run("mkdir", "-p", there)
@@ -88,10 +116,15 @@ class Device:
         return destination
 
     def start(self, name: str, *words: str) -> "Process":
-        """A program in the background, in a session of its own, so that it dies as a whole; its output in a file on the target."""
+        """A program in the background, in a session of its own, so that it dies as a whole; its
+        output in a file on the target.
+        """
         stem = f"{self.folder}/{name}"
         inner = f"echo $$ >{shlex.quote(stem)}.pid; exec {shlex.join(words)}"
-        self.shell(f"rm -f {shlex.quote(stem)}.pid; setsid sh -c {shlex.quote(inner)} >>{shlex.quote(stem)}.out 2>&1 </dev/null &")
+        self.shell(
+            f"rm -f {shlex.quote(stem)}.pid; setsid sh -c {shlex.quote(inner)} "
+            f">>{shlex.quote(stem)}.out 2>&1 </dev/null &"
+        )
         process = Process(self, stem, self._pid(stem))
         self._processes.append(process)
         return process
@@ -117,8 +150,16 @@ class Device:
         raise DeviceError(f"{Path(stem).name} did not start on the camera")
 
     def _python(self, *folders: str) -> list[str]:
-        path = ":".join([*(f"{self.folder}/{folder}" for folder in folders), self.options.pythonpath])
-        return ["env", *(f"{key}={value}" for key, value in QUIET.items()), f"PYTHONPATH={path}", "PYTHONSAFEPATH=1", self.options.python]
+        path = ":".join(
+            [*(f"{self.folder}/{folder}" for folder in folders), self.options.pythonpath]
+        )
+        return [
+            "env",
+            *(f"{key}={value}" for key, value in QUIET.items()),
+            f"PYTHONPATH={path}",
+            "PYTHONSAFEPATH=1",
+            self.options.python,
+        ]
 
 
 @dataclass
@@ -131,7 +172,9 @@ class Process:
 
     def alive(self) -> bool:
         """Neither gone nor a zombie that its parent has not yet looked after."""
-        code, _ = self.device.shell(f"grep -q '^State:[^ZX]*$' /proc/{self.pid}/status 2>/dev/null", check=False)
+        code, _ = self.device.shell(
+            f"grep -q '^State:[^ZX]*$' /proc/{self.pid}/status 2>/dev/null", check=False
+        )
         return code == 0
 
     def kill(self) -> None:
@@ -144,9 +187,13 @@ class Process:
         end_s = time.monotonic() + within_s
         while self.alive():
             if time.monotonic() > end_s:
-                raise DeviceError(f"{Path(self.stem).name} does not end within {within_s:g} s of SIGTERM")
+                raise DeviceError(
+                    f"{Path(self.stem).name} does not end within {within_s:g} s of SIGTERM"
+                )
             time.sleep(0.1)
 
     def output(self) -> str:
         """What it has printed, as far as it goes."""
-        return self.device.shell(f"tail -c 3000 {shlex.quote(self.stem)}.out 2>/dev/null", check=False)[1]
+        return self.device.shell(
+            f"tail -c 3000 {shlex.quote(self.stem)}.out 2>/dev/null", check=False
+        )[1]

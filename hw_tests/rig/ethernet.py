@@ -1,4 +1,6 @@
-"""The rig's Ethernet: on a real rig a cable to the camera; on a simulated one a virtual cable into a network namespace, so that both are watched alike."""
+"""The rig's Ethernet: on a real rig a cable to the camera; on a simulated one a virtual cable into
+a network namespace, so that both are watched alike.
+"""
 
 import contextlib
 import os
@@ -8,14 +10,17 @@ from dataclasses import dataclass
 
 from hw_tests.rig.options import Options
 
-NETWORKS = ("198.51.100", "203.0.113", "192.0.2")  # RFC 5737, routed nowhere; but a machine may use one itself, and must not lose its own network to a test
+# RFC 5737, routed nowhere; but a machine may use one itself, and must not lose its own network to a
+# test
+NETWORKS = ("198.51.100", "203.0.113", "192.0.2")
 LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
 class Ethernet:
-    """`address`: this machine's, where brokers listen. `interface`: what is captured on; empty when nothing can be, and then `why` says so.
-    `prefix`: words that run a command at the camera's end of a virtual cable.
+    """`address`: this machine's, where brokers listen. `interface`: what is captured on; empty when
+    nothing can be, and then `why` says so. `prefix`: words that run a command at the camera's end
+    of a virtual cable.
     """
 
     address: str
@@ -28,10 +33,20 @@ class Ethernet:
 def ethernet(options: Options) -> Iterator[Ethernet]:
     """The cable of this environment; a virtual one vanishes with the block."""
     if not options.simulated:
-        missing = "" if options.rig_address and options.interface else "the environment file names no rig_address and interface"
+        missing = (
+            ""
+            if options.rig_address and options.interface
+            else "the environment file names no rig_address and interface"
+        )
         yield Ethernet(options.rig_address, options.interface, why=missing)
     elif os.geteuid() != 0:
-        yield Ethernet(LOOPBACK, "", why="a virtual cable needs root (network namespaces); without it broker and camera meet on loopback, uncaptured")
+        yield Ethernet(
+            LOOPBACK,
+            "",
+            why="a virtual cable needs root (network namespaces); without it broker and camera "
+            "meet "
+            "on loopback, uncaptured",
+        )
     else:
         name = f"pwrig{os.getpid()}"
         try:
@@ -54,7 +69,9 @@ def own_address(interface: str) -> bytes:
 
 
 def free_network(routes: str) -> str:
-    """The first documentation network that this machine's routes do not mention. Raises LookupError."""
+    """The first documentation network that this machine's routes do not mention. Raises
+    LookupError.
+    """
     for network in NETWORKS:
         if f"{network}." not in routes:
             return network
@@ -62,7 +79,9 @@ def free_network(routes: str) -> str:
 
 
 def _ip(*words: str) -> str:
-    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=20).stdout
+    return subprocess.run(
+        ["ip", *words], check=True, capture_output=True, text=True, timeout=20
+    ).stdout
 
 
 def _here(name: str) -> str:
@@ -79,7 +98,8 @@ def _lay(name: str, network: str) -> None:
         f"-n {name} addr add {network}.2/30 dev {there}",
         f"-n {name} link set {there} up",
         f"-n {name} link set lo up",
-        f"-n {name} route add default via {network}.1",  # so that a packet to anywhere shows on the cable instead of failing unseen
+        # so that a packet to anywhere shows on the cable instead of failing unseen
+        f"-n {name} route add default via {network}.1",
     ):
         _ip(*words.split())
 
@@ -87,4 +107,6 @@ def _lay(name: str, network: str) -> None:
 def _remove(name: str) -> None:
     with contextlib.suppress(OSError):
         subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True, timeout=20)
-        subprocess.run(["ip", "link", "del", _here(name)], check=False, capture_output=True, timeout=20)
+        subprocess.run(
+            ["ip", "link", "del", _here(name)], check=False, capture_output=True, timeout=20
+        )

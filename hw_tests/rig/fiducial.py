@@ -1,4 +1,6 @@
-"""The marks that say "this is the rig's chart, and page so-and-so": four ArUco markers; without them no frame is looked at twice, let alone kept."""
+"""The marks that say "this is the rig's chart, and page so-and-so": four ArUco markers; without
+them no frame is looked at twice, let alone kept.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +15,17 @@ PAGES = 250 // PER_PAGE
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where the chart lies in a frame. `to_frame`: homography from px of the chart to px of the frame."""
+    """Where the chart lies in a frame. `to_frame`: homography from px of the chart to px of the
+    frame.
+    """
 
     to_frame: np.ndarray
 
     def place(self, points) -> np.ndarray:
         """Points of the chart, n×2, in px of the frame."""
-        return cv2.perspectiveTransform(np.asarray(points, np.float64).reshape(-1, 1, 2), self.to_frame).reshape(-1, 2)
+        return cv2.perspectiveTransform(
+            np.asarray(points, np.float64).reshape(-1, 1, 2), self.to_frame
+        ).reshape(-1, 2)
 
 
 def draw(number: int, side_px: int) -> np.ndarray:
@@ -28,7 +34,8 @@ def draw(number: int, side_px: int) -> np.ndarray:
 
 
 def find(image: np.ndarray, page: int, marks: list[list[list[float]]]) -> View | None:
-    """The chart's place in this frame, or None unless all four markers of this very page are seen, and nothing contradicts them.
+    """The chart's place in this frame, or None unless all four markers of this very page are seen,
+    and nothing contradicts them.
 
     `marks`: for each of the four, its corners on the chart, clockwise from its own top left, in px.
     """
@@ -46,11 +53,19 @@ def find(image: np.ndarray, page: int, marks: list[list[list[float]]]) -> View |
         return None
     view = View(to_frame)
     off_px = np.abs(view.place(on_chart) - in_frame).max()
-    return view if off_px < 0.02 * image.shape[1] else None  # four markers that lie in no plane are not our chart
+    # four markers that lie in no plane are not our chart
+    return view if off_px < 0.02 * image.shape[1] else None
 
 
-def keep(image: np.ndarray, page: int, marks: list[list[list[float]]], size_px: tuple[int, int], path: Path) -> bool:
-    """Write what lies between the markers, and nothing else of the frame, as the chart would lie flat; False and no file when they are not in view.
+def keep(
+    image: np.ndarray,
+    page: int,
+    marks: list[list[list[float]]],
+    size_px: tuple[int, int],
+    path: Path,
+) -> bool:
+    """Write what lies between the markers, and nothing else of the frame, as the chart would lie
+    flat; False and no file when they are not in view.
 
     Beside the screen is somebody's street: a frame as a whole is never written.
     """

@@ -1,4 +1,6 @@
-"""Fixtures of the tests on a rig: the device of the environment file, its cable, a city around it; without an environment they skip and say so."""
+"""Fixtures of the tests on a rig: the device of the environment file, its cable, a city around it;
+without an environment they skip and say so.
+"""
 
 import os
 import shlex
@@ -16,7 +18,10 @@ NO_RIG = "no rig: `make hw`, or pytest -p labgrid.pytestplugin --lg-env hw_tests
 
 def has_rig(config: pytest.Config) -> bool:
     """Is labgrid loaded, with an environment?"""
-    loaded = any(config.pluginmanager.hasplugin(name) for name in ("labgrid", "labgrid.pytestplugin"))  # by its entry point, or by -p
+    # by its entry point, or by -p
+    loaded = any(
+        config.pluginmanager.hasplugin(name) for name in ("labgrid", "labgrid.pytestplugin")
+    )
     return loaded and bool(environment_file(config))
 
 

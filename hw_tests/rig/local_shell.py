@@ -1,4 +1,6 @@
-"""A labgrid driver whose target is this machine, or what a prefix leads into: a network namespace, a chroot, a container. The simulated rig's SSH."""
+"""A labgrid driver whose target is this machine, or what a prefix leads into: a network namespace,
+a chroot, a container. The simulated rig's SSH.
+"""
 
 import shlex
 import subprocess
@@ -18,7 +20,9 @@ TRANSFER_WITHIN_S = 120.0
 @target_factory.reg_driver
 @attr.s(eq=False)
 class LocalShellDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol):
-    """labgrid has no driver for a shell without a wire. `prefix`: words before `sh -c COMMAND`; tests may change it."""
+    """labgrid has no driver for a shell without a wire. `prefix`: words before `sh -c COMMAND`;
+    tests may change it.
+    """
 
     prefix = attr.ib(factory=list, validator=attr.validators.instance_of(list))
 
@@ -31,10 +35,16 @@ class LocalShellDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtoc
     def _run(self, cmd, *, timeout=30.0, codec="utf-8", decodeerrors="replace"):
         command = [*map(str, self.prefix), "sh", "-c", cmd]
         try:
-            done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False)
+            done = subprocess.run(
+                command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False
+            )
         except subprocess.TimeoutExpired:
             raise ExecutionError(f"not done within {timeout:g} s: {cmd}") from None
-        return done.stdout.decode(codec, decodeerrors).splitlines(), done.stderr.decode(codec, decodeerrors).splitlines(), done.returncode
+        return (
+            done.stdout.decode(codec, decodeerrors).splitlines(),
+            done.stderr.decode(codec, decodeerrors).splitlines(),
+            done.returncode,
+        )
 
     @Driver.check_active
     def get_status(self):
@@ -44,7 +54,9 @@ class LocalShellDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtoc
     @Driver.check_active
     @step(args=["filename", "remotepath"])
     def put(self, filename, remotepath=""):
-        """Through the shell, so that every prefix works: the target may have another root, or be another machine."""
+        """Through the shell, so that every prefix works: the target may have another root, or be
+        another machine.
+        """
         with Path(filename).open("rb") as file:
             self._copy("cat >", remotepath, stdin=file)
 
@@ -57,6 +69,8 @@ class LocalShellDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtoc
 
     def _copy(self, how, path, **streams):
         command = [*map(str, self.prefix), "sh", "-c", f"{how} {shlex.quote(path)}"]
-        done = subprocess.run(command, stderr=subprocess.PIPE, timeout=TRANSFER_WITHIN_S, check=False, **streams)
+        done = subprocess.run(
+            command, stderr=subprocess.PIPE, timeout=TRANSFER_WITHIN_S, check=False, **streams
+        )
         if done.returncode:
             raise ExecutionError(f"copying {path}: {done.stderr.decode(errors='replace')[-200:]}")

@@ -1,4 +1,6 @@
-"""What an environment file says of its camera under `options`: closed, so that a misspelt key is told instead of ignored."""
+"""What an environment file says of its camera under `options`: closed, so that a misspelt key is
+told instead of ignored.
+"""
 
 import sys
 from collections.abc import Mapping
@@ -14,11 +16,14 @@ class RigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`place`: `simulated` or `pi`. `folder`: a scratch folder on the target, emptied by the tests; empty on a simulated rig: a temporary one.
-    `python`, `pythonpath`: what runs Platewarden there. `config`: the installed camera's settings; empty: the rig's own installation.
-    `source`: `picamera`, `usb:N`, or empty for the played street. `screen`: `played`, `virtual:FOLDER`, `framebuffer:DEVICE`, or `printed:CHART.json`.
-    `rig_address`, `interface`: this machine's on the rig's Ethernet; empty on a simulated rig: a namespace with a cable is made.
-    `sensor`: as the history names it. `judged`: hold rates and heat against floors (a shared machine only records them).
+    """`place`: `simulated` or `pi`. `folder`: a scratch folder on the target, emptied by the tests;
+    empty on a simulated rig: a temporary one. `python`, `pythonpath`: what runs Platewarden there.
+    `config`: the installed camera's settings; empty: the rig's own installation. `source`:
+    `picamera`, `usb:N`, or empty for the played street. `screen`: `played`, `virtual:FOLDER`,
+    `framebuffer:DEVICE`, or `printed:CHART.json`. `rig_address`, `interface`: this machine's on the
+    rig's Ethernet; empty on a simulated rig: a namespace with a cable is made. `sensor`: as the
+    history names it. `judged`: hold rates and heat against floors (a shared machine only records
+    them).
     """
 
     place: str
@@ -48,11 +53,19 @@ def parse(table: Mapping[str, object]) -> Options:
     """Raises RigError naming every fault."""
     known = {field.name: type(getattr(Options("pi"), field.name)) for field in fields(Options)}
     faults = [f"{key}: unknown" for key in table if key not in known]
-    faults += [f"{key}: must be {known[key].__name__}" for key, value in table.items() if key in known and not isinstance(value, known[key])]
+    faults += [
+        f"{key}: must be {known[key].__name__}"
+        for key, value in table.items()
+        if key in known and not isinstance(value, known[key])
+    ]
     if table.get("place") not in {"simulated", "pi"}:
         faults.append("place: must be simulated or pi")
     elif table["place"] == "pi":
-        faults += [f"{key}: is missing" for key in ("folder", "python", "pythonpath", "sensor") if not table.get(key)]
+        faults += [
+            f"{key}: is missing"
+            for key in ("folder", "python", "pythonpath", "sensor")
+            if not table.get(key)
+        ]
         if table.get("folder") and not str(table["folder"]).startswith("/"):
             faults.append("folder: must be an absolute path on the camera")
     if faults:

@@ -1,7 +1,8 @@
-"""Runs on the camera under test: takes frames, reads the chart, heats the processor, reads the log; prints one JSON object.
+"""Runs on the camera under test: takes frames, reads the chart, heats the processor, reads the log;
+prints one JSON object.
 
-It is copied there by the tests and needs nothing but the installed product. What it prints holds no plate: the chart's fictitious texts
-come in with the question, and only yes or no goes out.
+It is copied there by the tests and needs nothing but the installed product. What it prints holds no
+plate: the chart's fictitious texts come in with the question, and only yes or no goes out.
 """
 
 import argparse
@@ -41,10 +42,17 @@ def frames(options) -> dict:
     try:
         stream = source.frames()
         first = next(stream)
-        begun_s, times, means, deviations, same = time.monotonic(), [first.captured.utc], [], [], True
+        begun_s, times, means, deviations, same = (
+            time.monotonic(),
+            [first.captured.utc],
+            [],
+            [],
+            True,
+        )
         for frame in islice(stream, options.frames):
             times.append(frame.captured.utc)
-            sample = frame.image[::SPARSE, ::SPARSE]  # looking at every pixel would be the slowest thing here, and become the rate
+            # looking at every pixel would be the slowest thing here, and become the rate
+            sample = frame.image[::SPARSE, ::SPARSE]
             means.append(float(sample.mean()))
             deviations.append(float(sample.std()))
             same = same and bool((sample == first.image[::SPARSE, ::SPARSE]).all())
@@ -67,7 +75,9 @@ def frames(options) -> dict:
 
 
 def chart(options) -> dict:
-    """How often each plate of a page is read, over the frames in which all four marks of that page are in view. Others are dropped unread."""
+    """How often each plate of a page is read, over the frames in which all four marks of that page
+    are in view. Others are dropped unread.
+    """
     from hw_tests.rig import fiducial
 
     page = json.loads(Path(options.page).read_text(encoding="utf-8"))
@@ -81,7 +91,13 @@ def chart(options) -> dict:
                 passed += 1
                 continue
             if options.keep and not seen:
-                fiducial.keep(frame.image, page["page"], page["marks"], tuple(page["size_px"]), Path(options.keep))
+                fiducial.keep(
+                    frame.image,
+                    page["page"],
+                    page["marks"],
+                    tuple(page["size_px"]),
+                    Path(options.keep),
+                )
             seen += 1
             texts = {reader.read(frame, box).text.value for box in detector.find_plates(frame)}
             for number, plate in enumerate(page["plates"]):
@@ -93,13 +109,16 @@ def chart(options) -> dict:
     finally:
         source.close()
     plates = [
-        {"drawn_px": plate["width_px"], "seen_px": round(width, 1), "read": count} for plate, width, count in zip(page["plates"], widths_px, read, strict=True)
+        {"drawn_px": plate["width_px"], "seen_px": round(width, 1), "read": count}
+        for plate, width, count in zip(page["plates"], widths_px, read, strict=True)
     ]
     return {"in_view": seen, "without_marks": passed, "plates": plates}
 
 
 def soak(options) -> dict:
-    """Detects and reads without pause on every core for `--seconds`; rate and heat in five parts of it, throttling at the end."""
+    """Detects and reads without pause on every core for `--seconds`; rate and heat in five parts of
+    it, throttling at the end.
+    """
     from agent.doctor import machine
 
     source, settings = opened(options)
@@ -130,10 +149,21 @@ def _work(eyes, frame, seconds: float) -> tuple[int, float]:
 
 
 def leaves(options) -> dict:
-    """What a process's log says of releases, receipts and starts: numbers, times and read ids; a log holds no plate."""
-    with closing(sqlite3.connect(f"file:{options.log}?mode=ro", uri=True, timeout=10)) as connection:
-        table = [json.loads(details) for (details,) in connection.execute("SELECT details FROM leaf ORDER BY n")]
-    releases = [{"read": one["read"], "sequence": one["sequence"], "at": one["at"]} for one in table if one["kind"] == "release"]
+    """What a process's log says of releases, receipts and starts: numbers, times and read ids; a
+    log holds no plate.
+    """
+    with closing(
+        sqlite3.connect(f"file:{options.log}?mode=ro", uri=True, timeout=10)
+    ) as connection:
+        table = [
+            json.loads(details)
+            for (details,) in connection.execute("SELECT details FROM leaf ORDER BY n")
+        ]
+    releases = [
+        {"read": one["read"], "sequence": one["sequence"], "at": one["at"]}
+        for one in table
+        if one["kind"] == "release"
+    ]
     receipts = {one["read"]: one["at"] for one in table if one["kind"] == "receipt"}
     kinds: dict[str, int] = {}
     for one in table:
@@ -172,7 +202,9 @@ def main() -> int:
     parser.add_argument("--keep", default="")
     parser.add_argument("--log", default="")
     options = parser.parse_args()
-    doing = {"frames": frames, "chart": chart, "soak": soak, "leaves": leaves, "about": about}[options.what]
+    doing = {"frames": frames, "chart": chart, "soak": soak, "leaves": leaves, "about": about}[
+        options.what
+    ]
     try:
         found = doing(options)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong on the camera must reach the person at the rig, as one line; our errors hold no plate

@@ -1,4 +1,6 @@
-"""Looks at every packet on the rig's Ethernet and keeps only who spoke to whom; payloads are searched for plates and forgotten."""
+"""Looks at every packet on the rig's Ethernet and keeps only who spoke to whom; payloads are
+searched for plates and forgotten.
+"""
 
 import ipaddress
 import socket
@@ -18,7 +20,9 @@ _QUIET_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Who was addressed, by the camera. `kind`: tcp, udp, icmpv6, arp, or the protocol's number. Ports 0 where there are none."""
+    """Who was addressed, by the camera. `kind`: tcp, udp, icmpv6, arp, or the protocol's number.
+    Ports 0 where there are none.
+    """
 
     kind: str
     source_port: int
@@ -27,7 +31,9 @@ class Flow:
 
 
 class Sniffer:
-    """From entering to leaving the block. `flows`: packets by the camera; `needles_seen`: how often a needle stood in any packet, either way."""
+    """From entering to leaving the block. `flows`: packets by the camera; `needles_seen`: how often
+    a needle stood in any packet, either way.
+    """
 
     def __init__(self, interface: str, own_mac: bytes, needles: Iterable[bytes]) -> None:
         self._own_mac, self._needles = own_mac, tuple(needles)
@@ -48,7 +54,8 @@ class Sniffer:
         time.sleep(_QUIET_S)  # what was sent last must still arrive
         self._ending.set()
         self._thread.join(10)
-        _, self.dropped = struct.unpack("II", self._socket.getsockopt(263, 6, 8))  # SOL_PACKET, PACKET_STATISTICS: a capture with gaps proves nothing
+        # SOL_PACKET, PACKET_STATISTICS: a capture with gaps proves nothing
+        _, self.dropped = struct.unpack("II", self._socket.getsockopt(263, 6, 8))
         self._socket.close()
 
     def _listen(self) -> None:
@@ -82,5 +89,10 @@ def flow_of(packet: bytes) -> Flow:
 def _transport(protocol: int, destination: bytes, rest: bytes) -> Flow:
     where = str(ipaddress.ip_address(destination))
     if protocol in {_TCP, _UDP} and len(rest) >= 4:
-        return Flow("tcp" if protocol == _TCP else "udp", int.from_bytes(rest[:2]), where, int.from_bytes(rest[2:4]))
+        return Flow(
+            "tcp" if protocol == _TCP else "udp",
+            int.from_bytes(rest[:2]),
+            where,
+            int.from_bytes(rest[2:4]),
+        )
     return Flow("icmpv6" if protocol == _ICMPV6 else str(protocol), 0, where, 0)

@@ -1,4 +1,6 @@
-"""Brings a Pi with an SD multiplexer, a power port and a serial console to a shell: flash, boot, log in; and cuts its power."""
+"""Brings a Pi with an SD multiplexer, a power port and a serial console to a shell: flash, boot,
+log in; and cuts its power.
+"""
 
 import enum
 import time
@@ -9,7 +11,8 @@ from labgrid.factory import target_factory
 from labgrid.step import step
 from labgrid.strategy.common import Strategy, StrategyError, never_retry
 
-SETTLED = ("running", "degraded")  # what systemd says when it has started all it will; degraded is doctor's affair
+# what systemd says when it has started all it will; degraded is doctor's affair
+SETTLED = ("running", "degraded")
 
 
 class State(enum.Enum):
@@ -24,8 +27,9 @@ class State(enum.Enum):
 @target_factory.reg_driver
 @attr.s(eq=False)
 class CameraStrategy(Strategy):
-    """`flash`: write images: card of the environment to the card first, once a run. `boots_within_s`: from power to a settled system.
-    `off_s`: how long the power stays away at a cut, so that capacitors are empty.
+    """`flash`: write images: card of the environment to the card first, once a run.
+    `boots_within_s`: from power to a settled system. `off_s`: how long the power stays away at a
+    cut, so that capacitors are empty.
     """
 
     bindings: ClassVar = {
@@ -45,7 +49,9 @@ class CameraStrategy(Strategy):
     @never_retry
     @step(args=["status"])
     def transition(self, status, *, step):
-        """To `off`, `flashed` or `shell`, through all that lies between. A failure breaks the strategy: the tests after it skip and say so."""
+        """To `off`, `flashed` or `shell`, through all that lies between. A failure breaks the
+        strategy: the tests after it skip and say so.
+        """
         wanted = status if isinstance(status, State) else State[status]
         if wanted is State.unknown:
             raise StrategyError("nobody can bring a camera into an unknown state")
@@ -63,7 +69,9 @@ class CameraStrategy(Strategy):
     @never_retry
     @step()
     def cut_power(self):
-        """As when somebody pulls the plug: no shutdown, no sync; then the camera must come back by itself. Seconds until it was settled."""
+        """As when somebody pulls the plug: no shutdown, no sync; then the camera must come back by
+        itself. Seconds until it was settled.
+        """
         if self.status is not State.shell:
             raise StrategyError(f"a power cut needs a running camera; it is {self.status.name}")
         self._turn_off()
@@ -81,7 +89,9 @@ class CameraStrategy(Strategy):
     @never_retry
     @step()
     def await_reset(self):
-        """The board resets itself (hardware watchdog): no power is touched, only waited. Seconds until it was settled."""
+        """The board resets itself (hardware watchdog): no power is touched, only waited. Seconds
+        until it was settled.
+        """
         self._let_go()
         return self._settle(time.monotonic())
 
@@ -127,9 +137,14 @@ class CameraStrategy(Strategy):
         left_s = max(1.0, self.boots_within_s - (time.monotonic() - begun_s))
         said, _, _ = self.shell.run("systemctl is-system-running --wait", timeout=left_s)
         if not said or said[-1].strip() not in SETTLED:
-            raise StrategyError(f"booted, but systemd says: {said[-1].strip() if said else 'nothing'}; look at `systemctl --failed`")
+            raise StrategyError(
+                f"booted, but systemd says: {said[-1].strip() if said else 'nothing'}; look at "
+                "`systemctl --failed`"
+            )
         took_s = time.monotonic() - begun_s
         if took_s > self.boots_within_s:
-            raise StrategyError(f"the camera took {took_s:.0f} s to boot; it has {self.boots_within_s} s")
+            raise StrategyError(
+                f"the camera took {took_s:.0f} s to boot; it has {self.boots_within_s} s"
+            )
         self.status = State.shell
         return took_s

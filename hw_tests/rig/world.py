@@ -1,4 +1,6 @@
-"""A city around the camera under test: its policy, keys and played street on the camera, broker and recipient on this machine, the rig's cable between."""
+"""A city around the camera under test: its policy, keys and played street on the camera, broker and
+recipient on this machine, the rig's cable between.
+"""
 
 import contextlib
 import json
@@ -28,7 +30,9 @@ WITHIN_S = 60.0
 
 
 class World:
-    """`plate`: the fictitious one that the played street shows and the hot list asks for. `place`: the installation's folder on the camera."""
+    """`plate`: the fictitious one that the played street shows and the hot list asks for. `place`:
+    the installation's folder on the camera.
+    """
 
     def __init__(self, device: Device, ethernet: Ethernet, here: Path, seed: int) -> None:
         self.device, self.ethernet, self.here, self.seed = device, ethernet, here, seed
@@ -36,13 +40,18 @@ class World:
         self.installation: Installation = install(here / "work", datetime.now(UTC), (self.plate,))
         work = self.installation.work
         for path in (work / "city/policy.toml", self.installation.recipient / "receiver.toml"):
-            path.write_text(path.read_text(encoding="utf-8").replace(LOOPBACK, ethernet.address), encoding="utf-8")
+            path.write_text(
+                path.read_text(encoding="utf-8").replace(LOOPBACK, ethernet.address),
+                encoding="utf-8",
+            )
         settings = work / "platewarden.toml"
         settings.write_text(settings.read_text(encoding="utf-8") + "rig = true\n", encoding="utf-8")
         frames = here / "frames"
         frames.mkdir()
         for number in range(FRAMES):
-            cv2.imwrite(str(frames / f"{number:03d}.png"), drawn_car(self.plate, 0.8 - 0.02 * number))
+            cv2.imwrite(
+                str(frames / f"{number:03d}.png"), drawn_car(self.plate, 0.8 - 0.02 * number)
+            )
         files = {name: work / name for name in ("city", "device", "platewarden.toml")}
         self.place = device.put_files({**files, "frames": frames}, "camera")
 
@@ -59,32 +68,59 @@ class World:
         return self.installation.port
 
     def watch(self, settle_s: float, source: str = "") -> Process:
-        """The camera's side over the played street, or another source; afterwards it waits for receipts."""
-        words = ("watch", "--config", self.settings, "--allow-unsigned", "--source", source or self.street, "--settle", str(settle_s))
+        """The camera's side over the played street, or another source; afterwards it waits for
+        receipts.
+        """
+        words = (
+            "watch",
+            "--config",
+            self.settings,
+            "--allow-unsigned",
+            "--source",
+            source or self.street,
+            "--settle",
+            str(settle_s),
+        )
         return self.device.start("watch", *self.device.platewarden(*words))
 
     def deliver(self) -> Process:
         """The network's side."""
-        return self.device.start("deliver", *self.device.platewarden("deliver", "--config", self.settings, "--allow-unsigned"))
+        return self.device.start(
+            "deliver",
+            *self.device.platewarden("deliver", "--config", self.settings, "--allow-unsigned"),
+        )
 
     @contextlib.contextmanager
     def broker(self) -> Iterator[Mosquitto]:
         """The listed broker, as the policy describes it."""
         server = self.installation.server
         credentials = Credentials(server.certificate, server.key, b"")
-        with Mosquitto(self.here / "mosquitto", credentials, address=self.ethernet.address, port=self.port) as running:
+        with Mosquitto(
+            self.here / "mosquitto", credentials, address=self.ethernet.address, port=self.port
+        ) as running:
             yield running
 
     @contextlib.contextmanager
     def receiver(self) -> Iterator[None]:
         """The recipient's real process, on this machine; needs the broker."""
-        with background(self.installation, "receiver", "run", str(self.installation.recipient), "--json", ready="READY"):
+        with background(
+            self.installation,
+            "receiver",
+            "run",
+            str(self.installation.recipient),
+            "--json",
+            ready="READY",
+        ):
             yield
 
     @contextlib.contextmanager
     def impostor(self) -> Iterator[HostileBroker]:
-        """At the listed address and port, with the right name, but certified by nobody whom the policy names."""
-        server = Authority(self.here / "impostor", "another-ca").server(hosts=(demo_city.HOST, self.ethernet.address))
+        """At the listed address and port, with the right name, but certified by nobody whom the
+        policy names.
+        """
+        server = Authority(self.here / "impostor", "another-ca").server(
+            hosts=(demo_city.HOST, self.ethernet.address)
+        )
         with HostileBroker(server, idle, self.ethernet.address, self.port) as running:
             yield running
 
@@ -93,17 +129,30 @@ class World:
         return [one["seq"] for one in self._taken()]
 
     def released(self) -> set[str]:
-        """Ids of all reads that were ever seen outside of watch: in the outbox, or at the recipient. Grows only by a new release."""
+        """Ids of all reads that were ever seen outside of watch: in the outbox, or at the
+        recipient. Grows only by a new release.
+        """
         _, names = self.device.shell(f"ls {self.place}/state/outbox 2>/dev/null", check=False)
-        return {Path(name).stem for name in names.split() if name.endswith(".sealed")} | {one["read"] for one in self._taken()}
+        return {Path(name).stem for name in names.split() if name.endswith(".sealed")} | {
+            one["read"] for one in self._taken()
+        }
 
     def _taken(self) -> list[dict]:
-        lines = self.installation.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.installation.log.exists() else []
+        lines = (
+            self.installation.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            if self.installation.log.exists()
+            else []
+        )
         return [json.loads(line) for line in lines if line.startswith('{"read"')]
 
     def waiting(self) -> int:
         """Sealed reads in the camera's outbox."""
-        return int(self.device.shell(f"ls {self.place}/state/outbox 2>/dev/null | grep -c sealed$ || true")[1] or 0)
+        return int(
+            self.device.shell(
+                f"ls {self.place}/state/outbox 2>/dev/null | grep -c sealed$ || true"
+            )[1]
+            or 0
+        )
 
     def log(self, process: str = "watch") -> dict:
         """What the camera's log says; empty before there is one."""
@@ -114,13 +163,24 @@ class World:
 
     def sealed(self, read_id: str) -> Tags:
         """The readable tags of a read that waits in the outbox."""
-        return split(self.device.fetch(f"{self.place}/state/outbox/{read_id}.sealed", self.here / "read.sealed").read_bytes()).tags
+        return split(
+            self.device.fetch(
+                f"{self.place}/state/outbox/{read_id}.sealed", self.here / "read.sealed"
+            ).read_bytes()
+        ).tags
 
     def verify_logs(self) -> list[str]:
         """`audit verify` over both logs; the faults."""
         faults = []
         for process in ("watch", "deliver"):
-            words = self.device.platewarden("audit", "verify", f"{self.place}/state/{process}", "--key", f"{self.place}/device/public.json", "--json")
+            words = self.device.platewarden(
+                "audit",
+                "verify",
+                f"{self.place}/state/{process}",
+                "--key",
+                f"{self.place}/device/public.json",
+                "--json",
+            )
             code, told = self.device.run(*words, within_s=WITHIN_S, check=False)
             if code:
                 faults.append(f"{process}: exit code {code}: {told[-300:]}")
@@ -131,6 +191,13 @@ class World:
         end_s = time.monotonic() + within_s
         while not done():
             if time.monotonic() > end_s:
-                _, told = self.device.shell(f"tail -n 3 {self.device.folder}/watch.out {self.device.folder}/deliver.out 2>/dev/null", check=False)
-                raise AssertionError(f"not within {within_s:g} s: {what}; the camera's processes said last: {told[-800:]}")
+                _, told = self.device.shell(
+                    f"tail -n 3 {self.device.folder}/watch.out {self.device.folder}/deliver.out "
+                    "2>/dev/null",
+                    check=False,
+                )
+                raise AssertionError(
+                    f"not within {within_s:g} s: {what}; the camera's processes said last: "
+                    f"{told[-800:]}"
+                )
             time.sleep(0.3)

@@ -2,4 +2,5 @@
 
 import os
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime is imported; see docs/design/telemetry.md
+# before onnxruntime is imported; see docs/design/telemetry.md
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"

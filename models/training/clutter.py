@@ -1,4 +1,6 @@
-"""What is no plate, out of the photographs that may be trained on: taken for one by an early detector, or anywhere away from plates."""
+"""What is no plate, out of the photographs that may be trained on: taken for one by an early
+detector, or anywhere away from plates.
+"""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +21,8 @@ SEED = 20261123
 
 
 def clutter(root: Path) -> Iterator[tuple[Grey, NDArray[np.float32]]]:
-    """Grey cuttings with their surroundings, and the box in them as a quad, 4×2 px. Raises MeasureOnlyError on measure-only data.
+    """Grey cuttings with their surroundings, and the box in them as a quad, 4×2 px. Raises
+    MeasureOnlyError on measure-only data.
 
     Frames without any label are left out: they are for measuring, or may hide a plate.
     """
@@ -33,7 +36,11 @@ def clutter(root: Path) -> Iterator[tuple[Grey, NDArray[np.float32]]]:
         frame = cv2.imread(str(refuse_measure_only(root / record["file"])), cv2.IMREAD_GRAYSCALE)
         plates = [p["box"] for p in record["plates"]] + uncounted.get(record["file"], [])
         boxes = list(mistaken.get(record["file"], []))
-        boxes += [box for box in (anywhere(rng, frame) for _ in range(ELSEWHERE)) if not any(touches(box, plate) for plate in plates)]
+        boxes += [
+            box
+            for box in (anywhere(rng, frame) for _ in range(ELSEWHERE))
+            if not any(touches(box, plate) for plate in plates)
+        ]
         for box in boxes:
             yield cut_out(frame, box)
 
@@ -48,13 +55,21 @@ def anywhere(rng: np.random.Generator, frame: Grey) -> list[float]:
 
 def touches(box: list[float], other: list[float]) -> bool:
     """Whether the boxes, x, y, width, height, come closer than a fifth of their sides."""
-    return all(box[i] - 0.2 * box[i + 2] < other[i] + other[i + 2] and other[i] < box[i] + 1.2 * box[i + 2] for i in (0, 1))
+    return all(
+        box[i] - 0.2 * box[i + 2] < other[i] + other[i + 2] and other[i] < box[i] + 1.2 * box[i + 2]
+        for i in (0, 1)
+    )
 
 
 def cut_out(frame: Grey, box: list[float]) -> tuple[Grey, NDArray[np.float32]]:
     """The box and its surroundings, and the box's corners in that cutting."""
     x, y, width, height = box
     x0, y0 = max(0, int(x - width * SURROUNDINGS)), max(0, int(y - height * SURROUNDINGS))
-    cutting = frame[y0 : int(y + height * (1 + SURROUNDINGS)) + 1, x0 : int(x + width * (1 + SURROUNDINGS)) + 1].copy()
+    cutting = frame[
+        y0 : int(y + height * (1 + SURROUNDINGS)) + 1, x0 : int(x + width * (1 + SURROUNDINGS)) + 1
+    ].copy()
     left, top = x - x0, y - y0
-    return cutting, np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
+    return cutting, np.array(
+        [[left, top], [left + width, top], [left + width, top + height], [left, top + height]],
+        np.float32,
+    )

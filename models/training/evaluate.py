@@ -1,10 +1,14 @@
-"""Measures the whole line, as a camera runs it, on photographs that nobody trained on; prints figures only, never a text or a file name.
+"""Measures the whole line, as a camera runs it, on photographs that nobody trained on; prints
+figures only, never a text or a file name.
 
-    python -m models.training.evaluate [--data ../shared/plates] [--models DIR] [--copies 6] [--shrunk]
+    python -m models.training.evaluate [--data ../shared/plates] [--models DIR] [--copies 6]
+    [--shrunk]
 
-Exact texts of whole scenes are `make bench`'s; here: recall, false boxes, cuttings of plates, regions, and what is no plate. With `--copies` the
-benchmark's pictures are seen several times, moved by a few pixels and scaled: one plate in forty changes its reading by that alone, so that
-two networks are better compared over the copies. With `--shrunk` they are shrunk step by step instead: how wide a plate must be (docs/design/aim.md).
+Exact texts of whole scenes are `make bench`'s; here: recall, false boxes, cuttings of plates,
+regions, and what is no plate. With `--copies` the benchmark's pictures are seen several times,
+moved by a few pixels and scaled: one plate in forty changes its reading by that alone, so that two
+networks are better compared over the copies. With `--shrunk` they are shrunk step by step instead:
+how wide a plate must be (docs/design/aim.md).
 """
 
 import argparse
@@ -36,7 +40,8 @@ NOW = Instant(datetime(2026, 1, 1, tzinfo=UTC))
 SIGNS, SIGNS_SEED = 600, 4711
 FOUND = 0.3  # overlap with the true plate
 FALSE_BELOW = 0.1  # overlap with every true plate
-COPIES = ((0, 0, 1.0), (5, 3, 1.0), (2, 9, 1.0), (0, 0, 0.96), (4, 6, 1.03), (7, 1, 0.93))  # px cut off at the left and the top; scale
+# px cut off at the left and the top; scale
+COPIES = ((0, 0, 1.0), (5, 3, 1.0), (2, 9, 1.0), (0, 0, 0.96), (4, 6, 1.03), (7, 1, 0.93))
 SHRUNK = (1.0, 0.93, 0.86, 0.8, 0.74, 0.68, 0.62, 0.57, 0.52, 0.47, 0.43, 0.39, 0.35, 0.3)
 WIDTHS_PX = (30, 40, 50, 60, 80, 120)
 
@@ -53,24 +58,47 @@ class Seen:
 
 
 def pictures(data: Path) -> Iterator[tuple[str, Path, tuple[Box, ...], tuple[str, ...]]]:
-    """Set, path, true boxes, true texts: benchmark_dev by region; without texts romania_night's valid split and darkplate's frames without a plate."""
+    """Set, path, true boxes, true texts: benchmark_dev by region; without texts romania_night's
+    valid split and darkplate's frames without a plate.
+    """
     for image in load_benchmark(data / "benchmark_dev"):
-        yield image.region, image.path, tuple(plate.box for plate in image.plates), tuple(plate.text for plate in image.plates)
+        yield (
+            image.region,
+            image.path,
+            tuple(plate.box for plate in image.plates),
+            tuple(plate.text for plate in image.plates),
+        )
     for line in (data / "train.jsonl").read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
         if record.get("split") == "valid":
-            yield "night", data / record["file"], tuple(tuple(plate["box"]) for plate in record["plates"]), ()
+            yield (
+                "night",
+                data / record["file"],
+                tuple(tuple(plate["box"]) for plate in record["plates"]),
+                (),
+            )
     for name in PLATE_FREE.read_text(encoding="utf-8").split():
         yield "free", data / name, (), ()
 
 
-def copied(image: Image, boxes: tuple[Box, ...], copy: tuple[int, int, float]) -> tuple[Image, tuple[Box, ...]]:
+def copied(
+    image: Image, boxes: tuple[Box, ...], copy: tuple[int, int, float]
+) -> tuple[Image, tuple[Box, ...]]:
     """The picture moved and scaled, and its boxes with it."""
     left, top, scale = copy
     moved = np.ascontiguousarray(image[top:, left:])
     if scale != 1.0:
-        moved = cv2.resize(moved, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    return moved, tuple(((x - left) * scale, (y - top) * scale, width * scale, height * scale) for x, y, width, height in boxes)
+        moved = cv2.resize(
+            moved,
+            None,
+            fx=scale,
+            fy=scale,
+            interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC,
+        )
+    return moved, tuple(
+        ((x - left) * scale, (y - top) * scale, width * scale, height * scale)
+        for x, y, width, height in boxes
+    )
 
 
 def opened(where: str, path: Path) -> Image:
@@ -87,15 +115,22 @@ def see(vision: tuple[PlateDetector, PlateReader], data: Path, copies: int) -> l
     seen = []
     for where, path, truth, texts in pictures(data):
         image = opened(where, path)
-        levels = tuple(float(image[int(y) : int(y + h) + 1, int(x) : int(x + w) + 1].mean()) for x, y, w, h in truth)
+        levels = tuple(
+            float(image[int(y) : int(y + h) + 1, int(x) : int(x + w) + 1].mean())
+            for x, y, w, h in truth
+        )
         for copy in COPIES[: copies if texts else 1]:
             moved, boxes = copied(image, truth, copy)
-            seen.append(Seen(where, boxes, tuple(plates_in(*vision, Frame(moved, NOW, 0))), texts, levels))
+            seen.append(
+                Seen(where, boxes, tuple(plates_in(*vision, Frame(moved, NOW, 0))), texts, levels)
+            )
     return seen
 
 
 def best_of(reads: Sequence[PlateRead], box: Box, text: str) -> tuple[float, bool] | None:
-    """Confidence of what was read on this plate, and whether it is right, folded; None: not found."""
+    """Confidence of what was read on this plate, and whether it is right, folded; None: not
+    found.
+    """
     best = max(reads, key=lambda read: overlap(read.box.box, box), default=None)
     if best is None or overlap(best.box.box, box) < FOUND:
         return None
@@ -103,7 +138,9 @@ def best_of(reads: Sequence[PlateRead], box: Box, text: str) -> tuple[float, boo
 
 
 def print_shrunk(vision: tuple[PlateDetector, PlateReader], data: Path) -> None:
-    """Exact texts by the width that plates have in pictures shrunk step by step: what more pixels bring, at the same detail of the scene."""
+    """Exact texts by the width that plates have in pictures shrunk step by step: what more pixels
+    bring, at the same detail of the scene.
+    """
     groups: dict[tuple[bool, int], list[bool]] = {}
     for where, path, truth, texts in pictures(data):
         if not texts:
@@ -114,9 +151,16 @@ def print_shrunk(vision: tuple[PlateDetector, PlateReader], data: Path) -> None:
             reads = tuple(plates_in(*vision, Frame(small, NOW, 0)))
             for box, text in zip(boxes, texts, strict=True):
                 said = best_of(reads, box, text)
-                groups.setdefault((where == "us", bisect(WIDTHS_PX, box[2])), []).append(said is not None and said[1])
+                groups.setdefault((where == "us", bisect(WIDTHS_PX, box[2])), []).append(
+                    said is not None and said[1]
+                )
     for step, (low, high) in enumerate(zip((0, *WIDTHS_PX), (*WIDTHS_PX, None), strict=True)):
-        us, others = (percent(share(sum(rights), len(rights))) if (rights := groups.get((us, step))) else "none" for us in (True, False))
+        us, others = (
+            percent(share(sum(rights), len(rights)))
+            if (rights := groups.get((us, step)))
+            else "none"
+            for us in (True, False)
+        )
         print(f"| {f'{low}–{high} px' if high else f'from {low} px'} | {us} | {others} |")
 
 
@@ -131,15 +175,27 @@ def print_texts(seen: list[Seen]) -> None:
             if best is not None:
                 said.append(best)
             width = "under 80 px" if box[2] < 80 else "80–120 px" if box[2] < 120 else "over 120 px"
-            light = "dark (grey under 60)" if level < 60 else "middling" if level < 150 else "bright (grey over 150)"
+            light = (
+                "dark (grey under 60)"
+                if level < 60
+                else "middling"
+                if level < 150
+                else "bright (grey over 150)"
+            )
             for name in (one.where, f"{one.where}, {width}", f"{one.where}, {light}"):
                 groups.setdefault(name, []).append(right)
     for name in sorted(groups):
-        print(f"exact, folded: {name:28} {percent(share(sum(groups[name]), len(groups[name])))} of {len(groups[name])}")
+        print(
+            f"exact, folded: {name:28} {percent(share(sum(groups[name]), len(groups[name])))} of "
+            f"{len(groups[name])}"
+        )
     sure = [right for confidence, right in said if confidence >= SURE]
-    error = expected_error(equal_width([confidence for confidence, _ in said], [right for _, right in said]))
+    error = expected_error(
+        equal_width([confidence for confidence, _ in said], [right for _, right in said])
+    )
     print(
-        f"says {SURE} and more for {len(sure) / len(said):.1%} of what was found, wrong {percent(share(sure.count(False), len(sure)))}; calibration error {error:.3f}"
+        f"says {SURE} and more for {len(sure) / len(said):.1%} of what was found, wrong "
+        f"{percent(share(sure.count(False), len(sure)))}; calibration error {error:.3f}"
     )
 
 
@@ -152,19 +208,43 @@ def print_boxes(seen: list[Seen]) -> None:
     """Recall at two overlaps, and false boxes a picture, set by set."""
     for where in dict.fromkeys(one.where for one in seen):
         members = [one for one in seen if one.where == where]
-        best = [max((overlap(read.box.box, truth) for read in one.reads), default=0.0) for one in members for truth in one.truth]
-        false = sum(max((overlap(read.box.box, truth) for truth in one.truth), default=0.0) < FALSE_BELOW for one in members for read in one.reads)
-        sure = sum(read.confidence >= SURE for one in members if not one.truth for read in one.reads)
-        recall = (
-            "".join(f"  recall at {iou}: {percent(share(sum(b >= iou for b in best), len(best)))}" for iou in (0.3, 0.5)) if best else f"  read as sure: {sure}"
+        best = [
+            max((overlap(read.box.box, truth) for read in one.reads), default=0.0)
+            for one in members
+            for truth in one.truth
+        ]
+        false = sum(
+            max((overlap(read.box.box, truth) for truth in one.truth), default=0.0) < FALSE_BELOW
+            for one in members
+            for read in one.reads
         )
-        print(f"{where:6} {len(members):4d} pictures{recall}  false boxes a picture: {false / len(members):.3f}")
+        sure = sum(
+            read.confidence >= SURE for one in members if not one.truth for read in one.reads
+        )
+        recall = (
+            "".join(
+                f"  recall at {iou}: {percent(share(sum(b >= iou for b in best), len(best)))}"
+                for iou in (0.3, 0.5)
+            )
+            if best
+            else f"  read as sure: {sure}"
+        )
+        print(
+            f"{where:6} {len(members):4d} pictures{recall}  false boxes a picture: "
+            f"{false / len(members):.3f}"
+        )
 
 
 def print_regions(seen: list[Seen]) -> None:
     """How often the region is told, and how often it is wrong then (eu and uk are one here)."""
     for where in ("us", "eu", "br"):
-        told = [read.region for one in seen if one.where == where for read in one.reads if any(overlap(read.box.box, t) >= 0.3 for t in one.truth)]
+        told = [
+            read.region
+            for one in seen
+            if one.where == where
+            for read in one.reads
+            if any(overlap(read.box.box, t) >= 0.3 for t in one.truth)
+        ]
         said = [region for region in told if region != "unknown"]
         wrong = sum(region != where and {region, where} != {"eu", "uk"} for region in said)
         print(f"region {where}: told for {len(said)} of {len(told)} plates, wrong {wrong}")
@@ -186,7 +266,9 @@ def print_cuttings(vision: tuple[PlateDetector, PlateReader], folder: Path) -> N
 
 
 def print_signs(vision: tuple[PlateDetector, PlateReader]) -> None:
-    """Newly drawn signs, badges and overlays: how many are read with confidence, found by the line and thrust upon the reader."""
+    """Newly drawn signs, badges and overlays: how many are read with confidence, found by the line
+    and thrust upon the reader.
+    """
     rng, files = np.random.default_rng(SIGNS_SEED), fonts()
     found = thrust = 0
     for _ in range(SIGNS):
@@ -194,17 +276,28 @@ def print_signs(vision: tuple[PlateDetector, PlateReader]) -> None:
         height, width = sign.shape[:2]
         street = np.full((384, 640, 3), rng.uniform(30, 220), np.uint8)
         scale = rng.uniform(60, 200) / width
-        small = cv2.resize(sign, None, fx=scale, fy=min(scale, 300 / height), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            sign, None, fx=scale, fy=min(scale, 300 / height), interpolation=cv2.INTER_AREA
+        )
         high, wide = small.shape[:2]
         x, y = int(rng.integers(0, 640 - wide)), int(rng.integers(0, 384 - high))
-        cover = small[:, :, 3:].astype(np.float32) / 255 if small.shape[2] == 4 else np.ones((high, wide, 1), np.float32)
+        cover = (
+            small[:, :, 3:].astype(np.float32) / 255
+            if small.shape[2] == 4
+            else np.ones((high, wide, 1), np.float32)
+        )
         part = street[y : y + high, x : x + wide]
         part[:] = (small[:, :, :3] * cover + part * (1 - cover)).astype(np.uint8)
         frame = Frame(street, NOW, 0)
         found += any(read.confidence >= SURE for read in plates_in(*vision, frame))
         corners = ((x, y), (x + wide, y), (x + wide, y + high), (x, y + high))
-        thrust += vision[1].read(frame, PlateBox((x, y, wide, high), corners, 1.0)).confidence >= SURE
-    print(f"drawn signs read as sure: {percent(share(found, SIGNS))} by the line, {percent(share(thrust, SIGNS))} by the reader alone")
+        thrust += (
+            vision[1].read(frame, PlateBox((x, y, wide, high), corners, 1.0)).confidence >= SURE
+        )
+    print(
+        f"drawn signs read as sure: {percent(share(found, SIGNS))} by the line, "
+        f"{percent(share(thrust, SIGNS))} by the reader alone"
+    )
 
 
 def main() -> None:
@@ -213,15 +306,24 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/plates"))
     parser.add_argument("--models", type=Path, help="another folder with a manifest")
     parser.add_argument(
-        "--copies", type=int, choices=range(1, len(COPIES) + 1), default=1, help="of each picture with texts (1); intervals are then too narrow"
+        "--copies",
+        type=int,
+        choices=range(1, len(COPIES) + 1),
+        default=1,
+        help="of each picture with texts (1); intervals are then too narrow",
     )
-    parser.add_argument("--shrunk", action="store_true", help="only the table by width, of shrunk pictures")
+    parser.add_argument(
+        "--shrunk", action="store_true", help="only the table by width, of shrunk pictures"
+    )
     given = parser.parse_args()
     vision = load_vision(1, given.models)
     if given.shrunk:
         print_shrunk(vision, given.data)
         return
-    print(f"frames without a plate: {PLATE_FREE.name}, SHA-256 {hashlib.sha256(PLATE_FREE.read_bytes()).hexdigest()}")
+    print(
+        f"frames without a plate: {PLATE_FREE.name}, SHA-256 "
+        f"{hashlib.sha256(PLATE_FREE.read_bytes()).hexdigest()}"
+    )
     seen = see(vision, given.data, given.copies)
     print_boxes(seen)
     print_texts(seen)

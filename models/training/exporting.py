@@ -1,4 +1,6 @@
-"""From a trained network to an ONNX file that computes the same: what the exports of all three share."""
+"""From a trained network to an ONNX file that computes the same: what the exports of all three
+share.
+"""
 
 import io
 import warnings
@@ -25,7 +27,9 @@ class ExportError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """A network as it will run. `free`: of each input and output the sides that may vary; `examples`: inputs to trace it with (the first) and compare on."""
+    """A network as it will run. `free`: of each input and output the sides that may vary;
+    `examples`: inputs to trace it with (the first) and compare on.
+    """
 
     net: nn.Module
     source: str
@@ -40,14 +44,33 @@ def noise_crops(height: int, width: int) -> list[Tensor]:
     return [torch.randn(crops, 1, height, width, generator=dice) for crops in (1, 5)]
 
 
-def export(shipped: Shipped, checkpoint: Path, target: Path, *, purpose: str, classes: list[str], threshold: float) -> None:
-    """Write the file, with its description inside, and say what was written. Raises ExportError, and writes nothing, where the two differ."""
+def export(
+    shipped: Shipped,
+    checkpoint: Path,
+    target: Path,
+    *,
+    purpose: str,
+    classes: list[str],
+    threshold: float,
+) -> None:
+    """Write the file, with its description inside, and say what was written. Raises ExportError,
+    and writes nothing, where the two differ.
+    """
     model = to_onnx(shipped)
     difference = largest_difference(shipped, model)
     if difference > LARGEST_DIFFERENCE:
-        message = f"the ONNX file differs from PyTorch by {difference:.1e} (allowed {LARGEST_DIFFERENCE:.0e}): not written"
+        message = (
+            f"the ONNX file differs from PyTorch by {difference:.1e} (allowed "
+            f"{LARGEST_DIFFERENCE:.0e}): not written"
+        )
         raise ExportError(message)
-    model = describe(model, purpose=purpose, classes=classes, threshold=threshold, training_command=command_of(checkpoint))
+    model = describe(
+        model,
+        purpose=purpose,
+        classes=classes,
+        threshold=threshold,
+        training_command=command_of(checkpoint),
+    )
     target.write_bytes(model)
     print(f"{target}: {len(model)} bytes, differs from PyTorch by at most {difference:.1e}")
 
@@ -56,7 +79,8 @@ def to_onnx(shipped: Shipped) -> bytes:
     """The network as one self-contained file."""
     file = io.BytesIO()
     with warnings.catch_warnings():
-        # The tracing exporter is deprecated, but it needs no further package and writes a plainer graph.
+        # The tracing exporter is deprecated, but it needs no further package and writes a plainer
+        # graph.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             shipped.net.eval(),
@@ -79,6 +103,8 @@ def largest_difference(shipped: Shipped, model: bytes) -> float:
     for example in shipped.examples:
         with torch.inference_mode():
             ours = [output.numpy() for output in shipped.net(example)]
-        for mine, theirs in zip(ours, session.run(list(shipped.outputs), {shipped.source: example.numpy()}), strict=True):
+        for mine, theirs in zip(
+            ours, session.run(list(shipped.outputs), {shipped.source: example.numpy()}), strict=True
+        ):
             worst = max(worst, float((np.abs(mine - theirs) / np.maximum(1.0, np.abs(mine))).max()))
     return worst

@@ -15,16 +15,20 @@ Compose = Callable[[Callable[[], float]], Iterator[Any]]
 
 
 class Feeder:
-    """An iterator over what `compose` yields in a process of its own; `compose` is given a look at the share of time spent, 0–1.
+    """An iterator over what `compose` yields in a process of its own; `compose` is given a look at
+    the share of time spent, 0–1.
 
-    The process ends with its parent, also when that is killed: a composing process left behind would eat a core for ever.
+    The process ends with its parent, also when that is killed: a composing process left behind
+    would eat a core for ever.
     """
 
     def __init__(self, compose: Compose, depth: int = 16, share: float = 0.0) -> None:
         context = multiprocessing.get_context("fork")
         self._share = context.Value("d", share)
         self._queue = context.Queue(depth)
-        self._process = context.Process(target=_feed, args=(compose, self._queue, self._share), daemon=True)
+        self._process = context.Process(
+            target=_feed, args=(compose, self._queue, self._share), daemon=True
+        )
         self._process.start()
         self._wait_s = FIRST_WITHIN_S
 
@@ -43,7 +47,10 @@ class Feeder:
             except queue.Empty:
                 waited += LOOK_EVERY_S
                 if not self._process.is_alive() or waited > self._wait_s:
-                    message = f"the composing process gave nothing for {waited:.0f} s (exit code {self._process.exitcode}): see its message above"
+                    message = (
+                        f"the composing process gave nothing for {waited:.0f} s (exit code "
+                        f"{self._process.exitcode}): see its message above"
+                    )
                     raise RuntimeError(message) from None
             else:
                 self._wait_s = NEXT_WITHIN_S
@@ -58,7 +65,8 @@ class Feeder:
 
 
 def _feed(compose: Compose, batches: Any, share: Any) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler that the parent had would swallow our end, and the parent waits for it
+    # a handler that the parent had would swallow our end, and the parent waits for it
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(0)
     parent = multiprocessing.parent_process()
     for batch in compose(lambda: float(share.value)):

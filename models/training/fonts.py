@@ -1,10 +1,11 @@
-"""Finds the fonts that the plate renderer draws with, installs them by package name, and lists their licences.
+"""Finds the fonts that the plate renderer draws with, installs them by package name, and lists
+their licences.
 
     python -m models.training.fonts             # what is found
     python -m models.training.fonts --install   # npm packages into the font folder; prints the apt line for the rest
 
-No font is committed. The folder is $PLATEWARDEN_FONTS, by default ../train/fonts; without any font the renderer draws
-with its own stroke glyphs alone. Licences: see FONTS.md beside this file.
+No font is committed. The folder is $PLATEWARDEN_FONTS, by default ../train/fonts; without any font
+the renderer draws with its own stroke glyphs alone. Licences: see FONTS.md beside this file.
 """
 
 import argparse
@@ -15,7 +16,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-APT_PACKAGES = {"fonts-roadgeek": "MIT", "fonts-opendin": "public domain / OFL-1.1", "fonts-liberation": "OFL-1.1"}
+APT_PACKAGES = {
+    "fonts-roadgeek": "MIT",
+    "fonts-opendin": "public domain / OFL-1.1",
+    "fonts-liberation": "OFL-1.1",
+}
 NPM_FAMILIES = (
     "alumni-sans",
     "archivo-narrow",
@@ -91,7 +96,11 @@ def find_fonts() -> list[FontFile]:
     """Every usable face, in a stable order; empty on a bare machine."""
     found = []
     for folder in SYSTEM_FOLDERS:
-        found += [FontFile(path, folder.name) for path in sorted(folder.glob("*.ttf")) if not any(word in path.stem for word in UNLIKE_PLATES)]
+        found += [
+            FontFile(path, folder.name)
+            for path in sorted(folder.glob("*.ttf"))
+            if not any(word in path.stem for word in UNLIKE_PLATES)
+        ]
     if data_fonts().is_dir():
         found += [FontFile(path, path.stem.lower()) for path in sorted(data_fonts().glob("*.ttf"))]
     for family in NPM_FAMILIES:
@@ -107,25 +116,36 @@ def find_fonts() -> list[FontFile]:
 def missing(wanted: Iterable[str], found: Iterable[FontFile]) -> list[str]:
     """Names of the tables' font lists that no face's family begins with."""
     families = {font.family for font in found}
-    return sorted(name for name in set(wanted) if not any(family.startswith(name) for family in families))
+    return sorted(
+        name for name in set(wanted) if not any(family.startswith(name) for family in families)
+    )
 
 
 def require(wanted: Iterable[str]) -> None:
-    """Refuses to go on without some of the fonts: a folder named wrongly once cost three trainings nine tenths of their shapes, and nothing said so."""
+    """Refuses to go on without some of the fonts: a folder named wrongly once cost three trainings
+    nine tenths of their shapes, and nothing said so.
+    """
     lacking = missing(wanted, find_fonts())
     if lacking:
         message = (
-            f"no face of {', '.join(lacking)} in {font_folder()}, {data_fonts()} and {SYSTEM_FOLDERS[0].parent}: python -m models.training.fonts --install\n"
+            f"no face of {', '.join(lacking)} in {font_folder()}, {data_fonts()} and "
+            f"{SYSTEM_FOLDERS[0].parent}: python -m models.training.fonts --install\n"
         )
         message += f"apt-get install {' '.join(APT_PACKAGES)}\nor train without them: --fewer-fonts"
         raise SystemExit(message)
 
 
 def tell(wanted: Iterable[str]) -> None:
-    """Says on standard error which of the fonts are not there, where a drawing may go on without them."""
+    """Says on standard error which of the fonts are not there, where a drawing may go on without
+    them.
+    """
     lacking = missing(wanted, find_fonts())
     if lacking:
-        print(f"drawn without {', '.join(lacking)}: figures will differ from the cards' (python -m models.training.fonts --install)", file=sys.stderr)
+        print(
+            f"drawn without {', '.join(lacking)}: figures will differ from the cards' (python -m "
+            "models.training.fonts --install)",
+            file=sys.stderr,
+        )
 
 
 def install() -> None:
@@ -133,7 +153,10 @@ def install() -> None:
     folder = font_folder()
     folder.mkdir(parents=True, exist_ok=True)
     packages = [f"@fontsource/{family}" for family in NPM_FAMILIES]
-    subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), *packages], check=True)
+    subprocess.run(
+        ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), *packages],
+        check=True,
+    )
     print("apt-get install " + " ".join(APT_PACKAGES))
 
 

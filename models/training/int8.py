@@ -1,8 +1,10 @@
-"""Tries int8: quantises the three networks statically, and prints what it costs and brings beside fp32, in the same run.
+"""Tries int8: quantises the three networks statically, and prints what it costs and brings beside
+fp32, in the same run.
 
     python -m models.training.int8
 
-Calibrated on drawn samples. Writes nothing into models/: a network is shipped in int8 only when this says that it wins.
+Calibrated on drawn samples. Writes nothing into models/: a network is shipped in int8 only when
+this says that it wins.
 """
 
 import tempfile
@@ -38,7 +40,9 @@ class Samples(CalibrationDataReader):
 
 
 def inputs_of(name: str) -> Inputs:
-    """Drawn plates as the network wants them; for the detector many of them strewn over a grey frame."""
+    """Drawn plates as the network wants them; for the detector many of them strewn over a grey
+    frame.
+    """
     rng = np.random.default_rng(SEED)
     out: Inputs = []
     for _ in range(SAMPLES):
@@ -46,13 +50,23 @@ def inputs_of(name: str) -> Inputs:
         if name == "recognizer":
             out.append({"crop": standardised(crop)[None, None]})
         elif name == "aligner":
-            framed = cv2.copyMakeBorder(cv2.resize(crop, (60, 32)), 16, 16, 18, 18, cv2.BORDER_CONSTANT, value=int(rng.integers(0, 255)))
+            framed = cv2.copyMakeBorder(
+                cv2.resize(crop, (60, 32)),
+                16,
+                16,
+                18,
+                18,
+                cv2.BORDER_CONSTANT,
+                value=int(rng.integers(0, 255)),
+            )
             out.append({"crop": standardised(framed)[None, None]})
         else:
             frame = cv2.resize(rng.integers(0, 255, (12, 20), dtype=np.uint8), (640, 384))
             for _ in range(4):
                 wide = int(rng.integers(24, 180))
-                small = cv2.resize(crop, (wide, max(8, wide * 2 // 5)), interpolation=cv2.INTER_AREA)
+                small = cv2.resize(
+                    crop, (wide, max(8, wide * 2 // 5)), interpolation=cv2.INTER_AREA
+                )
                 x, y = int(rng.integers(0, 640 - wide)), int(rng.integers(0, 384 - small.shape[0]))
                 frame[y : y + small.shape[0], x : x + wide] = small
             out.append({"frame": frame[None, None]})
@@ -78,7 +92,12 @@ def main() -> None:
             prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
             quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
             inputs = inputs_of(path.stem)
-            options = {"quant_format": QuantFormat.QDQ, "per_channel": True, "activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
+            options = {
+                "quant_format": QuantFormat.QDQ,
+                "per_channel": True,
+                "activation_type": QuantType.QUInt8,
+                "weight_type": QuantType.QInt8,
+            }
             quantize_static(str(prepared), str(quantised), Samples(inputs), **options)
             sessions = [make_session(file.read_bytes(), 1) for file in (path, quantised)]
             full, small = timed(sessions, inputs[0])
@@ -87,7 +106,8 @@ def main() -> None:
             scale = float(np.mean([np.abs(a).mean() for a in first[0]]))
             sizes = path.stat().st_size, quantised.stat().st_size
             print(
-                f"{path.stem}: int8 {sizes[1] / sizes[0]:.2f} of the size, {small / full:.2f} of the time; first output off by {off / scale:.1%} on average",
+                f"{path.stem}: int8 {sizes[1] / sizes[0]:.2f} of the size, {small / full:.2f} of "
+                f"the time; first output off by {off / scale:.1%} on average",
                 flush=True,
             )
 

@@ -1,7 +1,9 @@
-"""The training loop that the three networks share: steps within a time, checkpoints, running mean, progress, history.
+"""The training loop that the three networks share: steps within a time, checkpoints, running mean,
+progress, history.
 
-A training is stopped by its time, not by a number of steps: a slow machine trains less, but always to the end of its rate's
-cosine. Stopped in between, the same command goes on from the last checkpoint.
+A training is stopped by its time, not by a number of steps: a slow machine trains less, but always
+to the end of its rate's cosine. Stopped in between, the same command goes on from the last
+checkpoint.
 """
 
 import csv
@@ -31,7 +33,9 @@ Losses = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a training was asked for. `rate`: AdamW's at its peak; `command`: how to start it again, for the model's manifest."""
+    """What a training was asked for. `rate`: AdamW's at its peak; `command`: how to start it again,
+    for the model's manifest.
+    """
 
     folder: Path
     minutes: float
@@ -46,11 +50,14 @@ def device() -> torch.device:
 
 
 def short_floats(place: torch.device) -> torch.autocast:
-    """A context in which convolutions multiply bfloat16 where a processor has it, in half the time; weights, norms and losses stay float32.
+    """A context in which convolutions multiply bfloat16 where a processor has it, in half the time;
+    weights, norms and losses stay float32.
 
-    For texts, not for places: bfloat16's eight bits would round the aligner's corners to a third of a pixel.
+    For texts, not for places: bfloat16's eight bits would round the aligner's corners to a third of
+    a pixel.
     """
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older ones of PyTorch cannot tell
+    # older ones of PyTorch cannot tell
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     able = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return torch.autocast(place.type, torch.bfloat16, enabled=place.type == "cpu" and bool(able))
 
@@ -61,7 +68,9 @@ def averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
 
 
 def write_averaged(weights: dict[str, Tensor], command: str, folder: Path) -> Path:
-    """A checkpoint of weights alone: exports and `--start` read it, a training does not go on from it. Returns its path."""
+    """A checkpoint of weights alone: exports and `--start` read it, a training does not go on from
+    it. Returns its path.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     torch.save({"averaged": weights, "command": command}, folder / CHECKPOINT)
     return folder / CHECKPOINT
@@ -80,8 +89,15 @@ class Training:
         self.plan, self.device = plan, device()
         self.net = net.to(self.device, memory_format=torch.channels_last)
         matrices = [p for p in net.parameters() if p.ndim > 1]
-        others = [p for p in net.parameters() if p.ndim <= 1]  # biases and norms are not pulled to zero
-        self.optimiser = torch.optim.AdamW([{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}], plan.rate)
+        # biases and norms are not pulled to zero
+        others = [p for p in net.parameters() if p.ndim <= 1]
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": WEIGHT_DECAY},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            plan.rate,
+        )
         self.averaged = {name: value.clone() for name, value in net.state_dict().items()}
         self.step, self.minutes = 0, 0.0
         self.checkpoint = plan.folder / CHECKPOINT
@@ -89,7 +105,11 @@ class Training:
             saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
             self.net.load_state_dict(saved["net"])
             self.optimiser.load_state_dict(saved["optimiser"])
-            self.averaged, self.step, self.minutes = saved["averaged"], saved["step"], saved["minutes"]
+            self.averaged, self.step, self.minutes = (
+                saved["averaged"],
+                saved["step"],
+                saved["minutes"],
+            )
 
     @property
     def share(self) -> float:
@@ -104,9 +124,16 @@ class Training:
 
     def save(self) -> None:
         """Replace the checkpoint in one move: a kill at any time leaves a whole one."""
-        state = {"net": self.net.state_dict(), "averaged": self.averaged, "optimiser": self.optimiser.state_dict()}
+        state = {
+            "net": self.net.state_dict(),
+            "averaged": self.averaged,
+            "optimiser": self.optimiser.state_dict(),
+        }
         partial = self.checkpoint.with_suffix(".part")
-        torch.save(state | {"step": self.step, "minutes": self.minutes, "command": self.plan.command}, partial)
+        torch.save(
+            state | {"step": self.step, "minutes": self.minutes, "command": self.plan.command},
+            partial,
+        )
         partial.replace(self.checkpoint)
 
     def learn(self, losses: Losses) -> None:
@@ -130,8 +157,15 @@ class Training:
             else:
                 self.averaged[name].copy_(value)
 
-    def run(self, batches: Iterator[Any], losses_of: Callable[[nn.Module, Any], Losses], tell: Callable[[float], None] = lambda _share: None) -> None:
-        """Train until the time is spent. `tell` learns the share of it that is, before every batch."""
+    def run(
+        self,
+        batches: Iterator[Any],
+        losses_of: Callable[[nn.Module, Any], Losses],
+        tell: Callable[[float], None] = lambda _share: None,
+    ) -> None:
+        """Train until the time is spent. `tell` learns the share of it that is, before every
+        batch.
+        """
         self.net.train()
         batch = next(batches)  # composing the first may take minutes that are not the training's
         start, before = time.monotonic(), self.minutes
@@ -139,7 +173,9 @@ class Training:
         sums: dict[str, float] = {}
         counted = 0
         with _progress() as bar:
-            task = bar.add_task("training", total=self.plan.minutes, completed=self.minutes, losses="")
+            task = bar.add_task(
+                "training", total=self.plan.minutes, completed=self.minutes, losses=""
+            )
             while self.minutes < self.plan.minutes:
                 tell(self.share)
                 losses = losses_of(self.net, batch)
@@ -164,7 +200,9 @@ class Training:
     def report(self, means: dict[str, float]) -> None:
         """One line of history, and on a terminal-less run one line of text."""
         path = self.plan.folder / HISTORY
-        row = {"minutes": round(self.minutes, 2), "step": self.step, "rate": f"{self.rate:.3e}"} | {name: f"{value:.5f}" for name, value in means.items()}
+        row = {"minutes": round(self.minutes, 2), "step": self.step, "rate": f"{self.rate:.3e}"} | {
+            name: f"{value:.5f}" for name, value in means.items()
+        }
         new = not path.exists()
         with path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(row))
@@ -180,5 +218,11 @@ def _spelt(means: dict[str, float]) -> str:
 
 
 def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[losses]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]}"),
+    )
     return Progress(*columns, console=Console(stderr=True), refresh_per_second=1)

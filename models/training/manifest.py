@@ -1,9 +1,11 @@
-"""Writes models/manifest.json from the networks that lie in models/: what agent/vision/models.py will load, and nothing else.
+"""Writes models/manifest.json from the networks that lie in models/: what agent/vision/models.py
+will load, and nothing else.
 
     python -m models.training.manifest
 
-What the bytes cannot tell (purpose, classes, threshold, training command) rides inside each ONNX file as metadata, put
-there by `describe` when a training exports it, so that the manifest can be rebuilt from the files alone.
+What the bytes cannot tell (purpose, classes, threshold, training command) rides inside each ONNX
+file as metadata, put there by `describe` when a training exports it, so that the manifest can be
+rebuilt from the files alone.
 """
 
 import hashlib
@@ -18,14 +20,21 @@ VERSION = 1
 KEY = "platewarden"
 
 
-def describe(model: bytes, *, purpose: str, classes: list[str], threshold: float, training_command: str) -> bytes:
+def describe(
+    model: bytes, *, purpose: str, classes: list[str], threshold: float, training_command: str
+) -> bytes:
     """The ONNX file with its description inside.
 
-    `classes`: what the output tells apart (["plate"], or the recogniser's characters in the order of its output);
-    `threshold`: the score 0..1 from which an output counts.
+    `classes`: what the output tells apart (["plate"], or the recogniser's characters in the order
+    of its output); `threshold`: the score 0..1 from which an output counts.
     """
     graph = onnx.load_model_from_string(model)
-    about = {"purpose": purpose, "classes": classes, "threshold": threshold, "training_command": training_command}
+    about = {
+        "purpose": purpose,
+        "classes": classes,
+        "threshold": threshold,
+        "training_command": training_command,
+    }
     onnx.helper.set_model_props(graph, {KEY: json.dumps(about)})
     return graph.SerializeToString()
 
@@ -36,7 +45,13 @@ def tensors(values) -> list[dict]:
     for value in values:
         kind = value.type.tensor_type
         name = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
-        out.append({"name": value.name, "type": name, "shape": [d.dim_value if d.HasField("dim_value") else -1 for d in kind.shape.dim]})
+        out.append(
+            {
+                "name": value.name,
+                "type": name,
+                "shape": [d.dim_value if d.HasField("dim_value") else -1 for d in kind.shape.dim],
+            }
+        )
     return out
 
 
@@ -45,7 +60,9 @@ def description(path: Path, graph: onnx.ModelProto) -> dict:
     for prop in graph.metadata_props:
         if prop.key == KEY:
             return json.loads(prop.value)
-    message = f"{path.name}: carries no description; export it again (models.training.manifest.describe)"
+    message = (
+        f"{path.name}: carries no description; export it again (models.training.manifest.describe)"
+    )
     raise ValueError(message)
 
 
@@ -68,9 +85,16 @@ def entry(path: Path) -> dict:
 
 
 def write(folder: Path) -> dict:
-    """Rewrite `folder`/manifest.json from the ONNX files in it; the name of a model is its file's stem."""
-    manifest = {"version": VERSION, "models": {path.stem: entry(path) for path in sorted(folder.glob("*.onnx"))}}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Rewrite `folder`/manifest.json from the ONNX files in it; the name of a model is its file's
+    stem.
+    """
+    manifest = {
+        "version": VERSION,
+        "models": {path.stem: entry(path) for path in sorted(folder.glob("*.onnx"))},
+    }
+    (folder / "manifest.json").write_text(
+        json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     return manifest
 
 

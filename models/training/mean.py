@@ -1,8 +1,11 @@
-"""Writes the mean of several checkpoints' weights: of one training and what it began with, for example (Wortsman et al., Model soups, 2022).
+"""Writes the mean of several checkpoints' weights: of one training and what it began with, for
+example (Wortsman et al., Model soups, 2022).
 
-    python -m models.training.mean ../train/recognizer/checkpoint.pt ../train/before/checkpoint.pt --out ../train/mean
+    python -m models.training.mean ../train/recognizer/checkpoint.pt ../train/before/checkpoint.pt
+    --out ../train/mean
 
-Only of networks that began from the same weights: others lie in different valleys, and the mean of two valleys is a hill.
+Only of networks that began from the same weights: others lie in different valleys, and the mean of
+two valleys is a hill.
 """
 
 import argparse
@@ -14,13 +17,25 @@ from models.training.loop import averaged_weights, command_of, write_averaged
 
 
 def mean_of(checkpoints: list[Path]) -> dict[str, torch.Tensor]:
-    """Of every weight the mean; of what is counted (batch norm's batches) the first one's. Raises SystemExit when they are not of one network."""
+    """Of every weight the mean; of what is counted (batch norm's batches) the first one's. Raises
+    SystemExit when they are not of one network.
+    """
     first, *others = [averaged_weights(checkpoint) for checkpoint in checkpoints]
     for checkpoint, other in zip(checkpoints[1:], others, strict=True):
-        if {name: value.shape for name, value in first.items()} != {name: value.shape for name, value in other.items()}:
-            message = f"{checkpoint}: weights of another network than {checkpoints[0]}: give checkpoints of one training"
+        if {name: value.shape for name, value in first.items()} != {
+            name: value.shape for name, value in other.items()
+        }:
+            message = (
+                f"{checkpoint}: weights of another network than {checkpoints[0]}: give "
+                "checkpoints of one training"
+            )
             raise SystemExit(message)
-    return {name: torch.stack([value, *(other[name] for other in others)]).mean(0) if value.dtype.is_floating_point else value for name, value in first.items()}
+    return {
+        name: torch.stack([value, *(other[name] for other in others)]).mean(0)
+        if value.dtype.is_floating_point
+        else value
+        for name, value in first.items()
+    }
 
 
 def main() -> None:
@@ -29,7 +44,10 @@ def main() -> None:
     parser.add_argument("checkpoints", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
     given = parser.parse_args()
-    command = f"{command_of(given.checkpoints[0])}; python -m models.training.mean of {len(given.checkpoints)} checkpoints"
+    command = (
+        f"{command_of(given.checkpoints[0])}; python -m models.training.mean of "
+        f"{len(given.checkpoints)} checkpoints"
+    )
     written = write_averaged(mean_of(given.checkpoints), command, given.out)
     print(f"{written}: the mean of {len(given.checkpoints)} checkpoints")
 

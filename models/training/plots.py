@@ -23,7 +23,9 @@ def draw(folder: Path) -> Path:
         message = f"{folder / HISTORY}: no line yet (a training writes one every minute)"
         raise ValueError(message)
     minutes = [float(row["minutes"]) for row in rows]
-    figure, (upper, lower) = plt.subplots(2, 1, figsize=(8, 6), sharex=True, height_ratios=(3, 1), layout="constrained")
+    figure, (upper, lower) = plt.subplots(
+        2, 1, figsize=(8, 6), sharex=True, height_ratios=(3, 1), layout="constrained"
+    )
     for name in rows[0]:
         if name not in NOT_A_LOSS:
             upper.plot(minutes, [float(row[name]) for row in rows], label=name)

@@ -1,7 +1,9 @@
-"""A pytest plugin for emulated runs: the quick tests of four parts, found by what their files import, so that no list of files goes stale.
+"""A pytest plugin for emulated runs: the quick tests of four parts, found by what their files
+import, so that no list of files goes stale.
 
-A file belongs to a part if it imports one of the part's modules. Files that start processes stay out: each process would be emulated from its first
-instruction, and they test a command line, not a processor.
+A file belongs to a part if it imports one of the part's modules. Files that start processes stay
+out: each process would be emulated from its first instruction, and they test a command line, not a
+processor.
 """
 
 import ast
@@ -20,10 +22,17 @@ PARTS = {
     "policy": ("agent.core.policy.decider", "agent.core.hotlist.matching"),
     "mailbox": ("agent.storage",),
 }
-# processes; what needs libraries that the tree leaves out; the recipient's side, which stands on no pole
+# processes; what needs libraries that the tree leaves out; the recipient's side, which stands on no
+# pole
 NOT_HERE = ("subprocess", "bench", "torch", "agent.receiver", "tests.support.receiving")
 
-settings.register_profile("emulated", deadline=None, derandomize=True, max_examples=5, suppress_health_check=list(HealthCheck))
+settings.register_profile(
+    "emulated",
+    deadline=None,
+    derandomize=True,
+    max_examples=5,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def imported(text: str) -> Iterator[str]:
@@ -43,20 +52,31 @@ def touches(names: set[str], modules: tuple[str, ...]) -> bool:
 def helpers(names: set[str]) -> set[str]:
     """What the modules of tests/support among these names import, and their own helpers."""
     modules = {name.split(".")[2] for name in names if name.startswith("tests.support.")}
-    found = {name for module in modules for name in imported((TESTS / f"support/{module}.py").read_text(encoding="utf-8"))}
+    found = {
+        name
+        for module in modules
+        for name in imported((TESTS / f"support/{module}.py").read_text(encoding="utf-8"))
+    }
     return found if found <= names else found | helpers(names | found)
 
 
 def parts_of(file: Path) -> set[str]:
     """The parts that a test file is about; none, if it starts processes."""
     text = file.read_text(encoding="utf-8")
-    if not any(module.rpartition(".")[2] in text for modules in PARTS.values() for module in modules):
+    if not any(
+        module.rpartition(".")[2] in text for modules in PARTS.values() for module in modules
+    ):
         return set()  # most files: not worth an emulated parse
     names = set(imported(text))
-    return set() if touches(names | helpers(names), NOT_HERE) else {part for part, modules in PARTS.items() if touches(names, modules)}
+    return (
+        set()
+        if touches(names | helpers(names), NOT_HERE)
+        else {part for part, modules in PARTS.items() if touches(names, modules)}
+    )
 
 
-@functools.cache  # asked for each file that pytest meets; parsing is what takes long under emulation
+# asked for each file that pytest meets; parsing is what takes long under emulation
+@functools.cache
 def chosen() -> dict[Path, set[str]]:
     """Every file to run, with its parts."""
     files = [file for folder in FOLDERS for file in sorted((TESTS / folder).glob("test_*.py"))]
@@ -67,13 +87,22 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Nothing else is even imported."""
     if collection_path.name.startswith("test_") and collection_path.suffix == ".py":
         return collection_path not in chosen() or None
-    return True if collection_path.is_dir() and collection_path.parent == TESTS and collection_path.name not in FOLDERS else None
+    return (
+        True
+        if collection_path.is_dir()
+        and collection_path.parent == TESTS
+        and collection_path.name not in FOLDERS
+        else None
+    )
 
 
 def pytest_report_header() -> str:
     """What is run, and why."""
     files = chosen()
-    return "\n".join(f"{part}: {', '.join(file.stem for file, parts in files.items() if part in parts)}" for part in PARTS)
+    return "\n".join(
+        f"{part}: {', '.join(file.stem for file, parts in files.items() if part in parts)}"
+        for part in PARTS
+    )
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -1,4 +1,6 @@
-"""Run with the unpacked package's libraries and models, nothing else: the three networks load by the manifest's hashes and look at a grey frame."""
+"""Run with the unpacked package's libraries and models, nothing else: the three networks load by
+the manifest's hashes and look at a grey frame.
+"""
 
 import sys
 from datetime import UTC, datetime
@@ -12,6 +14,8 @@ from agent.core.time.instant import Instant
 from agent.vision.model_loader import load_vision
 
 detector, reader = load_vision()
-frame = Frame(np.full((480, 640, 3), 120, np.uint8), Instant(datetime(2027, 1, 15, 12, tzinfo=UTC)), 0)
+frame = Frame(
+    np.full((480, 640, 3), 120, np.uint8), Instant(datetime(2027, 1, 15, 12, tzinfo=UTC)), 0
+)
 if detector.find_plates(frame):
     sys.exit("a plate was found where there is none")

@@ -1,11 +1,20 @@
-"""Run first in the emulated tree: is this really that processor, and do all libraries of the camera's side load on it?"""
+"""Run first in the emulated tree: is this really that processor, and do all libraries of the
+camera's side load on it?
+"""
 
 import ctypes
 import platform
 import sys
 
 # <asm/hwcap.h> of arm64: what came after ARMv8.0, the newest that a Cortex-A53 and A72 know
-NEWER = {"atomics": 1 << 8, "fphp": 1 << 9, "asimdhp": 1 << 10, "asimdrdm": 1 << 12, "asimddp": 1 << 20, "sve": 1 << 22}
+NEWER = {
+    "atomics": 1 << 8,
+    "fphp": 1 << 9,
+    "asimdhp": 1 << 10,
+    "asimdrdm": 1 << 12,
+    "asimddp": 1 << 20,
+    "sve": 1 << 22,
+}
 AT_HWCAP = 16
 
 cpu = sys.argv[1]
@@ -25,5 +34,8 @@ import onnxruntime  # noqa: E402
 import pydantic  # noqa: E402
 import pyrage  # noqa: E402, F401
 
-versions = [f"{module.__name__} {module.__version__}" for module in (cryptography, cv2, np, onnxruntime, pydantic)]
+versions = [
+    f"{module.__name__} {module.__version__}"
+    for module in (cryptography, cv2, np, onnxruntime, pydantic)
+]
 print(f"test-arm64: {cpu}, Python {platform.python_version()}, {', '.join(versions)}")

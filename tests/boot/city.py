@@ -1,4 +1,6 @@
-"""The city around the booted camera: signed bundles that list one broker and one source of bundles, a street with a wanted car, a broker, a receiver."""
+"""The city around the booted camera: signed bundles that list one broker and one source of bundles,
+a street with a wanted car, a broker, a receiver.
+"""
 
 import json
 import shutil
@@ -20,7 +22,9 @@ from tests.support.receiving import RunningReceiver
 from tests.support.signed_camera import signed_camera
 
 BROKER_PORT, SOURCE_PORT, OTHER_PORT = 8883, 8443, 8884
-SHOWN, EMPTY = 8, 12  # pictures with a car, and without until its track has ended: a read every four seconds at five a second
+# pictures with a car, and without until its track has ended: a read every four seconds at five a
+# second
+SHOWN, EMPTY = 8, 12
 SETTINGS = """\
 camera_id = "{camera}"
 
@@ -44,7 +48,9 @@ spki_pins = ["{pin}"]
 
 
 class BootCity:
-    """`camera`: enrolled, with its keys; `broker` and `receiver` run on this side. The receiver tells each read that it has stored."""
+    """`camera`: enrolled, with its keys; `broker` and `receiver` run on this side. The receiver
+    tells each read that it has stored.
+    """
 
     def __init__(self, work: Path) -> None:
         rig = camera_rig(work, frames=1)
@@ -52,12 +58,22 @@ class BootCity:
         edit_policy(rig, f"127.0.0.1:{installation.port}", f"{LISTED}:{BROKER_PORT}")
         edit_policy(rig, "max_per_hour = 20", "max_per_hour = 1000")
         policy = installation.work / "city/policy.toml"
-        policy.write_text(policy.read_text() + _SOURCE.format(host=HOST, address=LISTED, port=SOURCE_PORT, pin=installation.server.pin))
-        self.recipient, self.id = installation.recipient, json.loads((installation.work / "device/public.json").read_text())["device"]
+        policy.write_text(
+            policy.read_text()
+            + _SOURCE.format(
+                host=HOST, address=LISTED, port=SOURCE_PORT, pin=installation.server.pin
+            )
+        )
+        self.recipient, self.id = (
+            installation.recipient,
+            json.loads((installation.work / "device/public.json").read_text())["device"],
+        )
         self.camera = signed_camera(rig)
         self.work, self.stored = installation.work, set[str]()
         server = Credentials(installation.server.certificate, installation.server.key, b"")
-        self.broker = Mosquitto(work / "broker", server, persistence=True, address="0.0.0.0", port=BROKER_PORT)
+        self.broker = Mosquitto(
+            work / "broker", server, persistence=True, address="0.0.0.0", port=BROKER_PORT
+        )
         settings = self.recipient / "receiver.toml"
         settings.write_text(settings.read_text().replace(str(installation.port), str(BROKER_PORT)))
         self.receiver: RunningReceiver | None = None
@@ -73,11 +89,15 @@ class BootCity:
 
     def take_stored(self) -> set[str]:
         """Ids of all reads that the receiver has stored so far."""
-        self.stored |= {path.name.split(".")[1] for path in (self.recipient / "store").glob("*.sealed")}
+        self.stored |= {
+            path.name.split(".")[1] for path in (self.recipient / "store").glob("*.sealed")
+        }
         return self.stored
 
     def enrol(self, machine: Machine) -> None:
-        """Settings, keys, the city's root and its first bundles, as `provision` and a stick leave them. tmpfiles gives each its owner at boot."""
+        """Settings, keys, the city's root and its first bundles, as `provision` and a stick leave
+        them. tmpfiles gives each its owner at boot.
+        """
         etc = machine.root / "etc/platewarden"
         etc.mkdir(parents=True, exist_ok=True)
         (etc / "platewarden.toml").write_text(SETTINGS.format(camera=self.id))
@@ -91,11 +111,15 @@ class BootCity:
 
     def list_another_broker(self, address: str) -> None:
         """A new policy, signed by two: the broker has moved."""
-        self.camera.city.edit_policy(f"{LISTED}:{BROKER_PORT}".encode(), f"{address}:{BROKER_PORT}".encode())
+        self.camera.city.edit_policy(
+            f"{LISTED}:{BROKER_PORT}".encode(), f"{address}:{BROKER_PORT}".encode()
+        )
 
     def list_first_broker(self, address: str) -> None:
         """And back."""
-        self.camera.city.edit_policy(f"{address}:{BROKER_PORT}".encode(), f"{LISTED}:{BROKER_PORT}".encode())
+        self.camera.city.edit_policy(
+            f"{address}:{BROKER_PORT}".encode(), f"{LISTED}:{BROKER_PORT}".encode()
+        )
 
     def policy(self) -> str:
         """As published last."""
@@ -114,9 +138,16 @@ def street(folder: Path) -> None:
 
 
 def leaves(root: Path, process: str) -> list[dict[str, object]]:
-    """What a process's log says, opened, oldest first. `root`: by its own path; SQLite would follow /proc/PID/root to this side's root."""
-    with closing(sqlite3.connect(f"file:{root}/var/lib/platewarden/{process}/log.sqlite?mode=ro", uri=True)) as log:
-        return [json.loads(bytes(details)) for (details,) in log.execute("SELECT details FROM leaf ORDER BY rowid")]
+    """What a process's log says, opened, oldest first. `root`: by its own path; SQLite would follow
+    /proc/PID/root to this side's root.
+    """
+    with closing(
+        sqlite3.connect(f"file:{root}/var/lib/platewarden/{process}/log.sqlite?mode=ro", uri=True)
+    ) as log:
+        return [
+            json.loads(bytes(details))
+            for (details,) in log.execute("SELECT details FROM leaf ORDER BY rowid")
+        ]
 
 
 def released(root: Path) -> set[str]:
@@ -124,4 +155,13 @@ def released(root: Path) -> set[str]:
     return {str(leaf["read"]) for leaf in leaves(root, "watch") if leaf["kind"] == "release"}
 
 
-__all__ = ["BROKER_PORT", "LISTED6", "OTHER_PORT", "SOURCE_PORT", "BootCity", "leaves", "released", "street"]
+__all__ = [
+    "BROKER_PORT",
+    "LISTED6",
+    "OTHER_PORT",
+    "SOURCE_PORT",
+    "BootCity",
+    "leaves",
+    "released",
+    "street",
+]

@@ -1,4 +1,6 @@
-"""One machine, one city, for all tests of this folder; started by run.sh, which makes the namespaces that they live in."""
+"""One machine, one city, for all tests of this folder; started by run.sh, which makes the
+namespaces that they live in.
+"""
 
 import contextlib
 import os
@@ -17,7 +19,13 @@ from tests.picamera.frames import write_frames
 
 HERE = Path(__file__).parent
 UNITS = ("platewarden-watch", "platewarden-deliver")
-ENABLED = (*(f"{unit}.service" for unit in UNITS), "platewarden-walls.service", "platewarden-walls.path", "platewarden-walls.timer", "platewarden-update.timer")
+ENABLED = (
+    *(f"{unit}.service" for unit in UNITS),
+    "platewarden-walls.service",
+    "platewarden-walls.path",
+    "platewarden-walls.timer",
+    "platewarden-update.timer",
+)
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +53,11 @@ def city(work):
 def machine(work, city):
     """Enrolled, its units enabled, and up."""
     libcamera = Path(os.environ["PLATEWARDEN_PICAMERA_TREE"])
-    made = Machine(Path(os.environ["PLATEWARDEN_BOOT_TREE"]), work / "machine", libcamera if (libcamera / "venv").is_dir() else None)
+    made = Machine(
+        Path(os.environ["PLATEWARDEN_BOOT_TREE"]),
+        work / "machine",
+        libcamera if (libcamera / "venv").is_dir() else None,
+    )
     packages = os.environ.get("PLATEWARDEN_BOOT_PACKAGES")
     made.install(Path(packages) if packages else None)
     lend_camera(made)
@@ -83,10 +95,17 @@ def lend_camera(machine: Machine) -> None:
 
 @contextlib.contextmanager
 def listeners():
-    """Something that would answer at every address and port that a probe tries: what is refused is refused by a wall."""
+    """Something that would answer at every address and port that a probe tries: what is refused is
+    refused by a wall.
+    """
     sockets = []
     for family, any_address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-        for port in (SOURCE_PORT, OTHER_PORT, 53, *([BROKER_PORT] if family == socket.AF_INET6 else [])):
+        for port in (
+            SOURCE_PORT,
+            OTHER_PORT,
+            53,
+            *([BROKER_PORT] if family == socket.AF_INET6 else []),
+        ):
             listening = socket.socket(family)
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:

@@ -1,4 +1,5 @@
-"""Lays the camera's package over a tree as debian/rules does: the libraries once, for the cache; our own files for each run.
+"""Lays the camera's package over a tree as debian/rules does: the libraries once, for the cache;
+our own files for each run.
 
 lay_out.py libraries TREE WHEELS        fetches the wheels of constraints.txt for Debian 13's Python into WHEELS, checks their hashes, unpacks them
 """
@@ -17,7 +18,9 @@ SUITE, MACHINE = "trixie", "x86_64"
 
 def libraries(tree: Path, wheels: Path) -> None:
     """What the camera's package holds of other people's code."""
-    build, stage = (runpy.run_path(str(ROOT / "debian" / name)) for name in ("build.py", "stage.py"))
+    build, stage = (
+        runpy.run_path(str(ROOT / "debian" / name)) for name in ("build.py", "stage.py")
+    )
     if not list(wheels.glob("*.whl")):
         build["fetch"](MACHINE, build["SUITES"][SUITE][1], wheels)
     build["check"](wheels, renew=False)
@@ -26,9 +29,14 @@ def libraries(tree: Path, wheels: Path) -> None:
 
 
 def ours(tree: Path) -> None:
-    """Our code, models, command, units, users and folders, where the package has them; enabled as docs/guide/installer.md says."""
+    """Our code, models, command, units, users and folders, where the package has them; enabled as
+    docs/guide/installer.md says.
+    """
     stage = runpy.run_path(str(ROOT / "debian/stage.py"))
-    with tempfile.TemporaryDirectory() as citys_remainder, contextlib.redirect_stdout(io.StringIO()):
+    with (
+        tempfile.TemporaryDirectory() as citys_remainder,
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         stage["lay_out_ours"](tree, Path(citys_remainder))
     command = tree / "usr/bin/platewarden"
     shutil.copyfile(ROOT / "debian/platewarden.launcher", command)
@@ -38,7 +46,10 @@ def ours(tree: Path) -> None:
         for unit in (ROOT / "systemd").glob(f"*.{kind}"):
             shutil.copyfile(unit, units / unit.name)
     for folder in ("sysusers.d", "tmpfiles.d"):
-        shutil.copyfile(ROOT / "systemd" / folder / "platewarden.conf", tree / "usr/lib" / folder / "platewarden.conf")
+        shutil.copyfile(
+            ROOT / "systemd" / folder / "platewarden.conf",
+            tree / "usr/lib" / folder / "platewarden.conf",
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Runs in watch's sandbox, with the tree of tests/picamera beneath: the real picamera2 takes frames from libcamera's virtual camera, and onnxruntime reads its machine."""
+"""Runs in watch's sandbox, with the tree of tests/picamera beneath: the real picamera2 takes frames
+from libcamera's virtual camera, and onnxruntime reads its machine.
+"""
 
 import json
 import sys
@@ -14,8 +16,15 @@ def main() -> None:
     from picamera2 import Picamera2
 
     camera = Picamera2()
-    size = {"main": {"size": (1920, 1080), "format": "NV12"}, "lores": {"size": (640, 360), "format": "NV12"}}
-    camera.configure(camera.create_video_configuration(**size, buffer_count=4, queue=True, display=None, encode=None))
+    size = {
+        "main": {"size": (1920, 1080), "format": "NV12"},
+        "lores": {"size": (640, 360), "format": "NV12"},
+    }
+    camera.configure(
+        camera.create_video_configuration(
+            **size, buffer_count=4, queue=True, display=None, encode=None
+        )
+    )
     camera.start()
     lengths = []
     for _ in range(5):
@@ -25,7 +34,11 @@ def main() -> None:
     model = camera.camera_properties["Model"]
     camera.stop()
     camera.close()
-    print(json.dumps({"model": model, "lengths": lengths, "providers": onnxruntime.get_available_providers()}))
+    print(
+        json.dumps(
+            {"model": model, "lengths": lengths, "providers": onnxruntime.get_available_providers()}
+        )
+    )
 
 
 if __name__ == "__main__":

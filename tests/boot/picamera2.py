@@ -1,4 +1,6 @@
-"""Stands for picamera2 in the booted tree: the fake that the camera's tests use (tests/fakes/picamera2.py), on the real clock, looking at a street's pictures."""
+"""Stands for picamera2 in the booted tree: the fake that the camera's tests use
+(tests/fakes/picamera2.py), on the real clock, looking at a street's pictures.
+"""
 
 import sys
 import time
@@ -28,7 +30,9 @@ _pictures = [cv2.imread(str(path)) for path in sorted(STREET.glob("*.png"))]
 
 def _now(width: int, height: int, _text: str = ""):
     """What passes at this moment: the same for both streams of a frame."""
-    return cv2.resize(_pictures[int(time.monotonic() * FRAMES_PER_S) % len(_pictures)], (width, height))
+    return cv2.resize(
+        _pictures[int(time.monotonic() * FRAMES_PER_S) % len(_pictures)], (width, height)
+    )
 
 
 fake.picture = _now

@@ -1,4 +1,6 @@
-"""A unit's sandbox with the probe in the place of its program: the same file, drop-ins included, but for what starts, notifies and restarts."""
+"""A unit's sandbox with the probe in the place of its program: the same file, drop-ins included,
+but for what starts, notifies and restarts.
+"""
 
 import json
 from pathlib import Path
@@ -6,7 +8,17 @@ from pathlib import Path
 from tests.boot.machine import Machine
 
 UNITS = Path("usr/lib/systemd/system")
-REPLACED = ("Type=", "NotifyAccess=", "ExecStart=", "ExecStopPost=", "WatchdogSec=", "Restart", "SuccessExitStatus=", "TimeoutStartSec=", "RuntimeDirectory")
+REPLACED = (
+    "Type=",
+    "NotifyAccess=",
+    "ExecStart=",
+    "ExecStopPost=",
+    "WatchdogSec=",
+    "Restart",
+    "SuccessExitStatus=",
+    "TimeoutStartSec=",
+    "RuntimeDirectory",
+)
 
 
 def probe(machine: Machine, unit: str, **asked: object) -> dict:
@@ -22,13 +34,23 @@ def in_sandbox(machine: Machine, unit: str, command: str, *more: str) -> dict:
     service = [line for line in lines[lines.index("[Service]") :] if not line.startswith(REPLACED)]
     if "[Install]" in service:
         service = service[: service.index("[Install]")]
-    added = ["Type=oneshot", f"ExecStart={command}", *more, "StandardOutput=truncate:/run/probe.json", "StandardError=journal", "TimeoutStartSec=90"]
+    added = [
+        "Type=oneshot",
+        f"ExecStart={command}",
+        *more,
+        "StandardOutput=truncate:/run/probe.json",
+        "StandardError=journal",
+        "TimeoutStartSec=90",
+    ]
     name = f"probe-of-{unit}"
     made = running / f"run/systemd/system/{name}.service"
     made.write_text("\n".join([*service, *added, ""]))
     drop_ins = made.with_name(f"{name}.service.d")
     drop_ins.mkdir(exist_ok=True)
-    for folder in (running / f"run/systemd/system/{unit}.service.d", running / f"etc/systemd/system/{unit}.service.d"):
+    for folder in (
+        running / f"run/systemd/system/{unit}.service.d",
+        running / f"etc/systemd/system/{unit}.service.d",
+    ):
         for drop_in in folder.glob("*.conf"):
             (drop_ins / drop_in.name).write_text(drop_in.read_text())
     machine.inside("systemctl", "daemon-reload")

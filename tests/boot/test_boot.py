@@ -1,4 +1,6 @@
-"""The units as a camera boots them: up in time, reading, walled in by the kernel, restarted when they hang, and losing no released read."""
+"""The units as a camera boots them: up in time, reading, walled in by the kernel, restarted when
+they hang, and losing no released read.
+"""
 
 import contextlib
 import json
@@ -20,16 +22,31 @@ from tests.support.camera_rig import PLATE
 WATCH, DELIVER = UNITS
 UP_S = 15.0
 READ_WITHIN_S, SETTLE_S = 90.0, 60.0
-PLACES = [[address, port] for port in (BROKER_PORT, OTHER_PORT, SOURCE_PORT, 53) for address in (LISTED, UNLISTED, LISTED6, UNLISTED6)]
+PLACES = [
+    [address, port]
+    for port in (BROKER_PORT, OTHER_PORT, SOURCE_PORT, 53)
+    for address in (LISTED, UNLISTED, LISTED6, UNLISTED6)
+]
 BROKER, SOURCE = f"{LISTED} {BROKER_PORT}", f"{LISTED} {SOURCE_PORT}"
 NO = {"ECONNREFUSED", "EPERM", "TIMEOUT", "EHOSTUNREACH", "ENETUNREACH", "EACCES"}
 EXAMPLES = Path(__file__).parents[2] / "systemd"
-KEYS = {name: f"/etc/platewarden/device/{name}" for name in ("seal.key", "watch-log.key", "hotlist.key", "deliver-log.key")}
+KEYS = {
+    name: f"/etc/platewarden/device/{name}"
+    for name in ("seal.key", "watch-log.key", "hotlist.key", "deliver-log.key")
+}
 
 
 def outside(machine) -> dict:
     """The same probe beside the units: what nothing but their walls would keep from them."""
-    return json.loads(machine.inside("python3", "-IB", "/opt/boot/probe.py", json.dumps({"connect": PLACES, "send": PLACES}), timeout=90))
+    return json.loads(
+        machine.inside(
+            "python3",
+            "-IB",
+            "/opt/boot/probe.py",
+            json.dumps({"connect": PLACES, "send": PLACES}),
+            timeout=90,
+        )
+    )
 
 
 def reached(told: dict) -> set[str]:
@@ -38,7 +55,9 @@ def reached(told: dict) -> set[str]:
 
 class TestUp:
     def test_units_are_active_within_15_seconds(self, machine):
-        print(told_up(machine), *machine.ask("systemd-analyze", "blame").splitlines()[:5], sep="\n  ")
+        print(
+            told_up(machine), *machine.ask("systemd-analyze", "blame").splitlines()[:5], sep="\n  "
+        )
         assert machine.up_s / machine.slow < UP_S
         for unit in UNITS:
             assert machine.show(unit, "NRestarts") == "0", machine.journal(unit)
@@ -47,13 +66,22 @@ class TestUp:
         machine.until(city.take_stored, "a first read", READ_WITHIN_S)
 
     def test_both_processes_trust_their_time_by_timesyncds_marker(self, machine, city):
-        """They may not ask the kernel. `status` judges what each process wrote down, from outside."""
+        """They may not ask the kernel. `status` judges what each process wrote down, from
+        outside.
+        """
         told = json.loads(machine.inside("platewarden", "status", "--json"))
-        assert [told["processes"][name]["clock"]["trust"] for name in ("watch", "deliver")] == ["trusted", "trusted"]
+        assert [told["processes"][name]["clock"]["trust"] for name in ("watch", "deliver")] == [
+            "trusted",
+            "trusted",
+        ]
 
     def test_no_unit_failed_and_systemd_understood_every_line(self, machine):
         assert machine.ask("systemctl", "--failed", "--no-legend", "--plain") == ""
-        odd = [line for line in machine.ask("journalctl", "--boot", "--no-pager").splitlines() if "platewarden" in line and "nknown key" in line]
+        odd = [
+            line
+            for line in machine.ask("journalctl", "--boot", "--no-pager").splitlines()
+            if "platewarden" in line and "nknown key" in line
+        ]
         assert odd == []
 
 
@@ -64,7 +92,9 @@ class TestWalls:
     @pytest.mark.parametrize("unit", [WATCH, "platewarden-survey"])
     def test_who_sees_plates_has_no_network_at_all(self, machine, city, unit):
         told = probe(machine, unit, connect=PLACES, send=PLACES)
-        assert {name for name, answer in told["families"].items() if answer != "EAFNOSUPPORT"} == {"AF_UNIX"}
+        assert {name for name, answer in told["families"].items() if answer != "EAFNOSUPPORT"} == {
+            "AF_UNIX"
+        }
         assert set(told["connect"].values()) == set(told["send"].values()) == {"EAFNOSUPPORT"}
         assert told["interfaces"] == ["lo"]
 
@@ -73,7 +103,11 @@ class TestWalls:
         assert reached(told) == {BROKER}, told["connect"]
         assert {answer for place, answer in told["connect"].items() if place != BROKER} <= NO
         assert set(told["send"].values()) <= NO, told["send"]
-        assert {name for name, answer in told["families"].items() if answer == "ok"} == {"AF_UNIX", "AF_INET", "AF_INET6"}
+        assert {name for name, answer in told["families"].items() if answer == "ok"} == {
+            "AF_UNIX",
+            "AF_INET",
+            "AF_INET6",
+        }
 
     def test_update_reaches_the_listed_source_and_nothing_else(self, machine, city):
         told = probe(machine, "platewarden-update", connect=PLACES, send=PLACES)
@@ -82,7 +116,10 @@ class TestWalls:
 
     def test_walls_itself_speaks_with_the_kernel_only(self, machine, city):
         told = probe(machine, "platewarden-walls", connect=PLACES)
-        assert {name for name, answer in told["families"].items() if answer == "ok"} == {"AF_UNIX", "AF_NETLINK"}
+        assert {name for name, answer in told["families"].items() if answer == "ok"} == {
+            "AF_UNIX",
+            "AF_NETLINK",
+        }
         assert set(told["connect"].values()) == {"EAFNOSUPPORT"}
 
     def test_nftables_holds_alone(self, machine, city):
@@ -96,35 +133,88 @@ class TestWalls:
         need_filters(machine)
         with without_nftables(machine):
             told = probe(machine, DELIVER, connect=PLACES, send=PLACES)
-        assert reached(told) == {f"{LISTED} {port}" for port in (BROKER_PORT, OTHER_PORT, SOURCE_PORT, 53)}, told["connect"]
-        assert {told["send"][f"{address} {OTHER_PORT}"] for address in (UNLISTED, UNLISTED6, LISTED6)} == {"EPERM"}
+        assert reached(told) == {
+            f"{LISTED} {port}" for port in (BROKER_PORT, OTHER_PORT, SOURCE_PORT, 53)
+        }, told["connect"]
+        assert {
+            told["send"][f"{address} {OTHER_PORT}"] for address in (UNLISTED, UNLISTED6, LISTED6)
+        } == {"EPERM"}
 
     def test_a_new_policy_moves_the_walls_while_they_stand(self, machine, city):
         city.list_another_broker(UNLISTED)
         city.publish(machine.root)
-        machine.until(lambda: UNLISTED in machine.ask("nft", "list", "set", "inet", "platewarden", "brokers4"), "walls to follow the new policy", 30)
-        machine.until(lambda: "inactive" in machine.ask("systemctl", "is-active", "platewarden-walls"), "walls to end", 30)
+        machine.until(
+            lambda: (
+                UNLISTED in machine.ask("nft", "list", "set", "inet", "platewarden", "brokers4")
+            ),
+            "walls to follow the new policy",
+            30,
+        )
+        machine.until(
+            lambda: "inactive" in machine.ask("systemctl", "is-active", "platewarden-walls"),
+            "walls to end",
+            30,
+        )
         # around the process that runs, though no other unit starts
-        machine.until(lambda: [let_through(machine, DELIVER, address) for address in (LISTED, UNLISTED)] == ["EPERM", "ok"], "systemd's filter to follow", 60)
+        machine.until(
+            lambda: (
+                [let_through(machine, DELIVER, address) for address in (LISTED, UNLISTED)]
+                == ["EPERM", "ok"]
+            ),
+            "systemd's filter to follow",
+            60,
+        )
         read_again(machine, city)
         assert reached(probe(machine, DELIVER, connect=PLACES)) == {f"{UNLISTED} {BROKER_PORT}"}
         city.list_first_broker(UNLISTED)
         city.publish(machine.root)
-        machine.until(lambda: UNLISTED not in machine.ask("nft", "list", "set", "inet", "platewarden", "brokers4"), "walls to follow the older broker", 30)
-        machine.until(lambda: "inactive" in machine.ask("systemctl", "is-active", "platewarden-walls"), "walls to end", 30)
-        machine.until(lambda: [let_through(machine, DELIVER, address) for address in (LISTED, UNLISTED)] == ["ok", "EPERM"], "systemd's filter to follow", 60)
+        machine.until(
+            lambda: (
+                UNLISTED not in machine.ask("nft", "list", "set", "inet", "platewarden", "brokers4")
+            ),
+            "walls to follow the older broker",
+            30,
+        )
+        machine.until(
+            lambda: "inactive" in machine.ask("systemctl", "is-active", "platewarden-walls"),
+            "walls to end",
+            30,
+        )
+        machine.until(
+            lambda: (
+                [let_through(machine, DELIVER, address) for address in (LISTED, UNLISTED)]
+                == ["ok", "EPERM"]
+            ),
+            "systemd's filter to follow",
+            60,
+        )
         assert reached(probe(machine, DELIVER, connect=PLACES)) == {BROKER}
 
 
 class TestSandbox:
     def test_keys_logs_and_mailboxes_of_others(self, machine, city):
-        folders = [f"/var/lib/platewarden/{name}" for name in ("watch", "deliver", "walls", "update", "outbox", "receipts", "bundles-in")]
+        folders = [
+            f"/var/lib/platewarden/{name}"
+            for name in ("watch", "deliver", "walls", "update", "outbox", "receipts", "bundles-in")
+        ]
         watch = probe(machine, WATCH, read=[*KEYS.values()], write=folders)
         deliver = probe(machine, DELIVER, read=[*KEYS.values()], write=folders)
-        assert {name for name, path in KEYS.items() if watch["read"][path] == "ok"} == {"seal.key", "watch-log.key", "hotlist.key"}
-        assert {name for name, path in KEYS.items() if deliver["read"][path] == "ok"} == {"deliver-log.key"}
-        assert {Path(path).name for path in folders if watch["write"][path] == "ok"} == {"watch", "outbox"}
-        assert {Path(path).name for path in folders if deliver["write"][path] == "ok"} == {"deliver", "receipts"}
+        assert {name for name, path in KEYS.items() if watch["read"][path] == "ok"} == {
+            "seal.key",
+            "watch-log.key",
+            "hotlist.key",
+        }
+        assert {name for name, path in KEYS.items() if deliver["read"][path] == "ok"} == {
+            "deliver-log.key"
+        }
+        assert {Path(path).name for path in folders if watch["write"][path] == "ok"} == {
+            "watch",
+            "outbox",
+        }
+        assert {Path(path).name for path in folders if deliver["write"][path] == "ok"} == {
+            "deliver",
+            "receipts",
+        }
 
     def test_no_core_dump_no_rights_and_no_clock_to_set(self, machine, city):
         for unit in UNITS:
@@ -138,20 +228,33 @@ class TestSandbox:
         assert probe(machine, DELIVER)["cpuinfo"] == "ENOENT"
 
     def test_keys_may_be_encrypted_credentials(self, machine, city):
-        """As after `provision --credential`, with the drop-ins that systemd/ gives as examples: no key lies on the disk in the clear."""
+        """As after `provision --credential`, with the drop-ins that systemd/ gives as examples: no
+        key lies on the disk in the clear.
+        """
         names = {WATCH: ("seal.key", "watch-log.key", "hotlist.key"), DELIVER: ("deliver-log.key",)}
         machine.inside("systemctl", "stop", *UNITS)
         try:
             for unit, keys in names.items():
-                drop_in(machine, unit, (EXAMPLES / f"{unit}.service.d/20-credentials.conf.example").read_text())
+                drop_in(
+                    machine,
+                    unit,
+                    (EXAMPLES / f"{unit}.service.d/20-credentials.conf.example").read_text(),
+                )
                 for key in keys:
-                    machine.inside("systemd-creds", "encrypt", f"--name={key}", KEYS[key], f"{KEYS[key]}.cred")
+                    machine.inside(
+                        "systemd-creds", "encrypt", f"--name={key}", KEYS[key], f"{KEYS[key]}.cred"
+                    )
                     machine.inside("mv", KEYS[key], "/root")
             machine.inside("systemctl", "start", *UNITS)
             read_again(machine, city)
-            others = {WATCH: "platewarden-deliver.service/deliver-log.key", DELIVER: "platewarden-watch.service/seal.key"}
+            others = {
+                WATCH: "platewarden-deliver.service/deliver-log.key",
+                DELIVER: "platewarden-watch.service/seal.key",
+            }
             for unit, key in others.items():
-                assert set(probe(machine, unit, read=[f"/run/credentials/{key}"])["read"].values()) <= {"EACCES", "ENOENT"}
+                assert set(
+                    probe(machine, unit, read=[f"/run/credentials/{key}"])["read"].values()
+                ) <= {"EACCES", "ENOENT"}
         finally:
             for unit, keys in names.items():
                 drop_in(machine, unit, "")
@@ -165,19 +268,27 @@ class TestSandbox:
         machine.inside("mknod", "-m", "666", "/dev/no-camera", "c", "1", "11")
         machine.inside("python3", "-c", "open('/dev/no-camera', 'rb').close()")
         assert probe(machine, WATCH, open=["/dev/no-camera"])["open"] == {"/dev/no-camera": "EPERM"}
-        assert probe(machine, DELIVER, open=["/dev/no-camera"])["open"] == {"/dev/no-camera": "ENOENT"}
+        assert probe(machine, DELIVER, open=["/dev/no-camera"])["open"] == {
+            "/dev/no-camera": "ENOENT"
+        }
 
 
 class TestSurvey:
     def test_a_survey_takes_watchs_place_and_gives_it_back(self, machine, city):
-        """A unit whose key comes as a credential, whatever the keys' own form. It reads the same camera, and releases nothing."""
+        """A unit whose key comes as a credential, whatever the keys' own form. It reads the same
+        camera, and releases nothing.
+        """
         machine.inside("systemctl", "start", "platewarden-survey")
         assert [machine.show(unit, "ActiveState") for unit in UNITS] == ["inactive", "inactive"]
         time.sleep(5)
-        assert machine.show("platewarden-survey", "ActiveState") == "active", machine.journal("platewarden-survey")
+        assert machine.show("platewarden-survey", "ActiveState") == "active", machine.journal(
+            "platewarden-survey"
+        )
         before = released(machine.root)
         machine.inside("systemctl", "stop", "platewarden-survey")
-        assert machine.show("platewarden-survey", "Result") == "success", machine.journal("platewarden-survey")
+        assert machine.show("platewarden-survey", "Result") == "success", machine.journal(
+            "platewarden-survey"
+        )
         machine.wait_up(*UNITS)
         assert released(machine.root) == before
         read_again(machine, city)
@@ -185,22 +296,39 @@ class TestSurvey:
 
 class TestFailures:
     def test_a_hung_process_is_killed_and_started_again(self, machine, city):
-        """deliver's two minutes are cut to ten seconds by a drop-in; watch's time is the unit's own."""
+        """deliver's two minutes are cut to ten seconds by a drop-in; watch's time is the unit's
+        own.
+        """
         drop_in(machine, DELIVER, "[Service]\nWatchdogSec=10\n")
         machine.inside("systemctl", "restart", DELIVER)
-        before = {unit: (machine.show(unit, "MainPID"), int(machine.show(unit, "NRestarts"))) for unit in UNITS}
+        before = {
+            unit: (machine.show(unit, "MainPID"), int(machine.show(unit, "NRestarts")))
+            for unit in UNITS
+        }
         for pid, _ in before.values():
             os.kill(machine.host_pid(int(pid)), signal.SIGSTOP)
         started = time.monotonic()
         for unit in reversed(UNITS):
             pid, restarts = before[unit]
-            machine.until(lambda unit=unit, restarts=restarts: int(machine.show(unit, "NRestarts")) > restarts, f"{unit} to be restarted", 75)
-            machine.until(lambda unit=unit: machine.show(unit, "ActiveState") == "active", f"{unit} to be active", 30)
+            machine.until(
+                lambda unit=unit, restarts=restarts: (
+                    int(machine.show(unit, "NRestarts")) > restarts
+                ),
+                f"{unit} to be restarted",
+                75,
+            )
+            machine.until(
+                lambda unit=unit: machine.show(unit, "ActiveState") == "active",
+                f"{unit} to be active",
+                30,
+            )
             print(f"\n  {unit} was active again {time.monotonic() - started:.0f} s after it hung")
             assert machine.show(unit, "MainPID") != pid
             told = machine.journal(unit)
             assert "Watchdog timeout" in told
-            assert "code=killed, status=6/ABRT" in told, "killed by the watchdog's signal, without a core"
+            assert "code=killed, status=6/ABRT" in told, (
+                "killed by the watchdog's signal, without a core"
+            )
         assert not list((machine.root / "var/lib/platewarden").rglob("core*"))
         read_again(machine, city)
 
@@ -209,8 +337,16 @@ class TestFailures:
         for unit in UNITS:
             os.kill(machine.host_pid(int(machine.show(unit, "MainPID"))), signal.SIGSEGV)
         for unit in UNITS:
-            machine.until(lambda unit=unit: int(machine.show(unit, "NRestarts")) > before[unit], f"{unit} to be restarted", 30)
-            machine.until(lambda unit=unit: machine.show(unit, "ActiveState") == "active", f"{unit} to be active", 30)
+            machine.until(
+                lambda unit=unit: int(machine.show(unit, "NRestarts")) > before[unit],
+                f"{unit} to be restarted",
+                30,
+            )
+            machine.until(
+                lambda unit=unit: machine.show(unit, "ActiveState") == "active",
+                f"{unit} to be active",
+                30,
+            )
         read_again(machine, city)
 
     def test_stopping_leaves_clean_mailboxes(self, machine, city):
@@ -218,19 +354,29 @@ class TestFailures:
         more_waiting(machine, 2)
         for unit in UNITS:
             machine.inside("systemctl", "stop", unit, timeout=60)
-            assert (machine.show(unit, "Result"), machine.show(unit, "ExecMainStatus")) == ("success", "0"), machine.journal(unit)
+            assert (machine.show(unit, "Result"), machine.show(unit, "ExecMainStatus")) == (
+                "success",
+                "0",
+            ), machine.journal(unit)
         state = machine.root / "var/lib/platewarden"
-        assert [leaves(machine.root, process)[-1]["kind"] for process in ("watch", "deliver")] == ["stop", "stop"]
+        assert [leaves(machine.root, process)[-1]["kind"] for process in ("watch", "deliver")] == [
+            "stop",
+            "stop",
+        ]
         names = [path.name for box in ("outbox", "receipts") for path in (state / box).iterdir()]
         assert names
-        assert not [name for name in names if not name.endswith((".sealed", ".receipt"))], "something half-written was left"
+        assert not [name for name in names if not name.endswith((".sealed", ".receipt"))], (
+            "something half-written was left"
+        )
         city.broker.start()
         machine.inside("systemctl", "start", *UNITS)
         read_again(machine, city)
 
 
 class TestNothingIsLost:
-    """P8 over a restart and over a kill of the whole machine, with reads waiting because the broker is away."""
+    """P8 over a restart and over a kill of the whole machine, with reads waiting because the broker
+    is away.
+    """
 
     def test_a_reboot(self, machine, city):
         city.broker.kill()
@@ -252,47 +398,82 @@ class TestNothingIsLost:
         read_again(machine, city)
 
     def test_every_read_that_was_ever_released_is_opened(self, machine, city):
-        """The last test: watch stops, deliver brings what waits, and the receiver opens all of it."""
+        """The last test: watch stops, deliver brings what waits, and the receiver opens all of
+        it.
+        """
         machine.inside("systemctl", "stop", WATCH)
         root = machine.root
         wanted = released(root)
-        machine.until(lambda: wanted <= city.take_stored(), f"the last of {len(wanted)} reads", SETTLE_S)
-        assert not [leaf for leaf in leaves(root, "watch") if leaf["kind"] in {"lost", "expired", "overflow", "withdrawal"}]
+        machine.until(
+            lambda: wanted <= city.take_stored(), f"the last of {len(wanted)} reads", SETTLE_S
+        )
+        assert not [
+            leaf
+            for leaf in leaves(root, "watch")
+            if leaf["kind"] in {"lost", "expired", "overflow", "withdrawal"}
+        ]
         command = [sys.executable, "-m", "agent", "receiver", "open", str(city.recipient)]
-        opened = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+        opened = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, check=True
+        ).stdout
         assert opened.count(PLATE) >= len(wanted), f"{len(wanted)} were released"
         print(f"\n  {len(wanted)} reads were released, all of them stored and opened")
 
 
 def need_filters(machine) -> None:
-    """Skip, in systemd's own words, where the kernel or the container takes no programs for control groups."""
-    told = [line for line in machine.ask("journalctl", "--boot", "--no-pager").splitlines() if "does not support BPF" in line]
+    """Skip, in systemd's own words, where the kernel or the container takes no programs for control
+    groups.
+    """
+    told = [
+        line
+        for line in machine.ask("journalctl", "--boot", "--no-pager").splitlines()
+        if "does not support BPF" in line
+    ]
     if told:
         pytest.skip(told[0].partition("]: ")[2])
 
 
 def told_up(machine) -> str:
-    """How long the last boot took. A busy machine is not what a camera is: its slowness, as measured just before, is taken out and told."""
-    return f"\n  up in {machine.up_s:.1f} s on a machine that was at least {machine.slow:.1f} times slower than idle: {machine.up_s / machine.slow:.1f} s"
+    """How long the last boot took. A busy machine is not what a camera is: its slowness, as
+    measured just before, is taken out and told.
+    """
+    return (
+        f"\n  up in {machine.up_s:.1f} s on a machine that was at least {machine.slow:.1f} times "
+        f"slower than idle: {machine.up_s / machine.slow:.1f} s"
+    )
 
 
 def let_through(machine, unit: str, address: str) -> str:
-    """What the filter around a running unit answers to a datagram of root's, who is nobody to nftables: from the unit's own control group."""
-    joined = f"open('/sys/fs/cgroup/system.slice/{unit}.service/cgroup.procs', 'w').write(str(__import__('os').getpid()))"
-    script = f"import runpy; {joined}; probe = runpy.run_path('/opt/boot/probe.py'); print(probe['told'](lambda: probe['send']('{address}', {OTHER_PORT})))"
+    """What the filter around a running unit answers to a datagram of root's, who is nobody to
+    nftables: from the unit's own control group.
+    """
+    joined = (
+        f"open('/sys/fs/cgroup/system.slice/{unit}.service/cgroup.procs', "
+        "'w').write(str(__import__('os').getpid()))"
+    )
+    script = (
+        f"import runpy; {joined}; probe = runpy.run_path('/opt/boot/probe.py'); "
+        f"print(probe['told'](lambda: probe['send']('{address}', {OTHER_PORT})))"
+    )
     return machine.ask("python3", "-IBc", script).strip()
 
 
 def more_waiting(machine, count: int) -> None:
     """Until so many reads wait in the outbox."""
     outbox = machine.root / "var/lib/platewarden/outbox"
-    machine.until(lambda: len(list(outbox.glob("*.sealed"))) >= count, f"{count} reads to wait", READ_WITHIN_S)
+    machine.until(
+        lambda: len(list(outbox.glob("*.sealed"))) >= count, f"{count} reads to wait", READ_WITHIN_S
+    )
 
 
 def read_again(machine, city) -> None:
     """Both sides work: a read released from now on arrives."""
     before = released(machine.root)
-    machine.until(lambda: (released(machine.root) - before) & city.take_stored(), "a new read to arrive", READ_WITHIN_S)
+    machine.until(
+        lambda: (released(machine.root) - before) & city.take_stored(),
+        "a new read to arrive",
+        READ_WITHIN_S,
+    )
 
 
 def drop_in(machine, unit: str, text: str) -> None:
@@ -306,7 +487,11 @@ def drop_in(machine, unit: str, text: str) -> None:
 def without_nftables(machine):
     """The kernel's table away, for a moment; and nobody who would bring it back meanwhile."""
     machine.inside("systemctl", "stop", "platewarden-walls.timer", "platewarden-walls.path")
-    machine.until(lambda: "inactive" in machine.ask("systemctl", "is-active", "platewarden-walls"), "walls to end", 30)
+    machine.until(
+        lambda: "inactive" in machine.ask("systemctl", "is-active", "platewarden-walls"),
+        "walls to end",
+        30,
+    )
     machine.inside("nft", "delete", "table", "inet", "platewarden")
     try:
         yield

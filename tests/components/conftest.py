@@ -1,4 +1,6 @@
-"""Cities on disk for the tests of `bundle` and `hotlist publish`: made once, copied for each test."""
+"""Cities on disk for the tests of `bundle` and `hotlist publish`: made once, copied for each
+test.
+"""
 
 import pytest
 
@@ -20,4 +22,6 @@ def desk(cities, tmp_path, capsys):
 @pytest.fixture
 def open_desk(cities, tmp_path, capsys):
     """Published once."""
-    return copied(cities, "published", tmp_path, capsys, lambda folder: publish_first(found(folder, capsys)))
+    return copied(
+        cities, "published", tmp_path, capsys, lambda folder: publish_first(found(folder, capsys))
+    )

@@ -1,4 +1,6 @@
-"""The page in a real browser at a phone's size: it works, shows what matters without scrolling, and neither keeps nor fetches anything."""
+"""The page in a real browser at a phone's size: it works, shows what matters without scrolling, and
+neither keeps nor fetches anything.
+"""
 
 import os
 import re
@@ -16,13 +18,26 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="nee
 def fits(browser, name):
     """Is the element wholly on the screen?"""
     return browser.run(
-        f"(() => {{ const box = $('{name}').getBoundingClientRect(); return box.top >= 0 && box.bottom <= {HEIGHT} && box.left >= 0 && box.right <= {WIDTH}; }})()"
+        f"(() => {{ const box = $('{name}').getBoundingClientRect(); return box.top >= 0 && "
+        f"box.bottom <= {HEIGHT} && box.left >= 0 && box.right <= {WIDTH}; }})()"
     )
 
 
 def require_readable(browser, shots):
     """All that matters stands on one screen, and no plate stands in words."""
-    assert all(fits(browser, name) for name in ("canvas", "say", "width-mark", "detail-mark", "light-mark", "sure-mark", "focus-mark", "end"))
+    assert all(
+        fits(browser, name)
+        for name in (
+            "canvas",
+            "say",
+            "width-mark",
+            "detail-mark",
+            "light-mark",
+            "sure-mark",
+            "focus-mark",
+            "end",
+        )
+    )
     assert browser.run("document.documentElement.scrollWidth") <= WIDTH
     assert cv2.imread(str(browser.screenshot(shots / "2-aim.png"))).shape[:2] == (HEIGHT, WIDTH)
     words = browser.run("document.body.innerText")
@@ -36,7 +51,14 @@ def test_an_installer_aims_draws_and_ends(tmp_path):
     shots = tmp_path / "shots"
     shots = type(shots)(os.environ.get("AIM_SCREENSHOTS", shots))
     shots.mkdir(exist_ok=True)
-    arguments = ("--config", str(camera / "platewarden.toml"), "--source", str(frames), "--listen", "127.0.0.1:0")
+    arguments = (
+        "--config",
+        str(camera / "platewarden.toml"),
+        "--source",
+        str(frames),
+        "--listen",
+        "127.0.0.1:0",
+    )
     with Running(tmp_path / "place", *arguments) as aim, Browser(tmp_path / "profile") as browser:
         url = f"http://127.0.0.1:{aim.phone.port}/"
         browser.go(url)
@@ -47,13 +69,18 @@ def test_an_installer_aims_draws_and_ends(tmp_path):
 
         browser.go("about:blank")
         browser.go(f"{url}#{aim.pin}")  # as the label's code does
-        browser.until("typeof last !== 'undefined' && last && last.plates.some(plate => plate.test) && !$('plate').hidden")
+        browser.until(
+            "typeof last !== 'undefined' && last && last.plates.some(plate => plate.test) && "
+            "!$('plate').hidden"
+        )
         assert browser.run("location.href") == url, "the PIN has left the address bar"
         assert re.search(r"✓|▲", browser.run("$('say').textContent"))
         require_readable(browser, shots)
 
         browser.run("document.querySelector('[data-tab=shutter]').click()")
-        assert "mm" in browser.until("$('smear').textContent.includes('mm') && $('smear').textContent")
+        assert "mm" in browser.until(
+            "$('smear').textContent.includes('mm') && $('smear').textContent"
+        )
         assert fits(browser, "longest")
         browser.screenshot(shots / "3-shutter.png")
 
@@ -62,17 +89,27 @@ def test_an_installer_aims_draws_and_ends(tmp_path):
         browser.run("document.querySelector('[data-mode=masks]').click()")
         browser.drag((20, 70), (20, 110), (120, 110), (120, 70), (118, 70))
         browser.run("$('save').click()")
-        assert browser.until("$('saved').textContent.startsWith('Saved') && $('saved').textContent").startswith("Saved: 1 zone, 1 mask")
+        assert browser.until(
+            "$('saved').textContent.startsWith('Saved') && $('saved').textContent"
+        ).startswith("Saved: 1 zone, 1 mask")
         assert fits(browser, "saved")
         browser.screenshot(shots / "4-zones.png")
 
-        kept = browser.run("JSON.stringify([document.cookie, localStorage.length, sessionStorage.length])")
+        kept = browser.run(
+            "JSON.stringify([document.cookie, localStorage.length, sessionStorage.length])"
+        )
         assert kept == '["",0,0]', "scripts see no cookie, and nothing is stored"
         browser.run("ask('/end', {})")
         browser.until("!$('over').hidden")
         browser.screenshot(shots / "5-over.png")
         assert aim.ended() == 0
-        assert {request.split("/")[2] for request in browser.requests if request.startswith("http")} == {f"127.0.0.1:{aim.phone.port}"}
-        assert not [line for line in browser.console if "Content Security Policy" in line or "Exception" in line or "Uncaught" in line]
+        assert {
+            request.split("/")[2] for request in browser.requests if request.startswith("http")
+        } == {f"127.0.0.1:{aim.phone.port}"}
+        assert not [
+            line
+            for line in browser.console
+            if "Content Security Policy" in line or "Exception" in line or "Uncaught" in line
+        ]
     view = parse_view((camera / "state/watch/view.json").read_bytes(), "view")
     assert (len(view.zones), len(view.masks)) == (1, 1)

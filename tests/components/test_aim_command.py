@@ -1,4 +1,6 @@
-"""`platewarden aim` as a process, with the real networks over a drawn street: what it leaves on the disk, whom it calls, how it ends, what a survey tells."""
+"""`platewarden aim` as a process, with the real networks over a drawn street: what it leaves on the
+disk, whom it calls, how it ends, what a survey tells.
+"""
 
 import json
 import os
@@ -17,11 +19,26 @@ from agent import cli
 from agent.commands.aim import app, seconds_of
 from agent.core.camera.view import parse_view
 from agent.errors import UsageError
-from tests.support.aiming import CAR_PLATE, ROOT, TEST_PLATE, Phone, Running, address, new_camera, street_folder
+from tests.support.aiming import (
+    CAR_PLATE,
+    ROOT,
+    TEST_PLATE,
+    Phone,
+    Running,
+    address,
+    new_camera,
+    street_folder,
+)
 from tests.support.plate_search import search
 
-WRITES = re.compile(r'\b(?:openat|open|creat)\((?:AT_FDCWD, )?"([^"]+)", [^)]*O_(?:WRONLY|RDWR|CREAT)')
-ZONE = {"v": 1, "zones": [[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]], "masks": [[[0.6, 0.4], [1.0, 0.4], [1.0, 1.0], [0.6, 1.0]]]}
+WRITES = re.compile(
+    r'\b(?:openat|open|creat)\((?:AT_FDCWD, )?"([^"]+)", [^)]*O_(?:WRONLY|RDWR|CREAT)'
+)
+ZONE = {
+    "v": 1,
+    "zones": [[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]],
+    "masks": [[[0.6, 0.4], [1.0, 0.4], [1.0, 1.0], [0.6, 1.0]]],
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,37 +53,76 @@ def camera(tmp_path):
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def leaves(camera: Path) -> list[dict[str, object]]:
     import sqlite3
 
     with sqlite3.connect(camera / "state/watch/log.sqlite") as database:
-        return [json.loads(row[0]) for row in database.execute("SELECT details FROM leaf ORDER BY n")]
+        return [
+            json.loads(row[0]) for row in database.execute("SELECT details FROM leaf ORDER BY n")
+        ]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
-def test_it_leaves_its_log_and_its_shapes_and_nothing_else_and_calls_nobody(tmp_path, camera, frames):
+def test_it_leaves_its_log_and_its_shapes_and_nothing_else_and_calls_nobody(
+    tmp_path, camera, frames
+):
     trace = tmp_path / "trace"
     before = files(camera)
-    watching = ("strace", "-f", "-qq", "-e", "trace=openat,open,creat,socket,bind,connect,sendto", "-o", str(trace))
-    with Running(tmp_path / "place", "--config", str(camera / "platewarden.toml"), "--source", str(frames), "--listen", "127.0.0.1:0", before=watching) as aim:
+    watching = (
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        "trace=openat,open,creat,socket,bind,connect,sendto",
+        "-o",
+        str(trace),
+    )
+    with Running(
+        tmp_path / "place",
+        "--config",
+        str(camera / "platewarden.toml"),
+        "--source",
+        str(frames),
+        "--listen",
+        "127.0.0.1:0",
+        before=watching,
+    ) as aim:
         assert aim.phone.enter(aim.pin) == (200, {"can_save": True})
         told = aim.plates()
         assert aim.phone.ask("/view", ZONE)[0] == 200
         assert aim.phone.ask("/end", {})[0] == 200
         assert aim.ended() == 0
-    assert {plate["test"] for plate in told["plates"]} == {True, False}, "both plates were seen, or this shows nothing"
+    assert {plate["test"] for plate in told["plates"]} == {True, False}, (
+        "both plates were seen, or this shows nothing"
+    )
     new = {name for name, data in files(camera).items() if before.get(name) != data}
-    assert new == {f"state/watch/{name}" for name in ("log.sqlite", "log.sqlite.lock", "checkpoint", "view.json")}
+    assert new == {
+        f"state/watch/{name}"
+        for name in ("log.sqlite", "log.sqlite.lock", "checkpoint", "view.json")
+    }
     assert files(tmp_path / "place") == {}
     assert search(camera / "state", [CAR_PLATE, TEST_PLATE]) == []
     assert not any(b"\xff\xd8\xff" in data for data in files(camera / "state").values()), "no JPEG"
     lines = trace.read_text(errors="replace").splitlines()
-    written = {path for line in lines if "ENOENT" not in line and (match := WRITES.search(line)) for path in [match[1]]}
-    assert {path for path in written if not path.startswith((str(camera / "state/watch"), "/dev/null", "/proc/self"))} == set()
+    written = {
+        path
+        for line in lines
+        if "ENOENT" not in line and (match := WRITES.search(line))
+        for path in [match[1]]
+    }
+    assert {
+        path
+        for path in written
+        if not path.startswith((str(camera / "state/watch"), "/dev/null", "/proc/self"))
+    } == set()
     assert sum(" bind(" in line or "bind(" in line.split(" ", 1)[-1][:8] for line in lines) == 1
     assert not [line for line in lines if re.search(r"\b(connect|sendto)\(.*AF_INET", line)]
     assert CAR_PLATE not in aim.told
@@ -75,7 +131,16 @@ def test_it_leaves_its_log_and_its_shapes_and_nothing_else_and_calls_nobody(tmp_
     assert kinds == [("aim", "begins"), ("aim", "view"), ("aim", "ends")]
     assert [leaf.get("why") for leaf in leaves(camera)][-1] == "phone"
     assert parse_view((camera / "state/watch/view.json").read_bytes(), "view").masks
-    verified = CliRunner().invoke(cli.app, ["audit", "verify", str(camera / "state/watch"), "--key", str(camera / "device/public.json")])
+    verified = CliRunner().invoke(
+        cli.app,
+        [
+            "audit",
+            "verify",
+            str(camera / "state/watch"),
+            "--key",
+            str(camera / "device/public.json"),
+        ],
+    )
     assert verified.exit_code == 0, verified.output
 
 
@@ -92,9 +157,22 @@ def test_five_wrong_pins_end_the_process(tmp_path, frames):
 @pytest.mark.slow
 def test_sigterm_ends_it_in_order_and_watch_cannot_run_beside_it(tmp_path, camera, frames):
     config = str(camera / "platewarden.toml")
-    with Running(tmp_path / "place", "--config", config, "--source", str(frames), "--listen", "127.0.0.1:0") as aim:
+    with Running(
+        tmp_path / "place", "--config", config, "--source", str(frames), "--listen", "127.0.0.1:0"
+    ) as aim:
         beside = subprocess.run(
-            [sys.executable, "-m", "agent", "aim", "--config", config, "--source", str(frames), "--survey", "1m"],
+            [
+                sys.executable,
+                "-m",
+                "agent",
+                "aim",
+                "--config",
+                config,
+                "--source",
+                str(frames),
+                "--survey",
+                "1m",
+            ],
             capture_output=True,
             text=True,
             cwd=ROOT,
@@ -109,16 +187,38 @@ def test_sigterm_ends_it_in_order_and_watch_cannot_run_beside_it(tmp_path, camer
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("systemd-socket-activate") is None, reason="needs root and systemd-socket-activate")
-def test_without_any_network_of_its_own_it_answers_by_the_socket_that_systemd_hands_over(tmp_path, frames):
-    """The unit's wall: in an empty network namespace a process serves who comes in, and can call nobody."""
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("systemd-socket-activate") is None,
+    reason="needs root and systemd-socket-activate",
+)
+def test_without_any_network_of_its_own_it_answers_by_the_socket_that_systemd_hands_over(
+    tmp_path, frames
+):
+    """The unit's wall: in an empty network namespace a process serves who comes in, and can call
+    nobody.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = ["systemd-socket-activate", "-l", f"127.0.0.1:{port}", "-E", f"PYTHONPATH={ROOT}", "unshare", "-n", sys.executable, "-m", "agent", "aim"]
-    with subprocess.Popen([*command, "--source", str(frames)], stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+    command = [
+        "systemd-socket-activate",
+        "-l",
+        f"127.0.0.1:{port}",
+        "-E",
+        f"PYTHONPATH={ROOT}",
+        "unshare",
+        "-n",
+        sys.executable,
+        "-m",
+        "agent",
+        "aim",
+    ]
+    with subprocess.Popen(
+        [*command, "--source", str(frames)], stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
         try:
             time.sleep(0.5)
-            with socket.create_connection(("127.0.0.1", port), timeout=10):  # the first caller makes it start
+            # the first caller makes it start
+            with socket.create_connection(("127.0.0.1", port), timeout=10):
                 pass
             told = ""
             while not (found := address(told)):
@@ -128,7 +228,9 @@ def test_without_any_network_of_its_own_it_answers_by_the_socket_that_systemd_ha
             phone = Phone("127.0.0.1", port)
             assert phone.enter(found[2])[0] == 200
             namespaces = {Path(f"/proc/{name}/ns/net").readlink() for name in ("self", process.pid)}
-            assert len(namespaces) == 2, "it must live in another network namespace, or this shows nothing"
+            assert len(namespaces) == 2, (
+                "it must live in another network namespace, or this shows nothing"
+            )
             assert phone.ask("/end", {})[0] == 200
             assert process.wait(60) == 0
         finally:
@@ -137,8 +239,25 @@ def test_without_any_network_of_its_own_it_answers_by_the_socket_that_systemd_ha
 
 @pytest.mark.slow
 def test_a_survey_gives_hours_without_plates(tmp_path, camera, frames):
-    arguments = ["--config", str(camera / "platewarden.toml"), "--source", str(frames), "--survey", "24h", "--json", "--chart", str(tmp_path / "survey.html")]
-    done = subprocess.run([sys.executable, "-m", "agent", "aim", *arguments], capture_output=True, text=True, cwd=ROOT, timeout=100, check=False)
+    arguments = [
+        "--config",
+        str(camera / "platewarden.toml"),
+        "--source",
+        str(frames),
+        "--survey",
+        "24h",
+        "--json",
+        "--chart",
+        str(tmp_path / "survey.html"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "aim", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=100,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["camera"] == "main-street-2"
@@ -152,11 +271,31 @@ def test_a_survey_gives_hours_without_plates(tmp_path, camera, frames):
 @pytest.mark.slow
 def test_a_mask_hides_plates_from_a_survey(camera, frames):
     (camera / "state/watch").mkdir(parents=True)
-    (camera / "state/watch/view.json").write_text(json.dumps({"v": 1, "zones": [], "masks": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}))
-    arguments = ["--config", str(camera / "platewarden.toml"), "--source", str(frames), "--survey", "1h", "--json"]
-    done = subprocess.run([sys.executable, "-m", "agent", "aim", *arguments], capture_output=True, text=True, cwd=ROOT, timeout=100, check=False)
+    (camera / "state/watch/view.json").write_text(
+        json.dumps({"v": 1, "zones": [], "masks": [[[0, 0], [1, 0], [1, 1], [0, 1]]]})
+    )
+    arguments = [
+        "--config",
+        str(camera / "platewarden.toml"),
+        "--source",
+        str(frames),
+        "--survey",
+        "1h",
+        "--json",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "aim", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=100,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    assert [(hour["frames"], hour["reads"], hour["picture"][1] < 3) for hour in json.loads(done.stdout)["hours"]] == [(3, 0, True)]
+    assert [
+        (hour["frames"], hour["reads"], hour["picture"][1] < 3)
+        for hour in json.loads(done.stdout)["hours"]
+    ] == [(3, 0, True)]
 
 
 @pytest.mark.slow
@@ -167,15 +306,27 @@ def test_the_hotspots_process_opens_and_closes_it_and_loads_no_networks(camera, 
         (programs / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {ran}\ncat >> {ran}\n')
         (programs / name).chmod(0o755)
     config = str(camera / "platewarden.toml")
-    assert CliRunner().invoke(app, ["--config", config, "--label", str(tmp_path / "label.svg")]).exit_code == 0
+    assert (
+        CliRunner()
+        .invoke(app, ["--config", config, "--label", str(tmp_path / "label.svg")])
+        .exit_code
+        == 0
+    )
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
-    with subprocess.Popen([sys.executable, "-m", "agent", "aim", "--config", config, "--hotspot-only"], env=environment, cwd=ROOT) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "agent", "aim", "--config", config, "--hotspot-only"],
+        env=environment,
+        cwd=ROOT,
+    ) as process:
         try:
-            while not ran.exists() or "autoconnect" not in ran.read_text():  # bounded by the test's own timeout
+            # bounded by the test's own timeout
+            while not ran.exists() or "autoconnect" not in ran.read_text():
                 assert process.poll() is None
                 time.sleep(0.05)
             loaded = Path(f"/proc/{process.pid}/maps").read_text()
-            assert not re.search(r"onnxruntime|cv2|libav", loaded), "root holds the hotspot: nothing that decodes or runs models is loaded"
+            assert not re.search(r"onnxruntime|cv2|libav", loaded), (
+                "root holds the hotspot: nothing that decodes or runs models is loaded"
+            )
             process.terminate()
             assert process.wait(30) == 0
         finally:
@@ -187,7 +338,10 @@ def test_the_hotspots_process_opens_and_closes_it_and_loads_no_networks(camera, 
 
 def test_a_label_is_made_once_and_drawn_again(camera, tmp_path):
     config = str(camera / "platewarden.toml")
-    done = [CliRunner().invoke(app, ["--config", config, "--label", str(tmp_path / name)]) for name in ("one.svg", "two.svg")]
+    done = [
+        CliRunner().invoke(app, ["--config", config, "--label", str(tmp_path / name)])
+        for name in ("one.svg", "two.svg")
+    ]
     assert [result.exit_code for result in done] == [0, 0], done
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
     assert (tmp_path / "one.svg").stat().st_mode & 0o077 == 0
@@ -210,8 +364,12 @@ def test_a_label_is_made_once_and_drawn_again(camera, tmp_path):
         ["--survey", "1h", "--chart", "nowhere/x.html"],
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_is_opened(camera, arguments, capsys, monkeypatch):
-    monkeypatch.setattr("agent.camera.sources.open_source", lambda *_a, **_k: pytest.fail("the source was opened"))
+def test_what_makes_no_sense_is_refused_before_anything_is_opened(
+    camera, arguments, capsys, monkeypatch
+):
+    monkeypatch.setattr(
+        "agent.camera.sources.open_source", lambda *_a, **_k: pytest.fail("the source was opened")
+    )
     monkeypatch.setattr("agent.sides.aim.open_eyes", lambda *_a: None)
     monkeypatch.setattr("agent.sides.aim.Stop", lambda: lambda: False)
     with pytest.raises(SystemExit) as ended:
@@ -235,7 +393,18 @@ def test_durations():
 @pytest.mark.slow
 def test_a_camera_that_is_not_there_ends_it_and_the_log_says_so(camera):
     done = subprocess.run(
-        [sys.executable, "-m", "agent", "aim", "--config", str(camera / "platewarden.toml"), "--source", "usb:99", "--listen", "127.0.0.1:0"],
+        [
+            sys.executable,
+            "-m",
+            "agent",
+            "aim",
+            "--config",
+            str(camera / "platewarden.toml"),
+            "--source",
+            "usb:99",
+            "--listen",
+            "127.0.0.1:0",
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT,

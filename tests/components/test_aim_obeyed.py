@@ -28,7 +28,9 @@ def watched(rig, tmp_path: Path, view: str):
 
 
 @pytest.mark.parametrize(
-    ("zones", "masks", "sealed"), [([EVERYWHERE], [TOP], 1), ([TOP], [], 0), ([], [EVERYWHERE], 0)], ids=["zone around it", "zone elsewhere", "masked"]
+    ("zones", "masks", "sealed"),
+    [([EVERYWHERE], [TOP], 1), ([TOP], [], 0), ([], [EVERYWHERE], 0)],
+    ids=["zone around it", "zone elsewhere", "masked"],
 )
 def test_only_what_lies_in_a_zone_and_behind_no_mask_is_seen(rig, tmp_path, zones, masks, sealed):
     done, count = watched(rig, tmp_path, json.dumps({"v": 1, "zones": zones, "masks": masks}))

@@ -1,4 +1,6 @@
-"""The page's server over a real socket, with plates from a script: who gets in, who does not, and what anybody is told."""
+"""The page's server over a real socket, with plates from a script: who gets in, who does not, and
+what anybody is told.
+"""
 
 import re
 import socket
@@ -25,7 +27,10 @@ from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
 from tests.support.aiming import Phone
 
 PIN = "271828"
-PLATES = [FakePlate("ABC1234", box=(300, 200, 80, 30)), FakePlate(plate_for((1, 2, 3, 4)), box=(60, 60, 120, 30))]
+PLATES = [
+    FakePlate("ABC1234", box=(300, 200, 80, 30)),
+    FakePlate(plate_for((1, 2, 3, 4)), box=(60, 60, 120, 30)),
+]
 ZONE = {"v": 1, "zones": [[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]], "masks": []}
 
 
@@ -34,13 +39,25 @@ class Page:
 
     def __init__(self, can_save=True):
         self.clock = FakeClock()
-        self.desk = Desk(PIN, Gate(self.clock.elapsed_s + 1200), self.clock.monotonic_s, EVERYTHING, can_save=can_save)
+        self.desk = Desk(
+            PIN,
+            Gate(self.clock.elapsed_s + 1200),
+            self.clock.monotonic_s,
+            EVERYTHING,
+            can_save=can_save,
+        )
         self.server = PageServer(listen("127.0.0.1", 0), self.desk)
-        self.thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread = Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self.thread.start()
         self.written = []
         detector, reader = FakeDetector(PLATES), FakeReader(PLATES)
-        self.looker = Looker(lambda frame: plates_in(detector, reader, frame), lambda _frame: [], lambda text: is_test_plate(text.value))
+        self.looker = Looker(
+            lambda frame: plates_in(detector, reader, frame),
+            lambda _frame: [],
+            lambda text: is_test_plate(text.value),
+        )
 
     def phone(self):
         return Phone(*self.server.server_address[:2])
@@ -51,7 +68,9 @@ class Page:
         return phone
 
     def show(self):
-        self.desk.show(self.looker.look(Frame(np.full((360, 480, 3), 128, np.uint8), Instant(START), 0)))
+        self.desk.show(
+            self.looker.look(Frame(np.full((360, 480, 3), 128, np.uint8), Instant(START), 0))
+        )
 
     def save(self, phone, shapes, write=None):
         """Send shapes while the camera's loop writes them."""
@@ -82,8 +101,17 @@ def test_without_the_pin_there_is_the_page_and_nothing_else(page):
     page.show()
     phone = page.phone()
     assert phone.ask("/")[0] == 200
-    assert [phone.ask(path)[0] for path in ("/look", "/look?after=0", "/nothing", "/../etc/passwd", "//look")] == [401, 401, 404, 404, 401]
-    assert [phone.ask(path, {})[0] for path in ("/view", "/shutter", "/end", "/", "/look")] == [401, 401, 401, 404, 404]
+    assert [
+        phone.ask(path)[0]
+        for path in ("/look", "/look?after=0", "/nothing", "/../etc/passwd", "//look")
+    ] == [401, 401, 404, 404, 401]
+    assert [phone.ask(path, {})[0] for path in ("/view", "/shutter", "/end", "/", "/look")] == [
+        401,
+        401,
+        401,
+        404,
+        404,
+    ]
     assert page.desk.ending() is None
 
 
@@ -101,7 +129,10 @@ def test_the_test_plate_is_told_as_a_local_one_would_be(page):
     page.show()
     told = page.entered().ask("/look")[1]
     held, car = sorted(told["plates"], key=lambda plate: not plate["test"])
-    assert (held["local"]["us"]["width_px"], held["local"]["eu"]["width_px"]) == (round(120 * 305 / 480), 130)
+    assert (held["local"]["us"]["width_px"], held["local"]["eu"]["width_px"]) == (
+        round(120 * 305 / 480),
+        130,
+    )
     assert {size["width_px"] for size in car["local"].values()} == {80}
 
 
@@ -116,7 +147,9 @@ def test_five_wrong_pins_end_it_for_the_right_one_too(page):
     assert page.desk.ending() is Ending.WRONG_PIN
 
 
-@pytest.mark.parametrize("pin", ["", PIN + "0", PIN[:-1], " " + PIN, "２７１８２８", "\ud800", 271828, None, ["271828"]])
+@pytest.mark.parametrize(
+    "pin", ["", PIN + "0", PIN[:-1], " " + PIN, "２７１８２８", "\ud800", 271828, None, ["271828"]]
+)
 def test_nearly_the_pin_is_not_the_pin(page, pin):
     assert page.phone().enter(pin)[0] in {400, 403}
 
@@ -169,7 +202,9 @@ def test_the_page_can_load_nothing_from_elsewhere(page):
     nonces = set(re.findall(r'nonce="([^"]+)"', html))
     assert nonces == set(re.findall(r"'nonce-([^']+)'", policy))
     assert len(nonces) == 1
-    assert nonces != set(re.findall(r'nonce="([^"]+)"', page.phone().ask("/")[1])), "a new one for every page"
+    assert nonces != set(re.findall(r'nonce="([^"]+)"', page.phone().ask("/")[1])), (
+        "a new one for every page"
+    )
     assert 'style="' not in html
     assert not re.search(r"\son[a-z]+=", html)
 
@@ -177,7 +212,9 @@ def test_the_page_can_load_nothing_from_elsewhere(page):
 def test_one_cookie_that_scripts_and_other_sites_never_get(page):
     phone = page.phone()
     headers = phone.ask("/enter", {"pin": PIN})[2]
-    assert re.fullmatch(r"aim=[A-Za-z0-9_-]{43}; Path=/; HttpOnly; SameSite=Strict", headers["Set-Cookie"])
+    assert re.fullmatch(
+        r"aim=[A-Za-z0-9_-]{43}; Path=/; HttpOnly; SameSite=Strict", headers["Set-Cookie"]
+    )
     assert "Set-Cookie" not in phone.ask("/")[2]
 
 
@@ -185,11 +222,23 @@ def test_every_answer_says_to_keep_nothing(page):
     phone = page.phone()
     for path in ("/", "/look", "/nothing"):
         headers = phone.ask(path)[2]
-        assert (headers["Cache-Control"], headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("no-store", "nosniff", "no-referrer")
+        assert (
+            headers["Cache-Control"],
+            headers["X-Content-Type-Options"],
+            headers["Referrer-Policy"],
+        ) == ("no-store", "nosniff", "no-referrer")
         assert headers["Server"] == "platewarden"
 
 
-@pytest.mark.parametrize("headers", [{"Host": "camera.example"}, {"Host": "127.0.0.1"}, {"Origin": "http://camera.example"}, {"Origin": "null"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "camera.example"},
+        {"Host": "127.0.0.1"},
+        {"Origin": "http://camera.example"},
+        {"Origin": "null"},
+    ],
+)
 def test_other_names_and_other_sites_are_turned_away(page, headers):
     assert page.entered().ask("/end", {}, headers=headers)[0] == 403
     assert page.desk.ending() is None
@@ -213,7 +262,13 @@ def test_odd_bodies_are_refused(page, raw, headers, status):
 
 
 @pytest.mark.parametrize(
-    "sent", [b"\x00" * 200, b"GET / HTTP/9.9\r\n\r\n", b"GET " + b"/" * 70_000 + b" HTTP/1.1\r\n\r\n", b"PUT / HTTP/1.1\r\nHost: x\r\n\r\n"]
+    "sent",
+    [
+        b"\x00" * 200,
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET " + b"/" * 70_000 + b" HTTP/1.1\r\n\r\n",
+        b"PUT / HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
 )
 def test_odd_requests_do_not_stop_it(page, sent, capfd):
     with socket.create_connection(page.server.server_address[:2], timeout=10) as odd:
@@ -226,7 +281,10 @@ def test_odd_requests_do_not_stop_it(page, sent, capfd):
 
 
 def test_many_connections_do_not_stop_it(page):
-    idle = [socket.create_connection(page.server.server_address[:2], timeout=10) for _ in range(MOST_CONNECTIONS + 5)]
+    idle = [
+        socket.create_connection(page.server.server_address[:2], timeout=10)
+        for _ in range(MOST_CONNECTIONS + 5)
+    ]
     refused = 0
     for one in idle[MOST_CONNECTIONS:]:
         refused += one.recv(1) == b""
@@ -237,7 +295,9 @@ def test_many_connections_do_not_stop_it(page):
 
 
 def served_soon(page):
-    """A phone that tries again is served: on a busy machine the server's threads need a moment to see that the idle ones are gone."""
+    """A phone that tries again is served: on a busy machine the server's threads need a moment to
+    see that the idle ones are gone.
+    """
     until = time.monotonic() + 20
     while True:
         try:
@@ -281,12 +341,23 @@ def test_without_a_settings_file_nothing_can_be_saved(monkeypatch):
 
 def test_the_shutter_calculator(page):
     phone = page.entered()
-    told = phone.ask("/shutter", {"speed_km_h": 50, "shutter": 1000, "angle_deg": 20, "plate_px": 100, "plate_mm": 305})[1]
+    told = phone.ask(
+        "/shutter",
+        {"speed_km_h": 50, "shutter": 1000, "angle_deg": 20, "plate_px": 100, "plate_mm": 305},
+    )[1]
     assert told == {"mm": 4.8, "px": 1.6, "longest": 528, "verdict": "good"}
-    assert phone.ask("/shutter", {"speed_km_h": 0, "shutter": 1000, "angle_deg": 20, "plate_px": 100, "plate_mm": 305})[0] == 400
+    assert (
+        phone.ask(
+            "/shutter",
+            {"speed_km_h": 0, "shutter": 1000, "angle_deg": 20, "plate_px": 100, "plate_mm": 305},
+        )[0]
+        == 400
+    )
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "8.8.8.8", "example.com", "::1", "", "203.0.113.300"])
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0", "8.8.8.8", "example.com", "::1", "", "203.0.113.300"]
+)
 def test_strangers_networks_are_not_listened_on(address):
     with pytest.raises(UsageError):
         listen(address, 0)

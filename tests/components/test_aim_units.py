@@ -1,4 +1,6 @@
-"""The units of an aim: started by a person only, in watch's place, without keys, without a network of their own."""
+"""The units of an aim: started by a person only, in watch's place, without keys, without a network
+of their own.
+"""
 
 import subprocess
 from pathlib import Path
@@ -8,13 +10,19 @@ import pytest
 from tests.support.units import Unit
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
-SERVICES = {"platewarden-aim.service": 10, "platewarden-survey.service": 10, "platewarden-hotspot.service": 16}
+SERVICES = {
+    "platewarden-aim.service": 10,
+    "platewarden-survey.service": 10,
+    "platewarden-hotspot.service": 16,
+}
 ALL = (*SERVICES, "platewarden-aim.socket")
 CAMERA = ("platewarden-aim.service", "platewarden-survey.service")
 
 
 def run(*command):
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_systemd_understands_every_line(tmp_path):
@@ -23,7 +31,11 @@ def test_systemd_understands_every_line(tmp_path):
     program.chmod(0o755)
     for name in ALL:
         text = (SYSTEMD / name).read_text()
-        (tmp_path / name).write_text(text.replace("/usr/bin/platewarden", str(program)).replace("/usr/bin/nmcli", str(program)))
+        (tmp_path / name).write_text(
+            text.replace("/usr/bin/platewarden", str(program)).replace(
+                "/usr/bin/nmcli", str(program)
+            )
+        )
     for other in ("NetworkManager", "platewarden-watch", "platewarden-deliver"):
         (tmp_path / f"{other}.service").write_text(f"[Service]\nExecStart={program}\n")
     done = run("systemd-analyze", "verify", *(tmp_path / name for name in ALL))
@@ -32,7 +44,14 @@ def test_systemd_understands_every_line(tmp_path):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_exposure_stays_below_what_was_reached(name):
-    done = run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={SERVICES[name]}", SYSTEMD / name)
+    done = run(
+        "systemd-analyze",
+        "security",
+        "--offline=true",
+        "--no-pager",
+        f"--threshold={SERVICES[name]}",
+        SYSTEMD / name,
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -62,8 +81,15 @@ def test_it_has_no_network_no_keys_and_one_folder(name):
     assert unit.one("IPAddressDeny") == "any"
     assert "IPAddressAllow" not in unit
     assert unit.words("ReadWritePaths") == {"/var/lib/platewarden/watch"}
-    assert {"/etc/platewarden/device", "/etc/platewarden/city", "/var/lib/platewarden/outbox"} <= unit.words("InaccessiblePaths")
-    assert {given.split(":")[0] for given in unit["LoadCredential"]} <= {"watch-log.key", "aim.json"}
+    assert {
+        "/etc/platewarden/device",
+        "/etc/platewarden/city",
+        "/var/lib/platewarden/outbox",
+    } <= unit.words("InaccessiblePaths")
+    assert {given.split(":")[0] for given in unit["LoadCredential"]} <= {
+        "watch-log.key",
+        "aim.json",
+    }
     assert unit.one("User") != "root"
 
 
@@ -93,4 +119,7 @@ def test_the_hotspot_sees_no_camera_and_no_state():
 def test_the_page_is_where_the_label_says():
     from agent.commands.aim import HOTSPOT_ADDRESS, PORT
 
-    assert Unit(SYSTEMD / "platewarden-aim.socket", "[Socket]").one("ListenStream") == f"{HOTSPOT_ADDRESS}:{PORT}"
+    assert (
+        Unit(SYSTEMD / "platewarden-aim.socket", "[Socket]").one("ListenStream")
+        == f"{HOTSPOT_ADDRESS}:{PORT}"
+    )

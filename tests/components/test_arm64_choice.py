@@ -1,4 +1,6 @@
-"""`make test-arm64` picks its tests by a rule: the rule finds the four parts, and nothing that starts processes."""
+"""`make test-arm64` picks its tests by a rule: the rule finds the four parts, and nothing that
+starts processes.
+"""
 
 import pytest
 
@@ -8,7 +10,16 @@ from tests.arm64 import choose
 @pytest.mark.parametrize(
     ("part", "files"),
     [
-        ("vision", {"test_vision", "test_detector", "test_aligner", "test_recognizer", "test_shipped_networks"}),
+        (
+            "vision",
+            {
+                "test_vision",
+                "test_detector",
+                "test_aligner",
+                "test_recognizer",
+                "test_shipped_networks",
+            },
+        ),
         ("sealing", {"test_sealing", "test_sealer", "test_verifier"}),
         ("policy", {"test_matching", "test_second_model"}),
         ("mailbox", {"test_mailbox", "test_outbox", "test_receipt_box"}),
@@ -24,7 +35,9 @@ def test_what_starts_processes_stays_out(tmp_path):
     assert choose.parts_of(file) == {"vision"}
     file.write_text("from agent.vision import models\ndef test():\n    import subprocess\n")
     assert choose.parts_of(file) == set()
-    file.write_text("from agent.vision import models\nfrom tests.support.demo_run import run_demo\n")
+    file.write_text(
+        "from agent.vision import models\nfrom tests.support.demo_run import run_demo\n"
+    )
     assert choose.parts_of(file) == set(), "nor what a helper starts"
 
 

@@ -1,4 +1,6 @@
-"""The audit log as its writer holds it: what a leaf commits to, what survives, and when a log refuses to open."""
+"""The audit log as its writer holds it: what a leaf commits to, what survives, and when a log
+refuses to open.
+"""
 
 import json
 import math
@@ -16,7 +18,18 @@ from agent.core.reading.plate_text import PlateText
 from agent.core.time.instant import ClockTrust
 from agent.errors import LogRefusedError, StorageError, UsageError
 from agent.storage.log_key import create_signing_key, load_signing_key, load_trusted_keys
-from tests.support.audit_logs import KEY, ORIGIN, OTHER_KEY, TickingClock, filled_log, jwk, open_log, rows, tamper, write_public_keys
+from tests.support.audit_logs import (
+    KEY,
+    ORIGIN,
+    OTHER_KEY,
+    TickingClock,
+    filled_log,
+    jwk,
+    open_log,
+    rows,
+    tamper,
+    write_public_keys,
+)
 
 FICTITIOUS = "TST0042"
 
@@ -24,8 +37,16 @@ FICTITIOUS = "TST0042"
 def test_leaves_are_numbered_from_zero_and_dated(tmp_path):
     with open_log(tmp_path, clock=TickingClock(trust=ClockTrust.UNTRUSTED)) as log:
         assert [log.append("start", {"version": "1"}), log.append("stop", {})] == [0, 1]
-    opened = [json.loads(details) for (details,) in rows(tmp_path, "SELECT details FROM leaf ORDER BY n")]
-    assert opened[0] == {"n": 0, "kind": "start", "at": "2027-01-15T12:00:01.000Z", "clock": "untrusted", "version": "1"}
+    opened = [
+        json.loads(details) for (details,) in rows(tmp_path, "SELECT details FROM leaf ORDER BY n")
+    ]
+    assert opened[0] == {
+        "n": 0,
+        "kind": "start",
+        "at": "2027-01-15T12:00:01.000Z",
+        "clock": "untrusted",
+        "version": "1",
+    }
     assert (opened[1]["n"], opened[1]["kind"]) == (1, "stop")
 
 
@@ -33,14 +54,22 @@ def test_details_cannot_overwrite_number_kind_or_time(tmp_path):
     with open_log(tmp_path) as log:
         log.append("start", {"n": 99, "kind": "stop", "at": "never", "clock": "trusted"})
     [(details,)] = rows(tmp_path, "SELECT details FROM leaf")
-    assert json.loads(details) == {"n": 0, "kind": "start", "at": "2027-01-15T12:00:01.000Z", "clock": "os"}
+    assert json.loads(details) == {
+        "n": 0,
+        "kind": "start",
+        "at": "2027-01-15T12:00:01.000Z",
+        "clock": "os",
+    }
 
 
 def test_every_leaf_has_a_salt_of_its_own_and_the_documented_hash(tmp_path):
     filled_log(tmp_path)
     stored = rows(tmp_path, "SELECT hash, salt, details FROM leaf")
     assert len({salt for _, salt, _ in stored}) == len(stored)
-    assert all(salted_leaf_hash(salt, details) == leaf and len(salt) == 32 for leaf, salt, details in stored)
+    assert all(
+        salted_leaf_hash(salt, details) == leaf and len(salt) == 32
+        for leaf, salt, details in stored
+    )
 
 
 def test_the_signed_root_is_the_one_that_pymerkle_computes(tmp_path):
@@ -68,8 +97,11 @@ def test_nobody_else_can_read_the_log(tmp_path):
     with open_log(folder) as log:
         log.append("start", {})
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()} == dict.fromkeys(
-            ("checkpoint", "log.sqlite", "log.sqlite-shm", "log.sqlite-wal", "log.sqlite.lock"), "0o600"
+        assert {
+            path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()
+        } == dict.fromkeys(
+            ("checkpoint", "log.sqlite", "log.sqlite-shm", "log.sqlite-wal", "log.sqlite.lock"),
+            "0o600",
         )
 
 
@@ -86,7 +118,10 @@ def test_a_reopened_log_goes_on(tmp_path):
 
 
 def test_one_writer_at_a_time(tmp_path):
-    with open_log(tmp_path), pytest.raises(StorageError, match="another process is writing this log"):
+    with (
+        open_log(tmp_path),
+        pytest.raises(StorageError, match="another process is writing this log"),
+    ):
         open_log(tmp_path)
     open_log(tmp_path).close()
 
@@ -117,9 +152,21 @@ def test_what_also_writes_lives_or_dies_with_the_leaf(tmp_path):
         (["UPDATE leaf SET hash = zeroblob(32) WHERE n = 3"], "root-mismatch"),
         (["UPDATE leaf SET hash = zeroblob(31) WHERE n = 3"], "leaf-changed"),
         (["DELETE FROM checkpoint"], "checkpoint-invalid"),
-        (["DELETE FROM leaf WHERE n > 3", "DELETE FROM checkpoint WHERE size > 4"], "log-truncated"),
+        (
+            ["DELETE FROM leaf WHERE n > 3", "DELETE FROM checkpoint WHERE size > 4"],
+            "log-truncated",
+        ),
         (["UPDATE checkpoint SET note = zeroblob(9) WHERE size = 12"], "checkpoint-invalid"),
-        (["UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 11) WHERE size = 12"], "root-mismatch"),
+        (
+            [
+                (
+                    "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 11) "
+                    "WHERE "
+                    "size = 12"
+                )
+            ],
+            "root-mismatch",
+        ),
     ],
 )
 def test_a_log_that_disagrees_with_its_checkpoints_does_not_open(tmp_path, statements, reason):
@@ -155,7 +202,9 @@ def test_a_checkpoint_file_that_a_crash_left_behind_is_brought_up_to_date(tmp_pa
     assert parse_body(parse_note((tmp_path / "checkpoint").read_bytes()).signed).size == 12
 
 
-@pytest.mark.parametrize("content", [b"not a database at all" * 100, b"SQLite format 3\x00" + b"\xff" * 4096])
+@pytest.mark.parametrize(
+    "content", [b"not a database at all" * 100, b"SQLite format 3\x00" + b"\xff" * 4096]
+)
 def test_what_is_no_database_is_one_clear_error(tmp_path, content):
     (tmp_path / "log.sqlite").write_bytes(content)
     with pytest.raises(StorageError, match=r"log\.sqlite"):
@@ -184,7 +233,17 @@ class Odd:
     text: str = FICTITIOUS
 
 
-@pytest.mark.parametrize("value", [PlateText(FICTITIOUS), FICTITIOUS.encode(), Odd(), {1: PlateText(FICTITIOUS)}, [PlateText(FICTITIOUS)], {FICTITIOUS}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        PlateText(FICTITIOUS),
+        FICTITIOUS.encode(),
+        Odd(),
+        {1: PlateText(FICTITIOUS)},
+        [PlateText(FICTITIOUS)],
+        {FICTITIOUS},
+    ],
+)
 def test_a_plate_or_any_other_object_cannot_become_a_detail(tmp_path, value):
     with open_log(tmp_path) as log:
         with pytest.raises(TypeError) as caught:
@@ -200,7 +259,10 @@ def test_a_stranger_s_text_is_cut_and_made_printable():
 
 
 def test_canonical_details_are_sorted_ascii_and_bounded():
-    assert canonical({"b": 1, "a": "é", "c": [True, None, 0.5]}) == b'{"a":"\\u00e9","b":1,"c":[true,null,0.5]}'
+    assert (
+        canonical({"b": 1, "a": "é", "c": [True, None, 0.5]})
+        == b'{"a":"\\u00e9","b":1,"c":[true,null,0.5]}'
+    )
     for endless in ({"a": [[[[[1]]]]]}, {"a": list(range(65))}):
         with pytest.raises(TypeError):
             canonical(endless)
@@ -238,7 +300,9 @@ def test_a_damaged_or_foreign_signing_key_is_one_clear_error_without_its_bytes(t
     for content in (
         b"",
         b"-----BEGIN PRIVATE KEY-----\nsecret\n",
-        X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        X25519PrivateKey.generate().private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        ),
     ):
         path.write_bytes(content)
         path.chmod(0o600)
@@ -261,13 +325,26 @@ def test_public_keys_are_read_in_every_form_that_an_auditor_may_hold(tmp_path):
     assert load_trusted_keys(path).for_origin(ORIGIN) == expected
     assert load_trusted_keys(path).for_origin("platewarden/cam-test-2/watch") is None
     keys = load_trusted_keys(write_public_keys(tmp_path / "public.json"))
-    assert (keys.for_origin(ORIGIN), keys.for_origin("platewarden/cam-test-1/deliver")) == (expected, OTHER_KEY.public_key())
+    assert (keys.for_origin(ORIGIN), keys.for_origin("platewarden/cam-test-1/deliver")) == (
+        expected,
+        OTHER_KEY.public_key(),
+    )
     assert keys.for_origin("platewarden/cam-test-1/seal") is None
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "{", "{}", "[]", '{"kty":"RSA"}', '{"device":1,"watch_log":{}}', '{"device":"a","watch_log":{"kty":"OKP","crv":"Ed25519","x":"AAAA"}}', "ü"],
+    [
+        "",
+        "x",
+        "{",
+        "{}",
+        "[]",
+        '{"kty":"RSA"}',
+        '{"device":1,"watch_log":{}}',
+        '{"device":"a","watch_log":{"kty":"OKP","crv":"Ed25519","x":"AAAA"}}',
+        "ü",
+    ],
 )
 def test_what_is_no_public_key_is_a_usage_error(tmp_path, text):
     (tmp_path / "key").write_text(text)

@@ -1,4 +1,6 @@
-"""Verification: every way to alter a log gets its name, its leaf and its reason; nothing is written beside the evidence."""
+"""Verification: every way to alter a log gets its name, its leaf and its reason; nothing is written
+beside the evidence.
+"""
 
 import hashlib
 import json
@@ -15,7 +17,19 @@ from agent.commands.audit import app
 from agent.errors import LogRefusedError, StorageError, UsageError
 from agent.storage.log_key import TrustedLogKeys
 from agent.storage.log_verify import verify
-from tests.support.audit_logs import KEY, ORIGIN, OTHER_KEY, TRUSTED, filled_log, forged, open_log, rows, tamper, write_log, write_public_keys
+from tests.support.audit_logs import (
+    KEY,
+    ORIGIN,
+    OTHER_KEY,
+    TRUSTED,
+    filled_log,
+    forged,
+    open_log,
+    rows,
+    tamper,
+    write_log,
+    write_public_keys,
+)
 
 LEAVES = 12
 
@@ -27,11 +41,16 @@ def folder(tmp_path):
 
 def found(folder, keys=TRUSTED, kept=()):
     """Reason and leaves of every fault."""
-    return [(fault.reason.value, fault.leaf, fault.last) for fault in verify(folder, keys, kept).faults]
+    return [
+        (fault.reason.value, fault.leaf, fault.last) for fault in verify(folder, keys, kept).faults
+    ]
 
 
 def replace_leaf(number, **details):
-    return ("UPDATE leaf SET hash = ?, salt = ?, details = ? WHERE n = ?", (*forged(number, **details), number))
+    return (
+        "UPDATE leaf SET hash = ?, salt = ?, details = ? WHERE n = ?",
+        (*forged(number, **details), number),
+    )
 
 
 def move_down(first):
@@ -41,16 +60,30 @@ def move_down(first):
 
 def test_a_good_log_is_described(folder):
     report = verify(folder, TRUSTED)
-    assert (report.faults, report.warnings, report.origin, report.leaves) == ((), (), ORIGIN, LEAVES)
+    assert (report.faults, report.warnings, report.origin, report.leaves) == (
+        (),
+        (),
+        ORIGIN,
+        LEAVES,
+    )
     assert report.kinds == {"release": 10, "start": 1, "stop": 1}
-    assert (report.first_at, report.last_at) == ("2027-01-15T12:00:01.000Z", "2027-01-15T12:00:12.000Z")
+    assert (report.first_at, report.last_at) == (
+        "2027-01-15T12:00:01.000Z",
+        "2027-01-15T12:00:12.000Z",
+    )
     assert report.head is not None
     assert report.head.size == LEAVES
 
 
 def test_changed_details_are_named_with_their_time(folder):
     [(details,)] = rows(folder, "SELECT details FROM leaf WHERE n = 4")
-    tamper(folder, ("UPDATE leaf SET details = ? WHERE n = 4", (details.replace(b"exampleville", b"elsewhere-x1"),)))
+    tamper(
+        folder,
+        (
+            "UPDATE leaf SET details = ? WHERE n = 4",
+            (details.replace(b"exampleville", b"elsewhere-x1"),),
+        ),
+    )
     [fault] = verify(folder, TRUSTED).faults
     assert (fault.reason, fault.leaf, fault.at) == ("leaf-changed", 4, "2027-01-15T12:00:05.000Z")
 
@@ -97,18 +130,30 @@ def test_a_deleted_leaf_and_its_checkpoint(folder):
 
 
 def test_a_deletion_with_everything_after_it_renumbered_and_rehashed(folder):
-    statements = ["DELETE FROM leaf WHERE n = 6", *move_down(7), *(replace_leaf(number) for number in range(6, LEAVES - 1))]
+    statements = [
+        "DELETE FROM leaf WHERE n = 6",
+        *move_down(7),
+        *(replace_leaf(number) for number in range(6, LEAVES - 1)),
+    ]
     tamper(folder, *statements)
     assert found(folder) == [("leaf-changed", 6, 10), ("log-truncated", 11, 11)]
 
 
 def test_swapped_leaves_are_reordered(folder):
-    tamper(folder, "UPDATE leaf SET n = -1 WHERE n = 3", "UPDATE leaf SET n = 3 WHERE n = 8", "UPDATE leaf SET n = 8 WHERE n = -1")
+    tamper(
+        folder,
+        "UPDATE leaf SET n = -1 WHERE n = 3",
+        "UPDATE leaf SET n = 3 WHERE n = 8",
+        "UPDATE leaf SET n = 8 WHERE n = -1",
+    )
     assert found(folder) == [("leaf-reordered", 3, 3), ("leaf-reordered", 8, 8)]
 
 
 def test_swapped_leaves_with_their_numbers_rewritten_are_changed(folder):
-    one, two = (json.loads(details) for (details,) in rows(folder, "SELECT details FROM leaf WHERE n IN (3, 8) ORDER BY n"))
+    one, two = (
+        json.loads(details)
+        for (details,) in rows(folder, "SELECT details FROM leaf WHERE n IN (3, 8) ORDER BY n")
+    )
     tamper(folder, replace_leaf(3, **two), replace_leaf(8, **one))
     assert found(folder) == [("leaf-changed", 3, 3), ("leaf-changed", 8, 8)]
 
@@ -161,7 +206,10 @@ def test_a_row_with_an_impossible_number(folder):
 
 
 def test_a_forged_checkpoint_is_invalid(folder):
-    tamper(folder, "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 3) WHERE size = 5")
+    tamper(
+        folder,
+        "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 3) WHERE size = 5",
+    )
     assert found(folder) == [("checkpoint-invalid", 4, 4)]
 
 
@@ -173,7 +221,9 @@ def test_altered_peaks_are_noticed_and_do_not_mislead(folder):
 def test_without_intermediate_checkpoints_the_range_is_named(folder):
     tamper(folder, "DELETE FROM checkpoint WHERE size BETWEEN 4 AND 9", replace_leaf(5))
     report = verify(folder, TRUSTED)
-    assert [(fault.reason.value, fault.leaf, fault.last) for fault in report.faults] == [("root-mismatch", 3, 9)]
+    assert [(fault.reason.value, fault.leaf, fault.last) for fault in report.faults] == [
+        ("root-mismatch", 3, 9)
+    ]
     assert report.warnings
 
 
@@ -185,8 +235,13 @@ def test_two_signed_histories_are_told_apart(folder, tmp_path):
 
 
 def test_another_device_s_key_or_name_is_refused(folder):
-    assert found(folder, TrustedLogKeys({ORIGIN: OTHER_KEY.public_key()}, TRUSTED.source))[0][0] == "checkpoint-invalid"
-    assert found(folder, TrustedLogKeys({"platewarden/cam-test-2/watch": KEY.public_key()}, TRUSTED.source)) == [("checkpoint-invalid", None, None)]
+    assert (
+        found(folder, TrustedLogKeys({ORIGIN: OTHER_KEY.public_key()}, TRUSTED.source))[0][0]
+        == "checkpoint-invalid"
+    )
+    assert found(
+        folder, TrustedLogKeys({"platewarden/cam-test-2/watch": KEY.public_key()}, TRUSTED.source)
+    ) == [("checkpoint-invalid", None, None)]
 
 
 def test_a_log_signed_by_the_attacker_himself_is_refused(tmp_path):
@@ -217,13 +272,18 @@ def test_any_change_to_any_row_is_found(tmp_path_factory, data):
     column = data.draw(st.sampled_from(["details", "salt"]))
     [(value,)] = rows(folder, f"SELECT {column} FROM leaf WHERE n = {number}")
     place = data.draw(st.integers(0, len(value) - 1))
-    changed = value[:place] + bytes([value[place] ^ data.draw(st.integers(1, 255))]) + value[place + 1 :]
+    changed = (
+        value[:place] + bytes([value[place] ^ data.draw(st.integers(1, 255))]) + value[place + 1 :]
+    )
     tamper(folder, (f"UPDATE leaf SET {column} = ? WHERE n = ?", (changed, number)))
     assert found(folder) == [("leaf-changed", number, number)]
 
 
 def snapshot(folder):
-    return {path.name: (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).digest()) for path in folder.iterdir()}
+    return {
+        path.name: (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).digest())
+        for path in folder.iterdir()
+    }
 
 
 def test_a_closed_log_is_read_without_leaving_a_trace(folder):
@@ -242,17 +302,25 @@ def test_a_live_log_is_read_while_it_is_written(tmp_path):
 
 
 @pytest.mark.parametrize("with_shared_memory", [True, False])
-def test_a_copy_taken_while_it_was_written_shows_the_newest_leaves_too(tmp_path, with_shared_memory):
+def test_a_copy_taken_while_it_was_written_shows_the_newest_leaves_too(
+    tmp_path, with_shared_memory
+):
     with open_log(tmp_path / "watch") as log:
         log.append("start", {})
         log.append("stop", {})
-        shutil.copytree(tmp_path / "watch", tmp_path / "copy", ignore=None if with_shared_memory else shutil.ignore_patterns("*-shm"))
+        shutil.copytree(
+            tmp_path / "watch",
+            tmp_path / "copy",
+            ignore=None if with_shared_memory else shutil.ignore_patterns("*-shm"),
+        )
     before = snapshot(tmp_path / "copy")
     report = verify(tmp_path / "copy", TRUSTED)
     assert (report.leaves, report.faults) == (2, ())
-    assert {name: digest for name, (_, digest) in snapshot(tmp_path / "copy").items() if name != "log.sqlite-shm"} == {
-        name: digest for name, (_, digest) in before.items() if name != "log.sqlite-shm"
-    }
+    assert {
+        name: digest
+        for name, (_, digest) in snapshot(tmp_path / "copy").items()
+        if name != "log.sqlite-shm"
+    } == {name: digest for name, (_, digest) in before.items() if name != "log.sqlite-shm"}
 
 
 def test_only_the_database_file_was_handed_over(folder, tmp_path):
@@ -326,7 +394,12 @@ def test_the_command_speaks_json(folder, tmp_path):
     tamper(folder, "DELETE FROM leaf WHERE n = 6")
     bad = run(folder, "--key", key, "--json")
     table = json.loads(bad.output)
-    assert (bad.exit_code, table["ok"], table["faults"][0]["reason"], table["faults"][0]["leaf"]) == (3, False, "leaf-missing", 6)
+    assert (
+        bad.exit_code,
+        table["ok"],
+        table["faults"][0]["reason"],
+        table["faults"][0]["leaf"],
+    ) == (3, False, "leaf-missing", 6)
 
 
 def test_the_command_finds_the_device_s_own_key_and_says_which(tmp_path):

@@ -1,4 +1,6 @@
-"""A barred or unlisted camera's `watch` ends before it opens any frame source, and the log says why; in barred hours the sensor is closed."""
+"""A barred or unlisted camera's `watch` ends before it opens any frame source, and the log says
+why; in barred hours the sensor is closed.
+"""
 
 import shutil
 import sqlite3
@@ -18,7 +20,9 @@ from tests.fakes.clock import START, FakeClock
 from tests.support.camera_rig import camera_rig
 
 BAR = '\n[[barred]]\nplaces = ["health-care"]\nwhy = "Council resolution"\n'
-HOURS = '\n[[barred]]\nplaces = ["health-care"]\nhours = ["00:00-23:59Z"]\nwhy = "Council resolution"\n'
+HOURS = (
+    '\n[[barred]]\nplaces = ["health-care"]\nhours = ["00:00-23:59Z"]\nwhy = "Council resolution"\n'
+)
 
 
 class SensorOpenedError(Exception):
@@ -41,9 +45,15 @@ def watch(rig, tmp_path, monkeypatch):
         raise SensorOpenedError
 
     monkeypatch.setattr(watch_side, "open_source", opened)
-    monkeypatch.setattr(watch_side, "build_line", lambda *_: SimpleNamespace(hotlist=SimpleNamespace(digest="")))
+    monkeypatch.setattr(
+        watch_side, "build_line", lambda *_: SimpleNamespace(hotlist=SimpleNamespace(digest=""))
+    )
     monkeypatch.setattr(watch_side, "tell_hotlist", lambda *_: None)
-    monkeypatch.setattr(watch_side, "Keeper", lambda *_: SimpleNamespace(barred=False, hours_barred=lambda: False, close=lambda: None))
+    monkeypatch.setattr(
+        watch_side,
+        "Keeper",
+        lambda *_: SimpleNamespace(barred=False, hours_barred=lambda: False, close=lambda: None),
+    )
 
     def run(charter="", policy="", roster=("", "")):
         for name, added in (("charter.toml", charter), ("policy.toml", policy)):
@@ -51,13 +61,19 @@ def watch(rig, tmp_path, monkeypatch):
         (city / "roster.toml").write_text((city / "roster.toml").read_text().replace(*roster))
         watch_side.run(run.settings, "picamera", settle_s=0, allow_unsigned=True)
 
-    run.city, run.log, run.settings = city, work / "state/watch/log.sqlite", load(work / rig.installation.settings.name)
+    run.city, run.log, run.settings = (
+        city,
+        work / "state/watch/log.sqlite",
+        load(work / rig.installation.settings.name),
+    )
     return run
 
 
 def leaves(path):
     with sqlite3.connect(path) as log:
-        return b" ".join(bytes(details) for (details,) in log.execute("SELECT details FROM leaf")).decode()
+        return b" ".join(
+            bytes(details) for (details,) in log.execute("SELECT details FROM leaf")
+        ).decode()
 
 
 def test_a_camera_that_nothing_bars_opens_its_sensor(watch):
@@ -107,18 +123,26 @@ AFTERNOON = (Bar(None, frozenset(), (Hours(13 * 60, 15 * 60),), "Council resolut
 
 
 def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
-    """What watch_source does from noon on: what the sensor was told, in which hours frames came, in which ones the rest went on without."""
+    """What watch_source does from noon on: what the sensor was told, in which hours frames came, in
+    which ones the rest went on without.
+    """
     clock, told, seen, rounds = FakeClock(), [], [], []
     monkeypatch.setattr(watch_side, "open_source", lambda *_, **_tell: Sensor(clock, told))
     monkeypatch.setattr(watch_side, "MaskedSource", lambda frames, _: frames)
     monkeypatch.setattr(watch_side, "load_view", lambda _: None)
     monkeypatch.setattr(watch_side, "build_settler", lambda *_: None)
-    monkeypatch.setattr(watch_side.pipeline, "watch", lambda _line, frames, _: seen.extend(frame.captured.utc.hour for frame in frames))
+    monkeypatch.setattr(
+        watch_side.pipeline,
+        "watch",
+        lambda _line, frames, _: seen.extend(frame.captured.utc.hour for frame in frames),
+    )
     monkeypatch.setattr(Keeper, "between_frames", lambda _: rounds.append(clock.utc.hour))
     notifier = SimpleNamespace(status=told.append, progress=lambda: None)
     settings = SimpleNamespace(camera_id="cam-1", view=None)
     health = SimpleNamespace(tell=None, looked=lambda frames: frames, standing=lambda: "watches")
-    held = watch_side.Watch(settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier, health)
+    held = watch_side.Watch(
+        settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier, health
+    )
     keeper = Keeper(held, SimpleNamespace(barred=bars), SimpleNamespace(outbox=None))
     assert watch_side.watch_source(held, keeper, source)
     return told, sorted(set(seen)), sorted(set(rounds))
@@ -126,14 +150,26 @@ def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
 
 def test_a_sensor_is_closed_in_barred_hours_and_opened_after_them(monkeypatch):
     told, seen, rounds = hours_of(monkeypatch, "picamera", timedelta(hours=4))
-    assert told == ["open 12:00", "closed 13:00", "watches nothing: the city bars this hour", "watches", "open 15:00", "closed 16:00"]
+    assert told == [
+        "open 12:00",
+        "closed 13:00",
+        "watches nothing: the city bars this hour",
+        "watches",
+        "open 15:00",
+        "closed 16:00",
+    ]
     assert seen == [12, 15]
     assert rounds == [13, 14]  # receipts, bundles and the watchdog go on
 
 
 def test_one_told_to_stop_in_barred_hours_stops_with_its_sensor_closed(monkeypatch):
     told, _, _ = hours_of(monkeypatch, "usb:0", timedelta(hours=2))
-    assert told == ["open 12:00", "closed 13:00", "watches nothing: the city bars this hour", "watches"]
+    assert told == [
+        "open 12:00",
+        "closed 13:00",
+        "watches nothing: the city bars this hour",
+        "watches",
+    ]
 
 
 def test_a_recording_is_played_through_because_its_frames_would_start_anew(monkeypatch):
@@ -154,7 +190,9 @@ def test_a_camera_that_the_roster_does_not_list_does_not_open_its_sensor(watch):
     assert "camera-not-in-roster" in leaves(watch.log)
 
 
-@pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_text("[[camera]]\n")])
+@pytest.mark.parametrize(
+    "spoil", [lambda path: path.unlink(), lambda path: path.write_text("[[camera]]\n")]
+)
 def test_without_a_roster_nobody_knows_what_is_barred(watch, spoil):
     spoil(watch.city / "roster.toml")
     with pytest.raises(ConfigError, match=r"roster\.toml"):

@@ -1,4 +1,6 @@
-"""`python -m bench` as a whole: a benchmark of drawn cars, our models beside tiny ones, and what it says when something is not there."""
+"""`python -m bench` as a whole: a benchmark of drawn cars, our models beside tiny ones, and what it
+says when something is not there.
+"""
 
 import json
 import os
@@ -22,7 +24,15 @@ BOX = "236\t268\t168\t84"
 def bench(*arguments):
     nowhere = {"PLATEWARDEN_PLATES": "/nowhere", "PLATEWARDEN_PEERS": "/nowhere", "NO_COLOR": "1"}
     command = [sys.executable, "-m", "bench", "--part-rounds", "0", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **nowhere}, capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **nowhere},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +49,12 @@ def street(tmp_path_factory):
 @pytest.fixture(scope="module")
 def peers(tmp_path_factory):
     folder = tmp_path_factory.mktemp("peers")
-    tiny_networks.detector(folder / "finds.onnx", "centres", boxes=[(236 * 0.15, 268 * 0.15 - 4, 404 * 0.15, 352 * 0.15 - 4)], classes=[0])
+    tiny_networks.detector(
+        folder / "finds.onnx",
+        "centres",
+        boxes=[(236 * 0.15, 268 * 0.15 - 4, 404 * 0.15, 352 * 0.15 - 4)],
+        classes=[0],
+    )
     tiny_networks.recognizer(folder / "reads.onnx")
     tiny_networks.write_config(folder / "reads_plate_config.yaml")
     return folder
@@ -65,7 +80,9 @@ def test_ours_beside_theirs(street, peers, tmp_path):
         assert system["cost"]["load_ms"] > 0
     assert len(comparison["ratios"][0]["by_round"]) == 2
     everything = done.stdout + done.stderr
-    assert not any(text in everything for texts in PLATES.values() for text in texts), "no plate is printed"
+    assert not any(text in everything for texts in PLATES.values() for text in texts), (
+        "no plate is printed"
+    )
     assert ".png" not in done.stdout
 
 
@@ -73,7 +90,14 @@ def test_the_tables_are_for_people(street, peers, tmp_path):
     options = ["--detector", peers / "finds.onnx", "--limit", 1, "--rounds", 1]
     done = bench("--benchmark", street, *options, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    for words in ("by region", "by width", "finds + our recogniser", "does it mean what it says", "cost, one thread", "CPU of ours over finds"):
+    for words in (
+        "by region",
+        "by width",
+        "finds + our recogniser",
+        "does it mean what it says",
+        "cost, one thread",
+        "CPU of ours over finds",
+    ):
         assert words in done.stdout
     assert "\x1b" not in done.stdout
 
@@ -110,5 +134,7 @@ def test_nothing_is_left_running_when_a_system_fails(street, peers, tmp_path):
     """The second child fails while the first waits: both must be gone."""
     done = bench("--benchmark", street, "--detector", ROOT / "README.md", "--out", tmp_path / "out")
     assert done.returncode == 1
-    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, timeout=20, check=True).stdout
+    left = subprocess.run(
+        ["ps", "-eo", "args"], capture_output=True, text=True, timeout=20, check=True
+    ).stdout
     assert str(ROOT / "README.md") not in left

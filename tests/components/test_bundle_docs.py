@@ -1,4 +1,6 @@
-"""docs/ref/bundles.md says of every role what the code says: thresholds, online or not, lifetimes, paths, what stops."""
+"""docs/ref/bundles.md says of every role what the code says: thresholds, online or not, lifetimes,
+paths, what stops.
+"""
 
 import re
 from pathlib import Path
@@ -9,9 +11,20 @@ from agent.bundles.generation import Stops, stops
 from agent.bundles.layout import MAX_TARGET_BYTES, ROLES, keys_role, most_bytes, rule_of
 
 PAGE = (Path(__file__).parents[2] / "docs/ref/bundles.md").read_text()
-ROWS = {row[0]: row[1:] for row in re.findall(r"^\| `([a-z<>-]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", PAGE, re.MULTILINE)}
+ROWS = {
+    row[0]: row[1:]
+    for row in re.findall(
+        r"^\| `([a-z<>-]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$",
+        PAGE,
+        re.MULTILINE,
+    )
+}
 UNITS = {"day": 1, "year": 365}
-STOPS = {Stops.EVERYTHING: "nothing is released or published", Stops.HOTLIST: "the list is stale", Stops.RECIPIENT: "nothing is sealed to that recipient"}
+STOPS = {
+    Stops.EVERYTHING: "nothing is released or published",
+    Stops.HOTLIST: "the list is stale",
+    Stops.RECIPIENT: "nothing is sealed to that recipient",
+}
 
 
 def rules():

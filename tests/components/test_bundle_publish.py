@@ -1,4 +1,6 @@
-"""Publishing, changing keys and looking at it: `bundle publish`, `bundle rotate`, `bundle show`; nothing is ever half-written."""
+"""Publishing, changing keys and looking at it: `bundle publish`, `bundle rotate`, `bundle show`;
+nothing is ever half-written.
+"""
 
 import json
 import os
@@ -24,16 +26,25 @@ def test_the_daily_job(open_desk):
     assert (generation.versions["timestamp"], generation.versions["policy"]) == (2, 1)
     for day in range(22, 26):
         assert open_desk.publish("--renew", on=f"2026-11-{day}").code in {0, 2}
-    assert len(list((open_desk.repository / "metadata").glob("*.snapshot.json"))) <= 3, "old snapshots are removed"
+    assert len(list((open_desk.repository / "metadata").glob("*.snapshot.json"))) <= 3, (
+        "old snapshots are removed"
+    )
     assert not list(open_desk.repository.rglob("*.part"))
 
 
 def test_signing_again_renews(open_desk):
-    assert "Nothing changes; signing renews it." in open_desk.sign("dora", "--role", "policy", on=NEXT_DAY).out
+    assert (
+        "Nothing changes; signing renews it."
+        in open_desk.sign("dora", "--role", "policy", on=NEXT_DAY).out
+    )
     open_desk.sign("fay", "--role", "policy", on=NEXT_DAY)
     assert open_desk.publish(on=NEXT_DAY).code == 0
-    roles = json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)["roles"]
-    assert next(role for role in roles if role["role"] == "policy")["expires"].startswith("2027-05-30T06")
+    roles = json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)[
+        "roles"
+    ]
+    assert next(role for role in roles if role["role"] == "policy")["expires"].startswith(
+        "2027-05-30T06"
+    )
 
 
 def test_people_in_the_middle_of_something_do_not_stop_the_daily_job(open_desk):
@@ -72,7 +83,9 @@ def test_a_publish_that_fails_at_any_write_changes_nothing(open_desk, monkeypatc
         def failing(path, data, mode=0o600, *, final=None, left=left):
             left[0] -= 1
             if left[0] < 0:
-                raise atomic_file.storage_error(OSError(error, os.strerror(error)), final or path, "cannot create")
+                raise atomic_file.storage_error(
+                    OSError(error, os.strerror(error)), final or path, "cannot create"
+                )
             real(path, data, mode, final=final)
 
         monkeypatch.setattr(atomic_file, "write_new", failing)
@@ -139,7 +152,9 @@ def test_a_copy_for_a_stick(open_desk):
     stick = open_desk.folder / "stick"
     assert open_desk.publish("--renew", "--to", stick, on=LATER).code == 0
     assert {path.relative_to(stick) for path in stick.rglob("*") if path.is_file()} == {
-        path.relative_to(open_desk.repository) for path in open_desk.repository.rglob("*") if path.is_file()
+        path.relative_to(open_desk.repository)
+        for path in open_desk.repository.rglob("*")
+        if path.is_file()
     }
     (stick / "metadata/1.root.json").write_text("another city's")
     is_error(open_desk.publish("--renew", "--to", stick, on=LATER), 2, "another city's repository")
@@ -148,19 +163,39 @@ def test_a_copy_for_a_stick(open_desk):
 def test_a_damaged_repository(open_desk):
     path = open_desk.repository / "metadata/1.policy.json"
     path.write_bytes(path.read_bytes().replace(b"policy.toml", b"policy.tolm"))
-    for done in (open_desk.publish("--renew", on=LATER), open_desk.run("bundle", "show", "--city", open_desk.city)):
+    for done in (
+        open_desk.publish("--renew", on=LATER),
+        open_desk.run("bundle", "show", "--city", open_desk.city),
+    ):
         is_error(done, 2, "1.policy.json", "restore")
-    is_error(open_desk.run("bundle", "show", "--city", open_desk.folder), 2, "holds no repository", "bundle init")
-    is_error(open_desk.run("bundle", "show", "--city", open_desk.folder / "gone"), 2, "holds no repository")
+    is_error(
+        open_desk.run("bundle", "show", "--city", open_desk.folder),
+        2,
+        "holds no repository",
+        "bundle init",
+    )
+    is_error(
+        open_desk.run("bundle", "show", "--city", open_desk.folder / "gone"),
+        2,
+        "holds no repository",
+    )
 
 
 def test_a_lost_key_is_replaced_and_what_it_signed_is_signed_again(open_desk):
-    done = open_desk.rotate("--role", "policy", "--remove", "Eli Roy", "--add", open_desk.pub("gus"))
+    done = open_desk.rotate(
+        "--role", "policy", "--remove", "Eli Roy", "--add", open_desk.pub("gus")
+    )
     assert "policy: Eli Roy signs no more" in done.out
     assert "To be signed again, since too few of its signatures still count: policy" in done.out
     for who in ("ada", "ben"):
         assert "policy: Gus Hale signs" in open_desk.sign(who).out
-    is_error(open_desk.publish(on=LATER), 3, "bundle-signature-threshold", "role policy", "Dora Lind: 1 of 2")
+    is_error(
+        open_desk.publish(on=LATER),
+        3,
+        "bundle-signature-threshold",
+        "role policy",
+        "Dora Lind: 1 of 2",
+    )
     assert open_desk.publish("--renew", on=LATER).code == 0
     is_error(open_desk.sign("eli", "--role", "policy"), 2, "holds no role")
     for who in ("gus", "dora"):
@@ -176,8 +211,11 @@ def test_whoever_has_the_online_key_pushes_in_vain_what_one_person_signed(open_d
     city, now = CityRepository(open_desk.city), datetime.fromisoformat(LATER)
     published, pending = city.published(), city.pending()
     pushed = {**published.delegated, "policy": pending["policy"].metadata}
-    candidate = Candidate(published, published.root, published.targets, pushed, pending, {})  # what `assemble` would have refused
-    files = sign_online(city, candidate, load_signer(str(open_desk.key("daily")), lambda _what: ""), now)
+    # what `assemble` would have refused
+    candidate = Candidate(published, published.root, published.targets, pushed, pending, {})
+    files = sign_online(
+        city, candidate, load_signer(str(open_desk.key("daily")), lambda _what: ""), now
+    )
     publish(open_desk.repository, files.metadata, files.targets, files.timestamp)
     refused = camera(open_desk, LATER)
     assert refused.reason == "bundle-signature-threshold"
@@ -187,10 +225,27 @@ def test_whoever_has_the_online_key_pushes_in_vain_what_one_person_signed(open_d
 
 def test_root_needs_the_old_holders_and_the_new(open_desk):
     camera(open_desk, FIRST)
-    open_desk.rotate("--role", "root", "--remove", "Ada Ortiz", "--remove", "Ben Cho", "--add", open_desk.pub("gus"), "--add", open_desk.pub("pd"))
+    open_desk.rotate(
+        "--role",
+        "root",
+        "--remove",
+        "Ada Ortiz",
+        "--remove",
+        "Ben Cho",
+        "--add",
+        open_desk.pub("gus"),
+        "--add",
+        open_desk.pub("pd"),
+    )
     for who in ("gus", "pd"):
         open_desk.sign(who, "--role", "root")
-    is_error(open_desk.publish(on=LATER), 3, "role root", "0 of 2 (of the present keys)", "2 of 2 (of the new keys)")
+    is_error(
+        open_desk.publish(on=LATER),
+        3,
+        "role root",
+        "0 of 2 (of the present keys)",
+        "2 of 2 (of the new keys)",
+    )
     for who in ("ada", "ben"):
         assert open_desk.sign(who, "--role", "root").code == 0
     assert open_desk.publish(on=LATER).code == 0
@@ -211,13 +266,37 @@ def test_a_stolen_online_key_publishes_nothing_more(open_desk):
 def test_changes_of_keys_that_are_refused(open_desk):
     before = open_desk.files()
     is_error(open_desk.rotate("--role", "policy", "--threshold", 1), 3, "bundle-threshold-too-low")
-    is_error(open_desk.rotate("--role", "policy", "--remove", "Nobody"), 2, "nobody of role policy is called so", "Dora Lind")
-    is_error(open_desk.rotate("--role", "policy", "--add", open_desk.pub("eli")), 2, "holds role policy already")
-    is_error(open_desk.rotate("--role", "policy", "--remove", "Eli Roy", "--remove", "Fay Sun"), 2, "2 signatures of 1", "--add")
+    is_error(
+        open_desk.rotate("--role", "policy", "--remove", "Nobody"),
+        2,
+        "nobody of role policy is called so",
+        "Dora Lind",
+    )
+    is_error(
+        open_desk.rotate("--role", "policy", "--add", open_desk.pub("eli")),
+        2,
+        "holds role policy already",
+    )
+    is_error(
+        open_desk.rotate("--role", "policy", "--remove", "Eli Roy", "--remove", "Fay Sun"),
+        2,
+        "2 signatures of 1",
+        "--add",
+    )
     is_error(open_desk.rotate("--role", "policy"), 2, "nothing changes")
     is_error(open_desk.rotate("--role", "policy", "--end"), 2, "only a recipient's keys")
-    is_error(open_desk.rotate("--role", "keys-nobody", "--add", open_desk.pub("gus")), 2, "no such recipient", RECIPIENT)
-    is_error(open_desk.rotate("--role", "policy", "--add", open_desk.key("gus")), 2, "gus.pem", "public half")
+    is_error(
+        open_desk.rotate("--role", "keys-nobody", "--add", open_desk.pub("gus")),
+        2,
+        "no such recipient",
+        RECIPIENT,
+    )
+    is_error(
+        open_desk.rotate("--role", "policy", "--add", open_desk.key("gus")),
+        2,
+        "gus.pem",
+        "public half",
+    )
     namesake = open_desk.folder / "namesake.pub"
     namesake.write_text(open_desk.pub("gus").read_text().replace("Gus Hale", "Eli Roy"))
     is_error(open_desk.rotate("--role", "policy", "--add", namesake), 2, "Eli Roy", "two keys")
@@ -225,14 +304,22 @@ def test_changes_of_keys_that_are_refused(open_desk):
 
 
 def test_a_recipient_more_and_one_less(open_desk):
-    assert open_desk.rotate("--role", "keys-example-county-sheriff", "--add", open_desk.pub("gus")).code == 0
+    assert (
+        open_desk.rotate(
+            "--role", "keys-example-county-sheriff", "--add", open_desk.pub("gus")
+        ).code
+        == 0
+    )
     for who in ("ada", "ben"):
         open_desk.sign(who)
     open_desk.publish(on=LATER)
     assert "keys-example-county-sheriff" in camera(open_desk, LATER).versions
     open_desk.rotate("--role", "keys-example-county-sheriff", "--end", on=LATER)
     for who in ("ada", "ben"):
-        assert "keys-example-county-sheriff: nobody signs any more" in open_desk.sign(who, on=LATER).out
+        assert (
+            "keys-example-county-sheriff: nobody signs any more"
+            in open_desk.sign(who, on=LATER).out
+        )
     assert open_desk.publish(on=NEXT_DAY).code == 0
     assert camera(open_desk, NEXT_DAY).versions["targets"] == 3
 
@@ -242,10 +329,14 @@ def test_show_and_the_calendar(open_desk):
     done = open_desk.run("bundle", "show", "--city", open_desk.city, "--calendar", file)
     assert "policy     version 1, until 2027-05-29 06:00 UTC; 2 of 3 must sign" in done.out
     assert re.search(r"Dora Lind \(key [0-9a-f]{12}\), signed this version", done.out)
-    table = json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json", on="2027-01-01").out)
+    table = json.loads(
+        open_desk.run("bundle", "show", "--city", open_desk.city, "--json", on="2027-01-01").out
+    )
     roles = {role["role"]: role for role in table["roles"]}
     assert (roles["timestamp"]["expired"], roles["policy"]["expired"]) == (True, False)
-    assert {"what": "agreement with example-county-sheriff", "on": "2027-02-01"} in table["also_ends"]
+    assert {"what": "agreement with example-county-sheriff", "on": "2027-02-01"} in table[
+        "also_ends"
+    ]
     data = file.read_bytes()
     assert data.endswith(b"END:VCALENDAR\r\n")
     assert b"\n" not in data.replace(b"\r\n", b"")

@@ -1,4 +1,6 @@
-"""What signing shows, what it refuses and by what code: `bundle key`, `bundle sign`, `bundle init`, enrolment."""
+"""What signing shows, what it refuses and by what code: `bundle key`, `bundle sign`, `bundle init`,
+enrolment.
+"""
 
 import json
 import os
@@ -7,32 +9,59 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.clerk_city import CAMERA, FIRST, LATER, NEXT_DAY, OTHER, Desk, camera, init, is_error
+from tests.support.clerk_city import (
+    CAMERA,
+    FIRST,
+    LATER,
+    NEXT_DAY,
+    OTHER,
+    Desk,
+    camera,
+    init,
+    is_error,
+)
 
 
 def test_two_of_three_and_a_camera_obeys(desk):
     for who in ("ada", "dora"):
         assert desk.sign(who).code == 0
-    is_error(desk.publish(), 3, "bundle-signature-threshold", "Ada Ortiz: 1 of 2", "Ben Cho or Cleo Park")
+    is_error(
+        desk.publish(), 3, "bundle-signature-threshold", "Ada Ortiz: 1 of 2", "Ben Cho or Cleo Park"
+    )
     desk.sign("cleo")
-    is_error(desk.publish(), 3, "role policy", "Dora Lind: 1 of 2", "Eli Roy or Fay Sun", "bundle sign --role policy")
+    is_error(
+        desk.publish(),
+        3,
+        "role policy",
+        "Dora Lind: 1 of 2",
+        "Eli Roy or Fay Sun",
+        "bundle sign --role policy",
+    )
     assert not desk.repository.exists()
     last = desk.sign("fay", "--json")
     assert json.loads(last.out)["signed"][0]["missing"] == 0
     assert desk.publish().code == 0
     generation = camera(desk, LATER)
     assert generation.city_id == "exampleville"
-    assert (generation.city / "policy.toml").read_bytes() == (desk.city / "policy.toml").read_bytes()
+    assert (generation.city / "policy.toml").read_bytes() == (
+        desk.city / "policy.toml"
+    ).read_bytes()
 
 
 def test_the_first_signature_shows_who_gains_and_leaves_it_pending(desk):
     done = desk.sign("dora")
     assert "It lets out more, the worst first" in done.out
-    assert "Exampleville Police Department (exampleville-pd) can receive reads, which it could not before" in done.out
+    assert (
+        "Exampleville Police Department (exampleville-pd) can receive reads, which it could not "
+        "before"
+    ) in done.out
     assert "Pending" in done.out
     assert "Dora Lind: 1 of 2; to come from Eli Roy or Fay Sun" in done.out
     table = json.loads(desk.sign("eli", "--json").out)
-    assert [change["kind"] for change in table["change"]["policy"]["lets_out"]][:2] == ["recipient", "recipient"]
+    assert [change["kind"] for change in table["change"]["policy"]["lets_out"]][:2] == [
+        "recipient",
+        "recipient",
+    ]
     assert table["signed"][0]["standings"][0]["signed_by"] == ["Dora Lind", "Eli Roy"]
 
 
@@ -47,16 +76,28 @@ def test_no_is_no(desk, monkeypatch):
 def test_one_key_counts_once(desk):
     desk.sign("dora")
     before = desk.files()
-    is_error(desk.sign("dora"), 3, "bundle-same-signer-twice", "Dora Lind: 1 of 2", "another holder")
+    is_error(
+        desk.sign("dora"), 3, "bundle-same-signer-twice", "Dora Lind: 1 of 2", "another holder"
+    )
     is_error(desk.sign("dora", "--role", "policy"), 3, "bundle-same-signer-twice")
     assert desk.files() == before
 
 
 def test_a_key_without_the_role(open_desk):
-    is_error(open_desk.sign("ada", "--role", "policy"), 2, "Ada Ortiz, does not hold role policy", "Dora Lind, Eli Roy, Fay Sun")
+    is_error(
+        open_desk.sign("ada", "--role", "policy"),
+        2,
+        "Ada Ortiz, does not hold role policy",
+        "Dora Lind, Eli Roy, Fay Sun",
+    )
     is_error(open_desk.sign("gus"), 2, "holds no role", "bundle show")
     is_error(open_desk.sign("ada", "--role", "mayor"), 2, "no role mayor", "root, targets, policy")
-    is_error(open_desk.sign("daily", "--role", "timestamp"), 2, "signed by its online key", "bundle publish")
+    is_error(
+        open_desk.sign("daily", "--role", "timestamp"),
+        2,
+        "signed by its online key",
+        "bundle publish",
+    )
     is_error(open_desk.publish("--renew", key="dora"), 2, "does not hold role snapshot", "City IT")
 
 
@@ -66,16 +107,43 @@ def test_keys_that_cannot_be_used(desk):
     is_error(desk.sign("nobody"), 1, "nobody.pem", "no such key file", "bundle key")
     desk.key("ben").write_text("not a key")
     is_error(desk.sign("ben"), 2, "not a PEM private key")
-    is_error(desk.run("bundle", "sign", "--city", desk.city, "--key", "pkcs11:nonsense", "--yes"), 2, "PKCS#11 URI", "pkcs11:token=")
+    is_error(
+        desk.run("bundle", "sign", "--city", desk.city, "--key", "pkcs11:nonsense", "--yes"),
+        2,
+        "PKCS#11 URI",
+        "pkcs11:token=",
+    )
 
 
 def test_passphrases(desk, monkeypatch):
     file = desk.folder / "passphrase"
-    made = desk.run("bundle", "key", desk.folder / "hana", "--holder", "Hana Vogt", "--passphrase-file", file, on="")
+    made = desk.run(
+        "bundle",
+        "key",
+        desk.folder / "hana",
+        "--holder",
+        "Hana Vogt",
+        "--passphrase-file",
+        file,
+        on="",
+    )
     assert made.code == 0
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in desk.key("hana").read_bytes()
     assert desk.key("hana").stat().st_mode & 0o777 == 0o600
-    is_error(desk.run("bundle", "key", desk.folder / "hana", "--holder", "Hana Vogt", "--passphrase-file", file, on=""), 2, "not overwritten")
+    is_error(
+        desk.run(
+            "bundle",
+            "key",
+            desk.folder / "hana",
+            "--holder",
+            "Hana Vogt",
+            "--passphrase-file",
+            file,
+            on="",
+        ),
+        2,
+        "not overwritten",
+    )
     monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: PTH123, SIM115 (no terminal)
     is_error(desk.sign("hana"), 2, "no terminal", "--passphrase-file")
     file.write_text("something else\n")
@@ -85,15 +153,38 @@ def test_passphrases(desk, monkeypatch):
     short = desk.folder / "short"
     short.write_text("short\n")
     short.chmod(0o600)
-    is_error(desk.run("bundle", "key", desk.folder / "ivo", "--holder", "Ivo", "--passphrase-file", short, on=""), 2, "10 characters")
+    is_error(
+        desk.run(
+            "bundle",
+            "key",
+            desk.folder / "ivo",
+            "--holder",
+            "Ivo",
+            "--passphrase-file",
+            short,
+            on="",
+        ),
+        2,
+        "10 characters",
+    )
     assert not desk.key("ivo").exists()
 
 
 def test_drafts_that_change_after_the_first_signature(desk):
     desk.sign("dora")
     desk.edit("policy.toml", "max_per_hour = 20", "max_per_hour = 200")
-    is_error(desk.sign("eli"), 2, "role policy", "signed by Dora Lind", "policy/policy.toml: changed", "--start-again")
-    assert "1 of 2; to come from Dora Lind or Fay Sun" in desk.sign("eli", "--role", "policy", "--start-again").out
+    is_error(
+        desk.sign("eli"),
+        2,
+        "role policy",
+        "signed by Dora Lind",
+        "policy/policy.toml: changed",
+        "--start-again",
+    )
+    assert (
+        "1 of 2; to come from Dora Lind or Fay Sun"
+        in desk.sign("eli", "--role", "policy", "--start-again").out
+    )
 
 
 def test_a_second_signer_needs_no_drafts(desk):
@@ -118,7 +209,12 @@ def test_a_pending_version_that_is_not_the_next(open_desk):
     open_desk.sign("eli")
     assert open_desk.publish(on=LATER).code == 0
     shutil.copytree(kept, open_desk.city / "pending", dirs_exist_ok=True)
-    is_error(open_desk.sign("fay", "--role", "policy"), 2, "pending is version 2, and version 2 is published", "--start-again")
+    is_error(
+        open_desk.sign("fay", "--role", "policy"),
+        2,
+        "pending is version 2, and version 2 is published",
+        "--start-again",
+    )
     is_error(open_desk.publish(), 2, "pending is version 2, and version 2 is published")
 
 
@@ -177,11 +273,33 @@ def test_nothing_of_an_earlier_city_is_overwritten(desk):
     [
         (lambda line: [*line, "--threshold", "1"], 3, ("bundle-threshold-too-low", "2 signatures")),
         (lambda line: [*line, "--threshold", "4"], 2, ("4 signatures of 3",)),
-        (lambda line: [part for part in line if part not in {"--id", "exampleville"}], 2, ("--id",)),
-        (lambda line: [str(part).replace("cleo.pub", "ada.pub") for part in line], 2, ("same key",)),
-        (lambda line: [str(part).replace("cleo.pub", "none.pub") for part in line], 2, ("none.pub", "bundle key")),
-        (lambda line: [str(part).replace("exampleville-pd=", "exampleville-pd:") for part in line], 2, ("ID=FILE.pub",)),
-        (lambda line: line[: line.index("--online")] + line[line.index("--online") + 2 :], 2, ("--online",)),
+        (
+            lambda line: [part for part in line if part not in {"--id", "exampleville"}],
+            2,
+            ("--id",),
+        ),
+        (
+            lambda line: [str(part).replace("cleo.pub", "ada.pub") for part in line],
+            2,
+            ("same key",),
+        ),
+        (
+            lambda line: [str(part).replace("cleo.pub", "none.pub") for part in line],
+            2,
+            ("none.pub", "bundle key"),
+        ),
+        (
+            lambda line: [
+                str(part).replace("exampleville-pd=", "exampleville-pd:") for part in line
+            ],
+            2,
+            ("ID=FILE.pub",),
+        ),
+        (
+            lambda line: line[: line.index("--online")] + line[line.index("--online") + 2 :],
+            2,
+            ("--online",),
+        ),
     ],
 )
 def test_cities_that_cannot_be_founded(desk, change, code, words):
@@ -202,12 +320,34 @@ def test_a_rigs_city_is_refused_by_real_cameras(tmp_path, capsys):
     assert camera(desk, now).reason == "rig-city"
     assert camera(desk, now, rig=True, folder="rig").city_id == "rig"
     assert (desk.city / "rig-keys").stat().st_mode & 0o777 == 0o700
-    assert desk.run("bundle", "publish", "--city", desk.city, "--key", json.loads(done.out)["online"], "--renew", on="2040-01-01").code == 0
-    is_error(desk.run("bundle", "init", "--rig", "--city", desk.city, on=""), 2, "holds a city already")
+    assert (
+        desk.run(
+            "bundle",
+            "publish",
+            "--city",
+            desk.city,
+            "--key",
+            json.loads(done.out)["online"],
+            "--renew",
+            on="2040-01-01",
+        ).code
+        == 0
+    )
+    is_error(
+        desk.run("bundle", "init", "--rig", "--city", desk.city, on=""), 2, "holds a city already"
+    )
 
 
 def enrol(desk, *more, who="dora", on=LATER):
-    return desk.sign(who, "--roster-key", desk.key("roster"), "--passphrase-file", desk.folder / "passphrase", *more, on=on)
+    return desk.sign(
+        who,
+        "--roster-key",
+        desk.key("roster"),
+        "--passphrase-file",
+        desk.folder / "passphrase",
+        *more,
+        on=on,
+    )
 
 
 def test_a_batch_by_one_act_of_signing(open_desk):
@@ -215,7 +355,10 @@ def test_a_batch_by_one_act_of_signing(open_desk):
     folder.mkdir()
     for name in (CAMERA, "mill-lane-1"):
         open_desk.enrol(name)[0].rename(folder / f"{name}.json")
-    (folder / "roster.toml").write_text('[[camera]]\nid = "mill-lane-1"\nstands = "Mill Lane \\"bend\\""\nnear = ["school"]\nmount = "fixed"\n')
+    (folder / "roster.toml").write_text(
+        '[[camera]]\nid = "mill-lane-1"\nstands = "Mill Lane \\"bend\\""\nnear = '
+        '["school"]\nmount = "fixed"\n'
+    )
     done = enrol(open_desk, "--enrol", folder)
     assert done.code == 0, done.err
     assert f"{CAMERA}: enrolled; fingerprint " in done.out
@@ -223,7 +366,9 @@ def test_a_batch_by_one_act_of_signing(open_desk):
     assert 'stands = "Mill Lane \\"bend\\""' in (open_desk.city / "roster.toml").read_text()
     assert "2 of 2" in open_desk.sign("fay", on=LATER).out
     assert open_desk.publish(on=LATER).code == 0
-    assert json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)["cameras"] == [CAMERA, "mill-lane-1"]
+    assert json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)[
+        "cameras"
+    ] == [CAMERA, "mill-lane-1"]
     assert camera(open_desk, LATER).versions["policy"] == 2
 
 
@@ -231,16 +376,32 @@ def test_enrolments_that_are_refused(open_desk):
     path, _ = open_desk.enrol()
     before = {**open_desk.files(), "roster": (open_desk.city / "roster.jws").read_bytes()}
     twice, _ = open_desk.enrol(file="again.json")
-    is_error(enrol(open_desk, "--enrol", path, "--enrol", twice), 2, "again.json", "'main-street-2' is there twice")
+    is_error(
+        enrol(open_desk, "--enrol", path, "--enrol", twice),
+        2,
+        "again.json",
+        "'main-street-2' is there twice",
+    )
     unknown, _ = open_desk.enrol("nowhere-1")
-    is_error(enrol(open_desk, "--enrol", unknown), 2, "'nowhere-1' is not in roster.toml", "where it stands")
+    is_error(
+        enrol(open_desk, "--enrol", unknown),
+        2,
+        "'nowhere-1' is not in roster.toml",
+        "where it stands",
+    )
     altered = open_desk.folder / "altered.json"
     altered.write_bytes(path.read_bytes().replace(CAMERA.encode(), OTHER.encode()))
     is_error(enrol(open_desk, "--enrol", altered), 2, "altered.json", "signed", "provision")
-    is_error(enrol(open_desk, "--enrol", open_desk.folder / "none.json"), 2, "none.json", "provision")
+    is_error(
+        enrol(open_desk, "--enrol", open_desk.folder / "none.json"), 2, "none.json", "provision"
+    )
     is_error(enrol(open_desk, "--enrol", open_desk.repository), 2, "no enrolment files")
     is_error(open_desk.sign("dora", "--enrol", path), 2, "--roster-key")
-    is_error(open_desk.sign("dora", "--enrol", path, "--roster-key", open_desk.key("ada")), 2, "not the city's root key")
+    is_error(
+        open_desk.sign("dora", "--enrol", path, "--roster-key", open_desk.key("ada")),
+        2,
+        "not the city's root key",
+    )
     is_error(enrol(open_desk, "--retire", CAMERA), 2, CAMERA, "no such camera is enrolled")
     is_error(enrol(open_desk, "--enrol", path, "--role", "targets", who="ada"), 2, "role policy")
     assert {**open_desk.files(), "roster": (open_desk.city / "roster.jws").read_bytes()} == before
@@ -252,7 +413,18 @@ def test_another_device_under_a_known_name(open_desk):
     open_desk.sign("eli", on=LATER)
     open_desk.publish(on=LATER)
     new, _ = open_desk.enrol(file="new.json")
-    is_error(enrol(open_desk, "--enrol", new, on=NEXT_DAY), 2, "enrolled with another key", f"--replace {CAMERA}")
+    is_error(
+        enrol(open_desk, "--enrol", new, on=NEXT_DAY),
+        2,
+        "enrolled with another key",
+        f"--replace {CAMERA}",
+    )
     is_error(enrol(open_desk, "--replace", CAMERA, on=NEXT_DAY), 2, "no enrolment file")
-    assert f"{CAMERA}: replaced by another device" in enrol(open_desk, "--enrol", new, "--replace", CAMERA, on=NEXT_DAY).out
-    assert f"{CAMERA}: retired" in enrol(open_desk, "--retire", CAMERA, "--start-again", on=NEXT_DAY).out
+    assert (
+        f"{CAMERA}: replaced by another device"
+        in enrol(open_desk, "--enrol", new, "--replace", CAMERA, on=NEXT_DAY).out
+    )
+    assert (
+        f"{CAMERA}: retired"
+        in enrol(open_desk, "--retire", CAMERA, "--start-again", on=NEXT_DAY).out
+    )

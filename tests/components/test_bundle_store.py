@@ -1,4 +1,6 @@
-"""The store of verified bundles: whole or not at all, whatever the stick, the disk or the card does; what lapses alone, and what it stops."""
+"""The store of verified bundles: whole or not at all, whatever the stick, the disk or the card
+does; what lapses alone, and what it stops.
+"""
 
 import os
 import shutil
@@ -51,13 +53,28 @@ def reason(store, inbox, now):
 
 def test_the_files_lie_as_in_a_citys_folder(city, store, inbox):
     generation = store.take_in(inbox, at(city))
-    files = {str(path.relative_to(generation.city)) for path in generation.city.rglob("*") if path.is_file()}
+    files = {
+        str(path.relative_to(generation.city))
+        for path in generation.city.rglob("*")
+        if path.is_file()
+    }
     assert files == {
-        *("city.json", "charter.toml", "policy.toml", "roster.toml", "roster.jws", "root.json", "ca/city-hall-ca.pem"),
+        *(
+            "city.json",
+            "charter.toml",
+            "policy.toml",
+            "roster.toml",
+            "roster.jws",
+            "root.json",
+            "ca/city-hall-ca.pem",
+        ),
         *("hotlist.age", "keys/exampleville-pd.jws"),
     }
     assert store.current() == generation
-    assert (store.folder.stat().st_mode & 0o777, generation.folder.stat().st_mode & 0o777) == (0o700, 0o700)
+    assert (store.folder.stat().st_mode & 0o777, generation.folder.stat().st_mode & 0o777) == (
+        0o700,
+        0o700,
+    )
 
 
 def test_nothing_new_is_no_work_and_no_change(city, store, inbox):
@@ -73,7 +90,13 @@ def test_a_new_root_is_taken_in_without_a_new_timestamp(city, store, inbox):
 
 
 def test_deliver_holds_no_hot_list(city, inbox, tmp_path):
-    store = BundleStore(tmp_path / "deliver", city.anchor(tmp_path), Limits(), rig=False, leave_out=frozenset({HOTLIST}))
+    store = BundleStore(
+        tmp_path / "deliver",
+        city.anchor(tmp_path),
+        Limits(),
+        rig=False,
+        leave_out=frozenset({HOTLIST}),
+    )
     assert not (store.take_in(inbox, at(city)).city / "hotlist.age").exists()
     assert store.current().versions[HOTLIST] == 1
 
@@ -81,8 +104,13 @@ def test_deliver_holds_no_hot_list(city, inbox, tmp_path):
 # what may lapse alone
 
 
-@pytest.mark.parametrize(("role", "file", "stops"), [(HOTLIST, "hotlist.age", Stops.HOTLIST), (KEYS, "keys/exampleville-pd.jws", Stops.RECIPIENT)])
-def test_an_expired_hot_list_or_key_list_stops_itself_and_lets_a_new_policy_in(city, store, inbox, role, file, stops):
+@pytest.mark.parametrize(
+    ("role", "file", "stops"),
+    [(HOTLIST, "hotlist.age", Stops.HOTLIST), (KEYS, "keys/exampleville-pd.jws", Stops.RECIPIENT)],
+)
+def test_an_expired_hot_list_or_key_list_stops_itself_and_lets_a_new_policy_in(
+    city, store, inbox, role, file, stops
+):
     store.take_in(inbox, at(city))
     city.release(role, expires=city.now)
     city.edit_policy(b"max_per_hour = 20", b"max_per_hour = 2")
@@ -184,7 +212,9 @@ def test_a_stick_that_cannot_be_written_to_is_only_read(city, store, inbox):
         path.chmod(0o500 if path.is_dir() else 0o400)
     try:
         assert store.take_in(inbox, at(city)) is not None
-        assert {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in everything} == before
+        assert {
+            path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in everything
+        } == before
         assert [inbox, *inbox.rglob("*")] == everything
     finally:
         for path in everything:
@@ -201,7 +231,15 @@ def test_a_pipe_or_a_folder_in_a_files_place_does_not_hang(city, store, inbox, p
     assert reason(store, inbox, at(city)) == Reason.BUNDLE_INCOMPLETE
 
 
-@pytest.mark.parametrize("url", ["inbox:/metadata/../../etc/passwd", "inbox:/targets//etc/passwd", "inbox:/targets/a/../../b", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "inbox:/metadata/../../etc/passwd",
+        "inbox:/targets//etc/passwd",
+        "inbox:/targets/a/../../b",
+        "file:///etc/passwd",
+    ],
+)
 def test_a_name_cannot_lead_out_of_the_inbox(inbox, url):
     source = Inbox(inbox)
     with pytest.raises(Exception, match="names a file that no bundle has"):
@@ -274,13 +312,28 @@ def test_what_a_crash_left_is_removed(city, store, inbox):
 
 
 def test_the_one_private_part_of_tuf_that_we_touch_is_still_there(city, tmp_path):
-    made = updater.Updater(str(tmp_path), "x", None, "y", Inbox(tmp_path), bootstrap=city.published["metadata/1.root.json"])
+    made = updater.Updater(
+        str(tmp_path),
+        "x",
+        None,
+        "y",
+        Inbox(tmp_path),
+        bootstrap=city.published["metadata/1.root.json"],
+    )
     assert made._trusted_set.reference_time.tzinfo is not None
 
 
 def test_no_network_library_is_loaded_with_it():
-    code = "import sys, agent.bundles.generation_store; print(*(name for name in sys.modules if name.split('.')[0] in ('urllib3', 'requests', 'ssl', 'http', 'numpy')))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout.strip() == ""
+    code = (
+        "import sys, agent.bundles.generation_store; print(*(name for name in sys.modules if "
+        "name.split('.')[0] in ('urllib3', 'requests', 'ssl', 'http', 'numpy')))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        ).stdout.strip()
+        == ""
+    )
 
 
 # looking into the inbox now and then
@@ -289,7 +342,9 @@ def test_no_network_library_is_loaded_with_it():
 class Eyes:
     def __init__(self, store, inbox):
         self.refusals = []
-        self.follower = Follower(store, inbox, lambda reason, what: self.refusals.append((reason, what)))
+        self.follower = Follower(
+            store, inbox, lambda reason, what: self.refusals.append((reason, what))
+        )
         self.s = 100.0
 
     def look(self, now, after_s=10.0):
@@ -297,7 +352,9 @@ class Eyes:
         return self.follower.look(now, self.s)
 
 
-def test_a_follower_takes_in_what_is_new_and_looks_no_oftener_than_every_ten_seconds(city, store, inbox):
+def test_a_follower_takes_in_what_is_new_and_looks_no_oftener_than_every_ten_seconds(
+    city, store, inbox
+):
     eyes = Eyes(store, inbox)
     assert eyes.look(at(city)).number == 1
     city.day_passes()
@@ -339,4 +396,12 @@ def test_an_empty_inbox_is_no_refusal(city, store, tmp_path):
 
 
 def test_every_role_of_the_camera_has_a_lifetime():
-    assert {ROOT, TARGETS, SNAPSHOT, TIMESTAMP, POLICY, HOTLIST, keys_role("exampleville-pd")} == set(BundleCity().signers)
+    assert {
+        ROOT,
+        TARGETS,
+        SNAPSHOT,
+        TIMESTAMP,
+        POLICY,
+        HOTLIST,
+        keys_role("exampleville-pd"),
+    } == set(BundleCity().signers)

@@ -1,4 +1,6 @@
-"""What watch says about its camera: leaves, status, facts for `status` and `doctor`; and the alarms over drawn pictures that are spoilt as real ones are."""
+"""What watch says about its camera: leaves, status, facts for `status` and `doctor`; and the alarms
+over drawn pictures that are spoilt as real ones are.
+"""
 
 import json
 import os
@@ -66,20 +68,35 @@ def street(tmp_path_factory):
 
 
 def shifted(picture):
-    return cv2.warpAffine(picture, np.float32([[1, 0, 80], [0, 1, 20]]), picture.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
+    return cv2.warpAffine(
+        picture,
+        np.float32([[1, 0, 80], [0, 1, 20]]),
+        picture.shape[1::-1],
+        borderMode=cv2.BORDER_REFLECT,
+    )
 
 
 def spattered(picture):
     """Drops on the glass: out of focus, and light leaks through them."""
     rng, mask = np.random.default_rng(3), np.zeros(picture.shape[:2], np.float32)
     for _ in range(25):
-        cv2.circle(mask, (int(rng.integers(1280)), int(rng.integers(720))), int(rng.integers(60, 140)), 1, -1)
+        cv2.circle(
+            mask,
+            (int(rng.integers(1280)), int(rng.integers(720))),
+            int(rng.integers(60, 140)),
+            1,
+            -1,
+        )
     mask = cv2.GaussianBlur(mask, (0, 0), 15)[:, :, None]
-    return (picture * (1 - mask) + (cv2.GaussianBlur(picture, (0, 0), 12) * 0.6 + 70) * mask).astype(np.uint8)
+    return (
+        picture * (1 - mask) + (cv2.GaussianBlur(picture, (0, 0), 12) * 0.6 + 70) * mask
+    ).astype(np.uint8)
 
 
 def noisy(picture, share):
-    return np.clip(picture * share + np.random.default_rng(1).normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+    return np.clip(
+        picture * share + np.random.default_rng(1).normal(0, 3, picture.shape), 0, 255
+    ).astype(np.uint8)
 
 
 SPOILT = {
@@ -126,7 +143,9 @@ def test_one_look_a_minute_however_fast_frames_come(rig, street, monkeypatch):
 
 
 def test_a_loose_cable_fills_no_log_and_what_was_left_out_is_told(rig):
-    event = CameraEvent("stalled", "the camera gives no frame for 5 s", {"rung": "retry", "seconds": 5.0})
+    event = CameraEvent(
+        "stalled", "the camera gives no frame for 5 s", {"rung": "retry", "seconds": 5.0}
+    )
     for _ in range(MOST_LEAVES_AN_HOUR + 40):
         rig.health.tell(event)
         rig.clock.advance(5)
@@ -139,7 +158,11 @@ def test_a_loose_cable_fills_no_log_and_what_was_left_out_is_told(rig):
 
 def test_a_stall_is_the_status_until_frames_come_again(rig):
     rig.health.tell(CameraEvent("stalled", "the camera gives no frame for 5 s", {"rung": "retry"}))
-    rig.health.tell(CameraEvent("recovered", "the camera gives frames again after 6 s (retry)", {"rung": "retry"}))
+    rig.health.tell(
+        CameraEvent(
+            "recovered", "the camera gives frames again after 6 s (retry)", {"rung": "retry"}
+        )
+    )
     assert rig.systemd.said == ["the camera gives no frame for 5 s", "watches"]
 
 
@@ -148,13 +171,17 @@ def test_the_profile_in_force_is_told(rig):
     assert rig.facts()["profile"] == "night"
 
 
-def test_a_camera_that_hangs_ends_the_process_without_pythons_good_night(tmp_path, monkeypatch, capfd):
+def test_a_camera_that_hangs_ends_the_process_without_pythons_good_night(
+    tmp_path, monkeypatch, capfd
+):
     """It would wait for the library's dead threads."""
     settings = tmp_path / "platewarden.toml"
     settings.write_text('camera_id = "cam-1"\n')
 
     def hung(*_arguments, **_named):
-        raise CameraHungError("the camera does not stop and start: still busy after 5 s", where="picamera")
+        raise CameraHungError(
+            "the camera does not stop and start: still busy after 5 s", where="picamera"
+        )
 
     def ended(code):
         raise SystemExit(40 + code)

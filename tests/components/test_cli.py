@@ -52,7 +52,9 @@ def test_a_traceback_only_when_asked(failing, monkeypatch):
 
 def test_nothing_heavy_is_loaded_to_pick_a_command():
     code = f"import sys, agent.cli; sys.exit(' '.join(n for n in {HEAVY} if n in sys.modules) or 0)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -67,7 +69,13 @@ def test_version_and_usage(capsys):
 
 
 def test_as_a_module_it_is_the_same():
-    done = subprocess.run([sys.executable, "-m", "agent", "nosuch"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "nosuch"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
@@ -105,7 +113,13 @@ def test_a_word_that_is_no_command_is_not_promised_in_the_other_package(monkeypa
     assert "platewarden-city" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("module", "told"), [("agent.receiver.received_reads", "platewarden-city"), ("iotcore", "'iotcore', which is not installed")])
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        ("agent.receiver.received_reads", "platewarden-city"),
+        ("iotcore", "'iotcore', which is not installed"),
+    ],
+)
 def test_a_missing_module_is_one_line_and_code_2(failing, capsys, module, told):
     failing(ModuleNotFoundError(f"No module named {module!r}", name=module))
     with pytest.raises(SystemExit) as stop:

@@ -1,4 +1,6 @@
-"""Keys as systemd hands them to a unit: found before the file, and refused where others could read them."""
+"""Keys as systemd hands them to a unit: found before the file, and refused where others could read
+them.
+"""
 
 import pytest
 
@@ -7,18 +9,24 @@ from agent.errors import StorageError
 from agent.sealing.device_keys import SEAL_KEY, WATCH_LOG_KEY, create, load_sealing_key
 from agent.storage.log_key import load_signing_key
 
-LOADERS = {SEAL_KEY: load_sealing_key, WATCH_LOG_KEY: lambda folder: load_signing_key(folder / WATCH_LOG_KEY)}
+LOADERS = {
+    SEAL_KEY: load_sealing_key,
+    WATCH_LOG_KEY: lambda folder: load_signing_key(folder / WATCH_LOG_KEY),
+}
 
 
 @pytest.fixture
 def given(tmp_path, monkeypatch):
-    """A device whose keys lie in the unit's credentials, with the modes that systemd 257 gives them, and nowhere else."""
+    """A device whose keys lie in the unit's credentials, with the modes that systemd 257 gives
+    them, and nowhere else.
+    """
     device, credentials = tmp_path / "device", tmp_path / "credentials"
     create(device, "cam-01")
     credentials.mkdir()
     for name in LOADERS:
         (device / name).rename(credentials / name)
-        (credentials / name).chmod(0o440)  # owned by root; the group's right is the mask of an access list that names one user
+        # owned by root; the group's right is the mask of an access list that names one user
+        (credentials / name).chmod(0o440)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
     return device, credentials
 

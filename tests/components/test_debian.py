@@ -1,4 +1,6 @@
-"""debian/: who holds which module, which wheels may come in, and that versions agree. `make test-deb` installs the packages for real."""
+"""debian/: who holds which module, which wheels may come in, and that versions agree. `make
+test-deb` installs the packages for real.
+"""
 
 import hashlib
 import re
@@ -29,14 +31,25 @@ def test_the_camera_holds_no_bulk_reader_no_receiver_and_no_tool_of_the_city(cam
         "agent.demo",
         "agent.receiver",
         "agent.peers",
-        *(f"agent.commands.{name}" for name in ("audit", "bundle", "demo", "hotlist", "policy", "read", "receiver")),
+        *(
+            f"agent.commands.{name}"
+            for name in ("audit", "bundle", "demo", "hotlist", "policy", "read", "receiver")
+        ),
     )
-    assert not [name for name in camera if any(name == part or name.startswith((f"{part}.", f"{part}_")) for part in apart)]
+    assert not [
+        name
+        for name in camera
+        if any(name == part or name.startswith((f"{part}.", f"{part}_")) for part in apart)
+    ]
 
 
 def test_the_camera_holds_what_its_units_start(camera):
     started = {
-        word for unit in (ROOT / "systemd").glob("*.service") for word in re.findall(r"^ExecStart=/usr/bin/platewarden (\w+)", unit.read_text(), re.MULTILINE)
+        word
+        for unit in (ROOT / "systemd").glob("*.service")
+        for word in re.findall(
+            r"^ExecStart=/usr/bin/platewarden (\w+)", unit.read_text(), re.MULTILINE
+        )
     }
     assert {"watch", "deliver", "update", "walls", "aim"} <= started
     assert {f"agent.commands.{name}" for name in started} <= camera
@@ -44,10 +57,19 @@ def test_the_camera_holds_what_its_units_start(camera):
 
 def test_each_file_is_in_one_package_and_none_is_lost(stage, tmp_path):
     stage["lay_out_ours"](tmp_path / "camera", tmp_path / "city")
-    held = [file.relative_to(tmp_path / side) for side in ("camera", "city") for file in (tmp_path / side).rglob("*") if file.is_file()]
+    held = [
+        file.relative_to(tmp_path / side)
+        for side in ("camera", "city")
+        for file in (tmp_path / side).rglob("*")
+        if file.is_file()
+    ]
     assert len(held) == len(set(held))
     kinds = {".py", ".html", ".css", ".svg", ".json"}
-    ours = {stage["PRIVATE"] / file.relative_to(ROOT) for file in (ROOT / "agent").rglob("*") if file.suffix in kinds and "__pycache__" not in file.parts}
+    ours = {
+        stage["PRIVATE"] / file.relative_to(ROOT)
+        for file in (ROOT / "agent").rglob("*")
+        if file.suffix in kinds and "__pycache__" not in file.parts
+    }
     assert ours <= set(held), ours - set(held)
 
 
@@ -61,18 +83,25 @@ def test_the_changelog_has_the_version():
 
 def test_every_hashed_wheel_is_pinned_in_constraints():
     build = runpy.run_path(str(ROOT / "debian/build.py"))
-    names = [line.split("  ")[1] for line in (ROOT / "debian/wheels.sha256").read_text().splitlines()]
+    names = [
+        line.split("  ")[1] for line in (ROOT / "debian/wheels.sha256").read_text().splitlines()
+    ]
     assert len(names) > 40
     for name in names:
         distribution, version = name.split("-")[:2]
-        assert f"{build['plain'](distribution)}-{version}" in build["pinned"](), f"{name}: python3 debian/build.py --renew"
+        assert f"{build['plain'](distribution)}-{version}" in build["pinned"](), (
+            f"{name}: python3 debian/build.py --renew"
+        )
 
 
 @pytest.mark.parametrize("name", ["numpy-9.9.9-py3-none-any.whl", "segno-1.6.6-py3-none-any.whl"])
 def test_a_wheel_that_nobody_named_stops_the_build(tmp_path, name):
     """An unpinned version, and a pinned one with other bytes."""
     (tmp_path / name).write_bytes(b"another")
-    with pytest.raises(SystemExit, match=r"constraints\.txt has no such version|" + hashlib.sha256(b"another").hexdigest()):
+    with pytest.raises(
+        SystemExit,
+        match=r"constraints\.txt has no such version|" + hashlib.sha256(b"another").hexdigest(),
+    ):
         runpy.run_path(str(ROOT / "debian/build.py"))["check"](tmp_path, renew=False)
 
 
@@ -87,10 +116,15 @@ def test_the_example_settings_load():
     from agent import settings
 
     loaded = settings.load(ROOT / "debian/platewarden.toml")
-    assert (str(loaded.state), str(loaded.bundles)) == ("/var/lib/platewarden", "/var/lib/platewarden/bundles-in")
+    assert (str(loaded.state), str(loaded.bundles)) == (
+        "/var/lib/platewarden",
+        "/var/lib/platewarden/bundles-in",
+    )
 
 
 @pytest.mark.parametrize("script", ["platewarden.postinst", "platewarden-city.postinst"])
 def test_installing_enables_and_starts_nothing(script):
     text = (ROOT / "debian" / script).read_text()
-    assert not re.search(r"systemctl\s+(--\S+\s+)*(enable|start|restart|preset)\b|deb-systemd", text)
+    assert not re.search(
+        r"systemctl\s+(--\S+\s+)*(enable|start|restart|preset)\b|deb-systemd", text
+    )

@@ -1,4 +1,6 @@
-"""deliver under signed bundles: no destination can be reached before the first, while they have lapsed, or by a policy that too few signed."""
+"""deliver under signed bundles: no destination can be reached before the first, while they have
+lapsed, or by a policy that too few signed.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,22 +28,42 @@ def installed(tmp_path_factory):
 
 
 class Deliver:
-    """A deliver process's parts, over a simulated clock and a log in memory. No broker answers; none is needed to see what could be reached."""
+    """A deliver process's parts, over a simulated clock and a log in memory. No broker answers;
+    none is needed to see what could be reached.
+    """
 
     def __init__(self, installed, monkeypatch, tmp_path):
         work = installed.installation.work
         self.machine = FakeMachine(datetime.now(UTC))
-        files = {POLICY: {"policy/ca/city-hall-ca.pem": (work / "city/ca/city-hall-ca.pem").read_bytes()}}
+        files = {
+            POLICY: {"policy/ca/city-hall-ca.pem": (work / "city/ca/city-hall-ca.pem").read_bytes()}
+        }
         self.city = BundleCity(self.machine.real - HOUR, folder=work / "city", files=files)
         self.city.anchor(tmp_path)
         (tmp_path / "platewarden.toml").write_text('camera_id = "cam-01"\n')
         (tmp_path / "device").symlink_to(work / "device")
         (tmp_path / "state/deliver").mkdir(parents=True)
-        self.settings, self.log, self.egress = load(tmp_path / "platewarden.toml"), FakeAuditLog(), Egress()
-        self.clock = TrustedClock(self.settings.state / "deliver", self.machine, build_time=self.machine.real - 30 * 24 * HOUR)
+        self.settings, self.log, self.egress = (
+            load(tmp_path / "platewarden.toml"),
+            FakeAuditLog(),
+            Egress(),
+        )
+        self.clock = TrustedClock(
+            self.settings.state / "deliver",
+            self.machine,
+            build_time=self.machine.real - 30 * 24 * HOUR,
+        )
         monkeypatch.setattr(follower, "LOOK_EVERY_S", 0.0)
         signed = SignedCity(self.settings, "deliver", self.clock, self.log, frozenset({HOTLIST}))
-        self.side = DeliverySide(self.settings, self.log, self.clock, self.egress, lambda: False, signed, allow_unsigned=False)
+        self.side = DeliverySide(
+            self.settings,
+            self.log,
+            self.clock,
+            self.egress,
+            lambda: False,
+            signed,
+            allow_unsigned=False,
+        )
         self.port = installed.installation.port
 
     def passed(self):
@@ -70,7 +92,9 @@ def test_before_the_first_bundles_nothing_can_be_reached(deliver):
     assert deliver.passed().trouble == ""
     assert deliver.open
     assert deliver.side.in_force()["signed"] is True
-    assert [leaf["signed_by"]["policy"] for leaf in deliver.log.details("bundles")] == [["Dora Lind", "Eli Roy"]]
+    assert [leaf["signed_by"]["policy"] for leaf in deliver.log.details("bundles")] == [
+        ["Dora Lind", "Eli Roy"]
+    ]
 
 
 def test_when_bundles_lapse_every_destination_is_closed_until_newer_ones_come(deliver):

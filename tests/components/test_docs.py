@@ -1,4 +1,6 @@
-"""The documents say what the code does: settings, reasons, commands, promises, links; and no file tells more than it should."""
+"""The documents say what the code does: settings, reasons, commands, promises, links; and no file
+tells more than it should.
+"""
 
 import ast
 import re
@@ -22,14 +24,28 @@ MAX_FUNCTION_LINES = 50
 
 def tracked():
     """Files that git has or would take; in an unpacked archive without git, all files."""
-    listing = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z"], capture_output=True, text=True, check=False)
+    listing = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if listing.returncode:
-        return [path for path in ROOT.rglob("*") if path.is_file() and not any(part.startswith(".") or part == "node_modules" for part in path.parts)]
+        return [
+            path
+            for path in ROOT.rglob("*")
+            if path.is_file()
+            and not any(part.startswith(".") or part == "node_modules" for part in path.parts)
+        ]
     return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 PYTHON = [path for path in tracked() if path.suffix == ".py"]
-TEXT = [path for path in tracked() if path.suffix not in {".onnx", ".png", ".jpg", ".ttf", ".woff2", ".mp4", ".sealed"}]
+TEXT = [
+    path
+    for path in tracked()
+    if path.suffix not in {".onnx", ".png", ".jpg", ".ttf", ".woff2", ".mp4", ".sealed"}
+]
 
 
 def shown(path):
@@ -49,8 +65,21 @@ def in_code(model, prefix=""):
             found |= in_code(field.annotation, f"{name}.")
         else:
             default = field.default
-            told = str(default).lower() if isinstance(default, bool) else list(default) if isinstance(default, tuple) else default  # as TOML writes it
-            found[prefix + name] = "required" if default is PydanticUndefined else "none" if default is None else f"`{told}`"
+            # as TOML writes it
+            told = (
+                str(default).lower()
+                if isinstance(default, bool)
+                else list(default)
+                if isinstance(default, tuple)
+                else default
+            )
+            found[prefix + name] = (
+                "required"
+                if default is PydanticUndefined
+                else "none"
+                if default is None
+                else f"`{told}`"
+            )
     return found
 
 
@@ -71,22 +100,34 @@ def test_every_setting_is_documented_with_its_default_and_no_other():
 def test_the_example_shows_every_setting():
     text = (ROOT / "config/platewarden.example.toml").read_text()
     for key in in_code(Settings):
-        assert re.search(rf"^(# )?{key.rsplit('.')[-1]} = ", text, re.MULTILINE), f"{key} is not in the example"
+        assert re.search(rf"^(# )?{key.rsplit('.')[-1]} = ", text, re.MULTILINE), (
+            f"{key} is not in the example"
+        )
 
 
 def test_every_reason_is_documented_and_no_other():
     text = (DOCS / "ref/reasons.md").read_text()
-    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == {reason.value for reason in Reason}
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == {
+        reason.value for reason in Reason
+    }
 
 
 def test_the_readme_lists_every_command_with_its_own_words():
     group = typer.main.get_command(cli.app)
-    rows = dict(re.findall(r"^\| `platewarden ([a-z -]+)` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
+    rows = dict(
+        re.findall(
+            r"^\| `platewarden ([a-z -]+)` \| (.+) \|$",
+            (ROOT / "README.md").read_text(),
+            re.MULTILINE,
+        )
+    )
     told = {}
     for name in group.list_commands(None):
         command = group.get_command(None, name)
         parts = command.list_commands(None) if hasattr(command, "list_commands") else []
-        for words, part in [(f"{name} {key}", command.get_command(None, key)) for key in parts] or [(name, command)]:
+        for words, part in [(f"{name} {key}", command.get_command(None, key)) for key in parts] or [
+            (name, command)
+        ]:
             told[words] = " ".join(part.help.split("\n\n")[0].split())
     assert rows == told
 
@@ -125,7 +166,9 @@ def test_every_promise_test_is_named():
 def test_every_design_note_is_in_the_index():
     index = (DOCS / "design/index.md").read_text()
     for note in (DOCS / "design").glob("*.md"):
-        assert note.name == "index.md" or f"({note.name})" in index, f"docs/design/index.md does not name {note.name}"
+        assert note.name == "index.md" or f"({note.name})" in index, (
+            f"docs/design/index.md does not name {note.name}"
+        )
 
 
 # --- the files themselves ---
@@ -139,7 +182,15 @@ def test_links_lead_somewhere(page):
 
 
 def test_no_file_names_this_machine_or_a_registry():
-    forbidden = ["/work" + "/", "/opt/" + "pypi", "/opt/" + "wheels", "pythonhosted" + ".org", "pypi" + ".org", "registry." + "npmjs", "deb.debian" + ".org"]
+    forbidden = [
+        "/work" + "/",
+        "/opt/" + "pypi",
+        "/opt/" + "wheels",
+        "pythonhosted" + ".org",
+        "pypi" + ".org",
+        "registry." + "npmjs",
+        "deb.debian" + ".org",
+    ]
     for path in TEXT:
         content = path.read_text(errors="replace")
         for word in forbidden:
@@ -150,7 +201,9 @@ def test_no_module_is_long_without_a_reason():
     for path in PYTHON:
         text = path.read_text()
         lines = [line for line in text.splitlines() if line.strip()]
-        assert len(lines) <= MAX_LINES or "# long:" in text, f"{shown(path)}: {len(lines)} lines; split it, or say why with `# long: …`"
+        assert len(lines) <= MAX_LINES or "# long:" in text, (
+            f"{shown(path)}: {len(lines)} lines; split it, or say why with `# long: …`"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +225,9 @@ def test_no_function_is_long(trees):
     for path, tree in trees.items():
         for node in functions(tree.body):
             length = node.end_lineno - node.lineno + 1
-            assert length <= MAX_FUNCTION_LINES, f"{shown(path)}:{node.lineno} {node.name} has {length} lines"
+            assert length <= MAX_FUNCTION_LINES, (
+                f"{shown(path)}:{node.lineno} {node.name} has {length} lines"
+            )
 
 
 def test_every_module_says_what_it_does(trees):

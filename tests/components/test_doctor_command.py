@@ -1,4 +1,6 @@
-"""`platewarden doctor` as an installer runs it: real processes, real models, rendered pictures; and what each process has loaded."""
+"""`platewarden doctor` as an installer runs it: real processes, real models, rendered pictures; and
+what each process has loaded.
+"""
 
 import json
 import os
@@ -29,7 +31,9 @@ TIMEOUT_S = 120
 def doctor(*arguments):
     environment = {**os.environ, "NO_COLOR": "1"}
     command = [sys.executable, "-m", "agent", "doctor", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=environment)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=environment
+    )
 
 
 def told(done):
@@ -48,19 +52,24 @@ def test_a_machine_on_which_nothing_is_set_up(tmp_path):
     text = done.stdout.splitlines()
     assert text[0].startswith("FAIL   settings: ")
     assert any(line.startswith("ok     models: ") for line in text)
-    assert any(line.startswith("FAIL   camera: ") and " → " in line for line in text)  # no picamera2 on a machine that tests
+    # no picamera2 on a machine that tests
+    assert any(line.startswith("FAIL   camera: ") and " → " in line for line in text)
     assert text[-1].endswith("begin with the first FAIL")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_malformed_settings_are_usage(tmp_path):
     (tmp_path / "platewarden.toml").write_text('camera_id = "cam-01"\nsecret = "x"\n')
-    done = doctor("--config", tmp_path / "platewarden.toml", "--source", tmp_path / "nothing", "--json")
+    done = doctor(
+        "--config", tmp_path / "platewarden.toml", "--source", tmp_path / "nothing", "--json"
+    )
     assert (done.returncode, told(done)["settings"]) == (2, "fail")
 
 
 def test_a_rig_with_a_plate_in_view_and_never_its_text(rig):
-    done = doctor("--config", rig.installation.settings, "--source", rig.frames, "--json", "--allow-unsigned")
+    done = doctor(
+        "--config", rig.installation.settings, "--source", rig.frames, "--json", "--allow-unsigned"
+    )
     found = told(done)
     wanted = {
         "settings": "ok",
@@ -93,7 +102,14 @@ def test_a_camera_that_may_not_look_is_not_opened(rig, tmp_path):
     before = roster.read_text()
     roster.write_text(before.replace('id = "cam-01"', 'id = "cam-09"'))
     try:
-        done = doctor("--config", rig.installation.settings, "--source", rig.frames, "--json", "--allow-unsigned")
+        done = doctor(
+            "--config",
+            rig.installation.settings,
+            "--source",
+            rig.frames,
+            "--json",
+            "--allow-unsigned",
+        )
     finally:
         roster.write_text(before)
     assert (done.returncode, told(done)["camera"]) == (3, "skip")
@@ -103,7 +119,13 @@ def test_a_camera_that_may_not_look_is_not_opened(rig, tmp_path):
 def test_where_trust_closes_the_sensor_the_eyes_are_never_started(monkeypatch, tmp_path):
     started = []
     monkeypatch.setattr(parts, "start", lambda part, _arguments: started.append(part) or part)
-    monkeypatch.setattr(parts, "gather", lambda part, *_: parts.Report((ok(part, ""),), "barred" if part is parts.Part.TRUST else None))
+    monkeypatch.setattr(
+        parts,
+        "gather",
+        lambda part, *_: parts.Report(
+            (ok(part, ""),), "barred" if part is parts.Part.TRUST else None
+        ),
+    )
     found = doctor_command.examine(tmp_path, "picamera", allow_unsigned=False, usable=True)
     assert started == [parts.Part.TRUST, parts.Part.BROKER, parts.Part.MACHINE]
     assert found[0] == skip("camera", "its sensor stays closed: barred")
@@ -114,7 +136,9 @@ def test_nothing_is_imported_from_the_folder_in_which_root_stands(tmp_path):
     (tmp_path / "agent/__main__.py").write_text("print('caught')")
     environment = parts.environment()
     code = [sys.executable, "-m", "agent", "--version"]
-    done = subprocess.run(code, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path, env=environment)
+    done = subprocess.run(
+        code, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path, env=environment
+    )
     assert done.stdout.startswith("platewarden ")
 
 
@@ -125,14 +149,38 @@ def test_an_unknown_part_is_usage(tmp_path):
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("eyes", ("paho", "agent.network", "agent.sealing", "agent.bundles", "agent.storage", "agent.sides.deliver")),
+        (
+            "eyes",
+            (
+                "paho",
+                "agent.network",
+                "agent.sealing",
+                "agent.bundles",
+                "agent.storage",
+                "agent.sides.deliver",
+            ),
+        ),
         ("trust", ("paho", "agent.network", "agent.doctor.broker_dial", "cv2", "onnxruntime")),
-        ("broker_dial", ("agent.core.reading.sighting", "agent.core.hotlist.index", "agent.sealing", "cv2", "onnxruntime")),
+        (
+            "broker_dial",
+            (
+                "agent.core.reading.sighting",
+                "agent.core.hotlist.index",
+                "agent.sealing",
+                "cv2",
+                "onnxruntime",
+            ),
+        ),
     ],
 )
 def test_what_each_part_has_loaded(module, absent):
-    code = f"import sys, agent.doctor.{module}; sys.exit(' '.join(name for name in {absent} if name in sys.modules) or 0)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    code = (
+        f"import sys, agent.doctor.{module}; sys.exit(' '.join(name for name in {absent} if name "
+        "in sys.modules) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -142,7 +190,10 @@ def test_what_each_part_has_loaded(module, absent):
 def looked(tmp_path, image, runs=lambda _command: None):
     path = tmp_path / "picture.png"
     cv2.imwrite(str(path), image)
-    return {finding.name: str(finding.health) for finding in eyes.look(Settings(camera_id="cam-01", root=tmp_path), str(path), runs)}
+    return {
+        finding.name: str(finding.health)
+        for finding in eyes.look(Settings(camera_id="cam-01", root=tmp_path), str(path), runs)
+    }
 
 
 def test_a_lens_cap(tmp_path):
@@ -164,24 +215,41 @@ def test_no_plate_in_view(tmp_path):
 
 def test_models_that_are_not_the_manifests(tmp_path):
     (tmp_path / "models").mkdir()
-    settings = Settings(camera_id="cam-01", root=tmp_path, models={"directory": tmp_path / "models"})
+    settings = Settings(
+        camera_id="cam-01", root=tmp_path, models={"directory": tmp_path / "models"}
+    )
     found, networks = eyes.models(settings)
     assert ([str(finding.health) for finding in found], networks) == (["fail"], None)
 
 
 def test_watch_keeps_its_camera(monkeypatch):
     opened = []
-    monkeypatch.setattr(eyes, "open_source", lambda *arguments: opened.append(arguments) or open_source(*arguments))
-    found = eyes.look(Settings(camera_id="cam-01"), "picamera", lambda _command: "ActiveState=active\nStatusText=watches\n")
-    assert ([finding.name for finding in found if str(finding.health) == "skip"], opened) == (["camera", "camera alarm"], [])
+    monkeypatch.setattr(
+        eyes, "open_source", lambda *arguments: opened.append(arguments) or open_source(*arguments)
+    )
+    found = eyes.look(
+        Settings(camera_id="cam-01"),
+        "picamera",
+        lambda _command: "ActiveState=active\nStatusText=watches\n",
+    )
+    assert ([finding.name for finding in found if str(finding.health) == "skip"], opened) == (
+        ["camera", "camera alarm"],
+        [],
+    )
 
 
 def test_what_watch_says_about_its_camera_is_told(tmp_path):
     (tmp_path / "state/watch").mkdir(parents=True)
     at = datetime(2026, 11, 23, tzinfo=UTC)
-    (tmp_path / "state/watch/camera.json").write_bytes(format_facts(CameraFacts(at, {Alarm.MOVED: at}, "night", 0)))
+    (tmp_path / "state/watch/camera.json").write_bytes(
+        format_facts(CameraFacts(at, {Alarm.MOVED: at}, "night", 0))
+    )
     (finding,) = eyes.told_by_watch(Settings(camera_id="cam-01", root=tmp_path))
-    assert (finding.name, str(finding.health), finding.what) == ("camera alarm", "warn", "moved since 2026-11-23 00:00 UTC")
+    assert (finding.name, str(finding.health), finding.what) == (
+        "camera alarm",
+        "warn",
+        "moved since 2026-11-23 00:00 UTC",
+    )
 
 
 def test_masks_that_cannot_be_understood_close_the_eyes(tmp_path):
@@ -201,4 +269,7 @@ def test_a_line_fits_a_phone_and_is_one_line_when_piped():
 
 
 def test_the_sum_does_not_call_unseen_things_ok():
-    assert total([ok("a", ""), skip("b", "")]) == "1 ok, 0 to watch (warn), 0 failed, 1 not looked at (-)"
+    assert (
+        total([ok("a", ""), skip("b", "")])
+        == "1 ok, 0 to watch (warn), 0 failed, 1 not looked at (-)"
+    )

@@ -14,7 +14,10 @@ from agent.doctor import machine, parts, services
 from agent.doctor.parts import Part
 from agent.settings import Settings
 
-MOUNTS = "overlay / overlay rw 0 0\n/dev/mmcblk0p3 /var/lib ext4 rw,noatime 0 0\ntmpfs /var/lib/other tmpfs rw 0 0\n"
+MOUNTS = (
+    "overlay / overlay rw 0 0\n/dev/mmcblk0p3 /var/lib ext4 rw,noatime 0 0\ntmpfs /var/lib/other "
+    "tmpfs rw 0 0\n"
+)
 
 
 @pytest.fixture
@@ -57,11 +60,19 @@ def test_a_pi_as_it_comes(pi, tmp_path):
 
 def test_a_machine_that_tells_nothing(tmp_path):
     found = health(machine.look(Settings(camera_id="cam-01", root=tmp_path), tmp_path / "nothing"))
-    assert {name for name, verdict in found.items() if verdict == "skip"} == {"mount", "temperature", "throttling", "core dumps"}
+    assert {name for name, verdict in found.items() if verdict == "skip"} == {
+        "mount",
+        "temperature",
+        "throttling",
+        "core dumps",
+    }
 
 
 def test_the_longest_mount_point_above_a_folder_counts():
-    assert machine.mounted(Path("/var/lib/platewarden"), MOUNTS) == ("ext4", frozenset({"rw", "noatime"}))
+    assert machine.mounted(Path("/var/lib/platewarden"), MOUNTS) == (
+        "ext4",
+        frozenset({"rw", "noatime"}),
+    )
     assert machine.mounted(Path("/var/library"), MOUNTS) == ("overlay", frozenset({"rw"}))
     assert machine.mounted(Path("/x"), "") is None
 
@@ -75,24 +86,46 @@ def test_vcgencmd_is_asked_where_sysfs_is_silent(pi):
 
 
 def test_a_full_disk(pi, tmp_path, monkeypatch):
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _path: namedtuple("Usage", "free")(1_000_000))  # noqa: PYI024 - one member of three
-    assert health(machine.storage(Settings(camera_id="cam-01", root=tmp_path), pi))["disk"] == "fail"
+    monkeypatch.setattr(
+        machine.shutil,
+        "disk_usage",
+        lambda _path: namedtuple("Usage", "free")(1_000_000),  # noqa: PYI024 - one member of three
+    )
+    assert (
+        health(machine.storage(Settings(camera_id="cam-01", root=tmp_path), pi))["disk"] == "fail"
+    )
 
 
 # --- units and walls ---
 
-RUNNING = {"LoadState": "loaded", "ActiveState": "active", "SubState": "running", "Result": "success", "ExecMainStatus": "0", "StatusText": ""}
+RUNNING = {
+    "LoadState": "loaded",
+    "ActiveState": "active",
+    "SubState": "running",
+    "Result": "success",
+    "ExecMainStatus": "0",
+    "StatusText": "",
+}
 DIGEST = "ab" * 32
 
 
 def systemd(*, table="table inet platewarden { }", **units):
-    """Stands in for systemctl and nft. `units`: what differs, by the unit's short name; None: not installed."""
+    """Stands in for systemctl and nft. `units`: what differs, by the unit's short name; None: not
+    installed.
+    """
 
     def runs(command):
         if command[0] == "nft":
             return table
         name = command[2].removeprefix("platewarden-").partition(".")[0]
-        found = {**RUNNING, **(units.get(name, {}) or {"LoadState": "not-found", "ActiveState": "inactive"} if name in units else {})}
+        found = {
+            **RUNNING,
+            **(
+                units.get(name, {}) or {"LoadState": "not-found", "ActiveState": "inactive"}
+                if name in units
+                else {}
+            ),
+        }
         return "".join(f"{key}={value}\n" for key, value in found.items())
 
     return runs
@@ -102,7 +135,9 @@ def systemd(*, table="table inet platewarden { }", **units):
 def drop_ins(tmp_path):
     folder = tmp_path / "platewarden-deliver.service.d"
     folder.mkdir()
-    (folder / "20-walls.conf").write_text(f"# from City, sha256 {DIGEST}\n[Service]\nIPAddressAllow=\nIPAddressAllow=203.0.113.10\n")
+    (folder / "20-walls.conf").write_text(
+        f"# from City, sha256 {DIGEST}\n[Service]\nIPAddressAllow=\nIPAddressAllow=203.0.113.10\n"
+    )
     return tmp_path
 
 
@@ -116,20 +151,36 @@ def test_everything_runs(drop_ins):
 
 def test_a_unit_that_failed_stopped_or_is_missing(drop_ins):
     refused = {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "3"}
-    found = services.look(DIGEST, systemd(watch=refused, deliver={"ActiveState": "inactive"}, update=None), drop_ins, lambda: 0)
-    assert health(found) | {"watch": "fail", "deliver": "warn", "update.timer": "fail"} == health(found)
-    assert "policy or trust refuses" in next(finding.what for finding in found if finding.name == "watch")
+    found = services.look(
+        DIGEST,
+        systemd(watch=refused, deliver={"ActiveState": "inactive"}, update=None),
+        drop_ins,
+        lambda: 0,
+    )
+    assert health(found) | {"watch": "fail", "deliver": "warn", "update.timer": "fail"} == health(
+        found
+    )
+    assert "policy or trust refuses" in next(
+        finding.what for finding in found if finding.name == "watch"
+    )
 
 
 def test_no_systemd_and_no_units(drop_ins):
     assert look(lambda _command: None, drop_ins) == {"services": "skip"}
-    assert look(systemd(watch=None, deliver=None, update=None, walls=None), drop_ins) == {"services": "warn"}
+    assert look(systemd(watch=None, deliver=None, update=None, walls=None), drop_ins) == {
+        "services": "warn"
+    }
 
 
 def test_the_units_can_tell_that_the_clock_is_synchronised(drop_ins):
-    """With ProtectClock= only by timesyncd's marker; with chrony they need the drop-in that lets them ask the kernel."""
+    """With ProtectClock= only by timesyncd's marker; with chrony they need the drop-in that lets
+    them ask the kernel.
+    """
     gone = {"systemd-timesyncd": {"ActiveState": "inactive"}}
-    assert look(systemd(watch={"ProtectClock": "yes"}, **gone), drop_ins)["clock of the units"] == "warn"
+    assert (
+        look(systemd(watch={"ProtectClock": "yes"}, **gone), drop_ins)["clock of the units"]
+        == "warn"
+    )
     assert "clock of the units" not in look(systemd(watch={"ProtectClock": "no"}, **gone), drop_ins)
     assert "clock of the units" not in look(systemd(watch={"ProtectClock": "yes"}), drop_ins)
 
@@ -141,7 +192,9 @@ def test_no_table_is_a_failure_for_root_and_unknown_to_others(drop_ins):
 
 def test_the_drop_in_must_be_the_policys(drop_ins, tmp_path):
     assert look(systemd(), drop_ins, digest="cd" * 32)["walls systemd"] == "fail"
-    (drop_ins / "platewarden-deliver.service.d/20-walls.conf").write_text("[Service]\nIPAddressAllow=\n")
+    (drop_ins / "platewarden-deliver.service.d/20-walls.conf").write_text(
+        "[Service]\nIPAddressAllow=\n"
+    )
     assert look(systemd(), drop_ins)["walls systemd"] == "warn"
     assert look(systemd(), tmp_path / "nothing")["walls systemd"] == "fail"
 
@@ -150,7 +203,9 @@ def test_the_drop_in_must_be_the_policys(drop_ins, tmp_path):
 
 
 def child(code):
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def gathered(code, within_s=30.0):
@@ -158,7 +213,9 @@ def gathered(code, within_s=30.0):
 
 
 def test_what_a_part_prints_is_its_report():
-    printed = json.dumps({"findings": [as_table(ok("models", "fine"))], "closed": "barred", "digest": None})
+    printed = json.dumps(
+        {"findings": [as_table(ok("models", "fine"))], "closed": "barred", "digest": None}
+    )
     report = gathered(f"print({printed!r})")
     assert report == parts.Report((ok("models", "fine"),), "barred", None)
 
@@ -169,13 +226,21 @@ def test_what_a_part_prints_is_its_report():
         ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "SIGILL"),
         ("raise SystemExit(7)", "exit code 7"),
         ("print('no json')", "exit code 0"),
-        ("import sys; sys.exit(print('platewarden: /x: cannot open', file=sys.stderr) or 1)", "/x: cannot open"),
+        (
+            "import sys; sys.exit(print('platewarden: /x: cannot open', file=sys.stderr) or 1)",
+            "/x: cannot open",
+        ),
         ("import sys; sys.exit(print('Traceback: 7XKD419', file=sys.stderr) or 1)", "exit code 1"),
     ],
 )
 def test_a_part_that_dies_is_a_line_and_foreign_words_are_not_repeated(code, told):
     (found,) = gathered(code).findings
-    assert (str(found.health), found.name, told in found.what, "7XKD419" in found.what) == ("fail", "eyes", True, False)
+    assert (str(found.health), found.name, told in found.what, "7XKD419" in found.what) == (
+        "fail",
+        "eyes",
+        True,
+        False,
+    )
 
 
 def test_a_part_that_hangs_is_ended():
@@ -189,8 +254,16 @@ def test_root_looks_as_watch_and_dials_as_deliver(monkeypatch):
     monkeypatch.setattr(parts.os, "geteuid", lambda: 0)
     monkeypatch.setattr(parts.pwd, "getpwnam", lambda _name: None)
     monkeypatch.setattr(parts.grp, "getgrnam", lambda _name: None)
-    assert parts.as_user(Part.EYES) == {"user": "platewarden-watch", "group": "platewarden", "extra_groups": ["platewarden-watch", "video"]}
-    assert parts.as_user(Part.BROKER) == {"user": "platewarden-deliver", "group": "platewarden", "extra_groups": []}
+    assert parts.as_user(Part.EYES) == {
+        "user": "platewarden-watch",
+        "group": "platewarden",
+        "extra_groups": ["platewarden-watch", "video"],
+    }
+    assert parts.as_user(Part.BROKER) == {
+        "user": "platewarden-deliver",
+        "group": "platewarden",
+        "extra_groups": [],
+    }
     assert parts.as_user(Part.TRUST) == {}
     monkeypatch.setattr(parts.os, "geteuid", lambda: 1000)
     assert parts.as_user(Part.EYES) == {}

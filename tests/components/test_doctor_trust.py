@@ -1,4 +1,6 @@
-"""Doctor looks at what a real enrolled camera obeys: each thing broken once, and the line that says so."""
+"""Doctor looks at what a real enrolled camera obeys: each thing broken once, and the line that says
+so.
+"""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -32,7 +34,9 @@ def camera(installed, tmp_path):
     made = signed_camera(copy_of(installed, tmp_path))
     take_in(made)
     watch = made.settings.state / "watch"
-    (watch / hotlist_facts.NAME).write_bytes(hotlist_facts.format_facts(NOW - HOUR, NOW + timedelta(days=6), "00"))
+    (watch / hotlist_facts.NAME).write_bytes(
+        hotlist_facts.format_facts(NOW - HOUR, NOW + timedelta(days=6), "00")
+    )
     return made
 
 
@@ -40,7 +44,9 @@ def take_in(camera):
     settings = camera.settings
     for process in ("watch", "deliver"):
         (settings.state / process).mkdir(parents=True, exist_ok=True)
-        store = BundleStore(settings.state / process / "bundles", settings.anchor, settings.limits, rig=settings.rig)
+        store = BundleStore(
+            settings.state / process / "bundles", settings.anchor, settings.limits, rig=settings.rig
+        )
         store.take_in(settings.bundles, trust.SystemClock().now())
 
 
@@ -54,15 +60,29 @@ def told(report):
 
 def test_an_enrolled_camera_is_well_but_for_its_certificate(camera):
     report = look(camera)
-    assert {name: health for name, health in told(report).items() if health != "ok"} == {"certificate": "warn"}, report.findings
-    assert set(told(report)) == {"enrolment", "keys", "certificate", "clock", "bundles", "policy", "roster", "hot list"}
+    assert {name: health for name, health in told(report).items() if health != "ok"} == {
+        "certificate": "warn"
+    }, report.findings
+    assert set(told(report)) == {
+        "enrolment",
+        "keys",
+        "certificate",
+        "clock",
+        "bundles",
+        "policy",
+        "roster",
+        "hot list",
+    }
     assert report.closed is None
     assert len(report.digest) == 64
 
 
 def test_nothing_is_written(camera):
     def files():
-        return {path: (path.stat().st_mtime_ns, path.stat().st_ctime_ns) for path in camera.settings.root.rglob("*")}
+        return {
+            path: (path.stat().st_mtime_ns, path.stat().st_ctime_ns)
+            for path in camera.settings.root.rglob("*")
+        }
 
     before = files()
     look(camera)
@@ -71,14 +91,24 @@ def test_nothing_is_written(camera):
 
 def test_a_fresh_camera_is_told_what_to_do(tmp_path):
     (tmp_path / "platewarden.toml").write_text('camera_id = "cam-01"\n')
-    report = trust.look(load(tmp_path / "platewarden.toml"), allow_unsigned=False, machine=FakeMachine(NOW))
+    report = trust.look(
+        load(tmp_path / "platewarden.toml"), allow_unsigned=False, machine=FakeMachine(NOW)
+    )
     assert told(report) == {"enrolment": "fail", "keys": "fail", "clock": "ok", "policy": "skip"}
-    assert all("provision" in finding.fix for finding in report.findings if finding.name in {"enrolment", "keys"})
+    assert all(
+        "provision" in finding.fix
+        for finding in report.findings
+        if finding.name in {"enrolment", "keys"}
+    )
 
 
 def test_no_bundles_yet(installed, tmp_path):
     report = look(signed_camera(copy_of(installed, tmp_path)))
-    assert told(report) | {"bundles watch": "fail", "bundles deliver": "fail", "policy": "skip"} == told(report)
+    assert told(report) | {
+        "bundles watch": "fail",
+        "bundles deliver": "fail",
+        "policy": "skip",
+    } == told(report)
 
 
 def test_bits_that_a_card_lost(camera):
@@ -117,7 +147,9 @@ def test_a_list_that_is_stale(camera):
 
 def test_a_camera_that_has_no_list_says_so_and_not_how_old_it_is(camera):
     nothing = no_hotlist(NOW.date())
-    (camera.settings.state / "watch" / hotlist_facts.NAME).write_bytes(hotlist_facts.format_facts(nothing.as_of, nothing.stale_after, nothing.digest))
+    (camera.settings.state / "watch" / hotlist_facts.NAME).write_bytes(
+        hotlist_facts.format_facts(nothing.as_of, nothing.stale_after, nothing.digest)
+    )
     (found,) = [one for one in look(camera).findings if one.name == "hot list"]
     assert (str(found.health), found.what) == ("fail", hotlist_facts.NONE)
     assert collect(camera.settings)["hotlist"] == {"problem": hotlist_facts.NONE}
@@ -145,7 +177,9 @@ def test_a_camera_that_the_city_does_not_list_keeps_its_sensor_closed(installed,
     rig = copy_of(installed, tmp_path)
     roster = rig.installation.work / "city/roster.toml"
     roster.write_text(roster.read_text().replace('id = "cam-01"', 'id = "cam-09"'))
-    report = trust.look(load(rig.installation.settings), allow_unsigned=True, machine=FakeMachine(NOW))
+    report = trust.look(
+        load(rig.installation.settings), allow_unsigned=True, machine=FakeMachine(NOW)
+    )
     assert told(report)["camera's place"] == "fail"
     assert "not in the roster" in report.closed
 
@@ -165,7 +199,11 @@ def keys_told(device):
 def test_a_key_that_others_can_read(device):
     (device / "seal.key").chmod(0o640)
     (found,) = [one for one in keys.look(device, "cam-01", NOW)[0] if one.name == "key seal.key"]
-    assert (str(found.health), "0640" in found.what, "chmod 600" in found.fix) == ("fail", True, True)
+    assert (str(found.health), "0640" in found.what, "chmod 600" in found.fix) == (
+        "fail",
+        True,
+        True,
+    )
 
 
 def test_a_key_that_is_missing_or_a_credential(device):
@@ -179,10 +217,15 @@ def test_a_key_that_is_a_link_or_damaged(device):
     (device / "seal.key").rename(device / "elsewhere")
     (device / "seal.key").symlink_to("elsewhere")
     (device / "deliver-log.key").write_text("nothing")
-    assert keys_told(device) | {"key seal.key": "fail", "key deliver-log.key": "fail"} == keys_told(device)
+    assert keys_told(device) | {"key seal.key": "fail", "key deliver-log.key": "fail"} == keys_told(
+        device
+    )
 
 
-@pytest.mark.parametrize(("days", "wanted"), [((-1, 60), "ok"), ((-1, 10), "warn"), ((-9, -1), "fail"), ((1, 60), "fail")])
+@pytest.mark.parametrize(
+    ("days", "wanted"),
+    [((-1, 60), "ok"), ((-1, 10), "warn"), ((-9, -1), "fail"), ((1, 60), "fail")],
+)
 def test_how_long_the_certificate_lasts(device, tmp_path, days, wanted):
     made = Authority(tmp_path / "pki").client("cam-01", days=days)
     (device / "tls.crt").write_bytes(made.certificate.read_bytes())
@@ -193,7 +236,9 @@ def test_how_long_the_certificate_lasts(device, tmp_path, days, wanted):
 
 def test_a_certificate_for_another_key(device, tmp_path):
     authority = Authority(tmp_path / "pki")
-    (device / "tls.crt").write_bytes(authority.client("cam-01", days=(-1, 60)).certificate.read_bytes())
+    (device / "tls.crt").write_bytes(
+        authority.client("cam-01", days=(-1, 60)).certificate.read_bytes()
+    )
     (device / "tls.key").write_bytes(authority.client("cam-01", days=(-1, 60)).key.read_bytes())
     (device / "tls.key").chmod(0o600)
     assert keys_told(device)["certificate"] == "fail"
@@ -209,7 +254,9 @@ def rig(tmp_path):
 
 @pytest.fixture(autouse=True)
 def no_hook(monkeypatch):
-    """An audit hook stays for ever: in these tests none is installed. (test_doctor_command runs the real process.)"""
+    """An audit hook stays for ever: in these tests none is installed. (test_doctor_command runs the
+    real process.)
+    """
     monkeypatch.setattr(broker_dial, "install_guard", lambda *_: None)
 
 
@@ -236,7 +283,9 @@ def test_a_broker_that_is_down_has_another_name_or_another_key(rig, tmp_path):
         (right,) = dial(rig, broker.port)
         port = broker.port
     (down,) = dial(rig, port)
-    assert [(str(found.health), found.exit_code) for found in (wrong_name, wrong_pin, right, down)] == [("fail", 3), ("fail", 3), ("ok", 1), ("fail", 1)]
+    assert [
+        (str(found.health), found.exit_code) for found in (wrong_name, wrong_pin, right, down)
+    ] == [("fail", 3), ("fail", 3), ("ok", 1), ("fail", 1)]
 
 
 def test_nobody_is_dialled_without_a_policy_that_may_be_obeyed(rig, camera):

@@ -1,4 +1,6 @@
-"""Refused before a socket opens: destinations by policy, proxies by name, and everything else by the process-wide guard."""
+"""Refused before a socket opens: destinations by policy, proxies by name, and everything else by
+the process-wide guard.
+"""
 
 import json
 import os
@@ -13,8 +15,17 @@ from agent.errors import DestinationRefusedError
 from agent.network.egress import Egress, refuse_proxies
 
 ROOT = Path(__file__).parents[2]
-CITY_HALL = Broker("city-hall", "mqtt.exampleville.example", (("203.0.113.10", 8883), ("2001:db8::1", 8883)), "ca.pem", frozenset(), frozenset())
-COUNTY = Broker("county", "mqtt.county.example", (("203.0.113.20", 8883),), "ca.pem", frozenset(), frozenset())
+CITY_HALL = Broker(
+    "city-hall",
+    "mqtt.exampleville.example",
+    (("203.0.113.10", 8883), ("2001:db8::1", 8883)),
+    "ca.pem",
+    frozenset(),
+    frozenset(),
+)
+COUNTY = Broker(
+    "county", "mqtt.county.example", (("203.0.113.20", 8883),), "ca.pem", frozenset(), frozenset()
+)
 
 
 class TestPermit:
@@ -53,7 +64,9 @@ class TestPermit:
             egress.permit("city-hall", "203.0.113.10", 8883)
 
     def test_two_brokers_may_share_an_address(self) -> None:
-        twin = Broker("twin", "twin.example", CITY_HALL.addresses, "ca.pem", frozenset(), frozenset())
+        twin = Broker(
+            "twin", "twin.example", CITY_HALL.addresses, "ca.pem", frozenset(), frozenset()
+        )
         egress = Egress([CITY_HALL, twin])
         for broker in ("city-hall", "twin"):
             egress.permit(broker, "203.0.113.10", 8883)
@@ -67,7 +80,13 @@ class TestProxies:
         assert refusal.value.reason == "proxy-forbidden"
 
     def test_the_others_are_dropped(self) -> None:
-        environment = {"http_proxy": "x", "HTTPS_PROXY": "x", "all_proxy": "x", "NO_PROXY": "x", "PATH": "/bin"}
+        environment = {
+            "http_proxy": "x",
+            "HTTPS_PROXY": "x",
+            "all_proxy": "x",
+            "NO_PROXY": "x",
+            "PATH": "/bin",
+        }
         refuse_proxies(environment)
         assert environment == {"PATH": "/bin"}
 
@@ -79,7 +98,13 @@ class TestProxies:
     def test_paho_cannot_import_pysocks_even_where_it_is_installed(self, tmp_path) -> None:
         (tmp_path / "socks.py").write_text("SOCKS5 = HTTP = SOCKS4 = 1")
         code = "import agent.network.broker, paho.mqtt.client as c; print(c.socks)"
-        done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert done.stdout == "None\n"
 
 
@@ -106,13 +131,15 @@ REFUSED = {
     "os.execv('/bin/true', ['true'])": "os.exec",
     "urllib.request.urlopen('http://192.0.2.1/')": "socket.getaddrinfo",
     "socket.getaddrinfo(chr(10) + 'a' * 62, 1)": "socket.getaddrinfo",
-    "(egress.replace([]), socket.create_connection(('127.0.0.1', port)))": "socket.getaddrinfo",  # the last one: no policy lists it any more
+    # the last one: no policy lists it any more
+    "(egress.replace([]), socket.create_connection(('127.0.0.1', port)))": "socket.getaddrinfo",
 }
 PERMITTED = {
     "socket.create_connection(('127.0.0.1', port), source_address=('', 0))": None,
     "socket.socket().connect(('127.0.0.1', port))": None,
     "socket.getaddrinfo('127.0.0.1', port)": None,
-    "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', '/run/notify')": FileNotFoundError.__name__,  # nobody listens there
+    # nobody listens there
+    "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', '/run/notify')": FileNotFoundError.__name__,
 }
 GUARDED = """
 import json, os, socket, subprocess, sys, urllib.request
@@ -140,9 +167,19 @@ print(json.dumps(results))
 
 @pytest.fixture(scope="module")
 def guarded() -> dict[str, object]:
-    """What came of every action, tried in one guarded process (the guard cannot be taken out again)."""
+    """What came of every action, tried in one guarded process (the guard cannot be taken out
+    again).
+    """
     actions = json.dumps([*PERMITTED, *REFUSED])
-    done = subprocess.run([sys.executable, "-c", GUARDED], cwd=ROOT, input=actions, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", GUARDED],
+        cwd=ROOT,
+        input=actions,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     return json.loads(done.stdout)
 
 

@@ -1,4 +1,6 @@
-"""A plate as a video encoder leaves it: same size, same by seed, worse with a coarser encoder, and nothing invented on empty ground."""
+"""A plate as a video encoder leaves it: same size, same by seed, worse with a coarser encoder, and
+nothing invented on empty ground.
+"""
 
 import cv2
 import numpy as np
@@ -61,5 +63,11 @@ def test_the_frame_before_shows_the_same_elsewhere() -> None:
 
 def test_little_contrast_is_coded_finer() -> None:
     clear, faint = plate(), (plate() // 10 + 40).astype(np.uint8)
-    both = [(video.factor(np.random.default_rng(seed), clear), video.factor(np.random.default_rng(seed), faint)) for seed in range(20)]
+    both = [
+        (
+            video.factor(np.random.default_rng(seed), clear),
+            video.factor(np.random.default_rng(seed), faint),
+        )
+        for seed in range(20)
+    ]
     assert all(video.FINEST <= finer < coarser <= video.FACTOR[1] + 1 for coarser, finer in both)

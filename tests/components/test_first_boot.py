@@ -1,4 +1,6 @@
-"""debian/first_boot.py: what it places, what it refuses, and that it leaves no private key on the boot partition. `make test-deb` runs it in a tree."""
+"""debian/first_boot.py: what it places, what it refuses, and that it leaves no private key on the
+boot partition. `make test-deb` runs it in a tree.
+"""
 
 import json
 import runpy
@@ -14,8 +16,17 @@ from tests.support.sealed import CAPTURED
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = '[paths]\nstate = "/var/lib/platewarden"\n'
-WELL = [{"name": name, "health": "ok", "what": "well", "fix": "", "exit_code": 1} for name in ("settings", "models", "enrolment", "keys")]
-NO_CAMERA = {"name": "camera", "health": "fail", "what": "none is connected", "fix": "connect one", "exit_code": 1}
+WELL = [
+    {"name": name, "health": "ok", "what": "well", "fix": "", "exit_code": 1}
+    for name in ("settings", "models", "enrolment", "keys")
+]
+NO_CAMERA = {
+    "name": "camera",
+    "health": "fail",
+    "what": "none is connected",
+    "fix": "connect one",
+    "exit_code": 1,
+}
 
 
 class Boot:
@@ -25,9 +36,17 @@ class Boot:
         self.code = runpy.run_path(str(ROOT / "debian/first_boot.py"))
         self.card = self.code["Card"](root)
         self.card.given.mkdir(parents=True)
-        for folder in ("etc/platewarden/device", "etc/platewarden/trust", "var/lib/platewarden", "run"):
+        for folder in (
+            "etc/platewarden/device",
+            "etc/platewarden/trust",
+            "var/lib/platewarden",
+            "run",
+        ):
             (root / folder).mkdir(parents=True)
-        self.asked, self.answers = [], {"doctor": (1, json.dumps({"findings": [*WELL, NO_CAMERA]}), "")}
+        self.asked, self.answers = (
+            [],
+            {"doctor": (1, json.dumps({"findings": [*WELL, NO_CAMERA]}), "")},
+        )
         monkeypatch.setitem(self.code["main"].__globals__, "run", self.run)
         monkeypatch.setitem(self.code["must"].__globals__, "run", self.run)
 
@@ -79,7 +98,12 @@ def test_keys_of_a_batch_are_placed_and_leave_the_boot_partition(boot):
     assert not list(boot.card.given.rglob("*.key"))
     assert not any(watched.read()), "overwritten, not only unlinked"
     secrets = [content for name, content in held.items() if name.endswith(".key")]
-    assert not any(secret in file.read_bytes() for file in boot.card.given.rglob("*") if file.is_file() for secret in secrets)
+    assert not any(
+        secret in file.read_bytes()
+        for file in boot.card.given.rglob("*")
+        if file.is_file()
+        for secret in secrets
+    )
     assert boot.enabled
     assert "connect one" in boot.report
     assert (boot.card.root / "var/lib/platewarden/first-boot-done").exists()
@@ -96,8 +120,16 @@ def test_without_a_batch_the_camera_makes_its_own_keys_under_the_city_s_root(boo
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda boot: (boot.card.given / "platewarden.toml").rename(boot.card.given / "platewarden.toml.txt"), "platewarden.toml.txt"),
-        (lambda boot: boot.give("platewarden.toml", 'camera_id = "cam-1"\n'), 'state = "/var/lib/platewarden"'),
+        (
+            lambda boot: (boot.card.given / "platewarden.toml").rename(
+                boot.card.given / "platewarden.toml.txt"
+            ),
+            "platewarden.toml.txt",
+        ),
+        (
+            lambda boot: boot.give("platewarden.toml", 'camera_id = "cam-1"\n'),
+            'state = "/var/lib/platewarden"',
+        ),
         (lambda boot: boot.give("platewarden.toml", "camera_id = \n"), "platewarden.toml"),
         (lambda boot: boot.give("platewarden.toml", bytes(2 << 20)), "not a plain file"),
         (lambda boot: (boot.card.given / "trust/root.json").unlink(), "the city's clerk gives it"),
@@ -105,7 +137,10 @@ def test_without_a_batch_the_camera_makes_its_own_keys_under_the_city_s_root(boo
         (lambda boot: (boot.card.given / "device/public.json").unlink(), "holds no camera's keys"),
         (lambda boot: (boot.card.etc / "platewarden.toml").write_text("another"), "differs"),
         (lambda boot: (boot.card.device / "public.json").write_text("{}"), "another camera's keys"),
-        (lambda boot: boot.answers.update(status=(2, "", "camera_id: too long")), "camera_id: too long"),
+        (
+            lambda boot: boot.answers.update(status=(2, "", "camera_id: too long")),
+            "camera_id: too long",
+        ),
     ],
 )
 def test_what_it_cannot_finish_starts_nothing_and_says_why(boot, spoil, told):
@@ -147,7 +182,9 @@ def test_a_power_cut_while_wiping_is_finished_at_the_next_start(boot, gone):
     held = boot.give_batch()
     for step in ("place_settings", "place_keys"):
         boot.code[step](boot.card)
-    for file in sorted((boot.card.given / "device").iterdir(), key=lambda file: file.name == "public.json")[:gone]:
+    for file in sorted(
+        (boot.card.given / "device").iterdir(), key=lambda file: file.name == "public.json"
+    )[:gone]:
         file.unlink()
     assert boot.main() == 0
     assert {file.name: file.read_bytes() for file in boot.card.device.iterdir()} == held
@@ -174,7 +211,13 @@ def test_a_link_is_not_followed(boot):
     assert not boot.enabled
 
 
-@pytest.mark.parametrize("before", ["console=tty1 root=PARTUUID=1-02 rootwait\n", "console=tty1 cgroup_enable=memory root=PARTUUID=1-02\n"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        "console=tty1 root=PARTUUID=1-02 rootwait\n",
+        "console=tty1 cgroup_enable=memory root=PARTUUID=1-02\n",
+    ],
+)
 def test_the_kernel_s_line_gets_one_word_once(boot, before):
     line = boot.card.given.parent / "cmdline.txt"
     line.write_text(before)

@@ -1,4 +1,6 @@
-"""config/rpi-image-gen: the layer's metadata by the rules of the tool's documentation, and its hooks run against trees. The tool itself is not run here."""
+"""config/rpi-image-gen: the layer's metadata by the rules of the tool's documentation, and its
+hooks run against trees. The tool itself is not run here.
+"""
 
 import os
 import re
@@ -14,10 +16,36 @@ LAYER = FOLDER / "layer/platewarden-camera.yaml"
 HOOK = FOLDER / "layer/platewarden-camera.d/hooks/customize90-platewarden-closed"
 
 # as documented: layer attributes, variable attributes, set policies, phases
-LAYER_FIELDS = {"Name", "Version", "Category", "Desc", "Requires", "RequiresProvider", "Provides", "AfterProvider", "Conflicts", "Type", "Generator", "Sets"}
+LAYER_FIELDS = {
+    "Name",
+    "Version",
+    "Category",
+    "Desc",
+    "Requires",
+    "RequiresProvider",
+    "Provides",
+    "AfterProvider",
+    "Conflicts",
+    "Type",
+    "Generator",
+    "Sets",
+}
 VARIABLE_FIELDS = {"Desc", "Required", "Valid", "Set", "Anchor", "Conflicts", "Triggers"}
 POLICIES = {"y", "n", "immediate", "lazy", "force", "skip"}
-PHASES = ("prebuild", "setup", "extract", "essential", "customize", "cleanup", "postbuild", "sbom", "preimage", "postimage", "finalize", "deploy")
+PHASES = (
+    "prebuild",
+    "setup",
+    "extract",
+    "essential",
+    "customize",
+    "cleanup",
+    "postbuild",
+    "sbom",
+    "preimage",
+    "postimage",
+    "finalize",
+    "deploy",
+)
 YAML_KEYS = {
     "packages",
     "setup-hooks",
@@ -34,9 +62,13 @@ YAML_KEYS = {
 
 
 def metadata(text: str) -> dict[str, str]:
-    """The fields between METABEGIN and METAEND, as DEB822: a continuation starts with one more space. Raises ValueError."""
+    """The fields between METABEGIN and METAEND, as DEB822: a continuation starts with one more
+    space. Raises ValueError.
+    """
     fields, name = {}, ""
-    for line in re.search(r"^# METABEGIN\n(.*?)^# METAEND$", text, re.DOTALL | re.MULTILINE)[1].splitlines():
+    for line in re.search(r"^# METABEGIN\n(.*?)^# METAEND$", text, re.DOTALL | re.MULTILINE)[
+        1
+    ].splitlines():
         if line.rstrip() == "#":
             continue
         if line.startswith("#  ") and name:
@@ -53,10 +85,18 @@ def metadata(text: str) -> dict[str, str]:
 
 def complaints(fields: dict[str, str]) -> list[str]:
     """What the tool's own lint would say of it, as its documentation describes that lint."""
-    wrong = [f"{name} is missing" for name in ("X-Env-Layer-Name", "X-Env-Layer-Version") if not fields.get(name)]
+    wrong = [
+        f"{name} is missing"
+        for name in ("X-Env-Layer-Name", "X-Env-Layer-Version")
+        if not fields.get(name)
+    ]
     if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", fields.get("X-Env-Layer-Version", "")):
         wrong.append("the version is not major.minor.patch")
-    variables = {name.removeprefix("X-Env-Var-") for name in fields if re.fullmatch(r"X-Env-Var-[a-z0-9_]+", name)}
+    variables = {
+        name.removeprefix("X-Env-Var-")
+        for name in fields
+        if re.fullmatch(r"X-Env-Var-[a-z0-9_]+", name)
+    }
     if variables and not fields.get("X-Env-VarPrefix"):
         wrong.append("variables without X-Env-VarPrefix")
     for name, value in fields.items():
@@ -66,7 +106,11 @@ def complaints(fields: dict[str, str]) -> list[str]:
             wrong += [] if found[1] in variables else [f"{name} without its variable"]
             wrong += [] if found[2] in VARIABLE_FIELDS else [f"{name} is no field"]
             wrong += [f"{name} is no policy"] if found[2] == "Set" and value not in POLICIES else []
-            wrong += breaks_its_rule(fields.get(f"X-Env-Var-{found[1]}", ""), value) if found[2] == "Valid" else []
+            wrong += (
+                breaks_its_rule(fields.get(f"X-Env-Var-{found[1]}", ""), value)
+                if found[2] == "Valid"
+                else []
+            )
         elif name != "X-Env-VarPrefix" and name.removeprefix("X-Env-Var-") not in variables:
             wrong.append(f"{name} is no field")
     return wrong
@@ -75,7 +119,11 @@ def complaints(fields: dict[str, str]) -> list[str]:
 def breaks_its_rule(default: str, rule: str) -> list[str]:
     """Of the rules that the layer uses."""
     if rule.startswith("regex:"):
-        return [] if re.fullmatch(rule.removeprefix("regex:"), default) else [f"{default!r} breaks {rule}"]
+        return (
+            []
+            if re.fullmatch(rule.removeprefix("regex:"), default)
+            else [f"{default!r} breaks {rule}"]
+        )
     if rule in {"string", "string-or-empty"}:
         return [] if default or rule == "string-or-empty" else ["an empty default for string"]
     return [f"{rule} is no rule that this test knows"]
@@ -132,8 +180,19 @@ def installing(tmp_path):
     (tmp_path / "platewarden.deb").write_bytes(b"a package")
 
     def run(digest: str) -> subprocess.CompletedProcess[str]:
-        env = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "IGconf_platewarden_deb": str(tmp_path / "platewarden.deb"), "IGconf_platewarden_sha256": digest}
-        return subprocess.run(["sh", "-c", hook, "hook", str(tmp_path / "tree")], env=env, capture_output=True, text=True, timeout=30, check=False)
+        env = {
+            "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
+            "IGconf_platewarden_deb": str(tmp_path / "platewarden.deb"),
+            "IGconf_platewarden_sha256": digest,
+        }
+        return subprocess.run(
+            ["sh", "-c", hook, "hook", str(tmp_path / "tree")],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
 
     return run
 
@@ -162,8 +221,12 @@ def tree(tmp_path):
         "usr/lib/platewarden/agent/commands",
     ):
         (root / folder).mkdir(parents=True)
-    shutil.copy(FOLDER.parents[1] / "debian/first_boot.py", root / "usr/libexec/platewarden/first-boot")
-    (root / "etc/systemd/system/multi-user.target.wants/platewarden-first-boot.service").symlink_to("/usr/lib/systemd/system/platewarden-first-boot.service")
+    shutil.copy(
+        FOLDER.parents[1] / "debian/first_boot.py", root / "usr/libexec/platewarden/first-boot"
+    )
+    (root / "etc/systemd/system/multi-user.target.wants/platewarden-first-boot.service").symlink_to(
+        "/usr/lib/systemd/system/platewarden-first-boot.service"
+    )
     (root / "var/lib/dpkg/status").write_text("Package: platewarden\n")
     return root
 
@@ -179,12 +242,31 @@ def test_a_closed_image_passes(tree):
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda tree: (tree / "etc/platewarden/device/seal.key").touch(), "settings or keys are in the image"),
-        (lambda tree: (tree / "etc/systemd/system/multi-user.target.wants/platewarden-watch.service").symlink_to("x"), "must not open its sensor"),
-        (lambda tree: (tree / "etc/systemd/system/multi-user.target.wants/platewarden-first-boot.service").unlink(), "first boot is not enabled"),
-        (lambda tree: (tree / "usr/lib/platewarden/agent/commands/read.py").touch(), "no bulk reader"),
+        (
+            lambda tree: (tree / "etc/platewarden/device/seal.key").touch(),
+            "settings or keys are in the image",
+        ),
+        (
+            lambda tree: (
+                tree / "etc/systemd/system/multi-user.target.wants/platewarden-watch.service"
+            ).symlink_to("x"),
+            "must not open its sensor",
+        ),
+        (
+            lambda tree: (
+                tree / "etc/systemd/system/multi-user.target.wants/platewarden-first-boot.service"
+            ).unlink(),
+            "first boot is not enabled",
+        ),
+        (
+            lambda tree: (tree / "usr/lib/platewarden/agent/commands/read.py").touch(),
+            "no bulk reader",
+        ),
         (lambda tree: (tree / "usr/libexec/platewarden/first-boot").unlink(), "was not installed"),
-        (lambda tree: (tree / "var/lib/dpkg/status").write_text("Package: rpi-swap\n"), "no swap on a camera"),
+        (
+            lambda tree: (tree / "var/lib/dpkg/status").write_text("Package: rpi-swap\n"),
+            "no swap on a camera",
+        ),
     ],
 )
 def test_an_image_that_is_not_closed_is_refused(tree, spoil, told):

@@ -1,4 +1,6 @@
-"""The committed vectors open today as on the day they were made, and every listed alteration is refused: the format cannot drift."""
+"""The committed vectors open today as on the day they were made, and every listed alteration is
+refused: the format cannot drift.
+"""
 
 import hashlib
 import json
@@ -22,34 +24,53 @@ from agent.verifying.roster_check import verify_roster
 from tests.golden.alterations import Alteration, altered
 from tests.golden.make import seed
 
-VECTOR = json.loads((Path(__file__).parents[1] / "golden" / "read-1.json").read_text(encoding="ascii"))
+VECTOR = json.loads(
+    (Path(__file__).parents[1] / "golden" / "read-1.json").read_text(encoding="ascii")
+)
 WIRE = VECTOR["wire"].encode()
 ROOT, SIGNING = (from_b64url(VECTOR[name]["x"]) for name in ("root_key", "recipient_signing_key"))
 
 
 class OneKey:
     def key(self, epoch: date):
-        return X25519PrivateKey.from_private_bytes(from_b64url(VECTOR["epoch_private_key"]["d"])) if epoch.isoformat() == VECTOR["epoch"] else None
+        return (
+            X25519PrivateKey.from_private_bytes(from_b64url(VECTOR["epoch_private_key"]["d"]))
+            if epoch.isoformat() == VECTOR["epoch"]
+            else None
+        )
 
 
 def opener():
-    return Opener(VECTOR["recipient"], EnvelopeVerifier(verify_roster(VECTOR["roster"].encode(), ROOT).devices), OneKey())
+    return Opener(
+        VECTOR["recipient"],
+        EnvelopeVerifier(verify_roster(VECTOR["roster"].encode(), ROOT).devices),
+        OneKey(),
+    )
 
 
 def test_the_vector_opens():
     opened = opener().open(WIRE)
     tags = opened.tags
-    assert (tags.device, tags.recipient, tags.sequence, tags.epoch.isoformat(), rfc3339(tags.deadline)) == tuple(
-        VECTOR[name] for name in ("device", "recipient", "seq", "epoch", "deadline")
+    assert (
+        tags.device,
+        tags.recipient,
+        tags.sequence,
+        tags.epoch.isoformat(),
+        rfc3339(tags.deadline),
+    ) == tuple(VECTOR[name] for name in ("device", "recipient", "seq", "epoch", "deadline"))
+    assert (opened.plate.text.value, opened.plate.confidence) == (
+        VECTOR["plate"],
+        VECTOR["confidence"],
     )
-    assert (opened.plate.text.value, opened.plate.confidence) == (VECTOR["plate"], VECTOR["confidence"])
     assert (opened.entry_case, opened.posterior) == (VECTOR["case"], VECTOR["posterior"])
     assert opened.crop.startswith(b"\xff\xd8\xff")
 
 
 def test_the_signed_documents_verify():
     keys = verify_key_list(VECTOR["key_list"].encode(), VECTOR["recipient"], SIGNING)
-    assert keys.keys[date.fromisoformat(VECTOR["epoch"])] == from_b64url(VECTOR["epoch_private_key"]["x"])
+    assert keys.keys[date.fromisoformat(VECTOR["epoch"])] == from_b64url(
+        VECTOR["epoch_private_key"]["x"]
+    )
     receipt = ReceiptVerifier({VECTOR["recipient"]: SIGNING}).verify(VECTOR["receipt"].encode())
     assert receipt.stored
     assert receipt.wire_sha256 == VECTOR["wire_sha256"] == hashlib.sha256(WIRE).hexdigest()

@@ -1,4 +1,6 @@
-"""`platewarden hotlist` over real files: what it writes, prints and refuses; no plate in either stream, nothing half-written."""
+"""`platewarden hotlist` over real files: what it writes, prints and refuses; no plate in either
+stream, nothing half-written.
+"""
 
 import contextlib
 import io
@@ -26,7 +28,16 @@ PLATE = "PWD 7Q42"
 DATES = f"{TODAY - timedelta(days=3)},{TODAY + timedelta(days=20)}"
 ROW = f"{PLATE},US-CA,stolen-vehicle,Town PD,C-1,{DATES}"
 WHO = ("--by", "clerk 7", "--why", "reported at the desk")
-MORE = ("--state", "US-CA", "--agency", "Town PD", "--source-date", str(TODAY), "--expires", str(TODAY + timedelta(days=9)))
+MORE = (
+    "--state",
+    "US-CA",
+    "--agency",
+    "Town PD",
+    "--source-date",
+    str(TODAY),
+    "--expires",
+    str(TODAY + timedelta(days=9)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,9 @@ def city(tmp_path: Path) -> Path:
         if (EXAMPLE / name).exists():
             shutil.copy(EXAMPLE / name, folder / name)
     policy = folder / "policy.toml"
-    policy.write_text(re.sub(r"\[hotlist\][^\[]*", "", policy.read_text(encoding="utf-8")), encoding="utf-8")
+    policy.write_text(
+        re.sub(r"\[hotlist\][^\[]*", "", policy.read_text(encoding="utf-8")), encoding="utf-8"
+    )
     return folder
 
 
@@ -74,7 +87,10 @@ def cap(city: Path, additions: int) -> None:
     """Give the policy a [hotlist] table with this cap."""
     path = city / "policy.toml"
     text = path.read_text(encoding="utf-8")
-    path.write_text(f"{text}\n[hotlist]\nmax_age_hours = 24\nadditions_per_day = {additions}\n", encoding="utf-8")
+    path.write_text(
+        f"{text}\n[hotlist]\nmax_age_hours = 24\nadditions_per_day = {additions}\n",
+        encoding="utf-8",
+    )
 
 
 def listed(city: Path, text: str = "PWD7Q42") -> list[str]:
@@ -82,9 +98,18 @@ def listed(city: Path, text: str = "PWD7Q42") -> list[str]:
 
 
 def test_an_import_is_private_and_says_what_it_kept_and_dropped(city: Path) -> None:
-    path = source(city, ROW, ROW.replace("stolen-vehicle", "immigration-violator"), ROW.replace("C-1", "C-2").replace("stolen-vehicle", "never-release"))
+    path = source(
+        city,
+        ROW,
+        ROW.replace("stolen-vehicle", "immigration-violator"),
+        ROW.replace("C-1", "C-2").replace("stolen-vehicle", "never-release"),
+    )
     told = json.loads(hotlist("import", path, "--city", city, "--json").stdout)
-    assert (told["entries"], told["in_force"], told["dropped"]) == (2, {"never-release": 1, "stolen-vehicle": 1}, {"immigration-violator": 1})
+    assert (told["entries"], told["in_force"], told["dropped"]) == (
+        2,
+        {"never-release": 1, "stolen-vehicle": 1},
+        {"immigration-violator": 1},
+    )
     assert stat.S_IMODE((city / "hotlist.bin").stat().st_mode) == 0o600
     assert listed(city) == ["C-1", "C-2"]
     assert sorted(one.name for one in city.iterdir() if "hotlist" in one.name) == ["hotlist.bin"]
@@ -94,17 +119,31 @@ def test_an_import_is_private_and_says_what_it_kept_and_dropped(city: Path) -> N
 def test_a_broken_row_refuses_the_import_and_the_old_list_stays(city: Path) -> None:
     hotlist("import", source(city, ROW), "--city", city)
     before = (city / "hotlist.bin").read_bytes()
-    done = hotlist("import", source(city, ROW, ROW.replace("US-CA", "Nowhere")), "--city", city, code=2)
+    done = hotlist(
+        "import", source(city, ROW, ROW.replace("US-CA", "Nowhere")), "--city", city, code=2
+    )
     assert "agency.csv:3: state: must be an ISO 3166 code" in done.stderr
     assert (city / "hotlist.bin").read_bytes() == before
     assert not [one for one in city.iterdir() if one.name.startswith(".")]
-    told = json.loads(hotlist("import", source(city, ROW, "PWD 7Q42"), "--city", city, "--skip-bad-rows", "--json").stdout)
+    told = json.loads(
+        hotlist(
+            "import", source(city, ROW, "PWD 7Q42"), "--city", city, "--skip-bad-rows", "--json"
+        ).stdout
+    )
     assert (told["entries"], told["rows_skipped"], told["skipped_lines"]) == (1, 1, [3])
 
 
 def test_a_list_that_shrinks_by_half_is_remarked_upon(city: Path) -> None:
-    hotlist("import", source(city, *(ROW.replace("C-1", f"C-{number}") for number in range(5))), "--city", city)
-    assert "shrank from 5 to 2" in hotlist("import", source(city, ROW, ROW.replace("C-1", "C-2")), "--city", city).stderr
+    hotlist(
+        "import",
+        source(city, *(ROW.replace("C-1", f"C-{number}") for number in range(5))),
+        "--city",
+        city,
+    )
+    assert (
+        "shrank from 5 to 2"
+        in hotlist("import", source(city, ROW, ROW.replace("C-1", "C-2")), "--city", city).stderr
+    )
 
 
 def test_the_owner_group_and_mode_of_the_file_stay_but_nobody_else_reads_it(city: Path) -> None:
@@ -119,14 +158,26 @@ def test_the_age_counts_from_the_file_or_from_what_the_city_says(city: Path) -> 
     yesterday = datetime.now(UTC) - timedelta(hours=25)
     os.utime(path, (yesterday.timestamp(), yesterday.timestamp()))
     assert json.loads(hotlist("import", path, "--city", city, "--json").stdout)["stale"] is True
-    assert json.loads(hotlist("import", path, "--city", city, "--as-of", datetime.now(UTC).isoformat(), "--json").stdout)["stale"] is False
-    assert "future" in hotlist("import", path, "--city", city, "--as-of", "2999-01-01", code=2).stderr
+    assert (
+        json.loads(
+            hotlist(
+                "import", path, "--city", city, "--as-of", datetime.now(UTC).isoformat(), "--json"
+            ).stdout
+        )["stale"]
+        is False
+    )
+    assert (
+        "future" in hotlist("import", path, "--city", city, "--as-of", "2999-01-01", code=2).stderr
+    )
     assert "--as-of" in hotlist("import", path, "--city", city, "--as-of", "noon", code=2).stderr
 
 
 def test_two_lists_are_one_too_many(city: Path) -> None:
     (city / "hotlist.csv").write_text(f"{HEADER}\n{ROW}\n", encoding="utf-8")
-    assert "another list lies" in hotlist("import", source(city, ROW.replace("C-1", "C-9")), "--city", city, code=2).stderr
+    assert (
+        "another list lies"
+        in hotlist("import", source(city, ROW.replace("C-1", "C-9")), "--city", city, code=2).stderr
+    )
     hotlist("import", city / "hotlist.csv", "--city", city)
     assert listed(city) == ["C-1"]
     (city / "hotlist.csv").write_text(f"{HEADER}\n", encoding="utf-8")
@@ -148,14 +199,32 @@ def test_a_damaged_list_is_refused(city: Path) -> None:
     data[-50] ^= 1
     (city / "hotlist.bin").write_bytes(data)
     assert "SHA-256" in hotlist("show", "--city", city, code=2).stderr
-    assert "SHA-256" in hotlist("remove", "--city", city, "--state", "US-CA", *WHO, given=PLATE, code=2).stderr
+    assert (
+        "SHA-256"
+        in hotlist("remove", "--city", city, "--state", "US-CA", *WHO, given=PLATE, code=2).stderr
+    )
 
 
 def test_records_of_fixed_width_need_an_agency_and_a_case(city: Path) -> None:
     path = city.parent / "extract.txt"
-    path.write_text(f"V{TODAY:%Y%m%d}PWD7Q42   CA2027\nG{TODAY:%Y%m%d}PWD7Q42   CA\n", encoding="ascii")
+    path.write_text(
+        f"V{TODAY:%Y%m%d}PWD7Q42   CA2027\nG{TODAY:%Y%m%d}PWD7Q42   CA\n", encoding="ascii"
+    )
     assert "--agency and --case" in hotlist("import", path, "--city", city, "--ncic", code=2).stderr
-    told = json.loads(hotlist("import", path, "--city", city, "--ncic", "--agency", "Example CJIS", "--case", "X-1", "--json").stdout)
+    told = json.loads(
+        hotlist(
+            "import",
+            path,
+            "--city",
+            city,
+            "--ncic",
+            "--agency",
+            "Example CJIS",
+            "--case",
+            "X-1",
+            "--json",
+        ).stdout
+    )
     assert (told["entries"], told["dropped"]) == (1, {"unknown": 1})
     assert listed(city) == ["X-1/1"]
 
@@ -170,7 +239,17 @@ def test_one_plate_by_hand_up_to_the_cap_and_away_again(city: Path) -> None:
     assert listed(city) == ["C-1", "C-8", "C-9"]
     assert stat.S_IMODE((city / "hotlist-manual.json").stat().st_mode) == 0o600
     assert "hotlist-additions-spent" in hotlist(*add, "C-10", given=PLATE, code=3).stderr
-    remove = ("remove", "--city", city, "--state", "US-CA", "--by", "clerk 8", "--why", "car recovered")
+    remove = (
+        "remove",
+        "--city",
+        city,
+        "--state",
+        "US-CA",
+        "--by",
+        "clerk 8",
+        "--why",
+        "car recovered",
+    )
     hotlist(*remove, "--case", "C-1", given=PLATE)
     assert listed(city) == ["C-8", "C-9"]
     hotlist("import", source(city, ROW), "--city", city)
@@ -180,35 +259,71 @@ def test_one_plate_by_hand_up_to_the_cap_and_away_again(city: Path) -> None:
     assert "no such entry" in hotlist(*remove, given=PLATE, code=2).stderr
     assert "hotlist-additions-spent" in hotlist(*add, "C-11", given=PLATE, code=3).stderr
     told = json.loads(hotlist("show", "--city", city, "--json").stdout)
-    assert [(act["by"], act["action"]) for act in told["by_hand"]] == [("clerk 7", "add")] * 2 + [("clerk 8", "withdraw")] * 3
+    assert [(act["by"], act["action"]) for act in told["by_hand"]] == [("clerk 7", "add")] * 2 + [
+        ("clerk 8", "withdraw")
+    ] * 3
     assert (told["in_force"], told["withdrawn"]) == ({}, 3)
-    assert re.search(r"by hand +5\n  2[-0-9T:.]+Z  add +stolen-vehicle +by clerk 7\n", hotlist("show", "--city", city).stdout)
+    assert re.search(
+        r"by hand +5\n  2[-0-9T:.]+Z  add +stolen-vehicle +by clerk 7\n",
+        hotlist("show", "--city", city).stdout,
+    )
 
 
 def test_nobody_adds_or_withdraws_without_a_name_and_the_digest_covers_it(city: Path) -> None:
     cap(city, 2)
     hotlist("import", source(city, ROW), "--city", city)
-    add = ("add", "--city", city, *MORE, "--category", "stolen-vehicle", "--case", "C-8", "--why", "reported at the desk")
+    add = (
+        "add",
+        "--city",
+        city,
+        *MORE,
+        "--category",
+        "stolen-vehicle",
+        "--case",
+        "C-8",
+        "--why",
+        "reported at the desk",
+    )
     hotlist(*add, given=PLATE, code=2)
-    hotlist("remove", "--city", city, "--state", "US-CA", "--why", "car recovered", given=PLATE, code=2)
+    hotlist(
+        "remove", "--city", city, "--state", "US-CA", "--why", "car recovered", given=PLATE, code=2
+    )
     hotlist(*add, "--by", "clerk 7", given=PLATE)
     before = json.loads(hotlist("show", "--city", city, "--json").stdout)["digest"]
     manual = city / "hotlist-manual.json"
-    manual.write_text(manual.read_text(encoding="utf-8").replace("clerk 7", "clerk 9"), encoding="utf-8")
+    manual.write_text(
+        manual.read_text(encoding="utf-8").replace("clerk 7", "clerk 9"), encoding="utf-8"
+    )
     assert json.loads(hotlist("show", "--city", city, "--json").stdout)["digest"] != before
 
 
-def test_explain_counts_what_can_match_also_what_was_added_and_withdrawn_by_hand(city: Path) -> None:
+def test_explain_counts_what_can_match_also_what_was_added_and_withdrawn_by_hand(
+    city: Path,
+) -> None:
     cap(city, 2)
     old = ROW.replace("C-1", "C-3").replace(DATES, f"{TODAY - timedelta(days=3)},{TODAY}")
-    hotlist("import", source(city, ROW, ROW.replace("C-1", "C-2"), ROW.replace("C-1", "C-4").replace("stolen-vehicle", "amber-alert"), old), "--city", city)
+    hotlist(
+        "import",
+        source(
+            city,
+            ROW,
+            ROW.replace("C-1", "C-2"),
+            ROW.replace("C-1", "C-4").replace("stolen-vehicle", "amber-alert"),
+            old,
+        ),
+        "--city",
+        city,
+    )
     assert listed_by_category(city, TODAY) == {"amber-alert": 1, "stolen-vehicle": 2}
     add = ("add", "--city", city, *MORE, *WHO, "--category", "stolen-vehicle", "--case")
     for case in ("C-8", "C-9"):
         hotlist(*add, case, given=PLATE)
     hotlist("remove", "--city", city, "--state", "US-CA", *WHO, "--case", "C-1", given=PLATE)
     assert listed_by_category(city, TODAY) == {"amber-alert": 1, "stolen-vehicle": 3}
-    assert listed_by_category(city, TODAY + timedelta(days=9)) == {"amber-alert": 1, "stolen-vehicle": 1}
+    assert listed_by_category(city, TODAY + timedelta(days=9)) == {
+        "amber-alert": 1,
+        "stolen-vehicle": 1,
+    }
     (city / "hotlist.bin").unlink()
     assert listed_by_category(city, TODAY) is None
 
@@ -221,7 +336,19 @@ def test_a_policy_without_a_word_of_it_permits_no_addition(city: Path) -> None:
 
 def test_what_the_charter_does_not_allow_is_not_added(city: Path) -> None:
     cap(city, 5)
-    done = hotlist("add", "--city", city, *MORE, *WHO, "--category", "immigration-violator", "--case", "C-8", given=PLATE, code=3)
+    done = hotlist(
+        "add",
+        "--city",
+        city,
+        *MORE,
+        *WHO,
+        "--category",
+        "immigration-violator",
+        "--case",
+        "C-8",
+        given=PLATE,
+        code=3,
+    )
     assert "charter-forbids-category" in done.stderr
 
 
@@ -233,10 +360,32 @@ def test_a_protection_ends_only_when_it_is_asked_for(city: Path) -> None:
     assert listed(city) == []
 
 
-@pytest.mark.parametrize("given", ["", "\n", "PWD?7Q42\n", "PWD7Q42PWD7Q42\n", "PWD7Q4\N{CYRILLIC CAPITAL LETTER A}\n", "x" * 100_000])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "\n",
+        "PWD?7Q42\n",
+        "PWD7Q42PWD7Q42\n",
+        "PWD7Q4\N{CYRILLIC CAPITAL LETTER A}\n",
+        "x" * 100_000,
+    ],
+)
 def test_what_is_no_plate_is_refused_without_quoting_it(city: Path, given: str) -> None:
     cap(city, 5)
-    done = hotlist("add", "--city", city, *MORE, *WHO, "--category", "stolen-vehicle", "--case", "C-8", given=given, code=2)
+    done = hotlist(
+        "add",
+        "--city",
+        city,
+        *MORE,
+        *WHO,
+        "--category",
+        "stolen-vehicle",
+        "--case",
+        "C-8",
+        given=given,
+        code=2,
+    )
     assert "plate: must be" in done.stderr
 
 
@@ -254,9 +403,29 @@ def test_a_folder_without_a_charter_gets_no_list(city: Path) -> None:
     assert not (city / "hotlist.bin").exists()
 
 
-def test_as_a_process_it_asks_for_the_plate_on_standard_input_and_exits_with_the_right_code(city: Path) -> None:
+def test_as_a_process_it_asks_for_the_plate_on_standard_input_and_exits_with_the_right_code(
+    city: Path,
+) -> None:
     cap(city, 1)
     hotlist("import", source(city), "--city", city)
-    command = [sys.executable, "-m", "agent", "hotlist", "add", "--city", city, *MORE, *WHO, "--category", "stolen-vehicle", "--case"]
-    codes = [subprocess.run([*command, case], input=PLATE, text=True, capture_output=True, timeout=100, check=False).returncode for case in ("C-1", "C-2")]
+    command = [
+        sys.executable,
+        "-m",
+        "agent",
+        "hotlist",
+        "add",
+        "--city",
+        city,
+        *MORE,
+        *WHO,
+        "--category",
+        "stolen-vehicle",
+        "--case",
+    ]
+    codes = [
+        subprocess.run(
+            [*command, case], input=PLATE, text=True, capture_output=True, timeout=100, check=False
+        ).returncode
+        for case in ("C-1", "C-2")
+    ]
     assert (codes, listed(city)) == ([0, 3], ["C-1"])

@@ -1,4 +1,6 @@
-"""`hotlist publish` as cron runs it: sealed once to all enrolled cameras, nothing done twice, no plate anywhere but inside."""
+"""`hotlist publish` as cron runs it: sealed once to all enrolled cameras, nothing done twice, no
+plate anywhere but inside.
+"""
 
 import json
 import os
@@ -8,9 +10,21 @@ import pyrage
 import pytest
 
 from agent.core.hotlist.compiled_format import decode
-from tests.support.clerk_city import CAMERA, LATER, OTHER, camera, copied, found, is_error, publish_first
+from tests.support.clerk_city import (
+    CAMERA,
+    LATER,
+    OTHER,
+    camera,
+    copied,
+    found,
+    is_error,
+    publish_first,
+)
 
-ROWS = "plate,state,category,agency,case,source_date,expires\nPWD 0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,2026-11-10,2031-01-10\n"
+ROWS = (
+    "plate,state,category,agency,case,source_date,expires\nPWD "
+    "0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,2026-11-10,2031-01-10\n"
+)
 FRESH, HALF, TOMORROW = "2026-11-20T08:00:00Z", "2026-11-21T09:00:00Z", "2026-11-21T10:00:00Z"
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -18,7 +32,13 @@ pytestmark = pytest.mark.filterwarnings("error")
 @pytest.fixture
 def desk(cities, tmp_path, capsys):
     """A published city with one enrolled camera and a list of one plate."""
-    desk = copied(cities, "enrolled", tmp_path, capsys, lambda folder: one_camera(publish_first(found(folder, capsys))))
+    desk = copied(
+        cities,
+        "enrolled",
+        tmp_path,
+        capsys,
+        lambda folder: one_camera(publish_first(found(folder, capsys))),
+    )
     (desk.city / "hotlist.csv").write_text(ROWS)
     return desk
 
@@ -56,7 +76,12 @@ def opened(desk, on, identity, name="hotlist.age"):
 
 def test_a_camera_opens_it_and_nobody_else(desk):
     told = at_once(desk)
-    assert (told["result"], told["entries"], told["cameras"], told["published"]) == ("encrypted", 1, 1, True)
+    assert (told["result"], told["entries"], told["cameras"], told["published"]) == (
+        "encrypted",
+        1,
+        1,
+        True,
+    )
     compiled = decode(bytearray(opened(desk, FRESH, "identity")), "hotlist.bin")
     assert compiled.header.entries == 1
     for path in desk.city.rglob("*"):
@@ -74,16 +99,22 @@ def test_cron_does_nothing_twice(desk):
     assert desk.files() == before
     sealed = {path.name for path in (desk.repository / "targets/hotlist").iterdir()}
     assert at_once(desk, on=HALF)["result"] == "renewed"
-    assert {path.name for path in (desk.repository / "targets/hotlist").iterdir()} == sealed, "a camera need not fetch the same list again"
+    assert {path.name for path in (desk.repository / "targets/hotlist").iterdir()} == sealed, (
+        "a camera need not fetch the same list again"
+    )
     assert camera(desk, HALF).versions["hotlist"] == 2
 
 
 def test_a_new_list_an_addition_and_a_new_camera(desk):
     at_once(desk)
-    (desk.city / "hotlist.csv").write_text(ROWS + ROWS.splitlines()[1].replace("0001", "0002").replace("EPD-1", "EPD-2") + "\n")
-    assert at_once(desk, on="2026-11-20T09:00:00Z") | {"result": "encrypted", "entries": 2, "version": 2} == at_once(desk, on="2026-11-20T09:00:00Z") | {
-        "result": "encrypted"
-    }
+    (desk.city / "hotlist.csv").write_text(
+        ROWS + ROWS.splitlines()[1].replace("0001", "0002").replace("EPD-1", "EPD-2") + "\n"
+    )
+    assert at_once(desk, on="2026-11-20T09:00:00Z") | {
+        "result": "encrypted",
+        "entries": 2,
+        "version": 2,
+    } == at_once(desk, on="2026-11-20T09:00:00Z") | {"result": "encrypted"}
     path, kit = desk.enrol(OTHER)
     (desk.folder / "other").write_bytes(kit.private["hotlist.key"])
     enrol(desk, path, on="2026-11-20T10:00:00Z")
@@ -95,14 +126,19 @@ def test_a_new_list_an_addition_and_a_new_camera(desk):
 def opened_again(desk):
     """The same ciphertext, by the first camera."""
     own = pyrage.x25519.Identity.from_str((desk.folder / "identity").read_text().strip())
-    newest = max((desk.repository / "targets/hotlist").glob("*.hotlist.age"), key=lambda path: path.stat().st_mtime_ns)
+    newest = max(
+        (desk.repository / "targets/hotlist").glob("*.hotlist.age"),
+        key=lambda path: path.stat().st_mtime_ns,
+    )
     return bytes(pyrage.decrypt(newest.read_bytes(), [own]))
 
 
 def test_an_owner_without_the_online_key(desk):
     done = publish(desk)
     assert "signed; `bundle publish --renew` takes it" in done.out
-    assert "hotlist" not in {path.parent.name for path in (desk.repository / "targets").rglob("*.age")}
+    assert "hotlist" not in {
+        path.parent.name for path in (desk.repository / "targets").rglob("*.age")
+    }
     assert "hotlist 1" in desk.publish("--renew", on=FRESH).out
     assert opened(desk, FRESH, "identity")
 
@@ -110,7 +146,9 @@ def test_an_owner_without_the_online_key(desk):
 def test_what_is_refused(desk):
     before = desk.files()
     is_error(publish(desk, key="daily"), 2, "does not hold role hotlist", "Police list")
-    is_error(publish(desk, "--online-key", desk.key("ada")), 2, "does not hold role snapshot", "City IT")
+    is_error(
+        publish(desk, "--online-key", desk.key("ada")), 2, "does not hold role snapshot", "City IT"
+    )
     (desk.city / "hotlist.csv").write_text(ROWS.replace("PWD 0001", "PWD;0001"))
     done = publish(desk)
     is_error(done, 2, "hotlist.csv")

@@ -1,4 +1,6 @@
-"""The tree shows its subjects: no circle between files, no crowded folder, names that one can search for."""
+"""The tree shows its subjects: no circle between files, no crowded folder, names that one can
+search for.
+"""
 
 import ast
 from collections import Counter, defaultdict
@@ -11,7 +13,9 @@ AGENT = ROOT / "agent"
 MOST_FILES = 13  # about a dozen, and `__init__.py`
 CROWDED = {
     "agent/commands": "one file a command without a group: its name is what one types",
-    "agent/bundles": "the verifying client, a file a step; the city's side is in bundles/repository",
+    "agent/bundles": (
+        "the verifying client, a file a step; the city's side is in bundles/repository"
+    ),
     "agent/city": "the clerk's acts, a file an act",
 }
 TWICE = {
@@ -60,7 +64,9 @@ def imports(tree: ast.AST, known: dict[str, Path]) -> set[str]:
 
 
 def circles(graph: dict[str, set[str]]) -> list[str]:
-    """Modules that reach themselves: what is left when all that imports nothing, or is imported by nothing, is taken away again and again."""
+    """Modules that reach themselves: what is left when all that imports nothing, or is imported by
+    nothing, is taken away again and again.
+    """
     left = {name: set(targets) for name, targets in graph.items()}
     while True:
         imported = {target for targets in left.values() for target in targets}
@@ -72,7 +78,9 @@ def circles(graph: dict[str, set[str]]) -> list[str]:
 
 def test_no_two_files_import_each_other_in_any_number_of_steps():
     known = modules()
-    graph = {name: imports(ast.parse(file.read_text()), known) - {name} for name, file in known.items()}
+    graph = {
+        name: imports(ast.parse(file.read_text()), known) - {name} for name, file in known.items()
+    }
     assert circles(graph) == []
 
 
@@ -90,7 +98,11 @@ def test_a_subject_of_the_core_has_its_sentence_and_a_dozen_files_at_most(subjec
     folder = AGENT / "core" / subject
     assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
     assert len(list(folder.rglob("*.py"))) >= 3
-    assert all(len(list(inner.glob("*.py"))) <= MOST_FILES for inner in [folder, *folder.iterdir()] if inner.is_dir())
+    assert all(
+        len(list(inner.glob("*.py"))) <= MOST_FILES
+        for inner in [folder, *folder.iterdir()]
+        if inner.is_dir()
+    )
 
 
 def test_the_core_holds_its_subjects_and_the_reasons_and_nothing_else():

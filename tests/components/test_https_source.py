@@ -1,4 +1,6 @@
-"""update over HTTPS: only a listed address, under the listed name, with the listed key; no redirect; bounded. A real server on loopback, a real process."""
+"""update over HTTPS: only a listed address, under the listed name, with the listed key; no
+redirect; bounded. A real server on loopback, a real process.
+"""
 
 import http.server
 import json
@@ -27,10 +29,16 @@ HOST = "bundles.exampleville.example"
 
 
 class Server:
-    """Serves a folder as /platewarden/…, over TLS, for one test. `answer`: replaces the honest answer."""
+    """Serves a folder as /platewarden/…, over TLS, for one test. `answer`: replaces the honest
+    answer.
+    """
 
     def __init__(self, folder, authority, name=HOST):
-        self.identity, self.answer, self.asked = authority.issue(name, folder / "tls", "server"), None, []
+        self.identity, self.answer, self.asked = (
+            authority.issue(name, folder / "tls", "server"),
+            None,
+            [],
+        )
         server = self
 
         class Handler(http.server.SimpleHTTPRequestHandler):
@@ -51,7 +59,9 @@ class Server:
 
         self.folder = folder / "www"
         self.folder.mkdir()
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: Handler(*args, directory=str(self.folder)))
+        self.http = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), lambda *args: Handler(*args, directory=str(self.folder))
+        )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.identity.certificate, self.identity.key)
         self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
@@ -86,26 +96,43 @@ def city(server):
 @pytest.fixture
 def listed(server):
     der = ssl.PEM_cert_to_DER_cert(server.identity.certificate.read_text())
-    return Broker("city-hall", HOST, (("127.0.0.1", server.port),), "ca.pem", frozenset({spki_pin(der)}), frozenset())
+    return Broker(
+        "city-hall",
+        HOST,
+        (("127.0.0.1", server.port),),
+        "ca.pem",
+        frozenset({spki_pin(der)}),
+        frozenset(),
+    )
 
 
 def fetch(listed, authority, inbox, *, egress=None, s=(0.0,)):
     times = iter([*s, *([s[-1]] * 10_000)])
     context = context_for(listed, authority.pem(), "bundle source", 1 << 20)
-    source = HttpsSource(listed, listed.addresses[0], context, egress or Egress([listed]), lambda: next(times), 60.0)
+    source = HttpsSource(
+        listed, listed.addresses[0], context, egress or Egress([listed]), lambda: next(times), 60.0
+    )
     try:
         return Fetch(source, inbox, Limits()).run()
     finally:
         source.close()
 
 
-def test_the_repository_comes_whole_from_the_listed_address_under_the_listed_name(server, city, listed, authority, tmp_path):
+def test_the_repository_comes_whole_from_the_listed_address_under_the_listed_name(
+    server, city, listed, authority, tmp_path
+):
     fetch(listed, authority, tmp_path / "in")
-    assert {str(path.relative_to(tmp_path / "in")) for path in (tmp_path / "in").rglob("*") if path.is_file()} == set(city.published)
+    assert {
+        str(path.relative_to(tmp_path / "in"))
+        for path in (tmp_path / "in").rglob("*")
+        if path.is_file()
+    } == set(city.published)
     assert {host for host, _ in server.asked} == {HOST}
 
 
-def test_another_key_another_name_or_another_authority_is_refused_before_anything_is_asked(server, city, listed, authority, tmp_path):
+def test_another_key_another_name_or_another_authority_is_refused_before_anything_is_asked(
+    server, city, listed, authority, tmp_path
+):
     for wrong, ca, reason in (
         (replace(listed, spki_pins=frozenset({bytes(32)})), authority, Reason.SPKI_PIN_MISMATCH),
         (replace(listed, host="elsewhere.example"), authority, Reason.CERTIFICATE_INVALID),
@@ -161,7 +188,9 @@ def test_a_server_that_is_away_is_trouble_and_no_refusal(server, city, listed, a
 
 
 def test_the_command_fetches_from_the_policy_that_it_verified(server, authority, tmp_path):
-    """A real process with its guard: first from a stick, then by itself, with a proxy in the environment that it does not use."""
+    """A real process with its guard: first from a stick, then by itself, with a proxy in the
+    environment that it does not use.
+    """
     city = BundleCity(datetime.now(UTC) - timedelta(hours=1))
     source = f"""
 [[bundle_source]]
@@ -182,9 +211,20 @@ spki_pins = ["{server.identity.pin}"]
     city.write(server.folder)
 
     def update(*more):
-        command = [sys.executable, "-m", "agent", "update", *more, "--config", str(tmp_path / "platewarden.toml"), "--json"]
+        command = [
+            sys.executable,
+            "-m",
+            "agent",
+            "update",
+            *more,
+            "--config",
+            str(tmp_path / "platewarden.toml"),
+            "--json",
+        ]
         environment = {**os.environ, "https_proxy": "http://127.0.0.1:9"}
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, env=environment
+        )
 
     first = update()
     assert (first.returncode, "bundle-incomplete" in first.stderr) == (3, True)

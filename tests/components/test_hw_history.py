@@ -1,4 +1,6 @@
-"""The record of a night and the page that compares it: with fabricated records, hostile ones among them."""
+"""The record of a night and the page that compares it: with fabricated records, hostile ones among
+them.
+"""
 
 import json
 import re
@@ -23,9 +25,22 @@ HOSTILE = "<script>alert(1)</script>\"'&"
 
 def night(number, *tests, commit=None, figures=(), environment="simulated", sensor="none"):
     """`tests`: (name, outcome) or (name, outcome, message)."""
-    where = {"environment": environment, "commit": commit or f"c{number:011d}", "sensor": sensor, "python": "3.11.2", "machine": "x", "version": "0.1.0"}
+    where = {
+        "environment": environment,
+        "commit": commit or f"c{number:011d}",
+        "sensor": sensor,
+        "python": "3.11.2",
+        "machine": "x",
+        "version": "0.1.0",
+    }
     outcomes = tuple(Outcome(name, outcome, 1.5, *message) for name, outcome, *message in tests)
-    return Run(BEGUN + timedelta(days=number), where, {"detector": "0123456789ab"}, outcomes, tuple(Figure(*one) for one in figures))
+    return Run(
+        BEGUN + timedelta(days=number),
+        where,
+        {"detector": "0123456789ab"},
+        outcomes,
+        tuple(Figure(*one) for one in figures),
+    )
 
 
 def failing(*runs):
@@ -37,7 +52,10 @@ def failing(*runs):
 
 
 def test_when_it_last_passed_and_since_when_it_fails():
-    runs = [night(n, ("t", outcome)) for n, outcome in enumerate(("passed", "passed", "failed", "skipped", "failed"))]
+    runs = [
+        night(n, ("t", outcome))
+        for n, outcome in enumerate(("passed", "passed", "failed", "skipped", "failed"))
+    ]
     one = failing(*runs)
     assert (one.last_passed, one.since, one.flaky) == (runs[1], runs[2], False)
 
@@ -49,25 +67,47 @@ def test_what_never_passed_says_so():
 
 
 def test_a_flake_passed_and_failed_on_the_same_software():
-    assert failing(night(0, ("t", "passed"), commit="a"), night(1, ("t", "failed"), commit="a")).flaky
-    assert not failing(night(0, ("t", "passed"), commit="a"), night(1, ("t", "failed"), commit="b")).flaky
-    other_models = Run(BEGUN, night(0, commit="a").where, {"detector": "ffffffffffff"}, (Outcome("t", "passed", 1.0),))
-    assert not failing(other_models, night(1, ("t", "failed"), commit="a")).flaky, "other weights are other software"
+    assert failing(
+        night(0, ("t", "passed"), commit="a"), night(1, ("t", "failed"), commit="a")
+    ).flaky
+    assert not failing(
+        night(0, ("t", "passed"), commit="a"), night(1, ("t", "failed"), commit="b")
+    ).flaky
+    other_models = Run(
+        BEGUN,
+        night(0, commit="a").where,
+        {"detector": "ffffffffffff"},
+        (Outcome("t", "passed", 1.0),),
+    )
+    assert not failing(other_models, night(1, ("t", "failed"), commit="a")).flaky, (
+        "other weights are other software"
+    )
 
 
 def test_an_uncommitted_tree_is_like_no_other():
-    assert not failing(night(0, ("t", "passed"), commit="a+"), night(1, ("t", "failed"), commit="a+")).flaky
-    assert not failing(night(0, ("t", "passed"), commit="unknown"), night(1, ("t", "failed"), commit="unknown")).flaky
+    assert not failing(
+        night(0, ("t", "passed"), commit="a+"), night(1, ("t", "failed"), commit="a+")
+    ).flaky
+    assert not failing(
+        night(0, ("t", "passed"), commit="unknown"), night(1, ("t", "failed"), commit="unknown")
+    ).flaky
 
 
 def test_mended_and_vanished():
-    told = compare([night(0, ("a", "failed"), ("b", "passed"), ("c", "passed")), night(1, ("a", "passed"), ("b", "skipped"))])
+    told = compare(
+        [
+            night(0, ("a", "failed"), ("b", "passed"), ("c", "passed")),
+            night(1, ("a", "passed"), ("b", "skipped")),
+        ]
+    )
     assert (told.fixed, told.gone, told.failing) == (("a",), ("b", "c"), ())
 
 
 def test_a_figure_that_moves_is_pointed_out():
     def series(*values):
-        return compare([night(n, figures=[("rate", value, "fps")]) for n, value in enumerate(values)]).series[0]
+        return compare(
+            [night(n, figures=[("rate", value, "fps")]) for n, value in enumerate(values)]
+        ).series[0]
 
     assert series(10, 10, 11, 8).moved == pytest.approx(-0.2)
     assert series(10, 10, 11, 9.5).moved is None
@@ -76,7 +116,11 @@ def test_a_figure_that_moves_is_pointed_out():
 
 
 def test_other_environments_and_sensors_are_other_stories():
-    runs = [night(0), night(1, environment="pi-ssh", sensor="IMX708"), night(2, environment="pi-ssh", sensor="IMX296")]
+    runs = [
+        night(0),
+        night(1, environment="pi-ssh", sensor="IMX708"),
+        night(2, environment="pi-ssh", sensor="IMX296"),
+    ]
     assert len(by_environment(runs)) == 3
 
 
@@ -119,7 +163,10 @@ def test_a_record_that_is_none_is_one_line_and_the_others_stay(tmp_path, change,
     assert "good" in shown
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"format": NaN}', b" " * 2_000_001])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"format": NaN}', b" " * 2_000_001],
+)
 def test_rubbish_is_one_line(tmp_path, content):
     (tmp_path / f"x{record.SUFFIX}").write_bytes(content)
     runs, faults = record.read_all(tmp_path)
@@ -131,15 +178,30 @@ def test_rubbish_is_one_line(tmp_path, content):
 
 
 def test_a_failing_test_stands_on_top_with_what_it_said_and_when_it_last_passed():
-    runs = [night(0, ("test_a.py::t", "passed"), commit="aaaaaaaaaaaa"), night(1, ("test_a.py::t", "failed", "no marks in 60 frames"), commit="bbbbbbbbbbbb")]
+    runs = [
+        night(0, ("test_a.py::t", "passed"), commit="aaaaaaaaaaaa"),
+        night(1, ("test_a.py::t", "failed", "no marks in 60 frames"), commit="bbbbbbbbbbbb"),
+    ]
     shown = page.page(runs, [])
     top = shown[: shown.index("<h3>")]
-    for words in ("1 failed", "test_a.py::t", "no marks in 60 frames", "last passed 2026-11-01 22:30, commit aaaaaaaaaaaa", "failing since 2026-11-02 22:30"):
+    for words in (
+        "1 failed",
+        "test_a.py::t",
+        "no marks in 60 frames",
+        "last passed 2026-11-01 22:30, commit aaaaaaaaaaaa",
+        "failing since 2026-11-02 22:30",
+    ):
         assert words in top
 
 
 def test_the_newest_night_is_the_first_column_of_head_and_rows():
-    shown = page.page([night(0, ("test_a.py::test_it_works", "passed")), night(1, ("test_a.py::test_it_works", "failed"))], [])
+    shown = page.page(
+        [
+            night(0, ("test_a.py::test_it_works", "passed")),
+            night(1, ("test_a.py::test_it_works", "failed")),
+        ],
+        [],
+    )
     table = shown[shown.index("<table>") : shown.index("</table>")]
     assert re.findall(r"(\d\d\.11\.)<br>", table) == ["02.11.", "01.11."]
     assert re.findall(r'<td class="(\w+)"', table) == ["failed", "passed"]
@@ -147,21 +209,41 @@ def test_the_newest_night_is_the_first_column_of_head_and_rows():
 
 
 def test_what_fails_comes_first_and_what_never_runs_here_last():
-    runs = [night(n, ("a", "skipped"), ("b", "passed"), ("c", "failed" if n else "passed"), ("d", "passed" if n else "failed"), commit="x") for n in range(2)]
+    runs = [
+        night(
+            n,
+            ("a", "skipped"),
+            ("b", "passed"),
+            ("c", "failed" if n else "passed"),
+            ("d", "passed" if n else "failed"),
+            commit="x",
+        )
+        for n in range(2)
+    ]
     table = page.page(runs, []).partition("<table>")[2]
     assert re.findall(r'<tr><td title="(\w)"', table) == ["c", "d", "b", "a"]
 
 
 def test_nothing_in_a_record_becomes_html():
-    where = dict.fromkeys(("environment", "commit", "sensor", "python", "machine", "version"), HOSTILE)
+    where = dict.fromkeys(
+        ("environment", "commit", "sensor", "python", "machine", "version"), HOSTILE
+    )
     runs = [
-        Run(BEGUN + timedelta(days=n), where, {HOSTILE: HOSTILE}, (Outcome(HOSTILE, outcome, 1.0, HOSTILE),), (Figure(HOSTILE, n, HOSTILE),))
+        Run(
+            BEGUN + timedelta(days=n),
+            where,
+            {HOSTILE: HOSTILE},
+            (Outcome(HOSTILE, outcome, 1.0, HOSTILE),),
+            (Figure(HOSTILE, n, HOSTILE),),
+        )
         for n, outcome in enumerate(("passed", "passed", "passed", "failed", "skipped", "failed"))
     ]
     shown = page.page(runs, [HOSTILE])
     assert "<script" not in shown
     assert shown.count("&lt;script&gt;") > 10
-    assert not re.search(r'(title|class)="[^"]*"[^ />][^>]*"', shown), "an attribute was left by a quote"
+    assert not re.search(r'(title|class)="[^"]*"[^ />][^>]*"', shown), (
+        "an attribute was left by a quote"
+    )
 
 
 def test_the_page_is_whole_by_itself():
@@ -175,7 +257,14 @@ def test_the_page_is_whole_by_itself():
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_a_phone_shows_what_failed_and_last_night_without_scrolling_sideways(tmp_path):
     long = "test_a_very_long_file_name_of_a_test.py::" + "and_a_sentence_that_goes_on_" * 4
-    runs = [night(n, (long, "passed" if n < 20 else "failed", "word " * 30), figures=[("a figure", n, "°C")]) for n in range(21)]
+    runs = [
+        night(
+            n,
+            (long, "passed" if n < 20 else "failed", "word " * 30),
+            figures=[("a figure", n, "°C")],
+        )
+        for n in range(21)
+    ]
     path = tmp_path / "index.html"
     path.write_text(page.page(runs, []), encoding="utf-8")
     with Browser(tmp_path / "profile") as browser:
@@ -183,7 +272,10 @@ def test_a_phone_shows_what_failed_and_last_night_without_scrolling_sideways(tmp
         browser.until("document.readyState === 'complete' && !!document.querySelector('table')")
         assert browser.run("document.documentElement.scrollWidth") <= WIDTH
         assert browser.run("document.querySelector('.card').getBoundingClientRect().top") < HEIGHT
-        assert browser.run("document.querySelector('td.failed').getBoundingClientRect().right") <= WIDTH, "last night's column"
+        assert (
+            browser.run("document.querySelector('td.failed').getBoundingClientRect().right")
+            <= WIDTH
+        ), "last night's column"
         assert browser.requests == [path.as_uri()]
         assert browser.console == []
 
@@ -197,7 +289,14 @@ def test_the_command_writes_the_page_and_its_exit_code_tells(tmp_path):
     record.write(tmp_path, night(0, ("t", "passed")))
 
     def run(*words):
-        return subprocess.run([sys.executable, "-m", "hw_tests.history", *map(str, words)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            [sys.executable, "-m", "hw_tests.history", *map(str, words)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
     assert run(tmp_path, tmp_path / "index.html").returncode == 0
     record.write(tmp_path, night(1, ("t", "failed")))
@@ -212,7 +311,13 @@ def test_the_command_writes_the_page_and_its_exit_code_tells(tmp_path):
 
 def report(name="hw_tests/test_a.py::t", when="call", outcome="passed", longrepr=None):
     return SimpleNamespace(
-        nodeid=name, when=when, duration=0.5, failed=outcome == "failed", skipped=outcome == "skipped", passed=outcome == "passed", longrepr=longrepr
+        nodeid=name,
+        when=when,
+        duration=0.5,
+        failed=outcome == "failed",
+        skipped=outcome == "skipped",
+        passed=outcome == "passed",
+        longrepr=longrepr,
     )
 
 
@@ -232,7 +337,11 @@ def test_the_worst_phase_is_the_outcome(tmp_path):
     run = collected(
         tmp_path,
         *(report("a", "setup"), report("a"), report("a", "teardown")),
-        *(report("b", "setup"), report("b", outcome="failed", longrepr=crash), report("b", "teardown")),
+        *(
+            report("b", "setup"),
+            report("b", outcome="failed", longrepr=crash),
+            report("b", "teardown"),
+        ),
         *(report("c", "setup", "failed", crash), report("c", "teardown")),
         *(report("d", "setup", "skipped", ("f.py", 3, "Skipped: no rtc")), report("d", "teardown")),
     )

@@ -1,4 +1,6 @@
-"""The parts of the rig that need no rig: chart and marks, screens, the capture's reading of packets, the options of an environment file."""
+"""The parts of the rig that need no rig: chart and marks, screens, the capture's reading of
+packets, the options of an environment file.
+"""
 
 import json
 from pathlib import Path
@@ -32,7 +34,9 @@ def test_the_marks_tell_page_and_place_through_a_lens(shown, frame):
     view = fiducial.find(frame, page.page, page.marks)
     corners = view.place(page.plates[0].corners)
     width_px = np.linalg.norm(corners[1] - corners[0])
-    assert 0.7 * page.plates[0].width_px < width_px < page.plates[0].width_px, "turned by 20° and a little farther"
+    assert 0.7 * page.plates[0].width_px < width_px < page.plates[0].width_px, (
+        "turned by 20° and a little farther"
+    )
 
 
 def test_another_page_is_not_this_page(shown, frame):
@@ -48,7 +52,9 @@ def test_a_hidden_mark_hides_the_chart(shown, frame, place, tmp_path):
     top, left = (0 if place in (0, 1) else half_height), (0 if place in (0, 3) else half_width)
     hidden[top : top + half_height, left : left + half_width] = 90
     assert fiducial.find(hidden, page.page, page.marks) is None
-    assert not fiducial.keep(hidden, page.page, page.marks, tuple(page.size_px), tmp_path / "kept.png")
+    assert not fiducial.keep(
+        hidden, page.page, page.marks, tuple(page.size_px), tmp_path / "kept.png"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -108,10 +114,16 @@ class Eyes:
 def ask(monkeypatch, tmp_path, shown, frames, eyes, **given):
     page, _ = shown
     (tmp_path / "page.json").write_text(page.as_json())
-    source = SimpleNamespace(frames=lambda: iter([SimpleNamespace(image=image) for image in frames]), close=lambda: None)
+    source = SimpleNamespace(
+        frames=lambda: iter([SimpleNamespace(image=image) for image in frames]), close=lambda: None
+    )
     monkeypatch.setattr(probe, "opened", lambda _options: (source, None))
     monkeypatch.setattr(probe, "vision", lambda _settings: (eyes, eyes))
-    return probe.chart(SimpleNamespace(page=str(tmp_path / "page.json"), frames=2, keep=str(tmp_path / "kept.png"), **given))
+    return probe.chart(
+        SimpleNamespace(
+            page=str(tmp_path / "page.json"), frames=2, keep=str(tmp_path / "kept.png"), **given
+        )
+    )
 
 
 def test_a_frame_without_the_marks_is_neither_read_nor_written(monkeypatch, tmp_path, shown):
@@ -143,10 +155,15 @@ def test_a_framebuffer_gets_the_picture_row_by_row(tmp_path, depth, stride):
         (told / name).write_text(f"{value}\n")
     picture = np.zeros((1080, 1920, 3), np.uint8)
     picture[:, :, 2] = 255
-    assert screen.Framebuffer(tmp_path / "fb0", "picamera", tmp_path, settle_s=0).show(None, picture) == "picamera"
+    assert (
+        screen.Framebuffer(tmp_path / "fb0", "picamera", tmp_path, settle_s=0).show(None, picture)
+        == "picamera"
+    )
     data = (tmp_path / "fb0").read_bytes()
     assert len(data) == 200 * stride
-    assert data[stride : stride + depth // 8] == (b"\x00\x00\xff\xff" if depth == 32 else b"\x00\xf8"), "red, as the kernel wants it"
+    assert data[stride : stride + depth // 8] == (
+        b"\x00\x00\xff\xff" if depth == 32 else b"\x00\xf8"
+    ), "red, as the kernel wants it"
 
 
 def test_a_screen_that_nobody_knows_is_refused(tmp_path):
@@ -163,7 +180,8 @@ MACS = bytes(12)
 
 def test_flows_are_told_from_packets():
     tcp = (1234).to_bytes(2) + (8883).to_bytes(2) + bytes(16)
-    ipv4 = bytes([0x46, *bytes(8), 6, *bytes(6), 192, 0, 2, 9]) + bytes(4)  # with four bytes of options
+    # with four bytes of options
+    ipv4 = bytes([0x46, *bytes(8), 6, *bytes(6), 192, 0, 2, 9]) + bytes(4)
     assert flow_of(MACS + b"\x08\x00" + ipv4 + tcp) == Flow("tcp", 1234, "192.0.2.9", 8883)
     ipv6 = bytes([0x60, *bytes(5), 17, *bytes(17), *bytes(15), 1])
     assert flow_of(MACS + b"\x86\xdd" + ipv6 + tcp) == Flow("udp", 1234, "::1", 8883)
@@ -185,7 +203,13 @@ def test_a_network_of_this_machine_is_never_taken():
 
 
 def test_options_are_closed_and_every_fault_is_told():
-    pi = {"place": "pi", "folder": "/x", "python": "/usr/bin/python3", "pythonpath": "/y", "sensor": "s"}
+    pi = {
+        "place": "pi",
+        "folder": "/x",
+        "python": "/usr/bin/python3",
+        "pythonpath": "/y",
+        "sensor": "s",
+    }
     assert parse(pi).live is False
     assert parse({**pi, "source": "usb:0"}).live
     for table, said in (

@@ -1,4 +1,6 @@
-"""Who vouches for the clock on Linux: the kernel, timesyncd's marker where the kernel may not be asked, a battery-backed clock that agrees."""
+"""Who vouches for the clock on Linux: the kernel, timesyncd's marker where the kernel may not be
+asked, a battery-backed clock that agrees.
+"""
 
 import ctypes
 import errno
@@ -81,7 +83,8 @@ def test_the_marker_does_not_vouch_for_a_step_after_it(machine, monkeypatch):
 
 
 def test_a_unit_may_tell_the_boot_that_its_sandbox_hides(machine, monkeypatch):
-    seen = machine(Kernel()).look().boot  # by whoever looks at the same file from outside: `status`, `doctor`
+    # by whoever looks at the same file from outside: `status`, `doctor`
+    seen = machine(Kernel()).look().boot
     monkeypatch.setattr(clock, "_BOOT_ID", machine.marker.parent / "hidden")
     monkeypatch.setenv("PLATEWARDEN_BOOT", seen.replace("-", ""))  # as systemd writes %b
     assert machine(Kernel()).look().boot == seen
@@ -89,7 +92,10 @@ def test_a_unit_may_tell_the_boot_that_its_sandbox_hides(machine, monkeypatch):
     assert machine(Kernel()).look().boot.startswith(NAMELESS)
 
 
-@pytest.mark.parametrize(("off_s", "counts"), [(0, True), (-119, True), (119, True), (-130, False), (130, False), (-1_700_000_000, False)])
+@pytest.mark.parametrize(
+    ("off_s", "counts"),
+    [(0, True), (-119, True), (119, True), (-130, False), (130, False), (-1_700_000_000, False)],
+)
 def test_a_battery_backed_clock_must_agree(machine, off_s, counts):
     rtc(machine.rtcs, round(time.time()) + off_s)
     assert machine(Kernel(0x0040)).look().rtc == counts
@@ -114,7 +120,9 @@ def test_the_kernel_is_asked_once_a_second_and_at_once_after_a_step(machine, mon
     assert kernel.asked == 2
 
 
-def test_a_boot_that_is_hidden_gets_a_name_that_no_other_process_gives(machine, monkeypatch, tmp_path):
+def test_a_boot_that_is_hidden_gets_a_name_that_no_other_process_gives(
+    machine, monkeypatch, tmp_path
+):
     monkeypatch.setattr(clock, "_BOOT_ID", tmp_path / "hidden")
     one, two = (machine(Kernel()).look().boot for _ in range(2))
     assert one != two
@@ -126,4 +134,7 @@ def test_a_boot_that_is_hidden_gets_a_name_that_no_other_process_gives(machine, 
 def test_this_very_machine_answers():
     look = LinuxMachine().look()
     assert isinstance(look.synchronised, bool)
-    assert parse_known(format_known(Known(look.wall, look.boot_s, look.boot)), "clock.json").boot == look.boot
+    assert (
+        parse_known(format_known(Known(look.wall, look.boot_s, look.boot)), "clock.json").boot
+        == look.boot
+    )

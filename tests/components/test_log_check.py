@@ -1,4 +1,6 @@
-"""Judging rows against checkpoints, without disk or keys: any alteration is seen, and exactly the leaves concerned are named."""
+"""Judging rows against checkpoints, without disk or keys: any alteration is seen, and exactly the
+leaves concerned are named.
+"""
 
 from dataclasses import replace
 
@@ -18,7 +20,15 @@ SIZE = 24
 def row(place, text=""):
     """A whole leaf, as it would be read back."""
     leaf = salted_leaf_hash(bytes(32), f"{place}{text}".encode())
-    return LeafRow(place, leaf, leaf, pruned=False, claim=place, at=f"2027-01-15T12:00:{place:02d}.000Z", kind="release")
+    return LeafRow(
+        place,
+        leaf,
+        leaf,
+        pruned=False,
+        claim=place,
+        at=f"2027-01-15T12:00:{place:02d}.000Z",
+        kind="release",
+    )
 
 
 ROWS = tuple(row(place) for place in range(SIZE))
@@ -36,10 +46,16 @@ def marks(sizes=range(1, SIZE + 1)):
 
 def named(faults, *reasons):
     """All leaves that faults of these reasons name."""
-    return {leaf for fault in faults if fault.reason in reasons for leaf in range(fault.leaf, fault.last + 1)}
+    return {
+        leaf
+        for fault in faults
+        if fault.reason in reasons
+        for leaf in range(fault.leaf, fault.last + 1)
+    }
 
 
-quick = settings(max_examples=30)  # HYPOTHESIS_PROFILE does not raise these: change the number to search
+# HYPOTHESIS_PROFILE does not raise these: change the number to search
+quick = settings(max_examples=30)
 some = st.sets(st.integers(0, SIZE - 1), min_size=1, max_size=SIZE - 1)
 
 
@@ -64,7 +80,9 @@ def test_exactly_the_deleted_leaves_are_missing(deleted, close_the_gaps):
 @given(some)
 def test_exactly_the_rewritten_leaves_are_changed(rewritten):
     """Details, salt and hash were all made anew: only the signed roots know."""
-    faults = examine([row(place, "x") if place in rewritten else one for place, one in enumerate(ROWS)], marks())
+    faults = examine(
+        [row(place, "x") if place in rewritten else one for place, one in enumerate(ROWS)], marks()
+    )
     assert named(faults, Reason.LEAF_CHANGED) == rewritten
     assert {fault.reason for fault in faults} == {Reason.LEAF_CHANGED}
 
@@ -72,7 +90,13 @@ def test_exactly_the_rewritten_leaves_are_changed(rewritten):
 @quick
 @given(some)
 def test_exactly_the_leaves_with_altered_details_are_changed(altered):
-    faults = examine([replace(one, computed=bytes(32)) if place in altered else one for place, one in enumerate(ROWS)], marks())
+    faults = examine(
+        [
+            replace(one, computed=bytes(32)) if place in altered else one
+            for place, one in enumerate(ROWS)
+        ],
+        marks(),
+    )
     assert named(faults, Reason.LEAF_CHANGED) == altered
     assert {fault.reason for fault in faults} == {Reason.LEAF_CHANGED}
 
@@ -80,15 +104,24 @@ def test_exactly_the_leaves_with_altered_details_are_changed(altered):
 @quick
 @given(st.permutations(range(SIZE)).filter(lambda order: order != list(range(SIZE))))
 def test_exactly_the_moved_leaves_are_reordered(order):
-    faults = examine([replace(ROWS[number], place=place) for place, number in enumerate(order)], marks())
-    assert named(faults, Reason.LEAF_REORDERED) == {number for place, number in enumerate(order) if number != place}
+    faults = examine(
+        [replace(ROWS[number], place=place) for place, number in enumerate(order)], marks()
+    )
+    assert named(faults, Reason.LEAF_REORDERED) == {
+        number for place, number in enumerate(order) if number != place
+    }
     assert {fault.reason for fault in faults} == {Reason.LEAF_REORDERED}
 
 
 @quick
 @given(some)
 def test_pruned_leaves_are_no_fault_until_their_hash_changes(pruned):
-    rows = [replace(one, computed=None, pruned=True, claim=None, at="", kind="") if place in pruned else one for place, one in enumerate(ROWS)]
+    rows = [
+        replace(one, computed=None, pruned=True, claim=None, at="", kind="")
+        if place in pruned
+        else one
+        for place, one in enumerate(ROWS)
+    ]
     assert examine(rows, marks()) == ()
     victim = min(pruned)
     rows[victim] = replace(rows[victim], stored=bytes(32))
@@ -97,10 +130,14 @@ def test_pruned_leaves_are_no_fault_until_their_hash_changes(pruned):
 
 @quick
 @given(some, st.sets(st.integers(1, SIZE), min_size=1))
-def test_with_fewer_checkpoints_a_rewriting_is_still_seen_and_lies_in_what_is_named(rewritten, sizes):
+def test_with_fewer_checkpoints_a_rewriting_is_still_seen_and_lies_in_what_is_named(
+    rewritten, sizes
+):
     rewritten = {place for place in rewritten if place < max(sizes)}
     rows = [row(place, "x") if place in rewritten else one for place, one in enumerate(ROWS)]
-    faults = [fault for fault in examine(rows, marks(sizes)) if fault.reason != Reason.CHECKPOINT_INVALID]
+    faults = [
+        fault for fault in examine(rows, marks(sizes)) if fault.reason != Reason.CHECKPOINT_INVALID
+    ]
     assert bool(faults) == bool(rewritten)
     assert rewritten <= named(faults, Reason.LEAF_CHANGED, Reason.ROOT_MISMATCH)
 
@@ -120,7 +157,21 @@ def tampered(draw):
             break
         at = draw(st.integers(0, len(rows) - 1))
         one = rows[at]
-        act = draw(st.sampled_from(["delete", "move", "copy", "rewrite", "rehash", "blank", "half", "claim", "negative"]))
+        act = draw(
+            st.sampled_from(
+                [
+                    "delete",
+                    "move",
+                    "copy",
+                    "rewrite",
+                    "rehash",
+                    "blank",
+                    "half",
+                    "claim",
+                    "negative",
+                ]
+            )
+        )
         other = draw(st.integers(-2, SIZE + 3))
         if act == "delete":
             del rows[at]

@@ -1,4 +1,6 @@
-"""Mailbox folders: names, order, strangers, bounds; and what only the real outbox does: modes, recovery after each crash point."""
+"""Mailbox folders: names, order, strangers, bounds; and what only the real outbox does: modes,
+recovery after each crash point.
+"""
 
 import hashlib
 import os
@@ -25,7 +27,10 @@ def outbox(tmp_path, log):
 
 
 def kinds(tmp_path):
-    return [kind for (kind,) in rows(tmp_path / "watch", "SELECT details ->> '$.kind' FROM leaf ORDER BY n")]
+    return [
+        kind
+        for (kind,) in rows(tmp_path / "watch", "SELECT details ->> '$.kind' FROM leaf ORDER BY n")
+    ]
 
 
 def names(tmp_path):
@@ -42,7 +47,9 @@ def test_modes_let_the_other_process_read_and_nobody_else(tmp_path, outbox):
 def test_deliver_sees_oldest_first_and_only_finished_reads(tmp_path, outbox):
     for number in (3, 1, 2):
         outbox.put(sealed_read(number, {3: 1, 1: 2, 2: 3}[number]))
-        os.utime(tmp_path / "outbox" / f"{number:032x}.sealed", ns=(0, {3: 10, 1: 20, 2: 30}[number]))
+        os.utime(
+            tmp_path / "outbox" / f"{number:032x}.sealed", ns=(0, {3: 10, 1: 20, 2: 30}[number])
+        )
     (tmp_path / "outbox" / f".{9:032x}.sealed.part").write_bytes(b"half")
     reader = OutboxReader(tmp_path / "outbox", 1_000)
     assert [int(read_id, 16) for read_id in reader.pending()] == [3, 1, 2]
@@ -58,7 +65,14 @@ def test_an_outbox_that_is_not_there_yet_is_empty(tmp_path):
 def test_strangers_are_named_and_never_pending(tmp_path, outbox):
     outbox.put(sealed_read(1))
     folder = tmp_path / "outbox"
-    planted = [f"{7:032x}.sealed", "x.sealed", f"{8:032x}.sealed.bak", f"{0xABCDEF:032X}.sealed", "README", "\x1b[2Jred.sealed"]
+    planted = [
+        f"{7:032x}.sealed",
+        "x.sealed",
+        f"{8:032x}.sealed.bak",
+        f"{0xABCDEF:032X}.sealed",
+        "README",
+        "\x1b[2Jred.sealed",
+    ]
     for name in planted:
         (folder / name).write_bytes(b"x")
     (folder / f"{9:032x}.sealed").symlink_to("/etc/passwd")
@@ -74,9 +88,16 @@ def test_the_number_of_names_is_bounded(tmp_path, outbox, monkeypatch):
     assert len(OutboxReader(tmp_path / "outbox", 10).pending()) == 3
 
 
-@pytest.mark.parametrize("read_id", ["", "../../etc/passwd", "0" * 31, "0" * 33, "G" * 32, "A" * 32, "0" * 31 + "\n", "٠" * 32])
+@pytest.mark.parametrize(
+    "read_id",
+    ["", "../../etc/passwd", "0" * 31, "0" * 33, "G" * 32, "A" * 32, "0" * 31 + "\n", "٠" * 32],
+)
 def test_only_read_ids_become_file_names(tmp_path, outbox, read_id):
-    for call in (OutboxReader(tmp_path, 10).untrusted_wire, ReceiptBox(tmp_path, 10).untrusted_receipt, outbox.untrusted_wire):
+    for call in (
+        OutboxReader(tmp_path, 10).untrusted_wire,
+        ReceiptBox(tmp_path, 10).untrusted_receipt,
+        outbox.untrusted_wire,
+    ):
         with pytest.raises(StorageError, match="not a read id"):
             call(read_id)
 
@@ -85,7 +106,13 @@ def test_a_release_s_leaf_says_what_left_and_commits_to_the_bytes(tmp_path, outb
     outbox.put(sealed_read(1))
     [(details,)] = log.query("SELECT details FROM leaf")
     text = details.decode()
-    for expected in (f"{1:032x}", "exampleville-pd", "stolen-and-amber", "2027-02-05T00:00:00.000Z", hashlib.sha256(sealed_read(1).wire).hexdigest()):
+    for expected in (
+        f"{1:032x}",
+        "exampleville-pd",
+        "stolen-and-amber",
+        "2027-02-05T00:00:00.000Z",
+        hashlib.sha256(sealed_read(1).wire).hexdigest(),
+    ):
         assert expected in text
 
 
@@ -98,9 +125,14 @@ def test_a_crash_before_the_leaf_leaves_nothing(tmp_path, outbox, log, monkeypat
     with pytest.raises(KeyboardInterrupt):
         outbox.put(sealed_read(1))
     monkeypatch.undo()
-    (tmp_path / "outbox" / f".{1:032x}.sealed.part").write_bytes(b"half a re")  # as if the clean-up had not run either
+    # as if the clean-up had not run either
+    (tmp_path / "outbox" / f".{1:032x}.sealed.part").write_bytes(b"half a re")
     assert outbox.recover() == []
-    assert (names(tmp_path), kinds(tmp_path), outbox.next_sequence("exampleville-pd")) == ([], [], 1)
+    assert (names(tmp_path), kinds(tmp_path), outbox.next_sequence("exampleville-pd")) == (
+        [],
+        [],
+        1,
+    )
     outbox.put(sealed_read(1))
     assert outbox.pending() == [f"{1:032x}"]
 
@@ -153,7 +185,9 @@ def test_a_part_that_does_not_fit_its_leaf_is_lost_not_published(tmp_path, outbo
     assert names(tmp_path) == []
 
 
-def test_a_failing_checkpoint_file_after_the_commit_loses_nothing(tmp_path, outbox, log, monkeypatch):
+def test_a_failing_checkpoint_file_after_the_commit_loses_nothing(
+    tmp_path, outbox, log, monkeypatch
+):
     def fail(*_arguments):
         raise StorageError("no space left on device", where="checkpoint")
 
@@ -196,7 +230,12 @@ def test_sequence_numbers_survive_a_restart(tmp_path):
 def test_damaged_sequence_numbers_are_refused(tmp_path):
     with open_log(tmp_path / "watch") as log:
         Outbox(tmp_path / "outbox", log, 5, 1_000).put(sealed_read(1))
-    tamper(tmp_path / "watch", "DROP TABLE outbox_sequence", "CREATE TABLE outbox_sequence (recipient, last)", "INSERT INTO outbox_sequence VALUES ('pd', 'x')")
+    tamper(
+        tmp_path / "watch",
+        "DROP TABLE outbox_sequence",
+        "CREATE TABLE outbox_sequence (recipient, last)",
+        "INSERT INTO outbox_sequence VALUES ('pd', 'x')",
+    )
     with open_log(tmp_path / "watch") as log, pytest.raises(StorageError, match="damaged"):
         Outbox(tmp_path / "outbox", log, 5, 1_000).next_sequence("pd")
 

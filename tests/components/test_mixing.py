@@ -1,4 +1,6 @@
-"""models/training/recognizer/mixing.py: real plates get other characters, and their text says so. models/training/fonts.py: fonts that are missed are named."""
+"""models/training/recognizer/mixing.py: real plates get other characters, and their text says so.
+models/training/fonts.py: fonts that are missed are named.
+"""
 
 from pathlib import Path
 
@@ -32,7 +34,10 @@ def photographed(text: str, ink: float = 0.2, ground: float = 0.8, seed: int = 1
         part += mask * (ink - part)
         characters.append(Boxed(character, (left, EDGE, left + WIDE, EDGE + HIGH)))
     height, width = picture.shape
-    quad = np.array([[EDGE, EDGE], [width - EDGE, EDGE], [width - EDGE, height - EDGE], [EDGE, height - EDGE]], np.float32)
+    quad = np.array(
+        [[EDGE, EDGE], [width - EDGE, EDGE], [width - EDGE, height - EDGE], [EDGE, height - EDGE]],
+        np.float32,
+    )
     return RealPlate(picture, quad, text, "us", tuple(characters))
 
 
@@ -48,19 +53,27 @@ def test_that_the_text_tells_what_was_exchanged_and_only_that_was() -> None:
             assert same == (old == now), (old, now)
         seen.add(new.text)
     assert len(seen) > 15
-    assert any(set(text) & set("IOQU") for text in seen), "characters that no photograph has are drawn"
+    assert any(set(text) & set("IOQU") for text in seen), (
+        "characters that no photograph has are drawn"
+    )
 
 
 def test_that_an_exchanged_character_looks_like_what_the_text_says() -> None:
     plate = photographed("88888")
-    templates = {character: photographed(character).picture[EDGE : EDGE + HIGH, EDGE : EDGE + WIDE] for character in "123456789"}
+    templates = {
+        character: photographed(character).picture[EDGE : EDGE + HIGH, EDGE : EDGE + WIDE]
+        for character in "123456789"
+    }
     rng, right, count = np.random.default_rng(5), 0, 0
     for _ in range(30):
         new = mixed(rng, plate, donors_of([photographed("12345"), photographed("67899")]))
         for boxed, now in zip(new.characters, new.text, strict=True):
             if now in "2345679":
                 part = boxed.of(new.picture)
-                likest = max(templates, key=lambda c: float(np.corrcoef(part.ravel(), templates[c].ravel())[0, 1]))
+                likest = max(
+                    templates,
+                    key=lambda c: float(np.corrcoef(part.ravel(), templates[c].ravel())[0, 1]),
+                )
                 right, count = right + (likest == now), count + 1
     assert count > 20
     assert right / count > 0.85, f"{right} of {count}"
@@ -68,7 +81,9 @@ def test_that_an_exchanged_character_looks_like_what_the_text_says() -> None:
 
 def test_that_ink_and_ground_stay_the_plate_s_own() -> None:
     plate = photographed("88888", ink=0.1, ground=0.35)
-    new = mixed(np.random.default_rng(7), plate, donors_of([photographed("12345", ink=0.5, ground=0.95)]))
+    new = mixed(
+        np.random.default_rng(7), plate, donors_of([photographed("12345", ink=0.5, ground=0.95)])
+    )
     assert new.text != plate.text
     assert new.picture.max() < 0.45
     assert new.picture.min() > 0.0
@@ -106,6 +121,18 @@ def test_that_fonts_which_the_tables_name_and_no_folder_has_are_named(
 
 
 def test_that_every_font_of_the_tables_is_one_that_is_installed() -> None:
-    """A name that no package brings (it was "din" for Open DIN) is never drawn with, and nothing else would say so."""
-    brought = {*fonts.NPM_FAMILIES, "rounded", *(folder.name for folder in fonts.SYSTEM_FOLDERS), "gl-nummernschild"}
-    assert sorted(name for name in font_names() if not any(family.startswith(name) for family in brought)) == []
+    """A name that no package brings (it was "din" for Open DIN) is never drawn with, and nothing
+    else would say so.
+    """
+    brought = {
+        *fonts.NPM_FAMILIES,
+        "rounded",
+        *(folder.name for folder in fonts.SYSTEM_FOLDERS),
+        "gl-nummernschild",
+    }
+    assert (
+        sorted(
+            name for name in font_names() if not any(family.startswith(name) for family in brought)
+        )
+        == []
+    )

@@ -1,4 +1,6 @@
-"""agent/vision/models.py loads a network only when it is, byte for byte, the one in the manifest."""
+"""agent/vision/models.py loads a network only when it is, byte for byte, the one in the
+manifest.
+"""
 
 import hashlib
 import json
@@ -28,7 +30,9 @@ def write_models(folder: Path, model: bytes, **changes: object) -> Path:
         "training_command": "none",
     } | changes
     (folder / "tiny.onnx").write_bytes(model)
-    (folder / "manifest.json").write_text(json.dumps({"version": 1, "models": {"tiny": entry}}), encoding="utf-8")
+    (folder / "manifest.json").write_text(
+        json.dumps({"version": 1, "models": {"tiny": entry}}), encoding="utf-8"
+    )
     return folder
 
 
@@ -51,7 +55,9 @@ def test_one_byte_changed_refuses(tmp_path, opened, position):
     altered = bytearray(TINY)
     altered[position] ^= 1
     (tmp_path / "tiny.onnx").write_bytes(altered)
-    with pytest.raises(ModelError, match=r"tiny\.onnx: SHA-256 is .* but the manifest says .* \(reinstall") as caught:
+    with pytest.raises(
+        ModelError, match=r"tiny\.onnx: SHA-256 is .* but the manifest says .* \(reinstall"
+    ) as caught:
         models.load_model("tiny", models_dir=tmp_path)
     assert caught.value.exit_code == 1
     assert opened == []
@@ -61,7 +67,9 @@ def test_one_byte_changed_refuses(tmp_path, opened, position):
 def test_a_shortened_file_refuses(tmp_path, opened, bytes_left):
     write_models(tmp_path, TINY)
     (tmp_path / "tiny.onnx").write_bytes(TINY[:bytes_left])
-    with pytest.raises(ModelError, match=rf"tiny\.onnx: {bytes_left} bytes, but the manifest says {len(TINY)}"):
+    with pytest.raises(
+        ModelError, match=rf"tiny\.onnx: {bytes_left} bytes, but the manifest says {len(TINY)}"
+    ):
         models.load_model("tiny", models_dir=tmp_path)
     assert opened == []
 
@@ -85,7 +93,9 @@ def test_a_huge_file_is_refused_without_being_swallowed(tmp_path, opened, monkey
 def test_a_missing_file_names_itself_and_the_next_step(tmp_path, opened):
     write_models(tmp_path, TINY)
     (tmp_path / "tiny.onnx").unlink()
-    with pytest.raises(ModelError, match=r"tiny\.onnx: cannot be read: No such file or directory \(reinstall"):
+    with pytest.raises(
+        ModelError, match=r"tiny\.onnx: cannot be read: No such file or directory \(reinstall"
+    ):
         models.load_model("tiny", models_dir=tmp_path)
 
 
@@ -102,7 +112,9 @@ def test_an_unlisted_model_is_not_loaded_although_its_file_is_there(tmp_path, op
     assert opened == []
 
 
-@pytest.mark.parametrize("name", ["../tiny.onnx", "/tiny.onnx", "a/b.onnx", "tiny.pt", ".onnx", "tiny.onnx\n"])
+@pytest.mark.parametrize(
+    "name", ["../tiny.onnx", "/tiny.onnx", "a/b.onnx", "tiny.pt", ".onnx", "tiny.onnx\n"]
+)
 def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path, opened, name):
     write_models(tmp_path, TINY, file=name)
     with pytest.raises(ModelError, match=r"models\.tiny\.file"):
@@ -112,7 +124,14 @@ def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path, opened, name):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("sha256", "00"), ("size_bytes", 0), ("size_bytes", "many"), ("threshold", 1.5), ("surprise", True), ("classes", None)],
+    [
+        ("sha256", "00"),
+        ("size_bytes", 0),
+        ("size_bytes", "many"),
+        ("threshold", 1.5),
+        ("surprise", True),
+        ("classes", None),
+    ],
 )
 def test_an_odd_manifest_refuses_and_names_the_field(tmp_path, opened, field, value):
     write_models(tmp_path, TINY, **{field: value})
@@ -136,7 +155,9 @@ def test_a_file_that_is_no_network_is_refused_even_when_the_manifest_vouches_for
 
 def test_the_shipped_files_are_those_of_the_shipped_manifest():
     listed = models.read_manifest().models
-    assert {entry.file for entry in listed.values()} == {path.name for path in SHIPPED.glob("*.onnx")}
+    assert {entry.file for entry in listed.values()} == {
+        path.name for path in SHIPPED.glob("*.onnx")
+    }
     for entry in listed.values():
         model = (SHIPPED / entry.file).read_bytes()
         assert (len(model), hashlib.sha256(model).hexdigest()) == (entry.size_bytes, entry.sha256)
@@ -145,11 +166,15 @@ def test_the_shipped_files_are_those_of_the_shipped_manifest():
 def test_the_shipped_detector_loads_and_one_byte_changed_refuses(tmp_path):
     session = models.load_model("detector")
     entry = models.model_entry("detector")
-    sizes = [(one.name, tuple(-1 if isinstance(side, str) else side for side in one.shape)) for one in session.get_inputs()]
+    sizes = [
+        (one.name, tuple(-1 if isinstance(side, str) else side for side in one.shape))
+        for one in session.get_inputs()
+    ]
     assert sizes == [(one.name, one.shape) for one in entry.inputs]
     shutil.copy(SHIPPED / "manifest.json", tmp_path)
     altered = bytearray((SHIPPED / "detector.onnx").read_bytes())
-    altered[len(altered) // 2] ^= 1  # a weight: the network would still load and quietly see something else
+    # a weight: the network would still load and quietly see something else
+    altered[len(altered) // 2] ^= 1
     (tmp_path / "detector.onnx").write_bytes(altered)
     with pytest.raises(ModelError, match=r"detector\.onnx: SHA-256"):
         models.load_model("detector", models_dir=tmp_path)

@@ -1,4 +1,6 @@
-"""setup.py, constraints, Makefile and CI agree with each other, and a wheel holds the product and nothing else."""
+"""setup.py, constraints, Makefile and CI agree with each other, and a wheel holds the product and
+nothing else.
+"""
 
 import ast
 import os
@@ -48,23 +50,43 @@ def test_one_command_one_version(package):
 
 def test_the_product_is_packaged_and_nothing_else(package):
     assert {"agent", "agent.core", "agent.commands", "models"} <= set(package["packages"])
-    assert not [name for name in package["packages"] if name.split(".")[0] not in {"agent", "models"} or name.startswith("models.")]
+    assert not [
+        name
+        for name in package["packages"]
+        if name.split(".")[0] not in {"agent", "models"} or name.startswith("models.")
+    ]
 
 
 def test_each_requirement_has_a_minimum_and_a_tested_version(package):
     pinned = {normal(name): version for name, version in constraints().items()}
     extras = package["extras_require"]
-    wanted = [*package["install_requires"], *(line for name in ("bench", "demo", "dev", "peers", "rig") for line in extras[name])]
+    wanted = [
+        *package["install_requires"],
+        *(line for name in ("bench", "demo", "dev", "peers", "rig") for line in extras[name]),
+    ]
     for requirement in map(Requirement, wanted):
         assert requirement.specifier, f"{requirement.name} has no minimum"
-        assert requirement.specifier.contains(pinned[normal(requirement.name)]), f"{requirement}: constraints.txt has {pinned[normal(requirement.name)]}"
+        assert requirement.specifier.contains(pinned[normal(requirement.name)]), (
+            f"{requirement}: constraints.txt has {pinned[normal(requirement.name)]}"
+        )
 
 
 def test_what_the_product_imports_is_declared(package):
-    """Every foreign module under agent/ belongs to a declared requirement, or to apt's picamera2."""
-    distributions = {"cv2": "opencv-python-headless", "PIL": "pillow", "paho": "paho-mqtt", "pydantic_core": "pydantic", "yaml": "pyyaml"}
+    """Every foreign module under agent/ belongs to a declared requirement, or to apt's
+    picamera2.
+    """
+    distributions = {
+        "cv2": "opencv-python-headless",
+        "PIL": "pillow",
+        "paho": "paho-mqtt",
+        "pydantic_core": "pydantic",
+        "yaml": "pyyaml",
+    }
     extras = package["extras_require"]
-    declared = {normal(Requirement(line).name) for line in [*package["install_requires"], *extras["demo"], *extras["peers"]]}
+    declared = {
+        normal(Requirement(line).name)
+        for line in [*package["install_requires"], *extras["demo"], *extras["peers"]]
+    }
     imported = set()
     for file in (ROOT / "agent").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -72,7 +94,9 @@ def test_what_the_product_imports_is_declared(package):
                 imported |= {name.name.split(".")[0] for name in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module.split(".")[0])
-    foreign = imported - set(sys.stdlib_module_names) - {"agent", "models", "libcamera", "picamera2"}
+    foreign = (
+        imported - set(sys.stdlib_module_names) - {"agent", "models", "libcamera", "picamera2"}
+    )
     assert {normal(distributions.get(name, name)) for name in foreign} <= declared
 
 
@@ -86,15 +110,24 @@ def test_every_lint_exception_has_its_reason():
 
 
 def test_the_layers_are_exhaustive_and_no_module_is_optional():
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
     assert len(contracts) == 13
     layered = [contract for contract in contracts if contract["type"] == "layers"]
-    assert [contract["containers"] for contract in layered] == [["agent"], ["agent.core"], ["agent.sides"]]
+    assert [contract["containers"] for contract in layered] == [
+        ["agent"],
+        ["agent.core"],
+        ["agent.sides"],
+    ]
     for contract in layered:
         assert contract["exhaustive"] is True
         assert "(" not in " ".join(contract["layers"])
     ignored = [line for contract in contracts for line in contract.get("ignore_imports", [])]
-    assert set(ignored) == {"agent.host.notify -> socket", "agent.receiver.opener -> agent.core.reading.plate_text"}
+    assert set(ignored) == {
+        "agent.host.notify -> socket",
+        "agent.receiver.opener -> agent.core.reading.plate_text",
+    }
 
 
 def test_ci_runs_make_test():
@@ -104,8 +137,24 @@ def test_ci_runs_make_test():
 
 
 def test_make_lists_its_targets():
-    listed = subprocess.run(["make", "--no-print-directory", "-C", ROOT], capture_output=True, text=True, timeout=60, check=True).stdout
-    for target in ("demo", "test", "check", "unit", "faults", "bench", "models", "hw", "test-picamera"):
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "-C", ROOT],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    for target in (
+        "demo",
+        "test",
+        "check",
+        "unit",
+        "faults",
+        "bench",
+        "models",
+        "hw",
+        "test-picamera",
+    ):
         assert f"make {target} " in listed
 
 
@@ -114,13 +163,47 @@ def test_a_wheel_holds_the_product(tmp_path):
     source = tmp_path / "source"  # setuptools leaves build/ where it builds
     source.mkdir()
     for name in ("agent", "config", "models"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "runs"))
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE", "MANIFEST.in", "CHANGELOG.md", "constraints.txt"):
+        shutil.copytree(
+            ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "runs")
+        )
+    for name in (
+        "setup.py",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "NOTICE",
+        "MANIFEST.in",
+        "CHANGELOG.md",
+        "constraints.txt",
+    ):
         shutil.copy(ROOT / name, source)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)]
-    subprocess.run(command, check=True, timeout=120, env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        str(tmp_path),
+        str(source),
+    ]
+    subprocess.run(
+        command, check=True, timeout=120, env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    )
     (wheel,) = tmp_path.glob("platewarden-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"agent/cli.py", "agent/jurisdictions/us-ca.toml", "models/manifest.json", "models/detector.onnx", "models/recognizer.onnx"} <= set(names)
+    assert {
+        "agent/cli.py",
+        "agent/jurisdictions/us-ca.toml",
+        "models/manifest.json",
+        "models/detector.onnx",
+        "models/recognizer.onnx",
+    } <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert not [name for name in names if name.startswith(("tests/", "models/training/", "config/", "bench/", "hw_tests/"))]
+    assert not [
+        name
+        for name in names
+        if name.startswith(("tests/", "models/training/", "config/", "bench/", "hw_tests/"))
+    ]

@@ -1,4 +1,6 @@
-"""bench/passes: rendered passes that look like a car coming closer, and figures that count what they say."""
+"""bench/passes: rendered passes that look like a car coming closer, and figures that count what
+they say.
+"""
 
 import json
 from dataclasses import replace
@@ -29,7 +31,11 @@ class StandIn:
 
     def read(self, frame, box):
         wide = box.box[2] > 90
-        return replace(read(self.text if wide else "PWD8001", confidence=0.9 if wide else 0.3), box=box, captured=frame.captured)
+        return replace(
+            read(self.text if wide else "PWD8001", confidence=0.9 if wide else 0.3),
+            box=box,
+            captured=frame.captured,
+        )
 
 
 def test_a_pass_is_one_plate_coming_closer_the_same_for_the_same_seed():
@@ -60,7 +66,10 @@ def test_boxes_and_corners_lie_in_the_frame_around_the_plate():
 
 def done(count=8):
     """Passes of twelve reads: the first seven wrong and unsure, the others right."""
-    wrong, right = read("PWD8001", confidence=0.3, width=50), read("PWD0001", confidence=0.9, width=110)
+    wrong, right = (
+        read("PWD8001", confidence=0.3, width=50),
+        read("PWD0001", confidence=0.9, width=110),
+    )
     return [bench_passes.ReadPass("PWD0001", (wrong,) * 7 + (right,) * 5)] * count
 
 
@@ -68,7 +77,11 @@ def test_the_curves_count_exact_texts():
     result = bench_passes.measure(done(), 1, "ab" * 32)
     last = {way: figures[-1].value for way, figures in result.curves["all over the pass"].items()}
     assert last == {"surest frame": 1.0, "majority": 0.0, "vote": 1.0}
-    assert all(0 <= figure.low <= figure.value <= figure.high <= 1 for way in result.curves["in a row"].values() for figure in way)
+    assert all(
+        0 <= figure.low <= figure.value <= figure.high <= 1
+        for way in result.curves["in a row"].values()
+        for figure in way
+    )
     closer = result.closer["all over the pass"]
     assert 0 < closer.single.value < 1
     assert 0.3 < closer.removed.low <= closer.removed.value <= closer.removed.high <= 1
@@ -76,7 +89,9 @@ def test_the_curves_count_exact_texts():
 
 
 def test_the_command_prints_figures_and_no_plate_and_plots(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(bench_passes, "load_vision", lambda threads, models: (None, StandIn("PWD0001")))
+    monkeypatch.setattr(
+        bench_passes, "load_vision", lambda threads, models: (None, StandIn("PWD0001"))
+    )
     bench_passes.main(["--passes", "1", "--seed", "5", "--out", str(tmp_path), "--json"])
     printed = capsys.readouterr().out
     assert json.loads(printed)["passes"] == 1

@@ -1,4 +1,6 @@
-"""agent/peers: other people's models behind our ports, in every layout that is known, and what is said of those that are not."""
+"""agent/peers: other people's models behind our ports, in every layout that is known, and what is
+said of those that are not.
+"""
 
 import os
 import time
@@ -22,7 +24,9 @@ RED, GREEN, BLUE = (0, 0, 255), (0, 255, 0), (255, 0, 0)  # BGR
 
 
 def frame(colour, width=tiny.WIDTH, height=tiny.HEIGHT):
-    return Frame(np.full((height, width, 3), colour, np.uint8), Instant(datetime(2027, 1, 15, tzinfo=UTC)), 0)
+    return Frame(
+        np.full((height, width, 3), colour, np.uint8), Instant(datetime(2027, 1, 15, tzinfo=UTC)), 0
+    )
 
 
 def upright(x, y, w, h):
@@ -35,7 +39,10 @@ def rounded(plates):
 
 class TestDetectors:
     @pytest.mark.parametrize("layout", LAYOUTS)
-    @pytest.mark.parametrize(("colour", "box"), [(RED, (10, 20, 30, 10)), (GREEN, (50, 20, 30, 10)), (BLUE, (10, 40, 30, 10))])
+    @pytest.mark.parametrize(
+        ("colour", "box"),
+        [(RED, (10, 20, 30, 10)), (GREEN, (50, 20, 30, 10)), (BLUE, (10, 40, 30, 10))],
+    )
     def test_every_layout_sees_rgb_from_0_to_1(self, tmp_path, layout, colour, box):
         found = load_detector(tiny.detector(tmp_path / "d.onnx", layout)).find_plates(frame(colour))
         assert rounded(found) == [box]
@@ -44,7 +51,10 @@ class TestDetectors:
 
     @pytest.mark.parametrize("layout", LAYOUTS)
     def test_best_first_and_not_below_a_quarter(self, tmp_path, layout):
-        found = load_detector(tiny.detector(tmp_path / "d.onnx", layout)).find_plates(frame((128, 255, 60)))  # BGR 0.5, 1.0, 0.24
+        # BGR 0.5, 1.0, 0.24
+        found = load_detector(tiny.detector(tmp_path / "d.onnx", layout)).find_plates(
+            frame((128, 255, 60))
+        )
         assert [round(plate.confidence, 1) for plate in found] == [1.0, 0.5]
 
     @pytest.mark.parametrize("layout", LAYOUTS)
@@ -53,15 +63,20 @@ class TestDetectors:
         [
             (192, 128, (20, 40, 60, 20)),  # twice the input
             (96, 32, (10, 4, 30, 10)),  # wide: 16 px of grey above and below
-            (32, 64, (0, 20, 8, 10)),  # narrow: 32 px of grey at the left and right, and the box is cut at the frame's edge
+            # narrow: 32 px of grey at the left and right, and the box is cut at the frame's edge
+            (32, 64, (0, 20, 8, 10)),
         ],
     )
     def test_boxes_are_in_px_of_the_frame(self, tmp_path, layout, width, height, expected):
-        found = load_detector(tiny.detector(tmp_path / "d.onnx", layout, boxes=[tiny.BOXES[0]], classes=[0])).find_plates(frame(RED, width, height))
+        found = load_detector(
+            tiny.detector(tmp_path / "d.onnx", layout, boxes=[tiny.BOXES[0]], classes=[0])
+        ).find_plates(frame(RED, width, height))
         assert rounded(found) == [expected]
 
     def test_padding_is_grey_114(self, tmp_path):
-        found = load_detector(tiny.detector(tmp_path / "d.onnx", "sevens", boxes=[(40, 4, 60, 60)], classes=[0])).find_plates(frame(RED, 64, 64))
+        found = load_detector(
+            tiny.detector(tmp_path / "d.onnx", "sevens", boxes=[(40, 4, 60, 60)], classes=[0])
+        ).find_plates(frame(RED, 64, 64))
         assert found[0].confidence == pytest.approx((2 / 3) + (1 / 3) * 114 / 255, abs=0.001)
 
     @pytest.mark.parametrize("layout", ["sevens", "sixes"])
@@ -70,18 +85,29 @@ class TestDetectors:
         assert rounded(detector.find_plates(frame((255, 255, 255)))) == [(50, 20, 30, 10)]
 
     def test_doubles_are_removed_where_the_network_has_not(self, tmp_path):
-        boxes = [(10, 20, 40, 30), (14, 20, 44, 30), (30, 20, 60, 30)]  # overlap 0.76 with the first, 0.2 with it
+        # overlap 0.76 with the first, 0.2 with it
+        boxes = [(10, 20, 40, 30), (14, 20, 44, 30), (30, 20, 60, 30)]
         detector = load_detector(tiny.detector(tmp_path / "d.onnx", "centres", boxes=boxes))
-        assert rounded(detector.find_plates(frame((150, 200, 255)))) == [(10, 20, 30, 10), (30, 20, 30, 10)]
+        assert rounded(detector.find_plates(frame((150, 200, 255)))) == [
+            (10, 20, 30, 10),
+            (30, 20, 30, 10),
+        ]
 
     def test_absurd_boxes_are_no_plates(self, tmp_path):
         boxes = [(np.nan, 20, 40, 30), (-40, 20, -10, 30), (50, 30, 20, 20), (20, 20, 500, 300)]
-        found = load_detector(tiny.detector(tmp_path / "d.onnx", "sevens", boxes=boxes, classes=[0] * 4)).find_plates(frame((255, 255, 255)))
+        found = load_detector(
+            tiny.detector(tmp_path / "d.onnx", "sevens", boxes=boxes, classes=[0] * 4)
+        ).find_plates(frame((255, 255, 255)))
         assert rounded(found) == [(20, 20, 76, 44)], "cut at the frame's edge"
 
     def test_nothing_found_is_no_error(self, tmp_path):
         for layout in LAYOUTS:
-            assert load_detector(tiny.detector(tmp_path / "d.onnx", layout)).find_plates(frame((0, 0, 0))) == ()
+            assert (
+                load_detector(tiny.detector(tmp_path / "d.onnx", layout)).find_plates(
+                    frame((0, 0, 0))
+                )
+                == ()
+            )
 
     @pytest.mark.parametrize(
         ("make", "said"),
@@ -90,10 +116,21 @@ class TestDetectors:
             (lambda path: path.mkdir() or path, "cannot be read: Is a directory"),
             (lambda path: path.touch() or path, "the file is empty"),
             (lambda path: path.write_bytes(b"no network") and path, "onnxruntime cannot open it"),
-            (lambda path: path.write_bytes(tiny.detector(path, "sevens").read_bytes()[:-200]) and path, "onnxruntime cannot open it"),
+            (
+                lambda path: (
+                    path.write_bytes(tiny.detector(path, "sevens").read_bytes()[:-200]) and path
+                ),
+                "onnxruntime cannot open it",
+            ),
             (tiny.two_inputs, "2 inputs, expected one picture"),
-            (lambda path: tiny.detector(path, "sevens", input_shape=(1, 3, "h", "w")), r"its input is images tensor\(float\) 1×3×\?×\?.*fixed size"),
-            (lambda path: tiny.detector(path, "sevens", input_shape=(2, 3, 64, 96)), "not a plate detector: its input"),
+            (
+                lambda path: tiny.detector(path, "sevens", input_shape=(1, 3, "h", "w")),
+                r"its input is images tensor\(float\) 1×3×\?×\?.*fixed size",
+            ),
+            (
+                lambda path: tiny.detector(path, "sevens", input_shape=(2, 3, 64, 96)),
+                "not a plate detector: its input",
+            ),
             (lambda path: tiny.passing_on(path, (1, 4, 64, 96)), "not a plate detector: its input"),
             (tiny.recognizer, r"its input is input tensor\(uint8\)"),
             (tiny.passing_on, r"it gives output tensor\(float\) 1×3×64×96; expected N×7"),
@@ -137,7 +174,9 @@ class TestReaders:
     @pytest.mark.parametrize(("colour", "text"), [((255, 255, 255), "A"), ((0, 0, 0), "B")])
     @pytest.mark.parametrize("mode", ["grayscale", None])
     def test_grey_where_the_config_says_so_or_nothing(self, tmp_path, colour, text, mode):
-        assert self.read(tmp_path, colour, {"image_color_mode": mode}, channels=1).text.value == text
+        assert (
+            self.read(tmp_path, colour, {"image_color_mode": mode}, channels=1).text.value == text
+        )
 
     def test_logits_become_probabilities(self, tmp_path):
         read = self.read(tmp_path, RED, logits=True)
@@ -159,7 +198,9 @@ class TestReaders:
         assert self.read(tmp_path, RED, {"alphabet": "aBc_"}).text.value == "A"
 
     def test_only_the_box_is_shown(self, tmp_path):
-        reader = load_reader(tiny.recognizer(tmp_path / "r.onnx"), tiny.write_config(tmp_path / "c.yaml"))
+        reader = load_reader(
+            tiny.recognizer(tmp_path / "r.onnx"), tiny.write_config(tmp_path / "c.yaml")
+        )
         scene = frame(RED)
         scene.image[10:26, 10:58] = BLUE
         read = reader.read(scene, upright(10.0, 10.0, 48.0, 16.0))
@@ -168,22 +209,48 @@ class TestReaders:
 
     def test_keeping_the_aspect_pads_with_the_configs_colour(self, tmp_path):
         config = {"keep_aspect_ratio": True, "padding_color": [0, 0, 255]}  # RGB
-        reader = load_reader(tiny.recognizer(tmp_path / "r.onnx"), tiny.write_config(tmp_path / "c.yaml", **config))
+        reader = load_reader(
+            tiny.recognizer(tmp_path / "r.onnx"), tiny.write_config(tmp_path / "c.yaml", **config)
+        )
         read = reader.read(frame(RED), upright(10.0, 10.0, 80.0, 10.0))  # 24×3 of 24×16 are plate
         assert (read.text.value, read.confidence) == ("C", pytest.approx(13 / 16, abs=0.01))
 
-    @pytest.mark.parametrize("box", [(-5.0, -5.0, 3.0, 3.0), (95.9, 63.9, 0.05, 0.05), (200.0, 200.0, 10.0, 10.0), (0.0, 0.0, 96.0, 64.0)])
+    @pytest.mark.parametrize(
+        "box",
+        [
+            (-5.0, -5.0, 3.0, 3.0),
+            (95.9, 63.9, 0.05, 0.05),
+            (200.0, 200.0, 10.0, 10.0),
+            (0.0, 0.0, 96.0, 64.0),
+        ],
+    )
     def test_any_box_gives_a_read(self, tmp_path, box):
-        reader = load_reader(tiny.recognizer(tmp_path / "r.onnx"), tiny.write_config(tmp_path / "c.yaml"))
+        reader = load_reader(
+            tiny.recognizer(tmp_path / "r.onnx"), tiny.write_config(tmp_path / "c.yaml")
+        )
         assert reader.read(frame(RED), upright(*box)).text.value == "A"
 
     @pytest.mark.parametrize(
         ("network", "config", "said"),
         [
-            ({"height": 32}, {}, r"its input is input tensor\(uint8\) \?×32×24×3, but the plate config says tensor\(uint8\) 1×16×24×3 \(img_height"),
+            (
+                {"height": 32},
+                {},
+                (
+                    r"its input is input tensor\(uint8\) \?×32×24×3, but the plate config says "
+                    r"tensor\(uint8\) 1×16×24×3 \(img_height"
+                ),
+            ),
             ({}, {"img_width": 48}, "but the plate config says.*1×16×48×3"),
             ({"channels": 1}, {}, "but the plate config says.*16×24×3"),
-            ({}, {"max_plate_slots": 4}, r"it gives plate tensor\(float\) 1×3×4, but the plate config says \?×4×4 \(max_plate_slots"),
+            (
+                {},
+                {"max_plate_slots": 4},
+                (
+                    r"it gives plate tensor\(float\) 1×3×4, but the plate config says \?×4×4 "
+                    r"\(max_plate_slots"
+                ),
+            ),
             ({}, {"alphabet": "ABCD_"}, r"but the plate config says \?×3×5"),
         ],
     )
@@ -193,20 +260,30 @@ class TestReaders:
 
     def test_a_detector_is_no_recogniser(self, tmp_path):
         with pytest.raises(ModelError, match=r"d\.onnx: its input is images tensor\(float\)"):
-            load_reader(tiny.detector(tmp_path / "d.onnx", "sevens"), tiny.write_config(tmp_path / "c.yaml"))
+            load_reader(
+                tiny.detector(tmp_path / "d.onnx", "sevens"), tiny.write_config(tmp_path / "c.yaml")
+            )
 
     def test_the_config_beside_it_is_found(self, tmp_path):
         path = tiny.recognizer(tmp_path / "r.onnx")
-        with pytest.raises(UsageError, match=r"r\.onnx: no r_plate_config\.yaml beside it \(name its plate config with --recognizer-config\)"):
+        with pytest.raises(
+            UsageError,
+            match=r"r\.onnx: no r_plate_config\.yaml beside it \(name its plate config with "
+            r"--recognizer-config\)",
+        ):
             load_reader(path)
         tiny.write_config(tmp_path / "r_plate_config.yaml")
         assert load_reader(path).read(frame(RED), upright(0.0, 0.0, 9.0, 9.0)).text.value == "A"
 
 
 class TestPlateConfig:
-    @pytest.mark.parametrize("key", ["max_plate_slots", "alphabet", "pad_char", "img_height", "img_width"])
+    @pytest.mark.parametrize(
+        "key", ["max_plate_slots", "alphabet", "pad_char", "img_height", "img_width"]
+    )
     def test_a_missing_key_is_named(self, tmp_path, key):
-        with pytest.raises(ConfigError, match=rf"c\.yaml: {key}: Field required \(give the plate config") as told:
+        with pytest.raises(
+            ConfigError, match=rf"c\.yaml: {key}: Field required \(give the plate config"
+        ) as told:
             read_plate_config(tiny.write_config(tmp_path / "c.yaml", **{key: None}))
         assert told.value.exit_code == 2
 
@@ -231,16 +308,29 @@ class TestPlateConfig:
         with pytest.raises(ConfigError, match=rf"c\.yaml: {key}"):
             read_plate_config(tiny.write_config(tmp_path / "c.yaml", **{key: value}))
 
-    @pytest.mark.parametrize(("changes", "said"), [({"pad_char": "#"}, "pad_char is not in alphabet"), ({"alphabet": "AAB_"}, "names a character twice")])
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"pad_char": "#"}, "pad_char is not in alphabet"),
+            ({"alphabet": "AAB_"}, "names a character twice"),
+        ],
+    )
     def test_what_does_not_fit_together(self, tmp_path, changes, said):
         with pytest.raises(ConfigError, match=said):
             read_plate_config(tiny.write_config(tmp_path / "c.yaml", **changes))
 
     def test_keys_that_we_do_not_know_are_let_be(self, tmp_path):
-        assert read_plate_config(tiny.write_config(tmp_path / "c.yaml", plate_regions="many")).max_plate_slots == 3
+        assert (
+            read_plate_config(
+                tiny.write_config(tmp_path / "c.yaml", plate_regions="many")
+            ).max_plate_slots
+            == 3
+        )
 
     def test_one_level_of_grey_is_a_colour(self, tmp_path):
-        assert read_plate_config(tiny.write_config(tmp_path / "c.yaml", padding_color=7)).padding_color == (7, 7, 7)
+        assert read_plate_config(
+            tiny.write_config(tmp_path / "c.yaml", padding_color=7)
+        ).padding_color == (7, 7, 7)
 
     @pytest.mark.parametrize(
         ("text", "said"),
@@ -249,7 +339,10 @@ class TestPlateConfig:
             ("- a\n- b\n", "no keys"),
             ("a: [1", r"not YAML: ParserError in line \d"),
             ("a: \x00", "not YAML"),
-            ("!!python/object/apply:os.system ['touch owned']", "not YAML: ConstructorError in line 1"),
+            (
+                "!!python/object/apply:os.system ['touch owned']",
+                "not YAML: ConstructorError in line 1",
+            ),
             ("when: 2026-99-99", "not YAML"),
             ("[" * 500, "not YAML: RecursionError"),
             ("#" * 70_000, "larger than"),
@@ -278,7 +371,11 @@ class TestPlateConfig:
 @pytest.mark.skipif(not PEERS.is_dir(), reason="no folder of peers: set PLATEWARDEN_PEERS")
 def test_real_peers_find_and_read_a_drawn_car():
     readers = sorted(PEERS.glob("*_plate_config.yaml"))
-    detectors = sorted(path for path in PEERS.glob("*.onnx") if not path.with_name(f"{path.stem}_plate_config.yaml").is_file())
+    detectors = sorted(
+        path
+        for path in PEERS.glob("*.onnx")
+        if not path.with_name(f"{path.stem}_plate_config.yaml").is_file()
+    )
     if not readers or not detectors:
         pytest.skip("the folder of peers holds no pair of detector and recogniser")
     street = Frame(drawn_car("TST4821"), Instant(datetime(2027, 1, 15, tzinfo=UTC)), 0)
@@ -288,6 +385,8 @@ def test_real_peers_find_and_read_a_drawn_car():
         assert 236 - 20 < x < x + w < 404 + 20
         assert 268 - 20 < y < y + h < 352 + 20
         for config in readers:
-            read = load_reader(config.with_name(config.name.replace("_plate_config.yaml", ".onnx"))).read(street, box)
+            read = load_reader(
+                config.with_name(config.name.replace("_plate_config.yaml", ".onnx"))
+            ).read(street, box)
             assert read.text.value == "TST4821"
             assert 0.9 < read.confidence <= 1

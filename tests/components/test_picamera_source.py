@@ -1,4 +1,6 @@
-"""The picamera2 adapter over the fake library: formats, times, controls, the ladder when the camera stalls. Over the real one: tests/picamera."""
+"""The picamera2 adapter over the fake library: formats, times, controls, the ladder when the camera
+stalls. Over the real one: tests/picamera.
+"""
 
 from datetime import timedelta
 from itertools import islice
@@ -51,12 +53,19 @@ def test_padding_of_rows_never_becomes_picture(kind, width, stride):
 def test_a_buffer_with_slack_at_its_end_is_fine():
     """Buffers are rounded up to pages."""
     buffer = np.concatenate([padded_yuv(picture(640, 480), 640, "NV12"), np.zeros(4096, np.uint8)])
-    assert to_bgr(buffer, {"format": "NV12", "size": (640, 480), "stride": 640}).shape == (480, 640, 3)
+    assert to_bgr(buffer, {"format": "NV12", "size": (640, 480), "stride": 640}).shape == (
+        480,
+        640,
+        3,
+    )
 
 
 def test_an_unknown_pixel_format_is_refused():
     with pytest.raises(SourceError, match="pixel format XRGB8888, which is not read"):
-        to_bgr(np.zeros(640 * 480 * 4, np.uint8), {"format": "XRGB8888", "size": (640, 480), "stride": 2560})
+        to_bgr(
+            np.zeros(640 * 480 * 4, np.uint8),
+            {"format": "XRGB8888", "size": (640, 480), "stride": 2560},
+        )
 
 
 def test_buffers_go_back_even_when_the_format_is_refused(clock):
@@ -76,10 +85,15 @@ def test_a_long_run_returns_every_buffer(clock):
 def test_one_stream_is_configured_of_an_even_size(clock):
     opened, library = source(clock, Camera(width=1333, height=1001))
     assert opened.configured()["size"] == (1332, 1000), "even, as libcamera wants"
-    assert library.opened[0].camera_config["lores"] is None, "the networks are fed from main: docs/design/frame-sources.md"
+    assert library.opened[0].camera_config["lores"] is None, (
+        "the networks are fed from main: docs/design/frame-sources.md"
+    )
 
 
-@pytest.mark.parametrize(("rate", "expected"), [(10, (100_000, 100_000)), (1, (200_000, 200_000)), (60, (16_667, 16_667))])
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [(10, (100_000, 100_000)), (1, (200_000, 200_000)), (60, (16_667, 16_667))],
+)
 def test_the_frame_rate_is_kept_within_what_the_camera_can(clock, rate, expected):
     opened, library = source(clock, Camera(width=640, height=480, frames_per_second=rate))
     assert library.opened[0].controls == {"FrameDurationLimits": expected}
@@ -109,7 +123,9 @@ def test_capture_time_is_now_less_the_frames_age(clock):
 @pytest.mark.parametrize("taken_s", [5_000.0, 100.0])
 def test_a_time_stamp_of_another_clock_counts_as_now(clock, taken_s):
     opened, _library = source(clock)
-    assert opened._captured({"SensorTimestamp": round(taken_s * 1e9)}) == clock.now(), "from the future, or a quarter of an hour old"
+    assert opened._captured({"SensorTimestamp": round(taken_s * 1e9)}) == clock.now(), (
+        "from the future, or a quarter of an hour old"
+    )
 
 
 def test_no_time_stamp_counts_as_now(clock):
@@ -138,12 +154,23 @@ def test_first_rung_flush(clock):
 def test_second_rung_stop_and_start(clock):
     """The same camera, with the controls of its profile set again."""
     told = []
-    opened, library = source(clock, Camera(width=640, height=480, timeout_s=2.0, exposure_us=900), tell=told.append, stalls=[2], heals="restart", controls=PI)
+    opened, library = source(
+        clock,
+        Camera(width=640, height=480, timeout_s=2.0, exposure_us=900),
+        tell=told.append,
+        stalls=[2],
+        heals="restart",
+        controls=PI,
+    )
     assert [frame.sequence for frame in islice(opened.frames(), 5)] == [0, 1, 2, 3, 4]
     assert len(library.opened) == 1
     assert library.opened[0].starts == 2
     assert [controls["ExposureTime"] for controls in library.controls_at_start] == [900, 900]
-    assert [(event.what, event.details["rung"]) for event in told] == [("stalled", "retry"), ("stalled", "restart"), ("recovered", "restart")]
+    assert [(event.what, event.details["rung"]) for event in told] == [
+        ("stalled", "retry"),
+        ("stalled", "restart"),
+        ("recovered", "restart"),
+    ]
 
 
 def test_third_rung_reopen(clock):
@@ -161,7 +188,10 @@ def test_then_it_gives_up_in_bounded_time(clock):
     frames = opened.frames()
     list(islice(frames, 2))
     before = clock.monotonic_s()
-    with pytest.raises(SourceError, match="no frame: none within 2 s, after a restart and a new opening.*ribbon cable"):
+    with pytest.raises(
+        SourceError,
+        match="no frame: none within 2 s, after a restart and a new opening.*ribbon cable",
+    ):
         next(frames)
     assert clock.monotonic_s() - before == pytest.approx(8.0)
     assert library.opened[1].waiting_jobs == 0
@@ -197,7 +227,9 @@ def test_a_camera_that_does_not_even_stop_is_not_climbed_further(clock, monkeypa
 
 # --- profiles ---
 
-FIXED = Camera(width=640, height=480, exposure_us=900, gain=4.0, focus_m=12.5, crop=(0.25, 0.25, 0.5, 0.5))
+FIXED = Camera(
+    width=640, height=480, exposure_us=900, gain=4.0, focus_m=12.5, crop=(0.25, 0.25, 0.5, 0.5)
+)
 
 
 def test_exposure_gain_focus_and_crop_are_set_before_the_start(clock):
@@ -216,23 +248,48 @@ def test_exposure_gain_focus_and_crop_are_set_before_the_start(clock):
 
 def test_what_the_camera_lacks_is_said_once_and_left(clock):
     told = []
-    opened, library = source(clock, FIXED, tell=told.append, controls={"FrameDurationLimits": (10_000, 200_000, None)}, stalls=[2, None])
+    opened, library = source(
+        clock,
+        FIXED,
+        tell=told.append,
+        controls={"FrameDurationLimits": (10_000, 200_000, None)},
+        stalls=[2, None],
+    )
     assert len(list(islice(opened.frames(), 4))) == 4  # it was opened anew in between
     assert library.controls_at_start[0] == {"FrameDurationLimits": (100_000, 100_000)}
-    assert [event.details["wish"] for event in told if event.what == "lacking"] == ["exposure", "gain", "focus", "crop"]
+    assert [event.details["wish"] for event in told if event.what == "lacking"] == [
+        "exposure",
+        "gain",
+        "focus",
+        "crop",
+    ]
 
 
 def test_a_wish_beyond_the_cameras_range_is_said_and_brought_to_its_end(clock):
     told = []
-    _opened, library = source(clock, Camera(exposure_us=10, gain=60.0), tell=told.append, controls=PI)
-    assert (library.controls_at_start[0]["ExposureTime"], library.controls_at_start[0]["AnalogueGain"]) == (60, 16.0)
+    _opened, library = source(
+        clock, Camera(exposure_us=10, gain=60.0), tell=told.append, controls=PI
+    )
+    assert (
+        library.controls_at_start[0]["ExposureTime"],
+        library.controls_at_start[0]["AnalogueGain"],
+    ) == (60, 16.0)
     assert [event.details["wish"] for event in told] == ["exposure", "gain"]
 
 
-@pytest.mark.parametrize(("wish", "settings"), [("focus", {"focus_m": 10}), ("crop", {"crop": (0, 0, 0.5, 0.5)}), ("exposure", {"exposure_us": 10})])
+@pytest.mark.parametrize(
+    ("wish", "settings"),
+    [
+        ("focus", {"focus_m": 10}),
+        ("crop", {"crop": (0, 0, 0.5, 0.5)}),
+        ("exposure", {"exposure_us": 10}),
+    ],
+)
 def test_what_is_required_and_lacking_refuses_and_closes_the_camera(clock, wish, settings):
     """Exit code 2: systemd does not try the same again."""
-    controls = {name: limits for name, limits in PI.items() if name not in {"LensPosition", "ScalerCrop"}}
+    controls = {
+        name: limits for name, limits in PI.items() if name not in {"LensPosition", "ScalerCrop"}
+    }
     library = FakeLibrary(clock, controls=controls)
     with pytest.raises(ConfigError, match=f"required asks for {wish}"):
         PicameraSource(Camera(required=(wish,), **settings), clock, lambda: library)
@@ -244,14 +301,27 @@ NIGHT = Night(below_lux=10, above_lux=40, after_s=0.25, exposure_us=500, gain=8.
 
 def test_night_and_day_again_without_a_stop(clock):
     told = []
-    opened, library = source(clock, SMALL, NIGHT, told.append, controls=PI, lux=[100, 5, 5, 5, 5, 20, 20, 50, 50, 50, 50, 50])
+    opened, library = source(
+        clock,
+        SMALL,
+        NIGHT,
+        told.append,
+        controls=PI,
+        lux=[100, 5, 5, 5, 5, 20, 20, 50, 50, 50, 50, 50],
+    )
     frames, camera = opened.frames(), library.opened[0]
-    seen = [(camera.controls.get("ExposureTime"), camera.controls.get("AnalogueGain")) for _frame in islice(frames, 12)]
+    seen = [
+        (camera.controls.get("ExposureTime"), camera.controls.get("AnalogueGain"))
+        for _frame in islice(frames, 12)
+    ]
     assert seen[0] == (0, 0.0), "by day the camera chooses"
     assert seen[3] == (0, 0.0), "not before it was dark for a while"
     assert seen[4:9] == [(500, 8.0)] * 5, "between the limits nothing changes"
     assert seen[-1] == (0, 0.0)
-    assert [(event.what, event.details["profile"]) for event in told] == [("profile", "night"), ("profile", "day")]
+    assert [(event.what, event.details["profile"]) for event in told] == [
+        ("profile", "night"),
+        ("profile", "day"),
+    ]
     assert camera.starts == 1
 
 

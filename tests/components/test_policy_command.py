@@ -1,4 +1,6 @@
-"""`policy check` and `policy new` as a clerk meets them: exit codes, JSON, questions on a terminal, drafts that pass, hostile files."""
+"""`policy check` and `policy new` as a clerk meets them: exit codes, JSON, questions on a terminal,
+drafts that pass, hostile files.
+"""
 
 import json
 import os
@@ -23,7 +25,14 @@ MEMORY = 700 * 1024 * 1024  # of address space; Python and pydantic alone reserv
 def in_a_process(*arguments, **how):
     command = [sys.executable, "-m", "agent", "policy", *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=100, check=False, stdin=subprocess.DEVNULL, env={**os.environ, "NO_COLOR": "1"}, **how
+        command,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "NO_COLOR": "1"},
+        **how,
     )
 
 
@@ -71,8 +80,15 @@ def test_what_the_charter_forbids_ends_with_3_and_tells_place_why_source_fix(cit
     edit(city / "policy.toml", 'retention = "7d"', 'retention = "60d"')
     done = platewarden("check", city / "policy.toml")
     assert done.returncode == 3
-    assert re.search(r"policy\.toml:\d+:13: release\.retention: 60 days are longer than the charter's 21 \[charter-retention\]\n    why ", done.stdout)
-    assert re.search(r"    source  \S+charter\.toml:\d+:\d+, max_retention\n    fix     at most \"21d\"\n", done.stdout)
+    assert re.search(
+        r"policy\.toml:\d+:13: release\.retention: 60 days are longer than the charter's 21 "
+        r"\[charter-retention\]\n    why ",
+        done.stdout,
+    )
+    assert re.search(
+        r"    source  \S+charter\.toml:\d+:\d+, max_retention\n    fix     at most \"21d\"\n",
+        done.stdout,
+    )
     assert done.stderr.count("\n") == 1
     assert "refused [charter-retention]" in done.stderr
 
@@ -84,8 +100,15 @@ def test_a_malformed_file_ends_with_2_and_json_tells_the_same(city, platewarden)
     assert done.returncode == 2
     told = json.loads(done.stdout)
     assert told["ok"] is False
-    assert told["jurisdiction"] == {"id": "US-CA", "profile": "us-ca-chp.toml", "use": "check", "counsel_confirmed": False}
-    assert [(fault["field"], fault["column"], fault["code"]) for fault in told["faults"]] == [("send_to_all", 1, "malformed")]
+    assert told["jurisdiction"] == {
+        "id": "US-CA",
+        "profile": "us-ca-chp.toml",
+        "use": "check",
+        "counsel_confirmed": False,
+    }
+    assert [(fault["field"], fault["column"], fault["code"]) for fault in told["faults"]] == [
+        ("send_to_all", 1, "malformed")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -94,18 +117,44 @@ def test_a_malformed_file_ends_with_2_and_json_tells_the_same(city, platewarden)
         (["check", "nosuch.toml"], 2, "no such file"),
         (["check", EXAMPLE / "policy.toml", "--charter", "nosuch.toml"], 2, "no such file"),
         (["check", EXAMPLE / "policy.toml", "--jurisdiction", "atlantis"], 2, "one of: "),
-        (["check", EXAMPLE / "policy.toml", "--jurisdiction", str(EXAMPLE / "policy.toml")], 2, "counsel_confirmed"),
+        (
+            ["check", EXAMPLE / "policy.toml", "--jurisdiction", str(EXAMPLE / "policy.toml")],
+            2,
+            "counsel_confirmed",
+        ),
         (["new", "--from", "us-nh", "--out", "nosuch"], 3, "jurisdiction-forbids-camera"),
         (["new", "--from", "de", "--out", "nosuch"], 2, "too thin"),
         (["new", "--from", "us-ca", "--out", EXAMPLE], 2, "is there already"),
-        (["new", "--from", "us-ca", "--out", "nosuch", "--recipient", "Polizei"], 2, "no camera would obey it"),
-        (["new", "--from", "us-ca", "--out", "nosuch", "--city", "X\n[[release]]"], 2, "no camera would obey it"),
-        (["new", "--from", "us-wa", "--out", "nosuch", "--retention", "60"], 3, "jurisdiction-retention"),
-        (["new", "--from", "us-ca", "--out", "nosuch", "--retention", "0"], 2, "no camera would obey it"),
-        (["new", "--from", "us-ca", "--out", "nosuch", "--kind", "federal-agency"], 3, "charter-forbids-kind"),
+        (
+            ["new", "--from", "us-ca", "--out", "nosuch", "--recipient", "Polizei"],
+            2,
+            "no camera would obey it",
+        ),
+        (
+            ["new", "--from", "us-ca", "--out", "nosuch", "--city", "X\n[[release]]"],
+            2,
+            "no camera would obey it",
+        ),
+        (
+            ["new", "--from", "us-wa", "--out", "nosuch", "--retention", "60"],
+            3,
+            "jurisdiction-retention",
+        ),
+        (
+            ["new", "--from", "us-ca", "--out", "nosuch", "--retention", "0"],
+            2,
+            "no camera would obey it",
+        ),
+        (
+            ["new", "--from", "us-ca", "--out", "nosuch", "--kind", "federal-agency"],
+            3,
+            "charter-forbids-kind",
+        ),
     ],
 )
-def test_what_cannot_be_done_is_told_and_nothing_is_written(tmp_path, monkeypatch, platewarden, arguments, code, words):
+def test_what_cannot_be_done_is_told_and_nothing_is_written(
+    tmp_path, monkeypatch, platewarden, arguments, code, words
+):
     monkeypatch.chdir(tmp_path)
     done = platewarden(*arguments)
     assert done.returncode == code, done.stderr
@@ -113,21 +162,53 @@ def test_what_cannot_be_done_is_told_and_nothing_is_written(tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [name for name in jurisdiction_files.available() if jurisdiction_files.named(name).use == "check" and name != "us-nh"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in jurisdiction_files.available()
+        if jurisdiction_files.named(name).use == "check" and name != "us-nh"
+    ],
+)
 def test_a_draft_from_every_usable_profile_passes_the_check(tmp_path, platewarden, name):
     done = platewarden("new", "--from", name, "--out", tmp_path / "city", "--yes")
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "city").iterdir()} == {"charter.toml", "policy.toml", "roster.toml"}
+    assert {path.name for path in (tmp_path / "city").iterdir()} == {
+        "charter.toml",
+        "policy.toml",
+        "roster.toml",
+    }
     checked = platewarden("check", tmp_path / "city/policy.toml", "--jurisdiction", name, "--json")
     assert checked.returncode == 0, checked.stdout
     told = json.loads(checked.stdout)
-    assert {"recipient.signing_key", "broker.spki_pins"} <= {note["field"] for note in told["notes"]}  # placeholders are pointed at
+    # placeholders are pointed at
+    assert {"recipient.signing_key", "broker.spki_pins"} <= {
+        note["field"] for note in told["notes"]
+    }
 
 
 def test_on_a_terminal_it_asks(tmp_path):
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "agent", "policy", "new", "--from", "us-ca", "--out", str(tmp_path / "city"), "--city", "Sampletown"]
-    child = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "NO_COLOR": "1"})
+    command = [
+        sys.executable,
+        "-m",
+        "agent",
+        "policy",
+        "new",
+        "--from",
+        "us-ca",
+        "--out",
+        str(tmp_path / "city"),
+        "--city",
+        "Sampletown",
+    ]
+    child = subprocess.Popen(
+        command,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
     os.close(theirs)
     os.write(ours, b"sampletown-pd\nSampletown Police\n" + b"\n" * 12)
     _, stderr = child.communicate(timeout=100)
@@ -146,11 +227,17 @@ def test_on_a_terminal_it_asks(tmp_path):
     [b"[[recipient]]\nid='a'\n", b'"""\\', b'k = "x"\n', b"[[barred]]\nwhy = 1\n"],
 )
 def test_ten_megabytes_or_the_most_that_is_read_end_soon_and_in_little_memory(tmp_path, piece):
-    """Attack: a file that is small to send and endless to parse. Time is of the processor: this machine may be busy."""
+    """Attack: a file that is small to send and endless to parse. Time is of the processor: this
+    machine may be busy.
+    """
     for size in (10_000_000, MAX_TEXT_BYTES):
         (tmp_path / "policy.toml").write_bytes((piece * (size // len(piece) + 1))[:size])
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = in_a_process("check", tmp_path / "policy.toml", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)))
+        done = in_a_process(
+            "check",
+            tmp_path / "policy.toml",
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert done.returncode == 2, done.stderr[-300:]
         assert "Traceback" not in done.stderr

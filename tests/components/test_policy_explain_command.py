@@ -1,4 +1,6 @@
-"""`policy explain` and `policy diff` as typed: one screen, the lines that refuse, JSON, the pages, the exit codes; the documented figures."""
+"""`policy explain` and `policy diff` as typed: one screen, the lines that refuse, JSON, the pages,
+the exit codes; the documented figures.
+"""
 
 import dataclasses
 import json
@@ -25,7 +27,11 @@ def run(*arguments):
 
 
 def line_of(file, text):
-    return next(number for number, line in enumerate((EXAMPLE / file).read_text().splitlines(), 1) if text in line)
+    return next(
+        number
+        for number, line in enumerate((EXAMPLE / file).read_text().splitlines(), 1)
+        if text in line
+    )
 
 
 # --- explain ---
@@ -36,9 +42,14 @@ def words(text):
     return " ".join(text.split())
 
 
-def test_the_forbidden_unit_fits_one_screen_and_every_line_that_refuses_is_named(capsys, monkeypatch):
+def test_the_forbidden_unit_fits_one_screen_and_every_line_that_refuses_is_named(
+    capsys, monkeypatch
+):
     monkeypatch.chdir(EXAMPLE.parents[2])
-    assert run("explain", POLICY.relative_to(EXAMPLE.parents[2]), "--recipient", "us-dhs-ice-ero", *ON) == 0
+    assert (
+        run("explain", POLICY.relative_to(EXAMPLE.parents[2]), "--recipient", "us-dhs-ice-ero", *ON)
+        == 0
+    )
     lines = capsys.readouterr().out.splitlines()
     assert 24 <= len(lines) <= 40
     assert max(map(len, lines)) <= 100
@@ -47,7 +58,12 @@ def test_the_forbidden_unit_fits_one_screen_and_every_line_that_refuses_is_named
     assert f"charter.toml:{line_of('charter.toml', 'us-dhs-ice-ero')} " in screen
     for listed in ("exampleville-pd", "example-county-sheriff"):
         assert f"policy.toml:{line_of('policy.toml', f'id = {json.dumps(listed)}')} " in screen
-    for reason in ("charter-forbids-recipient", "recipient-not-in-policy", "rule-not-in-policy", "no-broker-for-recipient"):
+    for reason in (
+        "charter-forbids-recipient",
+        "recipient-not-in-policy",
+        "rule-not-in-policy",
+        "no-broker-for-recipient",
+    ):
         assert f"[{reason}]" in screen
     assert "7284.6" in screen, "the law's citation"
 
@@ -83,7 +99,9 @@ def test_json_holds_the_same(capsys):
     may = {answer["recipient"]: answer["may_receive"] for answer in told["answers"]}
     assert may["exampleville-pd"]
     assert not may["us-dhs-ice-ero"]
-    (rule,) = next(answer["rules"] for answer in told["answers"] if answer["recipient"] == "exampleville-pd")
+    (rule,) = next(
+        answer["rules"] for answer in told["answers"] if answer["recipient"] == "exampleville-pd"
+    )
     assert rule["cameras"]["main-street-2"] == "all day"
     assert "clinic-road-1" not in rule["cameras"]
     assert told["anybody_else"]["refused_by"][0]["reason"] == "recipient-not-in-policy"
@@ -130,7 +148,9 @@ class Links(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.sources += [value for name, value in attrs if name in {"src", "href", "action", "srcset"}]
+        self.sources += [
+            value for name, value in attrs if name in {"src", "href", "action", "srcset"}
+        ]
         if tag not in {"meta", "br", "img"}:
             self.open.append(tag)
 
@@ -154,16 +174,24 @@ def test_the_public_page_answers_and_asks_the_network_for_nothing(tmp_path, caps
     run("explain", POLICY, "--html", tmp_path / "page.html", *ON)
     text = page(tmp_path / "page.html")
     assert "Who can get my licence plate from these cameras?" in text
-    assert re.search(r'<a href="#us-dhs-ice-ero">[^<]+</a>(<br><code[^>]*>us-dhs-ice-ero</code>)?</td><td><span class="word">No</span>', text)
     assert re.search(
-        r'<a href="#exampleville-pd">Exampleville Police Department</a><br><code class="id">exampleville-pd</code></td><td><span class="word">Only if listed</span>',
+        r"<a "
+        r'href="#us-dhs-ice-ero">[^<]+</a>(<br><code[^>]*>us-dhs-ice-ero</code>)?</td><td><span '
+        r'class="word">No</span>',
+        text,
+    )
+    assert re.search(
+        r'<a href="#exampleville-pd">Exampleville Police Department</a><br><code '
+        r'class="id">exampleville-pd</code></td><td><span class="word">Only if listed</span>',
         text,
     )
     assert f"charter.toml:{line_of('charter.toml', 'us-dhs-ice-ero')}" in text
 
 
 def test_what_stands_in_the_files_cannot_become_part_of_the_page(tmp_path, capsys):
-    evil = POLICY.read_text().replace("Exampleville Police Department", "<script>alert(1)</script>{{DIGEST}}")
+    evil = POLICY.read_text().replace(
+        "Exampleville Police Department", "<script>alert(1)</script>{{DIGEST}}"
+    )
     (tmp_path / "policy.toml").write_text(evil)
     run("explain", tmp_path / "policy.toml", "--html", tmp_path / "page.html", *ON)
     text = (tmp_path / "page.html").read_text()
@@ -195,9 +223,13 @@ def test_equal_policies(capsys):
 
 
 def test_a_gain_is_told_and_ends_with_3_only_for_scripts(changed, capsys):
-    new = changed(('match = ["exact", "text"]              #', 'match = ["exact", "text", "confusable"] #'))
+    new = changed(
+        ('match = ["exact", "text"]              #', 'match = ["exact", "text", "confusable"] #')
+    )
     assert run("diff", POLICY, new) == 0
-    assert "also receives confusable matches of amber-alert and stolen-vehicle" in words(capsys.readouterr().out)
+    assert "also receives confusable matches of amber-alert and stolen-vehicle" in words(
+        capsys.readouterr().out
+    )
     assert run("diff", POLICY, new, "--no-gain") == 3
     told = capsys.readouterr()
     assert "refused [policy-lets-out-more]" in told.err

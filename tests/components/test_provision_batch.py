@@ -1,4 +1,6 @@
-"""A batch of cameras, and what an enrolment must be: all or nothing, each fault with its line, nothing put together from two."""
+"""A batch of cameras, and what an enrolment must be: all or nothing, each fault with its line,
+nothing put together from two.
+"""
 
 import json
 import os
@@ -22,7 +24,10 @@ from agent.verifying.device_public_file import load_device_public
 from agent.verifying.enrolment_check import verify_enrolment
 from tests.support.provisioning import NOW, a_root, tree, typed
 
-ROSTER = 'id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\noak-street-1,"Oak Street, 60 m from the school",school health-care,\n'
+ROSTER = (
+    'id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\noak-street-1,"Oak '
+    'Street, 60 m from the school",school health-care,\n'
+)
 
 
 @pytest.fixture
@@ -37,21 +42,32 @@ class TestBatch:
 
     def test_forty_cameras_at_once(self, capsys, tmp_path, anchor):
         rows = "".join(f"cam-{number},Street {number},,fixed\n" for number in range(40))
-        code, out, _ = self.batch(capsys, tmp_path, "id,stands,near,mount\n" + rows, "--anchor", anchor)
+        code, out, _ = self.batch(
+            capsys, tmp_path, "id,stands,near,mount\n" + rows, "--anchor", anchor
+        )
         assert code == 0
         assert "bundle sign --enrol" in out
         sheet = (tmp_path / "out/enrolments/fingerprints.txt").read_text()
         seals = set()
         for number in range(40):
             folder = tmp_path / f"out/cam-{number}"
-            enrolment = verify_enrolment((tmp_path / f"out/enrolments/cam-{number}.json").read_bytes())
+            enrolment = verify_enrolment(
+                (tmp_path / f"out/enrolments/cam-{number}.json").read_bytes()
+            )
             seals.add(enrolment.public.seal)
-            assert load_device_public(folder / "device").seal == load_sealing_key(folder / "device").public_key().public_bytes_raw() == enrolment.public.seal
+            assert (
+                load_device_public(folder / "device").seal
+                == load_sealing_key(folder / "device").public_key().public_bytes_raw()
+                == enrolment.public.seal
+            )
             assert f"cam-{number} " in sheet
             assert spoken(fingerprint(enrolment)) in sheet
             assert (folder / "trust/root.json").read_bytes() == anchor.read_bytes()
             paths = {"state": "/var/lib/platewarden", "bundles": "/var/lib/platewarden/bundles-in"}
-            assert tomllib.loads((folder / "platewarden.toml").read_text()) == {"camera_id": f"cam-{number}", "paths": paths}
+            assert tomllib.loads((folder / "platewarden.toml").read_text()) == {
+                "camera_id": f"cam-{number}",
+                "paths": paths,
+            }
         assert len(seals) == 40
         assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
 
@@ -65,7 +81,10 @@ class TestBatch:
     @pytest.mark.parametrize(
         ("text", "told"),
         [
-            (ROSTER + "main-street-2,Elsewhere,,\n", "line 4: camera 'main-street-2' is there already, in line 2"),
+            (
+                ROSTER + "main-street-2,Elsewhere,,\n",
+                "line 4: camera 'main-street-2' is there already, in line 2",
+            ),
             (ROSTER + "Main Street,x,,\n../etc,x,,\n", "line 5: '../etc' is no camera id"),
             (ROSTER + "cam-3,x,bank,\n", "'bank' is no kind of place"),
             (ROSTER + "cam-3,x,,balloon\n", "`mount` must be"),
@@ -83,8 +102,16 @@ class TestBatch:
         assert tree(tmp_path) == ["roster.csv"]
 
     def test_as_a_spreadsheet_saves_it(self):
-        rows = parse_roster_csv(b"\xef\xbb\xbfID;Stands;Near;Mount\r\ncam-1;Oak Street, north;school|library;vehicle\r\n", "roster.csv")
-        assert (rows[0].stands, rows[0].near, rows[0].mount) == ("Oak Street, north", ("school", "library"), "vehicle")
+        rows = parse_roster_csv(
+            b"\xef\xbb\xbfID;Stands;Near;Mount\r\ncam-1;Oak Street, "
+            b"north;school|library;vehicle\r\n",
+            "roster.csv",
+        )
+        assert (rows[0].stands, rows[0].near, rows[0].mount) == (
+            "Oak Street, north",
+            ("school", "library"),
+            "vehicle",
+        )
         with pytest.raises(ConfigError, match="UTF-8"):
             parse_roster_csv("id,stands,near,mount\ncam-1,Straße,,".encode("latin-1"), "roster.csv")
 
@@ -93,7 +120,9 @@ class TestBatch:
         (tmp_path / "out/mine").write_text("")
         code, _, err = self.batch(capsys, tmp_path)
         assert (code, "it holds mine" in err) == (1, True)
-        assert typed(capsys, "--batch", tmp_path / "roster.csv", "--out", tmp_path / "no/such")[0] == 1
+        assert (
+            typed(capsys, "--batch", tmp_path / "roster.csv", "--out", tmp_path / "no/such")[0] == 1
+        )
         assert tree(tmp_path) == ["out", "out/mine", "roster.csv"]
 
     def test_a_disk_that_fills_up_leaves_nothing(self, tmp_path, monkeypatch):
@@ -121,15 +150,32 @@ class TestBatch:
 class TestEnrolment:
     def test_every_altered_member_is_refused(self):
         kit, other = make_kit("cam-14", NOW), make_kit("cam-14", NOW)
-        data, strange = json.loads(kit.public["enrolment.json"]), json.loads(other.public["enrolment.json"])
+        data, strange = (
+            json.loads(kit.public["enrolment.json"]),
+            json.loads(other.public["enrolment.json"]),
+        )
         assert verify_enrolment(json.dumps(data).encode()) == kit.enrolment
-        strange |= {"v": 2, "device": "cam-15", "made": "2027-01-16T12:00:00.000Z", "replaces": True}
+        strange |= {
+            "v": 2,
+            "device": "cam-15",
+            "made": "2027-01-16T12:00:00.000Z",
+            "replaces": True,
+        }
         for member in data:
             with pytest.raises(EnvelopeRefusedError):
                 verify_enrolment(json.dumps({**data, member: strange[member]}).encode())
             with pytest.raises(EnvelopeRefusedError):
-                verify_enrolment(json.dumps({name: value for name, value in data.items() if name != member}).encode())
-        for more in ({"note": ""}, {"replaces": 0}, {"age": "age1" + "b" * 58}, {"device": "a" * 33}):
+                verify_enrolment(
+                    json.dumps(
+                        {name: value for name, value in data.items() if name != member}
+                    ).encode()
+                )
+        for more in (
+            {"note": ""},
+            {"replaces": 0},
+            {"age": "age1" + "b" * 58},
+            {"device": "a" * 33},
+        ):
             with pytest.raises(EnvelopeRefusedError):
                 verify_enrolment(json.dumps({**data, **more}).encode())
 
@@ -137,11 +183,19 @@ class TestEnrolment:
         from agent.sealing import camera_keys
 
         def request(names, extension=None):
-            builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names]))
+            builder = x509.CertificateSigningRequestBuilder().subject_name(
+                x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names])
+            )
             builder = builder.add_extension(extension, critical=False) if extension else builder
-            return lambda _device, key: builder.sign(key, hashes.SHA256()).public_bytes(camera_keys.Encoding.PEM)
+            return lambda _device, key: builder.sign(key, hashes.SHA256()).public_bytes(
+                camera_keys.Encoding.PEM
+            )
 
-        for made in (request(["cam-15"]), request(["cam-14", "city-hall"]), request(["cam-14"], x509.BasicConstraints(ca=True, path_length=None))):
+        for made in (
+            request(["cam-15"]),
+            request(["cam-14", "city-hall"]),
+            request(["cam-14"], x509.BasicConstraints(ca=True, path_length=None)),
+        ):
             monkeypatch.setattr(camera_keys, "_request", made)
             with pytest.raises(EnvelopeRefusedError, match="nothing else"):
                 verify_enrolment(make_kit("cam-14", NOW).public["enrolment.json"])

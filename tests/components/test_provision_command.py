@@ -1,4 +1,6 @@
-"""`platewarden provision`: keys and enrolment whole or not at all, one camera or forty; nothing overwritten; what is taken out of service is gone."""
+"""`platewarden provision`: keys and enrolment whole or not at all, one camera or forty; nothing
+overwritten; what is taken out of service is gone.
+"""
 
 import json
 import os
@@ -46,12 +48,21 @@ class TestOne:
         device = camera.parent / "device"
         assert code == 0
         private = {"seal.key", "watch-log.key", "deliver-log.key", "hotlist.key", "tls-waiting.key"}
-        assert {path.name for path in device.iterdir()} == private | {"public.json", "tls.csr", "enrolment.json", "enrolment.svg", "enrolment.png"}
+        assert {path.name for path in device.iterdir()} == private | {
+            "public.json",
+            "tls.csr",
+            "enrolment.json",
+            "enrolment.svg",
+            "enrolment.png",
+        }
         assert {stat.S_IMODE((device / name).stat().st_mode) for name in private} == {0o600}
         enrolment = verify_enrolment((device / "enrolment.json").read_bytes())
         assert enrolment.public == load_device_public(device)
         assert load_sealing_key(device).public_key().public_bytes_raw() == enrolment.public.seal
-        assert load_signing_key(device / "deliver-log.key").public_key().public_bytes_raw() == enrolment.public.deliver_log
+        assert (
+            load_signing_key(device / "deliver-log.key").public_key().public_bytes_raw()
+            == enrolment.public.deliver_log
+        )
         assert spoken(fingerprint(enrolment)) in out
         assert not list(camera.parent.glob(".*"))
 
@@ -69,9 +80,15 @@ class TestOne:
         typed(capsys, "--config", camera)
         device = camera.parent / "device"
         picture = cv2.imread(str(device / "enrolment.png"))
-        sizes = (cv2.resize(picture, None, fx=by, fy=by, interpolation=cv2.INTER_AREA) for by in (1, 0.9, 0.8, 0.7, 0.6, 0.5))
-        read = [cv2.QRCodeDetector().detectAndDecode(size)[0] for size in sizes]  # OpenCV's finder misses some: a telephone tries again as well
-        assert set(read) - {""} == {qr_text(verify_enrolment((device / "enrolment.json").read_bytes()))}
+        sizes = (
+            cv2.resize(picture, None, fx=by, fy=by, interpolation=cv2.INTER_AREA)
+            for by in (1, 0.9, 0.8, 0.7, 0.6, 0.5)
+        )
+        # OpenCV's finder misses some: a telephone tries again as well
+        read = [cv2.QRCodeDetector().detectAndDecode(size)[0] for size in sizes]
+        assert set(read) - {""} == {
+            qr_text(verify_enrolment((device / "enrolment.json").read_bytes()))
+        }
 
     def test_never_overwrites(self, capsys, camera):
         typed(capsys, "--config", camera)
@@ -79,7 +96,9 @@ class TestOne:
         for more in ((), ("--replace", "cam-14")):
             code, _, err = typed(capsys, "--config", camera, *more)
             assert (code, "nothing is ever overwritten" in err) == (1, True)
-        assert {path.name: path.read_bytes() for path in (camera.parent / "device").iterdir()} == before
+        assert {
+            path.name: path.read_bytes() for path in (camera.parent / "device").iterdir()
+        } == before
 
     def test_an_empty_folder_made_by_the_system_is_filled(self, capsys, camera):
         (camera.parent / "device").mkdir()
@@ -103,7 +122,12 @@ class TestOne:
         assert told["sha256"] == fingerprint(verify_enrolment(Path(told["enrolment"]).read_bytes()))
 
     def test_tasks_do_not_mix(self, capsys, camera, tmp_path):
-        for more in (("--decommission", "--replace", "cam-14"), ("--batch", "roster.csv"), ("--out", "x"), ("--batch", "x", "--out", "y", "--decommission")):
+        for more in (
+            ("--decommission", "--replace", "cam-14"),
+            ("--batch", "roster.csv"),
+            ("--out", "x"),
+            ("--batch", "x", "--out", "y", "--decommission"),
+        ):
             assert typed(capsys, "--config", camera, *more)[0] == 2
 
 
@@ -120,8 +144,18 @@ class TestAnchor:
         elif change == b"version":
             data["signed"]["version"] = 2
         elif change == b"targets":
-            data["signed"] = {"_type": "targets", "version": 1, "spec_version": "1.0.31", "expires": "2028-01-01T00:00:00Z", "targets": {}}
-        anchor.write_bytes(json.dumps(data).encode() if change in (b"signature", b"version", b"targets") else change)
+            data["signed"] = {
+                "_type": "targets",
+                "version": 1,
+                "spec_version": "1.0.31",
+                "expires": "2028-01-01T00:00:00Z",
+                "targets": {},
+            }
+        anchor.write_bytes(
+            json.dumps(data).encode()
+            if change in (b"signature", b"version", b"targets")
+            else change
+        )
         code, _, err = typed(capsys, "--config", camera, "--anchor", anchor)
         assert (code, "1.root.json" in err) == (2, True)
         assert not (camera.parent / "device").exists()
@@ -139,11 +173,20 @@ class TestAnchor:
         assert (code, "another city's root" in err) == (1, True)
         assert not (camera.parent / "device").exists()
 
-    def test_it_is_taken_back_when_the_keys_cannot_be_written(self, capsys, camera, anchor, monkeypatch):
-        monkeypatch.setattr(disk_folder.os, "rename", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    def test_it_is_taken_back_when_the_keys_cannot_be_written(
+        self, capsys, camera, anchor, monkeypatch
+    ):
+        monkeypatch.setattr(
+            disk_folder.os,
+            "rename",
+            lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+        )
         code, _, err = typed(capsys, "--config", camera, "--anchor", anchor)
         assert (code, "free space" in err) == (1, True)
-        assert [name for name in tree(camera.parent) if name != "trust"] == ["1.root.json", "platewarden.toml"]
+        assert [name for name in tree(camera.parent) if name != "trust"] == [
+            "1.root.json",
+            "platewarden.toml",
+        ]
 
 
 class TestCertificate:
@@ -153,8 +196,17 @@ class TestCertificate:
         authority = Ed25519PrivateKey.generate()
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "City Hall CA")])
         now = datetime.now(UTC)
-        builder = x509.CertificateBuilder().subject_name(request.subject).issuer_name(name).public_key(key or request.public_key())
-        builder = builder.serial_number(1).not_valid_before(now - timedelta(days=40)).not_valid_after(now + timedelta(days=days))
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(request.subject)
+            .issuer_name(name)
+            .public_key(key or request.public_key())
+        )
+        builder = (
+            builder.serial_number(1)
+            .not_valid_before(now - timedelta(days=40))
+            .not_valid_after(now + timedelta(days=days))
+        )
         path = camera.parent / "cam.crt"
         path.write_bytes(builder.sign(authority, None).public_bytes(Encoding.PEM))
         return path
@@ -165,9 +217,13 @@ class TestCertificate:
 
         typed(capsys, "--config", camera)
         device = camera.parent / "device"
-        assert client_certificate(settings.load(camera)) is None  # until then deliver runs without one
+        # until then deliver runs without one
+        assert client_certificate(settings.load(camera)) is None
         for _ in range(2):
-            assert typed(capsys, "--config", camera, "--certificate", self.issue(camera, device))[0] == 0
+            assert (
+                typed(capsys, "--config", camera, "--certificate", self.issue(camera, device))[0]
+                == 0
+            )
         assert client_certificate(settings.load(camera)) == (device / "tls.crt", device / "tls.key")
         assert stat.S_IMODE((device / "tls.key").stat().st_mode) == 0o600
 
@@ -176,7 +232,10 @@ class TestCertificate:
         device = camera.parent / "device"
         before = tree(device)
         for made, told in (
-            (lambda: self.issue(camera, device, key=Ed25519PrivateKey.generate().public_key()), "another key"),
+            (
+                lambda: self.issue(camera, device, key=Ed25519PrivateKey.generate().public_key()),
+                "another key",
+            ),
             (lambda: self.issue(camera, device, days=-1), "expired"),
             (lambda: device / "tls.csr", "not a certificate"),
         ):
@@ -193,7 +252,9 @@ class TestCredential:
         assert tree(camera.parent) == ["platewarden.toml"]
 
     @pytest.mark.parametrize("script", ["exit 1", "exit 0", "cat"])
-    def test_one_that_fails_or_encrypts_nothing_is_noticed(self, capsys, camera, monkeypatch, script, tmp_path_factory):
+    def test_one_that_fails_or_encrypts_nothing_is_noticed(
+        self, capsys, camera, monkeypatch, script, tmp_path_factory
+    ):
         folder = tmp_path_factory.mktemp("bin")
         program = folder / "systemd-creds"
         program.write_text(f"#!/bin/sh\n{script}\n")
@@ -203,8 +264,13 @@ class TestCredential:
         assert (code, "systemd-creds failed" in err) == (1, True)
         assert tree(camera.parent) == ["platewarden.toml"]
 
-    @pytest.mark.skipif(shutil.which("systemd-creds") is None or os.geteuid() != 0, reason="needs systemd-creds, as root")
-    def test_only_this_machine_can_read_them_and_a_unit_gets_them(self, capsys, camera, monkeypatch, tmp_path_factory):
+    @pytest.mark.skipif(
+        shutil.which("systemd-creds") is None or os.geteuid() != 0,
+        reason="needs systemd-creds, as root",
+    )
+    def test_only_this_machine_can_read_them_and_a_unit_gets_them(
+        self, capsys, camera, monkeypatch, tmp_path_factory
+    ):
         import subprocess
 
         code, _, err = typed(capsys, "--config", camera, "--credential")
@@ -214,13 +280,30 @@ class TestCredential:
         assert {path.name for path in device.glob("*.key")} == {"tls-waiting.key"}
         given = tmp_path_factory.mktemp("credentials")  # as systemd hands them to the unit
         for name in ("seal.key", "watch-log.key", "hotlist.key"):
-            subprocess.run(["systemd-creds", "decrypt", f"--name={name}", device / f"{name}.cred", given / name], check=True, timeout=60, capture_output=True)
+            subprocess.run(
+                [
+                    "systemd-creds",
+                    "decrypt",
+                    f"--name={name}",
+                    device / f"{name}.cred",
+                    given / name,
+                ],
+                check=True,
+                timeout=60,
+                capture_output=True,
+            )
             (given / name).chmod(0o400)
         public = load_device_public(device)
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(given))
         assert load_sealing_key(device).public_key().public_bytes_raw() == public.seal
-        assert load_signing_key(device / "watch-log.key").public_key().public_bytes_raw() == public.watch_log
-        assert str(load_hotlist_identity(device).to_public()) == verify_enrolment((device / "enrolment.json").read_bytes()).age
+        assert (
+            load_signing_key(device / "watch-log.key").public_key().public_bytes_raw()
+            == public.watch_log
+        )
+        assert (
+            str(load_hotlist_identity(device).to_public())
+            == verify_enrolment((device / "enrolment.json").read_bytes()).age
+        )
 
 
 @pytest.fixture(scope="module")
@@ -244,8 +327,13 @@ class TestWatch:
         assert done.returncode == 0, done.stderr
         public = load_device_public(work / "device")
         verifier = EnvelopeVerifier({public.device: public.seal})
-        assert [verifier.verify(path.read_bytes()).device for path in (work / "state/outbox").glob("*.sealed")] == [public.device]
-        assert not verify_log(work / "state/watch", load_trusted_keys(work / "device/public.json"), ()).faults
+        assert [
+            verifier.verify(path.read_bytes()).device
+            for path in (work / "state/outbox").glob("*.sealed")
+        ] == [public.device]
+        assert not verify_log(
+            work / "state/watch", load_trusted_keys(work / "device/public.json"), ()
+        ).faults
 
 
 class TestDecommission:
@@ -262,10 +350,19 @@ class TestDecommission:
         code, out, err = typed(capsys, "--config", settings, "--decommission", "--yes", "--json")
         assert code == 0, err
         assert json.loads(out)["camera"]
-        left = [path for folder in ("city", "device", "state") for path in (work / folder).rglob("*") if path.is_file()]
-        assert not [path for path in left if path.suffix in {".key", ".sealed"} or "hotlist" in path.name]
+        left = [
+            path
+            for folder in ("city", "device", "state")
+            for path in (work / folder).rglob("*")
+            if path.is_file()
+        ]
+        assert not [
+            path for path in left if path.suffix in {".key", ".sealed"} or "hotlist" in path.name
+        ]
         assert not [path for path in left if any(secret in path.read_bytes() for secret in secrets)]
-        report = verify_log(work / "state/watch", load_trusted_keys(work / "device/public.json"), ())
+        report = verify_log(
+            work / "state/watch", load_trusted_keys(work / "device/public.json"), ()
+        )
         assert not report.faults
         assert report.kinds["decommission"] == 1
         assert reads > 0
@@ -276,7 +373,9 @@ class TestDecommission:
         (work / "state/later/x").write_text("left by a first attempt that was cut short")
         for _ in range(2):
             assert typed(capsys, "--config", settings, "--decommission", "--yes")[0] == 0
-        report = verify_log(work / "state/watch", load_trusted_keys(work / "device/public.json"), ())
+        report = verify_log(
+            work / "state/watch", load_trusted_keys(work / "device/public.json"), ()
+        )
         assert report.kinds["decommission"] == 1
 
     def test_asks_first(self, capsys, work, monkeypatch):
@@ -297,7 +396,11 @@ class TestDecommission:
         public = load_device_public(work / "device")
         key = load_signing_key(work / "device/watch-log.key")
         before = tree(work / "device")
-        with AuditLog(work / "state/watch/log.sqlite", origin_of(public.device, "watch"), key, FakeClock().now):
-            code, _, _ = typed(capsys, "--config", work / "platewarden.toml", "--decommission", "--yes")
+        with AuditLog(
+            work / "state/watch/log.sqlite", origin_of(public.device, "watch"), key, FakeClock().now
+        ):
+            code, _, _ = typed(
+                capsys, "--config", work / "platewarden.toml", "--decommission", "--yes"
+            )
         assert code == 1
         assert tree(work / "device") == before

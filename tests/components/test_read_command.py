@@ -1,4 +1,6 @@
-"""`platewarden read`: the JSON interface, the table, the exit codes, the annotated pictures. The models are fakes here."""
+"""`platewarden read`: the JSON interface, the table, the exit codes, the annotated pictures. The
+models are fakes here.
+"""
 
 import io
 import json
@@ -70,7 +72,17 @@ def test_json_has_exactly_the_documented_members(read, folder):
     assert record["file"] == "top.webp"
     assert isinstance(record["cpu_ms"], float)
     best = record["plates"][0]
-    assert set(best) == {"text", "box", "corners", "confidence", "char_confidence", "region", "rows", "alternatives", "network_text"}
+    assert set(best) == {
+        "text",
+        "box",
+        "corners",
+        "confidence",
+        "char_confidence",
+        "region",
+        "rows",
+        "alternatives",
+        "network_text",
+    }
     assert best["text"] == "FAKE345"
     assert best["box"] == [10, 20, 100.5, 30] or best["box"] == [10, 20, 100.6, 30]
     assert len(best["corners"]) == 4
@@ -90,14 +102,23 @@ def test_best_plate_first_and_the_unreadable_last_but_there(read, folder):
 def test_folders_are_walked_sorted_and_files_are_named_from_the_folder(read, folder):
     code, lines, _errors = read(folder, folder / "us" / "b.jpg", "--json")
     assert code == 0
-    assert [json.loads(line)["file"] for line in lines] == ["top.webp", "us/a.png", "us/b.jpg", "b.jpg"]
+    assert [json.loads(line)["file"] for line in lines] == [
+        "top.webp",
+        "us/a.png",
+        "us/b.jpg",
+        "b.jpg",
+    ]
 
 
 def test_a_video_gives_one_line_a_frame(read, tmp_path):
     write_video(tmp_path / "clip.mp4", frames=3)
     code, lines, _errors = read(tmp_path / "clip.mp4", "--json")
     assert code == 0
-    assert [json.loads(line)["file"] for line in lines] == ["clip.mp4#000000", "clip.mp4#000001", "clip.mp4#000002"]
+    assert [json.loads(line)["file"] for line in lines] == [
+        "clip.mp4#000000",
+        "clip.mp4#000001",
+        "clip.mp4#000002",
+    ]
 
 
 def test_cpu_time_is_that_of_finding_and_reading_without_decoding(folder, monkeypatch):
@@ -132,7 +153,10 @@ def test_nothing_readable_is_a_failure(read, tmp_path):
     assert "no picture or video in this folder" in errors[0]
 
 
-@pytest.mark.parametrize("arguments", [["nosuch.jpg"], [], ["--threads", "0", "."], ["--nosuch", "."], ["rtsp://192.0.2.1/x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["nosuch.jpg"], [], ["--threads", "0", "."], ["--nosuch", "."], ["rtsp://192.0.2.1/x"]],
+)
 def test_usage_errors_exit_2_and_read_nothing(read, folder, arguments, monkeypatch):
     monkeypatch.chdir(folder)
     code, lines, errors = read(*arguments, *(["top.webp"] if arguments else []), "--json")
@@ -178,23 +202,32 @@ def test_annotated_pictures_go_to_a_folder_of_their_own(read, folder, tmp_path):
     album = tmp_path / "album"
     originals = {path: path.read_bytes() for path in folder.rglob("*.*")}
     assert read(folder, "--json", "--annotate", album)[0] == 0
-    files = sorted(path.relative_to(album).as_posix() for path in album.rglob("*") if path.is_file())
+    files = sorted(
+        path.relative_to(album).as_posix() for path in album.rglob("*") if path.is_file()
+    )
     assert files == ["top.webp", "us/a.png", "us/b.jpg"], "named by the input, never by the plate"
     assert {path: path.read_bytes() for path in folder.rglob("*.*")} == originals
-    assert all(stat.S_IMODE((album / file).stat().st_mode) == 0o600 for file in files), "plates are personal data"
+    assert all(stat.S_IMODE((album / file).stat().st_mode) == 0o600 for file in files), (
+        "plates are personal data"
+    )
 
 
 def test_annotated_video_frames_are_jpegs(read, tmp_path):
     write_video(tmp_path / "clip.mp4", frames=2)
     assert read(tmp_path / "clip.mp4", "--json", "--annotate", tmp_path / "album")[0] == 0
-    assert sorted(path.name for path in (tmp_path / "album").iterdir()) == ["clip.mp4#000000.jpg", "clip.mp4#000001.jpg"]
+    assert sorted(path.name for path in (tmp_path / "album").iterdir()) == [
+        "clip.mp4#000000.jpg",
+        "clip.mp4#000001.jpg",
+    ]
 
 
 def test_annotating_never_overwrites(read, folder, tmp_path):
     code, lines, errors = read(folder, "--json", "--annotate", folder)
     assert (code, lines) == (2, [])
     assert "not an empty folder" in errors[0]
-    code, lines, errors = read(folder / "us", folder / "us" / "b.jpg", "--json", "--annotate", tmp_path / "album")
+    code, lines, errors = read(
+        folder / "us", folder / "us" / "b.jpg", "--json", "--annotate", tmp_path / "album"
+    )
     assert (code, lines) == (2, [])
     assert "b.jpg: --annotate: two of the inputs have this name" in errors[0]
 
@@ -222,7 +255,11 @@ def test_the_bar_shows_on_a_terminal_only(folder, monkeypatch, capsys):
         shown.append(is_shown)
         return real(total, shown=False)
 
-    for terminals, expected in (((False, False), False), ((False, True), True), ((True, True), False)):
+    for terminals, expected in (
+        ((False, False), False),
+        ((False, True), True),
+        ((True, True), False),
+    ):
         monkeypatch.setattr(sys.stdout, "isatty", lambda answer=terminals[0]: answer)
         monkeypatch.setattr(sys.stderr, "isatty", lambda answer=terminals[1]: answer)
         with pytest.raises(SystemExit):
@@ -245,7 +282,9 @@ def test_the_table_fits_a_narrow_terminal_without_losing_text():
     table.add(output.Picture("a-rather-long-folder/and-a-long-file-name.jpg", (), 1.0))
     table.finish(2)
     lines = console.file.getvalue().splitlines()
-    assert "".join(line[:15].strip() for line in lines[3:]).startswith("a-rather-long-folder/and-a-long-file-name.jpg")
+    assert "".join(line[:15].strip() for line in lines[3:]).startswith(
+        "a-rather-long-folder/and-a-long-file-name.jpg"
+    )
     assert "2 could not be read" in lines[-1]
 
 
@@ -256,12 +295,16 @@ def test_the_table_fits_a_narrow_terminal_without_losing_text():
 def peers(tmp_path):
     """A detector, and a recogniser with its plate config beside it."""
     tiny_networks.write_config(tmp_path / "r_plate_config.yaml")
-    return tiny_networks.detector(tmp_path / "d.onnx", "sevens"), tiny_networks.recognizer(tmp_path / "r.onnx")
+    return tiny_networks.detector(tmp_path / "d.onnx", "sevens"), tiny_networks.recognizer(
+        tmp_path / "r.onnx"
+    )
 
 
 def test_other_peoples_models_find_and_read(read, folder, peers):
     detector, recognizer = peers
-    code, lines, errors = read(folder / "top.webp", "--json", "--detector", detector, "--recognizer", recognizer)
+    code, lines, errors = read(
+        folder / "top.webp", "--json", "--detector", detector, "--recognizer", recognizer
+    )
     assert (code, errors) == (0, [])
     plates = json.loads(lines[0])["plates"]
     assert {plate["text"] for plate in plates} <= {"A", "B", "C"}
@@ -271,10 +314,21 @@ def test_other_peoples_models_find_and_read(read, folder, peers):
 
 def test_either_of_them_works_beside_ours(read, folder, peers, asked):
     detector, recognizer = peers
-    code, lines, _errors = read(folder / "top.webp", "--json", "--detector", detector, "--models", "elsewhere")
+    code, lines, _errors = read(
+        folder / "top.webp", "--json", "--detector", detector, "--models", "elsewhere"
+    )
     assert (code, asked["models"]) == (0, command.Path("elsewhere"))
-    assert {plate["text"] for plate in json.loads(lines[0])["plates"]} == {""}, "our fake reader knows none of their boxes"
-    code, lines, _errors = read(folder / "top.webp", "--json", "--recognizer", recognizer, "--recognizer-config", recognizer.with_name("r_plate_config.yaml"))
+    assert {plate["text"] for plate in json.loads(lines[0])["plates"]} == {""}, (
+        "our fake reader knows none of their boxes"
+    )
+    code, lines, _errors = read(
+        folder / "top.webp",
+        "--json",
+        "--recognizer",
+        recognizer,
+        "--recognizer-config",
+        recognizer.with_name("r_plate_config.yaml"),
+    )
     assert code == 0
     assert [plate["box"] for plate in json.loads(lines[0])["plates"]]
 
@@ -287,14 +341,32 @@ def test_without_them_ours_are_opened(read, folder, asked):
 @pytest.mark.parametrize(
     ("options", "exit_code", "said"),
     [
-        (["--detector", "nosuch.onnx"], 1, "nosuch.onnx: cannot be read: No such file or directory (check the path)"),
+        (
+            ["--detector", "nosuch.onnx"],
+            1,
+            "nosuch.onnx: cannot be read: No such file or directory (check the path)",
+        ),
         (["--detector", "us/a.txt"], 1, "us/a.txt: onnxruntime cannot open it"),
-        (["--recognizer", "us/a.txt", "--recognizer-config", "us/a.txt"], 1, "us/a.txt: onnxruntime cannot open it"),
-        (["--recognizer-config", "us/a.txt"], 2, "--recognizer-config: there is no recogniser that it could describe"),
-        (["--models", ".", "--detector", "a", "--recognizer", "b"], 2, "--models: no model of ours is left to load"),
+        (
+            ["--recognizer", "us/a.txt", "--recognizer-config", "us/a.txt"],
+            1,
+            "us/a.txt: onnxruntime cannot open it",
+        ),
+        (
+            ["--recognizer-config", "us/a.txt"],
+            2,
+            "--recognizer-config: there is no recogniser that it could describe",
+        ),
+        (
+            ["--models", ".", "--detector", "a", "--recognizer", "b"],
+            2,
+            "--models: no model of ours is left to load",
+        ),
     ],
 )
-def test_what_cannot_be_loaded_is_one_line_and_reads_nothing(read, folder, monkeypatch, options, exit_code, said):
+def test_what_cannot_be_loaded_is_one_line_and_reads_nothing(
+    read, folder, monkeypatch, options, exit_code, said
+):
     monkeypatch.chdir(folder)
     code, lines, errors = read("top.webp", "--json", *options)
     assert (code, lines, len(errors)) == (exit_code, [], 1)
@@ -303,9 +375,17 @@ def test_what_cannot_be_loaded_is_one_line_and_reads_nothing(read, folder, monke
 
 def test_a_missing_key_of_the_plate_config_is_named(read, folder, peers):
     config = tiny_networks.write_config(folder / "c.yaml", pad_char=None)
-    code, lines, errors = read(folder / "top.webp", "--json", "--recognizer", peers[1], "--recognizer-config", config)
+    code, lines, errors = read(
+        folder / "top.webp", "--json", "--recognizer", peers[1], "--recognizer-config", config
+    )
     assert (code, lines) == (2, [])
-    assert errors == [f"platewarden: {config}: pad_char: Field required (give the plate config that came with the recogniser)"]
+    assert errors == [
+        (
+            f"platewarden: {config}: pad_char: Field required (give the plate config that came "
+            "with "
+            "the recogniser)"
+        )
+    ]
 
 
 def test_without_pyyaml_the_next_step_is_told(read, folder, peers, monkeypatch):
@@ -313,14 +393,23 @@ def test_without_pyyaml_the_next_step_is_told(read, folder, peers, monkeypatch):
     monkeypatch.delitem(sys.modules, "agent.peers.plate_config", raising=False)
     code, lines, errors = read(folder / "top.webp", "--json", "--recognizer", peers[1])
     assert (code, lines) == (2, [])
-    assert errors == ["platewarden: --recognizer: PyYAML is not installed (pip install 'platewarden[peers]')"]
-    assert read(folder / "top.webp", "--json", "--detector", peers[0])[0] == 0, "a detector alone needs none"
+    assert errors == [
+        "platewarden: --recognizer: PyYAML is not installed (pip install 'platewarden[peers]')"
+    ]
+    assert read(folder / "top.webp", "--json", "--detector", peers[0])[0] == 0, (
+        "a detector alone needs none"
+    )
 
 
 def test_reading_with_our_own_models_loads_nothing_of_the_peers(folder):
-    script = "import sys\nfrom agent import cli\ntry:\n    cli.main(sys.argv[1:])\nfinally:\n    print('loaded:', *sys.modules, file=sys.stderr)"
+    script = (
+        "import sys\nfrom agent import cli\ntry:\n    cli.main(sys.argv[1:])\nfinally:\n    "
+        "print('loaded:', *sys.modules, file=sys.stderr)"
+    )
     options = [sys.executable, "-c", script, "read", str(folder / "top.webp"), "--json"]
     done = subprocess.run(options, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     loaded = set(done.stderr.split("loaded:")[1].split())
     assert "agent.vision.model_loader" in loaded
-    assert not [name for name in loaded if name == "yaml" or name.startswith(("yaml.", "agent.peers"))]
+    assert not [
+        name for name in loaded if name == "yaml" or name.startswith(("yaml.", "agent.peers"))
+    ]

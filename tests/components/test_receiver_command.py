@@ -1,4 +1,6 @@
-"""`platewarden receiver …` as typed: what it prints, and how it fails (one line, the right exit code, never a plate)."""
+"""`platewarden receiver …` as typed: what it prints, and how it fails (one line, the right exit
+code, never a plate).
+"""
 
 import json
 import os
@@ -41,18 +43,44 @@ def typed(capsys, *arguments):
 
 class TestInit:
     def test_prints_the_line_for_the_policy_and_makes_the_folder(self, capsys, tmp_path):
-        code, out, _ = typed(capsys, "init", tmp_path / "r", "--recipient", RECIPIENT, "--host", "mqtt.example.org", "--address", "203.0.113.10")
+        code, out, _ = typed(
+            capsys,
+            "init",
+            tmp_path / "r",
+            "--recipient",
+            RECIPIENT,
+            "--host",
+            "mqtt.example.org",
+            "--address",
+            "203.0.113.10",
+        )
         assert code == 0
         assert len(tomllib.loads(out.splitlines()[0])["signing_key"]) == 43
-        assert {path.name for path in (tmp_path / "r").iterdir()} == {"receiver.toml", "signing.key", "epochs", "key-list.jws", "clock.json"}
-        assert tomllib.loads((tmp_path / "r" / "receiver.toml").read_text())["broker"]["address"] == "203.0.113.10"
+        assert {path.name for path in (tmp_path / "r").iterdir()} == {
+            "receiver.toml",
+            "signing.key",
+            "epochs",
+            "key-list.jws",
+            "clock.json",
+        }
+        assert (
+            tomllib.loads((tmp_path / "r" / "receiver.toml").read_text())["broker"]["address"]
+            == "203.0.113.10"
+        )
 
     def test_never_twice(self, capsys, folder):
         code, _, err = typed(capsys, "init", folder, "--recipient", RECIPIENT)
         assert code == 1
         assert "never overwritten" in err
 
-    @pytest.mark.parametrize("options", [("--host", "a"), ("--address", "203.0.113.10"), ("--host", "a", "--address", "mqtt.example.org")])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            ("--host", "a"),
+            ("--address", "203.0.113.10"),
+            ("--host", "a", "--address", "mqtt.example.org"),
+        ],
+    )
     def test_half_a_broker_is_a_usage_error(self, capsys, tmp_path, options):
         code, _, err = typed(capsys, "init", tmp_path / "r", "--recipient", RECIPIENT, *options)
         assert (code, "--host" in err) == (2, True)
@@ -64,7 +92,10 @@ class TestOpen:
         code, out, _ = typed(capsys, "open", folder, "--json")
         opened = [json.loads(line) for line in out.splitlines()]
         assert code == 0
-        assert [(each["plate"], each["seq"], each["unverified"]) for each in opened] == [(PLATE, 1, True), (PLATE, 2, True)]
+        assert [(each["plate"], each["seq"], each["unverified"]) for each in opened] == [
+            (PLATE, 1, True),
+            (PLATE, 2, True),
+        ]
 
     def test_one_with_its_picture(self, capsys, folder, tmp_path):
         _, out, _ = typed(capsys, "open", folder, "--json")

@@ -47,7 +47,12 @@ class TestIntake:
     def test_stored_once_receipted_each_time(self, enrolled, intake):
         read = enrolled.seal()
         first, second = intake.take(read.wire, NOW), intake.take(read.wire, later(1))
-        assert (first.outcome, first.new, second.outcome, second.new) == ("stored", True, "stored", False)
+        assert (first.outcome, first.new, second.outcome, second.new) == (
+            "stored",
+            True,
+            "stored",
+            False,
+        )
         assert self.receipt(enrolled, second).wire_sha256 == hashlib.sha256(read.wire).hexdigest()
 
     def test_the_same_id_with_other_bytes_is_rejected_and_the_first_kept(self, enrolled, intake):
@@ -57,7 +62,10 @@ class TestIntake:
             other = enrolled.seal()
         assert other.tags.read_id == first.tags.read_id != sealer_again.tags.read_id
         intake.take(first.wire, NOW)
-        assert self.receipt(enrolled, intake.take(other.wire, NOW)).outcome == "rejected:read-id-reused"
+        assert (
+            self.receipt(enrolled, intake.take(other.wire, NOW)).outcome
+            == "rejected:read-id-reused"
+        )
         store = enrolled.place.store()
         assert store.wire(store.reads(first.tags.read_id)[0]) == first.wire
         store.close()
@@ -71,12 +79,21 @@ class TestIntake:
 
     def test_after_the_deadline(self, enrolled, intake):
         read = enrolled.seal()
-        assert intake.take(read.wire, Instant(read.tags.deadline)).outcome == "rejected:deadline-passed"
-        assert intake.take(read.wire, Instant(read.tags.deadline - timedelta(milliseconds=1))).outcome == "stored"
+        assert (
+            intake.take(read.wire, Instant(read.tags.deadline)).outcome
+            == "rejected:deadline-passed"
+        )
+        assert (
+            intake.take(read.wire, Instant(read.tags.deadline - timedelta(milliseconds=1))).outcome
+            == "stored"
+        )
 
     def test_after_the_deadline_by_a_clock_that_jumped(self, enrolled, intake):
         read = enrolled.seal()
-        assert intake.take(read.wire, Instant(read.tags.deadline, at_least=CAPTURED)).outcome == "stored"
+        assert (
+            intake.take(read.wire, Instant(read.tags.deadline, at_least=CAPTURED)).outcome
+            == "stored"
+        )
 
     def test_its_key_is_gone(self, enrolled, intake):
         read = enrolled.seal()
@@ -90,7 +107,11 @@ class TestIntake:
 
     def test_a_camera_that_is_not_enrolled_is_told_nothing(self, enrolled, intake):
         taken = intake.take(enrolled.seal(device="cam-unknown").wire, NOW)
-        assert (taken.outcome, taken.receipt, taken.tags) == ("dropped:device-not-enrolled", None, None)
+        assert (taken.outcome, taken.receipt, taken.tags) == (
+            "dropped:device-not-enrolled",
+            None,
+            None,
+        )
 
     def test_a_fault_of_this_machine_gives_no_receipt(self, enrolled, intake):
         read = enrolled.seal()
@@ -124,4 +145,6 @@ class TestIntake:
         text = receiver_status.as_text(table)
         assert "missing 2" in text
         assert "malformed: 1" in text
-        assert "OVERDUE" in receiver_status.as_text(receiver_status.status(enrolled.place, later(3)))
+        assert "OVERDUE" in receiver_status.as_text(
+            receiver_status.status(enrolled.place, later(3))
+        )

@@ -1,4 +1,6 @@
-"""Opening: only what is whole, for us and in time; shown as a lead; never a traceback, never a plate in an error."""
+"""Opening: only what is whole, for us and in time; shown as a lead; never a traceback, never a
+plate in an error.
+"""
 
 import dataclasses
 import json
@@ -19,7 +21,16 @@ from agent.sealing.payload import padded_payload
 from agent.sealing.sealer import encrypt, sign
 from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.golden.alterations import alterations, altered
-from tests.support.sealed import CAPTURED, DEVICE, EVERYTHING, PLATE, RECIPIENT, Parties, release, sighting
+from tests.support.sealed import (
+    CAPTURED,
+    DEVICE,
+    EVERYTHING,
+    PLATE,
+    RECIPIENT,
+    Parties,
+    release,
+    sighting,
+)
 
 PARTIES = Parties.make()
 SEALED = PARTIES.sealer().seal(sighting(), release(), 42)
@@ -57,16 +68,28 @@ class TestOpening:
     def test_everything_arrives(self):
         seen, opened = sighting(), opener().open(SEALED.wire)
         assert opened.tags == SEALED.tags
-        assert (opened.plate.text, opened.plate.confidence, opened.plate.char_confidence) == (seen.text, seen.confidence, seen.char_confidence)
-        assert opened.plate.alternatives == tuple((other.text, other.probability) for other in seen.alternatives)
+        assert (opened.plate.text, opened.plate.confidence, opened.plate.char_confidence) == (
+            seen.text,
+            seen.confidence,
+            seen.char_confidence,
+        )
+        assert opened.plate.alternatives == tuple(
+            (other.text, other.probability) for other in seen.alternatives
+        )
         assert (opened.plate.state, opened.plate.region, opened.plate.frames) == ("CA", "us", 9)
-        assert (opened.camera, opened.captured_at, opened.entry_agency) == (DEVICE, seen.captured.utc, "Exampleville PD")
+        assert (opened.camera, opened.captured_at, opened.entry_agency) == (
+            DEVICE,
+            seen.captured.utc,
+            "Exampleville PD",
+        )
         assert opened.posterior == 0.9744
         assert opened.crop.startswith(b"\xff\xd8\xff")
 
     @pytest.mark.parametrize("left_out", sorted(EVERYTHING))
     def test_what_was_not_released_is_none(self, left_out):
-        opened = opener().open(PARTIES.sealer().seal(sighting(), release(include=EVERYTHING - {left_out}), 1).wire)
+        opened = opener().open(
+            PARTIES.sealer().seal(sighting(), release(include=EVERYTHING - {left_out}), 1).wire
+        )
         assert {name for name in EVERYTHING if getattr(opened, name) is None} == {left_out}
 
     def test_it_does_not_print_itself(self):
@@ -74,7 +97,11 @@ class TestOpening:
         assert PLATE not in repr(opened)
         assert "\\xff\\xd8" not in repr(opened)
 
-    @pytest.mark.parametrize("case", list(alterations(SEALED.wire.decode(), PARTIES.device_key)), ids=lambda case: case.name)
+    @pytest.mark.parametrize(
+        "case",
+        list(alterations(SEALED.wire.decode(), PARTIES.device_key)),
+        ids=lambda case: case.name,
+    )
     def test_alterations_do_not_open(self, case):
         assert refusal(altered(SEALED.wire.decode(), case).encode()) == case.reason
 
@@ -126,16 +153,37 @@ class TestContent:
             {"match": {**CONTENT["match"], "source_date": "15 January"}},
             {"match": {**CONTENT["match"], "posterior": 1.1}},
             {"match": {**CONTENT["match"], "posterior": "0.9"}},
-            {"match": {name: value for name, value in CONTENT["match"].items() if name != "posterior"}},
+            {
+                "match": {
+                    name: value for name, value in CONTENT["match"].items() if name != "posterior"
+                }
+            },
         ],
         ids=lambda change: json.dumps(change)[:40],
     )
     def test_odd_content_is_refused(self, change):
         assert refusal(with_content({**CONTENT, **change}).wire) == "malformed"
 
-    @pytest.mark.parametrize("name", ["confidence", "char_confidence", "alternatives", "state", "region", "frames", "match", "v"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "confidence",
+            "char_confidence",
+            "alternatives",
+            "state",
+            "region",
+            "frames",
+            "match",
+            "v",
+        ],
+    )
     def test_missing_members_are_refused(self, name):
-        assert refusal(with_content({key: value for key, value in CONTENT.items() if key != name}).wire) == "malformed"
+        assert (
+            refusal(
+                with_content({key: value for key, value in CONTENT.items() if key != name}).wire
+            )
+            == "malformed"
+        )
 
     @settings(max_examples=25)
     @given(st.binary(max_size=300))
@@ -145,22 +193,38 @@ class TestContent:
 
 
 class TestRehearsal:
-    """A test plate and the category `test` belong together: neither may pass for a lead, or a lead for a test."""
+    """A test plate and the category `test` belong together: neither may pass for a lead, or a lead
+    for a test.
+    """
 
     @staticmethod
     def opened(text, category):
-        seen = dataclasses.replace(sighting(), text=PlateText(text), char_confidence=(0.99,) * len(text))
-        let = dataclasses.replace(release(), match=Match(category, MatchLevel.TEXT, "PD", "C-1", CAPTURED.date()))
+        seen = dataclasses.replace(
+            sighting(), text=PlateText(text), char_confidence=(0.99,) * len(text)
+        )
+        let = dataclasses.replace(
+            release(), match=Match(category, MatchLevel.TEXT, "PD", "C-1", CAPTURED.date())
+        )
         return opener().open(PARTIES.sealer().seal(seen, let, 1).wire)
 
     def test_shown_as_a_test_and_never_as_a_lead(self):
         opened = self.opened(plate_for((1, 2, 3, 4)), "test")
         assert display.as_text(opened).splitlines()[1].startswith("TEST")
         assert "LEAD" not in display.as_text(opened)
-        assert (display.as_json(opened)["test"], display.as_json(opened)["lead"][:4]) == (True, "TEST")
+        assert (display.as_json(opened)["test"], display.as_json(opened)["lead"][:4]) == (
+            True,
+            "TEST",
+        )
         assert not display.as_json(opener().open(SEALED.wire))["test"]
 
-    @pytest.mark.parametrize(("text", "category"), [(PLATE, "test"), (plate_for((1, 2, 3, 4)), "stolen-vehicle"), (plate_for((1, 2, 3, 4))[:-1], "test")])
+    @pytest.mark.parametrize(
+        ("text", "category"),
+        [
+            (PLATE, "test"),
+            (plate_for((1, 2, 3, 4)), "stolen-vehicle"),
+            (plate_for((1, 2, 3, 4))[:-1], "test"),
+        ],
+    )
     def test_one_without_the_other_is_refused(self, text, category):
         with pytest.raises(EnvelopeRefusedError) as refused:
             self.opened(text, category)
@@ -171,12 +235,29 @@ class TestShowing:
     def test_the_banner_comes_first(self):
         text = display.as_text(opener().open(SEALED.wire))
         assert text.splitlines()[1] == "UNVERIFIED LEAD — check before acting"
-        for part in (PLATE, "Exampleville PD", "2026-0118", "stolen-vehicle", "exact", "97%", "about 97 in 100", "T S T 0 0 4 2", "TSTO042 (2%)", "2027-02-05"):
+        for part in (
+            PLATE,
+            "Exampleville PD",
+            "2026-0118",
+            "stolen-vehicle",
+            "exact",
+            "97%",
+            "about 97 in 100",
+            "T S T 0 0 4 2",
+            "TSTO042 (2%)",
+            "2027-02-05",
+        ):
             assert part in text
 
     @pytest.mark.parametrize(
         ("posterior", "told"),
-        [(None, "not estimated"), (1.0, "about 99 in 100"), (0.9999, "about 99 in 100"), (0.929, "about 92 in 100"), (0.004, "under 1 in 100")],
+        [
+            (None, "not estimated"),
+            (1.0, "about 99 in 100"),
+            (0.9999, "about 99 in 100"),
+            (0.929, "about 92 in 100"),
+            (0.004, "under 1 in 100"),
+        ],
     )
     def test_the_odds_are_an_estimate_and_rounded_down(self, posterior, told):
         opened = dataclasses.replace(opener().open(SEALED.wire), posterior=posterior)
@@ -189,6 +270,8 @@ class TestShowing:
         assert len(json.dumps(table)) < 2000
 
     def test_a_plate_that_was_not_released_is_said_so(self):
-        opened = opener().open(PARTIES.sealer().seal(sighting(), release(include=frozenset({"camera"})), 1).wire)
+        opened = opener().open(
+            PARTIES.sealer().seal(sighting(), release(include=frozenset({"camera"})), 1).wire
+        )
         assert "not released" in display.as_text(opened)
         assert "plate" not in display.as_json(opened)

@@ -1,4 +1,6 @@
-"""The receiver's run loop over a fake connection: what is acknowledged when, and what is destroyed when."""
+"""The receiver's run loop over a fake connection: what is acknowledged when, and what is destroyed
+when.
+"""
 
 import os
 from datetime import timedelta
@@ -67,7 +69,13 @@ def message(number=1, wire=b"x"):
 
 def build(events, taken=None, clock=None):
     connection, housekeeping, said = FakeConnection(events), FakeHousekeeping(), []
-    service = Service(connection, FakeIntake(taken), housekeeping, clock or FakeClock(CAPTURED), Voice(said.append, said.append))
+    service = Service(
+        connection,
+        FakeIntake(taken),
+        housekeeping,
+        clock or FakeClock(CAPTURED),
+        Voice(said.append, said.append),
+    )
     connection.service = service
     return service, connection, housekeeping, said
 
@@ -126,7 +134,9 @@ def test_housekeeping_at_the_start_and_every_hour():
 
 
 def test_a_clock_that_is_surely_wrong_decides_nothing():
-    service, connection, housekeeping, _ = build([message()], clock=FakeClock(CAPTURED, ClockTrust.UNTRUSTED))
+    service, connection, housekeeping, _ = build(
+        [message()], clock=FakeClock(CAPTURED, ClockTrust.UNTRUSTED)
+    )
     with pytest.raises(PlatewardenError, match="clock"):
         service.run("READY")
     assert (connection.done, housekeeping.at) == ([], [])

@@ -1,4 +1,6 @@
-"""The recipient's store, epoch keys and folder: durable, without plaintext, and gone when it is time."""
+"""The recipient's store, epoch keys and folder: durable, without plaintext, and gone when it is
+time.
+"""
 
 import hashlib
 import os
@@ -62,7 +64,9 @@ class TestStore:
         [path] = (tmp_path / "store").glob("*.sealed")
         assert path.name == f"{DEVICE}.{read.tags.read_id}.sealed"
         assert path.read_bytes() == read.wire
-        assert {stat.S_IMODE(each.stat().st_mode) for each in (tmp_path / "store").iterdir()} == {0o600}
+        assert {stat.S_IMODE(each.stat().st_mode) for each in (tmp_path / "store").iterdir()} == {
+            0o600
+        }
         assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == 0o700
 
     def test_a_row_without_its_file_counts_as_absent(self, store, tmp_path):
@@ -102,7 +106,8 @@ class TestStore:
         assert not store.reads()
         assert store.sequences()[0].highest == 1
         index = (tmp_path / "store" / "index.sqlite").read_bytes()
-        assert read.tags.read_id.encode() not in index  # overwritten in the database's free pages, too
+        # overwritten in the database's free pages, too
+        assert read.tags.read_id.encode() not in index
 
     def test_the_index_knows_no_plate(self, store, tmp_path):
         read = sealed()
@@ -132,7 +137,9 @@ class TestEpochKeys:
 
     def test_one_private_key_a_day(self, keys, tmp_path):
         assert keys.epochs() == [CAPTURED.date() + n * DAY for n in range(5)]
-        assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "epochs").iterdir()} == {0o600}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "epochs").iterdir()} == {
+            0o600
+        }
         assert len({keys.key(day).private_bytes_raw() for day in keys.epochs()}) == 5
 
     def test_extending_never_changes_a_key_and_never_fills_a_hole(self, keys, tmp_path):
@@ -141,7 +148,9 @@ class TestEpochKeys:
         (tmp_path / "epochs" / f"{hole}.key").unlink()
         assert keys.extend(CAPTURED.date() + DAY, 5) == [CAPTURED.date() + 5 * DAY]
         assert keys.key(hole) is None
-        assert all(keys.key(day).private_bytes_raw() == raw for day, raw in before.items() if day != hole)
+        assert all(
+            keys.key(day).private_bytes_raw() == raw for day, raw in before.items() if day != hole
+        )
 
     def test_destroyed_at_the_deadline_not_before(self, keys):
         first = CAPTURED.date()
@@ -190,7 +199,9 @@ class TestEpochKeys:
 class TestFolder:
     def test_made_once(self, tmp_path):
         place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
-        listed = verify_key_list((tmp_path / "r" / "key-list.jws").read_bytes(), RECIPIENT, place.signer().public_key)
+        listed = verify_key_list(
+            (tmp_path / "r" / "key-list.jws").read_bytes(), RECIPIENT, place.signer().public_key
+        )
         assert len(listed.keys) == 60
         with pytest.raises(StorageError, match="never overwritten"):
             Workplace.create(tmp_path / "r", RECIPIENT, NOW)
@@ -221,11 +232,19 @@ class TestFolder:
         destroyed, renewed = place.tidy(later(2))
         assert "2 epoch(s) up to 2027-01-16" in destroyed
         assert "2027-03-17" in renewed
-        listed = verify_key_list((tmp_path / "r" / "key-list.jws").read_bytes(), RECIPIENT, place.signer().public_key)
+        listed = verify_key_list(
+            (tmp_path / "r" / "key-list.jws").read_bytes(), RECIPIENT, place.signer().public_key
+        )
         assert (min(listed.keys), len(listed.keys)) == (CAPTURED.date() + 2 * DAY, 60)
 
     def test_settings_there_and_back(self, tmp_path):
-        broker = BrokerSettings(host="mqtt.example.org", address="203.0.113.10", ca="ca.pem", client_certificate="a.crt", client_key="a.key")
+        broker = BrokerSettings(
+            host="mqtt.example.org",
+            address="203.0.113.10",
+            ca="ca.pem",
+            client_certificate="a.crt",
+            client_key="a.key",
+        )
         place = Workplace.create(tmp_path / "r", RECIPIENT, NOW, broker)
         assert place.settings.broker == broker
         assert load(tmp_path / "r") == place.settings
@@ -242,7 +261,10 @@ class TestFolder:
             ('[broker]\nhost = "a"\naddress = "mqtt.example.org"\nca = "x"', "broker.address"),
             ('[broker]\nhost = "*.example.org"\naddress = "203.0.113.1"\nca = "x"', "broker.host"),
             ('[broker]\nhost = "a"\naddress = "203.0.113.1"\nca = "x"\nport = 0', "broker.port"),
-            ('[broker]\nhost = "a"\naddress = "203.0.113.1"\nca = "x"\nclient_key = "k"', "client_certificate"),
+            (
+                '[broker]\nhost = "a"\naddress = "203.0.113.1"\nca = "x"\nclient_key = "k"',
+                "client_certificate",
+            ),
             ("epochs_ahead_days = 1000", "epochs_ahead_days"),
             ("recipient", "unreadable"),
         ],
@@ -255,7 +277,11 @@ class TestFolder:
 
     def test_one_at_a_time(self, tmp_path):
         place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
-        with place.locked(), pytest.raises(PlatewardenError, match="another receiver"), place.locked():
+        with (
+            place.locked(),
+            pytest.raises(PlatewardenError, match="another receiver"),
+            place.locked(),
+        ):
             pass
         with place.locked():  # released
             pass

@@ -1,4 +1,6 @@
-"""A printed test plate, held before the camera, travels the whole line: real models, real processes, a real broker; TEST received."""
+"""A printed test plate, held before the camera, travels the whole line: real models, real
+processes, a real broker; TEST received.
+"""
 
 import json
 import shutil
@@ -40,7 +42,9 @@ def show(folder, plate):
     """Six pictures of somebody walking up with the sheet."""
     folder.mkdir()
     for number in range(6):
-        picture = street_with(drawn_plate(plate), 150 + 12 * number, angle_deg=number - 3, seed=number)
+        picture = street_with(
+            drawn_plate(plate), 150 + 12 * number, angle_deg=number - 3, seed=number
+        )
         cv2.imwrite(str(folder / f"{number:03d}.png"), picture)
     return folder
 
@@ -59,8 +63,15 @@ def city(work, *, with_rule):
 def test_it_comes_back_as_test_received(tmp_path):
     installation = city(tmp_path / "work", with_rule=True)
     relayed = run_street(installation, show(tmp_path / "frames", PLATE))
-    opened = [json.loads(line) for line in platewarden("receiver", "open", installation.recipient, "--json").stdout.splitlines()]
-    assert [(read["test"], read["category"], read["plate"], read["rule"]) for read in opened] == [(True, "test", PLATE, "rehearsal")]
+    opened = [
+        json.loads(line)
+        for line in platewarden(
+            "receiver", "open", installation.recipient, "--json"
+        ).stdout.splitlines()
+    ]
+    assert [(read["test"], read["category"], read["plate"], read["rule"]) for read in opened] == [
+        (True, "test", PLATE, "rehearsal")
+    ]
     assert "TEST" in opened[0]["lead"]
     shown = platewarden("receiver", "open", installation.recipient).stdout
     assert shown.splitlines()[1].startswith("TEST")
@@ -70,21 +81,38 @@ def test_it_comes_back_as_test_received(tmp_path):
     assert sum(leaf["tests"] for leaf in log if leaf["kind"] == "counts") == 1
     assert [leaf["category"] for leaf in log if leaf["kind"] == "release"] == ["test"]
     assert '"test": true' in installation.log.read_text()
-    told = json.loads(platewarden("status", "--config", installation.settings, "--json").stdout)["rehearsal"]
+    told = json.loads(platewarden("status", "--config", installation.settings, "--json").stdout)[
+        "rehearsal"
+    ]
     assert (told["sealed"], told["received"], told["last"][:2]) == (1, 1, "20")
-    assert "1 test plates sealed, 1 received" in platewarden("status", "--config", installation.settings).stdout
+    assert (
+        "1 test plates sealed, 1 received"
+        in platewarden("status", "--config", installation.settings).stdout
+    )
 
 
 @pytest.mark.slow
 def test_without_a_rule_it_is_a_number(tmp_path):
     installation = city(tmp_path / "work", with_rule=False)
     done = platewarden(
-        "watch", "--config", installation.settings, "--source", show(tmp_path / "frames", PLATE), "--settle", "0", "--allow-unsigned", check=False
+        "watch",
+        "--config",
+        installation.settings,
+        "--source",
+        show(tmp_path / "frames", PLATE),
+        "--settle",
+        "0",
+        "--allow-unsigned",
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     log = leaves(installation, "watch")
     (counts,) = [leaf for leaf in log if leaf["kind"] == "counts"]
-    assert (counts["tests"], counts["released"], counts["reasons"]) == (1, 0, {"category-not-released": 1})
+    assert (counts["tests"], counts["released"], counts["reasons"]) == (
+        1,
+        0,
+        {"category-not-released": 1},
+    )
     assert not list((installation.state / "outbox").glob("*.sealed"))
 
 
@@ -100,20 +128,42 @@ def read_in(vision, picture):
     return max(reads, key=lambda read: read.confidence).text.value if reads else ""
 
 
-@pytest.mark.parametrize("free", [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10, 11), (12, 13, 14, 15), (16, 17, 18, 19), (20, 20, 20, 20)])
+@pytest.mark.parametrize(
+    "free",
+    [
+        (0, 1, 2, 3),
+        (4, 5, 6, 7),
+        (8, 9, 10, 11),
+        (12, 13, 14, 15),
+        (16, 17, 18, 19),
+        (20, 20, 20, 20),
+    ],
+)
 def test_our_recogniser_reads_every_character_of_it(vision, free):
     plate = plate_for(free)
-    assert [read_in(vision, street_with(drawn_plate(plate), width, angle_deg=angle)) for width, angle in ((130, 0), (190, 4), (250, -3))] == [plate] * 3
+    assert [
+        read_in(vision, street_with(drawn_plate(plate), width, angle_deg=angle))
+        for width, angle in ((130, 0), (190, 4), (250, -3))
+    ] == [plate] * 3
 
 
 @pytest.mark.skipif(shutil.which("pdftoppm") is None, reason="needs poppler-utils")
 @pytest.mark.parametrize("paper", PAPERS_MM)
 def test_the_pdf_printed_cut_and_joined_is_true_to_scale_and_is_read(vision, tmp_path, paper):
     (tmp_path / "sheet.pdf").write_bytes(plate_pdf(PLATE, paper))
-    done = subprocess.run(["pdftoppm", "-r", "101.6", "-png", "sheet.pdf", "page"], cwd=tmp_path, capture_output=True, timeout=60, check=True)  # 4 px to the mm
+    # 4 px to the mm
+    done = subprocess.run(
+        ["pdftoppm", "-r", "101.6", "-png", "sheet.pdf", "page"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
     assert not done.stderr
     parts = []
-    for number, (width_mm, page) in enumerate(zip((215, 265), sorted(tmp_path.glob("page*.png")), strict=True)):
+    for number, (width_mm, page) in enumerate(
+        zip((215, 265), sorted(tmp_path.glob("page*.png")), strict=True)
+    ):
         sheet = cv2.imread(str(page))
         assert abs(sheet.shape[1] / 4 - PAPERS_MM[paper][0]) < 0.5
         left = round((PAPERS_MM[paper][0] - width_mm) / 2 * 4)
@@ -130,7 +180,11 @@ def test_the_pdf_printed_cut_and_joined_is_true_to_scale_and_is_read(vision, tmp
 
 def test_the_command(tmp_path, capsys):
     path = tmp_path / "sheet.pdf"
-    for arguments, code in ((["--test-plate", path, "--json"], 0), (["--test-plate", path], 1), (["--test-plate", tmp_path / "b.pdf", "--paper", "a5"], 2)):
+    for arguments, code in (
+        (["--test-plate", path, "--json"], 0),
+        (["--test-plate", path], 1),
+        (["--test-plate", tmp_path / "b.pdf", "--paper", "a5"], 2),
+    ):
         try:
             cli.main(["provision", *map(str, arguments)])
             ended = 0

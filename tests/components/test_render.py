@@ -1,4 +1,6 @@
-"""models/training/render: plates that are what they say, the same for the same seed, and degraded crops of the right size."""
+"""models/training/render: plates that are what they say, the same for the same seed, and degraded
+crops of the right size.
+"""
 
 import re
 
@@ -31,7 +33,10 @@ def test_a_plate_carries_its_text_and_region(region):
 
 
 def test_the_same_seed_gives_the_same_plates():
-    once, again = ([render_plate(rng) for _ in range(5)] for rng in (np.random.default_rng(7), np.random.default_rng(7)))
+    once, again = (
+        [render_plate(rng) for _ in range(5)]
+        for rng in (np.random.default_rng(7), np.random.default_rng(7))
+    )
     assert [plate.text for plate in once] == [plate.text for plate in again]
     assert all((a.image == b.image).all() for a, b in zip(once, again, strict=True))
 
@@ -45,7 +50,10 @@ def test_drawn_texts_are_plain_and_of_a_plates_length(region):
 
 def test_brazilian_texts_keep_their_syntax():
     rng = np.random.default_rng(6)
-    assert all(re.fullmatch("[A-Z]{3}[0-9]([0-9]|[A-Z])[0-9]{2}", draw_text(rng, "br").text) for _ in range(200))
+    assert all(
+        re.fullmatch("[A-Z]{3}[0-9]([0-9]|[A-Z])[0-9]{2}", draw_text(rng, "br").text)
+        for _ in range(200)
+    )
 
 
 def test_unused_letters_never_appear():
@@ -84,5 +92,7 @@ def test_a_degraded_crop_has_the_networks_size(hardness):
     height, width = picture.shape
     quad = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     for _ in range(40):
-        crop = photograph(rng, np.clip(picture, 0, 1), quad, Crop(128, 48), hardness, surrounded=False)
+        crop = photograph(
+            rng, np.clip(picture, 0, 1), quad, Crop(128, 48), hardness, surrounded=False
+        )
         assert (crop.shape, crop.dtype) == ((48, 128), np.uint8)

@@ -17,11 +17,28 @@ from agent.sealing import crop, device_keys
 from agent.sealing.payload import padded_payload
 from agent.sealing.sealer import Sealer
 from agent.verifying.device_public_file import load_device_public
-from tests.support.sealed import CAPTURED, DEVICE, EVERYTHING, PLATE, RECIPIENT, Parties, release, sighting
+from tests.support.sealed import (
+    CAPTURED,
+    DEVICE,
+    EVERYTHING,
+    PLATE,
+    RECIPIENT,
+    Parties,
+    release,
+    sighting,
+)
 
 ALWAYS = {"v", "match"}
 BROUGHT = {
-    "plate": {"plate", "confidence", "char_confidence", "alternatives", "state", "region", "frames"},
+    "plate": {
+        "plate",
+        "confidence",
+        "char_confidence",
+        "alternatives",
+        "state",
+        "region",
+        "frames",
+    },
     "crop": {"crop"},
     "captured_at": {"captured_at"},
     "camera": {"camera"},
@@ -42,7 +59,13 @@ class TestContent:
         assert PLATE not in json.dumps(content(include=frozenset({"camera", "captured_at"})))
 
     def test_the_lead_is_traceable(self):
-        told = {"level": "exact", "agency": "Exampleville PD", "case": "2026-0118", "source_date": "2027-01-10", "posterior": 0.9744}
+        told = {
+            "level": "exact",
+            "agency": "Exampleville PD",
+            "case": "2026-0118",
+            "source_date": "2027-01-10",
+            "posterior": 0.9744,
+        }
         assert content()["match"] == told
 
     def test_what_nobody_estimated_is_no_number(self):
@@ -55,7 +78,11 @@ class TestContent:
     def test_numbers_of_a_model_are_numbers(self):
         import dataclasses
 
-        seen = dataclasses.replace(sighting(), confidence=np.float32(0.5), char_confidence=tuple(np.full(7, 0.25, np.float32)))
+        seen = dataclasses.replace(
+            sighting(),
+            confidence=np.float32(0.5),
+            char_confidence=tuple(np.full(7, 0.25, np.float32)),
+        )
         assert content(seen)["confidence"] == 0.5
         assert content(seen)["char_confidence"] == [0.25] * 7
 
@@ -63,11 +90,16 @@ class TestContent:
 class TestPadding:
     @pytest.mark.parametrize("width", [0, 8, 64, 160, 400, 2000])
     def test_every_size_of_picture_ends_at_a_bucket(self, width):
-        assert len(padded_payload(sighting(width=width, height=width * 3 // 10), release())) in PADDING_BUCKETS_BYTES
+        assert (
+            len(padded_payload(sighting(width=width, height=width * 3 // 10), release()))
+            in PADDING_BUCKETS_BYTES
+        )
 
     def test_two_plates_cannot_be_told_apart_by_length(self):
         without = EVERYTHING - {"crop"}
-        assert len(padded_payload(sighting(), release(include=without))) == len(padded_payload(sighting(), release(include=without - {"camera"})))
+        assert len(padded_payload(sighting(), release(include=without))) == len(
+            padded_payload(sighting(), release(include=without - {"camera"}))
+        )
 
 
 class TestCrop:
@@ -78,7 +110,8 @@ class TestCrop:
     def test_no_metadata(self):
         for jpeg in crop.encodings(sighting().crop):
             assert jpeg.startswith(b"\xff\xd8\xff\xe0\x00\x10JFIF")
-            assert not {0xE1, 0xE2, 0xED, 0xFE} & set(segments(jpeg))  # EXIF and XMP, ICC, Photoshop, comment
+            # EXIF and XMP, ICC, Photoshop, comment
+            assert not {0xE1, 0xE2, 0xED, 0xFE} & set(segments(jpeg))
 
     @pytest.mark.parametrize("shape", [(0, 10, 3), (10, 0, 3), (10, 10)])
     def test_an_empty_picture_is_left_out(self, shape):
@@ -96,7 +129,8 @@ def segments(jpeg):
 class TestSealer:
     def test_no_error_repeats_what_was_being_sealed(self):
         parties = Parties.make(days=1)
-        keys = EpochKeys(RECIPIENT, CAPTURED, dict.fromkeys(Parties.make().epochs, bytes(32)))  # low order: cannot be sealed to
+        # low order: cannot be sealed to
+        keys = EpochKeys(RECIPIENT, CAPTURED, dict.fromkeys(Parties.make().epochs, bytes(32)))
         with pytest.raises(PlatewardenError) as failed:
             Sealer(DEVICE, parties.device_key, {RECIPIENT: keys}).seal(sighting(), release(), 1)
         assert PLATE not in str(failed.value)
@@ -116,7 +150,10 @@ class TestDeviceKeys:
     def test_made_once(self, tmp_path):
         public = device_keys.create(tmp_path / "device", DEVICE)
         assert load_device_public(tmp_path / "device") == public
-        assert device_keys.load_sealing_key(tmp_path / "device").public_key().public_bytes_raw() == public.seal
+        assert (
+            device_keys.load_sealing_key(tmp_path / "device").public_key().public_bytes_raw()
+            == public.seal
+        )
         before = {path.name: path.read_bytes() for path in (tmp_path / "device").iterdir()}
         with pytest.raises(StorageError, match="never overwritten"):
             device_keys.create(tmp_path / "device", DEVICE)
@@ -158,7 +195,11 @@ class TestDeviceKeys:
         refused()
         key.write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
         refused()
-        pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        pem = (
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
         key.write_bytes(X25519PrivateKey.generate().private_bytes(*pem))
         refused()
         key.unlink()

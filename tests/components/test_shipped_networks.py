@@ -1,4 +1,6 @@
-"""The three networks as shipped, on whatever processor this runs (`make test-arm64`: a Pi 4): a drawn plate is read to the letter."""
+"""The three networks as shipped, on whatever processor this runs (`make test-arm64`: a Pi 4): a
+drawn plate is read to the letter.
+"""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,6 @@
-"""Dialling an address and verifying a name, the policy's CA alone, the key's pin: against a bare TLS server on loopback."""
+"""Dialling an address and verifying a name, the policy's CA alone, the key's pin: against a bare
+TLS server on loopback.
+"""
 
 import socket
 import ssl
@@ -24,8 +26,12 @@ def server(ca):
 
 
 @contextmanager
-def listening(credentials, *, oldest=ssl.TLSVersion.TLSv1_2, newest=ssl.TLSVersion.TLSv1_3, say: bytes = b""):
-    """A TLS server for one client; yields its address and what it heard from the client after the handshake."""
+def listening(
+    credentials, *, oldest=ssl.TLSVersion.TLSv1_2, newest=ssl.TLSVersion.TLSv1_3, say: bytes = b""
+):
+    """A TLS server for one client; yields its address and what it heard from the client after the
+    handshake.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version, context.maximum_version = oldest, newest
     if oldest < ssl.TLSVersion.TLSv1_2:
@@ -53,7 +59,13 @@ def listening(credentials, *, oldest=ssl.TLSVersion.TLSv1_2, newest=ssl.TLSVersi
 
 
 def context(ca, listed, **other):
-    return context_for(listed, ca.pem.read_bytes(), "broker 'city-hall' at 127.0.0.1:8883", other.pop("max_packet_bytes", 1024), **other)
+    return context_for(
+        listed,
+        ca.pem.read_bytes(),
+        "broker 'city-hall' at 127.0.0.1:8883",
+        other.pop("max_packet_bytes", 1024),
+        **other,
+    )
 
 
 def handshake(tls_context, address):
@@ -66,20 +78,29 @@ def handshake(tls_context, address):
 
 
 def test_the_dialled_address_serves_a_certificate_for_the_listed_name(ca, server) -> None:
-    with listening(server) as (address, _), handshake(context(ca, broker(server, address)), address) as tls:
+    with (
+        listening(server) as (address, _),
+        handshake(context(ca, broker(server, address)), address) as tls,
+    ):
         assert tls.server_hostname == HOST
         assert tls.version() == "TLSv1.3"
         tls.send(b"x")
 
 
 def test_another_name_is_refused_although_address_and_key_are_right(ca, server) -> None:
-    with listening(server) as (address, _), pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+    with (
+        listening(server) as (address, _),
+        pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"),
+    ):
         handshake(context(ca, broker(server, address, host="mqtt.elsewhere.example")), address)
 
 
 def test_a_certificate_for_the_bare_address_is_not_enough(ca) -> None:
     only_address = ca.server("by-address", hosts=("127.0.0.1",))
-    with listening(only_address) as (address, _), pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+    with (
+        listening(only_address) as (address, _),
+        pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"),
+    ):
         handshake(context(ca, broker(only_address, address)), address)
 
 
@@ -90,7 +111,8 @@ def test_a_common_name_is_no_name(ca) -> None:
 
 
 def test_another_pin_is_refused_before_a_byte_of_mqtt(ca, server) -> None:
-    stranger = ca.server("stranger")  # the right CA and name: somebody obtained a second certificate
+    # the right CA and name: somebody obtained a second certificate
+    stranger = ca.server("stranger")
     with listening(stranger) as (address, heard), pytest.raises(DestinationRefusedError) as refusal:
         handshake(context(ca, broker(server, address)), address)
     assert refusal.value.reason == "spki-pin-mismatch"
@@ -99,7 +121,10 @@ def test_another_pin_is_refused_before_a_byte_of_mqtt(ca, server) -> None:
 
 def test_any_of_several_pins_will_do(ca, server) -> None:
     pins = frozenset({bytes(32), server.pin})
-    with listening(server) as (address, _), handshake(context(ca, broker(server, address, pins=pins)), address) as tls:
+    with (
+        listening(server) as (address, _),
+        handshake(context(ca, broker(server, address, pins=pins)), address) as tls,
+    ):
         tls.send(b"x")
 
 
@@ -139,14 +164,20 @@ def test_a_client_certificate_does_not_pass_for_a_servers(ca, server) -> None:
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 def test_tls_1_1_is_not_spoken(ca, server) -> None:
     with (
-        listening(server, oldest=ssl.TLSVersion.TLSv1, newest=ssl.TLSVersion.TLSv1_1) as (address, _),
+        listening(server, oldest=ssl.TLSVersion.TLSv1, newest=ssl.TLSVersion.TLSv1_1) as (
+            address,
+            _,
+        ),
         pytest.raises(ssl.SSLError, match=r"(?i)version|protocol|alert"),
     ):
         handshake(context(ca, broker(server, address)), address)
 
 
 def test_a_packet_longer_than_the_limit_is_not_read(ca, server) -> None:
-    with listening(server, say=b"x" * 50) as (address, _), handshake(context(ca, broker(server, address)), address) as tls:
+    with (
+        listening(server, say=b"x" * 50) as (address, _),
+        handshake(context(ca, broker(server, address)), address) as tls,
+    ):
         assert tls.recv(20) == b"x" * 20
         with pytest.raises(OSError, match="packet of 268435455 bytes"):
             tls.recv(268_435_455)
@@ -154,7 +185,10 @@ def test_a_packet_longer_than_the_limit_is_not_read(ca, server) -> None:
 
 
 def test_a_worn_out_connection_reads_no_more(ca, server) -> None:
-    with listening(server, say=b"x" * 50) as (address, _), handshake(context(ca, broker(server, address)), address) as tls:
+    with (
+        listening(server, say=b"x" * 50) as (address, _),
+        handshake(context(ca, broker(server, address)), address) as tls,
+    ):
         tls._received = MAX_CONNECTION_BYTES + 1
         with pytest.raises(OSError, match="worn out"):
             tls.recv(20)
@@ -168,7 +202,12 @@ def test_pin_is_what_openssl_prints(server) -> None:
 
 
 def test_a_ca_that_is_none_is_a_config_error_naming_broker_and_file(server) -> None:
-    for rubbish in (b"", b"not a certificate", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
+    for rubbish in (
+        b"",
+        b"not a certificate",
+        b"\xff\xfe",
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ):
         with pytest.raises(ConfigError, match=r"city-hall-ca\.pem: broker 'city-hall'"):
             context_for(broker(server, ("127.0.0.1", 1)), rubbish, "", 1024)
 

@@ -1,4 +1,6 @@
-"""models/training/loop.py and feeding.py: a training that is killed goes on, and leaves no process behind."""
+"""models/training/loop.py and feeding.py: a training that is killed goes on, and leaves no process
+behind.
+"""
 
 import os
 import signal
@@ -53,7 +55,9 @@ def test_a_composer_that_dies_is_an_error_not_a_wait(monkeypatch):
 
 def test_the_composer_ends_when_its_training_is_killed():
     root = Path(__file__).parents[2]
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=root) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=root
+    ) as parent:
         composer = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)
     deadline = time.monotonic() + 30
@@ -142,7 +146,8 @@ def test_what_ships_can_be_trained_further():
     crops = torch.randn(40, 1, 48, 128, generator=torch.Generator().manual_seed(5))
     net = reopened(onnx.load("models/recognizer.onnx"), crops)
     with torch.no_grad():
-        as_shipped, as_trained = net.eval()(crops)[0], net.train()(crops)[0]  # the norms take the crops' own statistics: those that were measured
+        # the norms take the crops' own statistics: those that were measured
+        as_shipped, as_trained = net.eval()(crops)[0], net.train()(crops)[0]
     assert (as_shipped - as_trained).abs().max() < 1e-2
     with pytest.raises(SystemExit, match="not an export of this recogniser"):
         reopened(onnx.load("models/aligner.onnx"), crops)

@@ -1,4 +1,6 @@
-"""update: what a stick holds comes into the inbox, timestamp last; a broken stick leaves the inbox as good as it was."""
+"""update: what a stick holds comes into the inbox, timestamp last; a broken stick leaves the inbox
+as good as it was.
+"""
 
 import json
 import subprocess
@@ -65,7 +67,15 @@ def test_every_root_comes_so_that_a_camera_that_slept_can_follow(city, stick, in
     assert {f"metadata/{version}.root.json" for version in (1, 2, 3, 4)} <= files(inbox)
 
 
-@pytest.mark.parametrize("gone", ["metadata/timestamp.json", "metadata/2.snapshot.json", "metadata/2.hotlist.json", "targets/hotlist"])
+@pytest.mark.parametrize(
+    "gone",
+    [
+        "metadata/timestamp.json",
+        "metadata/2.snapshot.json",
+        "metadata/2.hotlist.json",
+        "targets/hotlist",
+    ],
+)
 def test_a_stick_that_is_not_whole_leaves_the_inbox_to_the_old_timestamp(city, stick, inbox, gone):
     fetch(stick, inbox)
     before = (inbox / "metadata/timestamp.json").read_bytes()
@@ -89,10 +99,19 @@ def test_a_stick_that_is_not_whole_leaves_the_inbox_to_the_old_timestamp(city, s
         ("metadata/timestamp.json", b"[" * 9000, Reason.BUNDLE_MALFORMED),
         ("metadata/timestamp.json", b'{"signed": {"version": "1"}}', Reason.BUNDLE_MALFORMED),
         ("metadata/timestamp.json", b" " * 20_000, Reason.BUNDLE_INCOMPLETE),
-        ("metadata/1.policy.json", b'{"signed": {"targets": {"../../../etc/cron.d/x": {"length": 1, "hashes": {"sha256": ""}}}}}', Reason.BUNDLE_MALFORMED),
+        (
+            "metadata/1.policy.json",
+            (
+                b'{"signed": {"targets": {"../../../etc/cron.d/x": {"length": 1, "hashes": '
+                b'{"sha256": ""}}}}}'
+            ),
+            Reason.BUNDLE_MALFORMED,
+        ),
     ],
 )
-def test_an_odd_stick_is_refused_and_nothing_is_written_elsewhere(stick, inbox, tmp_path, name, content, reason):
+def test_an_odd_stick_is_refused_and_nothing_is_written_elsewhere(
+    stick, inbox, tmp_path, name, content, reason
+):
     (stick / name).write_bytes(content)
     before = files(tmp_path)
     with pytest.raises(BundleRefusedError) as refused:
@@ -112,7 +131,16 @@ def test_more_than_the_settings_allow_is_not_fetched(city, stick, inbox):
 
 def test_the_command(stick, tmp_path):
     (tmp_path / "platewarden.toml").write_text('camera_id = "cam-01"\n')
-    command = [sys.executable, "-m", "agent", "update", str(stick), "--config", str(tmp_path / "platewarden.toml"), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "agent",
+        "update",
+        str(stick),
+        "--config",
+        str(tmp_path / "platewarden.toml"),
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(done.stdout)["timestamp"] == 1
     command[4] = str(tmp_path / "no-stick")

@@ -1,4 +1,6 @@
-"""The USB adapter: newest frame only, stalls and unplugging become errors in bounded time. Its frames: tests/contracts."""
+"""The USB adapter: newest frame only, stalls and unplugging become errors in bounded time. Its
+frames: tests/contracts.
+"""
 
 import threading
 import time
@@ -33,11 +35,15 @@ def unplugged():
 
 
 def opened(container, timeout_s=0.2):
-    return UsbSource(0, Camera(timeout_s=timeout_s), SystemClock(), lambda _device, _camera: container)
+    return UsbSource(
+        0, Camera(timeout_s=timeout_s), SystemClock(), lambda _device, _camera: container
+    )
 
 
 def test_unplugging_is_an_error_that_names_the_device():
-    with pytest.raises(SourceError, match="/dev/video0: the camera failed or was unplugged.*check the plug"):
+    with pytest.raises(
+        SourceError, match="/dev/video0: the camera failed or was unplugged.*check the plug"
+    ):
         list(opened(FakeContainer(0, unplugged)).frames())
 
 

@@ -9,7 +9,16 @@ from agent.errors import EnvelopeRefusedError
 from agent.verifying import jose
 from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.golden.alterations import alterations, altered
-from tests.support.sealed import CAPTURED, DEVICE, EVERYTHING, RECIPIENT, Parties, release, sighting, sign_compact
+from tests.support.sealed import (
+    CAPTURED,
+    DEVICE,
+    EVERYTHING,
+    RECIPIENT,
+    Parties,
+    release,
+    sighting,
+    sign_compact,
+)
 
 PARTIES = Parties.make()
 SEALED = PARTIES.sealer().seal(sighting(), release(include=EVERYTHING - {"crop"}), 42)
@@ -50,17 +59,26 @@ def test_anything_inserted_is_refused(position, inserted):
     refuses(SEALED.wire[:position] + inserted + SEALED.wire[position:])
 
 
-@pytest.mark.parametrize("case", list(alterations(SEALED.wire.decode(), PARTIES.device_key)), ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", list(alterations(SEALED.wire.decode(), PARTIES.device_key)), ids=lambda case: case.name
+)
 def test_alterations(case):
     wire = altered(SEALED.wire.decode(), case).encode()
     if case.reason == "decryption-failed":
-        assert VERIFIER.verify(wire)  # the camera's own key signed it: only the encryption can tell (tests/components/test_receiver_opening.py)
+        # The camera's own key signed it: only the encryption can tell, as
+        # test_receiver_opening.py tries
+        assert VERIFIER.verify(wire)
     else:
         assert refuses(wire).reason == case.reason
 
 
 def test_one_camera_cannot_speak_for_another():
-    two = EnvelopeVerifier({DEVICE: Parties.make(days=1).device_key.public_key().public_bytes_raw(), "cam-2": PARTIES.enrolled()[DEVICE]})
+    two = EnvelopeVerifier(
+        {
+            DEVICE: Parties.make(days=1).device_key.public_key().public_bytes_raw(),
+            "cam-2": PARTIES.enrolled()[DEVICE],
+        }
+    )
     with pytest.raises(EnvelopeRefusedError) as refused:
         two.verify(SEALED.wire)
     assert refused.value.reason == "signature-invalid"

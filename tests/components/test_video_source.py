@@ -1,4 +1,6 @@
-"""A video file as a frame source: names, times, rotation, and videos that are cut, damaged or no videos."""
+"""A video file as a frame source: names, times, rotation, and videos that are cut, damaged or no
+videos.
+"""
 
 from itertools import islice
 
@@ -22,7 +24,13 @@ CODECS = [
 
 
 def opened(path, **options):
-    return VideoSource(path, path.name, options.pop("clock", FakeClock()), options.pop("max_pixels", LIMIT), **options)
+    return VideoSource(
+        path,
+        path.name,
+        options.pop("clock", FakeClock()),
+        options.pop("max_pixels", LIMIT),
+        **options,
+    )
 
 
 def play(path, **options):
@@ -44,10 +52,15 @@ def test_every_frame_of_a_whole_video_arrives_with_name_and_time(tmp_path, name,
     frames, error = play(write_video(tmp_path / name, frames=8, codec=codec, size=SMALL))
     assert error == ""
     assert [frame.file for frame in frames] == [f"{name}#{number:06d}" for number in range(8)]
-    assert offsets_ms(frames) == [number * 100 for number in range(8)], "captured = start + the frame's own time stamp"
+    assert offsets_ms(frames) == [number * 100 for number in range(8)], (
+        "captured = start + the frame's own time stamp"
+    )
 
 
-@pytest.mark.parametrize(("degrees", "red_at", "blue_at"), [(90, (240, 120), (80, 120)), (-90, (80, 120), (240, 120)), (180, (120, 240), (120, 80))])
+@pytest.mark.parametrize(
+    ("degrees", "red_at", "blue_at"),
+    [(90, (240, 120), (80, 120)), (-90, (80, 120), (240, 120)), (180, (120, 240), (120, 80))],
+)
 def test_a_phones_rotation_is_respected(tmp_path, degrees, red_at, blue_at):
     frames, _error = play(write_video(tmp_path / "turned.mp4", rotation=degrees))
     assert frames[0].image[red_at][2] > 150
@@ -69,7 +82,12 @@ def test_without_pace_nobody_waits(tmp_path):
 
 @pytest.mark.parametrize(("name", "codec"), CODECS)
 def test_a_video_that_ends_mid_frame_is_an_error_after_the_good_frames(tmp_path, name, codec):
-    path = cut(write_video(tmp_path / name, frames=30, codec=codec, size=SMALL, front_index=name.endswith("mp4")), 0.6)
+    path = cut(
+        write_video(
+            tmp_path / name, frames=30, codec=codec, size=SMALL, front_index=name.endswith("mp4")
+        ),
+        0.6,
+    )
     frames, error = play(path)
     assert 5 <= len(frames) < 30
     assert [frame.sequence for frame in frames] == list(range(len(frames)))
@@ -82,7 +100,9 @@ def test_a_video_cut_exactly_between_two_frames_is_cut_all_the_same(tmp_path, na
     """Nothing is damaged; only the index says that more was there."""
     import av
 
-    path = write_video(tmp_path / name, frames=10, codec=codec, size=SMALL, front_index=name.endswith("mp4"))
+    path = write_video(
+        tmp_path / name, frames=10, codec=codec, size=SMALL, front_index=name.endswith("mp4")
+    )
     with av.open(str(path)) as container:
         sixth = [packet for packet in container.demux(video=0) if packet.size][5]
     path.write_bytes(path.read_bytes()[: sixth.pos + sixth.size])
@@ -140,11 +160,18 @@ def test_a_larger_picture_than_the_limit_is_refused_before_decoding(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["#EXTM3U\n#EXTINF:1,\nsecret.mp4\n", "ffconcat version 1.0\nfile secret.mp4\n", "#EXTM3U\n#EXTINF:1,\nhttp://192.0.2.1/x.ts\n"]
+    "text",
+    [
+        "#EXTM3U\n#EXTINF:1,\nsecret.mp4\n",
+        "ffconcat version 1.0\nfile secret.mp4\n",
+        "#EXTM3U\n#EXTINF:1,\nhttp://192.0.2.1/x.ts\n",
+    ],
 )
 @pytest.mark.parametrize("suffix", ["mp4", "m3u8", "ts"])
 def test_a_playlist_dressed_up_as_a_video_opens_nothing_else(tmp_path, text, suffix):
-    """FFmpeg would follow it to other files, or to a host on the network; the process that sees plates has none."""
+    """FFmpeg would follow it to other files, or to a host on the network; the process that sees
+    plates has none.
+    """
     write_video(tmp_path / "secret.mp4")
     path = tmp_path / f"list.{suffix}"
     path.write_text(text)
@@ -183,5 +210,7 @@ from agent.camera.video import VideoSource
 from agent.host.clock import SystemClock
 print(len(list(VideoSource(Path({str(path)!r}), "a", SystemClock(), 10**6).frames())), "socket" in sys.modules and "ssl" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stdout.split()[0]) == (0, "6"), done.stderr

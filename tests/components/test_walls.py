@@ -24,17 +24,31 @@ LISTED = (("198.51.100.7", 8883), ("2001:db8::7", 8884))
 class Machine:
     def __init__(self, folder, monkeypatch):
         (folder / "platewarden.toml").write_text('camera_id = "main-street-2"\n')
-        self.settings, self.out, self.machine = load(folder / "platewarden.toml"), folder / "out", FakeMachine(datetime(2026, 12, 1, tzinfo=UTC))
+        self.settings, self.out, self.machine = (
+            load(folder / "platewarden.toml"),
+            folder / "out",
+            FakeMachine(datetime(2026, 12, 1, tzinfo=UTC)),
+        )
         self.city = BundleCity(self.machine.real - HOUR)
         self.city.anchor(folder)
-        monkeypatch.setattr(walls_side, "TrustedClock", lambda state: TrustedClock(state, self.machine, build_time=datetime(2026, 11, 1, tzinfo=UTC)))
+        monkeypatch.setattr(
+            walls_side,
+            "TrustedClock",
+            lambda state: TrustedClock(
+                state, self.machine, build_time=datetime(2026, 11, 1, tzinfo=UTC)
+            ),
+        )
 
     def raised(self):
         self.city.write(self.settings.bundles)
         return walls_side.run(self.settings, self.out)
 
     def allowed(self):
-        return re.findall(r"^IPAddressAllow=(.+)$", (self.out / "platewarden-deliver.service.d/20-walls.conf").read_text(), re.MULTILINE)
+        return re.findall(
+            r"^IPAddressAllow=(.+)$",
+            (self.out / "platewarden-deliver.service.d/20-walls.conf").read_text(),
+            re.MULTILINE,
+        )
 
 
 @pytest.fixture
@@ -61,7 +75,9 @@ def test_an_address_that_one_person_adds_stays_behind_the_wall(here):
     before = here.raised().gates
     text = here.city.files[POLICY]["policy/policy.toml"]
     old = next(line for line in text.splitlines() if line.startswith(b"addresses"))
-    here.city.edit_policy(old, b'addresses = ["203.0.113.99:8883"]', signers=here.city.signers[POLICY][:1])
+    here.city.edit_policy(
+        old, b'addresses = ["203.0.113.99:8883"]', signers=here.city.signers[POLICY][:1]
+    )
     done = here.raised()
     assert (done.gates, done.refused.reason) == (before, "bundle-signature-threshold")
     assert "203.0.113.99" not in (here.out / "platewarden.nft").read_text()
@@ -89,16 +105,31 @@ spki_pins = ["sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
     here.city.online()
     assert here.raised().gates.sources == (("203.0.113.50", 443),)
     here.machine.advance(4 * 86_400)
-    assert walls_side.run(here.settings, here.out).gates == wall_rules.Gates(sources=(("203.0.113.50", 443),))
-    assert "IPAddressAllow=203.0.113.50" in (here.out / "platewarden-update.service.d/20-walls.conf").read_text()
+    assert walls_side.run(here.settings, here.out).gates == wall_rules.Gates(
+        sources=(("203.0.113.50", 443),)
+    )
+    assert (
+        "IPAddressAllow=203.0.113.50"
+        in (here.out / "platewarden-update.service.d/20-walls.conf").read_text()
+    )
 
 
-def test_deliver_is_started_anew_where_its_addresses_changed_and_only_there(here, monkeypatch, tmp_path):
-    """Systemd reads a drop-in at a reload and puts it around a running process only when some other unit happens to start (seen with 257)."""
+def test_deliver_is_started_anew_where_its_addresses_changed_and_only_there(
+    here, monkeypatch, tmp_path
+):
+    """Systemd reads a drop-in at a reload and puts it around a running process only when some other
+    unit happens to start (seen with 257).
+    """
     commands = []
     monkeypatch.setattr(walls_side, "RUN", tmp_path / "run")
     monkeypatch.setattr(walls_side, "DROP_INS", tmp_path / "drop-ins")
-    monkeypatch.setattr(walls_side.subprocess, "run", lambda command, **_: commands.append(command[:2]) or subprocess.CompletedProcess(command, 0, "", ""))
+    monkeypatch.setattr(
+        walls_side.subprocess,
+        "run",
+        lambda command, **_: (
+            commands.append(command[:2]) or subprocess.CompletedProcess(command, 0, "", "")
+        ),
+    )
     always, anew = [["nft", "-f"], ["systemctl", "daemon-reload"]], ["systemctl", "try-restart"]
     here.raised()
     for expected in ([*always, anew], always):
@@ -114,7 +145,17 @@ def test_deliver_is_started_anew_where_its_addresses_changed_and_only_there(here
 def test_the_command_says_what_is_reached_and_ends_with_3_where_nothing_is(tmp_path):
     (tmp_path / "platewarden.toml").write_text('camera_id = "main-street-2"\n')
     BundleCity().anchor(tmp_path)
-    command = [sys.executable, "-m", "agent", "walls", "--config", str(tmp_path / "platewarden.toml"), "--out", str(tmp_path / "out"), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "agent",
+        "walls",
+        "--config",
+        str(tmp_path / "platewarden.toml"),
+        "--out",
+        str(tmp_path / "out"),
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, json.loads(done.stdout)["deliver"]) == (3, [])
     assert "bundle-incomplete" in done.stderr
@@ -129,8 +170,16 @@ def test_a_citys_name_cannot_write_rules_of_its_own():
 @pytest.mark.parametrize("listed", [(), LISTED])
 def test_nftables_understands_the_table(listed, tmp_path):
     rules = tmp_path / "walls.nft"
-    rules.write_text(wall_rules.nftables(wall_rules.Gates(listed, listed[:1]), "a test", users=(1, 2, 3)))
-    done = subprocess.run(["nft", "--check", "-f", str(rules)], capture_output=True, text=True, timeout=30, check=False)
+    rules.write_text(
+        wall_rules.nftables(wall_rules.Gates(listed, listed[:1]), "a test", users=(1, 2, 3))
+    )
+    done = subprocess.run(
+        ["nft", "--check", "-f", str(rules)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     if "Operation not permitted" in done.stderr:
         pytest.skip("asking the kernel needs root")
     assert (done.returncode, done.stderr) == (0, "")

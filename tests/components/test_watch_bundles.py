@@ -1,4 +1,6 @@
-"""watch under signed bundles: a change applies between two frames, whole and without a restart; what is refused, lapses or bars closes and says so."""
+"""watch under signed bundles: a change applies between two frames, whole and without a restart;
+what is refused, lapses or bars closes and says so.
+"""
 
 import json
 import shutil
@@ -60,12 +62,17 @@ def test_a_new_policy_applies_between_frames_without_a_restart(camera, monkeypat
     assert [leaf["policy_version"] for leaf in leaves(camera.settings, "policy")] == [2]
 
 
-def test_a_policy_signed_by_one_of_two_changes_nothing_and_the_log_says_who_signed_it(camera, monkeypatch):
+def test_a_policy_signed_by_one_of_two_changes_nothing_and_the_log_says_who_signed_it(
+    camera, monkeypatch
+):
     camera.script[1] = lambda: push(camera, *VERSION_2, signers=camera.city.signers[POLICY][2:])
     camera.watch(monkeypatch, cars=2)
     assert [tags.policy_version for tags in released(camera)] == [1, 1]
     (refusal,) = leaves(camera.settings, "refusal")
-    assert (refusal["reason"], refusal["what"]) == ("bundle-signature-threshold", "bundles: policy: signed by Fay Sun: 1 of 2 needed")
+    assert (refusal["reason"], refusal["what"]) == (
+        "bundle-signature-threshold",
+        "bundles: policy: signed by Fay Sun: 1 of 2 needed",
+    )
 
 
 def test_what_a_rule_has_spent_stays_spent_under_the_next_policy(camera, monkeypatch):
@@ -96,14 +103,27 @@ def test_bundles_that_bar_this_camera_close_its_sensor_until_others_come(camera,
 
 def test_a_camera_that_the_signed_roster_enrols_no_more_stops(camera, monkeypatch):
     other = OKPKey.generate_key("Ed25519")
-    payload = {"v": 1, "city": "Exampleville", "issued_at": rfc3339(camera.machine.real), "devices": []}
-    roster = jws.serialize_compact({"alg": "Ed25519", "typ": "platewarden-roster"}, json.dumps(payload), other, algorithms=["Ed25519"])
+    payload = {
+        "v": 1,
+        "city": "Exampleville",
+        "issued_at": rfc3339(camera.machine.real),
+        "devices": [],
+    }
+    roster = jws.serialize_compact(
+        {"alg": "Ed25519", "typ": "platewarden-roster"},
+        json.dumps(payload),
+        other,
+        algorithms=["Ed25519"],
+    )
     public = other.as_dict(private=False)
     root = json.dumps({member: public[member] for member in ("kty", "crv", "x")})
 
     def take_out():
         camera.city.now = camera.machine.real
-        camera.city.files[POLICY] |= {"policy/roster.jws": roster.encode(), "policy/root.json": root.encode()}
+        camera.city.files[POLICY] |= {
+            "policy/roster.jws": roster.encode(),
+            "policy/root.json": root.encode(),
+        }
         camera.city.release(POLICY)
         camera.city.online()
         camera.publish()
@@ -152,15 +172,31 @@ def test_a_week_without_bundles(camera, monkeypatch):
     for leaf in leaves(camera.settings, "counts"):
         dropped.update(leaf["reasons"])
     first = released(camera)[0].captured_at
-    assert [round((tags.captured_at - first).total_seconds() / 86_400, 1) for tags in released(camera)] == [0.0, 0.5, 1.0, 1.5, 6.5]
-    # the car of day 6.0 was already in the picture when the new bundles came: its first frames had an untrusted time
+    assert [
+        round((tags.captured_at - first).total_seconds() / 86_400, 1) for tags in released(camera)
+    ] == [0.0, 0.5, 1.0, 1.5, 6.5]
+    # the car of day 6.0 was already in the picture when the new bundles came: its first frames had
+    # an untrusted time
     assert dropped == {"hotlist-stale": 2, "bundle-lapsed": 6, "clock-untrusted": 1}
-    told = [leaf["what"] for leaf in leaves(camera.settings, "refusal") if leaf["reason"] == "bundle-lapsed"]
-    assert [[part.split()[0] for part in text.split("; ")] for text in told] == [["hotlist"], ["hotlist", "timestamp"]]
-    assert [leaf["clock"] for leaf in leaves(camera.settings, "clock")] == ["trusted", "untrusted", "trusted"]
+    told = [
+        leaf["what"]
+        for leaf in leaves(camera.settings, "refusal")
+        if leaf["reason"] == "bundle-lapsed"
+    ]
+    assert [[part.split()[0] for part in text.split("; ")] for text in told] == [
+        ["hotlist"],
+        ["hotlist", "timestamp"],
+    ]
+    assert [leaf["clock"] for leaf in leaves(camera.settings, "clock")] == [
+        "trusted",
+        "untrusted",
+        "trusted",
+    ]
 
 
-def test_status_tells_what_is_obeyed_what_was_refused_and_how_old_the_list_is(camera, monkeypatch, capsys):
+def test_status_tells_what_is_obeyed_what_was_refused_and_how_old_the_list_is(
+    camera, monkeypatch, capsys
+):
     camera.script[1] = lambda: push(camera, *VERSION_2, signers=camera.city.signers[POLICY][2:])
     camera.watch(monkeypatch, cars=2)
     monkeypatch.undo()
@@ -168,7 +204,11 @@ def test_status_tells_what_is_obeyed_what_was_refused_and_how_old_the_list_is(ca
     status.status(config, as_json=True)
     state = json.loads(capsys.readouterr().out)
     watch = state["processes"]["watch"]
-    assert (watch["policy"]["version"], watch["bundles"]["city"], watch["bundles"]["lapses"]) == (1, "exampleville", [])
+    assert (watch["policy"]["version"], watch["bundles"]["city"], watch["bundles"]["lapses"]) == (
+        1,
+        "exampleville",
+        [],
+    )
     assert watch["refusals"][0]["reason"] == "bundle-signature-threshold"
     assert watch["clock"]["trust"] in {"trusted", "untrusted"}
     assert state["processes"]["deliver"]["problem"] == "no bundles were verified yet"
@@ -179,4 +219,6 @@ def test_status_tells_what_is_obeyed_what_was_refused_and_how_old_the_list_is(ca
     assert "signed by Dora Lind, Eli Roy" in text
     assert "REFUSED" in text
     assert PLATE not in text
-    assert {path: path.stat().st_mtime_ns for path in camera.settings.state.rglob("*")} == before, "status only reads"
+    assert {path: path.stat().st_mtime_ns for path in camera.settings.state.rglob("*")} == before, (
+        "status only reads"
+    )

@@ -11,7 +11,11 @@ from tests.support.audit_logs import TickingClock, open_log
 
 @pytest.fixture(params=["fake", "real"])
 def log(request, tmp_path):
-    log = FakeAuditLog(TickingClock().now) if request.param == "fake" else open_log(tmp_path / "watch")
+    log = (
+        FakeAuditLog(TickingClock().now)
+        if request.param == "fake"
+        else open_log(tmp_path / "watch")
+    )
     yield log
     log.close()
 
@@ -28,7 +32,9 @@ def test_leaves_are_numbered_as_they_come(log):
 
 def test_number_kind_and_time_are_set_by_the_log(log):
     log.append("start", {"version": "1", "n": 5, "kind": "x", "at": "y"})
-    assert leaves(log) == [{"version": "1", "n": 0, "kind": "start", "at": "2027-01-15T12:00:01.000Z", "clock": "os"}]
+    assert leaves(log) == [
+        {"version": "1", "n": 0, "kind": "start", "at": "2027-01-15T12:00:01.000Z", "clock": "os"}
+    ]
 
 
 def test_a_stranger_s_text_is_cut_and_cleaned(log):

@@ -1,4 +1,6 @@
-"""The frame source contract over the fake and over every file source; for the cameras see tests/picamera and hw_tests."""
+"""The frame source contract over the fake and over every file source; for the cameras see
+tests/picamera and hw_tests.
+"""
 
 import pytest
 
@@ -26,11 +28,18 @@ class TestFake(FrameSourceContract):
 class TestImages(FrameSourceContract):
     @pytest.fixture(params=["jpg", "png", "webp"])
     def source(self, request, tmp_path):
-        return ImageSource([(write_picture(tmp_path / f"{n}.{request.param}"), f"{n}") for n in range(4)], FakeClock(), LIMIT)
+        return ImageSource(
+            [(write_picture(tmp_path / f"{n}.{request.param}"), f"{n}") for n in range(4)],
+            FakeClock(),
+            LIMIT,
+        )
 
 
 class TestVideo(FrameSourceContract):
-    @pytest.fixture(params=[("clip.mp4", "mpeg4"), ("clip.mkv", "libx264"), ("clip.avi", "mjpeg")], ids=lambda param: param[0])
+    @pytest.fixture(
+        params=[("clip.mp4", "mpeg4"), ("clip.mkv", "libx264"), ("clip.avi", "mjpeg")],
+        ids=lambda param: param[0],
+    )
     def source(self, request, tmp_path):
         name, codec = request.param
         source = VideoSource(write_video(tmp_path / name, codec=codec), name, FakeClock(), LIMIT)
@@ -39,16 +48,16 @@ class TestVideo(FrameSourceContract):
 
 
 class TestUsb(FrameSourceContract):
-    """The real adapter and the real library, over a live input of FFmpeg's own instead of a camera that this machine has not."""
+    """The real adapter and the real library, over a live input of FFmpeg's own instead of a camera
+    that this machine has not.
+    """
 
     @pytest.fixture
     def source(self):
         import av
 
         def live(_device, camera):
-            red_and_blue = (
-                f"color=red:size={camera.width // 2}x{camera.height}:rate=200[l];color=blue:size={camera.width // 2}x{camera.height}:rate=200[r];[l][r]hstack"
-            )
+            red_and_blue = f"color=red:size={camera.width // 2}x{camera.height}:rate=200[l];color=blue:size={camera.width // 2}x{camera.height}:rate=200[r];[l][r]hstack"
             return av.open(red_and_blue, format="lavfi")
 
         source = UsbSource(0, Camera(width=320, height=240), SystemClock(), live)
@@ -62,6 +71,10 @@ class TestPicameraFake(FrameSourceContract):
     @pytest.fixture(params=["YUV420", "NV12"])
     def source(self, request):
         clock = FakeClock()
-        source = PicameraSource(Camera(width=640, height=480), clock, lambda: FakeLibrary(clock, pixel_format=request.param))
+        source = PicameraSource(
+            Camera(width=640, height=480),
+            clock,
+            lambda: FakeLibrary(clock, pixel_format=request.param),
+        )
         yield source
         source.close()

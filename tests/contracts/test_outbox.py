@@ -19,12 +19,18 @@ class Box:
     def __init__(self, kind, folder):
         self.kind, self.folder = kind, folder
         self.log = FakeAuditLog() if kind == "fake" else open_log(folder / "watch")
-        self.outbox = FakeOutbox(self.log, MAX_READS, MAX_BYTES) if kind == "fake" else Outbox(folder / "outbox", self.log, MAX_READS, MAX_BYTES)
+        self.outbox = (
+            FakeOutbox(self.log, MAX_READS, MAX_BYTES)
+            if kind == "fake"
+            else Outbox(folder / "outbox", self.log, MAX_READS, MAX_BYTES)
+        )
 
     def leaf_kinds(self):
         if self.kind == "fake":
             return self.log.kinds()
-        return [kind for (kind,) in self.log.query("SELECT details ->> '$.kind' FROM leaf ORDER BY n")]
+        return [
+            kind for (kind,) in self.log.query("SELECT details ->> '$.kind' FROM leaf ORDER BY n")
+        ]
 
     def overwrite(self, read_id, data):
         if self.kind == "fake":
@@ -47,7 +53,11 @@ def box(request, tmp_path):
 
 
 def test_an_empty_outbox(box):
-    assert (list(box.outbox.pending()), box.outbox.untrusted_wire(ONE), list(box.outbox.strangers())) == ([], None, [])
+    assert (
+        list(box.outbox.pending()),
+        box.outbox.untrusted_wire(ONE),
+        list(box.outbox.strangers()),
+    ) == ([], None, [])
     assert list(box.outbox.recover()) == []
 
 
@@ -68,7 +78,11 @@ def test_sequence_numbers_count_per_recipient(box):
     assert box.outbox.next_sequence("a") == 1
     box.outbox.put(sealed_read(1, 1, "a"))
     box.outbox.put(sealed_read(2, 1, "b"))
-    assert (box.outbox.next_sequence("a"), box.outbox.next_sequence("b"), box.outbox.next_sequence("c")) == (2, 2, 1)
+    assert (
+        box.outbox.next_sequence("a"),
+        box.outbox.next_sequence("b"),
+        box.outbox.next_sequence("c"),
+    ) == (2, 2, 1)
 
 
 def test_asking_for_a_number_does_not_use_it_up(box):

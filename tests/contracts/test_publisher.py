@@ -1,4 +1,6 @@
-"""ports.Publisher: one suite over the fake and over MQTT 5 with TLS to a real Mosquitto with an ACL."""
+"""ports.Publisher: one suite over the fake and over MQTT 5 with TLS to a real Mosquitto with an
+ACL.
+"""
 
 import time
 from collections.abc import Iterator
@@ -29,12 +31,16 @@ SOON = datetime.now(UTC) + timedelta(days=2)
 
 
 class Subscriber:
-    """The other side of the real broker: what reached the recipients' topics, and a way to send receipts."""
+    """The other side of the real broker: what reached the recipients' topics, and a way to send
+    receipts.
+    """
 
     def __init__(self, ca: Authority, port: int) -> None:
         self.arrived: list[mqtt.MQTTMessage] = []
         credentials = ca.client("other-side")
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="other-side", protocol=mqtt.MQTTv5)
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id="other-side", protocol=mqtt.MQTTv5
+        )
         self._client.tls_set(str(ca.pem), str(credentials.certificate), str(credentials.key))
         self._client.tls_insecure_set(True)  # a test's stand-in dials 127.0.0.1
         self._client.on_message = lambda _c, _u, message: self.arrived.append(message)
@@ -80,7 +86,9 @@ class RealWorld:
         self.ca = ca = Authority(folder)
         server = ca.server(hosts=(HOST, "127.0.0.1"))
         self.broker = Mosquitto(folder / "broker", server, client_ca=ca, acl=ACL).start()
-        self.listed = listed = broker(server, ("127.0.0.1", self.broker.port), recipients=frozenset({RECIPIENT, DENIED}))
+        self.listed = listed = broker(
+            server, ("127.0.0.1", self.broker.port), recipients=frozenset({RECIPIENT, DENIED})
+        )
         self.publisher = publisher(ca, listed, client=ca.client(DEVICE))
         self.subscriber = Subscriber(ca, self.broker.port)
 
@@ -167,7 +175,9 @@ class TestRealBrokerOnly:
         assert message.properties.ContentType == "application/platewarden-sealed-read"
         assert 3500 <= message.properties.MessageExpiryInterval <= 3600
 
-    def test_a_receipt_too_long_or_for_another_device_is_dropped_and_the_next_one_arrives(self, real) -> None:
+    def test_a_receipt_too_long_or_for_another_device_is_dropped_and_the_next_one_arrives(
+        self, real
+    ) -> None:
         real.publisher.publish(RECIPIENT, "0" * 32, b"wire", SOON)
         real.subscriber.send_receipt(b"x" * 4097)
         real.subscriber.send_receipt(b"x" * 100_000)
@@ -181,12 +191,21 @@ class TestRealBrokerOnly:
         with pytest.raises(NetworkError):
             real.publisher.publish(RECIPIENT, "1" * 32, b"wire", SOON)
         real.broker.start()
-        wait_until(lambda: not real.publisher.troubles() or (real.publisher.untrusted_receipts() and False), 10)
+        wait_until(
+            lambda: (
+                not real.publisher.troubles() or (real.publisher.untrusted_receipts() and False)
+            ),
+            10,
+        )
         real.publisher.publish(RECIPIENT, "1" * 32, b"wire", SOON)
 
     @pytest.mark.parametrize("days", [None, (-9, -1)], ids=["missing", "expired"])
-    def test_without_a_good_client_certificate_it_is_a_network_error_that_says_where_to_look(self, real, days) -> None:
-        stranger = publisher(real.ca, real.listed, client=days and real.ca.client("late", days=days))
+    def test_without_a_good_client_certificate_it_is_a_network_error_that_says_where_to_look(
+        self, real, days
+    ) -> None:
+        stranger = publisher(
+            real.ca, real.listed, client=days and real.ca.client("late", days=days)
+        )
         with pytest.raises(NetworkError, match=r"broker 'city-hall' at 127.0.0.1:.*device/tls.crt"):
             stranger.publish(RECIPIENT, "0" * 32, b"wire", SOON)
         stranger.close()

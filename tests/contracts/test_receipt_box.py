@@ -11,12 +11,20 @@ ONE, TWO = f"{1:032x}", f"{2:032x}"
 
 @pytest.fixture(params=["fake", "real"])
 def box(request, tmp_path):
-    return FakeReceiptBox(max_bytes=100) if request.param == "fake" else ReceiptBox(tmp_path / "receipts", max_bytes=100)
+    return (
+        FakeReceiptBox(max_bytes=100)
+        if request.param == "fake"
+        else ReceiptBox(tmp_path / "receipts", max_bytes=100)
+    )
 
 
 def test_an_empty_box(box):
     box.clear()
-    assert (list(box.pending()), box.untrusted_receipt(ONE), list(box.strangers())) == ([], None, [])
+    assert (list(box.pending()), box.untrusted_receipt(ONE), list(box.strangers())) == (
+        [],
+        None,
+        [],
+    )
 
 
 def test_what_was_put_can_be_read(box):

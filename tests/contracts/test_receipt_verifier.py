@@ -18,12 +18,20 @@ TYP = "platewarden-receipt"
 
 
 def write(kind, receipt):
-    return fake_receipt(receipt) if kind == "fake" else sign_compact(PARTIES.recipient_key, TYP, format_receipt(receipt))
+    return (
+        fake_receipt(receipt)
+        if kind == "fake"
+        else sign_compact(PARTIES.recipient_key, TYP, format_receipt(receipt))
+    )
 
 
 def verifier(kind, recipients=(RECIPIENT,)):
     return (
-        FakeReceiptVerifier(recipients) if kind == "fake" else ReceiptVerifier(dict.fromkeys(recipients, PARTIES.recipient_key.public_key().public_bytes_raw()))
+        FakeReceiptVerifier(recipients)
+        if kind == "fake"
+        else ReceiptVerifier(
+            dict.fromkeys(recipients, PARTIES.recipient_key.public_key().public_bytes_raw())
+        )
     )
 
 
@@ -39,7 +47,15 @@ class TestReceiptVerifier:
             verifier(kind, ["other"]).verify(write(kind, RECEIPT))
         assert refused.value.reason == "recipient-not-in-policy"
 
-    @pytest.mark.parametrize("change", [{"outcome": "deleted"}, {"wire_sha256": "x" * 64}, {"read_id": "../../etc/passwd"}, {"device": "a/b"}])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"outcome": "deleted"},
+            {"wire_sha256": "x" * 64},
+            {"read_id": "../../etc/passwd"},
+            {"device": "a/b"},
+        ],
+    )
     def test_refuses_values_out_of_form(self, kind, change):
         with pytest.raises(EnvelopeRefusedError):
             verifier(kind).verify(write(kind, dataclasses.replace(RECEIPT, **change)))
@@ -66,8 +82,18 @@ class TestOnlyReal:
             verifier("real").verify(forged)
         assert refused.value.reason == "signature-invalid"
 
-    @pytest.mark.parametrize(("typ", "more"), [("platewarden-epoch-keys", {}), ("", {}), (TYP, {"kid": "x"}), (TYP, {"crit": ["b64"], "b64": True})])
+    @pytest.mark.parametrize(
+        ("typ", "more"),
+        [
+            ("platewarden-epoch-keys", {}),
+            ("", {}),
+            (TYP, {"kid": "x"}),
+            (TYP, {"crit": ["b64"], "b64": True}),
+        ],
+    )
     def test_another_kind_of_document_or_header_is_refused(self, typ, more):
         with pytest.raises(EnvelopeRefusedError) as refused:
-            verifier("real").verify(sign_compact(PARTIES.recipient_key, typ, format_receipt(RECEIPT), **more))
+            verifier("real").verify(
+                sign_compact(PARTIES.recipient_key, typ, format_receipt(RECEIPT), **more)
+            )
         assert refused.value.reason == "malformed"

@@ -32,9 +32,23 @@ class TestSealer:
         sealer, _ = pair
         tags = sealer.seal(sighting(), release(), 3).tags
         wanted = release()
-        assert (tags.device, tags.sequence, tags.recipient, tags.purpose, tags.rule) == (DEVICE, 3, RECIPIENT, wanted.purpose, wanted.rule)
-        assert (tags.policy_name, tags.policy_version, tags.policy_digest) == (wanted.policy_name, wanted.policy_version, wanted.policy_digest)
-        assert (tags.captured_at, tags.category, tags.match) == (CAPTURED, wanted.match.category, wanted.match.level)
+        assert (tags.device, tags.sequence, tags.recipient, tags.purpose, tags.rule) == (
+            DEVICE,
+            3,
+            RECIPIENT,
+            wanted.purpose,
+            wanted.rule,
+        )
+        assert (tags.policy_name, tags.policy_version, tags.policy_digest) == (
+            wanted.policy_name,
+            wanted.policy_version,
+            wanted.policy_digest,
+        )
+        assert (tags.captured_at, tags.category, tags.match) == (
+            CAPTURED,
+            wanted.match.category,
+            wanted.match.level,
+        )
 
     def test_the_wire_verifies_and_carries_the_same_tags(self, pair):
         sealer, verifier = pair
@@ -46,13 +60,19 @@ class TestSealer:
     def test_the_deadline_is_never_later_than_capture_and_retention(self, pair, days):
         sealer, _ = pair
         tags = sealer.seal(sighting(), release(retention_days=days), 1).tags
-        assert CAPTURED + timedelta(days=days - 1) < tags.deadline <= CAPTURED + timedelta(days=days)
+        assert (
+            CAPTURED + timedelta(days=days - 1) < tags.deadline <= CAPTURED + timedelta(days=days)
+        )
         assert tags.deadline == epochs.deadline_of(tags.epoch)
 
     def test_every_read_has_its_own_id_and_bytes(self, pair):
         sealer, _ = pair
         made = [sealer.seal(sighting(), release(), n) for n in (1, 2, 3)]
-        assert len({sealed.tags.read_id for sealed in made}) == len({hashlib.sha256(sealed.wire).digest() for sealed in made}) == 3
+        assert (
+            len({sealed.tags.read_id for sealed in made})
+            == len({hashlib.sha256(sealed.wire).digest() for sealed in made})
+            == 3
+        )
 
     def test_past_the_end_of_the_key_list_nothing_is_sealed(self, pair):
         sealer, _ = pair
@@ -74,7 +94,11 @@ class TestSealer:
     def test_the_sighting_is_not_changed(self, pair):
         sealer, _ = pair
         seen = sighting()
-        before = {field.name: getattr(seen, field.name) for field in dataclasses.fields(seen) if field.name != "crop"}
+        before = {
+            field.name: getattr(seen, field.name)
+            for field in dataclasses.fields(seen)
+            if field.name != "crop"
+        }
         picture = seen.crop.tobytes()
         sealer.seal(seen, release(), 1)
         assert before == {name: getattr(seen, name) for name in before}

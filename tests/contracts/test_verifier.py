@@ -1,4 +1,6 @@
-"""The contract of ports.Verifier, over the fake and the real one: an envelope is believed whole or refused."""
+"""The contract of ports.Verifier, over the fake and the real one: an envelope is believed whole or
+refused.
+"""
 
 import pytest
 from hypothesis import given, settings
@@ -12,11 +14,18 @@ from tests.fakes.verifying import FakeVerifier
 from tests.support.sealed import DEVICE, Parties, release, sighting
 
 PARTIES = Parties.make()
-SEALED = {"fake": FakeSealer(DEVICE).seal(sighting(), release(), 1), "real": PARTIES.sealer().seal(sighting(), release(), 1)}
+SEALED = {
+    "fake": FakeSealer(DEVICE).seal(sighting(), release(), 1),
+    "real": PARTIES.sealer().seal(sighting(), release(), 1),
+}
 
 
 def verifier(kind, enrolled=(DEVICE,)):
-    return FakeVerifier(enrolled) if kind == "fake" else EnvelopeVerifier({name: PARTIES.enrolled()[DEVICE] for name in enrolled})
+    return (
+        FakeVerifier(enrolled)
+        if kind == "fake"
+        else EnvelopeVerifier({name: PARTIES.enrolled()[DEVICE] for name in enrolled})
+    )
 
 
 @pytest.mark.parametrize("kind", ["fake", "real"])
@@ -31,8 +40,24 @@ class TestVerifier:
 
     @pytest.mark.parametrize(
         "alter",
-        [lambda w: b"", lambda w: w[:-1], lambda w: w[1:], lambda w: w + b"\n", lambda w: w + b"A", lambda w: w * 2, lambda w: w.replace(b"\n", b"\r\n")],
-        ids=["empty", "cut at the end", "cut at the start", "line feed added", "letter added", "doubled", "carriage return"],
+        [
+            lambda w: b"",
+            lambda w: w[:-1],
+            lambda w: w[1:],
+            lambda w: w + b"\n",
+            lambda w: w + b"A",
+            lambda w: w * 2,
+            lambda w: w.replace(b"\n", b"\r\n"),
+        ],
+        ids=[
+            "empty",
+            "cut at the end",
+            "cut at the start",
+            "line feed added",
+            "letter added",
+            "doubled",
+            "carriage return",
+        ],
     )
     def test_refuses_what_is_not_byte_for_byte_the_read(self, kind, alter):
         with pytest.raises(EnvelopeRefusedError):

@@ -1,4 +1,6 @@
-"""PlateDetector and PlateReader: the same promises from the fakes and from the real networks, on one drawn car."""
+"""PlateDetector and PlateReader: the same promises from the fakes and from the real networks, on
+one drawn car.
+"""
 
 from datetime import UTC, datetime
 
@@ -23,12 +25,17 @@ def frame() -> Frame:
 @pytest.fixture(scope="module", params=["fake", "real", "peers"])
 def vision(request, tmp_path_factory):
     if request.param == "fake":
-        plates = [FakePlate("TST4821", box=(236, 268, 168, 84)), FakePlate("TST9", box=(10, 10, 60, 20), found=0.5)]
+        plates = [
+            FakePlate("TST4821", box=(236, 268, 168, 84)),
+            FakePlate("TST9", box=(10, 10, 60, 20), found=0.5),
+        ]
         return FakeDetector(plates), FakeReader(plates)
     if request.param == "peers":
         folder = tmp_path_factory.mktemp("peers")
         config = tiny_networks.write_config(folder / "r.yaml")
-        return load_detector(tiny_networks.detector(folder / "d.onnx", "centres")), load_reader(tiny_networks.recognizer(folder / "r.onnx"), config)
+        return load_detector(tiny_networks.detector(folder / "d.onnx", "centres")), load_reader(
+            tiny_networks.recognizer(folder / "r.onnx"), config
+        )
     from agent.vision.model_loader import load_vision
 
     return load_vision()
@@ -38,7 +45,9 @@ def test_boxes_lie_in_the_frame_best_first(vision, frame):
     boxes = vision[0].find_plates(frame)
     height, width = frame.image.shape[:2]
     assert boxes
-    assert [box.confidence for box in boxes] == sorted((box.confidence for box in boxes), reverse=True)
+    assert [box.confidence for box in boxes] == sorted(
+        (box.confidence for box in boxes), reverse=True
+    )
     for found in boxes:
         x, y, w, h = found.box
         assert x >= 0
@@ -80,5 +89,8 @@ def test_the_crop_is_a_copy(vision, frame):
 def test_an_unreadable_box_gives_no_confident_text(vision, frame):
     detector, reader = vision
     box = detector.find_plates(frame)[0]
-    read = reader.read(Frame(np.full_like(frame.image, 90), NOW, 1), type(box)((3.0, 3.0, 40.0, 12.0), ((3, 3), (43, 3), (43, 15), (3, 15)), 0.3))
+    read = reader.read(
+        Frame(np.full_like(frame.image, 90), NOW, 1),
+        type(box)((3.0, 3.0, 40.0, 12.0), ((3, 3), (43, 3), (43, 15), (3, 15)), 0.3),
+    )
     assert read.confidence < 0.5

@@ -1,4 +1,6 @@
-"""`platewarden demo`, run once as a user would: its numbers, its refusals, what it keeps, and its page."""
+"""`platewarden demo`, run once as a user would: its numbers, its refusals, what it keeps, and its
+page.
+"""
 
 import json
 import re
@@ -19,10 +21,18 @@ pytestmark = pytest.mark.demo
 
 def test_one_read_travels_and_everything_else_is_dropped(demo_run: DemoRun) -> None:
     summary = demo_run.summary
-    assert (summary["sealed"], summary["delivered"], summary["opened"], summary["outbox_left"]) == (1, 1, 1, 0)
+    assert (summary["sealed"], summary["delivered"], summary["opened"], summary["outbox_left"]) == (
+        1,
+        1,
+        1,
+        0,
+    )
     assert summary["sightings"] == len(VEHICLES)
     assert summary["dropped"] == len(VEHICLES) - 1
-    assert summary["drop_reasons"] == {"match-level-not-released": 1, "no-hotlist-match": len(VEHICLES) - 2}
+    assert summary["drop_reasons"] == {
+        "match-level-not-released": 1,
+        "no-hotlist-match": len(VEHICLES) - 2,
+    }
     assert summary["seen"] > 50, "a parked car in every frame alone gives more"
 
 
@@ -40,7 +50,9 @@ def test_six_refusals_with_six_reasons(demo_run: DemoRun) -> None:
 
 def test_it_keeps_what_the_guide_says_and_nothing_else(demo_run: DemoRun) -> None:
     assert {path.name for path in demo_run.out.iterdir()} == KEPT
-    assert json.loads((demo_run.out / "summary.json").read_text(encoding="utf-8")) == demo_run.summary
+    assert (
+        json.loads((demo_run.out / "summary.json").read_text(encoding="utf-8")) == demo_run.summary
+    )
     assert len(list((demo_run.out / "sealed").iterdir())) == 1
     assert {path.name for path in (demo_run.out / "device").iterdir()} == {"public.json"}
     private = [path for path in demo_run.out.rglob("*.key") if "recipients" not in path.parts]
@@ -49,7 +61,16 @@ def test_it_keeps_what_the_guide_says_and_nothing_else(demo_run: DemoRun) -> Non
 
 def test_the_kept_logs_verify(demo_run: DemoRun) -> None:
     for side in ("watch", "deliver"):
-        command = [sys.executable, "-m", "agent", "audit", "verify", str(demo_run.out / "log" / side), "--key", str(demo_run.out / "device" / "public.json")]
+        command = [
+            sys.executable,
+            "-m",
+            "agent",
+            "audit",
+            "verify",
+            str(demo_run.out / "log" / side),
+            "--key",
+            str(demo_run.out / "device" / "public.json"),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
 
@@ -64,7 +85,9 @@ class Links(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.sources += [value or "" for name, value in attrs if name in {"src", "href", "action", "srcset"}]
+        self.sources += [
+            value or "" for name, value in attrs if name in {"src", "href", "action", "srcset"}
+        ]
 
 
 def test_the_page_is_whole_and_asks_the_network_for_nothing(demo_run: DemoRun) -> None:
@@ -75,7 +98,12 @@ def test_the_page_is_whole_and_asks_the_network_for_nothing(demo_run: DemoRun) -
     assert "script" not in links.tags
     assert all(source.startswith("data:image/jpeg;base64,") for source in links.sources)
     assert links.tags.count("figure") == len(VEHICLES)
-    assert re.search(r"<h2>What the camera saw</h2>.*<h2>What left</h2>.*<h2>Can another agency get this\?</h2>", page, re.DOTALL)
+    assert re.search(
+        r"<h2>What the camera saw</h2>.*<h2>What left</h2>.*<h2>Can another agency get "
+        r"this\?</h2>",
+        page,
+        re.DOTALL,
+    )
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
@@ -88,14 +116,18 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
 
 
 def test_a_recovered_car_raises_nothing(demo_run: DemoRun) -> None:
-    """Its entry is on the list and has ended; the car went past; nothing but the stolen one was sealed."""
+    """Its entry is on the list and has ended; the car went past; nothing but the stolen one was
+    sealed.
+    """
     rows = (demo_run.work / "city/hotlist.csv").read_text(encoding="utf-8").splitlines()
     ended = [row for row in rows if row.startswith(RECOVERED.plate)]
     assert len(ended) == 1
     policy = (demo_run.work / "city/policy.toml").read_text(encoding="utf-8")
     effective = re.search(r"^effective = (.+)$", policy, re.MULTILINE)
     assert effective is not None
-    assert str(date.fromisoformat(effective[1]) + timedelta(days=7)) == ended[0].rsplit(",", 1)[1], "the last field: it ended on the day of the demo"
+    assert (
+        str(date.fromisoformat(effective[1]) + timedelta(days=7)) == ended[0].rsplit(",", 1)[1]
+    ), "the last field: it ended on the day of the demo"
     assert demo_run.summary["sealed"] == 1
     assert "Stolen, found, given back" in (demo_run.out / "index.html").read_text(encoding="utf-8")
 
@@ -103,10 +135,25 @@ def test_a_recovered_car_raises_nothing(demo_run: DemoRun) -> None:
 def test_the_page_answers_who_can_get_it_as_explain_does(demo_run: DemoRun) -> None:
     page = (demo_run.out / "index.html").read_text(encoding="utf-8")
     city = demo_run.work / "city"
-    command = [sys.executable, "-m", "agent", "policy", "explain", str(city / "policy.toml"), "--json"]
-    told = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout)
+    command = [
+        sys.executable,
+        "-m",
+        "agent",
+        "policy",
+        "explain",
+        str(city / "policy.toml"),
+        "--json",
+    ]
+    told = json.loads(
+        subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    )
     may = {answer["recipient"]: answer["may_receive"] for answer in told["answers"]}
-    assert may == {"exampleville-pd": True, "us-dhs-cbp": False, "us-dhs-hsi": False, "us-dhs-ice-ero": False}
+    assert may == {
+        "exampleville-pd": True,
+        "us-dhs-cbp": False,
+        "us-dhs-hsi": False,
+        "us-dhs-ice-ero": False,
+    }
     charter = (city / "charter.toml").read_text(encoding="utf-8").splitlines()
     line = next(number for number, text in enumerate(charter, 1) if "us-dhs-ice-ero" in text)
     assert f"charter.toml:{line}  &quot;us-dhs-ice-ero&quot;" in page
@@ -116,6 +163,9 @@ def test_the_page_answers_who_can_get_it_as_explain_does(demo_run: DemoRun) -> N
 
 def test_a_pushed_policy_shows_what_it_would_let_out(demo_run: DemoRun) -> None:
     page = (demo_run.out / "index.html").read_text(encoding="utf-8")
-    for added in ("Example County Sheriff (example-county-sheriff)", "US immigration enforcement (ICE ERO) (us-dhs-ice-ero)"):
+    for added in (
+        "Example County Sheriff (example-county-sheriff)",
+        "US immigration enforcement (ICE ERO) (us-dhs-ice-ero)",
+    ):
         assert f"<li>{added} can receive reads, which it could not before" in page
     assert page.count("No camera obeys it. The charter forbids") == 1

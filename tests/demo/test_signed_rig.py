@@ -1,4 +1,6 @@
-"""A rig's city by the real commands, end to end: founded, camera enrolled, list published, brought on a stick, verified by watch and walls, told by status."""
+"""A rig's city by the real commands, end to end: founded, camera enrolled, list published, brought
+on a stick, verified by watch and walls, told by status.
+"""
 
 import json
 import os
@@ -27,14 +29,30 @@ def rig(tmp_path_factory):
     def run(*arguments, code=0):
         command = [sys.executable, "-m", "agent", *map(str, arguments)]
         environment = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=folder, env=environment)
-        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=folder,
+            env=environment,
+        )
+        assert done.returncode == code, (
+            f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done
 
     run("bundle", "init", "--rig", "--city", "city")
     (folder / "cam").mkdir()
     (folder / "cam/platewarden.toml").write_text('camera_id = "rig-1"\nrig = true\n')
-    run("provision", "--config", "cam/platewarden.toml", "--anchor", "city/repository/metadata/1.root.json")
+    run(
+        "provision",
+        "--config",
+        "cam/platewarden.toml",
+        "--anchor",
+        "city/repository/metadata/1.root.json",
+    )
     roster = folder / "city/roster.toml"
     roster.write_text(roster.read_text().split("[[camera]]")[0] + CAMERA)
     keys = folder / "city/rig-keys"
@@ -43,10 +61,24 @@ def rig(tmp_path_factory):
     run("bundle", "sign", "--city", "city", "--key", keys / "rig-2.pem", "--yes")
     run("bundle", "publish", "--city", "city", "--key", keys / "online.pem")
     today = datetime.now(UTC).date()
-    row = f"{PLATE},US-CA,stolen-vehicle,Rig PD,2026-1,{today - timedelta(days=1)},{today + timedelta(days=9)}"
-    (folder / "list.csv").write_text(f"plate,state,category,agency,case,source_date,expires\n{row}\n")
+    row = (
+        f"{PLATE},US-CA,stolen-vehicle,Rig "
+        f"PD,2026-1,{today - timedelta(days=1)},{today + timedelta(days=9)}"
+    )
+    (folder / "list.csv").write_text(
+        f"plate,state,category,agency,case,source_date,expires\n{row}\n"
+    )
     run("hotlist", "import", "list.csv", "--city", "city")
-    run("hotlist", "publish", "--city", "city", "--key", keys / "hotlist.pem", "--online-key", keys / "online.pem")
+    run(
+        "hotlist",
+        "publish",
+        "--city",
+        "city",
+        "--key",
+        keys / "hotlist.pem",
+        "--online-key",
+        keys / "online.pem",
+    )
     (folder / "frames").mkdir()
     cv2.imwrite(str(folder / "frames/000.png"), drawn_car(PLATE, 0.8))
     return folder, run
@@ -57,23 +89,42 @@ def test_what_two_people_signed_is_obeyed(rig):
     run("update", "city/repository", "--config", "cam/platewarden.toml")
     run("watch", "--config", "cam/platewarden.toml", "--source", "frames")
     state = json.loads(run("status", "--config", "cam/platewarden.toml", "--json").stdout)
-    roles = {role["role"]: role["signed_by"] for role in state["processes"]["watch"]["bundles"]["roles"]}
+    roles = {
+        role["role"]: role["signed_by"] for role in state["processes"]["watch"]["bundles"]["roles"]
+    }
     assert roles["policy"] == ["Rig signer 1", "Rig signer 2"]
-    assert state["hotlist"]["age_hours"] < 1, "the list was decrypted in watch's memory, and its age told"
+    assert state["hotlist"]["age_hours"] < 1, (
+        "the list was decrypted in watch's memory, and its age told"
+    )
     with sqlite3.connect(folder / "cam/state/watch/log.sqlite") as log:
         details = [json.loads(bytes(row)) for (row,) in log.execute("SELECT details FROM leaf")]
-    assert next(leaf for leaf in details if leaf["kind"] == "bundles")["signed_by"]["policy"] == roles["policy"]
-    assert not [leaf for leaf in details if leaf["kind"] == "refusal" and leaf["reason"] != "bundle-lapsed"]  # only: the recipient has published no keys yet
-    plain = [path for path in (folder / "cam").rglob("*") if path.is_file() and PLATE.encode() in path.read_bytes()]
+    assert (
+        next(leaf for leaf in details if leaf["kind"] == "bundles")["signed_by"]["policy"]
+        == roles["policy"]
+    )
+    # only: the recipient has published no keys yet
+    assert not [
+        leaf for leaf in details if leaf["kind"] == "refusal" and leaf["reason"] != "bundle-lapsed"
+    ]
+    plain = [
+        path
+        for path in (folder / "cam").rglob("*")
+        if path.is_file() and PLATE.encode() in path.read_bytes()
+    ]
     assert plain == [], "no plate of the list lies on the camera in the clear"
 
 
 def test_the_kernels_walls_come_from_the_same_policy(rig):
     folder, run = rig
     run("update", "city/repository", "--config", "cam/platewarden.toml")
-    told = json.loads(run("walls", "--config", "cam/platewarden.toml", "--out", "walls", "--json").stdout)
+    told = json.loads(
+        run("walls", "--config", "cam/platewarden.toml", "--out", "walls", "--json").stdout
+    )
     assert told["deliver"] == ["127.0.0.1:8883"]
-    assert "IPAddressAllow=127.0.0.1" in (folder / "walls/platewarden-deliver.service.d/20-walls.conf").read_text()
+    assert (
+        "IPAddressAllow=127.0.0.1"
+        in (folder / "walls/platewarden-deliver.service.d/20-walls.conf").read_text()
+    )
 
 
 def test_a_real_camera_refuses_a_rigs_city(rig):
@@ -82,6 +133,11 @@ def test_a_real_camera_refuses_a_rigs_city(rig):
     real.mkdir()
     (real / "platewarden.toml").write_text('camera_id = "rig-1"\n')
     (real / "trust").mkdir()
-    (real / "trust/root.json").write_bytes((folder / "city/repository/metadata/1.root.json").read_bytes())
+    (real / "trust/root.json").write_bytes(
+        (folder / "city/repository/metadata/1.root.json").read_bytes()
+    )
     run("update", "city/repository", "--config", "real/platewarden.toml")
-    assert "rig-city" in run("walls", "--config", "real/platewarden.toml", "--out", "walls-real", code=3).stderr
+    assert (
+        "rig-city"
+        in run("walls", "--config", "real/platewarden.toml", "--out", "walls-real", code=3).stderr
+    )

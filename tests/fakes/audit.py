@@ -9,7 +9,9 @@ from agent.errors import StorageError
 
 
 class FakeAuditLog:
-    """Implements ports.AuditLog. `leaves`: (kind, details) as they would be read back; `full`: the next appends fail."""
+    """Implements ports.AuditLog. `leaves`: (kind, details) as they would be read back; `full`: the
+    next appends fail.
+    """
 
     def __init__(self, now=None):
         self.leaves: list[tuple[str, dict[str, object]]] = []
@@ -25,8 +27,14 @@ class FakeAuditLog:
         if self.full:
             raise StorageError("database or disk is full", where="log.sqlite", fix="free space")
         at: Instant | None = self._now() if self._now else None
-        stamp = {"at": at.iso(), "clock": at.trust.value} if at else {"at": "2026-11-22T10:00:00.000Z", "clock": "os"}
-        opening = json.loads(canonical({**details, "n": len(self.leaves), "kind": str(kind), **stamp}))
+        stamp = (
+            {"at": at.iso(), "clock": at.trust.value}
+            if at
+            else {"at": "2026-11-22T10:00:00.000Z", "clock": "os"}
+        )
+        opening = json.loads(
+            canonical({**details, "n": len(self.leaves), "kind": str(kind), **stamp})
+        )
         self.leaves.append((str(kind), opening))
         return len(self.leaves) - 1
 

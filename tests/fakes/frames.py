@@ -1,4 +1,6 @@
-"""A frame source that needs no file and no camera: as many frames as asked for, then an end or an error."""
+"""A frame source that needs no file and no camera: as many frames as asked for, then an end or an
+error.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,10 +15,18 @@ from tests.support.media import picture
 
 
 class FakeFrameSource:
-    """Implements ports.FrameSource. `image(n)`: the nth picture. `fails_after`: that many good frames, then SourceError, as a dead camera."""
+    """Implements ports.FrameSource. `image(n)`: the nth picture. `fails_after`: that many good
+    frames, then SourceError, as a dead camera.
+    """
 
     def __init__(
-        self, count: int = 3, *, start=START, interval_s: float = 0.1, image: Callable[[int], np.ndarray] | None = None, fails_after: int | None = None
+        self,
+        count: int = 3,
+        *,
+        start=START,
+        interval_s: float = 0.1,
+        image: Callable[[int], np.ndarray] | None = None,
+        fails_after: int | None = None,
     ) -> None:
         self._count, self._start, self._interval_s = count, start, interval_s
         self._image, self._fails_after = image or (lambda _number: picture()), fails_after
@@ -28,7 +38,12 @@ class FakeFrameSource:
                 return
             if number == self._fails_after:
                 raise SourceError("the fake camera died, as the test asked", where="fake")
-            yield Frame(self._image(number), Instant(self._start + timedelta(seconds=number * self._interval_s)), number, f"fake#{number:06d}")
+            yield Frame(
+                self._image(number),
+                Instant(self._start + timedelta(seconds=number * self._interval_s)),
+                number,
+                f"fake#{number:06d}",
+            )
 
     def close(self) -> None:
         self.closed = True

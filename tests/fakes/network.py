@@ -1,4 +1,6 @@
-"""A publisher with a broker in memory: what was published, and the receipts that a test lets arrive."""
+"""A publisher with a broker in memory: what was published, and the receipts that a test lets
+arrive.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,9 +21,13 @@ class Published:
 
 
 class FakePublisher:
-    """Implements ports.Publisher. `recipients`: whom its one broker serves; `denied`: whose topics it answers with 135."""
+    """Implements ports.Publisher. `recipients`: whom its one broker serves; `denied`: whose topics
+    it answers with 135.
+    """
 
-    def __init__(self, recipients: Sequence[str] = ("exampleville-pd",), denied: Sequence[str] = ()) -> None:
+    def __init__(
+        self, recipients: Sequence[str] = ("exampleville-pd",), denied: Sequence[str] = ()
+    ) -> None:
         self.recipients, self.denied = frozenset(recipients), frozenset(denied)
         self.published: list[Published] = []
         self.reachable, self.closed, self.attempts = True, False, 0
@@ -31,7 +37,9 @@ class FakePublisher:
         """Acknowledge, unless the test said otherwise."""
         self.attempts += 1
         if recipient not in self.recipients:
-            raise DestinationRefusedError(Reason.NO_BROKER_FOR_RECIPIENT, f"no broker serves recipient {recipient!r}")
+            raise DestinationRefusedError(
+                Reason.NO_BROKER_FOR_RECIPIENT, f"no broker serves recipient {recipient!r}"
+            )
         if not self.reachable:
             raise NetworkError("cannot connect: connection refused", where="broker 'fake'")
         if recipient in self.denied:

@@ -1,8 +1,10 @@
-"""A stand-in for the module `picamera2`, as honest as its source (0.3.38) allows: same calls, same waiting, same padding of rows.
+"""A stand-in for the module `picamera2`, as honest as its source (0.3.38) allows: same calls, same
+waiting, same padding of rows.
 
-What it copies on purpose: a request that is not released is a buffer lost, and with all buffers lost no frame comes; a
-`capture_request` that timed out stays in the job list, takes the next frame and never gives it back; `close` is a job too and waits for
-ever behind one; an unknown control, an odd size and a second start are refused.
+What it copies on purpose: a request that is not released is a buffer lost, and with all buffers
+lost no frame comes; a `capture_request` that timed out stays in the job list, takes the next frame
+and never gives it back; `close` is a job too and waits for ever behind one; an unknown control, an
+odd size and a second start are refused.
 """
 
 import threading
@@ -17,16 +19,36 @@ PADDING = 64  # bytes to which rows are padded on the Pi
 
 
 class FakeLibrary:
-    """Acts as the module: `FakeLibrary(clock).Picamera2()`. `stalls`: for each camera opened, after how many frames it stalls (None: never).
+    """Acts as the module: `FakeLibrary(clock).Picamera2()`. `stalls`: for each camera opened, after
+    how many frames it stalls (None: never).
 
-    `heals`: "restart" when a stop and start ends a stall. `lux`: the light that the next frames tell.
+    `heals`: "restart" when a stop and start ends a stall. `lux`: the light that the next frames
+    tell.
     """
 
     def __init__(
-        self, clock, *, pixel_format="YUV420", stalls=(), cameras=1, controls=None, stamp=True, frame_interval_s=0.1, dead_loop=False, heals="", lux=()
+        self,
+        clock,
+        *,
+        pixel_format="YUV420",
+        stalls=(),
+        cameras=1,
+        controls=None,
+        stamp=True,
+        frame_interval_s=0.1,
+        dead_loop=False,
+        heals="",
+        lux=(),
     ) -> None:
-        self.clock, self.pixel_format, self.stalls, self.cameras = clock, pixel_format, list(stalls), cameras
-        self.controls = {"FrameDurationLimits": (10_000, 200_000, None)} if controls is None else controls
+        self.clock, self.pixel_format, self.stalls, self.cameras = (
+            clock,
+            pixel_format,
+            list(stalls),
+            cameras,
+        )
+        self.controls = (
+            {"FrameDurationLimits": (10_000, 200_000, None)} if controls is None else controls
+        )
         self.stamp, self.frame_interval_s, self.dead_loop = stamp, frame_interval_s, dead_loop
         self.heals, self.lux = heals, list(lux)
         self.controls_at_start: list[dict[str, Any]] = []
@@ -34,7 +56,10 @@ class FakeLibrary:
 
     def Picamera2(self) -> "FakePicamera2":  # noqa: N802 its real name
         if not self.cameras:
-            raise RuntimeError('No camera number 0 found - use "rpicam-hello --list-cameras" to check connected cameras')
+            raise RuntimeError(
+                'No camera number 0 found - use "rpicam-hello --list-cameras" to check connected '
+                "cameras"
+            )
         if any(camera.is_open for camera in self.opened):
             raise RuntimeError("Failed to initialize camera")  # libcamera: busy
         self.opened.append(FakePicamera2(self, self.stalls.pop(0) if self.stalls else None))
@@ -57,8 +82,25 @@ class FakePicamera2:
     def camera_controls(self):
         return self.library.controls
 
-    def create_video_configuration(self, main, lores=None, buffer_count=6, controls=None, queue=True, display="main", encode="main"):
-        return {"main": main, "lores": lores, "buffer_count": buffer_count, "controls": controls or {}, "queue": queue, "display": display, "encode": encode}
+    def create_video_configuration(
+        self,
+        main,
+        lores=None,
+        buffer_count=6,
+        controls=None,
+        queue=True,
+        display="main",
+        encode="main",
+    ):
+        return {
+            "main": main,
+            "lores": lores,
+            "buffer_count": buffer_count,
+            "controls": controls or {},
+            "queue": queue,
+            "display": display,
+            "encode": encode,
+        }
 
     def configure(self, config) -> None:
         if self.started:
@@ -72,7 +114,11 @@ class FakePicamera2:
                 raise RuntimeError("width and height should be even")
             kind = self.library.pixel_format
             stride = -(-width // PADDING) * PADDING
-            config[name] |= {"format": kind, "stride": stride, "framesize": stride * height * 3 // 2}
+            config[name] |= {
+                "format": kind,
+                "stride": stride,
+                "framesize": stride * height * 3 // 2,
+            }
         self.camera_config = config
         self.free_buffers = config["buffer_count"]
 
@@ -100,7 +146,12 @@ class FakePicamera2:
 
     def capture_request(self, wait=None, signal_function=None, flush=None) -> "FakeRequest":
         assert isinstance(wait, int | float), "an untimed wait can last for ever"
-        stalled = not self.started or self.waiting_jobs or not self.free_buffers or self.frames == self.stalls_after
+        stalled = (
+            not self.started
+            or self.waiting_jobs
+            or not self.free_buffers
+            or self.frames == self.stalls_after
+        )
         if stalled:
             self.waiting_jobs += 1
             self.library.clock.advance(wait)
@@ -121,7 +172,9 @@ class FakePicamera2:
 
 
 class FakeRequest:
-    """One completed request: a picture, red on the left and blue on the right, as padded YUV; the padding is green, to be seen if it leaks."""
+    """One completed request: a picture, red on the left and blue on the right, as padded YUV; the
+    padding is green, to be seen if it leaks.
+    """
 
     def __init__(self, camera: FakePicamera2) -> None:
         self.camera, self.config, self.released = camera, camera.camera_config, False
@@ -129,12 +182,18 @@ class FakeRequest:
 
     def make_buffer(self, name: str) -> np.ndarray:
         assert not self.released
-        return padded_yuv(picture(*self.config[name]["size"]), self.config[name]["stride"], self.config[name]["format"])
+        return padded_yuv(
+            picture(*self.config[name]["size"]),
+            self.config[name]["stride"],
+            self.config[name]["format"],
+        )
 
     def get_metadata(self):
         assert not self.released
         light = {"Lux": self.camera.library.lux.pop(0)} if self.camera.library.lux else {}
-        return light | ({"SensorTimestamp": round(self.taken_s * 1e9)} if self.camera.library.stamp else {})
+        return light | (
+            {"SensorTimestamp": round(self.taken_s * 1e9)} if self.camera.library.stamp else {}
+        )
 
     def release(self) -> None:
         assert not self.released, "released twice"
@@ -143,15 +202,20 @@ class FakeRequest:
 
 
 def padded_yuv(image: np.ndarray, stride: int, kind: str) -> np.ndarray:
-    """One-dimensional buffer as libcamera lays it out: Y rows, then U rows and V rows of half the stride, or U and V interleaved."""
+    """One-dimensional buffer as libcamera lays it out: Y rows, then U rows and V rows of half the
+    stride, or U and V interleaved.
+    """
     height, width = image.shape[:2]
     planar = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420).reshape(-1)
     luma = planar[: width * height].reshape(height, width)
     u, v = planar[width * height :].reshape(2, height // 2, width // 2)
 
     def pad(rows: np.ndarray, length: int) -> np.ndarray:
-        return np.pad(rows, ((0, 0), (0, length - rows.shape[1]))).reshape(-1)  # Y = U = V = 0 is green
+        # zeros in all three planes are green
+        return np.pad(rows, ((0, 0), (0, length - rows.shape[1]))).reshape(-1)
 
     if kind == "NV12":
-        return np.concatenate([pad(luma, stride), pad(np.dstack([u, v]).reshape(height // 2, width), stride)])
+        return np.concatenate(
+            [pad(luma, stride), pad(np.dstack([u, v]).reshape(height // 2, width), stride)]
+        )
     return np.concatenate([pad(luma, stride), pad(u, stride // 2), pad(v, stride // 2)])

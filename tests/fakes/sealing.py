@@ -1,4 +1,6 @@
-"""A fake Sealer: readable wire bytes (the tags and a checksum, never the plate), no cryptography, exact and fast."""
+"""A fake Sealer: readable wire bytes (the tags and a checksum, never the plate), no cryptography,
+exact and fast.
+"""
 
 import hashlib
 from collections.abc import Collection
@@ -20,19 +22,34 @@ def fake_wire(tags: Tags) -> bytes:
 
 
 class FakeSealer:
-    """Implements ports.Sealer. `recipients`: whom it has keys for (None: everybody). `last_epoch`: where the key lists end. `sealed`: what it made."""
+    """Implements ports.Sealer. `recipients`: whom it has keys for (None: everybody). `last_epoch`:
+    where the key lists end. `sealed`: what it made.
+    """
 
-    def __init__(self, device: str = "cam-test-1", recipients: Collection[str] | None = None, last_epoch: date = date(2099, 12, 31)) -> None:
+    def __init__(
+        self,
+        device: str = "cam-test-1",
+        recipients: Collection[str] | None = None,
+        last_epoch: date = date(2099, 12, 31),
+    ) -> None:
         self.device, self.recipients, self.last_epoch = device, recipients, last_epoch
         self.sealed: list[SealedRead] = []
 
     def seal(self, sighting: Sighting, release: Release, sequence: int) -> SealedRead:
         """Tags as the real one makes them, with a countable read id."""
         epoch = epochs.epoch_for(sighting.captured.utc, release.retention_days)
-        if epoch > self.last_epoch or (self.recipients is not None and release.recipient not in self.recipients):
-            raise RefusedError(Reason.NO_EPOCH_KEY, f"no key for epoch {epoch}", where=f"keys/{release.recipient}.jws")
+        if epoch > self.last_epoch or (
+            self.recipients is not None and release.recipient not in self.recipients
+        ):
+            raise RefusedError(
+                Reason.NO_EPOCH_KEY,
+                f"no key for epoch {epoch}",
+                where=f"keys/{release.recipient}.jws",
+            )
         tags = Tags(
-            read_id=hashlib.sha256(f"{self.device} {release.recipient} {len(self.sealed)}".encode()).hexdigest()[:32],
+            read_id=hashlib.sha256(
+                f"{self.device} {release.recipient} {len(self.sealed)}".encode()
+            ).hexdigest()[:32],
             device=self.device,
             sequence=sequence,
             captured_at=sighting.captured.utc,

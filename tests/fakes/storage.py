@@ -12,7 +12,9 @@ from tests.fakes.audit import FakeAuditLog
 
 
 class FakeOutbox:
-    """Implements ports.Outbox. `wires` may be tampered with by a test, as the disk may be by an attacker; `odd_names` are strangers."""
+    """Implements ports.Outbox. `wires` may be tampered with by a test, as the disk may be by an
+    attacker; `odd_names` are strangers.
+    """
 
     def __init__(self, log=None, max_reads: int = 1_000, max_bytes: int = 65_536):
         self.log = log if log is not None else FakeAuditLog()
@@ -30,15 +32,22 @@ class FakeOutbox:
         tags = sealed.tags
         _check_id(tags.read_id)
         if self.full:
-            raise StorageError("cannot write: no space left on device", where="outbox", fix="free space")
+            raise StorageError(
+                "cannot write: no space left on device", where="outbox", fix="free space"
+            )
         if len(sealed.wire) > self._max_bytes:
             raise StorageError("the sealed read is too large", where="outbox")
         if tags.read_id in self._known or tags.sequence != self.next_sequence(tags.recipient):
             raise StorageError("not the next sequence, or a read id used before", where="outbox")
         if len(self.wires) >= self._max_reads:
-            self.log.append(LeafKind.OVERFLOW, {"recipient": tags.recipient, "rule": tags.rule, "limit_reads": self._max_reads})
+            self.log.append(
+                LeafKind.OVERFLOW,
+                {"recipient": tags.recipient, "rule": tags.rule, "limit_reads": self._max_reads},
+            )
             raise RefusedError(Reason.OUTBOX_FULL, "the outbox is full", where="outbox")
-        self.log.append(LeafKind.RELEASE, release_details(tags, hashlib.sha256(sealed.wire).hexdigest()))
+        self.log.append(
+            LeafKind.RELEASE, release_details(tags, hashlib.sha256(sealed.wire).hexdigest())
+        )
         self._sequences[tags.recipient] = tags.sequence
         self._known.add(tags.read_id)
         self.wires[tags.read_id] = sealed.wire

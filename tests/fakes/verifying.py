@@ -23,12 +23,16 @@ def _body(untrusted: bytes, where: str) -> bytes:
     if not line_feed or not body.startswith(b"{"):
         raise malformed("is not one of the fakes' forms", where)
     if untrusted != _sum(body):
-        raise EnvelopeRefusedError(Reason.SIGNATURE_INVALID, "the checksum does not match", where=where)
+        raise EnvelopeRefusedError(
+            Reason.SIGNATURE_INVALID, "the checksum does not match", where=where
+        )
     return body
 
 
 class FakeVerifier:
-    """Implements ports.Verifier for FakeSealer's wire bytes. `enrolled`: which devices are believed (None: every one)."""
+    """Implements ports.Verifier for FakeSealer's wire bytes. `enrolled`: which devices are believed
+    (None: every one).
+    """
 
     def __init__(self, enrolled: Collection[str] | None = None) -> None:
         self.enrolled = enrolled
@@ -37,12 +41,18 @@ class FakeVerifier:
         """The tags, or EnvelopeRefusedError."""
         tags = parse_tags(parse_object(_body(untrusted_wire, "sealed read"), "tags"))
         if self.enrolled is not None and tags.device not in self.enrolled:
-            raise EnvelopeRefusedError(Reason.DEVICE_NOT_ENROLLED, f"device {tags.device} is not in the roster", where="sealed read")
+            raise EnvelopeRefusedError(
+                Reason.DEVICE_NOT_ENROLLED,
+                f"device {tags.device} is not in the roster",
+                where="sealed read",
+            )
         return tags
 
 
 class FakeReceiptVerifier:
-    """Implements ports.ReceiptVerifier for fake_receipt's bytes. `recipients`: whose receipts are believed (None: everybody's)."""
+    """Implements ports.ReceiptVerifier for fake_receipt's bytes. `recipients`: whose receipts are
+    believed (None: everybody's).
+    """
 
     def __init__(self, recipients: Collection[str] | None = None) -> None:
         self.recipients = recipients
@@ -51,5 +61,9 @@ class FakeReceiptVerifier:
         """The receipt, or EnvelopeRefusedError."""
         receipt = parse_receipt(_body(untrusted_receipt, "receipt"))
         if self.recipients is not None and receipt.recipient not in self.recipients:
-            raise EnvelopeRefusedError(Reason.RECIPIENT_NOT_IN_POLICY, f"recipient {receipt.recipient} is not in the policy", where="receipt")
+            raise EnvelopeRefusedError(
+                Reason.RECIPIENT_NOT_IN_POLICY,
+                f"recipient {receipt.recipient} is not in the policy",
+                where="receipt",
+            )
         return receipt

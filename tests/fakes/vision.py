@@ -1,4 +1,5 @@
-"""Fakes for the vision ports: plates come from a script instead of a model, so that tests are exact and fast.
+"""Fakes for the vision ports: plates come from a script instead of a model, so that tests are exact
+and fast.
 
 plates = [FakePlate("TEST123", box=(40, 60, 120, 30))]
 detector, reader = FakeDetector(plates), FakeReader(plates)      # the same plates in every frame
@@ -16,7 +17,9 @@ from agent.core.reading.sighting import Alternative, Frame, PlateBox, PlateRead
 
 @dataclass(frozen=True, slots=True)
 class FakePlate:
-    """One plate that the fakes see. An empty `text` is a plate that was found but could not be read."""
+    """One plate that the fakes see. An empty `text` is a plate that was found but could not be
+    read.
+    """
 
     text: str
     box: tuple[float, float, float, float] = (10.0, 20.0, 100.0, 30.0)
@@ -47,26 +50,39 @@ class FakeDetector:
 
     def find_plates(self, frame: Frame) -> Sequence[PlateBox]:
         """The scripted plates of this frame."""
-        return sorted((plate.plate_box() for plate in _plates(self.script, frame)), key=lambda box: -box.confidence)
+        return sorted(
+            (plate.plate_box() for plate in _plates(self.script, frame)),
+            key=lambda box: -box.confidence,
+        )
 
 
 class FakeReader:
-    """Implements ports.PlateReader over the same script; a box that is not in the script is unreadable."""
+    """Implements ports.PlateReader over the same script; a box that is not in the script is
+    unreadable.
+    """
 
     def __init__(self, script: Script) -> None:
         self.script = script
 
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
         """The scripted text for this very box."""
-        plate = next((plate for plate in _plates(self.script, frame) if plate.box == box.box), FakePlate("", box.box))
+        plate = next(
+            (plate for plate in _plates(self.script, frame) if plate.box == box.box),
+            FakePlate("", box.box),
+        )
         confidence = plate.confidence if plate.text else 0.0
         x, y, w, h = (max(0, int(value)) for value in box.box)
         return PlateRead(
             box=box,
             text=PlateText(plate.text),
             confidence=confidence,
-            char_confidence=(confidence ** (1 / len(plate.text)),) * len(plate.text) if plate.text else (),
-            alternatives=tuple(Alternative(PlateText(text), probability) for text, probability in plate.alternatives),
+            char_confidence=(confidence ** (1 / len(plate.text)),) * len(plate.text)
+            if plate.text
+            else (),
+            alternatives=tuple(
+                Alternative(PlateText(text), probability)
+                for text, probability in plate.alternatives
+            ),
             region=plate.region if plate.text else "unknown",
             state=plate.state,
             crop=np.ascontiguousarray(frame.image[y : y + h, x : x + w]),

@@ -1,8 +1,11 @@
-"""`make faults ROUNDS=n`: kills a writer of outbox and log with SIGKILL at random instants, n times, and counts what was lost.
+"""`make faults ROUNDS=n`: kills a writer of outbox and log with SIGKILL at random instants, n
+times, and counts what was lost.
 
-After every kill, over the same folder: each read whose `put` had returned is there, byte for byte; none is half-written; each removal
-that had returned stays removed; sequence numbers have no gap; the log opens and verifies. Limit: SIGKILL leaves the kernel's page
-cache alive, so this is no power cut; that the syncs are asked for, in the right order, is tested in tests/promises/test_p08_outbox.py.
+After every kill, over the same folder: each read whose `put` had returned is there, byte for byte;
+none is half-written; each removal that had returned stays removed; sequence numbers have no gap;
+the log opens and verifies. Limit: SIGKILL leaves the kernel's page cache alive, so this is no power
+cut; that the syncs are asked for, in the right order, is tested in
+tests/promises/test_p08_outbox.py.
 """
 
 import argparse
@@ -20,7 +23,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a script: tests.support lies beside
+# run as a script: tests.support lies beside
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from agent.storage.log_verify import verify
 from agent.storage.mailbox import OutboxReader
@@ -35,7 +39,9 @@ STARTUP_S = 20.0
 
 @dataclass
 class Known:
-    """What the writer had been told: a call that returned is a promise; the one under way may have happened or not."""
+    """What the writer had been told: a call that returned is a promise; the one under way may have
+    happened or not.
+    """
 
     kept: set[int] = field(default_factory=set)
     removed: set[int] = field(default_factory=set)
@@ -48,12 +54,16 @@ class Known:
 
 
 def read_of(number: int):
-    """The same bytes for the same number, 200 bytes to 40 kB, so that a later round can compare them."""
+    """The same bytes for the same number, 200 bytes to 40 kB, so that a later round can compare
+    them.
+    """
     return sealed_read(number, number, size=random.Random(number).randint(200, 40_000))
 
 
 def write_for_ever(folder: Path, report: Callable[[str], None]) -> None:
-    """The writer: recovers, then puts and removes, saying each thing before it is begun and after it has returned."""
+    """The writer: recovers, then puts and removes, saying each thing before it is begun and after
+    it has returned.
+    """
     with open_log(folder / "watch") as log:
         outbox = Outbox(folder / "outbox", log, 1_000, MAX_BYTES)
         for read_id in outbox.recover():
@@ -73,7 +83,8 @@ def write_for_ever(folder: Path, report: Callable[[str], None]) -> None:
 
 
 def killed_run(folder: Path, seconds: float, *, once_ready: bool) -> list[str]:
-    """Let a child write for some time, counted from its start or from when it is ready; kill it, and give what it had said.
+    """Let a child write for some time, counted from its start or from when it is ready; kill it,
+    and give what it had said.
 
     A pipe keeps whole what a killed writer wrote.
     """
@@ -89,7 +100,8 @@ def killed_run(folder: Path, seconds: float, *, once_ready: bool) -> list[str]:
             os._exit(1)
     os.close(writing)
     if once_ready:
-        select.select([reading], [], [], STARTUP_S)  # a busy machine starts slowly: kill the work, not always the start
+        # a busy machine starts slowly: kill the work, not always the start
+        select.select([reading], [], [], STARTUP_S)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -123,26 +135,54 @@ def learn(known: Known, lines: list[str]) -> None:
 
 
 def judge(folder: Path, known: Known) -> None:
-    """Look at what is on disk: first as deliver would in this instant, then after the recovery of watch."""
+    """Look at what is on disk: first as deliver would in this instant, then after the recovery of
+    watch.
+    """
     if not (folder / "watch" / "log.sqlite").exists():
         return
     faults: list[str] = []
     reader = OutboxReader(folder / "outbox", MAX_BYTES)
     visible = {int(read_id, 16) for read_id in reader.pending()}
-    faults += [f"read {number} is half-written" for number in visible if reader.untrusted_wire(f"{number:032x}") != read_of(number).wire]
+    faults += [
+        f"read {number} is half-written"
+        for number in visible
+        if reader.untrusted_wire(f"{number:032x}") != read_of(number).wire
+    ]
     with open_log(folder / "watch") as log:
         outbox = Outbox(folder / "outbox", log, 1_000, MAX_BYTES)
-        faults += [f"read {int(read_id, 16)} was released and is lost" for read_id in outbox.recover()]
+        faults += [
+            f"read {int(read_id, 16)} was released and is lost" for read_id in outbox.recover()
+        ]
         pending = {int(read_id, 16) for read_id in outbox.pending()}
         empty = log.size == 0  # killed before the first leaf: nothing is signed yet
-    faults += [f"reads {sorted(gone)} were put and are gone" for gone in [known.kept - known.doubtful - pending] if gone]
-    faults += [f"reads {sorted(back)} were removed and are back" for back in [known.removed & pending] if back]
-    faults += [f"reads {sorted(new)} come from nowhere" for new in [pending - known.kept - known.doubtful] if new]
-    faults += [f"left over: {path.name}" for path in (folder / "outbox").iterdir() if path.suffix != ".sealed"]
+    faults += [
+        f"reads {sorted(gone)} were put and are gone"
+        for gone in [known.kept - known.doubtful - pending]
+        if gone
+    ]
+    faults += [
+        f"reads {sorted(back)} were removed and are back"
+        for back in [known.removed & pending]
+        if back
+    ]
+    faults += [
+        f"reads {sorted(new)} come from nowhere"
+        for new in [pending - known.kept - known.doubtful]
+        if new
+    ]
+    faults += [
+        f"left over: {path.name}"
+        for path in (folder / "outbox").iterdir()
+        if path.suffix != ".sealed"
+    ]
     sequences = released(folder)
     if sequences != list(range(1, len(sequences) + 1)):
         faults.append("sequence numbers have a gap or a repetition")
-    faults += [f"the log: [{found.reason}] leaf {found.leaf}: {found.what}" for found in verify(folder / "watch", TRUSTED).faults if not empty]
+    faults += [
+        f"the log: [{found.reason}] leaf {found.leaf}: {found.what}"
+        for found in verify(folder / "watch", TRUSTED).faults
+        if not empty
+    ]
     known.finished_by_recovery += len(pending - visible)
     known.kept, known.doubtful = pending, set()
     known.faults += [f"round {known.rounds}: {fault}" for fault in faults]
@@ -151,15 +191,24 @@ def judge(folder: Path, known: Known) -> None:
 def released(folder: Path) -> list[int]:
     """Sequence numbers of all release leaves, in order of the log."""
     with closing(sqlite3.connect(folder / "watch" / "log.sqlite")) as connection:
-        details = [json.loads(row[0]) for row in connection.execute("SELECT details FROM leaf ORDER BY n")]
+        details = [
+            json.loads(row[0]) for row in connection.execute("SELECT details FROM leaf ORDER BY n")
+        ]
     return [one["sequence"] for one in details if one["kind"] == "release"]
 
 
-def run(folder: Path, rounds: int, seed: int, shortest_s: float = 0.01, longest_s: float = 0.4) -> Known:
+def run(
+    folder: Path, rounds: int, seed: int, shortest_s: float = 0.01, longest_s: float = 0.4
+) -> Known:
     """`rounds` kills over one folder."""
     known, chance = Known(), random.Random(seed)
     for known.rounds in range(1, rounds + 1):
-        learn(known, killed_run(folder, chance.uniform(shortest_s, longest_s), once_ready=chance.random() < 0.8))
+        learn(
+            known,
+            killed_run(
+                folder, chance.uniform(shortest_s, longest_s), once_ready=chance.random() < 0.8
+            ),
+        )
         judge(folder, known)
         if known.faults:
             break
@@ -174,7 +223,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="platewarden-faults-") as folder:
         known = run(Path(folder), options.rounds, options.seed)
     print(
-        f"{known.rounds} kills (seed {options.seed}): {known.puts} reads put, {known.removals} removed, "
+        f"{known.rounds} kills (seed {options.seed}): {known.puts} reads put, {known.removals} "
+        "removed, "
         f"{known.finished_by_recovery} finished by recovery, {len(known.faults)} faults"
     )
     for text in known.faults:

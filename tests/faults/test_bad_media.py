@@ -1,4 +1,6 @@
-"""Every bad picture and video of issue "First light", through the installed command: one clear line each, exit 1, no traceback, nothing half-written."""
+"""Every bad picture and video of issue "First light", through the installed command: one clear line
+each, exit 1, no traceback, nothing half-written.
+"""
 
 import json
 import os
@@ -23,7 +25,14 @@ cli.main(sys.argv[1:])
 
 def read(*arguments, **options):
     """In a process of its own: what a decoder prints by itself, and a crash, show too."""
-    return subprocess.run([sys.executable, "-c", RUN, "read", *map(str, arguments)], capture_output=True, text=True, timeout=100, check=False, **options)
+    return subprocess.run(
+        [sys.executable, "-c", RUN, "read", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        **options,
+    )
 
 
 @pytest.fixture
@@ -56,11 +65,15 @@ def test_each_bad_file_is_one_line_and_the_good_ones_are_read(zoo):
     errors = done.stderr.splitlines()
     assert "Traceback" not in done.stderr
     assert done.returncode == 1
-    assert all(line.startswith(f"platewarden: {folder}/") and line.endswith(")") for line in errors), done.stderr
+    assert all(
+        line.startswith(f"platewarden: {folder}/") and line.endswith(")") for line in errors
+    ), done.stderr
     assert len(errors) == bad
     files = [json.loads(line)["file"] for line in done.stdout.splitlines()]
     assert "good.jpg" in files
-    assert {file.partition("#")[0] for file in files} == {"good.jpg", "cut.mp4"}, "of a cut video the good frames, of a cut picture nothing"
+    assert {file.partition("#")[0] for file in files} == {"good.jpg", "cut.mp4"}, (
+        "of a cut video the good frames, of a cut picture nothing"
+    )
 
 
 def test_only_bad_files_is_a_failure_with_no_output(zoo):
@@ -80,7 +93,9 @@ def test_a_reader_of_our_output_that_goes_away_is_no_traceback(tmp_path):
     for number in range(300):
         write_picture(tmp_path / f"{number:03}.png", picture(16, 16))
     command = [sys.executable, "-c", RUN, "read", str(tmp_path), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout.readline()
         process.stdout.close()
         errors = process.stderr.read()

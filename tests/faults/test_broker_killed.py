@@ -1,4 +1,6 @@
-"""The broker dies, lies or forgets; deliver dies: nothing that was released is lost, and the recipient keeps each read once (P8)."""
+"""The broker dies, lies or forgets; deliver dies: nothing that was released is lost, and the
+recipient keeps each read once (P8).
+"""
 
 import signal
 import time
@@ -34,7 +36,10 @@ def wait_until(done, seconds: float = 20.0) -> None:
 
 
 def test_a_broker_killed_twice_in_flight_loses_nothing(rig) -> None:
-    with Mosquitto(rig.folder / "broker", rig.server) as broker, recipient_of(rig, broker) as recipient:
+    with (
+        Mosquitto(rig.folder / "broker", rig.server) as broker,
+        recipient_of(rig, broker) as recipient,
+    ):
         rig.write_policy(rig.policy(broker.port))
         reads = set(rig.seal(120))
         with rig.deliver("--allow-unsigned") as deliver:
@@ -51,22 +56,29 @@ def test_a_broker_killed_twice_in_flight_loses_nothing(rig) -> None:
 
 
 def test_a_broker_that_acknowledges_and_throws_away_empties_nothing(rig) -> None:
-    with Mosquitto(rig.folder / "broker", rig.server) as broker:  # acknowledged by a real broker; nobody subscribes
+    # acknowledged by a real broker; nobody subscribes
+    with Mosquitto(rig.folder / "broker", rig.server) as broker:
         rig.write_policy(rig.policy(broker.port))
         reads = set(rig.seal(3))
         with rig.deliver("--allow-unsigned", "--until-empty", "9") as deliver:
             assert deliver.finish() == 1
             assert "3 reads still wait for a receipt after 9 s" in deliver.output()
         assert rig.waiting() == reads
-        published = sum(leaf["counts"]["published"] for leaf in rig.leaves() if leaf["kind"] == "counts")
+        published = sum(
+            leaf["counts"]["published"] for leaf in rig.leaves() if leaf["kind"] == "counts"
+        )
         assert published > 3  # each once, and after five seconds (and a little) again
-        with recipient_of(rig, broker) as recipient, rig.deliver("--allow-unsigned"):  # at last somebody is there
+        # at last somebody is there
+        with recipient_of(rig, broker) as recipient, rig.deliver("--allow-unsigned"):
             rig.settle_until(lambda: not rig.waiting(), 40)
             assert set(recipient.kept) == reads
 
 
 def test_deliver_killed_in_flight_loses_nothing_and_starts_again(rig) -> None:
-    with Mosquitto(rig.folder / "broker", rig.server) as broker, recipient_of(rig, broker) as recipient:
+    with (
+        Mosquitto(rig.folder / "broker", rig.server) as broker,
+        recipient_of(rig, broker) as recipient,
+    ):
         rig.write_policy(rig.policy(broker.port))
         reads = set(rig.seal(60))
         for arrived in (10, 30):
@@ -76,13 +88,17 @@ def test_deliver_killed_in_flight_loses_nothing_and_starts_again(rig) -> None:
                 deliver.process.wait(10)
         with rig.deliver("--allow-unsigned") as deliver:
             rig.settle_until(lambda: not rig.waiting(), 60)
-            rig.settle_until(lambda: not list(rig.receipts.glob("*.receipt")))  # deliver tidies up behind watch
+            # deliver tidies up behind watch
+            rig.settle_until(lambda: not list(rig.receipts.glob("*.receipt")))
             assert deliver.stop() == 0, deliver.output()
         assert set(recipient.kept) == reads
 
 
 def test_the_second_broker_takes_over_and_the_trouble_is_told(rig) -> None:
-    with Mosquitto(rig.folder / "broker", rig.server) as broker, recipient_of(rig, broker) as recipient:
+    with (
+        Mosquitto(rig.folder / "broker", rig.server) as broker,
+        recipient_of(rig, broker) as recipient,
+    ):
         dead = Mosquitto(rig.folder / "dead", rig.server)  # listed first, never started
         rig.write_policy(rig.policy(dead.port, broker.port))
         reads = set(rig.seal(3))

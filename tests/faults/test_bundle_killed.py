@@ -1,4 +1,6 @@
-"""SIGKILL at random instants while a camera takes bundles in: it obeys the old policy or the new one, whole, and what it has verified never goes back."""
+"""SIGKILL at random instants while a camera takes bundles in: it obeys the old policy or the new
+one, whole, and what it has verified never goes back.
+"""
 
 import os
 import random
@@ -46,7 +48,8 @@ def test_killed_at_a_hundred_instants(tmp_path):
     inbox, first = city.write(tmp_path / "in"), city.published["metadata/timestamp.json"]
     began = time.monotonic()
     store.take_in(inbox, Instant(city.now + HOUR))
-    window_s = time.monotonic() - began  # follows the machine: half of the kills should come too late
+    # follows the machine: half of the kills should come too late
+    window_s = time.monotonic() - began
     texts = {1: city.files[POLICY][POLICY_PATH]}
     kept = {"old": 0, "new": 0}
     interrupted, newest = 0, 1
@@ -54,16 +57,22 @@ def test_killed_at_a_hundred_instants(tmp_path):
         offered = city.metadata[TIMESTAMP].signed.version
         if newest == offered:
             budget = f"max_per_hour = {number % 50 + 100}".encode()
-            current = next(line for line in texts[newest].splitlines() if line.startswith(b"max_per_hour"))
+            current = next(
+                line for line in texts[newest].splitlines() if line.startswith(b"max_per_hour")
+            )
             city.edit_policy(current.split(b"  ")[0].split(b" #")[0].rstrip(), budget)
             city.write(inbox)
             offered = city.metadata[TIMESTAMP].signed.version
             texts[offered] = city.files[POLICY][POLICY_PATH]
         now = Instant(city.now + HOUR)
-        interrupted += not killed_after(chance.uniform(0, window_s), lambda now=now: store.take_in(inbox, now))
+        interrupted += not killed_after(
+            chance.uniform(0, window_s), lambda now=now: store.take_in(inbox, now)
+        )
         generation = store.current()
         version = generation.versions[TIMESTAMP]
-        assert version in {newest, offered}, f"went back from {newest} to {version} (PLATEWARDEN_SEED={seed}, kill {number})"
+        assert version in {newest, offered}, (
+            f"went back from {newest} to {version} (PLATEWARDEN_SEED={seed}, kill {number})"
+        )
         assert (generation.city / "policy.toml").read_bytes() == texts[version]
         assert verified(generation.folder / METADATA, TIMESTAMP).signed.version == version
         CityFolder(generation.city).obeyed()

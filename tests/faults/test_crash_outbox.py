@@ -1,4 +1,6 @@
-"""Killing watch at every step and at random instants: nothing that was released is lost, nothing is half-written (P8)."""
+"""Killing watch at every step and at random instants: nothing that was released is lost, nothing is
+half-written (P8).
+"""
 
 import os
 import shutil
@@ -21,7 +23,9 @@ def test_kills_at_random_instants_lose_nothing(tmp_path):
 
 
 class Fuse:
-    """Kills this process at the n-th step: before each system call of the storage layer and each SQL statement."""
+    """Kills this process at the n-th step: before each system call of the storage layer and each
+    SQL statement.
+    """
 
     def __init__(self, steps_left):
         self.steps_left = steps_left
@@ -75,14 +79,21 @@ def prepared(template, *numbers):
 def recovered(folder):
     with open_log(folder / "watch") as log:
         outbox = Outbox(folder / "outbox", log, 10, MAX_BYTES)
-        return list(outbox.recover()), [int(read_id, 16) for read_id in outbox.pending()], outbox.next_sequence(RECIPIENT)
+        return (
+            list(outbox.recover()),
+            [int(read_id, 16) for read_id in outbox.pending()],
+            outbox.next_sequence(RECIPIENT),
+        )
 
 
 def assert_sound(folder):
     assert verify(folder / "watch", TRUSTED).faults == ()
     assert [path.name for path in (folder / "outbox").iterdir() if path.suffix != ".sealed"] == []
     reader = OutboxReader(folder / "outbox", MAX_BYTES)
-    assert all(reader.untrusted_wire(read_id) == read_of(int(read_id, 16)).wire for read_id in reader.pending())
+    assert all(
+        reader.untrusted_wire(read_id) == read_of(int(read_id, 16)).wire
+        for read_id in reader.pending()
+    )
 
 
 def test_killed_before_every_single_step_of_put(tmp_path):
@@ -109,11 +120,17 @@ def test_killed_before_every_single_step_of_remove(tmp_path):
     outcomes, template = [], prepared(tmp_path / "template", 1)
     for steps in range(100):
         folder = shutil.copytree(template, tmp_path / str(steps))
-        survived = killed_at(folder, steps, lambda outbox: outbox.remove(f"{1:032x}", "receipt", {"outcome": "stored"}))
+        survived = killed_at(
+            folder,
+            steps,
+            lambda outbox: outbox.remove(f"{1:032x}", "receipt", {"outcome": "stored"}),
+        )
         lost, pending, following = recovered(folder)
         assert (lost, following) == ([], 2)
         with open_log(folder / "watch") as log:
-            kinds = [kind for (kind,) in log.query("SELECT details ->> '$.kind' FROM leaf ORDER BY n")]
+            kinds = [
+                kind for (kind,) in log.query("SELECT details ->> '$.kind' FROM leaf ORDER BY n")
+            ]
         assert kinds == ["start", "release"] + ([] if pending else ["receipt"])
         assert_sound(folder)
         outcomes.append(pending)
@@ -138,7 +155,9 @@ def test_killed_during_recovery_itself(tmp_path):
         _, pending, following = recovered(folder)
         assert (pending, following) == ([1, 3], 4)
         with open_log(folder / "watch") as log:
-            kinds = [kind for (kind,) in log.query("SELECT details ->> '$.kind' FROM leaf ORDER BY n")]
+            kinds = [
+                kind for (kind,) in log.query("SELECT details ->> '$.kind' FROM leaf ORDER BY n")
+            ]
         assert kinds == ["start", "release", "release", "release", "lost"]
         assert_sound(folder)
         if survived:

@@ -1,4 +1,6 @@
-"""The deliver process under every policy: unsigned, expired, changed, broken, forbidden; its exit codes, its end on SIGTERM."""
+"""The deliver process under every policy: unsigned, expired, changed, broken, forbidden; its exit
+codes, its end on SIGTERM.
+"""
 
 import contextlib
 import socket
@@ -49,7 +51,9 @@ class TestRefusesToStart:
         assert "charter-forbids-purpose" in said
 
     def test_a_proxy_for_mqtt(self, rig) -> None:
-        code, said = ends(rig, "--allow-unsigned", environment={"mqtt_proxy": "http://203.0.113.66:3128"})
+        code, said = ends(
+            rig, "--allow-unsigned", environment={"mqtt_proxy": "http://203.0.113.66:3128"}
+        )
         assert code == 3
         assert "refused [proxy-forbidden]" in said
         assert rig.refusals() == {"proxy-forbidden": 1}
@@ -60,14 +64,30 @@ class TestRefusesToStart:
             (lambda folder: (folder / "city/policy.toml").write_text("name = 1\n"), "policy.toml"),
             (lambda folder: (folder / "city/policy.toml").unlink(), "policy.toml"),
             (lambda folder: (folder / "city/charter.toml").unlink(), "charter.toml"),
-            (lambda folder: (folder / "city/ca/city-hall-ca.pem").write_text("nothing"), "city-hall-ca.pem"),
+            (
+                lambda folder: (folder / "city/ca/city-hall-ca.pem").write_text("nothing"),
+                "city-hall-ca.pem",
+            ),
             (lambda folder: (folder / "city/ca/city-hall-ca.pem").unlink(), "city-hall-ca.pem"),
             (lambda folder: (folder / "device/public.json").write_text("{}"), "public.json"),
             (lambda folder: (folder / "device/deliver-log.key").unlink(), "deliver-log.key"),
             (lambda folder: (folder / "device/tls.crt").write_text("half"), "tls.key"),
-            (lambda folder: (folder / "platewarden.toml").write_text('camera_id = "cam-8"'), "public.json"),
+            (
+                lambda folder: (folder / "platewarden.toml").write_text('camera_id = "cam-8"'),
+                "public.json",
+            ),
         ],
-        ids=["malformed policy", "no policy", "no charter", "bad ca", "no ca", "bad public.json", "no log key", "half a certificate", "other camera"],
+        ids=[
+            "malformed policy",
+            "no policy",
+            "no charter",
+            "bad ca",
+            "no ca",
+            "bad public.json",
+            "no log key",
+            "half a certificate",
+            "other camera",
+        ],
     )
     def test_files_missing_or_broken(self, rig, spoil, told) -> None:
         spoil(rig.folder)
@@ -78,7 +98,10 @@ class TestRefusesToStart:
 
 class TestFollowsThePolicy:
     def test_broken_stops_publishing_and_a_good_one_starts_it_again(self, rig) -> None:
-        with Mosquitto(rig.folder / "broker", rig.server) as broker, rig.deliver("--allow-unsigned") as deliver:
+        with (
+            Mosquitto(rig.folder / "broker", rig.server) as broker,
+            rig.deliver("--allow-unsigned") as deliver,
+        ):
             recipient = Recipient(rig, broker.port)
             good = rig.policy(broker.port)
             rig.settle_until(rig.leaves)
@@ -93,7 +116,13 @@ class TestFollowsThePolicy:
             assert set(recipient.kept) == {read}
             recipient.close()
         kinds = [leaf["kind"] for leaf in rig.leaves()]
-        assert [kind for kind in kinds if kind != "receipt"] == ["start", "refusal", "policy", "counts", "stop"]
+        assert [kind for kind in kinds if kind != "receipt"] == [
+            "start",
+            "refusal",
+            "policy",
+            "counts",
+            "stop",
+        ]
 
     def test_a_narrower_policy_withdraws_what_was_sealed_under_the_wider_one(self, rig) -> None:
         with Mosquitto(rig.folder / "broker", rig.server) as broker:
@@ -147,7 +176,9 @@ def test_systemd_hears_ready_progress_and_stopping_through_the_guard(rig, tmp_pa
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(20)
         said: list[str] = []
-        with rig.deliver("--allow-unsigned", environment={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as deliver:
+        with rig.deliver(
+            "--allow-unsigned", environment={"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        ) as deliver:
             while said.count("WATCHDOG=1") < 3:
                 said.append(systemd.recv(300).decode())
             assert deliver.stop() == 0, deliver.output()

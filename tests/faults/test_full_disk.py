@@ -1,4 +1,6 @@
-"""A full disk, for real: one clear error with the next step, nothing half-written, and all goes on when there is room again."""
+"""A full disk, for real: one clear error with the next step, nothing half-written, and all goes on
+when there is room again.
+"""
 
 import os
 import resource
@@ -22,17 +24,28 @@ DISK_BYTES = 512 * 1024
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 512 kB, if this user may mount one; else a folder, and `filled` limits the size of every file instead."""
+    """A file system of 512 kB, if this user may mount one; else a folder, and `filled` limits the
+    size of every file instead.
+    """
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)], capture_output=True, check=False).returncode == 0
+    mounted = (
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)],
+            capture_output=True,
+            check=False,
+        ).returncode
+        == 0
+    )
     yield folder
     if mounted:
         subprocess.run(["umount", str(folder)], check=True)
 
 
 def in_child(action):
-    """Run in a child, so that a limit on file sizes ends with it. Its exit code 0 is success; what it raised is shown."""
+    """Run in a child, so that a limit on file sizes ends with it. Its exit code 0 is success; what
+    it raised is shown.
+    """
     child = os.fork()
     if child == 0:
         code = 1
@@ -48,7 +61,9 @@ def in_child(action):
 
 
 def limit_unless_mounted(folder: Path) -> None:
-    """Without a mount of its own: no file beyond 200 kB (the log reaches it first). Python ignores SIGXFSZ, so writes fail with EFBIG."""
+    """Without a mount of its own: no file beyond 200 kB (the log reaches it first). Python ignores
+    SIGXFSZ, so writes fail with EFBIG.
+    """
     if not folder.is_mount():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (200 * 1024, 200 * 1024))
@@ -75,7 +90,9 @@ def test_a_full_disk_stops_with_one_clear_error_and_nothing_half_written(small_d
     reader = OutboxReader(small_disk / "outbox", MAX_BYTES)
     visible = reader.pending()
     assert visible
-    assert all(reader.untrusted_wire(read_id) == read_of(int(read_id, 16)).wire for read_id in visible)
+    assert all(
+        reader.untrusted_wire(read_id) == read_of(int(read_id, 16)).wire for read_id in visible
+    )
     assert verify(small_disk / "watch", TRUSTED).faults == ()
 
 
@@ -97,7 +114,9 @@ def test_it_goes_on_when_there_is_room_again(small_disk):
 
 
 def test_a_process_that_lives_on_after_the_error_stays_sound(small_disk):
-    """The caller may keep running: the next put must neither reuse a number nor lose the read before."""
+    """The caller may keep running: the next put must neither reuse a number nor lose the read
+    before.
+    """
 
     def lives_on():
         limit_unless_mounted(small_disk)
@@ -114,7 +133,9 @@ def test_a_process_that_lives_on_after_the_error_stays_sound(small_disk):
     sequences = released(small_disk)
     assert sequences == list(range(1, len(sequences) + 1))
     if small_disk.is_mount():
-        subprocess.run(["mount", "-o", f"remount,size={4 * DISK_BYTES}", str(small_disk)], check=True)
+        subprocess.run(
+            ["mount", "-o", f"remount,size={4 * DISK_BYTES}", str(small_disk)], check=True
+        )
     with open_log(small_disk / "watch") as log:
         outbox = Outbox(small_disk / "outbox", log, 10_000, MAX_BYTES)
         assert outbox.recover() == []
@@ -131,7 +152,9 @@ def test_a_receipt_that_does_not_fit_leaves_no_part(small_disk):
             box.put(f"{1:032x}", b"x" * (DISK_BYTES + 1))
 
     in_child(fill)
-    assert [(path.name, path.read_bytes()) for path in (small_disk / "receipts").iterdir()] == [(f"{1:032x}.receipt", b"kept")]
+    assert [(path.name, path.read_bytes()) for path in (small_disk / "receipts").iterdir()] == [
+        (f"{1:032x}.receipt", b"kept")
+    ]
 
 
 def test_an_existing_file_survives_a_full_disk(small_disk):

@@ -1,4 +1,6 @@
-"""A listed broker with the right key that lies, floods, stalls or sends rubbish: bounded in time and memory, no exception but NetworkError."""
+"""A listed broker with the right key that lies, floods, stalls or sends rubbish: bounded in time
+and memory, no exception but NetworkError.
+"""
 
 import random
 import resource
@@ -21,7 +23,9 @@ from tests.support.pki import Authority
 
 pytestmark = pytest.mark.broker
 
-LIMITS = LinkLimits(connect_timeout_s=0.8, answer_timeout_s=0.8, acknowledge_timeout_s=0.8, max_receipts_waiting=50)
+LIMITS = LinkLimits(
+    connect_timeout_s=0.8, answer_timeout_s=0.8, acknowledge_timeout_s=0.8, max_receipts_waiting=50
+)
 RECEIPTS = f"platewarden/1/receipts/{DEVICE}"
 SOON = datetime.now(UTC) + timedelta(days=2)
 NOISE = random.Random(7)
@@ -103,7 +107,19 @@ def hang_up(client, hostile) -> None:
 
 @pytest.mark.parametrize(
     "behave",
-    [noise, noise_after_connack, huge_packet, odd_connack, refusing, drip, idle, no_suback, no_puback, empty_suback, hang_up],
+    [
+        noise,
+        noise_after_connack,
+        huge_packet,
+        odd_connack,
+        refusing,
+        drip,
+        idle,
+        no_suback,
+        no_puback,
+        empty_suback,
+        hang_up,
+    ],
     ids=lambda b: b.__name__,
 )
 def test_publishing_ends_in_a_network_error_in_bounded_time_and_memory(ca, server, behave) -> None:
@@ -165,8 +181,10 @@ def test_a_flood_of_receipts_is_bounded(ca, server, monkeypatch, qos) -> None:
         end = time.monotonic() + 2
         while time.monotonic() < end:
             largest = max(largest, len(sender.untrusted_receipts()))
-        assert 0 < largest <= LIMITS.max_receipts_waiting or qos == 2  # what QoS 2 brings stays within paho until it is released: never
-        assert hostile.clients >= 2  # the flooded connection was ended, and with it all that paho had kept of it
+        # what QoS 2 brings stays within paho until it is released: never
+        assert 0 < largest <= LIMITS.max_receipts_waiting or qos == 2
+        # the flooded connection was ended, and with it all that paho had kept of it
+        assert hostile.clients >= 2
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 60_000
         sender.close()
 
@@ -174,7 +192,12 @@ def test_a_flood_of_receipts_is_bounded(ca, server, monkeypatch, qos) -> None:
 def test_receipts_of_any_size_and_topic_never_pass_the_bound(ca, server) -> None:
     def send_all(client, hostile) -> None:
         accept(client, hostile)
-        client.sendall(publish(RECEIPTS, b"fits") + publish(RECEIPTS, b"x" * 4097) + publish("platewarden/1/receipts/cam-8", b"x") + publish("a/" * 100, b"x"))
+        client.sendall(
+            publish(RECEIPTS, b"fits")
+            + publish(RECEIPTS, b"x" * 4097)
+            + publish("platewarden/1/receipts/cam-8", b"x")
+            + publish("a/" * 100, b"x")
+        )
         client.sendall(publish(RECEIPTS, b"fits too"))
         while not hostile.stopping.is_set():
             hostile.hear(client)
@@ -187,7 +210,9 @@ def test_receipts_of_any_size_and_topic_never_pass_the_bound(ca, server) -> None
 
 
 @pytest.mark.slow
-def test_forged_and_huge_receipts_through_a_real_broker_empty_nothing_and_fill_no_log(tmp_path) -> None:
+def test_forged_and_huge_receipts_through_a_real_broker_empty_nothing_and_fill_no_log(
+    tmp_path,
+) -> None:
     rig = Rig(tmp_path)
     with Mosquitto(tmp_path / "broker", rig.server) as real:
         rig.write_policy(rig.policy(real.port))

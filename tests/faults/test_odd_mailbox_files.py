@@ -1,4 +1,6 @@
-"""Mailboxes as a hostile other side would leave them: links, FIFOs, devices, folders, floods, giants. Each one clear error, none blocks."""
+"""Mailboxes as a hostile other side would leave them: links, FIFOs, devices, folders, floods,
+giants. Each one clear error, none blocks.
+"""
 
 import os
 import shutil
@@ -60,7 +62,10 @@ def giant(path):
         file.truncate(1 << 40)  # a terabyte of nothing
 
 
-@pytest.fixture(params=[symlink, dangling, loop, endless, fifo, folder, unix_socket, giant], ids=lambda make: make.__name__)
+@pytest.fixture(
+    params=[symlink, dangling, loop, endless, fifo, folder, unix_socket, giant],
+    ids=lambda make: make.__name__,
+)
 def plant(request):
     return request.param
 
@@ -89,7 +94,9 @@ def test_watch_refuses_an_odd_receipt_at_once(tmp_path, plant):
 
 @pytest.mark.timeout(20)
 def test_watch_survives_an_odd_file_in_the_place_of_a_released_read(tmp_path, plant):
-    """Only root or watch's own user could do this. The read is lost, and said to be; a folder cannot be unlinked and stops the start."""
+    """Only root or watch's own user could do this. The read is lost, and said to be; a folder
+    cannot be unlinked and stops the start.
+    """
     with open_log(tmp_path / "watch") as log:
         outbox = Outbox(tmp_path / "outbox", log, 5, MAX_BYTES)
         outbox.put(sealed_read(1))
@@ -141,7 +148,9 @@ def test_a_flood_of_names_is_bounded_and_quick(tmp_path):
     assert len(box.strangers()) == 3_000
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"\xff" * MAX_BYTES, b"half a JWE.", b"{}"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00" * 100, b"\xff" * MAX_BYTES, b"half a JWE.", b"{}"]
+)
 def test_half_written_or_foreign_bytes_are_handed_on_as_untrusted(tmp_path, content):
     """Storage does not judge content: verifying does, and refuses with a reason."""
     (tmp_path / f"{ID}.sealed").write_bytes(content)
@@ -203,7 +212,10 @@ def test_a_folder_that_may_not_be_written_is_one_clear_error(open_folder):
     open_folder.chmod(0o555)
 
     def write():
-        for attempt in (lambda: open_log(open_folder / "watch"), lambda: ReceiptBox(open_folder / "receipts", 100).put(ID, b"x")):
+        for attempt in (
+            lambda: open_log(open_folder / "watch"),
+            lambda: ReceiptBox(open_folder / "receipts", 100).put(ID, b"x"),
+        ):
             with pytest.raises(PlatewardenError, match="permission denied.*check the owner"):
                 attempt()
 
@@ -213,7 +225,9 @@ def test_a_folder_that_may_not_be_written_is_one_clear_error(open_folder):
 
 @pytest.mark.parametrize("live", [False, True])
 def test_an_auditor_who_may_only_read_sees_all_and_leaves_nothing(open_folder, live):
-    """A closed log, and one whose newest leaves are still in the write-ahead log, on a medium where nothing can be made."""
+    """A closed log, and one whose newest leaves are still in the write-ahead log, on a medium where
+    nothing can be made.
+    """
     log = open_log(open_folder / "watch") if live else None
     if log:
         log.append("start", {})
@@ -223,15 +237,20 @@ def test_an_auditor_who_may_only_read_sees_all_and_leaves_nothing(open_folder, l
     for path in (open_folder / "watch").iterdir():
         path.chmod(0o444)
     (open_folder / "watch").chmod(0o555)
-    names = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (open_folder / "watch").iterdir()}
+    names = {
+        path.name: stat.S_IMODE(path.stat().st_mode) for path in (open_folder / "watch").iterdir()
+    }
 
     def read():
         report = verify(open_folder / "watch", TRUSTED)
         assert (report.leaves, report.faults, report.warnings) == (2, (), ())
 
-    parse_rfc3339("2027-01-15T12:00:00.000Z")  # imports strptime now: nobody may not read this interpreter's files
+    # imports strptime now: nobody may not read this interpreter's files
+    parse_rfc3339("2027-01-15T12:00:00.000Z")
     as_nobody(read)
-    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in (open_folder / "watch").iterdir()} == names
+    assert {
+        path.name: stat.S_IMODE(path.stat().st_mode) for path in (open_folder / "watch").iterdir()
+    } == names
     (open_folder / "watch").chmod(0o755)
     if log:
         log.close()

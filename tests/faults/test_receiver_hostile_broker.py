@@ -1,4 +1,6 @@
-"""A broker with the right name and key that breaks the protocol: the receiver ends or tries again, in bounded memory, and never hangs unseen."""
+"""A broker with the right name and key that breaks the protocol: the receiver ends or tries again,
+in bounded memory, and never hangs unseen.
+"""
 
 import random
 import resource
@@ -35,7 +37,11 @@ def _impatient(monkeypatch):
 
 
 def connection(ca, hostile):
-    return Connection(ca.folder, BrokerSettings(host=HOST, address=ADDRESS, port=hostile.port, ca=ca.pem), RECIPIENT)
+    return Connection(
+        ca.folder,
+        BrokerSettings(host=HOST, address=ADDRESS, port=hostile.port, ca=ca.pem),
+        RECIPIENT,
+    )
 
 
 def noise(client, hostile):
@@ -71,7 +77,11 @@ def flood_before_suback(client, hostile):
         client.sendall(publish(TOPIC, bytes(50)))
 
 
-@pytest.mark.parametrize("behave", [noise, refusing, idle, no_suback, empty_suback, flood_before_suback], ids=lambda behave: behave.__name__)
+@pytest.mark.parametrize(
+    "behave",
+    [noise, refusing, idle, no_suback, empty_suback, flood_before_suback],
+    ids=lambda behave: behave.__name__,
+)
 def test_it_does_not_begin(ca, server, behave):
     with HostileBroker(server, behave) as hostile:
         start = time.monotonic()
@@ -101,10 +111,18 @@ def huge_packet(client, hostile):
         client.sendall(bytes(65_536))
 
 
-@pytest.mark.parametrize("behave", [odd_packets, hang_up, huge_packet], ids=lambda behave: behave.__name__)
-def test_what_came_before_is_kept_the_rest_ends_the_connection_and_it_tries_again(ca, server, behave):
+@pytest.mark.parametrize(
+    "behave", [odd_packets, hang_up, huge_packet], ids=lambda behave: behave.__name__
+)
+def test_what_came_before_is_kept_the_rest_ends_the_connection_and_it_tries_again(
+    ca, server, behave
+):
     with HostileBroker(server, behave) as hostile:
-        link, memory_kb, seen = connection(ca, hostile), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
+        link, memory_kb, seen = (
+            connection(ca, hostile),
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            [],
+        )
         link.open()
         end_s = time.monotonic() + 30
         while hostile.clients < 2 and time.monotonic() < end_s:

@@ -1,4 +1,6 @@
-"""`receiver run` as a process against a real broker: nothing is lost, nothing is stored twice, and refusals are clear."""
+"""`receiver run` as a process against a real broker: nothing is lost, nothing is stored twice, and
+refusals are clear.
+"""
 
 import hashlib
 import os
@@ -30,7 +32,14 @@ def service(tmp_path):
 def complaint_of(folder, **environment):
     """Run a receiver that should end by itself."""
     command = [sys.executable, "-m", "agent", "receiver", "run", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment})
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
     assert "Traceback" not in done.stderr
     return done.returncode, done.stderr.strip().splitlines()[-1]
 
@@ -43,9 +52,24 @@ class TestDelivery:
             receipt, line = camera.receipt(), receiver.line()
             camera.close()
             assert receiver.stop() == 0
-        assert (receipt.outcome, receipt.read_id, receipt.wire_sha256) == ("stored", sealed.tags.read_id, hashlib.sha256(sealed.wire).hexdigest())
-        assert line == {"read": sealed.tags.read_id, "device": sealed.tags.device, "seq": 1, "match": "exact"}
-        shown = subprocess.run([sys.executable, "-m", "agent", "receiver", "open", str(service.folder)], capture_output=True, text=True, check=True, timeout=60)
+        assert (receipt.outcome, receipt.read_id, receipt.wire_sha256) == (
+            "stored",
+            sealed.tags.read_id,
+            hashlib.sha256(sealed.wire).hexdigest(),
+        )
+        assert line == {
+            "read": sealed.tags.read_id,
+            "device": sealed.tags.device,
+            "seq": 1,
+            "match": "exact",
+        }
+        shown = subprocess.run(
+            [sys.executable, "-m", "agent", "receiver", "open", str(service.folder)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
         assert PLATE in shown.stdout
         assert "UNVERIFIED LEAD" in shown.stdout
 
@@ -66,7 +90,9 @@ class TestDelivery:
         for sealed in reads:
             camera.publish(sealed.wire)
         with service.start_receiver().wait_ready():
-            assert {camera.receipt().read_id for _ in reads} == {sealed.tags.read_id for sealed in reads}
+            assert {camera.receipt().read_id for _ in reads} == {
+                sealed.tags.read_id for sealed in reads
+            }
         camera.close()
 
     def test_killed_in_the_middle_it_loses_nothing(self, service):
@@ -101,26 +127,36 @@ class TestRetention:
     def test_at_its_start_it_destroys_what_is_due(self, tmp_path):
         now = this_instant()
         enrolled = Enrolled(
-            tmp_path / "recipient", BrokerSettings(host=HOST, address=ADDRESS, port=1, ca=tmp_path / "none.pem"), Instant(now.utc - timedelta(days=5))
+            tmp_path / "recipient",
+            BrokerSettings(host=HOST, address=ADDRESS, port=1, ca=tmp_path / "none.pem"),
+            Instant(now.utc - timedelta(days=5)),
         )
         sealed, store = enrolled.seal(retention_days=3), enrolled.place.store()
         store.add(sealed.tags, sealed.wire, enrolled.now.utc)
         store.close()
-        # A machine without NTP would otherwise be sure of nothing later than the build, and how much is due would depend on the day of the test.
-        (enrolled.folder / "clock.json").write_bytes(format_known(Known(now.utc, 0.0, NAMELESS + "0" * 8)))
+        # A machine without NTP would otherwise be sure of nothing later than the build, and how
+        # much is due would depend on the day of the test.
+        (enrolled.folder / "clock.json").write_bytes(
+            format_known(Known(now.utc, 0.0, NAMELESS + "0" * 8))
+        )
         with Service(tmp_path / "other") as service:
             shutil.copy(service.folder / "receiver.toml", enrolled.folder / "receiver.toml")
             with RunningReceiver(enrolled.folder) as receiver:
                 receiver.complaint("destroyed the keys of 5 epoch(s)")
                 receiver.complaint("renewed key-list.jws")
                 receiver.wait_ready()
-        assert min(path.stem for path in (enrolled.folder / "epochs").iterdir()) == now.utc.date().isoformat()
+        assert (
+            min(path.stem for path in (enrolled.folder / "epochs").iterdir())
+            == now.utc.date().isoformat()
+        )
         assert not list((enrolled.folder / "store").glob("*.sealed"))
 
 
 class TestBadInput:
     @pytest.mark.parametrize(
-        "untrusted", [b"", os.urandom(4000), b"A" * MAX_WIRE_BYTES, b"{}\n..", "…".encode()], ids=["empty", "random", "huge", "braces", "not ASCII"]
+        "untrusted",
+        [b"", os.urandom(4000), b"A" * MAX_WIRE_BYTES, b"{}\n..", "…".encode()],
+        ids=["empty", "random", "huge", "braces", "not ASCII"],
     )
     def test_random_bytes_are_counted_and_dropped(self, service, untrusted):
         with service.start_receiver().wait_ready() as receiver:
@@ -149,7 +185,11 @@ class TestBadInput:
 class TestRefusals:
     def test_a_broker_with_another_name(self, tmp_path):
         with Service(tmp_path) as service:
-            text = (service.folder / "receiver.toml").read_text().replace(HOST, "other.exampleville.example")
+            text = (
+                (service.folder / "receiver.toml")
+                .read_text()
+                .replace(HOST, "other.exampleville.example")
+            )
             (service.folder / "receiver.toml").write_text(text)
             code, line = complaint_of(service.folder)
         assert code == 3
@@ -157,7 +197,11 @@ class TestRefusals:
 
     def test_a_broker_of_another_authority(self, service, tmp_path):
         other = Authority(tmp_path / "other")
-        text = (service.folder / "receiver.toml").read_text().replace(str(service.authority.pem), str(other.pem))
+        text = (
+            (service.folder / "receiver.toml")
+            .read_text()
+            .replace(str(service.authority.pem), str(other.pem))
+        )
         (service.folder / "receiver.toml").write_text(text)
         code, line = complaint_of(service.folder)
         assert (code, "certificate-invalid" in line) == (3, True)
@@ -169,7 +213,9 @@ class TestRefusals:
             if with_certificate:
                 mine = clients.client("exampleville-pd")
                 text = (service.folder / "receiver.toml").read_text()
-                (service.folder / "receiver.toml").write_text(f'{text}client_certificate = "{mine.certificate}"\nclient_key = "{mine.key}"\n')
+                (service.folder / "receiver.toml").write_text(
+                    f'{text}client_certificate = "{mine.certificate}"\nclient_key = "{mine.key}"\n'
+                )
                 with service.start_receiver().wait_ready() as receiver:
                     assert receiver.stop() == 0
             else:
@@ -192,8 +238,13 @@ class TestRefusals:
 
     def test_a_second_receiver_of_the_same_recipient_elsewhere(self, service, tmp_path):
         shutil.copytree(service.folder, tmp_path / "elsewhere")
-        with service.start_receiver().wait_ready() as first, RunningReceiver(tmp_path / "elsewhere").wait_ready():
-            first.complaint("another receiver")  # a broker that says why ends it; Mosquitto 2.0 only hangs up: then it is told, ever more rarely
+        with (
+            service.start_receiver().wait_ready() as first,
+            RunningReceiver(tmp_path / "elsewhere").wait_ready(),
+        ):
+            # a broker that says why ends it; Mosquitto 2.0 only hangs up: then it is told, ever
+            # more rarely
+            first.complaint("another receiver")
 
     def test_a_roster_signed_by_somebody_else(self, service):
         service.enrolled.root_key = service.enrolled.device_key
@@ -202,8 +253,14 @@ class TestRefusals:
         assert (code, "signature-invalid" in line, "roster.jws" in line) == (3, True, True)
 
     def test_an_access_list_that_forbids_receipts(self, tmp_path):
-        acl = "topic read platewarden/1/reads/#\ntopic write platewarden/1/reads/#\ntopic read platewarden/1/receipts/#\n"
-        with Service(tmp_path, acl=acl) as service, RunningReceiver(service.folder).wait_ready() as receiver:
+        acl = (
+            "topic read platewarden/1/reads/#\ntopic write platewarden/1/reads/#\ntopic read "
+            "platewarden/1/receipts/#\n"
+        )
+        with (
+            Service(tmp_path, acl=acl) as service,
+            RunningReceiver(service.folder).wait_ready() as receiver,
+        ):
             camera = service.camera()
             camera.publish(service.enrolled.seal().wire)
             assert "refused a receipt" in receiver.complaint("refused a receipt")

@@ -26,7 +26,10 @@ def rig(original: CameraRig, tmp_path: Path) -> CameraRig:
 
 def leaves(rig: CameraRig) -> list[dict[str, object]]:
     with closing(sqlite3.connect(rig.installation.state / "watch" / "log.sqlite")) as connection:
-        return [json.loads(details) for (details,) in connection.execute("SELECT details FROM leaf ORDER BY n")]
+        return [
+            json.loads(details)
+            for (details,) in connection.execute("SELECT details FROM leaf ORDER BY n")
+        ]
 
 
 @pytest.mark.parametrize(
@@ -37,11 +40,18 @@ def leaves(rig: CameraRig) -> list[dict[str, object]]:
         ('addresses = ["127.0.0.1:', 'addresses = ["mqtt.example:', 2, "addresses"),
         ('retention = "21d"', 'retention = "1d"', 2, "retention"),
         ('retention = "21d"', 'retention = "90d"', 3, "charter-retention"),
-        ('purpose = "stolen-vehicle-recovery"', 'purpose = "immigration-enforcement"', 3, "charter-forbids-purpose"),
+        (
+            'purpose = "stolen-vehicle-recovery"',
+            'purpose = "immigration-enforcement"',
+            3,
+            "charter-forbids-purpose",
+        ),
         ('"exampleville-pd"', '"us-dhs-hsi"', 3, "charter-forbids-recipient"),
     ],
 )
-def test_a_bad_policy_stops_watch_with_one_clear_error_and_a_leaf(rig: CameraRig, old: str, new: str, code: int, said: str) -> None:
+def test_a_bad_policy_stops_watch_with_one_clear_error_and_a_leaf(
+    rig: CameraRig, old: str, new: str, code: int, said: str
+) -> None:
     edit_policy(rig, old, new)
     done = rig.watch("--allow-unsigned")
     assert done.returncode == code, done.stderr
@@ -60,8 +70,16 @@ def test_an_unsigned_policy_is_refused_unless_allowed(rig: CameraRig) -> None:
 
 def test_an_expired_policy_is_refused(rig: CameraRig) -> None:
     policy = rig.installation.work / "city" / "policy.toml"
-    text = re.sub(r"^effective = .*$", "effective = 2026-01-01", policy.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    policy.write_text(re.sub(r"^expires = .*$", "expires = 2026-02-01", text, flags=re.MULTILINE), encoding="utf-8")
+    text = re.sub(
+        r"^effective = .*$",
+        "effective = 2026-01-01",
+        policy.read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )
+    policy.write_text(
+        re.sub(r"^expires = .*$", "expires = 2026-02-01", text, flags=re.MULTILINE),
+        encoding="utf-8",
+    )
     done = rig.watch("--allow-unsigned")
     assert done.returncode == 3
     assert "policy-expired" in done.stderr
@@ -69,7 +87,11 @@ def test_an_expired_policy_is_refused(rig: CameraRig) -> None:
 
 def test_a_broken_hot_list_row_names_file_line_and_field_but_no_plate(rig: CameraRig) -> None:
     hotlist = rig.installation.work / "city" / "hotlist.csv"
-    hotlist.write_text(hotlist.read_text(encoding="utf-8") + "3FPA826,US-CA,stolen-vehicle,Exampleville PD,2026-9,not-a-date,2027-01-01\n", encoding="utf-8")
+    hotlist.write_text(
+        hotlist.read_text(encoding="utf-8")
+        + "3FPA826,US-CA,stolen-vehicle,Exampleville PD,2026-9,not-a-date,2027-01-01\n",
+        encoding="utf-8",
+    )
     done = rig.watch("--allow-unsigned")
     assert done.returncode == 2, done.stderr
     assert "hotlist.csv:3" in done.stderr
@@ -79,9 +101,15 @@ def test_a_broken_hot_list_row_names_file_line_and_field_but_no_plate(rig: Camer
 
 def test_sigterm_ends_cleanly_with_counts_and_a_stop_leaf(rig: CameraRig) -> None:
     """With the outbox waiting for a receipt that never comes, so that it would go on for long."""
-    process = subprocess.Popen(rig.arguments("--allow-unsigned", "--settle", "100"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        rig.arguments("--allow-unsigned", "--settle", "100"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     outbox, deadline = rig.installation.state / "outbox", time.monotonic() + 60
-    while not list(outbox.glob("*.sealed")) and time.monotonic() < deadline and process.poll() is None:
+    while (
+        not list(outbox.glob("*.sealed")) and time.monotonic() < deadline and process.poll() is None
+    ):
         time.sleep(0.1)
     assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGTERM)

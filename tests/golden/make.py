@@ -1,4 +1,5 @@
-"""Writes read-1.json anew. Only for a new version of the format: the vectors exist so that it cannot drift unnoticed.
+"""Writes read-1.json anew. Only for a new version of the format: the vectors exist so that it
+cannot drift unnoticed.
 
 python -m tests.golden.make
 """
@@ -48,9 +49,20 @@ def picture() -> np.ndarray:
 
 def make() -> dict[str, object]:
     """All of the vector; the random parts of the encryption differ each time."""
-    device, recipient, root = (Ed25519PrivateKey.from_private_bytes(seed(name)) for name in ("device", "recipient", "root"))
-    epochs = {date(2027, 1, 15) + timedelta(days=n): X25519PrivateKey.from_private_bytes(seed(f"epoch {n}")) for n in range(30)}
-    keys = EpochKeys(RECIPIENT, CAPTURED, {day: key.public_key().public_bytes_raw() for day, key in epochs.items()})
+    device, recipient, root = (
+        Ed25519PrivateKey.from_private_bytes(seed(name)) for name in ("device", "recipient", "root")
+    )
+    epochs = {
+        date(2027, 1, 15) + timedelta(days=n): X25519PrivateKey.from_private_bytes(
+            seed(f"epoch {n}")
+        )
+        for n in range(30)
+    }
+    keys = EpochKeys(
+        RECIPIENT,
+        CAPTURED,
+        {day: key.public_key().public_bytes_raw() for day, key in epochs.items()},
+    )
     sighting = Sighting(
         PlateText("GLD0001"),
         0.9731,
@@ -63,12 +75,38 @@ def make() -> dict[str, object]:
         DEVICE,
         9,
     )
-    match = Match("stolen-vehicle", MatchLevel.TEXT, "Exampleville PD", "2027-0001", date(2027, 1, 10), posterior=0.9274)
+    match = Match(
+        "stolen-vehicle",
+        MatchLevel.TEXT,
+        "Exampleville PD",
+        "2027-0001",
+        date(2027, 1, 10),
+        posterior=0.9274,
+    )
     include = frozenset({"plate", "crop", "captured_at", "camera"})
-    release = Release("stolen-and-amber", RECIPIENT, "stolen-vehicle-recovery", 21, include, match, "City of Exampleville ALPR policy", 7, "ab" * 32)
+    release = Release(
+        "stolen-and-amber",
+        RECIPIENT,
+        "stolen-vehicle-recovery",
+        21,
+        include,
+        match,
+        "City of Exampleville ALPR policy",
+        7,
+        "ab" * 32,
+    )
     sealed = Sealer(DEVICE, device, {RECIPIENT: keys}).seal(sighting, release, 42)
-    receipt = Receipt(sealed.tags.read_id, hashlib.sha256(sealed.wire).hexdigest(), DEVICE, RECIPIENT, "stored", CAPTURED + timedelta(seconds=9))
-    roster = Roster("City of Exampleville", CAPTURED, {DEVICE: device.public_key().public_bytes_raw()})
+    receipt = Receipt(
+        sealed.tags.read_id,
+        hashlib.sha256(sealed.wire).hexdigest(),
+        DEVICE,
+        RECIPIENT,
+        "stored",
+        CAPTURED + timedelta(seconds=9),
+    )
+    roster = Roster(
+        "City of Exampleville", CAPTURED, {DEVICE: device.public_key().public_bytes_raw()}
+    )
     epoch_key = epochs[sealed.tags.epoch]
     return {
         "warning": "published test keys and a fictitious plate: never use them",
@@ -76,9 +114,14 @@ def make() -> dict[str, object]:
         "recipient": RECIPIENT,
         "root_key": public_jwk("Ed25519", root.public_key().public_bytes_raw()),
         "recipient_signing_key": public_jwk("Ed25519", recipient.public_key().public_bytes_raw()),
-        "epoch_private_key": {**public_jwk("X25519", epoch_key.public_key().public_bytes_raw()), "d": b64url(epoch_key.private_bytes_raw())},
+        "epoch_private_key": {
+            **public_jwk("X25519", epoch_key.public_key().public_bytes_raw()),
+            "d": b64url(epoch_key.private_bytes_raw()),
+        },
         "roster": sign_compact(root, "platewarden-roster", format_roster(roster)).decode(),
-        "key_list": sign_compact(recipient, "platewarden-epoch-keys", format_key_list(keys)).decode(),
+        "key_list": sign_compact(
+            recipient, "platewarden-epoch-keys", format_key_list(keys)
+        ).decode(),
         "receipt": sign_compact(recipient, "platewarden-receipt", format_receipt(receipt)).decode(),
         "wire": sealed.wire.decode(),
         "wire_sha256": hashlib.sha256(sealed.wire).hexdigest(),
@@ -89,7 +132,10 @@ def make() -> dict[str, object]:
         "confidence": 0.9731,
         "case": "2027-0001",
         "posterior": 0.9274,
-        "refused": [dataclasses.asdict(alteration) for alteration in alterations(sealed.wire.decode(), device)],
+        "refused": [
+            dataclasses.asdict(alteration)
+            for alteration in alterations(sealed.wire.decode(), device)
+        ],
     }
 
 

@@ -1,4 +1,6 @@
-"""A clerk's whole year: the shell blocks of docs/guide/clerk.md, run as they stand, with a camera that takes in every publication."""
+"""A clerk's whole year: the shell blocks of docs/guide/clerk.md, run as they stand, with a camera
+that takes in every publication.
+"""
 
 import os
 import re
@@ -22,15 +24,27 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/guide/clerk.md"
 YEAR = 2025  # long over, so that no day of it lies ahead of this machine's clock
 BLOCK = re.compile(r"^```sh\n# (\d+ [A-Z][a-z]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-HOTLIST = "plate,state,category,agency,case,source_date,expires\nPWD 0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,{since},{until}\n"
-CAMERAS = "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\noak-street-1,Oak Street,,fixed\n"
-pytestmark = pytest.mark.timeout(900)  # eighty commands, each a process of its own; whichever test comes first waits for all
+HOTLIST = (
+    "plate,state,category,agency,case,source_date,expires\nPWD "
+    "0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,{since},{until}\n"
+)
+CAMERAS = (
+    "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\noak-street-1,Oak "
+    "Street,,fixed\n"
+)
+# eighty commands, each a process of its own; whichever test comes first waits for all
+pytestmark = pytest.mark.timeout(900)
 
 
 def blocks():
-    found = [(datetime.strptime(f"{day} {YEAR}", "%d %B %Y").replace(tzinfo=UTC).date(), body) for day, body in BLOCK.findall(GUIDE.read_text())]
+    found = [
+        (datetime.strptime(f"{day} {YEAR}", "%d %B %Y").replace(tzinfo=UTC).date(), body)
+        for day, body in BLOCK.findall(GUIDE.read_text())
+    ]
     assert len(found) >= 15
-    assert [day for day, _ in found] == sorted(day for day, _ in found), "the guide's days go backwards"
+    assert [day for day, _ in found] == sorted(day for day, _ in found), (
+        "the guide's days go backwards"
+    )
     return found
 
 
@@ -49,37 +63,75 @@ class Clerk:
         command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m agent "$@"\n')
         command.chmod(0o755)
         today = datetime.now(UTC).date()
-        (self.desk / "hotlist.csv").write_text(HOTLIST.format(since=today - timedelta(days=1), until=today + timedelta(days=30)))
+        (self.desk / "hotlist.csv").write_text(
+            HOTLIST.format(since=today - timedelta(days=1), until=today + timedelta(days=30))
+        )
         (self.desk / "roster.csv").write_text(CAMERAS)
         (self.desk / "replacement.csv").write_text("\n".join(CAMERAS.splitlines()[::2]) + "\n")
         (self.desk / "city-hall-ca.pem").write_bytes(Authority(self.desk / "pki").pem.read_bytes())
 
     def run(self, day: date, script: str) -> str:
         """Run a block on that day, answering yes to every question."""
-        env = {**os.environ, "PATH": f"{self.desk / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"}
-        env |= {"PLATEWARDEN_ON": day.isoformat(), "PLATEWARDEN_PASSPHRASE_FILE": str(self.desk / "passphrase")}
+        env = {
+            **os.environ,
+            "PATH": f"{self.desk / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "NO_COLOR": "1",
+            "COLUMNS": "200",
+        }
+        env |= {
+            "PLATEWARDEN_ON": day.isoformat(),
+            "PLATEWARDEN_PASSPHRASE_FILE": str(self.desk / "passphrase"),
+        }
         shell = ["bash", "-euo", "pipefail", "-c", script]
-        with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as yes:  # endless: the first command reads ahead
-            done = subprocess.run(shell, cwd=self.desk, env=env, stdin=yes.stdout, capture_output=True, text=True, timeout=110, check=False)
+        # endless: the first command reads ahead
+        with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as yes:
+            done = subprocess.run(
+                shell,
+                cwd=self.desk,
+                env=env,
+                stdin=yes.stdout,
+                capture_output=True,
+                text=True,
+                timeout=110,
+                check=False,
+            )
             yes.kill()
         assert done.returncode == 0, f"{day}: {done.stdout[-3000:]}\n{done.stderr}"
         return done.stdout
 
     def camera(self, day: date) -> Generation | None:
         """What a camera takes in at the end of that day; None: nothing new."""
-        store = BundleStore(self.desk / "camera", self.desk / "city/repository/metadata/1.root.json", Limits(), rig=False)
-        return store.take_in(self.desk / "city/repository", Instant(datetime.combine(day, time(23, 59, 59), UTC)))
+        store = BundleStore(
+            self.desk / "camera",
+            self.desk / "city/repository/metadata/1.root.json",
+            Limits(),
+            rig=False,
+        )
+        return store.take_in(
+            self.desk / "city/repository", Instant(datetime.combine(day, time(23, 59, 59), UTC))
+        )
 
 
 @pytest.fixture(scope="module")
 def year(tmp_path_factory):
-    """Every block, and after each publication what the camera made of it: [(day, block, told, generation, the policy obeyed then)]."""
+    """Every block, and after each publication what the camera made of it: [(day, block, told,
+    generation, the policy obeyed then)].
+    """
     clerk = Clerk(tmp_path_factory.mktemp("clerk"))
     story = []
     for day, script in blocks():
         told = clerk.run(day, script)
         generation = clerk.camera(day) if " publish " in script else None
-        story.append((day, script, told, generation, (generation.city / "policy.toml").read_text() if generation else ""))
+        story.append(
+            (
+                day,
+                script,
+                told,
+                generation,
+                (generation.city / "policy.toml").read_text() if generation else "",
+            )
+        )
     return clerk, story
 
 
@@ -119,5 +171,9 @@ def test_what_signers_are_shown(year):
 
 def test_the_last_calendar_names_every_role_that_people_renew(year):
     text = (year[0].desk / "expiries.ics").read_bytes().decode().replace("\r\n ", "")
-    assert [role for role in ("root", "targets", "policy", "keys-exampleville-pd") if f"City of Exampleville: {role} expires" not in text] == []
+    assert [
+        role
+        for role in ("root", "targets", "policy", "keys-exampleville-pd")
+        if f"City of Exampleville: {role} expires" not in text
+    ] == []
     assert "DTSTART;VALUE=DATE:20260628" in text  # the policy, 190 days after 20 December

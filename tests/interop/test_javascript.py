@@ -1,4 +1,6 @@
-"""The JavaScript opener, written from docs/ref/sealed-read.md alone, opens what we seal and refuses what was altered."""
+"""The JavaScript opener, written from docs/ref/sealed-read.md alone, opens what we seal and refuses
+what was altered.
+"""
 
 import dataclasses
 import json
@@ -12,15 +14,34 @@ from agent.core.text.strict_json import public_jwk
 from agent.verifying.roster_check import Roster, format_roster
 from tests.golden.alterations import Alteration, alterations, altered
 from tests.interop.node import HERE, node
-from tests.support.sealed import CAPTURED, DEVICE, EVERYTHING, PLATE, RECIPIENT, Parties, release, sighting, sign_compact
+from tests.support.sealed import (
+    CAPTURED,
+    DEVICE,
+    EVERYTHING,
+    PLATE,
+    RECIPIENT,
+    Parties,
+    release,
+    sighting,
+    sign_compact,
+)
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(1500)]
-VECTOR = json.loads((Path(__file__).parents[1] / "golden" / "read-1.json").read_text(encoding="ascii"))
+VECTOR = json.loads(
+    (Path(__file__).parents[1] / "golden" / "read-1.json").read_text(encoding="ascii")
+)
 
 
 def ask(request):
     """One run of node over all wires."""
-    done = subprocess.run([node(), str(HERE / "open.mjs")], input=json.dumps(request), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [node(), str(HERE / "open.mjs")],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -31,8 +52,18 @@ def parties():
 
 
 def request_for(parties, wires, **more):
-    roster = sign_compact(parties.root_key, "platewarden-roster", format_roster(Roster("City of Exampleville", CAPTURED, parties.enrolled())))
-    keys = {day: {**public_jwk("X25519", key.public_key().public_bytes_raw()), "d": b64url(key.private_bytes_raw())} for day, key in parties.epochs.items()}
+    roster = sign_compact(
+        parties.root_key,
+        "platewarden-roster",
+        format_roster(Roster("City of Exampleville", CAPTURED, parties.enrolled())),
+    )
+    keys = {
+        day: {
+            **public_jwk("X25519", key.public_key().public_bytes_raw()),
+            "d": b64url(key.private_bytes_raw()),
+        }
+        for day, key in parties.epochs.items()
+    }
     return {
         "recipient": RECIPIENT,
         "root_key": public_jwk("Ed25519", parties.root_key.public_key().public_bytes_raw()),
@@ -48,8 +79,18 @@ def test_it_opens_what_the_sealer_makes(parties):
     sealed = parties.sealer().seal(sighting(), release(), 5)
     [answer] = ask(request_for(parties, [sealed.wire]))
     tags, content = answer["opened"]["tags"], answer["opened"]["content"]
-    assert (tags["read"], tags["device"], tags["seq"], tags["unverified"]) == (sealed.tags.read_id, DEVICE, 5, True)
-    assert (content["plate"], content["state"], content["match"]["case"], content["match"]["posterior"]) == (PLATE, "CA", "2026-0118", 0.9744)
+    assert (tags["read"], tags["device"], tags["seq"], tags["unverified"]) == (
+        sealed.tags.read_id,
+        DEVICE,
+        5,
+        True,
+    )
+    assert (
+        content["plate"],
+        content["state"],
+        content["match"]["case"],
+        content["match"]["posterior"],
+    ) == (PLATE, "CA", "2026-0118", 0.9744)
     assert content["crop"].startswith("/9j/")
 
 
@@ -60,11 +101,15 @@ def test_what_the_rule_leaves_out_is_not_there(parties):
 
 
 def test_it_refuses_each_tag_that_was_changed(parties):
-    """Changed alone: the signature breaks. Changed and signed again by the camera's own key: the encryption breaks."""
+    """Changed alone: the signature breaks. Changed and signed again by the camera's own key: the
+    encryption breaks.
+    """
     sealed = parties.sealer().seal(sighting(), release(), 7)
     cases = list(alterations(sealed.wire.decode(), parties.device_key))
     answers = ask(request_for(parties, [altered(sealed.wire.decode(), case) for case in cases]))
-    assert {case.name: answer.get("refused") for case, answer in zip(cases, answers, strict=True)} == {case.name: case.reason for case in cases}
+    assert {
+        case.name: answer.get("refused") for case, answer in zip(cases, answers, strict=True)
+    } == {case.name: case.reason for case in cases}
 
 
 def test_a_library_that_was_not_told_of_the_tags_refuses(parties):
@@ -78,7 +123,11 @@ def test_it_refuses_a_read_for_somebody_else_a_late_one_and_one_whose_key_is_gon
     wire = parties.sealer().seal(sighting(), release(), 9).wire
     reasons = [
         ask(request_for(parties, [wire], **more))[0]["refused"]
-        for more in ({"recipient": "other-pd"}, {"now": "2027-02-05T00:00:00.000Z"}, {"epoch_private_keys": {}})
+        for more in (
+            {"recipient": "other-pd"},
+            {"now": "2027-02-05T00:00:00.000Z"},
+            {"epoch_private_keys": {}},
+        )
     ]
     assert reasons == ["not-for-this-recipient", "deadline-passed", "key-destroyed"]
 
@@ -86,10 +135,17 @@ def test_it_refuses_a_read_for_somebody_else_a_late_one_and_one_whose_key_is_gon
 def test_it_agrees_with_the_golden_vectors():
     cases = [Alteration(**listed) for listed in VECTOR["refused"]]
     request = {name: VECTOR[name] for name in ("recipient", "root_key", "roster")}
-    request |= {"epoch_private_keys": {VECTOR["epoch"]: VECTOR["epoch_private_key"]}, "now": "2027-01-16T00:00:00.000Z"}
-    sound, *refused = ask({**request, "wires": [VECTOR["wire"], *(altered(VECTOR["wire"], case) for case in cases)]})
+    request |= {
+        "epoch_private_keys": {VECTOR["epoch"]: VECTOR["epoch_private_key"]},
+        "now": "2027-01-16T00:00:00.000Z",
+    }
+    sound, *refused = ask(
+        {**request, "wires": [VECTOR["wire"], *(altered(VECTOR["wire"], case) for case in cases)]}
+    )
     assert sound["opened"]["content"]["plate"] == VECTOR["plate"]
-    assert {case.name: answer.get("refused") for case, answer in zip(cases, refused, strict=True)} == {case.name: case.reason for case in cases}
+    assert {
+        case.name: answer.get("refused") for case, answer in zip(cases, refused, strict=True)
+    } == {case.name: case.reason for case in cases}
 
 
 def test_every_field_of_an_alteration_is_used():

@@ -1,4 +1,6 @@
-"""Small faults put into a module's source, one at a time: comparisons, boolean operators, constants, return values, removed statements."""
+"""Small faults put into a module's source, one at a time: comparisons, boolean operators,
+constants, return values, removed statements.
+"""
 
 import ast
 import copy
@@ -27,7 +29,9 @@ OPPOSITE = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault. `tree`: the whole module with it; `function`: dotted name of the function around it, empty at module or class level."""
+    """One fault. `tree`: the whole module with it; `function`: dotted name of the function around
+    it, empty at module or class level.
+    """
 
     line: int
     function: str
@@ -37,24 +41,36 @@ class Mutant:
 
 
 def mutants_of(source: str) -> Iterator[Mutant]:
-    """Every mutant of a module's source. Annotations, decorators, imports, docstrings and what only type checkers see are left alone."""
+    """Every mutant of a module's source. Annotations, decorators, imports, docstrings and what only
+    type checkers see are left alone.
+    """
     tree = ast.parse(source)
     for path, node, function in _places(tree, (), ""):
         for changed in _changes(node):
             whole = copy.deepcopy(tree)
             _put(whole, path, changed)
-            yield Mutant(getattr(node, "lineno", 0), function, _told(node), _told(changed), ast.fix_missing_locations(whole))
+            yield Mutant(
+                getattr(node, "lineno", 0),
+                function,
+                _told(node),
+                _told(changed),
+                ast.fix_missing_locations(whole),
+            )
 
 
 def _told(node: ast.AST) -> str:
     if isinstance(node, ast.Pass):
         return "(removed)"
-    return " ".join((f"if {ast.unparse(node.test)}" if isinstance(node, ast.If) else ast.unparse(node)).split())
+    return " ".join(
+        (f"if {ast.unparse(node.test)}" if isinstance(node, ast.If) else ast.unparse(node)).split()
+    )
 
 
 def _places(node: ast.AST, path: tuple, function: str) -> Iterator[tuple[tuple, ast.AST, str]]:
     for field, value in ast.iter_fields(node):
-        if field in {"annotation", "returns", "decorator_list", "bases"} or (isinstance(node, ast.keyword) and field == "arg"):
+        if field in {"annotation", "returns", "decorator_list", "bases"} or (
+            isinstance(node, ast.keyword) and field == "arg"
+        ):
             continue
         for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
             if not isinstance(child, ast.AST) or _left_alone(child):
@@ -81,10 +97,17 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 (one branch for 
     if isinstance(node, ast.Compare):
         for index, operator in enumerate(node.ops):
             for other in OPPOSITE[type(operator)]:
-                yield ast.Compare(node.left, [*node.ops[:index], other(), *node.ops[index + 1 :]], node.comparators)
+                yield ast.Compare(
+                    node.left,
+                    [*node.ops[:index], other(), *node.ops[index + 1 :]],
+                    node.comparators,
+                )
     elif isinstance(node, ast.BoolOp):
         yield ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values)
-        yield from (ast.BoolOp(node.op, [*node.values[:index], *node.values[index + 1 :]]) for index in range(len(node.values)))
+        yield from (
+            ast.BoolOp(node.op, [*node.values[:index], *node.values[index + 1 :]])
+            for index in range(len(node.values))
+        )
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield node.operand
     elif isinstance(node, ast.BinOp) and type(node.op) in OPPOSITE:
@@ -93,9 +116,15 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 (one branch for 
         yield from map(ast.Constant, _other_constants(node.value))
     elif isinstance(node, (ast.IfExp, ast.If)):
         yield from _forced(node)
-    elif isinstance(node, ast.Return) and node.value is not None and ast.unparse(node.value) != "None":
+    elif (
+        isinstance(node, ast.Return)
+        and node.value is not None
+        and ast.unparse(node.value) != "None"
+    ):
         yield ast.Return(ast.Constant(None))
-    if isinstance(node, (ast.Expr, ast.Assign, ast.AugAssign, ast.Raise, ast.Continue)) or (isinstance(node, ast.Return) and node.value is not None):
+    if isinstance(node, (ast.Expr, ast.Assign, ast.AugAssign, ast.Raise, ast.Continue)) or (
+        isinstance(node, ast.Return) and node.value is not None
+    ):
         yield ast.Pass()
 
 

@@ -1,7 +1,10 @@
-"""Mutation testing of the refusing part: which small faults in it would no quick test notice? `make mutation`; docs/ref/mutation.md explains survivors.
+"""Mutation testing of the refusing part: which small faults in it would no quick test notice? `make
+mutation`; docs/ref/mutation.md explains survivors.
 
-Each mutant runs in a fork of a process that has collected the tests already. A fault inside a function is put in by exchanging the function's code, so
-that it holds wherever the function was imported; one at module or class level gets a fork of its own before anything of the product is imported.
+Each mutant runs in a fork of a process that has collected the tests already. A fault inside a
+function is put in by exchanging the function's code, so that it holds wherever the function was
+imported; one at module or class level gets a fork of its own before anything of the product is
+imported.
 """
 
 import argparse
@@ -26,7 +29,17 @@ EXPLAINED = ROOT / "docs/ref/mutation.md"
 MODULES = ("policy.decide", "policy.policy", "policy.charter", "hotlist.matching")
 TESTS = [
     f"tests/unit/test_{name}.py"
-    for name in ("policy", "charter", "matching", "policy_file", "barring", "lead_odds", "second_model", "policy_check", "rehearsal")
+    for name in (
+        "policy",
+        "charter",
+        "matching",
+        "policy_file",
+        "barring",
+        "lead_odds",
+        "second_model",
+        "policy_check",
+        "rehearsal",
+    )
 ]
 # hypothesis would spend minutes on shrinking what is to fail anyway
 PYTEST = [
@@ -49,11 +62,16 @@ class Fault:
     mutant: Mutant
 
     def __str__(self) -> str:
-        return f"`{self.module.rpartition('.')[2]}.py` `{self.mutant.function or '(module)'}`: `{self.mutant.was}` → `{self.mutant.now}`"
+        return (
+            f"`{self.module.rpartition('.')[2]}.py` `{self.mutant.function or '(module)'}`: "
+            f"`{self.mutant.was}` → `{self.mutant.now}`"
+        )
 
 
 class Runner:
-    """Runs faults in forks, as many at once as there are cores. `survivors`: those that no test noticed."""
+    """Runs faults in forks, as many at once as there are cores. `survivors`: those that no test
+    noticed.
+    """
 
     def __init__(self) -> None:
         self.running: dict[int, Fault] = {}
@@ -108,7 +126,9 @@ class InFork:
             if fault is not None:
                 exchange(fault)
             for item, following in zip(session.items, [*session.items[1:], None], strict=True):
-                if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
+                if any(
+                    report.failed for report in runtestprotocol(item, log=False, nextitem=following)
+                ):
                     return False
             return True
 
@@ -129,9 +149,17 @@ def exchange(fault: Fault) -> None:
     module = importlib.import_module(name)
     space = importlib.util.module_from_spec(module.__spec__).__dict__
     exec(compile(fault.mutant.tree, name, "exec"), space)
-    old, new = (reduce(getattr, path[1:], names[path[0]]) for names in (module.__dict__, space) for path in [fault.mutant.function.split(".")])
+    old, new = (
+        reduce(getattr, path[1:], names[path[0]])
+        for names in (module.__dict__, space)
+        for path in [fault.mutant.function.split(".")]
+    )
     old, new = (getattr(one, "__func__", one) for one in (old, new))
-    old.__code__, old.__defaults__, old.__kwdefaults__ = new.__code__, new.__defaults__, new.__kwdefaults__
+    old.__code__, old.__defaults__, old.__kwdefaults__ = (
+        new.__code__,
+        new.__defaults__,
+        new.__kwdefaults__,
+    )
 
 
 class Finder:
@@ -141,7 +169,11 @@ class Finder:
         self.fault = fault
 
     def find_spec(self, name, path=None, target=None):
-        return importlib.util.spec_from_loader(name, self) if name == f"agent.core.{self.fault.module}" else None
+        return (
+            importlib.util.spec_from_loader(name, self)
+            if name == f"agent.core.{self.fault.module}"
+            else None
+        )
 
     def create_module(self, spec):
         return None
@@ -157,11 +189,17 @@ def passes_anew(fault: Fault) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("modules", nargs="*", default=MODULES, help="of agent/core, as policy.decide")
+    parser.add_argument(
+        "modules", nargs="*", default=MODULES, help="of agent/core, as policy.decide"
+    )
     asked, start = parser.parse_args(), time.monotonic()
     os.chdir(ROOT)
     faults = [
-        Fault(name, mutant) for name in asked.modules for mutant in mutants_of((ROOT / f"agent/core/{name.replace('.', '/')}.py").read_text(encoding="utf-8"))
+        Fault(name, mutant)
+        for name in asked.modules
+        for mutant in mutants_of(
+            (ROOT / f"agent/core/{name.replace('.', '/')}.py").read_text(encoding="utf-8")
+        )
     ]
     runner = Runner()
     for fault in faults:
@@ -169,16 +207,31 @@ def main() -> int:
             runner.start(fault, lambda fault=fault: passes_anew(fault))
     runner.finish()
     outside, runner.survivors = runner.survivors, []
-    code = pytest.main([*PYTEST, "-s", *TESTS], plugins=[InFork(runner, [fault for fault in faults if fault.mutant.function])])
+    code = pytest.main(
+        [*PYTEST, "-s", *TESTS],
+        plugins=[InFork(runner, [fault for fault in faults if fault.mutant.function])],
+    )
     if code not in {0, 5}:
         return 1
     survivors = outside + runner.survivors
     explained = EXPLAINED.read_text(encoding="utf-8")
-    made, left = Counter(fault.module for fault in faults), Counter(fault.module for fault in survivors)
+    made, left = (
+        Counter(fault.module for fault in faults),
+        Counter(fault.module for fault in survivors),
+    )
     for name in asked.modules:
-        print(f"{name}.py: {made[name]} mutants, {made[name] - left[name]} noticed, {left[name]} survived")
+        print(
+            f"{name}.py: {made[name]} mutants, {made[name] - left[name]} noticed, {left[name]} "
+            "survived"
+        )
     unexplained = [fault for fault in survivors if str(fault) not in explained]
-    print(*(f"not explained in {EXPLAINED.relative_to(ROOT)}: line {fault.mutant.line} {fault}" for fault in unexplained), sep="\n")
+    print(
+        *(
+            f"not explained in {EXPLAINED.relative_to(ROOT)}: line {fault.mutant.line} {fault}"
+            for fault in unexplained
+        ),
+        sep="\n",
+    )
     print(f"{time.monotonic() - start:.0f} s")
     return 1 if unexplained else 0
 

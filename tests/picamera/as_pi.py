@@ -1,4 +1,6 @@
-"""`python -m tests.picamera.as_pi COMMAND…`: platewarden as on a Pi, over the real picamera2 and the virtual camera."""
+"""`python -m tests.picamera.as_pi COMMAND…`: platewarden as on a Pi, over the real picamera2 and
+the virtual camera.
+"""
 
 import os
 from pathlib import Path

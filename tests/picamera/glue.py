@@ -1,7 +1,9 @@
-"""What real picamera2 needs to run without a Raspberry Pi: stand-ins for three pieces of hardware, and none of its logic.
+"""What real picamera2 needs to run without a Raspberry Pi: stand-ins for three pieces of hardware,
+and none of its logic.
 
-`install()` must run before the first `import picamera2`. All that agent/camera/picamera.py touches (configuration, event loop,
-requests, buffers, timeouts, shutdown) stays the library's own code, on libcamera's "virtual" pipeline.
+`install()` must run before the first `import picamera2`. All that agent/camera/picamera.py touches
+(configuration, event loop, requests, buffers, timeouts, shutdown) stays the library's own code, on
+libcamera's "virtual" pipeline.
 """
 # mypy and ruff see this file without picamera2 and libcamera, which exist in the trixie tree only.
 
@@ -13,15 +15,20 @@ from unittest.mock import MagicMock
 
 
 def install() -> None:
-    """Stub the display library, then put memory in place of DMA buffers and a size in place of the sensor's modes."""
-    sys.modules["pykms"] = sys.modules["kms"] = MagicMock()  # imported for the DRM preview, which nobody opens here
+    """Stub the display library, then put memory in place of DMA buffers and a size in place of the
+    sensor's modes.
+    """
+    # imported for the DRM preview, which nobody opens here
+    sys.modules["pykms"] = sys.modules["kms"] = MagicMock()
 
     import libcamera
     import picamera2.picamera2 as library
     from picamera2.allocators.allocator import Allocator
 
     class Mapping:
-        """As picamera2's DmaSync: hands out a buffer's memory; ordinary memory needs no cache flush."""
+        """As picamera2's DmaSync: hands out a buffer's memory; ordinary memory needs no cache
+        flush.
+        """
 
         def __init__(self, allocator: Any, buffer: Any, _write: bool) -> None:
             self.memory = allocator.memory[buffer]
@@ -33,13 +40,18 @@ def install() -> None:
             """Unmapped with the allocator."""
 
     class MemoryFileAllocator(Allocator):
-        """Buffers in memfds, for a kernel without /dev/dma_heap; two planes each, because libcamera checks that NV12 has two."""
+        """Buffers in memfds, for a kernel without /dev/dma_heap; two planes each, because libcamera
+        checks that NV12 has two.
+        """
 
         def __init__(self) -> None:
             self.sync, self.memory, self.by_stream = Mapping, {}, {}
 
         def allocate(self, libcamera_config: Any, _use_case: Any) -> None:
-            self.by_stream = {config.stream: [self.buffer(config) for _ in range(config.buffer_count)] for config in libcamera_config}
+            self.by_stream = {
+                config.stream: [self.buffer(config) for _ in range(config.buffer_count)]
+                for config in libcamera_config
+            }
 
         def buffer(self, config: Any) -> Any:
             luma, file, planes = config.stride * config.size.height, os.memfd_create("frame"), []

@@ -1,7 +1,8 @@
 """Two ways to make the virtual camera fail, from outside the process that uses it.
 
-A *silent* sensor: commands work, but no frame comes, as with a loose ribbon cable. `install()` puts it between libcamera and picamera2; a file
-switches it on and says what ends it. A *hung* driver: threads of the library are frozen by ptrace, and every command to the camera waits for ever.
+A *silent* sensor: commands work, but no frame comes, as with a loose ribbon cable. `install()` puts
+it between libcamera and picamera2; a file switches it on and says what ends it. A *hung* driver:
+threads of the library are frozen by ptrace, and every command to the camera waits for ever.
 """
 
 import ctypes
@@ -11,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-STALL_FILE = "PLATEWARDEN_TEST_STALL"  # environment: where the file may appear; it holds RESTART, REOPEN or FOR_GOOD
+# environment: where the file may appear; it holds RESTART, REOPEN or FOR_GOOD
+STALL_FILE = "PLATEWARDEN_TEST_STALL"
 RESTART, REOPEN, FOR_GOOD = "until-restart", "until-reopen", "for-good"
 _SEIZE, _INTERRUPT = 0x4206, 0x4207
 _ALL = 0x40000000
@@ -19,7 +21,9 @@ _PPOLL = {"271", "73"}  # its number on x86-64 and on arm64
 
 
 def install(file: Path) -> None:
-    """While `file` exists, completed requests vanish between libcamera and picamera2, as if the sensor had never filled them."""
+    """While `file` exists, completed requests vanish between libcamera and picamera2, as if the
+    sensor had never filled them.
+    """
     from picamera2 import picamera2 as library
 
     manager, camera = library.CameraManager, library.Picamera2
@@ -56,12 +60,17 @@ def stall(file: Path, until: str) -> None:
 
 
 def libcameras_threads(process: int) -> set[int]:
-    """libcamera waits by ppoll, Python's threads by epoll or a futex: to stop one of these could stop the interpreter, and prove nothing."""
+    """libcamera waits by ppoll, Python's threads by epoll or a futex: to stop one of these could
+    stop the interpreter, and prove nothing.
+    """
     found = set[int]()
     for _ in range(100):
         for task in Path(f"/proc/{process}/task").iterdir():
             with suppress(OSError):  # it has ended
-                if int(task.name) != process and (task / "syscall").read_text().split()[0] in _PPOLL:
+                if (
+                    int(task.name) != process
+                    and (task / "syscall").read_text().split()[0] in _PPOLL
+                ):
                     found.add(int(task.name))
         time.sleep(0.02)
     return found
@@ -76,11 +85,15 @@ def frozen(process: int) -> Iterator[set[int]]:
     child = os.fork()  # the tracer: when it dies, the kernel lets the threads go
     if child == 0:
         for thread in chosen:
-            if libc.ptrace(_SEIZE, thread, None, None) or libc.ptrace(_INTERRUPT, thread, None, None):
+            if libc.ptrace(_SEIZE, thread, None, None) or libc.ptrace(
+                _INTERRUPT, thread, None, None
+            ):
                 os._exit(1)
         with suppress(ChildProcessError):  # none is left
             while True:
-                os.waitpid(-1, _ALL)  # a traced thread that dies is its tracer's to bury: its process could not end before
+                # a traced thread that dies is its tracer's to bury: its process could not end
+                # before
+                os.waitpid(-1, _ALL)
         os._exit(0)
     try:
         time.sleep(0.5)

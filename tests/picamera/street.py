@@ -1,4 +1,6 @@
-"""The demo's street before the virtual camera: three cars with fictitious plates, one of them on the hot list."""
+"""The demo's street before the virtual camera: three cars with fictitious plates, one of them on
+the hot list.
+"""
 
 import shutil
 from pathlib import Path
@@ -7,7 +9,9 @@ from agent.demo import scene
 
 STREET = Path("/street")
 PIPELINE = Path("/usr/share/libcamera/pipeline/virtual/virtual.yaml")
-SHOWN = slice(24, 28)  # three cars in view. Few, because the pipeline plays 25 pictures a second, whatever it is told, and a busy machine reads four
+# three cars in view. Few, because the pipeline plays 25 pictures a second, whatever it is told, and
+# a busy machine reads four
+SHOWN = slice(24, 28)
 
 _CAMERA = """\
 %YAML 1.1
@@ -36,4 +40,6 @@ def show_street() -> None:
 
 
 def write_camera(pictures: Path) -> None:
-    PIPELINE.write_text(_CAMERA.format(width=scene.WIDTH_PX, height=scene.HEIGHT_PX, street=pictures))
+    PIPELINE.write_text(
+        _CAMERA.format(width=scene.WIDTH_PX, height=scene.HEIGHT_PX, street=pictures)
+    )

@@ -1,4 +1,6 @@
-"""Real picamera2 frames through the whole line, as processes: watch, without any network, deliver, a broker, the recipient. And the camera fails."""
+"""Real picamera2 frames through the whole line, as processes: watch, without any network, deliver,
+a broker, the recipient. And the camera fails.
+"""
 
 import configparser
 import json
@@ -53,10 +55,27 @@ class Rig:
 
     @contextmanager
     def watching(self):
-        """`platewarden watch` over the camera, in a network namespace where there is nothing, not even a loopback."""
-        command = ["unshare", "--net", sys.executable, "-m", "tests.picamera.as_pi", "watch", "--allow-unsigned", "--config", str(self.installation.settings)]
+        """`platewarden watch` over the camera, in a network namespace where there is nothing, not
+        even a loopback.
+        """
+        command = [
+            "unshare",
+            "--net",
+            sys.executable,
+            "-m",
+            "tests.picamera.as_pi",
+            "watch",
+            "--allow-unsigned",
+            "--config",
+            str(self.installation.settings),
+        ]
         with self.installation.log.open("ab") as log:
-            environment = {**os.environ, "NO_COLOR": "1", stalling.STALL_FILE: str(self.stall), "NOTIFY_SOCKET": self.systemd.getsockname()}
+            environment = {
+                **os.environ,
+                "NO_COLOR": "1",
+                stalling.STALL_FILE: str(self.stall),
+                "NOTIFY_SOCKET": self.systemd.getsockname(),
+            }
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
             yield process
@@ -71,12 +90,23 @@ class Rig:
         return [leaf for leaf in leaves(self.installation, side) if kind in ("", leaf["kind"])]
 
     def opened(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in platewarden("receiver", "open", self.installation.recipient, "--json").stdout.splitlines()]
+        return [
+            json.loads(line)
+            for line in platewarden(
+                "receiver", "open", self.installation.recipient, "--json"
+            ).stdout.splitlines()
+        ]
 
     def said(self) -> str:
         """What the processes printed and logged, for whoever reads a failure."""
-        logged = [f"{side}: {leaf}" for side in ("watch", "deliver") for leaf in self.leaves("", side)]
-        printed = self.installation.log.read_text(errors="replace") if self.installation.log.exists() else ""
+        logged = [
+            f"{side}: {leaf}" for side in ("watch", "deliver") for leaf in self.leaves("", side)
+        ]
+        printed = (
+            self.installation.log.read_text(errors="replace")
+            if self.installation.log.exists()
+            else ""
+        )
         return "\n".join([printed, *logged, *map(str, self.installation.state.rglob("*.sealed"))])
 
 
@@ -93,7 +123,9 @@ def city(rig):
     deliver = ["deliver", "--allow-unsigned", "--config", str(installation.settings)]
     with (
         running_broker(installation.work / "broker", installation.server, installation.port),
-        background(installation, "receiver", "run", str(installation.recipient), "--json", ready="READY"),
+        background(
+            installation, "receiver", "run", str(installation.recipient), "--json", ready="READY"
+        ),
         background(installation, *deliver, ready="unsigned"),
     ):
         yield
@@ -114,15 +146,22 @@ def test_plates_in_the_played_frames_arrive_opened_at_the_receiver(rig, city):
         assert watch.wait(30) == 0, rig.said()
     opened = rig.opened()
     assert opened
-    assert {read["plate"] for read in opened} == {LISTED}, "the listed car, and none of the others that drove past"
+    assert {read["plate"] for read in opened} == {LISTED}, (
+        "the listed car, and none of the others that drove past"
+    )
     counted = rig.leaves("counts")[-1]
-    assert counted["sightings"] > counted["sightings"] - counted["dropped"] > 0, "others were seen, and dropped"
+    assert counted["sightings"] > counted["sightings"] - counted["dropped"] > 0, (
+        "others were seen, and dropped"
+    )
     for vehicle in scene.VEHICLES:
         assert vehicle.plate not in rig.said()
 
 
 def rungs(rig, since=0):
-    return [leaf.get("rung") if leaf["what"] == "stalled" else leaf["what"] for leaf in rig.leaves("camera")[since:]]
+    return [
+        leaf.get("rung") if leaf["what"] == "stalled" else leaf["what"]
+        for leaf in rig.leaves("camera")[since:]
+    ]
 
 
 @contextmanager
@@ -130,21 +169,31 @@ def frames_coming(rig):
     """A watch whose camera delivers."""
     with rig.watching() as watch:
         rig.told.clear()
-        until(lambda: "WATCHDOG=1" in rig.told or watch.poll() is not None, 90, rig.said)  # only a frame that went through the line feeds it
+        # only a frame that went through the line feeds it
+        until(lambda: "WATCHDOG=1" in rig.told or watch.poll() is not None, 90, rig.said)
         assert watch.poll() is None, rig.said()
         yield watch
 
 
 def restarted_by_its_unit(code: int) -> bool:
-    """Would systemd start watch again after this exit code? By the unit file that is shipped; booted for real elsewhere."""
+    """Would systemd start watch again after this exit code? By the unit file that is shipped;
+    booted for real elsewhere.
+    """
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str
     unit.read(UNIT)
     service = unit["Service"]
-    return service["Restart"] == "on-failure" and code != 0 and str(code) not in service["RestartPreventExitStatus"].split()
+    return (
+        service["Restart"] == "on-failure"
+        and code != 0
+        and str(code) not in service["RestartPreventExitStatus"].split()
+    )
 
 
-@pytest.mark.parametrize(("until_what", "climbed"), [(stalling.RESTART, ["retry", "restart"]), (stalling.REOPEN, ["retry", "restart", "reopen"])])
+@pytest.mark.parametrize(
+    ("until_what", "climbed"),
+    [(stalling.RESTART, ["retry", "restart"]), (stalling.REOPEN, ["retry", "restart", "reopen"])],
+)
 def test_a_silent_camera_is_helped_up_the_ladder_and_goes_on(rig, until_what, climbed):
     with frames_coming(rig) as watch:
         since = len(rig.leaves("camera"))
@@ -155,7 +204,9 @@ def test_a_silent_camera_is_helped_up_the_ladder_and_goes_on(rig, until_what, cl
         assert watch.wait(30) == 0, rig.said()
 
 
-def test_a_camera_that_stays_silent_ends_watch_so_that_its_unit_restarts_it_and_plates_arrive_again(rig, city):
+def test_a_camera_that_stays_silent_ends_watch_so_that_its_unit_restarts_it_and_plates_arrive_again(
+    rig, city
+):
     with frames_coming(rig) as watch:
         since = len(rig.leaves("camera"))
         stalling.stall(rig.stall, stalling.FOR_GOOD)
@@ -167,19 +218,27 @@ def test_a_camera_that_stays_silent_ends_watch_so_that_its_unit_restarts_it_and_
     assert not restarted_by_its_unit(3), "this test can fail"
     assert took_s >= 4 * TIMEOUT_S
     assert rungs(rig, since) == ["retry", "restart", "reopen", "exit"]
-    assert [told for told in rig.told if told.startswith("STATUS=the camera gives no frame")], "systemctl status says so meanwhile"
+    assert [told for told in rig.told if told.startswith("STATUS=the camera gives no frame")], (
+        "systemctl status says so meanwhile"
+    )
     assert rig.leaves("stop"), "the log ends in order"
     rig.stall.unlink()
     delivered = len(rig.leaves("receipt"))
     with rig.watching() as watch:
-        until(lambda: len(rig.leaves("receipt")) > delivered or watch.poll() is not None, 120, rig.said)
+        until(
+            lambda: len(rig.leaves("receipt")) > delivered or watch.poll() is not None,
+            120,
+            rig.said,
+        )
         watch.send_signal(signal.SIGTERM)
         assert watch.wait(30) == 0, rig.said()
     assert {read["plate"] for read in rig.opened()} == {LISTED}
 
 
 def test_a_hung_driver_ends_watch_all_the_same(rig):
-    """libcamera's own threads stand still. Its `stop` then waits for ever and holds Python's lock: no line of ours runs any more."""
+    """libcamera's own threads stand still. Its `stop` then waits for ever and holds Python's lock:
+    no line of ours runs any more.
+    """
     with frames_coming(rig) as watch:
         since = len(rig.leaves("camera"))
         with stalling.frozen(watch.pid) as threads:
@@ -187,7 +246,9 @@ def test_a_hung_driver_ends_watch_all_the_same(rig):
             code = until(watch.poll, 60, rig.said)
     assert code == 1, rig.said()
     assert restarted_by_its_unit(code)
-    assert rungs(rig, since) == ["retry", "restart"], "each rung is told before it is climbed: the log says where it hung"
+    assert rungs(rig, since) == ["retry", "restart"], (
+        "each rung is told before it is climbed: the log says where it hung"
+    )
     with frames_coming(rig) as watch:
         watch.send_signal(signal.SIGTERM)
         assert watch.wait(30) == 0, rig.said()

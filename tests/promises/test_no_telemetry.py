@@ -18,13 +18,34 @@ print(*sorted(name for name in __import__("os").listdir("/proc/self/task")))
 
 
 def environment(home):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))
+    }
     return {**kept, "HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def run(home, log, code=OPEN_A_SESSION):
-    command = ["strace", "-f", "-e", "trace=network", "-o", str(log), sys.executable, "-c", code, str(ROOT / "models/detector.onnx")]
-    return subprocess.run(command, env=environment(home), cwd=home, capture_output=True, text=True, timeout=60, check=False)
+    command = [
+        "strace",
+        "-f",
+        "-e",
+        "trace=network",
+        "-o",
+        str(log),
+        sys.executable,
+        "-c",
+        code,
+        str(ROOT / "models/detector.onnx"),
+    ]
+    return subprocess.run(
+        command,
+        env=environment(home),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_opening_a_session_leaves_no_file_and_opens_no_socket(tmp_path):
@@ -44,10 +65,18 @@ def test_the_trace_would_show_a_socket(tmp_path):
 
 
 def test_nobody_imports_onnxruntime_around_the_switch():
-    """Everything in agent/ that imports onnxruntime lies in agent/vision, whose __init__ sets the switch first."""
+    """Everything in agent/ that imports onnxruntime lies in agent/vision, whose __init__ sets the
+    switch first.
+    """
     for path in (ROOT / "agent").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
             if any(name.split(".")[0] == "onnxruntime" for name in names):
                 assert path.parent == ROOT / "agent/vision", path
     switch = (ROOT / "agent/vision/__init__.py").read_text()
@@ -56,4 +85,7 @@ def test_nobody_imports_onnxruntime_around_the_switch():
 
 
 def test_the_unit_sets_the_switch_too():
-    assert "Environment=ORT_DISABLE_TELEMETRY=1" in (ROOT / "systemd/platewarden-watch.service").read_text()
+    assert (
+        "Environment=ORT_DISABLE_TELEMETRY=1"
+        in (ROOT / "systemd/platewarden-watch.service").read_text()
+    )

@@ -1,6 +1,8 @@
-"""P2, sealed in the dark: what leaves the camera's process holds no plate in any encoding, and opens for the recipient alone.
+"""P2, sealed in the dark: what leaves the camera's process holds no plate in any encoding, and
+opens for the recipient alone.
 
-Broken by hand once: with `encrypt` leaving the plaintext in place of the ciphertext, the test of the wire bytes fails.
+Broken by hand once: with `encrypt` leaving the plaintext in place of the ciphertext, the test of
+the wire bytes fails.
 """
 
 import base64
@@ -21,11 +23,17 @@ from tests.support.plate_search import encodings
 from tests.support.sealed import PLATE, RECIPIENT, Parties, release, sighting
 
 PARTIES = Parties.make()
-SECRETS = (PLATE, "TSTO042", "2026-0118", "Exampleville PD")  # also the case and the agency: they say who is looked for
+# also the case and the agency: they say who is looked for
+SECRETS = (PLATE, "TSTO042", "2026-0118", "Exampleville PD")
 
 
 def found_in(data: bytes) -> list[str]:
-    return [name for secret in SECRETS for name, forms in encodings(secret).items() if any(form in data for form in forms)]
+    return [
+        name
+        for secret in SECRETS
+        for name, forms in encodings(secret).items()
+        if any(form in data for form in forms)
+    ]
 
 
 def test_no_plate_in_the_wire_bytes_or_in_any_part_of_them():
@@ -37,7 +45,13 @@ def test_no_plate_in_the_wire_bytes_or_in_any_part_of_them():
 
 def test_the_search_would_find_it():
     plaintext = padded_payload(sighting(), release())
-    for planted in (plaintext, base64.b64encode(plaintext), b64url(plaintext).encode(), json.dumps(plaintext.decode()).encode(), PLATE.encode("utf-16")):
+    for planted in (
+        plaintext,
+        base64.b64encode(plaintext),
+        b64url(plaintext).encode(),
+        json.dumps(plaintext.decode()).encode(),
+        PLATE.encode("utf-16"),
+    ):
         assert found_in(planted)
 
 
@@ -61,10 +75,21 @@ def test_nobody_else_opens_it(whose):
 
 def test_who_only_verifies_has_loaded_nothing_that_could_open_or_hold_a_plate():
     code = (
-        "import sys, agent.verifying.envelope_check, agent.verifying.receipt_check, agent.verifying.key_list_check, agent.verifying.roster_check, agent.verifying.device_public_file;"
+        "import sys, agent.verifying.envelope_check, agent.verifying.receipt_check, "
+        "agent.verifying.key_list_check, agent.verifying.roster_check, "
+        "agent.verifying.device_public_file;"
         "print(*sorted(name for name in sys.modules if name.startswith('agent')))"
     )
-    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout.split())
+    loaded = set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        ).stdout.split()
+    )
     assert "agent.verifying.envelope_check" in loaded
-    assert not loaded & {"agent.core.reading.sighting", "agent.core.reading.plate_text", "agent.core.hotlist.matching", "agent.core.hotlist.index"}
+    assert not loaded & {
+        "agent.core.reading.sighting",
+        "agent.core.reading.plate_text",
+        "agent.core.hotlist.matching",
+        "agent.core.hotlist.index",
+    }
     assert not {name for name in loaded if name.startswith(("agent.sealing", "agent.receiver"))}

@@ -1,4 +1,6 @@
-"""P2, the network side: what a deliver process that really delivered had loaded could not have seen or opened a plate."""
+"""P2, the network side: what a deliver process that really delivered had loaded could not have seen
+or opened a plate.
+"""
 
 import json
 import subprocess
@@ -22,7 +24,13 @@ except SystemExit as end:
 finally:
     print(json.dumps({"modules": sorted(sys.modules), "mapped": open("/proc/self/maps").read()}))
 """
-PLAINTEXT = {"agent.bundles.hotlist_file", "agent.bundles.hotlist_sealed", "agent.pipeline", "agent.ports", "agent.sides.watch"}
+PLAINTEXT = {
+    "agent.bundles.hotlist_file",
+    "agent.bundles.hotlist_sealed",
+    "agent.pipeline",
+    "agent.ports",
+    "agent.sides.watch",
+}
 PACKAGES = (
     "agent.core.reading",
     "agent.core.hotlist",
@@ -49,7 +57,12 @@ def loaded(tmp_path_factory) -> dict[str, object]:
         rig.write_policy(rig.policy(broker.port))
         rig.seal(2)
         recipient = Recipient(rig, broker.port)
-        process = subprocess.Popen([sys.executable, "-c", WRAPPER, str(rig.settings)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRAPPER, str(rig.settings)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         rig.settle_until(lambda: not rig.waiting())
         output, _ = process.communicate(timeout=30)
         recipient.close()
@@ -60,22 +73,34 @@ def loaded(tmp_path_factory) -> dict[str, object]:
 
 def test_nothing_that_knows_a_plate_is_loaded(loaded) -> None:
     modules = set(loaded["modules"])
-    assert {"agent.delivery", "agent.network.broker", "paho.mqtt.client"} <= modules  # the right process was looked at
+    # the right process was looked at
+    assert {"agent.delivery", "agent.network.broker", "paho.mqtt.client"} <= modules
     assert modules & PLAINTEXT == set()
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_part_of_the_camera_side_or_the_recipient_is_loaded(loaded, package) -> None:
-    assert [module for module in loaded["modules"] if module == package or module.startswith(f"{package}.")] == []
+    assert [
+        module
+        for module in loaded["modules"]
+        if module == package or module.startswith(f"{package}.")
+    ] == []
 
 
 def test_no_native_library_of_theirs_is_mapped(loaded) -> None:
-    assert [name for name in ("onnxruntime", "cv2", "libcamera", "numpy") if name in loaded["mapped"]] == []
+    assert [
+        name for name in ("onnxruntime", "cv2", "libcamera", "numpy") if name in loaded["mapped"]
+    ] == []
 
 
 def test_deliver_opens_no_file_that_holds_plates_or_private_keys_of_others(tmp_path) -> None:
     rig = Rig(tmp_path)
-    secrets = [rig.folder / "city/hotlist.csv", rig.folder / "device/seal.key", rig.folder / "device/watch-log.key", rig.folder / "city/keys"]
+    secrets = [
+        rig.folder / "city/hotlist.csv",
+        rig.folder / "device/seal.key",
+        rig.folder / "device/watch-log.key",
+        rig.folder / "city/keys",
+    ]
     with Mosquitto(rig.folder / "broker", rig.server) as broker:
         rig.write_policy(rig.policy(broker.port))
         rig.seal()

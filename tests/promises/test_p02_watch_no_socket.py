@@ -1,4 +1,5 @@
-"""P2, the camera side: a `watch` that sees, decides and seals makes no network system call at all; strace looks.
+"""P2, the camera side: a `watch` that sees, decides and seals makes no network system call at all;
+strace looks.
 
 Broken by hand once: with a `socket.socket()` added to camera_side, the first test fails.
 """
@@ -26,27 +27,39 @@ def traced(trace: Path) -> tuple[str, ...]:
 
 
 def calls(trace: Path) -> list[str]:
-    return [line for line in trace.read_text(encoding="utf-8", errors="replace").splitlines() if NETWORK_CALL.search(line)]
+    return [
+        line
+        for line in trace.read_text(encoding="utf-8", errors="replace").splitlines()
+        if NETWORK_CALL.search(line)
+    ]
 
 
 def test_watch_opens_no_socket(rig: CameraRig, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     done = rig.watch("--allow-unsigned", before=traced(trace))
     assert done.returncode == 0, done.stderr
-    assert list((rig.installation.state / "outbox").glob("*.sealed")), "the run must have sealed a read, or it shows nothing"
+    assert list((rig.installation.state / "outbox").glob("*.sealed")), (
+        "the run must have sealed a read, or it shows nothing"
+    )
     assert calls(trace) == []
 
 
-def test_an_enrolled_watch_that_verifies_bundles_opens_no_socket_either(rig: CameraRig, tmp_path: Path) -> None:
+def test_an_enrolled_watch_that_verifies_bundles_opens_no_socket_either(
+    rig: CameraRig, tmp_path: Path
+) -> None:
     enrolled = copy_of(rig, tmp_path)
     camera = signed_camera(enrolled)
     done = enrolled.watch(before=traced(tmp_path / "trace"))
     assert done.returncode == 0, done.stderr
-    assert leaves(camera.settings, "bundles"), "the run must have verified bundles, or it shows nothing"
+    assert leaves(camera.settings, "bundles"), (
+        "the run must have verified bundles, or it shows nothing"
+    )
     assert calls(tmp_path / "trace") == []
 
 
-def test_under_systemd_watch_opens_the_notify_socket_only(rig: CameraRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_under_systemd_watch_opens_the_notify_socket_only(
+    rig: CameraRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(path)
@@ -75,6 +88,19 @@ def test_watch_has_no_network_code_loaded(rig: CameraRig) -> None:
     import subprocess
 
     code = "import sys, agent.sides.watch; print(*sorted(sys.modules))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, cwd=rig.frames).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=rig.frames,
+    ).stdout.split()
     assert "agent.sides.watch" in loaded
-    assert not {name for name in loaded if name.startswith(("paho", "urllib3", "requests", "agent.network", "agent.delivery", "agent.receiver"))}
+    assert not {
+        name
+        for name in loaded
+        if name.startswith(
+            ("paho", "urllib3", "requests", "agent.network", "agent.delivery", "agent.receiver")
+        )
+    }

@@ -1,7 +1,9 @@
-"""P3, tags cannot be stripped: each tag rides readable, and a read in which any of them was changed is refused by whoever handles it.
+"""P3, tags cannot be stripped: each tag rides readable, and a read in which any of them was changed
+is refused by whoever handles it.
 
-Broken by hand once: with `verify_detached` doing nothing, `test_changed_on_the_way` fails; with a decryption that authenticates
-nothing (always the same content), `test_changed_and_signed_again` fails.
+Broken by hand once: with `verify_detached` doing nothing, `test_changed_on_the_way` fails; with a
+decryption that authenticates nothing (always the same content), `test_changed_and_signed_again`
+fails.
 """
 
 import json
@@ -44,7 +46,9 @@ def enrolled(tmp_path_factory):
 
 
 def changed(enrolled, name, *, sign):
-    """A sealed read with one tag changed: consistently (key id, epoch and deadline together), and signed again if `sign`."""
+    """A sealed read with one tag changed: consistently (key id, epoch and deadline together), and
+    signed again if `sign`.
+    """
     parts = take_apart(enrolled.seal().wire.decode())
     header = json.loads(from_b64url(parts["header"]))
     assert name in header["alpr"], "the tag rides readable"
@@ -55,10 +59,14 @@ def changed(enrolled, name, *, sign):
     header["kid"] = f"{header['alpr']['recipient']}/{header['alpr']['epoch']}"
     parts["header"] = b64url(canonical(header))
     if name == "device":
-        parts["protected"] = b64url(canonical({**json.loads(from_b64url(parts["protected"])), "kid": OTHER["device"]}))
+        parts["protected"] = b64url(
+            canonical({**json.loads(from_b64url(parts["protected"])), "kid": OTHER["device"]})
+        )
     if sign:
         first_line = ".".join(parts[part] for part in PARTS[:5])
-        parts["signature"] = b64url(enrolled.device_key.sign(f"{parts['protected']}.{first_line}".encode()))
+        parts["signature"] = b64url(
+            enrolled.device_key.sign(f"{parts['protected']}.{first_line}".encode())
+        )
     return put_together(parts).encode()
 
 
@@ -69,17 +77,28 @@ def test_every_tag_is_tried(enrolled):
 @pytest.mark.parametrize("name", TAG_NAMES)
 def test_changed_on_the_way(enrolled, name):
     """By a broker, a thief of the card, a recipient who hands it on: without the camera's key."""
-    verifier = EnvelopeVerifier({DEVICE: enrolled.device_key.public_key().public_bytes_raw(), "cam-other": bytes(31) + b"\x01"})
+    verifier = EnvelopeVerifier(
+        {
+            DEVICE: enrolled.device_key.public_key().public_bytes_raw(),
+            "cam-other": bytes(31) + b"\x01",
+        }
+    )
     with pytest.raises(EnvelopeRefusedError):
         verifier.verify(changed(enrolled, name, sign=False))
 
 
 @pytest.mark.parametrize("name", TAG_NAMES)
 def test_changed_and_signed_again(enrolled, name):
-    """By somebody who has even the camera's signing key: the encryption authenticates the tags, too. The receiver keeps nothing of it."""
-    enrolled.enrol(dict.fromkeys((DEVICE, "cam-other"), enrolled.device_key.public_key().public_bytes_raw()))
+    """By somebody who has even the camera's signing key: the encryption authenticates the tags,
+    too. The receiver keeps nothing of it.
+    """
+    enrolled.enrol(
+        dict.fromkeys((DEVICE, "cam-other"), enrolled.device_key.public_key().public_bytes_raw())
+    )
     store = enrolled.place.store()
-    intake = Intake(enrolled.place.recipient, enrolled.place.opener(), store, enrolled.place.signer())
+    intake = Intake(
+        enrolled.place.recipient, enrolled.place.opener(), store, enrolled.place.signer()
+    )
     taken = intake.take(changed(enrolled, name, sign=True), Instant(CAPTURED))
     assert taken.outcome.split(":")[0] in {"rejected", "dropped"}
     assert not store.reads()
@@ -88,7 +107,9 @@ def test_changed_and_signed_again(enrolled, name):
 
 def test_an_unchanged_one_is_kept(enrolled):
     store = enrolled.place.store()
-    intake = Intake(enrolled.place.recipient, enrolled.place.opener(), store, enrolled.place.signer())
+    intake = Intake(
+        enrolled.place.recipient, enrolled.place.opener(), store, enrolled.place.signer()
+    )
     assert intake.take(enrolled.seal().wire, Instant(CAPTURED)).outcome == "stored"
     store.delete_due(CAPTURED.replace(year=2099))
     store.close()

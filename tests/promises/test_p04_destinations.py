@@ -1,6 +1,8 @@
-"""P4: unlisted destinations are refused at the source; a listed one only with its address, CA, pin and host name.
+"""P4: unlisted destinations are refused at the source; a listed one only with its address, CA, pin
+and host name.
 
-The listener in these tests is real and would take the reads: what is asserted is that it never gets a byte of MQTT.
+The listener in these tests is real and would take the reads: what is asserted is that it never gets
+a byte of MQTT.
 """
 
 import re
@@ -35,7 +37,9 @@ def listen(client, hostile) -> None:
 
 @contextmanager
 def refused(rig: Rig, credentials, **policy):
-    """Deliver with a read to send and a listener that answers as the listed broker; yields the refusal leaf, then the listener."""
+    """Deliver with a read to send and a listener that answers as the listed broker; yields the
+    refusal leaf, then the listener.
+    """
     with HostileBroker(credentials, listen) as listener:
         rig.write_policy(rig.policy(listener.port, **policy))
         reads = set(rig.seal())
@@ -53,7 +57,10 @@ class TestTheListedBrokerIsSomebodyElse:
         stranger = rig.ca.server("stranger")  # same CA, same name, another key
         with refused(rig, stranger) as (leaf, listener):
             assert leaf["reason"] == "spki-pin-mismatch"
-            assert (leaf["broker"], leaf["address"]) == ("city-hall-0", f"{ADDRESS}:{listener.port}")
+            assert (leaf["broker"], leaf["address"]) == (
+                "city-hall-0",
+                f"{ADDRESS}:{listener.port}",
+            )
             assert listener.heard == b""
 
     def test_wrong_name(self, rig) -> None:
@@ -77,13 +84,24 @@ class TestTheListedBrokerIsSomebodyElse:
 
 
 class TestBeforeASocketOpens:
-    @pytest.mark.parametrize("listed", [[], [Broker("city-hall", "h.example", ((ADDRESS, 1),), "", frozenset(), frozenset())]], ids=["nothing", "another port"])
-    def test_a_broker_whose_address_the_policy_does_not_list_is_never_dialled(self, tmp_path, listed) -> None:
+    @pytest.mark.parametrize(
+        "listed",
+        [[], [Broker("city-hall", "h.example", ((ADDRESS, 1),), "", frozenset(), frozenset())]],
+        ids=["nothing", "another port"],
+    )
+    def test_a_broker_whose_address_the_policy_does_not_list_is_never_dialled(
+        self, tmp_path, listed
+    ) -> None:
         ca = Authority(tmp_path)
         server = ca.server()
         told = []
         with HostileBroker(server, listen) as listener:
-            sender = publisher(ca, broker(server, (ADDRESS, listener.port)), egress=Egress(listed), refused=lambda *what: told.append(what))
+            sender = publisher(
+                ca,
+                broker(server, (ADDRESS, listener.port)),
+                egress=Egress(listed),
+                refused=lambda *what: told.append(what),
+            )
             with pytest.raises(DestinationRefusedError) as refusal:
                 sender.publish(RECIPIENT, "0" * 32, b"wire", datetime.now(UTC))
             time.sleep(0.1)
@@ -92,10 +110,15 @@ class TestBeforeASocketOpens:
         assert told == [("city-hall", f"{ADDRESS}:{listener.port}", "destination-not-in-policy")]
 
     def test_a_proxy_in_the_environment_is_refused_and_never_dialled(self, rig) -> None:
-        with HostileBroker(rig.server, listen) as proxy, Mosquitto(rig.folder / "broker", rig.server) as real:
+        with (
+            HostileBroker(rig.server, listen) as proxy,
+            Mosquitto(rig.folder / "broker", rig.server) as real,
+        ):
             rig.write_policy(rig.policy(real.port))
             rig.seal()
-            with rig.deliver("--allow-unsigned", environment={"MQTT_PROXY": f"http://{ADDRESS}:{proxy.port}"}) as deliver:
+            with rig.deliver(
+                "--allow-unsigned", environment={"MQTT_PROXY": f"http://{ADDRESS}:{proxy.port}"}
+            ) as deliver:
                 assert deliver.finish() == 3
             assert "proxy-forbidden" in deliver.output()
             assert proxy.clients == 0
@@ -111,14 +134,23 @@ def test_the_running_process_talks_to_the_listed_address_and_to_nothing_else(rig
         rig.write_policy(rig.policy(real.port))
         rig.seal(3)
         recipient = Recipient(rig, real.port)
-        with rig.deliver("--allow-unsigned", "--until-empty", "30", under=("strace", "-f", "-qq", "-e", "trace=network", "-o", str(trace))) as deliver:
+        with rig.deliver(
+            "--allow-unsigned",
+            "--until-empty",
+            "30",
+            under=("strace", "-f", "-qq", "-e", "trace=network", "-o", str(trace)),
+        ) as deliver:
             rig.settle_until(lambda: not rig.waiting())
             assert deliver.finish() == 0, deliver.output()
         recipient.close()
     calls = trace.read_text()
     assert set(re.findall(r"socket\((\w+), (\w+)", calls)) == {("AF_INET", "SOCK_STREAM")}
     destinations = set(re.findall(r"connect\(\d+, (\{.*?\})", calls))
-    assert destinations == {f'{{sa_family=AF_INET, sin_port=htons({real.port}), sin_addr=inet_addr("{ADDRESS}")}}'}
+    assert destinations == {
+        f'{{sa_family=AF_INET, sin_port=htons({real.port}), sin_addr=inet_addr("{ADDRESS}")}}'
+    }
     assert not re.search(r"\b(sendto|sendmsg|sendmmsg)\(\d+, .*sa_family", calls)
     assert not re.search(r"\b(listen|accept|accept4)\(", calls)
-    assert set(re.findall(r"bind\(\d+, \{(.*?)\}", calls)) <= {'sa_family=AF_INET, sin_port=htons(0), sin_addr=inet_addr("0.0.0.0")'}
+    assert set(re.findall(r"bind\(\d+, \{(.*?)\}", calls)) <= {
+        'sa_family=AF_INET, sin_port=htons(0), sin_addr=inet_addr("0.0.0.0")'
+    }

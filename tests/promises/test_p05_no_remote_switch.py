@@ -1,5 +1,5 @@
-"""P5: what may leave changes only by enough named key holders. Each known attack on an update system, made with tuf's own API, is refused for its own reason,
-and the camera keeps what it had.
+"""P5: what may leave changes only by enough named key holders. Each known attack on an update
+system, made with tuf's own API, is refused for its own reason, and the camera keeps what it had.
 """
 
 from datetime import timedelta
@@ -18,7 +18,9 @@ def camera(tmp_path):
     return Camera(tmp_path)
 
 
-@pytest.mark.parametrize(("attack", "reason", "told"), ATTACKS, ids=[attack.__name__ for attack, *_ in ATTACKS])
+@pytest.mark.parametrize(
+    ("attack", "reason", "told"), ATTACKS, ids=[attack.__name__ for attack, *_ in ATTACKS]
+)
 def test_an_attack_is_refused_for_its_own_reason_and_nothing_changes(camera, attack, reason, told):
     attack(camera)
     before = camera.store.current()
@@ -29,7 +31,9 @@ def test_an_attack_is_refused_for_its_own_reason_and_nothing_changes(camera, att
     assert told in str(refused.value)
     assert camera.store.current() == before
     assert (camera.store.current().city / "policy.toml").read_bytes() == text
-    assert [path.name for path in (camera.store.folder / "generations").iterdir()] == [str(before.number)]
+    assert [path.name for path in (camera.store.folder / "generations").iterdir()] == [
+        str(before.number)
+    ]
 
 
 def test_the_same_change_signed_by_enough_is_obeyed(camera):
@@ -67,7 +71,9 @@ def test_keys_that_were_stolen_lose_their_power_with_the_next_root(camera):
 
 
 def test_after_the_online_keys_were_replaced_an_older_policy_is_still_a_rollback(camera):
-    """TUF forgets what an untrusted snapshot said, so that a thief cannot block a city by a huge version; what people sign does not go back all the same."""
+    """TUF forgets what an untrusted snapshot said, so that a thief cannot block a city by a huge
+    version; what people sign does not go back all the same.
+    """
     camera.city.edit_policy(*MORE)
     camera.take_in()
     thieves_snapshot = person("new daily job")

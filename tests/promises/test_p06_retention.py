@@ -1,6 +1,8 @@
-"""P6, retention is enforced by keys: from its deadline on, no copy of a sealed read opens, wherever it lies.
+"""P6, retention is enforced by keys: from its deadline on, no copy of a sealed read opens, wherever
+it lies.
 
-Broken by hand once: with `destroy_due` unlinking without overwriting, the hard link shows the key; with `<` for `<=`, the key outlives its deadline.
+Broken by hand once: with `destroy_due` unlinking without overwriting, the hard link shows the key;
+with `<` for `<=`, the key outlives its deadline.
 """
 
 import shutil
@@ -30,7 +32,9 @@ def read(enrolled) -> SealedRead:
     """A read that the recipient has stored."""
     sealed = enrolled.seal(retention_days=DAYS)
     store = enrolled.place.store()
-    intake = Intake(enrolled.place.recipient, enrolled.place.opener(), store, enrolled.place.signer())
+    intake = Intake(
+        enrolled.place.recipient, enrolled.place.opener(), store, enrolled.place.signer()
+    )
     assert intake.take(sealed.wire, NOW).outcome == "stored"
     store.close()
     return sealed
@@ -77,7 +81,11 @@ def test_no_file_of_the_recipient_but_the_key_holds_the_key(enrolled, read):
     from agent.core.text.encoding import b64url
 
     forms = (raw, raw.hex().encode(), b64url(raw).encode())
-    holders = [path for path in enrolled.folder.rglob("*") if path.is_file() and any(form in path.read_bytes() for form in forms)]
+    holders = [
+        path
+        for path in enrolled.folder.rglob("*")
+        if path.is_file() and any(form in path.read_bytes() for form in forms)
+    ]
     assert holders == [key_of(enrolled, read)]
 
 
@@ -90,7 +98,9 @@ def test_nobody_can_seal_to_a_destroyed_key_any_more(enrolled, read):
 
 
 def test_a_key_is_never_made_twice(enrolled, read):
-    """A new key under an old day's name would make the receiver accept again what the old one's destruction ended."""
+    """A new key under an old day's name would make the receiver accept again what the old one's
+    destruction ended.
+    """
     enrolled.place.tidy(Instant(read.tags.deadline))
     enrolled.place.renew_keys(Instant(read.tags.deadline))
     assert not key_of(enrolled, read).exists()

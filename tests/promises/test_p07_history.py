@@ -1,4 +1,6 @@
-"""P7, history cannot be rewritten: what somebody with the log's file, and without its key, can do is named by `audit verify`."""
+"""P7, history cannot be rewritten: what somebody with the log's file, and without its key, can do
+is named by `audit verify`.
+"""
 
 import json
 import shutil
@@ -13,28 +15,68 @@ from agent.commands.audit import app
 from agent.core.log.checkpoint import note as write_note
 from agent.core.log.checkpoint import parse_body, parse_note
 from agent.core.log.merkle import Frontier, consistency_proof, verify_consistency
-from tests.support.audit_logs import ORIGIN, OTHER_KEY, filled_log, forged, open_log, rows, tamper, write_public_keys
+from tests.support.audit_logs import (
+    ORIGIN,
+    OTHER_KEY,
+    filled_log,
+    forged,
+    open_log,
+    rows,
+    tamper,
+    write_public_keys,
+)
 
 WITHOUT_LEAF_6 = ["DELETE FROM leaf WHERE n = 6"]
 GAP_CLOSED = ["UPDATE leaf SET n = -n WHERE n > 6", "UPDATE leaf SET n = -n - 1 WHERE n < 0"]
 
 ATTACKS = {
     "one leaf's details are changed": (
-        ["UPDATE leaf SET details = CAST(replace(details, 'exampleville', 'elsewhere-xx') AS BLOB) WHERE n = 6"],
+        [
+            (
+                "UPDATE leaf SET details = CAST(replace(details, 'exampleville', 'elsewhere-xx') "
+                "AS "
+                "BLOB) WHERE n = 6"
+            )
+        ],
         "leaf-changed",
         6,
     ),
-    "… and its hash recomputed": ([("UPDATE leaf SET hash = ?, salt = ?, details = ? WHERE n = 6", forged(6, recipient="x"))], "leaf-changed", 6),
+    "… and its hash recomputed": (
+        [("UPDATE leaf SET hash = ?, salt = ?, details = ? WHERE n = 6", forged(6, recipient="x"))],
+        "leaf-changed",
+        6,
+    ),
     "one leaf is deleted": (WITHOUT_LEAF_6, "leaf-missing", 6),
     "… and the gap closed": (WITHOUT_LEAF_6 + GAP_CLOSED, "leaf-missing", 6),
     "two leaves are swapped": (
-        ["UPDATE leaf SET n = -1 WHERE n = 6", "UPDATE leaf SET n = 6 WHERE n = 9", "UPDATE leaf SET n = 9 WHERE n = -1"],
+        [
+            "UPDATE leaf SET n = -1 WHERE n = 6",
+            "UPDATE leaf SET n = 6 WHERE n = 9",
+            "UPDATE leaf SET n = 9 WHERE n = -1",
+        ],
         "leaf-reordered",
         6,
     ),
-    "the end is cut off": (["DELETE FROM leaf WHERE n > 6", "DELETE FROM checkpoint WHERE size > 7"], "log-truncated", 7),
-    "a leaf is added": ([("INSERT INTO leaf VALUES (12, ?, ?, ?)", forged(12))], "checkpoint-invalid", 12),
-    "a checkpoint is replaced": (["UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 3) WHERE size = 7"], "checkpoint-invalid", 6),
+    "the end is cut off": (
+        ["DELETE FROM leaf WHERE n > 6", "DELETE FROM checkpoint WHERE size > 7"],
+        "log-truncated",
+        7,
+    ),
+    "a leaf is added": (
+        [("INSERT INTO leaf VALUES (12, ?, ?, ?)", forged(12))],
+        "checkpoint-invalid",
+        12,
+    ),
+    "a checkpoint is replaced": (
+        [
+            (
+                "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 3) WHERE "
+                "size = 7"
+            )
+        ],
+        "checkpoint-invalid",
+        6,
+    ),
 }
 
 
@@ -48,18 +90,32 @@ def audit_verify(folder, key):
 def test_the_command_itself_tells_a_whole_log_from_a_rewritten_one(tmp_path, statements, code):
     folder, key = filled_log(tmp_path / "watch"), write_public_keys(tmp_path / "public.json")
     tamper(folder, *statements)
-    command = [sys.executable, "-m", "agent", "audit", "verify", str(folder), "--key", str(key), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "agent",
+        "audit",
+        "verify",
+        str(folder),
+        "--key",
+        str(key),
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, json.loads(done.stdout)["ok"]) == (code, code == 0)
 
 
 def test_an_untouched_log_is_whole(tmp_path):
-    code, report = audit_verify(filled_log(tmp_path / "watch"), write_public_keys(tmp_path / "public.json"))
+    code, report = audit_verify(
+        filled_log(tmp_path / "watch"), write_public_keys(tmp_path / "public.json")
+    )
     assert (code, report["ok"], report["leaves"], report["origin"]) == (0, True, 12, ORIGIN)
 
 
 def test_a_history_written_anew_under_another_key_is_refused(tmp_path):
-    """The attacker has everything but the key: leaves, checkpoints and file are all his own, under the same name."""
+    """The attacker has everything but the key: leaves, checkpoints and file are all his own, under
+    the same name.
+    """
     with open_log(tmp_path / "watch", key=OTHER_KEY) as log:
         log.append("start", {})
     code, report = audit_verify(tmp_path / "watch", write_public_keys(tmp_path / "public.json"))
@@ -72,11 +128,17 @@ def test_a_signature_is_really_checked(tmp_path):
     for size, note in rows(folder, "SELECT size, note FROM checkpoint"):
         taken = parse_note(note)
         [one] = taken.signatures
-        forged_note = write_note(taken.signed, [replace(one, signature=OTHER_KEY.sign(taken.signed))])
+        forged_note = write_note(
+            taken.signed, [replace(one, signature=OTHER_KEY.sign(taken.signed))]
+        )
         tamper(folder, ("UPDATE checkpoint SET note = ? WHERE size = ?", (forged_note, size)))
         (folder / "checkpoint").write_bytes(forged_note)
     code, report = audit_verify(folder, write_public_keys(tmp_path / "public.json"))
-    assert (code, report["faults"][0]["reason"], report["checkpoint"]) == (3, "checkpoint-invalid", None)
+    assert (code, report["faults"][0]["reason"], report["checkpoint"]) == (
+        3,
+        "checkpoint-invalid",
+        None,
+    )
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -85,7 +147,12 @@ def test_every_rewriting_is_named_with_its_leaf(tmp_path, attack):
     folder = filled_log(tmp_path / "watch")
     tamper(folder, *statements)
     code, report = audit_verify(folder, write_public_keys(tmp_path / "public.json"))
-    assert (code, report["ok"], report["faults"][0]["reason"], report["faults"][0]["leaf"]) == (3, False, reason, leaf)
+    assert (code, report["ok"], report["faults"][0]["reason"], report["faults"][0]["leaf"]) == (
+        3,
+        False,
+        reason,
+        leaf,
+    )
 
 
 def test_a_device_refuses_to_go_on_with_a_rewritten_log(tmp_path):
@@ -101,7 +168,10 @@ def test_any_two_checkpoints_prove_that_the_later_history_extends_the_earlier(tm
     """What a witness checks before it cosigns: no checkpoint of the log may contradict another."""
     folder = filled_log(tmp_path / "watch")
     leaves = [leaf for (leaf,) in rows(folder, "SELECT hash FROM leaf ORDER BY n")]
-    checkpoints = [parse_body(parse_note(note).signed) for (note,) in rows(folder, "SELECT note FROM checkpoint ORDER BY size")]
+    checkpoints = [
+        parse_body(parse_note(note).signed)
+        for (note,) in rows(folder, "SELECT note FROM checkpoint ORDER BY size")
+    ]
     for old in checkpoints:
         for new in checkpoints[old.size :]:
             proof = consistency_proof(leaves[: new.size], old.size)
@@ -125,12 +195,20 @@ def test_pruning_details_keeps_the_proof(tmp_path):
 
 
 def test_what_is_logged_is_on_disk_when_append_returns(tmp_path):
-    """A copy of the files, taken in the instant after, holds the leaf and a checkpoint that signs it."""
+    """A copy of the files, taken in the instant after, holds the leaf and a checkpoint that signs
+    it.
+    """
     with open_log(tmp_path / "watch") as log:
         for size in range(1, 4):
             log.append("refusal", {"reason": "malformed"})
-            copy = shutil.copytree(tmp_path / "watch", tmp_path / f"copy-{size}", ignore=shutil.ignore_patterns("*-shm", "*.lock"))
+            copy = shutil.copytree(
+                tmp_path / "watch",
+                tmp_path / f"copy-{size}",
+                ignore=shutil.ignore_patterns("*-shm", "*.lock"),
+            )
             assert len(rows(copy, "SELECT 1 FROM leaf")) == size
             signed = parse_body(parse_note((copy / "checkpoint").read_bytes()).signed)
-            frontier = Frontier().extend(leaf for (leaf,) in rows(copy, "SELECT hash FROM leaf ORDER BY n"))
+            frontier = Frontier().extend(
+                leaf for (leaf,) in rows(copy, "SELECT hash FROM leaf ORDER BY n")
+            )
             assert (signed.size, signed.root) == (size, frontier.root())

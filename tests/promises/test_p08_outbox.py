@@ -1,4 +1,6 @@
-"""P8, nothing released is lost: the leaf comes before the file, the file before `put` returns, and gaps and losses show."""
+"""P8, nothing released is lost: the leaf comes before the file, the file before `put` returns, and
+gaps and losses show.
+"""
 
 import re
 import subprocess
@@ -30,18 +32,38 @@ with open_log(folder / "watch") as log:
 
 
 def kinds(folder):
-    return [kind for (kind,) in rows(folder / "watch", "SELECT details ->> '$.kind' FROM leaf ORDER BY n")]
+    return [
+        kind
+        for (kind,) in rows(folder / "watch", "SELECT details ->> '$.kind' FROM leaf ORDER BY n")
+    ]
 
 
 def test_the_kernel_sees_the_syncs_in_the_order_that_survives_a_power_cut(tmp_path):
-    """Bytes synced → leaf synced → name given → folder synced, by strace on a real put. (SIGKILL cannot show this: the page cache lives on.)"""
+    """Bytes synced → leaf synced → name given → folder synced, by strace on a real put. (SIGKILL
+    cannot show this: the page cache lives on.)
+    """
     trace = tmp_path / "trace"
-    strace = ["strace", "-f", "-y", "-o", str(trace), "-e", "trace=openat,fsync,fdatasync,rename,renameat,renameat2"]
+    strace = [
+        "strace",
+        "-f",
+        "-y",
+        "-o",
+        str(trace),
+        "-e",
+        "trace=openat,fsync,fdatasync,rename,renameat,renameat2",
+    ]
     subprocess.run([*strace, sys.executable, "-c", ONE_PUT, str(tmp_path)], check=True, timeout=60)
     calls = trace.read_text().splitlines()
-    begin, end = (next(number for number, call in enumerate(calls) if f'/{mark}", ' in call) for mark in ("BEGIN", "END"))
+    begin, end = (
+        next(number for number, call in enumerate(calls) if f'/{mark}", ' in call)
+        for mark in ("BEGIN", "END")
+    )
     calls = calls[begin:end]
-    part, sealed, folder = f"{tmp_path}/outbox/.{ONE}.sealed.part", f"{tmp_path}/outbox/{ONE}.sealed", f"{tmp_path}/outbox"
+    part, sealed, folder = (
+        f"{tmp_path}/outbox/.{ONE}.sealed.part",
+        f"{tmp_path}/outbox/{ONE}.sealed",
+        f"{tmp_path}/outbox",
+    )
 
     def place(pattern):
         places = [number for number, call in enumerate(calls) if re.search(pattern, call)]
@@ -74,7 +96,11 @@ def test_the_leaf_that_says_why_comes_before_the_file_goes(tmp_path, monkeypatch
     with open_log(tmp_path / "watch") as log:
         outbox = Outbox(tmp_path / "outbox", log, 5, 1_000)
         outbox.put(sealed_read(1))
-        monkeypatch.setattr(log, "append", lambda *_arguments, **_keywords: pytest.fail("the log is not to be written now"))
+        monkeypatch.setattr(
+            log,
+            "append",
+            lambda *_arguments, **_keywords: pytest.fail("the log is not to be written now"),
+        )
         with pytest.raises(pytest.fail.Exception):
             outbox.remove(ONE, "receipt", {})
         assert outbox.pending() == [ONE]
@@ -108,5 +134,10 @@ def test_every_sequence_number_of_a_recipient_is_in_the_log_once(tmp_path):
         for number in range(1, 13):
             recipient = ("a", "b", "c")[number % 3]
             outbox.put(sealed_read(number, outbox.next_sequence(recipient), recipient))
-    found = rows(tmp_path / "watch", "SELECT details ->> '$.recipient', details ->> '$.sequence' FROM leaf ORDER BY n")
-    assert sorted(found) == [(recipient, sequence) for recipient in "abc" for sequence in range(1, 5)]
+    found = rows(
+        tmp_path / "watch",
+        "SELECT details ->> '$.recipient', details ->> '$.sequence' FROM leaf ORDER BY n",
+    )
+    assert sorted(found) == [
+        (recipient, sequence) for recipient in "abc" for sequence in range(1, 5)
+    ]

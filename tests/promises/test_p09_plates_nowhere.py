@@ -1,4 +1,6 @@
-"""P9: plates appear nowhere else. A whole demo run is searched byte by byte; a plate planted anywhere in it is found."""
+"""P9: plates appear nowhere else. A whole demo run is searched byte by byte; a plate planted
+anywhere in it is found.
+"""
 
 import base64
 import shutil
@@ -39,7 +41,9 @@ WRITINGS: dict[str, Callable[[str], bytes]] = {
 
 
 def skipped(root: Path) -> list[Path]:
-    """What holds plates rightly: the rendered clip, and the hot list that the city gave to the camera."""
+    """What holds plates rightly: the rendered clip, and the hot list that the city gave to the
+    camera.
+    """
     return [root / "out" / "frames", root / "work" / "city" / "hotlist.csv"]
 
 
@@ -54,8 +58,12 @@ def test_the_run_has_every_place_that_is_searched(demo_run: DemoRun) -> None:
 
 @pytest.mark.parametrize("writing", WRITINGS)
 @pytest.mark.parametrize("place", PLACES)
-def test_a_planted_plate_is_found(demo_run: DemoRun, tmp_path: Path, place: str, writing: str) -> None:
-    """The same search over a copy of each place, with one plate appended to a file in it, or in a new file."""
+def test_a_planted_plate_is_found(
+    demo_run: DemoRun, tmp_path: Path, place: str, writing: str
+) -> None:
+    """The same search over a copy of each place, with one plate appended to a file in it, or in a
+    new file.
+    """
     origin = PLACES[place](demo_run)
     copy = tmp_path / "copy"
     if origin.is_dir():

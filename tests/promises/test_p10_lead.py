@@ -1,6 +1,8 @@
-"""P10: a match is a lead. It says how it matched, never claims more than was read, and a stale entry raises nothing.
+"""P10: a match is a lead. It says how it matched, never claims more than was read, and a stale
+entry raises nothing.
 
-Broken by hand to see it fail: EXACT without comparing states; expiry not looked at while matching; `unverified` left out of the tags.
+Broken by hand to see it fail: EXACT without comparing states; expiry not looked at while matching;
+`unverified` left out of the tags.
 """
 
 from datetime import date, timedelta
@@ -40,7 +42,9 @@ def test_the_same_text_from_another_state_is_another_car():
 
 @pytest.mark.parametrize("look_alike", ["PWDSS0W", "PWD5SOW", "PWD550W", "PWDSSOW"])
 @pytest.mark.parametrize("state", ["US-CA", None])
-def test_a_look_alike_is_never_more_than_confusable_and_leaves_by_no_rule_that_does_not_name_it(look_alike, state):
+def test_a_look_alike_is_never_more_than_confusable_and_leaves_by_no_rule_that_does_not_name_it(
+    look_alike, state
+):
     assert level(look_alike, state=state) is MatchLevel.CONFUSABLE
     seen = sighting(look_alike, state=state)
     decision = Decider(policy()).decide(seen, match(seen, LIST))
@@ -64,18 +68,26 @@ def test_a_list_that_is_older_than_the_policy_says_raises_nothing():
     row = f"{HEADER}\n{CAR},US-CA,stolen-vehicle,Town PD,C-1,2026-11-10,2027-01-10".encode()
     listed = parse_hotlist(row, "list", TODAY, as_of=NOON, max_age=timedelta(hours=24))
     for hours, raised in ((0, True), (23.9, True), (24, False), (24 * 30, False)):
-        assert (match(sighting(CAR, state="US-CA", captured=instant(hours * 3600)), listed) is not None) == raised
+        assert (
+            match(sighting(CAR, state="US-CA", captured=instant(hours * 3600)), listed) is not None
+        ) == raised
 
 
 def test_a_recovered_car_raises_nothing_though_the_next_list_still_names_it():
     (entry,) = LIST.texts(CAR)
     seen = sighting(CAR, state="US-CA")
     assert match(seen, hotlist(f"{CAR},US-CA,stolen-vehicle", withdrawn={entry_key(entry)})) is None
-    assert match(seen, hotlist(f"{CAR},US-CA,stolen-vehicle", withdrawn={(*entry_key(entry)[:4], "another case")}))
+    assert match(
+        seen,
+        hotlist(f"{CAR},US-CA,stolen-vehicle", withdrawn={(*entry_key(entry)[:4], "another case")}),
+    )
 
 
 def test_the_agencys_later_word_ends_an_entry_for_good():
-    ended, old = (f"{CAR},US-CA,stolen-vehicle,Town PD,C-1,{dates}" for dates in ("2026-11-15,2026-11-20", "2026-11-10,2027-01-10"))
+    ended, old = (
+        f"{CAR},US-CA,stolen-vehicle,Town PD,C-1,{dates}"
+        for dates in ("2026-11-15,2026-11-20", "2026-11-10,2027-01-10")
+    )
     assert match(sighting(CAR), hotlist(old))
     assert match(sighting(CAR), hotlist(old, ended)) is None
 
@@ -100,11 +112,19 @@ def test_every_released_read_is_tagged_unverified_and_says_how_it_matched():
 
 def test_a_lead_names_its_origin():
     found = released(sighting(CAR)).match
-    assert (found.entry_agency, found.entry_case, found.entry_source_date) == ("Town PD", "C-0", date(2026, 11, 10))
+    assert (found.entry_agency, found.entry_case, found.entry_source_date) == (
+        "Town PD",
+        "C-0",
+        date(2026, 11, 10),
+    )
 
 
 def test_a_sighting_carries_confidence_for_each_character_and_the_crop_that_was_read():
-    reads = (read(CAR, sharpness=1), read(CAR, sharpness=2), read("PWDSS0W", sharpness=3, confidence=0.5))
+    reads = (
+        read(CAR, sharpness=1),
+        read(CAR, sharpness=2),
+        read("PWDSS0W", sharpness=3, confidence=0.5),
+    )
     seen = vote(Track(1, reads), "cam-1")
     assert len(seen.char_confidence) == len(CAR)
     assert seen.char_confidence[3] == min(seen.char_confidence)

@@ -12,7 +12,12 @@ from tests.support.units import Unit
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNITS = ("platewarden-watch.service", "platewarden-deliver.service")
 WALLS, UPDATE = "platewarden-walls.service", "platewarden-update.service"
-EXPOSURE_TENTHS = {"platewarden-watch.service": 10, "platewarden-deliver.service": 15, "platewarden-walls.service": 18, "platewarden-update.service": 15}
+EXPOSURE_TENTHS = {
+    "platewarden-watch.service": 10,
+    "platewarden-deliver.service": 15,
+    "platewarden-walls.service": 18,
+    "platewarden-update.service": 15,
+}
 
 
 def unit_of(name: str) -> Unit:
@@ -21,7 +26,9 @@ def unit_of(name: str) -> Unit:
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE])
@@ -32,12 +39,20 @@ def test_systemd_understands_every_line(name, tmp_path):
     unit = tmp_path / name
     unit.write_text((SYSTEMD / name).read_text().replace("/usr/bin/platewarden", str(program)))
     done = run("systemd-analyze", "verify", unit)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")  # an unknown key is only a warning there: none is allowed here
+    # an unknown key is only a warning there: none is allowed here
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE])
 def test_exposure_stays_below_what_was_asked(name):
-    done = run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE_TENTHS[name]}", SYSTEMD / name)
+    done = run(
+        "systemd-analyze",
+        "security",
+        "--offline=true",
+        "--no-pager",
+        f"--threshold={EXPOSURE_TENTHS[name]}",
+        SYSTEMD / name,
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -45,9 +60,20 @@ def test_exposure_stays_below_what_was_asked(name):
 def test_exposure_rises_when_the_walls_fall(name, tmp_path):
     """The threshold can fail: the same unit without its sandbox lines is over it."""
     bare = tmp_path / name
-    kept = [line for line in (SYSTEMD / name).read_text().splitlines() if not line.startswith(("Private", "Protect", "Restrict", "System", "Capability"))]
+    kept = [
+        line
+        for line in (SYSTEMD / name).read_text().splitlines()
+        if not line.startswith(("Private", "Protect", "Restrict", "System", "Capability"))
+    ]
     bare.write_text("\n".join(kept))
-    done = run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE_TENTHS[name]}", bare)
+    done = run(
+        "systemd-analyze",
+        "security",
+        "--offline=true",
+        "--no-pager",
+        f"--threshold={EXPOSURE_TENTHS[name]}",
+        bare,
+    )
     assert done.returncode != 0
 
 
@@ -76,7 +102,11 @@ def test_watch_may_open_camera_devices_only():
 
 def test_deliver_cannot_see_plates_or_the_sealing_key():
     hidden = unit_of("platewarden-deliver.service").words("InaccessiblePaths")
-    assert {"/etc/platewarden/device/seal.key", "/etc/platewarden/city/hotlist.csv", "/var/lib/platewarden/watch"} <= hidden
+    assert {
+        "/etc/platewarden/device/seal.key",
+        "/etc/platewarden/city/hotlist.csv",
+        "/var/lib/platewarden/watch",
+    } <= hidden
 
 
 @pytest.mark.parametrize("name", UNITS)
@@ -89,25 +119,49 @@ def test_no_core_dump_and_no_swap(name):
 def test_walls_has_one_capability_no_network_and_sees_no_plate():
     unit = unit_of(WALLS)
     assert unit.words("CapabilityBoundingSet") == {"CAP_NET_ADMIN"}
-    assert (unit.one("IPAddressDeny"), unit.words("RestrictAddressFamilies")) == ("any", {"AF_UNIX", "AF_NETLINK"})
-    assert {"/var/lib/platewarden/watch", "/var/lib/platewarden/outbox", "/etc/platewarden/device"} <= unit.words("InaccessiblePaths")
+    assert (unit.one("IPAddressDeny"), unit.words("RestrictAddressFamilies")) == (
+        "any",
+        {"AF_UNIX", "AF_NETLINK"},
+    )
+    assert {
+        "/var/lib/platewarden/watch",
+        "/var/lib/platewarden/outbox",
+        "/etc/platewarden/device",
+    } <= unit.words("InaccessiblePaths")
 
 
 def test_what_was_fetched_is_read_only_for_those_who_verify():
     for name in UNITS:
         assert "/var/lib/platewarden/bundles-in" in unit_of(name).words("ReadOnlyPaths")
-    assert not any("bundles-in" in path for name in (*UNITS, WALLS) for path in unit_of(name).words("ReadWritePaths"))
+    assert not any(
+        "bundles-in" in path
+        for name in (*UNITS, WALLS)
+        for path in unit_of(name).words("ReadWritePaths")
+    )
     update = unit_of(UPDATE)
-    assert update.words("ReadWritePaths") == {"/var/lib/platewarden/bundles-in", "/var/lib/platewarden/update"}
-    assert {"/var/lib/platewarden/watch", "/var/lib/platewarden/outbox", "/etc/platewarden/device"} <= update.words("InaccessiblePaths")
+    assert update.words("ReadWritePaths") == {
+        "/var/lib/platewarden/bundles-in",
+        "/var/lib/platewarden/update",
+    }
+    assert {
+        "/var/lib/platewarden/watch",
+        "/var/lib/platewarden/outbox",
+        "/etc/platewarden/device",
+    } <= update.words("InaccessiblePaths")
     assert update.one("IPAddressDeny") == "any"
     assert "IPAddressAllow" not in update
 
 
 def test_one_writer_per_file():
     watch, deliver = (unit_of(name) for name in UNITS)
-    assert watch.words("ReadWritePaths") == {"/var/lib/platewarden/outbox", "/var/lib/platewarden/watch"}
-    assert deliver.words("ReadWritePaths") == {"/var/lib/platewarden/receipts", "/var/lib/platewarden/deliver"}
+    assert watch.words("ReadWritePaths") == {
+        "/var/lib/platewarden/outbox",
+        "/var/lib/platewarden/watch",
+    }
+    assert deliver.words("ReadWritePaths") == {
+        "/var/lib/platewarden/receipts",
+        "/var/lib/platewarden/deliver",
+    }
     assert not watch.words("ReadWritePaths") & deliver.words("ReadWritePaths")
     assert watch.one("User") != deliver.one("User")
     for unit in (watch, deliver):
@@ -129,15 +183,22 @@ def test_the_example_drop_in_only_adds_addresses():
     drop_in = configparser.ConfigParser()
     drop_in.optionxform = str
     drop_in.read(SYSTEMD / "platewarden-deliver.service.d/10-brokers.conf.example")
-    assert {section: dict(drop_in[section]) for section in drop_in.sections()} == {"Service": {"IPAddressAllow": "203.0.113.10"}}
+    assert {section: dict(drop_in[section]) for section in drop_in.sections()} == {
+        "Service": {"IPAddressAllow": "203.0.113.10"}
+    }
 
 
 def test_users_and_folders(tmp_path):
-    """sysusers and tmpfiles, run for real into an empty root: two users, each the only writer of its own folders."""
+    """sysusers and tmpfiles, run for real into an empty root: two users, each the only writer of
+    its own folders.
+    """
     (tmp_path / "etc").mkdir()
     made = run("systemd-sysusers", f"--root={tmp_path}", SYSTEMD / "sysusers.d/platewarden.conf")
     assert made.returncode == 0, made.stderr
-    users = {line.split(":")[0]: int(line.split(":")[2]) for line in (tmp_path / "etc/passwd").read_text().splitlines()}
+    users = {
+        line.split(":")[0]: int(line.split(":")[2])
+        for line in (tmp_path / "etc/passwd").read_text().splitlines()
+    }
     assert {unit_of(name).one("User") for name in (*UNITS, UPDATE)} == set(users)
     if os.geteuid() != 0:
         pytest.skip("giving folders to other users needs root")
@@ -145,7 +206,12 @@ def test_users_and_folders(tmp_path):
     keys.mkdir(parents=True)
     for key in ("seal.key", "deliver-log.key"):
         (keys / key).write_text("fictitious")
-    made = run("systemd-tmpfiles", f"--root={tmp_path}", "--create", SYSTEMD / "tmpfiles.d/platewarden.conf")
+    made = run(
+        "systemd-tmpfiles",
+        f"--root={tmp_path}",
+        "--create",
+        SYSTEMD / "tmpfiles.d/platewarden.conf",
+    )
     assert (made.returncode, made.stderr) == (0, "")
     owners = {
         path: ((tmp_path / path).stat().st_uid, (tmp_path / path).stat().st_mode & 0o7777)

@@ -1,4 +1,6 @@
-"""A street for aiming at: a parked car with a fictitious plate, and somebody who holds up the rehearsal's test plate. And a phone without a browser."""
+"""A street for aiming at: a parked car with a fictitious plate, and somebody who holds up the
+rehearsal's test plate. And a phone without a browser.
+"""
 
 import http.client
 import json
@@ -26,7 +28,15 @@ def street(width_px=200, *, seed=0, with_test=True):
     """1280×720 BGR: the car on the right, the sheet on the left, `width_px` wide."""
     rng = np.random.default_rng(seed)
     picture = np.asarray(scene._street(np.random.default_rng(1))).copy()
-    scene.paste(picture, scene.car(scene.Vehicle(CAR_PLATE, "non-hit", (70, 60, 150), 0, 1, lambda _t: (0.0, 0.0, 1.0))), 930, 500, 0.7)
+    scene.paste(
+        picture,
+        scene.car(
+            scene.Vehicle(CAR_PLATE, "non-hit", (70, 60, 150), 0, 1, lambda _t: (0.0, 0.0, 1.0))
+        ),
+        930,
+        500,
+        0.7,
+    )
     if with_test:
         held = street_with(drawn_plate(TEST_PLATE), width_px, seed=seed)
         picture[190:550, 120:600] = held[90:450, 80:560]
@@ -37,7 +47,11 @@ def street_folder(folder: Path, count=6) -> Path:
     """Pictures of somebody walking up with the sheet."""
     folder.mkdir(parents=True)
     for number in range(count):
-        cv2.imwrite(str(folder / f"{number:03d}.jpg"), street(170 + 14 * number, seed=number), [cv2.IMWRITE_JPEG_QUALITY, 92])
+        cv2.imwrite(
+            str(folder / f"{number:03d}.jpg"),
+            street(170 + 14 * number, seed=number),
+            [cv2.IMWRITE_JPEG_QUALITY, 92],
+        )
     return folder
 
 
@@ -67,14 +81,20 @@ class Phone:
         if data is not None:
             sent["Content-Type"] = "application/json"
         try:
-            connection.request("POST" if data is not None else "GET", path, data, sent | (headers or {}))
+            connection.request(
+                "POST" if data is not None else "GET", path, data, sent | (headers or {})
+            )
             answer = connection.getresponse()
             text = answer.read()
         finally:
             connection.close()
         if cookie := answer.headers.get("Set-Cookie"):
             self.cookie = cookie.split(";")[0]
-        told = json.loads(text) if text and answer.headers.get_content_type() == "application/json" else text.decode()
+        told = (
+            json.loads(text)
+            if text and answer.headers.get_content_type() == "application/json"
+            else text.decode()
+        )
         return answer.status, told, dict(answer.headers)
 
     def enter(self, pin):
@@ -82,13 +102,21 @@ class Phone:
 
 
 class Running:
-    """The process, once it has said where it is. Its home, temporary folder and working folder are `place`."""
+    """The process, once it has said where it is. Its home, temporary folder and working folder are
+    `place`.
+    """
 
     def __init__(self, place: Path, *arguments: str, before: tuple[str, ...] = ()) -> None:
         for name in ("home", "tmp", "here"):
             (place / name).mkdir(parents=True)
         self.place = place
-        environment = {**os.environ, "HOME": str(place / "home"), "TMPDIR": str(place / "tmp"), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {
+            **os.environ,
+            "HOME": str(place / "home"),
+            "TMPDIR": str(place / "tmp"),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         self.process = subprocess.Popen(
             [*before, sys.executable, "-m", "agent", "aim", *arguments],
             cwd=place / "here",

@@ -1,4 +1,6 @@
-"""Audit logs and sealed reads for tests of storage: made-up values, a fixed key, and ways to tamper with a closed log."""
+"""Audit logs and sealed reads for tests of storage: made-up values, a fixed key, and ways to tamper
+with a closed log.
+"""
 
 import base64
 import json
@@ -41,11 +43,16 @@ def open_log(folder: Path, key=KEY, origin=ORIGIN, clock=None) -> AuditLog:
 @cache
 def _files(leaves: int) -> dict[str, bytes]:
     with TemporaryDirectory() as folder:
-        return {path.name: path.read_bytes() for path in write_log(Path(folder) / "watch", leaves).iterdir()}
+        return {
+            path.name: path.read_bytes()
+            for path in write_log(Path(folder) / "watch", leaves).iterdir()
+        }
 
 
 def filled_log(folder: Path, leaves: int = 12) -> Path:
-    """A copy of one closed log with a start, releases and a stop (writing one anew costs a sync a leaf); its folder."""
+    """A copy of one closed log with a start, releases and a stop (writing one anew costs a sync a
+    leaf); its folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in _files(leaves).items():
         (folder / name).write_bytes(data)
@@ -57,7 +64,10 @@ def write_log(folder: Path, leaves: int = 12) -> Path:
     with open_log(folder) as log:
         log.append("start", {"version": "1"})
         for number in range(1, leaves - 1):
-            log.append("release", {"read": f"{number:032x}", "recipient": "exampleville-pd", "sequence": number})
+            log.append(
+                "release",
+                {"read": f"{number:032x}", "recipient": "exampleville-pd", "sequence": number},
+            )
         log.append("stop", {})
     return folder
 
@@ -76,7 +86,9 @@ def rows(folder: Path, statement: str) -> list[tuple]:
 
 def forged(number: int, **details: object) -> tuple[bytes, bytes, bytes]:
     """Hash, salt and details of a leaf that an attacker recomputed in full."""
-    opening = canonical({"kind": "release", "at": "2027-01-15T12:00:30.000Z", "clock": "os", **details, "n": number})
+    opening = canonical(
+        {"kind": "release", "at": "2027-01-15T12:00:30.000Z", "clock": "os", **details, "n": number}
+    )
     return salted_leaf_hash(bytes(32), opening), bytes(32), opening
 
 
@@ -87,11 +99,22 @@ def jwk(key: Ed25519PrivateKey) -> dict[str, str]:
 
 def write_public_keys(path: Path, key=KEY, device=DEVICE) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"device": device, "seal": jwk(OTHER_KEY), "watch_log": jwk(key), "deliver_log": jwk(OTHER_KEY)}))
+    path.write_text(
+        json.dumps(
+            {
+                "device": device,
+                "seal": jwk(OTHER_KEY),
+                "watch_log": jwk(key),
+                "deliver_log": jwk(OTHER_KEY),
+            }
+        )
+    )
     return path
 
 
-def sealed_read(number: int, sequence: int | None = None, recipient: str = "exampleville-pd", size: int = 200) -> SealedRead:
+def sealed_read(
+    number: int, sequence: int | None = None, recipient: str = "exampleville-pd", size: int = 200
+) -> SealedRead:
     """Not really sealed: storage never looks inside."""
     captured = datetime(2027, 1, 15, 12, tzinfo=UTC) + timedelta(seconds=number)
     tags = Tags(

@@ -1,4 +1,6 @@
-"""A real Chromium without a window, at a phone's size, driven through its own pipe: no driver program, no library, no port."""
+"""A real Chromium without a window, at a phone's size, driven through its own pipe: no driver
+program, no library, no port.
+"""
 
 import base64
 import json
@@ -24,18 +26,41 @@ class Browser:
         os.set_inheritable(to_read, True)
         os.set_inheritable(to_write, True)
 
-        command = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking", "--no-first-run"]
-        command += ["--remote-debugging-pipe", f"--user-data-dir={profile}", f"--window-size={WIDTH},{HEIGHT}", "about:blank"]
-        self._process = subprocess.Popen(  # the browser wants its pipe as descriptors 3 and 4: a shell puts them there
-            ["bash", "-c", f'exec 3<&{to_read} 4>&{to_write} "$0" "$@"', CHROMIUM, *command], pass_fds=(to_read, to_write), stderr=subprocess.DEVNULL
+        command = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--disable-background-networking",
+            "--no-first-run",
+        ]
+        command += [
+            "--remote-debugging-pipe",
+            f"--user-data-dir={profile}",
+            f"--window-size={WIDTH},{HEIGHT}",
+            "about:blank",
+        ]
+        # the browser wants its pipe as descriptors 3 and 4: a shell puts them there
+        self._process = subprocess.Popen(
+            ["bash", "-c", f'exec 3<&{to_read} 4>&{to_write} "$0" "$@"', CHROMIUM, *command],
+            pass_fds=(to_read, to_write),
+            stderr=subprocess.DEVNULL,
         )
         os.close(to_read)
         os.close(to_write)
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
-        self.call("Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=True)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=WIDTH,
+            height=HEIGHT,
+            deviceScaleFactor=1,
+            mobile=True,
+        )
 
     def __enter__(self):
         return self
@@ -55,7 +80,9 @@ class Browser:
 
     def run(self, script: str):
         """The value of an expression in the page; a promise is waited for."""
-        told = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        told = self.call(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+        )
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 
@@ -63,7 +90,9 @@ class Browser:
         """Wait until an expression in the page is true."""
         end = time.monotonic() + self._timeout_s
         while not (value := self.run(script)):
-            assert time.monotonic() < end, f"never came true: {script}; {self.run('document.body.innerText')}"
+            assert time.monotonic() < end, (
+                f"never came true: {script}; {self.run('document.body.innerText')}"
+            )
             time.sleep(0.1)
         return value
 
@@ -71,10 +100,20 @@ class Browser:
         """Press at the first point (px of the page), move along, let go."""
         kinds = ["mousePressed", *["mouseMoved"] * (len(points) - 2), "mouseReleased"]
         for kind, (x, y) in zip(kinds, points, strict=True):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+            self.call(
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=x,
+                y=y,
+                button="left",
+                buttons=1,
+                clickCount=1,
+            )
 
     def screenshot(self, path: Path) -> Path:
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+        path.write_bytes(
+            base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        )
         return path
 
     def call(self, method: str, **parameters):
@@ -82,7 +121,9 @@ class Browser:
 
     def _call(self, method: str, session: str | None = None, **parameters):
         self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters} | ({"sessionId": session} if session else {})
+        message = {"id": self._number, "method": method, "params": parameters} | (
+            {"sessionId": session} if session else {}
+        )
         os.write(self._write, json.dumps(message).encode() + b"\0")
         while True:
             told = self._message()

@@ -1,4 +1,6 @@
-"""Known attacks on an update system, against a camera that has taken in its city's bundles once: each a function that publishes something dishonest."""
+"""Known attacks on an update system, against a camera that has taken in its city's bundles once:
+each a function that publishes something dishonest.
+"""
 
 import copy
 import json
@@ -64,7 +66,9 @@ def timestamp_issued_before(camera):
 def old_snapshot_under_a_new_timestamp(camera):
     old = camera.city.metadata[SNAPSHOT].signed.version
     camera.city.day_passes()
-    camera.city.published[f"metadata/{old + 1}.snapshot.json"] = camera.city.published[f"metadata/{old}.snapshot.json"]
+    camera.city.published[f"metadata/{old + 1}.snapshot.json"] = camera.city.published[
+        f"metadata/{old}.snapshot.json"
+    ]
 
 
 def stolen_timestamp_key_names_an_old_snapshot(camera):
@@ -115,7 +119,11 @@ def policy_signed_by_the_council(camera):
 
 def policy_signed_twice_by_one(camera):
     camera.city.edit_policy(*MORE, signers=camera.city.signers[POLICY][:1])
-    republish(camera.city, POLICY, lambda metadata: metadata["signatures"].append(metadata["signatures"][0]))
+    republish(
+        camera.city,
+        POLICY,
+        lambda metadata: metadata["signatures"].append(metadata["signatures"][0]),
+    )
 
 
 def one_key_under_two_names(camera):
@@ -202,7 +210,9 @@ def targets_sign_a_hot_list(camera):
 
 
 def policy_delegates_further(camera):
-    camera.city.release(POLICY, change=lambda policy: setattr(policy, "delegations", camera.city.delegations()))
+    camera.city.release(
+        POLICY, change=lambda policy: setattr(policy, "delegations", camera.city.delegations())
+    )
     camera.city.online()
 
 
@@ -231,7 +241,9 @@ def another_city(camera):
 def two_cities_mixed(camera):
     other = BundleCity(camera.city.now)
     camera.city.day_passes()
-    camera.city.published[f"metadata/{camera.city.metadata[SNAPSHOT].signed.version}.snapshot.json"] = other.published["metadata/1.snapshot.json"]
+    camera.city.published[
+        f"metadata/{camera.city.metadata[SNAPSHOT].signed.version}.snapshot.json"
+    ] = other.published["metadata/1.snapshot.json"]
 
 
 def own_keys_for_another_city(camera):
@@ -241,14 +253,18 @@ def own_keys_for_another_city(camera):
 
 
 def city_made_for_trying(camera):
-    camera.city.files[TARGETS][CITY_PATH] = format_city(CityIdentity("exampleville", "City of Exampleville", rig=True))
+    camera.city.files[TARGETS][CITY_PATH] = format_city(
+        CityIdentity("exampleville", "City of Exampleville", rig=True)
+    )
     camera.city.release(TARGETS)
     camera.city.online()
 
 
 def truncated_metadata(camera):
     camera.city.day_passes()
-    camera.city.published["metadata/timestamp.json"] = camera.city.published["metadata/timestamp.json"][:-200]
+    camera.city.published["metadata/timestamp.json"] = camera.city.published[
+        "metadata/timestamp.json"
+    ][:-200]
 
 
 def oversized_metadata(camera):
@@ -271,14 +287,18 @@ def file_described_as_vast(camera):
 
 
 def unknown_field(camera):
-    camera.city.release(POLICY, change=lambda policy: policy.unrecognized_fields.update(only_for="cam-1"))
+    camera.city.release(
+        POLICY, change=lambda policy: policy.unrecognized_fields.update(only_for="cam-1")
+    )
     camera.city.online()
 
 
 def no_time_of_issue(camera):
     camera.city.day_passes()
     camera.city.metadata[TIMESTAMP].signed.unrecognized_fields.clear()
-    camera.city.put(TIMESTAMP, camera.city.metadata[TIMESTAMP].signed, camera.city.signers[TIMESTAMP])
+    camera.city.put(
+        TIMESTAMP, camera.city.metadata[TIMESTAMP].signed, camera.city.signers[TIMESTAMP]
+    )
 
 
 def policy_beyond_the_charter(camera):
@@ -296,7 +316,9 @@ def policy_that_names_a_ca_that_is_not_there(camera):
 
 
 def republish(city, role, change):
-    """Change a role's finished file, behind its signatures, and let the online job name the result."""
+    """Change a role's finished file, behind its signatures, and let the online job name the
+    result.
+    """
     name = f"metadata/{city.metadata[role].signed.version}.{role}.json"
     table = json.loads(city.published[name])
     change(table)
@@ -305,28 +327,84 @@ def republish(city, role, change):
 
 
 ATTACKS = [
-    (replayed_timestamp, Reason.BUNDLE_ROLLBACK, "timestamp is version 2, and version 3 was verified before"),
+    (
+        replayed_timestamp,
+        Reason.BUNDLE_ROLLBACK,
+        "timestamp is version 2, and version 3 was verified before",
+    ),
     (timestamp_issued_before, Reason.BUNDLE_ROLLBACK, "before the one that was verified last"),
-    (old_snapshot_under_a_new_timestamp, Reason.BUNDLE_SNAPSHOT_MISMATCH, "snapshot is not the one that timestamp names"),
-    (stolen_timestamp_key_names_an_old_snapshot, Reason.BUNDLE_ROLLBACK, "snapshot is version 2, and version 3"),
-    (stolen_online_keys_roll_the_policy_back, Reason.BUNDLE_ROLLBACK, "policy is version 1, and version 2"),
-    (stolen_online_keys_roll_targets_back, Reason.BUNDLE_ROLLBACK, "targets is version 1, and version 2"),
-    (stolen_online_keys_leave_the_policy_out, Reason.BUNDLE_ROLLBACK, "policy is gone, and version 1"),
+    (
+        old_snapshot_under_a_new_timestamp,
+        Reason.BUNDLE_SNAPSHOT_MISMATCH,
+        "snapshot is not the one that timestamp names",
+    ),
+    (
+        stolen_timestamp_key_names_an_old_snapshot,
+        Reason.BUNDLE_ROLLBACK,
+        "snapshot is version 2, and version 3",
+    ),
+    (
+        stolen_online_keys_roll_the_policy_back,
+        Reason.BUNDLE_ROLLBACK,
+        "policy is version 1, and version 2",
+    ),
+    (
+        stolen_online_keys_roll_targets_back,
+        Reason.BUNDLE_ROLLBACK,
+        "targets is version 1, and version 2",
+    ),
+    (
+        stolen_online_keys_leave_the_policy_out,
+        Reason.BUNDLE_ROLLBACK,
+        "policy is gone, and version 1",
+    ),
     (nobody_may_sign_a_policy_any_more, Reason.BUNDLE_ROLLBACK, "policy is gone, and version 1"),
-    (policy_signed_by_one, Reason.BUNDLE_SIGNATURE_THRESHOLD, "policy: signed by Dora Lind: 1 of 2 needed"),
-    (policy_signed_by_one_and_a_stranger, Reason.BUNDLE_SIGNATURE_THRESHOLD, "signed by Dora Lind: 1 of 2"),
+    (
+        policy_signed_by_one,
+        Reason.BUNDLE_SIGNATURE_THRESHOLD,
+        "policy: signed by Dora Lind: 1 of 2 needed",
+    ),
+    (
+        policy_signed_by_one_and_a_stranger,
+        Reason.BUNDLE_SIGNATURE_THRESHOLD,
+        "signed by Dora Lind: 1 of 2",
+    ),
     (policy_signed_by_the_council, Reason.BUNDLE_SIGNATURE_THRESHOLD, "signed by nobody: 0 of 2"),
-    (policy_signed_twice_by_one, Reason.BUNDLE_SAME_SIGNER_TWICE, "policy: two signatures by one key"),
-    (one_key_under_two_names, Reason.BUNDLE_SAME_SIGNER_TWICE, "policy: one key stands there twice"),
-    (one_person_with_two_keys, Reason.BUNDLE_SAME_SIGNER_TWICE, "targets: Ana Ortiz holds 2 of its keys"),
+    (
+        policy_signed_twice_by_one,
+        Reason.BUNDLE_SAME_SIGNER_TWICE,
+        "policy: two signatures by one key",
+    ),
+    (
+        one_key_under_two_names,
+        Reason.BUNDLE_SAME_SIGNER_TWICE,
+        "policy: one key stands there twice",
+    ),
+    (
+        one_person_with_two_keys,
+        Reason.BUNDLE_SAME_SIGNER_TWICE,
+        "targets: Ana Ortiz holds 2 of its keys",
+    ),
     (one_signature_made_enough, Reason.BUNDLE_THRESHOLD_TOO_LOW, "policy needs 1 signature"),
     (flipped_bit, Reason.BUNDLE_TARGET_ALTERED, "policy.toml"),
     (longer_file, Reason.BUNDLE_TARGET_ALTERED, "hotlist.age"),
-    (new_root_without_the_old_holders, Reason.BUNDLE_ROOT_BROKEN, "of the old keys, signed by Ana Ortiz: 1 of 2 needed; of its own, signed by Gil: 1 of 2"),
+    (
+        new_root_without_the_old_holders,
+        Reason.BUNDLE_ROOT_BROKEN,
+        "of the old keys, signed by Ana Ortiz: 1 of 2 needed; of its own, signed by Gil: 1 of 2",
+    ),
     (root_that_skips_a_version, Reason.BUNDLE_ROOT_BROKEN, "does not follow the root before it"),
-    (hotlist_signs_the_policy, Reason.BUNDLE_ROLE_OUTSIDE_PATHS, "hotlist signed a file that is not its own"),
+    (
+        hotlist_signs_the_policy,
+        Reason.BUNDLE_ROLE_OUTSIDE_PATHS,
+        "hotlist signed a file that is not its own",
+    ),
     (hotlist_is_handed_the_policy, Reason.BUNDLE_ROLE_OUTSIDE_PATHS, "hotlist is handed paths"),
-    (targets_sign_a_hot_list, Reason.BUNDLE_ROLE_OUTSIDE_PATHS, "targets signed a file that is not its own"),
+    (
+        targets_sign_a_hot_list,
+        Reason.BUNDLE_ROLE_OUTSIDE_PATHS,
+        "targets signed a file that is not its own",
+    ),
     (policy_delegates_further, Reason.BUNDLE_ROLE_OUTSIDE_PATHS, "policy hands its authority on"),
     (expired(TIMESTAMP), Reason.BUNDLE_EXPIRED, "timestamp expired on 2026-11-23"),
     (expired(SNAPSHOT), Reason.BUNDLE_EXPIRED, "snapshot expired on 2026-11-23"),
@@ -335,12 +413,20 @@ ATTACKS = [
     (expired(ROOT), Reason.BUNDLE_EXPIRED, "root expired on 2026-11-23"),
     (another_city, Reason.BUNDLE_OTHER_CITY, "timestamp is signed by none of this city's keys"),
     (two_cities_mixed, Reason.BUNDLE_SNAPSHOT_MISMATCH, "snapshot"),
-    (own_keys_for_another_city, Reason.BUNDLE_OTHER_CITY, "is of 'elsewhere', and this camera is 'exampleville'"),
+    (
+        own_keys_for_another_city,
+        Reason.BUNDLE_OTHER_CITY,
+        "is of 'elsewhere', and this camera is 'exampleville'",
+    ),
     (city_made_for_trying, Reason.RIG_CITY, "made for trying"),
     (truncated_metadata, Reason.BUNDLE_MALFORMED, "timestamp: cut short"),
     (oversized_metadata, Reason.BUNDLE_TOO_LARGE, "at most 16384 are read"),
     (oversized_hotlist, Reason.BUNDLE_TOO_LARGE, "max_hotlist_bytes"),
-    (file_described_as_vast, Reason.BUNDLE_TOO_LARGE, "policy/policy.toml holds 1099511627776 bytes"),
+    (
+        file_described_as_vast,
+        Reason.BUNDLE_TOO_LARGE,
+        "policy/policy.toml holds 1099511627776 bytes",
+    ),
     (unknown_field, Reason.BUNDLE_MALFORMED, "policy: has a field that this version does not know"),
     (no_time_of_issue, Reason.BUNDLE_MALFORMED, "does not say when it was issued"),
     (policy_beyond_the_charter, Reason.CHARTER_RETENTION, ""),

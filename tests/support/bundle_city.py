@@ -1,4 +1,6 @@
-"""A city's repository of bundles in memory, made with tuf's own API, honest until a test makes it lie: any role at any version, signed by anybody."""
+"""A city's repository of bundles in memory, made with tuf's own API, honest until a test makes it
+lie: any role at any version, signed by anybody.
+"""
 
 import copy
 from dataclasses import dataclass, field
@@ -6,7 +8,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from securesystemslib.signer import CryptoSigner, SSlibKey
-from tuf.api.metadata import DelegatedRole, Delegations, Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import (
+    DelegatedRole,
+    Delegations,
+    Metadata,
+    MetaFile,
+    Root,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
 from tuf.api.serialization.json import JSONSerializer
 
 from agent.bundles.layout import (
@@ -34,7 +46,11 @@ from tests.support.judging import EXAMPLE
 
 RECIPIENT = "exampleville-pd"
 KEYS = keys_role(RECIPIENT)
-PEOPLE = {ROOT: ("Ana Ortiz", "Ben Cho", "Cleo Park"), TARGETS: ("Ana Ortiz", "Ben Cho", "Cleo Park"), POLICY: ("Dora Lind", "Eli Roy", "Fay Sun")}
+PEOPLE = {
+    ROOT: ("Ana Ortiz", "Ben Cho", "Cleo Park"),
+    TARGETS: ("Ana Ortiz", "Ben Cho", "Cleo Park"),
+    POLICY: ("Dora Lind", "Eli Roy", "Fay Sun"),
+}
 FIRST = datetime(2026, 11, 22, 6, tzinfo=UTC)
 OWN = CityIdentity("exampleville", "City of Exampleville")
 COMPACT = JSONSerializer(compact=True)
@@ -43,13 +59,21 @@ COMPACT = JSONSerializer(compact=True)
 def person(name: str) -> CryptoSigner:
     """A key that names its holder."""
     signer = CryptoSigner.generate_ed25519()
-    public = SSlibKey(signer.public_key.keyid, signer.public_key.keytype, signer.public_key.scheme, signer.public_key.keyval, {HOLDER: name})
+    public = SSlibKey(
+        signer.public_key.keyid,
+        signer.public_key.keytype,
+        signer.public_key.scheme,
+        signer.public_key.keyval,
+        {HOLDER: name},
+    )
     return CryptoSigner(signer._private_key, public)
 
 
 @dataclass
 class BundleCity:
-    """`now`: the city's own clock. `files`: by role and target path; given ones replace those of `folder`. `published`: what a stick would hold, by path."""
+    """`now`: the city's own clock. `files`: by role and target path; given ones replace those of
+    `folder`. `published`: what a stick would hold, by path.
+    """
 
     now: datetime = FIRST
     identity: CityIdentity = OWN
@@ -62,7 +86,10 @@ class BundleCity:
     def __post_init__(self):
         for role in (*TOP_LEVEL, POLICY, HOTLIST, KEYS):
             self.signers[role] = [person(name) for name in PEOPLE.get(role, (f"{role} holder",))]
-        text = {name: (self.folder / f"{name}.toml").read_bytes() for name in ("policy", "charter", "roster")}
+        text = {
+            name: (self.folder / f"{name}.toml").read_bytes()
+            for name in ("policy", "charter", "roster")
+        }
         own, self.files = (
             self.files,
             {
@@ -86,7 +113,9 @@ class BundleCity:
         self.online()
 
     def root(self, *, signers=None, change=lambda _root: None) -> None:
-        """The next root: by default signed by two of those who hold it now. `change` edits it before it is signed."""
+        """The next root: by default signed by two of those who hold it now. `change` edits it
+        before it is signed.
+        """
         if ROOT in self.metadata:
             new = copy.deepcopy(self.metadata[ROOT].signed)
             new.version += 1
@@ -100,10 +129,24 @@ class BundleCity:
         change(new)
         self.put(ROOT, new, signers or self.signers[ROOT][:2])
 
-    def release(self, role: str, *, signers=None, expires=None, version=None, extra=None, change=lambda _targets: None) -> None:
-        """The next version of targets or of a delegated role, over the files that it has now. `extra`: files that it signs and does not own."""
+    def release(
+        self,
+        role: str,
+        *,
+        signers=None,
+        expires=None,
+        version=None,
+        extra=None,
+        change=lambda _targets: None,
+    ) -> None:
+        """The next version of targets or of a delegated role, over the files that it has now.
+        `extra`: files that it signs and does not own.
+        """
         before = self.metadata.get(role)
-        new = Targets(version=version or (before.signed.version + 1 if before else 1), expires=expires or self.expires(role))
+        new = Targets(
+            version=version or (before.signed.version + 1 if before else 1),
+            expires=expires or self.expires(role),
+        )
         for path, data in {**self.files[role], **(extra or {})}.items():
             new.targets[path] = TargetFile.from_data(path, data, ["sha256"])
             self.published[f"targets/{new.targets[path].get_prefixed_paths()[0]}"] = data
@@ -117,29 +160,49 @@ class BundleCity:
         for name in (POLICY, HOTLIST, KEYS):
             public = [signer.public_key for signer in self.signers[name]]
             keys |= {key.keyid: key for key in public}
-            roles[name] = DelegatedRole(name, [key.keyid for key in public], rule_of(name).least_signers, terminating=True, paths=list(rule_of(name).paths))
+            roles[name] = DelegatedRole(
+                name,
+                [key.keyid for key in public],
+                rule_of(name).least_signers,
+                terminating=True,
+                paths=list(rule_of(name).paths),
+            )
         return Delegations(keys, roles)
 
-    def online(self, *, signers=None, snapshot_version=None, versions=None, expires=None, issued=None) -> None:
-        """A new snapshot and a new timestamp, as the daily job makes them. `versions`: roles that snapshot names otherwise; `expires`: by role."""
+    def online(
+        self, *, signers=None, snapshot_version=None, versions=None, expires=None, issued=None
+    ) -> None:
+        """A new snapshot and a new timestamp, as the daily job makes them. `versions`: roles that
+        snapshot names otherwise; `expires`: by role.
+        """
         before = self.metadata.get(SNAPSHOT)
         new = Snapshot(
-            version=snapshot_version or (before.signed.version + 1 if before else 1), expires=(expires or {}).get(SNAPSHOT) or self.expires(SNAPSHOT)
+            version=snapshot_version or (before.signed.version + 1 if before else 1),
+            expires=(expires or {}).get(SNAPSHOT) or self.expires(SNAPSHOT),
         )
-        new.meta = {f"{role}.json": self.meta(role, (versions or {}).get(role)) for role in self.metadata if role not in {ROOT, SNAPSHOT, TIMESTAMP}}
+        new.meta = {
+            f"{role}.json": self.meta(role, (versions or {}).get(role))
+            for role in self.metadata
+            if role not in {ROOT, SNAPSHOT, TIMESTAMP}
+        }
         self.put(SNAPSHOT, new, signers or self.signers[SNAPSHOT])
         self.timestamp(signers=signers, expires=(expires or {}).get(TIMESTAMP), issued=issued)
 
     def timestamp(self, *, signers=None, expires=None, issued=None, version=None) -> None:
         before = self.metadata.get(TIMESTAMP)
-        new = Timestamp(version=version or (before.signed.version + 1 if before else 1), expires=expires or self.expires(TIMESTAMP))
+        new = Timestamp(
+            version=version or (before.signed.version + 1 if before else 1),
+            expires=expires or self.expires(TIMESTAMP),
+        )
         new.snapshot_meta = self.meta(SNAPSHOT)
         new.unrecognized_fields[ISSUED] = rfc3339(issued or self.now)
         self.put(TIMESTAMP, new, signers or self.signers[TIMESTAMP])
 
     def meta(self, role: str, version: int | None = None) -> MetaFile:
         version = version or self.metadata[role].signed.version
-        return MetaFile.from_data(version, self.published[f"metadata/{version}.{role}.json"], ["sha256"])
+        return MetaFile.from_data(
+            version, self.published[f"metadata/{version}.{role}.json"], ["sha256"]
+        )
 
     def put(self, role: str, signed, signers) -> None:
         """Sign, and publish under its version."""
@@ -177,7 +240,10 @@ class BundleCity:
 
     def write(self, folder: Path) -> Path:
         """The whole repository into a folder, targets first and timestamp last."""
-        for name in sorted(self.published, key=lambda name: (name == "metadata/timestamp.json", name.startswith("metadata"))):
+        for name in sorted(
+            self.published,
+            key=lambda name: (name == "metadata/timestamp.json", name.startswith("metadata")),
+        ):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self.published[name])

@@ -1,4 +1,6 @@
-"""A camera installed by the demo's own means, with a few frames, for tests that run `watch` as a process."""
+"""A camera installed by the demo's own means, with a few frames, for tests that run `watch` as a
+process.
+"""
 
 import os
 import shutil
@@ -26,12 +28,29 @@ class CameraRig:
 
     def arguments(self, *more: str) -> list[str]:
         """`platewarden watch` over the frames; give `--allow-unsigned` to let it run."""
-        return [sys.executable, "-m", "agent", "watch", "--config", str(self.installation.settings), "--source", str(self.frames), *more]
+        return [
+            sys.executable,
+            "-m",
+            "agent",
+            "watch",
+            "--config",
+            str(self.installation.settings),
+            "--source",
+            str(self.frames),
+            *more,
+        ]
 
     def watch(self, *more: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         environment = {**os.environ, "NO_COLOR": "1"}
-        return subprocess.run([*before, *self.arguments(*more)], capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=environment)
+        return subprocess.run(
+            [*before, *self.arguments(*more)],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+            env=environment,
+        )
 
 
 def camera_rig(folder: Path, frames: int = 6) -> CameraRig:
@@ -55,5 +74,11 @@ def edit_policy(rig: CameraRig, old: str, new: str) -> None:
 def copy_of(rig: CameraRig, folder: Path) -> CameraRig:
     """The same camera, untouched, elsewhere: so that one installation serves many tests."""
     shutil.copytree(rig.installation.work, folder / "work")
-    installation = Installation(folder / "work", rig.installation.city, rig.installation.server, rig.installation.port, rig.installation.policy_text)
+    installation = Installation(
+        folder / "work",
+        rig.installation.city,
+        rig.installation.server,
+        rig.installation.port,
+        rig.installation.policy_text,
+    )
     return CameraRig(installation, rig.frames)

@@ -15,10 +15,28 @@ DEVICE = "cam-7"
 QUICK = LinkLimits(connect_timeout_s=3, answer_timeout_s=3, acknowledge_timeout_s=3)
 
 
-def broker(server: Credentials, *addresses: tuple[str, int], host: str = HOST, pins: frozenset[bytes] | None = None, **other: object) -> Broker:
-    """A [[broker]] that lists `addresses` and, unless told otherwise, the server's true pin and name."""
-    listed = {"id": "city-hall", "ca": "city-hall-ca.pem", "recipients": frozenset({RECIPIENT}), **other}
-    return Broker(host=host, addresses=addresses, spki_pins=frozenset({server.pin}) if pins is None else pins, **listed)
+def broker(
+    server: Credentials,
+    *addresses: tuple[str, int],
+    host: str = HOST,
+    pins: frozenset[bytes] | None = None,
+    **other: object,
+) -> Broker:
+    """A [[broker]] that lists `addresses` and, unless told otherwise, the server's true pin and
+    name.
+    """
+    listed = {
+        "id": "city-hall",
+        "ca": "city-hall-ca.pem",
+        "recipients": frozenset({RECIPIENT}),
+        **other,
+    }
+    return Broker(
+        host=host,
+        addresses=addresses,
+        spki_pins=frozenset({server.pin}) if pins is None else pins,
+        **listed,
+    )
 
 
 def publisher(
@@ -31,7 +49,19 @@ def publisher(
 ) -> MqttPublisher:
     """A publisher whose broker contexts all trust `ca`."""
     files = (client.certificate, client.key) if client else None
-    contexts = {b.id: context_for(b, ca.pem.read_bytes(), f"broker {b.id!r}", limits.max_receipt_bytes + 1024, files) for b in brokers}
+    contexts = {
+        b.id: context_for(
+            b, ca.pem.read_bytes(), f"broker {b.id!r}", limits.max_receipt_bytes + 1024, files
+        )
+        for b in brokers
+    }
     return MqttPublisher(
-        brokers, contexts, DEVICE, egress or Egress(brokers), now=lambda: datetime.now(UTC), jitter=lambda: 0.0, refused=refused, limits=limits
+        brokers,
+        contexts,
+        DEVICE,
+        egress or Egress(brokers),
+        now=lambda: datetime.now(UTC),
+        jitter=lambda: 0.0,
+        refused=refused,
+        limits=limits,
     )

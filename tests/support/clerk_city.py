@@ -1,4 +1,6 @@
-"""A published city on disk, made by the city's own functions, for tests of the `bundle` commands: key files without passphrases, two cameras, one recipient."""
+"""A published city on disk, made by the city's own functions, for tests of the `bundle` commands:
+key files without passphrases, two cameras, one recipient.
+"""
 
 import re
 import shutil
@@ -73,10 +75,14 @@ class Desk:
         return Done(stop.value.code or 0, told.out, told.err)
 
     def sign(self, who, *more, on=FIRST):
-        return self.run("bundle", "sign", "--city", self.city, "--key", self.key(who), "--yes", *more, on=on)
+        return self.run(
+            "bundle", "sign", "--city", self.city, "--key", self.key(who), "--yes", *more, on=on
+        )
 
     def publish(self, *more, key="daily", on=FIRST):
-        return self.run("bundle", "publish", "--city", self.city, "--key", self.key(key), *more, on=on)
+        return self.run(
+            "bundle", "publish", "--city", self.city, "--key", self.key(key), *more, on=on
+        )
 
     def rotate(self, *more, on=FIRST):
         return self.run("bundle", "rotate", "--city", self.city, *more, on=on)
@@ -97,7 +103,12 @@ class Desk:
     def files(self):
         """Everything in the repository and pending, by path."""
         roots = (self.repository, self.city / "pending")
-        return {path.relative_to(self.city).as_posix(): path.read_bytes() for root in roots for path in sorted(root.rglob("*")) if path.is_file()}
+        return {
+            path.relative_to(self.city).as_posix(): path.read_bytes()
+            for root in roots
+            for path in sorted(root.rglob("*"))
+            if path.is_file()
+        }
 
 
 def found(folder, capture):
@@ -120,10 +131,30 @@ def found(folder, capture):
 
 def init(desk):
     """The command line of `bundle init`."""
-    signers = [part for name in ("ada", "ben", "cleo") for part in ("--charter-signer", desk.pub(name))]
-    signers += [part for name in ("dora", "eli", "fay") for part in ("--policy-signer", desk.pub(name))]
-    others = ["--online", desk.pub("daily"), "--hotlist-owner", desk.pub("list"), "--recipient", f"{RECIPIENT}={desk.pub('pd')}"]
-    names = ["--id", "exampleville", "--name", "City of Exampleville", "--roster-key", desk.key("roster"), "--passphrase-file", desk.folder / "passphrase"]
+    signers = [
+        part for name in ("ada", "ben", "cleo") for part in ("--charter-signer", desk.pub(name))
+    ]
+    signers += [
+        part for name in ("dora", "eli", "fay") for part in ("--policy-signer", desk.pub(name))
+    ]
+    others = [
+        "--online",
+        desk.pub("daily"),
+        "--hotlist-owner",
+        desk.pub("list"),
+        "--recipient",
+        f"{RECIPIENT}={desk.pub('pd')}",
+    ]
+    names = [
+        "--id",
+        "exampleville",
+        "--name",
+        "City of Exampleville",
+        "--roster-key",
+        desk.key("roster"),
+        "--passphrase-file",
+        desk.folder / "passphrase",
+    ]
     return ["bundle", "init", "--city", desk.city, *names, *signers, *others]
 
 
@@ -139,7 +170,9 @@ def publish_first(desk):
 
 def camera(desk, at, *, rig=False, folder="camera"):
     """What a camera takes in; the refusal where it refuses."""
-    store = BundleStore(desk.folder / folder, desk.repository / "metadata/1.root.json", Limits(), rig=rig)
+    store = BundleStore(
+        desk.folder / folder, desk.repository / "metadata/1.root.json", Limits(), rig=rig
+    )
     try:
         return store.take_in(desk.repository, Instant(datetime.fromisoformat(at)))
     except RefusedError as refused:

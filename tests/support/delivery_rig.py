@@ -1,6 +1,8 @@
-"""Everything around a real `deliver` process: city and device folders, a Mosquitto, sealed reads, a recipient that signs receipts.
+"""Everything around a real `deliver` process: city and device folders, a Mosquitto, sealed reads, a
+recipient that signs receipts.
 
-The part of watch is played by `settle`: it removes a read from the outbox only for a receipt that it has verified itself.
+The part of watch is played by `settle`: it removes a read from the outbox only for a receipt that
+it has verified itself.
 """
 
 import base64
@@ -48,7 +50,9 @@ mount = "fixed"
 
 
 class Rig:
-    """Folders of one camera and its city, and a broker's credentials. `extra_brokers`: more [[broker]] tables as TOML."""
+    """Folders of one camera and its city, and a broker's credentials. `extra_brokers`: more
+    [[broker]] tables as TOML.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,7 +60,11 @@ class Rig:
         self.server = self.ca.server(hosts=(HOST, ADDRESS))
         self.now = datetime.now(UTC).replace(microsecond=0)
         self.parties = sealed.Parties.make(self.now.date(), 30)
-        self.settings, self.outbox, self.receipts = folder / "platewarden.toml", folder / "state/outbox", folder / "state/receipts"
+        self.settings, self.outbox, self.receipts = (
+            folder / "platewarden.toml",
+            folder / "state/outbox",
+            folder / "state/receipts",
+        )
         self.deliver_log_key = Ed25519PrivateKey.generate()
         self._sequence, self._sealer = 0, self.parties.sealer()
         for path in (folder / "city/ca", folder / "device", self.outbox):
@@ -65,7 +73,12 @@ class Rig:
         (folder / "city/charter.toml").write_text(CHARTER)
         (folder / "city/roster.toml").write_text(ROSTER)
         (folder / "city/ca/city-hall-ca.pem").write_bytes(self.ca.pem.read_bytes())
-        public = DevicePublic(sealed.DEVICE, raw(self.parties.device_key), raw(Ed25519PrivateKey.generate()), raw(self.deliver_log_key))
+        public = DevicePublic(
+            sealed.DEVICE,
+            raw(self.parties.device_key),
+            raw(Ed25519PrivateKey.generate()),
+            raw(self.deliver_log_key),
+        )
         (folder / "device/public.json").write_bytes(format_device_public(public))
         pem = self.deliver_log_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         (folder / "device/deliver-log.key").write_bytes(pem)
@@ -77,7 +90,14 @@ class Rig:
         for name, source in (("tls.crt", credentials.certificate), ("tls.key", credentials.key)):
             (self.folder / "device" / name).write_bytes(source.read_bytes())
 
-    def policy(self, *ports: int, host: str = HOST, pin: str | None = None, expires_days: int = 90, purpose: str = "stolen-vehicle-recovery") -> str:
+    def policy(
+        self,
+        *ports: int,
+        host: str = HOST,
+        pin: str | None = None,
+        expires_days: int = 90,
+        purpose: str = "stolen-vehicle-recovery",
+    ) -> str:
         """A policy whose brokers listen on these loopback ports, in this order."""
         key = base64.urlsafe_b64encode(raw(self.parties.recipient_key)).decode().rstrip("=")
         day = self.now.date()
@@ -139,7 +159,9 @@ recipients = ["{sealed.RECIPIENT}"]
         return {path.stem for path in self.outbox.glob("*.sealed")}
 
     def settle(self) -> None:
-        """Watch's part: verify each receipt against the outbox's own bytes, then remove the read."""
+        """Watch's part: verify each receipt against the outbox's own bytes, then remove the
+        read.
+        """
         verifier = ReceiptVerifier({sealed.RECIPIENT: raw(self.parties.recipient_key)})
         for path in list(self.receipts.glob("*.receipt")):
             read = self.outbox / f"{path.stem}.sealed"
@@ -148,7 +170,10 @@ recipients = ["{sealed.RECIPIENT}"]
             except FileNotFoundError:
                 continue  # deliver has tidied it up meanwhile
             if read.exists():
-                assert (receipt.read_id, receipt.wire_sha256) == (path.stem, hashlib.sha256(read.read_bytes()).hexdigest())
+                assert (receipt.read_id, receipt.wire_sha256) == (
+                    path.stem,
+                    hashlib.sha256(read.read_bytes()).hexdigest(),
+                )
                 read.unlink()
 
     def settle_until(self, done, seconds: float = 30.0) -> None:
@@ -168,7 +193,10 @@ recipients = ["{sealed.RECIPIENT}"]
         try:
             if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'leaf'").fetchone():
                 return []  # made, not yet filled
-            return [json.loads(details) for (details,) in connection.execute("SELECT details FROM leaf ORDER BY n")]
+            return [
+                json.loads(details)
+                for (details,) in connection.execute("SELECT details FROM leaf ORDER BY n")
+            ]
         finally:
             connection.close()
 
@@ -176,20 +204,48 @@ recipients = ["{sealed.RECIPIENT}"]
         """Refusal leaves by reason."""
         return Counter(str(leaf["reason"]) for leaf in self.leaves() if leaf["kind"] == "refusal")
 
-    def deliver(self, *arguments: str, environment: dict[str, str] | None = None, under: tuple[str, ...] = ()) -> "Deliver":
+    def deliver(
+        self,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        under: tuple[str, ...] = (),
+    ) -> "Deliver":
         """Start the real process."""
         return Deliver(self, arguments, environment or {}, under)
 
 
 class Deliver:
-    """One `platewarden deliver` process; its output is in the rig's folder. Use as a context manager: it ends with SIGTERM."""
+    """One `platewarden deliver` process; its output is in the rig's folder. Use as a context
+    manager: it ends with SIGTERM.
+    """
 
-    def __init__(self, rig: Rig, arguments: tuple[str, ...], environment: dict[str, str], under: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        arguments: tuple[str, ...],
+        environment: dict[str, str],
+        under: tuple[str, ...],
+    ) -> None:
         self._output = rig.folder / "deliver.out"
-        command = [*under, sys.executable, "-m", "agent", "deliver", "--config", str(rig.settings), *arguments]
-        clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy") and name != "NOTIFY_SOCKET"}
+        command = [
+            *under,
+            sys.executable,
+            "-m",
+            "agent",
+            "deliver",
+            "--config",
+            str(rig.settings),
+            *arguments,
+        ]
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.lower().endswith("_proxy") and name != "NOTIFY_SOCKET"
+        }
         with self._output.open("ab") as output:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=clean | environment, stdout=output, stderr=output)
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=clean | environment, stdout=output, stderr=output
+            )
 
     def output(self) -> str:
         """Both streams so far."""
@@ -217,20 +273,30 @@ class Deliver:
 
 
 class Recipient:
-    """Subscribes as the recipient, counts arrivals by read id, keeps each read once, and answers every arrival with a signed receipt.
+    """Subscribes as the recipient, counts arrivals by read id, keeps each read once, and answers
+    every arrival with a signed receipt.
 
     `deaf`: takes reads and says nothing. Reconnects by itself when the broker comes back.
     """
 
-    def __init__(self, rig: Rig, port: int, credentials: Credentials | None = None, *, deaf: bool = False) -> None:
+    def __init__(
+        self, rig: Rig, port: int, credentials: Credentials | None = None, *, deaf: bool = False
+    ) -> None:
         self._rig, self.deaf = rig, deaf
         self.arrivals: Counter[str] = Counter()
         self.kept: dict[str, bytes] = {}
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="recipient", protocol=mqtt.MQTTv5)
-        self._client.tls_set(str(rig.ca.pem), *((str(credentials.certificate), str(credentials.key)) if credentials else ()))
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id="recipient", protocol=mqtt.MQTTv5
+        )
+        self._client.tls_set(
+            str(rig.ca.pem),
+            *((str(credentials.certificate), str(credentials.key)) if credentials else ()),
+        )
         self._client.reconnect_delay_set(1, 1)
         subscribed: list[object] = []
-        self._client.on_connect = lambda client, *_: client.subscribe(f"platewarden/1/reads/{sealed.RECIPIENT}", qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe(
+            f"platewarden/1/reads/{sealed.RECIPIENT}", qos=1
+        )
         self._client.on_subscribe = lambda *_: subscribed.append(1)
         self._client.on_message = self._on_message
         self._client.connect(ADDRESS, port)
@@ -240,7 +306,9 @@ class Recipient:
             assert time.monotonic() < end, "the recipient could not subscribe"
             time.sleep(0.02)
 
-    def _on_message(self, client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+    def _on_message(
+        self, client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage
+    ) -> None:
         wire = message.payload
         tags = split(wire).tags
         self.arrivals[tags.read_id] += 1
@@ -248,11 +316,22 @@ class Recipient:
         if not self.deaf:
             client.publish(f"platewarden/1/receipts/{tags.device}", self.receipt(wire), qos=1)
 
-    def receipt(self, wire: bytes, outcome: str = "stored", key: Ed25519PrivateKey | None = None) -> bytes:
+    def receipt(
+        self, wire: bytes, outcome: str = "stored", key: Ed25519PrivateKey | None = None
+    ) -> bytes:
         """A receipt, by the recipient's key unless a test forges one."""
         tags = split(wire).tags
-        receipt = Receipt(tags.read_id, hashlib.sha256(wire).hexdigest(), tags.device, tags.recipient, outcome, Instant(self._rig.now).utc)
-        return sealed.sign_compact(key or self._rig.parties.recipient_key, "platewarden-receipt", format_receipt(receipt))
+        receipt = Receipt(
+            tags.read_id,
+            hashlib.sha256(wire).hexdigest(),
+            tags.device,
+            tags.recipient,
+            outcome,
+            Instant(self._rig.now).utc,
+        )
+        return sealed.sign_compact(
+            key or self._rig.parties.recipient_key, "platewarden-receipt", format_receipt(receipt)
+        )
 
     def close(self) -> None:
         """Unsubscribe by leaving."""

@@ -1,4 +1,6 @@
-"""Deliver with everything around it in memory, for the tests of agent/delivery.py: fakes, a policy, a clock that stands still."""
+"""Deliver with everything around it in memory, for the tests of agent/delivery.py: fakes, a policy,
+a clock that stands still.
+"""
 
 import hashlib
 from dataclasses import replace
@@ -43,8 +45,19 @@ def policy(*recipients: str, **other) -> Policy:
         "effective": date(2026, 11, 1),
         "expires": date(2027, 5, 1),
         "releases": tuple(rule(recipient) for recipient in served),
-        "recipients": {r: Recipient(r, r, "Ordinance 2026-14", date(2027, 5, 1), bytes(32)) for r in served},
-        "brokers": (Broker("city-hall", "mqtt.exampleville.example", (("203.0.113.10", 8883),), "ca.pem", frozenset({bytes(32)}), frozenset(served)),),
+        "recipients": {
+            r: Recipient(r, r, "Ordinance 2026-14", date(2027, 5, 1), bytes(32)) for r in served
+        },
+        "brokers": (
+            Broker(
+                "city-hall",
+                "mqtt.exampleville.example",
+                (("203.0.113.10", 8883),),
+                "ca.pem",
+                frozenset({bytes(32)}),
+                frozenset(served),
+            ),
+        ),
         "digest": "ab" * 32,
     }
     return Policy(**values | other)
@@ -55,13 +68,26 @@ class World:
 
     def __init__(self) -> None:
         self.attempts, self.clock, self.log = FakeAttempts(), FakeClock(NOW), FakeAuditLog()
-        self.outbox, self.box, self.publisher = FakeOutbox(FakeAuditLog()), FakeReceiptBox(), FakePublisher((POLICE, SHERIFF))
+        self.outbox, self.box, self.publisher = (
+            FakeOutbox(FakeAuditLog()),
+            FakeReceiptBox(),
+            FakePublisher((POLICE, SHERIFF)),
+        )
         self.policy, self.made, self.progress = policy(), 0, 0
         self.restart()
 
     def restart(self) -> None:
         """A new process over the same disk."""
-        self.delivery = Delivery(DEVICE, self.outbox, FakeVerifier(), self.box, self.attempts, self.log, self.clock, lambda: 0.0)
+        self.delivery = Delivery(
+            DEVICE,
+            self.outbox,
+            FakeVerifier(),
+            self.box,
+            self.attempts,
+            self.log,
+            self.clock,
+            lambda: 0.0,
+        )
 
     def seal(self, recipient: str = POLICE, **other) -> SealedRead:
         """Watch puts a read into the outbox."""
@@ -91,14 +117,25 @@ class World:
     def receipt(self, sealed: SealedRead, **other) -> bytes:
         """The recipient answers."""
         tags = sealed.tags
-        receipt = Receipt(tags.read_id, hashlib.sha256(sealed.wire).hexdigest(), tags.device, tags.recipient, "stored", NOW)
+        receipt = Receipt(
+            tags.read_id,
+            hashlib.sha256(sealed.wire).hexdigest(),
+            tags.device,
+            tags.recipient,
+            "stored",
+            NOW,
+        )
         return fake_receipt(replace(receipt, **other))
 
     def run(self, stopping=lambda: False):
         def progress() -> None:
             self.progress += 1
 
-        return self.delivery.pass_once(Route(self.policy, FakeReceiptVerifier((POLICE, SHERIFF)), self.publisher), progress, stopping)
+        return self.delivery.pass_once(
+            Route(self.policy, FakeReceiptVerifier((POLICE, SHERIFF)), self.publisher),
+            progress,
+            stopping,
+        )
 
     def published(self) -> list[str]:
         return [p.read_id for p in self.publisher.published]

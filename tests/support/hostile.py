@@ -1,4 +1,6 @@
-"""A broker with the right name, CA and key that speaks TLS and then whatever a test wants: listed is not the same as honest."""
+"""A broker with the right name, CA and key that speaks TLS and then whatever a test wants: listed
+is not the same as honest.
+"""
 
 import contextlib
 import socket
@@ -15,9 +17,13 @@ Behaviour = Callable[[ssl.SSLSocket, "HostileBroker"], None]
 
 
 class HostileBroker:
-    """Runs `behave` for each client in a thread. `heard`: bytes of MQTT that clients sent; `clients`: connections accepted."""
+    """Runs `behave` for each client in a thread. `heard`: bytes of MQTT that clients sent;
+    `clients`: connections accepted.
+    """
 
-    def __init__(self, credentials: Credentials, behave: Behaviour, address: str = ADDRESS, port: int = 0) -> None:
+    def __init__(
+        self, credentials: Credentials, behave: Behaviour, address: str = ADDRESS, port: int = 0
+    ) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(credentials.certificate, credentials.key)
         self._behave, self.heard, self.clients = behave, bytearray(), 0
@@ -78,7 +84,13 @@ def accept(client: ssl.SSLSocket, broker: HostileBroker) -> None:
 
 def publish(topic: str, payload: bytes, mid: int = 1, qos: int = 1) -> bytes:
     """A PUBLISH packet of MQTT 5 without properties."""
-    body = len(topic).to_bytes(2, "big") + topic.encode() + (mid.to_bytes(2, "big") if qos else b"") + b"\0" + payload
+    body = (
+        len(topic).to_bytes(2, "big")
+        + topic.encode()
+        + (mid.to_bytes(2, "big") if qos else b"")
+        + b"\0"
+        + payload
+    )
     return bytes([0x30 | qos << 1]) + length(len(body)) + body
 
 

@@ -1,4 +1,6 @@
-"""Made-up policies, hot lists, reads and sightings for tests of the core. Every plate is fictitious."""
+"""Made-up policies, hot lists, reads and sightings for tests of the core. Every plate is
+fictitious.
+"""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -37,11 +39,28 @@ def rule(**changes) -> ReleaseRule:
 
 
 def recipient(name="town-pd", **changes) -> Recipient:
-    return replace(Recipient(name, "Town Police", "Ordinance 1", date(2027, 5, 1), bytes(range(32)), "local-law-enforcement"), **changes)
+    return replace(
+        Recipient(
+            name,
+            "Town Police",
+            "Ordinance 1",
+            date(2027, 5, 1),
+            bytes(range(32)),
+            "local-law-enforcement",
+        ),
+        **changes,
+    )
 
 
 def broker(*recipients) -> Broker:
-    return Broker("hall", "mqtt.town.example", (("203.0.113.10", 8883),), "hall.pem", frozenset({bytes(32)}), frozenset(recipients))
+    return Broker(
+        "hall",
+        "mqtt.town.example",
+        (("203.0.113.10", 8883),),
+        "hall.pem",
+        frozenset({bytes(32)}),
+        frozenset(recipients),
+    )
 
 
 def policy(*rules, **changes) -> Policy:
@@ -71,13 +90,31 @@ def instant(seconds=0.0, trust=ClockTrust.OS) -> Instant:
 
 def hotlist(*rows, today=TODAY, withdrawn=()):
     """Rows as `plate,state,category`, or whole ones. `withdrawn`: entry_keys."""
-    whole = [row if row.count(",") > 2 else f"{row},Town PD,C-{number},2026-11-10,2027-01-10" for number, row in enumerate(rows)]
+    whole = [
+        row if row.count(",") > 2 else f"{row},Town PD,C-{number},2026-11-10,2027-01-10"
+        for number, row in enumerate(rows)
+    ]
     made = datetime.combine(today, time(), UTC)
-    compiled = import_list(Source(["\n".join([HEADER, *whole]).encode()], "hotlist.csv", made), None, today).compiled
+    compiled = import_list(
+        Source(["\n".join([HEADER, *whole]).encode()], "hotlist.csv", made), None, today
+    ).compiled
     return hotlist_of(compiled, None, max_age=timedelta(days=365), withdrawn=frozenset(withdrawn))
 
 
-def read(text, x=100.0, y=100.0, width=100.0, *, confidence=0.95, state=None, alternatives=(), sharpness=1.0, at=0.0, region="us", crop=PICTURE) -> PlateRead:
+def read(
+    text,
+    x=100.0,
+    y=100.0,
+    width=100.0,
+    *,
+    confidence=0.95,
+    state=None,
+    alternatives=(),
+    sharpness=1.0,
+    at=0.0,
+    region="us",
+    crop=PICTURE,
+) -> PlateRead:
     """One read; the box is as high as a third of its width. `at`: seconds after noon."""
     height = width / 3
     corners = ((x, y), (x + width, y), (x + width, y + height), (x, y + height))
@@ -86,7 +123,9 @@ def read(text, x=100.0, y=100.0, width=100.0, *, confidence=0.95, state=None, al
         text=PlateText(text),
         confidence=confidence if text else 0.0,
         char_confidence=(confidence ** (1 / len(text)),) * len(text) if text else (),
-        alternatives=tuple(Alternative(PlateText(other), probability) for other, probability in alternatives),
+        alternatives=tuple(
+            Alternative(PlateText(other), probability) for other, probability in alternatives
+        ),
         region=region,
         state=state,
         crop=crop,

@@ -1,4 +1,6 @@
-"""Pictures and videos for tests: the left half red, the right half blue, so that swapped channels or a turned picture show."""
+"""Pictures and videos for tests: the left half red, the right half blue, so that swapped channels
+or a turned picture show.
+"""
 
 from pathlib import Path
 
@@ -14,7 +16,15 @@ def picture(width=WIDTH, height=HEIGHT, text=""):
     image = np.empty((height, width, 3), np.uint8)
     image[:, : width // 2], image[:, width // 2 :] = RED_BGR, BLUE_BGR
     if text:
-        cv2.putText(image, text, (width // 8, height // 2), cv2.FONT_HERSHEY_SIMPLEX, width / 400, (255, 255, 255), 2)
+        cv2.putText(
+            image,
+            text,
+            (width // 8, height // 2),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            width / 400,
+            (255, 255, 255),
+            2,
+        )
     return image
 
 
@@ -25,18 +35,36 @@ def write_picture(path: Path, image=None) -> Path:
     return path
 
 
-def write_video(path: Path, frames=6, codec="mpeg4", rate=10, size=(WIDTH, HEIGHT), front_index=False, rotation=0) -> Path:
-    """By PyAV, in the container that the suffix names. `front_index`: an MP4 whose index stands before the pictures, so that a cut file opens."""
+def write_video(
+    path: Path,
+    frames=6,
+    codec="mpeg4",
+    rate=10,
+    size=(WIDTH, HEIGHT),
+    front_index=False,
+    rotation=0,
+) -> Path:
+    """By PyAV, in the container that the suffix names. `front_index`: an MP4 whose index stands
+    before the pictures, so that a cut file opens.
+    """
     import av
 
-    with av.open(str(path), "w", options={"movflags": "faststart"} if front_index else {}) as container:
+    with av.open(
+        str(path), "w", options={"movflags": "faststart"} if front_index else {}
+    ) as container:
         stream = container.add_stream(codec, rate=rate)
-        stream.width, stream.height, stream.pix_fmt = *size, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = (
+            *size,
+            "yuvj420p" if codec == "mjpeg" else "yuv420p",
+        )
         if rotation:
             stream.set_display_rotation(rotation)
         for number in range(frames):
             image = picture(*size)
-            image[: size[1] // 8] = np.random.default_rng(number).integers(0, 255, (size[1] // 8, size[0], 3), np.uint8)  # something to encode
+            # something to encode
+            image[: size[1] // 8] = np.random.default_rng(number).integers(
+                0, 255, (size[1] // 8, size[0], 3), np.uint8
+            )
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "bgr24")))
         container.mux(stream.encode())
     return path

@@ -1,4 +1,6 @@
-"""A real Mosquitto on a loopback port with TLS, for tests: start, kill -9, restart on the same port."""
+"""A real Mosquitto on a loopback port with TLS, for tests: start, kill -9, restart on the same
+port.
+"""
 
 import getpass
 import shutil
@@ -17,10 +19,12 @@ ADDRESS = "127.0.0.1"
 
 
 class Mosquitto:
-    """One broker. `client_ca`: require client certificates signed by it; `acl`: an ACL file's text (user = the certificate's common name).
-    `address`, `port`: where it listens; loopback and a free one unless told.
+    """One broker. `client_ca`: require client certificates signed by it; `acl`: an ACL file's text
+    (user = the certificate's common name). `address`, `port`: where it listens; loopback and a free
+    one unless told.
 
-    Use as a context manager; `kill` is SIGKILL, after which `start` brings it back on the same port.
+    Use as a context manager; `kill` is SIGKILL, after which `start` brings it back on the same
+    port.
     """
 
     def __init__(
@@ -35,13 +39,19 @@ class Mosquitto:
         port: int | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.address, self.port, self.data = folder, address, port or free_port(), folder / "data"
+        self.folder, self.address, self.port, self.data = (
+            folder,
+            address,
+            port or free_port(),
+            folder / "data",
+        )
         self.data.mkdir(exist_ok=True)
         lines = [
             f"listener {self.port} {self.address}",
             f"certfile {server.certificate}",
             f"keyfile {server.key}",
-            f"user {getpass.getuser()}",  # started as root it would drop to `mosquitto`, which may not read the test's keys
+            # started as root it would drop to `mosquitto`, which may not read the test's keys
+            f"user {getpass.getuser()}",
             "log_type all",
             f"log_dest file {folder / 'mosquitto.log'}",
             f"allow_anonymous {'false' if client_ca else 'true'}",
@@ -49,7 +59,11 @@ class Mosquitto:
             f"persistence_location {self.data}/",
         ]
         if client_ca:
-            lines += [f"cafile {client_ca.pem}", "require_certificate true", "use_identity_as_username true"]
+            lines += [
+                f"cafile {client_ca.pem}",
+                "require_certificate true",
+                "use_identity_as_username true",
+            ]
         if acl is not None:
             (folder / "acl").write_text(acl)
             lines += [f"acl_file {folder / 'acl'}"]
@@ -58,8 +72,14 @@ class Mosquitto:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        """Start and wait until it listens. Fails the test (never skips it) when Mosquitto is missing."""
-        self._process = subprocess.Popen([mosquitto(), "-c", str(self._configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        """Start and wait until it listens. Fails the test (never skips it) when Mosquitto is
+        missing.
+        """
+        self._process = subprocess.Popen(
+            [mosquitto(), "-c", str(self._configuration)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         wait_for_port(self.port, self._process, address=self.address)
         return self
 
@@ -88,13 +108,20 @@ class Mosquitto:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
 
 def mosquitto() -> str:
     """The broker's path (on Debian outside a user's PATH)."""
-    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+    found = shutil.which("mosquitto") or shutil.which(
+        "mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+    )
     if found is None:
         pytest.fail("Mosquitto is not installed; type: sudo apt install mosquitto")
     return found
@@ -107,8 +134,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for_port(port: int, process: "subprocess.Popen[bytes] | None" = None, seconds: float = 10.0, address: str = ADDRESS) -> None:
-    """Return when something listens on the port; fail the test when the process ends or time is up."""
+def wait_for_port(
+    port: int,
+    process: "subprocess.Popen[bytes] | None" = None,
+    seconds: float = 10.0,
+    address: str = ADDRESS,
+) -> None:
+    """Return when something listens on the port; fail the test when the process ends or time is
+    up.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process is not None and process.poll() is not None:

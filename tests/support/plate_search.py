@@ -1,4 +1,6 @@
-"""Searches bytes on disk for plates, in every encoding that a careless program could have written them in (P9)."""
+"""Searches bytes on disk for plates, in every encoding that a careless program could have written
+them in (P9).
+"""
 
 import base64
 from collections.abc import Iterable, Iterator
@@ -8,7 +10,9 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where, and in which encoding. The plate itself is not repeated: a test's report is an artefact too."""
+    """Where, and in which encoding. The plate itself is not repeated: a test's report is an
+    artefact too.
+    """
 
     file: Path
     encoding: str
@@ -26,7 +30,9 @@ def encodings(plate: str) -> dict[str, tuple[bytes, ...]]:
 
 
 def _base64_forms(data: bytes) -> Iterator[bytes]:
-    """The characters that `data` alone decides, at each of the three alignments within a longer text, in both alphabets."""
+    """The characters that `data` alone decides, at each of the three alignments within a longer
+    text, in both alphabets.
+    """
     for shift in range(3):
         text = base64.b64encode(b"\0" * shift + data)
         first = -(-shift * 8 // 6)
@@ -44,10 +50,19 @@ def _escaped_forms(text: str) -> Iterator[bytes]:
 
 def search(folder: Path, plates: Iterable[str], skip: Iterable[Path] = ()) -> list[Found]:
     """All hits in all files below `folder`, apart from the files and folders in `skip`."""
-    wanted = [(name, form) for plate in plates for name, forms in encodings(plate).items() for form in forms]
+    wanted = [
+        (name, form)
+        for plate in plates
+        for name, forms in encodings(plate).items()
+        for form in forms
+    ]
     skipped = tuple(skip)
     hits = []
-    for file in sorted(p for p in folder.rglob("*") if p.is_file() and not any(p.is_relative_to(s) for s in skipped)):
+    for file in sorted(
+        p
+        for p in folder.rglob("*")
+        if p.is_file() and not any(p.is_relative_to(s) for s in skipped)
+    ):
         data = file.read_bytes()
         hits += [Found(file, name) for name, form in wanted if form in data]
     return hits

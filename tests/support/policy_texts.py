@@ -1,4 +1,6 @@
-"""Made-up policies as TOML text, lawful in form, drawn so that two of them often differ in one thing only."""
+"""Made-up policies as TOML text, lawful in form, drawn so that two of them often differ in one
+thing only.
+"""
 
 import base64
 import copy
@@ -37,16 +39,24 @@ stands = "Clinic Road"
 near = ["health-care"]
 mount = "fixed"
 """
-KEYS = [base64.urlsafe_b64encode(bytes([number]) * 32).decode().rstrip("=") for number in range(2, 9)]
+KEYS = [
+    base64.urlsafe_b64encode(bytes([number]) * 32).decode().rstrip("=") for number in range(2, 9)
+]
 PIN = "sha256/" + base64.b64encode(bytes(range(32))).decode()
 
 
 def toml(values) -> bytes:
     """A policy as `draw` makes it, as text: a line per key."""
-    lines = [f"{key} = {_value(value)}" for key, value in values.items() if not isinstance(value, list)]
+    lines = [
+        f"{key} = {_value(value)}" for key, value in values.items() if not isinstance(value, list)
+    ]
     for kind in ("release", "recipient", "broker", "barred"):
         for table in values.get(kind, []):
-            lines += ["", f"[[{kind}]]", *(f"{key} = {_value(value)}" for key, value in table.items())]
+            lines += [
+                "",
+                f"[[{kind}]]",
+                *(f"{key} = {_value(value)}" for key, value in table.items()),
+            ]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -59,8 +69,17 @@ def _value(value) -> str:
 def files(values, where="policy.toml", *, charter=b"", roster=b"") -> Files:
     """A policy as the commands load it, with charter and roster where given."""
     text = toml(values)
-    above = (parse_charter(charter, "charter.toml"), Source(charter, "charter.toml")) if charter else (None, None)
-    return Files(parse_policy(text, where), Source(text, where), *above, parse_roster(roster, "roster.toml") if roster else None)
+    above = (
+        (parse_charter(charter, "charter.toml"), Source(charter, "charter.toml"))
+        if charter
+        else (None, None)
+    )
+    return Files(
+        parse_policy(text, where),
+        Source(text, where),
+        *above,
+        parse_roster(roster, "roster.toml") if roster else None,
+    )
 
 
 class Draw(random.Random):
@@ -84,7 +103,13 @@ class Draw(random.Random):
         }
 
     def bar(self):
-        what = {"cameras": self.some(CAMERAS)} if self.random() < 0.5 else {"places": [self.choice(["school", "health-care"])]} if self.random() < 0.5 else {}
+        what = (
+            {"cameras": self.some(CAMERAS)}
+            if self.random() < 0.5
+            else {"places": [self.choice(["school", "health-care"])]}
+            if self.random() < 0.5
+            else {}
+        )
         when = {"hours": self.some(HOURS)} if not what or self.random() < 0.6 else {}
         return {**what, **when, "why": "Council resolution"}
 
@@ -108,7 +133,14 @@ class Draw(random.Random):
                 for name in names
             ],
             "broker": [
-                {"id": "hall", "host": "mqtt.town.example", "addresses": ["203.0.113.10:8883"], "ca": "hall.pem", "spki_pins": [PIN], "recipients": names}
+                {
+                    "id": "hall",
+                    "host": "mqtt.town.example",
+                    "addresses": ["203.0.113.10:8883"],
+                    "ca": "hall.pem",
+                    "spki_pins": [PIN],
+                    "recipients": names,
+                }
             ],
             "barred": [self.bar() for _ in range(self.choice([0, 0, 1, 2]))],
         }
@@ -119,7 +151,17 @@ class Draw(random.Random):
             return self.policy()
         values = copy.deepcopy(values)
         for _ in range(self.choice([1, 1, 1, 2, 3])):
-            self.choice([self._alter_rule, self._alter_rule, self._alter_recipient, self._alter_head, self._drop, self._add, self._bar])(values)
+            self.choice(
+                [
+                    self._alter_rule,
+                    self._alter_rule,
+                    self._alter_recipient,
+                    self._alter_head,
+                    self._drop,
+                    self._add,
+                    self._bar,
+                ]
+            )(values)
         return values
 
     def _alter_rule(self, values):
@@ -150,4 +192,9 @@ class Draw(random.Random):
 
     def _add(self, values):
         taken = {table["rule"] for table in values["release"]}
-        values["release"].append(self.rule(next(name for name in "abcdefghij" if name not in taken), [one["id"] for one in values["recipient"]]))
+        values["release"].append(
+            self.rule(
+                next(name for name in "abcdefghij" if name not in taken),
+                [one["id"] for one in values["recipient"]],
+            )
+        )

@@ -1,4 +1,6 @@
-"""What tests of `platewarden provision` share: the command as typed, a city's root, a folder's names."""
+"""What tests of `platewarden provision` share: the command as typed, a city's root, a folder's
+names.
+"""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

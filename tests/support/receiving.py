@@ -1,4 +1,6 @@
-"""A recipient's folder with an enrolled camera, and a real `receiver run` process beside a real broker, for tests."""
+"""A recipient's folder with an enrolled camera, and a real `receiver run` process beside a real
+broker, for tests.
+"""
 
 import json
 import queue
@@ -38,40 +40,76 @@ def this_instant() -> Instant:
 
 
 class Enrolled:
-    """A recipient's folder and one camera that its city enrolled. `seal` makes reads that it can open."""
+    """A recipient's folder and one camera that its city enrolled. `seal` makes reads that it can
+    open.
+    """
 
-    def __init__(self, folder: Path, broker: BrokerSettings | None = None, now: Instant | None = None) -> None:
+    def __init__(
+        self, folder: Path, broker: BrokerSettings | None = None, now: Instant | None = None
+    ) -> None:
         self.now = now or this_instant()
         self.root_key, self.device_key = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
         self.place = Workplace.create(folder, RECIPIENT, self.now, broker, epochs_ahead_days=25)
         self.folder = folder
-        (folder / "root.json").write_bytes(canonical(public_jwk("Ed25519", self.root_key.public_key().public_bytes_raw())))
+        (folder / "root.json").write_bytes(
+            canonical(public_jwk("Ed25519", self.root_key.public_key().public_bytes_raw()))
+        )
         self.enrol({DEVICE: self.device_key.public_key().public_bytes_raw()})
         self.signing_key = self.place.signer().public_key
         self._sequence = 0
 
     def enrol(self, devices: dict[str, bytes]) -> None:
         roster = format_roster(Roster("City of Exampleville", self.now.utc, devices))
-        (self.folder / "roster.jws").write_bytes(sign_compact(self.root_key, "platewarden-roster", roster))
+        (self.folder / "roster.jws").write_bytes(
+            sign_compact(self.root_key, "platewarden-roster", roster)
+        )
 
     def key_list(self) -> EpochKeys:
-        return verify_key_list((self.folder / "key-list.jws").read_bytes(), RECIPIENT, self.signing_key)
+        return verify_key_list(
+            (self.folder / "key-list.jws").read_bytes(), RECIPIENT, self.signing_key
+        )
 
-    def seal(self, retention_days: int = 21, key_list: EpochKeys | None = None, captured: Instant | None = None, device: str = DEVICE) -> SealedRead:
+    def seal(
+        self,
+        retention_days: int = 21,
+        key_list: EpochKeys | None = None,
+        captured: Instant | None = None,
+        device: str = DEVICE,
+    ) -> SealedRead:
         self._sequence += 1
         sealer = Sealer(device, self.device_key, {RECIPIENT: key_list or self.key_list()})
-        return sealer.seal(sighting((captured or self.now).utc), release(retention_days=retention_days), self._sequence)
+        return sealer.seal(
+            sighting((captured or self.now).utc),
+            release(retention_days=retention_days),
+            self._sequence,
+        )
 
 
 class RunningReceiver:
-    """`receiver run DIR --json` as a process. `line` and `complaint`: what it says on stdout and stderr."""
+    """`receiver run DIR --json` as a process. `line` and `complaint`: what it says on stdout and
+    stderr.
+    """
 
     def __init__(self, folder: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "agent", "receiver", "run", str(folder), "--json", *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = [
+            sys.executable,
+            "-m",
+            "agent",
+            "receiver",
+            "run",
+            str(folder),
+            "--json",
+            *options,
+        ]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         self._lines: queue.Queue[str] = queue.Queue()
         self._complaints: queue.Queue[str] = queue.Queue()
-        for stream, lines in ((self.process.stdout, self._lines), (self.process.stderr, self._complaints)):
+        for stream, lines in (
+            (self.process.stdout, self._lines),
+            (self.process.stderr, self._complaints),
+        ):
             threading.Thread(target=self._pump, args=(stream, lines), daemon=True).start()
         self.said: list[str] = []
 
@@ -118,11 +156,15 @@ class RunningReceiver:
 class Camera:
     """The network side of a camera: publishes wire bytes, collects receipts."""
 
-    def __init__(self, broker: Mosquitto, ca: Path, verifier: ReceiptVerifier, device: str = DEVICE) -> None:
+    def __init__(
+        self, broker: Mosquitto, ca: Path, verifier: ReceiptVerifier, device: str = DEVICE
+    ) -> None:
         self._verifier = verifier
         self._receipts: queue.Queue[bytes] = queue.Queue()
         self._ready = threading.Event()
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, f"camera-{device}", protocol=mqtt.MQTTv5)
+        self.client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, f"camera-{device}", protocol=mqtt.MQTTv5
+        )
         context = ssl.create_default_context(cafile=str(ca))
         context.check_hostname = False
         self.client.tls_set_context(context)
@@ -135,7 +177,9 @@ class Camera:
         assert self._ready.wait(WAIT_S)
 
     def publish(self, wire: bytes, recipient: str = RECIPIENT) -> None:
-        self.client.publish(f"platewarden/1/reads/{recipient}", wire, qos=1).wait_for_publish(WAIT_S)
+        self.client.publish(f"platewarden/1/reads/{recipient}", wire, qos=1).wait_for_publish(
+            WAIT_S
+        )
 
     def receipt(self) -> Receipt:
         return self._verifier.verify(self._receipts.get(timeout=WAIT_S))
@@ -158,7 +202,9 @@ class Service:
     def __init__(self, folder: Path, **broker_options: object) -> None:
         self.authority = Authority(folder / "pki")
         self.broker = Mosquitto(folder / "broker", self.authority.server(), **broker_options)
-        settings = BrokerSettings(host=HOST, address=ADDRESS, port=self.broker.port, ca=self.authority.pem)
+        settings = BrokerSettings(
+            host=HOST, address=ADDRESS, port=self.broker.port, ca=self.authority.pem
+        )
         self.enrolled = Enrolled(folder / "recipient", settings)
         self.folder = self.enrolled.folder
 
@@ -166,7 +212,9 @@ class Service:
         return RunningReceiver(self.folder)
 
     def camera(self) -> Camera:
-        return Camera(self.broker, self.authority.pem, ReceiptVerifier({RECIPIENT: self.enrolled.signing_key}))
+        return Camera(
+            self.broker, self.authority.pem, ReceiptVerifier({RECIPIENT: self.enrolled.signing_key})
+        )
 
     def __enter__(self) -> Self:
         self.broker.start()

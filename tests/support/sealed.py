@@ -1,4 +1,6 @@
-"""Made-up sightings, releases, keys and rosters for tests of sealing, verifying and receiving. Every plate is fictitious."""
+"""Made-up sightings, releases, keys and rosters for tests of sealing, verifying and receiving.
+Every plate is fictitious.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -40,7 +42,9 @@ def sighting(captured: datetime = CAPTURED, width: int = 160, height: int = 48) 
     )
 
 
-def release(recipient: str = RECIPIENT, retention_days: int = 21, include: frozenset[str] = EVERYTHING) -> Release:
+def release(
+    recipient: str = RECIPIENT, retention_days: int = 21, include: frozenset[str] = EVERYTHING
+) -> Release:
     """Leave to seal it."""
     return Release(
         rule="stolen-and-amber",
@@ -48,7 +52,14 @@ def release(recipient: str = RECIPIENT, retention_days: int = 21, include: froze
         purpose="stolen-vehicle-recovery",
         retention_days=retention_days,
         include=include,
-        match=Match("stolen-vehicle", MatchLevel.EXACT, "Exampleville PD", "2026-0118", date(2027, 1, 10), posterior=0.97436),
+        match=Match(
+            "stolen-vehicle",
+            MatchLevel.EXACT,
+            "Exampleville PD",
+            "2026-0118",
+            date(2027, 1, 10),
+            posterior=0.97436,
+        ),
         policy_name="City of Exampleville ALPR policy",
         policy_version=7,
         policy_digest="ab" * 32,
@@ -57,7 +68,9 @@ def release(recipient: str = RECIPIENT, retention_days: int = 21, include: froze
 
 @dataclass
 class Parties:
-    """One camera and one recipient with their keys. `epochs`: the recipient's private keys by day."""
+    """One camera and one recipient with their keys. `epochs`: the recipient's private keys by
+    day.
+    """
 
     device_key: Ed25519PrivateKey
     recipient_key: Ed25519PrivateKey
@@ -67,10 +80,19 @@ class Parties:
     @classmethod
     def make(cls, first: date = FIRST_EPOCH, days: int = 40) -> "Parties":
         epochs = {first + timedelta(days=n): X25519PrivateKey.generate() for n in range(days)}
-        return cls(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), epochs)
+        return cls(
+            Ed25519PrivateKey.generate(),
+            Ed25519PrivateKey.generate(),
+            Ed25519PrivateKey.generate(),
+            epochs,
+        )
 
     def epoch_keys(self, issued_at: datetime = CAPTURED) -> EpochKeys:
-        return EpochKeys(RECIPIENT, issued_at, {day: key.public_key().public_bytes_raw() for day, key in self.epochs.items()})
+        return EpochKeys(
+            RECIPIENT,
+            issued_at,
+            {day: key.public_key().public_bytes_raw() for day, key in self.epochs.items()},
+        )
 
     def sealer(self) -> Sealer:
         return Sealer(DEVICE, self.device_key, {RECIPIENT: self.epoch_keys()})
@@ -80,5 +102,12 @@ class Parties:
 
 
 def sign_compact(key: Ed25519PrivateKey, typ: str, payload: bytes, **more: object) -> bytes:
-    """A compact JWS as the city and the recipients write it; `more`: header members that do not belong there."""
-    return jws.serialize_compact({"alg": "Ed25519", "typ": typ, **more}, payload, OKPKey.import_key(key), algorithms=["Ed25519"]).encode()
+    """A compact JWS as the city and the recipients write it; `more`: header members that do not
+    belong there.
+    """
+    return jws.serialize_compact(
+        {"alg": "Ed25519", "typ": typ, **more},
+        payload,
+        OKPKey.import_key(key),
+        algorithms=["Ed25519"],
+    ).encode()

@@ -1,10 +1,11 @@
-"""A second, deliberately naive model of what leaves a camera, written from docs/ref/policy.md and docs/ref/hotlist.md, not from the code.
+"""A second, deliberately naive model of what leaves a camera, written from docs/ref/policy.md and
+docs/ref/hotlist.md, not from the code.
 
-It shares nothing with the product but the values that carry a policy: plain loops, no look-ups, no indexes. Where the two differ, one of
-code, model and documentation is wrong.
+It shares nothing with the product but the values that carry a policy: plain loops, no look-ups, no
+indexes. Where the two differ, one of code, model and documentation is wrong.
 """
 
-# ruff: noqa: C901, PLR0911, SIM110 (one question after the other, as the page asks them, is the point of this file)
+# ruff: noqa: C901, PLR0911 (one question after the other, as the page asks them, is the point of this file)
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -19,7 +20,9 @@ GROUPS = ["0ODQ", "1IL", "2Z", "5S", "6G", "8B"]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the imported list, or (`by_hand`) of the manual one. `withdrawn`: that plate, state, category, agency and case was taken back."""
+    """A row of the imported list, or (`by_hand`) of the manual one. `withdrawn`: that plate, state,
+    category, agency and case was taken back.
+    """
 
     plate: str
     state: str
@@ -35,7 +38,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Seen:
-    """One vehicle, as the camera read it. `clock`: "trusted", "os" or "untrusted"; `alternatives`: in the reader's order."""
+    """One vehicle, as the camera read it. `clock`: "trusted", "os" or "untrusted"; `alternatives`:
+    in the reader's order.
+    """
 
     camera: str
     at: datetime
@@ -49,7 +54,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class World:
-    """What one city gave its cameras. `made`: when the agency made the list; `imported`: the day of `hotlist import` and of the start of `watch`."""
+    """What one city gave its cameras. `made`: when the agency made the list; `imported`: the day of
+    `hotlist import` and of the start of `watch`.
+    """
 
     charter: Charter
     policy: Policy
@@ -61,19 +68,25 @@ class World:
 
 @dataclass(frozen=True)
 class Expected:
-    """The answer: a reason, or one for each rule; and for each release the rule and the row that it names, with its level."""
+    """The answer: a reason, or one for each rule; and for each release the rule and the row that it
+    names, with its level.
+    """
 
     reasons: tuple[str, ...]
     releases: tuple[tuple[str, Row, str], ...] = ()
 
 
 def charter_faults(charter: Charter, policy: Policy) -> set[tuple[str, str]]:
-    """Every (reason, name) for which the charter refuses the policy as a whole; the names of recipients and rules."""
+    """Every (reason, name) for which the charter refuses the policy as a whole; the names of
+    recipients and rules.
+    """
     faults = set()
     for name, recipient in policy.recipients.items():
         if name in charter.forbidden_recipients:
             faults.add(("charter-forbids-recipient", name))
-        if charter.forbidden_kinds and (recipient.kind == "" or recipient.kind in charter.forbidden_kinds):
+        if charter.forbidden_kinds and (
+            recipient.kind == "" or recipient.kind in charter.forbidden_kinds
+        ):
             faults.add(("charter-forbids-kind", name))
     for rule in policy.releases:
         if rule.recipient in charter.forbidden_recipients:
@@ -93,7 +106,9 @@ def charter_faults(charter: Charter, policy: Policy) -> set[tuple[str, str]]:
 
 
 class Model:
-    """What the cameras of one world do with one sighting after the other. It remembers only what each rule released, for the budgets."""
+    """What the cameras of one world do with one sighting after the other. It remembers only what
+    each rule released, for the budgets.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -153,7 +168,13 @@ class Model:
 
     def spent(self, rule: str, seen: Seen) -> int:
         """Releases that would share an hour with this one."""
-        return len([1 for camera, name, at in self.released if (camera, name) == (seen.camera, rule) and abs(at - seen.at) < timedelta(hours=1)])
+        return len(
+            [
+                1
+                for camera, name, at in self.released
+                if (camera, name) == (seen.camera, rule) and abs(at - seen.at) < timedelta(hours=1)
+            ]
+        )
 
     def list_is_stale(self, at: datetime) -> bool:
         too_old = at - self.world.made >= timedelta(hours=self.world.policy.hotlist.max_age_hours)
@@ -192,8 +213,14 @@ def rows_that_enter(world: World) -> list[Row]:
     allowed = {"never-release", *world.charter.allowed_categories}
     entering = []
     for by_hand in (False, True):
-        rows = [row for row in world.rows if row.by_hand == by_hand and row.category in named and row.category in allowed]
-        entering += [row for row in rows if row == winner(row, rows) and row.expires > world.imported]
+        rows = [
+            row
+            for row in world.rows
+            if row.by_hand == by_hand and row.category in named and row.category in allowed
+        ]
+        entering += [
+            row for row in rows if row == winner(row, rows) and row.expires > world.imported
+        ]
     withdrawn = {identity(row)[:5] for row in world.rows if row.withdrawn}
     unique = []
     for row in entering:
@@ -207,14 +234,19 @@ def identity(row: Row):
 
 
 def winner(row: Row, rows: list[Row]) -> Row:
-    """Of the rows that say the same of the same car but for their dates: the later source date wins, then the earlier expiry; to protect, the later expiry."""
+    """Of the rows that say the same of the same car but for their dates: the later source date
+    wins, then the earlier expiry; to protect, the later expiry.
+    """
     best = row
     for other in rows:
         if identity(other) == identity(row):
             if row.category == "never-release":
                 better = (other.expires, other.source_date) > (best.expires, best.source_date)
             else:
-                newer, same = other.source_date > best.source_date, other.source_date == best.source_date
+                newer, same = (
+                    other.source_date > best.source_date,
+                    other.source_date == best.source_date,
+                )
                 better = newer or (same and other.expires < best.expires)
             if better:
                 best = other
@@ -222,15 +254,22 @@ def winner(row: Row, rows: list[Row]) -> Row:
 
 
 def matching_rows(rows: list[Row], seen: Seen) -> list[tuple[Row, str]]:
-    """Every row that the sighting matches, with the level: the surest level first; the reader's alternatives before look-alikes; then the list's order."""
+    """Every row that the sighting matches, with the level: the surest level first; the reader's
+    alternatives before look-alikes; then the list's order.
+    """
     found = []
     for wanted in ("exact", "text"):
         found += [(row, wanted) for row in rows if level_of(row, seen) == wanted]
     confusable = [row for row in rows if level_of(row, seen) == "confusable"]
     for text in seen.alternatives:
-        found += [(row, "confusable") for row in confusable if row.plate == text and (row, "confusable") not in found]
+        found += [
+            (row, "confusable")
+            for row in confusable
+            if row.plate == text and (row, "confusable") not in found
+        ]
     for by_hand in (False, True):
-        for row in sorted(confusable, key=lambda row: row.plate):  # digits before letters, as in ASCII
+        # digits before letters, as in ASCII
+        for row in sorted(confusable, key=lambda row: row.plate):
             if row.by_hand == by_hand and (row, "confusable") not in found:
                 found.append((row, "confusable"))
     return found
@@ -248,7 +287,11 @@ def level_of(row: Row, seen: Seen) -> str:
         if not only_country:
             return ""
     if row.plate == seen.text:
-        return "exact" if seen.state == row.state and row.state not in ("AE", "AU", "CA", "MX", "US") else "text"
+        return (
+            "exact"
+            if seen.state == row.state and row.state not in ("AE", "AU", "CA", "MX", "US")
+            else "text"
+        )
     if row.plate in seen.alternatives or look_alike(row.plate, seen.text):
         return "confusable"
     return ""
@@ -264,7 +307,9 @@ def look_alike(one: str, other: str) -> bool:
 
 
 def publish(tags: Tags, policy: Policy, now: datetime, clock: str) -> str:
-    """A sealed read judged again: empty where it may go; else the reason for which it waits or is withdrawn (How a sealed read is judged again)."""
+    """A sealed read judged again: empty where it may go; else the reason for which it waits or is
+    withdrawn (How a sealed read is judged again).
+    """
     today, captured_day = now.strftime("%Y-%m-%d"), tags.captured_at
     rules = [rule for rule in policy.releases if rule.rule == tags.rule]
     rule = rules[0] if rules else None
@@ -283,11 +328,17 @@ def publish(tags: Tags, policy: Policy, now: datetime, clock: str) -> str:
         return bar
     for fault, reason in (
         (rule.cameras is not None and tags.device not in rule.cameras, "camera-not-released"),
-        (rule.recipient != tags.recipient or tags.recipient not in policy.recipients, "recipient-not-in-policy"),
+        (
+            rule.recipient != tags.recipient or tags.recipient not in policy.recipients,
+            "recipient-not-in-policy",
+        ),
         (rule.purpose != tags.purpose, "purpose-not-in-policy"),
         (tags.category not in rule.categories, "category-not-released"),
         (tags.match not in rule.match, "match-level-not-released"),
-        (tags.deadline > tags.captured_at + timedelta(days=rule.retention_days), "retention-not-permitted"),
+        (
+            tags.deadline > tags.captured_at + timedelta(days=rule.retention_days),
+            "retention-not-permitted",
+        ),
     ):
         if fault:
             return reason

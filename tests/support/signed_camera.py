@@ -1,4 +1,6 @@
-"""An enrolled camera in one process, on simulated time: real bundles, keys, log and outbox; its eyes and its clock are scripted."""
+"""An enrolled camera in one process, on simulated time: real bundles, keys, log and outbox; its
+eyes and its clock are scripted.
+"""
 
 import json
 import sqlite3
@@ -25,21 +27,29 @@ from tests.support.bundle_city import BundleCity
 from tests.support.camera_rig import PLATE, CameraRig
 
 HOUR = timedelta(hours=1)
-SHOWN, GONE = 8, 40  # frames with a car in them, and frames without until its track has surely ended
+# frames with a car in them, and frames without until its track has surely ended
+SHOWN, GONE = 8, 40
 WANTED = FakePlate(PLATE, box=(40, 60, 120, 30), confidence=0.99, state="US-CA")
 HEADER = "plate,state,category,agency,case,source_date,expires"
 
 
 def sealed_list(identity: pyrage.x25519.Identity, now: datetime) -> bytes:
     """The rig's list of one plate, compiled and encrypted as `hotlist publish` does."""
-    row = f"{PLATE},US-CA,stolen-vehicle,Exampleville PD,2026-1,{now:%Y-%m-%d},{now + timedelta(days=30):%Y-%m-%d}"
-    compiled = import_list(Source([f"{HEADER}\n{row}\n".encode()], "hotlist.csv", now), None, now.date()).compiled
+    row = (
+        f"{PLATE},US-CA,stolen-vehicle,Exampleville "
+        f"PD,2026-1,{now:%Y-%m-%d},{now + timedelta(days=30):%Y-%m-%d}"
+    )
+    compiled = import_list(
+        Source([f"{HEADER}\n{row}\n".encode()], "hotlist.csv", now), None, now.date()
+    ).compiled
     return pyrage.encrypt(bytes(encode(compiled.header, compiled.columns)), [identity.to_public()])
 
 
 @dataclass
 class SignedCamera:
-    """`script`: what happens after each frame, by the number of the car that has just passed (0: before the first)."""
+    """`script`: what happens after each frame, by the number of the car that has just passed (0:
+    before the first).
+    """
 
     settings: Settings
     city: BundleCity
@@ -66,11 +76,21 @@ class SignedCamera:
 
     def watch(self, monkeypatch, cars: int) -> None:
         """Run watch over so many cars, all of them the same wanted one."""
-        monkeypatch.setattr(watch_side, "load_vision", lambda *_: (FakeDetector(plates_in), FakeReader(plates_in)))
+        monkeypatch.setattr(
+            watch_side, "load_vision", lambda *_: (FakeDetector(plates_in), FakeReader(plates_in))
+        )
         built = self.machine.real - timedelta(days=30)
-        monkeypatch.setattr(watch_side, "TrustedClock", lambda folder: TrustedClock(folder, self.machine, build_time=built))
+        monkeypatch.setattr(
+            watch_side,
+            "TrustedClock",
+            lambda folder: TrustedClock(folder, self.machine, build_time=built),
+        )
         monkeypatch.setattr(watch_side, "SystemClock", None)  # an enrolled camera has no use for it
-        monkeypatch.setattr(watch_side, "open_source", lambda _source, _settings, clock, **_: _Street(self, cars, clock))
+        monkeypatch.setattr(
+            watch_side,
+            "open_source",
+            lambda _source, _settings, clock, **_: _Street(self, cars, clock),
+        )
         monkeypatch.setattr(follower, "LOOK_EVERY_S", 0.0)
         watch_side.run(self.settings, "scripted", settle_s=0, allow_unsigned=False)
 
@@ -108,7 +128,9 @@ def signed_camera(rig: CameraRig, *, max_age_hours: int = 168) -> SignedCamera:
     key = work / "device" / HOTLIST_KEY
     key.write_text(f"{identity}\n")
     key.chmod(0o600)
-    policy = (work / "city/policy.toml").read_bytes() + f"\n[hotlist]\nmax_age_hours = {max_age_hours}\n".encode()
+    policy = (
+        work / "city/policy.toml"
+    ).read_bytes() + f"\n[hotlist]\nmax_age_hours = {max_age_hours}\n".encode()
     files = {
         POLICY: {
             "policy/policy.toml": policy,
@@ -117,7 +139,9 @@ def signed_camera(rig: CameraRig, *, max_age_hours: int = 168) -> SignedCamera:
             "policy/ca/city-hall-ca.pem": (work / "city/ca/city-hall-ca.pem").read_bytes(),
         },
         HOTLIST: {HOTLIST_PATH: sealed_list(identity, machine.real - HOUR)},
-        f"{KEYS_PREFIX}{RECIPIENT}": {keys_path(RECIPIENT): (work / f"city/keys/{RECIPIENT}.jws").read_bytes()},
+        f"{KEYS_PREFIX}{RECIPIENT}": {
+            keys_path(RECIPIENT): (work / f"city/keys/{RECIPIENT}.jws").read_bytes()
+        },
     }
     city = BundleCity(machine.real - HOUR, folder=work / "city", files=files)
     city.anchor(work)
@@ -130,5 +154,8 @@ def signed_camera(rig: CameraRig, *, max_age_hours: int = 168) -> SignedCamera:
 def leaves(settings: Settings, kind: str | None = None) -> list[dict[str, object]]:
     """What watch's log says, opened."""
     with sqlite3.connect(settings.state / "watch/log.sqlite") as log:
-        found = [json.loads(bytes(details)) for (details,) in log.execute("SELECT details FROM leaf ORDER BY rowid")]
+        found = [
+            json.loads(bytes(details))
+            for (details,) in log.execute("SELECT details FROM leaf ORDER BY rowid")
+        ]
     return [leaf for leaf in found if kind is None or leaf["kind"] == kind]

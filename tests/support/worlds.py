@@ -1,4 +1,6 @@
-"""Made-up cities for the second model: charter, policy, roster, hot list and the vehicles that pass, drawn so that each check decides often."""
+"""Made-up cities for the second model: charter, policy, roster, hot list and the vehicles that
+pass, drawn so that each check decides often.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -38,13 +40,20 @@ class Draw:
 
     def one(self, *weighted):
         """`(value, weight)` pairs."""
-        return self.chance.choices([value for value, _ in weighted], [weight for _, weight in weighted])[0]
+        return self.chance.choices(
+            [value for value, _ in weighted], [weight for _, weight in weighted]
+        )[0]
 
     def day(self, least, most) -> date:
         return NOON.date() + timedelta(days=self.chance.randint(least, most))
 
     def bar(self) -> Bar:
-        cameras = self.one((None, 2), (frozenset({"cam-1"}), 2), (frozenset({"cam-1", "cam-2"}), 1), (frozenset({"cam-9"}), 1))
+        cameras = self.one(
+            (None, 2),
+            (frozenset({"cam-1"}), 2),
+            (frozenset({"cam-1", "cam-2"}), 1),
+            (frozenset({"cam-9"}), 1),
+        )
         places = self.one((frozenset(), 3), (frozenset({"school"}), 2), (frozenset({"library"}), 1))
         hours = tuple(self.hours() for _ in range(self.one((0, 1), (1, 3), (2, 2))))
         if not hours and cameras is None and not places:
@@ -59,9 +68,13 @@ class Draw:
         broken = self.often(0.15)
         return Charter(
             name="Town charter",
-            forbidden_recipients=frozenset({"sheriff", "ice"} if broken and self.often(0.4) else {"ice"}),
+            forbidden_recipients=frozenset(
+                {"sheriff", "ice"} if broken and self.often(0.4) else {"ice"}
+            ),
             forbidden_purposes=frozenset({"sale"} if broken and self.often(0.4) else ()),
-            allowed_categories=frozenset(CATEGORIES if not broken or self.often(0.6) else CATEGORIES[:2]),
+            allowed_categories=frozenset(
+                CATEGORIES if not broken or self.often(0.6) else CATEGORIES[:2]
+            ),
             max_retention_days=20 if broken and self.often(0.4) else 21,
             digest="",
             where="charter.toml",
@@ -86,9 +99,17 @@ class Draw:
 
     def policy(self) -> Policy:
         return policy(
-            releases=tuple(self.rule(name) for name in "abc"[: self.one((0, 1), (1, 9), (2, 9), (3, 9))]),
-            recipients={name: recipient(name, expires=self.day(0, 9), kind=self.chance.choice(KINDS)) for name in self.subset(NAMES, 0.95)},
-            brokers=tuple(broker(*self.subset((*NAMES, *(["ice"] if self.often(0.02) else [])), 0.9)) for _ in range(self.one((1, 9), (0, 1)))),
+            releases=tuple(
+                self.rule(name) for name in "abc"[: self.one((0, 1), (1, 9), (2, 9), (3, 9))]
+            ),
+            recipients={
+                name: recipient(name, expires=self.day(0, 9), kind=self.chance.choice(KINDS))
+                for name in self.subset(NAMES, 0.95)
+            },
+            brokers=tuple(
+                broker(*self.subset((*NAMES, *(["ice"] if self.often(0.02) else [])), 0.9))
+                for _ in range(self.one((1, 9), (0, 1)))
+            ),
             effective=self.day(-9, 0) if self.often(0.9) else self.day(1, 3),
             expires=self.day(1, 12),
             barred=tuple(self.bar() for _ in range(self.one((0, 2), (1, 1)))),
@@ -97,8 +118,12 @@ class Draw:
 
     def plate(self, like="") -> str:
         if not like:
-            return "".join(self.chance.choice("05S8BXYO1IQ3") for _ in range(self.chance.randint(2, 5)))
-        characters = [self.chance.choice(SWAPS.get(one, one)) if self.often(0.3) else one for one in like]
+            return "".join(
+                self.chance.choice("05S8BXYO1IQ3") for _ in range(self.chance.randint(2, 5))
+            )
+        characters = [
+            self.chance.choice(SWAPS.get(one, one)) if self.often(0.3) else one for one in like
+        ]
         return "".join(characters) + ("7" if self.often(0.1) else "")
 
     def row(self, plates) -> Row:
@@ -118,25 +143,55 @@ class Draw:
 
     def rows(self, plates) -> tuple[Row, ...]:
         rows = [self.row(plates) for _ in range(self.chance.randint(1, 9))]
-        again = [replace(row, source_date=row.source_date - self.one((0 * DAY, 1), (DAY, 1)), expires=row.expires + DAY) for row in rows if self.often(0.1)]
+        again = [
+            replace(
+                row,
+                source_date=row.source_date - self.one((0 * DAY, 1), (DAY, 1)),
+                expires=row.expires + DAY,
+            )
+            for row in rows
+            if self.often(0.1)
+        ]
         return tuple(rows + again)
 
     def world(self) -> tuple[World, list[str]]:
-        cameras = {name: RosterCamera(name, "Main Street", self.subset(PLACES, 0.4), "fixed") for name in CAMERAS}
+        cameras = {
+            name: RosterCamera(name, "Main Street", self.subset(PLACES, 0.4), "fixed")
+            for name in CAMERAS
+        }
         plates = [self.plate() for _ in range(3)]
         made = NOON - timedelta(hours=self.chance.choice((0, 0, 12, 23)))
-        return World(self.charter(), self.policy(), CameraRoster("Town", cameras, "", "roster.toml"), self.rows(plates), made, NOON.date()), plates
+        return World(
+            self.charter(),
+            self.policy(),
+            CameraRoster("Town", cameras, "", "roster.toml"),
+            self.rows(plates),
+            made,
+            NOON.date(),
+        ), plates
 
     def passing(self, plates, count):
-        """Vehicles, in order of time but for a few; the steps are those at which budgets, hours, days and lists end."""
+        """Vehicles, in order of time but for a few; the steps are those at which budgets, hours,
+        days and lists end.
+        """
         at = NOON - self.one((0 * DAY, 8), (DAY, 1), (timedelta(hours=30), 1))
         for _ in range(count):
-            clock = self.one((ClockTrust.OS, 30), (ClockTrust.TRUSTED, 30), (ClockTrust.UNTRUSTED, 1))
+            clock = self.one(
+                (ClockTrust.OS, 30), (ClockTrust.TRUSTED, 30), (ClockTrust.UNTRUSTED, 1)
+            )
             yield self.seen(plates, at - timedelta(seconds=60 if self.often(0.05) else 0), clock)
-            at += timedelta(seconds=self.chance.choice((1, 1, 60, 60, 600, 600, 1200, 3599, 3600, 28_800)))
+            at += timedelta(
+                seconds=self.chance.choice((1, 1, 60, 60, 600, 600, 1200, 3599, 3600, 28_800))
+            )
 
     def seen(self, plates, at: datetime, clock: ClockTrust) -> Seen:
-        text = "" if self.often(0.01) else self.plate(self.chance.choice(plates)) if self.often(0.93) else self.plate()
+        text = (
+            ""
+            if self.often(0.01)
+            else self.plate(self.chance.choice(plates))
+            if self.often(0.93)
+            else self.plate()
+        )
         return Seen(
             camera=self.chance.choice(CAMERAS),
             at=at,
@@ -144,7 +199,10 @@ class Draw:
             text=text,
             state=self.one((None, 4), ("US-CA", 4), ("US-CO", 1), ("US", 1)),
             confidence=self.chance.choice((0.06, 0.49, 0.5, 0.75, 0.76, 1.0, 1.0, float("nan"))),
-            alternatives=tuple(self.plate(self.chance.choice(plates)) for _ in range(self.one((0, 3), (1, 1), (3, 1)))),
+            alternatives=tuple(
+                self.plate(self.chance.choice(plates))
+                for _ in range(self.one((0, 3), (1, 1), (3, 1)))
+            ),
             vehicle_class=self.one((None, 5), ("car", 1)),
         )
 
@@ -156,7 +214,9 @@ class Draw:
             device=self.chance.choice(CAMERAS),
             sequence=1,
             captured_at=captured,
-            clock=self.one((ClockTrust.OS, 20), (ClockTrust.TRUSTED, 20), (ClockTrust.UNTRUSTED, 1)),
+            clock=self.one(
+                (ClockTrust.OS, 20), (ClockTrust.TRUSTED, 20), (ClockTrust.UNTRUSTED, 1)
+            ),
             policy_name="Town policy",
             policy_version=6,
             policy_digest="cd" * 32,
@@ -166,7 +226,11 @@ class Draw:
             recipient=self.chance.choice(NAMES),
             purpose=self.chance.choice(PURPOSES),
             epoch=captured.date(),
-            deadline=captured + timedelta(days=self.chance.choice((1, 2, 2, 20, 21)), microseconds=self.chance.choice((0, 0, 1))),
+            deadline=captured
+            + timedelta(
+                days=self.chance.choice((1, 2, 2, 20, 21)),
+                microseconds=self.chance.choice((0, 0, 1)),
+            ),
         )
 
 
@@ -178,12 +242,44 @@ def obeyed(world: World) -> Policy:
 def looked_for(world: World) -> HotList:
     """The world's list as `hotlist import` makes it and `watch` holds it."""
     named = {category for one in world.policy.releases for category in one.categories}
-    imported, by_hand = (compiled([row for row in world.rows if row.by_hand == hand], world) for hand in (False, True))
-    withdrawn = frozenset((row.plate, row.state, row.category, row.agency, row.case) for row in world.rows if row.withdrawn)
-    return hotlist_of(imported, named, max_age=timedelta(hours=world.policy.hotlist.max_age_hours), manual=by_hand, withdrawn=withdrawn)
+    imported, by_hand = (
+        compiled([row for row in world.rows if row.by_hand == hand], world)
+        for hand in (False, True)
+    )
+    withdrawn = frozenset(
+        (row.plate, row.state, row.category, row.agency, row.case)
+        for row in world.rows
+        if row.withdrawn
+    )
+    return hotlist_of(
+        imported,
+        named,
+        max_age=timedelta(hours=world.policy.hotlist.max_age_hours),
+        manual=by_hand,
+        withdrawn=withdrawn,
+    )
 
 
 def compiled(rows, world):
-    lines = [",".join(map(str, (r.plate, r.state, r.category, r.agency, r.case, r.source_date, r.expires, r.vehicle_class))) for r in rows]
+    lines = [
+        ",".join(
+            map(
+                str,
+                (
+                    r.plate,
+                    r.state,
+                    r.category,
+                    r.agency,
+                    r.case,
+                    r.source_date,
+                    r.expires,
+                    r.vehicle_class,
+                ),
+            )
+        )
+        for r in rows
+    ]
     text = "\n".join([f"{HEADER},class", *lines]).encode()
-    return import_list(Source([text], "hotlist.csv", world.made), world.charter.allowed_categories, world.imported).compiled
+    return import_list(
+        Source([text], "hotlist.csv", world.made), world.charter.allowed_categories, world.imported
+    ).compiled

@@ -1,4 +1,6 @@
-"""An aim's numbers: the green band stands on the model cards, motion on geometry, light and sharpness on what was measured."""
+"""An aim's numbers: the green band stands on the model cards, motion on geometry, light and
+sharpness on what was measured.
+"""
 
 import math
 import re
@@ -26,14 +28,20 @@ MODELS = Path(__file__).parents[2] / "models"
 
 def test_green_begins_above_the_width_from_which_the_recogniser_gains_nothing_more():
     card = (MODELS / "recognizer.md").read_text()
-    us = {int(low): float(share) for low, share in re.findall(r"^\| (\d+)–\d+ px \| ([0-9.]+) %", card, re.MULTILINE)}
+    us = {
+        int(low): float(share)
+        for low, share in re.findall(r"^\| (\d+)–\d+ px \| ([0-9.]+) %", card, re.MULTILINE)
+    }
     assert us[40] + 5 < us[int(LEAST_PX)]  # what is told to be too narrow reads worse
-    assert us[int(GREEN_FROM_PX)] < us[int(LEAST_PX)] + 3  # nothing is lost from there on, so green has pixels in hand
+    # nothing is lost from there on, so green has pixels in hand
+    assert us[int(GREEN_FROM_PX)] < us[int(LEAST_PX)] + 3
     assert LEAST_PX * 1.3 < GREEN_FROM_PX < LEAST_PX * 1.4
 
 
 def test_below_what_the_detectors_card_measured_nothing_is_green():
-    assert f"(1/{round(1 / LEAST_SHARE)} of the frame's width)" in (MODELS / "detector.md").read_text()
+    assert (
+        f"(1/{round(1 / LEAST_SHARE)} of the frame's width)" in (MODELS / "detector.md").read_text()
+    )
     for width in (640, 1280, 1920, 2560, 4608):
         band = band_for(width)
         assert band.verdict(width * LEAST_SHARE - 1) is Verdict.BAD
@@ -63,7 +71,10 @@ def test_motion_past_the_camera():
     assert seen.verdict is Verdict.BAD
 
 
-@pytest.mark.parametrize(("mm", "verdict"), [(8.9, Verdict.GOOD), (9.1, Verdict.LOW), (13.9, Verdict.LOW), (14.1, Verdict.BAD)])
+@pytest.mark.parametrize(
+    ("mm", "verdict"),
+    [(8.9, Verdict.GOOD), (9.1, Verdict.LOW), (13.9, Verdict.LOW), (14.1, Verdict.BAD)],
+)
 def test_a_stroke_of_the_characters_is_the_measure(mm, verdict):
     assert smear(36, mm / 10_000, 90, 100, 305).verdict is verdict  # 36 km/h are 10 m/s
 
@@ -86,7 +97,12 @@ def test_light():
 
 
 def test_sharpness():
-    assert [sharp_verdict(detail) for detail in (SOFT - 1, SOFT, SHARP - 1, SHARP)] == [Verdict.BAD, Verdict.LOW, Verdict.LOW, Verdict.GOOD]
+    assert [sharp_verdict(detail) for detail in (SOFT - 1, SOFT, SHARP - 1, SHARP)] == [
+        Verdict.BAD,
+        Verdict.LOW,
+        Verdict.LOW,
+        Verdict.GOOD,
+    ]
 
 
 def test_the_test_plate_is_longer_than_a_us_plate_and_shorter_than_a_european_one():

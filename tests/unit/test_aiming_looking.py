@@ -1,4 +1,6 @@
-"""What the phone gets to see: no plate but the test plate, in this frame and after it; and meters that tell blur from sharpness."""
+"""What the phone gets to see: no plate but the test plate, in this frame and after it; and meters
+that tell blur from sharpness.
+"""
 
 import cv2
 import numpy as np
@@ -26,8 +28,15 @@ def frame(sequence=0):
 
 
 def looker(script, finds=()):
-    detector, reader = FakeDetector(script), FakeReader(script if callable(script) else list(script))
-    return Looker(lambda one: plates_in(detector, reader, one), lambda _one: list(finds), lambda text: is_test_plate(text.value))
+    detector, reader = (
+        FakeDetector(script),
+        FakeReader(script if callable(script) else list(script)),
+    )
+    return Looker(
+        lambda one: plates_in(detector, reader, one),
+        lambda _one: list(finds),
+        lambda text: is_test_plate(text.value),
+    )
 
 
 def legible(look, box):
@@ -53,7 +62,9 @@ def test_what_only_might_be_a_plate_is_painted_over_too():
 
 def test_a_plate_that_is_missed_for_a_few_frames_stays_hidden():
     eyes = looker(lambda one: [CAR] if one.sequence == 0 else [])
-    assert [legible(eyes.look(frame(n)), CAR.box) for n in range(REMEMBERED_FRAMES)] == [False] * REMEMBERED_FRAMES
+    assert [legible(eyes.look(frame(n)), CAR.box) for n in range(REMEMBERED_FRAMES)] == [
+        False
+    ] * REMEMBERED_FRAMES
     assert legible(eyes.look(frame(99)), CAR.box), "nothing is remembered for ever"
 
 
@@ -77,7 +88,11 @@ def test_the_picture_is_small_and_the_frame_untouched():
     big = Frame(np.zeros((1080, 1920, 3), np.uint8) + 90, Instant(START), 0)
     before = big.image.copy()
     look = looker([CAR]).look(big)
-    assert cv2.imdecode(np.frombuffer(look.jpeg, np.uint8), cv2.IMREAD_COLOR).shape == (270, PICTURE_WIDTH_PX, 3)
+    assert cv2.imdecode(np.frombuffer(look.jpeg, np.uint8), cv2.IMREAD_COLOR).shape == (
+        270,
+        PICTURE_WIDTH_PX,
+        3,
+    )
     assert (big.image == before).all()
 
 
@@ -118,6 +133,9 @@ def test_focus_is_told_against_the_best():
     eyes, rng = looker([]), np.random.default_rng(1)
     sharp = rng.integers(0, 255, (200, 300, 1), np.uint8).repeat(3, axis=2)
     soft = cv2.GaussianBlur(sharp, (0, 0), 2)
-    seen = [eyes.look(Frame(image, Instant(START), n)).focus for n, image in enumerate((soft, sharp, soft, sharp))]
+    seen = [
+        eyes.look(Frame(image, Instant(START), n)).focus
+        for n, image in enumerate((soft, sharp, soft, sharp))
+    ]
     assert seen[0] == seen[1] == seen[3] == 1.0
     assert seen[2] < 0.5

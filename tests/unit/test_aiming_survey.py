@@ -1,4 +1,6 @@
-"""A survey's hours: what works at noon and fails at night, and why; and not a plate in any of it."""
+"""A survey's hours: what works at noon and fails at night, and why; and not a plate in any of
+it.
+"""
 
 from datetime import timedelta
 
@@ -22,7 +24,12 @@ def survey(*frames):
 
 def test_noon_works_and_night_fails_and_says_why():
     noon, night, empty = survey((0, [NOON] * 20), (11, [NIGHT] * 20), (12, []))
-    assert (noon["verdict"], noon["causes"], noon["sure_share"], noon["reads"]) == ("works", [], 1.0, 20)
+    assert (noon["verdict"], noon["causes"], noon["sure_share"], noon["reads"]) == (
+        "works",
+        [],
+        1.0,
+        20,
+    )
     assert (night["verdict"], night["causes"]) == ("fails", ["blurred", "too dark"])
     assert (empty["verdict"], empty["frames"], empty["reads"]) == ("too few", 1, 0)
 
@@ -46,7 +53,9 @@ def test_percentiles_stay_within_a_step():
     values = Histogram(200.0)
     for value in range(200):
         values.add(value)
-    assert [abs(values.percentile(percent) - 2 * percent) <= 3 for percent in (10, 50, 90)] == [True] * 3
+    assert [abs(values.percentile(percent) - 2 * percent) <= 3 for percent in (10, 50, 90)] == [
+        True
+    ] * 3
     values.add(10_000)
     values.add(-5)
 

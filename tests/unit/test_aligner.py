@@ -1,4 +1,6 @@
-"""agent/vision/aligner.py: from proposals to aligned plates, with a scripted network that knows where the plate is."""
+"""agent/vision/aligner.py: from proposals to aligned plates, with a scripted network that knows
+where the plate is.
+"""
 
 from datetime import UTC, datetime
 
@@ -7,13 +9,24 @@ import pytest
 
 from agent.core.reading.sighting import Frame, PlateBox
 from agent.core.time.instant import Instant
-from agent.vision.aligner import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, AligningDetector, network_input, region_around, whole_px
+from agent.vision.aligner import (
+    INPUT_HEIGHT_PX,
+    INPUT_WIDTH_PX,
+    AligningDetector,
+    network_input,
+    region_around,
+    whole_px,
+)
 
 PLATE = np.array([[200, 100], [280, 108], [278, 148], [198, 140]], np.float32)
 
 
 def upright(x, y, width, height, confidence=0.5):
-    return PlateBox((x, y, width, height), ((x, y), (x + width, y), (x + width, y + height), (x, y + height)), confidence)
+    return PlateBox(
+        (x, y, width, height),
+        ((x, y), (x + width, y), (x + width, y + height), (x, y + height)),
+        confidence,
+    )
 
 
 class Proposer:
@@ -25,10 +38,18 @@ class Proposer:
 
 
 class ScriptedSession:
-    """Answers with PLATE, as seen from whatever it is shown: `frame` tells where it looks. Keeps how often it was asked."""
+    """Answers with PLATE, as seen from whatever it is shown: `frame` tells where it looks. Keeps
+    how often it was asked.
+    """
 
     def __init__(self, monkeypatch, *, chances=((0.9, 0.1),), closer=0.5, corners=PLATE):
-        self.chances, self.closer, self.corners, self.fed, self.regions = chances, closer, corners, [], []
+        self.chances, self.closer, self.corners, self.fed, self.regions = (
+            chances,
+            closer,
+            corners,
+            [],
+            [],
+        )
         import agent.vision.aligner as module
 
         monkeypatch.setattr(module, "region_around", self.remember)
@@ -45,7 +66,11 @@ class ScriptedSession:
         for region in self.regions[-len(crops) :]:
             x0, y0, x1, y1 = whole_px(region)
             middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2], np.float32)
-            seen = self.corners if len(self.fed) > 1 else self.corners * self.closer + middle * (1 - self.closer)
+            seen = (
+                self.corners
+                if len(self.fed) > 1
+                else self.corners * self.closer + middle * (1 - self.closer)
+            )
             answers.append(((seen - [x0, y0]) / [x1 - x0, y1 - y0]).reshape(8))
         chances = (list(self.chances) * len(crops))[: len(crops)]
         return [np.array(answers, np.float32), np.array(chances, np.float32)]
@@ -81,7 +106,12 @@ def test_what_is_no_plate_is_dropped_after_one_look(monkeypatch):
 
 def test_what_is_hardly_a_plate_is_dropped_after_two(monkeypatch):
     session = ScriptedSession(monkeypatch, chances=((0.4, 0.1),))
-    assert AligningDetector(Proposer(upright(190, 90, 110, 70)), session, threshold=0.5).find_plates(frame()) == ()
+    assert (
+        AligningDetector(Proposer(upright(190, 90, 110, 70)), session, threshold=0.5).find_plates(
+            frame()
+        )
+        == ()
+    )
     assert len(session.fed) == 2
 
 
@@ -93,11 +123,16 @@ def test_two_proposals_that_end_on_one_plate_are_one(monkeypatch):
 
 def test_two_rows_are_told(monkeypatch):
     session = ScriptedSession(monkeypatch, chances=((0.9, 0.8),))
-    assert AligningDetector(Proposer(upright(190, 90, 110, 70)), session).find_plates(frame())[0].rows == 2
+    assert (
+        AligningDetector(Proposer(upright(190, 90, 110, 70)), session).find_plates(frame())[0].rows
+        == 2
+    )
 
 
 @pytest.mark.parametrize(
-    "corners", [PLATE[::-1], PLATE[[0, 2, 1, 3]], np.full((4, 2), np.nan, np.float32), PLATE * 0 + 7], ids=["mirrored", "crossed", "nan", "point"]
+    "corners",
+    [PLATE[::-1], PLATE[[0, 2, 1, 3]], np.full((4, 2), np.nan, np.float32), PLATE * 0 + 7],
+    ids=["mirrored", "crossed", "nan", "point"],
 )
 def test_corners_that_make_no_plate_are_none(monkeypatch, corners):
     session = ScriptedSession(monkeypatch, corners=corners.astype(np.float32))
@@ -111,7 +146,17 @@ def test_a_plate_beyond_the_edge_is_cut_at_it(monkeypatch):
     assert plate.box[2] == pytest.approx(50, abs=0.01)
 
 
-@pytest.mark.parametrize("box", [(-30, -10, 60, 20), (630, 380, 60, 20), (10, 10, 0.2, 0.2), (-500, -50, 20, 20), (900, 500, 10, 10), (0, 0, 640, 384)])
+@pytest.mark.parametrize(
+    "box",
+    [
+        (-30, -10, 60, 20),
+        (630, 380, 60, 20),
+        (10, 10, 0.2, 0.2),
+        (-500, -50, 20, 20),
+        (900, 500, 10, 10),
+        (0, 0, 640, 384),
+    ],
+)
 def test_any_region_gives_an_input(box):
     crop = network_input(frame().image, region_around(box))
     assert crop.shape == (INPUT_HEIGHT_PX, INPUT_WIDTH_PX)
@@ -122,12 +167,17 @@ def test_any_region_gives_an_input(box):
 def test_grey_and_colour_give_the_same_input():
     grey = np.random.default_rng(2).integers(0, 255, (384, 640), dtype=np.uint8)
     region = region_around((100, 100, 80, 30))
-    assert np.allclose(network_input(grey, region), network_input(np.dstack([grey] * 3), region), atol=0.02)
+    assert np.allclose(
+        network_input(grey, region), network_input(np.dstack([grey] * 3), region), atol=0.02
+    )
 
 
 def test_what_is_doubtful_must_be_legible(monkeypatch):
     def found(chance):
-        return AligningDetector(Proposer(upright(190, 90, 110, 70)), ScriptedSession(monkeypatch, chances=((chance, 0.1),))).find_plates(frame())[0]
+        return AligningDetector(
+            Proposer(upright(190, 90, 110, 70)),
+            ScriptedSession(monkeypatch, chances=((chance, 0.1),)),
+        ).find_plates(frame())[0]
 
     assert found(0.99).least_text == 0.0
     assert 0.0 < found(0.95).least_text < found(0.5).least_text < found(0.42).least_text < 0.5
@@ -136,7 +186,12 @@ def test_what_is_doubtful_must_be_legible(monkeypatch):
 def test_both_networks_count(monkeypatch):
     def found(proposed, chance):
         session = ScriptedSession(monkeypatch, chances=((chance, 0.1),))
-        return [plate.confidence for plate in AligningDetector(Proposer(upright(190, 90, 110, 70, proposed)), session).find_plates(frame())]
+        return [
+            plate.confidence
+            for plate in AligningDetector(
+                Proposer(upright(190, 90, 110, 70, proposed)), session
+            ).find_plates(frame())
+        ]
 
     assert found(0.5, 0.7) == [pytest.approx(0.7)]
     assert found(0.98, 0.3) == [pytest.approx(0.75)]  # odds 49 and 3/7: 7 · 3/7 = 3
@@ -150,7 +205,11 @@ def test_a_network_that_answers_no_number_finds_no_plate(monkeypatch):
 
 
 def test_a_cutting_is_offered_as_one_plate_whatever_its_chance_and_its_text_decides(monkeypatch):
-    session = ScriptedSession(monkeypatch, corners=np.array([[4, 3], [296, 3], [296, 147], [4, 147]], np.float32), chances=((0.02, 0.1),))
+    session = ScriptedSession(
+        monkeypatch,
+        corners=np.array([[4, 3], [296, 3], [296, 147], [4, 147]], np.float32),
+        chances=((0.02, 0.1),),
+    )
     edges, aligned = AligningDetector(Proposer(), session).find_plates(frame(300, 150))
     assert edges.box == (0, 0, 300, 150)
     assert edges.corners == ((6, 3), (294, 3), (294, 147), (6, 147))
@@ -158,13 +217,21 @@ def test_a_cutting_is_offered_as_one_plate_whatever_its_chance_and_its_text_deci
     assert all(plate.whole and plate.least_text > 0.3 for plate in (edges, aligned))
 
 
-@pytest.mark.parametrize("size", [(481, 240), (300, 200), (300, 40)], ids=["large", "square", "strip"])
+@pytest.mark.parametrize(
+    "size", [(481, 240), (300, 200), (300, 40)], ids=["large", "square", "strip"]
+)
 def test_a_picture_of_other_proportions_is_no_cutting(monkeypatch, size):
-    assert AligningDetector(Proposer(), ScriptedSession(monkeypatch)).find_plates(frame(*size)) == ()
+    assert (
+        AligningDetector(Proposer(), ScriptedSession(monkeypatch)).find_plates(frame(*size)) == ()
+    )
 
 
 def test_a_small_picture_is_searched_as_well(monkeypatch):
-    session = ScriptedSession(monkeypatch, corners=np.array([[110, 40], [170, 40], [170, 70], [110, 70]], np.float32))
-    _edges, _aligned, plate = AligningDetector(Proposer(upright(100, 40, 60, 30)), session).find_plates(frame(300, 150))
+    session = ScriptedSession(
+        monkeypatch, corners=np.array([[110, 40], [170, 40], [170, 70], [110, 70]], np.float32)
+    )
+    _edges, _aligned, plate = AligningDetector(
+        Proposer(upright(100, 40, 60, 30)), session
+    ).find_plates(frame(300, 150))
     assert not plate.whole
     assert plate.box == pytest.approx((110, 40, 60, 30), abs=0.1)

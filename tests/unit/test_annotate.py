@@ -38,7 +38,17 @@ def test_a_plate_that_was_not_read_has_its_own_colour():
     assert count(picture, READ_BGR) == 0
 
 
-@pytest.mark.parametrize("box", [(0, 0, 120, 20), (250, 5, 50, 12), (-20, 190, 100, 30), (280, 180, 20, 20), (0, 0, 300, 200), (10, 10, 1, 1)])
+@pytest.mark.parametrize(
+    "box",
+    [
+        (0, 0, 120, 20),
+        (250, 5, 50, 12),
+        (-20, 190, 100, 30),
+        (280, 180, 20, 20),
+        (0, 0, 300, 200),
+        (10, 10, 1, 1),
+    ],
+)
 def test_at_the_edges_it_still_draws_and_never_fails(box):
     _original, picture = drawn(FakePlate("TEST12", box=box))
     assert picture.shape == (200, 300, 3)

@@ -30,7 +30,11 @@ def test_the_order_on_disk_is_write_sync_rename_sync(tmp_path, monkeypatch):
     real_fsync, real_rename = os.fsync, atomic_file.Path.rename
 
     def fsync(descriptor):
-        done.append("sync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else f"sync {os.fstat(descriptor).st_size} bytes")
+        done.append(
+            "sync folder"
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode)
+            else f"sync {os.fstat(descriptor).st_size} bytes"
+        )
         real_fsync(descriptor)
 
     def rename(self, target):

@@ -1,4 +1,6 @@
-"""Deliver's attempts database: one suite over the fake and over SQLite, then what only a file can do."""
+"""Deliver's attempts database: one suite over the fake and over SQLite, then what only a file can
+do.
+"""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -52,7 +54,11 @@ class TestFile:
         first.withdraw(B, "rule-not-in-policy")
         first.close()
         second = Attempts(tmp_path / "deliver" / "attempts.sqlite")
-        assert (second.tries(A), second.due(A), second.withdrawn(B)) == (1, DUE, "rule-not-in-policy")
+        assert (second.tries(A), second.due(A), second.withdrawn(B)) == (
+            1,
+            DUE,
+            "rule-not-in-policy",
+        )
         second.keep_only(())
         second.close()
         third = Attempts(tmp_path / "deliver" / "attempts.sqlite")

@@ -1,4 +1,6 @@
-"""Barred cameras, places and hours: nothing leaves there and then; what cannot be looked up is barred; a camera that nobody listed does not watch."""
+"""Barred cameras, places and hours: nothing leaves there and then; what cannot be looked up is
+barred; a camera that nobody listed does not watch.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -22,7 +24,14 @@ ANY, NIGHT, LUNCH = (), (Hours(22 * 60, 6 * 60),), (Hours(11 * 60, 13 * 60),)
 
 
 def bar(cameras=None, places=(), hours=ANY):
-    return Bar(frozenset(cameras) if cameras is not None else None, frozenset(places), tuple(hours), "because", "charter.toml", 9)
+    return Bar(
+        frozenset(cameras) if cameras is not None else None,
+        frozenset(places),
+        tuple(hours),
+        "because",
+        "charter.toml",
+        9,
+    )
 
 
 def seen(bars, camera="cam-1", at=NOON, **changes):
@@ -64,7 +73,8 @@ def test_hours_begin_and_end_on_their_minute(hours, at, held):
         ([bar(hours=NIGHT)], Reason.RELEASED),
         ([bar(["cam-2"], hours=LUNCH)], Reason.RELEASED),
         ([bar(hours=LUNCH), bar(["cam-1"])], Reason.CAMERA_BARRED),
-        ([bar(places=["school"])], Reason.CAMERA_BARRED),  # nobody has looked up which cameras stand there
+        # nobody has looked up which cameras stand there
+        ([bar(places=["school"])], Reason.CAMERA_BARRED),
         ([bar(["cam-2"], places=["school"], hours=LUNCH)], Reason.HOURS_BARRED),
     ],
 )
@@ -96,7 +106,10 @@ def test_a_sealed_read_is_judged_again_by_the_bars_in_force_now(changes, reason)
     parties = sealed.Parties.make(NOON.date(), 40)
     tags = parties.sealer().seal(sealed.sighting(NOON), sealed.release(), 1).tags
     cameras = changes.pop("cameras", None)
-    now_in_force = policy(rule(rule=tags.rule, recipient=tags.recipient, purpose=tags.purpose, cameras=cameras), **changes)
+    now_in_force = policy(
+        rule(rule=tags.rule, recipient=tags.recipient, purpose=tags.purpose, cameras=cameras),
+        **changes,
+    )
     assert may_publish(tags, now_in_force, instant(60)) is reason
 
 
@@ -106,17 +119,32 @@ def test_a_sealed_read_is_judged_again_by_the_bars_in_force_now(changes, reason)
 def test_the_example_is_in_place():
     roster = parse_roster(ROSTER, "roster.toml")
     charter = parse_charter((EXAMPLE / "charter.toml").read_bytes(), "charter.toml")
-    obeyed = in_place(parse_policy((EXAMPLE / "policy.toml").read_bytes(), "policy.toml"), charter, roster)
-    assert [sorted(one.cameras) for one in obeyed.barred] == [["clinic-road-1"], ["lincoln-school-1"], ["town-hall-1"]]
+    obeyed = in_place(
+        parse_policy((EXAMPLE / "policy.toml").read_bytes(), "policy.toml"), charter, roster
+    )
+    assert [sorted(one.cameras) for one in obeyed.barred] == [
+        ["clinic-road-1"],
+        ["lincoln-school-1"],
+        ["town-hall-1"],
+    ]
     assert not any(one.places for one in obeyed.barred)
-    assert {camera for camera in roster.cameras if barred_always(obeyed.barred, camera)} == {"clinic-road-1"}
-    assert barred(obeyed.barred, "lincoln-school-1", datetime(2026, 11, 23, 15, tzinfo=UTC)).where == "charter.toml"
+    assert {camera for camera in roster.cameras if barred_always(obeyed.barred, camera)} == {
+        "clinic-road-1"
+    }
+    assert (
+        barred(obeyed.barred, "lincoln-school-1", datetime(2026, 11, 23, 15, tzinfo=UTC)).where
+        == "charter.toml"
+    )
     assert barred(obeyed.barred, "lincoln-school-1", datetime(2026, 11, 23, 18, tzinfo=UTC)) is None
 
 
 def test_places_where_no_camera_stands_bar_no_camera():
     roster = parse_roster(ROSTER, "roster.toml")
-    nowhere = in_place(policy(barred=(bar(places=["worship"]),)), parse_charter((EXAMPLE / "charter.toml").read_bytes(), "c"), roster).barred[-1]
+    nowhere = in_place(
+        policy(barred=(bar(places=["worship"]),)),
+        parse_charter((EXAMPLE / "charter.toml").read_bytes(), "c"),
+        roster,
+    ).barred[-1]
     assert nowhere.cameras == frozenset()
     assert not nowhere.covers("main-street-2")
 

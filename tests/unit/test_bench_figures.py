@@ -29,10 +29,17 @@ class TestIntervals:
     def test_shares_have_wilsons_interval(self, hits, of, low, high):
         figure = intervals.share(hits, of)
         assert (figure.value, figure.of) == (hits / of, of)
-        assert (figure.low, figure.high) == (pytest.approx(low, abs=1e-5), pytest.approx(high, abs=1e-5))
+        assert (figure.low, figure.high) == (
+            pytest.approx(low, abs=1e-5),
+            pytest.approx(high, abs=1e-5),
+        )
 
     def test_of_nothing_there_is_no_figure(self):
-        for figure in (intervals.share(0, 0), intervals.mean([]), intervals.ratio_of_medians([], [])):
+        for figure in (
+            intervals.share(0, 0),
+            intervals.mean([]),
+            intervals.ratio_of_medians([], []),
+        ):
             assert math.isnan(figure.value)
             assert figure.of == 0
 
@@ -45,13 +52,21 @@ class TestIntervals:
 
     def test_the_interval_covers_about_as_often_as_it_says(self):
         rng = np.random.default_rng(0)
-        covered = sum(figure.low <= 0.8 <= figure.high for figure in (intervals.share(int(hits), 120) for hits in rng.binomial(120, 0.8, 2000)))
+        covered = sum(
+            figure.low <= 0.8 <= figure.high
+            for figure in (intervals.share(int(hits), 120) for hits in rng.binomial(120, 0.8, 2000))
+        )
         assert 0.93 < covered / 2000 < 0.97
-        covered = sum(figure.low <= 0.75 <= figure.high for figure in (intervals.mean(rng.beta(3, 1, 60)) for _ in range(150)))
+        covered = sum(
+            figure.low <= 0.75 <= figure.high
+            for figure in (intervals.mean(rng.beta(3, 1, 60)) for _ in range(150))
+        )
         assert 0.88 < covered / 150 <= 1
 
     def test_a_ratio_is_of_pairs(self):
-        """The pictures differ by a factor of ten, the systems by two in each: only unpaired draws would make that uncertain."""
+        """The pictures differ by a factor of ten, the systems by two in each: only unpaired draws
+        would make that uncertain.
+        """
         theirs = np.geomspace(10, 100, 40)
         ratio = intervals.ratio_of_medians(theirs / 2, theirs)
         assert (ratio.value, ratio.low, ratio.high) == (pytest.approx(0.5),) * 3
@@ -62,11 +77,15 @@ class TestCalibration:
         said = [0.25] * 100 + [0.75] * 100
         right = [n < 25 for n in range(100)] + [n < 75 for n in range(100)]
         assert calibration.expected_error(calibration.equal_width(said, right)) == pytest.approx(0)
-        assert calibration.expected_error(calibration.equal_mass(said, right, 2)) == pytest.approx(0)
+        assert calibration.expected_error(calibration.equal_mass(said, right, 2)) == pytest.approx(
+            0
+        )
 
     def test_boasting_is_an_error_of_its_size(self):
         said, right = [0.95] * 200, [n < 100 for n in range(200)]
-        assert calibration.expected_error(calibration.equal_width(said, right)) == pytest.approx(0.45)
+        assert calibration.expected_error(calibration.equal_width(said, right)) == pytest.approx(
+            0.45
+        )
 
     def test_bins_of_equal_mass_hold_as_many_and_rise(self):
         said = list(np.random.default_rng(1).random(100) ** 4)
@@ -88,7 +107,14 @@ BOX = (10.0, 10.0, 100.0, 30.0)
 
 
 def images(*widths):
-    return [TrueImage("us" if n % 2 else "eu", Path(f"{n}.jpg"), (TruePlate((10.0, 10.0, width, 30.0), "TEST1"),)) for n, width in enumerate(widths)]
+    return [
+        TrueImage(
+            "us" if n % 2 else "eu",
+            Path(f"{n}.jpg"),
+            (TruePlate((10.0, 10.0, width, 30.0), "TEST1"),),
+        )
+        for n, width in enumerate(widths)
+    ]
 
 
 def one_round(*readings, load_ms=5.0, peak_mb=100.0):
@@ -103,17 +129,38 @@ class TestSummary:
     def test_groups_and_figures(self):
         wide = right(box=(10.0, 10.0, 200.0, 30.0))
         readings = [right(), right(text="TEST2"), wide, None]
-        summary = summarise("ours", images(100, 100, 200, 40), [one_round(*readings), one_round(*readings, load_ms=3.0, peak_mb=110.0)], 1_000_000)
+        summary = summarise(
+            "ours",
+            images(100, 100, 200, 40),
+            [one_round(*readings), one_round(*readings, load_ms=3.0, peak_mb=110.0)],
+            1_000_000,
+        )
         assert list(summary.regions) == ["eu", "us", ALL]
         loose, tight = summary.regions[ALL]
         assert (loose.threshold, tight.threshold, loose.plates) == (0.3, 0.5, 4)
-        assert (loose.recall.value, loose.exact.value, loose.characters.value) == (0.75, 0.5, pytest.approx((1 + 0.8 + 1 + 0) / 4))
+        assert (loose.recall.value, loose.exact.value, loose.characters.value) == (
+            0.75,
+            0.5,
+            pytest.approx((1 + 0.8 + 1 + 0) / 4),
+        )
         assert summary.regions["eu"][0].exact.value == 1
-        assert {label: groups[0].plates for label, groups in summary.widths.items()} == {"under 50 px": 1, "50–80 px": 0, "80–120 px": 2, "over 120 px": 1}
+        assert {label: groups[0].plates for label, groups in summary.widths.items()} == {
+            "under 50 px": 1,
+            "50–80 px": 0,
+            "80–120 px": 2,
+            "over 120 px": 1,
+        }
         assert (summary.undecodable, summary.unsteady) == (1, 0)
-        assert (summary.cost.load_ms, summary.cost.peak_mb, summary.cost.models_mb) == (3.0, 110.0, 50.0)
+        assert (summary.cost.load_ms, summary.cost.peak_mb, summary.cost.models_mb) == (
+            3.0,
+            110.0,
+            50.0,
+        )
         assert summary.cost.cpu_ms.value == 10
-        assert (summary.calibration.sure.value, summary.calibration.sure_wrong.value) == (0.75, pytest.approx(1 / 3))
+        assert (summary.calibration.sure.value, summary.calibration.sure_wrong.value) == (
+            0.75,
+            pytest.approx(1 / 3),
+        )
 
     def test_each_width_belongs_to_one_group(self):
         for width in (1, 49.9, 50, 79.9, 80, 120, 120.1, 500):
@@ -124,8 +171,14 @@ class TestSummary:
         assert summarise("ours", images(100, 100), rounds, 1).unsteady == 1
 
     def test_ours_over_theirs(self):
-        ours = [one_round(right(10), right(20), right(30)), one_round(right(20), right(40), right(60))]
-        theirs = [one_round(right(40), right(80), right(120)), one_round(right(80), right(160), right(240))]
+        ours = [
+            one_round(right(10), right(20), right(30)),
+            one_round(right(20), right(40), right(60)),
+        ]
+        theirs = [
+            one_round(right(40), right(80), right(120)),
+            one_round(right(80), right(160), right(240)),
+        ]
         (ratio,) = compare(["ours", "theirs"], [ours, theirs])
         assert (ratio.all_rounds.value, ratio.by_round) == (pytest.approx(0.25), (0.25, 0.25))
 

@@ -1,4 +1,6 @@
-"""Budgets: an hour that slides by captured time, in memory, per rule; and the Decider that keeps them."""
+"""Budgets: an hour that slides by captured time, in memory, per rule; and the Decider that keeps
+them.
+"""
 
 from datetime import timedelta
 
@@ -40,7 +42,9 @@ def decide(decider, seconds, found=None, **how):
 
 
 def test_the_decider_charges_what_it_releases_and_nothing_else():
-    decider = Decider(policy(rule(max_per_hour=2), rule(rule="other", recipient="sheriff", max_per_hour=9)))
+    decider = Decider(
+        policy(rule(max_per_hour=2), rule(rule="other", recipient="sheriff", max_per_hour=9))
+    )
     assert decide(decider, 0, confidence=0.1).reasons == (Reason.CONFIDENCE_TOO_LOW,) * 2
     assert decider.decide(sighting("PWD1"), None).reasons == (Reason.NO_HOTLIST_MATCH,)
     assert [len(decide(decider, second).releases) for second in range(4)] == [2, 2, 1, 1]
@@ -49,5 +53,7 @@ def test_the_decider_charges_what_it_releases_and_nothing_else():
 
 
 def test_the_decider_drops_everything_while_the_clock_is_untrusted():
-    decision = Decider(policy()).decide(sighting("PWD1", captured=instant(0, ClockTrust.UNTRUSTED)), match())
+    decision = Decider(policy()).decide(
+        sighting("PWD1", captured=instant(0, ClockTrust.UNTRUSTED)), match()
+    )
     assert decision.reasons == (Reason.CLOCK_UNTRUSTED,)

@@ -17,7 +17,15 @@ def test_written_and_read_back():
 
 
 @pytest.mark.parametrize(
-    "change", [{"alarms": {"sunny": "2026-11-23T02:10:00.000Z"}}, {"profile": "dusk"}, {"stalls": "3"}, {"stalls": -1}, {"at": "now"}, {"alarms": []}]
+    "change",
+    [
+        {"alarms": {"sunny": "2026-11-23T02:10:00.000Z"}},
+        {"profile": "dusk"},
+        {"stalls": "3"},
+        {"stalls": -1},
+        {"at": "now"},
+        {"alarms": []},
+    ],
 )
 def test_anything_else_is_refused(change):
     table = json.loads(format_facts(FACTS)) | change
@@ -27,7 +35,11 @@ def test_anything_else_is_refused(change):
 
 def test_a_line_for_each_alarm_and_one_for_stalls_with_what_to_do():
     told = findings(FACTS)
-    assert [(one.name, str(one.health)) for one in told] == [("camera alarm", "warn"), ("camera alarm", "warn"), ("camera stalls", "warn")]
+    assert [(one.name, str(one.health)) for one in told] == [
+        ("camera alarm", "warn"),
+        ("camera alarm", "warn"),
+        ("camera stalls", "warn"),
+    ]
     assert all(one.fix for one in told)
     assert "dirty since 2026-11-23 02:10 UTC" in told[0].what
 

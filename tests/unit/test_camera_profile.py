@@ -1,4 +1,6 @@
-"""Which controls are set for day and night, and when it is night. The adapter that sets them: tests/components/test_picamera_source.py."""
+"""Which controls are set for day and night, and when it is night. The adapter that sets them:
+tests/components/test_picamera_source.py.
+"""
 
 import pytest
 from hypothesis import given
@@ -7,16 +9,28 @@ from hypothesis import strategies as st
 from agent.core.camera.profile import DAY, NIGHT, DayNight, Profile, choose, crop_px
 
 WIDE = 16 / 9
-MODES = {"ExposureTime": (60, 66_666, 0), "ExposureTimeMode": (0, 1, 0), "AnalogueGain": (1.0, 16.0, 1.0), "AnalogueGainMode": (0, 1, 0)}
+MODES = {
+    "ExposureTime": (60, 66_666, 0),
+    "ExposureTimeMode": (0, 1, 0),
+    "AnalogueGain": (1.0, 16.0, 1.0),
+    "AnalogueGainMode": (0, 1, 0),
+}
 
 
 def test_a_newer_library_is_told_who_decides():
-    assert choose(Profile(10, WIDE, exposure_us=900), MODES).controls == {"ExposureTime": 900, "ExposureTimeMode": 1, "AnalogueGainMode": 0}
+    assert choose(Profile(10, WIDE, exposure_us=900), MODES).controls == {
+        "ExposureTime": 900,
+        "ExposureTimeMode": 1,
+        "AnalogueGainMode": 0,
+    }
 
 
 def test_an_older_library_takes_nothing_for_its_own_choice():
     older = {name: limits for name, limits in MODES.items() if not name.endswith("Mode")}
-    assert choose(Profile(10, WIDE, gain=4), older).controls == {"AnalogueGain": 4, "ExposureTime": 0}
+    assert choose(Profile(10, WIDE, gain=4), older).controls == {
+        "AnalogueGain": 4,
+        "ExposureTime": 0,
+    }
 
 
 def test_a_camera_without_any_control_lacks_what_was_wished_and_nothing_else():
@@ -25,7 +39,10 @@ def test_a_camera_without_any_control_lacks_what_was_wished_and_nothing_else():
 
 
 def test_the_crops_of_a_camera_with_several_streams_are_a_list():
-    limits = {"ScalerCrop": ((0, 0, 64, 64), (8, 4, 1600, 900), None), "ScalerCrops": (None, None, None)}
+    limits = {
+        "ScalerCrop": ((0, 0, 64, 64), (8, 4, 1600, 900), None),
+        "ScalerCrops": (None, None, None),
+    }
     chosen = choose(Profile(10, WIDE, crop=(0.5, 0.5, 0.5, 0.5)), limits)
     assert chosen.controls == {"ScalerCrops": [(808, 454, 800, 450)]}
 
@@ -33,7 +50,12 @@ def test_the_crops_of_a_camera_with_several_streams_are_a_list():
 share = st.floats(0.05, 0.5)
 
 
-@given(st.tuples(share, share, share, share), st.floats(0.5, 3), st.integers(640, 5000), st.integers(480, 4000))
+@given(
+    st.tuples(share, share, share, share),
+    st.floats(0.5, 3),
+    st.integers(640, 5000),
+    st.integers(480, 4000),
+)
 def test_a_crop_has_the_pictures_shape_and_lies_in_what_was_asked_for(crop, shape, width, height):
     x, y, wide, high = crop_px(crop, shape, (0, 0, width, height))
     assert abs(wide - high * shape) <= shape + 1, "to a pixel"

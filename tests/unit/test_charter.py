@@ -1,4 +1,6 @@
-"""The charter: what it forbids is refused, each thing with its reason and the line of the sentence that forbids it."""
+"""The charter: what it forbids is refused, each thing with its reason and the line of the sentence
+that forbids it.
+"""
 
 import re
 from dataclasses import replace
@@ -30,7 +32,11 @@ def test_the_shipped_policy_keeps_the_shipped_charter():
     [
         ({"recipient": "us-dhs-ice-ero"}, Reason.CHARTER_FORBIDS_RECIPIENT, '"us-dhs-ice-ero"'),
         ({"purpose": "traffic-fines"}, Reason.CHARTER_FORBIDS_PURPOSE, "traffic-fines"),
-        ({"categories": frozenset({"amber-alert", "parking"})}, Reason.CHARTER_FORBIDS_CATEGORY, "allowed_categories"),
+        (
+            {"categories": frozenset({"amber-alert", "parking"})},
+            Reason.CHARTER_FORBIDS_CATEGORY,
+            "allowed_categories",
+        ),
         ({"retention_days": 22}, Reason.CHARTER_RETENTION, "max_retention"),
     ],
 )
@@ -46,12 +52,17 @@ def test_each_limit_refuses_with_its_reason_and_the_line_of_its_sentence(changes
 
 
 def test_a_forbidden_recipient_may_not_even_be_listed_or_served():
-    assert CHARTER.check(policy(rule(), recipients={"town-pd": recipient(), "us-dhs-cbp": recipient("us-dhs-cbp")}))
+    assert CHARTER.check(
+        policy(rule(), recipients={"town-pd": recipient(), "us-dhs-cbp": recipient("us-dhs-cbp")})
+    )
     assert CHARTER.check(policy(rule(), brokers=(broker("town-pd", "vendor-cloud"),)))
 
 
 def test_all_faults_are_named_and_the_first_gives_the_reason():
-    bad = policy(rule(recipient="us-dhs-cbp", purpose="commercial-use", retention_days=90), rule(rule="second", retention_days=30))
+    bad = policy(
+        rule(recipient="us-dhs-cbp", purpose="commercial-use", retention_days=90),
+        rule(rule="second", retention_days=30),
+    )
     faults = CHARTER.check(bad)
     assert [fault.reason for fault in faults] == [
         Reason.CHARTER_FORBIDS_RECIPIENT,
@@ -62,7 +73,10 @@ def test_all_faults_are_named_and_the_first_gives_the_reason():
     with pytest.raises(PolicyRefusedError) as caught:
         require(bad, CHARTER)
     assert caught.value.reason is Reason.CHARTER_FORBIDS_RECIPIENT
-    assert all(words in str(caught.value) for words in ("us-dhs-cbp", "commercial-use", '"stolen"', '"second"', "90d"))
+    assert all(
+        words in str(caught.value)
+        for words in ("us-dhs-cbp", "commercial-use", '"stolen"', '"second"', "90d")
+    )
 
 
 def test_a_charter_that_allows_no_category_allows_no_release():
@@ -77,14 +91,22 @@ def test_a_charter_that_allows_no_category_allows_no_release():
         ('max_retention = "21d"', 'max_retention = "1d"', "max_retention", "at least 2d"),
         ('"us-dhs-cbp"', '"us-*"', "forbidden_recipients", "wildcards"),
         ('"us-dhs-cbp"', '"US-DHS-CBP"', "forbidden_recipients", "no identifier"),
-        ('["stolen-vehicle", "amber-alert", "missing-person"]', '"stolen-vehicle"', "allowed_categories", "valid list"),
+        (
+            '["stolen-vehicle", "amber-alert", "missing-person"]',
+            '"stolen-vehicle"',
+            "allowed_categories",
+            "valid list",
+        ),
     ],
 )
 def test_a_malformed_charter_is_refused_at_its_line(old, new, field, words):
     text = TEXT.replace(old, new, 1)
     with pytest.raises(ConfigError) as caught:
         parse_charter(text.encode(), "charter.toml")
-    assert any(re.match(rf"charter\.toml:\d+: {field}: .*{re.escape(words)}", line) for line in str(caught.value).splitlines())
+    assert any(
+        re.match(rf"charter\.toml:\d+: {field}: .*{re.escape(words)}", line)
+        for line in str(caught.value).splitlines()
+    )
 
 
 # one name a line, so that each fault has a line of its own
@@ -111,7 +133,10 @@ def test_each_fault_in_full_at_the_line_of_the_very_name():
     charter = parse_charter(SPREAD.encode(), "charter.toml")
     bad = policy(
         rule(recipient="vendor-cloud", purpose="traffic-fines", retention_days=30),
-        recipients={"vendor-cloud": recipient("vendor-cloud", kind="vendor"), "town-pd": recipient(kind="")},
+        recipients={
+            "vendor-cloud": recipient("vendor-cloud", kind="vendor"),
+            "town-pd": recipient(kind=""),
+        },
     )
     told = [
         'recipient "vendor-cloud" is forbidden (charter.toml:4)',
@@ -124,7 +149,9 @@ def test_each_fault_in_full_at_the_line_of_the_very_name():
     assert list(map(str, charter.check(bad))) == told
     with pytest.raises(PolicyRefusedError) as caught:
         require(bad, charter)
-    assert f"the charter does not permit policy 'Town policy' version 7: {'; '.join(told)}" in str(caught.value)
+    assert f"the charter does not permit policy 'Town policy' version 7: {'; '.join(told)}" in str(
+        caught.value
+    )
     assert caught.value.fix == "change the policy, or ask the council"
 
 
@@ -135,7 +162,11 @@ def test_one_rule_alone_tells_its_forbidden_recipient_too():
 
 def test_a_line_that_nobody_wrote_down_is_the_first():
     charter = parse_charter(SPREAD.encode(), "charter.toml")
-    assert (charter.line("forbidden_recipients"), charter.line("forbidden_recipients", "nobody"), charter.line("unheard-of", "x")) == (2, 2, 1)
+    assert (
+        charter.line("forbidden_recipients"),
+        charter.line("forbidden_recipients", "nobody"),
+        charter.line("unheard-of", "x"),
+    ) == (2, 2, 1)
 
 
 def test_a_charter_that_is_no_toml_has_faults_and_no_value():
@@ -150,6 +181,8 @@ def test_a_thousand_names_and_no_more():
         return TEXT.replace('"us-dhs-cbp"', names, 1)
 
     rest = len(CHARTER.forbidden_recipients) - 1
-    assert len(parse_charter(text(1000 - rest).encode(), "charter.toml").forbidden_recipients) == 1000
+    assert (
+        len(parse_charter(text(1000 - rest).encode(), "charter.toml").forbidden_recipients) == 1000
+    )
     with pytest.raises(ConfigError, match="forbidden_recipients"):
         parse_charter(text(1001 - rest).encode(), "charter.toml")

@@ -1,4 +1,6 @@
-"""Checkpoints and signed notes: the C2SP specification's example, our own text, and everything that is no checkpoint."""
+"""Checkpoints and signed notes: the C2SP specification's example, our own text, and everything that
+is no checkpoint.
+"""
 
 import base64
 import contextlib
@@ -30,7 +32,8 @@ GO_NOTE = (
     "If you think cryptography is the answer to your problem,\n"
     "then you don't know what your problem is.\n"
     "\n"
-    "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+    "— PeterNeumann "
+    "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
 )
 
 
@@ -54,13 +57,22 @@ def test_our_note_is_what_was_put_in():
 
 
 def test_the_exact_bytes():
-    assert body(Checkpoint("o/log", 1, bytes(32))) == b"o/log\n1\n" + base64.b64encode(bytes(32)) + b"\n"
+    assert (
+        body(Checkpoint("o/log", 1, bytes(32)))
+        == b"o/log\n1\n" + base64.b64encode(bytes(32)) + b"\n"
+    )
     expected = b"text\n\n\xe2\x80\x94 name " + base64.b64encode(b"idididid") + b"\n"
     assert note(b"text\n", [NoteSignature("name", b"idid", b"idid")]) == expected
 
 
 def test_a_witness_s_line_is_kept_beside_ours():
-    two = note(body(Checkpoint(ORIGIN, 7, ROOT)), [NoteSignature(ORIGIN, b"1234", b"s" * 64), NoteSignature("witness.example", b"5678", b"t" * 72)])
+    two = note(
+        body(Checkpoint(ORIGIN, 7, ROOT)),
+        [
+            NoteSignature(ORIGIN, b"1234", b"s" * 64),
+            NoteSignature("witness.example", b"5678", b"t" * 72),
+        ],
+    )
     assert [one.name for one in parse_note(two).signatures] == [ORIGIN, "witness.example"]
 
 
@@ -73,7 +85,17 @@ def test_a_verifier_key_goes_both_ways():
     assert parse_verifier_key(verifier_key(ORIGIN, raw)) == (ORIGIN, raw)
 
 
-@pytest.mark.parametrize("text", ["", "a+b", "a+00000000+AAAA", GO_KEY.replace("c74f", "c74e"), GO_KEY.replace("+AR", "+BR"), "a b+c74f20a3+AAAA"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a+b",
+        "a+00000000+AAAA",
+        GO_KEY.replace("c74f", "c74e"),
+        GO_KEY.replace("+AR", "+BR"),
+        "a b+c74f20a3+AAAA",
+    ],
+)
 def test_odd_verifier_keys_are_refused(text):
     with pytest.raises(ValueError):
         parse_verifier_key(text)

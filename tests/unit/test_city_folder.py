@@ -1,4 +1,6 @@
-"""The city's unsigned folder: each file read when asked for, bounded, and named with the next step where it is missing or odd."""
+"""The city's unsigned folder: each file read when asked for, bounded, and named with the next step
+where it is missing or odd.
+"""
 
 import os
 import shutil

@@ -11,10 +11,22 @@ from agent.core.time.instant import Instant
 from agent.core.wire.match_level import MatchLevel
 
 TEN = datetime(2027, 1, 15, 10, 20, tzinfo=UTC)
-RELEASE = Release("r", "pd", "p", 21, frozenset(), Match("stolen-vehicle", MatchLevel.EXACT, "A", "C", date(2027, 1, 1)), "n", 1, "00")
+RELEASE = Release(
+    "r",
+    "pd",
+    "p",
+    21,
+    frozenset(),
+    Match("stolen-vehicle", MatchLevel.EXACT, "A", "C", date(2027, 1, 1)),
+    "n",
+    1,
+    "00",
+)
 HIT = Decision((RELEASE,), (Reason.RELEASED,))
 MISS = Decision((), (Reason.NO_HOTLIST_MATCH,))
-TWO_RULES = Decision((), (Reason.CONFIDENCE_TOO_LOW, Reason.CONFIDENCE_TOO_LOW, Reason.BUDGET_SPENT))
+TWO_RULES = Decision(
+    (), (Reason.CONFIDENCE_TOO_LOW, Reason.CONFIDENCE_TOO_LOW, Reason.BUDGET_SPENT)
+)
 
 
 def at(minutes=0):
@@ -89,4 +101,13 @@ def test_what_goes_into_the_log_is_numbers_only():
     counts = Counts()
     counts.add(HIT, at())
     [hour] = counts.close()
-    assert set(json.loads(canonical(hour))) == {"hour", "seen", "unreadable", "sightings", "released", "dropped", "tests", "reasons"}
+    assert set(json.loads(canonical(hour))) == {
+        "hour",
+        "seen",
+        "unreadable",
+        "sightings",
+        "released",
+        "dropped",
+        "tests",
+        "reasons",
+    }

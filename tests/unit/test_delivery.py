@@ -1,4 +1,6 @@
-"""Outbox → re-check → publish → receipt, with back-off: every branch, with fakes and a clock that stands still."""
+"""Outbox → re-check → publish → receipt, with back-off: every branch, with fakes and a clock that
+stands still.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -20,7 +22,12 @@ class TestPublishing:
         sealed = world.seal()
         result = world.run()
         (published,) = world.publisher.published
-        assert (published.recipient, published.read_id, published.wire, published.expires) == (POLICE, sealed.tags.read_id, sealed.wire, sealed.tags.deadline)
+        assert (published.recipient, published.read_id, published.wire, published.expires) == (
+            POLICE,
+            sealed.tags.read_id,
+            sealed.wire,
+            sealed.tags.deadline,
+        )
         assert (result.waiting, result.published, result.receipts, result.trouble) == (1, 1, 0, "")
 
     def test_publishing_removes_nothing(self, world) -> None:
@@ -52,7 +59,11 @@ class TestPublishing:
         assert len(world.published()) == 2
 
     def test_a_clock_put_back_does_not_hold_a_read_for_ever(self, world) -> None:
-        world.seal(captured_at=NOW - timedelta(days=1), epoch=date(2027, 2, 3), deadline=datetime(2027, 2, 4, tzinfo=UTC))
+        world.seal(
+            captured_at=NOW - timedelta(days=1),
+            epoch=date(2027, 2, 3),
+            deadline=datetime(2027, 2, 4, tzinfo=UTC),
+        )
         world.run()
         world.clock.utc -= timedelta(days=30)
         world.run()
@@ -114,12 +125,17 @@ class TestReauthorisation:
         [
             (policy(SHERIFF), "rule-not-in-policy"),
             (policy(releases=(rule(POLICE, purpose="another-purpose"),)), "purpose-not-in-policy"),
-            (policy(releases=(rule(POLICE, categories=frozenset({"amber-alert"})),)), "category-not-released"),
+            (
+                policy(releases=(rule(POLICE, categories=frozenset({"amber-alert"})),)),
+                "category-not-released",
+            ),
             (policy(releases=(rule(POLICE, retention_days=2),)), "retention-not-permitted"),
             (policy(brokers=()), "no-broker-for-recipient"),
         ],
     )
-    def test_what_the_policy_of_today_forbids_is_withdrawn_once_and_for_good(self, world, today, reason) -> None:
+    def test_what_the_policy_of_today_forbids_is_withdrawn_once_and_for_good(
+        self, world, today, reason
+    ) -> None:
         sealed = world.seal()
         world.policy = today
         world.run()
@@ -129,8 +145,13 @@ class TestReauthorisation:
         world.run()
         assert world.published() == []
         (leaf,) = world.log.details("withdrawal")
-        assert (leaf["reason"], leaf["read"], leaf["recipient"]) == (reason, sealed.tags.read_id, POLICE)
-        assert list(world.outbox.pending()) == [sealed.tags.read_id]  # watch removes it, not deliver
+        assert (leaf["reason"], leaf["read"], leaf["recipient"]) == (
+            reason,
+            sealed.tags.read_id,
+            POLICE,
+        )
+        # watch removes it, not deliver
+        assert list(world.outbox.pending()) == [sealed.tags.read_id]
 
     def test_a_read_past_its_deadline_is_not_published_any_more(self, world) -> None:
         world.seal()
@@ -170,7 +191,9 @@ class TestOddFiles:
         ],
         ids=["empty", "half-written", "altered", "noise", "too-large"],
     )
-    def test_one_refusal_each_never_published_and_the_next_read_goes_out(self, world, spoil, reason) -> None:
+    def test_one_refusal_each_never_published_and_the_next_read_goes_out(
+        self, world, spoil, reason
+    ) -> None:
         bad = world.seal()
         world.outbox.wires[bad.tags.read_id] = spoil(bad.wire)
         good = world.seal()
@@ -196,7 +219,10 @@ class TestOddFiles:
         world.outbox.odd_names = ["core.1234", "evil\u202e.sealed"]
         for _ in range(45):
             world.run()
-        assert sorted(leaf["file"] for leaf in world.log.details("refusal")) == ["core.1234", "evil?.sealed"]
+        assert sorted(leaf["file"] for leaf in world.log.details("refusal")) == [
+            "core.1234",
+            "evil?.sealed",
+        ]
 
     def test_a_flood_of_strangers_is_bounded_and_counted(self, world) -> None:
         world.outbox.odd_names = [f"stranger-{n}" for n in range(3000)]

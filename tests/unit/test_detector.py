@@ -1,4 +1,6 @@
-"""agent/vision/detector.py: from frame to network input and from score maps to boxes, with a scripted network."""
+"""agent/vision/detector.py: from frame to network input and from score maps to boxes, with a
+scripted network.
+"""
 
 from datetime import UTC, datetime
 
@@ -8,7 +10,16 @@ import pytest
 
 from agent.core.reading.sighting import Frame
 from agent.core.time.instant import Instant
-from agent.vision.detector import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, MOST_PLATES, PAD_GREY, STRIDE_PX, WHOLE_PX, OnnxPlateDetector, fit
+from agent.vision.detector import (
+    INPUT_HEIGHT_PX,
+    INPUT_WIDTH_PX,
+    MOST_PLATES,
+    PAD_GREY,
+    STRIDE_PX,
+    WHOLE_PX,
+    OnnxPlateDetector,
+    fit,
+)
 
 ROWS, COLUMNS = INPUT_HEIGHT_PX // STRIDE_PX, INPUT_WIDTH_PX // STRIDE_PX
 
@@ -24,7 +35,12 @@ class ScriptedSession:
             column, row = int((x0 + x1) / 2 / STRIDE_PX), int((y0 + y1) / 2 / STRIDE_PX)
             x, y = column + 0.5, row + 0.5
             self.score[0, 0, row, column] = score
-            self.box[0, :, row, column] = x - x0 / STRIDE_PX, y - y0 / STRIDE_PX, x1 / STRIDE_PX - x, y1 / STRIDE_PX - y
+            self.box[0, :, row, column] = (
+                x - x0 / STRIDE_PX,
+                y - y0 / STRIDE_PX,
+                x1 / STRIDE_PX - x,
+                y1 / STRIDE_PX - y,
+            )
 
     def run(self, output_names, input_feed):
         assert output_names == ["score", "box"]
@@ -33,7 +49,9 @@ class ScriptedSession:
 
 
 def frame(width=INPUT_WIDTH_PX, height=INPUT_HEIGHT_PX):
-    return Frame(np.full((height, width, 3), 200, np.uint8), Instant(datetime(2026, 1, 1, tzinfo=UTC)), 0)
+    return Frame(
+        np.full((height, width, 3), 200, np.uint8), Instant(datetime(2026, 1, 1, tzinfo=UTC)), 0
+    )
 
 
 def boxes(found):
@@ -61,11 +79,16 @@ def test_a_plate_is_boxed_where_it_is():
     ],
 )
 def test_boxes_are_in_px_of_the_frame_whatever_its_size(width, height, expected):
-    found = OnnxPlateDetector(ScriptedSession((100, 200, 180, 220, 0.9))).find_plates(frame(width, height))
+    found = OnnxPlateDetector(ScriptedSession((100, 200, 180, 220, 0.9))).find_plates(
+        frame(width, height)
+    )
     assert boxes(found) == [expected]
 
 
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 5000), (5000, 1), (640, 384), (1919, 1081), (641, 385), (13, 7)])
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(1, 1), (1, 5000), (5000, 1), (640, 384), (1919, 1081), (641, 385), (13, 7)],
+)
 def test_any_frame_fits_the_network(width, height):
     picture, letterbox = fit(frame(width, height).image)
     rows, columns = picture.shape
@@ -73,7 +96,8 @@ def test_any_frame_fits_the_network(width, height):
     assert 0 < columns <= INPUT_WIDTH_PX
     assert rows % WHOLE_PX == columns % WHOLE_PX == 0
     assert rows == INPUT_HEIGHT_PX or columns == INPUT_WIDTH_PX  # as large as it can be
-    assert all(np.count_nonzero((picture == PAD_GREY).all(axis=axis)) < WHOLE_PX for axis in (0, 1))  # and no more margin than that
+    # and no more margin than that
+    assert all(np.count_nonzero((picture == PAD_GREY).all(axis=axis)) < WHOLE_PX for axis in (0, 1))
     assert picture.dtype == np.uint8
     assert set(np.unique(picture)) <= {PAD_GREY, 200}
     assert letterbox.left_px >= 0
@@ -89,8 +113,12 @@ def test_the_network_sees_the_luminance_of_the_frame_unchanged_when_sizes_agree(
 
 
 def test_best_first():
-    session = ScriptedSession((10, 10, 90, 30, 0.5), (300, 100, 380, 120, 0.9), (500, 300, 580, 320, 0.7))
-    assert [round(plate.confidence, 1) for plate in OnnxPlateDetector(session).find_plates(frame())] == [0.9, 0.7, 0.5]
+    session = ScriptedSession(
+        (10, 10, 90, 30, 0.5), (300, 100, 380, 120, 0.9), (500, 300, 580, 320, 0.7)
+    )
+    assert [
+        round(plate.confidence, 1) for plate in OnnxPlateDetector(session).find_plates(frame())
+    ] == [0.9, 0.7, 0.5]
 
 
 def test_below_the_threshold_is_no_plate():
@@ -108,12 +136,16 @@ def test_below_the_threshold_is_no_plate():
     ],
 )
 def test_of_two_boxes_on_one_plate_the_better_stays(second):
-    found = OnnxPlateDetector(ScriptedSession((100, 200, 180, 220, 0.9), second)).find_plates(frame())
+    found = OnnxPlateDetector(ScriptedSession((100, 200, 180, 220, 0.9), second)).find_plates(
+        frame()
+    )
     assert boxes(found) == [(100, 200, 80, 20)]
 
 
 def test_plates_side_by_side_both_stay():
-    found = OnnxPlateDetector(ScriptedSession((100, 200, 180, 220, 0.9), (184, 200, 264, 220, 0.8))).find_plates(frame())
+    found = OnnxPlateDetector(
+        ScriptedSession((100, 200, 180, 220, 0.9), (184, 200, 264, 220, 0.8))
+    ).find_plates(frame())
     assert len(found) == 2
 
 
@@ -123,12 +155,19 @@ def test_a_plate_beyond_the_edge_is_cut_at_it():
 
 
 def test_a_box_in_the_margin_is_no_plate():
-    assert OnnxPlateDetector(ScriptedSession((100, 0, 180, 3, 0.9))).find_plates(frame(640, 184)) == ()
+    assert (
+        OnnxPlateDetector(ScriptedSession((100, 0, 180, 3, 0.9))).find_plates(frame(640, 184)) == ()
+    )
 
 
 def test_a_proposals_corners_are_its_boxs():
     (plate,) = OnnxPlateDetector(ScriptedSession((100, 200, 180, 220, 0.9))).find_plates(frame())
-    assert [tuple(round(v) for v in corner) for corner in plate.corners] == [(100, 200), (180, 200), (180, 220), (100, 220)]
+    assert [tuple(round(v) for v in corner) for corner in plate.corners] == [
+        (100, 200),
+        (180, 200),
+        (180, 220),
+        (100, 220),
+    ]
 
 
 def test_a_frame_full_of_plates_gives_a_bounded_number():

@@ -1,4 +1,6 @@
-"""Diff: lists a gain exactly when some sighting leaves under the new policy that did not under the old one; and says which, in words."""
+"""Diff: lists a gain exactly when some sighting leaves under the new policy that did not under the
+old one; and says which, in words.
+"""
 
 import copy
 from datetime import UTC, datetime, timedelta
@@ -19,8 +21,15 @@ from tests.unit.test_explaining import BASE, CHARTER, PD, RULE, lawful
 
 
 def outcome(policy, camera, category, level, at, confidence, spent):
-    """What each recipient gets of one sighting, on the best terms of all rules: a second model, flat and without cells."""
-    decision = decide(policy, Circumstances(Instant(at), camera, confidence), Match(category, level, "PD", "C-1", DAY), dict.fromkeys("abcdefghij", spent))
+    """What each recipient gets of one sighting, on the best terms of all rules: a second model,
+    flat and without cells.
+    """
+    decision = decide(
+        policy,
+        Circumstances(Instant(at), camera, confidence),
+        Match(category, level, "PD", "C-1", DAY),
+        dict.fromkeys("abcdefghij", spent),
+    )
     got = {}
     for one in decision.releases:
         key = (one.recipient, policy.recipients[one.recipient].signing_key, one.purpose)
@@ -31,12 +40,17 @@ def outcome(policy, camera, category, level, at, confidence, spent):
 
 def more(old, new):
     """Is anything in `new` that `old` does not give?"""
-    return any(key not in old or days > old[key][0] or include - old[key][1] for key, (days, include) in new.items())
+    return any(
+        key not in old or days > old[key][0] or include - old[key][1]
+        for key, (days, include) in new.items()
+    )
 
 
 def sightings(draw):
     """Sampled anywhere, not only where the code under test looks."""
-    at = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC) + timedelta(days=draw.randint(-40, 70), minutes=draw.randrange(1440))
+    at = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC) + timedelta(
+        days=draw.randint(-40, 70), minutes=draw.randrange(1440)
+    )
     return (
         draw.choice(CAMERAS),
         draw.choice(CATEGORIES),
@@ -49,12 +63,17 @@ def sightings(draw):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_gain_is_listed_exactly_when_more_leaves(seed):
-    """120 pairs in all. A sampled gain must be listed; a listed one must have a sighting that shows it, but for budgets that only add up."""
+    """120 pairs in all. A sampled gain must be listed; a listed one must have a sighting that shows
+    it, but for budgets that only add up.
+    """
     draw = Draw(seed)
     listed = 0
     for _ in range(15):
         first = draw.policy()
-        old, new = files(first, "old.toml", roster=ROSTER, charter=CHARTER), files(draw.changed(first), "new.toml", roster=ROSTER, charter=CHARTER)
+        old, new = (
+            files(first, "old.toml", roster=ROSTER, charter=CHARTER),
+            files(draw.changed(first), "new.toml", roster=ROSTER, charter=CHARTER),
+        )
         told, before, after = compare(old, new), old.obeyed, new.obeyed
         sampled = [sightings(draw) for _ in range(60)]
         seen = [one for one in sampled if more(outcome(before, *one), outcome(after, *one))]
@@ -66,7 +85,9 @@ def test_a_gain_is_listed_exactly_when_more_leaves(seed):
             spent = gain.old.max_per_hour if gain.kind is Kind.BUDGET else 0
             at = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=part[0])
             asked = (camera, category, level, at, confidence, spent)
-            assert more(outcome(before, *asked), outcome(after, *asked)), f"{gain.kind} is listed and nothing shows it"
+            assert more(outcome(before, *asked), outcome(after, *asked)), (
+                f"{gain.kind} is listed and nothing shows it"
+            )
         listed += bool(told.lets_out)
     assert 2 < listed < 15
 
@@ -85,7 +106,9 @@ def test_what_one_way_lets_out_the_other_way_takes_back(seed):
     old, new = files(first), files(draw.changed(first))
     there, back = compare(old, new), compare(new, old)
     keys = {Kind.KEY}
-    assert [(c.kind, c.recipient, c.purpose) for c in there.lets_out if c.kind not in keys] == [(c.kind, c.recipient, c.purpose) for c in back.restricts]
+    assert [(c.kind, c.recipient, c.purpose) for c in there.lets_out if c.kind not in keys] == [
+        (c.kind, c.recipient, c.purpose) for c in back.restricts
+    ]
 
 
 def told(**changes):
@@ -100,12 +123,37 @@ def one(changes):
 @pytest.mark.parametrize(
     ("changed", "kind", "says", "line"),
     [
-        ({"purpose": "search"}, Kind.PURPOSE, "also receives for the purpose search", 'purpose = "search"'),
-        ({"categories": ["stolen-vehicle", "amber-alert"]}, Kind.CATEGORY, "also receives amber-alert", 'categories = ["stolen-vehicle", "amber-alert"]'),
-        ({"match": ["exact", "text", "confusable"]}, Kind.MATCH_LEVEL, "also receives confusable matches", 'match = ["exact", "text", "confusable"]'),
-        ({"min_confidence": 0.5}, Kind.CONFIDENCE, "less certain readings: from 0.5 instead of 0.9", "min_confidence = 0.5"),
+        (
+            {"purpose": "search"},
+            Kind.PURPOSE,
+            "also receives for the purpose search",
+            'purpose = "search"',
+        ),
+        (
+            {"categories": ["stolen-vehicle", "amber-alert"]},
+            Kind.CATEGORY,
+            "also receives amber-alert",
+            'categories = ["stolen-vehicle", "amber-alert"]',
+        ),
+        (
+            {"match": ["exact", "text", "confusable"]},
+            Kind.MATCH_LEVEL,
+            "also receives confusable matches",
+            'match = ["exact", "text", "confusable"]',
+        ),
+        (
+            {"min_confidence": 0.5},
+            Kind.CONFIDENCE,
+            "less certain readings: from 0.5 instead of 0.9",
+            "min_confidence = 0.5",
+        ),
         ({"retention": "30d"}, Kind.RETENTION, "30 instead of 21 days", 'retention = "30d"'),
-        ({"include": ["plate", "crop", "camera"]}, Kind.CONTENT, "the camera of stolen-vehicle reads", 'include = ["plate", "crop", "camera"]'),
+        (
+            {"include": ["plate", "crop", "camera"]},
+            Kind.CONTENT,
+            "the camera of stolen-vehicle reads",
+            'include = ["plate", "crop", "camera"]',
+        ),
         ({"max_per_hour": 50}, Kind.BUDGET, "50 instead of 20 an hour", "max_per_hour = 50"),
     ],
 )
@@ -123,13 +171,18 @@ def test_each_widening_of_a_rule_is_one_sentence_and_one_line(changed, kind, say
 def test_removing_one_recipient_changes_exactly_what_it_should():
     sheriff = RULE | {"rule": "county", "recipient": "county-sheriff"}
     both = lawful(release=[RULE, sheriff])
-    without = lawful(version=9, recipient=[PD], broker=[BASE["broker"][0] | {"recipients": ["town-pd"]}])
+    without = lawful(
+        version=9, recipient=[PD], broker=[BASE["broker"][0] | {"recipients": ["town-pd"]}]
+    )
     less = compare(both, without)
     assert (less.lets_out, less.notes) == ((), ())
     gone = one(less.restricts)
     assert (gone.kind, gone.recipient) == (Kind.RECIPIENT, "county-sheriff")
     assert gone.says.startswith("County Sheriff (county-sheriff) receives nothing any more")
-    assert [line.text for line in gone.cited] == ['id = "county-sheriff"', 'recipient = "county-sheriff"']
+    assert [line.text for line in gone.cited] == [
+        'id = "county-sheriff"',
+        'recipient = "county-sheriff"',
+    ]
     back = compare(without, lawful(version=10, release=[RULE, sheriff]))
     assert (one(back.lets_out).kind, back.restricts, back.notes) == (Kind.RECIPIENT, (), ())
 
@@ -137,14 +190,30 @@ def test_removing_one_recipient_changes_exactly_what_it_should():
 def test_the_worst_comes_first():
     new = RULE | {"rule": "county", "recipient": "county-sheriff"}
     kinds = [
-        change.kind for change in told(release=[RULE | {"max_per_hour": 30, "min_confidence": 0.5, "match": ["exact", "text", "confusable"]}, new]).lets_out
+        change.kind
+        for change in told(
+            release=[
+                RULE
+                | {
+                    "max_per_hour": 30,
+                    "min_confidence": 0.5,
+                    "match": ["exact", "text", "confusable"],
+                },
+                new,
+            ]
+        ).lets_out
     ]
     assert kinds == [Kind.RECIPIENT, Kind.MATCH_LEVEL, Kind.CONFIDENCE, Kind.BUDGET]
 
 
 def test_a_later_end_lets_out_more_and_names_the_date_that_moved():
-    change = one(told(recipient=[PD | {"expires": BASE["expires"]}, *BASE["recipient"][1:]]).lets_out)
-    assert (change.kind, [line.text for line in change.cited]) == (Kind.DAYS, ["expires = 2027-05-01"])
+    change = one(
+        told(recipient=[PD | {"expires": BASE["expires"]}, *BASE["recipient"][1:]]).lets_out
+    )
+    assert (change.kind, [line.text for line in change.cited]) == (
+        Kind.DAYS,
+        ["expires = 2027-05-01"],
+    )
     assert "until 2027-05-01 instead of until 2027-02-01" in change.says
 
 
@@ -155,7 +224,10 @@ def test_another_key_is_another_reader():
 
 
 def test_a_split_budget_that_adds_up_is_told():
-    halves = [RULE | {"categories": ["stolen-vehicle"]}, RULE | {"rule": "amber", "categories": ["amber-alert"]}]
+    halves = [
+        RULE | {"categories": ["stolen-vehicle"]},
+        RULE | {"rule": "amber", "categories": ["amber-alert"]},
+    ]
     whole = [RULE | {"categories": ["stolen-vehicle", "amber-alert"]}]
     change = one(compare(lawful(release=whole), lawful(version=9, release=halves)).lets_out)
     assert change.kind is Kind.BUDGET
@@ -163,37 +235,68 @@ def test_a_split_budget_that_adds_up_is_told():
 
 
 def test_a_bar_that_is_lifted_lets_out_more_and_its_old_line_is_named():
-    bars = [{"cameras": ["cam-1"], "why": "works"}, {"cameras": ["cam-2"], "hours": ["06:00-09:30Z"], "why": "council"}]
+    bars = [
+        {"cameras": ["cam-1"], "why": "works"},
+        {"cameras": ["cam-2"], "hours": ["06:00-09:30Z"], "why": "council"},
+    ]
     change = compare(lawful(roster=ROSTER, barred=bars), lawful(roster=ROSTER, version=9))
     assert [(one.kind, one.says.split("also ")[1]) for one in change.lets_out] == [
         (Kind.CAMERA, "receives from cam-1"),
         (Kind.HOURS, "receives from cam-2 at 06:00-09:30Z"),
     ]
-    assert [[line.text for line in one.cited] for one in change.lets_out] == [["[[barred]]"], ["[[barred]]"]]
+    assert [[line.text for line in one.cited] for one in change.lets_out] == [
+        ["[[barred]]"],
+        ["[[barred]]"],
+    ]
     assert (change.restricts, change.notes) == ((), ())
-    assert [one.kind for one in compare(lawful(roster=ROSTER, version=1), lawful(roster=ROSTER, barred=bars)).restricts] == [Kind.CAMERA, Kind.HOURS]
+    assert [
+        one.kind
+        for one in compare(
+            lawful(roster=ROSTER, version=1), lawful(roster=ROSTER, barred=bars)
+        ).restricts
+    ] == [Kind.CAMERA, Kind.HOURS]
 
 
 def test_more_cameras_by_a_rule_or_by_the_roster():
-    change = one(compare(lawful(roster=ROSTER, release=[RULE | {"cameras": ["cam-1"]}]), lawful(roster=ROSTER, version=9)).lets_out)
-    assert (change.kind, change.says.split("also ")[1]) == (Kind.CAMERA, "receives from cam-2 and cam-3")
+    change = one(
+        compare(
+            lawful(roster=ROSTER, release=[RULE | {"cameras": ["cam-1"]}]),
+            lawful(roster=ROSTER, version=9),
+        ).lets_out
+    )
+    assert (change.kind, change.says.split("also ")[1]) == (
+        Kind.CAMERA,
+        "receives from cam-2 and cam-3",
+    )
     smaller = ROSTER[: ROSTER.rindex(b"[[camera]]")]
-    assert one(compare(lawful(roster=smaller), lawful(roster=ROSTER, version=9)).lets_out).says.endswith("also receives from cam-3")
+    assert one(
+        compare(lawful(roster=smaller), lawful(roster=ROSTER, version=9)).lets_out
+    ).says.endswith("also receives from cam-3")
 
 
 def test_a_charter_that_forbids_less_is_told():
-    lax = CHARTER.replace(b'    "vendor-cloud",\n', b"").replace(b'"30d"', b'"60d"').replace(b'"missing-person"', b'"missing-person", "parking"')
+    lax = (
+        CHARTER.replace(b'    "vendor-cloud",\n', b"")
+        .replace(b'"30d"', b'"60d"')
+        .replace(b'"missing-person"', b'"missing-person", "parking"')
+    )
     says = [change.says for change in compare(lawful(), lawful(charter=lax)).lets_out]
     assert sorted(says) == [
         "the charter no longer forbids keeping reads for more than 30 days",
         "the charter no longer forbids the category parking",
         "the charter no longer forbids the recipient vendor-cloud",
     ]
-    assert compare(lawful(charter=lax), lawful()).restricts[0].says.startswith("the charter also forbids")
+    assert (
+        compare(lawful(charter=lax), lawful())
+        .restricts[0]
+        .says.startswith("the charter also forbids")
+    )
 
 
 def test_staler_hot_lists_and_more_entries_by_hand_are_told():
-    lax = toml(BASE | {"version": 9}).replace(b"[[release]]", b"[hotlist]\nmax_age_hours = 72\nadditions_per_day = 3\n\n[[release]]", 1)
+    lax = toml(BASE | {"version": 9}).replace(
+        b"[[release]]", b"[hotlist]\nmax_age_hours = 72\nadditions_per_day = 3\n\n[[release]]", 1
+    )
     new = Files(parse_policy(lax, "new.toml"), Source(lax, "new.toml"))
     assert [change.says for change in compare(files(BASE), new).lets_out] == [
         "hot lists may be 72 hours old instead of 24",
@@ -205,22 +308,37 @@ def test_what_lets_out_nothing_is_still_told():
     renamed = told(release=[RULE | {"rule": "cars"}])
     assert (renamed.lets_out, renamed.restricts) == ((), ())
     assert "rule stolen is now called cars" in one(renamed.notes).says
-    moved = told(broker=[BASE["broker"][0] | {"addresses": ["203.0.113.99:8883"], "host": "other.example"}])
-    assert [note.says for note in moved.notes] == ["broker hall: other host", "broker hall: other addresses"]
+    moved = told(
+        broker=[BASE["broker"][0] | {"addresses": ["203.0.113.99:8883"], "host": "other.example"}]
+    )
+    assert [note.says for note in moved.notes] == [
+        "broker hall: other host",
+        "broker hall: other addresses",
+    ]
     assert [note.says for note in compare(lawful(), lawful(name="Other")).notes] == [
         "name: Other instead of Town policy",
-        f"version {BASE['version']} is not higher than {BASE['version']}: a changed policy needs a new number",
+        (
+            f"version {BASE['version']} is not higher than {BASE['version']}: a changed policy "
+            "needs "
+            "a new number"
+        ),
     ]
     later = told(expires=BASE["expires"].replace(month=6))
-    assert [note.says for note in later.notes] == ["expires: 2027-06-01 instead of 2027-05-01"], "the recipient's own end comes first, so nothing more leaves"
+    assert [note.says for note in later.notes] == ["expires: 2027-06-01 instead of 2027-05-01"], (
+        "the recipient's own end comes first, so nothing more leaves"
+    )
 
 
 def test_what_the_charter_forbids_is_told_first():
     broken = told(release=[RULE | {"retention": "90d"}])
-    assert [fault.line for fault in broken.refused] == [CHARTER.decode().splitlines().index('max_retention = "30d"') + 1]
+    assert [fault.line for fault in broken.refused] == [
+        CHARTER.decode().splitlines().index('max_retention = "30d"') + 1
+    ]
     assert told().refused == ()
 
 
 def test_rules_in_another_order_change_nothing():
     second = RULE | {"rule": "other", "categories": ["amber-alert"]}
-    assert compare(lawful(release=[RULE, second]), lawful(version=9, release=[second, RULE])).nothing
+    assert compare(
+        lawful(release=[RULE, second]), lawful(version=9, release=[second, RULE])
+    ).nothing

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from agent.core.wire.epochs import EpochKeys, deadline_of, epoch_for, key_for
 from agent.errors import RefusedError
 
-moments = st.datetimes(datetime(2026, 1, 1), datetime(2080, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001  # made UTC at once
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2080, 1, 1)).map(  # noqa: DTZ001  # made UTC at once
+    lambda moment: moment.replace(tzinfo=UTC)
+)
 
 
 @settings(max_examples=25)
@@ -39,13 +41,22 @@ class TestKeyFor:
     CAPTURED = datetime(2027, 1, 15, 12, tzinfo=UTC)
 
     def test_the_key_of_that_day(self):
-        keys = EpochKeys("pd", self.CAPTURED, {date(2027, 2, 3): b"a" * 32, date(2027, 2, 4): b"b" * 32, date(2027, 2, 5): b"c" * 32})
+        keys = EpochKeys(
+            "pd",
+            self.CAPTURED,
+            {date(2027, 2, 3): b"a" * 32, date(2027, 2, 4): b"b" * 32, date(2027, 2, 5): b"c" * 32},
+        )
         assert key_for(keys, self.CAPTURED, 21) == (date(2027, 2, 4), b"b" * 32)
 
-    @pytest.mark.parametrize("present", [[], [date(2027, 2, 3)], [date(2027, 2, 5)], [date(2027, 2, 3), date(2027, 2, 5)]])
+    @pytest.mark.parametrize(
+        "present",
+        [[], [date(2027, 2, 3)], [date(2027, 2, 5)], [date(2027, 2, 3), date(2027, 2, 5)]],
+    )
     def test_no_other_day_will_do(self, present):
         with pytest.raises(RefusedError) as refused:
-            key_for(EpochKeys("pd", self.CAPTURED, dict.fromkeys(present, b"a" * 32)), self.CAPTURED, 21)
+            key_for(
+                EpochKeys("pd", self.CAPTURED, dict.fromkeys(present, b"a" * 32)), self.CAPTURED, 21
+            )
         assert refused.value.reason == "no-epoch-key"
         assert "keys/pd.jws" in str(refused.value)
         assert "2027-02-04" in str(refused.value)

@@ -1,4 +1,6 @@
-"""Explain: who could receive what; every line that refuses everybody else; and never another answer than the camera's own."""
+"""Explain: who could receive what; every line that refuses everybody else; and never another answer
+than the camera's own.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,7 +15,17 @@ from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.reasons import Reason
 from agent.core.time.instant import Instant
 from agent.core.wire.match_level import MatchLevel
-from tests.support.policy_texts import CAMERAS, CATEGORIES, DAY, NAMES, PURPOSES, ROSTER, Draw, files, toml
+from tests.support.policy_texts import (
+    CAMERAS,
+    CATEGORIES,
+    DAY,
+    NAMES,
+    PURPOSES,
+    ROSTER,
+    Draw,
+    files,
+    toml,
+)
 
 CHARTER = b"""\
 name = "Town charter"
@@ -36,10 +48,22 @@ RULE = {
     "retention": "21d",
     "include": ["plate", "crop"],
 }
-BASE = Draw(1).policy() | {"release": [RULE], "barred": [], "effective": date(2026, 11, 1), "expires": date(2027, 5, 1)}
-PD = BASE["recipient"][0] | {"id": "town-pd", "legal_name": "Town Police", "expires": date(2027, 2, 1)}
+BASE = Draw(1).policy() | {
+    "release": [RULE],
+    "barred": [],
+    "effective": date(2026, 11, 1),
+    "expires": date(2027, 5, 1),
+}
+PD = BASE["recipient"][0] | {
+    "id": "town-pd",
+    "legal_name": "Town Police",
+    "expires": date(2027, 2, 1),
+}
 SHERIFF = PD | {"id": "county-sheriff", "legal_name": "County Sheriff"}
-BASE |= {"recipient": [PD, SHERIFF], "broker": [BASE["broker"][0] | {"recipients": ["town-pd", "county-sheriff"]}]}
+BASE |= {
+    "recipient": [PD, SHERIFF],
+    "broker": [BASE["broker"][0] | {"recipients": ["town-pd", "county-sheriff"]}],
+}
 
 
 def lawful(charter=CHARTER, roster=b"", **changes):
@@ -72,7 +96,9 @@ why = "not at the school gate"
 
 @pytest.mark.parametrize("seed", range(8))
 def test_explain_says_what_decide_does(seed):
-    """2,400 questions in all: what the grants say, what `verdict` says, and what the camera's `decide` does agree."""
+    """2,400 questions in all: what the grants say, what `verdict` says, and what the camera's
+    `decide` does agree.
+    """
     draw = Draw(seed)
     released = 0
     for _ in range(10):
@@ -81,10 +107,23 @@ def test_explain_says_what_decide_does(seed):
         for _ in range(30):
             minute = draw.randrange(24 * 60)
             at = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC) + timedelta(minutes=minute)
-            recipient, purpose, camera = draw.choice(NAMES), draw.choice(PURPOSES), draw.choice(CAMERAS)
+            recipient, purpose, camera = (
+                draw.choice(NAMES),
+                draw.choice(PURPOSES),
+                draw.choice(CAMERAS),
+            )
             category, level = draw.choice(CATEGORIES), draw.choice(list(MatchLevel))
-            decision = decide(obeyed, Circumstances(Instant(at), camera, 1.0), Match(category, level, "Town PD", "C-1", DAY), {})
-            truth = [one.rule for one in decision.releases if (one.recipient, one.purpose) == (recipient, purpose)]
+            decision = decide(
+                obeyed,
+                Circumstances(Instant(at), camera, 1.0),
+                Match(category, level, "Town PD", "C-1", DAY),
+                {},
+            )
+            truth = [
+                one.rule
+                for one in decision.releases
+                if (one.recipient, one.purpose) == (recipient, purpose)
+            ]
             granted = [
                 grant.rule
                 for grant in told.grants
@@ -94,7 +133,16 @@ def test_explain_says_what_decide_does(seed):
                 and any(start <= minute < end for start, end in dict(grant.times).get(camera, ()))
             ]
             assert granted == truth
-            assert list(verdict(obeyed, made.charter, Question(recipient, purpose, camera, category, level, at)).rules) == truth
+            assert (
+                list(
+                    verdict(
+                        obeyed,
+                        made.charter,
+                        Question(recipient, purpose, camera, category, level, at),
+                    ).rules
+                )
+                == truth
+            )
             released += bool(truth)
     assert released > 3, "cases that release nothing would prove little"
 
@@ -103,7 +151,9 @@ def test_explain_says_what_decide_does(seed):
 def test_whoever_gets_nothing_is_told_at_least_one_line_that_refuses(seed):
     made = files(Draw(seed).policy())
     for answer in explain(made, DAY).answers:
-        assert answer.allowed or (answer.obstacles and all(obstacle.cited for obstacle in answer.obstacles))
+        assert answer.allowed or (
+            answer.obstacles and all(obstacle.cited for obstacle in answer.obstacles)
+        )
 
 
 # --- who may, and on what it rests ---
@@ -112,11 +162,28 @@ def test_whoever_gets_nothing_is_told_at_least_one_line_that_refuses(seed):
 def test_who_may_receive_is_told_with_the_lines_that_allow_it():
     answer = ask("town-pd")
     (grant,) = answer.grants
-    assert (answer.legal_name, grant.rule, grant.purpose, grant.retention_days, grant.max_per_hour) == ("Town Police", "stolen", "recovery", 21, 20)
-    assert (grant.categories, grant.levels, grant.include) == (("stolen-vehicle",), (MatchLevel.EXACT, MatchLevel.TEXT), ("plate", "crop"))
-    assert (grant.since, grant.until, grant.brokers) == (date(2026, 11, 1), date(2027, 2, 1), ("hall",))
+    assert (
+        answer.legal_name,
+        grant.rule,
+        grant.purpose,
+        grant.retention_days,
+        grant.max_per_hour,
+    ) == ("Town Police", "stolen", "recovery", 21, 20)
+    assert (grant.categories, grant.levels, grant.include) == (
+        ("stolen-vehicle",),
+        (MatchLevel.EXACT, MatchLevel.TEXT),
+        ("plate", "crop"),
+    )
+    assert (grant.since, grant.until, grant.brokers) == (
+        date(2026, 11, 1),
+        date(2027, 2, 1),
+        ("hall",),
+    )
     text = lawful().policy_lines
-    assert [line.text for line in answer.cited][:2] == ['rule = "stolen"', 'categories = ["stolen-vehicle"]']
+    assert [line.text for line in answer.cited][:2] == [
+        'rule = "stolen"',
+        'categories = ["stolen-vehicle"]',
+    ]
     assert 'recipients = ["town-pd", "county-sheriff"]' in [line.text for line in answer.cited]
     assert all(text.cite_at(line.line) == line for line in answer.cited)
     assert set(reasons(answer)) == {Reason.CATEGORY_NOT_RELEASED, Reason.MATCH_LEVEL_NOT_RELEASED}
@@ -125,29 +192,55 @@ def test_who_may_receive_is_told_with_the_lines_that_allow_it():
 def test_the_charters_sentence_refuses_first_and_every_other_line_is_named_too():
     answer = ask("us-dhs-ice-ero")
     assert not answer.allowed
-    assert reasons(answer) == [Reason.CHARTER_FORBIDS_RECIPIENT, Reason.RECIPIENT_NOT_IN_POLICY, Reason.RULE_NOT_IN_POLICY, Reason.NO_BROKER_FOR_RECIPIENT]
+    assert reasons(answer) == [
+        Reason.CHARTER_FORBIDS_RECIPIENT,
+        Reason.RECIPIENT_NOT_IN_POLICY,
+        Reason.RULE_NOT_IN_POLICY,
+        Reason.NO_BROKER_FOR_RECIPIENT,
+    ]
     (line,) = answer.obstacles[0].cited
-    assert (line.place, line.text, line.comment) == ("charter.toml:3", '"us-dhs-ice-ero"', "Immigration and Customs Enforcement")
-    assert [one.text for one in answer.obstacles[1].cited] == ['id = "town-pd"', 'id = "county-sheriff"']
+    assert (line.place, line.text, line.comment) == (
+        "charter.toml:3",
+        '"us-dhs-ice-ero"',
+        "Immigration and Customs Enforcement",
+    )
+    assert [one.text for one in answer.obstacles[1].cited] == [
+        'id = "town-pd"',
+        'id = "county-sheriff"',
+    ]
 
 
 def test_a_unit_that_the_charter_does_not_name_is_refused_by_default():
-    assert reasons(ask("us-dhs-hsi")) == [Reason.RECIPIENT_NOT_IN_POLICY, Reason.RULE_NOT_IN_POLICY, Reason.NO_BROKER_FOR_RECIPIENT]
+    assert reasons(ask("us-dhs-hsi")) == [
+        Reason.RECIPIENT_NOT_IN_POLICY,
+        Reason.RULE_NOT_IN_POLICY,
+        Reason.NO_BROKER_FOR_RECIPIENT,
+    ]
 
 
 def test_a_listed_recipient_without_a_rule_gets_nothing():
     answer = ask("county-sheriff")
-    assert (answer.allowed, answer.legal_name, reasons(answer)) == (False, "County Sheriff", [Reason.RULE_NOT_IN_POLICY])
+    assert (answer.allowed, answer.legal_name, reasons(answer)) == (
+        False,
+        "County Sheriff",
+        [Reason.RULE_NOT_IN_POLICY],
+    )
 
 
 @pytest.mark.parametrize(
     ("on", "reason"),
-    [(date(2027, 2, 1), Reason.RECIPIENT_EXPIRED), (date(2027, 6, 1), Reason.POLICY_NOT_IN_FORCE), (date(2026, 10, 1), Reason.POLICY_NOT_IN_FORCE)],
+    [
+        (date(2027, 2, 1), Reason.RECIPIENT_EXPIRED),
+        (date(2027, 6, 1), Reason.POLICY_NOT_IN_FORCE),
+        (date(2026, 10, 1), Reason.POLICY_NOT_IN_FORCE),
+    ],
 )
 def test_the_day_decides(on, reason):
     answer = ask("town-pd", on=on)
     assert (answer.allowed, reasons(answer)) == (False, [reason])
-    assert all("expires" in line.text or "effective" in line.text for line in answer.obstacles[0].cited)
+    assert all(
+        "expires" in line.text or "effective" in line.text for line in answer.obstacles[0].cited
+    )
 
 
 def test_a_purpose_can_be_asked_about():
@@ -168,7 +261,12 @@ def test_a_policy_that_its_charter_forbids_gives_nobody_anything():
 
 def test_everybody_who_is_named_anywhere_is_answered_for_those_who_may_first():
     told = explain(lawful(), DAY)
-    assert [answer.recipient for answer in told.answers] == ["town-pd", "county-sheriff", "us-dhs-ice-ero", "vendor-cloud"]
+    assert [answer.recipient for answer in told.answers] == [
+        "town-pd",
+        "county-sheriff",
+        "us-dhs-ice-ero",
+        "vendor-cloud",
+    ]
     assert told.default.reason is Reason.RECIPIENT_NOT_IN_POLICY
 
 
@@ -176,8 +274,15 @@ def test_cameras_and_hours_that_are_barred_are_named_with_the_line_that_bars():
     asked = lawful(charter=CHARTER + BARS, roster=ROSTER)
     answer = ask("town-pd", asked)
     (grant,) = answer.grants
-    assert dict(grant.times) == {"cam-1": ((0, 870), (870, 990), (990, 1440)), "cam-2": ((0, 870), (990, 1440))}
-    bars = [obstacle for obstacle in answer.obstacles if obstacle.reason in {Reason.CAMERA_BARRED, Reason.HOURS_BARRED}]
+    assert dict(grant.times) == {
+        "cam-1": ((0, 870), (870, 990), (990, 1440)),
+        "cam-2": ((0, 870), (990, 1440)),
+    }
+    bars = [
+        obstacle
+        for obstacle in answer.obstacles
+        if obstacle.reason in {Reason.CAMERA_BARRED, Reason.HOURS_BARRED}
+    ]
     assert [obstacle.says for obstacle in bars] == [
         "nothing leaves from cam-3 at all hours: not at the clinic",
         "nothing leaves from cam-2 at 14:30-16:30Z: not at the school gate",
@@ -226,6 +331,9 @@ def test_hours_in_words(parts, told):
 def test_a_line_is_quoted_without_its_comment_and_a_hash_in_quotes_is_none():
     source = Source(b'name = "a # b"   # said\n  list = [\n   "x",  # who\n "y"]\n', "f.toml")
     assert (source.cite("name").text, source.cite("name").comment) == ('name = "a # b"', "said")
-    assert (source.cite_item("list", "x").place, source.cite_item("list", "x").comment) == ("f.toml:3", "who")
+    assert (source.cite_item("list", "x").place, source.cite_item("list", "x").comment) == (
+        "f.toml:3",
+        "who",
+    )
     assert source.cite_item("list", "z").line == 2
     assert source.whole("nothing").place == "f.toml"

@@ -1,4 +1,6 @@
-"""The hot list's CSV: what is right is kept as far as matching needs it; what is broken refuses the list by line and field, never by plate."""
+"""The hot list's CSV: what is right is kept as far as matching needs it; what is broken refuses the
+list by line and field, never by plate.
+"""
 
 from datetime import date, timedelta
 
@@ -6,7 +8,15 @@ import numpy as np
 import pytest
 
 from agent.core.hotlist.categories import KNOWN_CATEGORIES
-from agent.core.hotlist.confusion import CONFUSABLE_GROUPS, fold, fold_key, fold_keys, text_key, text_of, texts_of
+from agent.core.hotlist.confusion import (
+    CONFUSABLE_GROUPS,
+    fold,
+    fold_key,
+    fold_keys,
+    text_key,
+    text_of,
+    texts_of,
+)
 from agent.core.hotlist.entry import REQUIRED
 from agent.core.hotlist.intake.lines import line_blocks
 from agent.core.hotlist.intake.list_import import Source, import_list, parse_hotlist
@@ -23,7 +33,12 @@ def parse(*lines, header=HEADER, end="\n", allowed=None):
 
 
 def skipping(*lines):
-    done = import_list(Source(["\n".join([HEADER, *lines]).encode()], "hotlist.csv", NOON), None, TODAY, skip_bad_rows=True)
+    done = import_list(
+        Source(["\n".join([HEADER, *lines]).encode()], "hotlist.csv", NOON),
+        None,
+        TODAY,
+        skip_bad_rows=True,
+    )
     return done.compiled.header, done.skipped_lines
 
 
@@ -41,8 +56,17 @@ def refused(text):
 def test_an_entry_keeps_what_matching_needs():
     found = parse(ROW)
     (entry,) = found.texts("PWD7Q42")
-    assert (entry.state, entry.category, entry.agency, entry.case) == ("US-CA", "stolen-vehicle", "Town PD", "C-1")
-    assert (entry.source_date, entry.expires, entry.vehicle_class) == (date(2026, 11, 10), date(2027, 1, 10), "")
+    assert (entry.state, entry.category, entry.agency, entry.case) == (
+        "US-CA",
+        "stolen-vehicle",
+        "Town PD",
+        "C-1",
+    )
+    assert (entry.source_date, entry.expires, entry.vehicle_class) == (
+        date(2026, 11, 10),
+        date(2027, 1, 10),
+        "",
+    )
     assert list(found.alike("PWO7D42")) == [entry]
     assert not found.texts("PWO7D42")
     assert "7Q42" not in repr(found) + repr(entry) + str(entry)
@@ -56,7 +80,9 @@ def test_bom_and_any_line_ends_and_empty_last_lines_are_fine(end):
 
 def test_columns_may_stand_in_any_order_and_class_is_kept():
     header = ",".join([*reversed(REQUIRED), "class"])
-    (entry,) = parse(",".join([*reversed(ROW.split(",")), "passenger-car"]), header=header).texts("PWD7Q42")
+    (entry,) = parse(",".join([*reversed(ROW.split(",")), "passenger-car"]), header=header).texts(
+        "PWD7Q42"
+    )
     assert (entry.case, entry.vehicle_class) == ("C-1", "passenger-car")
 
 
@@ -72,11 +98,16 @@ def test_a_header_alone_is_a_list_that_matches_nothing():
 
 def test_expired_rows_are_counted_and_not_kept():
     live, *expired = (
-        ROW.replace("7Q42", number).replace("2027-01-10", ends) for number, ends in (("1", "2026-11-23"), ("2", "2026-11-22"), ("3", "2026-11-21"))
+        ROW.replace("7Q42", number).replace("2027-01-10", ends)
+        for number, ends in (("1", "2026-11-23"), ("2", "2026-11-22"), ("3", "2026-11-21"))
     )
     found = parse(live, *expired, ROW)
     assert (len(found), found.expired) == (2, 2)
-    assert [entry.case for text in ("PWD1", "PWD7Q42") for entry in found.texts(text)] == ["C-1", "C-1"]  # the case references that are left are theirs
+    # the case references that are left are theirs
+    assert [entry.case for text in ("PWD1", "PWD7Q42") for entry in found.texts(text)] == [
+        "C-1",
+        "C-1",
+    ]
     assert not found.texts("PWD2")
 
 
@@ -84,13 +115,18 @@ def test_expired_rows_are_counted_and_not_kept():
 @pytest.mark.parametrize(
     ("category", "older", "newer", "left"),
     [
-        ("stolen-vehicle", "2026-11-10,2027-01-10", "2026-11-15,2026-11-20", 0),  # the agency's later word ended it: an older row does not bring it back
+        # the agency's later word ended it: an older row does not bring it back
+        ("stolen-vehicle", "2026-11-10,2027-01-10", "2026-11-15,2026-11-20", 0),
         ("stolen-vehicle", "2026-11-10,2026-11-20", "2026-11-15,2027-01-10", 1),
-        ("never-release", "2026-11-10,2027-01-10", "2026-11-15,2026-11-20", 1),  # the longer protection
+        # the longer protection
+        ("never-release", "2026-11-10,2027-01-10", "2026-11-15,2026-11-20", 1),
     ],
 )
 def test_rows_are_compared_before_the_expired_ones_go(category, older, newer, left, turned):
-    rows = [f"{PLATE},US-CA,{category},Town PD,C-1,{dates}" for dates in ((newer, older) if turned else (older, newer))]
+    rows = [
+        f"{PLATE},US-CA,{category},Town PD,C-1,{dates}"
+        for dates in ((newer, older) if turned else (older, newer))
+    ]
     found = parse(*rows)
     assert (len(found), found.expired, found.contradicting) == (left, 1 - left, 1)
 
@@ -105,15 +141,42 @@ def test_identical_rows_count_once_and_different_cases_all():
 @pytest.mark.parametrize(
     ("category", "one", "other", "wins"),
     [
-        ("stolen-vehicle", "2026-11-10,2027-01-10", "2026-11-12,2027-02-10", "2026-11-12,2027-02-10"),  # the later report
-        ("stolen-vehicle", "2026-11-10,2027-01-10", "2026-11-10,2027-02-10", "2026-11-10,2027-01-10"),  # of one day, the shorter suspicion
-        ("never-release", "2026-11-12,2027-01-10", "2026-11-10,2027-02-10", "2026-11-10,2027-02-10"),  # the longer protection
+        # the later report
+        (
+            "stolen-vehicle",
+            "2026-11-10,2027-01-10",
+            "2026-11-12,2027-02-10",
+            "2026-11-12,2027-02-10",
+        ),
+        # of one day, the shorter suspicion
+        (
+            "stolen-vehicle",
+            "2026-11-10,2027-01-10",
+            "2026-11-10,2027-02-10",
+            "2026-11-10,2027-01-10",
+        ),
+        # the longer protection
+        (
+            "never-release",
+            "2026-11-12,2027-01-10",
+            "2026-11-10,2027-02-10",
+            "2026-11-10,2027-02-10",
+        ),
     ],
 )
-def test_of_rows_that_contradict_one_another_in_their_dates_one_wins_whatever_their_order(category, one, other, wins, turned):
-    rows = [f"{PLATE},US-CA,{category},Town PD,C-1,{dates}" for dates in ((other, one) if turned else (one, other))]
+def test_of_rows_that_contradict_one_another_in_their_dates_one_wins_whatever_their_order(
+    category, one, other, wins, turned
+):
+    rows = [
+        f"{PLATE},US-CA,{category},Town PD,C-1,{dates}"
+        for dates in ((other, one) if turned else (one, other))
+    ]
     found = parse(*rows, rows[0].replace("C-1", "C-2"))
-    assert [f"{entry.source_date},{entry.expires}" for entry in found.texts("PWD7Q42") if entry.case == "C-1"] == [wins]
+    assert [
+        f"{entry.source_date},{entry.expires}"
+        for entry in found.texts("PWD7Q42")
+        if entry.case == "C-1"
+    ] == [wins]
     assert (len(found), found.contradicting) == (2, 1)
 
 
@@ -125,7 +188,10 @@ def test_a_category_that_is_not_allowed_never_enters_and_is_counted_by_name_only
         ROW.replace("stolen-vehicle", "never-release"),
     ]
     found = parse(*rows, "never looked at,,immigration-violator,,,,", allowed={"stolen-vehicle"})
-    assert {entry.category for entry in found.texts("PWD7Q42")} == {"stolen-vehicle", "never-release"}
+    assert {entry.category for entry in found.texts("PWD7Q42")} == {
+        "stolen-vehicle",
+        "never-release",
+    }
     assert found.dropped == {"immigration-violator": 2, "unknown": 1}
     assert "immigration-violator" in KNOWN_CATEGORIES
 
@@ -165,19 +231,35 @@ def test_a_broken_field_is_named_with_its_line(old, new, field):
 
 def test_a_row_cut_short_or_too_long_is_named():
     assert refused(f"{HEADER}\n{ROW}\n{ROW[:30]}")[0].startswith(
-        "hotlist.csv:3: 4 fields where the header has 7 (the row is cut short, or a comma is not in quotes)"
+        "hotlist.csv:3: 4 fields where the header has 7 (the row is cut short, or a comma is not "
+        "in quotes)"
     )
     assert refused(f"{HEADER}\n{ROW},more")[0].startswith("hotlist.csv:2: 8 fields")
 
 
 def test_all_broken_rows_are_told_at_once_but_not_without_end():
-    told = refused("\n".join([HEADER, ROW.replace("US-CA", "?"), ROW, ROW.replace("2026-11-10", "?").replace("C-1", "")]))
-    assert [line.split(": ")[:2] for line in told] == [["hotlist.csv:2", "state"], ["hotlist.csv:4", "case"], ["hotlist.csv:4", "source_date"]]
+    told = refused(
+        "\n".join(
+            [
+                HEADER,
+                ROW.replace("US-CA", "?"),
+                ROW,
+                ROW.replace("2026-11-10", "?").replace("C-1", ""),
+            ]
+        )
+    )
+    assert [line.split(": ")[:2] for line in told] == [
+        ["hotlist.csv:2", "state"],
+        ["hotlist.csv:4", "case"],
+        ["hotlist.csv:4", "source_date"],
+    ]
     assert len(refused("\n".join([HEADER, *[ROW.replace("US-CA", "?")] * 500]))) == 51
 
 
 def test_broken_rows_can_be_left_out_and_are_then_counted_and_listed_by_line():
-    header, lines = skipping(ROW, ROW.replace("US-CA", "?"), ROW.replace("C-1", "C-2"), "PWD", ROW.replace("C-1", "C-3"))
+    header, lines = skipping(
+        ROW, ROW.replace("US-CA", "?"), ROW.replace("C-1", "C-2"), "PWD", ROW.replace("C-1", "C-3")
+    )
     assert (header.entries, header.skipped, lines) == (3, 2, (3, 5))
     header, lines = skipping(*["PWD 7Q42"] * 3000)
     assert (header.entries, header.skipped, len(lines)) == (0, 3000, 1000)
@@ -191,7 +273,12 @@ def test_without_a_header_the_first_row_is_not_quoted():
 @pytest.mark.parametrize("column", ["note", "owner", "Plate", ""])
 def test_notes_and_names_have_no_column(column):
     told = refused(f"{HEADER},{column}\n{ROW},x")
-    assert told == [f"hotlist.csv:1: header: unknown column '{column}' (remove it: notes and names have no place on a camera)"]
+    assert told == [
+        (
+            f"hotlist.csv:1: header: unknown column '{column}' (remove it: notes and names have no "
+            "place on a camera)"
+        )
+    ]
 
 
 def test_a_column_that_is_there_twice_is_refused():
@@ -231,7 +318,11 @@ def test_a_line_without_end_is_held_in_bounded_memory():
 def test_chunks_may_end_anywhere(size):
     text = f"\N{BYTE ORDER MARK}{HEADER}\r\n{ROW}\r\n\r\n{ROW}\n".encode()
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
-    numbered = [(first + offset, line) for first, block in line_blocks(pieces) for offset, line in enumerate(block)]
+    numbered = [
+        (first + offset, line)
+        for first, block in line_blocks(pieces)
+        for offset, line in enumerate(block)
+    ]
     assert numbered == [(1, HEADER.encode()), (2, ROW.encode()), (3, b""), (4, ROW.encode())]
 
 
@@ -242,7 +333,9 @@ def test_confusable_groups_do_not_overlap_and_fold_to_their_first():
     assert fold("O0QD-I1L-Z2-S5-G6-B8-ACEX") == "0000-111-22-55-66-88-ACEX"
 
 
-@pytest.mark.parametrize("text", ["0", "00", "A", "0A", "A0", "ZZZZZZZZZZZZ", "000000000000", "PWD7Q42"])
+@pytest.mark.parametrize(
+    "text", ["0", "00", "A", "0A", "A0", "ZZZZZZZZZZZZ", "000000000000", "PWD7Q42"]
+)
 def test_a_text_and_its_key_are_the_same_thing(text):
     assert text_of(text_key(text)) == text
     assert text_key(text) < 1 << 64
@@ -254,7 +347,19 @@ def test_a_text_and_its_key_are_the_same_thing(text):
     assert texts_of(keys[:0]) == []
 
 
-@pytest.mark.parametrize("odd", ["A_B", "a1", "A 1", "1A-", "\N{LATIN CAPITAL LETTER A WITH DIAERESIS}1", "\N{FULLWIDTH DIGIT ONE}", "+1", "1" * 13])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "A_B",
+        "a1",
+        "A 1",
+        "1A-",
+        "\N{LATIN CAPITAL LETTER A WITH DIAERESIS}1",
+        "\N{FULLWIDTH DIGIT ONE}",
+        "+1",
+        "1" * 13,
+    ],
+)
 def test_what_is_no_text_of_a_plate_is_refused_wherever_the_odd_character_stands(odd):
     with pytest.raises(ValueError, match="withheld"):
         PlateText(odd)

@@ -1,6 +1,8 @@
-"""The compact index against a naive model, and its binary form: what is damaged or forged is refused, never misread.
+"""The compact index against a naive model, and its binary form: what is damaged or forged is
+refused, never misread.
 
-Broken by hand to see it fail: the bucket taken from the low bits; a run of equal slots cut at the bucket's end; the case's offset one too far.
+Broken by hand to see it fail: the bucket taken from the low bits; a run of equal slots cut at the
+bucket's end; the case's offset one too far.
 """
 
 import hashlib
@@ -25,7 +27,8 @@ from agent.core.reading.sighting import Alternative
 from agent.errors import ConfigError
 from tests.support.judging import HEADER, NOON, TODAY
 
-FEW = st.text("0O1I5SX7", min_size=1, max_size=4)  # few characters, so that texts repeat and look alike
+# few characters, so that texts repeat and look alike
+FEW = st.text("0O1I5SX7", min_size=1, max_size=4)
 ANY = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=12)
 ROWS = st.lists(
     st.tuples(
@@ -55,7 +58,9 @@ def canon(text):
 
 
 def naive(rows):
-    """{(text, state, category, agency, case, class): (source date, expiry)}, row by row, in the words of the reference."""
+    """{(text, state, category, agency, case, class): (source date, expiry)}, row by row, in the
+    words of the reference.
+    """
     kept = {}
     for plate, state, category, agency, case, reported, expires, vehicle_class in rows:
         if reported >= expires:
@@ -72,7 +77,13 @@ def naive(rows):
 
 
 def told(entries):
-    return {(one.plate.value, one.state, one.category, one.agency, one.case, one.vehicle_class): (one.source_date, one.expires) for one in entries}
+    return {
+        (one.plate.value, one.state, one.category, one.agency, one.case, one.vehicle_class): (
+            one.source_date,
+            one.expires,
+        )
+        for one in entries
+    }
 
 
 @settings(max_examples=80, deadline=None)
@@ -88,23 +99,36 @@ def test_the_index_finds_what_a_dictionary_finds(rows, seen):
     for text in [*seen, *(row[0] for row in rows)]:
         alike = by_fold.get(canon(text), {})
         assert told(found.alike(text)) == alike
-        assert told(found.texts(text)) == {key: dates for key, dates in alike.items() if key[0] == text}
-        assert found.filter.perhaps([Alternative(PlateText(text), 0.1)]) >= [int(any(key[0] == text for key in alike))]
+        assert told(found.texts(text)) == {
+            key: dates for key, dates in alike.items() if key[0] == text
+        }
+        assert found.filter.perhaps([Alternative(PlateText(text), 0.1)]) >= [
+            int(any(key[0] == text for key in alike))
+        ]
 
 
 def test_the_filter_answers_for_nearly_every_text_that_nobody_lists():
     """Also when some entries were added by hand: it covers both lists."""
-    imported, by_hand = (hotlist_rows(f"{kind}{number:03}" for number in range(1000)) for kind in ("PWA", "PWB"))
+    imported, by_hand = (
+        hotlist_rows(f"{kind}{number:03}" for number in range(1000)) for kind in ("PWA", "PWB")
+    )
     found = hotlist_of(imported, None, manual=by_hand).filter
     listed, others = (
-        [Alternative(PlateText(f"{kind}{number:03}"), 0.1) for kind in kinds for number in range(1000)] for kinds in (("PWA", "PWB"), ("PWC", "PWD"))
+        [
+            Alternative(PlateText(f"{kind}{number:03}"), 0.1)
+            for kind in kinds
+            for number in range(1000)
+        ]
+        for kinds in (("PWA", "PWB"), ("PWC", "PWD"))
     )
     assert found.perhaps(listed) == [1] * 2000
     assert sum(found.perhaps(others)) < 200
 
 
 def hotlist_rows(texts):
-    rows = [(text, "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "") for text in texts]
+    rows = [
+        (text, "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "") for text in texts
+    ]
     return import_list(Source([csv_of(rows)], "list", NOON), None, TODAY).compiled
 
 
@@ -117,11 +141,15 @@ def test_the_file_gives_the_same_list_back_also_with_fewer_categories(rows, seen
     assert data == encode(compiled.header, compiled.columns)
     assert entries_in(data) == compiled.header.entries
     back = hotlist_of(decode(bytearray(data), "list"), allowed)
-    model = {key: dates for key, dates in naive(rows).items() if key[2] in {*allowed, "never-release"}}
+    model = {
+        key: dates for key, dates in naive(rows).items() if key[2] in {*allowed, "never-release"}
+    }
     assert len(back) == len(model)
     assert sum(back.dropped.values()) == len(naive(rows)) - len(model)
     for text in [*seen, *(row[0] for row in rows)]:
-        assert told(back.texts(text)) == {key: dates for key, dates in model.items() if key[0] == text}
+        assert told(back.texts(text)) == {
+            key: dates for key, dates in model.items() if key[0] == text
+        }
 
 
 @settings(max_examples=60, deadline=None)
@@ -135,7 +163,9 @@ def test_many_rows_at_once_and_row_by_row_are_the_same(rows):
     if done:
         assert not any(faults)
         assert (len(quick), quick.allow.dropped) == (len(slow), slow.allow.dropped)
-        first, second = (compile_rows(builder, "list", "00" * 32, NOON) for builder in (quick, slow))
+        first, second = (
+            compile_rows(builder, "list", "00" * 32, NOON) for builder in (quick, slow)
+        )
         assert encode(first.header, first.columns) == encode(second.header, second.columns)
     else:
         assert (len(quick), quick.allow.dropped) == (0, {})
@@ -143,8 +173,22 @@ def test_many_rows_at_once_and_row_by_row_are_the_same(rows):
 
 
 def damaged():
-    """What each change to a right file is called, and the file with it; the sum at the end is right again unless it is what was changed."""
-    compiled = import_list(Source([csv_of([("PWD1", "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "")])], "list", NOON), None, TODAY).compiled
+    """What each change to a right file is called, and the file with it; the sum at the end is right
+    again unless it is what was changed.
+    """
+    compiled = import_list(
+        Source(
+            [
+                csv_of(
+                    [("PWD1", "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "")]
+                )
+            ],
+            "list",
+            NOON,
+        ),
+        None,
+        TODAY,
+    ).compiled
     header, columns = compiled.header, compiled.columns
     right = encode(header, columns)
 
@@ -164,7 +208,10 @@ def damaged():
     yield "header too long", resealed(MAGIC + (1 << 40).to_bytes(8, "little") + right[24:-32])
     yield "no JSON", resealed(right[:24] + b"[" + right[25:-32])
     yield "version 2", resealed(right[:-32].replace(b'"v":1', b'"v":2'))
-    yield "more entries than there are", resealed(right[:-32].replace(b'"entries":1', b'"entries":9'))
+    yield (
+        "more entries than there are",
+        resealed(right[:-32].replace(b'"entries":1', b'"entries":9')),
+    )
     yield "a name that is none", resealed(right[:-32].replace(b"US-CA", b"US\\u0"))
     yield "state of no name", column("state", 7)
     yield "case beyond the end", column("case_at", 4000)
@@ -186,7 +233,10 @@ def test_a_damaged_or_forged_file_is_refused_without_a_plate(what):
 
 
 def test_slots_out_of_order_are_refused():
-    rows = [(f"PWD{number}", "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "") for number in range(9)]
+    rows = [
+        (f"PWD{number}", "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "")
+        for number in range(9)
+    ]
     compiled = import_list(Source([csv_of(rows)], "list", NOON), None, TODAY).compiled
     backwards = compiled.columns.take(np.arange(9)[::-1])
     with pytest.raises(ConfigError, match="contradict"):
@@ -230,6 +280,9 @@ def test_shapes_are_counted_by_different_texts():
 
 def test_a_list_made_twice_is_the_same_file_and_another_list_has_other_buckets():
     rows = [("PWD1", "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "")]
-    first, again, other = (import_list(Source([csv_of(one)], "list", datetime(2026, 11, 22, tzinfo=UTC)), None, TODAY) for one in (rows, rows, rows * 2))
+    first, again, other = (
+        import_list(Source([csv_of(one)], "list", datetime(2026, 11, 22, tzinfo=UTC)), None, TODAY)
+        for one in (rows, rows, rows * 2)
+    )
     assert first.encoded() == again.encoded()
     assert first.compiled.header.multiplier != other.compiled.header.multiplier

@@ -1,4 +1,6 @@
-"""Additions and withdrawals by hand: the cap cannot be got round, a withdrawal outlives the next list, a damaged file is refused without a plate."""
+"""Additions and withdrawals by hand: the cap cannot be got round, a withdrawal outlives the next
+list, a damaged file is refused without a plate.
+"""
 
 import json
 from dataclasses import replace
@@ -29,7 +31,9 @@ def added(*entries, cap=10, at=NOON):
 
 
 def withdraw(manual, *entries, at=NOON):
-    return manual.withdraw([act_of("withdraw", at, "clerk 8", "car recovered", one) for one in entries])
+    return manual.withdraw(
+        [act_of("withdraw", at, "clerk 8", "car recovered", one) for one in entries]
+    )
 
 
 def test_what_was_added_is_a_list_of_its_own():
@@ -46,7 +50,9 @@ def test_it_survives_its_file():
 def test_the_cap_holds_also_against_adding_and_removing_in_turn():
     manual = added(entry("PWD1"), entry("PWD2"), cap=2)
     with pytest.raises(PolicyRefusedError) as caught:
-        withdraw(manual, entry("PWD1")).without_old(TODAY).add(act_of("add", NOON, "clerk 7", "again", entry("PWD3")), 2)
+        withdraw(manual, entry("PWD1")).without_old(TODAY).add(
+            act_of("add", NOON, "clerk 7", "again", entry("PWD3")), 2
+        )
     assert caught.value.reason == "hotlist-additions-spent"
     tomorrow = act_of("add", NOON + timedelta(days=1), "clerk 7", "next day", entry("PWD3"))
     assert len(manual.add(tomorrow, 2).acts) == 3
@@ -66,9 +72,16 @@ def test_an_addition_lasts_thirty_days_at_most():
 
 def test_a_withdrawal_outlives_the_next_list_but_a_new_case_is_a_new_entry():
     manual = withdraw(ManualList(), entry(case="EPD-1"))
-    rows = [f"{PLATE},US-CA,stolen-vehicle,Town PD,{case},2026-11-20,2026-12-01" for case in ("EPD-1", "EPD-2")]
-    compiled = import_list(Source(["\n".join([HEADER, *rows]).encode()], "list", NOON), None, TODAY).compiled
-    assert [one.case for one in hotlist_of(compiled, None, withdrawn=manual.withdrawn).texts(PLATE)] == ["EPD-2"]
+    rows = [
+        f"{PLATE},US-CA,stolen-vehicle,Town PD,{case},2026-11-20,2026-12-01"
+        for case in ("EPD-1", "EPD-2")
+    ]
+    compiled = import_list(
+        Source(["\n".join([HEADER, *rows]).encode()], "list", NOON), None, TODAY
+    ).compiled
+    assert [
+        one.case for one in hotlist_of(compiled, None, withdrawn=manual.withdrawn).texts(PLATE)
+    ] == ["EPD-2"]
 
 
 def test_a_withdrawn_entry_is_not_added_again_under_its_case():
@@ -90,7 +103,15 @@ def test_what_has_expired_is_forgotten_but_todays_additions_still_count():
 
 @pytest.mark.parametrize(
     ("by", "why"),
-    [("", "why"), ("clerk", ""), ("clerk", "x" * 121), ("cl\nerk", "fine"), ("clerk", f"saw {PLATE}"), ("clerk", "saw pwd 7q42"), ("pwd-7q42", "fine")],
+    [
+        ("", "why"),
+        ("clerk", ""),
+        ("clerk", "x" * 121),
+        ("cl\nerk", "fine"),
+        ("clerk", f"saw {PLATE}"),
+        ("clerk", "saw pwd 7q42"),
+        ("pwd-7q42", "fine"),
+    ],
 )
 def test_who_and_why_are_short_plain_and_hold_no_plate(by, why):
     with pytest.raises(ConfigError) as caught:

@@ -1,4 +1,6 @@
-"""Fixed-width records: codes, states, columns, what the record does not say, and what is broken in one."""
+"""Fixed-width records: codes, states, columns, what the record does not say, and what is broken in
+one.
+"""
 
 from datetime import date
 
@@ -12,7 +14,9 @@ from tests.support.judging import NOON, TODAY
 
 RECORD = "V20261110PWD7Q42   CA20272019EXMAEXABLU"
 ALL = frozenset(CODES.values())
-LAYOUT = Layout(parse_spans(STANDARD), TODAY, agency="Example CJIS", case="X-2026-11-22", valid_days=2)
+LAYOUT = Layout(
+    parse_spans(STANDARD), TODAY, agency="Example CJIS", case="X-2026-11-22", valid_days=2
+)
 ALLOWED = {"stolen-vehicle", "amber-alert"}
 
 
@@ -33,8 +37,17 @@ def refused(*records):
 def test_a_record_says_category_plate_state_and_date_and_the_importer_the_rest(end):
     found, _ = parse(RECORD, end=end)
     (entry,) = found.texts("PWD7Q42")
-    assert (entry.state, entry.category, entry.agency, entry.case) == ("US-CA", "stolen-vehicle", "Example CJIS", "X-2026-11-22/1")
-    assert (entry.source_date, entry.expires, entry.vehicle_class) == (date(2026, 11, 10), date(2026, 11, 24), "")
+    assert (entry.state, entry.category, entry.agency, entry.case) == (
+        "US-CA",
+        "stolen-vehicle",
+        "Example CJIS",
+        "X-2026-11-22/1",
+    )
+    assert (entry.source_date, entry.expires, entry.vehicle_class) == (
+        date(2026, 11, 10),
+        date(2026, 11, 24),
+        "",
+    )
 
 
 @pytest.mark.parametrize(("code", "category"), CODES.items())
@@ -58,7 +71,16 @@ def test_a_category_that_the_charter_does_not_allow_never_enters():
 
 
 @pytest.mark.parametrize(
-    ("code", "state"), [("CA", "US-CA"), ("NB", "US-NE"), ("NE", "US-NE"), ("NK", "CA-NB"), ("ON", "CA-ON"), ("PQ", "CA-QC"), ("DC", "US-DC")]
+    ("code", "state"),
+    [
+        ("CA", "US-CA"),
+        ("NB", "US-NE"),
+        ("NE", "US-NE"),
+        ("NK", "CA-NB"),
+        ("ON", "CA-ON"),
+        ("PQ", "CA-QC"),
+        ("DC", "US-DC"),
+    ],
 )
 def test_states_are_those_of_ncic_not_of_iso(code, state):
     found, _ = parse(RECORD.replace("CA2027", f"{code}2027"))
@@ -81,7 +103,10 @@ def test_no_two_places_share_a_code():
         (RECORD.replace("PWD7Q42", "       "), "extract.txt:2: plate: "),
         (RECORD.replace("PWD7Q42", "PWD?Q42"), "extract.txt:2: plate: "),
         (RECORD.replace("PWD7Q42", "PWD\0Q42"), "extract.txt:2: plate: "),
-        (RECORD.replace("PWD7Q42", "PWD\N{LATIN CAPITAL LETTER A WITH DIAERESIS}Q42"), "extract.txt:2: not ASCII"),
+        (
+            RECORD.replace("PWD7Q42", "PWD\N{LATIN CAPITAL LETTER A WITH DIAERESIS}Q42"),
+            "extract.txt:2: not ASCII",
+        ),
         (RECORD + "x" * 5000, "extract.txt:2: longer than 4096 bytes"),
     ],
 )
@@ -95,7 +120,10 @@ def test_an_old_theft_counts_as_expired():
 
 
 def test_columns_can_be_named_also_agency_case_and_expiry():
-    layout = Layout(parse_spans("state=1-2,plate=3-9,code=10,date=11-18,agency=19-27,case=28-35,expires=36-43"), TODAY)
+    layout = Layout(
+        parse_spans("state=1-2,plate=3-9,code=10,date=11-18,agency=19-27,case=28-35,expires=36-43"),
+        TODAY,
+    )
     found, _ = parse("CAPWD7Q42V20261110EX0010000EPD-0412" + "20261201", layout=layout)
     (entry,) = found.texts("PWD7Q42")
     assert (entry.agency, entry.case, entry.expires) == ("EX0010000", "EPD-0412", date(2026, 12, 1))
@@ -103,7 +131,14 @@ def test_columns_can_be_named_also_agency_case_and_expiry():
 
 @pytest.mark.parametrize(
     "columns",
-    ["", "code=1", "code=1,date=2-9,plate=19-10,state=20-21", f"{STANDARD},name=30-40", f"{STANDARD},plate=1-2", "code=0,date=2-9,plate=3-4,state=5-6"],
+    [
+        "",
+        "code=1",
+        "code=1,date=2-9,plate=19-10,state=20-21",
+        f"{STANDARD},name=30-40",
+        f"{STANDARD},plate=1-2",
+        "code=0,date=2-9,plate=3-4,state=5-6",
+    ],
 )
 def test_columns_that_make_no_sense_are_a_usage_error(columns):
     with pytest.raises(UsageError, match="--columns"):

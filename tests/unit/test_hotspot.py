@@ -1,4 +1,6 @@
-"""The hotspot: walled before it opens, gone after it, honest where a program is missing, silent about its password. And the label."""
+"""The hotspot: walled before it opens, gone after it, honest where a program is missing, silent
+about its password. And the label.
+"""
 
 import xml.etree.ElementTree as ET
 
@@ -37,7 +39,11 @@ def test_the_wall_stands_before_the_hotspot_opens_and_falls_after_it():
     hotspot = spot(programs)
     hotspot.open()
     opened = [words.split()[:4] for words in programs.words()[2:]]
-    assert opened == [["nft", "-f", "-"], ["nmcli", "device", "wifi", "hotspot"], ["nmcli", "connection", "modify", CONNECTION]]
+    assert opened == [
+        ["nft", "-f", "-"],
+        ["nmcli", "device", "wifi", "hotspot"],
+        ["nmcli", "connection", "modify", CONNECTION],
+    ]
     assert 'iifname "wlan0" drop' in programs.ran[2][1]
     assert programs.words()[4].endswith("connection.autoconnect no"), "no boot opens it by itself"
     programs.ran.clear()
@@ -45,7 +51,9 @@ def test_the_wall_stands_before_the_hotspot_opens_and_falls_after_it():
     assert programs.words() == [f"nmcli connection delete {CONNECTION}", "nft -f -"]
 
 
-@pytest.mark.parametrize("fails", [("nft", "-f"), ("nmcli", "device"), ("nmcli", "connection", "modify")])
+@pytest.mark.parametrize(
+    "fails", [("nft", "-f"), ("nmcli", "device"), ("nmcli", "connection", "modify")]
+)
 def test_what_fails_is_told_without_the_password_and_nothing_stays_open(fails):
     programs = Programs(fails)
     with pytest.raises(PlatewardenError) as caught:
@@ -53,11 +61,21 @@ def test_what_fails_is_told_without_the_password_and_nothing_stays_open(fails):
     assert PASSWORD not in str(caught.value)
     assert "no device" in str(caught.value)
     opened = any("hotspot" in words for words in programs.words())
-    assert not opened or programs.words()[-2:] == [f"nmcli connection delete {CONNECTION}", "nft -f -"]
+    assert not opened or programs.words()[-2:] == [
+        f"nmcli connection delete {CONNECTION}",
+        "nft -f -",
+    ]
 
 
 def test_closing_what_is_not_there_is_nothing_wrong():
-    hotspot = spot(lambda arguments, _told: Done(10, "Error: unknown connection 'x'." if arguments[0] == "nmcli" else "Error: No such file or directory"))
+    hotspot = spot(
+        lambda arguments, _told: Done(
+            10,
+            "Error: unknown connection 'x'."
+            if arguments[0] == "nmcli"
+            else "Error: No such file or directory",
+        )
+    )
     assert hotspot.close() == []
 
 
@@ -107,7 +125,12 @@ def test_the_units_credential_comes_first(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "odd", ['{"v": 1}', '{"v": 1, "ssid": "a b", "password": "abcdefgh", "pin": "123456"}', '{"v": 1, "ssid": "a", "password": "abcdefgh", "pin": "12345"}']
+    "odd",
+    [
+        '{"v": 1}',
+        '{"v": 1, "ssid": "a b", "password": "abcdefgh", "pin": "123456"}',
+        '{"v": 1, "ssid": "a", "password": "abcdefgh", "pin": "12345"}',
+    ],
 )
 def test_an_odd_label_is_refused(tmp_path, odd):
     path = tmp_path / "aim.json"

@@ -1,4 +1,6 @@
-"""Image files as a frame source: order, names, orientation, and every way in which a file can be bad."""
+"""Image files as a frame source: order, names, orientation, and every way in which a file can be
+bad.
+"""
 
 import os
 import struct
@@ -21,8 +23,16 @@ def encoded(suffix, image=None):
 
 
 def with_orientation(jpeg, orientation):
-    """Put an EXIF segment with this orientation, and a thumbnail's end marker, behind the start marker."""
-    tiff = b"II*\0\x08\0\0\0" + struct.pack("<H", 1) + struct.pack("<HHII", 0x0112, 3, 1, orientation) + b"\0\0\0\0" + b"\xff\xd9"
+    """Put an EXIF segment with this orientation, and a thumbnail's end marker, behind the start
+    marker.
+    """
+    tiff = (
+        b"II*\0\x08\0\0\0"
+        + struct.pack("<H", 1)
+        + struct.pack("<HHII", 0x0112, 3, 1, orientation)
+        + b"\0\0\0\0"
+        + b"\xff\xd9"
+    )
     body = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
 
@@ -56,7 +66,13 @@ def test_the_suffix_does_not_decide_what_a_file_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("orientation", "shape", "red_at"), [(1, (240, 320), (120, 80)), (3, (240, 320), (120, 240)), (6, (320, 240), (80, 120)), (8, (320, 240), (240, 120))]
+    ("orientation", "shape", "red_at"),
+    [
+        (1, (240, 320), (120, 80)),
+        (3, (240, 320), (120, 240)),
+        (6, (320, 240), (80, 120)),
+        (8, (320, 240), (240, 120)),
+    ],
 )
 def test_exif_orientation_is_respected(tmp_path, orientation, shape, red_at):
     path = tmp_path / "turned.jpg"
@@ -71,7 +87,13 @@ def test_folders_are_walked_in_sorted_order_with_relative_names(tmp_path):
     for name in ("b/2.jpg", "a/10.png", "a/9.png", "top.webp", "b/notes.txt", "c.JPG"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    assert [name for _path, name in find_files(tmp_path, IMAGE_SUFFIXES)] == ["a/10.png", "a/9.png", "b/2.jpg", "c.JPG", "top.webp"]
+    assert [name for _path, name in find_files(tmp_path, IMAGE_SUFFIXES)] == [
+        "a/10.png",
+        "a/9.png",
+        "b/2.jpg",
+        "c.JPG",
+        "top.webp",
+    ]
 
 
 def test_a_folder_linked_into_itself_does_not_go_round(tmp_path):
@@ -117,7 +139,8 @@ def test_a_file_without_permission_says_so(tmp_path, monkeypatch):
     def denied(*_arguments, **_options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(type(path), "open", denied)  # chmod does not stop root, who may run these tests
+    # chmod does not stop root, who may run these tests
+    monkeypatch.setattr(type(path), "open", denied)
     assert "Permission denied" in refusal(path)
 
 
@@ -159,7 +182,9 @@ def test_a_small_file_that_claims_a_huge_picture_is_never_decoded(tmp_path, monk
 
 def test_a_decoder_that_believes_another_header_is_caught(tmp_path, monkeypatch):
     path = write_picture(tmp_path / "a.jpg")
-    monkeypatch.setattr(image_header, "parse", lambda _data: image_header.ImageHeader("JPEG", 10, 10, complete=True))
+    monkeypatch.setattr(
+        image_header, "parse", lambda _data: image_header.ImageHeader("JPEG", 10, 10, complete=True)
+    )
     assert "320×240 px: larger than the limit" in refusal(path, 1000)
 
 

@@ -1,4 +1,6 @@
-"""The jurisdictions' profiles: every one shipped is well-formed, each fact has its source, and thin ones say so and are not advertised."""
+"""The jurisdictions' profiles: every one shipped is well-formed, each fact has its source, and thin
+ones say so and are not advertised.
+"""
 
 import re
 from datetime import date
@@ -26,7 +28,8 @@ def test_all_are_available():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_profile_is_sound(name):
     profile = jurisdiction_files.named(name)
-    assert profile.counsel_confirmed is False  # nobody has; this test fails the day that somebody says so without a name
+    # nobody has; this test fails the day that somebody says so without a name
+    assert profile.counsel_confirmed is False
     assert name.startswith(profile.id.lower())
     assert (profile.use == "data") is bool(profile.thin)
     assert profile.use == "data" or any(fact.checkable for fact in profile.facts)
@@ -41,9 +44,22 @@ def test_a_shipped_profile_is_sound(name):
 
 def test_the_facts_that_the_project_was_given_are_there():
     caps = {name: jurisdiction_files.named(name).max_retention_days for name in NAMES}
-    assert {name: caps[name] for name in ("us-me", "us-va", "us-wa", "us-ct")} == dict.fromkeys(("us-me", "us-va", "us-wa", "us-ct"), 21)
-    assert (caps["us-or"], caps["us-mn"], caps["us-mt"], caps["us-ar"], caps["us-ne"], caps["us-ca"]) == (30, 60, 90, 150, 180, None)
-    assert jurisdiction_files.named("us-nh").forbids_fixed_cameras().citation.startswith("RSA 261:75-b")
+    assert {name: caps[name] for name in ("us-me", "us-va", "us-wa", "us-ct")} == dict.fromkeys(
+        ("us-me", "us-va", "us-wa", "us-ct"), 21
+    )
+    assert (
+        caps["us-or"],
+        caps["us-mn"],
+        caps["us-mt"],
+        caps["us-ar"],
+        caps["us-ne"],
+        caps["us-ca"],
+    ) == (30, 60, 90, 150, 180, None)
+    assert (
+        jurisdiction_files.named("us-nh")
+        .forbids_fixed_cameras()
+        .citation.startswith("RSA 261:75-b")
+    )
     assert set(jurisdiction_files.named("us-wa").gathered("protected_places")) == {
         "court",
         "food-bank",
@@ -53,7 +69,9 @@ def test_the_facts_that_the_project_was_given_are_there():
         "worship",
     }
     assert "federal-agency" in jurisdiction_files.named("us-ca").gathered("forbidden_kinds")
-    assert "immigration-enforcement" in jurisdiction_files.named("us-ca").gathered("forbidden_purposes")
+    assert "immigration-enforcement" in jurisdiction_files.named("us-ca").gathered(
+        "forbidden_purposes"
+    )
 
 
 def test_the_document_lists_every_profile_and_what_it_is_used_for():
@@ -74,7 +92,11 @@ def test_the_documents_list_every_kind_of_recipient_and_place():
         ('use = "check"', 'use = "data"', "does not say what is too thin"),
         ("read = 2026-11-22", "", "missing"),
         ("confirmed = true", 'confirmed = "yes"', "valid boolean"),
-        ('forbidden_kinds = ["federal-agency"', 'forbidden_kinds = ["feds"', "no kind of recipient"),
+        (
+            'forbidden_kinds = ["federal-agency"',
+            'forbidden_kinds = ["feds"',
+            "no kind of recipient",
+        ),
         ('topic = "logs"', 'topic = "gossip"', "must be"),
         ("counsel_confirmed", "counsel", "unknown key"),
     ],

@@ -35,11 +35,23 @@ def refusal(text, recipient=RECIPIENT):
 
 
 def test_there_and_back():
-    assert verify_key_list(sign_compact(PARTIES.recipient_key, TYP, format_key_list(KEYS)), RECIPIENT, KEY) == KEYS
+    assert (
+        verify_key_list(
+            sign_compact(PARTIES.recipient_key, TYP, format_key_list(KEYS)), RECIPIENT, KEY
+        )
+        == KEYS
+    )
 
 
 def test_four_hundred_days_fit():
-    many = EpochKeys(RECIPIENT, CAPTURED, {CAPTURED.date() + n * DAY: bytes(24) + n.to_bytes(4, "big") + b"\x01\x02\x03\x04" for n in range(MAX_EPOCHS)})
+    many = EpochKeys(
+        RECIPIENT,
+        CAPTURED,
+        {
+            CAPTURED.date() + n * DAY: bytes(24) + n.to_bytes(4, "big") + b"\x01\x02\x03\x04"
+            for n in range(MAX_EPOCHS)
+        },
+    )
     text = sign_compact(PARTIES.recipient_key, TYP, format_key_list(many))
     assert len(text) < MAX_BYTES
     assert len(verify_key_list(text, RECIPIENT, KEY).keys) == MAX_EPOCHS
@@ -57,7 +69,10 @@ def test_somebody_elses():
 
 
 def entry(days, key=None):
-    return {"epoch": (CAPTURED.date() + days * DAY).isoformat(), "key": key or public_jwk("X25519", bytes([days % 250 + 2]) * 32)}
+    return {
+        "epoch": (CAPTURED.date() + days * DAY).isoformat(),
+        "key": key or public_jwk("X25519", bytes([days % 250 + 2]) * 32),
+    }
 
 
 @pytest.mark.parametrize(
@@ -65,14 +80,23 @@ def entry(days, key=None):
     [
         ([entry(1), entry(0)], "strictly increasing"),
         ([entry(0), entry(0)], "strictly increasing"),
-        ([entry(0, public_jwk("X25519", b"\x09" * 32)), entry(1, public_jwk("X25519", b"\x09" * 32))], "one key each"),
+        (
+            [
+                entry(0, public_jwk("X25519", b"\x09" * 32)),
+                entry(1, public_jwk("X25519", b"\x09" * 32)),
+            ],
+            "one key each",
+        ),
         ([entry(n) for n in range(MAX_EPOCHS + 1)], "at most"),
         ([entry(-1)], "after the list's issue"),
         ([entry(402)], "within"),
         ([entry(0, public_jwk("X25519", bytes(32)))], "usable"),
         ([entry(0, public_jwk("X25519", b"\x01" + bytes(31)))], "usable"),
         ([entry(0, public_jwk("Ed25519", bytes(32)))], "crv"),
-        ([entry(0, {**public_jwk("X25519", b"\x09" * 32), "d": b64url(bytes(32))})], "does not know"),
+        (
+            [entry(0, {**public_jwk("X25519", b"\x09" * 32), "d": b64url(bytes(32))})],
+            "does not know",
+        ),
         ([{**entry(0), "note": 1}], "does not know"),
         ([{"epoch": "2027-1-15", "key": entry(0)["key"]}], "UTC day"),
         (["2027-01-15"], "not a JSON object"),
@@ -86,7 +110,13 @@ def test_lists_that_cannot_be_meant(epochs, says):
 
 
 @pytest.mark.parametrize(
-    "change", [{"issued_at": "yesterday"}, {"issued_at": rfc3339(CAPTURED + 9 * DAY)}, {"issued_at": rfc3339(CAPTURED - 900 * DAY)}, {"v": 1}]
+    "change",
+    [
+        {"issued_at": "yesterday"},
+        {"issued_at": rfc3339(CAPTURED + 9 * DAY)},
+        {"issued_at": rfc3339(CAPTURED - 900 * DAY)},
+        {"v": 1},
+    ],
 )
 def test_other_oddities(change):
     assert refusal(signed({**table(), **change})).reason == "malformed"

@@ -25,7 +25,8 @@ LIST = hotlist(f"{CAR},US-CA,stolen-vehicle")
         (CAR, "US-NV", (), None),
         (CAR, "CA", (), None),  # Canada
         ("PWDSS0W", None, (), MatchLevel.CONFUSABLE),  # 5 / S
-        ("PWD5SOW", "US-CA", (), MatchLevel.CONFUSABLE),  # 0 / O, and the state does not make it exact
+        # 0 / O, and the state does not make it exact
+        ("PWD5SOW", "US-CA", (), MatchLevel.CONFUSABLE),
         ("PWD55DW", None, (), MatchLevel.CONFUSABLE),
         ("PWDSS0W", "US-NV", (), None),
         ("PWD7S0W", None, (), None),  # 5 / 7 are not taken for one another
@@ -43,7 +44,12 @@ def test_levels(text, state, alternatives, level):
 
 def test_a_match_tells_where_the_lead_comes_from_and_no_plate():
     found = match(sighting(CAR), LIST)
-    assert (found.category, found.entry_agency, found.entry_case, found.entry_source_date) == ("stolen-vehicle", "Town PD", "C-0", date(2026, 11, 10))
+    assert (found.category, found.entry_agency, found.entry_case, found.entry_source_date) == (
+        "stolen-vehicle",
+        "Town PD",
+        "C-0",
+        date(2026, 11, 10),
+    )
     assert CAR not in repr(found)
 
 
@@ -53,7 +59,12 @@ def test_an_entry_that_expired_by_the_capture_matches_no_more():
 
 
 def test_of_several_entries_the_surest_comes_first_and_the_others_follow():
-    listed = hotlist("PWD55OW,US-CA,amber-alert", f"{CAR},US-NV,parking", f"{CAR},US-CA,stolen-vehicle", f"{CAR},US-CA,amber-alert")
+    listed = hotlist(
+        "PWD55OW,US-CA,amber-alert",
+        f"{CAR},US-NV,parking",
+        f"{CAR},US-CA,stolen-vehicle",
+        f"{CAR},US-CA,amber-alert",
+    )
     found = match(sighting(CAR, state="US-CA"), listed)
     assert [(one.category, one.level) for one in (found, *found.others)] == [
         ("stolen-vehicle", MatchLevel.EXACT),
@@ -69,7 +80,10 @@ def test_the_never_release_list_beats_all_others_at_any_level(protected):
 
 
 def test_a_protected_plate_of_another_state_protects_nobody_else():
-    found = match(sighting(CAR, state="US-CA"), hotlist(f"{CAR},US-CA,stolen-vehicle", f"{CAR},US-NV,never-release"))
+    found = match(
+        sighting(CAR, state="US-CA"),
+        hotlist(f"{CAR},US-CA,stolen-vehicle", f"{CAR},US-NV,never-release"),
+    )
     assert found.category == "stolen-vehicle"
 
 
@@ -78,7 +92,10 @@ def test_text_means_the_same_text_and_confusable_means_a_look_alike(seed):
     chance = random.Random(seed)
     for _ in range(30):
         listed = "".join(chance.choices("0OQD1IL2Z5S6G8BXY7", k=chance.randint(1, 7)))
-        seen = "".join(chance.choice([one, one, chance.choice(fold_group(one)), chance.choice("X08")]) for one in listed) + chance.choice(["", "", "", "1"])
+        seen = "".join(
+            chance.choice([one, one, chance.choice(fold_group(one)), chance.choice("X08")])
+            for one in listed
+        ) + chance.choice(["", "", "", "1"])
         judge(listed, seen)
 
 
@@ -88,7 +105,10 @@ def fold_group(character):
 
 def judge(listed, seen):
     found = match(sighting(seen), hotlist(f"{listed},US-CA,stolen-vehicle"))
-    alike = len(listed) == len(seen) and all(a == b or any(a in group and b in group for group in CONFUSABLE_GROUPS) for a, b in zip(listed, seen, strict=True))
+    alike = len(listed) == len(seen) and all(
+        a == b or any(a in group and b in group for group in CONFUSABLE_GROUPS)
+        for a, b in zip(listed, seen, strict=True)
+    )
     expected = MatchLevel.TEXT if listed == seen else MatchLevel.CONFUSABLE if alike else None
     assert (found and found.level) == expected
 
@@ -111,17 +131,31 @@ def test_the_cases_that_went_wrong_elsewhere(text, state, level):
     assert (found and found.level) == level
 
 
-@pytest.mark.parametrize(("text", "level"), [("I1L", MatchLevel.CONFUSABLE), ("1IL", MatchLevel.CONFUSABLE), ("111", MatchLevel.TEXT)])
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [("I1L", MatchLevel.CONFUSABLE), ("1IL", MatchLevel.CONFUSABLE), ("111", MatchLevel.TEXT)],
+)
 def test_one_and_i_and_l(text, level):
     assert match(sighting(text), hotlist("111,US-CO,stolen-vehicle")).level is level
 
 
 @pytest.mark.parametrize(
-    ("seen", "listed", "matches"), [("car", "car", True), (None, "car", True), ("car", "", True), (None, "", True), ("car", "motorcycle", False)]
+    ("seen", "listed", "matches"),
+    [
+        ("car", "car", True),
+        (None, "car", True),
+        ("car", "", True),
+        (None, "", True),
+        ("car", "motorcycle", False),
+    ],
 )
 def test_another_vehicle_class_never_matches_where_both_are_known(seen, listed, matches):
     rows = f"{HEADER},class\n{CAR},US-CA,stolen-vehicle,Town PD,C-1,2026-11-10,2027-01-10,{listed}"
-    found = match(sighting(CAR, state="US-CA"), parse_hotlist(rows.encode(), "list", TODAY), vehicle_class=seen)
+    found = match(
+        sighting(CAR, state="US-CA"),
+        parse_hotlist(rows.encode(), "list", TODAY),
+        vehicle_class=seen,
+    )
     assert (found is not None) == matches
 
 
@@ -130,7 +164,10 @@ def test_a_withdrawn_entry_matches_no_more_and_others_of_the_plate_still_do():
     first, second = map(entry_key, hotlist(*rows).texts(CAR))
     assert match(sighting(CAR), hotlist(*rows, withdrawn={first})).category == "amber-alert"
     assert match(sighting(CAR), hotlist(*rows, withdrawn={first, second})) is None
-    assert match(sighting(CAR), hotlist(*rows, withdrawn={(*first[:4], "another case")})).category == "stolen-vehicle"
+    assert (
+        match(sighting(CAR), hotlist(*rows, withdrawn={(*first[:4], "another case")})).category
+        == "stolen-vehicle"
+    )
 
 
 def test_a_stale_list_matches_nothing():
@@ -156,7 +193,8 @@ def test_sixteen_alternatives_are_looked_up_and_no_more():
 @pytest.mark.parametrize(
     ("listed", "seen", "level"),
     [
-        ("US", "US", MatchLevel.TEXT),  # fifty states give out plates: the country says nothing of which
+        # fifty states give out plates: the country says nothing of which
+        ("US", "US", MatchLevel.TEXT),
         ("US", "US-CA", MatchLevel.TEXT),
         ("US", None, MatchLevel.TEXT),
         ("US", "CA", None),
@@ -165,15 +203,22 @@ def test_sixteen_alternatives_are_looked_up_and_no_more():
         *((country, country, MatchLevel.TEXT) for country in ("AE", "AU", "CA", "MX")),
     ],
 )
-def test_a_country_alone_is_an_issuing_state_only_where_no_text_is_given_out_twice(listed, seen, level):
+def test_a_country_alone_is_an_issuing_state_only_where_no_text_is_given_out_twice(
+    listed, seen, level
+):
     found = match(sighting(CAR, state=seen), hotlist(f"{CAR},{listed},stolen-vehicle"))
     assert (found and found.level) == level
 
 
 def test_of_three_levels_each_takes_its_place_whatever_the_order_of_the_list():
-    rows = (f"{CAR},US,parking", "PWDSS0W,US-CA,parking", f"{CAR},US-CA,parking")  # text, confusable, exact
+    # text, confusable, exact
+    rows = (f"{CAR},US,parking", "PWDSS0W,US-CA,parking", f"{CAR},US-CA,parking")
     for listed in (rows, rows[::-1]):
-        assert [one.level for one in leads(sighting(CAR, state="US-CA"), hotlist(*listed))] == [MatchLevel.EXACT, MatchLevel.TEXT, MatchLevel.CONFUSABLE]
+        assert [one.level for one in leads(sighting(CAR, state="US-CA"), hotlist(*listed))] == [
+            MatchLevel.EXACT,
+            MatchLevel.TEXT,
+            MatchLevel.CONFUSABLE,
+        ]
 
 
 def test_no_lead_is_an_empty_answer():

@@ -1,4 +1,6 @@
-"""The Merkle tree against pymerkle as an oracle, RFC 6962's own vectors, and proofs that must fail."""
+"""The Merkle tree against pymerkle as an oracle, RFC 6962's own vectors, and proofs that must
+fail.
+"""
 
 import hashlib
 
@@ -19,8 +21,21 @@ from agent.core.log.merkle import (
     verify_inclusion,
 )
 
-# The eight leaves of the test vectors of certificate-transparency, and the roots of their first 1 to 8.
-CT_LEAVES = [bytes.fromhex(text) for text in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")]
+# The eight leaves of the test vectors of certificate-transparency, and the roots of their first 1
+# to 8.
+CT_LEAVES = [
+    bytes.fromhex(text)
+    for text in (
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    )
+]
 CT_ROOTS = [
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
     "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -64,8 +79,11 @@ def test_inclusion_is_proven_and_equals_pymerkle(size, data):
     oracle = InmemoryTree(algorithm="sha256")
     for number in range(size):
         oracle.append_entry(number.to_bytes(4, "big"))
-    theirs = [bytes.fromhex(node) for node in oracle.prove_inclusion(index + 1, size).serialize()["path"]]
-    assert [node for node in theirs if node != leaves[index]] == list(path)  # pymerkle's path starts with the leaf itself
+    theirs = [
+        bytes.fromhex(node) for node in oracle.prove_inclusion(index + 1, size).serialize()["path"]
+    ]
+    # pymerkle's path starts with the leaf itself
+    assert [node for node in theirs if node != leaves[index]] == list(path)
 
 
 @given(st.integers(1, 40), st.data())
@@ -94,7 +112,9 @@ def test_a_rewritten_past_is_not_consistent(size, data):
     leaves, old = hashes(size), data.draw(st.integers(1, size - 1))
     old_root, proof = root_of(leaves[:old]), consistency_proof(leaves, old)
     rewritten = [leaf_hash(b"rewritten"), *leaves[1:]]
-    assert not verify_consistency(old, size, consistency_proof(rewritten, old), old_root, root_of(rewritten))
+    assert not verify_consistency(
+        old, size, consistency_proof(rewritten, old), old_root, root_of(rewritten)
+    )
     assert not verify_consistency(old, size, (*proof, old_root), old_root, root_of(leaves))
     assert not verify_consistency(old, size, proof[:-1], old_root, root_of(leaves))
     assert not verify_consistency(0, size, proof, old_root, root_of(leaves))
@@ -114,7 +134,9 @@ def test_a_frontier_survives_being_stored(size):
     assert frontier.extend([leaf_hash(b"x")]) == frontier.append(leaf_hash(b"x"))
 
 
-@pytest.mark.parametrize(("size", "peaks"), [(1, b""), (0, bytes(32)), (3, bytes(32)), (1, bytes(31)), (-1, b"")])
+@pytest.mark.parametrize(
+    ("size", "peaks"), [(1, b""), (0, bytes(32)), (3, bytes(32)), (1, bytes(31)), (-1, b"")]
+)
 def test_a_frontier_that_fits_no_size_is_refused(size, peaks):
     with pytest.raises(ValueError):
         Frontier.decode(size, peaks)

@@ -1,4 +1,6 @@
-"""sd_notify: the right datagrams to the socket that systemd named, and no socket at all without one."""
+"""sd_notify: the right datagrams to the socket that systemd named, and no socket at all without
+one.
+"""
 
 import socket
 
@@ -23,7 +25,12 @@ def test_says_what_systemd_understands(systemd) -> None:
     notifier.status("3 reads\nwait")
     notifier.status("3 reads wait")  # nothing new: not said again
     notifier.stopping()
-    assert [systemd.recv(300) for _ in range(4)] == [b"READY=1", b"WATCHDOG=1", b"STATUS=3 reads wait", b"STOPPING=1"]
+    assert [systemd.recv(300) for _ in range(4)] == [
+        b"READY=1",
+        b"WATCHDOG=1",
+        b"STATUS=3 reads wait",
+        b"STOPPING=1",
+    ]
 
 
 def test_an_abstract_socket() -> None:
@@ -38,7 +45,12 @@ def test_an_abstract_socket() -> None:
 def test_makes_no_socket_without_a_path(monkeypatch, path) -> None:
     monkeypatch.setattr(socket, "socket", lambda *_: pytest.fail("a socket was made"))
     notifier = Notifier(path)
-    for call in (notifier.ready, notifier.progress, notifier.stopping, lambda: notifier.status("x")):
+    for call in (
+        notifier.ready,
+        notifier.progress,
+        notifier.stopping,
+        lambda: notifier.status("x"),
+    ):
         call()
 
 

@@ -17,7 +17,13 @@ def test_overlap_is_the_shared_part_of_the_whole():
 
 @pytest.mark.parametrize(
     ("other", "same"),
-    [((110, 105, 95, 48), True), ((110, 110, 12, 8), True), ((70, 80, 300, 200), True), ((190, 100, 100, 50), False), ((100, 150, 100, 50), False)],
+    [
+        ((110, 105, 95, 48), True),
+        ((110, 110, 12, 8), True),
+        ((70, 80, 300, 200), True),
+        ((190, 100, 100, 50), False),
+        ((100, 150, 100, 50), False),
+    ],
     ids=["nearly equal", "sticker", "bumper", "neighbour", "below"],
 )
 def test_one_plate_is_what_overlaps_much_or_lies_in_the_other(other, same):

@@ -1,4 +1,6 @@
-"""The straight line over fakes: what a rule releases is sealed once, everything else ends as a number."""
+"""The straight line over fakes: what a rule releases is sealed once, everything else ends as a
+number.
+"""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,13 +24,22 @@ from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
 from tests.support.judging import policy, rule
 
 START = datetime(2027, 1, 15, 12, tzinfo=UTC)
-HIT, OTHER = FakePlate("TST0042", box=(40, 60, 120, 30)), FakePlate("TST7777", box=(300, 60, 120, 30))
-HOTLIST = b"plate,state,category,agency,case,source_date,expires\nTST0042,US-CA,stolen-vehicle,Exampleville PD,2027-1,2027-01-10,2027-02-01\n"
+HIT, OTHER = (
+    FakePlate("TST0042", box=(40, 60, 120, 30)),
+    FakePlate("TST7777", box=(300, 60, 120, 30)),
+)
+HOTLIST = (
+    b"plate,state,category,agency,case,source_date,expires\nTST0042,US-CA,stolen-vehicle,Exampleville "
+    b"PD,2027-1,2027-01-10,2027-02-01\n"
+)
 
 
 def frames(count: int) -> list[Frame]:
     image = np.zeros((240, 640, 3), np.uint8)
-    return [Frame(image, Instant(START + timedelta(milliseconds=100 * number)), number) for number in range(count)]
+    return [
+        Frame(image, Instant(START + timedelta(milliseconds=100 * number)), number)
+        for number in range(count)
+    ]
 
 
 @pytest.fixture
@@ -53,7 +64,12 @@ def test_the_hit_is_sealed_once_and_the_rest_is_a_number(line):
     pipeline.watch(line, frames(12), lambda: None)
     (counts,) = line.counts.close()
     assert len(line.outbox.pending()) == 1
-    assert (counts["seen"], counts["sightings"], counts["released"], counts["dropped"]) == (24, 2, 1, 1)
+    assert (counts["seen"], counts["sightings"], counts["released"], counts["dropped"]) == (
+        24,
+        2,
+        1,
+        1,
+    )
     assert counts["reasons"] == {"no-hotlist-match": 1}
 
 
@@ -83,7 +99,9 @@ def test_no_frames_no_sightings(line):
 def test_what_nobody_can_read_is_no_sighting_and_is_never_matched(line):
     """Even a hot list with a one-character entry must not be hit by a traffic sign."""
     sign = [FakePlate("TST0042", confidence=0.04)]
-    pipeline.watch(replace(line, detector=FakeDetector(sign), reader=FakeReader(sign)), frames(1), lambda: None)
+    pipeline.watch(
+        replace(line, detector=FakeDetector(sign), reader=FakeReader(sign)), frames(1), lambda: None
+    )
     (counts,) = line.counts.close()
     assert (counts["seen"], counts["unreadable"], counts["sightings"]) == (1, 1, 0)
     assert line.outbox.pending() == []
@@ -110,21 +128,43 @@ def test_a_doubtful_box_is_a_plate_only_when_its_text_is_legible():
         ({"PLATE": 0.9, "BESIDE": 0.9, "WHOLE": 0.5}, ["WHOLE"]),
         ({"PLATE": 0.9, "BESIDE": 0.8, "WHOLE": 0.3}, ["PLATE", "BESIDE"]),
     ],
-    ids=["sticker on a plate", "sticker on nothing legible", "cutting", "no cutting: illegible as one"],
+    ids=[
+        "sticker on a plate",
+        "sticker on nothing legible",
+        "cutting",
+        "no cutting: illegible as one",
+    ],
 )
 def test_of_two_boxes_on_one_plate_the_better_read_stays(said, kept):
-    places = {"PLATE": (100, 100, 200, 100), "STICKER": (110, 110, 20, 10), "BESIDE": (400, 100, 200, 100), "WHOLE": (0, 0, 640, 320)}
-    plates = [FakePlate(name, box=places[name], confidence=confidence) for name, confidence in said.items()]
+    places = {
+        "PLATE": (100, 100, 200, 100),
+        "STICKER": (110, 110, 20, 10),
+        "BESIDE": (400, 100, 200, 100),
+        "WHOLE": (0, 0, 640, 320),
+    }
+    plates = [
+        FakePlate(name, box=places[name], confidence=confidence)
+        for name, confidence in said.items()
+    ]
 
     class Detector:
         def find_plates(self, _frame):
-            return [replace(p.plate_box(), whole=True, least_text=0.4) if p.text == "WHOLE" else p.plate_box() for p in plates]
+            return [
+                replace(p.plate_box(), whole=True, least_text=0.4)
+                if p.text == "WHOLE"
+                else p.plate_box()
+                for p in plates
+            ]
 
-    assert [read.text.value for read in pipeline.plates_in(Detector(), FakeReader(plates), frames(1)[0])] == kept
+    assert [
+        read.text.value for read in pipeline.plates_in(Detector(), FakeReader(plates), frames(1)[0])
+    ] == kept
 
 
 def test_a_stale_list_raises_nothing_and_the_count_says_why(line):
-    old = parse_hotlist(HOTLIST, "hotlist.csv", date(2027, 1, 15), as_of=START - timedelta(hours=25))
+    old = parse_hotlist(
+        HOTLIST, "hotlist.csv", date(2027, 1, 15), as_of=START - timedelta(hours=25)
+    )
     pipeline.watch(replace(line, hotlist=old), frames(12), lambda: None)
     (counts,) = line.counts.close()
     assert (counts["released"], counts["reasons"]) == (0, {"hotlist-stale": 2})
@@ -132,11 +172,18 @@ def test_a_stale_list_raises_nothing_and_the_count_says_why(line):
 
 
 def test_while_time_is_not_trusted_everything_is_counted_and_nothing_leaves(line):
-    untrusted = [replace(one, captured=replace(one.captured, trust=ClockTrust.UNTRUSTED)) for one in frames(12)]
+    untrusted = [
+        replace(one, captured=replace(one.captured, trust=ClockTrust.UNTRUSTED))
+        for one in frames(12)
+    ]
     pipeline.watch(line, untrusted, lambda: None)
     (counts,) = line.counts.close()
     assert line.outbox.pending() == []
-    assert (counts["sightings"], counts["released"], counts["reasons"]) == (2, 0, {"clock-untrusted": 2})
+    assert (counts["sightings"], counts["released"], counts["reasons"]) == (
+        2,
+        0,
+        {"clock-untrusted": 2},
+    )
 
 
 def test_a_closed_line_releases_nothing_and_the_count_says_why(line):
@@ -146,7 +193,9 @@ def test_a_closed_line_releases_nothing_and_the_count_says_why(line):
 
 
 def test_another_line_holds_from_the_next_frame_on(line):
-    """Detector, tracker and counts go on; a car that is in the picture is judged by the newer one."""
+    """Detector, tracker and counts go on; a car that is in the picture is judged by the newer
+    one.
+    """
     closed = replace(line, closed=Reason.BUNDLE_LAPSED)
     changes = iter([None, closed])
     pipeline.watch(line, frames(12), lambda: next(changes, None))

@@ -1,4 +1,6 @@
-"""decide and may_publish: every reason and the order of checks. A second model of both is in test_second_model.py."""
+"""decide and may_publish: every reason and the order of checks. A second model of both is in
+test_second_model.py.
+"""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -16,7 +18,9 @@ from tests.support.judging import NOON, instant, match, policy, recipient, rule
 
 
 def ask(asked_policy, found, *, confidence=0.95, captured=None, spent=None):
-    return decide(asked_policy, Circumstances(captured or instant(), "cam-1", confidence), found, spent or {})
+    return decide(
+        asked_policy, Circumstances(captured or instant(), "cam-1", confidence), found, spent or {}
+    )
 
 
 def test_a_hit_is_released_with_everything_that_sealing_needs():
@@ -24,8 +28,17 @@ def test_a_hit_is_released_with_everything_that_sealing_needs():
     decision = ask(policy(), found)
     assert decision.reasons == (Reason.RELEASED,)
     (release,) = decision.releases
-    assert (release.rule, release.recipient, release.purpose, release.retention_days) == ("stolen", "town-pd", "stolen-vehicle-recovery", 21)
-    assert (release.policy_name, release.policy_version, release.policy_digest) == ("Town policy", 7, "ab" * 32)
+    assert (release.rule, release.recipient, release.purpose, release.retention_days) == (
+        "stolen",
+        "town-pd",
+        "stolen-vehicle-recovery",
+        21,
+    )
+    assert (release.policy_name, release.policy_version, release.policy_digest) == (
+        "Town policy",
+        7,
+        "ab" * 32,
+    )
     assert release.match == match()  # the others are nobody's business here
     assert release.include == {"plate", "crop"}
 
@@ -39,7 +52,14 @@ UNTRUSTED = instant(0, ClockTrust.UNTRUSTED)
     [
         ({}, None, {}, Reason.NO_HOTLIST_MATCH),
         ({}, match("never-release"), {}, Reason.NEVER_RELEASE),
-        ({}, match("stolen-vehicle", MatchLevel.EXACT, match("never-release", MatchLevel.CONFUSABLE)), {}, Reason.NEVER_RELEASE),
+        (
+            {},
+            match(
+                "stolen-vehicle", MatchLevel.EXACT, match("never-release", MatchLevel.CONFUSABLE)
+            ),
+            {},
+            Reason.NEVER_RELEASE,
+        ),
         ({}, match(), {"captured": UNTRUSTED}, Reason.CLOCK_UNTRUSTED),
         ({}, match(), {"captured": LATER}, Reason.POLICY_NOT_IN_FORCE),
         ({"effective": date(2026, 11, 23)}, match(), {}, Reason.POLICY_NOT_IN_FORCE),
@@ -49,7 +69,12 @@ UNTRUSTED = instant(0, ClockTrust.UNTRUSTED)
         ({}, match(), {"confidence": 0.8999}, Reason.CONFIDENCE_TOO_LOW),
         ({}, match(), {"confidence": float("nan")}, Reason.CONFIDENCE_TOO_LOW),
         ({"recipients": {}}, match(), {}, Reason.RECIPIENT_NOT_IN_POLICY),
-        ({"recipients": {"town-pd": recipient(expires=date(2026, 11, 22))}}, match(), {}, Reason.RECIPIENT_EXPIRED),
+        (
+            {"recipients": {"town-pd": recipient(expires=date(2026, 11, 22))}},
+            match(),
+            {},
+            Reason.RECIPIENT_EXPIRED,
+        ),
         ({"brokers": ()}, match(), {}, Reason.NO_BROKER_FOR_RECIPIENT),
         ({}, match(), {"spent": {"stolen": 3}}, Reason.BUDGET_SPENT),
         ({"releases": ()}, match(), {}, Reason.CATEGORY_NOT_RELEASED),
@@ -62,7 +87,11 @@ def test_each_drop_has_its_reason(change, found, circumstances, reason):
 
 
 def test_the_last_day_and_the_least_confidence_still_count():
-    on_the_eve = policy(expires=date(2026, 11, 23), recipients={"town-pd": recipient(expires=date(2026, 11, 23))}, effective=date(2026, 11, 22))
+    on_the_eve = policy(
+        expires=date(2026, 11, 23),
+        recipients={"town-pd": recipient(expires=date(2026, 11, 23))},
+        effective=date(2026, 11, 22),
+    )
     assert ask(on_the_eve, match(), confidence=0.9, spent={"stolen": 2, "other": 99}).releases
 
 
@@ -70,7 +99,9 @@ def test_the_clock_is_judged_before_everything_and_the_match_before_the_rules():
     expired = policy(expires=date(2026, 11, 2))
     assert ask(expired, None, captured=UNTRUSTED).reasons == (Reason.CLOCK_UNTRUSTED,)
     assert ask(expired, None).reasons == (Reason.POLICY_NOT_IN_FORCE,)
-    assert ask(policy(rule(match=frozenset())), match(level=MatchLevel.TEXT), confidence=0.1).reasons == (Reason.MATCH_LEVEL_NOT_RELEASED,)
+    assert ask(
+        policy(rule(match=frozenset())), match(level=MatchLevel.TEXT), confidence=0.1
+    ).reasons == (Reason.MATCH_LEVEL_NOT_RELEASED,)
 
 
 def test_confusable_leaves_only_by_a_rule_that_names_it():
@@ -84,7 +115,10 @@ def test_every_rule_is_asked_and_takes_the_entry_that_it_names():
     amber = rule(rule="amber", categories=frozenset({"amber-alert"}), recipient="sheriff")
     found = match("stolen-vehicle", MatchLevel.TEXT, match("amber-alert"))
     decision = ask(policy(rule(categories=frozenset({"stolen-vehicle"})), amber), found)
-    assert [(release.recipient, release.match.category) for release in decision.releases] == [("town-pd", "stolen-vehicle"), ("sheriff", "amber-alert")]
+    assert [(release.recipient, release.match.category) for release in decision.releases] == [
+        ("town-pd", "stolen-vehicle"),
+        ("sheriff", "amber-alert"),
+    ]
     assert all(release.match.others == () for release in decision.releases)
 
 
@@ -129,9 +163,19 @@ def test_what_the_policy_in_force_permits_may_be_published_whichever_version_sea
         ({"purpose": "traffic-fines"}, {}, instant(60), Reason.PURPOSE_NOT_IN_POLICY),
         ({"category": "parking"}, {}, instant(60), Reason.CATEGORY_NOT_RELEASED),
         ({"match": MatchLevel.CONFUSABLE}, {}, instant(60), Reason.MATCH_LEVEL_NOT_RELEASED),
-        ({"deadline": NOON + timedelta(days=21, milliseconds=1)}, {}, instant(60), Reason.RETENTION_NOT_PERMITTED),
+        (
+            {"deadline": NOON + timedelta(days=21, milliseconds=1)},
+            {},
+            instant(60),
+            Reason.RETENTION_NOT_PERMITTED,
+        ),
         ({}, {"releases": (rule(retention_days=7),)}, instant(60), Reason.RETENTION_NOT_PERMITTED),
-        ({}, {"recipients": {"town-pd": recipient(expires=date(2026, 11, 22))}}, instant(60), Reason.RECIPIENT_EXPIRED),
+        (
+            {},
+            {"recipients": {"town-pd": recipient(expires=date(2026, 11, 22))}},
+            instant(60),
+            Reason.RECIPIENT_EXPIRED,
+        ),
         ({}, {"brokers": ()}, instant(60), Reason.NO_BROKER_FOR_RECIPIENT),
     ],
 )
@@ -141,13 +185,18 @@ def test_each_withdrawal_has_its_reason(tag_changes, policy_changes, now, reason
 
 def test_a_recipient_of_another_rule_does_not_inherit_this_one():
     both = policy(rule(), rule(rule="amber", recipient="sheriff"))
-    assert may_publish(tags(recipient="sheriff"), both, instant(60)) is Reason.RECIPIENT_NOT_IN_POLICY
+    assert (
+        may_publish(tags(recipient="sheriff"), both, instant(60)) is Reason.RECIPIENT_NOT_IN_POLICY
+    )
 
 
 def test_the_deadline_may_lie_exactly_at_capture_plus_retention_and_ends_publication_at_once():
     deadline = NOON + timedelta(days=21)
     assert may_publish(tags(deadline=deadline), policy(), instant(21 * 86_400 - 0.001)) is None
-    assert may_publish(tags(deadline=deadline), policy(), instant(21 * 86_400)) is Reason.DEADLINE_PASSED
+    assert (
+        may_publish(tags(deadline=deadline), policy(), instant(21 * 86_400))
+        is Reason.DEADLINE_PASSED
+    )
     jumped = replace(instant(21 * 86_400), at_least=NOON)
     assert may_publish(tags(deadline=deadline), policy(), jumped) is Reason.CLOCK_UNTRUSTED
 
@@ -161,7 +210,11 @@ def test_a_policy_in_force_passes_and_an_untrusted_clock_cannot_tell():
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"), [({"expires": date(2026, 11, 22)}, Reason.POLICY_EXPIRED), ({"effective": date(2026, 11, 23)}, Reason.POLICY_NOT_IN_FORCE)]
+    ("change", "reason"),
+    [
+        ({"expires": date(2026, 11, 22)}, Reason.POLICY_EXPIRED),
+        ({"effective": date(2026, 11, 23)}, Reason.POLICY_NOT_IN_FORCE),
+    ],
 )
 def test_a_lapsed_or_future_policy_is_refused(change, reason):
     with pytest.raises(PolicyRefusedError, match="Town policy") as caught:

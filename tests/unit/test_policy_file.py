@@ -1,4 +1,6 @@
-"""The policy's TOML: the shipped example is right; each single fault is found at its line; all are told at once; nothing hostile gets further."""
+"""The policy's TOML: the shipped example is right; each single fault is found at its line; all are
+told at once; nothing hostile gets further.
+"""
 
 import random
 import re
@@ -34,7 +36,11 @@ def line_of(text, words):
 
 def test_the_shipped_example_means_what_it_says():
     policy = parse_policy(TEXT.encode(), "policy.toml")
-    assert (policy.name, policy.version, policy.jurisdiction) == ("City of Exampleville ALPR policy", 7, "US-CA")
+    assert (policy.name, policy.version, policy.jurisdiction) == (
+        "City of Exampleville ALPR policy",
+        7,
+        "US-CA",
+    )
     assert (policy.effective, policy.expires) == (date(2026, 11, 1), date(2027, 5, 1))
     rule = policy.releases[0]
     assert rule.categories == {"stolen-vehicle", "amber-alert"}
@@ -55,7 +61,8 @@ def test_line_ends_do_not_matter_but_every_byte_counts_for_the_digest():
     assert other.digest != parse_policy(TEXT.encode(), "policy.toml").digest
 
 
-# One fault each: what is written instead of what, the field that is told, and a word of the message.
+# One fault each: what is written instead of what, the field that is told, and a word of the
+# message.
 ONE_FAULT = [
     ("version = 7", "version = 0", "version", "greater than or equal to 1"),
     ("version = 7", 'version = "7"', "version", "valid integer"),
@@ -66,113 +73,268 @@ ONE_FAULT = [
     ("effective = 2026-11-01", 'effective = "2026-11-01"', "effective", "must be a date"),
     ("expires = 2027-05-01   ", "expires = 2026-11-01   ", "expires", "dates crossed"),
     ('rule = "amber-to-county"', 'rule = "stolen-and-amber"', "release.rule", "there twice"),
-    ('categories = ["amber-alert"]', 'categories = ["amber-alert", "*"]', "release.categories", "wildcards are not allowed"),
+    (
+        'categories = ["amber-alert"]',
+        'categories = ["amber-alert", "*"]',
+        "release.categories",
+        "wildcards are not allowed",
+    ),
     ('categories = ["amber-alert"]', "categories = []", "release.categories", "at least 1 item"),
-    ('categories = ["amber-alert"]', 'categories = ["never-release"]', "release.categories", "can never be released"),
-    ('match = ["exact", "text"]   ', 'match = ["exact", "any"]   ', "release.match", "'exact', 'text' or 'confusable'"),
-    ("min_confidence = 0.9\nmax_per_hour = 20", "min_confidence = 1.1\nmax_per_hour = 20", "release.min_confidence", "less than or equal to 1"),
-    ("min_confidence = 0.9\nmax_per_hour = 20", "min_confidence = nan\nmax_per_hour = 20", "release.min_confidence", "finite"),
+    (
+        'categories = ["amber-alert"]',
+        'categories = ["never-release"]',
+        "release.categories",
+        "can never be released",
+    ),
+    (
+        'match = ["exact", "text"]   ',
+        'match = ["exact", "any"]   ',
+        "release.match",
+        "'exact', 'text' or 'confusable'",
+    ),
+    (
+        "min_confidence = 0.9\nmax_per_hour = 20",
+        "min_confidence = 1.1\nmax_per_hour = 20",
+        "release.min_confidence",
+        "less than or equal to 1",
+    ),
+    (
+        "min_confidence = 0.9\nmax_per_hour = 20",
+        "min_confidence = nan\nmax_per_hour = 20",
+        "release.min_confidence",
+        "finite",
+    ),
     ("max_per_hour = 20", "max_per_hour = 0", "release.max_per_hour", "greater than or equal to 1"),
-    ("max_per_hour = 20", "max_per_day = 20\nmax_per_hour = 20", "release.max_per_day", "unknown key"),
-    ('recipient = "exampleville-pd"', 'recipient = "exampleville-fd"', "release.recipient", "'exampleville-fd' is not a [[recipient]]"),
-    ('purpose = "missing-child-search"', 'purpose = "Missing child"', "release.purpose", "is no identifier"),
+    (
+        "max_per_hour = 20",
+        "max_per_day = 20\nmax_per_hour = 20",
+        "release.max_per_day",
+        "unknown key",
+    ),
+    (
+        'recipient = "exampleville-pd"',
+        'recipient = "exampleville-fd"',
+        "release.recipient",
+        "'exampleville-fd' is not a [[recipient]]",
+    ),
+    (
+        'purpose = "missing-child-search"',
+        'purpose = "Missing child"',
+        "release.purpose",
+        "is no identifier",
+    ),
     ('retention = "21d"', 'retention = "1d"', "release.retention", "at least 2d"),
     ('retention = "21d"', 'retention = "2w"', "release.retention", "whole days as 21d"),
     ('retention = "21d"', "retention = 21", "release.retention", "text in quotes"),
     ('retention = "21d"', 'retention = "21d "', "release.retention", "whole days as 21d"),
-    ('include = ["plate", "crop", "captured_at", "camera"]', 'include = ["plate", "driver"]', "release.include", "'plate', 'crop'"),
+    (
+        'include = ["plate", "crop", "captured_at", "camera"]',
+        'include = ["plate", "driver"]',
+        "release.include",
+        "'plate', 'crop'",
+    ),
     ("[[release]]\nrule", "[[releases]]\nrule", "releases", "unknown key"),
     ('basis = "Ordinance 2026-14"\n', 'basis = ""\n', "recipient.basis", "one line"),
-    ('legal_name = "Exampleville', 'legal_name = "Example\\u0007ville', "recipient.legal_name", "one line"),
-    ("expires = 2027-02-01", "expires = 2026-10-01", "recipient.expires", "before the policy takes effect"),
+    (
+        'legal_name = "Exampleville',
+        'legal_name = "Example\\u0007ville',
+        "recipient.legal_name",
+        "one line",
+    ),
+    (
+        "expires = 2027-02-01",
+        "expires = 2026-10-01",
+        "recipient.expires",
+        "before the policy takes effect",
+    ),
     (SIGNING_KEY, SIGNING_KEY[:-1], "recipient.signing_key", "43 characters"),
-    (SIGNING_KEY, SIGNING_KEY[:-1] + "9", "recipient.signing_key", "43 characters"),  # stray bits after the last byte
+    # stray bits after the last byte
+    (SIGNING_KEY, SIGNING_KEY[:-1] + "9", "recipient.signing_key", "43 characters"),
     (SIGNING_KEY, "A" * 43, "recipient.signing_key", "weak"),
-    ('host = "mqtt.exampleville.example"', 'host = "*.exampleville.example"', "broker.host", "wildcards"),
-    ('host = "mqtt.exampleville.example"', 'host = "203.0.113.10"', "broker.host", "belong in addresses"),
-    ('"203.0.113.10:8883"', '"mqtt.exampleville.example:8883"', "broker.addresses", "resolves no names"),
+    (
+        'host = "mqtt.exampleville.example"',
+        'host = "*.exampleville.example"',
+        "broker.host",
+        "wildcards",
+    ),
+    (
+        'host = "mqtt.exampleville.example"',
+        'host = "203.0.113.10"',
+        "broker.host",
+        "belong in addresses",
+    ),
+    (
+        '"203.0.113.10:8883"',
+        '"mqtt.exampleville.example:8883"',
+        "broker.addresses",
+        "resolves no names",
+    ),
     ('"203.0.113.10:8883"', '"203.0.113.10"', "broker.addresses", "no port"),
     ('"203.0.113.10:8883"', '"203.0.113.10:70000"', "broker.addresses", "no port"),
     ('"203.0.113.10:8883"', '"2001:db8::10:8883"', "broker.addresses", "no IP address"),
     ('"203.0.113.10:8883"', '"203.0.113.0/24:8883"', "broker.addresses", "no IP address"),
     ('"203.0.113.10:8883"', '"0.0.0.0:8883"', "broker.addresses", "no single host"),
     ('"203.0.113.10:8883"', '"[fe80::1%eth0]:8883"', "broker.addresses", "no single host"),
-    ('addresses = ["203.0.113.10:8883", "[2001:db8::10]:8883"]', "addresses = []", "broker.addresses", "at least 1 item"),
+    (
+        'addresses = ["203.0.113.10:8883", "[2001:db8::10]:8883"]',
+        "addresses = []",
+        "broker.addresses",
+        "at least 1 item",
+    ),
     ('ca = "city-hall-ca.pem"', 'ca = "../city-hall-ca.pem"', "broker.ca", "plain name"),
     ('ca = "city-hall-ca.pem"', 'ca = "/etc/ssl/ca.pem"', "broker.ca", "plain name"),
     (PIN, PIN.replace("sha256/", "sha1/"), "broker.spki_pins", "sha256/"),
     (PIN, PIN[:-2], "broker.spki_pins", "44 characters"),
     ('kind = "local-law-enforcement"', 'kind = "police"', "recipient.kind", "no kind of recipient"),
     ('cameras = ["county-road-9"', 'cameras = ["*"', "release.cameras", "wildcards"),
-    ('cameras = ["county-road-9", "harbour-bridge-1"]', "cameras = []", "release.cameras", "at least 1 item"),
-    ("max_age_hours = 24", "max_age_hours = 240", "hotlist.max_age_hours", "less than or equal to 168"),
+    (
+        'cameras = ["county-road-9", "harbour-bridge-1"]',
+        "cameras = []",
+        "release.cameras",
+        "at least 1 item",
+    ),
+    (
+        "max_age_hours = 24",
+        "max_age_hours = 240",
+        "hotlist.max_age_hours",
+        "less than or equal to 168",
+    ),
     ("additions_per_day = 3", "additions_a_day = 3", "hotlist.additions_a_day", "unknown key"),
     ('hours = ["02:00-06:00Z"]', 'hours = ["2-6"]', "barred.hours", "write 22:00-06:00Z"),
-    ('hours = ["02:00-06:00Z"]', 'hours = ["02:00-02:00Z"]', "barred.hours", "begin where they end"),
+    (
+        'hours = ["02:00-06:00Z"]',
+        'hours = ["02:00-02:00Z"]',
+        "barred.hours",
+        "begin where they end",
+    ),
     ('cameras = ["town-hall-1"]', 'places = ["town-hall"]', "barred.places", "no kind of place"),
     ('why = "Ordinance 2026-14, section 9', 'why = " section 9', "barred.why", "one line"),
-    ('recipients = ["exampleville-pd", "ex', 'recipients = ["nobody", "exampleville-pd", "ex', "broker.recipients", "'nobody' is not a [[recipient]]"),
-    ('recipients = ["exampleville-pd", "example-county-sheriff", "example-fusion-center"]', "recipients = []", "broker.recipients", "at least 1 item"),
+    (
+        'recipients = ["exampleville-pd", "ex',
+        'recipients = ["nobody", "exampleville-pd", "ex',
+        "broker.recipients",
+        "'nobody' is not a [[recipient]]",
+    ),
+    (
+        'recipients = ["exampleville-pd", "example-county-sheriff", "example-fusion-center"]',
+        "recipients = []",
+        "broker.recipients",
+        "at least 1 item",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "field", "words"), ONE_FAULT, ids=[f"{field}-{number}" for number, (_, _, field, _) in enumerate(ONE_FAULT)])
+@pytest.mark.parametrize(
+    ("old", "new", "field", "words"),
+    ONE_FAULT,
+    ids=[f"{field}-{number}" for number, (_, _, field, _) in enumerate(ONE_FAULT)],
+)
 def test_each_fault_is_found_at_its_line(old, new, field, words):
     assert old in TEXT
     text = TEXT.replace(old, new, 1)
     at = TEXT[: TEXT.index(old)].count("\n") + 1
     told = faults(text)
-    assert any(re.match(rf"policy\.toml:{at}: {re.escape(field)}: .*{re.escape(words)}", line) for line in told), told
+    assert any(
+        re.match(rf"policy\.toml:{at}: {re.escape(field)}: .*{re.escape(words)}", line)
+        for line in told
+    ), told
 
 
 @pytest.mark.parametrize("key", ["name", "version", "jurisdiction", "effective", "expires"])
 def test_each_key_at_the_top_is_required(key):
-    assert faults(re.sub(rf"(?m)^{key} = .*\n", "", TEXT, count=1))[0].endswith(f": {key}: missing (add it)")
+    assert faults(re.sub(rf"(?m)^{key} = .*\n", "", TEXT, count=1))[0].endswith(
+        f": {key}: missing (add it)"
+    )
 
 
-@pytest.mark.parametrize("key", ["rule", "categories", "max_per_hour", "purpose", "retention", "legal_name", "signing_key", "host", "ca", "addresses"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "rule",
+        "categories",
+        "max_per_hour",
+        "purpose",
+        "retention",
+        "legal_name",
+        "signing_key",
+        "host",
+        "ca",
+        "addresses",
+    ],
+)
 def test_a_missing_key_is_told_with_the_line_of_its_table(key):
     told = faults(re.sub(rf"(?m)^{key} = .*\n", "", TEXT, count=1))
     table = (
-        "release" if key in {"rule", "categories", "max_per_hour", "purpose", "retention"} else "broker" if key in {"host", "ca", "addresses"} else "recipient"
+        "release"
+        if key in {"rule", "categories", "max_per_hour", "purpose", "retention"}
+        else "broker"
+        if key in {"host", "ca", "addresses"}
+        else "recipient"
     )
     assert f"policy.toml:{line_of(TEXT, f'[[{table}]]')}: {table}.{key}: missing (add it)" in told
 
 
 def test_a_broker_without_a_pin_is_refused():
     told = faults(re.sub(r"spki_pins = \[.*?\]\n", "", TEXT, flags=re.DOTALL))
-    assert told == [f"policy.toml:{line_of(TEXT, '[[broker]]')}: broker.spki_pins: missing (add it)"]
+    assert told == [
+        f"policy.toml:{line_of(TEXT, '[[broker]]')}: broker.spki_pins: missing (add it)"
+    ]
     told = faults(re.sub(r"spki_pins = \[.*?\]\n", "spki_pins = []\n", TEXT, flags=re.DOTALL))
     assert "broker.spki_pins: list should have at least 1 item" in told[0]
 
 
 def test_a_recipient_that_no_broker_serves_is_refused_where_it_is_listed():
-    told = faults(TEXT.replace('["exampleville-pd", "example-county-sheriff", ', '["exampleville-pd", '))
+    told = faults(
+        TEXT.replace('["exampleville-pd", "example-county-sheriff", ', '["exampleville-pd", ')
+    )
     at = line_of(TEXT, 'id = "example-county-sheriff"')
-    assert told == [f"policy.toml:{at}: recipient.id: no [[broker]] serves 'example-county-sheriff' (add it to a broker's recipients, or remove it here)"]
+    assert told == [
+        (
+            f"policy.toml:{at}: recipient.id: no [[broker]] serves 'example-county-sheriff' (add "
+            "it "
+            "to a broker's recipients, or remove it here)"
+        )
+    ]
 
 
 def test_a_look_alike_letter_shows_in_the_message():
-    cyrillic = TEXT.replace('recipient = "exampleville-pd"', 'recipient = "ex\N{CYRILLIC SMALL LETTER A}mpleville-pd"')
+    cyrillic = TEXT.replace(
+        'recipient = "exampleville-pd"', 'recipient = "ex\N{CYRILLIC SMALL LETTER A}mpleville-pd"'
+    )
     assert any(r"'ex\u0430mpleville-pd' is no identifier" in line for line in faults(cyrillic))
 
 
 def test_a_bar_that_bars_nothing_is_a_fault():
     told = faults(TEXT.replace('cameras = ["town-hall-1"]\nhours = ["02:00-06:00Z"]\n', ""))
-    assert told == [f"policy.toml:{line_of(TEXT, '[[barred]]')}: barred: bars nothing (name cameras, places or hours)"]
+    assert told == [
+        (
+            f"policy.toml:{line_of(TEXT, '[[barred]]')}: barred: bars nothing (name cameras, "
+            "places "
+            "or hours)"
+        )
+    ]
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_lines():
-    text = TEXT.replace("version = 7", "version = -1").replace('retention = "7d"', 'retention = "forever"').replace('"203.0.113.10:8883"', '"broker:1"')
+    text = (
+        TEXT.replace("version = 7", "version = -1")
+        .replace('retention = "7d"', 'retention = "forever"')
+        .replace('"203.0.113.10:8883"', '"broker:1"')
+    )
     text = text.replace('recipient = "exampleville-pd"', 'recipient = "*"')
     told = faults(text)
-    assert [int(line.split(":")[1]) for line in told] == sorted(int(line.split(":")[1]) for line in told)
+    assert [int(line.split(":")[1]) for line in told] == sorted(
+        int(line.split(":")[1]) for line in told
+    )
     fields = {line.split(": ")[1] for line in told}
     assert fields == {"version", "release.recipient", "release.retention", "broker.addresses"}
 
 
 def test_a_policy_that_releases_nothing_is_lawful():
-    assert parse_policy(COMMENT.sub("", TEXT).split("[[release]]")[0].encode(), "policy.toml").releases == ()
+    assert (
+        parse_policy(COMMENT.sub("", TEXT).split("[[release]]")[0].encode(), "policy.toml").releases
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -208,7 +370,9 @@ def test_broken_variants_of_the_example_never_do_worse_than_refuse():
         broken = lines[:]
         for _ in range(chance.randint(1, 3)):
             at = chance.randrange(len(broken))
-            broken[at : at + chance.randint(0, 2)] = chance.choice([[], [lines[chance.randrange(len(lines))]], [broken[at][: chance.randint(0, 20)]]])
+            broken[at : at + chance.randint(0, 2)] = chance.choice(
+                [[], [lines[chance.randrange(len(lines))]], [broken[at][: chance.randint(0, 20)]]]
+            )
         try:
             parse_policy("\n".join(broken).encode(), "policy.toml")
         except ConfigError as error:
@@ -217,23 +381,41 @@ def test_broken_variants_of_the_example_never_do_worse_than_refuse():
 
 def test_places_are_found_in_every_way_to_write_toml():
     text = (
-        'a = 1 # [x]\n\n[b."c"] # note\nd = """\n[not.a.table]\n"""\ne = [\n  1,\n  {f = 2}, # one\n  [3, 4],\n]\n[[g]]\nh.i = \'[\'\n[[g]]\nk  =  2020-01-01'
+        'a = 1 # [x]\n\n[b."c"] # note\nd = """\n[not.a.table]\n"""\ne = [\n  1,\n  {f = 2}, # '
+        "one\n  [3, 4],\n]\n[[g]]\nh.i = '['\n[[g]]\nk  =  2020-01-01"
     )
     document = read_document(text.encode(), "x.toml")
     assert document.place(("a",)) == (1, 5)
     assert document.place(("a",), of_key=True) == (1, 1)
     assert document.place(("b", "c")) == (3, 1)
     assert document.place(("b", "c", "d")) == (4, 5)
-    assert [document.place(("b", "c", "e", index)) for index in range(3)] == [(8, 3), (9, 3), (10, 3)]
+    assert [document.place(("b", "c", "e", index)) for index in range(3)] == [
+        (8, 3),
+        (9, 3),
+        (10, 3),
+    ]
     assert document.place(("b", "c", "e", 3)) == document.place(("b", "c", "e")) == (7, 5)
-    assert [document.line(path) for path in (("g", 0), ("g", 0, "h"), ("g", 1), ("g", 1, "k"))] == [12, 13, 14, 15]
+    assert [document.line(path) for path in (("g", 0), ("g", 0, "h"), ("g", 1), ("g", 1, "k"))] == [
+        12,
+        13,
+        14,
+        15,
+    ]
     assert document.place(("g", 1, "k")) == (15, 7)
     assert document.place(("g", 1, "nothing")) == (14, 1)
     assert document.place(("nothing",)) == (1, 1)
 
 
 @pytest.mark.parametrize(
-    "text", ['a = """x""""\nb = 1', "a = '''x'''''\nb = 1", 'a = ""\nb = 1', 'a = """"""\nb = 1', "a = ''''''\nb = 1", 'a = "\\""  # "\nb = 1']
+    "text",
+    [
+        'a = """x""""\nb = 1',
+        "a = '''x'''''\nb = 1",
+        'a = ""\nb = 1',
+        'a = """"""\nb = 1',
+        "a = ''''''\nb = 1",
+        'a = "\\""  # "\nb = 1',
+    ],
 )
 def test_quotes_next_to_quotes_end_where_toml_says(text):
     document = read_document(text.encode(), "x.toml")
@@ -244,7 +426,9 @@ def test_quotes_next_to_quotes_end_where_toml_says(text):
 @pytest.mark.parametrize("piece", ['"""\\', "'", '\\"', "[", "a.", "[[a]]\n", "{", "a = [\n", "1_"])
 @pytest.mark.parametrize("before", ["", 'a = """'])
 def test_no_hostile_file_takes_time_out_of_proportion(piece, before):
-    """At a quarter of the largest size a quadratic step takes half a minute here, a linear one a tenth of a second."""
+    """At a quarter of the largest size a quadratic step takes half a minute here, a linear one a
+    tenth of a second.
+    """
     start = time.process_time()
     open_document((before + piece * MAX_TEXT_BYTES)[: MAX_TEXT_BYTES // 4].encode(), "x.toml")
     assert time.process_time() - start < 5

@@ -1,4 +1,6 @@
-"""agent/vision/recognizer.py and ctc.py: from box to network input, and from the network's steps to texts, with a scripted network."""
+"""agent/vision/recognizer.py and ctc.py: from box to network input, and from the network's steps to
+texts, with a scripted network.
+"""
 
 from datetime import UTC, datetime
 from itertools import product
@@ -47,17 +49,28 @@ class ScriptedSession:
     """Gives the same logits whatever it is shown, and keeps what it was shown."""
 
     def __init__(self, logits, region=(0.0, 0.0, 0.0, 0.0)):
-        self.logits, self.region, self.fed, self.asked = logits, np.array(region, np.float32), None, 0
+        self.logits, self.region, self.fed, self.asked = (
+            logits,
+            np.array(region, np.float32),
+            None,
+            0,
+        )
 
     def run(self, output_names, input_feed):
         assert output_names == ["logits", "region"]
         self.fed = input_feed["crop"]
         self.asked += 1
-        return [np.repeat(answer[None], len(self.fed), axis=0) for answer in (self.logits, self.region)]
+        return [
+            np.repeat(answer[None], len(self.fed), axis=0) for answer in (self.logits, self.region)
+        ]
 
 
 def upright(x, y, width, height):
-    return PlateBox((x, y, width, height), ((x, y), (x + width, y), (x + width, y + height), (x, y + height)), 0.9)
+    return PlateBox(
+        (x, y, width, height),
+        ((x, y), (x + width, y), (x + width, y + height), (x, y + height)),
+        0.9,
+    )
 
 
 def frame(width=320, height=240):
@@ -90,7 +103,8 @@ def test_a_character_held_over_steps_is_one():
 
 
 def test_doubt_shows_as_an_alternative_and_in_that_character_only():
-    plate, _ = read(steps_of("TEST123", doubt=[(1, "F", SURE - 0.5)]))  # the same pattern: no prior between them
+    # the same pattern: no prior between them
+    plate, _ = read(steps_of("TEST123", doubt=[(1, "F", SURE - 0.5)]))
     assert plate.text.value == "TEST123"
     assert plate.alternatives[0].text.value == "TFST123"
     assert plate.confidence == pytest.approx(0.776, abs=0.005)  # of 0.622 by each crop: lifted()
@@ -141,15 +155,28 @@ def test_the_beam_agrees_with_every_alignment_counted_by_hand():
     probabilities[:, :3] = rng.dirichlet((1, 1, 1), 4)  # blank, "0", "1"
     totals = {}
     for path in product(range(3), repeat=4):
-        text = "".join(CHARACTERS[c - 1] for i, c in enumerate(path) if c and (i == 0 or c != path[i - 1]))
-        totals[text] = totals.get(text, 0.0) + float(np.prod([probabilities[i, c] for i, c in enumerate(path)]))
+        text = "".join(
+            CHARACTERS[c - 1] for i, c in enumerate(path) if c and (i == 0 or c != path[i - 1])
+        )
+        totals[text] = totals.get(text, 0.0) + float(
+            np.prod([probabilities[i, c] for i, c in enumerate(path)])
+        )
     best = max(totals, key=totals.get)
     reading = decode(probabilities, 3)[0]
     assert reading.text == best
     assert reading.probability == pytest.approx(totals[best], rel=1e-4)
 
 
-@pytest.mark.parametrize("box", [(-30, -10, 60, 20), (300, 230, 60, 20), (10, 10, 0.2, 0.2), (-50, -50, 20, 20), (500, 500, 10, 10)])
+@pytest.mark.parametrize(
+    "box",
+    [
+        (-30, -10, 60, 20),
+        (300, 230, 60, 20),
+        (10, 10, 0.2, 0.2),
+        (-50, -50, 20, 20),
+        (500, 500, 10, 10),
+    ],
+)
 def test_a_box_over_the_edge_is_cut_off_not_refused(box):
     plate, session = read(steps_of("TEST123"), upright(*box))
     assert np.isfinite(session.fed).all()
@@ -178,12 +205,18 @@ def test_a_flat_crop_is_not_blown_up_to_noise():
 
 
 def test_margins_are_shares_of_the_box():
-    assert cut(np.zeros((240, 320, 3), np.uint8), upright(100, 80, 100, 40), 0.1).shape == (48, 120, 3)
+    assert cut(np.zeros((240, 320, 3), np.uint8), upright(100, 80, 100, 40), 0.1).shape == (
+        48,
+        120,
+        3,
+    )
 
 
 def test_sharp_is_sharper_than_flat():
     rng = np.random.default_rng(2)
-    assert sharpness(rng.integers(0, 255, (40, 90, 3), dtype=np.uint8)) > sharpness(np.full((40, 90, 3), 128, np.uint8))
+    assert sharpness(rng.integers(0, 255, (40, 90, 3), dtype=np.uint8)) > sharpness(
+        np.full((40, 90, 3), 128, np.uint8)
+    )
 
 
 def test_no_plate_shows_in_a_repr():
@@ -208,7 +241,11 @@ def test_a_large_plate_is_straightened_like_a_small_one(factor):
     cv2.fillConvexPoly(image, np.array(TILTED.corners, np.int32), (220, 220, 220))
     image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
     corners = tuple((x * factor, y * factor) for x, y in TILTED.corners)
-    seen = straightened(image, PlateBox(tuple(v * factor for v in TILTED.box), corners, 0.9), (INPUT_WIDTH_PX, INPUT_HEIGHT_PX))
+    seen = straightened(
+        image,
+        PlateBox(tuple(v * factor for v in TILTED.box), corners, 0.9),
+        (INPUT_WIDTH_PX, INPUT_HEIGHT_PX),
+    )
     assert (seen[6:-6, 6:-6] > 200).all()
 
 
@@ -222,13 +259,20 @@ def test_a_large_plate_is_straightened_like_a_small_one(factor):
     ],
 )
 def test_corners_that_make_no_plate_become_those_of_the_box(corners):
-    assert proper_corners(PlateBox((100, 80, 96, 40), corners, 0.9)) == ((100, 80), (196, 80), (196, 120), (100, 120))
+    assert proper_corners(PlateBox((100, 80, 96, 40), corners, 0.9)) == (
+        (100, 80),
+        (196, 80),
+        (196, 120),
+        (100, 120),
+    )
 
 
 def test_two_rows_are_laid_side_by_side():
     image = np.full((240, 320, 3), 20, np.uint8)
     image[100:130, 100:160] = 220  # the upper row is light, the lower one dark
-    box = PlateBox((100, 100, 60, 60), ((100, 100), (160, 100), (160, 160), (100, 160)), 0.9, rows=2)
+    box = PlateBox(
+        (100, 100, 60, 60), ((100, 100), (160, 100), (160, 160), (100, 160)), 0.9, rows=2
+    )
     seen = network_input(image, box)
     assert seen.shape == (INPUT_HEIGHT_PX, INPUT_WIDTH_PX)
     assert seen[8:30, 4:60].mean() > 0.5
@@ -236,7 +280,9 @@ def test_two_rows_are_laid_side_by_side():
 
 
 class RowsSession(ScriptedSession):
-    """One text for the first picture that it is shown, another for all that look otherwise: two rows laid side by side, or the plate as one."""
+    """One text for the first picture that it is shown, another for all that look otherwise: two
+    rows laid side by side, or the plate as one.
+    """
 
     def __init__(self, as_two_rows, as_one):
         super().__init__(as_two_rows)
@@ -253,13 +299,20 @@ class RowsSession(ScriptedSession):
 @pytest.mark.parametrize(
     ("as_two_rows", "as_one", "text", "rows"),
     [
-        (steps_of("XYTEST123", doubt=[(i, "9", SURE) for i in range(9)]), steps_of("TEST123"), "TEST123", 1),
+        (
+            steps_of("XYTEST123", doubt=[(i, "9", SURE) for i in range(9)]),
+            steps_of("TEST123"),
+            "TEST123",
+            1,
+        ),
         (steps_of("TEST123"), steps_of("T9"), "TEST123", 2),
     ],
     ids=["dealer's name above one row", "two rows indeed"],
 )
 def test_whether_there_are_two_rows_the_text_says(as_two_rows, as_one, text, rows):
-    box = PlateBox((100, 100, 60, 60), ((100, 100), (160, 100), (160, 160), (100, 160)), 0.9, rows=2)
+    box = PlateBox(
+        (100, 100, 60, 60), ((100, 100), (160, 100), (160, 160), (100, 160)), 0.9, rows=2
+    )
     plate = OnnxPlateReader(RowsSession(as_two_rows, as_one)).read(frame(), box)
     assert (plate.text.value, plate.box.rows) == (text, rows)
 
@@ -327,9 +380,17 @@ def test_a_sure_plate_is_looked_at_once_and_an_unsure_one_twice():
         (["?TEST123", "TFST123", "TEST123"], "TEST123", 3),
         (["~TEST123", "~TEST123", "?TEST123"], "TEST123", 3),
     ],
-    ids=["sure at once", "two agree", "the third decides against the first", "the third decides for the first", "sure together: the third doubts"],
+    ids=[
+        "sure at once",
+        "two agree",
+        "the third decides against the first",
+        "the third decides for the first",
+        "sure together: the third doubts",
+    ],
 )
-def test_one_crop_where_it_is_sure_two_where_they_agree_three_where_they_do_not_or_would_be_sure(crops, text, asked):
+def test_one_crop_where_it_is_sure_two_where_they_agree_three_where_they_do_not_or_would_be_sure(
+    crops, text, asked
+):
     class InTurn(ScriptedSession):
         def run(self, output_names, input_feed):
             said = crops[self.asked]
@@ -344,7 +405,12 @@ def test_one_crop_where_it_is_sure_two_where_they_agree_three_where_they_do_not_
 
 
 def test_readings_of_two_crops_are_averaged():
-    best, second = averaged([[Reading("A1", 0.9, (0.9, 0.9))], [Reading("A7", 0.6, (0.9, 0.6)), Reading("A1", 0.3, (0.9, 0.3))]])
+    best, second = averaged(
+        [
+            [Reading("A1", 0.9, (0.9, 0.9))],
+            [Reading("A7", 0.6, (0.9, 0.6)), Reading("A1", 0.3, (0.9, 0.3))],
+        ]
+    )
     assert (best.text, second.text) == ("A1", "A7")
     assert (best.probability, second.probability) == (pytest.approx(0.6), pytest.approx(0.3))
     assert best.char_confidence == (0.9, 0.9)

@@ -1,4 +1,6 @@
-"""The rehearsal's plate: a syntax of its own, that neither a misreading nor a hot list can reach, and that reaches no category but its own."""
+"""The rehearsal's plate: a syntax of its own, that neither a misreading nor a hot list can reach,
+and that reaches no category but its own.
+"""
 
 import random
 from dataclasses import replace
@@ -56,7 +58,11 @@ class TestSyntax:
 
     @given(st.text(CHARACTERS, max_size=12))
     def test_nothing_else_is_one(self, text):
-        assert is_test_plate(text) == (text[:4] == PREFIX and len(text) == 9 and plate_for([ALPHABET.find(c) for c in text[4:8]]) == text)
+        assert is_test_plate(text) == (
+            text[:4] == PREFIX
+            and len(text) == 9
+            and plate_for([ALPHABET.find(c) for c in text[4:8]]) == text
+        )
 
     def test_chance_is_one_in_a_great_many(self):
         rng = random.Random(1)
@@ -66,9 +72,13 @@ class TestSyntax:
         assert max(len(spelt) for region in formats().values() for spelt in region) <= 8
 
     def test_its_free_characters_are_taken_for_no_other(self):
-        assert len({fold_key(character) for character in CHARACTERS if character in ALPHABET}) == len(ALPHABET)
+        assert len(
+            {fold_key(character) for character in CHARACTERS if character in ALPHABET}
+        ) == len(ALPHABET)
         for character in ALPHABET:
-            assert [other for other in CHARACTERS if fold_key(other) == fold_key(character)] == [character]
+            assert [other for other in CHARACTERS if fold_key(other) == fold_key(character)] == [
+                character
+            ]
 
 
 def line(*, in_force, listed=None):
@@ -96,43 +106,73 @@ def run(made):
 
 ROW = f"{PLATE},US-CA,stolen-vehicle,Town PD,C-1,2026-11-10,2027-01-10"
 BOTH = policy(
-    rule(rule="stolen", min_confidence=0.5), rule(rule="rehearsal", categories=frozenset({TEST}), match=frozenset({MatchLevel.TEXT}), min_confidence=0.5)
+    rule(rule="stolen", min_confidence=0.5),
+    rule(
+        rule="rehearsal",
+        categories=frozenset({TEST}),
+        match=frozenset({MatchLevel.TEXT}),
+        min_confidence=0.5,
+    ),
 )
 
 
 class TestLine:
     def test_it_needs_no_entry_and_a_rule(self):
-        assert run(line(in_force=BOTH)) == ([TEST], {**run(line(in_force=BOTH))[1], "tests": 1, "released": 1})
+        assert run(line(in_force=BOTH)) == (
+            [TEST],
+            {**run(line(in_force=BOTH))[1], "tests": 1, "released": 1},
+        )
         released, counts = run(line(in_force=policy(rule(min_confidence=0.5))))
-        assert (released, counts["tests"], counts["reasons"]) == ([], 1, {"category-not-released": 1})
+        assert (released, counts["tests"], counts["reasons"]) == (
+            [],
+            1,
+            {"category-not-released": 1},
+        )
 
     def test_listed_as_stolen_it_is_still_a_test_and_no_hit(self):
-        listed = parse_hotlist(f"{HEADER}\n{ROW}\n".encode(), "hotlist.csv", TODAY, max_age=timedelta(days=365))
+        listed = parse_hotlist(
+            f"{HEADER}\n{ROW}\n".encode(), "hotlist.csv", TODAY, max_age=timedelta(days=365)
+        )
         assert match(sighting(PLATE), listed) is not None
         assert run(line(in_force=BOTH, listed=listed))[0] == [TEST]
         assert run(line(in_force=policy(rule(min_confidence=0.5)), listed=listed))[0] == []
 
     def test_a_stale_list_does_not_stop_it(self):
         listed = parse_hotlist(f"{HEADER}\n".encode(), "hotlist.csv", TODAY)
-        assert run(line(in_force=BOTH, listed=replace(listed, stale_after=NOON - timedelta(days=9))))[0] == [TEST]
+        assert run(
+            line(in_force=BOTH, listed=replace(listed, stale_after=NOON - timedelta(days=9)))
+        )[0] == [TEST]
 
     def test_every_other_check_of_the_policy_holds(self):
-        doubtful = replace(BOTH, releases=tuple(replace(one, min_confidence=1.0) for one in BOTH.releases))
+        doubtful = replace(
+            BOTH, releases=tuple(replace(one, min_confidence=1.0) for one in BOTH.releases)
+        )
         assert run(line(in_force=doubtful))[1]["reasons"]["confidence-too-low"] == 1
-        exact = replace(BOTH, releases=(replace(BOTH.releases[1], match=frozenset({MatchLevel.EXACT})),))
+        exact = replace(
+            BOTH, releases=(replace(BOTH.releases[1], match=frozenset({MatchLevel.EXACT})),)
+        )
         assert run(line(in_force=exact))[1]["reasons"] == {"match-level-not-released": 1}
 
     def test_only_the_text_itself_counts_no_alternative(self):
         assert rehearsal(sighting("ABC1234", alternatives=[PLATE])) is None
         found = rehearsal(sighting(PLATE))
         assert (found.category, found.level, found.others) == (TEST, MatchLevel.TEXT, ())
-        assert rehearsal(sighting(PLATE, captured=instant(86_400))).entry_source_date > found.entry_source_date
+        assert (
+            rehearsal(sighting(PLATE, captured=instant(86_400))).entry_source_date
+            > found.entry_source_date
+        )
 
 
 class TestHotList:
-    """No list can put a real vehicle into the category: what goes out under it must be a printed sheet."""
+    """No list can put a real vehicle into the category: what goes out under it must be a printed
+    sheet.
+    """
 
-    ROWS = f"{HEADER}\nABC1234,US-CA,test,Town PD,C-1,2026-11-10,2027-01-10\nABC1235,US-CA,stolen-vehicle,Town PD,C-2,2026-11-10,2027-01-10\n".encode()
+    ROWS = (
+        f"{HEADER}\nABC1234,US-CA,test,Town "
+        "PD,C-1,2026-11-10,2027-01-10\nABC1235,US-CA,stolen-vehicle,Town "
+        "PD,C-2,2026-11-10,2027-01-10\n"
+    ).encode()
 
     @pytest.mark.parametrize("allowed", [None, {TEST, "stolen-vehicle"}])
     def test_rows_of_it_are_turned_away_at_the_import(self, allowed):

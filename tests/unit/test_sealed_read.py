@@ -1,4 +1,6 @@
-"""Tags, wire form, padding and strict JSON: one way to write each value, everything else refused."""
+"""Tags, wire form, padding and strict JSON: one way to write each value, everything else
+refused.
+"""
 
 import dataclasses
 import json
@@ -57,10 +59,18 @@ class TestTags:
         assert parse_tags(format_tags(TAGS)) == TAGS
 
     @settings(max_examples=25)
-    @given(device=identifiers, rule=identifiers, sequence=st.integers(1, 2**53 - 1), trust=st.sampled_from([ClockTrust.OS, ClockTrust.TRUSTED]))
+    @given(
+        device=identifiers,
+        rule=identifiers,
+        sequence=st.integers(1, 2**53 - 1),
+        trust=st.sampled_from([ClockTrust.OS, ClockTrust.TRUSTED]),
+    )
     def test_there_and_back_over_json(self, device, rule, sequence, trust):
         tags = dataclasses.replace(TAGS, device=device, rule=rule, sequence=sequence, clock=trust)
-        assert parse_tags(strict_json.parse_object(strict_json.canonical(format_tags(tags)), "tags")) == tags
+        assert (
+            parse_tags(strict_json.parse_object(strict_json.canonical(format_tags(tags)), "tags"))
+            == tags
+        )
 
     @pytest.mark.parametrize("name", sorted(format_tags(TAGS)))
     def test_each_tag_is_needed(self, name):
@@ -70,15 +80,36 @@ class TestTags:
 
     @pytest.mark.parametrize("name", sorted(format_tags(TAGS)))
     def test_each_tag_refuses_values_of_another_kind(self, name):
-        for value in (None, False, 1.5, [], {}, "", "x" * 300, "\n", "\ud800", "a\u202eb", -1, 2**60):
-            assert refusal(parse_tags, {**format_tags(TAGS), name: value}).reason in {"malformed", "unsupported-version"}
+        for value in (
+            None,
+            False,
+            1.5,
+            [],
+            {},
+            "",
+            "x" * 300,
+            "\n",
+            "\ud800",
+            "a\u202eb",
+            -1,
+            2**60,
+        ):
+            assert refusal(parse_tags, {**format_tags(TAGS), name: value}).reason in {
+                "malformed",
+                "unsupported-version",
+            }
 
     @pytest.mark.parametrize("name", ["v", "seq"])
     def test_true_is_not_one(self, name):
         assert refusal(parse_tags, {**format_tags(TAGS), name: True}).reason == "malformed"
 
     def test_an_untrusted_clock_never_sealed_anything(self):
-        assert refusal(parse_tags, format_tags(dataclasses.replace(TAGS, clock=ClockTrust.UNTRUSTED))).reason == "malformed"
+        assert (
+            refusal(
+                parse_tags, format_tags(dataclasses.replace(TAGS, clock=ClockTrust.UNTRUSTED))
+            ).reason
+            == "malformed"
+        )
 
     @pytest.mark.parametrize("untrusted", [None, [], "tags", 1, {"v": 1}])
     def test_what_is_no_tags_at_all(self, untrusted):
@@ -88,8 +119,12 @@ class TestTags:
         assert refusal(parse_tags, {**format_tags(TAGS), "v": 2}).reason == "unsupported-version"
 
     def test_a_refusal_never_repeats_the_value(self):
-        assert "SECRET" not in str(refusal(parse_tags, {**format_tags(TAGS), "category": "SECRET 1", "SECRET2": 1}))
-        assert "SECRET" not in str(refusal(parse_tags, {**format_tags(TAGS), "category": "SECRET 1"}))
+        assert "SECRET" not in str(
+            refusal(parse_tags, {**format_tags(TAGS), "category": "SECRET 1", "SECRET2": 1})
+        )
+        assert "SECRET" not in str(
+            refusal(parse_tags, {**format_tags(TAGS), "category": "SECRET 1"})
+        )
 
 
 class TestPadding:
@@ -112,7 +147,10 @@ class TestWire:
     def test_split_finds_what_join_made(self):
         envelope = split(self.SEALED.wire)
         assert envelope.tags == self.SEALED.tags
-        assert envelope.jwe + b"\n" + f"{envelope.jws_protected}..{envelope.signature}".encode() == self.SEALED.wire
+        assert (
+            envelope.jwe + b"\n" + f"{envelope.jws_protected}..{envelope.signature}".encode()
+            == self.SEALED.wire
+        )
 
     @settings(max_examples=25)
     @given(cut=st.integers(min_value=0))
@@ -125,12 +163,17 @@ class TestWire:
         assert refusal(split, untrusted).reason == "malformed"
 
     @settings(max_examples=25)
-    @given(st.lists(st.text("ABCab01-_=", max_size=40), min_size=5, max_size=5), st.text("ABCab01-_=.", max_size=60))
+    @given(
+        st.lists(st.text("ABCab01-_=", max_size=40), min_size=5, max_size=5),
+        st.text("ABCab01-_=.", max_size=60),
+    )
     def test_lookalikes_are_refused(self, segments, second):
         assert refusal(split, (".".join(segments) + "\n" + second).encode()).reason == "malformed"
 
     def test_the_bound_is_exact(self):
-        assert refusal(split, self.SEALED.wire, len(self.SEALED.wire) - 1).what.startswith("is longer than")
+        assert refusal(split, self.SEALED.wire, len(self.SEALED.wire) - 1).what.startswith(
+            "is longer than"
+        )
         assert split(self.SEALED.wire, len(self.SEALED.wire)).tags == self.SEALED.tags
         assert len(self.SEALED.wire) < MAX_WIRE_BYTES
 
@@ -148,7 +191,12 @@ class TestStrictJson:
         assert refusal(strict_json.parse_object, data, "x").reason == "malformed"
 
     @settings(max_examples=25)
-    @given(st.dictionaries(st.text(), st.integers() | st.text() | st.booleans() | st.none() | st.lists(st.integers())))
+    @given(
+        st.dictionaries(
+            st.text(),
+            st.integers() | st.text() | st.booleans() | st.none() | st.lists(st.integers()),
+        )
+    )
     def test_canonical_bytes_come_back(self, table):
         try:
             data = strict_json.canonical(table)
@@ -174,7 +222,14 @@ class TestStrictJson:
 
 
 class TestReceipt:
-    RECEIPT = Receipt("ab" * 16, "cd" * 32, "cam-1", "exampleville-pd", "stored", datetime(2027, 1, 15, tzinfo=UTC))
+    RECEIPT = Receipt(
+        "ab" * 16,
+        "cd" * 32,
+        "cam-1",
+        "exampleville-pd",
+        "stored",
+        datetime(2027, 1, 15, tzinfo=UTC),
+    )
 
     @pytest.mark.parametrize("outcome", ["stored", "rejected:malformed", "rejected:key-destroyed"])
     def test_there_and_back(self, outcome):
@@ -182,7 +237,19 @@ class TestReceipt:
         assert parse_receipt(format_receipt(receipt)) == receipt
         assert receipt.stored == (outcome == "stored")
 
-    @pytest.mark.parametrize("outcome", ["", "Stored", "rejected", "rejected:", "rejected:A", "rejected:" + "a" * 41, "stored\n", "rejected:a b"])
+    @pytest.mark.parametrize(
+        "outcome",
+        [
+            "",
+            "Stored",
+            "rejected",
+            "rejected:",
+            "rejected:A",
+            "rejected:" + "a" * 41,
+            "stored\n",
+            "rejected:a b",
+        ],
+    )
     def test_other_outcomes_are_refused(self, outcome):
         table = json.loads(format_receipt(self.RECEIPT)) | {"outcome": outcome}
         assert refusal(parse_receipt, json.dumps(table).encode()).reason == "malformed"

@@ -1,4 +1,6 @@
-"""The camera's line from sighting to decision agrees with a second, deliberately naive model written from the documentation's prose."""
+"""The camera's line from sighting to decision agrees with a second, deliberately naive model
+written from the documentation's prose.
+"""
 
 import random
 from collections import Counter
@@ -23,15 +25,51 @@ from tests.support.worlds import CAMERAS, Draw, looked_for, obeyed
 
 PASSING = 80  # sightings in one world
 DECIDED = {
-    *("released", "no-hotlist-match", "never-release-list", "hotlist-stale", "clock-untrusted", "policy-not-in-force", "camera-barred", "hours-barred"),
-    *("camera-not-released", "category-not-released", "match-level-not-released", "confidence-too-low", "budget-spent"),
+    *(
+        "released",
+        "no-hotlist-match",
+        "never-release-list",
+        "hotlist-stale",
+        "clock-untrusted",
+        "policy-not-in-force",
+        "camera-barred",
+        "hours-barred",
+    ),
+    *(
+        "camera-not-released",
+        "category-not-released",
+        "match-level-not-released",
+        "confidence-too-low",
+        "budget-spent",
+    ),
     *("recipient-not-in-policy", "recipient-expired", "no-broker-for-recipient"),
 }
-REFUSED = {"charter-forbids-recipient", "charter-forbids-kind", "charter-forbids-purpose", "charter-forbids-category", "charter-retention"}
+REFUSED = {
+    "charter-forbids-recipient",
+    "charter-forbids-kind",
+    "charter-forbids-purpose",
+    "charter-forbids-category",
+    "charter-retention",
+}
 LEVELS = {"released as exact", "released as text", "released as confusable"}
 WITHDRAWN = {
-    *("may go", "clock-untrusted", "deadline-passed", "policy-not-in-force", "rule-not-in-policy", "camera-barred", "hours-barred", "camera-not-released"),
-    *("recipient-not-in-policy", "purpose-not-in-policy", "category-not-released", "match-level-not-released", "retention-not-permitted"),
+    *(
+        "may go",
+        "clock-untrusted",
+        "deadline-passed",
+        "policy-not-in-force",
+        "rule-not-in-policy",
+        "camera-barred",
+        "hours-barred",
+        "camera-not-released",
+    ),
+    *(
+        "recipient-not-in-policy",
+        "purpose-not-in-policy",
+        "category-not-released",
+        "match-level-not-released",
+        "retention-not-permitted",
+    ),
     *("recipient-expired", "no-broker-for-recipient"),
 }
 
@@ -41,12 +79,27 @@ class Camera:
 
     def __init__(self, name, world):
         self.world = world
-        self.line = pipeline.Line(name, None, None, None, looked_for(world), Decider(obeyed(world)), self, self, None, self)
+        self.line = pipeline.Line(
+            name,
+            None,
+            None,
+            None,
+            looked_for(world),
+            Decider(obeyed(world)),
+            self,
+            self,
+            None,
+            self,
+        )
 
     def ask(self, seen, monkeypatch):
         self.releases, self.reasons = [], None
         monkeypatch.setattr(pipeline, "vote", lambda _, camera: sighting_of(seen, camera))
-        monkeypatch.setattr(pipeline, "match", lambda sighting, hotlist: match(sighting, hotlist, seen.vehicle_class))
+        monkeypatch.setattr(
+            pipeline,
+            "match",
+            lambda sighting, hotlist: match(sighting, hotlist, seen.vehicle_class),
+        )
         pipeline.report(self.line, None)
         return self.reasons, self.releases
 
@@ -66,7 +119,18 @@ class Camera:
 def sighting_of(seen, camera):
     alternatives = tuple(Alternative(PlateText(text), 0.1) for text in seen.alternatives)
     captured = Instant(seen.at, ClockTrust(seen.clock))
-    return Sighting(PlateText(seen.text), seen.confidence, (0.99,) * len(seen.text), alternatives, "us", seen.state, PICTURE, captured, camera, 5)
+    return Sighting(
+        PlateText(seen.text),
+        seen.confidence,
+        (0.99,) * len(seen.text),
+        alternatives,
+        "us",
+        seen.state,
+        PICTURE,
+        captured,
+        camera,
+        5,
+    )
 
 
 def told(world, releases):
@@ -75,22 +139,48 @@ def told(world, releases):
     for rule, row, level in releases:
         r = rules[rule]
         lead = (row.category, level, row.agency, row.case, row.source_date, ())
-        yield rule, r.recipient, r.purpose, r.retention_days, r.include, lead, world.policy.name, world.policy.version, world.policy.digest
+        yield (
+            rule,
+            r.recipient,
+            r.purpose,
+            r.retention_days,
+            r.include,
+            lead,
+            world.policy.name,
+            world.policy.version,
+            world.policy.digest,
+        )
 
 
 def as_values(release):
     m = release.match
     lead = (m.category, m.level.value, m.entry_agency, m.entry_case, m.entry_source_date, m.others)
-    named = release.rule, release.recipient, release.purpose, release.retention_days, release.include
+    named = (
+        release.rule,
+        release.recipient,
+        release.purpose,
+        release.retention_days,
+        release.include,
+    )
     return *named, lead, release.policy_name, release.policy_version, release.policy_digest
 
 
 def compare(draw, monkeypatch, happened, passing=PASSING):
-    """One world: the charter's answer, then what its cameras decide of every vehicle. Counts what happened."""
+    """One world: the charter's answer, then what its cameras decide of every vehicle. Counts what
+    happened.
+    """
     world, plates = draw.world()
     faults = charter_faults(world.charter, world.policy)
-    assert {str(fault.reason) for fault in world.charter.check(world.policy)} == {reason for reason, _ in faults}
-    assert all(any(str(fault.reason) == reason and f'"{name}"' in fault.what for fault in world.charter.check(world.policy)) for reason, name in faults)
+    assert {str(fault.reason) for fault in world.charter.check(world.policy)} == {
+        reason for reason, _ in faults
+    }
+    assert all(
+        any(
+            str(fault.reason) == reason and f'"{name}"' in fault.what
+            for fault in world.charter.check(world.policy)
+        )
+        for reason, name in faults
+    )
     if faults:
         with pytest.raises(PolicyRefusedError) as refused:
             require(world.policy, world.charter)
@@ -104,14 +194,26 @@ def compare(draw, monkeypatch, happened, passing=PASSING):
         reasons, releases = cameras[seen.camera].ask(seen, monkeypatch)
         assert reasons == expected.reasons, seen
         assert list(map(as_values, releases)) == list(told(world, expected.releases)), seen
-        happened.update(["cases", *expected.reasons, *(f"released as {level}" for _, _, level in expected.releases)])
+        happened.update(
+            [
+                "cases",
+                *expected.reasons,
+                *(f"released as {level}" for _, _, level in expected.releases),
+            ]
+        )
 
 
 def judge_again(draw, happened, count=20):
     world, _ = draw.world()
     policy = obeyed(world)
     for _ in range(count):
-        tags, trust = draw.tags(), draw.one(*((trust, 9) for trust in ClockTrust if trust is not ClockTrust.UNTRUSTED), (ClockTrust.UNTRUSTED, 1))
+        tags, trust = (
+            draw.tags(),
+            draw.one(
+                *((trust, 9) for trust in ClockTrust if trust is not ClockTrust.UNTRUSTED),
+                (ClockTrust.UNTRUSTED, 1),
+            ),
+        )
         now = draw.chance.choice((NOON, tags.deadline, *(NOON + hours for hours in HOURS)))
         reason = may_publish(tags, policy, Instant(now, trust))
         expected = publish(tags, policy, now, trust.value)

@@ -26,7 +26,9 @@ def test_the_least_that_is_needed(tmp_path):
 
 
 def test_an_absolute_folder_stays_where_it_is(tmp_path):
-    loaded = settings.load(write(tmp_path, 'camera_id = "c1"\n[paths]\nstate = "/var/lib/platewarden"\n'))
+    loaded = settings.load(
+        write(tmp_path, 'camera_id = "c1"\n[paths]\nstate = "/var/lib/platewarden"\n')
+    )
     assert loaded.outbox == Path("/var/lib/platewarden/outbox")
 
 
@@ -73,7 +75,12 @@ def test_what_is_wrong_is_named(tmp_path, text, says):
 
 def test_all_faults_at_once_and_no_values(tmp_path):
     with pytest.raises(ConfigError) as caught:
-        settings.load(write(tmp_path, 'camera_id = "s e c r e t"\nwhat = "h i d d e n"\n[camera]\nwidth = 987654\n'))
+        settings.load(
+            write(
+                tmp_path,
+                'camera_id = "s e c r e t"\nwhat = "h i d d e n"\n[camera]\nwidth = 987654\n',
+            )
+        )
     message = str(caught.value)
     assert all(field in message for field in ("camera_id", "what", "camera.width"))
     assert not any(value in message for value in ("s e c r e t", "h i d d e n", "987654"))

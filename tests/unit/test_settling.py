@@ -1,4 +1,6 @@
-"""Settling: a read leaves the outbox on its own verified receipt, on expiry or by withdrawal, each with its leaf; on nothing else."""
+"""Settling: a read leaves the outbox on its own verified receipt, on expiry or by withdrawal, each
+with its leaf; on nothing else.
+"""
 
 import hashlib
 from dataclasses import replace
@@ -30,18 +32,36 @@ class Scene:
         self.sealer, self.verifier = FakeSealer("cam-1"), FakeVerifier({"cam-1"})
         self.sealed = []
         for _ in range(count):
-            sealed = self.sealer.seal(sighting("PWD0001"), RELEASE, self.outbox.next_sequence("town-pd"))
+            sealed = self.sealer.seal(
+                sighting("PWD0001"), RELEASE, self.outbox.next_sequence("town-pd")
+            )
             self.outbox.put(sealed)
             self.sealed.append(sealed)
         self.settler = self.new_settler(in_force or policy())
 
     def new_settler(self, in_force):
-        return Settler(in_force, self.outbox, self.receipts, self.verifier, FakeReceiptVerifier({"town-pd"}), self.log)
+        return Settler(
+            in_force,
+            self.outbox,
+            self.receipts,
+            self.verifier,
+            FakeReceiptVerifier({"town-pd"}),
+            self.log,
+        )
 
     def receipt(self, number=0, **changes):
-        """The honest receipt of one read, or a changed one, put into the box under the read's name."""
+        """The honest receipt of one read, or a changed one, put into the box under the read's
+        name.
+        """
         sealed = self.sealed[number]
-        honest = Receipt(sealed.tags.read_id, hashlib.sha256(sealed.wire).hexdigest(), "cam-1", "town-pd", "stored", NOON + timedelta(minutes=1))
+        honest = Receipt(
+            sealed.tags.read_id,
+            hashlib.sha256(sealed.wire).hexdigest(),
+            "cam-1",
+            "town-pd",
+            "stored",
+            NOON + timedelta(minutes=1),
+        )
         self.receipts.put(sealed.tags.read_id, fake_receipt(replace(honest, **changes)))
 
     @property
@@ -49,7 +69,17 @@ class Scene:
         return self.outbox.pending()
 
 
-RELEASE = Release("stolen", "town-pd", "stolen-vehicle-recovery", 21, frozenset({"plate"}), match(), "Town policy", 7, "ab" * 32)
+RELEASE = Release(
+    "stolen",
+    "town-pd",
+    "stolen-vehicle-recovery",
+    21,
+    frozenset({"plate"}),
+    match(),
+    "Town policy",
+    7,
+    "ab" * 32,
+)
 
 
 def test_without_a_receipt_a_read_stays():
@@ -67,9 +97,15 @@ def test_a_read_leaves_on_its_receipt_and_the_leaf_says_so():
     assert scene.waiting == [scene.sealed[0].tags.read_id]
     (leaf,) = scene.log.details("receipt")
     wire = scene.sealed[1].wire
-    assert (leaf["read"], leaf["outcome"], leaf["recipient"], leaf["sequence"]) == (scene.sealed[1].tags.read_id, "stored", "town-pd", 2)
+    assert (leaf["read"], leaf["outcome"], leaf["recipient"], leaf["sequence"]) == (
+        scene.sealed[1].tags.read_id,
+        "stored",
+        "town-pd",
+        2,
+    )
     assert leaf["sha256"] == hashlib.sha256(wire).hexdigest()
-    scene.settler.settle(instant(121))  # the receipt still lies there: deliver tidies it away, and it tells nothing new
+    # the receipt still lies there: deliver tidies it away, and it tells nothing new
+    scene.settler.settle(instant(121))
     assert scene.log.kinds() == ["release", "release", "receipt"]
     assert list(scene.receipts.receipts)
 
@@ -97,12 +133,23 @@ def test_a_receipt_for_something_else_is_refused_once_and_empties_nothing(change
         scene.settler.settle(instant(seconds))
     assert len(scene.waiting) == 1
     (leaf,) = scene.log.details("refusal")
-    assert (leaf["reason"], leaf["what"], leaf["where"]) == ("receipt-mismatch", f"a receipt for another {what}", "receipts")
+    assert (leaf["reason"], leaf["what"], leaf["where"]) == (
+        "receipt-mismatch",
+        f"a receipt for another {what}",
+        "receipts",
+    )
 
 
 def test_the_receipt_of_another_listed_recipient_does_not_count():
     scene = Scene()
-    scene.settler = Settler(policy(), scene.outbox, scene.receipts, scene.verifier, FakeReceiptVerifier({"town-pd", "sheriff"}), scene.log)
+    scene.settler = Settler(
+        policy(),
+        scene.outbox,
+        scene.receipts,
+        scene.verifier,
+        FakeReceiptVerifier({"town-pd", "sheriff"}),
+        scene.log,
+    )
     scene.receipt(recipient="sheriff")
     scene.settler.settle(instant(1))
     assert len(scene.waiting) == 1
@@ -163,14 +210,19 @@ def test_expiry_takes_a_read_out_and_a_receipt_in_time_comes_first():
         (policy(rule(rule="other")), Reason.RULE_NOT_IN_POLICY),
         (policy(rule(recipient="sheriff")), Reason.RECIPIENT_NOT_IN_POLICY),
         (policy(rule(retention_days=7)), Reason.RETENTION_NOT_PERMITTED),
-        (policy(recipients={"town-pd": recipient(expires=date(2026, 11, 22))}), Reason.RECIPIENT_EXPIRED),
+        (
+            policy(recipients={"town-pd": recipient(expires=date(2026, 11, 22))}),
+            Reason.RECIPIENT_EXPIRED,
+        ),
     ],
 )
 def test_what_the_policy_in_force_no_longer_permits_is_withdrawn_with_the_reason(newer, reason):
     scene = Scene(2)
     scene.new_settler(replace(newer, version=8)).settle(instant(60))
     assert scene.waiting == []
-    assert [(leaf["reason"], leaf["policy_version"]) for leaf in scene.log.details("withdrawal")] == [(reason.value, 8)] * 2
+    assert [
+        (leaf["reason"], leaf["policy_version"]) for leaf in scene.log.details("withdrawal")
+    ] == [(reason.value, 8)] * 2
 
 
 def test_while_no_policy_is_in_force_reads_wait_for_the_next_one():
@@ -193,7 +245,8 @@ def test_a_jump_forward_expires_nothing_until_powered_on_time_has_reached_the_de
     jumped = Instant(NOON + timedelta(days=400), ClockTrust.UNTRUSTED, NOON + timedelta(days=20))
     scene.settler.settle(jumped)
     assert len(scene.waiting) == 1
-    scene.settler.settle(replace(jumped, trust=ClockTrust.OS))  # a clock that nothing vouches for, where there are no bundles
+    # a clock that nothing vouches for, where there are no bundles
+    scene.settler.settle(replace(jumped, trust=ClockTrust.OS))
     assert len(scene.waiting) == 1
     scene.settler.settle(replace(jumped, at_least=NOON + timedelta(days=21)))
     assert scene.log.kinds() == ["release", "expired"]
@@ -208,9 +261,15 @@ def test_a_damaged_or_planted_read_is_refused_once_and_not_removed():
     for seconds in range(3):
         scene.settler.settle(instant(seconds))
     assert len(scene.waiting) == 4
-    reasons = {leaf["read"]: (leaf["where"], leaf["reason"]) for leaf in scene.log.details("refusal")}
+    reasons = {
+        leaf["read"]: (leaf["where"], leaf["reason"]) for leaf in scene.log.details("refusal")
+    }
     damaged = scene.sealed[0].tags.read_id
-    assert reasons == {damaged: ("outbox", "signature-invalid"), "d" * 32: ("outbox", "malformed"), "c" * 32: ("outbox", "malformed")}
+    assert reasons == {
+        damaged: ("outbox", "signature-invalid"),
+        "d" * 32: ("outbox", "malformed"),
+        "c" * 32: ("outbox", "malformed"),
+    }
     assert len(scene.log.details("refusal")) == 3
 
 

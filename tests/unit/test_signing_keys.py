@@ -1,4 +1,6 @@
-"""Public halves of signing keys: what a holder hands over is read back, everything odd is refused before it could enter a root."""
+"""Public halves of signing keys: what a holder hands over is read back, everything odd is refused
+before it could enter a root.
+"""
 
 import json
 
@@ -8,7 +10,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from agent.bundles.layout import HOLDER, MAX_HOLDER_CHARACTERS
-from agent.bundles.repository.signing_keys import format_public, holder_of, load_signer, make_key, named, read_public
+from agent.bundles.repository.signing_keys import (
+    format_public,
+    holder_of,
+    load_signer,
+    make_key,
+    named,
+    read_public,
+)
 from agent.errors import ConfigError, UsageError
 
 
@@ -37,7 +46,9 @@ def test_there_and_back(tmp_path):
 
 def test_a_p256_key_file_signs_as_well(tmp_path):
     private = ec.generate_private_key(ec.SECP256R1())
-    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     (tmp_path / "ben.pem").write_bytes(pem)
     (tmp_path / "ben.pem").chmod(0o600)
     signer = load_signer(str(tmp_path / "ben.pem"), no_secret)
@@ -48,7 +59,9 @@ def test_a_p256_key_file_signs_as_well(tmp_path):
 
 def test_key_files_of_other_kinds(tmp_path):
     private = ec.generate_private_key(ec.SECP384R1())
-    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     (tmp_path / "cleo.pem").write_bytes(pem)
     (tmp_path / "cleo.pem").chmod(0o600)
     with pytest.raises(ConfigError, match="neither an Ed25519 nor a P-256"):
@@ -56,8 +69,18 @@ def test_key_files_of_other_kinds(tmp_path):
 
 
 def p384(value):
-    pem = ec.generate_private_key(ec.SECP384R1()).public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return value | {"key": {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": {"public": pem.decode()}}}
+    pem = (
+        ec.generate_private_key(ec.SECP384R1())
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    return value | {
+        "key": {
+            "keytype": "ecdsa",
+            "scheme": "ecdsa-sha2-nistp256",
+            "keyval": {"public": pem.decode()},
+        }
+    }
 
 
 @pytest.mark.parametrize(
@@ -72,8 +95,12 @@ def p384(value):
         lambda value: value | {"key": value["key"] | {"keyval": {"public": "00"}}},
         lambda value: value | {"key": value["key"] | {"keyval": {"public": "zz" * 32}}},
         lambda value: value | {"key": value["key"] | {"keyval": {}}},
-        lambda value: value | {"key": value["key"] | {"keytype": "rsa", "scheme": "rsassa-pss-sha256"}},
-        lambda value: value | {"key": value["key"] | {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256"}},
+        lambda value: (
+            value | {"key": value["key"] | {"keytype": "rsa", "scheme": "rsassa-pss-sha256"}}
+        ),
+        lambda value: (
+            value | {"key": value["key"] | {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256"}}
+        ),
         p384,
         lambda _value: [],
     ],

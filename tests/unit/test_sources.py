@@ -37,15 +37,28 @@ def test_the_pixel_limit_comes_from_the_settings(tmp_path):
 
 @pytest.mark.parametrize(
     "address",
-    ["rtsp://192.0.2.1/stream", "http://camera.example/mjpg", "https://x", "tcp://192.0.2.1:5000", "udp://@:1234", "srt://x", "rtmp://x", "file:///tmp/a.mp4"],
+    [
+        "rtsp://192.0.2.1/stream",
+        "http://camera.example/mjpg",
+        "https://x",
+        "tcp://192.0.2.1:5000",
+        "udp://@:1234",
+        "srt://x",
+        "rtmp://x",
+        "file:///tmp/a.mp4",
+    ],
 )
 def test_an_address_is_declined_with_the_reason(address):
-    with pytest.raises(UsageError, match=r"the process that sees plates has no network.*no-rtsp\.md") as caught:
+    with pytest.raises(
+        UsageError, match=r"the process that sees plates has no network.*no-rtsp\.md"
+    ) as caught:
         open_source(address, SETTINGS, FakeClock())
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("spec", ["nosuch", "usb:", "usb:x", "usb:-1", "picamera2", "", "/dev/null/x"])
+@pytest.mark.parametrize(
+    "spec", ["nosuch", "usb:", "usb:x", "usb:-1", "picamera2", "", "/dev/null/x"]
+)
 def test_what_names_no_source_is_a_usage_error(spec):
     with pytest.raises(UsageError, match="no such source.*give picamera, usb:N"):
         open_source(spec, SETTINGS, FakeClock())
@@ -53,23 +66,40 @@ def test_what_names_no_source_is_a_usage_error(spec):
 
 def test_an_empty_folder_says_what_counts_as_an_image(tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(SourceError, match=r"no image in this folder \(images end in \.jpeg, \.jpg, \.png, \.webp\)"):
+    with pytest.raises(
+        SourceError, match=r"no image in this folder \(images end in \.jpeg, \.jpg, \.png, \.webp\)"
+    ):
         open_source(str(tmp_path), SETTINGS, FakeClock())
 
 
 def test_cameras_get_the_camera_settings(monkeypatch):
     seen = {}
-    monkeypatch.setattr(sources, "PicameraSource", lambda settings, clock, *, night, tell: seen.setdefault("picamera", (settings, night, tell, clock)))
-    monkeypatch.setattr(sources, "UsbSource", lambda number, settings, clock: seen.setdefault("usb", (number, settings, clock)))
+    monkeypatch.setattr(
+        sources,
+        "PicameraSource",
+        lambda settings, clock, *, night, tell: seen.setdefault(
+            "picamera", (settings, night, tell, clock)
+        ),
+    )
+    monkeypatch.setattr(
+        sources,
+        "UsbSource",
+        lambda number, settings, clock: seen.setdefault("usb", (number, settings, clock)),
+    )
     clock = FakeClock()
     open_source("picamera", SETTINGS, clock, tell=print)
     open_source("usb:2", SETTINGS, clock)
-    assert seen == {"picamera": (SETTINGS.camera, SETTINGS.night, print, clock), "usb": (2, SETTINGS.camera, clock)}
+    assert seen == {
+        "picamera": (SETTINGS.camera, SETTINGS.night, print, clock),
+        "usb": (2, SETTINGS.camera, clock),
+    }
 
 
 def test_a_camera_that_is_not_there(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "picamera2", None)
-    with pytest.raises(SourceError, match="picamera2 cannot be imported.*apt install python3-picamera2"):
+    with pytest.raises(
+        SourceError, match="picamera2 cannot be imported.*apt install python3-picamera2"
+    ):
         open_source("picamera", SETTINGS, FakeClock())
     with pytest.raises(SourceError, match="/dev/video987: no such camera"):
         open_source("usb:987", SETTINGS, FakeClock())

@@ -1,22 +1,40 @@
-"""When an alarm is raised and cleared, on made-up figures. Over drawn pictures: tests/components/test_camera_health.py."""
+"""When an alarm is raised and cleared, on made-up figures. Over drawn pictures:
+tests/components/test_camera_health.py.
+"""
 
 import pytest
 
 from agent.core.camera.aim_figures import Light
-from agent.core.camera.standing_alarms import EDGES_ACROSS, EDGES_DOWN, FIRST_LOOKS, IN_A_ROW, Alarm, AlarmKeeper, Look, Tile, alike
+from agent.core.camera.standing_alarms import (
+    EDGES_ACROSS,
+    EDGES_DOWN,
+    FIRST_LOOKS,
+    IN_A_ROW,
+    Alarm,
+    AlarmKeeper,
+    Look,
+    Tile,
+    alike,
+)
 
 CELLS = EDGES_ACROSS * EDGES_DOWN
 
 
 def edges(shift=0):
     """A scene of stripes that repeats nowhere nearby, shifted by whole cells."""
-    rows = [[((x - shift) * 7 + y * 3) % 13 - 6 for x in range(EDGES_ACROSS)] for y in range(EDGES_DOWN)]
+    rows = [
+        [((x - shift) * 7 + y * 3) % 13 - 6 for x in range(EDGES_ACROSS)] for y in range(EDGES_DOWN)
+    ]
     return tuple(float(value) for row in rows for value in row)
 
 
 def look(mean=120.0, contrast=120.0, detail=0.3, soft=0, soft_detail=0.05, flat=0, shift=0):
     """`soft`, `flat`: so many of the sixteen tiles."""
-    tiles = [Tile(2.0, 0.0)] * flat + [Tile(60.0, soft_detail)] * soft + [Tile(60.0, detail)] * (16 - soft - flat)
+    tiles = (
+        [Tile(2.0, 0.0)] * flat
+        + [Tile(60.0, soft_detail)] * soft
+        + [Tile(60.0, detail)] * (16 - soft - flat)
+    )
     return Look(Light(mean, contrast, 0.0), tuple(tiles), edges(shift))
 
 
@@ -39,7 +57,9 @@ def keeper():
 
 
 def changes(keeper, *looks, profile="day"):
-    return [(str(change.alarm), change.raised) for one in looks for change in keeper.look(one, profile)]
+    return [
+        (str(change.alarm), change.raised) for one in looks for change in keeper.look(one, profile)
+    ]
 
 
 @pytest.mark.parametrize("alarm", Alarm)
@@ -69,7 +89,9 @@ def test_what_is_bad_is_not_learned(keeper):
 def test_a_new_camera_learns_before_it_compares():
     keeper = AlarmKeeper()
     assert changes(keeper, *[look(shift=shift) for shift in (0, 2, 4, 0, 2, 4)]) == []
-    assert changes(AlarmKeeper(), *[BAD[Alarm.BLURRED]] * 9) == [("blurred", True)], "what needs no comparing is told from the first"
+    assert changes(AlarmKeeper(), *[BAD[Alarm.BLURRED]] * 9) == [("blurred", True)], (
+        "what needs no comparing is told from the first"
+    )
 
 
 def test_night_has_a_reference_of_its_own(keeper):
@@ -83,14 +105,21 @@ def test_the_event_is_a_sentence_and_plain_figures(keeper):
         keeper.look(BAD[Alarm.BLURRED], "day")
     (change,) = keeper.look(BAD[Alarm.BLURRED], "day")
     assert change.event().details == {"alarm": "blurred", "state": "raised", "figure": 0.1}
-    assert change.event().said == "alarm: the camera is blurred: the whole picture is blurred: focus, or wipe the glass"
+    assert (
+        change.event().said
+        == "alarm: the camera is blurred: the whole picture is blurred: focus, or wipe the glass"
+    )
 
 
 @pytest.mark.parametrize(("across", "down"), [(0, 0), (3, 0), (-4, 2), (2, -4)])
 def test_a_map_is_alike_to_itself_at_the_shift_between_them(across, down):
-    usual = [float((x * 31 + y * 17) % 23 - 11) for y in range(EDGES_DOWN) for x in range(EDGES_ACROSS)]
+    usual = [
+        float((x * 31 + y * 17) % 23 - 11) for y in range(EDGES_DOWN) for x in range(EDGES_ACROSS)
+    ]
     now = [
-        usual[(y - down) * EDGES_ACROSS + x - across] if 0 <= y - down < EDGES_DOWN and 0 <= x - across < EDGES_ACROSS else 0.0
+        usual[(y - down) * EDGES_ACROSS + x - across]
+        if 0 <= y - down < EDGES_DOWN and 0 <= x - across < EDGES_ACROSS
+        else 0.0
         for y in range(EDGES_DOWN)
         for x in range(EDGES_ACROSS)
     ]

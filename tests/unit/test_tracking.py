@@ -1,4 +1,6 @@
-"""Tracking: one vehicle is one sighting, at 2 to 30 frames a second, moving or parked, with frames missed and characters misread."""
+"""Tracking: one vehicle is one sighting, at 2 to 30 frames a second, moving or parked, with frames
+missed and characters misread.
+"""
 
 import random
 from dataclasses import replace
@@ -13,12 +15,19 @@ RATES = [2, 5, 10, 30]
 
 
 def run(scene, *, rate=10, seconds=5.0, tracker=None, start=0.0):
-    """All tracks of a scene, a function from seconds to reads, as (seconds of emission, track); the end's as infinity."""
+    """All tracks of a scene, a function from seconds to reads, as (seconds of emission, track); the
+    end's as infinity.
+    """
     tracker = tracker or Tracker()
     found = []
     for number in range(int(seconds * rate)):
         at = start + number / rate
-        found += [(at, track) for track in tracker.add(frame(number, at), [replace_time(one, at) for one in scene(at)])]
+        found += [
+            (at, track)
+            for track in tracker.add(
+                frame(number, at), [replace_time(one, at) for one in scene(at)]
+            )
+        ]
     return found + [(float("inf"), track) for track in tracker.finish()]
 
 
@@ -28,7 +37,11 @@ def replace_time(one, at):
 
 def passing(text, *, start=0.0, end=3.0, speed=4.0, y=100.0, width=80.0, confidence=0.95):
     """A car that drives through the picture; `speed` in plate widths a second."""
-    return lambda at: [read(text, 50.0 + speed * width * (at - start), y, width, confidence=confidence)] if start <= at <= end else []
+    return lambda at: (
+        [read(text, 50.0 + speed * width * (at - start), y, width, confidence=confidence)]
+        if start <= at <= end
+        else []
+    )
 
 
 def parked(text, *, end=1e9, x=400.0, y=300.0, confidence=0.95):
@@ -83,7 +96,13 @@ def test_the_next_car_in_the_same_place_is_another_one():
 
 def test_the_next_car_is_another_one_even_if_its_first_reads_are_bad():
     def scene(at):
-        return parked("PWD0001")(at) if at < 20 else parked("K1", confidence=0.1)(at) if at < 21 else parked("KTX77Y")(at)
+        return (
+            parked("PWD0001")(at)
+            if at < 20
+            else parked("K1", confidence=0.1)(at)
+            if at < 21
+            else parked("KTX77Y")(at)
+        )
 
     assert "KTX77Y" in texts(run(scene, seconds=40))
 
@@ -106,7 +125,9 @@ def test_missed_frames_and_misread_characters_do_not_split_a_car(rate, seed):
 
 def test_a_look_alike_right_behind_is_another_car():
     def scene(at):
-        return passing("PWDO001", end=2.0, speed=4)(at) or passing("PWD0001", start=2.5, end=5, speed=4)(at)
+        return passing("PWDO001", end=2.0, speed=4)(at) or passing(
+            "PWD0001", start=2.5, end=5, speed=4
+        )(at)
 
     assert texts(run(scene, seconds=8)) == ["PWD0001", "PWDO001"]
 
@@ -153,7 +174,9 @@ def test_of_many_reads_the_best_are_kept_in_order_of_time():
     confidences = [0.3, 0.8, 0.5, 0.7, 0.6]
     tracker = Tracker(Tracking(max_reads=3))
     for number, confidence in enumerate(confidences):
-        tracker.add(frame(number, number / 10), [read("PWD0001", confidence=confidence, at=number / 10)])
+        tracker.add(
+            frame(number, number / 10), [read("PWD0001", confidence=confidence, at=number / 10)]
+        )
     (track,) = tracker.finish()
     assert [one.confidence for one in track.reads] == [0.8, 0.7, 0.6]
 

@@ -8,7 +8,9 @@ from models.training.data_guard import MeasureOnlyError, refuse_measure_only
 from models.training.recognizer.real import load_real
 
 
-@pytest.mark.parametrize("folder", ["benchmark_dev", "us_crops_dev", "BENCHMARK_DEV", "old_benchmark_dev_2"])
+@pytest.mark.parametrize(
+    "folder", ["benchmark_dev", "us_crops_dev", "BENCHMARK_DEV", "old_benchmark_dev_2"]
+)
 @pytest.mark.parametrize("below", ["", "us", "us/picture.jpg"])
 def test_measure_only_folders_are_refused(tmp_path, folder, below):
     with pytest.raises(MeasureOnlyError, match="measure-only"):
@@ -38,7 +40,9 @@ def test_the_real_plates_loader_goes_through_the_guard(tmp_path):
 
 def test_a_label_that_points_into_one_is_refused(tmp_path):
     (tmp_path / "train.jsonl").write_text(
-        '{"file": "darkplate/../benchmark_dev/us/a.jpg", "plates": [{"box": [1, 1, 9, 9], "text": "TEST123"}]}\n', encoding="utf-8"
+        '{"file": "darkplate/../benchmark_dev/us/a.jpg", "plates": [{"box": [1, 1, 9, 9], '
+        '"text": "TEST123"}]}\n',
+        encoding="utf-8",
     )
     with pytest.raises(MeasureOnlyError):
         load_real(tmp_path)

@@ -1,4 +1,6 @@
-"""Trusted time: between a floor and a signed expiry, vouched for by the operating system; nothing is deleted by a clock that only says so."""
+"""Trusted time: between a floor and a signed expiry, vouched for by the operating system; nothing
+is deleted by a clock that only says so.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.time.instant import ClockTrust, Instant
-from agent.core.time.trusted_time import NAMELESS, Known, SignedTime, format_known, judge, parse_known
+from agent.core.time.trusted_time import (
+    NAMELESS,
+    Known,
+    SignedTime,
+    format_known,
+    judge,
+    parse_known,
+)
 from agent.errors import EnvelopeRefusedError
 from agent.host.clock import BUILD_TIME, FILE_NAME, SAVE_EVERY_S, TrustedClock
 from tests.fakes.machine import START, FakeMachine
@@ -17,7 +26,9 @@ TRUSTED, OS, UNTRUSTED = ClockTrust.TRUSTED, ClockTrust.OS, ClockTrust.UNTRUSTED
 
 
 class Camera:
-    """One process on one machine, with a timestamp that was signed an hour ago and expires in three days."""
+    """One process on one machine, with a timestamp that was signed an hour ago and expires in three
+    days.
+    """
 
     def __init__(self, folder, machine=None, signed=True):
         self.folder, self.machine = folder, machine or FakeMachine()
@@ -42,16 +53,22 @@ def camera(tmp_path):
 class TestTrusted:
     def test_synchronised_and_between_issue_and_expiry(self, camera):
         assert camera.trust() is TRUSTED
-        assert camera.clock.explain().startswith("trusted: the operating system has synchronised its clock, between ")
+        assert camera.clock.explain().startswith(
+            "trusted: the operating system has synchronised its clock, between "
+        )
 
     def test_a_battery_backed_clock_vouches_too_and_nobody_does_not(self, tmp_path):
-        assert Camera(tmp_path / "rtc", FakeMachine(synchronised=False, rtc=True)).trust() is TRUSTED
+        assert (
+            Camera(tmp_path / "rtc", FakeMachine(synchronised=False, rtc=True)).trust() is TRUSTED
+        )
         camera = Camera(tmp_path / "none", FakeMachine(synchronised=False))
         assert camera.trust() is UNTRUSTED
         assert "has not synchronised" in camera.clock.explain()
 
     def test_synchronisation_is_lost_and_the_clock_runs_on(self, camera):
-        """The kernel gives up nine hours after the last answer of a time server; the quartz does not."""
+        """The kernel gives up nine hours after the last answer of a time server; the quartz does
+        not.
+        """
         camera.machine.advance(HOUR.total_seconds())
         assert camera.trust() is TRUSTED
         camera.machine.synchronised, camera.machine.drift = False, 0.0001
@@ -75,7 +92,8 @@ class TestSetBack:
     @pytest.mark.parametrize("minutes", [-2, -60, -60 * 24 * 400])
     def test_behind_what_was_sure(self, camera, minutes):
         camera.machine.jump(minutes=minutes)
-        camera.machine.synchronised = True  # even NTP is not believed: that is the replay of an old policy
+        # even NTP is not believed: that is the replay of an old policy
+        camera.machine.synchronised = True
         assert camera.trust() is UNTRUSTED
         assert "before" in camera.clock.explain()
 
@@ -225,7 +243,9 @@ class TestRemembered:
         path = camera.folder / FILE_NAME
         before = path.stat().st_ino, path.read_bytes()
         camera.machine.advance(10_000)
-        assert "has synchronised" in TrustedClock(camera.folder, camera.machine, keep=False).explain()
+        assert (
+            "has synchronised" in TrustedClock(camera.folder, camera.machine, keep=False).explain()
+        )
         TrustedClock(camera.folder, camera.machine, keep=False).save()
         assert (path.stat().st_ino, path.read_bytes()) == before
 
@@ -236,7 +256,9 @@ class TestRemembered:
             parse_known(format_known(known).replace(b'"v":1', b'"v":2'), "clock.json")
 
     def test_a_boot_without_a_name_never_runs_the_floor_away(self, camera):
-        """A process that starts anew every second, where /proc tells no boot id: powered-on time must not be counted again at each start."""
+        """A process that starts anew every second, where /proc tells no boot id: powered-on time
+        must not be counted again at each start.
+        """
         camera.machine.advance(40 * DAY.total_seconds())
         camera.signed = (START + 39 * DAY, START + 45 * DAY)
         for number in range(100):
@@ -246,7 +268,9 @@ class TestRemembered:
 
 
 class TestReceiver:
-    """No bundles: never more than `os`, and nothing irrevocable by a time that nobody vouches for."""
+    """No bundles: never more than `os`, and nothing irrevocable by a time that nobody vouches
+    for.
+    """
 
     def test_a_person_who_sets_it_up_vouches_for_the_moment(self, tmp_path):
         machine = FakeMachine(synchronised=False)
@@ -298,8 +322,12 @@ STEPS = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(steps=st.lists(STEPS, max_size=30), drift=st.floats(-0.0002, 0.0002))
-def test_whatever_happens_trusted_time_is_right_and_what_is_sure_has_passed(steps, drift, tmp_path_factory):
-    """With honest time servers: a trusted time is within two minutes of the real one, the floor never runs ahead of it, and never back."""
+def test_whatever_happens_trusted_time_is_right_and_what_is_sure_has_passed(
+    steps, drift, tmp_path_factory
+):
+    """With honest time servers: a trusted time is within two minutes of the real one, the floor
+    never runs ahead of it, and never back.
+    """
     camera = Camera(tmp_path_factory.mktemp("camera"))
     camera.machine.drift = drift
     before = BUILD_TIME
@@ -343,9 +371,13 @@ def test_the_rule_itself(wall, floor, issued, lifetime, synchronised, rtc):
     """Trusted if and only if vouched for and within [max(saved, build, issued), expiry)."""
     machine = FakeMachine(START + timedelta(seconds=wall), synchronised=synchronised, rtc=rtc)
     known = Known(START + timedelta(seconds=floor), machine.on_s, machine.boot)
-    signed = SignedTime(START + timedelta(seconds=issued), START + timedelta(seconds=issued + lifetime))
+    signed = SignedTime(
+        START + timedelta(seconds=issued), START + timedelta(seconds=issued + lifetime)
+    )
     verdict = judge(machine.look(), known, signed, BUILD_TIME)
-    expected = (synchronised or rtc) and max(known.floor, BUILD_TIME, signed.issued) <= machine.wall < signed.expires
+    expected = (synchronised or rtc) and max(
+        known.floor, BUILD_TIME, signed.issued
+    ) <= machine.wall < signed.expires
     assert (verdict.trust is TRUSTED) == expected
     assert verdict.trust is not OS
 

@@ -17,9 +17,20 @@ def elect(*reads):
 
 
 def test_one_read_speaks_for_itself():
-    only = read("PWD0001", confidence=0.7, state="US-CA", alternatives=[("PWDO001", 0.2)], at=3.0, region="us")
+    only = read(
+        "PWD0001",
+        confidence=0.7,
+        state="US-CA",
+        alternatives=[("PWDO001", 0.2)],
+        at=3.0,
+        region="us",
+    )
     found = elect(only)
-    assert (found.text.value, found.confidence, found.char_confidence) == ("PWD0001", 0.7, only.char_confidence)
+    assert (found.text.value, found.confidence, found.char_confidence) == (
+        "PWD0001",
+        0.7,
+        only.char_confidence,
+    )
     assert (found.state, found.region, found.camera, found.frames) == ("US-CA", "us", "cam-1", 1)
     assert found.captured == only.captured
     assert [(one.text.value, one.probability) for one in found.alternatives] == [("PWDO001", 0.2)]
@@ -34,8 +45,22 @@ def test_the_majority_wins_at_each_position_even_where_no_read_has_it_all():
 
 
 def test_a_confident_read_outweighs_doubtful_ones():
-    assert elect(read("PWD0001", confidence=0.98), read("PWD8001", confidence=0.3), read("PWD8001", confidence=0.3)).text.value == "PWD0001"
-    assert elect(read("PWD0001", confidence=0.9), read("PWD8001", confidence=0.9), read("PWD8001", confidence=0.9)).text.value == "PWD8001"
+    assert (
+        elect(
+            read("PWD0001", confidence=0.98),
+            read("PWD8001", confidence=0.3),
+            read("PWD8001", confidence=0.3),
+        ).text.value
+        == "PWD0001"
+    )
+    assert (
+        elect(
+            read("PWD0001", confidence=0.9),
+            read("PWD8001", confidence=0.9),
+            read("PWD8001", confidence=0.9),
+        ).text.value
+        == "PWD8001"
+    )
 
 
 def test_alternatives_count():
@@ -45,23 +70,37 @@ def test_alternatives_count():
 
 def test_texts_of_different_length_are_voted_on_together():
     assert elect(read("PWD0001"), read("PWD0001"), read("PWD001")).text.value == "PWD0001"
-    assert elect(read("PWD001", confidence=0.2), read("PWD001", confidence=0.2), read("PWD0001", confidence=0.9)).text.value == "PWD0001"
+    assert (
+        elect(
+            read("PWD001", confidence=0.2),
+            read("PWD001", confidence=0.2),
+            read("PWD0001", confidence=0.9),
+        ).text.value
+        == "PWD0001"
+    )
 
 
 def test_agreement_raises_confidence_and_disagreement_lowers_it():
-    alone, together = elect(read("PWD0001", confidence=0.8)), elect(*[read("PWD0001", confidence=0.8)] * 5)
+    alone, together = (
+        elect(read("PWD0001", confidence=0.8)),
+        elect(*[read("PWD0001", confidence=0.8)] * 5),
+    )
     apart = elect(*[read("PWD0001", confidence=0.8)] * 3, *[read("PWD8001", confidence=0.8)] * 2)
     assert alone.confidence == 0.8
     assert 0.9 < together.confidence < 1.0
     assert apart.confidence < 0.75
     assert min(apart.char_confidence) == apart.char_confidence[3]
-    assert elect(*[read("PWD0001", confidence=0.8)] * 3, read("PWD001", confidence=0.8)).confidence < together.confidence
+    assert (
+        elect(*[read("PWD0001", confidence=0.8)] * 3, read("PWD001", confidence=0.8)).confidence
+        < together.confidence
+    )
 
 
 def test_a_reader_that_doubts_the_whole_is_not_overruled_by_its_characters():
     doubtful = replace(read("PWD0001", confidence=0.99), confidence=0.4)
     assert elect(*[doubtful] * 6).confidence < 0.6
-    assert elect(*[read("PWD0001", confidence=0.4)] * 6).confidence > 0.8  # doubts about single characters go in all directions
+    # doubts about single characters go in all directions
+    assert elect(*[read("PWD0001", confidence=0.4)] * 6).confidence > 0.8
 
 
 def test_the_sharpest_crop_that_shows_the_voted_text_is_kept_with_its_time():
@@ -76,18 +115,37 @@ def test_the_sharpest_crop_that_shows_the_voted_text_is_kept_with_its_time():
 
 
 def test_a_state_needs_a_clear_majority():
-    assert elect(read("PWD1", state="US-CA"), read("PWD1", state="US-CA"), read("PWD1", state="US-NV"), read("PWD1")).state == "US-CA"
+    assert (
+        elect(
+            read("PWD1", state="US-CA"),
+            read("PWD1", state="US-CA"),
+            read("PWD1", state="US-NV"),
+            read("PWD1"),
+        ).state
+        == "US-CA"
+    )
     assert elect(read("PWD1", state="US-CA"), read("PWD1", state="US-NV")).state is None
     assert elect(read("PWD1"), read("PWD1")).state is None
 
 
 def test_nothing_read_is_a_sighting_without_text():
     found = elect(read("", region="unknown"), read("", sharpness=3))
-    assert (found.text, found.confidence, found.char_confidence, found.alternatives) == (PlateText(""), 0.0, (), ())
+    assert (found.text, found.confidence, found.char_confidence, found.alternatives) == (
+        PlateText(""),
+        0.0,
+        (),
+        (),
+    )
 
 
 def test_alternatives_are_merged_bounded_and_without_the_winner():
-    reads = [read("PWD0001", alternatives=[(f"PWD00{number:02}", 0.01 * number) for number in range(10, 30)]), read("PWD0001", alternatives=[("PWDO001", 0.4)])]
+    reads = [
+        read(
+            "PWD0001",
+            alternatives=[(f"PWD00{number:02}", 0.01 * number) for number in range(10, 30)],
+        ),
+        read("PWD0001", alternatives=[("PWDO001", 0.4)]),
+    ]
     found = elect(*reads, read("PWD8001", confidence=0.5))
     listed = [one.text.value for one in found.alternatives]
     assert len(listed) == MAX_ALTERNATIVES
@@ -102,18 +160,28 @@ def test_whatever_is_voted_the_result_is_sane_and_the_order_does_not_matter(seed
     chance = random.Random(seed)
     texts = ["".join(chance.choices("PWD0O18B", k=chance.choice([5, 6, 6]))) for _ in range(4)]
     reads = [
-        read(chance.choice(texts), confidence=chance.choice([0.0, 0.001, 0.5, 0.999999, 1.0]), alternatives=[(chance.choice(texts), chance.random())])
+        read(
+            chance.choice(texts),
+            confidence=chance.choice([0.0, 0.001, 0.5, 0.999999, 1.0]),
+            alternatives=[(chance.choice(texts), chance.random())],
+        )
         for _ in range(chance.randint(2, 12))
     ]
     found = elect(*reads)
     assert len(found.text) == len(found.char_confidence) > 0
     assert 0.0 <= found.confidence <= min(found.char_confidence) + 1e-9 <= 1.0 + 1e-9
     backwards = elect(*reversed(reads))
-    assert (backwards.text, backwards.confidence, backwards.char_confidence) == (found.text, found.confidence, found.char_confidence)
+    assert (backwards.text, backwards.confidence, backwards.char_confidence) == (
+        found.text,
+        found.confidence,
+        found.char_confidence,
+    )
 
 
 def test_voting_makes_reading_better_on_simulated_errors():
-    """With a fifth of the characters wrong in each frame and honest confidences, six frames give nearly every plate."""
+    """With a fifth of the characters wrong in each frame and honest confidences, six frames give
+    nearly every plate.
+    """
     chance = random.Random(1)
     right = {"single": 0, "voted": 0}
     for _ in range(25):
@@ -121,9 +189,16 @@ def test_voting_makes_reading_better_on_simulated_errors():
         reads = []
         for _ in range(6):
             wrong = [chance.random() < 0.2 for _ in truth]
-            seen = "".join(chance.choice("ABCDEFGH0123456789") if bad else true for bad, true in zip(wrong, truth, strict=True))
-            surely = tuple(chance.uniform(0.4, 0.8) if bad else chance.uniform(0.6, 0.99) for bad in wrong)
-            reads.append(replace(read(seen), char_confidence=surely, confidence=float(np.prod(surely))))
+            seen = "".join(
+                chance.choice("ABCDEFGH0123456789") if bad else true
+                for bad, true in zip(wrong, truth, strict=True)
+            )
+            surely = tuple(
+                chance.uniform(0.4, 0.8) if bad else chance.uniform(0.6, 0.99) for bad in wrong
+            )
+            reads.append(
+                replace(read(seen), char_confidence=surely, confidence=float(np.prod(surely)))
+            )
         right["single"] += reads[0].text.value == truth
         right["voted"] += elect(*reads).text.value == truth
     assert right["single"] < 12

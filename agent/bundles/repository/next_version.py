@@ -6,9 +6,30 @@ import copy
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tuf.api.metadata import DelegatedRole, Delegations, Metadata, MetaFile, Role, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import (
+    DelegatedRole,
+    Delegations,
+    Metadata,
+    MetaFile,
+    Role,
+    Root,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
 
-from agent.bundles.layout import ISSUED, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TOP_LEVEL, most_bytes, recipient_of, rule_of
+from agent.bundles.layout import (
+    ISSUED,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    TOP_LEVEL,
+    most_bytes,
+    recipient_of,
+    rule_of,
+)
 from agent.bundles.layout import may_sign as is_own
 from agent.bundles.repository.signing_keys import holder_of
 from agent.core.reasons import Reason
@@ -22,9 +43,16 @@ if TYPE_CHECKING:
     from agent.bundles.repository.signing_keys import KeyHolder
 
 
-def first_root(holders: Mapping[str, Sequence[KeyHolder]], thresholds: Mapping[str, int], now: datetime) -> Metadata[Root]:
+def first_root(
+    holders: Mapping[str, Sequence[KeyHolder]], thresholds: Mapping[str, int], now: datetime
+) -> Metadata[Root]:
     """Root version 1. `holders`, `thresholds`: of TUF's four own roles."""
-    root = Root(version=1, expires=_end(ROOT, now), roles={role: Role([], 1) for role in TOP_LEVEL}, consistent_snapshot=True)
+    root = Root(
+        version=1,
+        expires=_end(ROOT, now),
+        roles={role: Role([], 1) for role in TOP_LEVEL},
+        consistent_snapshot=True,
+    )
     for role in TOP_LEVEL:
         for holder in holders[role]:
             root.add_key(holder.key, role)
@@ -32,8 +60,15 @@ def first_root(holders: Mapping[str, Sequence[KeyHolder]], thresholds: Mapping[s
     return Metadata(root)
 
 
-def first_targets(holders: Mapping[str, Sequence[KeyHolder]], thresholds: Mapping[str, int], files: Mapping[str, bytes], now: datetime) -> Metadata[Targets]:
-    """Targets version 1 with the delegations. `holders`: of the delegated roles, the order of which stays."""
+def first_targets(
+    holders: Mapping[str, Sequence[KeyHolder]],
+    thresholds: Mapping[str, int],
+    files: Mapping[str, bytes],
+    now: datetime,
+) -> Metadata[Targets]:
+    """Targets version 1 with the delegations. `holders`: of the delegated roles, the order of which
+    stays.
+    """
     targets = Targets(version=1, expires=_end(TARGETS, now), delegations=Delegations({}, roles={}))
     for role, keys in holders.items():
         delegate(targets, role)
@@ -44,8 +79,12 @@ def first_targets(holders: Mapping[str, Sequence[KeyHolder]], thresholds: Mappin
     return Metadata(targets)
 
 
-def next_version(before: Metadata[Any] | None, role: str, files: Mapping[str, bytes] | None, now: datetime) -> Metadata[Any]:
-    """The next version, unsigned, with a new end. `files`: all targets of the role; None: it keeps those it has (root has none)."""
+def next_version(
+    before: Metadata[Any] | None, role: str, files: Mapping[str, bytes] | None, now: datetime
+) -> Metadata[Any]:
+    """The next version, unsigned, with a new end. `files`: all targets of the role; None: it keeps
+    those it has (root has none).
+    """
     signed = copy.deepcopy(before.signed) if before else Targets()
     signed.version = before.signed.version + 1 if before else 1
     signed.expires = _end(role, now)
@@ -58,25 +97,52 @@ def delegate(targets: Targets, role: str) -> None:
     """Hand a new role its paths, without keys yet. Raises UsageError."""
     rule = rule_of(role)
     if rule is None or role in TOP_LEVEL or not rule.paths:
-        raise UsageError("no such role", where=role, fix="policy, hotlist, or keys- and a recipient's id")
+        raise UsageError(
+            "no such role", where=role, fix="policy, hotlist, or keys- and a recipient's id"
+        )
     if targets.delegations is None or targets.delegations.roles is None:
         targets.delegations = Delegations({}, roles={})
     assert targets.delegations.roles is not None  # noqa: S101 (for mypy)
-    targets.delegations.roles[role] = DelegatedRole(role, [], rule.least_signers, terminating=True, paths=list(rule.paths))
+    targets.delegations.roles[role] = DelegatedRole(
+        role, [], rule.least_signers, terminating=True, paths=list(rule.paths)
+    )
 
 
-def change_keys(signed: Root | Targets, role: str, add: Sequence[KeyHolder], remove: Sequence[str], threshold: int | None, *, rig: bool) -> None:
-    """Replace keys of a role in place. `remove`: holders' names or the start of key ids. Raises UsageError, or BundleRefusedError where too few would be left."""
+def change_keys(
+    signed: Root | Targets,
+    role: str,
+    add: Sequence[KeyHolder],
+    remove: Sequence[str],
+    threshold: int | None,
+    *,
+    rig: bool,
+) -> None:
+    """Replace keys of a role in place. `remove`: holders' names or the start of key ids. Raises
+    UsageError, or BundleRefusedError where too few would be left.
+    """
     listed = _role(signed, role)
     for name in remove:
-        found = [keyid for keyid in listed.keyids if holder_of(signed.get_key(keyid)) == name or (len(name) >= 8 and keyid.startswith(name))]
+        found = [
+            keyid
+            for keyid in listed.keyids
+            if holder_of(signed.get_key(keyid)) == name
+            or (len(name) >= 8 and keyid.startswith(name))
+        ]
         if len(found) != 1:
             told = ", ".join(holder_of(signed.get_key(keyid)) for keyid in listed.keyids)
-            raise UsageError(f"{'nobody' if not found else 'more than one key'} of role {role} is called so", where=name, fix=f"held by: {told}")
+            raise UsageError(
+                f"{'nobody' if not found else 'more than one key'} of role {role} is called so",
+                where=name,
+                fix=f"held by: {told}",
+            )
         signed.revoke_key(found[0], role)
     for holder in add:
         if holder.id in listed.keyids:
-            raise UsageError(f"holds role {role} already", where=holder.name, fix="each holder makes a key of their own: bundle key")
+            raise UsageError(
+                f"holds role {role} already",
+                where=holder.name,
+                fix="each holder makes a key of their own: bundle key",
+            )
         signed.add_key(holder.key, role)
     _set_threshold(listed, role, listed.threshold if threshold is None else threshold, rig=rig)
     require_own_names(role, [holder_of(signed.get_key(keyid)) for keyid in listed.keyids])
@@ -86,34 +152,63 @@ def require_own_names(role: str, names: Iterable[str]) -> None:
     """Refuse one holder with two keys of a role: 2 of 3 would be one person. Raises UsageError."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise UsageError(f"would hold two keys of role {role}", where=twice[0], fix="one key for each person; --remove the old one")
+        raise UsageError(
+            f"would hold two keys of role {role}",
+            where=twice[0],
+            fix="one key for each person; --remove the old one",
+        )
 
 
-def snapshot_of(before: Metadata[Snapshot] | None, members: Mapping[str, Metadata[Targets]], now: datetime) -> Metadata[Snapshot]:
+def snapshot_of(
+    before: Metadata[Snapshot] | None, members: Mapping[str, Metadata[Targets]], now: datetime
+) -> Metadata[Snapshot]:
     """The next snapshot, unsigned, over targets and all delegated roles."""
     meta = {f"{role}.json": _described(metadata) for role, metadata in members.items()}
     return Metadata(Snapshot(version=_after(before), expires=_end(SNAPSHOT, now), meta=meta))
 
 
-def timestamp_of(before: Metadata[Timestamp] | None, snapshot: Metadata[Snapshot], now: datetime) -> Metadata[Timestamp]:
+def timestamp_of(
+    before: Metadata[Timestamp] | None, snapshot: Metadata[Snapshot], now: datetime
+) -> Metadata[Timestamp]:
     """The next timestamp, unsigned, with the time of signing."""
     fields = {ISSUED: rfc3339(now)}
-    return Metadata(Timestamp(version=_after(before), expires=_end(TIMESTAMP, now), snapshot_meta=_described(snapshot), unrecognized_fields=fields))
+    return Metadata(
+        Timestamp(
+            version=_after(before),
+            expires=_end(TIMESTAMP, now),
+            snapshot_meta=_described(snapshot),
+            unrecognized_fields=fields,
+        )
+    )
 
 
 def require_own(role: str, files: Mapping[str, int]) -> None:
-    """Refuse a file that is not the role's to sign, or too large for a camera. `files`: lengths by path. Raises BundleRefusedError."""
+    """Refuse a file that is not the role's to sign, or too large for a camera. `files`: lengths by
+    path. Raises BundleRefusedError.
+    """
     rule = rule_of(role)
     for path, length in files.items():
         if rule is None or not is_own(rule, path):
-            raise BundleRefusedError(Reason.BUNDLE_ROLE_OUTSIDE_PATHS, f"role {role} may not sign this file", where=path, fix="remove it from what is signed")
+            raise BundleRefusedError(
+                Reason.BUNDLE_ROLE_OUTSIDE_PATHS,
+                f"role {role} may not sign this file",
+                where=path,
+                fix="remove it from what is signed",
+            )
         if length > most_bytes(path):
-            raise BundleRefusedError(Reason.BUNDLE_TOO_LARGE, f"{length} bytes; a camera takes {most_bytes(path)}", where=path, fix="make it smaller")
+            raise BundleRefusedError(
+                Reason.BUNDLE_TOO_LARGE,
+                f"{length} bytes; a camera takes {most_bytes(path)}",
+                where=path,
+                fix="make it smaller",
+            )
 
 
 def _describe(targets: Targets, role: str, files: Mapping[str, bytes]) -> None:
     require_own(role, {path: len(data) for path, data in files.items()})
-    targets.targets = {path: TargetFile.from_data(path, data, ["sha256"]) for path, data in sorted(files.items())}
+    targets.targets = {
+        path: TargetFile.from_data(path, data, ["sha256"]) for path, data in sorted(files.items())
+    }
 
 
 def _described(metadata: Metadata[Any]) -> MetaFile:
@@ -128,15 +223,23 @@ def _role(signed: Root | Targets, role: str) -> Role:
     try:
         return signed.get_delegated_role(role)
     except ValueError:
-        known = "keys-RECIPIENT is for a recipient that the policy lists" if recipient_of(role) else "root, targets, policy, hotlist, timestamp"
+        known = (
+            "keys-RECIPIENT is for a recipient that the policy lists"
+            if recipient_of(role)
+            else "root, targets, policy, hotlist, timestamp"
+        )
         raise UsageError("there is no such role", where=role, fix=known) from None
 
 
 def _set_threshold(listed: Role, role: str, threshold: int, *, rig: bool) -> None:
     rule = rule_of(role)
     if rule and threshold < rule.least_signers and not rig:
-        what = f"role {role} needs {rule.least_signers} signatures at least: a camera accepts no fewer"
-        raise BundleRefusedError(Reason.BUNDLE_THRESHOLD_TOO_LOW, what, fix="no single person may change what cameras do")
+        what = (
+            f"role {role} needs {rule.least_signers} signatures at least: a camera accepts no fewer"
+        )
+        raise BundleRefusedError(
+            Reason.BUNDLE_THRESHOLD_TOO_LOW, what, fix="no single person may change what cameras do"
+        )
     if not 1 <= threshold <= len(listed.keyids):
         what = f"role {role} would need {threshold} signatures of {len(listed.keyids)} holders"
         raise UsageError(what, fix="--add as many holders as you --remove, or change --threshold")

@@ -1,4 +1,5 @@
-"""Reads a city's repository and what is pending beside it; tells who signed what, and who still must.
+"""Reads a city's repository and what is pending beside it; tells who signed what, and who still
+must.
 
     city/                  the drafts, as people edit them: charter.toml, policy.toml, roster.toml, roster.jws, root.json, ca/
     city/repository/       what cameras fetch: metadata/ and targets/, TUF with consistent snapshots; always whole
@@ -44,7 +45,9 @@ _RESTORE = "restore the folder from a copy; cameras go on with what they have"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who signed one version of a role. `of`: whose keys count; `missing`: signatures that are still needed from them."""
+    """Who signed one version of a role. `of`: whose keys count; `missing`: signatures that are
+    still needed from them.
+    """
 
     of: str
     threshold: int
@@ -58,7 +61,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a camera that knows root version 1 would find, verified. `roots`: every version, the first one first."""
+    """What a camera that knows root version 1 would find, verified. `roots`: every version, the
+    first one first.
+    """
 
     roots: tuple[Metadata[Root], ...]
     timestamp: Metadata[Timestamp]
@@ -81,7 +86,9 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A role's next version, signed by some. `files`: its targets that are new, by path in the repository."""
+    """A role's next version, signed by some. `files`: its targets that are new, by path in the
+    repository.
+    """
 
     role: str
     metadata: Metadata[Any]
@@ -90,7 +97,9 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class CityRepository:
-    """`folder`: the city's folder. Everything raises ConfigError or StorageError naming the file and the next step."""
+    """`folder`: the city's folder. Everything raises ConfigError or StorageError naming the file
+    and the next step.
+    """
 
     folder: Path
 
@@ -103,23 +112,33 @@ class CityRepository:
         return self.folder / REPOSITORY_FOLDER / TARGETS_FOLDER
 
     def published(self) -> Published | None:
-        """What is published, verified but not judged by a clock; None before the first `bundle publish`."""
+        """What is published, verified but not judged by a clock; None before the first `bundle
+        publish`.
+        """
         path = self.metadata / "timestamp.json"
         if not path.exists():
             return None
         timestamp: Metadata[Timestamp] = _read(path, Timestamp)
         roots = self._roots(timestamp)
         root = roots[-1]
-        snapshot = _read(self.metadata / f"{timestamp.signed.snapshot_meta.version}.snapshot.json", Snapshot)
+        snapshot = _read(
+            self.metadata / f"{timestamp.signed.snapshot_meta.version}.snapshot.json", Snapshot
+        )
         _verify(root, SNAPSHOT, snapshot, path)
-        versions = {name.removesuffix(".json"): meta.version for name, meta in snapshot.signed.meta.items()}
-        targets: Metadata[Targets] = _read(self.metadata / f"{versions.pop('targets', 0)}.targets.json", Targets)
+        versions = {
+            name.removesuffix(".json"): meta.version for name, meta in snapshot.signed.meta.items()
+        }
+        targets: Metadata[Targets] = _read(
+            self.metadata / f"{versions.pop('targets', 0)}.targets.json", Targets
+        )
         _verify(root, TARGETS, targets, path)
         delegated = {}
         for name, version in sorted(versions.items()):
             file = self.metadata / f"{version}.{name}.json"
             delegated[name] = _read(file, Targets)
-            if name in delegations(targets.signed):  # a role whose delegation has ended stays in the snapshot: a camera that misses it sees a rollback
+            # a role whose delegation has ended stays in the snapshot: a camera that misses it sees
+            # a rollback
+            if name in delegations(targets.signed):
                 _verify(targets, name, delegated[name], file)
         return Published(roots, timestamp, snapshot, targets, delegated)
 
@@ -131,13 +150,23 @@ class CityRepository:
             data = read_bounded(file, most_bytes(path))
             described.verify_length_and_hashes(data)
         except (StorageError, RepositoryError):
-            raise ConfigError("is missing, or not what was signed", where=file, fix=_RESTORE) from None
+            raise ConfigError(
+                "is missing, or not what was signed", where=file, fix=_RESTORE
+            ) from None
         return data
 
     def pending(self) -> dict[str, Pending]:
         """All roles' next versions, root first, then targets, then the others."""
         folder = self.folder / PENDING_FOLDER
-        names = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")] if folder.is_dir() else []
+        names = (
+            [
+                path.name
+                for path in folder.iterdir()
+                if path.is_dir() and not path.name.startswith(".")
+            ]
+            if folder.is_dir()
+            else []
+        )
         return {name: self._pending(name) for name in sorted(names, key=_order)}
 
     def _pending(self, name: str) -> Pending:
@@ -153,11 +182,17 @@ class CityRepository:
                 try:
                     described.verify_length_and_hashes(files[path])
                 except RepositoryError:
-                    raise ConfigError("is not what was signed", where=file, fix=f"sign again: bundle sign --role {name} --start-again") from None
+                    raise ConfigError(
+                        "is not what was signed",
+                        where=file,
+                        fix=f"sign again: bundle sign --role {name} --start-again",
+                    ) from None
         return Pending(name, metadata, files)
 
     def _roots(self, timestamp: Metadata[Timestamp]) -> tuple[Metadata[Root], ...]:
-        """Every root, verified one by the other. A newest one that a publish left behind when it was interrupted does not count: its timestamp never came."""
+        """Every root, verified one by the other. A newest one that a publish left behind when it
+        was interrupted does not count: its timestamp never came.
+        """
         roots: list[Metadata[Root]] = []
         while (path := self.metadata / f"{len(roots) + 1}.root.json").exists():
             root = _read(path, Root)
@@ -173,7 +208,8 @@ class CityRepository:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whose signatures count for the next version of each role: keys that are pending count as soon as they are proposed, and are published with what they signed.
+    """Whose signatures count for the next version of each role: keys that are pending count as soon
+    as they are proposed, and are published with what they signed.
 
     `root`, `targets`: the newest, pending or published; `before`: the root that is published.
     """
@@ -183,13 +219,21 @@ class Trust:
     before: Metadata[Root] | None = None
 
     def standings(self, name: str, metadata: Metadata[Any]) -> tuple[Standing, ...]:
-        """One standing; for a new root two, where the keys change: those before must agree, and those after. Empty: nobody is to sign this role."""
+        """One standing; for a new root two, where the keys change: those before must agree, and
+        those after. Empty: nobody is to sign this role.
+        """
         payload, signatures = metadata.signed_bytes, metadata.signatures
         if name == ROOT:
             own = metadata.signed.get_verification_result(ROOT, payload, signatures)
             if self.before is None or _same_keys(self.before.signed, metadata.signed):
                 return (_standing("", own),)
-            return (_standing("the present keys", self.before.signed.get_verification_result(ROOT, payload, signatures)), _standing("the new keys", own))
+            return (
+                _standing(
+                    "the present keys",
+                    self.before.signed.get_verification_result(ROOT, payload, signatures),
+                ),
+                _standing("the new keys", own),
+            )
         delegator = self.root.signed if name in TOP_LEVEL else self.targets.signed
         try:
             return (_standing("", delegator.get_verification_result(name, payload, signatures)),)
@@ -197,8 +241,14 @@ class Trust:
             return ()
 
     def holders(self, name: str) -> dict[str, Key]:
-        """The keys that count for a role, by id; of root the present ones and the new ones. Empty: there is no such role."""
-        found = dict(keys_of(self.root.signed, name)) if name in TOP_LEVEL else dict(keys_of(self.targets.signed, name))
+        """The keys that count for a role, by id; of root the present ones and the new ones. Empty:
+        there is no such role.
+        """
+        found = (
+            dict(keys_of(self.root.signed, name))
+            if name in TOP_LEVEL
+            else dict(keys_of(self.targets.signed, name))
+        )
         if name == ROOT and self.before is not None:
             found |= keys_of(self.before.signed, ROOT)
         return found
@@ -213,9 +263,19 @@ class Trust:
 def trust_in(published: Published | None, pending: Mapping[str, Pending], folder: Path) -> Trust:
     """Whose signatures count now. Raises ConfigError where there is no repository at all."""
     root = pending[ROOT].metadata if ROOT in pending else published.root if published else None
-    targets = pending[TARGETS].metadata if TARGETS in pending else published.targets if published else None
+    targets = (
+        pending[TARGETS].metadata
+        if TARGETS in pending
+        else published.targets
+        if published
+        else None
+    )
     if root is None or targets is None:
-        raise ConfigError("holds no repository", where=folder, fix="make one with `platewarden bundle init`, or correct --city")
+        raise ConfigError(
+            "holds no repository",
+            where=folder,
+            fix="make one with `platewarden bundle init`, or correct --city",
+        )
     return Trust(root, targets, published.root if published else None)
 
 
@@ -227,7 +287,9 @@ def delegations(targets: Targets) -> tuple[str, ...]:
 def keys_of(delegator: Root | Targets, name: str) -> dict[str, Key]:
     """The keys of a role, by id; empty where there is no such role."""
     try:
-        return {keyid: delegator.get_key(keyid) for keyid in delegator.get_delegated_role(name).keyids}
+        return {
+            keyid: delegator.get_key(keyid) for keyid in delegator.get_delegated_role(name).keyids
+        }
     except ValueError:
         return {}
 
@@ -237,11 +299,16 @@ def _order(name: str) -> tuple[int, str]:
 
 
 def _same_keys(one: Root, other: Root) -> bool:
-    return set(one.roles[ROOT].keyids) == set(other.roles[ROOT].keyids) and one.roles[ROOT].threshold <= other.roles[ROOT].threshold
+    return (
+        set(one.roles[ROOT].keyids) == set(other.roles[ROOT].keyids)
+        and one.roles[ROOT].threshold <= other.roles[ROOT].threshold
+    )
 
 
 def _standing(of: str, result: Any) -> Standing:
-    signed, unsigned = (tuple(sorted(map(holder_of, keys.values()))) for keys in (result.signed, result.unsigned))
+    signed, unsigned = (
+        tuple(sorted(map(holder_of, keys.values()))) for keys in (result.signed, result.unsigned)
+    )
     return Standing(of, result.threshold, signed, unsigned)
 
 
@@ -270,4 +337,6 @@ def _verified(delegator: Metadata[Any], name: str, metadata: Metadata[Any]) -> b
 
 def _verify(delegator: Metadata[Any], name: str, metadata: Metadata[Any], path: Path) -> None:
     if not _verified(delegator, name, metadata):
-        raise ConfigError(f"role {name} is not signed by enough of those who hold it", where=path, fix=_RESTORE)
+        raise ConfigError(
+            f"role {name} is not signed by enough of those who hold it", where=path, fix=_RESTORE
+        )

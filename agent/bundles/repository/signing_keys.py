@@ -1,4 +1,5 @@
-"""The keys that sign bundles: a file (PKCS#8 PEM, encrypted) or a token (PKCS#11), and the public half that names its holder.
+"""The keys that sign bundles: a file (PKCS#8 PEM, encrypted) or a token (PKCS#11), and the public
+half that names its holder.
 
 For the city's machines alone: no camera's process loads this module.
 """
@@ -14,7 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from securesystemslib.exceptions import UnsupportedLibraryError
 from securesystemslib.signer import CryptoSigner, HSMSigner, Signer, SSlibKey
@@ -34,7 +39,9 @@ if TYPE_CHECKING:
 MAX_PUBLIC_BYTES = 4_096
 PKCS11 = "pkcs11:"
 _SCHEMES = {"ed25519": "ed25519", "ecdsa": "ecdsa-sha2-nistp256"}
-_URI = re.compile(r"pkcs11:(?:token=(?P<token>[^;?]+);)?id=(?P<id>(?:%[0-9A-Fa-f]{2})+)(?:\?module-path=(?P<module>/[^&]+))?")
+_URI = re.compile(
+    r"pkcs11:(?:token=(?P<token>[^;?]+);)?id=(?P<id>(?:%[0-9A-Fa-f]{2})+)(?:\?module-path=(?P<module>/[^&]+))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,53 +60,84 @@ class KeyHolder:
 def holder_of(key: Key) -> str:
     """Who holds a key that stands in metadata, and the start of its id."""
     name = key.unrecognized_fields.get(HOLDER)
-    return name if isinstance(name, str) and name.isprintable() and 0 < len(name) <= MAX_HOLDER_CHARACTERS else f"key {key.keyid[:12]}"
+    return (
+        name
+        if isinstance(name, str) and name.isprintable() and 0 < len(name) <= MAX_HOLDER_CHARACTERS
+        else f"key {key.keyid[:12]}"
+    )
 
 
 def named(key: SSlibKey, name: str) -> KeyHolder:
     """A key with its holder's name written beside it. Raises UsageError."""
     if not name.isprintable() or not 0 < len(name.strip()) <= MAX_HOLDER_CHARACTERS:
-        raise UsageError(f"a holder's name is 1 to {MAX_HOLDER_CHARACTERS} printable characters", where="--holder")
+        raise UsageError(
+            f"a holder's name is 1 to {MAX_HOLDER_CHARACTERS} printable characters",
+            where="--holder",
+        )
     key.unrecognized_fields[HOLDER] = name.strip()
     return KeyHolder(name.strip(), key)
 
 
 def format_public(holder: KeyHolder) -> bytes:
     """The public file: what a holder gives to whoever runs `bundle init` or `bundle rotate`."""
-    return json.dumps({"v": 1, "holder": holder.name, "key": _plain(holder.key)}, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    return (
+        json.dumps(
+            {"v": 1, "holder": holder.name, "key": _plain(holder.key)},
+            indent=1,
+            sort_keys=True,
+            ensure_ascii=False,
+        ).encode()
+        + b"\n"
+    )
 
 
 def read_public(path: Path) -> KeyHolder:
     """A public file. Raises ConfigError."""
-    untrusted = read_input(path, MAX_PUBLIC_BYTES, missing="its holder makes it with `platewarden bundle key`")
+    untrusted = read_input(
+        path, MAX_PUBLIC_BYTES, missing="its holder makes it with `platewarden bundle key`"
+    )
     fix = "its holder makes it with `platewarden bundle key`"
     try:
         table = dict(parse_object(untrusted, str(path)))
         name, listed = table.get("holder"), table.get("key")
-        if table.keys() != {"v", "holder", "key"} or table["v"] != 1 or not isinstance(name, str) or not isinstance(listed, dict):
+        if (
+            table.keys() != {"v", "holder", "key"}
+            or table["v"] != 1
+            or not isinstance(name, str)
+            or not isinstance(listed, dict)
+        ):
             raise ConfigError("is not the public half of a signing key", where=path, fix=fix)
         key = SSlibKey.from_dict("", dict(listed))
         if _SCHEMES.get(key.keytype) != key.scheme:
             raise ConfigError("is neither an Ed25519 nor a P-256 key", where=path, fix=fix)
-        key = SSlibKey.from_crypto(_loaded(key), scheme=key.scheme)  # so that its id is computed here, never taken from the file
+        # so that its id is computed here, never taken from the file
+        key = SSlibKey.from_crypto(_loaded(key), scheme=key.scheme)
     except (RefusedError, ValueError, TypeError, KeyError, UnsupportedAlgorithm):
         raise ConfigError("is not the public half of a signing key", where=path, fix=fix) from None
     return named(key, name)
 
 
 def make_key(path: Path, passphrase: str, holder: str) -> KeyHolder:
-    """Make an Ed25519 key file, mode 0600, encrypted unless the passphrase is empty; an existing file is never overwritten. Raises StorageError, UsageError."""
+    """Make an Ed25519 key file, mode 0600, encrypted unless the passphrase is empty; an existing
+    file is never overwritten. Raises StorageError, UsageError.
+    """
     private = Ed25519PrivateKey.generate()
     made = named(SSlibKey.from_crypto(private.public_key()), holder)
     protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
         protection = serialization.BestAvailableEncryption(passphrase.encode())
-    write_new(path, private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection))
+    write_new(
+        path,
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection
+        ),
+    )
     return made
 
 
 def load_signer(where: str, secret: Callable[[str], str]) -> Signer:
-    """The signer in a key file, or behind a PKCS#11 URI. `secret` is asked only where the key wants a passphrase or PIN.
+    """The signer in a key file, or behind a PKCS#11 URI. `secret` is asked only where the key wants
+    a passphrase or PIN.
 
     Raises StorageError (missing, readable by others), ConfigError (no such key, wrong passphrase).
     """
@@ -107,27 +145,43 @@ def load_signer(where: str, secret: Callable[[str], str]) -> Signer:
         return _token_signer(where, secret)
     private = load_private(where, secret)
     if isinstance(private, EllipticCurvePrivateKey) and not isinstance(private.curve, SECP256R1):
-        raise ConfigError("is neither an Ed25519 nor a P-256 key", where=where, fix="make one with `platewarden bundle key`")
+        raise ConfigError(
+            "is neither an Ed25519 nor a P-256 key",
+            where=where,
+            fix="make one with `platewarden bundle key`",
+        )
     return CryptoSigner(private, SSlibKey.from_crypto(private.public_key()))
 
 
-def load_private(where: str, secret: Callable[[str], str]) -> Ed25519PrivateKey | EllipticCurvePrivateKey:
+def load_private(
+    where: str, secret: Callable[[str], str]
+) -> Ed25519PrivateKey | EllipticCurvePrivateKey:
     """The private key in a PEM file. Raises StorageError, ConfigError."""
     path = Path(where)
     try:
         pem = read_private(path)
     except StorageError as error:
         if isinstance(error.__cause__, FileNotFoundError):
-            raise StorageError("no such key file", where=path, fix="name it with its path; `platewarden bundle key` makes one") from None
+            raise StorageError(
+                "no such key file",
+                where=path,
+                fix="name it with its path; `platewarden bundle key` makes one",
+            ) from None
         raise
     try:
         private = serialization.load_pem_private_key(pem, password=None)
     except TypeError:  # it is encrypted
         private = _decrypted(pem, path, secret)
     except (ValueError, UnsupportedAlgorithm):
-        raise ConfigError("is not a PEM private key", where=path, fix="name the key file, not its public half") from None
+        raise ConfigError(
+            "is not a PEM private key", where=path, fix="name the key file, not its public half"
+        ) from None
     if not isinstance(private, Ed25519PrivateKey | EllipticCurvePrivateKey):
-        raise ConfigError("is neither an Ed25519 nor a P-256 key", where=path, fix="make one with `platewarden bundle key`")
+        raise ConfigError(
+            "is neither an Ed25519 nor a P-256 key",
+            where=path,
+            fix="make one with `platewarden bundle key`",
+        )
     return private
 
 
@@ -136,15 +190,25 @@ def _decrypted(pem: bytes, path: Path, secret: Callable[[str], str]) -> Any:
     try:
         return serialization.load_pem_private_key(pem, password=passphrase.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ConfigError("wrong passphrase, or a damaged key file", where=path, fix="try again; nobody can restore a lost passphrase") from None
+        raise ConfigError(
+            "wrong passphrase, or a damaged key file",
+            where=path,
+            fix="try again; nobody can restore a lost passphrase",
+        ) from None
 
 
 def _token_signer(uri: str, secret: Callable[[str], str]) -> Signer:
-    """`pkcs11:token=LABEL;id=%02?module-path=/usr/lib/….so` (RFC 7512); without module-path, the environment's PYKCS11LIB."""
+    """`pkcs11:token=LABEL;id=%02?module-path=/usr/lib/….so` (RFC 7512); without module-path, the
+    environment's PYKCS11LIB.
+    """
     parts = _URI.fullmatch(uri)
     module = parts and (parts["module"] or os.environ.get("PYKCS11LIB"))
     if not parts or not module:
-        raise UsageError("not a PKCS#11 URI that names a key", where=uri, fix="write 'pkcs11:token=LABEL;id=%02?module-path=/path/to/module.so'")
+        raise UsageError(
+            "not a PKCS#11 URI that names a key",
+            where=uri,
+            fix="write 'pkcs11:token=LABEL;id=%02?module-path=/path/to/module.so'",
+        )
     os.environ["PYKCS11LIB"] = module  # how securesystemslib wants to be told
     token, number = parts["token"], int(parts["id"].replace("%", ""), 16)
     asked: dict[str, str] = {}
@@ -157,12 +221,19 @@ def _token_signer(uri: str, secret: Callable[[str], str]) -> Signer:
     try:
         _, public = HSMSigner.import_(number, token, once)
         signer = HSMSigner(number, public, once, token)
-        signer.sign(b"platewarden: does the PIN open this token?")  # a wrong PIN is told now, not after the diff was read
+        # a wrong PIN is told now, not after the diff was read
+        signer.sign(b"platewarden: does the PIN open this token?")
     except UnsupportedLibraryError:
-        raise UsageError("tokens need the library python-pkcs11", where=uri, fix="install platewarden[hsm]") from None
+        raise UsageError(
+            "tokens need the library python-pkcs11", where=uri, fix="install platewarden[hsm]"
+        ) from None
     except Exception as error:  # noqa: BLE001 (python-pkcs11's errors share no base with ours; each means: this token does not sign)
         told = f"{type(error).__name__} {error}".strip()
-        raise ConfigError(f"the token does not sign: {told}", where=uri, fix="is it plugged in, the PIN right, the key of kind P-256?") from None
+        raise ConfigError(
+            f"the token does not sign: {told}",
+            where=uri,
+            fix="is it plugged in, the PIN right, the key of kind P-256?",
+        ) from None
     return signer
 
 

@@ -1,7 +1,10 @@
-"""Writes a city's repository so that at any instant a camera finds the old one or the new one, whole; and keeps what is pending.
+"""Writes a city's repository so that at any instant a camera finds the old one or the new one,
+whole; and keeps what is pending.
 
-Every name but `timestamp.json` carries a version or a hash, so it is written once and never changed; `timestamp.json` comes last, by one rename. A new root
-whose keys for timestamp differ is the one exception: between the two renames cameras refuse, keep what they have, and find the whole at the next try.
+Every name but `timestamp.json` carries a version or a hash, so it is written once and never
+changed; `timestamp.json` comes last, by one rename. A new root whose keys for timestamp differ is
+the one exception: between the two renames cameras refuse, keep what they have, and find the whole
+at the next try.
 """
 
 from __future__ import annotations
@@ -32,13 +35,17 @@ _PUBLIC, _PUBLIC_FOLDER = 0o644, 0o755
 
 @dataclass(slots=True)
 class Writing:
-    """One publish into `folder` (a repository): forgets what it wrote unless `finish` was reached. `new`: what it wrote."""
+    """One publish into `folder` (a repository): forgets what it wrote unless `finish` was reached.
+    `new`: what it wrote.
+    """
 
     folder: Path
     new: list[Path] = field(default_factory=list)
 
     def put(self, name: str, data: bytes) -> None:
-        """A file that never changes; one that is there already with these bytes stays. Raises StorageError."""
+        """A file that never changes; one that is there already with these bytes stays. Raises
+        StorageError.
+        """
         path = self.folder / name
         try:
             if path.is_file():
@@ -46,7 +53,10 @@ class Writing:
                     return
                 if name.endswith(f".{ROOT}.json"):
                     raise UsageError(
-                        "is another root of this version: another city's, or one that a camera may have taken", where=path, fix="use another folder"
+                        "is another root of this version: another city's, or one that a camera "
+                        "may have taken",
+                        where=path,
+                        fix="use another folder",
                     )
         except OSError as error:
             raise storage_error(error, path, "cannot read") from None
@@ -75,8 +85,12 @@ class Writing:
             raise storage_error(error, folder, "cannot make the folder") from None
 
 
-def publish(folder: Path, metadata: Mapping[str, bytes], targets: Mapping[str, bytes], timestamp: bytes) -> None:
-    """Write a repository's new files: targets, then metadata (by file name, in the order given), then the timestamp. Raises StorageError; then nothing changed."""
+def publish(
+    folder: Path, metadata: Mapping[str, bytes], targets: Mapping[str, bytes], timestamp: bytes
+) -> None:
+    """Write a repository's new files: targets, then metadata (by file name, in the order given),
+    then the timestamp. Raises StorageError; then nothing changed.
+    """
     writing = Writing(folder)
     try:
         for name, data in targets.items():
@@ -87,21 +101,35 @@ def publish(folder: Path, metadata: Mapping[str, bytes], targets: Mapping[str, b
     except BaseException:
         writing.forget()
         raise
-    with suppress(StorageError, OSError):  # what is superfluous does no harm; the next publish tries again
+    # what is superfluous does no harm; the next publish tries again
+    with suppress(StorageError, OSError):
         prune(folder)
 
 
 def mirror(source: Path, to: Path) -> None:
-    """Bring a copy (a stick, a web server's folder) to the state of `source`, whole at every instant. Raises StorageError."""
+    """Bring a copy (a stick, a web server's folder) to the state of `source`, whole at every
+    instant. Raises StorageError.
+    """
     names = sorted(_referenced(source))
-    roots = sorted((path.name for path in (source / METADATA_FOLDER).glob("*.root.json")), key=lambda name: int(name.split(".")[0]))
+    roots = sorted(
+        (path.name for path in (source / METADATA_FOLDER).glob("*.root.json")),
+        key=lambda name: int(name.split(".")[0]),
+    )
     files = {name: _bytes(source / name) for name in names}
     _require_same_city(source, to)
     publish(
         to,
-        {name.partition("/")[2]: data for name, data in files.items() if name.startswith(METADATA_FOLDER)}
+        {
+            name.partition("/")[2]: data
+            for name, data in files.items()
+            if name.startswith(METADATA_FOLDER)
+        }
         | {name: _bytes(source / METADATA_FOLDER / name) for name in roots},
-        {name.partition("/")[2]: data for name, data in files.items() if name.startswith(TARGETS_FOLDER)},
+        {
+            name.partition("/")[2]: data
+            for name, data in files.items()
+            if name.startswith(TARGETS_FOLDER)
+        },
         _bytes(source / METADATA_FOLDER / _TIMESTAMP_FILE),
     )
 
@@ -109,7 +137,11 @@ def mirror(source: Path, to: Path) -> None:
 def _require_same_city(source: Path, to: Path) -> None:
     first = Path(METADATA_FOLDER) / f"1.{ROOT}.json"
     if (to / first).is_file() and _bytes(to / first) != _bytes(source / first):
-        raise UsageError("another city's repository lies there", where=to, fix="name another folder, or empty this one")
+        raise UsageError(
+            "another city's repository lies there",
+            where=to,
+            fix="name another folder, or empty this one",
+        )
 
 
 def prune(folder: Path) -> None:
@@ -118,14 +150,25 @@ def prune(folder: Path) -> None:
     for part in (METADATA_FOLDER, TARGETS_FOLDER):
         for path in (folder / part).rglob("*"):
             name = path.relative_to(folder).as_posix()
-            if path.is_file() and name not in kept and not name.endswith("root.json") and path.name != _TIMESTAMP_FILE:
+            if (
+                path.is_file()
+                and name not in kept
+                and not name.endswith("root.json")
+                and path.name != _TIMESTAMP_FILE
+            ):
                 remove(path)
 
 
 def keep_pending(city: Path, pending: Pending) -> None:
-    """Put a role's next version with its files beside the repository, whole. Raises StorageError; then nothing changed."""
+    """Put a role's next version with its files beside the repository, whole. Raises StorageError;
+    then nothing changed.
+    """
     folder = city / PENDING_FOLDER
-    part, old, final = folder / f".{pending.role}{PART_SUFFIX}", folder / f".{pending.role}.old", folder / pending.role
+    part, old, final = (
+        folder / f".{pending.role}{PART_SUFFIX}",
+        folder / f".{pending.role}.old",
+        folder / pending.role,
+    )
     try:
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)
@@ -166,7 +209,10 @@ def drop_pending(city: Path, role: str) -> None:
 def _referenced(folder: Path) -> set[str]:
     """What the newest snapshots name, themselves included: paths in the repository."""
     found: set[str] = set()
-    snapshots = sorted((folder / METADATA_FOLDER).glob(f"*.{SNAPSHOT}.json"), key=lambda path: int(path.name.split(".")[0]))[-KEPT_SNAPSHOTS:]
+    snapshots = sorted(
+        (folder / METADATA_FOLDER).glob(f"*.{SNAPSHOT}.json"),
+        key=lambda path: int(path.name.split(".")[0]),
+    )[-KEPT_SNAPSHOTS:]
     for path in snapshots:
         found.add(path.relative_to(folder).as_posix())
         for name, meta in _parsed(path, Snapshot).meta.items():
@@ -185,7 +231,9 @@ def _parsed(path: Path, kind: type[Any]) -> Any:
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(_bytes(path))
     except (DeserializationError, ValueError):
-        raise StorageError("is damaged", where=path, fix="restore the repository from a copy") from None
+        raise StorageError(
+            "is damaged", where=path, fix="restore the repository from a copy"
+        ) from None
     if not isinstance(metadata.signed, kind):
         raise StorageError("is damaged", where=path, fix="restore the repository from a copy")
     return metadata.signed

@@ -1,4 +1,6 @@
-"""`policy diff --html`: one offline page that tells a signer, and anybody else, what a change of policy lets out."""
+"""`policy diff --html`: one offline page that tells a signer, and anybody else, what a change of
+policy lets out.
+"""
 
 from collections.abc import Sequence
 from html import escape
@@ -26,23 +28,47 @@ def render(compared: Compared) -> str:
 
 
 def _verdict(compared: Compared) -> str:
-    refused = "".join(f"<li>{escape(str(fault))} <code>{escape(fault.reason)}</code></li>" for fault in compared.refused)
-    whole = _card("bad", "Refused", "The charter forbids the new policy: a camera would not start with it", f"<ul>{refused}</ul>") if refused else ""
+    refused = "".join(
+        f"<li>{escape(str(fault))} <code>{escape(fault.reason)}</code></li>"
+        for fault in compared.refused
+    )
+    whole = (
+        _card(
+            "bad",
+            "Refused",
+            "The charter forbids the new policy: a camera would not start with it",
+            f"<ul>{refused}</ul>",
+        )
+        if refused
+        else ""
+    )
     if compared.nothing:
-        return whole + _card("no", "Nothing", "changes in what leaves the cameras, or by what way", "")
+        return whole + _card(
+            "no", "Nothing", "changes in what leaves the cameras, or by what way", ""
+        )
     if compared.lets_out:
-        many = f"{len(compared.lets_out)} ways in which more would leave" if len(compared.lets_out) > 1 else "one way in which more would leave"
+        many = (
+            f"{len(compared.lets_out)} ways in which more would leave"
+            if len(compared.lets_out) > 1
+            else "one way in which more would leave"
+        )
         return whole + _card("yes", "More", many, "")
     return whole + _card("no", "Nothing more", "would leave the cameras", "")
 
 
 def _section(title: str, entries: Sequence[Change | Note], kind: str) -> str:
-    cards = "".join(f'<li class="answer {kind}">{escape(_sentence(entry.says))}{lines(entry.cited)}</li>' for entry in entries)
+    cards = "".join(
+        f'<li class="answer {kind}">{escape(_sentence(entry.says))}{lines(entry.cited)}</li>'
+        for entry in entries
+    )
     return f'<h2>{escape(title)}</h2><ol class="changes">{cards}</ol>' if entries else ""
 
 
 def _card(kind: str, word: str, title: str, body: str) -> str:
-    return f'<section class="answer {kind}"><div class="head"><span class="word">{escape(word)}</span><h3>{escape(title)}</h3></div>{body}</section>'
+    return (
+        f'<section class="answer {kind}"><div class="head"><span '
+        f'class="word">{escape(word)}</span><h3>{escape(title)}</h3></div>{body}</section>'
+    )
 
 
 def _sentence(says: str) -> str:

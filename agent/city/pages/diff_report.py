@@ -17,10 +17,26 @@ if TYPE_CHECKING:
 def as_table(compared: Compared) -> dict[str, object]:
     """The comparison as plain values (docs/ref/policy-diff.md)."""
     return {
-        "old": {"name": compared.old.name, "version": compared.old.version, "digest": compared.old.digest},
-        "new": {"name": compared.new.name, "version": compared.new.version, "digest": compared.new.digest},
+        "old": {
+            "name": compared.old.name,
+            "version": compared.old.version,
+            "digest": compared.old.digest,
+        },
+        "new": {
+            "name": compared.new.name,
+            "version": compared.new.version,
+            "digest": compared.new.digest,
+        },
         "nothing_changes": compared.nothing,
-        "refused_by_charter": [{"reason": fault.reason.value, "what": fault.what, "file": fault.where, "line": fault.line} for fault in compared.refused],
+        "refused_by_charter": [
+            {
+                "reason": fault.reason.value,
+                "what": fault.what,
+                "file": fault.where,
+                "line": fault.line,
+            }
+            for fault in compared.refused
+        ],
         "lets_out": [_change(change) for change in compared.lets_out],
         "restricts": [_change(change) for change in compared.restricts],
         "also": [{"says": note.says, "lines": _lines(note.cited)} for note in compared.notes],
@@ -39,7 +55,11 @@ def told(compared: Compared, old: str, new: str) -> Iterator[str]:
         yield ""
     if compared.nothing:
         same = compared.old.digest == compared.new.digest
-        yield "Nothing changes." if same else "Nothing changes but comments, spelling, order or the version's number."
+        yield (
+            "Nothing changes."
+            if same
+            else "Nothing changes but comments, spelling, order or the version's number."
+        )
         return
     yield from _section("It lets out more, the worst first", compared.lets_out)
     yield from _section("It lets out less", compared.restricts)

@@ -13,8 +13,14 @@ from agent.core.judging.explain.false_leads import Estimate
 def as_table(told: Explained, leads: Mapping[str, Estimate]) -> dict[str, Any]:
     """The answers as plain values."""
     return {
-        "policy": {"name": told.policy.name, "version": told.policy.version, "digest": told.policy.digest},
-        "charter": {"name": told.charter.name, "digest": told.charter.digest} if told.charter else None,
+        "policy": {
+            "name": told.policy.name,
+            "version": told.policy.version,
+            "digest": told.policy.digest,
+        },
+        "charter": {"name": told.charter.name, "digest": told.charter.digest}
+        if told.charter
+        else None,
         "on": str(told.on),
         "cameras": list(told.cameras),
         "questions_asked": told.asked,
@@ -55,13 +61,20 @@ def _grant(grant: Grant, estimate: Estimate) -> dict[str, Any]:
             "estimate": estimate.per_day,
             "listed": estimate.listed,
             "true_leads_for_comparison": estimate.true_per_day,
-            "steps": [{"what": step.what, "how": step.how, "result": step.result} for step in estimate.steps],
+            "steps": [
+                {"what": step.what, "how": step.how, "result": step.result}
+                for step in estimate.steps
+            ],
         },
     }
 
 
 def _obstacle(obstacle: Obstacle) -> dict[str, Any]:
-    return {"reason": obstacle.reason.value, "says": obstacle.says, "lines": [_line(line) for line in obstacle.cited]}
+    return {
+        "reason": obstacle.reason.value,
+        "says": obstacle.says,
+        "lines": [_line(line) for line in obstacle.cited],
+    }
 
 
 def _line(line: Cited) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""`policy explain --html`: one offline page on which somebody who has never heard of any of this finds out who can get a plate, and who cannot."""
+"""`policy explain --html`: one offline page on which somebody who has never heard of any of this
+finds out who can get a plate, and who cannot.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,8 +14,17 @@ from agent.core.judging.explain.explanation import Grant
 from agent.core.judging.explain.false_leads import Estimate
 from agent.core.reasons import Reason
 
-INCLUDED = {"plate": "the plate", "crop": "a picture of the plate", "captured_at": "when", "camera": "which camera"}
-LEVELS = {"exact": "letters and state both match", "text": "the letters match, the state was not read", "confusable": "letters that look alike match"}
+INCLUDED = {
+    "plate": "the plate",
+    "crop": "a picture of the plate",
+    "captured_at": "when",
+    "camera": "which camera",
+}
+LEVELS = {
+    "exact": "letters and state both match",
+    "text": "the letters match, the state was not read",
+    "confusable": "letters that look alike match",
+}
 
 
 def render(told: Explained, leads: Mapping[str, Estimate]) -> str:
@@ -32,7 +43,8 @@ def render(told: Explained, leads: Mapping[str, Estimate]) -> str:
         "YES": "".join(_yes(answer, told) for answer in listed) or _nobody(),
         "NO": "".join(map(_no, refused)) + _everybody_else(told.default),
         "CAMERAS_AND_BARS": _cameras(told),
-        "LEADS": "".join(_leads(grant, leads[grant.rule]) for grant in told.grants) or "<p>Nothing is sent, so that nothing can be wrong.</p>",
+        "LEADS": "".join(_leads(grant, leads[grant.rule]) for grant in told.grants)
+        or "<p>Nothing is sent, so that nothing can be wrong.</p>",
         "LAW": _law(told),
         "ASKED": _asked(told.asked),
         "FILES": lines(_files(told)),
@@ -47,23 +59,40 @@ def style() -> str:
 
 
 def fill_template(name: str, parts: Mapping[str, str]) -> str:
-    """A page's template with its parts; a part's own text is never looked at again, whatever braces it holds."""
+    """A page's template with its parts; a part's own text is never looked at again, whatever braces
+    it holds.
+    """
     template = (files("agent.city.pages") / name).read_text(encoding="utf-8")
     head, *rest = template.split("{{")
     return head + "".join(parts[part.split("}}", 1)[0]] + part.split("}}", 1)[1] for part in rest)
 
 
-_ROW_OF_ALL_OTHERS = '<tr class="no"><td>Everybody else</td><td><span class="word">No</span></td><td>not named in the policy</td></tr>'
+_ROW_OF_ALL_OTHERS = (
+    '<tr class="no"><td>Everybody else</td><td><span class="word">No</span></td><td>not named in '
+    "the policy</td></tr>"
+)
 
 
 def _row(answer: Answer) -> str:
     """The answer at a glance; more below."""
-    ident = f'<br><code class="id">{escape(answer.recipient)}</code>' if _name(answer) != answer.recipient else ""
+    ident = (
+        f'<br><code class="id">{escape(answer.recipient)}</code>'
+        if _name(answer) != answer.recipient
+        else ""
+    )
     link = f'<a href="#{escape(answer.recipient)}">{escape(_name(answer))}</a>{ident}'
     if answer.allowed:
-        categories = sorted({_words(category) for grant in answer.grants for category in grant.categories})
-        return f'<tr class="yes"><td>{link}</td><td><span class="word">Only if listed</span></td><td>as {escape(" or ".join(categories))}</td></tr>'
-    return f'<tr class="no"><td>{link}</td><td><span class="word">No</span></td><td>{escape(_SHORT.get(answer.obstacles[0].reason, "refused"))}</td></tr>'
+        categories = sorted(
+            {_words(category) for grant in answer.grants for category in grant.categories}
+        )
+        return (
+            f'<tr class="yes"><td>{link}</td><td><span class="word">Only if '
+            f"listed</span></td><td>as {escape(' or '.join(categories))}</td></tr>"
+        )
+    return (
+        f'<tr class="no"><td>{link}</td><td><span '
+        f'class="word">No</span></td><td>{escape(_SHORT.get(answer.obstacles[0].reason, "refused"))}</td></tr>'
+    )
 
 
 _SHORT = {
@@ -80,7 +109,12 @@ _SHORT = {
 
 def _name(answer: Answer) -> str:
     """How people call it: its full name, else what the council wrote beside its id, else the id."""
-    beside = [line.comment for obstacle in answer.obstacles for line in obstacle.cited if line.comment and f'"{answer.recipient}"' in line.text]
+    beside = [
+        line.comment
+        for obstacle in answer.obstacles
+        for line in obstacle.cited
+        if line.comment and f'"{answer.recipient}"' in line.text
+    ]
     name = answer.legal_name or (beside[0] if beside else answer.recipient)
     return name if name == answer.recipient else name[:1].upper() + name[1:]
 
@@ -89,23 +123,38 @@ def _question(told: Explained) -> str:
     if len(told.answers) == 1:
         return f"Can {told.answers[0].legal_name or told.answers[0].recipient} get my plate?"
     purpose = told.answers[0].purpose if told.answers else ""
-    return f"Who can get my plate for {_words(purpose)}?" if purpose else "Who can get my licence plate from these cameras?"
+    return (
+        f"Who can get my plate for {_words(purpose)}?"
+        if purpose
+        else "Who can get my licence plate from these cameras?"
+    )
 
 
 def _asked(asked: int) -> str:
     if not asked:
-        return "A camera would not start with this policy, because its charter forbids it: so nothing leaves for anybody."
-    return f"{asked:,} questions were put to the very function by which a camera decides; this page only tells its answers."
+        return (
+            "A camera would not start with this policy, because its charter forbids it: so "
+            "nothing leaves for anybody."
+        )
+    return (
+        f"{asked:,} questions were put to the very function by which a camera decides; this page "
+        "only tells its answers."
+    )
 
 
 def _nobody() -> str:
-    return '<section class="answer no"><div class="head"><span class="word">Nobody</span><h3>receives anything</h3></div></section>'
+    return (
+        '<section class="answer no"><div class="head"><span '
+        'class="word">Nobody</span><h3>receives anything</h3></div></section>'
+    )
 
 
 def _yes(answer: Answer, told: Explained) -> str:
     rules = "".join(_grant(grant, told) for grant in answer.grants)
     return (
-        f'<section class="answer yes" id="{escape(answer.recipient)}"><div class="head"><span class="word">Only if listed</span><h3>{escape(answer.legal_name)}</h3><code class="id">{escape(answer.recipient)}</code></div>'
+        f'<section class="answer yes" id="{escape(answer.recipient)}"><div class="head"><span '
+        f'class="word">Only if listed</span><h3>{escape(answer.legal_name)}</h3><code '
+        f'class="id">{escape(answer.recipient)}</code></div>'
         f"{rules}{lines(answer.cited)}</section>"
     )
 
@@ -118,33 +167,56 @@ def _grant(grant: Grant, told: Explained) -> str:
         ("Legal basis", answer.basis),
         ("From", cameras(grant, told.cameras)),
         ("What is sent", ", ".join(INCLUDED.get(name, name) for name in grant.include)),
-        ("Only if", f"{' or '.join(LEVELS[level] for level in grant.levels)}; at least {grant.min_confidence:.0%} sure of the reading"),
+        (
+            "Only if",
+            (
+                f"{' or '.join(LEVELS[level] for level in grant.levels)}; at least "
+                f"{grant.min_confidence:.0%} sure of the reading"
+            ),
+        ),
         ("At most", f"{grant.max_per_hour} an hour from each camera"),
-        ("Deleted", f"the key is destroyed within {grant.retention_days} days; after that nobody can open it"),
+        (
+            "Deleted",
+            (
+                f"the key is destroyed within {grant.retention_days} days; after that nobody can "
+                "open it"
+            ),
+        ),
         ("Until", f"{grant.until:%-d %B %Y}"),
     )
-    return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows) + "</dl>"
+    return (
+        "<dl>"
+        + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
+        + "</dl>"
+    )
 
 
 def _no(answer: Answer) -> str:
     name = _name(answer)
-    ident = f'<code class="id">{escape(answer.recipient)}</code>' if name != answer.recipient else ""
+    ident = (
+        f'<code class="id">{escape(answer.recipient)}</code>' if name != answer.recipient else ""
+    )
     first, *others = answer.obstacles
     also = "".join(f"<li>{escape(_sentence(other))} {_places(other)}</li>" for other in others)
     return (
-        f'<section class="answer no" id="{escape(answer.recipient)}"><div class="head"><span class="word">No</span><h3>{escape(name)}</h3>{ident}</div>'
+        f'<section class="answer no" id="{escape(answer.recipient)}"><div class="head"><span '
+        f'class="word">No</span><h3>{escape(name)}</h3>{ident}</div>'
         f'<ul class="why">{_why(first)}{also}</ul></section>'
     )
 
 
 def _everybody_else(default: Obstacle) -> str:
     return (
-        f'<section class="answer no"><div class="head"><span class="word">No</span><h3>Everybody else</h3></div><ul class="why">{_why(default)}</ul></section>'
+        '<section class="answer no"><div class="head"><span class="word">No</span><h3>Everybody '
+        f'else</h3></div><ul class="why">{_why(default)}</ul></section>'
     )
 
 
 def _why(obstacle: Obstacle) -> str:
-    return f'<li>{escape(_sentence(obstacle))} <code class="soft">{escape(obstacle.reason)}</code>{lines(obstacle.cited)}</li>'
+    return (
+        f"<li>{escape(_sentence(obstacle))} <code "
+        f'class="soft">{escape(obstacle.reason)}</code>{lines(obstacle.cited)}</li>'
+    )
 
 
 def _sentence(obstacle: Obstacle) -> str:
@@ -157,19 +229,32 @@ def _places(obstacle: Obstacle) -> str:
 
 def lines(cited: Iterable[Cited]) -> str:
     """Lines quoted from the files."""
-    items = "".join(f"<li><b>{escape(shown(line).place)}</b>{escape(line.text)}</li>" for line in cited)
+    items = "".join(
+        f"<li><b>{escape(shown(line).place)}</b>{escape(line.text)}</li>" for line in cited
+    )
     return f'<ul class="lines">{items}</ul>'
 
 
 def _files(told: Explained) -> Iterable[Cited]:
     """The files by name, once each."""
-    every = [line for answer in told.answers for obstacle in answer.obstacles for line in obstacle.cited] + [line for a in told.answers for line in a.cited]
+    every = [
+        line for answer in told.answers for obstacle in answer.obstacles for line in obstacle.cited
+    ] + [line for a in told.answers for line in a.cited]
     return [Cited(where, 0, "") for where in dict.fromkeys(line.where for line in every)]
 
 
 def _leads(grant: Grant, estimate: Estimate) -> str:
-    rows = "".join(f'<tr><td>{escape(step.what)}</td><td>{escape(step.how)}</td><td class="number">{step.result:.3g}</td></tr>' for step in estimate.steps)
-    return f"<h3>{escape(_words(grant.rule))}: {escape(_often(grant, estimate))}</h3><table><tr><th>Step</th><th>How</th><th>Result</th></tr>{rows}</table>"
+    rows = "".join(
+        (
+            f"<tr><td>{escape(step.what)}</td><td>{escape(step.how)}</td><td "
+            f'class="number">{step.result:.3g}</td></tr>'
+        )
+        for step in estimate.steps
+    )
+    return (
+        f"<h3>{escape(_words(grant.rule))}: "
+        f"{escape(_often(grant, estimate))}</h3><table><tr><th>Step</th><th>How</th><th>Result</th></tr>{rows}</table>"
+    )
 
 
 def _cameras(told: Explained) -> str:
@@ -179,24 +264,53 @@ def _cameras(told: Explained) -> str:
         f"<tr><td>{escape(camera.id)}</td><td>{escape(camera.stands)}</td><td>{escape(', '.join(map(_words, sorted(camera.near))))}</td></tr>"
         for camera in listed
     )
-    table = f"<table><tr><th>Camera</th><th>Stands</th><th>Near</th></tr>{rows}</table>" if rows else "<p>No roster of cameras was given.</p>"
+    table = (
+        f"<table><tr><th>Camera</th><th>Stands</th><th>Near</th></tr>{rows}</table>"
+        if rows
+        else "<p>No roster of cameras was given.</p>"
+    )
     return f'{table}<ul class="why">{"".join(map(_why, told.bars))}</ul>'
 
 
 def _law(told: Explained) -> str:
     """The jurisdiction's facts, once each; nothing where no profile is known."""
-    facts = dict.fromkeys(replace(law, forbids=False) for answer in told.answers for law in answer.law)
+    facts = dict.fromkeys(
+        replace(law, forbids=False) for answer in told.answers for law in answer.law
+    )
     if not facts:
         return "<p>Nothing about the law of this place comes with this software.</p>"
-    against = [(_name(answer), law) for answer in told.answers if answer.allowed for law in answer.law if law.forbids]
-    warned = "".join(f'<p class="answer bad"><b>{escape(name)}: the law, as read here, speaks against it.</b> {escape(law.says)}</p>' for name, law in against)
-    items = "".join(f'<li>{escape(law.says)} <span class="soft small">{escape(law.citation)}, {source(law)}</span></li>' for law in facts)
+    against = [
+        (_name(answer), law)
+        for answer in told.answers
+        if answer.allowed
+        for law in answer.law
+        if law.forbids
+    ]
+    warned = "".join(
+        (
+            f'<p class="answer bad"><b>{escape(name)}: the law, as read here, speaks against '
+            "it.</b> "
+            f"{escape(law.says)}</p>"
+        )
+        for name, law in against
+    )
+    items = "".join(
+        (
+            f'<li>{escape(law.says)} <span class="soft small">{escape(law.citation)}, '
+            f"{source(law)}</span></li>"
+        )
+        for law in facts
+    )
     return f"{warned}<ul>{items}</ul>"
 
 
 def _often(grant: Grant, estimate: Estimate) -> str:
     """`about one false lead in 26 days at each camera`."""
-    together = f", {estimate.often(len(grant.cameras))} at all {len(grant.cameras)} together" if len(grant.cameras) > 1 else ""
+    together = (
+        f", {estimate.often(len(grant.cameras))} at all {len(grant.cameras)} together"
+        if len(grant.cameras) > 1
+        else ""
+    )
     return f"about {estimate.often()} at each camera{together}"
 
 

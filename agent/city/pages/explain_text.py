@@ -1,4 +1,6 @@
-"""What `platewarden policy explain` prints: for everybody in overview, or one recipient on one screen with the lines that allow or refuse."""
+"""What `platewarden policy explain` prints: for everybody in overview, or one recipient on one
+screen with the lines that allow or refuse.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -12,18 +14,30 @@ from agent.core.judging.explain.false_leads import Estimate
 from agent.core.judging.explain.law_notes import Law
 
 WIDTH = 100
-ESTIMATED = "Expected false leads, per camera and day (estimates: the inputs are assumptions, see --help)"
+ESTIMATED = (
+    "Expected false leads, per camera and day (estimates: the inputs are assumptions, see --help)"
+)
 
 
-def overview(told: Explained, leads: Mapping[str, Estimate], *, policy_file: str, charter_file: str) -> Iterator[str]:
-    """Everybody: those who may receive, with rules; those who may not, with the first thing that refuses; and the default."""
+def overview(
+    told: Explained, leads: Mapping[str, Estimate], *, policy_file: str, charter_file: str
+) -> Iterator[str]:
+    """Everybody: those who may receive, with rules; those who may not, with the first thing that
+    refuses; and the default.
+    """
     yield from _head(told, policy_file, charter_file)
-    purpose = f' for "{told.answers[0].purpose}"' if told.answers and told.answers[0].purpose else ""
+    purpose = (
+        f' for "{told.answers[0].purpose}"' if told.answers and told.answers[0].purpose else ""
+    )
     yield f"Who may receive{purpose}"
     for answer in told.answers:
         if answer.allowed:
             yield f"  YES  {answer.recipient}: {answer.legal_name}"
-            yield from fill(f"by {answer.basis} ({', '.join(places(line for line in answer.cited if line.text.startswith('basis')))})", 7)
+            yield from fill(
+                f"by {answer.basis} "
+                f"({', '.join(places(line for line in answer.cited if line.text.startswith('basis')))})",
+                7,
+            )
             for grant in answer.grants:
                 yield from _grant(grant, told)
     if not told.grants:
@@ -33,14 +47,26 @@ def overview(told: Explained, leads: Mapping[str, Estimate], *, policy_file: str
     for answer in told.answers:
         if not answer.allowed:
             first = answer.obstacles[0]
-            yield from fill(f"NO   {answer.recipient}: {first.says} [{first.reason}] {', '.join(places(first.cited))}", 2, 7)
-    yield from fill(f"NO   anybody else: {told.default.says} [{told.default.reason}] {', '.join(places(told.default.cited))}", 2, 7)
+            yield from fill(
+                f"NO   {answer.recipient}: {first.says} [{first.reason}] "
+                f"{', '.join(places(first.cited))}",
+                2,
+                7,
+            )
+    yield from fill(
+        f"NO   anybody else: {told.default.says} [{told.default.reason}] "
+        f"{', '.join(places(told.default.cited))}",
+        2,
+        7,
+    )
     yield ""
     yield from _leads(told.grants, leads)
     yield from _asked(told)
 
 
-def one(told: Explained, leads: Mapping[str, Estimate], *, policy_file: str, charter_file: str) -> Iterator[str]:
+def one(
+    told: Explained, leads: Mapping[str, Estimate], *, policy_file: str, charter_file: str
+) -> Iterator[str]:
     """One recipient on one screen."""
     (answer,) = told.answers
     yield from _head(told, policy_file, charter_file)
@@ -50,14 +76,22 @@ def one(told: Explained, leads: Mapping[str, Estimate], *, policy_file: str, cha
         yield from _allowed(answer, told, leads)
     else:
         reach = f"purpose {answer.purpose}" if answer.purpose else "any purpose"
-        yield from fill(f"NO. No camera under this policy sends it anything: no category, no match level, no hour, {reach}.", 2)
+        yield from fill(
+            "NO. No camera under this policy sends it anything: no category, no match level, no "
+            f"hour, {reach}.",
+            2,
+        )
         yield ""
         yield "What refuses, the strongest first"
         yield from _obstacles(answer.obstacles)
         yield ""
         yield from _law(answer)
         yield "Expected false leads to it: none, since nothing is sent."
-        yield from fill("Only another file could change that, and `platewarden policy diff` tells what another file lets out.", 0)
+        yield from fill(
+            "Only another file could change that, and `platewarden policy diff` tells what "
+            "another file lets out.",
+            0,
+        )
     yield from _asked(told)
 
 
@@ -77,16 +111,35 @@ def _allowed(answer: Answer, told: Explained, leads: Mapping[str, Estimate]) -> 
 
 
 def _head(told: Explained, policy_file: str, charter_file: str) -> Iterator[str]:
-    under = f"under {told.charter.name}: {charter_file}" if told.charter else "under no charter: a camera obeys no policy without one (--charter FILE)"
-    yield from fill(f"{told.policy.name}, version {told.policy.version}, on {told.on}: {policy_file}", 0, 2)
+    under = (
+        f"under {told.charter.name}: {charter_file}"
+        if told.charter
+        else "under no charter: a camera obeys no policy without one (--charter FILE)"
+    )
+    yield from fill(
+        f"{told.policy.name}, version {told.policy.version}, on {told.on}: {policy_file}", 0, 2
+    )
     yield from fill(under, 0, 2)
     yield ""
 
 
 def _grant(grant: Grant, told: Explained) -> Iterator[str]:
-    yield from fill(f"- {grant.rule}: {', '.join(grant.categories)}; {' or '.join(grant.levels)} match, confidence {grant.min_confidence:g} or more", 7, 9)
-    yield from fill(f"for {grant.purpose}; at most {grant.max_per_hour} an hour and camera; {', '.join(grant.include)}", 9)
-    yield from fill(f"{cameras(grant, told.cameras)}; until {grant.until}; each read's key is destroyed within {grant.retention_days} days", 9)
+    yield from fill(
+        f"- {grant.rule}: {', '.join(grant.categories)}; {' or '.join(grant.levels)} match, "
+        f"confidence {grant.min_confidence:g} or more",
+        7,
+        9,
+    )
+    yield from fill(
+        f"for {grant.purpose}; at most {grant.max_per_hour} an hour and camera; "
+        f"{', '.join(grant.include)}",
+        9,
+    )
+    yield from fill(
+        f"{cameras(grant, told.cameras)}; until {grant.until}; each read's key is destroyed "
+        f"within {grant.retention_days} days",
+        9,
+    )
 
 
 def cameras(grant: Grant, known: tuple[str, ...]) -> str:
@@ -97,7 +150,9 @@ def cameras(grant: Grant, known: tuple[str, ...]) -> str:
     told = []
     for when, names in by_hours.items():
         everywhere = f"all {len(known)} cameras" if known else "every camera"
-        told.append(f"{everywhere if set(names) == set(known) or not known else ', '.join(names)}, {when}")
+        told.append(
+            f"{everywhere if set(names) == set(known) or not known else ', '.join(names)}, {when}"
+        )
     left_out = sorted(set(known) - set(grant.cameras))
     return "; ".join(told) + (f"; never {', '.join(left_out)}" if left_out else "")
 
@@ -134,7 +189,10 @@ def _law(answer: Answer, most: int = 3) -> Iterator[str]:
     """What the jurisdiction's facts say: beside the answer, not part of it."""
     if not answer.law:
         return
-    yield "The law, as read (facts, not advice; held against a policy by `policy check`, not by a camera)"
+    yield (
+        "The law, as read (facts, not advice; held against a policy by `policy check`, not by a "
+        "camera)"
+    )
     for law in answer.law[:most]:
         warning = "AGAINST THIS: " if law.forbids else ""
         yield from fill(f"{warning}{law.says} [{law.citation}, {source(law)}]", 2, 4)
@@ -159,7 +217,10 @@ def _leads(granted: Iterable[Grant], leads: Mapping[str, Estimate]) -> Iterator[
 
 def _asked(told: Explained) -> Iterator[str]:
     if told.asked:
-        yield f"Asked: {told.asked:,} questions, each put to the very function that a camera decides by."
+        yield (
+            f"Asked: {told.asked:,} questions, each put to the very function that a camera "
+            "decides by."
+        )
     else:
         yield "A camera would not start with this policy, so that nothing was left to ask."
 
@@ -167,4 +228,11 @@ def _asked(told: Explained) -> Iterator[str]:
 def fill(text: str, indent: int, further: int | None = None) -> list[str]:
     """One sentence, wrapped to the width of the screen."""
     hanging = indent if further is None else further
-    return wrap(text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * hanging, break_long_words=False, break_on_hyphens=False)
+    return wrap(
+        text,
+        WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

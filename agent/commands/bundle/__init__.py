@@ -1,4 +1,6 @@
-"""`platewarden bundle`: for the city's key holders. Found a city, sign what changes, publish it, show who holds what."""
+"""`platewarden bundle`: for the city's key holders. Found a city, sign what changes, publish it,
+show who holds what.
+"""
 
 from agent.commands.lazy_group import group
 

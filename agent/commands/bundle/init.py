@@ -1,4 +1,6 @@
-"""`platewarden bundle init`: founds a city's repository: who signs what, proposed to the holders, who then sign it; or a whole throwaway city for a rig."""
+"""`platewarden bundle init`: founds a city's repository: who signs what, proposed to the holders,
+who then sign it; or a whole throwaway city for a rig.
+"""
 
 import json
 from pathlib import Path
@@ -19,21 +21,59 @@ Publics = list[Path] | None
 @app.command()
 def init(
     city: City,
-    city_id: Annotated[str, typer.Option("--id", help="The city's id: a-z, 0-9, -. It never changes.")] = "",
+    city_id: Annotated[
+        str, typer.Option("--id", help="The city's id: a-z, 0-9, -. It never changes.")
+    ] = "",
     name: Annotated[str, typer.Option("--name", help="The city's name.")] = "",
     charter_signer: Annotated[
-        Publics, typer.Option("--charter-signer", help="Public file of one who signs root and targets (the charter); three are usual.")
+        Publics,
+        typer.Option(
+            "--charter-signer",
+            help="Public file of one who signs root and targets (the charter); three are usual.",
+        ),
     ] = None,
-    policy_signer: Annotated[Publics, typer.Option("--policy-signer", help="Public file of one who signs policies and enrolments; three are usual.")] = None,
-    online: Annotated[Publics, typer.Option("--online", help="Public file of the daily job's key.")] = None,
-    hotlist_owner: Annotated[Publics, typer.Option("--hotlist-owner", help="Public file of whoever publishes the hot list.")] = None,
-    recipient: Annotated[list[str] | None, typer.Option("--recipient", help="ID=FILE.pub: whose key signs that recipient's key list.")] = None,
-    threshold: Annotated[int, typer.Option("--threshold", min=1, max=9, help="How many of the signers of charter and of policy must sign.")] = 2,
-    roster_key: Annotated[Path | None, typer.Option("--roster-key", help="Make the city's root key, which signs the roster of cameras, in this file.")] = None,
+    policy_signer: Annotated[
+        Publics,
+        typer.Option(
+            "--policy-signer",
+            help="Public file of one who signs policies and enrolments; three are usual.",
+        ),
+    ] = None,
+    online: Annotated[
+        Publics, typer.Option("--online", help="Public file of the daily job's key.")
+    ] = None,
+    hotlist_owner: Annotated[
+        Publics,
+        typer.Option("--hotlist-owner", help="Public file of whoever publishes the hot list."),
+    ] = None,
+    recipient: Annotated[
+        list[str] | None,
+        typer.Option("--recipient", help="ID=FILE.pub: whose key signs that recipient's key list."),
+    ] = None,
+    threshold: Annotated[
+        int,
+        typer.Option(
+            "--threshold",
+            min=1,
+            max=9,
+            help="How many of the signers of charter and of policy must sign.",
+        ),
+    ] = 2,
+    roster_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--roster-key",
+            help="Make the city's root key, which signs the roster of cameras, in this file.",
+        ),
+    ] = None,
     passphrase_file: PassphraseFile = None,
     rig: Annotated[
         bool,
-        typer.Option("--rig", help="A throwaway city for a test rig, with all its keys in rig-keys/, signed and published at once; real cameras refuse it."),
+        typer.Option(
+            "--rig",
+            help="A throwaway city for a test rig, with all its keys in rig-keys/, signed and "
+            "published at once; real cameras refuse it.",
+        ),
     ] = False,
     as_json: Json = False,
     on: On = "",
@@ -54,13 +94,29 @@ def init(
         typer.echo(json.dumps(done.table()) if as_json else "\n".join(done.lines()))
         return
     if not IDENTIFIER.fullmatch(city_id) or not name.isprintable() or not 0 < len(name) <= 120:
-        raise UsageError("a city needs an id (a-z, 0-9, -) and a name", where="--id, --name", fix="--id exampleville --name 'City of Exampleville'")
+        raise UsageError(
+            "a city needs an id (a-z, 0-9, -) and a name",
+            where="--id, --name",
+            fix="--id exampleville --name 'City of Exampleville'",
+        )
     if roster_key is None:
-        raise UsageError("the roster of cameras needs a key of its own", where="--roster-key", fix="name a file that does not exist yet")
+        raise UsageError(
+            "the roster of cameras needs a key of its own",
+            where="--roster-key",
+            fix="name a file that does not exist yet",
+        )
     founding = Founding.read(
-        CityIdentity(city_id, name), charter_signer or (), policy_signer or (), online or (), hotlist_owner or (), recipient or (), threshold
+        CityIdentity(city_id, name),
+        charter_signer or (),
+        policy_signer or (),
+        online or (),
+        hotlist_owner or (),
+        recipient or (),
+        threshold,
     )
     with only_writer(city):
         founding.require_free(city, roster_key)
-        proposed = found(city, founding, roster_key, new_passphrase(str(roster_key), passphrase_file), moment(on))
+        proposed = found(
+            city, founding, roster_key, new_passphrase(str(roster_key), passphrase_file), moment(on)
+        )
     typer.echo(json.dumps(proposed.table()) if as_json else "\n".join(proposed.lines()))

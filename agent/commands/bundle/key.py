@@ -13,10 +13,28 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def key(
-    name: Annotated[Path, typer.Argument(help="What the files are called: NAME.pem, which stays with you, and NAME.pub, which you give away.")],
-    holder: Annotated[str, typer.Option("--holder", help="Who holds it, as cameras and logs will name the signer: a person, or an office.")],
+    name: Annotated[
+        Path,
+        typer.Argument(
+            help="What the files are called: NAME.pem, which stays with you, and NAME.pub, which "
+            "you give "
+            "away."
+        ),
+    ],
+    holder: Annotated[
+        str,
+        typer.Option(
+            "--holder",
+            help="Who holds it, as cameras and logs will name the signer: a person, or an office.",
+        ),
+    ],
     existing: Annotated[
-        str, typer.Option("--from", help="Make no key; write only NAME.pub for this one: a PEM file, or a token's pkcs11:token=LABEL;id=%02?module-path=….so.")
+        str,
+        typer.Option(
+            "--from",
+            help="Make no key; write only NAME.pub for this one: a PEM file, or a token's "
+            "pkcs11:token=LABEL;id=%02?module-path=….so.",
+        ),
     ] = "",
     passphrase_file: PassphraseFile = None,
 ) -> None:
@@ -30,16 +48,23 @@ def key(
     private, public = name.with_name(f"{name.name}.pem"), name.with_name(f"{name.name}.pub")
     for path in (public,) if existing else (private, public):
         if path.exists():
-            raise UsageError("is there already, and is not overwritten", where=path, fix="choose another name")
+            raise UsageError(
+                "is there already, and is not overwritten", where=path, fix="choose another name"
+            )
     if existing:
         signer = load_signer(existing, secret_from(passphrase_file))
         listed = signer.public_key
         assert isinstance(listed, SSlibKey)  # noqa: S101 (both kinds of signers carry one)
         write_new(public, format_public(named(listed, holder)), 0o644)
-        typer.echo(f"{public}: give it to whoever runs `bundle init` or `bundle rotate`. The private key stays where it is.")
+        typer.echo(
+            f"{public}: give it to whoever runs `bundle init` or `bundle rotate`. The private "
+            "key stays where it is."
+        )
         return
     passphrase = new_passphrase(str(private), passphrase_file)
     made = make_key(private, passphrase, holder)
     write_new(public, format_public(made), 0o644)
     typer.echo(f"{public}: give it to whoever runs `bundle init` or `bundle rotate`.")
-    typer.echo(f"{private}: keep it, with a copy in a safe; nobody can restore it or its passphrase.")
+    typer.echo(
+        f"{private}: keep it, with a copy in a safe; nobody can restore it or its passphrase."
+    )

@@ -1,4 +1,6 @@
-"""`platewarden bundle publish`: everything that enough have signed, under a new snapshot and timestamp by the online key; whole at every instant."""
+"""`platewarden bundle publish`: everything that enough have signed, under a new snapshot and
+timestamp by the online key; whole at every instant.
+"""
 
 import json
 from pathlib import Path
@@ -17,11 +19,29 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def publish(
     city: City,
-    key: Annotated[str, typer.Option("--key", help="The online key, of snapshot and timestamp: a PEM file or a token's pkcs11: URI.")],
+    key: Annotated[
+        str,
+        typer.Option(
+            "--key",
+            help="The online key, of snapshot and timestamp: a PEM file or a token's pkcs11: URI.",
+        ),
+    ],
     renew: Annotated[
-        bool, typer.Option("--renew", help="For the daily job: publish also when nothing is new, so that nothing expires; leave what lacks signatures.")
+        bool,
+        typer.Option(
+            "--renew",
+            help="For the daily job: publish also when nothing is new, so that nothing expires; "
+            "leave "
+            "what lacks signatures.",
+        ),
     ] = False,
-    to: Annotated[list[Path] | None, typer.Option("--to", help="Copy the whole repository here as well, to a stick or a web server's folder.")] = None,
+    to: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--to",
+            help="Copy the whole repository here as well, to a stick or a web server's folder.",
+        ),
+    ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
     on: On = "",
@@ -35,7 +55,13 @@ def publish(
 
     secret = secret_from(passphrase_file)
     with only_writer(city):
-        done = publish_city(city, load_signer(key, secret), lambda rig: moment(on, rig=rig), renew=renew, to=tuple(to or ()))
+        done = publish_city(
+            city,
+            load_signer(key, secret),
+            lambda rig: moment(on, rig=rig),
+            renew=renew,
+            to=tuple(to or ()),
+        )
     if as_json:
         typer.echo(json.dumps(done.table(), ensure_ascii=True))
         return

@@ -1,4 +1,6 @@
-"""`platewarden bundle rotate`: proposes a change of keys, to be signed by those who answer for them: a key lost, stolen, or handed on; a recipient more or less."""
+"""`platewarden bundle rotate`: proposes a change of keys, to be signed by those who answer for
+them: a key lost, stolen, or handed on; a recipient more or less.
+"""
 
 import json
 from pathlib import Path
@@ -17,18 +19,40 @@ app = typer.Typer(add_completion=False)
 def rotate(
     city: City,
     role: Annotated[
-        list[str], typer.Option("--role", help="Whose keys change: root, targets, policy, hotlist, keys-RECIPIENT, or online (snapshot and timestamp).")
+        list[str],
+        typer.Option(
+            "--role",
+            help="Whose keys change: root, targets, policy, hotlist, keys-RECIPIENT, or online "
+            "(snapshot and timestamp).",
+        ),
     ],
-    add: Annotated[list[Path] | None, typer.Option("--add", help="A new holder's public file (NAME.pub).")] = None,
-    remove: Annotated[list[str] | None, typer.Option("--remove", help="A holder's name, or the first eight letters or more of the key's id.")] = None,
-    threshold: Annotated[int | None, typer.Option("--threshold", min=1, max=9, help="How many of them must sign from now on.")] = None,
-    end: Annotated[bool, typer.Option("--end", help="For keys-RECIPIENT: nobody signs it any more, and nothing more is sealed to it.")] = False,
+    add: Annotated[
+        list[Path] | None, typer.Option("--add", help="A new holder's public file (NAME.pub).")
+    ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--remove", help="A holder's name, or the first eight letters or more of the key's id."
+        ),
+    ] = None,
+    threshold: Annotated[
+        int | None,
+        typer.Option("--threshold", min=1, max=9, help="How many of them must sign from now on."),
+    ] = None,
+    end: Annotated[
+        bool,
+        typer.Option(
+            "--end",
+            help="For keys-RECIPIENT: nobody signs it any more, and nothing more is sealed to it.",
+        ),
+    ] = False,
     as_json: Json = False,
     on: On = "",
 ) -> None:
     """Propose other keys for a role: one lost, stolen or handed on, or a new recipient's.
 
-    It changes nothing by itself: `bundle sign` shows it to those who must sign it (root's holders, or targets' for the delegated roles).
+    It changes nothing by itself: `bundle sign` shows it to those who must sign it (root's holders,
+    or targets' for the delegated roles).
     """
     from agent.city.key_rotation import Rotation, propose
 

@@ -1,4 +1,6 @@
-"""`platewarden bundle show`: who holds which key, how many must sign, what is published and pending, and what expires when."""
+"""`platewarden bundle show`: who holds which key, how many must sign, what is published and
+pending, and what expires when.
+"""
 
 import json
 from pathlib import Path
@@ -15,7 +17,12 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def show(
     city: City,
-    calendar: Annotated[Path | None, typer.Option("--calendar", help="Write every expiry into this calendar file (.ics), with reminders.")] = None,
+    calendar: Annotated[
+        Path | None,
+        typer.Option(
+            "--calendar", help="Write every expiry into this calendar file (.ics), with reminders."
+        ),
+    ] = None,
     as_json: Json = False,
     on: On = "",
 ) -> None:

@@ -1,4 +1,6 @@
-"""`platewarden bundle sign`: shows what a change lets out and to whom, asks, and adds one holder's signature to the next version of a role."""
+"""`platewarden bundle sign`: shows what a change lets out and to whom, asks, and adds one holder's
+signature to the next version of a role.
+"""
 
 import json
 from pathlib import Path
@@ -16,25 +18,69 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def sign(
     city: City,
-    key: Annotated[str, typer.Option("--key", help="Your signing key: a PEM file, or a token's pkcs11:token=LABEL;id=%02?module-path=….so.")],
+    key: Annotated[
+        str,
+        typer.Option(
+            "--key",
+            help="Your signing key: a PEM file, or a token's "
+            "pkcs11:token=LABEL;id=%02?module-path=….so.",
+        ),
+    ],
     role: Annotated[
         list[str] | None,
-        typer.Option("--role", help="Sign this role, also when nothing changes (to renew it); without it, what is new in every role that you hold."),
+        typer.Option(
+            "--role",
+            help="Sign this role, also when nothing changes (to renew it); without it, what is "
+            "new in "
+            "every role that you hold.",
+        ),
     ] = None,
     passphrase_file: PassphraseFile = None,
-    enrol: Annotated[list[Path] | None, typer.Option("--enrol", help="Enrol cameras: an enrolment file, or a folder of them; may be given many times.")] = None,
-    replace: Annotated[list[str] | None, typer.Option("--replace", help="With --enrol: this camera is a new device in the same place.")] = None,
-    retire: Annotated[list[str] | None, typer.Option("--retire", help="Strike a camera from the roster of enrolled ones.")] = None,
-    roster_key: Annotated[str, typer.Option("--roster-key", help="The city's root key (PEM), which signs the roster; with --enrol and --retire.")] = "",
-    key_list: Annotated[Path | None, typer.Option("--key-list", help="With --role keys-RECIPIENT: the recipient's key-list.jws.")] = None,
-    start_again: Annotated[bool, typer.Option("--start-again", help="Drop what others have signed of this version, and begin from the drafts.")] = False,
+    enrol: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--enrol",
+            help="Enrol cameras: an enrolment file, or a folder of them; may be given many times.",
+        ),
+    ] = None,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replace", help="With --enrol: this camera is a new device in the same place."
+        ),
+    ] = None,
+    retire: Annotated[
+        list[str] | None,
+        typer.Option("--retire", help="Strike a camera from the roster of enrolled ones."),
+    ] = None,
+    roster_key: Annotated[
+        str,
+        typer.Option(
+            "--roster-key",
+            help="The city's root key (PEM), which signs the roster; with --enrol and --retire.",
+        ),
+    ] = "",
+    key_list: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-list", help="With --role keys-RECIPIENT: the recipient's key-list.jws."
+        ),
+    ] = None,
+    start_again: Annotated[
+        bool,
+        typer.Option(
+            "--start-again",
+            help="Drop what others have signed of this version, and begin from the drafts.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")] = False,
     as_json: Json = False,
     on: On = "",
 ) -> None:
     """Show what a change lets out and to whom, ask, and sign it.
 
-    The first signature leaves it pending, with who has signed and how many are missing; `bundle publish` takes it when there are enough.
+    The first signature leaves it pending, with who has signed and how many are missing; `bundle
+    publish` takes it when there are enough.
     """
     from agent.bundles.repository.signing_keys import load_signer
     from agent.city.roster_change import Wanted
@@ -43,18 +89,31 @@ def sign(
     secret = secret_from(passphrase_file)
     wanted = Wanted(tuple(enrol or ()), tuple(replace or ()), tuple(retire or ()), roster_key)
     with only_writer(city):
-        signing = Signing(city, on, Asked(tuple(role or ()), wanted, key_list, start_again=start_again), secret)
+        signing = Signing(
+            city, on, Asked(tuple(role or ()), wanted, key_list, start_again=start_again), secret
+        )
         signing.require_possible()
         plan = signing.plan(load_signer(key, secret))
         if not as_json or not yes:  # whoever is asked must have seen it
             for line in plan.lines():
                 typer.echo(line, err=as_json)
-        if not yes and not typer.confirm(f"Sign {', '.join(plan.roles)} as {plan.holder}?", err=True):
+        if not yes and not typer.confirm(
+            f"Sign {', '.join(plan.roles)} as {plan.holder}?", err=True
+        ):
             typer.echo("Nothing was signed.", err=True)
             raise typer.Exit(1)
         done = plan.sign()
     if as_json:
-        typer.echo(json.dumps({"holder": plan.holder, "change": plan.change.table(), "signed": [one.table() for one in done]}, ensure_ascii=True))
+        typer.echo(
+            json.dumps(
+                {
+                    "holder": plan.holder,
+                    "change": plan.change.table(),
+                    "signed": [one.table() for one in done],
+                },
+                ensure_ascii=True,
+            )
+        )
         return
     for one in done:
         typer.echo(one.told())

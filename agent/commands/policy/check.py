@@ -1,4 +1,6 @@
-"""`platewarden policy check`: every fault of a policy at once, with its place, its reason, its source and the next step."""
+"""`platewarden policy check`: every fault of a policy at once, with its place, its reason, its
+source and the next step.
+"""
 
 import json
 from dataclasses import asdict
@@ -25,9 +27,25 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def check(
     policy: Annotated[Path, typer.Argument(help="The policy, a TOML file.")],
-    charter: Annotated[Path | None, typer.Option("--charter", help="The charter above it. Default: charter.toml beside the policy.")] = None,
-    roster: Annotated[Path | None, typer.Option("--roster", help="The cameras' roster. Default: roster.toml beside the policy.")] = None,
-    jurisdiction: Annotated[str | None, typer.Option("--jurisdiction", help="A profile (us-ca) or its file. Default: the one that the policy names.")] = None,
+    charter: Annotated[
+        Path | None,
+        typer.Option(
+            "--charter", help="The charter above it. Default: charter.toml beside the policy."
+        ),
+    ] = None,
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            "--roster", help="The cameras' roster. Default: roster.toml beside the policy."
+        ),
+    ] = None,
+    jurisdiction: Annotated[
+        str | None,
+        typer.Option(
+            "--jurisdiction",
+            help="A profile (us-ca) or its file. Default: the one that the policy names.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     on: On = "",
 ) -> None:
@@ -39,7 +57,12 @@ def check(
 
     written = read_file(policy, "name a policy file")
     profile = _profile(written, jurisdiction)
-    against = Against(_beside(policy, charter, "charter.toml"), _beside(policy, roster, "roster.toml"), profile, moment(on, rig=True).date())
+    against = Against(
+        _beside(policy, charter, "charter.toml"),
+        _beside(policy, roster, "roster.toml"),
+        profile,
+        moment(on, rig=True).date(),
+    )
     checked = check_policy(written, against)
     if as_json:
         typer.echo(json.dumps(as_table(checked, policy, against), ensure_ascii=True))
@@ -62,8 +85,15 @@ def require(checked: "Checked", policy: Path) -> None:
         return
     count = "1 fault" if len(checked.faults) == 1 else f"{len(checked.faults)} faults"
     if checked.malformed:
-        raise ConfigError(f"{count}; no camera would obey it", where=policy, fix="correct each and check again")
-    raise PolicyRefusedError(checked.faults[0].code, count, where=policy, fix="correct each, or ask the council and counsel; then check again")
+        raise ConfigError(
+            f"{count}; no camera would obey it", where=policy, fix="correct each and check again"
+        )
+    raise PolicyRefusedError(
+        checked.faults[0].code,
+        count,
+        where=policy,
+        fix="correct each, or ask the council and counsel; then check again",
+    )
 
 
 def read_file(path: Path, missing: str) -> "File":
@@ -112,7 +142,11 @@ def _because(one: "Finding") -> "Iterator[str]":
 def _held_against(against: "Against") -> "Iterator[str]":
     named = [file.where for file in (against.charter, against.roster) if file]
     if against.profile and against.profile.use == "check":
-        counsel = "confirmed by counsel" if against.profile.counsel_confirmed else "no counsel has confirmed them; not advice"
+        counsel = (
+            "confirmed by counsel"
+            if against.profile.counsel_confirmed
+            else "no counsel has confirmed them; not advice"
+        )
         named.append(f"the facts for {against.profile.name} ({counsel})")
     yield f"Held against the schema{', ' if named else ''}{', '.join(named)}."
 
@@ -120,7 +154,16 @@ def _held_against(against: "Against") -> "Iterator[str]":
 def as_table(checked: "Checked", policy: Path, against: "Against") -> dict[str, object]:
     """The result as plain values (docs/ref/policy-check.md)."""
     profile = against.profile
-    facts = {"id": profile.id, "profile": profile.where, "use": profile.use, "counsel_confirmed": profile.counsel_confirmed} if profile else None
+    facts = (
+        {
+            "id": profile.id,
+            "profile": profile.where,
+            "use": profile.use,
+            "counsel_confirmed": profile.counsel_confirmed,
+        }
+        if profile
+        else None
+    )
     return {
         "ok": not checked.faults,
         "policy": str(policy),

@@ -1,4 +1,6 @@
-"""`platewarden policy diff`: what a change of policy lets out, in words, the worst first; what a signer is shown before signing."""
+"""`platewarden policy diff`: what a change of policy lets out, in words, the worst first; what a
+signer is shown before signing.
+"""
 
 import json
 from pathlib import Path
@@ -16,15 +18,30 @@ app = typer.Typer(add_completion=False)
 def diff(
     old: Annotated[Path, typer.Argument(help="The policy as it is.")],
     new: Annotated[Path, typer.Argument(help="The policy as it would be.")],
-    charter: Annotated[Path | None, typer.Option(help="The council's charter for both; without: charter.toml beside each, or beside the other.")] = None,
-    roster: Annotated[Path | None, typer.Option(help="The roster of cameras for both; without: roster.toml beside each, or beside the other.")] = None,
-    no_gain: Annotated[bool, typer.Option("--no-gain", help="For scripts: exit 3 if the change lets anything out.")] = False,
+    charter: Annotated[
+        Path | None,
+        typer.Option(
+            help="The council's charter for both; without: charter.toml beside each, or beside "
+            "the other."
+        ),
+    ] = None,
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            help="The roster of cameras for both; without: roster.toml beside each, or beside the "
+            "other."
+        ),
+    ] = None,
+    no_gain: Annotated[
+        bool, typer.Option("--no-gain", help="For scripts: exit 3 if the change lets anything out.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page: one offline HTML file.")] = None,
 ) -> None:
     """Tell what a change of policy lets out, in words, the worst first; then what it restricts.
 
-    Exit 0: told, whatever it lets out; 3: the charter forbids the new policy, or --no-gain was given and the change lets something out.
+    Exit 0: told, whatever it lets out; 3: the charter forbids the new policy, or --no-gain was
+    given and the change lets something out.
     """
     from agent.city.pages.diff_report import as_table, told
     from agent.city.policy_files import load_both, write_page
@@ -41,8 +58,16 @@ def diff(
         for line in told(compared, str(old), str(new)):
             print(line)
     if compared.refused:
-        raise PolicyRefusedError(compared.refused[0].reason, "the charter forbids the new policy: no camera under it would start", where=new, fix="change it")
+        raise PolicyRefusedError(
+            compared.refused[0].reason,
+            "the charter forbids the new policy: no camera under it would start",
+            where=new,
+            fix="change it",
+        )
     if no_gain and compared.lets_out:
         raise PolicyRefusedError(
-            Reason.POLICY_LETS_OUT_MORE, f"the change lets out more in {len(compared.lets_out)} ways", where=new, fix="whoever signs must want that"
+            Reason.POLICY_LETS_OUT_MORE,
+            f"the change lets out more in {len(compared.lets_out)} ways",
+            where=new,
+            fix="whoever signs must want that",
         )

@@ -1,4 +1,6 @@
-"""`platewarden policy explain`: who could receive what, from which cameras, until when, on what basis; and which lines refuse everybody else."""
+"""`platewarden policy explain`: who could receive what, from which cameras, until when, on what
+basis; and which lines refuse everybody else.
+"""
 
 import json
 from dataclasses import replace
@@ -26,23 +28,62 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def explain(
     policy: Annotated[Path, typer.Argument(help="The policy, a TOML file.")],
-    charter: Annotated[Path | None, typer.Option(help="The council's charter; without: charter.toml beside the policy.")] = None,
-    roster: Annotated[Path | None, typer.Option(help="The roster of cameras; without: roster.toml beside the policy.")] = None,
-    recipient: Annotated[str, typer.Option(help="Only this one, on one screen, with every line that allows or refuses.")] = "",
+    charter: Annotated[
+        Path | None,
+        typer.Option(help="The council's charter; without: charter.toml beside the policy."),
+    ] = None,
+    roster: Annotated[
+        Path | None,
+        typer.Option(help="The roster of cameras; without: roster.toml beside the policy."),
+    ] = None,
+    recipient: Annotated[
+        str,
+        typer.Option(help="Only this one, on one screen, with every line that allows or refuses."),
+    ] = "",
     purpose: Annotated[str, typer.Option(help="Only for this purpose.")] = "",
-    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As of this day (UTC); without: today.")] = None,
+    on: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="As of this day (UTC); without: today."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    html: Annotated[Path | None, typer.Option(help="Write a page for the public: one offline HTML file.")] = None,
-    list_size: Annotated[int | None, typer.Option(min=0, help="Entries in each rule's categories; without: those of the hot list beside the policy.")] = None,
-    vehicles: Annotated[int, typer.Option(min=0, help="Vehicles that pass a camera in a day.")] = STANDARD.vehicles_per_day,
-    misread: Annotated[float, typer.Option(min=0, max=1, help="Share of all readings that are wrong: models/recognizer.md.")] = STANDARD.misread,
-    plate_space: Annotated[int, typer.Option(min=1, help="Plates that could exist; the default counts the pattern 1ABC234.")] = STANDARD.plate_space,
-    base_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of passing vehicles that are listed.")] = STANDARD.base_rate,
-    other_state: Annotated[float, typer.Option(min=0, max=1, help="Share of passing vehicles from another state.")] = STANDARD.other_state,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page for the public: one offline HTML file.")
+    ] = None,
+    list_size: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Entries in each rule's categories; without: those of the hot list beside the "
+            "policy.",
+        ),
+    ] = None,
+    vehicles: Annotated[
+        int, typer.Option(min=0, help="Vehicles that pass a camera in a day.")
+    ] = STANDARD.vehicles_per_day,
+    misread: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of all readings that are wrong: models/recognizer.md."
+        ),
+    ] = STANDARD.misread,
+    plate_space: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Plates that could exist; the default counts the pattern 1ABC234."
+        ),
+    ] = STANDARD.plate_space,
+    base_rate: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of passing vehicles that are listed.")
+    ] = STANDARD.base_rate,
+    other_state: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of passing vehicles from another state.")
+    ] = STANDARD.other_state,
 ) -> None:
-    """Tell who could receive what, from which cameras, until when, on what basis; and which lines refuse everybody else.
+    """Tell who could receive what, from which cameras, until when, on what basis; and which lines
+    refuse everybody else.
 
-    Exit 0, whatever the answer is. What decides is asked of the camera's own code; how often it would be the wrong car is an estimate.
+    Exit 0, whatever the answer is. What decides is asked of the camera's own code; how often it
+    would be the wrong car is an estimate.
     """
     from agent.city.pages import explain_text as text
     from agent.city.policy_files import listed_by_category, load, write_page
@@ -51,13 +92,19 @@ def explain(
 
     for name, value in (("--recipient", recipient), ("--purpose", purpose)):
         if value and not IDENTIFIER.fullmatch(value):
-            raise UsageError(f"{value[:64]!a} is no identifier", where=name, fix="use a-z, 0-9 and - only, as in the policy")
+            raise UsageError(
+                f"{value[:64]!a} is no identifier",
+                where=name,
+                fix="use a-z, 0-9 and - only, as in the policy",
+            )
     files = load(policy, charter, roster)
     day = on.date() if on else datetime.now(UTC).date()
     told = answer(files, day, recipient=recipient, purpose=purpose)
     inputs = replace(STANDARD, vehicles_per_day=vehicles, plate_space=plate_space)
     inputs = replace(inputs, misread=misread, base_rate=base_rate, other_state=other_state)
-    leads = false_leads(told, inputs, listed_by_category(policy.parent, day) if list_size is None else list_size)
+    leads = false_leads(
+        told, inputs, listed_by_category(policy.parent, day) if list_size is None else list_size
+    )
     if html is not None:
         from agent.city.pages.explain_page import render
 
@@ -73,12 +120,25 @@ def explain(
         print(line)
 
 
-def false_leads(told: "Explained", inputs: Inputs, listed: "Mapping[str, int] | int | None") -> "dict[str, Estimate]":
-    """The estimate of each rule that releases anything. `listed`: entries by category, or in each rule's categories; None: the default."""
+def false_leads(
+    told: "Explained", inputs: Inputs, listed: "Mapping[str, int] | int | None"
+) -> "dict[str, Estimate]":
+    """The estimate of each rule that releases anything. `listed`: entries by category, or in each
+    rule's categories; None: the default.
+    """
     from agent.core.judging.explain.false_leads import estimate
 
     sizes = {
-        grant.rule: LIST_SIZE if listed is None else listed if isinstance(listed, int) else sum(listed.get(category, 0) for category in grant.categories)
+        grant.rule: LIST_SIZE
+        if listed is None
+        else listed
+        if isinstance(listed, int)
+        else sum(listed.get(category, 0) for category in grant.categories)
         for grant in told.grants
     }
-    return {g.rule: estimate(replace(inputs, listed=sizes[g.rule]), g.levels, g.min_confidence, g.max_per_hour) for g in told.grants}
+    return {
+        g.rule: estimate(
+            replace(inputs, listed=sizes[g.rule]), g.levels, g.min_confidence, g.max_per_hour
+        )
+        for g in told.grants
+    }

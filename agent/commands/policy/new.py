@@ -1,4 +1,6 @@
-"""`platewarden policy new`: a first charter, policy and roster from a jurisdiction's profile, checked before they are written."""
+"""`platewarden policy new`: a first charter, policy and roster from a jurisdiction's profile,
+checked before they are written.
+"""
 
 import sys
 from datetime import date, timedelta
@@ -34,23 +36,48 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def new(
-    profile_name: Annotated[str, typer.Option("--from", help="The jurisdiction's profile, such as us-ca, or its file.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for charter.toml, policy.toml and roster.toml; none of them may be there.")] = Path(),
+    profile_name: Annotated[
+        str, typer.Option("--from", help="The jurisdiction's profile, such as us-ca, or its file.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="Folder for charter.toml, policy.toml and roster.toml; none of them may be there.",
+        ),
+    ] = Path(),
     city: Annotated[str | None, typer.Option(help="The city's name.")] = None,
     recipient: Annotated[str | None, typer.Option(help="Id of the agency that receives.")] = None,
     legal_name: Annotated[str | None, typer.Option(help="Its legal name.")] = None,
     basis: Annotated[str | None, typer.Option(help="Its legal basis.")] = None,
-    kind: Annotated[str | None, typer.Option(help="What it is, such as local-law-enforcement.")] = None,
-    key: Annotated[str, typer.Option(help="Its Ed25519 public key; without it, a placeholder that no one holds.")] = "",
+    kind: Annotated[
+        str | None, typer.Option(help="What it is, such as local-law-enforcement.")
+    ] = None,
+    key: Annotated[
+        str,
+        typer.Option(help="Its Ed25519 public key; without it, a placeholder that no one holds."),
+    ] = "",
     camera: Annotated[str | None, typer.Option(help="Id of the first camera.")] = None,
     stands: Annotated[str | None, typer.Option(help="Where it stands.")] = None,
     near: Annotated[str | None, typer.Option(help="Kinds of place near it, with commas.")] = None,
     host: Annotated[str | None, typer.Option(help="The broker's host name.")] = None,
     address: Annotated[str | None, typer.Option(help="The broker's IP address and port.")] = None,
-    pin: Annotated[str, typer.Option(help="The broker's SPKI pin; without it, a placeholder that no server has.")] = "",
-    retention_days: Annotated[int | None, typer.Option("--retention", help="Days, at least 2. Default: 21, or less where the profile says so.")] = None,
-    days: Annotated[int, typer.Option(help="Days until the policy expires.", min=1, max=3650)] = 180,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take the defaults for what is not given.")] = False,
+    pin: Annotated[
+        str,
+        typer.Option(help="The broker's SPKI pin; without it, a placeholder that no server has."),
+    ] = "",
+    retention_days: Annotated[
+        int | None,
+        typer.Option(
+            "--retention", help="Days, at least 2. Default: 21, or less where the profile says so."
+        ),
+    ] = None,
+    days: Annotated[
+        int, typer.Option(help="Days until the policy expires.", min=1, max=3650)
+    ] = 180,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing; take the defaults for what is not given.")
+    ] = False,
     on: On = "",
 ) -> None:
     """Start a charter, a policy and a roster from a jurisdiction's facts; they pass `policy check`.
@@ -62,7 +89,16 @@ def new(
 
     profile = _require_use(jurisdiction_files.named(profile_name))
     _require_free(out)
-    given = {"city": city, "recipient": recipient, "legal_name": legal_name, "basis": basis, "kind": kind, "camera": camera, "stands": stands, "near": near}
+    given = {
+        "city": city,
+        "recipient": recipient,
+        "legal_name": legal_name,
+        "basis": basis,
+        "kind": kind,
+        "camera": camera,
+        "stands": stands,
+        "near": near,
+    }
     found = _ask(given | {"host": host, "address": address}, ask=sys.stdin.isatty() and not yes)
     today = moment(on, rig=True).date()
     answers = Answers(
@@ -86,16 +122,25 @@ def new(
 
 
 def _require_use(profile: "Profile") -> "Profile":
-    """The same; refuses a profile whose facts are too thin to begin from, or under which a fixed camera has no place."""
+    """The same; refuses a profile whose facts are too thin to begin from, or under which a fixed
+    camera has no place.
+    """
     from agent.core.reasons import Reason
 
     fact = profile.forbids_fixed_cameras()
     if fact is not None:
         why = f"fixed cameras are not allowed in {profile.name}: {fact.says} ({fact.citation})"
-        raise PolicyRefusedError(Reason.JURISDICTION_FORBIDS_CAMERA, why, where=f"{profile.where}:{fact.line}", fix="ask counsel")
+        raise PolicyRefusedError(
+            Reason.JURISDICTION_FORBIDS_CAMERA,
+            why,
+            where=f"{profile.where}:{fact.line}",
+            fix="ask counsel",
+        )
     if profile.use == "data":
         raise UsageError(
-            f"the facts for {profile.name} are too thin to begin from: {profile.thin}", where=profile.where, fix="ask counsel; or begin from another"
+            f"the facts for {profile.name} are too thin to begin from: {profile.thin}",
+            where=profile.where,
+            fix="ask counsel; or begin from another",
         )
     return profile
 
@@ -105,7 +150,11 @@ def _require_free(out: Path) -> None:
         raise UsageError("not a folder", where=out, fix="name a folder with --out")
     for name in ("charter.toml", "policy.toml", "roster.toml"):
         if (out / name).exists():
-            raise UsageError("is there already, and is not overwritten", where=out / name, fix="name another folder with --out")
+            raise UsageError(
+                "is there already, and is not overwritten",
+                where=out / name,
+                fix="name another folder with --out",
+            )
 
 
 def _ask(given: dict[str, str | None], *, ask: bool) -> dict[str, str]:
@@ -113,7 +162,13 @@ def _ask(given: dict[str, str | None], *, ask: bool) -> dict[str, str]:
     found = {}
     for name, (question, default) in QUESTIONS.items():
         value = given[name]
-        found[name] = value if value is not None else typer.prompt(question, default=default, err=True) if ask else default
+        found[name] = (
+            value
+            if value is not None
+            else typer.prompt(question, default=default, err=True)
+            if ask
+            else default
+        )
     return found
 
 
@@ -125,7 +180,11 @@ def _write(profile: "Profile", answers: "Answers", out: Path, today: date) -> No
     from agent.disk.atomic_file import write_atomic
 
     written = draft(profile, answers)
-    texts = {"charter.toml": written.charter, "policy.toml": written.policy, "roster.toml": written.roster}
+    texts = {
+        "charter.toml": written.charter,
+        "policy.toml": written.policy,
+        "roster.toml": written.roster,
+    }
     charter, policy, roster = (File(text.encode(), str(out / name)) for name, text in texts.items())
     checked = check_policy(policy, Against(charter, roster, profile, today))
     if checked.faults:
@@ -137,4 +196,7 @@ def _write(profile: "Profile", answers: "Answers", out: Path, today: date) -> No
         write_atomic(out / name, text.encode(), 0o644)
     for line in told(checked):
         typer.echo(line)
-    typer.echo(f"Written: {', '.join(texts)} in {out}. Read them, put in what is still a placeholder, then: platewarden policy check {out / 'policy.toml'}")
+    typer.echo(
+        f"Written: {', '.join(texts)} in {out}. Read them, put in what is still a placeholder, "
+        f"then: platewarden policy check {out / 'policy.toml'}"
+    )

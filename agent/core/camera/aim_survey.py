@@ -1,6 +1,8 @@
-"""A survey's numbers, hour by hour: width, sharpness, light and confidence of the plates that passed, and no plate. What works at noon and fails at night.
+"""A survey's numbers, hour by hour: width, sharpness, light and confidence of the plates that
+passed, and no plate. What works at noon and fails at night.
 
-Memory is bounded: 101 steps a quantity and hour, whatever passes; nothing in it belongs to one vehicle, but for an hour in which only one came.
+Memory is bounded: 101 steps a quantity and hour, whatever passes; nothing in it belongs to one
+vehicle, but for an hour in which only one came.
 """
 
 from collections.abc import Mapping
@@ -11,8 +13,10 @@ from agent.core.camera.aim_figures import SHARP, Band, Light, Verdict, sharp_ver
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.time.instant import Instant
 
-SURE = 0.9  # the confidence from which a read counts as sure: policies ask for about that (docs/ref/policy.md)
-WORKS, FAILS = 0.6, 0.3  # of an hour's reads that are sure. On the models' own measure 0.83 were (models/recognizer.md)
+# the confidence from which a read counts as sure: policies ask for about that (docs/ref/policy.md)
+SURE = 0.9
+# of an hour's reads that are sure. On the models' own measure 0.83 were (models/recognizer.md)
+WORKS, FAILS = 0.6, 0.3
 ENOUGH = 10  # reads in an hour; fewer judge nothing
 MOST_HOURS = 24 * 7
 STEPS = 100
@@ -21,7 +25,9 @@ PERCENTILES = (10, 50, 90)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One plate in one frame, without its text. `detail`: see core.camera.aim_figures.sharp_verdict; `confidence`: 0–1."""
+    """One plate in one frame, without its text. `detail`: see
+    core.camera.aim_figures.sharp_verdict; `confidence`: 0–1.
+    """
 
     width_px: float
     detail: float
@@ -51,7 +57,9 @@ class Histogram:
 
 @dataclass(slots=True)
 class Hour:
-    """One UTC hour. `frames` looked at, of these `lit` by picture light; the rest is of the plates in them."""
+    """One UTC hour. `frames` looked at, of these `lit` by picture light; the rest is of the plates
+    in them.
+    """
 
     width_px: Histogram
     frames: int = 0
@@ -72,7 +80,9 @@ class Survey:
         self._band, self._hours = band, dict[datetime, Hour]()
 
     def add(self, at: Instant, picture_mean: float, samples: tuple[Sample, ...]) -> None:
-        """One frame: its mean grey, and the plates in it. Beyond MOST_HOURS nothing more is counted."""
+        """One frame: its mean grey, and the plates in it. Beyond MOST_HOURS nothing more is
+        counted.
+        """
         start = at.utc.replace(minute=0, second=0, microsecond=0)
         if start not in self._hours and len(self._hours) >= MOST_HOURS:
             return
@@ -125,7 +135,9 @@ def _verdict(reads: int, share: float) -> str:
 
 
 def _causes(hour: Hour, band: Band) -> list[str]:
-    """What the hour's middle plate lacks, the likeliest first; "unknown" where every meter is green."""
+    """What the hour's middle plate lacks, the likeliest first; "unknown" where every meter is
+    green.
+    """
     light = Light(hour.light.percentile(50), hour.contrast.percentile(50), hour.glare / hour.reads)
     width = band.verdict(hour.width_px.percentile(50))
     found = {

@@ -1,4 +1,6 @@
-"""What a camera tells about itself: a stall, a profile, a control that it lacks, a standing alarm. Words and numbers, never a picture or a plate (P9)."""
+"""What a camera tells about itself: a stall, a profile, a control that it lacks, a standing alarm.
+Words and numbers, never a picture or a plate (P9).
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +8,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class CameraEvent:
-    """One leaf of the log (docs/ref/audit-log.md, kind `camera`). `what`: its code; `said`: a sentence for the journal; `details`: the leaf's other members."""
+    """One leaf of the log (docs/ref/audit-log.md, kind `camera`). `what`: its code; `said`: a
+    sentence for the journal; `details`: the leaf's other members.
+    """
 
     what: str
     said: str

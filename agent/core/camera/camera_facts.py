@@ -1,4 +1,6 @@
-"""How watch's camera is, as a small file: for `status` and `doctor`, which cannot look while watch has it. No picture, no plate."""
+"""How watch's camera is, as a small file: for `status` and `doctor`, which cannot look while watch
+has it. No picture, no plate.
+"""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +18,9 @@ MOST_STALLS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class CameraFacts:
-    """`at`: when something changed last; `alarms`: which stand since when; `profile`: day or night; `stalls`: rungs climbed since watch started."""
+    """`at`: when something changed last; `alarms`: which stand since when; `profile`: day or night;
+    `stalls`: rungs climbed since watch started.
+    """
 
     at: datetime
     alarms: Mapping[Alarm, datetime] = field(default_factory=dict)
@@ -27,23 +31,45 @@ class CameraFacts:
 def format_facts(facts: CameraFacts) -> bytes:
     """As JSON."""
     alarms = {alarm.value: rfc3339(since) for alarm, since in sorted(facts.alarms.items())}
-    return json.dumps({"at": rfc3339(facts.at), "alarms": alarms, "profile": facts.profile, "stalls": facts.stalls}).encode()
+    return json.dumps(
+        {
+            "at": rfc3339(facts.at),
+            "alarms": alarms,
+            "profile": facts.profile,
+            "stalls": facts.stalls,
+        }
+    ).encode()
 
 
 def parse_facts(untrusted: bytes) -> CameraFacts:
     """The inverse. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
     table = json.loads(untrusted)
     alarms = {Alarm(name): parse_rfc3339(since) for name, since in table["alarms"].items()}
-    if table["profile"] not in {"day", "night"} or not isinstance(table["stalls"], int) or not 0 <= table["stalls"] <= MOST_STALLS:
+    if (
+        table["profile"] not in {"day", "night"}
+        or not isinstance(table["stalls"], int)
+        or not 0 <= table["stalls"] <= MOST_STALLS
+    ):
         raise ValueError
     return CameraFacts(parse_rfc3339(table["at"]), alarms, table["profile"], table["stalls"])
 
 
 def findings(facts: CameraFacts) -> list[Finding]:
     """A line for each alarm, or that there is none; and one for stalls."""
-    found = [warn("camera alarm", f"{alarm} since {since:%Y-%m-%d %H:%M} UTC", FIX[alarm]) for alarm, since in sorted(facts.alarms.items())]
+    found = [
+        warn("camera alarm", f"{alarm} since {since:%Y-%m-%d %H:%M} UTC", FIX[alarm])
+        for alarm, since in sorted(facts.alarms.items())
+    ]
     found = found or [ok("camera alarm", f"none stands; the {facts.profile}'s profile is in force")]
     if facts.stalls:
         told = f"{facts.stalls} times no frame came in time since watch started"
-        found.append(warn("camera stalls", told, "check the ribbon cable and the power supply; `journalctl -u platewarden-watch` says what helped"))
+        found.append(
+            warn(
+                "camera stalls",
+                told,
+                "check the ribbon cable and the power supply; `journalctl -u platewarden-watch` "
+                "says "
+                "what helped",
+            )
+        )
     return found

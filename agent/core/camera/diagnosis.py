@@ -1,4 +1,6 @@
-"""Judges a camera's picture and its machine for `doctor`. Pure: measured values in, findings out; every limit stands here with its reason."""
+"""Judges a camera's picture and its machine for `doctor`. Pure: measured values in, findings out;
+every limit stands here with its reason.
+"""
 
 from collections.abc import Sequence
 
@@ -6,38 +8,69 @@ from agent.core.camera.aim_figures import Light, Verdict, band_for, local_share,
 from agent.core.camera.aim_survey import Sample
 from agent.core.camera.diagnosis_findings import Finding, fail, ok, skip, warn
 
-BLANK = 8.0  # grey levels between a picture's dark and bright tenth: a lens cap, a wasp's nest, a dead sensor
+# grey levels between a picture's dark and bright tenth: a lens cap, a wasp's nest, a dead sensor
+BLANK = 8.0
 SCENE_SOFT, SCENE_BLURRED = (
     0.20,
     0.12,
-)  # of the sharpest sixteenth's edges. 25 road photographs: 0.22 and more; blurred (Gaussian) by 2 px 0.18, 3 px 0.14, 5 px 0.10 (medians)
+    # of the sharpest sixteenth's edges. 25 road photographs: 0.22 and more; blurred (Gaussian) by 2
+    # px 0.18, 3 px 0.14, 5 px 0.10 (medians)
+)
 WARM_C, HOT_C = 70.0, 80.0  # at 80 °C a Raspberry Pi slows itself down
 LEAST_FREE = 64 << 20  # bytes: below it logs and databases may not be written at all
-NEVER_KEPT = frozenset({"tmpfs", "ramfs", "overlay", "squashfs"})  # gone at the next power cut, or cannot be written
+# gone at the next power cut, or cannot be written
+NEVER_KEPT = frozenset({"tmpfs", "ramfs", "overlay", "squashfs"})
 NO_RIGHTS = frozenset({"vfat", "exfat", "msdos"})
 UNSAFE_OPTIONS = frozenset({"nobarrier", "barrier=0", "data=writeback"})
-_NOW, _SINCE = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "at its temperature limit"}, 16
+_NOW, _SINCE = (
+    {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "at its temperature limit"},
+    16,
+)
 
 
 def picture(light: Light) -> Finding:
     """The whole picture: covered, dark, glaring, or fine."""
-    told = f"mean grey {light.mean:.0f} of 255, {light.contrast:.0f} levels of contrast, {light.clipped:.0%} clipped"
+    told = (
+        f"mean grey {light.mean:.0f} of 255, {light.contrast:.0f} levels of contrast, "
+        f"{light.clipped:.0%} clipped"
+    )
     if light.contrast < BLANK:
-        return fail("exposure", f"the picture is one flat grey ({told})", "take the lens cap off, clean the glass, look whether something covers it")
+        return fail(
+            "exposure",
+            f"the picture is one flat grey ({told})",
+            "take the lens cap off, clean the glass, look whether something covers it",
+        )
     match light.verdict():
         case Verdict.HIGH:
-            return warn("exposure", f"too bright: {told}", "shorten the shutter, or turn the camera away from sun and lamps")
+            return warn(
+                "exposure",
+                f"too bright: {told}",
+                "shorten the shutter, or turn the camera away from sun and lamps",
+            )
         case Verdict.LOW:
-            return warn("exposure", f"dark: {told}", "at night plates need infrared light; by day open the iris; `aim` shows it live")
+            return warn(
+                "exposure",
+                f"dark: {told}",
+                "at night plates need infrared light; by day open the iris; `aim` shows it live",
+            )
         case Verdict.BAD:
-            return warn("exposure", f"hardly any contrast: {told}", "fog, dirt on the glass or stray light: clean it, shade it")
+            return warn(
+                "exposure",
+                f"hardly any contrast: {told}",
+                "fog, dirt on the glass or stray light: clean it, shade it",
+            )
         case _:
             return ok("exposure", told)
 
 
 def focus(scene: float) -> Finding:
-    """The picture's sharpest sixteenth, 0–1: how much of its contrast is passed within two pixels. A plate in view tells more."""
-    told = f"the sharpest part of the picture passes {scene:.0%} of its contrast within 2 px (sharp: {SCENE_SOFT:.0%} and more)"
+    """The picture's sharpest sixteenth, 0–1: how much of its contrast is passed within two pixels.
+    A plate in view tells more.
+    """
+    told = (
+        f"the sharpest part of the picture passes {scene:.0%} of its contrast within 2 px "
+        f"(sharp: {SCENE_SOFT:.0%} and more)"
+    )
     step = "turn the lens until `aim` shows the best focus; wipe the glass"
     if scene < SCENE_BLURRED:
         return fail("focus", f"blurred: {told}", step)
@@ -45,22 +78,41 @@ def focus(scene: float) -> Finding:
 
 
 def plate(frame_width_px: int, seen: Sequence[tuple[Sample, bool]]) -> list[Finding]:
-    """The widest plate in view against what the models need; `bool`: it is the test plate. Numbers only."""
+    """The widest plate in view against what the models need; `bool`: it is the test plate. Numbers
+    only.
+    """
     if not seen:
-        step = "hold the printed test plate where cars will be read (`provision --test-plate`) and run this again"
+        step = (
+            "hold the printed test plate where cars will be read (`provision --test-plate`) and "
+            "run this again"
+        )
         return [skip("plate width", "no plate is in view, so the width was not measured", step)]
     sample, test = max(seen, key=lambda one: one[0].width_px)
     band, names = band_for(frame_width_px), {"us": "US", "eu": "EU", "br": "BR"}
-    told = f"{'the test plate' if test else 'the widest plate in view'} is {sample.width_px:.0f} px wide; the models need {band.green_from:.0f} to {band.green_to:.0f}"
+    told = (
+        f"{'the test plate' if test else 'the widest plate in view'} is {sample.width_px:.0f} px "
+        f"wide; the models need {band.green_from:.0f} to {band.green_to:.0f}"
+    )
     if test:
-        told += f"; in its place {', '.join(f'{name} {sample.width_px * local_share(kind):.0f}' for kind, name in names.items())} px"
+        told += (
+            "; in its place "
+            f"{', '.join(f'{name} {sample.width_px * local_share(kind):.0f}' for kind, name in names.items())} "
+            "px"
+        )
     match band.verdict(sample.width_px):
         case Verdict.BAD:
-            found = fail("plate width", told, "a longer lens, or nearer to the cars; below the least width nothing may be expected")
+            found = fail(
+                "plate width",
+                told,
+                "a longer lens, or nearer to the cars; below the least width nothing may be "
+                "expected",
+            )
         case Verdict.LOW:
             found = warn("plate width", told, "zoom in or move nearer")
         case Verdict.HIGH:
-            found = warn("plate width", told, "nothing is gained by so much: a wider view sees more road")
+            found = warn(
+                "plate width", told, "nothing is gained by so much: a wider view sees more road"
+            )
         case _:
             found = ok("plate width", told)
     return [found, _plate_focus(sample), _plate_light(sample.light)]
@@ -72,46 +124,89 @@ def _plate_focus(sample: Sample) -> Finding:
         case Verdict.GOOD:
             return ok("plate focus", told)
         case Verdict.LOW:
-            return warn("plate focus", f"soft: {told}", "focus at the plate's distance with `aim`; a shorter shutter if it moved")
+            return warn(
+                "plate focus",
+                f"soft: {told}",
+                "focus at the plate's distance with `aim`; a shorter shutter if it moved",
+            )
         case _:
-            return fail("plate focus", f"blurred: {told}", "focus at the plate's distance with `aim`; a shorter shutter if it moved")
+            return fail(
+                "plate focus",
+                f"blurred: {told}",
+                "focus at the plate's distance with `aim`; a shorter shutter if it moved",
+            )
 
 
 def _plate_light(light: Light) -> Finding:
     told = f"mean grey {light.mean:.0f}, contrast {light.contrast:.0f}, {light.clipped:.0%} clipped"
     match light.verdict():
         case Verdict.HIGH:
-            return warn("plate light", f"glare: {told}", "turn or dim the infrared light; shorten the shutter")
+            return warn(
+                "plate light",
+                f"glare: {told}",
+                "turn or dim the infrared light; shorten the shutter",
+            )
         case Verdict.GOOD:
             return ok("plate light", told)
         case _:
-            return warn("plate light", f"{'dark' if light.verdict() is Verdict.LOW else 'flat'}: {told}", "more light on the plate, less around it")
+            return warn(
+                "plate light",
+                f"{'dark' if light.verdict() is Verdict.LOW else 'flat'}: {told}",
+                "more light on the plate, less around it",
+            )
 
 
 def space(free_bytes: int, most_waiting_bytes: int) -> Finding:
     """Room for what may wait for delivery. `most_waiting_bytes`: a full outbox."""
     told = f"{free_bytes / 1e6:,.0f} MB free"
     if free_bytes < LEAST_FREE:
-        return fail("disk", told, "free some: below 64 MB logs cannot be written, and without its log nothing is released")
+        return fail(
+            "disk",
+            told,
+            "free some: below 64 MB logs cannot be written, and without its log nothing is "
+            "released",
+        )
     if free_bytes < most_waiting_bytes + LEAST_FREE:
-        return warn("disk", f"{told}; a full outbox takes {most_waiting_bytes / 1e6:,.0f} MB", "free some, or lower limits.max_outbox_reads")
+        return warn(
+            "disk",
+            f"{told}; a full outbox takes {most_waiting_bytes / 1e6:,.0f} MB",
+            "free some, or lower limits.max_outbox_reads",
+        )
     return ok("disk", told)
 
 
 def mount(kind: str, options: frozenset[str]) -> Finding:
-    """The file system that holds paths.state: does it survive a power cut, does it know owners and modes."""
+    """The file system that holds paths.state: does it survive a power cut, does it know owners and
+    modes.
+    """
     fix = "put paths.state on an ext4 partition of its own (docs/guide/installer.md)"
     if "ro" in options:
-        return fail("mount", f"the state's file system ({kind}) is read-only", "an error on the card does this too: see `dmesg`; replace the card")
+        return fail(
+            "mount",
+            f"the state's file system ({kind}) is read-only",
+            "an error on the card does this too: see `dmesg`; replace the card",
+        )
     if kind in NEVER_KEPT:
         return fail("mount", f"the state lies on {kind}: it does not survive a power cut", fix)
     if kind in NO_RIGHTS:
         return fail("mount", f"the state lies on {kind}, which knows no owners and modes", fix)
     if unsafe := sorted(options & UNSAFE_OPTIONS):
-        return warn("mount", f"{kind} with {', '.join(unsafe)}: a power cut may lose what was synced", "take that option out of /etc/fstab")
+        return warn(
+            "mount",
+            f"{kind} with {', '.join(unsafe)}: a power cut may lose what was synced",
+            "take that option out of /etc/fstab",
+        )
     if "strictatime" in options:
-        return warn("mount", f"{kind} with strictatime: every read writes to the card and wears it", "say noatime in /etc/fstab")
-    return ok("mount", f"{kind}, {'noatime' if 'noatime' in options else 'relatime' if 'relatime' in options else 'default options'}")
+        return warn(
+            "mount",
+            f"{kind} with strictatime: every read writes to the card and wears it",
+            "say noatime in /etc/fstab",
+        )
+    return ok(
+        "mount",
+        f"{kind}, "
+        f"{'noatime' if 'noatime' in options else 'relatime' if 'relatime' in options else 'default options'}",
+    )
 
 
 def heat(celsius: float | None) -> Finding:
@@ -127,16 +222,27 @@ def heat(celsius: float | None) -> Finding:
 
 def power(bits: int | None, *, is_pi: bool) -> Finding:
     """Raspberry Pi's get_throttled. Now is a failure; since the last start is a warning."""
-    step = "a supply of 5.1 V and 3 A (Pi 5: 5 A) and a short, thick cable; for heat: shade and a heat sink"
+    step = (
+        "a supply of 5.1 V and 3 A (Pi 5: 5 A) and a short, thick cable; for heat: shade and a "
+        "heat sink"
+    )
     if bits is None:
         if is_pi:
-            return warn("throttling", "the firmware could not be asked", "sudo apt install raspi-utils, and run this as root")
+            return warn(
+                "throttling",
+                "the firmware could not be asked",
+                "sudo apt install raspi-utils, and run this as root",
+            )
         return skip("throttling", "not a Raspberry Pi: nothing tells of under-voltage here")
     now = [name for bit, name in _NOW.items() if bits >> bit & 1]
     since = [name for bit, name in _NOW.items() if bits >> (bit + _SINCE) & 1]
     if now:
         return fail("throttling", f"just now: {', '.join(now)}", step)
-    return warn("throttling", f"since the last start: {', '.join(since)}", step) if since else ok("throttling", "none since the last start")
+    return (
+        warn("throttling", f"since the last start: {', '.join(since)}", step)
+        if since
+        else ok("throttling", "none since the last start")
+    )
 
 
 def swap(areas: Sequence[str], *, memory_controller: bool) -> Finding:
@@ -145,10 +251,13 @@ def swap(areas: Sequence[str], *, memory_controller: bool) -> Finding:
     if not on_disk:
         return ok("swap", "none on a disk")
     if memory_controller:
-        return ok("swap", f"{', '.join(on_disk)}; watch's unit forbids itself to use it (MemorySwapMax=0)")
+        return ok(
+            "swap", f"{', '.join(on_disk)}; watch's unit forbids itself to use it (MemorySwapMax=0)"
+        )
     return warn(
         "swap",
-        f"{', '.join(on_disk)}; without the memory controller MemorySwapMax=0 does nothing, and only the lock that watch and aim put on their own memory keeps plates off it",
+        f"{', '.join(on_disk)}; without the memory controller MemorySwapMax=0 does nothing, and "
+        "only the lock that watch and aim put on their own memory keeps plates off it",
         "sudo swapoff -a, and disable dphys-swapfile (or rpi-swap) for good",
     )
 
@@ -157,17 +266,23 @@ def memory_controller(present: bool | None) -> Finding:  # noqa: FBT001 - a meas
     """The kernel's memory cgroup; None where there is no unified hierarchy to ask."""
     if present is None:
         return warn(
-            "memory cgroup", "no unified cgroup hierarchy: IPAddressDeny and MemorySwapMax may do nothing", "boot with systemd.unified_cgroup_hierarchy=1"
+            "memory cgroup",
+            "no unified cgroup hierarchy: IPAddressDeny and MemorySwapMax may do nothing",
+            "boot with systemd.unified_cgroup_hierarchy=1",
         )
     if present:
         return ok("memory cgroup", "on")
     return warn(
-        "memory cgroup", "off, as Raspberry Pi OS has it: MemorySwapMax does nothing", "add cgroup_enable=memory to /boot/firmware/cmdline.txt and restart"
+        "memory cgroup",
+        "off, as Raspberry Pi OS has it: MemorySwapMax does nothing",
+        "add cgroup_enable=memory to /boot/firmware/cmdline.txt and restart",
     )
 
 
 def core_pattern(pattern: str) -> Finding:
-    """What the kernel does with a dead process's memory. The units say LimitCORE=0; a pipe that is not systemd's need not heed it."""
+    """What the kernel does with a dead process's memory. The units say LimitCORE=0; a pipe that is
+    not systemd's need not heed it.
+    """
     if pattern.startswith("|") and "systemd-coredump" not in pattern:
         program = pattern[1:].partition(" ")[0][:80]
         return warn(

@@ -1,4 +1,6 @@
-"""What `doctor` finds, as values: one line each, how bad it is, and what to do about it (docs/ref/doctor.md)."""
+"""What `doctor` finds, as values: one line each, how bad it is, and what to do about it
+(docs/ref/doctor.md).
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -21,7 +23,9 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line. `what`: what was seen; `fix`: the next step, for whoever stands there; `exit_code`: of the command, if this failed. Never a plate."""
+    """One line. `what`: what was seen; `fix`: the next step, for whoever stands there; `exit_code`:
+    of the command, if this failed. Never a plate.
+    """
 
     name: str
     health: Health
@@ -51,7 +55,9 @@ def skip(name: str, what: str, fix: str = "") -> Finding:
 
 
 def failed(name: str, error: PlatewardenError, fix: str = "") -> Finding:
-    """An error of ours as a line: its words, its next step, its exit code (1 failed, 2 usage, 3 refused)."""
+    """An error of ours as a line: its words, its next step, its exit code (1 failed, 2 usage, 3
+    refused).
+    """
     reason = getattr(error, "reason", "")
     what = f"refused [{reason}]: {error.what}" if reason else error.what
     place = f"{error.where}: " if error.where else ""
@@ -59,8 +65,12 @@ def failed(name: str, error: PlatewardenError, fix: str = "") -> Finding:
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
-    """0 unless something failed; then the gravest failure's: a refusal (3) above a malformed file (2) above the rest (1)."""
-    return max((finding.exit_code for finding in findings if finding.health is Health.FAIL), default=0)
+    """0 unless something failed; then the gravest failure's: a refusal (3) above a malformed file
+    (2) above the rest (1).
+    """
+    return max(
+        (finding.exit_code for finding in findings if finding.health is Health.FAIL), default=0
+    )
 
 
 def as_table(finding: Finding) -> dict[str, object]:
@@ -69,7 +79,9 @@ def as_table(finding: Finding) -> dict[str, object]:
 
 
 def from_table(untrusted: Mapping[str, object]) -> Finding:
-    """The inverse, for what a part of `doctor` printed. Raises ValueError, KeyError or TypeError."""
+    """The inverse, for what a part of `doctor` printed. Raises ValueError, KeyError or
+    TypeError.
+    """
     code = untrusted["exit_code"]
     if not isinstance(code, int) or code not in {1, 2, 3}:
         raise ValueError
@@ -77,7 +89,9 @@ def from_table(untrusted: Mapping[str, object]) -> Finding:
     return Finding(name, Health(str(untrusted["health"])), what, fix, code)
 
 
-def until(name: str, what: str, ends: datetime, now: datetime, soon: timedelta, fix: str) -> Finding:
+def until(
+    name: str, what: str, ends: datetime, now: datetime, soon: timedelta, fix: str
+) -> Finding:
     """Something that ends: failed afterwards, a warning from `soon` before."""
     left = ends - now
     told = f"{what} until {ends:%Y-%m-%d %H:%M} UTC"
@@ -94,4 +108,6 @@ def _line(untrusted: object) -> str:
     """Other parties' words within one line of a terminal."""
     if not isinstance(untrusted, str):
         raise TypeError
-    return "".join(character if character.isprintable() else "?" for character in untrusted[:LONGEST_TEXT])
+    return "".join(
+        character if character.isprintable() else "?" for character in untrusted[:LONGEST_TEXT]
+    )

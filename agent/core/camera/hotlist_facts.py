@@ -1,4 +1,6 @@
-"""What watch tells of the hot list in force, as a small file: for `status` and `doctor`, which cannot open the list. No plate."""
+"""What watch tells of the hot list in force, as a small file: for `status` and `doctor`, which
+cannot open the list. No plate.
+"""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +12,10 @@ NAME = "hotlist.json"
 MAX_BYTES = 4096
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """When the empty list was made that a camera holds while it has none that it may use."""
-NONE = "none that this camera may use: none was published, it lapsed, or it did not open (watch's log says which)"
+NONE = (
+    "none that this camera may use: none was published, it lapsed, or it did not open (watch's "
+    "log says which)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,9 @@ class HotlistFacts:
 def format_facts(as_of: datetime, stale_after: datetime, digest: str) -> bytes:
     """As JSON."""
     made = None if as_of == NEVER else rfc3339(as_of)
-    return json.dumps({"as_of": made, "stale_after": rfc3339(stale_after), "digest": digest}).encode()
+    return json.dumps(
+        {"as_of": made, "stale_after": rfc3339(stale_after), "digest": digest}
+    ).encode()
 
 
 def parse_facts(untrusted: bytes) -> HotlistFacts:

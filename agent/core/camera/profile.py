@@ -1,6 +1,8 @@
-"""Day and night for a camera: which controls to set, of those that this camera has; and when it is night. Values in, values out (docs/design/camera-care.md).
+"""Day and night for a camera: which controls to set, of those that this camera has; and when it is
+night. Values in, values out (docs/design/camera-care.md).
 
-Names and units are libcamera's: ExposureTime in µs, LensPosition in dioptres (1 / m), ScalerCrop in px of the sensor.
+Names and units are libcamera's: ExposureTime in µs, LensPosition in dioptres (1 / m), ScalerCrop in
+px of the sensor.
 """
 
 from collections.abc import Mapping
@@ -8,17 +10,28 @@ from dataclasses import dataclass
 from typing import Any
 
 Limits = Mapping[str, tuple[Any, Any, Any]]
-"""What picamera2's `camera_controls` says once the camera is configured: name → least, most, default."""
+"""What picamera2's `camera_controls` says once the camera is configured: name → least, most,
+default.
+"""
 
-MANUAL_FOCUS, MANUAL, AUTO = 0, 1, 0  # libcamera's AfModeManual; ExposureTimeModeManual and AnalogueGainModeManual; …Auto
+# libcamera's AfModeManual; ExposureTimeModeManual and AnalogueGainModeManual; …Auto
+MANUAL_FOCUS, MANUAL, AUTO = 0, 1, 0
 DAY, NIGHT = "day", "night"
 
-_CONTROL = {"rate": "FrameDurationLimits", "exposure": "ExposureTime", "gain": "AnalogueGain", "focus": "LensPosition", "crop": "ScalerCrop"}
+_CONTROL = {
+    "rate": "FrameDurationLimits",
+    "exposure": "ExposureTime",
+    "gain": "AnalogueGain",
+    "focus": "LensPosition",
+    "crop": "ScalerCrop",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is wanted; None: the camera's own choice. `crop`: left, top, width, height as shares of the sensor; `shape`: width / height of the picture."""
+    """What is wanted; None: the camera's own choice. `crop`: left, top, width, height as shares of
+    the sensor; `shape`: width / height of the picture.
+    """
 
     frames_per_second: int
     shape: float
@@ -30,7 +43,9 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """`controls`: to set; `lacking`: wishes that this camera has no control for; `bent`: wishes outside its range, brought to the nearest end."""
+    """`controls`: to set; `lacking`: wishes that this camera has no control for; `bent`: wishes
+    outside its range, brought to the nearest end.
+    """
 
     controls: Mapping[str, Any]
     lacking: tuple[str, ...]
@@ -38,7 +53,9 @@ class Chosen:
 
 
 def choose(profile: Profile, limits: Limits) -> Chosen:
-    """Every control is looked up first: libcamera refuses one that it does not know, and the whole configuration with it."""
+    """Every control is looked up first: libcamera refuses one that it does not know, and the whole
+    configuration with it.
+    """
     wishes = {
         "rate": round(1_000_000 / profile.frames_per_second),
         "exposure": profile.exposure_us,
@@ -46,7 +63,9 @@ def choose(profile: Profile, limits: Limits) -> Chosen:
         "focus": None if profile.focus_m is None else 1 / profile.focus_m,
         "crop": profile.crop,
     }
-    lacking = tuple(wish for wish, value in wishes.items() if value is not None and _CONTROL[wish] not in limits)
+    lacking = tuple(
+        wish for wish, value in wishes.items() if value is not None and _CONTROL[wish] not in limits
+    )
     controls, bent = dict[str, Any](), list[str]()
     for wish in ("rate", "exposure", "gain", "focus"):
         value, name = wishes[wish], _CONTROL[wish]
@@ -61,12 +80,15 @@ def choose(profile: Profile, limits: Limits) -> Chosen:
         controls["AfMode"] = MANUAL_FOCUS
     if profile.crop is not None and "crop" not in lacking:
         rectangle = crop_px(profile.crop, profile.shape, limits["ScalerCrop"][1])
-        controls |= {"ScalerCrops": [rectangle]} if "ScalerCrops" in limits else {"ScalerCrop": rectangle}
+        controls |= (
+            {"ScalerCrops": [rectangle]} if "ScalerCrops" in limits else {"ScalerCrop": rectangle}
+        )
     return Chosen(controls | _modes(controls, limits), lacking, tuple(bent))
 
 
 def _modes(controls: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
-    """Whether exposure and gain are fixed or the camera's. Said always, so that a profile also ends what the one before it fixed.
+    """Whether exposure and gain are fixed or the camera's. Said always, so that a profile also ends
+    what the one before it fixed.
 
     Since libcamera 0.5 each has a mode; before, a value of 0 gave it back to the camera.
     """
@@ -79,13 +101,22 @@ def _modes(controls: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
     return modes
 
 
-def crop_px(crop: tuple[float, float, float, float], shape: float, whole: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    """The largest rectangle of the picture's shape in the middle of the crop, px of the sensor: another shape would squeeze the plates. `whole`: all of the sensor."""
+def crop_px(
+    crop: tuple[float, float, float, float], shape: float, whole: tuple[int, int, int, int]
+) -> tuple[int, int, int, int]:
+    """The largest rectangle of the picture's shape in the middle of the crop, px of the sensor:
+    another shape would squeeze the plates. `whole`: all of the sensor.
+    """
     x, y, width, height = whole
     left, top = x + crop[0] * width, y + crop[1] * height
     wide, high = crop[2] * width, crop[3] * height
     kept_wide, kept_high = min(wide, high * shape), min(high, wide / shape)
-    return round(left + (wide - kept_wide) / 2), round(top + (high - kept_high) / 2), int(kept_wide), int(kept_high)
+    return (
+        round(left + (wide - kept_wide) / 2),
+        round(top + (high - kept_high) / 2),
+        int(kept_wide),
+        int(kept_high),
+    )
 
 
 def _within(value: Any, limits: tuple[Any, Any, Any]) -> Any:
@@ -94,7 +125,9 @@ def _within(value: Any, limits: tuple[Any, Any, Any]) -> Any:
 
 
 class DayNight:
-    """Tells day from night by the light in lux. Changes only after `after_s` on the other side, so that a passing headlight or cloud changes nothing."""
+    """Tells day from night by the light in lux. Changes only after `after_s` on the other side, so
+    that a passing headlight or cloud changes nothing.
+    """
 
     def __init__(self, below_lux: float | None, above_lux: float | None, after_s: float) -> None:
         self._below, self._above, self._after_s = below_lux, above_lux, after_s
@@ -102,7 +135,9 @@ class DayNight:
         self._crossed_s: float | None = None
 
     def see(self, lux: float | None, at_s: float) -> str | None:
-        """DAY or NIGHT when it changes now, else None. A frame that tells no light changes nothing."""
+        """DAY or NIGHT when it changes now, else None. A frame that tells no light changes
+        nothing.
+        """
         if self._below is None or self._above is None or lux is None:
             return None
         crossed = lux < self._below if self.now == DAY else lux > self._above

@@ -1,6 +1,8 @@
-"""Where a camera looks: zones in which plates count, masks that nothing sees. Polygons in shares of the frame, so that they hold at any resolution.
+"""Where a camera looks: zones in which plates count, masks that nothing sees. Polygons in shares of
+the frame, so that they hold at any resolution.
 
-The file is written by `aim` and read by `watch`; anything odd in it refuses: a camera must not guess where it may look (docs/ref/aim.md).
+The file is written by `aim` and read by `watch`; anything odd in it refuses: a camera must not
+guess where it may look (docs/ref/aim.md).
 """
 
 import hashlib
@@ -22,7 +24,9 @@ Polygon = tuple[Point, ...]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`zones`: a plate counts when its centre lies in one; without any, everywhere. `masks`: blackened before anything looks at the frame."""
+    """`zones`: a plate counts when its centre lies in one; without any, everywhere. `masks`:
+    blackened before anything looks at the frame.
+    """
 
     zones: tuple[Polygon, ...] = ()
     masks: tuple[Polygon, ...] = ()
@@ -49,7 +53,9 @@ def inside(x: float, y: float, polygon: Polygon) -> bool:
 
 
 def area(polygon: Polygon) -> float:
-    """Share of the frame, by the shoelace formula; a polygon that crosses itself comes out smaller."""
+    """Share of the frame, by the shoelace formula; a polygon that crosses itself comes out
+    smaller.
+    """
     edges = zip(polygon, (*polygon[1:], polygon[0]), strict=True)
     return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in edges)) / 2
 
@@ -65,27 +71,42 @@ def parse_view(untrusted_json: bytes, where: str) -> View:
         raise malformed(f"more than {MAX_BYTES} bytes", where)
     fields = Fields(parse_object(untrusted_json, where), where, required=("v", "zones", "masks"))
     fields.exactly("v", VERSION)
-    zones, masks = (tuple(_polygon(shape, where) for shape in fields.sequence(name, MOST_SHAPES)) for name in ("zones", "masks"))
+    zones, masks = (
+        tuple(_polygon(shape, where) for shape in fields.sequence(name, MOST_SHAPES))
+        for name in ("zones", "masks")
+    )
     return View(zones, masks)
 
 
 def _polygon(untrusted: object, where: str) -> Polygon:
     if not isinstance(untrusted, list) or not LEAST_POINTS <= len(untrusted) <= MOST_POINTS:
-        raise malformed(f"a zone or mask must be a list of {LEAST_POINTS} to {MOST_POINTS} points", where)
+        raise malformed(
+            f"a zone or mask must be a list of {LEAST_POINTS} to {MOST_POINTS} points", where
+        )
     polygon = tuple(_point(point, where) for point in untrusted)
     if area(polygon) < LEAST_AREA:
-        raise EnvelopeRefusedError(Reason.MALFORMED, "a zone or mask has hardly any area", where=where, fix="draw it again, around something")
+        raise EnvelopeRefusedError(
+            Reason.MALFORMED,
+            "a zone or mask has hardly any area",
+            where=where,
+            fix="draw it again, around something",
+        )
     return polygon
 
 
 def _point(untrusted: object, where: str) -> Point:
     numbers = untrusted if isinstance(untrusted, list) else ()
-    if len(numbers) != 2 or any(type(value) not in {int, float} or not 0 <= value <= 1 for value in numbers):
+    if len(numbers) != 2 or any(
+        type(value) not in {int, float} or not 0 <= value <= 1 for value in numbers
+    ):
         raise malformed("a point must be two numbers from 0 to 1", where)
     x, y = numbers
     return float(x), float(y)
 
 
 def _body(view: View) -> dict[str, object]:
-    shapes = {name: [[[round(x, 4), round(y, 4)] for x, y in shape] for shape in group] for name, group in (("zones", view.zones), ("masks", view.masks))}
+    shapes = {
+        name: [[[round(x, 4), round(y, 4)] for x, y in shape] for shape in group]
+        for name, group in (("zones", view.zones), ("masks", view.masks))
+    }
     return {"v": VERSION, **shapes}

@@ -1,4 +1,6 @@
-"""Takes rows one by one, checks them, and keeps them as columns: a hot list of millions fits in a fraction of what objects would need."""
+"""Takes rows one by one, checks them, and keeps them as columns: a hot list of millions fits in a
+fraction of what objects would need.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.core.hotlist.columns import MAX_ALIKE, ROW, WIDTHS, Columns, in_order, most_alike, slots_of, without_repeats
+from agent.core.hotlist.columns import (
+    MAX_ALIKE,
+    ROW,
+    WIDTHS,
+    Columns,
+    in_order,
+    most_alike,
+    slots_of,
+    without_repeats,
+)
 from agent.core.hotlist.confusion import fold_key, fold_keys, text_key
-from agent.core.hotlist.entry import EPOCH, FIELDS, MAX_DAYS, PATTERNS, date_of, faults_of, plate_of, plates_of
+from agent.core.hotlist.entry import (
+    EPOCH,
+    FIELDS,
+    MAX_DAYS,
+    PATTERNS,
+    date_of,
+    faults_of,
+    plate_of,
+    plates_of,
+)
 from agent.core.policy.policy import NEVER_RELEASE
 
 if TYPE_CHECKING:
@@ -21,7 +41,8 @@ if TYPE_CHECKING:
     from agent.core.hotlist.categories import AllowList
 
 MAX_ENTRIES = 4_000_000
-MAX_NAMES = {"state": 2_000, "agency": 60_000, "class": 200, "category": 200}  # different ones in one list
+# different ones in one list
+MAX_NAMES = {"state": 2_000, "agency": 60_000, "class": 200, "category": 200}
 _DROPPED = -1
 _case = PATTERNS["case"][0].fullmatch
 
@@ -49,21 +70,38 @@ class _Days(dict[tuple[str, str], tuple[int, int]]):
     def __missing__(self, pair: tuple[str, str]) -> tuple[int, int]:
         source_date, expires = map(date_of, pair)
         row = dict.fromkeys(FIELDS, "") | {"source_date": pair[0], "expires": pair[1]}
-        if source_date is None or expires is None or any(fault.startswith(("source_date", "expires")) for fault in faults_of(row, self._today)):
+        if (
+            source_date is None
+            or expires is None
+            or any(
+                fault.startswith(("source_date", "expires"))
+                for fault in faults_of(row, self._today)
+            )
+        ):
             raise KeyError
-        return self.setdefault(pair, ((source_date - EPOCH).days, min((expires - EPOCH).days, MAX_DAYS)))
+        return self.setdefault(
+            pair, ((source_date - EPOCH).days, min((expires - EPOCH).days, MAX_DAYS))
+        )
 
 
 class ListBuilder:
-    """Collects the entries of one list. `today` (UTC): rows that expired by then are counted by `columns` and not kept."""
+    """Collects the entries of one list. `today` (UTC): rows that expired by then are counted by
+    `columns` and not kept.
+    """
 
     def __init__(self, today: date, allow: AllowList) -> None:
         self.allow, self.expired, self.identical, self.contradicting = allow, 0, 0, 0
         self._today, self._today_days = today, (today - EPOCH).days
         self._categories = _Names(PATTERNS["category"][0], MAX_NAMES["category"])
-        self._states, self._agencies, self._classes = (_Names(PATTERNS[name][0], MAX_NAMES[name]) for name in ("state", "agency", "class"))
+        self._states, self._agencies, self._classes = (
+            _Names(PATTERNS[name][0], MAX_NAMES[name]) for name in ("state", "agency", "class")
+        )
         self._days = _Days(today)
-        self._columns = {name: array({"8": "Q", "4": "I", "2": "H", "1": "B"}[width[-1]]) for name, width in WIDTHS.items() if name != "spare"}
+        self._columns = {
+            name: array({"8": "Q", "4": "I", "2": "H", "1": "B"}[width[-1]])
+            for name, width in WIDTHS.items()
+            if name != "spare"
+        }
         self._append = [column.append for column in self._columns.values()]
         self._cases = bytearray()
 
@@ -73,11 +111,27 @@ class ListBuilder:
     @property
     def names(self) -> dict[str, list[str]]:
         """The names behind the numbers in the columns."""
-        tables = {"state": self._states, "category": self._categories, "agency": self._agencies, "vehicle_class": self._classes}
+        tables = {
+            "state": self._states,
+            "category": self._categories,
+            "agency": self._agencies,
+            "vehicle_class": self._classes,
+        }
         return {column: list(table) for column, table in tables.items()}
 
-    def add(self, plate: str, state: str, category: str, agency: str, case: str, source_date: str, expires: str, vehicle_class: str = "") -> Sequence[str]:
-        """Keep one row, or count it as dropped. Returns what is wrong with it, as `field: what`, without values; empty when nothing is.
+    def add(
+        self,
+        plate: str,
+        state: str,
+        category: str,
+        agency: str,
+        case: str,
+        source_date: str,
+        expires: str,
+        vehicle_class: str = "",
+    ) -> Sequence[str]:
+        """Keep one row, or count it as dropped. Returns what is wrong with it, as `field: what`,
+        without values; empty when nothing is.
 
         A category that is not allowed ends here: nothing else of the row is looked at.
         """
@@ -89,18 +143,35 @@ class ListBuilder:
             agency_id, class_id = self._agencies[agency], self._classes[vehicle_class]
             reported, ends = self._days[source_date, expires]
         except KeyError:
-            return self._faults(plate, state, category, agency, case, source_date, expires, vehicle_class)
+            return self._faults(
+                plate, state, category, agency, case, source_date, expires, vehicle_class
+            )
         text = plate_of(plate)
         if not text or not _case(case) or len(self) >= MAX_ENTRIES:
-            return self._faults(plate, state, category, agency, case, source_date, expires, vehicle_class)
-        values = (fold_key(text), text_key(text), len(self._cases), state_id, agency_id, reported, ends, category_id, class_id, len(case))
+            return self._faults(
+                plate, state, category, agency, case, source_date, expires, vehicle_class
+            )
+        values = (
+            fold_key(text),
+            text_key(text),
+            len(self._cases),
+            state_id,
+            agency_id,
+            reported,
+            ends,
+            category_id,
+            class_id,
+            len(case),
+        )
         for append, value in zip(self._append, values, strict=True):
             append(value)
         self._cases += case.encode("ascii")
         return ()
 
     def add_many(self, rows: Mapping[str, Sequence[str]]) -> bool:
-        """The same for many rows at once, given by column of FIELDS, several times as quick. False: some row is not plainly right; none was kept or counted."""
+        """The same for many rows at once, given by column of FIELDS, several times as quick. False:
+        some row is not plainly right; none was kept or counted.
+        """
         categories = rows["category"]
         turned_away = {name for name in set(categories) if not self.allow.admits(name)}
         if not all(map(PATTERNS["category"][0].fullmatch, turned_away)):
@@ -116,47 +187,83 @@ class ListBuilder:
         return True
 
     def _keep_many(self, rows: Mapping[str, Sequence[str]]) -> bool:
-        """Keep rows of admitted categories, at least one; False, and nothing done, where one is not plainly right."""
+        """Keep rows of admitted categories, at least one; False, and nothing done, where one is not
+        plainly right.
+        """
         plates, cases = plates_of(rows["plate"]), rows["case"]
         if plates is None or len(self) + len(plates) > MAX_ENTRIES or not all(map(_case, cases)):
             return False
         try:
-            days = list(map(self._days.__getitem__, zip(rows["source_date"], rows["expires"], strict=True)))
-            tables = {"state": self._states, "agency": self._agencies, "category": self._categories, "class": self._classes}
+            days = list(
+                map(self._days.__getitem__, zip(rows["source_date"], rows["expires"], strict=True))
+            )
+            tables = {
+                "state": self._states,
+                "agency": self._agencies,
+                "category": self._categories,
+                "class": self._classes,
+            }
             ids = {name: list(map(table.__getitem__, rows[name])) for name, table in tables.items()}
         except KeyError:
             return False
         self._extend(plates, cases, days, ids)
         return True
 
-    def _extend(self, plates: Sequence[str], cases: Sequence[str], days: Sequence[tuple[int, int]], ids: Mapping[str, Sequence[int]]) -> None:
+    def _extend(
+        self,
+        plates: Sequence[str],
+        cases: Sequence[str],
+        days: Sequence[tuple[int, int]],
+        ids: Mapping[str, Sequence[int]],
+    ) -> None:
         """Append checked values to all columns."""
         lengths = list(map(len, cases))
         starts = list(accumulate(lengths, initial=len(self._cases)))[:-1]
         reported, ends = zip(*days, strict=True)
-        values: tuple[Sequence[int], ...] = (fold_keys(plates), list(map(text_key, plates)), starts, ids["state"], ids["agency"], reported, ends)
-        for column, numbers in zip(self._columns.values(), (*values, ids["category"], ids["class"], lengths), strict=True):
+        values: tuple[Sequence[int], ...] = (
+            fold_keys(plates),
+            list(map(text_key, plates)),
+            starts,
+            ids["state"],
+            ids["agency"],
+            reported,
+            ends,
+        )
+        for column, numbers in zip(
+            self._columns.values(), (*values, ids["category"], ids["class"], lengths), strict=True
+        ):
             column.extend(array(column.typecode, numbers))
         self._cases += "".join(cases).encode("ascii")
 
     def _faults(self, *row: str) -> Sequence[str]:
         faults = faults_of(dict(zip(FIELDS, row, strict=True)), self._today)
-        most = ", ".join(f"{number} different values of {name}" for name, number in MAX_NAMES.items())
+        most = ", ".join(
+            f"{number} different values of {name}" for name, number in MAX_NAMES.items()
+        )
         return faults or [f"the list is too large: at most {MAX_ENTRIES} entries, {most}"]
 
     def columns(self, multiplier: int) -> Columns:
-        """What was kept, sorted, each entry once. Raises ValueError where too many look alike; `expired`, `identical` and `contradicting` are set."""
+        """What was kept, sorted, each entry once. Raises ValueError where too many look alike;
+        `expired`, `identical` and `contradicting` are set.
+        """
         rows = np.zeros(len(self), ROW)
         for name, column in self._columns.items():
             rows[name] = column
-        rows["slot"] = slots_of(rows["slot"], multiplier)  # what was kept there until now: the folded text's key
+        # what was kept there until now: the folded text's key
+        rows["slot"] = slots_of(rows["slot"], multiplier)
         protecting = self._categories.get(NEVER_RELEASE, _DROPPED)
         cases = np.frombuffer(self._cases, "<u1") if self._cases else np.zeros(0, "<u1")
-        kept, self.identical, self.contradicting = without_repeats(in_order(Columns(rows, cases)), lambda category: category == protecting)
-        live = kept.rows["expires"] > self._today_days  # only now: a row that has expired may be the newer word on the same case
+        kept, self.identical, self.contradicting = without_repeats(
+            in_order(Columns(rows, cases)), lambda category: category == protecting
+        )
+        # only now: a row that has expired may be the newer word on the same case
+        live = kept.rows["expires"] > self._today_days
         if not live.all():
             self.expired, kept = len(kept) - int(live.sum()), kept.take(live).compact()
         if (most := most_alike(kept.rows["slot"])) > MAX_ALIKE:
-            msg = f"{most} entries look like one another; at most {MAX_ALIKE} may, or one sighting would take too long to match"
+            msg = (
+                f"{most} entries look like one another; at most {MAX_ALIKE} may, or one sighting "
+                "would take too long to match"
+            )
             raise ValueError(msg)
         return kept

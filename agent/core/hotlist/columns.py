@@ -1,9 +1,12 @@
-"""The hot list's entries as rows of numbers, sorted so that all look-alikes of a text are found in constant time.
+"""The hot list's entries as rows of numbers, sorted so that all look-alikes of a text are found in
+constant time.
 
-Each entry has the key of its text (64 bits, exact) and a slot: the key of its folded text times an odd multiplier, modulo 2^64. That is a bijection, so
-equal slots mean equal folds; its high bits are spread evenly (multiply-shift hashing: Dietzfelbinger et al., 1997) and number the bucket.
-Entries are sorted by slot; `starts` says where each bucket begins. Buckets are as many as entries: a look-up visits one or two. All numbers of an entry
-lie side by side: memory that nobody has touched for a while takes longer to fetch than everything else that a look-up does.
+Each entry has the key of its text (64 bits, exact) and a slot: the key of its folded text times an
+odd multiplier, modulo 2^64. That is a bijection, so equal slots mean equal folds; its high bits are
+spread evenly (multiply-shift hashing: Dietzfelbinger et al., 1997) and number the bucket. Entries
+are sorted by slot; `starts` says where each bucket begins. Buckets are as many as entries: a
+look-up visits one or two. All numbers of an entry lie side by side: memory that nobody has touched
+for a while takes longer to fetch than everything else that a look-up does.
 """
 
 from __future__ import annotations
@@ -19,10 +22,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# The widest first, so that each begins at a multiple of its width; `spare` is nought, and makes it 32 bytes.
-WIDTHS = {"slot": "<u8", "text": "<u8", "case_at": "<u4", "state": "<u2", "agency": "<u2", "source_date": "<u2", "expires": "<u2"} | dict.fromkeys(
-    ("category", "vehicle_class", "case_length", "spare"), "<u1"
-)
+# The widest first, so that each begins at a multiple of its width; `spare` is nought, and makes it
+# 32 bytes.
+WIDTHS = {
+    "slot": "<u8",
+    "text": "<u8",
+    "case_at": "<u4",
+    "state": "<u2",
+    "agency": "<u2",
+    "source_date": "<u2",
+    "expires": "<u2",
+} | dict.fromkeys(("category", "vehicle_class", "case_length", "spare"), "<u1")
 ROW = np.dtype(list(WIDTHS.items()))
 PACKED_ROW = Struct("<8xQI4H3Bx")  # the same for one row, without numpy, slot and spare
 NAMED = ("state", "category", "agency", "vehicle_class")  # columns that are numbers of names
@@ -35,7 +45,9 @@ _AT_ONCE = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """`rows`: of dtype ROW; `cases`: the case references one after another, ASCII, as `case_at` and `case_length` say."""
+    """`rows`: of dtype ROW; `cases`: the case references one after another, ASCII, as `case_at` and
+    `case_length` say.
+    """
 
     rows: NDArray[Any]
     cases: NDArray[Any]
@@ -48,13 +60,18 @@ class Columns:
         return Columns(self.rows[places], self.cases)
 
     def compact(self) -> Columns:
-        """The same entries, with no case reference in memory that none of them has. The rows are changed in place."""
+        """The same entries, with no case reference in memory that none of them has. The rows are
+        changed in place.
+        """
         length = self.rows["case_length"].astype(np.int64)
         begins = np.cumsum(length) - length
         cases = np.empty(int(length.sum()), "<u1")
-        for first in range(0, len(self), _AT_ONCE):  # piecewise: the numbers of all bytes would take many times the bytes' own room
+        # piecewise: the numbers of all bytes would take many times the bytes' own room
+        for first in range(0, len(self), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
-            shift = np.repeat(self.rows["case_at"][part].astype(np.int64) - begins[part], length[part])
+            shift = np.repeat(
+                self.rows["case_at"][part].astype(np.int64) - begins[part], length[part]
+            )
             target = np.arange(begins[first], begins[first] + len(shift))
             cases[target] = self.cases[target + shift]
         self.rows["case_at"] = begins
@@ -73,12 +90,16 @@ def slots_of(fold_keys: NDArray[Any], multiplier: int) -> NDArray[Any]:
 
 
 def bucket_bits(entries: int) -> int:
-    """How many high bits of a slot number its bucket: about as many buckets as entries, at least two."""
+    """How many high bits of a slot number its bucket: about as many buckets as entries, at least
+    two.
+    """
     return min(max(entries.bit_length(), 1), _MAX_BUCKET_BITS)
 
 
 def bucket_starts(slots: NDArray[Any], bits: int) -> NDArray[Any]:
-    """For sorted slots: where each of the 2^bits buckets begins, and at last where the last one ends."""
+    """For sorted slots: where each of the 2^bits buckets begins, and at last where the last one
+    ends.
+    """
     counts = np.bincount((slots >> np.uint64(64 - bits)).astype(np.int64), minlength=1 << bits)
     starts = np.zeros((1 << bits) + 1, "<u4")
     np.cumsum(counts, out=starts[1:])
@@ -99,10 +120,12 @@ def in_order(columns: Columns) -> Columns:
 
 
 def without_repeats(columns: Columns, protects: Callable[[int], bool]) -> tuple[Columns, int, int]:
-    """Sorted columns with one entry for each identity; how many rows were identical to another, and how many contradicted it in their dates.
+    """Sorted columns with one entry for each identity; how many rows were identical to another, and
+    how many contradicted it in their dates.
 
-    Of contradicting rows the one with the later source date wins, then the one that expires earlier: the newer report, the shorter suspicion. Where `protects`
-    says so of the category (never-release), the one that expires later wins: the longer protection.
+    Of contradicting rows the one with the later source date wins, then the one that expires
+    earlier: the newer report, the shorter suspicion. Where `protects` says so of the category
+    (never-release), the one that expires later wins: the longer protection.
     """
     texts = columns.rows["text"]
     followers = np.flatnonzero(texts[1:] == texts[:-1]) + 1
@@ -120,7 +143,11 @@ def without_repeats(columns: Columns, protects: Callable[[int], bool]) -> tuple[
             continue
         same = _dates(columns, place) == _dates(columns, other)
         identical, contradicting = identical + same, contradicting + (not same)
-        loser = place if same or _rank(columns, other, protects) >= _rank(columns, place, protects) else other
+        loser = (
+            place
+            if same or _rank(columns, other, protects) >= _rank(columns, place, protects)
+            else other
+        )
         best[identity] = other + place - loser
         keep[loser] = False
     return (columns if keep.all() else columns.take(keep)), identical, contradicting
@@ -136,4 +163,8 @@ def _dates(columns: Columns, place: int) -> tuple[int, int]:
 
 def _rank(columns: Columns, place: int, protects: Callable[[int], bool]) -> tuple[int, int]:
     source_date, expires = _dates(columns, place)
-    return (expires, source_date) if protects(int(columns.rows["category"][place])) else (source_date, -expires)
+    return (
+        (expires, source_date)
+        if protects(int(columns.rows["category"][place]))
+        else (source_date, -expires)
+    )

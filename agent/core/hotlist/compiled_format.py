@@ -1,7 +1,10 @@
-"""The binary form of a hot list: what `hotlist import` writes once, so that `watch` starts in a second and holds little more than the file.
+"""The binary form of a hot list: what `hotlist import` writes once, so that `watch` starts in a
+second and holds little more than the file.
 
-Layout: 16 bytes of magic, the header's length (8 bytes, little endian), the header (JSON, padded with spaces to a multiple of 8), one row for each entry,
-the case references, SHA-256 over everything before it. The sum finds damage; that nobody forged the list is for signed bundles to say (P5).
+Layout: 16 bytes of magic, the header's length (8 bytes, little endian), the header (JSON, padded
+with spaces to a multiple of 8), one row for each entry, the case references, SHA-256 over
+everything before it. The sum finds damage; that nobody forged the list is for signed bundles to say
+(P5).
 """
 
 from __future__ import annotations
@@ -38,9 +41,11 @@ _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Header(BaseModel):
-    """What a list says of itself. `as_of`: when its source was made; `allowed`: the categories that could enter, None for all.
+    """What a list says of itself. `as_of`: when its source was made; `allowed`: the categories that
+    could enter, None for all.
 
-    `shapes`: how many different texts there are of each shape (`DLLLDDD`: digit, three letters, three digits), for the odds of a chance hit.
+    `shapes`: how many different texts there are of each shape (`DLLLDDD`: digit, three letters,
+    three digits), for the odds of a chance hit.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
@@ -76,15 +81,28 @@ class Compiled:
 
 
 def multiplier_from(source_sha256: str) -> int:
-    """An odd number that whoever writes the list cannot choose, so that he cannot fill one bucket; the same list gives the same file."""
-    return int.from_bytes(hashlib.sha256(b"slots" + bytes.fromhex(source_sha256)).digest()[:8], "little") | 1
+    """An odd number that whoever writes the list cannot choose, so that he cannot fill one bucket;
+    the same list gives the same file.
+    """
+    return (
+        int.from_bytes(
+            hashlib.sha256(b"slots" + bytes.fromhex(source_sha256)).digest()[:8], "little"
+        )
+        | 1
+    )
 
 
 def encode(header: Header, columns: Columns) -> bytes:
     """The file's bytes."""
     text = header.model_dump_json().encode("ascii")
     text += b" " * (-len(text) % 8)
-    parts = [MAGIC, len(text).to_bytes(8, "little"), text, columns.rows.tobytes(), columns.cases.tobytes()]
+    parts = [
+        MAGIC,
+        len(text).to_bytes(8, "little"),
+        text,
+        columns.rows.tobytes(),
+        columns.cases.tobytes(),
+    ]
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
@@ -92,7 +110,9 @@ def encode(header: Header, columns: Columns) -> bytes:
 
 
 def decode(untrusted: bytes | bytearray, where: str) -> Compiled:
-    """The list in a file's bytes, whose columns are views of them. Raises ConfigError, so that nothing in it can raise later or take long."""
+    """The list in a file's bytes, whose columns are views of them. Raises ConfigError, so that
+    nothing in it can raise later or take long.
+    """
     if sys.byteorder != "little":
         raise ConfigError("hot lists are read on little-endian machines only", where=where)
     view = memoryview(untrusted)
@@ -100,7 +120,11 @@ def decode(untrusted: bytes | bytearray, where: str) -> Compiled:
         raise ConfigError("no hot list of this version", where=where, fix=_AGAIN)
     digest = hashlib.sha256(view[:-DIGEST_BYTES])
     if digest.digest() != view[-DIGEST_BYTES:]:
-        raise ConfigError("damaged: its content does not have the SHA-256 that stands at its end", where=where, fix=_AGAIN)
+        raise ConfigError(
+            "damaged: its content does not have the SHA-256 that stands at its end",
+            where=where,
+            fix=_AGAIN,
+        )
     length = int.from_bytes(view[len(MAGIC) : len(MAGIC) + 8], "little")
     body = len(MAGIC) + 8 + length
     if length > MAX_HEADER_BYTES or length % 8 or body > len(view) - DIGEST_BYTES:
@@ -113,10 +137,14 @@ def decode(untrusted: bytes | bytearray, where: str) -> Compiled:
 
 
 def entries_in(untrusted_start: bytes) -> int:
-    """How many entries a file says that it holds, from its first bytes, unchecked; 0 where it says nothing."""
+    """How many entries a file says that it holds, from its first bytes, unchecked; 0 where it says
+    nothing.
+    """
     length = int.from_bytes(untrusted_start[len(MAGIC) : len(MAGIC) + 8], "little")
     try:
-        return Header.model_validate_json(untrusted_start[len(MAGIC) + 8 : len(MAGIC) + 8 + length]).entries
+        return Header.model_validate_json(
+            untrusted_start[len(MAGIC) + 8 : len(MAGIC) + 8 + length]
+        ).entries
     except ValidationError:
         return 0
 
@@ -142,12 +170,16 @@ def _columns(header: Header, untrusted: memoryview, where: str) -> Columns:
     """The columns as views, after a look at their lengths."""
     end = header.entries * ROW.itemsize
     if end + header.case_bytes != len(untrusted):
-        raise ConfigError("malformed: its length is not what its header says", where=where, fix=_AGAIN)
+        raise ConfigError(
+            "malformed: its length is not what its header says", where=where, fix=_AGAIN
+        )
     return Columns(np.frombuffer(untrusted[:end], ROW), np.frombuffer(untrusted[end:], "<u1"))
 
 
 def _sound(header: Header, columns: Columns) -> bool:
-    """Every number points to something, slots are sorted, texts are texts, cases are printable ASCII."""
+    """Every number points to something, slots are sorted, texts are texts, cases are printable
+    ASCII.
+    """
     of, cases = columns.rows, columns.cases
     if not len(columns):
         return True
@@ -172,7 +204,8 @@ def shapes_of(texts: NDArray[Any]) -> Mapping[str, int]:
     place = 1
     while (more := left >= BASE).any():
         left, digits = left // np.uint64(BASE), left % np.uint64(BASE)
-        shapes += np.where(more, np.where(digits < 10, 1, 2) * place, 0)  # the last character first, base 3
+        # the last character first, base 3
+        shapes += np.where(more, np.where(digits < 10, 1, 2) * place, 0)
         place *= 3
     codes, counts = np.unique(shapes, return_counts=True)
     return {_shape(int(code)): int(count) for code, count in zip(codes, counts, strict=True)}

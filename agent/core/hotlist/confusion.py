@@ -1,4 +1,6 @@
-"""Plate texts as numbers, and which texts can be taken for one another: the keys under which the hot list is looked up."""
+"""Plate texts as numbers, and which texts can be taken for one another: the keys under which the
+hot list is looked up.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Characters that cameras, fonts and people take for one another: each stands for its group (docs/ref/hotlist.md).
+# Characters that cameras, fonts and people take for one another: each stands for its group
+# (docs/ref/hotlist.md).
 CONFUSABLE_GROUPS = ("0ODQ", "1IL", "2Z", "5S", "6G", "8B")
 # Of bytes: str.translate looks each character up and takes many times as long.
-_FOLD = bytes.maketrans("".join(CONFUSABLE_GROUPS).encode(), "".join(group[0] * len(group) for group in CONFUSABLE_GROUPS).encode())
+_FOLD = bytes.maketrans(
+    "".join(CONFUSABLE_GROUPS).encode(),
+    "".join(group[0] * len(group) for group in CONFUSABLE_GROUPS).encode(),
+)
 _GROUP = {character: group for group in CONFUSABLE_GROUPS for character in group}
 BASE = len(CHARACTERS)
 _PAIR = [one + other for one in CHARACTERS for other in CHARACTERS]
@@ -25,14 +31,18 @@ _CODES = np.frombuffer(CHARACTERS.encode("ascii"), np.uint8)
 
 
 def fold(text: str) -> str:
-    """The text with every confusable character replaced by its group's first; equal folds can be mistaken for one another."""
+    """The text with every confusable character replaced by its group's first; equal folds can be
+    mistaken for one another.
+    """
     return text.encode("ascii").translate(_FOLD).decode("ascii")
 
 
 def text_key(text: str) -> int:
-    """A normalised text of at most 12 characters as a number of 64 bits: a one in front, then base 36. Different texts, different numbers.
+    """A normalised text of at most 12 characters as a number of 64 bits: a one in front, then base
+    36. Different texts, different numbers.
 
-    The one in front keeps leading noughts apart. The caller has checked the characters: `int` would also take an underscore.
+    The one in front keeps leading noughts apart. The caller has checked the characters: `int` would
+    also take an underscore.
     """
     return int("1" + text, BASE)
 
@@ -44,7 +54,10 @@ def fold_key(text: str) -> int:
 
 def fold_keys(texts: Sequence[str]) -> list[int]:
     """The fold_key of each of several texts, in one go: three times as quick as one by one."""
-    return [int(one, BASE) for one in ("1" + "\n1".join(texts)).encode("ascii").translate(_FOLD).split(b"\n")]
+    return [
+        int(one, BASE)
+        for one in ("1" + "\n1".join(texts)).encode("ascii").translate(_FOLD).split(b"\n")
+    ]
 
 
 def text_of(key: int) -> str:
@@ -71,9 +84,11 @@ def texts_of(keys: NDArray[Any]) -> list[str]:
 
 
 def swap_probability(seen: str, listed: str, char_confidence: Sequence[float]) -> float:
-    """The probability 0–1 that `listed` stands on the plate where `seen` was read and the two differ within groups; 0 for other texts.
+    """The probability 0–1 that `listed` stands on the plate where `seen` was read and the two
+    differ within groups; 0 for other texts.
 
-    Characters are taken as independent, and a wrong character as any other of its group with equal chance: coarse, and said so in the reference.
+    Characters are taken as independent, and a wrong character as any other of its group with equal
+    chance: coarse, and said so in the reference.
     """
     if len(seen) != len(listed) or len(char_confidence) != len(seen):
         return 0.0

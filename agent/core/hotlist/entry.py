@@ -25,16 +25,26 @@ DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 PATTERNS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "state": (re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?"), "must be an ISO 3166 code as US-CA or DE"),
     "category": (CATEGORY, "must be a-z, 0-9 and -, at most 48 characters"),
-    "agency": (re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,'()&/-]{0,63}"), "missing, or not plain ASCII of at most 64 characters"),
-    "case": (re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,47}"), "missing, or not plain ASCII of at most 48 characters"),
-    "class": (re.compile(r"([a-z][a-z-]{0,23})?"), "must be a-z and -, at most 24 characters, or empty"),
+    "agency": (
+        re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,'()&/-]{0,63}"),
+        "missing, or not plain ASCII of at most 64 characters",
+    ),
+    "case": (
+        re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,47}"),
+        "missing, or not plain ASCII of at most 48 characters",
+    ),
+    "class": (
+        re.compile(r"([a-z][a-z-]{0,23})?"),
+        "must be a-z and -, at most 24 characters, or empty",
+    ),
 }
 _SEPARATORS = b" -._/\t"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row, without its line. `state`: ISO 3166, e.g. US-CA. `vehicle_class`: empty where not known.
+    """One row, without its line. `state`: ISO 3166, e.g. US-CA. `vehicle_class`: empty where not
+    known.
 
     `expires`: the first day on which it matches no more.
     """
@@ -50,7 +60,9 @@ class Entry:
 
 
 def plate_of(untrusted_text: str) -> str:
-    """The normalised plate, empty where it is none. ASCII first: upper-casing would turn look-alikes into letters."""
+    """The normalised plate, empty where it is none. ASCII first: upper-casing would turn
+    look-alikes into letters.
+    """
     if PLATE.fullmatch(untrusted_text):
         return untrusted_text
     if not untrusted_text.isascii():
@@ -62,11 +74,21 @@ def plate_of(untrusted_text: str) -> str:
 def plates_of(untrusted_texts: Sequence[str]) -> Sequence[str] | None:
     """plate_of for many texts without line ends; None where one of them is no plate."""
     try:
-        joined = "\n".join(untrusted_texts).encode("ascii").upper().translate(None, _SEPARATORS).decode("ascii")
+        joined = (
+            "\n".join(untrusted_texts)
+            .encode("ascii")
+            .upper()
+            .translate(None, _SEPARATORS)
+            .decode("ascii")
+        )
     except UnicodeEncodeError:
         return None
     plates = joined.split("\n")
-    return plates if len(plates) == len(untrusted_texts) and all(map(PLATE.fullmatch, plates)) else None
+    return (
+        plates
+        if len(plates) == len(untrusted_texts) and all(map(PLATE.fullmatch, plates))
+        else None
+    )
 
 
 def date_of(untrusted_text: str) -> date | None:
@@ -78,16 +100,33 @@ def date_of(untrusted_text: str) -> date | None:
 
 
 def faults_of(row: Mapping[str, str], today: date) -> list[str]:
-    """What is wrong with a row, as `field: what`, without values: in a broken row any field may hold a plate."""
-    faults = [f"{name}: {what}" for name, (pattern, what) in PATTERNS.items() if not pattern.fullmatch(row[name])]
+    """What is wrong with a row, as `field: what`, without values: in a broken row any field may
+    hold a plate.
+    """
+    faults = [
+        f"{name}: {what}"
+        for name, (pattern, what) in PATTERNS.items()
+        if not pattern.fullmatch(row[name])
+    ]
     if not plate_of(row["plate"]):
-        faults.append("plate: must be letters A-Z, digits, spaces and hyphens, at most 12 letters and digits")
+        faults.append(
+            "plate: must be letters A-Z, digits, spaces and hyphens, at most 12 letters and digits"
+        )
     source_date, expires = date_of(row["source_date"]), date_of(row["expires"])
-    faults += [f"{name}: must be a date as 2026-11-22" for name, value in (("source_date", source_date), ("expires", expires)) if value is None]
-    if source_date is not None and source_date > today + timedelta(days=1):  # a day for the earth's other side
+    faults += [
+        f"{name}: must be a date as 2026-11-22"
+        for name, value in (("source_date", source_date), ("expires", expires))
+        if value is None
+    ]
+    # a day for the earth's other side
+    if source_date is not None and source_date > today + timedelta(days=1):
         faults.append("source_date: in the future")
     if source_date is not None and source_date < EPOCH:
         faults.append("source_date: before 1970")
-    if source_date is not None and expires is not None and not 0 < (expires - source_date).days <= MAX_VALIDITY_DAYS:
+    if (
+        source_date is not None
+        and expires is not None
+        and not 0 < (expires - source_date).days <= MAX_VALIDITY_DAYS
+    ):
         faults.append("expires: must be later than source_date, by five years at most")
     return faults

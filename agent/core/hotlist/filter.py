@@ -1,8 +1,11 @@
-"""Says of most texts, from one bit of memory, that no entry has them: the whole answer for nearly every alternative that a reader names.
+"""Says of most texts, from one bit of memory, that no entry has them: the whole answer for nearly
+every alternative that a reader names.
 
-A Bloom filter of two bits a text (Bloom, 1970). It never says no of a text that is listed; of others it says perhaps about three times in a thousand, and
-then the index is asked. It lies in no file: a forged one would hide entries in silence. It is made at every start, because its hash is Python's own of a text:
-the quickest there is, and keyed anew in each process, so that nobody can choose texts that collide.
+A Bloom filter of two bits a text (Bloom, 1970). It never says no of a text that is listed; of
+others it says perhaps about three times in a thousand, and then the index is asked. It lies in no
+file: a forged one would hide entries in silence. It is made at every start, because its hash is
+Python's own of a text: the quickest there is, and keyed anew in each process, so that nobody can
+choose texts that collide.
 """
 
 from __future__ import annotations
@@ -46,16 +49,27 @@ class Filter:
                         octets[places[places & 7 == bit] >> 3] |= 1 << bit
 
     def perhaps(self, others: Sequence[Alternative]) -> list[int]:
-        """For each: 0 where no entry has exactly its text. In one expression, since it runs for every reading of every plate; the second bit is seldom asked."""
+        """For each: 0 where no entry has exactly its text. In one expression, since it runs for
+        every reading of every plate; the second bit is seldom asked.
+        """
         table, mask = self._table, self._mask
-        found = [table[(place := hash(other.text.value) & mask) >> 3] >> (place & 7) & 1 for other in others]
+        found = [
+            table[(place := hash(other.text.value) & mask) >> 3] >> (place & 7) & 1
+            for other in others
+        ]
         if 1 not in found:
             return found
-        return [one and table[(place := hash(other.text.value) >> _SECOND & mask) >> 3] >> (place & 7) & 1 for one, other in zip(found, others, strict=True)]
+        return [
+            one
+            and table[(place := hash(other.text.value) >> _SECOND & mask) >> 3] >> (place & 7) & 1
+            for one, other in zip(found, others, strict=True)
+        ]
 
 
 def _memory(size: int) -> mmap.mmap:
-    """Zeroed memory of this process alone, in huge pages where the kernel gives them: a fifth off each look, most of which is waiting for a far address."""
+    """Zeroed memory of this process alone, in huge pages where the kernel gives them: a fifth off
+    each look, most of which is waiting for a far address.
+    """
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with suppress(OSError):  # a kernel built without them
         memory.madvise(mmap.MADV_HUGEPAGE)

@@ -1,11 +1,13 @@
-"""Asks the hot list about a sighting, in constant time, and says how well it matched (P10): exact, text or confusable.
+"""Asks the hot list about a sighting, in constant time, and says how well it matched (P10): exact,
+text or confusable.
 
 - `exact`: the text read is the entry's, and the issuing state read is the entry's.
 - `text`: the text read is the entry's, and the state was not read (or only its country).
-- `confusable`: another reading of the plate is the entry's, or the text differs in characters that are taken for one another.
+- `confusable`: another reading of the plate is the entry's, or the text differs in characters that
+  are taken for one another.
 
-A state or a vehicle class that was read and is another one never matches. An entry that has expired by the capture matches no more, and a list that is too
-old matches nothing.
+A state or a vehicle class that was read and is another one never matches. An entry that has expired
+by the capture matches no more, and a list that is too old matches nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     _Way = tuple[Found, str, float]  # an entry, its text, that text's probability
 
 MAX_ALTERNATIVES = 16  # looked up for one sighting; readers give fewer
-STATES_ISSUE = frozenset({"AE", "AU", "CA", "MX", "US"})  # where two states may give out the same text: the country alone is no issuing state
+# where two states may give out the same text: the country alone is no issuing state
+STATES_ISSUE = frozenset({"AE", "AU", "CA", "MX", "US"})
 
 
 class _State(Enum):
@@ -44,15 +47,18 @@ class _State(Enum):
 
 
 _SAME, _UNKNOWN, _OTHER = _State
-_EXACT, _TEXT, _CONFUSABLE = MatchLevel  # by a name of their own: looking up an enum's member takes longer than comparing two texts
+# by a name of their own: looking up an enum's member takes longer than comparing two texts
+_EXACT, _TEXT, _CONFUSABLE = MatchLevel
 _RANK = {_EXACT: 0, _TEXT: 1, _CONFUSABLE: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """One entry that could be meant. `text_probability`: the reader's, 0–1, that the entry's text is what stands on the plate.
+    """One entry that could be meant. `text_probability`: the reader's, 0–1, that the entry's text
+    is what stands on the plate.
 
-    `posterior`: 0–1, that the entry's vehicle was seen, given how rare listed vehicles are and how often another one looks like them (lead_odds).
+    `posterior`: 0–1, that the entry's vehicle was seen, given how rare listed vehicles are and how
+    often another one looks like them (lead_odds).
     """
 
     entry: Entry
@@ -62,9 +68,11 @@ class Lead:
 
 
 def match(sighting: Sighting, hotlist: HotList, vehicle_class: str | None = None) -> Match | None:
-    """The best entry for a sighting, the further ones in its `others`; None where no entry asks for it.
+    """The best entry for a sighting, the further ones in its `others`; None where no entry asks for
+    it.
 
-    An entry of the never-release list beats all others, at whatever level it matches: better one lead lost than one protected person told.
+    An entry of the never-release list beats all others, at whatever level it matches: better one
+    lead lost than one protected person told.
     """
     found = _leads(sighting, hotlist, vehicle_class)
     if not found:
@@ -75,17 +83,27 @@ def match(sighting: Sighting, hotlist: HotList, vehicle_class: str | None = None
     return best._replace(others=tuple(_match(*lead) for lead in found[1:]))
 
 
-def leads(sighting: Sighting, hotlist: HotList, vehicle_class: str | None = None) -> tuple[Lead, ...]:
-    """Every entry that could be meant: the never-release list first, then the surest level, then the list's own order.
+def leads(
+    sighting: Sighting, hotlist: HotList, vehicle_class: str | None = None
+) -> tuple[Lead, ...]:
+    """Every entry that could be meant: the never-release list first, then the surest level, then
+    the list's own order.
 
     `vehicle_class`: where something tells it; today's readers do not.
     """
     found = _leads(sighting, hotlist, vehicle_class)
-    return tuple(Lead(index.entry(row), level, probability, worth) for index, row, level, probability, worth in found)
+    return tuple(
+        Lead(index.entry(row), level, probability, worth)
+        for index, row, level, probability, worth in found
+    )
 
 
 def _leads(sighting: Sighting, hotlist: HotList, vehicle_class: str | None) -> Sequence[_Lead]:
-    text, captured, others = sighting.text.value, sighting.captured.utc, sighting.alternatives[:MAX_ALTERNATIVES]
+    text, captured, others = (
+        sighting.text.value,
+        sighting.captured.utc,
+        sighting.alternatives[:MAX_ALTERNATIVES],
+    )
     if not text or hotlist.stale(captured):
         return ()
     near, listed = hotlist.near(text), hotlist.filter.perhaps(others)
@@ -98,24 +116,44 @@ def _leads(sighting: Sighting, hotlist: HotList, vehicle_class: str | None) -> S
     found: list[_Lead] = []
     for (index, row), listed_text, probability in ways:
         _, _, state, _, _, expires, _, listed_class, _ = row
-        states = _UNKNOWN if seen_state is None else _compare_states(seen_state, index.states[state])
+        states = (
+            _UNKNOWN if seen_state is None else _compare_states(seen_state, index.states[state])
+        )
         other_class = vehicle_class and index.classes[listed_class] not in {vehicle_class, ""}
         if expires <= today or states is _OTHER or other_class:
             continue
         level = _CONFUSABLE if listed_text != text else _EXACT if states is _SAME else _TEXT
-        worth = posterior(level, probability, hotlist.densities.get(shape_of(listed_text), 1.0), hotlist.base_rate)
+        worth = posterior(
+            level, probability, hotlist.densities.get(shape_of(listed_text), 1.0), hotlist.base_rate
+        )
         found.append((index, row, level, probability, worth))
-    return found if len(found) == 1 else sorted(found, key=lambda lead: (lead[0].told(lead[1])[0] != NEVER_RELEASE, _RANK[lead[2]]))  # stable
+    # stable
+    return (
+        found
+        if len(found) == 1
+        else sorted(
+            found, key=lambda lead: (lead[0].told(lead[1])[0] != NEVER_RELEASE, _RANK[lead[2]])
+        )
+    )
 
 
-def _with_confusable(sure: Iterable[_Way], near: Iterable[Found], others: Iterable[Alternative], sighting: Sighting, hotlist: HotList) -> Sequence[_Way]:
-    """Also the entries of the reader's alternatives, then of look-alikes. Doubts are not multiplied."""
+def _with_confusable(
+    sure: Iterable[_Way],
+    near: Iterable[Found],
+    others: Iterable[Alternative],
+    sighting: Sighting,
+    hotlist: HotList,
+) -> Sequence[_Way]:
+    """Also the entries of the reader's alternatives, then of look-alikes. Doubts are not
+    multiplied.
+    """
     text = sighting.text.value
     ways = {way[0]: way for way in sure}
     for other in others:
         listed = other.text.value
         for one in hotlist.same(listed):
-            ways.setdefault(one, (one, listed, other.probability))  # an entry may be reached twice; the first way is the surer one
+            # an entry may be reached twice; the first way is the surer one
+            ways.setdefault(one, (one, listed, other.probability))
     for one in near:
         if one not in ways:
             listed = text_of(one[1][0])

@@ -1,4 +1,6 @@
-"""What a sighting of the rehearsal's plate matches, without asking the hot list (docs/design/rehearsal.md)."""
+"""What a sighting of the rehearsal's plate matches, without asking the hot list
+(docs/design/rehearsal.md).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ AGENCY, CASE = "platewarden rehearsal", "none: a printed test plate"
 
 
 def rehearsal(sighting: Sighting) -> Match | None:
-    """What a sighting of a test plate matches: category `test`, level `text`, and nothing beside it. None for every other plate."""
+    """What a sighting of a test plate matches: category `test`, level `text`, and nothing beside
+    it. None for every other plate.
+    """
     if not is_test_plate(sighting.text.value):
         return None
     return Match(TEST, MatchLevel.TEXT, AGENCY, CASE, sighting.captured.utc.date())

@@ -1,4 +1,6 @@
-"""Writes the first charter, policy and roster of a city from a jurisdiction's profile and a few answers; pure text, checked by `policy check` before it is kept."""
+"""Writes the first charter, policy and roster of a city from a jurisdiction's profile and a few
+answers; pure text, checked by `policy check` before it is kept.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,12 @@ if TYPE_CHECKING:
 
     from agent.core.policy.jurisdiction import Profile
 
-# Keys and pins that no one holds: with them nothing is published, which is how a draft must fail. `policy check` points at each.
+# Keys and pins that no one holds: with them nothing is published, which is how a draft must fail.
+# `policy check` points at each.
 PLACEHOLDER_KEY = b64url(hashlib.sha256(b"platewarden: a signing key that no one holds").digest())
-PLACEHOLDER_PIN = PIN_PREFIX + base64.b64encode(hashlib.sha256(b"platewarden: a pin that no server has").digest()).decode("ascii")
+PLACEHOLDER_PIN = PIN_PREFIX + base64.b64encode(
+    hashlib.sha256(b"platewarden: a pin that no server has").digest()
+).decode("ascii")
 SUGGESTED_RETENTION_DAYS = 21  # fits the strictest caps of the shipped profiles but one
 CATEGORIES = ("stolen-vehicle", "amber-alert")
 FORBIDDEN_PURPOSES = ("commercial-use", "immigration-enforcement")
@@ -25,7 +30,9 @@ FORBIDDEN_PURPOSES = ("commercial-use", "immigration-enforcement")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What `policy new` asks. `key`, `pin`: placeholders where empty. `address`: of the broker, with port."""
+    """What `policy new` asks. `key`, `pin`: placeholders where empty. `address`: of the broker,
+    with port.
+    """
 
     city: str
     recipient: str
@@ -60,7 +67,9 @@ def retention_for(profile: Profile) -> int:
 
 
 def draft(profile: Profile, answers: Answers) -> Draft:
-    """The three files. Values are written as TOML strings; whether they are lawful is for `policy check`."""
+    """The three files. Values are written as TOML strings; whether they are lawful is for `policy
+    check`.
+    """
     return Draft(_charter(profile, answers), _policy(profile, answers), _roster(answers))
 
 
@@ -77,7 +86,10 @@ def _charter(profile: Profile, answers: Answers) -> str:
     purposes = tuple(sorted({*FORBIDDEN_PURPOSES, *profile.gathered("forbidden_purposes")}))
     places = profile.gathered("protected_places")
     barred = (
-        f"\n[[barred]]                             # no camera watches near these\nplaces = {_names(places)}\nwhy = {_text(_source(profile, 'protected_places'))}\n"
+        (
+            "\n[[barred]]                             # no camera watches near these\nplaces = "
+            f"{_names(places)}\nwhy = {_text(_source(profile, 'protected_places'))}\n"
+        )
         if places
         else ""
     )
@@ -96,7 +108,9 @@ max_retention = "{answers.retention_days}d"
 
 def _source(profile: Profile, key: str) -> str:
     """The citation of the first fact with that limit, short enough for one line."""
-    return next((fact.citation for fact in profile.facts if getattr(fact, key)), profile.name)[:110].strip()
+    return next((fact.citation for fact in profile.facts if getattr(fact, key)), profile.name)[
+        :110
+    ].strip()
 
 
 def _policy(profile: Profile, answers: Answers) -> str:

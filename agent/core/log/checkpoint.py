@@ -1,7 +1,8 @@
-"""The text of a C2SP tlog-checkpoint and of the signed note around it: writing and strict parsing, no cryptography.
+"""The text of a C2SP tlog-checkpoint and of the signed note around it: writing and strict parsing,
+no cryptography.
 
-Form: origin, size and base64 root, a line each; a blank line; signature lines `— <name> <base64(key id ‖ signature)>`.
-Sources: https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note.
+Form: origin, size and base64 root, a line each; a blank line; signature lines `— <name> <base64(key
+id ‖ signature)>`. Sources: https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note.
 """
 
 import base64
@@ -43,7 +44,9 @@ class NoteSignature:
 
 @dataclass(frozen=True, slots=True)
 class SignedNote:
-    """A note taken apart. `signed`: the exact bytes that are signed, with their last newline. Nothing is verified yet."""
+    """A note taken apart. `signed`: the exact bytes that are signed, with their last newline.
+    Nothing is verified yet.
+    """
 
     signed: bytes
     signatures: tuple[NoteSignature, ...]
@@ -51,7 +54,9 @@ class SignedNote:
 
 def key_id(name: str, public_key: bytes, algorithm: int = ED25519) -> bytes:
     """The first 4 bytes of SHA-256(name ‖ newline ‖ algorithm ‖ public key)."""
-    return hashlib.sha256(name.encode() + b"\n" + bytes([algorithm]) + public_key).digest()[:KEY_ID_BYTES]
+    return hashlib.sha256(name.encode() + b"\n" + bytes([algorithm]) + public_key).digest()[
+        :KEY_ID_BYTES
+    ]
 
 
 def verifier_key(name: str, public_key: bytes) -> str:
@@ -75,8 +80,12 @@ def parse_verifier_key(untrusted_text: str) -> tuple[str, bytes]:
 
 
 def check_name(name: str) -> None:
-    """Raises ValueError unless `name` may name a log or a key: printable ASCII, no space, no plus, 1 to 200 characters."""
-    if not 1 <= len(name) <= 200 or any(not "!" <= character <= "~" or character == "+" for character in name):
+    """Raises ValueError unless `name` may name a log or a key: printable ASCII, no space, no plus,
+    1 to 200 characters.
+    """
+    if not 1 <= len(name) <= 200 or any(
+        not "!" <= character <= "~" or character == "+" for character in name
+    ):
         msg = "a log's name is 1 to 200 printable ASCII characters without space or plus"
         raise ValueError(msg)
 
@@ -89,7 +98,10 @@ def body(checkpoint: Checkpoint) -> bytes:
 
 def note(signed: bytes, signatures: Sequence[NoteSignature]) -> bytes:
     """The whole note: the signed text, a blank line, the signature lines."""
-    lines = (f"{_DASH}{one.name} {base64.b64encode(one.key_id + one.signature).decode()}\n" for one in signatures)
+    lines = (
+        f"{_DASH}{one.name} {base64.b64encode(one.key_id + one.signature).decode()}\n"
+        for one in signatures
+    )
     return signed + b"\n" + "".join(lines).encode()
 
 
@@ -114,14 +126,20 @@ def parse_note(untrusted_note: bytes) -> SignedNote:
 
 
 def parse_body(untrusted_signed: bytes) -> Checkpoint:
-    """Read the signed text; extension lines after the third are allowed and ignored. Raises ValueError."""
+    """Read the signed text; extension lines after the third are allowed and ignored. Raises
+    ValueError.
+    """
     lines = untrusted_signed.decode("utf-8").split("\n")
     if len(lines) < 4 or lines[-1] or not all(lines[:-1]):
         msg = "a checkpoint has at least three lines, none of them empty"
         raise ValueError(msg)
     origin, size, root = lines[:3]
     check_name(origin)
-    if not (size.isascii() and size.isdigit()) or len(size) > MAX_SIZE_DIGITS or str(int(size)) != size:
+    if (
+        not (size.isascii() and size.isdigit())
+        or len(size) > MAX_SIZE_DIGITS
+        or str(int(size)) != size
+    ):
         msg = "the size is not a plain decimal number"
         raise ValueError(msg)
     digest = _decode(root)

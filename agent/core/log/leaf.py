@@ -1,4 +1,6 @@
-"""What a leaf of the audit log says and how it is committed to: salted, bounded, in canonical JSON (docs/ref/audit-log.md)."""
+"""What a leaf of the audit log says and how it is committed to: salted, bounded, in canonical JSON
+(docs/ref/audit-log.md).
+"""
 
 import hashlib
 import json
@@ -37,12 +39,16 @@ class LeafKind(StrEnum):
 
 
 def canonical(details: Mapping[str, object]) -> bytes:
-    """Details as bytes: JSON, keys sorted, no spaces, ASCII. Texts are cut to 200 characters and control characters masked,
-    so that no stranger's text can fill the log or speak to the auditor's terminal.
+    """Details as bytes: JSON, keys sorted, no spaces, ASCII. Texts are cut to 200 characters and
+    control characters masked, so that no stranger's text can fill the log or speak to the auditor's
+    terminal.
 
-    Raises TypeError for a value that is not plain JSON: a plate (PlateText), an array or bytes cannot slip in (P9).
+    Raises TypeError for a value that is not plain JSON: a plate (PlateText), an array or bytes
+    cannot slip in (P9).
     """
-    encoded = json.dumps(_bounded(details, 0), sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    encoded = json.dumps(
+        _bounded(details, 0), sort_keys=True, separators=(",", ":"), allow_nan=False
+    ).encode("ascii")
     if len(encoded) > MAX_DETAILS_BYTES:
         msg = f"a leaf's details exceed {MAX_DETAILS_BYTES} bytes"
         raise ValueError(msg)
@@ -50,13 +56,17 @@ def canonical(details: Mapping[str, object]) -> bytes:
 
 
 def salted_leaf_hash(salt: bytes, details: bytes) -> bytes:
-    """Leaf data = SHA-256(salt ‖ details); leaf hash = SHA-256(0x00 ‖ leaf data). Without the salt nobody can guess details."""
+    """Leaf data = SHA-256(salt ‖ details); leaf hash = SHA-256(0x00 ‖ leaf data). Without the salt
+    nobody can guess details.
+    """
     return leaf_hash(hashlib.sha256(salt + details).digest())
 
 
 def clean_text(untrusted_text: str) -> str:
     """Printable and at most 200 characters."""
-    kept = "".join(character if character.isprintable() else "?" for character in untrusted_text[:MAX_TEXT])
+    kept = "".join(
+        character if character.isprintable() else "?" for character in untrusted_text[:MAX_TEXT]
+    )
     return kept if len(untrusted_text) <= MAX_TEXT else kept[: MAX_TEXT - 1] + "…"
 
 
@@ -67,7 +77,12 @@ def _bounded(value: object, depth: int) -> object:
         return clean_text(str(value))
     if depth < _MAX_DEPTH and isinstance(value, Mapping) and len(value) <= _MAX_ITEMS:
         return {clean_text(key): _bounded(item, depth + 1) for key, item in value.items()}
-    if depth < _MAX_DEPTH and isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview) and len(value) <= _MAX_ITEMS:
+    if (
+        depth < _MAX_DEPTH
+        and isinstance(value, Sequence)
+        and not isinstance(value, bytes | bytearray | memoryview)
+        and len(value) <= _MAX_ITEMS
+    ):
         return [_bounded(item, depth + 1) for item in value]
     msg = f"a leaf's details hold plain, small values only, not {type(value).__name__}"
     raise TypeError(msg)

@@ -1,7 +1,9 @@
-"""The RFC 6962 Merkle tree: leaf hashes, roots, appending with a frontier, inclusion and consistency proofs.
+"""The RFC 6962 Merkle tree: leaf hashes, roots, appending with a frontier, inclusion and
+consistency proofs.
 
-A tree of n leaves is known by its peaks: the roots of its full subtrees, largest first (one per set bit of n).
-The proofs take all leaf hashes; an auditor's machine has them at hand. Source: RFC 6962 section 2.1, RFC 9162 section 2.1.
+A tree of n leaves is known by its peaks: the roots of its full subtrees, largest first (one per set
+bit of n). The proofs take all leaf hashes; an auditor's machine has them at hand. Source: RFC 6962
+section 2.1, RFC 9162 section 2.1.
 """
 
 import hashlib
@@ -25,13 +27,19 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """A tree's size and peaks: all that appending and the root need. Raises ValueError when the two do not fit."""
+    """A tree's size and peaks: all that appending and the root need. Raises ValueError when the two
+    do not fit.
+    """
 
     size: int = 0
     peaks: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.size < 0 or len(self.peaks) != self.size.bit_count() or any(len(peak) != HASH_BYTES for peak in self.peaks):
+        if (
+            self.size < 0
+            or len(self.peaks) != self.size.bit_count()
+            or any(len(peak) != HASH_BYTES for peak in self.peaks)
+        ):
             msg = "a frontier has one 32-byte peak for each set bit of its size"
             raise ValueError(msg)
 
@@ -61,8 +69,16 @@ class Frontier:
 
     @classmethod
     def decode(cls, size: int, untrusted_peaks: bytes) -> "Frontier":
-        """The inverse of `encode`. Raises ValueError. Whoever decodes compares `root()` with a signed one."""
-        return cls(size, tuple(untrusted_peaks[at : at + HASH_BYTES] for at in range(0, len(untrusted_peaks), HASH_BYTES)))
+        """The inverse of `encode`. Raises ValueError. Whoever decodes compares `root()` with a
+        signed one.
+        """
+        return cls(
+            size,
+            tuple(
+                untrusted_peaks[at : at + HASH_BYTES]
+                for at in range(0, len(untrusted_peaks), HASH_BYTES)
+            ),
+        )
 
 
 def frontier_of(leaves: Iterable[bytes]) -> Frontier:
@@ -76,7 +92,9 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
-    """The audit path of leaf `index` in the tree of `leaves`, lowest node first. Raises ValueError."""
+    """The audit path of leaf `index` in the tree of `leaves`, lowest node first. Raises
+    ValueError.
+    """
     if not 0 <= index < len(leaves):
         msg = f"no leaf {index} in a tree of {len(leaves)}"
         raise ValueError(msg)
@@ -93,8 +111,12 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     return tuple(reversed(path))
 
 
-def verify_inclusion(leaf: bytes, index: int, size: int, untrusted_path: Sequence[bytes], root: bytes) -> bool:
-    """Does the path prove that `leaf` (a leaf hash) stands at `index` in the tree of `size` leaves with this root? (RFC 9162, 2.1.3.2)"""
+def verify_inclusion(
+    leaf: bytes, index: int, size: int, untrusted_path: Sequence[bytes], root: bytes
+) -> bool:
+    """Does the path prove that `leaf` (a leaf hash) stands at `index` in the tree of `size` leaves
+    with this root? (RFC 9162, 2.1.3.2)
+    """
     if not 0 <= index < size:
         return False
     node, last, current = index, size - 1, leaf
@@ -112,12 +134,15 @@ def verify_inclusion(leaf: bytes, index: int, size: int, untrusted_path: Sequenc
 
 
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
-    """Proves that the first `old_size` leaves are a prefix of the tree of `leaves`. Raises ValueError."""
+    """Proves that the first `old_size` leaves are a prefix of the tree of `leaves`. Raises
+    ValueError.
+    """
     if not 0 < old_size <= len(leaves):
         msg = f"no older tree of {old_size} leaves in one of {len(leaves)}"
         raise ValueError(msg)
     proof: list[bytes] = []
-    low, high, whole = 0, len(leaves), True  # whole: is this subtree the old tree itself, whose root the reader knows?
+    # whole: is this subtree the old tree itself, whose root the reader knows?
+    low, high, whole = 0, len(leaves), True
     while old_size != high:
         middle = low + _split(high - low)
         if old_size <= middle:
@@ -131,14 +156,17 @@ def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ..
     return tuple(reversed(proof))
 
 
-def verify_consistency(old_size: int, new_size: int, untrusted_proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> bool:
+def verify_consistency(
+    old_size: int, new_size: int, untrusted_proof: Sequence[bytes], old_root: bytes, new_root: bytes
+) -> bool:
     """Is the tree with `old_root` a prefix of the one with `new_root`? (RFC 9162, 2.1.4.2)"""
     if not 0 < old_size <= new_size:
         return False
     if old_size == new_size:
         return not untrusted_proof and old_root == new_root
     path = list(untrusted_proof)
-    if old_size & (old_size - 1) == 0:  # the old tree is one full subtree: its root is the first node
+    # the old tree is one full subtree: its root is the first node
+    if old_size & (old_size - 1) == 0:
         path.insert(0, old_root)
     if not path:
         return False

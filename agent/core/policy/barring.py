@@ -1,7 +1,9 @@
-"""Where and when nothing is released, whatever the hot list says: [[barred]] of a charter or a policy (docs/ref/policy.md).
+"""Where and when nothing is released, whatever the hot list says: [[barred]] of a charter or a
+policy (docs/ref/policy.md).
 
-A bar names cameras, kinds of place, hours of the UTC day, or several of these. Kinds of place become cameras when the
-roster is there (`core/policy/camera_roster.py`); until then they bar every camera: what is not known to be permitted is not.
+A bar names cameras, kinds of place, hours of the UTC day, or several of these. Kinds of place
+become cameras when the roster is there (`core/policy/camera_roster.py`); until then they bar every
+camera: what is not known to be permitted is not.
 """
 
 from __future__ import annotations
@@ -15,14 +17,24 @@ if TYPE_CHECKING:
 
 # Kinds of place that a roster can say a camera stands at or near; docs/ref/policy.md explains each.
 PLACES = (
-    *("court", "food-bank", "health-care", "immigration-facility", "legal-aid", "library", "polling-place"),
+    *(
+        "court",
+        "food-bank",
+        "health-care",
+        "immigration-facility",
+        "legal-aid",
+        "library",
+        "polling-place",
+    ),
     *("protest-site", "school", "shelter", "social-services", "union-hall", "worship"),
 )
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Hours:
-    """A part of every UTC day, in minutes from midnight: from `start` up to, not including, `end`; past midnight where `end` is smaller."""
+    """A part of every UTC day, in minutes from midnight: from `start` up to, not including, `end`;
+    past midnight where `end` is smaller.
+    """
 
     start: int
     end: int
@@ -40,7 +52,8 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One [[barred]]. `cameras`: None where the bar is not for certain ones; `places`: kinds not yet turned into cameras.
+    """One [[barred]]. `cameras`: None where the bar is not for certain ones; `places`: kinds not
+    yet turned into cameras.
 
     `why`: for people. `where`, `line`: the file and line that bar.
     """
@@ -58,12 +71,18 @@ class Bar:
 
     def holds(self, camera: str, at: datetime) -> bool:
         """Does the bar hold for this camera at this moment (UTC)?"""
-        return self.covers(camera) and (not self.hours or any(hours.hold(at) for hours in self.hours))
+        return self.covers(camera) and (
+            not self.hours or any(hours.hold(at) for hours in self.hours)
+        )
 
 
 def barred(bars: Iterable[Bar], camera: str, at: datetime) -> Bar | None:
-    """The bar that holds for this camera at this moment (UTC), one without hours first; None where there is none."""
-    holding = sorted((bar for bar in bars if bar.holds(camera, at)), key=lambda bar: bool(bar.hours))
+    """The bar that holds for this camera at this moment (UTC), one without hours first; None where
+    there is none.
+    """
+    holding = sorted(
+        (bar for bar in bars if bar.holds(camera, at)), key=lambda bar: bool(bar.hours)
+    )
     return holding[0] if holding else None
 
 

@@ -1,4 +1,5 @@
-"""The cameras' roster, roster.toml: which cameras the city has, where they stand and what is near; and what that makes of a policy's bars.
+"""The cameras' roster, roster.toml: which cameras the city has, where they stand and what is near;
+and what that makes of a policy's bars.
 
 It says nothing of keys: those are in the signed roster of enrolled cameras (`verifying/roster.py`).
 """
@@ -42,12 +43,16 @@ class RosterTable(Section):
     """The whole file; the tables in it are checked one by one."""
 
     city: Line
-    camera: Annotated[list[dict[str, Any]], Field(max_length=MAX_CAMERAS)] = Field(default_factory=list)
+    camera: Annotated[list[dict[str, Any]], Field(max_length=MAX_CAMERAS)] = Field(
+        default_factory=list
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class RosterCamera:
-    """One camera. `stands`: where, for people; `near`: kinds of place; `line`: of its id in the file."""
+    """One camera. `stands`: where, for people; `near`: kinds of place; `line`: of its id in the
+    file.
+    """
 
     id: str
     stands: str
@@ -58,7 +63,9 @@ class RosterCamera:
 
 @dataclass(frozen=True, slots=True)
 class CameraRoster:
-    """A roster as parsed. `digest`: lower-case hex SHA-256 of the file's bytes; `where`: its name."""
+    """A roster as parsed. `digest`: lower-case hex SHA-256 of the file's bytes; `where`: its
+    name.
+    """
 
     city: str
     cameras: Mapping[str, RosterCamera]
@@ -78,43 +85,71 @@ def open_roster(untrusted_text: bytes, where: str) -> tuple[Document, CameraRost
     cameras: dict[str, RosterCamera] = {}
     seen: Counter[str] = Counter()
     for index, table in enumerate(listed[:MAX_CAMERAS] if isinstance(listed, list) else []):
-        checked = document.check(CameraTable, table, ("camera", index)) if isinstance(table, dict) else None
+        checked = (
+            document.check(CameraTable, table, ("camera", index))
+            if isinstance(table, dict)
+            else None
+        )
         if checked is None:
             continue
         seen[checked.id] += 1
         if seen[checked.id] > 1:
-            document.fault(("camera", index, "id"), f"{checked.id!r} is there twice", "give each camera its own id")
-        cameras[checked.id] = RosterCamera(checked.id, checked.stands, frozenset(checked.near), checked.mount, document.line(("camera", index, "id")))
-    return document, CameraRoster(head.city if head else "", cameras, hashlib.sha256(untrusted_text).hexdigest(), where)
+            document.fault(
+                ("camera", index, "id"),
+                f"{checked.id!r} is there twice",
+                "give each camera its own id",
+            )
+        cameras[checked.id] = RosterCamera(
+            checked.id,
+            checked.stands,
+            frozenset(checked.near),
+            checked.mount,
+            document.line(("camera", index, "id")),
+        )
+    return document, CameraRoster(
+        head.city if head else "", cameras, hashlib.sha256(untrusted_text).hexdigest(), where
+    )
 
 
 def parse_roster(untrusted_text: bytes, where: str) -> CameraRoster:
-    """The roster in a file's bytes. Raises ConfigError listing all faults; `where` is the file's name in them."""
+    """The roster in a file's bytes. Raises ConfigError listing all faults; `where` is the file's
+    name in them.
+    """
     document, roster = open_roster(untrusted_text, where)
     document.require_faultless()
     return roster
 
 
 def in_place(policy: Policy, charter: Charter, roster: CameraRoster) -> Policy:
-    """The policy with the charter's bars beside its own, and kinds of place turned into this roster's cameras. This is what a camera obeys."""
-    return replace(policy, barred=tuple(look_up(bar, roster) for bar in (*charter.barred, *policy.barred)))
+    """The policy with the charter's bars beside its own, and kinds of place turned into this
+    roster's cameras. This is what a camera obeys.
+    """
+    return replace(
+        policy, barred=tuple(look_up(bar, roster) for bar in (*charter.barred, *policy.barred))
+    )
 
 
 def look_up(bar: Bar, roster: CameraRoster) -> Bar:
     """The bar with kinds of place turned into the cameras that stand there."""
     if not bar.places:
         return bar
-    return replace(bar, cameras=(bar.cameras or frozenset()) | roster.near(bar.places), places=frozenset())
+    return replace(
+        bar, cameras=(bar.cameras or frozenset()) | roster.near(bar.places), places=frozenset()
+    )
 
 
 def require_camera(policy: Policy, roster: CameraRoster, camera: str) -> None:
-    """Refuse to open the sensor of a camera that the city has not listed, or has barred at all hours. Raises PolicyRefusedError.
+    """Refuse to open the sensor of a camera that the city has not listed, or has barred at all
+    hours. Raises PolicyRefusedError.
 
     `policy`: as `in_place` made it.
     """
     if camera not in roster.cameras:
         raise PolicyRefusedError(
-            Reason.CAMERA_NOT_IN_ROSTER, f"camera {camera!r} is not in the roster", where=roster.where, fix="ask the city to list it, or correct camera_id"
+            Reason.CAMERA_NOT_IN_ROSTER,
+            f"camera {camera!r} is not in the roster",
+            where=roster.where,
+            fix="ask the city to list it, or correct camera_id",
         )
     bar = barred_always(policy.barred, camera)
     if bar is not None:

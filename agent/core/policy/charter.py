@@ -1,7 +1,9 @@
-"""The charter, which stands above the policy: what no policy may do, set by the council; and the check of a policy against it.
+"""The charter, which stands above the policy: what no policy may do, set by the council; and the
+check of a policy against it.
 
-Identifiers are compared, nothing else: a policy that lists a forbidden agency under another id passes here. The legal name, the diff and
-the public report are where people see that (docs/ref/policy.md).
+Identifiers are compared, nothing else: a policy that lists a forbidden agency under another id
+passes here. The legal name, the diff and the public report are where people see that
+(docs/ref/policy.md).
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ Identifiers = Annotated[list[Identifier], Field(max_length=1000)]
 
 
 class CharterTable(Section):
-    """The whole file. The first five keys are required: a limit that was forgotten is not a limit that was lifted."""
+    """The whole file. The first five keys are required: a limit that was forgotten is not a limit
+    that was lifted.
+    """
 
     name: Line
     forbidden_recipients: Identifiers
@@ -41,7 +45,9 @@ class CharterTable(Section):
 
 @dataclass(frozen=True, slots=True)
 class CharterFault:
-    """One thing in a policy that the charter forbids. `line`: of the sentence in the charter, whose file is `where`."""
+    """One thing in a policy that the charter forbids. `line`: of the sentence in the charter, whose
+    file is `where`.
+    """
 
     reason: Reason
     what: str
@@ -54,7 +60,9 @@ class CharterFault:
 
 @dataclass(frozen=True, slots=True)
 class Charter:
-    """A charter as parsed. `lines`: where each key, and each name under it, stands in the file `where`; `digest`: hex SHA-256 of its bytes."""
+    """A charter as parsed. `lines`: where each key, and each name under it, stands in the file
+    `where`; `digest`: hex SHA-256 of its bytes.
+    """
 
     name: str
     forbidden_recipients: frozenset[str]
@@ -75,14 +83,32 @@ class Charter:
         """The sentence that forbids this recipient, None where there is none."""
         if recipient not in self.forbidden_recipients:
             return None
-        return self._fault(Reason.CHARTER_FORBIDS_RECIPIENT, f'recipient "{recipient}" is forbidden', "forbidden_recipients", recipient)
+        return self._fault(
+            Reason.CHARTER_FORBIDS_RECIPIENT,
+            f'recipient "{recipient}" is forbidden',
+            "forbidden_recipients",
+            recipient,
+        )
 
     def forbids_kind(self, recipient: Recipient) -> CharterFault | None:
-        """The sentence that forbids recipients of this one's kind; one that does not tell its kind is forbidden where any kind is."""
-        if not self.forbidden_kinds or (recipient.kind and recipient.kind not in self.forbidden_kinds):
+        """The sentence that forbids recipients of this one's kind; one that does not tell its kind
+        is forbidden where any kind is.
+        """
+        if not self.forbidden_kinds or (
+            recipient.kind and recipient.kind not in self.forbidden_kinds
+        ):
             return None
-        what = f'recipient "{recipient.id}" is a {recipient.kind}' if recipient.kind else f'recipient "{recipient.id}" does not tell its kind'
-        return self._fault(Reason.CHARTER_FORBIDS_KIND, f"{what}, and kinds are forbidden", "forbidden_kinds", recipient.kind)
+        what = (
+            f'recipient "{recipient.id}" is a {recipient.kind}'
+            if recipient.kind
+            else f'recipient "{recipient.id}" does not tell its kind'
+        )
+        return self._fault(
+            Reason.CHARTER_FORBIDS_KIND,
+            f"{what}, and kinds are forbidden",
+            "forbidden_kinds",
+            recipient.kind,
+        )
 
     def forbids_rule(self, rule: ReleaseRule) -> Iterator[CharterFault]:
         """Everything in one rule that the charter forbids."""
@@ -91,18 +117,42 @@ class Charter:
         if forbidden is not None:
             yield forbidden
         if rule.purpose in self.forbidden_purposes:
-            yield self._fault(Reason.CHARTER_FORBIDS_PURPOSE, f'{named}: purpose "{rule.purpose}" is forbidden', "forbidden_purposes", rule.purpose)
+            yield self._fault(
+                Reason.CHARTER_FORBIDS_PURPOSE,
+                f'{named}: purpose "{rule.purpose}" is forbidden',
+                "forbidden_purposes",
+                rule.purpose,
+            )
         for category in sorted(rule.categories - self.allowed_categories):
-            yield self._fault(Reason.CHARTER_FORBIDS_CATEGORY, f'{named}: category "{category}" is not allowed', "allowed_categories")
+            yield self._fault(
+                Reason.CHARTER_FORBIDS_CATEGORY,
+                f'{named}: category "{category}" is not allowed',
+                "allowed_categories",
+            )
         if rule.retention_days > self.max_retention_days:
-            what = f"{named}: retention {rule.retention_days}d is longer than {self.max_retention_days}d"
+            what = (
+                f"{named}: retention {rule.retention_days}d is longer than "
+                f"{self.max_retention_days}d"
+            )
             yield self._fault(Reason.CHARTER_RETENTION, what, "max_retention")
 
     def check(self, policy: Policy) -> tuple[CharterFault, ...]:
-        """Everything in the policy that this charter forbids, recipients first; a mere listing is a fault, a release or a broker is not needed."""
-        named = [*policy.recipients, *(rule.recipient for rule in policy.releases), *(name for broker in policy.brokers for name in sorted(broker.recipients))]
-        recipients = [fault for name in named if (fault := self.forbids_recipient(name)) is not None]
-        kinds = [fault for recipient in policy.recipients.values() if (fault := self.forbids_kind(recipient)) is not None]
+        """Everything in the policy that this charter forbids, recipients first; a mere listing is a
+        fault, a release or a broker is not needed.
+        """
+        named = [
+            *policy.recipients,
+            *(rule.recipient for rule in policy.releases),
+            *(name for broker in policy.brokers for name in sorted(broker.recipients)),
+        ]
+        recipients = [
+            fault for name in named if (fault := self.forbids_recipient(name)) is not None
+        ]
+        kinds = [
+            fault
+            for recipient in policy.recipients.values()
+            if (fault := self.forbids_kind(recipient)) is not None
+        ]
         rules = [fault for rule in policy.releases for fault in self.forbids_rule(rule)]
         return tuple(dict.fromkeys(recipients + kinds + rules))
 
@@ -111,7 +161,9 @@ class Charter:
 
 
 def parse_charter(untrusted_text: bytes, where: str) -> Charter:
-    """The charter in a file's bytes. Raises ConfigError listing all faults; `where` is the file's name in them."""
+    """The charter in a file's bytes. Raises ConfigError listing all faults; `where` is the file's
+    name in them.
+    """
     document = read_document(untrusted_text, where)
     charter = _charter(document, untrusted_text)
     document.require_faultless()
@@ -120,7 +172,9 @@ def parse_charter(untrusted_text: bytes, where: str) -> Charter:
 
 
 def open_charter(untrusted_text: bytes, where: str) -> tuple[Document, Charter | None]:
-    """The document with all its faults, and the charter where it has none. Never raises: for `policy check`."""
+    """The document with all its faults, and the charter where it has none. Never raises: for
+    `policy check`.
+    """
     document = open_document(untrusted_text, where)
     charter = None if document.broken else _charter(document, untrusted_text)
     return document, None if document.faults else charter
@@ -133,7 +187,10 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
         return None
     lines = {(key, ""): document.line((key,)) for key in CharterTable.model_fields}
     for key in ("forbidden_recipients", "forbidden_purposes", "forbidden_kinds"):
-        lines |= {(key, name): document.line((key, index)) for index, name in enumerate(getattr(table, key))}
+        lines |= {
+            (key, name): document.line((key, index))
+            for index, name in enumerate(getattr(table, key))
+        }
     return Charter(
         name=table.name,
         forbidden_recipients=frozenset(table.forbidden_recipients),
@@ -149,7 +206,9 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
 
 
 def require(policy: Policy, charter: Charter) -> None:
-    """Refuse a policy that breaks the charter: names everything, with the first fault's reason. Raises PolicyRefusedError."""
+    """Refuse a policy that breaks the charter: names everything, with the first fault's reason.
+    Raises PolicyRefusedError.
+    """
     faults = charter.check(policy)
     if faults:
         told = "; ".join(str(fault) for fault in faults)

@@ -1,4 +1,6 @@
-"""Counts sightings and drops per UTC hour: all that remains of a sighting that nothing releases (P1)."""
+"""Counts sightings and drops per UTC hour: all that remains of a sighting that nothing releases
+(P1).
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -23,7 +25,8 @@ class _Hour:
 
 
 class Counts:
-    """Numbers per hour, never anything about a vehicle. `flush` gives each finished hour once, to be logged as a `counts` leaf.
+    """Numbers per hour, never anything about a vehicle. `flush` gives each finished hour once, to
+    be logged as a `counts` leaf.
 
     A quiet hour counts too, as zeros: silence in the log then means that the camera was off.
     """
@@ -37,15 +40,21 @@ class Counts:
             self._hour(at).seen += plates
 
     def unreadable(self, at: Instant) -> None:
-        """Count one track that nobody could read: a plate too small or blurred, or a sign that the detector took for one."""
+        """Count one track that nobody could read: a plate too small or blurred, or a sign that the
+        detector took for one.
+        """
         self._hour(at).unreadable += 1
 
     def test(self, at: Instant) -> None:
-        """Count one sighting of a rehearsal's plate, released or not; `add` counts it as a sighting besides."""
+        """Count one sighting of a rehearsal's plate, released or not; `add` counts it as a sighting
+        besides.
+        """
         self._hour(at).tests += 1
 
     def add(self, decision: Decision, at: Instant) -> None:
-        """Count one sighting. A drop counts once under each different reason that its rules gave."""
+        """Count one sighting. A drop counts once under each different reason that its rules
+        gave.
+        """
         hour = self._hour(at)
         hour.sightings += 1
         if decision.releases:
@@ -55,16 +64,21 @@ class Counts:
         hour.reasons.update({reason.value for reason in decision.reasons})
 
     def refuse(self, reason: Reason | str, at: Instant) -> None:
-        """Count a release that was decided and then refused (no epoch key, outbox full); the sighting itself is counted by `add`."""
+        """Count a release that was decided and then refused (no epoch key, outbox full); the
+        sighting itself is counted by `add`.
+        """
         self._hour(at).reasons[str(reason)] += 1
 
     def flush(self, at: Instant) -> tuple[Mapping[str, object], ...]:
-        """The details of every counted hour but the one that holds `at`; these are forgotten here. Opens the hour of `at`.
+        """The details of every counted hour but the one that holds `at`; these are forgotten here.
+        Opens the hour of `at`.
 
         A clock that is set back can give the same hour twice: a reader of the log adds them up.
         """
         current = _start(at)
-        done = tuple(_details(start, hour) for start, hour in sorted(self._hours.items()) if start != current)
+        done = tuple(
+            _details(start, hour) for start, hour in sorted(self._hours.items()) if start != current
+        )
         self._hours = {current: self._hour(at)}
         return done
 

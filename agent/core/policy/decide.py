@@ -1,7 +1,7 @@
 """The policy's two questions: may this sighting leave, and may this sealed read still be published.
 
-Default deny: what no [[release]] names is dropped. This module never sees a plate: `decide` is asked about
-circumstances and a match, so that the network side can import it too (P2).
+Default deny: what no [[release]] names is dropped. This module never sees a plate: `decide` is
+asked about circumstances and a match, so that the network side can import it too (P2).
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ if TYPE_CHECKING:
     from agent.core.wire.sealed_read import Tags
 
 
-def decide(policy: Policy, circumstances: Circumstances, match: Match | None, spent: Mapping[str, int]) -> Decision:
-    """May this sighting leave, by which rules, to whom? Pure. `spent`: releases by rule in the hour before the capture.
+def decide(
+    policy: Policy, circumstances: Circumstances, match: Match | None, spent: Mapping[str, int]
+) -> Decision:
+    """May this sighting leave, by which rules, to whom? Pure. `spent`: releases by rule in the hour
+    before the capture.
 
-    The checks, in order. For the sighting, where the first that fails is the whole answer: clock trusted enough
-    (`clock-untrusted`), policy in force at capture, camera and hour not barred, some hot-list match, not on the never-release list. Then rule
-    by rule, in the policy's order, one reason each: camera, category, match level, confidence, recipient known and not expired, broker, budget.
-    A rule releases a sighting at most once.
+    The checks, in order. For the sighting, where the first that fails is the whole answer: clock
+    trusted enough (`clock-untrusted`), policy in force at capture, camera and hour not barred, some
+    hot-list match, not on the never-release list. Then rule by rule, in the policy's order, one
+    reason each: camera, category, match level, confidence, recipient known and not expired, broker,
+    budget. A rule releases a sighting at most once.
     """
     denied = _deny_whole(policy, circumstances, match)
     if denied is not None or match is None:
@@ -36,8 +40,14 @@ def decide(policy: Policy, circumstances: Circumstances, match: Match | None, sp
     releases: list[Release] = []
     reasons: list[Reason] = []
     for rule in policy.releases:
-        found = _released_match(rule, match) if rule.at(circumstances.camera) else Reason.CAMERA_NOT_RELEASED
-        reason = found if isinstance(found, Reason) else _deny_rule(policy, rule, circumstances, spent)
+        found = (
+            _released_match(rule, match)
+            if rule.at(circumstances.camera)
+            else Reason.CAMERA_NOT_RELEASED
+        )
+        reason = (
+            found if isinstance(found, Reason) else _deny_rule(policy, rule, circumstances, spent)
+        )
         if not isinstance(found, Reason) and reason is None:
             releases.append(_release(policy, rule, found))
         reasons.append(reason or Reason.RELEASED)
@@ -45,9 +55,11 @@ def decide(policy: Policy, circumstances: Circumstances, match: Match | None, sp
 
 
 def may_publish(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
-    """None where the policy in force now permits this sealed read to be published; else why not (re-authorisation, P4).
+    """None where the policy in force now permits this sealed read to be published; else why not
+    (re-authorisation, P4).
 
-    The read may have been sealed under an older policy: what counts is what this one says of the tags. The tags must be verified.
+    The read may have been sealed under an older policy: what counts is what this one says of the
+    tags. The tags must be verified.
     """
     rule, recipient = policy.rule(tags.rule), policy.recipients.get(tags.recipient)
     denied = _deny_time(tags, policy, now)
@@ -60,11 +72,17 @@ def may_publish(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
         return Reason.HOURS_BARRED if bar.hours else Reason.CAMERA_BARRED
     checks = (
         (rule.at(tags.device), Reason.CAMERA_NOT_RELEASED),
-        (recipient is not None and tags.recipient == rule.recipient, Reason.RECIPIENT_NOT_IN_POLICY),
+        (
+            recipient is not None and tags.recipient == rule.recipient,
+            Reason.RECIPIENT_NOT_IN_POLICY,
+        ),
         (tags.purpose == rule.purpose, Reason.PURPOSE_NOT_IN_POLICY),
         (tags.category in rule.categories, Reason.CATEGORY_NOT_RELEASED),
         (tags.match in rule.match, Reason.MATCH_LEVEL_NOT_RELEASED),
-        (tags.deadline <= tags.captured_at + timedelta(days=rule.retention_days), Reason.RETENTION_NOT_PERMITTED),
+        (
+            tags.deadline <= tags.captured_at + timedelta(days=rule.retention_days),
+            Reason.RETENTION_NOT_PERMITTED,
+        ),
         (recipient is not None and not recipient.expired(now.utc), Reason.RECIPIENT_EXPIRED),
         (policy.served(tags.recipient), Reason.NO_BROKER_FOR_RECIPIENT),
     )
@@ -72,7 +90,9 @@ def may_publish(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
 
 
 def _deny_time(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
-    """What time alone says of a sealed read. A clock that jumped forward: nothing expires by it, and nothing goes out."""
+    """What time alone says of a sealed read. A clock that jumped forward: nothing expires by it,
+    and nothing goes out.
+    """
     if tags.clock is ClockTrust.UNTRUSTED:
         return Reason.CLOCK_UNTRUSTED
     if now.reached(tags.deadline):
@@ -83,7 +103,9 @@ def _deny_time(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
 
 
 def _deny_whole(policy: Policy, circumstances: Circumstances, match: Match | None) -> Reason | None:
-    """What denies every rule at once. The clock comes first: without time, neither policy nor hot list means anything."""
+    """What denies every rule at once. The clock comes first: without time, neither policy nor hot
+    list means anything.
+    """
     if circumstances.captured.trust is ClockTrust.UNTRUSTED:
         return Reason.CLOCK_UNTRUSTED
     if not policy.in_force(circumstances.captured.utc):
@@ -99,15 +121,24 @@ def _deny_whole(policy: Policy, circumstances: Circumstances, match: Match | Non
 
 
 def _released_match(rule: ReleaseRule, match: Match) -> Match | Reason:
-    """The first match that this rule names by category and level; else the code of the nearer miss."""
+    """The first match that this rule names by category and level; else the code of the nearer
+    miss.
+    """
     candidates = [entry for entry in (match, *match.others) if entry.category in rule.categories]
     if not candidates:
         return Reason.CATEGORY_NOT_RELEASED
-    return next((entry for entry in candidates if entry.level in rule.match), Reason.MATCH_LEVEL_NOT_RELEASED)
+    return next(
+        (entry for entry in candidates if entry.level in rule.match),
+        Reason.MATCH_LEVEL_NOT_RELEASED,
+    )
 
 
-def _deny_rule(policy: Policy, rule: ReleaseRule, circumstances: Circumstances, spent: Mapping[str, int]) -> Reason | None:
-    """What denies this rule, once category and level are right. Written so that a NaN confidence denies."""
+def _deny_rule(
+    policy: Policy, rule: ReleaseRule, circumstances: Circumstances, spent: Mapping[str, int]
+) -> Reason | None:
+    """What denies this rule, once category and level are right. Written so that a NaN confidence
+    denies.
+    """
     if not circumstances.confidence >= rule.min_confidence:
         return Reason.CONFIDENCE_TOO_LOW
     recipient = policy.recipients.get(rule.recipient)

@@ -1,4 +1,6 @@
-"""The camera's one judge: asks the policy about each sighting and keeps the rules' hourly budgets."""
+"""The camera's one judge: asks the policy about each sighting and keeps the rules' hourly
+budgets.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +16,27 @@ if TYPE_CHECKING:
 
 
 class Decider:
-    """Holds one policy and what it has spent. The policy learns of a sighting only when, where and how surely (Circumstances)."""
+    """Holds one policy and what it has spent. The policy learns of a sighting only when, where and
+    how surely (Circumstances).
+    """
 
     def __init__(self, policy: Policy, budgets: Budgets | None = None) -> None:
         self._policy = policy
         self._budgets = budgets or Budgets()
 
     def under(self, policy: Policy) -> Decider:
-        """The judge under a newer policy. What the rules have spent stays spent: a policy pushed every minute is no way around a budget."""
+        """The judge under a newer policy. What the rules have spent stays spent: a policy pushed
+        every minute is no way around a budget.
+        """
         return Decider(policy, self._budgets)
 
     def decide(self, sighting: Sighting, match: Match | None) -> Decision:
-        """`core.policy.decide`, and every release is charged to its rule's budget, whether or not sealing then succeeds."""
-        circumstances = Circumstances(captured=sighting.captured, camera=sighting.camera, confidence=sighting.confidence)
+        """`core.policy.decide`, and every release is charged to its rule's budget, whether or not
+        sealing then succeeds.
+        """
+        circumstances = Circumstances(
+            captured=sighting.captured, camera=sighting.camera, confidence=sighting.confidence
+        )
         captured = sighting.captured.utc
         decision = decide(self._policy, circumstances, match, self._budgets.spent(captured))
         for release in decision.releases:

@@ -1,6 +1,8 @@
-"""A jurisdiction's profile: what its law is said to allow, fact by fact, each with its source and how sure that is (docs/ref/jurisdictions.md).
+"""A jurisdiction's profile: what its law is said to allow, fact by fact, each with its source and
+how sure that is (docs/ref/jurisdictions.md).
 
-Facts, not advice. A fact that a policy file can break carries the limit as a key; every other fact is for people to read.
+Facts, not advice. A fact that a policy file can break carries the limit as a key; every other fact
+is for people to read.
 """
 
 from __future__ import annotations
@@ -36,7 +38,18 @@ class FactTable(Section):
     """[[fact]]. From `max_retention_days` on: what a policy can break; most facts have none."""
 
     id: Identifier
-    topic: Literal["retention", "recipients", "purposes", "places", "cameras", "logs", "reports", "lists", "matches", "contracts"]
+    topic: Literal[
+        "retention",
+        "recipients",
+        "purposes",
+        "places",
+        "cameras",
+        "logs",
+        "reports",
+        "lists",
+        "matches",
+        "contracts",
+    ]
     says: Sentence
     citation: Sentence
     read: Day
@@ -66,9 +79,11 @@ class ProfileTable(Section):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact. `read`: the day on which it was taken from its sources; `confirmed`: the statute's text or a primary page was read for it.
+    """One fact. `read`: the day on which it was taken from its sources; `confirmed`: the statute's
+    text or a primary page was read for it.
 
-    `line`: of its id in the profile. `conditional_kinds`: recipients that need something outside the policy, such as a written declaration.
+    `line`: of its id in the profile. `conditional_kinds`: recipients that need something outside
+    the policy, such as a written declaration.
     """
 
     id: str
@@ -92,13 +107,26 @@ class Fact:
     @property
     def checkable(self) -> bool:
         """Can a policy file break it?"""
-        limits = (self.forbidden_kinds, self.conditional_kinds, self.forbidden_purposes, self.permitted_purposes, self.fixed_cameras, self.protected_places)
-        return any(limits) or self.max_retention_days is not None or self.max_hotlist_age_hours is not None
+        limits = (
+            self.forbidden_kinds,
+            self.conditional_kinds,
+            self.forbidden_purposes,
+            self.permitted_purposes,
+            self.fixed_cameras,
+            self.protected_places,
+        )
+        return (
+            any(limits)
+            or self.max_retention_days is not None
+            or self.max_hotlist_age_hours is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A jurisdiction's facts. `use`: "check", or "data" where they are too `thin` to hold a policy against. `where`: the file's name."""
+    """A jurisdiction's facts. `use`: "check", or "data" where they are too `thin` to hold a policy
+    against. `where`: the file's name.
+    """
 
     id: str
     name: str
@@ -111,7 +139,10 @@ class Profile:
     @property
     def max_retention_days(self) -> int | None:
         """The shortest of all caps; None where no number is known."""
-        return min((fact.max_retention_days for fact in self.facts if fact.max_retention_days is not None), default=None)
+        return min(
+            (fact.max_retention_days for fact in self.facts if fact.max_retention_days is not None),
+            default=None,
+        )
 
     def gathered(self, name: str) -> tuple[str, ...]:
         """All names under one key of all facts, sorted, each once."""
@@ -139,12 +170,18 @@ def open_profile(untrusted_text: bytes, where: str) -> tuple[Document, Profile |
         document.fault(("use",), "does not say what is too thin", "say it in `thin`")
     if head is None or document.faults:
         return document, None
-    return document, Profile(head.id, head.name, head.use, head.thin, head.counsel_confirmed, tuple(facts), where)
+    return document, Profile(
+        head.id, head.name, head.use, head.thin, head.counsel_confirmed, tuple(facts), where
+    )
 
 
 def _fact(document: Document, path: tuple[str | int, ...], table: FactTable) -> Fact:
     if table.confirmed and table.confidence != "A":
-        document.fault((*path, "confirmed"), "only what was read in the statute or on a primary page (A) is confirmed", "write false")
+        document.fault(
+            (*path, "confirmed"),
+            "only what was read in the statute or on a primary page (A) is confirmed",
+            "write false",
+        )
     return Fact(
         id=table.id,
         topic=table.topic,

@@ -1,7 +1,7 @@
 """The policy's values: rules, recipients, brokers; what is asked of them, and what is answered.
 
-Nothing here holds a plate, so the network side may import it too (P2). The questions are in `decide.py`,
-the parsing in `schema/policy_file.py`.
+Nothing here holds a plate, so the network side may import it too (P2). The questions are in
+`decide.py`, the parsing in `schema/policy_file.py`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ if TYPE_CHECKING:
     from agent.core.policy.barring import Bar
     from agent.core.wire.match_level import MatchLevel
 
-TEST = "test"  # the category of a rehearsal's printed plate (core.hotlist.rehearsal), and of nothing that a hot list names
-NEVER_RELEASE = "never-release"  # the hot-list category that beats every rule; no policy may release it
+# the category of a rehearsal's printed plate (core.hotlist.rehearsal), and of nothing that a hot
+# list names
+TEST = "test"
+# the hot-list category that beats every rule; no policy may release it
+NEVER_RELEASE = "never-release"
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRule:
-    """One [[release]]: what leaves, for which match, to whom. `retention_days`: whole days, at least 2. `cameras`: None for every camera of the roster."""
+    """One [[release]]: what leaves, for which match, to whom. `retention_days`: whole days, at
+    least 2. `cameras`: None for every camera of the roster.
+    """
 
     rule: str
     categories: frozenset[str]
@@ -46,7 +51,9 @@ class ReleaseRule:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One [[recipient]]. `signing_key`: raw Ed25519 public key, 32 bytes, that signs its receipts and epoch key list. `kind`: empty where not told."""
+    """One [[recipient]]. `signing_key`: raw Ed25519 public key, 32 bytes, that signs its receipts
+    and epoch key list. `kind`: empty where not told.
+    """
 
     id: str
     legal_name: str
@@ -62,7 +69,9 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """One [[broker]], or one [[bundle_source]], which has no recipients. `host` serves SNI and the certificate only; `addresses`: (IP, port). `spki_pins`: SHA-256 digests, 32 bytes each."""
+    """One [[broker]], or one [[bundle_source]], which has no recipients. `host` serves SNI and the
+    certificate only; `addresses`: (IP, port). `spki_pins`: SHA-256 digests, 32 bytes each.
+    """
 
     id: str
     host: str
@@ -74,7 +83,9 @@ class Broker:
 
 @dataclass(frozen=True, slots=True)
 class HotlistLimits:
-    """[hotlist]. `max_age_hours`: a list older than that raises nothing; `additions_per_day`: entries that may be added by hand."""
+    """[hotlist]. `max_age_hours`: a list older than that raises nothing; `additions_per_day`:
+    entries that may be added by hand.
+    """
 
     max_age_hours: int = 24
     additions_per_day: int = 0
@@ -82,7 +93,8 @@ class HotlistLimits:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A city's policy as parsed. `digest`: lower-case hex SHA-256 of the file's bytes. In force from `effective` up to, not including, `expires` (UTC dates).
+    """A city's policy as parsed. `digest`: lower-case hex SHA-256 of the file's bytes. In force
+    from `effective` up to, not including, `expires` (UTC dates).
 
     `barred`: its own bars; those of the charter are added by `camera_roster.in_place`.
     """
@@ -114,13 +126,15 @@ class Policy:
 
 
 class Match(NamedTuple):
-    """What the hot list says of a sighting. No plate here. `entry_*` tell the officer where the lead came from.
+    """What the hot list says of a sighting. No plate here. `entry_*` tell the officer where the
+    lead came from.
 
-    A tuple: a frozen dataclass takes four times as long to make, and one is made for every vehicle that is listed.
+    A tuple: a frozen dataclass takes four times as long to make, and one is made for every vehicle
+    that is listed.
 
-    `others`: further entries for the same sighting, in other categories or cases, best first; a rule may release one of
-    them where it does not release the first. Theirs is empty. `posterior`: 0–1, that the entry's vehicle was seen (lead_odds); None where nothing
-    was looked up.
+    `others`: further entries for the same sighting, in other categories or cases, best first; a
+    rule may release one of them where it does not release the first. Theirs is empty. `posterior`:
+    0–1, that the entry's vehicle was seen (lead_odds); None where nothing was looked up.
     """
 
     category: str
@@ -167,11 +181,20 @@ class Decision:
 def require_in_force(policy: Policy, now: Instant) -> None:
     """Refuse a policy that has lapsed or does not apply yet. Raises PolicyRefusedError.
 
-    An untrusted clock cannot tell, so it refuses nothing here: `decide` and `may_publish` then let nothing through.
+    An untrusted clock cannot tell, so it refuses nothing here: `decide` and `may_publish` then let
+    nothing through.
     """
     if now.trust is ClockTrust.UNTRUSTED or policy.in_force(now.utc):
         return
     what = f"{policy.name!r} version {policy.version}"
     if now.utc.date() >= policy.expires:
-        raise PolicyRefusedError(Reason.POLICY_EXPIRED, f"{what} expired on {policy.expires}", fix="ask the city for its current policy")
-    raise PolicyRefusedError(Reason.POLICY_NOT_IN_FORCE, f"{what} takes effect on {policy.effective}", fix="wait, or check this machine's date")
+        raise PolicyRefusedError(
+            Reason.POLICY_EXPIRED,
+            f"{what} expired on {policy.expires}",
+            fix="ask the city for its current policy",
+        )
+    raise PolicyRefusedError(
+        Reason.POLICY_NOT_IN_FORCE,
+        f"{what} takes effect on {policy.effective}",
+        fix="wait, or check this machine's date",
+    )

@@ -1,4 +1,6 @@
-"""Reads roster.csv: the cameras of a batch, one a line, and says every fault at once (docs/ref/enrolment.md)."""
+"""Reads roster.csv: the cameras of a batch, one a line, and says every fault at once
+(docs/ref/enrolment.md).
+"""
 
 from __future__ import annotations
 
@@ -28,16 +30,26 @@ class RosterRow:
 
 
 def parse_roster_csv(untrusted_text: bytes, where: str) -> tuple[RosterRow, ...]:
-    """The rows, in order; comma or semicolon, with or without byte-order mark. Raises ConfigError naming every fault with its line."""
+    """The rows, in order; comma or semicolon, with or without byte-order mark. Raises ConfigError
+    naming every fault with its line.
+    """
     try:
         text = untrusted_text.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError("is not UTF-8", where=where, fix="save it as CSV UTF-8") from None
     head = text.split("\n", 1)[0]
-    table = list(csv.reader(io.StringIO(text, newline=""), delimiter=";" if head.count(";") > head.count(",") else ",", strict=False))
+    table = list(
+        csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=";" if head.count(";") > head.count(",") else ",",
+            strict=False,
+        )
+    )
     header = tuple(cell.strip().lower() for cell in table[0]) if table else ()
     if header != HEADER:
-        raise ConfigError("its first line is not the header", where=where, fix=f"begin with {','.join(HEADER)}")
+        raise ConfigError(
+            "its first line is not the header", where=where, fix=f"begin with {','.join(HEADER)}"
+        )
     rows: list[RosterRow] = []
     faults: list[str] = []
     seen: dict[str, int] = {}
@@ -48,8 +60,12 @@ def parse_roster_csv(untrusted_text: bytes, where: str) -> tuple[RosterRow, ...]
     if len(rows) > MAX_ROWS:
         faults.append(f"more than {MAX_ROWS} cameras")
     if faults or not rows:
-        shown = "; ".join(faults[:_MAX_SHOWN]) + (f"; and {len(faults) - _MAX_SHOWN} more" if len(faults) > _MAX_SHOWN else "")
-        raise ConfigError(shown or "names no camera", where=where, fix="nothing was made; correct the file")
+        shown = "; ".join(faults[:_MAX_SHOWN]) + (
+            f"; and {len(faults) - _MAX_SHOWN} more" if len(faults) > _MAX_SHOWN else ""
+        )
+        raise ConfigError(
+            shown or "names no camera", where=where, fix="nothing was made; correct the file"
+        )
     return tuple(rows)
 
 
@@ -58,15 +74,29 @@ def _row(cells: list[str], line: int, seen: dict[str, int], faults: list[str]) -
     if len(cells) != len(HEADER):
         faults.append(f"line {line}: {len(cells)} columns instead of {len(HEADER)}")
         return None
-    name, stands, near, mount = cells[0], cells[1], tuple(cells[2].replace("|", " ").split()), cells[3] or "fixed"
+    name, stands, near, mount = (
+        cells[0],
+        cells[1],
+        tuple(cells[2].replace("|", " ").split()),
+        cells[3] or "fixed",
+    )
     before = len(faults)
     if IDENTIFIER.fullmatch(name) is None or len(name) > MAX_ID:
-        faults.append(f"line {line}: {name[:40]!a} is no camera id (a-z, 0-9 and -, at most {MAX_ID})")
+        faults.append(
+            f"line {line}: {name[:40]!a} is no camera id (a-z, 0-9 and -, at most {MAX_ID})"
+        )
     elif name in seen:
         faults.append(f"line {line}: camera {name!r} is there already, in line {seen[name]}")
     if not 0 < len(stands) <= _MAX_LINE or not stands.isprintable():
-        faults.append(f"line {line}: `stands` must be one line of printable text, at most {_MAX_LINE} characters")
-    faults += [f"line {line}: {place[:40]!a} is no kind of place (docs/ref/policy.md, Barred)" for place in near if place not in PLACES]
+        faults.append(
+            f"line {line}: `stands` must be one line of printable text, at most {_MAX_LINE} "
+            "characters"
+        )
+    faults += [
+        f"line {line}: {place[:40]!a} is no kind of place (docs/ref/policy.md, Barred)"
+        for place in near
+        if place not in PLACES
+    ]
     if mount not in {"fixed", "vehicle"}:
         faults.append(f"line {line}: `mount` must be fixed or vehicle")
     seen.setdefault(name, line)

@@ -1,4 +1,6 @@
-"""What one read says of any text: the texts that it lists, and, place by place, of those that it does not."""
+"""What one read says of any text: the texts that it lists, and, place by place, of those that it
+does not.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,14 @@ if TYPE_CHECKING:
 
     from agent.core.reading.sighting import PlateRead
 
-# What is left for the unlisted at least, of the whole and at each place: no read is believed further, however sure of itself it is.
+# What is left for the unlisted at least, of the whole and at each place: no read is believed
+# further, however sure of itself it is.
 DOUBT = 0.02
 PLACE_DOUBT = 0.005
 FLOOR = 1e-9
-COMMON = 0.2  # of what is left: how far two reads mean the same by it; chosen for calibration on rendered passes (docs/design/voting.md)
+# How far two reads mean the same by what is left; chosen for calibration on rendered passes:
+# see docs/design/voting.md
+COMMON = 0.2
 UNLIKELY = 1e-12  # of what is left: a text that has nothing to do with what was read
 
 
@@ -27,10 +32,10 @@ UNLIKELY = 1e-12  # of what is left: a text that has nothing to do with what was
 class Opinion:
     """One read as a voter.
 
-    `texts`: what it lists, with probabilities that sum to 1 at most. `likeliest`: the first of them; `places`: for each of its characters, the
-    probability of every character there. `left`: the probability of everything that is not listed; `doubt`: as much of it as all reads may mean
-    the same text by, or none at all.
-    `weight`: how much the read counts, above 0.
+    `texts`: what it lists, with probabilities that sum to 1 at most. `likeliest`: the first of
+    them; `places`: for each of its characters, the probability of every character there. `left`:
+    the probability of everything that is not listed; `doubt`: as much of it as all reads may mean
+    the same text by, or none at all. `weight`: how much the read counts, above 0.
     """
 
     texts: Mapping[str, float]
@@ -43,13 +48,16 @@ class Opinion:
     def log_probability(self, text: str) -> float:
         """The log of the probability of any text, listed or not; never minus infinity.
 
-        Only what is not listed has a share of what is left: a second choice that were given one could overtake the read's own text.
+        Only what is not listed has a share of what is left: a second choice that were given one
+        could overtake the read's own text.
         """
         share = self.texts[text] if text in self.texts else self.left * self._by_places(text)
         return log(max(share, self.left * UNLIKELY))
 
     def _by_places(self, text: str) -> float:
-        """The probability of a text if its characters are independent, and one too many or too few as rare as `alignment` says."""
+        """The probability of a text if its characters are independent, and one too many or too few
+        as rare as `alignment` says.
+        """
         chance, place, last = 1.0, 0, len(self.likeliest)
         pairs = align(self.likeliest, text)
         for number, (read, meant) in enumerate(pairs):
@@ -64,7 +72,10 @@ class Opinion:
 def opinion_of(read: PlateRead, weight: float) -> Opinion | None:
     """A read as a voter; None where it lists no text."""
     texts: defaultdict[str, float] = defaultdict(float)
-    for text, probability in ((read.text, read.confidence), *((other.text, other.probability) for other in read.alternatives)):
+    for text, probability in (
+        (read.text, read.confidence),
+        *((other.text, other.probability) for other in read.alternatives),
+    ):
         if len(text):
             texts[text.value] += max(probability, 0.0)
     if not texts:
@@ -74,14 +85,26 @@ def opinion_of(read: PlateRead, weight: float) -> Opinion | None:
     likeliest = read.text.value or min(shares, key=lambda text: (-shares[text], text))
     own = read.char_confidence if len(read.text) else (shares[likeliest],) * len(likeliest)
     left = max(DOUBT, 1.0 - fsum(shares.values()))
-    # Who is surer of every character than of the whole doubts the whole: that there is a plate, or nothing beside what was read. That doubt is the same in
-    # each frame; doubts about single characters go in all directions.
+    # Who is surer of every character than of the whole doubts the whole: that there is a plate, or
+    # nothing beside what was read. That doubt is the same in each frame; doubts about single
+    # characters go in all directions.
     unexplained = 1.0 - shares[likeliest] / max(prod(own), shares[likeliest], FLOOR)
-    return Opinion(shares, likeliest, _places(shares, likeliest, own, left), left, left * max(COMMON, unexplained), weight)
+    return Opinion(
+        shares,
+        likeliest,
+        _places(shares, likeliest, own, left),
+        left,
+        left * max(COMMON, unexplained),
+        weight,
+    )
 
 
-def _places(shares: Mapping[str, float], likeliest: str, own: tuple[float, ...], left: float) -> tuple[Mapping[str, float], ...]:
-    """At each place the read's own confidence in its character; the rest to what the other listed texts have there, as far as they go, then to all alike."""
+def _places(
+    shares: Mapping[str, float], likeliest: str, own: tuple[float, ...], left: float
+) -> tuple[Mapping[str, float], ...]:
+    """At each place the read's own confidence in its character; the rest to what the other listed
+    texts have there, as far as they go, then to all alike.
+    """
     others: list[defaultdict[str, float]] = [defaultdict(float) for _ in likeliest]
     for text, share in shares.items():
         if text == likeliest:
@@ -91,13 +114,20 @@ def _places(shares: Mapping[str, float], likeliest: str, own: tuple[float, ...],
             if mine and theirs and mine != theirs:
                 others[place][theirs] += share
             place += bool(mine)
-    return tuple(_place(mine, confidence, other, left) for mine, confidence, other in zip(likeliest, own, others, strict=True))
+    return tuple(
+        _place(mine, confidence, other, left)
+        for mine, confidence, other in zip(likeliest, own, others, strict=True)
+    )
 
 
-def _place(mine: str, confidence: float, others: Mapping[str, float], left: float) -> Mapping[str, float]:
+def _place(
+    mine: str, confidence: float, others: Mapping[str, float], left: float
+) -> Mapping[str, float]:
     rest = max(1.0 - confidence, PLACE_DOUBT)
     whole = fsum(others.values()) + left
     spread = left / (len(CHARACTERS) - 1)
-    place = {character: rest * (others.get(character, 0.0) + spread) / whole for character in CHARACTERS}
+    place = {
+        character: rest * (others.get(character, 0.0) + spread) / whole for character in CHARACTERS
+    }
     place[mine] = 1.0 - rest
     return place

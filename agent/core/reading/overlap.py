@@ -1,9 +1,12 @@
-"""How much two upright boxes share, and whether they show one plate. Boxes are x, y, width, height, in any one unit."""
+"""How much two upright boxes share, and whether they show one plate. Boxes are x, y, width, height,
+in any one unit.
+"""
 
 Box = tuple[float, float, float, float]
 
 OVERLAP_IS_SAME = 0.25  # intersection over union; two real plates never overlap
-INSIDE_IS_SAME = 0.7  # share of the smaller box that lies in the other: a sticker on a plate is no plate beside it
+# share of the smaller box that lies in the other: a sticker on a plate is no plate beside it
+INSIDE_IS_SAME = 0.7
 
 
 def overlap(one: Box, two: Box) -> float:
@@ -19,7 +22,9 @@ def same_plate(one: Box, two: Box) -> bool:
     if shared <= 0:
         return False
     first, second = one[2] * one[3], two[2] * two[3]
-    return shared > OVERLAP_IS_SAME * (first + second - shared) or shared > INSIDE_IS_SAME * min(first, second)
+    return shared > OVERLAP_IS_SAME * (first + second - shared) or shared > INSIDE_IS_SAME * min(
+        first, second
+    )
 
 
 def _shared(one: Box, two: Box) -> float:

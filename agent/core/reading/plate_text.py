@@ -1,4 +1,6 @@
-"""Plate text as a type that does not print itself, so that no log line or traceback can leak one (P9)."""
+"""Plate text as a type that does not print itself, so that no log line or traceback can leak one
+(P9).
+"""
 
 from dataclasses import dataclass
 
@@ -8,21 +10,28 @@ MAX_LENGTH = 12
 
 @dataclass(frozen=True, slots=True)
 class PlateText:
-    """A normalised plate: A-Z and 0-9 only, at most 12 characters; may be empty when nothing was read.
+    """A normalised plate: A-Z and 0-9 only, at most 12 characters; may be empty when nothing was
+    read.
 
-    `str()`, `repr()` and f-strings show a mask; `.value` is the only way to the text, easy to grep for.
+    `str()`, `repr()` and f-strings show a mask; `.value` is the only way to the text, easy to grep
+    for.
     """
 
     value: str
 
     def __post_init__(self) -> None:
-        if len(self.value) > MAX_LENGTH or self.value.strip(CHARACTERS):  # what is left begins with another character
-            msg = f"plate text must be A-Z and 0-9, at most {MAX_LENGTH} characters (value withheld)"
+        # what is left begins with another character
+        if len(self.value) > MAX_LENGTH or self.value.strip(CHARACTERS):
+            msg = (
+                f"plate text must be A-Z and 0-9, at most {MAX_LENGTH} characters (value withheld)"
+            )
             raise ValueError(msg)
 
     @classmethod
     def normalise(cls, untrusted_text: str) -> "PlateText":
-        """Upper-case, drop spaces and punctuation; raises ValueError (without the text) on what remains odd."""
+        """Upper-case, drop spaces and punctuation; raises ValueError (without the text) on what
+        remains odd.
+        """
         kept = "".join(c for c in untrusted_text.upper() if c not in " -.·•_/\t")
         return cls(kept)
 

@@ -1,11 +1,15 @@
-"""Combines what several reads say of one plate into probabilities of whole texts: a confusion network proposes, a log-linear pool decides.
+"""Combines what several reads say of one plate into probabilities of whole texts: a confusion
+network proposes, a log-linear pool decides.
 
-Proposals: every text that a read lists, and those that arise when all of them are laid side by side and each place is voted on by itself
-(ROVER: Fiscus 1997; confusion networks: Mangu, Brill and Stolcke 2000), so that a text may win that no read has whole.
+Proposals: every text that a read lists, and those that arise when all of them are laid side by side
+and each place is voted on by itself (ROVER: Fiscus 1997; confusion networks: Mangu, Brill and
+Stolcke 2000), so that a text may win that no read has whole.
 
-Decision: the weighted mean of the reads' log-probabilities, times their effective number (logarithmic opinion pool: Genest and Zidek 1986). Reads of one
-passing car share light, dirt, angle and network, so their errors agree; n reads that correlate by r weigh as n / (1 + (n - 1) r) independent ones (the
-design effect: Kish 1965). All sums are exactly rounded (fsum), so that the order of the reads never matters.
+Decision: the weighted mean of the reads' log-probabilities, times their effective number
+(logarithmic opinion pool: Genest and Zidek 1986). Reads of one passing car share light, dirt, angle
+and network, so their errors agree; n reads that correlate by r weigh as n / (1 + (n - 1) r)
+independent ones (the design effect: Kish 1965). All sums are exactly rounded (fsum), so that the
+order of the reads never matters.
 """
 
 from __future__ import annotations
@@ -25,13 +29,16 @@ if TYPE_CHECKING:
 
 MAX_TEXTS = 16  # of what the reads list, the likeliest; bounds the work
 MAX_PROPOSALS = 6  # further ones, put together from them
-# Between the opinions of two reads of one pass; chosen for calibration on rendered passes (docs/design/voting.md). It does not decide which text wins.
+# Between the opinions of two reads of one pass; chosen for calibration on rendered passes
+# (docs/design/voting.md). It does not decide which text wins.
 CORRELATION = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What all say together: texts with probabilities 0–1, likeliest first, at least one; and the probability that it is none of them."""
+    """What all say together: texts with probabilities 0–1, likeliest first, at least one; and the
+    probability that it is none of them.
+    """
 
     texts: tuple[tuple[str, float], ...]
     none_of_them: float
@@ -50,24 +57,42 @@ def pool(opinions: Sequence[Opinion]) -> Pool:
 
 
 def effective_number(opinions: Sequence[Opinion]) -> float:
-    """How many independent reads of equal weight these amount to: at least 1, at most 1 / CORRELATION."""
-    number = fsum(opinion.weight for opinion in opinions) ** 2 / fsum(opinion.weight**2 for opinion in opinions)
+    """How many independent reads of equal weight these amount to: at least 1, at most 1 /
+    CORRELATION.
+    """
+    number = fsum(opinion.weight for opinion in opinions) ** 2 / fsum(
+        opinion.weight**2 for opinion in opinions
+    )
     return number / (1 + (number - 1) * CORRELATION)
 
 
 def proposals(pivot: str, shares: Mapping[str, float]) -> list[str]:
-    """Texts that nobody lists, from a confusion network around `pivot`: the best at every place, and the same with one place's second choice."""
+    """Texts that nobody lists, from a confusion network around `pivot`: the best at every place,
+    and the same with one place's second choice.
+    """
     slots = _network(pivot, shares)
     ranked = [sorted(slot, key=lambda character: (-slot[character], character)) for slot in slots]
     best = [choices[0] for choices in ranked]
-    swaps = [(slot[choices[0]] - slot[choices[1]], place, choices[1]) for place, (slot, choices) in enumerate(zip(slots, ranked, strict=True)) if choices[1:]]
-    found = ["".join(best)] + ["".join([*best[:place], second, *best[place + 1 :]]) for _, place, second in sorted(swaps)]
-    return [text for text in dict.fromkeys(found) if text not in shares and 0 < len(text) <= MAX_LENGTH][:MAX_PROPOSALS]
+    swaps = [
+        (slot[choices[0]] - slot[choices[1]], place, choices[1])
+        for place, (slot, choices) in enumerate(zip(slots, ranked, strict=True))
+        if choices[1:]
+    ]
+    found = ["".join(best)] + [
+        "".join([*best[:place], second, *best[place + 1 :]]) for _, place, second in sorted(swaps)
+    ]
+    return [
+        text for text in dict.fromkeys(found) if text not in shares and 0 < len(text) <= MAX_LENGTH
+    ][:MAX_PROPOSALS]
 
 
 def _network(pivot: str, shares: Mapping[str, float]) -> list[dict[str, float]]:
-    """For each place of the pivot, and each gap where some text has more, the weight of every character; "" for none."""
-    votes: defaultdict[tuple[int, int], defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    """For each place of the pivot, and each gap where some text has more, the weight of every
+    character; "" for none.
+    """
+    votes: defaultdict[tuple[int, int], defaultdict[str, list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for text, share in shares.items():
         place, extra = 0, 0
         for theirs, ours in align(text, pivot):

@@ -1,4 +1,6 @@
-"""What the camera saw: the values that carry plates. They never leave the camera's process in the clear (P2)."""
+"""What the camera saw: the values that carry plates. They never leave the camera's process in the
+clear (P2).
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +16,9 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture. `image`: H×W×3, BGR, uint8. `file`: the name to report in `read`, empty for a camera."""
+    """One picture. `image`: H×W×3, BGR, uint8. `file`: the name to report in `read`, empty for a
+    camera.
+    """
 
     image: Image
     captured: Instant
@@ -26,9 +30,10 @@ class Frame:
 class PlateBox:
     """Where a plate is. `box`: x, y, width, height in px of the frame, upright.
 
-    `corners`: four (x, y) in px, clockwise from the plate's own top left. `confidence`: 0–1. `rows`: lines of text, 1 or 2.
-    `least_text`: confidence that its text must reach for the box to count as a plate at all; 0: it counts unread.
-    `whole`: the picture is a cutting, this one plate and nothing else, if its text is legible; what else is found in it is a part of it.
+    `corners`: four (x, y) in px, clockwise from the plate's own top left. `confidence`: 0–1.
+    `rows`: lines of text, 1 or 2. `least_text`: confidence that its text must reach for the box to
+    count as a plate at all; 0: it counts unread. `whole`: the picture is a cutting, this one plate
+    and nothing else, if its text is legible; what else is found in it is a part of it.
     """
 
     box: tuple[float, float, float, float]
@@ -51,11 +56,12 @@ class Alternative:
 class PlateRead:
     """One plate read in one frame.
 
-    `confidence`: probability 0–1 that every character is right; `char_confidence`: one per character.
-    `alternatives`: other readings, likeliest first. `region`: "us", "eu", "uk", "br" or "unknown".
-    `state`: issuing state or country code, None where it was not read (a match is then `text`, not `exact`).
-    `crop`: copied BGR pixels of the plate with a margin; `sharpness`: variance of the Laplacian, for choosing the best crop.
-    `network_text`: what the network alone would have read, where the prior over the regions' formats changed it; else None.
+    `confidence`: probability 0–1 that every character is right; `char_confidence`: one per
+    character. `alternatives`: other readings, likeliest first. `region`: "us", "eu", "uk", "br" or
+    "unknown". `state`: issuing state or country code, None where it was not read (a match is then
+    `text`, not `exact`). `crop`: copied BGR pixels of the plate with a margin; `sharpness`:
+    variance of the Laplacian, for choosing the best crop. `network_text`: what the network alone
+    would have read, where the prior over the regions' formats changed it; else None.
     """
 
     box: PlateBox
@@ -81,7 +87,9 @@ class Track:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """One vehicle, once: the vote over a track. Fields as in PlateRead; `frames`: how many reads voted."""
+    """One vehicle, once: the vote over a track. Fields as in PlateRead; `frames`: how many reads
+    voted.
+    """
 
     text: PlateText
     confidence: float

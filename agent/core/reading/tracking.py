@@ -1,7 +1,9 @@
-"""Follows plates from frame to frame, so that one vehicle is one sighting, however long it stays in view.
+"""Follows plates from frame to frame, so that one vehicle is one sighting, however long it stays in
+view.
 
-A track is emitted once: when the vehicle has gone, when its reads already agree, or when it has waited long enough; a parked car is
-then kept in mind, silently, until it leaves. Time comes from the frames; memory is bounded by the numbers in `Tracking`.
+A track is emitted once: when the vehicle has gone, when its reads already agree, or when it has
+waited long enough; a parked car is then kept in mind, silently, until it leaves. Time comes from
+the frames; memory is bounded by the numbers in `Tracking`.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 class Tracking:
     """The tracker's numbers; the defaults hold from 2 to 30 frames a second.
 
-    `gap_s`: unseen for longer, a moving vehicle has gone. `parked_gap_s`: the same for one that stands (a bus may pass before it).
-    `sure_reads`, `sure_confidence`, `sure_s`: so many equal reads, at that mean confidence, over that time, are enough.
-    `max_wait_s`: a readable track that never gets sure is emitted as it is. `widths_per_s`: how many plate widths a vehicle can move in a second.
+    `gap_s`: unseen for longer, a moving vehicle has gone. `parked_gap_s`: the same for one that
+    stands (a bus may pass before it). `sure_reads`, `sure_confidence`, `sure_s`: so many equal
+    reads, at that mean confidence, over that time, are enough. `max_wait_s`: a readable track that
+    never gets sure is emitted as it is. `widths_per_s`: how many plate widths a vehicle can move in
+    a second.
     """
 
     gap_s: float = 2.0
@@ -43,7 +47,9 @@ class Tracking:
 
 @dataclass(slots=True)
 class _Open:
-    """A track that has not ended. `reads`: the best ones so far, none once emitted. `anchor`: the surest read, which says which vehicle this is."""
+    """A track that has not ended. `reads`: the best ones so far, none once emitted. `anchor`: the
+    surest read, which says which vehicle this is.
+    """
 
     track_id: int
     last: PlateRead
@@ -85,9 +91,13 @@ class Tracker:
         self._now: datetime | None = None
 
     def add(self, frame: Frame, reads: Sequence[PlateRead]) -> list[Track]:
-        """Take one frame's reads in; the tracks that have just ended or are sure already, none of them emitted before."""
+        """Take one frame's reads in; the tracks that have just ended or are sure already, none of
+        them emitted before.
+        """
         now = frame.captured.utc
-        ended = self.finish() if self._now is not None and now < self._now else self._end_unseen(now)
+        ended = (
+            self.finish() if self._now is not None and now < self._now else self._end_unseen(now)
+        )
         self._now = now
         for track, read in self._associate(reads, now):
             if track is not None:
@@ -95,7 +105,15 @@ class Tracker:
             else:
                 self._open.append(_Open(self._next_id, read, read, now, now, _centre(read), [read]))
                 self._next_id += 1
-        return ended + self._end_surplus() + [self._emit(track) for track in self._open if not track.emitted and self._enough(track, now)]
+        return (
+            ended
+            + self._end_surplus()
+            + [
+                self._emit(track)
+                for track in self._open
+                if not track.emitted and self._enough(track, now)
+            ]
+        )
 
     def finish(self) -> list[Track]:
         """The frames are over: every track that was not emitted yet."""
@@ -104,13 +122,24 @@ class Tracker:
 
     def _end_unseen(self, now: datetime) -> list[Track]:
         numbers = self._numbers
-        gone = [track for track in self._open if (now - track.last_seen).total_seconds() > (numbers.parked_gap_s if _stands(track) else numbers.gap_s)]
+        gone = [
+            track
+            for track in self._open
+            if (now - track.last_seen).total_seconds()
+            > (numbers.parked_gap_s if _stands(track) else numbers.gap_s)
+        ]
         return self._end(gone)
 
     def _end_surplus(self) -> list[Track]:
-        """Keep memory bounded in a frame full of plates, or of what a detector takes for plates: the longest unseen go."""
+        """Keep memory bounded in a frame full of plates, or of what a detector takes for plates:
+        the longest unseen go.
+        """
         surplus = len(self._open) - self._numbers.max_tracks
-        return self._end(sorted(self._open, key=lambda track: track.last_seen)[:surplus]) if surplus > 0 else []
+        return (
+            self._end(sorted(self._open, key=lambda track: track.last_seen)[:surplus])
+            if surplus > 0
+            else []
+        )
 
     def _end(self, gone: list[_Open]) -> list[Track]:
         ids = {track.track_id for track in gone}
@@ -118,13 +147,23 @@ class Tracker:
         return [self._emit(track) for track in gone if not track.emitted]
 
     def _enough(self, track: _Open, now: datetime) -> bool:
-        """Are the reads sure already, or has the vehicle stood here long enough, or gone behind something?"""
+        """Are the reads sure already, or has the vehicle stood here long enough, or gone behind
+        something?
+        """
         numbers, seconds = self._numbers, (now - track.first_seen).total_seconds()
-        waited = seconds >= numbers.max_wait_s and sum(map(_readable, track.reads)) >= numbers.sure_reads
+        waited = (
+            seconds >= numbers.max_wait_s and sum(map(_readable, track.reads)) >= numbers.sure_reads
+        )
         if waited or (now - track.last_seen).total_seconds() > numbers.gap_s:
             return True
-        agreeing = [read.confidence for read in track.reads if len(read.text) and read.text == track.anchor.text]
-        sure = len(agreeing) >= numbers.sure_reads and sum(agreeing) >= numbers.sure_confidence * len(agreeing)
+        agreeing = [
+            read.confidence
+            for read in track.reads
+            if len(read.text) and read.text == track.anchor.text
+        ]
+        sure = len(agreeing) >= numbers.sure_reads and sum(
+            agreeing
+        ) >= numbers.sure_confidence * len(agreeing)
         return sure and seconds >= numbers.sure_s and 2 * len(agreeing) > len(track.reads)
 
     @staticmethod
@@ -133,36 +172,62 @@ class Tracker:
         reads, track.reads, track.emitted = tuple(track.reads), [], True
         return Track(track.track_id, reads)
 
-    def _associate(self, reads: Sequence[PlateRead], now: datetime) -> list[tuple[_Open | None, PlateRead]]:
-        """Each read with the open track it continues, None for a new vehicle; best pairs first, each track and read once."""
-        pairs = [(self._likeness(track, read, now), t, r) for t, track in enumerate(self._open) for r, read in enumerate(reads)]
+    def _associate(
+        self, reads: Sequence[PlateRead], now: datetime
+    ) -> list[tuple[_Open | None, PlateRead]]:
+        """Each read with the open track it continues, None for a new vehicle; best pairs first,
+        each track and read once.
+        """
+        pairs = [
+            (self._likeness(track, read, now), t, r)
+            for t, track in enumerate(self._open)
+            for r, read in enumerate(reads)
+        ]
         continued: dict[int, int] = {}
         for likeness, t, r in sorted(pairs, reverse=True):
             if likeness > 0 and r not in continued and t not in continued.values():
                 continued[r] = t
-        return [(self._open[continued[r]] if r in continued else None, read) for r, read in enumerate(reads)]
+        return [
+            (self._open[continued[r]] if r in continued else None, read)
+            for r, read in enumerate(reads)
+        ]
 
     def _likeness(self, track: _Open, read: PlateRead, now: datetime) -> float:
         """How likely a read continues a track: 0 impossible; place, size and text each have a veto.
 
-        Like texts may lie as far apart as a vehicle can drive; where a text says too little, the place must fit; texts that differ, be it in one
-        character of which both reads are sure, are one vehicle only on the very spot, and not when they differ altogether: then another has taken it.
+        Like texts may lie as far apart as a vehicle can drive; where a text says too little, the
+        place must fit; texts that differ, be it in one character of which both reads are sure, are
+        one vehicle only on the very spot, and not when they differ altogether: then another has
+        taken it.
         """
         seconds = (now - track.last_seen).total_seconds()
         (x, y), (last_x, last_y), (vx, vy) = _centre(read), _centre(track.last), track.velocity
         width, last_width = max(read.box.box[2], 1.0), max(track.last.box.box[2], 1.0)
         from_last = hypot(x - last_x, y - last_y) / max(width, last_width)
-        from_predicted = min(from_last, hypot(x - last_x - vx * seconds, y - last_y - vy * seconds) / max(width, last_width))
+        from_predicted = min(
+            from_last,
+            hypot(x - last_x - vx * seconds, y - last_y - vy * seconds) / max(width, last_width),
+        )
         limit = 1.5 + self._numbers.widths_per_s * seconds
         if from_last > limit or not 1 / MAX_GROWTH <= width / last_width <= MAX_GROWTH:
             return 0.0
         alike = similarity(track.anchor, read)
         both_readable = _readable(track.anchor) and _readable(read)
-        contradict = alike < 1 and min(track.anchor.confidence, read.confidence) >= self._numbers.sure_confidence
-        if (alike >= SIMILAR and not contradict) or (not both_readable and alike >= HALF and from_last <= limit / 2):
+        contradict = (
+            alike < 1
+            and min(track.anchor.confidence, read.confidence) >= self._numbers.sure_confidence
+        )
+        if (alike >= SIMILAR and not contradict) or (
+            not both_readable and alike >= HALF and from_last <= limit / 2
+        ):
             return 0.5 + 0.5 * alike + 1.0 / (1.0 + from_predicted)
-        near = from_predicted <= (0.5 if both_readable else 1.5) or overlap(track.last.box.box, read.box.box) >= MIN_IOU
-        return 0.3 / (1.0 + from_predicted) if near and (alike >= HALF or not both_readable) else 0.0
+        near = (
+            from_predicted <= (0.5 if both_readable else 1.5)
+            or overlap(track.last.box.box, read.box.box) >= MIN_IOU
+        )
+        return (
+            0.3 / (1.0 + from_predicted) if near and (alike >= HALF or not both_readable) else 0.0
+        )
 
 
 SIMILAR = 0.7  # of seven characters, two may differ
@@ -177,7 +242,9 @@ def _readable(read: PlateRead) -> bool:
 
 
 def similarity(one: PlateRead, other: PlateRead) -> float:
-    """How alike two texts are, 0–1: one less the edit distance over the longer one's length; 0 where either is empty."""
+    """How alike two texts are, 0–1: one less the edit distance over the longer one's length; 0
+    where either is empty.
+    """
     a, b = one.text.value, other.text.value
     if not a or not b:
         return 0.0

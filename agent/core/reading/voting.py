@@ -1,4 +1,6 @@
-"""Turns the reads of one track into one sighting: whole texts are pooled, each character gets its own confidence, the crop is the sharpest."""
+"""Turns the reads of one track into one sighting: whole texts are pooled, each character gets its
+own confidence, the crop is the sharpest.
+"""
 
 from __future__ import annotations
 
@@ -24,24 +26,50 @@ STATE_MAJORITY = 0.6
 
 
 def vote(track: Track, camera: str) -> Sighting:
-    """One sighting from a track's reads; their order does not matter, and one read alone gives itself.
+    """One sighting from a track's reads; their order does not matter, and one read alone gives
+    itself.
 
-    `confidence` is the probability that the whole text is right, and what is not listed among the alternatives is none of them. The crop is the sharpest of
-    those that read the voted text, and the capture time is that crop's, so that picture and time belong together.
+    `confidence` is the probability that the whole text is right, and what is not listed among the
+    alternatives is none of them. The crop is the sharpest of those that read the voted text, and
+    the capture time is that crop's, so that picture and time belong together.
     """
     reads = _surest(track.reads)
     frames = len(track.reads)
     if len(reads) == 1:
         only = reads[0]
-        return _sighting(only, reads, PlateText(only.text.value), only.char_confidence, only.confidence, _alternatives_of(only), camera, frames)
+        return _sighting(
+            only,
+            reads,
+            PlateText(only.text.value),
+            only.char_confidence,
+            only.confidence,
+            _alternatives_of(only),
+            camera,
+            frames,
+        )
     opinions = _opinions(reads)
     if not opinions:
-        return _sighting(max(reads, key=_crop_worth), reads, PlateText(""), (), 0.0, (), camera, frames)
+        return _sighting(
+            max(reads, key=_crop_worth), reads, PlateText(""), (), 0.0, (), camera, frames
+        )
     pooled = pool(opinions)
     text, confidence = pooled.texts[0]
-    agreeing = [read for read in reads if read.text.value == text] or [read for read in reads if len(read.text)] or reads
+    agreeing = (
+        [read for read in reads if read.text.value == text]
+        or [read for read in reads if len(read.text)]
+        or reads
+    )
     characters = _char_confidence(pooled, agreeing)
-    return _sighting(max(agreeing, key=_crop_worth), reads, PlateText(text), characters, confidence, _alternatives(pooled, opinions), camera, frames)
+    return _sighting(
+        max(agreeing, key=_crop_worth),
+        reads,
+        PlateText(text),
+        characters,
+        confidence,
+        _alternatives(pooled, opinions),
+        camera,
+        frames,
+    )
 
 
 def _sighting(
@@ -59,7 +87,8 @@ def _sighting(
         confidence=min(max(confidence, 0.0), 1.0),
         char_confidence=char_confidence,
         alternatives=alternatives,
-        region=_heaviest((read.region, _weight(read)) for read in reads if read.region != "unknown") or "unknown",
+        region=_heaviest((read.region, _weight(read)) for read in reads if read.region != "unknown")
+        or "unknown",
         state=_state(reads),
         crop=best.crop,
         captured=best.captured,
@@ -69,8 +98,16 @@ def _sighting(
 
 
 def _surest(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
-    """All reads of a track, or of very many the surest: the vote's time is bounded whatever a tracker keeps."""
-    return reads if len(reads) <= MAX_READS else sorted(reads, key=lambda read: (-read.confidence, -read.sharpness, read.text.value))[:MAX_READS]
+    """All reads of a track, or of very many the surest: the vote's time is bounded whatever a
+    tracker keeps.
+    """
+    return (
+        reads
+        if len(reads) <= MAX_READS
+        else sorted(reads, key=lambda read: (-read.confidence, -read.sharpness, read.text.value))[
+            :MAX_READS
+        ]
+    )
 
 
 def _opinions(reads: Sequence[PlateRead]) -> list[Opinion]:
@@ -80,9 +117,11 @@ def _opinions(reads: Sequence[PlateRead]) -> list[Opinion]:
 
 
 def _char_confidence(pooled: Pool, agreeing: Sequence[PlateRead]) -> tuple[float, ...]:
-    """For each character of the winner, the probability that it stands there: in all pooled texts, each laid beside the winner.
+    """For each character of the winner, the probability that it stands there: in all pooled texts,
+    each laid beside the winner.
 
-    Where it is none of the texts, one character is taken to be wrong: which one, the agreeing reads' own doubts say.
+    Where it is none of the texts, one character is taken to be wrong: which one, the agreeing
+    reads' own doubts say.
     """
     text = pooled.texts[0][0]
     sure: list[list[float]] = [[] for _ in text]
@@ -90,19 +129,31 @@ def _char_confidence(pooled: Pool, agreeing: Sequence[PlateRead]) -> tuple[float
         matched = [read == meant for read, meant in align(other, text) if meant]
         for place, same in enumerate(matched):
             sure[place].append(probability if same else 0.0)
-    doubts = [fsum(1.0 - read.char_confidence[place] for read in agreeing if read.text.value == text) + FLOOR for place in range(len(text))]
+    doubts = [
+        fsum(1.0 - read.char_confidence[place] for read in agreeing if read.text.value == text)
+        + FLOOR
+        for place in range(len(text))
+    ]
     whole = fsum(doubts)
-    return tuple(min(1.0, fsum(one) + pooled.none_of_them * (1.0 - doubt / whole)) for one, doubt in zip(sure, doubts, strict=True))
+    return tuple(
+        min(1.0, fsum(one) + pooled.none_of_them * (1.0 - doubt / whole))
+        for one, doubt in zip(sure, doubts, strict=True)
+    )
 
 
 def _alternatives(pooled: Pool, opinions: Sequence[Opinion]) -> tuple[Alternative, ...]:
-    """The other texts, likeliest first. Chosen by what any read suspects, not by the pool, so that a vote hides no suspicion from the hot list."""
+    """The other texts, likeliest first. Chosen by what any read suspects, not by the pool, so that
+    a vote hides no suspicion from the hot list.
+    """
     shares: defaultdict[str, list[float]] = defaultdict(list)
     for opinion in opinions:
         for text, probability in opinion.texts.items():
             shares[text].append(probability)
     winner, probabilities = pooled.texts[0][0], dict(pooled.texts)
-    suspected = sorted((text for text in {*shares, *probabilities} if text != winner), key=lambda text: (-fsum(shares.get(text, ())), text))
+    suspected = sorted(
+        (text for text in {*shares, *probabilities} if text != winner),
+        key=lambda text: (-fsum(shares.get(text, ())), text),
+    )
     listed = sorted(suspected[:MAX_ALTERNATIVES], key=lambda text: -probabilities.get(text, 0.0))
     return tuple(Alternative(PlateText(text), probabilities.get(text, 0.0)) for text in listed)
 
@@ -110,21 +161,29 @@ def _alternatives(pooled: Pool, opinions: Sequence[Opinion]) -> tuple[Alternativ
 def _alternatives_of(read: PlateRead) -> tuple[Alternative, ...]:
     """A single read's own, as many as a sighting has."""
     others = [other for other in read.alternatives if other.text != read.text and len(other.text)]
-    return tuple(sorted(others, key=lambda other: (-other.probability, other.text.value))[:MAX_ALTERNATIVES])
+    return tuple(
+        sorted(others, key=lambda other: (-other.probability, other.text.value))[:MAX_ALTERNATIVES]
+    )
 
 
 def _state(reads: Sequence[PlateRead]) -> str | None:
-    """The issuing state that a clear majority of the reads that saw one agree on; None otherwise: an unread state is honest, a wrong one is not."""
+    """The issuing state that a clear majority of the reads that saw one agree on; None otherwise:
+    an unread state is honest, a wrong one is not.
+    """
     seen = [(read.state, _weight(read)) for read in reads if read.state is not None]
     state = _heaviest(seen)
     agreeing = fsum(weight for name, weight in seen if name == state)
-    return state if seen and agreeing > STATE_MAJORITY * fsum(weight for _, weight in seen) else None
+    return (
+        state if seen and agreeing > STATE_MAJORITY * fsum(weight for _, weight in seen) else None
+    )
 
 
 def _reliability(read: PlateRead) -> float:
-    """How far a read's probabilities can be trusted: by the likeliest text's, and by the plate's width.
+    """How far a read's probabilities can be trusted: by the likeliest text's, and by the plate's
+    width.
 
-    Both hold for the read alone, so that a further frame changes no other one's weight against the rest. Sharpness told nothing more.
+    Both hold for the read alone, so that a further frame changes no other one's weight against the
+    rest. Sharpness told nothing more.
     """
     surest = max(read.confidence, *(other.probability for other in read.alternatives), FLOOR)
     return surest * max(read.box.box[2], 1.0)

@@ -1,4 +1,6 @@
-"""Small text encodings that several formats share: unpadded base64url (RFC 7515) and SPKI pins (RFC 7469)."""
+"""Small text encodings that several formats share: unpadded base64url (RFC 7515) and SPKI pins (RFC
+7469).
+"""
 
 import base64
 import binascii
@@ -15,7 +17,9 @@ def b64url(data: bytes) -> str:
 def from_b64url(untrusted_text: str) -> bytes:
     """The inverse, strict: no padding, no other alphabet, no stray bits. Raises ValueError."""
     try:
-        data = base64.b64decode(untrusted_text + "=" * (-len(untrusted_text) % 4), altchars=b"-_", validate=True)
+        data = base64.b64decode(
+            untrusted_text + "=" * (-len(untrusted_text) % 4), altchars=b"-_", validate=True
+        )
     except (binascii.Error, ValueError):
         data = b""
     if not data or b64url(data) != untrusted_text:

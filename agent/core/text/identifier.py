@@ -1,4 +1,6 @@
-"""The identifiers of policies, cameras and recipients: short, lower case, safe in tags, topics and file names."""
+"""The identifiers of policies, cameras and recipients: short, lower case, safe in tags, topics and
+file names.
+"""
 
 import re
 

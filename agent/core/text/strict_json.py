@@ -1,7 +1,9 @@
-"""JSON, base64url and public JWKs as our formats allow them: one way to write each value, everything else refused.
+"""JSON, base64url and public JWKs as our formats allow them: one way to write each value,
+everything else refused.
 
-Two readers that understand the same bytes differently are an attack (duplicate keys, base64 with stray bits, `true` for 1).
-Refusals name the field and never show its value: it could be part of a plate.
+Two readers that understand the same bytes differently are an attack (duplicate keys, base64 with
+stray bits, `true` for 1). Refusals name the field and never show its value: it could be part of a
+plate.
 """
 
 import json
@@ -25,14 +27,23 @@ def malformed(what: str, where: str = "") -> EnvelopeRefusedError:
 
 def canonical(value: object) -> bytes:
     """JSON with sorted keys, no spaces, UTF-8: equal values have equal bytes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def parse_object(untrusted_text: bytes, where: str) -> Mapping[str, object]:
-    """One JSON object without duplicate keys, NaN or broken UTF-8. Raises EnvelopeRefusedError(malformed)."""
+    """One JSON object without duplicate keys, NaN or broken UTF-8. Raises
+    EnvelopeRefusedError(malformed).
+    """
     try:
-        value = json.loads(untrusted_text.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except (ValueError, RecursionError):  # RecursionError: a thousand brackets in a few hundred bytes
+        value = json.loads(
+            untrusted_text.decode("utf-8"),
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_no_constant,
+        )
+    except (ValueError, RecursionError):
+        # RecursionError: a thousand brackets in a few hundred bytes
         raise malformed("is not one JSON object with unique keys", where) from None
     if not isinstance(value, dict):
         raise malformed("is not a JSON object", where)
@@ -51,7 +62,9 @@ def _no_constant(_name: str) -> None:
 
 
 def decode_base64url(untrusted_text: str, where: str) -> bytes:
-    """Strict base64url (RFC 7515, no padding, no stray bits). Raises EnvelopeRefusedError(malformed)."""
+    """Strict base64url (RFC 7515, no padding, no stray bits). Raises
+    EnvelopeRefusedError(malformed).
+    """
     try:
         return from_b64url(untrusted_text)
     except ValueError:
@@ -64,12 +77,20 @@ def public_jwk(curve: str, raw: bytes) -> dict[str, str]:
 
 
 class Fields:
-    """A strict reader over one JSON object: exactly the members that are expected, each of its type and range.
+    """A strict reader over one JSON object: exactly the members that are expected, each of its type
+    and range.
 
     Every method raises EnvelopeRefusedError(malformed) naming `where` and the member.
     """
 
-    def __init__(self, untrusted_value: object, where: str, *, required: Iterable[str], optional: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        untrusted_value: object,
+        where: str,
+        *,
+        required: Iterable[str],
+        optional: Iterable[str] = (),
+    ) -> None:
         if not isinstance(untrusted_value, dict):
             raise malformed("is not a JSON object", where)
         self._table: dict[str, object] = untrusted_value
@@ -78,7 +99,8 @@ class Fields:
         if missing := sorted(needed - self._table.keys()):
             raise malformed(f"lacks {', '.join(missing)}", where)
         if self._table.keys() - needed - set(optional):
-            raise malformed("has a member that this version does not know", where)  # its name is untrusted text: not repeated
+            # its name is untrusted text: not repeated
+            raise malformed("has a member that this version does not know", where)
 
     def __contains__(self, name: str) -> bool:
         return name in self._table
@@ -88,7 +110,9 @@ class Fields:
         return malformed(f"`{name}` must be {rule}", self._where)
 
     def text(self, name: str, *, most: int = 200, least: int = 1) -> str:
-        """Printable text (no control characters, no lone surrogates) of `least` to `most` characters."""
+        """Printable text (no control characters, no lone surrogates) of `least` to `most`
+        characters.
+        """
         value = self._table[name]
         if not isinstance(value, str) or not least <= len(value) <= most or not value.isprintable():
             raise self.bad(name, f"printable text of {least} to {most} characters")
@@ -161,12 +185,16 @@ class Fields:
         return self._table[name]
 
     def public_key(self, name: str, curve: str) -> bytes:
-        """The 32 raw bytes of a public JWK of exactly {kty, crv, x}; a private key in its place refuses."""
+        """The 32 raw bytes of a public JWK of exactly {kty, crv, x}; a private key in its place
+        refuses.
+        """
         return parse_public_jwk(self._table[name], curve, f"{self._where}: `{name}`")
 
 
 def parse_public_jwk(untrusted_value: object, curve: str, where: str) -> bytes:
-    """The 32 raw bytes of a public JWK of exactly {kty, crv, x}. Raises EnvelopeRefusedError(malformed)."""
+    """The 32 raw bytes of a public JWK of exactly {kty, crv, x}. Raises
+    EnvelopeRefusedError(malformed).
+    """
     fields = Fields(untrusted_value, where, required=("kty", "crv", "x"))
     fields.exactly("kty", "OKP")
     fields.exactly("crv", curve)

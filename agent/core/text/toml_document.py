@@ -1,4 +1,6 @@
-"""A TOML file as its table and the place of every value, so that all its faults are told at once as `file:line: field: what (fix)`."""
+"""A TOML file as its table and the place of every value, so that all its faults are told at once as
+`file:line: field: what (fix)`.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,18 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-MAX_TEXT_BYTES = 256 * 1024  # two hundred recipients with a rule each fit; every step below takes time in proportion
+# two hundred recipients with a rule each fit; every step below takes time in proportion
+MAX_TEXT_BYTES = 256 * 1024
 MAX_FAULTS_TOLD = 50
-MAX_DOTS = 64  # in one statement, outside strings: tomllib takes quadratic time over `a.a.a.…`, minutes for a megabyte
+# in one statement, outside strings: tomllib takes quadratic time over `a.a.a.…`, minutes for a
+# megabyte
+MAX_DOTS = 64
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]  # line and column, from 1; columns count characters
 
-# The last branch takes a quote that begins no string: scanning ends there, else an endless string would be looked for again at every quote.
+# The last branch takes a quote that begins no string: scanning ends there, else an endless string
+# would be looked for again at every quote.
 LEXEME = re.compile(
     r'"""(?:\\.|[^\\])*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?!"")(?:\\.|[^"\\\n])*"|\'(?!\'\')[^\'\n]*\'|#[^\n]*|\n|[\[\]{}=,]|[^\s\[\]{}=,#"\']+|[^\S\n]+|.',
     re.DOTALL,
@@ -32,7 +38,9 @@ LEXEME = re.compile(
 
 
 class Section(BaseModel):
-    """One closed table: unknown keys refuse, no type is guessed, and errors do not repeat what was written."""
+    """One closed table: unknown keys refuse, no type is guessed, and errors do not repeat what was
+    written.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
@@ -53,9 +61,11 @@ class Fault:
 
 @dataclass(slots=True)
 class Document:
-    """A parsed file and the faults found in it so far. `where`: the file's name as the reader knows it.
+    """A parsed file and the faults found in it so far. `where`: the file's name as the reader knows
+    it.
 
-    `keys`, `values`: where the name and the value of each path begin; a table's are its header's. `broken`: no TOML, `table` is empty.
+    `keys`, `values`: where the name and the value of each path begin; a table's are its header's.
+    `broken`: no TOML, `table` is empty.
     """
 
     where: str
@@ -68,7 +78,9 @@ class Document:
     def place(self, path: Path, *, of_key: bool = False) -> Place:
         """Where a value (or its key) begins; of the nearest table around it where it is missing."""
         places = self.keys if of_key else self.values
-        return next((places[path[:end]] for end in range(len(path), 0, -1) if path[:end] in places), (1, 1))
+        return next(
+            (places[path[:end]] for end in range(len(path), 0, -1) if path[:end] in places), (1, 1)
+        )
 
     def line(self, path: Path) -> int:
         """The line of a value; of the nearest table around it where it is missing."""
@@ -76,23 +88,44 @@ class Document:
 
     def fault(self, path: Path, what: str, fix: str = "", *, of_key: bool = False) -> None:
         """Note one fault."""
-        self.faults.append(Fault(*self.place(path, of_key=of_key), ".".join(part for part in path if isinstance(part, str)), what, fix))
+        self.faults.append(
+            Fault(
+                *self.place(path, of_key=of_key),
+                ".".join(part for part in path if isinstance(part, str)),
+                what,
+                fix,
+            )
+        )
 
     def check(self, section: type[AnySection], table: object, path: Path = ()) -> AnySection | None:
         """A table against its schema; None, and its faults noted, where it does not fit."""
         try:
             return section.model_validate(table)
         except ValidationError as error:
-            for found in error.errors(include_url=False, include_context=False, include_input=False):
-                self.fault((*path, *found["loc"]), *_in_words(found, section), of_key=found["type"] == "extra_forbidden")
+            for found in error.errors(
+                include_url=False, include_context=False, include_input=False
+            ):
+                self.fault(
+                    (*path, *found["loc"]),
+                    *_in_words(found, section),
+                    of_key=found["type"] == "extra_forbidden",
+                )
             return None
 
     def require_faultless(self) -> None:
         """Raise ConfigError with every fault, in the order of lines."""
         if not self.faults:
             return
-        told = [f"{self.where}:{one.line}: {one.field or 'file'}: {one.what}" + (f" ({one.fix})" if one.fix else "") for one in sorted(set(self.faults))]
-        more = [f"{self.where}: and {len(told) - MAX_FAULTS_TOLD} faults more"] if len(told) > MAX_FAULTS_TOLD else []
+        told = [
+            f"{self.where}:{one.line}: {one.field or 'file'}: {one.what}"
+            + (f" ({one.fix})" if one.fix else "")
+            for one in sorted(set(self.faults))
+        ]
+        more = (
+            [f"{self.where}: and {len(told) - MAX_FAULTS_TOLD} faults more"]
+            if len(told) > MAX_FAULTS_TOLD
+            else []
+        )
         raise ConfigError("\n".join(told[:MAX_FAULTS_TOLD] + more))
 
 
@@ -107,7 +140,9 @@ def read_document(untrusted_text: bytes, where: str) -> Document:
 
 
 def open_document(untrusted_text: bytes, where: str) -> Document:
-    """Parse TOML. What is none comes back `broken`, with one fault that says why; line 0 where the file as a whole is meant."""
+    """Parse TOML. What is none comes back `broken`, with one fault that says why; line 0 where the
+    file as a whole is meant.
+    """
     try:
         text = _text(untrusted_text)
         statements = list(_statements(text))
@@ -130,15 +165,30 @@ class _NotToml(Exception):  # noqa: N818 (never leaves this file)
 def _text(untrusted_text: bytes) -> str:
     """The file as text with plain line feeds. Raises _NotToml."""
     if len(untrusted_text) > MAX_TEXT_BYTES:
-        raise _NotToml(f"{len(untrusted_text)} bytes are too many", f"at most {MAX_TEXT_BYTES} bytes")
+        raise _NotToml(
+            f"{len(untrusted_text)} bytes are too many", f"at most {MAX_TEXT_BYTES} bytes"
+        )
     if untrusted_text.startswith(b"\xef\xbb\xbf"):
-        raise _NotToml("not TOML: it begins with a byte-order mark, which nobody sees", "save it as UTF-8 without BOM", (1, 1))
+        raise _NotToml(
+            "not TOML: it begins with a byte-order mark, which nobody sees",
+            "save it as UTF-8 without BOM",
+            (1, 1),
+        )
     try:
         return untrusted_text.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = untrusted_text.count(b"\n", 0, error.start) + 1
-        column = len(untrusted_text[untrusted_text.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8")) + 1
-        raise _NotToml(f"not UTF-8 at byte {error.start}", "save it as UTF-8", (line, column)) from None
+        column = (
+            len(
+                untrusted_text[
+                    untrusted_text.rfind(b"\n", 0, error.start) + 1 : error.start
+                ].decode("utf-8")
+            )
+            + 1
+        )
+        raise _NotToml(
+            f"not UTF-8 at byte {error.start}", "save it as UTF-8", (line, column)
+        ) from None
 
 
 # What tomllib says without quoting the file, and what that means to whoever wrote it.
@@ -155,9 +205,13 @@ _SYNTAX = {
 def _syntax_fault(told: str) -> Fault:
     """The parser's message without what it could quote."""
     place = re.search(r"\(at line (\d+), column (\d+)\)", told)
-    means = next((f": {meaning}" for start, meaning in _SYNTAX.items() if told.startswith(start)), "")
+    means = next(
+        (f": {meaning}" for start, meaning in _SYNTAX.items() if told.startswith(start)), ""
+    )
     line, column = (int(place[1]), int(place[2])) if place else (0, 0)
-    return Fault(line, column, "", f"not TOML here{means}", "compare with config/policies/exampleville")
+    return Fault(
+        line, column, "", f"not TOML here{means}", "compare with config/policies/exampleville"
+    )
 
 
 Lexeme = tuple[Place, str]
@@ -167,11 +221,15 @@ Statement = list[Lexeme]
 def _require_shallow(statements: list[Statement]) -> None:
     for statement in statements:
         if sum(lexeme.count(".") for _, lexeme in statement if lexeme[0] not in "\"'") > MAX_DOTS:
-            raise _NotToml("dotted too deep", f"at most {MAX_DOTS} dots in one statement", statement[0][0])
+            raise _NotToml(
+                "dotted too deep", f"at most {MAX_DOTS} dots in one statement", statement[0][0]
+            )
 
 
 def locate(statements: Iterable[Statement]) -> tuple[Mapping[Path, Place], Mapping[Path, Place]]:
-    """Where the name and the value of every table, key and list element begin; for messages only, so inline tables count as one value."""
+    """Where the name and the value of every table, key and list element begin; for messages only,
+    so inline tables count as one value.
+    """
     keys: dict[Path, Place] = {}
     values: dict[Path, Place] = {}
     seen: Counter[Path] = Counter()
@@ -179,7 +237,9 @@ def locate(statements: Iterable[Statement]) -> tuple[Mapping[Path, Place], Mappi
     for statement in statements:
         place, first = statement[0]
         if first == "[":
-            table = tuple(name for _, lexeme in statement if lexeme not in "[]" for name in _names(lexeme))
+            table = tuple(
+                name for _, lexeme in statement if lexeme not in "[]" for name in _names(lexeme)
+            )
             if statement[1:] and statement[1][1] == "[":
                 seen[table] += 1
                 keys.setdefault(table, place)
@@ -188,7 +248,10 @@ def locate(statements: Iterable[Statement]) -> tuple[Mapping[Path, Place], Mappi
             keys[table] = values[table] = place
         else:
             key = (*table, *_names(first)[:1])
-            value = next((index + 1 for index, (_, lexeme) in enumerate(statement) if lexeme == "="), len(statement))
+            value = next(
+                (index + 1 for index, (_, lexeme) in enumerate(statement) if lexeme == "="),
+                len(statement),
+            )
             keys.setdefault(key, place)
             values.setdefault(key, statement[value][0] if value < len(statement) else place)
             elements = {(*key, index): at for index, at in enumerate(_elements(statement[value:]))}
@@ -203,12 +266,18 @@ def _names(lexeme: str) -> list[str]:
 
 
 def _statements(text: str) -> Iterator[Statement]:
-    """A header or a `key = value` at a time; a line feed inside brackets ends nothing. Of what is no TOML, anything."""
+    """A header or a `key = value` at a time; a line feed inside brackets ends nothing. Of what is
+    no TOML, anything.
+    """
     line, start, depth, statement = 1, 0, 0, Statement()
     for found in LEXEME.finditer(text):
         lexeme = found[0]
         if lexeme in {'"', "'"}:
-            raise _NotToml("not TOML here: quotes that do not end", "close them on the same line", (line, found.start() - start + 1))
+            raise _NotToml(
+                "not TOML here: quotes that do not end",
+                "close them on the same line",
+                (line, found.start() - start + 1),
+            )
         if lexeme == "\n" and depth <= 0 and statement:
             yield statement
             statement, depth = [], 0

@@ -1,4 +1,6 @@
-"""A point in time together with how far the clock that told it is trusted (time arrives inside the values)."""
+"""A point in time together with how far the clock that told it is trusted (time arrives inside the
+values).
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,9 +12,10 @@ from agent.core.text.rfc3339 import rfc3339
 class ClockTrust(StrEnum):
     """How far the clock is to be believed; rides as the tag `clock`.
 
-    `trusted`: the operating system vouches for it, and it lies between the floor and the newest timestamp's expiry (docs/ref/time.md).
-    `os`: the operating system's clock, past the build time, not checked against signed bundle time.
-    `untrusted`: none of these; sightings are counted and dropped.
+    `trusted`: the operating system vouches for it, and it lies between the floor and the newest
+    timestamp's expiry (docs/ref/time.md). `os`: the operating system's clock, past the build time,
+    not checked against signed bundle time. `untrusted`: none of these; sightings are counted and
+    dropped.
     """
 
     TRUSTED = "trusted"
@@ -22,7 +25,9 @@ class ClockTrust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """`utc`: timezone-aware, UTC. `trust`: see ClockTrust. `at_least`: a time that has surely been reached, where the clock knows one."""
+    """`utc`: timezone-aware, UTC. `trust`: see ClockTrust. `at_least`: a time that has surely been
+    reached, where the clock knows one.
+    """
 
     utc: datetime
     trust: ClockTrust = ClockTrust.OS
@@ -34,7 +39,9 @@ class Instant:
             raise ValueError(msg)
 
     def sure(self) -> datetime | None:
-        """The time by which things may be deleted: a clock that jumped forward is not believed. None where nothing is sure."""
+        """The time by which things may be deleted: a clock that jumped forward is not believed.
+        None where nothing is sure.
+        """
         if self.at_least is None and self.trust is not ClockTrust.UNTRUSTED:
             return self.utc
         return self.at_least

@@ -10,7 +10,9 @@ MAX_BYTES = 4_096
 
 @dataclass(frozen=True, slots=True)
 class DevicePublic:
-    """Raw Ed25519 public keys, 32 bytes each. `seal` signs sealed reads; the others sign each process's log checkpoints."""
+    """Raw Ed25519 public keys, 32 bytes each. `seal` signs sealed reads; the others sign each
+    process's log checkpoints.
+    """
 
     device: str
     seal: bytes
@@ -21,12 +23,24 @@ class DevicePublic:
 def format_device_public(public: DevicePublic) -> bytes:
     """The bytes of public.json."""
     keys = {"seal": public.seal, "watch_log": public.watch_log, "deliver_log": public.deliver_log}
-    return canonical({"device": public.device, **{name: public_jwk("Ed25519", raw) for name, raw in keys.items()}}) + b"\n"
+    return (
+        canonical(
+            {
+                "device": public.device,
+                **{name: public_jwk("Ed25519", raw) for name, raw in keys.items()},
+            }
+        )
+        + b"\n"
+    )
 
 
 def parse_device_public(untrusted_json: bytes, where: str = FILE_NAME) -> DevicePublic:
     """The inverse, strict. Raises EnvelopeRefusedError(malformed)."""
-    fields = Fields(parse_object(untrusted_json, where), where, required=("device", "seal", "watch_log", "deliver_log"))
+    fields = Fields(
+        parse_object(untrusted_json, where),
+        where,
+        required=("device", "seal", "watch_log", "deliver_log"),
+    )
     return DevicePublic(
         device=fields.identifier("device"),
         seal=fields.public_key("seal", "Ed25519"),

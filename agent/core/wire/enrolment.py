@@ -1,4 +1,6 @@
-"""A camera's enrolment: the public halves of its keys, as an installer hands them to the city; its file, its fingerprint (docs/ref/enrolment.md)."""
+"""A camera's enrolment: the public halves of its keys, as an installer hands them to the city; its
+file, its fingerprint (docs/ref/enrolment.md).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from agent.core.text.encoding import b64url
 from agent.core.text.identifier import IDENTIFIER
 from agent.core.text.rfc3339 import rfc3339
-from agent.core.text.strict_json import Fields, canonical, decode_base64url, parse_object, public_jwk
+from agent.core.text.strict_json import (
+    Fields,
+    canonical,
+    decode_base64url,
+    parse_object,
+    public_jwk,
+)
 from agent.core.wire.device_public import DevicePublic
 from agent.errors import UsageError
 
@@ -25,15 +33,20 @@ MAX_CSR = 4_096
 MAX_ID = 32
 _VERSION, _SIGNATURE_BYTES = 1, 64
 _AGE = re.compile(r"age1[02-9ac-hj-np-z]{58}")
-_CSR = re.compile(r"-----BEGIN CERTIFICATE REQUEST-----\n[A-Za-z0-9+/=\n]{1,4000}-----END CERTIFICATE REQUEST-----\n")
+_CSR = re.compile(
+    r"-----BEGIN CERTIFICATE REQUEST-----\n[A-Za-z0-9+/=\n]{1,4000}-----END CERTIFICATE "
+    r"REQUEST-----\n"
+)
 _KEYS = ("seal", "watch_log", "deliver_log")
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """`public`: id and Ed25519 keys; `age`: the X25519 recipient to which hot lists are encrypted; `csr`: PEM, asks the broker's CA for a client certificate.
+    """`public`: id and Ed25519 keys; `age`: the X25519 recipient to which hot lists are encrypted;
+    `csr`: PEM, asks the broker's CA for a client certificate.
 
-    `made`: by the clock of the machine that made it, which nobody vouches for. `replaces`: the city knows another camera under this id, and this one takes its place.
+    `made`: by the clock of the machine that made it, which nobody vouches for. `replaces`: the city
+    knows another camera under this id, and this one takes its place.
     """
 
     public: DevicePublic
@@ -51,19 +64,34 @@ class Enrolment:
 def require_camera_id(text: str, where: str) -> str:
     """An id that settings, rosters, tags and topics all accept. Raises UsageError."""
     if IDENTIFIER.fullmatch(text) is None or len(text) > MAX_ID:
-        raise UsageError(f"{text[:40]!a} is no camera id", where=where, fix=f"use a-z, 0-9 and - only, at most {MAX_ID} characters")
+        raise UsageError(
+            f"{text[:40]!a} is no camera id",
+            where=where,
+            fix=f"use a-z, 0-9 and - only, at most {MAX_ID} characters",
+        )
     return text
 
 
 def format_enrolment(enrolment: Enrolment, sign: Callable[[bytes], bytes]) -> bytes:
-    """The file's bytes. `sign`: the seal key's signature over what it is given; shows that whoever enrols holds that key."""
+    """The file's bytes. `sign`: the seal key's signature over what it is given; shows that whoever
+    enrols holds that key.
+    """
     body = _body(enrolment)
-    text = json.dumps({**body, "signature": b64url(sign(canonical(body)))}, indent=2, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(
+        {**body, "signature": b64url(sign(canonical(body)))},
+        indent=2,
+        sort_keys=True,
+        ensure_ascii=False,
+    )
     return text.encode() + b"\n"
 
 
-def parse_enrolment(untrusted_json: bytes, where: str = FILE_NAME) -> tuple[Enrolment, bytes, bytes]:
-    """The enrolment, what was signed, and the signature: still to be checked (agent.verifying.enrolment_check). Raises EnvelopeRefusedError(malformed)."""
+def parse_enrolment(
+    untrusted_json: bytes, where: str = FILE_NAME
+) -> tuple[Enrolment, bytes, bytes]:
+    """The enrolment, what was signed, and the signature: still to be checked
+    (agent.verifying.enrolment_check). Raises EnvelopeRefusedError(malformed).
+    """
     members = ("v", "device", *_KEYS, "age", "csr", "made", "replaces", "signature")
     fields = Fields(parse_object(untrusted_json, where), where, required=members)
     fields.exactly("v", _VERSION)
@@ -87,12 +115,16 @@ def parse_enrolment(untrusted_json: bytes, where: str = FILE_NAME) -> tuple[Enro
 
 
 def fingerprint(enrolment: Enrolment) -> str:
-    """Hex SHA-256 over everything that was signed: what the installer reads out and the clerk compares."""
+    """Hex SHA-256 over everything that was signed: what the installer reads out and the clerk
+    compares.
+    """
     return hashlib.sha256(canonical(_body(enrolment))).hexdigest()
 
 
 def spoken(print_: str) -> str:
-    """The first half of a fingerprint in groups of four, for reading out: 128 bits, which nobody can meet by trying."""
+    """The first half of a fingerprint in groups of four, for reading out: 128 bits, which nobody
+    can meet by trying.
+    """
     return " ".join(print_[start : start + 4] for start in range(0, 32, 4))
 
 

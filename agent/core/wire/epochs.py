@@ -1,4 +1,6 @@
-"""Which epoch key a read is sealed to: retention that a recipient's destroyed key enforces (P6). Days are UTC days."""
+"""Which epoch key a read is sealed to: retention that a recipient's destroyed key enforces (P6).
+Days are UTC days.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +15,9 @@ MIN_RETENTION_DAYS = 2
 
 @dataclass(frozen=True, slots=True)
 class EpochKeys:
-    """A recipient's verified key list. `keys`: raw X25519 public keys, 32 bytes, by epoch, in order of epochs."""
+    """A recipient's verified key list. `keys`: raw X25519 public keys, 32 bytes, by epoch, in order
+    of epochs.
+    """
 
     recipient: str
     issued_at: datetime
@@ -26,21 +30,30 @@ def deadline_of(epoch: date) -> datetime:
 
 
 def epoch_for(captured_at: datetime, retention_days: int) -> date:
-    """The last epoch whose deadline is no later than capture + retention; at least the day of capture for one day and more."""
+    """The last epoch whose deadline is no later than capture + retention; at least the day of
+    capture for one day and more.
+    """
     if retention_days < MIN_RETENTION_DAYS:
-        raise ValueError(f"retention must be at least {MIN_RETENTION_DAYS} days: shorter ones leave no time to deliver")
+        raise ValueError(
+            f"retention must be at least {MIN_RETENTION_DAYS} days: shorter ones leave no time "
+            "to deliver"
+        )
     return (captured_at.astimezone(UTC) + timedelta(days=retention_days)).date() - timedelta(days=1)
 
 
 def key_for(keys: EpochKeys, captured_at: datetime, retention_days: int) -> tuple[date, bytes]:
-    """The epoch and its key for one read. Raises RefusedError(no-epoch-key): a later key would outlive the retention, so there is no substitute."""
+    """The epoch and its key for one read. Raises RefusedError(no-epoch-key): a later key would
+    outlive the retention, so there is no substitute.
+    """
     epoch = epoch_for(captured_at, retention_days)
     if epoch not in keys.keys:
         last = max(keys.keys).isoformat() if keys.keys else "none"
         raise RefusedError(
             Reason.NO_EPOCH_KEY,
-            f"no key for epoch {epoch.isoformat()} in the list issued {rfc3339(keys.issued_at)} (last epoch {last})",
+            f"no key for epoch {epoch.isoformat()} in the list issued {rfc3339(keys.issued_at)} "
+            f"(last epoch {last})",
             where=f"keys/{keys.recipient}.jws",
-            fix="fetch the recipient's newest key list; the recipient renews it with `platewarden receiver keys`",
+            fix="fetch the recipient's newest key list; the recipient renews it with "
+            "`platewarden receiver keys`",
         )
     return epoch, keys.keys[epoch]

@@ -4,7 +4,9 @@ from enum import StrEnum
 
 
 class MatchLevel(StrEnum):
-    """How a sighting matched (P10). `exact`: text and issuing state; `text`: state not read; `confusable`: through an alternative."""
+    """How a sighting matched (P10). `exact`: text and issuing state; `text`: state not read;
+    `confusable`: through an alternative.
+    """
 
     EXACT = "exact"
     TEXT = "text"

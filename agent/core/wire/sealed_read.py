@@ -1,6 +1,8 @@
-"""The sealed read's tags and wire form (docs/ref/sealed-read.md): parsing and writing, no cryptography.
+"""The sealed read's tags and wire form (docs/ref/sealed-read.md): parsing and writing, no
+cryptography.
 
-Wire form: `<compact JWE>`, a line feed, `<protected>..<signature>` (RFC 7516 and detached RFC 7797 JWS).
+Wire form: `<compact JWE>`, a line feed, `<protected>..<signature>` (RFC 7516 and detached RFC 7797
+JWS).
 """
 
 import re
@@ -10,7 +12,14 @@ from datetime import date, datetime
 
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
-from agent.core.text.strict_json import Fields, canonical, decode_base64url, malformed, parse_object, parse_public_jwk
+from agent.core.text.strict_json import (
+    Fields,
+    canonical,
+    decode_base64url,
+    malformed,
+    parse_object,
+    parse_public_jwk,
+)
 from agent.core.time.instant import ClockTrust
 from agent.core.wire import epochs
 from agent.core.wire.match_level import MatchLevel
@@ -69,7 +78,9 @@ class SealedRead:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a recipient says of one sealed read: `outcome` is "stored" or "rejected:<reason>". `wire_sha256`: lower-case hex."""
+    """What a recipient says of one sealed read: `outcome` is "stored" or "rejected:<reason>".
+    `wire_sha256`: lower-case hex.
+    """
 
     read_id: str
     wire_sha256: str
@@ -85,7 +96,8 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A wire form taken apart and checked for form only: nothing in it is believed until its signature is verified.
+    """A wire form taken apart and checked for form only: nothing in it is believed until its
+    signature is verified.
 
     `jwe`: the exact bytes that are signed. `signer`: the device that claims to have signed.
     """
@@ -106,7 +118,11 @@ def format_tags(tags: Tags) -> dict[str, object]:
         "seq": tags.sequence,
         "captured_at": rfc3339(tags.captured_at),
         "clock": tags.clock.value,
-        "policy": {"name": tags.policy_name, "version": tags.policy_version, "digest": tags.policy_digest},
+        "policy": {
+            "name": tags.policy_name,
+            "version": tags.policy_version,
+            "digest": tags.policy_digest,
+        },
         "rule": tags.rule,
         "category": tags.category,
         "match": tags.match.value,
@@ -119,13 +135,26 @@ def format_tags(tags: Tags) -> dict[str, object]:
 
 
 def parse_tags(untrusted_value: object) -> Tags:
-    """The inverse, strict: exactly these members, in range, consistent. Raises EnvelopeRefusedError(malformed or unsupported-version)."""
-    if isinstance(untrusted_value, dict) and untrusted_value.get("v") != VERSION and type(untrusted_value.get("v")) is int:
-        raise EnvelopeRefusedError(Reason.UNSUPPORTED_VERSION, f"`v` is not {VERSION}", where="tags", fix="update Platewarden on the side that refuses")
+    """The inverse, strict: exactly these members, in range, consistent. Raises
+    EnvelopeRefusedError(malformed or unsupported-version).
+    """
+    if (
+        isinstance(untrusted_value, dict)
+        and untrusted_value.get("v") != VERSION
+        and type(untrusted_value.get("v")) is int
+    ):
+        raise EnvelopeRefusedError(
+            Reason.UNSUPPORTED_VERSION,
+            f"`v` is not {VERSION}",
+            where="tags",
+            fix="update Platewarden on the side that refuses",
+        )
     fields = Fields(untrusted_value, "tags", required=TAG_NAMES)
     fields.exactly("v", VERSION)
     fields.exactly("unverified", expected=True)  # P10: nobody may turn a lead into a fact
-    policy = Fields(fields.value("policy"), "tags: `policy`", required=("name", "version", "digest"))
+    policy = Fields(
+        fields.value("policy"), "tags: `policy`", required=("name", "version", "digest")
+    )
     tags = Tags(
         read_id=fields.pattern("read", READ_ID, "32 lower-case hex digits"),
         device=fields.identifier("device"),
@@ -137,7 +166,11 @@ def parse_tags(untrusted_value: object) -> Tags:
         policy_digest=policy.pattern("digest", SHA256_HEX, "64 lower-case hex digits"),
         rule=fields.identifier("rule"),
         category=fields.identifier("category"),
-        match=MatchLevel(fields.pattern("match", re.compile("exact|text|confusable"), "exact, text or confusable")),
+        match=MatchLevel(
+            fields.pattern(
+                "match", re.compile("exact|text|confusable"), "exact, text or confusable"
+            )
+        ),
         recipient=fields.identifier("recipient"),
         purpose=fields.identifier("purpose"),
         epoch=fields.day("epoch"),
@@ -152,7 +185,13 @@ def parse_tags(untrusted_value: object) -> Tags:
 
 def jwe_header(tags: Tags) -> dict[str, object]:
     """The JWE protected header without `epk`, which the encryption adds."""
-    return {"alg": ALGORITHM, "enc": ENCRYPTION, "kid": key_id(tags.recipient, tags.epoch), "crit": [TAGS_HEADER], TAGS_HEADER: format_tags(tags)}
+    return {
+        "alg": ALGORITHM,
+        "enc": ENCRYPTION,
+        "kid": key_id(tags.recipient, tags.epoch),
+        "crit": [TAGS_HEADER],
+        TAGS_HEADER: format_tags(tags),
+    }
 
 
 def jws_header(device: str) -> dict[str, object]:
@@ -177,7 +216,9 @@ def join(jwe: bytes, jws_protected: str, signature: str) -> bytes:
 
 
 def split(untrusted_wire: bytes, max_bytes: int = MAX_WIRE_BYTES) -> Envelope:
-    """Take a wire form apart; every byte must be as docs/ref/sealed-read.md says. Raises EnvelopeRefusedError(malformed or unsupported-version)."""
+    """Take a wire form apart; every byte must be as docs/ref/sealed-read.md says. Raises
+    EnvelopeRefusedError(malformed or unsupported-version).
+    """
     if len(untrusted_wire) > max_bytes:
         raise malformed(f"is longer than {max_bytes} bytes", "sealed read")
     try:
@@ -196,7 +237,8 @@ def split(untrusted_wire: bytes, max_bytes: int = MAX_WIRE_BYTES) -> Envelope:
     for name, expected in jws_header(signer).items():
         fields.exactly(name, expected)
     if signer != tags.device:
-        raise fields.bad("kid", "the device of the tags")  # else one enrolled camera could speak in another's name
+        # else one enrolled camera could speak in another's name
+        raise fields.bad("kid", "the device of the tags")
     return Envelope(tags, lines[0].encode("ascii"), jws_protected, signature, signer)
 
 
@@ -206,7 +248,12 @@ def _parse_jwe(untrusted_jwe: str) -> Tags:
         raise malformed("is not a compact JWE of five segments", "sealed read")
     header = parse_object(_decode_header(segments[0], "encryption header"), "encryption header")
     tags = _parse_jwe_header(header)
-    sizes = {"encrypted key": (_ENCRYPTED_KEY_BYTES,), "initialisation vector": (_IV_BYTES,), "ciphertext": PADDING_BUCKETS_BYTES, "tag": (_AUTH_TAG_BYTES,)}
+    sizes = {
+        "encrypted key": (_ENCRYPTED_KEY_BYTES,),
+        "initialisation vector": (_IV_BYTES,),
+        "ciphertext": PADDING_BUCKETS_BYTES,
+        "tag": (_AUTH_TAG_BYTES,),
+    }
     for segment, (name, allowed) in zip(segments[1:], sizes.items(), strict=True):
         if len(decode_base64url(segment, name)) not in allowed:
             raise malformed(f"must be {' or '.join(map(str, allowed))} bytes", name)
@@ -214,7 +261,9 @@ def _parse_jwe(untrusted_jwe: str) -> Tags:
 
 
 def _parse_jwe_header(header: Mapping[str, object]) -> Tags:
-    fields = Fields(header, "encryption header", required=("alg", "enc", "kid", "epk", "crit", TAGS_HEADER))
+    fields = Fields(
+        header, "encryption header", required=("alg", "enc", "kid", "epk", "crit", TAGS_HEADER)
+    )
     parse_public_jwk(fields.value("epk"), "X25519", "encryption header: `epk`")
     tags = parse_tags(fields.value(TAGS_HEADER))
     for name, expected in jwe_header(tags).items():

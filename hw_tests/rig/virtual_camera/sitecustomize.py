@@ -1,4 +1,6 @@
-"""Python runs this before any program in the tree: who asks for picamera gets libcamera's virtual camera under the real library."""
+"""Python runs this before any program in the tree: who asks for picamera gets libcamera's virtual
+camera under the real library.
+"""
 
 import sys
 

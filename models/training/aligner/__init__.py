@@ -1,1 +1,3 @@
-"""Training of the aligner: the network that finds a proposal's corners and tells plates from the rest."""
+"""Training of the aligner: the network that finds a proposal's corners and tells plates from the
+rest.
+"""

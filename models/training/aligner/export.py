@@ -13,7 +13,9 @@ from models.training.aligner.net import Aligner, ShippedAligner
 from models.training.exporting import Shipped, export, noise_crops
 from models.training.loop import averaged_weights
 
-THRESHOLD = 0.4  # of both networks after the second look; what stays doubtful must also be legible (agent/vision/aligner.py)
+# Of both networks after the second look; what stays doubtful must also be legible: see
+# agent/vision/aligner.py
+THRESHOLD = 0.4
 OUTPUTS = ("corners", "chances")
 PURPOSE = "finds the corners of one proposed plate; says whether it is one and has two rows"
 TARGET = Path(__file__).parents[2] / "aligner.onnx"
@@ -23,7 +25,13 @@ def shipped(checkpoint: Path) -> Shipped:
     """Input `crop` N×1×64×96; outputs `corners` N×8 and `chances` N×2; N is free."""
     net = Aligner()
     net.load_state_dict(averaged_weights(checkpoint))
-    return Shipped(ShippedAligner(net), "crop", OUTPUTS, {key: {0: "crops"} for key in ("crop", *OUTPUTS)}, noise_crops(INPUT_HEIGHT_PX, INPUT_WIDTH_PX))
+    return Shipped(
+        ShippedAligner(net),
+        "crop",
+        OUTPUTS,
+        {key: {0: "crops"} for key in ("crop", *OUTPUTS)},
+        noise_crops(INPUT_HEIGHT_PX, INPUT_WIDTH_PX),
+    )
 
 
 def main() -> None:
@@ -32,7 +40,14 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--to", type=Path, default=TARGET)
     given = parser.parse_args()
-    export(shipped(given.checkpoint), given.checkpoint, given.to, purpose=PURPOSE, classes=["plate", "two rows"], threshold=THRESHOLD)
+    export(
+        shipped(given.checkpoint),
+        given.checkpoint,
+        given.to,
+        purpose=PURPOSE,
+        classes=["plate", "two rows"],
+        threshold=THRESHOLD,
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""The aligner's network: convolutions down to 4×6 cells, then two dense layers to corners and chances.
+"""The aligner's network: convolutions down to 4×6 cells, then two dense layers to corners and
+chances.
 
-Input N×1×64×96, grey, each crop standardised: a proposal's box with its surroundings (agent/vision/aligner.py). About 9 MMAC.
+Input N×1×64×96, grey, each crop standardised: a proposal's box with its surroundings
+(agent/vision/aligner.py). About 9 MMAC.
 """
 
 import torch
@@ -15,23 +17,36 @@ OUTPUTS = 10  # four corners, x and y; is it a plate; has it two rows
 
 
 class Aligner(nn.Module):
-    """crops N×1×64×96 → corners N×8 (shares of the crop; top left first, clockwise), logits N×2 (plate, two rows)."""
+    """crops N×1×64×96 → corners N×8 (shares of the crop; top left first, clockwise), logits N×2
+    (plate, two rows).
+    """
 
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 1
         for wider, stride in LAYERS:
-            layers += [nn.Conv2d(channels, wider, 3, stride, 1, bias=False), nn.BatchNorm2d(wider), nn.ReLU()]
+            layers += [
+                nn.Conv2d(channels, wider, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(wider),
+                nn.ReLU(),
+            ]
             channels = wider
-        layers += [nn.Conv2d(channels, SQUEEZED, 1, bias=False), nn.BatchNorm2d(SQUEEZED), nn.ReLU()]
+        layers += [
+            nn.Conv2d(channels, SQUEEZED, 1, bias=False),
+            nn.BatchNorm2d(SQUEEZED),
+            nn.ReLU(),
+        ]
         self.trunk = nn.Sequential(*layers)
         cells = INPUT_HEIGHT_PX // 16 * (INPUT_WIDTH_PX // 16)
-        self.head = nn.Sequential(nn.Linear(SQUEEZED * cells, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, OUTPUTS))
+        self.head = nn.Sequential(
+            nn.Linear(SQUEEZED * cells, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, OUTPUTS)
+        )
         nn.init.normal_(self.head[2].weight, std=0.01)
         left, top = AROUND_X / (1 + 2 * AROUND_X), AROUND_Y / (1 + 2 * AROUND_Y)
         box = torch.tensor([left, top, 1 - left, top, 1 - left, 1 - top, left, 1 - top])
-        self.register_buffer("box", box, persistent=False)  # the answer zero: the proposal's own box
+        # the answer zero: the proposal's own box
+        self.register_buffer("box", box, persistent=False)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""

@@ -1,4 +1,6 @@
-"""Training samples: the detector's scenes, cut around boxes that are off as a detector's are, and around what is no plate."""
+"""Training samples: the detector's scenes, cut around boxes that are off as a detector's are, and
+around what is no plate.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,18 +21,26 @@ from models.training.render.video import filmed
 BATCH = 64
 CANVAS = (320, 192)  # px of a scene; its plates are 16–260 px wide
 PLATES, TWO_ROWS = 2400, 0.12  # in the bank of rendered plates; share with two rows
-KINDS = (0.37, 0.23, 0.0, 0.40)  # of scenes, as scenes.KINDS; the plate-free photographs stay out: they measure this network
+# of scenes, as scenes.KINDS; the plate-free photographs stay out: they measure this network
+KINDS = (0.37, 0.23, 0.0, 0.40)
 CUTS = 2  # boxes per plate and visit
-FRESH, AGAIN, POOL = 4, 16, 2500  # scenes composed anew for a batch, older ones cut anew, how many of those are kept
-CUTTING, PART = 0.08, 0.3  # of visits to a plate: also the plate alone from edge to edge; also a small part of it, which is no plate
+# scenes composed anew for a batch, older ones cut anew, how many of those are kept
+FRESH, AGAIN, POOL = 4, 16, 2500
+# of visits to a plate: also the plate alone from edge to edge; also a small part of it, which is no
+# plate
+CUTTING, PART = 0.08, 0.3
 FILMED = 0.4  # of the scenes, through a video encoder
-BEYOND = 0.12  # of a cut's sides: more than that outside the scene shows mostly repeated border, which cameras do not have
+# of a cut's sides: more than that outside the scene shows mostly repeated border, which cameras do
+# not have
+BEYOND = 0.12
 SEED = 20261125
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`crop` 64×96; `corners` 8, shares of the crop (NaN: not known); `hull` 4, its x0, y0, x1, y1; `plate`, `rows` 0 or 1, NaN: not known."""
+    """`crop` 64×96; `corners` 8, shares of the crop (NaN: not known); `hull` 4, its x0, y0, x1, y1;
+    `plate`, `rows` 0 or 1, NaN: not known.
+    """
 
     crop: NDArray[np.float32]
     corners: NDArray[np.float32]
@@ -65,12 +75,20 @@ def plate_bank(seed: int) -> Bank:
     for _ in range(PLATES // 2):
         image = drawn_plates.draw_plate(rng, files)
         images.append(banks.shrink(image))
-        notes.append({"rows": 2 if image.shape[1] < 1.92 * image.shape[0] and image.shape[1] < 1.9 * image.shape[0] else 0})
+        notes.append(
+            {
+                "rows": 2
+                if image.shape[1] < 1.92 * image.shape[0] and image.shape[1] < 1.9 * image.shape[0]
+                else 0
+            }
+        )
     return Bank(images, notes)
 
 
 def off(rng: Generator, hull: NDArray[np.float32]) -> tuple[float, float, float, float]:
-    """A detector's box for that hull: half of them close, as at a second look, the others off by up to half of their sides."""
+    """A detector's box for that hull: half of them close, as at a second look, the others off by up
+    to half of their sides.
+    """
     far = rng.random()
     size = hull[2:] - hull[:2]
     scale, shift = (0.05, 0.03) if far < 0.35 else (0.16, 0.10) if far < 0.8 else (0.32, 0.18)
@@ -79,18 +97,32 @@ def off(rng: Generator, hull: NDArray[np.float32]) -> tuple[float, float, float,
     return (*(middle - sides / 2), *sides)
 
 
-def of_plate(rng: Generator, grey: Image, hull: NDArray[np.float32], corners: NDArray[np.float32], rows: int) -> Sample:
+def of_plate(
+    rng: Generator, grey: Image, hull: NDArray[np.float32], corners: NDArray[np.float32], rows: int
+) -> Sample:
     """One plate, cut around a box that is off."""
     return cut_at(grey, region_around(off(rng, hull)), hull, corners, rows)
 
 
-def cut_at(grey: Image, region: NDArray[np.float32], hull: NDArray[np.float32], corners: NDArray[np.float32], rows: int) -> Sample:
+def cut_at(
+    grey: Image,
+    region: NDArray[np.float32],
+    hull: NDArray[np.float32],
+    corners: NDArray[np.float32],
+    rows: int,
+) -> Sample:
     """The plate as it lies in that region; `rows` 0: not known."""
     x0, y0, x1, y1 = whole_px(region)
     origin, size = np.array([x0, y0], np.float32), np.array([x1 - x0, y1 - y0], np.float32)
     shares = (corners - origin) / size
     sides = np.concatenate([(hull[:2] - origin) / size, (hull[2:] - origin) / size])
-    return Sample(network_input(grey, region), shares.reshape(8), sides, 1.0, float(rows == 2) if rows else np.nan)
+    return Sample(
+        network_input(grey, region),
+        shares.reshape(8),
+        sides,
+        1.0,
+        float(rows == 2) if rows else np.nan,
+    )
 
 
 def of_nothing(rng: Generator, grey: Image, hull: NDArray[np.float32]) -> Sample:
@@ -99,8 +131,12 @@ def of_nothing(rng: Generator, grey: Image, hull: NDArray[np.float32]) -> Sample
     return Sample(crop, np.full(8, np.nan, np.float32), np.full(4, np.nan, np.float32), 0.0, np.nan)
 
 
-def of_cutting(rng: Generator, grey: Image, hull: NDArray[np.float32], corners: NDArray[np.float32], rows: int) -> Sample | None:
-    """One plate alone from edge to edge, as a person cuts it out; None when it does not lie in the picture."""
+def of_cutting(
+    rng: Generator, grey: Image, hull: NDArray[np.float32], corners: NDArray[np.float32], rows: int
+) -> Sample | None:
+    """One plate alone from edge to edge, as a person cuts it out; None when it does not lie in the
+    picture.
+    """
     room = (hull[2:] - hull[:2]) * rng.uniform(-0.02, 0.05, 2)
     x0, y0, x1, y1 = whole_px(np.concatenate([hull[:2] - room, hull[2:] + room]))
     height, width = grey.shape[:2]
@@ -108,7 +144,13 @@ def of_cutting(rng: Generator, grey: Image, hull: NDArray[np.float32], corners: 
         return None
     edges = np.array([0, 0, x1 - x0, y1 - y0], np.float32)
     around = region_around((0.0, 0.0, float(x1 - x0), float(y1 - y0)))
-    return cut_at(np.ascontiguousarray(grey[y0:y1, x0:x1]), around, edges, corners - np.array([x0, y0], np.float32), rows)
+    return cut_at(
+        np.ascontiguousarray(grey[y0:y1, x0:x1]),
+        around,
+        edges,
+        corners - np.array([x0, y0], np.float32),
+        rows,
+    )
 
 
 def part_of(rng: Generator, hull: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -116,7 +158,12 @@ def part_of(rng: Generator, hull: NDArray[np.float32]) -> NDArray[np.float32]:
     size = hull[2:] - hull[:2]
     part = size * rng.uniform([0.08, 0.1], [0.4, 0.28])
     start = hull[:2] + np.array(
-        [rng.uniform(0, size[0] - part[0]), rng.uniform(0, 0.1) * size[1] if rng.random() < 0.5 else size[1] - part[1] - rng.uniform(0, 0.1) * size[1]]
+        [
+            rng.uniform(0, size[0] - part[0]),
+            rng.uniform(0, 0.1) * size[1]
+            if rng.random() < 0.5
+            else size[1] - part[1] - rng.uniform(0, 0.1) * size[1],
+        ]
     )
     return np.concatenate([start, start + part]).astype(np.float32)
 
@@ -126,7 +173,9 @@ def inside(grey: Image, hull: NDArray[np.float32]) -> bool:
     x0, y0, x1, y1 = region_around((hull[0], hull[1], hull[2] - hull[0], hull[3] - hull[1]))
     height, width = grey.shape[:2]
     slack_x, slack_y = BEYOND * (x1 - x0), BEYOND * (y1 - y0)
-    return bool(x0 >= -slack_x and y0 >= -slack_y and x1 <= width + slack_x and y1 <= height + slack_y)
+    return bool(
+        x0 >= -slack_x and y0 >= -slack_y and x1 <= width + slack_x and y1 <= height + slack_y
+    )
 
 
 def elsewhere(rng: Generator, scene: Scene) -> NDArray[np.float32] | None:
@@ -177,4 +226,7 @@ def batches(seed: int, data: Path, cache: Path) -> Iterator[dict[str, NDArray[np
             waiting += [sample for scene in fresh + again for sample in cut(rng, scene)]
         order = rng.permutation(len(waiting))
         chosen, waiting = [waiting[i] for i in order[:BATCH]], [waiting[i] for i in order[BATCH:]]
-        yield {name: np.stack([np.asarray(getattr(sample, name), np.float32) for sample in chosen]) for name in Sample.__dataclass_fields__}
+        yield {
+            name: np.stack([np.asarray(getattr(sample, name), np.float32) for sample in chosen])
+            for name in Sample.__dataclass_fields__
+        }

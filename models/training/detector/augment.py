@@ -10,7 +10,9 @@ NOISE_BANK = np.random.default_rng(7).standard_normal(1 << 21).astype(np.float32
 
 
 def noise(rng: Generator, image: Image, sigma: float) -> Image:
-    """Add Gaussian noise of `sigma` grey levels; drawn from a bank, which is ten times as fast as fresh noise."""
+    """Add Gaussian noise of `sigma` grey levels; drawn from a bank, which is ten times as fast as
+    fresh noise.
+    """
     start = int(rng.integers(0, NOISE_BANK.size - image.size))
     grain = NOISE_BANK[start : start + image.size].reshape(image.shape)
     return np.clip(image + grain * sigma, 0, 255).astype(np.uint8)
@@ -51,7 +53,9 @@ def lower_resolution(rng: Generator, image: Image) -> Image:
     """As if the picture had been enlarged from fewer pixels."""
     height, width = image.shape[:2]
     factor = rng.uniform(1.3, 2.4)
-    small = cv2.resize(image, (int(width / factor), int(height / factor)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        image, (int(width / factor), int(height / factor)), interpolation=cv2.INTER_AREA
+    )
     how = cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR
     return cv2.resize(small, (width, height), interpolation=how)
 
@@ -71,10 +75,13 @@ def degrade(rng: Generator, image: Image) -> Image:
     elif draw < 0.37:
         image = motion_blur(rng, image)
     elif draw < 0.45:
-        image = cv2.addWeighted(image, 1.7, cv2.GaussianBlur(image, (0, 0), 1.2), -0.7, 0)  # a sharpening camera
+        # a sharpening camera
+        image = cv2.addWeighted(image, 1.7, cv2.GaussianBlur(image, (0, 0), 1.2), -0.7, 0)
     if rng.random() < 0.4:
         image = noise(rng, image, rng.uniform(2, 16))
     if rng.random() < 0.35:
         quality = int(rng.integers(22, 88))
-        image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+        image = cv2.imdecode(
+            cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
+        )
     return image

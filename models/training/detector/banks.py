@@ -20,11 +20,15 @@ def shrink(image: Image) -> Image:
     height, width = image.shape[:2]
     if width <= WIDEST_PX:
         return image
-    return cv2.resize(image, (WIDEST_PX, max(1, round(height * WIDEST_PX / width))), interpolation=cv2.INTER_AREA)
+    return cv2.resize(
+        image, (WIDEST_PX, max(1, round(height * WIDEST_PX / width))), interpolation=cv2.INTER_AREA
+    )
 
 
 def plates(rendered: int, drawn: int, seed: int) -> Iterator[tuple[Image, dict]]:
-    """Plates of all regions, some from the recogniser's careful renderer, some from our quick one; no text is kept."""
+    """Plates of all regions, some from the recogniser's careful renderer, some from our quick one;
+    no text is kept.
+    """
     rng = np.random.default_rng(seed)
     for _ in range(rendered):
         yield shrink(render_plate(rng).image), {}
@@ -43,7 +47,10 @@ def sign_images(count: int, seed: int) -> Iterator[tuple[Image, dict]]:
 
 def load(cache: Path) -> tuple[FlatImages, FlatImages]:
     """Plates and signs from `cache`, rendered first when it is empty."""
-    for name, images in (("plates", plates(RENDERED_PLATES, DRAWN_PLATES, SEED)), ("signs", sign_images(SIGNS, SEED + 1))):
+    for name, images in (
+        ("plates", plates(RENDERED_PLATES, DRAWN_PLATES, SEED)),
+        ("signs", sign_images(SIGNS, SEED + 1)),
+    ):
         if not flat_images.exists(cache / name):
             flat_images.save(cache / name, images)
     return flat_images.load(cache / "plates"), flat_images.load(cache / "signs")

@@ -1,6 +1,8 @@
-"""Draws plates for the detector: less true to each issuer than models/training/render, but wider in colour and layout.
+"""Draws plates for the detector: less true to each issuer than models/training/render, but wider in
+colour and layout.
 
-A detector must know the outline, the ground and a row of large characters; it need not read them. Text is random.
+A detector must know the outline, the ground and a row of large characters; it need not read them.
+Text is random.
 """
 
 import string
@@ -18,11 +20,38 @@ from models.training.detector.flat_images import Image
 HEIGHT_PX = 110
 PLATE_FONTS = ("roadgeek", "din", "Narrow-Bold", "Sans-Bold", "Mono-Bold", "Condensed-Bold")
 PATTERNS = {
-    "us": ("LLLDDDD", "DLLLDDD", "LLLDDD", "DDDLLL", "LLDDDDD", "LLDDLLL", "DDDDDD", "LDDDDD", "DDDLLD", "LLLLDD", "DDDDD"),
-    "eu": ("LLDDDLL", "LLDDDDLL", "LLDDDD", "LDDDLLL", "LDDDDDD", "DDDDLLL", "LLLDDDD", "LLDDLLL", "LLDDDDD", "DDLLDD"),
+    "us": (
+        "LLLDDDD",
+        "DLLLDDD",
+        "LLLDDD",
+        "DDDLLL",
+        "LLDDDDD",
+        "LLDDLLL",
+        "DDDDDD",
+        "LDDDDD",
+        "DDDLLD",
+        "LLLLDD",
+        "DDDDD",
+    ),
+    "eu": (
+        "LLDDDLL",
+        "LLDDDDLL",
+        "LLDDDD",
+        "LDDDLLL",
+        "LDDDDDD",
+        "DDDDLLL",
+        "LLLDDDD",
+        "LLDDLLL",
+        "LLDDDDD",
+        "DDLLDD",
+    ),
     "br": ("LLLDDDD", "LLLDLDD"),
 }
-SEPARATORS = {"us": ("", " ", "-", "\u00b7", "  "), "eu": (" ", "-", "  ", ""), "br": ("-", "\u00b7", "")}
+SEPARATORS = {
+    "us": ("", " ", "-", "\u00b7", "  "),
+    "eu": (" ", "-", "  ", ""),
+    "br": ("-", "\u00b7", ""),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +73,9 @@ def colour(rng: Generator, low: float, high: float, tint: float) -> tuple[float,
 
 
 def style(rng: Generator) -> Style:
-    """US two in five, Europe two in five, Brazil one in five; now and then two rows or a light text on dark ground."""
+    """US two in five, Europe two in five, Brazil one in five; now and then two rows or a light text
+    on dark ground.
+    """
     region = str(rng.choice(["us", "eu", "br"], p=[0.42, 0.36, 0.22]))
     rows = 1
     if region == "us":
@@ -57,18 +88,28 @@ def style(rng: Generator) -> Style:
         aspect, height = rng.uniform(4.2, 4.8), rng.uniform(0.62, 0.8)
         ground = below = colour(rng, 220, 255, 0.05)
         if rng.random() < 0.2:
-            ground = below = (float(rng.uniform(0, 60)), float(rng.uniform(190, 225)), float(rng.uniform(235, 255)))
+            ground = below = (
+                float(rng.uniform(0, 60)),
+                float(rng.uniform(190, 225)),
+                float(rng.uniform(235, 255)),
+            )
         ink = colour(rng, 0, 45, 0.3)
         if rng.random() < 0.12:
             aspect, rows, height = rng.uniform(1.35, 1.9), 2, rng.uniform(0.34, 0.4)
     else:
         aspect, height = rng.uniform(3.0, 3.2), rng.uniform(0.5, 0.62)
-        ground = below = colour(rng, 150, 215, 0.08) if rng.random() < 0.7 else colour(rng, 225, 255, 0.03)
+        ground = below = (
+            colour(rng, 150, 215, 0.08) if rng.random() < 0.7 else colour(rng, 225, 255, 0.03)
+        )
         ink = colour(rng, 0, 50, 0.3)
         if rng.random() < 0.12:
             aspect, rows, height = rng.uniform(1.15, 1.4), 2, rng.uniform(0.32, 0.4)
     if rng.random() < (0.1 if region == "us" else 0.05):
-        ground, below, ink = colour(rng, 20, 130, 1.0), colour(rng, 20, 110, 1.0), colour(rng, 200, 255, 0.1)
+        ground, below, ink = (
+            colour(rng, 20, 130, 1.0),
+            colour(rng, 20, 110, 1.0),
+            colour(rng, 200, 255, 0.1),
+        )
     return Style(region, float(aspect), ground, below, ink, float(height), rows)
 
 
@@ -77,12 +118,21 @@ def text(rng: Generator, region: str) -> str:
     pattern = rng.choice(PATTERNS[region])
     if region == "us" and rng.random() < 0.12:
         pattern = "".join(rng.choice(["L", "D"], int(rng.integers(2, 8))))
-    letters = [str(rng.choice(list(string.ascii_uppercase if c == "L" else string.digits))) for c in pattern]
+    letters = [
+        str(rng.choice(list(string.ascii_uppercase if c == "L" else string.digits)))
+        for c in pattern
+    ]
     split = int(rng.integers(1, len(letters)))
     return "".join(letters[:split]) + str(rng.choice(SEPARATORS[region])) + "".join(letters[split:])
 
 
-def write(draw: ImageDraw.ImageDraw, font_file: Path, line: str, box: tuple[float, float, float, float], ink) -> None:
+def write(
+    draw: ImageDraw.ImageDraw,
+    font_file: Path,
+    line: str,
+    box: tuple[float, float, float, float],
+    ink,
+) -> None:
     """`line` centred in box x0, y0, x1, y1 and as tall as it, narrower where it must be."""
     x0, y0, x1, y1 = box
     font = ImageFont.truetype(str(font_file), 100)
@@ -102,7 +152,9 @@ def ground(rng: Generator, look: Style, width: int) -> Image:
     if look.region == "us" and rng.random() < 0.35:
         over = image.copy()
         for _ in range(int(rng.integers(1, 4))):
-            points = rng.uniform([0, 0.1 * HEIGHT_PX], [width, HEIGHT_PX], (int(rng.integers(3, 7)), 2)).astype(np.int32)
+            points = rng.uniform(
+                [0, 0.1 * HEIGHT_PX], [width, HEIGHT_PX], (int(rng.integers(3, 7)), 2)
+            ).astype(np.int32)
             cv2.fillPoly(over, [points], colour(rng, 60, 230, 0.9))
         image = cv2.addWeighted(image, 0.65, cv2.GaussianBlur(over, (0, 0), 4), 0.35, 0)
     return image
@@ -122,12 +174,22 @@ def trim(rng: Generator, look: Style, image: Image) -> tuple[float, float]:
     if look.region == "br" and rng.random() < 0.4:
         image[: int(0.24 * HEIGHT_PX)] = (160, 60, 20)
     if look.region == "us" and rng.random() < 0.25:
-        rows = slice(0, int(HEIGHT_PX * rng.uniform(0.14, 0.24))) if rng.random() < 0.6 else slice(int(HEIGHT_PX * rng.uniform(0.78, 0.88)), None)
+        rows = (
+            slice(0, int(HEIGHT_PX * rng.uniform(0.14, 0.24)))
+            if rng.random() < 0.6
+            else slice(int(HEIGHT_PX * rng.uniform(0.78, 0.88)), None)
+        )
         image[rows] = colour(rng, 30, 240, 0.9)
     if look.region == "us":
         for _ in range(int(rng.integers(0, 3))):
             x, y = int(rng.choice([0.03, 0.86]) * width), int(rng.choice([0.04, 0.8]) * HEIGHT_PX)
-            cv2.rectangle(image, (x, y), (x + int(0.11 * width), y + int(0.16 * HEIGHT_PX)), colour(rng, 40, 255, 0.9), -1)
+            cv2.rectangle(
+                image,
+                (x, y),
+                (x + int(0.11 * width), y + int(0.16 * HEIGHT_PX)),
+                colour(rng, 40, 255, 0.9),
+                -1,
+            )
     if rng.random() < 0.5:
         for x in (0.25, 0.75):
             centre = (int(x * width), int(HEIGHT_PX * rng.choice([0.08, 0.92])))
@@ -150,21 +212,49 @@ def draw_plate(rng: Generator, font_files: list[Path]) -> Image:
     choices = [f for f in upright if any(name in str(f) for name in PLATE_FONTS)] or upright
     font = choices[int(rng.integers(len(choices)))]
     small = font_files[int(rng.integers(len(font_files)))]
-    middle = HEIGHT_PX * (0.5 if look.region == "eu" else rng.uniform(0.5, 0.56) if look.region == "us" else 0.6)
+    middle = HEIGHT_PX * (
+        0.5 if look.region == "eu" else rng.uniform(0.5, 0.56) if look.region == "us" else 0.6
+    )
     tall = look.text_height * HEIGHT_PX
     line = text(rng, look.region)
     if look.rows == 2:
         split = int(rng.integers(2, len(line) - 1))
-        write(draw, font, line[:split], (left, 0.12 * HEIGHT_PX, right, 0.12 * HEIGHT_PX + tall), look.ink)
-        write(draw, font, line[split:], (left, 0.54 * HEIGHT_PX, right, 0.54 * HEIGHT_PX + tall), look.ink)
+        write(
+            draw,
+            font,
+            line[:split],
+            (left, 0.12 * HEIGHT_PX, right, 0.12 * HEIGHT_PX + tall),
+            look.ink,
+        )
+        write(
+            draw,
+            font,
+            line[split:],
+            (left, 0.54 * HEIGHT_PX, right, 0.54 * HEIGHT_PX + tall),
+            look.ink,
+        )
     else:
         write(draw, font, line, (left, middle - tall / 2, right, middle + tall / 2), look.ink)
     name = "".join(rng.choice(list(string.ascii_lowercase), int(rng.integers(4, 13)))).capitalize()
     if look.region == "us":
         ink = look.ink if rng.random() < 0.5 else colour(rng, 0, 200, 1.0)
-        write(draw, small, name, (0.2 * width, 0.04 * HEIGHT_PX, 0.8 * width, 0.17 * HEIGHT_PX), ink)
+        write(
+            draw, small, name, (0.2 * width, 0.04 * HEIGHT_PX, 0.8 * width, 0.17 * HEIGHT_PX), ink
+        )
         if rng.random() < 0.6:
-            write(draw, small, name[::-1] + " " + name[:4], (0.2 * width, 0.85 * HEIGHT_PX, 0.8 * width, 0.96 * HEIGHT_PX), ink)
+            write(
+                draw,
+                small,
+                name[::-1] + " " + name[:4],
+                (0.2 * width, 0.85 * HEIGHT_PX, 0.8 * width, 0.96 * HEIGHT_PX),
+                ink,
+            )
     elif look.region == "br" and look.rows == 1:
-        write(draw, small, name.upper(), (0.25 * width, 0.06 * HEIGHT_PX, 0.75 * width, 0.2 * HEIGHT_PX), look.ink)
+        write(
+            draw,
+            small,
+            name.upper(),
+            (0.25 * width, 0.06 * HEIGHT_PX, 0.75 * width, 0.2 * HEIGHT_PX),
+            look.ink,
+        )
     return np.asarray(picture).copy()

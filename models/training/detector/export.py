@@ -19,7 +19,8 @@ from models.training.loop import averaged_weights
 
 OUTPUTS = ("score", "box")
 BLOCK_PX = 32  # what a picture's sides are multiples of
-SIZES = ((INPUT_HEIGHT_PX, INPUT_WIDTH_PX), (352, 640), (384, 512), (BLOCK_PX, BLOCK_PX))  # height and width of pictures to compare on
+# height and width of pictures to compare on
+SIZES = ((INPUT_HEIGHT_PX, INPUT_WIDTH_PX), (352, 640), (384, 512), (BLOCK_PX, BLOCK_PX))
 THRESHOLD = 0.02  # of a proposal: low, because the aligner looks again
 PURPOSE = "proposes where licence plates are: score and box per cell of 8 px"
 TARGET = Path(__file__).parents[2] / "detector.onnx"
@@ -35,15 +36,31 @@ def load_net(checkpoint: Path) -> PlateNet:
 
 def picture(rng: Generator, height: int, width: int) -> Tensor:
     """Noise in blocks, uint8 1×1×height×width."""
-    blocks = rng.integers(0, 256, (1, 1, height // BLOCK_PX, width // BLOCK_PX), dtype=np.uint8).repeat(BLOCK_PX, axis=2).repeat(BLOCK_PX, axis=3)
-    return torch.from_numpy(blocks + rng.integers(0, 32, blocks.shape, dtype=np.uint8))  # wraps: hard edges as well
+    blocks = (
+        rng.integers(0, 256, (1, 1, height // BLOCK_PX, width // BLOCK_PX), dtype=np.uint8)
+        .repeat(BLOCK_PX, axis=2)
+        .repeat(BLOCK_PX, axis=3)
+    )
+    # wraps: hard edges as well
+    return torch.from_numpy(blocks + rng.integers(0, 32, blocks.shape, dtype=np.uint8))
 
 
 def shipped(checkpoint: Path) -> Shipped:
-    """Input `frame` uint8 1×1×H×W, grey, H and W multiples of 32; outputs `score` 1×1×H/8×W/8 and `box` 1×4×H/8×W/8."""
+    """Input `frame` uint8 1×1×H×W, grey, H and W multiples of 32; outputs `score` 1×1×H/8×W/8 and
+    `box` 1×4×H/8×W/8.
+    """
     rng = np.random.default_rng(0)
-    free = {"frame": {2: "height", 3: "width"}, **{key: {2: "rows", 3: "columns"} for key in OUTPUTS}}
-    return Shipped(ShippedNet(load_net(checkpoint)), "frame", OUTPUTS, free, [picture(rng, *size) for size in SIZES])
+    free = {
+        "frame": {2: "height", 3: "width"},
+        **{key: {2: "rows", 3: "columns"} for key in OUTPUTS},
+    }
+    return Shipped(
+        ShippedNet(load_net(checkpoint)),
+        "frame",
+        OUTPUTS,
+        free,
+        [picture(rng, *size) for size in SIZES],
+    )
 
 
 def main() -> None:
@@ -52,7 +69,14 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--to", type=Path, default=TARGET)
     given = parser.parse_args()
-    export(shipped(given.checkpoint), given.checkpoint, given.to, purpose=PURPOSE, classes=["plate"], threshold=THRESHOLD)
+    export(
+        shipped(given.checkpoint),
+        given.checkpoint,
+        given.to,
+        purpose=PURPOSE,
+        classes=["plate"],
+        threshold=THRESHOLD,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Many decoded images of any size in one memory-mapped file, so that drawing one costs no decoding."""
+"""Many decoded images of any size in one memory-mapped file, so that drawing one costs no
+decoding.
+"""
 
 import json
 from collections.abc import Iterable
@@ -13,7 +15,9 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class FlatImages:
-    """Read-only images; `images[i]` is H x W x C uint8. `notes[i]`: what was stored beside it (JSON)."""
+    """Read-only images; `images[i]` is H x W x C uint8. `notes[i]`: what was stored beside it
+    (JSON).
+    """
 
     pixels: NDArray[np.uint8]
     offsets: tuple[int, ...]
@@ -25,11 +29,15 @@ class FlatImages:
 
     def __getitem__(self, index: int) -> Image:
         start, (height, width, channels) = self.offsets[index], self.shapes[index]
-        return self.pixels[start : start + height * width * channels].reshape(height, width, channels)
+        return self.pixels[start : start + height * width * channels].reshape(
+            height, width, channels
+        )
 
 
 def save(path: Path, images: Iterable[tuple[Image, dict]]) -> None:
-    """Write `path`.bin and `path`.json; the list comes last, so that a broken run leaves no usable cache."""
+    """Write `path`.bin and `path`.json; the list comes last, so that a broken run leaves no usable
+    cache.
+    """
     offsets, shapes, notes, position = [], [], [], 0
     with path.with_suffix(".bin").open("wb") as file:
         for image, note in images:

@@ -1,4 +1,6 @@
-"""The detector's network: a small residual pyramid to one stride-8 map of plate centres, boxes and corners."""
+"""The detector's network: a small residual pyramid to one stride-8 map of plate centres, boxes and
+corners.
+"""
 
 import copy
 
@@ -9,12 +11,15 @@ from torch.nn import functional
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 640, 384
 STRIDE_PX = 8
 CHANNELS = (16, 16, 32, 48, 64)
-INPUT_SCALE = 1 / 64  # batch norm absorbs the rest, so that the export can fold this into the first weights
-# A plate warms the cells around its centre, a speckle or a badge less so. These make the exported score the probability that a
-# peak is a plate: a logistic fit of logit and log(mean heat of the eight neighbours) on 500 newly composed scenes (new seed, the
-# training's photographs), with the weights of minute 76.
+# batch norm absorbs the rest, so that the export can fold this into the first weights
+INPUT_SCALE = 1 / 64
+# A plate warms the cells around its centre, a speckle or a badge less so. These make the exported
+# score the probability that a peak is a plate: a logistic fit of logit and log(mean heat of the
+# eight neighbours) on 500 newly composed scenes (new seed, the training's photographs), with the
+# weights of minute 76.
 OWN_HEAT, HEAT_AROUND, OFFSET = 2.58, 1.25, 2.78
-MAX_LOG_CELLS = 4.6  # exp(4.6) = 100 cells = 800 px: no plate in the input is wider, and exp stays finite
+# exp(4.6) = 100 cells = 800 px: no plate in the input is wider, and exp stays finite
+MAX_LOG_CELLS = 4.6
 
 
 def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Conv2d:
@@ -26,7 +31,9 @@ class ConvUnit(nn.Sequential):
     """Convolution, batch norm, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1) -> None:
-        super().__init__(conv(inputs, outputs, size, stride), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+        super().__init__(
+            conv(inputs, outputs, size, stride), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+        )
 
 
 class Residual(nn.Module):
@@ -43,15 +50,22 @@ class Residual(nn.Module):
 
 
 class Separable(nn.Module):
-    """A 3x3 convolution within each channel and a 1x1 across them, added to their input: a fifth of a Residual's time (Sifre, 2014)."""
+    """A 3x3 convolution within each channel and a 1x1 across them, added to their input: a fifth of
+    a Residual's time (Sifre, 2014).
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.within = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, groups=channels, bias=False), nn.BatchNorm2d(channels))
+        self.within = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 1, groups=channels, bias=False),
+            nn.BatchNorm2d(channels),
+        )
         self.across = nn.Sequential(conv(channels, channels, 1), nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """N x C x H x W in, the same shape out. The sum comes before the ReLU: onnxruntime then makes one pass of all."""
+        """N x C x H x W in, the same shape out. The sum comes before the ReLU: onnxruntime then
+        makes one pass of all.
+        """
         return functional.relu(x + self.across(self.within(x)))
 
 
@@ -59,7 +73,11 @@ class Halving(nn.Sequential):
     """Half the resolution, within each channel, then across."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(nn.Conv2d(inputs, inputs, 3, 2, 1, groups=inputs, bias=False), nn.BatchNorm2d(inputs), ConvUnit(inputs, outputs, size=1))
+        super().__init__(
+            nn.Conv2d(inputs, inputs, 3, 2, 1, groups=inputs, bias=False),
+            nn.BatchNorm2d(inputs),
+            ConvUnit(inputs, outputs, size=1),
+        )
 
 
 def separables(channels: int, count: int) -> list[nn.Module]:
@@ -70,9 +88,11 @@ def separables(channels: int, count: int) -> list[nn.Module]:
 class PlateNet(nn.Module):
     """Grey frame in, per stride-8 cell: plate-centre logit, box distances, corner offsets.
 
-    `wide`: the teacher, with full convolutions everywhere; it takes twice the time and never ships. The other one is what a camera runs: it learns
+    `wide`: the teacher, with full convolutions everywhere; it takes twice the time and never ships.
+    The other one is what a camera runs: it learns
     from the teacher (distil.py), because the labels alone take it several times as long.
-    Grey, because a camera hands over luminance as it is, night is infrared, and colour cost a sixth of the time for no recall.
+    Grey, because a camera hands over luminance as it is, night is infrared, and colour cost a sixth
+    of the time for no recall.
     forward: uint8 or float N x 1 x H x W, 0..255, H and W multiples of 32. Returns
       heat    N x 1 x H/8 x W/8   logit that a plate's centre lies in the cell
       box     N x 4 x H/8 x W/8   left, top, right, bottom distance from the cell's centre, in cells, > 0
@@ -85,9 +105,15 @@ class PlateNet(nn.Module):
         c2, c4, c8, c16, c32 = CHANNELS
         self.stem = ConvUnit(1, c2, stride=2)
         self.to4 = nn.Sequential(ConvUnit(c2, c4, stride=2) if wide else Halving(c2, c4))
-        self.to8 = nn.Sequential(ConvUnit(c4, c8, stride=2), *([Residual(c8)] if wide else separables(c8, 2)))
-        self.to16 = nn.Sequential(ConvUnit(c8, c16, stride=2), *([Residual(c16)] if wide else separables(c16, 3)))
-        self.to32 = nn.Sequential(ConvUnit(c16, c32, stride=2), *([Residual(c32)] if wide else separables(c32, 3)))
+        self.to8 = nn.Sequential(
+            ConvUnit(c4, c8, stride=2), *([Residual(c8)] if wide else separables(c8, 2))
+        )
+        self.to16 = nn.Sequential(
+            ConvUnit(c8, c16, stride=2), *([Residual(c16)] if wide else separables(c16, 3))
+        )
+        self.to32 = nn.Sequential(
+            ConvUnit(c16, c32, stride=2), *([Residual(c32)] if wide else separables(c32, 3))
+        )
         self.lateral32 = nn.Sequential(conv(c32, c16, 1), nn.BatchNorm2d(c16))
         self.lateral16 = nn.Sequential(conv(c16, c8, 1), nn.BatchNorm2d(c8))
         self.join16 = ConvUnit(c16, c16) if wide else nn.Sequential(*separables(c16, 1))
@@ -120,10 +146,11 @@ class PlateNet(nn.Module):
         return raw[:, :1], box, self.corners(raw[:, 5:], box.detach())
 
     def corners(self, raw: Tensor, box: Tensor) -> Tensor:
-        """Corner offsets in cells: `raw` moves each corner of the upright box in units of half the box's sides.
+        """Corner offsets in cells: `raw` moves each corner of the upright box in units of half the
+        box's sides.
 
-        Zero means the upright box, at any size, so that the head has only the tilt to learn. The box's gradient is
-        cut: pasted plates must not pull the boxes of photographs.
+        Zero means the upright box, at any size, so that the head has only the tilt to learn. The
+        box's gradient is cut: pasted plates must not pull the boxes of photographs.
         """
         left, top, right, bottom = box.split(1, dim=1)
         middle = torch.cat([(right - left) / 2, (bottom - top) / 2], dim=1).repeat(1, 4, 1, 1)
@@ -142,9 +169,13 @@ class ShippedNet(nn.Module):
         self.net.input_scale = 1.0
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Score 0..1 and box: shapes and units as PlateNet's. Corners help the training; the aligner finds better ones."""
+        """Score 0..1 and box: shapes and units as PlateNet's. Corners help the training; the
+        aligner finds better ones.
+        """
         heat, box, _corners = self.net(frame)
         alone = heat.sigmoid()
         around = (functional.avg_pool2d(alone, 3, stride=1, padding=1) * 9 - alone) / 8
-        score = torch.sigmoid(OWN_HEAT * heat + HEAT_AROUND * (around.clamp(min=0) + 1e-3).log() + OFFSET)
+        score = torch.sigmoid(
+            OWN_HEAT * heat + HEAT_AROUND * (around.clamp(min=0) + 1e-3).log() + OFFSET
+        )
         return score, box

@@ -1,4 +1,6 @@
-"""Pastes a rendered plate or sign into a photograph so that it takes on the scene's light, tilt and grain."""
+"""Pastes a rendered plate or sign into a photograph so that it takes on the scene's light, tilt and
+grain.
+"""
 
 import cv2
 import numpy as np
@@ -13,7 +15,9 @@ LARGEST_ROLL_DEG = 20.0
 
 
 def quad(rng: Generator, width: float, height: float, roll_deg: float) -> Corners:
-    """A plate of that size around the origin, seen from somewhere: rolled, sheared, foreshortened."""
+    """A plate of that size around the origin, seen from somewhere: rolled, sheared,
+    foreshortened.
+    """
     x, y = width / 2, height / 2
     corners = np.array([[-x, -y], [x, -y], [x, y], [-x, y]], np.float32)
     yaw = rng.normal(0, 0.09)  # the far side is that much less high
@@ -38,7 +42,9 @@ def roll(rng: Generator) -> float:
 
 
 def in_holder(rng: Generator, plate: Image) -> tuple[Image, Corners]:
-    """The plate in a holder or on bodywork (a rim of one colour), and the plate's corners inside that picture."""
+    """The plate in a holder or on bodywork (a rim of one colour), and the plate's corners inside
+    that picture.
+    """
     height, width = plate.shape[:2]
     rim = np.zeros(4, int)
     if rng.random() < 0.55:
@@ -47,12 +53,19 @@ def in_holder(rng: Generator, plate: Image) -> tuple[Image, Corners]:
     grey = rng.uniform(0, 70) if rng.random() < 0.7 else rng.uniform(70, 240)
     colour = [float(np.clip(grey + rng.normal(0, 12), 0, 255)) for _ in range(3)]
     framed = cv2.copyMakeBorder(plate, top, bottom, left, right, cv2.BORDER_CONSTANT, value=colour)
-    corners = np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
+    corners = np.array(
+        [[left, top], [left + width, top], [left + width, top + height], [left, top + height]],
+        np.float32,
+    )
     return framed, corners
 
 
-def lit_like(rng: Generator, picture: NDArray[np.float32], surroundings: Image) -> NDArray[np.float32]:
-    """Scale the picture's brightness and tint to its surroundings; now and then a shadow lies across it."""
+def lit_like(
+    rng: Generator, picture: NDArray[np.float32], surroundings: Image
+) -> NDArray[np.float32]:
+    """Scale the picture's brightness and tint to its surroundings; now and then a shadow lies
+    across it.
+    """
     level = float(np.percentile(surroundings[::4, ::4], 90))
     white = np.clip(level * rng.uniform(0.65, 1.5), 22, 252)
     gain = white / max(60.0, float(np.percentile(picture[::2, ::2, :3], 92)))
@@ -73,13 +86,17 @@ def lit_like(rng: Generator, picture: NDArray[np.float32], surroundings: Image) 
 
 
 def paste(rng: Generator, canvas: Image, picture: Image, inner: Corners, target: Corners) -> None:
-    """Warp `picture` (H x W x 3 or 4) into `canvas`, in place, so that its `inner` corners land on `target`."""
+    """Warp `picture` (H x W x 3 or 4) into `canvas`, in place, so that its `inner` corners land on
+    `target`.
+    """
     wanted = float(np.linalg.norm(target[1] - target[0]))
     have = float(np.linalg.norm(inner[1] - inner[0]))
     factor = min(1.0, 1.15 * wanted / have)
     if factor < 0.85:  # shrink by area first: a bilinear warp alone would alias the strokes
         size = (max(2, round(picture.shape[1] * factor)), max(2, round(picture.shape[0] * factor)))
-        inner = inner * np.array([size[0] / picture.shape[1], size[1] / picture.shape[0]], np.float32)
+        inner = inner * np.array(
+            [size[0] / picture.shape[1], size[1] / picture.shape[0]], np.float32
+        )
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     warp = cv2.getPerspectiveTransform(inner.astype(np.float32), target.astype(np.float32))
     high, wide = picture.shape[:2]

@@ -1,4 +1,6 @@
-"""Composes one training picture: a zoomed photograph, pasted plates and signs, one camera over all of it."""
+"""Composes one training picture: a zoomed photograph, pasted plates and signs, one camera over all
+of it.
+"""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +16,8 @@ NARROWEST_PX, WIDEST_PX, CLOSE_UP_PX = 16.0, 260.0, 440.0
 MOST_ENLARGED = 3.5
 ON_BODYWORK = 0.25  # of the pasted plates: on a drawn panel of a vehicle, where there is room
 PAD = 114  # grey of the letterbox, as at inference
-# Shares of scenes around: a North American plate, a Romanian plate by night, nothing (no plate in the photograph), a known mistake.
+# Shares of scenes around: a North American plate, a Romanian plate by night, nothing (no plate in
+# the photograph), a known mistake.
 KINDS = (0.40, 0.30, 0.18, 0.12)
 UNKNOWN = np.full((4, 2), np.nan, np.float32)
 
@@ -23,8 +26,9 @@ UNKNOWN = np.full((4, 2), np.nan, np.float32)
 class Scene:
     """A picture, H x W x 3 BGR, and its plates, px.
 
-    `plates`: hulls x0, y0, x1, y1 with corners 4 x 2 (NaN where unknown) and rows of text (0 where unknown); `ignored`: hulls
-    that count neither way; `distractors`: hulls of what is no plate and may look like one.
+    `plates`: hulls x0, y0, x1, y1 with corners 4 x 2 (NaN where unknown) and rows of text (0 where
+    unknown); `ignored`: hulls that count neither way; `distractors`: hulls of what is no plate and
+    may look like one.
     """
 
     image: Image
@@ -42,14 +46,18 @@ class Scene:
     def ignore(self, hull: NDArray[np.float32]) -> None:
         """Let what lies in `hull` count neither way."""
         height, width = self.image.shape[:2]
-        clipped = np.array([*np.maximum(hull[:2], 0), *np.minimum(hull[2:], [width, height])], np.float32)
+        clipped = np.array(
+            [*np.maximum(hull[:2], 0), *np.minimum(hull[2:], [width, height])], np.float32
+        )
         if (clipped[2:] > clipped[:2]).all():
             self.ignored.append(clipped)
 
     def add(self, hull: NDArray[np.float32], corners: NDArray[np.float32], rows: int = 0) -> None:
         """Record a plate, clipped to the picture; mostly outside or tiny, it counts neither way."""
         height, width = self.image.shape[:2]
-        clipped = np.array([*np.maximum(hull[:2], 0), *np.minimum(hull[2:], [width, height])], np.float32)
+        clipped = np.array(
+            [*np.maximum(hull[:2], 0), *np.minimum(hull[2:], [width, height])], np.float32
+        )
         sides = clipped[2:] - clipped[:2]
         if (sides <= 0).any():
             return
@@ -74,14 +82,24 @@ def box_corners(box: list[float]) -> NDArray[np.float32]:
 def plate_width(rng: Generator, canvas_width: int) -> float:
     """Log-uniform; one in twelve a close-up where the canvas has room for one."""
     if rng.random() < 1 / 12:
-        return float(rng.uniform(min(200.0, 0.5 * canvas_width), min(CLOSE_UP_PX, 0.85 * canvas_width)))
-    return float(np.exp(rng.uniform(np.log(NARROWEST_PX), np.log(min(WIDEST_PX, 0.75 * canvas_width)))))
+        return float(
+            rng.uniform(min(200.0, 0.5 * canvas_width), min(CLOSE_UP_PX, 0.85 * canvas_width))
+        )
+    return float(
+        np.exp(rng.uniform(np.log(NARROWEST_PX), np.log(min(WIDEST_PX, 0.75 * canvas_width))))
+    )
 
 
 class SceneMaker:
     """Draws scenes; all randomness comes from the generator that it is called with."""
 
-    def __init__(self, photographs: FlatImages, plates: FlatImages, signs: FlatImages, kinds: tuple[float, ...] = KINDS) -> None:
+    def __init__(
+        self,
+        photographs: FlatImages,
+        plates: FlatImages,
+        signs: FlatImages,
+        kinds: tuple[float, ...] = KINDS,
+    ) -> None:
         self.kinds = kinds
         self.photographs, self.rendered_plates, self.signs = photographs, plates, signs
         notes = photographs.notes
@@ -108,8 +126,12 @@ class SceneMaker:
         scene.image = augment.degrade(rng, scene.image)
         return scene
 
-    def zoomed(self, rng: Generator, index: int, width: int, height: int, *, mistaken: bool) -> Scene:
-        """The photograph, flipped, zoomed, a little rotated, so that a plate (or what was mistaken for one) gets the width drawn."""
+    def zoomed(
+        self, rng: Generator, index: int, width: int, height: int, *, mistaken: bool
+    ) -> Scene:
+        """The photograph, flipped, zoomed, a little rotated, so that a plate (or what was mistaken
+        for one) gets the width drawn.
+        """
         source = self.photographs[index]
         note = self.photographs.notes[index]
         high, wide = source.shape[:2]
@@ -122,7 +144,9 @@ class SceneMaker:
         else:
             zoom = fit * np.exp(rng.uniform(-0.4, 0.9))
             middle = rng.uniform([0, 0], [wide, high])
-        zoom = float(np.clip(zoom, (0.5 if rng.random() < 0.15 else 0.75) * fit, max(MOST_ENLARGED, fit)))
+        zoom = float(
+            np.clip(zoom, (0.5 if rng.random() < 0.15 else 0.75) * fit, max(MOST_ENLARGED, fit))
+        )
         stretch = np.exp(rng.normal(0, 0.06, 2)) * zoom
         turned = rng.random() < 0.4
         angle = np.radians(rng.uniform(-9, 9)) if turned else 0.0
@@ -132,7 +156,8 @@ class SceneMaker:
         aim = rng.uniform([0.15, 0.15], [0.85, 0.85]) * [width, height]
         offset = aim - linear @ middle
         outline = np.array([[0, 0], [wide, 0], [wide, high], [0, high]]) @ linear.T
-        # Where the photograph is larger than the canvas, slide it so that no border shows; where smaller, keep it inside.
+        # Where the photograph is larger than the canvas, slide it so that no border shows; where
+        # smaller, keep it inside.
         low, top = outline.min(axis=0), outline.max(axis=0)
         a, b = -low, np.array([width, height]) - top
         offset = np.clip(offset, np.minimum(a, b), np.maximum(a, b))
@@ -149,15 +174,22 @@ class SceneMaker:
             else:
                 hull = hull_of(points)
             scene.add(hull.astype(np.float32), corners.astype(np.float32))
-        scene.distractors += [hull_of(box_corners(box) @ linear.T + offset).astype(np.float32) for box in note["mistaken"]]
+        scene.distractors += [
+            hull_of(box_corners(box) @ linear.T + offset).astype(np.float32)
+            for box in note["mistaken"]
+        ]
         for box in note["uncounted"]:
             scene.ignore(hull_of(box_corners(box) @ linear.T + offset))
         return scene
 
     def draw_plate(self, rng: Generator) -> tuple[Image, NDArray[np.float32], int]:
-        """A rendered plate in its holder, its corners in that picture, its rows of text (0: not noted)."""
+        """A rendered plate in its holder, its corners in that picture, its rows of text (0: not
+        noted).
+        """
         index = int(rng.integers(len(self.rendered_plates)))
-        return *pasting.in_holder(rng, self.rendered_plates[index]), self.rendered_plates.notes[index].get("rows", 0)
+        return *pasting.in_holder(rng, self.rendered_plates[index]), self.rendered_plates.notes[
+            index
+        ].get("rows", 0)
 
     def replace(self, rng: Generator, scene: Scene) -> None:
         """Cover each real plate by a rendered one that sits where plates sit on cars."""
@@ -167,7 +199,10 @@ class SceneMaker:
             size = hull[2:] - hull[:2]
             aspect = float(np.ptp(inner[:, 0]) / np.ptp(inner[:, 1]))
             tall = max(float(size[1]), float(size[0]) / aspect) * rng.uniform(1.06, 1.25)
-            target = pasting.quad(rng, tall * aspect, tall, float(rng.normal(0, 2))) + (hull[:2] + hull[2:]) / 2
+            target = (
+                pasting.quad(rng, tall * aspect, tall, float(rng.normal(0, 2)))
+                + (hull[:2] + hull[2:]) / 2
+            )
             if scene.taken(hull_of(target), 0.0):
                 scene.plates.append((hull, corners, known_rows))
                 continue
@@ -180,7 +215,8 @@ class SceneMaker:
         picture, inner, rows = self.draw_plate(rng)
         aspect = float(np.ptp(inner[:, 0]) / np.ptp(inner[:, 1]))
         wide = plate_width(rng, width)
-        wide = max(wide, NARROWEST_PX * aspect / 2.5)  # long plates need more width for the same height
+        # long plates need more width for the same height
+        wide = max(wide, NARROWEST_PX * aspect / 2.5)
         shape = pasting.quad(rng, wide, wide / aspect, pasting.roll(rng))
         target = place(rng, scene, shape, width, height, 0.12)
         if target is None:
@@ -208,8 +244,17 @@ class SceneMaker:
             scene.distractors.append(hull_of(target))
 
 
-def place(rng: Generator, scene: Scene, shape: NDArray[np.float32], width: int, height: int, outside: float) -> NDArray[np.float32] | None:
-    """`shape` moved to a free spot, at most `outside` of its sides beyond the picture; None after four tries."""
+def place(
+    rng: Generator,
+    scene: Scene,
+    shape: NDArray[np.float32],
+    width: int,
+    height: int,
+    outside: float,
+) -> NDArray[np.float32] | None:
+    """`shape` moved to a free spot, at most `outside` of its sides beyond the picture; None after
+    four tries.
+    """
     hull = hull_of(shape)
     size = hull[2:] - hull[:2]
     low, high = -hull[:2] - outside * size, np.array([width, height]) - hull[2:] + outside * size
@@ -222,7 +267,9 @@ def place(rng: Generator, scene: Scene, shape: NDArray[np.float32], width: int, 
     return None
 
 
-def warp(source: Image, linear: NDArray[np.float64], offset: NDArray[np.float64], width: int, height: int) -> Image:
+def warp(
+    source: Image, linear: NDArray[np.float64], offset: NDArray[np.float64], width: int, height: int
+) -> Image:
     """Affine view of `source`; shrunk by area first, because a bilinear warp alone would alias."""
     zoom = float(np.sqrt(abs(np.linalg.det(linear))))
     inverse = np.linalg.inv(linear)
@@ -238,4 +285,10 @@ def warp(source: Image, linear: NDArray[np.float64], offset: NDArray[np.float64]
         linear = linear @ np.diag((high - low) / size)
         part = cv2.resize(part, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)
     matrix = np.column_stack([linear, offset])
-    return cv2.warpAffine(np.ascontiguousarray(part), matrix, (width, height), borderMode=cv2.BORDER_CONSTANT, borderValue=(PAD,) * 3)
+    return cv2.warpAffine(
+        np.ascontiguousarray(part),
+        matrix,
+        (width, height),
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(PAD,) * 3,
+    )

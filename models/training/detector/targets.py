@@ -18,8 +18,8 @@ BOX_FROM = 0.5  # cells with at least this much heat learn the box
 class Targets:
     """Maps over cells, each C x H/8 x W/8.
 
-    heat 0..1, exactly 1 at the centre cells; mask 0 where heat counts neither way; weight of the box; box and corners in
-    cells as PlateNet gives them; known 1 where the corners are.
+    heat 0..1, exactly 1 at the centre cells; mask 0 where heat counts neither way; weight of the
+    box; box and corners in cells as PlateNet gives them; known 1 where the corners are.
     """
 
     heat: Map
@@ -48,8 +48,13 @@ def draw(scene: Scene) -> Targets:
         column, row = min(int(middle_x), columns - 1), min(int(middle_y), rows - 1)
         spread_x = max(LEAST_SPREAD_CELLS, SPREAD * (right - left))
         spread_y = max(LEAST_SPREAD_CELLS, SPREAD * (bottom - top))
-        peak = np.exp(-(((cell_x - column - 0.5) / spread_x) ** 2 + ((cell_y - row - 0.5) / spread_y) ** 2) / 2)
-        sides = np.stack(np.broadcast_arrays(cell_x - left, cell_y - top, right - cell_x, bottom - cell_y))
+        peak = np.exp(
+            -(((cell_x - column - 0.5) / spread_x) ** 2 + ((cell_y - row - 0.5) / spread_y) ** 2)
+            / 2
+        )
+        sides = np.stack(
+            np.broadcast_arrays(cell_x - left, cell_y - top, right - cell_x, bottom - cell_y)
+        )
         owned = (peak >= BOX_FROM) & (peak > weight[0]) & (sides.min(axis=0) > 0.05)
         np.maximum(heat[0], peak, out=heat[0])
         mask[0][owned] = 1
@@ -59,6 +64,10 @@ def draw(scene: Scene) -> Targets:
         if np.isfinite(points).all():
             scaled = points / STRIDE_PX
             for corner in range(4):
-                corners[2 * corner][owned] = np.broadcast_to(scaled[corner, 0] - cell_x, (rows, columns))[owned]
-                corners[2 * corner + 1][owned] = np.broadcast_to(scaled[corner, 1] - cell_y, (rows, columns))[owned]
+                corners[2 * corner][owned] = np.broadcast_to(
+                    scaled[corner, 0] - cell_x, (rows, columns)
+                )[owned]
+                corners[2 * corner + 1][owned] = np.broadcast_to(
+                    scaled[corner, 1] - cell_y, (rows, columns)
+                )[owned]
     return Targets(heat, mask, weight, box, corners, known)

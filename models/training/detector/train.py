@@ -1,6 +1,8 @@
-"""Trains the detector's teacher, the wide network, while one process composes scenes for it; can be stopped and taken up again.
+"""Trains the detector's teacher, the wide network, while one process composes scenes for it; can be
+stopped and taken up again.
 
-python -m models.training.detector.train --minutes 150 --out ../train/teacher [--data ../shared/plates]
+python -m models.training.detector.train --minutes 150 --out ../train/teacher [--data
+../shared/plates]
 """
 
 import sys
@@ -21,7 +23,8 @@ from models.training.detector.net import PlateNet
 from models.training.feeding import Feeder
 from models.training.loop import Training
 
-# Small pictures hold more plates per pixel and train faster; every fourth batch shows the shape of inference.
+# Small pictures hold more plates per pixel and train faster; every fourth batch shows the shape of
+# inference.
 SMALL = (416, 256, 16)  # width, height, pictures
 FULL = (640, 384, 7)
 FULL_EVERY = 4
@@ -34,22 +37,33 @@ def batches(data: Path, cache: Path, seed: int, first: int) -> Iterator[tuple[Te
     maker = scenes.SceneMaker(photographs.load(data, cache), *banks.load(cache))
     number = first
     while True:
-        yield batch(maker, np.random.default_rng([seed, number]), FULL if number % FULL_EVERY == 0 else SMALL)
+        yield batch(
+            maker,
+            np.random.default_rng([seed, number]),
+            FULL if number % FULL_EVERY == 0 else SMALL,
+        )
         number += 1
 
 
-def batch(maker: scenes.SceneMaker, rng: np.random.Generator, size: tuple[int, int, int]) -> tuple[Tensor, losses.Maps]:
+def batch(
+    maker: scenes.SceneMaker, rng: np.random.Generator, size: tuple[int, int, int]
+) -> tuple[Tensor, losses.Maps]:
     """uint8 N x 1 x H x W and its targets."""
     width, height, count = size
     made = [maker.scene(rng, width, height) for _ in range(count)]
     drawn = [targets.draw(scene) for scene in made]
     images = torch.from_numpy(np.stack([grey(rng, scene.image) for scene in made]))[:, None]
-    maps = [torch.from_numpy(np.stack([getattr(one, f.name) for one in drawn])) for f in fields(losses.Maps)]
+    maps = [
+        torch.from_numpy(np.stack([getattr(one, f.name) for one in drawn]))
+        for f in fields(losses.Maps)
+    ]
     return images, losses.Maps(*maps)
 
 
 def grey(rng: np.random.Generator, image: Image) -> NDArray[np.uint8]:
-    """Luminance; one time in four another mix of the colours, as other sensors and filters see them."""
+    """Luminance; one time in four another mix of the colours, as other sensors and filters see
+    them.
+    """
     if rng.random() < 0.75:
         return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     return cv2.transform(image, rng.dirichlet([2, 2, 2]).astype(np.float32)[None])
@@ -63,7 +77,9 @@ def main(arguments: list[str]) -> None:
     net = PlateNet(wide=True)
     begin(net, asked.start)
     training = Training(net, asked.plan)
-    feeder = Feeder(lambda _share: batches(asked.data, asked.cache, asked.plan.seed, training.step), depth=6)
+    feeder = Feeder(
+        lambda _share: batches(asked.data, asked.cache, asked.plan.seed, training.step), depth=6
+    )
     training.run(feeder, losses.losses_of)
     feeder.close()
 

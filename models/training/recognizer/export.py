@@ -1,4 +1,5 @@
-"""Writes models/recognizer.onnx from a checkpoint's averaged weights, and checks it against PyTorch.
+"""Writes models/recognizer.onnx from a checkpoint's averaged weights, and checks it against
+PyTorch.
 
     python -m models.training.recognizer.export ../train/recognizer/checkpoint.pt
 
@@ -27,7 +28,13 @@ def load(checkpoint: Path) -> Recognizer:
 
 def shipped(checkpoint: Path) -> Shipped:
     """Input `crop` N×1×48×128; outputs `logits` N×32×37 and `region` N×4; N is free."""
-    return Shipped(load(checkpoint), "crop", OUTPUTS, {key: {0: "crops"} for key in ("crop", *OUTPUTS)}, noise_crops(CROP.height, CROP.width))
+    return Shipped(
+        load(checkpoint),
+        "crop",
+        OUTPUTS,
+        {key: {0: "crops"} for key in ("crop", *OUTPUTS)},
+        noise_crops(CROP.height, CROP.width),
+    )
 
 
 def main() -> None:
@@ -36,7 +43,14 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--to", type=Path, default=TARGET)
     given = parser.parse_args()
-    export(shipped(given.checkpoint), given.checkpoint, given.to, purpose=PURPOSE, classes=["blank", *CHARACTERS], threshold=0.0)
+    export(
+        shipped(given.checkpoint),
+        given.checkpoint,
+        given.to,
+        purpose=PURPOSE,
+        classes=["blank", *CHARACTERS],
+        threshold=0.0,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Draws what the recogniser gets wrong with the most confidence, out of newly drawn plates: for the model card.
+"""Draws what the recogniser gets wrong with the most confidence, out of newly drawn plates: for the
+model card.
 
 python -m models.training.recognizer.failures docs/img/recognizer-failures.png
 """
@@ -42,11 +43,28 @@ def main() -> None:
     tiles = []
     for said, crop, drawn, read in wrong[: COLUMNS * ROWS]:
         tile = np.full((HIGH + CAPTION, WIDE + 4, 3), 255, np.uint8)
-        tile[:HIGH, :WIDE] = cv2.cvtColor(cv2.resize(crop, (WIDE, HIGH), interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
-        cv2.putText(tile, f"{drawn} read {read} {said:.2f}", (2, HIGH + 18), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (20, 20, 20), 1, cv2.LINE_AA)
+        tile[:HIGH, :WIDE] = cv2.cvtColor(
+            cv2.resize(crop, (WIDE, HIGH), interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR
+        )
+        cv2.putText(
+            tile,
+            f"{drawn} read {read} {said:.2f}",
+            (2, HIGH + 18),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.45,
+            (20, 20, 20),
+            1,
+            cv2.LINE_AA,
+        )
         tiles.append(tile)
-    cv2.imwrite(str(given.to), np.vstack([np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]))
-    print(f"{len(wrong)} of {PLATES} wrong, {sum(one[0] >= 0.9 for one in wrong)} of these with 0.9 or more; the {len(tiles)} surest are in {given.to}")
+    cv2.imwrite(
+        str(given.to),
+        np.vstack([np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]),
+    )
+    print(
+        f"{len(wrong)} of {PLATES} wrong, {sum(one[0] >= 0.9 for one in wrong)} of these with "
+        f"0.9 or more; the {len(tiles)} surest are in {given.to}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """Makes a checkpoint of the exported recogniser, so that a training can begin with what ships.
 
-    python -m models.training.recognizer.reopen models/recognizer.onnx --out ../train/shipped [--data ../shared/plates]
-    python -m models.training.recognizer.train --start ../train/shipped/checkpoint.pt --minutes 60 --rate 1e-3 --out ../train/further
+    python -m models.training.recognizer.reopen models/recognizer.onnx --out ../train/shipped
+    [--data ../shared/plates]
+    python -m models.training.recognizer.train --start ../train/shipped/checkpoint.pt --minutes 60
+    --rate 1e-3 --out ../train/further
 
-An export has folded batch norm into the convolutions before it: what remains is one filter and one offset a channel. Training needs
-the norm back. Its means and variances are measured on newly drawn samples, layer by layer; its scale and shift follow from the
-demand that the network computes what the file computes, which is checked before anything is written. Filters are made one long: in front of
-a norm only their direction tells.
+An export has folded batch norm into the convolutions before it: what remains is one filter and one
+offset a channel. Training needs the norm back. Its means and variances are measured on newly drawn
+samples, layer by layer; its scale and shift follow from the demand that the network computes what
+the file computes, which is checked before anything is written. Filters are made one long: in front
+of a norm only their direction tells.
 """
 
 import argparse
@@ -39,7 +42,9 @@ Norm = nn.BatchNorm2d | nn.BatchNorm1d
 
 
 def layers_of(graph: onnx.ModelProto) -> Iterator[Layer]:
-    """Weights and offsets of the file's convolutions and dense layers, in the order in which they run."""
+    """Weights and offsets of the file's convolutions and dense layers, in the order in which they
+    run.
+    """
     values = {value.name: numpy_helper.to_array(value) for value in graph.graph.initializer}
     for node in graph.graph.node:
         if node.op_type in ("Conv", "Gemm"):
@@ -50,14 +55,25 @@ def units(net: nn.Module) -> list[tuple[Holder, Norm | None]]:
     """The network's convolutions and dense layers in their order, each with the norm behind it."""
     modules = [module for module in net.modules() if isinstance(module, Holder | Norm)]
     followers = [*modules[1:], None]
-    return [(one, after if isinstance(after, Norm) else None) for one, after in zip(modules, followers, strict=True) if isinstance(one, Holder)]
+    return [
+        (one, after if isinstance(after, Norm) else None)
+        for one, after in zip(modules, followers, strict=True)
+        if isinstance(one, Holder)
+    ]
 
 
 def take_over(net: Recognizer, graph: onnx.ModelProto) -> None:
-    """Put the file's layers into the network, its norms doing nothing but adding the offset. Raises SystemExit where the layers are others."""
+    """Put the file's layers into the network, its norms doing nothing but adding the offset. Raises
+    SystemExit where the layers are others.
+    """
     layers = list(layers_of(graph))
-    if [weight.shape for weight, _ in layers] != [tuple(holder.weight.shape) for holder, _ in units(net)]:
-        message = "not an export of this recogniser: its layers have other shapes (is it an older one? check out the commit that wrote it)"
+    if [weight.shape for weight, _ in layers] != [
+        tuple(holder.weight.shape) for holder, _ in units(net)
+    ]:
+        message = (
+            "not an export of this recogniser: its layers have other shapes (is it an older one? "
+            "check out the commit that wrote it)"
+        )
         raise SystemExit(message)
     for (holder, norm), (weight, offset) in zip(units(net), layers, strict=True):
         holder.weight.data = torch.tensor(weight)
@@ -68,7 +84,9 @@ def take_over(net: Recognizer, graph: onnx.ModelProto) -> None:
 
 @torch.no_grad()
 def measure(net: Recognizer, crops: Tensor) -> None:
-    """Give each norm the statistics of `crops` (N×1×48×128, standardised) and undo them by its scale and shift: the network computes the same."""
+    """Give each norm the statistics of `crops` (N×1×48×128, standardised) and undo them by its
+    scale and shift: the network computes the same.
+    """
     norms = {holder: norm for holder, norm in units(net) if norm}
 
     def settle(holder: Holder, _inputs: tuple[Tensor, ...], sums: Tensor) -> Tensor:
@@ -76,7 +94,9 @@ def measure(net: Recognizer, crops: Tensor) -> None:
         norm, length = norms[holder], holder.weight.flatten(1).norm(dim=1)
         holder.weight.div_(length.reshape(-1, *[1] * (holder.weight.ndim - 1)))
         sums = sums / length.reshape(-1, *[1] * (sums.ndim - 2))
-        norm.running_var, norm.running_mean = torch.var_mean(sums, [side for side in range(sums.ndim) if side != 1], correction=0)
+        norm.running_var, norm.running_mean = torch.var_mean(
+            sums, [side for side in range(sums.ndim) if side != 1], correction=0
+        )
         norm.weight.data = (norm.running_var + norm.eps).sqrt() * length
         norm.bias.data += norm.running_mean * length
         return sums
@@ -88,13 +108,21 @@ def measure(net: Recognizer, crops: Tensor) -> None:
 
 
 def reopened(graph: onnx.ModelProto, crops: Tensor) -> Recognizer:
-    """The network of an export, ready to train on. Raises SystemExit for another network's file, or where the two compute differently."""
+    """The network of an export, ready to train on. Raises SystemExit for another network's file, or
+    where the two compute differently.
+    """
     net = Recognizer().eval()
     take_over(net, graph)
     measure(net, crops)
-    difference = largest_difference(Shipped(net, "crop", OUTPUTS, {}, noise_crops(CROP.height, CROP.width)), graph.SerializeToString())
+    difference = largest_difference(
+        Shipped(net, "crop", OUTPUTS, {}, noise_crops(CROP.height, CROP.width)),
+        graph.SerializeToString(),
+    )
     if difference > LARGEST_DIFFERENCE:
-        message = f"the network taken from the file differs from it by {difference:.1e} (allowed {LARGEST_DIFFERENCE:.0e}): not written"
+        message = (
+            f"the network taken from the file differs from it by {difference:.1e} (allowed "
+            f"{LARGEST_DIFFERENCE:.0e}): not written"
+        )
         raise SystemExit(message)
     return net
 
@@ -102,7 +130,9 @@ def reopened(graph: onnx.ModelProto, crops: Tensor) -> Recognizer:
 def samples(data: Path | None) -> Tensor:
     """Standardised crops as a training sees them, N×1×48×128."""
     drawn = batches(SAMPLES_SEED, lambda: 1.0, data)
-    return standardised(torch.cat([torch.from_numpy(next(drawn).crops)[:, None].float() for _ in range(BATCHES)]))
+    return standardised(
+        torch.cat([torch.from_numpy(next(drawn).crops)[:, None].float() for _ in range(BATCHES)])
+    )
 
 
 def main() -> None:

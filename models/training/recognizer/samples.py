@@ -30,7 +30,9 @@ TWO_ROW_CROP = Crop(width=CROP.width // 2, height=CROP.height * 2)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`crops`: N×48×128 uint8; `texts`: class numbers 1–36 of all samples, end to end; `lengths`, `regions`: N."""
+    """`crops`: N×48×128 uint8; `texts`: class numbers 1–36 of all samples, end to end; `lengths`,
+    `regions`: N.
+    """
 
     crops: NDArray[np.uint8]
     texts: NDArray[np.int64]
@@ -51,7 +53,12 @@ class PooledPlate:
 def draw(rng: Generator) -> PooledPlate:
     """A new plate."""
     drawn = draw_plate(rng, channels=1, rows=2 if rng.random() < TWO_ROWS else 1)
-    return PooledPlate(np.clip(drawn.picture[:, :, 0] * 255, 0, 255).astype(np.uint8), drawn.text, drawn.region, drawn.rows)
+    return PooledPlate(
+        np.clip(drawn.picture[:, :, 0] * 255, 0, 255).astype(np.uint8),
+        drawn.text,
+        drawn.region,
+        drawn.rows,
+    )
 
 
 def corners(width: int, height: int) -> NDArray[np.float32]:
@@ -65,16 +72,39 @@ def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDA
     if isinstance(plate, RealPlate):
         # A real photograph is hard as it is, a small one most: turned and recut, but less spoiled.
         wide = float(np.hypot(*(plate.quad[1] - plate.quad[0])))
-        return photograph(rng, plate.picture, plate.quad, CROP, (0.4 + 0.5 * min(1.0, wide / LARGE_PX)) * this, surrounded=True)
+        return photograph(
+            rng,
+            plate.picture,
+            plate.quad,
+            CROP,
+            (0.4 + 0.5 * min(1.0, wide / LARGE_PX)) * this,
+            surrounded=True,
+        )
     height, width = plate.picture.shape
     if plate.rows == 2:
-        tall = photograph(rng, plate.picture.astype(np.float32) / 255, corners(width, height), TWO_ROW_CROP, this, surrounded=False)
+        tall = photograph(
+            rng,
+            plate.picture.astype(np.float32) / 255,
+            corners(width, height),
+            TWO_ROW_CROP,
+            this,
+            surrounded=False,
+        )
         return side_by_side(tall)
-    return photograph(rng, plate.picture.astype(np.float32) / 255, corners(width, height), CROP, this, surrounded=False)
+    return photograph(
+        rng,
+        plate.picture.astype(np.float32) / 255,
+        corners(width, height),
+        CROP,
+        this,
+        surrounded=False,
+    )
 
 
 def batches(seed: int, hardness: Callable[[], float], data: Path | None) -> Iterator[Batch]:
-    """Batches without end. `hardness`: 0–1, asked for every batch. `data`: folder of train.jsonl, or no real plates."""
+    """Batches without end. `hardness`: 0–1, asked for every batch. `data`: folder of train.jsonl,
+    or no real plates.
+    """
     rng = np.random.default_rng(seed)
     real, clutter = (load_real(data), load_clutter(data)) if data else ([], [])
     exchanging = mixable(real)
@@ -86,10 +116,29 @@ def batches(seed: int, hardness: Callable[[], float], data: Path | None) -> Iter
         del pool[:-POOL]
         chosen: list[PooledPlate | RealPlate] = [*fresh]
         chosen += [real[int(i)] for i in rng.integers(0, len(real), REAL)] if real else []
-        chosen += [mixed(rng, exchanging[int(i)], donors) for i in rng.integers(0, len(exchanging), MIXED)] if exchanging else []
-        chosen += [clutter[int(i)] for i in rng.integers(0, len(clutter), CLUTTER)] if clutter else []
+        chosen += (
+            [
+                mixed(rng, exchanging[int(i)], donors)
+                for i in rng.integers(0, len(exchanging), MIXED)
+            ]
+            if exchanging
+            else []
+        )
+        chosen += (
+            [clutter[int(i)] for i in rng.integers(0, len(clutter), CLUTTER)] if clutter else []
+        )
         chosen += [pool[int(i)] for i in rng.integers(0, len(pool), BATCH - len(chosen))]
         crops = np.stack([seen(rng, plate, hardness()) for plate in chosen])
-        texts = np.array([CHARACTERS.index(c) + 1 for plate in chosen for c in plate.text], np.int64)
+        texts = np.array(
+            [CHARACTERS.index(c) + 1 for plate in chosen for c in plate.text], np.int64
+        )
         lengths = np.array([len(plate.text) for plate in chosen], np.int64)
-        yield Batch(crops, texts, lengths, np.array([REGIONS.index(plate.region) if plate.text else NO_REGION for plate in chosen], np.int64))
+        yield Batch(
+            crops,
+            texts,
+            lengths,
+            np.array(
+                [REGIONS.index(plate.region) if plate.text else NO_REGION for plate in chosen],
+                np.int64,
+            ),
+        )

@@ -1,10 +1,13 @@
 """Trains the recogniser while one process draws samples for it; can be stopped and taken up again.
 
-    python -m models.training.recognizer.train --minutes 150 --out ../train/recognizer [--data ../shared/plates]
-    python -m models.training.recognizer.train --minutes 30 --out ../train/recognizer --start other/checkpoint.pt
+    python -m models.training.recognizer.train --minutes 150 --out ../train/recognizer [--data
+    ../shared/plates]
+    python -m models.training.recognizer.train --minutes 30 --out ../train/recognizer --start
+    other/checkpoint.pt
 
-Clean samples come first and spoiled ones are phased in: with spoiled ones from the start the loss stays near 3.6 for
-65,000 samples. `--start` takes weights over and begins with spoiled samples at once.
+Clean samples come first and spoiled ones are phased in: with spoiled ones from the start the loss
+stays near 3.6 for 65,000 samples. `--start` takes weights over and begins with spoiled samples at
+once.
 """
 
 import sys
@@ -32,8 +35,16 @@ def losses_of(net: Recognizer, batch: Batch) -> Losses:
     characters = characters.float().log_softmax(2)
     steps = torch.full((len(batch.lengths),), characters.shape[1])
     lengths = torch.from_numpy(batch.lengths)
-    text: Tensor = nn.functional.ctc_loss(characters.transpose(0, 1), torch.from_numpy(batch.texts).to(place), steps, lengths, zero_infinity=True)
-    region = nn.functional.cross_entropy(regions.float(), torch.from_numpy(batch.regions).to(place), ignore_index=NO_REGION)
+    text: Tensor = nn.functional.ctc_loss(
+        characters.transpose(0, 1),
+        torch.from_numpy(batch.texts).to(place),
+        steps,
+        lengths,
+        zero_infinity=True,
+    )
+    region = nn.functional.cross_entropy(
+        regions.float(), torch.from_numpy(batch.regions).to(place), ignore_index=NO_REGION
+    )
     return {"text": text, "region": REGION_WEIGHT * region}
 
 
@@ -50,7 +61,12 @@ def main(arguments: list[str]) -> None:
     training = Training(net, asked.plan)
     # Another seed after each interruption, or the same samples would come again.
     seed = asked.plan.seed + training.step
-    feeder = Feeder(lambda share: batches(seed, lambda: 1.0 if asked.start else hardness_at(share()), asked.data), share=training.share)
+    feeder = Feeder(
+        lambda share: batches(
+            seed, lambda: 1.0 if asked.start else hardness_at(share()), asked.data
+        ),
+        share=training.share,
+    )
     training.run(feeder, losses_of, feeder.tell)
     feeder.close()
 

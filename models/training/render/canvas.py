@@ -21,8 +21,17 @@ def tone(value: NDArray[np.float32]) -> Colour:
     return tuple(float(v) for v in value)
 
 
-def put(picture: Picture, mask: NDArray[np.uint8], x: float, y: float, value: NDArray[np.float32], opacity: float = 1.0) -> None:
-    """Blend `value` in through `mask` with its top left at (x, y) px; what falls outside is cut off."""
+def put(
+    picture: Picture,
+    mask: NDArray[np.uint8],
+    x: float,
+    y: float,
+    value: NDArray[np.float32],
+    opacity: float = 1.0,
+) -> None:
+    """Blend `value` in through `mask` with its top left at (x, y) px; what falls outside is cut
+    off.
+    """
     x0, y0 = round(x), round(y)
     height, width = picture.shape[:2]
     left, top = max(0, -x0), max(0, -y0)
@@ -34,8 +43,21 @@ def put(picture: Picture, mask: NDArray[np.uint8], x: float, y: float, value: ND
     region += cover * (value - region)
 
 
-def put_scaled(picture: Picture, mask: NDArray[np.uint8], box: tuple[float, float, float, float], value: NDArray[np.float32], opacity: float = 1.0) -> None:
+def put_scaled(
+    picture: Picture,
+    mask: NDArray[np.uint8],
+    box: tuple[float, float, float, float],
+    value: NDArray[np.float32],
+    opacity: float = 1.0,
+) -> None:
     """As `put`, the mask scaled to fill `box` (x, y, width, height px)."""
     x, y, width, height = box
     if width >= 2 and height >= 2:
-        put(picture, cv2.resize(mask, (round(width), round(height)), interpolation=cv2.INTER_AREA), x, y, value, opacity)
+        put(
+            picture,
+            cv2.resize(mask, (round(width), round(height)), interpolation=cv2.INTER_AREA),
+            x,
+            y,
+            value,
+            opacity,
+        )

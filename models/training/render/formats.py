@@ -1,4 +1,5 @@
-"""Writes agent/vision/formats.json: how likely each pattern of letters and digits is in each region, from the tables that the training draws from.
+"""Writes agent/vision/formats.json: how likely each pattern of letters and digits is in each
+region, from the tables that the training draws from.
 
 python -m models.training.render.formats
 """
@@ -24,21 +25,28 @@ def patterns(series: str) -> list[str]:
         elif place == "?":
             out = [begun + kind for begun in out for kind in "A9"]
         elif place != "-":
-            out = [begun + ("9" if place in DIGITS_PLACES or place in DIGITS else "A") for begun in out]
+            out = [
+                begun + ("9" if place in DIGITS_PLACES or place in DIGITS else "A") for begun in out
+            ]
     return out
 
 
 def shares() -> dict[str, dict[str, float]]:
-    """Region → pattern → share of the region's plates, likeliest first; free texts ("?") count in the reader's floor instead."""
+    """Region → pattern → share of the region's plates, likeliest first; free texts ("?") count in
+    the reader's floor instead.
+    """
     result = {}
     for region in REGIONS:
-        series = [(weight, spelt) for weight, spelt, _ in tables()[region]["series"] if "?" not in spelt]
+        series = [
+            (weight, spelt) for weight, spelt, _ in tables()[region]["series"] if "?" not in spelt
+        ]
         total = math.fsum(weight for weight, _ in series)
         found: dict[str, list[float]] = {}
         for weight, spelt in series:
             (pattern,) = patterns(spelt)
             found.setdefault(pattern, []).append(weight / total)
-        rounded = {pattern: round(math.fsum(weights), 5) for pattern, weights in found.items()}  # the same in every Python
+        # the same in every Python
+        rounded = {pattern: round(math.fsum(weights), 5) for pattern, weights in found.items()}
         result[region] = dict(sorted(rounded.items(), key=lambda item: (-item[1], item[0])))
     return result
 

@@ -1,4 +1,6 @@
-"""Everything on a plate that must not be read: small print, stickers, emblems, bolts, bands, holders, pictures."""
+"""Everything on a plate that must not be read: small print, stickers, emblems, bolts, bands,
+holders, pictures.
+"""
 
 from collections.abc import Sequence
 from functools import cache
@@ -26,7 +28,10 @@ def any_tone(rng: Generator, channels: int, low: float = 0.0, high: float = 1.0)
 def invented_words() -> tuple[str, ...]:
     """Meaningless small print; few enough that their masks stay cached."""
     rng = np.random.default_rng(20)
-    return tuple("".join(LETTERS[i] for i in rng.integers(0, 26, int(rng.integers(3, 14)))) for _ in range(120))
+    return tuple(
+        "".join(LETTERS[i] for i in rng.integers(0, 26, int(rng.integers(3, 14))))
+        for _ in range(120)
+    )
 
 
 def phrase(rng: Generator, kind: str) -> str:
@@ -38,12 +43,22 @@ def phrase(rng: Generator, kind: str) -> str:
     return invented[int(rng.integers(len(invented)))]
 
 
-def write(picture: Picture, rng: Generator, text: str, box: tuple[float, float, float, float], value: Value) -> None:
+def write(
+    picture: Picture,
+    rng: Generator,
+    text: str,
+    box: tuple[float, float, float, float],
+    value: Value,
+) -> None:
     """Small print stretched into `box` (x, y, width, height px)."""
-    put_scaled(picture, word_mask(int(rng.integers(0, 12)), text), box, value, rng.uniform(0.55, 1.0))
+    put_scaled(
+        picture, word_mask(int(rng.integers(0, 12)), text), box, value, rng.uniform(0.55, 1.0)
+    )
 
 
-def line_of_print(picture: Picture, rng: Generator, kind: str, centre_y: float, height: float, value: Value) -> None:
+def line_of_print(
+    picture: Picture, rng: Generator, kind: str, centre_y: float, height: float, value: Value
+) -> None:
     """One centred line of small print; `centre_y` and `height` in px."""
     text = phrase(rng, kind)
     width = min(picture.shape[1] * 0.85, height * len(text) * rng.uniform(0.5, 0.85))
@@ -54,9 +69,16 @@ def line_of_print(picture: Picture, rng: Generator, kind: str, centre_y: float, 
 def scenery(picture: Picture, rng: Generator) -> None:
     """A state's background picture: soft blobs and a gradient, in place."""
     height, width, channels = picture.shape
-    coarse = rng.uniform(-1, 1, (int(rng.integers(2, 5)), int(rng.integers(2, 7)), channels)).astype(np.float32) * rng.uniform(0.03, 0.2)
-    coarse += rng.uniform(-0.12, 0.08) * np.linspace(-1, 1, coarse.shape[0], dtype=np.float32)[:, None, None]
-    picture += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(picture.shape)
+    coarse = rng.uniform(
+        -1, 1, (int(rng.integers(2, 5)), int(rng.integers(2, 7)), channels)
+    ).astype(np.float32) * rng.uniform(0.03, 0.2)
+    coarse += (
+        rng.uniform(-0.12, 0.08)
+        * np.linspace(-1, 1, coarse.shape[0], dtype=np.float32)[:, None, None]
+    )
+    picture += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(
+        picture.shape
+    )
     if rng.random() < 0.4:
         centre = (int(rng.integers(width)), int(rng.integers(height)))
         axes = (int(rng.integers(6, width // 3)), int(rng.integers(4, height // 3)))
@@ -77,48 +99,123 @@ def stickers(picture: Picture, rng: Generator, chance: float) -> None:
         w, h = width * rng.uniform(0.06, 0.13), height * rng.uniform(0.1, 0.2)
         left, top = width * x - w / 2 + rng.normal() * 3, height * y - h / 2 + rng.normal() * 2
         if rng.random() < 0.75:
-            cv2.rectangle(picture, (int(left), int(top)), (int(left + w), int(top + h)), tone(any_tone(rng, channels, 0.1)), -1)
+            cv2.rectangle(
+                picture,
+                (int(left), int(top)),
+                (int(left + w), int(top + h)),
+                tone(any_tone(rng, channels, 0.1)),
+                -1,
+            )
         text = str(int(rng.integers(10, 100))) if rng.random() < 0.5 else phrase(rng, "us")[:3]
-        write(picture, rng, text, (left + w * 0.15, top + h * 0.2, w * 0.7, h * 0.6), any_tone(rng, channels))
+        write(
+            picture,
+            rng,
+            text,
+            (left + w * 0.15, top + h * 0.2, w * 0.7, h * 0.6),
+            any_tone(rng, channels),
+        )
 
 
-def emblem(picture: Picture, rng: Generator, kind: str, box: tuple[float, float, float, float], ink: Value) -> None:
+def emblem(
+    picture: Picture, rng: Generator, kind: str, box: tuple[float, float, float, float], ink: Value
+) -> None:
     """What stands between two groups of characters; `box`: x, y, width, height px of the gap."""
     x, y, width, height = box
     centre = (int(x + width / 2), int(y + height * rng.uniform(0.42, 0.58)))
     channels = picture.shape[2]
     if kind == "dash":
-        reach, half = max(1, int(width * rng.uniform(0.25, 0.42))), max(1, int(height * rng.uniform(0.035, 0.07)))
-        cv2.rectangle(picture, (centre[0] - reach, centre[1] - half), (centre[0] + reach, centre[1] + half), tone(ink), -1)
+        reach, half = (
+            max(1, int(width * rng.uniform(0.25, 0.42))),
+            max(1, int(height * rng.uniform(0.035, 0.07))),
+        )
+        cv2.rectangle(
+            picture,
+            (centre[0] - reach, centre[1] - half),
+            (centre[0] + reach, centre[1] + half),
+            tone(ink),
+            -1,
+        )
     elif kind == "dot":
         half = max(1, round(height * rng.uniform(0.05, 0.085)))
         if rng.random() < 0.5:
-            cv2.rectangle(picture, (centre[0] - half, centre[1] - half), (centre[0] + half, centre[1] + half), tone(ink), -1)
+            cv2.rectangle(
+                picture,
+                (centre[0] - half, centre[1] - half),
+                (centre[0] + half, centre[1] + half),
+                tone(ink),
+                -1,
+            )
         else:
             cv2.circle(picture, centre, half, tone(ink), -1, cv2.LINE_AA)
     elif kind == "seals":
         radius = max(2, int(min(width * 0.42, height * 0.19)))
         for part in (0.27, 0.73) if rng.random() < 0.7 else (rng.uniform(0.3, 0.7),):
-            cv2.circle(picture, (centre[0], int(y + height * part)), radius, tone(any_tone(rng, channels, 0.15, 0.85)), -1, cv2.LINE_AA)
+            cv2.circle(
+                picture,
+                (centre[0], int(y + height * part)),
+                radius,
+                tone(any_tone(rng, channels, 0.15, 0.85)),
+                -1,
+                cv2.LINE_AA,
+            )
     elif kind == "sticker":
         year_sticker(picture, rng, centre, (width, height))
     elif kind == "picture":  # a heart, a horse, a peach: as high as the characters
-        illustration(picture, rng, x + width * 0.06, width * 0.88, ink if rng.random() < 0.6 else None)
+        illustration(
+            picture, rng, x + width * 0.06, width * 0.88, ink if rng.random() < 0.6 else None
+        )
     elif kind in ("blob", "crest"):
-        axes = (max(2, int(width * rng.uniform(0.25, 0.5))), max(2, int(height * rng.uniform(0.15, 0.42))))
-        cv2.ellipse(picture, centre, axes, 0, 0, 360, tone(any_tone(rng, channels, 0.15, 0.85)), -1, cv2.LINE_AA)
+        axes = (
+            max(2, int(width * rng.uniform(0.25, 0.5))),
+            max(2, int(height * rng.uniform(0.15, 0.42))),
+        )
+        cv2.ellipse(
+            picture,
+            centre,
+            axes,
+            0,
+            0,
+            360,
+            tone(any_tone(rng, channels, 0.15, 0.85)),
+            -1,
+            cv2.LINE_AA,
+        )
         if rng.random() < 0.5:
-            cv2.ellipse(picture, centre, (max(1, axes[0] // 2), max(1, axes[1] // 2)), 0, 0, 360, tone(any_tone(rng, channels)), -1, cv2.LINE_AA)
+            cv2.ellipse(
+                picture,
+                centre,
+                (max(1, axes[0] // 2), max(1, axes[1] // 2)),
+                0,
+                0,
+                360,
+                tone(any_tone(rng, channels)),
+                -1,
+                cv2.LINE_AA,
+            )
 
 
-def year_sticker(picture: Picture, rng: Generator, centre: tuple[int, int], room: tuple[float, float]) -> None:
+def year_sticker(
+    picture: Picture, rng: Generator, centre: tuple[int, int], room: tuple[float, float]
+) -> None:
     """A sticker between two groups of characters; `room`: the gap's width and height, px."""
     channels = picture.shape[2]
     w, h = room[0] * rng.uniform(0.6, 0.98), room[1] * rng.uniform(0.3, 0.62)
     left, top = centre[0] - w / 2, centre[1] - h / 2
-    cv2.rectangle(picture, (int(left), int(top)), (int(left + w), int(top + h)), tone(any_tone(rng, channels, 0.2, 0.95)), -1)
+    cv2.rectangle(
+        picture,
+        (int(left), int(top)),
+        (int(left + w), int(top + h)),
+        tone(any_tone(rng, channels, 0.2, 0.95)),
+        -1,
+    )
     if rng.random() < 0.7:
-        write(picture, rng, str(int(rng.integers(8, 30))), (left + w * 0.15, top + h * 0.2, w * 0.7, h * 0.6), any_tone(rng, channels, 0, 0.6))
+        write(
+            picture,
+            rng,
+            str(int(rng.integers(8, 30))),
+            (left + w * 0.15, top + h * 0.2, w * 0.7, h * 0.6),
+            any_tone(rng, channels, 0, 0.6),
+        )
 
 
 def country_band(picture: Picture, rng: Generator, width: float, *, right: bool) -> None:
@@ -129,69 +226,139 @@ def country_band(picture: Picture, rng: Generator, width: float, *, right: bool)
     picture[:, left : left + int(width)] = blue * rng.uniform(0.4, 1.6)
     white = np.full(channels, rng.uniform(0.6, 1.0), np.float32)
     if not right and rng.random() < 0.8:
-        cv2.circle(picture, (int(left + width / 2), int(height * 0.32)), int(width * 0.3), tone(white * 0.8), 1, cv2.LINE_AA)
+        cv2.circle(
+            picture,
+            (int(left + width / 2), int(height * 0.32)),
+            int(width * 0.3),
+            tone(white * 0.8),
+            1,
+            cv2.LINE_AA,
+        )
     countries = tables()["words"]["countries"]
     text = countries[int(rng.integers(len(countries)))]
-    write(picture, rng, text, (left + width * 0.25, height * 0.62, width * 0.5, height * 0.24), white)
+    write(
+        picture, rng, text, (left + width * 0.25, height * 0.62, width * 0.5, height * 0.24), white
+    )
 
 
 def crest_strip(picture: Picture, rng: Generator, width: float) -> None:
-    """A shield over the country's letters on the plate's own ground, as on Slovak plates of 1997–2004; `width` px."""
+    """A shield over the country's letters on the plate's own ground, as on Slovak plates of
+    1997–2004; `width` px.
+    """
     height, _, channels = picture.shape
     middle, top = width * rng.uniform(0.45, 0.6), height * rng.uniform(0.12, 0.22)
     half, deep = width * rng.uniform(0.22, 0.36), height * rng.uniform(0.24, 0.36)
-    shield = np.array([[-1, 0], [1, 0], [1, 0.55], [0.6, 0.85], [0, 1], [-0.6, 0.85], [-1, 0.55]]) * [half, deep] + [middle, top]
-    cv2.fillPoly(picture, [shield.astype(np.int32)], tone(any_tone(rng, channels, 0.15, 0.65)), cv2.LINE_AA)
+    shield = np.array(
+        [[-1, 0], [1, 0], [1, 0.55], [0.6, 0.85], [0, 1], [-0.6, 0.85], [-1, 0.55]]
+    ) * [half, deep] + [middle, top]
+    cv2.fillPoly(
+        picture, [shield.astype(np.int32)], tone(any_tone(rng, channels, 0.15, 0.65)), cv2.LINE_AA
+    )
     inner = (shield - shield.mean(0)) * [0.5, rng.uniform(0.3, 0.8)] + shield.mean(0)
     cv2.fillPoly(picture, [inner.astype(np.int32)], tone(any_tone(rng, channels)), cv2.LINE_AA)
     countries = tables()["words"]["countries"]
-    write(picture, rng, countries[int(rng.integers(len(countries)))], (middle - half, height * 0.64, half * 2, height * 0.22), any_tone(rng, channels, 0, 0.35))
+    write(
+        picture,
+        rng,
+        countries[int(rng.integers(len(countries)))],
+        (middle - half, height * 0.64, half * 2, height * 0.22),
+        any_tone(rng, channels, 0, 0.35),
+    )
 
 
 def small_stack(picture: Picture, rng: Generator, left: float, width: float, ink: Value) -> None:
-    """A symbol or two small letters one above the other, that are no part of the text (disabled drivers', organisations', a county's)."""
+    """A symbol or two small letters one above the other, that are no part of the text (disabled
+    drivers', organisations', a county's).
+    """
     height, _, channels = picture.shape
     value = ink if rng.random() < 0.5 else any_tone(rng, channels, 0.05, 0.5)
     if rng.random() < 0.35:
         box = (int(left), int(height * 0.36)), (int(left + width), int(height * 0.68))
         cv2.rectangle(picture, *box, tone(value), -1)
-        write(picture, rng, phrase(rng, "us")[:2], (left + width * 0.2, height * 0.4, width * 0.6, height * 0.24), any_tone(rng, channels, 0.6))
+        write(
+            picture,
+            rng,
+            phrase(rng, "us")[:2],
+            (left + width * 0.2, height * 0.4, width * 0.6, height * 0.24),
+            any_tone(rng, channels, 0.6),
+        )
         return
     tall, middle = height * rng.uniform(0.17, 0.27), height * rng.uniform(0.5, 0.56)
     for row in (middle - 1.06 * tall, middle + 0.06 * tall):
-        write(picture, rng, CHARACTERS[int(rng.integers(len(CHARACTERS)))], (left, row, width * 0.8, tall), value)
+        write(
+            picture,
+            rng,
+            CHARACTERS[int(rng.integers(len(CHARACTERS)))],
+            (left, row, width * 0.8, tall),
+            value,
+        )
 
 
-def illustration(picture: Picture, rng: Generator, left: float, width: float, ink: Value | None = None) -> None:
-    """A special plate's picture beside the text: an animal, a seal, a helmet; here a heap of shapes with an outline. `ink`: a silhouette of one colour."""
+def illustration(
+    picture: Picture, rng: Generator, left: float, width: float, ink: Value | None = None
+) -> None:
+    """A special plate's picture beside the text: an animal, a seal, a helmet; here a heap of shapes
+    with an outline. `ink`: a silhouette of one colour.
+    """
     height, _, channels = picture.shape
     middle = np.array([left + width / 2, height * rng.uniform(0.42, 0.6)])
     reach = np.array([width * 0.46, height * rng.uniform(0.2, 0.34)])
     for _ in range(int(rng.integers(3, 9))):
-        value, centre = tone(any_tone(rng, channels) if ink is None else ink), middle + rng.uniform(-0.55, 0.55, 2) * reach
+        value, centre = (
+            tone(any_tone(rng, channels) if ink is None else ink),
+            middle + rng.uniform(-0.55, 0.55, 2) * reach,
+        )
         kind = rng.random()
         if kind < 0.4:
             axes = np.maximum(1, reach * rng.uniform(0.2, 0.75, 2)).astype(int)
-            cv2.ellipse(picture, tuple(int(v) for v in centre), tuple(int(v) for v in axes), float(rng.uniform(0, 180)), 0, 360, value, -1, cv2.LINE_AA)
+            cv2.ellipse(
+                picture,
+                tuple(int(v) for v in centre),
+                tuple(int(v) for v in axes),
+                float(rng.uniform(0, 180)),
+                0,
+                360,
+                value,
+                -1,
+                cv2.LINE_AA,
+            )
         elif kind < 0.75:
             points = centre + rng.uniform(-0.8, 0.8, (int(rng.integers(3, 7)), 2)) * reach
             cv2.fillPoly(picture, [points.astype(np.int32)], value, cv2.LINE_AA)
         else:
             points = middle + rng.uniform(-1, 1, (int(rng.integers(2, 5)), 2)) * reach
-            cv2.polylines(picture, [points.astype(np.int32)], False, value, int(rng.integers(1, 4)), cv2.LINE_AA)
+            cv2.polylines(
+                picture,
+                [points.astype(np.int32)],
+                False,
+                value,
+                int(rng.integers(1, 4)),
+                cv2.LINE_AA,
+            )
 
 
 def uprights(picture: Picture, rng: Generator, left: float, width: float, ink: Value) -> None:
-    """Upright lines beside the text, which are no 1 and no I: posts, trunks, masts, the edge of a picture."""
+    """Upright lines beside the text, which are no 1 and no I: posts, trunks, masts, the edge of a
+    picture.
+    """
     height, _, channels = picture.shape
     for place in left + width * np.sort(rng.uniform(0, 1, int(rng.integers(1, 5)))):
         value = ink if rng.random() < 0.3 else any_tone(rng, channels)
         top, bottom = height * rng.uniform(0.02, 0.35), height * rng.uniform(0.62, 0.98)
         lean = height * rng.normal() * 0.02
-        cv2.line(picture, (int(place), int(top)), (int(place + lean), int(bottom)), tone(value), max(1, int(height * rng.uniform(0.008, 0.06))), cv2.LINE_AA)
+        cv2.line(
+            picture,
+            (int(place), int(top)),
+            (int(place + lean), int(bottom)),
+            tone(value),
+            max(1, int(height * rng.uniform(0.008, 0.06))),
+            cv2.LINE_AA,
+        )
 
 
-def bolts(picture: Picture, rng: Generator, spots: Sequence[tuple[float, float]], chance: float) -> None:
+def bolts(
+    picture: Picture, rng: Generator, spots: Sequence[tuple[float, float]], chance: float
+) -> None:
     """Screw heads and holes, some light, some dark, with a shine."""
     height, width, channels = picture.shape
     for x, y in spots:
@@ -199,9 +366,18 @@ def bolts(picture: Picture, rng: Generator, spots: Sequence[tuple[float, float]]
             continue
         centre = (int(width * x + rng.normal() * 2), int(height * y + rng.normal() * 2))
         radius = max(1, int(height * rng.uniform(0.02, 0.055)))
-        cv2.circle(picture, centre, radius, tone(any_tone(rng, channels, 0.0, 0.9)), -1, cv2.LINE_AA)
+        cv2.circle(
+            picture, centre, radius, tone(any_tone(rng, channels, 0.0, 0.9)), -1, cv2.LINE_AA
+        )
         if rng.random() < 0.4:
-            cv2.circle(picture, (centre[0] - 1, centre[1] - 1), max(1, radius // 2), tone(any_tone(rng, channels, 0.3)), -1, cv2.LINE_AA)
+            cv2.circle(
+                picture,
+                (centre[0] - 1, centre[1] - 1),
+                max(1, radius // 2),
+                tone(any_tone(rng, channels, 0.3)),
+                -1,
+                cv2.LINE_AA,
+            )
 
 
 def holder(picture: Picture, rng: Generator, kind: str) -> None:
@@ -211,14 +387,22 @@ def holder(picture: Picture, rng: Generator, kind: str) -> None:
     edge = max(1, int(height * rng.uniform(0.01, 0.05)))
     cv2.rectangle(picture, (0, 0), (width - 1, height - 1), tone(value), edge)
     print_value = np.where(value < 0.5, 0.9, 0.1).astype(np.float32)
-    deepest = (0.25 if rng.random() < 0.2 else 0.17) if kind == "us" else 0.08  # the deepest hide the characters' feet
+    # the deepest hide the characters' feet
+    deepest = (0.25 if rng.random() < 0.2 else 0.17) if kind == "us" else 0.08
     for top in (True, False):
         if rng.random() < 0.55:
             depth = max(2, int(height * rng.uniform(0.05, deepest)))
             start = 0 if top else height - depth
             picture[start : start + depth] = value
             if rng.random() < 0.7:
-                line_of_print(picture, rng, kind, start + depth / 2, depth * rng.uniform(0.5, 0.8), print_value)
+                line_of_print(
+                    picture,
+                    rng,
+                    kind,
+                    start + depth / 2,
+                    depth * rng.uniform(0.5, 0.8),
+                    print_value,
+                )
 
 
 def emblem_kind(rng: Generator, region: str) -> str:

@@ -1,4 +1,6 @@
-"""Character shapes: masks cut from fonts (cached), and stroke glyphs drawn like the dies of embossed plates."""
+"""Character shapes: masks cut from fonts (cached), and stroke glyphs drawn like the dies of
+embossed plates.
+"""
 
 import tomllib
 from functools import cache, lru_cache
@@ -33,8 +35,14 @@ NARROW = "1IJ"  # where a plate's other characters are equally wide, these are n
 
 
 def breadth(face: Face, character: str) -> float:
-    """Of one character, where the others are as wide as their cells: its width as a share of a broad one's, 1 for all but the narrow ones."""
-    return min(1.0, face.proportion(character) / (face.proportion("H") + 1e-6)) if character in NARROW else 1.0
+    """Of one character, where the others are as wide as their cells: its width as a share of a
+    broad one's, 1 for all but the narrow ones.
+    """
+    return (
+        min(1.0, face.proportion(character) / (face.proportion("H") + 1e-6))
+        if character in NARROW
+        else 1.0
+    )
 
 
 class FontFace:
@@ -48,21 +56,33 @@ class FontFace:
         return width / height
 
     def mask(self, character: str, width_px: int, height_px: int) -> Mask:
-        return cv2.resize(self._masks[character], (width_px, height_px), interpolation=cv2.INTER_AREA)
+        return cv2.resize(
+            self._masks[character], (width_px, height_px), interpolation=cv2.INTER_AREA
+        )
 
 
 @cache
 def stroke_tables() -> tuple[dict, dict]:
-    """strokes.toml: glyph → variants → strokes as (rounded, points n×2); and the narrow glyphs' widths."""
+    """strokes.toml: glyph → variants → strokes as (rounded, points n×2); and the narrow glyphs'
+    widths.
+    """
     data = tomllib.loads((Path(__file__).parent / "strokes.toml").read_text(encoding="utf-8"))
     glyphs = {}
     for character, variants in data["glyphs"].items():
-        glyphs[character] = [[(s[0] == "r", np.array([p.split(",") for p in s[2:].split()], np.float32)) for s in variant] for variant in variants]
+        glyphs[character] = [
+            [
+                (s[0] == "r", np.array([p.split(",") for p in s[2:].split()], np.float32))
+                for s in variant
+            ]
+            for variant in variants
+        ]
     return glyphs, data["narrow"]
 
 
 def rounded(points: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
-    """A polyline with its corners replaced by short quadratic curves. `points`: n×2, px; `radius`: px."""
+    """A polyline with its corners replaced by short quadratic curves. `points`: n×2, px; `radius`:
+    px.
+    """
     out = [points[:1]]
     steps = np.array([[0.0], [0.25], [0.5], [0.75], [1.0]], np.float32)
     for before, corner, after in zip(points[:-2], points[1:-1], points[2:], strict=True):
@@ -81,9 +101,15 @@ class StrokeFace:
         self._stroke = rng.uniform(0.085, 0.17)  # of the height
         self._radius = rng.uniform(0.08, 0.28)  # of the height
         glyphs, narrow = stroke_tables()
-        wider = rng.uniform(1.2, 2.0) if rng.random() < 0.3 else 1.0  # some issuers' I and 1 have feet as broad as any character
-        self._narrow = {character: min(1.0, width * wider) if character in "1I" else width for character, width in narrow.items()}
-        self._variants = {c: variants[int(rng.integers(len(variants)))] for c, variants in glyphs.items()}
+        # some issuers' I and 1 have feet as broad as any character
+        wider = rng.uniform(1.2, 2.0) if rng.random() < 0.3 else 1.0
+        self._narrow = {
+            character: min(1.0, width * wider) if character in "1I" else width
+            for character, width in narrow.items()
+        }
+        self._variants = {
+            c: variants[int(rng.integers(len(variants)))] for c, variants in glyphs.items()
+        }
         self._proportion = rng.uniform(0.45, 0.65)
 
     def proportion(self, character: str) -> float:
@@ -98,7 +124,9 @@ class StrokeFace:
             line = points * scale + (stroke - 1) / 2
             if is_round:
                 line = rounded(line, self._radius * height_px)
-            cv2.polylines(mask, [np.round(line * 16).astype(np.int32)], False, 255, thickness, cv2.LINE_AA, 4)
+            cv2.polylines(
+                mask, [np.round(line * 16).astype(np.int32)], False, 255, thickness, cv2.LINE_AA, 4
+            )
         return mask
 
 
@@ -137,17 +165,26 @@ def font_masks(file: FontFile) -> dict[str, Mask] | None:
 
 @cache
 def faces_for(names: tuple[str, ...]) -> list[list[FontFace]]:
-    """For each name of a region's font list, the faces whose family starts so; names without a face are left out."""
+    """For each name of a region's font list, the faces whose family starts so; names without a face
+    are left out.
+    """
     listed = []
     for name in names:
-        faces = [face for family, group in font_faces().items() if family.startswith(name) for face in group]
+        faces = [
+            face
+            for family, group in font_faces().items()
+            if family.startswith(name)
+            for face in group
+        ]
         if faces:
             listed.append(faces)
     return listed
 
 
 def draw_face(rng: Generator, names: list[str], strokes: float) -> Face:
-    """A face for one plate: families equally likely, however many weights each has. `strokes`: share of stroke glyphs."""
+    """A face for one plate: families equally likely, however many weights each has. `strokes`:
+    share of stroke glyphs.
+    """
     listed = faces_for(tuple(names))
     if not listed or rng.random() < strokes:
         return StrokeFace(rng)
@@ -159,7 +196,9 @@ def draw_face(rng: Generator, names: list[str], strokes: float) -> Face:
 def word_fonts() -> list[ImageFont.FreeTypeFont]:
     """Faces for the small print; Pillow's own when there are none."""
     files = find_fonts()[::8][:12]
-    return [ImageFont.truetype(str(file.path), WORD_HEIGHT_PX) for file in files] or [ImageFont.load_default(WORD_HEIGHT_PX)]
+    return [ImageFont.truetype(str(file.path), WORD_HEIGHT_PX) for file in files] or [
+        ImageFont.load_default(WORD_HEIGHT_PX)
+    ]
 
 
 @lru_cache(maxsize=6000)

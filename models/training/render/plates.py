@@ -1,7 +1,8 @@
 """Draws one licence plate, upright and tight to its edge, with the text that it carries.
 
-Texts, proportions and colours come from tables.toml; the same generator state gives the same plate. Texts are drawn by
-chance within the formats; that one exists somewhere is possible, and it is nobody's data.
+Texts, proportions and colours come from tables.toml; the same generator state gives the same plate.
+Texts are drawn by chance within the formats; that one exists somewhere is possible, and it is
+nobody's data.
 """
 
 from dataclasses import dataclass
@@ -14,14 +15,35 @@ from numpy.typing import NDArray
 from models.training.render import furniture
 from models.training.render.canvas import Picture, colour_of, put, tone
 from models.training.render.glyphs import NARROW, Face, breadth, draw_face
-from models.training.render.syntax import REGIONS, Draft, choose, draw_region, draw_text, spaced_out, tables
+from models.training.render.syntax import (
+    REGIONS,
+    Draft,
+    choose,
+    draw_region,
+    draw_text,
+    spaced_out,
+    tables,
+)
 
-BOLT_SPOTS = ((0.12, 0.1), (0.88, 0.1), (0.3, 0.07), (0.7, 0.07), (0.12, 0.91), (0.88, 0.91), (0.3, 0.92), (0.7, 0.92), (0.04, 0.5), (0.96, 0.5))
+BOLT_SPOTS = (
+    (0.12, 0.1),
+    (0.88, 0.1),
+    (0.3, 0.07),
+    (0.7, 0.07),
+    (0.12, 0.91),
+    (0.88, 0.91),
+    (0.3, 0.92),
+    (0.7, 0.92),
+    (0.04, 0.5),
+    (0.96, 0.5),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedPlate:
-    """`image`: H×W×3, BGR, uint8, the whole plate and nothing else. `text`: A–Z and 0–9. `region`: one of REGIONS. `rows`: 1 or 2."""
+    """`image`: H×W×3, BGR, uint8, the whole plate and nothing else. `text`: A–Z and 0–9. `region`:
+    one of REGIONS. `rows`: 1 or 2.
+    """
 
     image: NDArray[np.uint8]
     text: str
@@ -39,13 +61,26 @@ class DrawnPlate:
     rows: int = 1
 
 
-def render_plate(rng: Generator, text: str | None = None, region: str | None = None, *, rows: int = 1) -> RenderedPlate:
-    """A plate in colour, about 200–420 px wide (two rows: 110–190). `text`: drawn from the region's formats when not given."""
+def render_plate(
+    rng: Generator, text: str | None = None, region: str | None = None, *, rows: int = 1
+) -> RenderedPlate:
+    """A plate in colour, about 200–420 px wide (two rows: 110–190). `text`: drawn from the region's
+    formats when not given.
+    """
     drawn = draw_plate(rng, text, region, rows=rows)
-    return RenderedPlate(np.clip(drawn.picture * 255, 0, 255).astype(np.uint8), drawn.text, drawn.region, drawn.rows)
+    return RenderedPlate(
+        np.clip(drawn.picture * 255, 0, 255).astype(np.uint8), drawn.text, drawn.region, drawn.rows
+    )
 
 
-def draw_plate(rng: Generator, text: str | None = None, region: str | None = None, channels: int = 3, *, rows: int = 1) -> DrawnPlate:
+def draw_plate(
+    rng: Generator,
+    text: str | None = None,
+    region: str | None = None,
+    channels: int = 3,
+    *,
+    rows: int = 1,
+) -> DrawnPlate:
     """A plate as floats; one channel is about twice as fast."""
     region = region or draw_region(rng)
     if region not in REGIONS:
@@ -72,19 +107,32 @@ def draw_plate(rng: Generator, text: str | None = None, region: str | None = Non
 
 
 def two_rows(rng: Generator, region: str, draft: Draft, channels: int) -> DrawnPlate:
-    """A motorcycle's or a square plate: the text's groups in two rows, each drawn as a low plate of its own, one ground under both."""
+    """A motorcycle's or a square plate: the text's groups in two rows, each drawn as a low plate of
+    its own, one ground under both.
+    """
     picture, ink = ground(rng, region, channels, tables()["two_rows"]["aspect"])
     height, width = picture.shape[:2]
-    head = int(height * rng.uniform(0.12, 0.2)) if region in ("br", "us") and rng.random() < 0.8 else 0
+    head = (
+        int(height * rng.uniform(0.12, 0.2)) if region in ("br", "us") and rng.random() < 0.8 else 0
+    )
     if head:
-        furniture.line_of_print(picture, rng, "br" if region == "br" else "us", head * 0.55, head * rng.uniform(0.5, 0.8), ink)
+        furniture.line_of_print(
+            picture,
+            rng,
+            "br" if region == "br" else "us",
+            head * 0.55,
+            head * rng.uniform(0.5, 0.8),
+            ink,
+        )
     left = 0.0
     table = tables()[region] | tables()["two_rows"]["rows"]
     if rng.random() < 0.4 * table["band_left"]:
         left = width * rng.uniform(0.1, 0.17)
         furniture.country_band(picture[: height // 2], rng, left, right=False)
     middle = head + (height - head) * rng.uniform(0.48, 0.52)
-    for line, (top, bottom) in zip(split_rows(rng, draft), ((head, middle), (middle, height)), strict=True):
+    for line, (top, bottom) in zip(
+        split_rows(rng, draft), ((head, middle), (middle, height)), strict=True
+    ):
         row = picture[int(top) : int(bottom)]
         start = left if top == head else 0.0
         characters(row, rng, region, line, (start, float(width)), ink, table)
@@ -107,7 +155,9 @@ def split_rows(rng: Generator, draft: Draft) -> tuple[Draft, Draft]:
     return Draft(spaced[:cut]), Draft(spaced[cut:])
 
 
-def ground(rng: Generator, region: str, channels: int, aspects: list[float]) -> tuple[Picture, NDArray[np.float32]]:
+def ground(
+    rng: Generator, region: str, channels: int, aspects: list[float]
+) -> tuple[Picture, NDArray[np.float32]]:
     """An empty plate and the ink's colour; `aspects`: least and largest width over height."""
     table = tables()[region]
     height = table["height_px"] if aspects is table["aspect"] else tables()["two_rows"]["height_px"]
@@ -115,10 +165,14 @@ def ground(rng: Generator, region: str, channels: int, aspects: list[float]) -> 
     _, plate, ink = choose(rng, table["grounds"], tuple(entry[0] for entry in table["grounds"]))
     value = np.clip(colour_of(plate, channels) * rng.uniform(0.8, 1.05), 0, 1)
     faded = colour_of(ink, channels) + rng.uniform(0, 0.25) * (value - colour_of(ink, channels))
-    return np.tile(value, (height, round(height * aspect), 1)).astype(np.float32), faded.astype(np.float32)
+    return np.tile(value, (height, round(height * aspect), 1)).astype(np.float32), faded.astype(
+        np.float32
+    )
 
 
-def bands(picture: Picture, rng: Generator, table: dict, ink: NDArray[np.float32]) -> tuple[float, float]:
+def bands(
+    picture: Picture, rng: Generator, table: dict, ink: NDArray[np.float32]
+) -> tuple[float, float]:
     """Country bands; returns the left and right limits of the ground between them, px."""
     height, width = picture.shape[:2]
     left, right = 0.0, float(width)
@@ -164,43 +218,97 @@ def small_print(picture: Picture, rng: Generator, region: str, ink: NDArray[np.f
         if region == "br" and rng.random() < 0.15:  # the blue head of the Mercosul plate
             picture[: int(height * 0.25)] = colour_of("#1a3d94", channels) * rng.uniform(0.6, 1.4)
             value = np.full(channels, 0.95, np.float32)
-        furniture.line_of_print(picture, rng, "br" if region == "br" else "us", height * rng.uniform(0.1, 0.17), size, value)
+        furniture.line_of_print(
+            picture,
+            rng,
+            "br" if region == "br" else "us",
+            height * rng.uniform(0.1, 0.17),
+            size,
+            value,
+        )
     if rng.random() < table["words_bottom"]:
-        furniture.line_of_print(picture, rng, "us", height * rng.uniform(0.86, 0.93), height * rng.uniform(0.05, 0.12), value)
+        furniture.line_of_print(
+            picture,
+            rng,
+            "us",
+            height * rng.uniform(0.86, 0.93),
+            height * rng.uniform(0.05, 0.12),
+            value,
+        )
     if region == "br" and rng.random() < 0.6:  # the seal's red plug
-        spot = (int(picture.shape[1] * rng.uniform(0.12, 0.24)), int(height * rng.uniform(0.14, 0.26)))
-        cv2.circle(picture, spot, int(height * rng.uniform(0.03, 0.06)), tone(furniture.any_tone(rng, channels, 0.1, 0.6)), -1, cv2.LINE_AA)
+        spot = (
+            int(picture.shape[1] * rng.uniform(0.12, 0.24)),
+            int(height * rng.uniform(0.14, 0.26)),
+        )
+        cv2.circle(
+            picture,
+            spot,
+            int(height * rng.uniform(0.03, 0.06)),
+            tone(furniture.any_tone(rng, channels, 0.1, 0.6)),
+            -1,
+            cv2.LINE_AA,
+        )
 
 
-def characters(picture: Picture, rng: Generator, region: str, draft: Draft, limits: tuple[float, float], ink: NDArray[np.float32], table: dict) -> None:
+def characters(
+    picture: Picture,
+    rng: Generator,
+    region: str,
+    draft: Draft,
+    limits: tuple[float, float],
+    ink: NDArray[np.float32],
+    table: dict,
+) -> None:
     """The text itself, between `limits` (px), with its emblems; `table`: its proportions."""
     height = picture.shape[0]
     tall = max(8, round(height * rng.uniform(*table["text_height"])))
     top = height * rng.uniform(*table["text_centre_y"]) - tall / 2
     face = draw_face(rng, table["fonts"], table["strokes"])
     kind = furniture.emblem_kind(rng, region)
-    separator = rng.uniform(*table["separator"]) + (rng.uniform(0.2, 0.7) if kind == "picture" else 0.0)
+    separator = rng.uniform(*table["separator"]) + (
+        rng.uniform(0.2, 0.7) if kind == "picture" else 0.0
+    )
     widths = advances(rng, table, face, draft.spaced, tall, separator)
     margin = height * rng.uniform(*table["side_margin"])
     room = limits[1] - limits[0] - 2 * margin
     total = sum(widths)
-    stretch = room / total if total > room or (rng.random() < table["text_fill"] and total > 0.55 * room) else 1.0
+    stretch = (
+        room / total
+        if total > room or (rng.random() < table["text_fill"] and total > 0.55 * room)
+        else 1.0
+    )
     if stretch < 0.7:  # too long for its height: lower characters, as issuers do
         tall, top = max(8, round(tall * 0.85)), top + tall * 0.07
     gap = tall * rng.uniform(*table["char_gap"]) * 0.5 * stretch
-    x = limits[0] + margin + (room - total * stretch) * (0.5 if rng.random() < 0.85 else rng.random())
+    x = (
+        limits[0]
+        + margin
+        + (room - total * stretch) * (0.5 if rng.random() < 0.85 else rng.random())
+    )
     relief = rng.uniform(-0.25, 0.25) if rng.random() < table["relief"] else 0.0
     for place, width in zip(draft.spaced, widths, strict=True):
         cell = width * stretch
         if place == "-":
             furniture.emblem(picture, rng, kind, (x, top, cell, tall), ink)
         else:
-            glyph(picture, face, place, (x, top, cell, tall, gap), max(widths) * stretch - gap, ink, relief)
+            glyph(
+                picture,
+                face,
+                place,
+                (x, top, cell, tall, gap),
+                max(widths) * stretch - gap,
+                ink,
+                relief,
+            )
         x += cell
 
 
-def advances(rng: Generator, table: dict, face: Face, spaced: str, tall: int, separator: float) -> list[float]:
-    """The width of each character's cell and of each separator, px; `separator`: its share of the height."""
+def advances(
+    rng: Generator, table: dict, face: Face, spaced: str, tall: int, separator: float
+) -> list[float]:
+    """The width of each character's cell and of each separator, px; `separator`: its share of the
+    height.
+    """
     proportion = rng.uniform(*table["char_aspect"])
     gap = rng.uniform(*table["char_gap"])
     natural = face.proportion("H") + 1e-6
@@ -217,17 +325,36 @@ def advances(rng: Generator, table: dict, face: Face, spaced: str, tall: int, se
 
 
 def glyph(
-    picture: Picture, face: Face, character: str, cell: tuple[float, float, float, int, float], broad: float, ink: NDArray[np.float32], relief: float
+    picture: Picture,
+    face: Face,
+    character: str,
+    cell: tuple[float, float, float, int, float],
+    broad: float,
+    ink: NDArray[np.float32],
+    relief: float,
 ) -> None:
-    """One character centred in its cell (x, top, width, height, gap px); `broad`: width of a broad one, px; `relief`: lightness of an embossed edge."""
+    """One character centred in its cell (x, top, width, height, gap px); `broad`: width of a broad
+    one, px; `relief`: lightness of an embossed edge.
+    """
     x, top, width, tall, gap = cell
     room = max(3.0, width - gap)
     # In equal cells a 1 or an I keeps its own slim shape instead of being stretched to the cell.
-    wide = max(2, round(min(room, broad * breadth(face, character)))) if character in NARROW else max(3, round(room))
+    wide = (
+        max(2, round(min(room, broad * breadth(face, character))))
+        if character in NARROW
+        else max(3, round(room))
+    )
     mask = face.mask(character, wide, tall)
     left = x + (width - wide) / 2
     if relief:
-        put(picture, mask, left + 1, top + 1, np.clip(ink * 0 + (0.5 + 2 * relief), 0, 1).astype(np.float32), 0.6)
+        put(
+            picture,
+            mask,
+            left + 1,
+            top + 1,
+            np.clip(ink * 0 + (0.5 + 2 * relief), 0, 1).astype(np.float32),
+            0.6,
+        )
     put(picture, mask, left, top, ink)
 
 
@@ -237,4 +364,11 @@ def border(picture: Picture, rng: Generator, ink: NDArray[np.float32]) -> None:
     if rng.random() < 0.6:
         value = ink if rng.random() < 0.5 else furniture.any_tone(rng, channels)
         inset = int(rng.integers(0, 4))
-        cv2.rectangle(picture, (inset, inset), (width - 1 - inset, height - 1 - inset), tone(value), int(rng.integers(1, 3)), cv2.LINE_AA)
+        cv2.rectangle(
+            picture,
+            (inset, inset),
+            (width - 1 - inset, height - 1 - inset),
+            tone(value),
+            int(rng.integers(1, 3)),
+            cv2.LINE_AA,
+        )

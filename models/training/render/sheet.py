@@ -1,4 +1,5 @@
-"""Draws a contact sheet of the renderer: plates of each region, clean above, as the recogniser sees them below; then two rows, then signs.
+"""Draws a contact sheet of the renderer: plates of each region, clean above, as the recogniser sees
+them below; then two rows, then signs.
 
 python -m models.training.render.sheet sheet.png [--seed 1]
 """
@@ -44,9 +45,14 @@ def rows(rng: Generator) -> list[list[Tile]]:
     """The sheet, row by row."""
     sheet = []
     for region in REGIONS:
-        sheet += [[tile(render_plate(rng, region=region).image) for _ in range(COLUMNS)] for _ in range(2)]
+        sheet += [
+            [tile(render_plate(rng, region=region).image) for _ in range(COLUMNS)] for _ in range(2)
+        ]
     sheet.append([tile(render_plate(rng, rows=2).image) for _ in range(COLUMNS)])
-    sheet += [[tile(seen(rng, draw(rng), hardness)) for _ in range(COLUMNS)] for hardness in (0.05, 0.4, 0.7, 1.0, 1.0)]
+    sheet += [
+        [tile(seen(rng, draw(rng), hardness)) for _ in range(COLUMNS)]
+        for hardness in (0.05, 0.4, 0.7, 1.0, 1.0)
+    ]
     files = sign_fonts()
     sheet += [[tile(render_sign(rng, files)) for _ in range(COLUMNS)] for _ in range(2)]
     return sheet

@@ -1,4 +1,6 @@
-"""A file's chunks as numbered lines of bounded length, and the list of what is wrong in them: never a value, only line, field and next step."""
+"""A file's chunks as numbered lines of bounded length, and the list of what is wrong in them: never
+a value, only line, field and next step.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ BOM = b"\xef\xbb\xbf"
 
 
 def line_blocks(untrusted_chunks: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
-    """The lines without their ends (CR, LF or CRLF) and without a BOM, some thousand at a time, with the number of the first, from 1.
+    """The lines without their ends (CR, LF or CRLF) and without a BOM, some thousand at a time,
+    with the number of the first, from 1.
 
-    Of a line over MAX_LINE_BYTES at least its first bytes, one too many; memory is bounded by a few chunks.
+    Of a line over MAX_LINE_BYTES at least its first bytes, one too many; memory is bounded by a few
+    chunks.
     """
     number, carry, first = 1, b"", True
     for chunk in untrusted_chunks:
@@ -44,7 +48,9 @@ def line_blocks(untrusted_chunks: Iterable[bytes]) -> Iterator[tuple[int, list[b
 
 
 class Faults:
-    """What is wrong in a list. `skip`: broken rows are left out, counted and listed by line, instead of refusing the list."""
+    """What is wrong in a list. `skip`: broken rows are left out, counted and listed by line,
+    instead of refusing the list.
+    """
 
     def __init__(self, where: str, *, skip: bool = False) -> None:
         self.where, self.skip, self.skipped = where, skip, 0
@@ -52,16 +58,28 @@ class Faults:
         self._told: list[str] = []
 
     def add(self, line: int, faults: Iterable[str]) -> None:
-        """Note a broken row. Raises ConfigError when there are too many to tell, unless rows are skipped."""
+        """Note a broken row. Raises ConfigError when there are too many to tell, unless rows are
+        skipped.
+        """
         self.skipped += 1
         if len(self.lines) < MAX_LINES_LISTED:
             self.lines.append(line)
         if len(self._told) <= MAX_FAULTS_TOLD:
             self._told += (f"{self.where}:{line}: {fault}" for fault in faults)
         if len(self._told) > MAX_FAULTS_TOLD and not self.skip:
-            raise ConfigError("\n".join([*self._told[:MAX_FAULTS_TOLD], f"{self.where}: and more faults after line {line}"]))
+            raise ConfigError(
+                "\n".join(
+                    [
+                        *self._told[:MAX_FAULTS_TOLD],
+                        f"{self.where}: and more faults after line {line}",
+                    ]
+                )
+            )
 
     def require_none(self) -> None:
         """Raises ConfigError with all of them, unless rows are skipped."""
         if self._told and not self.skip:
-            raise ConfigError("\n".join(self._told), fix="correct the rows, or leave them out with --skip-bad-rows")
+            raise ConfigError(
+                "\n".join(self._told),
+                fix="correct the rows, or leave them out with --skip-bad-rows",
+            )

@@ -1,4 +1,6 @@
-"""A list's file, chunk by chunk, into the binary form: rows are read, checked, kept as columns, sorted; or the whole list is refused."""
+"""A list's file, chunk by chunk, into the binary form: rows are read, checked, kept as columns,
+sorted; or the whole list is refused.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ MAX_ROWS = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A list as it came. `where`: its name in messages; `as_of` (UTC): when its maker made it; `layout`: for fixed-width records, None for CSV."""
+    """A list as it came. `where`: its name in messages; `as_of` (UTC): when its maker made it;
+    `layout`: for fixed-width records, None for CSV.
+    """
 
     untrusted_chunks: Iterable[bytes]
     where: str
@@ -50,25 +54,43 @@ class Imported:
         return encode(self.compiled.header, self.compiled.columns)
 
 
-def import_list(source: Source, allowed: Iterable[str] | None, today: date, *, skip_bad_rows: bool = False) -> Imported:
-    """The list in a source, without rows that have expired by `today` (UTC) and of categories that are not allowed (None: all are).
+def import_list(
+    source: Source, allowed: Iterable[str] | None, today: date, *, skip_bad_rows: bool = False
+) -> Imported:
+    """The list in a source, without rows that have expired by `today` (UTC) and of categories that
+    are not allowed (None: all are).
 
-    Raises ConfigError naming file, line and field of every fault (the first 50), never what stands there.
+    Raises ConfigError naming file, line and field of every fault (the first 50), never what stands
+    there.
     """
     digest = hashlib.sha256()
-    builder, faults = ListBuilder(today, AllowList(allowed)), Faults(source.where, skip=skip_bad_rows)
+    builder, faults = (
+        ListBuilder(today, AllowList(allowed)),
+        Faults(source.where, skip=skip_bad_rows),
+    )
     blocks = line_blocks(_hashed(source.untrusted_chunks, digest))
     if source.layout is None:
         _read_csv(blocks, builder, faults)
     else:
         _read_ncic(blocks, builder, faults, NcicReader(source.layout))
     faults.require_none()
-    compiled = compile_rows(builder, source.where, digest.hexdigest(), source.as_of, allowed=allowed, skipped=faults.skipped)
+    compiled = compile_rows(
+        builder,
+        source.where,
+        digest.hexdigest(),
+        source.as_of,
+        allowed=allowed,
+        skipped=faults.skipped,
+    )
     return Imported(compiled, tuple(faults.lines))
 
 
-def _read_csv(blocks: Iterator[tuple[int, list[bytes]]], builder: ListBuilder, faults: Faults) -> None:
-    """Blocks that are plainly right go in as a whole; the others row by row, so that each fault gets its line."""
+def _read_csv(
+    blocks: Iterator[tuple[int, list[bytes]]], builder: ListBuilder, faults: Faults
+) -> None:
+    """Blocks that are plainly right go in as a whole; the others row by row, so that each fault
+    gets its line.
+    """
     number, lines = next(blocks, (1, [b""]))
     reader = CsvReader(lines[0], faults.where)
     for first, block in chain([(number + 1, lines[1:])], blocks):
@@ -80,13 +102,20 @@ def _read_csv(blocks: Iterator[tuple[int, list[bytes]]], builder: ListBuilder, f
             _add(builder, faults, line, reader.row(content))
 
 
-def _read_ncic(blocks: Iterator[tuple[int, list[bytes]]], builder: ListBuilder, faults: Faults, reader: NcicReader) -> None:
+def _read_ncic(
+    blocks: Iterator[tuple[int, list[bytes]]],
+    builder: ListBuilder,
+    faults: Faults,
+    reader: NcicReader,
+) -> None:
     """As with CSV: the whole block at once, or row by row."""
     for first, block in blocks:
         _require_end(first + len(block), faults.where)
         rows = [reader.row(line, content) for line, content in enumerate(block, first)]
         plain = [row for row in rows if row and not isinstance(row, str)]
-        if len(plain) == len(rows) and builder.add_many(dict(zip(FIELDS, zip(*plain, strict=True), strict=True))):
+        if len(plain) == len(rows) and builder.add_many(
+            dict(zip(FIELDS, zip(*plain, strict=True), strict=True))
+        ):
             continue
         for line, row in enumerate(rows, first):
             _add(builder, faults, line, row)
@@ -103,13 +132,27 @@ def _require_end(line: int, where: str) -> None:
         raise ConfigError("too many rows", where=f"{where}:{line}", fix=f"at most {MAX_ROWS}")
 
 
-def compile_rows(builder: ListBuilder, where: str, source_sha256: str, as_of: datetime, *, allowed: Iterable[str] | None = None, skipped: int = 0) -> Compiled:
-    """What a builder collected, sorted, with its header. Raises ConfigError where too many entries look alike."""
+def compile_rows(
+    builder: ListBuilder,
+    where: str,
+    source_sha256: str,
+    as_of: datetime,
+    *,
+    allowed: Iterable[str] | None = None,
+    skipped: int = 0,
+) -> Compiled:
+    """What a builder collected, sorted, with its header. Raises ConfigError where too many entries
+    look alike.
+    """
     multiplier = multiplier_from(source_sha256)
     try:
         columns = builder.columns(multiplier)
     except ValueError as error:
-        raise ConfigError(str(error), where=where, fix="ask whoever made the list; a plate is entered once for each case") from None
+        raise ConfigError(
+            str(error),
+            where=where,
+            fix="ask whoever made the list; a plate is entered once for each case",
+        ) from None
     header = Header(
         entries=len(columns),
         case_bytes=len(columns.cases),
@@ -129,9 +172,17 @@ def compile_rows(builder: ListBuilder, where: str, source_sha256: str, as_of: da
 
 
 def parse_hotlist(
-    untrusted_csv: bytes, where: str, today: date, *, allowed: Iterable[str] | None = None, as_of: datetime | None = None, max_age: timedelta = MAX_AGE
+    untrusted_csv: bytes,
+    where: str,
+    today: date,
+    *,
+    allowed: Iterable[str] | None = None,
+    as_of: datetime | None = None,
+    max_age: timedelta = MAX_AGE,
 ) -> HotList:
-    """A small list in CSV, ready to be matched. `as_of`: when it was made; None: at the start of `today`. Raises ConfigError as import_list."""
+    """A small list in CSV, ready to be matched. `as_of`: when it was made; None: at the start of
+    `today`. Raises ConfigError as import_list.
+    """
     made = as_of or datetime.combine(today, time(), UTC)
     compiled = import_list(Source([untrusted_csv], where, made), allowed, today).compiled
     return hotlist_of(compiled, allowed, max_age=max_age)

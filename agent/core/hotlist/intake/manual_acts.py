@@ -1,7 +1,9 @@
-"""What a city added to its hot list by hand, and what it withdrew: who, when, why and under which case, capped per day.
+"""What a city added to its hot list by hand, and what it withdrew: who, when, why and under which
+case, capped per day.
 
-A withdrawal names one entry by its case and stays until that entry would have expired: an agency's next list may still hold a car that was found long ago.
-A withdrawn entry is never added again under the same case.
+A withdrawal names one entry by its case and stays until that entry would have expired: an agency's
+next list may still hold a car that was found long ago. A withdrawn entry is never added again under
+the same case.
 """
 
 from __future__ import annotations
@@ -63,7 +65,9 @@ class _File(Section):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One addition or withdrawal. `by`: a name or number the city can tell a person by; `why`: one line, which never leaves the city's file."""
+    """One addition or withdrawal. `by`: a name or number the city can tell a person by; `why`: one
+    line, which never leaves the city's file.
+    """
 
     action: Literal["add", "withdraw"]
     at: datetime
@@ -84,17 +88,34 @@ class ManualList:
         return frozenset(entry_key(act.entry) for act in self.acts if act.action == "withdraw")
 
     def told(self) -> list[dict[str, str]]:
-        """Who did what and when, latest last, without plate, case and reason: for `hotlist show`."""
-        return [{"at": rfc3339(act.at), "by": act.by, "action": act.action, "category": act.entry.category} for act in self.acts]
+        """Who did what and when, latest last, without plate, case and reason: for `hotlist
+        show`.
+        """
+        return [
+            {
+                "at": rfc3339(act.at),
+                "by": act.by,
+                "action": act.action,
+                "category": act.entry.category,
+            }
+            for act in self.acts
+        ]
 
     def additions_on(self, day: date) -> int:
-        """How many were added on a day (UTC) and count against the cap, withdrawn ones included: adding and removing in turn is no way round it."""
-        return sum(act.action == "add" and act.at.date() == day and act.entry.category != NEVER_RELEASE for act in self.acts)
+        """How many were added on a day (UTC) and count against the cap, withdrawn ones included:
+        adding and removing in turn is no way round it.
+        """
+        return sum(
+            act.action == "add" and act.at.date() == day and act.entry.category != NEVER_RELEASE
+            for act in self.acts
+        )
 
     def add(self, act: Act, cap: int) -> ManualList:
-        """The list with one more addition. `cap`: how many a day the policy permits; protections (never-release) are not counted.
+        """The list with one more addition. `cap`: how many a day the policy permits; protections
+        (never-release) are not counted.
 
-        Raises PolicyRefusedError when the day's are spent, ConfigError when the entry is there already or was withdrawn.
+        Raises PolicyRefusedError when the day's are spent, ConfigError when the entry is there
+        already or was withdrawn.
         """
         protects = act.entry.category == NEVER_RELEASE
         if not protects and self.additions_on(act.at.date()) >= cap:
@@ -104,11 +125,20 @@ class ManualList:
                 fix="wait until tomorrow (UTC), or see [hotlist] in the policy",
             )
         if not protects and act.entry.expires > act.at.date() + timedelta(days=MAX_VALID_DAYS):
-            raise ConfigError(f"expires: an addition by hand lasts {MAX_VALID_DAYS} days at most", fix="add it again then, if it is still wanted")
+            raise ConfigError(
+                f"expires: an addition by hand lasts {MAX_VALID_DAYS} days at most",
+                fix="add it again then, if it is still wanted",
+            )
         if entry_key(act.entry) in self.withdrawn:
-            raise ConfigError("this plate was withdrawn under this case", fix="a new report has a new case reference")
+            raise ConfigError(
+                "this plate was withdrawn under this case",
+                fix="a new report has a new case reference",
+            )
         if any(entry_key(one.entry) == entry_key(act.entry) for one in self.acts):
-            raise ConfigError("this plate was added under this case already", fix="withdraw it first, or name the new case")
+            raise ConfigError(
+                "this plate was added under this case already",
+                fix="withdraw it first, or name the new case",
+            )
         return replace(self, acts=(*self.acts, act))
 
     def withdraw(self, acts: Iterable[Act]) -> ManualList:
@@ -116,12 +146,23 @@ class ManualList:
         return replace(self, acts=(*self.acts, *acts))
 
     def without_old(self, today: date) -> ManualList:
-        """Acts whose entries have expired are forgotten, those of today kept for the cap: plates lie no longer on the disk than they must."""
-        return replace(self, acts=tuple(act for act in self.acts if act.entry.expires > today or act.at.date() >= today))
+        """Acts whose entries have expired are forgotten, those of today kept for the cap: plates
+        lie no longer on the disk than they must.
+        """
+        return replace(
+            self,
+            acts=tuple(
+                act for act in self.acts if act.entry.expires > today or act.at.date() >= today
+            ),
+        )
 
     def encoded(self) -> bytes:
         """The file's bytes."""
-        acts = [{"action": act.action, "at": rfc3339(act.at), "by": act.by, "why": act.why} | _fields(act.entry) for act in self.acts]
+        acts = [
+            {"action": act.action, "at": rfc3339(act.at), "by": act.by, "why": act.why}
+            | _fields(act.entry)
+            for act in self.acts
+        ]
         return (json.dumps({"v": 1, "acts": acts}, indent=1) + "\n").encode("ascii")
 
     def compiled(self, today: date) -> Compiled:
@@ -131,28 +172,52 @@ class ManualList:
         for act in self.acts:
             if act.action == "add" and entry_key(act.entry) not in gone:
                 builder.add(*_fields(act.entry).values())
-        return compile_rows(builder, "additions", hashlib.sha256(self.encoded()).hexdigest(), datetime.combine(today, time(), UTC))
+        return compile_rows(
+            builder,
+            "additions",
+            hashlib.sha256(self.encoded()).hexdigest(),
+            datetime.combine(today, time(), UTC),
+        )
 
 
 def parse_manual(untrusted: bytes, where: str) -> ManualList:
-    """The list in a file's bytes. Raises ConfigError naming the act and the field, never what stands there."""
+    """The list in a file's bytes. Raises ConfigError naming the act and the field, never what
+    stands there.
+    """
     try:
         found = _File.model_validate_json(untrusted)
-        acts = tuple(Act(row.action, parse_rfc3339(row.at), row.by, row.why, _entry(row, number)) for number, row in enumerate(found.acts, 1))
+        acts = tuple(
+            Act(row.action, parse_rfc3339(row.at), row.by, row.why, _entry(row, number))
+            for number, row in enumerate(found.acts, 1)
+        )
     except ValidationError as error:
-        faults = (".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False, include_url=False, include_context=False))
-        raise ConfigError(f"not as `platewarden hotlist add` writes it: {', '.join(dict.fromkeys(faults)) or 'no JSON'}", where=where) from None
+        faults = (
+            ".".join(map(str, fault["loc"]))
+            for fault in error.errors(include_input=False, include_url=False, include_context=False)
+        )
+        raise ConfigError(
+            "not as `platewarden hotlist add` writes it: "
+            f"{', '.join(dict.fromkeys(faults)) or 'no JSON'}",
+            where=where,
+        ) from None
     except ValueError as error:
         told = str(error) if isinstance(error, _OddActError) else "a time that is none"
         raise ConfigError(told, where=where, fix="restore the file from the city's copy") from None
     return ManualList(acts)
 
 
-def act_of(action: Literal["add", "withdraw"], at: datetime, by: str, why: str, entry: Entry) -> Act:
-    """One act, its words checked. Raises ConfigError; the words must not hold the plate, which belongs into its own field (P9)."""
+def act_of(
+    action: Literal["add", "withdraw"], at: datetime, by: str, why: str, entry: Entry
+) -> Act:
+    """One act, its words checked. Raises ConfigError; the words must not hold the plate, which
+    belongs into its own field (P9).
+    """
     for name, words, pattern in (("by", by, _WHO), ("why", why, _WHY)):
         if not re.fullmatch(pattern, words):
-            raise ConfigError(f"{name}: must be plain ASCII, at most {64 if name == 'by' else 120} characters", fix="say it in one short line")
+            raise ConfigError(
+                f"{name}: must be plain ASCII, at most {64 if name == 'by' else 120} characters",
+                fix="say it in one short line",
+            )
         if entry.plate.value in "".join(filter(str.isalnum, words.upper())):
             raise ConfigError(f"{name}: holds the plate", fix="say it without")
     return Act(action, at, by, why, entry)
@@ -176,14 +241,25 @@ def _fields(entry: Entry) -> dict[str, str]:
 
 
 def entry_from(row: dict[str, str], today: date) -> Entry:
-    """One entry from texts by the names of FIELDS. Raises ConfigError with every fault, without values."""
+    """One entry from texts by the names of FIELDS. Raises ConfigError with every fault, without
+    values.
+    """
     faults = faults_of(row, today)
     source_date, expires = date_of(row["source_date"]), date_of(row["expires"])
     if expires is not None and expires <= today:
         faults.append("expires: has passed")
     if faults or source_date is None or expires is None:
         raise ConfigError("\n".join(faults))
-    return Entry(PlateText(plate_of(row["plate"])), row["state"], row["category"], row["agency"], row["case"], source_date, expires, row["class"])
+    return Entry(
+        PlateText(plate_of(row["plate"])),
+        row["state"],
+        row["category"],
+        row["agency"],
+        row["case"],
+        source_date,
+        expires,
+        row["class"],
+    )
 
 
 def _entry(row: _Row, number: int) -> Entry:

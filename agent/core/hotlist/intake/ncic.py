@@ -1,7 +1,10 @@
-"""Fixed-width records as state systems extract them from NCIC, as rows of a hot list; what describes a car or a person is not read.
+"""Fixed-width records as state systems extract them from NCIC, as rows of a hot list; what
+describes a car or a person is not read.
 
-A record says which file it comes from (one letter), the date of the incident, plate and state; not who wants to know, under which case, nor until when. So
-whoever imports the extract says that, or names the columns where it stands. A letter that is not in the table is dropped and counted as unknown.
+A record says which file it comes from (one letter), the date of the incident, plate and state; not
+who wants to know, under which case, nor until when. So whoever imports the extract says that, or
+names the columns where it stands. A letter that is not in the table is dropped and counted as
+unknown.
 """
 
 from __future__ import annotations
@@ -28,15 +31,25 @@ CODES: Mapping[str, str] = {
     "W": "wanted-person",
 }
 _ISO_OF_US = (
-    "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY"
+    "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH "
+    "NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY"
     " AS GU MP PR VI"
 )
 _ISO_OF_CANADA = "AB BC MB NL NS NT NU ON PE QC SK YT"
-# NCIC's own: NB is Nebraska there, and New Brunswick is NK. Whoever took NB for Canada's would look for another car.
+# NCIC's own: NB is Nebraska there, and New Brunswick is NK. Whoever took NB for Canada's would look
+# for another car.
 STATES: Mapping[str, str] = (
     {code: f"CA-{code}" for code in _ISO_OF_CANADA.split()}
     | {code: f"US-{code}" for code in _ISO_OF_US.split()}
-    | {"NB": "US-NE", "NK": "CA-NB", "NF": "CA-NL", "PQ": "CA-QC", "SN": "CA-SK", "GM": "US-GU", "US": "US"}
+    | {
+        "NB": "US-NE",
+        "NK": "CA-NB",
+        "NF": "CA-NL",
+        "PQ": "CA-QC",
+        "SN": "CA-SK",
+        "GM": "US-GU",
+        "US": "US",
+    }
 )
 FIELDS = ("code", "date", "plate", "state", "agency", "case", "expires")
 REQUIRED = FIELDS[:4]
@@ -46,9 +59,11 @@ _SPAN = re.compile(r"([1-9][0-9]{0,3})(?:-([1-9][0-9]{0,3}))?")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each field stands: first and last column, from 1. `agency`, `case`, `valid_days`: for all records, where no column says it.
+    """Where each field stands: first and last column, from 1. `agency`, `case`, `valid_days`: for
+    all records, where no column says it.
 
-    `case` names the extract; the record's line number is added, so that each entry can be traced to its record.
+    `case` names the extract; the record's line number is added, so that each entry can be traced to
+    its record.
     """
 
     spans: Mapping[str, tuple[int, int]]
@@ -70,12 +85,23 @@ def parse_spans(text: str) -> Mapping[str, tuple[int, int]]:
     for part in text.split(","):
         name, _, span = part.partition("=")
         found = _SPAN.fullmatch(span)
-        if name not in FIELDS or name in spans or found is None or int(found[2] or found[1]) < int(found[1]):
-            raise UsageError("columns must read as the standard ones", where="--columns", fix=f"write {STANDARD}; further: {', '.join(FIELDS[4:])}")
+        if (
+            name not in FIELDS
+            or name in spans
+            or found is None
+            or int(found[2] or found[1]) < int(found[1])
+        ):
+            raise UsageError(
+                "columns must read as the standard ones",
+                where="--columns",
+                fix=f"write {STANDARD}; further: {', '.join(FIELDS[4:])}",
+            )
         spans[name] = int(found[1]), int(found[2] or found[1])
     missing = [name for name in REQUIRED if name not in spans]
     if missing:
-        raise UsageError(f"no column for {', '.join(missing)}", where="--columns", fix=f"write {STANDARD}")
+        raise UsageError(
+            f"no column for {', '.join(missing)}", where="--columns", fix=f"write {STANDARD}"
+        )
     return spans
 
 
@@ -84,10 +110,14 @@ class NcicReader:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._places = {name: slice(first - 1, last) for name, (first, last) in layout.spans.items()}
+        self._places = {
+            name: slice(first - 1, last) for name, (first, last) in layout.spans.items()
+        }
 
     def row(self, number: int, untrusted_line: bytes) -> Sequence[str] | str:
-        """One record in the order of the CSV's fields, or why it is none; nothing for an empty line."""
+        """One record in the order of the CSV's fields, or why it is none; nothing for an empty
+        line.
+        """
         if not untrusted_line.strip():
             return ()
         if len(untrusted_line) > MAX_LINE_BYTES:
@@ -97,8 +127,15 @@ class NcicReader:
         except UnicodeDecodeError:
             return "not ASCII (is this the extract?)"
         if len(record.rstrip()) < self._layout.width:
-            return f"shorter than {self._layout.width} columns (the record is cut short; see --columns)"
-        return _row(number, {name: record[place].strip() for name, place in self._places.items()}, self._layout)
+            return (
+                f"shorter than {self._layout.width} columns (the record is cut short; see "
+                "--columns)"
+            )
+        return _row(
+            number,
+            {name: record[place].strip() for name, place in self._places.items()},
+            self._layout,
+        )
 
 
 def _row(number: int, fields: Mapping[str, str], layout: Layout) -> Sequence[str] | str:
@@ -110,7 +147,16 @@ def _row(number: int, fields: Mapping[str, str], layout: Layout) -> Sequence[str
         return "state: not one of the two-letter codes of US states and Canadian provinces"
     agency = fields.get("agency") or layout.agency
     case = fields.get("case") or f"{layout.case}/{number}"
-    return fields["plate"], state, category, agency, case, _iso(fields["date"]), _expires(fields, layout), ""
+    return (
+        fields["plate"],
+        state,
+        category,
+        agency,
+        case,
+        _iso(fields["date"]),
+        _expires(fields, layout),
+        "",
+    )
 
 
 def _iso(compact: str) -> str:
@@ -119,7 +165,9 @@ def _iso(compact: str) -> str:
 
 
 def _expires(fields: Mapping[str, str], layout: Layout) -> str:
-    """What the record says, else some days from today: an extract is renewed daily, and who is not in the next one is not wanted any more."""
+    """What the record says, else some days from today: an extract is renewed daily, and who is not
+    in the next one is not wanted any more.
+    """
     if "expires" in fields:
         return _iso(fields["expires"])
     reported = fields["date"]

@@ -1,1 +1,3 @@
-"""Every fault of a policy at once: against its schema, its charter, its roster and the law's facts."""
+"""Every fault of a policy at once: against its schema, its charter, its roster and the law's
+facts.
+"""

@@ -1,6 +1,8 @@
-"""Holds a policy, as written, against its charter and its roster: so that what breaks the charter is told together with what breaks the schema.
+"""Holds a policy, as written, against its charter and its roster: so that what breaks the charter
+is told together with what breaks the schema.
 
-The camera's own check is `core.policy.charter.require`, over parsed values; tests hold that both refuse the same policies.
+The camera's own check is `core.policy.charter.require`, over parsed values; tests hold that both
+refuse the same policies.
 """
 
 from __future__ import annotations
@@ -30,8 +32,12 @@ def days_written(value: object) -> int | None:
         return None
 
 
-def against_charter(policy: Document, charter: Charter, charter_document: Document) -> Iterator[Finding]:
-    """Everything in the policy that the charter forbids, each at its own line, with the charter's line as source."""
+def against_charter(
+    policy: Document, charter: Charter, charter_document: Document
+) -> Iterator[Finding]:
+    """Everything in the policy that the charter forbids, each at its own line, with the charter's
+    line as source.
+    """
     told = _Told(policy, charter, charter_document)
     for path, table in raw(policy, "recipient"):
         yield from told.recipients(names(path, table, "id"))
@@ -45,7 +51,13 @@ def against_charter(policy: Document, charter: Charter, charter_document: Docume
         days = days_written(table.get("retention"))
         if days is not None and days > charter.max_retention_days:
             what = f"{days} days are longer than the charter's {charter.max_retention_days}"
-            yield at(policy, (*path, "retention"), what, f'at most "{charter.max_retention_days}d"', told.because(Reason.CHARTER_RETENTION, "max_retention"))
+            yield at(
+                policy,
+                (*path, "retention"),
+                what,
+                f'at most "{charter.max_retention_days}d"',
+                told.because(Reason.CHARTER_RETENTION, "max_retention"),
+            )
 
 
 class _Told:
@@ -57,28 +69,56 @@ class _Told:
     def because(self, code: Reason, key: str, name: str = "") -> Because:
         """The sentence that forbids, as file:line:column of the charter."""
         listed = self._above.table.get(key)
-        path: Path = (key, listed.index(name)) if isinstance(listed, list) and name in listed else (key,)
+        path: Path = (
+            (key, listed.index(name)) if isinstance(listed, list) and name in listed else (key,)
+        )
         line, column = self._above.place(path)
         return Because(code, ABOVE, f"{self._above.where}:{line}:{column}, {key}")
 
     def recipients(self, named: Iterator[tuple[Path, str]]) -> Iterator[Finding]:
         for path, name in named:
             if name in self._charter.forbidden_recipients:
-                because = self.because(Reason.CHARTER_FORBIDS_RECIPIENT, "forbidden_recipients", name)
-                yield at(self._policy, path, f'the charter forbids "{name}" by name', "remove it here; only the council can allow it", because)
+                because = self.because(
+                    Reason.CHARTER_FORBIDS_RECIPIENT, "forbidden_recipients", name
+                )
+                yield at(
+                    self._policy,
+                    path,
+                    f'the charter forbids "{name}" by name',
+                    "remove it here; only the council can allow it",
+                    because,
+                )
 
     def kind(self, path: Path, kind: object) -> Iterator[Finding]:
-        if not self._charter.forbidden_kinds or (kind and kind not in self._charter.forbidden_kinds):
+        if not self._charter.forbidden_kinds or (
+            kind and kind not in self._charter.forbidden_kinds
+        ):
             return
         because = self.because(Reason.CHARTER_FORBIDS_KIND, "forbidden_kinds", str(kind))
-        what = f'the charter forbids recipients of kind "{kind}"' if kind else "the charter forbids kinds of recipients, and this one does not tell its own"
-        yield at(self._policy, (*path, "kind"), what, "remove the recipient; only the council can allow it" if kind else "add kind", because)
+        what = (
+            f'the charter forbids recipients of kind "{kind}"'
+            if kind
+            else "the charter forbids kinds of recipients, and this one does not tell its own"
+        )
+        yield at(
+            self._policy,
+            (*path, "kind"),
+            what,
+            "remove the recipient; only the council can allow it" if kind else "add kind",
+            because,
+        )
 
     def purposes(self, named: Iterator[tuple[Path, str]]) -> Iterator[Finding]:
         for path, name in named:
             if name in self._charter.forbidden_purposes:
                 because = self.because(Reason.CHARTER_FORBIDS_PURPOSE, "forbidden_purposes", name)
-                yield at(self._policy, path, f'the charter forbids the purpose "{name}"', "remove the rule; only the council can allow it", because)
+                yield at(
+                    self._policy,
+                    path,
+                    f'the charter forbids the purpose "{name}"',
+                    "remove the rule; only the council can allow it",
+                    because,
+                )
 
     def categories(self, named: Iterator[tuple[Path, str]]) -> Iterator[Finding]:
         allowed = self._charter.allowed_categories
@@ -86,15 +126,33 @@ class _Told:
             if name not in allowed:
                 because = self.because(Reason.CHARTER_FORBIDS_CATEGORY, "allowed_categories")
                 yield at(
-                    self._policy, path, f"{name[:64]!a} is not a category that the charter allows", f"one of: {', '.join(sorted(allowed)) or 'none'}", because
+                    self._policy,
+                    path,
+                    f"{name[:64]!a} is not a category that the charter allows",
+                    f"one of: {', '.join(sorted(allowed)) or 'none'}",
+                    because,
                 )
 
 
-def against_roster(document: Document, roster: CameraRoster, table_names: tuple[str, ...]) -> Iterator[Finding]:
-    """Cameras that a policy or a charter names and the roster does not: a misspelt id would bar or permit nothing."""
-    because = Because(Reason.CAMERA_NOT_IN_ROSTER, "A misspelt camera would look barred, or permitted, and be neither.", f"{roster.where}, [[camera]]")
+def against_roster(
+    document: Document, roster: CameraRoster, table_names: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Cameras that a policy or a charter names and the roster does not: a misspelt id would bar or
+    permit nothing.
+    """
+    because = Because(
+        Reason.CAMERA_NOT_IN_ROSTER,
+        "A misspelt camera would look barred, or permitted, and be neither.",
+        f"{roster.where}, [[camera]]",
+    )
     for name in table_names:
         for path, table in raw(document, name):
             for place, camera in names(path, table, "cameras"):
                 if camera not in roster.cameras:
-                    yield at(document, place, f"{camera[:64]!a} is not in the roster", "list the camera there, or correct the id", because)
+                    yield at(
+                        document,
+                        place,
+                        f"{camera[:64]!a} is not in the roster",
+                        "list the camera there, or correct the id",
+                        because,
+                    )

@@ -1,4 +1,6 @@
-"""Holds a policy, as written, against a jurisdiction's facts; each finding carries the fact's own words, its citation and how sure it is."""
+"""Holds a policy, as written, against a jurisdiction's facts; each finding carries the fact's own
+words, its citation and how sure it is.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,16 @@ if TYPE_CHECKING:
 COUNSEL = "ask counsel; the facts are not advice"
 
 
-def against_law(policy: Document, profile: Profile, roster: CameraRoster | None, roster_document: Document | None, bars: tuple[Bar, ...]) -> Iterator[Finding]:
-    """Everything in the policy that a fact of the profile forbids. `bars`: of charter and policy, with kinds of place looked up."""
+def against_law(
+    policy: Document,
+    profile: Profile,
+    roster: CameraRoster | None,
+    roster_document: Document | None,
+    bars: tuple[Bar, ...],
+) -> Iterator[Finding]:
+    """Everything in the policy that a fact of the profile forbids. `bars`: of charter and policy,
+    with kinds of place looked up.
+    """
     yield from _kinds_not_told(policy, profile)
     for fact in profile.facts:
         yield from _recipients(policy, profile, fact)
@@ -39,18 +49,34 @@ def against_law(policy: Document, profile: Profile, roster: CameraRoster | None,
 def because(profile: Profile, fact: Fact, code: Reason, *, note: bool = False) -> Because:
     """The fact as the reason of a finding."""
     sure = "confirmed" if fact.confirmed else "not confirmed"
-    return Because(code, fact.says, f"{fact.citation} ({profile.where}:{fact.line}, read {fact.read}, {sure})", fact.confirmed, note)
+    return Because(
+        code,
+        fact.says,
+        f"{fact.citation} ({profile.where}:{fact.line}, read {fact.read}, {sure})",
+        fact.confirmed,
+        note,
+    )
 
 
 def _kinds_not_told(policy: Document, profile: Profile) -> Iterator[Finding]:
-    """A recipient without a kind could be one that is forbidden: what is not told is not permitted."""
-    fact = next((fact for fact in profile.facts if fact.forbidden_kinds or fact.conditional_kinds), None)
+    """A recipient without a kind could be one that is forbidden: what is not told is not
+    permitted.
+    """
+    fact = next(
+        (fact for fact in profile.facts if fact.forbidden_kinds or fact.conditional_kinds), None
+    )
     if fact is None:
         return
     for path, table in raw(policy, "recipient"):
         if "kind" not in table:
             what = f"does not tell its kind, and kinds of recipients are limited in {profile.name}"
-            yield at(policy, (*path, "kind"), what, "add kind", because(profile, fact, Reason.JURISDICTION_FORBIDS_RECIPIENT))
+            yield at(
+                policy,
+                (*path, "kind"),
+                what,
+                "add kind",
+                because(profile, fact, Reason.JURISDICTION_FORBIDS_RECIPIENT),
+            )
 
 
 def _recipients(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding]:
@@ -58,23 +84,47 @@ def _recipients(policy: Document, profile: Profile, fact: Fact) -> Iterator[Find
         for place, kind in names(path, table, "kind"):
             if kind in fact.forbidden_kinds:
                 what = f'a recipient of kind "{kind}" may not have reads in {profile.name}'
-                yield at(policy, place, what, f"remove the recipient, or {COUNSEL}", because(profile, fact, Reason.JURISDICTION_FORBIDS_RECIPIENT))
+                yield at(
+                    policy,
+                    place,
+                    what,
+                    f"remove the recipient, or {COUNSEL}",
+                    because(profile, fact, Reason.JURISDICTION_FORBIDS_RECIPIENT),
+                )
             elif kind in fact.conditional_kinds:
                 what = f'a recipient of kind "{kind}" needs more than this file in {profile.name}'
-                yield at(policy, place, what, "keep the proof with the basis", because(profile, fact, Reason.JURISDICTION_FORBIDS_RECIPIENT, note=True))
+                yield at(
+                    policy,
+                    place,
+                    what,
+                    "keep the proof with the basis",
+                    because(profile, fact, Reason.JURISDICTION_FORBIDS_RECIPIENT, note=True),
+                )
 
 
 def _purposes(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding]:
     for path, table in raw(policy, "release"):
         for place, purpose in names(path, table, "purpose"):
             if purpose in fact.forbidden_purposes:
-                what, fix = f'the purpose "{purpose}" is forbidden in {profile.name}', f"remove the rule, or {COUNSEL}"
+                what, fix = (
+                    f'the purpose "{purpose}" is forbidden in {profile.name}',
+                    f"remove the rule, or {COUNSEL}",
+                )
             elif fact.permitted_purposes and purpose not in fact.permitted_purposes:
-                what = f"{purpose[:64]!a} is not among the purposes that are permitted in {profile.name}"
+                what = (
+                    f"{purpose[:64]!a} is not among the purposes that are permitted in "
+                    f"{profile.name}"
+                )
                 fix = f"one of: {', '.join(sorted(fact.permitted_purposes))}"
             else:
                 continue
-            yield at(policy, place, what, fix, because(profile, fact, Reason.JURISDICTION_FORBIDS_PURPOSE))
+            yield at(
+                policy,
+                place,
+                what,
+                fix,
+                because(profile, fact, Reason.JURISDICTION_FORBIDS_PURPOSE),
+            )
 
 
 def _retention(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding]:
@@ -82,8 +132,17 @@ def _retention(policy: Document, profile: Profile, fact: Fact) -> Iterator[Findi
     for path, table in raw(policy, "release") if cap is not None else ():
         days = days_written(table.get("retention"))
         if days is not None and cap is not None and days > cap:
-            what, fix = f"{days} days are longer than {profile.name} allows", f'at most "{cap}d"' if cap > 1 else "no whole day is allowed"
-            yield at(policy, (*path, "retention"), what, fix, because(profile, fact, Reason.JURISDICTION_RETENTION))
+            what, fix = (
+                f"{days} days are longer than {profile.name} allows",
+                f'at most "{cap}d"' if cap > 1 else "no whole day is allowed",
+            )
+            yield at(
+                policy,
+                (*path, "retention"),
+                what,
+                fix,
+                because(profile, fact, Reason.JURISDICTION_RETENTION),
+            )
 
 
 def _hotlist(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding]:
@@ -91,31 +150,67 @@ def _hotlist(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding
     hours = limits.get("max_age_hours") if isinstance(limits, dict) else None
     if cap is not None and type(hours) is int and hours > cap:
         what = f"a list may be {hours} hours old, and {profile.name} allows {cap}"
-        yield at(policy, ("hotlist", "max_age_hours"), what, f"at most {cap}", because(profile, fact, Reason.JURISDICTION_HOTLIST_AGE))
+        yield at(
+            policy,
+            ("hotlist", "max_age_hours"),
+            what,
+            f"at most {cap}",
+            because(profile, fact, Reason.JURISDICTION_HOTLIST_AGE),
+        )
 
 
 def _cameras_unknown(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding]:
     """Without a roster nobody can show that no camera stands where none may."""
     if fact.fixed_cameras == "forbidden" or fact.protected_places:
-        what = f"cameras are limited in {profile.name}, and there is no roster to tell which there are"
+        what = (
+            f"cameras are limited in {profile.name}, and there is no roster to tell which there are"
+        )
         yield at(
-            policy, ("jurisdiction",), what, "put roster.toml beside the policy, or give --roster", because(profile, fact, Reason.JURISDICTION_FORBIDS_CAMERA)
+            policy,
+            ("jurisdiction",),
+            what,
+            "put roster.toml beside the policy, or give --roster",
+            because(profile, fact, Reason.JURISDICTION_FORBIDS_CAMERA),
         )
 
 
-def _cameras(roster_document: Document, profile: Profile, fact: Fact, roster: CameraRoster, bars: tuple[Bar, ...]) -> Iterator[Finding]:
+def _cameras(
+    roster_document: Document,
+    profile: Profile,
+    fact: Fact,
+    roster: CameraRoster,
+    bars: tuple[Bar, ...],
+) -> Iterator[Finding]:
     for index, camera in _places(roster_document, roster):
         source = because(profile, fact, Reason.JURISDICTION_FORBIDS_CAMERA)
         if fact.fixed_cameras and camera.mount == "fixed":
             if fact.fixed_cameras == "forbidden":
-                yield at(roster_document, ("camera", index, "mount"), f"fixed cameras are not allowed in {profile.name}", f"remove it, or {COUNSEL}", source)
+                yield at(
+                    roster_document,
+                    ("camera", index, "mount"),
+                    f"fixed cameras are not allowed in {profile.name}",
+                    f"remove it, or {COUNSEL}",
+                    source,
+                )
             else:
                 note = because(profile, fact, Reason.JURISDICTION_FORBIDS_CAMERA, note=True)
-                yield at(roster_document, ("camera", index, "mount"), f"a fixed camera may need a permit in {profile.name}", "keep the permit on record", note)
+                yield at(
+                    roster_document,
+                    ("camera", index, "mount"),
+                    f"a fixed camera may need a permit in {profile.name}",
+                    "keep the permit on record",
+                    note,
+                )
         near = sorted(camera.near & fact.protected_places)
         if near and barred_always(bars, camera.id) is None:
             what = f"a camera near {' and '.join(near)} may not collect in {profile.name}"
-            yield at(roster_document, ("camera", index, "near"), what, "bar it at all hours by [[barred]], or move it", source)
+            yield at(
+                roster_document,
+                ("camera", index, "near"),
+                what,
+                "bar it at all hours by [[barred]], or move it",
+                source,
+            )
 
 
 def _places(roster_document: Document, roster: CameraRoster) -> Iterator[tuple[int, RosterCamera]]:

@@ -1,4 +1,6 @@
-"""Checks a policy against its schema, its charter, its roster and its jurisdiction's facts: every fault at once (docs/ref/policy-check.md)."""
+"""Checks a policy against its schema, its charter, its roster and its jurisdiction's facts: every
+fault at once (docs/ref/policy-check.md).
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Faults and notes, each in the order of files and lines. `malformed`: some file breaks its schema, so that more faults may hide behind."""
+    """Faults and notes, each in the order of files and lines. `malformed`: some file breaks its
+    schema, so that more faults may hide behind.
+    """
 
     faults: tuple[Finding, ...]
     notes: tuple[Finding, ...]
@@ -64,22 +68,33 @@ def check_policy(policy: File, against: Against) -> Checked:
     roster_document: Document | None = None
     if against.roster is not None:
         roster_document, roster = open_roster(against.roster.untrusted_text, against.roster.where)
-        found += [*malformed(roster_document), *against_roster(document, roster, ("release", "barred"))]
+        found += [
+            *malformed(roster_document),
+            *against_roster(document, roster, ("release", "barred")),
+        ]
     if against.charter is not None:
-        charter_document, charter = open_charter(against.charter.untrusted_text, against.charter.where)
+        charter_document, charter = open_charter(
+            against.charter.untrusted_text, against.charter.where
+        )
         found += malformed(charter_document)
         if roster is not None:
             found += against_roster(charter_document, roster, ("barred",))
         if charter is not None:
             charter_bars = charter.barred
             found += against_charter(document, charter, charter_document)
-    all_bars = tuple(look_up(bar, roster) for bar in (*charter_bars, *_bars(document))) if roster is not None else ()
+    all_bars = (
+        tuple(look_up(bar, roster) for bar in (*charter_bars, *_bars(document)))
+        if roster is not None
+        else ()
+    )
     if against.profile is not None and against.profile.use == "check":
         found += against_law(document, against.profile, roster, roster_document, all_bars)
     if roster is not None and roster_document is not None:
         found += _barred_cameras(roster_document, roster, all_bars)
     unique = sorted(set(found))
-    return Checked(tuple(one for one in unique if not one.note), tuple(one for one in unique if one.note))
+    return Checked(
+        tuple(one for one in unique if not one.note), tuple(one for one in unique if one.note)
+    )
 
 
 def _bars(document: Document) -> tuple[Bar, ...]:
@@ -94,43 +109,98 @@ def _notes(document: Document, against: Against) -> Iterator[Finding]:
     """What is no fault, and a signer should know."""
     for file, name in ((against.charter, "charter"), (against.roster, "roster")):
         if file is None:
-            yield _note(document, (), f"not held against a {name}: there is no {name}.toml beside the policy", f"give --{name}")
+            yield _note(
+                document,
+                (),
+                f"not held against a {name}: there is no {name}.toml beside the policy",
+                f"give --{name}",
+            )
     yield from _law_notes(document, against.profile)
     yield from _placeholders(document)
     expires = document.table.get("expires")
     if type(expires) is date and expires <= against.today:
-        yield _note(document, ("expires",), f"expired on {expires}: cameras refuse it", "give it new dates and a higher version", Reason.POLICY_EXPIRED)
+        yield _note(
+            document,
+            ("expires",),
+            f"expired on {expires}: cameras refuse it",
+            "give it new dates and a higher version",
+            Reason.POLICY_EXPIRED,
+        )
 
 
 def _law_notes(document: Document, profile: Profile | None) -> Iterator[Finding]:
     where = ("jurisdiction",)
     if profile is None:
-        yield _note(document, where, "not held against a law: no profile has these facts", "give --jurisdiction, or ask counsel")
+        yield _note(
+            document,
+            where,
+            "not held against a law: no profile has these facts",
+            "give --jurisdiction, or ask counsel",
+        )
     elif profile.use == "data":
-        yield _note(document, where, f"not held against the law of {profile.name}: the facts are too thin ({profile.thin})", "ask counsel")
+        yield _note(
+            document,
+            where,
+            f"not held against the law of {profile.name}: the facts are too thin ({profile.thin})",
+            "ask counsel",
+        )
     elif document.table.get("jurisdiction") != profile.id:
-        yield _note(document, where, f"held against {profile.name}, which is not what the policy names", "leave --jurisdiction out")
+        yield _note(
+            document,
+            where,
+            f"held against {profile.name}, which is not what the policy names",
+            "leave --jurisdiction out",
+        )
 
 
 def _placeholders(document: Document) -> Iterator[Finding]:
     for path, table in raw(document, "recipient"):
         if table.get("signing_key") == PLACEHOLDER_KEY:
-            yield _note(document, (*path, "signing_key"), "a placeholder that no one holds: nothing can be sealed to it", "put the recipient's own key here")
+            yield _note(
+                document,
+                (*path, "signing_key"),
+                "a placeholder that no one holds: nothing can be sealed to it",
+                "put the recipient's own key here",
+            )
     for path, table in raw(document, "broker"):
         for place, pin in names(path, table, "spki_pins"):
             if pin == PLACEHOLDER_PIN:
-                yield _note(document, place, "a placeholder: no server has this key, so nothing is published", "put the broker's own pin here")
+                yield _note(
+                    document,
+                    place,
+                    "a placeholder: no server has this key, so nothing is published",
+                    "put the broker's own pin here",
+                )
 
 
-def _note(document: Document, path: Path, what: str, fix: str, code: Reason | Literal[""] = "") -> Finding:
+def _note(
+    document: Document, path: Path, what: str, fix: str, code: Reason | Literal[""] = ""
+) -> Finding:
     return at(document, path, what, fix, Because(code, "", "", note=True))
 
 
-def _barred_cameras(roster_document: Document, roster: CameraRoster, all_bars: tuple[Bar, ...]) -> Iterator[Finding]:
+def _barred_cameras(
+    roster_document: Document, roster: CameraRoster, all_bars: tuple[Bar, ...]
+) -> Iterator[Finding]:
     """Cameras whose sensor stays closed, so that nobody wonders."""
     for camera in roster.cameras.values():
         bar = barred_always(all_bars, camera.id)
         if bar is not None:
-            told = Because(Reason.CAMERA_BARRED, bar.why, f"{bar.where}:{bar.line}, [[barred]]", note=True)
-            index = next((path for path, table in raw(roster_document, "camera", len(roster.cameras)) if table.get("id") == camera.id), ("camera",))
-            yield at(roster_document, (*index, "id"), f'camera "{camera.id}" is barred at all hours: its sensor stays closed', "", told)
+            told = Because(
+                Reason.CAMERA_BARRED, bar.why, f"{bar.where}:{bar.line}, [[barred]]", note=True
+            )
+            index = next(
+                (
+                    path
+                    for path, table in raw(roster_document, "camera", len(roster.cameras))
+                    if table.get("id") == camera.id
+                ),
+                ("camera",),
+            )
+            yield at(
+                roster_document,
+                (*index, "id"),
+                f'camera "{camera.id}" is barred at all hours: its sensor stays closed',
+                "",
+                told,
+            )

@@ -1,4 +1,6 @@
-"""Which refusals a change takes away that no single sighting shows: the charter's, and the limits on hot lists."""
+"""Which refusals a change takes away that no single sighting shows: the charter's, and the limits
+on hot lists.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,28 @@ def refusals_gone(strict: Files, lax: Files, sentence: str = GONE) -> Iterator[C
     one, other = strict.charter, lax.charter
     if one is None or other is None or strict.charter_lines is None or lax.charter_lines is None:
         return
-    for key, what in (("forbidden_recipients", "recipient"), ("forbidden_kinds", "recipients of the kind"), ("forbidden_purposes", "purpose")):
+    for key, what in (
+        ("forbidden_recipients", "recipient"),
+        ("forbidden_kinds", "recipients of the kind"),
+        ("forbidden_purposes", "purpose"),
+    ):
         for name in sorted(getattr(one, key) - getattr(other, key)):
             cited = (strict.charter_lines.cite_item(key, name),)
-            yield Change(Kind.REFUSAL, name if key == "forbidden_recipients" else "", "", sentence.format(f"the {what} {name}"), cited)
+            yield Change(
+                Kind.REFUSAL,
+                name if key == "forbidden_recipients" else "",
+                "",
+                sentence.format(f"the {what} {name}"),
+                cited,
+            )
     for name in sorted(other.allowed_categories - one.allowed_categories):
-        yield Change(Kind.REFUSAL, "", "", sentence.format(f"the category {name}"), (lax.charter_lines.cite_item("allowed_categories", name),))
+        yield Change(
+            Kind.REFUSAL,
+            "",
+            "",
+            sentence.format(f"the category {name}"),
+            (lax.charter_lines.cite_item("allowed_categories", name),),
+        )
     if other.max_retention_days > one.max_retention_days:
         says = sentence.format(f"keeping reads for more than {one.max_retention_days} days")
         yield Change(Kind.REFUSAL, "", "", says, (lax.charter_lines.cite("max_retention"),))
@@ -41,4 +59,10 @@ def _hotlist(strict: Files, lax: Files) -> Iterator[Change]:
     for key, says in LISTS:
         old, new = getattr(strict.policy.hotlist, key), getattr(lax.policy.hotlist, key)
         if new > old:
-            yield Change(Kind.HOTLIST, "", "", says.format(old=old, new=new), (lax.policy_lines.cite("hotlist", key),))
+            yield Change(
+                Kind.HOTLIST,
+                "",
+                "",
+                says.format(old=old, new=new),
+                (lax.policy_lines.cite("hotlist", key),),
+            )

@@ -1,7 +1,10 @@
-"""Compares what two policies let out, by asking `decide` under both about every kind of sighting that could be judged differently.
+"""Compares what two policies let out, by asking `decide` under both about every kind of sighting
+that could be judged differently.
 
-Between the values that either file names (categories, cameras, days, confidences) no answer changes, so that one sighting for each combination stands for
-all. What is released by the second policy only is a gain; each is put down to the first thing, in the order of `Kind`, that the first policy did not allow.
+Between the values that either file names (categories, cameras, days, confidences) no answer
+changes, so that one sighting for each combination stands for all. What is released by the second
+policy only is a gain; each is put down to the first thing, in the order of `Kind`, that the first
+policy did not allow.
 """
 
 from __future__ import annotations
@@ -42,7 +45,16 @@ class Kind(StrEnum):
     HOTLIST = "hotlist"
 
 
-CELL_KINDS = (Kind.RECIPIENT, Kind.PURPOSE, Kind.CATEGORY, Kind.MATCH_LEVEL, Kind.CAMERA, Kind.HOURS, Kind.DAYS, Kind.CONFIDENCE)
+CELL_KINDS = (
+    Kind.RECIPIENT,
+    Kind.PURPOSE,
+    Kind.CATEGORY,
+    Kind.MATCH_LEVEL,
+    Kind.CAMERA,
+    Kind.HOURS,
+    Kind.DAYS,
+    Kind.CONFIDENCE,
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,14 +67,17 @@ class Kept:
     rules: tuple[str, ...]
 
 
-# recipient, purpose, category, level, camera, part of the day, day, confidence: in the order of CELL_KINDS
+# recipient, purpose, category, level, camera, part of the day, day, confidence: in the order of
+# CELL_KINDS
 Cell = tuple[str, str, str, MatchLevel, str, Part, date, float]
 Sighting = tuple[str, MatchLevel, str, Part, date, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """One recipient and purpose that gets more, in one respect. `cells`: what is newly released, or released on wider terms: `old`, `new`."""
+    """One recipient and purpose that gets more, in one respect. `cells`: what is newly released, or
+    released on wider terms: `old`, `new`.
+    """
 
     kind: Kind
     recipient: str
@@ -84,7 +99,9 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The sightings that stand for all others under these two policies. `cameras`: one of each group that nothing tells apart, with its group."""
+    """The sightings that stand for all others under these two policies. `cameras`: one of each
+    group that nothing tells apart, with its group.
+    """
 
     categories: tuple[str, ...]
     cameras: Mapping[str, tuple[str, ...]]
@@ -93,7 +110,9 @@ class Space:
     confidences: tuple[float, ...]
 
     def sightings(self) -> Iterator[Sighting]:
-        yield from product(self.categories, MatchLevel, self.cameras, self.parts, self.days, self.confidences)
+        yield from product(
+            self.categories, MatchLevel, self.cameras, self.parts, self.days, self.confidences
+        )
 
     def after(self, day: date) -> date | None:
         """The first day after `day` on which an answer may differ."""
@@ -102,16 +121,22 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A policy as a camera obeys it, and its roster's cameras: a camera that is not listed does not start. None: no roster is known."""
+    """A policy as a camera obeys it, and its roster's cameras: a camera that is not listed does not
+    start. None: no roster is known.
+    """
 
     policy: Policy
     cameras: frozenset[str] | None = None
 
     def named_cameras(self) -> frozenset[str]:
-        """Those of the roster; without one, those that rules and bars name, and one that stands for all others."""
+        """Those of the roster; without one, those that rules and bars name, and one that stands for
+        all others.
+        """
         if self.cameras is not None:
             return self.cameras
-        lists = [rule.cameras for rule in self.policy.releases] + [bar.cameras for bar in self.policy.barred]
+        lists = [rule.cameras for rule in self.policy.releases] + [
+            bar.cameras for bar in self.policy.barred
+        ]
         return frozenset({ANY_CAMERA}).union(*(names for names in lists if names is not None))
 
 
@@ -123,7 +148,8 @@ def space_of(first: Side, second: Side) -> Space:
     days = {day for policy in both for day in (policy.effective, policy.expires)} | set(ends)
     one, other = first.named_cameras(), second.named_cameras()
     cameras: dict[str, tuple[str, ...]] = {}
-    for together in (one & other, one - other, other - one):  # a camera that only one roster lists is like no other
+    # a camera that only one roster lists is like no other
+    for together in (one & other, one - other, other - one):
         cameras |= alike(sorted(together), *both)
     return Space(
         categories=tuple(sorted({category for rule in rules for category in rule.categories})),
@@ -145,22 +171,35 @@ def released(side: Side, space: Space) -> Mapping[Cell, Kept]:
 
 
 def gains(old: Mapping[Cell, Kept], new: Mapping[Cell, Kept]) -> tuple[Gain, ...]:
-    """What `new` releases and `old` does not, then what it releases on wider terms; the worst first. Called the other way round: what is restricted."""
+    """What `new` releases and `old` does not, then what it releases on wider terms; the worst
+    first. Called the other way round: what is restricted.
+    """
     known = {cell[:length] for cell in old for length in range(1, len(CELL_KINDS) + 1)}
     grouped: defaultdict[tuple[Kind, str, str], list[Cell]] = defaultdict(list)
     for cell in new:
         if cell not in old:
-            kind = next(kind for length, kind in enumerate(CELL_KINDS, 1) if cell[:length] not in known)
+            kind = next(
+                kind for length, kind in enumerate(CELL_KINDS, 1) if cell[:length] not in known
+            )
             grouped[kind, cell[0], cell[1]].append(cell)
         else:
             for kind in _wider(old[cell], new[cell]):
                 grouped[kind, cell[0], cell[1]].append(cell)
     order = list(Kind)
     found = [
-        Gain(kind, recipient, purpose, tuple(cells), _widest(old, cells), _widest(new, cells) or new[cells[0]])
+        Gain(
+            kind,
+            recipient,
+            purpose,
+            tuple(cells),
+            _widest(old, cells),
+            _widest(new, cells) or new[cells[0]],
+        )
         for (kind, recipient, purpose), cells in grouped.items()
     ]
-    return tuple(sorted(found, key=lambda gain: (order.index(gain.kind), gain.recipient, gain.purpose)))
+    return tuple(
+        sorted(found, key=lambda gain: (order.index(gain.kind), gain.recipient, gain.purpose))
+    )
 
 
 def _ask(policy: Policy, sighting: Sighting) -> Mapping[tuple[str, str], Kept]:

@@ -1,4 +1,6 @@
-"""What a change of policy changes besides what leaves: brokers, names, bases, rules that say the same in other words."""
+"""What a change of policy changes besides what leaves: brokers, names, bases, rules that say the
+same in other words.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,18 @@ if TYPE_CHECKING:
     from agent.core.policy.barring import Bar
     from agent.core.policy.policy import Policy, ReleaseRule
 
-TOLD_ELSEWHERE = frozenset({"releases", "recipients", "brokers", "bundle_sources", "digest", "version", "barred", "hotlist"})
+TOLD_ELSEWHERE = frozenset(
+    {
+        "releases",
+        "recipients",
+        "brokers",
+        "bundle_sources",
+        "digest",
+        "version",
+        "barred",
+        "hotlist",
+    }
+)
 WHOLE = frozenset({Kind.RECIPIENT, Kind.PURPOSE})
 TOLD_BY = {  # which kinds of change already tell of a rule's field
     "recipient": WHOLE,
@@ -28,12 +41,15 @@ TOLD_BY = {  # which kinds of change already tell of a rule's field
     "include": frozenset({Kind.CONTENT}),
     "cameras": frozenset({Kind.CAMERA}),
 }
-Touched = frozenset[tuple[Kind, str, str]]  # kind, recipient and purpose of everything that is told already
+# kind, recipient and purpose of everything that is told already
+Touched = frozenset[tuple[Kind, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One respect in which one recipient gets more, or less. `cited`: the lines of the file that says so: the new one's for more, the old one's for less."""
+    """One respect in which one recipient gets more, or less. `cited`: the lines of the file that
+    says so: the new one's for more, the old one's for less.
+    """
 
     kind: Kind
     recipient: str
@@ -44,14 +60,18 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One change that lets out nothing more by itself. `cited`: the new file's line; the old one's for what is gone."""
+    """One change that lets out nothing more by itself. `cited`: the new file's line; the old one's
+    for what is gone.
+    """
 
     says: str
     cited: tuple[Cited, ...]
 
 
 def notes(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
-    """Everything that differs and is not told by `touched`. A field that this code has never heard of is told too: nothing changes silently."""
+    """Everything that differs and is not told by `touched`. A field that this code has never heard
+    of is told too: nothing changes silently.
+    """
     yield from _head(old, new, touched)
     yield from _brokers(old, new)
     yield from _sources(old, new)
@@ -64,13 +84,26 @@ def _head(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
     told = {"effective", "expires"} if any(kind is Kind.DAYS for kind, _, _ in touched) else set()
     for name in (field.name for field in fields(one)):
         if name not in TOLD_ELSEWHERE | told and getattr(one, name) != getattr(other, name):
-            yield Note(f"{name}: {_shown(getattr(other, name))} instead of {_shown(getattr(one, name))}", (new.policy_lines.cite(name),))
-    if not any(kind in {Kind.CAMERA, Kind.HOURS} for kind, _, _ in touched) and _bars(one) != _bars(other):
+            yield Note(
+                f"{name}: {_shown(getattr(other, name))} instead of {_shown(getattr(one, name))}",
+                (new.policy_lines.cite(name),),
+            )
+    if not any(kind in {Kind.CAMERA, Kind.HOURS} for kind, _, _ in touched) and _bars(one) != _bars(
+        other
+    ):
         yield Note(
-            "other bars, and by that alone nothing more or less leaves", tuple(new.policy_lines.cite("barred", i) for i, _ in new.policy_lines.tables("barred"))
+            "other bars, and by that alone nothing more or less leaves",
+            tuple(new.policy_lines.cite("barred", i) for i, _ in new.policy_lines.tables("barred")),
         )
-    if replace(one, digest="", version=0, barred=_bars(one)) != replace(other, digest="", version=0, barred=_bars(other)) and other.version <= one.version:
-        says = f"version {other.version} is not higher than {one.version}: a changed policy needs a new number"
+    if (
+        replace(one, digest="", version=0, barred=_bars(one))
+        != replace(other, digest="", version=0, barred=_bars(other))
+        and other.version <= one.version
+    ):
+        says = (
+            f"version {other.version} is not higher than {one.version}: a changed policy needs a "
+            "new number"
+        )
         yield Note(says, (new.policy_lines.cite("version"),))
 
 
@@ -79,23 +112,42 @@ def _brokers(old: Files, new: Files) -> Iterator[Note]:
     listed = old.policy.recipients.keys() & new.policy.recipients.keys()
     for name in sorted(after.keys() - before.keys()):
         where = ", ".join(f"{ip}:{port}" for ip, port in after[name].addresses)
-        yield Note(f"a new broker carries sealed reads: {name}, {after[name].host} at {where}", (_line(new.policy_lines, "broker", name, "id"),))
+        yield Note(
+            f"a new broker carries sealed reads: {name}, {after[name].host} at {where}",
+            (_line(new.policy_lines, "broker", name, "id"),),
+        )
     for name in sorted(before.keys() - after.keys()):
-        yield Note(f"broker {name} carries nothing any more", (_line(old.policy_lines, "broker", name, "id"),))
+        yield Note(
+            f"broker {name} carries nothing any more",
+            (_line(old.policy_lines, "broker", name, "id"),),
+        )
     for name in sorted(before.keys() & after.keys()):
         for field in (field.name for field in fields(before[name])):
             was, now = getattr(before[name], field), getattr(after[name], field)
             if field == "recipients":
                 was, now = was & listed, now & listed
             if was != now:
-                yield Note(f"broker {name}: other {field}", (_line(new.policy_lines, "broker", name, field),))
+                yield Note(
+                    f"broker {name}: other {field}",
+                    (_line(new.policy_lines, "broker", name, field),),
+                )
 
 
 def _sources(old: Files, new: Files) -> Iterator[Note]:
     if old.policy.bundle_sources != new.policy.bundle_sources:
-        where = [f"{source.host} at {ip}:{port}" for source in new.policy.bundle_sources for ip, port in source.addresses]
-        cited = tuple(new.policy_lines.cite("bundle_source", index) for index, _ in new.policy_lines.tables("bundle_source"))
-        yield Note(f"bundles are fetched from {', '.join(where) or 'nowhere: people bring them'}", cited or (new.policy_lines.whole("no [[bundle_source]]"),))
+        where = [
+            f"{source.host} at {ip}:{port}"
+            for source in new.policy.bundle_sources
+            for ip, port in source.addresses
+        ]
+        cited = tuple(
+            new.policy_lines.cite("bundle_source", index)
+            for index, _ in new.policy_lines.tables("bundle_source")
+        )
+        yield Note(
+            f"bundles are fetched from {', '.join(where) or 'nowhere: people bring them'}",
+            cited or (new.policy_lines.whole("no [[bundle_source]]"),),
+        )
 
 
 def _recipients(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
@@ -103,38 +155,75 @@ def _recipients(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
     whole = {recipient for kind, recipient, _ in touched if kind is Kind.RECIPIENT}
     for name in sorted(after.keys() - before.keys() - whole):
         line = _line(new.policy_lines, "recipient", name, "id")
-        yield Note(f"{after[name].legal_name} ({name}) is listed, and no rule gives it anything yet", (line,))
+        yield Note(
+            f"{after[name].legal_name} ({name}) is listed, and no rule gives it anything yet",
+            (line,),
+        )
     for name in sorted(before.keys() - after.keys() - whole):
-        yield Note(f"{before[name].legal_name} ({name}), which received nothing, is no longer listed", (_line(old.policy_lines, "recipient", name, "id"),))
+        yield Note(
+            f"{before[name].legal_name} ({name}), which received nothing, is no longer listed",
+            (_line(old.policy_lines, "recipient", name, "id"),),
+        )
     for name in sorted(before.keys() & after.keys()):
         kinds = {kind for kind, recipient, _ in touched if recipient == name}
-        told = ({"expires"} if Kind.DAYS in kinds else set()) | ({"signing_key"} if Kind.KEY in kinds else set())
+        told = ({"expires"} if Kind.DAYS in kinds else set()) | (
+            {"signing_key"} if Kind.KEY in kinds else set()
+        )
         for field in (field.name for field in fields(before[name]) if field.name not in told):
             was, now = getattr(before[name], field), getattr(after[name], field)
             if was != now:
-                says = "another signing key" if field == "signing_key" else f"{field} {_shown(now)} instead of {_shown(was)}"
+                says = (
+                    "another signing key"
+                    if field == "signing_key"
+                    else f"{field} {_shown(now)} instead of {_shown(was)}"
+                )
                 yield Note(f"{name}: {says}", (_line(new.policy_lines, "recipient", name, field),))
 
 
 def _rules(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
-    """Rules that changed although what leaves by them did not: renamed, split, said in other words."""
+    """Rules that changed although what leaves by them did not: renamed, split, said in other
+    words.
+    """
     before, after = ({rule.rule: rule for rule in files.policy.releases} for files in (old, new))
-    renamed = {name: other for name, rule in after.items() for other in before if name not in before and other not in after and _same(rule, before[other])}
+    renamed = {
+        name: other
+        for name, rule in after.items()
+        for other in before
+        if name not in before and other not in after and _same(rule, before[other])
+    }
     for name, rule in after.items():
         if name in renamed:
-            says = f"rule {renamed[name]} is now called {name}: reads that still wait under the old name are withdrawn"
+            says = (
+                f"rule {renamed[name]} is now called {name}: reads that still wait under the old "
+                "name are withdrawn"
+            )
             yield Note(says, (_line(new.policy_lines, "release", name, "rule"),))
         elif name not in before and not _kinds(rule, touched):
-            yield Note(f"new rule {name}: by it alone nothing new leaves", (_line(new.policy_lines, "release", name, "rule"),))
+            yield Note(
+                f"new rule {name}: by it alone nothing new leaves",
+                (_line(new.policy_lines, "release", name, "rule"),),
+            )
     for name, rule in before.items():
         if name not in after and name not in renamed.values() and not _kinds(rule, touched):
-            yield Note(f"rule {name} is gone, and what it let out still leaves by another", (_line(old.policy_lines, "release", name, "rule"),))
+            yield Note(
+                f"rule {name} is gone, and what it let out still leaves by another",
+                (_line(old.policy_lines, "release", name, "rule"),),
+            )
     for name in sorted(before.keys() & after.keys()):
         told = _kinds(before[name], touched) | _kinds(after[name], touched)
-        changed = [field.name for field in fields(before[name]) if getattr(before[name], field.name) != getattr(after[name], field.name)]
-        silent = [field for field in changed if not told & (TOLD_BY.get(field, frozenset()) | WHOLE)]
+        changed = [
+            field.name
+            for field in fields(before[name])
+            if getattr(before[name], field.name) != getattr(after[name], field.name)
+        ]
+        silent = [
+            field for field in changed if not told & (TOLD_BY.get(field, frozenset()) | WHOLE)
+        ]
         if silent:
-            says = f"rule {name}: other {', '.join(silent)}, and by that alone nothing more or less leaves"
+            says = (
+                f"rule {name}: other {', '.join(silent)}, and by that alone nothing more or less "
+                "leaves"
+            )
             yield Note(says, (_line(new.policy_lines, "release", name, "rule"),))
 
 
@@ -148,7 +237,11 @@ def _same(one: ReleaseRule, other: ReleaseRule) -> bool:
 
 
 def _kinds(rule: ReleaseRule, touched: Touched) -> frozenset[Kind]:
-    return frozenset(kind for kind, recipient, purpose in touched if recipient == rule.recipient and purpose in {"", rule.purpose})
+    return frozenset(
+        kind
+        for kind, recipient, purpose in touched
+        if recipient == rule.recipient and purpose in {"", rule.purpose}
+    )
 
 
 def _line(lines: Source, table: str, name: str, field: str) -> Cited:

@@ -1,4 +1,6 @@
-"""Tells in words what a change of policy lets out, the worst first, then what it restricts, then what else it changes."""
+"""Tells in words what a change of policy lets out, the worst first, then what it restricts, then
+what else it changes.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ KEY_OF_KIND = {  # the key of a [[release]] that a reader should look at
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two policies. `refused`: what the charter forbids in the second; a camera would refuse it whole. `equal`: the same bytes."""
+    """Two policies. `refused`: what the charter forbids in the second; a camera would refuse it
+    whole. `equal`: the same bytes.
+    """
 
     old: Policy
     new: Policy
@@ -53,16 +57,37 @@ class Compared:
 
 def compare(old: Files, new: Files) -> Compared:
     """What `new` lets out, restricts and changes, each under its own charter and roster."""
-    sides = [Side(files.obeyed, frozenset(files.cameras) if files.roster is not None else None) for files in (old, new)]
+    sides = [
+        Side(files.obeyed, frozenset(files.cameras) if files.roster is not None else None)
+        for files in (old, new)
+    ]
     space = space_of(*sides)
     before, after = (released(side, space) for side in sides)
     more, less = _Words(old, new, space, before, after), _Words(new, old, space, after, before)
-    lets_out = [*more.told(_MORE), *_new_keys(old, new, before, after), *_budgets(old, new, before, after), *refusals_gone(old, new)]
-    restricts = [*less.told(_LESS), *_budgets(new, old, after, before, _TOTAL_LESS), *refusals_gone(new, old, "the charter also forbids {}")]
+    lets_out = [
+        *more.told(_MORE),
+        *_new_keys(old, new, before, after),
+        *_budgets(old, new, before, after),
+        *refusals_gone(old, new),
+    ]
+    restricts = [
+        *less.told(_LESS),
+        *_budgets(new, old, after, before, _TOTAL_LESS),
+        *refusals_gone(new, old, "the charter also forbids {}"),
+    ]
     lets_out, restricts = sorted(lets_out, key=_worst_first), sorted(restricts, key=_worst_first)
-    touched = frozenset((change.kind, change.recipient, change.purpose) for change in (*lets_out, *restricts))
+    touched = frozenset(
+        (change.kind, change.recipient, change.purpose) for change in (*lets_out, *restricts)
+    )
     refused = new.charter.check(new.policy) if new.charter is not None else ()
-    return Compared(old.policy, new.policy, tuple(lets_out), tuple(restricts), tuple(notes(old, new, touched)), refused)
+    return Compared(
+        old.policy,
+        new.policy,
+        tuple(lets_out),
+        tuple(restricts),
+        tuple(notes(old, new, touched)),
+        refused,
+    )
 
 
 _MORE = {
@@ -73,8 +98,12 @@ _MORE = {
     Kind.CAMERA: "{who} also receives from {cameras}",
     Kind.HOURS: "{who} also receives from {cameras} at {hours}",
     Kind.DAYS: "{who} receives {days} instead of {old_days}",
-    Kind.CONFIDENCE: "{who} receives less certain readings: from {confidence} instead of {old_confidence}",
-    Kind.RETENTION: "{who} may keep reads of {categories} longer: {retention} instead of {old_retention} days",
+    Kind.CONFIDENCE: (
+        "{who} receives less certain readings: from {confidence} instead of {old_confidence}"
+    ),
+    Kind.RETENTION: (
+        "{who} may keep reads of {categories} longer: {retention} instead of {old_retention} days"
+    ),
     Kind.CONTENT: "{who} also receives the {content} of {categories} reads",
     Kind.BUDGET: "{who} may receive more: {budget} instead of {old_budget} an hour and camera",
 }
@@ -86,20 +115,42 @@ _LESS = {
     Kind.CAMERA: "{who} no longer receives from {cameras}",
     Kind.HOURS: "{who} no longer receives from {cameras} at {hours}",
     Kind.DAYS: "{who} receives {old_days} instead of {days}",
-    Kind.CONFIDENCE: "{who} receives only more certain readings: from {old_confidence} instead of {confidence}",
-    Kind.RETENTION: "{who} must let reads of {categories} go sooner: {old_retention} instead of {retention} days",
+    Kind.CONFIDENCE: (
+        "{who} receives only more certain readings: from {old_confidence} instead of {confidence}"
+    ),
+    Kind.RETENTION: (
+        "{who} must let reads of {categories} go sooner: {old_retention} instead of {retention} "
+        "days"
+    ),
     Kind.CONTENT: "{who} no longer receives the {content} of {categories} reads",
     Kind.BUDGET: "{who} may receive fewer: {old_budget} instead of {budget} an hour and camera",
 }
-_TOTAL_MORE = "{who} may receive more in all: its rules add up to {new} instead of {old} an hour and camera"
-_TOTAL_LESS = "{who} may receive fewer in all: its rules add up to {old} instead of {new} an hour and camera"
+_TOTAL_MORE = (
+    "{who} may receive more in all: its rules add up to {new} instead of {old} an hour and camera"
+)
+_TOTAL_LESS = (
+    "{who} may receive fewer in all: its rules add up to {old} instead of {new} an hour and camera"
+)
 
 
 class _Words:
     """One direction: what `wide` lets out and `narrow` does not."""
 
-    def __init__(self, narrow: Files, wide: Files, space: Space, before: Mapping[Cell, Kept], after: Mapping[Cell, Kept]) -> None:
-        self._narrow, self._wide, self._space, self._before, self._after = narrow, wide, space, before, after
+    def __init__(
+        self,
+        narrow: Files,
+        wide: Files,
+        space: Space,
+        before: Mapping[Cell, Kept],
+        after: Mapping[Cell, Kept],
+    ) -> None:
+        self._narrow, self._wide, self._space, self._before, self._after = (
+            narrow,
+            wide,
+            space,
+            before,
+            after,
+        )
 
     def told(self, sentences: Mapping[Kind, str]) -> Iterator[Change]:
         for gain in gains(self._before, self._after):
@@ -137,8 +188,10 @@ class _Words:
         first, last = self._period(self._after, gain)
         levels = [level for level in MatchLevel if level in gain.levels()]
         return (
-            f"{_list(gain.categories())} for {gain.purpose}; {' or '.join(levels)} match from confidence {self._least(self._after, gain):g}; "
-            f"{', '.join(gain.new.include)}; {gain.new.retention_days} days; at most {gain.new.max_per_hour} an hour and camera; from {first} until {last}"
+            f"{_list(gain.categories())} for {gain.purpose}; {' or '.join(levels)} match from "
+            f"confidence {self._least(self._after, gain):g}; "
+            f"{', '.join(gain.new.include)}; {gain.new.retention_days} days; at most "
+            f"{gain.new.max_per_hour} an hour and camera; from {first} until {last}"
         )
 
     def _same(self, side: Mapping[Cell, Kept], gain: Gain) -> list[Cell]:
@@ -166,7 +219,11 @@ class _Words:
             return
         if gain.kind in {Kind.CAMERA, Kind.HOURS}:
             yield from self._bar_lines(gain)
-            rules = {name: None for name in rules if gain.kind is Kind.CAMERA and self._cameras_differ(name)}
+            rules = {
+                name: None
+                for name in rules
+                if gain.kind is Kind.CAMERA and self._cameras_differ(name)
+            }
         for index, table in lines.tables("release"):
             if table.get("rule") in rules:
                 yield lines.cite("release", index, KEY_OF_KIND.get(gain.kind, "recipient"))
@@ -178,7 +235,10 @@ class _Words:
     def _bar_lines(self, gain: Gain) -> Iterator[Cited]:
         """The bars of the narrower side that hold where the wider one releases."""
         for bar in self._narrow.obeyed.barred:
-            moments = ((cell[4], datetime.combine(cell[6], time(), UTC) + timedelta(minutes=cell[5][0])) for cell in gain.cells)
+            moments = (
+                (cell[4], datetime.combine(cell[6], time(), UTC) + timedelta(minutes=cell[5][0]))
+                for cell in gain.cells
+            )
             if any(bar.holds(camera, at) for camera, at in moments):
                 yield self._narrow.cite(bar.where, bar.line)
 
@@ -190,37 +250,76 @@ class _Words:
                 yield lines.cite(key)
         for index, table in lines.tables("recipient"):
             there = narrow.recipients.get(recipient)
-            if table.get("id") == recipient and there is not None and there.expires != table.get("expires"):
+            if (
+                table.get("id") == recipient
+                and there is not None
+                and there.expires != table.get("expires")
+            ):
                 yield lines.cite("recipient", index, "expires")
 
 
-def _new_keys(old: Files, new: Files, before: Mapping[Cell, Kept], after: Mapping[Cell, Kept]) -> Iterator[Change]:
-    """A recipient with another key is another reader: whoever holds it signs the list of keys to which reads are sealed."""
+def _new_keys(
+    old: Files, new: Files, before: Mapping[Cell, Kept], after: Mapping[Cell, Kept]
+) -> Iterator[Change]:
+    """A recipient with another key is another reader: whoever holds it signs the list of keys to
+    which reads are sealed.
+    """
     served = {cell[0] for cell in before} & {cell[0] for cell in after}
     for index, table in new.policy_lines.tables("recipient"):
         name = str(table.get("id"))
-        if name in served and old.policy.recipients[name].signing_key != new.policy.recipients[name].signing_key:
-            says = f"{_named(new, name)} has another signing key: whoever holds it says to which keys reads are sealed, and so who opens them"
-            yield Change(Kind.KEY, name, "", says, (new.policy_lines.cite("recipient", index, "signing_key"),))
+        if (
+            name in served
+            and old.policy.recipients[name].signing_key != new.policy.recipients[name].signing_key
+        ):
+            says = (
+                f"{_named(new, name)} has another signing key: whoever holds it says to which "
+                "keys reads are sealed, and so who opens them"
+            )
+            yield Change(
+                Kind.KEY,
+                name,
+                "",
+                says,
+                (new.policy_lines.cite("recipient", index, "signing_key"),),
+            )
 
 
-def _budgets(old: Files, new: Files, before: Mapping[Cell, Kept], after: Mapping[Cell, Kept], sentence: str = _TOTAL_MORE) -> Iterator[Change]:
+def _budgets(
+    old: Files,
+    new: Files,
+    before: Mapping[Cell, Kept],
+    after: Mapping[Cell, Kept],
+    sentence: str = _TOTAL_MORE,
+) -> Iterator[Change]:
     """One budget split over two rules lets out more, though no single sighting shows it."""
     there = {cell[:2] for cell in before}
-    told = {(gain.recipient, gain.purpose) for gain in gains(before, after) if gain.kind in {Kind.BUDGET, Kind.RECIPIENT, Kind.PURPOSE}}
+    told = {
+        (gain.recipient, gain.purpose)
+        for gain in gains(before, after)
+        if gain.kind in {Kind.BUDGET, Kind.RECIPIENT, Kind.PURPOSE}
+    }
     for recipient, purpose in sorted({cell[:2] for cell in after} & there - told):
         was, now = _total(old, before, recipient, purpose), _total(new, after, recipient, purpose)
         if now > was:
             lines = new.policy_lines
             cited = [
-                lines.cite("release", i, "max_per_hour") for i, t in lines.tables("release") if (t.get("recipient"), t.get("purpose")) == (recipient, purpose)
+                lines.cite("release", i, "max_per_hour")
+                for i, t in lines.tables("release")
+                if (t.get("recipient"), t.get("purpose")) == (recipient, purpose)
             ]
-            says = sentence.format(who=f"{_named(new, recipient)}, for {purpose},", old=was, new=now)
+            says = sentence.format(
+                who=f"{_named(new, recipient)}, for {purpose},", old=was, new=now
+            )
             yield Change(Kind.BUDGET, recipient, purpose, says, tuple(cited))
 
 
 def _total(files: Files, side: Mapping[Cell, Kept], recipient: str, purpose: str) -> int:
-    rules = {rule for cell, kept in side.items() if cell[:2] == (recipient, purpose) for rule in kept.rules}
+    rules = {
+        rule
+        for cell, kept in side.items()
+        if cell[:2] == (recipient, purpose)
+        for rule in kept.rules
+    }
     return sum(rule.max_per_hour for rule in files.policy.releases if rule.rule in rules)
 
 
@@ -234,4 +333,10 @@ def _worst_first(change: Change) -> tuple[int, str, str]:
 
 def _list(values: Iterable[object]) -> str:
     names = sorted(map(str, values))
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nothing"
+    return (
+        names[0]
+        if len(names) == 1
+        else f"{', '.join(names[:-1])} and {names[-1]}"
+        if names
+        else "nothing"
+    )

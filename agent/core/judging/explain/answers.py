@@ -1,4 +1,6 @@
-"""Puts the camera's answers into sentences for people: who may receive what, and for everybody else which lines refuse."""
+"""Puts the camera's answers into sentences for people: who may receive what, and for everybody else
+which lines refuse.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,11 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one recipient may have (`grants`), the lines that allow it (`cited`), and what refuses it, the strongest first (`obstacles`).
+    """What one recipient may have (`grants`), the lines that allow it (`cited`), and what refuses
+    it, the strongest first (`obstacles`).
 
-    `purpose`: the one asked about, or none. Where something is granted, `obstacles` say what else is refused.
-    `law`: what the jurisdiction's facts say of recipients and purposes.
+    `purpose`: the one asked about, or none. Where something is granted, `obstacles` say what else
+    is refused. `law`: what the jurisdiction's facts say of recipients and purposes.
     """
 
     recipient: str
@@ -56,7 +59,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Everybody whom the files name, those who may receive first. `asked`: questions put to `decide`; `default`: what refuses whoever is not named; `bars`: everybody."""
+    """Everybody whom the files name, those who may receive first. `asked`: questions put to
+    `decide`; `default`: what refuses whoever is not named; `bars`: everybody.
+    """
 
     policy: Policy
     charter: Charter | None
@@ -75,7 +80,9 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A policy, its charter and its roster, as values and as lines; its jurisdiction's facts, which bind no camera."""
+    """A policy, its charter and its roster, as values and as lines; its jurisdiction's facts, which
+    bind no camera.
+    """
 
     policy: Policy
     policy_lines: Source
@@ -86,7 +93,9 @@ class Files:
 
     @property
     def obeyed(self) -> Policy:
-        """The policy as a camera obeys it: with the charter's bars, and kinds of place looked up. Without a roster these bar every camera."""
+        """The policy as a camera obeys it: with the charter's bars, and kinds of place looked up.
+        Without a roster these bar every camera.
+        """
         if self.charter is None:
             return self.policy
         if self.roster is None:
@@ -96,7 +105,9 @@ class Files:
     def cite(self, where: str, line: int) -> Cited:
         """A line of the charter or of the policy, by the file's name."""
         charter = self.charter_lines
-        return (charter if charter is not None and charter.where == where else self.policy_lines).cite_at(line)
+        return (
+            charter if charter is not None and charter.where == where else self.policy_lines
+        ).cite_at(line)
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -110,14 +121,32 @@ def explain(files: Files, on: date, *, recipient: str = "", purpose: str = "") -
     found = tally(files.obeyed, files.charter, scope)
     teller = _Teller(files, scope, found, purpose)
     named = [recipient] if recipient else everybody(files)
-    answers = sorted((teller.answer(one) for one in named), key=lambda one: not one.allowed)  # stable: otherwise in the order of the files
-    return Explained(files.policy, files.charter, scope.on, scope.cameras, found.asked, tuple(answers), teller.unlisted(), tuple(teller.bars()), files.roster)
+    # stable: otherwise in the order of the files
+    answers = sorted((teller.answer(one) for one in named), key=lambda one: not one.allowed)
+    return Explained(
+        files.policy,
+        files.charter,
+        scope.on,
+        scope.cameras,
+        found.asked,
+        tuple(answers),
+        teller.unlisted(),
+        tuple(teller.bars()),
+        files.roster,
+    )
 
 
 def everybody(files: Files) -> list[str]:
     """Whoever is named anywhere in policy or charter."""
-    policy, forbidden = files.policy, sorted(files.charter.forbidden_recipients) if files.charter else []
-    return list(dict.fromkeys([*policy.recipients, *(rule.recipient for rule in policy.releases), *forbidden]))
+    policy, forbidden = (
+        files.policy,
+        sorted(files.charter.forbidden_recipients) if files.charter else [],
+    )
+    return list(
+        dict.fromkeys(
+            [*policy.recipients, *(rule.recipient for rule in policy.releases), *forbidden]
+        )
+    )
 
 
 class _Teller:
@@ -126,15 +155,27 @@ class _Teller:
     def __init__(self, files: Files, scope: Scope, found: Tally, purpose: str) -> None:
         self._files, self._scope, self._found, self._purpose = files, scope, found, purpose
         self._policy, self._lines = files.policy, files.policy_lines
-        self._grants = [grant for grant in grants(files.obeyed, found) if not purpose or grant.purpose == purpose]
-        self._rule_index = {str(table.get("rule")): index for index, table in self._lines.tables("release")}
-        self._recipient_index = {str(table.get("id")): index for index, table in self._lines.tables("recipient")}
+        self._grants = [
+            grant
+            for grant in grants(files.obeyed, found)
+            if not purpose or grant.purpose == purpose
+        ]
+        self._rule_index = {
+            str(table.get("rule")): index for index, table in self._lines.tables("release")
+        }
+        self._recipient_index = {
+            str(table.get("id")): index for index, table in self._lines.tables("recipient")
+        }
 
     def answer(self, recipient: str) -> Answer:
         """One recipient's answer."""
         granted = tuple(grant for grant in self._grants if grant.recipient == recipient)
         known = self._policy.recipients.get(recipient)
-        obstacles = self._limits(granted) if granted else (*self._whole(recipient), *self._absent(recipient), *self._denied(recipient))
+        obstacles = (
+            self._limits(granted)
+            if granted
+            else (*self._whole(recipient), *self._absent(recipient), *self._denied(recipient))
+        )
         return Answer(
             recipient=recipient,
             legal_name=known.legal_name if known else "",
@@ -143,28 +184,56 @@ class _Teller:
             grants=granted,
             cited=tuple(dict.fromkeys(line for grant in granted for line in self._rests_on(grant))),
             obstacles=tuple(dict.fromkeys(obstacles)),
-            law=law_on(self._files.profile, known, frozenset({self._purpose} if self._purpose else {grant.purpose for grant in granted})),
+            law=law_on(
+                self._files.profile,
+                known,
+                frozenset(
+                    {self._purpose} if self._purpose else {grant.purpose for grant in granted}
+                ),
+            ),
         )
 
     def unlisted(self) -> Obstacle:
         """What refuses whoever is not named at all."""
-        listed = tuple(self._lines.cite("recipient", index, "id") for index in self._recipient_index.values())
+        listed = tuple(
+            self._lines.cite("recipient", index, "id") for index in self._recipient_index.values()
+        )
         named = _few(list(self._recipient_index)) if listed else "nobody"
         says = f"the policy names only {named} as recipients; whoever is not named is refused"
-        return Obstacle(Reason.RECIPIENT_NOT_IN_POLICY, says, listed or (self._lines.whole("no [[recipient]]"),))
+        return Obstacle(
+            Reason.RECIPIENT_NOT_IN_POLICY, says, listed or (self._lines.whole("no [[recipient]]"),)
+        )
 
     def _whole(self, recipient: str) -> Iterator[Obstacle]:
-        """What the charter says of the one who asks and of the purpose; then why a camera would not obey this policy at all."""
+        """What the charter says of the one who asks and of the purpose; then why a camera would not
+        obey this policy at all.
+        """
         charter, lines = self._files.charter, self._files.charter_lines
         if charter is not None and lines is not None and charter.forbids_recipient(recipient):
             says = "the council forbids it by name; a policy that lists it is refused whole"
-            yield Obstacle(Reason.CHARTER_FORBIDS_RECIPIENT, says, (lines.cite_item("forbidden_recipients", recipient),))
-        if charter is not None and lines is not None and self._purpose in charter.forbidden_purposes:
+            yield Obstacle(
+                Reason.CHARTER_FORBIDS_RECIPIENT,
+                says,
+                (lines.cite_item("forbidden_recipients", recipient),),
+            )
+        if (
+            charter is not None
+            and lines is not None
+            and self._purpose in charter.forbidden_purposes
+        ):
             says = f'the council forbids the purpose "{self._purpose}" to everybody'
-            yield Obstacle(Reason.CHARTER_FORBIDS_PURPOSE, says, (lines.cite_item("forbidden_purposes", self._purpose),))
+            yield Obstacle(
+                Reason.CHARTER_FORBIDS_PURPOSE,
+                says,
+                (lines.cite_item("forbidden_purposes", self._purpose),),
+            )
         for fault in whole_refusal(self._policy, charter):
             if lines is not None and fault.what != f'recipient "{recipient}" is forbidden':
-                yield Obstacle(fault.reason, f"a camera refuses this policy whole: {fault.what}", (lines.cite_at(fault.line),))
+                yield Obstacle(
+                    fault.reason,
+                    f"a camera refuses this policy whole: {fault.what}",
+                    (lines.cite_at(fault.line),),
+                )
 
     def _absent(self, recipient: str) -> Iterator[Obstacle]:
         """What the policy does not say: a recipient, a rule, a purpose, a broker."""
@@ -174,13 +243,26 @@ class _Teller:
         if not rules:
             others = tuple(self._of_rule(rule.rule, "recipient") for rule in self._policy.releases)
             says = "no rule gives it anything; what no rule names is dropped in the camera's memory"
-            yield Obstacle(Reason.RULE_NOT_IN_POLICY, says, others or (self._lines.whole("no [[release]]"),))
+            yield Obstacle(
+                Reason.RULE_NOT_IN_POLICY, says, others or (self._lines.whole("no [[release]]"),)
+            )
         elif self._purpose and all(rule.purpose != self._purpose for rule in rules):
             says = f'no rule gives it anything for the purpose "{self._purpose}"'
-            yield Obstacle(Reason.PURPOSE_NOT_IN_POLICY, says, tuple(self._of_rule(rule.rule, "purpose") for rule in rules))
+            yield Obstacle(
+                Reason.PURPOSE_NOT_IN_POLICY,
+                says,
+                tuple(self._of_rule(rule.rule, "purpose") for rule in rules),
+            )
         if not self._policy.served(recipient):
-            lines = tuple(self._lines.cite("broker", index, "recipients") for index, _ in self._lines.tables("broker"))
-            yield Obstacle(Reason.NO_BROKER_FOR_RECIPIENT, "no broker carries readings to it", lines or (self._lines.whole("no [[broker]]"),))
+            lines = tuple(
+                self._lines.cite("broker", index, "recipients")
+                for index, _ in self._lines.tables("broker")
+            )
+            yield Obstacle(
+                Reason.NO_BROKER_FOR_RECIPIENT,
+                "no broker carries readings to it",
+                lines or (self._lines.whole("no [[broker]]"),),
+            )
 
     def _denied(self, recipient: str) -> Iterator[Obstacle]:
         """What `decide` said of the rules that are for it, where none of them releases anything."""
@@ -189,7 +271,10 @@ class _Teller:
                 for reason in self._found.denied.get(rule.rule, {}):
                     if reason in {Reason.CAMERA_BARRED, Reason.HOURS_BARRED}:
                         yield from self.bars()
-                    elif reason not in {Reason.CATEGORY_NOT_RELEASED, Reason.MATCH_LEVEL_NOT_RELEASED}:
+                    elif reason not in {
+                        Reason.CATEGORY_NOT_RELEASED,
+                        Reason.MATCH_LEVEL_NOT_RELEASED,
+                    }:
                         yield self._of_reason(rule, reason)
 
     def _limits(self, granted: tuple[Grant, ...]) -> Iterator[Obstacle]:
@@ -205,33 +290,73 @@ class _Teller:
         """The bars that hold for a camera that was asked about."""
         for bar in self._files.obeyed.barred:
             cameras = [camera for camera in self._scope.probed_cameras if bar.covers(camera)]
-            which = f"{_few(cameras)}" if self._scope.cameras and len(cameras) < len(self._scope.cameras) else "every camera"
-            unknown = " (no roster says which are near)" if bar.places and self._files.roster is None else ""
+            which = (
+                f"{_few(cameras)}"
+                if self._scope.cameras and len(cameras) < len(self._scope.cameras)
+                else "every camera"
+            )
+            unknown = (
+                " (no roster says which are near)"
+                if bar.places and self._files.roster is None
+                else ""
+            )
             when = f"at {', '.join(map(str, bar.hours))}" if bar.hours else "at all hours"
             reason = Reason.HOURS_BARRED if bar.hours else Reason.CAMERA_BARRED
             if cameras:
-                yield Obstacle(reason, f"nothing leaves from {which}{unknown} {when}: {bar.why}", (self._files.cite(bar.where, bar.line),))
+                yield Obstacle(
+                    reason,
+                    f"nothing leaves from {which}{unknown} {when}: {bar.why}",
+                    (self._files.cite(bar.where, bar.line),),
+                )
 
     def _of_reason(self, rule: ReleaseRule, reason: Reason) -> Obstacle:
         named, day = f'rule "{rule.rule}"', self._scope.on
         categories = ", ".join(sorted(rule.categories))
         levels = ", ".join(level for level in MatchLevel if level in rule.match)
         says, keys = {
-            Reason.CATEGORY_NOT_RELEASED: (f"{named} is for {categories}, no other category", ("categories",)),
-            Reason.MATCH_LEVEL_NOT_RELEASED: (f"{named} lets out {levels} matches, no weaker ones", ("match",)),
-            Reason.CAMERA_NOT_RELEASED: (f"{named} is for {_few(sorted(rule.cameras or ()))}, no other camera", ("cameras",)),
-            Reason.CONFIDENCE_TOO_LOW: (f"{named} asks for a confidence of {rule.min_confidence}", ("min_confidence",)),
+            Reason.CATEGORY_NOT_RELEASED: (
+                f"{named} is for {categories}, no other category",
+                ("categories",),
+            ),
+            Reason.MATCH_LEVEL_NOT_RELEASED: (
+                f"{named} lets out {levels} matches, no weaker ones",
+                ("match",),
+            ),
+            Reason.CAMERA_NOT_RELEASED: (
+                f"{named} is for {_few(sorted(rule.cameras or ()))}, no other camera",
+                ("cameras",),
+            ),
+            Reason.CONFIDENCE_TOO_LOW: (
+                f"{named} asks for a confidence of {rule.min_confidence}",
+                ("min_confidence",),
+            ),
         }.get(reason, (f"{named} does not release here", ("rule",)))
         if reason is Reason.RECIPIENT_EXPIRED:
-            return Obstacle(reason, f"its authority has ended by {day}", (self._of_recipient(rule.recipient, "expires"),))
+            return Obstacle(
+                reason,
+                f"its authority has ended by {day}",
+                (self._of_recipient(rule.recipient, "expires"),),
+            )
         if reason is Reason.POLICY_NOT_IN_FORCE:
-            return Obstacle(reason, f"the policy is not in force on {day}", (self._lines.cite("effective"), self._lines.cite("expires")))
+            return Obstacle(
+                reason,
+                f"the policy is not in force on {day}",
+                (self._lines.cite("effective"), self._lines.cite("expires")),
+            )
         return Obstacle(reason, says, tuple(self._of_rule(rule.rule, key) for key in keys))
 
     def _rests_on(self, grant: Grant) -> Iterator[Cited]:
         """The lines that allow it: rule, recipient, broker."""
         rule = self._policy.rule(grant.rule)
-        for key in ("rule", "categories", "match", "recipient", "purpose", "retention", *(("cameras",) if rule and rule.cameras is not None else ())):
+        for key in (
+            "rule",
+            "categories",
+            "match",
+            "recipient",
+            "purpose",
+            "retention",
+            *(("cameras",) if rule and rule.cameras is not None else ()),
+        ):
             yield self._of_rule(grant.rule, key)
         for key in ("id", "basis", "expires"):
             yield self._of_recipient(grant.recipient, key)

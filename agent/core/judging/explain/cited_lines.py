@@ -1,4 +1,6 @@
-"""A policy's or charter's own lines, so that an answer can quote the sentence it rests on as file:line."""
+"""A policy's or charter's own lines, so that an answer can quote the sentence it rests on as
+file:line.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """One line of a file. `where`: the file as the reader knows it; `line`: from 1, 0 for the file as a whole; `text`: what stands there; `comment`: what its author wrote beside it."""
+    """One line of a file. `where`: the file as the reader knows it; `line`: from 1, 0 for the file
+    as a whole; `text`: what stands there; `comment`: what its author wrote beside it.
+    """
 
     where: str
     line: int
@@ -29,7 +33,9 @@ class Cited:
 
 
 class Source:
-    """One TOML file's lines by path, e.g. `("release", 0, "recipient")`. Raises ConfigError for what is no TOML."""
+    """One TOML file's lines by path, e.g. `("release", 0, "recipient")`. Raises ConfigError for
+    what is no TOML.
+    """
 
     def __init__(self, text: bytes, where: str) -> None:
         self._document: Document = read_document(text, where)
@@ -42,7 +48,11 @@ class Source:
 
     def cite_at(self, number: int) -> Cited:
         """A line by its number."""
-        return Cited(self.where, number, *_parts(self._lines[number - 1]) if 0 < number <= len(self._lines) else ("",))
+        return Cited(
+            self.where,
+            number,
+            *_parts(self._lines[number - 1]) if 0 < number <= len(self._lines) else ("",),
+        )
 
     def whole(self, says: str) -> Cited:
         """The file itself, for what no line of it says."""
@@ -50,21 +60,29 @@ class Source:
 
     def tables(self, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """The tables of one kind with their index, as written."""
-        yield from ((index, table) for index, table in enumerate(self._document.table.get(name, [])) if isinstance(table, dict))
+        yield from (
+            (index, table)
+            for index, table in enumerate(self._document.table.get(name, []))
+            if isinstance(table, dict)
+        )
 
     def value(self, name: str) -> Any:
         """A value of the top level, as written; None where it is missing."""
         return self._document.table.get(name)
 
     def cite_item(self, key: str, item: str) -> Cited:
-        """The line of one name in a list of the top level; the key's own line where the list does not hold it."""
+        """The line of one name in a list of the top level; the key's own line where the list does
+        not hold it.
+        """
         listed = self.value(key)
         names = listed if isinstance(listed, list) else []
         return self.cite(key, names.index(item)) if item in names else self.cite(key)
 
 
 def _parts(line: str) -> tuple[str, str]:
-    """The line without indent and trailing comma, and its comment; a # inside quotes begins none."""
+    """The line without indent and trailing comma, and its comment; a # inside quotes begins
+    none.
+    """
     quote = ""
     for position, character in enumerate(line):
         if quote:

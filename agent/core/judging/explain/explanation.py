@@ -1,8 +1,11 @@
-"""Who could receive what: puts every question that matters to the camera's own `decide`, and gathers what it would release.
+"""Who could receive what: puts every question that matters to the camera's own `decide`, and
+gathers what it would release.
 
-Nothing here judges. A policy that its charter forbids is refused whole (core.policy.charter), as a camera refuses it; everything else is `decide`'s answer,
-asked with a certain reading, a fresh budget and a trusted clock, for every category, match level, camera and part of one day. Between the times of day that
-the policy's bars name no answer changes, so that one moment stands for each part; and one camera for all that no line tells apart.
+Nothing here judges. A policy that its charter forbids is refused whole (core.policy.charter), as a
+camera refuses it; everything else is `decide`'s answer, asked with a certain reading, a fresh
+budget and a trusted clock, for every category, match level, camera and part of one day. Between the
+times of day that the policy's bars name no answer changes, so that one moment stands for each part;
+and one camera for all that no line tells apart.
 """
 
 from __future__ import annotations
@@ -32,7 +35,9 @@ ANY_CAMERA = "any-camera"  # stands for all cameras where no roster names them
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """May this leave for this recipient and purpose? `at`: UTC; `confidence`: 0–1, of the whole reading."""
+    """May this leave for this recipient and purpose? `at`: UTC; `confidence`: 0–1, of the whole
+    reading.
+    """
 
     recipient: str
     purpose: str
@@ -45,7 +50,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`rules`: those that release it to the one who asks; `reasons`: what spoke against it, all rules taken together."""
+    """`rules`: those that release it to the one who asks; `reasons`: what spoke against it, all
+    rules taken together.
+    """
 
     rules: tuple[str, ...]
     reasons: tuple[Reason, ...]
@@ -63,20 +70,25 @@ class Scope:
         return self.cameras or (ANY_CAMERA,)
 
 
-Part = tuple[int, int]  # of a day (UTC), in minutes from midnight: from the first up to, not including, the second
+# of a day (UTC), in minutes from midnight: from the first up to, not including, the second
+Part = tuple[int, int]
 Cell = tuple[str, MatchLevel, str, Part]  # category, level, camera, part of the day
 
 
 def parts_of_day(*policies: Policy) -> tuple[Part, ...]:
     """The parts of a day in which these policies answer alike."""
     hours = [hours for policy in policies for bar in policy.barred for hours in bar.hours]
-    times = sorted({0, MINUTES_A_DAY, *(hour.start for hour in hours), *(hour.end for hour in hours)})
+    times = sorted(
+        {0, MINUTES_A_DAY, *(hour.start for hour in hours), *(hour.end for hour in hours)}
+    )
     return tuple(pairwise(times))
 
 
 @dataclass(slots=True)
 class Tally:
-    """All answers of one policy. `released`: by rule, the cells it releases; `denied`: by rule, the codes it gave otherwise, with one cell each."""
+    """All answers of one policy. `released`: by rule, the cells it releases; `denied`: by rule, the
+    codes it gave otherwise, with one cell each.
+    """
 
     scope: Scope
     asked: int = 0
@@ -86,7 +98,9 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one rule lets one recipient have. `times`: parts of the day, by camera; `since`, `until`: first day, and first day on which no more (UTC)."""
+    """What one rule lets one recipient have. `times`: parts of the day, by camera; `since`,
+    `until`: first day, and first day on which no more (UTC).
+    """
 
     rule: str
     recipient: str
@@ -108,7 +122,9 @@ class Grant:
 
 
 def alike(cameras: Iterable[str], *policies: Policy) -> Mapping[str, tuple[str, ...]]:
-    """The cameras that no rule and no bar of these policies tells apart, each group under its first."""
+    """The cameras that no rule and no bar of these policies tells apart, each group under its
+    first.
+    """
     groups: dict[tuple[bool, ...], list[str]] = {}
     for camera in cameras:
         rules = (rule.at(camera) for policy in policies for rule in policy.releases)
@@ -118,17 +134,36 @@ def alike(cameras: Iterable[str], *policies: Policy) -> Mapping[str, tuple[str, 
 
 
 def verdict(policy: Policy, charter: Charter | None, question: Question) -> Verdict:
-    """What a camera that holds this policy (as `camera_roster.in_place` made it) and charter would do with one sighting, for one recipient and purpose."""
+    """What a camera that holds this policy (as `camera_roster.in_place` made it) and charter would
+    do with one sighting, for one recipient and purpose.
+    """
     faults = whole_refusal(policy, charter)
     if faults:
         return Verdict((), tuple(dict.fromkeys(fault.reason for fault in faults)))
-    decision = decide(policy, *sighted(question.at, question.camera, question.confidence, question.category, question.level), {})
-    rules = tuple(one.rule for one in decision.releases if (one.recipient, one.purpose) == (question.recipient, question.purpose))
-    return Verdict(rules, tuple(dict.fromkeys(reason for reason in decision.reasons if reason is not Reason.RELEASED)))
+    decision = decide(
+        policy,
+        *sighted(
+            question.at, question.camera, question.confidence, question.category, question.level
+        ),
+        {},
+    )
+    rules = tuple(
+        one.rule
+        for one in decision.releases
+        if (one.recipient, one.purpose) == (question.recipient, question.purpose)
+    )
+    return Verdict(
+        rules,
+        tuple(
+            dict.fromkeys(reason for reason in decision.reasons if reason is not Reason.RELEASED)
+        ),
+    )
 
 
 def whole_refusal(policy: Policy, charter: Charter | None) -> tuple[CharterFault, ...]:
-    """Why a camera would not obey this policy at all; empty where the charter, if there is one, permits it."""
+    """Why a camera would not obey this policy at all; empty where the charter, if there is one,
+    permits it.
+    """
     return charter.check(policy) if charter is not None else ()
 
 
@@ -142,10 +177,16 @@ def tally(policy: Policy, charter: Charter | None, scope: Scope) -> Tally:
         category, level, camera, part = cell
         decision = decide(policy, *sighted(at, camera, 1.0, category, level), {})
         found.asked += 1
-        reasons = decision.reasons if len(decision.reasons) == len(policy.releases) else decision.reasons * len(policy.releases)
+        reasons = (
+            decision.reasons
+            if len(decision.reasons) == len(policy.releases)
+            else decision.reasons * len(policy.releases)
+        )
         for rule, reason in zip(policy.releases, reasons, strict=True):
             if reason is Reason.RELEASED:
-                found.released[rule.rule].update((category, level, name, part) for name in groups[camera])
+                found.released[rule.rule].update(
+                    (category, level, name, part) for name in groups[camera]
+                )
             else:
                 found.denied[rule.rule].setdefault(reason, cell)
     return found
@@ -154,15 +195,23 @@ def tally(policy: Policy, charter: Charter | None, scope: Scope) -> Tally:
 def categories_of(policy: Policy, charter: Charter | None) -> tuple[str, ...]:
     """Every category that policy or charter names."""
     named = {category for rule in policy.releases for category in rule.categories}
-    return tuple(sorted(named | (charter.allowed_categories if charter is not None else frozenset())))
+    return tuple(
+        sorted(named | (charter.allowed_categories if charter is not None else frozenset()))
+    )
 
 
 def grants(policy: Policy, found: Tally) -> tuple[Grant, ...]:
     """What is released to whom, rule by rule in the policy's order."""
-    return tuple(_grant(policy, rule, found.released[rule.rule]) for rule in policy.releases if found.released.get(rule.rule))
+    return tuple(
+        _grant(policy, rule, found.released[rule.rule])
+        for rule in policy.releases
+        if found.released.get(rule.rule)
+    )
 
 
-def _cells(policy: Policy, charter: Charter | None, scope: Scope, cameras: Iterable[str]) -> Iterator[tuple[Cell, datetime]]:
+def _cells(
+    policy: Policy, charter: Charter | None, scope: Scope, cameras: Iterable[str]
+) -> Iterator[tuple[Cell, datetime]]:
     categories = categories_of(policy, charter)
     midnight = datetime.combine(scope.on, time(), UTC)
     for part in parts_of_day(policy):
@@ -185,29 +234,43 @@ def _grant(policy: Policy, rule: ReleaseRule, cells: set[Cell]) -> Grant:
         min_confidence=rule.min_confidence,
         max_per_hour=rule.max_per_hour,
         retention_days=rule.retention_days,
-        include=tuple(name for name in ("plate", "crop", "captured_at", "camera") if name in rule.include),
+        include=tuple(
+            name for name in ("plate", "crop", "captured_at", "camera") if name in rule.include
+        ),
         since=policy.effective,
         until=min(policy.expires, policy.recipients[rule.recipient].expires),
-        brokers=tuple(broker.id for broker in policy.brokers if rule.recipient in broker.recipients),
+        brokers=tuple(
+            broker.id for broker in policy.brokers if rule.recipient in broker.recipients
+        ),
     )
 
 
 def hours(parts: Sequence[Part]) -> str:
-    """Parts of a day in order as `00:00-06:00Z, 22:00-24:00Z`, those that touch as one; `all day` for all of it."""
+    """Parts of a day in order as `00:00-06:00Z, 22:00-24:00Z`, those that touch as one; `all day`
+    for all of it.
+    """
     joined: list[Part] = []
     for start, end in parts:
         if joined and joined[-1][1] == start:
             joined[-1] = joined[-1][0], end
         else:
             joined.append((start, end))
-    return "all day" if joined == [(0, MINUTES_A_DAY)] else ", ".join(f"{_clock(start)}-{_clock(end)}Z" for start, end in joined)
+    return (
+        "all day"
+        if joined == [(0, MINUTES_A_DAY)]
+        else ", ".join(f"{_clock(start)}-{_clock(end)}Z" for start, end in joined)
+    )
 
 
 def _clock(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def sighted(at: datetime, camera: str, confidence: float, category: str, level: MatchLevel) -> tuple[Circumstances, Match]:
-    """One sighting as `decide` sees it, on a trusted clock; its entry is as fresh as one can be, and who wants it decides nothing."""
+def sighted(
+    at: datetime, camera: str, confidence: float, category: str, level: MatchLevel
+) -> tuple[Circumstances, Match]:
+    """One sighting as `decide` sees it, on a trusted clock; its entry is as fresh as one can be,
+    and who wants it decides nothing.
+    """
     match = Match(category, level, entry_agency="", entry_case="", entry_source_date=at.date())
     return Circumstances(captured=Instant(at), camera=camera, confidence=confidence), match

@@ -1,8 +1,11 @@
-"""Estimates how many false leads a rule raises at one camera in a day, and keeps every step of the arithmetic.
+"""Estimates how many false leads a rule raises at one camera in a day, and keeps every step of the
+arithmetic.
 
-A false lead is a car that nobody looks for, reported as one that somebody does. Three ways are counted: the plate is misread into a listed one; the
-plate is read right, but the listed one is another state's; the plate looks like a listed one (`confusable`). Entries that are out of date are not counted:
-the reading is right then, and the list is wrong. The odds are those of `lead_odds`, summed over a day's traffic.
+A false lead is a car that nobody looks for, reported as one that somebody does. Three ways are
+counted: the plate is misread into a listed one; the plate is read right, but the listed one is
+another state's; the plate looks like a listed one (`confusable`). Entries that are out of date are
+not counted: the reading is right then, and the list is wrong. The odds are those of `lead_odds`,
+summed over a day's traffic.
 """
 
 from __future__ import annotations
@@ -22,11 +25,14 @@ DAYS_A_YEAR = 365
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What the estimate assumes; every field is a flag of `policy explain`, and docs/ref/policy-explain.md says where its default is from.
+    """What the estimate assumes; every field is a flag of `policy explain`, and
+    docs/ref/policy-explain.md says where its default is from.
 
-    `listed`: entries in the rule's categories; `plate_space`: plates that could exist; `misread`: share of all readings that are wrong;
-    `base_rate`: share of passing cars that are listed; `other_state`: share from another state; `state_misread`: share of states read wrong; `look_alikes`: texts that one text can be taken
-    for, its group's and the reader's own alternatives together.
+    `listed`: entries in the rule's categories; `plate_space`: plates that could exist; `misread`:
+    share of all readings that are wrong; `base_rate`: share of passing cars that are listed;
+    `other_state`: share from another state; `state_misread`: share of states read wrong;
+    `look_alikes`: texts that one text can be taken for, its group's and the reader's own
+    alternatives together.
     """
 
     listed: int
@@ -50,7 +56,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """For one rule at one camera. `per_day`: false leads, after the hourly budget, which caps them; `true_per_day`: leads to the car that is listed."""
+    """For one rule at one camera. `per_day`: false leads, after the hourly budget, which caps them;
+    `true_per_day`: leads to the car that is listed.
+    """
 
     steps: tuple[Step, ...]
     per_day: float
@@ -65,30 +73,73 @@ class Estimate:
         if rate >= 1:
             return f"{rate:,.2g} a day" if rate < 100 else f"{rate:,.0f} a day"
         days = 1 / rate
-        return f"one in {days:,.0f} days" if days < 2 * DAYS_A_YEAR else f"one in {days / DAYS_A_YEAR:,.0f} years"
+        return (
+            f"one in {days:,.0f} days"
+            if days < 2 * DAYS_A_YEAR
+            else f"one in {days / DAYS_A_YEAR:,.0f} years"
+        )
 
 
-def estimate(inputs: Inputs, levels: Sequence[MatchLevel], min_confidence: float, max_per_hour: int) -> Estimate:
-    """Expected false leads per camera and day of a rule that releases these levels from this confidence on."""
+def estimate(
+    inputs: Inputs, levels: Sequence[MatchLevel], min_confidence: float, max_per_hour: int
+) -> Estimate:
+    """Expected false leads per camera and day of a rule that releases these levels from this
+    confidence on.
+    """
     vehicles, listed, space = inputs.vehicles_per_day, inputs.listed, inputs.plate_space
     by_chance = min(1.0, listed / space) if space else 0.0
     wrong = min(inputs.misread, 1 - min_confidence)
     steps = [
-        Step("a text is listed by chance", f"{listed:,} listed / {space:,} possible plates", by_chance),
-        Step("wrong, yet sure enough", f"the smaller of {inputs.misread:g} misread and 1 - {min_confidence:g} min_confidence", wrong),
+        Step(
+            "a text is listed by chance",
+            f"{listed:,} listed / {space:,} possible plates",
+            by_chance,
+        ),
+        Step(
+            "wrong, yet sure enough",
+            f"the smaller of {inputs.misread:g} misread and 1 - {min_confidence:g} min_confidence",
+            wrong,
+        ),
     ]
     ways: list[Step] = []
     if MatchLevel.EXACT in levels or MatchLevel.TEXT in levels:
-        ways.append(Step("misread into a listed plate", f"{vehicles:,} cars x {wrong:g} x {by_chance:.3g}", vehicles * wrong * by_chance))
+        ways.append(
+            Step(
+                "misread into a listed plate",
+                f"{vehicles:,} cars x {wrong:g} x {by_chance:.3g}",
+                vehicles * wrong * by_chance,
+            )
+        )
     if MatchLevel.TEXT in levels:
         abroad = vehicles * inputs.other_state * by_chance
-        ways.append(Step("another state's plate, state not read", f"{vehicles:,} cars x {inputs.other_state:g} x {by_chance:.3g}", abroad))
+        ways.append(
+            Step(
+                "another state's plate, state not read",
+                f"{vehicles:,} cars x {inputs.other_state:g} x {by_chance:.3g}",
+                abroad,
+            )
+        )
     elif MatchLevel.EXACT in levels:
-        how = f"{vehicles:,} cars x {inputs.other_state:g} x {inputs.state_misread:g} x {by_chance:.3g}"
-        ways.append(Step("another state's plate, state misread", how, vehicles * inputs.other_state * inputs.state_misread * by_chance))
+        how = (
+            f"{vehicles:,} cars x {inputs.other_state:g} x {inputs.state_misread:g} x "
+            f"{by_chance:.3g}"
+        )
+        ways.append(
+            Step(
+                "another state's plate, state misread",
+                how,
+                vehicles * inputs.other_state * inputs.state_misread * by_chance,
+            )
+        )
     if MatchLevel.CONFUSABLE in levels:
         alike = vehicles * inputs.look_alikes * by_chance
-        ways.append(Step("looks like a listed plate", f"{vehicles:,} cars x {inputs.look_alikes:g} look-alikes x {by_chance:.3g}", alike))
+        ways.append(
+            Step(
+                "looks like a listed plate",
+                f"{vehicles:,} cars x {inputs.look_alikes:g} look-alikes x {by_chance:.3g}",
+                alike,
+            )
+        )
     total, cap = sum(way.result for way in ways), 24.0 * max_per_hour
     if total > cap:
         ways.append(Step("capped by the budget", f"24 x {max_per_hour} an hour", cap))

@@ -1,4 +1,6 @@
-"""What a jurisdiction's facts say about who may receive: beside the answer, for people; the camera holds no law, `policy check` does before signing."""
+"""What a jurisdiction's facts say about who may receive: beside the answer, for people; the camera
+holds no law, `policy check` does before signing.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """One fact of a profile. `place`: file:line; `forbids`: it speaks against this recipient or purpose, as the policy describes them."""
+    """One fact of a profile. `place`: file:line; `forbids`: it speaks against this recipient or
+    purpose, as the policy describes them.
+    """
 
     says: str
     citation: str
@@ -22,16 +26,39 @@ class Law:
     forbids: bool
 
 
-def law_on(profile: Profile | None, recipient: Recipient | None, purposes: frozenset[str]) -> tuple[Law, ...]:
-    """The facts about recipients and purposes, those that forbid first. `recipient`: None where the policy does not list the one who asks."""
+def law_on(
+    profile: Profile | None, recipient: Recipient | None, purposes: frozenset[str]
+) -> tuple[Law, ...]:
+    """The facts about recipients and purposes, those that forbid first. `recipient`: None where the
+    policy does not list the one who asks.
+    """
     if profile is None:
         return ()
-    facts = [fact for fact in profile.facts if fact.forbidden_kinds or fact.conditional_kinds or fact.forbidden_purposes or fact.permitted_purposes]
+    facts = [
+        fact
+        for fact in profile.facts
+        if fact.forbidden_kinds
+        or fact.conditional_kinds
+        or fact.forbidden_purposes
+        or fact.permitted_purposes
+    ]
     told = [_law(profile, fact, recipient, purposes) for fact in facts]
-    return tuple(sorted(told, key=lambda law: not law.forbids))  # stable: otherwise in the profile's order
+    # stable: otherwise in the profile's order
+    return tuple(sorted(told, key=lambda law: not law.forbids))
 
 
-def _law(profile: Profile, fact: Fact, recipient: Recipient | None, purposes: frozenset[str]) -> Law:
+def _law(
+    profile: Profile, fact: Fact, recipient: Recipient | None, purposes: frozenset[str]
+) -> Law:
     barred_kind = recipient is not None and recipient.kind in fact.forbidden_kinds
-    barred_purpose = bool(purposes & fact.forbidden_purposes) or bool(fact.permitted_purposes and purposes - fact.permitted_purposes)
-    return Law(fact.says, fact.citation, f"{profile.where}:{fact.line}", str(fact.read), fact.confirmed, barred_kind or barred_purpose)
+    barred_purpose = bool(purposes & fact.forbidden_purposes) or bool(
+        fact.permitted_purposes and purposes - fact.permitted_purposes
+    )
+    return Law(
+        fact.says,
+        fact.citation,
+        f"{profile.where}:{fact.line}",
+        str(fact.read),
+        fact.confirmed,
+        barred_kind or barred_purpose,
+    )

@@ -1,6 +1,8 @@
-"""The field types of policy and charter: each turns what was written into a value, or says what is wrong and how to fix it.
+"""The field types of policy and charter: each turns what was written into a value, or says what is
+wrong and how to fix it.
 
-A message reads `what | fix`. Keys and pins are not repeated in messages; names are, in ASCII, so that a look-alike letter shows.
+A message reads `what | fix`. Keys and pins are not repeated in messages; names are, in ASCII, so
+that a look-alike letter shows.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from agent.core.text.identifier import IDENTIFIER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MIN_RETENTION_DAYS = 2  # a read is sealed to a whole UTC day's key: under two days it could have none (docs/ref/policy.md)
+# a read is sealed to a whole UTC day's key: under two days it could have none (docs/ref/policy.md)
+MIN_RETENTION_DAYS = 2
 MAX_RETENTION_DAYS = 3650
 KEY_BYTES = 32
 MAX_PORT = 65535
@@ -52,7 +55,9 @@ def identifier(value: object) -> str:
     text = _text(value)
     _no_wildcard(text)
     if not IDENTIFIER.fullmatch(text):
-        raise ValueError(f"{_shown(text)} is no identifier | use a-z, 0-9 and - only, at most 48 characters")
+        raise ValueError(
+            f"{_shown(text)} is no identifier | use a-z, 0-9 and - only, at most 48 characters"
+        )
     return text
 
 
@@ -60,7 +65,9 @@ def line(value: object) -> str:
     """A line for people: printable, one line, at most 120 characters."""
     text = _text(value)
     if not 0 < len(text) <= 120 or not text.isprintable() or text != text.strip():
-        raise ValueError("must be one line of printable text | at most 120 characters, no spaces around it")
+        raise ValueError(
+            "must be one line of printable text | at most 120 characters, no spaces around it"
+        )
     return text
 
 
@@ -87,7 +94,9 @@ def hours(value: object) -> Hours:
         raise ValueError(f"{_shown(text)} are no hours | write 22:00-06:00Z, in UTC")
     start, end = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
     if start == end:
-        raise ValueError(f"{_shown(text)} begin where they end | leave hours out to bar the whole day")
+        raise ValueError(
+            f"{_shown(text)} begin where they end | leave hours out to bar the whole day"
+        )
     return Hours(start, end)
 
 
@@ -101,9 +110,16 @@ def _one_of(names: tuple[str, ...], what: str) -> Callable[[object], str]:
     return check
 
 
-# Who a recipient is, for charters and jurisdictions that forbid a kind of them. `joint-center`: staffed by several kinds, as fusion centres are.
+# Who a recipient is, for charters and jurisdictions that forbid a kind of them. `joint-center`:
+# staffed by several kinds, as fusion centres are.
 KINDS = (
-    *("local-law-enforcement", "state-law-enforcement", "local-agency", "state-agency", "joint-center"),
+    *(
+        "local-law-enforcement",
+        "state-law-enforcement",
+        "local-agency",
+        "state-agency",
+        "joint-center",
+    ),
     *("federal-agency", "out-of-state-agency", "foreign-agency", "vendor", "private"),
 )
 
@@ -115,7 +131,10 @@ def retention_days(value: object) -> int:
         raise ValueError(f"{_shown(text)} is no retention | write whole days as 21d")
     days = int(text[:-1])
     if not MIN_RETENTION_DAYS <= days <= MAX_RETENTION_DAYS:
-        raise ValueError(f"{_shown(text)} is out of range | at least {MIN_RETENTION_DAYS}d, at most {MAX_RETENTION_DAYS}d")
+        raise ValueError(
+            f"{_shown(text)} is out of range | at least {MIN_RETENTION_DAYS}d, at most "
+            f"{MAX_RETENTION_DAYS}d"
+        )
     return days
 
 
@@ -124,8 +143,15 @@ def host_name(value: object) -> str:
     text = _text(value)
     _no_wildcard(text)
     labels = text.split(".")
-    if len(text) > 253 or not all(LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
-        raise ValueError(f"{_shown(text)} is no host name | lower-case letters, digits, - and dots; IP addresses belong in addresses")
+    if (
+        len(text) > 253
+        or not all(LABEL.fullmatch(label) for label in labels)
+        or labels[-1].isdigit()
+    ):
+        raise ValueError(
+            f"{_shown(text)} is no host name | lower-case letters, digits, - and dots; IP "
+            "addresses belong in addresses"
+        )
     return text
 
 
@@ -137,9 +163,16 @@ def address(value: object) -> tuple[str, int]:
     if not colon or not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > MAX_PORT:
         raise ValueError(f"{_shown(text)}: no port | write 203.0.113.10:8883 or [2001:db8::1]:8883")
     try:
-        ip = IPv6Address(host[1:-1]) if host.startswith("[") and host.endswith("]") else IPv4Address(host)
+        ip = (
+            IPv6Address(host[1:-1])
+            if host.startswith("[") and host.endswith("]")
+            else IPv4Address(host)
+        )
     except AddressValueError:
-        raise ValueError(f"{_shown(text)} is no IP address and port | a camera resolves no names: write 203.0.113.10:8883 or [2001:db8::1]:8883") from None
+        raise ValueError(
+            f"{_shown(text)} is no IP address and port | a camera resolves no names: write "
+            "203.0.113.10:8883 or [2001:db8::1]:8883"
+        ) from None
     if ip.is_unspecified or ip.is_multicast or "%" in host or str(ip) == "255.255.255.255":
         raise ValueError(f"{_shown(text)} is no single host | give the broker's own address")
     return str(ip), int(port)
@@ -161,8 +194,14 @@ def pin(value: object) -> bytes:
         digest = base64.b64decode(text.removeprefix(PIN_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         digest = b""
-    if not text.startswith(PIN_PREFIX) or len(digest) != KEY_BYTES or base64.b64encode(digest).decode() != text.removeprefix(PIN_PREFIX):
-        raise ValueError("is no SPKI pin | write sha256/ and 44 characters of base64, as openssl prints it")
+    if (
+        not text.startswith(PIN_PREFIX)
+        or len(digest) != KEY_BYTES
+        or base64.b64encode(digest).decode() != text.removeprefix(PIN_PREFIX)
+    ):
+        raise ValueError(
+            "is no SPKI pin | write sha256/ and 44 characters of base64, as openssl prints it"
+        )
     return digest
 
 
@@ -174,13 +213,19 @@ def public_key(value: object) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise ValueError("is no Ed25519 public key | write its 32 bytes as 43 characters of base64url")
+        raise ValueError(
+            "is no Ed25519 public key | write its 32 bytes as 43 characters of base64url"
+        )
     if key in _WEAK_KEYS:
-        raise ValueError("is a weak Ed25519 key: anyone could sign for it | use a key from `platewarden receiver keys`")
+        raise ValueError(
+            "is a weak Ed25519 key: anyone could sign for it | use a key from `platewarden "
+            "receiver keys`"
+        )
     return key
 
 
-# Two encodings of small order that a zeroed or placeholder file would hold; a full check is the verifying library's.
+# Two encodings of small order that a zeroed or placeholder file would hold; a full check is the
+# verifying library's.
 _WEAK_KEYS = frozenset({bytes(KEY_BYTES), b"\x01" + bytes(KEY_BYTES - 1)})
 
 Identifier = Annotated[str, BeforeValidator(identifier)]

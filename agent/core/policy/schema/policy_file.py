@@ -1,4 +1,6 @@
-"""Parses a policy's TOML into core.policy.policy values: closed schema, default deny, no wildcards; tells every fault at once (docs/ref/policy.md)."""
+"""Parses a policy's TOML into core.policy.policy values: closed schema, default deny, no wildcards;
+tells every fault at once (docs/ref/policy.md).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,14 @@ from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from agent.core.policy.policy import NEVER_RELEASE, Broker, HotlistLimits, Policy, Recipient, ReleaseRule
+from agent.core.policy.policy import (
+    NEVER_RELEASE,
+    Broker,
+    HotlistLimits,
+    Policy,
+    Recipient,
+    ReleaseRule,
+)
 from agent.core.policy.schema.tables import (
     BrokerTable,
     BundleSourceTable,
@@ -28,9 +37,11 @@ if TYPE_CHECKING:
 
 
 def parse_policy(untrusted_text: bytes, where: str) -> Policy:
-    """The policy in a file's bytes. Raises ConfigError listing all faults; `where` is the file's name in them.
+    """The policy in a file's bytes. Raises ConfigError listing all faults; `where` is the file's
+    name in them.
 
-    Says nothing of dates that have passed (core.policy.policy.require_in_force) or of the charter (core.policy.charter.require).
+    Says nothing of dates that have passed (core.policy.policy.require_in_force) or of the charter
+    (core.policy.charter.require).
     """
     document = read_document(untrusted_text, where)
     policy = _policy(document, untrusted_text)
@@ -40,7 +51,9 @@ def parse_policy(untrusted_text: bytes, where: str) -> Policy:
 
 
 def open_policy(untrusted_text: bytes, where: str) -> tuple[Document, Policy | None]:
-    """The document with all its faults, and the policy where it has none. Never raises: for `policy check`."""
+    """The document with all its faults, and the policy where it has none. Never raises: for `policy
+    check`.
+    """
     document = open_document(untrusted_text, where)
     policy = None if document.broken else _policy(document, untrusted_text)
     return document, None if document.faults else policy
@@ -50,7 +63,9 @@ def _policy(document: Document, untrusted_text: bytes) -> Policy | None:
     """The policy of what is well-formed; None without a head. Every fault is noted."""
     head = document.check(PolicyTable, document.table)
     written = document.table.get("hotlist", {})
-    limits = document.check(HotlistTable, written, ("hotlist",)) if isinstance(written, dict) else None
+    limits = (
+        document.check(HotlistTable, written, ("hotlist",)) if isinstance(written, dict) else None
+    )
     releases = [_rule(table) for _, table in tables(document, "release", ReleaseTable)]
     recipients = [_recipient(table) for _, table in tables(document, "recipient", RecipientTable)]
     brokers = [_broker(table) for _, table in tables(document, "broker", BrokerTable)]
@@ -58,7 +73,17 @@ def _policy(document: Document, untrusted_text: bytes) -> Policy | None:
     barred = bars(document)
     _cross_check(document)
     return (
-        _whole(head, limits or HotlistTable(), releases, recipients, (brokers, sources), barred, hashlib.sha256(untrusted_text).hexdigest()) if head else None
+        _whole(
+            head,
+            limits or HotlistTable(),
+            releases,
+            recipients,
+            (brokers, sources),
+            barred,
+            hashlib.sha256(untrusted_text).hexdigest(),
+        )
+        if head
+        else None
     )
 
 
@@ -96,7 +121,11 @@ def _cross_check(document: Document) -> None:
     _ids(document, "release", "rule")
     _ids(document, "broker", "id")
     _ids(document, "bundle_source", "id")
-    served = {name for path, table in raw(document, "broker") for _, name in names(path, table, "recipients")}
+    served = {
+        name
+        for path, table in raw(document, "broker")
+        for _, name in names(path, table, "recipients")
+    }
     for path, table in raw(document, "release"):
         _require_listed(document, path, table, "recipient", listed)
         for place, category in names(path, table, "categories"):
@@ -107,7 +136,11 @@ def _cross_check(document: Document) -> None:
     for path, table in raw(document, "recipient"):
         for place, name in names(path, table, "id"):
             if name not in served:
-                document.fault(place, f"no [[broker]] serves {_quoted(name)}", "add it to a broker's recipients, or remove it here")
+                document.fault(
+                    place,
+                    f"no [[broker]] serves {_quoted(name)}",
+                    "add it to a broker's recipients, or remove it here",
+                )
     _cross_check_dates(document)
 
 
@@ -116,11 +149,19 @@ def _cross_check_dates(document: Document) -> None:
     if type(effective) is not date:
         return
     if type(expires) is date and expires <= effective:
-        document.fault(("expires",), f"dates crossed: expires {expires}, effective {effective}", "expires must be later")
+        document.fault(
+            ("expires",),
+            f"dates crossed: expires {expires}, effective {effective}",
+            "expires must be later",
+        )
     for path, table in raw(document, "recipient"):
         ends = table.get("expires")
         if type(ends) is date and ends <= effective:
-            document.fault((*path, "expires"), f"expires {ends}, before the policy takes effect on {effective}", "give a later date, or remove the recipient")
+            document.fault(
+                (*path, "expires"),
+                f"expires {ends}, before the policy takes effect on {effective}",
+                "give a later date, or remove the recipient",
+            )
 
 
 def _ids(document: Document, name: str, key: str) -> set[str]:
@@ -131,14 +172,22 @@ def _ids(document: Document, name: str, key: str) -> set[str]:
         if isinstance(value, str):
             counts[value] += 1
             if counts[value] > 1:
-                document.fault((*path, key), f"{_quoted(value)} is there twice", "give each its own")
+                document.fault(
+                    (*path, key), f"{_quoted(value)} is there twice", "give each its own"
+                )
     return set(counts)
 
 
-def _require_listed(document: Document, path: Path, table: dict[str, Any], key: str, listed: set[str]) -> None:
+def _require_listed(
+    document: Document, path: Path, table: dict[str, Any], key: str, listed: set[str]
+) -> None:
     for place, name in names(path, table, key):
         if name not in listed:
-            document.fault(place, f"{_quoted(name)} is not a [[recipient]] of this policy", "list it, with its basis and key, or remove it here")
+            document.fault(
+                place,
+                f"{_quoted(name)} is not a [[recipient]] of this policy",
+                "list it, with its basis and key, or remove it here",
+            )
 
 
 def _quoted(untrusted_name: str) -> str:
@@ -147,7 +196,9 @@ def _quoted(untrusted_name: str) -> str:
 
 
 def _recipient(table: RecipientTable) -> Recipient:
-    return Recipient(table.id, table.legal_name, table.basis, table.expires, table.signing_key, table.kind)
+    return Recipient(
+        table.id, table.legal_name, table.basis, table.expires, table.signing_key, table.kind
+    )
 
 
 def _rule(table: ReleaseTable) -> ReleaseRule:
@@ -167,7 +218,14 @@ def _rule(table: ReleaseTable) -> ReleaseRule:
 
 def _source(table: BundleSourceTable) -> Broker:
     """A server that carries no reads: only its address, name and key count."""
-    return Broker(table.id, table.host, tuple(table.addresses), table.ca, frozenset(table.spki_pins), frozenset())
+    return Broker(
+        table.id,
+        table.host,
+        tuple(table.addresses),
+        table.ca,
+        frozenset(table.spki_pins),
+        frozenset(),
+    )
 
 
 def _broker(table: BrokerTable) -> Broker:

@@ -1,4 +1,6 @@
-"""The closed schemas of a policy's tables, and the [[barred]] that a charter has too (docs/ref/policy.md)."""
+"""The closed schemas of a policy's tables, and the [[barred]] that a charter has too
+(docs/ref/policy.md).
+"""
 
 from __future__ import annotations
 
@@ -38,13 +40,17 @@ class ReleaseTable(Section):
 
     rule: Identifier
     categories: Identifiers
-    match: Annotated[list[Literal["exact", "text", "confusable"]], Field(min_length=1, max_length=3)]
+    match: Annotated[
+        list[Literal["exact", "text", "confusable"]], Field(min_length=1, max_length=3)
+    ]
     min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     max_per_hour: Annotated[int, Field(ge=1, le=1000)]
     recipient: Identifier
     purpose: Identifier
     retention: RetentionDays
-    include: Annotated[list[Literal["plate", "crop", "captured_at", "camera"]], Field(min_length=1, max_length=4)]
+    include: Annotated[
+        list[Literal["plate", "crop", "captured_at", "camera"]], Field(min_length=1, max_length=4)
+    ]
     cameras: Cameras | None = None
 
 
@@ -97,7 +103,9 @@ class HotlistTable(Section):
 
 
 class PolicyTable(Section):
-    """The whole file; the tables in it are checked one by one, so that one fault does not hide the others."""
+    """The whole file; the tables in it are checked one by one, so that one fault does not hide the
+    others.
+    """
 
     name: Line
     version: Annotated[int, Field(ge=1, le=2**31)]
@@ -108,7 +116,9 @@ class PolicyTable(Section):
     release: Tables = Field(default_factory=list)
     recipient: Tables = Field(default_factory=list)
     broker: Tables = Field(default_factory=list)
-    bundle_source: Annotated[list[dict[str, Any]], Field(max_length=8)] = Field(default_factory=list)
+    bundle_source: Annotated[list[dict[str, Any]], Field(max_length=8)] = Field(
+        default_factory=list
+    )
     barred: Tables = Field(default_factory=list)
 
 
@@ -120,7 +130,9 @@ def tables(document: Document, name: str, section: type[Any]) -> Iterator[tuple[
             yield path, checked
 
 
-def raw(document: Document, name: str, most: int = MAX_TABLES) -> Iterator[tuple[Path, dict[str, Any]]]:
+def raw(
+    document: Document, name: str, most: int = MAX_TABLES
+) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Tables as written; whatever is not a table is the whole file's fault to tell."""
     listed = document.table.get(name, [])
     for index, table in enumerate(listed[:most] if isinstance(listed, list) else []):
@@ -134,7 +146,9 @@ def names(path: Path, table: dict[str, Any], key: str) -> Iterator[tuple[Path, s
     if isinstance(value, str):
         yield (*path, key), value
     elif isinstance(value, list):
-        yield from (((*path, key, index), item) for index, item in enumerate(value) if isinstance(item, str))
+        yield from (
+            ((*path, key, index), item) for index, item in enumerate(value) if isinstance(item, str)
+        )
 
 
 def bars(document: Document) -> tuple[Bar, ...]:
@@ -144,5 +158,14 @@ def bars(document: Document) -> tuple[Bar, ...]:
         if table.cameras is None and table.places is None and table.hours is None:
             document.fault(path, "bars nothing", "name cameras, places or hours")
         cameras = frozenset(table.cameras or ()) if table.cameras or table.places else None
-        found.append(Bar(cameras, frozenset(table.places or ()), tuple(table.hours or ()), table.why, document.where, document.line(path)))
+        found.append(
+            Bar(
+                cameras,
+                frozenset(table.places or ()),
+                tuple(table.hours or ()),
+                table.why,
+                document.where,
+                document.line(path),
+            )
+        )
     return tuple(found)
