@@ -1,4 +1,4 @@
-"""The documents say what the code does: settings, reasons, commands, promises, links; and no file tells more than it should."""
+"""The documents say what the code does: settings, reasons, promises, links; and no file tells more than it should."""
 
 import ast
 import re
@@ -6,11 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from agent import cli
 from agent.core.reasons import Reason
 from agent.settings import Settings
 
@@ -36,7 +34,7 @@ def shown(path):
     return str(path.relative_to(ROOT))
 
 
-# --- settings, reasons, commands ---
+# --- settings, reasons ---
 
 
 def in_code(model, prefix=""):
@@ -77,18 +75,6 @@ def test_the_example_shows_every_setting():
 def test_every_reason_is_documented_and_no_other():
     text = (DOCS / "ref/reasons.md").read_text()
     assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == {reason.value for reason in Reason}
-
-
-def test_the_readme_lists_every_command_with_its_own_words():
-    group = typer.main.get_command(cli.app)
-    rows = dict(re.findall(r"^\| `platewarden ([a-z -]+)` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
-    told = {}
-    for name in group.list_commands(None):
-        command = group.get_command(None, name)
-        parts = command.list_commands(None) if hasattr(command, "list_commands") else []
-        for words, part in [(f"{name} {key}", command.get_command(None, key)) for key in parts] or [(name, command)]:
-            told[words] = " ".join(part.help.split("\n\n")[0].split())
-    assert rows == told
 
 
 # --- promises ---
