@@ -1,5 +1,5 @@
-"""The documents say what the code does: settings, reasons, commands, promises, links; and no file
-tells more than it should.
+"""The documents say what the code does: settings, reasons, promises, links; and no file tells more
+than it should.
 """
 
 import ast
@@ -8,11 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from agent import cli
 from agent.core.reasons import Reason
 from agent.settings import Settings
 
@@ -52,7 +50,7 @@ def shown(path):
     return str(path.relative_to(ROOT))
 
 
-# --- settings, reasons, commands ---
+# --- settings, reasons ---
 
 
 def in_code(model, prefix=""):
@@ -110,26 +108,6 @@ def test_every_reason_is_documented_and_no_other():
     assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == {
         reason.value for reason in Reason
     }
-
-
-def test_the_readme_lists_every_command_with_its_own_words():
-    group = typer.main.get_command(cli.app)
-    rows = dict(
-        re.findall(
-            r"^\| `platewarden ([a-z -]+)` \| (.+) \|$",
-            (ROOT / "README.md").read_text(),
-            re.MULTILINE,
-        )
-    )
-    told = {}
-    for name in group.list_commands(None):
-        command = group.get_command(None, name)
-        parts = command.list_commands(None) if hasattr(command, "list_commands") else []
-        for words, part in [(f"{name} {key}", command.get_command(None, key)) for key in parts] or [
-            (name, command)
-        ]:
-            told[words] = " ".join(part.help.split("\n\n")[0].split())
-    assert rows == told
 
 
 # --- promises ---
