@@ -1,10 +1,12 @@
-# Everything a developer types. `make` alone lists it. On a fresh Debian 12 or 13 or Raspberry Pi OS only python3-venv and make must be there:
-# each target installs what it needs into .venv; the few programs that only apt has are installed when root, and named otherwise.
+# Everything a developer types. `make` alone lists it. On a fresh Debian 12 or 13 or Raspberry Pi OS
+# only python3-venv, make and git must be there: each target installs what it needs into .venv, from
+# wheels only. The few programs that only apt has are installed when root, and named otherwise.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL: # `make test` looks, installs, then tests
 
 # onnxruntime must tell nobody what it runs (docs/design/telemetry.md); the code sets this as well
 export ORT_DISABLE_TELEMETRY := 1
@@ -20,13 +22,22 @@ DATA ?= ../shared/plates
 TRAINED ?= ../train
 HW_ENV ?= hw_tests/simulated.yaml
 HW_OUT ?= hw-out
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+COMMANDS ?= demo test
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
+	--only-binary :all: --constraint constraints.txt
 PACKAGING := setup.py pyproject.toml constraints.txt
 
-# command:package, for the tests only; the product and the demo need none of them
-TEST_PROGRAMS := mosquitto:mosquitto node:nodejs npm:npm softhsm2-util:softhsm2 strace:strace systemd-analyze:systemd
+# What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
+PROGRAMS_quick := mosquitto:mosquitto ps:procps strace:strace systemd-analyze:systemd
+PROGRAMS_test := $(PROGRAMS_quick) node:nodejs npm:npm softhsm2-util:softhsm2
+PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
+PROGRAMS_tree := mmdebstrap:mmdebstrap unshare:util-linux git:git
+PROGRAMS_boot := $(PROGRAMS_tree) systemd-nspawn:systemd-container mosquitto:mosquitto ip:iproute2
+PROGRAMS_models := npm:npm
+LOOKS := $(addprefix programs-,quick test deb tree boot models)
 
-.PHONY: help demo test check unit rest hw format lint types layers faults mutation bench models test-picamera test-boot programs clean deb test-deb test-arm64
+.PHONY: help demo test check unit rest hw format lint types layers faults mutation bench models clean
+.PHONY: deb test-deb test-arm64 test-boot test-picamera test-fresh root $(LOOKS)
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
@@ -34,15 +45,16 @@ help: ## this list
 demo: $(VENV)/demo.stamp ## the whole story on this machine, no camera, no network: ends in demo-out/index.html
 	$(BIN)/platewarden demo --out $(OUT)
 
-test: check rest ## everything: `check`, then the broker, fault, interop, demo and sandbox tests
+test: ## everything: `check`, then the broker, fault, interop, demo and sandbox tests
+test: programs-test $(VENV)/rig.stamp check rest
 
-check: format lint types layers ## format, lint, types, layers and the quick tests; about 4 minutes
+check: programs-quick format lint types layers ## format, lint, types, layers, quick tests; 4 minutes
 	$(BIN)/python -m pytest -m "not slow"
 
 unit: $(VENV)/dev.stamp ## the unit tests only; under 10 seconds
 	$(BIN)/python -m pytest tests/unit -m "not slow"
 
-rest: $(VENV)/rig.stamp programs
+rest: programs-test $(VENV)/rig.stamp
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m pytest hw_tests
 
@@ -58,36 +70,40 @@ types: $(VENV)/dev.stamp
 layers: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
-faults: $(VENV)/dev.stamp programs ## kill processes and broker at random for ROUNDS=n rounds, then count what was lost
+faults: programs-quick $(VENV)/dev.stamp ## kill processes and broker at random for ROUNDS=n rounds, then count what was lost
 	$(BIN)/python tests/faults/rounds.py --rounds $(ROUNDS)
 
-mutation: $(VENV)/dev.stamp ## put small faults into the refusing part, one by one, and see which no quick test notices (docs/ref/mutation.md; ~10 minutes)
+mutation: programs-quick $(VENV)/dev.stamp ## put small faults into the refusing part, one by one, and see which no quick test notices (docs/ref/mutation.md; ~10 minutes)
 	$(BIN)/python -m tests.mutation.run
 
 bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside other people's (BENCHMARK=folder with truth; PEERS=folder with their models)
 	$(BIN)/python -m bench $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(PEERS),--peers $(PEERS)) --rounds $(BENCH_ROUNDS)
 
-hw: $(VENV)/rig.stamp programs ## the tests on a rig: HW_ENV=file (default hw_tests/simulated.yaml: this machine); JUnit and the page of all nights in hw-out/ (~6 minutes)
+hw: programs-test $(VENV)/rig.stamp ## the tests on a rig: HW_ENV=file (default hw_tests/simulated.yaml: this machine); JUnit and the page of all nights in hw-out/ (~6 minutes)
 	$(BIN)/python -m pytest hw_tests -p labgrid.pytestplugin --lg-env $(HW_ENV) --hw-out $(HW_OUT) --hw-history $(HW_OUT)/history --junitxml $(HW_OUT)/junit.xml $(HW_ARGS)
 
-test-picamera: ## the picamera2 adapter and the whole line over the real library in a Debian trixie tree (root; ~7 minutes, ~14 the first time)
+test-picamera: root programs-tree ## the picamera2 adapter and the whole line over the real library in a Debian trixie tree (root; ~7 minutes, ~14 the first time)
 	tests/picamera/run.sh
 
-test-boot: $(VENV)/dev.stamp ## the units booted by systemd-nspawn in a Debian trixie tree: walls, hangs, reboots (root, ~5 minutes more the first time, then 5; 11 on a busy machine)
+test-boot: root programs-boot $(VENV)/dev.stamp ## the units booted by systemd-nspawn in a Debian trixie tree: walls, hangs, reboots (root, ~5 minutes more the first time, then 5; 11 on a busy machine)
 	PYTHON=$(abspath $(BIN)/python) tests/boot/run.sh
 
-deb: $(VENV)/dev.stamp ## Debian packages for bookworm and trixie, amd64 and arm64, into dist/ (needs debhelper; ~10 minutes; SUITE= and ARCH= for one)
+deb: programs-deb $(VENV)/dev.stamp ## Debian packages for bookworm and trixie, amd64 and arm64, into dist/ (needs debhelper; ~10 minutes; SUITE= and ARCH= for one)
 	$(BIN)/python debian/build.py $(if $(SUITE),--suite $(SUITE)) $(if $(ARCH),--architecture $(ARCH))
 
-test-deb: $(VENV)/dev.stamp ## install, upgrade, remove and purge the amd64 packages of dist/ in fresh trees, and turn a card into a camera (root, mmdebstrap; ~10 minutes)
+test-deb: root programs-tree $(VENV)/dev.stamp ## install, upgrade, remove and purge the amd64 packages of dist/ in fresh trees, and turn a card into a camera (root, mmdebstrap; ~10 minutes)
 	for suite in $(or $(SUITE),bookworm trixie); do debian/test_packages.sh $$suite dist/$$suite; done
 	$(if $(filter bookworm,$(SUITE)),,PYTHON=$(abspath $(BIN))/python debian/test_first_boot.sh dist/trixie)
 
-test-arm64: $(VENV)/dev.stamp ## vision, sealing, policy and mailbox tests on aarch64, emulated as a Raspberry Pi 4 (root, mmdebstrap, Linux 6.7; ~6 minutes and the tree; CPU= for another)
+test-arm64: root programs-tree $(VENV)/dev.stamp ## vision, sealing, policy and mailbox tests on aarch64, emulated as a Raspberry Pi 4 (root, mmdebstrap, Linux 6.7; ~6 minutes and the tree; CPU= for another)
 	PYTHON=$(abspath $(BIN))/python tests/arm64/run.sh
 
+test-fresh: ## the README's commands in a bare Debian 12 and 13 (root; ~25 minutes; SUITE= for one)
+test-fresh: root programs-tree
+	for suite in $(or $(SUITE),bookworm trixie); do tests/fresh/run.sh $$suite $(COMMANDS); done
+
 models: export PLATEWARDEN_PLATES = $(DATA)
-models: $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed; needs npm and three fonts by apt)
+models: programs-models $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed; needs npm and three fonts by apt)
 	$(BIN)/python -m models.training.fonts --install
 	$(BIN)/python -m models.training.detector.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/teacher
 	$(BIN)/python -m models.training.detector.distil --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/detector --cache $(TRAINED)/teacher --start $(TRAINED)/teacher/checkpoint.pt
@@ -127,9 +143,16 @@ $(VENV)/train.stamp: $(PACKAGING) | $(BIN)/python
 	$(PIP) --editable '.[demo,dev,train]'
 	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
 
-programs:
-	@missing=""; \
-	for pair in $(TEST_PROGRAMS); do PATH="$$PATH:/usr/sbin:/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; done; \
+$(LOOKS): programs-%:
+	@missing=""; for pair in $(PROGRAMS_$*); do \
+		PATH="$$PATH:/usr/sbin:/sbin" command -v "$${pair%%:*}" >/dev/null || missing+=" $${pair##*:}"; \
+	done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
-	if [ "$$(id -u)" -ne 0 ]; then echo "The tests need:$$missing. Type: sudo apt-get install --no-install-recommends$$missing" >&2; exit 1; fi; \
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends $$missing
+	if [ "$$(id -u)" -ne 0 ]; then echo "make $(MAKECMDGOALS) needs:$$missing." \
+		"Type: sudo apt-get install --no-install-recommends$$missing" >&2; exit 1; fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install --yes -qq --no-install-recommends $$missing
+
+root:
+	@if [ "$$(id -u)" -ne 0 ]; then echo "make $(MAKECMDGOALS) needs root (chroot, mounts)." \
+		"Type: sudo -E make $(MAKECMDGOALS)" >&2; exit 1; fi

@@ -1,14 +1,18 @@
 # shellcheck shell=sh
-# Sourced by the tests of the packages: a Debian tree by chroot, and what is asked of commands inside it. Sets: here cache work tree.
+# Sourced by the tests of the packages and by `make test-fresh`: a Debian tree by chroot, and what is
+# asked of commands inside it. Sets: here cache work tree.
 #
-# Wants $suite and $test (its own name, for messages). The mirror is the one that this machine uses already; inside a tree there is no network.
+# Wants $suite and $test (its own name, for messages). Another $base, $include or $extra may be set
+# before fresh_tree. The mirror is the one that this machine uses already; `inside` has no network.
 
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${PLATEWARDEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/platewarden}
 base=$cache/deb-$suite
+include=python3,systemd,passwd
 work=$(mktemp -d)
 tree=$work/tree
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 
 die() { echo "$test: $suite: $*" >&2; exit 1; }
 say() { echo "$suite: $*"; }
@@ -37,14 +41,20 @@ needs() {
     for program in "$@"; do command -v "$program" >/dev/null || die "$program is missing: apt-get install --no-install-recommends $program"; done
 }
 
-# A copy of a tree that holds what the packages depend on, and nothing else: apt must find them satisfied without a network.
+# A copy of a tree that holds $include and what it depends on, and nothing else. It is kept and
+# copied from then on; other packages, another tree.
 fresh_tree() {
     needs mmdebstrap
-    if [ ! -x "$base/usr/bin/python3" ]; then
-        archive=$(mirror)
+    recipe="$suite $include${extra:-}"
+    if [ ! -d "$base" ] || [ "$(cat "$base.recipe" 2>/dev/null)" != "$recipe" ]; then
+        archive=$(mirror) || exit 1
         mkdir -p "$cache"
-        mmdebstrap --quiet --variant=apt --aptopt='APT::Install-Recommends "false"' --include=python3,systemd,passwd"${extra:-}" "$suite" "$base.new" "$archive"
+        rm -rf "$base.new"
+        mmdebstrap --quiet --variant=apt --aptopt='APT::Install-Recommends "false"' \
+            --include="$include${extra:-}" "$suite" "$base.new" "$archive" ||
+            die "mmdebstrap cannot make the tree"
         rm -rf "$base" && mv "$base.new" "$base"
+        echo "$recipe" >"$base.recipe"
     fi
     cp -a "$base" "$tree"
     mkdir "$tree/debs"
