@@ -4,7 +4,9 @@ codes.
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
@@ -62,6 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # `platewarden read … | head` is no failure
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        if os.environ.get("PLATEWARDEN_DEBUG") == "1":
+            raise
+        print(f"platewarden: {_own_fault(error)}", file=sys.stderr)
+        sys.exit(PlatewardenError.exit_code)
+
+
+def _own_fault(error: Exception) -> PlatewardenError:
+    """What nobody foresaw, by class and place: its text, and a traceback's, could hold a plate
+    (P9).
+    """
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return PlatewardenError(
+        f"stopped by a fault of its own: {type(error).__name__} in "
+        f"{Path(last.filename).name}:{last.lineno}",
+        fix="report this line; PLATEWARDEN_DEBUG=1 shows more, and may show a plate",
+    )
 
 
 def _missing(module: str) -> UsageError:

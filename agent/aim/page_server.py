@@ -139,6 +139,12 @@ class Handler(BaseHTTPRequestHandler):
             self._json({"error": error.what}, HTTPStatus.BAD_REQUEST)
         except PlatewardenError as error:
             self._json({"error": str(error)}, HTTPStatus.INTERNAL_SERVER_ERROR)
+        except OSError:
+            raise  # the phone has gone: there is nobody to answer
+        except Exception as error:  # noqa: BLE001 - one odd request must not end the page
+            self.close_connection = True
+            what = f"this request could not be answered ({type(error).__name__})"
+            self._json({"error": what}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _require_our_host(self) -> None:
         """Mitigates against: DNS rebinding, and pages of other sites that post here with the

@@ -9,12 +9,14 @@ not read here: deliver uses this module and must not come near a plate (P2).
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent import boundary
 from agent.core.policy.camera_roster import CameraRoster, in_place, parse_roster
 from agent.core.policy.charter import Charter, parse_charter, require
 from agent.core.policy.policy import Broker, Policy
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.toml_document import MAX_TEXT_BYTES
 from agent.disk.input_file import read_input
+from agent.errors import ConfigError
 
 MAX_FILE_BYTES = 1024 * 1024
 
@@ -32,6 +34,7 @@ class CityFolder:
         """Where the hot list lies; read by `hotlist_file`, in watch only."""
         return self.folder / "hotlist.csv"
 
+    @boundary.document("policy", error=ConfigError)
     def policy(self) -> Policy:
         """policy.toml, parsed. In force? Within the charter? That is for
         core.policy.policy.require_in_force and core.policy.charter.require.
@@ -41,6 +44,7 @@ class CityFolder:
             read_input(path, MAX_TEXT_BYTES, missing="a camera needs its city's policy"), str(path)
         )
 
+    @boundary.document("charter", error=ConfigError)
     def charter(self) -> Charter:
         """charter.toml, parsed."""
         path = self.folder / "charter.toml"
@@ -53,6 +57,7 @@ class CityFolder:
             str(path),
         )
 
+    @boundary.document("roster of cameras", error=ConfigError)
     def cameras(self) -> CameraRoster:
         """roster.toml, parsed: which cameras there are and where they stand."""
         path = self.folder / "roster.toml"

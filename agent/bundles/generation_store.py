@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent import boundary
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.generation import (
     CITY,
@@ -81,6 +82,7 @@ class BundleStore:
         """Where generations lie."""
         return self._folder
 
+    @boundary.document("verified bundles", error=BundleRefusedError)
     def current(self) -> Generation | None:
         """The generation in force, every file as it was verified; None before the first. Raises
         BundleRefusedError, StorageError.
@@ -105,6 +107,7 @@ class BundleStore:
             )
         return generation
 
+    @boundary.document("bundles", error=BundleRefusedError)
     def take_in(self, inbox: Path, now: Instant) -> Generation | None:
         """Verify what lies in `inbox` and switch to it, as a whole; None where there is nothing
         new.

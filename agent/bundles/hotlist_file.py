@@ -12,6 +12,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from agent import boundary
 from agent.core.hotlist.compiled_format import MAX_FILE_BYTES, Compiled, decode
 from agent.core.hotlist.compiled_format import entries_in as header_entries
 from agent.core.hotlist.index import MAX_AGE, HotList, hotlist_of
@@ -34,6 +35,7 @@ MAX_SOURCE_BYTES = 2 * 1024 * 1024 * 1024
 _IMPORT = "run `platewarden hotlist import`"
 
 
+@boundary.document("hot list", error=ConfigError)
 def read_hotlist(
     folder: Path, today: date, categories: Iterable[str] | None = None, max_age: timedelta = MAX_AGE
 ) -> HotList:
@@ -82,6 +84,7 @@ def read_compiled(folder: Path, today: date, categories: frozenset[str] | None =
     return compiled
 
 
+@boundary.document("acts by hand", error=ConfigError)
 def read_manual(folder: Path) -> ManualList:
     """What was added and withdrawn by hand; nothing, where there is no such file."""
     path = folder / MANUAL

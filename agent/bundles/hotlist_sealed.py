@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyrage
 
+from agent import boundary
 from agent.bundles.layout import HOTLIST_PATH, MANUAL_PATH, MAX_TARGET_BYTES, city_file
 from agent.core.camera.hotlist_facts import NEVER
 from agent.core.hotlist.compiled_format import decode
@@ -32,6 +33,7 @@ HEADER = b"plate,state,category,agency,case,source_date,expires\n"
 _OWNER = "the list's owner must publish again, to all cameras that are enrolled now"
 
 
+@boundary.document("hot list", error=BundleRefusedError)
 def open_hotlist(
     folder: Path,
     identity: pyrage.x25519.Identity,

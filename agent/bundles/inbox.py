@@ -63,7 +63,7 @@ class Inbox(FetcherInterface):
         metadata = _METADATA.fullmatch(name)
         self.role = metadata[2] if metadata else ""
         path = self.folder / name
-        if not path.exists():
+        if not self._there(path):
             # that there is no newer root is how the updater learns that it has the newest
             if self.role != ROOT:
                 self.refusal = BundleRefusedError(
@@ -107,8 +107,21 @@ class Inbox(FetcherInterface):
             raise self.refusal from None
 
     def has_root(self, version: int) -> bool:
-        """Whether there is a root of that version."""
-        return (self.folder / METADATA_FOLDER / f"{version}.root.json").exists()
+        """Whether there is a root of that version. Raises BundleRefusedError."""
+        self.file = f"{METADATA_FOLDER}/{version}.root.json"
+        try:
+            return self._there(self.folder / self.file)
+        except DownloadError:
+            raise self.refusal or BundleRefusedError(
+                Reason.BUNDLE_INCOMPLETE, "cannot be read", where=self.folder, fix=_AGAIN
+            ) from None
+
+    def _there(self, path: Path) -> bool:
+        """Path.exists, which raises for a link into a folder that this user may not enter."""
+        try:
+            return path.exists()
+        except OSError:
+            raise self._refuse(Reason.BUNDLE_INCOMPLETE, "cannot be read", _AGAIN) from None
 
 
 METADATA_URL, TARGETS_URL = f"{BASE}{METADATA_FOLDER}/", f"{BASE}{TARGETS_FOLDER}/"

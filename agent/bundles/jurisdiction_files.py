@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import agent
+from agent import boundary
 from agent.core.policy.jurisdiction import Profile, parse_profile
 from agent.core.text.toml_document import MAX_TEXT_BYTES
 from agent.disk.input_file import read_input
-from agent.errors import UsageError
+from agent.errors import ConfigError, UsageError
 
 HERE = Path(agent.__file__).parent
 # as installed, and in the repository
@@ -47,6 +48,7 @@ def named(name_or_path: str) -> Profile:
     return profile
 
 
+@boundary.document("jurisdiction profile", error=ConfigError)
 def read(path: Path) -> Profile:
     """A profile's file. Raises ConfigError."""
     return parse_profile(

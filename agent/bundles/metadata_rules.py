@@ -24,6 +24,7 @@ from agent.bundles.layout import (
 from agent.bundles.refusal_words import holder_of
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import parse_rfc3339
+from agent.core.text.strict_json import FIRST_YEAR, LAST_YEAR
 from agent.errors import BundleRefusedError
 
 if TYPE_CHECKING:
@@ -44,6 +45,19 @@ def check_root(root: Root, where: Path) -> None:
         )
     for name in TOP_LEVEL:
         _check_keys(root, name, where)
+
+
+def check_expiry(role: str, expires: datetime, where: Path) -> None:
+    """An expiry that other dates can be computed from without an overflow. Raises
+    BundleRefusedError.
+    """
+    if not FIRST_YEAR <= expires.year <= LAST_YEAR:
+        raise BundleRefusedError(
+            Reason.BUNDLE_MALFORMED,
+            f"{role} expires in the year {expires.year}, not in {FIRST_YEAR} to {LAST_YEAR}",
+            where=where,
+            fix=_AGAIN,
+        )
 
 
 def check_people(root: Root, targets: Targets, where: Path) -> None:

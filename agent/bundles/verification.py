@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from tuf.api.exceptions import DownloadError, ExpiredMetadataError, RepositoryError
+from tuf.api.exceptions import ExpiredMetadataError, RepositoryError
 from tuf.api.metadata import Metadata, Targets
 
 from agent.bundles import metadata_rules
@@ -32,7 +32,7 @@ from agent.bundles.refusal_words import holder_of, refusal, rollback, verified
 from agent.bundles.updater import Updater
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import read_bounded, storage_error
-from agent.errors import BundleRefusedError, ConfigError, StorageError
+from agent.errors import BundleRefusedError, ConfigError, PlatewardenError, StorageError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,19 +93,14 @@ class Verification:
             issued = self._check_forward(previous)
             self._fetch(updater)
             city = self._identify(previous, rig=rig)
-        # beyond its own errors, tuf raises ValueError for a key that is not there, and the others
-        # may come from metadata odder than it thought of
-        except (
-            RepositoryError,
-            DownloadError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-        ) as error:
-            raise refusal(error, self._inbox, self._work, self._reference) from None
+        except PlatewardenError:
+            raise
         except OSError as error:
             raise storage_error(error, self._part, "cannot write what was verified") from None
+        # Beyond its own errors, tuf raises ValueError for a key that is not there; metadata odder
+        # than it thought of may make it raise anything.
+        except Exception as error:  # noqa: BLE001 - one odd bundle must not end a process
+            raise refusal(error, self._inbox, self._work, self._reference) from None
         versions = {role: metadata.signed.version for role, metadata in self._metadata.items()}
         expiry = {role: metadata.signed.expires for role, metadata in self._metadata.items()}
         never = dict.fromkeys(self._absent - versions.keys(), 0)
@@ -152,6 +147,7 @@ class Verification:
                     where=self._inbox.folder,
                     fix=_AGAIN,
                 )
+            metadata_rules.check_expiry(role, metadata.signed.expires, self._inbox.folder)
             self._metadata[role] = metadata
         metadata_rules.check_root(self._metadata[ROOT].signed, self._inbox.folder)
         metadata_rules.check_targets(TARGETS, self._metadata[TARGETS].signed, self._inbox.folder)
@@ -187,6 +183,7 @@ class Verification:
                 where=self._inbox.folder,
                 fix=_AGAIN,
             )
+        metadata_rules.check_expiry(role, metadata.signed.expires, self._inbox.folder)
         self._metadata[role] = metadata
         metadata_rules.check_targets(role, metadata.signed, self._inbox.folder)
 

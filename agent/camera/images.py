@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from agent import boundary
 from agent.camera import image_header
 from agent.core.reading.sighting import Frame, Image
 from agent.core.time.instant import Instant
@@ -77,6 +78,7 @@ def find_files(folder: Path, suffixes: frozenset[str]) -> list[tuple[Path, str]]
     return sorted(found, key=lambda file: Path(file[1]).parts)
 
 
+@boundary.document("image", error=SourceError)
 def load_image(path: Path, max_pixels: int) -> Image:
     """Decode one JPEG, PNG or WebP to H×W×3 BGR, turned upright by its EXIF orientation.
 

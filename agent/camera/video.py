@@ -40,6 +40,7 @@ _TURNS = {
     180: cv2.ROTATE_180,
     -180: cv2.ROTATE_180,
 }
+MAX_DURATION_S = 366 * 86_400  # a longer time stamp is damage, and could overflow the clock
 USUAL_RATE = 25  # frames per second, for a file that does not say
 
 
@@ -81,6 +82,8 @@ class VideoSource:
                 offset_s = max(offset_s, stamp_s)
                 if self._pace:
                     self._clock.sleep(max(0.0, begun_s + offset_s - self._clock.monotonic_s()))
+                if not offset_s <= MAX_DURATION_S:  # so that NaN ends it too
+                    raise self._cut(sequence)
                 captured = Instant(
                     start.utc + timedelta(milliseconds=round(offset_s * 1000)), start.trust
                 )
@@ -106,9 +109,10 @@ class VideoSource:
             raise SourceError("no such file", where=self._path, fix="check the path")
         try:
             container = av.open(f"file:{self._path}", options=_OPEN_OPTIONS | decoder_options)
-        except (av.error.FFmpegError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - PyAV raises ValueError and others beside its own
+            why = getattr(error, "strerror", None) or type(error).__name__
             raise self._error(
-                f"not a video that can be read: {error.strerror}",
+                f"not a video that can be read: {why}",
                 "give an MP4, MOV, MKV, WebM, AVI or TS file; if it is one, it is damaged or "
                 "cut short",
             ) from None
@@ -140,7 +144,9 @@ class VideoSource:
                     _upright(decoded.to_ndarray(format="bgr24"), decoded.rotation),
                 )
                 delivered += 1
-        except (av.error.FFmpegError, DamageError, ValueError):
+        except SourceError:
+            raise
+        except Exception:  # noqa: BLE001 - FFmpeg reports odd files in many ways; each is this file's own end
             raise self._cut(delivered) from None
         if not delivered or _ends_early(stream, last_s):
             raise self._cut(delivered)

@@ -74,6 +74,7 @@ class Reason(StrEnum):
     PROXY_FORBIDDEN = "proxy-forbidden"
     # envelopes, receipts, key lists, rosters
     MALFORMED = "malformed"
+    UNFORESEEN = "unforeseen"
     UNSUPPORTED_VERSION = "unsupported-version"
     SIGNATURE_INVALID = "signature-invalid"
     DEVICE_NOT_ENROLLED = "device-not-enrolled"

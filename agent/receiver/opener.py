@@ -13,6 +13,7 @@ from joserfc import jwe
 from joserfc.jwk import OKPKey
 from joserfc.registry import HeaderParameter
 
+from agent import boundary
 from agent.core.policy.policy import TEST
 from agent.core.reading.plate_text import PlateText
 from agent.core.reasons import Reason
@@ -89,6 +90,7 @@ class Opener:
         """
         return self._verifier.verify(untrusted_wire)
 
+    @boundary.document("sealed read")
     def open(self, untrusted_wire: bytes) -> OpenedRead:
         """Raises EnvelopeRefusedError: altered, of an unknown camera, for somebody else, its key
         destroyed, or not what the format allows inside.
@@ -170,7 +172,7 @@ def parse_content(tags: Tags, plaintext: bytes) -> OpenedRead:
         tags=tags,
         entry_agency=match.text("agency"),
         entry_case=match.text("case"),
-        entry_source_date=match.day("source_date"),
+        entry_source_date=match.day("source_date", first_year=1970),
         posterior=None if match.value("posterior") is None else match.fraction("posterior"),
         plate=plate,
         captured_at=fields.moment("captured_at") if "captured_at" in fields else None,

@@ -8,11 +8,13 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509.oid import NameOID
 
+from agent import boundary
 from agent.core.reasons import Reason
 from agent.core.wire.enrolment import FILE_NAME, MAX_BYTES, Enrolment, parse_enrolment
 from agent.errors import EnvelopeRefusedError
 
 
+@boundary.document("enrolment")
 def verify_enrolment(untrusted_json: bytes, where: str = FILE_NAME) -> Enrolment:
     """The enrolment, if its parts belong together. Raises EnvelopeRefusedError.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from agent import boundary
 from agent.core.reasons import Reason
 from agent.core.wire import sealed_read
 from agent.core.wire.sealed_read import Tags
@@ -20,6 +21,7 @@ class EnvelopeVerifier:
         self._enrolled = dict(enrolled)
         self._max_bytes = max_bytes
 
+    @boundary.document("sealed read")
     def verify(self, untrusted_wire: bytes) -> Tags:
         """The tags, believed from here on. Raises EnvelopeRefusedError(malformed,
         unsupported-version, device-not-enrolled, signature-invalid).

@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
+from agent import boundary
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, canonical, parse_object, public_jwk
 from agent.core.wire.epochs import EpochKeys, deadline_of
@@ -17,6 +18,7 @@ _PROBE = X25519PrivateKey.from_private_bytes(bytes(31) + b"\x01")
 _WHERE = "key list"
 
 
+@boundary.document("key list")
 def verify_key_list(untrusted_text: bytes, recipient: str, signing_key: bytes) -> EpochKeys:
     """The keys of a compact JWS signed by the recipient's `signing_key` (raw Ed25519, from the
     policy). Raises EnvelopeRefusedError.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from agent import boundary
 from agent.core.reasons import Reason
 from agent.core.wire.sealed_read import Receipt, parse_receipt
 from agent.errors import EnvelopeRefusedError
@@ -22,6 +23,7 @@ class ReceiptVerifier:
         self._signing_keys = dict(signing_keys)
         self._max_bytes = max_bytes
 
+    @boundary.document("receipt")
     def verify(self, untrusted_receipt: bytes) -> Receipt:
         """The receipt, believed from here on; whether it fits a read is for the caller. Raises
         EnvelopeRefusedError.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agent import boundary
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import (
     Fields,
@@ -37,6 +38,7 @@ class Roster:
     logs: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
 
+@boundary.document("root key")
 def parse_root(untrusted_json: bytes, where: str = "root.json") -> bytes:
     """The city root's raw Ed25519 public key from its JWK file. Raises
     EnvelopeRefusedError(malformed).
@@ -44,6 +46,7 @@ def parse_root(untrusted_json: bytes, where: str = "root.json") -> bytes:
     return parse_public_jwk(parse_object(untrusted_json, where), "Ed25519", where)
 
 
+@boundary.document("roster")
 def verify_roster(untrusted_text: bytes, root_key: bytes) -> Roster:
     """The roster of a compact JWS signed by the city root (raw Ed25519). Raises
     EnvelopeRefusedError.

@@ -39,6 +39,7 @@ NAMED = ("state", "category", "agency", "vehicle_class")  # columns that are num
 IDENTITY = ("text", "state", "category", "agency", "vehicle_class")  # and the case: one entry
 MAX_ALIKE = 1000  # entries that look like one another; more would make one sighting's match slow
 WORD = (1 << 64) - 1
+MAX_CROWD = 32  # different folds in one bucket; evenly spread, twelve are hardly ever reached
 _MAX_BUCKET_BITS = 24
 _AT_ONCE = 65_536
 
@@ -111,6 +112,21 @@ def most_alike(slots: NDArray[Any]) -> int:
     if not len(slots):
         return 0
     edges = np.flatnonzero(np.concatenate(([True], slots[1:] != slots[:-1], [True])))
+    return int(np.diff(edges).max())
+
+
+def most_crowded(slots: NDArray[Any]) -> int:
+    """How many different slots the fullest bucket holds. Sorted slots.
+
+    Mitigates against: a multiplier chosen so that all entries fall into one bucket, and each
+    look-up goes through them all.
+    """
+    if not len(slots):
+        return 0
+    different = slots[np.concatenate(([True], slots[1:] != slots[:-1]))]
+    shift = np.uint64(64 - bucket_bits(len(slots)))
+    buckets = different >> shift
+    edges = np.flatnonzero(np.concatenate(([True], buckets[1:] != buckets[:-1], [True])))
     return int(np.diff(edges).max())
 
 

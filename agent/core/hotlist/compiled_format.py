@@ -10,6 +10,7 @@ everything before it. The sum finds damage; that nobody forged the list is for s
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,11 +19,20 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.core.hotlist.builder import MAX_ENTRIES
-from agent.core.hotlist.columns import MAX_ALIKE, NAMED, ROW, Columns, most_alike
+from agent.core.hotlist.columns import (
+    MAX_ALIKE,
+    MAX_CROWD,
+    NAMED,
+    ROW,
+    Columns,
+    most_alike,
+    most_crowded,
+)
 from agent.core.hotlist.confusion import BASE
 from agent.core.hotlist.entry import PATTERNS
 from agent.core.reading.plate_text import MAX_LENGTH
 from agent.core.text.rfc3339 import parse_rfc3339
+from agent.core.text.strict_json import FIRST_YEAR, LAST_YEAR
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +46,7 @@ MAX_HEADER_BYTES = 8 * 1024 * 1024
 MAX_FILE_BYTES = 512 * 1024 * 1024
 DIGEST_BYTES = 32
 _AGAIN = "make it again with `platewarden hotlist import`"
+_SHAPE = re.compile(rf"[DL]{{1,{MAX_LENGTH}}}")
 _Count = Annotated[int, Field(ge=0)]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -152,11 +163,20 @@ def entries_in(untrusted_start: bytes) -> int:
 def _header(untrusted: bytes, where: str) -> Header:
     try:
         header = Header.model_validate_json(untrusted)
-        parse_rfc3339(header.as_of)
+        year = parse_rfc3339(header.as_of).year
     except ValidationError:
         raise ConfigError("malformed header", where=where, fix=_AGAIN) from None
     except ValueError:
         raise ConfigError("malformed header: as_of is no time", where=where, fix=_AGAIN) from None
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise ConfigError(
+            f"malformed header: as_of is not in the years {FIRST_YEAR} to {LAST_YEAR}",
+            where=where,
+            fix=_AGAIN,
+        )
+    odd = [shape for shape in header.shapes if not _SHAPE.fullmatch(shape)]
+    if odd or sum(header.shapes.values()) > header.entries:
+        raise ConfigError("malformed header: its shapes", where=where, fix=_AGAIN)
     if set(header.names) != set(NAMED):
         raise ConfigError("malformed header: its names", where=where, fix=_AGAIN)
     for column, names in header.names.items():
@@ -189,6 +209,7 @@ def _sound(header: Header, columns: Columns) -> bool:
         and all(int(of[name].max()) < len(names) for name, names in header.names.items())
         and (of["slot"][1:] >= of["slot"][:-1]).all()
         and most_alike(of["slot"]) <= MAX_ALIKE
+        and most_crowded(of["slot"]) <= MAX_CROWD
         and not of["spare"].any()
         and int(of["text"].min()) >= BASE
         and int(of["text"].max()) < 2 * BASE**MAX_LENGTH

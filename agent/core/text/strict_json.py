@@ -18,6 +18,8 @@ from agent.errors import EnvelopeRefusedError
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 KEY_BYTES = 32
+# A date from outside lies in these years: nothing is computed from one that could overflow.
+FIRST_YEAR, LAST_YEAR = 2020, 2200
 
 
 def malformed(what: str, where: str = "") -> EnvelopeRefusedError:
@@ -163,14 +165,17 @@ class Fields:
             raise self.bad(name, json.dumps(expected))
 
     def moment(self, name: str) -> datetime:
-        """`2026-11-22T10:00:00.000Z`."""
+        """`2026-11-22T10:00:00.000Z`, in the years 2020 to 2200."""
         try:
-            return parse_rfc3339(self.text(name, most=24))
+            moment = parse_rfc3339(self.text(name, most=24))
         except ValueError:
             raise self.bad(name, "a UTC time, YYYY-MM-DDTHH:MM:SS.mmmZ") from None
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise self.bad(name, f"in the years {FIRST_YEAR} to {LAST_YEAR}")
+        return moment
 
-    def day(self, name: str) -> date:
-        """`2026-11-22`."""
+    def day(self, name: str, *, first_year: int = FIRST_YEAR) -> date:
+        """`2026-11-22`, in the years 2020, or `first_year`, to 2200."""
         value = self.text(name, most=10)
         try:
             day = datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC).date()
@@ -178,6 +183,8 @@ class Fields:
             raise self.bad(name, "a UTC day, YYYY-MM-DD") from None
         if day.isoformat() != value:
             raise self.bad(name, "a UTC day, YYYY-MM-DD")
+        if not first_year <= day.year <= LAST_YEAR:
+            raise self.bad(name, f"in the years {first_year} to {LAST_YEAR}")
         return day
 
     def value(self, name: str) -> object:

@@ -90,11 +90,13 @@ class _Told:
                 )
 
     def kind(self, path: Path, kind: object) -> Iterator[Finding]:
+        if not isinstance(kind, str):
+            return  # a fault of its own, told by the schema
         if not self._charter.forbidden_kinds or (
             kind and kind not in self._charter.forbidden_kinds
         ):
             return
-        because = self.because(Reason.CHARTER_FORBIDS_KIND, "forbidden_kinds", str(kind))
+        because = self.because(Reason.CHARTER_FORBIDS_KIND, "forbidden_kinds", kind)
         what = (
             f'the charter forbids recipients of kind "{kind}"'
             if kind
