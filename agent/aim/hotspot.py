@@ -2,15 +2,41 @@
 and closes it again.
 """
 
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from agent.disk.atomic_file import private_folder, remove, write_atomic
 from agent.errors import PlatewardenError
 
 CONNECTION = "platewarden-aim"
+# NetworkManager's own folder for profiles that a restart forgets; readable by root alone
+PROFILES = Path("/run/NetworkManager/system-connections")
+PROFILE = """[connection]
+id={name}
+type=wifi
+interface-name={interface}
+autoconnect=false
+
+[wifi]
+mode=ap
+ssid={ssid}
+
+[wifi-security]
+key-mgmt=wpa-psk
+psk={password}
+
+[ipv4]
+method=shared
+
+[ipv6]
+method=disabled
+"""
+_PRINTABLE = re.compile(r"[ -~]+")
 TIMEOUT_S = 40.0
 # NetworkManager's shared mode routes: without this, a phone on the hotspot could reach what the
 # camera's cable leads to.
@@ -34,16 +60,18 @@ Run = Callable[[Sequence[str], str], Done]
 
 @dataclass(frozen=True, slots=True)
 class Hotspot:
-    """One hotspot. `run(arguments, stdin)`: starts a program; tests give another.
+    """One hotspot. `run(arguments, stdin)`: starts a program; tests give another. `profiles`: where
+    NetworkManager looks for profiles.
 
-    Limit: `nmcli` takes the password as an argument, which root and this user's own processes can
-    see while it runs.
+    The password stands in a profile that only root can read, and in no argument list: those any
+    user of the machine can see.
     """
 
     interface: str
     ssid: str
     password: str = field(repr=False)
     run: Run = field(default_factory=lambda: run_program)
+    profiles: Path = PROFILES
 
     def open(self) -> None:
         """Wall first, hotspot after it. Raises PlatewardenError that says what is missing; nothing
@@ -51,24 +79,35 @@ class Hotspot:
         """
         self.close()  # a hotspot that a power cut left as a profile
         self._must(["nft", "-f", "-"], WALL % {"interface": self.interface})
-        device = [
-            "nmcli",
-            "device",
-            "wifi",
-            "hotspot",
-            "ifname",
-            self.interface,
-            "con-name",
-            CONNECTION,
-        ]
         try:
-            self._must([*device, "ssid", self.ssid, "password", self.password])
-            self._must(
-                ["nmcli", "connection", "modify", CONNECTION, "connection.autoconnect", "no"]
-            )
+            private_folder(self.profiles)
+            write_atomic(self._profile, self._text().encode())
+            self._must(["nmcli", "connection", "load", str(self._profile)])
+            self._must(["nmcli", "connection", "up", CONNECTION])
         except PlatewardenError:
             self.close()
             raise
+
+    @property
+    def _profile(self) -> Path:
+        return self.profiles / f"{CONNECTION}.nmconnection"
+
+    def _text(self) -> str:
+        """The profile. A line end in a word would be a line of its own; a backslash and a space are
+        written as key files want them.
+        """
+        words = {"interface": self.interface, "ssid": self.ssid, "password": self.password}
+        for name, word in words.items():
+            if not _PRINTABLE.fullmatch(word):
+                raise PlatewardenError(
+                    f"the hotspot's {name} holds other characters than printable ASCII",
+                    where="hotspot",
+                    fix="make the label again: platewarden aim --label label.svg",
+                )
+        written = {
+            name: word.replace("\\", "\\\\").replace(" ", "\\s") for name, word in words.items()
+        }
+        return PROFILE.format(name=CONNECTION, **written)
 
     def close(self) -> list[str]:
         """Hotspot first, wall after it. What went wrong, in words: closing goes on. An absent
@@ -86,6 +125,11 @@ class Hotspot:
                 continue
             if done.code and fine.lower() not in done.told.lower():
                 wrong.append(f"{arguments[0]}: {done.told}")
+        try:
+            if self.profiles.is_dir():
+                remove(self._profile)
+        except PlatewardenError as error:
+            wrong.append(str(error))
         return wrong
 
     def close_telling(self) -> None:
@@ -96,7 +140,7 @@ class Hotspot:
     def _must(self, arguments: Sequence[str], told: str = "") -> None:
         done = self.run(arguments, told)
         if done.code:
-            # The arguments are not repeated: the password is among them.
+            # nmcli may repeat what it read
             what = f"{arguments[0]} refused ({done.code}): {done.told.replace(self.password, '…')}"
             raise PlatewardenError(
                 what,

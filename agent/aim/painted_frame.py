@@ -45,7 +45,7 @@ class Seen:
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
     """One frame for the page. `jpeg`: small, plates painted over; `crop`: the test plate as the
-    camera sees it, JPEG, or empty.
+    camera sees it, other plates painted over, JPEG, or empty.
 
     `width`, `height`: of the frame, px; `focus`: of the whole picture, 1.0 is the best of the last
     minutes; `light`: of the whole picture.
@@ -84,7 +84,8 @@ class Looker:
         grey = luminance(frame.image)
         return Look(
             jpeg=encoded(shrunk(picture, PICTURE_WIDTH_PX)),
-            crop=encoded(shrunk(part(frame.image, tests[0].box.box, MARGIN), CROP_WIDTH_PX))
+            # from the painted picture: a neighbour's plate may stand within the margin
+            crop=encoded(shrunk(part(picture, tests[0].box.box, MARGIN), CROP_WIDTH_PX))
             if tests
             else b"",
             width=width,

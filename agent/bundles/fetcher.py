@@ -27,7 +27,7 @@ from agent.bundles.layout import (
 )
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import private_folder, publish, remove, storage_error, write_atomic
-from agent.disk.input_file import input_chunks
+from agent.disk.input_file import chunks_beneath, input_chunks
 from agent.errors import BundleRefusedError, ConfigError
 
 if TYPE_CHECKING:
@@ -55,15 +55,13 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FolderSource:
-    """A directory, or a mounted stick. Only read."""
+    """A directory, or a mounted stick. Only read; no link in it is followed."""
 
     folder: Path
 
     def chunks(self, name: str, max_bytes: int) -> Iterator[bytes]:
-        path = self.folder / name
-        if not path.exists():
-            raise FileNotFoundError(name)
-        return input_chunks(path, max_bytes, missing="copy the repository again, whole")
+        missing = "copy the repository again, whole"
+        return chunks_beneath(self.folder, name, max_bytes, missing=missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +126,7 @@ class Fetch:
             name = f"{version}.{ROOT}.json"
             try:
                 found[name] = self._read(f"{METADATA_FOLDER}/{name}", MAX_METADATA_BYTES)
+                _signed(found[name])  # what is no metadata is copied nowhere
             except FileNotFoundError:
                 if version > 1:  # a source may leave the first one out: cameras have it
                     break
@@ -179,6 +178,9 @@ class Fetch:
         except OSError as error:
             part.unlink(missing_ok=True)
             raise storage_error(error, path, "cannot write") from None
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
         if found.hexdigest() != digest:
             part.unlink(missing_ok=True)
             raise BundleRefusedError(

@@ -4,8 +4,17 @@ outside a role's paths, no field that it does not know.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
+from securesystemslib.formats import encode_canonical
 
 from agent.bundles.layout import (
     ISSUED,
@@ -193,11 +202,11 @@ def issued_at(timestamp: Timestamp, where: Path) -> datetime:
 
 
 def _check_keys(delegator: Root | Targets, name: str, where: Path) -> None:
-    """No key stands twice in a role under different ids: it would count twice."""
-    # lower: hex digits may be written either way
-    values = [
-        str(key.keyval.get("public")).strip().lower() for key in _keys(delegator, name, where)
-    ]
+    """No key stands twice in a role, however it is spelled: it would count twice. Each has the id
+    that its content gives it.
+    """
+    keys = _keys(delegator, name, where)
+    values = [_decoded(key, name, where) for key in keys]
     if len(set(values)) != len(values):
         raise BundleRefusedError(
             Reason.BUNDLE_SAME_SIGNER_TWICE,
@@ -205,6 +214,40 @@ def _check_keys(delegator: Root | Targets, name: str, where: Path) -> None:
             where=where,
             fix="each holder needs a key of its own",
         )
+    for key in keys:
+        if key.keyid != _id_of(key):
+            raise BundleRefusedError(
+                Reason.BUNDLE_MALFORMED,
+                f"{name}: a key's id is not the SHA-256 of the key",
+                where=where,
+                fix=_AGAIN,
+            )
+
+
+def _id_of(key: Key) -> str:
+    """The id that TUF 1.0 gives a key: SHA-256 over the canonical JSON of what it is."""
+    what = {"keytype": key.keytype, "scheme": key.scheme, "keyval": key.keyval}
+    return hashlib.sha256(str(encode_canonical(what)).encode("utf-8")).hexdigest()
+
+
+def _decoded(key: Key, name: str, where: Path) -> bytes:
+    """The key itself. Hex digits may be written in either case, and PEM be broken over other lines.
+
+    Raises BundleRefusedError where it cannot be decoded: such a key could not sign anyway.
+    """
+    text = str(key.keyval.get("public"))
+    try:
+        if key.keytype == "ed25519":
+            return bytes.fromhex(text)
+        public = load_pem_public_key(text.encode("ascii"))
+        return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm):
+        raise BundleRefusedError(
+            Reason.BUNDLE_MALFORMED,
+            f"{name}: a key of it cannot be decoded",
+            where=where,
+            fix=_AGAIN,
+        ) from None
 
 
 def _keys(delegator: Root | Targets, name: str, where: Path) -> list[Key]:

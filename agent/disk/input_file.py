@@ -2,6 +2,7 @@
 next step.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Generator
@@ -26,7 +27,11 @@ def input_chunks(path: Path, max_bytes: int, *, missing: str) -> Generator[bytes
     """The same in chunks, for a file that need not lie in memory. Raises ConfigError, before the
     first chunk or later.
     """
-    descriptor = _open(path, missing)
+    yield from _read(_open(path, missing), path, max_bytes)
+
+
+def _read(descriptor: int, path: Path, max_bytes: int) -> Generator[bytes]:
+    """The content of an open file, which is closed at the end."""
     left = max_bytes
     try:
         while chunk := os.read(descriptor, CHUNK_BYTES):
@@ -46,6 +51,37 @@ def input_chunks(path: Path, max_bytes: int, *, missing: str) -> Generator[bytes
         os.close(descriptor)
 
 
+def chunks_beneath(folder: Path, name: str, max_bytes: int, *, missing: str) -> Generator[bytes]:
+    """As input_chunks, of a file in a folder that somebody else wrote: no link in it is followed,
+    neither of a folder nor of the file. Raises ConfigError; FileNotFoundError before the first
+    chunk where there is no such file.
+
+    Mitigates against: a stick whose `metadata` is a link to what this user may read, and the stick's
+    maker may not.
+    """
+    *folders, last = name.split("/")
+    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        for one in folders:
+            inner = os.open(one, flags | os.O_DIRECTORY, dir_fd=here)
+            os.close(here)
+            here = inner
+        descriptor = os.open(last, flags | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=here)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        what = (
+            "is a link, and links are not followed here"
+            if error.errno in {errno.ELOOP, errno.ENOTDIR}
+            else f"cannot open: {(error.strerror or 'unknown error').lower()}"
+        )
+        raise ConfigError(what, where=folder / name, fix="copy the files themselves") from None
+    finally:
+        os.close(here)
+    yield from _read(_regular(descriptor, folder / name, missing), folder / name, max_bytes)
+
+
 def _open(path: Path, missing: str) -> int:
     """A descriptor of a regular file."""
     try:
@@ -59,6 +95,11 @@ def _open(path: Path, missing: str) -> int:
             where=path,
             fix="check its owner and permissions",
         ) from None
+    return _regular(descriptor, path, missing)
+
+
+def _regular(descriptor: int, path: Path, missing: str) -> int:
+    """The same descriptor, if it is of a regular file."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise ConfigError("not a regular file", where=path, fix=missing)

@@ -5,6 +5,7 @@ addresses of the policy in force. Trusted with nothing.
 from __future__ import annotations
 
 import os
+import pwd
 from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
@@ -43,7 +44,25 @@ def from_folder(settings: Settings, folder: Path) -> Fetched:
             where=folder,
             fix="is the stick mounted? Name the folder that holds metadata/ and targets/",
         )
+    _require_its_own_user(settings.bundles)
     return Fetch(FolderSource(folder), settings.bundles, settings.limits).run()
+
+
+def _require_its_own_user(inbox: Path) -> None:
+    """Root would read everything that the stick's maker could name, and leave files that
+    `platewarden-update` cannot replace. Raises UsageError.
+    """
+    if os.geteuid() != 0 or not inbox.is_dir() or (owner := inbox.stat().st_uid) == 0:
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"#{owner}"
+    raise UsageError(
+        "is not taken in as root",
+        where=inbox,
+        fix=f"type: sudo -u {name} platewarden update FOLDER",
+    )
 
 
 def from_network(settings: Settings) -> Fetched:

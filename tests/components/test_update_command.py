@@ -3,6 +3,7 @@ as good as it was.
 """
 
 import json
+import os
 import subprocess
 import sys
 
@@ -12,8 +13,8 @@ from agent.bundles.fetcher import Fetch, FolderSource
 from agent.bundles.generation_store import BundleStore
 from agent.core.reasons import Reason
 from agent.core.time.instant import Instant
-from agent.errors import BundleRefusedError
-from agent.settings import Limits
+from agent.errors import BundleRefusedError, UsageError
+from agent.settings import Limits, Paths, Settings
 from tests.support.bundle_city import HOTLIST, HOTLIST_PATH, BundleCity
 
 
@@ -146,3 +147,37 @@ def test_the_command(stick, tmp_path):
     command[4] = str(tmp_path / "no-stick")
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, "is the stick mounted?" in done.stderr) == (2, True)
+
+
+# --- a stick that somebody prepared ---
+
+
+@pytest.mark.parametrize("what", ["metadata", "targets", "metadata/timestamp.json"])
+def test_no_link_on_a_stick_is_followed(stick, inbox, tmp_path, what):
+    place = stick / what
+    elsewhere = tmp_path / "elsewhere"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    with pytest.raises(BundleRefusedError, match="links are not followed"):
+        fetch(stick, inbox)
+    assert files(inbox) == set()
+
+
+def test_what_is_no_metadata_is_copied_nowhere(stick, inbox):
+    (stick / "metadata/2.root.json").write_bytes(b"root:x:0:0:root:/root:/bin/bash\n")
+    with pytest.raises(BundleRefusedError, match="is not metadata"):
+        fetch(stick, inbox)
+    assert "metadata/2.root.json" not in files(inbox)
+
+
+def test_root_takes_no_stick_into_another_users_inbox(stick, inbox, tmp_path, monkeypatch):
+    from agent.sides import update
+
+    inbox.mkdir()
+    settings = Settings(camera_id="cam-1", root=tmp_path, paths=Paths(bundles=inbox))
+    monkeypatch.setattr(update.os, "geteuid", lambda: 0)
+    if inbox.stat().st_uid == 0:
+        os.chown(inbox, 65534, 65534)
+    with pytest.raises(UsageError, match="not taken in as root"):
+        update.from_folder(settings, stick)
+    assert files(inbox) == set()

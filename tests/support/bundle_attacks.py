@@ -3,14 +3,19 @@ each a function that publishes something dishonest.
 """
 
 import copy
+import hashlib
 import json
+import textwrap
 from datetime import timedelta
 
+from securesystemslib.formats import encode_canonical
+from securesystemslib.signer import CryptoSigner, SSlibKey
 from tuf.api.metadata import TargetFile
 
 from agent.bundles.generation_store import BundleStore
 from agent.bundles.layout import (
     CITY_PATH,
+    HOLDER,
     HOTLIST,
     HOTLIST_PATH,
     POLICY,
@@ -136,6 +141,38 @@ def one_key_under_two_names(camera):
         targets.delegations = again
 
     camera.city.release(TARGETS, change=list_again)
+    camera.city.online()
+
+
+def one_key_spelled_twice(camera):
+    """An EC key's PEM, and the same broken over other lines: two texts with two right ids."""
+
+    def listed_twice(root):
+        signer = CryptoSigner.generate_ecdsa()
+        pem = signer.public_key.keyval["public"]
+        first, *middle, last = pem.strip().splitlines()
+        other = "\n".join([first, *textwrap.wrap("".join(middle), 40), last]) + "\n"
+        for text in (pem, other):
+            keyval = {"public": text}
+            keyid = hashlib.sha256(
+                encode_canonical(
+                    {"keytype": "ecdsa", "scheme": signer.public_key.scheme, "keyval": keyval}
+                ).encode()
+            ).hexdigest()
+            key = SSlibKey(keyid, "ecdsa", signer.public_key.scheme, keyval, {HOLDER: keyid[:8]})
+            root.add_key(key, TARGETS)
+
+    camera.city.root(change=listed_twice)
+    camera.city.online()
+
+
+def key_under_another_id(camera):
+    def renamed(root):
+        key = copy.deepcopy(person("Ana Ortiz").public_key)
+        key.keyid = "0" * 64
+        root.add_key(key, TARGETS)
+
+    camera.city.root(change=renamed)
     camera.city.online()
 
 
@@ -380,6 +417,12 @@ ATTACKS = [
         Reason.BUNDLE_SAME_SIGNER_TWICE,
         "policy: one key stands there twice",
     ),
+    (
+        one_key_spelled_twice,
+        Reason.BUNDLE_SAME_SIGNER_TWICE,
+        "targets: one key stands there twice",
+    ),
+    (key_under_another_id, Reason.BUNDLE_MALFORMED, "a key's id is not the SHA-256 of the key"),
     (
         one_person_with_two_keys,
         Reason.BUNDLE_SAME_SIGNER_TWICE,

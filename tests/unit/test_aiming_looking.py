@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.aim.painted_frame import PICTURE_WIDTH_PX, REMEMBERED_FRAMES, Looker
+from agent.aim.painted_frame import MARGIN, PICTURE_WIDTH_PX, REMEMBERED_FRAMES, Looker
 from agent.core.reading.sighting import Frame
 from agent.core.time.instant import Instant
 from agent.core.wire.test_plate import is_test_plate, plate_for
@@ -73,6 +73,29 @@ def test_a_plate_beside_the_test_plate_stays_hidden():
     look = looker([TEST, beside]).look(frame())
     assert not legible(look, (185, 60, 60, 30))
     assert not legible(look, (152, 60, 26, 30)), "where the two boxes overlap, the stranger wins"
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [(186, 60, 60, 30), (16, 60, 34, 30), (70, 92, 60, 20), (60, 40, 90, 22), (140, 80, 70, 34)],
+)
+def test_a_neighbours_plate_cannot_be_read_in_the_crop(beside):
+    """The crop has a margin, and a plate may stand in it: at a side, above, below, overlapping."""
+    neighbour = FakePlate("XYZ987", box=beside)
+    look = looker([TEST, neighbour]).look(frame())
+    whole = looker([TEST]).look(frame())
+    assert look.crop
+    x, y, wide, high = TEST.box
+    left, top = max(0, int(x - wide * MARGIN)), max(0, int(y - high * MARGIN))
+    crop, as_it_is = (
+        cv2.imdecode(np.frombuffer(one.crop, np.uint8), cv2.IMREAD_GRAYSCALE)
+        for one in (look, whole)
+    )
+    shown = slice(max(0, beside[1] - top) + 2, max(0, beside[1] - top + beside[3]) - 2)
+    across = slice(max(0, beside[0] - left) + 2, max(0, beside[0] - left + beside[2]) - 2)
+    assert as_it_is[shown, across].size, "the neighbour stands in the crop"
+    assert as_it_is[shown, across].std() > 30, "and could be read there, were it not painted over"
+    assert crop[shown, across].std() < 12
 
 
 @pytest.mark.parametrize("text", ["TEST3479X", "TEST", "TESTABCD1", "TE5T34ACE"])

@@ -30,29 +30,53 @@ class Programs:
         return [words for words, _told in self.ran]
 
 
-def spot(run):
-    return Hotspot("wlan0", "platewarden-cam-1", PASSWORD, run)
+@pytest.fixture(autouse=True)
+def profiles(tmp_path, monkeypatch):
+    """NetworkManager's folder, elsewhere."""
+    monkeypatch.setitem(globals(), "PROFILES", tmp_path / "profiles")
+    return tmp_path / "profiles"
 
 
-def test_the_wall_stands_before_the_hotspot_opens_and_falls_after_it():
+def spot(run, password=PASSWORD):
+    return Hotspot("wlan0", "platewarden-cam-1", password, run, globals()["PROFILES"])
+
+
+def test_the_wall_stands_before_the_hotspot_opens_and_falls_after_it(profiles):
     programs = Programs()
     hotspot = spot(programs)
     hotspot.open()
     opened = [words.split()[:4] for words in programs.words()[2:]]
     assert opened == [
         ["nft", "-f", "-"],
-        ["nmcli", "device", "wifi", "hotspot"],
-        ["nmcli", "connection", "modify", CONNECTION],
+        ["nmcli", "connection", "load", str(profiles / f"{CONNECTION}.nmconnection")],
+        ["nmcli", "connection", "up", CONNECTION],
     ]
     assert 'iifname "wlan0" drop' in programs.ran[2][1]
-    assert programs.words()[4].endswith("connection.autoconnect no"), "no boot opens it by itself"
+    profile = profiles / f"{CONNECTION}.nmconnection"
+    assert "autoconnect=false" in profile.read_text(), "no boot opens it by itself"
+    assert profile.stat().st_mode & 0o777 == 0o600
     programs.ran.clear()
     assert hotspot.close() == []
     assert programs.words() == [f"nmcli connection delete {CONNECTION}", "nft -f -"]
+    assert not profile.exists()
+
+
+def test_the_password_is_in_no_argument_list(profiles):
+    programs = Programs()
+    spot(programs).open()
+    assert PASSWORD not in " ".join(programs.words())
+    assert f"psk={PASSWORD}" in (profiles / f"{CONNECTION}.nmconnection").read_text()
+
+
+def test_a_password_is_written_as_key_files_want_it(profiles):
+    spot(Programs(), "pass word\\1").open()
+    assert "psk=pass\\sword\\\\1\n" in (profiles / f"{CONNECTION}.nmconnection").read_text()
+    with pytest.raises(PlatewardenError, match="printable ASCII"):
+        spot(Programs(), "pass\nautoconnect=true").open()
 
 
 @pytest.mark.parametrize(
-    "fails", [("nft", "-f"), ("nmcli", "device"), ("nmcli", "connection", "modify")]
+    "fails", [("nft", "-f"), ("nmcli", "connection", "load"), ("nmcli", "connection", "up")]
 )
 def test_what_fails_is_told_without_the_password_and_nothing_stays_open(fails):
     programs = Programs(fails)
@@ -60,7 +84,7 @@ def test_what_fails_is_told_without_the_password_and_nothing_stays_open(fails):
         spot(programs).open()
     assert PASSWORD not in str(caught.value)
     assert "no device" in str(caught.value)
-    opened = any("hotspot" in words for words in programs.words())
+    opened = any("connection load" in words for words in programs.words())
     assert not opened or programs.words()[-2:] == [
         f"nmcli connection delete {CONNECTION}",
         "nft -f -",
@@ -89,7 +113,7 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch):
     with pytest.raises(PlatewardenError, match="sudo apt install network-manager"):
         run_program(["nmcli", "device"], "")
     with pytest.raises(PlatewardenError, match="not installed"):
-        Hotspot("wlan0", "s", PASSWORD).open()
+        Hotspot("wlan0", "s", PASSWORD, profiles=globals()["PROFILES"]).open()
 
 
 def test_a_program_is_run_for_real():
