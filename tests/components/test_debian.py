@@ -47,12 +47,24 @@ def test_the_camera_holds_what_its_units_start(camera):
     started = {
         word
         for unit in (ROOT / "systemd").glob("*.service")
+        if not unit.name.startswith("platewarden-receiver")  # in the city's package
         for word in re.findall(
             r"^ExecStart=/usr/bin/platewarden (\w+)", unit.read_text(), re.MULTILINE
         )
     }
     assert {"watch", "deliver", "update", "walls", "aim"} <= started
     assert {f"agent.commands.{name}" for name in started} <= camera
+
+
+def test_the_receivers_units_are_in_the_citys_package_and_not_on_a_camera():
+    rules = (ROOT / "debian/rules").read_text()
+    assert "rm $(CAMERA)/usr/lib/systemd/system/platewarden-receiver*" in rules
+    for name in (ROOT / "systemd").glob("platewarden-receiver*"):
+        if name.is_file():
+            pattern = f"systemd/platewarden-receiver*{name.suffix}"
+            assert f"{pattern} " in rules, f"{name.name} is in no package"
+    assert "platewarden-receiver.conf $(CITY)/usr/lib/sysusers.d" in rules
+    assert "platewarden-receiver.conf $(CITY)/usr/lib/tmpfiles.d" in rules
 
 
 def test_each_file_is_in_one_package_and_none_is_lost(stage, tmp_path):

@@ -12,11 +12,14 @@ from tests.support.units import Unit
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNITS = ("platewarden-watch.service", "platewarden-deliver.service")
 WALLS, UPDATE = "platewarden-walls.service", "platewarden-update.service"
+RECEIVER = ("platewarden-receiver.service", "platewarden-receiver-keys.service")
 EXPOSURE_TENTHS = {
     "platewarden-watch.service": 10,
     "platewarden-deliver.service": 15,
     "platewarden-walls.service": 18,
     "platewarden-update.service": 15,
+    "platewarden-receiver.service": 15,
+    "platewarden-receiver-keys.service": 10,
 }
 
 
@@ -31,7 +34,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE])
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, *RECEIVER])
 def test_systemd_understands_every_line(name, tmp_path):
     program = tmp_path / "platewarden"
     program.write_text("#!/bin/sh\n")
@@ -43,7 +46,7 @@ def test_systemd_understands_every_line(name, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE])
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, *RECEIVER])
 def test_exposure_stays_below_what_was_asked(name):
     done = run(
         "systemd-analyze",
@@ -56,7 +59,7 @@ def test_exposure_stays_below_what_was_asked(name):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("name", [*UNITS, *RECEIVER])
 def test_exposure_rises_when_the_walls_fall(name, tmp_path):
     """The threshold can fail: the same unit without its sandbox lines is over it."""
     bare = tmp_path / name
@@ -75,6 +78,23 @@ def test_exposure_rises_when_the_walls_fall(name, tmp_path):
         bare,
     )
     assert done.returncode != 0
+
+
+def test_the_receiver_holds_its_folder_and_one_broker_and_nothing_else():
+    run_unit, keys = map(unit_of, RECEIVER)
+    for unit in (run_unit, keys):
+        assert unit.words("ReadWritePaths") == {"/var/lib/platewarden-receiver"}
+        assert unit.one("ProtectSystem") == "strict"
+        assert {"/var/lib/platewarden", "/etc/platewarden"} <= unit.words("InaccessiblePaths")
+        assert (unit.one("LimitCORE"), unit.one("MemorySwapMax"), unit.one("UMask")) == (
+            "0",
+            "0",
+            "0077",
+        )
+    assert run_unit.one("IPAddressDeny") == "any"
+    assert keys.one("PrivateNetwork") == "yes"
+    timer = Unit(SYSTEMD / "platewarden-receiver-keys.timer", "[Timer]")
+    assert (timer.one("OnCalendar"), timer.one("Persistent")) == ("*-*-* 00:01:00 UTC", "yes")
 
 
 def test_watch_has_no_network():
