@@ -12,7 +12,9 @@ from typing import Protocol
 from agent.core.policy.policy import Release
 from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting
 from agent.core.time.instant import Instant
-from agent.core.wire.sealed_read import Receipt, SealedRead, Tags
+from agent.core.wire.receipt import Receipt
+from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.tags import Tags
 
 
 class FrameSource(Protocol):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from agent.core.policy.policy import Policy
     from agent.core.time.instant import Instant
-    from agent.core.wire.sealed_read import Receipt, Tags
+    from agent.core.wire.receipt import Receipt
+    from agent.core.wire.tags import Tags
     from agent.ports import AuditLog, ReceiptVerifier, Verifier
 
 HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})

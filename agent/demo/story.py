@@ -18,7 +18,7 @@ from agent.core.policy.camera_roster import parse_roster
 from agent.core.policy.charter import parse_charter
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.wire import sealed_read
-from agent.core.wire.sealed_read import Tags
+from agent.core.wire.tags import Tags, format_tags
 from agent.demo import demo_page, pictures, scene, throwaway_city
 from agent.demo.demo_page import Answer, Attempt, LeftCard, Page, Push
 from agent.demo.installation import CAMERA, Installation, install, platewarden
@@ -294,7 +294,7 @@ def write_page(
     opened: list[tuple[Tags, bytes, bytes | None]],
 ) -> None:
     """index.html, from what this run left behind."""
-    left = tuple(LeftCard(sealed_read.format_tags(tags), wire, crop) for tags, wire, crop in opened)
+    left = tuple(LeftCard(format_tags(tags), wire, crop) for tags, wire, crop in opened)
     found = sum(vehicle.plate.encode() in relayed for vehicle in scene.VEHICLES)
     checkpoint = (installation.state / "watch" / "checkpoint").read_text(encoding="utf-8")
     told = answers(installation), pushes(installation)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
-from agent.core.wire.sealed_read import Receipt, Tags
+from agent.core.wire.receipt import Receipt
+from agent.core.wire.tags import Tags
 from agent.errors import EnvelopeRefusedError
 from agent.receiver.opener import Opener
 from agent.receiver.received_reads import ReceivedReads

@@ -18,7 +18,7 @@ from agent.core.reading.plate_text import PlateText
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import Fields, parse_object
 from agent.core.wire import sealed_read
-from agent.core.wire.sealed_read import Tags
+from agent.core.wire.tags import VERSION, Tags
 from agent.core.wire.test_plate import is_test_plate
 from agent.errors import EnvelopeRefusedError
 from agent.verifying.jose import FOREIGN_ERRORS
@@ -155,7 +155,7 @@ def parse_content(tags: Tags, plaintext: bytes) -> OpenedRead:
         required=("v", "match"),
         optional=known,
     )
-    fields.exactly("v", sealed_read.VERSION)
+    fields.exactly("v", VERSION)
     match = Fields(
         fields.value("match"),
         f"{_WHERE}: `match`",

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
-from agent.core.wire.sealed_read import MAX_WIRE_BYTES, Tags
+from agent.core.wire.sealed_read import MAX_WIRE_BYTES
+from agent.core.wire.tags import Tags
 from agent.disk.atomic_file import PART_SUFFIX, private_folder, read_bounded, remove, write_atomic
 from agent.errors import StorageError
 
@@ -196,7 +197,7 @@ class ReceivedReads:
         return len(strays)
 
     def _path(self, device: str, read_id: str) -> Path:
-        # both checked by core.wire.sealed_read: no dot, no slash
+        # both checked by core.wire.tags: no dot, no slash
         return self._folder / f"{device}.{read_id}{_SUFFIX}"
 
     def _rows(self, where: str, values: tuple[object, ...]) -> Sequence[StoredRead]:

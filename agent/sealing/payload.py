@@ -9,7 +9,8 @@ from agent.core.policy.policy import Release
 from agent.core.reading.sighting import Sighting
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import canonical
-from agent.core.wire.sealed_read import PADDING_BUCKETS_BYTES, VERSION, pad
+from agent.core.wire.sealed_read import PADDING_BUCKETS_BYTES, pad
+from agent.core.wire.tags import VERSION
 from agent.sealing import crop
 
 _DIGITS = 4

@@ -16,7 +16,8 @@ from agent.core.reading.sighting import Sighting
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import public_jwk
 from agent.core.wire import epochs, sealed_read
-from agent.core.wire.sealed_read import SealedRead, Tags
+from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.tags import Tags, format_tags, parse_tags
 from agent.errors import PlatewardenError, RefusedError
 from agent.sealing.payload import padded_payload
 
@@ -67,7 +68,7 @@ class Sealer:
             deadline=epochs.deadline_of(epoch),
         )
         # what a receiver would refuse never enters the outbox
-        sealed_read.parse_tags(sealed_read.format_tags(tags))
+        parse_tags(format_tags(tags))
         return SealedRead(tags, self._wire(tags, raw_key, sighting, release))
 
     def _wire(self, tags: Tags, raw_key: bytes, sighting: Sighting, release: Release) -> bytes:
@@ -110,4 +111,4 @@ def sign(device: str, key: OKPKey, payload: bytes) -> tuple[str, str]:
 
 
 def _any_value(_value: object) -> None:
-    """The tags were checked by core.wire.sealed_read.parse_tags."""
+    """The tags were checked by core.wire.tags.parse_tags."""

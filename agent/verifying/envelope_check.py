@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from agent.core.reasons import Reason
 from agent.core.wire import sealed_read
-from agent.core.wire.sealed_read import Tags
+from agent.core.wire.tags import Tags
 from agent.errors import EnvelopeRefusedError
 from agent.verifying import jose
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.core.wire.sealed_read import Tags, split
+from agent.core.wire.sealed_read import split
+from agent.core.wire.tags import Tags
 from agent.demo import throwaway_city as demo_city
 from agent.demo.embedded_broker import LOOPBACK
 from agent.demo.installation import Installation, install

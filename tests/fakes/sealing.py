@@ -11,7 +11,8 @@ from agent.core.reading.sighting import Sighting
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import canonical
 from agent.core.wire import epochs
-from agent.core.wire.sealed_read import SealedRead, Tags, format_tags
+from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.tags import Tags, format_tags
 from agent.errors import RefusedError
 
 

@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import malformed, parse_object
-from agent.core.wire.sealed_read import Receipt, Tags, format_receipt, parse_receipt, parse_tags
+from agent.core.wire.receipt import Receipt, format_receipt, parse_receipt
+from agent.core.wire.tags import Tags, parse_tags
 from agent.errors import EnvelopeRefusedError
 
 

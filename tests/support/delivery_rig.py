@@ -25,7 +25,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.core.time.instant import Instant
 from agent.core.wire.device_public import DevicePublic, format_device_public
-from agent.core.wire.sealed_read import Receipt, format_receipt, split
+from agent.core.wire.receipt import Receipt, format_receipt
+from agent.core.wire.sealed_read import split
 from agent.verifying.receipt_check import ReceiptVerifier
 from tests.support import sealed
 from tests.support.mosquitto import ADDRESS

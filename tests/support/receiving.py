@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.core.text.strict_json import canonical, public_jwk
 from agent.core.time.instant import Instant
 from agent.core.wire.epochs import EpochKeys
-from agent.core.wire.sealed_read import Receipt, SealedRead
+from agent.core.wire.receipt import Receipt
+from agent.core.wire.sealed_read import SealedRead
 from agent.receiver.receiver_settings import BrokerSettings
 from agent.receiver.workplace import Workplace
 from agent.sealing.sealer import Sealer

@@ -9,8 +9,9 @@ from agent.core.text.encoding import b64url
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import public_jwk
 from agent.core.wire.epochs import EpochKeys
+from agent.core.wire.key_list import MAX_EPOCHS, format_key_list
 from agent.errors import EnvelopeRefusedError
-from agent.verifying.key_list_check import MAX_BYTES, MAX_EPOCHS, format_key_list, verify_key_list
+from agent.verifying.key_list_check import MAX_BYTES, verify_key_list
 from tests.support.sealed import CAPTURED, RECIPIENT, Parties, sign_compact
 
 PARTIES = Parties.make(days=3)

@@ -13,18 +13,9 @@ from hypothesis import strategies as st
 from agent.core.text import strict_json
 from agent.core.time.instant import ClockTrust
 from agent.core.wire.match_level import MatchLevel
-from agent.core.wire.sealed_read import (
-    MAX_WIRE_BYTES,
-    PADDING_BUCKETS_BYTES,
-    Receipt,
-    Tags,
-    format_receipt,
-    format_tags,
-    pad,
-    parse_receipt,
-    parse_tags,
-    split,
-)
+from agent.core.wire.receipt import Receipt, format_receipt, parse_receipt
+from agent.core.wire.sealed_read import MAX_WIRE_BYTES, PADDING_BUCKETS_BYTES, pad, split
+from agent.core.wire.tags import Tags, format_tags, parse_tags
 from agent.errors import EnvelopeRefusedError
 from tests.support.sealed import Parties, release, sighting
 

@@ -12,7 +12,7 @@ from agent import settlement
 from agent.core.policy.policy import Release
 from agent.core.reasons import Reason
 from agent.core.time.instant import ClockTrust, Instant
-from agent.core.wire.sealed_read import Receipt
+from agent.core.wire.receipt import Receipt
 from agent.settlement import Settler
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.sealing import FakeSealer
