@@ -10,6 +10,9 @@ from agent.core.wire.epochs import EpochKeys, deadline_of
 
 TYP = "platewarden-epoch-keys"
 MAX_EPOCHS = 400
+FIRST_VERSIONS = (1,)
+"""Those of a list that names none: lists from before there were two."""
+MAX_VERSIONS, MAX_VERSION = 8, 1_000
 WHERE = "key list"
 
 
@@ -21,7 +24,10 @@ def parse_key_list(untrusted_json: bytes, recipient: str) -> EpochKeys:
     than MAX_EPOCHS days ahead).
     """
     fields = Fields(
-        parse_object(untrusted_json, WHERE), WHERE, required=("recipient", "issued_at", "epochs")
+        parse_object(untrusted_json, WHERE),
+        WHERE,
+        required=("recipient", "issued_at", "epochs"),
+        optional=("versions",),
     )
     fields.exactly("recipient", recipient)
     issued_at = fields.moment("issued_at")
@@ -38,7 +44,19 @@ def parse_key_list(untrusted_json: bytes, recipient: str) -> EpochKeys:
             "epochs",
             "one key each: a key that serves two epochs would survive the first one's destruction",
         )
-    return EpochKeys(recipient, issued_at, keys)
+    return EpochKeys(recipient, issued_at, keys, _parse_versions(fields))
+
+
+def _parse_versions(fields: Fields) -> tuple[int, ...]:
+    if "versions" not in fields:
+        return FIRST_VERSIONS
+    versions = tuple(
+        Fields({"v": each}, f"{WHERE}: `versions`", required=("v",)).whole("v", 1, MAX_VERSION)
+        for each in fields.sequence("versions", MAX_VERSIONS)
+    )
+    if not versions or versions != tuple(sorted(set(versions), reverse=True)):
+        raise fields.bad("versions", "one or more, each once, newest first")
+    return versions
 
 
 def _parse_entry(untrusted_entry: object, index: int, issued_at: datetime) -> tuple[date, bytes]:
@@ -50,14 +68,17 @@ def _parse_entry(untrusted_entry: object, index: int, issued_at: datetime) -> tu
 
 
 def format_key_list(keys: EpochKeys) -> bytes:
-    """The list's JSON, to be signed by the recipient."""
-    return canonical(
-        {
-            "recipient": keys.recipient,
-            "issued_at": rfc3339(keys.issued_at),
-            "epochs": [
-                {"epoch": epoch.isoformat(), "key": public_jwk("X25519", key)}
-                for epoch, key in sorted(keys.keys.items())
-            ],
-        }
-    )
+    """The list's JSON, to be signed by the recipient. Version 1 alone is told by silence: cameras
+    from before there were two refuse a member that they do not know.
+    """
+    told: dict[str, object] = {
+        "recipient": keys.recipient,
+        "issued_at": rfc3339(keys.issued_at),
+        "epochs": [
+            {"epoch": epoch.isoformat(), "key": public_jwk("X25519", key)}
+            for epoch, key in sorted(keys.keys.items())
+        ],
+    }
+    if keys.versions != FIRST_VERSIONS:
+        told["versions"] = list(keys.versions)
+    return canonical(told)

@@ -16,7 +16,8 @@ from agent.core.text.strict_json import (
     parse_object,
     parse_public_jwk,
 )
-from agent.core.wire.tags import Tags, format_tags, parse_tags
+from agent.core.wire.tags import Tags
+from agent.core.wire.versions import VERSIONS, EnvelopeMinimum, Versions, parse_minimum, version_of
 
 ALGORITHM, ENCRYPTION, TAGS_HEADER = "ECDH-ES+A256KW", "A256GCM", "alpr"
 SIGNATURE_ALGORITHM = "Ed25519"
@@ -37,27 +38,29 @@ class SealedRead:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A wire form taken apart and checked for form only: nothing in it is believed until its
-    signature is verified.
+    """What every version keeps of the wire form, taken apart and checked for form only: nothing in
+    it is believed until its signature is verified.
 
-    `jwe`: the exact bytes that are signed. `signer`: the device that claims to have signed.
+    `version`: the one that it claims; `header`: the first line's, untrusted. `jwe`: the exact bytes
+    that are signed. `signer`: the device that claims to have signed.
     """
 
-    tags: Tags
+    version: int
+    header: Mapping[str, object]
     jwe: bytes
     jws_protected: str
     signature: str
     signer: str
 
 
-def jwe_header(tags: Tags) -> dict[str, object]:
+def jwe_header(tags: Tags, versions: Versions = VERSIONS) -> dict[str, object]:
     """The JWE protected header without `epk`, which the encryption adds."""
     return {
         "alg": ALGORITHM,
         "enc": ENCRYPTION,
         "kid": key_id(tags.recipient, tags.epoch),
         "crit": [TAGS_HEADER],
-        TAGS_HEADER: format_tags(tags),
+        TAGS_HEADER: versions.format_tags(tags),
     }
 
 
@@ -83,8 +86,8 @@ def join(jwe: bytes, jws_protected: str, signature: str) -> bytes:
 
 
 def split(untrusted_wire: bytes, max_bytes: int = MAX_WIRE_BYTES) -> Envelope:
-    """Take a wire form apart; every byte must be as docs/ref/sealed-read.md says. Raises
-    EnvelopeRefusedError(malformed or unsupported-version).
+    """Take a wire form of any version apart: two lines, the tags' version, the outer signature's
+    form. What else the first line holds is for `tags_of`. Raises EnvelopeRefusedError(malformed).
     """
     if len(untrusted_wire) > max_bytes:
         raise malformed(f"is longer than {max_bytes} bytes", "sealed read")
@@ -94,27 +97,51 @@ def split(untrusted_wire: bytes, max_bytes: int = MAX_WIRE_BYTES) -> Envelope:
         raise malformed("is not ASCII text", "sealed read") from None
     if len(lines) != 2:
         raise malformed("is not two lines", "sealed read")
-    tags = _parse_jwe(lines[0])
+    first, dot, _ = lines[0].partition(".")
+    header = parse_object(_decode_header(first, "encryption header"), "encryption header")
+    if not dot or TAGS_HEADER not in header:
+        raise malformed(f"is not a compact JWE with `{TAGS_HEADER}`", "sealed read")
+    version = version_of(header[TAGS_HEADER])
     jws_protected, gap, signature = lines[1].partition("..")
     if not gap or len(decode_base64url(signature, "signature")) != _SIGNATURE_BYTES:
         raise malformed(f"is not a detached signature of {_SIGNATURE_BYTES} bytes", "signature")
-    header = parse_object(_decode_header(jws_protected, "signature header"), "signature header")
-    fields = Fields(header, "signature header", required=("alg", "b64", "crit", "kid"))
-    signer = fields.identifier("kid")
-    for name, expected in jws_header(signer).items():
-        fields.exactly(name, expected)
-    if signer != tags.device:
-        # else one enrolled camera could speak in another's name
-        raise fields.bad("kid", "the device of the tags")
-    return Envelope(tags, lines[0].encode("ascii"), jws_protected, signature, signer)
+    signer = _parse_jws_header(_decode_header(jws_protected, "signature header"))
+    jwe = lines[0].encode("ascii")
+    return Envelope(version, header, jwe, jws_protected, signature, signer)
 
 
-def _parse_jwe(untrusted_jwe: str) -> Tags:
+def tags_of(envelope: Envelope, versions: Versions = VERSIONS) -> Tags:
+    """The tags; every byte of the first line must be as docs/ref/sealed-read.md says. Raises
+    EnvelopeRefusedError(malformed or unsupported-version).
+    """
+    tags = versions.parse_tags(envelope.header[TAGS_HEADER])
+    fields = Fields(
+        envelope.header,
+        "encryption header",
+        required=("alg", "enc", "kid", "epk", "crit", TAGS_HEADER),
+    )
+    parse_public_jwk(fields.value("epk"), "X25519", "encryption header: `epk`")
+    for name, expected in jwe_header(tags, versions).items():
+        if name != TAGS_HEADER:
+            fields.exactly(name, expected)
+    _require_segments(envelope.jwe.decode("ascii"))
+    _require_signer(envelope, tags.device)
+    return tags
+
+
+def minimum_of(envelope: Envelope) -> EnvelopeMinimum:
+    """What the tags of every version say. Only of an envelope whose signature was verified. Raises
+    EnvelopeRefusedError(malformed).
+    """
+    minimum = parse_minimum(envelope.header[TAGS_HEADER])
+    _require_signer(envelope, minimum.device)
+    return minimum
+
+
+def _require_segments(untrusted_jwe: str) -> None:
     segments = untrusted_jwe.split(".")
     if len(segments) != 5:
         raise malformed("is not a compact JWE of five segments", "sealed read")
-    header = parse_object(_decode_header(segments[0], "encryption header"), "encryption header")
-    tags = _parse_jwe_header(header)
     sizes = {
         "encrypted key": (_ENCRYPTED_KEY_BYTES,),
         "initialisation vector": (_IV_BYTES,),
@@ -124,19 +151,24 @@ def _parse_jwe(untrusted_jwe: str) -> Tags:
     for segment, (name, allowed) in zip(segments[1:], sizes.items(), strict=True):
         if len(decode_base64url(segment, name)) not in allowed:
             raise malformed(f"must be {' or '.join(map(str, allowed))} bytes", name)
-    return tags
 
 
-def _parse_jwe_header(header: Mapping[str, object]) -> Tags:
+def _require_signer(envelope: Envelope, device: str) -> None:
+    """Else one enrolled camera could speak in another's name."""
+    if envelope.signer != device:
+        raise malformed("`kid` must be the device of the tags", "signature header")
+
+
+def _parse_jws_header(untrusted_json: bytes) -> str:
+    """The signer."""
+    where = "signature header"
     fields = Fields(
-        header, "encryption header", required=("alg", "enc", "kid", "epk", "crit", TAGS_HEADER)
+        parse_object(untrusted_json, where), where, required=("alg", "b64", "crit", "kid")
     )
-    parse_public_jwk(fields.value("epk"), "X25519", "encryption header: `epk`")
-    tags = parse_tags(fields.value(TAGS_HEADER))
-    for name, expected in jwe_header(tags).items():
-        if name != TAGS_HEADER:
-            fields.exactly(name, expected)
-    return tags
+    signer = fields.identifier("kid")
+    for name, expected in jws_header(signer).items():
+        fields.exactly(name, expected)
+    return signer
 
 
 def _decode_header(untrusted_segment: str, where: str) -> bytes:

@@ -6,13 +6,11 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields
 from agent.core.time.instant import ClockTrust
 from agent.core.wire import epochs
 from agent.core.wire.match_level import MatchLevel
-from agent.errors import EnvelopeRefusedError
 
 VERSION = 1
 MAX_SEQUENCE = 2**53 - 1  # what every JSON reader holds exactly
@@ -30,6 +28,7 @@ class Tags:
 
     `read_id`: 32 lower-case hex digits, random. `sequence`: 1, 2, 3 … per device and recipient.
     `epoch`: the UTC day at whose end the recipient destroys the key; `deadline`: that instant.
+    `version`: in which form they are written (core.wire.versions).
     """
 
     read_id: str
@@ -47,6 +46,7 @@ class Tags:
     purpose: str
     epoch: date
     deadline: datetime
+    version: int = VERSION
 
 
 def format_tags(tags: Tags) -> dict[str, object]:
@@ -76,19 +76,8 @@ def format_tags(tags: Tags) -> dict[str, object]:
 
 def parse_tags(untrusted_value: object) -> Tags:
     """The inverse, strict: exactly these members, in range, consistent. Raises
-    EnvelopeRefusedError(malformed or unsupported-version).
+    EnvelopeRefusedError(malformed).
     """
-    if (
-        isinstance(untrusted_value, dict)
-        and untrusted_value.get("v") != VERSION
-        and type(untrusted_value.get("v")) is int
-    ):
-        raise EnvelopeRefusedError(
-            Reason.UNSUPPORTED_VERSION,
-            f"`v` is not {VERSION}",
-            where="tags",
-            fix="update Platewarden on the side that refuses",
-        )
     fields = Fields(untrusted_value, "tags", required=TAG_NAMES)
     fields.exactly("v", VERSION)
     fields.exactly("unverified", expected=True)  # P10: nobody may turn a lead into a fact
