@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agent.core.policy.policy import Policy
-    from agent.core.wire.sealed_read import Receipt, Tags
+    from agent.core.wire.receipt import Receipt
+    from agent.core.wire.tags import Tags
     from agent.ports import AuditLog, Clock, Publisher, ReceiptBox, ReceiptVerifier, Verifier
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0

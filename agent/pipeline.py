@@ -98,7 +98,8 @@ def report(line: Line, track: Track) -> None:
                 line.sealer.seal(sighting, release, line.outbox.next_sequence(release.recipient))
             )
         except RefusedError as refusal:
-            # no epoch key, outbox full: this read is lost to this recipient, and the log says so
+            # no epoch key, no common version, outbox full: this read is lost to this recipient,
+            # and the log says so
             line.log.append(
                 "refusal",
                 {"reason": refusal.reason, "rule": release.rule, "recipient": release.recipient},

@@ -12,7 +12,10 @@ from typing import Protocol
 from agent.core.policy.policy import Release
 from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting
 from agent.core.time.instant import Instant
-from agent.core.wire.sealed_read import Receipt, SealedRead, Tags
+from agent.core.wire.receipt import Receipt
+from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.tags import Tags
+from agent.core.wire.versions import EnvelopeMinimum
 
 
 class FrameSource(Protocol):
@@ -35,7 +38,9 @@ class PlateReader(Protocol):
 
 
 class Sealer(Protocol):
-    """Seals a sighting for exactly one release. Raises RefusedError(no-epoch-key)."""
+    """Seals a sighting for exactly one release. Raises RefusedError(no-epoch-key or
+    no-common-version).
+    """
 
     def seal(self, sighting: Sighting, release: Release, sequence: int) -> SealedRead: ...
 
@@ -43,9 +48,12 @@ class Sealer(Protocol):
 class Verifier(Protocol):
     """Checks an envelope's outer signature and parses its tags; opens nothing. Raises
     EnvelopeRefusedError.
+
+    `verify_any_version`: of a version that is not known here, what every version keeps.
     """
 
     def verify(self, untrusted_wire: bytes) -> Tags: ...
+    def verify_any_version(self, untrusted_wire: bytes) -> Tags | EnvelopeMinimum: ...
 
 
 class ReceiptVerifier(Protocol):

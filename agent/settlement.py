@@ -14,6 +14,7 @@ from agent.core.log.leaf import LeafKind
 from agent.core.policy.decide import may_publish
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
+from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import EnvelopeRefusedError, StorageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from agent.core.policy.policy import Policy
     from agent.core.time.instant import Instant
-    from agent.core.wire.sealed_read import Receipt, Tags
+    from agent.core.wire.receipt import Receipt
+    from agent.core.wire.tags import Tags
     from agent.ports import AuditLog, ReceiptVerifier, Verifier
 
 HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})
@@ -63,7 +65,7 @@ class Settler:
         self._policy, self._outbox, self._receipts = policy, outbox, receipts
         self._verifier, self._receipt_verifier, self._log = verifier, receipt_verifier, log
         # digest and tags of reads: spares checking thousands of signatures every second
-        self._verified: dict[str, tuple[str, Tags]] = {}
+        self._verified: dict[str, tuple[str, Tags | EnvelopeMinimum]] = {}
         self._leaves = 0
         # (mailbox, read id) → digest of what was refused there
         self._refused: dict[tuple[str, str], str] = {}
@@ -98,13 +100,14 @@ class Settler:
         except EnvelopeRefusedError as refusal:
             self._refuse("receipts", read_id, digest, refusal.reason, refusal.what)
             return
-        details = {
+        details: dict[str, object] = {
             "recipient": receipt.recipient,
-            "sequence": tags.sequence,
             "outcome": receipt.outcome,
             "sha256": receipt.wire_sha256,
             "received": rfc3339(receipt.at),
         }
+        if not isinstance(tags, EnvelopeMinimum):
+            details["sequence"] = tags.sequence
         self._outbox.remove(read_id, LeafKind.RECEIPT, details)
 
     def _settle_permission(self, read_id: str, now: Instant) -> None:
@@ -118,6 +121,9 @@ class Settler:
         if tags is None:
             wire = self._look("outbox", read_id)
             tags = self._tags(read_id, wire) if wire is not None else None
+        if isinstance(tags, EnvelopeMinimum):
+            self._withdraw_unreadable(tags)
+            return
         denied = may_publish(tags, self._policy, now) if tags is not None else None
         if tags is None or denied is None or denied in HOLD:
             return
@@ -131,9 +137,21 @@ class Settler:
         }
         self._outbox.remove(read_id, kind, details)
 
-    def _tags(self, read_id: str, wire: bytes) -> Tags | None:
-        """The tags of a read that this camera sealed under this name; else one refusal, and
-        None.
+    def _withdraw_unreadable(self, read: EnvelopeMinimum) -> None:
+        """Sealed by newer software, before this camera went back to older: nobody here can hold it
+        against the policy (P4), and its deadline cannot be read either, so it would stay for ever.
+        """
+        details = {
+            "recipient": read.recipient,
+            "reason": Reason.UNSUPPORTED_VERSION.value,
+            "version": read.version,
+            "policy_version": self._policy.version,
+        }
+        self._outbox.remove(read.read_id, LeafKind.WITHDRAWAL, details)
+
+    def _tags(self, read_id: str, wire: bytes) -> Tags | EnvelopeMinimum | None:
+        """The tags of a read that this camera sealed under this name, or the minimum of a version
+        that it does not know any more; else one refusal, and None.
         """
         digest = hashlib.sha256(wire).hexdigest()
         known, known_tags = self._verified.get(read_id, ("", None))
@@ -142,7 +160,7 @@ class Settler:
         if self._refused.get(("outbox", read_id)) == digest:
             return None
         try:
-            tags = self._verifier.verify(wire)
+            tags = self._verifier.verify_any_version(wire)
         except EnvelopeRefusedError as refusal:
             self._refuse("outbox", read_id, digest, refusal.reason, refusal.what)
             return None
@@ -190,7 +208,7 @@ class Settler:
         }
 
 
-def _require_match(receipt: Receipt, tags: Tags, wire: bytes) -> None:
+def _require_match(receipt: Receipt, tags: Tags | EnvelopeMinimum, wire: bytes) -> None:
     """A receipt counts for exactly the bytes, device and recipient that it names. Raises
     EnvelopeRefusedError(receipt-mismatch).
     """

@@ -15,6 +15,8 @@ from agent.core.policy.policy import TEST
 from agent.core.reasons import Reason
 from agent.core.text.encoding import b64url
 from agent.core.text.rfc3339 import rfc3339
+from agent.core.wire.tags import Tags
+from agent.core.wire.versions import EnvelopeMinimum
 from agent.disk.atomic_file import write_atomic
 from agent.errors import EnvelopeRefusedError, RefusedError, UsageError
 from agent.host.clock import SystemClock, TrustedClock
@@ -198,6 +200,11 @@ def _tell(line: str) -> None:
 def _print_taken(taken: Taken) -> None:
     if taken.tags is None:
         _tell(f"{taken.outcome}: a message that no enrolled camera signed")
+    elif isinstance(taken.tags, EnvelopeMinimum):
+        _tell(
+            f"{taken.outcome}: read {taken.tags.read_id}, camera {taken.tags.device}, sealed in "
+            f"version {taken.tags.version}, which is not known here (docs/ref/versions.md)"
+        )
     else:
         test = "TEST received, " if taken.tags.category == TEST else ""
         _tell(
@@ -207,7 +214,7 @@ def _print_taken(taken: Taken) -> None:
 
 
 def _print_json(taken: Taken) -> None:
-    if taken.new and taken.tags is not None:
+    if taken.new and isinstance(taken.tags, Tags):
         line = {
             "read": taken.tags.read_id,
             "device": taken.tags.device,

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     BUDGET_SPENT = "budget-spent"
     RECIPIENT_EXPIRED = "recipient-expired"
     NO_EPOCH_KEY = "no-epoch-key"
+    NO_COMMON_VERSION = "no-common-version"
     OUTBOX_FULL = "outbox-full"
     # policy load
     CHARTER_FORBIDS_RECIPIENT = "charter-forbids-recipient"

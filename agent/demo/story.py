@@ -18,7 +18,8 @@ from agent.core.policy.camera_roster import parse_roster
 from agent.core.policy.charter import parse_charter
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.wire import sealed_read
-from agent.core.wire.sealed_read import Tags
+from agent.core.wire.tags import Tags
+from agent.core.wire.versions import VERSIONS
 from agent.demo import demo_page, pictures, scene, throwaway_city
 from agent.demo.demo_page import Answer, Attempt, LeftCard, Page, Push
 from agent.demo.installation import CAMERA, Installation, install, platewarden
@@ -140,9 +141,7 @@ def open_reads(installation: Installation) -> list[Opened]:
         crop = installation.work / "crop.jpg"
         platewarden("receiver", "open", installation.recipient, read_id, "--crop", crop)
         wire = (installation.recipient / "store" / f"{CAMERA}.{read_id}.sealed").read_bytes()
-        reads.append(
-            (sealed_read.split(wire, sealed_read.MAX_WIRE_BYTES).tags, wire, crop.read_bytes())
-        )
+        reads.append((sealed_read.tags_of(sealed_read.split(wire)), wire, crop.read_bytes()))
         crop.unlink()
     return reads
 
@@ -294,7 +293,7 @@ def write_page(
     opened: list[tuple[Tags, bytes, bytes | None]],
 ) -> None:
     """index.html, from what this run left behind."""
-    left = tuple(LeftCard(sealed_read.format_tags(tags), wire, crop) for tags, wire, crop in opened)
+    left = tuple(LeftCard(VERSIONS.format_tags(tags), wire, crop) for tags, wire, crop in opened)
     found = sum(vehicle.plate.encode() in relayed for vehicle in scene.VEHICLES)
     checkpoint = (installation.state / "watch" / "checkpoint").read_text(encoding="utf-8")
     told = answers(installation), pushes(installation)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
-from agent.core.wire.sealed_read import Receipt, Tags
+from agent.core.wire.receipt import Receipt
+from agent.core.wire.tags import Tags
+from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import EnvelopeRefusedError
 from agent.receiver.opener import Opener
 from agent.receiver.received_reads import ReceivedReads
@@ -22,14 +24,14 @@ STORED = "stored"
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What became of one message. `tags` and `receipt` are None when its signature could not be
-    believed: there is nobody to tell.
+    believed: there is nobody to tell. Of a version that is not known here, `tags` is the minimum.
 
     `outcome`: "stored", "rejected:<reason>" or "dropped:<reason>". `new`: stored just now, not a
     repetition.
     """
 
     outcome: str
-    tags: Tags | None = None
+    tags: Tags | EnvelopeMinimum | None = None
     receipt: bytes | None = None
     new: bool = False
 
@@ -50,7 +52,7 @@ class Intake:
     def take(self, untrusted_wire: bytes, now: "Instant") -> Taken:
         """Raises StorageError; never EnvelopeRefusedError."""
         try:
-            tags = self._opener.verify(untrusted_wire)
+            tags = self._opener.verify_any_version(untrusted_wire)
         except EnvelopeRefusedError as refused:
             self._store.count_dropped(refused.reason)
             return Taken(f"dropped:{refused.reason}")
@@ -62,11 +64,16 @@ class Intake:
             return self._taken(tags, digest, f"rejected:{refused.reason}", now, new=False)
         return self._taken(tags, digest, STORED, now, new=new)
 
-    def _keep(self, tags: Tags, wire: bytes, digest: str, now: "Instant") -> bool:
+    def _keep(self, tags: Tags | EnvelopeMinimum, wire: bytes, digest: str, now: "Instant") -> bool:
         where = f"read {tags.read_id}"
         if tags.recipient != self._recipient:
             raise EnvelopeRefusedError(
                 Reason.NOT_FOR_THIS_RECIPIENT, f"is for {tags.recipient}", where=where
+            )
+        if isinstance(tags, EnvelopeMinimum):
+            # told, not dropped: in silence the camera would send it again until its deadline
+            raise EnvelopeRefusedError(
+                Reason.UNSUPPORTED_VERSION, f"is sealed in version {tags.version}", where=where
             )
         known = self._store.find(tags.device, tags.read_id)
         if known is not None:
@@ -85,6 +92,14 @@ class Intake:
         self._store.add(tags, wire, now.utc)
         return True
 
-    def _taken(self, tags: Tags, digest: str, outcome: str, now: "Instant", *, new: bool) -> Taken:
+    def _taken(
+        self,
+        tags: Tags | EnvelopeMinimum,
+        digest: str,
+        outcome: str,
+        now: "Instant",
+        *,
+        new: bool,
+    ) -> Taken:
         receipt = Receipt(tags.read_id, digest, tags.device, self._recipient, outcome, now.utc)
         return Taken(outcome, tags, self._signer.receipt(receipt), new)

@@ -19,12 +19,13 @@ from agent.core.reading.plate_text import PlateText
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import Fields, parse_object
 from agent.core.wire import sealed_read
-from agent.core.wire.sealed_read import Tags
+from agent.core.wire.tags import Tags
 from agent.core.wire.test_plate import is_test_plate
 from agent.errors import EnvelopeRefusedError
 from agent.verifying.jose import FOREIGN_ERRORS
 
 if TYPE_CHECKING:
+    from agent.core.wire.versions import EnvelopeMinimum
     from agent.ports import Verifier
 
 MAX_CHARACTERS, MAX_ALTERNATIVES = 12, 8
@@ -90,6 +91,12 @@ class Opener:
         """
         return self._verifier.verify(untrusted_wire)
 
+    def verify_any_version(self, untrusted_wire: bytes) -> "Tags | EnvelopeMinimum":
+        """The same; of a version that is not known here, what every version keeps. Raises
+        EnvelopeRefusedError.
+        """
+        return self._verifier.verify_any_version(untrusted_wire)
+
     @boundary.document("sealed read")
     def open(self, untrusted_wire: bytes) -> OpenedRead:
         """Raises EnvelopeRefusedError: altered, of an unknown camera, for somebody else, its key
@@ -136,7 +143,7 @@ def _registry() -> jwe.JWERegistry:
     """Our two algorithms and our one private header; limits raised from joserfc's defaults to
     exactly what the format needs.
     """
-    # core.wire.sealed_read has checked the tags
+    # core.wire.sealed_read.tags_of has checked the tags
     known = {sealed_read.TAGS_HEADER: HeaderParameter("tags", lambda _value: None)}
     limits = jwe.JWERegistry(
         header_registry=known, algorithms=[sealed_read.ALGORITHM, sealed_read.ENCRYPTION]
@@ -157,7 +164,7 @@ def parse_content(tags: Tags, plaintext: bytes) -> OpenedRead:
         required=("v", "match"),
         optional=known,
     )
-    fields.exactly("v", sealed_read.VERSION)
+    fields.exactly("v", tags.version)
     match = Fields(
         fields.value("match"),
         f"{_WHERE}: `match`",

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
-from agent.core.wire.sealed_read import MAX_WIRE_BYTES, Tags
+from agent.core.wire.sealed_read import MAX_WIRE_BYTES
+from agent.core.wire.tags import Tags
+from agent.core.wire.versions import EnvelopeMinimum
 from agent.disk.atomic_file import PART_SUFFIX, private_folder, read_bounded, remove, write_atomic
 from agent.errors import StorageError
 
@@ -120,15 +122,21 @@ class ReceivedReads:
         """
         return read_bounded(self._path(row.device, row.read_id), MAX_WIRE_BYTES)
 
-    def add_rejection(self, tags: Tags, wire_sha256: str, reason: str, at: datetime) -> None:
+    def add_rejection(
+        self, tags: Tags | EnvelopeMinimum, wire_sha256: str, reason: str, at: datetime
+    ) -> None:
         """Remember that a read of an enrolled camera was turned away; its number did arrive, so it
-        is no gap.
+        is no gap. A version that is not known here does not tell its number: that one stays a gap.
         """
+        rejected = (
+            "INSERT OR REPLACE INTO rejections VALUES (?, ?, ?, ?, ?)",
+            (wire_sha256, tags.device, tags.read_id, reason, rfc3339(at)),
+        )
+        if isinstance(tags, EnvelopeMinimum):
+            self._write(rejected)
+            return
         self._write(
-            (
-                "INSERT OR REPLACE INTO rejections VALUES (?, ?, ?, ?, ?)",
-                (wire_sha256, tags.device, tags.read_id, reason, rfc3339(at)),
-            ),
+            rejected,
             ("INSERT OR IGNORE INTO sequences VALUES (?, ?)", (tags.device, tags.sequence)),
         )
 
@@ -196,7 +204,7 @@ class ReceivedReads:
         return len(strays)
 
     def _path(self, device: str, read_id: str) -> Path:
-        # both checked by core.wire.sealed_read: no dot, no slash
+        # both checked by core.wire.tags: no dot, no slash
         return self._folder / f"{device}.{read_id}{_SUFFIX}"
 
     def _rows(self, where: str, values: tuple[object, ...]) -> Sequence[StoredRead]:

@@ -11,11 +11,14 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 
 from agent.core.wire.epochs import EpochKeys
-from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM, Receipt, format_receipt
+from agent.core.wire.key_list import TYP as KEY_LIST_TYP
+from agent.core.wire.key_list import format_key_list
+from agent.core.wire.receipt import TYP as RECEIPT_TYP
+from agent.core.wire.receipt import Receipt, format_receipt
+from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM
 from agent.disk.atomic_file import write_new
 from agent.disk.private_file import read_private
 from agent.errors import StorageError
-from agent.verifying import key_list_check, receipt_check
 from agent.verifying.jose import registry
 
 FILE_NAME = "signing.key"
@@ -64,11 +67,11 @@ class RecipientSigner:
 
     def receipt(self, content: Receipt) -> bytes:
         """A signed receipt."""
-        return self._sign(receipt_check.TYP, format_receipt(content))
+        return self._sign(RECEIPT_TYP, format_receipt(content))
 
     def key_list(self, keys: EpochKeys) -> bytes:
         """A signed list of epoch keys."""
-        return self._sign(key_list_check.TYP, key_list_check.format_key_list(keys))
+        return self._sign(KEY_LIST_TYP, format_key_list(keys))
 
     def _sign(self, typ: str, payload: bytes) -> bytes:
         return jws.serialize_compact(

@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import IDENTIFIER
 from agent.core.time.instant import ClockTrust, Instant
 from agent.core.wire.epochs import EpochKeys, deadline_of
+from agent.core.wire.versions import VERSIONS, Versions
 from agent.disk.atomic_file import (
     private_folder,
     read_bounded,
@@ -63,10 +65,12 @@ def surely(now: Instant) -> datetime:
 
 
 class Workplace:
-    """One recipient's folder (docs/guide/recipient.md)."""
+    """One recipient's folder (docs/guide/recipient.md). `versions`: of the sealed read, those that
+    it takes and lists.
+    """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, versions: Versions = VERSIONS) -> None:
+        self.folder, self._versions = folder, versions
         self.settings: ReceiverSettings = receiver_settings.load(folder)
         self.recipient = self.settings.recipient
         self.keys = EpochKeyStore(folder / "epochs")
@@ -79,6 +83,7 @@ class Workplace:
         now: Instant,
         broker: BrokerSettings | None = None,
         epochs_ahead_days: int = 60,
+        versions: Versions = VERSIONS,
     ) -> "Workplace":
         """Make folder, signing key, epoch keys, key list and receiver.toml. Refuses when one is
         there already. Raises StorageError or ConfigError.
@@ -103,7 +108,7 @@ class Workplace:
         write_new(
             folder / receiver_settings.FILE_NAME, receiver_settings.template(made).encode(), 0o644
         )
-        place = cls(folder)
+        place = cls(folder, versions)
         place.renew_keys(now)
         return place
 
@@ -115,7 +120,8 @@ class Workplace:
         """Opens reads of the cameras that the city enrolled. Raises StorageError or
         EnvelopeRefusedError.
         """
-        return Opener(self.recipient, EnvelopeVerifier(self._roster().devices), self.keys)
+        verifier = EnvelopeVerifier(self._roster().devices, versions=self._versions)
+        return Opener(self.recipient, verifier, self.keys)
 
     def store(self) -> ReceivedReads:
         """The sealed reads."""
@@ -142,7 +148,9 @@ class Workplace:
         sure = surely(now)
         self.keys.destroy_due(sure)
         self.keys.extend(sure.date(), self.settings.epochs_ahead_days)
-        listed = self.keys.public_keys(self.recipient, now.utc)
+        listed = replace(
+            self.keys.public_keys(self.recipient, now.utc), versions=self._versions.known
+        )
         write_atomic(self.folder / KEY_LIST, self.signer().key_list(listed) + b"\n", 0o644)
         return listed
 

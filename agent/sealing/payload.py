@@ -9,18 +9,18 @@ from agent.core.policy.policy import Release
 from agent.core.reading.sighting import Sighting
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import canonical
-from agent.core.wire.sealed_read import PADDING_BUCKETS_BYTES, VERSION, pad
+from agent.core.wire.sealed_read import PADDING_BUCKETS_BYTES, pad
 from agent.sealing import crop
 
 _DIGITS = 4
 MAX_ALTERNATIVES = 8
 
 
-def padded_payload(sighting: Sighting, release: Release) -> bytes:
+def padded_payload(sighting: Sighting, release: Release, version: int) -> bytes:
     """The plaintext, padded to its bucket. The crop gives way (quality, then size, then entirely);
-    nothing else does.
+    nothing else does. `version`: the tags'.
     """
-    content = _content(sighting, release)
+    content = _content(sighting, release, version)
     if "crop" in release.include:
         for jpeg in crop.encodings(sighting.crop):
             plaintext = pad(canonical({**content, "crop": base64.b64encode(jpeg).decode("ascii")}))
@@ -33,9 +33,9 @@ def padded_payload(sighting: Sighting, release: Release) -> bytes:
     return plaintext
 
 
-def _content(sighting: Sighting, release: Release) -> dict[str, object]:
+def _content(sighting: Sighting, release: Release, version: int) -> dict[str, object]:
     content: dict[str, object] = {
-        "v": VERSION,
+        "v": version,
         "match": {
             "level": release.match.level.value,
             "agency": release.match.entry_agency,

@@ -16,14 +16,16 @@ from agent.core.reading.sighting import Sighting
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import public_jwk
 from agent.core.wire import epochs, sealed_read
-from agent.core.wire.sealed_read import SealedRead, Tags
+from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.tags import Tags
+from agent.core.wire.versions import VERSIONS, Versions, highest_common
 from agent.errors import PlatewardenError, RefusedError
 from agent.sealing.payload import padded_payload
 
 
 class Sealer:
     """Implements ports.Sealer. `key_lists`: verified lists by recipient. Holds the device's signing
-    key; can open nothing that it sealed.
+    key; can open nothing that it sealed. Seals in the highest version that both sides know.
     """
 
     def __init__(
@@ -31,14 +33,15 @@ class Sealer:
         device_id: str,
         signing_key: Ed25519PrivateKey,
         key_lists: Mapping[str, epochs.EpochKeys],
+        versions: Versions = VERSIONS,
     ) -> None:
         self._device = device_id
         self._signing_key = OKPKey.import_key(signing_key)
-        self._key_lists = dict(key_lists)
+        self._key_lists, self._versions = dict(key_lists), versions
 
     def seal(self, sighting: Sighting, release: Release, sequence: int) -> SealedRead:
         """One envelope for one recipient, one rule, one deadline. Raises
-        RefusedError(no-epoch-key).
+        RefusedError(no-epoch-key, no-common-version).
         """
         keys = self._key_lists.get(release.recipient)
         if keys is None:
@@ -48,6 +51,7 @@ class Sealer:
                 where=f"keys/{release.recipient}.jws",
                 fix="fetch it from the recipient",
             )
+        version = common_version(keys, self._versions)
         epoch, raw_key = epochs.key_for(keys, sighting.captured.utc, release.retention_days)
         tags = Tags(
             read_id=secrets.token_hex(16),
@@ -65,14 +69,16 @@ class Sealer:
             purpose=release.purpose,
             epoch=epoch,
             deadline=epochs.deadline_of(epoch),
+            version=version,
         )
         # what a receiver would refuse never enters the outbox
-        sealed_read.parse_tags(sealed_read.format_tags(tags))
+        self._versions.parse_tags(self._versions.format_tags(tags))
         return SealedRead(tags, self._wire(tags, raw_key, sighting, release))
 
     def _wire(self, tags: Tags, raw_key: bytes, sighting: Sighting, release: Release) -> bytes:
         try:
-            sealed = encrypt(tags, raw_key, padded_payload(sighting, release))
+            content = padded_payload(sighting, release, tags.version)
+            sealed = encrypt(tags, raw_key, content, self._versions)
             return sealed_read.join(sealed, *sign(self._device, self._signing_key, sealed))
         except (JoseError, ValueError, TypeError) as error:
             # Only the kind of error: a foreign message could quote what was being sealed.
@@ -82,7 +88,23 @@ class Sealer:
             ) from None
 
 
-def encrypt(tags: Tags, raw_key: bytes, plaintext: bytes) -> bytes:
+def common_version(keys: epochs.EpochKeys, versions: Versions = VERSIONS) -> int:
+    """The one to seal in. In another, the recipient could not open the read, and nobody would know
+    why. Raises RefusedError(no-common-version).
+    """
+    version = highest_common(versions.known, keys.versions)
+    if version is None:
+        ours, theirs = (", ".join(map(str, each)) for each in (versions.known, keys.versions))
+        raise RefusedError(
+            Reason.NO_COMMON_VERSION,
+            f"the recipient takes version {theirs}, this camera seals {ours}",
+            where=f"keys/{keys.recipient}.jws",
+            fix="update the older side (docs/ref/versions.md)",
+        )
+    return version
+
+
+def encrypt(tags: Tags, raw_key: bytes, plaintext: bytes, versions: Versions = VERSIONS) -> bytes:
     """The compact JWE with the tags in its protected header; a fresh content key, nonce and
     ephemeral key each time.
     """
@@ -92,7 +114,7 @@ def encrypt(tags: Tags, raw_key: bytes, plaintext: bytes) -> bytes:
     )
     key = OKPKey.import_key(dict(public_jwk("X25519", raw_key)))
     return jwe.encrypt_compact(
-        sealed_read.jwe_header(tags), plaintext, key, registry=registry
+        sealed_read.jwe_header(tags, versions), plaintext, key, registry=registry
     ).encode("ascii")
 
 
@@ -110,4 +132,4 @@ def sign(device: str, key: OKPKey, payload: bytes) -> tuple[str, str]:
 
 
 def _any_value(_value: object) -> None:
-    """The tags were checked by core.wire.sealed_read.parse_tags."""
+    """The sealer has checked the tags."""

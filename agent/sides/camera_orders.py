@@ -18,6 +18,7 @@ from agent.core.policy.policy import require_in_force
 from agent.core.reasons import Reason
 from agent.errors import PlatewardenError, PolicyRefusedError, RefusedError
 from agent.sealing.hotlist_key import load_hotlist_identity
+from agent.sealing.sealer import common_version
 from agent.verifying.device_public_file import load_device_public
 from agent.verifying.key_list_check import verify_key_list
 from agent.verifying.roster_check import parse_root, verify_roster
@@ -140,6 +141,7 @@ def signed_orders(
             keys[name] = verify_key_list(
                 standing.city.key_list(name), name, policy.recipients[name].signing_key
             )
+            common_version(keys[name])  # told now: the first hit may be months away
         except PlatewardenError as error:
             log.append(
                 LeafKind.REFUSAL,

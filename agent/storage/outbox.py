@@ -16,7 +16,8 @@ from pathlib import Path
 from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
-from agent.core.wire.sealed_read import SealedRead, Tags
+from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.tags import Tags
 from agent.disk.atomic_file import (
     PART_SUFFIX,
     publish,

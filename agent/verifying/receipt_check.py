@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 from agent import boundary
 from agent.core.reasons import Reason
-from agent.core.wire.sealed_read import Receipt, parse_receipt
+from agent.core.wire.receipt import TYP, Receipt, parse_receipt
 from agent.errors import EnvelopeRefusedError
 from agent.verifying import jose
 
-TYP = "platewarden-receipt"
 MAX_RECEIPT_BYTES = 4_096
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.core.wire.sealed_read import Tags, split
+from agent.core.wire.sealed_read import split, tags_of
+from agent.core.wire.tags import Tags
 from agent.demo import throwaway_city as demo_city
 from agent.demo.embedded_broker import LOOPBACK
 from agent.demo.installation import Installation, install
@@ -163,11 +164,10 @@ class World:
 
     def sealed(self, read_id: str) -> Tags:
         """The readable tags of a read that waits in the outbox."""
-        return split(
-            self.device.fetch(
-                f"{self.place}/state/outbox/{read_id}.sealed", self.here / "read.sealed"
-            ).read_bytes()
-        ).tags
+        fetched = self.device.fetch(
+            f"{self.place}/state/outbox/{read_id}.sealed", self.here / "read.sealed"
+        )
+        return tags_of(split(fetched.read_bytes()))
 
     def verify_logs(self) -> list[str]:
         """`audit verify` over both logs; the faults."""

@@ -33,6 +33,7 @@ from agent.core.judging.check.policy_check import Against, File, check_policy
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import Fields
 from agent.core.time.instant import Instant
+from agent.core.wire import key_list
 from agent.errors import (
     BundleRefusedError,
     ConfigError,
@@ -292,7 +293,7 @@ def test_an_unsigned_message_of_the_year_9999_ends_nobody(tmp_path):
 def test_a_key_list_of_the_year_9999_is_refused():
     keys = {"epoch": "9999-12-31", "key": {}}
     with pytest.raises(EnvelopeRefusedError, match="2020 to 2200"):
-        key_list_check._parse_entry(keys, 0, CAPTURED)
+        key_list._parse_entry(keys, 0, CAPTURED)
 
 
 def test_a_role_that_expires_in_the_year_9999_is_refused(tmp_path):

@@ -61,7 +61,7 @@ def with_content(table, tags=SEALED.tags) -> SealedRead:
     return SealedRead(tags, join(jwe, *sign(DEVICE, OKPKey.import_key(PARTIES.device_key), jwe)))
 
 
-CONTENT = json.loads(padded_payload(sighting(), release()))
+CONTENT = json.loads(padded_payload(sighting(), release(), 1))
 
 
 class TestOpening:

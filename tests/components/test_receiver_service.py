@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from agent.core.time.instant import ClockTrust
+from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import DestinationRefusedError, NetworkError, PlatewardenError, StorageError
 from agent.receiver import service as service_module
 from agent.receiver.connection import Lost, Message, Refused, Subscribed, refuse_proxy
@@ -97,6 +98,14 @@ def test_the_receipt_goes_out_before_the_acknowledgement(stored):
     service.run("READY")
     assert connection.done == ["open", ("receipt", stored.tags.device), ("acknowledge", 7), "close"]
     assert said == ["READY", stored]
+
+
+def test_a_read_of_an_unknown_version_is_answered_too():
+    read = EnvelopeMinimum(9, "ab" * 16, "cam-9", RECIPIENT)
+    taken = Taken("rejected:unsupported-version", read, b"receipt")
+    service, connection, _, _ = build([message(7)], taken)
+    service.run("READY")
+    assert connection.done == ["open", ("receipt", "cam-9"), ("acknowledge", 7), "close"]
 
 
 def test_what_nobody_signed_is_acknowledged_without_a_receipt():

@@ -46,7 +46,7 @@ BROUGHT = {
 
 
 def content(seen=None, **more):
-    return json.loads(padded_payload(seen or sighting(), release(**more)))
+    return json.loads(padded_payload(seen or sighting(), release(**more), 1))
 
 
 class TestContent:
@@ -73,7 +73,7 @@ class TestContent:
 
         leave = release()
         unknown = dataclasses.replace(leave, match=leave.match._replace(posterior=None))
-        assert json.loads(padded_payload(sighting(), unknown))["match"]["posterior"] is None
+        assert json.loads(padded_payload(sighting(), unknown, 1))["match"]["posterior"] is None
 
     def test_numbers_of_a_model_are_numbers(self):
         import dataclasses
@@ -91,14 +91,14 @@ class TestPadding:
     @pytest.mark.parametrize("width", [0, 8, 64, 160, 400, 2000])
     def test_every_size_of_picture_ends_at_a_bucket(self, width):
         assert (
-            len(padded_payload(sighting(width=width, height=width * 3 // 10), release()))
+            len(padded_payload(sighting(width=width, height=width * 3 // 10), release(), 1))
             in PADDING_BUCKETS_BYTES
         )
 
     def test_two_plates_cannot_be_told_apart_by_length(self):
         without = EVERYTHING - {"crop"}
-        assert len(padded_payload(sighting(), release(include=without))) == len(
-            padded_payload(sighting(), release(include=without - {"camera"}))
+        assert len(padded_payload(sighting(), release(include=without), 1)) == len(
+            padded_payload(sighting(), release(include=without - {"camera"}), 1)
         )
 
 

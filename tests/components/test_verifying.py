@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.wire.sealed_read import Receipt, format_receipt, split
+from agent.core.wire.receipt import Receipt, format_receipt
+from agent.core.wire.sealed_read import split
 from agent.errors import EnvelopeRefusedError
 from agent.verifying import jose
 from agent.verifying.envelope_check import EnvelopeVerifier

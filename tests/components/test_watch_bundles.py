@@ -10,9 +10,20 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import OKPKey
 
-from agent.bundles.layout import HOTLIST, HOTLIST_PATH, POLICY, POLICY_PATH
+from agent.bundles.layout import (
+    HOTLIST,
+    HOTLIST_PATH,
+    POLICY,
+    POLICY_PATH,
+    keys_path,
+    keys_role,
+)
 from agent.commands import status
 from agent.core.text.rfc3339 import rfc3339
+from agent.core.time.instant import Instant
+from agent.core.wire.versions import VERSIONS, Versions
+from agent.demo.throwaway_city import RECIPIENT
+from agent.receiver.workplace import Workplace
 from agent.verifying.device_public_file import load_device_public
 from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.support.camera_rig import PLATE, camera_rig, copy_of
@@ -161,6 +172,28 @@ def test_a_hot_list_for_other_cameras_raises_nothing_and_the_rest_goes_on(camera
     assert released(camera) == []
     assert leaves(camera.settings, "refusal")[0]["reason"] == "decryption-failed"
     assert leaves(camera.settings, "counts")[0]["reasons"] == {"hotlist-stale": 1}
+
+
+def test_a_recipient_of_another_age_is_told_of_at_once_and_gets_nothing(camera, monkeypatch):
+    """Versions 3 and 2, of which this camera knows neither."""
+    folder = camera.settings.root / "recipients" / RECIPIENT
+    newer = Versions(dict.fromkeys((3, 2), VERSIONS.forms[1]))
+    Workplace(folder, newer).renew_keys(Instant(camera.machine.real.replace(microsecond=0)))
+    role = keys_role(RECIPIENT)
+    camera.city.files[role][keys_path(RECIPIENT)] = (folder / "key-list.jws").read_bytes()
+    camera.city.release(role)
+    camera.city.online()
+    camera.publish()
+    camera.watch(monkeypatch, cars=1)
+    assert released(camera) == []
+    at_once, at_the_hit = leaves(camera.settings, "refusal")
+    assert (at_once["reason"], at_once["recipient"], at_once["what"]) == (
+        "no-common-version",
+        RECIPIENT,
+        "key list: the recipient takes version 3, 2, this camera seals 1",
+    )
+    assert (at_the_hit["reason"], at_the_hit["recipient"]) == ("no-common-version", RECIPIENT)
+    assert leaves(camera.settings, "counts")[0]["reasons"] == {"no-common-version": 1}
 
 
 def test_a_week_without_bundles(camera, monkeypatch):

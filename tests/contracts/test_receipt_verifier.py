@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.wire.sealed_read import Receipt, format_receipt
+from agent.core.wire.receipt import Receipt, format_receipt
 from agent.errors import EnvelopeRefusedError
 from agent.verifying.receipt_check import ReceiptVerifier
 from tests.fakes.verifying import FakeReceiptVerifier, fake_receipt

@@ -11,13 +11,15 @@ from agent.core.reading.sighting import Sighting
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import canonical
 from agent.core.wire import epochs
-from agent.core.wire.sealed_read import SealedRead, Tags, format_tags
+from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.tags import Tags
+from agent.core.wire.versions import VERSIONS, Versions
 from agent.errors import RefusedError
 
 
-def fake_wire(tags: Tags) -> bytes:
+def fake_wire(tags: Tags, versions: Versions = VERSIONS) -> bytes:
     """`<tags as JSON>`, a line feed, their SHA-256: FakeVerifier refuses any other byte."""
-    body = canonical(format_tags(tags))
+    body = canonical(versions.format_tags(tags))
     return body + b"\n" + hashlib.sha256(body).hexdigest().encode()
 
 

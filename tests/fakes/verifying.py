@@ -1,11 +1,19 @@
 """Fake verifiers over the fakes' readable forms: a checksum stands for the signature."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import malformed, parse_object
-from agent.core.wire.sealed_read import Receipt, Tags, format_receipt, parse_receipt, parse_tags
+from agent.core.wire.receipt import Receipt, format_receipt, parse_receipt
+from agent.core.wire.tags import Tags
+from agent.core.wire.versions import (
+    VERSIONS,
+    EnvelopeMinimum,
+    Versions,
+    parse_minimum,
+    version_of,
+)
 from agent.errors import EnvelopeRefusedError
 
 
@@ -34,19 +42,41 @@ class FakeVerifier:
     (None: every one).
     """
 
-    def __init__(self, enrolled: Collection[str] | None = None) -> None:
-        self.enrolled = enrolled
+    def __init__(
+        self, enrolled: Collection[str] | None = None, versions: Versions = VERSIONS
+    ) -> None:
+        self.enrolled, self.versions = enrolled, versions
 
     def verify(self, untrusted_wire: bytes) -> Tags:
         """The tags, or EnvelopeRefusedError."""
-        tags = parse_tags(parse_object(_body(untrusted_wire, "sealed read"), "tags"))
-        if self.enrolled is not None and tags.device not in self.enrolled:
+        read = self.verify_any_version(untrusted_wire)
+        if isinstance(read, EnvelopeMinimum):
+            raise EnvelopeRefusedError(
+                Reason.UNSUPPORTED_VERSION,
+                f"is sealed in version {read.version}",
+                where=f"read {read.read_id}",
+            )
+        return read
+
+    def verify_any_version(self, untrusted_wire: bytes) -> Tags | EnvelopeMinimum:
+        """The tags or what every version keeps, or EnvelopeRefusedError."""
+        table = _table(untrusted_wire)
+        read = (
+            self.versions.parse_tags(table)
+            if version_of(table) in self.versions.known
+            else parse_minimum(table)
+        )
+        if self.enrolled is not None and read.device not in self.enrolled:
             raise EnvelopeRefusedError(
                 Reason.DEVICE_NOT_ENROLLED,
-                f"device {tags.device} is not in the roster",
+                f"device {read.device} is not in the roster",
                 where="sealed read",
             )
-        return tags
+        return read
+
+
+def _table(untrusted_wire: bytes) -> Mapping[str, object]:
+    return parse_object(_body(untrusted_wire, "sealed read"), "tags")
 
 
 class FakeReceiptVerifier:

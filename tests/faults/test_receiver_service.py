@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from tests.support.mosquitto import ADDRESS
 from tests.support.pki import HOST, Authority
 from tests.support.receiving import Enrolled, RunningReceiver, Service, this_instant
 from tests.support.sealed import PLATE
+from tests.support.second_version import NEW
 
 pytestmark = pytest.mark.broker
 
@@ -72,6 +74,22 @@ class TestDelivery:
         )
         assert PLATE in shown.stdout
         assert "UNVERIFIED LEAD" in shown.stdout
+
+    def test_a_read_of_a_version_that_it_does_not_know_is_rejected_with_a_receipt(self, service):
+        with service.start_receiver().wait_ready() as receiver:
+            enrolled = service.enrolled
+            listed = replace(enrolled.key_list(), versions=NEW.known)
+            camera, sealed = service.camera(), enrolled.seal(key_list=listed, versions=NEW)
+            camera.publish(sealed.wire)
+            receipt = camera.receipt()
+            receiver.complaint("sealed in version 2, which is not known here")
+            camera.close()
+            assert receiver.stop() == 0
+        assert (receipt.outcome, receipt.read_id, receipt.wire_sha256) == (
+            "rejected:unsupported-version",
+            sealed.tags.read_id,
+            hashlib.sha256(sealed.wire).hexdigest(),
+        )
 
     def test_a_repetition_is_receipted_again_and_stored_once(self, service):
         with service.start_receiver().wait_ready() as receiver:

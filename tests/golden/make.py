@@ -22,10 +22,10 @@ from agent.core.text.encoding import b64url
 from agent.core.text.strict_json import public_jwk
 from agent.core.time.instant import ClockTrust, Instant
 from agent.core.wire.epochs import EpochKeys
+from agent.core.wire.key_list import format_key_list
 from agent.core.wire.match_level import MatchLevel
-from agent.core.wire.sealed_read import Receipt, format_receipt
+from agent.core.wire.receipt import Receipt, format_receipt
 from agent.sealing.sealer import Sealer
-from agent.verifying.key_list_check import format_key_list
 from agent.verifying.roster_check import Roster, format_roster
 from tests.golden.alterations import alterations
 from tests.support.sealed import sign_compact

@@ -86,13 +86,20 @@ function publicKey(jwk, curve, what) {
   must(jwk.kty === "OKP" && jwk.crv === curve && decode(jwk.x, what).length === 32, `${what}: not a key of ${curve}`);
 }
 
+// What every version keeps; of a version that is not known here, all that may be looked at.
+function checkMinimum(tags) {
+  must(typeof tags.read === "string" && /^[0-9a-f]{32}$/.test(tags.read), "tags: read");
+  for (const name of ["device", "recipient"]) {
+    must(typeof tags[name] === "string" && IDENTIFIER.test(tags[name]), `tags: ${name}`);
+  }
+}
+
 function checkTags(tags) {
-  must(!whole(tags?.v, -Number.MAX_SAFE_INTEGER) || tags.v === 1, "another version", "unsupported-version");
   const names = ["v", "read", "device", "seq", "captured_at", "clock", "policy", "rule", "category", "match"];
   members(tags, [...names, "recipient", "purpose", "epoch", "deadline", "unverified"], [], "tags");
   must(tags.v === 1 && tags.unverified === true, "tags: v or unverified");
-  must(typeof tags.read === "string" && /^[0-9a-f]{32}$/.test(tags.read), "tags: read");
-  for (const name of ["device", "rule", "category", "recipient", "purpose"]) {
+  checkMinimum(tags);
+  for (const name of ["rule", "category", "purpose"]) {
     must(typeof tags[name] === "string" && IDENTIFIER.test(tags[name]), `tags: ${name}`);
   }
   must(whole(tags.seq, 1), "tags: seq");
@@ -110,9 +117,22 @@ function takeApart(wire) {
   const lines = wire.split("\n");
   must(lines.length === 2, "wire: not two lines");
   const jwe = lines[0].split(".");
-  must(jwe.length === 5, "JWE: not five segments");
-  must(jwe[0].length <= 4096, "JWE: header too long");
+  must(jwe.length > 1 && jwe[0].length <= 4096, "JWE: no header, or too long a one");
   const header = parse(decode(jwe[0], "JWE header"), "JWE header");
+  const { alpr } = header;
+  must(alpr !== null && typeof alpr === "object" && !Array.isArray(alpr) && whole(alpr.v, 1), "tags: v");
+  const jws = lines[1].split(".");
+  must(jws.length === 3 && jws[1] === "" && decode(jws[2], "signature").length === 64, "JWS: not detached");
+  const outer = parse(decode(jws[0], "JWS header"), "JWS header");
+  members(outer, ["alg", "b64", "crit", "kid"], [], "JWS header");
+  must(outer.alg === "Ed25519" && outer.b64 === false && same(outer.crit, ["b64"]), "JWS header");
+  must(typeof outer.kid === "string" && IDENTIFIER.test(outer.kid), "JWS header");
+  if (alpr.v === 1) checkFirstLine(header, jwe, outer.kid);
+  return { tags: alpr, signer: outer.kid, jwe: lines[0], protected: jws[0], signature: jws[2] };
+}
+
+function checkFirstLine(header, jwe, signer) {
+  must(jwe.length === 5, "JWE: not five segments");
   members(header, ["alg", "enc", "kid", "epk", "crit", "alpr"], [], "JWE header");
   publicKey(header.epk, "X25519", "epk");
   checkTags(header.alpr);
@@ -121,12 +141,7 @@ function takeApart(wire) {
   must(header.kid === `${tags.recipient}/${tags.epoch}`, "JWE header: kid");
   const sizes = jwe.slice(1).map((segment) => decode(segment, "JWE").length);
   must(sizes[0] === 40 && sizes[1] === 12 && BUCKETS.includes(sizes[2]) && sizes[3] === 16, "JWE: sizes");
-  const jws = lines[1].split(".");
-  must(jws.length === 3 && jws[1] === "" && decode(jws[2], "signature").length === 64, "JWS: not detached");
-  const outer = parse(decode(jws[0], "JWS header"), "JWS header");
-  members(outer, ["alg", "b64", "crit", "kid"], [], "JWS header");
-  must(outer.alg === "Ed25519" && outer.b64 === false && same(outer.crit, ["b64"]) && outer.kid === tags.device, "JWS header");
-  return { tags, jwe: lines[0], protected: jws[0], signature: jws[2] };
+  must(signer === tags.device, "JWS header: kid");
 }
 
 function checkContent(content, tags) {
@@ -155,12 +170,17 @@ async function rosterOf(request) {
 async function open(wire, request, roster) {
   const read = takeApart(wire);
   const { tags } = read;
-  must(roster.has(tags.device), "device", "device-not-enrolled");
-  publicKey(roster.get(tags.device), "Ed25519", "roster");
-  const signer = await importJWK(roster.get(tags.device), "Ed25519");
+  must(roster.has(read.signer), "device", "device-not-enrolled");
+  publicKey(roster.get(read.signer), "Ed25519", "roster");
+  const signer = await importJWK(roster.get(read.signer), "Ed25519");
   const outer = { payload: read.jwe, protected: read.protected, signature: read.signature };
   await flattenedVerify(outer, signer, { algorithms: ["Ed25519"] }).catch((error) => must(false, error.message, "signature-invalid"));
+  if (tags.v !== 1) {
+    checkMinimum(tags);
+    must(tags.device === read.signer, "JWS header: kid");
+  }
   must(tags.recipient === request.recipient, "recipient", "not-for-this-recipient");
+  must(tags.v === 1, `version ${tags.v} is not known here`, "unsupported-version");
   must(Date.parse(tags.deadline) > Date.parse(request.now), "deadline", "deadline-passed");
   const jwk = request.epoch_private_keys[tags.epoch];
   must(jwk !== undefined, "epoch", "key-destroyed");

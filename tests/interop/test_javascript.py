@@ -11,6 +11,7 @@ import pytest
 
 from agent.core.text.encoding import b64url
 from agent.core.text.strict_json import public_jwk
+from agent.sealing.sealer import Sealer
 from agent.verifying.roster_check import Roster, format_roster
 from tests.golden.alterations import Alteration, alterations, altered
 from tests.interop.node import HERE, node
@@ -25,6 +26,7 @@ from tests.support.sealed import (
     sighting,
     sign_compact,
 )
+from tests.support.second_version import NEW
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(1500)]
 VECTOR = json.loads(
@@ -110,6 +112,25 @@ def test_it_refuses_each_tag_that_was_changed(parties):
     assert {
         case.name: answer.get("refused") for case, answer in zip(cases, answers, strict=True)
     } == {case.name: case.reason for case in cases}
+
+
+def test_a_version_that_it_does_not_know_is_refused_plainly_and_only_of_an_enrolled_camera(parties):
+    keys = dataclasses.replace(parties.epoch_keys(), versions=NEW.known)
+    sealers = [
+        Sealer(device, key, {RECIPIENT: keys}, NEW)
+        for device, key in (
+            (DEVICE, parties.device_key),
+            (DEVICE, parties.root_key),
+            ("cam-unknown", parties.device_key),
+        )
+    ]
+    wires = [sealer.seal(sighting(), release(), 8).wire for sealer in sealers]
+    known, forged, unknown = ask(request_for(parties, wires))
+    assert known["refused"] == "unsupported-version"
+    assert "version 2 is not known here" in known["what"]
+    assert (forged["refused"], unknown["refused"]) == ("signature-invalid", "device-not-enrolled")
+    [other] = ask(request_for(parties, wires[:1], recipient="other-pd"))
+    assert other["refused"] == "not-for-this-recipient"
 
 
 def test_a_library_that_was_not_told_of_the_tags_refuses(parties):

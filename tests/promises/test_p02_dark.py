@@ -44,7 +44,7 @@ def test_no_plate_in_the_wire_bytes_or_in_any_part_of_them():
 
 
 def test_the_search_would_find_it():
-    plaintext = padded_payload(sighting(), release())
+    plaintext = padded_payload(sighting(), release(), 1)
     for planted in (
         plaintext,
         base64.b64encode(plaintext),

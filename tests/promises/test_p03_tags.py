@@ -13,7 +13,7 @@ import pytest
 from agent.core.text.encoding import b64url, from_b64url
 from agent.core.text.strict_json import canonical
 from agent.core.time.instant import Instant
-from agent.core.wire.sealed_read import TAG_NAMES, format_tags
+from agent.core.wire.tags import TAG_NAMES, format_tags
 from agent.errors import EnvelopeRefusedError
 from agent.receiver.intake import Intake
 from agent.verifying.envelope_check import EnvelopeVerifier

@@ -17,7 +17,7 @@ from agent.core.reading.sighting import Track
 from agent.core.reading.voting import vote
 from agent.core.reasons import Reason
 from agent.core.wire.match_level import MatchLevel
-from agent.core.wire.sealed_read import format_tags
+from agent.core.wire.tags import format_tags
 from tests.fakes.sealing import FakeSealer
 from tests.support.judging import HEADER, NOON, TODAY, hotlist, instant, policy, read, sighting
 

@@ -25,7 +25,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.core.time.instant import Instant
 from agent.core.wire.device_public import DevicePublic, format_device_public
-from agent.core.wire.sealed_read import Receipt, format_receipt, split
+from agent.core.wire.receipt import Receipt, format_receipt
+from agent.core.wire.sealed_read import split, tags_of
 from agent.verifying.receipt_check import ReceiptVerifier
 from tests.support import sealed
 from tests.support.mosquitto import ADDRESS
@@ -310,7 +311,7 @@ class Recipient:
         self, client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage
     ) -> None:
         wire = message.payload
-        tags = split(wire).tags
+        tags = tags_of(split(wire))
         self.arrivals[tags.read_id] += 1
         assert self.kept.setdefault(tags.read_id, wire) == wire
         if not self.deaf:
@@ -320,7 +321,7 @@ class Recipient:
         self, wire: bytes, outcome: str = "stored", key: Ed25519PrivateKey | None = None
     ) -> bytes:
         """A receipt, by the recipient's key unless a test forges one."""
-        tags = split(wire).tags
+        tags = tags_of(split(wire))
         receipt = Receipt(
             tags.read_id,
             hashlib.sha256(wire).hexdigest(),

@@ -9,7 +9,9 @@ from datetime import UTC, date, datetime
 from agent.core.policy.policy import Broker, Policy, Recipient, ReleaseRule
 from agent.core.time.instant import ClockTrust
 from agent.core.wire.match_level import MatchLevel
-from agent.core.wire.sealed_read import Receipt, SealedRead, Tags
+from agent.core.wire.receipt import Receipt
+from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.tags import Tags
 from agent.delivery import Delivery, Route
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.clock import FakeClock

@@ -19,7 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.core.text.strict_json import canonical, public_jwk
 from agent.core.time.instant import Instant
 from agent.core.wire.epochs import EpochKeys
-from agent.core.wire.sealed_read import Receipt, SealedRead
+from agent.core.wire.receipt import Receipt
+from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.versions import VERSIONS, Versions
 from agent.receiver.receiver_settings import BrokerSettings
 from agent.receiver.workplace import Workplace
 from agent.sealing.sealer import Sealer
@@ -41,15 +43,21 @@ def this_instant() -> Instant:
 
 class Enrolled:
     """A recipient's folder and one camera that its city enrolled. `seal` makes reads that it can
-    open.
+    open. `versions`: of the sealed read, those that the recipient takes.
     """
 
     def __init__(
-        self, folder: Path, broker: BrokerSettings | None = None, now: Instant | None = None
+        self,
+        folder: Path,
+        broker: BrokerSettings | None = None,
+        now: Instant | None = None,
+        versions: Versions = VERSIONS,
     ) -> None:
         self.now = now or this_instant()
         self.root_key, self.device_key = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-        self.place = Workplace.create(folder, RECIPIENT, self.now, broker, epochs_ahead_days=25)
+        self.place = Workplace.create(
+            folder, RECIPIENT, self.now, broker, epochs_ahead_days=25, versions=versions
+        )
         self.folder = folder
         (folder / "root.json").write_bytes(
             canonical(public_jwk("Ed25519", self.root_key.public_key().public_bytes_raw()))
@@ -75,9 +83,11 @@ class Enrolled:
         key_list: EpochKeys | None = None,
         captured: Instant | None = None,
         device: str = DEVICE,
+        versions: Versions = VERSIONS,
     ) -> SealedRead:
         self._sequence += 1
-        sealer = Sealer(device, self.device_key, {RECIPIENT: key_list or self.key_list()})
+        keys = {RECIPIENT: key_list or self.key_list()}
+        sealer = Sealer(device, self.device_key, keys, versions)
         return sealer.seal(
             sighting((captured or self.now).utc),
             release(retention_days=retention_days),

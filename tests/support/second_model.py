@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from agent.core.policy.camera_roster import CameraRoster
 from agent.core.policy.charter import Charter
 from agent.core.policy.policy import Policy
-from agent.core.wire.sealed_read import Tags
+from agent.core.wire.tags import Tags
 
 GROUPS = ["0ODQ", "1IL", "2Z", "5S", "6G", "8B"]
 

@@ -13,7 +13,7 @@ from agent.core.policy.charter import Charter
 from agent.core.policy.policy import HotlistLimits, Policy
 from agent.core.time.instant import ClockTrust
 from agent.core.wire.match_level import MatchLevel
-from agent.core.wire.sealed_read import Tags
+from agent.core.wire.tags import Tags
 from tests.support.judging import HEADER, NOON, broker, policy, recipient, rule
 from tests.support.second_model import GROUPS, Row, Seen, World
 

@@ -1,6 +1,7 @@
 """A recipient's key list: believed only when it is the recipient's, whole, in order and usable."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,9 @@ from agent.core.text.encoding import b64url
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import public_jwk
 from agent.core.wire.epochs import EpochKeys
+from agent.core.wire.key_list import MAX_EPOCHS, MAX_VERSIONS, format_key_list
 from agent.errors import EnvelopeRefusedError
-from agent.verifying.key_list_check import MAX_BYTES, MAX_EPOCHS, format_key_list, verify_key_list
+from agent.verifying.key_list_check import MAX_BYTES, verify_key_list
 from tests.support.sealed import CAPTURED, RECIPIENT, Parties, sign_compact
 
 PARTIES = Parties.make(days=3)
@@ -107,6 +109,49 @@ def test_lists_that_cannot_be_meant(epochs, says):
     refused = refusal(signed({**table(), "epochs": epochs}))
     assert refused.reason == "malformed"
     assert says in str(refused)
+
+
+def test_a_list_without_versions_is_for_version_1_as_all_were_that_were_published():
+    assert "versions" not in table()
+    assert verify_key_list(signed(table()), RECIPIENT, KEY).versions == (1,)
+    assert verify_key_list(signed({**table(), "versions": [1]}), RECIPIENT, KEY) == KEYS
+
+
+def test_versions_there_and_back():
+    newer = replace(KEYS, versions=(2, 1))
+    text = sign_compact(PARTIES.recipient_key, TYP, format_key_list(newer))
+    assert verify_key_list(text, RECIPIENT, KEY) == newer
+    most = list(range(MAX_VERSIONS, 0, -1))
+    assert verify_key_list(signed({**table(), "versions": most}), RECIPIENT, KEY).versions == (
+        *most,
+    )
+
+
+@pytest.mark.parametrize(
+    "versions",
+    [
+        [],
+        [0],
+        [-1],
+        [True],
+        [1.0],
+        ["1"],
+        [None],
+        [[1]],
+        [1, 2],
+        [2, 2],
+        [1_001],
+        list(range(MAX_VERSIONS + 1, 0, -1)),
+        None,
+        1,
+        "1",
+        {},
+    ],
+)
+def test_versions_that_cannot_be_meant(versions):
+    refused = refusal(signed({**table(), "versions": versions}))
+    assert refused.reason == "malformed"
+    assert "version" in str(refused)
 
 
 @pytest.mark.parametrize(

@@ -79,16 +79,17 @@ def test_the_keeper_is_called_after_every_frame(line):
     assert len(called) == 5
 
 
-def test_a_read_that_cannot_be_sealed_is_refused_in_the_log_and_the_line_goes_on(line):
-    class NoKeys:
+@pytest.mark.parametrize("reason", [Reason.NO_EPOCH_KEY, Reason.NO_COMMON_VERSION])
+def test_a_read_that_cannot_be_sealed_is_refused_in_the_log_and_the_line_goes_on(line, reason):
+    class Unable:
         def seal(self, *_arguments):
-            raise RefusedError(Reason.NO_EPOCH_KEY, "the key list ends too early")
+            raise RefusedError(reason, "nothing to seal it to")
 
-    refusing = replace(line, sealer=NoKeys())
+    refusing = replace(line, sealer=Unable())
     pipeline.watch(refusing, frames(12), lambda: None)
     assert line.outbox.pending() == []
-    assert [leaf["reason"] for leaf in line.log.details("refusal")] == ["no-epoch-key"]
-    assert line.counts.close()[0]["reasons"]["no-epoch-key"] == 1
+    assert [leaf["reason"] for leaf in line.log.details("refusal")] == [reason]
+    assert line.counts.close()[0]["reasons"][reason] == 1
 
 
 def test_no_frames_no_sightings(line):

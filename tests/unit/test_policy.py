@@ -12,7 +12,7 @@ from agent.core.policy.policy import Circumstances, require_in_force
 from agent.core.reasons import Reason
 from agent.core.time.instant import ClockTrust
 from agent.core.wire.match_level import MatchLevel
-from agent.core.wire.sealed_read import Tags
+from agent.core.wire.tags import Tags
 from agent.errors import PolicyRefusedError
 from tests.support.judging import NOON, instant, match, policy, recipient, rule
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from agent.core.policy.policy import Circumstances, Match, Policy, ReleaseRule
     from agent.core.time.instant import Instant
-    from agent.core.wire.sealed_read import Tags
+    from agent.core.wire.tags import Tags
 
 
 def decide(

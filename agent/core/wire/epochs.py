@@ -16,12 +16,13 @@ MIN_RETENTION_DAYS = 2
 @dataclass(frozen=True, slots=True)
 class EpochKeys:
     """A recipient's verified key list. `keys`: raw X25519 public keys, 32 bytes, by epoch, in order
-    of epochs.
+    of epochs. `versions`: those of the sealed read that it takes, newest first.
     """
 
     recipient: str
     issued_at: datetime
     keys: Mapping[date, bytes]
+    versions: tuple[int, ...] = (1,)
 
 
 def deadline_of(epoch: date) -> datetime:
