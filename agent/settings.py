@@ -89,8 +89,8 @@ class Camera(Section):
                 or top + height > 1 + ROUNDING
             ):
                 raise ValueError(
-                    "crop is left, top, width, height as shares of the picture: each side at "
-                    f"least {LEAST_CROP:g}, and all within 1"
+                    "crop is left, top, width, height as shares of the picture: "
+                    f"each side at least {LEAST_CROP:g}, and all within 1"
                 )
         return self
 
@@ -115,8 +115,8 @@ class Night(Section):
             and self.above_lux <= self.below_lux
         ):
             raise ValueError(
-                "below_lux and above_lux belong together, and above_lux is the higher: between "
-                "them nothing changes"
+                "below_lux and above_lux belong together, and above_lux is the higher: "
+                "between them nothing changes"
             )
         if self.below_lux is None and (self.exposure_us, self.gain, self.focus_m) != (
             None,
@@ -124,8 +124,8 @@ class Night(Section):
             None,
         ):
             raise ValueError(
-                "without below_lux and above_lux it is never night, and these values would never "
-                "be used"
+                "without below_lux and above_lux it is never night, "
+                "and these values would never be used"
             )
         return self
 

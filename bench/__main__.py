@@ -37,8 +37,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--peers",
         type=Path,
         metavar="DIR",
-        help="other people's detectors and recognisers, each pair is measured; else "
-        "$PLATEWARDEN_PEERS",
+        help="other people's detectors and recognisers, each pair is measured; "
+        "else $PLATEWARDEN_PEERS",
     )
     parser.add_argument(
         "--models",
@@ -118,8 +118,8 @@ def run(options: argparse.Namespace, console: Console) -> None:
     comparison = drawn = None
     if benchmark is None:
         print(
-            "bench: no benchmark folder, so nothing was compared; name one with --benchmark DIR "
-            "(make bench BENCHMARK=DIR)",
+            "bench: no benchmark folder, so nothing was compared; "
+            "name one with --benchmark DIR (make bench BENCHMARK=DIR)",
             file=sys.stderr,
         )
     else:

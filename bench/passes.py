@@ -221,12 +221,11 @@ def sentences(draw: str, closer: Closer) -> str:
     """The closer look, in words."""
     gone, gone_of_surest = closer.removed, closer.removed_of_surest
     return (
-        f"five frames {draw}: one alone {100 * closer.single.value:.1f} % exact; the vote "
-        f"removes {gone.value:.0%} ({gone.low:.0%} to {gone.high:.0%}) of its "
-        f"errors, {gone_of_surest.value:.0%} ({gone_of_surest.low:.0%} to "
-        f"{gone_of_surest.high:.0%}) of the surest frame's; calibration error "
-        f"{closer.calibration_error:.3f}; sure ({SURE}) of {closer.sure.value:.0%}, wrong in "
-        f"{100 * closer.wrong_when_sure.value:.1f} % of these"
+        f"five frames {draw}: one alone {100 * closer.single.value:.1f} % exact; "
+        f"the vote removes {gone.value:.0%} ({gone.low:.0%} to {gone.high:.0%}) of its errors, "
+        f"{gone_of_surest.value:.0%} ({gone_of_surest.low:.0%} to {gone_of_surest.high:.0%}) "
+        f"of the surest frame's; calibration error {closer.calibration_error:.3f}; sure ({SURE}) "
+        f"of {closer.sure.value:.0%}, wrong in {100 * closer.wrong_when_sure.value:.1f} % of these"
     )
 
 
@@ -250,8 +249,8 @@ def plot(result: Result, target: Path) -> None:
         axes.grid(visible=True, alpha=0.3)
         axes.legend(loc="lower right")
     picture.suptitle(
-        f"{result.passes} rendered passes, seed {result.seed}, recogniser "
-        f"{result.recognizer_sha256[:12]}; bands: 95 %"
+        f"{result.passes} rendered passes, seed {result.seed}, "
+        f"recogniser {result.recognizer_sha256[:12]}; bands: 95 %"
     )
     picture.savefig(target, dpi=120)
 
@@ -259,7 +258,7 @@ def plot(result: Result, target: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Render, read, measure, print, plot."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench.passes", description=(__doc__ or "").splitlines()[0]
+        prog="python -m bench.passes", description=(__doc__ or "").partition("\n\n")[0]
     )
     parser.add_argument(
         "--passes", type=int, default=300, metavar="N", help=f"cars, of {FRAMES} frames each (300)"

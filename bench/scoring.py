@@ -15,8 +15,8 @@ from agent.core.reading.overlap import Box, overlap
 from agent.errors import UsageError
 
 LAYOUT = (
-    "expected FOLDER/REGION/NAME.txt with lines: image, x, y, width, height, text, separated by "
-    "tabs; the image beside it"
+    "expected FOLDER/REGION/NAME.txt with lines: "
+    "image, x, y, width, height, text, separated by tabs; the image beside it"
 )
 FOLDED = str.maketrans("OQI", "001")
 THRESHOLDS = (0.3, 0.5)

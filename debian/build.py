@@ -99,8 +99,8 @@ def check(wheels: Path, *, renew: bool) -> None:
             known[wheel.name] = digest
         elif known.get(wheel.name) != digest:
             raise SystemExit(
-                f"{wheel.name}: its SHA-256 is {digest}, not the one of debian/wheels.sha256; if "
-                "that is meant: debian/build.py --renew"
+                f"{wheel.name}: its SHA-256 is {digest}, not the one of debian/wheels.sha256; "
+                "if that is meant: debian/build.py --renew"
             )
     if renew:
         HASHES.write_text(
@@ -182,8 +182,8 @@ def main() -> None:
     given = parser.parse_args()
     if not given.renew and not all(map(shutil.which, ("dpkg-buildpackage", "dh"))):
         raise SystemExit(
-            "debhelper is missing. Type: sudo apt-get install --no-install-recommends debhelper "
-            "dpkg-dev"
+            "debhelper is missing. "
+            "Type: sudo apt-get install --no-install-recommends debhelper dpkg-dev"
         )
     for suite in given.suite or SUITES:
         for architecture in given.architecture or MACHINES:

@@ -104,8 +104,8 @@ def put(data: bytes, into: Path, mode: int) -> None:
     if into.exists():
         if into.read_bytes() != data:
             raise StopError(
-                f"{into} is there already and differs: nothing is ever overwritten. Is it the "
-                "right card?"
+                f"{into} is there already and differs: nothing is ever overwritten. "
+                "Is it the right card?"
             )
         return
     new = into.with_name(f".{into.name}.new")
@@ -141,8 +141,8 @@ def place_settings(card: Card) -> None:
         raise StopError(f"{file}: {error}") from None
     if not isinstance(paths, dict) or paths.get("state") != STATE:
         raise StopError(
-            f'{file}: the units write in {STATE} only: under [paths] write state = "{STATE}" and '
-            f'bundles = "{STATE}/bundles-in"'
+            f"{file}: the units write in {STATE} only: "
+            f'under [paths] write state = "{STATE}" and bundles = "{STATE}/bundles-in"'
         )
     fresh = not (card.etc / SETTINGS).exists()
     put(data, card.etc / SETTINGS, 0o644)
@@ -164,8 +164,8 @@ def place_keys(card: Card) -> None:
     )
     if anchor is None and not (card.etc / "trust/root.json").exists():
         raise StopError(
-            f"{card.given / ANCHOR} is missing: the city's clerk gives it; a camera that obeys "
-            "no city must not start"
+            f"{card.given / ANCHOR} is missing: the city's clerk gives it; "
+            "a camera that obeys no city must not start"
         )
     if given.is_dir():
         take_over(given, card.device)
@@ -192,8 +192,8 @@ def take_over(given: Path, device: Path) -> None:
         return
     if not public.exists() or not any(file.suffix == ".key" for file in files):
         raise StopError(
-            f"{given} holds no camera's keys: copy the whole folder that provision --batch made "
-            "for this camera"
+            f"{given} holds no camera's keys: "
+            "copy the whole folder that provision --batch made for this camera"
         )
     new = device.with_name("device.new")
     shutil.rmtree(new, ignore_errors=True)
@@ -346,8 +346,9 @@ def main(card: Card) -> int:
     put(b"", card.root / STATE.lstrip("/") / "first-boot-done", 0o644)
     report(
         card,
-        "this card is a camera now. What doctor still complains of stands above and in "
-        "first-boot.txt; sudo platewarden doctor looks again",
+        "this card is a camera now. "
+        "What doctor still complains of stands above and in first-boot.txt; "
+        "sudo platewarden doctor looks again",
     )
     return 0
 

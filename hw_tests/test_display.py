@@ -72,8 +72,8 @@ def test_plates_on_the_chart_are_read(number, screen, tally, device, out, strike
         "chart", *arguments, *(["--config", device.options.config] if device.options.live else [])
     )
     assert found["in_view"], (
-        f"the chart's four marks were in none of {found['without_marks']} frames: is the screen "
-        "on, whole in view, and sharp?"
+        f"the chart's four marks were in none of {found['without_marks']} frames: "
+        "is the screen on, whole in view, and sharp?"
     )
     device.fetch(f"{there}/chart.png", out / f"chart-{page.light}-{page.angle_deg}deg.png")
     for plate in found["plates"]:

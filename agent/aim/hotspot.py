@@ -15,7 +15,10 @@ TIMEOUT_S = 40.0
 # NetworkManager's shared mode routes: without this, a phone on the hotspot could reach what the
 # camera's cable leads to.
 WALL = """table inet platewarden_aim {
-  chain forward { type filter hook forward priority -10; policy accept; iifname "%(interface)s" drop; oifname "%(interface)s" drop; }
+  chain forward {
+    type filter hook forward priority -10; policy accept;
+    iifname "%(interface)s" drop; oifname "%(interface)s" drop;
+  }
 }
 """
 UNWALL = "delete table inet platewarden_aim\n"

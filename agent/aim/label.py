@@ -93,19 +93,24 @@ def draw(label: Label, url: str) -> bytes:
         ),
     ]
     parts = [
-        f'<text x="{x + 23}" y="8" class="t">{escape(title)}</text><svg x="{x + 3}" y="11" '
-        f'width="40" height="40">{code}</svg>'
-        f'<text x="{x + 23}" y="55" class="s">{escape(first)}</text><text x="{x + 23}" y="59.5" '
-        f'class="b">{escape(second)}</text>'
+        f'<text x="{x + 23}" y="8" class="t">{escape(title)}</text>'
+        f'<svg x="{x + 3}" y="11" width="40" height="40">{code}</svg>'
+        f'<text x="{x + 23}" y="55" class="s">{escape(first)}</text>'
+        f'<text x="{x + 23}" y="59.5" class="b">{escape(second)}</text>'
         for x, (title, code, first, second) in zip((2, 52), codes, strict=True)
     ]
-    style = "text{font-family:sans-serif;text-anchor:middle}.t{font-size:4px;font-weight:bold}.s{font-size:2.6px}.b{font-size:3.4px;font-weight:bold}"
+    style = (
+        "text{font-family:sans-serif;text-anchor:middle}"
+        ".t{font-size:4px;font-weight:bold}"
+        ".s{font-size:2.6px}"
+        ".b{font-size:3.4px;font-weight:bold}"
+    )
     head = (
         '<svg xmlns="http://www.w3.org/2000/svg" width="100mm" height="62mm" viewBox="0 0 100 62">'
     )
     return (
-        f'{head}<style>{style}</style><rect width="100" height="62" '
-        f'fill="#fff"/>{"".join(parts)}</svg>\n'
+        f"{head}<style>{style}</style>"
+        f'<rect width="100" height="62" fill="#fff"/>{"".join(parts)}</svg>\n'
     ).encode()
 
 

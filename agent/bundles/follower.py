@@ -100,6 +100,6 @@ class Follower:
         except StorageError:
             self._refused(
                 Reason.MALFORMED,
-                "what was refused cannot be written down for `status`: the disk is full, or "
-                "read-only",
+                "what was refused cannot be written down for `status`: "
+                "the disk is full, or read-only",
             )

@@ -94,8 +94,8 @@ class BundleStore:
         generation = open_generation(self._folder / GENERATIONS / name.rpartition("/")[2])
         if generation.facts.anchor != hashlib.sha256(self._anchor()).hexdigest():
             what = (
-                "was verified under another root than the one that enrolment put into "
-                f"{self._anchor_path}"
+                "was verified under another root than the one "
+                f"that enrolment put into {self._anchor_path}"
             )
             raise BundleRefusedError(
                 Reason.BUNDLE_OTHER_CITY,
@@ -160,8 +160,8 @@ class BundleStore:
         ]
         if floors and now.utc < max(floors):
             what = (
-                f"the clock says {now.utc:%Y-%m-%d %H:%M:%S} UTC, and it cannot be earlier than "
-                f"{max(floors):%Y-%m-%d %H:%M:%S} UTC"
+                f"the clock says {now.utc:%Y-%m-%d %H:%M:%S} UTC, "
+                f"and it cannot be earlier than {max(floors):%Y-%m-%d %H:%M:%S} UTC"
             )
             raise BundleRefusedError(
                 Reason.CLOCK_BEHIND_BUNDLES,

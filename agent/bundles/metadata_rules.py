@@ -59,8 +59,8 @@ def check_people(root: Root, targets: Targets, where: Path) -> None:
         rule, role = rule_of(name), delegator.get_delegated_role(name)
         if rule is not None and role.threshold < rule.least_signers:
             what = (
-                f"{name} needs {role.threshold} signature, and a camera accepts no fewer than "
-                f"{rule.least_signers}"
+                f"{name} needs {role.threshold} signature, "
+                f"and a camera accepts no fewer than {rule.least_signers}"
             )
             raise BundleRefusedError(
                 Reason.BUNDLE_THRESHOLD_TOO_LOW,

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 _AGAIN = "the city must publish again"
 _KEPT = (
-    "this camera keeps what it verified before; tell the city, for somebody may be replaying old "
-    "files"
+    "this camera keeps what it verified before; "
+    "tell the city, for somebody may be replaying old files"
 )
 
 

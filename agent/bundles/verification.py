@@ -207,8 +207,8 @@ class Verification:
         issued = metadata_rules.issued_at(self._metadata[TIMESTAMP].signed, where)
         if issued > self._reference:
             what = (
-                f"the newest bundle was signed at {issued:%Y-%m-%d %H:%M:%S} UTC, and here it is "
-                f"{self._reference:%Y-%m-%d %H:%M:%S} UTC"
+                f"the newest bundle was signed at {issued:%Y-%m-%d %H:%M:%S} UTC, "
+                f"and here it is {self._reference:%Y-%m-%d %H:%M:%S} UTC"
             )
             raise BundleRefusedError(
                 Reason.CLOCK_BEHIND_BUNDLES, what, where=where, fix="set this machine's clock"
@@ -221,8 +221,8 @@ class Verification:
                 raise rollback(role, version, previous.versions[role], where)
         if issued < previous.issued:
             what = (
-                f"{TIMESTAMP} was issued at {issued:%Y-%m-%d %H:%M} UTC, before the one that was "
-                "verified last"
+                f"{TIMESTAMP} was issued at {issued:%Y-%m-%d %H:%M} UTC, "
+                "before the one that was verified last"
             )
             raise BundleRefusedError(
                 Reason.BUNDLE_ROLLBACK,
@@ -249,8 +249,8 @@ class Verification:
         for path, file in wanted:
             if path == HOTLIST_PATH and file.length > self._limits.max_hotlist_bytes:
                 raise self._too_large(
-                    f"{path} holds {file.length} bytes; at most {self._limits.max_hotlist_bytes} "
-                    "are taken",
+                    f"{path} holds {file.length} bytes; "
+                    f"at most {self._limits.max_hotlist_bytes} are taken",
                     "max_hotlist_bytes",
                 )
             found = updater.get_targetinfo(path)

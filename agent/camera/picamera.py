@@ -126,8 +126,8 @@ class PicameraSource:
             raise
         if rung is Rung.EXIT:
             raise _error(
-                f"the camera gives no frame: none within {self._settings.timeout_s:g} s, after a "
-                "restart and a new opening of the camera"
+                f"the camera gives no frame: none within {self._settings.timeout_s:g} s, "
+                "after a restart and a new opening of the camera"
             )
 
     def _restart(self) -> None:
@@ -222,8 +222,8 @@ class PicameraSource:
             self._tell(
                 CameraEvent(
                     "lacking",
-                    f"the settings ask for {wish}, and this camera {why}: the nearest that it "
-                    "can is used",
+                    f"the settings ask for {wish}, and this camera {why}: "
+                    "the nearest that it can is used",
                     {"wish": wish, "why": why},
                 )
             )
@@ -239,8 +239,8 @@ class PicameraSource:
         if changed is not None:
             self._set_profile(self._camera)
             said = (
-                f"it is {'day' if changed == DAY else 'night'} ({lux:.0f} lux): the {changed}'s "
-                "exposure, gain and focus"
+                f"it is {'day' if changed == DAY else 'night'} ({lux:.0f} lux): "
+                f"the {changed}'s exposure, gain and focus"
             )
             self._tell(
                 CameraEvent("profile", said, {"profile": changed, "lux": round(float(lux or 0), 1)})

@@ -109,8 +109,8 @@ class VideoSource:
         except (av.error.FFmpegError, OSError) as error:
             raise self._error(
                 f"not a video that can be read: {error.strerror}",
-                "give an MP4, MOV, MKV, WebM, AVI or TS file; if it is one, it is damaged or "
-                "cut short",
+                "give an MP4, MOV, MKV, WebM, AVI or TS file; "
+                "if it is one, it is damaged or cut short",
             ) from None
         if not container.streams.video:
             container.close()

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from agent.core.judging.diff.diff_words import Compared
 
 _NOTHING = (
-    'name = "nothing"\nversion = 1\njurisdiction = "{jurisdiction}"\neffective = '
-    "{effective}\nexpires = {expires}\n"
+    'name = "nothing"\nversion = 1\njurisdiction = "{jurisdiction}"\neffective = {effective}\n'
+    "expires = {expires}\n"
 )
 
 

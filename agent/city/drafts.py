@@ -211,8 +211,8 @@ def require_higher(old: Texts, new: Texts) -> None:
     )
     if after.version <= before.version:
         told = (
-            f"has version {after.version}, and another policy of version {before.version} is "
-            "published"
+            f"has version {after.version}, "
+            f"and another policy of version {before.version} is published"
         )
         raise UsageError(told, where=POLICY_TOML, fix=f"write version = {before.version + 1}")
 

@@ -158,8 +158,8 @@ class Founded:
     def lines(self) -> Iterator[str]:
         """For people."""
         yield (
-            f"{self.identity.name} ({self.identity.id}): root and targets are proposed, and "
-            "signed by nobody yet."
+            f"{self.identity.name} ({self.identity.id}): "
+            "root and targets are proposed, and signed by nobody yet."
         )
         yield f"{self.roster_key}: the city's root key. Keep it offline, with a copy in a safe."
         yield (

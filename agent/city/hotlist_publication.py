@@ -88,12 +88,12 @@ class Sent:
         """For people and for cron's mail."""
         if self.how == "unchanged":
             return (
-                f"unchanged: version {self.version} of the same list is published, until "
-                f"{self.expires:%Y-%m-%d %H:%M} UTC"
+                f"unchanged: version {self.version} of the same list is published, "
+                f"until {self.expires:%Y-%m-%d %H:%M} UTC"
             )
         what = (
-            f"version {self.version}, {self.entries} entries for {self.cameras} cameras, until "
-            f"{self.expires:%Y-%m-%d %H:%M} UTC"
+            f"version {self.version}, {self.entries} entries for {self.cameras} cameras, "
+            f"until {self.expires:%Y-%m-%d %H:%M} UTC"
         )
         return (
             f"{self.how} and "

@@ -54,8 +54,8 @@ class Proposed:
         yield from self.changes
         for role, standings in self.sign.items():
             yield (
-                f"To be signed: {role}, by {'; '.join(standings)}. platewarden bundle sign "
-                f"--role {role}"
+                f"To be signed: {role}, by {'; '.join(standings)}. "
+                f"platewarden bundle sign --role {role}"
             )
         for role in self.again:
             yield (

@@ -65,18 +65,17 @@ class Done:
                 or "nothing new, renewed"
             )
             yield (
-                f"Published at {rfc3339(self.at)}: {new}. Cameras take this until "
-                f"{self.until:%Y-%m-%d %H:%M} UTC; publish with --renew before."
+                f"Published at {rfc3339(self.at)}: {new}. "
+                f"Cameras take this until {self.until:%Y-%m-%d %H:%M} UTC; "
+                "publish with --renew before."
             )
         for folder in self.to:
             yield f"Copied to {folder}."
         for role, standings in self.waiting.items():
             yield f"Still pending: {role} {'; '.join(map(told, standings))}."
         for role in self.absent:
-            yield (
-                "Not there yet: "
-                f"{role}{' (nothing is sealed to it)' if recipient_of(role) else ' (nothing is looked for)'}."
-            )
+            lacks = "sealed to it" if recipient_of(role) else "looked for"
+            yield f"Not there yet: {role} (nothing is {lacks})."
 
     def table(self) -> dict[str, object]:
         """As plain values."""
@@ -123,8 +122,8 @@ def publish_city(
             f"role {role} {'; '.join(map(told, standings)) or 'is signed by nobody who holds it'}"
         )
         fix = (
-            f"those who are missing type: platewarden bundle sign --role {role}; or publish the "
-            "rest with --renew"
+            f"those who are missing type: platewarden bundle sign --role {role}; "
+            "or publish the rest with --renew"
         )
         raise BundleRefusedError(Reason.BUNDLE_SIGNATURE_THRESHOLD, what, fix=fix)
     absent = tuple(

@@ -75,16 +75,16 @@ class Rig:
     def lines(self) -> Iterator[str]:
         """For people."""
         yield (
-            f"A rig's city, published in {self.city / REPOSITORY_FOLDER}. Cameras obey it only "
-            "with rig = true in their settings."
+            f"A rig's city, published in {self.city / REPOSITORY_FOLDER}. "
+            "Cameras obey it only with rig = true in their settings."
         )
         if self.drafted:
             yield f"Drafted, to be edited: {', '.join(self.drafted)}."
         yield f"Anchor for the camera's trust/root.json: {self.anchor}"
         yield (
             f"Keys, unencrypted, worth nothing elsewhere: {self.keys} "
-            f"({', '.join(f'{name}.pem' for name in SIGNERS)}: any two sign; {ONLINE_KEY}: "
-            "publishes)"
+            f"({', '.join(f'{name}.pem' for name in SIGNERS)}: any two sign; "
+            f"{ONLINE_KEY}: publishes)"
         )
 
     def table(self) -> dict[str, object]:
@@ -163,9 +163,21 @@ def _draft(city: Path, name: str, now: datetime) -> tuple[str, ...]:
         return ()
     pin = _authority(city, now)
     answers = Answers(
-        name, RECIPIENT, "The rig's receiver", "none: a rehearsal", "local-law-enforcement", CAMERA, "on the bench", (), HOST, ADDRESS,
-        today - timedelta(days=1), today + timedelta(days=180), 14, "", pin,
-    )  # fmt: skip
+        city=name,
+        recipient=RECIPIENT,
+        legal_name="The rig's receiver",
+        basis="none: a rehearsal",
+        kind="local-law-enforcement",
+        camera=CAMERA,
+        stands="on the bench",
+        near=(),
+        host=HOST,
+        address=ADDRESS,
+        effective=today - timedelta(days=1),
+        expires=today + timedelta(days=180),
+        retention_days=14,
+        pin=pin,
+    )
     written = draft(jurisdiction_files.named("us-ca"), answers)
     for text, content in zip(texts, (written.charter, written.policy, written.roster), strict=True):
         if text in missing:
@@ -231,9 +243,16 @@ def _certificate(
     ca: bool,
 ) -> x509.CertificateBuilder:
     usage = x509.KeyUsage(
-        digital_signature=True, key_cert_sign=ca, crl_sign=ca,
-        content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
+        digital_signature=True,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -158,8 +158,8 @@ def _listed(cameras: bytes, files: Mapping[Path, Enrolment]) -> bytes:
         camera = parse_roster(b'city = "-"\n' + tables, str(beside)).cameras.get(enrolment.device)
         if camera is None:
             fix = (
-                "add its [[camera]] to roster.toml: where it stands and what is near is for a "
-                "person to say"
+                "add its [[camera]] to roster.toml: "
+                "where it stands and what is near is for a person to say"
             )
             raise UsageError(
                 f"camera {enrolment.device!r} is not in {CAMERAS}", where=path, fix=fix

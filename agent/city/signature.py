@@ -128,8 +128,8 @@ class Plan:
                 else "; ".join(map(told, self.trust.standings(role, item.metadata)))
             )
             yield (
-                f"{role}, version {item.metadata.signed.version}, until "
-                f"{item.metadata.signed.expires:%Y-%m-%d}: {how}"
+                f"{role}, version {item.metadata.signed.version}, "
+                f"until {item.metadata.signed.expires:%Y-%m-%d}: {how}"
             )
         yield from self.notes
 
@@ -221,8 +221,8 @@ class Signing:
             if role not in held:
                 others = ", ".join(sorted(map(holder_of, self._trust.holders(role).values())))
                 raise UsageError(
-                    f"this key, of {holder_of(next(iter(held.values())))}, does not hold role "
-                    f"{role}",
+                    f"this key, of {holder_of(next(iter(held.values())))}, "
+                    f"does not hold role {role}",
                     where="--key",
                     fix=f"held by: {others}",
                 )
@@ -431,8 +431,8 @@ class Signing:
         roles = set(self._trust.roles())
         lines = [
             (
-                f"Nobody signs keys for {name}: until then nothing is sealed to it. bundle rotate "
-                f"--role keys-{name} --add FILE.pub"
+                f"Nobody signs keys for {name}: until then nothing is sealed to it. "
+                f"bundle rotate --role keys-{name} --add FILE.pub"
             )
             for name in sorted(policy.recipients)
             if f"keys-{name}" not in roles
@@ -440,7 +440,7 @@ class Signing:
         ]
         if policy.expires <= self._now.date():
             lines.append(
-                f"The policy has expired, on {policy.expires}: under it no camera publishes "
-                "anything."
+                f"The policy has expired, on {policy.expires}: "
+                "under it no camera publishes anything."
             )
         return tuple(lines)

@@ -114,8 +114,8 @@ def _picture(jpeg: bytes, alt: str) -> str:
 def _saw(card: SawCard) -> str:
     kind = "hit" if card.left else "dropped"
     return (
-        "<figure "
-        f'class="{kind}">{_picture(card.picture, card.title)}<figcaption><b>{escape(card.title)}</b><span>{escape(card.outcome)}</span></figcaption></figure>'
+        f'<figure class="{kind}">{_picture(card.picture, card.title)}<figcaption>'
+        f"<b>{escape(card.title)}</b><span>{escape(card.outcome)}</span></figcaption></figure>"
     )
 
 
@@ -126,17 +126,18 @@ def _left(card: LeftCard) -> str:
     )
     crop = (
         (
-            f'<p class="opened">{_picture(card.opened_crop, "the crop")}<span>What its recipient '
-            "opened. An unverified lead, not a fact.</span></p>"
+            f'<p class="opened">{_picture(card.opened_crop, "the crop")}'
+            "<span>What its recipient opened. An unverified lead, not a fact.</span></p>"
         )
         if card.opened_crop
         else ""
     )
     return (
-        f'<div class="card"><h3>{len(card.wire):,} bytes to one recipient</h3><table '
-        f'class="tags">{rows}</table>'
-        "<p>The plate, its confidence and the picture are in here, and only the recipient's key "
-        f"opens it:</p><pre>{_hexdump(_middle(card.wire, 192))}</pre>{crop}</div>"
+        f'<div class="card"><h3>{len(card.wire):,} bytes to one recipient</h3>'
+        f'<table class="tags">{rows}</table>'
+        "<p>The plate, its confidence and the picture are in here, "
+        "and only the recipient's key opens it:</p>"
+        f"<pre>{_hexdump(_middle(card.wire, 192))}</pre>{crop}</div>"
     )
 
 
@@ -155,8 +156,8 @@ def _middle(data: bytes, size: int) -> bytes:
 def _answer(answer: Answer) -> str:
     kind, word = ("yes", "Yes") if answer.may else ("no", "No")
     return (
-        "<tr "
-        f'class="{kind}"><td>{escape(answer.who)}</td><td>{word}</td><td>{escape(answer.why)}{_quoted(answer.lines)}</td></tr>'
+        f'<tr class="{kind}"><td>{escape(answer.who)}</td><td>{word}</td>'
+        f"<td>{escape(answer.why)}{_quoted(answer.lines)}</td></tr>"
     )
 
 
@@ -173,14 +174,14 @@ def _push(push: Push) -> str:
         ""
         if push.refused
         else (
-            "<p>The charter permits it: whether it is signed is for the city to say, and this is "
-            "what its signers are shown.</p>"
+            "<p>The charter permits it: whether it is signed is for the city to say, "
+            "and this is what its signers are shown.</p>"
         )
     )
     says = "".join(f"<li>{escape(sentence)}</li>" for sentence in push.lets_out)
     return (
-        '<div class="card"><h3>It adds '
-        f"{escape(push.who)}</h3><ol>{says}</ol>{_quoted(push.lines)}{refused}{permitted}</div>"
+        f'<div class="card"><h3>It adds {escape(push.who)}</h3><ol>{says}</ol>'
+        f"{_quoted(push.lines)}{refused}{permitted}</div>"
     )
 
 

@@ -81,8 +81,8 @@ def _foreground(installation: Installation, *arguments: str) -> None:
         )
     if done.returncode != 0:
         raise PlatewardenError(
-            f"`platewarden {arguments[0]}` ended with exit code {done.returncode}; its output "
-            f"ends: {_tail(installation.log)}"
+            f"`platewarden {arguments[0]}` ended with exit code {done.returncode}; "
+            f"its output ends: {_tail(installation.log)}"
         )
 
 

@@ -73,8 +73,8 @@ def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
     PlatewardenError when anything is not as promised.
     """
     say(
-        "A city is founded: charter, policy, hot list, camera, police department, each with "
-        "fresh keys."
+        "A city is founded: "
+        "charter, policy, hot list, camera, police department, each with fresh keys."
     )
     installation = install(
         work,
@@ -83,21 +83,21 @@ def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
         (scene.RECOVERED.plate,),
     )
     say(
-        f"A street is rendered: {len(scene.VEHICLES)} cars with fictitious plates, one of them "
-        "reported stolen, one found again."
+        f"A street is rendered: {len(scene.VEHICLES)} cars with fictitious plates, "
+        "one of them reported stolen, one found again."
     )
     scene.render(out / "frames")
     say(
-        "The camera watches. Two processes: watch sees plates and has no network; deliver has "
-        "the network and sees no plate."
+        "The camera watches. Two processes: watch sees plates and has no network; "
+        "deliver has the network and sees no plate."
     )
     relayed = run_street(installation, out / "frames")
     keep(installation, out)
     opened = open_reads(installation)
     summary = count(installation, len(opened), ())
     say(
-        f"It saw {summary.sightings} cars, dropped {summary.dropped} in memory, sealed "
-        f"{summary.sealed}. The police department opened {summary.opened}."
+        f"It saw {summary.sightings} cars, dropped {summary.dropped} in memory, "
+        f"sealed {summary.sealed}. The police department opened {summary.opened}."
     )
     say("Now six things that must not work:")
     attempts = provoke(installation, min((out / "sealed").iterdir())) if summary.sealed else ()
@@ -248,9 +248,9 @@ def answers(installation: Installation) -> tuple[Answer, ...]:
 
 def _granted(grant: Grant) -> str:
     return (
-        f"only cars listed as {' or '.join(grant.categories)}, for {grant.purpose}, from a "
-        f"confidence of {grant.min_confidence:g}, "
-        f"until {grant.until}; each read's key is destroyed within {grant.retention_days} days"
+        f"only cars listed as {' or '.join(grant.categories)}, for {grant.purpose}, "
+        f"from a confidence of {grant.min_confidence:g}, until {grant.until}; "
+        f"each read's key is destroyed within {grant.retention_days} days"
     )
 
 

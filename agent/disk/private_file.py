@@ -41,8 +41,8 @@ def read_private(path: Path) -> bytes:
         raise StorageError(
             "no such key file",
             where=path,
-            fix="restore it; `platewarden provision` makes a camera's, `platewarden receiver "
-            "init` a receiver's",
+            fix="restore it; "
+            "`platewarden provision` makes a camera's, `platewarden receiver init` a receiver's",
         ) from error
     except OSError as error:
         raise storage_error(error, path, "cannot open") from None

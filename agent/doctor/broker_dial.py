@@ -115,6 +115,6 @@ def dialled(
     spent_ms = (time.monotonic() - began_s) * 1000
     return ok(
         name,
-        f"{address}:{port} answered in {spent_ms:.0f} ms; name, CA and pin are the policy's, "
-        "receipts may be read; no DNS was asked",
+        f"{address}:{port} answered in {spent_ms:.0f} ms; "
+        "name, CA and pin are the policy's, receipts may be read; no DNS was asked",
     )

@@ -153,8 +153,8 @@ def mode(path: Path) -> Finding | None:
     if status.st_mode & 0o077:
         return fail(
             name,
-            f"{path} has mode {stat.S_IMODE(status.st_mode):04o}: others on this machine can "
-            "read it",
+            f"{path} has mode {stat.S_IMODE(status.st_mode):04o}: "
+            "others on this machine can read it",
             f"sudo chmod 600 {path}; if others were here, enrol anew",
         )
     return None

@@ -137,8 +137,8 @@ def hint(code: int) -> str:
     """What to do about it."""
     if code == -signal.SIGILL:
         return (
-            "a library uses instructions that this processor lacks: install the package's own "
-            "versions"
+            "a library uses instructions that this processor lacks: "
+            "install the package's own versions"
         )
     if code == -signal.SIGKILL:
         return "out of memory? `dmesg` says so"

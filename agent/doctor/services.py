@@ -86,14 +86,14 @@ def clock(runs: Runs) -> Iterator[Finding]:
     )
     if "ProtectClock=yes" in said and "=active" not in keeper:
         what = (
-            "systemd-timesyncd does not run, and without its marker watch and deliver cannot "
-            "tell that the clock is synchronised"
+            "systemd-timesyncd does not run, "
+            "and without its marker watch and deliver cannot tell that the clock is synchronised"
         )
         yield warn(
             "clock of the units",
             what,
-            "with chrony or a battery-backed clock: docs/ref/time.md, With chrony; else sudo apt "
-            "install systemd-timesyncd",
+            "with chrony or a battery-backed clock: docs/ref/time.md, With chrony; "
+            "else sudo apt install systemd-timesyncd",
         )
 
 
@@ -135,8 +135,6 @@ def walls(
             "walls systemd", "the drop-in was made from another policy than the one in force", again
         )
     else:
-        yield ok(
-            "walls systemd",
-            f"deliver may reach {opened} "
-            f"address{'es' if opened > 1 else ''}{', those of the policy in force' if digest else ''}",
-        )
+        addresses = "addresses" if opened > 1 else "address"
+        whose = ", those of the policy in force" if digest else ""
+        yield ok("walls systemd", f"deliver may reach {opened} {addresses}{whose}")

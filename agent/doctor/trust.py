@@ -49,8 +49,8 @@ SOON, SOON_ONLINE = timedelta(days=14), timedelta(hours=24)
 ONLINE = frozenset({"timestamp", "snapshot"})
 PROCESSES = ("watch", "deliver")
 UPDATE = (
-    "sudo -u platewarden-update platewarden update (or copy a stick); platewarden status says "
-    "what was refused"
+    "sudo -u platewarden-update platewarden update (or copy a stick); "
+    "platewarden status says what was refused"
 )
 ROOT = "sudo platewarden doctor"
 
@@ -116,14 +116,14 @@ def enrolment(settings: Settings, *, allow_unsigned: bool) -> Finding:
             "an installed camera is enrolled: docs/ref/enrolment.md",
         )
     what = (
-        f"this camera obeys no city yet ({settings.anchor} is missing): watch and deliver refuse "
-        "to start"
+        f"this camera obeys no city yet ({settings.anchor} is missing): "
+        "watch and deliver refuse to start"
     )
     return fail(
         "enrolment",
         what,
-        "sudo platewarden provision --anchor 1.root.json, with the file that the city's clerk "
-        "gives",
+        "sudo platewarden provision --anchor 1.root.json, "
+        "with the file that the city's clerk gives",
     )
 
 
@@ -150,8 +150,8 @@ def clock(
 ) -> tuple[Instant, Finding]:
     """As watch's own clock would judge now; it is not written down."""
     fix = (
-        "sudo timedatectl set-ntp true and a time server that this network reaches, or a "
-        "battery-backed clock; docs/ref/time.md"
+        "sudo timedatectl set-ntp true and a time server that this network reaches, "
+        "or a battery-backed clock; docs/ref/time.md"
     )
     if generation is None:
         look, now = (machine or LinuxMachine()).look(), SystemClock().now()
@@ -169,8 +169,8 @@ def clock(
             )
         return now, warn(
             "clock",
-            f"it says {now.utc:%Y-%m-%d %H:%M} UTC, and nobody vouches for it: enrolled, nothing "
-            "would be released",
+            f"it says {now.utc:%Y-%m-%d %H:%M} UTC, and nobody vouches for it: "
+            "enrolled, nothing would be released",
             fix,
         )
     trusted = TrustedClock(_readable(settings), machine, keep=False)
@@ -209,8 +209,8 @@ def bundles(generation: Generation, now: datetime) -> list[Finding]:
     return soon or [
         ok(
             "bundles",
-            f"{told}; the first to end is "
-            f"{min(generation.expiry.items(), key=lambda item: item[1])[0]}, "
+            f"{told}; "
+            f"the first to end is {min(generation.expiry.items(), key=lambda item: item[1])[0]}, "
             f"{min(generation.expiry.values()):%Y-%m-%d %H:%M} UTC",
         )
     ]

@@ -18,8 +18,8 @@ LEAST_CONFIDENCE = 0.25
 SAME_OVERLAP = 0.5  # intersection over union, for the layout that has not removed doubles itself
 MOST_PLATES = 100
 EXPECTED = (
-    "expected N×7 or 1×N×6 (doubles removed inside, as open-image-models exports YOLOv9) or "
-    "1×5×N (YOLOv8, one class)"
+    "expected N×7 or 1×N×6 (doubles removed inside, as open-image-models exports YOLOv9) or 1×5×N "
+    "(YOLOv8, one class)"
 )
 
 Boxes = NDArray[np.float32]  # N × 5: x0, y0, x1, y1 in px of the input, confidence 0–1
@@ -87,8 +87,8 @@ def _input_size(network: Network) -> tuple[int, int]:
     ):
         fix = "export it with one picture of a fixed size"
         raise ModelError(
-            f"not a plate detector: its input is {network.input}, expected tensor(float) "
-            "1×3×height×width",
+            "not a plate detector: "
+            f"its input is {network.input}, expected tensor(float) 1×3×height×width",
             where=network.where,
             fix=fix,
         )

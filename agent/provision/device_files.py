@@ -23,15 +23,18 @@ _SETTINGS = """\
 
 camera_id = "{device}"
 
-[paths]                                # of an installed camera: the units may write there and nowhere else
+[paths]                                \
+# of an installed camera: the units may write there and nowhere else
 state = "/var/lib/platewarden"
 bundles = "/var/lib/platewarden/bundles-in"
 """
 _NEXT = """\
 camera {device}
 
-1. Copy this folder's contents to the card of this camera and of no other: into `platewarden` on its boot partition for the first boot
-   (docs/ref/first-boot.md), or as /etc/platewarden and then `systemd-tmpfiles --create` on the camera.
+1. Copy this folder's contents to the card of this camera and of no other: \
+into `platewarden` on its boot partition for the first boot
+   (docs/ref/first-boot.md), or as /etc/platewarden \
+and then `systemd-tmpfiles --create` on the camera.
 2. Destroy this folder: whoever has it can speak as this camera, and read the hot list.
 """
 
@@ -82,8 +85,8 @@ def _camera_table(row: RosterRow) -> str:
     """
     near = ", ".join(json.dumps(place) for place in row.near)
     return (
-        f'[[camera]]\nid = "{row.id}"\nstands = '
-        f'{json.dumps(row.stands, ensure_ascii=False)}\nnear = [{near}]\nmount = "{row.mount}"\n'
+        f'[[camera]]\nid = "{row.id}"\nstands = {json.dumps(row.stands, ensure_ascii=False)}\n'
+        f'near = [{near}]\nmount = "{row.mount}"\n'
     )
 
 

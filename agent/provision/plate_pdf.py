@@ -17,17 +17,16 @@ _POINTS_PER_MM = 72 / 25.4
 _PARTS_MM = ((0.0, SEAM_MM), (SEAM_MM, WIDTH_MM))
 _SAYS = (
     (
-        "Platewarden TEST plate {plate}: sheet {part} of 2. Not a registration plate: not for "
-        "use on "
-        "a road."
+        "Platewarden TEST plate {plate}: sheet {part} of 2. "
+        "Not a registration plate: not for use on a road."
     ),
     (
-        "Print at 100 % (no scaling). The bar must be 100 mm long. Cut along the outline, join the "
-        "parts at the dashed line, fix them to something flat and matt."
+        "Print at 100 % (no scaling). The bar must be 100 mm long. Cut along the outline, "
+        "join the parts at the dashed line, fix them to something flat and matt."
     ),
     (
-        "A camera reads it as a test, if its policy has a rule for the category `test`; the "
-        "recipient sees TEST received. It needs no entry in a hot list."
+        "A camera reads it as a test, if its policy has a rule for the category `test`; "
+        "the recipient sees TEST received. It needs no entry in a hot list."
     ),
 )
 

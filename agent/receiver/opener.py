@@ -106,8 +106,8 @@ class Opener:
         key = self._keys.key(tags.epoch)
         if key is None:
             what = (
-                f"there is no key of epoch {tags.epoch.isoformat()}: destroyed at its deadline, "
-                "or never made here"
+                f"there is no key of epoch {tags.epoch.isoformat()}: "
+                "destroyed at its deadline, or never made here"
             )
             raise EnvelopeRefusedError(
                 Reason.KEY_DESTROYED,
@@ -121,8 +121,8 @@ class Opener:
             )
         except FOREIGN_ERRORS:
             what = (
-                "does not open with this recipient's key: altered after sealing, or sealed to "
-                "another key list"
+                "does not open with this recipient's key: "
+                "altered after sealing, or sealed to another key list"
             )
             raise EnvelopeRefusedError(
                 Reason.DECRYPTION_FAILED, what, where=f"read {tags.read_id}"

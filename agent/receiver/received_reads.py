@@ -23,10 +23,16 @@ from agent.errors import StorageError
 INDEX, _SUFFIX = "index.sqlite", ".sealed"
 KEEP_REJECTIONS_DAYS = 30
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS reads (device TEXT, read_id TEXT, sequence INTEGER, deadline TEXT, sha256 TEXT, received_at TEXT,
-                                  PRIMARY KEY (device, read_id)) STRICT;
-CREATE TABLE IF NOT EXISTS sequences (device TEXT, sequence INTEGER, PRIMARY KEY (device, sequence)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS rejections (sha256 TEXT PRIMARY KEY, device TEXT, read_id TEXT, reason TEXT, at TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS reads (
+    device TEXT, read_id TEXT, sequence INTEGER, deadline TEXT, sha256 TEXT, received_at TEXT,
+    PRIMARY KEY (device, read_id)
+) STRICT;
+CREATE TABLE IF NOT EXISTS sequences (
+    device TEXT, sequence INTEGER, PRIMARY KEY (device, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rejections (
+    sha256 TEXT PRIMARY KEY, device TEXT, read_id TEXT, reason TEXT, at TEXT
+) STRICT;
 CREATE TABLE IF NOT EXISTS dropped (reason TEXT PRIMARY KEY, messages INTEGER) STRICT;
 """
 
@@ -67,8 +73,8 @@ class ReceivedReads:
             # Durable at each commit; deleted rows are overwritten. TRUNCATE, not WAL: no second
             # file keeps what was deleted.
             self._index.executescript(
-                "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL; PRAGMA "
-                f"secure_delete=ON; {_SCHEMA}"
+                "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL; "
+                f"PRAGMA secure_delete=ON; {_SCHEMA}"
             )
             (folder / INDEX).chmod(0o600)
         except (sqlite3.Error, OSError) as error:
@@ -137,9 +143,8 @@ class ReceivedReads:
         self._write(
             (
                 (
-                    "INSERT INTO dropped VALUES (?, 1) ON CONFLICT (reason) DO UPDATE SET "
-                    "messages = "
-                    "messages + 1"
+                    "INSERT INTO dropped VALUES (?, 1) ON CONFLICT "
+                    "(reason) DO UPDATE SET messages = messages + 1"
                 ),
                 (reason,),
             )
@@ -201,8 +206,8 @@ class ReceivedReads:
 
     def _rows(self, where: str, values: tuple[object, ...]) -> Sequence[StoredRead]:
         query = (
-            f"SELECT device, read_id, sequence, deadline, sha256, received_at FROM reads {where} "  # noqa: S608  # `where` is ours
-            "ORDER BY received_at, rowid"
+            "SELECT device, read_id, sequence, deadline, sha256, received_at "  # noqa: S608 - `where` is ours
+            f"FROM reads {where} ORDER BY received_at, rowid"
         )
         rows = self._select(query, values)
         return [

@@ -101,9 +101,8 @@ def template(settings: ReceiverSettings) -> str:
     lines = [
         f"recipient = {_quote(settings.recipient)}            # as the city's policy names you",
         (
-            f"city_root = {_quote(settings.city_root)}   # the city's public key, from the city, "
-            "by "
-            "hand"
+            f"city_root = {_quote(settings.city_root)}   # the city's public key, "
+            "from the city, by hand"
         ),
         f"roster = {_quote(settings.roster)}      # the cameras that the city enrolled",
         (

@@ -43,8 +43,8 @@ def trusted(now: Instant) -> Instant:
     if now.trust is ClockTrust.UNTRUSTED:
         least = f", and it is later than {rfc3339(now.at_least)}" if now.at_least else ""
         fix = (
-            "set the time (NTP), then start again; if it was wrong before and is right now, "
-            "remove clock.json"
+            "set the time (NTP), then start again; "
+            "if it was wrong before and is right now, remove clock.json"
         )
         raise PlatewardenError(
             f"the clock says {now.iso()}, which cannot be{least}", where="clock", fix=fix
@@ -161,14 +161,14 @@ class Workplace:
         lines = []
         if doubtful := [epoch for epoch in present if deadline_of(epoch) <= now.utc]:
             lines.append(
-                f"kept the keys of {len(doubtful)} epoch(s) that are due by this machine's "
-                f"clock: nothing vouches for it beyond {rfc3339(sure)} "
-                "(synchronise it by NTP; what cannot be undone waits for a time that is sure)"
+                f"kept the keys of {len(doubtful)} epoch(s) that are due by this machine's clock: "
+                f"nothing vouches for it beyond {rfc3339(sure)} (synchronise it by NTP; "
+                "what cannot be undone waits for a time that is sure)"
             )
         if due:
             lines.append(
-                f"destroyed the keys of {len(due)} epoch(s) up to {due[-1].isoformat()}; deleted "
-                f"{deleted} sealed read(s)"
+                f"destroyed the keys of {len(due)} epoch(s) up to {due[-1].isoformat()}; "
+                f"deleted {deleted} sealed read(s)"
             )
         if (
             due
@@ -177,8 +177,8 @@ class Workplace:
         ):
             listed = self.renew_keys(now)
             lines.append(
-                f"renewed {KEY_LIST}, up to epoch {max(listed.keys).isoformat()}: give it to the "
-                "city"
+                f"renewed {KEY_LIST}, up to epoch {max(listed.keys).isoformat()}: "
+                "give it to the city"
             )
         return lines
 

@@ -62,8 +62,8 @@ def obey(settings: Settings, clock: Clock, log: AuditLog, *, allow_unsigned: boo
                 Reason.POLICY_UNSIGNED,
                 "the policy is unsigned",
                 where=settings.city / "policy.toml",
-                fix="enrol this camera (docs/guide/installer.md); only tests and rigs may give "
-                "--allow-unsigned",
+                fix="enrol this camera (docs/guide/installer.md); "
+                "only tests and rigs may give --allow-unsigned",
             )
     except PlatewardenError as error:
         log.append(LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"policy: {error.what}"})

@@ -124,8 +124,8 @@ def _loop(
             return
         if give_up_s is not None and clock.monotonic_s() >= give_up_s:
             raise NetworkError(
-                f"{result.waiting} reads still wait for a receipt after {until_empty_s:g} "
-                f"s{': ' + result.trouble if result.trouble else ''}",
+                f"{result.waiting} reads still wait for a receipt "
+                f"after {until_empty_s:g} s{': ' + result.trouble if result.trouble else ''}",
                 where="outbox",
                 fix="are broker and receiver up, and does watch run to take them out?",
             )

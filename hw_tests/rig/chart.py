@@ -1,7 +1,9 @@
 """Draws the display test's charts: fictitious plates on drawn cars, in sizes, at angles, in light,
 between four calibration marks.
 
-python -m hw_tests.rig.chart FOLDER        # the printed variant: a page for each angle, PNG and JSON, A3 landscape at 200 dpi
+    python -m hw_tests.rig.chart FOLDER
+
+makes the printed variant: a page for each angle, PNG and JSON, A3 landscape at 200 dpi.
 """
 
 import json
@@ -205,8 +207,8 @@ def main() -> None:
         )
         Path(f"{stem}.json").write_text(page.as_json(), encoding="utf-8")
         print(
-            f"{stem}.png: print it as wide as the sheet; {stem}.json: name it in the environment "
-            f"file, screen: printed:{stem}.json"
+            f"{stem}.png: print it as wide as the sheet; {stem}.json: "
+            f"name it in the environment file, screen: printed:{stem}.json"
         )
 
 

@@ -122,8 +122,8 @@ class Device:
         stem = f"{self.folder}/{name}"
         inner = f"echo $$ >{shlex.quote(stem)}.pid; exec {shlex.join(words)}"
         self.shell(
-            f"rm -f {shlex.quote(stem)}.pid; setsid sh -c {shlex.quote(inner)} "
-            f">>{shlex.quote(stem)}.out 2>&1 </dev/null &"
+            f"rm -f {shlex.quote(stem)}.pid; "
+            f"setsid sh -c {shlex.quote(inner)} >>{shlex.quote(stem)}.out 2>&1 </dev/null &"
         )
         process = Process(self, stem, self._pid(stem))
         self._processes.append(process)

@@ -43,9 +43,8 @@ def ethernet(options: Options) -> Iterator[Ethernet]:
         yield Ethernet(
             LOOPBACK,
             "",
-            why="a virtual cable needs root (network namespaces); without it broker and camera "
-            "meet "
-            "on loopback, uncaptured",
+            why="a virtual cable needs root (network namespaces); "
+            "without it broker and camera meet on loopback, uncaptured",
         )
     else:
         name = f"pwrig{os.getpid()}"

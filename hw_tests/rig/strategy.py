@@ -138,8 +138,8 @@ class CameraStrategy(Strategy):
         said, _, _ = self.shell.run("systemctl is-system-running --wait", timeout=left_s)
         if not said or said[-1].strip() not in SETTLED:
             raise StrategyError(
-                f"booted, but systemd says: {said[-1].strip() if said else 'nothing'}; look at "
-                "`systemctl --failed`"
+                f"booted, but systemd says: {said[-1].strip() if said else 'nothing'}; "
+                "look at `systemctl --failed`"
             )
         took_s = time.monotonic() - begun_s
         if took_s > self.boots_within_s:

@@ -192,8 +192,8 @@ class World:
         while not done():
             if time.monotonic() > end_s:
                 _, told = self.device.shell(
-                    f"tail -n 3 {self.device.folder}/watch.out {self.device.folder}/deliver.out "
-                    "2>/dev/null",
+                    f"tail -n 3 {self.device.folder}/watch.out "
+                    f"{self.device.folder}/deliver.out 2>/dev/null",
                     check=False,
                 )
                 raise AssertionError(

@@ -46,7 +46,7 @@ def ask(arguments: Sequence[str], description: str, defaults: Defaults) -> Asked
     that only measures.
     """
     name = defaults.module.rsplit(".", 1)[0]
-    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser = argparse.ArgumentParser(description=description.partition("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=defaults.minutes)
     parser.add_argument(
         "--out",
@@ -57,8 +57,8 @@ def ask(arguments: Sequence[str], description: str, defaults: Defaults) -> Asked
     parser.add_argument(
         "--cache",
         type=Path,
-        help="decoded photographs and drawn plates, made when missing; the same folder as --out if "
-        "not given",
+        help="decoded photographs and drawn plates, made when missing; "
+        "the same folder as --out if not given",
     )
     parser.add_argument(
         "--data",
@@ -113,7 +113,7 @@ def begin(net: nn.Module, start: Path | None) -> None:
         _missing, unknown = net.load_state_dict(averaged_weights(start), strict=False)
         if unknown:
             message = (
-                f"{start}: weights of another network (it has no {unknown[0]}): begin with a "
-                "checkpoint of the same training"
+                f"{start}: weights of another network (it has no {unknown[0]}): "
+                "begin with a checkpoint of the same training"
             )
             raise SystemExit(message)

@@ -186,16 +186,16 @@ def print_texts(seen: list[Seen]) -> None:
                 groups.setdefault(name, []).append(right)
     for name in sorted(groups):
         print(
-            f"exact, folded: {name:28} {percent(share(sum(groups[name]), len(groups[name])))} of "
-            f"{len(groups[name])}"
+            f"exact, folded: {name:28} {percent(share(sum(groups[name]), len(groups[name])))} "
+            f"of {len(groups[name])}"
         )
     sure = [right for confidence, right in said if confidence >= SURE]
     error = expected_error(
         equal_width([confidence for confidence, _ in said], [right for _, right in said])
     )
     print(
-        f"says {SURE} and more for {len(sure) / len(said):.1%} of what was found, wrong "
-        f"{percent(share(sure.count(False), len(sure)))}; calibration error {error:.3f}"
+        f"says {SURE} and more for {len(sure) / len(said):.1%} of what was found, "
+        f"wrong {percent(share(sure.count(False), len(sure)))}; calibration error {error:.3f}"
     )
 
 
@@ -302,7 +302,7 @@ def print_signs(vision: tuple[PlateDetector, PlateReader]) -> None:
 
 def main() -> None:
     """Print everything."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/plates"))
     parser.add_argument("--models", type=Path, help="another folder with a manifest")
     parser.add_argument(
@@ -321,8 +321,8 @@ def main() -> None:
         print_shrunk(vision, given.data)
         return
     print(
-        f"frames without a plate: {PLATE_FREE.name}, SHA-256 "
-        f"{hashlib.sha256(PLATE_FREE.read_bytes()).hexdigest()}"
+        "frames without a plate: "
+        f"{PLATE_FREE.name}, SHA-256 {hashlib.sha256(PLATE_FREE.read_bytes()).hexdigest()}"
     )
     seen = see(vision, given.data, given.copies)
     print_boxes(seen)

@@ -60,8 +60,8 @@ def export(
     difference = largest_difference(shipped, model)
     if difference > LARGEST_DIFFERENCE:
         message = (
-            f"the ONNX file differs from PyTorch by {difference:.1e} (allowed "
-            f"{LARGEST_DIFFERENCE:.0e}): not written"
+            f"the ONNX file differs from PyTorch by {difference:.1e} "
+            f"(allowed {LARGEST_DIFFERENCE:.0e}): not written"
         )
         raise ExportError(message)
     model = describe(

@@ -48,8 +48,8 @@ class Feeder:
                 waited += LOOK_EVERY_S
                 if not self._process.is_alive() or waited > self._wait_s:
                     message = (
-                        f"the composing process gave nothing for {waited:.0f} s (exit code "
-                        f"{self._process.exitcode}): see its message above"
+                        f"the composing process gave nothing for {waited:.0f} s "
+                        f"(exit code {self._process.exitcode}): see its message above"
                     )
                     raise RuntimeError(message) from None
             else:

@@ -24,12 +24,22 @@ UP_WITHIN_S, DOWN_WITHIN_S = 60.0, 40.0
 WANTS_A_RESTART = 133  # systemd-nspawn(1), --keep-unit
 # what a camera's own PID 1 has, and nspawn withholds
 BPF = ("--capability=CAP_BPF,CAP_PERFMON,CAP_NET_ADMIN", "--system-call-filter=bpf")
-_NETWORK = f"[Match]\nName=host0\n[Network]\nAddress={OWN}/24\nAddress={OWN6}/64\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n[Link]\nRequiredForOnline=yes\n"
+_NETWORK = f"""\
+[Match]
+Name=host0
+[Network]
+Address={OWN}/24
+Address={OWN6}/64
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+[Link]
+RequiredForOnline=yes
+"""
 # a container has no timesyncd, the kernel's clock being its host's: this stands for timesyncd
 # having synchronised it
 _TIMESYNCD = (
-    "d /run/systemd/timesync 0755 root root -\nf /run/systemd/timesync/synchronized 0644 root "
-    "root -\n"
+    "d /run/systemd/timesync 0755 root root -\n"
+    "f /run/systemd/timesync/synchronized 0644 root root -\n"
 )
 
 
@@ -83,15 +93,9 @@ class Machine:
         for name in ("root", "upper", "workdir"):
             (work / name).mkdir(parents=True)
         self._log = work / "nspawn.log"
-        run(
-            "mount",
-            "-t",
-            "overlay",
-            "overlay",
-            "-o",
-            f"lowerdir={':'.join(str(tree) for tree in (base, beneath) if tree)},upperdir={work / 'upper'},workdir={work / 'workdir'}",
-            self.root,
-        )
+        lower = ":".join(str(tree) for tree in (base, beneath) if tree)
+        folders = f"lowerdir={lower},upperdir={work / 'upper'},workdir={work / 'workdir'}"
+        run("mount", "-t", "overlay", "overlay", "-o", folders, self.root)
         self.write("etc/systemd/network/10-host0.network", _NETWORK)
         self.write("etc/tmpfiles.d/timesyncd-stand-in.conf", _TIMESYNCD)
         self.write("etc/hostname", "rig\n")

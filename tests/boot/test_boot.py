@@ -438,8 +438,8 @@ def told_up(machine) -> str:
     measured just before, is taken out and told.
     """
     return (
-        f"\n  up in {machine.up_s:.1f} s on a machine that was at least {machine.slow:.1f} times "
-        f"slower than idle: {machine.up_s / machine.slow:.1f} s"
+        f"\n  up in {machine.up_s:.1f} s on a machine that was "
+        f"at least {machine.slow:.1f} times slower than idle: {machine.up_s / machine.slow:.1f} s"
     )
 
 

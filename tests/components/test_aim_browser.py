@@ -18,8 +18,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="nee
 def fits(browser, name):
     """Is the element wholly on the screen?"""
     return browser.run(
-        f"(() => {{ const box = $('{name}').getBoundingClientRect(); return box.top >= 0 && "
-        f"box.bottom <= {HEIGHT} && box.left >= 0 && box.right <= {WIDTH}; }})()"
+        f"(() => {{ const box = $('{name}').getBoundingClientRect(); "
+        f"return box.top >= 0 && box.bottom <= {HEIGHT} && "
+        f"box.left >= 0 && box.right <= {WIDTH}; }})()"
     )
 
 
@@ -70,8 +71,8 @@ def test_an_installer_aims_draws_and_ends(tmp_path):
         browser.go("about:blank")
         browser.go(f"{url}#{aim.pin}")  # as the label's code does
         browser.until(
-            "typeof last !== 'undefined' && last && last.plates.some(plate => plate.test) && "
-            "!$('plate').hidden"
+            "typeof last !== 'undefined' && last && "
+            "last.plates.some(plate => plate.test) && !$('plate').hidden"
         )
         assert browser.run("location.href") == url, "the PIN has left the address bar"
         assert re.search(r"✓|▲", browser.run("$('say').textContent"))

@@ -52,8 +52,8 @@ def test_the_first_signature_shows_who_gains_and_leaves_it_pending(desk):
     done = desk.sign("dora")
     assert "It lets out more, the worst first" in done.out
     assert (
-        "Exampleville Police Department (exampleville-pd) can receive reads, which it could not "
-        "before"
+        "Exampleville Police Department "
+        "(exampleville-pd) can receive reads, which it could not before"
     ) in done.out
     assert "Pending" in done.out
     assert "Dora Lind: 1 of 2; to come from Eli Roy or Fay Sun" in done.out
@@ -356,8 +356,8 @@ def test_a_batch_by_one_act_of_signing(open_desk):
     for name in (CAMERA, "mill-lane-1"):
         open_desk.enrol(name)[0].rename(folder / f"{name}.json")
     (folder / "roster.toml").write_text(
-        '[[camera]]\nid = "mill-lane-1"\nstands = "Mill Lane \\"bend\\""\nnear = '
-        '["school"]\nmount = "fixed"\n'
+        '[[camera]]\nid = "mill-lane-1"\nstands = "Mill Lane \\"bend\\""\nnear = ["school"]\n'
+        'mount = "fixed"\n'
     )
     done = enrol(open_desk, "--enrol", folder)
     assert done.code == 0, done.err

@@ -37,8 +37,8 @@ def token(tmp_path_factory):
     folder = tmp_path_factory.mktemp("softhsm")
     (folder / "tokens").mkdir()
     (folder / "softhsm2.conf").write_text(
-        f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\nlog.level = "
-        "ERROR\n"
+        f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\n"
+        "log.level = ERROR\n"
     )
     os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
     command = [

@@ -175,8 +175,8 @@ def test_an_unknown_part_is_usage(tmp_path):
 )
 def test_what_each_part_has_loaded(module, absent):
     code = (
-        f"import sys, agent.doctor.{module}; sys.exit(' '.join(name for name in {absent} if name "
-        "in sys.modules) or 0)"
+        f"import sys, agent.doctor.{module}; "
+        f"sys.exit(' '.join(name for name in {absent} if name in sys.modules) or 0)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False

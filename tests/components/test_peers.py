@@ -237,8 +237,8 @@ class TestReaders:
                 {"height": 32},
                 {},
                 (
-                    r"its input is input tensor\(uint8\) \?×32×24×3, but the plate config says "
-                    r"tensor\(uint8\) 1×16×24×3 \(img_height"
+                    r"its input is input tensor\(uint8\) \?×32×24×3, "
+                    r"but the plate config says tensor\(uint8\) 1×16×24×3 \(img_height"
                 ),
             ),
             ({}, {"img_width": 48}, "but the plate config says.*1×16×48×3"),
@@ -247,8 +247,8 @@ class TestReaders:
                 {},
                 {"max_plate_slots": 4},
                 (
-                    r"it gives plate tensor\(float\) 1×3×4, but the plate config says \?×4×4 "
-                    r"\(max_plate_slots"
+                    r"it gives plate tensor\(float\) 1×3×4, "
+                    r"but the plate config says \?×4×4 \(max_plate_slots"
                 ),
             ),
             ({}, {"alphabet": "ABCD_"}, r"but the plate config says \?×3×5"),
@@ -268,8 +268,8 @@ class TestReaders:
         path = tiny.recognizer(tmp_path / "r.onnx")
         with pytest.raises(
             UsageError,
-            match=r"r\.onnx: no r_plate_config\.yaml beside it \(name its plate config with "
-            r"--recognizer-config\)",
+            match=r"r\.onnx: "
+            r"no r_plate_config\.yaml beside it \(name its plate config with --recognizer-config\)",
         ):
             load_reader(path)
         tiny.write_config(tmp_path / "r_plate_config.yaml")

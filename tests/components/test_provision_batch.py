@@ -25,8 +25,8 @@ from agent.verifying.enrolment_check import verify_enrolment
 from tests.support.provisioning import NOW, a_root, tree, typed
 
 ROSTER = (
-    'id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\noak-street-1,"Oak '
-    'Street, 60 m from the school",school health-care,\n'
+    "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\n"
+    'oak-street-1,"Oak Street, 60 m from the school",school health-care,\n'
 )
 
 
@@ -103,8 +103,8 @@ class TestBatch:
 
     def test_as_a_spreadsheet_saves_it(self):
         rows = parse_roster_csv(
-            b"\xef\xbb\xbfID;Stands;Near;Mount\r\ncam-1;Oak Street, "
-            b"north;school|library;vehicle\r\n",
+            b"\xef\xbb\xbfID;Stands;Near;Mount\r\n"
+            b"cam-1;Oak Street, north;school|library;vehicle\r\n",
             "roster.csv",
         )
         assert (rows[0].stands, rows[0].near, rows[0].mount) == (

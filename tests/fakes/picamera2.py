@@ -57,8 +57,8 @@ class FakeLibrary:
     def Picamera2(self) -> "FakePicamera2":  # noqa: N802 its real name
         if not self.cameras:
             raise RuntimeError(
-                'No camera number 0 found - use "rpicam-hello --list-cameras" to check connected '
-                "cameras"
+                'No camera number 0 found - use "rpicam-hello --list-cameras" '
+                "to check connected cameras"
             )
         if any(camera.is_open for camera in self.opened):
             raise RuntimeError("Failed to initialize camera")  # libcamera: busy

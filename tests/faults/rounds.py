@@ -223,8 +223,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="platewarden-faults-") as folder:
         known = run(Path(folder), options.rounds, options.seed)
     print(
-        f"{known.rounds} kills (seed {options.seed}): {known.puts} reads put, {known.removals} "
-        "removed, "
+        f"{known.rounds} kills (seed {options.seed}): "
+        f"{known.puts} reads put, {known.removals} removed, "
         f"{known.finished_by_recovery} finished by recovery, {len(known.faults)} faults"
     )
     for text in known.faults:

@@ -254,8 +254,8 @@ class TestRefusals:
 
     def test_an_access_list_that_forbids_receipts(self, tmp_path):
         acl = (
-            "topic read platewarden/1/reads/#\ntopic write platewarden/1/reads/#\ntopic read "
-            "platewarden/1/receipts/#\n"
+            "topic read platewarden/1/reads/#\ntopic write platewarden/1/reads/#\n"
+            "topic read platewarden/1/receipts/#\n"
         )
         with (
             Service(tmp_path, acl=acl) as service,

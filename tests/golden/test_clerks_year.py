@@ -25,12 +25,12 @@ GUIDE = ROOT / "docs/guide/clerk.md"
 YEAR = 2025  # long over, so that no day of it lies ahead of this machine's clock
 BLOCK = re.compile(r"^```sh\n# (\d+ [A-Z][a-z]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HOTLIST = (
-    "plate,state,category,agency,case,source_date,expires\nPWD "
-    "0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,{since},{until}\n"
+    "plate,state,category,agency,case,source_date,expires\n"
+    "PWD 0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,{since},{until}\n"
 )
 CAMERAS = (
-    "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\noak-street-1,Oak "
-    "Street,,fixed\n"
+    "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\n"
+    "oak-street-1,Oak Street,,fixed\n"
 )
 # eighty commands, each a process of its own; whichever test comes first waits for all
 pytestmark = pytest.mark.timeout(900)

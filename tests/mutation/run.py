@@ -221,8 +221,8 @@ def main() -> int:
     )
     for name in asked.modules:
         print(
-            f"{name}.py: {made[name]} mutants, {made[name] - left[name]} noticed, {left[name]} "
-            "survived"
+            f"{name}.py: "
+            f"{made[name]} mutants, {made[name] - left[name]} noticed, {left[name]} survived"
         )
     unexplained = [fault for fault in survivors if str(fault) not in explained]
     print(

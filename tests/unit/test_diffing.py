@@ -318,9 +318,8 @@ def test_what_lets_out_nothing_is_still_told():
     assert [note.says for note in compare(lawful(), lawful(name="Other")).notes] == [
         "name: Other instead of Town policy",
         (
-            f"version {BASE['version']} is not higher than {BASE['version']}: a changed policy "
-            "needs "
-            "a new number"
+            f"version {BASE['version']} is not higher than {BASE['version']}: "
+            "a changed policy needs a new number"
         ),
     ]
     later = told(expires=BASE["expires"].replace(month=6))

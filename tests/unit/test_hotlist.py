@@ -180,7 +180,7 @@ def test_of_rows_that_contradict_one_another_in_their_dates_one_wins_whatever_th
     assert (len(found), found.contradicting) == (2, 1)
 
 
-def test_a_category_that_is_not_allowed_never_enters_and_is_counted_by_name_only_when_the_name_is_known():
+def test_a_category_that_is_not_allowed_never_enters_and_is_named_only_if_known():
     rows = [
         ROW,
         ROW.replace("stolen-vehicle", "immigration-violator"),
@@ -231,8 +231,8 @@ def test_a_broken_field_is_named_with_its_line(old, new, field):
 
 def test_a_row_cut_short_or_too_long_is_named():
     assert refused(f"{HEADER}\n{ROW}\n{ROW[:30]}")[0].startswith(
-        "hotlist.csv:3: 4 fields where the header has 7 (the row is cut short, or a comma is not "
-        "in quotes)"
+        "hotlist.csv:3: 4 fields where the header has 7 "
+        "(the row is cut short, or a comma is not in quotes)"
     )
     assert refused(f"{HEADER}\n{ROW},more")[0].startswith("hotlist.csv:2: 8 fields")
 
@@ -275,8 +275,8 @@ def test_notes_and_names_have_no_column(column):
     told = refused(f"{HEADER},{column}\n{ROW},x")
     assert told == [
         (
-            f"hotlist.csv:1: header: unknown column '{column}' (remove it: notes and names have no "
-            "place on a camera)"
+            f"hotlist.csv:1: header: unknown column '{column}' (remove it: "
+            "notes and names have no place on a camera)"
         )
     ]
 

@@ -290,9 +290,8 @@ def test_a_recipient_that_no_broker_serves_is_refused_where_it_is_listed():
     at = line_of(TEXT, 'id = "example-county-sheriff"')
     assert told == [
         (
-            f"policy.toml:{at}: recipient.id: no [[broker]] serves 'example-county-sheriff' (add "
-            "it "
-            "to a broker's recipients, or remove it here)"
+            f"policy.toml:{at}: recipient.id: no [[broker]] serves 'example-county-sheriff' "
+            "(add it to a broker's recipients, or remove it here)"
         )
     ]
 
@@ -308,9 +307,8 @@ def test_a_bar_that_bars_nothing_is_a_fault():
     told = faults(TEXT.replace('cameras = ["town-hall-1"]\nhours = ["02:00-06:00Z"]\n', ""))
     assert told == [
         (
-            f"policy.toml:{line_of(TEXT, '[[barred]]')}: barred: bars nothing (name cameras, "
-            "places "
-            "or hours)"
+            f"policy.toml:{line_of(TEXT, '[[barred]]')}: barred: "
+            "bars nothing (name cameras, places or hours)"
         )
     ]
 
@@ -381,8 +379,8 @@ def test_broken_variants_of_the_example_never_do_worse_than_refuse():
 
 def test_places_are_found_in_every_way_to_write_toml():
     text = (
-        'a = 1 # [x]\n\n[b."c"] # note\nd = """\n[not.a.table]\n"""\ne = [\n  1,\n  {f = 2}, # '
-        "one\n  [3, 4],\n]\n[[g]]\nh.i = '['\n[[g]]\nk  =  2020-01-01"
+        'a = 1 # [x]\n\n[b."c"] # note\nd = """\n[not.a.table]\n"""\ne = [\n  1,\n'
+        "  {f = 2}, # one\n  [3, 4],\n]\n[[g]]\nh.i = '['\n[[g]]\nk  =  2020-01-01"
     )
     document = read_document(text.encode(), "x.toml")
     assert document.place(("a",)) == (1, 5)

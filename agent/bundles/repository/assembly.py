@@ -166,8 +166,8 @@ def require_next(role: str, item: Pending, published: Published | None) -> None:
     version = item.metadata.signed.version
     if version != (last.signed.version + 1 if last else 1):
         told = (
-            f"what is pending is version {version}, and version "
-            f"{last.signed.version if last else 0} is published"
+            f"what is pending is version {version}, "
+            f"and version {last.signed.version if last else 0} is published"
         )
         raise UsageError(
             told, where=f"role {role}", fix=f"begin anew: bundle sign --role {role} --start-again"
@@ -223,8 +223,8 @@ def told(standing: Standing) -> str:
     """A standing in words: `signed by Ada Clerk: 1 of 2; to come from Ben Jones or Cyd Marsh`."""
     of = f" (of {standing.of})" if standing.of else ""
     signed = (
-        f"signed by {', '.join(standing.signed) or 'nobody'}: {len(standing.signed)} of "
-        f"{standing.threshold}{of}"
+        f"signed by {', '.join(standing.signed) or 'nobody'}: "
+        f"{len(standing.signed)} of {standing.threshold}{of}"
     )
     return (
         f"{signed}; to come from {' or '.join(standing.unsigned)}" if standing.missing else signed

@@ -1,8 +1,10 @@
 """Reads a city's repository and what is pending beside it; tells who signed what, and who still
 must.
 
-    city/                  the drafts, as people edit them: charter.toml, policy.toml, roster.toml, roster.jws, root.json, ca/
-    city/repository/       what cameras fetch: metadata/ and targets/, TUF with consistent snapshots; always whole
+    city/                  the drafts, as people edit them: charter.toml, policy.toml, roster.toml,
+                           roster.jws, root.json, ca/
+    city/repository/       what cameras fetch: metadata/ and targets/, TUF with consistent
+                           snapshots; always whole
     city/pending/<role>/   the next version of a role with its files, until enough have signed it
 
 For the city's machines. A camera verifies for itself and trusts none of this.

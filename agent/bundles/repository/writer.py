@@ -53,8 +53,8 @@ class Writing:
                     return
                 if name.endswith(f".{ROOT}.json"):
                     raise UsageError(
-                        "is another root of this version: another city's, or one that a camera "
-                        "may have taken",
+                        "is another root of this version: "
+                        "another city's, or one that a camera may have taken",
                         where=path,
                         fix="use another folder",
                     )

@@ -67,9 +67,8 @@ def findings(facts: CameraFacts) -> list[Finding]:
             warn(
                 "camera stalls",
                 told,
-                "check the ribbon cable and the power supply; `journalctl -u platewarden-watch` "
-                "says "
-                "what helped",
+                "check the ribbon cable and the power supply; "
+                "`journalctl -u platewarden-watch` says what helped",
             )
         )
     return found

@@ -83,29 +83,29 @@ def plate(frame_width_px: int, seen: Sequence[tuple[Sample, bool]]) -> list[Find
     """
     if not seen:
         step = (
-            "hold the printed test plate where cars will be read (`provision --test-plate`) and "
-            "run this again"
+            "hold the printed test plate where cars will be read "
+            "(`provision --test-plate`) and run this again"
         )
         return [skip("plate width", "no plate is in view, so the width was not measured", step)]
     sample, test = max(seen, key=lambda one: one[0].width_px)
     band, names = band_for(frame_width_px), {"us": "US", "eu": "EU", "br": "BR"}
+    which = "the test plate" if test else "the widest plate in view"
     told = (
-        f"{'the test plate' if test else 'the widest plate in view'} is {sample.width_px:.0f} px "
-        f"wide; the models need {band.green_from:.0f} to {band.green_to:.0f}"
+        f"{which} is {sample.width_px:.0f} px wide; "
+        f"the models need {band.green_from:.0f} to {band.green_to:.0f}"
     )
     if test:
-        told += (
-            "; in its place "
-            f"{', '.join(f'{name} {sample.width_px * local_share(kind):.0f}' for kind, name in names.items())} "
-            "px"
+        local = (
+            f"{name} {sample.width_px * local_share(kind):.0f}" for kind, name in names.items()
         )
+        told += f"; in its place {', '.join(local)} px"
     match band.verdict(sample.width_px):
         case Verdict.BAD:
             found = fail(
                 "plate width",
                 told,
-                "a longer lens, or nearer to the cars; below the least width nothing may be "
-                "expected",
+                "a longer lens, or nearer to the cars; "
+                "below the least width nothing may be expected",
             )
         case Verdict.LOW:
             found = warn("plate width", told, "zoom in or move nearer")
@@ -163,8 +163,8 @@ def space(free_bytes: int, most_waiting_bytes: int) -> Finding:
         return fail(
             "disk",
             told,
-            "free some: below 64 MB logs cannot be written, and without its log nothing is "
-            "released",
+            "free some: "
+            "below 64 MB logs cannot be written, and without its log nothing is released",
         )
     if free_bytes < most_waiting_bytes + LEAST_FREE:
         return warn(
@@ -202,11 +202,8 @@ def mount(kind: str, options: frozenset[str]) -> Finding:
             f"{kind} with strictatime: every read writes to the card and wears it",
             "say noatime in /etc/fstab",
         )
-    return ok(
-        "mount",
-        f"{kind}, "
-        f"{'noatime' if 'noatime' in options else 'relatime' if 'relatime' in options else 'default options'}",
-    )
+    told = next((name for name in ("noatime", "relatime") if name in options), "default options")
+    return ok("mount", f"{kind}, {told}")
 
 
 def heat(celsius: float | None) -> Finding:
@@ -223,8 +220,8 @@ def heat(celsius: float | None) -> Finding:
 def power(bits: int | None, *, is_pi: bool) -> Finding:
     """Raspberry Pi's get_throttled. Now is a failure; since the last start is a warning."""
     step = (
-        "a supply of 5.1 V and 3 A (Pi 5: 5 A) and a short, thick cable; for heat: shade and a "
-        "heat sink"
+        "a supply of 5.1 V and 3 A (Pi 5: 5 A) and a short, thick cable; "
+        "for heat: shade and a heat sink"
     )
     if bits is None:
         if is_pi:
@@ -256,8 +253,8 @@ def swap(areas: Sequence[str], *, memory_controller: bool) -> Finding:
         )
     return warn(
         "swap",
-        f"{', '.join(on_disk)}; without the memory controller MemorySwapMax=0 does nothing, and "
-        "only the lock that watch and aim put on their own memory keeps plates off it",
+        f"{', '.join(on_disk)}; without the memory controller MemorySwapMax=0 does nothing, "
+        "and only the lock that watch and aim put on their own memory keeps plates off it",
         "sudo swapoff -a, and disable dphys-swapfile (or rpi-swap) for good",
     )
 

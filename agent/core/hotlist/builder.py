@@ -262,8 +262,8 @@ class ListBuilder:
             self.expired, kept = len(kept) - int(live.sum()), kept.take(live).compact()
         if (most := most_alike(kept.rows["slot"])) > MAX_ALIKE:
             msg = (
-                f"{most} entries look like one another; at most {MAX_ALIKE} may, or one sighting "
-                "would take too long to match"
+                f"{most} entries look like one another; "
+                f"at most {MAX_ALIKE} may, or one sighting would take too long to match"
             )
             raise ValueError(msg)
         return kept

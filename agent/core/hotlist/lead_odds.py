@@ -5,7 +5,8 @@ For one passing vehicle and one entry that its text agrees with (docs/ref/hotlis
 is worth"; the rule: Bayes, 1763):
 
     true  = b · p                            a listed vehicle passes, and its text was read
-    false = (1 − b) · ((1 − p) · d + o · d)  another one passes: misread into a listed text, or read rightly with the same text from elsewhere
+    false = (1 − b) · ((1 − p) · d + o · d)  another one passes: misread into a listed text, or
+                                             read rightly with the same text from elsewhere
     posterior = true / (true + false)
 
 b: share of passing vehicles that are listed; p: probability of the entry's text; d: share of the

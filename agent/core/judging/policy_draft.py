@@ -87,18 +87,20 @@ def _charter(profile: Profile, answers: Answers) -> str:
     places = profile.gathered("protected_places")
     barred = (
         (
-            "\n[[barred]]                             # no camera watches near these\nplaces = "
-            f"{_names(places)}\nwhy = {_text(_source(profile, 'protected_places'))}\n"
+            "\n[[barred]]                             # no camera watches near these\n"
+            f"places = {_names(places)}\nwhy = {_text(_source(profile, 'protected_places'))}\n"
         )
         if places
         else ""
     )
     return f"""\
-# What no policy of {answers.city} may do, whatever the clerk writes: a draft for the council, made from the facts for {profile.name}.
+# What no policy of {answers.city} may do, whatever the clerk writes: \
+a draft for the council, made from the facts for {profile.name}.
 # The facts are not advice; counsel confirms them. Every key: docs/ref/policy.md
 
 name = {_text(f"{answers.city} charter for licence-plate cameras")}
-forbidden_recipients = []              # ids of agencies that may never receive, such as us-dhs-ice-ero
+forbidden_recipients = []              \
+# ids of agencies that may never receive, such as us-dhs-ice-ero
 forbidden_kinds = {_names(profile.gathered("forbidden_kinds"))}
 forbidden_purposes = {_names(purposes)}
 allowed_categories = {_names(CATEGORIES)}
@@ -127,7 +129,8 @@ expires = {answers.expires}                   # from this day the cameras publis
 max_age_hours = 24                     # an older list raises nothing
 additions_per_day = 0                  # by hand
 
-[[release]]                            # what leaves, for which match, to whom; what no rule names is dropped
+[[release]]                            \
+# what leaves, for which match, to whom; what no rule names is dropped
 rule = "stolen-and-amber"
 categories = {_names(CATEGORIES)}
 match = ["exact", "text"]              # "confusable" never leaves by this rule
@@ -144,11 +147,13 @@ kind = {_text(answers.kind)}
 legal_name = {_text(answers.legal_name)}
 basis = {_text(answers.basis)}
 expires = {answers.expires}
-signing_key = {_text(answers.key or PLACEHOLDER_KEY)}  # `platewarden receiver keys`, on the recipient's side
+signing_key = {_text(answers.key or PLACEHOLDER_KEY)}  \
+# `platewarden receiver keys`, on the recipient's side
 
 [[broker]]
 id = "city-hall"
-host = {_text(answers.host)}           # for SNI and the certificate only; the camera resolves no names
+host = {_text(answers.host)}           \
+# for SNI and the certificate only; the camera resolves no names
 addresses = {_names((answers.address,))}
 ca = "city-hall-ca.pem"
 spki_pins = {_names((answers.pin or PLACEHOLDER_PIN,))}
@@ -158,7 +163,8 @@ recipients = {_names((answers.recipient,))}
 
 def _roster(answers: Answers) -> str:
     return f"""\
-# The city's cameras: where each stands and what is near. Kinds of place: docs/ref/policy.md, The roster
+# The city's cameras: where each stands and what is near. \
+Kinds of place: docs/ref/policy.md, The roster
 
 city = {_text(answers.city)}
 

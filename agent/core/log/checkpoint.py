@@ -61,7 +61,8 @@ def key_id(name: str, public_key: bytes, algorithm: int = ED25519) -> bytes:
 
 def verifier_key(name: str, public_key: bytes) -> str:
     """A public key as other tools for signed notes take it: `<name>+<key id>+<base64>`."""
-    return f"{name}+{key_id(name, public_key).hex()}+{base64.b64encode(bytes([ED25519]) + public_key).decode()}"
+    encoded = base64.b64encode(bytes([ED25519]) + public_key).decode()
+    return f"{name}+{key_id(name, public_key).hex()}+{encoded}"
 
 
 def parse_verifier_key(untrusted_text: str) -> tuple[str, bytes]:
@@ -93,7 +94,8 @@ def check_name(name: str) -> None:
 def body(checkpoint: Checkpoint) -> bytes:
     """The three lines that are signed."""
     check_name(checkpoint.origin)
-    return f"{checkpoint.origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode()}\n".encode()
+    root = base64.b64encode(checkpoint.root).decode()
+    return f"{checkpoint.origin}\n{checkpoint.size}\n{root}\n".encode()
 
 
 def note(signed: bytes, signatures: Sequence[NoteSignature]) -> bytes:

@@ -131,8 +131,8 @@ class Charter:
             )
         if rule.retention_days > self.max_retention_days:
             what = (
-                f"{named}: retention {rule.retention_days}d is longer than "
-                f"{self.max_retention_days}d"
+                f"{named}: "
+                f"retention {rule.retention_days}d is longer than {self.max_retention_days}d"
             )
             yield self._fault(Reason.CHARTER_RETENTION, what, "max_retention")
 

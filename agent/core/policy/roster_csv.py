@@ -89,8 +89,8 @@ def _row(cells: list[str], line: int, seen: dict[str, int], faults: list[str]) -
         faults.append(f"line {line}: camera {name!r} is there already, in line {seen[name]}")
     if not 0 < len(stands) <= _MAX_LINE or not stands.isprintable():
         faults.append(
-            f"line {line}: `stands` must be one line of printable text, at most {_MAX_LINE} "
-            "characters"
+            f"line {line}: "
+            f"`stands` must be one line of printable text, at most {_MAX_LINE} characters"
         )
     faults += [
         f"line {line}: {place[:40]!a} is no kind of place (docs/ref/policy.md, Barred)"

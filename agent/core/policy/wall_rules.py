@@ -18,7 +18,8 @@ DELIVER, UPDATE, WATCH = "platewarden-deliver", "platewarden-update", "plateward
 Listed = tuple[tuple[str, int], ...]
 
 _NFT = """\
-# Written by `platewarden walls` from {told}. Do not edit: it is written again when the bundles change.
+# Written by `platewarden walls` from {told}. \
+Do not edit: it is written again when the bundles change.
 # Loaded as one transaction: there is no instant without a table.
 table inet {table}
 delete table inet {table}
@@ -36,7 +37,8 @@ _SET = """\
 """
 
 _DROP_IN = """\
-# Written by `platewarden walls` from {told}. Do not edit: it is written again when the bundles change.
+# Written by `platewarden walls` from {told}. \
+Do not edit: it is written again when the bundles change.
 [Service]
 IPAddressAllow=
 {lines}"""

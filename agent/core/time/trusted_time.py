@@ -109,8 +109,8 @@ def judge(look: Look, known: Known | None, signed: SignedTime | None, build: dat
         )
     if signed is not None and look.wall >= signed.expires:
         why = (
-            f"the clock says {_told(look.wall)}, and the newest timestamp expired at "
-            f"{_told(signed.expires)}: either it has jumped, or no bundle came"
+            f"the clock says {_told(look.wall)}, and the newest timestamp expired "
+            f"at {_told(signed.expires)}: either it has jumped, or no bundle came"
         )
         return Verdict(ClockTrust.UNTRUSTED, floor, f"not trusted: {why}", moved)
     if not vouched:
@@ -134,8 +134,8 @@ def judge(look: Look, known: Known | None, signed: SignedTime | None, build: dat
     return Verdict(
         ClockTrust.TRUSTED,
         look.wall,
-        f"trusted: {how}, between {_told(floor)} and the newest timestamp's expiry at "
-        f"{_told(signed.expires)}",
+        f"trusted: {how}, "
+        f"between {_told(floor)} and the newest timestamp's expiry at {_told(signed.expires)}",
         sure,
     )
 
@@ -167,21 +167,21 @@ def _vouched(look: Look, known: Known | None) -> tuple[bool, str]:
         return True, "the operating system has synchronised its clock"
     if look.rtc:
         return True, (
-            "the operating system has not synchronised its clock, but the battery-backed one "
-            "agrees with it"
+            "the operating system has not synchronised its clock, "
+            "but the battery-backed one agrees with it"
         )
     if known is None or known.reference is None or not _same_boot(look, known):
         return False, (
-            "the operating system has not synchronised its clock since it started, and there is "
-            "no battery-backed one"
+            "the operating system has not synchronised its clock since it started, "
+            "and there is no battery-backed one"
         )
     wall, boot_s = known.reference
     stepped_s = abs((look.wall - wall).total_seconds() - (look.boot_s - boot_s))
     if stepped_s <= SLACK.total_seconds() + DRIFT * (look.boot_s - boot_s):
         return True, "the clock was trusted in this boot and has run on since without a step"
     return False, (
-        f"the clock has jumped by {stepped_s:.0f} s since it was last trusted, and is not "
-        "synchronised"
+        f"the clock has jumped by {stepped_s:.0f} s since it was last trusted, "
+        "and is not synchronised"
     )
 
 

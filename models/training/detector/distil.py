@@ -90,8 +90,8 @@ def main(arguments: list[str]) -> None:
     asked = ask(arguments, __doc__ or "", DEFAULTS)
     if not asked.start:
         raise SystemExit(
-            "--start is missing: the teacher's checkpoint (python -m "
-            "models.training.detector.train)"
+            "--start is missing: "
+            "the teacher's checkpoint (python -m models.training.detector.train)"
         )
     photographs.load(asked.data, asked.cache)
     banks.load(asked.cache)

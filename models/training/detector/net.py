@@ -95,9 +95,10 @@ class PlateNet(nn.Module):
     of the time for no recall.
     forward: uint8 or float N x 1 x H x W, 0..255, H and W multiples of 32. Returns
       heat    N x 1 x H/8 x W/8   logit that a plate's centre lies in the cell
-      box     N x 4 x H/8 x W/8   left, top, right, bottom distance from the cell's centre, in cells, > 0
-      corners N x 8 x H/8 x W/8   x, y offset from the cell's centre to top-left, top-right, bottom-right, bottom-left
-                                  corner, in cells
+      box     N x 4 x H/8 x W/8   left, top, right, bottom distance from the cell's centre,
+                                  in cells, > 0
+      corners N x 8 x H/8 x W/8   x, y offset from the cell's centre to top-left, top-right,
+                                  bottom-right, bottom-left corner, in cells
     """
 
     def __init__(self, *, wide: bool = False) -> None:

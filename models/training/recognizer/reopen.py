@@ -120,8 +120,8 @@ def reopened(graph: onnx.ModelProto, crops: Tensor) -> Recognizer:
     )
     if difference > LARGEST_DIFFERENCE:
         message = (
-            f"the network taken from the file differs from it by {difference:.1e} (allowed "
-            f"{LARGEST_DIFFERENCE:.0e}): not written"
+            f"the network taken from the file differs from it by {difference:.1e} "
+            f"(allowed {LARGEST_DIFFERENCE:.0e}): not written"
         )
         raise SystemExit(message)
     return net
@@ -137,7 +137,7 @@ def samples(data: Path | None) -> Tensor:
 
 def main() -> None:
     """Reopen, check, write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("file", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
     parser.add_argument("--data", type=Path, help="folder of train.jsonl with the photographs")

@@ -59,8 +59,8 @@ class CsvReader:
             return fields
         if len(fields) != self._width:
             return (
-                f"{len(fields)} fields where the header has {self._width} (the row is cut short, "
-                "or a comma is not in quotes)"
+                f"{len(fields)} fields where the header has {self._width} "
+                "(the row is cut short, or a comma is not in quotes)"
             )
         return [fields[place] if place is not None else "" for place in self._order.values()]
 

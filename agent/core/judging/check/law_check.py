@@ -112,8 +112,8 @@ def _purposes(policy: Document, profile: Profile, fact: Fact) -> Iterator[Findin
                 )
             elif fact.permitted_purposes and purpose not in fact.permitted_purposes:
                 what = (
-                    f"{purpose[:64]!a} is not among the purposes that are permitted in "
-                    f"{profile.name}"
+                    f"{purpose[:64]!a} is not among the purposes that are permitted "
+                    f"in {profile.name}"
                 )
                 fix = f"one of: {', '.join(sorted(fact.permitted_purposes))}"
             else:

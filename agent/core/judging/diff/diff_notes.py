@@ -101,8 +101,8 @@ def _head(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
         and other.version <= one.version
     ):
         says = (
-            f"version {other.version} is not higher than {one.version}: a changed policy needs a "
-            "new number"
+            f"version {other.version} is not higher than {one.version}: "
+            "a changed policy needs a new number"
         )
         yield Note(says, (new.policy_lines.cite("version"),))
 
@@ -194,8 +194,8 @@ def _rules(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
     for name, rule in after.items():
         if name in renamed:
             says = (
-                f"rule {renamed[name]} is now called {name}: reads that still wait under the old "
-                "name are withdrawn"
+                f"rule {renamed[name]} is now called {name}: "
+                "reads that still wait under the old name are withdrawn"
             )
             yield Note(says, (_line(new.policy_lines, "release", name, "rule"),))
         elif name not in before and not _kinds(rule, touched):
@@ -221,8 +221,8 @@ def _rules(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
         ]
         if silent:
             says = (
-                f"rule {name}: other {', '.join(silent)}, and by that alone nothing more or less "
-                "leaves"
+                f"rule {name}: "
+                f"other {', '.join(silent)}, and by that alone nothing more or less leaves"
             )
             yield Note(says, (_line(new.policy_lines, "release", name, "rule"),))
 

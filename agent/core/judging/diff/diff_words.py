@@ -119,8 +119,8 @@ _LESS = {
         "{who} receives only more certain readings: from {old_confidence} instead of {confidence}"
     ),
     Kind.RETENTION: (
-        "{who} must let reads of {categories} go sooner: {old_retention} instead of {retention} "
-        "days"
+        "{who} must let reads of {categories} go sooner: "
+        "{old_retention} instead of {retention} days"
     ),
     Kind.CONTENT: "{who} no longer receives the {content} of {categories} reads",
     Kind.BUDGET: "{who} may receive fewer: {old_budget} instead of {budget} an hour and camera",
@@ -188,10 +188,10 @@ class _Words:
         first, last = self._period(self._after, gain)
         levels = [level for level in MatchLevel if level in gain.levels()]
         return (
-            f"{_list(gain.categories())} for {gain.purpose}; {' or '.join(levels)} match from "
-            f"confidence {self._least(self._after, gain):g}; "
-            f"{', '.join(gain.new.include)}; {gain.new.retention_days} days; at most "
-            f"{gain.new.max_per_hour} an hour and camera; from {first} until {last}"
+            f"{_list(gain.categories())} for {gain.purpose}; "
+            f"{' or '.join(levels)} match from confidence {self._least(self._after, gain):g}; "
+            f"{', '.join(gain.new.include)}; {gain.new.retention_days} days; "
+            f"at most {gain.new.max_per_hour} an hour and camera; from {first} until {last}"
         )
 
     def _same(self, side: Mapping[Cell, Kept], gain: Gain) -> list[Cell]:
@@ -272,8 +272,8 @@ def _new_keys(
             and old.policy.recipients[name].signing_key != new.policy.recipients[name].signing_key
         ):
             says = (
-                f"{_named(new, name)} has another signing key: whoever holds it says to which "
-                "keys reads are sealed, and so who opens them"
+                f"{_named(new, name)} has another signing key: "
+                "whoever holds it says to which keys reads are sealed, and so who opens them"
             )
             yield Change(
                 Kind.KEY,
