@@ -17,7 +17,7 @@ app = typer.Typer(
     name="platewarden",
     no_args_is_help=True,
     add_completion=False,
-    # rich tracebacks print local variables: a plate could be among them (P9)
+    # Rich's tracebacks print local variables: a plate could be among them (P9).
     pretty_exceptions_enable=False,
     help="A licence-plate camera that tells only the people whom a city's policy names.",
 )
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"platewarden: {_missing(error.name or str(error))}", file=sys.stderr)
         sys.exit(UsageError.exit_code)
     except BrokenPipeError:
-        # `platewarden read … | head` is no failure
+        # A closed pipe, as in `platewarden read … | head`, is no failure.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

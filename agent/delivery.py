@@ -152,15 +152,13 @@ class Delivery:
         clock: Clock,
         jitter: Callable[[], float],
     ) -> None:
-        self._device, self._outbox, self._verifier, self._receipt_box = (
-            device,
-            outbox,
-            verifier,
-            receipt_box,
-        )
+        self._device = device
+        self._outbox = outbox
+        self._verifier = verifier
+        self._receipt_box = receipt_box
         self._attempts, self._log, self._clock, self._jitter = attempts, log, clock, jitter
         self.refusals = Refusals(log, clock)
-        # of reads seen before: spares checking thousands while their broker is away
+        # Recipients of reads seen before: spares checking thousands while their broker is away.
         self._recipients: dict[str, str] = {}
         self._refused: set[str] = set()  # read ids of files that no later look can make good
         self._passes = 0
@@ -267,13 +265,14 @@ class Delivery:
                 return None
             tags = self._verifier.verify(untrusted_wire)
         except StorageError as error:
-            # a link, a folder, too large: looked at again each pass, in case somebody repairs it
+            # A link, a folder, or too large. It is looked at again each pass, in case somebody
+            # repairs it.
             self._odd_file(read_id, Reason.MALFORMED, error.what)
             return None
         except EnvelopeRefusedError as refusal:
             self._refuse_file(read_id, refusal.reason, refusal.what)
             return None
-        # a genuine read under another name: publishing it would defeat counting by read id
+        # This is a genuine read under another name: publishing it would defeat counting by read id.
         if tags.read_id != read_id:
             self._refuse_file(read_id, Reason.MALFORMED, "the file's name is not its read id")
             return None

@@ -25,7 +25,7 @@ def luminance(image: Image) -> Image:
 
 def light_of(grey: Image) -> Light:
     """Mean, contrast between the dark and the bright tenth, and the share of clipped pixels."""
-    # 256 sums instead of sorting two million pixels
+    # These are 256 sums in place of sorting two million pixels.
     counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     reached = np.cumsum(counts) / grey.size
     low, high = np.searchsorted(reached, [0.1, 0.9])

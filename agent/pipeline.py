@@ -90,7 +90,7 @@ def report(line: Line, track: Track) -> None:
         line.counts.test(sighting.captured)
     decision = line.decider.decide(sighting, test or match(sighting, line.hotlist))
     if decision.reasons == (Reason.NO_HOTLIST_MATCH,) and line.hotlist.stale(sighting.captured.utc):
-        # nothing was looked up; the report must not say that nothing was found
+        # Nothing was looked up; the report must not say that nothing was found.
         decision = Decision((), (Reason.HOTLIST_STALE,))
     for release in decision.releases:
         try:
@@ -98,7 +98,8 @@ def report(line: Line, track: Track) -> None:
                 line.sealer.seal(sighting, release, line.outbox.next_sequence(release.recipient))
             )
         except RefusedError as refusal:
-            # no epoch key, outbox full: this read is lost to this recipient, and the log says so
+            # No epoch key, or a full outbox: this read is lost to this recipient, and the log says
+            # so.
             line.log.append(
                 "refusal",
                 {"reason": refusal.reason, "rule": release.rule, "recipient": release.recipient},

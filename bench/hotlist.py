@@ -137,7 +137,7 @@ def match_in(city: Path) -> dict[str, float]:
     for name, texts, alternatives in cases:
         times = []
         for one in texts:
-            # just made, as by the vote: its parts are at hand
+            # The sighting is just made, as by the vote: its parts are at hand.
             sighting = seen(one, alternatives, chance, now)
             began = time.perf_counter_ns()
             match(sighting, listed)

@@ -48,7 +48,7 @@ class Calibration:
     bins: tuple[Bin, ...]  # of equal width, for the plot
     sure: Figure
     sure_wrong: Figure
-    # guesses at no true plate, said at 0.9 or more: signs, badges, and plates that nobody labelled
+    # Guesses at no true plate, said at 0.9 or more: signs, badges, and plates that nobody labelled.
     sure_extra: int
 
 
@@ -180,7 +180,7 @@ def _cost(rounds: Sequence[Round], groups: dict[str, list[int]], weights: int) -
     ]
     quartiles = np.percentile(taken, [25, 75]) if taken.size else (float("nan"),) * 2
     return Cost(
-        # over 1: the median itself, with its interval
+        # A ratio over 1 is the median itself, with its interval.
         cpu_ms=ratio_of_medians(taken.mean(axis=0), np.ones(taken.shape[1])),
         cpu_quartiles_ms=(float(quartiles[0]), float(quartiles[1])),
         cpu_ms_by_region={

@@ -17,20 +17,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SETTINGS, ANCHOR, CERTIFICATE, BUNDLES, DEVICE, REPORT = (
-    "platewarden.toml",
-    "1.root.json",
-    "tls.crt",
-    "bundles",
-    "device",
-    "first-boot.txt",
-)
+SETTINGS = "platewarden.toml"
+ANCHOR = "1.root.json"
+CERTIFICATE = "tls.crt"
+BUNDLES = "bundles"
+DEVICE = "device"
+REPORT = "first-boot.txt"
 STATE = "/var/lib/platewarden"  # where the units may write
 KEY_FILE = re.compile(r"[a-z-]{1,32}\.(key|json|csr|svg|png)")
 MAX_BYTES = 1 << 20
-# what desktops leave beside copied files
+# Files that desktops leave beside copied ones.
 JUNK = re.compile(r"\..*|Thumbs\.db|desktop\.ini", re.IGNORECASE)
-# doctor's lines without which nothing is enabled
+# Lines of doctor without which nothing is enabled.
 GATES = ("settings", "models", "enrolment", "keys", "key ")
 UNITS = (
     *(f"platewarden-walls.{kind}" for kind in ("service", "path", "timer")),
@@ -39,7 +37,7 @@ UNITS = (
     "platewarden-deliver.service",
 )
 # Raspberry Pi's kernels leave the controller off; without it MemorySwapMax=0 keeps nothing out of
-# swap
+# swap.
 MEMORY = "cgroup_enable=memory"
 
 

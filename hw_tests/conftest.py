@@ -24,7 +24,7 @@ from hw_tests.rig.fixtures import (
     world,
 )
 
-# fixtures
+# Fixtures that pytest finds here by name.
 __all__ = ["cable", "device", "options", "out", "strategy_or_none", "whole_device", "world"]
 
 SIMULATED = "simulated"
@@ -131,10 +131,8 @@ def _who_ran(request):
     """Sensor, software and models of the camera under test, for the record."""
     collector = request.config.pluginmanager.getplugin(COLLECTOR)
     if collector and has_rig(request.config):
-        found, rig = (
-            request.getfixturevalue("whole_device").probe("about"),
-            request.getfixturevalue("options"),
-        )
+        found = request.getfixturevalue("whole_device").probe("about")
+        rig = request.getfixturevalue("options")
         collector.models = found.pop("models")
         collector.where |= {**found, "sensor": rig.sensor}
 

@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.hardware, pytest.mark.timeout(300)]
 
 SETTLE_S = 45.0
 MOST_TO_SEALED_S = 15.0
-# DHCP and NTP: of the Pi's operating system, counted and not judged; a simulated rig has neither
+# DHCP and NTP are of the Pi's operating system, counted and not judged. A simulated rig has
+# neither.
 SYSTEMS_OWN = {67, 68, 123}
 SSH = 22
 

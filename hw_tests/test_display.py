@@ -11,9 +11,9 @@ from hw_tests.rig.screen import Printed, screen_of
 
 pytestmark = [pytest.mark.hardware, pytest.mark.timeout(300), pytest.mark.lg_feature("display")]
 
-# the classes of the history, by the plate's width as the camera sees it
+# The classes of the history, by the plate's width as the camera sees it.
 SIZES_PX = (45, 60, 80, 110, 1_000)
-# what docs/design/aim.md promises an installer from 80 px on, by day, from in front
+# What docs/design/aim.md promises an installer from 80 px on, by day, from in front.
 MUST_PX, MUST_RATE = 80, 0.8
 
 

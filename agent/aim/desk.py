@@ -38,12 +38,10 @@ class Desk:
     def __init__(
         self, pin: str, gate: Gate, monotonic_s: Callable[[], float], view: View, *, can_save: bool
     ) -> None:
-        self._pin, self._gate, self._now_s, self.can_save = (
-            pin.encode(),
-            gate,
-            monotonic_s,
-            can_save,
-        )
+        self._pin = pin.encode()
+        self._gate = gate
+        self._now_s = monotonic_s
+        self.can_save = can_save
         self._changed = Condition()
         self._look: bytes = b""
         self._sequence = 0

@@ -18,7 +18,7 @@ from agent.disk.atomic_file import write_new
 from agent.disk.private_file import credential_or, read_private
 
 FILE_NAME = "aim.json"
-# none that is taken for another: it may have to be typed
+# The PIN's digits, and letters of the password. None is taken for another: it may have to be typed.
 PIN_DIGITS, PASSWORD_LETTERS = 6, "abcdefghjkmnpqrstuvwxyz23456789"
 PASSWORD_LENGTH = 12  # 59 bits; WPA2 can be tried at home from one recorded handshake
 SSID_MOST = 32

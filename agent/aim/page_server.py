@@ -61,11 +61,10 @@ class PageServer(ThreadingMixIn, HTTPServer):
         # (RestrictAddressFamilies=AF_UNIX).
         BaseServer.__init__(self, (address, port), Handler)
         self.socket = listening
-        self.desk, self.hosts = (
-            desk,
-            {f"{name}:{port}" for name in (address, "localhost")}
-            | ({address} if port == 80 else set()),
-        )
+        self.desk = desk
+        self.hosts = {f"{name}:{port}" for name in (address, "localhost")}
+        if port == 80:
+            self.hosts.add(address)
         self._room = BoundedSemaphore(MOST_CONNECTIONS)
 
     def process_request(self, request: Any, client_address: Any) -> None:

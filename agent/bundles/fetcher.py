@@ -81,12 +81,10 @@ class Fetch:
     """
 
     def __init__(self, source: Source, inbox: Path, limits: Limits) -> None:
-        self._source, self._inbox, self._left, self._limits = (
-            source,
-            inbox,
-            limits.max_bundle_bytes,
-            limits,
-        )
+        self._source = source
+        self._inbox = inbox
+        self._left = limits.max_bundle_bytes
+        self._limits = limits
         self._wanted: set[str] = set()
         self._written = 0
 

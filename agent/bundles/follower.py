@@ -68,10 +68,8 @@ class Follower:
     def _stamp(self) -> tuple[object, ...] | None:
         """Changes when something was put into the inbox. None: nothing is there."""
         try:
-            folder, file = (
-                (self._inbox / METADATA_FOLDER).stat(),
-                (self._inbox / METADATA_FOLDER / f"{TIMESTAMP}.json").stat(),
-            )
+            folder = (self._inbox / METADATA_FOLDER).stat()
+            file = (self._inbox / METADATA_FOLDER / f"{TIMESTAMP}.json").stat()
         except OSError:
             return None
         return folder.st_ino, folder.st_mtime_ns, file.st_ino, file.st_size, file.st_mtime_ns

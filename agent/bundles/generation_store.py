@@ -68,13 +68,11 @@ class BundleStore:
         rig: bool,
         leave_out: frozenset[str] = frozenset(),
     ) -> None:
-        self._folder, self._anchor_path, self._limits, self._rig, self._leave_out = (
-            folder,
-            anchor,
-            limits,
-            rig,
-            leave_out,
-        )
+        self._folder = folder
+        self._anchor_path = anchor
+        self._limits = limits
+        self._rig = rig
+        self._leave_out = leave_out
 
     @property
     def folder(self) -> Path:
@@ -202,7 +200,7 @@ class BundleStore:
             sync_folder(final.parent)
             link.unlink(missing_ok=True)
             link.symlink_to(f"{GENERATIONS}/{final.name}")
-            # the one instant at which the new generation takes effect
+            # This is the one instant at which the new generation takes effect.
             link.replace(self._folder / CURRENT)
             sync_folder(self._folder)
         except OSError as error:
@@ -249,7 +247,7 @@ def _require_whole(folder: Path, now: Instant) -> None:
         for broker in (*policy.brokers, *policy.bundle_sources):
             city.ca(broker)
     except ConfigError as error:
-        # the folder is about to go
+        # The message does not name the folder, which is about to go.
         what, where = (text.replace(f"{folder}/", "") for text in (error.what, error.where))
         raise BundleRefusedError(
             Reason.BUNDLE_MALFORMED, what, where=where, fix="the city must publish again"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BINARY, PLAIN, MANUAL = "hotlist.bin", "hotlist.csv", "hotlist-manual.json"
-# some hundred thousand rows: longer ones would delay every start
+# Some hundred thousand rows. Longer lists would delay every start.
 MAX_PLAIN_BYTES = 16 * 1024 * 1024
 MAX_SOURCE_BYTES = 2 * 1024 * 1024 * 1024
 _IMPORT = "run `platewarden hotlist import`"

@@ -64,7 +64,8 @@ class Inbox(FetcherInterface):
         self.role = metadata[2] if metadata else ""
         path = self.folder / name
         if not path.exists():
-            # that there is no newer root is how the updater learns that it has the newest
+            # No refusal for a root: that there is no newer one is how the updater learns that it
+            # has the newest.
             if self.role != ROOT:
                 self.refusal = BundleRefusedError(
                     Reason.BUNDLE_INCOMPLETE, "no such file", where=path, fix=_AGAIN

@@ -103,7 +103,7 @@ MAX_TARGET_BYTES = {
     CAMERAS_PATH: 256 * _KIB,
     ROSTER_PATH: _MIB,
     CITY_ROOT_PATH: 4 * _KIB,
-    # the compiled list's own limit, and what encryption adds; a camera's settings usually set less
+    # The compiled list's own limit, and what encryption adds. A camera's settings usually set less.
     HOTLIST_PATH: 513 * _MIB,
     MANUAL_PATH: 8 * _MIB,
 }

@@ -167,7 +167,7 @@ def issued_at(timestamp: Timestamp, where: Path) -> datetime:
             fix=_AGAIN,
         ) from None
     lives = timestamp.expires - issued
-    # an online key, if stolen, must not vouch for months
+    # An online key, if stolen, must not vouch for months.
     if not lives.total_seconds() > 0 or lives > 2 * ROLES[TIMESTAMP].lifetime:
         raise BundleRefusedError(
             Reason.BUNDLE_MALFORMED,
@@ -180,7 +180,7 @@ def issued_at(timestamp: Timestamp, where: Path) -> datetime:
 
 def _check_keys(delegator: Root | Targets, name: str, where: Path) -> None:
     """No key stands twice in a role under different ids: it would count twice."""
-    # lower: hex digits may be written either way
+    # In lower case, because hex digits may be written either way.
     values = [
         str(key.keyval.get("public")).strip().lower() for key in _keys(delegator, name, where)
     ]

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from agent.settings import Limits
 
 _AGAIN = "the city must publish again"
+# Beyond its own errors tuf raises ValueError for a key that is not there. The others may come from
+# metadata odder than it thought of.
+_ODD_METADATA = (ValueError, KeyError, TypeError, AttributeError)
 NEVER_BACK = (ROOT, TARGETS, POLICY)
 """Roles that never go back, not even when root gives the online keys to others, after which TUF
 forgets what snapshot said before.
@@ -64,13 +67,11 @@ class Verification:
         limits: Limits,
         leave_out: frozenset[str],
     ) -> None:
-        self._part, self._inbox, self._limits, self._leave_out, self._reference = (
-            part,
-            inbox,
-            limits,
-            leave_out,
-            reference,
-        )
+        self._part = part
+        self._inbox = inbox
+        self._limits = limits
+        self._leave_out = leave_out
+        self._reference = reference
         self._anchor = anchor
         self._work = part / METADATA
         self._absent: set[str] = set()
@@ -93,16 +94,7 @@ class Verification:
             issued = self._check_forward(previous)
             self._fetch(updater)
             city = self._identify(previous, rig=rig)
-        # beyond its own errors, tuf raises ValueError for a key that is not there, and the others
-        # may come from metadata odder than it thought of
-        except (
-            RepositoryError,
-            DownloadError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-        ) as error:
+        except (*_ODD_METADATA, RepositoryError, DownloadError) as error:
             raise refusal(error, self._inbox, self._work, self._reference) from None
         except OSError as error:
             raise storage_error(error, self._part, "cannot write what was verified") from None
@@ -194,10 +186,8 @@ class Verification:
         """Who signed a role, of those who may: for the log, which must be able to say who changed
         something.
         """
-        delegator, metadata = (
-            self._metadata[ROOT if role in TOP_LEVEL else TARGETS].signed,
-            self._metadata[role],
-        )
+        delegator = self._metadata[ROOT if role in TOP_LEVEL else TARGETS].signed
+        metadata = self._metadata[role]
         result = delegator.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
         return tuple(sorted(map(holder_of, result.signed.values())))
 

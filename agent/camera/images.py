@@ -110,7 +110,7 @@ def load_image(path: Path, max_pixels: int) -> Image:
             where=path,
             fix="copy it again from where it came from",
         )
-    # the decoder believed another header than we did
+    # The decoder believed another header than we did.
     if image.shape[0] * image.shape[1] > max_pixels:
         raise _too_large(f"{image.shape[1]}×{image.shape[0]} px", path, max_pixels)
     return np.asarray(image, np.uint8)

@@ -70,10 +70,8 @@ class PicameraSource:
             request = self._next_request()
             try:
                 metadata = request.get_metadata()
-                image, captured = (
-                    to_bgr(request.make_buffer("main"), request.config["main"]),
-                    self._captured(metadata),
-                )
+                image = to_bgr(request.make_buffer("main"), request.config["main"])
+                captured = self._captured(metadata)
             finally:
                 request.release()  # the buffer goes back to the camera; what we keep is a copy
             self._follow_light(metadata)
@@ -98,7 +96,7 @@ class PicameraSource:
             try:
                 request = self._camera.capture_request(wait=self._settings.timeout_s)
             except (TimeoutError, RuntimeError) as error:
-                # RuntimeError: libcamera's own words for a camera that went away
+                # RuntimeError has libcamera's own words for a camera that went away.
                 self._climb(asked_s, str(error) or f"none within {self._settings.timeout_s:g} s")
             else:
                 if event := self._ladder.frame_came(self._clock.monotonic_s()):
@@ -112,7 +110,7 @@ class PicameraSource:
         now_s = self._clock.monotonic_s()
         rung = self._ladder.climb(now_s, now_s - asked_s)
         self._tell(self._ladder.stalled(rung, now_s, why))
-        # the request that timed out would take the next frame and never give its buffer back
+        # The request that timed out would take the next frame and never give its buffer back.
         self._camera.cancel_all_and_flush()
         try:
             if rung is Rung.RESTART:
@@ -163,7 +161,7 @@ class PicameraSource:
                 self._close_camera()
             if isinstance(error, PlatewardenError):
                 raise
-            # picamera2 raises RuntimeError, IndexError, OSError and libcamera's own
+            # Any exception: picamera2 raises RuntimeError, IndexError, OSError and libcamera's own.
             raise _error(f"the camera does not start: {error}") from None
         return camera
 
@@ -196,10 +194,8 @@ class PicameraSource:
 
     def _profile(self) -> Profile:
         """What the settings ask for at this time of day."""
-        wanted, (width, height) = (
-            self._night if self._light.now == NIGHT else self._settings,
-            self._size(),
-        )
+        wanted = self._night if self._light.now == NIGHT else self._settings
+        (width, height) = self._size()
         return Profile(
             self._settings.frames_per_second,
             width / height,
@@ -247,7 +243,7 @@ class PicameraSource:
             )
 
     def _close_camera(self) -> None:
-        # a waiting job would stand in front of the stop, which is a job too
+        # A waiting job would stand in front of the stop, which is a job too.
         self._camera.cancel_all_and_flush()
         if failure := self._bounded("close", self._camera.close):
             raise _error(f"the camera does not close: {failure}")
@@ -275,7 +271,7 @@ class PicameraSource:
         faulthandler.cancel_dump_traceback_later()
         if thread.is_alive():
             self._hung = True
-            # picamera2's own good night, which would hang as well
+            # This is picamera2's own good night, which would hang as well.
             atexit.unregister(self._camera.close)
             raise CameraHungError(
                 f"the camera does not {what}: still busy after {COMMAND_WAIT_S:g} s",

@@ -44,7 +44,7 @@ class UsbSource:
         self._container = (open_device or _open_v4l2)(self._device, camera)
         self._newest: queue.Queue[tuple[Image, Instant] | SourceError] = queue.Queue(maxsize=1)
         self._stop = Event()
-        # daemon: a read of a dead device may never return
+        # A daemon, because a read of a dead device may never return.
         self._thread = Thread(target=self._fill, name=f"usb:{number}", daemon=True)
 
     def frames(self) -> Iterator[Frame]:
@@ -75,7 +75,7 @@ class UsbSource:
 
     def _fill(self) -> None:
         """The thread: decode for ever, keep the newest."""
-        # reported below, to whoever reads the frames
+        # What goes wrong here is reported below, to whoever reads the frames.
         with suppress(av.error.FFmpegError, OSError, ValueError):
             for decoded in self._container.decode(video=0):
                 if self._stop.is_set():

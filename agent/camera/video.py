@@ -60,13 +60,11 @@ class VideoSource:
         """`name`: reported in `Frame.file` as `name#000123`. `pace`: deliver at the video's own
         speed instead of as fast as asked for.
         """
-        self._path, self._name, self._clock, self._max_pixels, self._pace = (
-            path,
-            name,
-            clock,
-            max_pixels,
-            pace,
-        )
+        self._path = path
+        self._name = name
+        self._clock = clock
+        self._max_pixels = max_pixels
+        self._pace = pace
         self._closed = self._playing = False
         self._container = self._open()
 
@@ -100,7 +98,7 @@ class VideoSource:
             self._container.close()
 
     def _open(self) -> "InputContainer":
-        # FFmpeg decodes a little already to open: a huge picture must not get its memory
+        # FFmpeg decodes a little already to open: a huge picture must not get its memory.
         decoder_options = {"max_pixels": str(self._max_pixels)}
         if not self._path.is_file():
             raise SourceError("no such file", where=self._path, fix="check the path")
@@ -117,7 +115,8 @@ class VideoSource:
             raise self._error("there is no picture in this file", "give a video")
         context = container.streams.video[0].codec_context
         context.options = decoder_options
-        # so that decoding never runs beside, and is never counted into, the reading of a frame
+        # One thread, so that decoding never runs beside the reading of a frame, and is never
+        # counted into it.
         context.thread_count = 1
         self._check_size(context.width, context.height)
         return container
@@ -146,7 +145,7 @@ class VideoSource:
             raise self._cut(delivered)
 
     def _check_size(self, width: int, height: int) -> None:
-        # 0: FFmpeg itself kept to the limit and looked no further
+        # A size of 0 means that FFmpeg itself kept to the limit and looked no further.
         if not 0 < width * height <= self._max_pixels:
             size = f"{width}×{height} px" if width else "the picture's size"
             raise self._error(

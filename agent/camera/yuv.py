@@ -28,7 +28,7 @@ def to_bgr(buffer: Buffer, config: Mapping[str, Any]) -> Image:
         packed = np.vstack([luma, chroma.reshape(height // 2, stride)[:, :width]])
         return np.asarray(cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_NV12), np.uint8)
     if kind == "YUV420":
-        # first all rows of U, then all of V
+        # The buffer has first all rows of U, then all of V.
         planes = chroma.reshape(height, stride // 2)[:, : width // 2]
         packed = np.concatenate([luma.reshape(-1), planes.reshape(-1)]).reshape(
             height * 3 // 2, width

@@ -93,7 +93,8 @@ def compared(old: Texts, new: Texts) -> Compared | None:
         ).encode()
     )
     files = _files(old, before, new, "published ")
-    # a policy without any rule, by the new one's name: what the first policy lets out is all a gain
+    # No policy yet: compare with one without any rule, by the new one's name. What the first policy
+    # lets out is all a gain.
     if old.policy is None:
         files = replace(files, policy=replace(files.policy, name=parsed.name, version=0))
     return compare(files, _files(new, new.policy, new, ""))

@@ -37,13 +37,11 @@ if TYPE_CHECKING:
 
     from agent.bundles.repository.published import CityRepository, Pending, Published
 
-CHARTER, POLICY_TOML, CAMERAS, ROSTER, CITY_ROOT = (
-    "charter.toml",
-    "policy.toml",
-    "roster.toml",
-    "roster.jws",
-    "root.json",
-)
+CHARTER = "charter.toml"
+POLICY_TOML = "policy.toml"
+CAMERAS = "roster.toml"
+ROSTER = "roster.jws"
+CITY_ROOT = "root.json"
 _HINTS = {
     CHARTER: "the council's charter: `platewarden policy new` drafts one",
     POLICY_TOML: "`platewarden policy new` drafts one",
@@ -205,10 +203,8 @@ def require_higher(old: Texts, new: Texts) -> None:
     """
     if old.policy is None or new.policy is None or old.policy == new.policy:
         return
-    before, after = (
-        parse_policy(old.policy, "the published policy"),
-        parse_policy(new.policy, POLICY_TOML),
-    )
+    before = parse_policy(old.policy, "the published policy")
+    after = parse_policy(new.policy, POLICY_TOML)
     if after.version <= before.version:
         told = (
             f"has version {after.version}, "

@@ -106,7 +106,7 @@ def propose(folder: Path, rotation: Rotation, at: Callable[[bool], datetime]) ->
 def _expanded(roles: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     for role in roles:
-        # one key holds both: apart they would protect nothing more, and be forgotten apart
+        # One key holds both: apart they would protect nothing more, and be forgotten apart.
         if role in {SNAPSHOT, TIMESTAMP, ONLINE}:
             found += [SNAPSHOT, TIMESTAMP]
         else:
@@ -201,13 +201,9 @@ def _proposed(
         )
     again = []
     for role in (TARGETS, *delegations(trust.targets.signed)):
-        current = (
-            pending[role].metadata
-            if role in pending
-            else published.role(role)
-            if published
-            else None
-        )
+        current = published.role(role) if published else None
+        if role in pending:
+            current = pending[role].metadata
         if (
             role not in made
             and current is not None

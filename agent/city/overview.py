@@ -119,13 +119,7 @@ class Overview:
             if role.expires is None:
                 continue
             rule = rule_of(role.name)
-            reminders = (
-                ()
-                if role.online
-                else (30, 14, 3)
-                if rule is None or rule.lifetime.days > 100
-                else (14, 3)
-            )
+            reminders = (30, 14, 3) if rule is None or rule.lifetime.days > 100 else (14, 3)
             who = ", ".join(name for name, _ in role.holders)
             what = _ENDS.get(role.name.partition("-")[0], _EVERYTHING)
             how = (
@@ -143,7 +137,7 @@ class Overview:
                     role.expires.date(),
                     f"{self.city.name}: {role.name} expires",
                     text,
-                    reminders,
+                    () if role.online else reminders,
                 )
             )
         for name, day in self.others:

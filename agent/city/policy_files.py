@@ -24,10 +24,8 @@ def load(policy: Path, charter: Path | None = None, roster: Path | None = None) 
     """
     text = _read(policy, "name a policy file")
     parsed, lines = parse_policy(text, str(policy)), Source(text, str(policy))
-    above, cameras = (
-        charter or beside(policy, "charter.toml"),
-        roster or beside(policy, "roster.toml"),
-    )
+    above = charter or beside(policy, "charter.toml")
+    cameras = roster or beside(policy, "roster.toml")
     listed = (
         parse_roster(_read(cameras, "name the roster of cameras"), str(cameras))
         if cameras

@@ -47,13 +47,11 @@ if TYPE_CHECKING:
 KEYS = "rig-keys"
 SIGNERS = ("rig-1", "rig-2", "rig-3")
 ROSTER_KEY, ONLINE_KEY, HOTLIST_KEY = "roster.pem", "online.pem", "hotlist.pem"
-HOST, ADDRESS, RECIPIENT, CAMERA, CA = (
-    "rig.example",
-    "127.0.0.1:8883",
-    "rig-receiver",
-    "rig-1",
-    "city-hall-ca.pem",
-)
+HOST = "rig.example"
+ADDRESS = "127.0.0.1:8883"
+RECIPIENT = "rig-receiver"
+CAMERA = "rig-1"
+CA = "city-hall-ca.pem"
 _LIFETIME = timedelta(days=365)
 
 
@@ -192,10 +190,8 @@ def _authority(city: Path, now: datetime) -> str:
     if (city / "ca" / CA).exists():
         return ""
     private_folder(city / "ca", 0o755)
-    key, subject = (
-        ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Platewarden rig CA")]),
-    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Platewarden rig CA")])
     authority = _certificate(subject, subject, key.public_key(), now, ca=True).sign(
         key, hashes.SHA256()
     )

@@ -240,10 +240,8 @@ def paste(frame: Image, sprite: NDArray[np.uint8], x: float, y: float, scale: fl
     height, width = CAR_PX
     left, top = x - scale * width / 2, y - scale * 310
     x0, y0 = max(0, int(left)), max(0, int(top))
-    x1, y1 = (
-        min(WIDTH_PX, int(left + scale * width) + 2),
-        min(HEIGHT_PX, int(top + scale * height) + 2),
-    )
+    x1 = min(WIDTH_PX, int(left + scale * width) + 2)
+    y1 = min(HEIGHT_PX, int(top + scale * height) + 2)
     matrix = np.array([[scale, 0, left - x0], [0, scale, top - y0]], np.float64)
     placed = cv2.warpAffine(sprite, matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_AREA).astype(
         np.float32

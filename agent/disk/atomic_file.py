@@ -48,7 +48,7 @@ def write_new(path: Path, data: bytes, mode: int = 0o600, *, final: Path | None 
         raise storage_error(error, named, "cannot create") from None
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
-            # the umask may only have narrowed it; say exactly what we mean
+            # The umask may only have narrowed it; say exactly what we mean.
             os.fchmod(descriptor, mode)
             _write_all(file.fileno(), data)
             os.fsync(file.fileno())

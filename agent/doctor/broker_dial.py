@@ -31,7 +31,7 @@ def look(settings: Settings, *, allow_unsigned: bool) -> list[Finding]:
             return [found]
         policy, city = found
         egress = Egress(policy.brokers)
-        # for ever in this process: no other destination, no name look-up
+        # The guard stays for ever in this process: no other destination, no name look-up.
         install_guard(egress, lambda _event, _destination: None)
         refuse_proxies(os.environ)
     except PlatewardenError as error:
@@ -81,10 +81,8 @@ def dialled(
     """Connect, log in, be allowed to read our receipts, say goodbye. Under a name of its own:
     deliver's connection stays up.
     """
-    name, limits = (
-        f"broker {broker.id}",
-        LinkLimits(max_receipt_bytes=settings.limits.max_receipt_bytes, session_s=0),
-    )
+    name = f"broker {broker.id}"
+    limits = LinkLimits(max_receipt_bytes=settings.limits.max_receipt_bytes, session_s=0)
     began_s = time.monotonic()
     try:
         context = context_for(

@@ -207,7 +207,7 @@ def fitting(key: Path, found: x509.Certificate, spki: bytes, now: datetime) -> F
 
 
 def _public_raw(key: PrivateKeyTypes) -> bytes:
-    # ValueError for kinds without a raw form
+    # Raises ValueError for kinds of key without a raw form.
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from agent.host.clock import Machine
     from agent.settings import Settings
 
-# what a person renews; what the city's server renews every day
+# How soon before its end to warn: of what a person renews, and of what the city's server renews
+# every day.
 SOON, SOON_ONLINE = timedelta(days=14), timedelta(hours=24)
 ONLINE = frozenset({"timestamp", "snapshot"})
 PROCESSES = ("watch", "deliver")
@@ -86,14 +87,11 @@ def look(settings: Settings, *, allow_unsigned: bool, machine: Machine | None = 
     findings = [findings[0], *found_keys, *findings[1:], clock_found]
     if newest is not None:
         findings += bundles(newest, now.utc)
-    city = (
-        CityFolder(newest.city)
-        if newest
-        else CityFolder(settings.city)
-        if allow_unsigned and not enrolled
-        else None
-    )
-    if city is None:
+    if newest:
+        city = CityFolder(newest.city)
+    elif allow_unsigned and not enrolled:
+        city = CityFolder(settings.city)
+    else:
         return Trust(
             [*findings, skip("policy", "none is in force, so it was not looked at")], None, None
         )

@@ -36,8 +36,8 @@ BUILD_TIME = datetime(2026, 11, 22, tzinfo=UTC)
 SAVE_EVERY_S = 600.0  # a card wears out; what a power cut takes from the floor is at most this
 ASK_EVERY_S = 1.0
 RTC_AGREES_WITHIN_S = 120.0
-# timesyncd asks again every 2048 s at most (timesyncd.conf(5)), and touches its marker at each
-# answer
+# How long timesyncd's marker holds. It asks again every 2048 s at most (timesyncd.conf(5)), and
+# touches the marker at each answer.
 MARKER_HOLDS_S = 4096.0
 FILE_NAME = "clock.json"
 BOOT_VARIABLE = "PLATEWARDEN_BOOT"
@@ -93,12 +93,10 @@ class TrustedClock:
         build_time: datetime = BUILD_TIME,
         keep: bool = True,
     ) -> None:
-        self._keep, self._path, self._machine, self._build = (
-            keep,
-            folder / FILE_NAME,
-            machine or LinuxMachine(),
-            build_time,
-        )
+        self._keep = keep
+        self._path = folder / FILE_NAME
+        self._machine = machine or LinuxMachine()
+        self._build = build_time
         self._lock, self._signed = threading.Lock(), SignedTime(build_time, build_time)
         self._has_signed, self._told = False, ""
         self._unread, self._unsaved = "", ""
@@ -238,10 +236,8 @@ class LinuxMachine:
             or boot_s - self._asked[0] >= ASK_EVERY_S
             or abs(behind_s - self._asked[1]) >= ASK_EVERY_S
         ):
-            self._vouched, self._asked = (
-                (self._synchronised(wall, behind_s), _rtc_agrees(wall)),
-                (boot_s, behind_s),
-            )
+            self._vouched = (self._synchronised(wall, behind_s), _rtc_agrees(wall))
+            self._asked = (boot_s, behind_s)
         return Look(wall, boot_s, self._boot_id(), *self._vouched)
 
     def boot_s(self) -> float:
@@ -254,8 +250,8 @@ class LinuxMachine:
 
     def _boot_id(self) -> str:
         if not self._boot:
-            # by units whose ProcSubset=pid hides the file; as the file writes it, or `status` would
-            # see another boot
+            # Set by units whose ProcSubset=pid hides the file. It is spelt as the file spells it,
+            # or `status` would see another boot.
             given = os.environ.get(BOOT_VARIABLE, "")
             try:
                 self._boot = (

@@ -40,13 +40,9 @@ class PlateConfig(BaseModel):
     @field_validator("padding_color", mode="before")
     @classmethod
     def _one_level_or_three(cls, given: object) -> object:
-        return (
-            (given,) * 3
-            if isinstance(given, int)
-            else tuple(given)
-            if isinstance(given, list)
-            else given
-        )
+        if isinstance(given, int):
+            return (given,) * 3
+        return tuple(given) if isinstance(given, list) else given
 
     @model_validator(mode="after")
     def _pad_is_in_the_alphabet(self) -> Self:

@@ -90,10 +90,8 @@ def network_input(crop: Image, config: PlateConfig) -> NDArray[np.uint8]:
         sized = cv2.resize(coloured, (width, height), interpolation=how)
     else:
         scale = min(width / coloured.shape[1], height / coloured.shape[0])
-        new_width, new_height = (
-            max(1, round(coloured.shape[1] * scale)),
-            max(1, round(coloured.shape[0] * scale)),
-        )
+        new_width = max(1, round(coloured.shape[1] * scale))
+        new_height = max(1, round(coloured.shape[0] * scale))
         left, top = (width - new_width) // 2, (height - new_height) // 2
         small = cv2.resize(coloured, (new_width, new_height), interpolation=how)
         grey = config.padding_color if rgb else config.padding_color[:1]

@@ -122,7 +122,7 @@ def _is_sixes(shape: Shape) -> bool:
 
 
 def _is_centres(shape: Shape) -> bool:
-    # more rows are more classes, and we cannot know which of them are plates
+    # More rows would be more classes, and we cannot know which of them are plates.
     return len(shape) == 3 and shape[0] in {1, None} and shape[1] == 5
 
 

@@ -33,10 +33,10 @@ def install_certificate(device: Path, path: Path) -> dict[str, object]:
     present = waiting if waiting.exists() else key_path
     try:
         certificate = x509.load_pem_x509_certificates(data)[0]
-        told, ends = (
-            certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-            certificate.not_valid_after_utc,
+        told = certificate.public_key().public_bytes(
+            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
         )
+        ends = certificate.not_valid_after_utc
     except (ValueError, IndexError, TypeError):
         raise ConfigError(
             "is not a certificate in PEM", where=path, fix="ask the CA for PEM"

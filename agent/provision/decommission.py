@@ -42,7 +42,7 @@ def end_camera(settings: Settings, *, asked: bool) -> dict[str, object]:
     waiting = sum(1 for path in _files(settings.outbox) if path.suffix == SEALED_SUFFIX)
     if asked:
         _ask(device, waiting)
-    # both are opened before anything is written: while a process runs, its log is locked
+    # Both logs are opened before anything is written: while a process runs, its log is locked.
     with ExitStack() as logs:
         opened = [logs.enter_context(log) for log in _logs(settings, device)]
         for log in opened:

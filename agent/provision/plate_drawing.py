@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# as high as a European plate, and as long as nine of its characters need
+# As high as a European plate, and as long as nine of its characters need.
 WIDTH_MM, HEIGHT_MM = 480.0, 110.0
 CHARACTER_MM, CHARACTER_WIDTH_MM, STROKE_MM, PITCH_MM = 75.0, 41.0, 10.0, 50.0
 SEAM_MM = 215.0  # between the fourth and the fifth character; either part fits on a sheet

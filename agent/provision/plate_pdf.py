@@ -40,7 +40,7 @@ def plate_pdf(plate: str, paper: str) -> bytes:
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [4 0 R 6 0 R] /Count 2 >>",
     ]
-    # every viewer has it
+    # A font that every viewer has.
     objects.append(
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
     )

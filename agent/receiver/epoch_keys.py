@@ -113,7 +113,7 @@ class EpochKeyStore:
         """Destroy every key whose deadline has come; returns their days. Raises StorageError (then
         the rest is tried again next time).
         """
-        # a crash while a key was written left its private half here
+        # A crash while a key was written left its private half here.
         for leftover in self._folder.glob(f".*{PART_SUFFIX}"):
             destroy(leftover)
         due = [epoch for epoch in self.epochs() if deadline_of(epoch) <= now]

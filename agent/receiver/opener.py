@@ -134,7 +134,7 @@ def _registry() -> jwe.JWERegistry:
     """Our two algorithms and our one private header; limits raised from joserfc's defaults to
     exactly what the format needs.
     """
-    # core.wire.sealed_read has checked the tags
+    # The tags were checked by core.wire.sealed_read.
     known = {sealed_read.TAGS_HEADER: HeaderParameter("tags", lambda _value: None)}
     limits = jwe.JWERegistry(
         header_registry=known, algorithms=[sealed_read.ALGORITHM, sealed_read.ENCRYPTION]
@@ -163,7 +163,7 @@ def parse_content(tags: Tags, plaintext: bytes) -> OpenedRead:
     )
     match.exactly("level", tags.match.value)
     plate = _plate(fields) if "plate" in fields else None
-    # neither may pass for the other
+    # A test plate and a vehicle's: neither may pass for the other.
     if plate is not None and is_test_plate(plate.text.value) != (tags.category == TEST):
         raise fields.bad("plate", "a test plate if, and only if, the category is `test`")
     return OpenedRead(

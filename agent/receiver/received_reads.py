@@ -201,7 +201,7 @@ class ReceivedReads:
         return len(strays)
 
     def _path(self, device: str, read_id: str) -> Path:
-        # both checked by core.wire.sealed_read: no dot, no slash
+        # Both names were checked by core.wire.sealed_read: no dot, no slash.
         return self._folder / f"{device}.{read_id}{_SUFFIX}"
 
     def _rows(self, where: str, values: tuple[object, ...]) -> Sequence[StoredRead]:

@@ -47,7 +47,7 @@ class BrokerSettings(_Section):
     @field_validator("address")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        # raises ValueError: a name here would be looked up by somebody else's DNS
+        # A name raises ValueError: it would be looked up by somebody else's DNS.
         ipaddress.ip_address(value)
         return value
 

@@ -47,13 +47,11 @@ class Service:
         clock: "Clock",
         voice: Voice,
     ) -> None:
-        self._connection, self._intake, self._housekeeping, self._clock, self._voice = (
-            connection,
-            intake,
-            housekeeping,
-            clock,
-            voice,
-        )
+        self._connection = connection
+        self._intake = intake
+        self._housekeeping = housekeeping
+        self._clock = clock
+        self._voice = voice
         self._stopping = False
 
     def stop(self) -> None:
@@ -82,7 +80,7 @@ class Service:
             taken = self._intake.take(event.untrusted_wire, trusted(self._clock.now()))
             if taken.tags is not None and taken.receipt is not None:
                 self._connection.publish_receipt(taken.tags.device, taken.receipt)
-            # only now: what is not yet durable comes again after a crash
+            # Acknowledged only now: what is not yet durable comes again after a crash.
             self._connection.acknowledge(event)
             self._voice.taken(taken)
         elif isinstance(event, Refused):

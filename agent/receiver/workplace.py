@@ -200,10 +200,8 @@ class Workplace:
             yield
 
     def _roster(self) -> roster_check.Roster:
-        root_path, roster_path = (
-            self.folder / self.settings.city_root,
-            self.folder / self.settings.roster,
-        )
+        root_path = self.folder / self.settings.city_root
+        roster_path = self.folder / self.settings.roster
         for path, what in ((root_path, "city's root key"), (roster_path, "city's roster")):
             if not path.exists():
                 raise StorageError(

@@ -21,12 +21,10 @@ from agent.core.wire.enrolment import FILE_NAME as ENROLMENT
 from agent.core.wire.enrolment import Enrolment, format_enrolment
 from agent.sealing.device_keys import DELIVER_LOG_KEY, HOTLIST_KEY, SEAL_KEY, WATCH_LOG_KEY
 
-TLS_KEY_WAITING, TLS_KEY, TLS_CERTIFICATE, TLS_REQUEST = (
-    "tls-waiting.key",
-    "tls.key",
-    "tls.crt",
-    "tls.csr",
-)
+TLS_KEY_WAITING = "tls-waiting.key"
+TLS_KEY = "tls.key"
+TLS_CERTIFICATE = "tls.crt"
+TLS_REQUEST = "tls.csr"
 """The TLS key is called `waiting` until its certificate is there: `deliver` takes both or
 neither.
 """

@@ -26,7 +26,7 @@ def create(folder: Path, device_id: str) -> DevicePublic:
         raise ConfigError("a device id is 1 to 64 letters, digits or hyphens", where="device id")
     _make_folder(folder)
     for name in (SEAL_KEY, WATCH_LOG_KEY, DELIVER_LOG_KEY, FILE_NAME):
-        # looked at first, so that a half of a new set is never laid beside an old one
+        # All are looked at first, so that a half of a new set is never laid beside an old one.
         if os.path.lexists(folder / name):
             raise StorageError(
                 "exists already; device keys are never overwritten",

@@ -27,7 +27,7 @@ def padded_payload(sighting: Sighting, release: Release) -> bytes:
             if plaintext is not None:
                 return plaintext
     plaintext = pad(canonical(content))
-    # a plate has 12 characters and a few alternatives: kilobytes are out of reach
+    # A plate has 12 characters and a few alternatives: kilobytes are out of reach.
     if plaintext is None:
         raise ValueError(f"a payload without its picture is over {PADDING_BUCKETS_BYTES[-1]} bytes")
     return plaintext
@@ -68,7 +68,7 @@ def _plate(sighting: Sighting) -> Mapping[str, object]:
 
 
 def _rounded(value: float) -> float:
-    # float(): a model may hand on its own kind of number, which JSON does not know
+    # A model may hand on its own kind of number, which JSON does not know: hence float().
     return round(float(value), _DIGITS)
 
 

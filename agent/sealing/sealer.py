@@ -66,7 +66,7 @@ class Sealer:
             epoch=epoch,
             deadline=epochs.deadline_of(epoch),
         )
-        # what a receiver would refuse never enters the outbox
+        # What a receiver would refuse never enters the outbox.
         sealed_read.parse_tags(sealed_read.format_tags(tags))
         return SealedRead(tags, self._wire(tags, raw_key, sighting, release))
 

@@ -17,8 +17,8 @@ from agent.light_meter import look_at, luminance
 from agent.ports import AuditLog, Clock
 from agent.settings import Settings
 
-# a loose cable could tell something every few seconds; what is beyond is counted, and told with the
-# next hour's first
+# A loose cable could tell something every few seconds. What is beyond is counted, and told with the
+# next hour's first.
 MOST_LEAVES_AN_HOUR = 60
 HOUR_S = 3600.0
 

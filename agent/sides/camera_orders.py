@@ -116,10 +116,8 @@ def signed_orders(
     hotlist = no_hotlist(today)
     if not standing.lapsed(HOTLIST):
         try:
-            age, expires = (
-                timedelta(hours=policy.hotlist.max_age_hours),
-                standing.generation.expiry[HOTLIST],
-            )
+            age = timedelta(hours=policy.hotlist.max_age_hours)
+            expires = standing.generation.expiry[HOTLIST]
             hotlist = open_hotlist(
                 standing.city.folder,
                 load_hotlist_identity(settings.device),

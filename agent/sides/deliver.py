@@ -152,13 +152,11 @@ class DeliverySide:
         *,
         allow_unsigned: bool,
     ) -> None:
-        self._settings, self._log, self._clock, self._egress, self._allow_unsigned = (
-            settings,
-            log,
-            clock,
-            egress,
-            allow_unsigned,
-        )
+        self._settings = settings
+        self._log = log
+        self._clock = clock
+        self._egress = egress
+        self._allow_unsigned = allow_unsigned
         self._stop, self._signed = stop, signed
         public = load_device_public(settings.device)
         if public.device != settings.camera_id:
@@ -245,10 +243,8 @@ class DeliverySide:
 
     def _new_route(self) -> Route:
         """Everything that follows from the city's files, or an error and no trace."""
-        city, limits = (
-            self._city(),
-            LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes),
-        )
+        city = self._city()
+        limits = LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes)
         policy, _ = city.obeyed()
         require_in_force(policy, self._clock.now())
         if self._signed is None and not self._allow_unsigned:

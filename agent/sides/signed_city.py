@@ -132,7 +132,7 @@ class SignedCity:
         try:
             return self._store.current()
         except RefusedError as error:
-            # a card that lost bits: nothing is obeyed, and a person must act
+            # A card that lost bits: nothing is obeyed, and a person must act.
             self._refused(error.reason, error.what)
             raise
 

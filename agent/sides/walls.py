@@ -91,10 +91,8 @@ def _gates(
     if generation is None:
         raise no_bundles(settings)
     policy, _ = CityFolder(generation.city).obeyed()
-    gates, made_from = (
-        wall_rules.gates(policy),
-        f"{policy.name}, version {policy.version}, sha256 {policy.digest}",
-    )
+    gates = wall_rules.gates(policy)
+    made_from = f"{policy.name}, version {policy.version}, sha256 {policy.digest}"
     try:
         for lapse in generation.lapsed(max(now.utc, now.at_least or now.utc)):
             if lapse.stops is Stops.EVERYTHING:
@@ -133,12 +131,10 @@ def _apply(rules: Path, gates: wall_rules.Gates) -> None:
     """
     _run(["nft", "-f", str(rules)], rules)
     _run(["systemctl", "daemon-reload"], rules)
-    around, now = (
-        rules.with_name(AROUND_FILE),
-        "\n".join(wall_rules.allowed(gates.brokers)).encode(),
-    )
+    around = rules.with_name(AROUND_FILE)
+    now = "\n".join(wall_rules.allowed(gates.brokers)).encode()
     if not around.exists() or around.read_bytes() != now:
-        # not waiting: its start waits for our end
+        # Without waiting, because its start waits for our end.
         _run(["systemctl", "try-restart", "--no-block", f"{wall_rules.DELIVER}.service"], rules)
         write_atomic(around, now, 0o644)
 

@@ -45,7 +45,7 @@ def _require_csr(enrolment: Enrolment, where: str) -> None:
             and isinstance(key.curve, SECP256R1)
         )
         names = [(name.oid, name.value) for name in request.subject]
-        # extensions are one
+        # No attribute at all: extensions would be one.
         plain = (
             sound
             and names == [(NameOID.COMMON_NAME, enrolment.device)]

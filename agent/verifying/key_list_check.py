@@ -12,7 +12,7 @@ from agent.verifying import jose
 TYP = "platewarden-epoch-keys"
 MAX_EPOCHS = 400
 MAX_BYTES = 131_072
-# no secret: only asks whether a point is usable
+# No secret: it only asks whether a point is usable.
 _PROBE = X25519PrivateKey.from_private_bytes(bytes(31) + b"\x01")
 _WHERE = "key list"
 

@@ -42,7 +42,7 @@ class ModelEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    # a bare name: no path leads out of the folder
+    # A bare name, so that no path leads out of the folder.
     file: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*\.onnx$")]
     size_bytes: Annotated[int, Field(gt=0, le=LARGEST_MODEL_BYTES)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

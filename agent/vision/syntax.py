@@ -19,8 +19,8 @@ from agent.core.reading.plate_text import CHARACTERS
 from agent.vision.ctc import Reading
 
 REGIONS = ("us", "eu", "uk", "br")
-# share of patterns on no list: the likeliest pattern (an eighth of its region) outweighs them by at
-# most 130
+# Share of patterns on no list. The likeliest pattern (an eighth of its region) outweighs them by at
+# most 130.
 FLOOR = 1e-3
 
 

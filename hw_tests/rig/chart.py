@@ -24,7 +24,7 @@ WIDTHS_PX = (160, 130, 105, 85, 68, 54)  # of the plates, on the screen
 ANGLES_DEG = (0, 20, 40)  # the camera's angle to the plate's face, turned about the upright axis
 LIGHTS = (("day", 1.0), ("dusk", 0.45), ("night", 0.18))
 CAR_PER_PLATE = 560 / 168  # agent/demo/scene.py: a plate of 168 px on a car of 560
-# no I, O, Q, which ask for the format; no H, M, W, which touch at this drawing's pitch
+# No I, O, Q, which ask for the format; no H, M, W, which touch at this drawing's pitch.
 LETTERS, DIGITS = "ABCDEFGJKLNPRSTUVXYZ", "0123456789"
 DEPTH = 2.2  # distance of the eye in widths of a car
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from hw_tests.rig.options import Options
 
-# RFC 5737, routed nowhere; but a machine may use one itself, and must not lose its own network to a
-# test
+# The networks of RFC 5737 are routed nowhere. But a machine may use one itself, and must not lose
+# its own network to a test.
 NETWORKS = ("198.51.100", "203.0.113", "192.0.2")
 LOOPBACK = "127.0.0.1"
 
@@ -97,7 +97,8 @@ def _lay(name: str, network: str) -> None:
         f"-n {name} addr add {network}.2/30 dev {there}",
         f"-n {name} link set {there} up",
         f"-n {name} link set lo up",
-        # so that a packet to anywhere shows on the cable instead of failing unseen
+        # A route to everywhere, so that a packet to anywhere shows on the cable instead of failing
+        # unseen.
         f"-n {name} route add default via {network}.1",
     ):
         _ip(*words.split())

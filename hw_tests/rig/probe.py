@@ -42,16 +42,14 @@ def frames(options) -> dict:
     try:
         stream = source.frames()
         first = next(stream)
-        begun_s, times, means, deviations, same = (
-            time.monotonic(),
-            [first.captured.utc],
-            [],
-            [],
-            True,
-        )
+        begun_s = time.monotonic()
+        times = [first.captured.utc]
+        means = []
+        deviations = []
+        same = True
         for frame in islice(stream, options.frames):
             times.append(frame.captured.utc)
-            # looking at every pixel would be the slowest thing here, and become the rate
+            # Looking at every pixel would be the slowest thing here, and become the rate.
             sample = frame.image[::SPARSE, ::SPARSE]
             means.append(float(sample.mean()))
             deviations.append(float(sample.std()))

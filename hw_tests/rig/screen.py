@@ -109,10 +109,8 @@ class Framebuffer:
     def show(self, page: chart.Page, picture: np.ndarray) -> str:
         told = self.system / "sys/class/graphics" / self.path.name
         width, height = (int(value) for value in (told / "virtual_size").read_text().split(","))
-        depth, stride = (
-            int((told / "bits_per_pixel").read_text()),
-            int((told / "stride").read_text()),
-        )
+        depth = int((told / "bits_per_pixel").read_text())
+        stride = int((told / "stride").read_text())
         scaled = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
         if depth == 32:
             rows = cv2.cvtColor(scaled, cv2.COLOR_BGR2BGRA).reshape(height, -1)

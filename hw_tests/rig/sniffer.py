@@ -54,7 +54,7 @@ class Sniffer:
         time.sleep(_QUIET_S)  # what was sent last must still arrive
         self._ending.set()
         self._thread.join(10)
-        # SOL_PACKET, PACKET_STATISTICS: a capture with gaps proves nothing
+        # SOL_PACKET and PACKET_STATISTICS: a capture with gaps proves nothing.
         _, self.dropped = struct.unpack("II", self._socket.getsockopt(263, 6, 8))
         self._socket.close()
 

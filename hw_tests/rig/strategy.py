@@ -11,7 +11,7 @@ from labgrid.factory import target_factory
 from labgrid.step import step
 from labgrid.strategy.common import Strategy, StrategyError, never_retry
 
-# what systemd says when it has started all it will; degraded is doctor's affair
+# What systemd says when it has started all it will. Whether it is degraded is doctor's affair.
 SETTLED = ("running", "degraded")
 
 

@@ -40,7 +40,7 @@ NOW = Instant(datetime(2026, 1, 1, tzinfo=UTC))
 SIGNS, SIGNS_SEED = 600, 4711
 FOUND = 0.3  # overlap with the true plate
 FALSE_BELOW = 0.1  # overlap with every true plate
-# px cut off at the left and the top; scale
+# Pixels cut off at the left and the top; the scale.
 COPIES = ((0, 0, 1.0), (5, 3, 1.0), (2, 9, 1.0), (0, 0, 0.96), (4, 6, 1.03), (7, 1, 0.93))
 SHRUNK = (1.0, 0.93, 0.86, 0.8, 0.74, 0.68, 0.62, 0.57, 0.52, 0.47, 0.43, 0.39, 0.35, 0.3)
 WIDTHS_PX = (30, 40, 50, 60, 80, 120)
@@ -175,13 +175,9 @@ def print_texts(seen: list[Seen]) -> None:
             if best is not None:
                 said.append(best)
             width = "under 80 px" if box[2] < 80 else "80–120 px" if box[2] < 120 else "over 120 px"
-            light = (
-                "dark (grey under 60)"
-                if level < 60
-                else "middling"
-                if level < 150
-                else "bright (grey over 150)"
-            )
+            light = "middling" if level < 150 else "bright (grey over 150)"
+            if level < 60:
+                light = "dark (grey under 60)"
             for name in (one.where, f"{one.where}, {width}", f"{one.where}, {light}"):
                 groups.setdefault(name, []).append(right)
     for name in sorted(groups):

@@ -65,7 +65,7 @@ class Feeder:
 
 
 def _feed(compose: Compose, batches: Any, share: Any) -> None:
-    # a handler that the parent had would swallow our end, and the parent waits for it
+    # A handler that the parent had would swallow our end, and the parent waits for it.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(0)
     parent = multiprocessing.parent_process()

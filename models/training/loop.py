@@ -56,7 +56,7 @@ def short_floats(place: torch.device) -> torch.autocast:
     For texts, not for places: bfloat16's eight bits would round the aligner's corners to a third of
     a pixel.
     """
-    # older ones of PyTorch cannot tell
+    # Older versions of PyTorch cannot tell.
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     able = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return torch.autocast(place.type, torch.bfloat16, enabled=place.type == "cpu" and bool(able))
@@ -89,7 +89,7 @@ class Training:
         self.plan, self.device = plan, device()
         self.net = net.to(self.device, memory_format=torch.channels_last)
         matrices = [p for p in net.parameters() if p.ndim > 1]
-        # biases and norms are not pulled to zero
+        # Biases and norms are not pulled to zero.
         others = [p for p in net.parameters() if p.ndim <= 1]
         self.optimiser = torch.optim.AdamW(
             [
@@ -105,11 +105,9 @@ class Training:
             saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
             self.net.load_state_dict(saved["net"])
             self.optimiser.load_state_dict(saved["optimiser"])
-            self.averaged, self.step, self.minutes = (
-                saved["averaged"],
-                saved["step"],
-                saved["minutes"],
-            )
+            self.averaged = saved["averaged"]
+            self.step = saved["step"]
+            self.minutes = saved["minutes"]
 
     @property
     def share(self) -> float:

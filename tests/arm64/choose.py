@@ -75,7 +75,7 @@ def parts_of(file: Path) -> set[str]:
     )
 
 
-# asked for each file that pytest meets; parsing is what takes long under emulation
+# Asked for each file that pytest meets. Parsing is what takes long under emulation.
 @functools.cache
 def chosen() -> dict[Path, set[str]]:
     """Every file to run, with its parts."""

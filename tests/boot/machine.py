@@ -22,7 +22,7 @@ LISTED, UNLISTED, OWN = "10.213.0.1", "10.213.0.2", "10.213.0.7"
 LISTED6, UNLISTED6, OWN6 = "fd21:3::1", "fd21:3::2", "fd21:3::7"
 UP_WITHIN_S, DOWN_WITHIN_S = 60.0, 40.0
 WANTS_A_RESTART = 133  # systemd-nspawn(1), --keep-unit
-# what a camera's own PID 1 has, and nspawn withholds
+# What a camera's own PID 1 has, and nspawn withholds.
 BPF = ("--capability=CAP_BPF,CAP_PERFMON,CAP_NET_ADMIN", "--system-call-filter=bpf")
 _NETWORK = f"""\
 [Match]
@@ -83,13 +83,11 @@ class Machine:
         """`base`: what build_tree.sh made, never changed; `beneath`: another tree of the same
         suite, seen where `base` has nothing.
         """
-        self.root, self._nspawn, self.leader, self.up_s, self.slow = (
-            work / "root",
-            None,
-            0,
-            0.0,
-            1.0,
-        )
+        self.root = work / "root"
+        self._nspawn = None
+        self.leader = 0
+        self.up_s = 0.0
+        self.slow = 1.0
         for name in ("root", "upper", "workdir"):
             (work / name).mkdir(parents=True)
         self._log = work / "nspawn.log"

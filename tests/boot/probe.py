@@ -39,14 +39,11 @@ def told(action) -> str:
 
 
 def family(number: int) -> None:
-    kind = (
-        socket.SOCK_SEQPACKET
-        if number == getattr(socket, "AF_ALG", -1)
-        else socket.SOCK_RAW
-        if number == socket.AF_PACKET
-        else socket.SOCK_DGRAM
-    )
-    socket.socket(number, kind).close()
+    kinds = {
+        getattr(socket, "AF_ALG", -1): socket.SOCK_SEQPACKET,
+        socket.AF_PACKET: socket.SOCK_RAW,
+    }
+    socket.socket(number, kinds.get(number, socket.SOCK_DGRAM)).close()
 
 
 def connect(address: str, port: int) -> None:

@@ -217,7 +217,7 @@ def test_without_any_network_of_its_own_it_answers_by_the_socket_that_systemd_ha
     ) as process:
         try:
             time.sleep(0.5)
-            # the first caller makes it start
+            # The first caller makes it start.
             with socket.create_connection(("127.0.0.1", port), timeout=10):
                 pass
             told = ""
@@ -319,7 +319,7 @@ def test_the_hotspots_process_opens_and_closes_it_and_loads_no_networks(camera, 
         cwd=ROOT,
     ) as process:
         try:
-            # bounded by the test's own timeout
+            # Bounded by the test's own timeout.
             while not ran.exists() or "autoconnect" not in ran.read_text():
                 assert process.poll() is None
                 time.sleep(0.05)

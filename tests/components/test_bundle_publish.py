@@ -211,7 +211,7 @@ def test_whoever_has_the_online_key_pushes_in_vain_what_one_person_signed(open_d
     city, now = CityRepository(open_desk.city), datetime.fromisoformat(LATER)
     published, pending = city.published(), city.pending()
     pushed = {**published.delegated, "policy": pending["policy"].metadata}
-    # what `assemble` would have refused
+    # What `assemble` would have refused.
     candidate = Candidate(published, published.root, published.targets, pushed, pending, {})
     files = sign_online(
         city, candidate, load_signer(str(open_desk.key("daily")), lambda _what: ""), now

@@ -43,11 +43,9 @@ class Deliver:
         (tmp_path / "platewarden.toml").write_text('camera_id = "cam-01"\n')
         (tmp_path / "device").symlink_to(work / "device")
         (tmp_path / "state/deliver").mkdir(parents=True)
-        self.settings, self.log, self.egress = (
-            load(tmp_path / "platewarden.toml"),
-            FakeAuditLog(),
-            Egress(),
-        )
+        self.settings = load(tmp_path / "platewarden.toml")
+        self.log = FakeAuditLog()
+        self.egress = Egress()
         self.clock = TrustedClock(
             self.settings.state / "deliver",
             self.machine,

@@ -62,23 +62,19 @@ def in_code(model, prefix=""):
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             found |= in_code(field.annotation, f"{name}.")
         else:
-            default = field.default
-            # as TOML writes it
-            told = (
-                str(default).lower()
-                if isinstance(default, bool)
-                else list(default)
-                if isinstance(default, tuple)
-                else default
-            )
-            found[prefix + name] = (
-                "required"
-                if default is PydanticUndefined
-                else "none"
-                if default is None
-                else f"`{told}`"
-            )
+            found[prefix + name] = written(field.default)
     return found
+
+
+def written(default):
+    """A default as TOML writes it."""
+    if default is PydanticUndefined:
+        return "required"
+    if default is None:
+        return "none"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{list(default) if isinstance(default, tuple) else default}`"
 
 
 def in_document():

@@ -52,7 +52,7 @@ def test_a_machine_on_which_nothing_is_set_up(tmp_path):
     text = done.stdout.splitlines()
     assert text[0].startswith("FAIL   settings: ")
     assert any(line.startswith("ok     models: ") for line in text)
-    # no picamera2 on a machine that tests
+    # A machine that tests has no picamera2.
     assert any(line.startswith("FAIL   camera: ") and " → " in line for line in text)
     assert text[-1].endswith("begin with the first FAIL")
     assert list(tmp_path.iterdir()) == []

@@ -132,7 +132,7 @@ REFUSED = {
     "os.execv('/bin/true', ['true'])": "os.exec",
     "urllib.request.urlopen('http://192.0.2.1/')": "socket.getaddrinfo",
     "socket.getaddrinfo(chr(10) + 'a' * 62, 1)": "socket.getaddrinfo",
-    # the last one: no policy lists it any more
+    # The last one, because after it no policy lists the address any more.
     "(egress.replace([]), socket.create_connection(('127.0.0.1', port)))": "socket.getaddrinfo",
 }
 PERMITTED = {

@@ -43,10 +43,8 @@ class Boot:
             "run",
         ):
             (root / folder).mkdir(parents=True)
-        self.asked, self.answers = (
-            [],
-            {"doctor": (1, json.dumps({"findings": [*WELL, NO_CAMERA]}), "")},
-        )
+        self.asked = []
+        self.answers = {"doctor": (1, json.dumps({"findings": [*WELL, NO_CAMERA]}), "")}
         monkeypatch.setitem(self.code["main"].__globals__, "run", self.run)
         monkeypatch.setitem(self.code["must"].__globals__, "run", self.run)
 

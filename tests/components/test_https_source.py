@@ -34,11 +34,9 @@ class Server:
     """
 
     def __init__(self, folder, authority, name=HOST):
-        self.identity, self.answer, self.asked = (
-            authority.issue(name, folder / "tls", "server"),
-            None,
-            [],
-        )
+        self.identity = authority.issue(name, folder / "tls", "server")
+        self.answer = None
+        self.asked = []
         server = self
 
         class Handler(http.server.SimpleHTTPRequestHandler):

@@ -181,7 +181,7 @@ def test_a_draft_from_every_usable_profile_passes_the_check(tmp_path, platewarde
     checked = platewarden("check", tmp_path / "city/policy.toml", "--jurisdiction", name, "--json")
     assert checked.returncode == 0, checked.stdout
     told = json.loads(checked.stdout)
-    # placeholders are pointed at
+    # Placeholders are pointed at.
     assert {"recipient.signing_key", "broker.spki_pins"} <= {
         note["field"] for note in told["notes"]
     }

@@ -150,10 +150,8 @@ class TestBatch:
 class TestEnrolment:
     def test_every_altered_member_is_refused(self):
         kit, other = make_kit("cam-14", NOW), make_kit("cam-14", NOW)
-        data, strange = (
-            json.loads(kit.public["enrolment.json"]),
-            json.loads(other.public["enrolment.json"]),
-        )
+        data = json.loads(kit.public["enrolment.json"])
+        strange = json.loads(other.public["enrolment.json"])
         assert verify_enrolment(json.dumps(data).encode()) == kit.enrolment
         strange |= {
             "v": 2,

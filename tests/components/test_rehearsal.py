@@ -151,7 +151,7 @@ def test_our_recogniser_reads_every_character_of_it(vision, free):
 @pytest.mark.parametrize("paper", PAPERS_MM)
 def test_the_pdf_printed_cut_and_joined_is_true_to_scale_and_is_read(vision, tmp_path, paper):
     (tmp_path / "sheet.pdf").write_bytes(plate_pdf(PLATE, paper))
-    # 4 px to the mm
+    # At 4 px to the mm.
     done = subprocess.run(
         ["pdftoppm", "-r", "101.6", "-png", "sheet.pdf", "page"],
         cwd=tmp_path,

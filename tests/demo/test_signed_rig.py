@@ -102,7 +102,7 @@ def test_what_two_people_signed_is_obeyed(rig):
         next(leaf for leaf in details if leaf["kind"] == "bundles")["signed_by"]["policy"]
         == roles["policy"]
     )
-    # only: the recipient has published no keys yet
+    # That is all: the recipient has published no keys yet.
     assert not [
         leaf for leaf in details if leaf["kind"] == "refusal" and leaf["reason"] != "bundle-lapsed"
     ]

@@ -40,12 +40,10 @@ class FakeLibrary:
         heals="",
         lux=(),
     ) -> None:
-        self.clock, self.pixel_format, self.stalls, self.cameras = (
-            clock,
-            pixel_format,
-            list(stalls),
-            cameras,
-        )
+        self.clock = clock
+        self.pixel_format = pixel_format
+        self.stalls = list(stalls)
+        self.cameras = cameras
         self.controls = (
             {"FrameDurationLimits": (10_000, 200_000, None)} if controls is None else controls
         )
@@ -211,7 +209,7 @@ def padded_yuv(image: np.ndarray, stride: int, kind: str) -> np.ndarray:
     u, v = planar[width * height :].reshape(2, height // 2, width // 2)
 
     def pad(rows: np.ndarray, length: int) -> np.ndarray:
-        # zeros in all three planes are green
+        # Zeros in all three planes are green.
         return np.pad(rows, ((0, 0), (0, length - rows.shape[1]))).reshape(-1)
 
     if kind == "NV12":

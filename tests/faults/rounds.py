@@ -23,7 +23,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# run as a script: tests.support lies beside
+# Run as a script, it would not find tests.support without this.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from agent.storage.log_verify import verify
@@ -100,7 +100,7 @@ def killed_run(folder: Path, seconds: float, *, once_ready: bool) -> list[str]:
             os._exit(1)
     os.close(writing)
     if once_ready:
-        # a busy machine starts slowly: kill the work, not always the start
+        # A busy machine starts slowly: kill the work, not always the start.
         select.select([reading], [], [], STARTUP_S)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)

@@ -48,7 +48,7 @@ def test_killed_at_a_hundred_instants(tmp_path):
     inbox, first = city.write(tmp_path / "in"), city.published["metadata/timestamp.json"]
     began = time.monotonic()
     store.take_in(inbox, Instant(city.now + HOUR))
-    # follows the machine: half of the kills should come too late
+    # The window follows the machine: half of the kills should come too late.
     window_s = time.monotonic() - began
     texts = {1: city.files[POLICY][POLICY_PATH]}
     kept = {"old": 0, "new": 0}

@@ -245,7 +245,7 @@ def test_an_auditor_who_may_only_read_sees_all_and_leaves_nothing(open_folder, l
         report = verify(open_folder / "watch", TRUSTED)
         assert (report.leaves, report.faults, report.warnings) == (2, (), ())
 
-    # imports strptime now: nobody may not read this interpreter's files
+    # Imports strptime now: nobody may not read this interpreter's files.
     parse_rfc3339("2027-01-15T12:00:00.000Z")
     as_nobody(read)
     assert {

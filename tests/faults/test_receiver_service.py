@@ -242,8 +242,8 @@ class TestRefusals:
             service.start_receiver().wait_ready() as first,
             RunningReceiver(tmp_path / "elsewhere").wait_ready(),
         ):
-            # a broker that says why ends it; Mosquitto 2.0 only hangs up: then it is told, ever
-            # more rarely
+            # A broker that says why ends it. Mosquitto 2.0 only hangs up: then it is told, ever
+            # more rarely.
             first.complaint("another receiver")
 
     def test_a_roster_signed_by_somebody_else(self, service):

@@ -155,11 +155,9 @@ def exchange(fault: Fault) -> None:
         for path in [fault.mutant.function.split(".")]
     )
     old, new = (getattr(one, "__func__", one) for one in (old, new))
-    old.__code__, old.__defaults__, old.__kwdefaults__ = (
-        new.__code__,
-        new.__defaults__,
-        new.__kwdefaults__,
-    )
+    old.__code__ = new.__code__
+    old.__defaults__ = new.__defaults__
+    old.__kwdefaults__ = new.__kwdefaults__
 
 
 class Finder:
@@ -215,10 +213,8 @@ def main() -> int:
         return 1
     survivors = outside + runner.survivors
     explained = EXPLAINED.read_text(encoding="utf-8")
-    made, left = (
-        Counter(fault.module for fault in faults),
-        Counter(fault.module for fault in survivors),
-    )
+    made = Counter(fault.module for fault in faults)
+    left = Counter(fault.module for fault in survivors)
     for name in asked.modules:
         print(
             f"{name}.py: "

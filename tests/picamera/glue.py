@@ -18,7 +18,7 @@ def install() -> None:
     """Stub the display library, then put memory in place of DMA buffers and a size in place of the
     sensor's modes.
     """
-    # imported for the DRM preview, which nobody opens here
+    # Imported for the DRM preview, which nobody opens here.
     sys.modules["pykms"] = sys.modules["kms"] = MagicMock()
 
     import libcamera

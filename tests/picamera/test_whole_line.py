@@ -169,7 +169,7 @@ def frames_coming(rig):
     """A watch whose camera delivers."""
     with rig.watching() as watch:
         rig.told.clear()
-        # only a frame that went through the line feeds it
+        # Only a frame that went through the line feeds it.
         until(lambda: "WATCHDOG=1" in rig.told or watch.poll() is not None, 90, rig.said)
         assert watch.poll() is None, rig.said()
         yield watch

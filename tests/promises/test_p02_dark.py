@@ -23,7 +23,7 @@ from tests.support.plate_search import encodings
 from tests.support.sealed import PLATE, RECIPIENT, Parties, release, sighting
 
 PARTIES = Parties.make()
-# also the case and the agency: they say who is looked for
+# Also the case and the agency: they say who is looked for.
 SECRETS = (PLATE, "TSTO042", "2026-0118", "Exampleville PD")
 
 

@@ -59,11 +59,9 @@ def test_the_kernel_sees_the_syncs_in_the_order_that_survives_a_power_cut(tmp_pa
         for mark in ("BEGIN", "END")
     )
     calls = calls[begin:end]
-    part, sealed, folder = (
-        f"{tmp_path}/outbox/.{ONE}.sealed.part",
-        f"{tmp_path}/outbox/{ONE}.sealed",
-        f"{tmp_path}/outbox",
-    )
+    part = f"{tmp_path}/outbox/.{ONE}.sealed.part"
+    sealed = f"{tmp_path}/outbox/{ONE}.sealed"
+    folder = f"{tmp_path}/outbox"
 
     def place(pattern):
         places = [number for number, call in enumerate(calls) if re.search(pattern, call)]

@@ -40,7 +40,7 @@ class Browser:
             f"--window-size={WIDTH},{HEIGHT}",
             "about:blank",
         ]
-        # the browser wants its pipe as descriptors 3 and 4: a shell puts them there
+        # The browser wants its pipe as descriptors 3 and 4: a shell puts them there.
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec 3<&{to_read} 4>&{to_write} "$0" "$@"', CHROMIUM, *command],
             pass_fds=(to_read, to_write),

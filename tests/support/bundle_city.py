@@ -90,21 +90,19 @@ class BundleCity:
             name: (self.folder / f"{name}.toml").read_bytes()
             for name in ("policy", "charter", "roster")
         }
-        own, self.files = (
-            self.files,
-            {
-                TARGETS: {CITY_PATH: format_city(self.identity), CHARTER_PATH: text["charter"]},
-                POLICY: {
-                    POLICY_PATH: text["policy"],
-                    "policy/roster.toml": text["roster"],
-                    "policy/roster.jws": b"roster",
-                    "policy/root.json": b"{}",
-                    "policy/ca/city-hall-ca.pem": b"certificate",
-                },
-                HOTLIST: {HOTLIST_PATH: b"sealed list"},
-                KEYS: {keys_path(RECIPIENT): b"key list"},
+        own = self.files
+        self.files = {
+            TARGETS: {CITY_PATH: format_city(self.identity), CHARTER_PATH: text["charter"]},
+            POLICY: {
+                POLICY_PATH: text["policy"],
+                "policy/roster.toml": text["roster"],
+                "policy/roster.jws": b"roster",
+                "policy/root.json": b"{}",
+                "policy/ca/city-hall-ca.pem": b"certificate",
             },
-        )
+            HOTLIST: {HOTLIST_PATH: b"sealed list"},
+            KEYS: {keys_path(RECIPIENT): b"key list"},
+        }
         for role, files in own.items():
             self.files[role] |= files
         self.root()

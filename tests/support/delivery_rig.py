@@ -60,11 +60,9 @@ class Rig:
         self.server = self.ca.server(hosts=(HOST, ADDRESS))
         self.now = datetime.now(UTC).replace(microsecond=0)
         self.parties = sealed.Parties.make(self.now.date(), 30)
-        self.settings, self.outbox, self.receipts = (
-            folder / "platewarden.toml",
-            folder / "state/outbox",
-            folder / "state/receipts",
-        )
+        self.settings = folder / "platewarden.toml"
+        self.outbox = folder / "state/outbox"
+        self.receipts = folder / "state/receipts"
         self.deliver_log_key = Ed25519PrivateKey.generate()
         self._sequence, self._sealer = 0, self.parties.sealer()
         for path in (folder / "city/ca", folder / "device", self.outbox):

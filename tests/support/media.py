@@ -61,7 +61,7 @@ def write_video(
             stream.set_display_rotation(rotation)
         for number in range(frames):
             image = picture(*size)
-            # something to encode
+            # Noise, to give the encoder something to do.
             image[: size[1] // 8] = np.random.default_rng(number).integers(
                 0, 255, (size[1] // 8, size[0], 3), np.uint8
             )

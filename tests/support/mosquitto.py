@@ -39,18 +39,16 @@ class Mosquitto:
         port: int | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.address, self.port, self.data = (
-            folder,
-            address,
-            port or free_port(),
-            folder / "data",
-        )
+        self.folder = folder
+        self.address = address
+        self.port = port or free_port()
+        self.data = folder / "data"
         self.data.mkdir(exist_ok=True)
         lines = [
             f"listener {self.port} {self.address}",
             f"certfile {server.certificate}",
             f"keyfile {server.key}",
-            # started as root it would drop to `mosquitto`, which may not read the test's keys
+            # Started as root it would drop to `mosquitto`, which may not read the test's keys.
             f"user {getpass.getuser()}",
             "log_type all",
             f"log_dest file {folder / 'mosquitto.log'}",

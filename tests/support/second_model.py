@@ -243,10 +243,8 @@ def winner(row: Row, rows: list[Row]) -> Row:
             if row.category == "never-release":
                 better = (other.expires, other.source_date) > (best.expires, best.source_date)
             else:
-                newer, same = (
-                    other.source_date > best.source_date,
-                    other.source_date == best.source_date,
-                )
+                newer = other.source_date > best.source_date
+                same = other.source_date == best.source_date
                 better = newer or (same and other.expires < best.expires)
             if better:
                 best = other
@@ -268,7 +266,7 @@ def matching_rows(rows: list[Row], seen: Seen) -> list[tuple[Row, str]]:
             if row.plate == text and (row, "confusable") not in found
         ]
     for by_hand in (False, True):
-        # digits before letters, as in ASCII
+        # Digits come before letters, as in ASCII.
         for row in sorted(confusable, key=lambda row: row.plate):
             if row.by_hand == by_hand and (row, "confusable") not in found:
                 found.append((row, "confusable"))

@@ -43,13 +43,11 @@ class ScriptedSession:
     """
 
     def __init__(self, monkeypatch, *, chances=((0.9, 0.1),), closer=0.5, corners=PLATE):
-        self.chances, self.closer, self.corners, self.fed, self.regions = (
-            chances,
-            closer,
-            corners,
-            [],
-            [],
-        )
+        self.chances = chances
+        self.closer = closer
+        self.corners = corners
+        self.fed = []
+        self.regions = []
         import agent.vision.aligner as module
 
         monkeypatch.setattr(module, "region_around", self.remember)

@@ -70,10 +70,8 @@ def test_a_gain_is_listed_exactly_when_more_leaves(seed):
     listed = 0
     for _ in range(15):
         first = draw.policy()
-        old, new = (
-            files(first, "old.toml", roster=ROSTER, charter=CHARTER),
-            files(draw.changed(first), "new.toml", roster=ROSTER, charter=CHARTER),
-        )
+        old = files(first, "old.toml", roster=ROSTER, charter=CHARTER)
+        new = files(draw.changed(first), "new.toml", roster=ROSTER, charter=CHARTER)
         told, before, after = compare(old, new), old.obeyed, new.obeyed
         sampled = [sightings(draw) for _ in range(60)]
         seen = [one for one in sampled if more(outcome(before, *one), outcome(after, *one))]

@@ -107,11 +107,9 @@ def test_explain_says_what_decide_does(seed):
         for _ in range(30):
             minute = draw.randrange(24 * 60)
             at = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC) + timedelta(minutes=minute)
-            recipient, purpose, camera = (
-                draw.choice(NAMES),
-                draw.choice(PURPOSES),
-                draw.choice(CAMERAS),
-            )
+            recipient = draw.choice(NAMES)
+            purpose = draw.choice(PURPOSES)
+            camera = draw.choice(CAMERAS)
             category, level = draw.choice(CATEGORIES), draw.choice(list(MatchLevel))
             decision = decide(
                 obeyed,

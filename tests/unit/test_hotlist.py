@@ -103,7 +103,7 @@ def test_expired_rows_are_counted_and_not_kept():
     )
     found = parse(live, *expired, ROW)
     assert (len(found), found.expired) == (2, 2)
-    # the case references that are left are theirs
+    # The case references that are left are theirs.
     assert [entry.case for text in ("PWD1", "PWD7Q42") for entry in found.texts(text)] == [
         "C-1",
         "C-1",
@@ -115,10 +115,10 @@ def test_expired_rows_are_counted_and_not_kept():
 @pytest.mark.parametrize(
     ("category", "older", "newer", "left"),
     [
-        # the agency's later word ended it: an older row does not bring it back
+        # The agency's later word ended it: an older row does not bring it back.
         ("stolen-vehicle", "2026-11-10,2027-01-10", "2026-11-15,2026-11-20", 0),
         ("stolen-vehicle", "2026-11-10,2026-11-20", "2026-11-15,2027-01-10", 1),
-        # the longer protection
+        # The longer protection wins.
         ("never-release", "2026-11-10,2027-01-10", "2026-11-15,2026-11-20", 1),
     ],
 )
@@ -141,21 +141,21 @@ def test_identical_rows_count_once_and_different_cases_all():
 @pytest.mark.parametrize(
     ("category", "one", "other", "wins"),
     [
-        # the later report
+        # The later report wins.
         (
             "stolen-vehicle",
             "2026-11-10,2027-01-10",
             "2026-11-12,2027-02-10",
             "2026-11-12,2027-02-10",
         ),
-        # of one day, the shorter suspicion
+        # Of two reports of one day, the shorter suspicion wins.
         (
             "stolen-vehicle",
             "2026-11-10,2027-01-10",
             "2026-11-10,2027-02-10",
             "2026-11-10,2027-01-10",
         ),
-        # the longer protection
+        # The longer protection wins.
         (
             "never-release",
             "2026-11-12,2027-01-10",

@@ -27,7 +27,7 @@ from agent.core.reading.sighting import Alternative
 from agent.errors import ConfigError
 from tests.support.judging import HEADER, NOON, TODAY
 
-# few characters, so that texts repeat and look alike
+# Few characters, so that texts repeat and look alike.
 FEW = st.text("0O1I5SX7", min_size=1, max_size=4)
 ANY = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=12)
 ROWS = st.lists(

@@ -148,7 +148,7 @@ ONE_FAULT = [
         "before the policy takes effect",
     ),
     (SIGNING_KEY, SIGNING_KEY[:-1], "recipient.signing_key", "43 characters"),
-    # stray bits after the last byte
+    # The key has stray bits after the last byte.
     (SIGNING_KEY, SIGNING_KEY[:-1] + "9", "recipient.signing_key", "43 characters"),
     (SIGNING_KEY, "A" * 43, "recipient.signing_key", "weak"),
     (
@@ -264,13 +264,9 @@ def test_each_key_at_the_top_is_required(key):
 )
 def test_a_missing_key_is_told_with_the_line_of_its_table(key):
     told = faults(re.sub(rf"(?m)^{key} = .*\n", "", TEXT, count=1))
-    table = (
-        "release"
-        if key in {"rule", "categories", "max_per_hour", "purpose", "retention"}
-        else "broker"
-        if key in {"host", "ca", "addresses"}
-        else "recipient"
-    )
+    table = "broker" if key in {"host", "ca", "addresses"} else "recipient"
+    if key in {"rule", "categories", "max_per_hour", "purpose", "retention"}:
+        table = "release"
     assert f"policy.toml:{line_of(TEXT, f'[[{table}]]')}: {table}.{key}: missing (add it)" in told
 
 

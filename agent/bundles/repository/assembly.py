@@ -138,7 +138,7 @@ def sign_online(city: CityRepository, candidate: Candidate, signer: Signer, now:
         for role in roles
     }
     metadata |= {f"{snapshot.signed.version}.{SNAPSHOT}.json": snapshot.to_bytes()}
-    # last but for the timestamp: what it changes is whole an instant later
+    # The root is the last but for the timestamp: what it changes is whole an instant later.
     if ROOT in candidate.taken:
         metadata |= {f"{candidate.root.signed.version}.{ROOT}.json": candidate.root.to_bytes()}
     versions = {

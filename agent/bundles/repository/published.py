@@ -138,8 +138,8 @@ class CityRepository:
         for name, version in sorted(versions.items()):
             file = self.metadata / f"{version}.{name}.json"
             delegated[name] = _read(file, Targets)
-            # a role whose delegation has ended stays in the snapshot: a camera that misses it sees
-            # a rollback
+            # A role whose delegation has ended stays in the snapshot: a camera that misses it sees
+            # a rollback.
             if name in delegations(targets.signed):
                 _verify(targets, name, delegated[name], file)
         return Published(roots, timestamp, snapshot, targets, delegated)
@@ -264,14 +264,12 @@ class Trust:
 
 def trust_in(published: Published | None, pending: Mapping[str, Pending], folder: Path) -> Trust:
     """Whose signatures count now. Raises ConfigError where there is no repository at all."""
-    root = pending[ROOT].metadata if ROOT in pending else published.root if published else None
-    targets = (
-        pending[TARGETS].metadata
-        if TARGETS in pending
-        else published.targets
-        if published
-        else None
-    )
+    root = published.root if published else None
+    targets = published.targets if published else None
+    if ROOT in pending:
+        root = pending[ROOT].metadata
+    if TARGETS in pending:
+        targets = pending[TARGETS].metadata
     if root is None or targets is None:
         raise ConfigError(
             "holds no repository",

@@ -110,7 +110,7 @@ def read_public(path: Path) -> KeyHolder:
         key = SSlibKey.from_dict("", dict(listed))
         if _SCHEMES.get(key.keytype) != key.scheme:
             raise ConfigError("is neither an Ed25519 nor a P-256 key", where=path, fix=fix)
-        # so that its id is computed here, never taken from the file
+        # Read again, so that its id is computed here and never taken from the file.
         key = SSlibKey.from_crypto(_loaded(key), scheme=key.scheme)
     except (RefusedError, ValueError, TypeError, KeyError, UnsupportedAlgorithm):
         raise ConfigError("is not the public half of a signing key", where=path, fix=fix) from None
@@ -221,7 +221,7 @@ def _token_signer(uri: str, secret: Callable[[str], str]) -> Signer:
     try:
         _, public = HSMSigner.import_(number, token, once)
         signer = HSMSigner(number, public, once, token)
-        # a wrong PIN is told now, not after the diff was read
+        # A wrong PIN is told now, not after the diff was read.
         signer.sign(b"platewarden: does the PIN open this token?")
     except UnsupportedLibraryError:
         raise UsageError(

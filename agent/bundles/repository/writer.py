@@ -101,7 +101,7 @@ def publish(
     except BaseException:
         writing.forget()
         raise
-    # what is superfluous does no harm; the next publish tries again
+    # What is superfluous does no harm; the next publish tries again.
     with suppress(StorageError, OSError):
         prune(folder)
 
@@ -164,11 +164,9 @@ def keep_pending(city: Path, pending: Pending) -> None:
     then nothing changed.
     """
     folder = city / PENDING_FOLDER
-    part, old, final = (
-        folder / f".{pending.role}{PART_SUFFIX}",
-        folder / f".{pending.role}.old",
-        folder / pending.role,
-    )
+    part = folder / f".{pending.role}{PART_SUFFIX}"
+    old = folder / f".{pending.role}.old"
+    final = folder / pending.role
     try:
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)

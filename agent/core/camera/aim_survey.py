@@ -13,9 +13,10 @@ from agent.core.camera.aim_figures import SHARP, Band, Light, Verdict, sharp_ver
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.time.instant import Instant
 
-# the confidence from which a read counts as sure: policies ask for about that (docs/ref/policy.md)
+# The confidence from which a read counts as sure: policies ask for about that (docs/ref/policy.md).
 SURE = 0.9
-# of an hour's reads that are sure. On the models' own measure 0.83 were (models/recognizer.md)
+# Shares of an hour's reads that are sure. On the models' own measure 0.83 were
+# (models/recognizer.md).
 WORKS, FAILS = 0.6, 0.3
 ENOUGH = 10  # reads in an hour; fewer judge nothing
 MOST_HOURS = 24 * 7

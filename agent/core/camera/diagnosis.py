@@ -8,24 +8,19 @@ from agent.core.camera.aim_figures import Light, Verdict, band_for, local_share,
 from agent.core.camera.aim_survey import Sample
 from agent.core.camera.diagnosis_findings import Finding, fail, ok, skip, warn
 
-# grey levels between a picture's dark and bright tenth: a lens cap, a wasp's nest, a dead sensor
+# Grey levels between a picture's dark and bright tenth: a lens cap, a wasp's nest, a dead sensor.
 BLANK = 8.0
-SCENE_SOFT, SCENE_BLURRED = (
-    0.20,
-    0.12,
-    # of the sharpest sixteenth's edges. 25 road photographs: 0.22 and more; blurred (Gaussian) by 2
-    # px 0.18, 3 px 0.14, 5 px 0.10 (medians)
-)
+# Shares of contrast that the sharpest sixteenth's edges pass. 25 road photographs: 0.22 and more;
+# blurred (Gaussian) by 2 px 0.18, 3 px 0.14, 5 px 0.10 (medians).
+SCENE_SOFT, SCENE_BLURRED = 0.20, 0.12
 WARM_C, HOT_C = 70.0, 80.0  # at 80 °C a Raspberry Pi slows itself down
 LEAST_FREE = 64 << 20  # bytes: below it logs and databases may not be written at all
-# gone at the next power cut, or cannot be written
+# File systems whose contents are gone at the next power cut, or that cannot be written.
 NEVER_KEPT = frozenset({"tmpfs", "ramfs", "overlay", "squashfs"})
 NO_RIGHTS = frozenset({"vfat", "exfat", "msdos"})
 UNSAFE_OPTIONS = frozenset({"nobarrier", "barrier=0", "data=writeback"})
-_NOW, _SINCE = (
-    {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "at its temperature limit"},
-    16,
-)
+_NOW = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "at its temperature limit"}
+_SINCE = 16
 
 
 def picture(light: Light) -> Finding:

@@ -14,7 +14,7 @@ Limits = Mapping[str, tuple[Any, Any, Any]]
 default.
 """
 
-# libcamera's AfModeManual; ExposureTimeModeManual and AnalogueGainModeManual; …Auto
+# As libcamera numbers them: AfModeManual; ExposureTimeModeManual and AnalogueGainModeManual; …Auto.
 MANUAL_FOCUS, MANUAL, AUTO = 0, 1, 0
 DAY, NIGHT = "day", "night"
 

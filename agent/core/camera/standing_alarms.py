@@ -11,20 +11,20 @@ from agent.core.camera.camera_event import CameraEvent
 from agent.core.camera.diagnosis import BLANK, SCENE_BLURRED
 
 EDGES_ACROSS, EDGES_DOWN = 32, 18
-# looks that must agree before an alarm is raised or cleared: a lorry in front, a headlight, a wiper
-# pass
+# Looks that must agree before an alarm is raised or cleared: a lorry in front, a headlight or a
+# wiper passes.
 IN_A_ROW = 5
-# share of a good look that goes into the reference: half of a change is taken for granted after 14
-# looks, a dusk is followed
+# Share of a good look that goes into the reference. Half of a change is taken for granted after 14
+# looks, and a dusk is followed.
 LEARNS = 0.05
 FIRST_LOOKS = 10  # learned plainly, before anything is compared
 LOST = 0.5  # of a tile's usual detail: below it the tile shows less than it did
 SOFTENED = 0.6  # of the sharpest tile's usual detail: below it the whole picture is blurred
-# shares of the tiles that usually show something
+# Shares of the tiles that usually show something.
 FLAT_SHARE, DIRTY_SHARE, LEAST_TELLING = 0.6, 0.34, 4
-# correlation of the edges: in place, at the best shift, and how much the shift gains
+# Correlation of the edges: in place, at the best shift, and how much the shift gains.
 UNLIKE, ALIKE, GAINED = 0.4, 0.5, 0.12
-# cells that are tried in each direction; and alike enough in place not to try at all
+# Cells that are tried in each direction; and alike enough in place not to try at all.
 MOVED_BY, IN_PLACE = 4, 0.75
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from agent.core.hotlist.categories import AllowList
 
 MAX_ENTRIES = 4_000_000
-# different ones in one list
+# How many different ones a list may hold.
 MAX_NAMES = {"state": 2_000, "agency": 60_000, "class": 200, "category": 200}
 _DROPPED = -1
 _case = PATTERNS["case"][0].fullmatch
@@ -249,14 +249,14 @@ class ListBuilder:
         rows = np.zeros(len(self), ROW)
         for name, column in self._columns.items():
             rows[name] = column
-        # what was kept there until now: the folded text's key
+        # Until now the column kept the folded text's key.
         rows["slot"] = slots_of(rows["slot"], multiplier)
         protecting = self._categories.get(NEVER_RELEASE, _DROPPED)
         cases = np.frombuffer(self._cases, "<u1") if self._cases else np.zeros(0, "<u1")
         kept, self.identical, self.contradicting = without_repeats(
             in_order(Columns(rows, cases)), lambda category: category == protecting
         )
-        # only now: a row that has expired may be the newer word on the same case
+        # Only now, because a row that has expired may be the newer word on the same case.
         live = kept.rows["expires"] > self._today_days
         if not live.all():
             self.expired, kept = len(kept) - int(live.sum()), kept.take(live).compact()

@@ -58,7 +58,7 @@ class AllowList:
     """
 
     def __init__(self, allowed: Iterable[str] | None) -> None:
-        # protection needs no permission
+        # Protection needs no permission.
         self.names = None if allowed is None else frozenset(allowed) | {NEVER_RELEASE}
         self.dropped: dict[str, int] = {}
 

@@ -66,7 +66,7 @@ class Columns:
         length = self.rows["case_length"].astype(np.int64)
         begins = np.cumsum(length) - length
         cases = np.empty(int(length.sum()), "<u1")
-        # piecewise: the numbers of all bytes would take many times the bytes' own room
+        # Piecewise, because the numbers of all bytes would take many times the bytes' own room.
         for first in range(0, len(self), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
             shift = np.repeat(

@@ -204,7 +204,7 @@ def shapes_of(texts: NDArray[Any]) -> Mapping[str, int]:
     place = 1
     while (more := left >= BASE).any():
         left, digits = left // np.uint64(BASE), left % np.uint64(BASE)
-        # the last character first, base 3
+        # The last character comes first, to base 3.
         shapes += np.where(more, np.where(digits < 10, 1, 2) * place, 0)
         place *= 3
     codes, counts = np.unique(shapes, return_counts=True)

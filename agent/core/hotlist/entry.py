@@ -118,7 +118,7 @@ def faults_of(row: Mapping[str, str], today: date) -> list[str]:
         for name, value in (("source_date", source_date), ("expires", expires))
         if value is None
     ]
-    # a day for the earth's other side
+    # A day more, for the earth's other side.
     if source_date is not None and source_date > today + timedelta(days=1):
         faults.append("source_date: in the future")
     if source_date is not None and source_date < EPOCH:

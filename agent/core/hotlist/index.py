@@ -39,7 +39,7 @@ ago, and raises nothing (P10).
 
 EPOCH_DAY = EPOCH.toordinal()
 EntryKey = tuple[str, str, str, str, str]
-# an entry's numbers as in hotlist_columns.PACKED_ROW; the first is the key of its text
+# An entry's numbers as in columns.PACKED_ROW; the first is the key of its text.
 Row = tuple[int, ...]
 _unpack, _ROW_BYTES = PACKED_ROW.unpack_from, ROW.itemsize
 
@@ -69,10 +69,8 @@ class Index:
         bits = bucket_bits(len(columns))
         self._shift = 64 - bits
         # memoryviews: reading one number out of them takes a fraction of the time that numpy takes
-        self._starts, self._slots = (
-            bucket_starts(columns.rows["slot"], bits).data,
-            columns.rows["slot"].data,
-        )
+        self._starts = bucket_starts(columns.rows["slot"], bits).data
+        self._slots = columns.rows["slot"].data
         self._rows, self._cases = columns.rows.view(np.uint8).data, columns.cases.data
         self.states, self.categories, self._agencies, self.classes = (names[name] for name in NAMED)
         self._hidden: frozenset[Row] = frozenset()

@@ -25,9 +25,10 @@ from agent.core.wire.match_level import MatchLevel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# of reads, 0.1 to 0.5 % were hits in what cities published: the middle, in powers of two
+# Share of reads that are hits. In what cities published it was 0.1 to 0.5 %: the middle, in powers
+# of two.
 BASE_RATE = 0.002
-# entries of such a city's list, a guess: a shorter one finds fewer cars, in proportion
+# Entries of such a city's list, a guess. A shorter list finds fewer cars, in proportion.
 FULL_LIST = 500_000
 MOST = 0.9999  # a lead is never a fact (P10), whatever the arithmetic says
 OTHER_STATES = 0.1  # of the traffic; a town at a border has more

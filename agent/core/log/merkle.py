@@ -141,7 +141,7 @@ def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ..
         msg = f"no older tree of {old_size} leaves in one of {len(leaves)}"
         raise ValueError(msg)
     proof: list[bytes] = []
-    # whole: is this subtree the old tree itself, whose root the reader knows?
+    # `whole`: is this subtree the old tree itself, whose root the reader knows?
     low, high, whole = 0, len(leaves), True
     while old_size != high:
         middle = low + _split(high - low)
@@ -165,7 +165,7 @@ def verify_consistency(
     if old_size == new_size:
         return not untrusted_proof and old_root == new_root
     path = list(untrusted_proof)
-    # the old tree is one full subtree: its root is the first node
+    # The old tree is one full subtree: its root is the first node.
     if old_size & (old_size - 1) == 0:
         path.insert(0, old_root)
     if not path:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from agent.core.policy.barring import Bar
     from agent.core.wire.match_level import MatchLevel
 
-# the category of a rehearsal's printed plate (core.hotlist.rehearsal), and of nothing that a hot
-# list names
+# The category of a rehearsal's printed plate (core.hotlist.rehearsal), and of nothing that a hot
+# list names.
 TEST = "test"
-# the hot-list category that beats every rule; no policy may release it
+# The hot-list category that beats every rule; no policy may release it.
 NEVER_RELEASE = "never-release"
 
 

@@ -74,12 +74,10 @@ def _row(cells: list[str], line: int, seen: dict[str, int], faults: list[str]) -
     if len(cells) != len(HEADER):
         faults.append(f"line {line}: {len(cells)} columns instead of {len(HEADER)}")
         return None
-    name, stands, near, mount = (
-        cells[0],
-        cells[1],
-        tuple(cells[2].replace("|", " ").split()),
-        cells[3] or "fixed",
-    )
+    name = cells[0]
+    stands = cells[1]
+    near = tuple(cells[2].replace("|", " ").split())
+    mount = cells[3] or "fixed"
     before = len(faults)
     if IDENTIFIER.fullmatch(name) is None or len(name) > MAX_ID:
         faults.append(

@@ -43,7 +43,7 @@ def parse_object(untrusted_text: bytes, where: str) -> Mapping[str, object]:
             parse_constant=_no_constant,
         )
     except (ValueError, RecursionError):
-        # RecursionError: a thousand brackets in a few hundred bytes
+        # RecursionError comes of a thousand brackets in a few hundred bytes.
         raise malformed("is not one JSON object with unique keys", where) from None
     if not isinstance(value, dict):
         raise malformed("is not a JSON object", where)
@@ -99,7 +99,7 @@ class Fields:
         if missing := sorted(needed - self._table.keys()):
             raise malformed(f"lacks {', '.join(missing)}", where)
         if self._table.keys() - needed - set(optional):
-            # its name is untrusted text: not repeated
+            # The member's name is untrusted text, and not repeated.
             raise malformed("has a member that this version does not know", where)
 
     def __contains__(self, name: str) -> bool:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-# two hundred recipients with a rule each fit; every step below takes time in proportion
+# Two hundred recipients with a rule each fit. Every step below takes time in proportion.
 MAX_TEXT_BYTES = 256 * 1024
 MAX_FAULTS_TOLD = 50
-# in one statement, outside strings: tomllib takes quadratic time over `a.a.a.…`, minutes for a
-# megabyte
+# Dots in one statement, outside strings. On `a.a.a.…` tomllib takes quadratic time, minutes for a
+# megabyte.
 MAX_DOTS = 64
 
 Path = tuple[str | int, ...]

@@ -121,7 +121,7 @@ def judge(look: Look, known: Known | None, signed: SignedTime | None, build: dat
             f"{'not trusted' if signed else 'taken as it is, but nothing is deleted by it'}: {how}",
             moved,
         )
-    # else many small steps would add up unseen
+    # Only then a new reference: else many small steps would add up unseen.
     reference = (look.wall, look.boot_s) if look.synchronised or look.rtc else moved.reference
     sure = replace(moved, floor=max(floor, look.wall - SLACK), reference=reference)
     if signed is None:
@@ -204,7 +204,7 @@ def _later(moment: datetime, seconds: float) -> datetime:
         moment += timedelta(seconds=seconds)
     except OverflowError:
         return moment
-    # as it will be written down
+    # In whole milliseconds, as it will be written down.
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

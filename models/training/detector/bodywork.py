@@ -26,10 +26,8 @@ def panel_around(rng: Generator, plate: Corners) -> Corners:
     """
     across, down = plate[1] - plate[0], plate[3] - plate[0]
     left, right, up, below = rng.uniform([0.1, 0.1, 0.3, 0.3], [3, 3, 4, 3])
-    first, last = (
-        plate[0] - left * across - up * down,
-        plate[0] + (1 + right) * across + (1 + below) * down,
-    )
+    first = plate[0] - left * across - up * down
+    last = plate[0] + (1 + right) * across + (1 + below) * down
     wide, high = (1 + left + right) * across, (1 + up + below) * down
     return np.array([first, first + wide, last, first + high], np.float32)
 

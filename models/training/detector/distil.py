@@ -24,7 +24,8 @@ from models.training.loop import Losses, Training, averaged_weights
 
 DEFAULTS = Defaults("detector.distil", minutes=90.0, rate=3e-3)
 LIKE_THE_TEACHER = ("to4", "to8", "to16", "join16", "head")  # stages whose features must agree
-# of the time: from when on the scenes' own truth counts, and until when the teacher's features fade
+# Shares of the time: from when on the scenes' own truth counts, and until when the teacher's
+# features fade.
 OWN_BEGIN, OWN_FULL = 0.1, 0.4
 FEATURES_AT_LAST, OWN_WEIGHT = 0.1, 0.5
 BACKGROUND = 0.05  # weight of a cell where the teacher sees nothing

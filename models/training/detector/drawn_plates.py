@@ -105,11 +105,9 @@ def style(rng: Generator) -> Style:
         if rng.random() < 0.12:
             aspect, rows, height = rng.uniform(1.15, 1.4), 2, rng.uniform(0.32, 0.4)
     if rng.random() < (0.1 if region == "us" else 0.05):
-        ground, below, ink = (
-            colour(rng, 20, 130, 1.0),
-            colour(rng, 20, 110, 1.0),
-            colour(rng, 200, 255, 0.1),
-        )
+        ground = colour(rng, 20, 130, 1.0)
+        below = colour(rng, 20, 110, 1.0)
+        ink = colour(rng, 200, 255, 0.1)
     return Style(region, float(aspect), ground, below, ink, float(height), rows)
 
 

@@ -11,14 +11,14 @@ from torch.nn import functional
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 640, 384
 STRIDE_PX = 8
 CHANNELS = (16, 16, 32, 48, 64)
-# batch norm absorbs the rest, so that the export can fold this into the first weights
+# Batch norm absorbs the rest, so that the export can fold this into the first weights.
 INPUT_SCALE = 1 / 64
 # A plate warms the cells around its centre, a speckle or a badge less so. These make the exported
 # score the probability that a peak is a plate: a logistic fit of logit and log(mean heat of the
 # eight neighbours) on 500 newly composed scenes (new seed, the training's photographs), with the
 # weights of minute 76.
 OWN_HEAT, HEAT_AROUND, OFFSET = 2.58, 1.25, 2.78
-# exp(4.6) = 100 cells = 800 px: no plate in the input is wider, and exp stays finite
+# No plate in the input is wider than exp(4.6) = 100 cells = 800 px, and exp stays finite.
 MAX_LOG_CELLS = 4.6
 
 

@@ -215,7 +215,7 @@ class SceneMaker:
         picture, inner, rows = self.draw_plate(rng)
         aspect = float(np.ptp(inner[:, 0]) / np.ptp(inner[:, 1]))
         wide = plate_width(rng, width)
-        # long plates need more width for the same height
+        # Long plates need more width for the same height.
         wide = max(wide, NARROWEST_PX * aspect / 2.5)
         shape = pasting.quad(rng, wide, wide / aspect, pasting.roll(rng))
         target = place(rng, scene, shape, width, height, 0.12)

@@ -26,7 +26,7 @@ COARSEST = 0.7  # of the place's height: a donor with fewer pixels would stand o
 LEAST_CONTRAST = 0.06
 
 
-# characters on their ground, cut out of photographs: H×W, 0 ink – 1 ground
+# Characters on their ground, cut out of photographs: H×W, 0 ink – 1 ground.
 Donors = dict[str, list[Grey]]
 
 

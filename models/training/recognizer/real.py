@@ -103,10 +103,8 @@ def boxes_of(
     found = []
     for character, x, y, width, height in sorted(characters, key=lambda c: c[1]):
         left, top = max(0, round(x - origin[0])), max(0, round(y - origin[1]))
-        right, bottom = (
-            min(picture.shape[1], round(x + width - origin[0])),
-            min(picture.shape[0], round(y + height - origin[1])),
-        )
+        right = min(picture.shape[1], round(x + width - origin[0]))
+        bottom = min(picture.shape[0], round(y + height - origin[1]))
         if right - left < SMALLEST[0] or bottom - top < SMALLEST[1]:
             return ()
         found.append(Boxed(character, (left, top, right, bottom)))

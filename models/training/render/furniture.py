@@ -124,10 +124,8 @@ def emblem(
     centre = (int(x + width / 2), int(y + height * rng.uniform(0.42, 0.58)))
     channels = picture.shape[2]
     if kind == "dash":
-        reach, half = (
-            max(1, int(width * rng.uniform(0.25, 0.42))),
-            max(1, int(height * rng.uniform(0.035, 0.07))),
-        )
+        reach = max(1, int(width * rng.uniform(0.25, 0.42)))
+        half = max(1, int(height * rng.uniform(0.035, 0.07)))
         cv2.rectangle(
             picture,
             (centre[0] - reach, centre[1] - half),
@@ -304,10 +302,8 @@ def illustration(
     middle = np.array([left + width / 2, height * rng.uniform(0.42, 0.6)])
     reach = np.array([width * 0.46, height * rng.uniform(0.2, 0.34)])
     for _ in range(int(rng.integers(3, 9))):
-        value, centre = (
-            tone(any_tone(rng, channels) if ink is None else ink),
-            middle + rng.uniform(-0.55, 0.55, 2) * reach,
-        )
+        value = tone(any_tone(rng, channels) if ink is None else ink)
+        centre = middle + rng.uniform(-0.55, 0.55, 2) * reach
         kind = rng.random()
         if kind < 0.4:
             axes = np.maximum(1, reach * rng.uniform(0.2, 0.75, 2)).astype(int)
@@ -387,7 +383,7 @@ def holder(picture: Picture, rng: Generator, kind: str) -> None:
     edge = max(1, int(height * rng.uniform(0.01, 0.05)))
     cv2.rectangle(picture, (0, 0), (width - 1, height - 1), tone(value), edge)
     print_value = np.where(value < 0.5, 0.9, 0.1).astype(np.float32)
-    # the deepest hide the characters' feet
+    # The deepest frames hide the characters' feet.
     deepest = (0.25 if rng.random() < 0.2 else 0.17) if kind == "us" else 0.08
     for top in (True, False):
         if rng.random() < 0.55:

@@ -101,7 +101,7 @@ class StrokeFace:
         self._stroke = rng.uniform(0.085, 0.17)  # of the height
         self._radius = rng.uniform(0.08, 0.28)  # of the height
         glyphs, narrow = stroke_tables()
-        # some issuers' I and 1 have feet as broad as any character
+        # Some issuers' I and 1 have feet as broad as any character.
         wider = rng.uniform(1.2, 2.0) if rng.random() < 0.3 else 1.0
         self._narrow = {
             character: min(1.0, width * wider) if character in "1I" else width

@@ -64,10 +64,8 @@ def import_list(
     there.
     """
     digest = hashlib.sha256()
-    builder, faults = (
-        ListBuilder(today, AllowList(allowed)),
-        Faults(source.where, skip=skip_bad_rows),
-    )
+    builder = ListBuilder(today, AllowList(allowed))
+    faults = Faults(source.where, skip=skip_bad_rows)
     blocks = line_blocks(_hashed(source.untrusted_chunks, digest))
     if source.layout is None:
         _read_csv(blocks, builder, faults)

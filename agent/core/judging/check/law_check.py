@@ -106,10 +106,8 @@ def _purposes(policy: Document, profile: Profile, fact: Fact) -> Iterator[Findin
     for path, table in raw(policy, "release"):
         for place, purpose in names(path, table, "purpose"):
             if purpose in fact.forbidden_purposes:
-                what, fix = (
-                    f'the purpose "{purpose}" is forbidden in {profile.name}',
-                    f"remove the rule, or {COUNSEL}",
-                )
+                what = f'the purpose "{purpose}" is forbidden in {profile.name}'
+                fix = f"remove the rule, or {COUNSEL}"
             elif fact.permitted_purposes and purpose not in fact.permitted_purposes:
                 what = (
                     f"{purpose[:64]!a} is not among the purposes that are permitted "
@@ -132,10 +130,8 @@ def _retention(policy: Document, profile: Profile, fact: Fact) -> Iterator[Findi
     for path, table in raw(policy, "release") if cap is not None else ():
         days = days_written(table.get("retention"))
         if days is not None and cap is not None and days > cap:
-            what, fix = (
-                f"{days} days are longer than {profile.name} allows",
-                f'at most "{cap}d"' if cap > 1 else "no whole day is allowed",
-            )
+            what = f"{days} days are longer than {profile.name} allows"
+            fix = f'at most "{cap}d"' if cap > 1 else "no whole day is allowed"
             yield at(
                 policy,
                 (*path, "retention"),

@@ -148,7 +148,7 @@ def space_of(first: Side, second: Side) -> Space:
     days = {day for policy in both for day in (policy.effective, policy.expires)} | set(ends)
     one, other = first.named_cameras(), second.named_cameras()
     cameras: dict[str, tuple[str, ...]] = {}
-    # a camera that only one roster lists is like no other
+    # A camera that only one roster lists is like no other.
     for together in (one & other, one - other, other - one):
         cameras |= alike(sorted(together), *both)
     return Space(

@@ -41,7 +41,7 @@ TOLD_BY = {  # which kinds of change already tell of a rule's field
     "include": frozenset({Kind.CONTENT}),
     "cameras": frozenset({Kind.CAMERA}),
 }
-# kind, recipient and purpose of everything that is told already
+# Kind, recipient and purpose of everything that is told already.
 Touched = frozenset[tuple[Kind, str, str]]
 
 

@@ -144,13 +144,11 @@ class _Words:
         before: Mapping[Cell, Kept],
         after: Mapping[Cell, Kept],
     ) -> None:
-        self._narrow, self._wide, self._space, self._before, self._after = (
-            narrow,
-            wide,
-            space,
-            before,
-            after,
-        )
+        self._narrow = narrow
+        self._wide = wide
+        self._space = space
+        self._before = before
+        self._after = after
 
     def told(self, sentences: Mapping[Kind, str]) -> Iterator[Change]:
         for gain in gains(self._before, self._after):
@@ -333,10 +331,6 @@ def _worst_first(change: Change) -> tuple[int, str, str]:
 
 def _list(values: Iterable[object]) -> str:
     names = sorted(map(str, values))
-    return (
-        names[0]
-        if len(names) == 1
-        else f"{', '.join(names[:-1])} and {names[-1]}"
-        if names
-        else "nothing"
-    )
+    if len(names) < 2:
+        return names[0] if names else "nothing"
+    return f"{', '.join(names[:-1])} and {names[-1]}"

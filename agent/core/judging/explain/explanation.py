@@ -70,7 +70,7 @@ class Scope:
         return self.cameras or (ANY_CAMERA,)
 
 
-# of a day (UTC), in minutes from midnight: from the first up to, not including, the second
+# Part of a day (UTC), in minutes from midnight: from the first up to, not including, the second.
 Part = tuple[int, int]
 Cell = tuple[str, MatchLevel, str, Part]  # category, level, camera, part of the day
 

@@ -43,7 +43,7 @@ def law_on(
         or fact.permitted_purposes
     ]
     told = [_law(profile, fact, recipient, purposes) for fact in facts]
-    # stable: otherwise in the profile's order
+    # The sort is stable: otherwise they stay in the profile's order.
     return tuple(sorted(told, key=lambda law: not law.forbids))
 
 

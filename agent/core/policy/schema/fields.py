@@ -23,7 +23,7 @@ from agent.core.text.identifier import IDENTIFIER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# a read is sealed to a whole UTC day's key: under two days it could have none (docs/ref/policy.md)
+# A read is sealed to a whole UTC day's key: under two days it could have none (docs/ref/policy.md).
 MIN_RETENTION_DAYS = 2
 MAX_RETENTION_DAYS = 3650
 KEY_BYTES = 32
