@@ -29,8 +29,8 @@ RUNTIME = [
 ]
 
 EXTRAS = {
-    # picamera2 must match the system's libcamera and comes from apt (`apt install
-    # python3-picamera2`, venv with --system-site-packages); nothing to fetch here.
+    # The library picamera2 must match the system's libcamera and comes from apt (`apt install
+    # python3-picamera2`, venv with --system-site-packages). There is nothing to fetch here.
     "pi": [],
     "demo": [
         "iotcore>=0.4",  # rumqttd, an MQTT broker inside a wheel

@@ -182,7 +182,7 @@ def take_over(given: Path, device: Path) -> None:
         raise StopError(f"{given} holds {', '.join(odd)[:200]}: not what provision --batch makes")
     public = given / "public.json"
     if (device / "public.json").exists():
-        # a power cut between placing and wiping: finish, if they are the same camera's
+        # A power cut came between placing and wiping: finish, if they are the same camera's.
         if public.exists() and content(public) != (device / "public.json").read_bytes():
             raise StopError(
                 f"{device} holds another camera's keys than {given}. Is it the right card?"

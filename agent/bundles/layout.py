@@ -12,17 +12,17 @@ from agent.core.reasons import Reason
 from agent.core.text.strict_json import IDENTIFIER, Fields, canonical, parse_object
 from agent.errors import BundleRefusedError, EnvelopeRefusedError
 
-# roles; the first four are TUF's own names
+# Roles. The first four are TUF's own names.
 ROOT, TARGETS, SNAPSHOT, TIMESTAMP = "root", "targets", "snapshot", "timestamp"
 POLICY, HOTLIST = "policy", "hotlist"
 KEYS_PREFIX = "keys-"
 TOP_LEVEL = (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)
 
-# folders of a repository, and of a stick
+# Folders of a repository, and of a stick.
 METADATA_FOLDER, TARGETS_FOLDER = "metadata", "targets"
 
-# target paths, as the metadata names them; on disk the SHA-256 stands before the last part
-# (consistent snapshots)
+# Target paths, as the metadata names them. On disk the SHA-256 stands before the last part
+# (consistent snapshots).
 CITY_PATH, CHARTER_PATH = "city.json", "charter.toml"
 POLICY_PATH, CAMERAS_PATH = "policy/policy.toml", "policy/roster.toml"
 ROSTER_PATH, CITY_ROOT_PATH, CA_PATHS = "policy/roster.jws", "policy/root.json", "policy/ca/*.pem"

@@ -164,8 +164,8 @@ class Verification:
         except ExpiredMetadataError:
             if rule.required:
                 raise
-            # tuf judges expiry last, after hash, signatures and version: what was read is genuine,
-            # and too old to be used
+            # Expiry is judged last by tuf, after hash, signatures and version: what was read is
+            # genuine, and too old to be used.
             metadata = Metadata.from_bytes(self._inbox.raw[role])
             self._absent.add(role)
         if (

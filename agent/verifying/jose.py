@@ -21,7 +21,8 @@ from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM, Envelope
 from agent.errors import EnvelopeRefusedError
 
 MAX_DOCUMENT_BYTES = 1 << 20
-# joserfc raised the last two on fuzzed input; none of them may reach a caller as a traceback.
+# The last two were raised by joserfc on fuzzed input. None of them may reach a caller as a
+# traceback.
 FOREIGN_ERRORS = (JoseError, ValueError, TypeError, KeyError, AssertionError, binascii.Error)
 
 

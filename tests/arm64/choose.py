@@ -22,8 +22,8 @@ PARTS = {
     "policy": ("agent.core.policy.decider", "agent.core.hotlist.matching"),
     "mailbox": ("agent.storage",),
 }
-# processes; what needs libraries that the tree leaves out; the recipient's side, which stands on no
-# pole
+# Processes; what needs libraries that the tree leaves out; the recipient's side, which stands on no
+# pole.
 NOT_HERE = ("subprocess", "bench", "torch", "agent.receiver", "tests.support.receiving")
 
 settings.register_profile(

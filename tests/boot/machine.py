@@ -35,8 +35,8 @@ IPv6AcceptRA=no
 [Link]
 RequiredForOnline=yes
 """
-# a container has no timesyncd, the kernel's clock being its host's: this stands for timesyncd
-# having synchronised it
+# A container has no timesyncd, the kernel's clock being its host's. This stands for timesyncd
+# having synchronised it.
 _TIMESYNCD = (
     "d /run/systemd/timesync 0755 root root -\n"
     "f /run/systemd/timesync/synchronized 0644 root root -\n"
@@ -145,12 +145,12 @@ class Machine:
             "--console=pipe",
             *BPF,
         ]
-        # a control group of its own for each boot: one that outlives a killed container would keep
-        # its filters, and add the old to the new
+        # A control group of its own for each boot. One that outlives a killed container would keep
+        # its filters, and add the old to the new.
         self._group = GROUPS / f"platewarden-boot-{secrets.token_hex(4)}"
         self._group.mkdir()
-        # and clocks that begin with the boot: a container's would go on counting from its host's,
-        # and powered-on time be told as it never is on a camera
+        # Clocks that begin with the boot, too. A container's would go on counting from its host's,
+        # and powered-on time be told as it never is on a camera.
         up_s = int(time.clock_gettime(time.CLOCK_BOOTTIME))
         command = ["unshare", "--time", f"--boottime=-{up_s}", f"--monotonic=-{up_s}", *command]
         command = ["sh", "-c", 'echo $$ >"$0/cgroup.procs"; exec "$@"', str(self._group), *command]

@@ -155,7 +155,7 @@ class TestWalls:
             "walls to end",
             30,
         )
-        # around the process that runs, though no other unit starts
+        # The walls stand around the process that runs, though no other unit starts.
         machine.until(
             lambda: (
                 [let_through(machine, DELIVER, address) for address in (LISTED, UNLISTED)]

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "config/rpi-image-gen"
 LAYER = FOLDER / "layer/platewarden-camera.yaml"
 HOOK = FOLDER / "layer/platewarden-camera.d/hooks/customize90-platewarden-closed"
 
-# as documented: layer attributes, variable attributes, set policies, phases
+# As documented: layer attributes, variable attributes, set policies, phases.
 LAYER_FIELDS = {
     "Name",
     "Version",

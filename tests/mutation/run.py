@@ -41,7 +41,7 @@ TESTS = [
         "rehearsal",
     )
 ]
-# hypothesis would spend minutes on shrinking what is to fail anyway
+# No shrinking: hypothesis would spend minutes on what is to fail anyway.
 PYTEST = [
     "-q",
     "-x",

@@ -5,7 +5,7 @@ and none of its logic.
 (configuration, event loop, requests, buffers, timeouts, shutdown) stays the library's own code, on
 libcamera's "virtual" pipeline.
 """
-# mypy and ruff see this file without picamera2 and libcamera, which exist in the trixie tree only.
+# Seen by mypy and ruff without picamera2 and libcamera, which exist in the trixie tree only.
 
 import mmap
 import os

@@ -292,8 +292,8 @@ def test_one_fault_is_found_at_its_line_and_column(name):
         None,
     )
     assert found, faults
-    # nothing else is told but what the charter and the law say of the same line, or the same of
-    # another line
+    # Nothing else is told but what the charter and the law say of the same line, or the same of
+    # another line.
     assert all(
         fault.line == found.line or (fault.code, fault.what) == (found.code, found.what)
         for fault in faults
@@ -379,7 +379,7 @@ def test_every_fault_is_told_at_once_across_files_in_order():
         law="us-or",
     )
     told = [(fault.where, fault.field, fault.code) for fault in checked.faults]
-    # a charter that is malformed cannot be held against the policy: its own fault says so
+    # A charter that is malformed cannot be held against the policy: its own fault says so.
     assert told == [
         ("charter.toml", "barred.places", "malformed"),
         ("policy.toml", "version", "malformed"),

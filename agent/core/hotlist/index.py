@@ -68,7 +68,8 @@ class Index:
         self._columns, self._multiplier = columns, multiplier
         bits = bucket_bits(len(columns))
         self._shift = 64 - bits
-        # memoryviews: reading one number out of them takes a fraction of the time that numpy takes
+        # As memoryviews: reading one number out of them takes a fraction of the time that numpy
+        # takes.
         self._starts = bucket_starts(columns.rows["slot"], bits).data
         self._slots = columns.rows["slot"].data
         self._rows, self._cases = columns.rows.view(np.uint8).data, columns.cases.data

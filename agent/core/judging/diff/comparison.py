@@ -67,8 +67,8 @@ class Kept:
     rules: tuple[str, ...]
 
 
-# recipient, purpose, category, level, camera, part of the day, day, confidence: in the order of
-# CELL_KINDS
+# Recipient, purpose, category, level, camera, part of the day, day, confidence: in the order of
+# CELL_KINDS.
 Cell = tuple[str, str, str, MatchLevel, str, Part, date, float]
 Sighting = tuple[str, MatchLevel, str, Part, date, float]
 
