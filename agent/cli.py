@@ -43,8 +43,9 @@ def _print_version(*, on: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run and exit. Errors go to stderr as one line; a traceback is shown only with
-    PLATEWARDEN_DEBUG=1.
+    """Run and exit.
+
+    Errors go to stderr as one line; a traceback is shown only with PLATEWARDEN_DEBUG=1.
     """
     try:
         app(args=list(arguments) if arguments is not None else None)

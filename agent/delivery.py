@@ -36,8 +36,9 @@ HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})
 
 
 class WaitingReads(Protocol):
-    """The outbox as deliver sees it: it can only look. Everything in it is untrusted. Raises
-    StorageError.
+    """The outbox as deliver sees it: it can only look.
+
+    Everything in it is untrusted. Raises StorageError.
     """
 
     def pending(self) -> Sequence[str]: ...
@@ -70,7 +71,9 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class PassResult:
     """One pass: `waiting` in the outbox (with or without a receipt), `published` and `receipts` in
-    this pass. `trouble`: a line, or empty.
+    this pass.
+
+    `trouble`: a line, or empty.
     """
 
     waiting: int
@@ -98,8 +101,9 @@ class Refusals:
     def note(
         self, key: tuple[str, ...], details: Mapping[str, object], *, once: bool = False
     ) -> None:
-        """A leaf the first time, a count afterwards. `once`: the same thing found again, not done
-        again, is not even counted.
+        """A leaf the first time, a count afterwards.
+
+        `once`: the same thing found again, not done again, is not even counted.
         """
         if key in self._seen and once:
             return
@@ -134,8 +138,9 @@ class Refusals:
 
 
 class Delivery:
-    """One `pass_once` after another moves what the policy permits. `jitter`: a number in [0, 1).
-    `device`: this camera's id.
+    """One `pass_once` after another moves what the policy permits.
+
+    `jitter`: a number in [0, 1). `device`: this camera's id.
 
     A read is published again, after 5 s, 10 s, 20 s … 10 min, until a receipt that fits is in the
     receipt box; receivers drop repeats by read id.
@@ -167,7 +172,9 @@ class Delivery:
         self, route: Route, progress: Callable[[], None], stopping: Callable[[], bool]
     ) -> PassResult:
         """Take receipts, publish what is due, tidy up. `progress` is called after each publication;
-        `stopping` is asked before. Raises StorageError.
+        `stopping` is asked before.
+
+        Raises StorageError.
         """
         waiting = self._outbox.pending()
         receipts = self._take_receipts(route, set(waiting))
@@ -212,8 +219,9 @@ class Delivery:
         return due is None or now >= due or due - now > timedelta(seconds=LONGEST_WAIT_S)
 
     def _publish(self, route: Route, read_id: str, troubles: Collection[str]) -> bool:
-        """Re-authorise one read and publish it, unless its recipient's brokers are in trouble. Did
-        a broker acknowledge?
+        """Re-authorise one read and publish it, unless its recipient's brokers are in trouble.
+
+        Did a broker acknowledge?
         """
         found = self._verified(read_id)
         if found is None:
@@ -257,6 +265,7 @@ class Delivery:
 
     def _verified(self, read_id: str) -> tuple[bytes, Tags] | None:
         """A read's bytes and tags if it is one of this camera's; anything odd is one refusal leaf.
+
         None: nothing to publish.
         """
         try:
@@ -306,8 +315,9 @@ class Delivery:
         return taken
 
     def _take_receipt(self, receipt: Receipt, untrusted_receipt: bytes, waiting: set[str]) -> int:
-        """Keep a verified receipt if it answers a read that waits for one; 1 when kept. Raises
-        EnvelopeRefusedError(receipt-mismatch).
+        """Keep a verified receipt if it answers a read that waits for one; 1 when kept.
+
+        Raises EnvelopeRefusedError(receipt-mismatch).
         """
         if (
             receipt.read_id not in waiting

@@ -1,5 +1,6 @@
-"""The Protocols between the line and the world. Only the composition roots (`*_side.py`) build real
-parts.
+"""The Protocols between the line and the world.
+
+Only the composition roots (`*_side.py`) build real parts.
 
 Every port has a fake in tests/fakes and one contract suite in tests/contracts that runs over fake
 and real.
@@ -41,24 +42,27 @@ class Sealer(Protocol):
 
 
 class Verifier(Protocol):
-    """Checks an envelope's outer signature and parses its tags; opens nothing. Raises
-    EnvelopeRefusedError.
+    """Checks an envelope's outer signature and parses its tags; opens nothing.
+
+    Raises EnvelopeRefusedError.
     """
 
     def verify(self, untrusted_wire: bytes) -> Tags: ...
 
 
 class ReceiptVerifier(Protocol):
-    """Checks a receipt's signature against the recipient's key in the policy. Raises
-    EnvelopeRefusedError.
+    """Checks a receipt's signature against the recipient's key in the policy.
+
+    Raises EnvelopeRefusedError.
     """
 
     def verify(self, untrusted_receipt: bytes) -> Receipt: ...
 
 
 class Outbox(Protocol):
-    """Sealed reads between watch (the only writer) and deliver. Names are read ids. Raises
-    StorageError.
+    """Sealed reads between watch (the only writer) and deliver.
+
+    Names are read ids. Raises StorageError.
 
     `put` commits the log leaf before the read becomes visible; both survive a crash at any instant,
     or neither.
@@ -72,8 +76,9 @@ class Outbox(Protocol):
 
 
 class ReceiptBox(Protocol):
-    """Receipts between deliver (the only writer) and watch. Names are read ids. Raises
-    StorageError.
+    """Receipts between deliver (the only writer) and watch.
+
+    Names are read ids. Raises StorageError.
     """
 
     def put(self, read_id: str, receipt: bytes) -> None: ...
@@ -96,8 +101,9 @@ class Publisher(Protocol):
 
 
 class AuditLog(Protocol):
-    """One process's append-only RFC 6962 log. `append` returns the leaf's index after it is
-    durable. Raises StorageError.
+    """One process's append-only RFC 6962 log.
+
+    `append` returns the leaf's index after it is durable. Raises StorageError.
     """
 
     def append(self, kind: str, details: Mapping[str, object]) -> int: ...

@@ -153,7 +153,9 @@ def chosen(
     given: Path | None, option: str, variable: str, otherwise: str, below: str = ""
 ) -> Path | None:
     """The folder named by the option; else by the environment, or its usual place, where that
-    exists. Raises UsageError.
+    exists.
+
+    Raises UsageError.
     """
     if given is not None:
         if not given.is_dir():

@@ -42,8 +42,9 @@ def answer(**members: object) -> None:
 
 
 def load(system: System):
-    """Detector and reader. What must be imported for it comes first: Python's start is not the
-    model's.
+    """Detector and reader.
+
+    What must be imported for it comes first: Python's start is not the model's.
     """
     importlib.import_module(
         "agent.peers.peer_loader" if system.all_theirs else "agent.vision.model_loader"

@@ -1,5 +1,6 @@
-"""What a hot list of millions costs on this machine: `python -m bench.hotlist`. Import, start of
-watch, memory, one match (docs/ref/hotlist.md).
+"""What a hot list of millions costs on this machine: `python -m bench.hotlist`.
+
+Import, start of watch, memory, one match (docs/ref/hotlist.md).
 
 The list is made up: random texts of US shapes, in a temporary folder that is removed. Times are
 wall clock; CPU time stands beside it, because a busy machine stretches the former.
@@ -101,8 +102,9 @@ def timed(*module: str) -> tuple[float, float, str]:
 
 
 def match_in(city: Path) -> dict[str, float]:
-    """Child: what the list adds to the process, and how long one match takes. Sightings with 8
-    alternatives, as the vote gives at most.
+    """Child: what the list adds to the process, and how long one match takes.
+
+    Sightings with 8 alternatives, as the vote gives at most.
     """
     from agent.bundles.hotlist_file import read_hotlist  # noqa: PLC0415 - its own memory counts only once it is measured
     from agent.core.hotlist.matching import match  # noqa: PLC0415

@@ -48,8 +48,9 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """What stays the same while a car passes. Lengths in shares of the plate's sides, where no unit
-    says otherwise.
+    """What stays the same while a car passes.
+
+    Lengths in shares of the plate's sides, where no unit says otherwise.
     """
 
     plate: Grey

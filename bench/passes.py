@@ -46,8 +46,9 @@ Reads = Sequence[PlateRead]
 
 @dataclass(frozen=True, slots=True)
 class ReadPass:
-    """All reads of one pass, in order of time, and what they should have been. Rendered: nobody's
-    plate.
+    """All reads of one pass, in order of time, and what they should have been.
+
+    Rendered: nobody's plate.
     """
 
     text: str
@@ -56,9 +57,11 @@ class ReadPass:
 
 @dataclass(frozen=True, slots=True)
 class Closer:
-    """Of one way to draw five frames. `single`: exact share of each of them alone; `removed`,
-    `removed_of_surest`: share of the errors of a single one, and of the surest one, that the vote
-    removes; the others: the vote's calibration.
+    """Of one way to draw five frames.
+
+    `single`: exact share of each of them alone; `removed`, `removed_of_surest`: share of the errors
+    of a single one, and of the surest one, that the vote removes; the others: the vote's
+    calibration.
     """
 
     single: Figure

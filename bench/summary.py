@@ -39,8 +39,9 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Over the found plates (overlap 0.3): said confidence against folded exact. `sure`: of all
-    true plates, said at 0.9 or more; `sure_wrong`: of those.
+    """Over the found plates (overlap 0.3): said confidence against folded exact.
+
+    `sure`: of all true plates, said at 0.9 or more; `sure_wrong`: of those.
     """
 
     ece_equal_mass: float
@@ -55,7 +56,9 @@ class Calibration:
 @dataclass(frozen=True, slots=True)
 class Cost:
     """CPU of finding and reading, over all pictures and rounds; loading: the best round; memory:
-    the worst. Megabytes of 2^20 bytes.
+    the worst.
+
+    Megabytes of 2^20 bytes.
     """
 
     cpu_ms: Figure
@@ -207,8 +210,9 @@ class Ratio:
 
 
 def compare(names: Sequence[str], measured: Sequence[Sequence[Round]]) -> list[Ratio]:
-    """The first system against each other one. Every system decodes the same pictures, so that they
-    pair.
+    """The first system against each other one.
+
+    Every system decodes the same pictures, so that they pair.
     """
     ratios = []
     for name, rounds in zip(names[1:], measured[1:], strict=True):

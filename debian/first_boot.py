@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -IB
-"""Turns a card into a camera, once, from files on the boot partition (docs/ref/first-boot.md). What
-it cannot finish leaves every unit disabled and says why.
+"""Turns a card into a camera, once, from files on the boot partition (docs/ref/first-boot.md).
+
+What it cannot finish leaves every unit disabled and says why.
 
 Installed as /usr/libexec/platewarden/first-boot, run by platewarden-first-boot.service at each boot
 until it has succeeded; every step may be done again.
@@ -89,8 +90,9 @@ def must(*words: str) -> str:
 
 
 def content(file: Path) -> bytes:
-    """A plain file of sensible size: what lies on the boot partition was written by anybody. Raises
-    StopError.
+    """A plain file of sensible size: what lies on the boot partition was written by anybody.
+
+    Raises StopError.
     """
     if file.is_symlink() or not file.is_file() or file.stat().st_size > MAX_BYTES:
         raise StopError(f"{file} is not a plain file of at most {MAX_BYTES} bytes")
@@ -152,8 +154,9 @@ def place_settings(card: Card) -> None:
 
 
 def place_keys(card: Card) -> None:
-    """The keys of a batch, or new ones made here; either way under a city's root. Raises
-    StopError.
+    """The keys of a batch, or new ones made here; either way under a city's root.
+
+    Raises StopError.
     """
     given = card.given / DEVICE
     anchor = next(
@@ -205,8 +208,9 @@ def take_over(given: Path, device: Path) -> None:
 
 
 def wipe(card: Card) -> None:
-    """Private keys leave the boot partition: overwritten, then removed; `public.json` last. Raises
-    StopError.
+    """Private keys leave the boot partition: overwritten, then removed; `public.json` last.
+
+    Raises StopError.
     """
     given = card.given / DEVICE
     if not given.is_dir():
@@ -226,8 +230,9 @@ def wipe(card: Card) -> None:
 
 
 def place_the_rest(card: Card) -> None:
-    """What may come now or later: the broker's certificate and the first bundles. Raises
-    StopError.
+    """What may come now or later: the broker's certificate and the first bundles.
+
+    Raises StopError.
     """
     if (card.given / CERTIFICATE).exists() and not (card.device / "tls.crt").exists():
         content(card.given / CERTIFICATE)
@@ -285,8 +290,9 @@ def examined() -> Iterator[tuple[str, str, str]]:
 
 
 def start(card: Card) -> None:
-    """Nothing is enabled before doctor finds the keys, the models and the enrolment well. Raises
-    StopError.
+    """Nothing is enabled before doctor finds the keys, the models and the enrolment well.
+
+    Raises StopError.
     """
     findings = list(examined())
     for _, health, words in findings:

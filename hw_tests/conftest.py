@@ -145,8 +145,9 @@ def hw_settings(request) -> Settings:
 
 @pytest.fixture(scope="session")
 def hw_plate(request) -> str:
-    """The text that must be read. Held before a real camera by a person; in the simulated street it
-    is the first car's.
+    """The text that must be read.
+
+    Held before a real camera by a person; in the simulated street it is the first car's.
     """
     from agent.demo.scene import HIT
 

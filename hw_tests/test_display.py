@@ -1,5 +1,7 @@
 """Charts with fictitious plates are shown to the camera: how many it reads, by size, angle and
-light. Frames count only when the chart's marks are in view.
+light.
+
+Frames count only when the chart's marks are in view.
 """
 
 from collections import defaultdict

@@ -37,7 +37,9 @@ Run = Callable[[Sequence[str], str], Done]
 
 @dataclass(frozen=True, slots=True)
 class Hotspot:
-    """One hotspot. `run(arguments, stdin)`: starts a program; tests give another.
+    """One hotspot.
+
+    `run(arguments, stdin)`: starts a program; tests give another.
 
     Limit: `nmcli` takes the password as an argument, which root and this user's own processes can
     see while it runs.
@@ -49,8 +51,9 @@ class Hotspot:
     run: Run = field(default_factory=lambda: run_program)
 
     def open(self) -> None:
-        """Wall first, hotspot after it. Raises PlatewardenError that says what is missing; nothing
-        is left open then.
+        """Wall first, hotspot after it.
+
+        Raises PlatewardenError that says what is missing; nothing is left open then.
         """
         self.close()  # a hotspot that a power cut left as a profile
         self._must(["nft", "-f", "-"], WALL % {"interface": self.interface})
@@ -74,8 +77,9 @@ class Hotspot:
             raise
 
     def close(self) -> list[str]:
-        """Hotspot first, wall after it. What went wrong, in words: closing goes on. An absent
-        hotspot is nothing wrong.
+        """Hotspot first, wall after it.
+
+        What went wrong, in words: closing goes on. An absent hotspot is nothing wrong.
         """
         wrong = []
         for arguments, told, fine in (

@@ -1,5 +1,7 @@
 """The label inside the housing: the hotspot's name and password as a QR code, the page's address as
-another, and the PIN in digits. Kept beside the keys.
+another, and the PIN in digits.
+
+Kept beside the keys.
 """
 
 import io
@@ -49,7 +51,9 @@ def new_label(camera_id: str) -> Label:
 
 def load_label(device: Path) -> Label | None:
     """The label of this camera, from the unit's credentials or the device's folder; None where none
-    was made. Raises StorageError, EnvelopeRefusedError.
+    was made.
+
+    Raises StorageError, EnvelopeRefusedError.
     """
     path = credential_or(device / FILE_NAME)
     if not path.exists():
@@ -75,8 +79,9 @@ def keep_label(device: Path, label: Label) -> None:
 
 
 def draw(label: Label, url: str) -> bytes:
-    """The label as an SVG, 100 by 62 mm. The page's code carries the PIN as the fragment, which a
-    browser never sends.
+    """The label as an SVG, 100 by 62 mm.
+
+    The page's code carries the PIN as the fragment, which a browser never sends.
     """
     codes = [
         (

@@ -48,8 +48,9 @@ _ENTRY_STATUS = {
 
 
 class PageServer(ThreadingMixIn, HTTPServer):
-    """Over a socket that listens already. A connection beyond MOST_CONNECTIONS is closed unread; a
-    fault in one request ends that request.
+    """Over a socket that listens already.
+
+    A connection beyond MOST_CONNECTIONS is closed unread; a fault in one request ends that request.
     """
 
     daemon_threads = True
@@ -80,8 +81,9 @@ class PageServer(ThreadingMixIn, HTTPServer):
             self._room.release()
 
     def handle_error(self, _request: Any, _client_address: Any) -> None:
-        """No traceback, no address: the kind of fault is enough. A phone that walked away is
-        none.
+        """No traceback, no address: the kind of fault is enough.
+
+        A phone that walked away is none.
         """
         kind = sys.exc_info()[0]
         if kind is not None and not issubclass(kind, ConnectionError | TimeoutError):
@@ -101,8 +103,9 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection. Every answer carries a policy that lets the browser load nothing from
-    anywhere else.
+    """One connection.
+
+    Every answer carries a policy that lets the browser load nothing from anywhere else.
     """
 
     server: PageServer
@@ -115,8 +118,9 @@ class Handler(BaseHTTPRequestHandler):
         self._answer({"/": self._page, "/look": lambda: self._look(query)}.get(path))
 
     def do_POST(self) -> None:
-        """What the phone asks for. The body is read first, so that the connection stays usable
-        after a refusal.
+        """What the phone asks for.
+
+        The body is read first, so that the connection stays usable after a refusal.
         """
         routes: dict[str, Callable[[bytes], None]] = {
             "/enter": self._enter,

@@ -1,5 +1,7 @@
 """Looks at a frame for an installer: every plate painted over but the test plate, and the numbers
-of an aim. Keeps nothing but where plates were just now.
+of an aim.
+
+Keeps nothing but where plates were just now.
 """
 
 from collections import deque
@@ -33,8 +35,9 @@ Reads = Callable[[Frame], Sequence[PlateRead]]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One plate, without its text. `box`: x, y, width, height as shares of the frame. `test`: it is
-    the test plate.
+    """One plate, without its text.
+
+    `box`: x, y, width, height as shares of the frame. `test`: it is the test plate.
     """
 
     box: Box
@@ -44,8 +47,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """One frame for the page. `jpeg`: small, plates painted over; `crop`: the test plate as the
-    camera sees it, JPEG, or empty.
+    """One frame for the page.
+
+    `jpeg`: small, plates painted over; `crop`: the test plate as the camera sees it, JPEG, or
+    empty.
 
     `width`, `height`: of the frame, px; `focus`: of the whole picture, 1.0 is the best of the last
     minutes; `light`: of the whole picture.
@@ -149,8 +154,9 @@ def sample_of(grey: Image, read: PlateRead) -> Sample:
 
 
 def part(image: Image, box: Box, margin: float) -> Image:
-    """The box with a margin (share of its sides), clipped to the image; at least 1×1. A view, not a
-    copy.
+    """The box with a margin (share of its sides), clipped to the image; at least 1×1.
+
+    A view, not a copy.
     """
     height, width = image.shape[:2]
     x, y, wide, high = box

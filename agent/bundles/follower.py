@@ -30,8 +30,9 @@ HOUR_S = 3600.0
 
 
 class Follower:
-    """One process's eyes on its inbox. `refused` is called once for each new refusal of the same
-    files.
+    """One process's eyes on its inbox.
+
+    `refused` is called once for each new refusal of the same files.
 
     Mitigates against: an `update` gone bad that changes the inbox without end, to fill the log.
     Beyond MAX_TOLD_PER_HOUR only `status` hears of it.
@@ -48,8 +49,9 @@ class Follower:
         self._refusals: list[dict[str, str]] = []
 
     def look(self, now: Instant, monotonic_s: float) -> Generation | None:
-        """A new generation, or None: too early to look, nothing new, or refused. Raises nothing: an
-        odd inbox must not stop a camera.
+        """A new generation, or None: too early to look, nothing new, or refused.
+
+        Raises nothing: an odd inbox must not stop a camera.
         """
         if monotonic_s < self._next_s:
             return None

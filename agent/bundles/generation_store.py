@@ -54,9 +54,10 @@ CURRENT, GENERATIONS, PART, LOCK = "current", "generations", ".part", "lock"
 
 
 class BundleStore:
-    """The bundles of one process. `folder`: its own, under its state; `anchor`: the city's first
-    root, from enrolment; `rig`: whether rigs' cities are obeyed; `leave_out`: roles whose files
-    this process must not hold.
+    """The bundles of one process.
+
+    `folder`: its own, under its state; `anchor`: the city's first root, from enrolment; `rig`:
+    whether rigs' cities are obeyed; `leave_out`: roles whose files this process must not hold.
     """
 
     def __init__(
@@ -80,8 +81,9 @@ class BundleStore:
         return self._folder
 
     def current(self) -> Generation | None:
-        """The generation in force, every file as it was verified; None before the first. Raises
-        BundleRefusedError, StorageError.
+        """The generation in force, every file as it was verified; None before the first.
+
+        Raises BundleRefusedError, StorageError.
         """
         try:
             name = os.readlink(self._folder / CURRENT)  # noqa: PTH115 - Path.readlink gives a Path, and the link's text is wanted
@@ -148,8 +150,10 @@ class BundleStore:
         )
 
     def _reference(self, current: Generation | None, now: Instant) -> datetime:
-        """The time by which expiry is judged. A clock set back would make everything valid again:
-        behind the newest issue, nothing is taken in.
+        """The time by which expiry is judged.
+
+        A clock set back would make everything valid again: behind the newest issue, nothing is
+        taken in.
         """
         floors = [
             moment
@@ -237,8 +241,9 @@ class BundleStore:
 
 
 def _require_whole(folder: Path, now: Instant) -> None:
-    """The policy obeys the charter, is in force, and what it names is there. Raises
-    BundleRefusedError, PolicyRefusedError.
+    """The policy obeys the charter, is in force, and what it names is there.
+
+    Raises BundleRefusedError, PolicyRefusedError.
     """
     city = CityFolder(folder)
     try:

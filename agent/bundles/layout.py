@@ -45,8 +45,10 @@ _KIB, _MIB = 1024, 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RoleRule:
-    """One role. `paths`: TUF path patterns that it may sign; `least_signers`: the smallest
-    threshold that a camera accepts, except in a rig's city.
+    """One role.
+
+    `paths`: TUF path patterns that it may sign; `least_signers`: the smallest threshold that a
+    camera accepts, except in a rig's city.
 
     `required`: without it there is no city; the others may lapse or be missing, and then only what
     they carry stops.
@@ -112,8 +114,10 @@ MAX_OTHER_BYTES = 256 * _KIB  # a CA's certificates, a recipient's key list
 
 @dataclass(frozen=True, slots=True)
 class CityIdentity:
-    """city.json. `id` never changes in a city's life; a camera that has seen one id accepts no
-    other. `rig`: made for trying, refused by a real camera.
+    """city.json.
+
+    `id` never changes in a city's life; a camera that has seen one id accepts no other. `rig`: made
+    for trying, refused by a real camera.
     """
 
     id: str
@@ -154,8 +158,9 @@ def rule_of(role: str) -> RoleRule | None:
 
 
 def may_sign(rule: RoleRule, path: str) -> bool:
-    """Whether a target path is the role's own. Exact but for the CAs: a pattern that a library
-    reads otherwise lets nothing in here.
+    """Whether a target path is the role's own.
+
+    Exact but for the CAs: a pattern that a library reads otherwise lets nothing in here.
     """
     return (path in rule.paths and "*" not in path) or (
         CA_PATHS in rule.paths and _CA.fullmatch(path) is not None

@@ -47,8 +47,9 @@ def check_root(root: Root, where: Path) -> None:
 
 
 def check_people(root: Root, targets: Targets, where: Path) -> None:
-    """As many people as layout asks for, each once, behind root, targets and policy. Not for a
-    rig's city. Raises BundleRefusedError.
+    """As many people as layout asks for, each once, behind root, targets and policy.
+
+    Not for a rig's city. Raises BundleRefusedError.
     """
     listed: list[tuple[Root | Targets, str]] = [
         (root, ROOT),
@@ -112,7 +113,9 @@ def check_delegations(targets: Targets, where: Path) -> tuple[str, ...]:
 
 def check_targets(name: str, targets: Targets, where: Path) -> None:
     """Every file of a role is its own to sign, sized within bounds, hashed with SHA-256; a
-    delegated role delegates nothing. Raises BundleRefusedError.
+    delegated role delegates nothing.
+
+    Raises BundleRefusedError.
     """
     rule = rule_of(name)
     if rule is None or (name != TARGETS and targets.delegations is not None):
@@ -141,8 +144,9 @@ def check_targets(name: str, targets: Targets, where: Path) -> None:
 
 
 def check_fields(metadata: Mapping[str, Metadata[Any]], where: Path) -> None:
-    """No signed field that this version does not know: it could narrow what the others say. Raises
-    BundleRefusedError.
+    """No signed field that this version does not know: it could narrow what the others say.
+
+    Raises BundleRefusedError.
     """
     for name, one in metadata.items():
         known = {ISSUED} if name == TIMESTAMP else set()

@@ -46,8 +46,9 @@ _KEPT = (
 
 
 def refusal(error: Exception, inbox: Inbox, work: Path, reference: datetime) -> BundleRefusedError:
-    """Our refusal for tuf's error. `work`: the updater's own folder of verified metadata;
-    `reference`: the time that it judged by.
+    """Our refusal for tuf's error.
+
+    `work`: the updater's own folder of verified metadata; `reference`: the time that it judged by.
     """
     if inbox.refusal is not None:
         return inbox.refusal
@@ -123,8 +124,9 @@ def _fetched(inbox: Inbox, role: str) -> Metadata[Any] | None:
 
 
 def _unsigned(inbox: Inbox, work: Path, where: Path) -> BundleRefusedError:
-    """Too few signatures that count. None at all by anybody whom the root names is another city's,
-    or nobody's.
+    """Too few signatures that count.
+
+    None at all by anybody whom the root names is another city's, or nobody's.
     """
     role, untrusted = inbox.role, _fetched(inbox, inbox.role)
     delegator = verified(work, ROOT if role in TOP_LEVEL else TARGETS)

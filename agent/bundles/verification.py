@@ -53,9 +53,11 @@ forgets what snapshot said before.
 
 
 class Verification:
-    """One run over one inbox. `part`: the folder that becomes a generation; `reference`: the time
-    by which expiry is judged; `leave_out`: roles whose files this process does not want (deliver
-    holds no hot list, not even a sealed one): they are verified, and not fetched.
+    """One run over one inbox.
+
+    `part`: the folder that becomes a generation; `reference`: the time by which expiry is judged;
+    `leave_out`: roles whose files this process does not want (deliver holds no hot list, not even a
+    sealed one): they are verified, and not fetched.
     """
 
     def __init__(
@@ -78,8 +80,9 @@ class Verification:
         self._metadata: dict[str, Metadata[Any]] = {}
 
     def run(self, previous: Generation | None, *, rig: bool) -> Facts:
-        """Everything, or BundleRefusedError and nothing to be kept. StorageError where this
-        machine's disk fails.
+        """Everything, or BundleRefusedError and nothing to be kept.
+
+        StorageError where this machine's disk fails.
         """
         try:
             self._work.mkdir(parents=True, exist_ok=True)
@@ -149,8 +152,9 @@ class Verification:
         metadata_rules.check_targets(TARGETS, self._metadata[TARGETS].signed, self._inbox.folder)
 
     def _load(self, updater: Updater, role: str) -> None:
-        """A delegated role's metadata. One that carries only its own affair may be missing or
-        expired: then only that stops.
+        """A delegated role's metadata.
+
+        One that carries only its own affair may be missing or expired: then only that stops.
         """
         rule = rule_of(role)
         if rule is None:

@@ -19,8 +19,9 @@ _JPEG_END = b"\xff\xd9"
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """`width` and `height` in px as stored, before EXIF orientation. `complete`: the data's end is
-    there.
+    """`width` and `height` in px as stored, before EXIF orientation.
+
+    `complete`: the data's end is there.
     """
 
     kind: str
@@ -43,8 +44,9 @@ def kind_of(untrusted_head: bytes) -> str:
 
 
 def parse(untrusted_data: bytes) -> ImageHeader | None:
-    """The header of a JPEG, PNG or WebP; None where there is none to be found. Never raises on
-    malformed bytes.
+    """The header of a JPEG, PNG or WebP; None where there is none to be found.
+
+    Never raises on malformed bytes.
     """
     parser = {"JPEG": _jpeg, "PNG": _png, "WebP": _webp}.get(kind_of(untrusted_data))
     if parser is None:

@@ -22,8 +22,9 @@ BYTES_PER_PIXEL_AT_MOST, BYTES_FOR_METADATA = 8, 16_000_000
 
 
 class ImageSource:
-    """Implements ports.FrameSource over image files. A file says nothing reliable about its time:
-    `captured` is the clock's at delivery.
+    """Implements ports.FrameSource over image files.
+
+    A file says nothing reliable about its time: `captured` is the clock's at delivery.
 
     With `frames_per_second` the files are a clip that ends as it is opened: evenly spaced, and the
     same on a slow machine as on a fast one.
@@ -42,8 +43,9 @@ class ImageSource:
         self._closed = False
 
     def frames(self) -> Iterator[Frame]:
-        """One frame a file. The first file that cannot be decoded ends the run: raises
-        SourceError.
+        """One frame a file.
+
+        The first file that cannot be decoded ends the run: raises SourceError.
         """
         opened = self._clock.now()
         for sequence, (path, name) in enumerate(self._files):
@@ -66,7 +68,9 @@ class ImageSource:
 
 def find_files(folder: Path, suffixes: frozenset[str]) -> list[tuple[Path, str]]:
     """Every file below `folder` with one of these suffixes: (path, path relative to the folder with
-    `/`), sorted. Links to folders are not followed.
+    `/`), sorted.
+
+    Links to folders are not followed.
     """
     found = []
     for here, _folders, names in os.walk(folder):
@@ -117,8 +121,9 @@ def load_image(path: Path, max_pixels: int) -> Image:
 
 
 def _read_bounded(path: Path, max_pixels: int) -> bytes:
-    """The file's bytes. Devices, pipes and folders are no images: reading them could block or never
-    end.
+    """The file's bytes.
+
+    Devices, pipes and folders are no images: reading them could block or never end.
     """
     limit = max_pixels * BYTES_PER_PIXEL_AT_MOST + BYTES_FOR_METADATA
     if not path.exists():

@@ -30,8 +30,9 @@ FIX = "check the ribbon cable; `rpicam-hello --list-cameras` shows what the syst
 
 
 class PicameraSource:
-    """Implements ports.FrameSource over the first camera. `Frame.image` is the main stream;
-    `captured` comes from the sensor's own time stamp.
+    """Implements ports.FrameSource over the first camera.
+
+    `Frame.image` is the main stream; `captured` comes from the sensor's own time stamp.
 
     Needs a clock whose `monotonic_s` is CLOCK_BOOTTIME, the clock that libcamera stamps with. Never
     ends by itself.
@@ -62,8 +63,9 @@ class PicameraSource:
         self._camera = self._open()
 
     def frames(self) -> Iterator[Frame]:
-        """Newest frames. Raises SourceError when the camera stays stalled after every rung of the
-        ladder.
+        """Newest frames.
+
+        Raises SourceError when the camera stays stalled after every rung of the ladder.
         """
         sequence = 0
         while not self._closed:
@@ -166,8 +168,9 @@ class PicameraSource:
         return camera
 
     def _configuration(self, camera: Any) -> Any:
-        """The main stream alone: the networks are fed from it (docs/design/frame-sources.md). Even
-        sizes, as libcamera wants.
+        """The main stream alone: the networks are fed from it (docs/design/frame-sources.md).
+
+        Even sizes, as libcamera wants.
         """
         width, height = self._size()
         main = {"size": (width, height), "format": "YUV420"}
@@ -180,7 +183,9 @@ class PicameraSource:
 
     def _set_profile(self, camera: Any) -> None:
         """The controls of day or night, as far as this camera has them; probed after configuring,
-        which changes their limits. Raises ConfigError.
+        which changes their limits.
+
+        Raises ConfigError.
         """
         limits: Limits = camera.camera_controls
         chosen = choose(self._profile(), limits)
@@ -225,8 +230,9 @@ class PicameraSource:
             )
 
     def _follow_light(self, metadata: Mapping[str, Any]) -> None:
-        """Day to night and back, by the camera's own estimate. It takes effect a few frames later;
-        nothing is stopped for it.
+        """Day to night and back, by the camera's own estimate.
+
+        It takes effect a few frames later; nothing is stopped for it.
         """
         lux = metadata.get("Lux")
         if lux is None and self._night.below_lux is not None:
@@ -250,7 +256,9 @@ class PicameraSource:
 
     def _bounded(self, what: str, command: Callable[[], None]) -> Exception | None:
         """Run a command of the library, which has no time limit: with a dead event loop it waits
-        for ever. Its own failure; CameraHungError when it hangs.
+        for ever.
+
+        Its own failure; CameraHungError when it hangs.
 
         libcamera's commands hold Python's lock. When one hangs, no line of ours runs any more, this
         join's included: then faulthandler's thread, which needs no lock, ends the process with code
@@ -281,8 +289,9 @@ class PicameraSource:
         return failures[0] if failures else None
 
     def _captured(self, metadata: Mapping[str, Any]) -> Instant:
-        """Now, less the frame's age. A time stamp that is missing or not of this clock counts as
-        "now".
+        """Now, less the frame's age.
+
+        A time stamp that is missing or not of this clock counts as "now".
         """
         now = self._clock.now()
         stamp_ns = metadata.get("SensorTimestamp")

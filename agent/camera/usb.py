@@ -28,8 +28,9 @@ CLOSE_WAIT_S = 2.0
 
 
 class UsbSource:
-    """Implements ports.FrameSource over /dev/videoN. `captured` is the clock's time when the frame
-    was decoded. Never ends by itself.
+    """Implements ports.FrameSource over /dev/videoN.
+
+    `captured` is the clock's time when the frame was decoded. Never ends by itself.
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class UsbSource:
         self._thread = Thread(target=self._fill, name=f"usb:{number}", daemon=True)
 
     def frames(self) -> Iterator[Frame]:
-        """Newest frames; those that nobody fetched in time are gone. Raises SourceError when the
-        camera stalls, fails or is unplugged.
+        """Newest frames; those that nobody fetched in time are gone.
+
+        Raises SourceError when the camera stalls, fails or is unplugged.
         """
         self._thread.start()
         sequence = 0
@@ -64,8 +66,9 @@ class UsbSource:
             sequence += 1
 
     def close(self) -> None:
-        """Stop the thread, then the camera. A thread stuck in the driver is left to end with the
-        process.
+        """Stop the thread, then the camera.
+
+        A thread stuck in the driver is left to end with the process.
         """
         self._stop.set()
         if self._thread.is_alive():

@@ -44,21 +44,24 @@ USUAL_RATE = 25  # frames per second, for a file that does not say
 
 
 class DamageError(Exception):
-    """A packet or frame is marked as damaged, or missing. Stays within this file: becomes a
-    SourceError with a frame number.
+    """A packet or frame is marked as damaged, or missing.
+
+    Stays within this file: becomes a SourceError with a frame number.
     """
 
 
 class VideoSource:
-    """Implements ports.FrameSource over one video file. `captured` = the clock's time at the first
-    frame + the frame's own time stamp.
+    """Implements ports.FrameSource over one video file.
+
+    `captured` = the clock's time at the first frame + the frame's own time stamp.
     """
 
     def __init__(
         self, path: Path, name: str, clock: Clock, max_pixels: int, *, pace: bool = False
     ) -> None:
-        """`name`: reported in `Frame.file` as `name#000123`. `pace`: deliver at the video's own
-        speed instead of as fast as asked for.
+        """`name`: reported in `Frame.file` as `name#000123`.
+
+        `pace`: deliver at the video's own speed instead of as fast as asked for.
         """
         self._path = path
         self._name = name
@@ -69,8 +72,9 @@ class VideoSource:
         self._container = self._open()
 
     def frames(self) -> Iterator[Frame]:
-        """Every frame, in order of presentation. Raises SourceError, after the good frames, at the
-        first frame that is cut or damaged.
+        """Every frame, in order of presentation.
+
+        Raises SourceError, after the good frames, at the first frame that is cut or damaged.
         """
         start, begun_s, offset_s = self._clock.now(), self._clock.monotonic_s(), 0.0
         self._playing = True
@@ -90,8 +94,10 @@ class VideoSource:
             self._container.close()
 
     def close(self) -> None:
-        """End the frames and close the file. While a frame is out, the file is closed at the next
-        step: PyAV crashes when it is closed under a decoder.
+        """End the frames and close the file.
+
+        While a frame is out, the file is closed at the next step: PyAV crashes when it is closed
+        under a decoder.
         """
         self._closed = True
         if not self._playing:

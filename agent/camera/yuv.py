@@ -15,7 +15,9 @@ Buffer = NDArray[np.uint8]
 
 def to_bgr(buffer: Buffer, config: Mapping[str, Any]) -> Image:
     """A buffer of YUV420 (three planes) or NV12 (two), as configured in size and stride, to H×W×3
-    BGR, copied. Raises SourceError on other formats.
+    BGR, copied.
+
+    Raises SourceError on other formats.
 
     Rows are padded to `stride` bytes; the padding is cut away before the conversion, so that it is
     never taken for picture.

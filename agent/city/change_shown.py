@@ -74,7 +74,9 @@ class Change:
 
 def compared(old: Texts, new: Texts) -> Compared | None:
     """What the new policy lets out, measured as by `policy diff`; against nothing at all where none
-    is published. None: there is no policy, or it does not change.
+    is published.
+
+    None: there is no policy, or it does not change.
     """
     from agent.core.judging.diff.diff_words import compare
     from agent.core.policy.schema.policy_file import parse_policy
@@ -101,8 +103,10 @@ def compared(old: Texts, new: Texts) -> Compared | None:
 
 
 def cameras(old: Texts, new: Texts, fingerprints: Mapping[str, str]) -> tuple[str, ...]:
-    """Who is enrolled, replaced or retired. `fingerprints`: of those whose enrolment file was just
-    read, for comparing with what the installer reads out.
+    """Who is enrolled, replaced or retired.
+
+    `fingerprints`: of those whose enrolment file was just read, for comparing with what the
+    installer reads out.
     """
     before, after = old.enrolled(), new.enrolled()
     if after is None or old.roster == new.roster:
@@ -159,8 +163,9 @@ def _roles(delegator: Root | Targets | None) -> tuple[str, ...]:
 
 
 def _files(own: Texts, policy: bytes, other: Texts, named: str) -> Files:
-    """One side of the comparison. A charter or roster that only the other side has is held above
-    both, as `policy diff` does.
+    """One side of the comparison.
+
+    A charter or roster that only the other side has is held above both, as `policy diff` does.
     """
     from agent.bundles.jurisdiction_files import shipped
     from agent.core.policy.camera_roster import parse_roster

@@ -152,8 +152,10 @@ class Enrolled:
 def drafts_of(
     folder: Path, role: str, keep: Mapping[str, bytes], enrolled: Enrolled | None = None
 ) -> dict[str, bytes]:
-    """A role's files from the drafts. `keep`: what has no draft (city.json); `enrolled`: newer
-    rosters than the drafts. Raises ConfigError, UsageError.
+    """A role's files from the drafts.
+
+    `keep`: what has no draft (city.json); `enrolled`: newer rosters than the drafts. Raises
+    ConfigError, UsageError.
     """
     if role == TARGETS:
         charter = _read(folder, CHARTER, CHARTER_PATH)
@@ -199,7 +201,9 @@ def drafts_of(
 
 def require_higher(old: Texts, new: Texts) -> None:
     """Refuse another policy under the same number: people would speak of version 7 and mean two
-    things. Raises UsageError.
+    things.
+
+    Raises UsageError.
     """
     if old.policy is None or new.policy is None or old.policy == new.policy:
         return

@@ -181,7 +181,9 @@ def found(
     city: Path, founding: Founding, roster_key: Path, passphrase: str, now: datetime
 ) -> Founded:
     """Write the root key, root.json, an empty roster.jws, and the pending root and targets; all or
-    nothing. Raises StorageError, ConfigError.
+    nothing.
+
+    Raises StorageError, ConfigError.
     """
     files = founding.files(city)
     top = {role: founding.holders[role] for role in (ROOT, TARGETS, SNAPSHOT, TIMESTAMP)}

@@ -1,5 +1,7 @@
 """`platewarden hotlist publish`: the list in the city's folder, encrypted once to all enrolled
-cameras, signed by its owner, published. Made for cron.
+cameras, signed by its owner, published.
+
+Made for cron.
 """
 
 from __future__ import annotations
@@ -48,16 +50,19 @@ if TYPE_CHECKING:
     from agent.bundles.repository.published import Published
 
 STATE = "hotlist-published.json"
-"""Which list, and for which cameras, the published ciphertext is. Not in public metadata: the
-digest of a short list could be found by trying.
+"""Which list, and for which cameras, the published ciphertext is.
+
+Not in public metadata: the digest of a short list could be found by trying.
 """
 _MAX_STATE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What happened. `how`: `encrypted` (a new list, or other cameras), `renewed` (the same, signed
-    anew) or `unchanged`.
+    """What happened.
+
+    `how`: `encrypted` (a new list, or other cameras), `renewed` (the same, signed anew) or
+    `unchanged`.
     """
 
     how: str
@@ -121,8 +126,10 @@ class _List:
 def publish_list(
     folder: Path, signer: Signer, online: Signer | None, at: Callable[[bool], datetime]
 ) -> Sent:
-    """Encrypt, sign and publish. Does nothing where the same list for the same cameras is published
-    and not half through its life. Raises what the parts raise.
+    """Encrypt, sign and publish.
+
+    Does nothing where the same list for the same cameras is published and not half through its
+    life. Raises what the parts raise.
     """
     city = CityRepository(folder)
     published, pending = city.published(), city.pending()
@@ -212,7 +219,9 @@ def _require_owner(
 
 def _read(folder: Path, now: datetime) -> _List:
     """The compiled list, made from hotlist.csv where there is no hotlist.bin; and what was added
-    and withdrawn by hand. Raises ConfigError.
+    and withdrawn by hand.
+
+    Raises ConfigError.
     """
     today, binary = now.date(), folder / BINARY
     if binary.exists():

@@ -73,8 +73,9 @@ class Proposed:
 
 
 def propose(folder: Path, rotation: Rotation, at: Callable[[bool], datetime]) -> Proposed:
-    """Keep the proposal beside the repository. Raises UsageError, ConfigError, BundleRefusedError,
-    StorageError.
+    """Keep the proposal beside the repository.
+
+    Raises UsageError, ConfigError, BundleRefusedError, StorageError.
     """
     city = CityRepository(folder)
     published, pending = city.published(), city.pending()

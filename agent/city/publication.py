@@ -106,8 +106,10 @@ def publish_city(
     renew: bool,
     to: Sequence[Path] = (),
 ) -> Done:
-    """Publish what is complete. `at`: the time, told whether the city is a rig's. Raises what the
-    parts raise; then nothing changed.
+    """Publish what is complete.
+
+    `at`: the time, told whether the city is a rig's. Raises what the parts raise; then nothing
+    changed.
     """
     city = CityRepository(folder)
     published = city.published()
@@ -202,7 +204,9 @@ def _too_early(
 
 def _require_lawful(city: CityRepository, candidate: Candidate, now: datetime) -> None:
     """Charter and policy that were signed apart fit together, and a new policy is in force: a
-    camera refuses the whole otherwise. Raises PolicyRefusedError.
+    camera refuses the whole otherwise.
+
+    Raises PolicyRefusedError.
     """
     texts = drafts.published_texts(city, candidate.published)
     for role in (TARGETS, POLICY):

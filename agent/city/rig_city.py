@@ -101,8 +101,10 @@ class Rig:
 
 
 def found_rig(city: Path, city_id: str, name: str, now: datetime) -> Rig:
-    """Make it. What is in the folder already (charter.toml, policy.toml, roster.toml, ca/) is used;
-    the rest is drafted. Raises UsageError, StorageError.
+    """Make it.
+
+    What is in the folder already (charter.toml, policy.toml, roster.toml, ca/) is used; the rest is
+    drafted. Raises UsageError, StorageError.
     """
     if (city / KEYS).exists() or (city / REPOSITORY_FOLDER).exists():
         raise UsageError(

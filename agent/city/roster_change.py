@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the command line asks for. `paths`: enrolment files, or folders of them; `replace`,
-    `retire`: ids of cameras; `key`: of the city's root key.
+    """What the command line asks for.
+
+    `paths`: enrolment files, or folders of them; `replace`, `retire`: ids of cameras; `key`: of the
+    city's root key.
     """
 
     paths: Sequence[Path] = ()
@@ -65,8 +67,9 @@ def sign_roster(roster: Roster, key: Ed25519PrivateKey) -> bytes:
 def load_root_key(
     where: str, root_json: bytes | None, secret: Callable[[str], str]
 ) -> Ed25519PrivateKey:
-    """The city's root key, which must be the one of root.json, where there is one. Raises
-    StorageError, ConfigError.
+    """The city's root key, which must be the one of root.json, where there is one.
+
+    Raises StorageError, ConfigError.
     """
     key = load_private(where, secret)
     if not isinstance(key, Ed25519PrivateKey) or (
@@ -147,7 +150,9 @@ def _files(paths: Sequence[Path]) -> dict[Path, Enrolment]:
 
 def _listed(cameras: bytes, files: Mapping[Path, Enrolment]) -> bytes:
     """roster.toml with every camera in it: as it stands there, else as roster.toml beside its
-    enrolment file says. Raises UsageError, ConfigError.
+    enrolment file says.
+
+    Raises UsageError, ConfigError.
     """
     known = parse_roster(cameras, CAMERAS).cameras
     for path, enrolment in files.items():
@@ -180,7 +185,9 @@ def _require_new(
     enrolment: Enrolment, devices: Mapping[str, bytes], wanted: Wanted, path: Path
 ) -> None:
     """Another key under a known name is an attack until the clerk says otherwise; one key under two
-    names is a copied card. Raises UsageError.
+    names is a copied card.
+
+    Raises UsageError.
     """
     name, seal = enrolment.device, enrolment.public.seal
     if name in devices and devices[name] != seal and name not in wanted.replace:
@@ -199,8 +206,9 @@ def _require_new(
 
 
 def read_enrolment(path: Path) -> Enrolment:
-    """An enrolment file whose signature shows that its maker holds the camera's key. Raises
-    ConfigError.
+    """An enrolment file whose signature shows that its maker holds the camera's key.
+
+    Raises ConfigError.
     """
     untrusted = read_input(
         path, MAX_BYTES, missing="`platewarden provision` makes it on the camera"

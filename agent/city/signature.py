@@ -98,8 +98,9 @@ class Signed:
 
 @dataclass(slots=True)
 class Plan:
-    """Everything that would be signed, ready to be shown. `fresh`: roles whose version this
-    signature begins; `enrolled`: new rosters for the drafts.
+    """Everything that would be signed, ready to be shown.
+
+    `fresh`: roles whose version this signature begins; `enrolled`: new rosters for the drafts.
     """
 
     city: CityRepository
@@ -135,7 +136,9 @@ class Plan:
 
     def sign(self) -> list[Signed]:
         """Add the signature to all of them, in memory first: a token that fails at the second role
-        leaves the first unsigned, too. Raises ConfigError, StorageError.
+        leaves the first unsigned, too.
+
+        Raises ConfigError, StorageError.
         """
         for item in self.items.values():
             sign(item.metadata, self.signer)
@@ -157,8 +160,9 @@ class Plan:
 
 
 class Signing:
-    """What can be signed in a city's folder. `on`: the command line's `--on`. Everything raises
-    ConfigError, UsageError, BundleRefusedError.
+    """What can be signed in a city's folder.
+
+    `on`: the command line's `--on`. Everything raises ConfigError, UsageError, BundleRefusedError.
     """
 
     def __init__(self, folder: Path, on: str, asked: Asked, secret: Callable[[str], str]) -> None:

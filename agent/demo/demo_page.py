@@ -1,5 +1,6 @@
-"""The demo's last word: one offline HTML page in two halves, what the camera saw and what left. No
-plate as text.
+"""The demo's last word: one offline HTML page in two halves, what the camera saw and what left.
+
+No plate as text.
 """
 
 import base64
@@ -33,8 +34,9 @@ class LeftCard:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """May this organisation get reads? `why`: a sentence; `lines`: those of charter or policy that
-    it rests on, `file:line  text`.
+    """May this organisation get reads?
+
+    `why`: a sentence; `lines`: those of charter or policy that it rests on, `file:line  text`.
     """
 
     who: str
@@ -66,8 +68,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything on the page. `relayed`: all bytes that the broker handled; `checkpoint`: watch's
-    newest signed checkpoint.
+    """Everything on the page.
+
+    `relayed`: all bytes that the broker handled; `checkpoint`: watch's newest signed checkpoint.
     """
 
     saw: tuple[SawCard, ...]

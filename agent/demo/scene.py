@@ -27,9 +27,10 @@ JPEG_QUALITY = 92
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """One car in the clip. `plate`: fictitious. `role`: what the story wants of it. `path(t)` for t
-    in 0–1 of its presence gives centre x, plate y (px) and scale; it is in view from frame `first`
-    up to, not including, `last`.
+    """One car in the clip. `plate`: fictitious.
+
+    `role`: what the story wants of it. `path(t)` for t in 0–1 of its presence gives centre x, plate
+    y (px) and scale; it is in view from frame `first` up to, not including, `last`.
     """
 
     plate: str
@@ -65,8 +66,9 @@ HIT, NEAR_MISS, RECOVERED = VEHICLES[0], VEHICLES[2], VEHICLES[4]
 
 
 def render(folder: Path) -> tuple[Path, ...]:
-    """Write the clip's frames into `folder` and return their paths in order. Deterministic. Raises
-    StorageError.
+    """Write the clip's frames into `folder` and return their paths in order.
+
+    Deterministic. Raises StorageError.
     """
     rng = np.random.default_rng(SEED)
     street = _street(rng)
@@ -154,8 +156,9 @@ def _street(rng: np.random.Generator) -> Image:
 
 
 def _house(picture: Image, x: int, top: int, tone: int) -> None:
-    """One house, from its eaves at `top` to the horizon. Bright windows: a light wall with rows of
-    dark ones is sometimes taken for a large plate.
+    """One house, from its eaves at `top` to the horizon.
+
+    Bright windows: a light wall with rows of dark ones is sometimes taken for a large plate.
     """
     cv2.fillPoly(
         picture,

@@ -52,8 +52,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What `--json` prints. `seen`: plates seen in frames; `unreadable`: tracks without a text;
-    `sightings`: vehicles; the rest follows them through the line.
+    """What `--json` prints.
+
+    `seen`: plates seen in frames; `unreadable`: tracks without a text; `sightings`: vehicles; the
+    rest follows them through the line.
     """
 
     seen: int
@@ -69,8 +71,9 @@ class Summary:
 
 
 def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
-    """Run the whole demo; `out` takes what is kept, `work` the installation itself. Raises
-    PlatewardenError when anything is not as promised.
+    """Run the whole demo; `out` takes what is kept, `work` the installation itself.
+
+    Raises PlatewardenError when anything is not as promised.
     """
     say(
         "A city is founded: "
@@ -224,8 +227,10 @@ def city_files(installation: Installation, policy_text: str) -> Files:
 
 
 def answers(installation: Installation) -> tuple[Answer, ...]:
-    """Can another agency get this? As `platewarden policy explain` answers it: from charter and
-    policy, through the camera's own `decide`.
+    """Can another agency get this?
+
+    As `platewarden policy explain` answers it: from charter and policy, through the camera's own
+    `decide`.
     """
     files = city_files(installation, installation.policy_text)
     told = []

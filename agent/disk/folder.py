@@ -25,7 +25,9 @@ class NewFile:
 
 def write_folder(folder: Path, files: Mapping[str, NewFile], mode: int = 0o755) -> None:
     """After return `folder` holds exactly `files` (by relative path) and survives a power cut;
-    after an error there is nothing of it. Raises StorageError.
+    after an error there is nothing of it.
+
+    Raises StorageError.
 
     A folder that is there must be empty: nothing is ever overwritten or mixed. Folders that hold a
     private file are 0700.

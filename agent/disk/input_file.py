@@ -13,8 +13,9 @@ CHUNK_BYTES = 1 << 22
 
 
 def read_input(path: Path, max_bytes: int, *, missing: str) -> bytes:
-    """The bytes of a regular file; `missing` is the next step where there is none. Raises
-    ConfigError.
+    """The bytes of a regular file; `missing` is the next step where there is none.
+
+    Raises ConfigError.
 
     Mitigates against: FIFOs that block, devices that never end, files that fill the memory. A link
     is followed: a city may link its files.
@@ -23,8 +24,9 @@ def read_input(path: Path, max_bytes: int, *, missing: str) -> bytes:
 
 
 def input_chunks(path: Path, max_bytes: int, *, missing: str) -> Generator[bytes]:
-    """The same in chunks, for a file that need not lie in memory. Raises ConfigError, before the
-    first chunk or later.
+    """The same in chunks, for a file that need not lie in memory.
+
+    Raises ConfigError, before the first chunk or later.
     """
     descriptor = _open(path, missing)
     left = max_bytes

@@ -44,8 +44,9 @@ def look(settings: Settings, *, allow_unsigned: bool) -> list[Finding]:
 
 
 def policy_of(settings: Settings, *, allow_unsigned: bool) -> tuple[Policy, CityFolder] | Finding:
-    """The policy that deliver has verified, or a rig's; a line where there is none to obey. Raises
-    PlatewardenError.
+    """The policy that deliver has verified, or a rig's; a line where there is none to obey.
+
+    Raises PlatewardenError.
     """
     if settings.anchor.exists():
         folder = settings.state / PROCESS
@@ -78,8 +79,9 @@ def policy_of(settings: Settings, *, allow_unsigned: bool) -> tuple[Policy, City
 def dialled(
     settings: Settings, broker: Broker, address: str, port: int, city: CityFolder, egress: Egress
 ) -> Finding:
-    """Connect, log in, be allowed to read our receipts, say goodbye. Under a name of its own:
-    deliver's connection stays up.
+    """Connect, log in, be allowed to read our receipts, say goodbye.
+
+    Under a name of its own: deliver's connection stays up.
     """
     name = f"broker {broker.id}"
     limits = LinkLimits(max_receipt_bytes=settings.limits.max_receipt_bytes, session_s=0)

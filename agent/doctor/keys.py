@@ -1,5 +1,7 @@
 """Looks at a camera's keys: there, private, belonging together, and a certificate that fits and
-lasts. No key's bytes leave this module.
+lasts.
+
+No key's bytes leave this module.
 """
 
 from __future__ import annotations
@@ -54,8 +56,10 @@ INSTALL = (
 def look(
     device: Path, camera_id: str, now: datetime, *, enrolled: bool = True
 ) -> tuple[list[Finding], DevicePublic | None]:
-    """Keys, then the broker's certificate. The public half, for whoever looks into the roster.
-    `enrolled`: else the hot list is no sealed one, and needs no key.
+    """Keys, then the broker's certificate.
+
+    The public half, for whoever looks into the roster. `enrolled`: else the hot list is no sealed
+    one, and needs no key.
     """
     try:
         public = load_device_public(device)
@@ -108,8 +112,9 @@ def look(
 
 
 def one(path: Path, raw: bytes | None) -> Finding | None:
-    """What is wrong with one private key; None when nothing is. `raw`: the public half that it must
-    have.
+    """What is wrong with one private key; None when nothing is.
+
+    `raw`: the public half that it must have.
     """
     name = f"key {path.name}"
     path = credential_or(path)

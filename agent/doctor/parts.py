@@ -40,8 +40,10 @@ _USERS = {Part.EYES: (WATCH, (WATCH, VIDEO)), Part.BROKER: (DELIVER, ())}
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a part printed. `closed`: why the sensor must stay closed; `digest`: of the policy in
-    force; both from TRUST only.
+    """What a part printed.
+
+    `closed`: why the sensor must stay closed; `digest`: of the policy in force; both from TRUST
+    only.
     """
 
     findings: tuple[Finding, ...]
@@ -88,8 +90,9 @@ def as_user(part: Part) -> dict[str, object]:
 
 
 def gather(part: Part, child: "subprocess.Popen[bytes]", ends_s: float) -> Report:
-    """Its lines, until `ends_s` of the monotonic clock; or one that says how it ended. A camera
-    that hangs, or a library that this processor cannot run, is a line too.
+    """Its lines, until `ends_s` of the monotonic clock; or one that says how it ended.
+
+    A camera that hangs, or a library that this processor cannot run, is a line too.
     """
     try:
         out, err = child.communicate(timeout=max(LEAST_S, ends_s - time.monotonic()))

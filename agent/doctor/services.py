@@ -1,5 +1,7 @@
 """Looks at the units and the walls: what systemd says of them, whether the kernel's rules are those
-of the policy in force. Reads only.
+of the policy in force.
+
+Reads only.
 """
 
 import os
@@ -77,8 +79,9 @@ def service(unit: str, found: dict[str, str] | None) -> Finding:
 
 
 def clock(runs: Runs) -> Iterator[Finding]:
-    """May the units learn that the clock is synchronised? With ProtectClock= only systemd-timesyncd
-    tells them, by its marker (docs/ref/time.md).
+    """May the units learn that the clock is synchronised?
+
+    With ProtectClock= only systemd-timesyncd tells them, by its marker (docs/ref/time.md).
     """
     said = runs(["systemctl", "show", f"{WATCH}.service", "--property=ProtectClock"]) or ""
     keeper = (

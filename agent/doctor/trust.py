@@ -1,4 +1,5 @@
 """Looks at what a camera obeys and for how long: enrolment, keys, bundles, policy, hot list, clock.
+
 Reads only; nothing is taken in.
 """
 
@@ -217,8 +218,9 @@ def bundles(generation: Generation, now: datetime) -> list[Finding]:
 def obeyed(
     settings: Settings, city: CityFolder, now: Instant, public: DevicePublic | None, *, signed: bool
 ) -> tuple[list[Finding], str | None, str | None]:
-    """Policy, then whether the roster enrols this camera. Also why the sensor must stay closed, and
-    the policy's digest.
+    """Policy, then whether the roster enrols this camera.
+
+    Also why the sensor must stay closed, and the policy's digest.
     """
     renew = "ask the city's clerk for the next policy"
     try:
@@ -240,8 +242,9 @@ def obeyed(
 
 
 def in_roster(settings: Settings, city: CityFolder, public: DevicePublic | None) -> Finding:
-    """Does the signed roster know exactly these keys? Otherwise no receiver accepts a read, and no
-    list opens.
+    """Does the signed roster know exactly these keys?
+
+    Otherwise no receiver accepts a read, and no list opens.
     """
     fix = "send device/enrolment.json to the clerk, who enrols it: docs/ref/enrolment.md"
     if public is None:

@@ -76,8 +76,9 @@ class Machine(Protocol):
 
 
 class TrustedClock:
-    """Implements ports.Clock: time that is `trusted`, or says why not. One per process; safe to ask
-    from several threads.
+    """Implements ports.Clock: time that is `trusted`, or says why not.
+
+    One per process; safe to ask from several threads.
 
     `folder`: this process's own, where clock.json is kept (state/watch, state/deliver). Until
     `signed_time` was told once, time is `os` at best. `keep`: False for somebody who only looks
@@ -105,8 +106,9 @@ class TrustedClock:
         self._verdict = self._judge()
 
     def now(self) -> Instant:
-        """UTC now, its trust, and the time that has surely been reached. Raises nothing: a disk
-        that is full does not stop the clock.
+        """UTC now, its trust, and the time that has surely been reached.
+
+        Raises nothing: a disk that is full does not stop the clock.
         """
         with self._lock:
             self._verdict = self._judge()
@@ -121,8 +123,9 @@ class TrustedClock:
         self._machine.sleep(seconds)
 
     def signed_time(self, issued: datetime, expires: datetime) -> None:
-        """Tell the clock the newest verified timestamp: when it was signed, when it expires. An
-        older one than before changes nothing.
+        """Tell the clock the newest verified timestamp: when it was signed, when it expires.
+
+        An older one than before changes nothing.
         """
         with self._lock:
             if not self._has_signed or issued >= self._signed.issued:
@@ -130,7 +133,9 @@ class TrustedClock:
 
     def attest(self) -> None:
         """Take the time as it is for sure, once: a person sets this machine up at this moment, and
-        vouches for it. For `receiver init`.
+        vouches for it.
+
+        For `receiver init`.
         """
         with self._lock:
             look = self._machine.look()
@@ -216,8 +221,10 @@ class _Timex(ctypes.Structure):
 
 @dataclass(slots=True)
 class LinuxMachine:
-    """The machine that it runs on. Reads only: the kernel's NTP status (timesyncd's marker where a
-    sandbox forbids asking), the battery-backed clocks.
+    """The machine that it runs on.
+
+    Reads only: the kernel's NTP status (timesyncd's marker where a sandbox forbids asking), the
+    battery-backed clocks.
     """
 
     _boot: str = ""
@@ -226,8 +233,10 @@ class LinuxMachine:
     _marker: tuple[float, float] | None = None
 
     def look(self) -> Look:
-        """All at one moment. Who vouches is asked again after ASK_EVERY_S, since this runs for
-        every frame, and at once where the time has jumped.
+        """All at one moment.
+
+        Who vouches is asked again after ASK_EVERY_S, since this runs for every frame, and at once
+        where the time has jumped.
         """
         wall, boot_s = _now(), self.boot_s()
         behind_s = wall.timestamp() - boot_s
@@ -293,8 +302,10 @@ def _now() -> datetime:
 
 
 def _rtc_agrees(wall: datetime) -> bool:
-    """Does a battery-backed clock tell the same time? A Pi 5 has one without a battery: after a
-    power cut it counts from 1970, and does not count here.
+    """Does a battery-backed clock tell the same time?
+
+    A Pi 5 has one without a battery: after a power cut it counts from 1970, and does not count
+    here.
     """
     with suppress(OSError):
         for clock in _RTCS.iterdir():

@@ -59,8 +59,9 @@ class Network:
 
 
 def open_network(path: Path, threads: int) -> Network:
-    """A CPU session over the file's bytes. Raises ModelError: missing, huge, no ONNX, or with
-    several inputs.
+    """A CPU session over the file's bytes.
+
+    Raises ModelError: missing, huge, no ONNX, or with several inputs.
     """
     try:
         session = make_session(_read(path), threads)

@@ -21,8 +21,9 @@ def load_detector(path: Path, threads: int = 1) -> YoloPlateDetector:
 
 
 def load_reader(path: Path, config: Path | None = None, threads: int = 1) -> SlotPlateReader:
-    """`config`: its plate config; None: NAME_plate_config.yaml beside NAME.onnx. Raises ModelError,
-    ConfigError, UsageError.
+    """`config`: its plate config; None: NAME_plate_config.yaml beside NAME.onnx.
+
+    Raises ModelError, ConfigError, UsageError.
     """
     cv2.setNumThreads(threads)
     try:

@@ -19,8 +19,10 @@ Level = Annotated[int, Field(ge=0, le=255)]
 
 
 class PlateConfig(BaseModel):
-    """Sizes in px. `max_plate_slots`: characters of the longest plate; `pad_char`: the alphabet's
-    sign for an empty slot.
+    """Sizes in px.
+
+    `max_plate_slots`: characters of the longest plate; `pad_char`: the alphabet's sign for an empty
+    slot.
 
     Keys that we do not use (a newer file's) are let be: this file is not ours.
     """

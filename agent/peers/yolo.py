@@ -35,8 +35,9 @@ class Letterbox:
 
 
 class YoloPlateDetector:
-    """Implements ports.PlateDetector over a network that finds one class, plates. `corners` are
-    those of the upright box.
+    """Implements ports.PlateDetector over a network that finds one class, plates.
+
+    `corners` are those of the upright box.
     """
 
     def __init__(self, network: Network) -> None:

@@ -19,6 +19,7 @@ MAX_BYTES = 65_536
 
 def install_certificate(device: Path, path: Path) -> dict[str, object]:
     """The first installation gives the waiting key its name; a renewal replaces the certificate.
+
     Raises ConfigError where the two do not belong together.
     """
     from cryptography import x509

@@ -44,8 +44,9 @@ def device_files(
     encrypt: Callable[[str, bytes], bytes] | None = None,
     kept: frozenset[str] = frozenset(),
 ) -> dict[str, NewFile]:
-    """The files of paths.device. `encrypt`: makes a systemd credential of a private file; those in
-    `kept` stay files.
+    """The files of paths.device.
+
+    `encrypt`: makes a systemd credential of a private file; those in `kept` stay files.
     """
     files = {name: NewFile(data, PUBLIC) for name, data in kit.public.items()}
     for name, data in kit.private.items():
@@ -80,8 +81,9 @@ def batch_files(
 
 
 def _camera_table(row: RosterRow) -> str:
-    """One [[camera]] for the city's roster.toml. JSON writes text as TOML does, but for control
-    characters, which were refused.
+    """One [[camera]] for the city's roster.toml.
+
+    JSON writes text as TOML does, but for control characters, which were refused.
     """
     near = ", ".join(json.dumps(place) for place in row.near)
     return (

@@ -1,4 +1,5 @@
 """Draws the rehearsal's plate in millimetres: 480 × 110, characters of 75, as strokes of our own.
+
 No font is used, so none needs a licence.
 """
 
@@ -46,8 +47,9 @@ _STROKES = {
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A black line with round ends and joins. `points`: x, y in mm from the plate's top left, y
-    down.
+    """A black line with round ends and joins.
+
+    `points`: x, y in mm from the plate's top left, y down.
     """
 
     points: tuple[Point, ...]

@@ -1,5 +1,7 @@
 """Writes the rehearsal's plate as a PDF of two sheets, true to scale, with a ruler to check the
-printer. PDF 1.4, vectors, no embedded font.
+printer.
+
+PDF 1.4, vectors, no embedded font.
 """
 
 from __future__ import annotations
@@ -57,8 +59,9 @@ def plate_pdf(plate: str, paper: str) -> bytes:
 
 
 def _file(objects: list[bytes]) -> bytes:
-    """Objects, the table of where they begin, the trailer. PrintScaling None asks viewers not to
-    fit the page.
+    """Objects, the table of where they begin, the trailer.
+
+    PrintScaling None asks viewers not to fit the page.
     """
     objects[0] = objects[0].replace(b" >>", b" /ViewerPreferences << /PrintScaling /None >> >>", 1)
     out, starts = b"%PDF-1.4\n", []

@@ -1,5 +1,6 @@
-"""How an opened read is shown to the person who may see it: on a terminal, or as JSON. Always as a
-lead (P10).
+"""How an opened read is shown to the person who may see it: on a terminal, or as JSON.
+
+Always as a lead (P10).
 """
 
 from agent.core.policy.policy import TEST

@@ -21,8 +21,9 @@ STORED = "stored"
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of one message. `tags` and `receipt` are None when its signature could not be
-    believed: there is nobody to tell.
+    """What became of one message.
+
+    `tags` and `receipt` are None when its signature could not be believed: there is nobody to tell.
 
     `outcome`: "stored", "rejected:<reason>" or "dropped:<reason>". `new`: stored just now, not a
     repetition.

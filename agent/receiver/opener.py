@@ -1,5 +1,6 @@
-"""Opens a sealed read with the recipient's epoch key and checks what was inside. The only place
-outside the camera that sees a plate.
+"""Opens a sealed read with the recipient's epoch key and checks what was inside.
+
+The only place outside the camera that sees a plate.
 """
 
 import base64
@@ -61,9 +62,10 @@ class SeenPlate:
 
 @dataclass(frozen=True, slots=True)
 class OpenedRead:
-    """An opened read: a lead, never a fact (P10). What the rule did not include is None.
-    `posterior`: the camera's estimate, 0–1, that the entry's vehicle was seen; None of a test
-    plate. `crop`: JPEG, kept out of repr.
+    """An opened read: a lead, never a fact (P10).
+
+    What the rule did not include is None. `posterior`: the camera's estimate, 0–1, that the entry's
+    vehicle was seen; None of a test plate. `crop`: JPEG, kept out of repr.
     """
 
     tags: Tags
@@ -84,8 +86,9 @@ class Opener:
         self._recipient, self._verifier, self._keys = recipient, verifier, keys
 
     def verify(self, untrusted_wire: bytes) -> Tags:
-        """The tags of a read by an enrolled camera, whoever it is for. Raises
-        EnvelopeRefusedError.
+        """The tags of a read by an enrolled camera, whoever it is for.
+
+        Raises EnvelopeRefusedError.
         """
         return self._verifier.verify(untrusted_wire)
 

@@ -61,8 +61,10 @@ class DeviceSequence:
 
 
 class ReceivedReads:
-    """The folder store/. The primary key holds the device too: one enrolled camera cannot shut out
-    another's read by taking its id.
+    """The folder store/.
+
+    The primary key holds the device too: one enrolled camera cannot shut out another's read by
+    taking its id.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -122,6 +124,7 @@ class ReceivedReads:
 
     def wire(self, row: StoredRead) -> bytes:
         """The sealed bytes: untrusted again, since anybody with the disk may have changed them.
+
         Raises StorageError.
         """
         return read_bounded(self._path(row.device, row.read_id), MAX_WIRE_BYTES)
@@ -173,8 +176,9 @@ class ReceivedReads:
         ]
 
     def delete_due(self, now: datetime) -> int:
-        """Delete the sealed bytes and rows whose deadline has come; returns how many. Raises
-        StorageError.
+        """Delete the sealed bytes and rows whose deadline has come; returns how many.
+
+        Raises StorageError.
         """
         due = self._rows("WHERE deadline <= ?", (rfc3339(now),))
         for row in due:
@@ -187,8 +191,9 @@ class ReceivedReads:
         return len(due)
 
     def remove_strays(self) -> int:
-        """Remove files that a crash left without a row; returns how many. Only before messages are
-        taken. Raises StorageError.
+        """Remove files that a crash left without a row; returns how many.
+
+        Only before messages are taken. Raises StorageError.
         """
         known = {self._path(row.device, row.read_id).name for row in self.reads()}
         strays = [

@@ -26,8 +26,9 @@ class Housekeeping(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How the service speaks. `tell`: a line for the operator, never with a plate. `taken`: one
-    message was handled.
+    """How the service speaks.
+
+    `tell`: a line for the operator, never with a plate. `taken`: one message was handled.
     """
 
     tell: Callable[[str], None]
@@ -35,8 +36,9 @@ class Voice:
 
 
 class Service:
-    """One receiver. `stop` may be called from a signal handler: the message in hand is finished
-    first.
+    """One receiver.
+
+    `stop` may be called from a signal handler: the message in hand is finished first.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class Service:
         self._stopping = True
 
     def run(self, ready: str) -> None:
-        """Until `stop`. Says `ready` when subscribed. Raises PlatewardenError; a message in hand is
-        then not acknowledged and comes again.
+        """Until `stop`.
+
+        Says `ready` when subscribed. Raises PlatewardenError; a message in hand is then not
+        acknowledged and comes again.
         """
         self._tidy()
         tidied_s = self._clock.monotonic_s()

@@ -1,5 +1,6 @@
-"""The receiver's folder as a whole: making it, and composing its parts. The composition root of the
-recipients' side.
+"""The receiver's folder as a whole: making it, and composing its parts.
+
+The composition root of the recipients' side.
 """
 
 import fcntl
@@ -37,8 +38,9 @@ MAX_ID = 48  # as in a policy
 
 
 def trusted(now: Instant) -> Instant:
-    """`now`, unless it is surely wrong: such a clock must not decide what is destroyed. Raises
-    PlatewardenError.
+    """`now`, unless it is surely wrong: such a clock must not decide what is destroyed.
+
+    Raises PlatewardenError.
     """
     if now.trust is ClockTrust.UNTRUSTED:
         least = f", and it is later than {rfc3339(now.at_least)}" if now.at_least else ""
@@ -53,8 +55,9 @@ def trusted(now: Instant) -> Instant:
 
 
 def surely(now: Instant) -> datetime:
-    """The time by which keys may be destroyed and reads deleted. Raises PlatewardenError as
-    `trusted` does.
+    """The time by which keys may be destroyed and reads deleted.
+
+    Raises PlatewardenError as `trusted` does.
     """
     trusted(now)
     sure = now.sure()
@@ -80,8 +83,9 @@ class Workplace:
         broker: BrokerSettings | None = None,
         epochs_ahead_days: int = 60,
     ) -> "Workplace":
-        """Make folder, signing key, epoch keys, key list and receiver.toml. Refuses when one is
-        there already. Raises StorageError or ConfigError.
+        """Make folder, signing key, epoch keys, key list and receiver.toml.
+
+        Refuses when one is there already. Raises StorageError or ConfigError.
         """
         if IDENTIFIER.fullmatch(recipient) is None or len(recipient) > MAX_ID:
             raise ConfigError(
@@ -112,8 +116,9 @@ class Workplace:
         return RecipientSigner.load(self.folder)
 
     def opener(self) -> Opener:
-        """Opens reads of the cameras that the city enrolled. Raises StorageError or
-        EnvelopeRefusedError.
+        """Opens reads of the cameras that the city enrolled.
+
+        Raises StorageError or EnvelopeRefusedError.
         """
         return Opener(self.recipient, EnvelopeVerifier(self._roster().devices), self.keys)
 
@@ -133,7 +138,9 @@ class Workplace:
 
     def renew_keys(self, now: Instant) -> EpochKeys:
         """Destroy what is due, make what is missing, sign and write key-list.jws; returns what it
-        lists. Raises StorageError.
+        lists.
+
+        Raises StorageError.
 
         Both by the time that is sure: after a jump forward, the days that were jumped over would
         never get a key.
@@ -148,7 +155,9 @@ class Workplace:
 
     def tidy(self, now: Instant) -> list[str]:
         """Implements service.Housekeeping: keys and reads past their deadline go, the key list
-        follows. Keys first: without them the rest is noise.
+        follows.
+
+        Keys first: without them the rest is noise.
         """
         sure = surely(now)
         due = self.keys.destroy_due(sure)

@@ -1,5 +1,6 @@
-"""Makes all of a camera's keys in memory: private files, public.json and the enrolment. Writing
-them down whole is the caller's affair.
+"""Makes all of a camera's keys in memory: private files, public.json and the enrolment.
+
+Writing them down whole is the caller's affair.
 """
 
 from collections.abc import Mapping
@@ -32,8 +33,9 @@ neither.
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """One camera's keys. `private`, `public`: file name → bytes; private ones are written with mode
-    0600.
+    """One camera's keys.
+
+    `private`, `public`: file name → bytes; private ones are written with mode 0600.
     """
 
     enrolment: Enrolment
@@ -45,8 +47,9 @@ class Kit:
 
 
 def make_kit(device: str, made: datetime, *, replaces: bool = False) -> Kit:
-    """New keys for `device`, which has been checked to be a camera id. `made`: now, UTC, in whole
-    milliseconds.
+    """New keys for `device`, which has been checked to be a camera id.
+
+    `made`: now, UTC, in whole milliseconds.
     """
     seal, watch_log, deliver_log = (Ed25519PrivateKey.generate() for _ in range(3))
     tls, age = generate_p256(SECP256R1()), pyrage.x25519.Identity.generate()
@@ -74,8 +77,9 @@ def make_kit(device: str, made: datetime, *, replaces: bool = False) -> Kit:
 
 
 def _request(device: str, key: EllipticCurvePrivateKey) -> bytes:
-    """P-256, because more brokers take it than Ed25519. Only a name: what the certificate allows is
-    the CA's affair.
+    """P-256, because more brokers take it than Ed25519.
+
+    Only a name: what the certificate allows is the CA's affair.
     """
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
     return (

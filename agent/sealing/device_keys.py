@@ -19,8 +19,9 @@ HOTLIST_KEY = "hotlist.key"  # an age identity: opens the city's hot list, for `
 
 
 def create(folder: Path, device_id: str) -> DevicePublic:
-    """Make the three Ed25519 keys and public.json in `folder`. Refuses when any of them is there.
-    Raises StorageError or ConfigError.
+    """Make the three Ed25519 keys and public.json in `folder`.
+
+    Refuses when any of them is there. Raises StorageError or ConfigError.
     """
     if IDENTIFIER.fullmatch(device_id) is None:
         raise ConfigError("a device id is 1 to 64 letters, digits or hyphens", where="device id")
@@ -47,8 +48,9 @@ def create(folder: Path, device_id: str) -> DevicePublic:
 
 
 def load_sealing_key(folder: Path) -> Ed25519PrivateKey:
-    """The key that signs sealed reads. Raises StorageError when it is missing, damaged, or readable
-    by others.
+    """The key that signs sealed reads.
+
+    Raises StorageError when it is missing, damaged, or readable by others.
     """
     path = credential_or(folder / SEAL_KEY)
     try:

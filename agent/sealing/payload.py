@@ -17,8 +17,9 @@ MAX_ALTERNATIVES = 8
 
 
 def padded_payload(sighting: Sighting, release: Release) -> bytes:
-    """The plaintext, padded to its bucket. The crop gives way (quality, then size, then entirely);
-    nothing else does.
+    """The plaintext, padded to its bucket.
+
+    The crop gives way (quality, then size, then entirely); nothing else does.
     """
     content = _content(sighting, release)
     if "crop" in release.include:

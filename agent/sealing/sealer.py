@@ -22,8 +22,10 @@ from agent.sealing.payload import padded_payload
 
 
 class Sealer:
-    """Implements ports.Sealer. `key_lists`: verified lists by recipient. Holds the device's signing
-    key; can open nothing that it sealed.
+    """Implements ports.Sealer.
+
+    `key_lists`: verified lists by recipient. Holds the device's signing key; can open nothing that
+    it sealed.
     """
 
     def __init__(
@@ -37,8 +39,9 @@ class Sealer:
         self._key_lists = dict(key_lists)
 
     def seal(self, sighting: Sighting, release: Release, sequence: int) -> SealedRead:
-        """One envelope for one recipient, one rule, one deadline. Raises
-        RefusedError(no-epoch-key).
+        """One envelope for one recipient, one rule, one deadline.
+
+        Raises RefusedError(no-epoch-key).
         """
         keys = self._key_lists.get(release.recipient)
         if keys is None:

@@ -24,8 +24,10 @@ HOUR_S = 3600.0
 
 
 class CameraHealth:
-    """One for each process. `tell` is the camera's to call, `looked` goes around its frames. Raises
-    StorageError where the log cannot be written.
+    """One for each process.
+
+    `tell` is the camera's to call, `looked` goes around its frames. Raises StorageError where the
+    log cannot be written.
     """
 
     def __init__(self, settings: Settings, clock: Clock, log: AuditLog, notifier: Notifier) -> None:
@@ -55,8 +57,9 @@ class CameraHealth:
         self._write_facts()
 
     def looked(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """The same frames; one in a while is measured for the standing alarms. No picture is kept,
-        but for a map of edges of 32×18 cells in memory.
+        """The same frames; one in a while is measured for the standing alarms.
+
+        No picture is kept, but for a map of edges of 32×18 cells in memory.
         """
         for frame in frames:
             if self._clock.monotonic_s() >= self._next_s:

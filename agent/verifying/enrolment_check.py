@@ -14,7 +14,9 @@ from agent.errors import EnvelopeRefusedError
 
 
 def verify_enrolment(untrusted_json: bytes, where: str = FILE_NAME) -> Enrolment:
-    """The enrolment, if its parts belong together. Raises EnvelopeRefusedError.
+    """The enrolment, if its parts belong together.
+
+    Raises EnvelopeRefusedError.
 
     Limit: it shows that whoever made it held the seal key, not that it was the camera: compare the
     fingerprint with the installer's.

@@ -10,8 +10,10 @@ from agent.verifying import jose
 
 
 class EnvelopeVerifier:
-    """Implements ports.Verifier. `enrolled`: raw Ed25519 public keys by device, from the roster (or
-    the camera's own public.json).
+    """Implements ports.Verifier.
+
+    `enrolled`: raw Ed25519 public keys by device, from the roster (or the camera's own
+    public.json).
     """
 
     def __init__(
@@ -21,8 +23,10 @@ class EnvelopeVerifier:
         self._max_bytes = max_bytes
 
     def verify(self, untrusted_wire: bytes) -> Tags:
-        """The tags, believed from here on. Raises EnvelopeRefusedError(malformed,
-        unsupported-version, device-not-enrolled, signature-invalid).
+        """The tags, believed from here on.
+
+        Raises EnvelopeRefusedError(malformed, unsupported-version, device-not-enrolled,
+        signature-invalid).
         """
         envelope = sealed_read.split(untrusted_wire, self._max_bytes)
         key = self._enrolled.get(envelope.signer)

@@ -35,8 +35,9 @@ def registry(max_payload_bytes: int = MAX_DOCUMENT_BYTES) -> jws.JWSRegistry:
 
 
 def verify_detached(envelope: Envelope, raw_key: bytes) -> None:
-    """The outer signature over the exact bytes of the JWE. Raises
-    EnvelopeRefusedError(signature-invalid).
+    """The outer signature over the exact bytes of the JWE.
+
+    Raises EnvelopeRefusedError(signature-invalid).
     """
     flattened = {
         "payload": envelope.jwe.decode("ascii"),
@@ -54,8 +55,9 @@ def verify_compact(
     where: str,
     max_bytes: int = MAX_DOCUMENT_BYTES,
 ) -> bytes:
-    """The payload of a compact JWS whose header is exactly {"alg":"Ed25519","typ":typ}. Raises
-    EnvelopeRefusedError(malformed or signature-invalid).
+    """The payload of a compact JWS whose header is exactly {"alg":"Ed25519","typ":typ}.
+
+    Raises EnvelopeRefusedError(malformed or signature-invalid).
 
     `typ` keeps one signing key's documents apart: a receipt can never stand in for a key list.
     """

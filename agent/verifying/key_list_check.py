@@ -19,7 +19,9 @@ _WHERE = "key list"
 
 def verify_key_list(untrusted_text: bytes, recipient: str, signing_key: bytes) -> EpochKeys:
     """The keys of a compact JWS signed by the recipient's `signing_key` (raw Ed25519, from the
-    policy). Raises EnvelopeRefusedError.
+    policy).
+
+    Raises EnvelopeRefusedError.
 
     Needs no clock: the list is consistent in itself (nothing already destroyed when issued, no more
     than MAX_EPOCHS days ahead). Limit: an older list of the same recipient is accepted; rollback

@@ -263,8 +263,9 @@ def proper_corners(box: PlateBox) -> Corners:
 
 
 def cut(image: Image, box: PlateBox, margin: float) -> Image:
-    """The upright box with a margin (share of its sides), clipped to the image; at least 1×1. A
-    view, not a copy.
+    """The upright box with a margin (share of its sides), clipped to the image; at least 1×1.
+
+    A view, not a copy.
     """
     x, y, width, height = box.box
     x0, y0 = int(max(0, x - width * margin)), int(max(0, y - height * margin))

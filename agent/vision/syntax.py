@@ -33,8 +33,9 @@ def pattern(text: str) -> str:
 
 
 def weighed(readings: list[Reading], regions: NDArray[np.float32]) -> list[Reading]:
-    """The readings after the prior, likeliest first. `regions`: probability of each of REGIONS.
-    What is not listed keeps its share.
+    """The readings after the prior, likeliest first.
+
+    `regions`: probability of each of REGIONS. What is not listed keeps its share.
     """
     chances = regions.tolist()
     weights = [weight(reading.text, chances) for reading in readings]

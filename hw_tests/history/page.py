@@ -25,8 +25,9 @@ def write(folder: Path, path: Path) -> None:
 
 
 def page(runs: list[Run], faults: list[str]) -> str:
-    """No script, nothing from elsewhere; every word of a record is escaped. The environment that
-    ran last comes first.
+    """No script, nothing from elsewhere; every word of a record is escaped.
+
+    The environment that ran last comes first.
     """
     groups = sorted(by_environment(runs).items(), key=lambda group: group[1][-1].at, reverse=True)
     told = "".join(
@@ -138,8 +139,9 @@ def plots(comparison: Comparison) -> str:
 
 
 def grid(comparison: Comparison) -> str:
-    """Tests down, nights across; the newest first, tinted: a phone shows it without scrolling. What
-    fails comes first, then flakes, then what ran, then what never does here.
+    """Tests down, nights across; the newest first, tinted: a phone shows it without scrolling.
+
+    What fails comes first, then flakes, then what ran, then what never does here.
     """
     failing = {one.outcome.test for one in comparison.failing}
 

@@ -10,8 +10,10 @@ LINE, DOT, MOVED = "#3b6ea5", "#1b2430", "#b87400"
 
 
 def plot(series: Series, nights: int) -> str:
-    """A gap where a night has no value. Lowest and highest stand beside it; the scale spans at
-    least `LEAST_SPAN` of the middle, so that noise looks like noise.
+    """A gap where a night has no value.
+
+    Lowest and highest stand beside it; the scale spans at least `LEAST_SPAN` of the middle, so that
+    noise looks like noise.
     """
     values = [value for _, value in series.values]
     low, high = min(values), max(values)

@@ -42,8 +42,9 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`page`: its number, as its marks say it. `marks`: four times four corners in px of the
-    chart.
+    """`page`: its number, as its marks say it.
+
+    `marks`: four times four corners in px of the chart.
     """
 
     page: int
@@ -84,8 +85,9 @@ def generator(seed: int) -> np.random.Generator:
 def draw(
     number: int, angle_deg: int, light: str, gain: float, rng: np.random.Generator
 ) -> tuple[Page, np.ndarray]:
-    """One page. The marks keep full contrast at night too: they are for the camera's place, not for
-    its eyes.
+    """One page.
+
+    The marks keep full contrast at night too: they are for the camera's place, not for its eyes.
     """
     from agent.demo import scene
 

@@ -18,9 +18,10 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Ethernet:
-    """`address`: this machine's, where brokers listen. `interface`: what is captured on; empty when
-    nothing can be, and then `why` says so. `prefix`: words that run a command at the camera's end
-    of a virtual cable.
+    """`address`: this machine's, where brokers listen.
+
+    `interface`: what is captured on; empty when nothing can be, and then `why` says so. `prefix`:
+    words that run a command at the camera's end of a virtual cable.
     """
 
     address: str
@@ -68,8 +69,9 @@ def own_address(interface: str) -> bytes:
 
 
 def free_network(routes: str) -> str:
-    """The first documentation network that this machine's routes do not mention. Raises
-    LookupError.
+    """The first documentation network that this machine's routes do not mention.
+
+    Raises LookupError.
     """
     for network in NETWORKS:
         if f"{network}." not in routes:

@@ -15,8 +15,9 @@ PAGES = 250 // PER_PAGE
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where the chart lies in a frame. `to_frame`: homography from px of the chart to px of the
-    frame.
+    """Where the chart lies in a frame.
+
+    `to_frame`: homography from px of the chart to px of the frame.
     """
 
     to_frame: np.ndarray

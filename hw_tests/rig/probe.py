@@ -74,7 +74,9 @@ def frames(options) -> dict:
 
 def chart(options) -> dict:
     """How often each plate of a page is read, over the frames in which all four marks of that page
-    are in view. Others are dropped unread.
+    are in view.
+
+    Others are dropped unread.
     """
     from hw_tests.rig import fiducial
 

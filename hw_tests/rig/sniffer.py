@@ -20,8 +20,9 @@ _QUIET_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Who was addressed, by the camera. `kind`: tcp, udp, icmpv6, arp, or the protocol's number.
-    Ports 0 where there are none.
+    """Who was addressed, by the camera.
+
+    `kind`: tcp, udp, icmpv6, arp, or the protocol's number. Ports 0 where there are none.
     """
 
     kind: str
@@ -31,8 +32,10 @@ class Flow:
 
 
 class Sniffer:
-    """From entering to leaving the block. `flows`: packets by the camera; `needles_seen`: how often
-    a needle stood in any packet, either way.
+    """From entering to leaving the block.
+
+    `flows`: packets by the camera; `needles_seen`: how often a needle stood in any packet, either
+    way.
     """
 
     def __init__(self, interface: str, own_mac: bytes, needles: Iterable[bytes]) -> None:

@@ -30,8 +30,9 @@ WITHIN_S = 60.0
 
 
 class World:
-    """`plate`: the fictitious one that the played street shows and the hot list asks for. `place`:
-    the installation's folder on the camera.
+    """`plate`: the fictitious one that the played street shows and the hot list asks for.
+
+    `place`: the installation's folder on the camera.
     """
 
     def __init__(self, device: Device, ethernet: Ethernet, here: Path, seed: int) -> None:
@@ -130,7 +131,9 @@ class World:
 
     def released(self) -> set[str]:
         """Ids of all reads that were ever seen outside of watch: in the outbox, or at the
-        recipient. Grows only by a new release.
+        recipient.
+
+        Grows only by a new release.
         """
         _, names = self.device.shell(f"ls {self.place}/state/outbox 2>/dev/null", check=False)
         return {Path(name).stem for name in names.split() if name.endswith(".sealed")} | {

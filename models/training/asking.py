@@ -18,8 +18,10 @@ from models.training.render.syntax import font_names
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """Of one training. `module`: below models.training; `minutes`, `rate`: where none are given;
-    `data`: the photographs' folder, None: none.
+    """Of one training.
+
+    `module`: below models.training; `minutes`, `rate`: where none are given; `data`: the
+    photographs' folder, None: none.
     """
 
     module: str
@@ -42,8 +44,9 @@ class Asked:
 
 
 def ask(arguments: Sequence[str], description: str, defaults: Defaults) -> Asked:
-    """The command line, understood; seeds and threads set. Raises MeasureOnlyError for a folder
-    that only measures.
+    """The command line, understood; seeds and threads set.
+
+    Raises MeasureOnlyError for a folder that only measures.
     """
     name = defaults.module.rsplit(".", 1)[0]
     parser = argparse.ArgumentParser(description=description.partition("\n\n")[0])

@@ -33,8 +33,9 @@ Losses = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a training was asked for. `rate`: AdamW's at its peak; `command`: how to start it again,
-    for the model's manifest.
+    """What a training was asked for.
+
+    `rate`: AdamW's at its peak; `command`: how to start it again, for the model's manifest.
     """
 
     folder: Path
@@ -69,7 +70,9 @@ def averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
 
 def write_averaged(weights: dict[str, Tensor], command: str, folder: Path) -> Path:
     """A checkpoint of weights alone: exports and `--start` read it, a training does not go on from
-    it. Returns its path.
+    it.
+
+    Returns its path.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.save({"averaged": weights, "command": command}, folder / CHECKPOINT)
@@ -161,8 +164,9 @@ class Training:
         losses_of: Callable[[nn.Module, Any], Losses],
         tell: Callable[[float], None] = lambda _share: None,
     ) -> None:
-        """Train until the time is spent. `tell` learns the share of it that is, before every
-        batch.
+        """Train until the time is spent.
+
+        `tell` learns the share of it that is, before every batch.
         """
         self.net.train()
         batch = next(batches)  # composing the first may take minutes that are not the training's

@@ -17,8 +17,9 @@ from models.training.loop import averaged_weights, command_of, write_averaged
 
 
 def mean_of(checkpoints: list[Path]) -> dict[str, torch.Tensor]:
-    """Of every weight the mean; of what is counted (batch norm's batches) the first one's. Raises
-    SystemExit when they are not of one network.
+    """Of every weight the mean; of what is counted (batch norm's batches) the first one's.
+
+    Raises SystemExit when they are not of one network.
     """
     first, *others = [averaged_weights(checkpoint) for checkpoint in checkpoints]
     for checkpoint, other in zip(checkpoints[1:], others, strict=True):

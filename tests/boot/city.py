@@ -48,8 +48,9 @@ spki_pins = ["{pin}"]
 
 
 class BootCity:
-    """`camera`: enrolled, with its keys; `broker` and `receiver` run on this side. The receiver
-    tells each read that it has stored.
+    """`camera`: enrolled, with its keys; `broker` and `receiver` run on this side.
+
+    The receiver tells each read that it has stored.
     """
 
     def __init__(self, work: Path) -> None:
@@ -136,8 +137,9 @@ def street(folder: Path) -> None:
 
 
 def leaves(root: Path, process: str) -> list[dict[str, object]]:
-    """What a process's log says, opened, oldest first. `root`: by its own path; SQLite would follow
-    /proc/PID/root to this side's root.
+    """What a process's log says, opened, oldest first.
+
+    `root`: by its own path; SQLite would follow /proc/PID/root to this side's root.
     """
     with closing(
         sqlite3.connect(f"file:{root}/var/lib/platewarden/{process}/log.sqlite?mode=ro", uri=True)

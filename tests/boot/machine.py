@@ -170,8 +170,9 @@ class Machine:
         self.start()
 
     def crash(self) -> None:
-        """SIGKILL to PID 1: every process in it is gone at once, as with the plug pulled. (The
-        kernel's page cache lives on, which a power cut would take.)
+        """SIGKILL to PID 1: every process in it is gone at once, as with the plug pulled.
+
+        (The kernel's page cache lives on, which a power cut would take.)
         """
         os.kill(self.leader, signal.SIGKILL)
         self._nspawn.wait(DOWN_WITHIN_S)

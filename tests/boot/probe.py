@@ -1,4 +1,5 @@
 """Runs inside a unit's sandbox in the unit's place and tells, as JSON, what it could do there.
+
 Standard library only; tries everything and harms nothing.
 
 probe.py '{"connect": [["10.0.0.1", 8883]], "send": [...], "read": ["/path"], "open": ["/dev/x"]}'

@@ -66,8 +66,9 @@ class TestUp:
         machine.until(city.take_stored, "a first read", READ_WITHIN_S)
 
     def test_both_processes_trust_their_time_by_timesyncds_marker(self, machine, city):
-        """They may not ask the kernel. `status` judges what each process wrote down, from
-        outside.
+        """They may not ask the kernel.
+
+        `status` judges what each process wrote down, from outside.
         """
         told = json.loads(machine.inside("platewarden", "status", "--json"))
         assert [told["processes"][name]["clock"]["trust"] for name in ("watch", "deliver")] == [
@@ -275,8 +276,9 @@ class TestSandbox:
 
 class TestSurvey:
     def test_a_survey_takes_watchs_place_and_gives_it_back(self, machine, city):
-        """A unit whose key comes as a credential, whatever the keys' own form. It reads the same
-        camera, and releases nothing.
+        """A unit whose key comes as a credential, whatever the keys' own form.
+
+        It reads the same camera, and releases nothing.
         """
         machine.inside("systemctl", "start", "platewarden-survey")
         assert [machine.show(unit, "ActiveState") for unit in UNITS] == ["inactive", "inactive"]
@@ -434,8 +436,10 @@ def need_filters(machine) -> None:
 
 
 def told_up(machine) -> str:
-    """How long the last boot took. A busy machine is not what a camera is: its slowness, as
-    measured just before, is taken out and told.
+    """How long the last boot took.
+
+    A busy machine is not what a camera is: its slowness, as measured just before, is taken out and
+    told.
     """
     return (
         f"\n  up in {machine.up_s:.1f} s on a machine that was "

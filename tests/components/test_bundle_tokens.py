@@ -26,8 +26,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def token(tmp_path_factory):
-    """A token with one P-256 key, id 2; its URI. The module reads its configuration once a process,
-    so it is set for all tests here.
+    """A token with one P-256 key, id 2; its URI.
+
+    The module reads its configuration once a process, so it is set for all tests here.
     """
     pkcs11 = pytest.importorskip(
         "pkcs11", reason="python-pkcs11 is not installed: pip install 'platewarden[hsm]'"

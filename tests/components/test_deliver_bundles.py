@@ -28,8 +28,9 @@ def installed(tmp_path_factory):
 
 
 class Deliver:
-    """A deliver process's parts, over a simulated clock and a log in memory. No broker answers;
-    none is needed to see what could be reached.
+    """A deliver process's parts, over a simulated clock and a log in memory.
+
+    No broker answers; none is needed to see what could be reached.
     """
 
     def __init__(self, installed, monkeypatch, tmp_path):

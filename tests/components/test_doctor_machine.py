@@ -110,8 +110,9 @@ DIGEST = "ab" * 32
 
 
 def systemd(*, table="table inet platewarden { }", **units):
-    """Stands in for systemctl and nft. `units`: what differs, by the unit's short name; None: not
-    installed.
+    """Stands in for systemctl and nft.
+
+    `units`: what differs, by the unit's short name; None: not installed.
     """
 
     def runs(command):

@@ -1,5 +1,7 @@
 """debian/first_boot.py: what it places, what it refuses, and that it leaves no private key on the
-boot partition. `make test-deb` runs it in a tree.
+boot partition.
+
+`make test-deb` runs it in a tree.
 """
 
 import json

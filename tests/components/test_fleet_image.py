@@ -1,5 +1,7 @@
 """config/rpi-image-gen: the layer's metadata by the rules of the tool's documentation, and its
-hooks run against trees. The tool itself is not run here.
+hooks run against trees.
+
+The tool itself is not run here.
 """
 
 import os
@@ -63,7 +65,9 @@ YAML_KEYS = {
 
 def metadata(text: str) -> dict[str, str]:
     """The fields between METABEGIN and METAEND, as DEB822: a continuation starts with one more
-    space. Raises ValueError.
+    space.
+
+    Raises ValueError.
     """
     fields, name = {}, ""
     for line in re.search(r"^# METABEGIN\n(.*?)^# METAEND$", text, re.DOTALL | re.MULTILINE)[

@@ -1,5 +1,7 @@
 """update over HTTPS: only a listed address, under the listed name, with the listed key; no
-redirect; bounded. A real server on loopback, a real process.
+redirect; bounded.
+
+A real server on loopback, a real process.
 """
 
 import http.server
@@ -29,8 +31,9 @@ HOST = "bundles.exampleville.example"
 
 
 class Server:
-    """Serves a folder as /platewarden/…, over TLS, for one test. `answer`: replaces the honest
-    answer.
+    """Serves a folder as /platewarden/…, over TLS, for one test.
+
+    `answer`: replaces the honest answer.
     """
 
     def __init__(self, folder, authority, name=HOST):

@@ -227,8 +227,9 @@ def test_on_a_terminal_it_asks(tmp_path):
     [b"[[recipient]]\nid='a'\n", b'"""\\', b'k = "x"\n', b"[[barred]]\nwhy = 1\n"],
 )
 def test_ten_megabytes_or_the_most_that_is_read_end_soon_and_in_little_memory(tmp_path, piece):
-    """Attack: a file that is small to send and endless to parse. Time is of the processor: this
-    machine may be busy.
+    """Attack: a file that is small to send and endless to parse.
+
+    Time is of the processor: this machine may be busy.
     """
     for size in (10_000_000, MAX_TEXT_BYTES):
         (tmp_path / "policy.toml").write_bytes((piece * (size // len(piece) + 1))[:size])

@@ -1,5 +1,6 @@
-"""`platewarden read`: the JSON interface, the table, the exit codes, the annotated pictures. The
-models are fakes here.
+"""`platewarden read`: the JSON interface, the table, the exit codes, the annotated pictures.
+
+The models are fakes here.
 """
 
 import io

@@ -1,5 +1,6 @@
-"""What every frame source must do, whatever it reads. Runs over the fake, the files, and (in
-tests/picamera and hw_tests) over real cameras.
+"""What every frame source must do, whatever it reads.
+
+Runs over the fake, the files, and (in tests/picamera and hw_tests) over real cameras.
 """
 
 from datetime import UTC

@@ -19,8 +19,9 @@ PADDING = 64  # bytes to which rows are padded on the Pi
 
 
 class FakeLibrary:
-    """Acts as the module: `FakeLibrary(clock).Picamera2()`. `stalls`: for each camera opened, after
-    how many frames it stalls (None: never).
+    """Acts as the module: `FakeLibrary(clock).Picamera2()`.
+
+    `stalls`: for each camera opened, after how many frames it stalls (None: never).
 
     `heals`: "restart" when a stop and start ends a stall. `lux`: the light that the next frames
     tell.

@@ -30,8 +30,9 @@ def _body(untrusted: bytes, where: str) -> bytes:
 
 
 class FakeVerifier:
-    """Implements ports.Verifier for FakeSealer's wire bytes. `enrolled`: which devices are believed
-    (None: every one).
+    """Implements ports.Verifier for FakeSealer's wire bytes.
+
+    `enrolled`: which devices are believed (None: every one).
     """
 
     def __init__(self, enrolled: Collection[str] | None = None) -> None:
@@ -50,8 +51,9 @@ class FakeVerifier:
 
 
 class FakeReceiptVerifier:
-    """Implements ports.ReceiptVerifier for fake_receipt's bytes. `recipients`: whose receipts are
-    believed (None: everybody's).
+    """Implements ports.ReceiptVerifier for fake_receipt's bytes.
+
+    `recipients`: whose receipts are believed (None: everybody's).
     """
 
     def __init__(self, recipients: Collection[str] | None = None) -> None:

@@ -1,5 +1,6 @@
-"""Mutation testing of the refusing part: which small faults in it would no quick test notice? `make
-mutation`; docs/ref/mutation.md explains survivors.
+"""Mutation testing of the refusing part: which small faults in it would no quick test notice?
+
+`make mutation`; docs/ref/mutation.md explains survivors.
 
 Each mutant runs in a fork of a process that has collected the tests already. A fault inside a
 function is put in by exchanging the function's code, so that it holds wherever the function was
@@ -69,8 +70,9 @@ class Fault:
 
 
 class Runner:
-    """Runs faults in forks, as many at once as there are cores. `survivors`: those that no test
-    noticed.
+    """Runs faults in forks, as many at once as there are cores.
+
+    `survivors`: those that no test noticed.
     """
 
     def __init__(self) -> None:

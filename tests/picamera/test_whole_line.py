@@ -1,5 +1,7 @@
 """Real picamera2 frames through the whole line, as processes: watch, without any network, deliver,
-a broker, the recipient. And the camera fails.
+a broker, the recipient.
+
+And the camera fails.
 """
 
 import configparser
@@ -176,8 +178,9 @@ def frames_coming(rig):
 
 
 def restarted_by_its_unit(code: int) -> bool:
-    """Would systemd start watch again after this exit code? By the unit file that is shipped;
-    booted for real elsewhere.
+    """Would systemd start watch again after this exit code?
+
+    By the unit file that is shipped; booted for real elsewhere.
     """
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str
@@ -236,8 +239,9 @@ def test_a_camera_that_stays_silent_ends_watch_so_that_its_unit_restarts_it_and_
 
 
 def test_a_hung_driver_ends_watch_all_the_same(rig):
-    """libcamera's own threads stand still. Its `stop` then waits for ever and holds Python's lock:
-    no line of ours runs any more.
+    """libcamera's own threads stand still.
+
+    Its `stop` then waits for ever and holds Python's lock: no line of ours runs any more.
     """
     with frames_coming(rig) as watch:
         since = len(rig.leaves("camera"))

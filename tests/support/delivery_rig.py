@@ -50,8 +50,9 @@ mount = "fixed"
 
 
 class Rig:
-    """Folders of one camera and its city, and a broker's credentials. `extra_brokers`: more
-    [[broker]] tables as TOML.
+    """Folders of one camera and its city, and a broker's credentials.
+
+    `extra_brokers`: more [[broker]] tables as TOML.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -213,8 +214,9 @@ recipients = ["{sealed.RECIPIENT}"]
 
 
 class Deliver:
-    """One `platewarden deliver` process; its output is in the rig's folder. Use as a context
-    manager: it ends with SIGTERM.
+    """One `platewarden deliver` process; its output is in the rig's folder.
+
+    Use as a context manager: it ends with SIGTERM.
     """
 
     def __init__(

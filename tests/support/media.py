@@ -44,8 +44,9 @@ def write_video(
     front_index=False,
     rotation=0,
 ) -> Path:
-    """By PyAV, in the container that the suffix names. `front_index`: an MP4 whose index stands
-    before the pictures, so that a cut file opens.
+    """By PyAV, in the container that the suffix names.
+
+    `front_index`: an MP4 whose index stands before the pictures, so that a cut file opens.
     """
     import av
 

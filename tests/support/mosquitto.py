@@ -19,9 +19,11 @@ ADDRESS = "127.0.0.1"
 
 
 class Mosquitto:
-    """One broker. `client_ca`: require client certificates signed by it; `acl`: an ACL file's text
-    (user = the certificate's common name). `address`, `port`: where it listens; loopback and a free
-    one unless told.
+    """One broker.
+
+    `client_ca`: require client certificates signed by it; `acl`: an ACL file's text (user = the
+    certificate's common name). `address`, `port`: where it listens; loopback and a free one unless
+    told.
 
     Use as a context manager; `kill` is SIGKILL, after which `start` brings it back on the same
     port.
@@ -70,8 +72,9 @@ class Mosquitto:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        """Start and wait until it listens. Fails the test (never skips it) when Mosquitto is
-        missing.
+        """Start and wait until it listens.
+
+        Fails the test (never skips it) when Mosquitto is missing.
         """
         self._process = subprocess.Popen(
             [mosquitto(), "-c", str(self._configuration)],

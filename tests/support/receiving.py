@@ -40,8 +40,9 @@ def this_instant() -> Instant:
 
 
 class Enrolled:
-    """A recipient's folder and one camera that its city enrolled. `seal` makes reads that it can
-    open.
+    """A recipient's folder and one camera that its city enrolled.
+
+    `seal` makes reads that it can open.
     """
 
     def __init__(
@@ -86,8 +87,9 @@ class Enrolled:
 
 
 class RunningReceiver:
-    """`receiver run DIR --json` as a process. `line` and `complaint`: what it says on stdout and
-    stderr.
+    """`receiver run DIR --json` as a process.
+
+    `line` and `complaint`: what it says on stdout and stderr.
     """
 
     def __init__(self, folder: Path, *options: str) -> None:

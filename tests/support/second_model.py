@@ -20,8 +20,9 @@ GROUPS = ["0ODQ", "1IL", "2Z", "5S", "6G", "8B"]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the imported list, or (`by_hand`) of the manual one. `withdrawn`: that plate, state,
-    category, agency and case was taken back.
+    """A row of the imported list, or (`by_hand`) of the manual one.
+
+    `withdrawn`: that plate, state, category, agency and case was taken back.
     """
 
     plate: str
@@ -38,8 +39,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Seen:
-    """One vehicle, as the camera read it. `clock`: "trusted", "os" or "untrusted"; `alternatives`:
-    in the reader's order.
+    """One vehicle, as the camera read it.
+
+    `clock`: "trusted", "os" or "untrusted"; `alternatives`: in the reader's order.
     """
 
     camera: str
@@ -54,8 +56,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class World:
-    """What one city gave its cameras. `made`: when the agency made the list; `imported`: the day of
-    `hotlist import` and of the start of `watch`.
+    """What one city gave its cameras.
+
+    `made`: when the agency made the list; `imported`: the day of `hotlist import` and of the start
+    of `watch`.
     """
 
     charter: Charter
@@ -106,8 +110,9 @@ def charter_faults(charter: Charter, policy: Policy) -> set[tuple[str, str]]:
 
 
 class Model:
-    """What the cameras of one world do with one sighting after the other. It remembers only what
-    each rule released, for the budgets.
+    """What the cameras of one world do with one sighting after the other.
+
+    It remembers only what each rule released, for the budgets.
     """
 
     def __init__(self, world: World) -> None:

@@ -1,5 +1,6 @@
-"""Tiny ONNX files in other people's layouts, made on the spot. What they answer depends on the
-colour they see, so that swapped channels show.
+"""Tiny ONNX files in other people's layouts, made on the spot.
+
+What they answer depends on the colour they see, so that swapped channels show.
 """
 
 from pathlib import Path
@@ -49,8 +50,9 @@ def detector(
     input_shape=(1, 3, HEIGHT, WIDTH),
     kind=TensorProto.FLOAT,
 ) -> Path:
-    """`layout`: sevens, sixes, centres. Each box's confidence is the mean of its colour: boxes 0,
-    3, … red, 1, 4, … green, 2, 5, … blue.
+    """`layout`: sevens, sixes, centres.
+
+    Each box's confidence is the mean of its colour: boxes 0, 3, … red, 1, 4, … green, 2, 5, … blue.
     """
     count = len(boxes)
     picked = numpy_helper.from_array(np.arange(count, dtype=np.int64) % 3, "picked")

@@ -38,8 +38,9 @@ class Proposer:
 
 
 class ScriptedSession:
-    """Answers with PLATE, as seen from whatever it is shown: `frame` tells where it looks. Keeps
-    how often it was asked.
+    """Answers with PLATE, as seen from whatever it is shown: `frame` tells where it looks.
+
+    Keeps how often it was asked.
     """
 
     def __init__(self, monkeypatch, *, chances=((0.9, 0.1),), closer=0.5, corners=PLATE):

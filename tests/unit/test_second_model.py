@@ -166,8 +166,9 @@ def as_values(release):
 
 
 def compare(draw, monkeypatch, happened, passing=PASSING):
-    """One world: the charter's answer, then what its cameras decide of every vehicle. Counts what
-    happened.
+    """One world: the charter's answer, then what its cameras decide of every vehicle.
+
+    Counts what happened.
     """
     world, plates = draw.world()
     faults = charter_faults(world.charter, world.policy)

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What would be published. `taken`: roles whose pending version is in it; `waiting`: those that
-    lack signatures, and whose.
+    """What would be published.
+
+    `taken`: roles whose pending version is in it; `waiting`: those that lack signatures, and whose.
     """
 
     published: Published | None
@@ -70,8 +71,9 @@ class Files:
 def assemble(
     city: CityRepository, published: Published | None, pending: Mapping[str, Pending]
 ) -> Candidate:
-    """Everything complete over what is published. Raises ConfigError, UsageError,
-    BundleRefusedError; each says what is missing and from whom.
+    """Everything complete over what is published.
+
+    Raises ConfigError, UsageError, BundleRefusedError; each says what is missing and from whom.
     """
     trust = trust_in(published, pending, city.folder)
     standings = {role: trust.standings(role, item.metadata) for role, item in pending.items()}
@@ -108,8 +110,9 @@ def assemble(
 
 
 def sign_online(city: CityRepository, candidate: Candidate, signer: Signer, now: datetime) -> Files:
-    """Snapshot and timestamp by the online key, and everything that is new. Raises UsageError,
-    ConfigError.
+    """Snapshot and timestamp by the online key, and everything that is new.
+
+    Raises UsageError, ConfigError.
     """
     require_holds_online(candidate.root, signer)
     before = candidate.published

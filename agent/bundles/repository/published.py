@@ -47,8 +47,9 @@ _RESTORE = "restore the folder from a copy; cameras go on with what they have"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who signed one version of a role. `of`: whose keys count; `missing`: signatures that are
-    still needed from them.
+    """Who signed one version of a role.
+
+    `of`: whose keys count; `missing`: signatures that are still needed from them.
     """
 
     of: str
@@ -63,8 +64,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a camera that knows root version 1 would find, verified. `roots`: every version, the
-    first one first.
+    """What a camera that knows root version 1 would find, verified.
+
+    `roots`: every version, the first one first.
     """
 
     roots: tuple[Metadata[Root], ...]
@@ -88,8 +90,9 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A role's next version, signed by some. `files`: its targets that are new, by path in the
-    repository.
+    """A role's next version, signed by some.
+
+    `files`: its targets that are new, by path in the repository.
     """
 
     role: str
@@ -99,8 +102,9 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class CityRepository:
-    """`folder`: the city's folder. Everything raises ConfigError or StorageError naming the file
-    and the next step.
+    """`folder`: the city's folder.
+
+    Everything raises ConfigError or StorageError naming the file and the next step.
     """
 
     folder: Path
@@ -192,8 +196,10 @@ class CityRepository:
         return Pending(name, metadata, files)
 
     def _roots(self, timestamp: Metadata[Timestamp]) -> tuple[Metadata[Root], ...]:
-        """Every root, verified one by the other. A newest one that a publish left behind when it
-        was interrupted does not count: its timestamp never came.
+        """Every root, verified one by the other.
+
+        A newest one that a publish left behind when it was interrupted does not count: its
+        timestamp never came.
         """
         roots: list[Metadata[Root]] = []
         while (path := self.metadata / f"{len(roots) + 1}.root.json").exists():
@@ -222,7 +228,9 @@ class Trust:
 
     def standings(self, name: str, metadata: Metadata[Any]) -> tuple[Standing, ...]:
         """One standing; for a new root two, where the keys change: those before must agree, and
-        those after. Empty: nobody is to sign this role.
+        those after.
+
+        Empty: nobody is to sign this role.
         """
         payload, signatures = metadata.signed_bytes, metadata.signatures
         if name == ROOT:
@@ -243,8 +251,9 @@ class Trust:
             return ()
 
     def holders(self, name: str) -> dict[str, Key]:
-        """The keys that count for a role, by id; of root the present ones and the new ones. Empty:
-        there is no such role.
+        """The keys that count for a role, by id; of root the present ones and the new ones.
+
+        Empty: there is no such role.
         """
         found = (
             dict(keys_of(self.root.signed, name))

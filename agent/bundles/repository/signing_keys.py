@@ -119,7 +119,9 @@ def read_public(path: Path) -> KeyHolder:
 
 def make_key(path: Path, passphrase: str, holder: str) -> KeyHolder:
     """Make an Ed25519 key file, mode 0600, encrypted unless the passphrase is empty; an existing
-    file is never overwritten. Raises StorageError, UsageError.
+    file is never overwritten.
+
+    Raises StorageError, UsageError.
     """
     private = Ed25519PrivateKey.generate()
     made = named(SSlibKey.from_crypto(private.public_key()), holder)
@@ -136,8 +138,9 @@ def make_key(path: Path, passphrase: str, holder: str) -> KeyHolder:
 
 
 def load_signer(where: str, secret: Callable[[str], str]) -> Signer:
-    """The signer in a key file, or behind a PKCS#11 URI. `secret` is asked only where the key wants
-    a passphrase or PIN.
+    """The signer in a key file, or behind a PKCS#11 URI.
+
+    `secret` is asked only where the key wants a passphrase or PIN.
 
     Raises StorageError (missing, readable by others), ConfigError (no such key, wrong passphrase).
     """

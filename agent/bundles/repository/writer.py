@@ -36,6 +36,7 @@ _PUBLIC, _PUBLIC_FOLDER = 0o644, 0o755
 @dataclass(slots=True)
 class Writing:
     """One publish into `folder` (a repository): forgets what it wrote unless `finish` was reached.
+
     `new`: what it wrote.
     """
 
@@ -43,8 +44,9 @@ class Writing:
     new: list[Path] = field(default_factory=list)
 
     def put(self, name: str, data: bytes) -> None:
-        """A file that never changes; one that is there already with these bytes stays. Raises
-        StorageError.
+        """A file that never changes; one that is there already with these bytes stays.
+
+        Raises StorageError.
         """
         path = self.folder / name
         try:
@@ -108,7 +110,9 @@ def publish(
 
 def mirror(source: Path, to: Path) -> None:
     """Bring a copy (a stick, a web server's folder) to the state of `source`, whole at every
-    instant. Raises StorageError.
+    instant.
+
+    Raises StorageError.
     """
     names = sorted(_referenced(source))
     roots = sorted(
@@ -160,8 +164,9 @@ def prune(folder: Path) -> None:
 
 
 def keep_pending(city: Path, pending: Pending) -> None:
-    """Put a role's next version with its files beside the repository, whole. Raises StorageError;
-    then nothing changed.
+    """Put a role's next version with its files beside the repository, whole.
+
+    Raises StorageError; then nothing changed.
     """
     folder = city / PENDING_FOLDER
     part = folder / f".{pending.role}{PART_SUFFIX}"

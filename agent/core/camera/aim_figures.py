@@ -65,8 +65,10 @@ def band_for(frame_width_px: int) -> Band:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """A plate's light. `mean`: grey, 0–255; `contrast`: grey levels between its dark and its bright
-    tenth; `clipped`: share of pixels at the top, 0–1.
+    """A plate's light.
+
+    `mean`: grey, 0–255; `contrast`: grey levels between its dark and its bright tenth; `clipped`:
+    share of pixels at the top, 0–1.
     """
 
     mean: float
@@ -84,7 +86,9 @@ class Light:
 
 def sharp_verdict(detail: float) -> Verdict:
     """Of a plate's detail: its width in px × the share of its contrast that is passed within two of
-    them. A wide plate may be softer.
+    them.
+
+    A wide plate may be softer.
     """
     if detail < SOFT:
         return Verdict.BAD
@@ -98,8 +102,9 @@ def local_share(kind: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Smear:
-    """What motion does to a plate while the shutter is open. `mm` on the plate; `px` at the width
-    asked for; `longest_s`: the shutter that is still fine.
+    """What motion does to a plate while the shutter is open.
+
+    `mm` on the plate; `px` at the width asked for; `longest_s`: the shutter that is still fine.
     """
 
     mm: float

@@ -1,5 +1,7 @@
 """How watch's camera is, as a small file: for `status` and `doctor`, which cannot look while watch
-has it. No picture, no plate.
+has it.
+
+No picture, no plate.
 """
 
 import json

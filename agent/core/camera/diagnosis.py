@@ -1,5 +1,6 @@
-"""Judges a camera's picture and its machine for `doctor`. Pure: measured values in, findings out;
-every limit stands here with its reason.
+"""Judges a camera's picture and its machine for `doctor`.
+
+Pure: measured values in, findings out; every limit stands here with its reason.
 """
 
 from collections.abc import Sequence
@@ -60,6 +61,7 @@ def picture(light: Light) -> Finding:
 
 def focus(scene: float) -> Finding:
     """The picture's sharpest sixteenth, 0–1: how much of its contrast is passed within two pixels.
+
     A plate in view tells more.
     """
     told = (
@@ -73,8 +75,9 @@ def focus(scene: float) -> Finding:
 
 
 def plate(frame_width_px: int, seen: Sequence[tuple[Sample, bool]]) -> list[Finding]:
-    """The widest plate in view against what the models need; `bool`: it is the test plate. Numbers
-    only.
+    """The widest plate in view against what the models need; `bool`: it is the test plate.
+
+    Numbers only.
     """
     if not seen:
         step = (
@@ -272,8 +275,9 @@ def memory_controller(present: bool | None) -> Finding:  # noqa: FBT001 - a meas
 
 
 def core_pattern(pattern: str) -> Finding:
-    """What the kernel does with a dead process's memory. The units say LimitCORE=0; a pipe that is
-    not systemd's need not heed it.
+    """What the kernel does with a dead process's memory.
+
+    The units say LimitCORE=0; a pipe that is not systemd's need not heed it.
     """
     if pattern.startswith("|") and "systemd-coredump" not in pattern:
         program = pattern[1:].partition(" ")[0][:80]

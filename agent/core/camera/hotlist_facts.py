@@ -1,5 +1,7 @@
 """What watch tells of the hot list in force, as a small file: for `status` and `doctor`, which
-cannot open the list. No plate.
+cannot open the list.
+
+No plate.
 """
 
 import json

@@ -85,8 +85,9 @@ class _Days(dict[tuple[str, str], tuple[int, int]]):
 
 
 class ListBuilder:
-    """Collects the entries of one list. `today` (UTC): rows that expired by then are counted by
-    `columns` and not kept.
+    """Collects the entries of one list.
+
+    `today` (UTC): rows that expired by then are counted by `columns` and not kept.
     """
 
     def __init__(self, today: date, allow: AllowList) -> None:
@@ -130,8 +131,9 @@ class ListBuilder:
         expires: str,
         vehicle_class: str = "",
     ) -> Sequence[str]:
-        """Keep one row, or count it as dropped. Returns what is wrong with it, as `field: what`,
-        without values; empty when nothing is.
+        """Keep one row, or count it as dropped.
+
+        Returns what is wrong with it, as `field: what`, without values; empty when nothing is.
 
         A category that is not allowed ends here: nothing else of the row is looked at.
         """
@@ -169,8 +171,9 @@ class ListBuilder:
         return ()
 
     def add_many(self, rows: Mapping[str, Sequence[str]]) -> bool:
-        """The same for many rows at once, given by column of FIELDS, several times as quick. False:
-        some row is not plainly right; none was kept or counted.
+        """The same for many rows at once, given by column of FIELDS, several times as quick.
+
+        False: some row is not plainly right; none was kept or counted.
         """
         categories = rows["category"]
         turned_away = {name for name in set(categories) if not self.allow.admits(name)}
@@ -243,8 +246,10 @@ class ListBuilder:
         return faults or [f"the list is too large: at most {MAX_ENTRIES} entries, {most}"]
 
     def columns(self, multiplier: int) -> Columns:
-        """What was kept, sorted, each entry once. Raises ValueError where too many look alike;
-        `expired`, `identical` and `contradicting` are set.
+        """What was kept, sorted, each entry once.
+
+        Raises ValueError where too many look alike; `expired`, `identical` and `contradicting` are
+        set.
         """
         rows = np.zeros(len(self), ROW)
         for name, column in self._columns.items():

@@ -53,8 +53,9 @@ KNOWN_CATEGORIES = frozenset(
 
 
 class AllowList:
-    """`allowed`: names that may enter; None for all (tests, and lists without a charter). Counts
-    what it turned away.
+    """`allowed`: names that may enter; None for all (tests, and lists without a charter).
+
+    Counts what it turned away.
     """
 
     def __init__(self, allowed: Iterable[str] | None) -> None:

@@ -60,8 +60,9 @@ class Columns:
         return Columns(self.rows[places], self.cases)
 
     def compact(self) -> Columns:
-        """The same entries, with no case reference in memory that none of them has. The rows are
-        changed in place.
+        """The same entries, with no case reference in memory that none of them has.
+
+        The rows are changed in place.
         """
         length = self.rows["case_length"].astype(np.int64)
         begins = np.cumsum(length) - length

@@ -41,8 +41,9 @@ _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Header(BaseModel):
-    """What a list says of itself. `as_of`: when its source was made; `allowed`: the categories that
-    could enter, None for all.
+    """What a list says of itself.
+
+    `as_of`: when its source was made; `allowed`: the categories that could enter, None for all.
 
     `shapes`: how many different texts there are of each shape (`DLLLDDD`: digit, three letters,
     three digits), for the odds of a chance hit.
@@ -110,8 +111,9 @@ def encode(header: Header, columns: Columns) -> bytes:
 
 
 def decode(untrusted: bytes | bytearray, where: str) -> Compiled:
-    """The list in a file's bytes, whose columns are views of them. Raises ConfigError, so that
-    nothing in it can raise later or take long.
+    """The list in a file's bytes, whose columns are views of them.
+
+    Raises ConfigError, so that nothing in it can raise later or take long.
     """
     if sys.byteorder != "little":
         raise ConfigError("hot lists are read on little-endian machines only", where=where)

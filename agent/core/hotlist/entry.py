@@ -43,8 +43,9 @@ _SEPARATORS = b" -._/\t"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row, without its line. `state`: ISO 3166, e.g. US-CA. `vehicle_class`: empty where not
-    known.
+    """One row, without its line.
+
+    `state`: ISO 3166, e.g. US-CA. `vehicle_class`: empty where not known.
 
     `expires`: the first day on which it matches no more.
     """
@@ -60,8 +61,9 @@ class Entry:
 
 
 def plate_of(untrusted_text: str) -> str:
-    """The normalised plate, empty where it is none. ASCII first: upper-casing would turn
-    look-alikes into letters.
+    """The normalised plate, empty where it is none.
+
+    ASCII first: upper-casing would turn look-alikes into letters.
     """
     if PLATE.fullmatch(untrusted_text):
         return untrusted_text

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from agent.core.hotlist.compiled_format import Compiled
 
 MAX_AGE = timedelta(hours=HotlistLimits().max_age_hours)
-"""Of a list where no policy says otherwise. An older one may still name cars that were found long
-ago, and raises nothing (P10).
+"""Of a list where no policy says otherwise.
+
+An older one may still name cars that were found long ago, and raises nothing (P10).
 """
 
 EPOCH_DAY = EPOCH.toordinal()
@@ -51,15 +52,17 @@ def day_of(number: int) -> date:
 
 
 def entry_key(entry: Entry) -> EntryKey:
-    """What a withdrawal names: plate, state, category, agency and case. A new case about the same
-    car is another entry.
+    """What a withdrawal names: plate, state, category, agency and case.
+
+    A new case about the same car is another entry.
     """
     return entry.plate.value, entry.state, entry.category, entry.agency, entry.case
 
 
 class Index:
-    """The entries of one compiled list, by their folded text. Nothing is taken out of its rows
-    until it is asked for.
+    """The entries of one compiled list, by their folded text.
+
+    Nothing is taken out of its rows until it is asked for.
     """
 
     def __init__(
@@ -85,8 +88,9 @@ class Index:
         return self._columns.rows["text"]
 
     def near(self, folded: int) -> list[Row]:
-        """The entries whose text has this fold_key; few, mostly none. All in one function: it runs
-        for every vehicle that passes.
+        """The entries whose text has this fold_key; few, mostly none.
+
+        All in one function: it runs for every vehicle that passes.
         """
         slot = (folded * self._multiplier) & WORD  # slot_of
         bucket = slot >> self._shift
@@ -184,8 +188,9 @@ class HotList:
         return f"<hot list of {len(self)} entries>"
 
     def stale(self, at: datetime) -> bool:
-        """Is the list too old at `at` (UTC)? Or made a day later than that: then one of the two
-        times is wrong.
+        """Is the list too old at `at` (UTC)?
+
+        Or made a day later than that: then one of the two times is wrong.
         """
         return not self.not_before <= at < self.stale_after
 
@@ -231,8 +236,10 @@ def hotlist_of(
     withdrawn: frozenset[EntryKey] = frozenset(),
     manual_digest: str = "",
 ) -> HotList:
-    """The list in force. `allowed`: the categories that any rule of the policy names, None for all;
-    entries of others are forgotten and counted here.
+    """The list in force.
+
+    `allowed`: the categories that any rule of the policy names, None for all; entries of others are
+    forgotten and counted here.
     """
     header = compiled.header
     parts = [_restricted(compiled, allowed), *([_restricted(manual, allowed)] if manual else [])]
@@ -268,6 +275,7 @@ def hotlist_of(
 
 def _restricted(compiled: Compiled, allowed: Iterable[str] | None) -> tuple[Index, dict[str, int]]:
     """The index of the allowed categories, and how many entries of each other one were left out.
+
     What is left out is not kept in memory.
     """
     header, columns = compiled.header, compiled.columns

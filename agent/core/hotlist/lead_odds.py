@@ -41,15 +41,17 @@ _KINDS = bytes.maketrans(
 
 
 def shape_of(text: str) -> bytes:
-    """`DLLLDDD`: where its digits and letters stand. As bytes: it is asked for at every hit, and a
-    text would take twice as long.
+    """`DLLLDDD`: where its digits and letters stand.
+
+    As bytes: it is asked for at every hit, and a text would take twice as long.
     """
     return text.encode("ascii").translate(_KINDS)
 
 
 def densities(shapes: Mapping[str, int]) -> Mapping[bytes, float]:
-    """For each shape the share, 0–1, of all its texts that are on the list. Misreadings mostly keep
-    the shape.
+    """For each shape the share, 0–1, of all its texts that are on the list.
+
+    Misreadings mostly keep the shape.
     """
     return {
         shape.encode("ascii"): min(1.0, count / prod(CHARACTERS_OF[kind] for kind in shape))
@@ -69,8 +71,9 @@ def posterior(
     base_rate: float = BASE_RATE,
     other_states: float = OTHER_STATES,
 ) -> float:
-    """The probability, 0 to MOST, that the vehicle seen is the entry's. `probability`: the
-    reader's, of the entry's text; `density`: of the text's shape.
+    """The probability, 0 to MOST, that the vehicle seen is the entry's.
+
+    `probability`: the reader's, of the entry's text; `density`: of the text's shape.
 
     Limit: base rate and traffic are the same for all entries, and a vehicle that was found but is
     still listed counts as listed.

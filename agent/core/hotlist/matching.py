@@ -54,8 +54,9 @@ _RANK = {_EXACT: 0, _TEXT: 1, _CONFUSABLE: 2}
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """One entry that could be meant. `text_probability`: the reader's, 0–1, that the entry's text
-    is what stands on the plate.
+    """One entry that could be meant.
+
+    `text_probability`: the reader's, 0–1, that the entry's text is what stands on the plate.
 
     `posterior`: 0–1, that the entry's vehicle was seen, given how rare listed vehicles are and how
     often another one looks like them (lead_odds).
@@ -142,8 +143,9 @@ def _with_confusable(
     sighting: Sighting,
     hotlist: HotList,
 ) -> Sequence[_Way]:
-    """Also the entries of the reader's alternatives, then of look-alikes. Doubts are not
-    multiplied.
+    """Also the entries of the reader's alternatives, then of look-alikes.
+
+    Doubts are not multiplied.
     """
     text = sighting.text.value
     ways = {way[0]: way for way in sure}

@@ -30,8 +30,9 @@ FORBIDDEN_PURPOSES = ("commercial-use", "immigration-enforcement")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What `policy new` asks. `key`, `pin`: placeholders where empty. `address`: of the broker,
-    with port.
+    """What `policy new` asks.
+
+    `key`, `pin`: placeholders where empty. `address`: of the broker, with port.
     """
 
     city: str
@@ -67,8 +68,9 @@ def retention_for(profile: Profile) -> int:
 
 
 def draft(profile: Profile, answers: Answers) -> Draft:
-    """The three files. Values are written as TOML strings; whether they are lawful is for `policy
-    check`.
+    """The three files.
+
+    Values are written as TOML strings; whether they are lawful is for `policy check`.
     """
     return Draft(_charter(profile, answers), _policy(profile, answers), _roster(answers))
 

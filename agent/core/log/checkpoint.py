@@ -45,6 +45,7 @@ class NoteSignature:
 @dataclass(frozen=True, slots=True)
 class SignedNote:
     """A note taken apart. `signed`: the exact bytes that are signed, with their last newline.
+
     Nothing is verified yet.
     """
 
@@ -128,8 +129,9 @@ def parse_note(untrusted_note: bytes) -> SignedNote:
 
 
 def parse_body(untrusted_signed: bytes) -> Checkpoint:
-    """Read the signed text; extension lines after the third are allowed and ignored. Raises
-    ValueError.
+    """Read the signed text; extension lines after the third are allowed and ignored.
+
+    Raises ValueError.
     """
     lines = untrusted_signed.decode("utf-8").split("\n")
     if len(lines) < 4 or lines[-1] or not all(lines[:-1]):

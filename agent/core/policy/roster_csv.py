@@ -30,8 +30,9 @@ class RosterRow:
 
 
 def parse_roster_csv(untrusted_text: bytes, where: str) -> tuple[RosterRow, ...]:
-    """The rows, in order; comma or semicolon, with or without byte-order mark. Raises ConfigError
-    naming every fault with its line.
+    """The rows, in order; comma or semicolon, with or without byte-order mark.
+
+    Raises ConfigError naming every fault with its line.
     """
     try:
         text = untrusted_text.decode("utf-8-sig")

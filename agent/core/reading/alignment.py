@@ -16,8 +16,9 @@ Pair = tuple[str, str]
 
 
 def align(read: str, meant: str) -> tuple[Pair, ...]:
-    """Pairs (character of `read`, character of `meant`), "" where one has none. The same two texts
-    always give the same pairs.
+    """Pairs (character of `read`, character of `meant`), "" where one has none.
+
+    The same two texts always give the same pairs.
     """
     if (
         len(read) == len(meant)

@@ -1,5 +1,6 @@
-"""How much two upright boxes share, and whether they show one plate. Boxes are x, y, width, height,
-in any one unit.
+"""How much two upright boxes share, and whether they show one plate.
+
+Boxes are x, y, width, height, in any one unit.
 """
 
 Box = tuple[float, float, float, float]

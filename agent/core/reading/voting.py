@@ -142,8 +142,10 @@ def _char_confidence(pooled: Pool, agreeing: Sequence[PlateRead]) -> tuple[float
 
 
 def _alternatives(pooled: Pool, opinions: Sequence[Opinion]) -> tuple[Alternative, ...]:
-    """The other texts, likeliest first. Chosen by what any read suspects, not by the pool, so that
-    a vote hides no suspicion from the hot list.
+    """The other texts, likeliest first.
+
+    Chosen by what any read suspects, not by the pool, so that a vote hides no suspicion from the
+    hot list.
     """
     shares: defaultdict[str, list[float]] = defaultdict(list)
     for opinion in opinions:

@@ -33,8 +33,9 @@ def canonical(value: object) -> bytes:
 
 
 def parse_object(untrusted_text: bytes, where: str) -> Mapping[str, object]:
-    """One JSON object without duplicate keys, NaN or broken UTF-8. Raises
-    EnvelopeRefusedError(malformed).
+    """One JSON object without duplicate keys, NaN or broken UTF-8.
+
+    Raises EnvelopeRefusedError(malformed).
     """
     try:
         value = json.loads(
@@ -62,8 +63,9 @@ def _no_constant(_name: str) -> None:
 
 
 def decode_base64url(untrusted_text: str, where: str) -> bytes:
-    """Strict base64url (RFC 7515, no padding, no stray bits). Raises
-    EnvelopeRefusedError(malformed).
+    """Strict base64url (RFC 7515, no padding, no stray bits).
+
+    Raises EnvelopeRefusedError(malformed).
     """
     try:
         return from_b64url(untrusted_text)
@@ -192,8 +194,9 @@ class Fields:
 
 
 def parse_public_jwk(untrusted_value: object, curve: str, where: str) -> bytes:
-    """The 32 raw bytes of a public JWK of exactly {kty, crv, x}. Raises
-    EnvelopeRefusedError(malformed).
+    """The 32 raw bytes of a public JWK of exactly {kty, crv, x}.
+
+    Raises EnvelopeRefusedError(malformed).
     """
     fields = Fields(untrusted_value, where, required=("kty", "crv", "x"))
     fields.exactly("kty", "OKP")

@@ -61,8 +61,9 @@ class Fault:
 
 @dataclass(slots=True)
 class Document:
-    """A parsed file and the faults found in it so far. `where`: the file's name as the reader knows
-    it.
+    """A parsed file and the faults found in it so far.
+
+    `where`: the file's name as the reader knows it.
 
     `keys`, `values`: where the name and the value of each path begin; a table's are its header's.
     `broken`: no TOML, `table` is empty.
@@ -140,8 +141,10 @@ def read_document(untrusted_text: bytes, where: str) -> Document:
 
 
 def open_document(untrusted_text: bytes, where: str) -> Document:
-    """Parse TOML. What is none comes back `broken`, with one fault that says why; line 0 where the
-    file as a whole is meant.
+    """Parse TOML.
+
+    What is none comes back `broken`, with one fault that says why; line 0 where the file as a whole
+    is meant.
     """
     try:
         text = _text(untrusted_text)
@@ -266,8 +269,9 @@ def _names(lexeme: str) -> list[str]:
 
 
 def _statements(text: str) -> Iterator[Statement]:
-    """A header or a `key = value` at a time; a line feed inside brackets ends nothing. Of what is
-    no TOML, anything.
+    """A header or a `key = value` at a time; a line feed inside brackets ends nothing.
+
+    Of what is no TOML, anything.
     """
     line, start, depth, statement = 1, 0, 0, Statement()
     for found in LEXEME.finditer(text):

@@ -1,5 +1,7 @@
 """Judges the machine's time against what is known of it: a floor that it cannot be before, a signed
-time that it cannot be after. Pure (docs/ref/time.md).
+time that it cannot be after.
+
+Pure (docs/ref/time.md).
 
 Mitigates against: a clock set back (an expired policy or a recovered car would be in force again),
 set forward (everything that waits would expire), stopped, or jumping. Limit: within [floor, expiry
@@ -26,6 +28,7 @@ below the floor.
 """
 DRIFT = 0.0005
 """500 ppm: the most by which the kernel lets NTP bend its clock, and more than any quartz is off.
+
 The floor runs that much slower than powered-on time.
 """
 NAMELESS = "?"
@@ -38,8 +41,9 @@ _MOST_MS = 1 << 53
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the machine said at one moment. `wall`: its UTC; `boot_s`: CLOCK_BOOTTIME, s; `boot`:
-    which boot that counts from.
+    """What the machine said at one moment.
+
+    `wall`: its UTC; `boot_s`: CLOCK_BOOTTIME, s; `boot`: which boot that counts from.
 
     Where the machine does not tell its boot, `boot` is NAMELESS and something that no other process
     gives. `synchronised`: the operating system says so; `rtc`: a battery-backed clock agrees with
@@ -55,8 +59,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What one process remembers of time. `floor`: reached at `boot_s` of that `boot`; `reference`:
-    wall and boot_s when something beside the clock last vouched for it in that boot, or None.
+    """What one process remembers of time.
+
+    `floor`: reached at `boot_s` of that `boot`; `reference`: wall and boot_s when something beside
+    the clock last vouched for it in that boot, or None.
     """
 
     floor: datetime
@@ -75,8 +81,9 @@ class SignedTime:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`at_least`: a UTC time that has surely been reached. `why`: one sentence for people. `known`:
-    what to remember.
+    """`at_least`: a UTC time that has surely been reached.
+
+    `why`: one sentence for people. `known`: what to remember.
     """
 
     trust: ClockTrust
@@ -86,8 +93,10 @@ class Verdict:
 
 
 def judge(look: Look, known: Known | None, signed: SignedTime | None, build: datetime) -> Verdict:
-    """May this time be trusted? `known`: None on a first start; `signed`: None where no bundle was
-    ever verified (then never more than `os`).
+    """May this time be trusted?
+
+    `known`: None on a first start; `signed`: None where no bundle was ever verified (then never
+    more than `os`).
 
     Trusted: the operating system vouches for it, and it lies in [floor, expiry). Without signed
     time an unvouched time is still `os`, but proves nothing.
@@ -144,7 +153,9 @@ def _floor(
     look: Look, known: Known | None, signed: SignedTime | None, build: datetime
 ) -> tuple[datetime, str]:
     """The latest of: build time, newest signed issue time, last known time plus the time powered on
-    since. And which of them it is.
+    since.
+
+    And which of them it is.
     """
     floors = [(build, "when this software was built")]
     if signed is not None:
@@ -160,8 +171,9 @@ def _floor(
 
 
 def _vouched(look: Look, known: Known | None) -> tuple[bool, str]:
-    """Does anything but the clock itself speak for the clock? And in words, what does or does
-    not.
+    """Does anything but the clock itself speak for the clock?
+
+    And in words, what does or does not.
     """
     if look.synchronised:
         return True, "the operating system has synchronised its clock"
@@ -190,8 +202,9 @@ def _same_boot(look: Look, known: Known) -> bool:
 
 
 def _powered_on_s(look: Look, known: Known) -> float:
-    """Seconds that this machine has surely run since `known`. Of two boots, of which one is
-    nameless, nobody can tell whether they are one.
+    """Seconds that this machine has surely run since `known`.
+
+    Of two boots, of which one is nameless, nobody can tell whether they are one.
     """
     if look.boot == known.boot:
         return max(0.0, look.boot_s - known.boot_s)

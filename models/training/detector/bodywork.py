@@ -1,5 +1,6 @@
-"""A vehicle's flat side around a pasted plate: one paint, seams, lamps, lettering. White vans with
-white plates are what a detector misses.
+"""A vehicle's flat side around a pasted plate: one paint, seams, lamps, lettering.
+
+White vans with white plates are what a detector misses.
 """
 
 import cv2
@@ -36,6 +37,7 @@ def paint(
     rng: Generator, canvas: Image, panel: Corners, plate_height: float
 ) -> list[NDArray[np.float32]]:
     """Paint the panel into the picture, in place; gives the hulls x0, y0, x1, y1 of its lettering.
+
     `plate_height`: px.
     """
     height, width = canvas.shape[:2]

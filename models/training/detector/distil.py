@@ -33,6 +33,7 @@ BACKGROUND = 0.05  # weight of a cell where the teacher sees nothing
 
 class Lesson:
     """The losses of one batch: the teacher's features and answers, and more and more the truth.
+
     `share`: of the time that is spent, 0–1.
     """
 

@@ -63,8 +63,9 @@ class Separable(nn.Module):
         self.across = nn.Sequential(conv(channels, channels, 1), nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """N x C x H x W in, the same shape out. The sum comes before the ReLU: onnxruntime then
-        makes one pass of all.
+        """N x C x H x W in, the same shape out.
+
+        The sum comes before the ReLU: onnxruntime then makes one pass of all.
         """
         return functional.relu(x + self.across(self.within(x)))
 
@@ -170,8 +171,9 @@ class ShippedNet(nn.Module):
         self.net.input_scale = 1.0
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Score 0..1 and box: shapes and units as PlateNet's. Corners help the training; the
-        aligner finds better ones.
+        """Score 0..1 and box: shapes and units as PlateNet's.
+
+        Corners help the training; the aligner finds better ones.
         """
         heat, box, _corners = self.net(frame)
         alone = heat.sigmoid()

@@ -1,5 +1,6 @@
-"""Things with text that are not plates: signs, badges, stickers, overlays. Pasted as hard
-negatives.
+"""Things with text that are not plates: signs, badges, stickers, overlays.
+
+Pasted as hard negatives.
 
 Synthetic on purpose: an unlabelled photograph may hide a real plate, a drawn sign cannot.
 """

@@ -139,7 +139,9 @@ def fading(width: int, height: int) -> Grey:
 
 def redraw(place: Grey, face: Face, wanted: str, softness: float) -> None:
     """The place's character painted over and a drawn one put where it was; `softness`: of its
-    edges, share of the height. In place.
+    edges, share of the height.
+
+    In place.
     """
     ink, ground = levels(place)
     dark = place < (ink + ground) / 2

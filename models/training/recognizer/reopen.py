@@ -63,8 +63,9 @@ def units(net: nn.Module) -> list[tuple[Holder, Norm | None]]:
 
 
 def take_over(net: Recognizer, graph: onnx.ModelProto) -> None:
-    """Put the file's layers into the network, its norms doing nothing but adding the offset. Raises
-    SystemExit where the layers are others.
+    """Put the file's layers into the network, its norms doing nothing but adding the offset.
+
+    Raises SystemExit where the layers are others.
     """
     layers = list(layers_of(graph))
     if [weight.shape for weight, _ in layers] != [
@@ -108,8 +109,9 @@ def measure(net: Recognizer, crops: Tensor) -> None:
 
 
 def reopened(graph: onnx.ModelProto, crops: Tensor) -> Recognizer:
-    """The network of an export, ready to train on. Raises SystemExit for another network's file, or
-    where the two compute differently.
+    """The network of an export, ready to train on.
+
+    Raises SystemExit for another network's file, or where the two compute differently.
     """
     net = Recognizer().eval()
     take_over(net, graph)

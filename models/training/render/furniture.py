@@ -296,7 +296,9 @@ def illustration(
     picture: Picture, rng: Generator, left: float, width: float, ink: Value | None = None
 ) -> None:
     """A special plate's picture beside the text: an animal, a seal, a helmet; here a heap of shapes
-    with an outline. `ink`: a silhouette of one colour.
+    with an outline.
+
+    `ink`: a silhouette of one colour.
     """
     height, _, channels = picture.shape
     middle = np.array([left + width / 2, height * rng.uniform(0.42, 0.6)])

@@ -58,8 +58,9 @@ _SPAN = re.compile(r"([1-9][0-9]{0,3})(?:-([1-9][0-9]{0,3}))?")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each field stands: first and last column, from 1. `agency`, `case`, `valid_days`: for
-    all records, where no column says it.
+    """Where each field stands: first and last column, from 1.
+
+    `agency`, `case`, `valid_days`: for all records, where no column says it.
 
     `case` names the extract; the record's line number is added, so that each entry can be traced to
     its record.

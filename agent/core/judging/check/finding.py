@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing at one place. `line`, `column`: from 1, 0 where the file as a whole is meant.
-    `source`: who says so. Never a key, a pin or a plate.
+    """One thing at one place.
+
+    `line`, `column`: from 1, 0 where the file as a whole is meant. `source`: who says so. Never a
+    key, a pin or a plate.
 
     `confirmed`: False where the fact it rests on is second-hand (docs/ref/jurisdictions.md).
     `note`: to be read, no fault.

@@ -31,8 +31,9 @@ def against_law(
     roster_document: Document | None,
     bars: tuple[Bar, ...],
 ) -> Iterator[Finding]:
-    """Everything in the policy that a fact of the profile forbids. `bars`: of charter and policy,
-    with kinds of place looked up.
+    """Everything in the policy that a fact of the profile forbids.
+
+    `bars`: of charter and policy, with kinds of place looked up.
     """
     yield from _kinds_not_told(policy, profile)
     for fact in profile.facts:

@@ -75,8 +75,9 @@ Sighting = tuple[str, MatchLevel, str, Part, date, float]
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """One recipient and purpose that gets more, in one respect. `cells`: what is newly released, or
-    released on wider terms: `old`, `new`.
+    """One recipient and purpose that gets more, in one respect.
+
+    `cells`: what is newly released, or released on wider terms: `old`, `new`.
     """
 
     kind: Kind
@@ -99,8 +100,9 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The sightings that stand for all others under these two policies. `cameras`: one of each
-    group that nothing tells apart, with its group.
+    """The sightings that stand for all others under these two policies.
+
+    `cameras`: one of each group that nothing tells apart, with its group.
     """
 
     categories: tuple[str, ...]
@@ -172,7 +174,9 @@ def released(side: Side, space: Space) -> Mapping[Cell, Kept]:
 
 def gains(old: Mapping[Cell, Kept], new: Mapping[Cell, Kept]) -> tuple[Gain, ...]:
     """What `new` releases and `old` does not, then what it releases on wider terms; the worst
-    first. Called the other way round: what is restricted.
+    first.
+
+    Called the other way round: what is restricted.
     """
     known = {cell[:length] for cell in old for length in range(1, len(CELL_KINDS) + 1)}
     grouped: defaultdict[tuple[Kind, str, str], list[Cell]] = defaultdict(list)

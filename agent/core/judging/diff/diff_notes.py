@@ -47,8 +47,9 @@ Touched = frozenset[tuple[Kind, str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One respect in which one recipient gets more, or less. `cited`: the lines of the file that
-    says so: the new one's for more, the old one's for less.
+    """One respect in which one recipient gets more, or less.
+
+    `cited`: the lines of the file that says so: the new one's for more, the old one's for less.
     """
 
     kind: Kind
@@ -60,8 +61,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One change that lets out nothing more by itself. `cited`: the new file's line; the old one's
-    for what is gone.
+    """One change that lets out nothing more by itself.
+
+    `cited`: the new file's line; the old one's for what is gone.
     """
 
     says: str
@@ -69,8 +71,9 @@ class Note:
 
 
 def notes(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
-    """Everything that differs and is not told by `touched`. A field that this code has never heard
-    of is told too: nothing changes silently.
+    """Everything that differs and is not told by `touched`.
+
+    A field that this code has never heard of is told too: nothing changes silently.
     """
     yield from _head(old, new, touched)
     yield from _brokers(old, new)

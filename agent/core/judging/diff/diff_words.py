@@ -38,8 +38,10 @@ KEY_OF_KIND = {  # the key of a [[release]] that a reader should look at
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two policies. `refused`: what the charter forbids in the second; a camera would refuse it
-    whole. `equal`: the same bytes.
+    """Two policies.
+
+    `refused`: what the charter forbids in the second; a camera would refuse it whole. `equal`: the
+    same bytes.
     """
 
     old: Policy

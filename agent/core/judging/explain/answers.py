@@ -59,8 +59,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Everybody whom the files name, those who may receive first. `asked`: questions put to
-    `decide`; `default`: what refuses whoever is not named; `bars`: everybody.
+    """Everybody whom the files name, those who may receive first.
+
+    `asked`: questions put to `decide`; `default`: what refuses whoever is not named; `bars`:
+    everybody.
     """
 
     policy: Policy

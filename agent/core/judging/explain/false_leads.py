@@ -56,8 +56,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """For one rule at one camera. `per_day`: false leads, after the hourly budget, which caps them;
-    `true_per_day`: leads to the car that is listed.
+    """For one rule at one camera.
+
+    `per_day`: false leads, after the hourly budget, which caps them; `true_per_day`: leads to the
+    car that is listed.
     """
 
     steps: tuple[Step, ...]

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
 
 def parse_policy(untrusted_text: bytes, where: str) -> Policy:
-    """The policy in a file's bytes. Raises ConfigError listing all faults; `where` is the file's
-    name in them.
+    """The policy in a file's bytes.
+
+    Raises ConfigError listing all faults; `where` is the file's name in them.
 
     Says nothing of dates that have passed (core.policy.policy.require_in_force) or of the charter
     (core.policy.charter.require).
@@ -51,8 +52,9 @@ def parse_policy(untrusted_text: bytes, where: str) -> Policy:
 
 
 def open_policy(untrusted_text: bytes, where: str) -> tuple[Document, Policy | None]:
-    """The document with all its faults, and the policy where it has none. Never raises: for `policy
-    check`.
+    """The document with all its faults, and the policy where it has none.
+
+    Never raises: for `policy check`.
     """
     document = open_document(untrusted_text, where)
     policy = None if document.broken else _policy(document, untrusted_text)
