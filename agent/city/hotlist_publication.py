@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from securesystemslib.signer import Signer
+    from tuf.api.metadata import Metadata, Targets
 
     from agent.bundles.repository.published import Published
 
@@ -144,6 +145,54 @@ def publish_list(
         require_holds_online(published.root, online)
     now = at(drafts.identity_of(city, published, pending).rig)
     texts = drafts.published_texts(city, published)
+    recipients = _recipients(texts, folder)
+    listed = _read(folder, now)
+    max_age = _max_age(texts)
+    digest, before = listed.digest(recipients), published.role(HOTLIST)
+    same = before is not None and _state(folder) == {
+        "digest": digest,
+        "files": _hashes(before.signed.targets),
+    }
+    if same and before is not None:
+        if before.signed.expires - now > ROLES[HOTLIST].lifetime / 2:
+            return _sent("unchanged", before, listed, len(recipients), max_age, published=True)
+        metadata, files, done = next_version(before, HOTLIST, None, now), {}, "renewed"
+    else:
+        files = {path: _sealed(data, recipients) for path, data in listed.files.items()}
+        metadata, done = next_version(before, HOTLIST, files, now), "encrypted"
+    sign(metadata, signer)
+    keep_pending(folder, Pending(HOTLIST, metadata, files))
+    replace_private(
+        folder / STATE, canonical({"digest": digest, "files": _hashes(metadata.signed.targets)})
+    )
+    if online is not None:
+        publish_city(folder, online, lambda _rig: now, renew=True)
+    return _sent(done, metadata, listed, len(recipients), max_age, published=online is not None)
+
+
+def _sent(
+    how: str,
+    metadata: Metadata[Targets],
+    listed: _List,
+    cameras: int,
+    max_age: timedelta,
+    *,
+    published: bool,
+) -> Sent:
+    return Sent(
+        how,
+        metadata.signed.version,
+        listed.entries,
+        cameras,
+        listed.as_of,
+        listed.as_of + max_age,
+        metadata.signed.expires,
+        published=published,
+    )
+
+
+def _recipients(texts: drafts.Texts, folder: Path) -> Sequence[str]:
+    """The age recipients of the enrolled cameras."""
     enrolled = texts.enrolled()
     recipients = sorted(set(enrolled.age.values())) if enrolled else []
     if not recipients:
@@ -152,49 +201,7 @@ def publish_list(
             where=folder,
             fix="enrol cameras first: platewarden bundle sign --enrol",
         )
-    listed = _read(folder, now)
-    max_age = _max_age(texts)
-    digest, before = listed.digest(recipients), published.role(HOTLIST)
-    same = before is not None and _state(folder) == {
-        "digest": digest,
-        "files": _hashes(before.signed.targets),
-    }
-    done = "encrypted"
-    if same and before is not None:
-        if before.signed.expires - now > ROLES[HOTLIST].lifetime / 2:
-            sent = ("unchanged", before.signed.version, before.signed.expires)
-            return Sent(
-                sent[0],
-                sent[1],
-                listed.entries,
-                len(recipients),
-                listed.as_of,
-                listed.as_of + max_age,
-                sent[2],
-                published=True,
-            )
-        metadata, files, done = next_version(before, HOTLIST, None, now), {}, "renewed"
-    else:
-        files = {path: _sealed(data, recipients) for path, data in listed.files.items()}
-        metadata = next_version(before, HOTLIST, files, now)
-    sign(metadata, signer)
-    keep_pending(folder, Pending(HOTLIST, metadata, files))
-    replace_private(
-        folder / STATE, canonical({"digest": digest, "files": _hashes(metadata.signed.targets)})
-    )
-    if online is not None:
-        publish_city(folder, online, lambda _rig: now, renew=True)
-    version, expires = metadata.signed.version, metadata.signed.expires
-    return Sent(
-        done,
-        version,
-        listed.entries,
-        len(recipients),
-        listed.as_of,
-        listed.as_of + max_age,
-        expires,
-        published=online is not None,
-    )
+    return recipients
 
 
 def _max_age(texts: drafts.Texts) -> timedelta:

@@ -40,9 +40,11 @@ from agent.disk.atomic_file import private_folder, write_atomic, write_new
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
+
+    from agent.bundles.repository.signing_keys import KeyHolder
 
 KEYS = "rig-keys"
 SIGNERS = ("rig-1", "rig-2", "rig-3")
@@ -116,23 +118,7 @@ def found_rig(city: Path, city_id: str, name: str, now: datetime) -> Rig:
     drafted = _draft(city, name, now)
     policy = parse_policy((city / drafts.POLICY_TOML).read_bytes(), str(city / drafts.POLICY_TOML))
     identity = CityIdentity(city_id, name, rig=True)
-    people = [
-        make_key(city / KEYS / f"{label}.pem", "", f"Rig signer {label[-1]}") for label in SIGNERS
-    ]
-    online = make_key(city / KEYS / ONLINE_KEY, "", "Rig online job")
-    holders = {
-        ROOT: people,
-        TARGETS: people,
-        POLICY: people,
-        SNAPSHOT: [online],
-        TIMESTAMP: [online],
-    }
-    holders[HOTLIST] = [make_key(city / KEYS / HOTLIST_KEY, "", "Rig hot list")]
-    for recipient in policy.recipients:
-        holders[keys_role(recipient)] = [
-            make_key(city / KEYS / f"{keys_role(recipient)}.pem", "", f"Rig {recipient}"[:64])
-        ]
-    founding = Founding.of(identity, holders, 2)
+    founding = Founding.of(identity, _holders(city / KEYS, policy.recipients), 2)
     with only_writer(city):
         founding.require_free(city, city / KEYS / ROSTER_KEY)
         found(city, founding, city / KEYS / ROSTER_KEY, "", now)
@@ -148,6 +134,24 @@ def found_rig(city: Path, city_id: str, name: str, now: datetime) -> Rig:
             renew=False,
         )
     return Rig(city, drafted)
+
+
+def _holders(keys: Path, recipients: Iterable[str]) -> dict[str, list[KeyHolder]]:
+    """A new key for each who signs: by role."""
+    people = [make_key(keys / f"{label}.pem", "", f"Rig signer {label[-1]}") for label in SIGNERS]
+    online = make_key(keys / ONLINE_KEY, "", "Rig online job")
+    holders = {
+        ROOT: people,
+        TARGETS: people,
+        POLICY: people,
+        SNAPSHOT: [online],
+        TIMESTAMP: [online],
+        HOTLIST: [make_key(keys / HOTLIST_KEY, "", "Rig hot list")],
+    }
+    for recipient in recipients:
+        role = keys_role(recipient)
+        holders[role] = [make_key(keys / f"{role}.pem", "", f"Rig {recipient}"[:64])]
+    return holders
 
 
 def _no_secret(_what: str) -> str:
@@ -198,32 +202,25 @@ def _authority(city: Path, now: datetime) -> str:
         key, hashes.SHA256()
     )
     server = ec.generate_private_key(ec.SECP256R1())
-    builder = _certificate(
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)]),
-        subject,
-        server.public_key(),
-        now,
-        ca=False,
-    )
-    builder = builder.add_extension(
-        x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False
-    )
-    builder = builder.add_extension(
-        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-    )
-    certificate = builder.add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
-    ).sign(key, hashes.SHA256())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    builder = _certificate(name, subject, server.public_key(), now, ca=False)
+    for extension in (
+        x509.SubjectAlternativeName([x509.DNSName(HOST)]),
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()),
+    ):
+        builder = builder.add_extension(extension, critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
     write_new(
         city / KEYS / "broker.crt", certificate.public_bytes(serialization.Encoding.PEM), 0o644
     )
-    for name, private in (("ca.key", key), ("broker.key", server)):
+    for file, private in (("ca.key", key), ("broker.key", server)):
         pem = private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        write_new(city / KEYS / name, pem)
+        write_new(city / KEYS / file, pem)
     write_atomic(city / "ca" / CA, authority.public_bytes(serialization.Encoding.PEM), 0o644)
     return spki_pin(
         server.public_key().public_bytes(

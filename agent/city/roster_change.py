@@ -88,20 +88,8 @@ def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str]
     before = texts.enrolled()
     if before is None or texts.cameras is None or texts.city_root is None:
         raise ConfigError("there is no roster yet", where=ROSTER, fix="`bundle init` makes it")
-    if not wanted.key:
-        raise UsageError(
-            "who is enrolled is signed with the city's root key",
-            where="--enrol",
-            fix="name it with --roster-key",
-        )
+    _require_possible(wanted, before)
     devices, age, logs = dict(before.devices), dict(before.age), dict(before.logs)
-    for name in (*wanted.retire, *wanted.replace):
-        if name not in devices:
-            raise UsageError(
-                "no such camera is enrolled",
-                where=name,
-                fix=f"enrolled: {', '.join(sorted(devices)) or 'none'}",
-            )
     for name in wanted.retire:
         devices.pop(name), age.pop(name, None), logs.pop(name, None)
     files = _files(wanted.paths)
@@ -131,6 +119,22 @@ def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str]
         sign_roster(replace(before, issued_at=now, devices=devices, age=age, logs=logs), key),
         fingerprints,
     )
+
+
+def _require_possible(wanted: Wanted, before: Roster) -> None:
+    if not wanted.key:
+        raise UsageError(
+            "who is enrolled is signed with the city's root key",
+            where="--enrol",
+            fix="name it with --roster-key",
+        )
+    for name in (*wanted.retire, *wanted.replace):
+        if name not in before.devices:
+            raise UsageError(
+                "no such camera is enrolled",
+                where=name,
+                fix=f"enrolled: {', '.join(sorted(before.devices)) or 'none'}",
+            )
 
 
 def _files(paths: Sequence[Path]) -> dict[Path, Enrolment]:

@@ -112,47 +112,27 @@ def _street(rng: np.random.Generator) -> Image:
         top, tone = int(rng.integers(120, 220)), int(rng.integers(105, 165))
         cv2.rectangle(picture, (x, top), (x + 112, horizon), (tone - 12, tone, tone + 6), -1)
         _house(picture, x, top, tone)
-    picture[horizon:] = (92, 94, 96)
-    cv2.fillPoly(
-        picture,
-        [np.array([[0, HEIGHT_PX], [0, 470], [560, horizon], [585, horizon], [120, HEIGHT_PX]])],
-        (128, 134, 138),
-    )
-    cv2.fillPoly(
-        picture,
-        [
-            np.array(
-                [
-                    [WIDTH_PX, HEIGHT_PX],
-                    [WIDTH_PX, 430],
-                    [740, horizon],
-                    [715, horizon],
-                    [1180, HEIGHT_PX],
-                ]
-            )
-        ],
-        (128, 134, 138),
-    )
-    for near, far in ((720, 650), (566, 470), (440, 396), (372, 348), (334, 322)):
-        half = (near - horizon) * 0.018
-        cv2.fillPoly(
-            picture,
-            [
-                np.array(
-                    [
-                        [650 - half, near],
-                        [650 + half, near],
-                        [650 + half * 0.7, far],
-                        [650 - half * 0.7, far],
-                    ],
-                    np.int32,
-                )
-            ],
-            (205, 210, 212),
-        )
+    _road(picture)
     grain = rng.normal(0, 5, (HEIGHT_PX - horizon, WIDTH_PX, 1))
     picture[horizon:] = np.clip(picture[horizon:] + grain, 0, 255).astype(np.uint8)
     return picture
+
+
+def _road(picture: Image) -> None:
+    """Asphalt between two kerbs, and the marks of its middle."""
+    horizon, right, below = HORIZON_PX, WIDTH_PX, HEIGHT_PX
+    picture[horizon:] = (92, 94, 96)
+    kerbs = (
+        [[0, below], [0, 470], [560, horizon], [585, horizon], [120, below]],
+        [[right, below], [right, 430], [740, horizon], [715, horizon], [1180, below]],
+    )
+    for kerb in kerbs:
+        cv2.fillPoly(picture, [np.array(kerb)], (128, 134, 138))
+    for near, far in ((720, 650), (566, 470), (440, 396), (372, 348), (334, 322)):
+        half = (near - horizon) * 0.018
+        narrow = half * 0.7
+        mark = [[650 - half, near], [650 + half, near], [650 + narrow, far], [650 - narrow, far]]
+        cv2.fillPoly(picture, [np.array(mark, np.int32)], (205, 210, 212))
 
 
 def _house(picture: Image, x: int, top: int, tone: int) -> None:

@@ -77,6 +77,11 @@ def look(
                 "correct camera_id, or this is another camera's card",
             )
         ], None
+    return [*_private(device, public, enrolled=enrolled), certificate(device, now)], public
+
+
+def _private(device: Path, public: DevicePublic, *, enrolled: bool) -> list[Finding]:
+    """What is wrong with the private keys; else one finding about all."""
     wanted: dict[str, bytes | None] = {
         SEAL_KEY: public.seal,
         WATCH_LOG_KEY: public.watch_log,
@@ -84,31 +89,12 @@ def look(
     }
     wanted |= {HOTLIST_KEY: None} if enrolled else {}
     odd = [found for name, raw in wanted.items() if (found := one(device / name, raw)) is not None]
-    unread = [finding for finding in odd if finding.health is Health.SKIP]
-    bad = [finding for finding in odd if finding.health is not Health.SKIP]
-    keys = bad or (
-        [
-            skip(
-                "keys",
-                f"{len(unread)} of {len(wanted)} could not be opened by this user; modes are right",
-                ROOT,
-            )
-        ]
-        if unread
-        else []
-    )
-    return [
-        *(
-            keys
-            or [
-                ok(
-                    "keys",
-                    f"{len(wanted)} private keys, each for its owner alone, as in public.json",
-                )
-            ]
-        ),
-        certificate(device, now),
-    ], public
+    if bad := [finding for finding in odd if finding.health is not Health.SKIP]:
+        return bad
+    if odd:
+        told = f"{len(odd)} of {len(wanted)} could not be opened by this user; modes are right"
+        return [skip("keys", told, ROOT)]
+    return [ok("keys", f"{len(wanted)} private keys, each for its owner alone, as in public.json")]
 
 
 def one(path: Path, raw: bytes | None) -> Finding | None:

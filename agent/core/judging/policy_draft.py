@@ -142,7 +142,11 @@ recipient = {_text(answers.recipient)}
 purpose = "stolen-vehicle-recovery"
 retention = "{answers.retention_days}d"
 include = ["plate", "crop", "captured_at", "camera"]
+{_parties(answers)}"""
 
+
+def _parties(answers: Answers) -> str:
+    return f"""
 [[recipient]]
 id = {_text(answers.recipient)}
 kind = {_text(answers.kind)}

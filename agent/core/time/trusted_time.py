@@ -109,19 +109,8 @@ def judge(look: Look, known: Known | None, signed: SignedTime | None, build: dat
         look.boot,
         known.reference if known and _same_boot(look, known) else None,
     )
-    if look.wall < floor:
-        return Verdict(
-            ClockTrust.UNTRUSTED,
-            floor,
-            f"not trusted: the clock says {_told(look.wall)}, before {_told(floor)}, {what}",
-            moved,
-        )
-    if signed is not None and look.wall >= signed.expires:
-        why = (
-            f"the clock says {_told(look.wall)}, and the newest timestamp expired "
-            f"at {_told(signed.expires)}: either it has jumped, or no bundle came"
-        )
-        return Verdict(ClockTrust.UNTRUSTED, floor, f"not trusted: {why}", moved)
+    if outside := _outside(look.wall, floor, what, signed):
+        return Verdict(ClockTrust.UNTRUSTED, floor, f"not trusted: {outside}", moved)
     if not vouched:
         trust = ClockTrust.OS if signed is None else ClockTrust.UNTRUSTED
         return Verdict(
@@ -147,6 +136,18 @@ def judge(look: Look, known: Known | None, signed: SignedTime | None, build: dat
         f"between {_told(floor)} and the newest timestamp's expiry at {_told(signed.expires)}",
         sure,
     )
+
+
+def _outside(wall: datetime, floor: datetime, what: str, signed: SignedTime | None) -> str:
+    """Why a time cannot be right; empty where it can."""
+    if wall < floor:
+        return f"the clock says {_told(wall)}, before {_told(floor)}, {what}"
+    if signed is not None and wall >= signed.expires:
+        return (
+            f"the clock says {_told(wall)}, and the newest timestamp expired "
+            f"at {_told(signed.expires)}: either it has jumped, or no bundle came"
+        )
+    return ""
 
 
 def _floor(

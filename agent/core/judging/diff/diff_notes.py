@@ -213,21 +213,23 @@ def _rules(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
                 (_line(old.policy_lines, "release", name, "rule"),),
             )
     for name in sorted(before.keys() & after.keys()):
-        told = _kinds(before[name], touched) | _kinds(after[name], touched)
-        changed = [
-            field.name
-            for field in fields(before[name])
-            if getattr(before[name], field.name) != getattr(after[name], field.name)
-        ]
-        silent = [
-            field for field in changed if not told & (TOLD_BY.get(field, frozenset()) | WHOLE)
-        ]
-        if silent:
+        if silent := _silent(before[name], after[name], touched):
             says = (
                 f"rule {name}: "
                 f"other {', '.join(silent)}, and by that alone nothing more or less leaves"
             )
             yield Note(says, (_line(new.policy_lines, "release", name, "rule"),))
+
+
+def _silent(before: ReleaseRule, after: ReleaseRule, touched: Touched) -> list[str]:
+    """The fields that changed, of which no other change tells."""
+    told = _kinds(before, touched) | _kinds(after, touched)
+    changed = [
+        field.name
+        for field in fields(before)
+        if getattr(before, field.name) != getattr(after, field.name)
+    ]
+    return [field for field in changed if not told & (TOLD_BY.get(field, frozenset()) | WHOLE)]
 
 
 def _bars(policy: Policy) -> tuple[Bar, ...]:
