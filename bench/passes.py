@@ -258,8 +258,8 @@ def plot(result: Result, target: Path) -> None:
     picture.savefig(target, dpi=120)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Render, read, measure, print, plot."""
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.passes", description=(__doc__ or "").partition("\n\n")[0]
     )
@@ -286,6 +286,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.passes < 1:
         parser.error("--passes starts at 1")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Render, read, measure, print, plot."""
+    options = parse(arguments)
     fonts.tell(font_names())
     try:
         done = read_passes(options.passes, options.seed, options.models, Console(stderr=True))

@@ -109,32 +109,27 @@ def check(wheels: Path, *, renew: bool) -> None:
         )
 
 
+def copy_tree(work: Path) -> None:
+    """What the package is made from, in a folder of its own."""
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc", "runs", "training")
+    for name in SOURCE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, work / name, ignore=unwanted)
+        else:
+            shutil.copy(ROOT / name, work / name)
+
+
 def build(suite: str, architecture: str, wheels: Path, work: Path, out: Path) -> None:
     """dpkg-buildpackage in a copy of the tree; nothing is compiled, so any Debian builds for every
     architecture.
     """
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    for name in SOURCE:
-        if (ROOT / name).is_dir():
-            shutil.copytree(
-                ROOT / name,
-                work / name,
-                ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "runs", "training"),
-            )
-        else:
-            shutil.copy(ROOT / name, work / name)
+    copy_tree(work)
     release, minor = SUITES[suite]
     log = work / "debian/changelog"
-    log.write_text(
-        re.sub(
-            r"\(([^)]+)\) unstable",
-            rf"(\1+deb{release}) {suite}",
-            log.read_text(encoding="utf-8"),
-            count=1,
-        ),
-        encoding="utf-8",
-    )
+    text, suffix = log.read_text(encoding="utf-8"), rf"(\1+deb{release}) {suite}"
+    log.write_text(re.sub(r"\(([^)]+)\) unstable", suffix, text, count=1), encoding="utf-8")
     given = {
         "WHEELS": str(wheels),
         "PYTHON_MINOR": str(minor),

@@ -60,24 +60,15 @@ def test_plates_on_the_chart_are_read(number, screen, tally, device, out, strike
     description.write_text(page.as_json(), encoding="utf-8")
     there = device.put_files({"page.json": description}, "question")
     description.unlink()
-    arguments = [
-        "--source",
-        source,
-        "--page",
-        f"{there}/page.json",
-        "--frames",
-        "2",
-        "--keep",
-        f"{there}/chart.png",
-    ]
-    found = device.probe(
-        "chart", *arguments, *(["--config", device.options.config] if device.options.live else [])
-    )
+    kept = f"{there}/chart.png"
+    arguments = ["--source", source, "--page", f"{there}/page.json", "--frames", "2"]
+    config = ["--config", device.options.config] if device.options.live else []
+    found = device.probe("chart", *arguments, "--keep", kept, *config)
     assert found["in_view"], (
         f"the chart's four marks were in none of {found['without_marks']} frames: "
         "is the screen on, whole in view, and sharp?"
     )
-    device.fetch(f"{there}/chart.png", out / f"chart-{page.light}-{page.angle_deg}deg.png")
+    device.fetch(kept, out / f"chart-{page.light}-{page.angle_deg}deg.png")
     for plate in found["plates"]:
         size = next(limit for limit in SIZES_PX if plate["seen_px"] < limit)
         tally[page.light, page.angle_deg, size][0] += plate["read"]

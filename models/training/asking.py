@@ -48,6 +48,38 @@ def ask(arguments: Sequence[str], description: str, defaults: Defaults) -> Asked
 
     Raises MeasureOnlyError for a folder that only measures.
     """
+    given = parsed(arguments, description, defaults)
+    for path in (given.data, given.out, given.start, given.teacher):
+        if path:
+            refuse_measure_only(path)
+    if not given.fewer_fonts:
+        fonts.require(font_names())
+    torch.manual_seed(given.seed)
+    torch.set_num_threads(1)  # the other core composes
+    command = (
+        f"python -m models.training.{defaults.module} --minutes {given.minutes:g} --seed "
+        f"{given.seed} --rate {given.rate:g}"
+    )
+    command += (
+        (" --data ../shared/plates" if given.data else "")
+        + (" --start START" if given.start else "")
+        + (" --teacher TEACHER" if given.teacher else "")
+    )
+    command += " --fewer-fonts" if given.fewer_fonts else ""
+    given.out.mkdir(parents=True, exist_ok=True)
+    cache = given.cache or given.out
+    cache.mkdir(parents=True, exist_ok=True)
+    return Asked(
+        Plan(given.out, given.minutes, given.seed, given.rate, command),
+        given.data,
+        cache,
+        given.start,
+        given.teacher,
+    )
+
+
+def parsed(arguments: Sequence[str], description: str, defaults: Defaults) -> argparse.Namespace:
+    """The command line as it was typed."""
     name = defaults.module.rsplit(".", 1)[0]
     parser = argparse.ArgumentParser(description=description.partition("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=defaults.minutes)
@@ -78,34 +110,7 @@ def ask(arguments: Sequence[str], description: str, defaults: Defaults) -> Asked
     parser.add_argument(
         "--fewer-fonts", action="store_true", help="draw with the fonts that are there"
     )
-    given = parser.parse_args(arguments)
-    for path in (given.data, given.out, given.start, given.teacher):
-        if path:
-            refuse_measure_only(path)
-    if not given.fewer_fonts:
-        fonts.require(font_names())
-    torch.manual_seed(given.seed)
-    torch.set_num_threads(1)  # the other core composes
-    command = (
-        f"python -m models.training.{defaults.module} --minutes {given.minutes:g} --seed "
-        f"{given.seed} --rate {given.rate:g}"
-    )
-    command += (
-        (" --data ../shared/plates" if given.data else "")
-        + (" --start START" if given.start else "")
-        + (" --teacher TEACHER" if given.teacher else "")
-    )
-    command += " --fewer-fonts" if given.fewer_fonts else ""
-    given.out.mkdir(parents=True, exist_ok=True)
-    cache = given.cache or given.out
-    cache.mkdir(parents=True, exist_ok=True)
-    return Asked(
-        Plan(given.out, given.minutes, given.seed, given.rate, command),
-        given.data,
-        cache,
-        given.start,
-        given.teacher,
-    )
+    return parser.parse_args(arguments)
 
 
 def begin(net: nn.Module, start: Path | None) -> None:

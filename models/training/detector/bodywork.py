@@ -51,27 +51,15 @@ def paint(
             else (panel[0] + part * down, panel[1] + part * down)
         )
         shade = _shade(rng, paintwork)
-        cv2.line(
-            paintwork,
-            *(tuple(int(v) for v in end) for end in ends),
-            shade,
-            max(1, int(plate_height * rng.uniform(0.02, 0.2))),
-            cv2.LINE_AA,
-        )
+        start, end = (tuple(int(v) for v in one) for one in ends)
+        thick = max(1, int(plate_height * rng.uniform(0.02, 0.2)))
+        cv2.line(paintwork, start, end, shade, thick, cv2.LINE_AA)
     for _ in range(int(rng.choice(3, p=[0.6, 0.25, 0.15]))):  # lamps, handles
-        centre = panel[0] + rng.uniform(0, 1) * across + rng.uniform(0, 1) * down
+        spot = panel[0] + rng.uniform(0, 1) * across + rng.uniform(0, 1) * down
+        centre = tuple(int(v) for v in spot)
         axes = tuple(int(v) for v in np.maximum(1, plate_height * rng.uniform(0.15, 0.8, 2)))
-        cv2.ellipse(
-            paintwork,
-            tuple(int(v) for v in centre),
-            axes,
-            0,
-            0,
-            360,
-            _shade(rng, paintwork),
-            -1,
-            cv2.LINE_AA,
-        )
+        shade = _shade(rng, paintwork)
+        cv2.ellipse(paintwork, centre, axes, 0, 0, 360, shade, -1, cv2.LINE_AA)
     hulls = [
         _letter(rng, paintwork, panel, plate_height)
         for _ in range(int(rng.choice(4, p=[0.4, 0.3, 0.2, 0.1])))

@@ -161,25 +161,8 @@ class SceneMaker:
         low, top = outline.min(axis=0), outline.max(axis=0)
         a, b = -low, np.array([width, height]) - top
         offset = np.clip(offset, np.minimum(a, b), np.maximum(a, b))
-        image = warp(source, linear, offset, width, height)
-        scene = Scene(image)
-        for box, known in zip(note["boxes"], note["corners"], strict=True):
-            points = box_corners(box) @ linear.T + offset
-            corners = UNKNOWN
-            if known is not None:
-                corners = np.asarray(known, np.float32) @ linear.T + offset
-                hull = hull_of(corners)
-                if flip < 0:
-                    corners = corners[[1, 0, 3, 2]]
-            else:
-                hull = hull_of(points)
-            scene.add(hull.astype(np.float32), corners.astype(np.float32))
-        scene.distractors += [
-            hull_of(box_corners(box) @ linear.T + offset).astype(np.float32)
-            for box in note["mistaken"]
-        ]
-        for box in note["uncounted"]:
-            scene.ignore(hull_of(box_corners(box) @ linear.T + offset))
+        scene = Scene(warp(source, linear, offset, width, height))
+        carry_over(scene, note, linear, offset, flipped=flip < 0)
         return scene
 
     def draw_plate(self, rng: Generator) -> tuple[Image, NDArray[np.float32], int]:
@@ -242,6 +225,33 @@ class SceneMaker:
         if target is not None:
             pasting.paste(rng, scene.image, picture, inner, target)
             scene.distractors.append(hull_of(target))
+
+
+def carry_over(
+    scene: Scene,
+    note: dict,
+    linear: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    *,
+    flipped: bool,
+) -> None:
+    """Put what is known of a photograph where its turned and moved picture shows it."""
+    for box, known in zip(note["boxes"], note["corners"], strict=True):
+        points = box_corners(box) @ linear.T + offset
+        corners = UNKNOWN
+        if known is not None:
+            corners = np.asarray(known, np.float32) @ linear.T + offset
+            hull = hull_of(corners)
+            if flipped:
+                corners = corners[[1, 0, 3, 2]]
+        else:
+            hull = hull_of(points)
+        scene.add(hull.astype(np.float32), corners.astype(np.float32))
+    scene.distractors += [
+        hull_of(box_corners(box) @ linear.T + offset).astype(np.float32) for box in note["mistaken"]
+    ]
+    for box in note["uncounted"]:
+        scene.ignore(hull_of(box_corners(box) @ linear.T + offset))
 
 
 def place(

@@ -268,6 +268,33 @@ def packed(rng: Generator, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)[top:, left:]
 
 
+def on_sensor(rng: Generator, seen: Grey, crop: Crop, hardness: float) -> Grey:
+    """Softened by the lens, smeared by motion, in the sensor's own pixels.
+
+    The plate's width there decides everything that follows; half the hard ones are under 90 px.
+    """
+    width = (
+        float(np.exp(rng.uniform(np.log(38), np.log(230))))
+        if rng.random() < 0.25 + 0.65 * hardness
+        else 220.0
+    )
+    pixel = seen.shape[1] / width
+    softness = (
+        rng.uniform(0.55, 1.2)
+        if rng.random() < 0.2 * hardness and width > 60
+        else rng.uniform(0.15, 0.55)
+    )
+    seen = cv2.GaussianBlur(seen, (0, 0), max(0.3, pixel * softness * (0.4 + 0.6 * hardness)))
+    if rng.random() < 0.3 * hardness:
+        seen = motion(rng, seen, pixel)
+    size = (
+        max(20, int(width)),
+        max(9, int(width * rng.uniform(0.22, 0.52) * 8 / 3 * crop.height / crop.width)),
+    )
+    way = cv2.INTER_AREA if size[0] < seen.shape[1] else cv2.INTER_LINEAR
+    return cv2.resize(seen, size, interpolation=way)
+
+
 def photograph(
     rng: Generator,
     picture: Grey,
@@ -298,30 +325,7 @@ def photograph(
     for effect, chance in ((infrared, 0.07), (glare, 0.07), (rain, 0.05)):
         if rng.random() < chance * hardness:
             seen = effect(rng, seen)
-    # The plate's width on the sensor decides everything that follows; half the hard ones are under
-    # 90 px.
-    sensor_width = (
-        float(np.exp(rng.uniform(np.log(38), np.log(230))))
-        if rng.random() < 0.25 + 0.65 * hardness
-        else 220.0
-    )
-    pixel = big[0] / sensor_width
-    softness = (
-        rng.uniform(0.55, 1.2)
-        if rng.random() < 0.2 * hardness and sensor_width > 60
-        else rng.uniform(0.15, 0.55)
-    )
-    seen = cv2.GaussianBlur(seen, (0, 0), max(0.3, pixel * softness * (0.4 + 0.6 * hardness)))
-    if rng.random() < 0.3 * hardness:
-        seen = motion(rng, seen, pixel)
-    size = (
-        max(20, int(sensor_width)),
-        max(9, int(sensor_width * rng.uniform(0.22, 0.52) * 8 / 3 * crop.height / crop.width)),
-    )
-    seen = cv2.resize(
-        seen, size, interpolation=cv2.INTER_AREA if size[0] < big[0] else cv2.INTER_LINEAR
-    )
-    seen = expose(rng, seen, hardness)
+    seen = expose(rng, on_sensor(rng, seen, crop, hardness), hardness)
     if rng.random() < 0.45 * hardness:
         seen = processed(rng, seen)
     levels = (np.clip(seen, 0, 1) * 255).astype(np.uint8)

@@ -126,36 +126,19 @@ def emblem(
     if kind == "dash":
         reach = max(1, int(width * rng.uniform(0.25, 0.42)))
         half = max(1, int(height * rng.uniform(0.035, 0.07)))
-        cv2.rectangle(
-            picture,
-            (centre[0] - reach, centre[1] - half),
-            (centre[0] + reach, centre[1] + half),
-            tone(ink),
-            -1,
-        )
+        bar(picture, centre, reach, half, ink)
     elif kind == "dot":
         half = max(1, round(height * rng.uniform(0.05, 0.085)))
         if rng.random() < 0.5:
-            cv2.rectangle(
-                picture,
-                (centre[0] - half, centre[1] - half),
-                (centre[0] + half, centre[1] + half),
-                tone(ink),
-                -1,
-            )
+            bar(picture, centre, half, half, ink)
         else:
             cv2.circle(picture, centre, half, tone(ink), -1, cv2.LINE_AA)
     elif kind == "seals":
         radius = max(2, int(min(width * 0.42, height * 0.19)))
         for part in (0.27, 0.73) if rng.random() < 0.7 else (rng.uniform(0.3, 0.7),):
-            cv2.circle(
-                picture,
-                (centre[0], int(y + height * part)),
-                radius,
-                tone(any_tone(rng, channels, 0.15, 0.85)),
-                -1,
-                cv2.LINE_AA,
-            )
+            spot = (centre[0], int(y + height * part))
+            value = tone(any_tone(rng, channels, 0.15, 0.85))
+            cv2.circle(picture, spot, radius, value, -1, cv2.LINE_AA)
     elif kind == "sticker":
         year_sticker(picture, rng, centre, (width, height))
     elif kind == "picture":  # a heart, a horse, a peach: as high as the characters
@@ -167,29 +150,18 @@ def emblem(
             max(2, int(width * rng.uniform(0.25, 0.5))),
             max(2, int(height * rng.uniform(0.15, 0.42))),
         )
-        cv2.ellipse(
-            picture,
-            centre,
-            axes,
-            0,
-            0,
-            360,
-            tone(any_tone(rng, channels, 0.15, 0.85)),
-            -1,
-            cv2.LINE_AA,
-        )
+        value = tone(any_tone(rng, channels, 0.15, 0.85))
+        cv2.ellipse(picture, centre, axes, 0, 0, 360, value, -1, cv2.LINE_AA)
         if rng.random() < 0.5:
-            cv2.ellipse(
-                picture,
-                centre,
-                (max(1, axes[0] // 2), max(1, axes[1] // 2)),
-                0,
-                0,
-                360,
-                tone(any_tone(rng, channels)),
-                -1,
-                cv2.LINE_AA,
-            )
+            axes = (max(1, axes[0] // 2), max(1, axes[1] // 2))
+            value = tone(any_tone(rng, channels))
+            cv2.ellipse(picture, centre, axes, 0, 0, 360, value, -1, cv2.LINE_AA)
+
+
+def bar(picture: Picture, centre: tuple[int, int], reach: int, half: int, ink: Value) -> None:
+    """A filled box, so far to each side of its centre, and so far up and down."""
+    corners = (centre[0] - reach, centre[1] - half), (centre[0] + reach, centre[1] + half)
+    cv2.rectangle(picture, *corners, tone(ink), -1)
 
 
 def year_sticker(

@@ -282,11 +282,8 @@ def characters(
     if stretch < 0.7:  # too long for its height: lower characters, as issuers do
         tall, top = max(8, round(tall * 0.85)), top + tall * 0.07
     gap = tall * rng.uniform(*table["char_gap"]) * 0.5 * stretch
-    x = (
-        limits[0]
-        + margin
-        + (room - total * stretch) * (0.5 if rng.random() < 0.85 else rng.random())
-    )
+    share = 0.5 if rng.random() < 0.85 else rng.random()
+    x = limits[0] + margin + (room - total * stretch) * share
     relief = rng.uniform(-0.25, 0.25) if rng.random() < table["relief"] else 0.0
     for place, width in zip(draft.spaced, widths, strict=True):
         cell = width * stretch
