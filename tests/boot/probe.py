@@ -75,17 +75,9 @@ def ask_clock() -> None:
         raise OSError(ctypes.get_errno(), "adjtimex")
 
 
-def main() -> None:
-    asked = json.loads(sys.argv[1])
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    seen = {
-        "families": {
-            name: told(lambda name=name: family(getattr(socket, name))) for name in FAMILIES
-        },
-        "interfaces": sorted(
-            line.split(":")[0].strip()
-            for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]
-        ),
+def tried(asked: dict) -> dict:
+    """What was asked for, each place by itself."""
+    return {
         "connect": {
             f"{address} {port}": told(lambda address=address, port=port: connect(address, port))
             for address, port in asked.get("connect", [])
@@ -107,6 +99,20 @@ def main() -> None:
             )
             for path in asked.get("write", [])
         },
+    }
+
+
+def main() -> None:
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    seen = {
+        "families": {
+            name: told(lambda name=name: family(getattr(socket, name))) for name in FAMILIES
+        },
+        "interfaces": sorted(
+            line.split(":")[0].strip()
+            for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]
+        ),
+        **tried(json.loads(sys.argv[1])),
         "set_clock": told(set_clock),
         "ask_clock": told(ask_clock),
         "cpuinfo": told(lambda: Path("/proc/cpuinfo").read_text()),

@@ -116,34 +116,15 @@ def test_keys_that_cannot_be_used(desk):
 
 
 def test_passphrases(desk, monkeypatch):
+    def make_key(name, holder, file):
+        whose = ("--holder", holder, "--passphrase-file", file)
+        return desk.run("bundle", "key", desk.folder / name, *whose, on="")
+
     file = desk.folder / "passphrase"
-    made = desk.run(
-        "bundle",
-        "key",
-        desk.folder / "hana",
-        "--holder",
-        "Hana Vogt",
-        "--passphrase-file",
-        file,
-        on="",
-    )
-    assert made.code == 0
+    assert make_key("hana", "Hana Vogt", file).code == 0
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in desk.key("hana").read_bytes()
     assert desk.key("hana").stat().st_mode & 0o777 == 0o600
-    is_error(
-        desk.run(
-            "bundle",
-            "key",
-            desk.folder / "hana",
-            "--holder",
-            "Hana Vogt",
-            "--passphrase-file",
-            file,
-            on="",
-        ),
-        2,
-        "not overwritten",
-    )
+    is_error(make_key("hana", "Hana Vogt", file), 2, "not overwritten")
     monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: PTH123, SIM115 (no terminal)
     is_error(desk.sign("hana"), 2, "no terminal", "--passphrase-file")
     file.write_text("something else\n")
@@ -153,20 +134,7 @@ def test_passphrases(desk, monkeypatch):
     short = desk.folder / "short"
     short.write_text("short\n")
     short.chmod(0o600)
-    is_error(
-        desk.run(
-            "bundle",
-            "key",
-            desk.folder / "ivo",
-            "--holder",
-            "Ivo",
-            "--passphrase-file",
-            short,
-            on="",
-        ),
-        2,
-        "10 characters",
-    )
+    is_error(make_key("ivo", "Ivo", short), 2, "10 characters")
     assert not desk.key("ivo").exists()
 
 

@@ -155,21 +155,12 @@ def judge(folder: Path, known: Known) -> None:
         ]
         pending = {int(read_id, 16) for read_id in outbox.pending()}
         empty = log.size == 0  # killed before the first leaf: nothing is signed yet
-    faults += [
-        f"reads {sorted(gone)} were put and are gone"
-        for gone in [known.kept - known.doubtful - pending]
-        if gone
-    ]
-    faults += [
-        f"reads {sorted(back)} were removed and are back"
-        for back in [known.removed & pending]
-        if back
-    ]
-    faults += [
-        f"reads {sorted(new)} come from nowhere"
-        for new in [pending - known.kept - known.doubtful]
-        if new
-    ]
+    odd = {
+        "were put and are gone": known.kept - known.doubtful - pending,
+        "were removed and are back": known.removed & pending,
+        "come from nowhere": pending - known.kept - known.doubtful,
+    }
+    faults += [f"reads {sorted(reads)} {what}" for what, reads in odd.items() if reads]
     faults += [
         f"left over: {path.name}"
         for path in (folder / "outbox").iterdir()

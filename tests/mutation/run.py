@@ -187,6 +187,16 @@ def passes_anew(fault: Fault) -> bool:
     return pytest.main([*PYTEST, *TESTS]) == 0
 
 
+def tell_counts(modules: list[str], faults: list[Fault], survivors: list[Fault]) -> None:
+    made = Counter(fault.module for fault in faults)
+    left = Counter(fault.module for fault in survivors)
+    for name in modules:
+        print(
+            f"{name}.py: {made[name]} mutants, "
+            f"{made[name] - left[name]} noticed, {left[name]} survived"
+        )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -214,14 +224,8 @@ def main() -> int:
     if code not in {0, 5}:
         return 1
     survivors = outside + runner.survivors
+    tell_counts(asked.modules, faults, survivors)
     explained = EXPLAINED.read_text(encoding="utf-8")
-    made = Counter(fault.module for fault in faults)
-    left = Counter(fault.module for fault in survivors)
-    for name in asked.modules:
-        print(
-            f"{name}.py: "
-            f"{made[name]} mutants, {made[name] - left[name]} noticed, {left[name]} survived"
-        )
     unexplained = [fault for fault in survivors if str(fault) not in explained]
     print(
         *(

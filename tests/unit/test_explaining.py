@@ -131,16 +131,8 @@ def test_explain_says_what_decide_does(seed):
                 and any(start <= minute < end for start, end in dict(grant.times).get(camera, ()))
             ]
             assert granted == truth
-            assert (
-                list(
-                    verdict(
-                        obeyed,
-                        made.charter,
-                        Question(recipient, purpose, camera, category, level, at),
-                    ).rules
-                )
-                == truth
-            )
+            question = Question(recipient, purpose, camera, category, level, at)
+            assert list(verdict(obeyed, made.charter, question).rules) == truth
             released += bool(truth)
     assert released > 3, "cases that release nothing would prove little"
 

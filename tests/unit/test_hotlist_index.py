@@ -187,19 +187,8 @@ def damaged():
     """What each change to a right file is called, and the file with it; the sum at the end is right
     again unless it is what was changed.
     """
-    compiled = import_list(
-        Source(
-            [
-                csv_of(
-                    [("PWD1", "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "")]
-                )
-            ],
-            "list",
-            NOON,
-        ),
-        None,
-        TODAY,
-    ).compiled
+    row = ("PWD1", "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "")
+    compiled = import_list(Source([csv_of([row])], "list", NOON), None, TODAY).compiled
     header, columns = compiled.header, compiled.columns
     right = encode(header, columns)
 
