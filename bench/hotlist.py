@@ -105,7 +105,8 @@ def match_in(city: Path) -> dict[str, float]:
 
     Sightings with 8 alternatives, as the vote gives at most.
     """
-    from agent.bundles.hotlist_file import read_hotlist  # noqa: PLC0415 - its own memory counts only once it is measured
+    # Imported here, because its own memory counts only once it is measured.
+    from agent.bundles.hotlist_file import read_hotlist  # noqa: PLC0415
     from agent.core.hotlist.matching import match  # noqa: PLC0415
 
     now = datetime.now(UTC)
@@ -210,7 +211,8 @@ def write_list(path: Path, entries: int) -> None:
             reported, expires = chance.choice(dates)
             agency = f"Example County {chance.randrange(1000)}"
             file.write(
-                f"{text(chance)},{chance.choice(states)},{chance.choice(categories)},{agency},EX-2026-{number:07},{reported},{expires}\n"
+                f"{text(chance)},{chance.choice(states)},{chance.choice(categories)},"
+                f"{agency},EX-2026-{number:07},{reported},{expires}\n"
             )
 
 

@@ -78,7 +78,8 @@ def weights_bytes(system: System) -> int:
 
     Our manifest does not say which network finds and which reads: a mixed pair counts all of ours.
     """
-    from agent.vision.models import read_manifest  # noqa: PLC0415 - onnxruntime is for the measured processes
+    # Imported here: onnxruntime is for the measured processes.
+    from agent.vision.models import read_manifest  # noqa: PLC0415
 
     theirs = sum(Path(path).stat().st_size for path in (system.detector, system.recognizer) if path)
     if system.all_theirs:

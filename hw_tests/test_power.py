@@ -29,7 +29,8 @@ def run_through_cuts(world, cuts, cut):
         world.watch(SETTLE_S)
         world.deliver()
         if number:
-            world.until(lambda: world.released() > before, "another read, sealed or received")  # noqa: B023 - called at once
+            # The lambda is called at once, before `before` changes.
+            world.until(lambda: world.released() > before, "another read, sealed or received")  # noqa: B023
             time.sleep(chance.uniform(0, SOON_S))
         else:
             time.sleep(chance.uniform(0.5, LONGEST_S))

@@ -98,7 +98,8 @@ class Hotspot:
     def close_telling(self) -> None:
         """Close it and say on stderr what did not close: it must not stay open unnoticed."""
         for wrong in self.close():
-            print(f"platewarden: the hotspot may still be open: {wrong}", file=sys.stderr)  # noqa: T201 - the journal must show it
+            # Printed, because the journal must show it.
+            print(f"platewarden: the hotspot may still be open: {wrong}", file=sys.stderr)  # noqa: T201
 
     def _must(self, arguments: Sequence[str], told: str = "") -> None:
         done = self.run(arguments, told)

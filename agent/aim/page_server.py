@@ -87,7 +87,8 @@ class PageServer(ThreadingMixIn, HTTPServer):
         """
         kind = sys.exc_info()[0]
         if kind is not None and not issubclass(kind, ConnectionError | TimeoutError):
-            print(f"platewarden: aim: a request failed: {kind.__name__}", file=sys.stderr)  # noqa: T201 - the journal must show it
+            # Printed, because the journal must show it.
+            print(f"platewarden: aim: a request failed: {kind.__name__}", file=sys.stderr)  # noqa: T201
 
 
 def _nothing_here() -> None:
@@ -279,5 +280,6 @@ class Handler(BaseHTTPRequestHandler):
         """Which Python, and which version, is nobody's business."""
         return "platewarden"
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server gives it
+    # The name that http.server gives it.
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing: whose phone asked for what is not kept."""

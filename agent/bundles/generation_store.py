@@ -86,7 +86,8 @@ class BundleStore:
         Raises BundleRefusedError, StorageError.
         """
         try:
-            name = os.readlink(self._folder / CURRENT)  # noqa: PTH115 - Path.readlink gives a Path, and the link's text is wanted
+            # Path.readlink gives a Path, and the link's text is wanted.
+            name = os.readlink(self._folder / CURRENT)  # noqa: PTH115
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -269,7 +269,8 @@ class PicameraSource:
         def run() -> None:
             try:
                 command()
-            except Exception as error:  # noqa: BLE001 libcamera raises its own; handed on to our thread
+            # Any exception, since libcamera raises its own; handed on to our thread.
+            except Exception as error:  # noqa: BLE001
                 failures.append(error)
 
         thread = Thread(target=run, name=f"picamera2-{what}", daemon=True)

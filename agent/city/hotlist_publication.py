@@ -271,7 +271,8 @@ def _sealed(data: bytes, recipients: Sequence[str]) -> bytes:
 
 
 def _hashes(targets: Mapping[str, object]) -> dict[str, str]:
-    return {path: described.hashes["sha256"] for path, described in sorted(targets.items())}  # type: ignore[attr-defined]  # tuf's TargetFile
+    # Each is a TargetFile of tuf.
+    return {path: described.hashes["sha256"] for path, described in sorted(targets.items())}  # type: ignore[attr-defined]
 
 
 def _state(folder: Path) -> dict[str, object]:

@@ -94,7 +94,8 @@ def render(page: Page) -> str:
         "ANSWERS": "".join(_answer(a) for a in page.answers),
         "PUSHES": "".join(_push(push) for push in page.pushes),
         "ATTEMPTS": "".join(
-            f"<tr><td>{escape(a.what)}</td><td><code>{escape(a.reason)}</code></td><td>{escape(a.evidence)}</td></tr>"
+            f"<tr><td>{escape(a.what)}</td><td><code>{escape(a.reason)}</code></td>"
+            f"<td>{escape(a.evidence)}</td></tr>"
             for a in page.attempts
         ),
         "RELAYED": _hexdump(_middle(page.relayed, 256)),

@@ -213,7 +213,8 @@ def _refused(attempt: Callable[[], object], what: str) -> str:
     raise NotRefusedError(f"{what} was not refused")
 
 
-def _expect(held: bool, what: str, said: str) -> None:  # noqa: FBT001 — an assertion that survives `python -O`
+# `held`: an assertion that survives `python -O`.
+def _expect(held: bool, what: str, said: str) -> None:  # noqa: FBT001
     if not held:
         raise NotRefusedError(f"{what} was not refused as it must be: {said.strip()}")
 

@@ -203,4 +203,5 @@ def _public_raw(key: PrivateKeyTypes) -> bytes:
 
 
 def _spki(key: object) -> bytes:
-    return bytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))  # type: ignore[attr-defined] # every public key has it
+    # Every public key has it.
+    return bytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))  # type: ignore[attr-defined]

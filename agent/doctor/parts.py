@@ -57,7 +57,8 @@ def start(part: Part, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
     """
     command = [sys.executable, "-B", "-m", "agent", "doctor", "--part", part, *arguments]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environment(), **pipes, **as_user(part))  # type: ignore[call-overload,no-any-return] # noqa: S603 - our own arguments
+    # With our own arguments; mypy cannot follow the keywords.
+    return subprocess.Popen(command, env=environment(), **pipes, **as_user(part))  # type: ignore[call-overload,no-any-return] # noqa: S603
 
 
 def environment() -> dict[str, str]:

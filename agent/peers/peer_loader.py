@@ -27,7 +27,8 @@ def load_reader(path: Path, config: Path | None = None, threads: int = 1) -> Slo
     """
     cv2.setNumThreads(threads)
     try:
-        from agent.peers.plate_config import read_plate_config  # noqa: PLC0415 - PyYAML is an extra: a detector alone needs none
+        # PyYAML is an extra: a detector alone needs none.
+        from agent.peers.plate_config import read_plate_config  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name != "yaml":
             raise

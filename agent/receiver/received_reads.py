@@ -211,7 +211,8 @@ class ReceivedReads:
 
     def _rows(self, where: str, values: tuple[object, ...]) -> Sequence[StoredRead]:
         query = (
-            "SELECT device, read_id, sequence, deadline, sha256, received_at "  # noqa: S608 - `where` is ours
+            # No stranger's text: `where` is ours.
+            "SELECT device, read_id, sequence, deadline, sha256, received_at "  # noqa: S608
             f"FROM reads {where} ORDER BY received_at, rowid"
         )
         rows = self._select(query, values)

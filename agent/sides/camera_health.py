@@ -41,7 +41,8 @@ class CameraHealth:
 
     def tell(self, event: CameraEvent) -> None:
         """Journal, status line, log; in the log at most MOST_LEAVES_AN_HOUR."""
-        print(f"platewarden: {event.said}", file=sys.stderr)  # noqa: T201 - the journal; an event holds no plate
+        # For the journal; an event holds no plate.
+        print(f"platewarden: {event.said}", file=sys.stderr)  # noqa: T201
         if event.what == "profile":
             self._profile = str(event.details["profile"])
         self._stalls += event.what == "stalled"

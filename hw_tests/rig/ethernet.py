@@ -64,7 +64,8 @@ def ethernet(options: Options) -> Iterator[Ethernet]:
 
 def own_address(interface: str) -> bytes:
     """The MAC of this machine's end: what comes from another one comes from the camera."""
-    with open(f"/sys/class/net/{interface}/address", encoding="ascii") as file:  # noqa: PTH123 - one line of the kernel's
+    # This is one line of the kernel's.
+    with open(f"/sys/class/net/{interface}/address", encoding="ascii") as file:  # noqa: PTH123
         return bytes.fromhex(file.read().strip().replace(":", ""))
 
 

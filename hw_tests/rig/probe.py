@@ -207,7 +207,9 @@ def main() -> int:
     ]
     try:
         found = doing(options)
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong on the camera must reach the person at the rig, as one line; our errors hold no plate
+    # Whatever goes wrong on the camera must reach the person at the rig, as one line; our errors
+    # hold no plate.
+    except Exception as error:  # noqa: BLE001
         found = {"error": f"{type(error).__name__}: {getattr(error, 'what', None) or error}"[:400]}
     print(json.dumps(found))
     return 1 if "error" in found else 0

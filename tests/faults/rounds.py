@@ -94,7 +94,8 @@ def killed_run(folder: Path, seconds: float, *, once_ready: bool) -> list[str]:
         try:
             os.close(reading)
             write_for_ever(folder, lambda line: _say(writing, line))
-        except BaseException as error:  # noqa: BLE001 - whatever ends the writer other than the kill is a finding
+        # Whatever ends the writer other than the kill is a finding.
+        except BaseException as error:  # noqa: BLE001
             _say(writing, f"failed {type(error).__name__} {error}")
         finally:
             os._exit(1)

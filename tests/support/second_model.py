@@ -5,7 +5,8 @@ It shares nothing with the product but the values that carry a policy: plain loo
 indexes. Where the two differ, one of code, model and documentation is wrong.
 """
 
-# ruff: noqa: C901, PLR0911 (one question after the other, as the page asks them, is the point of this file)
+# One question after the other, as the page asks them, is the point of this file.
+# ruff: noqa: C901, PLR0911
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

@@ -370,7 +370,8 @@ def test_broken_variants_of_the_example_never_do_worse_than_refuse():
         try:
             parse_policy("\n".join(broken).encode(), "policy.toml")
         except ConfigError as error:
-            assert str(error).startswith("policy.toml")  # noqa: PT017 (most variants must fail, some may be lawful)
+            # Most variants must fail, some may be lawful.
+            assert str(error).startswith("policy.toml")  # noqa: PT017
 
 
 def test_places_are_found_in_every_way_to_write_toml():

@@ -40,7 +40,9 @@ MAX_PUBLIC_BYTES = 4_096
 PKCS11 = "pkcs11:"
 _SCHEMES = {"ed25519": "ed25519", "ecdsa": "ecdsa-sha2-nistp256"}
 _URI = re.compile(
-    r"pkcs11:(?:token=(?P<token>[^;?]+);)?id=(?P<id>(?:%[0-9A-Fa-f]{2})+)(?:\?module-path=(?P<module>/[^&]+))?"
+    r"pkcs11:(?:token=(?P<token>[^;?]+);)?"
+    r"id=(?P<id>(?:%[0-9A-Fa-f]{2})+)"
+    r"(?:\?module-path=(?P<module>/[^&]+))?"
 )
 
 
@@ -230,7 +232,8 @@ def _token_signer(uri: str, secret: Callable[[str], str]) -> Signer:
         raise UsageError(
             "tokens need the library python-pkcs11", where=uri, fix="install platewarden[hsm]"
         ) from None
-    except Exception as error:  # noqa: BLE001 (python-pkcs11's errors share no base with ours; each means: this token does not sign)
+    # The errors of python-pkcs11 share no base with ours; each means: this token does not sign.
+    except Exception as error:  # noqa: BLE001
         told = f"{type(error).__name__} {error}".strip()
         raise ConfigError(
             f"the token does not sign: {told}",

@@ -257,7 +257,8 @@ def swap(areas: Sequence[str], *, memory_controller: bool) -> Finding:
     )
 
 
-def memory_controller(present: bool | None) -> Finding:  # noqa: FBT001 - a measured value, not a switch
+# `present`: a measured value, not a switch.
+def memory_controller(present: bool | None) -> Finding:  # noqa: FBT001
     """The kernel's memory cgroup; None where there is no unified hierarchy to ask."""
     if present is None:
         return warn(

@@ -98,7 +98,8 @@ class Index:
         found = []
         for place in range(self._starts[bucket], self._starts[bucket + 1]):
             if slots[place] == slot:
-                found.append(_unpack(self._rows, place * _ROW_BYTES))  # noqa: PERF401 - in Python 3.11 a comprehension is a call, and costs more
+                # In Python 3.11 a comprehension is a call, and costs more.
+                found.append(_unpack(self._rows, place * _ROW_BYTES))  # noqa: PERF401
         return (
             [row for row in found if row not in self._hidden] if found and self._hidden else found
         )

@@ -172,7 +172,8 @@ def parse_charter(untrusted_text: bytes, where: str) -> Charter:
     document = read_document(untrusted_text, where)
     charter = _charter(document, untrusted_text)
     document.require_faultless()
-    assert charter is not None  # noqa: S101 (for mypy: a table that does not fit is a fault, and faults have raised)
+    # For mypy: a table that does not fit is a fault, and faults have raised.
+    assert charter is not None  # noqa: S101
     return charter
 
 

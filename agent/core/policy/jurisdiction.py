@@ -161,7 +161,8 @@ def parse_profile(untrusted_text: bytes, where: str) -> Profile:
     """The profile in a file's bytes. Raises ConfigError listing all faults."""
     document, profile = open_profile(untrusted_text, where)
     document.require_faultless()
-    assert profile is not None  # noqa: S101 (for mypy: a head that does not fit is a fault, and faults have raised)
+    # For mypy: a head that does not fit is a fault, and faults have raised.
+    assert profile is not None  # noqa: S101
     return profile
 
 

@@ -147,7 +147,8 @@ class Fields:
         return tuple(self._fraction(name, value) for value in self.sequence(name, most))
 
     def _fraction(self, name: str, value: object) -> float:
-        if type(value) not in {int, float} or not 0 <= value <= 1:  # type: ignore[operator]  # just shown to be a number
+        # The comparison comes when it was just shown to be a number.
+        if type(value) not in {int, float} or not 0 <= value <= 1:  # type: ignore[operator]
             raise self.bad(name, "a number from 0 to 1")
         return float(value)  # type: ignore[arg-type]
 

@@ -32,7 +32,12 @@ Place = tuple[int, int]  # line and column, from 1; columns count characters
 # The last branch takes a quote that begins no string: scanning ends there, else an endless string
 # would be looked for again at every quote.
 LEXEME = re.compile(
-    r'"""(?:\\.|[^\\])*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?!"")(?:\\.|[^"\\\n])*"|\'(?!\'\')[^\'\n]*\'|#[^\n]*|\n|[\[\]{}=,]|[^\s\[\]{}=,#"\']+|[^\S\n]+|.',
+    r'"""(?:\\.|[^\\])*?"""(?:"{0,2})|'
+    r"'''.*?'''(?:'{0,2})|"
+    r'"(?!"")(?:\\.|[^"\\\n])*"|'
+    r"'(?!'')[^'\n]*'|"
+    r"#[^\n]*|\n|[\[\]{}=,]|"
+    r"[^\s\[\]{}=,#\"']+|[^\S\n]+|.",
     re.DOTALL,
 )
 

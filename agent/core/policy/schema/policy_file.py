@@ -47,7 +47,8 @@ def parse_policy(untrusted_text: bytes, where: str) -> Policy:
     document = read_document(untrusted_text, where)
     policy = _policy(document, untrusted_text)
     document.require_faultless()
-    assert policy is not None  # noqa: S101 (for mypy: a head that does not fit is a fault, and faults have raised)
+    # For mypy: a head that does not fit is a fault, and faults have raised.
+    assert policy is not None  # noqa: S101
     return policy
 
 
