@@ -105,9 +105,8 @@ def _street(rng: np.random.Generator) -> Image:
     picture = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
     horizon = HORIZON_PX
     ramp = np.linspace(0, 1, horizon)[:, None]
-    picture[:horizon] = (np.array([225, 195, 165]) * (1 - ramp) + np.array([235, 225, 215]) * ramp)[
-        :, None, :
-    ].astype(np.uint8)
+    sky = np.array([225, 195, 165]) * (1 - ramp) + np.array([235, 225, 215]) * ramp
+    picture[:horizon] = sky[:, None, :].astype(np.uint8)
     for x in range(-20, WIDTH_PX, 118):  # a row of houses
         top, tone = int(rng.integers(120, 220)), int(rng.integers(105, 165))
         cv2.rectangle(picture, (x, top), (x + 112, horizon), (tone - 12, tone, tone + 6), -1)

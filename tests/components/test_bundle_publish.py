@@ -39,12 +39,9 @@ def test_signing_again_renews(open_desk):
     )
     open_desk.sign("fay", "--role", "policy", on=NEXT_DAY)
     assert open_desk.publish(on=NEXT_DAY).code == 0
-    roles = json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)[
-        "roles"
-    ]
-    assert next(role for role in roles if role["role"] == "policy")["expires"].startswith(
-        "2027-05-30T06"
-    )
+    table = json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)
+    policy = next(role for role in table["roles"] if role["role"] == "policy")
+    assert policy["expires"].startswith("2027-05-30T06")
 
 
 def test_people_in_the_middle_of_something_do_not_stop_the_daily_job(open_desk):
@@ -334,9 +331,8 @@ def test_show_and_the_calendar(open_desk):
     )
     roles = {role["role"]: role for role in table["roles"]}
     assert (roles["timestamp"]["expired"], roles["policy"]["expired"]) == (True, False)
-    assert {"what": "agreement with example-county-sheriff", "on": "2027-02-01"} in table[
-        "also_ends"
-    ]
+    agreement = {"what": "agreement with example-county-sheriff", "on": "2027-02-01"}
+    assert agreement in table["also_ends"]
     data = file.read_bytes()
     assert data.endswith(b"END:VCALENDAR\r\n")
     assert b"\n" not in data.replace(b"\r\n", b"")

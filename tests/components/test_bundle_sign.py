@@ -334,9 +334,8 @@ def test_a_batch_by_one_act_of_signing(open_desk):
     assert 'stands = "Mill Lane \\"bend\\""' in (open_desk.city / "roster.toml").read_text()
     assert "2 of 2" in open_desk.sign("fay", on=LATER).out
     assert open_desk.publish(on=LATER).code == 0
-    assert json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)[
-        "cameras"
-    ] == [CAMERA, "mill-lane-1"]
+    table = json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)
+    assert table["cameras"] == [CAMERA, "mill-lane-1"]
     assert camera(open_desk, LATER).versions["policy"] == 2
 
 

@@ -70,9 +70,8 @@ def metadata(text: str) -> dict[str, str]:
     Raises ValueError.
     """
     fields, name = {}, ""
-    for line in re.search(r"^# METABEGIN\n(.*?)^# METAEND$", text, re.DOTALL | re.MULTILINE)[
-        1
-    ].splitlines():
+    told = re.search(r"^# METABEGIN\n(.*?)^# METAEND$", text, re.DOTALL | re.MULTILINE)
+    for line in told[1].splitlines():
         if line.rstrip() == "#":
             continue
         if line.startswith("#  ") and name:

@@ -81,9 +81,8 @@ def test_it_comes_back_as_test_received(tmp_path):
     assert sum(leaf["tests"] for leaf in log if leaf["kind"] == "counts") == 1
     assert [leaf["category"] for leaf in log if leaf["kind"] == "release"] == ["test"]
     assert '"test": true' in installation.log.read_text()
-    told = json.loads(platewarden("status", "--config", installation.settings, "--json").stdout)[
-        "rehearsal"
-    ]
+    status = platewarden("status", "--config", installation.settings, "--json").stdout
+    told = json.loads(status)["rehearsal"]
     assert (told["sealed"], told["received"], told["last"][:2]) == (1, 1, "20")
     assert (
         "1 test plates sealed, 1 received"

@@ -112,9 +112,8 @@ max_retention = "{answers.retention_days}d"
 
 def _source(profile: Profile, key: str) -> str:
     """The citation of the first fact with that limit, short enough for one line."""
-    return next((fact.citation for fact in profile.facts if getattr(fact, key)), profile.name)[
-        :110
-    ].strip()
+    citations = (fact.citation for fact in profile.facts if getattr(fact, key))
+    return next(citations, profile.name)[:110].strip()
 
 
 def _policy(profile: Profile, answers: Answers) -> str:

@@ -55,9 +55,8 @@ class SignedNote:
 
 def key_id(name: str, public_key: bytes, algorithm: int = ED25519) -> bytes:
     """The first 4 bytes of SHA-256(name ‖ newline ‖ algorithm ‖ public key)."""
-    return hashlib.sha256(name.encode() + b"\n" + bytes([algorithm]) + public_key).digest()[
-        :KEY_ID_BYTES
-    ]
+    told = name.encode() + b"\n" + bytes([algorithm]) + public_key
+    return hashlib.sha256(told).digest()[:KEY_ID_BYTES]
 
 
 def verifier_key(name: str, public_key: bytes) -> str:

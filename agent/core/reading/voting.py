@@ -101,13 +101,10 @@ def _surest(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
     """All reads of a track, or of very many the surest: the vote's time is bounded whatever a
     tracker keeps.
     """
-    return (
-        reads
-        if len(reads) <= MAX_READS
-        else sorted(reads, key=lambda read: (-read.confidence, -read.sharpness, read.text.value))[
-            :MAX_READS
-        ]
-    )
+    if len(reads) <= MAX_READS:
+        return reads
+    surest = sorted(reads, key=lambda read: (-read.confidence, -read.sharpness, read.text.value))
+    return surest[:MAX_READS]
 
 
 def _opinions(reads: Sequence[PlateRead]) -> list[Opinion]:

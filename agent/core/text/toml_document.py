@@ -186,14 +186,8 @@ def _text(untrusted_text: bytes) -> str:
         return untrusted_text.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = untrusted_text.count(b"\n", 0, error.start) + 1
-        column = (
-            len(
-                untrusted_text[
-                    untrusted_text.rfind(b"\n", 0, error.start) + 1 : error.start
-                ].decode("utf-8")
-            )
-            + 1
-        )
+        begins = untrusted_text.rfind(b"\n", 0, error.start) + 1
+        column = len(untrusted_text[begins : error.start].decode("utf-8")) + 1
         raise _NotToml(
             f"not UTF-8 at byte {error.start}", "save it as UTF-8", (line, column)
         ) from None

@@ -170,9 +170,8 @@ class SceneMaker:
         noted).
         """
         index = int(rng.integers(len(self.rendered_plates)))
-        return *pasting.in_holder(rng, self.rendered_plates[index]), self.rendered_plates.notes[
-            index
-        ].get("rows", 0)
+        rows = self.rendered_plates.notes[index].get("rows", 0)
+        return *pasting.in_holder(rng, self.rendered_plates[index]), rows
 
     def replace(self, rng: Generator, scene: Scene) -> None:
         """Cover each real plate by a rendered one that sits where plates sit on cars."""
