@@ -14,8 +14,8 @@ RUNTIME = [
     "cryptography>=45",
     "joserfc>=1.7.4",  # older ones: padding malleability, GHSA-5jhw-7jv7-qcqq
     "numpy>=2.0",
-    # 1.21 dies of SIGILL on a Pi 4; all since report to their maker unless switched off:
-    # docs/design/telemetry.md
+    # Version 1.21 dies of SIGILL on a Pi 4. All since report to their maker unless switched off
+    # (docs/design/telemetry.md).
     "onnxruntime>=1.30,<1.31",
     "opencv-python-headless>=4.10",
     "paho-mqtt>=2.1",
@@ -29,8 +29,8 @@ RUNTIME = [
 ]
 
 EXTRAS = {
-    # picamera2 must match the system's libcamera and comes from apt (`apt install
-    # python3-picamera2`, venv with --system-site-packages); nothing to fetch here.
+    # The library picamera2 must match the system's libcamera and comes from apt (`apt install
+    # python3-picamera2`, venv with --system-site-packages). There is nothing to fetch here.
     "pi": [],
     "demo": [
         "iotcore>=0.4",  # rumqttd, an MQTT broker inside a wheel
@@ -61,8 +61,8 @@ EXTRAS = {
         "setuptools>=77",  # the packaging test asks setup.py for its names
     ],
     "rig": [
-        # drives real cameras in hw_tests: consoles, power ports, SD multiplexers; `make hw`,
-        # see docs/design/libraries.md
+        # Drives real cameras in hw_tests: consoles, power ports, SD multiplexers (`make hw`,
+        # docs/design/libraries.md).
         "labgrid>=26.0",
     ],
     "train": [
@@ -86,7 +86,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.11",
-    # models/training stays in the repository
+    # The folder models/training stays in the repository.
     packages=[*find_packages(include=["agent", "agent.*"]), "agent.jurisdictions", "models"],
     package_dir={"agent.jurisdictions": "config/jurisdictions"},
     package_data={

@@ -34,9 +34,10 @@ def document(
     where: str | Path = "",
     error: type[PlatewardenError] = EnvelopeRefusedError,
 ) -> Iterator[None]:
-    """A frame, or a decorator, around taking in one document. `kind`: what it is, for people;
-    `where`: its file; `error`: the class of its refusal, which RefusedErrors get with
-    Reason.UNFORESEEN.
+    """A frame, or a decorator, around taking in one document.
+
+    `kind`: what it is, for people; `where`: its file; `error`: the class of its refusal, which
+    RefusedErrors get with Reason.UNFORESEEN.
 
     Raises PlatewardenError, and never another Exception.
     """

@@ -19,7 +19,7 @@ app = typer.Typer(
     name="platewarden",
     no_args_is_help=True,
     add_completion=False,
-    # rich tracebacks print local variables: a plate could be among them (P9)
+    # Rich's tracebacks print local variables: a plate could be among them (P9).
     pretty_exceptions_enable=False,
     help="A licence-plate camera that tells only the people whom a city's policy names.",
 )
@@ -45,8 +45,9 @@ def _print_version(*, on: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run and exit. Errors go to stderr as one line; a traceback is shown only with
-    PLATEWARDEN_DEBUG=1.
+    """Run and exit.
+
+    Errors go to stderr as one line; a traceback is shown only with PLATEWARDEN_DEBUG=1.
     """
     try:
         app(args=list(arguments) if arguments is not None else None)
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"platewarden: {_missing(error.name or str(error))}", file=sys.stderr)
         sys.exit(UsageError.exit_code)
     except BrokenPipeError:
-        # `platewarden read … | head` is no failure
+        # A closed pipe, as in `platewarden read … | head`, is no failure.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
@@ -77,8 +78,8 @@ def _own_fault(error: Exception) -> PlatewardenError:
     """
     last = traceback.extract_tb(error.__traceback__)[-1]
     return PlatewardenError(
-        f"stopped by a fault of its own: {type(error).__name__} in "
-        f"{Path(last.filename).name}:{last.lineno}",
+        "stopped by a fault of its own: "
+        f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}",
         fix="report this line; PLATEWARDEN_DEBUG=1 shows more, and may show a plate",
     )
 

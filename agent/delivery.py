@@ -37,8 +37,9 @@ HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})
 
 
 class WaitingReads(Protocol):
-    """The outbox as deliver sees it: it can only look. Everything in it is untrusted. Raises
-    StorageError.
+    """The outbox as deliver sees it: it can only look.
+
+    Everything in it is untrusted. Raises StorageError.
     """
 
     def pending(self) -> Sequence[str]: ...
@@ -71,7 +72,9 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class PassResult:
     """One pass: `waiting` in the outbox (with or without a receipt), `published` and `receipts` in
-    this pass. `trouble`: a line, or empty.
+    this pass.
+
+    `trouble`: a line, or empty.
     """
 
     waiting: int
@@ -99,8 +102,9 @@ class Refusals:
     def note(
         self, key: tuple[str, ...], details: Mapping[str, object], *, once: bool = False
     ) -> None:
-        """A leaf the first time, a count afterwards. `once`: the same thing found again, not done
-        again, is not even counted.
+        """A leaf the first time, a count afterwards.
+
+        `once`: the same thing found again, not done again, is not even counted.
         """
         if key in self._seen and once:
             return
@@ -135,8 +139,9 @@ class Refusals:
 
 
 class Delivery:
-    """One `pass_once` after another moves what the policy permits. `jitter`: a number in [0, 1).
-    `device`: this camera's id.
+    """One `pass_once` after another moves what the policy permits.
+
+    `jitter`: a number in [0, 1). `device`: this camera's id.
 
     A read is published again, after 5 s, 10 s, 20 s … 10 min, until a receipt that fits is in the
     receipt box; receivers drop repeats by read id.
@@ -153,15 +158,13 @@ class Delivery:
         clock: Clock,
         jitter: Callable[[], float],
     ) -> None:
-        self._device, self._outbox, self._verifier, self._receipt_box = (
-            device,
-            outbox,
-            verifier,
-            receipt_box,
-        )
+        self._device = device
+        self._outbox = outbox
+        self._verifier = verifier
+        self._receipt_box = receipt_box
         self._attempts, self._log, self._clock, self._jitter = attempts, log, clock, jitter
         self.refusals = Refusals(log, clock)
-        # of reads seen before: spares checking thousands while their broker is away
+        # Recipients of reads seen before: spares checking thousands while their broker is away.
         self._recipients: dict[str, str] = {}
         self._refused: set[str] = set()  # read ids of files that no later look can make good
         self._passes = 0
@@ -170,7 +173,9 @@ class Delivery:
         self, route: Route, progress: Callable[[], None], stopping: Callable[[], bool]
     ) -> PassResult:
         """Take receipts, publish what is due, tidy up. `progress` is called after each publication;
-        `stopping` is asked before. Raises StorageError.
+        `stopping` is asked before.
+
+        Raises StorageError.
         """
         waiting = self._outbox.pending()
         receipts = self._take_receipts(route, set(waiting))
@@ -215,8 +220,9 @@ class Delivery:
         return due is None or now >= due or due - now > timedelta(seconds=LONGEST_WAIT_S)
 
     def _publish(self, route: Route, read_id: str, troubles: Collection[str]) -> bool:
-        """Re-authorise one read and publish it, unless its recipient's brokers are in trouble. Did
-        a broker acknowledge?
+        """Re-authorise one read and publish it, unless its recipient's brokers are in trouble.
+
+        Did a broker acknowledge?
         """
         found = self._verified(read_id)
         if found is None:
@@ -260,6 +266,7 @@ class Delivery:
 
     def _verified(self, read_id: str) -> tuple[bytes, Tags] | None:
         """A read's bytes and tags if it is one of this camera's; anything odd is one refusal leaf.
+
         None: nothing to publish.
         """
         try:
@@ -268,13 +275,14 @@ class Delivery:
                 return None
             tags = self._verifier.verify(untrusted_wire)
         except StorageError as error:
-            # a link, a folder, too large: looked at again each pass, in case somebody repairs it
+            # A link, a folder, or too large. It is looked at again each pass, in case somebody
+            # repairs it.
             self._odd_file(read_id, Reason.MALFORMED, error.what)
             return None
         except EnvelopeRefusedError as refusal:
             self._refuse_file(read_id, refusal.reason, refusal.what)
             return None
-        # a genuine read under another name: publishing it would defeat counting by read id
+        # This is a genuine read under another name: publishing it would defeat counting by read id.
         if tags.read_id != read_id:
             self._refuse_file(read_id, Reason.MALFORMED, "the file's name is not its read id")
             return None
@@ -308,8 +316,9 @@ class Delivery:
         return taken
 
     def _take_receipt(self, receipt: Receipt, untrusted_receipt: bytes, waiting: set[str]) -> int:
-        """Keep a verified receipt if it answers a read that waits for one; 1 when kept. Raises
-        EnvelopeRefusedError(receipt-mismatch).
+        """Keep a verified receipt if it answers a read that waits for one; 1 when kept.
+
+        Raises EnvelopeRefusedError(receipt-mismatch).
         """
         if (
             receipt.read_id not in waiting

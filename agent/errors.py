@@ -29,8 +29,9 @@ class SourceError(PlatewardenError):
 
 
 class CameraHungError(SourceError):
-    """The camera's library hangs in a command. Python's own good night would hang in it as well:
-    the process must end without one.
+    """The camera's library hangs in a command.
+
+    Python's own good night would hang in it as well: the process must end without one.
     """
 
 
@@ -61,8 +62,9 @@ class ConfigError(UsageError):
 
 
 class RefusedError(PlatewardenError):
-    """Platewarden refuses: policy or trust forbids it (exit 3). `reason` is a code from
-    `core.reasons`.
+    """Platewarden refuses: policy or trust forbids it (exit 3).
+
+    `reason` is a code from `core.reasons`.
     """
 
     exit_code = 3

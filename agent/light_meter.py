@@ -1,5 +1,6 @@
-"""Pixels to grey, and grey to numbers: how light, how sharp, how much alike. For the networks, the
-installer's meters, `doctor`, and the standing alarms.
+"""Pixels to grey, and grey to numbers: how light, how sharp, how much alike.
+
+For the networks, the installer's meters, `doctor`, and the standing alarms.
 """
 
 import cv2
@@ -25,7 +26,7 @@ def luminance(image: Image) -> Image:
 
 def light_of(grey: Image) -> Light:
     """Mean, contrast between the dark and the bright tenth, and the share of clipped pixels."""
-    # 256 sums instead of sorting two million pixels
+    # These are 256 sums in place of sorting two million pixels.
     counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     reached = np.cumsum(counts) / grey.size
     low, high = np.searchsorted(reached, [0.1, 0.9])
@@ -55,8 +56,9 @@ def edge_contrast(grey: Image) -> float:
 
 
 def sharpest(grey: Image) -> float:
-    """The sharpest of the picture's tiles: sky and road are smooth in every lens. In a tile without
-    contrast noise would pass for sharpness.
+    """The sharpest of the picture's tiles: sky and road are smooth in every lens.
+
+    In a tile without contrast noise would pass for sharpness.
     """
     telling = [tile for tile in tiles(grey) if light_of(tile).contrast >= LEAST_CONTRAST]
     return max((edge_contrast(tile) for tile in telling), default=edge_contrast(grey))
@@ -73,8 +75,9 @@ def tiles(grey: Image) -> list[Image]:
 
 
 def look_at(grey: Image) -> Look:
-    """All that the standing alarms need of one picture. Nothing in it can be made into a picture
-    again: a cell is as wide as a plate.
+    """All that the standing alarms need of one picture.
+
+    Nothing in it can be made into a picture again: a cell is as wide as a plate.
     """
     parts = tuple(_tile(part) for part in tiles(grey))
     return Look(light_of(grey), parts, edges(grey))

@@ -1,5 +1,6 @@
-"""The straight line from frame to sealed read. What no rule releases ends here, in memory, as a
-number (P1).
+"""The straight line from frame to sealed read.
+
+What no rule releases ends here, in memory, as a number (P1).
 """
 
 from collections.abc import Callable, Iterable
@@ -27,8 +28,9 @@ matching it could only mislead (P10).
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The parts of one camera's line, built by `camera_side`. `camera`: its id. `closed`: why
-    nothing may be released at all just now, or None.
+    """The parts of one camera's line, built by `camera_side`.
+
+    `camera`: its id. `closed`: why nothing may be released at all just now, or None.
     """
 
     camera: str
@@ -45,8 +47,10 @@ class Line:
 
 
 def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], Line | None]) -> None:
-    """Run the line until the frames end. `between_frames` settles receipts and feeds the watchdog;
-    it gives another line when the policy has changed.
+    """Run the line until the frames end.
+
+    `between_frames` settles receipts and feeds the watchdog; it gives another line when the policy
+    has changed.
     """
     for frame in frames:
         reads = plates_in(line.detector, line.reader, frame)
@@ -59,7 +63,9 @@ def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], Line
 
 
 def plates_in(detector: PlateDetector, reader: PlateReader, frame: Frame) -> list[PlateRead]:
-    """Every plate of a frame, read, the surest first. `read` and the camera both see through this.
+    """Every plate of a frame, read, the surest first.
+
+    `read` and the camera both see through this.
 
     What is neither surely a plate nor legible is none; of two boxes on one plate, or a sticker's on
     a plate's, the better read stays.
@@ -75,8 +81,9 @@ def plates_in(detector: PlateDetector, reader: PlateReader, frame: Frame) -> lis
 
 
 def report(line: Line, track: Track) -> None:
-    """One vehicle, once: vote, match, decide, and seal what a rule releases. Everything else: a
-    number.
+    """One vehicle, once: vote, match, decide, and seal what a rule releases.
+
+    Everything else: a number.
     """
     sighting = vote(track, line.camera)
     if sighting.confidence < READABLE:
@@ -90,7 +97,7 @@ def report(line: Line, track: Track) -> None:
         line.counts.test(sighting.captured)
     decision = line.decider.decide(sighting, test or match(sighting, line.hotlist))
     if decision.reasons == (Reason.NO_HOTLIST_MATCH,) and line.hotlist.stale(sighting.captured.utc):
-        # nothing was looked up; the report must not say that nothing was found
+        # Nothing was looked up; the report must not say that nothing was found.
         decision = Decision((), (Reason.HOTLIST_STALE,))
     for release in decision.releases:
         try:

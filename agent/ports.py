@@ -1,5 +1,6 @@
-"""The Protocols between the line and the world. Only the composition roots (`*_side.py`) build real
-parts.
+"""The Protocols between the line and the world.
+
+Only the composition roots (`*_side.py`) build real parts.
 
 Every port has a fake in tests/fakes and one contract suite in tests/contracts that runs over fake
 and real.
@@ -38,16 +39,18 @@ class PlateReader(Protocol):
 
 
 class Sealer(Protocol):
-    """Seals a sighting for exactly one release. Raises RefusedError(no-epoch-key or
-    no-common-version).
+    """Seals a sighting for exactly one release.
+
+    Raises RefusedError(no-epoch-key or no-common-version).
     """
 
     def seal(self, sighting: Sighting, release: Release, sequence: int) -> SealedRead: ...
 
 
 class Verifier(Protocol):
-    """Checks an envelope's outer signature and parses its tags; opens nothing. Raises
-    EnvelopeRefusedError.
+    """Checks an envelope's outer signature and parses its tags; opens nothing.
+
+    Raises EnvelopeRefusedError.
 
     `verify_any_version`: of a version that is not known here, what every version keeps.
     """
@@ -57,16 +60,18 @@ class Verifier(Protocol):
 
 
 class ReceiptVerifier(Protocol):
-    """Checks a receipt's signature against the recipient's key in the policy. Raises
-    EnvelopeRefusedError.
+    """Checks a receipt's signature against the recipient's key in the policy.
+
+    Raises EnvelopeRefusedError.
     """
 
     def verify(self, untrusted_receipt: bytes) -> Receipt: ...
 
 
 class Outbox(Protocol):
-    """Sealed reads between watch (the only writer) and deliver. Names are read ids. Raises
-    StorageError.
+    """Sealed reads between watch (the only writer) and deliver.
+
+    Names are read ids. Raises StorageError.
 
     `put` commits the log leaf before the read becomes visible; both survive a crash at any instant,
     or neither.
@@ -80,8 +85,9 @@ class Outbox(Protocol):
 
 
 class ReceiptBox(Protocol):
-    """Receipts between deliver (the only writer) and watch. Names are read ids. Raises
-    StorageError.
+    """Receipts between deliver (the only writer) and watch.
+
+    Names are read ids. Raises StorageError.
     """
 
     def put(self, read_id: str, receipt: bytes) -> None: ...
@@ -104,8 +110,9 @@ class Publisher(Protocol):
 
 
 class AuditLog(Protocol):
-    """One process's append-only RFC 6962 log. `append` returns the leaf's index after it is
-    durable. Raises StorageError.
+    """One process's append-only RFC 6962 log.
+
+    `append` returns the leaf's index after it is durable. Raises StorageError.
     """
 
     def append(self, kind: str, details: Mapping[str, object]) -> int: ...

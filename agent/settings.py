@@ -25,9 +25,11 @@ class Section(BaseModel):
 
 
 class Paths(Section):
-    """Folders, relative to the settings file. `city`: policy, charter, hot list, key lists,
-    unsigned; `state`: mailboxes and logs; `device`: keys; `bundles`: signed bundles as fetched,
-    untrusted; `trust`: root.json, the city's root as enrolment put it there.
+    """Folders, relative to the settings file.
+
+    `city`: policy, charter, hot list, key lists, unsigned; `state`: mailboxes and logs; `device`:
+    keys; `bundles`: signed bundles as fetched, untrusted; `trust`: root.json, the city's root as
+    enrolment put it there.
     """
 
     city: Path = Path("city")
@@ -38,8 +40,9 @@ class Paths(Section):
 
 
 class Models(Section):
-    """`threads`: of onnxruntime, for one frame. `directory`: another folder with a manifest.json;
-    default: the packaged models.
+    """`threads`: of onnxruntime, for one frame.
+
+    `directory`: another folder with a manifest.json; default: the packaged models.
     """
 
     threads: Annotated[int, Field(ge=1, le=16)] = 1
@@ -89,15 +92,17 @@ class Camera(Section):
                 or top + height > 1 + ROUNDING
             ):
                 raise ValueError(
-                    "crop is left, top, width, height as shares of the picture: each side at "
-                    f"least {LEAST_CROP:g}, and all within 1"
+                    "crop is left, top, width, height as shares of the picture: "
+                    f"each side at least {LEAST_CROP:g}, and all within 1"
                 )
         return self
 
 
 class Night(Section):
-    """What replaces the day's values of [camera] in the dark. `below_lux`: in force from there on,
-    None: never; `above_lux`: day again; `after_s`: both only after so long.
+    """What replaces the day's values of [camera] in the dark.
+
+    `below_lux`: in force from there on, None: never; `above_lux`: day again; `after_s`: both only
+    after so long.
     """
 
     below_lux: Annotated[float, Field(gt=0, le=10_000)] | None = None
@@ -115,8 +120,8 @@ class Night(Section):
             and self.above_lux <= self.below_lux
         ):
             raise ValueError(
-                "below_lux and above_lux belong together, and above_lux is the higher: between "
-                "them nothing changes"
+                "below_lux and above_lux belong together, and above_lux is the higher: "
+                "between them nothing changes"
             )
         if self.below_lux is None and (self.exposure_us, self.gain, self.focus_m) != (
             None,
@@ -124,15 +129,17 @@ class Night(Section):
             None,
         ):
             raise ValueError(
-                "without below_lux and above_lux it is never night, and these values would never "
-                "be used"
+                "without below_lux and above_lux it is never night, "
+                "and these values would never be used"
             )
         return self
 
 
 class Settings(Section):
-    """platewarden.toml. `camera_id` names this camera in tags and topics; `rig`: a test rig, which
-    may obey a city made for trying.
+    """platewarden.toml.
+
+    `camera_id` names this camera in tags and topics; `rig`: a test rig, which may obey a city made
+    for trying.
     """
 
     camera_id: Identifier
@@ -167,6 +174,7 @@ class Settings(Section):
     @property
     def anchor(self) -> Path:
         """The city's first root (TUF, version 1): what every bundle's signatures lead back to.
+
         Where there is none, the camera is not enrolled.
         """
         return self.path(self.paths.trust) / "root.json"
@@ -188,8 +196,9 @@ class Settings(Section):
 
 
 def load(path: Path) -> Settings:
-    """Read and check a settings file. Raises ConfigError naming file, line or field, and the next
-    step.
+    """Read and check a settings file.
+
+    Raises ConfigError naming file, line or field, and the next step.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -37,8 +37,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--peers",
         type=Path,
         metavar="DIR",
-        help="other people's detectors and recognisers, each pair is measured; else "
-        "$PLATEWARDEN_PEERS",
+        help="other people's detectors and recognisers, each pair is measured; "
+        "else $PLATEWARDEN_PEERS",
     )
     parser.add_argument(
         "--models",
@@ -118,8 +118,8 @@ def run(options: argparse.Namespace, console: Console) -> None:
     comparison = drawn = None
     if benchmark is None:
         print(
-            "bench: no benchmark folder, so nothing was compared; name one with --benchmark DIR "
-            "(make bench BENCHMARK=DIR)",
+            "bench: no benchmark folder, so nothing was compared; "
+            "name one with --benchmark DIR (make bench BENCHMARK=DIR)",
             file=sys.stderr,
         )
     else:
@@ -153,7 +153,9 @@ def chosen(
     given: Path | None, option: str, variable: str, otherwise: str, below: str = ""
 ) -> Path | None:
     """The folder named by the option; else by the environment, or its usual place, where that
-    exists. Raises UsageError.
+    exists.
+
+    Raises UsageError.
     """
     if given is not None:
         if not given.is_dir():

@@ -42,8 +42,9 @@ def equal_width(
 
 
 def expected_error(bins: Sequence[Bin]) -> float:
-    """Expected calibration error: the mean distance between said and right, weighed by plates. Few
-    plates a bin push it up.
+    """Expected calibration error: the mean distance between said and right, weighed by plates.
+
+    Few plates a bin push it up.
     """
     total = sum(one.right.of for one in bins)
     return (

@@ -42,8 +42,9 @@ def answer(**members: object) -> None:
 
 
 def load(system: System):
-    """Detector and reader. What must be imported for it comes first: Python's start is not the
-    model's.
+    """Detector and reader.
+
+    What must be imported for it comes first: Python's start is not the model's.
     """
     importlib.import_module(
         "agent.peers.peer_loader" if system.all_theirs else "agent.vision.model_loader"
@@ -58,10 +59,8 @@ def load(system: System):
         )
     )
     vision = command.open_peers(1, models, peers) if peers.any() else command.open_vision(1, models)
-    load_ms, load_cpu_ms = (
-        (time.perf_counter() - begun_s) * 1000,
-        (time.process_time_ns() - begun_cpu_ns) / 1e6,
-    )
+    load_ms = (time.perf_counter() - begun_s) * 1000
+    load_cpu_ms = (time.process_time_ns() - begun_cpu_ns) / 1e6
     grey = Frame(np.full((480, 640, 3), 127, np.uint8), SystemClock().now(), 0)
     for _ in range(WARM_UPS):
         command.read_frame(*vision, grey)

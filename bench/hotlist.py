@@ -1,5 +1,6 @@
-"""What a hot list of millions costs on this machine: `python -m bench.hotlist`. Import, start of
-watch, memory, one match (docs/ref/hotlist.md).
+"""What a hot list of millions costs on this machine: `python -m bench.hotlist`.
+
+Import, start of watch, memory, one match (docs/ref/hotlist.md).
 
 The list is made up: random texts of US shapes, in a temporary folder that is removed. Times are
 wall clock; CPU time stands beside it, because a busy machine stretches the former.
@@ -19,8 +20,15 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import mean, median, quantiles
+from typing import TYPE_CHECKING
 
 from agent.core.hotlist.confusion import CONFUSABLE_GROUPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agent.core.hotlist.index import HotList
+    from agent.core.reading.sighting import Sighting
 
 CHARTER = """name = "Bench charter"
 forbidden_recipients = []
@@ -54,40 +62,32 @@ def main() -> None:
         print(json.dumps(match_in(options.match)))
         return
     with tempfile.TemporaryDirectory(prefix="platewarden-bench-") as made:
-        folder = Path(made)
-        (folder / "city").mkdir()
-        (folder / "city" / "charter.toml").write_text(CHARTER, encoding="utf-8")
-        write_list(folder / "list.csv", options.entries)
-        imports = [
-            timed(
-                "agent",
-                "hotlist",
-                "import",
-                str(folder / "list.csv"),
-                "--city",
-                str(folder / "city"),
-                "--json",
-            )
-            for _ in range(options.rounds)
-        ]
-        starts = [
-            json.loads(timed("bench.hotlist", "--match", str(folder / "city"))[2])
-            for _ in range(options.rounds)
-        ]
-        figures = {
-            "entries": json.loads(imports[0][2])["entries"],
-            "csv_mb": megabytes((folder / "list.csv").stat().st_size),
-            "file_mb": megabytes((folder / "city" / "hotlist.bin").stat().st_size),
-            "import_wall_s": round(median(wall for wall, _, _ in imports), 1),
-            "import_cpu_s": round(median(cpu for _, cpu, _ in imports), 1),
-            **{name: round(median(start[name] for start in starts), 2) for name in starts[0]},
-            "load_average": round(os.getloadavg()[0], 1),
-        }
+        figures = measured(Path(made), options.entries, options.rounds)
     print(
         json.dumps(figures)
         if options.json
         else "\n".join(f"{name:<32}{value:>12}" for name, value in figures.items())
     )
+
+
+def measured(folder: Path, entries: int, rounds: int) -> dict[str, float]:
+    """Makes a list of so many entries in the folder; imports it and starts with it, in rounds."""
+    given, city = folder / "list.csv", folder / "city"
+    city.mkdir()
+    (city / "charter.toml").write_text(CHARTER, encoding="utf-8")
+    write_list(given, entries)
+    command = ("agent", "hotlist", "import", str(given), "--city", str(city), "--json")
+    imports = [timed(*command) for _ in range(rounds)]
+    starts = [json.loads(timed("bench.hotlist", "--match", str(city))[2]) for _ in range(rounds)]
+    return {
+        "entries": json.loads(imports[0][2])["entries"],
+        "csv_mb": megabytes(given.stat().st_size),
+        "file_mb": megabytes((city / "hotlist.bin").stat().st_size),
+        "import_wall_s": round(median(wall for wall, _, _ in imports), 1),
+        "import_cpu_s": round(median(cpu for _, cpu, _ in imports), 1),
+        **{name: round(median(start[name] for start in starts), 2) for name in starts[0]},
+        "load_average": round(os.getloadavg()[0], 1),
+    }
 
 
 def timed(*module: str) -> tuple[float, float, str]:
@@ -101,10 +101,12 @@ def timed(*module: str) -> tuple[float, float, str]:
 
 
 def match_in(city: Path) -> dict[str, float]:
-    """Child: what the list adds to the process, and how long one match takes. Sightings with 8
-    alternatives, as the vote gives at most.
+    """Child: what the list adds to the process, and how long one match takes.
+
+    Sightings with 8 alternatives, as the vote gives at most.
     """
-    from agent.bundles.hotlist_file import read_hotlist  # noqa: PLC0415 - its own memory counts only once it is measured
+    # Imported here, because its own memory counts only once it is measured.
+    from agent.bundles.hotlist_file import read_hotlist  # noqa: PLC0415
     from agent.core.hotlist.matching import match  # noqa: PLC0415
 
     now = datetime.now(UTC)
@@ -135,19 +137,26 @@ def match_in(city: Path) -> dict[str, float]:
         ("traffic_8_alternatives", [*misses[:-LISTED], *hits[:LISTED]], 8),
     ]
     for name, texts, alternatives in cases:
-        times = []
-        for one in texts:
-            # just made, as by the vote: its parts are at hand
-            sighting = seen(one, alternatives, chance, now)
-            began = time.perf_counter_ns()
-            match(sighting, listed)
-            times.append((time.perf_counter_ns() - began) / 1000)
+        # Each sighting is just made, as by the vote: its parts are at hand.
+        times = taken_us(match, (seen(one, alternatives, chance, now) for one in texts), listed)
         figures |= {
             f"{name}_mean_us": mean(times),
             f"{name}_median_us": median(times),
             f"{name}_p95_us": quantiles(times, n=20)[-1],
         }
     return figures
+
+
+def taken_us(
+    match: Callable[[Sighting, HotList], object], sightings: Iterable[Sighting], listed: HotList
+) -> list[float]:
+    """How long each match takes, without the making of its sighting."""
+    times = []
+    for sighting in sightings:
+        began = time.perf_counter_ns()
+        match(sighting, listed)
+        times.append((time.perf_counter_ns() - began) / 1000)
+    return times
 
 
 def look_alike(plate: str, chance: random.Random) -> str:
@@ -202,7 +211,8 @@ def write_list(path: Path, entries: int) -> None:
             reported, expires = chance.choice(dates)
             agency = f"Example County {chance.randrange(1000)}"
             file.write(
-                f"{text(chance)},{chance.choice(states)},{chance.choice(categories)},{agency},EX-2026-{number:07},{reported},{expires}\n"
+                f"{text(chance)},{chance.choice(states)},{chance.choice(categories)},{agency},"
+                f"EX-2026-{number:07},{reported},{expires}\n"
             )
 
 

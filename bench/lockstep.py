@@ -1,5 +1,7 @@
 """Measures systems side by side: in each round a fresh process for each, which take turns picture
-by picture. A B, B A, A B, …
+by picture.
+
+A B, B A, A B, …
 
 Whatever slows this machine down for a second then slows all of them, and what differs is the
 systems. Nobody works while another is timed.
@@ -26,8 +28,9 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a system saw in one picture, and what that took. None in place of it: the picture could
-    not be decoded.
+    """What a system saw in one picture, and what that took.
+
+    None in place of it: the picture could not be decoded.
     """
 
     guesses: tuple[Guess, ...]
@@ -37,8 +40,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One process's life: loading, every picture once, and the most memory it held. Megabytes of
-    2^20 bytes.
+    """One process's life: loading, every picture once, and the most memory it held.
+
+    Megabytes of 2^20 bytes.
     """
 
     load_ms: float
@@ -115,8 +119,9 @@ class Measured:
 def one_round(
     systems: Sequence[System], images: Sequence[TrueImage], done: Callable[[], None]
 ) -> list[Round]:
-    """Every system over every picture once; `done` is called after each picture. Raises
-    PlatewardenError.
+    """Every system over every picture once; `done` is called after each picture.
+
+    Raises PlatewardenError.
     """
     running: list[Measured] = []
     try:

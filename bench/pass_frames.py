@@ -25,9 +25,9 @@ from models.training.render.plates import draw_plate
 FRAMES = 12
 NARROWEST_PX, WIDEST_PX = 40.0, 130.0
 FRAME_S = 0.1
-# of the plate's width and height, on each side: a frame shows no more than that
+# Margin on each side, as a share of the plate's width and height: a frame shows no more than that.
 SURROUNDINGS = 0.35
-# a frame is drawn this wide at least before it is averaged down to the sensor's pixels
+# A frame is drawn this wide at least before it is averaged down to the sensor's pixels.
 DRAWN_WIDTH_PX = 280
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -48,8 +48,9 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """What stays the same while a car passes. Lengths in shares of the plate's sides, where no unit
-    says otherwise.
+    """What stays the same while a car passes.
+
+    Lengths in shares of the plate's sides, where no unit says otherwise.
     """
 
     plate: Grey

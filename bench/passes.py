@@ -46,8 +46,9 @@ Reads = Sequence[PlateRead]
 
 @dataclass(frozen=True, slots=True)
 class ReadPass:
-    """All reads of one pass, in order of time, and what they should have been. Rendered: nobody's
-    plate.
+    """All reads of one pass, in order of time, and what they should have been.
+
+    Rendered: nobody's plate.
     """
 
     text: str
@@ -56,9 +57,11 @@ class ReadPass:
 
 @dataclass(frozen=True, slots=True)
 class Closer:
-    """Of one way to draw five frames. `single`: exact share of each of them alone; `removed`,
-    `removed_of_surest`: share of the errors of a single one, and of the surest one, that the vote
-    removes; the others: the vote's calibration.
+    """Of one way to draw five frames.
+
+    `single`: exact share of each of them alone; `removed`, `removed_of_surest`: share of the errors
+    of a single one, and of the surest one, that the vote removes; the others: the vote's
+    calibration.
     """
 
     single: Figure
@@ -221,12 +224,11 @@ def sentences(draw: str, closer: Closer) -> str:
     """The closer look, in words."""
     gone, gone_of_surest = closer.removed, closer.removed_of_surest
     return (
-        f"five frames {draw}: one alone {100 * closer.single.value:.1f} % exact; the vote "
-        f"removes {gone.value:.0%} ({gone.low:.0%} to {gone.high:.0%}) of its "
-        f"errors, {gone_of_surest.value:.0%} ({gone_of_surest.low:.0%} to "
-        f"{gone_of_surest.high:.0%}) of the surest frame's; calibration error "
-        f"{closer.calibration_error:.3f}; sure ({SURE}) of {closer.sure.value:.0%}, wrong in "
-        f"{100 * closer.wrong_when_sure.value:.1f} % of these"
+        f"five frames {draw}: one alone {100 * closer.single.value:.1f} % exact; "
+        f"the vote removes {gone.value:.0%} ({gone.low:.0%} to {gone.high:.0%}) of its errors, "
+        f"{gone_of_surest.value:.0%} ({gone_of_surest.low:.0%} to {gone_of_surest.high:.0%}) "
+        f"of the surest frame's; calibration error {closer.calibration_error:.3f}; sure ({SURE}) "
+        f"of {closer.sure.value:.0%}, wrong in {100 * closer.wrong_when_sure.value:.1f} % of these"
     )
 
 
@@ -250,16 +252,16 @@ def plot(result: Result, target: Path) -> None:
         axes.grid(visible=True, alpha=0.3)
         axes.legend(loc="lower right")
     picture.suptitle(
-        f"{result.passes} rendered passes, seed {result.seed}, recogniser "
-        f"{result.recognizer_sha256[:12]}; bands: 95 %"
+        f"{result.passes} rendered passes, seed {result.seed}, "
+        f"recogniser {result.recognizer_sha256[:12]}; bands: 95 %"
     )
     picture.savefig(target, dpi=120)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Render, read, measure, print, plot."""
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench.passes", description=(__doc__ or "").splitlines()[0]
+        prog="python -m bench.passes", description=(__doc__ or "").partition("\n\n")[0]
     )
     parser.add_argument(
         "--passes", type=int, default=300, metavar="N", help=f"cars, of {FRAMES} frames each (300)"
@@ -284,6 +286,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.passes < 1:
         parser.error("--passes starts at 1")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Render, read, measure, print, plot."""
+    options = parse(arguments)
     fonts.tell(font_names())
     try:
         done = read_passes(options.passes, options.seed, options.models, Console(stderr=True))

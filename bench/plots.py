@@ -1,5 +1,6 @@
-"""Draws the figures: accuracy by region and by width, reliability, CPU time. Colours of Okabe and
-Ito, which colour-blind people tell apart.
+"""Draws the figures: accuracy by region and by width, reliability, CPU time.
+
+Colours of Okabe and Ito, which colour-blind people tell apart.
 """
 
 from collections.abc import Sequence

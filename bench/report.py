@@ -62,8 +62,8 @@ def print_part(console: Console, part: Part) -> None:
 def print_comparison(console: Console, comparison: Comparison) -> None:
     """All tables, and what the figures do not say."""
     console.print(
-        f"\n{comparison.images} pictures, {comparison.plates} plates, {comparison.rounds} "
-        "rounds. Per cent, with 95 % intervals; a plate counts as found"
+        f"\n{comparison.images} pictures, {comparison.plates} plates, {comparison.rounds} rounds. "
+        "Per cent, with 95 % intervals; a plate counts as found"
     )
     console.print(
         "from an overlap of 0.3 (recall also at 0.5); folded: O and Q count as 0, I as 1; extra: "
@@ -82,14 +82,14 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     for ratio in comparison.ratios:
         rounds = ", ".join(f"{one:.3f}" for one in ratio.by_round)
         console.print(
-            f"CPU of {ratio.ours} over {ratio.theirs}: {_plain(ratio.all_rounds)} (round by "
-            f"round: {rounds})"
+            f"CPU of {ratio.ours} over {ratio.theirs}: "
+            f"{_plain(ratio.all_rounds)} (round by round: {rounds})"
         )
     for system in comparison.systems:
         if system.undecodable:
             console.print(
-                f"{system.name}: {system.undecodable} pictures could not be decoded and count as "
-                "missed; `platewarden read FOLDER` names them"
+                f"{system.name}: {system.undecodable} pictures could not be decoded "
+                "and count as missed; `platewarden read FOLDER` names them"
             )
         if system.unsteady:
             console.print(

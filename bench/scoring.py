@@ -15,8 +15,8 @@ from agent.core.reading.overlap import Box, overlap
 from agent.errors import UsageError
 
 LAYOUT = (
-    "expected FOLDER/REGION/NAME.txt with lines: image, x, y, width, height, text, separated by "
-    "tabs; the image beside it"
+    "expected FOLDER/REGION/NAME.txt with lines: "
+    "image, x, y, width, height, text, separated by tabs; the image beside it"
 )
 FOLDED = str.maketrans("OQI", "001")
 THRESHOLDS = (0.3, 0.5)
@@ -51,8 +51,9 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one true plate; no text any more. `overlap`: of the guess that overlaps it
-    most; the rest is that guess's, 0 without one.
+    """What became of one true plate; no text any more.
+
+    `overlap`: of the guess that overlaps it most; the rest is that guess's, 0 without one.
     """
 
     region: str
@@ -70,8 +71,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class ImageScore:
-    """One picture's outcomes. `extra`: guesses at no true plate, by threshold; `extra_sure`: of
-    those at 0.3, with a text said to be right at 0.9 or more.
+    """One picture's outcomes.
+
+    `extra`: guesses at no true plate, by threshold; `extra_sure`: of those at 0.3, with a text said
+    to be right at 0.9 or more.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -80,8 +83,9 @@ class ImageScore:
 
 
 def load_benchmark(root: Path, most_per_region: int | None = None) -> list[TrueImage]:
-    """All pictures, sorted; or `most_per_region`, evenly spread. Raises UsageError where the folder
-    is not as expected.
+    """All pictures, sorted; or `most_per_region`, evenly spread.
+
+    Raises UsageError where the folder is not as expected.
     """
     images: list[TrueImage] = []
     for folder in sorted({path.parent for path in root.glob("*/*.txt")}):

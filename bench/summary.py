@@ -39,8 +39,9 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Over the found plates (overlap 0.3): said confidence against folded exact. `sure`: of all
-    true plates, said at 0.9 or more; `sure_wrong`: of those.
+    """Over the found plates (overlap 0.3): said confidence against folded exact.
+
+    `sure`: of all true plates, said at 0.9 or more; `sure_wrong`: of those.
     """
 
     ece_equal_mass: float
@@ -48,14 +49,16 @@ class Calibration:
     bins: tuple[Bin, ...]  # of equal width, for the plot
     sure: Figure
     sure_wrong: Figure
-    # guesses at no true plate, said at 0.9 or more: signs, badges, and plates that nobody labelled
+    # Guesses at no true plate, said at 0.9 or more: signs, badges, and plates that nobody labelled.
     sure_extra: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
     """CPU of finding and reading, over all pictures and rounds; loading: the best round; memory:
-    the worst. Megabytes of 2^20 bytes.
+    the worst.
+
+    Megabytes of 2^20 bytes.
     """
 
     cpu_ms: Figure
@@ -180,7 +183,7 @@ def _cost(rounds: Sequence[Round], groups: dict[str, list[int]], weights: int) -
     ]
     quartiles = np.percentile(taken, [25, 75]) if taken.size else (float("nan"),) * 2
     return Cost(
-        # over 1: the median itself, with its interval
+        # A ratio over 1 is the median itself, with its interval.
         cpu_ms=ratio_of_medians(taken.mean(axis=0), np.ones(taken.shape[1])),
         cpu_quartiles_ms=(float(quartiles[0]), float(quartiles[1])),
         cpu_ms_by_region={
@@ -207,8 +210,9 @@ class Ratio:
 
 
 def compare(names: Sequence[str], measured: Sequence[Sequence[Round]]) -> list[Ratio]:
-    """The first system against each other one. Every system decodes the same pictures, so that they
-    pair.
+    """The first system against each other one.
+
+    Every system decodes the same pictures, so that they pair.
     """
     ratios = []
     for name, rounds in zip(names[1:], measured[1:], strict=True):

@@ -13,8 +13,9 @@ PLATE_CONFIG = "_plate_config.yaml"  # beside NAME.onnx: that makes it a fast-pl
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A detector and a recogniser. None: ours, from the folder `models` or, without one, the
-    shipped ones.
+    """A detector and a recogniser.
+
+    None: ours, from the folder `models` or, without one, the shipped ones.
     """
 
     name: str
@@ -42,7 +43,9 @@ OURS = System("ours")
 
 def in_folder(folder: Path) -> list[System]:
     """Every pair of detector and recogniser in a folder of peers: a recogniser has its plate config
-    beside it. Absolute paths.
+    beside it.
+
+    Absolute paths.
     """
     models = sorted(folder.resolve().glob("*.onnx"))
     configs = {path: path.with_name(path.stem + PLATE_CONFIG) for path in models}
@@ -71,10 +74,12 @@ def named(detector: Path | None, recognizer: Path | None, config: Path | None) -
 
 
 def weights_bytes(system: System) -> int:
-    """Size of the model files that it loads. Our manifest does not say which network finds and
-    which reads: a mixed pair counts all of ours.
+    """Size of the model files that it loads.
+
+    Our manifest does not say which network finds and which reads: a mixed pair counts all of ours.
     """
-    from agent.vision.models import read_manifest  # noqa: PLC0415 - onnxruntime is for the measured processes
+    # Imported here: onnxruntime is for the measured processes.
+    from agent.vision.models import read_manifest  # noqa: PLC0415
 
     theirs = sum(Path(path).stat().st_size for path in (system.detector, system.recognizer) if path)
     if system.all_theirs:

@@ -99,8 +99,8 @@ def check(wheels: Path, *, renew: bool) -> None:
             known[wheel.name] = digest
         elif known.get(wheel.name) != digest:
             raise SystemExit(
-                f"{wheel.name}: its SHA-256 is {digest}, not the one of debian/wheels.sha256; if "
-                "that is meant: debian/build.py --renew"
+                f"{wheel.name}: its SHA-256 is {digest}, not the one of debian/wheels.sha256; "
+                "if that is meant: debian/build.py --renew"
             )
     if renew:
         HASHES.write_text(
@@ -109,32 +109,27 @@ def check(wheels: Path, *, renew: bool) -> None:
         )
 
 
+def copy_tree(work: Path) -> None:
+    """What the package is made from, in a folder of its own."""
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc", "runs", "training")
+    for name in SOURCE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, work / name, ignore=unwanted)
+        else:
+            shutil.copy(ROOT / name, work / name)
+
+
 def build(suite: str, architecture: str, wheels: Path, work: Path, out: Path) -> None:
     """dpkg-buildpackage in a copy of the tree; nothing is compiled, so any Debian builds for every
     architecture.
     """
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    for name in SOURCE:
-        if (ROOT / name).is_dir():
-            shutil.copytree(
-                ROOT / name,
-                work / name,
-                ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "runs", "training"),
-            )
-        else:
-            shutil.copy(ROOT / name, work / name)
+    copy_tree(work)
     release, minor = SUITES[suite]
     log = work / "debian/changelog"
-    log.write_text(
-        re.sub(
-            r"\(([^)]+)\) unstable",
-            rf"(\1+deb{release}) {suite}",
-            log.read_text(encoding="utf-8"),
-            count=1,
-        ),
-        encoding="utf-8",
-    )
+    text, suffix = log.read_text(encoding="utf-8"), rf"(\1+deb{release}) {suite}"
+    log.write_text(re.sub(r"\(([^)]+)\) unstable", suffix, text, count=1), encoding="utf-8")
     given = {
         "WHEELS": str(wheels),
         "PYTHON_MINOR": str(minor),
@@ -182,8 +177,8 @@ def main() -> None:
     given = parser.parse_args()
     if not given.renew and not all(map(shutil.which, ("dpkg-buildpackage", "dh"))):
         raise SystemExit(
-            "debhelper is missing. Type: sudo apt-get install --no-install-recommends debhelper "
-            "dpkg-dev"
+            "debhelper is missing. "
+            "Type: sudo apt-get install --no-install-recommends debhelper dpkg-dev"
         )
     for suite in given.suite or SUITES:
         for architecture in given.architecture or MACHINES:

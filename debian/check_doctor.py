@@ -1,7 +1,7 @@
 """Used by the tests of the packages: reads what `doctor` and `doctor --json` said in a fresh tree,
 and complains unless exactly what is missing fails.
 
-check_doctor.py TEXT JSON EXIT_CODE NAME…      the names of the lines that must fail; nothing else may.
+check_doctor.py TEXT JSON EXIT_CODE NAME…      NAME: of the lines that must fail; nothing else may.
 """
 
 import json

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -IB
-"""Turns a card into a camera, once, from files on the boot partition (docs/ref/first-boot.md). What
-it cannot finish leaves every unit disabled and says why.
+"""Turns a card into a camera, once, from files on the boot partition (docs/ref/first-boot.md).
+
+What it cannot finish leaves every unit disabled and says why.
 
 Installed as /usr/libexec/platewarden/first-boot, run by platewarden-first-boot.service at each boot
 until it has succeeded; every step may be done again.
@@ -17,20 +18,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SETTINGS, ANCHOR, CERTIFICATE, BUNDLES, DEVICE, REPORT = (
-    "platewarden.toml",
-    "1.root.json",
-    "tls.crt",
-    "bundles",
-    "device",
-    "first-boot.txt",
-)
+SETTINGS = "platewarden.toml"
+ANCHOR = "1.root.json"
+CERTIFICATE = "tls.crt"
+BUNDLES = "bundles"
+DEVICE = "device"
+REPORT = "first-boot.txt"
 STATE = "/var/lib/platewarden"  # where the units may write
 KEY_FILE = re.compile(r"[a-z-]{1,32}\.(key|json|csr|svg|png)")
 MAX_BYTES = 1 << 20
-# what desktops leave beside copied files
+# Files that desktops leave beside copied ones.
 JUNK = re.compile(r"\..*|Thumbs\.db|desktop\.ini", re.IGNORECASE)
-# doctor's lines without which nothing is enabled
+# Lines of doctor without which nothing is enabled.
 GATES = ("settings", "models", "enrolment", "keys", "key ")
 UNITS = (
     *(f"platewarden-walls.{kind}" for kind in ("service", "path", "timer")),
@@ -39,7 +38,7 @@ UNITS = (
     "platewarden-deliver.service",
 )
 # Raspberry Pi's kernels leave the controller off; without it MemorySwapMax=0 keeps nothing out of
-# swap
+# swap.
 MEMORY = "cgroup_enable=memory"
 
 
@@ -91,8 +90,9 @@ def must(*words: str) -> str:
 
 
 def content(file: Path) -> bytes:
-    """A plain file of sensible size: what lies on the boot partition was written by anybody. Raises
-    StopError.
+    """A plain file of sensible size: what lies on the boot partition was written by anybody.
+
+    Raises StopError.
     """
     if file.is_symlink() or not file.is_file() or file.stat().st_size > MAX_BYTES:
         raise StopError(f"{file} is not a plain file of at most {MAX_BYTES} bytes")
@@ -104,8 +104,8 @@ def put(data: bytes, into: Path, mode: int) -> None:
     if into.exists():
         if into.read_bytes() != data:
             raise StopError(
-                f"{into} is there already and differs: nothing is ever overwritten. Is it the "
-                "right card?"
+                f"{into} is there already and differs: nothing is ever overwritten. "
+                "Is it the right card?"
             )
         return
     new = into.with_name(f".{into.name}.new")
@@ -141,8 +141,8 @@ def place_settings(card: Card) -> None:
         raise StopError(f"{file}: {error}") from None
     if not isinstance(paths, dict) or paths.get("state") != STATE:
         raise StopError(
-            f'{file}: the units write in {STATE} only: under [paths] write state = "{STATE}" and '
-            f'bundles = "{STATE}/bundles-in"'
+            f"{file}: the units write in {STATE} only: "
+            f'under [paths] write state = "{STATE}" and bundles = "{STATE}/bundles-in"'
         )
     fresh = not (card.etc / SETTINGS).exists()
     put(data, card.etc / SETTINGS, 0o644)
@@ -154,8 +154,9 @@ def place_settings(card: Card) -> None:
 
 
 def place_keys(card: Card) -> None:
-    """The keys of a batch, or new ones made here; either way under a city's root. Raises
-    StopError.
+    """The keys of a batch, or new ones made here; either way under a city's root.
+
+    Raises StopError.
     """
     given = card.given / DEVICE
     anchor = next(
@@ -164,8 +165,8 @@ def place_keys(card: Card) -> None:
     )
     if anchor is None and not (card.etc / "trust/root.json").exists():
         raise StopError(
-            f"{card.given / ANCHOR} is missing: the city's clerk gives it; a camera that obeys "
-            "no city must not start"
+            f"{card.given / ANCHOR} is missing: the city's clerk gives it; "
+            "a camera that obeys no city must not start"
         )
     if given.is_dir():
         take_over(given, card.device)
@@ -184,7 +185,7 @@ def take_over(given: Path, device: Path) -> None:
         raise StopError(f"{given} holds {', '.join(odd)[:200]}: not what provision --batch makes")
     public = given / "public.json"
     if (device / "public.json").exists():
-        # a power cut between placing and wiping: finish, if they are the same camera's
+        # A power cut came between placing and wiping: finish, if they are the same camera's.
         if public.exists() and content(public) != (device / "public.json").read_bytes():
             raise StopError(
                 f"{device} holds another camera's keys than {given}. Is it the right card?"
@@ -192,8 +193,8 @@ def take_over(given: Path, device: Path) -> None:
         return
     if not public.exists() or not any(file.suffix == ".key" for file in files):
         raise StopError(
-            f"{given} holds no camera's keys: copy the whole folder that provision --batch made "
-            "for this camera"
+            f"{given} holds no camera's keys: "
+            "copy the whole folder that provision --batch made for this camera"
         )
     new = device.with_name("device.new")
     shutil.rmtree(new, ignore_errors=True)
@@ -207,8 +208,9 @@ def take_over(given: Path, device: Path) -> None:
 
 
 def wipe(card: Card) -> None:
-    """Private keys leave the boot partition: overwritten, then removed; `public.json` last. Raises
-    StopError.
+    """Private keys leave the boot partition: overwritten, then removed; `public.json` last.
+
+    Raises StopError.
     """
     given = card.given / DEVICE
     if not given.is_dir():
@@ -228,8 +230,9 @@ def wipe(card: Card) -> None:
 
 
 def place_the_rest(card: Card) -> None:
-    """What may come now or later: the broker's certificate and the first bundles. Raises
-    StopError.
+    """What may come now or later: the broker's certificate and the first bundles.
+
+    Raises StopError.
     """
     if (card.given / CERTIFICATE).exists() and not (card.device / "tls.crt").exists():
         content(card.given / CERTIFICATE)
@@ -287,8 +290,9 @@ def examined() -> Iterator[tuple[str, str, str]]:
 
 
 def start(card: Card) -> None:
-    """Nothing is enabled before doctor finds the keys, the models and the enrolment well. Raises
-    StopError.
+    """Nothing is enabled before doctor finds the keys, the models and the enrolment well.
+
+    Raises StopError.
     """
     findings = list(examined())
     for _, health, words in findings:
@@ -346,8 +350,9 @@ def main(card: Card) -> int:
     put(b"", card.root / STATE.lstrip("/") / "first-boot-done", 0o644)
     report(
         card,
-        "this card is a camera now. What doctor still complains of stands above and in "
-        "first-boot.txt; sudo platewarden doctor looks again",
+        "this card is a camera now. "
+        "What doctor still complains of stands above and in first-boot.txt; "
+        "sudo platewarden doctor looks again",
     )
     return 0
 

@@ -61,8 +61,9 @@ def imports(name: str, file: Path, known: dict[str, Path]) -> Iterator[str]:
 
 
 def camera_modules(known: dict[str, Path], city: frozenset[str]) -> set[str]:
-    """What the camera's commands reach. The demo and the reading of folders are reached by none of
-    them (docs/design/layers.md).
+    """What the camera's commands reach.
+
+    The demo and the reading of folders are reached by none of them (docs/design/layers.md).
     """
     commands = [
         name

@@ -24,7 +24,7 @@ from hw_tests.rig.fixtures import (
     world,
 )
 
-# fixtures
+# Fixtures that pytest finds here by name.
 __all__ = ["cable", "device", "options", "out", "strategy_or_none", "whole_device", "world"]
 
 SIMULATED = "simulated"
@@ -37,9 +37,8 @@ def pytest_addoption(parser):
     group.addoption(
         "--hw-source",
         default=SIMULATED,
-        help="simulated (default), picamera, usb:N, or a folder or video; as --source of "
-        "`platewarden "
-        "run`",
+        help="simulated (default), picamera, usb:N, or a folder or video; "
+        "as --source of `platewarden run`",
     )
     group.addoption(
         "--hw-config",
@@ -50,9 +49,8 @@ def pytest_addoption(parser):
     group.addoption(
         "--hw-plate",
         default=None,
-        help="the plate that is held before the camera: use a fictitious one; without it the "
-        "reading "
-        "test is skipped",
+        help="the plate that is held before the camera: use a fictitious one; "
+        "without it the reading test is skipped",
     )
     group.addoption(
         "--hw-frames", type=int, default=30, help="frames to take for counting and timing"
@@ -91,8 +89,8 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line(
         "markers",
-        f"lg_feature: needs features of the rig ({', '.join(FEATURES)}); labgrid skips where the "
-        "environment file lacks one",
+        f"lg_feature: needs features of the rig ({', '.join(FEATURES)}); "
+        "labgrid skips where the environment file lacks one",
     )
     if folder := config.getoption("--hw-history"):
         environment = (
@@ -133,10 +131,8 @@ def _who_ran(request):
     """Sensor, software and models of the camera under test, for the record."""
     collector = request.config.pluginmanager.getplugin(COLLECTOR)
     if collector and has_rig(request.config):
-        found, rig = (
-            request.getfixturevalue("whole_device").probe("about"),
-            request.getfixturevalue("options"),
-        )
+        found = request.getfixturevalue("whole_device").probe("about")
+        rig = request.getfixturevalue("options")
         collector.models = found.pop("models")
         collector.where |= {**found, "sensor": rig.sensor}
 
@@ -149,16 +145,17 @@ def hw_settings(request) -> Settings:
 
 @pytest.fixture(scope="session")
 def hw_plate(request) -> str:
-    """The text that must be read. Held before a real camera by a person; in the simulated street it
-    is the first car's.
+    """The text that must be read.
+
+    Held before a real camera by a person; in the simulated street it is the first car's.
     """
     from agent.demo.scene import HIT
 
     given = request.config.getoption("--hw-plate")
     if given is None and request.config.getoption("--hw-source") != SIMULATED:
         pytest.skip(
-            "no plate is shown: hold a printed, fictitious one before the camera and give "
-            "--hw-plate TEXT"
+            "no plate is shown: "
+            "hold a printed, fictitious one before the camera and give --hw-plate TEXT"
         )
     return given or HIT.plate
 
@@ -172,8 +169,8 @@ def hw_spec(request, tmp_path_factory) -> str:
         and not request.getfixturevalue("options").simulated
     ):
         pytest.skip(
-            "looks through a camera of this machine; the rig's is another machine, looked "
-            "through by test_frames.py and test_display.py"
+            "looks through a camera of this machine; "
+            "the rig's is another machine, looked through by test_frames.py and test_display.py"
         )
     return str(rendered_street(tmp_path_factory.mktemp("street"))) if given == SIMULATED else given
 

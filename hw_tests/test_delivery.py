@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.hardware, pytest.mark.timeout(300)]
 
 SETTLE_S = 45.0
 MOST_TO_SEALED_S = 15.0
-# DHCP and NTP: of the Pi's operating system, counted and not judged; a simulated rig has neither
+# DHCP and NTP are of the Pi's operating system, counted and not judged. A simulated rig has
+# neither.
 SYSTEMS_OWN = {67, 68, 123}
 SSH = 22
 
@@ -44,7 +45,9 @@ def test_a_read_arrives_and_how_long_that_takes(world, figure, strike_out):
 @pytest.mark.lg_feature(["camera", "display"])
 def test_from_the_sensor_to_a_sealed_read(world, tmp_path, figure, strike_out):
     """A chart that shows the wanted plate, through the camera; from the sharpest frame's own time
-    to the log's. Only a live sensor's frames have a time.
+    to the log's.
+
+    Only a live sensor's frames have a time.
     """
     screen = screen_of(world.device, tmp_path / "screen")
     if isinstance(screen, Printed):
@@ -66,7 +69,9 @@ def test_from_the_sensor_to_a_sealed_read(world, tmp_path, figure, strike_out):
 @pytest.mark.lg_feature("network")
 def test_the_wire_carries_one_tls_connection_and_nothing_else(world, cable, figure, strike_out):
     """Every packet of the camera while it delivers: to the listed broker's port, or a neighbour's
-    question. No name is looked up; no plate stands in any.
+    question.
+
+    No name is looked up; no plate stands in any.
     """
     if not cable.interface:
         pytest.skip(cable.why)
@@ -143,8 +148,9 @@ def refusals(world):
 
 
 def strangers(sniffer: Sniffer, world) -> list[Flow]:
-    """Flows that nobody listed. ARP and ICMPv6 find neighbours; SSH is the rig's own hand on a real
-    camera.
+    """Flows that nobody listed.
+
+    ARP and ICMPv6 find neighbours; SSH is the rig's own hand on a real camera.
     """
     real = not world.device.options.simulated
 

@@ -1,5 +1,7 @@
 """Charts with fictitious plates are shown to the camera: how many it reads, by size, angle and
-light. Frames count only when the chart's marks are in view.
+light.
+
+Frames count only when the chart's marks are in view.
 """
 
 from collections import defaultdict
@@ -11,9 +13,9 @@ from hw_tests.rig.screen import Printed, screen_of
 
 pytestmark = [pytest.mark.hardware, pytest.mark.timeout(300), pytest.mark.lg_feature("display")]
 
-# the classes of the history, by the plate's width as the camera sees it
+# The classes of the history, by the plate's width as the camera sees it.
 SIZES_PX = (45, 60, 80, 110, 1_000)
-# what docs/design/aim.md promises an installer from 80 px on, by day, from in front
+# What docs/design/aim.md promises an installer from 80 px on, by day, from in front.
 MUST_PX, MUST_RATE = 80, 0.8
 
 
@@ -58,24 +60,15 @@ def test_plates_on_the_chart_are_read(number, screen, tally, device, out, strike
     description.write_text(page.as_json(), encoding="utf-8")
     there = device.put_files({"page.json": description}, "question")
     description.unlink()
-    arguments = [
-        "--source",
-        source,
-        "--page",
-        f"{there}/page.json",
-        "--frames",
-        "2",
-        "--keep",
-        f"{there}/chart.png",
-    ]
-    found = device.probe(
-        "chart", *arguments, *(["--config", device.options.config] if device.options.live else [])
-    )
+    kept = f"{there}/chart.png"
+    arguments = ["--source", source, "--page", f"{there}/page.json", "--frames", "2"]
+    config = ["--config", device.options.config] if device.options.live else []
+    found = device.probe("chart", *arguments, "--keep", kept, *config)
     assert found["in_view"], (
-        f"the chart's four marks were in none of {found['without_marks']} frames: is the screen "
-        "on, whole in view, and sharp?"
+        f"the chart's four marks were in none of {found['without_marks']} frames: "
+        "is the screen on, whole in view, and sharp?"
     )
-    device.fetch(f"{there}/chart.png", out / f"chart-{page.light}-{page.angle_deg}deg.png")
+    device.fetch(kept, out / f"chart-{page.light}-{page.angle_deg}deg.png")
     for plate in found["plates"]:
         size = next(limit for limit in SIZES_PX if plate["seen_px"] < limit)
         tally[page.light, page.angle_deg, size][0] += plate["read"]

@@ -12,8 +12,9 @@ HOTTEST_C = 80.0  # where a Pi begins to slow down
 
 @pytest.fixture(scope="module")
 def soaked(whole_device, request, tmp_path_factory):
-    """One soak for all tests: it takes as long as it takes. The frame is the first of a drawn
-    chart, so that there is something to read.
+    """One soak for all tests: it takes as long as it takes.
+
+    The frame is the first of a drawn chart, so that there is something to read.
     """
     import cv2
 

@@ -57,8 +57,8 @@ def test_a_dead_kernel_is_reset_by_the_hardware_watchdog(device, strategy_or_non
     code, told = device.shell("cat /sys/class/watchdog/watchdog0/state", check=False)
     if code or told.strip() != "active":
         pytest.skip(
-            "nobody feeds the hardware watchdog: set RuntimeWatchdogSec=15 in "
-            "/etc/systemd/system.conf (docs/guide/installer.md)"
+            "nobody feeds the hardware watchdog: "
+            "set RuntimeWatchdogSec=15 in /etc/systemd/system.conf (docs/guide/installer.md)"
         )
     device.shell(
         "echo 0 >/proc/sys/kernel/panic; (sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &"

@@ -29,7 +29,8 @@ def run_through_cuts(world, cuts, cut):
         world.watch(SETTLE_S)
         world.deliver()
         if number:
-            world.until(lambda: world.released() > before, "another read, sealed or received")  # noqa: B023 - called at once
+            # The lambda is called at once, before `before` changes.
+            world.until(lambda: world.released() > before, "another read, sealed or received")  # noqa: B023
             time.sleep(chance.uniform(0, SOON_S))
         else:
             time.sleep(chance.uniform(0.5, LONGEST_S))
@@ -56,8 +57,9 @@ def judge(world, cuts, figure, name):
 
 
 def test_killed_processes_lose_no_read(world, cuts, figure, strike_out):
-    """SIGKILL to both process groups. Limit: the kernel's page cache lives on, so this is no power
-    cut; that is the next test.
+    """SIGKILL to both process groups.
+
+    Limit: the kernel's page cache lives on, so this is no power cut; that is the next test.
     """
     strike_out(world.plate)
     with world.broker(), world.receiver():
@@ -67,8 +69,9 @@ def test_killed_processes_lose_no_read(world, cuts, figure, strike_out):
 
 @pytest.mark.lg_feature("power")
 def test_cut_power_loses_no_read(world, cuts, request, strategy_or_none, figure, strike_out):
-    """The power port, not a shutdown. The camera must come back by itself each time, and its card
-    must not be hurt.
+    """The power port, not a shutdown.
+
+    The camera must come back by itself each time, and its card must not be hurt.
     """
     strike_out(world.plate)
     boots_s = []

@@ -63,7 +63,7 @@ def test_a_shown_plate_is_read(source, hw_plate, record_testsuite_property):
             )
             return
     pytest.fail(
-        f"the shown plate was not read in {len(took_s)} frames; plates found: {found}. Is it "
-        "sharp, well lit and at least 80 px wide?",
+        f"the shown plate was not read in {len(took_s)} frames; plates found: {found}. "
+        "Is it sharp, well lit and at least 80 px wide?",
         pytrace=False,
     )

@@ -1,5 +1,7 @@
 """What the camera's loop and the page's threads share during an aim: the newest look, who may see
-it, and shapes to be saved. All of it in memory.
+it, and shapes to be saved.
+
+All of it in memory.
 """
 
 import base64
@@ -31,19 +33,18 @@ class Save:
 
 
 class Desk:
-    """Safe for several threads. `pin`: digits; `monotonic_s`: a clock that is never set back;
-    `view`: the shapes in force.
+    """Safe for several threads.
+
+    `pin`: digits; `monotonic_s`: a clock that is never set back; `view`: the shapes in force.
     """
 
     def __init__(
         self, pin: str, gate: Gate, monotonic_s: Callable[[], float], view: View, *, can_save: bool
     ) -> None:
-        self._pin, self._gate, self._now_s, self.can_save = (
-            pin.encode(),
-            gate,
-            monotonic_s,
-            can_save,
-        )
+        self._pin = pin.encode()
+        self._gate = gate
+        self._now_s = monotonic_s
+        self.can_save = can_save
         self._changed = Condition()
         self._look: bytes = b""
         self._sequence = 0
@@ -73,8 +74,9 @@ class Desk:
             self._changed.notify_all()
 
     def enter(self, untrusted_pin: str) -> tuple[Entry, str, int]:
-        """What became of it, the session's token (for WELCOME), and how many tries are left. The
-        comparison takes as long for every PIN.
+        """What became of it, the session's token (for WELCOME), and how many tries are left.
+
+        The comparison takes as long for every PIN.
         """
         right = hmac.compare_digest(untrusted_pin.encode("utf-8", "replace"), self._pin)
         token = secrets.token_urlsafe(32)
@@ -114,8 +116,9 @@ class Desk:
             return self._look if self._sequence > sequence else b""
 
     def save(self, view: View) -> None:
-        """Ask the camera's loop, the one writer, to save. Raises what it raised, or StorageError
-        when it did not come round to it.
+        """Ask the camera's loop, the one writer, to save.
+
+        Raises what it raised, or StorageError when it did not come round to it.
         """
         asked = Save(view)
         try:
@@ -159,8 +162,9 @@ def _told(look: Look, sequence: int, left_s: int) -> dict[str, object]:
 
 
 def _plate(seen: Seen, look: Look) -> dict[str, object]:
-    """Numbers and words only: no text of any plate, the test plate's neither. `local`: what a plate
-    of that kind would be where this one is.
+    """Numbers and words only: no text of any plate, the test plate's neither.
+
+    `local`: what a plate of that kind would be where this one is.
     """
     sample = seen.sample
     shares = {kind: local_share(kind) if seen.test else 1.0 for kind in PLATE_MM}

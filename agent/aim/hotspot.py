@@ -41,7 +41,10 @@ TIMEOUT_S = 40.0
 # NetworkManager's shared mode routes: without this, a phone on the hotspot could reach what the
 # camera's cable leads to.
 WALL = """table inet platewarden_aim {
-  chain forward { type filter hook forward priority -10; policy accept; iifname "%(interface)s" drop; oifname "%(interface)s" drop; }
+  chain forward {
+    type filter hook forward priority -10; policy accept;
+    iifname "%(interface)s" drop; oifname "%(interface)s" drop;
+  }
 }
 """
 UNWALL = "delete table inet platewarden_aim\n"
@@ -60,8 +63,10 @@ Run = Callable[[Sequence[str], str], Done]
 
 @dataclass(frozen=True, slots=True)
 class Hotspot:
-    """One hotspot. `run(arguments, stdin)`: starts a program; tests give another. `profiles`: where
-    NetworkManager looks for profiles.
+    """One hotspot.
+
+    `run(arguments, stdin)`: starts a program; tests give another. `profiles`: where NetworkManager
+    looks for profiles.
 
     The password stands in a profile that only root can read, and in no argument list: those any
     user of the machine can see.
@@ -74,8 +79,9 @@ class Hotspot:
     profiles: Path = PROFILES
 
     def open(self) -> None:
-        """Wall first, hotspot after it. Raises PlatewardenError that says what is missing; nothing
-        is left open then.
+        """Wall first, hotspot after it.
+
+        Raises PlatewardenError that says what is missing; nothing is left open then.
         """
         self.close()  # a hotspot that a power cut left as a profile
         self._must(["nft", "-f", "-"], WALL % {"interface": self.interface})
@@ -93,8 +99,10 @@ class Hotspot:
         return self.profiles / f"{CONNECTION}.nmconnection"
 
     def _text(self) -> str:
-        """The profile. A line end in a word would be a line of its own; a backslash and a space are
-        written as key files want them.
+        """The profile.
+
+        A line end in a word would be a line of its own; a backslash and a space are written as key
+        files want them.
         """
         words = {"interface": self.interface, "ssid": self.ssid, "password": self.password}
         for name, word in words.items():
@@ -110,8 +118,9 @@ class Hotspot:
         return PROFILE.format(name=CONNECTION, **written)
 
     def close(self) -> list[str]:
-        """Hotspot first, wall after it. What went wrong, in words: closing goes on. An absent
-        hotspot is nothing wrong.
+        """Hotspot first, wall after it.
+
+        What went wrong, in words: closing goes on. An absent hotspot is nothing wrong.
         """
         wrong = []
         for arguments, told, fine in (
@@ -135,7 +144,8 @@ class Hotspot:
     def close_telling(self) -> None:
         """Close it and say on stderr what did not close: it must not stay open unnoticed."""
         for wrong in self.close():
-            print(f"platewarden: the hotspot may still be open: {wrong}", file=sys.stderr)  # noqa: T201 - the journal must show it
+            # Printed, because the journal must show it.
+            print(f"platewarden: the hotspot may still be open: {wrong}", file=sys.stderr)  # noqa: T201
 
     def _must(self, arguments: Sequence[str], told: str = "") -> None:
         done = self.run(arguments, told)

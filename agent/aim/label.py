@@ -1,5 +1,7 @@
 """The label inside the housing: the hotspot's name and password as a QR code, the page's address as
-another, and the PIN in digits. Kept beside the keys.
+another, and the PIN in digits.
+
+Kept beside the keys.
 """
 
 import io
@@ -18,7 +20,7 @@ from agent.disk.atomic_file import write_new
 from agent.disk.private_file import credential_or, read_private
 
 FILE_NAME = "aim.json"
-# none that is taken for another: it may have to be typed
+# The PIN's digits, and letters of the password. None is taken for another: it may have to be typed.
 PIN_DIGITS, PASSWORD_LETTERS = 6, "abcdefghjkmnpqrstuvwxyz23456789"
 PASSWORD_LENGTH = 12  # 59 bits; WPA2 can be tried at home from one recorded handshake
 SSID_MOST = 32
@@ -49,7 +51,9 @@ def new_label(camera_id: str) -> Label:
 
 def load_label(device: Path) -> Label | None:
     """The label of this camera, from the unit's credentials or the device's folder; None where none
-    was made. Raises StorageError, EnvelopeRefusedError.
+    was made.
+
+    Raises StorageError, EnvelopeRefusedError.
     """
     path = credential_or(device / FILE_NAME)
     if not path.exists():
@@ -75,8 +79,9 @@ def keep_label(device: Path, label: Label) -> None:
 
 
 def draw(label: Label, url: str) -> bytes:
-    """The label as an SVG, 100 by 62 mm. The page's code carries the PIN as the fragment, which a
-    browser never sends.
+    """The label as an SVG, 100 by 62 mm.
+
+    The page's code carries the PIN as the fragment, which a browser never sends.
     """
     codes = [
         (
@@ -93,19 +98,24 @@ def draw(label: Label, url: str) -> bytes:
         ),
     ]
     parts = [
-        f'<text x="{x + 23}" y="8" class="t">{escape(title)}</text><svg x="{x + 3}" y="11" '
-        f'width="40" height="40">{code}</svg>'
-        f'<text x="{x + 23}" y="55" class="s">{escape(first)}</text><text x="{x + 23}" y="59.5" '
-        f'class="b">{escape(second)}</text>'
+        f'<text x="{x + 23}" y="8" class="t">{escape(title)}</text>'
+        f'<svg x="{x + 3}" y="11" width="40" height="40">{code}</svg>'
+        f'<text x="{x + 23}" y="55" class="s">{escape(first)}</text>'
+        f'<text x="{x + 23}" y="59.5" class="b">{escape(second)}</text>'
         for x, (title, code, first, second) in zip((2, 52), codes, strict=True)
     ]
-    style = "text{font-family:sans-serif;text-anchor:middle}.t{font-size:4px;font-weight:bold}.s{font-size:2.6px}.b{font-size:3.4px;font-weight:bold}"
+    style = (
+        "text{font-family:sans-serif;text-anchor:middle}"
+        ".t{font-size:4px;font-weight:bold}"
+        ".s{font-size:2.6px}"
+        ".b{font-size:3.4px;font-weight:bold}"
+    )
     head = (
         '<svg xmlns="http://www.w3.org/2000/svg" width="100mm" height="62mm" viewBox="0 0 100 62">'
     )
     return (
-        f'{head}<style>{style}</style><rect width="100" height="62" '
-        f'fill="#fff"/>{"".join(parts)}</svg>\n'
+        f"{head}<style>{style}</style>"
+        f'<rect width="100" height="62" fill="#fff"/>{"".join(parts)}</svg>\n'
     ).encode()
 
 

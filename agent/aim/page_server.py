@@ -48,8 +48,9 @@ _ENTRY_STATUS = {
 
 
 class PageServer(ThreadingMixIn, HTTPServer):
-    """Over a socket that listens already. A connection beyond MOST_CONNECTIONS is closed unread; a
-    fault in one request ends that request.
+    """Over a socket that listens already.
+
+    A connection beyond MOST_CONNECTIONS is closed unread; a fault in one request ends that request.
     """
 
     daemon_threads = True
@@ -61,11 +62,10 @@ class PageServer(ThreadingMixIn, HTTPServer):
         # (RestrictAddressFamilies=AF_UNIX).
         BaseServer.__init__(self, (address, port), Handler)
         self.socket = listening
-        self.desk, self.hosts = (
-            desk,
-            {f"{name}:{port}" for name in (address, "localhost")}
-            | ({address} if port == 80 else set()),
-        )
+        self.desk = desk
+        self.hosts = {f"{name}:{port}" for name in (address, "localhost")}
+        if port == 80:
+            self.hosts.add(address)
         self._room = BoundedSemaphore(MOST_CONNECTIONS)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -81,12 +81,14 @@ class PageServer(ThreadingMixIn, HTTPServer):
             self._room.release()
 
     def handle_error(self, _request: Any, _client_address: Any) -> None:
-        """No traceback, no address: the kind of fault is enough. A phone that walked away is
-        none.
+        """No traceback, no address: the kind of fault is enough.
+
+        A phone that walked away is none.
         """
         kind = sys.exc_info()[0]
         if kind is not None and not issubclass(kind, ConnectionError | TimeoutError):
-            print(f"platewarden: aim: a request failed: {kind.__name__}", file=sys.stderr)  # noqa: T201 - the journal must show it
+            # Printed, because the journal must show it.
+            print(f"platewarden: aim: a request failed: {kind.__name__}", file=sys.stderr)  # noqa: T201
 
 
 def _nothing_here() -> None:
@@ -102,8 +104,9 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection. Every answer carries a policy that lets the browser load nothing from
-    anywhere else.
+    """One connection.
+
+    Every answer carries a policy that lets the browser load nothing from anywhere else.
     """
 
     server: PageServer
@@ -116,8 +119,9 @@ class Handler(BaseHTTPRequestHandler):
         self._answer({"/": self._page, "/look": lambda: self._look(query)}.get(path))
 
     def do_POST(self) -> None:
-        """What the phone asks for. The body is read first, so that the connection stays usable
-        after a refusal.
+        """What the phone asks for.
+
+        The body is read first, so that the connection stays usable after a refusal.
         """
         routes: dict[str, Callable[[bytes], None]] = {
             "/enter": self._enter,
@@ -178,9 +182,9 @@ class Handler(BaseHTTPRequestHandler):
     def _page(self) -> None:
         nonce = secrets.token_urlsafe(16)
         policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src "
-            "data:; connect-src 'self'; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
+            "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
         )
         page = (
             files("agent.aim")
@@ -282,5 +286,6 @@ class Handler(BaseHTTPRequestHandler):
         """Which Python, and which version, is nobody's business."""
         return "platewarden"
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server gives it
+    # The name that http.server gives it.
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing: whose phone asked for what is not kept."""

@@ -17,8 +17,10 @@ BACKLOG = 16
 
 
 def listen(address: str, port: int) -> socket.socket:
-    """A listening socket. Raises UsageError for an address that others could reach,
-    PlatewardenError when it cannot be had.
+    """A listening socket.
+
+    Raises UsageError for an address that others could reach, PlatewardenError when it cannot be
+    had.
     """
     return _handed_over() or _opened(address, port)
 

@@ -1,5 +1,7 @@
 """Looks at a frame for an installer: every plate painted over but the test plate, and the numbers
-of an aim. Keeps nothing but where plates were just now.
+of an aim.
+
+Keeps nothing but where plates were just now.
 """
 
 from collections import deque
@@ -16,14 +18,14 @@ from agent.core.reading.plate_text import PlateText
 from agent.core.reading.sighting import Frame, Image, PlateRead
 from agent.light_meter import edge_contrast, light_of, luminance
 
-# of the live picture: most plates that every network missed are too small to read in it
+# Width of the live picture. Most plates that every network missed are too small to read in it.
 PICTURE_WIDTH_PX = 480
 JPEG_QUALITY = 72
 CROP_WIDTH_PX = 320  # of the test plate, as the camera sees it
 MARGIN = 0.35  # of a plate's sides, painted over besides: boxes are not exact
 REMEMBERED_FRAMES = 8  # a plate that is missed in one frame was found in another just before
 INNER = 0.1  # of a plate's sides, left out of its meters: its frame is sharper than its characters
-# no plate of a vehicle has its nine characters, whatever the confidence (docs/design/rehearsal.md)
+# Low, because no plate of a vehicle has its nine characters (docs/design/rehearsal.md).
 TEST_CONFIDENCE = 0.2
 FORGETS = 0.995  # of the best focus, a frame: a best from another scene fades
 
@@ -33,8 +35,9 @@ Reads = Callable[[Frame], Sequence[PlateRead]]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One plate, without its text. `box`: x, y, width, height as shares of the frame. `test`: it is
-    the test plate.
+    """One plate, without its text.
+
+    `box`: x, y, width, height as shares of the frame. `test`: it is the test plate.
     """
 
     box: Box
@@ -44,8 +47,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """One frame for the page. `jpeg`: small, plates painted over; `crop`: the test plate as the
-    camera sees it, other plates painted over, JPEG, or empty.
+    """One frame for the page.
+
+    `jpeg`: small, plates painted over; `crop`: the test plate as the camera sees it, other plates
+    painted over, JPEG, or empty.
 
     `width`, `height`: of the frame, px; `focus`: of the whole picture, 1.0 is the best of the last
     minutes; `light`: of the whole picture.
@@ -114,8 +119,8 @@ class Looker:
         drawn = frame.image.copy()
         for box in (box for boxes in self._recent for box in boxes):
             flatten(part(drawn, box, MARGIN))
-        # over what an earlier frame hid: the card was moved to where a plate had been, or was not
-        # read at first
+        # The test plate is shown over what an earlier frame hid: the card was moved to where a
+        # plate had been, or was not read at first.
         for box in allowed:
             part(drawn, box, 0.0)[:] = part(frame.image, box, 0.0)
         for box in hidden:  # and never over a plate of this frame
@@ -150,8 +155,9 @@ def sample_of(grey: Image, read: PlateRead) -> Sample:
 
 
 def part(image: Image, box: Box, margin: float) -> Image:
-    """The box with a margin (share of its sides), clipped to the image; at least 1×1. A view, not a
-    copy.
+    """The box with a margin (share of its sides), clipped to the image; at least 1×1.
+
+    A view, not a copy.
     """
     height, width = image.shape[:2]
     x, y, wide, high = box

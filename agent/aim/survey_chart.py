@@ -8,9 +8,14 @@ from agent.core.camera.aim_survey import SURE, WORKS
 
 STEP_PX, HEIGHT_PX, LEFT_PX, TOP_PX = 34, 150, 44, 16
 COLOURS = {"works": "#1c7c54", "poor": "#c98a00", "fails": "#b3362e", "too few": "#9aa5b1"}
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:24px auto;max-width:1000px;padding:0 16px;color:#1b2430;background:#fff}
-h1{font-size:1.4rem;margin:0 0 4px}p{color:#5b6775;margin:0 0 16px}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:14px;width:100%}
-th,td{padding:4px 8px;border-top:1px solid #d8dee6;text-align:right;white-space:nowrap}th:first-child,td:first-child,td:last-child,th:last-child{text-align:left}
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:24px auto;max-width:1000px;padding:0 16px;
+color:#1b2430;background:#fff}
+h1{font-size:1.4rem;margin:0 0 4px}
+p{color:#5b6775;margin:0 0 16px}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;font-size:14px;width:100%}
+th,td{padding:4px 8px;border-top:1px solid #d8dee6;text-align:right;white-space:nowrap}
+th:first-child,td:first-child,td:last-child,th:last-child{text-align:left}
 text{font:11px system-ui,sans-serif;fill:#5b6775}"""
 
 
@@ -18,17 +23,17 @@ def page(camera: str, rows: Sequence[Mapping[str, object]], band: Band) -> bytes
     """The whole page; no script, nothing from elsewhere."""
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     told = (
-        f"Share of reads that were sure (at least {SURE:.0%}); from {WORKS:.0%} on an hour "
-        f"works. Plates should be at least {band.green_from:.0f} px wide and "
-        f"show a detail of at least {SHARP:g}. Times are UTC. No plate is in these figures."
+        f"Share of reads that were sure (at least {SURE:.0%}); from {WORKS:.0%} on an hour works. "
+        f"Plates should be at least {band.green_from:.0f} px wide and show a detail of "
+        f"at least {SHARP:g}. Times are UTC. No plate is in these figures."
     )
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
-        'content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>Survey of '
-        f"{escape(camera)}</title><style>{STYLE}</style></head><body>"
-        f"<h1>Survey of {escape(camera)}</h1><p>{escape(told)}</p><div "
-        f'class="wide">{bars(rows)}{table(rows)}</div></body></html>\n'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<title>Survey of {escape(camera)}</title><style>{STYLE}</style></head><body>"
+        f"<h1>Survey of {escape(camera)}</h1><p>{escape(told)}</p>"
+        f'<div class="wide">{bars(rows)}{table(rows)}</div></body></html>\n'
     ).encode()
 
 
@@ -95,8 +100,8 @@ def _bar(x: int, row: Mapping[str, object]) -> str:
     return (
         f'<rect x="{x + 4}" y="{TOP_PX + HEIGHT_PX - height:.1f}" width="{STEP_PX - 8}" '
         f'height="{height:.1f}" rx="3" fill="{COLOURS[verdict]}"/>'
-        f'<text x="{x + STEP_PX / 2:.0f}" y="{TOP_PX + HEIGHT_PX + 16}" '
-        f'text-anchor="middle">{escape(str(row["hour"])[11:13])}</text>'
+        f'<text x="{x + STEP_PX / 2:.0f}" y="{TOP_PX + HEIGHT_PX + 16}" text-anchor="middle">'
+        f"{escape(str(row['hour'])[11:13])}</text>"
     )
 
 

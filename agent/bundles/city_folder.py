@@ -23,8 +23,9 @@ MAX_FILE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CityFolder:
-    """`folder`: city/ beside the settings file. Everything raises ConfigError naming the file and
-    the next step.
+    """`folder`: city/ beside the settings file.
+
+    Everything raises ConfigError naming the file and the next step.
     """
 
     folder: Path
@@ -36,8 +37,10 @@ class CityFolder:
 
     @boundary.document("policy", error=ConfigError)
     def policy(self) -> Policy:
-        """policy.toml, parsed. In force? Within the charter? That is for
-        core.policy.policy.require_in_force and core.policy.charter.require.
+        """policy.toml, parsed.
+
+        In force? Within the charter? That is for core.policy.policy.require_in_force and
+        core.policy.charter.require.
         """
         path = self.folder / "policy.toml"
         return parse_policy(
@@ -83,8 +86,9 @@ class CityFolder:
         return in_place(policy, charter, roster), roster
 
     def key_list(self, recipient: str) -> bytes:
-        """The recipient's signed list of epoch keys, unverified. `recipient`: an id from the
-        policy.
+        """The recipient's signed list of epoch keys, unverified.
+
+        `recipient`: an id from the policy.
         """
         return self._read(
             f"keys/{recipient}.jws",

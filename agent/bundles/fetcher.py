@@ -1,5 +1,7 @@
 """Copies a repository from a source into an inbox: what its metadata names, targets first and the
-timestamp last. Believes nothing and verifies nothing.
+timestamp last.
+
+Believes nothing and verifies nothing.
 
 For `update`, which is trusted with nothing: `watch`, `deliver` and `walls` each verify for
 themselves. Hashes are compared only to notice a broken transport.
@@ -44,7 +46,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Source(Protocol):
-    """Where a repository lies. `name`: a path in it, of letters, digits, `.`, `-`, `_` and `/`.
+    """Where a repository lies.
+
+    `name`: a path in it, of letters, digits, `.`, `-`, `_` and `/`.
 
     `chunks` raises FileNotFoundError before the first chunk where there is no such file,
     ConfigError or NetworkError where it cannot be read.
@@ -73,18 +77,18 @@ class Fetched:
 
 
 class Fetch:
-    """One run from one source into one inbox. Raises BundleRefusedError (incomplete, malformed, too
-    large), ConfigError, NetworkError, StorageError; the inbox then holds what it held, and perhaps
-    more, but no timestamp that promises what is not there.
+    """One run from one source into one inbox.
+
+    Raises BundleRefusedError (incomplete, malformed, too large), ConfigError, NetworkError,
+    StorageError; the inbox then holds what it held, and perhaps more, but no timestamp that
+    promises what is not there.
     """
 
     def __init__(self, source: Source, inbox: Path, limits: Limits) -> None:
-        self._source, self._inbox, self._left, self._limits = (
-            source,
-            inbox,
-            limits.max_bundle_bytes,
-            limits,
-        )
+        self._source = source
+        self._inbox = inbox
+        self._left = limits.max_bundle_bytes
+        self._limits = limits
         self._wanted: set[str] = set()
         self._written = 0
 

@@ -30,8 +30,9 @@ HOUR_S = 3600.0
 
 
 class Follower:
-    """One process's eyes on its inbox. `refused` is called once for each new refusal of the same
-    files.
+    """One process's eyes on its inbox.
+
+    `refused` is called once for each new refusal of the same files.
 
     Mitigates against: an `update` gone bad that changes the inbox without end, to fill the log.
     Beyond MAX_TOLD_PER_HOUR only `status` hears of it.
@@ -48,8 +49,9 @@ class Follower:
         self._refusals: list[dict[str, str]] = []
 
     def look(self, now: Instant, monotonic_s: float) -> Generation | None:
-        """A new generation, or None: too early to look, nothing new, or refused. Raises nothing: an
-        odd inbox must not stop a camera.
+        """A new generation, or None: too early to look, nothing new, or refused.
+
+        Raises nothing: an odd inbox must not stop a camera.
         """
         if monotonic_s < self._next_s:
             return None
@@ -68,10 +70,8 @@ class Follower:
     def _stamp(self) -> tuple[object, ...] | None:
         """Changes when something was put into the inbox. None: nothing is there."""
         try:
-            folder, file = (
-                (self._inbox / METADATA_FOLDER).stat(),
-                (self._inbox / METADATA_FOLDER / f"{TIMESTAMP}.json").stat(),
-            )
+            folder = (self._inbox / METADATA_FOLDER).stat()
+            file = (self._inbox / METADATA_FOLDER / f"{TIMESTAMP}.json").stat()
         except OSError:
             return None
         return folder.st_ino, folder.st_mtime_ns, file.st_ino, file.st_size, file.st_mtime_ns
@@ -100,6 +100,6 @@ class Follower:
         except StorageError:
             self._refused(
                 Reason.MALFORMED,
-                "what was refused cannot be written down for `status`: the disk is full, or "
-                "read-only",
+                "what was refused cannot be written down for `status`: "
+                "the disk is full, or read-only",
             )

@@ -47,9 +47,10 @@ class Lapse:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the verified metadata said. `expiry`, `versions`: by role; `signed_by`: the holders
-    whose signatures counted, by role; `absent`: roles whose files were not taken, being expired or
-    never published.
+    """What the verified metadata said.
+
+    `expiry`, `versions`: by role; `signed_by`: the holders whose signatures counted, by role;
+    `absent`: roles whose files were not taken, being expired or never published.
     """
 
     city: CityIdentity
@@ -64,8 +65,9 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One verified state. `folder`/city has the layout of a city's folder; `files`: hex SHA-256 by
-    path in it.
+    """One verified state.
+
+    `folder`/city has the layout of a city's folder; `files`: hex SHA-256 by path in it.
     """
 
     number: int
@@ -155,7 +157,9 @@ def format_facts(facts: Facts, files: Mapping[str, str]) -> bytes:
 
 def open_generation(folder: Path) -> Generation:
     """A generation from its folder, every file as it was verified: a card that lost bits must not
-    change a policy. Raises BundleRefusedError, StorageError.
+    change a policy.
+
+    Raises BundleRefusedError, StorageError.
     """
     try:
         facts, files = _parse_facts(read_bounded(folder / FACTS, MAX_FACTS_BYTES))

@@ -55,9 +55,10 @@ CURRENT, GENERATIONS, PART, LOCK = "current", "generations", ".part", "lock"
 
 
 class BundleStore:
-    """The bundles of one process. `folder`: its own, under its state; `anchor`: the city's first
-    root, from enrolment; `rig`: whether rigs' cities are obeyed; `leave_out`: roles whose files
-    this process must not hold.
+    """The bundles of one process.
+
+    `folder`: its own, under its state; `anchor`: the city's first root, from enrolment; `rig`:
+    whether rigs' cities are obeyed; `leave_out`: roles whose files this process must not hold.
     """
 
     def __init__(
@@ -69,13 +70,11 @@ class BundleStore:
         rig: bool,
         leave_out: frozenset[str] = frozenset(),
     ) -> None:
-        self._folder, self._anchor_path, self._limits, self._rig, self._leave_out = (
-            folder,
-            anchor,
-            limits,
-            rig,
-            leave_out,
-        )
+        self._folder = folder
+        self._anchor_path = anchor
+        self._limits = limits
+        self._rig = rig
+        self._leave_out = leave_out
 
     @property
     def folder(self) -> Path:
@@ -84,11 +83,13 @@ class BundleStore:
 
     @boundary.document("verified bundles", error=BundleRefusedError)
     def current(self) -> Generation | None:
-        """The generation in force, every file as it was verified; None before the first. Raises
-        BundleRefusedError, StorageError.
+        """The generation in force, every file as it was verified; None before the first.
+
+        Raises BundleRefusedError, StorageError.
         """
         try:
-            name = os.readlink(self._folder / CURRENT)  # noqa: PTH115 - Path.readlink gives a Path, and the link's text is wanted
+            # Path.readlink gives a Path, and the link's text is wanted.
+            name = os.readlink(self._folder / CURRENT)  # noqa: PTH115
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -96,8 +97,8 @@ class BundleStore:
         generation = open_generation(self._folder / GENERATIONS / name.rpartition("/")[2])
         if generation.facts.anchor != hashlib.sha256(self._anchor()).hexdigest():
             what = (
-                "was verified under another root than the one that enrolment put into "
-                f"{self._anchor_path}"
+                "was verified under another root than the one "
+                f"that enrolment put into {self._anchor_path}"
             )
             raise BundleRefusedError(
                 Reason.BUNDLE_OTHER_CITY,
@@ -153,8 +154,10 @@ class BundleStore:
         )
 
     def _reference(self, current: Generation | None, now: Instant) -> datetime:
-        """The time by which expiry is judged. A clock set back would make everything valid again:
-        behind the newest issue, nothing is taken in.
+        """The time by which expiry is judged.
+
+        A clock set back would make everything valid again: behind the newest issue, nothing is
+        taken in.
         """
         floors = [
             moment
@@ -163,8 +166,8 @@ class BundleStore:
         ]
         if floors and now.utc < max(floors):
             what = (
-                f"the clock says {now.utc:%Y-%m-%d %H:%M:%S} UTC, and it cannot be earlier than "
-                f"{max(floors):%Y-%m-%d %H:%M:%S} UTC"
+                f"the clock says {now.utc:%Y-%m-%d %H:%M:%S} UTC, "
+                f"and it cannot be earlier than {max(floors):%Y-%m-%d %H:%M:%S} UTC"
             )
             raise BundleRefusedError(
                 Reason.CLOCK_BEHIND_BUNDLES,
@@ -205,7 +208,7 @@ class BundleStore:
             sync_folder(final.parent)
             link.unlink(missing_ok=True)
             link.symlink_to(f"{GENERATIONS}/{final.name}")
-            # the one instant at which the new generation takes effect
+            # This is the one instant at which the new generation takes effect.
             link.replace(self._folder / CURRENT)
             sync_folder(self._folder)
         except OSError as error:
@@ -242,8 +245,9 @@ class BundleStore:
 
 
 def _require_whole(folder: Path, now: Instant) -> None:
-    """The policy obeys the charter, is in force, and what it names is there. Raises
-    BundleRefusedError, PolicyRefusedError.
+    """The policy obeys the charter, is in force, and what it names is there.
+
+    Raises BundleRefusedError, PolicyRefusedError.
     """
     city = CityFolder(folder)
     try:
@@ -252,7 +256,7 @@ def _require_whole(folder: Path, now: Instant) -> None:
         for broker in (*policy.brokers, *policy.bundle_sources):
             city.ca(broker)
     except ConfigError as error:
-        # the folder is about to go
+        # The message does not name the folder, which is about to go.
         what, where = (text.replace(f"{folder}/", "") for text in (error.what, error.where))
         raise BundleRefusedError(
             Reason.BUNDLE_MALFORMED, what, where=where, fix="the city must publish again"

@@ -1,5 +1,6 @@
-"""Reads the hot list from a city's folder. For watch and `platewarden hotlist` alone: a process
-that imports this module can hold plates (P2).
+"""Reads the hot list from a city's folder.
+
+For watch and `platewarden hotlist` alone: a process that imports this module can hold plates (P2).
 
 `hotlist.bin` is what `hotlist import` made; a small list may lie there as `hotlist.csv` instead,
 and is then read at each start.
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BINARY, PLAIN, MANUAL = "hotlist.bin", "hotlist.csv", "hotlist-manual.json"
-# some hundred thousand rows: longer ones would delay every start
+# Some hundred thousand rows. Longer lists would delay every start.
 MAX_PLAIN_BYTES = 16 * 1024 * 1024
 MAX_SOURCE_BYTES = 2 * 1024 * 1024 * 1024
 _IMPORT = "run `platewarden hotlist import`"
@@ -39,8 +40,9 @@ _IMPORT = "run `platewarden hotlist import`"
 def read_hotlist(
     folder: Path, today: date, categories: Iterable[str] | None = None, max_age: timedelta = MAX_AGE
 ) -> HotList:
-    """The list in force in a city's folder, on the day `today` (UTC). `categories`: what the
-    policy's rules name; others never enter; None: all enter.
+    """The list in force in a city's folder, on the day `today` (UTC).
+
+    `categories`: what the policy's rules name; others never enter; None: all enter.
 
     Raises ConfigError naming file, line and field, never a plate.
     """
@@ -60,8 +62,9 @@ def read_hotlist(
 
 
 def read_compiled(folder: Path, today: date, categories: frozenset[str] | None = None) -> Compiled:
-    """The imported list, or the plain one read now. Raises ConfigError, also where the two
-    contradict one another.
+    """The imported list, or the plain one read now.
+
+    Raises ConfigError, also where the two contradict one another.
     """
     binary, plain = folder / BINARY, folder / PLAIN
     if not binary.exists():
@@ -134,8 +137,10 @@ def _read_plain(plain: Path, today: date, categories: frozenset[str] | None) -> 
 
 
 def _whole(path: Path) -> bytearray:
-    """All bytes of a file, held once. Not mapped: whoever changed the file afterwards would change
-    what was checked, or end the process.
+    """All bytes of a file, held once.
+
+    Not mapped: whoever changed the file afterwards would change what was checked, or end the
+    process.
     """
     data = bytearray()
     for chunk in input_chunks(path, MAX_FILE_BYTES, missing=_IMPORT):

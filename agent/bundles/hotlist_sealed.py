@@ -1,5 +1,6 @@
-"""Opens the encrypted hot list of a signed bundle, in memory only. For watch alone: a process that
-imports this module can hold plates (P2).
+"""Opens the encrypted hot list of a signed bundle, in memory only.
+
+For watch alone: a process that imports this module can hold plates (P2).
 
 `hotlist.age` and `manual.age` are encrypted once to all enrolled cameras (age, X25519); each camera
 opens them with its own identity.
@@ -42,8 +43,10 @@ def open_hotlist(
     max_age: timedelta,
     expires: datetime,
 ) -> HotList:
-    """The list in force. `identity`: this camera's age identity; `expires`: of the bundle's role,
-    after which the list raises nothing.
+    """The list in force.
+
+    `identity`: this camera's age identity; `expires`: of the bundle's role, after which the list
+    raises nothing.
 
     Raises BundleRefusedError (not for this camera, damaged) and ConfigError (there is none, or
     inside is no such list), never naming a plate.

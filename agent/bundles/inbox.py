@@ -1,5 +1,7 @@
 """Hands the updater the files of an inbox: a folder that somebody else wrote, a stick, or what
-`update` fetched. Nothing in it is believed.
+`update` fetched.
+
+Nothing in it is believed.
 
 Mitigates against: files that vanish or grow while they are read, FIFOs that block, names that lead
 out of the folder, metadata that fills the memory.
@@ -40,8 +42,10 @@ _AGAIN = "copy or fetch the repository again, whole"
 
 
 class Inbox(FetcherInterface):
-    """Reads `folder`. Remembers what was read last, so that a refusal can say where and who signed:
-    `role`, `file`, `raw` (by role), `refusal` (its own).
+    """Reads `folder`.
+
+    Remembers what was read last, so that a refusal can say where and who signed: `role`, `file`,
+    `raw` (by role), `refusal` (its own).
     """
 
     def __init__(self, folder: Path) -> None:

@@ -10,7 +10,7 @@ from agent.disk.input_file import read_input
 from agent.errors import ConfigError, UsageError
 
 HERE = Path(agent.__file__).parent
-# as installed, and in the repository
+# Where the profiles lie as installed, and in the repository.
 FOLDERS = (HERE / "jurisdictions", HERE.parent / "config" / "jurisdictions")
 
 

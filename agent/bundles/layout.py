@@ -12,17 +12,17 @@ from agent.core.reasons import Reason
 from agent.core.text.strict_json import IDENTIFIER, Fields, canonical, parse_object
 from agent.errors import BundleRefusedError, EnvelopeRefusedError
 
-# roles; the first four are TUF's own names
+# Roles. The first four are TUF's own names.
 ROOT, TARGETS, SNAPSHOT, TIMESTAMP = "root", "targets", "snapshot", "timestamp"
 POLICY, HOTLIST = "policy", "hotlist"
 KEYS_PREFIX = "keys-"
 TOP_LEVEL = (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)
 
-# folders of a repository, and of a stick
+# Folders of a repository, and of a stick.
 METADATA_FOLDER, TARGETS_FOLDER = "metadata", "targets"
 
-# target paths, as the metadata names them; on disk the SHA-256 stands before the last part
-# (consistent snapshots)
+# Target paths, as the metadata names them. On disk the SHA-256 stands before the last part
+# (consistent snapshots).
 CITY_PATH, CHARTER_PATH = "city.json", "charter.toml"
 POLICY_PATH, CAMERAS_PATH = "policy/policy.toml", "policy/roster.toml"
 ROSTER_PATH, CITY_ROOT_PATH, CA_PATHS = "policy/roster.jws", "policy/root.json", "policy/ca/*.pem"
@@ -45,8 +45,10 @@ _KIB, _MIB = 1024, 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RoleRule:
-    """One role. `paths`: TUF path patterns that it may sign; `least_signers`: the smallest
-    threshold that a camera accepts, except in a rig's city.
+    """One role.
+
+    `paths`: TUF path patterns that it may sign; `least_signers`: the smallest threshold that a
+    camera accepts, except in a rig's city.
 
     `required`: without it there is no city; the others may lapse or be missing, and then only what
     they carry stops.
@@ -103,7 +105,7 @@ MAX_TARGET_BYTES = {
     CAMERAS_PATH: 256 * _KIB,
     ROSTER_PATH: _MIB,
     CITY_ROOT_PATH: 4 * _KIB,
-    # the compiled list's own limit, and what encryption adds; a camera's settings usually set less
+    # The compiled list's own limit, and what encryption adds. A camera's settings usually set less.
     HOTLIST_PATH: 513 * _MIB,
     MANUAL_PATH: 8 * _MIB,
 }
@@ -112,8 +114,10 @@ MAX_OTHER_BYTES = 256 * _KIB  # a CA's certificates, a recipient's key list
 
 @dataclass(frozen=True, slots=True)
 class CityIdentity:
-    """city.json. `id` never changes in a city's life; a camera that has seen one id accepts no
-    other. `rig`: made for trying, refused by a real camera.
+    """city.json.
+
+    `id` never changes in a city's life; a camera that has seen one id accepts no other. `rig`: made
+    for trying, refused by a real camera.
     """
 
     id: str
@@ -154,8 +158,9 @@ def rule_of(role: str) -> RoleRule | None:
 
 
 def may_sign(rule: RoleRule, path: str) -> bool:
-    """Whether a target path is the role's own. Exact but for the CAs: a pattern that a library
-    reads otherwise lets nothing in here.
+    """Whether a target path is the role's own.
+
+    Exact but for the CAs: a pattern that a library reads otherwise lets nothing in here.
     """
     return (path in rule.paths and "*" not in path) or (
         CA_PATHS in rule.paths and _CA.fullmatch(path) is not None

@@ -57,8 +57,9 @@ def check_root(root: Root, where: Path) -> None:
 
 
 def check_expiry(role: str, expires: datetime, where: Path) -> None:
-    """An expiry that other dates can be computed from without an overflow. Raises
-    BundleRefusedError.
+    """An expiry that other dates can be computed from without an overflow.
+
+    Raises BundleRefusedError.
     """
     if not FIRST_YEAR <= expires.year <= LAST_YEAR:
         raise BundleRefusedError(
@@ -70,8 +71,9 @@ def check_expiry(role: str, expires: datetime, where: Path) -> None:
 
 
 def check_people(root: Root, targets: Targets, where: Path) -> None:
-    """As many people as layout asks for, each once, behind root, targets and policy. Not for a
-    rig's city. Raises BundleRefusedError.
+    """As many people as layout asks for, each once, behind root, targets and policy.
+
+    Not for a rig's city. Raises BundleRefusedError.
     """
     listed: list[tuple[Root | Targets, str]] = [
         (root, ROOT),
@@ -82,8 +84,8 @@ def check_people(root: Root, targets: Targets, where: Path) -> None:
         rule, role = rule_of(name), delegator.get_delegated_role(name)
         if rule is not None and role.threshold < rule.least_signers:
             what = (
-                f"{name} needs {role.threshold} signature, and a camera accepts no fewer than "
-                f"{rule.least_signers}"
+                f"{name} needs {role.threshold} signature, "
+                f"and a camera accepts no fewer than {rule.least_signers}"
             )
             raise BundleRefusedError(
                 Reason.BUNDLE_THRESHOLD_TOO_LOW,
@@ -135,7 +137,9 @@ def check_delegations(targets: Targets, where: Path) -> tuple[str, ...]:
 
 def check_targets(name: str, targets: Targets, where: Path) -> None:
     """Every file of a role is its own to sign, sized within bounds, hashed with SHA-256; a
-    delegated role delegates nothing. Raises BundleRefusedError.
+    delegated role delegates nothing.
+
+    Raises BundleRefusedError.
     """
     rule = rule_of(name)
     if rule is None or (name != TARGETS and targets.delegations is not None):
@@ -164,8 +168,9 @@ def check_targets(name: str, targets: Targets, where: Path) -> None:
 
 
 def check_fields(metadata: Mapping[str, Metadata[Any]], where: Path) -> None:
-    """No signed field that this version does not know: it could narrow what the others say. Raises
-    BundleRefusedError.
+    """No signed field that this version does not know: it could narrow what the others say.
+
+    Raises BundleRefusedError.
     """
     for name, one in metadata.items():
         known = {ISSUED} if name == TIMESTAMP else set()
@@ -190,7 +195,7 @@ def issued_at(timestamp: Timestamp, where: Path) -> datetime:
             fix=_AGAIN,
         ) from None
     lives = timestamp.expires - issued
-    # an online key, if stolen, must not vouch for months
+    # An online key, if stolen, must not vouch for months.
     if not lives.total_seconds() > 0 or lives > 2 * ROLES[TIMESTAMP].lifetime:
         raise BundleRefusedError(
             Reason.BUNDLE_MALFORMED,
@@ -202,8 +207,9 @@ def issued_at(timestamp: Timestamp, where: Path) -> datetime:
 
 
 def _check_keys(delegator: Root | Targets, name: str, where: Path) -> None:
-    """No key stands twice in a role, however it is spelled: it would count twice. Each has the id
-    that its content gives it.
+    """No key stands twice in a role, however it is spelled: it would count twice.
+
+    Each has the id that its content gives it.
     """
     keys = _keys(delegator, name, where)
     values = [_decoded(key, name, where) for key in keys]
@@ -231,7 +237,9 @@ def _id_of(key: Key) -> str:
 
 
 def _decoded(key: Key, name: str, where: Path) -> bytes:
-    """The key itself. Hex digits may be written in either case, and PEM be broken over other lines.
+    """The key itself.
+
+    Hex digits may be written in either case, and PEM be broken over other lines.
 
     Raises BundleRefusedError where it cannot be decoded: such a key could not sign anyway.
     """

@@ -40,14 +40,15 @@ if TYPE_CHECKING:
 
 _AGAIN = "the city must publish again"
 _KEPT = (
-    "this camera keeps what it verified before; tell the city, for somebody may be replaying old "
-    "files"
+    "this camera keeps what it verified before; "
+    "tell the city, for somebody may be replaying old files"
 )
 
 
 def refusal(error: Exception, inbox: Inbox, work: Path, reference: datetime) -> BundleRefusedError:
-    """Our refusal for tuf's error. `work`: the updater's own folder of verified metadata;
-    `reference`: the time that it judged by.
+    """Our refusal for tuf's error.
+
+    `work`: the updater's own folder of verified metadata; `reference`: the time that it judged by.
     """
     if inbox.refusal is not None:
         return inbox.refusal
@@ -60,38 +61,23 @@ def refusal(error: Exception, inbox: Inbox, work: Path, reference: datetime) -> 
         case DeserializationError():
             found = _unreadable(inbox.raw.get(role, b""), role, where)
         case _ if role == "":
-            found = BundleRefusedError(
-                Reason.BUNDLE_TARGET_ALTERED,
-                "length or SHA-256 is not what was signed",
-                where=where,
-                fix="fetch or copy it again",
-            )
+            what, fix = "length or SHA-256 is not what was signed", "fetch or copy it again"
+            found = BundleRefusedError(Reason.BUNDLE_TARGET_ALTERED, what, where=where, fix=fix)
         case _ if role == ROOT:
-            found = BundleRefusedError(
-                Reason.BUNDLE_ROOT_BROKEN,
-                "does not follow the root before it",
-                where=where,
-                fix=_AGAIN,
-            )
+            what = "does not follow the root before it"
+            found = BundleRefusedError(Reason.BUNDLE_ROOT_BROKEN, what, where=where, fix=_AGAIN)
         case BadVersionNumberError():
             found = _odd_version(inbox, work, where)
         case LengthOrHashMismatchError() | DownloadLengthMismatchError():
-            named_by = TIMESTAMP if role == SNAPSHOT else SNAPSHOT
+            what = f"{role} is not the one that {TIMESTAMP if role == SNAPSHOT else SNAPSHOT} names"
             found = BundleRefusedError(
-                Reason.BUNDLE_SNAPSHOT_MISMATCH,
-                f"{role} is not the one that {named_by} names",
-                where=where,
-                fix=_KEPT,
+                Reason.BUNDLE_SNAPSHOT_MISMATCH, what, where=where, fix=_KEPT
             )
         case RepositoryError() if role == SNAPSHOT:
             found = _odd_version(inbox, work, where)
         case _:
-            found = BundleRefusedError(
-                Reason.BUNDLE_MALFORMED,
-                f"{role}: not as TUF 1.0 writes it",
-                where=where,
-                fix=_AGAIN,
-            )
+            what = f"{role}: not as TUF 1.0 writes it"
+            found = BundleRefusedError(Reason.BUNDLE_MALFORMED, what, where=where, fix=_AGAIN)
     return found
 
 
@@ -123,8 +109,9 @@ def _fetched(inbox: Inbox, role: str) -> Metadata[Any] | None:
 
 
 def _unsigned(inbox: Inbox, work: Path, where: Path) -> BundleRefusedError:
-    """Too few signatures that count. None at all by anybody whom the root names is another city's,
-    or nobody's.
+    """Too few signatures that count.
+
+    None at all by anybody whom the root names is another city's, or nobody's.
     """
     role, untrusted = inbox.role, _fetched(inbox, inbox.role)
     delegator = verified(work, ROOT if role in TOP_LEVEL else TARGETS)

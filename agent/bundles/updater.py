@@ -20,9 +20,11 @@ class _NoFetcher:
 
 if _FETCHER not in sys.modules:
     _absent = ModuleType(_FETCHER, "Left out: see agent/bundles/updater.py")
-    _absent.Urllib3Fetcher = _NoFetcher  # type: ignore[attr-defined]  # a module's attributes are made as they come
+    # A module's attributes are made as they come, of which mypy knows nothing.
+    _absent.Urllib3Fetcher = _NoFetcher  # type: ignore[attr-defined]
     sys.modules[_FETCHER] = _absent
 
-from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig  # noqa: E402 - after the module above has taken its place
+# Imported after the module above has taken its place.
+from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig  # noqa: E402
 
 __all__ = ["FetcherInterface", "Updater", "UpdaterConfig"]

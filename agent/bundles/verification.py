@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from agent.settings import Limits
 
 _AGAIN = "the city must publish again"
+# Beyond its own errors tuf raises ValueError for a key that is not there. The others may come from
+# metadata odder than it thought of.
 NEVER_BACK = (ROOT, TARGETS, POLICY)
 """Roles that never go back, not even when root gives the online keys to others, after which TUF
 forgets what snapshot said before.
@@ -50,9 +52,11 @@ forgets what snapshot said before.
 
 
 class Verification:
-    """One run over one inbox. `part`: the folder that becomes a generation; `reference`: the time
-    by which expiry is judged; `leave_out`: roles whose files this process does not want (deliver
-    holds no hot list, not even a sealed one): they are verified, and not fetched.
+    """One run over one inbox.
+
+    `part`: the folder that becomes a generation; `reference`: the time by which expiry is judged;
+    `leave_out`: roles whose files this process does not want (deliver holds no hot list, not even a
+    sealed one): they are verified, and not fetched.
     """
 
     def __init__(
@@ -64,21 +68,20 @@ class Verification:
         limits: Limits,
         leave_out: frozenset[str],
     ) -> None:
-        self._part, self._inbox, self._limits, self._leave_out, self._reference = (
-            part,
-            inbox,
-            limits,
-            leave_out,
-            reference,
-        )
+        self._part = part
+        self._inbox = inbox
+        self._limits = limits
+        self._leave_out = leave_out
+        self._reference = reference
         self._anchor = anchor
         self._work = part / METADATA
         self._absent: set[str] = set()
         self._metadata: dict[str, Metadata[Any]] = {}
 
     def run(self, previous: Generation | None, *, rig: bool) -> Facts:
-        """Everything, or BundleRefusedError and nothing to be kept. StorageError where this
-        machine's disk fails.
+        """Everything, or BundleRefusedError and nothing to be kept.
+
+        StorageError where this machine's disk fails.
         """
         try:
             self._work.mkdir(parents=True, exist_ok=True)
@@ -153,8 +156,9 @@ class Verification:
         metadata_rules.check_targets(TARGETS, self._metadata[TARGETS].signed, self._inbox.folder)
 
     def _load(self, updater: Updater, role: str) -> None:
-        """A delegated role's metadata. One that carries only its own affair may be missing or
-        expired: then only that stops.
+        """A delegated role's metadata.
+
+        One that carries only its own affair may be missing or expired: then only that stops.
         """
         rule = rule_of(role)
         if rule is None:
@@ -168,8 +172,8 @@ class Verification:
         except ExpiredMetadataError:
             if rule.required:
                 raise
-            # tuf judges expiry last, after hash, signatures and version: what was read is genuine,
-            # and too old to be used
+            # Expiry is judged last by tuf, after hash, signatures and version: what was read is
+            # genuine, and too old to be used.
             metadata = Metadata.from_bytes(self._inbox.raw[role])
             self._absent.add(role)
         if (
@@ -191,10 +195,8 @@ class Verification:
         """Who signed a role, of those who may: for the log, which must be able to say who changed
         something.
         """
-        delegator, metadata = (
-            self._metadata[ROOT if role in TOP_LEVEL else TARGETS].signed,
-            self._metadata[role],
-        )
+        delegator = self._metadata[ROOT if role in TOP_LEVEL else TARGETS].signed
+        metadata = self._metadata[role]
         result = delegator.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
         return tuple(sorted(map(holder_of, result.signed.values())))
 
@@ -204,8 +206,8 @@ class Verification:
         issued = metadata_rules.issued_at(self._metadata[TIMESTAMP].signed, where)
         if issued > self._reference:
             what = (
-                f"the newest bundle was signed at {issued:%Y-%m-%d %H:%M:%S} UTC, and here it is "
-                f"{self._reference:%Y-%m-%d %H:%M:%S} UTC"
+                f"the newest bundle was signed at {issued:%Y-%m-%d %H:%M:%S} UTC, "
+                f"and here it is {self._reference:%Y-%m-%d %H:%M:%S} UTC"
             )
             raise BundleRefusedError(
                 Reason.CLOCK_BEHIND_BUNDLES, what, where=where, fix="set this machine's clock"
@@ -218,8 +220,8 @@ class Verification:
                 raise rollback(role, version, previous.versions[role], where)
         if issued < previous.issued:
             what = (
-                f"{TIMESTAMP} was issued at {issued:%Y-%m-%d %H:%M} UTC, before the one that was "
-                "verified last"
+                f"{TIMESTAMP} was issued at {issued:%Y-%m-%d %H:%M} UTC, "
+                "before the one that was verified last"
             )
             raise BundleRefusedError(
                 Reason.BUNDLE_ROLLBACK,
@@ -246,8 +248,8 @@ class Verification:
         for path, file in wanted:
             if path == HOTLIST_PATH and file.length > self._limits.max_hotlist_bytes:
                 raise self._too_large(
-                    f"{path} holds {file.length} bytes; at most {self._limits.max_hotlist_bytes} "
-                    "are taken",
+                    f"{path} holds {file.length} bytes; "
+                    f"at most {self._limits.max_hotlist_bytes} are taken",
                     "max_hotlist_bytes",
                 )
             found = updater.get_targetinfo(path)

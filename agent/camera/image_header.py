@@ -10,7 +10,7 @@ from dataclasses import dataclass
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC = b"\xff\xd8\xff"
 
-# SOF0…SOF15 without DHT, JPG, DAC
+# The markers SOF0…SOF15 without DHT, JPG and DAC.
 _JPEG_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _JPEG_SCAN = 0xDA
@@ -19,8 +19,9 @@ _JPEG_END = b"\xff\xd9"
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """`width` and `height` in px as stored, before EXIF orientation. `complete`: the data's end is
-    there.
+    """`width` and `height` in px as stored, before EXIF orientation.
+
+    `complete`: the data's end is there.
     """
 
     kind: str
@@ -43,8 +44,9 @@ def kind_of(untrusted_head: bytes) -> str:
 
 
 def parse(untrusted_data: bytes) -> ImageHeader | None:
-    """The header of a JPEG, PNG or WebP; None where there is none to be found. Never raises on
-    malformed bytes.
+    """The header of a JPEG, PNG or WebP; None where there is none to be found.
+
+    Never raises on malformed bytes.
     """
     parser = {"JPEG": _jpeg, "PNG": _png, "WebP": _webp}.get(kind_of(untrusted_data))
     if parser is None:
@@ -77,7 +79,7 @@ def _jpeg(data: bytes) -> ImageHeader | None:
         elif marker in _JPEG_WITHOUT_LENGTH:
             at += 2
         elif marker == _JPEG_SCAN:
-            # cannot occur inside a scan: there 0xFF is followed by 0x00
+            # The end's bytes cannot occur inside a scan: there 0xFF is followed by 0x00.
             complete = data.find(_JPEG_END, at) >= 0
             return ImageHeader("JPEG", *size, complete) if size else None
         else:

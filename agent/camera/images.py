@@ -23,8 +23,9 @@ BYTES_PER_PIXEL_AT_MOST, BYTES_FOR_METADATA = 8, 16_000_000
 
 
 class ImageSource:
-    """Implements ports.FrameSource over image files. A file says nothing reliable about its time:
-    `captured` is the clock's at delivery.
+    """Implements ports.FrameSource over image files.
+
+    A file says nothing reliable about its time: `captured` is the clock's at delivery.
 
     With `frames_per_second` the files are a clip that ends as it is opened: evenly spaced, and the
     same on a slow machine as on a fast one.
@@ -43,8 +44,9 @@ class ImageSource:
         self._closed = False
 
     def frames(self) -> Iterator[Frame]:
-        """One frame a file. The first file that cannot be decoded ends the run: raises
-        SourceError.
+        """One frame a file.
+
+        The first file that cannot be decoded ends the run: raises SourceError.
         """
         opened = self._clock.now()
         for sequence, (path, name) in enumerate(self._files):
@@ -67,7 +69,9 @@ class ImageSource:
 
 def find_files(folder: Path, suffixes: frozenset[str]) -> list[tuple[Path, str]]:
     """Every file below `folder` with one of these suffixes: (path, path relative to the folder with
-    `/`), sorted. Links to folders are not followed.
+    `/`), sorted.
+
+    Links to folders are not followed.
     """
     found = []
     for here, _folders, names in os.walk(folder):
@@ -112,15 +116,16 @@ def load_image(path: Path, max_pixels: int) -> Image:
             where=path,
             fix="copy it again from where it came from",
         )
-    # the decoder believed another header than we did
+    # The decoder believed another header than we did.
     if image.shape[0] * image.shape[1] > max_pixels:
         raise _too_large(f"{image.shape[1]}×{image.shape[0]} px", path, max_pixels)
     return np.asarray(image, np.uint8)
 
 
 def _read_bounded(path: Path, max_pixels: int) -> bytes:
-    """The file's bytes. Devices, pipes and folders are no images: reading them could block or never
-    end.
+    """The file's bytes.
+
+    Devices, pipes and folders are no images: reading them could block or never end.
     """
     limit = max_pixels * BYTES_PER_PIXEL_AT_MOST + BYTES_FOR_METADATA
     if not path.exists():

@@ -17,8 +17,9 @@ from agent.ports import FrameSource, PlateDetector
 
 
 def load_view(path: Path) -> View:
-    """The shapes in force; everything where none were drawn. Raises StorageError and
-    EnvelopeRefusedError: a camera must not guess where it may look.
+    """The shapes in force; everything where none were drawn.
+
+    Raises StorageError and EnvelopeRefusedError: a camera must not guess where it may look.
     """
     try:
         return parse_view(read_bounded(path, MAX_BYTES), str(path))

@@ -30,8 +30,9 @@ FIX = "check the ribbon cable; `rpicam-hello --list-cameras` shows what the syst
 
 
 class PicameraSource:
-    """Implements ports.FrameSource over the first camera. `Frame.image` is the main stream;
-    `captured` comes from the sensor's own time stamp.
+    """Implements ports.FrameSource over the first camera.
+
+    `Frame.image` is the main stream; `captured` comes from the sensor's own time stamp.
 
     Needs a clock whose `monotonic_s` is CLOCK_BOOTTIME, the clock that libcamera stamps with. Never
     ends by itself.
@@ -62,18 +63,17 @@ class PicameraSource:
         self._camera = self._open()
 
     def frames(self) -> Iterator[Frame]:
-        """Newest frames. Raises SourceError when the camera stays stalled after every rung of the
-        ladder.
+        """Newest frames.
+
+        Raises SourceError when the camera stays stalled after every rung of the ladder.
         """
         sequence = 0
         while not self._closed:
             request = self._next_request()
             try:
                 metadata = request.get_metadata()
-                image, captured = (
-                    to_bgr(request.make_buffer("main"), request.config["main"]),
-                    self._captured(metadata),
-                )
+                image = to_bgr(request.make_buffer("main"), request.config["main"])
+                captured = self._captured(metadata)
             finally:
                 request.release()  # the buffer goes back to the camera; what we keep is a copy
             self._follow_light(metadata)
@@ -98,7 +98,7 @@ class PicameraSource:
             try:
                 request = self._camera.capture_request(wait=self._settings.timeout_s)
             except (TimeoutError, RuntimeError) as error:
-                # RuntimeError: libcamera's own words for a camera that went away
+                # RuntimeError has libcamera's own words for a camera that went away.
                 self._climb(asked_s, str(error) or f"none within {self._settings.timeout_s:g} s")
             else:
                 if event := self._ladder.frame_came(self._clock.monotonic_s()):
@@ -112,7 +112,7 @@ class PicameraSource:
         now_s = self._clock.monotonic_s()
         rung = self._ladder.climb(now_s, now_s - asked_s)
         self._tell(self._ladder.stalled(rung, now_s, why))
-        # the request that timed out would take the next frame and never give its buffer back
+        # The request that timed out would take the next frame and never give its buffer back.
         self._camera.cancel_all_and_flush()
         try:
             if rung is Rung.RESTART:
@@ -126,8 +126,8 @@ class PicameraSource:
             raise
         if rung is Rung.EXIT:
             raise _error(
-                f"the camera gives no frame: none within {self._settings.timeout_s:g} s, after a "
-                "restart and a new opening of the camera"
+                f"the camera gives no frame: none within {self._settings.timeout_s:g} s, "
+                "after a restart and a new opening of the camera"
             )
 
     def _restart(self) -> None:
@@ -163,13 +163,14 @@ class PicameraSource:
                 self._close_camera()
             if isinstance(error, PlatewardenError):
                 raise
-            # picamera2 raises RuntimeError, IndexError, OSError and libcamera's own
+            # Any exception: picamera2 raises RuntimeError, IndexError, OSError and libcamera's own.
             raise _error(f"the camera does not start: {error}") from None
         return camera
 
     def _configuration(self, camera: Any) -> Any:
-        """The main stream alone: the networks are fed from it (docs/design/frame-sources.md). Even
-        sizes, as libcamera wants.
+        """The main stream alone: the networks are fed from it (docs/design/frame-sources.md).
+
+        Even sizes, as libcamera wants.
         """
         width, height = self._size()
         main = {"size": (width, height), "format": "YUV420"}
@@ -182,7 +183,9 @@ class PicameraSource:
 
     def _set_profile(self, camera: Any) -> None:
         """The controls of day or night, as far as this camera has them; probed after configuring,
-        which changes their limits. Raises ConfigError.
+        which changes their limits.
+
+        Raises ConfigError.
         """
         limits: Limits = camera.camera_controls
         chosen = choose(self._profile(), limits)
@@ -196,10 +199,8 @@ class PicameraSource:
 
     def _profile(self) -> Profile:
         """What the settings ask for at this time of day."""
-        wanted, (width, height) = (
-            self._night if self._light.now == NIGHT else self._settings,
-            self._size(),
-        )
+        wanted = self._night if self._light.now == NIGHT else self._settings
+        (width, height) = self._size()
         return Profile(
             self._settings.frames_per_second,
             width / height,
@@ -222,15 +223,16 @@ class PicameraSource:
             self._tell(
                 CameraEvent(
                     "lacking",
-                    f"the settings ask for {wish}, and this camera {why}: the nearest that it "
-                    "can is used",
+                    f"the settings ask for {wish}, and this camera {why}: "
+                    "the nearest that it can is used",
                     {"wish": wish, "why": why},
                 )
             )
 
     def _follow_light(self, metadata: Mapping[str, Any]) -> None:
-        """Day to night and back, by the camera's own estimate. It takes effect a few frames later;
-        nothing is stopped for it.
+        """Day to night and back, by the camera's own estimate.
+
+        It takes effect a few frames later; nothing is stopped for it.
         """
         lux = metadata.get("Lux")
         if lux is None and self._night.below_lux is not None:
@@ -239,22 +241,24 @@ class PicameraSource:
         if changed is not None:
             self._set_profile(self._camera)
             said = (
-                f"it is {'day' if changed == DAY else 'night'} ({lux:.0f} lux): the {changed}'s "
-                "exposure, gain and focus"
+                f"it is {'day' if changed == DAY else 'night'} ({lux:.0f} lux): "
+                f"the {changed}'s exposure, gain and focus"
             )
             self._tell(
                 CameraEvent("profile", said, {"profile": changed, "lux": round(float(lux or 0), 1)})
             )
 
     def _close_camera(self) -> None:
-        # a waiting job would stand in front of the stop, which is a job too
+        # A waiting job would stand in front of the stop, which is a job too.
         self._camera.cancel_all_and_flush()
         if failure := self._bounded("close", self._camera.close):
             raise _error(f"the camera does not close: {failure}")
 
     def _bounded(self, what: str, command: Callable[[], None]) -> Exception | None:
         """Run a command of the library, which has no time limit: with a dead event loop it waits
-        for ever. Its own failure; CameraHungError when it hangs.
+        for ever.
+
+        Its own failure; CameraHungError when it hangs.
 
         libcamera's commands hold Python's lock. When one hangs, no line of ours runs any more, this
         join's included: then faulthandler's thread, which needs no lock, ends the process with code
@@ -265,7 +269,8 @@ class PicameraSource:
         def run() -> None:
             try:
                 command()
-            except Exception as error:  # noqa: BLE001 libcamera raises its own; handed on to our thread
+            # Any exception, since libcamera raises its own; handed on to our thread.
+            except Exception as error:  # noqa: BLE001
                 failures.append(error)
 
         thread = Thread(target=run, name=f"picamera2-{what}", daemon=True)
@@ -275,7 +280,7 @@ class PicameraSource:
         faulthandler.cancel_dump_traceback_later()
         if thread.is_alive():
             self._hung = True
-            # picamera2's own good night, which would hang as well
+            # This is picamera2's own good night, which would hang as well.
             atexit.unregister(self._camera.close)
             raise CameraHungError(
                 f"the camera does not {what}: still busy after {COMMAND_WAIT_S:g} s",
@@ -285,8 +290,9 @@ class PicameraSource:
         return failures[0] if failures else None
 
     def _captured(self, metadata: Mapping[str, Any]) -> Instant:
-        """Now, less the frame's age. A time stamp that is missing or not of this clock counts as
-        "now".
+        """Now, less the frame's age.
+
+        A time stamp that is missing or not of this clock counts as "now".
         """
         now = self._clock.now()
         stamp_ns = metadata.get("SensorTimestamp")

@@ -62,7 +62,7 @@ def decline_address(spec: str) -> None:
     if "://" in spec:
         scheme = spec.partition("://")[0]
         raise UsageError(
-            f"{scheme}: network cameras are not read, because the process that sees plates has "
-            "no network",
+            f"{scheme}: "
+            "network cameras are not read, because the process that sees plates has no network",
             fix="use picamera or usb:N, or record to a file; see docs/design/no-rtsp.md",
         )

@@ -28,8 +28,9 @@ CLOSE_WAIT_S = 2.0
 
 
 class UsbSource:
-    """Implements ports.FrameSource over /dev/videoN. `captured` is the clock's time when the frame
-    was decoded. Never ends by itself.
+    """Implements ports.FrameSource over /dev/videoN.
+
+    `captured` is the clock's time when the frame was decoded. Never ends by itself.
     """
 
     def __init__(
@@ -44,12 +45,13 @@ class UsbSource:
         self._container = (open_device or _open_v4l2)(self._device, camera)
         self._newest: queue.Queue[tuple[Image, Instant] | SourceError] = queue.Queue(maxsize=1)
         self._stop = Event()
-        # daemon: a read of a dead device may never return
+        # A daemon, because a read of a dead device may never return.
         self._thread = Thread(target=self._fill, name=f"usb:{number}", daemon=True)
 
     def frames(self) -> Iterator[Frame]:
-        """Newest frames; those that nobody fetched in time are gone. Raises SourceError when the
-        camera stalls, fails or is unplugged.
+        """Newest frames; those that nobody fetched in time are gone.
+
+        Raises SourceError when the camera stalls, fails or is unplugged.
         """
         self._thread.start()
         sequence = 0
@@ -64,8 +66,9 @@ class UsbSource:
             sequence += 1
 
     def close(self) -> None:
-        """Stop the thread, then the camera. A thread stuck in the driver is left to end with the
-        process.
+        """Stop the thread, then the camera.
+
+        A thread stuck in the driver is left to end with the process.
         """
         self._stop.set()
         if self._thread.is_alive():
@@ -75,7 +78,7 @@ class UsbSource:
 
     def _fill(self) -> None:
         """The thread: decode for ever, keep the newest."""
-        # reported below, to whoever reads the frames
+        # What goes wrong here is reported below, to whoever reads the frames.
         with suppress(av.error.FFmpegError, OSError, ValueError):
             for decoded in self._container.decode(video=0):
                 if self._stop.is_set():

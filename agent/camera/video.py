@@ -45,35 +45,37 @@ USUAL_RATE = 25  # frames per second, for a file that does not say
 
 
 class DamageError(Exception):
-    """A packet or frame is marked as damaged, or missing. Stays within this file: becomes a
-    SourceError with a frame number.
+    """A packet or frame is marked as damaged, or missing.
+
+    Stays within this file: becomes a SourceError with a frame number.
     """
 
 
 class VideoSource:
-    """Implements ports.FrameSource over one video file. `captured` = the clock's time at the first
-    frame + the frame's own time stamp.
+    """Implements ports.FrameSource over one video file.
+
+    `captured` = the clock's time at the first frame + the frame's own time stamp.
     """
 
     def __init__(
         self, path: Path, name: str, clock: Clock, max_pixels: int, *, pace: bool = False
     ) -> None:
-        """`name`: reported in `Frame.file` as `name#000123`. `pace`: deliver at the video's own
-        speed instead of as fast as asked for.
+        """`name`: reported in `Frame.file` as `name#000123`.
+
+        `pace`: deliver at the video's own speed instead of as fast as asked for.
         """
-        self._path, self._name, self._clock, self._max_pixels, self._pace = (
-            path,
-            name,
-            clock,
-            max_pixels,
-            pace,
-        )
+        self._path = path
+        self._name = name
+        self._clock = clock
+        self._max_pixels = max_pixels
+        self._pace = pace
         self._closed = self._playing = False
         self._container = self._open()
 
     def frames(self) -> Iterator[Frame]:
-        """Every frame, in order of presentation. Raises SourceError, after the good frames, at the
-        first frame that is cut or damaged.
+        """Every frame, in order of presentation.
+
+        Raises SourceError, after the good frames, at the first frame that is cut or damaged.
         """
         start, begun_s, offset_s = self._clock.now(), self._clock.monotonic_s(), 0.0
         self._playing = True
@@ -95,15 +97,17 @@ class VideoSource:
             self._container.close()
 
     def close(self) -> None:
-        """End the frames and close the file. While a frame is out, the file is closed at the next
-        step: PyAV crashes when it is closed under a decoder.
+        """End the frames and close the file.
+
+        While a frame is out, the file is closed at the next step: PyAV crashes when it is closed
+        under a decoder.
         """
         self._closed = True
         if not self._playing:
             self._container.close()
 
     def _open(self) -> "InputContainer":
-        # FFmpeg decodes a little already to open: a huge picture must not get its memory
+        # FFmpeg decodes a little already to open: a huge picture must not get its memory.
         decoder_options = {"max_pixels": str(self._max_pixels)}
         if not self._path.is_file():
             raise SourceError("no such file", where=self._path, fix="check the path")
@@ -113,15 +117,16 @@ class VideoSource:
             why = getattr(error, "strerror", None) or type(error).__name__
             raise self._error(
                 f"not a video that can be read: {why}",
-                "give an MP4, MOV, MKV, WebM, AVI or TS file; if it is one, it is damaged or "
-                "cut short",
+                "give an MP4, MOV, MKV, WebM, AVI or TS file; "
+                "if it is one, it is damaged or cut short",
             ) from None
         if not container.streams.video:
             container.close()
             raise self._error("there is no picture in this file", "give a video")
         context = container.streams.video[0].codec_context
         context.options = decoder_options
-        # so that decoding never runs beside, and is never counted into, the reading of a frame
+        # One thread, so that decoding never runs beside the reading of a frame, and is never
+        # counted into it.
         context.thread_count = 1
         self._check_size(context.width, context.height)
         return container
@@ -152,7 +157,7 @@ class VideoSource:
             raise self._cut(delivered)
 
     def _check_size(self, width: int, height: int) -> None:
-        # 0: FFmpeg itself kept to the limit and looked no further
+        # A size of 0 means that FFmpeg itself kept to the limit and looked no further.
         if not 0 < width * height <= self._max_pixels:
             size = f"{width}×{height} px" if width else "the picture's size"
             raise self._error(

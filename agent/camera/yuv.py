@@ -15,7 +15,9 @@ Buffer = NDArray[np.uint8]
 
 def to_bgr(buffer: Buffer, config: Mapping[str, Any]) -> Image:
     """A buffer of YUV420 (three planes) or NV12 (two), as configured in size and stride, to H×W×3
-    BGR, copied. Raises SourceError on other formats.
+    BGR, copied.
+
+    Raises SourceError on other formats.
 
     Rows are padded to `stride` bytes; the padding is cut away before the conversion, so that it is
     never taken for picture.
@@ -28,7 +30,7 @@ def to_bgr(buffer: Buffer, config: Mapping[str, Any]) -> Image:
         packed = np.vstack([luma, chroma.reshape(height // 2, stride)[:, :width]])
         return np.asarray(cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_NV12), np.uint8)
     if kind == "YUV420":
-        # first all rows of U, then all of V
+        # The buffer has first all rows of U, then all of V.
         planes = chroma.reshape(height, stride // 2)[:, : width // 2]
         packed = np.concatenate([luma.reshape(-1), planes.reshape(-1)]).reshape(
             height * 3 // 2, width

@@ -1,3 +1,4 @@
-"""The clerk's work: drafts, proposals, signatures, publishing, lists. The commands only parse and
-print.
+"""The clerk's work: drafts, proposals, signatures, publishing, lists.
+
+The commands only parse and print.
 """

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from agent.core.judging.diff.diff_words import Compared
 
 _NOTHING = (
-    'name = "nothing"\nversion = 1\njurisdiction = "{jurisdiction}"\neffective = '
-    "{effective}\nexpires = {expires}\n"
+    'name = "nothing"\nversion = 1\njurisdiction = "{jurisdiction}"\neffective = {effective}\n'
+    "expires = {expires}\n"
 )
 
 
@@ -74,7 +74,9 @@ class Change:
 
 def compared(old: Texts, new: Texts) -> Compared | None:
     """What the new policy lets out, measured as by `policy diff`; against nothing at all where none
-    is published. None: there is no policy, or it does not change.
+    is published.
+
+    None: there is no policy, or it does not change.
     """
     from agent.core.judging.diff.diff_words import compare
     from agent.core.policy.schema.policy_file import parse_policy
@@ -93,15 +95,18 @@ def compared(old: Texts, new: Texts) -> Compared | None:
         ).encode()
     )
     files = _files(old, before, new, "published ")
-    # a policy without any rule, by the new one's name: what the first policy lets out is all a gain
+    # No policy yet: compare with one without any rule, by the new one's name. What the first policy
+    # lets out is all a gain.
     if old.policy is None:
         files = replace(files, policy=replace(files.policy, name=parsed.name, version=0))
     return compare(files, _files(new, new.policy, new, ""))
 
 
 def cameras(old: Texts, new: Texts, fingerprints: Mapping[str, str]) -> tuple[str, ...]:
-    """Who is enrolled, replaced or retired. `fingerprints`: of those whose enrolment file was just
-    read, for comparing with what the installer reads out.
+    """Who is enrolled, replaced or retired.
+
+    `fingerprints`: of those whose enrolment file was just read, for comparing with what the
+    installer reads out.
     """
     before, after = old.enrolled(), new.enrolled()
     if after is None or old.roster == new.roster:
@@ -158,8 +163,9 @@ def _roles(delegator: Root | Targets | None) -> tuple[str, ...]:
 
 
 def _files(own: Texts, policy: bytes, other: Texts, named: str) -> Files:
-    """One side of the comparison. A charter or roster that only the other side has is held above
-    both, as `policy diff` does.
+    """One side of the comparison.
+
+    A charter or roster that only the other side has is held above both, as `policy diff` does.
     """
     from agent.bundles.jurisdiction_files import shipped
     from agent.core.policy.camera_roster import parse_roster

@@ -37,13 +37,11 @@ if TYPE_CHECKING:
 
     from agent.bundles.repository.published import CityRepository, Pending, Published
 
-CHARTER, POLICY_TOML, CAMERAS, ROSTER, CITY_ROOT = (
-    "charter.toml",
-    "policy.toml",
-    "roster.toml",
-    "roster.jws",
-    "root.json",
-)
+CHARTER = "charter.toml"
+POLICY_TOML = "policy.toml"
+CAMERAS = "roster.toml"
+ROSTER = "roster.jws"
+CITY_ROOT = "root.json"
 _HINTS = {
     CHARTER: "the council's charter: `platewarden policy new` drafts one",
     POLICY_TOML: "`platewarden policy new` drafts one",
@@ -154,8 +152,10 @@ class Enrolled:
 def drafts_of(
     folder: Path, role: str, keep: Mapping[str, bytes], enrolled: Enrolled | None = None
 ) -> dict[str, bytes]:
-    """A role's files from the drafts. `keep`: what has no draft (city.json); `enrolled`: newer
-    rosters than the drafts. Raises ConfigError, UsageError.
+    """A role's files from the drafts.
+
+    `keep`: what has no draft (city.json); `enrolled`: newer rosters than the drafts. Raises
+    ConfigError, UsageError.
     """
     if role == TARGETS:
         charter = _read(folder, CHARTER, CHARTER_PATH)
@@ -201,18 +201,18 @@ def drafts_of(
 
 def require_higher(old: Texts, new: Texts) -> None:
     """Refuse another policy under the same number: people would speak of version 7 and mean two
-    things. Raises UsageError.
+    things.
+
+    Raises UsageError.
     """
     if old.policy is None or new.policy is None or old.policy == new.policy:
         return
-    before, after = (
-        parse_policy(old.policy, "the published policy"),
-        parse_policy(new.policy, POLICY_TOML),
-    )
+    before = parse_policy(old.policy, "the published policy")
+    after = parse_policy(new.policy, POLICY_TOML)
     if after.version <= before.version:
         told = (
-            f"has version {after.version}, and another policy of version {before.version} is "
-            "published"
+            f"has version {after.version}, "
+            f"and another policy of version {before.version} is published"
         )
         raise UsageError(told, where=POLICY_TOML, fix=f"write version = {before.version + 1}")
 

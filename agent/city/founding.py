@@ -158,8 +158,8 @@ class Founded:
     def lines(self) -> Iterator[str]:
         """For people."""
         yield (
-            f"{self.identity.name} ({self.identity.id}): root and targets are proposed, and "
-            "signed by nobody yet."
+            f"{self.identity.name} ({self.identity.id}): "
+            "root and targets are proposed, and signed by nobody yet."
         )
         yield f"{self.roster_key}: the city's root key. Keep it offline, with a copy in a safe."
         yield (
@@ -181,7 +181,9 @@ def found(
     city: Path, founding: Founding, roster_key: Path, passphrase: str, now: datetime
 ) -> Founded:
     """Write the root key, root.json, an empty roster.jws, and the pending root and targets; all or
-    nothing. Raises StorageError, ConfigError.
+    nothing.
+
+    Raises StorageError, ConfigError.
     """
     files = founding.files(city)
     top = {role: founding.holders[role] for role in (ROOT, TARGETS, SNAPSHOT, TIMESTAMP)}

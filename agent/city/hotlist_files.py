@@ -18,7 +18,9 @@ WIDEST = 0o640  # an installed camera's list belongs to root and is read by the 
 
 def replace_private(path: Path, data: bytes) -> None:
     """Write a file that holds plates, mode 0600; where it replaces one, that one's owner, group and
-    mode stay, but nobody else may read. Raises StorageError.
+    mode stay, but nobody else may read.
+
+    Raises StorageError.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
     try:

@@ -15,8 +15,9 @@ LARGE_BYTES = 4 * 1024 * 1024
 
 @contextmanager
 def progress(file: Path) -> Iterator[Callable[[Iterator[bytes]], Iterator[bytes]]]:
-    """Gives a wrapper for the file's chunks that moves the bar as they are taken. After the last
-    one the list is sorted, which the bar says.
+    """Gives a wrapper for the file's chunks that moves the bar as they are taken.
+
+    After the last one the list is sorted, which the bar says.
     """
     if not sys.stderr.isatty() or not file.is_file() or file.stat().st_size < LARGE_BYTES:
         yield lambda chunks: chunks

@@ -1,5 +1,7 @@
 """`platewarden hotlist publish`: the list in the city's folder, encrypted once to all enrolled
-cameras, signed by its owner, published. Made for cron.
+cameras, signed by its owner, published.
+
+Made for cron.
 """
 
 from __future__ import annotations
@@ -44,20 +46,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from securesystemslib.signer import Signer
+    from tuf.api.metadata import Metadata, Targets
 
     from agent.bundles.repository.published import Published
 
 STATE = "hotlist-published.json"
-"""Which list, and for which cameras, the published ciphertext is. Not in public metadata: the
-digest of a short list could be found by trying.
+"""Which list, and for which cameras, the published ciphertext is.
+
+Not in public metadata: the digest of a short list could be found by trying.
 """
 _MAX_STATE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What happened. `how`: `encrypted` (a new list, or other cameras), `renewed` (the same, signed
-    anew) or `unchanged`.
+    """What happened.
+
+    `how`: `encrypted` (a new list, or other cameras), `renewed` (the same, signed anew) or
+    `unchanged`.
     """
 
     how: str
@@ -88,12 +94,12 @@ class Sent:
         """For people and for cron's mail."""
         if self.how == "unchanged":
             return (
-                f"unchanged: version {self.version} of the same list is published, until "
-                f"{self.expires:%Y-%m-%d %H:%M} UTC"
+                f"unchanged: version {self.version} of the same list is published, "
+                f"until {self.expires:%Y-%m-%d %H:%M} UTC"
             )
         what = (
-            f"version {self.version}, {self.entries} entries for {self.cameras} cameras, until "
-            f"{self.expires:%Y-%m-%d %H:%M} UTC"
+            f"version {self.version}, {self.entries} entries for {self.cameras} cameras, "
+            f"until {self.expires:%Y-%m-%d %H:%M} UTC"
         )
         return (
             f"{self.how} and "
@@ -121,8 +127,10 @@ class _List:
 def publish_list(
     folder: Path, signer: Signer, online: Signer | None, at: Callable[[bool], datetime]
 ) -> Sent:
-    """Encrypt, sign and publish. Does nothing where the same list for the same cameras is published
-    and not half through its life. Raises what the parts raise.
+    """Encrypt, sign and publish.
+
+    Does nothing where the same list for the same cameras is published and not half through its
+    life. Raises what the parts raise.
     """
     city = CityRepository(folder)
     published, pending = city.published(), city.pending()
@@ -137,6 +145,54 @@ def publish_list(
         require_holds_online(published.root, online)
     now = at(drafts.identity_of(city, published, pending).rig)
     texts = drafts.published_texts(city, published)
+    recipients = _recipients(texts, folder)
+    listed = _read(folder, now)
+    max_age = _max_age(texts)
+    digest, before = listed.digest(recipients), published.role(HOTLIST)
+    same = before is not None and _state(folder) == {
+        "digest": digest,
+        "files": _hashes(before.signed.targets),
+    }
+    if same and before is not None:
+        if before.signed.expires - now > ROLES[HOTLIST].lifetime / 2:
+            return _sent("unchanged", before, listed, len(recipients), max_age, published=True)
+        metadata, files, done = next_version(before, HOTLIST, None, now), {}, "renewed"
+    else:
+        files = {path: _sealed(data, recipients) for path, data in listed.files.items()}
+        metadata, done = next_version(before, HOTLIST, files, now), "encrypted"
+    sign(metadata, signer)
+    keep_pending(folder, Pending(HOTLIST, metadata, files))
+    replace_private(
+        folder / STATE, canonical({"digest": digest, "files": _hashes(metadata.signed.targets)})
+    )
+    if online is not None:
+        publish_city(folder, online, lambda _rig: now, renew=True)
+    return _sent(done, metadata, listed, len(recipients), max_age, published=online is not None)
+
+
+def _sent(
+    how: str,
+    metadata: Metadata[Targets],
+    listed: _List,
+    cameras: int,
+    max_age: timedelta,
+    *,
+    published: bool,
+) -> Sent:
+    return Sent(
+        how,
+        metadata.signed.version,
+        listed.entries,
+        cameras,
+        listed.as_of,
+        listed.as_of + max_age,
+        metadata.signed.expires,
+        published=published,
+    )
+
+
+def _recipients(texts: drafts.Texts, folder: Path) -> Sequence[str]:
+    """The age recipients of the enrolled cameras."""
     enrolled = texts.enrolled()
     recipients = sorted(set(enrolled.age.values())) if enrolled else []
     if not recipients:
@@ -145,49 +201,7 @@ def publish_list(
             where=folder,
             fix="enrol cameras first: platewarden bundle sign --enrol",
         )
-    listed = _read(folder, now)
-    max_age = _max_age(texts)
-    digest, before = listed.digest(recipients), published.role(HOTLIST)
-    same = before is not None and _state(folder) == {
-        "digest": digest,
-        "files": _hashes(before.signed.targets),
-    }
-    done = "encrypted"
-    if same and before is not None:
-        if before.signed.expires - now > ROLES[HOTLIST].lifetime / 2:
-            sent = ("unchanged", before.signed.version, before.signed.expires)
-            return Sent(
-                sent[0],
-                sent[1],
-                listed.entries,
-                len(recipients),
-                listed.as_of,
-                listed.as_of + max_age,
-                sent[2],
-                published=True,
-            )
-        metadata, files, done = next_version(before, HOTLIST, None, now), {}, "renewed"
-    else:
-        files = {path: _sealed(data, recipients) for path, data in listed.files.items()}
-        metadata = next_version(before, HOTLIST, files, now)
-    sign(metadata, signer)
-    keep_pending(folder, Pending(HOTLIST, metadata, files))
-    replace_private(
-        folder / STATE, canonical({"digest": digest, "files": _hashes(metadata.signed.targets)})
-    )
-    if online is not None:
-        publish_city(folder, online, lambda _rig: now, renew=True)
-    version, expires = metadata.signed.version, metadata.signed.expires
-    return Sent(
-        done,
-        version,
-        listed.entries,
-        len(recipients),
-        listed.as_of,
-        listed.as_of + max_age,
-        expires,
-        published=online is not None,
-    )
+    return recipients
 
 
 def _max_age(texts: drafts.Texts) -> timedelta:
@@ -212,7 +226,9 @@ def _require_owner(
 
 def _read(folder: Path, now: datetime) -> _List:
     """The compiled list, made from hotlist.csv where there is no hotlist.bin; and what was added
-    and withdrawn by hand. Raises ConfigError.
+    and withdrawn by hand.
+
+    Raises ConfigError.
     """
     today, binary = now.date(), folder / BINARY
     if binary.exists():
@@ -255,7 +271,8 @@ def _sealed(data: bytes, recipients: Sequence[str]) -> bytes:
 
 
 def _hashes(targets: Mapping[str, object]) -> dict[str, str]:
-    return {path: described.hashes["sha256"] for path, described in sorted(targets.items())}  # type: ignore[attr-defined]  # tuf's TargetFile
+    # Each is a TargetFile of tuf.
+    return {path: described.hashes["sha256"] for path, described in sorted(targets.items())}  # type: ignore[attr-defined]
 
 
 def _state(folder: Path) -> dict[str, object]:

@@ -54,8 +54,8 @@ class Proposed:
         yield from self.changes
         for role, standings in self.sign.items():
             yield (
-                f"To be signed: {role}, by {'; '.join(standings)}. platewarden bundle sign "
-                f"--role {role}"
+                f"To be signed: {role}, by {'; '.join(standings)}. "
+                f"platewarden bundle sign --role {role}"
             )
         for role in self.again:
             yield (
@@ -73,8 +73,9 @@ class Proposed:
 
 
 def propose(folder: Path, rotation: Rotation, at: Callable[[bool], datetime]) -> Proposed:
-    """Keep the proposal beside the repository. Raises UsageError, ConfigError, BundleRefusedError,
-    StorageError.
+    """Keep the proposal beside the repository.
+
+    Raises UsageError, ConfigError, BundleRefusedError, StorageError.
     """
     city = CityRepository(folder)
     published, pending = city.published(), city.pending()
@@ -106,7 +107,7 @@ def propose(folder: Path, rotation: Rotation, at: Callable[[bool], datetime]) ->
 def _expanded(roles: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     for role in roles:
-        # one key holds both: apart they would protect nothing more, and be forgotten apart
+        # One key holds both: apart they would protect nothing more, and be forgotten apart.
         if role in {SNAPSHOT, TIMESTAMP, ONLINE}:
             found += [SNAPSHOT, TIMESTAMP]
         else:
@@ -201,13 +202,9 @@ def _proposed(
         )
     again = []
     for role in (TARGETS, *delegations(trust.targets.signed)):
-        current = (
-            pending[role].metadata
-            if role in pending
-            else published.role(role)
-            if published
-            else None
-        )
+        current = published.role(role) if published else None
+        if role in pending:
+            current = pending[role].metadata
         if (
             role not in made
             and current is not None

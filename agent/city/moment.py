@@ -11,7 +11,9 @@ _SLACK = timedelta(minutes=5)
 
 
 def moment(on: str, *, rig: bool = False) -> datetime:
-    """Now, or what `--on` says, UTC, to the millisecond. Raises UsageError.
+    """Now, or what `--on` says, UTC, to the millisecond.
+
+    Raises UsageError.
 
     A later time than now would end up in signed metadata and stand in the way of every honest one
     after it: cameras never go back. So only a rig's city may.

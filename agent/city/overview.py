@@ -58,24 +58,18 @@ class Overview:
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        yield (
-            f"{self.city.name} "
-            f"({self.city.id}){': made for trying; real cameras refuse it' if self.city.rig else ''}"
-        )
+        trying = ": made for trying; real cameras refuse it" if self.city.rig else ""
+        yield f"{self.city.name} ({self.city.id}){trying}"
         yield f"published {rfc3339(self.issued)}" if self.issued else "nothing published yet"
         yield ""
         for role in self.roles:
             version = f"version {role.version}" if role.version else "not published"
             ends = f", until {self._until(role.expires)}" if role.expires else ""
-            yield (
-                f"{role.name:<10} {version}{ends}; {role.threshold} of {len(role.holders)} must "
-                f"sign{', online' if role.online else ''}"
-            )
+            how = f"{role.threshold} of {len(role.holders)} must sign"
+            yield f"{role.name:<10} {version}{ends}; {how}{', online' if role.online else ''}"
             for name, keyid in role.holders:
-                yield (
-                    f"             {name} (key "
-                    f"{keyid[:12]}){', signed this version' if name in role.signed_by else ''}"
-                )
+                signed = ", signed this version" if name in role.signed_by else ""
+                yield f"             {name} (key {keyid[:12]}){signed}"
         for name, day in self.others:
             yield f"{name}: until {day}"
         yield f"cameras enrolled: {', '.join(self.cameras) or 'none'}"
@@ -125,13 +119,7 @@ class Overview:
             if role.expires is None:
                 continue
             rule = rule_of(role.name)
-            reminders = (
-                ()
-                if role.online
-                else (30, 14, 3)
-                if rule is None or rule.lifetime.days > 100
-                else (14, 3)
-            )
+            reminders = (30, 14, 3) if rule is None or rule.lifetime.days > 100 else (14, 3)
             who = ", ".join(name for name, _ in role.holders)
             what = _ENDS.get(role.name.partition("-")[0], _EVERYTHING)
             how = (
@@ -140,8 +128,8 @@ class Overview:
                 else f"platewarden bundle sign --role {role.name}; then platewarden bundle publish."
             )
             text = (
-                f"At {role.expires:%H:%M} UTC {what}, unless it is renewed.\n{role.threshold} of "
-                f"these sign: {who}.\n{how}"
+                f"At {role.expires:%H:%M} UTC {what}, unless it is renewed.\n"
+                f"{role.threshold} of these sign: {who}.\n{how}"
             )
             events.append(
                 Expiry(
@@ -149,7 +137,7 @@ class Overview:
                     role.expires.date(),
                     f"{self.city.name}: {role.name} expires",
                     text,
-                    reminders,
+                    () if role.online else reminders,
                 )
             )
         for name, day in self.others:

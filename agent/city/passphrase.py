@@ -20,6 +20,7 @@ MIN_PASSPHRASE = 10
 
 def secret_from(file: Path | None) -> Callable[[str], str]:
     """Asks for a passphrase or PIN: from the file, or on the terminal, where it is not shown.
+
     Raises StorageError, UsageError.
     """
 
@@ -37,8 +38,9 @@ def secret_from(file: Path | None) -> Callable[[str], str]:
 
 
 def new_passphrase(what: str, file: Path | None) -> str:
-    """A passphrase for a new key, asked for twice, or from the file. Raises UsageError where it is
-    too short.
+    """A passphrase for a new key, asked for twice, or from the file.
+
+    Raises UsageError where it is too short.
     """
     secret = secret_from(file)
     passphrase = secret(f"new passphrase of {what}")

@@ -20,14 +20,14 @@ from agent.errors import UsageError
 
 def load(policy: Path, charter: Path | None = None, roster: Path | None = None) -> Files:
     """A policy with charter and roster; without being told, charter.toml and roster.toml beside it,
-    where they are. Raises ConfigError.
+    where they are.
+
+    Raises ConfigError.
     """
     text = _read(policy, "name a policy file")
     parsed, lines = parse_policy(text, str(policy)), Source(text, str(policy))
-    above, cameras = (
-        charter or beside(policy, "charter.toml"),
-        roster or beside(policy, "roster.toml"),
-    )
+    above = charter or beside(policy, "charter.toml")
+    cameras = roster or beside(policy, "roster.toml")
     listed = (
         parse_roster(_read(cameras, "name the roster of cameras"), str(cameras))
         if cameras
@@ -50,8 +50,10 @@ def load(policy: Path, charter: Path | None = None, roster: Path | None = None) 
 def load_both(
     old: Path, new: Path, charter: Path | None, roster: Path | None
 ) -> tuple[Files, Files]:
-    """Two policies to compare. A charter or roster that lies beside one of them only is held above
-    both: else its absence would look like a change.
+    """Two policies to compare.
+
+    A charter or roster that lies beside one of them only is held above both: else its absence would
+    look like a change.
     """
     found = {
         name: (beside(old, name), beside(new, name)) for name in ("charter.toml", "roster.toml")

@@ -65,18 +65,17 @@ class Done:
                 or "nothing new, renewed"
             )
             yield (
-                f"Published at {rfc3339(self.at)}: {new}. Cameras take this until "
-                f"{self.until:%Y-%m-%d %H:%M} UTC; publish with --renew before."
+                f"Published at {rfc3339(self.at)}: {new}. "
+                f"Cameras take this until {self.until:%Y-%m-%d %H:%M} UTC; "
+                "publish with --renew before."
             )
         for folder in self.to:
             yield f"Copied to {folder}."
         for role, standings in self.waiting.items():
             yield f"Still pending: {role} {'; '.join(map(told, standings))}."
         for role in self.absent:
-            yield (
-                "Not there yet: "
-                f"{role}{' (nothing is sealed to it)' if recipient_of(role) else ' (nothing is looked for)'}."
-            )
+            lacks = "sealed to it" if recipient_of(role) else "looked for"
+            yield f"Not there yet: {role} (nothing is {lacks})."
 
     def table(self) -> dict[str, object]:
         """As plain values."""
@@ -107,8 +106,10 @@ def publish_city(
     renew: bool,
     to: Sequence[Path] = (),
 ) -> Done:
-    """Publish what is complete. `at`: the time, told whether the city is a rig's. Raises what the
-    parts raise; then nothing changed.
+    """Publish what is complete.
+
+    `at`: the time, told whether the city is a rig's. Raises what the parts raise; then nothing
+    changed.
     """
     city = CityRepository(folder)
     published = city.published()
@@ -123,8 +124,8 @@ def publish_city(
             f"role {role} {'; '.join(map(told, standings)) or 'is signed by nobody who holds it'}"
         )
         fix = (
-            f"those who are missing type: platewarden bundle sign --role {role}; or publish the "
-            "rest with --renew"
+            f"those who are missing type: platewarden bundle sign --role {role}; "
+            "or publish the rest with --renew"
         )
         raise BundleRefusedError(Reason.BUNDLE_SIGNATURE_THRESHOLD, what, fix=fix)
     absent = tuple(
@@ -203,7 +204,9 @@ def _too_early(
 
 def _require_lawful(city: CityRepository, candidate: Candidate, now: datetime) -> None:
     """Charter and policy that were signed apart fit together, and a new policy is in force: a
-    camera refuses the whole otherwise. Raises PolicyRefusedError.
+    camera refuses the whole otherwise.
+
+    Raises PolicyRefusedError.
     """
     texts = drafts.published_texts(city, candidate.published)
     for role in (TARGETS, POLICY):

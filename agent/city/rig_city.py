@@ -40,20 +40,20 @@ from agent.disk.atomic_file import private_folder, write_atomic, write_new
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
+
+    from agent.bundles.repository.signing_keys import KeyHolder
 
 KEYS = "rig-keys"
 SIGNERS = ("rig-1", "rig-2", "rig-3")
 ROSTER_KEY, ONLINE_KEY, HOTLIST_KEY = "roster.pem", "online.pem", "hotlist.pem"
-HOST, ADDRESS, RECIPIENT, CAMERA, CA = (
-    "rig.example",
-    "127.0.0.1:8883",
-    "rig-receiver",
-    "rig-1",
-    "city-hall-ca.pem",
-)
+HOST = "rig.example"
+ADDRESS = "127.0.0.1:8883"
+RECIPIENT = "rig-receiver"
+CAMERA = "rig-1"
+CA = "city-hall-ca.pem"
 _LIFETIME = timedelta(days=365)
 
 
@@ -75,16 +75,16 @@ class Rig:
     def lines(self) -> Iterator[str]:
         """For people."""
         yield (
-            f"A rig's city, published in {self.city / REPOSITORY_FOLDER}. Cameras obey it only "
-            "with rig = true in their settings."
+            f"A rig's city, published in {self.city / REPOSITORY_FOLDER}. "
+            "Cameras obey it only with rig = true in their settings."
         )
         if self.drafted:
             yield f"Drafted, to be edited: {', '.join(self.drafted)}."
         yield f"Anchor for the camera's trust/root.json: {self.anchor}"
         yield (
-            f"Keys, unencrypted, worth nothing elsewhere: {self.keys} "
-            f"({', '.join(f'{name}.pem' for name in SIGNERS)}: any two sign; {ONLINE_KEY}: "
-            "publishes)"
+            "Keys, unencrypted, worth nothing elsewhere: "
+            f"{self.keys} ({', '.join(f'{name}.pem' for name in SIGNERS)}: any two sign; "
+            f"{ONLINE_KEY}: publishes)"
         )
 
     def table(self) -> dict[str, object]:
@@ -103,8 +103,10 @@ class Rig:
 
 
 def found_rig(city: Path, city_id: str, name: str, now: datetime) -> Rig:
-    """Make it. What is in the folder already (charter.toml, policy.toml, roster.toml, ca/) is used;
-    the rest is drafted. Raises UsageError, StorageError.
+    """Make it.
+
+    What is in the folder already (charter.toml, policy.toml, roster.toml, ca/) is used; the rest is
+    drafted. Raises UsageError, StorageError.
     """
     if (city / KEYS).exists() or (city / REPOSITORY_FOLDER).exists():
         raise UsageError(
@@ -116,23 +118,7 @@ def found_rig(city: Path, city_id: str, name: str, now: datetime) -> Rig:
     drafted = _draft(city, name, now)
     policy = parse_policy((city / drafts.POLICY_TOML).read_bytes(), str(city / drafts.POLICY_TOML))
     identity = CityIdentity(city_id, name, rig=True)
-    people = [
-        make_key(city / KEYS / f"{label}.pem", "", f"Rig signer {label[-1]}") for label in SIGNERS
-    ]
-    online = make_key(city / KEYS / ONLINE_KEY, "", "Rig online job")
-    holders = {
-        ROOT: people,
-        TARGETS: people,
-        POLICY: people,
-        SNAPSHOT: [online],
-        TIMESTAMP: [online],
-    }
-    holders[HOTLIST] = [make_key(city / KEYS / HOTLIST_KEY, "", "Rig hot list")]
-    for recipient in policy.recipients:
-        holders[keys_role(recipient)] = [
-            make_key(city / KEYS / f"{keys_role(recipient)}.pem", "", f"Rig {recipient}"[:64])
-        ]
-    founding = Founding.of(identity, holders, 2)
+    founding = Founding.of(identity, _holders(city / KEYS, policy.recipients), 2)
     with only_writer(city):
         founding.require_free(city, city / KEYS / ROSTER_KEY)
         found(city, founding, city / KEYS / ROSTER_KEY, "", now)
@@ -150,6 +136,24 @@ def found_rig(city: Path, city_id: str, name: str, now: datetime) -> Rig:
     return Rig(city, drafted)
 
 
+def _holders(keys: Path, recipients: Iterable[str]) -> dict[str, list[KeyHolder]]:
+    """A new key for each who signs: by role."""
+    people = [make_key(keys / f"{label}.pem", "", f"Rig signer {label[-1]}") for label in SIGNERS]
+    online = make_key(keys / ONLINE_KEY, "", "Rig online job")
+    holders = {
+        ROOT: people,
+        TARGETS: people,
+        POLICY: people,
+        SNAPSHOT: [online],
+        TIMESTAMP: [online],
+        HOTLIST: [make_key(keys / HOTLIST_KEY, "", "Rig hot list")],
+    }
+    for recipient in recipients:
+        role = keys_role(recipient)
+        holders[role] = [make_key(keys / f"{role}.pem", "", f"Rig {recipient}"[:64])]
+    return holders
+
+
 def _no_secret(_what: str) -> str:
     return ""
 
@@ -163,9 +167,21 @@ def _draft(city: Path, name: str, now: datetime) -> tuple[str, ...]:
         return ()
     pin = _authority(city, now)
     answers = Answers(
-        name, RECIPIENT, "The rig's receiver", "none: a rehearsal", "local-law-enforcement", CAMERA, "on the bench", (), HOST, ADDRESS,
-        today - timedelta(days=1), today + timedelta(days=180), 14, "", pin,
-    )  # fmt: skip
+        city=name,
+        recipient=RECIPIENT,
+        legal_name="The rig's receiver",
+        basis="none: a rehearsal",
+        kind="local-law-enforcement",
+        camera=CAMERA,
+        stands="on the bench",
+        near=(),
+        host=HOST,
+        address=ADDRESS,
+        effective=today - timedelta(days=1),
+        expires=today + timedelta(days=180),
+        retention_days=14,
+        pin=pin,
+    )
     written = draft(jurisdiction_files.named("us-ca"), answers)
     for text, content in zip(texts, (written.charter, written.policy, written.roster), strict=True):
         if text in missing:
@@ -180,40 +196,31 @@ def _authority(city: Path, now: datetime) -> str:
     if (city / "ca" / CA).exists():
         return ""
     private_folder(city / "ca", 0o755)
-    key, subject = (
-        ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Platewarden rig CA")]),
-    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Platewarden rig CA")])
     authority = _certificate(subject, subject, key.public_key(), now, ca=True).sign(
         key, hashes.SHA256()
     )
     server = ec.generate_private_key(ec.SECP256R1())
-    builder = _certificate(
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)]),
-        subject,
-        server.public_key(),
-        now,
-        ca=False,
-    )
-    builder = builder.add_extension(
-        x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False
-    )
-    builder = builder.add_extension(
-        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-    )
-    certificate = builder.add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
-    ).sign(key, hashes.SHA256())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    builder = _certificate(name, subject, server.public_key(), now, ca=False)
+    for extension in (
+        x509.SubjectAlternativeName([x509.DNSName(HOST)]),
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()),
+    ):
+        builder = builder.add_extension(extension, critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
     write_new(
         city / KEYS / "broker.crt", certificate.public_bytes(serialization.Encoding.PEM), 0o644
     )
-    for name, private in (("ca.key", key), ("broker.key", server)):
+    for file, private in (("ca.key", key), ("broker.key", server)):
         pem = private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        write_new(city / KEYS / name, pem)
+        write_new(city / KEYS / file, pem)
     write_atomic(city / "ca" / CA, authority.public_bytes(serialization.Encoding.PEM), 0o644)
     return spki_pin(
         server.public_key().public_bytes(
@@ -231,9 +238,16 @@ def _certificate(
     ca: bool,
 ) -> x509.CertificateBuilder:
     usage = x509.KeyUsage(
-        digital_signature=True, key_cert_sign=ca, crl_sign=ca,
-        content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
+        digital_signature=True,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

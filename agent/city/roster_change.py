@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the command line asks for. `paths`: enrolment files, or folders of them; `replace`,
-    `retire`: ids of cameras; `key`: of the city's root key.
+    """What the command line asks for.
+
+    `paths`: enrolment files, or folders of them; `replace`, `retire`: ids of cameras; `key`: of the
+    city's root key.
     """
 
     paths: Sequence[Path] = ()
@@ -65,8 +67,9 @@ def sign_roster(roster: Roster, key: Ed25519PrivateKey) -> bytes:
 def load_root_key(
     where: str, root_json: bytes | None, secret: Callable[[str], str]
 ) -> Ed25519PrivateKey:
-    """The city's root key, which must be the one of root.json, where there is one. Raises
-    StorageError, ConfigError.
+    """The city's root key, which must be the one of root.json, where there is one.
+
+    Raises StorageError, ConfigError.
     """
     key = load_private(where, secret)
     if not isinstance(key, Ed25519PrivateKey) or (
@@ -85,20 +88,8 @@ def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str]
     before = texts.enrolled()
     if before is None or texts.cameras is None or texts.city_root is None:
         raise ConfigError("there is no roster yet", where=ROSTER, fix="`bundle init` makes it")
-    if not wanted.key:
-        raise UsageError(
-            "who is enrolled is signed with the city's root key",
-            where="--enrol",
-            fix="name it with --roster-key",
-        )
+    _require_possible(wanted, before)
     devices, age, logs = dict(before.devices), dict(before.age), dict(before.logs)
-    for name in (*wanted.retire, *wanted.replace):
-        if name not in devices:
-            raise UsageError(
-                "no such camera is enrolled",
-                where=name,
-                fix=f"enrolled: {', '.join(sorted(devices)) or 'none'}",
-            )
     for name in wanted.retire:
         devices.pop(name), age.pop(name, None), logs.pop(name, None)
     files = _files(wanted.paths)
@@ -130,6 +121,22 @@ def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str]
     )
 
 
+def _require_possible(wanted: Wanted, before: Roster) -> None:
+    if not wanted.key:
+        raise UsageError(
+            "who is enrolled is signed with the city's root key",
+            where="--enrol",
+            fix="name it with --roster-key",
+        )
+    for name in (*wanted.retire, *wanted.replace):
+        if name not in before.devices:
+            raise UsageError(
+                "no such camera is enrolled",
+                where=name,
+                fix=f"enrolled: {', '.join(sorted(before.devices)) or 'none'}",
+            )
+
+
 def _files(paths: Sequence[Path]) -> dict[Path, Enrolment]:
     """The files named, and those in folders named. Raises ConfigError, UsageError."""
     found: dict[Path, Enrolment] = {}
@@ -147,7 +154,9 @@ def _files(paths: Sequence[Path]) -> dict[Path, Enrolment]:
 
 def _listed(cameras: bytes, files: Mapping[Path, Enrolment]) -> bytes:
     """roster.toml with every camera in it: as it stands there, else as roster.toml beside its
-    enrolment file says. Raises UsageError, ConfigError.
+    enrolment file says.
+
+    Raises UsageError, ConfigError.
     """
     known = parse_roster(cameras, CAMERAS).cameras
     for path, enrolment in files.items():
@@ -158,8 +167,8 @@ def _listed(cameras: bytes, files: Mapping[Path, Enrolment]) -> bytes:
         camera = parse_roster(b'city = "-"\n' + tables, str(beside)).cameras.get(enrolment.device)
         if camera is None:
             fix = (
-                "add its [[camera]] to roster.toml: where it stands and what is near is for a "
-                "person to say"
+                "add its [[camera]] to roster.toml: "
+                "where it stands and what is near is for a person to say"
             )
             raise UsageError(
                 f"camera {enrolment.device!r} is not in {CAMERAS}", where=path, fix=fix
@@ -180,7 +189,9 @@ def _require_new(
     enrolment: Enrolment, devices: Mapping[str, bytes], wanted: Wanted, path: Path
 ) -> None:
     """Another key under a known name is an attack until the clerk says otherwise; one key under two
-    names is a copied card. Raises UsageError.
+    names is a copied card.
+
+    Raises UsageError.
     """
     name, seal = enrolment.device, enrolment.public.seal
     if name in devices and devices[name] != seal and name not in wanted.replace:
@@ -199,8 +210,9 @@ def _require_new(
 
 
 def read_enrolment(path: Path) -> Enrolment:
-    """An enrolment file whose signature shows that its maker holds the camera's key. Raises
-    ConfigError.
+    """An enrolment file whose signature shows that its maker holds the camera's key.
+
+    Raises ConfigError.
     """
     untrusted = read_input(
         path, MAX_BYTES, missing="`platewarden provision` makes it on the camera"

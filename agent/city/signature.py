@@ -1,6 +1,4 @@
-"""One act of signing: which roles a key can sign now, what that changes, and the signature itself,
-kept beside the repository until there are enough.
-"""
+"""One act of signing: which roles a key can sign now, and what that changes."""
 
 from __future__ import annotations
 
@@ -17,28 +15,27 @@ from agent.bundles.layout import (
     keys_path,
     recipient_of,
 )
-from agent.bundles.repository.assembly import require_next, sign, told
+from agent.bundles.repository.assembly import require_next, told
 from agent.bundles.repository.next_version import next_version
-from agent.bundles.repository.published import CityRepository, Pending, Standing, Trust, trust_in
+from agent.bundles.repository.published import CityRepository, Pending, trust_in
 from agent.bundles.repository.signing_keys import holder_of
-from agent.bundles.repository.writer import add_signature, keep_pending
 from agent.city import change_shown as change
 from agent.city import drafts
 from agent.city.moment import moment
 from agent.city.roster_change import enrolled as enrol
+from agent.city.signing_plan import Plan
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.reasons import Reason
-from agent.disk.atomic_file import write_atomic
 from agent.disk.input_file import read_input
 from agent.errors import BundleRefusedError, ConfigError, EnvelopeRefusedError, UsageError
 from agent.verifying import key_list_check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from securesystemslib.signer import Signer
-    from tuf.api.metadata import Metadata
+    from tuf.api.metadata import Key, Metadata
 
     from agent.city.change_shown import Change
     from agent.city.drafts import Enrolled, Texts
@@ -57,108 +54,10 @@ class Asked:
     start_again: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """What one signature did to a role."""
-
-    role: str
-    version: int
-    standings: tuple[Standing, ...]
-
-    @property
-    def missing(self) -> int:
-        """Signatures that are still needed; where both present and new keys must sign a root, of
-        whom more are missing.
-        """
-        return max(standing.missing for standing in self.standings)
-
-    def told(self) -> str:
-        """In words."""
-        return f"{self.role}, version {self.version}: {'; '.join(map(told, self.standings))}."
-
-    def table(self) -> dict[str, object]:
-        """As plain values."""
-        listed = [
-            {
-                "of": s.of,
-                "threshold": s.threshold,
-                "signed_by": list(s.signed),
-                "not_by": list(s.unsigned),
-                "missing": s.missing,
-            }
-            for s in self.standings
-        ]
-        return {
-            "role": self.role,
-            "version": self.version,
-            "missing": self.missing,
-            "standings": listed,
-        }
-
-
-@dataclass(slots=True)
-class Plan:
-    """Everything that would be signed, ready to be shown. `fresh`: roles whose version this
-    signature begins; `enrolled`: new rosters for the drafts.
-    """
-
-    city: CityRepository
-    trust: Trust
-    signer: Signer
-    holder: str
-    items: dict[str, Pending]
-    fresh: frozenset[str]
-    change: Change
-    notes: tuple[str, ...]
-    enrolled: Enrolled | None
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """What is to be signed."""
-        return tuple(self.items)
-
-    def lines(self) -> Iterator[str]:
-        """For the person who signs."""
-        shown = list(self.change.lines())
-        yield from shown or ("Nothing changes; signing renews it.",)
-        for role, item in self.items.items():
-            how = (
-                "a first signature begins this version"
-                if role in self.fresh
-                else "; ".join(map(told, self.trust.standings(role, item.metadata)))
-            )
-            yield (
-                f"{role}, version {item.metadata.signed.version}, until "
-                f"{item.metadata.signed.expires:%Y-%m-%d}: {how}"
-            )
-        yield from self.notes
-
-    def sign(self) -> list[Signed]:
-        """Add the signature to all of them, in memory first: a token that fails at the second role
-        leaves the first unsigned, too. Raises ConfigError, StorageError.
-        """
-        for item in self.items.values():
-            sign(item.metadata, self.signer)
-        if self.enrolled is not None:
-            write_atomic(self.city.folder / drafts.CAMERAS, self.enrolled.cameras, 0o644)
-            write_atomic(self.city.folder / drafts.ROSTER, self.enrolled.roster, 0o644)
-        done = []
-        for role, item in self.items.items():
-            if role in self.fresh:
-                keep_pending(self.city.folder, item)
-            else:
-                add_signature(self.city.folder, role, item.metadata)
-            done.append(
-                Signed(
-                    role, item.metadata.signed.version, self.trust.standings(role, item.metadata)
-                )
-            )
-        return done
-
-
 class Signing:
-    """What can be signed in a city's folder. `on`: the command line's `--on`. Everything raises
-    ConfigError, UsageError, BundleRefusedError.
+    """What can be signed in a city's folder.
+
+    `on`: the command line's `--on`. Everything raises ConfigError, UsageError, BundleRefusedError.
     """
 
     def __init__(self, folder: Path, on: str, asked: Asked, secret: Callable[[str], str]) -> None:
@@ -206,26 +105,7 @@ class Signing:
     def plan(self, signer: Signer) -> Plan:
         """What this key would sign."""
         keyid = signer.public_key.keyid
-        held = {
-            role: keys[keyid]
-            for role in self._trust.roles()
-            if keyid in (keys := self._trust.holders(role))
-        }
-        if not held:
-            raise UsageError(
-                "this key holds no role in this city",
-                where="--key",
-                fix="`platewarden bundle show` lists who holds what",
-            )
-        for role in self._asked.roles:
-            if role not in held:
-                others = ", ".join(sorted(map(holder_of, self._trust.holders(role).values())))
-                raise UsageError(
-                    f"this key, of {holder_of(next(iter(held.values())))}, does not hold role "
-                    f"{role}",
-                    where="--key",
-                    fix=f"held by: {others}",
-                )
+        held = self._held(keyid)
         enrolled = self._enrolled()
         items, fresh = self._items(tuple(held), keyid, enrolled)
         if not items:
@@ -250,6 +130,30 @@ class Signing:
             self._notes(new),
             enrolled,
         )
+
+    def _held(self, keyid: str) -> Mapping[str, Key]:
+        """The roles of a key, which must hold all that were asked for."""
+        held = {
+            role: keys[keyid]
+            for role in self._trust.roles()
+            if keyid in (keys := self._trust.holders(role))
+        }
+        if not held:
+            raise UsageError(
+                "this key holds no role in this city",
+                where="--key",
+                fix="`platewarden bundle show` lists who holds what",
+            )
+        for role in self._asked.roles:
+            if role not in held:
+                others = ", ".join(sorted(map(holder_of, self._trust.holders(role).values())))
+                raise UsageError(
+                    f"this key, of {holder_of(next(iter(held.values())))}, "
+                    f"does not hold role {role}",
+                    where="--key",
+                    fix=f"held by: {others}",
+                )
+        return held
 
     def _items(
         self, held: tuple[str, ...], keyid: str, enrolled: Enrolled | None
@@ -431,8 +335,8 @@ class Signing:
         roles = set(self._trust.roles())
         lines = [
             (
-                f"Nobody signs keys for {name}: until then nothing is sealed to it. bundle rotate "
-                f"--role keys-{name} --add FILE.pub"
+                f"Nobody signs keys for {name}: until then nothing is sealed to it. "
+                f"bundle rotate --role keys-{name} --add FILE.pub"
             )
             for name in sorted(policy.recipients)
             if f"keys-{name}" not in roles
@@ -440,7 +344,7 @@ class Signing:
         ]
         if policy.expires <= self._now.date():
             lines.append(
-                f"The policy has expired, on {policy.expires}: under it no camera publishes "
-                "anything."
+                f"The policy has expired, on {policy.expires}: "
+                "under it no camera publishes anything."
             )
         return tuple(lines)

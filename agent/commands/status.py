@@ -44,10 +44,8 @@ def _lines(state: Mapping[str, object]) -> Iterator[str]:
     for name, process in as_table(state.get("processes")).items():
         yield from _process(name, as_table(process))
     outbox, hotlist = as_table(state["outbox"]), as_table(state["hotlist"])
-    yield (
-        "Outbox    "
-        f"{outbox.get('problem') or str(outbox.get('waiting')) + ' reads wait, of at most ' + str(outbox.get('most'))}"
-    )
+    waiting = f"{outbox.get('waiting')} reads wait, of at most {outbox.get('most')}"
+    yield f"Outbox    {outbox.get('problem') or waiting}"
     aged = (
         f"made {hotlist.get('as_of')}, {hotlist.get('age_hours')} h ago; raises nothing after "
         f"{hotlist.get('stale_after')}"
@@ -77,8 +75,9 @@ def _process(name: str, process: Mapping[str, object]) -> Iterator[str]:
         for role in _list(bundles["roles"]):
             signers = ", ".join(str(signer) for signer in _list(role["signed_by"]))
             yield (
-                f"          {role['role']:<24} version {role['version']:<4} until "
-                f"{role['expires'] or 'never published'}{'  signed by ' + signers if signers else ''}"
+                f"          {role['role']:<24} version {role['version']:<4} "
+                f"until {role['expires'] or 'never published'}"
+                f"{'  signed by ' + signers if signers else ''}"
             )
         for lapse in _list(bundles["lapses"]):
             yield f"  LAPSED  {lapse['what']}; stops: {lapse['stops']}"

@@ -11,7 +11,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Dropping (decide), refusing (load, connect, verify), withdrawing (outbox)."""
 
-    # decide: one sighting
+    # One sighting, decided.
     RELEASED = "released"
     NO_HOTLIST_MATCH = "no-hotlist-match"
     NEVER_RELEASE = "never-release-list"
@@ -29,7 +29,7 @@ class Reason(StrEnum):
     NO_EPOCH_KEY = "no-epoch-key"
     NO_COMMON_VERSION = "no-common-version"
     OUTBOX_FULL = "outbox-full"
-    # policy load
+    # A policy that is loaded.
     CHARTER_FORBIDS_RECIPIENT = "charter-forbids-recipient"
     CHARTER_FORBIDS_KIND = "charter-forbids-kind"
     CHARTER_FORBIDS_PURPOSE = "charter-forbids-purpose"
@@ -44,7 +44,7 @@ class Reason(StrEnum):
     POLICY_EXPIRED = "policy-expired"
     POLICY_UNSIGNED = "policy-unsigned"
     POLICY_LETS_OUT_MORE = "policy-lets-out-more"
-    # signed bundles
+    # Signed bundles.
     BUNDLE_SIGNATURE_THRESHOLD = "bundle-signature-threshold"
     BUNDLE_SAME_SIGNER_TWICE = "bundle-same-signer-twice"
     BUNDLE_THRESHOLD_TOO_LOW = "bundle-threshold-too-low"
@@ -61,9 +61,9 @@ class Reason(StrEnum):
     BUNDLE_LAPSED = "bundle-lapsed"
     RIG_CITY = "rig-city"
     CLOCK_BEHIND_BUNDLES = "clock-behind-bundles"
-    # the hot list, by hand
+    # The hot list, by hand.
     HOTLIST_ADDITIONS_SPENT = "hotlist-additions-spent"
-    # destinations
+    # Destinations.
     RECIPIENT_NOT_IN_POLICY = "recipient-not-in-policy"
     PURPOSE_NOT_IN_POLICY = "purpose-not-in-policy"
     RULE_NOT_IN_POLICY = "rule-not-in-policy"
@@ -73,7 +73,7 @@ class Reason(StrEnum):
     SPKI_PIN_MISMATCH = "spki-pin-mismatch"
     CERTIFICATE_INVALID = "certificate-invalid"
     PROXY_FORBIDDEN = "proxy-forbidden"
-    # envelopes, receipts, key lists, rosters
+    # Envelopes, receipts, key lists, rosters.
     MALFORMED = "malformed"
     UNFORESEEN = "unforeseen"
     UNSUPPORTED_VERSION = "unsupported-version"
@@ -85,7 +85,7 @@ class Reason(StrEnum):
     DEADLINE_PASSED = "deadline-passed"
     KEY_DESTROYED = "key-destroyed"
     RECEIPT_MISMATCH = "receipt-mismatch"
-    # log
+    # The log.
     LEAF_MISSING = "leaf-missing"
     LEAF_CHANGED = "leaf-changed"
     LEAF_REORDERED = "leaf-reordered"

@@ -1,5 +1,6 @@
-"""The demo's last word: one offline HTML page in two halves, what the camera saw and what left. No
-plate as text.
+"""The demo's last word: one offline HTML page in two halves, what the camera saw and what left.
+
+No plate as text.
 """
 
 import base64
@@ -33,8 +34,9 @@ class LeftCard:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """May this organisation get reads? `why`: a sentence; `lines`: those of charter or policy that
-    it rests on, `file:line  text`.
+    """May this organisation get reads?
+
+    `why`: a sentence; `lines`: those of charter or policy that it rests on, `file:line  text`.
     """
 
     who: str
@@ -66,8 +68,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything on the page. `relayed`: all bytes that the broker handled; `checkpoint`: watch's
-    newest signed checkpoint.
+    """Everything on the page.
+
+    `relayed`: all bytes that the broker handled; `checkpoint`: watch's newest signed checkpoint.
     """
 
     saw: tuple[SawCard, ...]
@@ -91,7 +94,8 @@ def render(page: Page) -> str:
         "ANSWERS": "".join(_answer(a) for a in page.answers),
         "PUSHES": "".join(_push(push) for push in page.pushes),
         "ATTEMPTS": "".join(
-            f"<tr><td>{escape(a.what)}</td><td><code>{escape(a.reason)}</code></td><td>{escape(a.evidence)}</td></tr>"
+            f"<tr><td>{escape(a.what)}</td><td><code>{escape(a.reason)}</code></td>"
+            f"<td>{escape(a.evidence)}</td></tr>"
             for a in page.attempts
         ),
         "RELAYED": _hexdump(_middle(page.relayed, 256)),
@@ -114,8 +118,8 @@ def _picture(jpeg: bytes, alt: str) -> str:
 def _saw(card: SawCard) -> str:
     kind = "hit" if card.left else "dropped"
     return (
-        "<figure "
-        f'class="{kind}">{_picture(card.picture, card.title)}<figcaption><b>{escape(card.title)}</b><span>{escape(card.outcome)}</span></figcaption></figure>'
+        f'<figure class="{kind}">{_picture(card.picture, card.title)}<figcaption>'
+        f"<b>{escape(card.title)}</b><span>{escape(card.outcome)}</span></figcaption></figure>"
     )
 
 
@@ -126,17 +130,17 @@ def _left(card: LeftCard) -> str:
     )
     crop = (
         (
-            f'<p class="opened">{_picture(card.opened_crop, "the crop")}<span>What its recipient '
-            "opened. An unverified lead, not a fact.</span></p>"
+            f'<p class="opened">{_picture(card.opened_crop, "the crop")}'
+            "<span>What its recipient opened. An unverified lead, not a fact.</span></p>"
         )
         if card.opened_crop
         else ""
     )
     return (
-        f'<div class="card"><h3>{len(card.wire):,} bytes to one recipient</h3><table '
-        f'class="tags">{rows}</table>'
-        "<p>The plate, its confidence and the picture are in here, and only the recipient's key "
-        f"opens it:</p><pre>{_hexdump(_middle(card.wire, 192))}</pre>{crop}</div>"
+        f'<div class="card"><h3>{len(card.wire):,} bytes to one recipient</h3>'
+        f'<table class="tags">{rows}</table><p>The plate, '
+        "its confidence and the picture are in here, and only the recipient's key opens it:</p>"
+        f"<pre>{_hexdump(_middle(card.wire, 192))}</pre>{crop}</div>"
     )
 
 
@@ -155,8 +159,8 @@ def _middle(data: bytes, size: int) -> bytes:
 def _answer(answer: Answer) -> str:
     kind, word = ("yes", "Yes") if answer.may else ("no", "No")
     return (
-        "<tr "
-        f'class="{kind}"><td>{escape(answer.who)}</td><td>{word}</td><td>{escape(answer.why)}{_quoted(answer.lines)}</td></tr>'
+        f'<tr class="{kind}"><td>{escape(answer.who)}</td><td>{word}</td>'
+        f"<td>{escape(answer.why)}{_quoted(answer.lines)}</td></tr>"
     )
 
 
@@ -173,14 +177,14 @@ def _push(push: Push) -> str:
         ""
         if push.refused
         else (
-            "<p>The charter permits it: whether it is signed is for the city to say, and this is "
-            "what its signers are shown.</p>"
+            "<p>The charter permits it: whether it is signed is for the city to say, "
+            "and this is what its signers are shown.</p>"
         )
     )
     says = "".join(f"<li>{escape(sentence)}</li>" for sentence in push.lets_out)
     return (
-        '<div class="card"><h3>It adds '
-        f"{escape(push.who)}</h3><ol>{says}</ol>{_quoted(push.lines)}{refused}{permitted}</div>"
+        f'<div class="card"><h3>It adds {escape(push.who)}</h3><ol>{says}</ol>'
+        f"{_quoted(push.lines)}{refused}{permitted}</div>"
     )
 
 

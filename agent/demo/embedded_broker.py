@@ -46,8 +46,9 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running_broker(folder: Path, identity: ServerIdentity, port: int) -> Iterator[None]:
-    """Run the broker until the block ends. `folder` takes its configuration. Raises
-    PlatewardenError when it cannot start.
+    """Run the broker until the block ends.
+
+    `folder` takes its configuration. Raises PlatewardenError when it cannot start.
     """
     try:
         from iotcore import Broker  # noqa: PLC0415 — an extra: only the demo needs it

@@ -57,8 +57,8 @@ def push_half_signed(installation: Installation) -> tuple[Attempt, bool]:
     )
     kept = state["processes"]["watch"]["policy"]["version"]
     attempt = Attempt(
-        "A pushed policy that adds the county sheriff, which the charter permits, signed by one "
-        "holder of the two whom it takes",
+        "A pushed policy that adds the county sheriff, which the charter permits, "
+        "signed by one holder of the two whom it takes",
         Reason.BUNDLE_SIGNATURE_THRESHOLD,
         f"The camera's log says who signed: {told}. It still obeys version {kept}.",
     )

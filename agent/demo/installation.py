@@ -26,8 +26,9 @@ COMMAND_TIMEOUT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where everything of one demo lies. `port`: of the listed broker on loopback; `policy_text`:
-    as the camera has it.
+    """Where everything of one demo lies.
+
+    `port`: of the listed broker on loopback; `policy_text`: as the camera has it.
     """
 
     work: Path
@@ -57,8 +58,9 @@ class Installation:
 def install(
     work: Path, now: dt.datetime, wanted: Sequence[str], recovered: Sequence[str] = ()
 ) -> Installation:
-    """Make keys, policy, roster and settings below `work`. `wanted`, `recovered`: fictitious plates
-    for the hot list, the latter with entries that ended.
+    """Make keys, policy, roster and settings below `work`.
+
+    `wanted`, `recovered`: fictitious plates for the hot list, the latter with entries that ended.
     """
     city = demo_city.found(work / "city", now.date(), tuple(wanted), tuple(recovered))
     server, port = city.authority.issue(demo_city.HOST, work / "broker", "server"), free_port()
@@ -85,8 +87,9 @@ def environment() -> dict[str, str]:
 
 
 def platewarden(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run one Platewarden command as a user would, with this interpreter. Raises PlatewardenError
-    when it fails and `check` is set.
+    """Run one Platewarden command as a user would, with this interpreter.
+
+    Raises PlatewardenError when it fails and `check` is set.
     """
     done = subprocess.run(
         command(*map(str, arguments)),

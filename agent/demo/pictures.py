@@ -70,10 +70,8 @@ def _card(image: Image, vehicle: Vehicle, index: int, boxes: tuple[PlateBox, ...
         )
     width = 620 * scale
     height = width * CARD_PX[1] / CARD_PX[0]
-    left, top = (
-        int(np.clip(x - width / 2, 0, image.shape[1] - width)),
-        int(np.clip(y - height * 0.68, 0, image.shape[0] - height)),
-    )
+    left = int(np.clip(x - width / 2, 0, image.shape[1] - width))
+    top = int(np.clip(y - height * 0.68, 0, image.shape[0] - height))
     cut = cv2.resize(
         image[top : top + int(height), left : left + int(width)],
         CARD_PX,

@@ -19,8 +19,9 @@ START_WITHIN_S, RUN_WITHIN_S, STOP_WITHIN_S = 30.0, 150.0, 15.0
 
 
 def run_street(installation: Installation, frames: Path) -> bytes:
-    """Play the frames through the camera; the released reads travel to the receiver. Returns all
-    bytes that the broker handled.
+    """Play the frames through the camera; the released reads travel to the receiver.
+
+    Returns all bytes that the broker handled.
     """
     tap = Tap(installation.work / "broker" / "relayed", installation.city.authority.pem(), HOST)
     with running_broker(installation.work / "broker", installation.server, installation.port):
@@ -51,8 +52,9 @@ def run_street(installation: Installation, frames: Path) -> bytes:
 
 @contextlib.contextmanager
 def background(installation: Installation, *arguments: str, ready: str) -> Iterator[None]:
-    """A process that runs until the block ends. Raises PlatewardenError when it does not print
-    `ready` in time.
+    """A process that runs until the block ends.
+
+    Raises PlatewardenError when it does not print `ready` in time.
     """
     with installation.log.open("ab") as log:
         start = log.tell()
@@ -81,8 +83,8 @@ def _foreground(installation: Installation, *arguments: str) -> None:
         )
     if done.returncode != 0:
         raise PlatewardenError(
-            f"`platewarden {arguments[0]}` ended with exit code {done.returncode}; its output "
-            f"ends: {_tail(installation.log)}"
+            f"`platewarden {arguments[0]}` ended with exit code {done.returncode}; "
+            f"its output ends: {_tail(installation.log)}"
         )
 
 

@@ -107,10 +107,10 @@ def broker_with_another_key(installation: Installation) -> Attempt:
     """The right address, name and authority, but another key: an impostor with a certificate from
     the same CA.
     """
-    impostor, port = (
-        installation.city.authority.issue(demo_city.HOST, installation.work / "impostor", "server"),
-        free_port(),
+    impostor = installation.city.authority.issue(
+        demo_city.HOST, installation.work / "impostor", "server"
     )
+    port = free_port()
     text = installation.policy_text.replace(f"{LOOPBACK}:{installation.port}", f"{LOOPBACK}:{port}")
     broker = parse_policy(text.encode(), "policy.toml").brokers[0]
     with running_broker(installation.work / "impostor", impostor, port):
@@ -137,7 +137,7 @@ def altered_retention(installation: Installation, sealed: Path) -> Attempt:
     _expect(moved != tags, "an altered retention tag", "the tag was not found")
     altered = b64url(moved.encode()).encode() + b"." + rest + b"\n" + signature
     key = _device_key(installation)
-    # the unaltered one is good: it is the change that is refused
+    # The unaltered read is good: it is the change that is refused.
     EnvelopeVerifier(key).verify(wire)
     reason = _refused(lambda: EnvelopeVerifier(key).verify(altered), "an altered retention tag")
     return Attempt(
@@ -183,7 +183,7 @@ def half_signed(installation: Installation) -> Attempt:
 
 def _copy_camera(installation: Installation, to: Path) -> None:
     for folder in ("city", "device"):
-        # no second copy of plates (P9)
+        # All but the hot list: no second copy of plates (P9).
         shutil.copytree(
             installation.work / folder, to / folder, ignore=shutil.ignore_patterns("hotlist.csv")
         )
@@ -213,7 +213,8 @@ def _refused(attempt: Callable[[], object], what: str) -> str:
     raise NotRefusedError(f"{what} was not refused")
 
 
-def _expect(held: bool, what: str, said: str) -> None:  # noqa: FBT001 — an assertion that survives `python -O`
+# `held`: an assertion that survives `python -O`.
+def _expect(held: bool, what: str, said: str) -> None:  # noqa: FBT001
     if not held:
         raise NotRefusedError(f"{what} was not refused as it must be: {said.strip()}")
 

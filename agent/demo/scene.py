@@ -27,9 +27,10 @@ JPEG_QUALITY = 92
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """One car in the clip. `plate`: fictitious. `role`: what the story wants of it. `path(t)` for t
-    in 0–1 of its presence gives centre x, plate y (px) and scale; it is in view from frame `first`
-    up to, not including, `last`.
+    """One car in the clip. `plate`: fictitious.
+
+    `role`: what the story wants of it. `path(t)` for t in 0–1 of its presence gives centre x, plate
+    y (px) and scale; it is in view from frame `first` up to, not including, `last`.
     """
 
     plate: str
@@ -65,8 +66,9 @@ HIT, NEAR_MISS, RECOVERED = VEHICLES[0], VEHICLES[2], VEHICLES[4]
 
 
 def render(folder: Path) -> tuple[Path, ...]:
-    """Write the clip's frames into `folder` and return their paths in order. Deterministic. Raises
-    StorageError.
+    """Write the clip's frames into `folder` and return their paths in order.
+
+    Deterministic. Raises StorageError.
     """
     rng = np.random.default_rng(SEED)
     street = _street(rng)
@@ -103,59 +105,39 @@ def _street(rng: np.random.Generator) -> Image:
     picture = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
     horizon = HORIZON_PX
     ramp = np.linspace(0, 1, horizon)[:, None]
-    picture[:horizon] = (np.array([225, 195, 165]) * (1 - ramp) + np.array([235, 225, 215]) * ramp)[
-        :, None, :
-    ].astype(np.uint8)
+    sky = np.array([225, 195, 165]) * (1 - ramp) + np.array([235, 225, 215]) * ramp
+    picture[:horizon] = sky[:, None, :].astype(np.uint8)
     for x in range(-20, WIDTH_PX, 118):  # a row of houses
         top, tone = int(rng.integers(120, 220)), int(rng.integers(105, 165))
         cv2.rectangle(picture, (x, top), (x + 112, horizon), (tone - 12, tone, tone + 6), -1)
         _house(picture, x, top, tone)
-    picture[horizon:] = (92, 94, 96)
-    cv2.fillPoly(
-        picture,
-        [np.array([[0, HEIGHT_PX], [0, 470], [560, horizon], [585, horizon], [120, HEIGHT_PX]])],
-        (128, 134, 138),
-    )
-    cv2.fillPoly(
-        picture,
-        [
-            np.array(
-                [
-                    [WIDTH_PX, HEIGHT_PX],
-                    [WIDTH_PX, 430],
-                    [740, horizon],
-                    [715, horizon],
-                    [1180, HEIGHT_PX],
-                ]
-            )
-        ],
-        (128, 134, 138),
-    )
-    for near, far in ((720, 650), (566, 470), (440, 396), (372, 348), (334, 322)):
-        half = (near - horizon) * 0.018
-        cv2.fillPoly(
-            picture,
-            [
-                np.array(
-                    [
-                        [650 - half, near],
-                        [650 + half, near],
-                        [650 + half * 0.7, far],
-                        [650 - half * 0.7, far],
-                    ],
-                    np.int32,
-                )
-            ],
-            (205, 210, 212),
-        )
+    _road(picture)
     grain = rng.normal(0, 5, (HEIGHT_PX - horizon, WIDTH_PX, 1))
     picture[horizon:] = np.clip(picture[horizon:] + grain, 0, 255).astype(np.uint8)
     return picture
 
 
+def _road(picture: Image) -> None:
+    """Asphalt between two kerbs, and the marks of its middle."""
+    horizon, right, below = HORIZON_PX, WIDTH_PX, HEIGHT_PX
+    picture[horizon:] = (92, 94, 96)
+    kerbs = (
+        [[0, below], [0, 470], [560, horizon], [585, horizon], [120, below]],
+        [[right, below], [right, 430], [740, horizon], [715, horizon], [1180, below]],
+    )
+    for kerb in kerbs:
+        cv2.fillPoly(picture, [np.array(kerb)], (128, 134, 138))
+    for near, far in ((720, 650), (566, 470), (440, 396), (372, 348), (334, 322)):
+        half = (near - horizon) * 0.018
+        narrow = half * 0.7
+        mark = [[650 - half, near], [650 + half, near], [650 + narrow, far], [650 - narrow, far]]
+        cv2.fillPoly(picture, [np.array(mark, np.int32)], (205, 210, 212))
+
+
 def _house(picture: Image, x: int, top: int, tone: int) -> None:
-    """One house, from its eaves at `top` to the horizon. Bright windows: a light wall with rows of
-    dark ones is sometimes taken for a large plate.
+    """One house, from its eaves at `top` to the horizon.
+
+    Bright windows: a light wall with rows of dark ones is sometimes taken for a large plate.
     """
     cv2.fillPoly(
         picture,
@@ -240,10 +222,8 @@ def paste(frame: Image, sprite: NDArray[np.uint8], x: float, y: float, scale: fl
     height, width = CAR_PX
     left, top = x - scale * width / 2, y - scale * 310
     x0, y0 = max(0, int(left)), max(0, int(top))
-    x1, y1 = (
-        min(WIDTH_PX, int(left + scale * width) + 2),
-        min(HEIGHT_PX, int(top + scale * height) + 2),
-    )
+    x1 = min(WIDTH_PX, int(left + scale * width) + 2)
+    y1 = min(HEIGHT_PX, int(top + scale * height) + 2)
     matrix = np.array([[scale, 0, left - x0], [0, scale, top - y0]], np.float64)
     placed = cv2.warpAffine(sprite, matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_AREA).astype(
         np.float32

@@ -53,8 +53,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What `--json` prints. `seen`: plates seen in frames; `unreadable`: tracks without a text;
-    `sightings`: vehicles; the rest follows them through the line.
+    """What `--json` prints.
+
+    `seen`: plates seen in frames; `unreadable`: tracks without a text; `sightings`: vehicles; the
+    rest follows them through the line.
     """
 
     seen: int
@@ -70,12 +72,13 @@ class Summary:
 
 
 def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
-    """Run the whole demo; `out` takes what is kept, `work` the installation itself. Raises
-    PlatewardenError when anything is not as promised.
+    """Run the whole demo; `out` takes what is kept, `work` the installation itself.
+
+    Raises PlatewardenError when anything is not as promised.
     """
     say(
-        "A city is founded: charter, policy, hot list, camera, police department, each with "
-        "fresh keys."
+        "A city is founded: "
+        "charter, policy, hot list, camera, police department, each with fresh keys."
     )
     installation = install(
         work,
@@ -84,21 +87,21 @@ def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
         (scene.RECOVERED.plate,),
     )
     say(
-        f"A street is rendered: {len(scene.VEHICLES)} cars with fictitious plates, one of them "
-        "reported stolen, one found again."
+        f"A street is rendered: {len(scene.VEHICLES)} cars with fictitious plates, "
+        "one of them reported stolen, one found again."
     )
     scene.render(out / "frames")
     say(
-        "The camera watches. Two processes: watch sees plates and has no network; deliver has "
-        "the network and sees no plate."
+        "The camera watches. Two processes: watch sees plates and has no network; "
+        "deliver has the network and sees no plate."
     )
     relayed = run_street(installation, out / "frames")
     keep(installation, out)
     opened = open_reads(installation)
     summary = count(installation, len(opened), ())
     say(
-        f"It saw {summary.sightings} cars, dropped {summary.dropped} in memory, sealed "
-        f"{summary.sealed}. The police department opened {summary.opened}."
+        f"It saw {summary.sightings} cars, dropped {summary.dropped} in memory, "
+        f"sealed {summary.sealed}. The police department opened {summary.opened}."
     )
     say("Now six things that must not work:")
     attempts = provoke(installation, min((out / "sealed").iterdir())) if summary.sealed else ()
@@ -223,8 +226,10 @@ def city_files(installation: Installation, policy_text: str) -> Files:
 
 
 def answers(installation: Installation) -> tuple[Answer, ...]:
-    """Can another agency get this? As `platewarden policy explain` answers it: from charter and
-    policy, through the camera's own `decide`.
+    """Can another agency get this?
+
+    As `platewarden policy explain` answers it: from charter and policy, through the camera's own
+    `decide`.
     """
     files = city_files(installation, installation.policy_text)
     told = []
@@ -247,9 +252,9 @@ def answers(installation: Installation) -> tuple[Answer, ...]:
 
 def _granted(grant: Grant) -> str:
     return (
-        f"only cars listed as {' or '.join(grant.categories)}, for {grant.purpose}, from a "
-        f"confidence of {grant.min_confidence:g}, "
-        f"until {grant.until}; each read's key is destroyed within {grant.retention_days} days"
+        f"only cars listed as {' or '.join(grant.categories)}, for {grant.purpose}, "
+        f"from a confidence of {grant.min_confidence:g}, until {grant.until}; "
+        f"each read's key is destroyed within {grant.retention_days} days"
     )
 
 

@@ -1,5 +1,7 @@
 """A throwaway city for the demo: root key, policy, charter, hot list, roster, certificate
-authority. Valid for days.
+authority.
+
+Valid for days.
 """
 
 import datetime as dt
@@ -101,8 +103,9 @@ _HOTLIST_HEADER = "plate,state,category,agency,case,source_date,expires\n"
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """Where the city's files lie. `folder`: what a camera gets; `root_key`: signs the roster, stays
-    in memory.
+    """Where the city's files lie.
+
+    `folder`: what a camera gets; `root_key`: signs the roster, stays in memory.
     """
 
     folder: Path

@@ -32,8 +32,9 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o600, *, final: Path | None = None) -> None:
-    """Create `path` with `data`, on disk when this returns; refuses a path that exists. A failed
-    file is removed.
+    """Create `path` with `data`, on disk when this returns; refuses a path that exists.
+
+    A failed file is removed.
 
     `final`: the name that it will get, to be named in an error. Raises StorageError.
     """
@@ -48,7 +49,7 @@ def write_new(path: Path, data: bytes, mode: int = 0o600, *, final: Path | None 
         raise storage_error(error, named, "cannot create") from None
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
-            # the umask may only have narrowed it; say exactly what we mean
+            # The umask may only have narrowed it; say exactly what we mean.
             os.fchmod(descriptor, mode)
             _write_all(file.fileno(), data)
             os.fsync(file.fileno())
@@ -152,8 +153,9 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def read_regular(descriptor: int, path: Path, max_bytes: int) -> bytes:
-    """The bytes of an opened file, which must be a regular one of at most `max_bytes`. Raises
-    StorageError, OSError.
+    """The bytes of an opened file, which must be a regular one of at most `max_bytes`.
+
+    Raises StorageError, OSError.
     """
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):

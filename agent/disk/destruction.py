@@ -8,6 +8,7 @@ from agent.disk.atomic_file import storage_error, sync_folder
 
 def destroy(path: Path) -> None:
     """Overwrite a file in place, then remove it, each durably; a file that is gone is no error.
+
     Raises StorageError.
 
     Limit: it reaches the file's present blocks; a journal, a snapshot or flash wear-levelling may

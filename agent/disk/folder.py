@@ -25,7 +25,9 @@ class NewFile:
 
 def write_folder(folder: Path, files: Mapping[str, NewFile], mode: int = 0o755) -> None:
     """After return `folder` holds exactly `files` (by relative path) and survives a power cut;
-    after an error there is nothing of it. Raises StorageError.
+    after an error there is nothing of it.
+
+    Raises StorageError.
 
     A folder that is there must be empty: nothing is ever overwritten or mixed. Folders that hold a
     private file are 0700.
@@ -41,7 +43,8 @@ def write_folder(folder: Path, files: Mapping[str, NewFile], mode: int = 0o755) 
             write_new(path, file.data, file.mode, final=folder / name)
         for inner in sorted({path.parent for path in part.rglob("*")}, reverse=True):
             sync_folder(inner)
-        os.rename(part, folder)  # noqa: PTH104  # onto an empty folder too: Path.rename says less of it
+        # Onto an empty folder too: Path.rename says less of it.
+        os.rename(part, folder)  # noqa: PTH104
         sync_folder(folder.parent)
     except OSError as error:
         raise storage_error(error, folder, "cannot make the folder") from None

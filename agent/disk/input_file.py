@@ -14,8 +14,9 @@ CHUNK_BYTES = 1 << 22
 
 
 def read_input(path: Path, max_bytes: int, *, missing: str) -> bytes:
-    """The bytes of a regular file; `missing` is the next step where there is none. Raises
-    ConfigError.
+    """The bytes of a regular file; `missing` is the next step where there is none.
+
+    Raises ConfigError.
 
     Mitigates against: FIFOs that block, devices that never end, files that fill the memory. A link
     is followed: a city may link its files.
@@ -24,8 +25,9 @@ def read_input(path: Path, max_bytes: int, *, missing: str) -> bytes:
 
 
 def input_chunks(path: Path, max_bytes: int, *, missing: str) -> Generator[bytes]:
-    """The same in chunks, for a file that need not lie in memory. Raises ConfigError, before the
-    first chunk or later.
+    """The same in chunks, for a file that need not lie in memory.
+
+    Raises ConfigError, before the first chunk or later.
     """
     yield from _read(_open(path, missing), path, max_bytes)
 
@@ -53,11 +55,12 @@ def _read(descriptor: int, path: Path, max_bytes: int) -> Generator[bytes]:
 
 def chunks_beneath(folder: Path, name: str, max_bytes: int, *, missing: str) -> Generator[bytes]:
     """As input_chunks, of a file in a folder that somebody else wrote: no link in it is followed,
-    neither of a folder nor of the file. Raises ConfigError; FileNotFoundError before the first
-    chunk where there is no such file.
+    neither of a folder nor of the file.
 
-    Mitigates against: a stick whose `metadata` is a link to what this user may read, and the stick's
-    maker may not.
+    Raises ConfigError; FileNotFoundError before the first chunk where there is no such file.
+
+    Mitigates against: a stick whose `metadata` is a link to what this user may read, and its maker
+    may not.
     """
     *folders, last = name.split("/")
     here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

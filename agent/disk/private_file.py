@@ -21,7 +21,9 @@ def credential_or(path: Path) -> Path:
 
 
 def open_to_others(path: Path, mode: int) -> bool:
-    """May anybody but its one user read or change this key? `mode`: of the opened file.
+    """May anybody but its one user read or change this key?
+
+    `mode`: of the opened file.
 
     Of a unit's credentials systemd stays the owner and lets the unit's user in by an access list,
     which shows as the group's right to read (acl(5)); nobody else can enter their folder.
@@ -32,8 +34,9 @@ def open_to_others(path: Path, mode: int) -> bool:
 
 
 def read_private(path: Path) -> bytes:
-    """The bytes of a regular file with no permission for group or others. Raises StorageError;
-    FileNotFoundError is its cause when it is not there.
+    """The bytes of a regular file with no permission for group or others.
+
+    Raises StorageError; FileNotFoundError is its cause when it is not there.
     """
     try:
         return read_owned(path)
@@ -41,16 +44,17 @@ def read_private(path: Path) -> bytes:
         raise StorageError(
             "no such key file",
             where=path,
-            fix="restore it; `platewarden provision` makes a camera's, `platewarden receiver "
-            "init` a receiver's",
+            fix="restore it; "
+            "`platewarden provision` makes a camera's, `platewarden receiver init` a receiver's",
         ) from error
     except OSError as error:
         raise storage_error(error, path, "cannot open") from None
 
 
 def read_owned(path: Path) -> bytes:
-    """The same for callers with words of their own for a file that does not open. Raises OSError;
-    StorageError where others may read it.
+    """The same for callers with words of their own for a file that does not open.
+
+    Raises OSError; StorageError where others may read it.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

@@ -31,7 +31,7 @@ def look(settings: Settings, *, allow_unsigned: bool) -> list[Finding]:
             return [found]
         policy, city = found
         egress = Egress(policy.brokers)
-        # for ever in this process: no other destination, no name look-up
+        # The guard stays for ever in this process: no other destination, no name look-up.
         install_guard(egress, lambda _event, _destination: None)
         refuse_proxies(os.environ)
     except PlatewardenError as error:
@@ -44,8 +44,9 @@ def look(settings: Settings, *, allow_unsigned: bool) -> list[Finding]:
 
 
 def policy_of(settings: Settings, *, allow_unsigned: bool) -> tuple[Policy, CityFolder] | Finding:
-    """The policy that deliver has verified, or a rig's; a line where there is none to obey. Raises
-    PlatewardenError.
+    """The policy that deliver has verified, or a rig's; a line where there is none to obey.
+
+    Raises PlatewardenError.
     """
     if settings.anchor.exists():
         folder = settings.state / PROCESS
@@ -78,13 +79,12 @@ def policy_of(settings: Settings, *, allow_unsigned: bool) -> tuple[Policy, City
 def dialled(
     settings: Settings, broker: Broker, address: str, port: int, city: CityFolder, egress: Egress
 ) -> Finding:
-    """Connect, log in, be allowed to read our receipts, say goodbye. Under a name of its own:
-    deliver's connection stays up.
+    """Connect, log in, be allowed to read our receipts, say goodbye.
+
+    Under a name of its own: deliver's connection stays up.
     """
-    name, limits = (
-        f"broker {broker.id}",
-        LinkLimits(max_receipt_bytes=settings.limits.max_receipt_bytes, session_s=0),
-    )
+    name = f"broker {broker.id}"
+    limits = LinkLimits(max_receipt_bytes=settings.limits.max_receipt_bytes, session_s=0)
     began_s = time.monotonic()
     try:
         context = context_for(
@@ -115,6 +115,6 @@ def dialled(
     spent_ms = (time.monotonic() - began_s) * 1000
     return ok(
         name,
-        f"{address}:{port} answered in {spent_ms:.0f} ms; name, CA and pin are the policy's, "
-        "receipts may be read; no DNS was asked",
+        f"{address}:{port} answered in {spent_ms:.0f} ms; "
+        "name, CA and pin are the policy's, receipts may be read; no DNS was asked",
     )

@@ -1,5 +1,6 @@
-"""Looks through the camera for `doctor`: models, a frame, exposure, focus, a plate's width. Numbers
-only; no frame and no text outlives it (P1).
+"""Looks through the camera for `doctor`: models, a frame, exposure, focus, a plate's width.
+
+Numbers only; no frame and no text outlives it (P1).
 """
 
 import os
@@ -144,6 +145,7 @@ def seen(settings: Settings, frames: list[Frame], eyes: Eyes | None) -> list[Fin
 
 def plates(settings: Settings, frames: list[Frame], eyes: Eyes) -> list[tuple[Sample, bool]]:
     """The plates of the newest frame that shows any, as numbers; whether each is the test plate.
+
     Their text stays here.
     """
     detector, reader = ZonedDetector(eyes[0], load_view(settings.view)), eyes[1]

@@ -1,5 +1,7 @@
 """Looks at a camera's keys: there, private, belonging together, and a certificate that fits and
-lasts. No key's bytes leave this module.
+lasts.
+
+No key's bytes leave this module.
 """
 
 from __future__ import annotations
@@ -54,8 +56,10 @@ INSTALL = (
 def look(
     device: Path, camera_id: str, now: datetime, *, enrolled: bool = True
 ) -> tuple[list[Finding], DevicePublic | None]:
-    """Keys, then the broker's certificate. The public half, for whoever looks into the roster.
-    `enrolled`: else the hot list is no sealed one, and needs no key.
+    """Keys, then the broker's certificate.
+
+    The public half, for whoever looks into the roster. `enrolled`: else the hot list is no sealed
+    one, and needs no key.
     """
     try:
         public = load_device_public(device)
@@ -73,6 +77,11 @@ def look(
                 "correct camera_id, or this is another camera's card",
             )
         ], None
+    return [*_private(device, public, enrolled=enrolled), certificate(device, now)], public
+
+
+def _private(device: Path, public: DevicePublic, *, enrolled: bool) -> list[Finding]:
+    """What is wrong with the private keys; else one finding about all."""
     wanted: dict[str, bytes | None] = {
         SEAL_KEY: public.seal,
         WATCH_LOG_KEY: public.watch_log,
@@ -80,36 +89,18 @@ def look(
     }
     wanted |= {HOTLIST_KEY: None} if enrolled else {}
     odd = [found for name, raw in wanted.items() if (found := one(device / name, raw)) is not None]
-    unread = [finding for finding in odd if finding.health is Health.SKIP]
-    bad = [finding for finding in odd if finding.health is not Health.SKIP]
-    keys = bad or (
-        [
-            skip(
-                "keys",
-                f"{len(unread)} of {len(wanted)} could not be opened by this user; modes are right",
-                ROOT,
-            )
-        ]
-        if unread
-        else []
-    )
-    return [
-        *(
-            keys
-            or [
-                ok(
-                    "keys",
-                    f"{len(wanted)} private keys, each for its owner alone, as in public.json",
-                )
-            ]
-        ),
-        certificate(device, now),
-    ], public
+    if bad := [finding for finding in odd if finding.health is not Health.SKIP]:
+        return bad
+    if odd:
+        told = f"{len(odd)} of {len(wanted)} could not be opened by this user; modes are right"
+        return [skip("keys", told, ROOT)]
+    return [ok("keys", f"{len(wanted)} private keys, each for its owner alone, as in public.json")]
 
 
 def one(path: Path, raw: bytes | None) -> Finding | None:
-    """What is wrong with one private key; None when nothing is. `raw`: the public half that it must
-    have.
+    """What is wrong with one private key; None when nothing is.
+
+    `raw`: the public half that it must have.
     """
     name = f"key {path.name}"
     path = credential_or(path)
@@ -153,8 +144,8 @@ def mode(path: Path) -> Finding | None:
     if status.st_mode & 0o077:
         return fail(
             name,
-            f"{path} has mode {stat.S_IMODE(status.st_mode):04o}: others on this machine can "
-            "read it",
+            f"{path} has mode {stat.S_IMODE(status.st_mode):04o}: "
+            "others on this machine can read it",
             f"sudo chmod 600 {path}; if others were here, enrol anew",
         )
     return None
@@ -207,9 +198,10 @@ def fitting(key: Path, found: x509.Certificate, spki: bytes, now: datetime) -> F
 
 
 def _public_raw(key: PrivateKeyTypes) -> bytes:
-    # ValueError for kinds without a raw form
+    # Raises ValueError for kinds of key without a raw form.
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 def _spki(key: object) -> bytes:
-    return bytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))  # type: ignore[attr-defined] # every public key has it
+    # Every public key has it.
+    return bytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))  # type: ignore[attr-defined]

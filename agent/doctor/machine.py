@@ -1,4 +1,5 @@
 """Looks at the machine: disk, mount, heat, power, swap, core dumps, memory cgroup. Reads only.
+
 `system`: /, or a test's stand-in.
 """
 

@@ -40,8 +40,10 @@ _USERS = {Part.EYES: (WATCH, (WATCH, VIDEO)), Part.BROKER: (DELIVER, ())}
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a part printed. `closed`: why the sensor must stay closed; `digest`: of the policy in
-    force; both from TRUST only.
+    """What a part printed.
+
+    `closed`: why the sensor must stay closed; `digest`: of the policy in force; both from TRUST
+    only.
     """
 
     findings: tuple[Finding, ...]
@@ -55,7 +57,8 @@ def start(part: Part, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
     """
     command = [sys.executable, "-B", "-m", "agent", "doctor", "--part", part, *arguments]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environment(), **pipes, **as_user(part))  # type: ignore[call-overload,no-any-return] # noqa: S603 - our own arguments
+    # With our own arguments; mypy cannot follow the keywords.
+    return subprocess.Popen(command, env=environment(), **pipes, **as_user(part))  # type: ignore[call-overload,no-any-return] # noqa: S603
 
 
 def environment() -> dict[str, str]:
@@ -88,8 +91,9 @@ def as_user(part: Part) -> dict[str, object]:
 
 
 def gather(part: Part, child: "subprocess.Popen[bytes]", ends_s: float) -> Report:
-    """Its lines, until `ends_s` of the monotonic clock; or one that says how it ended. A camera
-    that hangs, or a library that this processor cannot run, is a line too.
+    """Its lines, until `ends_s` of the monotonic clock; or one that says how it ended.
+
+    A camera that hangs, or a library that this processor cannot run, is a line too.
     """
     try:
         out, err = child.communicate(timeout=max(LEAST_S, ends_s - time.monotonic()))
@@ -137,8 +141,8 @@ def hint(code: int) -> str:
     """What to do about it."""
     if code == -signal.SIGILL:
         return (
-            "a library uses instructions that this processor lacks: install the package's own "
-            "versions"
+            "a library uses instructions that this processor lacks: "
+            "install the package's own versions"
         )
     if code == -signal.SIGKILL:
         return "out of memory? `dmesg` says so"

@@ -1,5 +1,7 @@
 """Looks at the units and the walls: what systemd says of them, whether the kernel's rules are those
-of the policy in force. Reads only.
+of the policy in force.
+
+Reads only.
 """
 
 import os
@@ -77,8 +79,9 @@ def service(unit: str, found: dict[str, str] | None) -> Finding:
 
 
 def clock(runs: Runs) -> Iterator[Finding]:
-    """May the units learn that the clock is synchronised? With ProtectClock= only systemd-timesyncd
-    tells them, by its marker (docs/ref/time.md).
+    """May the units learn that the clock is synchronised?
+
+    With ProtectClock= only systemd-timesyncd tells them, by its marker (docs/ref/time.md).
     """
     said = runs(["systemctl", "show", f"{WATCH}.service", "--property=ProtectClock"]) or ""
     keeper = (
@@ -86,14 +89,14 @@ def clock(runs: Runs) -> Iterator[Finding]:
     )
     if "ProtectClock=yes" in said and "=active" not in keeper:
         what = (
-            "systemd-timesyncd does not run, and without its marker watch and deliver cannot "
-            "tell that the clock is synchronised"
+            "systemd-timesyncd does not run, "
+            "and without its marker watch and deliver cannot tell that the clock is synchronised"
         )
         yield warn(
             "clock of the units",
             what,
-            "with chrony or a battery-backed clock: docs/ref/time.md, With chrony; else sudo apt "
-            "install systemd-timesyncd",
+            "with chrony or a battery-backed clock: docs/ref/time.md, With chrony; "
+            "else sudo apt install systemd-timesyncd",
         )
 
 
@@ -135,8 +138,6 @@ def walls(
             "walls systemd", "the drop-in was made from another policy than the one in force", again
         )
     else:
-        yield ok(
-            "walls systemd",
-            f"deliver may reach {opened} "
-            f"address{'es' if opened > 1 else ''}{', those of the policy in force' if digest else ''}",
-        )
+        addresses = "addresses" if opened > 1 else "address"
+        whose = ", those of the policy in force" if digest else ""
+        yield ok("walls systemd", f"deliver may reach {opened} {addresses}{whose}")

@@ -1,4 +1,5 @@
 """Looks at what a camera obeys and for how long: enrolment, keys, bundles, policy, hot list, clock.
+
 Reads only; nothing is taken in.
 """
 
@@ -44,13 +45,14 @@ if TYPE_CHECKING:
     from agent.host.clock import Machine
     from agent.settings import Settings
 
-# what a person renews; what the city's server renews every day
+# How soon before its end to warn: of what a person renews, and of what the city's server renews
+# every day.
 SOON, SOON_ONLINE = timedelta(days=14), timedelta(hours=24)
 ONLINE = frozenset({"timestamp", "snapshot"})
 PROCESSES = ("watch", "deliver")
 UPDATE = (
-    "sudo -u platewarden-update platewarden update (or copy a stick); platewarden status says "
-    "what was refused"
+    "sudo -u platewarden-update platewarden update (or copy a stick); "
+    "platewarden status says what was refused"
 )
 ROOT = "sudo platewarden doctor"
 
@@ -86,14 +88,11 @@ def look(settings: Settings, *, allow_unsigned: bool, machine: Machine | None = 
     findings = [findings[0], *found_keys, *findings[1:], clock_found]
     if newest is not None:
         findings += bundles(newest, now.utc)
-    city = (
-        CityFolder(newest.city)
-        if newest
-        else CityFolder(settings.city)
-        if allow_unsigned and not enrolled
-        else None
-    )
-    if city is None:
+    if newest:
+        city = CityFolder(newest.city)
+    elif allow_unsigned and not enrolled:
+        city = CityFolder(settings.city)
+    else:
         return Trust(
             [*findings, skip("policy", "none is in force, so it was not looked at")], None, None
         )
@@ -116,14 +115,14 @@ def enrolment(settings: Settings, *, allow_unsigned: bool) -> Finding:
             "an installed camera is enrolled: docs/ref/enrolment.md",
         )
     what = (
-        f"this camera obeys no city yet ({settings.anchor} is missing): watch and deliver refuse "
-        "to start"
+        f"this camera obeys no city yet ({settings.anchor} is missing): "
+        "watch and deliver refuse to start"
     )
     return fail(
         "enrolment",
         what,
-        "sudo platewarden provision --anchor 1.root.json, with the file that the city's clerk "
-        "gives",
+        "sudo platewarden provision --anchor 1.root.json, "
+        "with the file that the city's clerk gives",
     )
 
 
@@ -150,8 +149,8 @@ def clock(
 ) -> tuple[Instant, Finding]:
     """As watch's own clock would judge now; it is not written down."""
     fix = (
-        "sudo timedatectl set-ntp true and a time server that this network reaches, or a "
-        "battery-backed clock; docs/ref/time.md"
+        "sudo timedatectl set-ntp true and a time server that this network reaches, "
+        "or a battery-backed clock; docs/ref/time.md"
     )
     if generation is None:
         look, now = (machine or LinuxMachine()).look(), SystemClock().now()
@@ -169,8 +168,8 @@ def clock(
             )
         return now, warn(
             "clock",
-            f"it says {now.utc:%Y-%m-%d %H:%M} UTC, and nobody vouches for it: enrolled, nothing "
-            "would be released",
+            f"it says {now.utc:%Y-%m-%d %H:%M} UTC, and nobody vouches for it: "
+            "enrolled, nothing would be released",
             fix,
         )
     trusted = TrustedClock(_readable(settings), machine, keep=False)
@@ -209,8 +208,8 @@ def bundles(generation: Generation, now: datetime) -> list[Finding]:
     return soon or [
         ok(
             "bundles",
-            f"{told}; the first to end is "
-            f"{min(generation.expiry.items(), key=lambda item: item[1])[0]}, "
+            f"{told}; "
+            f"the first to end is {min(generation.expiry.items(), key=lambda item: item[1])[0]}, "
             f"{min(generation.expiry.values()):%Y-%m-%d %H:%M} UTC",
         )
     ]
@@ -219,8 +218,9 @@ def bundles(generation: Generation, now: datetime) -> list[Finding]:
 def obeyed(
     settings: Settings, city: CityFolder, now: Instant, public: DevicePublic | None, *, signed: bool
 ) -> tuple[list[Finding], str | None, str | None]:
-    """Policy, then whether the roster enrols this camera. Also why the sensor must stay closed, and
-    the policy's digest.
+    """Policy, then whether the roster enrols this camera.
+
+    Also why the sensor must stay closed, and the policy's digest.
     """
     renew = "ask the city's clerk for the next policy"
     try:
@@ -242,8 +242,9 @@ def obeyed(
 
 
 def in_roster(settings: Settings, city: CityFolder, public: DevicePublic | None) -> Finding:
-    """Does the signed roster know exactly these keys? Otherwise no receiver accepts a read, and no
-    list opens.
+    """Does the signed roster know exactly these keys?
+
+    Otherwise no receiver accepts a read, and no list opens.
     """
     fix = "send device/enrolment.json to the clerk, who enrols it: docs/ref/enrolment.md"
     if public is None:

@@ -36,8 +36,8 @@ BUILD_TIME = datetime(2026, 11, 22, tzinfo=UTC)
 SAVE_EVERY_S = 600.0  # a card wears out; what a power cut takes from the floor is at most this
 ASK_EVERY_S = 1.0
 RTC_AGREES_WITHIN_S = 120.0
-# timesyncd asks again every 2048 s at most (timesyncd.conf(5)), and touches its marker at each
-# answer
+# How long timesyncd's marker holds. It asks again every 2048 s at most (timesyncd.conf(5)), and
+# touches the marker at each answer.
 MARKER_HOLDS_S = 4096.0
 FILE_NAME = "clock.json"
 BOOT_VARIABLE = "PLATEWARDEN_BOOT"
@@ -76,8 +76,9 @@ class Machine(Protocol):
 
 
 class TrustedClock:
-    """Implements ports.Clock: time that is `trusted`, or says why not. One per process; safe to ask
-    from several threads.
+    """Implements ports.Clock: time that is `trusted`, or says why not.
+
+    One per process; safe to ask from several threads.
 
     `folder`: this process's own, where clock.json is kept (state/watch, state/deliver). Until
     `signed_time` was told once, time is `os` at best. `keep`: False for somebody who only looks
@@ -93,12 +94,10 @@ class TrustedClock:
         build_time: datetime = BUILD_TIME,
         keep: bool = True,
     ) -> None:
-        self._keep, self._path, self._machine, self._build = (
-            keep,
-            folder / FILE_NAME,
-            machine or LinuxMachine(),
-            build_time,
-        )
+        self._keep = keep
+        self._path = folder / FILE_NAME
+        self._machine = machine or LinuxMachine()
+        self._build = build_time
         self._lock, self._signed = threading.Lock(), SignedTime(build_time, build_time)
         self._has_signed, self._told = False, ""
         self._unread, self._unsaved = "", ""
@@ -107,8 +106,9 @@ class TrustedClock:
         self._verdict = self._judge()
 
     def now(self) -> Instant:
-        """UTC now, its trust, and the time that has surely been reached. Raises nothing: a disk
-        that is full does not stop the clock.
+        """UTC now, its trust, and the time that has surely been reached.
+
+        Raises nothing: a disk that is full does not stop the clock.
         """
         with self._lock:
             self._verdict = self._judge()
@@ -123,8 +123,9 @@ class TrustedClock:
         self._machine.sleep(seconds)
 
     def signed_time(self, issued: datetime, expires: datetime) -> None:
-        """Tell the clock the newest verified timestamp: when it was signed, when it expires. An
-        older one than before changes nothing.
+        """Tell the clock the newest verified timestamp: when it was signed, when it expires.
+
+        An older one than before changes nothing.
         """
         with self._lock:
             if not self._has_signed or issued >= self._signed.issued:
@@ -132,7 +133,9 @@ class TrustedClock:
 
     def attest(self) -> None:
         """Take the time as it is for sure, once: a person sets this machine up at this moment, and
-        vouches for it. For `receiver init`.
+        vouches for it.
+
+        For `receiver init`.
         """
         with self._lock:
             look = self._machine.look()
@@ -218,8 +221,10 @@ class _Timex(ctypes.Structure):
 
 @dataclass(slots=True)
 class LinuxMachine:
-    """The machine that it runs on. Reads only: the kernel's NTP status (timesyncd's marker where a
-    sandbox forbids asking), the battery-backed clocks.
+    """The machine that it runs on.
+
+    Reads only: the kernel's NTP status (timesyncd's marker where a sandbox forbids asking), the
+    battery-backed clocks.
     """
 
     _boot: str = ""
@@ -228,8 +233,10 @@ class LinuxMachine:
     _marker: tuple[float, float] | None = None
 
     def look(self) -> Look:
-        """All at one moment. Who vouches is asked again after ASK_EVERY_S, since this runs for
-        every frame, and at once where the time has jumped.
+        """All at one moment.
+
+        Who vouches is asked again after ASK_EVERY_S, since this runs for every frame, and at once
+        where the time has jumped.
         """
         wall, boot_s = _now(), self.boot_s()
         behind_s = wall.timestamp() - boot_s
@@ -238,10 +245,8 @@ class LinuxMachine:
             or boot_s - self._asked[0] >= ASK_EVERY_S
             or abs(behind_s - self._asked[1]) >= ASK_EVERY_S
         ):
-            self._vouched, self._asked = (
-                (self._synchronised(wall, behind_s), _rtc_agrees(wall)),
-                (boot_s, behind_s),
-            )
+            self._vouched = (self._synchronised(wall, behind_s), _rtc_agrees(wall))
+            self._asked = (boot_s, behind_s)
         return Look(wall, boot_s, self._boot_id(), *self._vouched)
 
     def boot_s(self) -> float:
@@ -254,8 +259,8 @@ class LinuxMachine:
 
     def _boot_id(self) -> str:
         if not self._boot:
-            # by units whose ProcSubset=pid hides the file; as the file writes it, or `status` would
-            # see another boot
+            # Set by units whose ProcSubset=pid hides the file. It is spelt as the file spells it,
+            # or `status` would see another boot.
             given = os.environ.get(BOOT_VARIABLE, "")
             try:
                 self._boot = (
@@ -297,8 +302,10 @@ def _now() -> datetime:
 
 
 def _rtc_agrees(wall: datetime) -> bool:
-    """Does a battery-backed clock tell the same time? A Pi 5 has one without a battery: after a
-    power cut it counts from 1970, and does not count here.
+    """Does a battery-backed clock tell the same time?
+
+    A Pi 5 has one without a battery: after a power cut it counts from 1970, and does not count
+    here.
     """
     with suppress(OSError):
         for clock in _RTCS.iterdir():

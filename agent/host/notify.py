@@ -14,7 +14,9 @@ from agent.errors import NetworkError
 
 class Notifier:
     """Sends datagrams to the unix socket that systemd named in the environment; without one, does
-    nothing. `address`: as sendto takes it.
+    nothing.
+
+    `address`: as sendto takes it.
     """
 
     def __init__(self, path: str | None = None) -> None:

@@ -24,10 +24,8 @@ class Tensor:
     shape: Shape
 
     def __str__(self) -> str:
-        return (
-            f"{self.name} {self.kind} "
-            f"{'×'.join('?' if side is None else str(side) for side in self.shape) or 'of unknown shape'}"
-        )
+        sides = "×".join("?" if side is None else str(side) for side in self.shape)
+        return f"{self.name} {self.kind} {sides or 'of unknown shape'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,9 @@ class Network:
 
 
 def open_network(path: Path, threads: int) -> Network:
-    """A CPU session over the file's bytes. Raises ModelError: missing, huge, no ONNX, or with
-    several inputs.
+    """A CPU session over the file's bytes.
+
+    Raises ModelError: missing, huge, no ONNX, or with several inputs.
     """
     try:
         session = make_session(_read(path), threads)
@@ -70,8 +69,8 @@ def open_network(path: Path, threads: int) -> Network:
         raise
     except Exception as error:  # as above
         fix = (
-            "give a whole .onnx file with its weights inside, of an opset that this onnxruntime "
-            "knows"
+            "give a whole .onnx file with its weights inside, "
+            "of an opset that this onnxruntime knows"
         )
         raise ModelError(
             f"onnxruntime cannot open it: {type(error).__name__}", where=path, fix=fix

@@ -21,12 +21,14 @@ def load_detector(path: Path, threads: int = 1) -> YoloPlateDetector:
 
 
 def load_reader(path: Path, config: Path | None = None, threads: int = 1) -> SlotPlateReader:
-    """`config`: its plate config; None: NAME_plate_config.yaml beside NAME.onnx. Raises ModelError,
-    ConfigError, UsageError.
+    """`config`: its plate config; None: NAME_plate_config.yaml beside NAME.onnx.
+
+    Raises ModelError, ConfigError, UsageError.
     """
     cv2.setNumThreads(threads)
     try:
-        from agent.peers.plate_config import read_plate_config  # noqa: PLC0415 - PyYAML is an extra: a detector alone needs none
+        # PyYAML is an extra: a detector alone needs none.
+        from agent.peers.plate_config import read_plate_config  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name != "yaml":
             raise

@@ -19,8 +19,10 @@ Level = Annotated[int, Field(ge=0, le=255)]
 
 
 class PlateConfig(BaseModel):
-    """Sizes in px. `max_plate_slots`: characters of the longest plate; `pad_char`: the alphabet's
-    sign for an empty slot.
+    """Sizes in px.
+
+    `max_plate_slots`: characters of the longest plate; `pad_char`: the alphabet's sign for an empty
+    slot.
 
     Keys that we do not use (a newer file's) are let be: this file is not ours.
     """
@@ -40,13 +42,9 @@ class PlateConfig(BaseModel):
     @field_validator("padding_color", mode="before")
     @classmethod
     def _one_level_or_three(cls, given: object) -> object:
-        return (
-            (given,) * 3
-            if isinstance(given, int)
-            else tuple(given)
-            if isinstance(given, list)
-            else given
-        )
+        if isinstance(given, int):
+            return (given,) * 3
+        return tuple(given) if isinstance(given, list) else given
 
     @model_validator(mode="after")
     def _pad_is_in_the_alphabet(self) -> Self:

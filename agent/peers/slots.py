@@ -21,8 +21,10 @@ SUM_SLACK = 0.02  # rounding of float32 and of half-precision weights
 
 
 class SlotPlateReader:
-    """Implements ports.PlateReader. The plate's confidence is the product over all slots, empty
-    ones too: that every character is right.
+    """Implements ports.PlateReader.
+
+    The plate's confidence is the product over all slots, empty ones too: that every character is
+    right.
 
     `alternatives` stays empty and `sharpness` 0: these reads are printed or scored, and never vote.
     """
@@ -68,7 +70,9 @@ class SlotPlateReader:
 
 def upright(image: Image, box: PlateBox) -> Image:
     """The upright box in whole px, clipped to the image, at least 1×1: how these recognisers are
-    fed by their own makers. A view.
+    fed by their own makers.
+
+    A view.
     """
     height, width = image.shape[:2]
     x, y, w, h = box.box
@@ -90,10 +94,8 @@ def network_input(crop: Image, config: PlateConfig) -> NDArray[np.uint8]:
         sized = cv2.resize(coloured, (width, height), interpolation=how)
     else:
         scale = min(width / coloured.shape[1], height / coloured.shape[0])
-        new_width, new_height = (
-            max(1, round(coloured.shape[1] * scale)),
-            max(1, round(coloured.shape[0] * scale)),
-        )
+        new_width = max(1, round(coloured.shape[1] * scale))
+        new_height = max(1, round(coloured.shape[0] * scale))
         left, top = (width - new_width) // 2, (height - new_height) // 2
         small = cv2.resize(coloured, (new_width, new_height), interpolation=how)
         grey = config.padding_color if rgb else config.padding_color[:1]
@@ -110,8 +112,9 @@ def network_input(crop: Image, config: PlateConfig) -> NDArray[np.uint8]:
 
 
 def as_probabilities(slots: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Slots × alphabet, each slot adding up to 1. Most exports give that already; others end before
-    their softmax.
+    """Slots × alphabet, each slot adding up to 1.
+
+    Most exports give that already; others end before their softmax.
     """
     if (slots >= 0).all() and (np.abs(slots.sum(axis=1) - 1) < SUM_SLACK).all():
         return slots

@@ -18,8 +18,8 @@ LEAST_CONFIDENCE = 0.25
 SAME_OVERLAP = 0.5  # intersection over union, for the layout that has not removed doubles itself
 MOST_PLATES = 100
 EXPECTED = (
-    "expected N×7 or 1×N×6 (doubles removed inside, as open-image-models exports YOLOv9) or "
-    "1×5×N (YOLOv8, one class)"
+    "expected N×7 or 1×N×6 (doubles removed inside, as open-image-models exports YOLOv9) or 1×5×N "
+    "(YOLOv8, one class)"
 )
 
 Boxes = NDArray[np.float32]  # N × 5: x0, y0, x1, y1 in px of the input, confidence 0–1
@@ -35,8 +35,9 @@ class Letterbox:
 
 
 class YoloPlateDetector:
-    """Implements ports.PlateDetector over a network that finds one class, plates. `corners` are
-    those of the upright box.
+    """Implements ports.PlateDetector over a network that finds one class, plates.
+
+    `corners` are those of the upright box.
     """
 
     def __init__(self, network: Network) -> None:
@@ -87,8 +88,8 @@ def _input_size(network: Network) -> tuple[int, int]:
     ):
         fix = "export it with one picture of a fixed size"
         raise ModelError(
-            f"not a plate detector: its input is {network.input}, expected tensor(float) "
-            "1×3×height×width",
+            "not a plate detector: "
+            f"its input is {network.input}, expected tensor(float) 1×3×height×width",
             where=network.where,
             fix=fix,
         )
@@ -122,7 +123,7 @@ def _is_sixes(shape: Shape) -> bool:
 
 
 def _is_centres(shape: Shape) -> bool:
-    # more rows are more classes, and we cannot know which of them are plates
+    # More rows would be more classes, and we cannot know which of them are plates.
     return len(shape) == 3 and shape[0] in {1, None} and shape[1] == 5
 
 

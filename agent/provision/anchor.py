@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def read_anchor(path: Path) -> bytes:
-    """The bytes of a TUF root of version 1 that its own keys signed. Raises ConfigError: a camera
-    with a wrong one would have to be visited again.
+    """The bytes of a TUF root of version 1 that its own keys signed.
+
+    Raises ConfigError: a camera with a wrong one would have to be visited again.
     """
     from tuf.api.exceptions import RepositoryError
     from tuf.api.metadata import Metadata, Root
@@ -44,8 +45,9 @@ def read_anchor(path: Path) -> bytes:
 
 @contextmanager
 def with_anchor(path: Path, data: bytes | None) -> Iterator[None]:
-    """Put the anchor there for the block; taken back when the block fails. One that is there
-    already must be the same. Raises StorageError.
+    """Put the anchor there for the block; taken back when the block fails.
+
+    One that is there already must be the same. Raises StorageError.
     """
     if data is None:
         yield

@@ -19,39 +19,26 @@ MAX_BYTES = 65_536
 
 def install_certificate(device: Path, path: Path) -> dict[str, object]:
     """The first installation gives the waiting key its name; a renewal replaces the certificate.
+
     Raises ConfigError where the two do not belong together.
     """
     from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        PublicFormat,
-        load_pem_private_key,
-    )
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     data = read_input(path, MAX_BYTES, missing="the broker's CA makes it of tls.csr")
     waiting, key_path = device / TLS_KEY_WAITING, device / TLS_KEY
     present = waiting if waiting.exists() else key_path
     try:
         certificate = x509.load_pem_x509_certificates(data)[0]
-        told, ends = (
-            certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-            certificate.not_valid_after_utc,
+        told = certificate.public_key().public_bytes(
+            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
         )
+        ends = certificate.not_valid_after_utc
     except (ValueError, IndexError, TypeError):
         raise ConfigError(
             "is not a certificate in PEM", where=path, fix="ask the CA for PEM"
         ) from None
-    try:
-        own = (
-            load_pem_private_key(read_private(present), password=None)
-            .public_key()
-            .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        )
-    except (ValueError, TypeError):
-        raise StorageError(
-            "is not an unencrypted PEM private key", where=present, fix="enrol the camera anew"
-        ) from None
-    if own != told:
+    if _own(present) != told:
         raise ConfigError(
             "is for another key than this camera's",
             where=path,
@@ -63,3 +50,20 @@ def install_certificate(device: Path, path: Path) -> dict[str, object]:
     if present == waiting:
         publish(waiting, key_path)
     return {"certificate": str(device / TLS_CERTIFICATE), "until": ends.date().isoformat()}
+
+
+def _own(key: Path) -> bytes:
+    """The public half of the camera's key, DER."""
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+        load_pem_private_key,
+    )
+
+    try:
+        public = load_pem_private_key(read_private(key), password=None).public_key()
+        return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, TypeError):
+        raise StorageError(
+            "is not an unencrypted PEM private key", where=key, fix="enrol the camera anew"
+        ) from None

@@ -17,8 +17,9 @@ TIMEOUT_S = 60
 
 
 def encryptor() -> Callable[[str, bytes], bytes]:
-    """What makes a credential of a private file's bytes. Raises PlatewardenError where
-    systemd-creds is not installed.
+    """What makes a credential of a private file's bytes.
+
+    Raises PlatewardenError where systemd-creds is not installed.
     """
     program = shutil.which("systemd-creds")
     if program is None:

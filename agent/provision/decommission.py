@@ -36,13 +36,15 @@ _HOTLISTS = ("hotlist.bin", "hotlist.csv", "hotlist-manual.json")
 
 def end_camera(settings: Settings, *, asked: bool) -> dict[str, object]:
     """Logs and public.json stay: they hold no plate and no secret, and an auditor can still read
-    them. Can be run again where it was cut short.
+    them.
+
+    Can be run again where it was cut short.
     """
     device = load_device_public(settings.device).device
     waiting = sum(1 for path in _files(settings.outbox) if path.suffix == SEALED_SUFFIX)
     if asked:
         _ask(device, waiting)
-    # both are opened before anything is written: while a process runs, its log is locked
+    # Both logs are opened before anything is written: while a process runs, its log is locked.
     with ExitStack() as logs:
         opened = [logs.enter_context(log) for log in _logs(settings, device)]
         for log in opened:

@@ -23,15 +23,18 @@ _SETTINGS = """\
 
 camera_id = "{device}"
 
-[paths]                                # of an installed camera: the units may write there and nowhere else
+[paths]                                \
+# of an installed camera: the units may write there and nowhere else
 state = "/var/lib/platewarden"
 bundles = "/var/lib/platewarden/bundles-in"
 """
 _NEXT = """\
 camera {device}
 
-1. Copy this folder's contents to the card of this camera and of no other: into `platewarden` on its boot partition for the first boot
-   (docs/ref/first-boot.md), or as /etc/platewarden and then `systemd-tmpfiles --create` on the camera.
+1. Copy this folder's contents to the card of this camera and of no other: \
+into `platewarden` on its boot partition for the first boot
+   (docs/ref/first-boot.md), or as /etc/platewarden \
+and then `systemd-tmpfiles --create` on the camera.
 2. Destroy this folder: whoever has it can speak as this camera, and read the hot list.
 """
 
@@ -41,8 +44,9 @@ def device_files(
     encrypt: Callable[[str, bytes], bytes] | None = None,
     kept: frozenset[str] = frozenset(),
 ) -> dict[str, NewFile]:
-    """The files of paths.device. `encrypt`: makes a systemd credential of a private file; those in
-    `kept` stay files.
+    """The files of paths.device.
+
+    `encrypt`: makes a systemd credential of a private file; those in `kept` stay files.
     """
     files = {name: NewFile(data, PUBLIC) for name, data in kit.public.items()}
     for name, data in kit.private.items():
@@ -77,13 +81,14 @@ def batch_files(
 
 
 def _camera_table(row: RosterRow) -> str:
-    """One [[camera]] for the city's roster.toml. JSON writes text as TOML does, but for control
-    characters, which were refused.
+    """One [[camera]] for the city's roster.toml.
+
+    JSON writes text as TOML does, but for control characters, which were refused.
     """
     near = ", ".join(json.dumps(place) for place in row.near)
     return (
-        f'[[camera]]\nid = "{row.id}"\nstands = '
-        f'{json.dumps(row.stands, ensure_ascii=False)}\nnear = [{near}]\nmount = "{row.mount}"\n'
+        f'[[camera]]\nid = "{row.id}"\nstands = {json.dumps(row.stands, ensure_ascii=False)}\n'
+        f'near = [{near}]\nmount = "{row.mount}"\n'
     )
 
 

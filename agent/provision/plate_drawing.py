@@ -1,4 +1,5 @@
 """Draws the rehearsal's plate in millimetres: 480 × 110, characters of 75, as strokes of our own.
+
 No font is used, so none needs a licence.
 """
 
@@ -6,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# as high as a European plate, and as long as nine of its characters need
+# As high as a European plate, and as long as nine of its characters need.
 WIDTH_MM, HEIGHT_MM = 480.0, 110.0
 CHARACTER_MM, CHARACTER_WIDTH_MM, STROKE_MM, PITCH_MM = 75.0, 41.0, 10.0, 50.0
 SEAM_MM = 215.0  # between the fourth and the fifth character; either part fits on a sheet
@@ -46,8 +47,9 @@ _STROKES = {
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A black line with round ends and joins. `points`: x, y in mm from the plate's top left, y
-    down.
+    """A black line with round ends and joins.
+
+    `points`: x, y in mm from the plate's top left, y down.
     """
 
     points: tuple[Point, ...]

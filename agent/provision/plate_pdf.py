@@ -1,5 +1,7 @@
 """Writes the rehearsal's plate as a PDF of two sheets, true to scale, with a ruler to check the
-printer. PDF 1.4, vectors, no embedded font.
+printer.
+
+PDF 1.4, vectors, no embedded font.
 """
 
 from __future__ import annotations
@@ -17,17 +19,16 @@ _POINTS_PER_MM = 72 / 25.4
 _PARTS_MM = ((0.0, SEAM_MM), (SEAM_MM, WIDTH_MM))
 _SAYS = (
     (
-        "Platewarden TEST plate {plate}: sheet {part} of 2. Not a registration plate: not for "
-        "use on "
-        "a road."
+        "Platewarden TEST plate {plate}: sheet {part} of 2. "
+        "Not a registration plate: not for use on a road."
     ),
     (
-        "Print at 100 % (no scaling). The bar must be 100 mm long. Cut along the outline, join the "
-        "parts at the dashed line, fix them to something flat and matt."
+        "Print at 100 % (no scaling). The bar must be 100 mm long. Cut along the outline, "
+        "join the parts at the dashed line, fix them to something flat and matt."
     ),
     (
-        "A camera reads it as a test, if its policy has a rule for the category `test`; the "
-        "recipient sees TEST received. It needs no entry in a hot list."
+        "A camera reads it as a test, if its policy has a rule for the category `test`; "
+        "the recipient sees TEST received. It needs no entry in a hot list."
     ),
 )
 
@@ -41,7 +42,7 @@ def plate_pdf(plate: str, paper: str) -> bytes:
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [4 0 R 6 0 R] /Count 2 >>",
     ]
-    # every viewer has it
+    # A font that every viewer has.
     objects.append(
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
     )
@@ -58,8 +59,9 @@ def plate_pdf(plate: str, paper: str) -> bytes:
 
 
 def _file(objects: list[bytes]) -> bytes:
-    """Objects, the table of where they begin, the trailer. PrintScaling None asks viewers not to
-    fit the page.
+    """Objects, the table of where they begin, the trailer.
+
+    PrintScaling None asks viewers not to fit the page.
     """
     objects[0] = objects[0].replace(b" >>", b" /ViewerPreferences << /PrintScaling /None >> >>", 1)
     out, starts = b"%PDF-1.4\n", []

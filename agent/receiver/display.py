@@ -1,5 +1,6 @@
-"""How an opened read is shown to the person who may see it: on a terminal, or as JSON. Always as a
-lead (P10).
+"""How an opened read is shown to the person who may see it: on a terminal, or as JSON.
+
+Always as a lead (P10).
 """
 
 from agent.core.policy.policy import TEST
@@ -31,12 +32,12 @@ def as_text(opened: OpenedRead) -> str:
         f"Match           {tags.match.value}: {_LEVELS[tags.match.value]}",
         f"Odds            {_odds(opened.posterior)}",
         (
-            f"Wanted for      {tags.category}, according to {opened.entry_agency}, case "
-            f"{opened.entry_case}, entry of {opened.entry_source_date.isoformat()}"
+            f"Wanted for      {tags.category}, according to {opened.entry_agency}, "
+            f"case {opened.entry_case}, entry of {opened.entry_source_date.isoformat()}"
         ),
         (
-            f"Seen            {rfc3339(tags.captured_at)} (clock: {tags.clock.value}) by camera "
-            f"{tags.device}"
+            f"Seen            {rfc3339(tags.captured_at)} (clock: "
+            f"{tags.clock.value}) by camera {tags.device}"
         ),
         (
             f"Released under  {tags.policy_name}, version {tags.policy_version}, rule {tags.rule}, "
@@ -58,8 +59,8 @@ def _odds(posterior: float | None) -> str:
         return "not estimated"
     hundredths = min(int(posterior * 100), 99)
     return (
-        f"{f'about {hundredths}' if hundredths else 'under 1'} in 100 that this is the listed "
-        "vehicle: the camera's estimate, not a measurement"
+        f"{f'about {hundredths}' if hundredths else 'under 1'} in 100 that this "
+        "is the listed vehicle: the camera's estimate, not a measurement"
     )
 
 
@@ -70,12 +71,12 @@ def _plate_lines(plate: SeenPlate) -> list[str]:
     )
     lines = [
         (
-            f"Plate           {plate.text.value}   state {plate.state or 'not read'}, region "
-            f"{plate.region}"
+            f"Plate           {plate.text.value}   state {plate.state or 'not read'}, "
+            f"region {plate.region}"
         ),
         (
-            f"Confidence      {plate.confidence:.0%} over {plate.frames} frame(s); per character "
-            f"{characters}: {percents}"
+            f"Confidence      {plate.confidence:.0%} over {plate.frames} frame(s); "
+            f"per character {characters}: {percents}"
         ),
     ]
     if plate.alternatives:

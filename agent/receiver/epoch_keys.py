@@ -1,5 +1,6 @@
-"""The recipient's epoch keys, one X25519 key a UTC day, destroyed at its deadline (P6). Backups
-must leave this folder out.
+"""The recipient's epoch keys, one X25519 key a UTC day, destroyed at its deadline (P6).
+
+Backups must leave this folder out.
 
 Mitigates against: a copy of a sealed read (a broker's disk, a backup) that outlives its retention.
 Limit: overwriting reaches the file's present blocks; a journal, a snapshot or flash wear-levelling
@@ -54,7 +55,9 @@ class EpochKeyStore:
 
     def extend(self, today: date, days: int) -> Sequence[date]:
         """Make the keys that are missing at the end, so that they reach `days` days from `today`;
-        returns the new days. Raises StorageError.
+        returns the new days.
+
+        Raises StorageError.
 
         A day inside that lacks its key stays without: cameras hold its old public key, a new one
         could not open their reads.
@@ -73,8 +76,9 @@ class EpochKeyStore:
         return new
 
     def key(self, epoch: date) -> X25519PrivateKey | None:
-        """The key of one day; None when it is destroyed or was never made here. Raises StorageError
-        when it is damaged.
+        """The key of one day; None when it is destroyed or was never made here.
+
+        Raises StorageError when it is damaged.
         """
         path = self._path(epoch)
         try:
@@ -99,8 +103,9 @@ class EpochKeyStore:
         return key
 
     def public_keys(self, recipient: str, now: datetime) -> EpochKeys:
-        """What the key list says: every key that is still to be destroyed. `now`: when it is
-        issued.
+        """What the key list says: every key that is still to be destroyed.
+
+        `now`: when it is issued.
         """
         keys: dict[date, bytes] = {}
         for epoch in self.epochs():
@@ -110,10 +115,11 @@ class EpochKeyStore:
         return EpochKeys(recipient, now, keys)
 
     def destroy_due(self, now: datetime) -> Sequence[date]:
-        """Destroy every key whose deadline has come; returns their days. Raises StorageError (then
-        the rest is tried again next time).
+        """Destroy every key whose deadline has come; returns their days.
+
+        Raises StorageError (then the rest is tried again next time).
         """
-        # a crash while a key was written left its private half here
+        # A crash while a key was written left its private half here.
         for leftover in self._folder.glob(f".*{PART_SUFFIX}"):
             destroy(leftover)
         due = [epoch for epoch in self.epochs() if deadline_of(epoch) <= now]

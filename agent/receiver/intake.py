@@ -23,8 +23,10 @@ STORED = "stored"
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of one message. `tags` and `receipt` are None when its signature could not be
-    believed: there is nobody to tell. Of a version that is not known here, `tags` is the minimum.
+    """What became of one message.
+
+    `tags` and `receipt` are None when its signature could not be believed: there is nobody to tell.
+    Of a version that is not known here, `tags` is the minimum.
 
     `outcome`: "stored", "rejected:<reason>" or "dropped:<reason>". `new`: stored just now, not a
     repetition.
@@ -77,13 +79,13 @@ class Intake:
             )
         known = self._store.find(tags.device, tags.read_id)
         if known is not None:
-            # a camera never seals twice under one id: somebody tries to replace a read
+            # A camera never seals twice under one id: somebody tries to replace a read.
             if known.wire_sha256 != digest:
                 raise EnvelopeRefusedError(
                     Reason.READ_ID_REUSED, "another read with this id is stored", where=where
                 )
             return False
-        # a rejection is final: no clock that merely says so may give it
+        # A rejection is final: no clock that merely says so may give it.
         if now.reached(tags.deadline):
             raise EnvelopeRefusedError(
                 Reason.DEADLINE_PASSED, "its deadline has passed", where=where

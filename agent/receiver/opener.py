@@ -1,5 +1,6 @@
-"""Opens a sealed read with the recipient's epoch key and checks what was inside. The only place
-outside the camera that sees a plate.
+"""Opens a sealed read with the recipient's epoch key and checks what was inside.
+
+The only place outside the camera that sees a plate.
 """
 
 import base64
@@ -63,9 +64,10 @@ class SeenPlate:
 
 @dataclass(frozen=True, slots=True)
 class OpenedRead:
-    """An opened read: a lead, never a fact (P10). What the rule did not include is None.
-    `posterior`: the camera's estimate, 0–1, that the entry's vehicle was seen; None of a test
-    plate. `crop`: JPEG, kept out of repr.
+    """An opened read: a lead, never a fact (P10).
+
+    What the rule did not include is None. `posterior`: the camera's estimate, 0–1, that the entry's
+    vehicle was seen; None of a test plate. `crop`: JPEG, kept out of repr.
     """
 
     tags: Tags
@@ -86,14 +88,16 @@ class Opener:
         self._recipient, self._verifier, self._keys = recipient, verifier, keys
 
     def verify(self, untrusted_wire: bytes) -> Tags:
-        """The tags of a read by an enrolled camera, whoever it is for. Raises
-        EnvelopeRefusedError.
+        """The tags of a read by an enrolled camera, whoever it is for.
+
+        Raises EnvelopeRefusedError.
         """
         return self._verifier.verify(untrusted_wire)
 
     def verify_any_version(self, untrusted_wire: bytes) -> "Tags | EnvelopeMinimum":
-        """The same; of a version that is not known here, what every version keeps. Raises
-        EnvelopeRefusedError.
+        """The same; of a version that is not known here, what every version keeps.
+
+        Raises EnvelopeRefusedError.
         """
         return self._verifier.verify_any_version(untrusted_wire)
 
@@ -115,8 +119,8 @@ class Opener:
         key = self._keys.key(tags.epoch)
         if key is None:
             what = (
-                f"there is no key of epoch {tags.epoch.isoformat()}: destroyed at its deadline, "
-                "or never made here"
+                f"there is no key of epoch {tags.epoch.isoformat()}: "
+                "destroyed at its deadline, or never made here"
             )
             raise EnvelopeRefusedError(
                 Reason.KEY_DESTROYED,
@@ -130,8 +134,8 @@ class Opener:
             )
         except FOREIGN_ERRORS:
             what = (
-                "does not open with this recipient's key: altered after sealing, or sealed to "
-                "another key list"
+                "does not open with this recipient's key: "
+                "altered after sealing, or sealed to another key list"
             )
             raise EnvelopeRefusedError(
                 Reason.DECRYPTION_FAILED, what, where=f"read {tags.read_id}"
@@ -172,7 +176,7 @@ def parse_content(tags: Tags, plaintext: bytes) -> OpenedRead:
     )
     match.exactly("level", tags.match.value)
     plate = _plate(fields) if "plate" in fields else None
-    # neither may pass for the other
+    # A test plate and a vehicle's: neither may pass for the other.
     if plate is not None and is_test_plate(plate.text.value) != (tags.category == TEST):
         raise fields.bad("plate", "a test plate if, and only if, the category is `test`")
     return OpenedRead(

@@ -25,10 +25,16 @@ from agent.errors import StorageError
 INDEX, _SUFFIX = "index.sqlite", ".sealed"
 KEEP_REJECTIONS_DAYS = 30
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS reads (device TEXT, read_id TEXT, sequence INTEGER, deadline TEXT, sha256 TEXT, received_at TEXT,
-                                  PRIMARY KEY (device, read_id)) STRICT;
-CREATE TABLE IF NOT EXISTS sequences (device TEXT, sequence INTEGER, PRIMARY KEY (device, sequence)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS rejections (sha256 TEXT PRIMARY KEY, device TEXT, read_id TEXT, reason TEXT, at TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS reads (
+    device TEXT, read_id TEXT, sequence INTEGER, deadline TEXT, sha256 TEXT, received_at TEXT,
+    PRIMARY KEY (device, read_id)
+) STRICT;
+CREATE TABLE IF NOT EXISTS sequences (
+    device TEXT, sequence INTEGER, PRIMARY KEY (device, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rejections (
+    sha256 TEXT PRIMARY KEY, device TEXT, read_id TEXT, reason TEXT, at TEXT
+) STRICT;
 CREATE TABLE IF NOT EXISTS dropped (reason TEXT PRIMARY KEY, messages INTEGER) STRICT;
 """
 
@@ -57,8 +63,10 @@ class DeviceSequence:
 
 
 class ReceivedReads:
-    """The folder store/. The primary key holds the device too: one enrolled camera cannot shut out
-    another's read by taking its id.
+    """The folder store/.
+
+    The primary key holds the device too: one enrolled camera cannot shut out another's read by
+    taking its id.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -69,8 +77,8 @@ class ReceivedReads:
             # Durable at each commit; deleted rows are overwritten. TRUNCATE, not WAL: no second
             # file keeps what was deleted.
             self._index.executescript(
-                "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL; PRAGMA "
-                f"secure_delete=ON; {_SCHEMA}"
+                "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL; "
+                f"PRAGMA secure_delete=ON; {_SCHEMA}"
             )
             (folder / INDEX).chmod(0o600)
         except (sqlite3.Error, OSError) as error:
@@ -118,6 +126,7 @@ class ReceivedReads:
 
     def wire(self, row: StoredRead) -> bytes:
         """The sealed bytes: untrusted again, since anybody with the disk may have changed them.
+
         Raises StorageError.
         """
         return read_bounded(self._path(row.device, row.read_id), MAX_WIRE_BYTES)
@@ -145,9 +154,8 @@ class ReceivedReads:
         self._write(
             (
                 (
-                    "INSERT INTO dropped VALUES (?, 1) ON CONFLICT (reason) DO UPDATE SET "
-                    "messages = "
-                    "messages + 1"
+                    "INSERT INTO dropped VALUES (?, 1) ON CONFLICT "
+                    "(reason) DO UPDATE SET messages = messages + 1"
                 ),
                 (reason,),
             )
@@ -176,8 +184,9 @@ class ReceivedReads:
         ]
 
     def delete_due(self, now: datetime) -> int:
-        """Delete the sealed bytes and rows whose deadline has come; returns how many. Raises
-        StorageError.
+        """Delete the sealed bytes and rows whose deadline has come; returns how many.
+
+        Raises StorageError.
         """
         due = self._rows("WHERE deadline <= ?", (rfc3339(now),))
         for row in due:
@@ -190,8 +199,9 @@ class ReceivedReads:
         return len(due)
 
     def remove_strays(self) -> int:
-        """Remove files that a crash left without a row; returns how many. Only before messages are
-        taken. Raises StorageError.
+        """Remove files that a crash left without a row; returns how many.
+
+        Only before messages are taken. Raises StorageError.
         """
         known = {self._path(row.device, row.read_id).name for row in self.reads()}
         strays = [
@@ -209,8 +219,9 @@ class ReceivedReads:
 
     def _rows(self, where: str, values: tuple[object, ...]) -> Sequence[StoredRead]:
         query = (
-            f"SELECT device, read_id, sequence, deadline, sha256, received_at FROM reads {where} "  # noqa: S608  # `where` is ours
-            "ORDER BY received_at, rowid"
+            # No stranger's text: `where` is ours.
+            "SELECT device, read_id, sequence, deadline, sha256, received_at "  # noqa: S608
+            f"FROM reads {where} ORDER BY received_at, rowid"
         )
         rows = self._select(query, values)
         return [

@@ -1,5 +1,6 @@
-"""receiver.toml: whose reads these are, which broker brings them, and whom to believe. One closed
-schema; unknown keys refuse.
+"""receiver.toml: whose reads these are, which broker brings them, and whom to believe.
+
+One closed schema; unknown keys refuse.
 """
 
 import ipaddress
@@ -32,8 +33,9 @@ class _Section(BaseModel):
 
 
 class BrokerSettings(_Section):
-    """`host` is verified in the certificate, `address` is dialled. Paths are relative to the
-    receiver's folder.
+    """`host` is verified in the certificate, `address` is dialled.
+
+    Paths are relative to the receiver's folder.
     """
 
     host: HostName
@@ -47,7 +49,7 @@ class BrokerSettings(_Section):
     @field_validator("address")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        # raises ValueError: a name here would be looked up by somebody else's DNS
+        # A name raises ValueError: it would be looked up by somebody else's DNS.
         ipaddress.ip_address(value)
         return value
 
@@ -59,8 +61,10 @@ class BrokerSettings(_Section):
 
 
 class ReceiverSettings(_Section):
-    """receiver.toml. `city_root`: the city's public key, a JWK; `roster`: the cameras that it
-    enrolled; `epochs_ahead_days`: how far the key list reaches.
+    """receiver.toml.
+
+    `city_root`: the city's public key, a JWK; `roster`: the cameras that it enrolled;
+    `epochs_ahead_days`: how far the key list reaches.
     """
 
     recipient: Identifier
@@ -71,8 +75,9 @@ class ReceiverSettings(_Section):
 
 
 def load(folder: Path) -> ReceiverSettings:
-    """Read and check receiver.toml in `folder`. Raises ConfigError naming file, field and next
-    step.
+    """Read and check receiver.toml in `folder`.
+
+    Raises ConfigError naming file, field and next step.
     """
     path = folder / FILE_NAME
     try:
@@ -101,9 +106,8 @@ def template(settings: ReceiverSettings) -> str:
     lines = [
         f"recipient = {_quote(settings.recipient)}            # as the city's policy names you",
         (
-            f"city_root = {_quote(settings.city_root)}   # the city's public key, from the city, "
-            "by "
-            "hand"
+            f"city_root = {_quote(settings.city_root)}   # the city's public key, "
+            "from the city, by hand"
         ),
         f"roster = {_quote(settings.roster)}      # the cameras that the city enrolled",
         (

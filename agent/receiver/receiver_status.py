@@ -1,5 +1,7 @@
 """What a receiver's folder says about itself: reads held, numbers that never came, keys and their
-end. Never a plate.
+end.
+
+Never a plate.
 """
 
 from typing import TYPE_CHECKING

@@ -26,8 +26,9 @@ class Housekeeping(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How the service speaks. `tell`: a line for the operator, never with a plate. `taken`: one
-    message was handled.
+    """How the service speaks.
+
+    `tell`: a line for the operator, never with a plate. `taken`: one message was handled.
     """
 
     tell: Callable[[str], None]
@@ -35,8 +36,9 @@ class Voice:
 
 
 class Service:
-    """One receiver. `stop` may be called from a signal handler: the message in hand is finished
-    first.
+    """One receiver.
+
+    `stop` may be called from a signal handler: the message in hand is finished first.
     """
 
     def __init__(
@@ -47,13 +49,11 @@ class Service:
         clock: "Clock",
         voice: Voice,
     ) -> None:
-        self._connection, self._intake, self._housekeeping, self._clock, self._voice = (
-            connection,
-            intake,
-            housekeeping,
-            clock,
-            voice,
-        )
+        self._connection = connection
+        self._intake = intake
+        self._housekeeping = housekeeping
+        self._clock = clock
+        self._voice = voice
         self._stopping = False
 
     def stop(self) -> None:
@@ -61,8 +61,10 @@ class Service:
         self._stopping = True
 
     def run(self, ready: str) -> None:
-        """Until `stop`. Says `ready` when subscribed. Raises PlatewardenError; a message in hand is
-        then not acknowledged and comes again.
+        """Until `stop`.
+
+        Says `ready` when subscribed. Raises PlatewardenError; a message in hand is then not
+        acknowledged and comes again.
         """
         self._tidy()
         tidied_s = self._clock.monotonic_s()
@@ -82,7 +84,7 @@ class Service:
             taken = self._intake.take(event.untrusted_wire, trusted(self._clock.now()))
             if taken.tags is not None and taken.receipt is not None:
                 self._connection.publish_receipt(taken.tags.device, taken.receipt)
-            # only now: what is not yet durable comes again after a crash
+            # Acknowledged only now: what is not yet durable comes again after a crash.
             self._connection.acknowledge(event)
             self._voice.taken(taken)
         elif isinstance(event, Refused):

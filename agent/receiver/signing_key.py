@@ -25,8 +25,9 @@ FILE_NAME = "signing.key"
 
 
 class RecipientSigner:
-    """Signs in the recipient's name. Compact JWS with exactly {"alg","typ"}
-    (docs/ref/sealed-read.md).
+    """Signs in the recipient's name.
+
+    Compact JWS with exactly {"alg","typ"} (docs/ref/sealed-read.md).
     """
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
@@ -47,8 +48,9 @@ class RecipientSigner:
 
     @classmethod
     def load(cls, folder: Path) -> "RecipientSigner":
-        """Read signing.key. Raises StorageError when it is missing, damaged or readable by
-        others.
+        """Read signing.key.
+
+        Raises StorageError when it is missing, damaged or readable by others.
         """
         path = folder / FILE_NAME
         try:

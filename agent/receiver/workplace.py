@@ -1,5 +1,6 @@
-"""The receiver's folder as a whole: making it, and composing its parts. The composition root of the
-recipients' side.
+"""The receiver's folder as a whole: making it, and composing its parts.
+
+The composition root of the recipients' side.
 """
 
 import fcntl
@@ -39,14 +40,15 @@ MAX_ID = 48  # as in a policy
 
 
 def trusted(now: Instant) -> Instant:
-    """`now`, unless it is surely wrong: such a clock must not decide what is destroyed. Raises
-    PlatewardenError.
+    """`now`, unless it is surely wrong: such a clock must not decide what is destroyed.
+
+    Raises PlatewardenError.
     """
     if now.trust is ClockTrust.UNTRUSTED:
         least = f", and it is later than {rfc3339(now.at_least)}" if now.at_least else ""
         fix = (
-            "set the time (NTP), then start again; if it was wrong before and is right now, "
-            "remove clock.json"
+            "set the time (NTP), then start again; "
+            "if it was wrong before and is right now, remove clock.json"
         )
         raise PlatewardenError(
             f"the clock says {now.iso()}, which cannot be{least}", where="clock", fix=fix
@@ -55,8 +57,9 @@ def trusted(now: Instant) -> Instant:
 
 
 def surely(now: Instant) -> datetime:
-    """The time by which keys may be destroyed and reads deleted. Raises PlatewardenError as
-    `trusted` does.
+    """The time by which keys may be destroyed and reads deleted.
+
+    Raises PlatewardenError as `trusted` does.
     """
     trusted(now)
     sure = now.sure()
@@ -65,8 +68,9 @@ def surely(now: Instant) -> datetime:
 
 
 class Workplace:
-    """One recipient's folder (docs/guide/recipient.md). `versions`: of the sealed read, those that
-    it takes and lists.
+    """One recipient's folder (docs/guide/recipient.md).
+
+    `versions`: of the sealed read, those that it takes and lists.
     """
 
     def __init__(self, folder: Path, versions: Versions = VERSIONS) -> None:
@@ -85,8 +89,9 @@ class Workplace:
         epochs_ahead_days: int = 60,
         versions: Versions = VERSIONS,
     ) -> "Workplace":
-        """Make folder, signing key, epoch keys, key list and receiver.toml. Refuses when one is
-        there already. Raises StorageError or ConfigError.
+        """Make folder, signing key, epoch keys, key list and receiver.toml.
+
+        Refuses when one is there already. Raises StorageError or ConfigError.
         """
         if IDENTIFIER.fullmatch(recipient) is None or len(recipient) > MAX_ID:
             raise ConfigError(
@@ -117,8 +122,9 @@ class Workplace:
         return RecipientSigner.load(self.folder)
 
     def opener(self) -> Opener:
-        """Opens reads of the cameras that the city enrolled. Raises StorageError or
-        EnvelopeRefusedError.
+        """Opens reads of the cameras that the city enrolled.
+
+        Raises StorageError or EnvelopeRefusedError.
         """
         verifier = EnvelopeVerifier(self._roster().devices, versions=self._versions)
         return Opener(self.recipient, verifier, self.keys)
@@ -139,7 +145,9 @@ class Workplace:
 
     def renew_keys(self, now: Instant) -> EpochKeys:
         """Destroy what is due, make what is missing, sign and write key-list.jws; returns what it
-        lists. Raises StorageError.
+        lists.
+
+        Raises StorageError.
 
         Both by the time that is sure: after a jump forward, the days that were jumped over would
         never get a key.
@@ -156,7 +164,9 @@ class Workplace:
 
     def tidy(self, now: Instant) -> list[str]:
         """Implements service.Housekeeping: keys and reads past their deadline go, the key list
-        follows. Keys first: without them the rest is noise.
+        follows.
+
+        Keys first: without them the rest is noise.
         """
         sure = surely(now)
         due = self.keys.destroy_due(sure)
@@ -169,14 +179,14 @@ class Workplace:
         lines = []
         if doubtful := [epoch for epoch in present if deadline_of(epoch) <= now.utc]:
             lines.append(
-                f"kept the keys of {len(doubtful)} epoch(s) that are due by this machine's "
-                f"clock: nothing vouches for it beyond {rfc3339(sure)} "
-                "(synchronise it by NTP; what cannot be undone waits for a time that is sure)"
+                f"kept the keys of {len(doubtful)} epoch(s) that are due by this machine's clock: "
+                f"nothing vouches for it beyond {rfc3339(sure)} (synchronise it by NTP; "
+                "what cannot be undone waits for a time that is sure)"
             )
         if due:
             lines.append(
-                f"destroyed the keys of {len(due)} epoch(s) up to {due[-1].isoformat()}; deleted "
-                f"{deleted} sealed read(s)"
+                f"destroyed the keys of {len(due)} epoch(s) up to {due[-1].isoformat()}; "
+                f"deleted {deleted} sealed read(s)"
             )
         if (
             due
@@ -185,8 +195,8 @@ class Workplace:
         ):
             listed = self.renew_keys(now)
             lines.append(
-                f"renewed {KEY_LIST}, up to epoch {max(listed.keys).isoformat()}: give it to the "
-                "city"
+                f"renewed {KEY_LIST}, up to epoch {max(listed.keys).isoformat()}: "
+                "give it to the city"
             )
         return lines
 
@@ -208,10 +218,8 @@ class Workplace:
             yield
 
     def _roster(self) -> roster_check.Roster:
-        root_path, roster_path = (
-            self.folder / self.settings.city_root,
-            self.folder / self.settings.roster,
-        )
+        root_path = self.folder / self.settings.city_root
+        roster_path = self.folder / self.settings.roster
         for path, what in ((root_path, "city's root key"), (roster_path, "city's roster")):
             if not path.exists():
                 raise StorageError(

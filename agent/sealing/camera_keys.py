@@ -1,5 +1,6 @@
-"""Makes all of a camera's keys in memory: private files, public.json and the enrolment. Writing
-them down whole is the caller's affair.
+"""Makes all of a camera's keys in memory: private files, public.json and the enrolment.
+
+Writing them down whole is the caller's affair.
 """
 
 from collections.abc import Mapping
@@ -21,12 +22,10 @@ from agent.core.wire.enrolment import FILE_NAME as ENROLMENT
 from agent.core.wire.enrolment import Enrolment, format_enrolment
 from agent.sealing.device_keys import DELIVER_LOG_KEY, HOTLIST_KEY, SEAL_KEY, WATCH_LOG_KEY
 
-TLS_KEY_WAITING, TLS_KEY, TLS_CERTIFICATE, TLS_REQUEST = (
-    "tls-waiting.key",
-    "tls.key",
-    "tls.crt",
-    "tls.csr",
-)
+TLS_KEY_WAITING = "tls-waiting.key"
+TLS_KEY = "tls.key"
+TLS_CERTIFICATE = "tls.crt"
+TLS_REQUEST = "tls.csr"
 """The TLS key is called `waiting` until its certificate is there: `deliver` takes both or
 neither.
 """
@@ -34,8 +33,9 @@ neither.
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """One camera's keys. `private`, `public`: file name → bytes; private ones are written with mode
-    0600.
+    """One camera's keys.
+
+    `private`, `public`: file name → bytes; private ones are written with mode 0600.
     """
 
     enrolment: Enrolment
@@ -47,8 +47,9 @@ class Kit:
 
 
 def make_kit(device: str, made: datetime, *, replaces: bool = False) -> Kit:
-    """New keys for `device`, which has been checked to be a camera id. `made`: now, UTC, in whole
-    milliseconds.
+    """New keys for `device`, which has been checked to be a camera id.
+
+    `made`: now, UTC, in whole milliseconds.
     """
     seal, watch_log, deliver_log = (Ed25519PrivateKey.generate() for _ in range(3))
     tls, age = generate_p256(SECP256R1()), pyrage.x25519.Identity.generate()
@@ -76,8 +77,9 @@ def make_kit(device: str, made: datetime, *, replaces: bool = False) -> Kit:
 
 
 def _request(device: str, key: EllipticCurvePrivateKey) -> bytes:
-    """P-256, because more brokers take it than Ed25519. Only a name: what the certificate allows is
-    the CA's affair.
+    """P-256, because more brokers take it than Ed25519.
+
+    Only a name: what the certificate allows is the CA's affair.
     """
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
     return (

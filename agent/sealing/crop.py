@@ -14,6 +14,7 @@ _SMALLEST_WIDTH_PX = 32
 
 def encodings(crop: Image) -> Iterator[bytes]:
     """JPEGs of `crop` (H×W×3, BGR), best first: lower quality, then half the size again and again.
+
     Empty for an empty picture.
 
     The bytes are a JFIF header and the picture: no EXIF, no comment, no thumbnail (OpenCV writes

@@ -19,14 +19,15 @@ HOTLIST_KEY = "hotlist.key"  # an age identity: opens the city's hot list, for `
 
 
 def create(folder: Path, device_id: str) -> DevicePublic:
-    """Make the three Ed25519 keys and public.json in `folder`. Refuses when any of them is there.
-    Raises StorageError or ConfigError.
+    """Make the three Ed25519 keys and public.json in `folder`.
+
+    Refuses when any of them is there. Raises StorageError or ConfigError.
     """
     if IDENTIFIER.fullmatch(device_id) is None:
         raise ConfigError("a device id is 1 to 64 letters, digits or hyphens", where="device id")
     _make_folder(folder)
     for name in (SEAL_KEY, WATCH_LOG_KEY, DELIVER_LOG_KEY, FILE_NAME):
-        # looked at first, so that a half of a new set is never laid beside an old one
+        # All are looked at first, so that a half of a new set is never laid beside an old one.
         if os.path.lexists(folder / name):
             raise StorageError(
                 "exists already; device keys are never overwritten",
@@ -47,8 +48,9 @@ def create(folder: Path, device_id: str) -> DevicePublic:
 
 
 def load_sealing_key(folder: Path) -> Ed25519PrivateKey:
-    """The key that signs sealed reads. Raises StorageError when it is missing, damaged, or readable
-    by others.
+    """The key that signs sealed reads.
+
+    Raises StorageError when it is missing, damaged, or readable by others.
     """
     path = credential_or(folder / SEAL_KEY)
     try:

@@ -10,8 +10,9 @@ from agent.sealing.device_keys import HOTLIST_KEY
 
 
 def load_hotlist_identity(folder: Path) -> pyrage.x25519.Identity:
-    """From paths.device, or the unit's credentials. Raises StorageError when it is missing,
-    damaged, or readable by others.
+    """From paths.device, or the unit's credentials.
+
+    Raises StorageError when it is missing, damaged, or readable by others.
     """
     path = credential_or(folder / HOTLIST_KEY)
     try:

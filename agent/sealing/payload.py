@@ -17,8 +17,9 @@ MAX_ALTERNATIVES = 8
 
 
 def padded_payload(sighting: Sighting, release: Release, version: int) -> bytes:
-    """The plaintext, padded to its bucket. The crop gives way (quality, then size, then entirely);
-    nothing else does. `version`: the tags'.
+    """The plaintext, padded to its bucket.
+
+    The crop gives way (quality, then size, then entirely); nothing else does. `version`: the tags'.
     """
     content = _content(sighting, release, version)
     if "crop" in release.include:
@@ -27,7 +28,7 @@ def padded_payload(sighting: Sighting, release: Release, version: int) -> bytes:
             if plaintext is not None:
                 return plaintext
     plaintext = pad(canonical(content))
-    # a plate has 12 characters and a few alternatives: kilobytes are out of reach
+    # A plate has 12 characters and a few alternatives: kilobytes are out of reach.
     if plaintext is None:
         raise ValueError(f"a payload without its picture is over {PADDING_BUCKETS_BYTES[-1]} bytes")
     return plaintext
@@ -68,7 +69,7 @@ def _plate(sighting: Sighting) -> Mapping[str, object]:
 
 
 def _rounded(value: float) -> float:
-    # float(): a model may hand on its own kind of number, which JSON does not know
+    # A model may hand on its own kind of number, which JSON does not know: hence float().
     return round(float(value), _DIGITS)
 
 

@@ -24,8 +24,10 @@ from agent.sealing.payload import padded_payload
 
 
 class Sealer:
-    """Implements ports.Sealer. `key_lists`: verified lists by recipient. Holds the device's signing
-    key; can open nothing that it sealed. Seals in the highest version that both sides know.
+    """Implements ports.Sealer.
+
+    `key_lists`: verified lists by recipient. Holds the device's signing key; can open nothing that
+    it sealed. Seals in the highest version that both sides know.
     """
 
     def __init__(
@@ -40,8 +42,9 @@ class Sealer:
         self._key_lists, self._versions = dict(key_lists), versions
 
     def seal(self, sighting: Sighting, release: Release, sequence: int) -> SealedRead:
-        """One envelope for one recipient, one rule, one deadline. Raises
-        RefusedError(no-epoch-key, no-common-version).
+        """One envelope for one recipient, one rule, one deadline.
+
+        Raises RefusedError(no-epoch-key, no-common-version).
         """
         keys = self._key_lists.get(release.recipient)
         if keys is None:
@@ -89,8 +92,10 @@ class Sealer:
 
 
 def common_version(keys: epochs.EpochKeys, versions: Versions = VERSIONS) -> int:
-    """The one to seal in. In another, the recipient could not open the read, and nobody would know
-    why. Raises RefusedError(no-common-version).
+    """The one to seal in.
+
+    In another, the recipient could not open the read, and nobody would know why. Raises
+    RefusedError(no-common-version).
     """
     version = highest_common(versions.known, keys.versions)
     if version is None:

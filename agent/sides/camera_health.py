@@ -17,15 +17,17 @@ from agent.light_meter import look_at, luminance
 from agent.ports import AuditLog, Clock
 from agent.settings import Settings
 
-# a loose cable could tell something every few seconds; what is beyond is counted, and told with the
-# next hour's first
+# A loose cable could tell something every few seconds. What is beyond is counted, and told with the
+# next hour's first.
 MOST_LEAVES_AN_HOUR = 60
 HOUR_S = 3600.0
 
 
 class CameraHealth:
-    """One for each process. `tell` is the camera's to call, `looked` goes around its frames. Raises
-    StorageError where the log cannot be written.
+    """One for each process.
+
+    `tell` is the camera's to call, `looked` goes around its frames. Raises StorageError where the
+    log cannot be written.
     """
 
     def __init__(self, settings: Settings, clock: Clock, log: AuditLog, notifier: Notifier) -> None:
@@ -39,7 +41,8 @@ class CameraHealth:
 
     def tell(self, event: CameraEvent) -> None:
         """Journal, status line, log; in the log at most MOST_LEAVES_AN_HOUR."""
-        print(f"platewarden: {event.said}", file=sys.stderr)  # noqa: T201 - the journal; an event holds no plate
+        # For the journal; an event holds no plate.
+        print(f"platewarden: {event.said}", file=sys.stderr)  # noqa: T201
         if event.what == "profile":
             self._profile = str(event.details["profile"])
         self._stalls += event.what == "stalled"
@@ -55,8 +58,9 @@ class CameraHealth:
         self._write_facts()
 
     def looked(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """The same frames; one in a while is measured for the standing alarms. No picture is kept,
-        but for a map of edges of 32×18 cells in memory.
+        """The same frames; one in a while is measured for the standing alarms.
+
+        No picture is kept, but for a map of edges of 32×18 cells in memory.
         """
         for frame in frames:
             if self._clock.monotonic_s() >= self._next_s:

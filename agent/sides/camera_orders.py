@@ -1,5 +1,6 @@
-"""What watch obeys, built from a city's files: policy, hot list, recipients' keys. From verified
-bundles, or from an unsigned folder on a rig.
+"""What watch obeys, built from a city's files: policy, hot list, recipients' keys.
+
+From verified bundles, or from an unsigned folder on a rig.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What changes as a whole or not at all. `closed`: why nothing may be released although there
-    is a policy, or None.
+    """What changes as a whole or not at all.
+
+    `closed`: why nothing may be released although there is a policy, or None.
     """
 
     policy: Policy
@@ -63,8 +65,8 @@ def obey(settings: Settings, clock: Clock, log: AuditLog, *, allow_unsigned: boo
                 Reason.POLICY_UNSIGNED,
                 "the policy is unsigned",
                 where=settings.city / "policy.toml",
-                fix="enrol this camera (docs/guide/installer.md); only tests and rigs may give "
-                "--allow-unsigned",
+                fix="enrol this camera (docs/guide/installer.md); "
+                "only tests and rigs may give --allow-unsigned",
             )
     except PlatewardenError as error:
         log.append(LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"policy: {error.what}"})
@@ -87,7 +89,9 @@ def unsigned_orders(settings: Settings, policy: Policy, today: date) -> Orders:
 
 def permitted(settings: Settings, standing: Standing) -> Policy:
     """The policy of verified bundles, if their roster lists this camera, not barred at all hours,
-    and enrols its key. Raises RefusedError, StorageError.
+    and enrols its key.
+
+    Raises RefusedError, StorageError.
 
     A camera that was stolen, replaced or taken out of service stops with the next bundles: no
     receiver would accept its reads any more.
@@ -111,16 +115,15 @@ def permitted(settings: Settings, standing: Standing) -> Policy:
 def signed_orders(
     settings: Settings, standing: Standing, policy: Policy, today: date, log: AuditLog
 ) -> Orders:
-    """From verified bundles. A hot list or a key list that cannot be used is logged and left out:
-    only what it carries stops.
+    """From verified bundles.
+
+    A hot list or a key list that cannot be used is logged and left out: only what it carries stops.
     """
     hotlist = no_hotlist(today)
     if not standing.lapsed(HOTLIST):
         try:
-            age, expires = (
-                timedelta(hours=policy.hotlist.max_age_hours),
-                standing.generation.expiry[HOTLIST],
-            )
+            age = timedelta(hours=policy.hotlist.max_age_hours)
+            expires = standing.generation.expiry[HOTLIST]
             hotlist = open_hotlist(
                 standing.city.folder,
                 load_hotlist_identity(settings.device),

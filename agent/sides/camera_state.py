@@ -28,8 +28,9 @@ MAX_SMALL_BYTES = 65_536
 
 
 def collect(settings: Settings) -> dict[str, object]:
-    """Everything, as plain values. Raises nothing that a damaged or unreadable part could cause:
-    that part says so.
+    """Everything, as plain values.
+
+    Raises nothing that a damaged or unreadable part could cause: that part says so.
     """
     now = LinuxMachine().look().wall
     state: dict[str, object] = {

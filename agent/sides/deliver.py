@@ -1,5 +1,6 @@
-"""Builds and runs `deliver`: the only process with a network. It holds no plate, no key that opens
-a read, no hot list (P2).
+"""Builds and runs `deliver`: the only process with a network.
+
+It holds no plate, no key that opens a read, no hot list (P2).
 """
 
 import os
@@ -51,6 +52,7 @@ _JITTER = secrets.SystemRandom().random
 
 def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None = None) -> None:
     """Deliver until SIGTERM, or until the outbox is empty (NetworkError after `until_empty_s`).
+
     Raises PlatewardenError.
 
     From the start on, and for ever in this process, no other destination than the policy's brokers
@@ -124,8 +126,8 @@ def _loop(
             return
         if give_up_s is not None and clock.monotonic_s() >= give_up_s:
             raise NetworkError(
-                f"{result.waiting} reads still wait for a receipt after {until_empty_s:g} "
-                f"s{': ' + result.trouble if result.trouble else ''}",
+                f"{result.waiting} reads still wait for a receipt "
+                f"after {until_empty_s:g} s{': ' + result.trouble if result.trouble else ''}",
                 where="outbox",
                 fix="are broker and receiver up, and does watch run to take them out?",
             )
@@ -152,13 +154,11 @@ class DeliverySide:
         *,
         allow_unsigned: bool,
     ) -> None:
-        self._settings, self._log, self._clock, self._egress, self._allow_unsigned = (
-            settings,
-            log,
-            clock,
-            egress,
-            allow_unsigned,
-        )
+        self._settings = settings
+        self._log = log
+        self._clock = clock
+        self._egress = egress
+        self._allow_unsigned = allow_unsigned
         self._stop, self._signed = stop, signed
         public = load_device_public(settings.device)
         if public.device != settings.camera_id:
@@ -192,8 +192,9 @@ class DeliverySide:
         return in_force(self._route.policy, signed=self._signed is not None) if self._route else {}
 
     def pass_once(self, notifier: Notifier) -> PassResult:
-        """Look for a new policy, then deliver under the one in force. Raises PolicyRefusedError
-        once an unsigned one has expired.
+        """Look for a new policy, then deliver under the one in force.
+
+        Raises PolicyRefusedError once an unsigned one has expired.
         """
         self._follow_policy()
         if self._route is None:
@@ -245,10 +246,8 @@ class DeliverySide:
 
     def _new_route(self) -> Route:
         """Everything that follows from the city's files, or an error and no trace."""
-        city, limits = (
-            self._city(),
-            LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes),
-        )
+        city = self._city()
+        limits = LinkLimits(max_receipt_bytes=self._settings.limits.max_receipt_bytes)
         policy, _ = city.obeyed()
         require_in_force(policy, self._clock.now())
         if self._signed is None and not self._allow_unsigned:
@@ -285,8 +284,9 @@ class DeliverySide:
         return Route(policy, receipt_verifier, publisher)
 
     def _city(self) -> CityFolder:
-        """The city's files: verified, or a rig's. Raises BundleRefusedError while nothing verified
-        is in force.
+        """The city's files: verified, or a rig's.
+
+        Raises BundleRefusedError while nothing verified is in force.
         """
         if self._signed is None:
             return CityFolder(self._settings.city)
@@ -302,8 +302,9 @@ class DeliverySide:
         )
 
     def _stamp_now(self) -> tuple[object, ...]:
-        """Changes when a file of the city's that deliver reads does, or when bundles lapse. Hot
-        lists and key lists are none of its business.
+        """Changes when a file of the city's that deliver reads does, or when bundles lapse.
+
+        Hot lists and key lists are none of its business.
         """
         certificate = _file_stamp(self._settings.device / "tls.crt")
         if self._signed is not None:
@@ -324,8 +325,9 @@ class DeliverySide:
 
 
 def client_certificate(settings: Settings) -> tuple[Path, Path] | None:
-    """The device's TLS certificate and key, if it has them. Raises StorageError when only one is
-    there.
+    """The device's TLS certificate and key, if it has them.
+
+    Raises StorageError when only one is there.
     """
     certificate, key = settings.device / "tls.crt", settings.device / "tls.key"
     if certificate.exists() != key.exists():

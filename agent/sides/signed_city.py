@@ -1,5 +1,7 @@
 """Where a process's policy comes from: bundles that it verified itself, or, on a rig, an unsigned
-folder. Says when something changed or lapsed (P5).
+folder.
+
+Says when something changed or lapsed (P5).
 """
 
 from __future__ import annotations
@@ -28,8 +30,10 @@ BUNDLES = "bundles"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is in force now. `lapses`: roles that have expired or were never published; `closed`:
-    why nothing may be released or published, or None.
+    """What is in force now.
+
+    `lapses`: roles that have expired or were never published; `closed`: why nothing may be released
+    or published, or None.
     """
 
     generation: Generation
@@ -96,7 +100,9 @@ class SignedCity:
 
     def look(self) -> bool:
         """Look into the inbox, now and then; True when something changed: other bundles, or a role
-        that lapsed. Raises StorageError (log).
+        that lapsed.
+
+        Raises StorageError (log).
         """
         before = self._standing
         fresh = self._follower.look(self._clock.now(), self._clock.monotonic_s())
@@ -132,7 +138,7 @@ class SignedCity:
         try:
             return self._store.current()
         except RefusedError as error:
-            # a card that lost bits: nothing is obeyed, and a person must act
+            # A card that lost bits: nothing is obeyed, and a person must act.
             self._refused(error.reason, error.what)
             raise
 

@@ -1,5 +1,7 @@
 """Builds and runs `update`: fetches bundles into bundles-in/, from a folder, or over HTTPS from the
-addresses of the policy in force. Trusted with nothing.
+addresses of the policy in force.
+
+Trusted with nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ def from_folder(settings: Settings, folder: Path) -> Fetched:
 
 def _require_its_own_user(inbox: Path) -> None:
     """Root would read everything that the stick's maker could name, and leave files that
-    `platewarden-update` cannot replace. Raises UsageError.
+    `platewarden-update` cannot replace.
+
+    Raises UsageError.
     """
     if os.geteuid() != 0 or not inbox.is_dir() or (owner := inbox.stat().st_uid) == 0:
         return
@@ -66,8 +70,9 @@ def _require_its_own_user(inbox: Path) -> None:
 
 
 def from_network(settings: Settings) -> Fetched:
-    """From the first [[bundle_source]] that serves. From here on, and for ever in this process,
-    nothing else can be reached.
+    """From the first [[bundle_source]] that serves.
+
+    From here on, and for ever in this process, nothing else can be reached.
 
     Which addresses, the policy says that this process has verified itself; lapsed bundles are good
     enough for that: newer ones are what it is here for. Raises RefusedError, NetworkError,

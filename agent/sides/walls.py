@@ -1,5 +1,6 @@
-"""Builds and runs `walls`: once, as root, without a network. Verifies the bundles for itself and
-writes the kernel's rules for the other processes (P4).
+"""Builds and runs `walls`: once, as root, without a network.
+
+Verifies the bundles for itself and writes the kernel's rules for the other processes (P4).
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """What was written. `gates`: who may reach what; `made_from`: in words; `refused`: why newer
-    bundles were not taken, or why nothing is open.
+    """What was written.
+
+    `gates`: who may reach what; `made_from`: in words; `refused`: why newer bundles were not taken,
+    or why nothing is open.
     """
 
     gates: wall_rules.Gates
@@ -46,7 +49,9 @@ class Walls:
 
 def run(settings: Settings, out: Path | None = None) -> Walls:
     """Take in what is new and write the walls; while nothing verified is in force, walls without a
-    gate. `out`: write there and apply nothing (tests, a look).
+    gate.
+
+    `out`: write there and apply nothing (tests, a look).
 
     Raises StorageError where the rules cannot be written or the kernel does not take them: what was
     in force before stays.
@@ -85,16 +90,16 @@ def run(settings: Settings, out: Path | None = None) -> Walls:
 def _gates(
     settings: Settings, generation: Generation | None, now: Instant
 ) -> tuple[wall_rules.Gates, str, RefusedError | None]:
-    """What the policy in force opens. Raises RefusedError where none was verified. What `update`
-    may reach stays open when bundles lapse: it is how newer ones come.
+    """What the policy in force opens.
+
+    Raises RefusedError where none was verified. What `update` may reach stays open when bundles
+    lapse: it is how newer ones come.
     """
     if generation is None:
         raise no_bundles(settings)
     policy, _ = CityFolder(generation.city).obeyed()
-    gates, made_from = (
-        wall_rules.gates(policy),
-        f"{policy.name}, version {policy.version}, sha256 {policy.digest}",
-    )
+    gates = wall_rules.gates(policy)
+    made_from = f"{policy.name}, version {policy.version}, sha256 {policy.digest}"
     try:
         for lapse in generation.lapsed(max(now.utc, now.at_least or now.utc)):
             if lapse.stops is Stops.EVERYTHING:
@@ -124,8 +129,9 @@ def _write(gates: wall_rules.Gates, made_from: str, out: Path | None) -> tuple[P
 
 
 def _apply(rules: Path, gates: wall_rules.Gates) -> None:
-    """First nftables, which knows the ports. Either refuses what it does not understand, and keeps
-    what it had.
+    """First nftables, which knows the ports.
+
+    Either refuses what it does not understand, and keeps what it had.
 
     Around a process that runs already systemd puts a changed drop-in only when some other unit
     happens to start (seen with 257), so deliver is started anew: it loses nothing by that (P8).
@@ -133,12 +139,10 @@ def _apply(rules: Path, gates: wall_rules.Gates) -> None:
     """
     _run(["nft", "-f", str(rules)], rules)
     _run(["systemctl", "daemon-reload"], rules)
-    around, now = (
-        rules.with_name(AROUND_FILE),
-        "\n".join(wall_rules.allowed(gates.brokers)).encode(),
-    )
+    around = rules.with_name(AROUND_FILE)
+    now = "\n".join(wall_rules.allowed(gates.brokers)).encode()
     if not around.exists() or around.read_bytes() != now:
-        # not waiting: its start waits for our end
+        # Without waiting, because its start waits for our end.
         _run(["systemctl", "try-restart", "--no-block", f"{wall_rules.DELIVER}.service"], rules)
         write_atomic(around, now, 0o644)
 

@@ -32,8 +32,12 @@ from agent.storage.mailbox import FILE_MODE, SEALED_SUFFIX, Folder
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS outbox_read (
-    read_id TEXT PRIMARY KEY, recipient TEXT NOT NULL, sequence INTEGER NOT NULL, sha256 TEXT NOT NULL, leaf INTEGER NOT NULL, removed INTEGER) STRICT;
-CREATE TABLE IF NOT EXISTS outbox_sequence (recipient TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT
+    read_id TEXT PRIMARY KEY, recipient TEXT NOT NULL, sequence INTEGER NOT NULL,
+    sha256 TEXT NOT NULL, leaf INTEGER NOT NULL, removed INTEGER
+) STRICT;
+CREATE TABLE IF NOT EXISTS outbox_sequence (
+    recipient TEXT PRIMARY KEY, last INTEGER NOT NULL
+) STRICT
 """
 
 

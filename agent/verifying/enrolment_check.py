@@ -16,7 +16,9 @@ from agent.errors import EnvelopeRefusedError
 
 @boundary.document("enrolment")
 def verify_enrolment(untrusted_json: bytes, where: str = FILE_NAME) -> Enrolment:
-    """The enrolment, if its parts belong together. Raises EnvelopeRefusedError.
+    """The enrolment, if its parts belong together.
+
+    Raises EnvelopeRefusedError.
 
     Limit: it shows that whoever made it held the seal key, not that it was the camera: compare the
     fingerprint with the installer's.
@@ -47,7 +49,7 @@ def _require_csr(enrolment: Enrolment, where: str) -> None:
             and isinstance(key.curve, SECP256R1)
         )
         names = [(name.oid, name.value) for name in request.subject]
-        # extensions are one
+        # No attribute at all: extensions would be one.
         plain = (
             sound
             and names == [(NameOID.COMMON_NAME, enrolment.device)]

@@ -13,8 +13,10 @@ from agent.verifying import jose
 
 
 class EnvelopeVerifier:
-    """Implements ports.Verifier. `enrolled`: raw Ed25519 public keys by device, from the roster (or
-    the camera's own public.json).
+    """Implements ports.Verifier.
+
+    `enrolled`: raw Ed25519 public keys by device, from the roster (or the camera's own
+    public.json).
     """
 
     def __init__(
@@ -27,8 +29,10 @@ class EnvelopeVerifier:
         self._max_bytes, self._versions = max_bytes, versions
 
     def verify(self, untrusted_wire: bytes) -> Tags:
-        """The tags, believed from here on. Raises EnvelopeRefusedError(malformed,
-        unsupported-version, device-not-enrolled, signature-invalid).
+        """The tags, believed from here on.
+
+        Raises EnvelopeRefusedError(malformed, unsupported-version, device-not-enrolled,
+        signature-invalid).
         """
         read = self.verify_any_version(untrusted_wire)
         if isinstance(read, EnvelopeMinimum):
@@ -42,8 +46,9 @@ class EnvelopeVerifier:
 
     @boundary.document("sealed read")
     def verify_any_version(self, untrusted_wire: bytes) -> Tags | EnvelopeMinimum:
-        """The same; of a version that this build does not know, what every version keeps. Raises
-        EnvelopeRefusedError(malformed, device-not-enrolled, signature-invalid).
+        """The same; of a version that this build does not know, what every version keeps.
+
+        Raises EnvelopeRefusedError(malformed, device-not-enrolled, signature-invalid).
         """
         envelope = sealed_read.split(untrusted_wire, self._max_bytes)
         if envelope.version in self._versions.known:

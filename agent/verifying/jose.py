@@ -21,7 +21,8 @@ from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM, Envelope
 from agent.errors import EnvelopeRefusedError
 
 MAX_DOCUMENT_BYTES = 1 << 20
-# joserfc raised the last two on fuzzed input; none of them may reach a caller as a traceback.
+# The last two were raised by joserfc on fuzzed input. None of them may reach a caller as a
+# traceback.
 FOREIGN_ERRORS = (JoseError, ValueError, TypeError, KeyError, AssertionError, binascii.Error)
 
 
@@ -34,8 +35,9 @@ def registry(max_payload_bytes: int = MAX_DOCUMENT_BYTES) -> jws.JWSRegistry:
 
 
 def verify_detached(envelope: Envelope, raw_key: bytes) -> None:
-    """The outer signature over the exact bytes of the JWE. Raises
-    EnvelopeRefusedError(signature-invalid).
+    """The outer signature over the exact bytes of the JWE.
+
+    Raises EnvelopeRefusedError(signature-invalid).
     """
     flattened = {
         "payload": envelope.jwe.decode("ascii"),
@@ -53,8 +55,9 @@ def verify_compact(
     where: str,
     max_bytes: int = MAX_DOCUMENT_BYTES,
 ) -> bytes:
-    """The payload of a compact JWS whose header is exactly {"alg":"Ed25519","typ":typ}. Raises
-    EnvelopeRefusedError(malformed or signature-invalid).
+    """The payload of a compact JWS whose header is exactly {"alg":"Ed25519","typ":typ}.
+
+    Raises EnvelopeRefusedError(malformed or signature-invalid).
 
     `typ` keeps one signing key's documents apart: a receipt can never stand in for a key list.
     """

@@ -9,14 +9,16 @@ from agent.core.wire.key_list import TYP, WHERE, parse_key_list
 from agent.verifying import jose
 
 MAX_BYTES = 131_072
-# no secret: only asks whether a point is usable
+# No secret: it only asks whether a point is usable.
 _PROBE = X25519PrivateKey.from_private_bytes(bytes(31) + b"\x01")
 
 
 @boundary.document("key list")
 def verify_key_list(untrusted_text: bytes, recipient: str, signing_key: bytes) -> EpochKeys:
     """The keys of a compact JWS signed by the recipient's `signing_key` (raw Ed25519, from the
-    policy). Raises EnvelopeRefusedError.
+    policy).
+
+    Raises EnvelopeRefusedError.
 
     Limit: an older list of the same recipient is accepted; rollback protection comes with the
     signed bundles.

@@ -12,8 +12,9 @@ MAX_RECEIPT_BYTES = 4_096
 
 
 class ReceiptVerifier:
-    """Implements ports.ReceiptVerifier. `signing_keys`: raw Ed25519 public keys by recipient, from
-    the policy.
+    """Implements ports.ReceiptVerifier.
+
+    `signing_keys`: raw Ed25519 public keys by recipient, from the policy.
     """
 
     def __init__(
@@ -24,8 +25,9 @@ class ReceiptVerifier:
 
     @boundary.document("receipt")
     def verify(self, untrusted_receipt: bytes) -> Receipt:
-        """The receipt, believed from here on; whether it fits a read is for the caller. Raises
-        EnvelopeRefusedError.
+        """The receipt, believed from here on; whether it fits a read is for the caller.
+
+        Raises EnvelopeRefusedError.
         """
         untrusted = parse_receipt(
             jose.untrusted_payload(untrusted_receipt, where="receipt", max_bytes=self._max_bytes)

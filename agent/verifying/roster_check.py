@@ -40,16 +40,18 @@ class Roster:
 
 @boundary.document("root key")
 def parse_root(untrusted_json: bytes, where: str = "root.json") -> bytes:
-    """The city root's raw Ed25519 public key from its JWK file. Raises
-    EnvelopeRefusedError(malformed).
+    """The city root's raw Ed25519 public key from its JWK file.
+
+    Raises EnvelopeRefusedError(malformed).
     """
     return parse_public_jwk(parse_object(untrusted_json, where), "Ed25519", where)
 
 
 @boundary.document("roster")
 def verify_roster(untrusted_text: bytes, root_key: bytes) -> Roster:
-    """The roster of a compact JWS signed by the city root (raw Ed25519). Raises
-    EnvelopeRefusedError.
+    """The roster of a compact JWS signed by the city root (raw Ed25519).
+
+    Raises EnvelopeRefusedError.
 
     Limit: an older roster is accepted here; a camera gets its roster in a signed bundle, which no
     older one replaces.

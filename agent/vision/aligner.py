@@ -34,7 +34,7 @@ LEGIBLE, SURE = 0.1, 0.985
 # A small picture of a plate's proportions may be a cutting, one plate from edge to edge. Neither
 # network was shown such: its text decides.
 CUTTING_PX, CUTTING_ASPECT = 480, (1.6, 6.0)
-# left off on each side, as a share of it; the confidence that its text must reach
+# Share of a cutting that is left off on each side, and the confidence that its text must reach.
 CUTTING_EDGE, CUTTING_LEGIBLE = 0.02, 0.57
 OVERLAP_IS_SAME = 0.3  # intersection over union: proposals that end on one plate
 

@@ -14,14 +14,14 @@ from agent.core.reading.plate_text import CHARACTERS, MAX_LENGTH
 
 BLANK = 0
 BEAM_WIDTH = 8
-# probability of the blank from which a step can hold no character worth following; about half of
-# all steps
+# Probability of the blank from which a step can hold no character worth following. About half of
+# all steps have it.
 SILENT = 0.9995
-# texts this unlikely are not reported (recognizer.LEAST_ALTERNATIVE), so prefixes with less mass
-# are not followed
+# Prefixes with less mass are not followed: texts this unlikely are not reported
+# (recognizer.LEAST_ALTERNATIVE).
 NEGLIGIBLE = 1e-3
-# where all are as unlikely as that: of the likeliest prefix's mass. What is no plate would else
-# cost ten times a plate
+# The same as a share of the likeliest prefix's mass, where all are as unlikely as that. What is no
+# plate would else cost ten times a plate.
 LEAST_OF_BEST = 0.1
 Probabilities = NDArray[np.float32]
 
@@ -55,10 +55,10 @@ def decode(probabilities: Probabilities, most: int) -> list[Reading]:
     perhaps the empty text.
     """
     speaks = probabilities[:, BLANK] < SILENT
-    # every prefix's chance is multiplied by it
+    # Every prefix's chance is multiplied by it.
     silence = float(probabilities[~speaks, BLANK].prod())
     spoken, places = probabilities[speaks], np.flatnonzero(speaks).tolist()
-    # plain floats: in these small sums numpy's scalars cost more than they do
+    # Plain floats: in these small sums numpy's scalars cost more than they do.
     steps = spoken.tolist()
     likely: list[_Likely] = [[] for _ in steps]
     for step, sign in zip(
@@ -129,7 +129,7 @@ def _extended(
         if len(text) == MAX_LENGTH:
             continue
         for kind, sign, chance in likely:
-            # a doubled letter needs a blank in between
+            # A doubled letter needs a blank in between.
             new = (blank if kind == last else total) * chance
             if new > least:
                 _add(following, text + sign, (0.0, new, kind, (*peaks, chance)))

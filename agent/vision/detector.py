@@ -53,8 +53,9 @@ class OnnxPlateDetector:
         self._threshold = threshold
 
     def find_plates(self, frame: Frame) -> tuple[PlateBox, ...]:
-        """All plates, best first, boxes in px of the frame and inside it. Plates narrower than
-        about 14 input px are not found.
+        """All plates, best first, boxes in px of the frame and inside it.
+
+        Plates narrower than about 14 input px are not found.
         """
         picture, letterbox = fit(frame.image)
         score, box = self._session.run(["score", "box"], {"frame": picture[None, None]})

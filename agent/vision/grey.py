@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from agent.core.reading.sighting import Image
 
-# grey levels; as in the training: keeps a flat crop's noise from being blown up
+# In grey levels, as in the training: keeps a flat crop's noise from being blown up.
 CONTRAST_FLOOR = 4.0
 
 

@@ -36,13 +36,15 @@ class TensorEntry(BaseModel):
 
 
 class ModelEntry(BaseModel):
-    """One network. `threshold`: the score from which its output counts, 0–1; `classes`: what its
-    output tells apart.
+    """One network.
+
+    `threshold`: the score from which its output counts, 0–1; `classes`: what its output tells
+    apart.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    # a bare name: no path leads out of the folder
+    # A bare name, so that no path leads out of the folder.
     file: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*\.onnx$")]
     size_bytes: Annotated[int, Field(gt=0, le=LARGEST_MODEL_BYTES)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -64,8 +66,9 @@ class Manifest(BaseModel):
 
 
 def read_manifest(models_dir: Path | None = None) -> Manifest:
-    """The manifest of `models_dir`, by default the one that ships with Platewarden. Raises
-    ModelError.
+    """The manifest of `models_dir`, by default the one that ships with Platewarden.
+
+    Raises ModelError.
     """
     folder = _folder(models_dir)
     untrusted = _read(folder, MANIFEST, LARGEST_MANIFEST_BYTES)
@@ -80,8 +83,9 @@ def read_manifest(models_dir: Path | None = None) -> Manifest:
 
 
 def load_model(name: str, threads: int = 1, models_dir: Path | None = None) -> InferenceSession:
-    """A session over the network that the manifest lists as `name`. Raises ModelError when anything
-    about it is odd.
+    """A session over the network that the manifest lists as `name`.
+
+    Raises ModelError when anything about it is odd.
 
     The bytes that were hashed are the bytes that run: the file is read once and never opened by
     onnxruntime.

@@ -20,21 +20,21 @@ from agent.vision.grey import standardised
 from agent.vision.syntax import REGIONS, weighed
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
-# of the input's sides: what is left around the plate's corners, as in the training
+# Margins around the plate's corners, as shares of the input's sides, as in the training.
 CLOSE = (0.02, 0.05)
-# for more crops of a plate that is not read surely; still within the training's spread
+# Margins of more crops of a plate that is not read surely; still within the training's spread.
 LOOSE, TIGHT = (0.038, 0.085), (0.0, 0.02)
 SURE, HOPELESS = 0.97, 0.1  # from here on one crop is enough; up to here more change nothing
 LIFT, LIFTED_BELOW = 0.8, 0.9  # see lifted(); from there on a text is told as sure
-# of a two-row plate's height; they overlap because city names lie above
+# From and to of a two-row plate's height. They overlap because city names lie above.
 UPPER_ROW, LOWER_ROW = (0.0, 0.58), (0.42, 1.0)
 LARGEST_STRAIGHTENED = 4  # times the input: bounds the work for a plate that fills the frame
 CROP_MARGIN = 0.15  # of the box's sides: what a person needs to see around the plate
 ALTERNATIVES = 5
 CONSIDERED = 8  # readings that the prior over formats chooses among
 LEAST_ALTERNATIVE = 1e-3
-# no issuer of these regions writes more characters: most likely two plates, or a plate and letters
-# beside it, read as one
+# No issuer of these regions writes more characters. It is most likely two plates, or a plate and
+# letters beside it, read as one.
 LONGEST, TOO_LONG = 9, 0.5
 SURE_REGION = 0.97  # below that the region is "unknown"
 
@@ -210,12 +210,10 @@ def straightened(
     # sampling it directly would alias.
     scale = min(max(1, int(math.dist(corners[0], corners[1]) / sides[0])), LARGEST_STRAIGHTENED)
     wide, high = sides[0] * scale, sides[1] * scale
-    left, right, top, bottom = (
-        inset[0] * wide,
-        (1 - inset[0]) * wide,
-        inset[1] * high,
-        (1 - inset[1]) * high,
-    )
+    left = inset[0] * wide
+    right = (1 - inset[0]) * wide
+    top = inset[1] * high
+    bottom = (1 - inset[1]) * high
     target = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
     part, x0, y0 = around(image, corners)
     matrix = cv2.getPerspectiveTransform(
@@ -265,15 +263,14 @@ def proper_corners(box: PlateBox) -> Corners:
 
 
 def cut(image: Image, box: PlateBox, margin: float) -> Image:
-    """The upright box with a margin (share of its sides), clipped to the image; at least 1×1. A
-    view, not a copy.
+    """The upright box with a margin (share of its sides), clipped to the image; at least 1×1.
+
+    A view, not a copy.
     """
     x, y, width, height = box.box
     x0, y0 = int(max(0, x - width * margin)), int(max(0, y - height * margin))
-    x1, y1 = (
-        round(min(image.shape[1], x + width * (1 + margin))),
-        round(min(image.shape[0], y + height * (1 + margin))),
-    )
+    x1 = round(min(image.shape[1], x + width * (1 + margin)))
+    y1 = round(min(image.shape[0], y + height * (1 + margin)))
     x0, y0 = min(x0, image.shape[1] - 1), min(y0, image.shape[0] - 1)
     return image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
 

@@ -19,8 +19,8 @@ from agent.core.reading.plate_text import CHARACTERS
 from agent.vision.ctc import Reading
 
 REGIONS = ("us", "eu", "uk", "br")
-# share of patterns on no list: the likeliest pattern (an eighth of its region) outweighs them by at
-# most 130
+# Share of patterns on no list. The likeliest pattern (an eighth of its region) outweighs them by at
+# most 130.
 FLOOR = 1e-3
 
 
@@ -33,8 +33,9 @@ def pattern(text: str) -> str:
 
 
 def weighed(readings: list[Reading], regions: NDArray[np.float32]) -> list[Reading]:
-    """The readings after the prior, likeliest first. `regions`: probability of each of REGIONS.
-    What is not listed keeps its share.
+    """The readings after the prior, likeliest first.
+
+    `regions`: probability of each of REGIONS. What is not listed keeps its share.
     """
     chances = regions.tolist()
     weights = [weight(reading.text, chances) for reading in readings]

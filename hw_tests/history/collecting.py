@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 class Collector:
     """`plates`: fictitious texts that this run showed; they are struck out of every message.
+
     `figures`: by name; a later value replaces an earlier.
     """
 

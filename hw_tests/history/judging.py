@@ -1,5 +1,7 @@
 """Compares last night with the nights before: what fails now and since when, what is a flake, which
-figures moved. Values in, values out.
+figures moved.
+
+Values in, values out.
 """
 
 from collections import defaultdict
@@ -16,8 +18,10 @@ ENOUGH = 3  # nights before that make a median
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """A test that fails in the newest run. `last_passed`: the newest run in which it did, None: in
-    no record. `since`: the first of this row of failures.
+    """A test that fails in the newest run.
+
+    `last_passed`: the newest run in which it did, None: in no record. `since`: the first of this
+    row of failures.
     """
 
     outcome: Outcome
@@ -28,8 +32,10 @@ class Failing:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One figure over all runs. `values`: (index of the run, value). `moved`: newest against the
-    median before, as a share; None: too few, or none.
+    """One figure over all runs.
+
+    `values`: (index of the run, value). `moved`: newest against the median before, as a share;
+    None: too few, or none.
     """
 
     name: str
@@ -40,9 +46,11 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All nights of one environment, oldest first. `grid`: test → outcome in each run, None where
-    it did not run. `fixed`: failed the run before, pass now. `gone`: passed in the run before and
-    did not run now, or only skipped: nobody may mistake that for well.
+    """All nights of one environment, oldest first.
+
+    `grid`: test → outcome in each run, None where it did not run. `fixed`: failed the run before,
+    pass now. `gone`: passed in the run before and did not run now, or only skipped: nobody may
+    mistake that for well.
     """
 
     runs: tuple[Run, ...]

@@ -2,6 +2,7 @@
 the grid of tests and nights.
 """
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -24,26 +25,27 @@ def write(folder: Path, path: Path) -> None:
 
 
 def page(runs: list[Run], faults: list[str]) -> str:
-    """No script, nothing from elsewhere; every word of a record is escaped. The environment that
-    ran last comes first.
+    """No script, nothing from elsewhere; every word of a record is escaped.
+
+    The environment that ran last comes first.
     """
     groups = sorted(by_environment(runs).items(), key=lambda group: group[1][-1].at, reverse=True)
     told = "".join(
         (
-            '<div class="card fault"><span class="name">A record that cannot be '
-            f"read</span><p>{escape(fault)}</p></div>"
+            '<div class="card fault"><span class="name">A record that cannot be read</span>'
+            f"<p>{escape(fault)}</p></div>"
         )
         for fault in faults
     )
     body = "".join(section(name, compare(nights[-NIGHTS:])) for name, nights in groups)
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
-        'content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>Platewarden: '
-        "nights on the rig</title>"
-        f"<style>{STYLE.read_text(encoding='utf-8')}</style></head><body><h1>Nights on the rig</h1>"
-        "<p>Times are UTC. Figures and messages hold no "
-        f"plate.</p>{told}{body or '<p>No run is recorded yet.</p>'}</body></html>\n"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        "<title>Platewarden: nights on the rig</title>"
+        f"<style>{STYLE.read_text(encoding='utf-8')}</style></head><body>"
+        "<h1>Nights on the rig</h1><p>Times are UTC. Figures and messages hold no plate.</p>"
+        f"{told}{body or '<p>No run is recorded yet.</p>'}</body></html>\n"
     )
 
 
@@ -61,8 +63,9 @@ def section(name: str, comparison: Comparison) -> str:
         else '<span class="verdict">all that ran passed</span>'
     )
     return (
-        f"<h2>{escape(name)}</h2><p>{verdict} &nbsp; last run {stamp(run)}: {count['passed']} "
-        f"passed, {count['skipped']} skipped</p>"
+        f"<h2>{escape(name)}</h2>"
+        f"<p>{verdict} &nbsp; last run {stamp(run)}: "
+        f"{count['passed']} passed, {count['skipped']} skipped</p>"
         f"{''.join(card(one) for one in comparison.failing)}{changes(comparison)}{facts(run)}"
         f"{plots(comparison)}{grid(comparison)}{skips(run)}"
     )
@@ -77,8 +80,8 @@ def card(failing: Failing) -> str:
     )
     passed = (
         (
-            f"last passed {stamp(failing.last_passed)}, commit "
-            f"{escape(failing.last_passed.where['commit'])}"
+            f"last passed {stamp(failing.last_passed)}, "
+            f"commit {escape(failing.last_passed.where['commit'])}"
         )
         if failing.last_passed
         else "never passed here"
@@ -86,9 +89,8 @@ def card(failing: Failing) -> str:
     since = f"failing since {stamp(failing.since)}, commit {escape(failing.since.where['commit'])}"
     message = escape(failing.outcome.message) or "no message"
     return (
-        '<div class="card"><span '
-        f'class="name">{escape(failing.outcome.test)}</span>{flake}<pre>{message}</pre><p>{passed} '
-        f"· {since}</p></div>"
+        f'<div class="card"><span class="name">{escape(failing.outcome.test)}</span>'
+        f"{flake}<pre>{message}</pre><p>{passed} · {since}</p></div>"
     )
 
 
@@ -100,8 +102,8 @@ def changes(comparison: Comparison) -> str:
     ]
     lines += [
         (
-            "<li>passed in the run before, <b>not run</b> in the last: "
-            f"<code>{escape(name)}</code></li>"
+            "<li>passed in the run before, <b>not run</b>"
+            f" in the last: <code>{escape(name)}</code></li>"
         )
         for name in comparison.gone
     ]
@@ -113,9 +115,8 @@ def changes(comparison: Comparison) -> str:
     quiet = sorted(comparison.flaky - {one.outcome.test for one in comparison.failing})
     lines += [
         (
-            f'<li><span class="mark">flake</span> <code>{escape(name)}</code> passes now, and '
-            "failed "
-            "before on the same software</li>"
+            f'<li><span class="mark">flake</span> <code>{escape(name)}</code>'
+            " passes now, and failed before on the same software</li>"
         )
         for name in quiet
     ]
@@ -125,10 +126,10 @@ def changes(comparison: Comparison) -> str:
 def facts(run: Run) -> str:
     """What ran last."""
     told = {**run.where, **{f"model {name}": value for name, value in run.models.items()}}
-    return (
-        "<div "
-        f'class="facts">{"".join(f"<div><b>{escape(key)}</b> {escape(value)}</div>" for key, value in sorted(told.items()))}</div>'
+    rows = "".join(
+        f"<div><b>{escape(key)}</b> {escape(value)}</div>" for key, value in sorted(told.items())
     )
+    return f'<div class="facts">{rows}</div>'
 
 
 def plots(comparison: Comparison) -> str:
@@ -138,8 +139,9 @@ def plots(comparison: Comparison) -> str:
 
 
 def grid(comparison: Comparison) -> str:
-    """Tests down, nights across; the newest first, tinted: a phone shows it without scrolling. What
-    fails comes first, then flakes, then what ran, then what never does here.
+    """Tests down, nights across; the newest first, tinted: a phone shows it without scrolling.
+
+    What fails comes first, then flakes, then what ran, then what never does here.
     """
     failing = {one.outcome.test for one in comparison.failing}
 
@@ -152,17 +154,12 @@ def grid(comparison: Comparison) -> str:
         for run in reversed(comparison.runs)
     )
     rows = "".join(
-        (
-            "<tr><td "
-            f'title="{escape(name)}">{escape(plain(name))}{" <span class=mark>flake</span>" if name in comparison.flaky else ""}</td>{"".join(map(_cell, reversed(row)))}</tr>'
-        )
-        for name, row in (
-            (name, comparison.grid[name]) for name in sorted(comparison.grid, key=rank)
-        )
+        _row(name, comparison.grid[name], flaky=name in comparison.flaky)
+        for name in sorted(comparison.grid, key=rank)
     )
     return (
-        "<h3>Tests and nights, newest first</h3><div "
-        f'class="wide"><table><tr><th>test</th>{heads}</tr>{rows}</table></div>'
+        '<h3>Tests and nights, newest first</h3><div class="wide"><table><tr><th>test</th>'
+        f"{heads}</tr>{rows}</table></div>"
     )
 
 
@@ -190,19 +187,29 @@ def stamp(run: Run) -> str:
     return f"{run.at:%Y-%m-%d %H:%M}"
 
 
+def _row(name: str, outcomes: Sequence[Outcome | None], *, flaky: bool) -> str:
+    mark = " <span class=mark>flake</span>" if flaky else ""
+    cells = "".join(map(_cell, reversed(outcomes)))
+    return f'<tr><td title="{escape(name)}">{escape(plain(name))}{mark}</td>{cells}</tr>'
+
+
+def _row(name: str, outcomes: Sequence[Outcome | None], *, flaky: bool) -> str:
+    mark = " <span class=mark>flake</span>" if flaky else ""
+    cells = "".join(map(_cell, reversed(outcomes)))
+    return f'<tr><td title="{escape(name)}">{escape(plain(name))}{mark}</td>{cells}</tr>'
+
+
 def _cell(one: Outcome | None) -> str:
     if one is None:
         return '<td class="none">·</td>'
-    return (
-        f'<td class="{one.outcome}" title="{escape(one.outcome)} in {one.seconds:.1f} s. '
-        f'{escape(one.message)}">{SIGNS[one.outcome]}</td>'
-    )
+    title = f"{escape(one.outcome)} in {one.seconds:.1f} s. {escape(one.message)}"
+    return f'<td class="{one.outcome}" title="{title}">{SIGNS[one.outcome]}</td>'
 
 
 def _plot(series: Series, nights: int) -> str:
     value = f"<b>{series.values[-1][1]:.4g}</b> {escape(series.unit)}"
     moved = " moved" if series.moved is not None else ""
     return (
-        f'<div class="plot{moved}"><div '
-        f'class="title"><span>{escape(series.name)}</span><span>{value}</span></div>{plot(series, nights)}</div>'
+        f'<div class="plot{moved}"><div class="title"><span>{escape(series.name)}</span>'
+        f"<span>{value}</span></div>{plot(series, nights)}</div>"
     )

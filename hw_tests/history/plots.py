@@ -2,6 +2,8 @@
 value.
 """
 
+from collections.abc import Sequence
+
 from hw_tests.history.judging import Series
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 170, 62, 5, 38, 6, 8
@@ -10,8 +12,10 @@ LINE, DOT, MOVED = "#3b6ea5", "#1b2430", "#b87400"
 
 
 def plot(series: Series, nights: int) -> str:
-    """A gap where a night has no value. Lowest and highest stand beside it; the scale spans at
-    least `LEAST_SPAN` of the middle, so that noise looks like noise.
+    """A gap where a night has no value.
+
+    Lowest and highest stand beside it; the scale spans at least `LEAST_SPAN` of the middle, so that
+    noise looks like noise.
     """
     values = [value for _, value in series.values]
     low, high = min(values), max(values)
@@ -22,14 +26,7 @@ def plot(series: Series, nights: int) -> str:
     def spot(index: int, value: float) -> tuple[float, float]:
         return LEFT + step * index, TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - bottom) / spread)
 
-    pieces, piece, last = [], [], None
-    for index, value in series.values:
-        if last is not None and index != last + 1:
-            pieces.append(piece)
-            piece = []
-        piece.append(spot(index, value))
-        last = index
-    pieces.append(piece)
+    pieces = [[spot(*one) for one in piece] for piece in _unbroken(series.values)]
     lines = "".join(
         (
             f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in piece)}" fill="none" '
@@ -56,3 +53,13 @@ def plot(series: Series, nights: int) -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="the figure over {nights} '
         f'nights">{lines}{dots}{newest}{scale}</svg>'
     )
+
+
+def _unbroken(values: Sequence[tuple[int, float]]) -> list[list[tuple[int, float]]]:
+    """Runs of nights that follow one another."""
+    pieces: list[list[tuple[int, float]]] = []
+    for index, value in values:
+        if not pieces or index != pieces[-1][-1][0] + 1:
+            pieces.append([])
+        pieces[-1].append((index, value))
+    return pieces

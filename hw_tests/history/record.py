@@ -1,4 +1,5 @@
 """One run as a record: which software saw which sensor, what each test said, what was measured.
+
 Written whole, read with suspicion. No plates.
 """
 
@@ -43,8 +44,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`at`: when it began, UTC. `where`: environment, commit, sensor, python, machine, version.
-    `models`: 12 hex digits of each model's SHA-256.
+    """`at`: when it began, UTC.
+
+    `where`: environment, commit, sensor, python, machine, version. `models`: 12 hex digits of each
+    model's SHA-256.
     """
 
     at: datetime
@@ -95,8 +98,9 @@ def read_all(folder: Path) -> tuple[list[Run], list[str]]:
 
 
 def read(path: Path) -> Run:
-    """Raises RecordError. What is written here is shown to people: everything is bounded and of its
-    type.
+    """Raises RecordError.
+
+    What is written here is shown to people: everything is bounded and of its type.
     """
     try:
         untrusted_data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None

@@ -1,7 +1,9 @@
 """Draws the display test's charts: fictitious plates on drawn cars, in sizes, at angles, in light,
 between four calibration marks.
 
-python -m hw_tests.rig.chart FOLDER        # the printed variant: a page for each angle, PNG and JSON, A3 landscape at 200 dpi
+    python -m hw_tests.rig.chart FOLDER
+
+makes the printed variant: a page for each angle, PNG and JSON, A3 landscape at 200 dpi.
 """
 
 import json
@@ -22,7 +24,7 @@ WIDTHS_PX = (160, 130, 105, 85, 68, 54)  # of the plates, on the screen
 ANGLES_DEG = (0, 20, 40)  # the camera's angle to the plate's face, turned about the upright axis
 LIGHTS = (("day", 1.0), ("dusk", 0.45), ("night", 0.18))
 CAR_PER_PLATE = 560 / 168  # agent/demo/scene.py: a plate of 168 px on a car of 560
-# no I, O, Q, which ask for the format; no H, M, W, which touch at this drawing's pitch
+# No I, O, Q, which ask for the format; no H, M, W, which touch at this drawing's pitch.
 LETTERS, DIGITS = "ABCDEFGJKLNPRSTUVXYZ", "0123456789"
 DEPTH = 2.2  # distance of the eye in widths of a car
 
@@ -40,8 +42,9 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`page`: its number, as its marks say it. `marks`: four times four corners in px of the
-    chart.
+    """`page`: its number, as its marks say it.
+
+    `marks`: four times four corners in px of the chart.
     """
 
     page: int
@@ -82,8 +85,9 @@ def generator(seed: int) -> np.random.Generator:
 def draw(
     number: int, angle_deg: int, light: str, gain: float, rng: np.random.Generator
 ) -> tuple[Page, np.ndarray]:
-    """One page. The marks keep full contrast at night too: they are for the camera's place, not for
-    its eyes.
+    """One page.
+
+    The marks keep full contrast at night too: they are for the camera's place, not for its eyes.
     """
     from agent.demo import scene
 
@@ -205,8 +209,8 @@ def main() -> None:
         )
         Path(f"{stem}.json").write_text(page.as_json(), encoding="utf-8")
         print(
-            f"{stem}.png: print it as wide as the sheet; {stem}.json: name it in the environment "
-            f"file, screen: printed:{stem}.json"
+            f"{stem}.png: print it as wide as the sheet; {stem}.json: "
+            f"name it in the environment file, screen: printed:{stem}.json"
         )
 
 

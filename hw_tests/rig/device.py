@@ -23,15 +23,17 @@ QUIET = {
 
 
 class DeviceError(AssertionError):
-    """What was asked of the camera did not work; a failing test shows the message. Never a plate:
-    what is printed there is cut and holds none.
+    """What was asked of the camera did not work; a failing test shows the message.
+
+    Never a plate: what is printed there is cut and holds none.
     """
 
 
 @dataclass
 class Device:
-    """`command`, `files`: labgrid's drivers. `folder`: the scratch folder on the target. Every wait
-    is bounded.
+    """`command`, `files`: labgrid's drivers.
+
+    `folder`: the scratch folder on the target. Every wait is bounded.
     """
 
     command: object
@@ -42,8 +44,9 @@ class Device:
     _processes: list["Process"] = field(default_factory=list)
 
     def run(self, *words: str, within_s: float = 30.0, check: bool = True) -> tuple[int, str]:
-        """A program with arguments, no shell's interpretation: (exit code, stdout). Raises
-        DeviceError.
+        """A program with arguments, no shell's interpretation: (exit code, stdout).
+
+        Raises DeviceError.
         """
         return self.shell(shlex.join(words), within_s=within_s, check=check)
 
@@ -122,8 +125,8 @@ class Device:
         stem = f"{self.folder}/{name}"
         inner = f"echo $$ >{shlex.quote(stem)}.pid; exec {shlex.join(words)}"
         self.shell(
-            f"rm -f {shlex.quote(stem)}.pid; setsid sh -c {shlex.quote(inner)} "
-            f">>{shlex.quote(stem)}.out 2>&1 </dev/null &"
+            f"rm -f {shlex.quote(stem)}.pid; "
+            f"setsid sh -c {shlex.quote(inner)} >>{shlex.quote(stem)}.out 2>&1 </dev/null &"
         )
         process = Process(self, stem, self._pid(stem))
         self._processes.append(process)

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 
 from hw_tests.rig.options import Options
 
-# RFC 5737, routed nowhere; but a machine may use one itself, and must not lose its own network to a
-# test
+# The networks of RFC 5737 are routed nowhere. But a machine may use one itself, and must not lose
+# its own network to a test.
 NETWORKS = ("198.51.100", "203.0.113", "192.0.2")
 LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
 class Ethernet:
-    """`address`: this machine's, where brokers listen. `interface`: what is captured on; empty when
-    nothing can be, and then `why` says so. `prefix`: words that run a command at the camera's end
-    of a virtual cable.
+    """`address`: this machine's, where brokers listen.
+
+    `interface`: what is captured on; empty when nothing can be, and then `why` says so. `prefix`:
+    words that run a command at the camera's end of a virtual cable.
     """
 
     address: str
@@ -43,9 +44,8 @@ def ethernet(options: Options) -> Iterator[Ethernet]:
         yield Ethernet(
             LOOPBACK,
             "",
-            why="a virtual cable needs root (network namespaces); without it broker and camera "
-            "meet "
-            "on loopback, uncaptured",
+            why="a virtual cable needs root (network namespaces); "
+            "without it broker and camera meet on loopback, uncaptured",
         )
     else:
         name = f"pwrig{os.getpid()}"
@@ -64,13 +64,15 @@ def ethernet(options: Options) -> Iterator[Ethernet]:
 
 def own_address(interface: str) -> bytes:
     """The MAC of this machine's end: what comes from another one comes from the camera."""
-    with open(f"/sys/class/net/{interface}/address", encoding="ascii") as file:  # noqa: PTH123 - one line of the kernel's
+    # This is one line of the kernel's.
+    with open(f"/sys/class/net/{interface}/address", encoding="ascii") as file:  # noqa: PTH123
         return bytes.fromhex(file.read().strip().replace(":", ""))
 
 
 def free_network(routes: str) -> str:
-    """The first documentation network that this machine's routes do not mention. Raises
-    LookupError.
+    """The first documentation network that this machine's routes do not mention.
+
+    Raises LookupError.
     """
     for network in NETWORKS:
         if f"{network}." not in routes:
@@ -98,7 +100,8 @@ def _lay(name: str, network: str) -> None:
         f"-n {name} addr add {network}.2/30 dev {there}",
         f"-n {name} link set {there} up",
         f"-n {name} link set lo up",
-        # so that a packet to anywhere shows on the cable instead of failing unseen
+        # A route to everywhere, so that a packet to anywhere shows on the cable instead of failing
+        # unseen.
         f"-n {name} route add default via {network}.1",
     ):
         _ip(*words.split())

@@ -15,8 +15,9 @@ PAGES = 250 // PER_PAGE
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where the chart lies in a frame. `to_frame`: homography from px of the chart to px of the
-    frame.
+    """Where the chart lies in a frame.
+
+    `to_frame`: homography from px of the chart to px of the frame.
     """
 
     to_frame: np.ndarray
@@ -53,7 +54,7 @@ def find(image: np.ndarray, page: int, marks: list[list[list[float]]]) -> View |
         return None
     view = View(to_frame)
     off_px = np.abs(view.place(on_chart) - in_frame).max()
-    # four markers that lie in no plane are not our chart
+    # Four markers that lie in no plane are not our chart.
     return view if off_px < 0.02 * image.shape[1] else None
 
 

@@ -18,7 +18,7 @@ NO_RIG = "no rig: `make hw`, or pytest -p labgrid.pytestplugin --lg-env hw_tests
 
 def has_rig(config: pytest.Config) -> bool:
     """Is labgrid loaded, with an environment?"""
-    # by its entry point, or by -p
+    # The plugin is loaded by its entry point, or by -p.
     loaded = any(
         config.pluginmanager.hasplugin(name) for name in ("labgrid", "labgrid.pytestplugin")
     )

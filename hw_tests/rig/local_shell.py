@@ -1,5 +1,7 @@
 """A labgrid driver whose target is this machine, or what a prefix leads into: a network namespace,
-a chroot, a container. The simulated rig's SSH.
+a chroot, a container.
+
+The simulated rig's SSH.
 """
 
 import shlex
@@ -20,8 +22,9 @@ TRANSFER_WITHIN_S = 120.0
 @target_factory.reg_driver
 @attr.s(eq=False)
 class LocalShellDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol):
-    """labgrid has no driver for a shell without a wire. `prefix`: words before `sh -c COMMAND`;
-    tests may change it.
+    """labgrid has no driver for a shell without a wire.
+
+    `prefix`: words before `sh -c COMMAND`; tests may change it.
     """
 
     prefix = attr.ib(factory=list, validator=attr.validators.instance_of(list))

@@ -16,14 +16,15 @@ class RigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`place`: `simulated` or `pi`. `folder`: a scratch folder on the target, emptied by the tests;
-    empty on a simulated rig: a temporary one. `python`, `pythonpath`: what runs Platewarden there.
-    `config`: the installed camera's settings; empty: the rig's own installation. `source`:
-    `picamera`, `usb:N`, or empty for the played street. `screen`: `played`, `virtual:FOLDER`,
-    `framebuffer:DEVICE`, or `printed:CHART.json`. `rig_address`, `interface`: this machine's on the
-    rig's Ethernet; empty on a simulated rig: a namespace with a cable is made. `sensor`: as the
-    history names it. `judged`: hold rates and heat against floors (a shared machine only records
-    them).
+    """`place`: `simulated` or `pi`.
+
+    `folder`: a scratch folder on the target, emptied by the tests; empty on a simulated rig: a
+    temporary one. `python`, `pythonpath`: what runs Platewarden there. `config`: the installed
+    camera's settings; empty: the rig's own installation. `source`: `picamera`, `usb:N`, or empty
+    for the played street. `screen`: `played`, `virtual:FOLDER`, `framebuffer:DEVICE`, or
+    `printed:CHART.json`. `rig_address`, `interface`: this machine's on the rig's Ethernet; empty on
+    a simulated rig: a namespace with a cable is made. `sensor`: as the history names it. `judged`:
+    hold rates and heat against floors (a shared machine only records them).
     """
 
     place: str

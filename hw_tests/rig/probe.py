@@ -42,16 +42,14 @@ def frames(options) -> dict:
     try:
         stream = source.frames()
         first = next(stream)
-        begun_s, times, means, deviations, same = (
-            time.monotonic(),
-            [first.captured.utc],
-            [],
-            [],
-            True,
-        )
+        begun_s = time.monotonic()
+        times = [first.captured.utc]
+        means = []
+        deviations = []
+        same = True
         for frame in islice(stream, options.frames):
             times.append(frame.captured.utc)
-            # looking at every pixel would be the slowest thing here, and become the rate
+            # Looking at every pixel would be the slowest thing here, and become the rate.
             sample = frame.image[::SPARSE, ::SPARSE]
             means.append(float(sample.mean()))
             deviations.append(float(sample.std()))
@@ -76,7 +74,9 @@ def frames(options) -> dict:
 
 def chart(options) -> dict:
     """How often each plate of a page is read, over the frames in which all four marks of that page
-    are in view. Others are dropped unread.
+    are in view.
+
+    Others are dropped unread.
     """
     from hw_tests.rig import fiducial
 
@@ -207,7 +207,9 @@ def main() -> int:
     ]
     try:
         found = doing(options)
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong on the camera must reach the person at the rig, as one line; our errors hold no plate
+    # Whatever goes wrong on the camera must reach the person at the rig, as one line; our errors
+    # hold no plate.
+    except Exception as error:  # noqa: BLE001
         found = {"error": f"{type(error).__name__}: {getattr(error, 'what', None) or error}"[:400]}
     print(json.dumps(found))
     return 1 if "error" in found else 0

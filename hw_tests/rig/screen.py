@@ -21,8 +21,9 @@ FRAMES = 2
 
 
 class Screen(Protocol):
-    """`pages`: what it can show, in order. `show`: the page is before the camera when it returns;
-    the source to look through.
+    """`pages`: what it can show, in order.
+
+    `show`: the page is before the camera when it returns; the source to look through.
     """
 
     def pages(self) -> Iterator[tuple[chart.Page, np.ndarray]]: ...
@@ -48,7 +49,9 @@ def screen_of(device: Device, folder: Path) -> Screen:
 @dataclass
 class Played:
     """No screen and no lens: the chart, seen through `through_a_lens`, is what the camera's
-    software is given as frames. Says nothing about optics.
+    software is given as frames.
+
+    Says nothing about optics.
     """
 
     device: Device
@@ -72,7 +75,9 @@ class Played:
 @dataclass
 class Virtual:
     """libcamera's virtual camera plays the files of one folder on the target, in order, from when
-    it is opened. Real software, no optics.
+    it is opened.
+
+    Real software, no optics.
     """
 
     device: Device
@@ -95,7 +100,9 @@ class Virtual:
 @dataclass
 class Framebuffer:
     """A monitor at this machine, without a desktop: the picture is written to the kernel's
-    framebuffer. `system`: /, or a test's stand-in.
+    framebuffer.
+
+    `system`: /, or a test's stand-in.
     """
 
     path: Path
@@ -109,10 +116,8 @@ class Framebuffer:
     def show(self, page: chart.Page, picture: np.ndarray) -> str:
         told = self.system / "sys/class/graphics" / self.path.name
         width, height = (int(value) for value in (told / "virtual_size").read_text().split(","))
-        depth, stride = (
-            int((told / "bits_per_pixel").read_text()),
-            int((told / "stride").read_text()),
-        )
+        depth = int((told / "bits_per_pixel").read_text())
+        stride = int((told / "stride").read_text())
         scaled = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
         if depth == 32:
             rows = cv2.cvtColor(scaled, cv2.COLOR_BGR2BGRA).reshape(height, -1)
@@ -131,8 +136,9 @@ class Framebuffer:
 
 @dataclass
 class Printed:
-    """A chart on paper hangs there already; its JSON says which. One page, in whatever light there
-    is.
+    """A chart on paper hangs there already; its JSON says which.
+
+    One page, in whatever light there is.
     """
 
     path: Path

@@ -20,8 +20,9 @@ _QUIET_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Who was addressed, by the camera. `kind`: tcp, udp, icmpv6, arp, or the protocol's number.
-    Ports 0 where there are none.
+    """Who was addressed, by the camera.
+
+    `kind`: tcp, udp, icmpv6, arp, or the protocol's number. Ports 0 where there are none.
     """
 
     kind: str
@@ -31,8 +32,10 @@ class Flow:
 
 
 class Sniffer:
-    """From entering to leaving the block. `flows`: packets by the camera; `needles_seen`: how often
-    a needle stood in any packet, either way.
+    """From entering to leaving the block.
+
+    `flows`: packets by the camera; `needles_seen`: how often a needle stood in any packet, either
+    way.
     """
 
     def __init__(self, interface: str, own_mac: bytes, needles: Iterable[bytes]) -> None:
@@ -54,7 +57,7 @@ class Sniffer:
         time.sleep(_QUIET_S)  # what was sent last must still arrive
         self._ending.set()
         self._thread.join(10)
-        # SOL_PACKET, PACKET_STATISTICS: a capture with gaps proves nothing
+        # SOL_PACKET and PACKET_STATISTICS: a capture with gaps proves nothing.
         _, self.dropped = struct.unpack("II", self._socket.getsockopt(263, 6, 8))
         self._socket.close()
 

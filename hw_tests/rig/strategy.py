@@ -11,7 +11,7 @@ from labgrid.factory import target_factory
 from labgrid.step import step
 from labgrid.strategy.common import Strategy, StrategyError, never_retry
 
-# what systemd says when it has started all it will; degraded is doctor's affair
+# What systemd says when it has started all it will. Whether it is degraded is doctor's affair.
 SETTLED = ("running", "degraded")
 
 
@@ -28,6 +28,7 @@ class State(enum.Enum):
 @attr.s(eq=False)
 class CameraStrategy(Strategy):
     """`flash`: write images: card of the environment to the card first, once a run.
+
     `boots_within_s`: from power to a settled system. `off_s`: how long the power stays away at a
     cut, so that capacitors are empty.
     """
@@ -49,8 +50,9 @@ class CameraStrategy(Strategy):
     @never_retry
     @step(args=["status"])
     def transition(self, status, *, step):
-        """To `off`, `flashed` or `shell`, through all that lies between. A failure breaks the
-        strategy: the tests after it skip and say so.
+        """To `off`, `flashed` or `shell`, through all that lies between.
+
+        A failure breaks the strategy: the tests after it skip and say so.
         """
         wanted = status if isinstance(status, State) else State[status]
         if wanted is State.unknown:
@@ -70,7 +72,9 @@ class CameraStrategy(Strategy):
     @step()
     def cut_power(self):
         """As when somebody pulls the plug: no shutdown, no sync; then the camera must come back by
-        itself. Seconds until it was settled.
+        itself.
+
+        Seconds until it was settled.
         """
         if self.status is not State.shell:
             raise StrategyError(f"a power cut needs a running camera; it is {self.status.name}")
@@ -89,8 +93,9 @@ class CameraStrategy(Strategy):
     @never_retry
     @step()
     def await_reset(self):
-        """The board resets itself (hardware watchdog): no power is touched, only waited. Seconds
-        until it was settled.
+        """The board resets itself (hardware watchdog): no power is touched, only waited.
+
+        Seconds until it was settled.
         """
         self._let_go()
         return self._settle(time.monotonic())
@@ -138,8 +143,8 @@ class CameraStrategy(Strategy):
         said, _, _ = self.shell.run("systemctl is-system-running --wait", timeout=left_s)
         if not said or said[-1].strip() not in SETTLED:
             raise StrategyError(
-                f"booted, but systemd says: {said[-1].strip() if said else 'nothing'}; look at "
-                "`systemctl --failed`"
+                f"booted, but systemd says: {said[-1].strip() if said else 'nothing'}; "
+                "look at `systemctl --failed`"
             )
         took_s = time.monotonic() - begun_s
         if took_s > self.boots_within_s:

@@ -31,8 +31,9 @@ WITHIN_S = 60.0
 
 
 class World:
-    """`plate`: the fictitious one that the played street shows and the hot list asks for. `place`:
-    the installation's folder on the camera.
+    """`plate`: the fictitious one that the played street shows and the hot list asks for.
+
+    `place`: the installation's folder on the camera.
     """
 
     def __init__(self, device: Device, ethernet: Ethernet, here: Path, seed: int) -> None:
@@ -131,7 +132,9 @@ class World:
 
     def released(self) -> set[str]:
         """Ids of all reads that were ever seen outside of watch: in the outbox, or at the
-        recipient. Grows only by a new release.
+        recipient.
+
+        Grows only by a new release.
         """
         _, names = self.device.shell(f"ls {self.place}/state/outbox 2>/dev/null", check=False)
         return {Path(name).stem for name in names.split() if name.endswith(".sealed")} | {
@@ -192,8 +195,8 @@ class World:
         while not done():
             if time.monotonic() > end_s:
                 _, told = self.device.shell(
-                    f"tail -n 3 {self.device.folder}/watch.out {self.device.folder}/deliver.out "
-                    "2>/dev/null",
+                    f"tail -n 3 {self.device.folder}/watch.out "
+                    f"{self.device.folder}/deliver.out 2>/dev/null",
                     check=False,
                 )
                 raise AssertionError(

@@ -2,5 +2,5 @@
 
 import os
 
-# before onnxruntime is imported; see docs/design/telemetry.md
+# Set before onnxruntime is imported (docs/design/telemetry.md).
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -18,8 +18,10 @@ from models.training.render.syntax import font_names
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """Of one training. `module`: below models.training; `minutes`, `rate`: where none are given;
-    `data`: the photographs' folder, None: none.
+    """Of one training.
+
+    `module`: below models.training; `minutes`, `rate`: where none are given; `data`: the
+    photographs' folder, None: none.
     """
 
     module: str
@@ -42,40 +44,11 @@ class Asked:
 
 
 def ask(arguments: Sequence[str], description: str, defaults: Defaults) -> Asked:
-    """The command line, understood; seeds and threads set. Raises MeasureOnlyError for a folder
-    that only measures.
+    """The command line, understood; seeds and threads set.
+
+    Raises MeasureOnlyError for a folder that only measures.
     """
-    name = defaults.module.rsplit(".", 1)[0]
-    parser = argparse.ArgumentParser(description=description.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=defaults.minutes)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("../train") / name,
-        help="checkpoints and history; the same command goes on from there",
-    )
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        help="decoded photographs and drawn plates, made when missing; the same folder as --out if "
-        "not given",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=defaults.data,
-        help="folder of train.jsonl with the photographs",
-    )
-    parser.add_argument("--start", type=Path, help="a checkpoint whose weights to begin with")
-    parser.add_argument(
-        "--teacher", type=Path, help="of a distillation, where --start is not the teacher"
-    )
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rate", type=float, default=defaults.rate)
-    parser.add_argument(
-        "--fewer-fonts", action="store_true", help="draw with the fonts that are there"
-    )
-    given = parser.parse_args(arguments)
+    given = parsed(arguments, description, defaults)
     for path in (given.data, given.out, given.start, given.teacher):
         if path:
             refuse_measure_only(path)
@@ -105,6 +78,41 @@ def ask(arguments: Sequence[str], description: str, defaults: Defaults) -> Asked
     )
 
 
+def parsed(arguments: Sequence[str], description: str, defaults: Defaults) -> argparse.Namespace:
+    """The command line as it was typed."""
+    name = defaults.module.rsplit(".", 1)[0]
+    parser = argparse.ArgumentParser(description=description.partition("\n\n")[0])
+    parser.add_argument("--minutes", type=float, default=defaults.minutes)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("../train") / name,
+        help="checkpoints and history; the same command goes on from there",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        help="decoded photographs and drawn plates, made when missing; "
+        "the same folder as --out if not given",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=defaults.data,
+        help="folder of train.jsonl with the photographs",
+    )
+    parser.add_argument("--start", type=Path, help="a checkpoint whose weights to begin with")
+    parser.add_argument(
+        "--teacher", type=Path, help="of a distillation, where --start is not the teacher"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=defaults.rate)
+    parser.add_argument(
+        "--fewer-fonts", action="store_true", help="draw with the fonts that are there"
+    )
+    return parser.parse_args(arguments)
+
+
 def begin(net: nn.Module, start: Path | None) -> None:
     """Weights of another training, where one is named; what it did not have yet begins as
     nothing.
@@ -113,7 +121,7 @@ def begin(net: nn.Module, start: Path | None) -> None:
         _missing, unknown = net.load_state_dict(averaged_weights(start), strict=False)
         if unknown:
             message = (
-                f"{start}: weights of another network (it has no {unknown[0]}): begin with a "
-                "checkpoint of the same training"
+                f"{start}: weights of another network (it has no {unknown[0]}): "
+                "begin with a checkpoint of the same training"
             )
             raise SystemExit(message)

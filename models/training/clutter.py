@@ -21,8 +21,9 @@ SEED = 20261123
 
 
 def clutter(root: Path) -> Iterator[tuple[Grey, NDArray[np.float32]]]:
-    """Grey cuttings with their surroundings, and the box in them as a quad, 4×2 px. Raises
-    MeasureOnlyError on measure-only data.
+    """Grey cuttings with their surroundings, and the box in them as a quad, 4×2 px.
+
+    Raises MeasureOnlyError on measure-only data.
 
     Frames without any label are left out: they are for measuring, or may hide a plate.
     """

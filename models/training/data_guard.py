@@ -24,8 +24,8 @@ def refuse_measure_only(path: Path | str) -> Path:
     for folder in MEASURE_ONLY_FOLDERS:
         if any(folder in part for part in parts):
             message = (
-                f"{folder} is measure-only: choose a training folder (darkplate, romania_night) "
-                "instead"
+                f"{folder} is measure-only: "
+                "choose a training folder (darkplate, romania_night) instead"
             )
             raise MeasureOnlyError(message)
     return given

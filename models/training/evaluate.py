@@ -40,7 +40,7 @@ NOW = Instant(datetime(2026, 1, 1, tzinfo=UTC))
 SIGNS, SIGNS_SEED = 600, 4711
 FOUND = 0.3  # overlap with the true plate
 FALSE_BELOW = 0.1  # overlap with every true plate
-# px cut off at the left and the top; scale
+# Pixels cut off at the left and the top; the scale.
 COPIES = ((0, 0, 1.0), (5, 3, 1.0), (2, 9, 1.0), (0, 0, 0.96), (4, 6, 1.03), (7, 1, 0.93))
 SHRUNK = (1.0, 0.93, 0.86, 0.8, 0.74, 0.68, 0.62, 0.57, 0.52, 0.47, 0.43, 0.39, 0.35, 0.3)
 WIDTHS_PX = (30, 40, 50, 60, 80, 120)
@@ -175,27 +175,23 @@ def print_texts(seen: list[Seen]) -> None:
             if best is not None:
                 said.append(best)
             width = "under 80 px" if box[2] < 80 else "80–120 px" if box[2] < 120 else "over 120 px"
-            light = (
-                "dark (grey under 60)"
-                if level < 60
-                else "middling"
-                if level < 150
-                else "bright (grey over 150)"
-            )
+            light = "middling" if level < 150 else "bright (grey over 150)"
+            if level < 60:
+                light = "dark (grey under 60)"
             for name in (one.where, f"{one.where}, {width}", f"{one.where}, {light}"):
                 groups.setdefault(name, []).append(right)
     for name in sorted(groups):
         print(
-            f"exact, folded: {name:28} {percent(share(sum(groups[name]), len(groups[name])))} of "
-            f"{len(groups[name])}"
+            f"exact, folded: {name:28} {percent(share(sum(groups[name]), len(groups[name])))} "
+            f"of {len(groups[name])}"
         )
     sure = [right for confidence, right in said if confidence >= SURE]
     error = expected_error(
         equal_width([confidence for confidence, _ in said], [right for _, right in said])
     )
     print(
-        f"says {SURE} and more for {len(sure) / len(said):.1%} of what was found, wrong "
-        f"{percent(share(sure.count(False), len(sure)))}; calibration error {error:.3f}"
+        f"says {SURE} and more for {len(sure) / len(said):.1%} of what was found, "
+        f"wrong {percent(share(sure.count(False), len(sure)))}; calibration error {error:.3f}"
     )
 
 
@@ -302,7 +298,7 @@ def print_signs(vision: tuple[PlateDetector, PlateReader]) -> None:
 
 def main() -> None:
     """Print everything."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/plates"))
     parser.add_argument("--models", type=Path, help="another folder with a manifest")
     parser.add_argument(
@@ -321,8 +317,8 @@ def main() -> None:
         print_shrunk(vision, given.data)
         return
     print(
-        f"frames without a plate: {PLATE_FREE.name}, SHA-256 "
-        f"{hashlib.sha256(PLATE_FREE.read_bytes()).hexdigest()}"
+        "frames without a plate: "
+        f"{PLATE_FREE.name}, SHA-256 {hashlib.sha256(PLATE_FREE.read_bytes()).hexdigest()}"
     )
     seen = see(vision, given.data, given.copies)
     print_boxes(seen)

@@ -27,8 +27,10 @@ class ExportError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """A network as it will run. `free`: of each input and output the sides that may vary;
-    `examples`: inputs to trace it with (the first) and compare on.
+    """A network as it will run.
+
+    `free`: of each input and output the sides that may vary; `examples`: inputs to trace it with
+    (the first) and compare on.
     """
 
     net: nn.Module
@@ -53,15 +55,16 @@ def export(
     classes: list[str],
     threshold: float,
 ) -> None:
-    """Write the file, with its description inside, and say what was written. Raises ExportError,
-    and writes nothing, where the two differ.
+    """Write the file, with its description inside, and say what was written.
+
+    Raises ExportError, and writes nothing, where the two differ.
     """
     model = to_onnx(shipped)
     difference = largest_difference(shipped, model)
     if difference > LARGEST_DIFFERENCE:
         message = (
-            f"the ONNX file differs from PyTorch by {difference:.1e} (allowed "
-            f"{LARGEST_DIFFERENCE:.0e}): not written"
+            f"the ONNX file differs from PyTorch by {difference:.1e} "
+            f"(allowed {LARGEST_DIFFERENCE:.0e}): not written"
         )
         raise ExportError(message)
     model = describe(

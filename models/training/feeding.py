@@ -48,8 +48,8 @@ class Feeder:
                 waited += LOOK_EVERY_S
                 if not self._process.is_alive() or waited > self._wait_s:
                     message = (
-                        f"the composing process gave nothing for {waited:.0f} s (exit code "
-                        f"{self._process.exitcode}): see its message above"
+                        f"the composing process gave nothing for {waited:.0f} s "
+                        f"(exit code {self._process.exitcode}): see its message above"
                     )
                     raise RuntimeError(message) from None
             else:
@@ -65,7 +65,7 @@ class Feeder:
 
 
 def _feed(compose: Compose, batches: Any, share: Any) -> None:
-    # a handler that the parent had would swallow our end, and the parent waits for it
+    # A handler that the parent had would swallow our end, and the parent waits for it.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(0)
     parent = multiprocessing.parent_process()

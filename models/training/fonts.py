@@ -2,7 +2,8 @@
 their licences.
 
     python -m models.training.fonts             # what is found
-    python -m models.training.fonts --install   # npm packages into the font folder; prints the apt line for the rest
+    python -m models.training.fonts --install   # npm packages into the font folder;
+                                                # prints the apt line for the rest
 
 No font is committed. The folder is $PLATEWARDEN_FONTS, by default ../train/fonts; without any font
 the renderer draws with its own stroke glyphs alone. Licences: see FONTS.md beside this file.
@@ -128,8 +129,8 @@ def require(wanted: Iterable[str]) -> None:
     lacking = missing(wanted, find_fonts())
     if lacking:
         message = (
-            f"no face of {', '.join(lacking)} in {font_folder()}, {data_fonts()} and "
-            f"{SYSTEM_FOLDERS[0].parent}: python -m models.training.fonts --install\n"
+            f"no face of {', '.join(lacking)} in {font_folder()}, {data_fonts()} "
+            f"and {SYSTEM_FOLDERS[0].parent}: python -m models.training.fonts --install\n"
         )
         message += f"apt-get install {' '.join(APT_PACKAGES)}\nor train without them: --fewer-fonts"
         raise SystemExit(message)
@@ -142,8 +143,8 @@ def tell(wanted: Iterable[str]) -> None:
     lacking = missing(wanted, find_fonts())
     if lacking:
         print(
-            f"drawn without {', '.join(lacking)}: figures will differ from the cards' (python -m "
-            "models.training.fonts --install)",
+            f"drawn without {', '.join(lacking)}: "
+            "figures will differ from the cards' (python -m models.training.fonts --install)",
             file=sys.stderr,
         )
 
@@ -162,7 +163,7 @@ def install() -> None:
 
 def main() -> None:
     """List or install the fonts."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--install", action="store_true")
     if parser.parse_args().install:
         install()

@@ -106,8 +106,8 @@ def main() -> None:
             scale = float(np.mean([np.abs(a).mean() for a in first[0]]))
             sizes = path.stat().st_size, quantised.stat().st_size
             print(
-                f"{path.stem}: int8 {sizes[1] / sizes[0]:.2f} of the size, {small / full:.2f} of "
-                f"the time; first output off by {off / scale:.1%} on average",
+                f"{path.stem}: int8 {sizes[1] / sizes[0]:.2f} of the size, "
+                f"{small / full:.2f} of the time; first output off by {off / scale:.1%} on average",
                 flush=True,
             )
 

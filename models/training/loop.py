@@ -33,8 +33,9 @@ Losses = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a training was asked for. `rate`: AdamW's at its peak; `command`: how to start it again,
-    for the model's manifest.
+    """What a training was asked for.
+
+    `rate`: AdamW's at its peak; `command`: how to start it again, for the model's manifest.
     """
 
     folder: Path
@@ -56,7 +57,7 @@ def short_floats(place: torch.device) -> torch.autocast:
     For texts, not for places: bfloat16's eight bits would round the aligner's corners to a third of
     a pixel.
     """
-    # older ones of PyTorch cannot tell
+    # Older versions of PyTorch cannot tell.
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     able = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return torch.autocast(place.type, torch.bfloat16, enabled=place.type == "cpu" and bool(able))
@@ -69,7 +70,9 @@ def averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
 
 def write_averaged(weights: dict[str, Tensor], command: str, folder: Path) -> Path:
     """A checkpoint of weights alone: exports and `--start` read it, a training does not go on from
-    it. Returns its path.
+    it.
+
+    Returns its path.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.save({"averaged": weights, "command": command}, folder / CHECKPOINT)
@@ -89,7 +92,7 @@ class Training:
         self.plan, self.device = plan, device()
         self.net = net.to(self.device, memory_format=torch.channels_last)
         matrices = [p for p in net.parameters() if p.ndim > 1]
-        # biases and norms are not pulled to zero
+        # Biases and norms are not pulled to zero.
         others = [p for p in net.parameters() if p.ndim <= 1]
         self.optimiser = torch.optim.AdamW(
             [
@@ -105,11 +108,9 @@ class Training:
             saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
             self.net.load_state_dict(saved["net"])
             self.optimiser.load_state_dict(saved["optimiser"])
-            self.averaged, self.step, self.minutes = (
-                saved["averaged"],
-                saved["step"],
-                saved["minutes"],
-            )
+            self.averaged = saved["averaged"]
+            self.step = saved["step"]
+            self.minutes = saved["minutes"]
 
     @property
     def share(self) -> float:
@@ -163,8 +164,9 @@ class Training:
         losses_of: Callable[[nn.Module, Any], Losses],
         tell: Callable[[float], None] = lambda _share: None,
     ) -> None:
-        """Train until the time is spent. `tell` learns the share of it that is, before every
-        batch.
+        """Train until the time is spent.
+
+        `tell` learns the share of it that is, before every batch.
         """
         self.net.train()
         batch = next(batches)  # composing the first may take minutes that are not the training's

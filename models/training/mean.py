@@ -17,8 +17,9 @@ from models.training.loop import averaged_weights, command_of, write_averaged
 
 
 def mean_of(checkpoints: list[Path]) -> dict[str, torch.Tensor]:
-    """Of every weight the mean; of what is counted (batch norm's batches) the first one's. Raises
-    SystemExit when they are not of one network.
+    """Of every weight the mean; of what is counted (batch norm's batches) the first one's.
+
+    Raises SystemExit when they are not of one network.
     """
     first, *others = [averaged_weights(checkpoint) for checkpoint in checkpoints]
     for checkpoint, other in zip(checkpoints[1:], others, strict=True):
@@ -26,8 +27,8 @@ def mean_of(checkpoints: list[Path]) -> dict[str, torch.Tensor]:
             name: value.shape for name, value in other.items()
         }:
             message = (
-                f"{checkpoint}: weights of another network than {checkpoints[0]}: give "
-                "checkpoints of one training"
+                f"{checkpoint}: weights of another network than {checkpoints[0]}: "
+                "give checkpoints of one training"
             )
             raise SystemExit(message)
     return {
@@ -40,13 +41,13 @@ def mean_of(checkpoints: list[Path]) -> dict[str, torch.Tensor]:
 
 def main() -> None:
     """Mean, written as a checkpoint that the exports read."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("checkpoints", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
     given = parser.parse_args()
     command = (
-        f"{command_of(given.checkpoints[0])}; python -m models.training.mean of "
-        f"{len(given.checkpoints)} checkpoints"
+        f"{command_of(given.checkpoints[0])}; "
+        f"python -m models.training.mean of {len(given.checkpoints)} checkpoints"
     )
     written = write_averaged(mean_of(given.checkpoints), command, given.out)
     print(f"{written}: the mean of {len(given.checkpoints)} checkpoints")

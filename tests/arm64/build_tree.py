@@ -1,8 +1,9 @@
 """Builds the tree that run.sh enters: Debian trixie for arm64, unpacked only, the packages' own
 wheels, what the tests need, and the emulator.
 
-    build_tree.py TREE        needs root and mmdebstrap; about 2 minutes; leaves nothing half-built in TREE
+    build_tree.py TREE        needs root and mmdebstrap; about 2 minutes
 
+It leaves nothing half-built in TREE.
 The emulator is trixie's qemu-user: bookworm's 7.2 crashes in onnxruntime. The mirror and the index
 are those that this machine already uses.
 """

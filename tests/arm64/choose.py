@@ -22,8 +22,8 @@ PARTS = {
     "policy": ("agent.core.policy.decider", "agent.core.hotlist.matching"),
     "mailbox": ("agent.storage",),
 }
-# processes; what needs libraries that the tree leaves out; the recipient's side, which stands on no
-# pole
+# Processes; what needs libraries that the tree leaves out; the recipient's side, which stands on no
+# pole.
 NOT_HERE = ("subprocess", "bench", "torch", "agent.receiver", "tests.support.receiving")
 
 settings.register_profile(
@@ -75,7 +75,7 @@ def parts_of(file: Path) -> set[str]:
     )
 
 
-# asked for each file that pytest meets; parsing is what takes long under emulation
+# Asked for each file that pytest meets. Parsing is what takes long under emulation.
 @functools.cache
 def chosen() -> dict[Path, set[str]]:
     """Every file to run, with its parts."""

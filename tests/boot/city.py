@@ -22,8 +22,8 @@ from tests.support.receiving import RunningReceiver
 from tests.support.signed_camera import signed_camera
 
 BROKER_PORT, SOURCE_PORT, OTHER_PORT = 8883, 8443, 8884
-# pictures with a car, and without until its track has ended: a read every four seconds at five a
-# second
+# Pictures with a car, and without one until its track has ended: a read every four seconds at five
+# a second.
 SHOWN, EMPTY = 8, 12
 SETTINGS = """\
 camera_id = "{camera}"
@@ -48,8 +48,9 @@ spki_pins = ["{pin}"]
 
 
 class BootCity:
-    """`camera`: enrolled, with its keys; `broker` and `receiver` run on this side. The receiver
-    tells each read that it has stored.
+    """`camera`: enrolled, with its keys; `broker` and `receiver` run on this side.
+
+    The receiver tells each read that it has stored.
     """
 
     def __init__(self, work: Path) -> None:
@@ -64,10 +65,8 @@ class BootCity:
                 host=HOST, address=LISTED, port=SOURCE_PORT, pin=installation.server.pin
             )
         )
-        self.recipient, self.id = (
-            installation.recipient,
-            json.loads((installation.work / "device/public.json").read_text())["device"],
-        )
+        self.recipient = installation.recipient
+        self.id = json.loads((installation.work / "device/public.json").read_text())["device"]
         self.camera = signed_camera(rig)
         self.work, self.stored = installation.work, set[str]()
         server = Credentials(installation.server.certificate, installation.server.key, b"")
@@ -138,8 +137,9 @@ def street(folder: Path) -> None:
 
 
 def leaves(root: Path, process: str) -> list[dict[str, object]]:
-    """What a process's log says, opened, oldest first. `root`: by its own path; SQLite would follow
-    /proc/PID/root to this side's root.
+    """What a process's log says, opened, oldest first.
+
+    `root`: by its own path; SQLite would follow /proc/PID/root to this side's root.
     """
     with closing(
         sqlite3.connect(f"file:{root}/var/lib/platewarden/{process}/log.sqlite?mode=ro", uri=True)

@@ -1,7 +1,8 @@
 """Lays the camera's package over a tree as debian/rules does: the libraries once, for the cache;
 our own files for each run.
 
-lay_out.py libraries TREE WHEELS        fetches the wheels of constraints.txt for Debian 13's Python into WHEELS, checks their hashes, unpacks them
+lay_out.py libraries TREE WHEELS        fetches the wheels of constraints.txt for Debian 13's
+                                        Python into WHEELS, checks their hashes, unpacks them
 """
 
 import contextlib

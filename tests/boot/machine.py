@@ -22,14 +22,24 @@ LISTED, UNLISTED, OWN = "10.213.0.1", "10.213.0.2", "10.213.0.7"
 LISTED6, UNLISTED6, OWN6 = "fd21:3::1", "fd21:3::2", "fd21:3::7"
 UP_WITHIN_S, DOWN_WITHIN_S = 60.0, 40.0
 WANTS_A_RESTART = 133  # systemd-nspawn(1), --keep-unit
-# what a camera's own PID 1 has, and nspawn withholds
+# What a camera's own PID 1 has, and nspawn withholds.
 BPF = ("--capability=CAP_BPF,CAP_PERFMON,CAP_NET_ADMIN", "--system-call-filter=bpf")
-_NETWORK = f"[Match]\nName=host0\n[Network]\nAddress={OWN}/24\nAddress={OWN6}/64\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n[Link]\nRequiredForOnline=yes\n"
-# a container has no timesyncd, the kernel's clock being its host's: this stands for timesyncd
-# having synchronised it
+_NETWORK = f"""\
+[Match]
+Name=host0
+[Network]
+Address={OWN}/24
+Address={OWN6}/64
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+[Link]
+RequiredForOnline=yes
+"""
+# A container has no timesyncd, the kernel's clock being its host's. This stands for timesyncd
+# having synchronised it.
 _TIMESYNCD = (
-    "d /run/systemd/timesync 0755 root root -\nf /run/systemd/timesync/synchronized 0644 root "
-    "root -\n"
+    "d /run/systemd/timesync 0755 root root -\n"
+    "f /run/systemd/timesync/synchronized 0644 root root -\n"
 )
 
 
@@ -73,25 +83,17 @@ class Machine:
         """`base`: what build_tree.sh made, never changed; `beneath`: another tree of the same
         suite, seen where `base` has nothing.
         """
-        self.root, self._nspawn, self.leader, self.up_s, self.slow = (
-            work / "root",
-            None,
-            0,
-            0.0,
-            1.0,
-        )
+        self.root = work / "root"
+        self._nspawn = None
+        self.leader = 0
+        self.up_s = 0.0
+        self.slow = 1.0
         for name in ("root", "upper", "workdir"):
             (work / name).mkdir(parents=True)
         self._log = work / "nspawn.log"
-        run(
-            "mount",
-            "-t",
-            "overlay",
-            "overlay",
-            "-o",
-            f"lowerdir={':'.join(str(tree) for tree in (base, beneath) if tree)},upperdir={work / 'upper'},workdir={work / 'workdir'}",
-            self.root,
-        )
+        lower = ":".join(str(tree) for tree in (base, beneath) if tree)
+        folders = f"lowerdir={lower},upperdir={work / 'upper'},workdir={work / 'workdir'}"
+        run("mount", "-t", "overlay", "overlay", "-o", folders, self.root)
         self.write("etc/systemd/network/10-host0.network", _NETWORK)
         self.write("etc/tmpfiles.d/timesyncd-stand-in.conf", _TIMESYNCD)
         self.write("etc/hostname", "rig\n")
@@ -143,12 +145,12 @@ class Machine:
             "--console=pipe",
             *BPF,
         ]
-        # a control group of its own for each boot: one that outlives a killed container would keep
-        # its filters, and add the old to the new
+        # A control group of its own for each boot. One that outlives a killed container would keep
+        # its filters, and add the old to the new.
         self._group = GROUPS / f"platewarden-boot-{secrets.token_hex(4)}"
         self._group.mkdir()
-        # and clocks that begin with the boot: a container's would go on counting from its host's,
-        # and powered-on time be told as it never is on a camera
+        # Clocks that begin with the boot, too. A container's would go on counting from its host's,
+        # and powered-on time be told as it never is on a camera.
         up_s = int(time.clock_gettime(time.CLOCK_BOOTTIME))
         command = ["unshare", "--time", f"--boottime=-{up_s}", f"--monotonic=-{up_s}", *command]
         command = ["sh", "-c", 'echo $$ >"$0/cgroup.procs"; exec "$@"', str(self._group), *command]
@@ -168,8 +170,9 @@ class Machine:
         self.start()
 
     def crash(self) -> None:
-        """SIGKILL to PID 1: every process in it is gone at once, as with the plug pulled. (The
-        kernel's page cache lives on, which a power cut would take.)
+        """SIGKILL to PID 1: every process in it is gone at once, as with the plug pulled.
+
+        (The kernel's page cache lives on, which a power cut would take.)
         """
         os.kill(self.leader, signal.SIGKILL)
         self._nspawn.wait(DOWN_WITHIN_S)

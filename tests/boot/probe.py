@@ -1,4 +1,5 @@
 """Runs inside a unit's sandbox in the unit's place and tells, as JSON, what it could do there.
+
 Standard library only; tries everything and harms nothing.
 
 probe.py '{"connect": [["10.0.0.1", 8883]], "send": [...], "read": ["/path"], "open": ["/dev/x"]}'
@@ -39,14 +40,11 @@ def told(action) -> str:
 
 
 def family(number: int) -> None:
-    kind = (
-        socket.SOCK_SEQPACKET
-        if number == getattr(socket, "AF_ALG", -1)
-        else socket.SOCK_RAW
-        if number == socket.AF_PACKET
-        else socket.SOCK_DGRAM
-    )
-    socket.socket(number, kind).close()
+    kinds = {
+        getattr(socket, "AF_ALG", -1): socket.SOCK_SEQPACKET,
+        socket.AF_PACKET: socket.SOCK_RAW,
+    }
+    socket.socket(number, kinds.get(number, socket.SOCK_DGRAM)).close()
 
 
 def connect(address: str, port: int) -> None:
@@ -77,17 +75,9 @@ def ask_clock() -> None:
         raise OSError(ctypes.get_errno(), "adjtimex")
 
 
-def main() -> None:
-    asked = json.loads(sys.argv[1])
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    seen = {
-        "families": {
-            name: told(lambda name=name: family(getattr(socket, name))) for name in FAMILIES
-        },
-        "interfaces": sorted(
-            line.split(":")[0].strip()
-            for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]
-        ),
+def tried(asked: dict) -> dict:
+    """What was asked for, each place by itself."""
+    return {
         "connect": {
             f"{address} {port}": told(lambda address=address, port=port: connect(address, port))
             for address, port in asked.get("connect", [])
@@ -109,6 +99,20 @@ def main() -> None:
             )
             for path in asked.get("write", [])
         },
+    }
+
+
+def main() -> None:
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    seen = {
+        "families": {
+            name: told(lambda name=name: family(getattr(socket, name))) for name in FAMILIES
+        },
+        "interfaces": sorted(
+            line.split(":")[0].strip()
+            for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]
+        ),
+        **tried(json.loads(sys.argv[1])),
         "set_clock": told(set_clock),
         "ask_clock": told(ask_clock),
         "cpuinfo": told(lambda: Path("/proc/cpuinfo").read_text()),

@@ -2,7 +2,6 @@
 they hang, and losing no released read.
 """
 
-import contextlib
 import json
 import os
 import signal
@@ -17,6 +16,13 @@ from tests.boot.city import BROKER_PORT, OTHER_PORT, SOURCE_PORT, leaves, releas
 from tests.boot.conftest import UNITS
 from tests.boot.machine import LISTED, LISTED6, UNLISTED, UNLISTED6
 from tests.boot.sandbox import probe
+from tests.boot.wall_checks import (
+    drop_in,
+    need_filters,
+    walls_follow,
+    without_nftables,
+    without_systemds_filter,
+)
 from tests.support.camera_rig import PLATE
 
 WATCH, DELIVER = UNITS
@@ -66,8 +72,9 @@ class TestUp:
         machine.until(city.take_stored, "a first read", READ_WITHIN_S)
 
     def test_both_processes_trust_their_time_by_timesyncds_marker(self, machine, city):
-        """They may not ask the kernel. `status` judges what each process wrote down, from
-        outside.
+        """They may not ask the kernel.
+
+        `status` judges what each process wrote down, from outside.
         """
         told = json.loads(machine.inside("platewarden", "status", "--json"))
         assert [told["processes"][name]["clock"]["trust"] for name in ("watch", "deliver")] == [
@@ -143,51 +150,12 @@ class TestWalls:
     def test_a_new_policy_moves_the_walls_while_they_stand(self, machine, city):
         city.list_another_broker(UNLISTED)
         city.publish(machine.root)
-        machine.until(
-            lambda: (
-                UNLISTED in machine.ask("nft", "list", "set", "inet", "platewarden", "brokers4")
-            ),
-            "walls to follow the new policy",
-            30,
-        )
-        machine.until(
-            lambda: "inactive" in machine.ask("systemctl", "is-active", "platewarden-walls"),
-            "walls to end",
-            30,
-        )
-        # around the process that runs, though no other unit starts
-        machine.until(
-            lambda: (
-                [let_through(machine, DELIVER, address) for address in (LISTED, UNLISTED)]
-                == ["EPERM", "ok"]
-            ),
-            "systemd's filter to follow",
-            60,
-        )
+        walls_follow(machine, ["EPERM", "ok"])
         read_again(machine, city)
         assert reached(probe(machine, DELIVER, connect=PLACES)) == {f"{UNLISTED} {BROKER_PORT}"}
         city.list_first_broker(UNLISTED)
         city.publish(machine.root)
-        machine.until(
-            lambda: (
-                UNLISTED not in machine.ask("nft", "list", "set", "inet", "platewarden", "brokers4")
-            ),
-            "walls to follow the older broker",
-            30,
-        )
-        machine.until(
-            lambda: "inactive" in machine.ask("systemctl", "is-active", "platewarden-walls"),
-            "walls to end",
-            30,
-        )
-        machine.until(
-            lambda: (
-                [let_through(machine, DELIVER, address) for address in (LISTED, UNLISTED)]
-                == ["ok", "EPERM"]
-            ),
-            "systemd's filter to follow",
-            60,
-        )
+        walls_follow(machine, ["ok", "EPERM"])
         assert reached(probe(machine, DELIVER, connect=PLACES)) == {BROKER}
 
 
@@ -275,8 +243,9 @@ class TestSandbox:
 
 class TestSurvey:
     def test_a_survey_takes_watchs_place_and_gives_it_back(self, machine, city):
-        """A unit whose key comes as a credential, whatever the keys' own form. It reads the same
-        camera, and releases nothing.
+        """A unit whose key comes as a credential, whatever the keys' own form.
+
+        It reads the same camera, and releases nothing.
         """
         machine.inside("systemctl", "start", "platewarden-survey")
         assert [machine.show(unit, "ActiveState") for unit in UNITS] == ["inactive", "inactive"]
@@ -420,42 +389,16 @@ class TestNothingIsLost:
         print(f"\n  {len(wanted)} reads were released, all of them stored and opened")
 
 
-def need_filters(machine) -> None:
-    """Skip, in systemd's own words, where the kernel or the container takes no programs for control
-    groups.
-    """
-    told = [
-        line
-        for line in machine.ask("journalctl", "--boot", "--no-pager").splitlines()
-        if "does not support BPF" in line
-    ]
-    if told:
-        pytest.skip(told[0].partition("]: ")[2])
-
-
 def told_up(machine) -> str:
-    """How long the last boot took. A busy machine is not what a camera is: its slowness, as
-    measured just before, is taken out and told.
+    """How long the last boot took.
+
+    A busy machine is not what a camera is: its slowness, as measured just before, is taken out and
+    told.
     """
     return (
-        f"\n  up in {machine.up_s:.1f} s on a machine that was at least {machine.slow:.1f} times "
-        f"slower than idle: {machine.up_s / machine.slow:.1f} s"
+        f"\n  up in {machine.up_s:.1f} s on a machine that was "
+        f"at least {machine.slow:.1f} times slower than idle: {machine.up_s / machine.slow:.1f} s"
     )
-
-
-def let_through(machine, unit: str, address: str) -> str:
-    """What the filter around a running unit answers to a datagram of root's, who is nobody to
-    nftables: from the unit's own control group.
-    """
-    joined = (
-        f"open('/sys/fs/cgroup/system.slice/{unit}.service/cgroup.procs', "
-        "'w').write(str(__import__('os').getpid()))"
-    )
-    script = (
-        f"import runpy; {joined}; probe = runpy.run_path('/opt/boot/probe.py'); "
-        f"print(probe['told'](lambda: probe['send']('{address}', {OTHER_PORT})))"
-    )
-    return machine.ask("python3", "-IBc", script).strip()
 
 
 def more_waiting(machine, count: int) -> None:
@@ -474,38 +417,3 @@ def read_again(machine, city) -> None:
         "a new read to arrive",
         READ_WITHIN_S,
     )
-
-
-def drop_in(machine, unit: str, text: str) -> None:
-    folder = machine.root / f"etc/systemd/system/{unit}.service.d"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "99-test.conf").write_text(text)
-    machine.inside("systemctl", "daemon-reload")
-
-
-@contextlib.contextmanager
-def without_nftables(machine):
-    """The kernel's table away, for a moment; and nobody who would bring it back meanwhile."""
-    machine.inside("systemctl", "stop", "platewarden-walls.timer", "platewarden-walls.path")
-    machine.until(
-        lambda: "inactive" in machine.ask("systemctl", "is-active", "platewarden-walls"),
-        "walls to end",
-        30,
-    )
-    machine.inside("nft", "delete", "table", "inet", "platewarden")
-    try:
-        yield
-    finally:
-        machine.inside("nft", "-f", "/run/platewarden-walls/platewarden.nft")
-        machine.inside("systemctl", "start", "platewarden-walls.timer", "platewarden-walls.path")
-
-
-@contextlib.contextmanager
-def without_systemds_filter(machine):
-    """The unit's own filter open, for a moment."""
-    drop_in(machine, DELIVER, "[Service]\nIPAddressDeny=\nIPAddressAllow=any\n")
-    try:
-        yield
-    finally:
-        (machine.root / f"etc/systemd/system/{DELIVER}.service.d/99-test.conf").unlink()
-        machine.inside("systemctl", "daemon-reload")

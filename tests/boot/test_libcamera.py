@@ -10,14 +10,14 @@ import pytest
 from tests.boot.sandbox import in_sandbox
 
 TREE = Path(os.environ.get("PLATEWARDEN_PICAMERA_TREE", "/nonexistent"))
-# as in tests/picamera/run.sh: libcamera 0.4.0 reads a status that it never set
+# As in tests/picamera/run.sh: libcamera 0.4.0 reads a status that it never set.
 STEADY = (
     "Environment=GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.perturb=255 "
     "LIBCAMERA_LOG_LEVELS=*:ERROR"
 )
 
-# without netlink libcamera looks into sysfs instead, and wants the media subsystem's folder there:
-# every Pi's kernel has it, this machine's need not
+# Without netlink libcamera looks into sysfs instead, and wants the media subsystem's folder there.
+# Every Pi's kernel has it, this machine's need not.
 MEDIA = "BindReadOnlyPaths=/opt/boot/bus:/sys/bus"
 
 

@@ -69,6 +69,18 @@ def leaves(camera: Path) -> list[dict[str, object]]:
         ]
 
 
+def require_quiet(trace: Path, camera: Path) -> None:
+    """By strace: nothing written elsewhere, one socket bound, nobody called."""
+    lines = trace.read_text(errors="replace").splitlines()
+    written = {
+        match[1] for line in lines if "ENOENT" not in line and (match := WRITES.search(line))
+    }
+    own = (str(camera / "state/watch"), "/dev/null", "/proc/self")
+    assert {path for path in written if not path.startswith(own)} == set()
+    assert sum(" bind(" in line or "bind(" in line.split(" ", 1)[-1][:8] for line in lines) == 1
+    assert not [line for line in lines if re.search(r"\b(connect|sendto)\(.*AF_INET", line)]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_it_leaves_its_log_and_its_shapes_and_nothing_else_and_calls_nobody(
@@ -76,25 +88,11 @@ def test_it_leaves_its_log_and_its_shapes_and_nothing_else_and_calls_nobody(
 ):
     trace = tmp_path / "trace"
     before = files(camera)
-    watching = (
-        "strace",
-        "-f",
-        "-qq",
-        "-e",
-        "trace=openat,open,creat,socket,bind,connect,sendto",
-        "-o",
-        str(trace),
-    )
-    with Running(
-        tmp_path / "place",
-        "--config",
-        str(camera / "platewarden.toml"),
-        "--source",
-        str(frames),
-        "--listen",
-        "127.0.0.1:0",
-        before=watching,
-    ) as aim:
+    calls = "trace=openat,open,creat,socket,bind,connect,sendto"
+    watching = ("strace", "-f", "-qq", "-e", calls, "-o", str(trace))
+    asked = ("--config", str(camera / "platewarden.toml"), "--source", str(frames))
+    listen = ("--listen", "127.0.0.1:0")
+    with Running(tmp_path / "place", *asked, *listen, before=watching) as aim:
         assert aim.phone.enter(aim.pin) == (200, {"can_save": True})
         told = aim.plates()
         assert aim.phone.ask("/view", ZONE)[0] == 200
@@ -111,36 +109,15 @@ def test_it_leaves_its_log_and_its_shapes_and_nothing_else_and_calls_nobody(
     assert files(tmp_path / "place") == {}
     assert search(camera / "state", [CAR_PLATE, TEST_PLATE]) == []
     assert not any(b"\xff\xd8\xff" in data for data in files(camera / "state").values()), "no JPEG"
-    lines = trace.read_text(errors="replace").splitlines()
-    written = {
-        path
-        for line in lines
-        if "ENOENT" not in line and (match := WRITES.search(line))
-        for path in [match[1]]
-    }
-    assert {
-        path
-        for path in written
-        if not path.startswith((str(camera / "state/watch"), "/dev/null", "/proc/self"))
-    } == set()
-    assert sum(" bind(" in line or "bind(" in line.split(" ", 1)[-1][:8] for line in lines) == 1
-    assert not [line for line in lines if re.search(r"\b(connect|sendto)\(.*AF_INET", line)]
+    require_quiet(trace, camera)
     assert CAR_PLATE not in aim.told
     assert TEST_PLATE not in aim.told
     kinds = [(leaf["kind"], leaf["what"]) for leaf in leaves(camera)]
     assert kinds == [("aim", "begins"), ("aim", "view"), ("aim", "ends")]
     assert [leaf.get("why") for leaf in leaves(camera)][-1] == "phone"
     assert parse_view((camera / "state/watch/view.json").read_bytes(), "view").masks
-    verified = CliRunner().invoke(
-        cli.app,
-        [
-            "audit",
-            "verify",
-            str(camera / "state/watch"),
-            "--key",
-            str(camera / "device/public.json"),
-        ],
-    )
+    key = ("--key", str(camera / "device/public.json"))
+    verified = CliRunner().invoke(cli.app, ["audit", "verify", str(camera / "state/watch"), *key])
     assert verified.exit_code == 0, verified.output
 
 
@@ -217,7 +194,7 @@ def test_without_any_network_of_its_own_it_answers_by_the_socket_that_systemd_ha
     ) as process:
         try:
             time.sleep(0.5)
-            # the first caller makes it start
+            # The first caller makes it start.
             with socket.create_connection(("127.0.0.1", port), timeout=10):
                 pass
             told = ""

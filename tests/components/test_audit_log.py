@@ -160,9 +160,8 @@ def test_what_also_writes_lives_or_dies_with_the_leaf(tmp_path):
         (
             [
                 (
-                    "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 11) "
-                    "WHERE "
-                    "size = 12"
+                    "UPDATE checkpoint SET note = "
+                    "(SELECT note FROM checkpoint WHERE size = 11) WHERE size = 12"
                 )
             ],
             "root-mismatch",

@@ -61,11 +61,9 @@ def watch(rig, tmp_path, monkeypatch):
         (city / "roster.toml").write_text((city / "roster.toml").read_text().replace(*roster))
         watch_side.run(run.settings, "picamera", settle_s=0, allow_unsigned=True)
 
-    run.city, run.log, run.settings = (
-        city,
-        work / "state/watch/log.sqlite",
-        load(work / rig.installation.settings.name),
-    )
+    run.city = city
+    run.log = work / "state/watch/log.sqlite"
+    run.settings = load(work / rig.installation.settings.name)
     return run
 
 

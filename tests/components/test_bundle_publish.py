@@ -39,12 +39,9 @@ def test_signing_again_renews(open_desk):
     )
     open_desk.sign("fay", "--role", "policy", on=NEXT_DAY)
     assert open_desk.publish(on=NEXT_DAY).code == 0
-    roles = json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)[
-        "roles"
-    ]
-    assert next(role for role in roles if role["role"] == "policy")["expires"].startswith(
-        "2027-05-30T06"
-    )
+    table = json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)
+    policy = next(role for role in table["roles"] if role["role"] == "policy")
+    assert policy["expires"].startswith("2027-05-30T06")
 
 
 def test_people_in_the_middle_of_something_do_not_stop_the_daily_job(open_desk):
@@ -211,7 +208,7 @@ def test_whoever_has_the_online_key_pushes_in_vain_what_one_person_signed(open_d
     city, now = CityRepository(open_desk.city), datetime.fromisoformat(LATER)
     published, pending = city.published(), city.pending()
     pushed = {**published.delegated, "policy": pending["policy"].metadata}
-    # what `assemble` would have refused
+    # What `assemble` would have refused.
     candidate = Candidate(published, published.root, published.targets, pushed, pending, {})
     files = sign_online(
         city, candidate, load_signer(str(open_desk.key("daily")), lambda _what: ""), now
@@ -334,9 +331,8 @@ def test_show_and_the_calendar(open_desk):
     )
     roles = {role["role"]: role for role in table["roles"]}
     assert (roles["timestamp"]["expired"], roles["policy"]["expired"]) == (True, False)
-    assert {"what": "agreement with example-county-sheriff", "on": "2027-02-01"} in table[
-        "also_ends"
-    ]
+    agreement = {"what": "agreement with example-county-sheriff", "on": "2027-02-01"}
+    assert agreement in table["also_ends"]
     data = file.read_bytes()
     assert data.endswith(b"END:VCALENDAR\r\n")
     assert b"\n" not in data.replace(b"\r\n", b"")

@@ -52,8 +52,8 @@ def test_the_first_signature_shows_who_gains_and_leaves_it_pending(desk):
     done = desk.sign("dora")
     assert "It lets out more, the worst first" in done.out
     assert (
-        "Exampleville Police Department (exampleville-pd) can receive reads, which it could not "
-        "before"
+        "Exampleville Police Department "
+        "(exampleville-pd) can receive reads, which it could not before"
     ) in done.out
     assert "Pending" in done.out
     assert "Dora Lind: 1 of 2; to come from Eli Roy or Fay Sun" in done.out
@@ -116,34 +116,15 @@ def test_keys_that_cannot_be_used(desk):
 
 
 def test_passphrases(desk, monkeypatch):
+    def make_key(name, holder, file):
+        whose = ("--holder", holder, "--passphrase-file", file)
+        return desk.run("bundle", "key", desk.folder / name, *whose, on="")
+
     file = desk.folder / "passphrase"
-    made = desk.run(
-        "bundle",
-        "key",
-        desk.folder / "hana",
-        "--holder",
-        "Hana Vogt",
-        "--passphrase-file",
-        file,
-        on="",
-    )
-    assert made.code == 0
+    assert make_key("hana", "Hana Vogt", file).code == 0
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in desk.key("hana").read_bytes()
     assert desk.key("hana").stat().st_mode & 0o777 == 0o600
-    is_error(
-        desk.run(
-            "bundle",
-            "key",
-            desk.folder / "hana",
-            "--holder",
-            "Hana Vogt",
-            "--passphrase-file",
-            file,
-            on="",
-        ),
-        2,
-        "not overwritten",
-    )
+    is_error(make_key("hana", "Hana Vogt", file), 2, "not overwritten")
     monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: PTH123, SIM115 (no terminal)
     is_error(desk.sign("hana"), 2, "no terminal", "--passphrase-file")
     file.write_text("something else\n")
@@ -153,20 +134,7 @@ def test_passphrases(desk, monkeypatch):
     short = desk.folder / "short"
     short.write_text("short\n")
     short.chmod(0o600)
-    is_error(
-        desk.run(
-            "bundle",
-            "key",
-            desk.folder / "ivo",
-            "--holder",
-            "Ivo",
-            "--passphrase-file",
-            short,
-            on="",
-        ),
-        2,
-        "10 characters",
-    )
+    is_error(make_key("ivo", "Ivo", short), 2, "10 characters")
     assert not desk.key("ivo").exists()
 
 
@@ -356,8 +324,8 @@ def test_a_batch_by_one_act_of_signing(open_desk):
     for name in (CAMERA, "mill-lane-1"):
         open_desk.enrol(name)[0].rename(folder / f"{name}.json")
     (folder / "roster.toml").write_text(
-        '[[camera]]\nid = "mill-lane-1"\nstands = "Mill Lane \\"bend\\""\nnear = '
-        '["school"]\nmount = "fixed"\n'
+        '[[camera]]\nid = "mill-lane-1"\nstands = "Mill Lane \\"bend\\""\nnear = ["school"]\n'
+        'mount = "fixed"\n'
     )
     done = enrol(open_desk, "--enrol", folder)
     assert done.code == 0, done.err
@@ -366,9 +334,8 @@ def test_a_batch_by_one_act_of_signing(open_desk):
     assert 'stands = "Mill Lane \\"bend\\""' in (open_desk.city / "roster.toml").read_text()
     assert "2 of 2" in open_desk.sign("fay", on=LATER).out
     assert open_desk.publish(on=LATER).code == 0
-    assert json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)[
-        "cameras"
-    ] == [CAMERA, "mill-lane-1"]
+    table = json.loads(open_desk.run("bundle", "show", "--city", open_desk.city, "--json").out)
+    assert table["cameras"] == [CAMERA, "mill-lane-1"]
     assert camera(open_desk, LATER).versions["policy"] == 2
 
 

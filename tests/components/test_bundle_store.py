@@ -101,7 +101,7 @@ def test_deliver_holds_no_hot_list(city, inbox, tmp_path):
     assert store.current().versions[HOTLIST] == 1
 
 
-# what may lapse alone
+# --- what may lapse alone ---
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_what_stops_when_nobody_signs_any_more(city, store, inbox):
     }
 
 
-# sticks
+# --- sticks ---
 
 
 def test_a_stick_pulled_out_while_it_is_read_changes_nothing(city, store, inbox, monkeypatch):
@@ -251,7 +251,7 @@ def test_an_empty_stick(city, store, tmp_path):
     assert reason(store, tmp_path / "nothing", at(city)) == Reason.BUNDLE_INCOMPLETE
 
 
-# this machine
+# --- this machine ---
 
 
 def test_a_card_that_lost_a_bit_is_noticed(city, store, inbox):
@@ -308,7 +308,7 @@ def test_what_a_crash_left_is_removed(city, store, inbox):
     assert [path.name for path in generations.iterdir()] == ["8"]
 
 
-# python-tuf
+# --- what of python-tuf is loaded ---
 
 
 def test_the_one_private_part_of_tuf_that_we_touch_is_still_there(city, tmp_path):
@@ -325,8 +325,8 @@ def test_the_one_private_part_of_tuf_that_we_touch_is_still_there(city, tmp_path
 
 def test_no_network_library_is_loaded_with_it():
     code = (
-        "import sys, agent.bundles.generation_store; print(*(name for name in sys.modules if "
-        "name.split('.')[0] in ('urllib3', 'requests', 'ssl', 'http', 'numpy')))"
+        "import sys, agent.bundles.generation_store; print(*(name for name in sys.modules "
+        "if name.split('.')[0] in ('urllib3', 'requests', 'ssl', 'http', 'numpy')))"
     )
     assert (
         subprocess.run(
@@ -336,7 +336,7 @@ def test_no_network_library_is_loaded_with_it():
     )
 
 
-# looking into the inbox now and then
+# --- looking into the inbox now and then ---
 
 
 class Eyes:

@@ -26,8 +26,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def token(tmp_path_factory):
-    """A token with one P-256 key, id 2; its URI. The module reads its configuration once a process,
-    so it is set for all tests here.
+    """A token with one P-256 key, id 2; its URI.
+
+    The module reads its configuration once a process, so it is set for all tests here.
     """
     pkcs11 = pytest.importorskip(
         "pkcs11", reason="python-pkcs11 is not installed: pip install 'platewarden[hsm]'"
@@ -37,8 +38,8 @@ def token(tmp_path_factory):
     folder = tmp_path_factory.mktemp("softhsm")
     (folder / "tokens").mkdir()
     (folder / "softhsm2.conf").write_text(
-        f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\nlog.level = "
-        "ERROR\n"
+        f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\n"
+        "log.level = ERROR\n"
     )
     os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
     command = [

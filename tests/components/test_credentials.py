@@ -25,7 +25,7 @@ def given(tmp_path, monkeypatch):
     credentials.mkdir()
     for name in LOADERS:
         (device / name).rename(credentials / name)
-        # owned by root; the group's right is the mask of an access list that names one user
+        # Owned by root. The group's right is the mask of an access list that names one user.
         (credentials / name).chmod(0o440)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
     return device, credentials

@@ -1,5 +1,6 @@
-"""debian/: who holds which module, which wheels may come in, and that versions agree. `make
-test-deb` installs the packages for real.
+"""debian/: who holds which module, which wheels may come in, and that versions agree.
+
+`make test-deb` installs the packages for real.
 """
 
 import hashlib

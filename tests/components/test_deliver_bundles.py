@@ -28,8 +28,9 @@ def installed(tmp_path_factory):
 
 
 class Deliver:
-    """A deliver process's parts, over a simulated clock and a log in memory. No broker answers;
-    none is needed to see what could be reached.
+    """A deliver process's parts, over a simulated clock and a log in memory.
+
+    No broker answers; none is needed to see what could be reached.
     """
 
     def __init__(self, installed, monkeypatch, tmp_path):
@@ -43,11 +44,9 @@ class Deliver:
         (tmp_path / "platewarden.toml").write_text('camera_id = "cam-01"\n')
         (tmp_path / "device").symlink_to(work / "device")
         (tmp_path / "state/deliver").mkdir(parents=True)
-        self.settings, self.log, self.egress = (
-            load(tmp_path / "platewarden.toml"),
-            FakeAuditLog(),
-            Egress(),
-        )
+        self.settings = load(tmp_path / "platewarden.toml")
+        self.log = FakeAuditLog()
+        self.egress = Egress()
         self.clock = TrustedClock(
             self.settings.state / "deliver",
             self.machine,

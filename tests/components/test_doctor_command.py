@@ -52,7 +52,7 @@ def test_a_machine_on_which_nothing_is_set_up(tmp_path):
     text = done.stdout.splitlines()
     assert text[0].startswith("FAIL   settings: ")
     assert any(line.startswith("ok     models: ") for line in text)
-    # no picamera2 on a machine that tests
+    # A machine that tests has no picamera2.
     assert any(line.startswith("FAIL   camera: ") and " → " in line for line in text)
     assert text[-1].endswith("begin with the first FAIL")
     assert list(tmp_path.iterdir()) == []
@@ -175,8 +175,8 @@ def test_an_unknown_part_is_usage(tmp_path):
 )
 def test_what_each_part_has_loaded(module, absent):
     code = (
-        f"import sys, agent.doctor.{module}; sys.exit(' '.join(name for name in {absent} if name "
-        "in sys.modules) or 0)"
+        f"import sys, agent.doctor.{module}; "
+        f"sys.exit(' '.join(name for name in {absent} if name in sys.modules) or 0)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False

@@ -15,8 +15,8 @@ from agent.doctor.parts import Part
 from agent.settings import Settings
 
 MOUNTS = (
-    "overlay / overlay rw 0 0\n/dev/mmcblk0p3 /var/lib ext4 rw,noatime 0 0\ntmpfs /var/lib/other "
-    "tmpfs rw 0 0\n"
+    "overlay / overlay rw 0 0\n/dev/mmcblk0p3 /var/lib ext4 rw,noatime 0 0\n"
+    "tmpfs /var/lib/other tmpfs rw 0 0\n"
 )
 
 
@@ -110,8 +110,9 @@ DIGEST = "ab" * 32
 
 
 def systemd(*, table="table inet platewarden { }", **units):
-    """Stands in for systemctl and nft. `units`: what differs, by the unit's short name; None: not
-    installed.
+    """Stands in for systemctl and nft.
+
+    `units`: what differs, by the unit's short name; None: not installed.
     """
 
     def runs(command):

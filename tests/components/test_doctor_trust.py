@@ -254,8 +254,9 @@ def rig(tmp_path):
 
 @pytest.fixture(autouse=True)
 def no_hook(monkeypatch):
-    """An audit hook stays for ever: in these tests none is installed. (test_doctor_command runs the
-    real process.)
+    """An audit hook stays for ever: in these tests none is installed.
+
+    (test_doctor_command runs the real process.)
     """
     monkeypatch.setattr(broker_dial, "install_guard", lambda *_: None)
 

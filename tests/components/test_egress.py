@@ -115,7 +115,8 @@ REFUSED = {
     "socket.socket(socket.AF_INET6).connect(('::1', port))": "socket.connect",
     "socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', port))": "socket.__new__",
     "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'x', '/tmp/other')": "socket.sendto",
-    "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendmsg([b'x'], [], 0, '/tmp/other')": "socket.sendmsg",
+    "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendmsg([b'x'], [], 0, "
+    "'/tmp/other')": "socket.sendmsg",
     "socket.socket(socket.AF_UNIX).connect('/run/dbus/system_bus_socket')": "socket.connect",
     "socket.getaddrinfo('mqtt.exampleville.example', 8883)": "socket.getaddrinfo",
     "socket.getaddrinfo('localhost', port)": "socket.getaddrinfo",
@@ -131,15 +132,16 @@ REFUSED = {
     "os.execv('/bin/true', ['true'])": "os.exec",
     "urllib.request.urlopen('http://192.0.2.1/')": "socket.getaddrinfo",
     "socket.getaddrinfo(chr(10) + 'a' * 62, 1)": "socket.getaddrinfo",
-    # the last one: no policy lists it any more
+    # The last one, because after it no policy lists the address any more.
     "(egress.replace([]), socket.create_connection(('127.0.0.1', port)))": "socket.getaddrinfo",
 }
 PERMITTED = {
     "socket.create_connection(('127.0.0.1', port), source_address=('', 0))": None,
     "socket.socket().connect(('127.0.0.1', port))": None,
     "socket.getaddrinfo('127.0.0.1', port)": None,
-    # nobody listens there
-    "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', '/run/notify')": FileNotFoundError.__name__,
+    # Nobody listens there.
+    "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', "
+    "'/run/notify')": FileNotFoundError.__name__,
 }
 GUARDED = """
 import json, os, socket, subprocess, sys, urllib.request
@@ -149,7 +151,8 @@ from agent.network.egress import Egress, install_guard
 noted, results = [], {}
 listener = socket.create_server(("127.0.0.1", 0))
 port = listener.getsockname()[1]
-egress = Egress([Broker("b", "h.example", (("127.0.0.1", port),), "ca", frozenset(), frozenset())], notify_socket="/run/notify")
+broker = Broker("b", "h.example", (("127.0.0.1", port),), "ca", frozenset(), frozenset())
+egress = Egress([broker], notify_socket="/run/notify")
 install_guard(egress, lambda event, to: noted.append((event, to)))
 for action in json.load(sys.stdin):
     noted.clear()

@@ -1,5 +1,7 @@
 """debian/first_boot.py: what it places, what it refuses, and that it leaves no private key on the
-boot partition. `make test-deb` runs it in a tree.
+boot partition.
+
+`make test-deb` runs it in a tree.
 """
 
 import json
@@ -43,10 +45,8 @@ class Boot:
             "run",
         ):
             (root / folder).mkdir(parents=True)
-        self.asked, self.answers = (
-            [],
-            {"doctor": (1, json.dumps({"findings": [*WELL, NO_CAMERA]}), "")},
-        )
+        self.asked = []
+        self.answers = {"doctor": (1, json.dumps({"findings": [*WELL, NO_CAMERA]}), "")}
         monkeypatch.setitem(self.code["main"].__globals__, "run", self.run)
         monkeypatch.setitem(self.code["must"].__globals__, "run", self.run)
 

@@ -1,5 +1,7 @@
 """config/rpi-image-gen: the layer's metadata by the rules of the tool's documentation, and its
-hooks run against trees. The tool itself is not run here.
+hooks run against trees.
+
+The tool itself is not run here.
 """
 
 import os
@@ -15,7 +17,7 @@ FOLDER = Path(__file__).parents[2] / "config/rpi-image-gen"
 LAYER = FOLDER / "layer/platewarden-camera.yaml"
 HOOK = FOLDER / "layer/platewarden-camera.d/hooks/customize90-platewarden-closed"
 
-# as documented: layer attributes, variable attributes, set policies, phases
+# As documented: layer attributes, variable attributes, set policies, phases.
 LAYER_FIELDS = {
     "Name",
     "Version",
@@ -63,12 +65,13 @@ YAML_KEYS = {
 
 def metadata(text: str) -> dict[str, str]:
     """The fields between METABEGIN and METAEND, as DEB822: a continuation starts with one more
-    space. Raises ValueError.
+    space.
+
+    Raises ValueError.
     """
     fields, name = {}, ""
-    for line in re.search(r"^# METABEGIN\n(.*?)^# METAEND$", text, re.DOTALL | re.MULTILINE)[
-        1
-    ].splitlines():
+    told = re.search(r"^# METABEGIN\n(.*?)^# METAEND$", text, re.DOTALL | re.MULTILINE)
+    for line in told[1].splitlines():
         if line.rstrip() == "#":
             continue
         if line.startswith("#  ") and name:

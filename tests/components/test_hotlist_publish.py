@@ -22,8 +22,8 @@ from tests.support.clerk_city import (
 )
 
 ROWS = (
-    "plate,state,category,agency,case,source_date,expires\nPWD "
-    "0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,2026-11-10,2031-01-10\n"
+    "plate,state,category,agency,case,source_date,expires\n"
+    "PWD 0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,2026-11-10,2031-01-10\n"
 )
 FRESH, HALF, TOMORROW = "2026-11-20T08:00:00Z", "2026-11-21T09:00:00Z", "2026-11-21T10:00:00Z"
 pytestmark = pytest.mark.filterwarnings("error")

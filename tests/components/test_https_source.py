@@ -1,5 +1,7 @@
 """update over HTTPS: only a listed address, under the listed name, with the listed key; no
-redirect; bounded. A real server on loopback, a real process.
+redirect; bounded.
+
+A real server on loopback, a real process.
 """
 
 import http.server
@@ -29,16 +31,15 @@ HOST = "bundles.exampleville.example"
 
 
 class Server:
-    """Serves a folder as /platewarden/…, over TLS, for one test. `answer`: replaces the honest
-    answer.
+    """Serves a folder as /platewarden/…, over TLS, for one test.
+
+    `answer`: replaces the honest answer.
     """
 
     def __init__(self, folder, authority, name=HOST):
-        self.identity, self.answer, self.asked = (
-            authority.issue(name, folder / "tls", "server"),
-            None,
-            [],
-        )
+        self.identity = authority.issue(name, folder / "tls", "server")
+        self.answer = None
+        self.asked = []
         server = self
 
         class Handler(http.server.SimpleHTTPRequestHandler):
@@ -187,6 +188,16 @@ def test_a_server_that_is_away_is_trouble_and_no_refusal(server, city, listed, a
         fetch(away, authority, tmp_path / "in")
 
 
+def update(folder, *more):
+    """The command as a process, in an environment with a proxy."""
+    config = ("--config", str(folder / "platewarden.toml"))
+    command = [sys.executable, "-m", "agent", "update", *more, *config, "--json"]
+    environment = {**os.environ, "https_proxy": "http://127.0.0.1:9"}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+
+
 def test_the_command_fetches_from_the_policy_that_it_verified(server, authority, tmp_path):
     """A real process with its guard: first from a stick, then by itself, with a proxy in the
     environment that it does not use.
@@ -210,25 +221,9 @@ spki_pins = ["{server.identity.pin}"]
     city.day_passes(0.01)
     city.write(server.folder)
 
-    def update(*more):
-        command = [
-            sys.executable,
-            "-m",
-            "agent",
-            "update",
-            *more,
-            "--config",
-            str(tmp_path / "platewarden.toml"),
-            "--json",
-        ]
-        environment = {**os.environ, "https_proxy": "http://127.0.0.1:9"}
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, env=environment
-        )
-
-    first = update()
+    first = update(tmp_path)
     assert (first.returncode, "bundle-incomplete" in first.stderr) == (3, True)
-    assert update(str(tmp_path / "stick")).returncode == 0
-    second = update()
+    assert update(tmp_path, str(tmp_path / "stick")).returncode == 0
+    second = update(tmp_path)
     assert second.returncode == 0, second.stderr
     assert json.loads(second.stdout)["timestamp"] == city.metadata["timestamp"].signed.version

@@ -180,7 +180,7 @@ MACS = bytes(12)
 
 def test_flows_are_told_from_packets():
     tcp = (1234).to_bytes(2) + (8883).to_bytes(2) + bytes(16)
-    # with four bytes of options
+    # A header with four bytes of options.
     ipv4 = bytes([0x46, *bytes(8), 6, *bytes(6), 192, 0, 2, 9]) + bytes(4)
     assert flow_of(MACS + b"\x08\x00" + ipv4 + tcp) == Flow("tcp", 1234, "192.0.2.9", 8883)
     ipv6 = bytes([0x60, *bytes(5), 17, *bytes(17), *bytes(15), 1])

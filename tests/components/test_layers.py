@@ -1,4 +1,5 @@
 """The import contracts can fail: each is broken once in a copy of the tree, and the linter says so.
+
 (`make check` runs them on the tree itself.)
 """
 

@@ -83,7 +83,7 @@ def test_the_marker_does_not_vouch_for_a_step_after_it(machine, monkeypatch):
 
 
 def test_a_unit_may_tell_the_boot_that_its_sandbox_hides(machine, monkeypatch):
-    # by whoever looks at the same file from outside: `status`, `doctor`
+    # Asked by whoever looks at the same file from outside: `status`, `doctor`.
     seen = machine(Kernel()).look().boot
     monkeypatch.setattr(clock, "_BOOT_ID", machine.marker.parent / "hidden")
     monkeypatch.setenv("PLATEWARDEN_BOOT", seen.replace("-", ""))  # as systemd writes %b

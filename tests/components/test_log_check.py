@@ -54,7 +54,7 @@ def named(faults, *reasons):
     }
 
 
-# HYPOTHESIS_PROFILE does not raise these: change the number to search
+# No profile of HYPOTHESIS_PROFILE raises these: change the number to search.
 quick = settings(max_examples=30)
 some = st.sets(st.integers(0, SIZE - 1), min_size=1, max_size=SIZE - 1)
 

@@ -125,7 +125,7 @@ def test_a_crash_before_the_leaf_leaves_nothing(tmp_path, outbox, log, monkeypat
     with pytest.raises(KeyboardInterrupt):
         outbox.put(sealed_read(1))
     monkeypatch.undo()
-    # as if the clean-up had not run either
+    # As if the clean-up had not run either.
     (tmp_path / "outbox" / f".{1:032x}.sealed.part").write_bytes(b"half a re")
     assert outbox.recover() == []
     assert (names(tmp_path), kinds(tmp_path), outbox.next_sequence("exampleville-pd")) == (

@@ -12,11 +12,13 @@ LOOK = """
 import resource, sys
 from agent.host import memory
 if sys.argv[1] == "unlimited":
-    resource.getrlimit = lambda _kind: (resource.RLIM_INFINITY, resource.RLIM_INFINITY)  # root may lock past its limit, and need not be able to raise it
+    # Root may lock past its limit, and need not be able to raise it.
+    resource.getrlimit = lambda _kind: (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 locked = memory.keep_out_of_swap()
 block = bytearray(32 << 20)
 block[::4096] = b"x" * len(block[::4096])
-kilobytes = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmLck"))
+status = open("/proc/self/status")
+kilobytes = next(int(line.split()[1]) for line in status if line.startswith("VmLck"))
 print(locked, kilobytes >= 32 << 10)
 """
 

@@ -173,7 +173,7 @@ def test_the_shipped_detector_loads_and_one_byte_changed_refuses(tmp_path):
     assert sizes == [(one.name, one.shape) for one in entry.inputs]
     shutil.copy(SHIPPED / "manifest.json", tmp_path)
     altered = bytearray((SHIPPED / "detector.onnx").read_bytes())
-    # a weight: the network would still load and quietly see something else
+    # A byte of a weight: the network would still load, and quietly see something else.
     altered[len(altered) // 2] ^= 1
     (tmp_path / "detector.onnx").write_bytes(altered)
     with pytest.raises(ModelError, match=r"detector\.onnx: SHA-256"):

@@ -158,6 +158,19 @@ def test_make_lists_its_targets():
         assert f"make {target} " in listed
 
 
+# Files that the build needs beside the packages.
+BESIDE = (
+    "setup.py",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "NOTICE",
+    "MANIFEST.in",
+    "CHANGELOG.md",
+    "constraints.txt",
+)
+
+
 @pytest.mark.slow
 def test_a_wheel_holds_the_product(tmp_path):
     source = tmp_path / "source"  # setuptools leaves build/ where it builds
@@ -166,31 +179,14 @@ def test_a_wheel_holds_the_product(tmp_path):
         shutil.copytree(
             ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "runs")
         )
-    for name in (
-        "setup.py",
-        "pyproject.toml",
-        "README.md",
-        "LICENSE",
-        "NOTICE",
-        "MANIFEST.in",
-        "CHANGELOG.md",
-        "constraints.txt",
-    ):
+    for name in BESIDE:
         shutil.copy(ROOT / name, source)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        str(tmp_path),
-        str(source),
-    ]
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run(
-        command, check=True, timeout=120, env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        [*pip, "--wheel-dir", str(tmp_path), str(source)],
+        check=True,
+        timeout=120,
+        env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
     )
     (wheel,) = tmp_path.glob("platewarden-*.whl")
     names = zipfile.ZipFile(wheel).namelist()

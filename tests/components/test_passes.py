@@ -66,10 +66,8 @@ def test_boxes_and_corners_lie_in_the_frame_around_the_plate():
 
 def done(count=8):
     """Passes of twelve reads: the first seven wrong and unsure, the others right."""
-    wrong, right = (
-        read("PWD8001", confidence=0.3, width=50),
-        read("PWD0001", confidence=0.9, width=110),
-    )
+    wrong = read("PWD8001", confidence=0.3, width=50)
+    right = read("PWD0001", confidence=0.9, width=110)
     return [bench_passes.ReadPass("PWD0001", (wrong,) * 7 + (right,) * 5)] * count
 
 

@@ -51,7 +51,7 @@ class TestDetectors:
 
     @pytest.mark.parametrize("layout", LAYOUTS)
     def test_best_first_and_not_below_a_quarter(self, tmp_path, layout):
-        # BGR 0.5, 1.0, 0.24
+        # The bytes are BGR 0.5, 1.0, 0.24.
         found = load_detector(tiny.detector(tmp_path / "d.onnx", layout)).find_plates(
             frame((128, 255, 60))
         )
@@ -63,7 +63,8 @@ class TestDetectors:
         [
             (192, 128, (20, 40, 60, 20)),  # twice the input
             (96, 32, (10, 4, 30, 10)),  # wide: 16 px of grey above and below
-            # narrow: 32 px of grey at the left and right, and the box is cut at the frame's edge
+            # A narrow frame has 32 px of grey at the left and right, and the box is cut at the
+            # frame's edge.
             (32, 64, (0, 20, 8, 10)),
         ],
     )
@@ -85,7 +86,7 @@ class TestDetectors:
         assert rounded(detector.find_plates(frame((255, 255, 255)))) == [(50, 20, 30, 10)]
 
     def test_doubles_are_removed_where_the_network_has_not(self, tmp_path):
-        # overlap 0.76 with the first, 0.2 with it
+        # The second overlaps the first by 0.76, the third overlaps it by 0.2.
         boxes = [(10, 20, 40, 30), (14, 20, 44, 30), (30, 20, 60, 30)]
         detector = load_detector(tiny.detector(tmp_path / "d.onnx", "centres", boxes=boxes))
         assert rounded(detector.find_plates(frame((150, 200, 255)))) == [
@@ -237,8 +238,8 @@ class TestReaders:
                 {"height": 32},
                 {},
                 (
-                    r"its input is input tensor\(uint8\) \?×32×24×3, but the plate config says "
-                    r"tensor\(uint8\) 1×16×24×3 \(img_height"
+                    r"its input is input tensor\(uint8\) \?×32×24×3, "
+                    r"but the plate config says tensor\(uint8\) 1×16×24×3 \(img_height"
                 ),
             ),
             ({}, {"img_width": 48}, "but the plate config says.*1×16×48×3"),
@@ -247,8 +248,8 @@ class TestReaders:
                 {},
                 {"max_plate_slots": 4},
                 (
-                    r"it gives plate tensor\(float\) 1×3×4, but the plate config says \?×4×4 "
-                    r"\(max_plate_slots"
+                    r"it gives plate tensor\(float\) 1×3×4, "
+                    r"but the plate config says \?×4×4 \(max_plate_slots"
                 ),
             ),
             ({}, {"alphabet": "ABCD_"}, r"but the plate config says \?×3×5"),
@@ -268,8 +269,8 @@ class TestReaders:
         path = tiny.recognizer(tmp_path / "r.onnx")
         with pytest.raises(
             UsageError,
-            match=r"r\.onnx: no r_plate_config\.yaml beside it \(name its plate config with "
-            r"--recognizer-config\)",
+            match=r"r\.onnx: "
+            r"no r_plate_config\.yaml beside it \(name its plate config with --recognizer-config\)",
         ):
             load_reader(path)
         tiny.write_config(tmp_path / "r_plate_config.yaml")

@@ -1,5 +1,7 @@
 """The picamera2 adapter over the fake library: formats, times, controls, the ladder when the camera
-stalls. Over the real one: tests/picamera.
+stalls.
+
+Over the real one: tests/picamera.
 """
 
 from datetime import timedelta

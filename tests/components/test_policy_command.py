@@ -81,8 +81,8 @@ def test_what_the_charter_forbids_ends_with_3_and_tells_place_why_source_fix(cit
     done = platewarden("check", city / "policy.toml")
     assert done.returncode == 3
     assert re.search(
-        r"policy\.toml:\d+:13: release\.retention: 60 days are longer than the charter's 21 "
-        r"\[charter-retention\]\n    why ",
+        r"policy\.toml:\d+:13: release\.retention: "
+        r"60 days are longer than the charter's 21 \[charter-retention\]\n    why ",
         done.stdout,
     )
     assert re.search(
@@ -181,7 +181,7 @@ def test_a_draft_from_every_usable_profile_passes_the_check(tmp_path, platewarde
     checked = platewarden("check", tmp_path / "city/policy.toml", "--jurisdiction", name, "--json")
     assert checked.returncode == 0, checked.stdout
     told = json.loads(checked.stdout)
-    # placeholders are pointed at
+    # Placeholders are pointed at.
     assert {"recipient.signing_key", "broker.spki_pins"} <= {
         note["field"] for note in told["notes"]
     }
@@ -227,8 +227,9 @@ def test_on_a_terminal_it_asks(tmp_path):
     [b"[[recipient]]\nid='a'\n", b'"""\\', b'k = "x"\n', b"[[barred]]\nwhy = 1\n"],
 )
 def test_ten_megabytes_or_the_most_that_is_read_end_soon_and_in_little_memory(tmp_path, piece):
-    """Attack: a file that is small to send and endless to parse. Time is of the processor: this
-    machine may be busy.
+    """Attack: a file that is small to send and endless to parse.
+
+    Time is of the processor: this machine may be busy.
     """
     for size in (10_000_000, MAX_TEXT_BYTES):
         (tmp_path / "policy.toml").write_bytes((piece * (size // len(piece) + 1))[:size])

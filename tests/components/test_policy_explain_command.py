@@ -175,14 +175,13 @@ def test_the_public_page_answers_and_asks_the_network_for_nothing(tmp_path, caps
     text = page(tmp_path / "page.html")
     assert "Who can get my licence plate from these cameras?" in text
     assert re.search(
-        r"<a "
-        r'href="#us-dhs-ice-ero">[^<]+</a>(<br><code[^>]*>us-dhs-ice-ero</code>)?</td><td><span '
-        r'class="word">No</span>',
+        r'<a href="#us-dhs-ice-ero">[^<]+</a>(<br><code[^>]*>us-dhs-ice-ero</code>)?</td><td>'
+        r'<span class="word">No</span>',
         text,
     )
     assert re.search(
-        r'<a href="#exampleville-pd">Exampleville Police Department</a><br><code '
-        r'class="id">exampleville-pd</code></td><td><span class="word">Only if listed</span>',
+        r'<a href="#exampleville-pd">Exampleville Police Department</a><br>'
+        r'<code class="id">exampleville-pd</code></td><td><span class="word">Only if listed</span>',
         text,
     )
     assert f"charter.toml:{line_of('charter.toml', 'us-dhs-ice-ero')}" in text

@@ -25,8 +25,8 @@ from agent.verifying.enrolment_check import verify_enrolment
 from tests.support.provisioning import NOW, a_root, tree, typed
 
 ROSTER = (
-    'id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\noak-street-1,"Oak '
-    'Street, 60 m from the school",school health-care,\n'
+    "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\n"
+    'oak-street-1,"Oak Street, 60 m from the school",school health-care,\n'
 )
 
 
@@ -103,8 +103,8 @@ class TestBatch:
 
     def test_as_a_spreadsheet_saves_it(self):
         rows = parse_roster_csv(
-            b"\xef\xbb\xbfID;Stands;Near;Mount\r\ncam-1;Oak Street, "
-            b"north;school|library;vehicle\r\n",
+            b"\xef\xbb\xbfID;Stands;Near;Mount\r\n"
+            b"cam-1;Oak Street, north;school|library;vehicle\r\n",
             "roster.csv",
         )
         assert (rows[0].stands, rows[0].near, rows[0].mount) == (
@@ -150,10 +150,8 @@ class TestBatch:
 class TestEnrolment:
     def test_every_altered_member_is_refused(self):
         kit, other = make_kit("cam-14", NOW), make_kit("cam-14", NOW)
-        data, strange = (
-            json.loads(kit.public["enrolment.json"]),
-            json.loads(other.public["enrolment.json"]),
-        )
+        data = json.loads(kit.public["enrolment.json"])
+        strange = json.loads(other.public["enrolment.json"])
         assert verify_enrolment(json.dumps(data).encode()) == kit.enrolment
         strange |= {
             "v": 2,

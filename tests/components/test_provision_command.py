@@ -84,7 +84,7 @@ class TestOne:
             cv2.resize(picture, None, fx=by, fy=by, interpolation=cv2.INTER_AREA)
             for by in (1, 0.9, 0.8, 0.7, 0.6, 0.5)
         )
-        # OpenCV's finder misses some: a telephone tries again as well
+        # OpenCV's finder misses some: a telephone tries again as well.
         read = [cv2.QRCodeDetector().detectAndDecode(size)[0] for size in sizes]
         assert set(read) - {""} == {
             qr_text(verify_enrolment((device / "enrolment.json").read_bytes()))
@@ -217,7 +217,7 @@ class TestCertificate:
 
         typed(capsys, "--config", camera)
         device = camera.parent / "device"
-        # until then deliver runs without one
+        # Until then deliver runs without one.
         assert client_certificate(settings.load(camera)) is None
         for _ in range(2):
             assert (

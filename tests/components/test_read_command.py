@@ -1,5 +1,6 @@
-"""`platewarden read`: the JSON interface, the table, the exit codes, the annotated pictures. The
-models are fakes here.
+"""`platewarden read`: the JSON interface, the table, the exit codes, the annotated pictures.
+
+The models are fakes here.
 """
 
 import io
@@ -381,9 +382,8 @@ def test_a_missing_key_of_the_plate_config_is_named(read, folder, peers):
     assert (code, lines) == (2, [])
     assert errors == [
         (
-            f"platewarden: {config}: pad_char: Field required (give the plate config that came "
-            "with "
-            "the recogniser)"
+            f"platewarden: {config}: pad_char: "
+            "Field required (give the plate config that came with the recogniser)"
         )
     ]
 
@@ -403,8 +403,8 @@ def test_without_pyyaml_the_next_step_is_told(read, folder, peers, monkeypatch):
 
 def test_reading_with_our_own_models_loads_nothing_of_the_peers(folder):
     script = (
-        "import sys\nfrom agent import cli\ntry:\n    cli.main(sys.argv[1:])\nfinally:\n    "
-        "print('loaded:', *sys.modules, file=sys.stderr)"
+        "import sys\nfrom agent import cli\ntry:\n    cli.main(sys.argv[1:])\nfinally:\n"
+        "    print('loaded:', *sys.modules, file=sys.stderr)"
     )
     options = [sys.executable, "-c", script, "read", str(folder / "top.webp"), "--json"]
     done = subprocess.run(options, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)

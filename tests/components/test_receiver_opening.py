@@ -41,7 +41,8 @@ class Keys:
         self.key = keys.get
 
 
-def opener(recipient=RECIPIENT, keys=PARTIES.epochs, enrolled=PARTIES.enrolled()):  # noqa: B008  # never changed
+# The defaults are never changed.
+def opener(recipient=RECIPIENT, keys=PARTIES.epochs, enrolled=PARTIES.enrolled()):  # noqa: B008
     return Opener(recipient, EnvelopeVerifier(enrolled), Keys(keys))
 
 

@@ -106,7 +106,7 @@ class TestStore:
         assert not store.reads()
         assert store.sequences()[0].highest == 1
         index = (tmp_path / "store" / "index.sqlite").read_bytes()
-        # overwritten in the database's free pages, too
+        # It is overwritten in the database's free pages, too.
         assert read.tags.read_id.encode() not in index
 
     def test_the_index_knows_no_plate(self, store, tmp_path):

@@ -81,9 +81,8 @@ def test_it_comes_back_as_test_received(tmp_path):
     assert sum(leaf["tests"] for leaf in log if leaf["kind"] == "counts") == 1
     assert [leaf["category"] for leaf in log if leaf["kind"] == "release"] == ["test"]
     assert '"test": true' in installation.log.read_text()
-    told = json.loads(platewarden("status", "--config", installation.settings, "--json").stdout)[
-        "rehearsal"
-    ]
+    status = platewarden("status", "--config", installation.settings, "--json").stdout
+    told = json.loads(status)["rehearsal"]
     assert (told["sealed"], told["received"], told["last"][:2]) == (1, 1, "20")
     assert (
         "1 test plates sealed, 1 received"
@@ -151,7 +150,7 @@ def test_our_recogniser_reads_every_character_of_it(vision, free):
 @pytest.mark.parametrize("paper", PAPERS_MM)
 def test_the_pdf_printed_cut_and_joined_is_true_to_scale_and_is_read(vision, tmp_path, paper):
     (tmp_path / "sheet.pdf").write_bytes(plate_pdf(PLATE, paper))
-    # 4 px to the mm
+    # At 4 px to the mm.
     done = subprocess.run(
         ["pdftoppm", "-r", "101.6", "-png", "sheet.pdf", "page"],
         cwd=tmp_path,

@@ -110,7 +110,7 @@ class TestCrop:
     def test_no_metadata(self):
         for jpeg in crop.encodings(sighting().crop):
             assert jpeg.startswith(b"\xff\xd8\xff\xe0\x00\x10JFIF")
-            # EXIF and XMP, ICC, Photoshop, comment
+            # The segments of EXIF and XMP, ICC, Photoshop and comments.
             assert not {0xE1, 0xE2, 0xED, 0xFE} & set(segments(jpeg))
 
     @pytest.mark.parametrize("shape", [(0, 10, 3), (10, 0, 3), (10, 10)])
@@ -129,7 +129,7 @@ def segments(jpeg):
 class TestSealer:
     def test_no_error_repeats_what_was_being_sealed(self):
         parties = Parties.make(days=1)
-        # low order: cannot be sealed to
+        # Points of low order cannot be sealed to.
         keys = EpochKeys(RECIPIENT, CAPTURED, dict.fromkeys(Parties.make().epochs, bytes(32)))
         with pytest.raises(PlatewardenError) as failed:
             Sealer(DEVICE, parties.device_key, {RECIPIENT: keys}).seal(sighting(), release(), 1)

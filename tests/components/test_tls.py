@@ -111,7 +111,7 @@ def test_a_common_name_is_no_name(ca) -> None:
 
 
 def test_another_pin_is_refused_before_a_byte_of_mqtt(ca, server) -> None:
-    # the right CA and name: somebody obtained a second certificate
+    # It has the right CA and name: somebody obtained a second certificate.
     stranger = ca.server("stranger")
     with listening(stranger) as (address, heard), pytest.raises(DestinationRefusedError) as refusal:
         handshake(context(ca, broker(server, address)), address)

@@ -146,7 +146,7 @@ def test_what_ships_can_be_trained_further():
     crops = torch.randn(40, 1, 48, 128, generator=torch.Generator().manual_seed(5))
     net = reopened(onnx.load("models/recognizer.onnx"), crops)
     with torch.no_grad():
-        # the norms take the crops' own statistics: those that were measured
+        # The norms take the crops' own statistics: those that were measured.
         as_shipped, as_trained = net.eval()(crops)[0], net.train()(crops)[0]
     assert (as_shipped - as_trained).abs().max() < 1e-2
     with pytest.raises(SystemExit, match="not an export of this recogniser"):

@@ -1,5 +1,6 @@
-"""The USB adapter: newest frame only, stalls and unplugging become errors in bounded time. Its
-frames: tests/contracts.
+"""The USB adapter: newest frame only, stalls and unplugging become errors in bounded time.
+
+Its frames: tests/contracts.
 """
 
 import threading

@@ -1,5 +1,7 @@
 """Two versions of the sealed read beside each other, both ways round: a camera, its outbox and a
-recipient, of which one is newer. Version 2 is one that only the tests know.
+recipient, of which one is newer.
+
+Version 2 is one that only the tests know.
 """
 
 import hashlib
@@ -44,8 +46,9 @@ def _quick_disk(monkeypatch):
 
 
 class Camera:
-    """The side of watch: an outbox with its log, and what settles it. `versions`: of the software
-    that settles.
+    """The side of watch: an outbox with its log, and what settles it.
+
+    `versions`: of the software that settles.
     """
 
     def __init__(self, folder, enrolled):

@@ -208,7 +208,8 @@ sys.addaudithook(lambda event, _: event.startswith("socket.") and sys.exit("sock
 from pathlib import Path
 from agent.camera.video import VideoSource
 from agent.host.clock import SystemClock
-print(len(list(VideoSource(Path({str(path)!r}), "a", SystemClock(), 10**6).frames())), "socket" in sys.modules and "ssl" in sys.modules)
+source = VideoSource(Path({str(path)!r}), "a", SystemClock(), 10**6)
+print(len(list(source.frames())), "socket" in sys.modules and "ssl" in sys.modules)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False

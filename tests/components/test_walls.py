@@ -24,11 +24,9 @@ LISTED = (("198.51.100.7", 8883), ("2001:db8::7", 8884))
 class Machine:
     def __init__(self, folder, monkeypatch):
         (folder / "platewarden.toml").write_text('camera_id = "main-street-2"\n')
-        self.settings, self.out, self.machine = (
-            load(folder / "platewarden.toml"),
-            folder / "out",
-            FakeMachine(datetime(2026, 12, 1, tzinfo=UTC)),
-        )
+        self.settings = load(folder / "platewarden.toml")
+        self.out = folder / "out"
+        self.machine = FakeMachine(datetime(2026, 12, 1, tzinfo=UTC))
         self.city = BundleCity(self.machine.real - HOUR)
         self.city.anchor(folder)
         monkeypatch.setattr(

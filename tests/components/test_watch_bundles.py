@@ -208,8 +208,8 @@ def test_a_week_without_bundles(camera, monkeypatch):
     assert [
         round((tags.captured_at - first).total_seconds() / 86_400, 1) for tags in released(camera)
     ] == [0.0, 0.5, 1.0, 1.5, 6.5]
-    # the car of day 6.0 was already in the picture when the new bundles came: its first frames had
-    # an untrusted time
+    # The car of day 6.0 was already in the picture when the new bundles came: its first frames had
+    # an untrusted time.
     assert dropped == {"hotlist-stale": 2, "bundle-lapsed": 6, "clock-untrusted": 1}
     told = [
         leaf["what"]

@@ -1,5 +1,6 @@
-"""What every frame source must do, whatever it reads. Runs over the fake, the files, and (in
-tests/picamera and hw_tests) over real cameras.
+"""What every frame source must do, whatever it reads.
+
+Runs over the fake, the files, and (in tests/picamera and hw_tests) over real cameras.
 """
 
 from datetime import UTC
@@ -19,10 +20,8 @@ class FrameSourceContract:
         frame = next(source.frames())
         height, width, channels = frame.image.shape
         assert (frame.image.dtype, channels) == (np.uint8, 3)
-        left, right = (
-            frame.image[height // 2, width // 4].astype(int),
-            frame.image[height // 2, width * 3 // 4].astype(int),
-        )
+        left = frame.image[height // 2, width // 4].astype(int)
+        right = frame.image[height // 2, width * 3 // 4].astype(int)
         assert left[2] > left[0] + 100, "red must lie in channel 2, on the left"
         assert right[0] > right[2] + 100, "blue must lie in channel 0, on the right"
 

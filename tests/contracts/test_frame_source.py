@@ -57,7 +57,10 @@ class TestUsb(FrameSourceContract):
         import av
 
         def live(_device, camera):
-            red_and_blue = f"color=red:size={camera.width // 2}x{camera.height}:rate=200[l];color=blue:size={camera.width // 2}x{camera.height}:rate=200[r];[l][r]hstack"
+            size = f"{camera.width // 2}x{camera.height}"
+            red_and_blue = (
+                f"color=red:size={size}:rate=200[l];color=blue:size={size}:rate=200[r];[l][r]hstack"
+            )
             return av.open(red_and_blue, format="lavfi")
 
         source = UsbSource(0, Camera(width=320, height=240), SystemClock(), live)

@@ -99,8 +99,7 @@ def test_the_page_is_whole_and_asks_the_network_for_nothing(demo_run: DemoRun) -
     assert all(source.startswith("data:image/jpeg;base64,") for source in links.sources)
     assert links.tags.count("figure") == len(VEHICLES)
     assert re.search(
-        r"<h2>What the camera saw</h2>.*<h2>What left</h2>.*<h2>Can another agency get "
-        r"this\?</h2>",
+        r"<h2>What the camera saw</h2>.*<h2>What left</h2>.*<h2>Can another agency get this\?</h2>",
         page,
         re.DOTALL,
     )

@@ -2,6 +2,7 @@
 on a stick, verified by watch and walls, told by status.
 """
 
+import functools
 import json
 import os
 import sqlite3
@@ -21,38 +22,33 @@ ROOT = Path(__file__).parents[2]
 CAMERA = '\n[[camera]]\nid = "rig-1"\nstands = "on the bench"\nnear = []\nmount = "fixed"\n'
 
 
+def run_in(folder, *arguments, code=0):
+    """A command, with its exit code."""
+    command = [sys.executable, "-m", "agent", *map(str, arguments)]
+    environment = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=folder,
+        env=environment,
+    )
+    assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory):
     """A folder with a published city and an enrolled camera; and the way to run a command in it."""
     folder = tmp_path_factory.mktemp("rig")
-
-    def run(*arguments, code=0):
-        command = [sys.executable, "-m", "agent", *map(str, arguments)]
-        environment = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            cwd=folder,
-            env=environment,
-        )
-        assert done.returncode == code, (
-            f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
-        return done
-
+    run = functools.partial(run_in, folder)
     run("bundle", "init", "--rig", "--city", "city")
     (folder / "cam").mkdir()
     (folder / "cam/platewarden.toml").write_text('camera_id = "rig-1"\nrig = true\n')
-    run(
-        "provision",
-        "--config",
-        "cam/platewarden.toml",
-        "--anchor",
-        "city/repository/metadata/1.root.json",
-    )
+    anchor = ("--anchor", "city/repository/metadata/1.root.json")
+    run("provision", "--config", "cam/platewarden.toml", *anchor)
     roster = folder / "city/roster.toml"
     roster.write_text(roster.read_text().split("[[camera]]")[0] + CAMERA)
     keys = folder / "city/rig-keys"
@@ -61,24 +57,14 @@ def rig(tmp_path_factory):
     run("bundle", "sign", "--city", "city", "--key", keys / "rig-2.pem", "--yes")
     run("bundle", "publish", "--city", "city", "--key", keys / "online.pem")
     today = datetime.now(UTC).date()
-    row = (
-        f"{PLATE},US-CA,stolen-vehicle,Rig "
-        f"PD,2026-1,{today - timedelta(days=1)},{today + timedelta(days=9)}"
-    )
+    dates = f"{today - timedelta(days=1)},{today + timedelta(days=9)}"
     (folder / "list.csv").write_text(
-        f"plate,state,category,agency,case,source_date,expires\n{row}\n"
+        "plate,state,category,agency,case,source_date,expires\n"
+        f"{PLATE},US-CA,stolen-vehicle,Rig PD,2026-1,{dates}\n"
     )
     run("hotlist", "import", "list.csv", "--city", "city")
-    run(
-        "hotlist",
-        "publish",
-        "--city",
-        "city",
-        "--key",
-        keys / "hotlist.pem",
-        "--online-key",
-        keys / "online.pem",
-    )
+    owner = ("--key", keys / "hotlist.pem", "--online-key", keys / "online.pem")
+    run("hotlist", "publish", "--city", "city", *owner)
     (folder / "frames").mkdir()
     cv2.imwrite(str(folder / "frames/000.png"), drawn_car(PLATE, 0.8))
     return folder, run
@@ -102,7 +88,7 @@ def test_what_two_people_signed_is_obeyed(rig):
         next(leaf for leaf in details if leaf["kind"] == "bundles")["signed_by"]["policy"]
         == roles["policy"]
     )
-    # only: the recipient has published no keys yet
+    # That is all: the recipient has published no keys yet.
     assert not [
         leaf for leaf in details if leaf["kind"] == "refusal" and leaf["reason"] != "bundle-lapsed"
     ]

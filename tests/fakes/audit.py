@@ -9,8 +9,9 @@ from agent.errors import StorageError
 
 
 class FakeAuditLog:
-    """Implements ports.AuditLog. `leaves`: (kind, details) as they would be read back; `full`: the
-    next appends fail.
+    """Implements ports.AuditLog.
+
+    `leaves`: (kind, details) as they would be read back; `full`: the next appends fail.
     """
 
     def __init__(self, now=None):

@@ -15,8 +15,10 @@ from tests.support.media import picture
 
 
 class FakeFrameSource:
-    """Implements ports.FrameSource. `image(n)`: the nth picture. `fails_after`: that many good
-    frames, then SourceError, as a dead camera.
+    """Implements ports.FrameSource.
+
+    `image(n)`: the nth picture. `fails_after`: that many good frames, then SourceError, as a dead
+    camera.
     """
 
     def __init__(

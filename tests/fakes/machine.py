@@ -1,5 +1,7 @@
 """A machine with a clock that a test can set back, set forward, stop, let drift, reboot,
-synchronise. What TrustedClock asks of a real one.
+synchronise.
+
+What TrustedClock asks of a real one.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -10,8 +12,10 @@ START = datetime(2027, 1, 15, 12, tzinfo=UTC)
 
 
 class FakeMachine:
-    """Implements clock.Machine. `real`: what the time really is; `wall`: what the machine says.
-    `sleep` passes time and returns at once.
+    """Implements clock.Machine.
+
+    `real`: what the time really is; `wall`: what the machine says. `sleep` passes time and returns
+    at once.
     """
 
     def __init__(self, real: datetime = START, *, synchronised=True, rtc=False) -> None:
@@ -30,8 +34,9 @@ class FakeMachine:
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Real time passes while the machine is on. A drifting quartz bends both of its clocks; a
-        stopped wall clock stands.
+        """Real time passes while the machine is on.
+
+        A drifting quartz bends both of its clocks; a stopped wall clock stands.
         """
         self.real += timedelta(seconds=seconds)
         self.on_s += seconds * (1 + self.drift)
@@ -48,8 +53,10 @@ class FakeMachine:
         self.synchronised = False
 
     def reboot(self, *, off_s: float = 0.0, wall: datetime | None = None) -> None:
-        """Power off for a while. `wall`: what the clock says at the start; by default it stood
-        still, as on a Pi without a battery.
+        """Power off for a while.
+
+        `wall`: what the clock says at the start; by default it stood still, as on a Pi without a
+        battery.
         """
         self.real += timedelta(seconds=off_s)
         self.boots += 1

@@ -21,8 +21,9 @@ class Published:
 
 
 class FakePublisher:
-    """Implements ports.Publisher. `recipients`: whom its one broker serves; `denied`: whose topics
-    it answers with 135.
+    """Implements ports.Publisher.
+
+    `recipients`: whom its one broker serves; `denied`: whose topics it answers with 135.
     """
 
     def __init__(

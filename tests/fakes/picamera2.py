@@ -19,8 +19,9 @@ PADDING = 64  # bytes to which rows are padded on the Pi
 
 
 class FakeLibrary:
-    """Acts as the module: `FakeLibrary(clock).Picamera2()`. `stalls`: for each camera opened, after
-    how many frames it stalls (None: never).
+    """Acts as the module: `FakeLibrary(clock).Picamera2()`.
+
+    `stalls`: for each camera opened, after how many frames it stalls (None: never).
 
     `heals`: "restart" when a stop and start ends a stall. `lux`: the light that the next frames
     tell.
@@ -40,12 +41,10 @@ class FakeLibrary:
         heals="",
         lux=(),
     ) -> None:
-        self.clock, self.pixel_format, self.stalls, self.cameras = (
-            clock,
-            pixel_format,
-            list(stalls),
-            cameras,
-        )
+        self.clock = clock
+        self.pixel_format = pixel_format
+        self.stalls = list(stalls)
+        self.cameras = cameras
         self.controls = (
             {"FrameDurationLimits": (10_000, 200_000, None)} if controls is None else controls
         )
@@ -57,8 +56,8 @@ class FakeLibrary:
     def Picamera2(self) -> "FakePicamera2":  # noqa: N802 its real name
         if not self.cameras:
             raise RuntimeError(
-                'No camera number 0 found - use "rpicam-hello --list-cameras" to check connected '
-                "cameras"
+                'No camera number 0 found - use "rpicam-hello --list-cameras" '
+                "to check connected cameras"
             )
         if any(camera.is_open for camera in self.opened):
             raise RuntimeError("Failed to initialize camera")  # libcamera: busy
@@ -211,7 +210,7 @@ def padded_yuv(image: np.ndarray, stride: int, kind: str) -> np.ndarray:
     u, v = planar[width * height :].reshape(2, height // 2, width // 2)
 
     def pad(rows: np.ndarray, length: int) -> np.ndarray:
-        # zeros in all three planes are green
+        # Zeros in all three planes are green.
         return np.pad(rows, ((0, 0), (0, length - rows.shape[1]))).reshape(-1)
 
     if kind == "NV12":

@@ -24,8 +24,10 @@ def fake_wire(tags: Tags, versions: Versions = VERSIONS) -> bytes:
 
 
 class FakeSealer:
-    """Implements ports.Sealer. `recipients`: whom it has keys for (None: everybody). `last_epoch`:
-    where the key lists end. `sealed`: what it made.
+    """Implements ports.Sealer.
+
+    `recipients`: whom it has keys for (None: everybody). `last_epoch`: where the key lists end.
+    `sealed`: what it made.
     """
 
     def __init__(

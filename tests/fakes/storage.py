@@ -12,8 +12,10 @@ from tests.fakes.audit import FakeAuditLog
 
 
 class FakeOutbox:
-    """Implements ports.Outbox. `wires` may be tampered with by a test, as the disk may be by an
-    attacker; `odd_names` are strangers.
+    """Implements ports.Outbox.
+
+    `wires` may be tampered with by a test, as the disk may be by an attacker; `odd_names` are
+    strangers.
     """
 
     def __init__(self, log=None, max_reads: int = 1_000, max_bytes: int = 65_536):

@@ -38,8 +38,9 @@ def _body(untrusted: bytes, where: str) -> bytes:
 
 
 class FakeVerifier:
-    """Implements ports.Verifier for FakeSealer's wire bytes. `enrolled`: which devices are believed
-    (None: every one).
+    """Implements ports.Verifier for FakeSealer's wire bytes.
+
+    `enrolled`: which devices are believed (None: every one).
     """
 
     def __init__(
@@ -80,8 +81,9 @@ def _table(untrusted_wire: bytes) -> Mapping[str, object]:
 
 
 class FakeReceiptVerifier:
-    """Implements ports.ReceiptVerifier for fake_receipt's bytes. `recipients`: whose receipts are
-    believed (None: everybody's).
+    """Implements ports.ReceiptVerifier for fake_receipt's bytes.
+
+    `recipients`: whose receipts are believed (None: everybody's).
     """
 
     def __init__(self, recipients: Collection[str] | None = None) -> None:

@@ -17,8 +17,9 @@ from agent.core.reading.sighting import Alternative, Frame, PlateBox, PlateRead
 
 @dataclass(frozen=True, slots=True)
 class FakePlate:
-    """One plate that the fakes see. An empty `text` is a plate that was found but could not be
-    read.
+    """One plate that the fakes see.
+
+    An empty `text` is a plate that was found but could not be read.
     """
 
     text: str

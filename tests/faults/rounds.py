@@ -23,7 +23,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# run as a script: tests.support lies beside
+# Run as a script, it would not find tests.support without this.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from agent.storage.log_verify import verify
@@ -94,13 +94,14 @@ def killed_run(folder: Path, seconds: float, *, once_ready: bool) -> list[str]:
         try:
             os.close(reading)
             write_for_ever(folder, lambda line: _say(writing, line))
-        except BaseException as error:  # noqa: BLE001 - whatever ends the writer other than the kill is a finding
+        # Whatever ends the writer other than the kill is a finding.
+        except BaseException as error:  # noqa: BLE001
             _say(writing, f"failed {type(error).__name__} {error}")
         finally:
             os._exit(1)
     os.close(writing)
     if once_ready:
-        # a busy machine starts slowly: kill the work, not always the start
+        # A busy machine starts slowly: kill the work, not always the start.
         select.select([reading], [], [], STARTUP_S)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
@@ -155,21 +156,12 @@ def judge(folder: Path, known: Known) -> None:
         ]
         pending = {int(read_id, 16) for read_id in outbox.pending()}
         empty = log.size == 0  # killed before the first leaf: nothing is signed yet
-    faults += [
-        f"reads {sorted(gone)} were put and are gone"
-        for gone in [known.kept - known.doubtful - pending]
-        if gone
-    ]
-    faults += [
-        f"reads {sorted(back)} were removed and are back"
-        for back in [known.removed & pending]
-        if back
-    ]
-    faults += [
-        f"reads {sorted(new)} come from nowhere"
-        for new in [pending - known.kept - known.doubtful]
-        if new
-    ]
+    odd = {
+        "were put and are gone": known.kept - known.doubtful - pending,
+        "were removed and are back": known.removed & pending,
+        "come from nowhere": pending - known.kept - known.doubtful,
+    }
+    faults += [f"reads {sorted(reads)} {what}" for what, reads in odd.items() if reads]
     faults += [
         f"left over: {path.name}"
         for path in (folder / "outbox").iterdir()
@@ -223,8 +215,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="platewarden-faults-") as folder:
         known = run(Path(folder), options.rounds, options.seed)
     print(
-        f"{known.rounds} kills (seed {options.seed}): {known.puts} reads put, {known.removals} "
-        "removed, "
+        f"{known.rounds} kills (seed {options.seed}): "
+        f"{known.puts} reads put, {known.removals} removed, "
         f"{known.finished_by_recovery} finished by recovery, {len(known.faults)} faults"
     )
     for text in known.faults:

@@ -56,7 +56,7 @@ def test_a_broker_killed_twice_in_flight_loses_nothing(rig) -> None:
 
 
 def test_a_broker_that_acknowledges_and_throws_away_empties_nothing(rig) -> None:
-    # acknowledged by a real broker; nobody subscribes
+    # They are acknowledged by a real broker, to which nobody subscribes.
     with Mosquitto(rig.folder / "broker", rig.server) as broker:
         rig.write_policy(rig.policy(broker.port))
         reads = set(rig.seal(3))
@@ -68,7 +68,7 @@ def test_a_broker_that_acknowledges_and_throws_away_empties_nothing(rig) -> None
             leaf["counts"]["published"] for leaf in rig.leaves() if leaf["kind"] == "counts"
         )
         assert published > 3  # each once, and after five seconds (and a little) again
-        # at last somebody is there
+        # At last somebody is there.
         with recipient_of(rig, broker) as recipient, rig.deliver("--allow-unsigned"):
             rig.settle_until(lambda: not rig.waiting(), 40)
             assert set(recipient.kept) == reads
@@ -88,7 +88,7 @@ def test_deliver_killed_in_flight_loses_nothing_and_starts_again(rig) -> None:
                 deliver.process.wait(10)
         with rig.deliver("--allow-unsigned") as deliver:
             rig.settle_until(lambda: not rig.waiting(), 60)
-            # deliver tidies up behind watch
+            # Behind watch, deliver tidies up.
             rig.settle_until(lambda: not list(rig.receipts.glob("*.receipt")))
             assert deliver.stop() == 0, deliver.output()
         assert set(recipient.kept) == reads

@@ -40,6 +40,13 @@ def killed_after(seconds, work) -> bool:
     return os.WIFEXITED(status)
 
 
+def change_budget(city, text, most):
+    """Another policy, by which so many reads may leave in an hour."""
+    current = next(line for line in text.splitlines() if line.startswith(b"max_per_hour"))
+    was = current.split(b"  ")[0].split(b" #")[0].rstrip()
+    city.edit_policy(was, f"max_per_hour = {most}".encode())
+
+
 @pytest.mark.timeout(600)
 def test_killed_at_a_hundred_instants(tmp_path):
     seed = int(os.environ.get("PLATEWARDEN_SEED", "20261122"))
@@ -48,7 +55,7 @@ def test_killed_at_a_hundred_instants(tmp_path):
     inbox, first = city.write(tmp_path / "in"), city.published["metadata/timestamp.json"]
     began = time.monotonic()
     store.take_in(inbox, Instant(city.now + HOUR))
-    # follows the machine: half of the kills should come too late
+    # The window follows the machine: half of the kills should come too late.
     window_s = time.monotonic() - began
     texts = {1: city.files[POLICY][POLICY_PATH]}
     kept = {"old": 0, "new": 0}
@@ -56,11 +63,7 @@ def test_killed_at_a_hundred_instants(tmp_path):
     for number in range(KILLS):
         offered = city.metadata[TIMESTAMP].signed.version
         if newest == offered:
-            budget = f"max_per_hour = {number % 50 + 100}".encode()
-            current = next(
-                line for line in texts[newest].splitlines() if line.startswith(b"max_per_hour")
-            )
-            city.edit_policy(current.split(b"  ")[0].split(b" #")[0].rstrip(), budget)
+            change_budget(city, texts[newest], number % 50 + 100)
             city.write(inbox)
             offered = city.metadata[TIMESTAMP].signed.version
             texts[offered] = city.files[POLICY][POLICY_PATH]

@@ -43,8 +43,9 @@ def small_disk(tmp_path):
 
 
 def in_child(action):
-    """Run in a child, so that a limit on file sizes ends with it. Its exit code 0 is success; what
-    it raised is shown.
+    """Run in a child, so that a limit on file sizes ends with it.
+
+    Its exit code 0 is success; what it raised is shown.
     """
     child = os.fork()
     if child == 0:
@@ -61,8 +62,9 @@ def in_child(action):
 
 
 def limit_unless_mounted(folder: Path) -> None:
-    """Without a mount of its own: no file beyond 200 kB (the log reaches it first). Python ignores
-    SIGXFSZ, so writes fail with EFBIG.
+    """Without a mount of its own: no file beyond 200 kB (the log reaches it first).
+
+    Python ignores SIGXFSZ, so writes fail with EFBIG.
     """
     if not folder.is_mount():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

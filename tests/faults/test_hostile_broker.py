@@ -181,9 +181,9 @@ def test_a_flood_of_receipts_is_bounded(ca, server, monkeypatch, qos) -> None:
         end = time.monotonic() + 2
         while time.monotonic() < end:
             largest = max(largest, len(sender.untrusted_receipts()))
-        # what QoS 2 brings stays within paho until it is released: never
+        # What QoS 2 brings stays within paho until it is released, which is never.
         assert 0 < largest <= LIMITS.max_receipts_waiting or qos == 2
-        # the flooded connection was ended, and with it all that paho had kept of it
+        # The flooded connection was ended, and with it all that paho had kept of it.
         assert hostile.clients >= 2
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 60_000
         sender.close()

@@ -1,5 +1,7 @@
 """Mailboxes as a hostile other side would leave them: links, FIFOs, devices, folders, floods,
-giants. Each one clear error, none blocks.
+giants.
+
+Each one clear error, none blocks.
 """
 
 import os
@@ -94,8 +96,9 @@ def test_watch_refuses_an_odd_receipt_at_once(tmp_path, plant):
 
 @pytest.mark.timeout(20)
 def test_watch_survives_an_odd_file_in_the_place_of_a_released_read(tmp_path, plant):
-    """Only root or watch's own user could do this. The read is lost, and said to be; a folder
-    cannot be unlinked and stops the start.
+    """Only root or watch's own user could do this.
+
+    The read is lost, and said to be; a folder cannot be unlinked and stops the start.
     """
     with open_log(tmp_path / "watch") as log:
         outbox = Outbox(tmp_path / "outbox", log, 5, MAX_BYTES)
@@ -245,7 +248,7 @@ def test_an_auditor_who_may_only_read_sees_all_and_leaves_nothing(open_folder, l
         report = verify(open_folder / "watch", TRUSTED)
         assert (report.leaves, report.faults, report.warnings) == (2, (), ())
 
-    # imports strptime now: nobody may not read this interpreter's files
+    # Imports strptime now: nobody may not read this interpreter's files.
     parse_rfc3339("2027-01-15T12:00:00.000Z")
     as_nobody(read)
     assert {

@@ -118,11 +118,9 @@ def test_what_came_before_is_kept_the_rest_ends_the_connection_and_it_tries_agai
     ca, server, behave
 ):
     with HostileBroker(server, behave) as hostile:
-        link, memory_kb, seen = (
-            connection(ca, hostile),
-            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            [],
-        )
+        link = connection(ca, hostile)
+        memory_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        seen = []
         link.open()
         end_s = time.monotonic() + 30
         while hostile.clients < 2 and time.monotonic() < end_s:

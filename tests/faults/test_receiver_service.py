@@ -260,8 +260,8 @@ class TestRefusals:
             service.start_receiver().wait_ready() as first,
             RunningReceiver(tmp_path / "elsewhere").wait_ready(),
         ):
-            # a broker that says why ends it; Mosquitto 2.0 only hangs up: then it is told, ever
-            # more rarely
+            # A broker that says why ends it. Mosquitto 2.0 only hangs up: then it is told, ever
+            # more rarely.
             first.complaint("another receiver")
 
     def test_a_roster_signed_by_somebody_else(self, service):
@@ -272,8 +272,8 @@ class TestRefusals:
 
     def test_an_access_list_that_forbids_receipts(self, tmp_path):
         acl = (
-            "topic read platewarden/1/reads/#\ntopic write platewarden/1/reads/#\ntopic read "
-            "platewarden/1/receipts/#\n"
+            "topic read platewarden/1/reads/#\ntopic write platewarden/1/reads/#\n"
+            "topic read platewarden/1/receipts/#\n"
         )
         with (
             Service(tmp_path, acl=acl) as service,

@@ -20,8 +20,9 @@ Json = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Alteration:
-    """`becomes`: the parts of the wire form that differ. `reason`: with which code our reader
-    refuses.
+    """`becomes`: the parts of the wire form that differ.
+
+    `reason`: with which code our reader refuses.
     """
 
     name: str

@@ -1,5 +1,6 @@
-"""Writes read-1.json anew. Only for a new version of the format: the vectors exist so that it
-cannot drift unnoticed.
+"""Writes read-1.json anew.
+
+Only for a new version of the format: the vectors exist so that it cannot drift unnoticed.
 
 python -m tests.golden.make
 """

@@ -25,14 +25,14 @@ GUIDE = ROOT / "docs/guide/clerk.md"
 YEAR = 2025  # long over, so that no day of it lies ahead of this machine's clock
 BLOCK = re.compile(r"^```sh\n# (\d+ [A-Z][a-z]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HOTLIST = (
-    "plate,state,category,agency,case,source_date,expires\nPWD "
-    "0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,{since},{until}\n"
+    "plate,state,category,agency,case,source_date,expires\n"
+    "PWD 0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,{since},{until}\n"
 )
 CAMERAS = (
-    "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\noak-street-1,Oak "
-    "Street,,fixed\n"
+    "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\n"
+    "oak-street-1,Oak Street,,fixed\n"
 )
-# eighty commands, each a process of its own; whichever test comes first waits for all
+# Eighty commands, each a process of its own. Whichever test comes first waits for all.
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -84,7 +84,7 @@ class Clerk:
             "PLATEWARDEN_PASSPHRASE_FILE": str(self.desk / "passphrase"),
         }
         shell = ["bash", "-euo", "pipefail", "-c", script]
-        # endless: the first command reads ahead
+        # Endless input, because the first command reads ahead.
         with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as yes:
             done = subprocess.run(
                 shell,

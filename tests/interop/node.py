@@ -16,8 +16,9 @@ PACKAGES = HERE / "node_modules" / ".package-lock.json"
 
 @cache
 def node() -> str:
-    """Path of node, with `jose` installed beside open.mjs. Never skips: a missing interpreter fails
-    the test.
+    """Path of node, with `jose` installed beside open.mjs.
+
+    Never skips: a missing interpreter fails the test.
     """
     if not (shutil.which("node") and shutil.which("npm")):
         _install_node()

@@ -103,8 +103,9 @@ def test_what_the_rule_leaves_out_is_not_there(parties):
 
 
 def test_it_refuses_each_tag_that_was_changed(parties):
-    """Changed alone: the signature breaks. Changed and signed again by the camera's own key: the
-    encryption breaks.
+    """Changed alone: the signature breaks.
+
+    Changed and signed again by the camera's own key: the encryption breaks.
     """
     sealed = parties.sealer().seal(sighting(), release(), 7)
     cases = list(alterations(sealed.wire.decode(), parties.device_key))

@@ -29,8 +29,10 @@ OPPOSITE = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault. `tree`: the whole module with it; `function`: dotted name of the function around
-    it, empty at module or class level.
+    """One fault.
+
+    `tree`: the whole module with it; `function`: dotted name of the function around it, empty at
+    module or class level.
     """
 
     line: int
@@ -41,8 +43,9 @@ class Mutant:
 
 
 def mutants_of(source: str) -> Iterator[Mutant]:
-    """Every mutant of a module's source. Annotations, decorators, imports, docstrings and what only
-    type checkers see are left alone.
+    """Every mutant of a module's source.
+
+    Annotations, decorators, imports, docstrings and what only type checkers see are left alone.
     """
     tree = ast.parse(source)
     for path, node, function in _places(tree, (), ""):

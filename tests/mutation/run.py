@@ -1,5 +1,6 @@
-"""Mutation testing of the refusing part: which small faults in it would no quick test notice? `make
-mutation`; docs/ref/mutation.md explains survivors.
+"""Mutation testing of the refusing part: which small faults in it would no quick test notice?
+
+`make mutation`; docs/ref/mutation.md explains survivors.
 
 Each mutant runs in a fork of a process that has collected the tests already. A fault inside a
 function is put in by exchanging the function's code, so that it holds wherever the function was
@@ -41,7 +42,7 @@ TESTS = [
         "rehearsal",
     )
 ]
-# hypothesis would spend minutes on shrinking what is to fail anyway
+# No shrinking: hypothesis would spend minutes on what is to fail anyway.
 PYTEST = [
     "-q",
     "-x",
@@ -69,8 +70,9 @@ class Fault:
 
 
 class Runner:
-    """Runs faults in forks, as many at once as there are cores. `survivors`: those that no test
-    noticed.
+    """Runs faults in forks, as many at once as there are cores.
+
+    `survivors`: those that no test noticed.
     """
 
     def __init__(self) -> None:
@@ -155,11 +157,9 @@ def exchange(fault: Fault) -> None:
         for path in [fault.mutant.function.split(".")]
     )
     old, new = (getattr(one, "__func__", one) for one in (old, new))
-    old.__code__, old.__defaults__, old.__kwdefaults__ = (
-        new.__code__,
-        new.__defaults__,
-        new.__kwdefaults__,
-    )
+    old.__code__ = new.__code__
+    old.__defaults__ = new.__defaults__
+    old.__kwdefaults__ = new.__kwdefaults__
 
 
 class Finder:
@@ -185,6 +185,16 @@ class Finder:
 def passes_anew(fault: Fault) -> bool:
     sys.meta_path.insert(0, Finder(fault))
     return pytest.main([*PYTEST, *TESTS]) == 0
+
+
+def tell_counts(modules: list[str], faults: list[Fault], survivors: list[Fault]) -> None:
+    made = Counter(fault.module for fault in faults)
+    left = Counter(fault.module for fault in survivors)
+    for name in modules:
+        print(
+            f"{name}.py: "
+            f"{made[name]} mutants, {made[name] - left[name]} noticed, {left[name]} survived"
+        )
 
 
 def main() -> int:
@@ -214,16 +224,8 @@ def main() -> int:
     if code not in {0, 5}:
         return 1
     survivors = outside + runner.survivors
+    tell_counts(asked.modules, faults, survivors)
     explained = EXPLAINED.read_text(encoding="utf-8")
-    made, left = (
-        Counter(fault.module for fault in faults),
-        Counter(fault.module for fault in survivors),
-    )
-    for name in asked.modules:
-        print(
-            f"{name}.py: {made[name]} mutants, {made[name] - left[name]} noticed, {left[name]} "
-            "survived"
-        )
     unexplained = [fault for fault in survivors if str(fault) not in explained]
     print(
         *(

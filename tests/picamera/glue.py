@@ -5,7 +5,7 @@ and none of its logic.
 (configuration, event loop, requests, buffers, timeouts, shutdown) stays the library's own code, on
 libcamera's "virtual" pipeline.
 """
-# mypy and ruff see this file without picamera2 and libcamera, which exist in the trixie tree only.
+# Seen by mypy and ruff without picamera2 and libcamera, which exist in the trixie tree only.
 
 import mmap
 import os
@@ -18,7 +18,7 @@ def install() -> None:
     """Stub the display library, then put memory in place of DMA buffers and a size in place of the
     sensor's modes.
     """
-    # imported for the DRM preview, which nobody opens here
+    # Imported for the DRM preview, which nobody opens here.
     sys.modules["pykms"] = sys.modules["kms"] = MagicMock()
 
     import libcamera

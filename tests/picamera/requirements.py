@@ -1,5 +1,7 @@
 """Prints what setup.py asks for (runtime and the demo's broker) in the versions of constraints.txt,
-for pip in the tree. Needs no setuptools.
+for pip in the tree.
+
+Needs no setuptools.
 
 python3 requirements.py SETUP_PY CONSTRAINTS
 """

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# environment: where the file may appear; it holds RESTART, REOPEN or FOR_GOOD
+# Variable of the environment: where the file may appear. It holds RESTART, REOPEN or FOR_GOOD.
 STALL_FILE = "PLATEWARDEN_TEST_STALL"
 RESTART, REOPEN, FOR_GOOD = "until-restart", "until-reopen", "for-good"
 _SEIZE, _INTERRUPT = 0x4206, 0x4207
@@ -91,8 +91,8 @@ def frozen(process: int) -> Iterator[set[int]]:
                 os._exit(1)
         with suppress(ChildProcessError):  # none is left
             while True:
-                # a traced thread that dies is its tracer's to bury: its process could not end
-                # before
+                # A traced thread that dies is its tracer's to bury: its process could not end
+                # before.
                 os.waitpid(-1, _ALL)
         os._exit(0)
     try:

@@ -9,8 +9,8 @@ from agent.demo import scene
 
 STREET = Path("/street")
 PIPELINE = Path("/usr/share/libcamera/pipeline/virtual/virtual.yaml")
-# three cars in view. Few, because the pipeline plays 25 pictures a second, whatever it is told, and
-# a busy machine reads four
+# Three cars in view. Few, because the pipeline plays 25 pictures a second, whatever it is told, and
+# a busy machine reads four.
 SHOWN = slice(24, 28)
 
 _CAMERA = """\

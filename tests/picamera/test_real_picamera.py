@@ -1,5 +1,6 @@
-"""agent/camera/picamera.py over the real picamera2 and libcamera. Runs inside the trixie tree:
-`make test-picamera` (run.sh).
+"""agent/camera/picamera.py over the real picamera2 and libcamera.
+
+Runs inside the trixie tree: `make test-picamera` (run.sh).
 """
 
 import time
@@ -41,8 +42,9 @@ def shown():
 
 
 def lettering(image):
-    """The band with the text, grey. Colours may differ a little: the virtual camera's YUV is full
-    range, a Pi's is not.
+    """The band with the text, grey.
+
+    Colours may differ a little: the virtual camera's YUV is full range, a Pi's is not.
     """
     height, width = image.shape[:2]
     return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[
@@ -74,8 +76,9 @@ def test_text_in_the_frames_arrives_unharmed(source, shown):
 
 
 def test_capture_time_is_the_sensors_not_ours(source, monkeypatch):
-    """A frame that waited for us a second is a second old. No upper bound: a busy machine makes
-    frames wait too.
+    """A frame that waited for us a second is a second old.
+
+    No upper bound: a busy machine makes frames wait too.
     """
     fetch = source._next_request
 

@@ -1,5 +1,7 @@
 """Real picamera2 frames through the whole line, as processes: watch, without any network, deliver,
-a broker, the recipient. And the camera fails.
+a broker, the recipient.
+
+And the camera fails.
 """
 
 import configparser
@@ -169,15 +171,16 @@ def frames_coming(rig):
     """A watch whose camera delivers."""
     with rig.watching() as watch:
         rig.told.clear()
-        # only a frame that went through the line feeds it
+        # Only a frame that went through the line feeds it.
         until(lambda: "WATCHDOG=1" in rig.told or watch.poll() is not None, 90, rig.said)
         assert watch.poll() is None, rig.said()
         yield watch
 
 
 def restarted_by_its_unit(code: int) -> bool:
-    """Would systemd start watch again after this exit code? By the unit file that is shipped;
-    booted for real elsewhere.
+    """Would systemd start watch again after this exit code?
+
+    By the unit file that is shipped; booted for real elsewhere.
     """
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str
@@ -236,8 +239,9 @@ def test_a_camera_that_stays_silent_ends_watch_so_that_its_unit_restarts_it_and_
 
 
 def test_a_hung_driver_ends_watch_all_the_same(rig):
-    """libcamera's own threads stand still. Its `stop` then waits for ever and holds Python's lock:
-    no line of ours runs any more.
+    """libcamera's own threads stand still.
+
+    Its `stop` then waits for ever and holds Python's lock: no line of ours runs any more.
     """
     with frames_coming(rig) as watch:
         since = len(rig.leaves("camera"))

@@ -70,13 +70,11 @@ def test_nobody_imports_onnxruntime_around_the_switch():
     """
     for path in (ROOT / "agent").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module]
-                if isinstance(node, ast.ImportFrom)
-                else []
-            )
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module]
             if any(name.split(".")[0] == "onnxruntime" for name in names):
                 assert path.parent == ROOT / "agent/vision", path
     switch = (ROOT / "agent/vision/__init__.py").read_text()

@@ -60,12 +60,10 @@ class Camera:
     def __init__(self, folder, asked):
         self.log = AuditLog(folder / "log.sqlite", ORIGIN, KEY, lambda: instant(3_600))
         self.outbox = Outbox(folder / "outbox", self.log, max_reads=100, max_bytes=65_536)
-        self.sealer, self.counts, self.sightings, self.unreadable = (
-            FakeSealer("cam-test-1"),
-            Counts(),
-            0,
-            0,
-        )
+        self.sealer = FakeSealer("cam-test-1")
+        self.counts = Counts()
+        self.sightings = 0
+        self.unreadable = 0
         script = [FakePlate(text, confidence=0.99) for text in [*PASSERS_BY, WANTED]]
         self.script = lambda seen: (
             [script[seen.sequence // 3]] if seen.sequence // 3 < len(script) else []

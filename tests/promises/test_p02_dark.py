@@ -23,7 +23,7 @@ from tests.support.plate_search import encodings
 from tests.support.sealed import PLATE, RECIPIENT, Parties, release, sighting
 
 PARTIES = Parties.make()
-# also the case and the agency: they say who is looked for
+# Also the case and the agency: they say who is looked for.
 SECRETS = (PLATE, "TSTO042", "2026-0118", "Exampleville PD")
 
 
@@ -77,8 +77,8 @@ def test_who_only_verifies_has_loaded_nothing_that_could_open_or_hold_a_plate():
     code = (
         "import sys, agent.verifying.envelope_check, agent.verifying.receipt_check, "
         "agent.verifying.key_list_check, agent.verifying.roster_check, "
-        "agent.verifying.device_public_file;"
-        "print(*sorted(name for name in sys.modules if name.startswith('agent')))"
+        "agent.verifying.device_public_file;print(*sorted(name for name in sys.modules "
+        "if name.startswith('agent')))"
     )
     loaded = set(
         subprocess.run(

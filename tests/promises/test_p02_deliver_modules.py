@@ -73,7 +73,7 @@ def loaded(tmp_path_factory) -> dict[str, object]:
 
 def test_nothing_that_knows_a_plate_is_loaded(loaded) -> None:
     modules = set(loaded["modules"])
-    # the right process was looked at
+    # The right process was looked at.
     assert {"agent.delivery", "agent.network.broker", "paho.mqtt.client"} <= modules
     assert modules & PLAINTEXT == set()
 

@@ -90,7 +90,9 @@ def test_changed_on_the_way(enrolled, name):
 @pytest.mark.parametrize("name", TAG_NAMES)
 def test_changed_and_signed_again(enrolled, name):
     """By somebody who has even the camera's signing key: the encryption authenticates the tags,
-    too. The receiver keeps nothing of it.
+    too.
+
+    The receiver keeps nothing of it.
     """
     enrolled.enrol(
         dict.fromkeys((DEVICE, "cam-other"), enrolled.device_key.public_key().public_bytes_raw())

@@ -1,5 +1,7 @@
-"""P5: what may leave changes only by enough named key holders. Each known attack on an update
-system, made with tuf's own API, is refused for its own reason, and the camera keeps what it had.
+"""P5: what may leave changes only by enough named key holders.
+
+Each known attack on an update system, made with tuf's own API, is refused for its own reason, and
+the camera keeps what it had.
 """
 
 from datetime import timedelta

@@ -33,9 +33,8 @@ ATTACKS = {
     "one leaf's details are changed": (
         [
             (
-                "UPDATE leaf SET details = CAST(replace(details, 'exampleville', 'elsewhere-xx') "
-                "AS "
-                "BLOB) WHERE n = 6"
+                "UPDATE leaf SET details = CAST(replace(details, 'exampleville', "
+                "'elsewhere-xx') AS BLOB) WHERE n = 6"
             )
         ],
         "leaf-changed",
@@ -70,8 +69,8 @@ ATTACKS = {
     "a checkpoint is replaced": (
         [
             (
-                "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 3) WHERE "
-                "size = 7"
+                "UPDATE checkpoint SET note = "
+                "(SELECT note FROM checkpoint WHERE size = 3) WHERE size = 7"
             )
         ],
         "checkpoint-invalid",

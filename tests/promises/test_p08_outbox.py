@@ -39,8 +39,9 @@ def kinds(folder):
 
 
 def test_the_kernel_sees_the_syncs_in_the_order_that_survives_a_power_cut(tmp_path):
-    """Bytes synced → leaf synced → name given → folder synced, by strace on a real put. (SIGKILL
-    cannot show this: the page cache lives on.)
+    """Bytes synced → leaf synced → name given → folder synced, by strace on a real put.
+
+    (SIGKILL cannot show this: the page cache lives on.)
     """
     trace = tmp_path / "trace"
     strace = [
@@ -59,11 +60,9 @@ def test_the_kernel_sees_the_syncs_in_the_order_that_survives_a_power_cut(tmp_pa
         for mark in ("BEGIN", "END")
     )
     calls = calls[begin:end]
-    part, sealed, folder = (
-        f"{tmp_path}/outbox/.{ONE}.sealed.part",
-        f"{tmp_path}/outbox/{ONE}.sealed",
-        f"{tmp_path}/outbox",
-    )
+    part = f"{tmp_path}/outbox/.{ONE}.sealed.part"
+    sealed = f"{tmp_path}/outbox/{ONE}.sealed"
+    folder = f"{tmp_path}/outbox"
 
     def place(pattern):
         places = [number for number, call in enumerate(calls) if re.search(pattern, call)]

@@ -1,5 +1,6 @@
-"""P9: plates appear nowhere else. A whole demo run is searched byte by byte; a plate planted
-anywhere in it is found.
+"""P9: plates appear nowhere else.
+
+A whole demo run is searched byte by byte; a plate planted anywhere in it is found.
 """
 
 import base64

@@ -1,5 +1,6 @@
-"""P10: a match is a lead. It says how it matched, never claims more than was read, and a stale
-entry raises nothing.
+"""P10: a match is a lead.
+
+It says how it matched, never claims more than was read, and a stale entry raises nothing.
 
 Broken by hand to see it fail: EXACT without comparing states; expiry not looked at while matching;
 `unverified` left out of the tags.

@@ -42,7 +42,7 @@ def test_systemd_understands_every_line(name, tmp_path):
     unit = tmp_path / name
     unit.write_text((SYSTEMD / name).read_text().replace("/usr/bin/platewarden", str(program)))
     done = run("systemd-analyze", "verify", unit)
-    # an unknown key is only a warning there: none is allowed here
+    # An unknown key is only a warning there: none is allowed here.
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -1,5 +1,7 @@
 """A street for aiming at: a parked car with a fictitious plate, and somebody who holds up the
-rehearsal's test plate. And a phone without a browser.
+rehearsal's test plate.
+
+And a phone without a browser.
 """
 
 import http.client
@@ -102,8 +104,9 @@ class Phone:
 
 
 class Running:
-    """The process, once it has said where it is. Its home, temporary folder and working folder are
-    `place`.
+    """The process, once it has said where it is.
+
+    Its home, temporary folder and working folder are `place`.
     """
 
     def __init__(self, place: Path, *arguments: str, before: tuple[str, ...] = ()) -> None:

@@ -13,6 +13,16 @@ from pathlib import Path
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDTH, HEIGHT = 390, 844
+QUIETLY = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--remote-debugging-pipe",
+    f"--window-size={WIDTH},{HEIGHT}",
+)
 
 
 class Browser:
@@ -26,21 +36,8 @@ class Browser:
         os.set_inheritable(to_read, True)
         os.set_inheritable(to_write, True)
 
-        command = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--hide-scrollbars",
-            "--disable-background-networking",
-            "--no-first-run",
-        ]
-        command += [
-            "--remote-debugging-pipe",
-            f"--user-data-dir={profile}",
-            f"--window-size={WIDTH},{HEIGHT}",
-            "about:blank",
-        ]
-        # the browser wants its pipe as descriptors 3 and 4: a shell puts them there
+        command = [*QUIETLY, f"--user-data-dir={profile}", "about:blank"]
+        # The browser wants its pipe as descriptors 3 and 4: a shell puts them there.
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec 3<&{to_read} 4>&{to_write} "$0" "$@"', CHROMIUM, *command],
             pass_fds=(to_read, to_write),
@@ -49,9 +46,8 @@ class Browser:
         os.close(to_read)
         os.close(to_write)
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)[
-            "sessionId"
-        ]
+        attached = self._call("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.call(

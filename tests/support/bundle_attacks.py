@@ -71,9 +71,8 @@ def timestamp_issued_before(camera):
 def old_snapshot_under_a_new_timestamp(camera):
     old = camera.city.metadata[SNAPSHOT].signed.version
     camera.city.day_passes()
-    camera.city.published[f"metadata/{old + 1}.snapshot.json"] = camera.city.published[
-        f"metadata/{old}.snapshot.json"
-    ]
+    published = camera.city.published
+    published[f"metadata/{old + 1}.snapshot.json"] = published[f"metadata/{old}.snapshot.json"]
 
 
 def stolen_timestamp_key_names_an_old_snapshot(camera):
@@ -278,9 +277,8 @@ def another_city(camera):
 def two_cities_mixed(camera):
     other = BundleCity(camera.city.now)
     camera.city.day_passes()
-    camera.city.published[
-        f"metadata/{camera.city.metadata[SNAPSHOT].signed.version}.snapshot.json"
-    ] = other.published["metadata/1.snapshot.json"]
+    newest = f"metadata/{camera.city.metadata[SNAPSHOT].signed.version}.snapshot.json"
+    camera.city.published[newest] = other.published["metadata/1.snapshot.json"]
 
 
 def own_keys_for_another_city(camera):
@@ -299,9 +297,8 @@ def city_made_for_trying(camera):
 
 def truncated_metadata(camera):
     camera.city.day_passes()
-    camera.city.published["metadata/timestamp.json"] = camera.city.published[
-        "metadata/timestamp.json"
-    ][:-200]
+    whole = camera.city.published["metadata/timestamp.json"]
+    camera.city.published["metadata/timestamp.json"] = whole[:-200]
 
 
 def oversized_metadata(camera):

@@ -71,8 +71,10 @@ def person(name: str) -> CryptoSigner:
 
 @dataclass
 class BundleCity:
-    """`now`: the city's own clock. `files`: by role and target path; given ones replace those of
-    `folder`. `published`: what a stick would hold, by path.
+    """`now`: the city's own clock.
+
+    `files`: by role and target path; given ones replace those of `folder`. `published`: what a
+    stick would hold, by path.
     """
 
     now: datetime = FIRST
@@ -90,21 +92,19 @@ class BundleCity:
             name: (self.folder / f"{name}.toml").read_bytes()
             for name in ("policy", "charter", "roster")
         }
-        own, self.files = (
-            self.files,
-            {
-                TARGETS: {CITY_PATH: format_city(self.identity), CHARTER_PATH: text["charter"]},
-                POLICY: {
-                    POLICY_PATH: text["policy"],
-                    "policy/roster.toml": text["roster"],
-                    "policy/roster.jws": b"roster",
-                    "policy/root.json": b"{}",
-                    "policy/ca/city-hall-ca.pem": b"certificate",
-                },
-                HOTLIST: {HOTLIST_PATH: b"sealed list"},
-                KEYS: {keys_path(RECIPIENT): b"key list"},
+        own = self.files
+        self.files = {
+            TARGETS: {CITY_PATH: format_city(self.identity), CHARTER_PATH: text["charter"]},
+            POLICY: {
+                POLICY_PATH: text["policy"],
+                "policy/roster.toml": text["roster"],
+                "policy/roster.jws": b"roster",
+                "policy/root.json": b"{}",
+                "policy/ca/city-hall-ca.pem": b"certificate",
             },
-        )
+            HOTLIST: {HOTLIST_PATH: b"sealed list"},
+            KEYS: {keys_path(RECIPIENT): b"key list"},
+        }
         for role, files in own.items():
             self.files[role] |= files
         self.root()
@@ -113,8 +113,9 @@ class BundleCity:
         self.online()
 
     def root(self, *, signers=None, change=lambda _root: None) -> None:
-        """The next root: by default signed by two of those who hold it now. `change` edits it
-        before it is signed.
+        """The next root: by default signed by two of those who hold it now.
+
+        `change` edits it before it is signed.
         """
         if ROOT in self.metadata:
             new = copy.deepcopy(self.metadata[ROOT].signed)
@@ -140,6 +141,7 @@ class BundleCity:
         change=lambda _targets: None,
     ) -> None:
         """The next version of targets or of a delegated role, over the files that it has now.
+
         `extra`: files that it signs and does not own.
         """
         before = self.metadata.get(role)
@@ -172,8 +174,9 @@ class BundleCity:
     def online(
         self, *, signers=None, snapshot_version=None, versions=None, expires=None, issued=None
     ) -> None:
-        """A new snapshot and a new timestamp, as the daily job makes them. `versions`: roles that
-        snapshot names otherwise; `expires`: by role.
+        """A new snapshot and a new timestamp, as the daily job makes them.
+
+        `versions`: roles that snapshot names otherwise; `expires`: by role.
         """
         before = self.metadata.get(SNAPSHOT)
         new = Snapshot(

@@ -1,4 +1,7 @@
-"""Makes docs/ref/commands.md from the commands' own help: `python -m tests.support.commands_page`."""
+"""Makes docs/ref/commands.md from the commands' own help.
+
+python -m tests.support.commands_page
+"""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -51,8 +51,9 @@ mount = "fixed"
 
 
 class Rig:
-    """Folders of one camera and its city, and a broker's credentials. `extra_brokers`: more
-    [[broker]] tables as TOML.
+    """Folders of one camera and its city, and a broker's credentials.
+
+    `extra_brokers`: more [[broker]] tables as TOML.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,11 +62,9 @@ class Rig:
         self.server = self.ca.server(hosts=(HOST, ADDRESS))
         self.now = datetime.now(UTC).replace(microsecond=0)
         self.parties = sealed.Parties.make(self.now.date(), 30)
-        self.settings, self.outbox, self.receipts = (
-            folder / "platewarden.toml",
-            folder / "state/outbox",
-            folder / "state/receipts",
-        )
+        self.settings = folder / "platewarden.toml"
+        self.outbox = folder / "state/outbox"
+        self.receipts = folder / "state/receipts"
         self.deliver_log_key = Ed25519PrivateKey.generate()
         self._sequence, self._sealer = 0, self.parties.sealer()
         for path in (folder / "city/ca", folder / "device", self.outbox):
@@ -216,8 +215,9 @@ recipients = ["{sealed.RECIPIENT}"]
 
 
 class Deliver:
-    """One `platewarden deliver` process; its output is in the rig's folder. Use as a context
-    manager: it ends with SIGTERM.
+    """One `platewarden deliver` process; its output is in the rig's folder.
+
+    Use as a context manager: it ends with SIGTERM.
     """
 
     def __init__(

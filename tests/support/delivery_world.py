@@ -70,11 +70,9 @@ class World:
 
     def __init__(self) -> None:
         self.attempts, self.clock, self.log = FakeAttempts(), FakeClock(NOW), FakeAuditLog()
-        self.outbox, self.box, self.publisher = (
-            FakeOutbox(FakeAuditLog()),
-            FakeReceiptBox(),
-            FakePublisher((POLICE, SHERIFF)),
-        )
+        self.outbox = FakeOutbox(FakeAuditLog())
+        self.box = FakeReceiptBox()
+        self.publisher = FakePublisher((POLICE, SHERIFF))
         self.policy, self.made, self.progress = policy(), 0, 0
         self.restart()
 

@@ -17,8 +17,9 @@ Behaviour = Callable[[ssl.SSLSocket, "HostileBroker"], None]
 
 
 class HostileBroker:
-    """Runs `behave` for each client in a thread. `heard`: bytes of MQTT that clients sent;
-    `clients`: connections accepted.
+    """Runs `behave` for each client in a thread.
+
+    `heard`: bytes of MQTT that clients sent; `clients`: connections accepted.
     """
 
     def __init__(

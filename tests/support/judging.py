@@ -1,5 +1,6 @@
-"""Made-up policies, hot lists, reads and sightings for tests of the core. Every plate is
-fictitious.
+"""Made-up policies, hot lists, reads and sightings for tests of the core.
+
+Every plate is fictitious.
 """
 
 from dataclasses import replace

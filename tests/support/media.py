@@ -44,8 +44,9 @@ def write_video(
     front_index=False,
     rotation=0,
 ) -> Path:
-    """By PyAV, in the container that the suffix names. `front_index`: an MP4 whose index stands
-    before the pictures, so that a cut file opens.
+    """By PyAV, in the container that the suffix names.
+
+    `front_index`: an MP4 whose index stands before the pictures, so that a cut file opens.
     """
     import av
 
@@ -61,7 +62,7 @@ def write_video(
             stream.set_display_rotation(rotation)
         for number in range(frames):
             image = picture(*size)
-            # something to encode
+            # Noise, to give the encoder something to do.
             image[: size[1] // 8] = np.random.default_rng(number).integers(
                 0, 255, (size[1] // 8, size[0], 3), np.uint8
             )

@@ -19,9 +19,11 @@ ADDRESS = "127.0.0.1"
 
 
 class Mosquitto:
-    """One broker. `client_ca`: require client certificates signed by it; `acl`: an ACL file's text
-    (user = the certificate's common name). `address`, `port`: where it listens; loopback and a free
-    one unless told.
+    """One broker.
+
+    `client_ca`: require client certificates signed by it; `acl`: an ACL file's text (user = the
+    certificate's common name). `address`, `port`: where it listens; loopback and a free one unless
+    told.
 
     Use as a context manager; `kill` is SIGKILL, after which `start` brings it back on the same
     port.
@@ -39,18 +41,16 @@ class Mosquitto:
         port: int | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.address, self.port, self.data = (
-            folder,
-            address,
-            port or free_port(),
-            folder / "data",
-        )
+        self.folder = folder
+        self.address = address
+        self.port = port or free_port()
+        self.data = folder / "data"
         self.data.mkdir(exist_ok=True)
         lines = [
             f"listener {self.port} {self.address}",
             f"certfile {server.certificate}",
             f"keyfile {server.key}",
-            # started as root it would drop to `mosquitto`, which may not read the test's keys
+            # Started as root it would drop to `mosquitto`, which may not read the test's keys.
             f"user {getpass.getuser()}",
             "log_type all",
             f"log_dest file {folder / 'mosquitto.log'}",
@@ -72,8 +72,9 @@ class Mosquitto:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        """Start and wait until it listens. Fails the test (never skips it) when Mosquitto is
-        missing.
+        """Start and wait until it listens.
+
+        Fails the test (never skips it) when Mosquitto is missing.
         """
         self._process = subprocess.Popen(
             [mosquitto(), "-c", str(self._configuration)],

@@ -34,8 +34,9 @@ class Credentials:
 
 
 class Authority:
-    """A root that signs server and client certificates into `folder`. `pem`: its own
-    certificate.
+    """A root that signs server and client certificates into `folder`.
+
+    `pem`: its own certificate.
     """
 
     def __init__(self, folder: Path, name: str = "test-ca") -> None:

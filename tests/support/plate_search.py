@@ -10,8 +10,9 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where, and in which encoding. The plate itself is not repeated: a test's report is an
-    artefact too.
+    """Where, and in which encoding.
+
+    The plate itself is not repeated: a test's report is an artefact too.
     """
 
     file: Path

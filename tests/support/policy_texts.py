@@ -103,13 +103,11 @@ class Draw(random.Random):
         }
 
     def bar(self):
-        what = (
-            {"cameras": self.some(CAMERAS)}
-            if self.random() < 0.5
-            else {"places": [self.choice(["school", "health-care"])]}
-            if self.random() < 0.5
-            else {}
-        )
+        what = {}
+        if self.random() < 0.5:
+            what = {"cameras": self.some(CAMERAS)}
+        elif self.random() < 0.5:
+            what = {"places": [self.choice(["school", "health-care"])]}
         when = {"hours": self.some(HOURS)} if not what or self.random() < 0.6 else {}
         return {**what, **when, "why": "Council resolution"}
 

@@ -42,8 +42,10 @@ def this_instant() -> Instant:
 
 
 class Enrolled:
-    """A recipient's folder and one camera that its city enrolled. `seal` makes reads that it can
-    open. `versions`: of the sealed read, those that the recipient takes.
+    """A recipient's folder and one camera that its city enrolled.
+
+    `seal` makes reads that it can open. `versions`: of the sealed read, those that the recipient
+    takes.
     """
 
     def __init__(
@@ -96,8 +98,9 @@ class Enrolled:
 
 
 class RunningReceiver:
-    """`receiver run DIR --json` as a process. `line` and `complaint`: what it says on stdout and
-    stderr.
+    """`receiver run DIR --json` as a process.
+
+    `line` and `complaint`: what it says on stdout and stderr.
     """
 
     def __init__(self, folder: Path, *options: str) -> None:

@@ -1,4 +1,5 @@
 """Made-up sightings, releases, keys and rosters for tests of sealing, verifying and receiving.
+
 Every plate is fictitious.
 """
 
@@ -68,8 +69,9 @@ def release(
 
 @dataclass
 class Parties:
-    """One camera and one recipient with their keys. `epochs`: the recipient's private keys by
-    day.
+    """One camera and one recipient with their keys.
+
+    `epochs`: the recipient's private keys by day.
     """
 
     device_key: Ed25519PrivateKey

@@ -5,7 +5,8 @@ It shares nothing with the product but the values that carry a policy: plain loo
 indexes. Where the two differ, one of code, model and documentation is wrong.
 """
 
-# ruff: noqa: C901, PLR0911 (one question after the other, as the page asks them, is the point of this file)
+# One question after the other, as the page asks them, is the point of this file.
+# ruff: noqa: C901, PLR0911
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -20,8 +21,9 @@ GROUPS = ["0ODQ", "1IL", "2Z", "5S", "6G", "8B"]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the imported list, or (`by_hand`) of the manual one. `withdrawn`: that plate, state,
-    category, agency and case was taken back.
+    """A row of the imported list, or (`by_hand`) of the manual one.
+
+    `withdrawn`: that plate, state, category, agency and case was taken back.
     """
 
     plate: str
@@ -38,8 +40,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Seen:
-    """One vehicle, as the camera read it. `clock`: "trusted", "os" or "untrusted"; `alternatives`:
-    in the reader's order.
+    """One vehicle, as the camera read it.
+
+    `clock`: "trusted", "os" or "untrusted"; `alternatives`: in the reader's order.
     """
 
     camera: str
@@ -54,8 +57,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class World:
-    """What one city gave its cameras. `made`: when the agency made the list; `imported`: the day of
-    `hotlist import` and of the start of `watch`.
+    """What one city gave its cameras.
+
+    `made`: when the agency made the list; `imported`: the day of `hotlist import` and of the start
+    of `watch`.
     """
 
     charter: Charter
@@ -106,8 +111,9 @@ def charter_faults(charter: Charter, policy: Policy) -> set[tuple[str, str]]:
 
 
 class Model:
-    """What the cameras of one world do with one sighting after the other. It remembers only what
-    each rule released, for the budgets.
+    """What the cameras of one world do with one sighting after the other.
+
+    It remembers only what each rule released, for the budgets.
     """
 
     def __init__(self, world: World) -> None:
@@ -243,10 +249,8 @@ def winner(row: Row, rows: list[Row]) -> Row:
             if row.category == "never-release":
                 better = (other.expires, other.source_date) > (best.expires, best.source_date)
             else:
-                newer, same = (
-                    other.source_date > best.source_date,
-                    other.source_date == best.source_date,
-                )
+                newer = other.source_date > best.source_date
+                same = other.source_date == best.source_date
                 better = newer or (same and other.expires < best.expires)
             if better:
                 best = other
@@ -268,7 +272,7 @@ def matching_rows(rows: list[Row], seen: Seen) -> list[tuple[Row, str]]:
             if row.plate == text and (row, "confusable") not in found
         ]
     for by_hand in (False, True):
-        # digits before letters, as in ASCII
+        # Digits come before letters, as in ASCII.
         for row in sorted(confusable, key=lambda row: row.plate):
             if row.by_hand == by_hand and (row, "confusable") not in found:
                 found.append((row, "confusable"))

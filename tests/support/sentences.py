@@ -1,4 +1,7 @@
-"""Sentences of a Markdown page, as somebody reads them: without code blocks, without the targets of links, tables cell by cell."""
+"""Sentences of a Markdown page, as somebody reads them.
+
+Without code blocks, without the targets of links, tables cell by cell.
+"""
 
 import re
 from collections.abc import Iterator
@@ -58,7 +61,10 @@ def crowded_lines(page: str) -> list[Sentence]:
 
 
 def sentences(page: str) -> list[Sentence]:
-    """All of them, in order. A paragraph is joined before it is divided, however its lines are broken."""
+    """All of them, in order.
+
+    A paragraph is joined before it is divided, however its lines are broken.
+    """
     found: list[Sentence] = []
     block: list[str] = []
     start = 0

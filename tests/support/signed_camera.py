@@ -27,7 +27,7 @@ from tests.support.bundle_city import BundleCity
 from tests.support.camera_rig import PLATE, CameraRig
 
 HOUR = timedelta(hours=1)
-# frames with a car in them, and frames without until its track has surely ended
+# Frames with a car in them, and frames without until its track has surely ended.
 SHOWN, GONE = 8, 40
 WANTED = FakePlate(PLATE, box=(40, 60, 120, 30), confidence=0.99, state="US-CA")
 HEADER = "plate,state,category,agency,case,source_date,expires"

@@ -1,5 +1,6 @@
-"""Tiny ONNX files in other people's layouts, made on the spot. What they answer depends on the
-colour they see, so that swapped channels show.
+"""Tiny ONNX files in other people's layouts, made on the spot.
+
+What they answer depends on the colour they see, so that swapped channels show.
 """
 
 from pathlib import Path
@@ -9,8 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 HEIGHT, WIDTH = 64, 96  # of the detectors' input
 
-# x0, y0, x1, y1 in px of the input; the mean of red, green and blue (0–1) is the confidence of the
-# first, second and third
+# As x0, y0, x1, y1 in px of the input. The mean of red, green and blue (0–1) is the confidence of
+# the first, second and third.
 BOXES = ((10.0, 20.0, 40.0, 30.0), (50.0, 20.0, 80.0, 30.0), (10.0, 40.0, 40.0, 50.0))
 
 CONFIG = {
@@ -49,8 +50,9 @@ def detector(
     input_shape=(1, 3, HEIGHT, WIDTH),
     kind=TensorProto.FLOAT,
 ) -> Path:
-    """`layout`: sevens, sixes, centres. Each box's confidence is the mean of its colour: boxes 0,
-    3, … red, 1, 4, … green, 2, 5, … blue.
+    """`layout`: sevens, sixes, centres.
+
+    Each box's confidence is the mean of its colour: boxes 0, 3, … red, 1, 4, … green, 2, 5, … blue.
     """
     count = len(boxes)
     picked = numpy_helper.from_array(np.arange(count, dtype=np.int64) % 3, "picked")
@@ -98,7 +100,7 @@ def recognizer(path: Path, *, channels=3, flat=False, logits=False, height=16, w
 
     `flat`: slots and letters in one dimension. `logits`: not adding up to 1.
     """
-    # to N×C×H×W, mean, 0–1
+    # To N×C×H×W, mean, 0–1.
     to_first, add = np.zeros((channels, 4), np.float32), np.zeros(4, np.float32)
     if channels == 3:
         to_first[:, :3] = np.eye(3)

@@ -185,13 +185,12 @@ class Draw:
             )
 
     def seen(self, plates, at: datetime, clock: ClockTrust) -> Seen:
-        text = (
-            ""
-            if self.often(0.01)
-            else self.plate(self.chance.choice(plates))
-            if self.often(0.93)
-            else self.plate()
-        )
+        if self.often(0.01):
+            text = ""
+        elif self.often(0.93):
+            text = self.plate(self.chance.choice(plates))
+        else:
+            text = self.plate()
         return Seen(
             camera=self.chance.choice(CAMERAS),
             at=at,

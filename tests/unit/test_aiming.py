@@ -33,7 +33,7 @@ def test_green_begins_above_the_width_from_which_the_recogniser_gains_nothing_mo
         for low, share in re.findall(r"^\| (\d+)–\d+ px \| ([0-9.]+) %", card, re.MULTILINE)
     }
     assert us[40] + 5 < us[int(LEAST_PX)]  # what is told to be too narrow reads worse
-    # nothing is lost from there on, so green has pixels in hand
+    # Nothing is lost from there on, so green has pixels in hand.
     assert us[int(GREEN_FROM_PX)] < us[int(LEAST_PX)] + 3
     assert LEAST_PX * 1.3 < GREEN_FROM_PX < LEAST_PX * 1.4
 

@@ -28,10 +28,8 @@ def frame(sequence=0):
 
 
 def looker(script, finds=()):
-    detector, reader = (
-        FakeDetector(script),
-        FakeReader(script if callable(script) else list(script)),
-    )
+    detector = FakeDetector(script)
+    reader = FakeReader(script if callable(script) else list(script))
     return Looker(
         lambda one: plates_in(detector, reader, one),
         lambda _one: list(finds),

@@ -38,18 +38,17 @@ class Proposer:
 
 
 class ScriptedSession:
-    """Answers with PLATE, as seen from whatever it is shown: `frame` tells where it looks. Keeps
-    how often it was asked.
+    """Answers with PLATE, as seen from whatever it is shown: `frame` tells where it looks.
+
+    Keeps how often it was asked.
     """
 
     def __init__(self, monkeypatch, *, chances=((0.9, 0.1),), closer=0.5, corners=PLATE):
-        self.chances, self.closer, self.corners, self.fed, self.regions = (
-            chances,
-            closer,
-            corners,
-            [],
-            [],
-        )
+        self.chances = chances
+        self.closer = closer
+        self.corners = corners
+        self.fed = []
+        self.regions = []
         import agent.vision.aligner as module
 
         monkeypatch.setattr(module, "region_around", self.remember)

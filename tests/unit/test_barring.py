@@ -73,7 +73,7 @@ def test_hours_begin_and_end_on_their_minute(hours, at, held):
         ([bar(hours=NIGHT)], Reason.RELEASED),
         ([bar(["cam-2"], hours=LUNCH)], Reason.RELEASED),
         ([bar(hours=LUNCH), bar(["cam-1"])], Reason.CAMERA_BARRED),
-        # nobody has looked up which cameras stand there
+        # Nobody has looked up which cameras stand there.
         ([bar(places=["school"])], Reason.CAMERA_BARRED),
         ([bar(["cam-2"], places=["school"], hours=LUNCH)], Reason.HOURS_BARRED),
     ],

@@ -1,5 +1,6 @@
-"""Which controls are set for day and night, and when it is night. The adapter that sets them:
-tests/components/test_picamera_source.py.
+"""Which controls are set for day and night, and when it is night.
+
+The adapter that sets them: tests/components/test_picamera_source.py.
 """
 
 import pytest

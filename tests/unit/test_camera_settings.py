@@ -15,8 +15,8 @@ def loaded(tmp_path, text):
 def test_a_day_and_a_night(tmp_path):
     settings = loaded(
         tmp_path,
-        '[camera]\nexposure_us = 800\ncrop = [0, 0.25, 1, 0.5]\nrequired = ["exposure", '
-        '"crop"]\n[night]\nbelow_lux = 20\nabove_lux = 60\ngain = 8',
+        '[camera]\nexposure_us = 800\ncrop = [0, 0.25, 1, 0.5]\nrequired = ["exposure", "crop"]\n'
+        "[night]\nbelow_lux = 20\nabove_lux = 60\ngain = 8",
     )
     assert (settings.camera.exposure_us, settings.camera.crop, settings.camera.required) == (
         800,

@@ -109,7 +109,7 @@ def test_a_malformed_charter_is_refused_at_its_line(old, new, field, words):
     )
 
 
-# one name a line, so that each fault has a line of its own
+# One name a line, so that each fault has a line of its own.
 SPREAD = """\
 name = "Town charter"
 forbidden_recipients = [

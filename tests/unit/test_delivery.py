@@ -150,7 +150,7 @@ class TestReauthorisation:
             sealed.tags.read_id,
             POLICE,
         )
-        # watch removes it, not deliver
+        # Removing it is for watch, not for deliver.
         assert list(world.outbox.pending()) == [sealed.tags.read_id]
 
     def test_a_read_past_its_deadline_is_not_published_any_more(self, world) -> None:

@@ -96,7 +96,7 @@ def test_any_frame_fits_the_network(width, height):
     assert 0 < columns <= INPUT_WIDTH_PX
     assert rows % WHOLE_PX == columns % WHOLE_PX == 0
     assert rows == INPUT_HEIGHT_PX or columns == INPUT_WIDTH_PX  # as large as it can be
-    # and no more margin than that
+    # No more margin than that, either.
     assert all(np.count_nonzero((picture == PAD_GREY).all(axis=axis)) < WHOLE_PX for axis in (0, 1))
     assert picture.dtype == np.uint8
     assert set(np.unique(picture)) <= {PAD_GREY, 200}

@@ -63,17 +63,17 @@ def sightings(draw):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_gain_is_listed_exactly_when_more_leaves(seed):
-    """120 pairs in all. A sampled gain must be listed; a listed one must have a sighting that shows
-    it, but for budgets that only add up.
+    """120 pairs in all.
+
+    A sampled gain must be listed; a listed one must have a sighting that shows it, but for budgets
+    that only add up.
     """
     draw = Draw(seed)
     listed = 0
     for _ in range(15):
         first = draw.policy()
-        old, new = (
-            files(first, "old.toml", roster=ROSTER, charter=CHARTER),
-            files(draw.changed(first), "new.toml", roster=ROSTER, charter=CHARTER),
-        )
+        old = files(first, "old.toml", roster=ROSTER, charter=CHARTER)
+        new = files(draw.changed(first), "new.toml", roster=ROSTER, charter=CHARTER)
         told, before, after = compare(old, new), old.obeyed, new.obeyed
         sampled = [sightings(draw) for _ in range(60)]
         seen = [one for one in sampled if more(outcome(before, *one), outcome(after, *one))]
@@ -318,9 +318,8 @@ def test_what_lets_out_nothing_is_still_told():
     assert [note.says for note in compare(lawful(), lawful(name="Other")).notes] == [
         "name: Other instead of Town policy",
         (
-            f"version {BASE['version']} is not higher than {BASE['version']}: a changed policy "
-            "needs "
-            "a new number"
+            f"version {BASE['version']} is not higher than {BASE['version']}: "
+            "a changed policy needs a new number"
         ),
     ]
     later = told(expires=BASE["expires"].replace(month=6))

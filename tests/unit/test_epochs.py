@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from agent.core.wire.epochs import EpochKeys, deadline_of, epoch_for, key_for
 from agent.errors import RefusedError
 
-moments = st.datetimes(datetime(2026, 1, 1), datetime(2080, 1, 1)).map(  # noqa: DTZ001  # made UTC at once
+# Without a zone, and made UTC at once.
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2080, 1, 1)).map(  # noqa: DTZ001
     lambda moment: moment.replace(tzinfo=UTC)
 )
 

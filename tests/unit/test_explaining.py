@@ -107,11 +107,9 @@ def test_explain_says_what_decide_does(seed):
         for _ in range(30):
             minute = draw.randrange(24 * 60)
             at = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC) + timedelta(minutes=minute)
-            recipient, purpose, camera = (
-                draw.choice(NAMES),
-                draw.choice(PURPOSES),
-                draw.choice(CAMERAS),
-            )
+            recipient = draw.choice(NAMES)
+            purpose = draw.choice(PURPOSES)
+            camera = draw.choice(CAMERAS)
             category, level = draw.choice(CATEGORIES), draw.choice(list(MatchLevel))
             decision = decide(
                 obeyed,
@@ -133,16 +131,8 @@ def test_explain_says_what_decide_does(seed):
                 and any(start <= minute < end for start, end in dict(grant.times).get(camera, ()))
             ]
             assert granted == truth
-            assert (
-                list(
-                    verdict(
-                        obeyed,
-                        made.charter,
-                        Question(recipient, purpose, camera, category, level, at),
-                    ).rules
-                )
-                == truth
-            )
+            question = Question(recipient, purpose, camera, category, level, at)
+            assert list(verdict(obeyed, made.charter, question).rules) == truth
             released += bool(truth)
     assert released > 3, "cases that release nothing would prove little"
 

@@ -103,7 +103,7 @@ def test_expired_rows_are_counted_and_not_kept():
     )
     found = parse(live, *expired, ROW)
     assert (len(found), found.expired) == (2, 2)
-    # the case references that are left are theirs
+    # The case references that are left are theirs.
     assert [entry.case for text in ("PWD1", "PWD7Q42") for entry in found.texts(text)] == [
         "C-1",
         "C-1",
@@ -115,10 +115,10 @@ def test_expired_rows_are_counted_and_not_kept():
 @pytest.mark.parametrize(
     ("category", "older", "newer", "left"),
     [
-        # the agency's later word ended it: an older row does not bring it back
+        # The agency's later word ended it: an older row does not bring it back.
         ("stolen-vehicle", "2026-11-10,2027-01-10", "2026-11-15,2026-11-20", 0),
         ("stolen-vehicle", "2026-11-10,2026-11-20", "2026-11-15,2027-01-10", 1),
-        # the longer protection
+        # The longer protection wins.
         ("never-release", "2026-11-10,2027-01-10", "2026-11-15,2026-11-20", 1),
     ],
 )
@@ -141,21 +141,21 @@ def test_identical_rows_count_once_and_different_cases_all():
 @pytest.mark.parametrize(
     ("category", "one", "other", "wins"),
     [
-        # the later report
+        # The later report wins.
         (
             "stolen-vehicle",
             "2026-11-10,2027-01-10",
             "2026-11-12,2027-02-10",
             "2026-11-12,2027-02-10",
         ),
-        # of one day, the shorter suspicion
+        # Of two reports of one day, the shorter suspicion wins.
         (
             "stolen-vehicle",
             "2026-11-10,2027-01-10",
             "2026-11-10,2027-02-10",
             "2026-11-10,2027-01-10",
         ),
-        # the longer protection
+        # The longer protection wins.
         (
             "never-release",
             "2026-11-12,2027-01-10",
@@ -180,7 +180,7 @@ def test_of_rows_that_contradict_one_another_in_their_dates_one_wins_whatever_th
     assert (len(found), found.contradicting) == (2, 1)
 
 
-def test_a_category_that_is_not_allowed_never_enters_and_is_counted_by_name_only_when_the_name_is_known():
+def test_a_category_that_is_not_allowed_never_enters_and_is_named_only_if_known():
     rows = [
         ROW,
         ROW.replace("stolen-vehicle", "immigration-violator"),
@@ -231,8 +231,8 @@ def test_a_broken_field_is_named_with_its_line(old, new, field):
 
 def test_a_row_cut_short_or_too_long_is_named():
     assert refused(f"{HEADER}\n{ROW}\n{ROW[:30]}")[0].startswith(
-        "hotlist.csv:3: 4 fields where the header has 7 (the row is cut short, or a comma is not "
-        "in quotes)"
+        "hotlist.csv:3: 4 fields where the header has 7 "
+        "(the row is cut short, or a comma is not in quotes)"
     )
     assert refused(f"{HEADER}\n{ROW},more")[0].startswith("hotlist.csv:2: 8 fields")
 
@@ -275,8 +275,8 @@ def test_notes_and_names_have_no_column(column):
     told = refused(f"{HEADER},{column}\n{ROW},x")
     assert told == [
         (
-            f"hotlist.csv:1: header: unknown column '{column}' (remove it: notes and names have no "
-            "place on a camera)"
+            f"hotlist.csv:1: header: unknown column '{column}' (remove it: "
+            "notes and names have no place on a camera)"
         )
     ]
 

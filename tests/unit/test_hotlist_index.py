@@ -27,7 +27,7 @@ from agent.core.reading.sighting import Alternative
 from agent.errors import ConfigError
 from tests.support.judging import HEADER, NOON, TODAY
 
-# few characters, so that texts repeat and look alike
+# Few characters, so that texts repeat and look alike.
 FEW = st.text("0O1I5SX7", min_size=1, max_size=4)
 ANY = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=12)
 ROWS = st.lists(
@@ -152,10 +152,21 @@ def test_the_file_gives_the_same_list_back_also_with_fewer_categories(rows, seen
         }
 
 
+# What each field of a row may hold: right, wrong and empty.
+OPTIONS = (
+    ["PWD 1", "pwd-2", "", "PWD\u00c4", "PWD3"],
+    ["US-CA", "", "??"],
+    ["stolen-vehicle", "gang", "No!", "parking"],
+    ["Town PD", ""],
+    ["C-1", "", "C 2"],
+    ["2026-11-10", "x", "2027-01-01"],
+    ["2027-01-10", "2026-11-12", "2026-11-10"],
+    ["", "car", "CAR"],
+)
+
+
 @settings(max_examples=60, deadline=None)
-@given(rows=st.lists(st.tuples(*[st.sampled_from(options) for options in (
-    ["PWD 1", "pwd-2", "", "PWD\u00c4", "PWD3"], ["US-CA", "", "??"], ["stolen-vehicle", "gang", "No!", "parking"], ["Town PD", ""],
-    ["C-1", "", "C 2"], ["2026-11-10", "x", "2027-01-01"], ["2027-01-10", "2026-11-12", "2026-11-10"], ["", "car", "CAR"])]), max_size=5))  # fmt: skip
+@given(rows=st.lists(st.tuples(*map(st.sampled_from, OPTIONS)), max_size=5))
 def test_many_rows_at_once_and_row_by_row_are_the_same(rows):
     quick, slow = (ListBuilder(TODAY, AllowList({"stolen-vehicle", "parking"})) for _ in range(2))
     faults = [slow.add(*row) for row in rows]
@@ -176,19 +187,8 @@ def damaged():
     """What each change to a right file is called, and the file with it; the sum at the end is right
     again unless it is what was changed.
     """
-    compiled = import_list(
-        Source(
-            [
-                csv_of(
-                    [("PWD1", "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "")]
-                )
-            ],
-            "list",
-            NOON,
-        ),
-        None,
-        TODAY,
-    ).compiled
+    row = ("PWD1", "US-CA", "stolen-vehicle", "A", "C-1", TODAY, date(2027, 1, 1), "")
+    compiled = import_list(Source([csv_of([row])], "list", NOON), None, TODAY).compiled
     header, columns = compiled.header, compiled.columns
     right = encode(header, columns)
 

@@ -1,5 +1,7 @@
 """The hotspot: walled before it opens, gone after it, honest where a program is missing, silent
-about its password. And the label.
+about its password.
+
+And the label.
 """
 
 import xml.etree.ElementTree as ET

@@ -139,7 +139,7 @@ def test_a_file_without_permission_says_so(tmp_path, monkeypatch):
     def denied(*_arguments, **_options):
         raise PermissionError(13, "Permission denied")
 
-    # chmod does not stop root, who may run these tests
+    # Not chmod, which does not stop root, who may run these tests.
     monkeypatch.setattr(type(path), "open", denied)
     assert "Permission denied" in refusal(path)
 

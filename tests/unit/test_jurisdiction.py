@@ -28,7 +28,7 @@ def test_all_are_available():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_profile_is_sound(name):
     profile = jurisdiction_files.named(name)
-    # nobody has; this test fails the day that somebody says so without a name
+    # Nobody has confirmed it. This test fails the day that somebody says so without a name.
     assert profile.counsel_confirmed is False
     assert name.startswith(profile.id.lower())
     assert (profile.use == "data") is bool(profile.thin)

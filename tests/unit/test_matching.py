@@ -25,7 +25,7 @@ LIST = hotlist(f"{CAR},US-CA,stolen-vehicle")
         (CAR, "US-NV", (), None),
         (CAR, "CA", (), None),  # Canada
         ("PWDSS0W", None, (), MatchLevel.CONFUSABLE),  # 5 / S
-        # 0 / O, and the state does not make it exact
+        # The text has 0 for O, and the state does not make it exact.
         ("PWD5SOW", "US-CA", (), MatchLevel.CONFUSABLE),
         ("PWD55DW", None, (), MatchLevel.CONFUSABLE),
         ("PWDSS0W", "US-NV", (), None),
@@ -193,7 +193,7 @@ def test_sixteen_alternatives_are_looked_up_and_no_more():
 @pytest.mark.parametrize(
     ("listed", "seen", "level"),
     [
-        # fifty states give out plates: the country says nothing of which
+        # Fifty states give out plates: the country says nothing of which.
         ("US", "US", MatchLevel.TEXT),
         ("US", "US-CA", MatchLevel.TEXT),
         ("US", None, MatchLevel.TEXT),
@@ -211,7 +211,7 @@ def test_a_country_alone_is_an_issuing_state_only_where_no_text_is_given_out_twi
 
 
 def test_of_three_levels_each_takes_its_place_whatever_the_order_of_the_list():
-    # text, confusable, exact
+    # By text, confusable, exact.
     rows = (f"{CAR},US,parking", "PWDSS0W,US-CA,parking", f"{CAR},US-CA,parking")
     for listed in (rows, rows[::-1]):
         assert [one.level for one in leads(sighting(CAR, state="US-CA"), hotlist(*listed))] == [

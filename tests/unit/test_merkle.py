@@ -82,7 +82,7 @@ def test_inclusion_is_proven_and_equals_pymerkle(size, data):
     theirs = [
         bytes.fromhex(node) for node in oracle.prove_inclusion(index + 1, size).serialize()["path"]
     ]
-    # pymerkle's path starts with the leaf itself
+    # The path of pymerkle starts with the leaf itself.
     assert [node for node in theirs if node != leaves[index]] == list(path)
 
 

@@ -24,13 +24,11 @@ from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
 from tests.support.judging import policy, rule
 
 START = datetime(2027, 1, 15, 12, tzinfo=UTC)
-HIT, OTHER = (
-    FakePlate("TST0042", box=(40, 60, 120, 30)),
-    FakePlate("TST7777", box=(300, 60, 120, 30)),
-)
+HIT = FakePlate("TST0042", box=(40, 60, 120, 30))
+OTHER = FakePlate("TST7777", box=(300, 60, 120, 30))
 HOTLIST = (
-    b"plate,state,category,agency,case,source_date,expires\nTST0042,US-CA,stolen-vehicle,Exampleville "
-    b"PD,2027-1,2027-01-10,2027-02-01\n"
+    b"plate,state,category,agency,case,source_date,expires\n"
+    b"TST0042,US-CA,stolen-vehicle,Exampleville PD,2027-1,2027-01-10,2027-02-01\n"
 )
 
 

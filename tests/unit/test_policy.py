@@ -1,5 +1,6 @@
-"""decide and may_publish: every reason and the order of checks. A second model of both is in
-test_second_model.py.
+"""decide and may_publish: every reason and the order of checks.
+
+A second model of both is in test_second_model.py.
 """
 
 from dataclasses import replace

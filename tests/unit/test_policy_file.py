@@ -148,7 +148,7 @@ ONE_FAULT = [
         "before the policy takes effect",
     ),
     (SIGNING_KEY, SIGNING_KEY[:-1], "recipient.signing_key", "43 characters"),
-    # stray bits after the last byte
+    # The key has stray bits after the last byte.
     (SIGNING_KEY, SIGNING_KEY[:-1] + "9", "recipient.signing_key", "43 characters"),
     (SIGNING_KEY, "A" * 43, "recipient.signing_key", "weak"),
     (
@@ -264,13 +264,9 @@ def test_each_key_at_the_top_is_required(key):
 )
 def test_a_missing_key_is_told_with_the_line_of_its_table(key):
     told = faults(re.sub(rf"(?m)^{key} = .*\n", "", TEXT, count=1))
-    table = (
-        "release"
-        if key in {"rule", "categories", "max_per_hour", "purpose", "retention"}
-        else "broker"
-        if key in {"host", "ca", "addresses"}
-        else "recipient"
-    )
+    table = "broker" if key in {"host", "ca", "addresses"} else "recipient"
+    if key in {"rule", "categories", "max_per_hour", "purpose", "retention"}:
+        table = "release"
     assert f"policy.toml:{line_of(TEXT, f'[[{table}]]')}: {table}.{key}: missing (add it)" in told
 
 
@@ -290,9 +286,8 @@ def test_a_recipient_that_no_broker_serves_is_refused_where_it_is_listed():
     at = line_of(TEXT, 'id = "example-county-sheriff"')
     assert told == [
         (
-            f"policy.toml:{at}: recipient.id: no [[broker]] serves 'example-county-sheriff' (add "
-            "it "
-            "to a broker's recipients, or remove it here)"
+            f"policy.toml:{at}: recipient.id: no [[broker]] serves 'example-county-sheriff' "
+            "(add it to a broker's recipients, or remove it here)"
         )
     ]
 
@@ -308,9 +303,8 @@ def test_a_bar_that_bars_nothing_is_a_fault():
     told = faults(TEXT.replace('cameras = ["town-hall-1"]\nhours = ["02:00-06:00Z"]\n', ""))
     assert told == [
         (
-            f"policy.toml:{line_of(TEXT, '[[barred]]')}: barred: bars nothing (name cameras, "
-            "places "
-            "or hours)"
+            f"policy.toml:{line_of(TEXT, '[[barred]]')}: barred: "
+            "bars nothing (name cameras, places or hours)"
         )
     ]
 
@@ -376,13 +370,14 @@ def test_broken_variants_of_the_example_never_do_worse_than_refuse():
         try:
             parse_policy("\n".join(broken).encode(), "policy.toml")
         except ConfigError as error:
-            assert str(error).startswith("policy.toml")  # noqa: PT017 (most variants must fail, some may be lawful)
+            # Most variants must fail, some may be lawful.
+            assert str(error).startswith("policy.toml")  # noqa: PT017
 
 
 def test_places_are_found_in_every_way_to_write_toml():
     text = (
-        'a = 1 # [x]\n\n[b."c"] # note\nd = """\n[not.a.table]\n"""\ne = [\n  1,\n  {f = 2}, # '
-        "one\n  [3, 4],\n]\n[[g]]\nh.i = '['\n[[g]]\nk  =  2020-01-01"
+        'a = 1 # [x]\n\n[b."c"] # note\nd = """\n[not.a.table]\n"""\ne = [\n  1,\n'
+        "  {f = 2}, # one\n  [3, 4],\n]\n[[g]]\nh.i = '['\n[[g]]\nk  =  2020-01-01"
     )
     document = read_document(text.encode(), "x.toml")
     assert document.place(("a",)) == (1, 5)

@@ -49,12 +49,10 @@ class ScriptedSession:
     """Gives the same logits whatever it is shown, and keeps what it was shown."""
 
     def __init__(self, logits, region=(0.0, 0.0, 0.0, 0.0)):
-        self.logits, self.region, self.fed, self.asked = (
-            logits,
-            np.array(region, np.float32),
-            None,
-            0,
-        )
+        self.logits = logits
+        self.region = np.array(region, np.float32)
+        self.fed = None
+        self.asked = 0
 
     def run(self, output_names, input_feed):
         assert output_names == ["logits", "region"]
@@ -103,7 +101,7 @@ def test_a_character_held_over_steps_is_one():
 
 
 def test_doubt_shows_as_an_alternative_and_in_that_character_only():
-    # the same pattern: no prior between them
+    # Both have the same pattern, so that no prior decides between them.
     plate, _ = read(steps_of("TEST123", doubt=[(1, "F", SURE - 0.5)]))
     assert plate.text.value == "TEST123"
     assert plate.alternatives[0].text.value == "TFST123"

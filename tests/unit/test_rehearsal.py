@@ -169,9 +169,8 @@ class TestHotList:
     """
 
     ROWS = (
-        f"{HEADER}\nABC1234,US-CA,test,Town "
-        "PD,C-1,2026-11-10,2027-01-10\nABC1235,US-CA,stolen-vehicle,Town "
-        "PD,C-2,2026-11-10,2027-01-10\n"
+        f"{HEADER}\nABC1234,US-CA,test,Town PD,C-1,2026-11-10,2027-01-10\n"
+        "ABC1235,US-CA,stolen-vehicle,Town PD,C-2,2026-11-10,2027-01-10\n"
     ).encode()
 
     @pytest.mark.parametrize("allowed", [None, {TEST, "stolen-vehicle"}])

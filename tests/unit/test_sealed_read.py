@@ -173,8 +173,22 @@ class TestWire:
 class TestStrictJson:
     @pytest.mark.parametrize(
         "text",
-        ['{"a":1,"a":2}', '{"a":{"b":1,"b":1}}', '{"a":NaN}', '{"a":Infinity}', '{"a":-Infinity}', "[]", "1", '"x"', "", "{", '{"a":1}x', "[" * 5000, '{"a":' + "9" * 5000 + "}"],
-    )  # fmt: skip
+        [
+            '{"a":1,"a":2}',
+            '{"a":{"b":1,"b":1}}',
+            '{"a":NaN}',
+            '{"a":Infinity}',
+            '{"a":-Infinity}',
+            "[]",
+            "1",
+            '"x"',
+            "",
+            "{",
+            '{"a":1}x',
+            "[" * 5000,
+            '{"a":' + "9" * 5000 + "}",
+        ],
+    )
     def test_refuses(self, text):
         assert refusal(strict_json.parse_object, text.encode(), "x").reason == "malformed"
 

@@ -166,8 +166,9 @@ def as_values(release):
 
 
 def compare(draw, monkeypatch, happened, passing=PASSING):
-    """One world: the charter's answer, then what its cameras decide of every vehicle. Counts what
-    happened.
+    """One world: the charter's answer, then what its cameras decide of every vehicle.
+
+    Counts what happened.
     """
     world, plates = draw.world()
     faults = charter_faults(world.charter, world.policy)
@@ -207,12 +208,10 @@ def judge_again(draw, happened, count=20):
     world, _ = draw.world()
     policy = obeyed(world)
     for _ in range(count):
-        tags, trust = (
-            draw.tags(),
-            draw.one(
-                *((trust, 9) for trust in ClockTrust if trust is not ClockTrust.UNTRUSTED),
-                (ClockTrust.UNTRUSTED, 1),
-            ),
+        tags = draw.tags()
+        trust = draw.one(
+            *((trust, 9) for trust in ClockTrust if trust is not ClockTrust.UNTRUSTED),
+            (ClockTrust.UNTRUSTED, 1),
         )
         now = draw.chance.choice((NOON, tags.deadline, *(NOON + hours for hours in HOURS)))
         reason = may_publish(tags, policy, Instant(now, trust))

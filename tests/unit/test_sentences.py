@@ -1,4 +1,7 @@
-"""The documents are written for people who read them once: short sentences, each on a line of its own."""
+"""The documents are written for people who read them once.
+
+Short sentences, each on a line of its own.
+"""
 
 from pathlib import Path
 

@@ -104,7 +104,7 @@ def test_a_read_leaves_on_its_receipt_and_the_leaf_says_so():
         2,
     )
     assert leaf["sha256"] == hashlib.sha256(wire).hexdigest()
-    # the receipt still lies there: deliver tidies it away, and it tells nothing new
+    # The receipt still lies there: deliver tidies it away, and it tells nothing new.
     scene.settler.settle(instant(121))
     assert scene.log.kinds() == ["release", "release", "receipt"]
     assert list(scene.receipts.receipts)
@@ -245,7 +245,7 @@ def test_a_jump_forward_expires_nothing_until_powered_on_time_has_reached_the_de
     jumped = Instant(NOON + timedelta(days=400), ClockTrust.UNTRUSTED, NOON + timedelta(days=20))
     scene.settler.settle(jumped)
     assert len(scene.waiting) == 1
-    # a clock that nothing vouches for, where there are no bundles
+    # A clock that nothing vouches for, where there are no bundles.
     scene.settler.settle(replace(jumped, trust=ClockTrust.OS))
     assert len(scene.waiting) == 1
     scene.settler.settle(replace(jumped, at_least=NOON + timedelta(days=21)))

@@ -1,5 +1,6 @@
-"""When an alarm is raised and cleared, on made-up figures. Over drawn pictures:
-tests/components/test_camera_health.py.
+"""When an alarm is raised and cleared, on made-up figures.
+
+Over drawn pictures: tests/components/test_camera_health.py.
 """
 
 import pytest

@@ -96,13 +96,9 @@ def test_the_next_car_in_the_same_place_is_another_one():
 
 def test_the_next_car_is_another_one_even_if_its_first_reads_are_bad():
     def scene(at):
-        return (
-            parked("PWD0001")(at)
-            if at < 20
-            else parked("K1", confidence=0.1)(at)
-            if at < 21
-            else parked("KTX77Y")(at)
-        )
+        if at < 20:
+            return parked("PWD0001")(at)
+        return parked("K1", confidence=0.1)(at) if at < 21 else parked("KTX77Y")(at)
 
     assert "KTX77Y" in texts(run(scene, seconds=40))
 

@@ -40,8 +40,8 @@ def test_the_real_plates_loader_goes_through_the_guard(tmp_path):
 
 def test_a_label_that_points_into_one_is_refused(tmp_path):
     (tmp_path / "train.jsonl").write_text(
-        '{"file": "darkplate/../benchmark_dev/us/a.jpg", "plates": [{"box": [1, 1, 9, 9], '
-        '"text": "TEST123"}]}\n',
+        '{"file": "darkplate/../benchmark_dev/us/a.jpg", "plates": [{"box": [1, 1, 9, 9], "text": '
+        '"TEST123"}]}\n',
         encoding="utf-8",
     )
     with pytest.raises(MeasureOnlyError):

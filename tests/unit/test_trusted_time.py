@@ -92,7 +92,7 @@ class TestSetBack:
     @pytest.mark.parametrize("minutes", [-2, -60, -60 * 24 * 400])
     def test_behind_what_was_sure(self, camera, minutes):
         camera.machine.jump(minutes=minutes)
-        # even NTP is not believed: that is the replay of an old policy
+        # Even NTP is not believed: that is the replay of an old policy.
         camera.machine.synchronised = True
         assert camera.trust() is UNTRUSTED
         assert "before" in camera.clock.explain()

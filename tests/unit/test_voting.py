@@ -81,10 +81,8 @@ def test_texts_of_different_length_are_voted_on_together():
 
 
 def test_agreement_raises_confidence_and_disagreement_lowers_it():
-    alone, together = (
-        elect(read("PWD0001", confidence=0.8)),
-        elect(*[read("PWD0001", confidence=0.8)] * 5),
-    )
+    alone = elect(read("PWD0001", confidence=0.8))
+    together = elect(*[read("PWD0001", confidence=0.8)] * 5)
     apart = elect(*[read("PWD0001", confidence=0.8)] * 3, *[read("PWD8001", confidence=0.8)] * 2)
     assert alone.confidence == 0.8
     assert 0.9 < together.confidence < 1.0
@@ -99,7 +97,7 @@ def test_agreement_raises_confidence_and_disagreement_lowers_it():
 def test_a_reader_that_doubts_the_whole_is_not_overruled_by_its_characters():
     doubtful = replace(read("PWD0001", confidence=0.99), confidence=0.4)
     assert elect(*[doubtful] * 6).confidence < 0.6
-    # doubts about single characters go in all directions
+    # Doubts about single characters go in all directions.
     assert elect(*[read("PWD0001", confidence=0.4)] * 6).confidence > 0.8
 
 

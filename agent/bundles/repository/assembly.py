@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What would be published. `taken`: roles whose pending version is in it; `waiting`: those that
-    lack signatures, and whose.
+    """What would be published.
+
+    `taken`: roles whose pending version is in it; `waiting`: those that lack signatures, and whose.
     """
 
     published: Published | None
@@ -70,8 +71,9 @@ class Files:
 def assemble(
     city: CityRepository, published: Published | None, pending: Mapping[str, Pending]
 ) -> Candidate:
-    """Everything complete over what is published. Raises ConfigError, UsageError,
-    BundleRefusedError; each says what is missing and from whom.
+    """Everything complete over what is published.
+
+    Raises ConfigError, UsageError, BundleRefusedError; each says what is missing and from whom.
     """
     trust = trust_in(published, pending, city.folder)
     standings = {role: trust.standings(role, item.metadata) for role, item in pending.items()}
@@ -108,8 +110,9 @@ def assemble(
 
 
 def sign_online(city: CityRepository, candidate: Candidate, signer: Signer, now: datetime) -> Files:
-    """Snapshot and timestamp by the online key, and everything that is new. Raises UsageError,
-    ConfigError.
+    """Snapshot and timestamp by the online key, and everything that is new.
+
+    Raises UsageError, ConfigError.
     """
     require_holds_online(candidate.root, signer)
     before = candidate.published
@@ -138,7 +141,7 @@ def sign_online(city: CityRepository, candidate: Candidate, signer: Signer, now:
         for role in roles
     }
     metadata |= {f"{snapshot.signed.version}.{SNAPSHOT}.json": snapshot.to_bytes()}
-    # last but for the timestamp: what it changes is whole an instant later
+    # The root is the last but for the timestamp: what it changes is whole an instant later.
     if ROOT in candidate.taken:
         metadata |= {f"{candidate.root.signed.version}.{ROOT}.json": candidate.root.to_bytes()}
     versions = {
@@ -166,8 +169,8 @@ def require_next(role: str, item: Pending, published: Published | None) -> None:
     version = item.metadata.signed.version
     if version != (last.signed.version + 1 if last else 1):
         told = (
-            f"what is pending is version {version}, and version "
-            f"{last.signed.version if last else 0} is published"
+            f"what is pending is version {version}, "
+            f"and version {last.signed.version if last else 0} is published"
         )
         raise UsageError(
             told, where=f"role {role}", fix=f"begin anew: bundle sign --role {role} --start-again"
@@ -223,8 +226,8 @@ def told(standing: Standing) -> str:
     """A standing in words: `signed by Ada Clerk: 1 of 2; to come from Ben Jones or Cyd Marsh`."""
     of = f" (of {standing.of})" if standing.of else ""
     signed = (
-        f"signed by {', '.join(standing.signed) or 'nobody'}: {len(standing.signed)} of "
-        f"{standing.threshold}{of}"
+        f"signed by {', '.join(standing.signed) or 'nobody'}: "
+        f"{len(standing.signed)} of {standing.threshold}{of}"
     )
     return (
         f"{signed}; to come from {' or '.join(standing.unsigned)}" if standing.missing else signed

@@ -1,4 +1,5 @@
 """Expiries as an iCalendar file (RFC 5545): one all-day event each, with reminders before it.
+
 Values in, bytes out.
 """
 
@@ -20,7 +21,9 @@ _ESCAPES = {"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"}
 @dataclass(frozen=True, slots=True)
 class Expiry:
     """`key`: what it is, the same in every file, so that a calendar that is imported again moves
-    the event instead of adding one. `remind_days`: before it.
+    the event instead of adding one.
+
+    `remind_days`: before it.
     """
 
     key: str
@@ -31,8 +34,9 @@ class Expiry:
 
 
 def calendar(city: str, name: str, expiries: Iterable[Expiry], now: datetime) -> bytes:
-    """The file. `city`: the city's id, part of every event's own id; `now`: when the file was
-    made.
+    """The file.
+
+    `city`: the city's id, part of every event's own id; `now`: when the file was made.
     """
     lines = [
         "BEGIN:VCALENDAR",

@@ -66,8 +66,9 @@ def first_targets(
     files: Mapping[str, bytes],
     now: datetime,
 ) -> Metadata[Targets]:
-    """Targets version 1 with the delegations. `holders`: of the delegated roles, the order of which
-    stays.
+    """Targets version 1 with the delegations.
+
+    `holders`: of the delegated roles, the order of which stays.
     """
     targets = Targets(version=1, expires=_end(TARGETS, now), delegations=Delegations({}, roles={}))
     for role, keys in holders.items():
@@ -82,8 +83,9 @@ def first_targets(
 def next_version(
     before: Metadata[Any] | None, role: str, files: Mapping[str, bytes] | None, now: datetime
 ) -> Metadata[Any]:
-    """The next version, unsigned, with a new end. `files`: all targets of the role; None: it keeps
-    those it has (root has none).
+    """The next version, unsigned, with a new end.
+
+    `files`: all targets of the role; None: it keeps those it has (root has none).
     """
     signed = copy.deepcopy(before.signed) if before else Targets()
     signed.version = before.signed.version + 1 if before else 1
@@ -117,8 +119,10 @@ def change_keys(
     *,
     rig: bool,
 ) -> None:
-    """Replace keys of a role in place. `remove`: holders' names or the start of key ids. Raises
-    UsageError, or BundleRefusedError where too few would be left.
+    """Replace keys of a role in place.
+
+    `remove`: holders' names or the start of key ids. Raises UsageError, or BundleRefusedError where
+    too few would be left.
     """
     listed = _role(signed, role)
     for name in remove:
@@ -183,8 +187,9 @@ def timestamp_of(
 
 
 def require_own(role: str, files: Mapping[str, int]) -> None:
-    """Refuse a file that is not the role's to sign, or too large for a camera. `files`: lengths by
-    path. Raises BundleRefusedError.
+    """Refuse a file that is not the role's to sign, or too large for a camera.
+
+    `files`: lengths by path. Raises BundleRefusedError.
     """
     rule = rule_of(role)
     for path, length in files.items():

@@ -1,8 +1,10 @@
 """Reads a city's repository and what is pending beside it; tells who signed what, and who still
 must.
 
-    city/                  the drafts, as people edit them: charter.toml, policy.toml, roster.toml, roster.jws, root.json, ca/
-    city/repository/       what cameras fetch: metadata/ and targets/, TUF with consistent snapshots; always whole
+    city/                  the drafts, as people edit them: charter.toml, policy.toml, roster.toml,
+                           roster.jws, root.json, ca/
+    city/repository/       what cameras fetch: metadata/ and targets/, TUF with consistent
+                           snapshots; always whole
     city/pending/<role>/   the next version of a role with its files, until enough have signed it
 
 For the city's machines. A camera verifies for itself and trusts none of this.
@@ -45,8 +47,9 @@ _RESTORE = "restore the folder from a copy; cameras go on with what they have"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who signed one version of a role. `of`: whose keys count; `missing`: signatures that are
-    still needed from them.
+    """Who signed one version of a role.
+
+    `of`: whose keys count; `missing`: signatures that are still needed from them.
     """
 
     of: str
@@ -61,8 +64,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a camera that knows root version 1 would find, verified. `roots`: every version, the
-    first one first.
+    """What a camera that knows root version 1 would find, verified.
+
+    `roots`: every version, the first one first.
     """
 
     roots: tuple[Metadata[Root], ...]
@@ -86,8 +90,9 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A role's next version, signed by some. `files`: its targets that are new, by path in the
-    repository.
+    """A role's next version, signed by some.
+
+    `files`: its targets that are new, by path in the repository.
     """
 
     role: str
@@ -97,8 +102,9 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class CityRepository:
-    """`folder`: the city's folder. Everything raises ConfigError or StorageError naming the file
-    and the next step.
+    """`folder`: the city's folder.
+
+    Everything raises ConfigError or StorageError naming the file and the next step.
     """
 
     folder: Path
@@ -136,8 +142,8 @@ class CityRepository:
         for name, version in sorted(versions.items()):
             file = self.metadata / f"{version}.{name}.json"
             delegated[name] = _read(file, Targets)
-            # a role whose delegation has ended stays in the snapshot: a camera that misses it sees
-            # a rollback
+            # A role whose delegation has ended stays in the snapshot: a camera that misses it sees
+            # a rollback.
             if name in delegations(targets.signed):
                 _verify(targets, name, delegated[name], file)
         return Published(roots, timestamp, snapshot, targets, delegated)
@@ -190,8 +196,10 @@ class CityRepository:
         return Pending(name, metadata, files)
 
     def _roots(self, timestamp: Metadata[Timestamp]) -> tuple[Metadata[Root], ...]:
-        """Every root, verified one by the other. A newest one that a publish left behind when it
-        was interrupted does not count: its timestamp never came.
+        """Every root, verified one by the other.
+
+        A newest one that a publish left behind when it was interrupted does not count: its
+        timestamp never came.
         """
         roots: list[Metadata[Root]] = []
         while (path := self.metadata / f"{len(roots) + 1}.root.json").exists():
@@ -220,7 +228,9 @@ class Trust:
 
     def standings(self, name: str, metadata: Metadata[Any]) -> tuple[Standing, ...]:
         """One standing; for a new root two, where the keys change: those before must agree, and
-        those after. Empty: nobody is to sign this role.
+        those after.
+
+        Empty: nobody is to sign this role.
         """
         payload, signatures = metadata.signed_bytes, metadata.signatures
         if name == ROOT:
@@ -241,8 +251,9 @@ class Trust:
             return ()
 
     def holders(self, name: str) -> dict[str, Key]:
-        """The keys that count for a role, by id; of root the present ones and the new ones. Empty:
-        there is no such role.
+        """The keys that count for a role, by id; of root the present ones and the new ones.
+
+        Empty: there is no such role.
         """
         found = (
             dict(keys_of(self.root.signed, name))
@@ -262,14 +273,12 @@ class Trust:
 
 def trust_in(published: Published | None, pending: Mapping[str, Pending], folder: Path) -> Trust:
     """Whose signatures count now. Raises ConfigError where there is no repository at all."""
-    root = pending[ROOT].metadata if ROOT in pending else published.root if published else None
-    targets = (
-        pending[TARGETS].metadata
-        if TARGETS in pending
-        else published.targets
-        if published
-        else None
-    )
+    root = published.root if published else None
+    targets = published.targets if published else None
+    if ROOT in pending:
+        root = pending[ROOT].metadata
+    if TARGETS in pending:
+        targets = pending[TARGETS].metadata
     if root is None or targets is None:
         raise ConfigError(
             "holds no repository",

@@ -40,7 +40,8 @@ MAX_PUBLIC_BYTES = 4_096
 PKCS11 = "pkcs11:"
 _SCHEMES = {"ed25519": "ed25519", "ecdsa": "ecdsa-sha2-nistp256"}
 _URI = re.compile(
-    r"pkcs11:(?:token=(?P<token>[^;?]+);)?id=(?P<id>(?:%[0-9A-Fa-f]{2})+)(?:\?module-path=(?P<module>/[^&]+))?"
+    r"pkcs11:(?:token=(?P<token>[^;?]+);)?id=(?P<id>(?:%[0-9A-Fa-f]{2})+)(?:\?module-path=(?P"
+    r"<module>/[^&]+))?"
 )
 
 
@@ -110,7 +111,7 @@ def read_public(path: Path) -> KeyHolder:
         key = SSlibKey.from_dict("", dict(listed))
         if _SCHEMES.get(key.keytype) != key.scheme:
             raise ConfigError("is neither an Ed25519 nor a P-256 key", where=path, fix=fix)
-        # so that its id is computed here, never taken from the file
+        # Read again, so that its id is computed here and never taken from the file.
         key = SSlibKey.from_crypto(_loaded(key), scheme=key.scheme)
     except (RefusedError, ValueError, TypeError, KeyError, UnsupportedAlgorithm):
         raise ConfigError("is not the public half of a signing key", where=path, fix=fix) from None
@@ -119,7 +120,9 @@ def read_public(path: Path) -> KeyHolder:
 
 def make_key(path: Path, passphrase: str, holder: str) -> KeyHolder:
     """Make an Ed25519 key file, mode 0600, encrypted unless the passphrase is empty; an existing
-    file is never overwritten. Raises StorageError, UsageError.
+    file is never overwritten.
+
+    Raises StorageError, UsageError.
     """
     private = Ed25519PrivateKey.generate()
     made = named(SSlibKey.from_crypto(private.public_key()), holder)
@@ -136,8 +139,9 @@ def make_key(path: Path, passphrase: str, holder: str) -> KeyHolder:
 
 
 def load_signer(where: str, secret: Callable[[str], str]) -> Signer:
-    """The signer in a key file, or behind a PKCS#11 URI. `secret` is asked only where the key wants
-    a passphrase or PIN.
+    """The signer in a key file, or behind a PKCS#11 URI.
+
+    `secret` is asked only where the key wants a passphrase or PIN.
 
     Raises StorageError (missing, readable by others), ConfigError (no such key, wrong passphrase).
     """
@@ -221,13 +225,14 @@ def _token_signer(uri: str, secret: Callable[[str], str]) -> Signer:
     try:
         _, public = HSMSigner.import_(number, token, once)
         signer = HSMSigner(number, public, once, token)
-        # a wrong PIN is told now, not after the diff was read
+        # A wrong PIN is told now, not after the diff was read.
         signer.sign(b"platewarden: does the PIN open this token?")
     except UnsupportedLibraryError:
         raise UsageError(
             "tokens need the library python-pkcs11", where=uri, fix="install platewarden[hsm]"
         ) from None
-    except Exception as error:  # noqa: BLE001 (python-pkcs11's errors share no base with ours; each means: this token does not sign)
+    # The errors of python-pkcs11 share no base with ours; each means: this token does not sign.
+    except Exception as error:  # noqa: BLE001
         told = f"{type(error).__name__} {error}".strip()
         raise ConfigError(
             f"the token does not sign: {told}",

@@ -36,6 +36,7 @@ _PUBLIC, _PUBLIC_FOLDER = 0o644, 0o755
 @dataclass(slots=True)
 class Writing:
     """One publish into `folder` (a repository): forgets what it wrote unless `finish` was reached.
+
     `new`: what it wrote.
     """
 
@@ -43,8 +44,9 @@ class Writing:
     new: list[Path] = field(default_factory=list)
 
     def put(self, name: str, data: bytes) -> None:
-        """A file that never changes; one that is there already with these bytes stays. Raises
-        StorageError.
+        """A file that never changes; one that is there already with these bytes stays.
+
+        Raises StorageError.
         """
         path = self.folder / name
         try:
@@ -53,8 +55,8 @@ class Writing:
                     return
                 if name.endswith(f".{ROOT}.json"):
                     raise UsageError(
-                        "is another root of this version: another city's, or one that a camera "
-                        "may have taken",
+                        "is another root of this version: "
+                        "another city's, or one that a camera may have taken",
                         where=path,
                         fix="use another folder",
                     )
@@ -101,14 +103,16 @@ def publish(
     except BaseException:
         writing.forget()
         raise
-    # what is superfluous does no harm; the next publish tries again
+    # What is superfluous does no harm; the next publish tries again.
     with suppress(StorageError, OSError):
         prune(folder)
 
 
 def mirror(source: Path, to: Path) -> None:
     """Bring a copy (a stick, a web server's folder) to the state of `source`, whole at every
-    instant. Raises StorageError.
+    instant.
+
+    Raises StorageError.
     """
     names = sorted(_referenced(source))
     roots = sorted(
@@ -160,15 +164,14 @@ def prune(folder: Path) -> None:
 
 
 def keep_pending(city: Path, pending: Pending) -> None:
-    """Put a role's next version with its files beside the repository, whole. Raises StorageError;
-    then nothing changed.
+    """Put a role's next version with its files beside the repository, whole.
+
+    Raises StorageError; then nothing changed.
     """
     folder = city / PENDING_FOLDER
-    part, old, final = (
-        folder / f".{pending.role}{PART_SUFFIX}",
-        folder / f".{pending.role}.old",
-        folder / pending.role,
-    )
+    part = folder / f".{pending.role}{PART_SUFFIX}"
+    old = folder / f".{pending.role}.old"
+    final = folder / pending.role
     try:
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)

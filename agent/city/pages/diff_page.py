@@ -66,8 +66,8 @@ def _section(title: str, entries: Sequence[Change | Note], kind: str) -> str:
 
 def _card(kind: str, word: str, title: str, body: str) -> str:
     return (
-        f'<section class="answer {kind}"><div class="head"><span '
-        f'class="word">{escape(word)}</span><h3>{escape(title)}</h3></div>{body}</section>'
+        f'<section class="answer {kind}"><div class="head"><span class="word">{escape(word)}</span>'
+        f"<h3>{escape(title)}</h3></div>{body}</section>"
     )
 
 

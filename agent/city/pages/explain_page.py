@@ -68,8 +68,8 @@ def fill_template(name: str, parts: Mapping[str, str]) -> str:
 
 
 _ROW_OF_ALL_OTHERS = (
-    '<tr class="no"><td>Everybody else</td><td><span class="word">No</span></td><td>not named in '
-    "the policy</td></tr>"
+    '<tr class="no"><td>Everybody else</td><td><span class="word">No</span></td>'
+    "<td>not named in the policy</td></tr>"
 )
 
 
@@ -86,12 +86,12 @@ def _row(answer: Answer) -> str:
             {_words(category) for grant in answer.grants for category in grant.categories}
         )
         return (
-            f'<tr class="yes"><td>{link}</td><td><span class="word">Only if '
-            f"listed</span></td><td>as {escape(' or '.join(categories))}</td></tr>"
+            f'<tr class="yes"><td>{link}</td><td><span class="word">Only if listed</span></td>'
+            f"<td>as {escape(' or '.join(categories))}</td></tr>"
         )
     return (
-        f'<tr class="no"><td>{link}</td><td><span '
-        f'class="word">No</span></td><td>{escape(_SHORT.get(answer.obstacles[0].reason, "refused"))}</td></tr>'
+        f'<tr class="no"><td>{link}</td><td><span class="word">No</span></td>'
+        f"<td>{escape(_SHORT.get(answer.obstacles[0].reason, 'refused'))}</td></tr>"
     )
 
 
@@ -133,28 +133,28 @@ def _question(told: Explained) -> str:
 def _asked(asked: int) -> str:
     if not asked:
         return (
-            "A camera would not start with this policy, because its charter forbids it: so "
-            "nothing leaves for anybody."
+            "A camera would not start with this policy, because its charter forbids it: "
+            "so nothing leaves for anybody."
         )
     return (
-        f"{asked:,} questions were put to the very function by which a camera decides; this page "
-        "only tells its answers."
+        f"{asked:,} questions were put to the very function by which a camera decides; "
+        "this page only tells its answers."
     )
 
 
 def _nobody() -> str:
     return (
-        '<section class="answer no"><div class="head"><span '
-        'class="word">Nobody</span><h3>receives anything</h3></div></section>'
+        '<section class="answer no"><div class="head"><span class="word">Nobody</span>'
+        "<h3>receives anything</h3></div></section>"
     )
 
 
 def _yes(answer: Answer, told: Explained) -> str:
     rules = "".join(_grant(grant, told) for grant in answer.grants)
     return (
-        f'<section class="answer yes" id="{escape(answer.recipient)}"><div class="head"><span '
-        f'class="word">Only if listed</span><h3>{escape(answer.legal_name)}</h3><code '
-        f'class="id">{escape(answer.recipient)}</code></div>'
+        f'<section class="answer yes" id="{escape(answer.recipient)}"><div class="head">'
+        f'<span class="word">Only if listed</span><h3>{escape(answer.legal_name)}</h3>'
+        f'<code class="id">{escape(answer.recipient)}</code></div>'
         f"{rules}{lines(answer.cited)}</section>"
     )
 
@@ -170,16 +170,16 @@ def _grant(grant: Grant, told: Explained) -> str:
         (
             "Only if",
             (
-                f"{' or '.join(LEVELS[level] for level in grant.levels)}; at least "
-                f"{grant.min_confidence:.0%} sure of the reading"
+                f"{' or '.join(LEVELS[level] for level in grant.levels)}; "
+                f"at least {grant.min_confidence:.0%} sure of the reading"
             ),
         ),
         ("At most", f"{grant.max_per_hour} an hour from each camera"),
         (
             "Deleted",
             (
-                f"the key is destroyed within {grant.retention_days} days; after that nobody can "
-                "open it"
+                f"the key is destroyed within {grant.retention_days} days; "
+                "after that nobody can open it"
             ),
         ),
         ("Until", f"{grant.until:%-d %B %Y}"),
@@ -199,23 +199,23 @@ def _no(answer: Answer) -> str:
     first, *others = answer.obstacles
     also = "".join(f"<li>{escape(_sentence(other))} {_places(other)}</li>" for other in others)
     return (
-        f'<section class="answer no" id="{escape(answer.recipient)}"><div class="head"><span '
-        f'class="word">No</span><h3>{escape(name)}</h3>{ident}</div>'
+        f'<section class="answer no" id="{escape(answer.recipient)}"><div class="head">'
+        f'<span class="word">No</span><h3>{escape(name)}</h3>{ident}</div>'
         f'<ul class="why">{_why(first)}{also}</ul></section>'
     )
 
 
 def _everybody_else(default: Obstacle) -> str:
     return (
-        '<section class="answer no"><div class="head"><span class="word">No</span><h3>Everybody '
-        f'else</h3></div><ul class="why">{_why(default)}</ul></section>'
+        '<section class="answer no"><div class="head"><span class="word">No</span>'
+        f'<h3>Everybody else</h3></div><ul class="why">{_why(default)}</ul></section>'
     )
 
 
 def _why(obstacle: Obstacle) -> str:
     return (
-        f"<li>{escape(_sentence(obstacle))} <code "
-        f'class="soft">{escape(obstacle.reason)}</code>{lines(obstacle.cited)}</li>'
+        f'<li>{escape(_sentence(obstacle))} <code class="soft">{escape(obstacle.reason)}</code>'
+        f"{lines(obstacle.cited)}</li>"
     )
 
 
@@ -246,14 +246,14 @@ def _files(told: Explained) -> Iterable[Cited]:
 def _leads(grant: Grant, estimate: Estimate) -> str:
     rows = "".join(
         (
-            f"<tr><td>{escape(step.what)}</td><td>{escape(step.how)}</td><td "
-            f'class="number">{step.result:.3g}</td></tr>'
+            f"<tr><td>{escape(step.what)}</td><td>{escape(step.how)}</td>"
+            f'<td class="number">{step.result:.3g}</td></tr>'
         )
         for step in estimate.steps
     )
     return (
-        f"<h3>{escape(_words(grant.rule))}: "
-        f"{escape(_often(grant, estimate))}</h3><table><tr><th>Step</th><th>How</th><th>Result</th></tr>{rows}</table>"
+        f"<h3>{escape(_words(grant.rule))}: {escape(_often(grant, estimate))}</h3>"
+        f"<table><tr><th>Step</th><th>How</th><th>Result</th></tr>{rows}</table>"
     )
 
 
@@ -261,7 +261,8 @@ def _cameras(told: Explained) -> str:
     """Where the cameras stand, and the places and hours from which nothing leaves, for anybody."""
     listed = told.roster.cameras.values() if told.roster is not None else ()
     rows = "".join(
-        f"<tr><td>{escape(camera.id)}</td><td>{escape(camera.stands)}</td><td>{escape(', '.join(map(_words, sorted(camera.near))))}</td></tr>"
+        f"<tr><td>{escape(camera.id)}</td><td>{escape(camera.stands)}</td>"
+        f"<td>{escape(', '.join(map(_words, sorted(camera.near))))}</td></tr>"
         for camera in listed
     )
     table = (
@@ -288,9 +289,8 @@ def _law(told: Explained) -> str:
     ]
     warned = "".join(
         (
-            f'<p class="answer bad"><b>{escape(name)}: the law, as read here, speaks against '
-            "it.</b> "
-            f"{escape(law.says)}</p>"
+            f'<p class="answer bad"><b>{escape(name)}: '
+            f"the law, as read here, speaks against it.</b> {escape(law.says)}</p>"
         )
         for name, law in against
     )

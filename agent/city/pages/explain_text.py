@@ -33,11 +33,8 @@ def overview(
     for answer in told.answers:
         if answer.allowed:
             yield f"  YES  {answer.recipient}: {answer.legal_name}"
-            yield from fill(
-                f"by {answer.basis} "
-                f"({', '.join(places(line for line in answer.cited if line.text.startswith('basis')))})",
-                7,
-            )
+            basis = (line for line in answer.cited if line.text.startswith("basis"))
+            yield from fill(f"by {answer.basis} ({', '.join(places(basis))})", 7)
             for grant in answer.grants:
                 yield from _grant(grant, told)
     if not told.grants:
@@ -47,18 +44,10 @@ def overview(
     for answer in told.answers:
         if not answer.allowed:
             first = answer.obstacles[0]
-            yield from fill(
-                f"NO   {answer.recipient}: {first.says} [{first.reason}] "
-                f"{', '.join(places(first.cited))}",
-                2,
-                7,
-            )
-    yield from fill(
-        f"NO   anybody else: {told.default.says} [{told.default.reason}] "
-        f"{', '.join(places(told.default.cited))}",
-        2,
-        7,
-    )
+            cited = ", ".join(places(first.cited))
+            yield from fill(f"NO   {answer.recipient}: {first.says} [{first.reason}] {cited}", 2, 7)
+    default, cited = told.default, ", ".join(places(told.default.cited))
+    yield from fill(f"NO   anybody else: {default.says} [{default.reason}] {cited}", 2, 7)
     yield ""
     yield from _leads(told.grants, leads)
     yield from _asked(told)
@@ -77,8 +66,8 @@ def one(
     else:
         reach = f"purpose {answer.purpose}" if answer.purpose else "any purpose"
         yield from fill(
-            "NO. No camera under this policy sends it anything: no category, no match level, no "
-            f"hour, {reach}.",
+            "NO. No camera under this policy sends it anything: "
+            f"no category, no match level, no hour, {reach}.",
             2,
         )
         yield ""
@@ -88,8 +77,8 @@ def one(
         yield from _law(answer)
         yield "Expected false leads to it: none, since nothing is sent."
         yield from fill(
-            "Only another file could change that, and `platewarden policy diff` tells what "
-            "another file lets out.",
+            "Only another file could change that, "
+            "and `platewarden policy diff` tells what another file lets out.",
             0,
         )
     yield from _asked(told)
@@ -125,8 +114,8 @@ def _head(told: Explained, policy_file: str, charter_file: str) -> Iterator[str]
 
 def _grant(grant: Grant, told: Explained) -> Iterator[str]:
     yield from fill(
-        f"- {grant.rule}: {', '.join(grant.categories)}; {' or '.join(grant.levels)} match, "
-        f"confidence {grant.min_confidence:g} or more",
+        f"- {grant.rule}: {', '.join(grant.categories)}; "
+        f"{' or '.join(grant.levels)} match, confidence {grant.min_confidence:g} or more",
         7,
         9,
     )
@@ -136,8 +125,8 @@ def _grant(grant: Grant, told: Explained) -> Iterator[str]:
         9,
     )
     yield from fill(
-        f"{cameras(grant, told.cameras)}; until {grant.until}; each read's key is destroyed "
-        f"within {grant.retention_days} days",
+        f"{cameras(grant, told.cameras)}; until {grant.until}; "
+        f"each read's key is destroyed within {grant.retention_days} days",
         9,
     )
 
@@ -190,8 +179,8 @@ def _law(answer: Answer, most: int = 3) -> Iterator[str]:
     if not answer.law:
         return
     yield (
-        "The law, as read (facts, not advice; held against a policy by `policy check`, not by a "
-        "camera)"
+        "The law, as read (facts, not advice; "
+        "held against a policy by `policy check`, not by a camera)"
     )
     for law in answer.law[:most]:
         warning = "AGAINST THIS: " if law.forbids else ""
@@ -218,8 +207,8 @@ def _leads(granted: Iterable[Grant], leads: Mapping[str, Estimate]) -> Iterator[
 def _asked(told: Explained) -> Iterator[str]:
     if told.asked:
         yield (
-            f"Asked: {told.asked:,} questions, each put to the very function that a camera "
-            "decides by."
+            "Asked: "
+            f"{told.asked:,} questions, each put to the very function that a camera decides by."
         )
     else:
         yield "A camera would not start with this policy, so that nothing was left to ask."

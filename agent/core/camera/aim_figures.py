@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LEAST_PX = 60.0
-# models/recognizer.md: from 60 px on width gains nothing more; a third in hand for night, noise and
-# motion
+# From 60 px on width gains nothing more (models/recognizer.md); a third in hand for night, noise
+# and motion.
 GREEN_FROM_PX = 80.0
 GREEN_TO_PX = 240.0  # nothing is gained beyond: the recogniser sees 128 px; what is lost is road
-# models/detector.md: plates narrower than this share of the frame's width were in no measure
+# Plates narrower than this share of the frame's width were in no measure (models/detector.md).
 LEAST_SHARE = 1 / 32
-# of `detail`; measured on drawn plates, blurred and smeared: docs/design/aim.md
+# Limits of `detail`, measured on drawn plates, blurred and smeared (docs/design/aim.md).
 SHARP, SOFT = 55.0, 42.0
-# grey level; share of clipped pixels; grey levels between strokes and ground
+# Limits of the light: a mean grey level, a share of clipped pixels, the grey levels between strokes
+# and ground.
 DARK, GLARE_SHARE, FLAT = 40.0, 0.25, 35.0
-# motion on the plate; 8 to 10 mm is a stroke of its characters. Measured in the same place
+# Motion on the plate during an exposure, measured in the same place. A stroke of its characters is
+# 8 to 10 mm wide.
 FINE_MM, MOST_MM = 9.0, 14.0
 PLATE_MM = {"us": 305.0, "eu": 520.0, "br": 400.0}
 TEST_PLATE_MM = 480.0  # docs/design/rehearsal.md
@@ -63,8 +65,10 @@ def band_for(frame_width_px: int) -> Band:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """A plate's light. `mean`: grey, 0–255; `contrast`: grey levels between its dark and its bright
-    tenth; `clipped`: share of pixels at the top, 0–1.
+    """A plate's light.
+
+    `mean`: grey, 0–255; `contrast`: grey levels between its dark and its bright tenth; `clipped`:
+    share of pixels at the top, 0–1.
     """
 
     mean: float
@@ -82,7 +86,9 @@ class Light:
 
 def sharp_verdict(detail: float) -> Verdict:
     """Of a plate's detail: its width in px × the share of its contrast that is passed within two of
-    them. A wide plate may be softer.
+    them.
+
+    A wide plate may be softer.
     """
     if detail < SOFT:
         return Verdict.BAD
@@ -96,8 +102,9 @@ def local_share(kind: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Smear:
-    """What motion does to a plate while the shutter is open. `mm` on the plate; `px` at the width
-    asked for; `longest_s`: the shutter that is still fine.
+    """What motion does to a plate while the shutter is open.
+
+    `mm` on the plate; `px` at the width asked for; `longest_s`: the shutter that is still fine.
     """
 
     mm: float

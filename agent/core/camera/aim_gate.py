@@ -1,4 +1,5 @@
 """Who may look during an aim, and until when: one phone, a handful of wrong PINs, twenty minutes.
+
 Time arrives as seconds of a clock that is never set back.
 """
 
@@ -31,8 +32,9 @@ class Entry(StrEnum):
 
 @dataclass(slots=True)
 class Gate:
-    """The state of one aim. Not safe for several threads: its owner holds a lock. `ends_s`: when it
-    ends by itself.
+    """The state of one aim.
+
+    Not safe for several threads: its owner holds a lock. `ends_s`: when it ends by itself.
 
     Mitigates against: guessing the PIN (five tries in all, from all phones together, then the aim
     is over), a second phone looking in beside the first, a page left open. Limit: whoever is on the
@@ -57,8 +59,9 @@ class Gate:
         self._ending = self._ending or why
 
     def enter(self, now_s: float, *, right: bool, token: str) -> Entry:
-        """A PIN was typed. WELCOME: `token` is the session from now on, and every earlier one is
-        void.
+        """A PIN was typed.
+
+        WELCOME: `token` is the session from now on, and every earlier one is void.
         """
         if self.ending(now_s):
             return Entry.OVER

@@ -1,5 +1,7 @@
 """A survey's numbers, hour by hour: width, sharpness, light and confidence of the plates that
-passed, and no plate. What works at noon and fails at night.
+passed, and no plate.
+
+What works at noon and fails at night.
 
 Memory is bounded: 101 steps a quantity and hour, whatever passes; nothing in it belongs to one
 vehicle, but for an hour in which only one came.
@@ -13,9 +15,10 @@ from agent.core.camera.aim_figures import SHARP, Band, Light, Verdict, sharp_ver
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.time.instant import Instant
 
-# the confidence from which a read counts as sure: policies ask for about that (docs/ref/policy.md)
+# The confidence from which a read counts as sure: policies ask for about that (docs/ref/policy.md).
 SURE = 0.9
-# of an hour's reads that are sure. On the models' own measure 0.83 were (models/recognizer.md)
+# Shares of an hour's reads that are sure. On the models' own measure 0.83 were
+# (models/recognizer.md).
 WORKS, FAILS = 0.6, 0.3
 ENOUGH = 10  # reads in an hour; fewer judge nothing
 MOST_HOURS = 24 * 7
@@ -25,8 +28,9 @@ PERCENTILES = (10, 50, 90)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One plate in one frame, without its text. `detail`: see
-    core.camera.aim_figures.sharp_verdict; `confidence`: 0–1.
+    """One plate in one frame, without its text.
+
+    `detail`: see core.camera.aim_figures.sharp_verdict; `confidence`: 0–1.
     """
 
     width_px: float
@@ -57,8 +61,9 @@ class Histogram:
 
 @dataclass(slots=True)
 class Hour:
-    """One UTC hour. `frames` looked at, of these `lit` by picture light; the rest is of the plates
-    in them.
+    """One UTC hour.
+
+    `frames` looked at, of these `lit` by picture light; the rest is of the plates in them.
     """
 
     width_px: Histogram
@@ -80,8 +85,9 @@ class Survey:
         self._band, self._hours = band, dict[datetime, Hour]()
 
     def add(self, at: Instant, picture_mean: float, samples: tuple[Sample, ...]) -> None:
-        """One frame: its mean grey, and the plates in it. Beyond MOST_HOURS nothing more is
-        counted.
+        """One frame: its mean grey, and the plates in it.
+
+        Beyond MOST_HOURS nothing more is counted.
         """
         start = at.utc.replace(minute=0, second=0, microsecond=0)
         if start not in self._hours and len(self._hours) >= MOST_HOURS:

@@ -1,4 +1,5 @@
 """What a camera tells about itself: a stall, a profile, a control that it lacks, a standing alarm.
+
 Words and numbers, never a picture or a plate (P9).
 """
 
@@ -8,8 +9,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class CameraEvent:
-    """One leaf of the log (docs/ref/audit-log.md, kind `camera`). `what`: its code; `said`: a
-    sentence for the journal; `details`: the leaf's other members.
+    """One leaf of the log (docs/ref/audit-log.md, kind `camera`).
+
+    `what`: its code; `said`: a sentence for the journal; `details`: the leaf's other members.
     """
 
     what: str

@@ -1,5 +1,7 @@
 """How watch's camera is, as a small file: for `status` and `doctor`, which cannot look while watch
-has it. No picture, no plate.
+has it.
+
+No picture, no plate.
 """
 
 import json
@@ -67,9 +69,8 @@ def findings(facts: CameraFacts) -> list[Finding]:
             warn(
                 "camera stalls",
                 told,
-                "check the ribbon cable and the power supply; `journalctl -u platewarden-watch` "
-                "says "
-                "what helped",
+                "check the ribbon cable and the power supply; "
+                "`journalctl -u platewarden-watch` says what helped",
             )
         )
     return found

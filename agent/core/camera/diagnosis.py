@@ -1,5 +1,6 @@
-"""Judges a camera's picture and its machine for `doctor`. Pure: measured values in, findings out;
-every limit stands here with its reason.
+"""Judges a camera's picture and its machine for `doctor`.
+
+Pure: measured values in, findings out; every limit stands here with its reason.
 """
 
 from collections.abc import Sequence
@@ -8,24 +9,19 @@ from agent.core.camera.aim_figures import Light, Verdict, band_for, local_share,
 from agent.core.camera.aim_survey import Sample
 from agent.core.camera.diagnosis_findings import Finding, fail, ok, skip, warn
 
-# grey levels between a picture's dark and bright tenth: a lens cap, a wasp's nest, a dead sensor
+# Grey levels between a picture's dark and bright tenth: a lens cap, a wasp's nest, a dead sensor.
 BLANK = 8.0
-SCENE_SOFT, SCENE_BLURRED = (
-    0.20,
-    0.12,
-    # of the sharpest sixteenth's edges. 25 road photographs: 0.22 and more; blurred (Gaussian) by 2
-    # px 0.18, 3 px 0.14, 5 px 0.10 (medians)
-)
+# Shares of contrast that the sharpest sixteenth's edges pass. 25 road photographs: 0.22 and more;
+# blurred (Gaussian) by 2 px 0.18, 3 px 0.14, 5 px 0.10 (medians).
+SCENE_SOFT, SCENE_BLURRED = 0.20, 0.12
 WARM_C, HOT_C = 70.0, 80.0  # at 80 °C a Raspberry Pi slows itself down
 LEAST_FREE = 64 << 20  # bytes: below it logs and databases may not be written at all
-# gone at the next power cut, or cannot be written
+# File systems whose contents are gone at the next power cut, or that cannot be written.
 NEVER_KEPT = frozenset({"tmpfs", "ramfs", "overlay", "squashfs"})
 NO_RIGHTS = frozenset({"vfat", "exfat", "msdos"})
 UNSAFE_OPTIONS = frozenset({"nobarrier", "barrier=0", "data=writeback"})
-_NOW, _SINCE = (
-    {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "at its temperature limit"},
-    16,
-)
+_NOW = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "at its temperature limit"}
+_SINCE = 16
 
 
 def picture(light: Light) -> Finding:
@@ -65,11 +61,12 @@ def picture(light: Light) -> Finding:
 
 def focus(scene: float) -> Finding:
     """The picture's sharpest sixteenth, 0–1: how much of its contrast is passed within two pixels.
+
     A plate in view tells more.
     """
     told = (
-        f"the sharpest part of the picture passes {scene:.0%} of its contrast within 2 px "
-        f"(sharp: {SCENE_SOFT:.0%} and more)"
+        f"the sharpest part of the picture passes {scene:.0%} of its contrast within 2 px (sharp: "
+        f"{SCENE_SOFT:.0%} and more)"
     )
     step = "turn the lens until `aim` shows the best focus; wipe the glass"
     if scene < SCENE_BLURRED:
@@ -78,34 +75,35 @@ def focus(scene: float) -> Finding:
 
 
 def plate(frame_width_px: int, seen: Sequence[tuple[Sample, bool]]) -> list[Finding]:
-    """The widest plate in view against what the models need; `bool`: it is the test plate. Numbers
-    only.
+    """The widest plate in view against what the models need; `bool`: it is the test plate.
+
+    Numbers only.
     """
     if not seen:
         step = (
-            "hold the printed test plate where cars will be read (`provision --test-plate`) and "
-            "run this again"
+            "hold the printed test plate where cars will be read "
+            "(`provision --test-plate`) and run this again"
         )
         return [skip("plate width", "no plate is in view, so the width was not measured", step)]
     sample, test = max(seen, key=lambda one: one[0].width_px)
     band, names = band_for(frame_width_px), {"us": "US", "eu": "EU", "br": "BR"}
+    which = "the test plate" if test else "the widest plate in view"
     told = (
-        f"{'the test plate' if test else 'the widest plate in view'} is {sample.width_px:.0f} px "
-        f"wide; the models need {band.green_from:.0f} to {band.green_to:.0f}"
+        f"{which} is {sample.width_px:.0f} px wide; "
+        f"the models need {band.green_from:.0f} to {band.green_to:.0f}"
     )
     if test:
-        told += (
-            "; in its place "
-            f"{', '.join(f'{name} {sample.width_px * local_share(kind):.0f}' for kind, name in names.items())} "
-            "px"
+        local = (
+            f"{name} {sample.width_px * local_share(kind):.0f}" for kind, name in names.items()
         )
+        told += f"; in its place {', '.join(local)} px"
     match band.verdict(sample.width_px):
         case Verdict.BAD:
             found = fail(
                 "plate width",
                 told,
-                "a longer lens, or nearer to the cars; below the least width nothing may be "
-                "expected",
+                "a longer lens, or nearer to the cars; "
+                "below the least width nothing may be expected",
             )
         case Verdict.LOW:
             found = warn("plate width", told, "zoom in or move nearer")
@@ -163,8 +161,8 @@ def space(free_bytes: int, most_waiting_bytes: int) -> Finding:
         return fail(
             "disk",
             told,
-            "free some: below 64 MB logs cannot be written, and without its log nothing is "
-            "released",
+            "free some: "
+            "below 64 MB logs cannot be written, and without its log nothing is released",
         )
     if free_bytes < most_waiting_bytes + LEAST_FREE:
         return warn(
@@ -202,11 +200,8 @@ def mount(kind: str, options: frozenset[str]) -> Finding:
             f"{kind} with strictatime: every read writes to the card and wears it",
             "say noatime in /etc/fstab",
         )
-    return ok(
-        "mount",
-        f"{kind}, "
-        f"{'noatime' if 'noatime' in options else 'relatime' if 'relatime' in options else 'default options'}",
-    )
+    told = next((name for name in ("noatime", "relatime") if name in options), "default options")
+    return ok("mount", f"{kind}, {told}")
 
 
 def heat(celsius: float | None) -> Finding:
@@ -223,8 +218,8 @@ def heat(celsius: float | None) -> Finding:
 def power(bits: int | None, *, is_pi: bool) -> Finding:
     """Raspberry Pi's get_throttled. Now is a failure; since the last start is a warning."""
     step = (
-        "a supply of 5.1 V and 3 A (Pi 5: 5 A) and a short, thick cable; for heat: shade and a "
-        "heat sink"
+        "a supply of 5.1 V and 3 A (Pi 5: 5 A) and a short, thick cable; "
+        "for heat: shade and a heat sink"
     )
     if bits is None:
         if is_pi:
@@ -256,13 +251,14 @@ def swap(areas: Sequence[str], *, memory_controller: bool) -> Finding:
         )
     return warn(
         "swap",
-        f"{', '.join(on_disk)}; without the memory controller MemorySwapMax=0 does nothing, and "
-        "only the lock that watch and aim put on their own memory keeps plates off it",
+        f"{', '.join(on_disk)}; without the memory controller MemorySwapMax=0 does nothing, "
+        "and only the lock that watch and aim put on their own memory keeps plates off it",
         "sudo swapoff -a, and disable dphys-swapfile (or rpi-swap) for good",
     )
 
 
-def memory_controller(present: bool | None) -> Finding:  # noqa: FBT001 - a measured value, not a switch
+# `present`: a measured value, not a switch.
+def memory_controller(present: bool | None) -> Finding:  # noqa: FBT001
     """The kernel's memory cgroup; None where there is no unified hierarchy to ask."""
     if present is None:
         return warn(
@@ -280,8 +276,9 @@ def memory_controller(present: bool | None) -> Finding:  # noqa: FBT001 - a meas
 
 
 def core_pattern(pattern: str) -> Finding:
-    """What the kernel does with a dead process's memory. The units say LimitCORE=0; a pipe that is
-    not systemd's need not heed it.
+    """What the kernel does with a dead process's memory.
+
+    The units say LimitCORE=0; a pipe that is not systemd's need not heed it.
     """
     if pattern.startswith("|") and "systemd-coredump" not in pattern:
         program = pattern[1:].partition(" ")[0][:80]

@@ -23,8 +23,10 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line. `what`: what was seen; `fix`: the next step, for whoever stands there; `exit_code`:
-    of the command, if this failed. Never a plate.
+    """One line.
+
+    `what`: what was seen; `fix`: the next step, for whoever stands there; `exit_code`: of the
+    command, if this failed. Never a plate.
     """
 
     name: str
@@ -79,8 +81,9 @@ def as_table(finding: Finding) -> dict[str, object]:
 
 
 def from_table(untrusted: Mapping[str, object]) -> Finding:
-    """The inverse, for what a part of `doctor` printed. Raises ValueError, KeyError or
-    TypeError.
+    """The inverse, for what a part of `doctor` printed.
+
+    Raises ValueError, KeyError or TypeError.
     """
     code = untrusted["exit_code"]
     if not isinstance(code, int) or code not in {1, 2, 3}:

@@ -1,5 +1,7 @@
 """What watch tells of the hot list in force, as a small file: for `status` and `doctor`, which
-cannot open the list. No plate.
+cannot open the list.
+
+No plate.
 """
 
 import json
@@ -13,8 +15,8 @@ MAX_BYTES = 4096
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """When the empty list was made that a camera holds while it has none that it may use."""
 NONE = (
-    "none that this camera may use: none was published, it lapsed, or it did not open (watch's "
-    "log says which)"
+    "none that this camera may use: "
+    "none was published, it lapsed, or it did not open (watch's log says which)"
 )
 
 

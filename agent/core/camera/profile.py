@@ -1,5 +1,7 @@
 """Day and night for a camera: which controls to set, of those that this camera has; and when it is
-night. Values in, values out (docs/design/camera-care.md).
+night.
+
+Values in, values out (docs/design/camera-care.md).
 
 Names and units are libcamera's: ExposureTime in µs, LensPosition in dioptres (1 / m), ScalerCrop in
 px of the sensor.
@@ -14,7 +16,7 @@ Limits = Mapping[str, tuple[Any, Any, Any]]
 default.
 """
 
-# libcamera's AfModeManual; ExposureTimeModeManual and AnalogueGainModeManual; …Auto
+# As libcamera numbers them: AfModeManual; ExposureTimeModeManual and AnalogueGainModeManual; …Auto.
 MANUAL_FOCUS, MANUAL, AUTO = 0, 1, 0
 DAY, NIGHT = "day", "night"
 
@@ -29,8 +31,10 @@ _CONTROL = {
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is wanted; None: the camera's own choice. `crop`: left, top, width, height as shares of
-    the sensor; `shape`: width / height of the picture.
+    """What is wanted; None: the camera's own choice.
+
+    `crop`: left, top, width, height as shares of the sensor; `shape`: width / height of the
+    picture.
     """
 
     frames_per_second: int
@@ -87,8 +91,9 @@ def choose(profile: Profile, limits: Limits) -> Chosen:
 
 
 def _modes(controls: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
-    """Whether exposure and gain are fixed or the camera's. Said always, so that a profile also ends
-    what the one before it fixed.
+    """Whether exposure and gain are fixed or the camera's.
+
+    Said always, so that a profile also ends what the one before it fixed.
 
     Since libcamera 0.5 each has a mode; before, a value of 0 gave it back to the camera.
     """
@@ -105,7 +110,9 @@ def crop_px(
     crop: tuple[float, float, float, float], shape: float, whole: tuple[int, int, int, int]
 ) -> tuple[int, int, int, int]:
     """The largest rectangle of the picture's shape in the middle of the crop, px of the sensor:
-    another shape would squeeze the plates. `whole`: all of the sensor.
+    another shape would squeeze the plates.
+
+    `whole`: all of the sensor.
     """
     x, y, width, height = whole
     left, top = x + crop[0] * width, y + crop[1] * height
@@ -125,8 +132,10 @@ def _within(value: Any, limits: tuple[Any, Any, Any]) -> Any:
 
 
 class DayNight:
-    """Tells day from night by the light in lux. Changes only after `after_s` on the other side, so
-    that a passing headlight or cloud changes nothing.
+    """Tells day from night by the light in lux.
+
+    Changes only after `after_s` on the other side, so that a passing headlight or cloud changes
+    nothing.
     """
 
     def __init__(self, below_lux: float | None, above_lux: float | None, after_s: float) -> None:
@@ -135,8 +144,9 @@ class DayNight:
         self._crossed_s: float | None = None
 
     def see(self, lux: float | None, at_s: float) -> str | None:
-        """DAY or NIGHT when it changes now, else None. A frame that tells no light changes
-        nothing.
+        """DAY or NIGHT when it changes now, else None.
+
+        A frame that tells no light changes nothing.
         """
         if self._below is None or self._above is None or lux is None:
             return None

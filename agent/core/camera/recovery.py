@@ -8,8 +8,10 @@ from agent.core.camera.camera_event import CameraEvent
 
 
 class Rung(StrEnum):
-    """In order of climbing. `EXIT`: the process ends with code 1 and systemd starts it anew; behind
-    that stands the hardware watchdog.
+    """In order of climbing.
+
+    `EXIT`: the process ends with code 1 and systemd starts it anew; behind that stands the hardware
+    watchdog.
     """
 
     RETRY = "retry"
@@ -34,8 +36,9 @@ class Ladder:
         self._stalled_since_s = 0.0
 
     def climb(self, now_s: float, waited_s: float) -> Rung:
-        """The next rung, for a wait of `waited_s` that ended now without a frame. After EXIT only
-        EXIT.
+        """The next rung, for a wait of `waited_s` that ended now without a frame.
+
+        After EXIT only EXIT.
         """
         if not self._climbed:
             self._stalled_since_s = now_s - waited_s

@@ -1,4 +1,5 @@
 """Says when a camera's picture has gone bad and stays so: blocked, dirty, moved, dark, blurred.
+
 Numbers in, alarms out (docs/design/camera-care.md).
 """
 
@@ -11,20 +12,20 @@ from agent.core.camera.camera_event import CameraEvent
 from agent.core.camera.diagnosis import BLANK, SCENE_BLURRED
 
 EDGES_ACROSS, EDGES_DOWN = 32, 18
-# looks that must agree before an alarm is raised or cleared: a lorry in front, a headlight, a wiper
-# pass
+# Looks that must agree before an alarm is raised or cleared: a lorry in front, a headlight or a
+# wiper passes.
 IN_A_ROW = 5
-# share of a good look that goes into the reference: half of a change is taken for granted after 14
-# looks, a dusk is followed
+# Share of a good look that goes into the reference. Half of a change is taken for granted after 14
+# looks, and a dusk is followed.
 LEARNS = 0.05
 FIRST_LOOKS = 10  # learned plainly, before anything is compared
 LOST = 0.5  # of a tile's usual detail: below it the tile shows less than it did
 SOFTENED = 0.6  # of the sharpest tile's usual detail: below it the whole picture is blurred
-# shares of the tiles that usually show something
+# Shares of the tiles that usually show something.
 FLAT_SHARE, DIRTY_SHARE, LEAST_TELLING = 0.6, 0.34, 4
-# correlation of the edges: in place, at the best shift, and how much the shift gains
+# Correlation of the edges: in place, at the best shift, and how much the shift gains.
 UNLIKE, ALIKE, GAINED = 0.4, 0.5, 0.12
-# cells that are tried in each direction; and alike enough in place not to try at all
+# Cells that are tried in each direction; and alike enough in place not to try at all.
 MOVED_BY, IN_PLACE = 4, 0.75
 
 
@@ -49,8 +50,9 @@ FIX = {
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A sixteenth of the picture. `detail`: metering.edge_contrast, 0 where there is too little
-    contrast to tell.
+    """A sixteenth of the picture.
+
+    `detail`: metering.edge_contrast, 0 where there is too little contrast to tell.
     """
 
     contrast: float
@@ -94,8 +96,9 @@ class Change:
 
 @dataclass(slots=True)
 class _Reference:
-    """What this camera usually sees, learned from good looks. In memory only: after a restart the
-    first looks count as right.
+    """What this camera usually sees, learned from good looks.
+
+    In memory only: after a restart the first looks count as right.
     """
 
     looks: int = 0
@@ -117,8 +120,9 @@ class _Reference:
 
 
 class AlarmKeeper:
-    """Give it a look every minute. Day and night have references of their own: an infrared lamp
-    shows another scene.
+    """Give it a look every minute.
+
+    Day and night have references of their own: an infrared lamp shows another scene.
     """
 
     def __init__(self) -> None:
@@ -127,8 +131,9 @@ class AlarmKeeper:
         self._count = dict.fromkeys(Alarm, 0)
 
     def look(self, look: Look, profile: str) -> Sequence[Change]:
-        """What begins or ends with this look. An alarm that cannot be judged now (in the dark,
-        behind a cover) stays as it is.
+        """What begins or ends with this look.
+
+        An alarm that cannot be judged now (in the dark, behind a cover) stays as it is.
         """
         reference = self._references.setdefault((profile, look.light.mean < DARK), _Reference())
         judged = dict(judge(look, reference if reference.looks >= FIRST_LOOKS else None))
@@ -152,8 +157,9 @@ class AlarmKeeper:
 
 
 def judge(look: Look, reference: _Reference | None) -> Iterator[tuple[Alarm, tuple[bool, float]]]:
-    """Each alarm that can be judged from this look: is it so, and the figure. The graver hides the
-    finer: behind a cover nobody tells dirt.
+    """Each alarm that can be judged from this look: is it so, and the figure.
+
+    The graver hides the finer: behind a cover nobody tells dirt.
     """
     dark = look.light.mean < DARK and (
         look.light.contrast < BLANK or max(tile.detail for tile in look.tiles) == 0
@@ -207,8 +213,9 @@ def _lost_share(look: Look, reference: _Reference) -> float:
 
 
 def _moved(now: Sequence[float], usual: Sequence[float]) -> tuple[bool, float]:
-    """Does the scene lie elsewhere in the picture, or is it another? And how alike both are in
-    place, −1 to 1.
+    """Does the scene lie elsewhere in the picture, or is it another?
+
+    And how alike both are in place, −1 to 1.
     """
     in_place = alike(now, usual, 0, 0)
     if in_place >= IN_PLACE:

@@ -1,5 +1,6 @@
-"""Where a camera looks: zones in which plates count, masks that nothing sees. Polygons in shares of
-the frame, so that they hold at any resolution.
+"""Where a camera looks: zones in which plates count, masks that nothing sees.
+
+Polygons in shares of the frame, so that they hold at any resolution.
 
 The file is written by `aim` and read by `watch`; anything odd in it refuses: a camera must not
 guess where it may look (docs/ref/aim.md).
@@ -24,8 +25,9 @@ Polygon = tuple[Point, ...]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`zones`: a plate counts when its centre lies in one; without any, everywhere. `masks`:
-    blackened before anything looks at the frame.
+    """`zones`: a plate counts when its centre lies in one; without any, everywhere.
+
+    `masks`: blackened before anything looks at the frame.
     """
 
     zones: tuple[Polygon, ...] = ()

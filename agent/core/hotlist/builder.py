@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from agent.core.hotlist.categories import AllowList
 
 MAX_ENTRIES = 4_000_000
-# different ones in one list
+# How many different ones a list may hold.
 MAX_NAMES = {"state": 2_000, "agency": 60_000, "class": 200, "category": 200}
 _DROPPED = -1
 _case = PATTERNS["case"][0].fullmatch
@@ -85,8 +85,9 @@ class _Days(dict[tuple[str, str], tuple[int, int]]):
 
 
 class ListBuilder:
-    """Collects the entries of one list. `today` (UTC): rows that expired by then are counted by
-    `columns` and not kept.
+    """Collects the entries of one list.
+
+    `today` (UTC): rows that expired by then are counted by `columns` and not kept.
     """
 
     def __init__(self, today: date, allow: AllowList) -> None:
@@ -130,8 +131,9 @@ class ListBuilder:
         expires: str,
         vehicle_class: str = "",
     ) -> Sequence[str]:
-        """Keep one row, or count it as dropped. Returns what is wrong with it, as `field: what`,
-        without values; empty when nothing is.
+        """Keep one row, or count it as dropped.
+
+        Returns what is wrong with it, as `field: what`, without values; empty when nothing is.
 
         A category that is not allowed ends here: nothing else of the row is looked at.
         """
@@ -169,8 +171,9 @@ class ListBuilder:
         return ()
 
     def add_many(self, rows: Mapping[str, Sequence[str]]) -> bool:
-        """The same for many rows at once, given by column of FIELDS, several times as quick. False:
-        some row is not plainly right; none was kept or counted.
+        """The same for many rows at once, given by column of FIELDS, several times as quick.
+
+        False: some row is not plainly right; none was kept or counted.
         """
         categories = rows["category"]
         turned_away = {name for name in set(categories) if not self.allow.admits(name)}
@@ -243,27 +246,29 @@ class ListBuilder:
         return faults or [f"the list is too large: at most {MAX_ENTRIES} entries, {most}"]
 
     def columns(self, multiplier: int) -> Columns:
-        """What was kept, sorted, each entry once. Raises ValueError where too many look alike;
-        `expired`, `identical` and `contradicting` are set.
+        """What was kept, sorted, each entry once.
+
+        Raises ValueError where too many look alike; `expired`, `identical` and `contradicting` are
+        set.
         """
         rows = np.zeros(len(self), ROW)
         for name, column in self._columns.items():
             rows[name] = column
-        # what was kept there until now: the folded text's key
+        # Until now the column kept the folded text's key.
         rows["slot"] = slots_of(rows["slot"], multiplier)
         protecting = self._categories.get(NEVER_RELEASE, _DROPPED)
         cases = np.frombuffer(self._cases, "<u1") if self._cases else np.zeros(0, "<u1")
         kept, self.identical, self.contradicting = without_repeats(
             in_order(Columns(rows, cases)), lambda category: category == protecting
         )
-        # only now: a row that has expired may be the newer word on the same case
+        # Only now, because a row that has expired may be the newer word on the same case.
         live = kept.rows["expires"] > self._today_days
         if not live.all():
             self.expired, kept = len(kept) - int(live.sum()), kept.take(live).compact()
         if (most := most_alike(kept.rows["slot"])) > MAX_ALIKE:
             msg = (
-                f"{most} entries look like one another; at most {MAX_ALIKE} may, or one sighting "
-                "would take too long to match"
+                f"{most} entries look like one another; "
+                f"at most {MAX_ALIKE} may, or one sighting would take too long to match"
             )
             raise ValueError(msg)
         return kept

@@ -53,12 +53,13 @@ KNOWN_CATEGORIES = frozenset(
 
 
 class AllowList:
-    """`allowed`: names that may enter; None for all (tests, and lists without a charter). Counts
-    what it turned away.
+    """`allowed`: names that may enter; None for all (tests, and lists without a charter).
+
+    Counts what it turned away.
     """
 
     def __init__(self, allowed: Iterable[str] | None) -> None:
-        # protection needs no permission
+        # Protection needs no permission.
         self.names = None if allowed is None else frozenset(allowed) | {NEVER_RELEASE}
         self.dropped: dict[str, int] = {}
 

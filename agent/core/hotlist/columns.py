@@ -61,13 +61,14 @@ class Columns:
         return Columns(self.rows[places], self.cases)
 
     def compact(self) -> Columns:
-        """The same entries, with no case reference in memory that none of them has. The rows are
-        changed in place.
+        """The same entries, with no case reference in memory that none of them has.
+
+        The rows are changed in place.
         """
         length = self.rows["case_length"].astype(np.int64)
         begins = np.cumsum(length) - length
         cases = np.empty(int(length.sum()), "<u1")
-        # piecewise: the numbers of all bytes would take many times the bytes' own room
+        # Piecewise, because the numbers of all bytes would take many times the bytes' own room.
         for first in range(0, len(self), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
             shift = np.repeat(
@@ -116,7 +117,9 @@ def most_alike(slots: NDArray[Any]) -> int:
 
 
 def most_crowded(slots: NDArray[Any]) -> int:
-    """How many different slots the fullest bucket holds. Sorted slots.
+    """How many different slots the fullest bucket holds.
+
+    Sorted slots.
 
     Mitigates against: a multiplier chosen so that all entries fall into one bucket, and each
     look-up goes through them all.

@@ -52,8 +52,9 @@ _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Header(BaseModel):
-    """What a list says of itself. `as_of`: when its source was made; `allowed`: the categories that
-    could enter, None for all.
+    """What a list says of itself.
+
+    `as_of`: when its source was made; `allowed`: the categories that could enter, None for all.
 
     `shapes`: how many different texts there are of each shape (`DLLLDDD`: digit, three letters,
     three digits), for the odds of a chance hit.
@@ -121,8 +122,9 @@ def encode(header: Header, columns: Columns) -> bytes:
 
 
 def decode(untrusted: bytes | bytearray, where: str) -> Compiled:
-    """The list in a file's bytes, whose columns are views of them. Raises ConfigError, so that
-    nothing in it can raise later or take long.
+    """The list in a file's bytes, whose columns are views of them.
+
+    Raises ConfigError, so that nothing in it can raise later or take long.
     """
     if sys.byteorder != "little":
         raise ConfigError("hot lists are read on little-endian machines only", where=where)
@@ -225,7 +227,7 @@ def shapes_of(texts: NDArray[Any]) -> Mapping[str, int]:
     place = 1
     while (more := left >= BASE).any():
         left, digits = left // np.uint64(BASE), left % np.uint64(BASE)
-        # the last character first, base 3
+        # The last character comes first, to base 3.
         shapes += np.where(more, np.where(digits < 10, 1, 2) * place, 0)
         place *= 3
     codes, counts = np.unique(shapes, return_counts=True)

@@ -43,8 +43,9 @@ _SEPARATORS = b" -._/\t"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row, without its line. `state`: ISO 3166, e.g. US-CA. `vehicle_class`: empty where not
-    known.
+    """One row, without its line.
+
+    `state`: ISO 3166, e.g. US-CA. `vehicle_class`: empty where not known.
 
     `expires`: the first day on which it matches no more.
     """
@@ -60,8 +61,9 @@ class Entry:
 
 
 def plate_of(untrusted_text: str) -> str:
-    """The normalised plate, empty where it is none. ASCII first: upper-casing would turn
-    look-alikes into letters.
+    """The normalised plate, empty where it is none.
+
+    ASCII first: upper-casing would turn look-alikes into letters.
     """
     if PLATE.fullmatch(untrusted_text):
         return untrusted_text
@@ -118,7 +120,7 @@ def faults_of(row: Mapping[str, str], today: date) -> list[str]:
         for name, value in (("source_date", source_date), ("expires", expires))
         if value is None
     ]
-    # a day for the earth's other side
+    # A day more, for the earth's other side.
     if source_date is not None and source_date > today + timedelta(days=1):
         faults.append("source_date: in the future")
     if source_date is not None and source_date < EPOCH:

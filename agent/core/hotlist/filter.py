@@ -49,8 +49,10 @@ class Filter:
                         octets[places[places & 7 == bit] >> 3] |= 1 << bit
 
     def perhaps(self, others: Sequence[Alternative]) -> list[int]:
-        """For each: 0 where no entry has exactly its text. In one expression, since it runs for
-        every reading of every plate; the second bit is seldom asked.
+        """For each: 0 where no entry has exactly its text.
+
+        In one expression, since it runs for every reading of every plate; the second bit is seldom
+        asked.
         """
         table, mask = self._table, self._mask
         found = [

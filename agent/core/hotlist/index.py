@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     from agent.core.hotlist.compiled_format import Compiled
 
 MAX_AGE = timedelta(hours=HotlistLimits().max_age_hours)
-"""Of a list where no policy says otherwise. An older one may still name cars that were found long
-ago, and raises nothing (P10).
+"""Of a list where no policy says otherwise.
+
+An older one may still name cars that were found long ago, and raises nothing (P10).
 """
 
 EPOCH_DAY = EPOCH.toordinal()
 EntryKey = tuple[str, str, str, str, str]
-# an entry's numbers as in hotlist_columns.PACKED_ROW; the first is the key of its text
+# An entry's numbers as in columns.PACKED_ROW; the first is the key of its text.
 Row = tuple[int, ...]
 _unpack, _ROW_BYTES = PACKED_ROW.unpack_from, ROW.itemsize
 
@@ -51,15 +52,17 @@ def day_of(number: int) -> date:
 
 
 def entry_key(entry: Entry) -> EntryKey:
-    """What a withdrawal names: plate, state, category, agency and case. A new case about the same
-    car is another entry.
+    """What a withdrawal names: plate, state, category, agency and case.
+
+    A new case about the same car is another entry.
     """
     return entry.plate.value, entry.state, entry.category, entry.agency, entry.case
 
 
 class Index:
-    """The entries of one compiled list, by their folded text. Nothing is taken out of its rows
-    until it is asked for.
+    """The entries of one compiled list, by their folded text.
+
+    Nothing is taken out of its rows until it is asked for.
     """
 
     def __init__(
@@ -68,11 +71,10 @@ class Index:
         self._columns, self._multiplier = columns, multiplier
         bits = bucket_bits(len(columns))
         self._shift = 64 - bits
-        # memoryviews: reading one number out of them takes a fraction of the time that numpy takes
-        self._starts, self._slots = (
-            bucket_starts(columns.rows["slot"], bits).data,
-            columns.rows["slot"].data,
-        )
+        # As memoryviews: reading one number out of them takes a fraction of the time that numpy
+        # takes.
+        self._starts = bucket_starts(columns.rows["slot"], bits).data
+        self._slots = columns.rows["slot"].data
         self._rows, self._cases = columns.rows.view(np.uint8).data, columns.cases.data
         self.states, self.categories, self._agencies, self.classes = (names[name] for name in NAMED)
         self._hidden: frozenset[Row] = frozenset()
@@ -86,8 +88,9 @@ class Index:
         return self._columns.rows["text"]
 
     def near(self, folded: int) -> list[Row]:
-        """The entries whose text has this fold_key; few, mostly none. All in one function: it runs
-        for every vehicle that passes.
+        """The entries whose text has this fold_key; few, mostly none.
+
+        All in one function: it runs for every vehicle that passes.
         """
         slot = (folded * self._multiplier) & WORD  # slot_of
         bucket = slot >> self._shift
@@ -95,7 +98,8 @@ class Index:
         found = []
         for place in range(self._starts[bucket], self._starts[bucket + 1]):
             if slots[place] == slot:
-                found.append(_unpack(self._rows, place * _ROW_BYTES))  # noqa: PERF401 - in Python 3.11 a comprehension is a call, and costs more
+                # In Python 3.11 a comprehension is a call, and costs more.
+                found.append(_unpack(self._rows, place * _ROW_BYTES))  # noqa: PERF401
         return (
             [row for row in found if row not in self._hidden] if found and self._hidden else found
         )
@@ -185,8 +189,9 @@ class HotList:
         return f"<hot list of {len(self)} entries>"
 
     def stale(self, at: datetime) -> bool:
-        """Is the list too old at `at` (UTC)? Or made a day later than that: then one of the two
-        times is wrong.
+        """Is the list too old at `at` (UTC)?
+
+        Or made a day later than that: then one of the two times is wrong.
         """
         return not self.not_before <= at < self.stale_after
 
@@ -232,8 +237,10 @@ def hotlist_of(
     withdrawn: frozenset[EntryKey] = frozenset(),
     manual_digest: str = "",
 ) -> HotList:
-    """The list in force. `allowed`: the categories that any rule of the policy names, None for all;
-    entries of others are forgotten and counted here.
+    """The list in force.
+
+    `allowed`: the categories that any rule of the policy names, None for all; entries of others are
+    forgotten and counted here.
     """
     header = compiled.header
     parts = [_restricted(compiled, allowed), *([_restricted(manual, allowed)] if manual else [])]
@@ -269,6 +276,7 @@ def hotlist_of(
 
 def _restricted(compiled: Compiled, allowed: Iterable[str] | None) -> tuple[Index, dict[str, int]]:
     """The index of the allowed categories, and how many entries of each other one were left out.
+
     What is left out is not kept in memory.
     """
     header, columns = compiled.header, compiled.columns

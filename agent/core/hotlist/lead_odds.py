@@ -5,7 +5,8 @@ For one passing vehicle and one entry that its text agrees with (docs/ref/hotlis
 is worth"; the rule: Bayes, 1763):
 
     true  = b · p                            a listed vehicle passes, and its text was read
-    false = (1 − b) · ((1 − p) · d + o · d)  another one passes: misread into a listed text, or read rightly with the same text from elsewhere
+    false = (1 − b) · ((1 − p) · d + o · d)  another one passes: misread into a listed text, or
+                                             read rightly with the same text from elsewhere
     posterior = true / (true + false)
 
 b: share of passing vehicles that are listed; p: probability of the entry's text; d: share of the
@@ -24,9 +25,10 @@ from agent.core.wire.match_level import MatchLevel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# of reads, 0.1 to 0.5 % were hits in what cities published: the middle, in powers of two
+# Share of reads that are hits. In what cities published it was 0.1 to 0.5 %: the middle, in powers
+# of two.
 BASE_RATE = 0.002
-# entries of such a city's list, a guess: a shorter one finds fewer cars, in proportion
+# Entries of such a city's list, a guess. A shorter list finds fewer cars, in proportion.
 FULL_LIST = 500_000
 MOST = 0.9999  # a lead is never a fact (P10), whatever the arithmetic says
 OTHER_STATES = 0.1  # of the traffic; a town at a border has more
@@ -39,15 +41,17 @@ _KINDS = bytes.maketrans(
 
 
 def shape_of(text: str) -> bytes:
-    """`DLLLDDD`: where its digits and letters stand. As bytes: it is asked for at every hit, and a
-    text would take twice as long.
+    """`DLLLDDD`: where its digits and letters stand.
+
+    As bytes: it is asked for at every hit, and a text would take twice as long.
     """
     return text.encode("ascii").translate(_KINDS)
 
 
 def densities(shapes: Mapping[str, int]) -> Mapping[bytes, float]:
-    """For each shape the share, 0–1, of all its texts that are on the list. Misreadings mostly keep
-    the shape.
+    """For each shape the share, 0–1, of all its texts that are on the list.
+
+    Misreadings mostly keep the shape.
     """
     return {
         shape.encode("ascii"): min(1.0, count / prod(CHARACTERS_OF[kind] for kind in shape))
@@ -67,8 +71,9 @@ def posterior(
     base_rate: float = BASE_RATE,
     other_states: float = OTHER_STATES,
 ) -> float:
-    """The probability, 0 to MOST, that the vehicle seen is the entry's. `probability`: the
-    reader's, of the entry's text; `density`: of the text's shape.
+    """The probability, 0 to MOST, that the vehicle seen is the entry's.
+
+    `probability`: the reader's, of the entry's text; `density`: of the text's shape.
 
     Limit: base rate and traffic are the same for all entries, and a vehicle that was found but is
     still listed counts as listed.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     _Way = tuple[Found, str, float]  # an entry, its text, that text's probability
 
 MAX_ALTERNATIVES = 16  # looked up for one sighting; readers give fewer
-# where two states may give out the same text: the country alone is no issuing state
+# Countries where two states may give out the same text: the country alone is no issuing state.
 STATES_ISSUE = frozenset({"AE", "AU", "CA", "MX", "US"})
 
 
@@ -47,15 +47,16 @@ class _State(Enum):
 
 
 _SAME, _UNKNOWN, _OTHER = _State
-# by a name of their own: looking up an enum's member takes longer than comparing two texts
+# Each by a name of its own: looking up an enum's member takes longer than comparing two texts.
 _EXACT, _TEXT, _CONFUSABLE = MatchLevel
 _RANK = {_EXACT: 0, _TEXT: 1, _CONFUSABLE: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """One entry that could be meant. `text_probability`: the reader's, 0–1, that the entry's text
-    is what stands on the plate.
+    """One entry that could be meant.
+
+    `text_probability`: the reader's, 0–1, that the entry's text is what stands on the plate.
 
     `posterior`: 0–1, that the entry's vehicle was seen, given how rare listed vehicles are and how
     often another one looks like them (lead_odds).
@@ -99,11 +100,9 @@ def leads(
 
 
 def _leads(sighting: Sighting, hotlist: HotList, vehicle_class: str | None) -> Sequence[_Lead]:
-    text, captured, others = (
-        sighting.text.value,
-        sighting.captured.utc,
-        sighting.alternatives[:MAX_ALTERNATIVES],
-    )
+    text = sighting.text.value
+    captured = sighting.captured.utc
+    others = sighting.alternatives[:MAX_ALTERNATIVES]
     if not text or hotlist.stale(captured):
         return ()
     near, listed = hotlist.near(text), hotlist.filter.perhaps(others)
@@ -127,7 +126,7 @@ def _leads(sighting: Sighting, hotlist: HotList, vehicle_class: str | None) -> S
             level, probability, hotlist.densities.get(shape_of(listed_text), 1.0), hotlist.base_rate
         )
         found.append((index, row, level, probability, worth))
-    # stable
+    # The sort is stable: otherwise they stay in the order in which they were found.
     return (
         found
         if len(found) == 1
@@ -144,15 +143,16 @@ def _with_confusable(
     sighting: Sighting,
     hotlist: HotList,
 ) -> Sequence[_Way]:
-    """Also the entries of the reader's alternatives, then of look-alikes. Doubts are not
-    multiplied.
+    """Also the entries of the reader's alternatives, then of look-alikes.
+
+    Doubts are not multiplied.
     """
     text = sighting.text.value
     ways = {way[0]: way for way in sure}
     for other in others:
         listed = other.text.value
         for one in hotlist.same(listed):
-            # an entry may be reached twice; the first way is the surer one
+            # An entry may be reached twice; the first way is the surer one.
             ways.setdefault(one, (one, listed, other.probability))
     for one in near:
         if one not in ways:

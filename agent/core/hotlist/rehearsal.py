@@ -18,7 +18,9 @@ AGENCY, CASE = "platewarden rehearsal", "none: a printed test plate"
 
 def rehearsal(sighting: Sighting) -> Match | None:
     """What a sighting of a test plate matches: category `test`, level `text`, and nothing beside
-    it. None for every other plate.
+    it.
+
+    None for every other plate.
     """
     if not is_test_plate(sighting.text.value):
         return None

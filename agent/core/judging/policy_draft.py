@@ -30,8 +30,9 @@ FORBIDDEN_PURPOSES = ("commercial-use", "immigration-enforcement")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What `policy new` asks. `key`, `pin`: placeholders where empty. `address`: of the broker,
-    with port.
+    """What `policy new` asks.
+
+    `key`, `pin`: placeholders where empty. `address`: of the broker, with port.
     """
 
     city: str
@@ -67,8 +68,9 @@ def retention_for(profile: Profile) -> int:
 
 
 def draft(profile: Profile, answers: Answers) -> Draft:
-    """The three files. Values are written as TOML strings; whether they are lawful is for `policy
-    check`.
+    """The three files.
+
+    Values are written as TOML strings; whether they are lawful is for `policy check`.
     """
     return Draft(_charter(profile, answers), _policy(profile, answers), _roster(answers))
 
@@ -87,18 +89,20 @@ def _charter(profile: Profile, answers: Answers) -> str:
     places = profile.gathered("protected_places")
     barred = (
         (
-            "\n[[barred]]                             # no camera watches near these\nplaces = "
-            f"{_names(places)}\nwhy = {_text(_source(profile, 'protected_places'))}\n"
+            "\n[[barred]]                             # no camera watches near these\n"
+            f"places = {_names(places)}\nwhy = {_text(_source(profile, 'protected_places'))}\n"
         )
         if places
         else ""
     )
     return f"""\
-# What no policy of {answers.city} may do, whatever the clerk writes: a draft for the council, made from the facts for {profile.name}.
+# What no policy of {answers.city} may do, whatever the clerk writes: \
+a draft for the council, made from the facts for {profile.name}.
 # The facts are not advice; counsel confirms them. Every key: docs/ref/policy.md
 
 name = {_text(f"{answers.city} charter for licence-plate cameras")}
-forbidden_recipients = []              # ids of agencies that may never receive, such as us-dhs-ice-ero
+forbidden_recipients = []              \
+# ids of agencies that may never receive, such as us-dhs-ice-ero
 forbidden_kinds = {_names(profile.gathered("forbidden_kinds"))}
 forbidden_purposes = {_names(purposes)}
 allowed_categories = {_names(CATEGORIES)}
@@ -108,9 +112,8 @@ max_retention = "{answers.retention_days}d"
 
 def _source(profile: Profile, key: str) -> str:
     """The citation of the first fact with that limit, short enough for one line."""
-    return next((fact.citation for fact in profile.facts if getattr(fact, key)), profile.name)[
-        :110
-    ].strip()
+    citations = (fact.citation for fact in profile.facts if getattr(fact, key))
+    return next(citations, profile.name)[:110].strip()
 
 
 def _policy(profile: Profile, answers: Answers) -> str:
@@ -127,7 +130,8 @@ expires = {answers.expires}                   # from this day the cameras publis
 max_age_hours = 24                     # an older list raises nothing
 additions_per_day = 0                  # by hand
 
-[[release]]                            # what leaves, for which match, to whom; what no rule names is dropped
+[[release]]                            \
+# what leaves, for which match, to whom; what no rule names is dropped
 rule = "stolen-and-amber"
 categories = {_names(CATEGORIES)}
 match = ["exact", "text"]              # "confusable" never leaves by this rule
@@ -137,18 +141,24 @@ recipient = {_text(answers.recipient)}
 purpose = "stolen-vehicle-recovery"
 retention = "{answers.retention_days}d"
 include = ["plate", "crop", "captured_at", "camera"]
+{_parties(answers)}"""
 
+
+def _parties(answers: Answers) -> str:
+    return f"""
 [[recipient]]
 id = {_text(answers.recipient)}
 kind = {_text(answers.kind)}
 legal_name = {_text(answers.legal_name)}
 basis = {_text(answers.basis)}
 expires = {answers.expires}
-signing_key = {_text(answers.key or PLACEHOLDER_KEY)}  # `platewarden receiver keys`, on the recipient's side
+signing_key = {_text(answers.key or PLACEHOLDER_KEY)}  \
+# `platewarden receiver keys`, on the recipient's side
 
 [[broker]]
 id = "city-hall"
-host = {_text(answers.host)}           # for SNI and the certificate only; the camera resolves no names
+host = {_text(answers.host)}           \
+# for SNI and the certificate only; the camera resolves no names
 addresses = {_names((answers.address,))}
 ca = "city-hall-ca.pem"
 spki_pins = {_names((answers.pin or PLACEHOLDER_PIN,))}
@@ -158,7 +168,8 @@ recipients = {_names((answers.recipient,))}
 
 def _roster(answers: Answers) -> str:
     return f"""\
-# The city's cameras: where each stands and what is near. Kinds of place: docs/ref/policy.md, The roster
+# The city's cameras: where each stands and what is near. \
+Kinds of place: docs/ref/policy.md, The roster
 
 city = {_text(answers.city)}
 

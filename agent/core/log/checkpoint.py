@@ -45,6 +45,7 @@ class NoteSignature:
 @dataclass(frozen=True, slots=True)
 class SignedNote:
     """A note taken apart. `signed`: the exact bytes that are signed, with their last newline.
+
     Nothing is verified yet.
     """
 
@@ -54,14 +55,14 @@ class SignedNote:
 
 def key_id(name: str, public_key: bytes, algorithm: int = ED25519) -> bytes:
     """The first 4 bytes of SHA-256(name ‖ newline ‖ algorithm ‖ public key)."""
-    return hashlib.sha256(name.encode() + b"\n" + bytes([algorithm]) + public_key).digest()[
-        :KEY_ID_BYTES
-    ]
+    told = name.encode() + b"\n" + bytes([algorithm]) + public_key
+    return hashlib.sha256(told).digest()[:KEY_ID_BYTES]
 
 
 def verifier_key(name: str, public_key: bytes) -> str:
     """A public key as other tools for signed notes take it: `<name>+<key id>+<base64>`."""
-    return f"{name}+{key_id(name, public_key).hex()}+{base64.b64encode(bytes([ED25519]) + public_key).decode()}"
+    encoded = base64.b64encode(bytes([ED25519]) + public_key).decode()
+    return f"{name}+{key_id(name, public_key).hex()}+{encoded}"
 
 
 def parse_verifier_key(untrusted_text: str) -> tuple[str, bytes]:
@@ -93,7 +94,8 @@ def check_name(name: str) -> None:
 def body(checkpoint: Checkpoint) -> bytes:
     """The three lines that are signed."""
     check_name(checkpoint.origin)
-    return f"{checkpoint.origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode()}\n".encode()
+    root = base64.b64encode(checkpoint.root).decode()
+    return f"{checkpoint.origin}\n{checkpoint.size}\n{root}\n".encode()
 
 
 def note(signed: bytes, signatures: Sequence[NoteSignature]) -> bytes:
@@ -126,8 +128,9 @@ def parse_note(untrusted_note: bytes) -> SignedNote:
 
 
 def parse_body(untrusted_signed: bytes) -> Checkpoint:
-    """Read the signed text; extension lines after the third are allowed and ignored. Raises
-    ValueError.
+    """Read the signed text; extension lines after the third are allowed and ignored.
+
+    Raises ValueError.
     """
     lines = untrusted_signed.decode("utf-8").split("\n")
     if len(lines) < 4 or lines[-1] or not all(lines[:-1]):

@@ -39,9 +39,10 @@ class LeafKind(StrEnum):
 
 
 def canonical(details: Mapping[str, object]) -> bytes:
-    """Details as bytes: JSON, keys sorted, no spaces, ASCII. Texts are cut to 200 characters and
-    control characters masked, so that no stranger's text can fill the log or speak to the auditor's
-    terminal.
+    """Details as bytes: JSON, keys sorted, no spaces, ASCII.
+
+    Texts are cut to 200 characters and control characters masked, so that no stranger's text can
+    fill the log or speak to the auditor's terminal.
 
     Raises TypeError for a value that is not plain JSON: a plate (PlateText), an array or bytes
     cannot slip in (P9).
@@ -56,8 +57,9 @@ def canonical(details: Mapping[str, object]) -> bytes:
 
 
 def salted_leaf_hash(salt: bytes, details: bytes) -> bytes:
-    """Leaf data = SHA-256(salt ‖ details); leaf hash = SHA-256(0x00 ‖ leaf data). Without the salt
-    nobody can guess details.
+    """Leaf data = SHA-256(salt ‖ details); leaf hash = SHA-256(0x00 ‖ leaf data).
+
+    Without the salt nobody can guess details.
     """
     return leaf_hash(hashlib.sha256(salt + details).digest())
 

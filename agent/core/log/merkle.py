@@ -27,8 +27,9 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """A tree's size and peaks: all that appending and the root need. Raises ValueError when the two
-    do not fit.
+    """A tree's size and peaks: all that appending and the root need.
+
+    Raises ValueError when the two do not fit.
     """
 
     size: int = 0
@@ -69,8 +70,9 @@ class Frontier:
 
     @classmethod
     def decode(cls, size: int, untrusted_peaks: bytes) -> "Frontier":
-        """The inverse of `encode`. Raises ValueError. Whoever decodes compares `root()` with a
-        signed one.
+        """The inverse of `encode`.
+
+        Raises ValueError. Whoever decodes compares `root()` with a signed one.
         """
         return cls(
             size,
@@ -92,8 +94,9 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
-    """The audit path of leaf `index` in the tree of `leaves`, lowest node first. Raises
-    ValueError.
+    """The audit path of leaf `index` in the tree of `leaves`, lowest node first.
+
+    Raises ValueError.
     """
     if not 0 <= index < len(leaves):
         msg = f"no leaf {index} in a tree of {len(leaves)}"
@@ -115,7 +118,9 @@ def verify_inclusion(
     leaf: bytes, index: int, size: int, untrusted_path: Sequence[bytes], root: bytes
 ) -> bool:
     """Does the path prove that `leaf` (a leaf hash) stands at `index` in the tree of `size` leaves
-    with this root? (RFC 9162, 2.1.3.2)
+    with this root?
+
+    (RFC 9162, 2.1.3.2)
     """
     if not 0 <= index < size:
         return False
@@ -134,14 +139,15 @@ def verify_inclusion(
 
 
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
-    """Proves that the first `old_size` leaves are a prefix of the tree of `leaves`. Raises
-    ValueError.
+    """Proves that the first `old_size` leaves are a prefix of the tree of `leaves`.
+
+    Raises ValueError.
     """
     if not 0 < old_size <= len(leaves):
         msg = f"no older tree of {old_size} leaves in one of {len(leaves)}"
         raise ValueError(msg)
     proof: list[bytes] = []
-    # whole: is this subtree the old tree itself, whose root the reader knows?
+    # `whole`: is this subtree the old tree itself, whose root the reader knows?
     low, high, whole = 0, len(leaves), True
     while old_size != high:
         middle = low + _split(high - low)
@@ -165,7 +171,7 @@ def verify_consistency(
     if old_size == new_size:
         return not untrusted_proof and old_root == new_root
     path = list(untrusted_proof)
-    # the old tree is one full subtree: its root is the first node
+    # The old tree is one full subtree: its root is the first node.
     if old_size & (old_size - 1) == 0:
         path.insert(0, old_root)
     if not path:

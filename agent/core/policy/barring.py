@@ -52,8 +52,10 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One [[barred]]. `cameras`: None where the bar is not for certain ones; `places`: kinds not
-    yet turned into cameras.
+    """One [[barred]].
+
+    `cameras`: None where the bar is not for certain ones; `places`: kinds not yet turned into
+    cameras.
 
     `why`: for people. `where`, `line`: the file and line that bar.
     """

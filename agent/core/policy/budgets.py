@@ -19,8 +19,9 @@ HOUR = timedelta(hours=1)
 
 
 class Budgets:
-    """Releases by rule. Memory is bounded by the rules' own `max_per_hour`: a rule that is spent
-    records nothing more.
+    """Releases by rule.
+
+    Memory is bounded by the rules' own `max_per_hour`: a rule that is spent records nothing more.
     """
 
     def __init__(self) -> None:

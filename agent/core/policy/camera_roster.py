@@ -50,8 +50,9 @@ class RosterTable(Section):
 
 @dataclass(frozen=True, slots=True)
 class RosterCamera:
-    """One camera. `stands`: where, for people; `near`: kinds of place; `line`: of its id in the
-    file.
+    """One camera.
+
+    `stands`: where, for people; `near`: kinds of place; `line`: of its id in the file.
     """
 
     id: str
@@ -63,8 +64,9 @@ class RosterCamera:
 
 @dataclass(frozen=True, slots=True)
 class CameraRoster:
-    """A roster as parsed. `digest`: lower-case hex SHA-256 of the file's bytes; `where`: its
-    name.
+    """A roster as parsed.
+
+    `digest`: lower-case hex SHA-256 of the file's bytes; `where`: its name.
     """
 
     city: str
@@ -112,8 +114,9 @@ def open_roster(untrusted_text: bytes, where: str) -> tuple[Document, CameraRost
 
 
 def parse_roster(untrusted_text: bytes, where: str) -> CameraRoster:
-    """The roster in a file's bytes. Raises ConfigError listing all faults; `where` is the file's
-    name in them.
+    """The roster in a file's bytes.
+
+    Raises ConfigError listing all faults; `where` is the file's name in them.
     """
     document, roster = open_roster(untrusted_text, where)
     document.require_faultless()
@@ -122,7 +125,9 @@ def parse_roster(untrusted_text: bytes, where: str) -> CameraRoster:
 
 def in_place(policy: Policy, charter: Charter, roster: CameraRoster) -> Policy:
     """The policy with the charter's bars beside its own, and kinds of place turned into this
-    roster's cameras. This is what a camera obeys.
+    roster's cameras.
+
+    This is what a camera obeys.
     """
     return replace(
         policy, barred=tuple(look_up(bar, roster) for bar in (*charter.barred, *policy.barred))
@@ -140,7 +145,9 @@ def look_up(bar: Bar, roster: CameraRoster) -> Bar:
 
 def require_camera(policy: Policy, roster: CameraRoster, camera: str) -> None:
     """Refuse to open the sensor of a camera that the city has not listed, or has barred at all
-    hours. Raises PolicyRefusedError.
+    hours.
+
+    Raises PolicyRefusedError.
 
     `policy`: as `in_place` made it.
     """

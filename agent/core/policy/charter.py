@@ -30,8 +30,9 @@ Identifiers = Annotated[list[Identifier], Field(max_length=1000)]
 
 
 class CharterTable(Section):
-    """The whole file. The first five keys are required: a limit that was forgotten is not a limit
-    that was lifted.
+    """The whole file.
+
+    The first five keys are required: a limit that was forgotten is not a limit that was lifted.
     """
 
     name: Line
@@ -45,8 +46,9 @@ class CharterTable(Section):
 
 @dataclass(frozen=True, slots=True)
 class CharterFault:
-    """One thing in a policy that the charter forbids. `line`: of the sentence in the charter, whose
-    file is `where`.
+    """One thing in a policy that the charter forbids.
+
+    `line`: of the sentence in the charter, whose file is `where`.
     """
 
     reason: Reason
@@ -60,8 +62,10 @@ class CharterFault:
 
 @dataclass(frozen=True, slots=True)
 class Charter:
-    """A charter as parsed. `lines`: where each key, and each name under it, stands in the file
-    `where`; `digest`: hex SHA-256 of its bytes.
+    """A charter as parsed.
+
+    `lines`: where each key, and each name under it, stands in the file `where`; `digest`: hex
+    SHA-256 of its bytes.
     """
 
     name: str
@@ -131,8 +135,8 @@ class Charter:
             )
         if rule.retention_days > self.max_retention_days:
             what = (
-                f"{named}: retention {rule.retention_days}d is longer than "
-                f"{self.max_retention_days}d"
+                f"{named}: "
+                f"retention {rule.retention_days}d is longer than {self.max_retention_days}d"
             )
             yield self._fault(Reason.CHARTER_RETENTION, what, "max_retention")
 
@@ -161,19 +165,22 @@ class Charter:
 
 
 def parse_charter(untrusted_text: bytes, where: str) -> Charter:
-    """The charter in a file's bytes. Raises ConfigError listing all faults; `where` is the file's
-    name in them.
+    """The charter in a file's bytes.
+
+    Raises ConfigError listing all faults; `where` is the file's name in them.
     """
     document = read_document(untrusted_text, where)
     charter = _charter(document, untrusted_text)
     document.require_faultless()
-    assert charter is not None  # noqa: S101 (for mypy: a table that does not fit is a fault, and faults have raised)
+    # For mypy: a table that does not fit is a fault, and faults have raised.
+    assert charter is not None  # noqa: S101
     return charter
 
 
 def open_charter(untrusted_text: bytes, where: str) -> tuple[Document, Charter | None]:
-    """The document with all its faults, and the charter where it has none. Never raises: for
-    `policy check`.
+    """The document with all its faults, and the charter where it has none.
+
+    Never raises: for `policy check`.
     """
     document = open_document(untrusted_text, where)
     charter = None if document.broken else _charter(document, untrusted_text)
@@ -207,6 +214,7 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
 
 def require(policy: Policy, charter: Charter) -> None:
     """Refuse a policy that breaks the charter: names everything, with the first fault's reason.
+
     Raises PolicyRefusedError.
     """
     faults = charter.check(policy)

@@ -25,8 +25,9 @@ class _Hour:
 
 
 class Counts:
-    """Numbers per hour, never anything about a vehicle. `flush` gives each finished hour once, to
-    be logged as a `counts` leaf.
+    """Numbers per hour, never anything about a vehicle.
+
+    `flush` gives each finished hour once, to be logged as a `counts` leaf.
 
     A quiet hour counts too, as zeros: silence in the log then means that the camera was off.
     """
@@ -52,8 +53,9 @@ class Counts:
         self._hour(at).tests += 1
 
     def add(self, decision: Decision, at: Instant) -> None:
-        """Count one sighting. A drop counts once under each different reason that its rules
-        gave.
+        """Count one sighting.
+
+        A drop counts once under each different reason that its rules gave.
         """
         hour = self._hour(at)
         hour.sightings += 1
@@ -71,6 +73,7 @@ class Counts:
 
     def flush(self, at: Instant) -> tuple[Mapping[str, object], ...]:
         """The details of every counted hour but the one that holds `at`; these are forgotten here.
+
         Opens the hour of `at`.
 
         A clock that is set back can give the same hour twice: a reader of the log adds them up.

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 def decide(
     policy: Policy, circumstances: Circumstances, match: Match | None, spent: Mapping[str, int]
 ) -> Decision:
-    """May this sighting leave, by which rules, to whom? Pure. `spent`: releases by rule in the hour
-    before the capture.
+    """May this sighting leave, by which rules, to whom?
+
+    Pure. `spent`: releases by rule in the hour before the capture.
 
     The checks, in order. For the sighting, where the first that fails is the whole answer: clock
     trusted enough (`clock-untrusted`), policy in force at capture, camera and hour not barred, some
@@ -90,8 +91,9 @@ def may_publish(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
 
 
 def _deny_time(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
-    """What time alone says of a sealed read. A clock that jumped forward: nothing expires by it,
-    and nothing goes out.
+    """What time alone says of a sealed read.
+
+    A clock that jumped forward: nothing expires by it, and nothing goes out.
     """
     if tags.clock is ClockTrust.UNTRUSTED:
         return Reason.CLOCK_UNTRUSTED
@@ -103,8 +105,9 @@ def _deny_time(tags: Tags, policy: Policy, now: Instant) -> Reason | None:
 
 
 def _deny_whole(policy: Policy, circumstances: Circumstances, match: Match | None) -> Reason | None:
-    """What denies every rule at once. The clock comes first: without time, neither policy nor hot
-    list means anything.
+    """What denies every rule at once.
+
+    The clock comes first: without time, neither policy nor hot list means anything.
     """
     if circumstances.captured.trust is ClockTrust.UNTRUSTED:
         return Reason.CLOCK_UNTRUSTED
@@ -136,8 +139,9 @@ def _released_match(rule: ReleaseRule, match: Match) -> Match | Reason:
 def _deny_rule(
     policy: Policy, rule: ReleaseRule, circumstances: Circumstances, spent: Mapping[str, int]
 ) -> Reason | None:
-    """What denies this rule, once category and level are right. Written so that a NaN confidence
-    denies.
+    """What denies this rule, once category and level are right.
+
+    Written so that a NaN confidence denies.
     """
     if not circumstances.confidence >= rule.min_confidence:
         return Reason.CONFIDENCE_TOO_LOW

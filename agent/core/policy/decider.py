@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 class Decider:
-    """Holds one policy and what it has spent. The policy learns of a sighting only when, where and
-    how surely (Circumstances).
+    """Holds one policy and what it has spent.
+
+    The policy learns of a sighting only when, where and how surely (Circumstances).
     """
 
     def __init__(self, policy: Policy, budgets: Budgets | None = None) -> None:
@@ -25,8 +26,10 @@ class Decider:
         self._budgets = budgets or Budgets()
 
     def under(self, policy: Policy) -> Decider:
-        """The judge under a newer policy. What the rules have spent stays spent: a policy pushed
-        every minute is no way around a budget.
+        """The judge under a newer policy.
+
+        What the rules have spent stays spent: a policy pushed every minute is no way around a
+        budget.
         """
         return Decider(policy, self._budgets)
 

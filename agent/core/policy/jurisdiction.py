@@ -79,8 +79,10 @@ class ProfileTable(Section):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact. `read`: the day on which it was taken from its sources; `confirmed`: the statute's
-    text or a primary page was read for it.
+    """One fact.
+
+    `read`: the day on which it was taken from its sources; `confirmed`: the statute's text or a
+    primary page was read for it.
 
     `line`: of its id in the profile. `conditional_kinds`: recipients that need something outside
     the policy, such as a written declaration.
@@ -124,8 +126,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A jurisdiction's facts. `use`: "check", or "data" where they are too `thin` to hold a policy
-    against. `where`: the file's name.
+    """A jurisdiction's facts.
+
+    `use`: "check", or "data" where they are too `thin` to hold a policy against. `where`: the
+    file's name.
     """
 
     id: str
@@ -157,7 +161,8 @@ def parse_profile(untrusted_text: bytes, where: str) -> Profile:
     """The profile in a file's bytes. Raises ConfigError listing all faults."""
     document, profile = open_profile(untrusted_text, where)
     document.require_faultless()
-    assert profile is not None  # noqa: S101 (for mypy: a head that does not fit is a fault, and faults have raised)
+    # For mypy: a head that does not fit is a fault, and faults have raised.
+    assert profile is not None  # noqa: S101
     return profile
 
 

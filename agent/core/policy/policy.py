@@ -20,17 +20,18 @@ if TYPE_CHECKING:
     from agent.core.policy.barring import Bar
     from agent.core.wire.match_level import MatchLevel
 
-# the category of a rehearsal's printed plate (core.hotlist.rehearsal), and of nothing that a hot
-# list names
+# The category of a rehearsal's printed plate (core.hotlist.rehearsal), and of nothing that a hot
+# list names.
 TEST = "test"
-# the hot-list category that beats every rule; no policy may release it
+# The hot-list category that beats every rule; no policy may release it.
 NEVER_RELEASE = "never-release"
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRule:
-    """One [[release]]: what leaves, for which match, to whom. `retention_days`: whole days, at
-    least 2. `cameras`: None for every camera of the roster.
+    """One [[release]]: what leaves, for which match, to whom.
+
+    `retention_days`: whole days, at least 2. `cameras`: None for every camera of the roster.
     """
 
     rule: str
@@ -51,8 +52,10 @@ class ReleaseRule:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One [[recipient]]. `signing_key`: raw Ed25519 public key, 32 bytes, that signs its receipts
-    and epoch key list. `kind`: empty where not told.
+    """One [[recipient]].
+
+    `signing_key`: raw Ed25519 public key, 32 bytes, that signs its receipts and epoch key list.
+    `kind`: empty where not told.
     """
 
     id: str
@@ -69,8 +72,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """One [[broker]], or one [[bundle_source]], which has no recipients. `host` serves SNI and the
-    certificate only; `addresses`: (IP, port). `spki_pins`: SHA-256 digests, 32 bytes each.
+    """One [[broker]], or one [[bundle_source]], which has no recipients.
+
+    `host` serves SNI and the certificate only; `addresses`: (IP, port). `spki_pins`: SHA-256
+    digests, 32 bytes each.
     """
 
     id: str
@@ -83,8 +88,10 @@ class Broker:
 
 @dataclass(frozen=True, slots=True)
 class HotlistLimits:
-    """[hotlist]. `max_age_hours`: a list older than that raises nothing; `additions_per_day`:
-    entries that may be added by hand.
+    """[hotlist].
+
+    `max_age_hours`: a list older than that raises nothing; `additions_per_day`: entries that may be
+    added by hand.
     """
 
     max_age_hours: int = 24
@@ -93,8 +100,10 @@ class HotlistLimits:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A city's policy as parsed. `digest`: lower-case hex SHA-256 of the file's bytes. In force
-    from `effective` up to, not including, `expires` (UTC dates).
+    """A city's policy as parsed.
+
+    `digest`: lower-case hex SHA-256 of the file's bytes. In force from `effective` up to, not
+    including, `expires` (UTC dates).
 
     `barred`: its own bars; those of the charter are added by `camera_roster.in_place`.
     """
@@ -126,8 +135,9 @@ class Policy:
 
 
 class Match(NamedTuple):
-    """What the hot list says of a sighting. No plate here. `entry_*` tell the officer where the
-    lead came from.
+    """What the hot list says of a sighting.
+
+    No plate here. `entry_*` tell the officer where the lead came from.
 
     A tuple: a frozen dataclass takes four times as long to make, and one is made for every vehicle
     that is listed.
@@ -179,7 +189,9 @@ class Decision:
 
 
 def require_in_force(policy: Policy, now: Instant) -> None:
-    """Refuse a policy that has lapsed or does not apply yet. Raises PolicyRefusedError.
+    """Refuse a policy that has lapsed or does not apply yet.
+
+    Raises PolicyRefusedError.
 
     An untrusted clock cannot tell, so it refuses nothing here: `decide` and `may_publish` then let
     nothing through.

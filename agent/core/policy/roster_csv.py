@@ -30,8 +30,9 @@ class RosterRow:
 
 
 def parse_roster_csv(untrusted_text: bytes, where: str) -> tuple[RosterRow, ...]:
-    """The rows, in order; comma or semicolon, with or without byte-order mark. Raises ConfigError
-    naming every fault with its line.
+    """The rows, in order; comma or semicolon, with or without byte-order mark.
+
+    Raises ConfigError naming every fault with its line.
     """
     try:
         text = untrusted_text.decode("utf-8-sig")
@@ -74,12 +75,10 @@ def _row(cells: list[str], line: int, seen: dict[str, int], faults: list[str]) -
     if len(cells) != len(HEADER):
         faults.append(f"line {line}: {len(cells)} columns instead of {len(HEADER)}")
         return None
-    name, stands, near, mount = (
-        cells[0],
-        cells[1],
-        tuple(cells[2].replace("|", " ").split()),
-        cells[3] or "fixed",
-    )
+    name = cells[0]
+    stands = cells[1]
+    near = tuple(cells[2].replace("|", " ").split())
+    mount = cells[3] or "fixed"
     before = len(faults)
     if IDENTIFIER.fullmatch(name) is None or len(name) > MAX_ID:
         faults.append(
@@ -89,8 +88,8 @@ def _row(cells: list[str], line: int, seen: dict[str, int], faults: list[str]) -
         faults.append(f"line {line}: camera {name!r} is there already, in line {seen[name]}")
     if not 0 < len(stands) <= _MAX_LINE or not stands.isprintable():
         faults.append(
-            f"line {line}: `stands` must be one line of printable text, at most {_MAX_LINE} "
-            "characters"
+            f"line {line}: "
+            f"`stands` must be one line of printable text, at most {_MAX_LINE} characters"
         )
     faults += [
         f"line {line}: {place[:40]!a} is no kind of place (docs/ref/policy.md, Barred)"

@@ -1,5 +1,7 @@
 """The kernel's walls around a camera's processes, as text: an nftables table and drop-ins for
-systemd. Which addresses, a verified policy says (P4).
+systemd.
+
+Which addresses, a verified policy says (P4).
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ DELIVER, UPDATE, WATCH = "platewarden-deliver", "platewarden-update", "plateward
 Listed = tuple[tuple[str, int], ...]
 
 _NFT = """\
-# Written by `platewarden walls` from {told}. Do not edit: it is written again when the bundles change.
+# Written by `platewarden walls` from {told}. \
+Do not edit: it is written again when the bundles change.
 # Loaded as one transaction: there is no instant without a table.
 table inet {table}
 delete table inet {table}
@@ -36,7 +39,8 @@ _SET = """\
 """
 
 _DROP_IN = """\
-# Written by `platewarden walls` from {told}. Do not edit: it is written again when the bundles change.
+# Written by `platewarden walls` from {told}. \
+Do not edit: it is written again when the bundles change.
 [Service]
 IPAddressAllow=
 {lines}"""
@@ -44,8 +48,9 @@ IPAddressAllow=
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """Which addresses and ports each process may reach. `brokers`: deliver; `sources`: update.
-    watch reaches nothing.
+    """Which addresses and ports each process may reach.
+
+    `brokers`: deliver; `sources`: update. watch reaches nothing.
     """
 
     brokers: Listed = ()
@@ -63,8 +68,9 @@ def nftables(
     *,
     users: tuple[int | str, int | str, int | str] = (DELIVER, UPDATE, WATCH),
 ) -> str:
-    """The table. `told`: what it was made from; `users`: of deliver, update and watch, by name or
-    number.
+    """The table.
+
+    `told`: what it was made from; `users`: of deliver, update and watch, by name or number.
     """
     deliver, update, watch = map(_user, users)
     sets, rules = "", ""
@@ -89,8 +95,10 @@ def nftables(
 
 
 def drop_in(listed: Listed, told: str) -> str:
-    """Systemd's drop-in for one process. It knows addresses, and no ports: nftables does the rest.
-    The empty line forgets what other drop-ins allowed.
+    """Systemd's drop-in for one process.
+
+    It knows addresses, and no ports: nftables does the rest. The empty line forgets what other
+    drop-ins allowed.
     """
     return _DROP_IN.format(told=_line(told), lines="".join(f"{line}\n" for line in allowed(listed)))
 

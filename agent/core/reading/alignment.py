@@ -9,15 +9,16 @@ from __future__ import annotations
 SUBSTITUTED = 1e-2
 ADDED_OR_LOST = 1e-3
 AT_AN_END = 4e-3
-# texts of one length that differ in no more places are not searched for a better way
+# In how many places texts of one length may differ without a search for a better way.
 PAIRED_FAST = 2
 
 Pair = tuple[str, str]
 
 
 def align(read: str, meant: str) -> tuple[Pair, ...]:
-    """Pairs (character of `read`, character of `meant`), "" where one has none. The same two texts
-    always give the same pairs.
+    """Pairs (character of `read`, character of `meant`), "" where one has none.
+
+    The same two texts always give the same pairs.
     """
     if (
         len(read) == len(meant)

@@ -1,11 +1,12 @@
-"""How much two upright boxes share, and whether they show one plate. Boxes are x, y, width, height,
-in any one unit.
+"""How much two upright boxes share, and whether they show one plate.
+
+Boxes are x, y, width, height, in any one unit.
 """
 
 Box = tuple[float, float, float, float]
 
 OVERLAP_IS_SAME = 0.25  # intersection over union; two real plates never overlap
-# share of the smaller box that lies in the other: a sticker on a plate is no plate beside it
+# Share of the smaller box that lies in the other. A sticker on a plate is no plate beside it.
 INSIDE_IS_SAME = 0.7
 
 

@@ -20,7 +20,7 @@ class PlateText:
     value: str
 
     def __post_init__(self) -> None:
-        # what is left begins with another character
+        # What strip leaves begins with a character that no plate has.
         if len(self.value) > MAX_LENGTH or self.value.strip(CHARACTERS):
             msg = (
                 f"plate text must be A-Z and 0-9, at most {MAX_LENGTH} characters (value withheld)"

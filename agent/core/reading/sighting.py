@@ -1,5 +1,6 @@
-"""What the camera saw: the values that carry plates. They never leave the camera's process in the
-clear (P2).
+"""What the camera saw: the values that carry plates.
+
+They never leave the camera's process in the clear (P2).
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture. `image`: H×W×3, BGR, uint8. `file`: the name to report in `read`, empty for a
-    camera.
+    """One picture.
+
+    `image`: H×W×3, BGR, uint8. `file`: the name to report in `read`, empty for a camera.
     """
 
     image: Image
@@ -28,7 +30,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class PlateBox:
-    """Where a plate is. `box`: x, y, width, height in px of the frame, upright.
+    """Where a plate is.
+
+    `box`: x, y, width, height in px of the frame, upright.
 
     `corners`: four (x, y) in px, clockwise from the plate's own top left. `confidence`: 0–1.
     `rows`: lines of text, 1 or 2. `least_text`: confidence that its text must reach for the box to
@@ -87,8 +91,9 @@ class Track:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """One vehicle, once: the vote over a track. Fields as in PlateRead; `frames`: how many reads
-    voted.
+    """One vehicle, once: the vote over a track.
+
+    Fields as in PlateRead; `frames`: how many reads voted.
     """
 
     text: PlateText

@@ -47,8 +47,10 @@ class Tracking:
 
 @dataclass(slots=True)
 class _Open:
-    """A track that has not ended. `reads`: the best ones so far, none once emitted. `anchor`: the
-    surest read, which says which vehicle this is.
+    """A track that has not ended.
+
+    `reads`: the best ones so far, none once emitted. `anchor`: the surest read, which says which
+    vehicle this is.
     """
 
     track_id: int

@@ -101,13 +101,10 @@ def _surest(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
     """All reads of a track, or of very many the surest: the vote's time is bounded whatever a
     tracker keeps.
     """
-    return (
-        reads
-        if len(reads) <= MAX_READS
-        else sorted(reads, key=lambda read: (-read.confidence, -read.sharpness, read.text.value))[
-            :MAX_READS
-        ]
-    )
+    if len(reads) <= MAX_READS:
+        return reads
+    surest = sorted(reads, key=lambda read: (-read.confidence, -read.sharpness, read.text.value))
+    return surest[:MAX_READS]
 
 
 def _opinions(reads: Sequence[PlateRead]) -> list[Opinion]:
@@ -142,8 +139,10 @@ def _char_confidence(pooled: Pool, agreeing: Sequence[PlateRead]) -> tuple[float
 
 
 def _alternatives(pooled: Pool, opinions: Sequence[Opinion]) -> tuple[Alternative, ...]:
-    """The other texts, likeliest first. Chosen by what any read suspects, not by the pool, so that
-    a vote hides no suspicion from the hot list.
+    """The other texts, likeliest first.
+
+    Chosen by what any read suspects, not by the pool, so that a vote hides no suspicion from the
+    hot list.
     """
     shares: defaultdict[str, list[float]] = defaultdict(list)
     for opinion in opinions:

@@ -35,8 +35,9 @@ def canonical(value: object) -> bytes:
 
 
 def parse_object(untrusted_text: bytes, where: str) -> Mapping[str, object]:
-    """One JSON object without duplicate keys, NaN or broken UTF-8. Raises
-    EnvelopeRefusedError(malformed).
+    """One JSON object without duplicate keys, NaN or broken UTF-8.
+
+    Raises EnvelopeRefusedError(malformed).
     """
     try:
         value = json.loads(
@@ -45,7 +46,7 @@ def parse_object(untrusted_text: bytes, where: str) -> Mapping[str, object]:
             parse_constant=_no_constant,
         )
     except (ValueError, RecursionError):
-        # RecursionError: a thousand brackets in a few hundred bytes
+        # RecursionError comes of a thousand brackets in a few hundred bytes.
         raise malformed("is not one JSON object with unique keys", where) from None
     if not isinstance(value, dict):
         raise malformed("is not a JSON object", where)
@@ -64,8 +65,9 @@ def _no_constant(_name: str) -> None:
 
 
 def decode_base64url(untrusted_text: str, where: str) -> bytes:
-    """Strict base64url (RFC 7515, no padding, no stray bits). Raises
-    EnvelopeRefusedError(malformed).
+    """Strict base64url (RFC 7515, no padding, no stray bits).
+
+    Raises EnvelopeRefusedError(malformed).
     """
     try:
         return from_b64url(untrusted_text)
@@ -101,7 +103,7 @@ class Fields:
         if missing := sorted(needed - self._table.keys()):
             raise malformed(f"lacks {', '.join(missing)}", where)
         if self._table.keys() - needed - set(optional):
-            # its name is untrusted text: not repeated
+            # The member's name is untrusted text, and not repeated.
             raise malformed("has a member that this version does not know", where)
 
     def __contains__(self, name: str) -> bool:
@@ -147,7 +149,8 @@ class Fields:
         return tuple(self._fraction(name, value) for value in self.sequence(name, most))
 
     def _fraction(self, name: str, value: object) -> float:
-        if type(value) not in {int, float} or not 0 <= value <= 1:  # type: ignore[operator]  # just shown to be a number
+        # The comparison comes when it was just shown to be a number.
+        if type(value) not in {int, float} or not 0 <= value <= 1:  # type: ignore[operator]
             raise self.bad(name, "a number from 0 to 1")
         return float(value)  # type: ignore[arg-type]
 
@@ -199,8 +202,9 @@ class Fields:
 
 
 def parse_public_jwk(untrusted_value: object, curve: str, where: str) -> bytes:
-    """The 32 raw bytes of a public JWK of exactly {kty, crv, x}. Raises
-    EnvelopeRefusedError(malformed).
+    """The 32 raw bytes of a public JWK of exactly {kty, crv, x}.
+
+    Raises EnvelopeRefusedError(malformed).
     """
     fields = Fields(untrusted_value, where, required=("kty", "crv", "x"))
     fields.exactly("kty", "OKP")

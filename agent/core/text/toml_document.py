@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-# two hundred recipients with a rule each fit; every step below takes time in proportion
+# Two hundred recipients with a rule each fit. Every step below takes time in proportion.
 MAX_TEXT_BYTES = 256 * 1024
 MAX_FAULTS_TOLD = 50
-# in one statement, outside strings: tomllib takes quadratic time over `a.a.a.…`, minutes for a
-# megabyte
+# Dots in one statement, outside strings. On `a.a.a.…` tomllib takes quadratic time, minutes for a
+# megabyte.
 MAX_DOTS = 64
 
 Path = tuple[str | int, ...]
@@ -32,7 +32,10 @@ Place = tuple[int, int]  # line and column, from 1; columns count characters
 # The last branch takes a quote that begins no string: scanning ends there, else an endless string
 # would be looked for again at every quote.
 LEXEME = re.compile(
-    r'"""(?:\\.|[^\\])*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?!"")(?:\\.|[^"\\\n])*"|\'(?!\'\')[^\'\n]*\'|#[^\n]*|\n|[\[\]{}=,]|[^\s\[\]{}=,#"\']+|[^\S\n]+|.',
+    r'"""(?:\\.|[^\\])*?"""(?:"{0,2})|'
+    r"'''.*?'''(?:'{0,2})|"
+    r'"(?!"")(?:\\.|[^"\\\n])*"|'
+    r"'(?!'')[^'\n]*'|#[^\n]*|\n|[\[\]{}=,]|[^\s\[\]{}=,#\"']+|[^\S\n]+|.",
     re.DOTALL,
 )
 
@@ -61,8 +64,9 @@ class Fault:
 
 @dataclass(slots=True)
 class Document:
-    """A parsed file and the faults found in it so far. `where`: the file's name as the reader knows
-    it.
+    """A parsed file and the faults found in it so far.
+
+    `where`: the file's name as the reader knows it.
 
     `keys`, `values`: where the name and the value of each path begin; a table's are its header's.
     `broken`: no TOML, `table` is empty.
@@ -140,8 +144,10 @@ def read_document(untrusted_text: bytes, where: str) -> Document:
 
 
 def open_document(untrusted_text: bytes, where: str) -> Document:
-    """Parse TOML. What is none comes back `broken`, with one fault that says why; line 0 where the
-    file as a whole is meant.
+    """Parse TOML.
+
+    What is none comes back `broken`, with one fault that says why; line 0 where the file as a whole
+    is meant.
     """
     try:
         text = _text(untrusted_text)
@@ -178,14 +184,8 @@ def _text(untrusted_text: bytes) -> str:
         return untrusted_text.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = untrusted_text.count(b"\n", 0, error.start) + 1
-        column = (
-            len(
-                untrusted_text[
-                    untrusted_text.rfind(b"\n", 0, error.start) + 1 : error.start
-                ].decode("utf-8")
-            )
-            + 1
-        )
+        begins = untrusted_text.rfind(b"\n", 0, error.start) + 1
+        column = len(untrusted_text[begins : error.start].decode("utf-8")) + 1
         raise _NotToml(
             f"not UTF-8 at byte {error.start}", "save it as UTF-8", (line, column)
         ) from None
@@ -266,8 +266,9 @@ def _names(lexeme: str) -> list[str]:
 
 
 def _statements(text: str) -> Iterator[Statement]:
-    """A header or a `key = value` at a time; a line feed inside brackets ends nothing. Of what is
-    no TOML, anything.
+    """A header or a `key = value` at a time; a line feed inside brackets ends nothing.
+
+    Of what is no TOML, anything.
     """
     line, start, depth, statement = 1, 0, 0, Statement()
     for found in LEXEME.finditer(text):

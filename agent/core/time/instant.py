@@ -25,8 +25,10 @@ class ClockTrust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """`utc`: timezone-aware, UTC. `trust`: see ClockTrust. `at_least`: a time that has surely been
-    reached, where the clock knows one.
+    """`utc`: timezone-aware, UTC.
+
+    `trust`: see ClockTrust. `at_least`: a time that has surely been reached, where the clock knows
+    one.
     """
 
     utc: datetime
@@ -40,6 +42,7 @@ class Instant:
 
     def sure(self) -> datetime | None:
         """The time by which things may be deleted: a clock that jumped forward is not believed.
+
         None where nothing is sure.
         """
         if self.at_least is None and self.trust is not ClockTrust.UNTRUSTED:

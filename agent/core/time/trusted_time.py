@@ -1,5 +1,7 @@
 """Judges the machine's time against what is known of it: a floor that it cannot be before, a signed
-time that it cannot be after. Pure (docs/ref/time.md).
+time that it cannot be after.
+
+Pure (docs/ref/time.md).
 
 Mitigates against: a clock set back (an expired policy or a recovered car would be in force again),
 set forward (everything that waits would expire), stopped, or jumping. Limit: within [floor, expiry
@@ -26,6 +28,7 @@ below the floor.
 """
 DRIFT = 0.0005
 """500 ppm: the most by which the kernel lets NTP bend its clock, and more than any quartz is off.
+
 The floor runs that much slower than powered-on time.
 """
 NAMELESS = "?"
@@ -38,8 +41,9 @@ _MOST_MS = 1 << 53
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the machine said at one moment. `wall`: its UTC; `boot_s`: CLOCK_BOOTTIME, s; `boot`:
-    which boot that counts from.
+    """What the machine said at one moment.
+
+    `wall`: its UTC; `boot_s`: CLOCK_BOOTTIME, s; `boot`: which boot that counts from.
 
     Where the machine does not tell its boot, `boot` is NAMELESS and something that no other process
     gives. `synchronised`: the operating system says so; `rtc`: a battery-backed clock agrees with
@@ -55,8 +59,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What one process remembers of time. `floor`: reached at `boot_s` of that `boot`; `reference`:
-    wall and boot_s when something beside the clock last vouched for it in that boot, or None.
+    """What one process remembers of time.
+
+    `floor`: reached at `boot_s` of that `boot`; `reference`: wall and boot_s when something beside
+    the clock last vouched for it in that boot, or None.
     """
 
     floor: datetime
@@ -75,8 +81,9 @@ class SignedTime:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`at_least`: a UTC time that has surely been reached. `why`: one sentence for people. `known`:
-    what to remember.
+    """`at_least`: a UTC time that has surely been reached.
+
+    `why`: one sentence for people. `known`: what to remember.
     """
 
     trust: ClockTrust
@@ -86,8 +93,10 @@ class Verdict:
 
 
 def judge(look: Look, known: Known | None, signed: SignedTime | None, build: datetime) -> Verdict:
-    """May this time be trusted? `known`: None on a first start; `signed`: None where no bundle was
-    ever verified (then never more than `os`).
+    """May this time be trusted?
+
+    `known`: None on a first start; `signed`: None where no bundle was ever verified (then never
+    more than `os`).
 
     Trusted: the operating system vouches for it, and it lies in [floor, expiry). Without signed
     time an unvouched time is still `os`, but proves nothing.
@@ -100,19 +109,8 @@ def judge(look: Look, known: Known | None, signed: SignedTime | None, build: dat
         look.boot,
         known.reference if known and _same_boot(look, known) else None,
     )
-    if look.wall < floor:
-        return Verdict(
-            ClockTrust.UNTRUSTED,
-            floor,
-            f"not trusted: the clock says {_told(look.wall)}, before {_told(floor)}, {what}",
-            moved,
-        )
-    if signed is not None and look.wall >= signed.expires:
-        why = (
-            f"the clock says {_told(look.wall)}, and the newest timestamp expired at "
-            f"{_told(signed.expires)}: either it has jumped, or no bundle came"
-        )
-        return Verdict(ClockTrust.UNTRUSTED, floor, f"not trusted: {why}", moved)
+    if outside := _outside(look.wall, floor, what, signed):
+        return Verdict(ClockTrust.UNTRUSTED, floor, f"not trusted: {outside}", moved)
     if not vouched:
         trust = ClockTrust.OS if signed is None else ClockTrust.UNTRUSTED
         return Verdict(
@@ -121,7 +119,7 @@ def judge(look: Look, known: Known | None, signed: SignedTime | None, build: dat
             f"{'not trusted' if signed else 'taken as it is, but nothing is deleted by it'}: {how}",
             moved,
         )
-    # else many small steps would add up unseen
+    # Only then a new reference: else many small steps would add up unseen.
     reference = (look.wall, look.boot_s) if look.synchronised or look.rtc else moved.reference
     sure = replace(moved, floor=max(floor, look.wall - SLACK), reference=reference)
     if signed is None:
@@ -134,17 +132,31 @@ def judge(look: Look, known: Known | None, signed: SignedTime | None, build: dat
     return Verdict(
         ClockTrust.TRUSTED,
         look.wall,
-        f"trusted: {how}, between {_told(floor)} and the newest timestamp's expiry at "
-        f"{_told(signed.expires)}",
+        f"trusted: {how}, "
+        f"between {_told(floor)} and the newest timestamp's expiry at {_told(signed.expires)}",
         sure,
     )
+
+
+def _outside(wall: datetime, floor: datetime, what: str, signed: SignedTime | None) -> str:
+    """Why a time cannot be right; empty where it can."""
+    if wall < floor:
+        return f"the clock says {_told(wall)}, before {_told(floor)}, {what}"
+    if signed is not None and wall >= signed.expires:
+        return (
+            f"the clock says {_told(wall)}, and the newest timestamp expired "
+            f"at {_told(signed.expires)}: either it has jumped, or no bundle came"
+        )
+    return ""
 
 
 def _floor(
     look: Look, known: Known | None, signed: SignedTime | None, build: datetime
 ) -> tuple[datetime, str]:
     """The latest of: build time, newest signed issue time, last known time plus the time powered on
-    since. And which of them it is.
+    since.
+
+    And which of them it is.
     """
     floors = [(build, "when this software was built")]
     if signed is not None:
@@ -160,28 +172,29 @@ def _floor(
 
 
 def _vouched(look: Look, known: Known | None) -> tuple[bool, str]:
-    """Does anything but the clock itself speak for the clock? And in words, what does or does
-    not.
+    """Does anything but the clock itself speak for the clock?
+
+    And in words, what does or does not.
     """
     if look.synchronised:
         return True, "the operating system has synchronised its clock"
     if look.rtc:
         return True, (
-            "the operating system has not synchronised its clock, but the battery-backed one "
-            "agrees with it"
+            "the operating system has not synchronised its clock, "
+            "but the battery-backed one agrees with it"
         )
     if known is None or known.reference is None or not _same_boot(look, known):
         return False, (
-            "the operating system has not synchronised its clock since it started, and there is "
-            "no battery-backed one"
+            "the operating system has not synchronised its clock since it started, "
+            "and there is no battery-backed one"
         )
     wall, boot_s = known.reference
     stepped_s = abs((look.wall - wall).total_seconds() - (look.boot_s - boot_s))
     if stepped_s <= SLACK.total_seconds() + DRIFT * (look.boot_s - boot_s):
         return True, "the clock was trusted in this boot and has run on since without a step"
     return False, (
-        f"the clock has jumped by {stepped_s:.0f} s since it was last trusted, and is not "
-        "synchronised"
+        f"the clock has jumped by {stepped_s:.0f} s since it was last trusted, "
+        "and is not synchronised"
     )
 
 
@@ -190,8 +203,9 @@ def _same_boot(look: Look, known: Known) -> bool:
 
 
 def _powered_on_s(look: Look, known: Known) -> float:
-    """Seconds that this machine has surely run since `known`. Of two boots, of which one is
-    nameless, nobody can tell whether they are one.
+    """Seconds that this machine has surely run since `known`.
+
+    Of two boots, of which one is nameless, nobody can tell whether they are one.
     """
     if look.boot == known.boot:
         return max(0.0, look.boot_s - known.boot_s)
@@ -204,7 +218,7 @@ def _later(moment: datetime, seconds: float) -> datetime:
         moment += timedelta(seconds=seconds)
     except OverflowError:
         return moment
-    # as it will be written down
+    # In whole milliseconds, as it will be written down.
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

@@ -45,7 +45,7 @@ class Aligner(nn.Module):
         nn.init.normal_(self.head[2].weight, std=0.01)
         left, top = AROUND_X / (1 + 2 * AROUND_X), AROUND_Y / (1 + 2 * AROUND_Y)
         box = torch.tensor([left, top, 1 - left, top, 1 - left, 1 - top, left, 1 - top])
-        # the answer zero: the proposal's own box
+        # The box of the answer zero: the proposal's own.
         self.register_buffer("box", box, persistent=False)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,17 +21,17 @@ from models.training.render.video import filmed
 BATCH = 64
 CANVAS = (320, 192)  # px of a scene; its plates are 16–260 px wide
 PLATES, TWO_ROWS = 2400, 0.12  # in the bank of rendered plates; share with two rows
-# of scenes, as scenes.KINDS; the plate-free photographs stay out: they measure this network
+# Shares of scenes, as scenes.KINDS. The plate-free photographs stay out: they measure this network.
 KINDS = (0.37, 0.23, 0.0, 0.40)
 CUTS = 2  # boxes per plate and visit
-# scenes composed anew for a batch, older ones cut anew, how many of those are kept
+# Scenes composed anew for a batch, older ones cut anew, and how many of those are kept.
 FRESH, AGAIN, POOL = 4, 16, 2500
-# of visits to a plate: also the plate alone from edge to edge; also a small part of it, which is no
-# plate
+# Shares of visits to a plate that also show it alone from edge to edge, or a small part of it,
+# which is no plate.
 CUTTING, PART = 0.08, 0.3
 FILMED = 0.4  # of the scenes, through a video encoder
-# of a cut's sides: more than that outside the scene shows mostly repeated border, which cameras do
-# not have
+# Share of a cut's sides that may lie outside the scene. More would show mostly repeated border,
+# which cameras do not have.
 BEYOND = 0.12
 SEED = 20261125
 

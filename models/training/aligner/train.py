@@ -21,7 +21,7 @@ from models.training.loop import Losses, Training
 
 DEFAULTS = Defaults("aligner.train", minutes=35.0, rate=2e-3)
 CORNERS_WEIGHT, HULL_WEIGHT = 4.0, 2.0
-# of the plate's sides: errors below count squared, so that noise in the labels does not pull
+# Share of the plate's sides. Errors below count squared, so that noise in the labels does not pull.
 BEND = 0.03
 
 

@@ -75,7 +75,7 @@ def degrade(rng: Generator, image: Image) -> Image:
     elif draw < 0.37:
         image = motion_blur(rng, image)
     elif draw < 0.45:
-        # a sharpening camera
+        # As a sharpening camera does.
         image = cv2.addWeighted(image, 1.7, cv2.GaussianBlur(image, (0, 0), 1.2), -0.7, 0)
     if rng.random() < 0.4:
         image = noise(rng, image, rng.uniform(2, 16))

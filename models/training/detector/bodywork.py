@@ -1,5 +1,6 @@
-"""A vehicle's flat side around a pasted plate: one paint, seams, lamps, lettering. White vans with
-white plates are what a detector misses.
+"""A vehicle's flat side around a pasted plate: one paint, seams, lamps, lettering.
+
+White vans with white plates are what a detector misses.
 """
 
 import cv2
@@ -26,10 +27,8 @@ def panel_around(rng: Generator, plate: Corners) -> Corners:
     """
     across, down = plate[1] - plate[0], plate[3] - plate[0]
     left, right, up, below = rng.uniform([0.1, 0.1, 0.3, 0.3], [3, 3, 4, 3])
-    first, last = (
-        plate[0] - left * across - up * down,
-        plate[0] + (1 + right) * across + (1 + below) * down,
-    )
+    first = plate[0] - left * across - up * down
+    last = plate[0] + (1 + right) * across + (1 + below) * down
     wide, high = (1 + left + right) * across, (1 + up + below) * down
     return np.array([first, first + wide, last, first + high], np.float32)
 
@@ -38,6 +37,7 @@ def paint(
     rng: Generator, canvas: Image, panel: Corners, plate_height: float
 ) -> list[NDArray[np.float32]]:
     """Paint the panel into the picture, in place; gives the hulls x0, y0, x1, y1 of its lettering.
+
     `plate_height`: px.
     """
     height, width = canvas.shape[:2]
@@ -51,27 +51,15 @@ def paint(
             else (panel[0] + part * down, panel[1] + part * down)
         )
         shade = _shade(rng, paintwork)
-        cv2.line(
-            paintwork,
-            *(tuple(int(v) for v in end) for end in ends),
-            shade,
-            max(1, int(plate_height * rng.uniform(0.02, 0.2))),
-            cv2.LINE_AA,
-        )
+        start, end = (tuple(int(v) for v in one) for one in ends)
+        thick = max(1, int(plate_height * rng.uniform(0.02, 0.2)))
+        cv2.line(paintwork, start, end, shade, thick, cv2.LINE_AA)
     for _ in range(int(rng.choice(3, p=[0.6, 0.25, 0.15]))):  # lamps, handles
-        centre = panel[0] + rng.uniform(0, 1) * across + rng.uniform(0, 1) * down
+        spot = panel[0] + rng.uniform(0, 1) * across + rng.uniform(0, 1) * down
+        centre = tuple(int(v) for v in spot)
         axes = tuple(int(v) for v in np.maximum(1, plate_height * rng.uniform(0.15, 0.8, 2)))
-        cv2.ellipse(
-            paintwork,
-            tuple(int(v) for v in centre),
-            axes,
-            0,
-            0,
-            360,
-            _shade(rng, paintwork),
-            -1,
-            cv2.LINE_AA,
-        )
+        shade = _shade(rng, paintwork)
+        cv2.ellipse(paintwork, centre, axes, 0, 0, 360, shade, -1, cv2.LINE_AA)
     hulls = [
         _letter(rng, paintwork, panel, plate_height)
         for _ in range(int(rng.choice(4, p=[0.4, 0.3, 0.2, 0.1])))

@@ -24,7 +24,8 @@ from models.training.loop import Losses, Training, averaged_weights
 
 DEFAULTS = Defaults("detector.distil", minutes=90.0, rate=3e-3)
 LIKE_THE_TEACHER = ("to4", "to8", "to16", "join16", "head")  # stages whose features must agree
-# of the time: from when on the scenes' own truth counts, and until when the teacher's features fade
+# Shares of the time: from when on the scenes' own truth counts, and until when the teacher's
+# features fade.
 OWN_BEGIN, OWN_FULL = 0.1, 0.4
 FEATURES_AT_LAST, OWN_WEIGHT = 0.1, 0.5
 BACKGROUND = 0.05  # weight of a cell where the teacher sees nothing
@@ -32,6 +33,7 @@ BACKGROUND = 0.05  # weight of a cell where the teacher sees nothing
 
 class Lesson:
     """The losses of one batch: the teacher's features and answers, and more and more the truth.
+
     `share`: of the time that is spent, 0–1.
     """
 
@@ -90,8 +92,8 @@ def main(arguments: list[str]) -> None:
     asked = ask(arguments, __doc__ or "", DEFAULTS)
     if not asked.start:
         raise SystemExit(
-            "--start is missing: the teacher's checkpoint (python -m "
-            "models.training.detector.train)"
+            "--start is missing: "
+            "the teacher's checkpoint (python -m models.training.detector.train)"
         )
     photographs.load(asked.data, asked.cache)
     banks.load(asked.cache)

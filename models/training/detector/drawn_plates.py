@@ -105,11 +105,9 @@ def style(rng: Generator) -> Style:
         if rng.random() < 0.12:
             aspect, rows, height = rng.uniform(1.15, 1.4), 2, rng.uniform(0.32, 0.4)
     if rng.random() < (0.1 if region == "us" else 0.05):
-        ground, below, ink = (
-            colour(rng, 20, 130, 1.0),
-            colour(rng, 20, 110, 1.0),
-            colour(rng, 200, 255, 0.1),
-        )
+        ground = colour(rng, 20, 130, 1.0)
+        below = colour(rng, 20, 110, 1.0)
+        ink = colour(rng, 200, 255, 0.1)
     return Style(region, float(aspect), ground, below, ink, float(height), rows)
 
 
@@ -219,42 +217,31 @@ def draw_plate(rng: Generator, font_files: list[Path]) -> Image:
     line = text(rng, look.region)
     if look.rows == 2:
         split = int(rng.integers(2, len(line) - 1))
-        write(
-            draw,
-            font,
-            line[:split],
-            (left, 0.12 * HEIGHT_PX, right, 0.12 * HEIGHT_PX + tall),
-            look.ink,
-        )
-        write(
-            draw,
-            font,
-            line[split:],
-            (left, 0.54 * HEIGHT_PX, right, 0.54 * HEIGHT_PX + tall),
-            look.ink,
-        )
+        upper, lower = 0.12 * HEIGHT_PX, 0.54 * HEIGHT_PX
+        write(draw, font, line[:split], (left, upper, right, upper + tall), look.ink)
+        write(draw, font, line[split:], (left, lower, right, lower + tall), look.ink)
     else:
         write(draw, font, line, (left, middle - tall / 2, right, middle + tall / 2), look.ink)
+    write_issuer(rng, draw, small, look, width)
+    return np.asarray(picture).copy()
+
+
+def write_issuer(
+    rng: Generator,
+    draw: ImageDraw.ImageDraw,
+    font: Path,
+    look: Style,
+    width: int,
+) -> None:
+    """The state's or the city's name in small letters, and a motto."""
     name = "".join(rng.choice(list(string.ascii_lowercase), int(rng.integers(4, 13)))).capitalize()
     if look.region == "us":
         ink = look.ink if rng.random() < 0.5 else colour(rng, 0, 200, 1.0)
-        write(
-            draw, small, name, (0.2 * width, 0.04 * HEIGHT_PX, 0.8 * width, 0.17 * HEIGHT_PX), ink
-        )
+        above = (0.2 * width, 0.04 * HEIGHT_PX, 0.8 * width, 0.17 * HEIGHT_PX)
+        write(draw, font, name, above, ink)
         if rng.random() < 0.6:
-            write(
-                draw,
-                small,
-                name[::-1] + " " + name[:4],
-                (0.2 * width, 0.85 * HEIGHT_PX, 0.8 * width, 0.96 * HEIGHT_PX),
-                ink,
-            )
+            below = (0.2 * width, 0.85 * HEIGHT_PX, 0.8 * width, 0.96 * HEIGHT_PX)
+            write(draw, font, name[::-1] + " " + name[:4], below, ink)
     elif look.region == "br" and look.rows == 1:
-        write(
-            draw,
-            small,
-            name.upper(),
-            (0.25 * width, 0.06 * HEIGHT_PX, 0.75 * width, 0.2 * HEIGHT_PX),
-            look.ink,
-        )
-    return np.asarray(picture).copy()
+        above = (0.25 * width, 0.06 * HEIGHT_PX, 0.75 * width, 0.2 * HEIGHT_PX)
+        write(draw, font, name.upper(), above, look.ink)

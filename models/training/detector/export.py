@@ -19,7 +19,7 @@ from models.training.loop import averaged_weights
 
 OUTPUTS = ("score", "box")
 BLOCK_PX = 32  # what a picture's sides are multiples of
-# height and width of pictures to compare on
+# Height and width of pictures to compare on.
 SIZES = ((INPUT_HEIGHT_PX, INPUT_WIDTH_PX), (352, 640), (384, 512), (BLOCK_PX, BLOCK_PX))
 THRESHOLD = 0.02  # of a proposal: low, because the aligner looks again
 PURPOSE = "proposes where licence plates are: score and box per cell of 8 px"
@@ -41,7 +41,7 @@ def picture(rng: Generator, height: int, width: int) -> Tensor:
         .repeat(BLOCK_PX, axis=2)
         .repeat(BLOCK_PX, axis=3)
     )
-    # wraps: hard edges as well
+    # The sum wraps, which makes hard edges as well.
     return torch.from_numpy(blocks + rng.integers(0, 32, blocks.shape, dtype=np.uint8))
 
 
@@ -65,7 +65,7 @@ def shipped(checkpoint: Path) -> Shipped:
 
 def main() -> None:
     """Export, check, describe, write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--to", type=Path, default=TARGET)
     given = parser.parse_args()

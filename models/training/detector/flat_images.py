@@ -15,8 +15,9 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class FlatImages:
-    """Read-only images; `images[i]` is H x W x C uint8. `notes[i]`: what was stored beside it
-    (JSON).
+    """Read-only images; `images[i]` is H x W x C uint8.
+
+    `notes[i]`: what was stored beside it (JSON).
     """
 
     pixels: NDArray[np.uint8]

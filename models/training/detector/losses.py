@@ -62,10 +62,8 @@ def corner_loss(corners: Tensor, maps: Maps) -> Tensor:
 def losses_of(net: nn.Module, batch: tuple[Tensor, Maps]) -> dict[str, Tensor]:
     """What the training sums up and takes down."""
     place = next(net.parameters()).device
-    images, maps = (
-        batch[0].to(place),
-        Maps(*(getattr(batch[1], f.name).to(place) for f in fields(Maps))),
-    )
+    images = batch[0].to(place)
+    maps = Maps(*(getattr(batch[1], f.name).to(place) for f in fields(Maps)))
     logit, box, corners = net(images.contiguous(memory_format=torch.channels_last))
     return {
         "heat": focal(logit, maps.heat, maps.mask),

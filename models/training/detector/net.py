@@ -11,14 +11,14 @@ from torch.nn import functional
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 640, 384
 STRIDE_PX = 8
 CHANNELS = (16, 16, 32, 48, 64)
-# batch norm absorbs the rest, so that the export can fold this into the first weights
+# Batch norm absorbs the rest, so that the export can fold this into the first weights.
 INPUT_SCALE = 1 / 64
 # A plate warms the cells around its centre, a speckle or a badge less so. These make the exported
 # score the probability that a peak is a plate: a logistic fit of logit and log(mean heat of the
 # eight neighbours) on 500 newly composed scenes (new seed, the training's photographs), with the
 # weights of minute 76.
 OWN_HEAT, HEAT_AROUND, OFFSET = 2.58, 1.25, 2.78
-# exp(4.6) = 100 cells = 800 px: no plate in the input is wider, and exp stays finite
+# No plate in the input is wider than exp(4.6) = 100 cells = 800 px, and exp stays finite.
 MAX_LOG_CELLS = 4.6
 
 
@@ -63,8 +63,9 @@ class Separable(nn.Module):
         self.across = nn.Sequential(conv(channels, channels, 1), nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """N x C x H x W in, the same shape out. The sum comes before the ReLU: onnxruntime then
-        makes one pass of all.
+        """N x C x H x W in, the same shape out.
+
+        The sum comes before the ReLU: onnxruntime then makes one pass of all.
         """
         return functional.relu(x + self.across(self.within(x)))
 
@@ -95,9 +96,10 @@ class PlateNet(nn.Module):
     of the time for no recall.
     forward: uint8 or float N x 1 x H x W, 0..255, H and W multiples of 32. Returns
       heat    N x 1 x H/8 x W/8   logit that a plate's centre lies in the cell
-      box     N x 4 x H/8 x W/8   left, top, right, bottom distance from the cell's centre, in cells, > 0
-      corners N x 8 x H/8 x W/8   x, y offset from the cell's centre to top-left, top-right, bottom-right, bottom-left
-                                  corner, in cells
+      box     N x 4 x H/8 x W/8   left, top, right, bottom distance from the cell's centre,
+                                  in cells, > 0
+      corners N x 8 x H/8 x W/8   x, y offset from the cell's centre to top-left, top-right,
+                                  bottom-right, bottom-left corner, in cells
     """
 
     def __init__(self, *, wide: bool = False) -> None:
@@ -169,8 +171,9 @@ class ShippedNet(nn.Module):
         self.net.input_scale = 1.0
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Score 0..1 and box: shapes and units as PlateNet's. Corners help the training; the
-        aligner finds better ones.
+        """Score 0..1 and box: shapes and units as PlateNet's.
+
+        Corners help the training; the aligner finds better ones.
         """
         heat, box, _corners = self.net(frame)
         alone = heat.sigmoid()

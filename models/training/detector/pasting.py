@@ -94,9 +94,8 @@ def paste(rng: Generator, canvas: Image, picture: Image, inner: Corners, target:
     factor = min(1.0, 1.15 * wanted / have)
     if factor < 0.85:  # shrink by area first: a bilinear warp alone would alias the strokes
         size = (max(2, round(picture.shape[1] * factor)), max(2, round(picture.shape[0] * factor)))
-        inner = inner * np.array(
-            [size[0] / picture.shape[1], size[1] / picture.shape[0]], np.float32
-        )
+        shrunk = [size[0] / picture.shape[1], size[1] / picture.shape[0]]
+        inner = inner * np.array(shrunk, np.float32)
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     warp = cv2.getPerspectiveTransform(inner.astype(np.float32), target.astype(np.float32))
     high, wide = picture.shape[:2]

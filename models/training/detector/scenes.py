@@ -161,25 +161,8 @@ class SceneMaker:
         low, top = outline.min(axis=0), outline.max(axis=0)
         a, b = -low, np.array([width, height]) - top
         offset = np.clip(offset, np.minimum(a, b), np.maximum(a, b))
-        image = warp(source, linear, offset, width, height)
-        scene = Scene(image)
-        for box, known in zip(note["boxes"], note["corners"], strict=True):
-            points = box_corners(box) @ linear.T + offset
-            corners = UNKNOWN
-            if known is not None:
-                corners = np.asarray(known, np.float32) @ linear.T + offset
-                hull = hull_of(corners)
-                if flip < 0:
-                    corners = corners[[1, 0, 3, 2]]
-            else:
-                hull = hull_of(points)
-            scene.add(hull.astype(np.float32), corners.astype(np.float32))
-        scene.distractors += [
-            hull_of(box_corners(box) @ linear.T + offset).astype(np.float32)
-            for box in note["mistaken"]
-        ]
-        for box in note["uncounted"]:
-            scene.ignore(hull_of(box_corners(box) @ linear.T + offset))
+        scene = Scene(warp(source, linear, offset, width, height))
+        carry_over(scene, note, linear, offset, flipped=flip < 0)
         return scene
 
     def draw_plate(self, rng: Generator) -> tuple[Image, NDArray[np.float32], int]:
@@ -187,9 +170,8 @@ class SceneMaker:
         noted).
         """
         index = int(rng.integers(len(self.rendered_plates)))
-        return *pasting.in_holder(rng, self.rendered_plates[index]), self.rendered_plates.notes[
-            index
-        ].get("rows", 0)
+        rows = self.rendered_plates.notes[index].get("rows", 0)
+        return *pasting.in_holder(rng, self.rendered_plates[index]), rows
 
     def replace(self, rng: Generator, scene: Scene) -> None:
         """Cover each real plate by a rendered one that sits where plates sit on cars."""
@@ -215,7 +197,7 @@ class SceneMaker:
         picture, inner, rows = self.draw_plate(rng)
         aspect = float(np.ptp(inner[:, 0]) / np.ptp(inner[:, 1]))
         wide = plate_width(rng, width)
-        # long plates need more width for the same height
+        # Long plates need more width for the same height.
         wide = max(wide, NARROWEST_PX * aspect / 2.5)
         shape = pasting.quad(rng, wide, wide / aspect, pasting.roll(rng))
         target = place(rng, scene, shape, width, height, 0.12)
@@ -242,6 +224,33 @@ class SceneMaker:
         if target is not None:
             pasting.paste(rng, scene.image, picture, inner, target)
             scene.distractors.append(hull_of(target))
+
+
+def carry_over(
+    scene: Scene,
+    note: dict,
+    linear: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    *,
+    flipped: bool,
+) -> None:
+    """Put what is known of a photograph where its turned and moved picture shows it."""
+    for box, known in zip(note["boxes"], note["corners"], strict=True):
+        points = box_corners(box) @ linear.T + offset
+        corners = UNKNOWN
+        if known is not None:
+            corners = np.asarray(known, np.float32) @ linear.T + offset
+            hull = hull_of(corners)
+            if flipped:
+                corners = corners[[1, 0, 3, 2]]
+        else:
+            hull = hull_of(points)
+        scene.add(hull.astype(np.float32), corners.astype(np.float32))
+    scene.distractors += [
+        hull_of(box_corners(box) @ linear.T + offset).astype(np.float32) for box in note["mistaken"]
+    ]
+    for box in note["uncounted"]:
+        scene.ignore(hull_of(box_corners(box) @ linear.T + offset))
 
 
 def place(

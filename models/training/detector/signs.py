@@ -1,5 +1,6 @@
-"""Things with text that are not plates: signs, badges, stickers, overlays. Pasted as hard
-negatives.
+"""Things with text that are not plates: signs, badges, stickers, overlays.
+
+Pasted as hard negatives.
 
 Synthetic on purpose: an unlabelled photograph may hide a real plate, a drawn sign cannot.
 """
@@ -230,9 +231,8 @@ def lamp(rng: Generator, _font_files: list[Path]) -> Image:
             + ((down - spot[1]) / rng.uniform(0.2, 0.8)) ** 2
         )
     )
-    picture = np.array(value) * rng.uniform(0.3, 1) * np.ones((height, width, 1)) + glow[
-        :, :, None
-    ] * rng.uniform(0, 220)
+    picture = np.array(value) * rng.uniform(0.3, 1) * np.ones((height, width, 1))
+    picture = picture + glow[:, :, None] * rng.uniform(0, 220)
     if rng.random() < 0.5:
         period = rng.uniform(4, 16)
         picture *= (

@@ -39,7 +39,7 @@ def shipped(checkpoint: Path) -> Shipped:
 
 def main() -> None:
     """Export, check, describe, write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--to", type=Path, default=TARGET)
     given = parser.parse_args()

@@ -26,7 +26,7 @@ WIDE, HIGH, CAPTION = 256, 96, 26
 
 def main() -> None:
     """Draw, read, choose, write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("to", type=Path)
     given = parser.parse_args()
     fonts.tell(font_names())
@@ -62,8 +62,8 @@ def main() -> None:
         np.vstack([np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]),
     )
     print(
-        f"{len(wrong)} of {PLATES} wrong, {sum(one[0] >= 0.9 for one in wrong)} of these with "
-        f"0.9 or more; the {len(tiles)} surest are in {given.to}"
+        f"{len(wrong)} of {PLATES} wrong, {sum(one[0] >= 0.9 for one in wrong)} of these with 0.9 "
+        f"or more; the {len(tiles)} surest are in {given.to}"
     )
 
 

@@ -26,7 +26,7 @@ COARSEST = 0.7  # of the place's height: a donor with fewer pixels would stand o
 LEAST_CONTRAST = 0.06
 
 
-# characters on their ground, cut out of photographs: H×W, 0 ink – 1 ground
+# Characters on their ground, cut out of photographs: H×W, 0 ink – 1 ground.
 Donors = dict[str, list[Grey]]
 
 
@@ -139,7 +139,9 @@ def fading(width: int, height: int) -> Grey:
 
 def redraw(place: Grey, face: Face, wanted: str, softness: float) -> None:
     """The place's character painted over and a drawn one put where it was; `softness`: of its
-    edges, share of the height. In place.
+    edges, share of the height.
+
+    In place.
     """
     ink, ground = levels(place)
     dark = place < (ink + ground) / 2

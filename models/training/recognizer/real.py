@@ -47,8 +47,9 @@ class RealPlate:
 
 
 def load_real(root: Path) -> list[RealPlate]:
-    """All usable plates of `root`/darkplate. Raises MeasureOnlyError when pointed at measure-only
-    data.
+    """All usable plates of `root`/darkplate.
+
+    Raises MeasureOnlyError when pointed at measure-only data.
     """
     plates = []
     for line in refuse_measure_only(root / "train.jsonl").read_text(encoding="utf-8").splitlines():
@@ -76,8 +77,9 @@ def load_clutter(root: Path) -> list[RealPlate]:
 
 
 def cut(frame: NDArray[np.uint8], box: list[float], characters: list[list], text: str) -> RealPlate:
-    """One plate out of its frame; `box`: x, y, width, height px. A tilted line of characters tilts
-    the quad within the box.
+    """One plate out of its frame; `box`: x, y, width, height px.
+
+    A tilted line of characters tilts the quad within the box.
     """
     x, y, width, height = box
     x0, y0 = max(0, int(x - width * SURROUNDINGS)), max(0, int(y - height * SURROUNDINGS))
@@ -103,10 +105,8 @@ def boxes_of(
     found = []
     for character, x, y, width, height in sorted(characters, key=lambda c: c[1]):
         left, top = max(0, round(x - origin[0])), max(0, round(y - origin[1]))
-        right, bottom = (
-            min(picture.shape[1], round(x + width - origin[0])),
-            min(picture.shape[0], round(y + height - origin[1])),
-        )
+        right = min(picture.shape[1], round(x + width - origin[0]))
+        bottom = min(picture.shape[0], round(y + height - origin[1]))
         if right - left < SMALLEST[0] or bottom - top < SMALLEST[1]:
             return ()
         found.append(Boxed(character, (left, top, right, bottom)))

@@ -63,8 +63,9 @@ def units(net: nn.Module) -> list[tuple[Holder, Norm | None]]:
 
 
 def take_over(net: Recognizer, graph: onnx.ModelProto) -> None:
-    """Put the file's layers into the network, its norms doing nothing but adding the offset. Raises
-    SystemExit where the layers are others.
+    """Put the file's layers into the network, its norms doing nothing but adding the offset.
+
+    Raises SystemExit where the layers are others.
     """
     layers = list(layers_of(graph))
     if [weight.shape for weight, _ in layers] != [
@@ -108,8 +109,9 @@ def measure(net: Recognizer, crops: Tensor) -> None:
 
 
 def reopened(graph: onnx.ModelProto, crops: Tensor) -> Recognizer:
-    """The network of an export, ready to train on. Raises SystemExit for another network's file, or
-    where the two compute differently.
+    """The network of an export, ready to train on.
+
+    Raises SystemExit for another network's file, or where the two compute differently.
     """
     net = Recognizer().eval()
     take_over(net, graph)
@@ -120,8 +122,8 @@ def reopened(graph: onnx.ModelProto, crops: Tensor) -> Recognizer:
     )
     if difference > LARGEST_DIFFERENCE:
         message = (
-            f"the network taken from the file differs from it by {difference:.1e} (allowed "
-            f"{LARGEST_DIFFERENCE:.0e}): not written"
+            f"the network taken from the file differs from it by {difference:.1e} "
+            f"(allowed {LARGEST_DIFFERENCE:.0e}): not written"
         )
         raise SystemExit(message)
     return net
@@ -137,7 +139,7 @@ def samples(data: Path | None) -> Tensor:
 
 def main() -> None:
     """Reopen, check, write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("file", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
     parser.add_argument("--data", type=Path, help="folder of train.jsonl with the photographs")

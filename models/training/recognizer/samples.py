@@ -102,8 +102,9 @@ def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDA
 
 
 def batches(seed: int, hardness: Callable[[], float], data: Path | None) -> Iterator[Batch]:
-    """Batches without end. `hardness`: 0–1, asked for every batch. `data`: folder of train.jsonl,
-    or no real plates.
+    """Batches without end.
+
+    `hardness`: 0–1, asked for every batch. `data`: folder of train.jsonl, or no real plates.
     """
     rng = np.random.default_rng(seed)
     real, clutter = (load_real(data), load_clutter(data)) if data else ([], [])

@@ -30,7 +30,7 @@ def backdrop(rng: Generator, width: int, height: int) -> Grey:
     nothing = cv2.resize(cells, (width, height), interpolation=way) * np.float32(
         rng.uniform(0.2, 1.0)
     )
-    # lamps, edges, a holder's ends: what is taken for a character at the plate's side
+    # Lamps, edges, a holder's ends: what is taken for a character at the plate's side.
     for _ in range(int(rng.integers(1, 7)) if rng.random() < 0.4 else 0):
         middle = int(rng.integers(width)), int(rng.integers(height))
         half = int(width * rng.uniform(0.01, 0.09)), int(height * rng.uniform(0.03, 0.4))
@@ -61,10 +61,10 @@ def box_margins(rng: Generator, hardness: float) -> NDArray[np.float64]:
     return np.clip(rng.normal(0.045, 0.02 + 0.04 * hardness, 4), -0.06, 0.2) * [0.8, 1.3, 0.8, 1.3]
 
 
-# share of the crops that are cut at the plate's corners; the others at an upright box, as when no
-# corner is found
+# Share of the crops that are cut at the plate's corners. The others are cut at an upright box, as
+# when no corner is found.
 RECTIFIED = 0.85
-# of the crop's width and height: the margin that the reader leaves around the corners
+# The margin that the reader leaves around the corners, as shares of the crop's width and height.
 INSET = (0.02, 0.05)
 
 
@@ -168,10 +168,8 @@ def glare(rng: Generator, picture: Grey) -> Grey:
     height, width = picture.shape
     x, y = rng.uniform(-0.15, 1.15) * width, rng.uniform(-0.3, 1.3) * height
     reach = height * rng.uniform(0.08, 0.5)
-    columns, rows = (
-        np.arange(width, dtype=np.float32)[None] - np.float32(x),
-        np.arange(height, dtype=np.float32)[:, None] - np.float32(y),
-    )
+    columns = np.arange(width, dtype=np.float32)[None] - np.float32(x)
+    rows = np.arange(height, dtype=np.float32)[:, None] - np.float32(y)
     falling = np.exp(-(columns**2 + rows**2) / np.float32(2 * reach**2))
     return picture + falling * np.float32(rng.uniform(0.3, 1.4)) + np.float32(rng.uniform(0, 0.06))
 
@@ -201,11 +199,9 @@ def rain(rng: Generator, picture: Grey) -> Grey:
         )
     out = picture + cv2.GaussianBlur(layer, (0, 0), 0.8)
     for _ in range(int(rng.integers(0, 4))):  # a drop shows what lies behind it blurred
-        x, y, radius = (
-            int(rng.integers(width)),
-            int(rng.integers(height)),
-            int(height * rng.uniform(0.04, 0.14)) + 2,
-        )
+        x = int(rng.integers(width))
+        y = int(rng.integers(height))
+        radius = int(height * rng.uniform(0.04, 0.14)) + 2
         part = out[max(0, y - radius) : y + radius, max(0, x - radius) : x + radius]
         part[:] = cv2.GaussianBlur(part, (0, 0), radius / 2)
     return out
@@ -251,8 +247,8 @@ def processed(rng: Generator, picture: Grey) -> Grey:
     return picture + np.float32(rng.uniform(0.3, 2.2)) * (picture - soft)
 
 
-# of the JPEG quality: roadside pictures come out of small cameras' video, plates in blocks of one
-# grey
+# Range of the logarithm of JPEG quality. Roadside pictures come out of small cameras' video, plates
+# in blocks of one grey.
 PACKING = (np.log(9), np.log(90))
 
 
@@ -270,6 +266,33 @@ def packed(rng: Generator, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         ".jpg", on_grid, [cv2.IMWRITE_JPEG_QUALITY, int(np.exp(rng.uniform(*PACKING)))]
     )
     return cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)[top:, left:]
+
+
+def on_sensor(rng: Generator, seen: Grey, crop: Crop, hardness: float) -> Grey:
+    """Softened by the lens, smeared by motion, in the sensor's own pixels.
+
+    The plate's width there decides everything that follows; half the hard ones are under 90 px.
+    """
+    width = (
+        float(np.exp(rng.uniform(np.log(38), np.log(230))))
+        if rng.random() < 0.25 + 0.65 * hardness
+        else 220.0
+    )
+    pixel = seen.shape[1] / width
+    softness = (
+        rng.uniform(0.55, 1.2)
+        if rng.random() < 0.2 * hardness and width > 60
+        else rng.uniform(0.15, 0.55)
+    )
+    seen = cv2.GaussianBlur(seen, (0, 0), max(0.3, pixel * softness * (0.4 + 0.6 * hardness)))
+    if rng.random() < 0.3 * hardness:
+        seen = motion(rng, seen, pixel)
+    size = (
+        max(20, int(width)),
+        max(9, int(width * rng.uniform(0.22, 0.52) * 8 / 3 * crop.height / crop.width)),
+    )
+    way = cv2.INTER_AREA if size[0] < seen.shape[1] else cv2.INTER_LINEAR
+    return cv2.resize(seen, size, interpolation=way)
 
 
 def photograph(
@@ -302,34 +325,11 @@ def photograph(
     for effect, chance in ((infrared, 0.07), (glare, 0.07), (rain, 0.05)):
         if rng.random() < chance * hardness:
             seen = effect(rng, seen)
-    # The plate's width on the sensor decides everything that follows; half the hard ones are under
-    # 90 px.
-    sensor_width = (
-        float(np.exp(rng.uniform(np.log(38), np.log(230))))
-        if rng.random() < 0.25 + 0.65 * hardness
-        else 220.0
-    )
-    pixel = big[0] / sensor_width
-    softness = (
-        rng.uniform(0.55, 1.2)
-        if rng.random() < 0.2 * hardness and sensor_width > 60
-        else rng.uniform(0.15, 0.55)
-    )
-    seen = cv2.GaussianBlur(seen, (0, 0), max(0.3, pixel * softness * (0.4 + 0.6 * hardness)))
-    if rng.random() < 0.3 * hardness:
-        seen = motion(rng, seen, pixel)
-    size = (
-        max(20, int(sensor_width)),
-        max(9, int(sensor_width * rng.uniform(0.22, 0.52) * 8 / 3 * crop.height / crop.width)),
-    )
-    seen = cv2.resize(
-        seen, size, interpolation=cv2.INTER_AREA if size[0] < big[0] else cv2.INTER_LINEAR
-    )
-    seen = expose(rng, seen, hardness)
+    seen = expose(rng, on_sensor(rng, seen, crop, hardness), hardness)
     if rng.random() < 0.45 * hardness:
         seen = processed(rng, seen)
     levels = (np.clip(seen, 0, 1) * 255).astype(np.uint8)
-    # a recorder's video, a still of it, and that stored again
+    # A recorder's video, a still of it, and that stored again.
     for chance, store in ((0.45, filmed), (0.6, packed), (0.15, packed)):
         if rng.random() < chance * hardness:
             levels = store(rng, levels)

@@ -45,7 +45,7 @@ def shares() -> dict[str, dict[str, float]]:
         for weight, spelt in series:
             (pattern,) = patterns(spelt)
             found.setdefault(pattern, []).append(weight / total)
-        # the same in every Python
+        # Rounded, so that it is the same in every Python.
         rounded = {pattern: round(math.fsum(weights), 5) for pattern, weights in found.items()}
         result[region] = dict(sorted(rounded.items(), key=lambda item: (-item[1], item[0])))
     return result

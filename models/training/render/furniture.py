@@ -124,40 +124,21 @@ def emblem(
     centre = (int(x + width / 2), int(y + height * rng.uniform(0.42, 0.58)))
     channels = picture.shape[2]
     if kind == "dash":
-        reach, half = (
-            max(1, int(width * rng.uniform(0.25, 0.42))),
-            max(1, int(height * rng.uniform(0.035, 0.07))),
-        )
-        cv2.rectangle(
-            picture,
-            (centre[0] - reach, centre[1] - half),
-            (centre[0] + reach, centre[1] + half),
-            tone(ink),
-            -1,
-        )
+        reach = max(1, int(width * rng.uniform(0.25, 0.42)))
+        half = max(1, int(height * rng.uniform(0.035, 0.07)))
+        bar(picture, centre, reach, half, ink)
     elif kind == "dot":
         half = max(1, round(height * rng.uniform(0.05, 0.085)))
         if rng.random() < 0.5:
-            cv2.rectangle(
-                picture,
-                (centre[0] - half, centre[1] - half),
-                (centre[0] + half, centre[1] + half),
-                tone(ink),
-                -1,
-            )
+            bar(picture, centre, half, half, ink)
         else:
             cv2.circle(picture, centre, half, tone(ink), -1, cv2.LINE_AA)
     elif kind == "seals":
         radius = max(2, int(min(width * 0.42, height * 0.19)))
         for part in (0.27, 0.73) if rng.random() < 0.7 else (rng.uniform(0.3, 0.7),):
-            cv2.circle(
-                picture,
-                (centre[0], int(y + height * part)),
-                radius,
-                tone(any_tone(rng, channels, 0.15, 0.85)),
-                -1,
-                cv2.LINE_AA,
-            )
+            spot = (centre[0], int(y + height * part))
+            value = tone(any_tone(rng, channels, 0.15, 0.85))
+            cv2.circle(picture, spot, radius, value, -1, cv2.LINE_AA)
     elif kind == "sticker":
         year_sticker(picture, rng, centre, (width, height))
     elif kind == "picture":  # a heart, a horse, a peach: as high as the characters
@@ -169,29 +150,18 @@ def emblem(
             max(2, int(width * rng.uniform(0.25, 0.5))),
             max(2, int(height * rng.uniform(0.15, 0.42))),
         )
-        cv2.ellipse(
-            picture,
-            centre,
-            axes,
-            0,
-            0,
-            360,
-            tone(any_tone(rng, channels, 0.15, 0.85)),
-            -1,
-            cv2.LINE_AA,
-        )
+        value = tone(any_tone(rng, channels, 0.15, 0.85))
+        cv2.ellipse(picture, centre, axes, 0, 0, 360, value, -1, cv2.LINE_AA)
         if rng.random() < 0.5:
-            cv2.ellipse(
-                picture,
-                centre,
-                (max(1, axes[0] // 2), max(1, axes[1] // 2)),
-                0,
-                0,
-                360,
-                tone(any_tone(rng, channels)),
-                -1,
-                cv2.LINE_AA,
-            )
+            axes = (max(1, axes[0] // 2), max(1, axes[1] // 2))
+            value = tone(any_tone(rng, channels))
+            cv2.ellipse(picture, centre, axes, 0, 0, 360, value, -1, cv2.LINE_AA)
+
+
+def bar(picture: Picture, centre: tuple[int, int], reach: int, half: int, ink: Value) -> None:
+    """A filled box, so far to each side of its centre, and so far up and down."""
+    corners = (centre[0] - reach, centre[1] - half), (centre[0] + reach, centre[1] + half)
+    cv2.rectangle(picture, *corners, tone(ink), -1)
 
 
 def year_sticker(
@@ -298,16 +268,16 @@ def illustration(
     picture: Picture, rng: Generator, left: float, width: float, ink: Value | None = None
 ) -> None:
     """A special plate's picture beside the text: an animal, a seal, a helmet; here a heap of shapes
-    with an outline. `ink`: a silhouette of one colour.
+    with an outline.
+
+    `ink`: a silhouette of one colour.
     """
     height, _, channels = picture.shape
     middle = np.array([left + width / 2, height * rng.uniform(0.42, 0.6)])
     reach = np.array([width * 0.46, height * rng.uniform(0.2, 0.34)])
     for _ in range(int(rng.integers(3, 9))):
-        value, centre = (
-            tone(any_tone(rng, channels) if ink is None else ink),
-            middle + rng.uniform(-0.55, 0.55, 2) * reach,
-        )
+        value = tone(any_tone(rng, channels) if ink is None else ink)
+        centre = middle + rng.uniform(-0.55, 0.55, 2) * reach
         kind = rng.random()
         if kind < 0.4:
             axes = np.maximum(1, reach * rng.uniform(0.2, 0.75, 2)).astype(int)
@@ -387,7 +357,7 @@ def holder(picture: Picture, rng: Generator, kind: str) -> None:
     edge = max(1, int(height * rng.uniform(0.01, 0.05)))
     cv2.rectangle(picture, (0, 0), (width - 1, height - 1), tone(value), edge)
     print_value = np.where(value < 0.5, 0.9, 0.1).astype(np.float32)
-    # the deepest hide the characters' feet
+    # The deepest frames hide the characters' feet.
     deepest = (0.25 if rng.random() < 0.2 else 0.17) if kind == "us" else 0.08
     for top in (True, False):
         if rng.random() < 0.55:

@@ -80,8 +80,9 @@ def stroke_tables() -> tuple[dict, dict]:
 
 
 def rounded(points: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
-    """A polyline with its corners replaced by short quadratic curves. `points`: n×2, px; `radius`:
-    px.
+    """A polyline with its corners replaced by short quadratic curves.
+
+    `points`: n×2, px; `radius`: px.
     """
     out = [points[:1]]
     steps = np.array([[0.0], [0.25], [0.5], [0.75], [1.0]], np.float32)
@@ -101,7 +102,7 @@ class StrokeFace:
         self._stroke = rng.uniform(0.085, 0.17)  # of the height
         self._radius = rng.uniform(0.08, 0.28)  # of the height
         glyphs, narrow = stroke_tables()
-        # some issuers' I and 1 have feet as broad as any character
+        # Some issuers' I and 1 have feet as broad as any character.
         wider = rng.uniform(1.2, 2.0) if rng.random() < 0.3 else 1.0
         self._narrow = {
             character: min(1.0, width * wider) if character in "1I" else width
@@ -182,8 +183,9 @@ def faces_for(names: tuple[str, ...]) -> list[list[FontFace]]:
 
 
 def draw_face(rng: Generator, names: list[str], strokes: float) -> Face:
-    """A face for one plate: families equally likely, however many weights each has. `strokes`:
-    share of stroke glyphs.
+    """A face for one plate: families equally likely, however many weights each has.
+
+    `strokes`: share of stroke glyphs.
     """
     listed = faces_for(tuple(names))
     if not listed or rng.random() < strokes:

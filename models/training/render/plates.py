@@ -41,8 +41,9 @@ BOLT_SPOTS = (
 
 @dataclass(frozen=True, slots=True)
 class RenderedPlate:
-    """`image`: H×W×3, BGR, uint8, the whole plate and nothing else. `text`: A–Z and 0–9. `region`:
-    one of REGIONS. `rows`: 1 or 2.
+    """`image`: H×W×3, BGR, uint8, the whole plate and nothing else.
+
+    `text`: A–Z and 0–9. `region`: one of REGIONS. `rows`: 1 or 2.
     """
 
     image: NDArray[np.uint8]
@@ -64,8 +65,9 @@ class DrawnPlate:
 def render_plate(
     rng: Generator, text: str | None = None, region: str | None = None, *, rows: int = 1
 ) -> RenderedPlate:
-    """A plate in colour, about 200–420 px wide (two rows: 110–190). `text`: drawn from the region's
-    formats when not given.
+    """A plate in colour, about 200–420 px wide (two rows: 110–190).
+
+    `text`: drawn from the region's formats when not given.
     """
     drawn = draw_plate(rng, text, region, rows=rows)
     return RenderedPlate(
@@ -280,11 +282,8 @@ def characters(
     if stretch < 0.7:  # too long for its height: lower characters, as issuers do
         tall, top = max(8, round(tall * 0.85)), top + tall * 0.07
     gap = tall * rng.uniform(*table["char_gap"]) * 0.5 * stretch
-    x = (
-        limits[0]
-        + margin
-        + (room - total * stretch) * (0.5 if rng.random() < 0.85 else rng.random())
-    )
+    share = 0.5 if rng.random() < 0.85 else rng.random()
+    x = limits[0] + margin + (room - total * stretch) * share
     relief = rng.uniform(-0.25, 0.25) if rng.random() < table["relief"] else 0.0
     for place, width in zip(draft.spaced, widths, strict=True):
         cell = width * stretch

@@ -60,7 +60,7 @@ def rows(rng: Generator) -> list[list[Tile]]:
 
 def main() -> None:
     """Draw and write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("to", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()

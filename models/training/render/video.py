@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 Levels = NDArray[np.uint8]
-# x264's constant rate factor, for full contrast: from hardly to be seen to blocks of one grey
+# The constant rate factor of x264 for full contrast: from hardly to be seen to blocks of one grey.
 FACTOR = (24.0, 43.0)
 FINEST = 8.0  # of it
 DOUBLING = 6.0  # so much more doubles the quantiser's step (ITU-T H.264, 8.5.9)

@@ -1,5 +1,7 @@
-"""A hot list's CSV as rows. One line is one row: no field may hold a line end, so a quote that is
-not closed breaks one row and not the rest.
+"""A hot list's CSV as rows.
+
+One line is one row: no field may hold a line end, so a quote that is not closed breaks one row and
+not the rest.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
 
 
 class CsvReader:
-    """Reads blocks of lines into a builder. The first line is the header; `order`: where each field
-    of FIELDS stands, None where it does not.
+    """Reads blocks of lines into a builder.
+
+    The first line is the header; `order`: where each field of FIELDS stands, None where it does
+    not.
     """
 
     def __init__(self, header: bytes, where: str) -> None:
@@ -29,7 +33,9 @@ class CsvReader:
 
     def plain(self, untrusted_lines: Sequence[bytes]) -> Mapping[str, Sequence[str]] | None:
         """The columns of lines that need no care: ASCII, no quotes, none empty, none too long, as
-        many fields as the header. None for others.
+        many fields as the header.
+
+        None for others.
         """
         joined = b"\n".join(untrusted_lines)
         if (
@@ -59,8 +65,8 @@ class CsvReader:
             return fields
         if len(fields) != self._width:
             return (
-                f"{len(fields)} fields where the header has {self._width} (the row is cut short, "
-                "or a comma is not in quotes)"
+                f"{len(fields)} fields where the header has {self._width} "
+                "(the row is cut short, or a comma is not in quotes)"
             )
         return [fields[place] if place is not None else "" for place in self._order.values()]
 
@@ -84,8 +90,9 @@ def fields_of(untrusted_line: bytes) -> list[str] | str:
 
 
 def _columns(header: Sequence[str], where: str) -> Sequence[str]:
-    """The header, checked. It is quoted only once it is known to be one: without a header the first
-    row would be a plate's.
+    """The header, checked.
+
+    It is quoted only once it is known to be one: without a header the first row would be a plate's.
     """
     missing = [name for name in REQUIRED if name not in header]
     if missing:

@@ -48,8 +48,9 @@ def line_blocks(untrusted_chunks: Iterable[bytes]) -> Iterator[tuple[int, list[b
 
 
 class Faults:
-    """What is wrong in a list. `skip`: broken rows are left out, counted and listed by line,
-    instead of refusing the list.
+    """What is wrong in a list.
+
+    `skip`: broken rows are left out, counted and listed by line, instead of refusing the list.
     """
 
     def __init__(self, where: str, *, skip: bool = False) -> None:
@@ -58,8 +59,9 @@ class Faults:
         self._told: list[str] = []
 
     def add(self, line: int, faults: Iterable[str]) -> None:
-        """Note a broken row. Raises ConfigError when there are too many to tell, unless rows are
-        skipped.
+        """Note a broken row.
+
+        Raises ConfigError when there are too many to tell, unless rows are skipped.
         """
         self.skipped += 1
         if len(self.lines) < MAX_LINES_LISTED:

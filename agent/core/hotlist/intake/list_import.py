@@ -32,8 +32,10 @@ MAX_ROWS = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A list as it came. `where`: its name in messages; `as_of` (UTC): when its maker made it;
-    `layout`: for fixed-width records, None for CSV.
+    """A list as it came.
+
+    `where`: its name in messages; `as_of` (UTC): when its maker made it; `layout`: for fixed-width
+    records, None for CSV.
     """
 
     untrusted_chunks: Iterable[bytes]
@@ -64,10 +66,8 @@ def import_list(
     there.
     """
     digest = hashlib.sha256()
-    builder, faults = (
-        ListBuilder(today, AllowList(allowed)),
-        Faults(source.where, skip=skip_bad_rows),
-    )
+    builder = ListBuilder(today, AllowList(allowed))
+    faults = Faults(source.where, skip=skip_bad_rows)
     blocks = line_blocks(_hashed(source.untrusted_chunks, digest))
     if source.layout is None:
         _read_csv(blocks, builder, faults)
@@ -141,8 +141,9 @@ def compile_rows(
     allowed: Iterable[str] | None = None,
     skipped: int = 0,
 ) -> Compiled:
-    """What a builder collected, sorted, with its header. Raises ConfigError where too many entries
-    look alike.
+    """What a builder collected, sorted, with its header.
+
+    Raises ConfigError where too many entries look alike.
     """
     multiplier = multiplier_from(source_sha256)
     try:
@@ -180,8 +181,9 @@ def parse_hotlist(
     as_of: datetime | None = None,
     max_age: timedelta = MAX_AGE,
 ) -> HotList:
-    """A small list in CSV, ready to be matched. `as_of`: when it was made; None: at the start of
-    `today`. Raises ConfigError as import_list.
+    """A small list in CSV, ready to be matched.
+
+    `as_of`: when it was made; None: at the start of `today`. Raises ConfigError as import_list.
     """
     made = as_of or datetime.combine(today, time(), UTC)
     compiled = import_list(Source([untrusted_csv], where, made), allowed, today).compiled

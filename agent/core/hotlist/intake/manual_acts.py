@@ -111,8 +111,9 @@ class ManualList:
         )
 
     def add(self, act: Act, cap: int) -> ManualList:
-        """The list with one more addition. `cap`: how many a day the policy permits; protections
-        (never-release) are not counted.
+        """The list with one more addition.
+
+        `cap`: how many a day the policy permits; protections (never-release) are not counted.
 
         Raises PolicyRefusedError when the day's are spent, ConfigError when the entry is there
         already or was withdrawn.
@@ -181,8 +182,9 @@ class ManualList:
 
 
 def parse_manual(untrusted: bytes, where: str) -> ManualList:
-    """The list in a file's bytes. Raises ConfigError naming the act and the field, never what
-    stands there.
+    """The list in a file's bytes.
+
+    Raises ConfigError naming the act and the field, never what stands there.
     """
     try:
         found = _File.model_validate_json(untrusted)
@@ -209,8 +211,9 @@ def parse_manual(untrusted: bytes, where: str) -> ManualList:
 def act_of(
     action: Literal["add", "withdraw"], at: datetime, by: str, why: str, entry: Entry
 ) -> Act:
-    """One act, its words checked. Raises ConfigError; the words must not hold the plate, which
-    belongs into its own field (P9).
+    """One act, its words checked.
+
+    Raises ConfigError; the words must not hold the plate, which belongs into its own field (P9).
     """
     for name, words, pattern in (("by", by, _WHO), ("why", why, _WHY)):
         if not re.fullmatch(pattern, words):
@@ -241,8 +244,9 @@ def _fields(entry: Entry) -> dict[str, str]:
 
 
 def entry_from(row: dict[str, str], today: date) -> Entry:
-    """One entry from texts by the names of FIELDS. Raises ConfigError with every fault, without
-    values.
+    """One entry from texts by the names of FIELDS.
+
+    Raises ConfigError with every fault, without values.
     """
     faults = faults_of(row, today)
     source_date, expires = date_of(row["source_date"]), date_of(row["expires"])

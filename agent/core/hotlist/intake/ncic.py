@@ -31,9 +31,8 @@ CODES: Mapping[str, str] = {
     "W": "wanted-person",
 }
 _ISO_OF_US = (
-    "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH "
-    "NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY"
-    " AS GU MP PR VI"
+    "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ "
+    "NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY AS GU MP PR VI"
 )
 _ISO_OF_CANADA = "AB BC MB NL NS NT NU ON PE QC SK YT"
 # NCIC's own: NB is Nebraska there, and New Brunswick is NK. Whoever took NB for Canada's would look
@@ -59,8 +58,9 @@ _SPAN = re.compile(r"([1-9][0-9]{0,3})(?:-([1-9][0-9]{0,3}))?")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each field stands: first and last column, from 1. `agency`, `case`, `valid_days`: for
-    all records, where no column says it.
+    """Where each field stands: first and last column, from 1.
+
+    `agency`, `case`, `valid_days`: for all records, where no column says it.
 
     `case` names the extract; the record's line number is added, so that each entry can be traced to
     its record.
@@ -128,8 +128,8 @@ class NcicReader:
             return "not ASCII (is this the extract?)"
         if len(record.rstrip()) < self._layout.width:
             return (
-                f"shorter than {self._layout.width} columns (the record is cut short; see "
-                "--columns)"
+                f"shorter than {self._layout.width} columns (the record is cut short; "
+                "see --columns)"
             )
         return _row(
             number,

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing at one place. `line`, `column`: from 1, 0 where the file as a whole is meant.
-    `source`: who says so. Never a key, a pin or a plate.
+    """One thing at one place.
+
+    `line`, `column`: from 1, 0 where the file as a whole is meant. `source`: who says so. Never a
+    key, a pin or a plate.
 
     `confirmed`: False where the fact it rests on is second-hand (docs/ref/jurisdictions.md).
     `note`: to be read, no fault.
@@ -128,16 +130,16 @@ _WHY = {
     ),
     "jurisdiction": "It says whose law the policy is held against.",
     "effective": (
-        "Outside its dates a policy releases nothing: with dates crossed it never would, or "
-        "nobody could say since when."
+        "Outside its dates a policy releases nothing: "
+        "with dates crossed it never would, or nobody could say since when."
     ),
     "expires": (
-        "Every permission ends on a day that stands in the file; with dates crossed it never "
-        "begins."
+        "Every permission ends on a day that stands in the file; "
+        "with dates crossed it never begins."
     ),
     "hotlist": (
-        "An old list shows a car as stolen that was recovered; an entry by hand has nobody "
-        "else's check."
+        "An old list shows a car as stolen that was recovered; "
+        "an entry by hand has nobody else's check."
     ),
     "release": (
         "What no rule names never leaves the camera, so each rule must say exactly what does."
@@ -146,8 +148,8 @@ _WHY = {
         "Logs, budgets and reports name the rule: two of one name could not be told apart."
     ),
     "release.categories": (
-        "Only what a rule names is asked for; the never-release list protects people and beats "
-        "every rule."
+        "Only what a rule names is asked for; "
+        "the never-release list protects people and beats every rule."
     ),
     "release.match": (
         "A look-alike is a weaker lead than the text itself: a rule says which it lets out."
@@ -155,20 +157,20 @@ _WHY = {
     "release.min_confidence": "It is the probability that the whole plate was read right.",
     "release.max_per_hour": "A budget bounds what a mistake can let out.",
     "release.recipient": (
-        "There are no wildcards: a read goes to one recipient that is listed with its legal "
-        "name, basis and end."
+        "There are no wildcards: "
+        "a read goes to one recipient that is listed with its legal name, basis and end."
     ),
     "release.purpose": "It rides authenticated on the read, and is compared with charter and law.",
     "release.retention": (
-        "A read is sealed to the key of a whole UTC day; under two days there may be none to "
-        "seal to."
+        "A read is sealed to the key of a whole UTC day; "
+        "under two days there may be none to seal to."
     ),
     "release.include": "What is not named is not in the sealed read.",
     "release.cameras": "A rule speaks only of cameras that the roster lists.",
     "recipient": "Who may receive is named one by one, with basis, end and key.",
     "recipient.id": (
-        "It stands in tags, topics and logs; a recipient that no broker serves would be a "
-        "promise to nobody."
+        "It stands in tags, topics and logs; "
+        "a recipient that no broker serves would be a promise to nobody."
     ),
     "recipient.kind": "Charters and laws forbid kinds of recipients.",
     "recipient.expires": (
@@ -180,20 +182,20 @@ _WHY = {
         "A camera resolves no names: whoever answers for DNS could otherwise send reads elsewhere."
     ),
     "broker.spki_pins": (
-        "The pin is what proves that the server is the city's, whatever a certificate authority "
-        "signs."
+        "The pin is what proves that the server is the city's, "
+        "whatever a certificate authority signs."
     ),
     "broker.recipients": "A broker carries reads only of recipients that the policy lists.",
     "bundle_source": (
         "Cameras fetch their bundles from no address that the policy in force does not list."
     ),
     "bundle_source.addresses": (
-        "A camera resolves no names: whoever answers for DNS could otherwise keep newer bundles "
-        "away."
+        "A camera resolves no names: "
+        "whoever answers for DNS could otherwise keep newer bundles away."
     ),
     "bundle_source.spki_pins": (
-        "The pin is what proves that the server is the city's, whatever a certificate authority "
-        "signs."
+        "The pin is what proves that the server is the city's, "
+        "whatever a certificate authority signs."
     ),
     "barred": "Where and when nothing is released must be beyond doubt.",
     "camera": "The roster says which cameras there are, and what is near them; bars rest on it.",

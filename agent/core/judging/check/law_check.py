@@ -31,8 +31,9 @@ def against_law(
     roster_document: Document | None,
     bars: tuple[Bar, ...],
 ) -> Iterator[Finding]:
-    """Everything in the policy that a fact of the profile forbids. `bars`: of charter and policy,
-    with kinds of place looked up.
+    """Everything in the policy that a fact of the profile forbids.
+
+    `bars`: of charter and policy, with kinds of place looked up.
     """
     yield from _kinds_not_told(policy, profile)
     for fact in profile.facts:
@@ -106,14 +107,12 @@ def _purposes(policy: Document, profile: Profile, fact: Fact) -> Iterator[Findin
     for path, table in raw(policy, "release"):
         for place, purpose in names(path, table, "purpose"):
             if purpose in fact.forbidden_purposes:
-                what, fix = (
-                    f'the purpose "{purpose}" is forbidden in {profile.name}',
-                    f"remove the rule, or {COUNSEL}",
-                )
+                what = f'the purpose "{purpose}" is forbidden in {profile.name}'
+                fix = f"remove the rule, or {COUNSEL}"
             elif fact.permitted_purposes and purpose not in fact.permitted_purposes:
                 what = (
-                    f"{purpose[:64]!a} is not among the purposes that are permitted in "
-                    f"{profile.name}"
+                    f"{purpose[:64]!a} is not among the purposes that are permitted "
+                    f"in {profile.name}"
                 )
                 fix = f"one of: {', '.join(sorted(fact.permitted_purposes))}"
             else:
@@ -132,10 +131,8 @@ def _retention(policy: Document, profile: Profile, fact: Fact) -> Iterator[Findi
     for path, table in raw(policy, "release") if cap is not None else ():
         days = days_written(table.get("retention"))
         if days is not None and cap is not None and days > cap:
-            what, fix = (
-                f"{days} days are longer than {profile.name} allows",
-                f'at most "{cap}d"' if cap > 1 else "no whole day is allowed",
-            )
+            what = f"{days} days are longer than {profile.name} allows"
+            fix = f'at most "{cap}d"' if cap > 1 else "no whole day is allowed"
             yield at(
                 policy,
                 (*path, "retention"),

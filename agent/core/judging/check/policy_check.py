@@ -47,8 +47,9 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Faults and notes, each in the order of files and lines. `malformed`: some file breaks its
-    schema, so that more faults may hide behind.
+    """Faults and notes, each in the order of files and lines.
+
+    `malformed`: some file breaks its schema, so that more faults may hide behind.
     """
 
     faults: tuple[Finding, ...]

@@ -67,16 +67,17 @@ class Kept:
     rules: tuple[str, ...]
 
 
-# recipient, purpose, category, level, camera, part of the day, day, confidence: in the order of
-# CELL_KINDS
+# Recipient, purpose, category, level, camera, part of the day, day, confidence: in the order of
+# CELL_KINDS.
 Cell = tuple[str, str, str, MatchLevel, str, Part, date, float]
 Sighting = tuple[str, MatchLevel, str, Part, date, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """One recipient and purpose that gets more, in one respect. `cells`: what is newly released, or
-    released on wider terms: `old`, `new`.
+    """One recipient and purpose that gets more, in one respect.
+
+    `cells`: what is newly released, or released on wider terms: `old`, `new`.
     """
 
     kind: Kind
@@ -99,8 +100,9 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The sightings that stand for all others under these two policies. `cameras`: one of each
-    group that nothing tells apart, with its group.
+    """The sightings that stand for all others under these two policies.
+
+    `cameras`: one of each group that nothing tells apart, with its group.
     """
 
     categories: tuple[str, ...]
@@ -148,7 +150,7 @@ def space_of(first: Side, second: Side) -> Space:
     days = {day for policy in both for day in (policy.effective, policy.expires)} | set(ends)
     one, other = first.named_cameras(), second.named_cameras()
     cameras: dict[str, tuple[str, ...]] = {}
-    # a camera that only one roster lists is like no other
+    # A camera that only one roster lists is like no other.
     for together in (one & other, one - other, other - one):
         cameras |= alike(sorted(together), *both)
     return Space(
@@ -172,7 +174,9 @@ def released(side: Side, space: Space) -> Mapping[Cell, Kept]:
 
 def gains(old: Mapping[Cell, Kept], new: Mapping[Cell, Kept]) -> tuple[Gain, ...]:
     """What `new` releases and `old` does not, then what it releases on wider terms; the worst
-    first. Called the other way round: what is restricted.
+    first.
+
+    Called the other way round: what is restricted.
     """
     known = {cell[:length] for cell in old for length in range(1, len(CELL_KINDS) + 1)}
     grouped: defaultdict[tuple[Kind, str, str], list[Cell]] = defaultdict(list)

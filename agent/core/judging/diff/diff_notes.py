@@ -41,14 +41,15 @@ TOLD_BY = {  # which kinds of change already tell of a rule's field
     "include": frozenset({Kind.CONTENT}),
     "cameras": frozenset({Kind.CAMERA}),
 }
-# kind, recipient and purpose of everything that is told already
+# Kind, recipient and purpose of everything that is told already.
 Touched = frozenset[tuple[Kind, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One respect in which one recipient gets more, or less. `cited`: the lines of the file that
-    says so: the new one's for more, the old one's for less.
+    """One respect in which one recipient gets more, or less.
+
+    `cited`: the lines of the file that says so: the new one's for more, the old one's for less.
     """
 
     kind: Kind
@@ -60,8 +61,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One change that lets out nothing more by itself. `cited`: the new file's line; the old one's
-    for what is gone.
+    """One change that lets out nothing more by itself.
+
+    `cited`: the new file's line; the old one's for what is gone.
     """
 
     says: str
@@ -69,8 +71,9 @@ class Note:
 
 
 def notes(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
-    """Everything that differs and is not told by `touched`. A field that this code has never heard
-    of is told too: nothing changes silently.
+    """Everything that differs and is not told by `touched`.
+
+    A field that this code has never heard of is told too: nothing changes silently.
     """
     yield from _head(old, new, touched)
     yield from _brokers(old, new)
@@ -101,8 +104,8 @@ def _head(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
         and other.version <= one.version
     ):
         says = (
-            f"version {other.version} is not higher than {one.version}: a changed policy needs a "
-            "new number"
+            f"version {other.version} is not higher than {one.version}: "
+            "a changed policy needs a new number"
         )
         yield Note(says, (new.policy_lines.cite("version"),))
 
@@ -194,8 +197,8 @@ def _rules(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
     for name, rule in after.items():
         if name in renamed:
             says = (
-                f"rule {renamed[name]} is now called {name}: reads that still wait under the old "
-                "name are withdrawn"
+                f"rule {renamed[name]} is now called {name}: "
+                "reads that still wait under the old name are withdrawn"
             )
             yield Note(says, (_line(new.policy_lines, "release", name, "rule"),))
         elif name not in before and not _kinds(rule, touched):
@@ -210,21 +213,23 @@ def _rules(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
                 (_line(old.policy_lines, "release", name, "rule"),),
             )
     for name in sorted(before.keys() & after.keys()):
-        told = _kinds(before[name], touched) | _kinds(after[name], touched)
-        changed = [
-            field.name
-            for field in fields(before[name])
-            if getattr(before[name], field.name) != getattr(after[name], field.name)
-        ]
-        silent = [
-            field for field in changed if not told & (TOLD_BY.get(field, frozenset()) | WHOLE)
-        ]
-        if silent:
+        if silent := _silent(before[name], after[name], touched):
             says = (
-                f"rule {name}: other {', '.join(silent)}, and by that alone nothing more or less "
-                "leaves"
+                f"rule {name}: "
+                f"other {', '.join(silent)}, and by that alone nothing more or less leaves"
             )
             yield Note(says, (_line(new.policy_lines, "release", name, "rule"),))
+
+
+def _silent(before: ReleaseRule, after: ReleaseRule, touched: Touched) -> list[str]:
+    """The fields that changed, of which no other change tells."""
+    told = _kinds(before, touched) | _kinds(after, touched)
+    changed = [
+        field.name
+        for field in fields(before)
+        if getattr(before, field.name) != getattr(after, field.name)
+    ]
+    return [field for field in changed if not told & (TOLD_BY.get(field, frozenset()) | WHOLE)]
 
 
 def _bars(policy: Policy) -> tuple[Bar, ...]:

@@ -38,8 +38,10 @@ KEY_OF_KIND = {  # the key of a [[release]] that a reader should look at
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two policies. `refused`: what the charter forbids in the second; a camera would refuse it
-    whole. `equal`: the same bytes.
+    """Two policies.
+
+    `refused`: what the charter forbids in the second; a camera would refuse it whole. `equal`: the
+    same bytes.
     """
 
     old: Policy
@@ -119,8 +121,8 @@ _LESS = {
         "{who} receives only more certain readings: from {old_confidence} instead of {confidence}"
     ),
     Kind.RETENTION: (
-        "{who} must let reads of {categories} go sooner: {old_retention} instead of {retention} "
-        "days"
+        "{who} must let reads of {categories} go sooner: "
+        "{old_retention} instead of {retention} days"
     ),
     Kind.CONTENT: "{who} no longer receives the {content} of {categories} reads",
     Kind.BUDGET: "{who} may receive fewer: {old_budget} instead of {budget} an hour and camera",
@@ -144,13 +146,11 @@ class _Words:
         before: Mapping[Cell, Kept],
         after: Mapping[Cell, Kept],
     ) -> None:
-        self._narrow, self._wide, self._space, self._before, self._after = (
-            narrow,
-            wide,
-            space,
-            before,
-            after,
-        )
+        self._narrow = narrow
+        self._wide = wide
+        self._space = space
+        self._before = before
+        self._after = after
 
     def told(self, sentences: Mapping[Kind, str]) -> Iterator[Change]:
         for gain in gains(self._before, self._after):
@@ -188,10 +188,10 @@ class _Words:
         first, last = self._period(self._after, gain)
         levels = [level for level in MatchLevel if level in gain.levels()]
         return (
-            f"{_list(gain.categories())} for {gain.purpose}; {' or '.join(levels)} match from "
-            f"confidence {self._least(self._after, gain):g}; "
-            f"{', '.join(gain.new.include)}; {gain.new.retention_days} days; at most "
-            f"{gain.new.max_per_hour} an hour and camera; from {first} until {last}"
+            f"{_list(gain.categories())} for {gain.purpose}; "
+            f"{' or '.join(levels)} match from confidence {self._least(self._after, gain):g}; "
+            f"{', '.join(gain.new.include)}; {gain.new.retention_days} days; "
+            f"at most {gain.new.max_per_hour} an hour and camera; from {first} until {last}"
         )
 
     def _same(self, side: Mapping[Cell, Kept], gain: Gain) -> list[Cell]:
@@ -272,8 +272,8 @@ def _new_keys(
             and old.policy.recipients[name].signing_key != new.policy.recipients[name].signing_key
         ):
             says = (
-                f"{_named(new, name)} has another signing key: whoever holds it says to which "
-                "keys reads are sealed, and so who opens them"
+                f"{_named(new, name)} has another signing key: "
+                "whoever holds it says to which keys reads are sealed, and so who opens them"
             )
             yield Change(
                 Kind.KEY,
@@ -333,10 +333,6 @@ def _worst_first(change: Change) -> tuple[int, str, str]:
 
 def _list(values: Iterable[object]) -> str:
     names = sorted(map(str, values))
-    return (
-        names[0]
-        if len(names) == 1
-        else f"{', '.join(names[:-1])} and {names[-1]}"
-        if names
-        else "nothing"
-    )
+    if len(names) < 2:
+        return names[0] if names else "nothing"
+    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -59,8 +59,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Everybody whom the files name, those who may receive first. `asked`: questions put to
-    `decide`; `default`: what refuses whoever is not named; `bars`: everybody.
+    """Everybody whom the files name, those who may receive first.
+
+    `asked`: questions put to `decide`; `default`: what refuses whoever is not named; `bars`:
+    everybody.
     """
 
     policy: Policy
@@ -121,7 +123,7 @@ def explain(files: Files, on: date, *, recipient: str = "", purpose: str = "") -
     found = tally(files.obeyed, files.charter, scope)
     teller = _Teller(files, scope, found, purpose)
     named = [recipient] if recipient else everybody(files)
-    # stable: otherwise in the order of the files
+    # The sort is stable: otherwise they stay in the order of the files.
     answers = sorted((teller.answer(one) for one in named), key=lambda one: not one.allowed)
     return Explained(
         files.policy,
@@ -138,10 +140,8 @@ def explain(files: Files, on: date, *, recipient: str = "", purpose: str = "") -
 
 def everybody(files: Files) -> list[str]:
     """Whoever is named anywhere in policy or charter."""
-    policy, forbidden = (
-        files.policy,
-        sorted(files.charter.forbidden_recipients) if files.charter else [],
-    )
+    policy = files.policy
+    forbidden = sorted(files.charter.forbidden_recipients) if files.charter else []
     return list(
         dict.fromkeys(
             [*policy.recipients, *(rule.recipient for rule in policy.releases), *forbidden]

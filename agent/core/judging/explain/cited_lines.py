@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """One line of a file. `where`: the file as the reader knows it; `line`: from 1, 0 for the file
-    as a whole; `text`: what stands there; `comment`: what its author wrote beside it.
+    """One line of a file.
+
+    `where`: the file as the reader knows it; `line`: from 1, 0 for the file as a whole; `text`:
+    what stands there; `comment`: what its author wrote beside it.
     """
 
     where: str
@@ -33,8 +35,9 @@ class Cited:
 
 
 class Source:
-    """One TOML file's lines by path, e.g. `("release", 0, "recipient")`. Raises ConfigError for
-    what is no TOML.
+    """One TOML file's lines by path, e.g. `("release", 0, "recipient")`.
+
+    Raises ConfigError for what is no TOML.
     """
 
     def __init__(self, text: bytes, where: str) -> None:

@@ -35,8 +35,9 @@ ANY_CAMERA = "any-camera"  # stands for all cameras where no roster names them
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """May this leave for this recipient and purpose? `at`: UTC; `confidence`: 0–1, of the whole
-    reading.
+    """May this leave for this recipient and purpose?
+
+    `at`: UTC; `confidence`: 0–1, of the whole reading.
     """
 
     recipient: str
@@ -70,7 +71,7 @@ class Scope:
         return self.cameras or (ANY_CAMERA,)
 
 
-# of a day (UTC), in minutes from midnight: from the first up to, not including, the second
+# Part of a day (UTC), in minutes from midnight: from the first up to, not including, the second.
 Part = tuple[int, int]
 Cell = tuple[str, MatchLevel, str, Part]  # category, level, camera, part of the day
 
@@ -86,8 +87,10 @@ def parts_of_day(*policies: Policy) -> tuple[Part, ...]:
 
 @dataclass(slots=True)
 class Tally:
-    """All answers of one policy. `released`: by rule, the cells it releases; `denied`: by rule, the
-    codes it gave otherwise, with one cell each.
+    """All answers of one policy.
+
+    `released`: by rule, the cells it releases; `denied`: by rule, the codes it gave otherwise, with
+    one cell each.
     """
 
     scope: Scope
@@ -98,8 +101,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one rule lets one recipient have. `times`: parts of the day, by camera; `since`,
-    `until`: first day, and first day on which no more (UTC).
+    """What one rule lets one recipient have.
+
+    `times`: parts of the day, by camera; `since`, `until`: first day, and first day on which no
+    more (UTC).
     """
 
     rule: str

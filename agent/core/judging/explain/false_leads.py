@@ -56,8 +56,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """For one rule at one camera. `per_day`: false leads, after the hourly budget, which caps them;
-    `true_per_day`: leads to the car that is listed.
+    """For one rule at one camera.
+
+    `per_day`: false leads, after the hourly budget, which caps them; `true_per_day`: leads to the
+    car that is listed.
     """
 
     steps: tuple[Step, ...]
@@ -101,6 +103,21 @@ def estimate(
             wrong,
         ),
     ]
+    ways = _ways(inputs, levels, wrong, by_chance)
+    total, cap = sum(way.result for way in ways), 24.0 * max_per_hour
+    if total > cap:
+        ways.append(Step("capped by the budget", f"24 x {max_per_hour} an hour", cap))
+    true = min(vehicles * inputs.base_rate * (1 - inputs.misread), cap)
+    how = f"{vehicles:,} cars x {inputs.base_rate:g} base rate x (1 - {inputs.misread:g})"
+    ways.append(Step("true leads, were so many cars listed", how, true))
+    return Estimate((*steps, *ways), min(total, cap), true, listed)
+
+
+def _ways(
+    inputs: Inputs, levels: Sequence[MatchLevel], wrong: float, by_chance: float
+) -> list[Step]:
+    """By which ways a false lead comes, and how many a day by each."""
+    vehicles = inputs.vehicles_per_day
     ways: list[Step] = []
     if MatchLevel.EXACT in levels or MatchLevel.TEXT in levels:
         ways.append(
@@ -111,14 +128,9 @@ def estimate(
             )
         )
     if MatchLevel.TEXT in levels:
+        how = f"{vehicles:,} cars x {inputs.other_state:g} x {by_chance:.3g}"
         abroad = vehicles * inputs.other_state * by_chance
-        ways.append(
-            Step(
-                "another state's plate, state not read",
-                f"{vehicles:,} cars x {inputs.other_state:g} x {by_chance:.3g}",
-                abroad,
-            )
-        )
+        ways.append(Step("another state's plate, state not read", how, abroad))
     elif MatchLevel.EXACT in levels:
         how = (
             f"{vehicles:,} cars x {inputs.other_state:g} x {inputs.state_misread:g} x "
@@ -140,10 +152,4 @@ def estimate(
                 alike,
             )
         )
-    total, cap = sum(way.result for way in ways), 24.0 * max_per_hour
-    if total > cap:
-        ways.append(Step("capped by the budget", f"24 x {max_per_hour} an hour", cap))
-    true = min(vehicles * inputs.base_rate * (1 - inputs.misread), cap)
-    how = f"{vehicles:,} cars x {inputs.base_rate:g} base rate x (1 - {inputs.misread:g})"
-    ways.append(Step("true leads, were so many cars listed", how, true))
-    return Estimate((*steps, *ways), min(total, cap), true, listed)
+    return ways

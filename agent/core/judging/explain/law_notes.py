@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """One fact of a profile. `place`: file:line; `forbids`: it speaks against this recipient or
-    purpose, as the policy describes them.
+    """One fact of a profile.
+
+    `place`: file:line; `forbids`: it speaks against this recipient or purpose, as the policy
+    describes them.
     """
 
     says: str
@@ -29,8 +31,9 @@ class Law:
 def law_on(
     profile: Profile | None, recipient: Recipient | None, purposes: frozenset[str]
 ) -> tuple[Law, ...]:
-    """The facts about recipients and purposes, those that forbid first. `recipient`: None where the
-    policy does not list the one who asks.
+    """The facts about recipients and purposes, those that forbid first.
+
+    `recipient`: None where the policy does not list the one who asks.
     """
     if profile is None:
         return ()
@@ -43,7 +46,7 @@ def law_on(
         or fact.permitted_purposes
     ]
     told = [_law(profile, fact, recipient, purposes) for fact in facts]
-    # stable: otherwise in the profile's order
+    # The sort is stable: otherwise they stay in the profile's order.
     return tuple(sorted(told, key=lambda law: not law.forbids))
 
 

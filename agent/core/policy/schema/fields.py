@@ -23,7 +23,7 @@ from agent.core.text.identifier import IDENTIFIER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# a read is sealed to a whole UTC day's key: under two days it could have none (docs/ref/policy.md)
+# A read is sealed to a whole UTC day's key: under two days it could have none (docs/ref/policy.md).
 MIN_RETENTION_DAYS = 2
 MAX_RETENTION_DAYS = 3650
 KEY_BYTES = 32
@@ -46,7 +46,8 @@ def _no_wildcard(value: str) -> None:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be text in quotes")  # noqa: TRY004 (pydantic turns ValueError, not TypeError, into a fault)
+        # Pydantic turns ValueError, not TypeError, into a fault.
+        raise ValueError("must be text in quotes")  # noqa: TRY004
     return value
 
 
@@ -132,8 +133,8 @@ def retention_days(value: object) -> int:
     days = int(text[:-1])
     if not MIN_RETENTION_DAYS <= days <= MAX_RETENTION_DAYS:
         raise ValueError(
-            f"{_shown(text)} is out of range | at least {MIN_RETENTION_DAYS}d, at most "
-            f"{MAX_RETENTION_DAYS}d"
+            f"{_shown(text)} is out of range | at least {MIN_RETENTION_DAYS}d, "
+            f"at most {MAX_RETENTION_DAYS}d"
         )
     return days
 
@@ -149,8 +150,8 @@ def host_name(value: object) -> str:
         or labels[-1].isdigit()
     ):
         raise ValueError(
-            f"{_shown(text)} is no host name | lower-case letters, digits, - and dots; IP "
-            "addresses belong in addresses"
+            f"{_shown(text)} is no host name | lower-case letters, digits, - and dots; "
+            "IP addresses belong in addresses"
         )
     return text
 
@@ -170,8 +171,8 @@ def address(value: object) -> tuple[str, int]:
         )
     except AddressValueError:
         raise ValueError(
-            f"{_shown(text)} is no IP address and port | a camera resolves no names: write "
-            "203.0.113.10:8883 or [2001:db8::1]:8883"
+            f"{_shown(text)} is no IP address and port | a camera resolves no names: "
+            "write 203.0.113.10:8883 or [2001:db8::1]:8883"
         ) from None
     if ip.is_unspecified or ip.is_multicast or "%" in host or str(ip) == "255.255.255.255":
         raise ValueError(f"{_shown(text)} is no single host | give the broker's own address")
@@ -218,8 +219,8 @@ def public_key(value: object) -> bytes:
         )
     if key in _WEAK_KEYS:
         raise ValueError(
-            "is a weak Ed25519 key: anyone could sign for it | use a key from `platewarden "
-            "receiver keys`"
+            "is a weak Ed25519 key: "
+            "anyone could sign for it | use a key from `platewarden receiver keys`"
         )
     return key
 

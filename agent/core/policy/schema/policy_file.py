@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
 
 def parse_policy(untrusted_text: bytes, where: str) -> Policy:
-    """The policy in a file's bytes. Raises ConfigError listing all faults; `where` is the file's
-    name in them.
+    """The policy in a file's bytes.
+
+    Raises ConfigError listing all faults; `where` is the file's name in them.
 
     Says nothing of dates that have passed (core.policy.policy.require_in_force) or of the charter
     (core.policy.charter.require).
@@ -46,13 +47,15 @@ def parse_policy(untrusted_text: bytes, where: str) -> Policy:
     document = read_document(untrusted_text, where)
     policy = _policy(document, untrusted_text)
     document.require_faultless()
-    assert policy is not None  # noqa: S101 (for mypy: a head that does not fit is a fault, and faults have raised)
+    # For mypy: a head that does not fit is a fault, and faults have raised.
+    assert policy is not None  # noqa: S101
     return policy
 
 
 def open_policy(untrusted_text: bytes, where: str) -> tuple[Document, Policy | None]:
-    """The document with all its faults, and the policy where it has none. Never raises: for `policy
-    check`.
+    """The document with all its faults, and the policy where it has none.
+
+    Never raises: for `policy check`.
     """
     document = open_document(untrusted_text, where)
     policy = None if document.broken else _policy(document, untrusted_text)
