@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
 from agent.settings import Settings
 
@@ -111,6 +112,15 @@ def test_every_reason_is_documented_and_no_other():
     }
 
 
+def test_every_kind_of_leaf_is_documented_and_no_other():
+    text = (DOCS / "ref/audit-log.md").read_text()
+    rows = re.findall(
+        r"^\| ((?:`[a-z]+`(?:, )?)+) \| (?:both|watch|deliver) \|", text, re.MULTILINE
+    )
+    told = {kind for row in rows for kind in re.findall(r"[a-z]+", row)}
+    assert told == {kind.value for kind in LeafKind}
+
+
 # --- promises ---
 
 
@@ -148,6 +158,14 @@ def test_every_design_note_is_in_the_index():
         assert note.name == "index.md" or f"({note.name})" in index, (
             f"docs/design/index.md does not name {note.name}"
         )
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted((DOCS / "ref").glob("*.md")), DOCS / "glossary.md"], ids=shown
+)
+def test_every_reference_page_is_in_the_index(page):
+    index = (DOCS / "design/index.md").read_text()
+    assert f"(../{page.relative_to(DOCS)})" in index
 
 
 # --- the files themselves ---
