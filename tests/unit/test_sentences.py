@@ -14,7 +14,9 @@ MOST_SEMICOLONS = 3  # a page, outside tables
 MORE_SEMICOLONS = {"docs/ref/commands.md"}
 FOLDERS_IN_PLAIN_ENGLISH = ("docs", "docs/guide", "docs/ref", "docs/design")
 FOLDERS_WITH_ONE_SENTENCE_A_LINE = FOLDERS_IN_PLAIN_ENGLISH
-AT_THE_TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+AT_THE_TOP = [
+    ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")
+]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs/guide").glob("*.md"))]
 
 
