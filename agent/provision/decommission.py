@@ -63,7 +63,7 @@ def end_camera(settings: Settings, *, asked: bool) -> dict[str, object]:
 def _ask(device: str, waiting: int) -> None:
     if not sys.stdin.isatty():
         raise UsageError(
-            "would ask first, and nobody is there to answer",
+            "asks before it destroys, and there is no terminal to ask on",
             where="--decommission",
             fix="give --yes",
         )

@@ -205,8 +205,28 @@ def test_links_lead_to_a_heading(page):
 
 
 def test_how_a_heading_becomes_an_anchor():
-    page = "# What it is\n```\n# no heading\n```\n## `[a_b]` and *c*: 1.2\n## [A link](b.md)\n## What it is\n"
+    page = "# What it is\n```\n# no heading\n```\n## `[a_b]` and *c*: 1.2\n## [A link](b.md)\n"
+    page += "## What it is\n"
     assert anchors(page) == {"what-it-is", "a_b-and-c-12", "a-link", "what-it-is-1"}
+
+
+FILES = {shown(path) for path in PYTHON}
+ELSEWHERE = {
+    "ARCHITECTURE.md": "tests/components/test_architecture.py looks",
+    "docs/design/layout.md": "tells old names",
+    "docs/design/layers.md": "`helpers.py` is the file that must not be",
+}
+
+
+@pytest.mark.parametrize(
+    "file", [*PAGES, *(path for path in PYTHON if shown(path).startswith("agent/"))], ids=shown
+)
+def test_a_python_file_that_is_named_is_there(file):
+    if shown(file) in ELSEWHERE:
+        pytest.skip(ELSEWHERE[shown(file)])
+    named = re.findall(r"(?<![\w/.*-])((?:[\w-]+/)*[\w-]+\.py)\b", file.read_text())
+    for name in named:
+        assert any(f"/{path}".endswith(f"/{name}") for path in FILES), f"{name} is not there"
 
 
 def test_no_file_names_this_machine_or_a_registry():
