@@ -32,7 +32,7 @@ class SourceError(PlatewardenError):
 
 
 class CameraHungError(SourceError):
-    """A command of the camera's library hangs. Python's orderly exit would hang in it as well, so
+    """The camera's library hangs in a command. Python's own good night would hang in it as well:
     the process must end without one.
     """
 

@@ -27,7 +27,7 @@ matching it could only mislead (P10).
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The parts of one camera's line, built by `sides.watch`. `camera`: its id. `closed`: why
+    """The parts of one camera's line, built by `camera_side`. `camera`: its id. `closed`: why
     nothing may be released at all just now, or None.
     """
 
@@ -59,10 +59,10 @@ def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], Line
 
 
 def plates_in(detector: PlateDetector, reader: PlateReader, frame: Frame) -> list[PlateRead]:
-    """Every plate of a frame, read, the most confident first. `read` and the camera both use this.
+    """Every plate of a frame, read, the surest first. `read` and the camera both see through this.
 
-    A box that is not surely a plate counts only if its text is legible. Of two boxes on one plate,
-    or a sticker's on a plate's, the one that was read better counts.
+    What is neither surely a plate nor legible is none; of two boxes on one plate, or a sticker's on
+    a plate's, the better read stays.
     """
     reads = (reader.read(frame, box) for box in detector.find_plates(frame))
     kept: list[PlateRead] = []
@@ -75,8 +75,8 @@ def plates_in(detector: PlateDetector, reader: PlateReader, frame: Frame) -> lis
 
 
 def report(line: Line, track: Track) -> None:
-    """One vehicle, once: vote, match, decide, and seal what a rule releases. Everything else
-    becomes a number.
+    """One vehicle, once: vote, match, decide, and seal what a rule releases. Everything else: a
+    number.
     """
     sighting = vote(track, line.camera)
     if sighting.confidence < READABLE:

@@ -33,8 +33,8 @@ class CityFolder:
         return self.folder / "hotlist.csv"
 
     def policy(self) -> Policy:
-        """policy.toml, parsed. Whether it is in force, and within the charter, is for
-        core.policy.policy.require_in_force and core.policy.charter.require to say.
+        """policy.toml, parsed. In force? Within the charter? That is for
+        core.policy.policy.require_in_force and core.policy.charter.require.
         """
         path = self.folder / "policy.toml"
         return parse_policy(
@@ -69,8 +69,8 @@ class CityFolder:
         """The policy as this city's cameras obey it: within the charter, with the bars of both,
         kinds of place looked up in the roster.
 
-        Raises ConfigError, and PolicyRefusedError where the charter forbids something. Whether it
-        is in force is for core.policy.policy.require_in_force to say.
+        Raises ConfigError, and PolicyRefusedError where the charter forbids something. In force?
+        core.policy.policy.require_in_force.
         """
         policy, charter = self.policy(), self.charter()
         require(policy, charter)

@@ -63,7 +63,7 @@ def end_camera(settings: Settings, *, asked: bool) -> dict[str, object]:
 def _ask(device: str, waiting: int) -> None:
     if not sys.stdin.isatty():
         raise UsageError(
-            "asks before it destroys, and there is no terminal to ask on",
+            "would ask first, and nobody is there to answer",
             where="--decommission",
             fix="give --yes",
         )

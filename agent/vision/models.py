@@ -80,8 +80,8 @@ def read_manifest(models_dir: Path | None = None) -> Manifest:
 
 
 def load_model(name: str, threads: int = 1, models_dir: Path | None = None) -> InferenceSession:
-    """A session over the network that the manifest lists as `name`. Raises ModelError when its
-    size or hash is another.
+    """A session over the network that the manifest lists as `name`. Raises ModelError when anything
+    about it is odd.
 
     The bytes that were hashed are the bytes that run: the file is read once and never opened by
     onnxruntime.

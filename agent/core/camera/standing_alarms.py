@@ -49,7 +49,7 @@ FIX = {
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A sixteenth of the picture. `detail`: light_meter.edge_contrast, 0 where there is too little
+    """A sixteenth of the picture. `detail`: metering.edge_contrast, 0 where there is too little
     contrast to tell.
     """
 
