@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
-from agent.doc_paths import located
-
 
 @dataclass(frozen=True, slots=True)
 class SawCard:
@@ -100,7 +98,6 @@ def render(page: Page) -> str:
         "RELAYED_BYTES": f"{len(page.relayed):,}",
         "FOUND": str(page.plates_found_in_relayed),
         "CHECKPOINT": escape(page.checkpoint),
-        "PROMISES": escape(located("docs/promises.md")),
     }
     for name, html in parts.items():
         template = template.replace("{{" + name + "}}", html)
