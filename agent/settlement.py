@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})
 """Reasons that may pass by themselves: the read waits, until its deadline at the latest."""
-# Leaves that one run writes about refused files. Beyond them nothing is written, so that deliver
-# cannot flood the log.
+# leaves that one run writes about odd files; beyond it they are ignored silently, so that deliver
+# cannot flood the log
 MAX_REFUSALS = 1000
 
 
@@ -169,7 +169,7 @@ class Settler:
             return None
 
     def _refuse(self, mailbox: str, read_id: str, digest: str, reason: str, what: str) -> None:
-        """One leaf for each thing refused. The same bytes found again get no second one."""
+        """One leaf for each odd thing; the same bytes found again tell nothing new."""
         if self._refused.get((mailbox, read_id)) == digest:
             return
         if self._leaves < MAX_REFUSALS:
