@@ -87,10 +87,30 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.11",
     # The folder models/training stays in the repository.
-    packages=[*find_packages(include=["agent", "agent.*"]), "agent.jurisdictions", "models"],
-    package_dir={"agent.jurisdictions": "config/jurisdictions"},
+    packages=[
+        *find_packages(include=["agent", "agent.*"]),
+        "agent.jurisdictions",
+        "agent.docs",
+        "agent.config",
+        "models",
+    ],
+    package_dir={
+        "agent.jurisdictions": "config/jurisdictions",
+        "agent.docs": "docs",
+        "agent.config": "config",
+    },
     package_data={
         "agent.jurisdictions": ["*.toml"],
+        # what messages point to (agent/doc_paths.py); debian/stage.py divides them
+        "agent.docs": [
+            "glossary.md",
+            "promises.md",
+            "guide/*.md",
+            "ref/*.md",
+            "img/mounting.svg",  # the guides show these two
+            "img/aim.png",
+        ],
+        "agent.config": ["platewarden.example.toml", "policies/exampleville/*"],
         "agent": ["**/*.html", "**/*.css", "**/*.svg", "**/*.json"],
         "models": ["*.onnx", "manifest.json"],
     },

@@ -95,5 +95,5 @@ def _missing(module: str) -> UsageError:
         )
     return UsageError(
         f"this needs the Python module {module!a}, which is not installed",
-        fix="see docs/design/libraries.md for what brings it",
+        fix="these bring all: pip install 'platewarden[demo,hsm,peers]'",
     )

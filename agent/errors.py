@@ -2,9 +2,12 @@
 
 0 done · 1 failed · 2 usage · 3 refused by policy or trust (docs/ref/exit-codes.md).
 A message says where (file, line or field), what (the value, never a plate), and the next step.
+A document is named by its path in the repository; what is printed is its path on this machine.
 """
 
 from pathlib import Path
+
+from agent.doc_paths import located
 
 
 class PlatewardenError(Exception):
@@ -19,7 +22,7 @@ class PlatewardenError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         step = f" ({self.fix})" if self.fix else ""
-        return f"{place}{self.what}{step}"
+        return f"{place}{located(self.what + step)}"
 
 
 class SourceError(PlatewardenError):

@@ -1,5 +1,5 @@
-"""The camera's settings file, platewarden.toml: one closed pydantic schema; unknown keys refuse
-(docs/ref/settings.md).
+"""The camera's settings file, platewarden.toml: one closed pydantic schema; an unknown key is
+refused (docs/ref/settings.md).
 """
 
 import tomllib

@@ -21,6 +21,7 @@ SOURCE = (
     "agent",
     "models",
     "config",
+    "docs",
     "systemd",
     "debian",
     "setup.py",

@@ -1,5 +1,5 @@
 """Lays out what the two Debian packages hold: unpacks the wheels and divides our own modules
-between camera and city by what imports what.
+between camera and city by what imports what, and the documents by who names them.
 """
 
 import argparse
@@ -18,6 +18,19 @@ import setuptools
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = Path("usr/lib/platewarden")
 CITY_EXTRAS = ("demo", "hsm", "peers")
+# The camera's documents besides those that its modules name.
+INSTALLERS = frozenset(
+    {
+        "docs/glossary.md",
+        "docs/promises.md",
+        "docs/guide/installer.md",
+        "docs/guide/mounting.md",
+        "docs/img/aim.png",
+        "docs/img/mounting.svg",
+        "docs/ref/commands.md",
+        "docs/ref/delivery.md",
+    }
+)
 
 
 def setup_arguments() -> dict:
@@ -92,13 +105,39 @@ def beside(file: Path) -> Iterator[Path]:
     )
 
 
+def documents() -> list[Path]:
+    """What setup.py installs for readers, as paths in the repository. Installed, they stand under
+    agent/.
+    """
+    given = setup_arguments()
+    return [
+        file.relative_to(ROOT)
+        for package in ("agent.docs", "agent.config")
+        for pattern in given["package_data"][package]
+        for file in sorted((ROOT / given["package_dir"][package]).glob(pattern))
+    ]
+
+
+def lay_out_documents(camera: Path, city: Path, reached: set[str]) -> None:
+    """The camera's package holds what its own modules name, in messages or docstrings, and what
+    an installer reads; the city's the rest.
+    """
+    known = own_modules()
+    pattern = runpy.run_path(str(ROOT / "agent/doc_paths.py"))["NAMED"]
+    files = [part for name in reached for part in (known[name], *beside(known[name]))]
+    named = INSTALLERS.union(*(pattern.findall(file.read_text("utf-8")) for file in files))
+    for document in documents():
+        its_own = not named.isdisjoint({str(document), str(document.parent)})
+        copy(ROOT / document, (camera if its_own else city) / PRIVATE / "agent" / document)
+
+
 def copy(file: Path, into: Path) -> None:
     into.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, into)
 
 
 def lay_out_ours(camera: Path, city: Path) -> None:
-    """agent/, the models and the jurisdictions."""
+    """agent/, the models, the jurisdictions and the documents."""
     known = own_modules()
     reached = camera_modules(known, city_commands())
     for name, file in known.items():
@@ -112,6 +151,7 @@ def lay_out_ours(camera: Path, city: Path) -> None:
         copy(file, camera / PRIVATE / "models" / file.name)
     for file in (ROOT / "config/jurisdictions").glob("*.toml"):
         copy(file, city / PRIVATE / "agent/jurisdictions" / file.name)
+    lay_out_documents(camera, city, reached)
 
 
 def city_commands() -> frozenset[str]:

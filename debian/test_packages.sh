@@ -37,7 +37,7 @@ newer() {
 
 holds_no_bulk_reader() {
     dpkg-deb -c "$1" | awk '{print $6}' >"$work/held"
-    for path in agent/commands/read.py agent/commands/demo.py agent/commands/receiver.py agent/demo/ agent/receiver/ agent/peers/ agent/jurisdictions/ models/training iotcore; do
+    for path in agent/commands/read.py agent/commands/demo.py agent/commands/receiver.py agent/demo/ agent/receiver/ agent/peers/ agent/jurisdictions/ agent/docs/guide/clerk.md models/training iotcore; do
         if grep -q "usr/lib/platewarden/$path" "$work/held"; then die "the camera's package holds $path"; fi
     done
     grep -q usr/lib/platewarden/agent/commands/watch.py "$work/held" || die "the camera's package holds no watch"
@@ -83,6 +83,9 @@ for command in aim deliver doctor provision run status update walls watch; do ex
 install -m 644 "$tree/usr/share/doc/platewarden/examples/platewarden.toml" "$tree/etc/platewarden/platewarden.toml"
 expect 0 "not enrolled" platewarden status
 doctor_misses camera enrolment keys
+grep -o '/usr/lib/platewarden/agent/docs/[a-z/-]*\.md' "$work/doctor.txt" >"$work/named" || die "doctor names no guide"
+while read -r path; do [ -f "$tree$path" ] || die "doctor names $path, which is not there"; done <"$work/named"
+[ -f "$tree/usr/share/doc/platewarden/docs/guide/installer.md" ] || die "no guide under /usr/share/doc"
 expect 0 fingerprint platewarden provision
 inside systemd-tmpfiles --create platewarden.conf 2>/dev/null || true
 [ "$(inside stat -c %U:%a /etc/platewarden/device/seal.key)" = platewarden-watch:600 ] || die "the sealing key is not watch's alone"
@@ -95,6 +98,7 @@ say "what is missing is explained; the models load"
 
 apt install "/debs/$(basename "$city")"
 for command in audit bundle demo hotlist policy read receiver; do expect 0 Usage platewarden "$command" --help; done
+[ -f "$tree/usr/lib/platewarden/agent/docs/guide/clerk.md" ] || die "the clerk's guide is missing"
 apt remove platewarden-city
 expect 2 "platewarden-city" platewarden policy check
 say "city's package installed and removed"

@@ -37,7 +37,7 @@ def _handed_over() -> socket.socket | None:
     ):
         raise PlatewardenError(
             "systemd handed over something else than a listening IPv4 socket",
-            fix="see systemd/platewarden-aim.socket",
+            fix="compare: systemctl cat platewarden-aim.socket",
         )
     handed.set_inheritable(False)
     return handed

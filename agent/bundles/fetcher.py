@@ -147,7 +147,7 @@ class Fetch:
                 or not isinstance(digest, str)
                 or _SHA256.fullmatch(digest) is None
             ):
-                raise _malformed("names an odd file", name)
+                raise _malformed("names a file that no repository has", name)
             folder, slash, last = path.rpartition("/")
             self._target(
                 f"{TARGETS_FOLDER}/{folder}{slash}{digest}.{last}",
@@ -189,7 +189,7 @@ class Fetch:
             part.unlink(missing_ok=True)
             raise BundleRefusedError(
                 Reason.BUNDLE_TARGET_ALTERED,
-                "came otherwise than its name says",
+                "its content is not what its name says",
                 where=name,
                 fix="fetch it again",
             )

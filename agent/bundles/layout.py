@@ -131,7 +131,7 @@ def keys_role(recipient: str) -> str:
 
 
 def recipient_of(role: str) -> str | None:
-    """The recipient whose keys a role carries; None for any other role, or an odd name."""
+    """The recipient whose keys a role carries; None for any other role or name."""
     recipient = role.removeprefix(KEYS_PREFIX)
     return recipient if recipient != role and IDENTIFIER.fullmatch(recipient) else None
 

@@ -1,5 +1,5 @@
 """Verifies an inbox into a folder of its own: every signature, version, expiry and file of every
-role, by python-tuf and by what checking.py adds.
+role, by python-tuf and by what metadata_rules.py adds.
 """
 
 from __future__ import annotations

@@ -64,5 +64,5 @@ def decline_address(spec: str) -> None:
         raise UsageError(
             f"{scheme}: "
             "network cameras are not read, because the process that sees plates has no network",
-            fix="use picamera or usb:N, or record to a file; see docs/design/no-rtsp.md",
+            fix="use picamera or usb:N, or record to a file; see docs/ref/sources.md",
         )

@@ -4,11 +4,14 @@ only; each part in a process of its own (P2).
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from agent.doc_paths import located
 
 if TYPE_CHECKING:
     from agent.core.camera.diagnosis_findings import Finding
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 DEFAULT = Path("/etc/platewarden/platewarden.toml")
+DEBIANS = Path("/usr/share/doc/platewarden/examples/platewarden.toml")
+"""The example that the Debian package brings: it has the packages' folders."""
 NAMELESS = "not-set"
 WITHIN_S = 90.0
 
@@ -72,8 +77,11 @@ def doctor(
             err=True,
         )
     findings = [
-        fault,
-        *examine(config, source, allow_unsigned=allow_unsigned, usable=fault.health == "ok"),
+        replace(finding, fix=located(finding.fix))
+        for finding in (
+            fault,
+            *examine(config, source, allow_unsigned=allow_unsigned, usable=fault.health == "ok"),
+        )
     ]
     if as_json:
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -106,14 +114,8 @@ def loaded(config: Path) -> "tuple[Settings, Finding]":
         found = settings.load(config)
     except ConfigError as error:
         missing = not config.exists()
-        fix = (
-            (
-                "copy the example, /usr/share/doc/platewarden/examples/platewarden.toml (in the "
-                "sources config/platewarden.example.toml), and set camera_id"
-            )
-            if missing
-            else error.fix
-        )
+        example = DEBIANS if DEBIANS.exists() else "config/platewarden.example.toml"
+        fix = f"copy the example, {example}, and set camera_id" if missing else error.fix
         what = f"{config} is missing" if missing else f"{error.where}: {error.what}"
         return settings.Settings(camera_id=NAMELESS, root=config.parent), Finding(
             "settings", Health.FAIL, what, fix, 1 if missing else error.exit_code

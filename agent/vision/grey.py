@@ -1,5 +1,5 @@
-"""Luminance (metering.luminance) made smaller and brought to one contrast: what all three networks
-are fed.
+"""Luminance (light_meter.luminance) made smaller and brought to one contrast: what all three
+networks are fed.
 """
 
 from typing import Any

@@ -1,5 +1,5 @@
-"""Opens an onnxruntime session as a camera wants it: on the CPU, with few threads, and none of them
-spinning.
+"""Opens an onnxruntime session as a camera wants it: on the CPU, with few threads, which sleep
+while they wait.
 """
 
 import onnxruntime

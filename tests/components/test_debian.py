@@ -13,6 +13,7 @@ import pytest
 
 import agent
 from agent.commands.lazy_group import CITY
+from tests.support.messages import named
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,22 +69,56 @@ def test_the_receivers_units_are_in_the_citys_package_and_not_on_a_camera():
     assert "platewarden-receiver.conf $(CITY)/usr/lib/tmpfiles.d" in rules
 
 
-def test_each_file_is_in_one_package_and_none_is_lost(stage, tmp_path):
-    stage["lay_out_ours"](tmp_path / "camera", tmp_path / "city")
-    held = [
-        file.relative_to(tmp_path / side)
+@pytest.fixture(scope="module")
+def laid_out(stage, tmp_path_factory):
+    """{side: its files, as paths in /usr/lib/platewarden}."""
+    folder = tmp_path_factory.mktemp("packages")
+    stage["lay_out_ours"](folder / "camera", folder / "city")
+    return {
+        side: [
+            file.relative_to(folder / side / stage["PRIVATE"])
+            for file in (folder / side).rglob("*")
+            if file.is_file()
+        ]
         for side in ("camera", "city")
-        for file in (tmp_path / side).rglob("*")
-        if file.is_file()
-    ]
+    }
+
+
+def test_each_file_is_in_one_package_and_none_is_lost(stage, laid_out):
+    held = laid_out["camera"] + laid_out["city"]
     assert len(held) == len(set(held))
     kinds = {".py", ".html", ".css", ".svg", ".json"}
     ours = {
-        stage["PRIVATE"] / file.relative_to(ROOT)
+        file.relative_to(ROOT)
         for file in (ROOT / "agent").rglob("*")
         if file.suffix in kinds and "__pycache__" not in file.parts
     }
+    ours |= {Path("agent") / document for document in stage["documents"]()}
     assert ours <= set(held), ours - set(held)
+
+
+@pytest.mark.parametrize(
+    ("guide", "side"),
+    [
+        ("installer", "camera"),
+        ("mounting", "camera"),
+        ("clerk", "city"),
+        ("auditor", "city"),
+        ("recipient", "city"),
+    ],
+)
+def test_a_guide_is_in_the_package_of_its_reader(laid_out, guide, side):
+    assert Path(f"agent/docs/guide/{guide}.md") in laid_out[side]
+
+
+def test_what_a_message_names_is_in_its_own_package(laid_out):
+    """The camera's package stands alone; the city's stands on it."""
+    for file, documents in named().items():
+        alone = Path(file) in laid_out["camera"]
+        held = laid_out["camera"] if alone else laid_out["camera"] + laid_out["city"]
+        for document in documents:
+            wanted = Path("agent") / document
+            assert any(wanted in (path, *path.parents) for path in held), f"{file}: {document}"
 
 
 def test_the_command_line_reads_the_same_list(stage):

@@ -3,6 +3,7 @@ than it should.
 """
 
 import ast
+import itertools
 import re
 import subprocess
 import tomllib
@@ -12,6 +13,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
 from agent.settings import Settings
 
@@ -120,6 +122,15 @@ def test_every_reason_is_documented_and_no_other():
     }
 
 
+def test_every_kind_of_leaf_is_documented_and_no_other():
+    text = (DOCS / "ref/audit-log.md").read_text()
+    rows = re.findall(
+        r"^\| ((?:`[a-z]+`(?:, )?)+) \| (?:both|watch|deliver) \|", text, re.MULTILINE
+    )
+    told = {kind for row in rows for kind in re.findall(r"[a-z]+", row)}
+    assert told == {kind.value for kind in LeafKind}
+
+
 # --- promises ---
 
 
@@ -159,14 +170,73 @@ def test_every_design_note_is_in_the_index():
         )
 
 
+@pytest.mark.parametrize(
+    "page", [*sorted((DOCS / "ref").glob("*.md")), DOCS / "glossary.md"], ids=shown
+)
+def test_every_reference_page_is_in_the_index(page):
+    index = (DOCS / "design/index.md").read_text()
+    assert f"(../{page.relative_to(DOCS)})" in index
+
+
 # --- the files themselves ---
 
 
-@pytest.mark.parametrize("page", [path for path in tracked() if path.suffix == ".md"], ids=shown)
+PAGES = [path for path in tracked() if path.suffix == ".md"]
+FENCED = re.compile(r"^ *(```|~~~).*?^ *\1 *$", re.MULTILINE | re.DOTALL)
+
+
+def anchors(text):
+    """The anchors of a page's headings, by GitHub's rule: links and marks away, small letters,
+    hyphens for spaces, a number behind one that is there already.
+    """
+    found = set()
+    for heading in re.findall(r"^#{1,6} +(.+?) *#*$", FENCED.sub("", text), re.MULTILINE):
+        shown_as = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        anchor = re.sub(r"[^\w\- ]", "", shown_as).replace(" ", "-")
+        names = itertools.chain([anchor], (f"{anchor}-{count}" for count in itertools.count(1)))
+        found.add(next(name for name in names if name not in found))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
         if "://" not in target and not target.startswith("mailto:"):
             assert (page.parent / target).exists(), f"{shown(page)}: {target} is not there"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_links_lead_to_a_heading(page):
+    text = FENCED.sub("", page.read_text())
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", text):
+        other = (page.parent / target) if target else page
+        if "://" not in target and other.suffix == ".md":
+            assert anchor in anchors(other.read_text()), f"{shown(page)}: {target}#{anchor}"
+
+
+def test_how_a_heading_becomes_an_anchor():
+    page = "# What it is\n```\n# no heading\n```\n## `[a_b]` and *c*: 1.2\n## [A link](b.md)\n"
+    page += "## What it is\n"
+    assert anchors(page) == {"what-it-is", "a_b-and-c-12", "a-link", "what-it-is-1"}
+
+
+FILES = {shown(path) for path in PYTHON}
+ELSEWHERE = {
+    "ARCHITECTURE.md": "tests/components/test_architecture.py looks",
+    "docs/design/layout.md": "tells old names",
+    "docs/design/layers.md": "`helpers.py` is the file that must not be",
+}
+
+
+@pytest.mark.parametrize(
+    "file", [*PAGES, *(path for path in PYTHON if shown(path).startswith("agent/"))], ids=shown
+)
+def test_a_python_file_that_is_named_is_there(file):
+    if shown(file) in ELSEWHERE:
+        pytest.skip(ELSEWHERE[shown(file)])
+    named = re.findall(r"(?<![\w/.*-])((?:[\w-]+/)*[\w-]+\.py)\b", file.read_text())
+    for name in named:
+        assert any(f"/{path}".endswith(f"/{name}") for path in FILES), f"{name} is not there"
 
 
 def test_no_file_names_this_machine_or_a_registry():

@@ -4,6 +4,7 @@ what each process has loaded.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -54,6 +55,7 @@ def test_a_machine_on_which_nothing_is_set_up(tmp_path):
     assert any(line.startswith("ok     models: ") for line in text)
     # A machine that tests has no picamera2.
     assert any(line.startswith("FAIL   camera: ") and " → " in line for line in text)
+    assert re.search(r"copy the example, (/\S+)/config/platewarden\.example\.toml, and", text[0])
     assert text[-1].endswith("begin with the first FAIL")
     assert list(tmp_path.iterdir()) == []
 

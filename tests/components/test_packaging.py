@@ -18,6 +18,7 @@ import setuptools
 from packaging.requirements import Requirement
 
 import agent
+from tests.support.messages import named
 
 ROOT = Path(__file__).parents[2]
 
@@ -171,11 +172,37 @@ BESIDE = (
 )
 
 
+def documents(package):
+    """What setup() installs for readers: {name of a document or its folder}, as messages say it."""
+    found = set()
+    for name in ("agent.docs", "agent.config"):
+        folder = ROOT / package["package_dir"][name]
+        for pattern in package["package_data"][name]:
+            files = [file.relative_to(ROOT) for file in folder.glob(pattern)]
+            assert files, f"setup.py: {name} has no {pattern}"
+            found |= {str(path) for file in files for path in (file, file.parent)}
+    return found
+
+
+def test_every_document_that_a_message_names_is_installed(package):
+    missing = {file: names - documents(package) for file, names in named().items()}
+    assert sum(map(len, named().values())) > 20
+    assert not any(missing.values()), {file: names for file, names in missing.items() if names}
+
+
+def test_every_picture_of_an_installed_page_is_installed(package):
+    installed = documents(package)
+    for page in (name for name in installed if name.endswith(".md")):
+        for target in re.findall(r"!\[[^\]]*\]\(([^)#\s]+)\)", (ROOT / page).read_text()):
+            picture = (ROOT / page).parent.joinpath(target).resolve().relative_to(ROOT)
+            assert str(picture) in installed, f"{page} shows {picture}"
+
+
 @pytest.mark.slow
-def test_a_wheel_holds_the_product(tmp_path):
+def test_a_wheel_holds_the_product(tmp_path, package):
     source = tmp_path / "source"  # setuptools leaves build/ where it builds
     source.mkdir()
-    for name in ("agent", "config", "models"):
+    for name in ("agent", "config", "docs", "models"):
         shutil.copytree(
             ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "runs")
         )
@@ -197,9 +224,13 @@ def test_a_wheel_holds_the_product(tmp_path):
         "models/detector.onnx",
         "models/recognizer.onnx",
     } <= set(names)
+    wanted = {f"agent/{name}" for name in documents(package) if (ROOT / name).is_file()}
+    assert wanted <= set(names), wanted - set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [
         name
         for name in names
-        if name.startswith(("tests/", "models/training/", "config/", "bench/", "hw_tests/"))
+        if name.startswith(
+            ("tests/", "models/training/", "config/", "docs/", "bench/", "hw_tests/")
+        )
     ]

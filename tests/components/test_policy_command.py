@@ -76,6 +76,16 @@ def test_the_example_passes(city, platewarden):
     assert done.stderr == ""
 
 
+def test_a_source_that_is_a_document_of_ours_is_told_as_a_path_that_exists(city, platewarden):
+    edit(city / "policy.toml", "version = 7", "version = 7\nunknown = 1")
+    done = platewarden("check", city / "policy.toml")
+    assert re.search(r"^    source  (/\S+/docs/ref/policy\.md)", done.stdout, re.MULTILINE)
+    written = platewarden("check", city / "policy.toml", "--json").stdout
+    assert {fault["source"] for fault in json.loads(written)["faults"]} == {
+        "docs/ref/policy.md, unknown"
+    }
+
+
 def test_what_the_charter_forbids_ends_with_3_and_tells_place_why_source_fix(city, platewarden):
     edit(city / "policy.toml", 'retention = "7d"', 'retention = "60d"')
     done = platewarden("check", city / "policy.toml")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 FENCE = re.compile(r"\s*(```|~~~)")
+LEAD = re.compile(r"\*\*[^*]+[.?!:]\*\* +")  # a heading at the start of its paragraph
 HEADING_OR_ITEM = re.compile(r"^\s*(#+|>|[-*+]|\d+\.) +")
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 CODE = re.compile(r"`[^`]+`")
@@ -25,7 +26,8 @@ class Sentence:
 
     @property
     def words(self) -> int:
-        return sum(1 for word in self.text.split() if re.search(r"\w", word))
+        """A piece of code counts as one: nobody reads it word by word."""
+        return sum(1 for word in CODE.sub("code", self.text).split() if re.search(r"\w", word))
 
 
 def _plain(line: str) -> str:
@@ -54,10 +56,12 @@ def _readable(page: str) -> Iterator[tuple[int, str]]:
 
 
 def crowded_lines(page: str) -> list[Sentence]:
-    """Lines on which more than one sentence stands; a heading or a row of a table may hold more."""
+    """Lines on which more than one sentence stands. A heading or a row of a table may hold more,
+    and a paragraph may begin with its heading in bold type.
+    """
     lines = [(at, text) for at, text in _readable(page) if not text.lstrip().startswith(("|", "#"))]
     found = [Sentence(at, HEADING_OR_ITEM.sub("", text).strip()) for at, text in lines]
-    return [one for one in found if len(split(one.text)) > 1]
+    return [one for one in found if len(split(LEAD.sub("", one.text, count=1))) > 1]
 
 
 def sentences(page: str) -> list[Sentence]:

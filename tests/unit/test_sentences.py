@@ -13,9 +13,13 @@ ROOT = Path(__file__).parents[2]
 MOST_WORDS = 30
 MOST_WORDS_OF_THE_LONGEST = 25  # in the mean of the longest 5 %
 MOST_SEMICOLONS = 3  # a page, outside tables
-FOLDERS_IN_PLAIN_ENGLISH = ("docs", "docs/guide")  # without their sub-folders
-FOLDERS_WITH_ONE_SENTENCE_A_LINE = ("docs", "docs/guide")
-AT_THE_TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+# made from the help texts: a command's help is one line each, and its exit codes stand on one
+MORE_SEMICOLONS = {"docs/ref/commands.md"}
+FOLDERS_IN_PLAIN_ENGLISH = ("docs", "docs/guide", "docs/ref", "docs/design")
+FOLDERS_WITH_ONE_SENTENCE_A_LINE = FOLDERS_IN_PLAIN_ENGLISH
+AT_THE_TOP = [
+    ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")
+]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs/guide").glob("*.md"))]
 
 
@@ -41,7 +45,9 @@ def test_no_sentence_is_long(page):
 @pytest.mark.parametrize("page", pages(FOLDERS_IN_PLAIN_ENGLISH), ids=shown)
 def test_few_semicolons(page):
     found = [one for one in sentences(page.read_text()) if one.prose and ";" in one.text]
-    assert len(found) <= MOST_SEMICOLONS, "full stops are easier to read. " + told(page, found)
+    assert len(found) <= MOST_SEMICOLONS or shown(page) in MORE_SEMICOLONS, (
+        "full stops are easier to read. " + told(page, found)
+    )
 
 
 def test_the_longest_sentences_of_readme_and_guides():
@@ -90,7 +96,12 @@ def test_how_a_page_is_divided():
         (15, "`a · b`"),
     ]
     assert [one.line for one in crowded_lines(PAGE)] == [4, 10]
-    assert [one.words for one in sentences(PAGE)][:3] == [2, 5, 7]
+    assert [one.words for one in sentences(PAGE)][:3] == [2, 5, 6]
+
+
+def test_a_paragraph_may_begin_with_its_heading():
+    assert crowded_lines("**Decision.** One sentence.\n") == []
+    assert len(crowded_lines("**Decision.** One sentence. And another.\n")) == 1
 
 
 def test_the_longest_twentieth():

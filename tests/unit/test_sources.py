@@ -50,7 +50,7 @@ def test_the_pixel_limit_comes_from_the_settings(tmp_path):
 )
 def test_an_address_is_declined_with_the_reason(address):
     with pytest.raises(
-        UsageError, match=r"the process that sees plates has no network.*no-rtsp\.md"
+        UsageError, match=r"the process that sees plates has no network.*docs/ref/sources\.md"
     ) as caught:
         open_source(address, SETTINGS, FakeClock())
     assert caught.value.exit_code == 2

@@ -57,7 +57,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What `repository_write.publish` writes: metadata and targets by file name, and
+    """What `writer.publish` writes: metadata and targets by file name, and
     timestamp.json.
     """
 

@@ -11,6 +11,7 @@ import typer
 
 from agent.city.moment import moment
 from agent.commands.city_options import On
+from agent.doc_paths import located
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +137,7 @@ def told(checked: "Checked") -> "Iterator[str]":
 def _because(one: "Finding") -> "Iterator[str]":
     for name, value in (("why", one.why), ("source", one.source), ("fix", one.fix)):
         if value:
-            yield f"    {name:<7} {value}"
+            yield f"    {name:<7} {located(value)}"
 
 
 def _held_against(against: "Against") -> "Iterator[str]":

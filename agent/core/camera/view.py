@@ -2,8 +2,8 @@
 
 Polygons in shares of the frame, so that they hold at any resolution.
 
-The file is written by `aim` and read by `watch`; anything odd in it refuses: a camera must not
-guess where it may look (docs/ref/aim.md).
+The file is written by `aim` and read by `watch`. Any fault in it refuses the whole file, because a
+camera must not guess where it may look (docs/ref/aim.md).
 """
 
 import hashlib

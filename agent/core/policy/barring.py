@@ -3,7 +3,7 @@ policy (docs/ref/policy.md).
 
 A bar names cameras, kinds of place, hours of the UTC day, or several of these. Kinds of place
 become cameras when the roster is there (`core/policy/camera_roster.py`); until then they bar every
-camera: what is not known to be permitted is not.
+camera, because what is not known to be permitted is not permitted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The cameras' roster, roster.toml: which cameras the city has, where they stand and what is near;
 and what that makes of a policy's bars.
 
-It says nothing of keys: those are in the signed roster of enrolled cameras (`verifying/roster.py`).
+It says nothing of keys: those are in the signed roster of enrolled cameras
+(`verifying/roster_check.py`).
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ class PlateText:
 
     @classmethod
     def normalise(cls, untrusted_text: str) -> "PlateText":
-        """Upper-case, drop spaces and punctuation; raises ValueError (without the text) on what
-        remains odd.
+        """Upper-case, without spaces and punctuation. Raises ValueError, without the text, where
+        that is no plate text.
         """
         kept = "".join(c for c in untrusted_text.upper() if c not in " -.·•_/\t")
         return cls(kept)

@@ -55,7 +55,7 @@ def refusals_gone(strict: Files, lax: Files, sentence: str = GONE) -> Iterator[C
 
 
 def _hotlist(strict: Files, lax: Files) -> Iterator[Change]:
-    """Staler lists and more entries by hand let more through the door, whatever the rules say."""
+    """Older lists and more entries by hand let more out, whatever the rules say."""
     for key, says in LISTS:
         old, new = getattr(strict.policy.hotlist, key), getattr(lax.policy.hotlist, key)
         if new > old:

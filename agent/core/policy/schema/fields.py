@@ -180,7 +180,7 @@ def address(value: object) -> tuple[str, int]:
 
 
 def ca_file(value: object) -> str:
-    """A plain file name: nothing that could climb out of the city's `ca` folder."""
+    """A plain file name: nothing that could lead out of the city's `ca` folder."""
     text = _text(value)
     if not CA_FILE.fullmatch(text):
         raise ValueError(f"{_shown(text)} is no CA file | a plain name such as city-hall-ca.pem")
