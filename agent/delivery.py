@@ -265,9 +265,9 @@ class Delivery:
         self._attempts.withdraw(tags.read_id, denied)
 
     def _verified(self, read_id: str) -> tuple[bytes, Tags] | None:
-        """A read's bytes and tags if it is one of this camera's; anything odd is one refusal leaf.
+        """A read's bytes and tags if it is one of this camera's.
 
-        None: nothing to publish.
+        Anything else gets one refusal leaf, and None: there is nothing to publish.
         """
         try:
             untrusted_wire = self._outbox.untrusted_wire(read_id)

@@ -32,9 +32,9 @@ class SourceError(PlatewardenError):
 
 
 class CameraHungError(SourceError):
-    """The camera's library hangs in a command.
+    """A command of the camera's library hangs.
 
-    Python's own good night would hang in it as well: the process must end without one.
+    Python's orderly exit would hang in it as well, so the process must end without one.
     """
 
 

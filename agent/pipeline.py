@@ -28,7 +28,7 @@ matching it could only mislead (P10).
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The parts of one camera's line, built by `camera_side`.
+    """The parts of one camera's line, built by `sides.watch`.
 
     `camera`: its id. `closed`: why nothing may be released at all just now, or None.
     """
@@ -63,12 +63,12 @@ def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], Line
 
 
 def plates_in(detector: PlateDetector, reader: PlateReader, frame: Frame) -> list[PlateRead]:
-    """Every plate of a frame, read, the surest first.
+    """Every plate of a frame, read, the most confident first.
 
-    `read` and the camera both see through this.
+    `read` and the camera both use this.
 
-    What is neither surely a plate nor legible is none; of two boxes on one plate, or a sticker's on
-    a plate's, the better read stays.
+    A box that is not surely a plate counts only if its text is legible. Of two boxes on one plate,
+    or a sticker's on a plate's, the one that was read better counts.
     """
     reads = (reader.read(frame, box) for box in detector.find_plates(frame))
     kept: list[PlateRead] = []
@@ -83,7 +83,7 @@ def plates_in(detector: PlateDetector, reader: PlateReader, frame: Frame) -> lis
 def report(line: Line, track: Track) -> None:
     """One vehicle, once: vote, match, decide, and seal what a rule releases.
 
-    Everything else: a number.
+    Everything else becomes a number.
     """
     sighting = vote(track, line.camera)
     if sighting.confidence < READABLE:

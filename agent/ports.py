@@ -1,6 +1,6 @@
 """The Protocols between the line and the world.
 
-Only the composition roots (`*_side.py`) build real parts.
+Only the composition roots (agent/sides) build real parts.
 
 Every port has a fake in tests/fakes and one contract suite in tests/contracts that runs over fake
 and real.

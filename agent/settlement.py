@@ -187,7 +187,7 @@ class Settler:
             return None
 
     def _refuse(self, mailbox: str, read_id: str, digest: str, reason: str, what: str) -> None:
-        """One leaf for each odd thing; the same bytes found again tell nothing new."""
+        """One leaf for each thing refused. The same bytes found again get no second one."""
         if self._refused.get((mailbox, read_id)) == digest:
             return
         if self._leaves < MAX_REFUSALS:

@@ -162,7 +162,7 @@ def _told(look: Look, sequence: int, left_s: int) -> dict[str, object]:
 
 
 def _plate(seen: Seen, look: Look) -> dict[str, object]:
-    """Numbers and words only: no text of any plate, the test plate's neither.
+    """Numbers and words only: no text of any plate, not even the test plate's.
 
     `local`: what a plate of that kind would be where this one is.
     """

@@ -39,8 +39,8 @@ class CityFolder:
     def policy(self) -> Policy:
         """policy.toml, parsed.
 
-        In force? Within the charter? That is for core.policy.policy.require_in_force and
-        core.policy.charter.require.
+        Whether it is in force, and within the charter, is for
+        core.policy.policy.require_in_force and core.policy.charter.require to say.
         """
         path = self.folder / "policy.toml"
         return parse_policy(
@@ -77,8 +77,8 @@ class CityFolder:
         """The policy as this city's cameras obey it: within the charter, with the bars of both,
         kinds of place looked up in the roster.
 
-        Raises ConfigError, and PolicyRefusedError where the charter forbids something. In force?
-        core.policy.policy.require_in_force.
+        Raises ConfigError, and PolicyRefusedError where the charter forbids something. Whether it
+        is in force is for core.policy.policy.require_in_force to say.
         """
         policy, charter = self.policy(), self.charter()
         require(policy, charter)

@@ -30,12 +30,12 @@ HOUR_S = 3600.0
 
 
 class Follower:
-    """One process's eyes on its inbox.
+    """Looks into one process's inbox.
 
     `refused` is called once for each new refusal of the same files.
 
-    Mitigates against: an `update` gone bad that changes the inbox without end, to fill the log.
-    Beyond MAX_TOLD_PER_HOUR only `status` hears of it.
+    Mitigates against: an `update` under somebody else's control that changes the inbox again and
+    again, to fill the log. Beyond MAX_TOLD_PER_HOUR only `status` tells of it.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Follower:
     def look(self, now: Instant, monotonic_s: float) -> Generation | None:
         """A new generation, or None: too early to look, nothing new, or refused.
 
-        Raises nothing: an odd inbox must not stop a camera.
+        Raises nothing: no file in the inbox may stop a camera.
         """
         if monotonic_s < self._next_s:
             return None

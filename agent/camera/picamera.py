@@ -1,5 +1,5 @@
 """Frames from a Raspberry Pi camera by picamera2: every wait bounded, day and night profiles, a
-stalled camera helped up the ladder or reported.
+stalled camera restarted step by step, or reported.
 """
 
 import atexit
@@ -280,7 +280,7 @@ class PicameraSource:
         faulthandler.cancel_dump_traceback_later()
         if thread.is_alive():
             self._hung = True
-            # This is picamera2's own good night, which would hang as well.
+            # This is picamera2's own clean-up at exit, which would hang as well.
             atexit.unregister(self._camera.close)
             raise CameraHungError(
                 f"the camera does not {what}: still busy after {COMMAND_WAIT_S:g} s",

@@ -164,12 +164,12 @@ def clock(
             how = "synchronised" if look.synchronised else "agrees with the battery-backed one"
             return now, ok(
                 "clock",
-                f"{how}; {now.utc:%Y-%m-%d %H:%M} UTC. Trusted it is once bundles have come",
+                f"{how}; {now.utc:%Y-%m-%d %H:%M} UTC. It will be trusted once bundles have come",
             )
         return now, warn(
             "clock",
             f"it says {now.utc:%Y-%m-%d %H:%M} UTC, and nobody vouches for it: "
-            "enrolled, nothing would be released",
+            "an enrolled camera would release nothing",
             fix,
         )
     trusted = TrustedClock(_readable(settings), machine, keep=False)

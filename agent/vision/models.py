@@ -85,7 +85,7 @@ def read_manifest(models_dir: Path | None = None) -> Manifest:
 def load_model(name: str, threads: int = 1, models_dir: Path | None = None) -> InferenceSession:
     """A session over the network that the manifest lists as `name`.
 
-    Raises ModelError when anything about it is odd.
+    Raises ModelError when its size or hash is another.
 
     The bytes that were hashed are the bytes that run: the file is read once and never opened by
     onnxruntime.

@@ -1,7 +1,7 @@
 """A survey's numbers, hour by hour: width, sharpness, light and confidence of the plates that
 passed, and no plate.
 
-What works at noon and fails at night.
+It shows what works at noon and fails at night.
 
 Memory is bounded: 101 steps a quantity and hour, whatever passes; nothing in it belongs to one
 vehicle, but for an hour in which only one came.

@@ -1,5 +1,5 @@
-"""The ladder that a stalled camera is helped up: ask again, stop and start, open anew, give up.
-Values only; the adapter does what a rung says.
+"""What to do about a camera that gives no frame, rung by rung: ask again, stop and start, open
+anew, end. Values only: the adapter does what a rung says.
 """
 
 from enum import StrEnum
@@ -8,10 +8,10 @@ from agent.core.camera.camera_event import CameraEvent
 
 
 class Rung(StrEnum):
-    """In order of climbing.
+    """In the order in which they are tried.
 
-    `EXIT`: the process ends with code 1 and systemd starts it anew; behind that stands the hardware
-    watchdog.
+    `EXIT`: the process ends with code 1 and systemd starts it anew. If that fails, the hardware
+    watchdog restarts the machine.
     """
 
     RETRY = "retry"
@@ -29,7 +29,7 @@ _DOES = {
 
 
 class Ladder:
-    """Where a camera stands on it. A frame ends the climb: the next stall begins at the bottom."""
+    """Which rungs were tried. A frame ends the stall; the next one begins at the first rung."""
 
     def __init__(self) -> None:
         self._climbed: list[Rung] = []
@@ -38,7 +38,7 @@ class Ladder:
     def climb(self, now_s: float, waited_s: float) -> Rung:
         """The next rung, for a wait of `waited_s` that ended now without a frame.
 
-        After EXIT only EXIT.
+        After EXIT comes EXIT again.
         """
         if not self._climbed:
             self._stalled_since_s = now_s - waited_s
@@ -47,7 +47,7 @@ class Ladder:
         return rung
 
     def stalled(self, rung: Rung, now_s: float, why: str) -> CameraEvent:
-        """What to tell when a rung is climbed. `why`: our own words, or those of the library."""
+        """What to tell when a rung is tried. `why`: our own words, or those of the library."""
         seconds = round(now_s - self._stalled_since_s, 1)
         return CameraEvent(
             "stalled",
@@ -56,7 +56,7 @@ class Ladder:
         )
 
     def frame_came(self, now_s: float) -> CameraEvent | None:
-        """Call with every frame. The end of a climb, to be told; None in peace."""
+        """Call with every frame. The end of a stall, to be told; None where there was none."""
         if not self._climbed:
             return None
         rung, seconds = self._climbed[-1], round(now_s - self._stalled_since_s, 1)

@@ -52,7 +52,7 @@ FIX = {
 class Tile:
     """A sixteenth of the picture.
 
-    `detail`: metering.edge_contrast, 0 where there is too little contrast to tell.
+    `detail`: light_meter.edge_contrast, 0 where there is too little contrast to tell.
     """
 
     contrast: float
