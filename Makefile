@@ -100,7 +100,7 @@ test-arm64: root programs-tree $(VENV)/dev.stamp ## vision, sealing, policy and 
 
 test-fresh: ## the README's commands in a bare Debian 12 and 13 (root; ~25 minutes; SUITE= for one)
 test-fresh: root programs-tree
-	for suite in $(or $(SUITE),bookworm trixie); do tests/fresh/run.sh $$suite $(COMMANDS); done
+	@for suite in $(or $(SUITE),bookworm trixie); do tests/fresh/run.sh $$suite $(COMMANDS); done
 
 models: export PLATEWARDEN_PLATES = $(DATA)
 models: programs-models $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed; needs npm and three fonts by apt)

@@ -33,8 +33,16 @@ stage() {
     say "$what: $said after $((took / 60)) min $((took % 60)) s"
 }
 
-# What a run of tests says at its end: what it skipped and why, what failed, the count.
-closing_lines() { grep -aE '^(SKIPPED|XFAIL|FAILED|ERROR) |^=+ .*[0-9.]+s.*=+$' "$log" || true; }
+# What runs of tests say at their ends: what was skipped, counted by reason, what failed, the count.
+closing_lines() {
+    grep -aE '^(SKIPPED|XFAIL|FAILED|ERROR) |^=+ .*[0-9]s( \(.*\))? =+$' "$log" | awk '
+        /^SKIPPED/ { reason = $0; sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", reason)
+            if (!(reason in count)) order[++reasons] = reason
+            count[reason] += substr($2, 2); next }
+        /^=/ { for (i = 1; i <= reasons; i++) print "  skipped " count[order[i]] ": " order[i]
+            split("", count); reasons = 0 }
+        { print }'
+}
 
 enter() {
     proxies=$(env | grep -iE '^(https?|all|no)_proxy=' | tr -d ' ' || true)
