@@ -24,13 +24,14 @@ place=/srv/platewarden
 
 # One line for a stage: what, how it ended, how long it took.
 stage() {
-    what=$1 log=$cache/fresh-$suite-$2.log began=$(date +%s)
+    log=$cache/fresh-$suite-$2.log began=$(date +%s)
+    printf '%s: %s … ' "$suite" "$1"
     shift 2
     mkdir -p "$cache"
     got=0; ("$@") >"$log" 2>&1 </dev/null || got=$?
     took=$(($(date +%s) - began))
     if [ $got = 0 ]; then said=passed; else said="failed with $got"; fi
-    say "$what: $said after $((took / 60)) min $((took % 60)) s"
+    echo "$said after $((took / 60)) min $((took % 60)) s"
 }
 
 # What runs of tests say at their ends: what was skipped, counted by reason, what failed, the count.
