@@ -55,9 +55,11 @@ enter() {
 give_up() { tail -n "${1:-20}" "$log" >&2; die "the whole log: $log"; }
 
 needs mmdebstrap unshare git
-git -C "$project" rev-parse --verify --quiet HEAD >/dev/null || die "$project is no git checkout"
+commit=$(git -C "$project" rev-parse --short HEAD) || die "$project is no git checkout"
 changed=$(git -C "$project" status --porcelain --untracked-files=no | wc -l)
-[ "$changed" = 0 ] || say "not tried: $changed files with changes that are not committed"
+if [ "$changed" != 0 ]; then changed=", not $changed files changed since"; else changed=; fi
+say "trying commit $commit$changed"
+git -c advice.detachedHead=false clone --quiet --no-hardlinks "$project" "$work/clone"
 
 stage "bare tree" tree fresh_tree
 [ $got = 0 ] || give_up
@@ -67,7 +69,7 @@ stage "entering it" enter enter make --version
 
 for command in "$@"; do
     rm -rf "$tree$place"
-    git -c advice.detachedHead=false clone --quiet --no-hardlinks "$project" "$tree$place"
+    cp -a "$work/clone" "$tree$place"
     stage "make $command" "$command" enter make --directory "$place" "$command"
     closing_lines
     [ $got = 0 ] || give_up 40
