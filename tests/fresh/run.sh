@@ -61,9 +61,10 @@ if [ "$changed" != 0 ]; then changed=", not $changed files changed since"; else 
 say "trying commit $commit$changed"
 git -c advice.detachedHead=false clone --quiet --no-hardlinks "$project" "$work/clone"
 
+archive=$(mirror)
 stage "bare tree" tree fresh_tree
 [ $got = 0 ] || give_up
-"${PYTHON:-python3}" "$here/sources.py" "$tree" "$(mirror)" "$suite" >"$work/folders"
+"${PYTHON:-python3}" "$here/sources.py" "$tree" "$archive" "$suite" >"$work/folders"
 stage "entering it" enter enter make --version
 [ $got = 0 ] || give_up
 
