@@ -52,13 +52,18 @@ enter() {
         env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 $proxies "$@"
 }
 
-give_up() { tail -n "${1:-20}" "$log" >&2; die "the whole log: $log"; }
+# Of CI only what is printed can be read later: there it is more.
+give_up() {
+    if [ -n "${CI:-}" ]; then lines=600; else lines=20; fi
+    tail -n $lines "$log" >&2
+    die "the whole log: $log"
+}
 
 needs mmdebstrap unshare git
 commit=$(git -C "$project" rev-parse --short HEAD) || die "$project is no git checkout"
 changed=$(git -C "$project" status --porcelain --untracked-files=no | wc -l)
-if [ "$changed" != 0 ]; then changed=", not $changed files changed since"; else changed=; fi
-say "trying commit $commit$changed"
+say "trying commit $commit"
+[ "$changed" = 0 ] || say "changed but not committed, so not tried: $changed files"
 git -c advice.detachedHead=false clone --quiet --no-hardlinks "$project" "$work/clone"
 
 archive=$(mirror)
@@ -73,5 +78,5 @@ for command in "$@"; do
     cp -a "$work/clone" "$tree$place"
     stage "make $command" "$command" enter make --directory "$place" "$command"
     closing_lines
-    [ $got = 0 ] || give_up 40
+    [ $got = 0 ] || give_up
 done
