@@ -30,17 +30,18 @@ PACKAGING := setup.py pyproject.toml constraints.txt
 # What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
 PROGRAMS_quick := mosquitto:mosquitto ps:procps strace:strace systemd-analyze:systemd
 PROGRAMS_test := $(PROGRAMS_quick) node:nodejs npm:npm softhsm2-util:softhsm2
+PROGRAMS_hw := mosquitto:mosquitto ip:iproute2
 PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
 PROGRAMS_tree := mmdebstrap:mmdebstrap unshare:util-linux git:git
 PROGRAMS_boot := $(PROGRAMS_tree) systemd-nspawn:systemd-container mosquitto:mosquitto ip:iproute2
 PROGRAMS_models := npm:npm
-LOOKS := $(addprefix programs-,quick test deb tree boot models)
+LOOKS := $(addprefix programs-,quick test hw deb tree boot models)
 
 .PHONY: help demo test check unit rest hw format lint types layers faults mutation bench models clean
 .PHONY: deb test-deb test-arm64 test-boot test-picamera test-fresh root $(LOOKS)
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
 
 demo: $(VENV)/demo.stamp ## the whole story on this machine, no camera, no network: ends in demo-out/index.html
 	$(BIN)/platewarden demo --out $(OUT)
@@ -70,16 +71,16 @@ types: $(VENV)/dev.stamp
 layers: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
-faults: programs-quick $(VENV)/dev.stamp ## kill processes and broker at random for ROUNDS=n rounds, then count what was lost
+faults: $(VENV)/dev.stamp ## kill a writer at random for ROUNDS=n rounds, then count what was lost
 	$(BIN)/python tests/faults/rounds.py --rounds $(ROUNDS)
 
-mutation: programs-quick $(VENV)/dev.stamp ## put small faults into the refusing part, one by one, and see which no quick test notices (docs/ref/mutation.md; ~10 minutes)
+mutation: $(VENV)/dev.stamp ## put small faults into the refusing part, one by one, and see which no quick test notices (docs/ref/mutation.md; ~10 minutes)
 	$(BIN)/python -m tests.mutation.run
 
 bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside other people's (BENCHMARK=folder with truth; PEERS=folder with their models)
 	$(BIN)/python -m bench $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(PEERS),--peers $(PEERS)) --rounds $(BENCH_ROUNDS)
 
-hw: programs-test $(VENV)/rig.stamp ## the tests on a rig: HW_ENV=file (default hw_tests/simulated.yaml: this machine); JUnit and the page of all nights in hw-out/ (~6 minutes)
+hw: programs-hw $(VENV)/rig.stamp ## the tests on a rig: HW_ENV=file (default hw_tests/simulated.yaml: this machine); JUnit and the page of all nights in hw-out/ (~6 minutes)
 	$(BIN)/python -m pytest hw_tests -p labgrid.pytestplugin --lg-env $(HW_ENV) --hw-out $(HW_OUT) --hw-history $(HW_OUT)/history --junitxml $(HW_OUT)/junit.xml $(HW_ARGS)
 
 test-picamera: root programs-tree ## the picamera2 adapter and the whole line over the real library in a Debian trixie tree (root; ~7 minutes, ~14 the first time)
@@ -100,7 +101,7 @@ test-arm64: root programs-tree $(VENV)/dev.stamp ## vision, sealing, policy and 
 
 test-fresh: ## the README's commands in a bare Debian 12 and 13 (root; ~25 minutes; SUITE= for one)
 test-fresh: root programs-tree
-	for suite in $(or $(SUITE),bookworm trixie); do tests/fresh/run.sh $$suite $(COMMANDS); done
+	@for suite in $(or $(SUITE),bookworm trixie); do tests/fresh/run.sh $$suite $(COMMANDS); done
 
 models: export PLATEWARDEN_PLATES = $(DATA)
 models: programs-models $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed; needs npm and three fonts by apt)

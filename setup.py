@@ -28,6 +28,7 @@ RUNTIME = [
     "typer>=0.29",
 ]
 
+# `make` installs all of these from wheels only, at the versions of constraints.txt.
 EXTRAS = {
     # The library picamera2 must match the system's libcamera and comes from apt (`apt install
     # python3-picamera2`, venv with --system-site-packages). There is nothing to fetch here.

@@ -24,17 +24,26 @@ place=/srv/platewarden
 
 # One line for a stage: what, how it ended, how long it took.
 stage() {
-    what=$1 log=$cache/fresh-$suite-$2.log began=$(date +%s)
+    log=$cache/fresh-$suite-$2.log began=$(date +%s)
+    printf '%s: %s … ' "$suite" "$1"
     shift 2
     mkdir -p "$cache"
     got=0; ("$@") >"$log" 2>&1 </dev/null || got=$?
     took=$(($(date +%s) - began))
     if [ $got = 0 ]; then said=passed; else said="failed with $got"; fi
-    say "$what: $said after $((took / 60)) min $((took % 60)) s"
+    echo "$said after $((took / 60)) min $((took % 60)) s"
 }
 
-# What a run of tests says at its end: what it skipped and why, what failed, the count.
-closing_lines() { grep -aE '^(SKIPPED|XFAIL|FAILED|ERROR) |^=+ .*[0-9.]+s.*=+$' "$log" || true; }
+# What runs of tests say at their ends: what was skipped, counted by reason, what failed, the count.
+closing_lines() {
+    grep -aE '^(SKIPPED|XFAIL|FAILED|ERROR) |^=+ .*[0-9]s( \(.*\))? =+$' "$log" | awk '
+        /^SKIPPED/ { reason = $0; sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", reason)
+            if (!(reason in count)) order[++reasons] = reason
+            count[reason] += substr($2, 2); next }
+        /^=/ { for (i = 1; i <= reasons; i++) print "  skipped " count[order[i]] ": " order[i]
+            split("", count); reasons = 0 }
+        { print }'
+}
 
 enter() {
     proxies=$(env | grep -iE '^(https?|all|no)_proxy=' | tr -d ' ' || true)
@@ -43,23 +52,31 @@ enter() {
         env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 $proxies "$@"
 }
 
-give_up() { tail -n "${1:-20}" "$log" >&2; die "the whole log: $log"; }
+# Of CI only what is printed can be read later: there it is more.
+give_up() {
+    if [ -n "${CI:-}" ]; then lines=600; else lines=20; fi
+    tail -n $lines "$log" >&2
+    die "the whole log: $log"
+}
 
 needs mmdebstrap unshare git
-git -C "$project" rev-parse --verify --quiet HEAD >/dev/null || die "$project is no git checkout"
+commit=$(git -C "$project" rev-parse --short HEAD) || die "$project is no git checkout"
 changed=$(git -C "$project" status --porcelain --untracked-files=no | wc -l)
-[ "$changed" = 0 ] || say "not tried: $changed files with changes that are not committed"
+say "trying commit $commit"
+[ "$changed" = 0 ] || say "changed but not committed, so not tried: $changed files"
+git -c advice.detachedHead=false clone --quiet --no-hardlinks "$project" "$work/clone"
 
+archive=$(mirror)
 stage "bare tree" tree fresh_tree
 [ $got = 0 ] || give_up
-"${PYTHON:-python3}" "$here/sources.py" "$tree" "$(mirror)" "$suite" >"$work/folders"
+"${PYTHON:-python3}" "$here/sources.py" "$tree" "$archive" "$suite" >"$work/folders"
 stage "entering it" enter enter make --version
 [ $got = 0 ] || give_up
 
 for command in "$@"; do
     rm -rf "$tree$place"
-    git -c advice.detachedHead=false clone --quiet --no-hardlinks "$project" "$tree$place"
+    cp -a "$work/clone" "$tree$place"
     stage "make $command" "$command" enter make --directory "$place" "$command"
     closing_lines
-    [ $got = 0 ] || give_up 40
+    [ $got = 0 ] || give_up
 done

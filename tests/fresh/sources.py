@@ -17,6 +17,8 @@ from pathlib import Path
 PIP_ADDRESSES = ("index-url", "extra-index-url", "find-links")
 PIP_FILES = ("cert", "client-cert")
 PIP_OTHERS = ("no-index", "trusted-host", "proxy", "timeout", "default-timeout", "retries")
+# Debian's own python3 may have no pip; the one that make made has.
+PYTHONS = (sys.executable, str(Path(__file__).parents[2] / ".venv/bin/python"))
 NPM_KEYS = ("registry", "cafile")
 MACHINE = "etc/machine"  # copies of this machine's certificates
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -50,7 +52,9 @@ def folder(word: str, key: str) -> str | None:
 
 def pip_settings() -> Iterator[tuple[str, str, str]]:
     """(section, key, value); what the environment says comes last and wins."""
-    listed = told(sys.executable, "-m", "pip", "config", "list") or told("pip3", "config", "list")
+    listed = ""
+    for python in PYTHONS:
+        listed = listed or told(python, "-m", "pip", "config", "list")
     lines = [line.partition("=") for line in listed.splitlines() if "=" in line]
     for name, _, value in sorted(lines, key=lambda line: line[0].startswith(":env:")):
         section, _, key = name.partition(".")
