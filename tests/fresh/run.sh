@@ -33,8 +33,10 @@ stage() {
     say "$what: $said after $((took / 60)) min $((took % 60)) s"
 }
 
-# What a run of tests says at its end: what it skipped and why, what failed, the count.
-closing_lines() { grep -aE '^(SKIPPED|XFAIL|FAILED|ERROR) |^=+ .*[0-9.]+s.*=+$' "$log" || true; }
+# What a run of tests says at its end: what it skipped and why, what failed, the count, the time.
+closing_lines() {
+    grep -aE '^(SKIPPED|XFAIL|FAILED|ERROR) |^=+ .*[0-9.]+s.*=+$|^(check|test): ' "$log" || true
+}
 
 enter() {
     proxies=$(env | grep -iE '^(https?|all|no)_proxy=' | tr -d ' ' || true)
