@@ -74,3 +74,11 @@ sys.addaudithook(_stay_on_loopback)
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     """The whole demo, once for all tests that look at what it left."""
     return run_demo(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture
+def quick_disk(monkeypatch):
+    """Waits for no disk. What fsync is for no test sees that does not pull the plug; that it comes,
+    and when, is tested in test_atomic_file.py and tests/promises/test_p08_outbox.py.
+    """
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)

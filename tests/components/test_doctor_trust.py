@@ -20,6 +20,8 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.pki import Authority
 from tests.support.signed_camera import HOUR, signed_camera
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 NOW = datetime.now(UTC)
 
 

@@ -16,6 +16,8 @@ from agent.errors import BundleRefusedError
 from agent.settings import Limits
 from tests.support.bundle_city import HOTLIST, HOTLIST_PATH, BundleCity
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 
 @pytest.fixture
 def city():

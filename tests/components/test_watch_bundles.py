@@ -18,6 +18,8 @@ from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.support.camera_rig import PLATE, camera_rig, copy_of
 from tests.support.signed_camera import leaves, signed_camera
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 VERSION_2 = (b"version = 1", b"version = 2")
 
 
