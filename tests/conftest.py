@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.demo_run import DemoRun, run_demo
+from tests.support.demo_run import DemoRun, shared_demo
 
 HERE = Path(__file__).parent
 QUICK = ("unit", "components", "contracts")
@@ -72,8 +72,9 @@ sys.addaudithook(_stay_on_loopback)
 
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
-    """The whole demo, once for all tests that look at what it left."""
-    return run_demo(tmp_path_factory.mktemp("demo"))
+    """The whole demo, once for all tests that look at what it left, in whichever worker."""
+    own = tmp_path_factory.getbasetemp()
+    return shared_demo(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture
