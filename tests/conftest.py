@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays until the end: a sixth of the unit tests' time went into
+    """What was collected stays until the end: a sixth of the unit tests' time went into
     looking through it for garbage again and again.
     """
     gc.collect()
