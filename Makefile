@@ -10,6 +10,8 @@ SHELL := /bin/bash
 
 # onnxruntime must tell nobody what it runs (docs/design/telemetry.md); the code sets this as well
 export ORT_DISABLE_TELEMETRY := 1
+# a shell that forbids bytecode would make each process of the tests compile the whole product anew
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -26,6 +28,11 @@ COMMANDS ?= demo test
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
 	--only-binary :all: --constraint constraints.txt
 PACKAGING := setup.py pyproject.toml constraints.txt
+# Tests run side by side, one worker a core; one that has nothing left takes from another's list.
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= auto
+SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
+AGAIN := $(MAKE) --no-print-directory
 
 # What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
 PROGRAMS_quick := mosquitto:mosquitto ps:procps strace:strace systemd-analyze:systemd
@@ -37,7 +44,7 @@ PROGRAMS_boot := $(PROGRAMS_tree) systemd-nspawn:systemd-container mosquitto:mos
 PROGRAMS_models := npm:npm
 LOOKS := $(addprefix programs-,quick test hw deb tree boot models)
 
-.PHONY: help demo test check unit rest hw format lint types layers faults mutation bench models clean
+.PHONY: help demo test check unit quick rest hw format lint types layers faults mutation bench models clean
 .PHONY: deb test-deb test-arm64 test-boot test-picamera test-fresh root $(LOOKS)
 
 help: ## this list
@@ -46,18 +53,23 @@ help: ## this list
 demo: $(VENV)/demo.stamp ## the whole story on this machine, no camera, no network: ends in demo-out/index.html
 	$(BIN)/platewarden demo --out $(OUT)
 
-test: ## everything: `check`, then the broker, fault, interop, demo and sandbox tests
-test: programs-test $(VENV)/rig.stamp check rest
+test: ## everything: `check`, then the broker, fault, interop, demo and sandbox tests; 10 minutes at most
+test: programs-test $(VENV)/rig.stamp
+	@tests/stopwatch.sh test 600 $(AGAIN) check rest
 
-check: programs-quick format lint types layers ## format, lint, types, layers, quick tests; 4 minutes
-	$(BIN)/python -m pytest -m "not slow"
+check: ## format, lint, types, layers, quick tests; 2 minutes at most
+check: programs-quick $(VENV)/dev.stamp
+	@tests/stopwatch.sh check 120 $(AGAIN) quick
 
 unit: $(VENV)/dev.stamp ## the unit tests only; under 10 seconds
-	$(BIN)/python -m pytest tests/unit -m "not slow"
+	@tests/stopwatch.sh unit 10 $(SPREAD) tests/unit -m "not slow"
+
+quick: format lint types layers
+	$(SPREAD) -m "not slow"
 
 rest: programs-test $(VENV)/rig.stamp
-	$(BIN)/python -m pytest -m slow
-	$(BIN)/python -m pytest hw_tests
+	$(SPREAD) -m slow
+	$(PYTEST) hw_tests
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check

@@ -56,6 +56,7 @@ EXTRAS = {
         "pymerkle>=6",  # a second opinion on the Merkle log
         "pytest>=8",
         "pytest-timeout>=2.3",
+        "pytest-xdist>=3.8",  # the tests run side by side, one worker a core
         "python-pkcs11>=0.8",  # as hsm
         "pyyaml>=6",  # as peers
         "ruff>=0.17",

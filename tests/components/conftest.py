@@ -1,5 +1,5 @@
-"""Cities on disk for the tests of `bundle` and `hotlist publish`: made once, copied for each
-test.
+"""Cities on disk for the tests of `bundle` and `hotlist publish`, and an installed camera: made
+once, copied for each test.
 """
 
 import pytest
@@ -25,3 +25,11 @@ def open_desk(cities, tmp_path, capsys):
     return copied(
         cities, "published", tmp_path, capsys, lambda folder: publish_first(found(folder, capsys))
     )
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """A camera, as the demo installs it; to be looked at and copied only."""
+    from tests.support.camera_rig import camera_rig  # the emulated tree has no demo
+
+    return camera_rig(tmp_path_factory.mktemp("rig"), frames=1)

@@ -36,7 +36,7 @@ def test_what_starts_processes_stays_out(tmp_path):
     file.write_text("from agent.vision import models\ndef test():\n    import subprocess\n")
     assert choose.parts_of(file) == set()
     file.write_text(
-        "from agent.vision import models\nfrom tests.support.demo_run import run_demo\n"
+        "from agent.vision import models\nfrom tests.support.demo_run import shared_demo\n"
     )
     assert choose.parts_of(file) == set(), "nor what a helper starts"
 

@@ -17,7 +17,6 @@ from agent.settings import load
 from agent.sides import watch as watch_side
 from agent.sides.watch import Keeper
 from tests.fakes.clock import START, FakeClock
-from tests.support.camera_rig import camera_rig
 
 BAR = '\n[[barred]]\nplaces = ["health-care"]\nwhy = "Council resolution"\n'
 HOURS = (
@@ -29,16 +28,11 @@ class SensorOpenedError(Exception):
     """Stands for the sensor: whoever opens it is caught."""
 
 
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory):
-    return camera_rig(tmp_path_factory.mktemp("rig"), frames=1)
-
-
 @pytest.fixture
-def watch(rig, tmp_path, monkeypatch):
+def watch(installed, tmp_path, monkeypatch):
     """Run watch over a changed city, up to the point where it opens its source."""
     work = tmp_path / "work"
-    shutil.copytree(rig.installation.work, work)
+    shutil.copytree(installed.installation.work, work)
     city = work / "city"
 
     def opened(*_, **_tell):
@@ -63,7 +57,7 @@ def watch(rig, tmp_path, monkeypatch):
 
     run.city = city
     run.log = work / "state/watch/log.sqlite"
-    run.settings = load(work / rig.installation.settings.name)
+    run.settings = load(work / installed.installation.settings.name)
     return run
 
 

@@ -17,6 +17,8 @@ from agent.bundles.repository.writer import publish
 from agent.disk import atomic_file
 from tests.support.clerk_city import FIRST, LATER, NEXT_DAY, RECIPIENT, camera, is_error
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 
 def test_the_daily_job(open_desk):
     camera(open_desk, FIRST)

@@ -21,6 +21,8 @@ from tests.support.clerk_city import (
     is_error,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 
 def test_two_of_three_and_a_camera_obeys(desk):
     for who in ("ada", "dora"):

@@ -23,6 +23,8 @@ from agent.errors import ConfigError, RefusedError, StorageError
 from agent.settings import Limits
 from tests.support.bundle_city import KEYS, BundleCity
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 

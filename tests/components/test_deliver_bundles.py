@@ -17,14 +17,8 @@ from agent.sides.signed_city import SignedCity
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.machine import FakeMachine
 from tests.support.bundle_city import BundleCity
-from tests.support.camera_rig import camera_rig
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    return camera_rig(tmp_path_factory.mktemp("rig"), frames=1)
 
 
 class Deliver:

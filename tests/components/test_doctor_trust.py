@@ -14,18 +14,15 @@ from agent.doctor import broker_dial, keys, trust
 from agent.settings import load
 from agent.sides.camera_state import collect
 from tests.fakes.machine import FakeMachine
-from tests.support.camera_rig import camera_rig, copy_of
+from tests.support.camera_rig import copy_of
 from tests.support.delivery_rig import Rig
 from tests.support.mosquitto import Mosquitto
 from tests.support.pki import Authority
 from tests.support.signed_camera import HOUR, signed_camera
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    return camera_rig(tmp_path_factory.mktemp("rig"), frames=1)
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from agent.provision import device_files as files
 from agent.sealing.camera_keys import make_kit
 from tests.support.sealed import CAPTURED
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 ROOT = Path(__file__).parents[2]
 SETTINGS = '[paths]\nstate = "/var/lib/platewarden"\n'
 WELL = [

@@ -26,7 +26,7 @@ ROWS = (
     "PWD 0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,2026-11-10,2031-01-10\n"
 )
 FRESH, HALF, TOMORROW = "2026-11-20T08:00:00Z", "2026-11-21T09:00:00Z", "2026-11-21T10:00:00Z"
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.usefixtures("quick_disk")]
 
 
 @pytest.fixture

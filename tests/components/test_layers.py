@@ -6,6 +6,7 @@
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -155,22 +156,35 @@ def lint(folder):
     )
 
 
-@pytest.fixture
-def tree(tmp_path):
-    shutil.copytree(
-        ROOT / "agent", tmp_path / "agent", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    return tmp_path
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """One copy for all; `planted` leaves it as it was."""
+    copy = tmp_path_factory.mktemp("tree")
+    shutil.copytree(ROOT / "agent", copy / "agent", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    return copy
+
+
+@contextmanager
+def planted(path, text):
+    """At the end of the file, or in a new one."""
+    before = path.read_text() if path.exists() else None
+    path.write_text(f"{before or ''}\n{text}\n")
+    try:
+        yield
+    finally:
+        if before is None:
+            path.unlink()
+        else:
+            path.write_text(before)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", VIOLATIONS)
 def test_a_violation_breaks_its_contract(tree, what):
     contract, file, line = VIOLATIONS[what]
-    with (tree / file).open("a") as module:
-        module.write(f"\n{line}\n")
-    done = lint(tree)
+    with planted(tree / file, line):
+        done = lint(tree)
     broken = [text.replace("\n", " ") for text in done.stdout.split("\n\n") if "BROKEN" in text]
     assert done.returncode == 1
     assert any(contract in text for text in broken), done.stdout
@@ -178,7 +192,7 @@ def test_a_violation_breaks_its_contract(tree, what):
 
 @pytest.mark.slow
 def test_a_type_is_no_dependency(tree):
-    (tree / "agent/network/bad.py").write_text(
-        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import agent.ports\n"
-    )
-    assert lint(tree).returncode == 0, lint(tree).stdout
+    told = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import agent.ports"
+    with planted(tree / "agent/network/bad.py", told):
+        done = lint(tree)
+    assert done.returncode == 0, done.stdout

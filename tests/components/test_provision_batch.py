@@ -24,6 +24,8 @@ from agent.verifying.device_public_file import load_device_public
 from agent.verifying.enrolment_check import verify_enrolment
 from tests.support.provisioning import NOW, a_root, tree, typed
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 ROSTER = (
     "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\n"
     'oak-street-1,"Oak Street, 60 m from the school",school health-care,\n'

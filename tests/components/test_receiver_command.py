@@ -3,7 +3,6 @@ code, never a plate).
 """
 
 import json
-import os
 import tomllib
 
 import pytest
@@ -14,10 +13,7 @@ from agent.receiver.intake import Intake
 from tests.support.receiving import Enrolled, this_instant
 from tests.support.sealed import PLATE, RECIPIENT
 
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

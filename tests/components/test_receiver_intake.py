@@ -17,13 +17,10 @@ from agent.verifying.receipt_check import ReceiptVerifier
 from tests.support.receiving import Enrolled
 from tests.support.sealed import CAPTURED, DEVICE, RECIPIENT
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 NOW = Instant(CAPTURED)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
 
 
 def later(days):

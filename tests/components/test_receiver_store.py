@@ -22,14 +22,10 @@ from agent.verifying.key_list_check import verify_key_list
 from tests.fakes.sealing import FakeSealer
 from tests.support.sealed import CAPTURED, DEVICE, PLATE, RECIPIENT, release, sighting
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 NOW = Instant(CAPTURED)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch):
-    """Sixty keys are a hundred and twenty fsyncs; what they are for is tested in tests/faults."""
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
 
 
 def later(days):

@@ -17,6 +17,8 @@ from agent.errors import BundleRefusedError, UsageError
 from agent.settings import Limits, Paths, Settings
 from tests.support.bundle_city import HOTLIST, HOTLIST_PATH, BundleCity
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 
 @pytest.fixture
 def city():

@@ -17,6 +17,8 @@ from tests.fakes.machine import FakeMachine
 from tests.support.bundle_city import POLICY, BundleCity
 from tests.support.judging import EXAMPLE
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 HOUR = timedelta(hours=1)
 LISTED = (("198.51.100.7", 8883), ("2001:db8::7", 8884))
 

@@ -26,15 +26,12 @@ from agent.demo.throwaway_city import RECIPIENT
 from agent.receiver.workplace import Workplace
 from agent.verifying.device_public_file import load_device_public
 from agent.verifying.envelope_check import EnvelopeVerifier
-from tests.support.camera_rig import PLATE, camera_rig, copy_of
+from tests.support.camera_rig import PLATE, copy_of
 from tests.support.signed_camera import leaves, signed_camera
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 VERSION_2 = (b"version = 1", b"version = 2")
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    return camera_rig(tmp_path_factory.mktemp("rig"), frames=1)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ stage() {
 
 # What runs of tests say at their ends: what was skipped, counted by reason, what failed, the count.
 closing_lines() {
-    grep -aE '^(SKIPPED|XFAIL|FAILED|ERROR) |^=+ .*[0-9]s( \(.*\))? =+$' "$log" | awk '
+    grep -aE '^(SKIPPED|XFAIL|FAILED|ERROR) |^=+ .*[0-9]s( \(.*\))? =+$|^(check|test): ' "$log" | awk '
         /^SKIPPED/ { reason = $0; sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", reason)
             if (!(reason in count)) order[++reasons] = reason
             count[reason] += substr($2, 2); next }

@@ -29,18 +29,20 @@ ROOT = Path(__file__).parents[2]
 EXPLAINED = ROOT / "docs/ref/mutation.md"
 MODULES = ("policy.decide", "policy.policy", "policy.charter", "hotlist.matching")
 TESTS = [
-    f"tests/unit/test_{name}.py"
-    for name in (
-        "policy",
-        "charter",
-        "matching",
-        "policy_file",
-        "barring",
-        "lead_odds",
-        "second_model",
-        "policy_check",
-        "rehearsal",
-    )
+    *(
+        f"tests/unit/test_{name}.py"
+        for name in (
+            "policy",
+            "charter",
+            "matching",
+            "policy_file",
+            "barring",
+            "lead_odds",
+            "policy_check",
+            "rehearsal",
+        )
+    ),
+    "tests/components/test_second_model.py",
 ]
 # No shrinking: hypothesis would spend minutes on what is to fail anyway.
 PYTEST = [
@@ -52,7 +54,7 @@ PYTEST = [
     "-m",
     "not slow",
     "--deselect",
-    "tests/unit/test_second_model.py::test_a_disagreement_would_be_shrunk",
+    "tests/components/test_second_model.py::test_a_disagreement_would_be_shrunk",
 ]
 MOST_SECONDS = 120  # of one mutant; a fault may make a loop endless, which is noticed too
 

@@ -1,5 +1,6 @@
-"""One demo run, shared by all tests of a session: it takes most of a minute."""
+"""One demo run, shared by all tests of a session and all its workers: it takes most of a minute."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -30,7 +31,21 @@ class DemoRun:
         return self.root / "work"
 
 
-def run_demo(root: Path) -> DemoRun:
+def shared_demo(folder: Path) -> DemoRun:
+    """The run in `folder`: made by the first worker that asks, awaited by the others."""
+    root = folder / "demo"
+    with (folder / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            root.mkdir()
+            run_demo(root)
+    errors = (root / "errors.txt").read_text(encoding="utf-8")
+    assert (root / "exit.txt").read_text(encoding="utf-8") == "0", errors
+    printed = (root / "printed.txt").read_text(encoding="utf-8")
+    return DemoRun(root, json.loads(printed.splitlines()[-1]), printed)
+
+
+def run_demo(root: Path) -> None:
     """`platewarden demo --json`, as a user would run it, with everything kept below `root`."""
     command = [
         sys.executable,
@@ -51,6 +66,6 @@ def run_demo(root: Path) -> DemoRun:
         check=False,
         env={**os.environ, "NO_COLOR": "1"},
     )
-    (root / "printed.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    return DemoRun(root, json.loads(done.stdout.splitlines()[-1]), done.stdout)
+    said = {"printed": done.stdout, "errors": done.stderr, "exit": str(done.returncode)}
+    for name, text in said.items():
+        (root / f"{name}.txt").write_text(text, encoding="utf-8")

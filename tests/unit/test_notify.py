@@ -2,6 +2,7 @@
 one.
 """
 
+import os
 import socket
 
 import pytest
@@ -35,9 +36,10 @@ def test_says_what_systemd_understands(systemd) -> None:
 
 def test_an_abstract_socket() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind("\0platewarden-test-notify")
+        name = f"platewarden-test-{os.getpid()}"  # another run of the tests may go on beside this
+        listener.bind(f"\0{name}")
         listener.settimeout(2)
-        Notifier("@platewarden-test-notify").ready()
+        Notifier(f"@{name}").ready()
         assert listener.recv(300) == b"READY=1"
 
 

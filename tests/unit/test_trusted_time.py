@@ -21,6 +21,8 @@ from agent.errors import EnvelopeRefusedError
 from agent.host.clock import BUILD_TIME, FILE_NAME, SAVE_EVERY_S, TrustedClock
 from tests.fakes.machine import START, FakeMachine
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TRUSTED, OS, UNTRUSTED = ClockTrust.TRUSTED, ClockTrust.OS, ClockTrust.UNTRUSTED
 
