@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyrage
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from securesystemslib.signer import Signer
+    from tuf.api.metadata import Metadata
 
     from agent.bundles.repository.published import Published
 
@@ -117,6 +118,10 @@ class _List:
             canonical({"files": digests, "recipients": sorted(recipients)})
         ).hexdigest()
 
+    def sealed(self, recipients: Sequence[str]) -> dict[str, bytes]:
+        """The ciphertexts, which these recipients can open."""
+        return {path: _sealed(data, recipients) for path, data in self.files.items()}
+
 
 def publish_list(
     folder: Path, signer: Signer, online: Signer | None, at: Callable[[bool], datetime]
@@ -137,6 +142,50 @@ def publish_list(
         require_holds_online(published.root, online)
     now = at(drafts.identity_of(city, published, pending).rig)
     texts = drafts.published_texts(city, published)
+    recipients = _recipients(texts, folder)
+    listed, before = _read(folder, now), published.role(HOTLIST)
+    digest = listed.digest(recipients)
+    same = before is not None and _state(folder) == _kept(digest, before)
+    fresh = before is not None and before.signed.expires - now > ROLES[HOTLIST].lifetime / 2
+    if same and fresh and before is not None:
+        how, metadata, out = "unchanged", before, True
+    else:
+        how, out = "renewed" if same else "encrypted", online is not None
+        files = None if same else listed.sealed(recipients)
+        metadata = _keep_signed(folder, before, files, signer, now)
+        replace_private(folder / STATE, canonical(_kept(digest, metadata)))
+        if online is not None:
+            publish_city(folder, online, lambda _rig: now, renew=True)
+    return Sent(
+        how,
+        metadata.signed.version,
+        listed.entries,
+        len(recipients),
+        listed.as_of,
+        listed.as_of + _max_age(texts),
+        metadata.signed.expires,
+        published=out,
+    )
+
+
+def _keep_signed(
+    folder: Path,
+    before: Metadata[Any] | None,
+    files: Mapping[str, bytes] | None,
+    signer: Signer,
+    now: datetime,
+) -> Metadata[Any]:
+    """The role's next version, signed and kept until it is published. `files`: the ciphertexts;
+    None: those of the version before.
+    """
+    metadata = next_version(before, HOTLIST, files, now)
+    sign(metadata, signer)
+    keep_pending(folder, Pending(HOTLIST, metadata, files or {}))
+    return metadata
+
+
+def _recipients(texts: drafts.Texts, folder: Path) -> list[str]:
+    """The age recipients of all enrolled cameras. Raises ConfigError where there is none."""
     enrolled = texts.enrolled()
     recipients = sorted(set(enrolled.age.values())) if enrolled else []
     if not recipients:
@@ -145,49 +194,7 @@ def publish_list(
             where=folder,
             fix="enrol cameras first: platewarden bundle sign --enrol",
         )
-    listed = _read(folder, now)
-    max_age = _max_age(texts)
-    digest, before = listed.digest(recipients), published.role(HOTLIST)
-    same = before is not None and _state(folder) == {
-        "digest": digest,
-        "files": _hashes(before.signed.targets),
-    }
-    done = "encrypted"
-    if same and before is not None:
-        if before.signed.expires - now > ROLES[HOTLIST].lifetime / 2:
-            sent = ("unchanged", before.signed.version, before.signed.expires)
-            return Sent(
-                sent[0],
-                sent[1],
-                listed.entries,
-                len(recipients),
-                listed.as_of,
-                listed.as_of + max_age,
-                sent[2],
-                published=True,
-            )
-        metadata, files, done = next_version(before, HOTLIST, None, now), {}, "renewed"
-    else:
-        files = {path: _sealed(data, recipients) for path, data in listed.files.items()}
-        metadata = next_version(before, HOTLIST, files, now)
-    sign(metadata, signer)
-    keep_pending(folder, Pending(HOTLIST, metadata, files))
-    replace_private(
-        folder / STATE, canonical({"digest": digest, "files": _hashes(metadata.signed.targets)})
-    )
-    if online is not None:
-        publish_city(folder, online, lambda _rig: now, renew=True)
-    version, expires = metadata.signed.version, metadata.signed.expires
-    return Sent(
-        done,
-        version,
-        listed.entries,
-        len(recipients),
-        listed.as_of,
-        listed.as_of + max_age,
-        expires,
-        published=online is not None,
-    )
+    return recipients
 
 
 def _max_age(texts: drafts.Texts) -> timedelta:
@@ -252,6 +259,11 @@ def _sealed(data: bytes, recipients: Sequence[str]) -> bytes:
             where="roster.jws",
             fix="enrol that camera anew",
         ) from None
+
+
+def _kept(digest: str, metadata: Metadata[Any]) -> dict[str, object]:
+    """What is noted in STATE of a version: its plain files and recipients, and its ciphertexts."""
+    return {"digest": digest, "files": _hashes(metadata.signed.targets)}
 
 
 def _hashes(targets: Mapping[str, object]) -> dict[str, str]:
