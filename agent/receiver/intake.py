@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.policy.policy import TEST
 from agent.core.reasons import Reason
 from agent.core.wire.sealed_read import Receipt, Tags
 from agent.errors import EnvelopeRefusedError
@@ -32,6 +33,11 @@ class Taken:
     tags: Tags | None = None
     receipt: bytes | None = None
     new: bool = False
+
+    @property
+    def is_test(self) -> bool:
+        """Is it a rehearsal's read?"""
+        return self.tags is not None and self.tags.category == TEST
 
 
 class Intake:

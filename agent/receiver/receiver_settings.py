@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from agent.errors import ConfigError
+from agent.errors import ConfigError, UsageError
 
 FILE_NAME = "receiver.toml"
 MAX_BYTES = 65_536
@@ -94,6 +94,25 @@ def load(folder: Path) -> ReceiverSettings:
             for fault in error.errors(include_input=False)
         )
         raise ConfigError(faults, where=path, fix="see docs/guide/recipient.md") from None
+
+
+def broker_typed(
+    host: str | None, address: str | None, port: int, ca: Path
+) -> BrokerSettings | None:
+    """The broker as typed at `receiver init`; None where none was. Raises UsageError."""
+    if host is None and address is None:
+        return None
+    if host is None or address is None:
+        raise UsageError(
+            "--host and --address come together", fix="give both, or neither and edit receiver.toml"
+        )
+    try:
+        return BrokerSettings(host=host, address=address, port=port, ca=ca)
+    except ValidationError:
+        raise UsageError(
+            "--host must be a host name and --address an IP address",
+            fix="the address is dialled as it stands: no DNS",
+        ) from None
 
 
 def template(settings: ReceiverSettings) -> str:

@@ -1,0 +1,58 @@
+"""`platewarden receiver run`: receives sealed reads until it is told to stop, a line for each."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from agent.commands.receiver.receiver_options import Folder, Json
+
+if TYPE_CHECKING:
+    from agent.receiver.intake import Taken
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def run(folder: Folder, as_json: Json = False) -> None:  # typer makes a flag of it
+    """Receive until SIGTERM: verify, store sealed, send receipts. Prints READY to stderr when
+    subscribed.
+    """
+    from agent.host.clock import TrustedClock
+    from agent.host.memory import leave_no_core_dump
+    from agent.receiver.service import Voice, receive
+    from agent.receiver.workplace import Workplace
+
+    leave_no_core_dump()
+    voice = Voice(tell=_tell, taken=_print_json if as_json else _print_taken)
+    receive(Workplace(folder), TrustedClock(folder), voice)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _print_taken(taken: "Taken") -> None:
+    if taken.tags is None:
+        _tell(f"{taken.outcome}: a message that no enrolled camera signed")
+    else:
+        test = "TEST received, " if taken.is_test else ""
+        _tell(
+            f"{test}{taken.outcome}{'' if taken.new or taken.outcome != 'stored' else ' already'}: "
+            f"read {taken.tags.read_id}, camera {taken.tags.device}, number {taken.tags.sequence}"
+        )
+
+
+def _print_json(taken: "Taken") -> None:
+    if not taken.new or taken.tags is None:
+        _print_taken(taken)
+        return
+    line = {
+        "read": taken.tags.read_id,
+        "device": taken.tags.device,
+        "seq": taken.tags.sequence,
+        "match": taken.tags.match.value,
+    }
+    line |= {"test": True} if taken.is_test else {}
+    print(json.dumps(line), flush=True)
