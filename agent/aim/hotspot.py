@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from agent.errors import PlatewardenError
 
 CONNECTION = "platewarden-aim"
+# NetworkManager's own choice for a shared connection
+HOTSPOT_ADDRESS = "10.42.0.1"
 TIMEOUT_S = 40.0
 # NetworkManager's shared mode routes: without this, a phone on the hotspot could reach what the
 # camera's cable leads to.
