@@ -6,21 +6,14 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from agent.core.judging.explain.false_leads import Inputs
+from agent.core.judging.explain.false_leads import Inputs, estimate_all
 from agent.errors import UsageError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from agent.core.judging.explain.answers import Explained
-    from agent.core.judging.explain.false_leads import Estimate
-
 STANDARD = Inputs(listed=0)
-LIST_SIZE = 100_000  # where neither --list-size nor a hot list says otherwise
 
 app = typer.Typer(add_completion=False)
 
@@ -102,9 +95,8 @@ def explain(
     told = answer(files, day, recipient=recipient, purpose=purpose)
     inputs = replace(STANDARD, vehicles_per_day=vehicles, plate_space=plate_space)
     inputs = replace(inputs, misread=misread, base_rate=base_rate, other_state=other_state)
-    leads = false_leads(
-        told, inputs, listed_by_category(policy.parent, day) if list_size is None else list_size
-    )
+    listed = listed_by_category(policy.parent, day) if list_size is None else list_size
+    leads = estimate_all(told, inputs, listed)
     if html is not None:
         from agent.city.pages.explain_page import render
 
@@ -118,27 +110,3 @@ def explain(
     charter_file = files.charter_lines.where if files.charter_lines else ""
     for line in tell(told, leads, policy_file=str(policy), charter_file=charter_file):
         print(line)
-
-
-def false_leads(
-    told: "Explained", inputs: Inputs, listed: "Mapping[str, int] | int | None"
-) -> "dict[str, Estimate]":
-    """The estimate of each rule that releases anything. `listed`: entries by category, or in each
-    rule's categories; None: the default.
-    """
-    from agent.core.judging.explain.false_leads import estimate
-
-    sizes = {
-        grant.rule: LIST_SIZE
-        if listed is None
-        else listed
-        if isinstance(listed, int)
-        else sum(listed.get(category, 0) for category in grant.categories)
-        for grant in told.grants
-    }
-    return {
-        g.rule: estimate(
-            replace(inputs, listed=sizes[g.rule]), g.levels, g.min_confidence, g.max_per_hour
-        )
-        for g in told.grants
-    }
