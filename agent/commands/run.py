@@ -27,6 +27,6 @@ def run(
     ] = 30.0,
 ) -> None:
     """Watch a source and deliver what the policy releases, until the source ends or SIGTERM."""
-    from agent.sides import run as both_sides
+    from agent.host.process_pair import run_pair
 
-    both_sides.run(config, source, settle_s)
+    run_pair(config, source, settle_s)

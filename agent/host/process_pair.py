@@ -16,7 +16,7 @@ STOP_WITHIN_S = 15.0
 POLL_S = 0.1
 
 
-def run(config: Path, source: str, settle_s: float) -> None:
+def run_pair(config: Path, source: str, settle_s: float) -> None:
     """Until the source ends or SIGTERM comes. Raises UsageError, or ChildFailedError of whichever
     process ended by itself.
     """
