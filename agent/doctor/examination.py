@@ -30,7 +30,8 @@ def settings_or_defaults(config: Path) -> tuple[Settings, Finding]:
         if not config.exists():
             what = f"{config} is missing"
             return defaults, Finding("settings", Health.FAIL, what, _EXAMPLE, 1)
-        what = f"{error.where}: {error.what}"
+        told = error.what.replace("\n", "; ")  # a finding is one line
+        what = f"{error.where}: {told}" if error.where else told
         return defaults, Finding("settings", Health.FAIL, what, error.fix, error.exit_code)
     told = f"{config}: camera {found.camera_id}{', a rig' if found.rig else ''}"
     return found, ok("settings", told)
