@@ -99,7 +99,7 @@ def _chosen(city: Path, meant: Meant, today: date) -> list[Entry]:
         fix = (
             "give --protection to end a protection"
             if found
-            else "check plate, state and case; was it withdrawn already, or has it expired?"
+            else "check plate, state and case; it may be withdrawn already, or expired"
         )
         raise UsageError("no such entry", where=city, fix=fix)
     return chosen

@@ -17,7 +17,7 @@ Config = Annotated[
     Path,
     typer.Option(
         "--config",
-        help="Settings file. It may be left out with --source. Then nothing is logged or saved.",
+        help="Settings file. Without one, --source is needed, and nothing is logged or saved.",
     ),
 ]
 Source = Annotated[
@@ -106,7 +106,7 @@ def require_one_task(*, survey: str, hotspot_only: bool, label: Path | None) -> 
     """Each of these is a task of its own. Raises UsageError."""
     if sum((bool(survey), hotspot_only, label is not None)) > 1:
         raise UsageError(
-            "do one at a time",
+            "only one of these can be done at a time",
             where="--survey, --hotspot-only, --label",
             fix="leave all but one out",
         )

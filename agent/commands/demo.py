@@ -42,8 +42,8 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """See it work: a rendered street, a hit sealed to one police department, everything else
-    dropped, six refusals.
+    """Show the whole line at work on a rendered street. One hit is sealed to one police department,
+    everything else is dropped, and six attempts are refused.
     """
     try:
         from agent.demo.story import tell

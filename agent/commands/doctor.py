@@ -40,8 +40,8 @@ def doctor(
     part: Annotated[str, typer.Option("--part", hidden=True)] = "",
     digest: Annotated[str, typer.Option("--digest", hidden=True)] = "",
 ) -> None:
-    """Look at camera, keys, bundles, clock, broker, disk, heat and walls: a line each, with the fix
-    beside it.
+    """Look at camera, keys, bundles, clock, broker, disk, heat and walls. Each gets a line, with
+    the fix beside it.
     """
     from agent.core.camera.diagnosis_findings import exit_code
     from agent.doctor.examination import examine, run_part, settings_or_defaults

@@ -41,7 +41,8 @@ Replace = Annotated[
     typer.Option(
         "--replace",
         metavar="ID",
-        help="This device takes the place of an enrolled camera; must be the settings' camera_id.",
+        help="This device takes the place of an enrolled camera. ID must be the settings' "
+        "camera_id.",
     ),
 ]
 Certificate = Annotated[
@@ -57,12 +58,16 @@ Batch = Annotated[
     typer.Option(
         "--batch",
         metavar="FILE",
-        help="Make every camera of a roster.csv, each in a folder of its own; needs --out.",
+        help="Make every camera of a roster.csv, each in a folder of its own. Needs --out.",
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="The batch's folder; must not exist, or be empty."),
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="The batch's folder. It must not exist, or it must be empty.",
+    ),
 ]
 Decommission = Annotated[
     bool,
@@ -80,7 +85,14 @@ TestPlate = Annotated[
         help="Write a PDF with the rehearsal's plate, true to scale.",
     ),
 ]
-Paper = Annotated[str, typer.Option("--paper", metavar="a4|letter", help="Of the test plate.")]
+Paper = Annotated[
+    str,
+    typer.Option(
+        "--paper",
+        metavar="a4|letter",
+        help="The paper of the test plate.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -176,7 +188,7 @@ def require_assent(camera: str, reads: int) -> None:
     """
     if not sys.stdin.isatty():
         raise UsageError(
-            "would ask first, and nobody is there to answer",
+            "asks first, and nobody is there to answer",
             where="--decommission",
             fix="give --yes",
         )

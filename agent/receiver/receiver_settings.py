@@ -137,7 +137,7 @@ def broker_typed(
     except ValidationError:
         raise UsageError(
             "--host must be a host name and --address an IP address",
-            fix="the address is dialled as it stands: no DNS",
+            fix="give the IP address itself: no name is looked up",
         ) from None
 
 

@@ -38,7 +38,7 @@ def verify(
 ) -> None:
     """Verify a log against its signed checkpoints.
 
-    Exit 0: whole; 3: not what was signed; 1: unreadable.
+    Exit 0: whole. Exit 1: unreadable. Exit 3: not what was signed.
     """
     from agent.storage.log_key import load_trusted_keys
     from agent.storage.log_verify import keys_nearby

@@ -37,10 +37,10 @@ def publish(
     as_json: Json = False,
     on: On = "",
 ) -> None:
-    """Encrypt the list to all enrolled cameras, sign and publish it; for cron.
+    """Encrypt the list to all enrolled cameras, sign it and publish it. Made for cron.
 
-    Exit 0: published, or unchanged and still fresh; 1: try again; 2: list, folder or key is wrong;
-    3: refused.
+    Exit 0: published, or unchanged and still fresh. Exit 1: try again. Exit 2: list, folder or key
+    is wrong. Exit 3: refused.
     """
     from agent.bundles.repository.signing_keys import load_signer
     from agent.city.city_lock import only_writer

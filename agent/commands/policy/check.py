@@ -50,7 +50,8 @@ def check(
 ) -> None:
     """Check a policy against its charter and its jurisdiction's facts: every fault at once.
 
-    Exit 0: none. 2: a file is malformed. 3: charter, roster or law do not permit what it says.
+    Exit 0: no fault. Exit 2: a file is malformed. Exit 3: charter, roster or law do not permit what
+    it says.
     """
     from agent.city.policy_files import load_for_check
     from agent.core.judging.check.policy_check import check_policy

@@ -23,11 +23,11 @@ def explain(
     policy: Annotated[Path, typer.Argument(help="The policy, a TOML file.")],
     charter: Annotated[
         Path | None,
-        typer.Option(help="The council's charter; without: charter.toml beside the policy."),
+        typer.Option(help="The council's charter. Default: charter.toml beside the policy."),
     ] = None,
     roster: Annotated[
         Path | None,
-        typer.Option(help="The roster of cameras; without: roster.toml beside the policy."),
+        typer.Option(help="The roster of cameras. Default: roster.toml beside the policy."),
     ] = None,
     recipient: Annotated[
         str,
@@ -36,7 +36,7 @@ def explain(
     purpose: Annotated[str, typer.Option(help="Only for this purpose.")] = "",
     on: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="As of this day (UTC); without: today."),
+        typer.Option(formats=["%Y-%m-%d"], help="As of this day (UTC). Default: today."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     html: Annotated[
@@ -46,7 +46,7 @@ def explain(
         int | None,
         typer.Option(
             min=0,
-            help="Entries in each rule's categories; without: those of the hot list beside the "
+            help="Entries in each rule's categories. Default: those of the hot list beside the "
             "policy.",
         ),
     ] = None,
@@ -62,7 +62,7 @@ def explain(
     plate_space: Annotated[
         int,
         typer.Option(
-            min=1, help="Plates that could exist; the default counts the pattern 1ABC234."
+            min=1, help="Plates that could exist. The default counts the pattern 1ABC234."
         ),
     ] = STANDARD.plate_space,
     base_rate: Annotated[
@@ -72,11 +72,11 @@ def explain(
         float, typer.Option(min=0, max=1, help="Share of passing vehicles from another state.")
     ] = STANDARD.other_state,
 ) -> None:
-    """Tell who could receive what, from which cameras, until when, on what basis; and which lines
-    refuse everybody else.
+    """Tell who could receive what, from which cameras, until when and on what basis. Tell which
+    lines refuse everybody else.
 
-    Exit 0, whatever the answer is. What decides is asked of the camera's own code; how often it
-    would be the wrong car is an estimate.
+    Exit 0, whatever the answer is. The camera's own code is asked what it would decide. How often
+    it would be the wrong car is an estimate.
     """
     from agent.city.pages import explain_text as text
     from agent.city.policy_files import listed_by_category, load, write_page

@@ -41,7 +41,8 @@ def new(
         Path,
         typer.Option(
             "--out",
-            help="Folder for charter.toml, policy.toml and roster.toml; none of them may be there.",
+            help="Folder for charter.toml, policy.toml and roster.toml. None of them may be "
+            "there yet.",
         ),
     ] = Path(),
     city: Annotated[str | None, typer.Option(help="The city's name.")] = None,
@@ -53,7 +54,7 @@ def new(
     ] = None,
     key: Annotated[
         str,
-        typer.Option(help="Its Ed25519 public key; without it, a placeholder that no one holds."),
+        typer.Option(help="Its Ed25519 public key. Default: a placeholder that no one holds."),
     ] = "",
     camera: Annotated[str | None, typer.Option(help="Id of the first camera.")] = None,
     stands: Annotated[str | None, typer.Option(help="Where it stands.")] = None,
@@ -62,7 +63,7 @@ def new(
     address: Annotated[str | None, typer.Option(help="The broker's IP address and port.")] = None,
     pin: Annotated[
         str,
-        typer.Option(help="The broker's SPKI pin; without it, a placeholder that no server has."),
+        typer.Option(help="The broker's SPKI pin. Default: a placeholder that no server has."),
     ] = "",
     retention_days: Annotated[
         int | None,
@@ -74,11 +75,11 @@ def new(
         int, typer.Option(help="Days until the policy expires.", min=1, max=3650)
     ] = 180,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Ask nothing; take the defaults for what is not given.")
+        bool, typer.Option("--yes", help="Ask nothing. Take the defaults for what is not given.")
     ] = False,
     on: On = "",
 ) -> None:
-    """Start a charter, a policy and a roster from a jurisdiction's facts; they pass `policy check`.
+    """Start a charter, a policy and a roster from a jurisdiction's facts. They pass `policy check`.
 
     On a terminal it asks for what no flag gives.
     """

@@ -16,8 +16,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def run(folder: Folder, as_json: Json = False) -> None:  # typer makes a flag of it
-    """Receive until SIGTERM: verify, store sealed, send receipts. Prints READY to stderr when
-    subscribed.
+    """Receive until SIGTERM: verify each read, store it sealed, send a receipt. READY on stderr
+    means subscribed.
     """
     from agent.host.clock import TrustedClock
     from agent.host.memory import leave_no_core_dump
