@@ -2,26 +2,55 @@
 refused (docs/ref/settings.md).
 """
 
-import tomllib
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from agent.core.text.toml_document import Section, read_document
 from agent.errors import ConfigError
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
+EXAMPLE = "config/platewarden.example.toml"
+LEAST_CROP, ROUNDING = 0.05, 1e-9
+_CAMERA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
+
+
+def as_camera_id(value: object) -> object:
+    """A name that stands in tags, topics and log names."""
+    if isinstance(value, str) and not _CAMERA_ID.fullmatch(value):
+        raise ValueError(
+            f"{value[:40]!a} is no camera id | use letters, digits and -, at most 32 characters"
+        )
+    return value
+
+
+def as_path(value: object) -> object:
+    """Text as a path; anything else stays, and is refused as no text."""
+    return Path(value) if isinstance(value, str) else value
+
+
+def as_tuple(value: object) -> object:
+    """A list as it can be kept unchanged; anything else stays, and is refused as no list."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def as_crop(value: object) -> object:
+    """A list of four: how many there are is said before what they are."""
+    given = as_tuple(value)
+    if isinstance(given, tuple) and len(given) != len(("left", "top", "width", "height")):
+        raise ValueError("must have 4 entries | write left, top, width, height, each from 0 to 1")
+    return given
+
+
+CameraId = Annotated[str, BeforeValidator(as_camera_id)]
+FilePath = Annotated[Path, BeforeValidator(as_path)]
 ExposureUs = Annotated[int, Field(ge=10, le=1_000_000)]
 Gain = Annotated[float, Field(ge=1, le=64)]
 FocusM = Annotated[float, Field(ge=0.05, le=1000)]
 Share = Annotated[float, Field(ge=0, le=1)]
-LEAST_CROP, ROUNDING = 0.05, 1e-9
-
-
-class Section(BaseModel):
-    """Closed, immutable, and silent about values in its errors (they could be secrets)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+Crop = Annotated[tuple[Share, Share, Share, Share], BeforeValidator(as_crop)]
+Ability = Literal["rate", "exposure", "gain", "focus", "crop", "light"]
 
 
 class Paths(Section):
@@ -32,11 +61,11 @@ class Paths(Section):
     enrolment put it there.
     """
 
-    city: Path = Path("city")
-    state: Path = Path("state")
-    device: Path = Path("device")
-    bundles: Path = Path("bundles-in")
-    trust: Path = Path("trust")
+    city: FilePath = Path("city")
+    state: FilePath = Path("state")
+    device: FilePath = Path("device")
+    bundles: FilePath = Path("bundles-in")
+    trust: FilePath = Path("trust")
 
 
 class Models(Section):
@@ -46,7 +75,7 @@ class Models(Section):
     """
 
     threads: Annotated[int, Field(ge=1, le=16)] = 1
-    directory: Path | None = None
+    directory: FilePath | None = None
 
 
 class Limits(Section):
@@ -77,8 +106,8 @@ class Camera(Section):
     exposure_us: ExposureUs | None = None
     gain: Gain | None = None
     focus_m: FocusM | None = None
-    crop: tuple[Share, Share, Share, Share] | None = None
-    required: tuple[Literal["rate", "exposure", "gain", "focus", "crop", "light"], ...] = ()
+    crop: Crop | None = None
+    required: Annotated[tuple[Ability, ...], BeforeValidator(as_tuple)] = ()
     look_every_s: Annotated[float, Field(ge=0.1, le=3600)] = 60.0
 
     @model_validator(mode="after")
@@ -92,8 +121,8 @@ class Camera(Section):
                 or top + height > 1 + ROUNDING
             ):
                 raise ValueError(
-                    "crop is left, top, width, height as shares of the picture: "
-                    f"each side at least {LEAST_CROP:g}, and all within 1"
+                    "crop is left, top, width, height as shares of the picture | width and height "
+                    f"are at least {LEAST_CROP:g}, left + width and top + height at most 1"
                 )
         return self
 
@@ -120,8 +149,8 @@ class Night(Section):
             and self.above_lux <= self.below_lux
         ):
             raise ValueError(
-                "below_lux and above_lux belong together, and above_lux is the higher: "
-                "between them nothing changes"
+                "below_lux and above_lux belong together, and above_lux is the higher | give both "
+                "or neither"
             )
         if self.below_lux is None and (self.exposure_us, self.gain, self.focus_m) != (
             None,
@@ -129,8 +158,8 @@ class Night(Section):
             None,
         ):
             raise ValueError(
-                "without below_lux and above_lux it is never night, "
-                "and these values would never be used"
+                "without below_lux and above_lux it is never night | give both, or remove "
+                "exposure_us, gain and focus_m"
             )
         return self
 
@@ -142,14 +171,15 @@ class Settings(Section):
     for trying.
     """
 
-    camera_id: Identifier
+    camera_id: CameraId
     rig: bool = False
     paths: Paths = Paths()
     models: Models = Models()
     limits: Limits = Limits()
     camera: Camera = Camera()
     night: Night = Night()
-    root: Path = Path()  # folder of the settings file; filled in by `load`
+    # folder of the settings file; filled in by `load`, and no key of the file
+    root: Annotated[Path, Field(exclude=True)] = Path()
 
     def path(self, relative: Path) -> Path:
         """A configured path as seen from the settings file's folder."""
@@ -198,29 +228,20 @@ class Settings(Section):
 def load(path: Path) -> Settings:
     """Read and check a settings file.
 
-    Raises ConfigError naming file, line or field, and the next step.
+    Raises ConfigError naming file, line, field and the next step.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        untrusted = path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(
-            "no settings file",
-            where=path,
-            fix="give --config FILE; see config/platewarden.example.toml",
+            "no settings file", where=path, fix=f"give --config FILE; see {EXAMPLE}"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"unreadable settings: {error}", where=path) from None
-    if "root" in table:
-        raise ConfigError("root: unknown key", where=path)
-    try:
-        return Settings(**table, root=path.parent)
-    except ValidationError as error:
-        raise ConfigError(explain(error), where=path, fix="see docs/ref/settings.md") from None
-
-
-def explain(error: ValidationError) -> str:
-    """All faults of a pydantic error in one line, as `field: what`; never the values."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'file'}: {fault['msg']}"
-        for fault in error.errors(include_input=False)
-    )
+    except OSError as error:
+        raise ConfigError(f"unreadable settings: {error.strerror}", where=path) from None
+    document = read_document(untrusted, str(path), EXAMPLE)
+    if "root" in document.table:
+        document.fault(("root",), "unknown key", "remove it", of_key=True)
+    loaded = document.check(Settings, {**document.table, "root": path.parent})
+    document.require_faultless()
+    assert loaded is not None  # noqa: S101 (for mypy: a table that does not fit is a fault, and faults have raised)
+    return loaded

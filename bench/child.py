@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.commands import read as command
+from agent.bulk import inputs, reader
 from agent.core.reading.sighting import Frame
 from agent.errors import PlatewardenError, SourceError
 from agent.host.clock import SystemClock
@@ -52,27 +52,27 @@ def load(system: System):
     bare_mb = memory_mb("VmRSS")
     begun_s, begun_cpu_ns = time.perf_counter(), time.process_time_ns()
     models = Path(system.models) if system.models else None
-    peers = command.Peers(
+    peers = reader.PeerFiles(
         *(
             Path(path) if path else None
             for path in (system.detector, system.recognizer, system.config)
         )
     )
-    vision = command.open_peers(1, models, peers) if peers.any() else command.open_vision(1, models)
+    vision = reader.open_peers(1, models, peers) if peers.any() else reader.open_vision(1, models)
     load_ms = (time.perf_counter() - begun_s) * 1000
     load_cpu_ms = (time.process_time_ns() - begun_cpu_ns) / 1e6
     grey = Frame(np.full((480, 640, 3), 127, np.uint8), SystemClock().now(), 0)
     for _ in range(WARM_UPS):
-        command.read_frame(*vision, grey)
+        reader.read_frame(*vision, grey)
     answer(load_ms=load_ms, load_cpu_ms=load_cpu_ms, bare_mb=bare_mb)
     return vision
 
 
 def read(vision, path: str) -> None:
     """Answer what is in one picture. Raises SourceError."""
-    (frame,) = command.frames_of(command.Input(Path(path), ""))
+    (frame,) = inputs.frames_of(inputs.Input(Path(path), ""))
     begun_s = time.perf_counter()
-    picture = command.read_frame(*vision, frame)
+    picture = reader.read_frame(*vision, frame)
     wall_ms = (time.perf_counter() - begun_s) * 1000
     plates = [
         {"text": plate.text.value, "box": plate.box.box, "confidence": plate.confidence}

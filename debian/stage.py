@@ -106,8 +106,9 @@ def beside(file: Path) -> Iterator[Path]:
 
 
 def documents() -> list[Path]:
-    """What setup.py installs for readers, as paths in the repository. Installed, they stand under
-    agent/.
+    """What setup.py installs for readers, as paths in the repository.
+
+    Installed, they stand under agent/.
     """
     given = setup_arguments()
     return [
@@ -119,8 +120,8 @@ def documents() -> list[Path]:
 
 
 def lay_out_documents(camera: Path, city: Path, reached: set[str]) -> None:
-    """The camera's package holds what its own modules name, in messages or docstrings, and what
-    an installer reads; the city's the rest.
+    """The camera's package holds what its own modules name, in messages or docstrings, and what an
+    installer reads; the city's the rest.
     """
     known = own_modules()
     pattern = runpy.run_path(str(ROOT / "agent/doc_paths.py"))["NAMED"]

@@ -37,7 +37,7 @@ newer() {
 
 holds_no_bulk_reader() {
     dpkg-deb -c "$1" | awk '{print $6}' >"$work/held"
-    for path in agent/commands/read.py agent/commands/demo.py agent/commands/receiver.py agent/demo/ agent/receiver/ agent/peers/ agent/jurisdictions/ agent/docs/guide/clerk.md models/training iotcore; do
+    for path in agent/commands/read.py agent/commands/demo.py agent/commands/receiver/ agent/demo/ agent/bulk/ agent/receiver/ agent/peers/ agent/jurisdictions/ agent/docs/guide/clerk.md models/training iotcore; do
         if grep -q "usr/lib/platewarden/$path" "$work/held"; then die "the camera's package holds $path"; fi
     done
     grep -q usr/lib/platewarden/agent/commands/watch.py "$work/held" || die "the camera's package holds no watch"

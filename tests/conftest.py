@@ -52,8 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was collected stays until the end: a sixth of the unit tests' time went into
-    looking through it for garbage again and again.
+    """What was collected stays until the end: a sixth of the unit tests' time went into looking
+    through it for garbage again and again.
     """
     gc.collect()
     gc.freeze()
@@ -88,7 +88,9 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
 
 @pytest.fixture
 def quick_disk(monkeypatch):
-    """Waits for no disk. What fsync is for no test sees that does not pull the plug; that it comes,
-    and when, is tested in test_atomic_file.py and tests/promises/test_p08_outbox.py.
+    """Waits for no disk.
+
+    What fsync is for no test sees that does not pull the plug; that it comes, and when, is tested
+    in test_atomic_file.py and tests/promises/test_p08_outbox.py.
     """
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)

@@ -37,6 +37,8 @@ method=shared
 method=disabled
 """
 _PRINTABLE = re.compile(r"[ -~]+")
+# NetworkManager's own choice for a shared connection
+HOTSPOT_ADDRESS = "10.42.0.1"
 TIMEOUT_S = 40.0
 # NetworkManager's shared mode routes: without this, a phone on the hotspot could reach what the
 # camera's cable leads to.

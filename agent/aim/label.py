@@ -18,6 +18,7 @@ from segno.helpers import make_wifi
 from agent.core.text.strict_json import Fields, parse_object
 from agent.disk.atomic_file import write_new
 from agent.disk.private_file import credential_or, read_private
+from agent.errors import ConfigError
 
 FILE_NAME = "aim.json"
 # The PIN's digits, and letters of the password. None is taken for another: it may have to be typed.
@@ -76,6 +77,38 @@ def keep_label(device: Path, label: Label) -> None:
     """Write it beside the keys, for its owner only; never over another. Raises StorageError."""
     told = {"v": 1, "ssid": label.ssid, "password": label.password, "pin": label.pin}
     write_new(device / FILE_NAME, json.dumps(told, indent=1).encode() + b"\n")
+
+
+def label_for(device: Path, camera_id: str, *, kept: bool) -> tuple[Label, bool]:
+    """The lasting label and True, or secrets for this one time and False.
+
+    `kept`: there is a settings file, so a label may lie in the device's folder.
+    """
+    known = load_label(device) if kept else None
+    return known or new_label(camera_id), known is not None
+
+
+def lasting_label(device: Path) -> Label:
+    """The label that was made to last. Raises ConfigError where there is none."""
+    known = load_label(device)
+    if known is None:
+        raise ConfigError(
+            "no label was made",
+            where=device / FILE_NAME,
+            fix="platewarden aim --label label.svg",
+        )
+    return known
+
+
+def write_label(device: Path, camera_id: str, path: Path, url: str) -> None:
+    """Draw the label of this camera, whose secrets are made now where there are none yet.
+
+    Raises StorageError.
+    """
+    label, lasting = label_for(device, camera_id, kept=True)
+    if not lasting:
+        keep_label(device, label)
+    write_new(path, draw(label, url))
 
 
 def draw(label: Label, url: str) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyrage
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from securesystemslib.signer import Signer
-    from tuf.api.metadata import Metadata, Targets
+    from tuf.api.metadata import Metadata
 
     from agent.bundles.repository.published import Published
 
@@ -123,6 +123,10 @@ class _List:
             canonical({"files": digests, "recipients": sorted(recipients)})
         ).hexdigest()
 
+    def sealed(self, recipients: Sequence[str]) -> dict[str, bytes]:
+        """The ciphertexts, which these recipients can open."""
+        return {path: _sealed(data, recipients) for path, data in self.files.items()}
+
 
 def publish_list(
     folder: Path, signer: Signer, online: Signer | None, at: Callable[[bool], datetime]
@@ -146,53 +150,50 @@ def publish_list(
     now = at(drafts.identity_of(city, published, pending).rig)
     texts = drafts.published_texts(city, published)
     recipients = _recipients(texts, folder)
-    listed = _read(folder, now)
-    max_age = _max_age(texts)
-    digest, before = listed.digest(recipients), published.role(HOTLIST)
-    same = before is not None and _state(folder) == {
-        "digest": digest,
-        "files": _hashes(before.signed.targets),
-    }
-    if same and before is not None:
-        if before.signed.expires - now > ROLES[HOTLIST].lifetime / 2:
-            return _sent("unchanged", before, listed, len(recipients), max_age, published=True)
-        metadata, files, done = next_version(before, HOTLIST, None, now), {}, "renewed"
+    listed, before = _read(folder, now), published.role(HOTLIST)
+    digest = listed.digest(recipients)
+    same = before is not None and _state(folder) == _kept(digest, before)
+    fresh = before is not None and before.signed.expires - now > ROLES[HOTLIST].lifetime / 2
+    if same and fresh and before is not None:
+        how, metadata, out = "unchanged", before, True
     else:
-        files = {path: _sealed(data, recipients) for path, data in listed.files.items()}
-        metadata, done = next_version(before, HOTLIST, files, now), "encrypted"
-    sign(metadata, signer)
-    keep_pending(folder, Pending(HOTLIST, metadata, files))
-    replace_private(
-        folder / STATE, canonical({"digest": digest, "files": _hashes(metadata.signed.targets)})
-    )
-    if online is not None:
-        publish_city(folder, online, lambda _rig: now, renew=True)
-    return _sent(done, metadata, listed, len(recipients), max_age, published=online is not None)
-
-
-def _sent(
-    how: str,
-    metadata: Metadata[Targets],
-    listed: _List,
-    cameras: int,
-    max_age: timedelta,
-    *,
-    published: bool,
-) -> Sent:
+        how, out = "renewed" if same else "encrypted", online is not None
+        files = None if same else listed.sealed(recipients)
+        metadata = _keep_signed(folder, before, files, signer, now)
+        replace_private(folder / STATE, canonical(_kept(digest, metadata)))
+        if online is not None:
+            publish_city(folder, online, lambda _rig: now, renew=True)
     return Sent(
         how,
         metadata.signed.version,
         listed.entries,
-        cameras,
+        len(recipients),
         listed.as_of,
-        listed.as_of + max_age,
+        listed.as_of + _max_age(texts),
         metadata.signed.expires,
-        published=published,
+        published=out,
     )
 
 
-def _recipients(texts: drafts.Texts, folder: Path) -> Sequence[str]:
-    """The age recipients of the enrolled cameras."""
+def _keep_signed(
+    folder: Path,
+    before: Metadata[Any] | None,
+    files: Mapping[str, bytes] | None,
+    signer: Signer,
+    now: datetime,
+) -> Metadata[Any]:
+    """The role's next version, signed and kept until it is published.
+
+    `files`: the ciphertexts; None: those of the version before.
+    """
+    metadata = next_version(before, HOTLIST, files, now)
+    sign(metadata, signer)
+    keep_pending(folder, Pending(HOTLIST, metadata, files or {}))
+    return metadata
+
+
+def _recipients(texts: drafts.Texts, folder: Path) -> list[str]:
+    """The age recipients of all enrolled cameras. Raises ConfigError where there is none."""
     enrolled = texts.enrolled()
     recipients = sorted(set(enrolled.age.values())) if enrolled else []
     if not recipients:
@@ -268,6 +269,11 @@ def _sealed(data: bytes, recipients: Sequence[str]) -> bytes:
             where="roster.jws",
             fix="enrol that camera anew",
         ) from None
+
+
+def _kept(digest: str, metadata: Metadata[Any]) -> dict[str, object]:
+    """What is noted in STATE of a version: its plain files and recipients, and its ciphertexts."""
+    return {"digest": digest, "files": _hashes(metadata.signed.targets)}
 
 
 def _hashes(targets: Mapping[str, object]) -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""The time of an act of the city: now, or what `--on` says for a rehearsal."""
+"""The time of an act of the city: now, or what was typed: `--on` for a rehearsal, `--as-of` for a
+list.
+"""
 
 from __future__ import annotations
 
@@ -19,26 +21,34 @@ def moment(on: str, *, rig: bool = False) -> datetime:
     after it: cameras never go back. So only a rig's city may.
     """
     now = datetime.now(UTC)
-    found = now if not on else _parsed(on, now)
+    found = now if not on else time_typed(on, "--on", now.time())
     if found > now + _SLACK and not rig:
         raise UsageError(
             "is in the future",
             where="--on",
             fix="only a city made with `bundle init --rig` may be taken ahead of the time",
         )
-    return found.replace(microsecond=found.microsecond // 1000 * 1000)
+    return to_millisecond(found)
 
 
-def _parsed(on: str, now: datetime) -> datetime:
-    """A day means the present time of that day."""
+def time_typed(text: str, option: str, of_day: time) -> datetime:
+    """A date, which means `of_day` (UTC) of it, or an RFC 3339 time.
+
+    Raises UsageError that names the option.
+    """
     try:
         found = (
-            datetime.combine(date.fromisoformat(on), time(now.hour, now.minute, now.second), UTC)
-            if len(on) == _DAY
-            else datetime.fromisoformat(on)
+            datetime.combine(date.fromisoformat(text), of_day, UTC)
+            if len(text) == _DAY
+            else datetime.fromisoformat(text)
         )
     except ValueError:
-        found = now.replace(tzinfo=None)
-    if found.tzinfo is None:
-        raise UsageError("no time", where="--on", fix="write 2026-11-22 or 2026-11-22T06:00:00Z")
+        found = None
+    if found is None or found.tzinfo is None:
+        raise UsageError("no time", where=option, fix="write 2026-11-22 or 2026-11-22T06:00:00Z")
     return found.astimezone(UTC)
+
+
+def to_millisecond(moment: datetime) -> datetime:
+    """Cut off after the milliseconds, as the city's files keep times."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

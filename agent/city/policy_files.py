@@ -1,18 +1,20 @@
-"""What `policy explain` and `policy diff` read: policy, charter and roster with their lines, and
-how long a hot list is.
+"""What the commands of `policy` read: policy, charter and roster with their lines, what a policy is
+checked against, and how long a hot list is.
 """
 
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from agent.bundles.jurisdiction_files import shipped
+from agent.bundles.jurisdiction_files import named, shipped
+from agent.core.judging.check.policy_check import Against, File
 from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.cited_lines import Source
 from agent.core.policy.camera_roster import parse_roster
 from agent.core.policy.charter import parse_charter
+from agent.core.policy.jurisdiction import Profile
 from agent.core.policy.schema.policy_file import parse_policy
-from agent.core.text.toml_document import MAX_TEXT_BYTES
+from agent.core.text.toml_document import MAX_TEXT_BYTES, open_document
 from agent.disk.atomic_file import write_atomic
 from agent.disk.input_file import read_input
 from agent.errors import UsageError
@@ -63,6 +65,39 @@ def load_both(
         for given, (one, other) in zip((charter, roster), found.values(), strict=True)
     )
     return load(old, above[0], cameras[0]), load(new, above[1], cameras[1])
+
+
+def load_for_check(
+    policy: Path, charter: Path | None, roster: Path | None, jurisdiction: str | None, today: date
+) -> tuple[File, Against]:
+    """A policy as bytes, and what to hold it against: what was named, else what lies beside it and
+    the profile that it names.
+
+    Raises ConfigError.
+    """
+    written = _file(policy, "name a policy file")
+    above = charter or beside(policy, "charter.toml")
+    cameras = roster or beside(policy, "roster.toml")
+    missing = "name it, or leave it out"
+    against = Against(
+        _file(above, missing) if above else None,
+        _file(cameras, missing) if cameras else None,
+        _profile(written, jurisdiction),
+        today,
+    )
+    return written, against
+
+
+def _file(path: Path, missing: str) -> File:
+    return File(_read(path, missing), str(path))
+
+
+def _profile(policy: File, given: str | None) -> Profile | None:
+    """The profile that was asked for, else the one that the policy names, if there is one."""
+    if given:
+        return named(given)
+    written = open_document(policy.untrusted_text, policy.where).table.get("jurisdiction")
+    return shipped(written) if isinstance(written, str) else None
 
 
 def beside(policy: Path, name: str) -> Path | None:

@@ -3,128 +3,61 @@ in watch's place, never beside it.
 """
 
 import json
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from agent.commands import aim_options as given
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.aim.label import Label
     from agent.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
 DEFAULT_CONFIG = Path("/etc/platewarden/platewarden.toml")
-# NetworkManager's own choice for a shared connection
-HOTSPOT_ADDRESS, LOOPBACK, PORT = "10.42.0.1", "127.0.0.1", 8480
-_DURATION = re.compile(r"([0-9]{1,4})([mh])")
-LONGEST_SURVEY_S = 7 * 24 * 3600
+LOOPBACK = "127.0.0.1"
 
 
 @app.command()
 def aim(
-    config: Annotated[
-        Path,
-        typer.Option(
-            "--config",
-            help="Settings file. Without one, only with --source: then nothing is logged or saved.",
-        ),
-    ] = DEFAULT_CONFIG,
-    source: Annotated[
-        str,
-        typer.Option(
-            "--source",
-            help="picamera, usb:N, an image, a folder of images or a video, which begin again at "
-            "their end.",
-        ),
-    ] = "picamera",
-    minutes: Annotated[
-        int, typer.Option("--minutes", min=1, max=20, help="It ends by itself after so long.")
-    ] = 20,
-    survey: Annotated[
-        str,
-        typer.Option(
-            "--survey",
-            metavar="24h",
-            help="Instead: hourly figures for so long (30m, 24h), without any network.",
-        ),
-    ] = "",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The survey's figures as one JSON object.")
-    ] = False,
-    chart: Annotated[
-        Path | None,
-        typer.Option("--chart", metavar="FILE", help="Also write the survey as a page (HTML)."),
-    ] = None,
-    listen: Annotated[
-        str,
-        typer.Option(
-            "--listen",
-            metavar="ADDRESS:PORT",
-            help="Where the page is served: loopback or a private address only.",
-        ),
-    ] = "",
-    hotspot: Annotated[
-        bool,
-        typer.Option(
-            "--hotspot", help="Open the camera's own hotspot for it (NetworkManager; needs root)."
-        ),
-    ] = False,
-    hotspot_only: Annotated[
-        bool,
-        typer.Option(
-            "--hotspot-only",
-            help="Open the hotspot and nothing else: for platewarden-hotspot.service.",
-        ),
-    ] = False,
-    interface: Annotated[
-        str, typer.Option("--interface", help="The radio of the hotspot.")
-    ] = "wlan0",
-    label: Annotated[
-        Path | None,
-        typer.Option(
-            "--label",
-            metavar="FILE",
-            help="Make the hotspot's password and the PIN to last, and write their label (SVG).",
-        ),
-    ] = None,
+    config: given.Config = DEFAULT_CONFIG,
+    source: given.Source = "picamera",
+    minutes: given.Minutes = 20,
+    survey: given.SurveyFor = "",
+    as_json: given.Json = False,
+    chart: given.Chart = None,
+    listen: given.Listen = "",
+    hotspot: given.OpenHotspot = False,
+    hotspot_only: given.HotspotOnly = False,
+    interface: given.Interface = "wlan0",
+    label: given.LabelFile = None,
 ) -> None:
-    """Aim the camera with a phone, every plate painted over but the test plate; or survey it by the
-    hour.
+    """Aim the camera with a phone, or survey it by the hour. Every plate but the test plate is
+    painted over.
     """
     settings, kept = find_settings(config, source, needed=hotspot_only or label is not None)
-    if sum((bool(survey), hotspot_only, label is not None)) > 1:
-        raise UsageError(
-            "do one at a time",
-            where="--survey, --hotspot-only, --label",
-            fix="leave all but one out",
-        )
+    given.require_one_task(survey=survey, hotspot_only=hotspot_only, label=label)
     if (as_json or chart) and not survey:
         raise UsageError(
             "only a survey has figures", where="--json, --chart", fix="add --survey 24h"
         )
     if label is not None:
-        write_label(settings, label)
+        make_label(settings, label)
     elif survey:
-        run_survey(settings, source, seconds_of(survey), kept=kept, as_json=as_json, chart=chart)
+        seconds = given.seconds_of(survey)
+        run_survey(settings, source, seconds, kept=kept, as_json=as_json, chart=chart)
     elif hotspot_only:
         from agent.aim.hotspot import Hotspot
+        from agent.aim.label import lasting_label
         from agent.sides.hotspot import hold
 
-        known, _lasting = the_label(settings, kept=kept, needed=True)
+        known = lasting_label(settings.device)
         hold(Hotspot(interface, known.ssid, known.password), minutes * 60)
     else:
-        show(
-            settings,
-            source,
-            minutes * 60,
-            listen,
-            kept=kept,
-            interface=interface if hotspot else "",
-        )
+        radio = interface if hotspot else ""
+        show(settings, source, minutes * 60, listen, kept=kept, interface=radio)
 
 
 def find_settings(config: Path, source: str, *, needed: bool) -> "tuple[Settings, bool]":
@@ -143,12 +76,13 @@ def show(
     settings: "Settings", source: str, seconds: float, listen: str, *, kept: bool, interface: str
 ) -> None:
     """Serve the page until it is over, and say why it ended; a wrong end is an exit code."""
-    from agent.aim.hotspot import Hotspot
+    from agent.aim.hotspot import HOTSPOT_ADDRESS, Hotspot
+    from agent.aim.label import label_for
     from agent.core.camera.aim_gate import Ending
     from agent.sides import aim as aim_side
 
-    known, lasting = the_label(settings, kept=kept, needed=False)
-    host, port = where(listen, HOTSPOT_ADDRESS if interface else LOOPBACK)
+    known, lasting = label_for(settings.device, settings.camera_id, kept=kept)
+    host, port = given.where(listen, HOTSPOT_ADDRESS if interface else LOOPBACK)
     spot = Hotspot(interface, known.ssid, known.password) if interface else None
     aim = aim_side.Aim(settings, source, known.pin, host, port, seconds, kept, spot)
 
@@ -164,36 +98,16 @@ def show(
         raise typer.Exit(3)
 
 
-def the_label(settings: "Settings", *, kept: bool, needed: bool) -> "tuple[Label, bool]":
-    """The label in force and True, or secrets for this one time and False. Raises ConfigError where
-    it is needed and there is none.
-    """
-    from agent.aim.label import FILE_NAME, load_label, new_label
-    from agent.errors import ConfigError
+def make_label(settings: "Settings", path: Path) -> None:
+    """Write the label, and say what it holds."""
+    from agent.aim.hotspot import HOTSPOT_ADDRESS
+    from agent.aim.label import write_label
 
-    known = load_label(settings.device) if kept else None
-    if known is None and needed:
-        raise ConfigError(
-            "no label was made",
-            where=settings.device / FILE_NAME,
-            fix="platewarden aim --label label.svg",
-        )
-    return known or new_label(settings.camera_id), known is not None
-
-
-def write_label(settings: "Settings", path: Path) -> None:
-    """Make the secrets where there are none yet, and draw their label."""
-    from agent.aim.label import draw, keep_label, load_label, new_label
-    from agent.disk.atomic_file import write_new
-
-    known = load_label(settings.device)
-    if known is None:
-        known = new_label(settings.camera_id)
-        keep_label(settings.device, known)
-    write_new(path, draw(known, f"http://{HOTSPOT_ADDRESS}:{PORT}/"))
+    url = f"http://{HOTSPOT_ADDRESS}:{given.PORT}/"
+    write_label(settings.device, settings.camera_id, path, url)
     typer.echo(
-        f"platewarden: {path} holds the hotspot's password and the PIN: print it, put it inside "
-        "the housing, delete it",
+        f"platewarden: {path} holds the hotspot's password and the PIN. Print it, put it inside "
+        "the housing, then delete the file.",
         err=True,
     )
 
@@ -222,40 +136,9 @@ def run_survey(
     found = aim_side.survey(settings, source, seconds, kept=kept)
     if chart is not None:
         write_atomic(chart, drawing.page(settings.camera_id, found.rows, found.band), 0o644)
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "camera": settings.camera_id,
-                    "band_px": [found.band.least, found.band.green_from, found.band.green_to],
-                    "hours": list(found.rows),
-                }
-            )
-        )
-    else:
+    if not as_json:
         print_table(found.rows)
-
-
-def seconds_of(text: str) -> float:
-    """`30m` or `24h`, at most a week. Raises UsageError."""
-    match = _DURATION.fullmatch(text)
-    seconds = int(match[1]) * (60 if match[2] == "m" else 3600) if match else 0
-    if not 0 < seconds <= LONGEST_SURVEY_S:
-        raise UsageError(
-            f"{text[:20]!a} is no duration",
-            where="--survey",
-            fix="give minutes or hours up to a week, as 30m or 24h",
-        )
-    return seconds
-
-
-def where(listen: str, default: str) -> tuple[str, int]:
-    """Address and port. Raises UsageError."""
-    host, colon, port = listen.partition(":")
-    if not listen:
-        return default, PORT
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise UsageError(
-            f"{listen[:40]!a} is not ADDRESS:PORT", where="--listen", fix="as 127.0.0.1:8480"
-        )
-    return host, int(port)
+        return
+    band = [found.band.least, found.band.green_from, found.band.green_to]
+    table = {"camera": settings.camera_id, "band_px": band, "hours": list(found.rows)}
+    typer.echo(json.dumps(table))

@@ -17,7 +17,7 @@ PassphraseFile = Annotated[
     typer.Option(
         "--passphrase-file",
         envvar="PLATEWARDEN_PASSPHRASE_FILE",
-        help="Take the passphrase or PIN from this file's first line; else it is asked for.",
+        help="Take the passphrase or PIN from this file's first line. Without it, you are asked.",
     ),
 ]
 On = Annotated[
@@ -25,7 +25,7 @@ On = Annotated[
     typer.Option(
         "--on",
         envvar="PLATEWARDEN_ON",
-        help="Act as on this day or at this time (UTC), for rehearsals; nothing is signed ahead "
-        "of its time but in a rig's city.",
+        help="Act as on this day or at this time (UTC), for rehearsals. Only a rig's city may "
+        "sign ahead of its time.",
     ),
 ]

@@ -21,7 +21,7 @@ def deliver(
             "--until-empty",
             metavar="SECONDS",
             min=0,
-            help="End when the outbox is empty; fail if it is not by then.",
+            help="End when the outbox is empty. Fail if it is not empty after so long.",
         ),
     ] = None,
     allow_unsigned: Annotated[
@@ -31,8 +31,8 @@ def deliver(
         ),
     ] = False,
 ) -> None:
-    """Publish what is in the outbox, as far as the policy permits it now, until the recipients'
-    receipts are there.
+    """Publish what is in the outbox, as far as the policy permits it now. A read stays until its
+    recipient's receipt is there.
     """
     from agent import settings
     from agent.sides import deliver as deliver_side

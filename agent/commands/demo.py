@@ -3,7 +3,6 @@ loopback.
 """
 
 import json
-import shutil
 import sys
 import tempfile
 from dataclasses import asdict
@@ -13,7 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from agent.errors import PlatewardenError, UsageError
+from agent.disk.folder import make_room
+from agent.errors import PlatewardenError
 
 app = typer.Typer(add_completion=False)
 
@@ -42,8 +42,8 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """See it work: a rendered street, a hit sealed to one police department, everything else
-    dropped, six refusals.
+    """Show the whole line at work on a rendered street. One hit is sealed to one police department,
+    everything else is dropped, and six attempts are refused.
     """
     try:
         from agent.demo.story import tell
@@ -54,7 +54,7 @@ def demo(
         ) from None
     for folder in (out, keep_work):
         if folder is not None:
-            clear(folder)
+            make_room(folder, KEPT, "summary.json", "demo")
     console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="platewarden-demo-") as scratch:
         kept, work = out or Path(scratch) / "out", keep_work or Path(scratch) / "work"
@@ -71,21 +71,3 @@ def demo(
     )
     if as_json:
         print(json.dumps(asdict(summary)))
-
-
-def clear(folder: Path) -> None:
-    """Make room where an earlier demo wrote; never touch a folder that holds anything else. Raises
-    UsageError.
-    """
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if not folder.is_dir() and folder.exists():
-        raise UsageError("not a folder", where=folder, fix="name a folder")
-    if there - KEPT or (there and "summary.json" not in there):
-        raise UsageError(
-            "the folder holds something that is no earlier demo",
-            where=folder,
-            fix="name a new one, or empty it first",
-        )
-    for name in there:
-        path = folder / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -20,32 +20,39 @@ class LazyCommands(typer.core.TyperGroup):
     """One file in `folder` = one command, one package there = one group; each holds `app` (a
     typer.Typer).
 
-    A name with an underscore is no command. Missing files are missing commands: the camera's
-    package leaves out the bulk reader and the city's tools. (`Any`: typer carries a private copy of
-    click.)
+    A name with an underscore inside is no command. One at the end is not typed: `import_.py` holds
+    the command `import`, a word that Python keeps for itself. Missing files are missing commands:
+    the camera's package leaves out the bulk reader and the city's tools. (`Any`: typer carries a
+    private copy of click.)
     """
 
     folder: ClassVar[str] = "agent.commands"
 
     def list_commands(self, _ctx: Any) -> list[str]:
         """Names of the commands and groups in the folder."""
-        names = (
-            module.name for module in iter_modules(importlib.import_module(self.folder).__path__)
-        )
-        return sorted(name for name in names if "_" not in name)
+        return sorted(self._modules())
 
-    def get_command(self, ctx: Any, name: str) -> Any:
+    def get_command(self, _ctx: Any, name: str) -> Any:
         """Import the one command that was asked for."""
-        if name not in self.list_commands(ctx):
+        module = self._modules().get(name)
+        if module is None:
             if self.folder == LazyCommands.folder and name in CITY:
                 raise UsageError(
                     f"`platewarden {name}` is not in this package",
                     fix="it is in the Debian package platewarden-city; a camera has no use for it",
                 )
             return None
-        command: Any = typer.main.get_command(importlib.import_module(f"{self.folder}.{name}").app)
+        command: Any = typer.main.get_command(importlib.import_module(module).app)
         command.name = name  # a group has none of its own, and the help would list it without
         return command
+
+    def _modules(self) -> dict[str, str]:
+        """{command: dotted name of its file}."""
+        found = iter_modules(importlib.import_module(self.folder).__path__)
+        names = {module.name.removesuffix("_"): module.name for module in found}
+        return {
+            name: f"{self.folder}.{module}" for name, module in names.items() if "_" not in name
+        }
 
 
 def group(package: str, says: str) -> typer.Typer:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.errors import UsageError
+from agent.errors import PlatewardenError, UsageError
 
 if TYPE_CHECKING:
-    from agent.core.wire.enrolment import Enrolment
+    from agent.provision.new_camera import NewCamera
     from agent.settings import Settings
 
 app = typer.Typer(add_completion=False)
@@ -41,7 +41,8 @@ Replace = Annotated[
     typer.Option(
         "--replace",
         metavar="ID",
-        help="This device takes the place of an enrolled camera; must be the settings' camera_id.",
+        help="This device takes the place of an enrolled camera. ID must be the settings' "
+        "camera_id.",
     ),
 ]
 Certificate = Annotated[
@@ -57,12 +58,16 @@ Batch = Annotated[
     typer.Option(
         "--batch",
         metavar="FILE",
-        help="Make every camera of a roster.csv, each in a folder of its own; needs --out.",
+        help="Make every camera of a roster.csv, each in a folder of its own. Needs --out.",
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="The batch's folder; must not exist, or be empty."),
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="The batch's folder. It must not exist, or it must be empty.",
+    ),
 ]
 Decommission = Annotated[
     bool,
@@ -80,7 +85,14 @@ TestPlate = Annotated[
         help="Write a PDF with the rehearsal's plate, true to scale.",
     ),
 ]
-Paper = Annotated[str, typer.Option("--paper", metavar="a4|letter", help="Of the test plate.")]
+Paper = Annotated[
+    str,
+    typer.Option(
+        "--paper",
+        metavar="a4|letter",
+        help="The paper of the test plate.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -99,38 +111,37 @@ def provision(
     paper: Paper = "a4",
     as_json: Json = False,
 ) -> None:
-    """Make a camera's keys, its certificate request and its enrolment; or a batch of cameras; or
-    take one out of service.
+    """Make a camera's keys, its certificate request and its enrolment. Or make a batch of cameras,
+    or take one out of service.
     """
-    _one_of(
+    require_one_task(
         batch=batch,
         certificate=certificate,
         decommission=decommission,
         replace=replace,
         test_plate=test_plate,
     )
-    if (batch is None) != (out is None):
-        raise UsageError(
-            "--batch and --out come together", fix="give a roster.csv and the folder to make"
-        )
-    if test_plate is not None:
+    if batch is not None or out is not None:
+        told = made_batch(batch, out, anchor, credential=credential)
+    elif test_plate is not None:
         from agent.provision.plate_sheet import write_test_plate
 
-        told: dict[str, object] = write_test_plate(test_plate, paper)
-    elif batch is not None and out is not None:
-        told = _batch(batch, out, anchor, credential=credential)
+        told = write_test_plate(test_plate, paper)
     elif decommission:
         from agent.provision.decommission import end_camera
 
-        told = end_camera(_settings(config), asked=not yes)
+        told = end_camera(load(config), (lambda _camera, _reads: None) if yes else require_assent)
     elif certificate is not None:
         from agent.provision.certificate import install_certificate
 
-        told = install_certificate(_settings(config).device, certificate)
+        told = install_certificate(load(config).device, certificate)
     else:
-        told = _single(
-            _settings(config), anchor, credential=credential, replace=replace, picture=not as_json
-        )
+        from agent.provision.new_camera import make_camera
+
+        made = make_camera(load(config), anchor, credential=credential, replace=replace)
+        if not as_json:
+            show_qr(made)
+        told = made.table()
     typer.echo(
         json.dumps(told)
         if as_json
@@ -138,102 +149,63 @@ def provision(
     )
 
 
-def _one_of(**given: object) -> None:
-    """Each of these is a task of its own."""
+def require_one_task(**given: object) -> None:
+    """Each of these is a task of its own. Raises UsageError."""
     names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if len(names) > 1:
         raise UsageError(f"{' and '.join(names)} are different tasks", fix="give one of them")
 
 
-def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _settings(config: Path) -> Settings:
-    from agent import settings
-
-    return settings.load(config)
-
-
-def _single(
-    settings: Settings, anchor: Path | None, *, credential: bool, replace: str | None, picture: bool
+def made_batch(
+    roster: Path | None, out: Path | None, anchor: Path | None, *, credential: bool
 ) -> dict[str, object]:
-    """Keys for the camera that these settings name."""
-    from agent.core.wire.enrolment import require_camera_id
-    from agent.disk.folder import require_free, write_folder
-    from agent.host.clock import SystemClock
-    from agent.provision import device_files as files
-    from agent.provision.anchor import read_anchor, with_anchor
-    from agent.provision.credentials import encryptor
-    from agent.sealing.camera_keys import TLS_KEY_WAITING, make_kit
+    """The batch, once its options go together. Raises UsageError, ConfigError, StorageError."""
+    from agent.provision.batch import make_batch
 
-    camera = require_camera_id(settings.camera_id, "camera_id")
-    if replace is not None and replace != camera:
+    if roster is None or out is None:
         raise UsageError(
-            f"--replace {replace[:40]!a}, but the settings' camera_id is {camera!r}",
-            fix="correct one of the two",
+            "--batch and --out come together", fix="give a roster.csv and the folder to make"
         )
-    require_free(settings.device)
-    root = read_anchor(anchor) if anchor is not None else None
-    encrypt = encryptor() if credential else None
-    kit = make_kit(camera, SystemClock().now().utc, replaces=replace is not None)
-    written = files.device_files(kit, encrypt, frozenset({TLS_KEY_WAITING}))
-    with with_anchor(settings.anchor, root):
-        write_folder(settings.device, written)
-    if picture:
-        _show_qr(kit.enrolment)
-    kept = "systemd credentials" if credential else "files, mode 0600"
-    return {
-        **_told(kit.enrolment, settings.device / "enrolment.json"),
-        "keys": f"{settings.device} ({kept})",
-    }
-
-
-def _told(enrolment: Enrolment, path: Path) -> dict[str, object]:
-    from agent.core.wire.enrolment import fingerprint, spoken
-
-    return {
-        "camera": enrolment.device,
-        "enrolment": str(path),
-        "fingerprint": spoken(fingerprint(enrolment)),
-        "sha256": fingerprint(enrolment),
-    }
-
-
-def _show_qr(enrolment: Enrolment) -> None:
-    """To a person only: a pipe gets the lines below it."""
-    if sys.stdout.isatty():
-        from agent.provision.device_files import qr_terminal
-
-        typer.echo(qr_terminal(enrolment))
-
-
-def _batch(roster: Path, out: Path, anchor: Path | None, *, credential: bool) -> dict[str, object]:
-    """All of it or nothing."""
-    from agent.core.policy.roster_csv import MAX_BYTES, parse_roster_csv
-    from agent.disk.folder import require_free, write_folder
-    from agent.disk.input_file import read_input
-    from agent.host.clock import SystemClock
-    from agent.provision import device_files as files
-    from agent.provision.anchor import read_anchor
-    from agent.sealing.camera_keys import make_kit
-
     if credential:
         raise UsageError(
             "a credential is bound to the machine that makes it, and a batch is made elsewhere",
             where="--credential",
             fix="leave it out",
         )
-    rows = parse_roster_csv(read_input(roster, MAX_BYTES, missing="name a roster.csv"), str(roster))
-    require_free(out)
-    root = read_anchor(anchor) if anchor is not None else None
-    made = SystemClock().now().utc
-    kits = {row.id: make_kit(row.id, made) for row in rows}
-    write_folder(out, files.batch_files(kits, rows, root), 0o700)
-    return {
-        "cameras": len(kits),
-        "folder": str(out),
-        "enrolments": str(out / files.ENROLMENTS),
-        "fingerprints": str(out / files.ENROLMENTS / files.SHEET),
-        "next": f"platewarden bundle sign --enrol {out / files.ENROLMENTS} …",
-    }
+    return make_batch(roster, out, anchor)
+
+
+def load(config: Path) -> Settings:
+    """The camera's settings. Raises ConfigError."""
+    from agent import settings
+
+    return settings.load(config)
+
+
+def require_assent(camera: str, reads: int) -> None:
+    """Ask before keys are destroyed. Raises UsageError where nobody is there to answer, else
+    PlatewardenError without assent.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "asks first, and nobody is there to answer",
+            where="--decommission",
+            fix="give --yes",
+        )
+    typer.echo(
+        f"This destroys the keys of {camera} and {reads} reads that wait. It cannot be undone."
+    )
+    if typer.prompt("Type the camera's id to go on", default="", show_default=False) != camera:
+        raise PlatewardenError("nothing was done", where="--decommission")
+
+
+def show_qr(made: NewCamera) -> None:
+    """To a person only: a pipe gets the lines below it."""
+    if sys.stdout.isatty():
+        from agent.provision.device_files import qr_terminal
+
+        typer.echo(qr_terminal(made.enrolment))
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

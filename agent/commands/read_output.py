@@ -4,7 +4,6 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.core.reading.sighting import Frame, PlateRead
+from agent.bulk.reader import Picture
+from agent.core.reading.sighting import Frame
 from agent.disk.atomic_file import private_folder, write_new
 from agent.errors import StorageError, UsageError
 from agent.vision.annotate import annotate
@@ -21,17 +21,6 @@ from agent.vision.annotate import annotate
 ENCODABLE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 FRAME_SUFFIX = ".jpg"  # of an annotated video frame
 WIDE = 200  # columns, where the table goes to no terminal: file names should stay whole for grep
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What was read in one picture or video frame, best plate first. `cpu_ms`: process CPU time of
-    finding and reading, without decoding.
-    """
-
-    name: str
-    plates: tuple[PlateRead, ...]
-    cpu_ms: float
 
 
 def to_json(picture: Picture) -> str:

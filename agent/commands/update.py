@@ -16,9 +16,8 @@ def update(
     source: Annotated[
         Path | None,
         typer.Argument(
-            help="A directory or a mounted stick. Without it: the addresses of the policy in "
-            "force, over "
-            "HTTPS."
+            help="A directory or a mounted stick. Without it, the addresses of the policy in "
+            "force are asked over HTTPS.",
         ),
     ] = None,
     config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
@@ -26,7 +25,7 @@ def update(
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Fetch signed bundles, from a stick or over HTTPS; the camera verifies them itself."""
+    """Fetch signed bundles, from a stick or over HTTPS. The camera verifies them itself."""
     from agent import settings
     from agent.sides import update as update_side
 

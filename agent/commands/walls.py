@@ -19,12 +19,12 @@ def walls(
     ),
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Write both files into this folder and apply nothing."),
+        typer.Option("--out", help="Write the three files into this folder and apply nothing."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Write nftables and systemd rules: deliver reaches the brokers of the verified policy, and
-    nobody else.
+    """Write nftables and systemd rules. With them, deliver reaches the brokers of the verified
+    policy and nobody else.
     """
     from agent import settings
     from agent.sides import walls as walls_side

@@ -1,4 +1,4 @@
-"""Writes a whole folder of files, or nothing."""
+"""Writes a whole folder of files, or nothing; empties one that only an earlier run filled."""
 
 import os
 import secrets
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.disk.atomic_file import PART_SUFFIX, storage_error, sync_folder, write_new
-from agent.errors import StorageError
+from agent.errors import StorageError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +71,25 @@ def require_free(folder: Path) -> None:
             where=folder.absolute().parent,
             fix="make it first, or correct the path",
         )
+
+
+def make_room(folder: Path, ours: frozenset[str], mark: str, earlier: str) -> None:
+    """Empty a folder where an earlier run wrote; never touch one that holds anything else.
+
+    Raises UsageError.
+
+    `ours`: the names that a run leaves; `mark`: the one that every run leaves; `earlier`: what such
+    a run is called.
+    """
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if not folder.is_dir() and folder.exists():
+        raise UsageError("not a folder", where=folder, fix="name a folder")
+    if there - ours or (there and mark not in there):
+        raise UsageError(
+            f"the folder holds something that is no earlier {earlier}",
+            where=folder,
+            fix="name a new one, or empty it first",
+        )
+    for name in there:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,5 +1,5 @@
-"""Keeps this process's memory out of swap (P9), where its unit lets it: on a kernel without the
-memory controller, as a Raspberry Pi's, MemorySwapMax= does nothing.
+"""Keeps this process's memory off the disk (P9): out of swap, where its unit lets it, and out of a
+crash's core file.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ def keep_out_of_swap() -> bool:
     """Lock every page, those to come too, as it is touched (mlockall(2)); False where that is not
     allowed, and then nothing has changed.
 
+    On a kernel without the memory controller, as a Raspberry Pi's, MemorySwapMax= does nothing.
     Under a limit (LimitMEMLOCK=) it is not tried: pages to come would count against it, and
     allocations fail later, in the middle of something.
     """
@@ -20,3 +21,8 @@ def keep_out_of_swap() -> bool:
     return bool(
         ctypes.CDLL(None, use_errno=True).mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0
     )
+
+
+def leave_no_core_dump() -> None:
+    """A crash must not write opened reads or keys to disk."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

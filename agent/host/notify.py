@@ -1,5 +1,6 @@
-"""Tells systemd that this process is ready, makes progress, or stops (sd_notify(3)). It tells
-nobody anything else.
+"""Tells systemd that this process is ready, makes progress, or stops (sd_notify(3)).
+
+It tells nobody anything else.
 
 Thirty lines of our own: PyPI's `sdnotify` had its last release in 2017 and opens its socket at
 construction; `systemd-python` needs libsystemd's headers to build. No socket is made unless

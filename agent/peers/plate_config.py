@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from agent.core.reading.plate_text import MAX_LENGTH
+from agent.core.text.schema_words import first_fault
 from agent.errors import ConfigError
 
 LARGEST_BYTES = 16 * 1024
@@ -83,8 +84,4 @@ def read_plate_config(path: Path) -> PlateConfig:
     try:
         return PlateConfig.model_validate(told)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"{key}: {first['msg']}" if key else first["msg"], where=path, fix=FIX
-        ) from None
+        raise ConfigError(first_fault(error, PlateConfig), where=path, fix=FIX) from None

@@ -5,6 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+
 from agent.disk.atomic_file import publish, write_atomic
 from agent.disk.input_file import read_input
 from agent.disk.private_file import read_private
@@ -22,23 +29,11 @@ def install_certificate(device: Path, path: Path) -> dict[str, object]:
 
     Raises ConfigError where the two do not belong together.
     """
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     data = read_input(path, MAX_BYTES, missing="the broker's CA makes it of tls.csr")
     waiting, key_path = device / TLS_KEY_WAITING, device / TLS_KEY
     present = waiting if waiting.exists() else key_path
-    try:
-        certificate = x509.load_pem_x509_certificates(data)[0]
-        told = certificate.public_key().public_bytes(
-            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-        )
-        ends = certificate.not_valid_after_utc
-    except (ValueError, IndexError, TypeError):
-        raise ConfigError(
-            "is not a certificate in PEM", where=path, fix="ask the CA for PEM"
-        ) from None
-    if _own(present) != told:
+    certified, ends = _read_certificate(data, path)
+    if _public_half(present) != certified:
         raise ConfigError(
             "is for another key than this camera's",
             where=path,
@@ -52,18 +47,29 @@ def install_certificate(device: Path, path: Path) -> dict[str, object]:
     return {"certificate": str(device / TLS_CERTIFICATE), "until": ends.date().isoformat()}
 
 
-def _own(key: Path) -> bytes:
-    """The public half of the camera's key, DER."""
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        PublicFormat,
-        load_pem_private_key,
-    )
+def _read_certificate(data: bytes, path: Path) -> tuple[bytes, datetime]:
+    """The key that a certificate is for (SubjectPublicKeyInfo), and when it ends.
 
+    Raises ConfigError.
+    """
     try:
-        public = load_pem_private_key(read_private(key), password=None).public_key()
-        return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        certificate = x509.load_pem_x509_certificates(data)[0]
+        key = certificate.public_key()
+        return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), (
+            certificate.not_valid_after_utc
+        )
+    except (ValueError, IndexError, TypeError):
+        raise ConfigError(
+            "is not a certificate in PEM", where=path, fix="ask the CA for PEM"
+        ) from None
+
+
+def _public_half(path: Path) -> bytes:
+    """The public key (SubjectPublicKeyInfo) of a private one. Raises StorageError."""
+    try:
+        key = load_pem_private_key(read_private(path), password=None)
+        return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, TypeError):
         raise StorageError(
-            "is not an unencrypted PEM private key", where=key, fix="enrol the camera anew"
+            "is not an unencrypted PEM private key", where=path, fix="enrol the camera anew"
         ) from None

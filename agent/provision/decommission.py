@@ -4,17 +4,14 @@ and the city's root are destroyed.
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
-
-import typer
 
 from agent.core.log.leaf import LeafKind
 from agent.core.wire.device_public import FILE_NAME as PUBLIC
 from agent.disk.atomic_file import storage_error
 from agent.disk.destruction import destroy
-from agent.errors import PlatewardenError, StorageError, UsageError
+from agent.errors import StorageError
 from agent.host.clock import SystemClock
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import load_signing_key, origin_of
@@ -22,7 +19,7 @@ from agent.storage.mailbox import SEALED_SUFFIX
 from agent.verifying.device_public_file import load_device_public
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from agent.settings import Settings
@@ -34,17 +31,18 @@ KEPT_OF_STATE = frozenset(
 _HOTLISTS = ("hotlist.bin", "hotlist.csv", "hotlist-manual.json")
 
 
-def end_camera(settings: Settings, *, asked: bool) -> dict[str, object]:
+def end_camera(settings: Settings, require_assent: Callable[[str, int], None]) -> dict[str, object]:
     """Logs and public.json stay: they hold no plate and no secret, and an auditor can still read
     them.
 
     Can be run again where it was cut short.
+
+    `require_assent(camera, reads that wait)`: raises where somebody does not want it.
     """
     device = load_device_public(settings.device).device
     waiting = sum(1 for path in _files(settings.outbox) if path.suffix == SEALED_SUFFIX)
-    if asked:
-        _ask(device, waiting)
-    # Both logs are opened before anything is written: while a process runs, its log is locked.
+    require_assent(device, waiting)
+    # both are opened before anything is written: while a process runs, its log is locked
     with ExitStack() as logs:
         opened = [logs.enter_context(log) for log in _logs(settings, device)]
         for log in opened:
@@ -60,20 +58,6 @@ def end_camera(settings: Settings, *, asked: bool) -> dict[str, object]:
         "wiped": f"{wiped} files, {waiting} reads unsent",
         "kept": f"{settings.device / PUBLIC} and the logs under {settings.state}",
     }
-
-
-def _ask(device: str, waiting: int) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "would ask first, and nobody is there to answer",
-            where="--decommission",
-            fix="give --yes",
-        )
-    typer.echo(
-        f"This destroys the keys of {device} and {waiting} reads that wait. It cannot be undone."
-    )
-    if typer.prompt("Type the camera's id to go on", default="", show_default=False) != device:
-        raise PlatewardenError("nothing was done", where="--decommission")
 
 
 def _logs(settings: Settings, device: str) -> Iterator[AuditLog]:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.policy.policy import TEST
 from agent.core.reasons import Reason
 from agent.core.wire.receipt import Receipt
 from agent.core.wire.tags import Tags
@@ -36,6 +37,11 @@ class Taken:
     tags: Tags | EnvelopeMinimum | None = None
     receipt: bytes | None = None
     new: bool = False
+
+    @property
+    def is_test(self) -> bool:
+        """Is it a rehearsal's read?"""
+        return isinstance(self.tags, Tags) and self.tags.category == TEST
 
 
 class Intake:

@@ -5,18 +5,20 @@ One closed schema; unknown keys refuse.
 
 import ipaddress
 import json
-import tomllib
+import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from agent.errors import ConfigError
+from agent.core.text.toml_document import Section, read_document
+from agent.errors import ConfigError, UsageError
 
 FILE_NAME = "receiver.toml"
 MAX_BYTES = 65_536
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,47}$")]
-HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
+GUIDE = "docs/guide/recipient.md"
+_RECIPIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _BROKER_EXAMPLE = """
 # [broker]                             # fill in before `platewarden receiver run`
 # host = "mqtt.exampleville.gov"       # for SNI and the certificate only
@@ -28,48 +30,75 @@ _BROKER_EXAMPLE = """
 """
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+def as_recipient(value: object) -> object:
+    """The id under which a city's policy names this receiver."""
+    if isinstance(value, str) and not _RECIPIENT.fullmatch(value):
+        raise ValueError(
+            f"{value[:40]!a} is no recipient id | use letters, digits and -, at most 48 characters"
+        )
+    return value
 
 
-class BrokerSettings(_Section):
+def as_host(value: object) -> object:
+    """A name as it stands in a certificate."""
+    if isinstance(value, str) and not _HOST.fullmatch(value):
+        raise ValueError(f"{value[:40]!a} is no host name | use letters, digits, - and dots")
+    return value
+
+
+def as_address(value: object) -> object:
+    """An IP address: a name here would be looked up by somebody else's DNS."""
+    if isinstance(value, str):
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise ValueError(
+                f"{value[:40]!a} is no IP address | write 203.0.113.10 or 2001:db8::1"
+            ) from None
+    return value
+
+
+def as_path(value: object) -> object:
+    """Text as a path; anything else stays, and is refused as no text."""
+    return Path(value) if isinstance(value, str) else value
+
+
+FilePath = Annotated[Path, BeforeValidator(as_path)]
+
+
+class BrokerSettings(Section):
     """`host` is verified in the certificate, `address` is dialled.
 
     Paths are relative to the receiver's folder.
     """
 
-    host: HostName
-    address: str
+    host: Annotated[str, BeforeValidator(as_host)]
+    address: Annotated[str, BeforeValidator(as_address)]
     port: Annotated[int, Field(ge=1, le=65_535)] = 8883
-    ca: Path
-    client_certificate: Path | None = None
-    client_key: Path | None = None
+    ca: FilePath
+    client_certificate: FilePath | None = None
+    client_key: FilePath | None = None
     session_expiry_days: Annotated[int, Field(ge=1, le=365)] = 30
-
-    @field_validator("address")
-    @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        # A name raises ValueError: it would be looked up by somebody else's DNS.
-        ipaddress.ip_address(value)
-        return value
 
     @model_validator(mode="after")
     def _certificate_with_key(self) -> "BrokerSettings":
         if (self.client_certificate is None) != (self.client_key is None):
-            raise ValueError("client_certificate and client_key come together")
+            raise ValueError(
+                "client_certificate and client_key come together | give both, or neither"
+            )
         return self
 
 
-class ReceiverSettings(_Section):
+class ReceiverSettings(Section):
     """receiver.toml.
 
     `city_root`: the city's public key, a JWK; `roster`: the cameras that it enrolled;
     `epochs_ahead_days`: how far the key list reaches.
     """
 
-    recipient: Identifier
-    city_root: Path = Path("root.json")
-    roster: Path = Path("roster.jws")
+    recipient: Annotated[str, BeforeValidator(as_recipient)]
+    city_root: FilePath = Path("root.json")
+    roster: FilePath = Path("roster.jws")
     epochs_ahead_days: Annotated[int, Field(ge=3, le=399)] = 60
     broker: BrokerSettings | None = None
 
@@ -82,23 +111,39 @@ def load(folder: Path) -> ReceiverSettings:
     path = folder / FILE_NAME
     try:
         with path.open("rb") as file:
-            table = tomllib.loads(file.read(MAX_BYTES).decode("utf-8"))
+            untrusted = file.read(MAX_BYTES)
     except FileNotFoundError:
         raise ConfigError(
             "no such file",
             where=path,
             fix=f"make a receiver with `platewarden receiver init {folder} --recipient ID`",
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"unreadable: {error}", where=path) from None
-    try:
-        return ReceiverSettings.model_validate(table)
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'file'}: {fault['msg']}"
-            for fault in error.errors(include_input=False)
+    except OSError as error:
+        raise ConfigError(f"unreadable: {error.strerror}", where=path) from None
+    document = read_document(untrusted, str(path), GUIDE)
+    loaded = document.check(ReceiverSettings, document.table)
+    document.require_faultless()
+    assert loaded is not None  # noqa: S101 (for mypy: a table that does not fit is a fault, and faults have raised)
+    return loaded
+
+
+def broker_typed(
+    host: str | None, address: str | None, port: int, ca: Path
+) -> BrokerSettings | None:
+    """The broker as typed at `receiver init`; None where none was. Raises UsageError."""
+    if host is None and address is None:
+        return None
+    if host is None or address is None:
+        raise UsageError(
+            "--host and --address come together", fix="give both, or neither and edit receiver.toml"
         )
-        raise ConfigError(faults, where=path, fix="see docs/guide/recipient.md") from None
+    try:
+        return BrokerSettings(host=host, address=address, port=port, ca=ca)
+    except ValidationError:
+        raise UsageError(
+            "--host must be a host name and --address an IP address",
+            fix="give the IP address itself: no name is looked up",
+        ) from None
 
 
 def template(settings: ReceiverSettings) -> str:

@@ -1,18 +1,19 @@
 """The receiver's run loop: messages in, receipts out, keys and reads destroyed on their day."""
 
+import signal
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import NetworkError
 from agent.receiver.connection import Connection, Event, Lost, Message, Refused, Subscribed
-from agent.receiver.intake import Taken
-from agent.receiver.workplace import trusted
+from agent.receiver.intake import Intake, Taken
+from agent.receiver.workplace import Workplace, trusted
 
 if TYPE_CHECKING:
     from agent.core.time.instant import Instant
     from agent.ports import Clock
-    from agent.receiver.intake import Intake
 
 HOUSEKEEPING_S = 3_600.0
 _POLL_S = 0.5  # how soon a stop is noticed
@@ -44,7 +45,7 @@ class Service:
     def __init__(
         self,
         connection: Connection,
-        intake: "Intake",
+        intake: Intake,
         housekeeping: Housekeeping,
         clock: "Clock",
         voice: Voice,
@@ -100,3 +101,18 @@ class Service:
     def _tidy(self) -> None:
         for line in self._housekeeping.tidy(trusted(self._clock.now())):
             self._voice.tell(line)
+
+
+def receive(place: Workplace, clock: "Clock", voice: Voice) -> None:
+    """Receive until SIGTERM or SIGINT. Says READY when subscribed. Raises PlatewardenError."""
+    broker = place.broker()
+    with place.locked(), closing(place.store()) as store:
+        store.remove_strays()
+        intake = Intake(place.recipient, place.opener(), store, place.signer())
+        connection = Connection(place.folder, broker, place.recipient)
+        service = Service(connection, intake, place, clock, voice)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: service.stop())
+        service.run(
+            f"READY {place.recipient}: subscribed at {broker.host} ({broker.address}:{broker.port})"
+        )

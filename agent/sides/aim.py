@@ -17,17 +17,18 @@ from agent.aim.hotspot import Hotspot
 from agent.aim.page_server import PageServer
 from agent.aim.page_socket import listen
 from agent.aim.painted_frame import Looker, samples_of
+from agent.aim.view_keeper import ViewKeeper
 from agent.camera.masked_source import MaskedSource, ZonedDetector, load_view
 from agent.camera.sources import open_source
 from agent.core.camera.aim_figures import Band, band_for
 from agent.core.camera.aim_gate import Ending, Gate
 from agent.core.camera.aim_survey import Survey
-from agent.core.camera.view import EVERYTHING, View, format_view
+from agent.core.camera.view import EVERYTHING
 from agent.core.log.leaf import LeafKind
 from agent.core.reading.overlap import Box
 from agent.core.reading.sighting import Frame, PlateRead
 from agent.core.wire.test_plate import is_test_plate
-from agent.disk.atomic_file import private_folder, write_atomic
+from agent.disk.atomic_file import private_folder
 from agent.errors import PlatewardenError, SourceError, UsageError
 from agent.host.clock import SystemClock, TrustedClock
 from agent.host.memory import keep_out_of_swap
@@ -109,20 +110,13 @@ def serve(aim: Aim, told: Callable[[str], None], eyes: Eyes | None = None) -> En
             aim.hotspot.open()
             closing.callback(aim.hotspot.close_telling)
         view = load_view(aim.settings.view) if aim.kept else EVERYTHING
-        desk = Desk(
-            aim.pin,
-            Gate(clock.monotonic_s() + aim.seconds),
-            clock.monotonic_s,
-            view,
-            can_save=aim.kept,
-        )
+        gate = Gate(clock.monotonic_s() + aim.seconds)
+        desk = Desk(aim.pin, gate, clock.monotonic_s, view, can_save=aim.kept)
         server = PageServer(listen(aim.address, aim.port), desk)
         closing.callback(server.server_close)
         if log:
-            log.append(
-                LeafKind.AIM,
-                {"what": "begins", "seconds": aim.seconds, "hotspot": aim.hotspot is not None},
-            )
+            begun = {"seconds": aim.seconds, "hotspot": aim.hotspot is not None}
+            log.append(LeafKind.AIM, {"what": "begins", **begun})
         Thread(target=server.serve_forever, name="aim page", daemon=True).start()
         closing.callback(server.shutdown)
         host, port = server.server_address[:2]
@@ -130,7 +124,8 @@ def serve(aim: Aim, told: Callable[[str], None], eyes: Eyes | None = None) -> En
         notifier.ready()
         looker = Looker(eyes.reads, eyes.finds, lambda text: is_test_plate(text.value))
         try:
-            show_until_over(aim, clock, desk, looker, Keeper(aim.settings, log, stop, notifier))
+            keeper = ViewKeeper(aim.settings, log)
+            show_until_over(aim, clock, desk, looker, keeper, stop, notifier)
         except PlatewardenError as error:
             desk.end(Ending.CAMERA if isinstance(error, SourceError) else Ending.FAULT)
             raise
@@ -144,42 +139,25 @@ def serve(aim: Aim, told: Callable[[str], None], eyes: Eyes | None = None) -> En
     return ending
 
 
-@dataclass(frozen=True, slots=True)
-class Keeper:
-    """What a loop asks between two frames, and where the shapes go."""
-
-    settings: Settings
-    log: AuditLogPort | None
-    stop: Stop
-    notifier: Notifier
-
-    def save(self, view: View) -> None:
-        """Write the shapes whole, then say so in the log. Raises StorageError."""
-        if self.log is None:
-            return
-        write_atomic(self.settings.view, format_view(view), 0o600)
-        self.log.append(
-            LeafKind.AIM,
-            {
-                "what": "view",
-                "zones": len(view.zones),
-                "masks": len(view.masks),
-                "sha256": view.digest(),
-            },
-        )
-
-
-def show_until_over(aim: Aim, clock: Clock, desk: Desk, looker: Looker, keeper: Keeper) -> None:
+def show_until_over(
+    aim: Aim,
+    clock: Clock,
+    desk: Desk,
+    looker: Looker,
+    keeper: ViewKeeper,
+    stop: Stop,
+    notifier: Notifier,
+) -> None:
     """Frame after frame to the desk, from a source that begins again when it ends."""
     for frame in endless(aim, clock):
-        if keeper.stop():
+        if stop():
             desk.end(Ending.STOPPED)
         if desk.ending():
             return
         began_s = clock.monotonic_s()
         desk.show(looker.look(frame))
         desk.do_saves(keeper.save)
-        keeper.notifier.progress()
+        notifier.progress()
         if aim.source != "picamera":
             clock.sleep(max(0.0, FRAME_EVERY_S - (clock.monotonic_s() - began_s)))
 

@@ -13,11 +13,14 @@ from agent.core.log.checkpoint import MAX_NOTE_BYTES, Checkpoint, parse_body, pa
 from agent.core.log.merkle import Frontier
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import read_bounded
+from agent.errors import UsageError
 from agent.storage.log_check import Fault, Mark, examine
-from agent.storage.log_key import TrustedLogKeys
+from agent.storage.log_key import TrustedLogKeys, load_trusted_keys
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.log_reader import LeafRow, StoredCheckpoint, UntrustedLog, database_of, read_log
 from agent.storage.log_schema import CHECKPOINT_FILE
+
+PUBLIC_KEYS = "public.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,22 @@ def verify(path: Path, keys: TrustedLogKeys, kept_checkpoints: Sequence[Path] = 
         )
     head = marks[max(marks)].checkpoint if marks else None
     return _report(log, origin, head, tuple(faults), warnings)
+
+
+def keys_nearby(path: Path) -> TrustedLogKeys:
+    """The device's public.json where a device, or `demo --out`, keeps it. It proves little if the
+    log's owner wrote it: --key is for auditors. Raises UsageError, StorageError.
+    """
+    folder = database_of(path).resolve().parent
+    for above in (folder, *list(folder.parents)[:2]):
+        for candidate in (above / PUBLIC_KEYS, above / "device" / PUBLIC_KEYS):
+            if candidate.is_file():
+                return load_trusted_keys(candidate)
+    raise UsageError(
+        "no public key: nothing says who must have signed this log",
+        where=path,
+        fix="give --key FILE, the public.json from the city's records",
+    )
 
 
 def _origin(untrusted_notes: Iterable[bytes]) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated
 from onnxruntime import InferenceSession
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.core.text.schema_words import first_fault
 from agent.errors import ModelError
 from agent.vision.sessions import make_session
 
@@ -75,10 +76,8 @@ def read_manifest(models_dir: Path | None = None) -> Manifest:
     try:
         return Manifest.model_validate_json(untrusted)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
         raise ModelError(
-            f"{field or 'the file'}: {first['msg']}", where=_where(folder, MANIFEST), fix=REINSTALL
+            first_fault(error, Manifest), where=_where(folder, MANIFEST), fix=REINSTALL
         ) from None
 
 

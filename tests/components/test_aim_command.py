@@ -16,7 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 from agent import cli
-from agent.commands.aim import app, seconds_of
+from agent.commands.aim import app
+from agent.commands.aim_options import seconds_of
 from agent.core.camera.view import parse_view
 from agent.errors import UsageError
 from tests.support.aiming import (

@@ -117,7 +117,8 @@ def test_the_hotspot_sees_no_camera_and_no_state():
 
 
 def test_the_page_is_where_the_label_says():
-    from agent.commands.aim import HOTSPOT_ADDRESS, PORT
+    from agent.aim.hotspot import HOTSPOT_ADDRESS
+    from agent.commands.aim_options import PORT
 
     assert (
         Unit(SYSTEMD / "platewarden-aim.socket", "[Socket]").one("ListenStream")

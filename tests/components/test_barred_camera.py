@@ -14,8 +14,9 @@ from agent.core.policy.barring import Bar, Hours
 from agent.core.reading.sighting import Frame
 from agent.errors import ConfigError, PolicyRefusedError
 from agent.settings import load
+from agent.sides import line_keeper
 from agent.sides import watch as watch_side
-from agent.sides.watch import Keeper
+from agent.sides.line_keeper import LineKeeper
 from tests.fakes.clock import START, FakeClock
 
 BAR = '\n[[barred]]\nplaces = ["health-care"]\nwhy = "Council resolution"\n'
@@ -45,7 +46,7 @@ def watch(installed, tmp_path, monkeypatch):
     monkeypatch.setattr(watch_side, "tell_hotlist", lambda *_: None)
     monkeypatch.setattr(
         watch_side,
-        "Keeper",
+        "LineKeeper",
         lambda *_: SimpleNamespace(barred=False, hours_barred=lambda: False, close=lambda: None),
     )
 
@@ -122,20 +123,20 @@ def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
     monkeypatch.setattr(watch_side, "open_source", lambda *_, **_tell: Sensor(clock, told))
     monkeypatch.setattr(watch_side, "MaskedSource", lambda frames, _: frames)
     monkeypatch.setattr(watch_side, "load_view", lambda _: None)
-    monkeypatch.setattr(watch_side, "build_settler", lambda *_: None)
+    monkeypatch.setattr(line_keeper, "build_settler", lambda *_: None)
     monkeypatch.setattr(
         watch_side.pipeline,
         "watch",
         lambda _line, frames, _: seen.extend(frame.captured.utc.hour for frame in frames),
     )
-    monkeypatch.setattr(Keeper, "between_frames", lambda _: rounds.append(clock.utc.hour))
+    monkeypatch.setattr(LineKeeper, "between_frames", lambda _: rounds.append(clock.utc.hour))
     notifier = SimpleNamespace(status=told.append, progress=lambda: None)
     settings = SimpleNamespace(camera_id="cam-1", view=None)
     health = SimpleNamespace(tell=None, looked=lambda frames: frames, standing=lambda: "watches")
     held = watch_side.Watch(
         settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier, health
     )
-    keeper = Keeper(held, SimpleNamespace(barred=bars), SimpleNamespace(outbox=None))
+    keeper = LineKeeper(held, SimpleNamespace(barred=bars), SimpleNamespace(outbox=None))
     assert watch_side.watch_source(held, keeper, source)
     return told, sorted(set(seen)), sorted(set(rounds))
 

@@ -77,8 +77,9 @@ def shifted(picture):
 
 
 def smeared(picture):
-    """A bag or a leaf on the glass: light, and no shape. Blurred small: the same, in a thousandth
-    of the time.
+    """A bag or a leaf on the glass: light, and no shape.
+
+    Blurred small: the same, in a thousandth of the time.
     """
     small = cv2.resize(picture, (80, 45), interpolation=cv2.INTER_AREA)
     return cv2.resize(cv2.GaussianBlur(small, (0, 0), 7.5), picture.shape[1::-1]) // 6 + 90

@@ -32,6 +32,7 @@ def test_the_camera_holds_no_bulk_reader_no_receiver_and_no_tool_of_the_city(cam
     apart = (
         "agent.demo",
         "agent.receiver",
+        "agent.bulk",
         "agent.peers",
         *(
             f"agent.commands.{name}"

@@ -60,8 +60,10 @@ def sightings(draw):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_gain_is_listed_exactly_when_more_leaves(seed):
-    """120 pairs in all. A sampled gain must be listed; a listed one must have a sighting that shows
-    it, but for budgets that only add up.
+    """120 pairs in all.
+
+    A sampled gain must be listed; a listed one must have a sighting that shows it, but for budgets
+    that only add up.
     """
     draw = Draw(seed)
     listed = 0

@@ -24,10 +24,6 @@ MAX_LINES = 400
 MAX_FUNCTION_LINES = 40
 # What is longer, as `path` or `path:function`, and why.
 LONG = {
-    "agent/commands/doctor.py:doctor": "being split",
-    "agent/commands/hotlist.py:import_": "being split",
-    "agent/sides/aim.py:serve": "being split",
-    "agent/sides/watch.py:run": "being split",
     "bench/__main__.py:parse": "a command's options, one call each, and nothing else",
     "hw_tests/conftest.py:pytest_addoption": "a command's options, one call each, and nothing else",
     "tests/golden/alterations.py:_header_alterations": "a list: one alteration after the other",

@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 
 from agent.camera.sources import open_source
-from agent.commands import doctor as doctor_command
 from agent.commands.doctor_page import lines, total
 from agent.core.camera.camera_facts import CameraFacts, format_facts
 from agent.core.camera.diagnosis_findings import fail, ok, skip
 from agent.core.camera.standing_alarms import Alarm
-from agent.doctor import eyes, parts
+from agent.doctor import examination, eyes, parts
 from agent.settings import Settings
 from tests.support.camera_rig import PLATE, camera_rig
 from tests.support.delivery_rig import Rig
@@ -120,15 +119,15 @@ def test_a_camera_that_may_not_look_is_not_opened(rig, tmp_path):
 
 def test_where_trust_closes_the_sensor_the_eyes_are_never_started(monkeypatch, tmp_path):
     started = []
-    monkeypatch.setattr(parts, "start", lambda part, _arguments: started.append(part) or part)
+    monkeypatch.setattr(examination, "start", lambda part, _arguments: started.append(part) or part)
     monkeypatch.setattr(
-        parts,
+        examination,
         "gather",
         lambda part, *_: parts.Report(
             (ok(part, ""),), "barred" if part is parts.Part.TRUST else None
         ),
     )
-    found = doctor_command.examine(tmp_path, "picamera", allow_unsigned=False, usable=True)
+    found = examination.examine(tmp_path, "picamera", allow_unsigned=False, usable=True)
     assert started == [parts.Part.TRUST, parts.Part.BROKER, parts.Part.MACHINE]
     assert found[0] == skip("camera", "its sensor stays closed: barred")
 

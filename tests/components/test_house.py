@@ -18,10 +18,17 @@ CROWDED = {
     ),
     "agent/city": "the clerk's acts, a file an act",
 }
+TYPED = "a command's file is named for what one types after its group"
 TWICE = {
     "aim": "a side is named for its command",
     "deliver": "a side is named for its command",
     "hotspot": "a side is named for its unit; agent/aim/hotspot.py is the network itself",
+    "init": TYPED,
+    "keys": "`receiver keys`; agent/doctor/keys.py looks at a camera's",
+    "publish": TYPED,
+    "run": TYPED,
+    "show": TYPED,
+    "status": TYPED,
     "update": "a side is named for its command",
     "walls": "a side is named for its command",
     "watch": "a side is named for its command",

@@ -77,6 +77,11 @@ VIOLATIONS = {
         "agent/commands/run.py",
         "import agent.commands.read",
     ),
+    "the bulk reader at the camera": (
+        "6. Other people's models",
+        "agent/doctor/eyes.py",
+        "import agent.bulk.reader",
+    ),
     "a phone's page at the camera": (
         "4. The camera",
         "agent/sides/watch.py",

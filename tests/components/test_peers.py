@@ -283,7 +283,7 @@ class TestPlateConfig:
     )
     def test_a_missing_key_is_named(self, tmp_path, key):
         with pytest.raises(
-            ConfigError, match=rf"c\.yaml: {key}: Field required \(give the plate config"
+            ConfigError, match=rf"c\.yaml: {key}: missing \(give the plate config"
         ) as told:
             read_plate_config(tiny.write_config(tmp_path / "c.yaml", **{key: None}))
         assert told.value.exit_code == 2

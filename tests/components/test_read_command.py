@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from agent import cli
+from agent.bulk import inputs, reader
 from agent.commands import read as command
 from agent.commands import read_output as output
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
@@ -37,7 +38,7 @@ def asked(monkeypatch):
         asked.update(threads=threads, models=models)
         return FakeDetector(PLATES), FakeReader(PLATES)
 
-    monkeypatch.setattr(command, "open_vision", open_vision)
+    monkeypatch.setattr(reader, "open_vision", open_vision)
     return asked
 
 
@@ -124,9 +125,9 @@ def test_a_video_gives_one_line_a_frame(read, tmp_path):
 
 def test_cpu_time_is_that_of_finding_and_reading_without_decoding(folder, monkeypatch):
     ticks = iter([1_000_000, 3_500_000])
-    monkeypatch.setattr(command.time, "process_time_ns", lambda: next(ticks))
-    (frame,) = command.frames_of(command.Input(folder / "top.webp", "top.webp"))
-    assert command.read_frame(FakeDetector([]), FakeReader([]), frame).cpu_ms == 2.5
+    monkeypatch.setattr(reader.time, "process_time_ns", lambda: next(ticks))
+    (frame,) = inputs.frames_of(inputs.Input(folder / "top.webp", "top.webp"))
+    assert reader.read_frame(FakeDetector([]), FakeReader([]), frame).cpu_ms == 2.5
 
 
 def test_one_bad_picture_does_not_stop_the_others(read, folder):
@@ -167,7 +168,7 @@ def test_usage_errors_exit_2_and_read_nothing(read, folder, arguments, monkeypat
 
 def test_threads_and_models_reach_the_models(read, folder, asked):
     read(folder / "top.webp", "--json", "--threads", "3", "--models", "elsewhere")
-    assert asked == {"threads": 3, "models": command.Path("elsewhere")}
+    assert asked == {"threads": 3, "models": Path("elsewhere")}
 
 
 def test_the_table_is_for_people(read, folder):
@@ -280,7 +281,7 @@ def test_the_bar_keeps_json_off_stderr(capsys):
 def test_the_table_fits_a_narrow_terminal_without_losing_text():
     console = Console(file=io.StringIO(), width=70, markup=False, highlight=False)
     table = output.TablePrinter(console)
-    table.add(output.Picture("a-rather-long-folder/and-a-long-file-name.jpg", (), 1.0))
+    table.add(reader.Picture("a-rather-long-folder/and-a-long-file-name.jpg", (), 1.0))
     table.finish(2)
     lines = console.file.getvalue().splitlines()
     assert "".join(line[:15].strip() for line in lines[3:]).startswith(
@@ -318,7 +319,7 @@ def test_either_of_them_works_beside_ours(read, folder, peers, asked):
     code, lines, _errors = read(
         folder / "top.webp", "--json", "--detector", detector, "--models", "elsewhere"
     )
-    assert (code, asked["models"]) == (0, command.Path("elsewhere"))
+    assert (code, asked["models"]) == (0, Path("elsewhere"))
     assert {plate["text"] for plate in json.loads(lines[0])["plates"]} == {""}, (
         "our fake reader knows none of their boxes"
     )
@@ -382,8 +383,9 @@ def test_a_missing_key_of_the_plate_config_is_named(read, folder, peers):
     assert (code, lines) == (2, [])
     assert errors == [
         (
-            f"platewarden: {config}: pad_char: "
-            "Field required (give the plate config that came with the recogniser)"
+            f"platewarden: {config}: pad_char: missing (give the plate config that came "
+            "with "
+            "the recogniser)"
         )
     ]
 

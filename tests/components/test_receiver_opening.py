@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.commands.receiver import lead_display
 from agent.core.policy.policy import Match
 from agent.core.reading.plate_text import PlateText
 from agent.core.wire.match_level import MatchLevel
 from agent.core.wire.sealed_read import SealedRead, join, pad
 from agent.core.wire.test_plate import plate_for
 from agent.errors import EnvelopeRefusedError
-from agent.receiver import display
 from agent.receiver.opener import Opener, parse_content
 from agent.sealing.payload import padded_payload
 from agent.sealing.sealer import encrypt, sign
@@ -210,13 +210,13 @@ class TestRehearsal:
 
     def test_shown_as_a_test_and_never_as_a_lead(self):
         opened = self.opened(plate_for((1, 2, 3, 4)), "test")
-        assert display.as_text(opened).splitlines()[1].startswith("TEST")
-        assert "LEAD" not in display.as_text(opened)
-        assert (display.as_json(opened)["test"], display.as_json(opened)["lead"][:4]) == (
+        assert lead_display.as_text(opened).splitlines()[1].startswith("TEST")
+        assert "LEAD" not in lead_display.as_text(opened)
+        assert (lead_display.as_json(opened)["test"], lead_display.as_json(opened)["lead"][:4]) == (
             True,
             "TEST",
         )
-        assert not display.as_json(opener().open(SEALED.wire))["test"]
+        assert not lead_display.as_json(opener().open(SEALED.wire))["test"]
 
     @pytest.mark.parametrize(
         ("text", "category"),
@@ -234,7 +234,7 @@ class TestRehearsal:
 
 class TestShowing:
     def test_the_banner_comes_first(self):
-        text = display.as_text(opener().open(SEALED.wire))
+        text = lead_display.as_text(opener().open(SEALED.wire))
         assert text.splitlines()[1] == "UNVERIFIED LEAD — check before acting"
         for part in (
             PLATE,
@@ -262,11 +262,11 @@ class TestShowing:
     )
     def test_the_odds_are_an_estimate_and_rounded_down(self, posterior, told):
         opened = dataclasses.replace(opener().open(SEALED.wire), posterior=posterior)
-        assert f"Odds            {told}" in display.as_text(opened)
-        assert display.as_json(opened)["posterior"] == posterior
+        assert f"Odds            {told}" in lead_display.as_text(opened)
+        assert lead_display.as_json(opened)["posterior"] == posterior
 
     def test_json_says_unverified_and_leaves_the_picture_out(self):
-        table = display.as_json(opener().open(SEALED.wire))
+        table = lead_display.as_json(opener().open(SEALED.wire))
         assert (table["unverified"], table["plate"], table["match"]) == (True, PLATE, "exact")
         assert len(json.dumps(table)) < 2000
 
@@ -274,5 +274,5 @@ class TestShowing:
         opened = opener().open(
             PARTIES.sealer().seal(sighting(), release(include=frozenset({"camera"})), 1).wire
         )
-        assert "not released" in display.as_text(opened)
-        assert "plate" not in display.as_json(opened)
+        assert "not released" in lead_display.as_text(opened)
+        assert "plate" not in lead_display.as_json(opened)

@@ -262,7 +262,7 @@ class TestFolder:
                 "client_certificate",
             ),
             ("epochs_ahead_days = 1000", "epochs_ahead_days"),
-            ("recipient", "unreadable"),
+            ("recipient", "not TOML here"),
         ],
     )
     def test_a_wrong_setting_names_its_field(self, tmp_path, line, field):

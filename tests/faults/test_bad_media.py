@@ -15,10 +15,10 @@ from tests.support.media import cut, picture, write_picture, write_video
 RUN = """
 import sys
 from agent import cli
-from agent.commands import read
+from agent.bulk import reader
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
 plates = [FakePlate("TEST123")]
-read.open_vision = lambda threads, models: (FakeDetector(plates), FakeReader(plates))
+reader.open_vision = lambda threads, models: (FakeDetector(plates), FakeReader(plates))
 cli.main(sys.argv[1:])
 """
 

@@ -1,5 +1,5 @@
-"""Draws docs/img/architecture.svg, the picture of ARCHITECTURE.md:
-`python -m tests.support.architecture_picture`.
+"""Draws docs/img/architecture.svg, the picture of ARCHITECTURE.md: `python -m
+tests.support.architecture_picture`.
 
 One column, so that a phone can show it. An SVG is shown by every forge, and without a network.
 """

@@ -42,7 +42,7 @@ FAULTS = {
         "malformed",
         "unknown key",
     ),
-    "wrong type": ("version = 7", 'version = "7"', '"7"', "malformed", "valid integer"),
+    "wrong type": ("version = 7", 'version = "7"', '"7"', "malformed", "must be a whole number"),
     "wildcard recipient": (
         'recipient = "exampleville-pd"',
         'recipient = "*"',
@@ -80,7 +80,7 @@ FAULTS = {
         f"{IDLE}\n[[barred]]",
         ("[]", "recipients = []"),
         "malformed",
-        "at least 1 item",
+        "must have from 1 to 64 entries",
     ),
     "broker for an unlisted recipient": (
         'recipients = ["exampleville-pd", ',

@@ -56,8 +56,10 @@ def _readable(page: str) -> Iterator[tuple[int, str]]:
 
 
 def crowded_lines(page: str) -> list[Sentence]:
-    """Lines on which more than one sentence stands. A heading or a row of a table may hold more,
-    and a paragraph may begin with its heading in bold type.
+    """Lines on which more than one sentence stands.
+
+    A heading or a row of a table may hold more, and a paragraph may begin with its heading in bold
+    type.
     """
     lines = [(at, text) for at, text in _readable(page) if not text.lstrip().startswith(("|", "#"))]
     found = [Sentence(at, HEADING_OR_ITEM.sub("", text).strip()) for at, text in lines]

@@ -21,6 +21,7 @@ from agent.host.clock import TrustedClock
 from agent.sealing.device_keys import HOTLIST_KEY
 from agent.settings import Settings, load
 from agent.sides import watch as watch_side
+from agent.sides import watch_parts
 from tests.fakes.machine import FakeMachine
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
 from tests.support.bundle_city import BundleCity
@@ -77,7 +78,7 @@ class SignedCamera:
     def watch(self, monkeypatch, cars: int) -> None:
         """Run watch over so many cars, all of them the same wanted one."""
         monkeypatch.setattr(
-            watch_side, "load_vision", lambda *_: (FakeDetector(plates_in), FakeReader(plates_in))
+            watch_parts, "load_vision", lambda *_: (FakeDetector(plates_in), FakeReader(plates_in))
         )
         built = self.machine.real - timedelta(days=30)
         monkeypatch.setattr(

@@ -95,7 +95,7 @@ def test_a_charter_that_allows_no_category_allows_no_release():
             '["stolen-vehicle", "amber-alert", "missing-person"]',
             '"stolen-vehicle"',
             "allowed_categories",
-            "valid list",
+            "must be a list",
         ),
     ],
 )

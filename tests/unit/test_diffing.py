@@ -1,5 +1,6 @@
-"""Diff: says in words what a new policy lets out that the old one did not, the worst first. That it
-agrees with the decision over drawn policies is in tests/components/test_diff_agreement.py.
+"""Diff: says in words what a new policy lets out that the old one did not, the worst first.
+
+That it agrees with the decision over drawn policies is in tests/components/test_diff_agreement.py.
 """
 
 import pytest

@@ -91,7 +91,11 @@ def test_the_documents_list_every_kind_of_recipient_and_place():
         ('confidence = "A"', 'confidence = "B"', "only what was read"),
         ('use = "check"', 'use = "data"', "does not say what is too thin"),
         ("read = 2026-11-22", "", "missing"),
-        ("confirmed = true", 'confirmed = "yes"', "valid boolean"),
+        (
+            "confirmed = true",
+            'confirmed = "yes"',
+            "must be true or false (write one of them, without quotes)",
+        ),
         (
             'forbidden_kinds = ["federal-agency"',
             'forbidden_kinds = ["feds"',

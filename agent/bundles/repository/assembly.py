@@ -57,9 +57,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What `writer.publish` writes: metadata and targets by file name, and
-    timestamp.json.
-    """
+    """What `writer.publish` writes: metadata and targets by file name, and timestamp.json."""
 
     metadata: Mapping[str, bytes]
     targets: Mapping[str, bytes]

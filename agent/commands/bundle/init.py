@@ -29,14 +29,14 @@ def init(
         Publics,
         typer.Option(
             "--charter-signer",
-            help="Public file of one who signs root and targets (the charter); three are usual.",
+            help="Public file of one who signs root and targets (the charter). Three are usual.",
         ),
     ] = None,
     policy_signer: Annotated[
         Publics,
         typer.Option(
             "--policy-signer",
-            help="Public file of one who signs policies and enrolments; three are usual.",
+            help="Public file of one who signs policies and enrolments. Three are usual.",
         ),
     ] = None,
     online: Annotated[
@@ -63,7 +63,7 @@ def init(
         Path | None,
         typer.Option(
             "--roster-key",
-            help="Make the city's root key, which signs the roster of cameras, in this file.",
+            help="Make the city's root key in this file. It signs the roster of cameras.",
         ),
     ] = None,
     passphrase_file: PassphraseFile = None,
@@ -71,8 +71,8 @@ def init(
         bool,
         typer.Option(
             "--rig",
-            help="A throwaway city for a test rig, with all its keys in rig-keys/, signed and "
-            "published at once; real cameras refuse it.",
+            help="A throwaway city for a test rig, signed and published at once. All its keys "
+            "are in rig-keys/. Real cameras refuse it.",
         ),
     ] = False,
     as_json: Json = False,
@@ -80,7 +80,7 @@ def init(
 ) -> None:
     """Found a city's repository: who signs what. Its holders then sign it.
 
-    With --rig: a whole throwaway city, published at once.
+    With --rig it makes a whole throwaway city and publishes it at once.
     """
     from agent.bundles.layout import CityIdentity
     from agent.city.founding import Founding, found

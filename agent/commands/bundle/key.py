@@ -16,23 +16,21 @@ def key(
     name: Annotated[
         Path,
         typer.Argument(
-            help="What the files are called: NAME.pem, which stays with you, and NAME.pub, which "
-            "you give "
-            "away."
+            help="What the files are called. NAME.pem stays with you. NAME.pub is for the others."
         ),
     ],
     holder: Annotated[
         str,
         typer.Option(
             "--holder",
-            help="Who holds it, as cameras and logs will name the signer: a person, or an office.",
+            help="Who holds it: a person or an office. Cameras and logs name the signer so.",
         ),
     ],
     existing: Annotated[
         str,
         typer.Option(
             "--from",
-            help="Make no key; write only NAME.pub for this one: a PEM file, or a token's "
+            help="Make no key. Write only NAME.pub for this one: a PEM file, or a token's "
             "pkcs11:token=LABEL;id=%02?module-path=….so.",
         ),
     ] = "",

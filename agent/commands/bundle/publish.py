@@ -23,16 +23,16 @@ def publish(
         str,
         typer.Option(
             "--key",
-            help="The online key, of snapshot and timestamp: a PEM file or a token's pkcs11: URI.",
+            help="The online key, which signs snapshot and timestamp: a PEM file or a token's "
+            "pkcs11: URI.",
         ),
     ],
     renew: Annotated[
         bool,
         typer.Option(
             "--renew",
-            help="For the daily job: publish also when nothing is new, so that nothing expires; "
-            "leave "
-            "what lacks signatures.",
+            help="For the daily job. Publish also when nothing is new, so that nothing expires. "
+            "Leave what lacks signatures.",
         ),
     ] = False,
     to: Annotated[
@@ -48,7 +48,8 @@ def publish(
 ) -> None:
     """Publish what enough have signed, with a new snapshot and timestamp.
 
-    Exit 0: published, or there was nothing new; 3: something lacks signatures (without --renew).
+    Exit 0: published, or there was nothing new. Exit 3: something lacks signatures (without
+    --renew).
     """
     from agent.bundles.repository.signing_keys import load_signer
     from agent.city.publication import publish_city

@@ -49,7 +49,8 @@ def rotate(
     as_json: Json = False,
     on: On = "",
 ) -> None:
-    """Propose other keys for a role: one lost, stolen or handed on, or a new recipient's.
+    """Propose other keys for a role, after a key was lost, stolen or handed on, or for a new
+    recipient.
 
     It changes nothing by itself: `bundle sign` shows it to those who must sign it (root's holders,
     or targets' for the delegated roles).

@@ -30,9 +30,8 @@ def sign(
         list[str] | None,
         typer.Option(
             "--role",
-            help="Sign this role, also when nothing changes (to renew it); without it, what is "
-            "new in "
-            "every role that you hold.",
+            help="Sign this role, also when nothing changes (to renew it). Without it, you sign "
+            "what is new in every role that you hold.",
         ),
     ] = None,
     passphrase_file: PassphraseFile = None,
@@ -40,7 +39,7 @@ def sign(
         list[Path] | None,
         typer.Option(
             "--enrol",
-            help="Enrol cameras: an enrolment file, or a folder of them; may be given many times.",
+            help="Enrol cameras: an enrolment file, or a folder of them. May be given many times.",
         ),
     ] = None,
     replace: Annotated[
@@ -57,7 +56,7 @@ def sign(
         str,
         typer.Option(
             "--roster-key",
-            help="The city's root key (PEM), which signs the roster; with --enrol and --retire.",
+            help="With --enrol and --retire: the city's root key (PEM), which signs the roster.",
         ),
     ] = "",
     key_list: Annotated[
@@ -79,7 +78,7 @@ def sign(
 ) -> None:
     """Show what a change lets out and to whom, ask, and sign it.
 
-    The first signature leaves it pending, with who has signed and how many are missing; `bundle
+    The first signature leaves it pending, and says who has signed and how many are missing. `bundle
     publish` takes it when there are enough.
     """
     from agent.bundles.repository.signing_keys import load_signer

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.core.judging.check.finding import Finding
-    from agent.core.judging.check.policy_check import Against, Checked, File
-    from agent.core.policy.jurisdiction import Profile
+    from agent.core.judging.check.policy_check import Against, Checked
 
 MAX_SHOWN = 200
 
@@ -52,18 +51,14 @@ def check(
 ) -> None:
     """Check a policy against its charter and its jurisdiction's facts: every fault at once.
 
-    Exit 0: none. 2: a file is malformed. 3: charter, roster or law do not permit what it says.
+    Exit 0: no fault. Exit 2: a file is malformed. Exit 3: charter, roster or law do not permit what
+    it says.
     """
-    from agent.core.judging.check.policy_check import Against, check_policy
+    from agent.city.policy_files import load_for_check
+    from agent.core.judging.check.policy_check import check_policy
 
-    written = read_file(policy, "name a policy file")
-    profile = _profile(written, jurisdiction)
-    against = Against(
-        _beside(policy, charter, "charter.toml"),
-        _beside(policy, roster, "roster.toml"),
-        profile,
-        moment(on, rig=True).date(),
-    )
+    today = moment(on, rig=True).date()
+    written, against = load_for_check(policy, charter, roster, jurisdiction, today)
     checked = check_policy(written, against)
     if as_json:
         typer.echo(json.dumps(as_table(checked, policy, against), ensure_ascii=True))
@@ -74,52 +69,8 @@ def check(
         typer.echo(line)
     for line in _held_against(against):
         typer.echo(line)
-    require(checked, policy)
+    checked.require_faultless(str(policy))
     typer.echo("No fault.")
-
-
-def require(checked: "Checked", policy: Path) -> None:
-    """Raise what the faults amount to: ConfigError (a file is malformed) or PolicyRefusedError."""
-    from agent.errors import ConfigError, PolicyRefusedError
-
-    if not checked.faults:
-        return
-    count = "1 fault" if len(checked.faults) == 1 else f"{len(checked.faults)} faults"
-    if checked.malformed:
-        raise ConfigError(
-            f"{count}; no camera would obey it", where=policy, fix="correct each and check again"
-        )
-    raise PolicyRefusedError(
-        checked.faults[0].code,
-        count,
-        where=policy,
-        fix="correct each, or ask the council and counsel; then check again",
-    )
-
-
-def read_file(path: Path, missing: str) -> "File":
-    """A file's bytes for the check. Raises ConfigError where it cannot be read or is too large."""
-    from agent.core.judging.check.policy_check import File
-    from agent.core.text.toml_document import MAX_TEXT_BYTES
-    from agent.disk.input_file import read_input
-
-    return File(read_input(path, MAX_TEXT_BYTES, missing=missing), str(path))
-
-
-def _beside(policy: Path, given: Path | None, name: str) -> "File | None":
-    path = given or policy.parent / name
-    return read_file(path, "name it, or leave it out") if given or path.is_file() else None
-
-
-def _profile(policy: "File", given: str | None) -> "Profile | None":
-    """The profile that was asked for, else the one that the policy names, if there is one."""
-    from agent.bundles import jurisdiction_files
-    from agent.core.text.toml_document import open_document
-
-    if given:
-        return jurisdiction_files.named(given)
-    written = open_document(policy.untrusted_text, policy.where).table.get("jurisdiction")
-    return jurisdiction_files.shipped(written) if isinstance(written, str) else None
 
 
 def told(checked: "Checked") -> "Iterator[str]":
@@ -128,7 +79,7 @@ def told(checked: "Checked") -> "Iterator[str]":
         yield f"{one.place}: {one.field}: {one.what} [{one.code}]"
         yield from _because(one)
     if len(checked.faults) > MAX_SHOWN:
-        yield f"… and {len(checked.faults) - MAX_SHOWN} faults more (--json tells them all)"
+        yield f"… and {len(checked.faults) - MAX_SHOWN} more faults (--json lists them all)"
     for one in checked.notes[:MAX_SHOWN]:
         yield f"{one.place}: note: {one.what}"
         yield from _because(one)

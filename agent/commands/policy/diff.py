@@ -21,15 +21,15 @@ def diff(
     charter: Annotated[
         Path | None,
         typer.Option(
-            help="The council's charter for both; without: charter.toml beside each, or beside "
-            "the other."
+            help="The council's charter for both. Default: charter.toml beside each, or beside "
+            "the other.",
         ),
     ] = None,
     roster: Annotated[
         Path | None,
         typer.Option(
-            help="The roster of cameras for both; without: roster.toml beside each, or beside the "
-            "other."
+            help="The roster of cameras for both. Default: roster.toml beside each, or beside "
+            "the other.",
         ),
     ] = None,
     no_gain: Annotated[
@@ -38,9 +38,9 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page: one offline HTML file.")] = None,
 ) -> None:
-    """Tell what a change of policy lets out, in words, the worst first; then what it restricts.
+    """Tell in words what a change of policy lets out, the worst first. Then tell what it restricts.
 
-    Exit 0: told, whatever it lets out; 3: the charter forbids the new policy, or --no-gain was
+    Exit 0: told, whatever it lets out. Exit 3: the charter forbids the new policy, or --no-gain was
     given and the change lets something out.
     """
     from agent.city.pages.diff_report import as_table, told

@@ -6,21 +6,14 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from agent.core.judging.explain.false_leads import Inputs
+from agent.core.judging.explain.false_leads import Inputs, estimate_all
 from agent.errors import UsageError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from agent.core.judging.explain.answers import Explained
-    from agent.core.judging.explain.false_leads import Estimate
-
 STANDARD = Inputs(listed=0)
-LIST_SIZE = 100_000  # where neither --list-size nor a hot list says otherwise
 
 app = typer.Typer(add_completion=False)
 
@@ -30,11 +23,11 @@ def explain(
     policy: Annotated[Path, typer.Argument(help="The policy, a TOML file.")],
     charter: Annotated[
         Path | None,
-        typer.Option(help="The council's charter; without: charter.toml beside the policy."),
+        typer.Option(help="The council's charter. Default: charter.toml beside the policy."),
     ] = None,
     roster: Annotated[
         Path | None,
-        typer.Option(help="The roster of cameras; without: roster.toml beside the policy."),
+        typer.Option(help="The roster of cameras. Default: roster.toml beside the policy."),
     ] = None,
     recipient: Annotated[
         str,
@@ -43,7 +36,7 @@ def explain(
     purpose: Annotated[str, typer.Option(help="Only for this purpose.")] = "",
     on: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="As of this day (UTC); without: today."),
+        typer.Option(formats=["%Y-%m-%d"], help="As of this day (UTC). Default: today."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     html: Annotated[
@@ -53,7 +46,7 @@ def explain(
         int | None,
         typer.Option(
             min=0,
-            help="Entries in each rule's categories; without: those of the hot list beside the "
+            help="Entries in each rule's categories. Default: those of the hot list beside the "
             "policy.",
         ),
     ] = None,
@@ -69,7 +62,7 @@ def explain(
     plate_space: Annotated[
         int,
         typer.Option(
-            min=1, help="Plates that could exist; the default counts the pattern 1ABC234."
+            min=1, help="Plates that could exist. The default counts the pattern 1ABC234."
         ),
     ] = STANDARD.plate_space,
     base_rate: Annotated[
@@ -79,11 +72,11 @@ def explain(
         float, typer.Option(min=0, max=1, help="Share of passing vehicles from another state.")
     ] = STANDARD.other_state,
 ) -> None:
-    """Tell who could receive what, from which cameras, until when, on what basis; and which lines
-    refuse everybody else.
+    """Tell who could receive what, from which cameras, until when and on what basis. Tell which
+    lines refuse everybody else.
 
-    Exit 0, whatever the answer is. What decides is asked of the camera's own code; how often it
-    would be the wrong car is an estimate.
+    Exit 0, whatever the answer is. The camera's own code is asked what it would decide. How often
+    it would be the wrong car is an estimate.
     """
     from agent.city.pages import explain_text as text
     from agent.city.policy_files import listed_by_category, load, write_page
@@ -102,9 +95,8 @@ def explain(
     told = answer(files, day, recipient=recipient, purpose=purpose)
     inputs = replace(STANDARD, vehicles_per_day=vehicles, plate_space=plate_space)
     inputs = replace(inputs, misread=misread, base_rate=base_rate, other_state=other_state)
-    leads = false_leads(
-        told, inputs, listed_by_category(policy.parent, day) if list_size is None else list_size
-    )
+    listed = listed_by_category(policy.parent, day) if list_size is None else list_size
+    leads = estimate_all(told, inputs, listed)
     if html is not None:
         from agent.city.pages.explain_page import render
 
@@ -118,27 +110,3 @@ def explain(
     charter_file = files.charter_lines.where if files.charter_lines else ""
     for line in tell(told, leads, policy_file=str(policy), charter_file=charter_file):
         print(line)
-
-
-def false_leads(
-    told: "Explained", inputs: Inputs, listed: "Mapping[str, int] | int | None"
-) -> "dict[str, Estimate]":
-    """The estimate of each rule that releases anything. `listed`: entries by category, or in each
-    rule's categories; None: the default.
-    """
-    from agent.core.judging.explain.false_leads import estimate
-
-    sizes = {
-        grant.rule: LIST_SIZE
-        if listed is None
-        else listed
-        if isinstance(listed, int)
-        else sum(listed.get(category, 0) for category in grant.categories)
-        for grant in told.grants
-    }
-    return {
-        g.rule: estimate(
-            replace(inputs, listed=sizes[g.rule]), g.levels, g.min_confidence, g.max_per_hour
-        )
-        for g in told.grants
-    }

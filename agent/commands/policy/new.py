@@ -3,7 +3,7 @@ checked before they are written.
 """
 
 import sys
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +11,9 @@ import typer
 
 from agent.city.moment import moment
 from agent.commands.city_options import On
-from agent.errors import PolicyRefusedError, UsageError
 
 if TYPE_CHECKING:
-    from agent.core.judging.policy_draft import Answers
-    from agent.core.policy.jurisdiction import Profile
+    from agent.city.first_drafts import DraftFiles
 
 # What is asked on a terminal, and stands where neither a flag nor an answer says otherwise.
 QUESTIONS = {
@@ -43,7 +41,8 @@ def new(
         Path,
         typer.Option(
             "--out",
-            help="Folder for charter.toml, policy.toml and roster.toml; none of them may be there.",
+            help="Folder for charter.toml, policy.toml and roster.toml. None of them may be "
+            "there yet.",
         ),
     ] = Path(),
     city: Annotated[str | None, typer.Option(help="The city's name.")] = None,
@@ -55,7 +54,7 @@ def new(
     ] = None,
     key: Annotated[
         str,
-        typer.Option(help="Its Ed25519 public key; without it, a placeholder that no one holds."),
+        typer.Option(help="Its Ed25519 public key. Default: a placeholder that no one holds."),
     ] = "",
     camera: Annotated[str | None, typer.Option(help="Id of the first camera.")] = None,
     stands: Annotated[str | None, typer.Option(help="Where it stands.")] = None,
@@ -64,7 +63,7 @@ def new(
     address: Annotated[str | None, typer.Option(help="The broker's IP address and port.")] = None,
     pin: Annotated[
         str,
-        typer.Option(help="The broker's SPKI pin; without it, a placeholder that no server has."),
+        typer.Option(help="The broker's SPKI pin. Default: a placeholder that no server has."),
     ] = "",
     retention_days: Annotated[
         int | None,
@@ -76,19 +75,21 @@ def new(
         int, typer.Option(help="Days until the policy expires.", min=1, max=3650)
     ] = 180,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Ask nothing; take the defaults for what is not given.")
+        bool, typer.Option("--yes", help="Ask nothing. Take the defaults for what is not given.")
     ] = False,
     on: On = "",
 ) -> None:
-    """Start a charter, a policy and a roster from a jurisdiction's facts; they pass `policy check`.
+    """Start a charter, a policy and a roster from a jurisdiction's facts. They pass `policy check`.
 
     On a terminal it asks for what no flag gives.
     """
     from agent.bundles import jurisdiction_files
-    from agent.core.judging.policy_draft import Answers, retention_for
+    from agent.city.first_drafts import draft_files, require_free
+    from agent.core.judging.policy_draft import Answers, require_place, retention_for
 
-    profile = _require_use(jurisdiction_files.named(profile_name))
-    _require_free(out)
+    profile = jurisdiction_files.named(profile_name)
+    require_place(profile)
+    require_free(out)
     given = {
         "city": city,
         "recipient": recipient,
@@ -118,43 +119,23 @@ def new(
         key=key,
         pin=pin,
     )
-    _write(profile, answers, out, today)
+    _keep(draft_files(profile, answers, out, today))
 
 
-def _require_use(profile: "Profile") -> "Profile":
-    """The same; refuses a profile whose facts are too thin to begin from, or under which a fixed
-    camera has no place.
-    """
-    from agent.core.reasons import Reason
+def _keep(made: "DraftFiles") -> None:
+    """Write the drafts, or tell what is wrong with them."""
+    from agent.commands.policy.check import told
 
-    fact = profile.forbids_fixed_cameras()
-    if fact is not None:
-        why = f"fixed cameras are not allowed in {profile.name}: {fact.says} ({fact.citation})"
-        raise PolicyRefusedError(
-            Reason.JURISDICTION_FORBIDS_CAMERA,
-            why,
-            where=f"{profile.where}:{fact.line}",
-            fix="ask counsel",
-        )
-    if profile.use == "data":
-        raise UsageError(
-            f"the facts for {profile.name} are too thin to begin from: {profile.thin}",
-            where=profile.where,
-            fix="ask counsel; or begin from another",
-        )
-    return profile
-
-
-def _require_free(out: Path) -> None:
-    if not out.is_dir() and out.exists():
-        raise UsageError("not a folder", where=out, fix="name a folder with --out")
-    for name in ("charter.toml", "policy.toml", "roster.toml"):
-        if (out / name).exists():
-            raise UsageError(
-                "is there already, and is not overwritten",
-                where=out / name,
-                fix="name another folder with --out",
-            )
+    if made.checked.faults:
+        for line in told(made.checked):
+            typer.echo(line, err=True)
+    made.keep()
+    for line in told(made.checked):
+        typer.echo(line)
+    typer.echo(
+        f"Written: {', '.join(made.texts)} in {made.folder}. Read them, and put in what is still "
+        f"a placeholder. Then type: platewarden policy check {made.folder / 'policy.toml'}"
+    )
 
 
 def _ask(given: dict[str, str | None], *, ask: bool) -> dict[str, str]:
@@ -170,33 +151,3 @@ def _ask(given: dict[str, str | None], *, ask: bool) -> dict[str, str]:
             else default
         )
     return found
-
-
-def _write(profile: "Profile", answers: "Answers", out: Path, today: date) -> None:
-    """Check the draft as `policy check` does; write it only where that finds no fault."""
-    from agent.commands.policy.check import require, told
-    from agent.core.judging.check.policy_check import Against, File, check_policy
-    from agent.core.judging.policy_draft import draft
-    from agent.disk.atomic_file import write_atomic
-
-    written = draft(profile, answers)
-    texts = {
-        "charter.toml": written.charter,
-        "policy.toml": written.policy,
-        "roster.toml": written.roster,
-    }
-    charter, policy, roster = (File(text.encode(), str(out / name)) for name, text in texts.items())
-    checked = check_policy(policy, Against(charter, roster, profile, today))
-    if checked.faults:
-        for line in told(checked):
-            typer.echo(line, err=True)
-    require(checked, out / "policy.toml")
-    out.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        write_atomic(out / name, text.encode(), 0o644)
-    for line in told(checked):
-        typer.echo(line)
-    typer.echo(
-        f"Written: {', '.join(texts)} in {out}. Read them, put in what is still a placeholder, "
-        f"then: platewarden policy check {out / 'policy.toml'}"
-    )

@@ -1,5 +1,7 @@
 """What to do about a camera that gives no frame, rung by rung: ask again, stop and start, open
-anew, end. Values only: the adapter does what a rung says.
+anew, end.
+
+Values only: the adapter does what a rung says.
 """
 
 from enum import StrEnum

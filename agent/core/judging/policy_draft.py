@@ -10,7 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.reasons import Reason
 from agent.core.text.encoding import PIN_PREFIX, b64url
+from agent.errors import PolicyRefusedError, UsageError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -59,6 +61,29 @@ class Draft:
     charter: str
     policy: str
     roster: str
+
+
+def require_place(profile: Profile) -> None:
+    """Refuse a profile under which a fixed camera has no place, or whose facts are too thin to
+    begin from.
+
+    Raises PolicyRefusedError, UsageError.
+    """
+    fact = profile.forbids_fixed_cameras()
+    if fact is not None:
+        why = f"fixed cameras are not allowed in {profile.name}: {fact.says} ({fact.citation})"
+        raise PolicyRefusedError(
+            Reason.JURISDICTION_FORBIDS_CAMERA,
+            why,
+            where=f"{profile.where}:{fact.line}",
+            fix="ask counsel",
+        )
+    if profile.use == "data":
+        raise UsageError(
+            f"the facts for {profile.name} are too thin to begin from: {profile.thin}",
+            where=profile.where,
+            fix="ask counsel; or begin from another",
+        )
 
 
 def retention_for(profile: Profile) -> int:

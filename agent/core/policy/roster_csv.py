@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agent.core.policy.barring import PLACES
 from agent.core.text.identifier import IDENTIFIER
+from agent.core.text.suggestion import nearest
 from agent.core.wire.enrolment import MAX_ID
 from agent.errors import ConfigError
 
@@ -48,8 +49,12 @@ def parse_roster_csv(untrusted_text: bytes, where: str) -> tuple[RosterRow, ...]
     )
     header = tuple(cell.strip().lower() for cell in table[0]) if table else ()
     if header != HEADER:
+        slips = (nearest(name, HEADER) for name in header if name not in HEADER)
+        meant = next((f"; did you mean `{name}`?" for name in slips if name), "")
         raise ConfigError(
-            "its first line is not the header", where=where, fix=f"begin with {','.join(HEADER)}"
+            "its first line is not the header",
+            where=f"{where}:1",
+            fix=f"begin with {','.join(HEADER)}{meant}",
         )
     rows: list[RosterRow] = []
     faults: list[str] = []
@@ -92,11 +97,11 @@ def _row(cells: list[str], line: int, seen: dict[str, int], faults: list[str]) -
             f"`stands` must be one line of printable text, at most {_MAX_LINE} characters"
         )
     faults += [
-        f"line {line}: {place[:40]!a} is no kind of place (docs/ref/policy.md, Barred)"
+        f"line {line}: {place[:40]!a} is no kind of place (one of: {', '.join(PLACES)})"
         for place in near
         if place not in PLACES
     ]
     if mount not in {"fixed", "vehicle"}:
-        faults.append(f"line {line}: `mount` must be fixed or vehicle")
+        faults.append(f"line {line}: `mount` must be one of: fixed, vehicle")
     seen.setdefault(name, line)
     return RosterRow(name, stands, near, mount) if len(faults) == before else None

@@ -29,8 +29,9 @@ class PlateText:
 
     @classmethod
     def normalise(cls, untrusted_text: str) -> "PlateText":
-        """Upper-case, without spaces and punctuation. Raises ValueError, without the text, where
-        that is no plate text.
+        """Upper-case, without spaces and punctuation.
+
+        Raises ValueError, without the text, where that is no plate text.
         """
         kept = "".join(c for c in untrusted_text.upper() if c not in " -.·•_/\t")
         return cls(kept)

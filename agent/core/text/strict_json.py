@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from agent.core.reasons import Reason
 from agent.core.text.encoding import b64url, from_b64url
 from agent.core.text.rfc3339 import parse_rfc3339
+from agent.core.text.suggestion import nearest
 from agent.errors import EnvelopeRefusedError
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -102,9 +103,12 @@ class Fields:
         needed = set(required)
         if missing := sorted(needed - self._table.keys()):
             raise malformed(f"lacks {', '.join(missing)}", where)
-        if self._table.keys() - needed - set(optional):
+        known = needed | set(optional)
+        if unknown := self._table.keys() - known:
             # The member's name is untrusted text, and not repeated.
-            raise malformed("has a member that this version does not know", where)
+            near = nearest(min(unknown), known)
+            meant = f"; did you mean `{near}`?" if near else ""
+            raise malformed(f"has a member that this version does not know{meant}", where)
 
     def __contains__(self, name: str) -> bool:
         return name in self._table

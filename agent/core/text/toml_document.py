@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agent.core.text.schema_words import in_words
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pydantic_core import ErrorDetails
-
 # Two hundred recipients with a rule each fit. Every step below takes time in proportion.
 MAX_TEXT_BYTES = 256 * 1024
 MAX_FAULTS_TOLD = 50
+EXAMPLE = "config/policies/exampleville"
 # Dots in one statement, outside strings. On `a.a.a.…` tomllib takes quadratic time, minutes for a
 # megabyte.
 MAX_DOTS = 64
@@ -106,12 +106,10 @@ class Document:
         try:
             return section.model_validate(table)
         except ValidationError as error:
-            for found in error.errors(
-                include_url=False, include_context=False, include_input=False
-            ):
+            for found in error.errors(include_url=False, include_context=False):
                 self.fault(
                     (*path, *found["loc"]),
-                    *_in_words(found, section),
+                    *in_words(found, section),
                     of_key=found["type"] == "extra_forbidden",
                 )
             return None
@@ -126,16 +124,20 @@ class Document:
             for one in sorted(set(self.faults))
         ]
         more = (
-            [f"{self.where}: and {len(told) - MAX_FAULTS_TOLD} faults more"]
+            [f"{self.where}: and {len(told) - MAX_FAULTS_TOLD} more faults"]
             if len(told) > MAX_FAULTS_TOLD
             else []
         )
         raise ConfigError("\n".join(told[:MAX_FAULTS_TOLD] + more))
 
 
-def read_document(untrusted_text: bytes, where: str) -> Document:
-    """Parse TOML. Raises ConfigError: too large, not UTF-8, not TOML, nested absurdly."""
-    document = open_document(untrusted_text, where)
+def read_document(untrusted_text: bytes, where: str, example: str = EXAMPLE) -> Document:
+    """Parse TOML.
+
+    `example`: a file to compare with. Raises ConfigError: too large, not UTF-8, not TOML, nested
+    absurdly.
+    """
+    document = open_document(untrusted_text, where, example)
     if document.broken:
         fault = document.faults[0]
         at = f":{fault.line}:{fault.column}" if fault.line else ""
@@ -143,7 +145,7 @@ def read_document(untrusted_text: bytes, where: str) -> Document:
     return document
 
 
-def open_document(untrusted_text: bytes, where: str) -> Document:
+def open_document(untrusted_text: bytes, where: str, example: str = EXAMPLE) -> Document:
     """Parse TOML.
 
     What is none comes back `broken`, with one fault that says why; line 0 where the file as a whole
@@ -157,7 +159,7 @@ def open_document(untrusted_text: bytes, where: str) -> Document:
     except _NotToml as error:
         fault = error.fault
     except tomllib.TOMLDecodeError as error:
-        fault = _syntax_fault(str(error))
+        fault = _syntax_fault(str(error), example)
     except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
         fault = Fault(0, 0, "", "not sane TOML: nested too deep or a number too long")
     return Document(where, {}, {}, {}, [fault], broken=True)
@@ -202,16 +204,14 @@ _SYNTAX = {
 }
 
 
-def _syntax_fault(told: str) -> Fault:
+def _syntax_fault(told: str, example: str) -> Fault:
     """The parser's message without what it could quote."""
     place = re.search(r"\(at line (\d+), column (\d+)\)", told)
     means = next(
         (f": {meaning}" for start, meaning in _SYNTAX.items() if told.startswith(start)), ""
     )
     line, column = (int(place[1]), int(place[2])) if place else (0, 0)
-    return Fault(
-        line, column, "", f"not TOML here{means}", "compare with config/policies/exampleville"
-    )
+    return Fault(line, column, "", f"not TOML here{means}", f"compare with {example}")
 
 
 Lexeme = tuple[Place, str]
@@ -303,29 +303,3 @@ def _elements(value: Statement) -> Iterator[Place]:
         if lexeme in "[{":
             depth += 1
         awaited = depth == 1 and value[0][1] == "[" and lexeme in "[,"
-
-
-def _in_words(found: ErrorDetails, section: type[Section]) -> tuple[str, str]:
-    """A pydantic fault as (what, fix)."""
-    if found["type"] == "extra_forbidden":
-        return "unknown key", f"allowed here: {', '.join(sorted(section.model_fields))}"
-    if found["type"] == "missing":
-        return "missing", "add it"
-    what, _, fix = found["msg"].removeprefix("Value error, ").partition(" | ")
-    what = what.replace("Input should be", "must be", 1)
-    return what[:1].lower() + what[1:], fix or _FIXES.get(found["type"], "see docs/ref/policy.md")
-
-
-_FIXES = {  # by pydantic's own types of fault, whose messages say what and not what to do
-    "int_type": "write a whole number, without quotes",
-    "float_type": "write a number such as 0.9, without quotes",
-    "finite_number": "write a number such as 0.9",
-    "greater_than_equal": "write a larger number",
-    "less_than_equal": "write a smaller number",
-    "list_type": "write a list in [ ]",
-    "dict_type": "write it as a table",
-    "bool_type": "write true or false",
-    "literal_error": "write one of them",
-    "too_short": "name at least one",
-    "too_long": "name fewer",
-}

@@ -18,6 +18,7 @@ from agent.core.policy.charter import open_charter
 from agent.core.policy.schema.policy_file import open_policy
 from agent.core.policy.schema.tables import bars, names, raw
 from agent.core.reasons import Reason
+from agent.errors import ConfigError, PolicyRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,26 @@ class Checked:
     @property
     def malformed(self) -> bool:
         return any(fault.code is Reason.MALFORMED for fault in self.faults)
+
+    def require_faultless(self, where: str) -> None:
+        """Raise what the faults amount to: ConfigError (a file is malformed), else
+        PolicyRefusedError.
+        """
+        if not self.faults:
+            return
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        if self.malformed:
+            raise ConfigError(
+                f"{count}; no camera would obey it",
+                where=where,
+                fix="correct each and check again",
+            )
+        raise PolicyRefusedError(
+            self.faults[0].code,
+            count,
+            where=where,
+            fix="correct each, or ask the council and counsel; then check again",
+        )
 
 
 def check_policy(policy: File, against: Against) -> Checked:

@@ -10,17 +10,18 @@ summed over a day's traffic.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.core.hotlist.lead_odds import BASE_RATE, OTHER_STATES
 from agent.core.wire.match_level import MatchLevel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-
+    from agent.core.judging.explain.answers import Explained
 DAYS_A_YEAR = 365
+LIST_SIZE = 100_000  # where neither --list-size nor a hot list says otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,32 @@ class Estimate:
         )
 
 
+def estimate_all(
+    told: Explained, inputs: Inputs, listed: Mapping[str, int] | int | None
+) -> dict[str, Estimate]:
+    """The estimate of each rule that releases anything.
+
+    `listed`: entries by category, or in each rule's categories; None: the default.
+    """
+    return {
+        grant.rule: estimate(
+            replace(inputs, listed=_listed(grant.categories, listed)),
+            grant.levels,
+            grant.min_confidence,
+            grant.max_per_hour,
+        )
+        for grant in told.grants
+    }
+
+
+def _listed(categories: Iterable[str], listed: Mapping[str, int] | int | None) -> int:
+    if listed is None:
+        return LIST_SIZE
+    if isinstance(listed, int):
+        return listed
+    return sum(listed.get(category, 0) for category in categories)
+
+
 def estimate(
     inputs: Inputs, levels: Sequence[MatchLevel], min_confidence: float, max_per_hour: int
 ) -> Estimate:
@@ -103,7 +130,7 @@ def estimate(
             wrong,
         ),
     ]
-    ways = _ways(inputs, levels, wrong, by_chance)
+    ways = list(_ways(inputs, levels, wrong, by_chance))
     total, cap = sum(way.result for way in ways), 24.0 * max_per_hour
     if total > cap:
         ways.append(Step("capped by the budget", f"24 x {max_per_hour} an hour", cap))
@@ -115,41 +142,21 @@ def estimate(
 
 def _ways(
     inputs: Inputs, levels: Sequence[MatchLevel], wrong: float, by_chance: float
-) -> list[Step]:
-    """By which ways a false lead comes, and how many a day by each."""
+) -> Iterator[Step]:
+    """The ways in which such a rule reports a car that nobody looks for."""
     vehicles = inputs.vehicles_per_day
-    ways: list[Step] = []
+    cars, other, odds = f"{vehicles:,} cars", f"{inputs.other_state:g}", f"{by_chance:.3g}"
     if MatchLevel.EXACT in levels or MatchLevel.TEXT in levels:
-        ways.append(
-            Step(
-                "misread into a listed plate",
-                f"{vehicles:,} cars x {wrong:g} x {by_chance:.3g}",
-                vehicles * wrong * by_chance,
-            )
-        )
+        how = f"{cars} x {wrong:g} x {odds}"
+        yield Step("misread into a listed plate", how, vehicles * wrong * by_chance)
     if MatchLevel.TEXT in levels:
-        how = f"{vehicles:,} cars x {inputs.other_state:g} x {by_chance:.3g}"
+        how = f"{cars} x {other} x {odds}"
         abroad = vehicles * inputs.other_state * by_chance
-        ways.append(Step("another state's plate, state not read", how, abroad))
+        yield Step("another state's plate, state not read", how, abroad)
     elif MatchLevel.EXACT in levels:
-        how = (
-            f"{vehicles:,} cars x {inputs.other_state:g} x {inputs.state_misread:g} x "
-            f"{by_chance:.3g}"
-        )
-        ways.append(
-            Step(
-                "another state's plate, state misread",
-                how,
-                vehicles * inputs.other_state * inputs.state_misread * by_chance,
-            )
-        )
+        how = f"{cars} x {other} x {inputs.state_misread:g} x {odds}"
+        abroad = vehicles * inputs.other_state * inputs.state_misread * by_chance
+        yield Step("another state's plate, state misread", how, abroad)
     if MatchLevel.CONFUSABLE in levels:
-        alike = vehicles * inputs.look_alikes * by_chance
-        ways.append(
-            Step(
-                "looks like a listed plate",
-                f"{vehicles:,} cars x {inputs.look_alikes:g} look-alikes x {by_chance:.3g}",
-                alike,
-            )
-        )
-    return ways
+        how = f"{cars} x {inputs.look_alikes:g} look-alikes x {odds}"
+        yield Step("looks like a listed plate", how, vehicles * inputs.look_alikes * by_chance)

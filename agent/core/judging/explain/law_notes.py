@@ -1,5 +1,6 @@
-"""What a jurisdiction's facts say about who may receive: beside the answer, for people. A camera
-knows no law: `policy check` asks it before a policy is signed.
+"""What a jurisdiction's facts say about who may receive: beside the answer, for people.
+
+A camera knows no law: `policy check` asks it before a policy is signed.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def _no_wildcard(value: str) -> None:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         # Pydantic turns ValueError, not TypeError, into a fault.
-        raise ValueError("must be text in quotes")  # noqa: TRY004
+        raise ValueError("must be text in quotes | put quotes around it")  # noqa: TRY004
     return value
 
 

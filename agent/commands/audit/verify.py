@@ -1,30 +1,22 @@
-"""`platewarden audit`: for auditors. `verify` names what was changed, deleted or reordered in a log
-(docs/guide/auditor.md).
-"""
+"""`platewarden audit verify`: names what was changed, deleted or reordered in a log."""
 
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.errors import LogRefusedError, UsageError
-from agent.storage.log_check import Fault
-from agent.storage.log_key import TrustedLogKeys, load_trusted_keys
-from agent.storage.log_reader import database_of
-from agent.storage.log_verify import LogReport
-from agent.storage.log_verify import verify as verify_log
+from agent.errors import LogRefusedError
 
-PUBLIC_KEYS = "public.json"
+if TYPE_CHECKING:
+    from agent.storage.log_check import Fault
+    from agent.storage.log_key import TrustedLogKeys
+    from agent.storage.log_verify import LogReport
+
 MAX_SHOWN = 20
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check a camera's audit logs.")
-
-
-@app.callback()
-def _group() -> None:
-    """`verify` stays a subcommand while it is the only one."""
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -40,14 +32,19 @@ def verify(
     ] = None,
     checkpoint: Annotated[
         list[Path] | None,
-        typer.Option(help="A checkpoint that you kept from earlier; may be repeated."),
+        typer.Option(help="A checkpoint that you kept from earlier. May be given many times."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Verify a log against its signed checkpoints. Exit 0: whole; 3: not what was signed; 1:
-    unreadable.
+    """Verify a log against its signed checkpoints.
+
+    Exit 0: whole. Exit 1: unreadable. Exit 3: not what was signed.
     """
-    keys = load_trusted_keys(key) if key else _keys_nearby(path)
+    from agent.storage.log_key import load_trusted_keys
+    from agent.storage.log_verify import keys_nearby
+    from agent.storage.log_verify import verify as verify_log
+
+    keys = load_trusted_keys(key) if key else keys_nearby(path)
     report = verify_log(path, keys, checkpoint or ())
     if as_json:
         typer.echo(json.dumps(as_table(report, keys), ensure_ascii=True))
@@ -66,7 +63,7 @@ def verify(
         )
 
 
-def as_table(report: LogReport, keys: TrustedLogKeys) -> dict[str, object]:
+def as_table(report: "LogReport", keys: "TrustedLogKeys") -> dict[str, object]:
     """The report as plain values (docs/ref/audit-log.md, "Output of verify")."""
     head = report.head
     return {
@@ -84,23 +81,7 @@ def as_table(report: LogReport, keys: TrustedLogKeys) -> dict[str, object]:
     }
 
 
-def _keys_nearby(path: Path) -> TrustedLogKeys:
-    """The device's public.json where a device, or `demo --out`, keeps it. It proves little if the
-    log's owner wrote it: --key is for auditors.
-    """
-    folder = database_of(path).resolve().parent
-    for above in (folder, *list(folder.parents)[:2]):
-        for candidate in (above / PUBLIC_KEYS, above / "device" / PUBLIC_KEYS):
-            if candidate.is_file():
-                return load_trusted_keys(candidate)
-    raise UsageError(
-        "no public key: nothing says who must have signed this log",
-        where=path,
-        fix="give --key FILE, the public.json from the city's records",
-    )
-
-
-def _lines(report: LogReport, keys: TrustedLogKeys) -> list[str]:
+def _lines(report: "LogReport", keys: "TrustedLogKeys") -> list[str]:
     lines = [
         f"log         {report.origin or '(unknown)'}",
         f"key         {keys.source}",
@@ -127,7 +108,7 @@ def _lines(report: LogReport, keys: TrustedLogKeys) -> list[str]:
     return lines
 
 
-def _sentence(fault: Fault) -> str:
+def _sentence(fault: "Fault") -> str:
     if fault.leaf is None:
         return fault.what
     leaves = (

@@ -1,0 +1,64 @@
+"""The files that `platewarden read` is to read, and the frames in them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.camera.images import IMAGE_SUFFIXES, ImageSource, find_files
+from agent.camera.sources import decline_address
+from agent.camera.video import VIDEO_SUFFIXES, VideoSource
+from agent.core.reading.sighting import Frame
+from agent.errors import SourceError, UsageError
+from agent.host.clock import SystemClock
+from agent.settings import Limits
+
+SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file to read.
+
+    `name`: what stands in the output, relative to the folder that was given.
+    """
+
+    path: Path
+    name: str
+
+
+def find_inputs(paths: Sequence[str]) -> tuple[list[Input], list[SourceError]]:
+    """All files to read, sorted within each folder, and the folders that hold none.
+
+    Raises UsageError for a path that does not exist.
+    """
+    inputs: list[Input] = []
+    failures: list[SourceError] = []
+    for text in paths:
+        decline_address(text)
+        path = Path(text)
+        if not path.exists():
+            raise UsageError("no such file or folder", where=text, fix="check the path")
+        found = find_files(path, SUFFIXES) if path.is_dir() else [(path, path.name)]
+        inputs += (Input(file, name) for file, name in found)
+        if not found:
+            failures.append(
+                SourceError(
+                    "no picture or video in this folder",
+                    where=text,
+                    fix=f"they end in {', '.join(sorted(SUFFIXES))}",
+                )
+            )
+    return inputs, failures
+
+
+def frames_of(given: Input) -> Iterator[Frame]:
+    """The frames of one picture or video. Raises SourceError."""
+    clock, max_pixels = SystemClock(), Limits().max_source_pixels
+    if given.path.suffix.lower() in IMAGE_SUFFIXES:
+        yield from ImageSource([(given.path, given.name)], clock, max_pixels).frames()
+        return
+    video = VideoSource(given.path, given.name, clock, max_pixels)
+    try:
+        yield from video.frames()
+    finally:
+        video.close()

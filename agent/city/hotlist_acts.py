@@ -1,0 +1,109 @@
+"""Adds a plate to a city's hot list by hand, and withdraws one: who, when and why stay in the
+city's own file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.bundles.city_folder import CityFolder
+from agent.bundles.hotlist_file import MANUAL, read_hotlist, read_manual
+from agent.city.city_lock import only_writer
+from agent.city.hotlist_files import replace_private
+from agent.city.hotlist_overview import limits_of
+from agent.core.hotlist.entry import FIELDS, plate_of
+from agent.core.hotlist.intake.manual_acts import act_of, entry_from
+from agent.core.policy.policy import NEVER_RELEASE, TEST
+from agent.core.reasons import Reason
+from agent.errors import PolicyRefusedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+    from pathlib import Path
+
+    from agent.core.hotlist.entry import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, why, and when (UTC, to the millisecond, as the file keeps it)."""
+
+    by: str
+    why: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Which entries are meant, as typed.
+
+    `case`: empty for all cases; `protection`: a protection too.
+    """
+
+    plate: str
+    state: str
+    case: str
+    protection: bool
+
+
+def add_entry(city: Path, words: Sequence[str], actor: Actor) -> int:
+    """Add one entry.
+
+    `words`: its fields as typed, in the order of FIELDS. Gives how many more may be added today.
+    Raises ConfigError, PolicyRefusedError, StorageError.
+    """
+    row, today = dict(zip(FIELDS, words, strict=True)), actor.now.date()
+    cap = limits_of(city).additions_per_day
+    require_category(city, row["category"])
+    act = act_of("add", actor.now, actor.by, actor.why, entry_from(row, today))
+    with only_writer(city):
+        manual = read_manual(city).without_old(today).add(act, cap)
+        replace_private(city / MANUAL, manual.encoded())
+    return max(0, cap - manual.additions_on(today))
+
+
+def require_category(city: Path, category: str) -> None:
+    """Raises PolicyRefusedError for a category that the charter does not allow."""
+    allowed = CityFolder(city).charter().allowed_categories
+    if category not in {*allowed, NEVER_RELEASE} - {TEST}:
+        raise PolicyRefusedError(
+            Reason.CHARTER_FORBIDS_CATEGORY,
+            "the charter does not allow this category",
+            fix=f"allowed: {', '.join(sorted(set(allowed) - {TEST}))}",
+        )
+
+
+def withdraw_entries(city: Path, meant: Meant, actor: Actor) -> int:
+    """Withdraw all entries that are meant; gives their number.
+
+    Raises UsageError where there are none, ConfigError, StorageError.
+    """
+    today = actor.now.date()
+    with only_writer(city):
+        chosen = _chosen(city, meant, today)
+        acts = [act_of("withdraw", actor.now, actor.by, actor.why, entry) for entry in chosen]
+        manual = read_manual(city).without_old(today).withdraw(acts)
+        replace_private(city / MANUAL, manual.encoded())
+    return len(chosen)
+
+
+def _chosen(city: Path, meant: Meant, today: date) -> list[Entry]:
+    text = plate_of(meant.plate)
+    found = [
+        entry
+        for entry in (read_hotlist(city, today).texts(text) if text else ())
+        if entry.state == meant.state
+        and entry.expires > today
+        and (not meant.case or entry.case == meant.case)
+    ]
+    chosen = [entry for entry in found if meant.protection or entry.category != NEVER_RELEASE]
+    if not chosen:
+        fix = (
+            "give --protection to end a protection"
+            if found
+            else "check plate, state and case; it may be withdrawn already, or expired"
+        )
+        raise UsageError("no such entry", where=city, fix=fix)
+    return chosen

@@ -1,0 +1,129 @@
+"""Takes an agency's list into a city's folder, whole or not at all, in place of the one before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+from typing import TYPE_CHECKING
+
+from agent.bundles.city_folder import CityFolder
+from agent.bundles.hotlist_file import (
+    BINARY,
+    MAX_SOURCE_BYTES,
+    PLAIN,
+    entries_in,
+    file_digest,
+    modified,
+)
+from agent.city.city_lock import only_writer
+from agent.city.hotlist_files import replace_private
+from agent.city.hotlist_progress import progress
+from agent.city.moment import time_typed, to_millisecond
+from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.hotlist.intake.ncic import Layout, parse_spans
+from agent.disk.input_file import input_chunks
+from agent.errors import UsageError
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOrder:
+    """What to take in, as typed.
+
+    `as_of`: when the agency made it, empty: the file's own date; `layout`: of fixed-width records,
+    None for CSV.
+    """
+
+    file: Path
+    as_of: str
+    layout: Layout | None
+    skip_bad_rows: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImportDone:
+    """What an import did.
+
+    `before`: entries of the list that it replaced; `skipped_lines`: the first thousand.
+    """
+
+    before: int
+    entries: int
+    skipped: int
+    skipped_lines: tuple[int, ...]
+
+    @property
+    def shrank(self) -> bool:
+        """Is so much less there than before that the file may have been cut short?"""
+        return self.before > 2 * self.entries
+
+    def table(self) -> dict[str, object]:
+        """What was left out, as plain values."""
+        return {"rows_skipped": self.skipped, "skipped_lines": list(self.skipped_lines)}
+
+
+def ncic_layout(columns: str, agency: str, case: str, valid_days: int, today: date) -> Layout:
+    """The layout of NCIC records, as typed.
+
+    Raises UsageError where nothing says the agency or the case.
+    """
+    layout = Layout(parse_spans(columns), today, agency, case, valid_days)
+    if not all(
+        name in layout.spans or value for name, value in (("agency", agency), ("case", case))
+    ):
+        raise UsageError(
+            "each entry needs its agency and a case reference",
+            where="--ncic",
+            fix="give --agency and --case, or name their columns in --columns",
+        )
+    return layout
+
+
+def import_into(city: Path, order: ImportOrder, now: datetime) -> ImportDone:
+    """Import the list that was ordered. Raises UsageError, ConfigError, StorageError."""
+    allowed = CityFolder(city).charter().allowed_categories
+    made = _made_at(order, now)
+    _require_only_list(city, order.file)
+    with only_writer(city):
+        before = entries_in(city / BINARY)
+        with progress(order.file) as watched:
+            chunks = watched(input_chunks(order.file, MAX_SOURCE_BYTES, missing="check the path"))
+            done = import_list(
+                Source(chunks, str(order.file), made, order.layout),
+                allowed,
+                now.date(),
+                skip_bad_rows=order.skip_bad_rows,
+            )
+            data = done.encoded()
+        replace_private(city / BINARY, data)
+    header = done.compiled.header
+    return ImportDone(before, header.entries, header.skipped, done.skipped_lines)
+
+
+def _made_at(order: ImportOrder, now: datetime) -> datetime:
+    """A day means its first moment: no list is thought newer than it is."""
+    made = (
+        to_millisecond(time_typed(order.as_of, "--as-of", time()))
+        if order.as_of
+        else modified(order.file)
+    )
+    if made > now:
+        raise UsageError(
+            "made in the future",
+            where="--as-of" if order.as_of else order.file,
+            fix="check this machine's date, or say with --as-of when the list was made",
+        )
+    return made
+
+
+def _require_only_list(city: Path, file: Path) -> None:
+    plain = city / PLAIN
+    if plain.exists() and not plain.samefile(file) and file_digest(plain) != file_digest(file):
+        raise UsageError(
+            "another list lies in the city's folder",
+            where=plain,
+            fix="remove it, or import that one: a camera obeys one list",
+        )

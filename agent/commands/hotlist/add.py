@@ -1,0 +1,44 @@
+"""`platewarden hotlist add`: puts one plate on the list by hand, within the policy's daily cap."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from agent.commands.city_options import City, Json
+from agent.commands.hotlist.hotlist_options import By, State, Why, plate
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def add(
+    city: City,
+    state: State,
+    category: Annotated[
+        str,
+        typer.Option("--category", help="A category that the charter allows, or never-release."),
+    ],
+    agency: Annotated[str, typer.Option("--agency", help="Who wants to know.")],
+    case: Annotated[str, typer.Option("--case", help="Its reference for the case.")],
+    source_date: Annotated[
+        str, typer.Option("--source-date", help="The date of the report, 2026-11-22.")
+    ],
+    expires: Annotated[
+        str, typer.Option("--expires", help="The first day on which it matches no more.")
+    ],
+    by: By,
+    why: Why,
+    vehicle_class: Annotated[str, typer.Option("--class", help="Vehicle class, where known.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Add one plate by hand. The plate is asked for, or read from standard input."""
+    from agent.city.hotlist_acts import Actor, add_entry, require_category
+    from agent.city.moment import moment
+
+    now = moment("")
+    require_category(city, category)  # before anybody is asked for a plate
+    words = (plate(), state, category, agency, case, source_date, expires, vehicle_class)
+    left = add_entry(city, words, Actor(by, why, now))
+    table = {"added": 1, "additions_left_today": left}
+    typer.echo(json.dumps(table) if as_json else f"added; {left} more may be added today")

@@ -1,0 +1,20 @@
+"""A word that is nearly another: what somebody who mistyped a name probably meant."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NEAR = 0.7  # difflib's ratio: one slip in a short name still counts, another word does not
+MOST_CHARACTERS = 64  # no name of ours is longer, and comparing long words takes long
+
+
+def nearest(untrusted_word: str, names: Iterable[str]) -> str | None:
+    """The name that is near to a word; None where none is."""
+    if len(untrusted_word) > MOST_CHARACTERS:
+        return None
+    word = untrusted_word.lower().replace("-", "_")
+    return next(iter(get_close_matches(word, list(names), 1, NEAR)), None)

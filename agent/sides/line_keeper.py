@@ -1,0 +1,115 @@
+"""Keeps the line of watch in force while it runs: follows the bundles, settles the outbox, logs the
+counts.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from agent import pipeline
+from agent.core.log.leaf import LeafKind
+from agent.core.policy.barring import barred
+from agent.core.policy.policy import Policy
+from agent.core.reasons import Reason
+from agent.errors import PlatewardenError
+from agent.sides.camera_orders import permitted, reason_of, signed_orders
+from agent.sides.signed_city import in_force
+from agent.sides.watch_parts import Watch, build_settler, sealer_for, tell_hotlist
+
+SETTLE_EVERY_S = 1.0
+SETTLE_POLL_S = 0.2
+
+
+class LineKeeper:
+    """Between frames: settles once a second, follows the bundles, logs the hour's counts, feeds the
+    watchdog when a frame is done.
+
+    `line`: the one in force; `barred`: newer bundles bar this camera, or list it no more.
+    """
+
+    def __init__(self, watch: Watch, policy: Policy, line: pipeline.Line) -> None:
+        self._watch, self._policy, self.line, self.barred = watch, policy, line, False
+        self._settler = build_settler(watch, policy, line.outbox)
+        self._next_s = watch.clock.monotonic_s()
+
+    def hours_barred(self) -> bool:
+        """Does a bar hold for this camera just now?
+
+        One without hours would have ended the line before.
+        """
+        return (
+            barred(self._policy.barred, self._watch.settings.camera_id, self._watch.clock.now().utc)
+            is not None
+        )
+
+    def between_frames(self) -> pipeline.Line | None:
+        """After each frame: real progress, and nothing else, feeds the watchdog.
+
+        Another line when the bundles have changed.
+        """
+        self._watch.notifier.progress()
+        before = self.line
+        if self._watch.clock.monotonic_s() >= self._next_s:
+            self.settle()
+        return self.line if self.line is not before else None
+
+    def settle(self) -> None:
+        """One round of bundles, receipts, deadlines and counts."""
+        self._next_s = self._watch.clock.monotonic_s() + SETTLE_EVERY_S
+        if self._watch.city is not None and self._watch.city.look():
+            self.obey_again()
+        now = self._watch.clock.now()
+        self._settler.settle(now)
+        for hour in self.line.counts.flush(now):
+            self.line.log.append(LeafKind.COUNTS, hour)
+
+    def obey_again(self) -> None:
+        """Policy, hot list, keys and settler from the bundles that are verified now: all of them,
+        between two frames, or none.
+        """
+        standing = self._watch.city.standing if self._watch.city else None
+        if standing is None:
+            return
+        try:
+            policy = permitted(self._watch.settings, standing)
+        except PlatewardenError as error:
+            # told and logged by wait_until_permitted, which comes next
+            self.barred = True
+            # the car that is in the picture just now must not slip out
+            self.line = replace(self.line, closed=Reason(reason_of(error)))
+            return
+        orders = signed_orders(
+            self._watch.settings,
+            standing,
+            policy,
+            self._watch.clock.now().utc.date(),
+            self._watch.log,
+        )
+        settler = build_settler(self._watch, policy, self.line.outbox)
+        sealer = sealer_for(self._watch.settings, orders)
+        decider = self.line.decider.under(policy)
+        self.line = replace(
+            self.line, hotlist=orders.hotlist, decider=decider, sealer=sealer, closed=orders.closed
+        )
+        tell_hotlist(self._watch.settings, self.line)
+        self._settler, self._policy, self.barred = settler, policy, False
+        self.line.log.append(
+            LeafKind.POLICY,
+            {**in_force(policy, signed=True), "hotlist_digest": orders.hotlist.digest},
+        )
+
+    def settle_for(self, seconds: float, stopped: Callable[[], bool]) -> None:
+        """Wait until the outbox is empty, at most `seconds`; what is left stays for the next
+        start.
+        """
+        clock = self._watch.clock
+        end_s = clock.monotonic_s() + seconds
+        self.settle()
+        while self.line.outbox.pending() and clock.monotonic_s() < end_s and not stopped():
+            clock.sleep(SETTLE_POLL_S)
+            self.settle()
+            self._watch.notifier.progress()
+
+    def close(self) -> None:
+        """Log the running hour's counts."""
+        for hour in self.line.counts.close():
+            self.line.log.append(LeafKind.COUNTS, hour)

@@ -1,0 +1,130 @@
+"""The parts of one watch process, built from its settings and the policy in force: the line with
+hot list and keys, and what settles the outbox.
+"""
+
+import sys
+from dataclasses import dataclass
+
+from agent import pipeline
+from agent.camera.masked_source import ZonedDetector, load_view
+from agent.core.camera import hotlist_facts
+from agent.core.policy.counts import Counts
+from agent.core.policy.decider import Decider
+from agent.core.policy.policy import Policy
+from agent.core.reading.tracking import Tracker
+from agent.disk.atomic_file import write_atomic
+from agent.host.notify import Notifier
+from agent.host.stop_signal import Stop
+from agent.ports import Clock
+from agent.ports import Outbox as OutboxPort
+from agent.sealing.device_keys import load_sealing_key
+from agent.sealing.sealer import Sealer
+from agent.settings import Settings
+from agent.settlement import Settler
+from agent.sides.camera_health import CameraHealth
+from agent.sides.camera_orders import Orders, signed_orders, unsigned_orders
+from agent.sides.signed_city import SignedCity
+from agent.storage.audit_log import AuditLog
+from agent.storage.mailbox import ReceiptBox
+from agent.storage.outbox import Outbox
+from agent.verifying.device_public_file import load_device_public
+from agent.verifying.envelope_check import EnvelopeVerifier
+from agent.verifying.receipt_check import ReceiptVerifier
+from agent.vision.model_loader import load_vision
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What one watch process holds from start to end.
+
+    `city`: its verified bundles; None on a rig with an unsigned folder.
+    """
+
+    settings: Settings
+    clock: Clock
+    log: AuditLog
+    city: SignedCity | None
+    stop: Stop
+    notifier: Notifier
+    health: CameraHealth
+
+
+def opened_outbox(watch: Watch) -> Outbox:
+    """The outbox, after what an earlier process left half done. Raises StorageError."""
+    settings = watch.settings
+    outbox = Outbox(
+        settings.outbox,
+        watch.log,
+        settings.limits.max_outbox_reads,
+        settings.limits.max_envelope_bytes,
+    )
+    for read_id in outbox.recover():
+        print(  # noqa: T201 - the journal must show it too
+            f"platewarden: read {read_id} was released and is lost; the log says so",
+            file=sys.stderr,
+        )
+    return outbox
+
+
+def build_line(watch: Watch, policy: Policy, outbox: Outbox) -> pipeline.Line:
+    """The parts of the line. Raises ModelError, ConfigError, StorageError, EnvelopeRefusedError."""
+    settings = watch.settings
+    detector, reader = load_vision(settings.models.threads, settings.models.directory)
+    orders = orders_for(watch, policy)
+    return pipeline.Line(
+        camera=settings.camera_id,
+        detector=ZonedDetector(detector, load_view(settings.view)),
+        reader=reader,
+        tracker=Tracker(),
+        hotlist=orders.hotlist,
+        decider=Decider(policy),
+        sealer=sealer_for(settings, orders),
+        outbox=outbox,
+        log=watch.log,
+        counts=Counts(),
+        closed=orders.closed,
+    )
+
+
+def orders_for(watch: Watch, policy: Policy) -> Orders:
+    """Hot list and keys beside the policy, from the same bundles."""
+    today = watch.clock.now().utc.date()
+    if watch.city is None or watch.city.standing is None:
+        return unsigned_orders(watch.settings, policy, today)
+    return signed_orders(watch.settings, watch.city.standing, policy, today, watch.log)
+
+
+def sealer_for(settings: Settings, orders: Orders) -> Sealer:
+    """Seals with this device's key, to the recipients' keys in force."""
+    return Sealer(settings.camera_id, load_sealing_key(settings.device), dict(orders.keys))
+
+
+def tell_hotlist(settings: Settings, line: pipeline.Line) -> None:
+    """How old the list in force is, for `status`, which cannot open it. Raises StorageError."""
+    listed = line.hotlist
+    write_atomic(
+        settings.state / "watch" / hotlist_facts.NAME,
+        hotlist_facts.format_facts(listed.as_of, listed.stale_after, listed.digest),
+        0o640,
+    )
+
+
+def build_settler(watch: Watch, policy: Policy, outbox: OutboxPort) -> Settler:
+    """What empties the outbox: receipts, deadlines, withdrawals.
+
+    Raises StorageError, EnvelopeRefusedError.
+    """
+    settings = watch.settings
+    public, limits = load_device_public(settings.device), settings.limits
+    receipt_verifier = ReceiptVerifier(
+        {r.id: r.signing_key for r in policy.recipients.values()}, limits.max_receipt_bytes
+    )
+    verifier = EnvelopeVerifier({public.device: public.seal}, limits.max_envelope_bytes)
+    return Settler(
+        policy,
+        outbox,
+        ReceiptBox(settings.receipts, limits.max_receipt_bytes),
+        verifier,
+        receipt_verifier,
+        watch.log,
+    )
