@@ -35,7 +35,7 @@ SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 AGAIN := $(MAKE) --no-print-directory
 
 # What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
-PROGRAMS_quick := mosquitto:mosquitto ps:procps strace:strace systemd-analyze:systemd
+PROGRAMS_quick := mosquitto:mosquitto ps:procps unshare:util-linux strace:strace systemd-analyze:systemd
 PROGRAMS_test := $(PROGRAMS_quick) node:nodejs npm:npm softhsm2-util:softhsm2
 PROGRAMS_hw := mosquitto:mosquitto ip:iproute2
 PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper

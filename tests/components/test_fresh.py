@@ -48,8 +48,9 @@ def called():
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             found |= dict.fromkeys(first_words(node), path.name)
-    readme = (ROOT / "README.md").read_text()
-    own = " ".join(re.findall(r"^\| `platewarden ([a-z ]+)`", readme, re.MULTILINE)).split()
+    page = (ROOT / "docs/ref/commands.md").read_text()
+    own = " ".join(re.findall(r"^\| \[`platewarden ([a-z ]+)`", page, re.MULTILINE)).split()
+    assert {"watch", "walls"} <= set(own)
     programs = {word for word in found if re.fullmatch("[a-z][a-z0-9-]+", str(word))}
     return {program: found[program] for program in programs.difference(own)}
 
@@ -72,8 +73,10 @@ def test_make_test_looks_for_every_program_that_the_tests_call(tmp_path):
 def test_make_test_looks_then_installs_wheels_then_tests(tmp_path):
     told = dry_run("test", tmp_path)
     assert told.index("command -v") < told.index("-m pip")
-    assert max(told.rindex("command -v"), told.rindex("-m pip")) < told.index("ruff format")
-    assert told.index("ruff format") < told.index("-m pytest")
+    assert max(told.rindex("command -v"), told.rindex("-m pip")) < told.index("check rest")
+    assert told.rindex("check rest") > told.index("stopwatch.sh test")
+    quick = dry_run("quick", tmp_path)
+    assert quick.rindex("-m pip") < quick.index("ruff format") < quick.index("-m pytest")
     installs = re.findall(r"-m pip [^\n\\]*(?:\\\n[^\n\\]*)*", told)
     assert installs
     assert all("--only-binary :all:" in install for install in installs)
