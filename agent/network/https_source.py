@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
 from agent.errors import BundleRefusedError, NetworkError
-from agent.network.tls import explain
+from agent.mqtt.pinned_tls import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.core.policy.policy import Broker
+    from agent.mqtt.pinned_tls import PinnedContext
     from agent.network.egress import Egress
-    from agent.network.tls import PinnedContext
 
 PATH = "/platewarden/"
 TIMEOUT_S = 20.0

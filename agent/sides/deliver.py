@@ -28,10 +28,10 @@ from agent.errors import (
 from agent.host.clock import SystemClock, TrustedClock
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
-from agent.network.broker import PACKET_OVERHEAD_BYTES, LinkLimits
+from agent.mqtt.driver import PACKET_OVERHEAD_BYTES, LinkLimits
+from agent.mqtt.pinned_tls import context_for
 from agent.network.egress import Egress, install_guard, refuse_proxies
 from agent.network.publisher import MqttPublisher
-from agent.network.tls import context_for
 from agent.settings import Settings
 from agent.sides.signed_city import SignedCity, in_force, no_bundles
 from agent.storage.attempts import Attempts

@@ -22,11 +22,12 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent.core.policy.policy import Broker
 from agent.errors import NetworkError, PlatewardenError
-from agent.network.egress import Egress
-from agent.network.tls import PinnedContext, explain
+from agent.mqtt.pinned_tls import PinnedContext, explain
 
 if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
+
+    from agent.network.egress import Egress
 
 CONTENT_TYPE = "application/platewarden-sealed-read"
 READS_TOPIC = "platewarden/1/reads/"
@@ -70,7 +71,7 @@ class BrokerLink:
         broker: Broker,
         device: str,
         context: PinnedContext,
-        egress: Egress,
+        egress: "Egress",
         limits: LinkLimits,
         *,
         client_id: str = "",

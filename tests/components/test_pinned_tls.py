@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from agent.errors import ConfigError, DestinationRefusedError, StorageError
-from agent.network.tls import MAX_CONNECTION_BYTES, PinnedSocket, context_for, spki_pin
+from agent.mqtt.pinned_tls import MAX_CONNECTION_BYTES, PinnedSocket, context_for, spki_pin
 from tests.support.city_network import broker
 from tests.support.pki import HOST, Authority
 
