@@ -10,8 +10,8 @@ from datetime import datetime
 from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, NetworkError
-from agent.mqtt.driver import BrokerLink, LinkLimits
 from agent.mqtt.pinned_tls import PinnedContext
+from agent.network.broker_link import BrokerLink, LinkLimits
 from agent.network.egress import Egress
 
 Refused = Callable[[str, str, str], None]

@@ -28,9 +28,10 @@ from agent.errors import (
 from agent.host.clock import SystemClock, TrustedClock
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
-from agent.mqtt.driver import PACKET_OVERHEAD_BYTES, LinkLimits
-from agent.mqtt.pinned_tls import context_for
+from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
+from agent.network.broker_link import LinkLimits
 from agent.network.egress import Egress, install_guard, refuse_proxies
+from agent.network.policy_tls import context_for
 from agent.network.publisher import MqttPublisher
 from agent.settings import Settings
 from agent.sides.signed_city import SignedCity, in_force, no_bundles

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from agent.errors import ConfigError, DestinationRefusedError, StorageError
-from agent.mqtt.pinned_tls import MAX_CONNECTION_BYTES, PinnedSocket, context_for, spki_pin
+from agent.mqtt.pinned_tls import MAX_UNANSWERED_BYTES, PinnedSocket, spki_pin
+from agent.network.policy_tls import context_for
 from tests.support.city_network import broker
 from tests.support.pki import HOST, Authority
 
@@ -189,7 +190,7 @@ def test_a_worn_out_connection_reads_no_more(ca, server) -> None:
         listening(server, say=b"x" * 50) as (address, _),
         handshake(context(ca, broker(server, address)), address) as tls,
     ):
-        tls._received = MAX_CONNECTION_BYTES + 1
+        tls.inflow.unanswered_bytes = MAX_UNANSWERED_BYTES + 1
         with pytest.raises(OSError, match="worn out"):
             tls.recv(20)
         tls.send(b"x")
@@ -209,7 +210,7 @@ def test_a_ca_that_is_none_is_a_config_error_naming_broker_and_file(server) -> N
         b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     ):
         with pytest.raises(ConfigError, match=r"city-hall-ca\.pem: broker 'city-hall'"):
-            context_for(broker(server, ("127.0.0.1", 1)), rubbish, "", 1024)
+            context_for(broker(server, ("127.0.0.1", 1)), rubbish, "broker 'city-hall'", 1024)
 
 
 def test_a_client_certificate_without_its_key_is_a_storage_error(ca, server, tmp_path) -> None:

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from agent.errors import NetworkError
-from agent.receiver.connection import Connection, Lost, Message
+from agent.mqtt.events import Received
+from agent.receiver.connection import Connection, Lost
 from agent.receiver.receiver_settings import BrokerSettings
 from tests.support.hostile import CONNACK, HostileBroker, accept, idle, length, publish
 from tests.support.mosquitto import ADDRESS
@@ -130,7 +131,7 @@ def test_what_came_before_is_kept_the_rest_ends_the_connection_and_it_tries_agai
                 seen.append(event)
         link.close()
         assert hostile.clients >= 2
-        assert isinstance(seen[0], Message)
-        assert seen[0].untrusted_wire == b"first"
+        assert isinstance(seen[0], Received)
+        assert seen[0].untrusted_payload == b"first"
         assert any(isinstance(event, Lost) for event in seen)
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 60_000

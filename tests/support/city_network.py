@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from agent.core.policy.policy import Broker
-from agent.mqtt.driver import LinkLimits
-from agent.mqtt.pinned_tls import context_for
+from agent.network.broker_link import LinkLimits
 from agent.network.egress import Egress
+from agent.network.policy_tls import context_for
 from agent.network.publisher import MqttPublisher
 from tests.support.pki import HOST, Authority, Credentials
 
