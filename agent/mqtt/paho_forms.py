@@ -77,5 +77,7 @@ def system_words(error: Exception) -> str:
     """The system's words for an error, without the peer's."""
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or type(error).__name__})"
+    if isinstance(error, TimeoutError):
+        return "timed out"  # ssl's own words begin with a line of its source
     told = error.strerror if isinstance(error, OSError) else ""
     return (told or str(error) or type(error).__name__).lower()

@@ -153,6 +153,7 @@ def test_an_unknown_part_is_usage(tmp_path):
             "eyes",
             (
                 "paho",
+                "agent.mqtt",
                 "agent.network",
                 "agent.sealing",
                 "agent.bundles",
@@ -160,7 +161,13 @@ def test_an_unknown_part_is_usage(tmp_path):
                 "agent.sides.deliver",
             ),
         ),
-        ("trust", ("paho", "agent.network", "agent.doctor.broker_dial", "cv2", "onnxruntime")),
+        (
+            "trust",
+            (
+                *("paho", "agent.mqtt", "agent.network", "agent.doctor.broker_dial"),
+                *("cv2", "onnxruntime"),
+            ),
+        ),
         (
             "broker_dial",
             (

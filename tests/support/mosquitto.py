@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,7 @@ ADDRESS = "127.0.0.1"
 class Mosquitto:
     """One broker. `client_ca`: require client certificates signed by it; `acl`: an ACL file's text
     (user = the certificate's common name). `address`, `port`: where it listens; loopback and a free
-    one unless told.
+    one unless told. `options`: further lines of mosquitto.conf.
 
     Use as a context manager; `kill` is SIGKILL, after which `start` brings it back on the same
     port.
@@ -37,6 +38,7 @@ class Mosquitto:
         persistence: bool = False,
         address: str = ADDRESS,
         port: int | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.address, self.port, self.data = (
@@ -57,6 +59,7 @@ class Mosquitto:
             f"allow_anonymous {'false' if client_ca else 'true'}",
             f"persistence {'true' if persistence else 'false'}",
             f"persistence_location {self.data}/",
+            *options,
         ]
         if client_ca:
             lines += [
