@@ -14,7 +14,7 @@ from agent.bundles.city_folder import CityFolder
 from agent.bundles.layout import HOTLIST
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import require_in_force
-from agent.core.reasons import Reason
+from agent.core.reasons import Reason, reason_of
 from agent.delivery import Delivery, PassResult, Route
 from agent.disk.atomic_file import private_folder
 from agent.errors import (
@@ -22,7 +22,6 @@ from agent.errors import (
     NetworkError,
     PlatewardenError,
     PolicyRefusedError,
-    RefusedError,
     StorageError,
 )
 from agent.host.clock import SystemClock, TrustedClock
@@ -83,7 +82,7 @@ def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None
                 settings, log, clock, egress, stop, signed, allow_unsigned=allow_unsigned
             )
         except PlatewardenError as error:
-            log.append(LeafKind.REFUSAL, {"reason": _reason(error), "what": error.what})
+            log.append(LeafKind.REFUSAL, {"reason": reason_of(error), "what": error.what})
             raise
         closing.callback(side.close)
         log.append(LeafKind.START, side.in_force())
@@ -235,7 +234,7 @@ class DeliverySide:
         self._disconnect()
         self._refused = f"nothing is published: {error}"
         self._log.append(
-            LeafKind.REFUSAL, {"reason": _reason(error), "what": f"policy: {error.what}"}
+            LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"policy: {error.what}"}
         )
 
     def _disconnect(self) -> None:
@@ -335,10 +334,6 @@ def client_certificate(settings: Settings) -> tuple[Path, Path] | None:
             "is missing beside its other half", where=missing, fix="put both there, or neither"
         )
     return (certificate, key) if key.exists() else None
-
-
-def _reason(error: PlatewardenError) -> str:
-    return error.reason if isinstance(error, RefusedError) else Reason.MALFORMED
 
 
 def _file_stamp(path: Path) -> tuple[str, int, int, int] | None:

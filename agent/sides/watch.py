@@ -18,7 +18,7 @@ from agent.core.policy.decider import Decider
 from agent.core.policy.policy import Policy
 from agent.core.reading.sighting import Frame
 from agent.core.reading.tracking import Tracker
-from agent.core.reasons import Reason
+from agent.core.reasons import Reason, reason_of
 from agent.disk.atomic_file import private_folder, write_atomic
 from agent.errors import PlatewardenError
 from agent.host.clock import SystemClock, TrustedClock
@@ -32,14 +32,7 @@ from agent.sealing.sealer import Sealer
 from agent.settings import Settings
 from agent.settlement import Settler
 from agent.sides.camera_health import CameraHealth
-from agent.sides.camera_orders import (
-    Orders,
-    obey,
-    permitted,
-    reason_of,
-    signed_orders,
-    unsigned_orders,
-)
+from agent.sides.camera_orders import Orders, obey, permitted, signed_orders, unsigned_orders
 from agent.sides.signed_city import SignedCity, Standing, in_force
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import load_signing_key, origin_of
@@ -261,6 +254,7 @@ def build_settler(watch: Watch, policy: Policy, outbox: OutboxPort) -> Settler:
     verifier = EnvelopeVerifier({public.device: public.seal}, limits.max_envelope_bytes)
     return Settler(
         policy,
+        public.device,
         outbox,
         ReceiptBox(settings.receipts, limits.max_receipt_bytes),
         verifier,
