@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -132,10 +132,22 @@ def world(request, tmp_path) -> Iterator[World]:
 
 
 @pytest.fixture
-def fake(tmp_path) -> Iterator[FakeWorld]:
-    made = FakeWorld(tmp_path, says="ask the city clerk")
+def make(tmp_path) -> Iterator[Callable[..., World]]:
+    """A world with options of its own."""
+    worlds = []
+
+    def made(kind: type[World], *options: str, **how: object) -> World:
+        worlds.append(kind(tmp_path, *options, **how))
+        return worlds[-1]
+
     yield made
-    made.close()
+    for world in worlds:
+        world.close()
+
+
+@pytest.fixture
+def fake(make) -> FakeWorld:
+    return make(FakeWorld, says="ask the city clerk")
 
 
 def events_of(driver: Driver, number: int, kind: type = Event) -> list[Event]:
@@ -312,8 +324,8 @@ class TestTheBrokersBounds:
     def test_what_a_broker_does_not_limit(self, fake) -> None:
         assert fake.dial(fake.driver()) == Connected(False, 600, 268_435_460, 65_535)
 
-    def test_never_more_in_flight_than_the_broker_takes(self, tmp_path) -> None:
-        fake = FakeWorld(tmp_path, receive_maximum=3)
+    def test_never_more_in_flight_than_the_broker_takes(self, make) -> None:
+        fake = make(FakeWorld, receive_maximum=3)
         fake.broker.acknowledge = False
         driver = fake.connected()
         for n in range(10):
@@ -323,14 +335,13 @@ class TestTheBrokersBounds:
             driver.loop(0.05)
         assert len(fake.broker.published) == 3
         assert driver.unanswered == 10
-        fake.close()
 
-    @pytest.mark.parametrize("made", ["fake", "mosquitto"])
-    def test_a_message_beyond_the_maximum_packet_size_is_not_sent(self, tmp_path, made) -> None:
+    @pytest.mark.parametrize("kind", [FakeWorld, RealWorld])
+    def test_a_message_beyond_the_maximum_packet_size_is_not_sent(self, make, kind) -> None:
         world = (
-            FakeWorld(tmp_path, max_packet_bytes=20_000)
-            if made == "fake"
-            else RealWorld(tmp_path, "max_packet_size 20000")
+            make(kind, max_packet_bytes=20_000)
+            if kind is FakeWorld
+            else make(kind, "max_packet_size 20000")
         )
         driver = world.connected()
         room = 20_000 - len(TOPIC) - 9  # header 4, topic's length 2, packet id 2, properties 1
@@ -340,18 +351,16 @@ class TestTheBrokersBounds:
         assert "20001 bytes, and the broker takes 20000" in answers[big].words
         assert not answers[fits].refused
         assert driver.connected
-        world.close()
 
-    def test_puback_149_is_a_refusal_of_one_message(self, tmp_path) -> None:
+    def test_puback_149_is_a_refusal_of_one_message(self, make) -> None:
         """Mosquitto's `message_size_limit`: no legal code there, and paho ends the connection."""
-        world = RealWorld(tmp_path, "message_size_limit 20000")
+        world = make(RealWorld, "message_size_limit 20000")
         driver = world.connected()
         big, small = driver.publish(TOPIC, bytes(23_000)), driver.publish(TOPIC, bytes(100))
         answers = {answer.ticket: answer for answer in events_of(driver, 2, Acknowledged)}
         assert answers[big].words == "Packet too large (149)"
         assert not answers[small].refused
         assert driver.connected
-        world.close()
 
 
 class TestReceiving:
@@ -378,6 +387,9 @@ class TestReceiving:
         (again,) = events_of(driver, 1, Received)
         assert again.untrusted_payload == b"wire"
         assert again.connection != first.connection
+        driver.close()
+        world.dial(driver)
+        events_of(driver, 1, Received)  # and again
 
     def test_what_is_acknowledged_weighs_no_more(self, world) -> None:
         driver = world.subscribed()
