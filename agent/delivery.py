@@ -7,14 +7,14 @@ itself (P8).
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from agent.core.log.leaf import LeafKind
-from agent.core.policy.decide import may_publish
+from agent.core.policy.decide import HOLD, may_publish
 from agent.core.reasons import Reason
+from agent.core.wire.own_read import require_answer, require_own
 from agent.errors import DestinationRefusedError, EnvelopeRefusedError, NetworkError, StorageError
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ MAX_REFUSAL_LEAVES_PER_HOUR = 200
 MAX_REMEMBERED = 10_000
 LOOK_FOR_STRANGERS_EVERY = 20  # passes
 HOUR_S = 3600.0
-HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})
-"""Reasons that may pass by themselves: the read waits. Every other one withdraws it for good."""
 
 
 class WaitingReads(Protocol):
@@ -274,6 +272,7 @@ class Delivery:
             if untrusted_wire is None:
                 return None
             tags = self._verifier.verify(untrusted_wire)
+            require_own(tags, read_id, self._device)
         except StorageError as error:
             # A link, a folder, or too large. It is looked at again each pass, in case somebody
             # repairs it.
@@ -281,13 +280,6 @@ class Delivery:
             return None
         except EnvelopeRefusedError as refusal:
             self._refuse_file(read_id, refusal.reason, refusal.what)
-            return None
-        # This is a genuine read under another name: publishing it would defeat counting by read id.
-        if tags.read_id != read_id:
-            self._refuse_file(read_id, Reason.MALFORMED, "the file's name is not its read id")
-            return None
-        if tags.device != self._device:
-            self._refuse_file(read_id, Reason.DEVICE_NOT_ENROLLED, "sealed by another device")
             return None
         return untrusted_wire, tags
 
@@ -329,13 +321,7 @@ class Delivery:
         if found is None:
             return 0
         wire, tags = found
-        told = (receipt.wire_sha256, receipt.device, receipt.recipient)
-        if told != (hashlib.sha256(wire).hexdigest(), self._device, tags.recipient):
-            raise EnvelopeRefusedError(
-                Reason.RECEIPT_MISMATCH,
-                "a receipt for other bytes, another device or by another recipient",
-                where="receipt",
-            )
+        require_answer(receipt, tags, wire)
         details = {
             "read": receipt.read_id,
             "recipient": receipt.recipient,

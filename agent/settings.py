@@ -149,8 +149,8 @@ class Night(Section):
             and self.above_lux <= self.below_lux
         ):
             raise ValueError(
-                "below_lux and above_lux belong together, and above_lux is the higher | give both "
-                "or neither"
+                "below_lux and above_lux belong together, "
+                "and above_lux is the higher | give both or neither"
             )
         if self.below_lux is None and (self.exposure_us, self.gain, self.focus_m) != (
             None,
@@ -158,8 +158,8 @@ class Night(Section):
             None,
         ):
             raise ValueError(
-                "without below_lux and above_lux it is never night | give both, or remove "
-                "exposure_us, gain and focus_m"
+                "without below_lux and above_lux it is never night | give both, "
+                "or remove exposure_us, gain and focus_m"
             )
         return self
 

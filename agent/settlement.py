@@ -11,9 +11,10 @@ import hashlib
 from typing import TYPE_CHECKING, Protocol
 
 from agent.core.log.leaf import LeafKind
-from agent.core.policy.decide import may_publish
+from agent.core.policy.decide import HOLD, may_publish
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
+from agent.core.wire.own_read import require_answer, require_own
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import EnvelopeRefusedError, StorageError
 
@@ -22,12 +23,9 @@ if TYPE_CHECKING:
 
     from agent.core.policy.policy import Policy
     from agent.core.time.instant import Instant
-    from agent.core.wire.receipt import Receipt
     from agent.core.wire.tags import Tags
     from agent.ports import AuditLog, ReceiptVerifier, Verifier
 
-HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})
-"""Reasons that may pass by themselves: the read waits, until its deadline at the latest."""
 # leaves that one run writes about odd files; beyond it they are ignored silently, so that deliver
 # cannot flood the log
 MAX_REFUSALS = 1000
@@ -49,20 +47,22 @@ class Receipts(Protocol):
 
 
 class Settler:
-    """Bound to one policy, the one in force. `verifier` knows this camera's own key;
+    """Bound to one policy, the one in force. `device`: this camera; `verifier` knows its key;
     `receipt_verifier` the recipients' of the policy.
     """
 
     def __init__(
         self,
         policy: Policy,
+        device: str,
         outbox: Outbox,
         receipts: Receipts,
         verifier: Verifier,
         receipt_verifier: ReceiptVerifier,
         log: AuditLog,
     ) -> None:
-        self._policy, self._outbox, self._receipts = policy, outbox, receipts
+        self._policy, self._device = policy, device
+        self._outbox, self._receipts = outbox, receipts
         self._verifier, self._receipt_verifier, self._log = verifier, receipt_verifier, log
         # digest and tags of reads: spares checking thousands of signatures every second
         self._verified: dict[str, tuple[str, Tags | EnvelopeMinimum]] = {}
@@ -96,7 +96,7 @@ class Settler:
             return
         try:
             receipt = self._receipt_verifier.verify(untrusted_receipt)
-            _require_match(receipt, tags, wire)
+            require_answer(receipt, tags, wire)
         except EnvelopeRefusedError as refusal:
             self._refuse("receipts", read_id, digest, refusal.reason, refusal.what)
             return
@@ -161,13 +161,9 @@ class Settler:
             return None
         try:
             tags = self._verifier.verify_any_version(wire)
+            require_own(tags, read_id, self._device)
         except EnvelopeRefusedError as refusal:
             self._refuse("outbox", read_id, digest, refusal.reason, refusal.what)
-            return None
-        if tags.read_id != read_id:
-            self._refuse(
-                "outbox", read_id, digest, Reason.MALFORMED, "the file's name is not its read id"
-            )
             return None
         self._verified[read_id] = digest, tags
         return tags
@@ -206,20 +202,3 @@ class Settler:
         self._refused = {
             place: digest for place, digest in self._refused.items() if place[1] in kept
         }
-
-
-def _require_match(receipt: Receipt, tags: Tags | EnvelopeMinimum, wire: bytes) -> None:
-    """A receipt counts for exactly the bytes, device and recipient that it names. Raises
-    EnvelopeRefusedError(receipt-mismatch).
-    """
-    answered = {
-        "read": receipt.read_id == tags.read_id,
-        "bytes": receipt.wire_sha256 == hashlib.sha256(wire).hexdigest(),
-        "device": receipt.device == tags.device,
-        "recipient": receipt.recipient == tags.recipient,
-    }
-    wrong = [name for name, right in answered.items() if not right]
-    if wrong:
-        raise EnvelopeRefusedError(
-            Reason.RECEIPT_MISMATCH, f"a receipt for another {' and '.join(wrong)}", where="receipt"
-        )

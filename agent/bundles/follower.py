@@ -8,10 +8,10 @@ import json
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import METADATA_FOLDER, TIMESTAMP
-from agent.core.reasons import Reason
+from agent.core.reasons import Reason, reason_of
 from agent.core.text.rfc3339 import rfc3339
 from agent.disk.atomic_file import private_folder, write_atomic
-from agent.errors import PlatewardenError, RefusedError, StorageError
+from agent.errors import PlatewardenError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ class Follower:
     def _note(
         self, error: PlatewardenError, stamp: tuple[object, ...], now: Instant, monotonic_s: float
     ) -> None:
-        reason = error.reason if isinstance(error, RefusedError) else Reason.MALFORMED
+        reason = reason_of(error)
         if (stamp, reason) in self._told:
             return
         self._told = {told for told in self._told if told[0] == stamp} | {(stamp, reason)}

@@ -42,6 +42,7 @@ from agent.disk.atomic_file import (
     write_new,
 )
 from agent.disk.input_file import read_input
+from agent.disk.private_file import open_private
 from agent.errors import BundleRefusedError, ConfigError, PolicyRefusedError, StorageError
 
 if TYPE_CHECKING:
@@ -225,12 +226,7 @@ class BundleStore:
     def _alone(self) -> Iterator[None]:
         """One update at a time: two would remove one another's work."""
         private_folder(self._folder)
-        try:
-            descriptor = os.open(
-                self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-            )
-        except OSError as error:
-            raise storage_error(error, self._folder / LOCK, "cannot open") from None
+        descriptor = open_private(self._folder / LOCK, "cannot open")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield

@@ -7,6 +7,8 @@ meaning.
 
 from enum import StrEnum
 
+from agent.errors import PlatewardenError, RefusedError
+
 
 class Reason(StrEnum):
     """Dropping (decide), refusing (load, connect, verify), withdrawing (outbox)."""
@@ -92,3 +94,8 @@ class Reason(StrEnum):
     LOG_TRUNCATED = "log-truncated"
     CHECKPOINT_INVALID = "checkpoint-invalid"
     ROOT_MISMATCH = "root-mismatch"
+
+
+def reason_of(error: PlatewardenError) -> str:
+    """The code for a leaf: a refusal's own; what is no refusal is a malformed file."""
+    return error.reason if isinstance(error, RefusedError) else Reason.MALFORMED

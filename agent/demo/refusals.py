@@ -18,9 +18,10 @@ from agent.demo.embedded_broker import LOOPBACK, free_port, running_broker
 from agent.demo.half_signed import push_half_signed
 from agent.demo.installation import CAMERA, Installation, platewarden
 from agent.errors import PlatewardenError, RefusedError
-from agent.network.broker import PACKET_OVERHEAD_BYTES, BrokerLink, LinkLimits
+from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
+from agent.network.broker_link import BrokerLink, LinkLimits
 from agent.network.egress import Egress
-from agent.network.tls import context_for
+from agent.network.policy_tls import context_for
 from agent.verifying.device_public_file import load_device_public
 from agent.verifying.envelope_check import EnvelopeVerifier
 

@@ -2,17 +2,16 @@
 broker's view of us.
 """
 
-import ssl
 import threading
 from pathlib import Path
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from agent.core.wire.sealed_read import MAX_WIRE_BYTES
+from agent.mqtt.driver import Driver
+from agent.mqtt.events import Connected, Event, Received, Session, Subscribed
+from agent.mqtt.pinned_tls import Peer, context_for
+from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
 
-from agent.errors import NetworkError
-from agent.receiver.tls import NamedHostContext
-
-_WAIT_S = 10.0
+_WAIT_S, _TURN_S = 10.0, 0.1
 
 
 class Tap:
@@ -21,44 +20,46 @@ class Tap:
     """
 
     def __init__(self, folder: Path, authority_pem: bytes, host_in_certificate: str) -> None:
-        self._folder, self._count, self._ready = folder, 0, threading.Event()
-        context = NamedHostContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.verified_host = host_in_certificate
-        context.load_verify_locations(cadata=authority_pem.decode("ascii"))
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id="tap", protocol=mqtt.MQTTv5
+        self._folder, self._count, self._stopping = folder, 0, threading.Event()
+        peer = Peer(
+            host_in_certificate,
+            pins=None,
+            what="the demo's broker",
+            ca="the demo's CA",
+            advice="try again",
         )
-        self._client.tls_set_context(context)
-        self._client.on_connect = lambda client, *_rest: client.subscribe("#", qos=1)
-        self._client.on_subscribe = lambda *_rest: self._ready.set()
-        self._client.on_message = self._keep
+        context = context_for(peer, authority_pem, MAX_WIRE_BYTES + PACKET_OVERHEAD_BYTES)
+        self._driver = Driver(context, Session("tap", clean_start=True))
+        self._thread = threading.Thread(target=self._listen)
 
     def start(self, address: str, port: int) -> None:
         """Return when subscribed. Raises NetworkError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self._client.connect(address, port)
-        except OSError as error:
-            raise NetworkError(
-                f"cannot listen on the demo's broker: {error}", where=f"{address}:{port}"
-            ) from None
-        self._client.loop_start()
-        if not self._ready.wait(_WAIT_S):
-            raise NetworkError(
-                "the demo's broker did not answer", where=f"{address}:{port}", fix="try again"
-            )
+        self._driver.connect(address, port, f"{address}:{port}")
+        self._driver.until(Connected, _WAIT_S, "let the demo listen", self._keep)
+        self._driver.subscribe("#")
+        self._driver.until(Subscribed, _WAIT_S, "let the demo listen", self._keep)
+        self._thread.start()
 
     def stop(self) -> None:
         """Disconnect; the files stay."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._driver.close()
 
     def heard(self) -> bytes:
         """All payloads so far, in order, joined."""
         return b"".join(path.read_bytes() for path in sorted(self._folder.iterdir()))
 
-    def _keep(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        self._count += 1
-        (self._folder / f"{self._count:04d}-{message.topic.replace('/', '.')}").write_bytes(
-            bytes(message.payload)
-        )
+    def _listen(self) -> None:
+        """The driver belongs to this thread from here on."""
+        while self._driver.connected and not self._stopping.is_set():
+            for event in self._driver.loop(_TURN_S):
+                self._keep(event)
+
+    def _keep(self, event: Event) -> None:
+        if isinstance(event, Received):
+            self._count += 1
+            name = f"{self._count:04d}-{event.topic.replace('/', '.')}"
+            (self._folder / name).write_bytes(event.untrusted_payload)

@@ -1,4 +1,4 @@
-"""Reads a private key file only when nobody else can."""
+"""Makes files that nobody else can read, and reads a private key file only when nobody else can."""
 
 import os
 import stat
@@ -8,6 +8,26 @@ from agent.disk.atomic_file import read_regular, storage_error
 from agent.errors import StorageError
 
 MAX_BYTES = 4_096
+
+
+def open_private(path: Path, what: str) -> int:
+    """A descriptor of a file of ours, made with mode 0600 where there is none, and never opened
+    through a link.
+
+    `what`: the error's words. Raises StorageError.
+    """
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise storage_error(error, path, what) from None
+
+
+def create_private(path: Path, what: str) -> None:
+    """Make the file before SQLite would with the umask's mode; its -wal and -shm inherit this one.
+
+    Raises StorageError.
+    """
+    os.close(open_private(path, what))
 
 
 def credential_or(path: Path) -> Path:

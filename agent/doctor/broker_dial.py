@@ -11,15 +11,15 @@ from agent.core.camera.diagnosis_findings import Finding, fail, failed, ok, skip
 from agent.core.policy.policy import Broker, Policy, require_in_force
 from agent.errors import NetworkError, PlatewardenError
 from agent.host.clock import SystemClock, TrustedClock
-from agent.network.broker import PACKET_OVERHEAD_BYTES, BrokerLink, LinkLimits
+from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
+from agent.network.broker_link import TRIES_AGAIN, BrokerLink, LinkLimits
 from agent.network.egress import Egress, install_guard, refuse_proxies
-from agent.network.tls import context_for
+from agent.network.policy_tls import context_for
 from agent.settings import Settings
 from agent.sides.deliver import client_certificate
 from agent.sides.signed_city import BUNDLES
 
 PROCESS = "deliver"
-TRIES_AGAIN = "deliver tries again"
 ROOT = "sudo platewarden doctor"
 
 

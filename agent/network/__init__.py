@@ -1,9 +1,3 @@
-"""The only part of Platewarden that opens sockets: to the addresses that the policy lists, and to
-nothing else.
+"""Where a camera may call: the addresses that the policy lists, and nothing else. How it speaks
+MQTT there is agent/mqtt's.
 """
-
-import sys
-
-# paho would route everything through the environment's `mqtt_proxy` if it could import PySocks: it
-# never may (egress.refuse_proxies).
-sys.modules.setdefault("socks", None)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError
+from agent.mqtt.proxy import refuse_proxy
 
 Noted = Callable[[str, str], None]
 """Told of each refusal of the hook: the audit event and the destination. Runs inside the hook: it
@@ -65,28 +66,12 @@ class Egress:
 
 
 def refuse_proxies(environment: MutableMapping[str, str]) -> None:
-    """Drop the environment's proxies; refuse `mqtt_proxy`, and a process in which PySocks is loaded
-    (both redirect paho silently).
-
-    Raises DestinationRefusedError(proxy-forbidden).
+    """Drop the environment's proxies; refuse what redirects paho (mqtt/proxy.py). Raises
+    DestinationRefusedError(proxy-forbidden).
     """
-    proxies = [name for name in environment if name.lower().endswith("_proxy")]
-    for name in proxies:
-        if name.lower() == "mqtt_proxy":
-            raise DestinationRefusedError(
-                Reason.PROXY_FORBIDDEN,
-                f"the environment sets {name}",
-                where="environment",
-                fix=f"unset {name}: a proxy is a destination that no policy lists",
-            )
+    refuse_proxy(environment)
+    for name in [name for name in environment if name.lower().endswith("_proxy")]:
         del environment[name]
-    if sys.modules.get("socks") is not None:
-        raise DestinationRefusedError(
-            Reason.PROXY_FORBIDDEN,
-            "PySocks is loaded in this process",
-            where=_WHERE,
-            fix="uninstall PySocks beside Platewarden",
-        )
 
 
 def install_guard(egress: Egress, noted: Noted) -> None:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
 from agent.errors import BundleRefusedError, NetworkError
-from agent.network.tls import explain
+from agent.mqtt.pinned_tls import certificate_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.core.policy.policy import Broker
+    from agent.mqtt.pinned_tls import PinnedContext
     from agent.network.egress import Egress
-    from agent.network.tls import PinnedContext
 
 PATH = "/platewarden/"
 TIMEOUT_S = 20.0
@@ -51,7 +51,7 @@ class HttpsSource:
             yield from self._body(name, max_bytes)
             done = True
         except ssl.SSLCertVerificationError as error:
-            raise explain(error, self._where(name)) from None
+            raise certificate_refused(error, self.context, self._where(name)) from None
         except FileNotFoundError:
             raise
         except (OSError, http.client.HTTPException) as error:

@@ -10,9 +10,9 @@ from datetime import datetime
 from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, NetworkError
-from agent.network.broker import BrokerLink, LinkLimits
+from agent.mqtt.pinned_tls import PinnedContext
+from agent.network.broker_link import BrokerLink, LinkLimits
 from agent.network.egress import Egress
-from agent.network.tls import PinnedContext
 
 Refused = Callable[[str, str, str], None]
 """Told of every refused destination: broker id, address, reason code. Another broker may still take

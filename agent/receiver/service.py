@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import NetworkError
-from agent.receiver.connection import Connection, Event, Lost, Message, Refused, Subscribed
+from agent.mqtt.events import Received
+from agent.receiver.connection import Connection, Event, Lost, Refused, Subscribed
 from agent.receiver.intake import Intake, Taken
 from agent.receiver.workplace import Workplace, trusted
 
@@ -81,8 +82,8 @@ class Service:
             self._connection.close()
 
     def _handle(self, event: Event | None) -> None:
-        if isinstance(event, Message):
-            taken = self._intake.take(event.untrusted_wire, trusted(self._clock.now()))
+        if isinstance(event, Received):
+            taken = self._intake.take(event.untrusted_payload, trusted(self._clock.now()))
             if taken.tags is not None and taken.receipt is not None:
                 self._connection.publish_receipt(taken.tags.device, taken.receipt)
             # Acknowledged only now: what is not yet durable comes again after a crash.

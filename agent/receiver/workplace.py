@@ -17,13 +17,8 @@ from agent.core.text.strict_json import IDENTIFIER
 from agent.core.time.instant import ClockTrust, Instant
 from agent.core.wire.epochs import EpochKeys, deadline_of
 from agent.core.wire.versions import VERSIONS, Versions
-from agent.disk.atomic_file import (
-    private_folder,
-    read_bounded,
-    storage_error,
-    write_atomic,
-    write_new,
-)
+from agent.disk.atomic_file import private_folder, read_bounded, write_atomic, write_new
+from agent.disk.private_file import open_private
 from agent.errors import ConfigError, EnvelopeRefusedError, PlatewardenError, StorageError
 from agent.receiver import receiver_settings
 from agent.receiver.epoch_keys import EpochKeyStore
@@ -203,11 +198,7 @@ class Workplace:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Only one `receiver run` in a folder. Raises PlatewardenError."""
-        path = self.folder / LOCK
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise storage_error(error, path, "cannot open the lock") from None
+        descriptor = open_private(self.folder / LOCK, "cannot open the lock")
         with os.fdopen(descriptor):  # closing it releases the lock
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

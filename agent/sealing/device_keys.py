@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.text.strict_json import IDENTIFIER
 from agent.core.wire.device_public import FILE_NAME, DevicePublic, format_device_public
+from agent.disk.atomic_file import private_folder, sync_folder, write_new
 from agent.disk.private_file import credential_or, read_owned
 from agent.errors import ConfigError, StorageError
 
@@ -25,7 +26,7 @@ def create(folder: Path, device_id: str) -> DevicePublic:
     """
     if IDENTIFIER.fullmatch(device_id) is None:
         raise ConfigError("a device id is 1 to 64 letters, digits or hyphens", where="device id")
-    _make_folder(folder)
+    private_folder(folder)
     for name in (SEAL_KEY, WATCH_LOG_KEY, DELIVER_LOG_KEY, FILE_NAME):
         # All are looked at first, so that a half of a new set is never laid beside an old one.
         if os.path.lexists(folder / name):
@@ -41,9 +42,10 @@ def create(folder: Path, device_id: str) -> DevicePublic:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        _write_new(folder / name, pem, 0o600)
+        write_new(folder / name, pem, 0o600)
     public = DevicePublic(device_id, *(key.public_key().public_bytes_raw() for key in keys))
-    _write_new(folder / FILE_NAME, format_device_public(public), 0o644)
+    write_new(folder / FILE_NAME, format_device_public(public), 0o644)
+    sync_folder(folder)
     return public
 
 
@@ -72,31 +74,3 @@ def load_sealing_key(folder: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise StorageError("is not an Ed25519 key", where=path, fix="enrol the camera anew")
     return key
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot make the folder: {error.strerror}", where=folder) from None
-
-
-def _write_new(path: Path, data: bytes, mode: int) -> None:
-    """O_EXCL and a mode from the first byte: no instant at which the key is readable, and nothing
-    is overwritten.
-    """
-    try:
-        descriptor = os.open(
-            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode
-        )
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise StorageError(f"cannot write: {error.strerror}", where=path) from None

@@ -16,8 +16,8 @@ from agent.bundles.layout import HOTLIST, keys_role
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.camera_roster import require_camera
 from agent.core.policy.policy import require_in_force
-from agent.core.reasons import Reason
-from agent.errors import PlatewardenError, PolicyRefusedError, RefusedError
+from agent.core.reasons import Reason, reason_of
+from agent.errors import PlatewardenError, PolicyRefusedError
 from agent.sealing.hotlist_key import load_hotlist_identity
 from agent.sealing.sealer import common_version
 from agent.verifying.device_public_file import load_device_public
@@ -151,11 +151,6 @@ def signed_orders(
                 {"reason": reason_of(error), "what": f"key list: {error.what}", "recipient": name},
             )
     return Orders(policy, hotlist, keys, standing.closed)
-
-
-def reason_of(error: PlatewardenError) -> str:
-    """The code for a leaf."""
-    return error.reason if isinstance(error, RefusedError) else Reason.MALFORMED
 
 
 def _categories(policy: Policy) -> set[str]:

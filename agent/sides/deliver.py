@@ -15,7 +15,7 @@ from agent.bundles.city_folder import CityFolder
 from agent.bundles.layout import HOTLIST
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import require_in_force
-from agent.core.reasons import Reason
+from agent.core.reasons import Reason, reason_of
 from agent.delivery import Delivery, PassResult, Route
 from agent.disk.atomic_file import private_folder
 from agent.errors import (
@@ -23,16 +23,16 @@ from agent.errors import (
     NetworkError,
     PlatewardenError,
     PolicyRefusedError,
-    RefusedError,
     StorageError,
 )
 from agent.host.clock import SystemClock, TrustedClock
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
-from agent.network.broker import PACKET_OVERHEAD_BYTES, LinkLimits
+from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
+from agent.network.broker_link import LinkLimits
 from agent.network.egress import Egress, install_guard, refuse_proxies
+from agent.network.policy_tls import context_for
 from agent.network.publisher import MqttPublisher
-from agent.network.tls import context_for
 from agent.settings import Settings
 from agent.sides.signed_city import SignedCity, in_force, no_bundles
 from agent.storage.attempts import Attempts
@@ -84,7 +84,7 @@ def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None
                 settings, log, clock, egress, stop, signed, allow_unsigned=allow_unsigned
             )
         except PlatewardenError as error:
-            log.append(LeafKind.REFUSAL, {"reason": _reason(error), "what": error.what})
+            log.append(LeafKind.REFUSAL, {"reason": reason_of(error), "what": error.what})
             raise
         closing.callback(side.close)
         log.append(LeafKind.START, side.in_force())
@@ -235,7 +235,7 @@ class DeliverySide:
         self._disconnect()
         self._refused = f"nothing is published: {error}"
         self._log.append(
-            LeafKind.REFUSAL, {"reason": _reason(error), "what": f"policy: {error.what}"}
+            LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"policy: {error.what}"}
         )
 
     def _disconnect(self) -> None:
@@ -336,10 +336,6 @@ def client_certificate(settings: Settings) -> tuple[Path, Path] | None:
             "is missing beside its other half", where=missing, fix="put both there, or neither"
         )
     return (certificate, key) if key.exists() else None
-
-
-def _reason(error: PlatewardenError) -> str:
-    return error.reason if isinstance(error, RefusedError) else Reason.MALFORMED
 
 
 def _file_stamp(path: Path) -> tuple[str, int, int, int] | None:

@@ -9,9 +9,9 @@ from agent import pipeline
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.barring import barred
 from agent.core.policy.policy import Policy
-from agent.core.reasons import Reason
+from agent.core.reasons import Reason, reason_of
 from agent.errors import PlatewardenError
-from agent.sides.camera_orders import permitted, reason_of, signed_orders
+from agent.sides.camera_orders import permitted, signed_orders
 from agent.sides.signed_city import in_force
 from agent.sides.watch_parts import Watch, build_settler, sealer_for, tell_hotlist
 

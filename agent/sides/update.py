@@ -25,7 +25,7 @@ from agent.errors import (
 from agent.host.clock import TrustedClock
 from agent.network.egress import Egress, install_guard, refuse_proxies
 from agent.network.https_source import HttpsSource
-from agent.network.tls import context_for
+from agent.network.policy_tls import context_for
 from agent.sides.signed_city import BUNDLES, no_bundles
 
 if TYPE_CHECKING:

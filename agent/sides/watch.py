@@ -10,6 +10,7 @@ from agent.camera.sources import is_live, open_source
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import Policy
 from agent.core.reading.sighting import Frame
+from agent.core.reasons import reason_of
 from agent.disk.atomic_file import private_folder
 from agent.errors import PlatewardenError
 from agent.host.clock import SystemClock, TrustedClock
@@ -19,7 +20,7 @@ from agent.host.stop_signal import Stop
 from agent.ports import Clock
 from agent.settings import Settings
 from agent.sides.camera_health import CameraHealth
-from agent.sides.camera_orders import obey, permitted, reason_of
+from agent.sides.camera_orders import obey, permitted
 from agent.sides.line_keeper import LineKeeper
 from agent.sides.signed_city import SignedCity, Standing, in_force
 from agent.sides.watch_parts import Watch, build_line, opened_outbox, tell_hotlist

@@ -122,6 +122,7 @@ def build_settler(watch: Watch, policy: Policy, outbox: OutboxPort) -> Settler:
     verifier = EnvelopeVerifier({public.device: public.seal}, limits.max_envelope_bytes)
     return Settler(
         policy,
+        public.device,
         outbox,
         ReceiptBox(settings.receipts, limits.max_receipt_bytes),
         verifier,

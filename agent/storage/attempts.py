@@ -5,7 +5,6 @@ Limit: not evidence (the log is that). Lost or deleted, reads are published once
 receivers recognise by read id.
 """
 
-import os
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.disk.atomic_file import private_folder, storage_error
+from agent.disk.atomic_file import private_folder
+from agent.disk.private_file import create_private
 from agent.errors import StorageError
 
 APPLICATION_ID = 0x504C5754  # "PLWT"
@@ -44,7 +44,7 @@ class Attempts:
     def __init__(self, path: Path) -> None:
         self._path = path
         private_folder(path.parent)
-        _create_private(path)
+        create_private(path, "cannot open the attempts database")
         with self._foreign():
             self._connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)
             try:
@@ -144,11 +144,3 @@ class Attempts:
             return self._connection.in_transaction
         except sqlite3.ProgrammingError:
             return False  # closed
-
-
-def _create_private(path: Path) -> None:
-    """0600 from the start; -wal and -shm take the same mode."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise storage_error(error, path, "cannot open the attempts database") from None

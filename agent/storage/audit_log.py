@@ -25,13 +25,8 @@ from agent.core.log.leaf import SALT_BYTES, canonical, salted_leaf_hash
 from agent.core.log.merkle import HASH_BYTES, Frontier, frontier_of
 from agent.core.reasons import Reason
 from agent.core.time.instant import Instant
-from agent.disk.atomic_file import (
-    private_folder,
-    read_bounded,
-    storage_error,
-    sync_folder,
-    write_atomic,
-)
+from agent.disk.atomic_file import private_folder, read_bounded, sync_folder, write_atomic
+from agent.disk.private_file import create_private, open_private
 from agent.errors import LogRefusedError, StorageError
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.log_schema import CHECKPOINT_FILE, FOREIGN, database_error, open_for_writing
@@ -67,7 +62,7 @@ class AuditLog:
                     where=path,
                     fix=_ASK_AUDITOR,
                 )
-            _create_private(path)
+            create_private(path, "cannot open the log")
             self._connection = open_for_writing(path)
             cleanup.callback(self._connection.close)
             sync_folder(path.parent)
@@ -244,13 +239,7 @@ def _lock(path: Path) -> int:
     """Hold the writer's lock. A file of its own: closing any descriptor of the database would drop
     SQLite's own (POSIX) locks.
     """
-    lock_path = path.with_name(f"{path.name}.lock")
-    try:
-        descriptor = os.open(
-            lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-    except OSError as error:
-        raise storage_error(error, lock_path, "cannot open the lock") from None
+    descriptor = open_private(path.with_name(f"{path.name}.lock"), "cannot open the lock")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -261,13 +250,3 @@ def _lock(path: Path) -> int:
             fix="stop it first; one log has one writer",
         ) from None
     return descriptor
-
-
-def _create_private(path: Path) -> None:
-    """Make the database file with mode 0600 before SQLite would with the umask's; -wal and -shm
-    inherit it.
-    """
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise storage_error(error, path, "cannot open the log") from None

@@ -154,6 +154,7 @@ def test_an_unknown_part_is_usage(tmp_path):
             "eyes",
             (
                 "paho",
+                "agent.mqtt",
                 "agent.network",
                 "agent.sealing",
                 "agent.bundles",
@@ -161,7 +162,13 @@ def test_an_unknown_part_is_usage(tmp_path):
                 "agent.sides.deliver",
             ),
         ),
-        ("trust", ("paho", "agent.network", "agent.doctor.broker_dial", "cv2", "onnxruntime")),
+        (
+            "trust",
+            (
+                *("paho", "agent.mqtt", "agent.network", "agent.doctor.broker_dial"),
+                *("cv2", "onnxruntime"),
+            ),
+        ),
         (
             "broker_dial",
             (

@@ -97,7 +97,7 @@ class TestProxies:
 
     def test_paho_cannot_import_pysocks_even_where_it_is_installed(self, tmp_path) -> None:
         (tmp_path / "socks.py").write_text("SOCKS5 = HTTP = SOCKS4 = 1")
-        code = "import agent.network.broker, paho.mqtt.client as c; print(c.socks)"
+        code = "import agent.mqtt.driver, paho.mqtt.client as c; print(c.socks)"
         done = subprocess.run(
             [sys.executable, "-c", code],
             env={"PYTHONPATH": f"{tmp_path}:{ROOT}"},

@@ -32,7 +32,6 @@ TWICE = {
     "update": "a side is named for its command",
     "walls": "a side is named for its command",
     "watch": "a side is named for its command",
-    "tls": "each end of the line has its own until agent/mqtt holds one",
 }
 GERUNDS = {
     "barring": "the table [[barred]]; the noun of the policy's own words",

@@ -21,9 +21,10 @@ from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
 from agent.demo.pki import ThrowawayAuthority
 from agent.errors import BundleRefusedError, DestinationRefusedError, NetworkError
+from agent.mqtt.pinned_tls import spki_pin
 from agent.network.egress import Egress
 from agent.network.https_source import HttpsSource
-from agent.network.tls import context_for, spki_pin
+from agent.network.policy_tls import context_for
 from agent.settings import Limits
 from tests.support.bundle_city import POLICY, POLICY_PATH, BundleCity
 

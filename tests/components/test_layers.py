@@ -30,6 +30,17 @@ VIOLATIONS = {
         "agent/network/bad.py",
         "import agent.core.hotlist.entry",
     ),
+    "a plate in the driver": (
+        "3. Plaintext",
+        "agent/mqtt/bad.py",
+        "import agent.core.reading.sighting",
+    ),
+    "an opening key in the driver": ("3. Plaintext", "agent/mqtt/bad.py", "import agent.sealing"),
+    "the policy's addresses in the driver": (
+        "1. Layers",
+        "agent/mqtt/driver.py",
+        "import agent.network.egress",
+    ),
     "a list's rows beside the mailbox": (
         "3. Plaintext",
         "agent/storage/bad.py",
@@ -47,6 +58,16 @@ VIOLATIONS = {
     ),
     "a socket at the camera": ("4. The camera", "agent/camera/bad.py", "import socket"),
     "the network at the camera": ("4. The camera", "agent/sides/watch.py", "import agent.network"),
+    "the driver at the camera": (
+        "4. The camera",
+        "agent/sides/watch.py",
+        "import agent.mqtt.topics",
+    ),
+    "the receiver asks the cameras' policy whom to dial": (
+        "5. The receiver",
+        "agent/receiver/connection.py",
+        "import agent.network.policy_tls",
+    ),
     "the receiver looks into the device": (
         "5. The receiver",
         "agent/receiver/bad.py",
@@ -93,6 +114,7 @@ VIOLATIONS = {
         "import agent.sealing.device_keys",
     ),
     "a broker at an aim": ("8. aim sees", "agent/aim/page_server.py", "import paho.mqtt.client"),
+    "the driver at an aim": ("8. aim sees", "agent/aim/page_server.py", "import agent.mqtt"),
     "an outbox at an aim": ("8. aim sees", "agent/sides/aim.py", "import agent.storage.outbox"),
     "a plate where doctor dials": (
         "3. Plaintext",
@@ -104,6 +126,16 @@ VIOLATIONS = {
         "9. doctor",
         "agent/doctor/trust.py",
         "import agent.doctor.broker_dial",
+    ),
+    "the driver beside the keys": (
+        "9. doctor",
+        "agent/doctor/keys.py",
+        "import agent.mqtt.topics",
+    ),
+    "the driver in doctor's eyes": (
+        "10. doctor's eyes",
+        "agent/doctor/eyes.py",
+        "import agent.mqtt.topics",
     ),
     "a key in doctor's eyes": (
         "10. doctor's eyes",

@@ -383,9 +383,8 @@ def test_a_missing_key_of_the_plate_config_is_named(read, folder, peers):
     assert (code, lines) == (2, [])
     assert errors == [
         (
-            f"platewarden: {config}: pad_char: missing (give the plate config that came "
-            "with "
-            "the recogniser)"
+            f"platewarden: {config}: pad_char: "
+            "missing (give the plate config that came with the recogniser)"
         )
     ]
 

@@ -10,8 +10,10 @@ import pytest
 from agent.core.time.instant import ClockTrust
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import DestinationRefusedError, NetworkError, PlatewardenError, StorageError
+from agent.mqtt.events import Received
+from agent.mqtt.proxy import refuse_proxy
 from agent.receiver import service as service_module
-from agent.receiver.connection import Lost, Message, Refused, Subscribed, refuse_proxy
+from agent.receiver.connection import Lost, Refused, Subscribed
 from agent.receiver.intake import Intake, Taken
 from agent.receiver.service import HOUSEKEEPING_S, Service, Voice
 from tests.fakes.clock import FakeClock
@@ -65,7 +67,7 @@ class FakeHousekeeping:
 
 
 def message(number=1, wire=b"x"):
-    return Message(wire, number, 1, 1)
+    return Received("platewarden/1/reads/x", wire, number, 1, 1)
 
 
 def build(events, taken=None, clock=None):

@@ -64,9 +64,9 @@ class Camera:
     def settle(self, versions):
         receipt_verifier = ReceiptVerifier({RECIPIENT: self.enrolled.signing_key})
         verifier = self.verifier(versions)
-        Settler(POLICY, self.outbox, self.receipts, verifier, receipt_verifier, self.log).settle(
-            NOW
-        )
+        Settler(
+            POLICY, DEVICE, self.outbox, self.receipts, verifier, receipt_verifier, self.log
+        ).settle(NOW)
 
     def leaves(self, kind):
         rows = self.log.query(

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.errors import NetworkError
-from agent.network.broker import LinkLimits
+from agent.network.broker_link import LinkLimits
 from tests.support import sealed
 from tests.support.city_network import DEVICE, RECIPIENT, broker, publisher
 from tests.support.delivery_rig import Recipient, Rig
@@ -165,7 +165,7 @@ def collected(sender, seconds: float = 3.0, enough: int = 10**9) -> list[bytes]:
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_a_flood_of_receipts_is_bounded(ca, server, monkeypatch, qos) -> None:
-    monkeypatch.setattr("agent.network.tls.MAX_CONNECTION_BYTES", 200_000)
+    monkeypatch.setattr("agent.mqtt.pinned_tls.MAX_UNANSWERED_BYTES", 200_000)
 
     def flood(client, hostile) -> None:
         accept(client, hostile)

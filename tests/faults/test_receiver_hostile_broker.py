@@ -9,7 +9,8 @@ import time
 import pytest
 
 from agent.errors import NetworkError
-from agent.receiver.connection import Connection, Lost, Message
+from agent.mqtt.events import Received
+from agent.receiver.connection import Connection, Lost
 from agent.receiver.receiver_settings import BrokerSettings
 from tests.support.hostile import CONNACK, HostileBroker, accept, idle, length, publish
 from tests.support.mosquitto import ADDRESS
@@ -128,7 +129,26 @@ def test_what_came_before_is_kept_the_rest_ends_the_connection_and_it_tries_agai
                 seen.append(event)
         link.close()
         assert hostile.clients >= 2
-        assert isinstance(seen[0], Message)
-        assert seen[0].untrusted_wire == b"first"
+        assert isinstance(seen[0], Received)
+        assert seen[0].untrusted_payload == b"first"
         assert any(isinstance(event, Lost) for event in seen)
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 60_000
+
+
+def test_receipts_that_cannot_go_out_raise_nothing_and_go_out_on_the_next_connection(ca, server):
+    def once(client, hostile):
+        accept(client, hostile)
+        while hostile.clients > 1 and not hostile.stopping.is_set():
+            hostile.hear(client)
+
+    with HostileBroker(server, once) as hostile:
+        link, end_s = connection(ca, hostile), time.monotonic() + 30
+        link.open()
+        while not isinstance(link.next(0.2), Lost):
+            assert time.monotonic() < end_s
+        for receipt in (b"the first one", b"the second one"):
+            link.publish_receipt("cam-7", receipt)
+        while b"the first one" not in hostile.heard or b"the second one" not in hostile.heard:
+            assert time.monotonic() < end_s
+            link.next(0.2)
+        link.close()

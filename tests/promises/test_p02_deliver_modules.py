@@ -74,7 +74,7 @@ def loaded(tmp_path_factory) -> dict[str, object]:
 def test_nothing_that_knows_a_plate_is_loaded(loaded) -> None:
     modules = set(loaded["modules"])
     # The right process was looked at.
-    assert {"agent.delivery", "agent.network.broker", "paho.mqtt.client"} <= modules
+    assert {"agent.delivery", "agent.mqtt.driver", "paho.mqtt.client"} <= modules
     assert modules & PLAINTEXT == set()
 
 

@@ -101,6 +101,9 @@ def test_watch_has_no_network_code_loaded(rig: CameraRig) -> None:
         name
         for name in loaded
         if name.startswith(
-            ("paho", "urllib3", "requests", "agent.network", "agent.delivery", "agent.receiver")
+            (
+                *("paho", "urllib3", "requests", "agent.mqtt", "agent.network"),
+                *("agent.delivery", "agent.receiver"),
+            )
         )
     }

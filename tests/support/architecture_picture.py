@@ -16,10 +16,11 @@ INK, GREY, FRAME = "#1b2430", "#48566a", "#8a94a3"
 CLEAR, SEALED, CITY = "#fbe3c0", "#dfe9f5", "#e0efe4"  # what may be seen there
 BOLD = ' font-weight="bold"'
 SAYS = (
-    "A city signs bundles. On the camera, update fetches them, and watch, deliver and walls each "
-    "verify them. watch sees plates and has no network; it seals reads into the outbox. deliver "
-    "has the network and sees no plate; it publishes them to the broker. The receiver opens them "
-    "and answers with a signed receipt, which travels back the same way."
+    "A city signs bundles. "
+    "On the camera, update fetches them, and watch, deliver and walls each verify them. "
+    "watch sees plates and has no network; it seals reads into the outbox. "
+    "deliver has the network and sees no plate; it publishes them to the broker. "
+    "The receiver opens them and answers with a signed receipt, which travels back the same way."
 )
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from agent.core.policy.policy import Broker
-from agent.network.broker import LinkLimits
+from agent.network.broker_link import LinkLimits
 from agent.network.egress import Egress
+from agent.network.policy_tls import context_for
 from agent.network.publisher import MqttPublisher
-from agent.network.tls import context_for
 from tests.support.pki import HOST, Authority, Credentials
 
 RECIPIENT = "exampleville-pd"

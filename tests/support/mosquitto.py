@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,7 +26,7 @@ class Mosquitto:
 
     `client_ca`: require client certificates signed by it; `acl`: an ACL file's text (user = the
     certificate's common name). `address`, `port`: where it listens; loopback and a free one unless
-    told.
+    told. `options`: further lines of mosquitto.conf.
 
     Use as a context manager; `kill` is SIGKILL, after which `start` brings it back on the same
     port.
@@ -41,6 +42,7 @@ class Mosquitto:
         persistence: bool = False,
         address: str = ADDRESS,
         port: int | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -59,6 +61,7 @@ class Mosquitto:
             f"allow_anonymous {'false' if client_ca else 'true'}",
             f"persistence {'true' if persistence else 'false'}",
             f"persistence_location {self.data}/",
+            *options,
         ]
         if client_ca:
             lines += [

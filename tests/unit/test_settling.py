@@ -42,6 +42,7 @@ class Scene:
     def new_settler(self, in_force):
         return Settler(
             in_force,
+            "cam-1",
             self.outbox,
             self.receipts,
             self.verifier,
@@ -144,6 +145,7 @@ def test_the_receipt_of_another_listed_recipient_does_not_count():
     scene = Scene()
     scene.settler = Settler(
         policy(),
+        "cam-1",
         scene.outbox,
         scene.receipts,
         scene.verifier,
@@ -250,6 +252,18 @@ def test_a_jump_forward_expires_nothing_until_powered_on_time_has_reached_the_de
     assert len(scene.waiting) == 1
     scene.settler.settle(replace(jumped, at_least=NOON + timedelta(days=21)))
     assert scene.log.kinds() == ["release", "expired"]
+
+
+def test_a_read_of_another_camera_is_refused_although_its_key_were_known():
+    scene = Scene()
+    scene.settler._device = "cam-2"
+    scene.settler.settle(instant(400 * DAY))  # its deadline has passed: it would be taken out
+    assert len(scene.waiting) == 1
+    (refusal,) = scene.log.details("refusal")
+    assert (refusal["reason"], refusal["what"]) == (
+        "device-not-enrolled",
+        "sealed by another device",
+    )
 
 
 def test_a_damaged_or_planted_read_is_refused_once_and_not_removed():

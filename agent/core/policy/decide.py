@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from agent.core.time.instant import Instant
     from agent.core.wire.tags import Tags
 
+HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})
+"""Reasons of `may_publish` that may pass by themselves: the read waits, until its deadline at the
+latest.
+
+Every other one withdraws it for good.
+"""
+
 
 def decide(
     policy: Policy, circumstances: Circumstances, match: Match | None, spent: Mapping[str, int]

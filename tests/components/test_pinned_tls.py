@@ -2,6 +2,7 @@
 TLS server on loopback.
 """
 
+import random
 import socket
 import ssl
 import threading
@@ -10,8 +11,10 @@ from contextlib import contextmanager
 import pytest
 
 from agent.errors import ConfigError, DestinationRefusedError, StorageError
-from agent.network.tls import MAX_CONNECTION_BYTES, PinnedSocket, context_for, spki_pin
+from agent.mqtt.pinned_tls import MAX_UNANSWERED_BYTES, Inflow, PinnedSocket, spki_pin
+from agent.network.policy_tls import context_for
 from tests.support.city_network import broker
+from tests.support.hostile import length
 from tests.support.pki import HOST, Authority
 
 
@@ -189,7 +192,7 @@ def test_a_worn_out_connection_reads_no_more(ca, server) -> None:
         listening(server, say=b"x" * 50) as (address, _),
         handshake(context(ca, broker(server, address)), address) as tls,
     ):
-        tls._received = MAX_CONNECTION_BYTES + 1
+        tls.inflow.unanswered_bytes = MAX_UNANSWERED_BYTES + 1
         with pytest.raises(OSError, match="worn out"):
             tls.recv(20)
         tls.send(b"x")
@@ -209,7 +212,7 @@ def test_a_ca_that_is_none_is_a_config_error_naming_broker_and_file(server) -> N
         b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     ):
         with pytest.raises(ConfigError, match=r"city-hall-ca\.pem: broker 'city-hall'"):
-            context_for(broker(server, ("127.0.0.1", 1)), rubbish, "", 1024)
+            context_for(broker(server, ("127.0.0.1", 1)), rubbish, "broker 'city-hall'", 1024)
 
 
 def test_a_client_certificate_without_its_key_is_a_storage_error(ca, server, tmp_path) -> None:
@@ -221,3 +224,39 @@ def test_a_client_certificate_without_its_key_is_a_storage_error(ca, server, tmp
 
 def test_sockets_of_the_context_are_pinned_sockets(ca, server) -> None:
     assert context(ca, broker(server, ("127.0.0.1", 1))).sslsocket_class is PinnedSocket
+
+
+@pytest.mark.parametrize("longest", [1, 2, 7, 5000])
+def test_packets_are_followed_however_they_are_cut(longest) -> None:
+    chance, now_s = random.Random(longest), 0.0
+    messages = [bytes(chance.choice([0, 1, 126, 127, 128, 16_383, 16_384])) for _ in range(30)]
+    inflow, expected = Inflow(), 0
+    for message in messages:
+        answer = bytes([0xD0, 0])  # PINGRESP: weighs nothing
+        packet = bytes([0x32]) + length(len(message)) + message
+        for whole in (answer, packet):
+            left, now_s = whole, now_s + 1
+            while left:
+                taken = chance.randint(1, longest)
+                inflow.feed(left[:taken], now_s)
+                left, now_s = left[taken:], now_s + 1
+                assert (inflow.began_s is None) == (not left)
+            assert inflow.packet_bytes == len(whole)
+        expected += len(packet)
+        assert inflow.unanswered_bytes == expected
+
+
+def test_a_packet_begins_with_its_first_byte() -> None:
+    inflow = Inflow()
+    assert inflow.began_s is None
+    for now_s, part in ((5.0, b"\x32"), (6.0, b"\x02"), (7.0, b"x")):
+        inflow.feed(part, now_s)
+        assert inflow.began_s == 5.0
+    inflow.feed(b"x\x32", 8.0)  # the last byte of one, the first of the next
+    assert inflow.began_s == 8.0
+
+
+def test_a_length_without_end_is_paho_s_to_refuse() -> None:
+    inflow = Inflow()
+    inflow.feed(b"\x32" + b"\xff" * 20, 1.0)
+    assert inflow.began_s == 1.0

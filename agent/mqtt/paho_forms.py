@@ -1,0 +1,83 @@
+"""Between our values and paho's: properties, reasons, the length of a packet."""
+
+import ssl
+from typing import TYPE_CHECKING
+
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties as Packed
+from paho.mqtt.reasoncodes import ReasonCode
+
+from agent.core.log.leaf import clean_text
+from agent.mqtt.events import PACKET_TOO_LARGE, Connected, Properties, Session
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import ConnectFlags
+
+_LONGEST_PACKET = 268_435_460  # MQTT's own bound
+_MOST_IN_FLIGHT = 65_535
+
+# Mosquitto answers what exceeds its `message_size_limit` with PUBACK 149, which MQTT does not allow
+# there: paho would end the connection for one message, and the next one would bring it again.
+ReasonCode.names = {
+    **ReasonCode.names,
+    PACKET_TOO_LARGE: {
+        "Packet too large": [PacketTypes.CONNACK, PacketTypes.DISCONNECT, PacketTypes.PUBACK]
+    },
+}
+
+
+def asked_properties(session: Session, max_packet_bytes: int) -> Packed:
+    """Of our CONNECT."""
+    asked = Packed(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own lack
+    asked.SessionExpiryInterval = session.expiry_s
+    asked.ReceiveMaximum = session.receive_maximum
+    # an honest broker drops what is longer
+    asked.MaximumPacketSize = max_packet_bytes
+    return asked
+
+
+def granted(session: Session, flags: "ConnectFlags", properties: Packed | None) -> Connected:
+    """What a CONNACK grants; what it leaves out is as we asked, or as MQTT has it."""
+    return Connected(
+        flags.session_present,
+        getattr(properties, "SessionExpiryInterval", session.expiry_s),
+        getattr(properties, "MaximumPacketSize", _LONGEST_PACKET),
+        getattr(properties, "ReceiveMaximum", _MOST_IN_FLIGHT),
+    )
+
+
+def published_properties(given: Properties, waited_s: float) -> Packed:
+    """Of a publication. The time that it has waited is taken off its life."""
+    packed = Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's own lack
+    if given.content_type:
+        packed.ContentType = given.content_type
+    if given.expires_in_s is not None:
+        packed.MessageExpiryInterval = max(1, given.expires_in_s - int(waited_s))
+    if given.user:
+        packed.UserProperty = list(given.user)
+    return packed
+
+
+def packet_bytes(topic: str, payload: bytes, packed: Packed) -> int:
+    """The length of a PUBLISH at QoS 1: header (a type, then the rest's length in up to four
+    bytes), topic, packet id, properties, payload.
+    """
+    properties = packed.pack()  # type: ignore[no-untyped-call] # paho's own lack
+    rest = 2 + len(topic.encode()) + 2 + len(properties) + len(payload)
+    return 1 + max(1, -(-rest.bit_length() // 7)) + rest
+
+
+def words_of(code: ReasonCode, properties: Packed | None) -> str:
+    """A reason as one line: its name, its number, and what the broker itself says."""
+    said = getattr(properties, "ReasonString", "")
+    return f"{code} ({code.value})" + (f": {clean_text(said)}" if said else "")
+
+
+def system_words(error: Exception) -> str:
+    """The system's words for an error, without the peer's."""
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or type(error).__name__})"
+    if isinstance(error, TimeoutError):
+        return "timed out"  # ssl's own words begin with a line of its source
+    told = error.strerror if isinstance(error, OSError) else ""
+    return (told or str(error) or type(error).__name__).lower()

@@ -1,0 +1,222 @@
+"""TLS to one peer: its host name is verified although its address is dialled, by one CA alone; its
+key must be a pinned one, if pins are given; what it sends is bounded.
+
+For cameras' brokers and web servers, and for a recipient's broker: one socket.
+"""
+
+import hashlib
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from agent.core.reasons import Reason
+from agent.errors import ConfigError, DestinationRefusedError, StorageError
+
+MAX_UNANSWERED_BYTES = 8 << 20
+"""A connection that has brought this much in messages that nobody has acknowledged is worn out and
+is ended: no broker can make paho's memory grow further.
+"""
+_PUBLISH = 3  # MQTT 5, 2.1.2: the packet's type is the high half of its first byte
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who must answer.
+
+    `pins`: SHA-256 digests of keys, one of which it must have; None: the CA decides alone.
+
+    `what`, `ca`: how errors name the peer and the CA's file. `advice`: the next step where its
+    certificate does not fit.
+    """
+
+    host: str
+    pins: frozenset[bytes] | None
+    what: str
+    ca: str | Path
+    advice: str
+
+
+class PinnedContext(ssl.SSLContext):
+    """A client context for exactly one peer.
+
+    `where`: the address in hand, for errors. `max_packet_bytes`: the longest MQTT packet that a
+    broker may send us.
+    """
+
+    peer: Peer
+    where: str
+    max_packet_bytes: int
+
+    def wrap_socket(self, sock: socket.socket, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        """Whatever name the caller dialled, SNI and the certificate check use the peer's host name.
+
+        Nothing waits for a full packet (TCP_NODELAY): a sealed read is two TLS records, and the
+        second one would wait 40 ms for the delayed acknowledgement of the first.
+        """
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        options["server_hostname"] = self.peer.host
+        return super().wrap_socket(sock, *arguments, **options)
+
+
+class PinnedSocket(ssl.SSLSocket):
+    """Ends the handshake in an error unless the server's key is pinned: nothing of MQTT has been
+    sent by then.
+
+    Bounds what MQTT reads (`recv`); http.client reads by another way, and has its reader's bounds.
+
+    Limit: the pins are compared with the server's own certificate, not with its issuers'.
+    """
+
+    inflow: "Inflow"
+    trouble = ""  # why `recv` gave up: paho tells nobody
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature is ssl's
+        """Handshake, then compare the SHA-256 of the SubjectPublicKeyInfo (RFC 7469).
+
+        Raises DestinationRefusedError(spki-pin-mismatch).
+        """
+        self.inflow = Inflow()  # here, because ssl makes its sockets without our __init__
+        try:
+            super().do_handshake(block)
+            self._check_pin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_pin(self) -> None:
+        context = self.context
+        if isinstance(context, PinnedContext):
+            pins = context.peer.pins
+            if pins is None or spki_pin(self.getpeercert(binary_form=True) or b"") in pins:
+                return
+        raise DestinationRefusedError(
+            Reason.SPKI_PIN_MISMATCH,
+            "the broker's key is none of the policy's spki_pins",
+            where=getattr(context, "where", ""),
+            fix="another machine may be answering; do not add the pin unseen",
+        )
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """As ssl's, with a bound: paho asks for a packet's whole length at once, which a hostile
+        broker sets to 256 MB.
+        """
+        limit = self.context.max_packet_bytes if isinstance(self.context, PinnedContext) else 0
+        if buflen > limit:
+            self._give_up(f"the broker sends a packet of {buflen} bytes")
+        if self.inflow.unanswered_bytes > MAX_UNANSWERED_BYTES:
+            self._give_up("the connection is worn out")
+        data = super().recv(buflen, flags)
+        self.inflow.feed(data, time.monotonic())
+        return data
+
+    def _give_up(self, why: str) -> None:
+        self.trouble = why
+        raise OSError(why)
+
+
+class Inflow:
+    """Follows MQTT's packets through the bytes that come.
+
+    `began_s`: since when one is unfinished, or None; `packet_bytes`: the length of the last whole
+    one.
+
+    `unanswered_bytes`: of messages; whoever acknowledges one by hand takes it off.
+    """
+
+    def __init__(self) -> None:
+        self.began_s: float | None = None
+        self.packet_bytes = self.unanswered_bytes = 0
+        self._header, self._left = bytearray(), 0
+
+    def feed(self, data: bytes, now_s: float) -> None:
+        """Take in what came: a type byte, up to four bytes of length, then that many (MQTT 5,
+        2.1).
+        """
+        while data:
+            if self.began_s is None:
+                self.began_s, self._header, self._left = now_s, bytearray(), -1
+            if self._left < 0:
+                self._header.append(data[0])
+                data = data[1:]
+                if len(self._header) == 1 or (self._header[-1] & 0x80 and len(self._header) < 5):
+                    continue
+                length = sum((b & 0x7F) << 7 * place for place, b in enumerate(self._header[1:]))
+                self._left, self.packet_bytes = length, len(self._header) + length
+                self._count(len(self._header))
+            else:
+                taken = min(self._left, len(data))
+                self._left, data = self._left - taken, data[taken:]
+                self._count(taken)
+            if self._left == 0:
+                self.began_s = None
+
+    def _count(self, taken: int) -> None:
+        if self._header[0] >> 4 == _PUBLISH:
+            self.unanswered_bytes += taken
+
+
+def context_for(
+    peer: Peer, ca_pem: bytes, max_packet_bytes: int, client: tuple[Path, Path] | None = None
+) -> PinnedContext:
+    """A context that trusts `ca_pem` only (no system store).
+
+    `client`: certificate and key files of our own.
+
+    Raises ConfigError for an unusable CA, StorageError for an unusable client certificate.
+    """
+    # verifies chain and host name; loads no CA by itself
+    context = PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False
+    context.sslsocket_class = PinnedSocket
+    context.peer, context.where, context.max_packet_bytes = peer, peer.what, max_packet_bytes
+    try:
+        context.load_verify_locations(cadata=ca_pem.decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        raise ConfigError(
+            f"{peer.what}: not a CA certificate in PEM ({type(error).__name__})",
+            where=peer.ca,
+            fix="put the broker's CA there",
+        ) from None
+    if client is not None:
+        try:
+            context.load_cert_chain(*client)
+        except (ssl.SSLError, OSError, ValueError) as error:
+            raise StorageError(
+                f"unusable TLS client certificate or key ({type(error).__name__})",
+                where=client[0],
+                fix=f"check it and {client[1].name}",
+            ) from None
+    return context
+
+
+def spki_pin(der: bytes) -> bytes:
+    """SHA-256 of a certificate's SubjectPublicKeyInfo, 32 bytes; empty (equal to no pin) for what
+    is no certificate.
+    """
+    try:
+        key = x509.load_der_x509_certificate(der).public_key()
+        return hashlib.sha256(
+            key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        ).digest()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return b""
+
+
+def certificate_refused(
+    error: ssl.SSLCertVerificationError, context: PinnedContext, where: str = ""
+) -> DestinationRefusedError:
+    """OpenSSL's verdict on a certificate as ours: certificate-invalid."""
+    return DestinationRefusedError(
+        Reason.CERTIFICATE_INVALID,
+        f"the broker's certificate is not acceptable: {error.verify_message}",
+        where=where or context.where,
+        fix=context.peer.advice,
+    )
