@@ -316,10 +316,9 @@ class TestPublishing:
 
 
 class TestTheBrokersBounds:
-    def test_grants_are_values(self, tmp_path) -> None:
-        fake = FakeWorld(tmp_path, session_expiry_s=300, receive_maximum=7, max_packet_bytes=30_000)
+    def test_grants_are_values(self, make) -> None:
+        fake = make(FakeWorld, session_expiry_s=300, receive_maximum=7, max_packet_bytes=30_000)
         assert fake.dial(fake.driver()) == Connected(False, 300, 30_000, 7)
-        fake.close()
 
     def test_what_a_broker_does_not_limit(self, fake) -> None:
         assert fake.dial(fake.driver()) == Connected(False, 600, 268_435_460, 65_535)
