@@ -32,7 +32,6 @@ PACKAGING := setup.py pyproject.toml constraints.txt
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= auto
 SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
-AGAIN := $(MAKE) --no-print-directory
 
 # What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
 PROGRAMS_quick := mosquitto:mosquitto ps:procps unshare:util-linux strace:strace systemd-analyze:systemd
@@ -55,11 +54,11 @@ demo: $(VENV)/demo.stamp ## the whole story on this machine, no camera, no netwo
 
 test: ## everything: `check`, then the broker, fault, interop, demo and sandbox tests; 10 minutes at most
 test: programs-test $(VENV)/rig.stamp
-	@tests/stopwatch.sh test 600 $(AGAIN) check rest
+	@tests/stopwatch.sh test 600 $(MAKE) --no-print-directory check rest
 
 check: ## format, lint, types, layers, quick tests; 2 minutes at most
 check: programs-quick $(VENV)/dev.stamp
-	@tests/stopwatch.sh check 120 $(AGAIN) quick
+	@tests/stopwatch.sh check 120 $(MAKE) --no-print-directory quick
 
 unit: $(VENV)/dev.stamp ## the unit tests only; under 10 seconds
 	@tests/stopwatch.sh unit 10 $(SPREAD) tests/unit -m "not slow"
@@ -67,7 +66,7 @@ unit: $(VENV)/dev.stamp ## the unit tests only; under 10 seconds
 quick: format lint types layers
 	$(SPREAD) -m "not slow"
 
-rest: programs-test $(VENV)/rig.stamp
+rest: # of `test`, which has looked and installed
 	$(SPREAD) -m slow
 	$(PYTEST) hw_tests
 

@@ -7,7 +7,12 @@ set -eu
 name=$1 limit=$2
 shift 2
 
-spoken() { if [ "$1" -ge 60 ]; then echo "$(($1 / 60)) min $(($1 % 60)) s"; else echo "$1 s"; fi; }
+spoken() {
+    minutes=$(($1 / 60)) seconds=$(($1 % 60))
+    if [ $minutes = 0 ]; then echo "$seconds s"
+    elif [ $seconds = 0 ]; then echo "$minutes min"
+    else echo "$minutes min $seconds s"; fi
+}
 
 began=$(date +%s)
 got=0; "$@" || got=$?
