@@ -29,9 +29,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
 	--only-binary :all: --constraint constraints.txt
 PACKAGING := setup.py pyproject.toml constraints.txt
 # Tests run side by side, one worker a core; one that has nothing left takes from another's list.
+# A worker that dies fails the run by the name of its test: one begun in its place loses the list.
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= auto
-SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
+SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal \
+	--max-worker-restart 0
 
 # What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
 PROGRAMS_quick := mosquitto:mosquitto ps:procps unshare:util-linux strace:strace systemd-analyze:systemd

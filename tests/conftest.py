@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.demo_run import DemoRun, shared_demo
+from tests.support.demo_run import TIMEOUT_S, DemoRun, shared_demo
 
 HERE = Path(__file__).parent
 QUICK = ("unit", "components", "contracts")
@@ -49,6 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents and item.path.relative_to(HERE).parts[0] not in QUICK:
             item.add_marker("slow")
+        if "demo_run" in item.fixturenames:  # whichever test comes first waits for all of it
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S + 60))
 
 
 def pytest_collection_finish() -> None:

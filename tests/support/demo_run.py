@@ -39,6 +39,7 @@ def shared_demo(folder: Path) -> DemoRun:
         if not root.exists():
             root.mkdir()
             run_demo(root)
+    assert (root / "exit.txt").exists(), "the demo did not end in time, here or in another worker"
     errors = (root / "errors.txt").read_text(encoding="utf-8")
     assert (root / "exit.txt").read_text(encoding="utf-8") == "0", errors
     printed = (root / "printed.txt").read_text(encoding="utf-8")
