@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from agent import boundary
-from agent.camera import image_header
 from agent.core.reading.sighting import Frame, Image
 from agent.core.time.instant import Instant
+from agent.core.wire import image_header
 from agent.errors import SourceError
 from agent.ports import Clock
 

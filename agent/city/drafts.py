@@ -27,6 +27,7 @@ from agent.bundles.layout import (
 from agent.core.policy.camera_roster import parse_roster
 from agent.core.policy.charter import parse_charter, require
 from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.text.pem import certificates
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
 from agent.verifying.roster_check import Roster, parse_root, verify_roster
@@ -190,7 +191,8 @@ def drafts_of(
             missing=f"broker {broker.id!r} needs it; its operator has it",
         )
         try:
-            x509.load_pem_x509_certificates(pem)
+            for certificate in certificates(pem):
+                x509.load_der_x509_certificate(certificate)
         except ValueError:
             raise ConfigError(
                 "holds no certificate in PEM", where=folder / name, fix="ask the broker's operator"

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.core.reasons import Reason
+from agent.core.text import pem
 from agent.errors import ConfigError, DestinationRefusedError, StorageError
 
 MAX_UNANSWERED_BYTES = 8 << 20
@@ -178,7 +177,8 @@ def context_for(
     context.sslsocket_class = PinnedSocket
     context.peer, context.where, context.max_packet_bytes = peer, peer.what, max_packet_bytes
     try:
-        context.load_verify_locations(cadata=ca_pem.decode("ascii"))
+        found = pem.plain(pem.certificates(ca_pem))
+        context.load_verify_locations(cadata=found.decode("ascii"))
     except (ssl.SSLError, ValueError) as error:
         raise ConfigError(
             f"{peer.what}: not a CA certificate in PEM ({type(error).__name__})",
@@ -198,15 +198,13 @@ def context_for(
 
 
 def spki_pin(der: bytes) -> bytes:
-    """SHA-256 of a certificate's SubjectPublicKeyInfo, 32 bytes; empty (equal to no pin) for what
-    is no certificate.
+    """SHA-256 (32 bytes) of a certificate's SubjectPublicKeyInfo as it stands there; empty (equal
+    to no pin) for what is no certificate.
     """
     try:
-        key = x509.load_der_x509_certificate(der).public_key()
-        return hashlib.sha256(
-            key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        ).digest()
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+        certificate = x509.load_der_x509_certificate(der)
+        return hashlib.sha256(pem.key_info(certificate.tbs_certificate_bytes)).digest()
+    except ValueError:
         return b""
 
 

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
     load_pem_private_key,
 )
 
+from agent.core.text.pem import certificates, plain
 from agent.disk.atomic_file import publish, write_atomic
 from agent.disk.input_file import read_input
 from agent.disk.private_file import read_private
@@ -41,7 +43,8 @@ def install_certificate(device: Path, path: Path) -> dict[str, object]:
         )
     if ends <= datetime.now(UTC):
         raise ConfigError("has expired", where=path, fix="ask the CA for a new one")
-    write_atomic(device / TLS_CERTIFICATE, data, 0o644)
+    # In its plainest form: whoever reads it later may be stricter.
+    write_atomic(device / TLS_CERTIFICATE, plain(certificates(data)), 0o644)
     if present == waiting:
         publish(waiting, key_path)
     return {"certificate": str(device / TLS_CERTIFICATE), "until": ends.date().isoformat()}
@@ -53,12 +56,12 @@ def _read_certificate(data: bytes, path: Path) -> tuple[bytes, datetime]:
     Raises ConfigError.
     """
     try:
-        certificate = x509.load_pem_x509_certificates(data)[0]
+        certificate = x509.load_der_x509_certificate(certificates(data)[0])
         key = certificate.public_key()
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), (
             certificate.not_valid_after_utc
         )
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ConfigError(
             "is not a certificate in PEM", where=path, fix="ask the CA for PEM"
         ) from None

@@ -18,8 +18,9 @@ from agent import boundary
 from agent.core.policy.policy import TEST
 from agent.core.reading.plate_text import PlateText
 from agent.core.reasons import Reason
+from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, parse_object
-from agent.core.wire import sealed_read
+from agent.core.wire import image_header, sealed_read
 from agent.core.wire.tags import Tags
 from agent.core.wire.test_plate import is_test_plate
 from agent.errors import EnvelopeRefusedError
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from agent.ports import Verifier
 
 MAX_CHARACTERS, MAX_ALTERNATIVES = 12, 8
+MOST_LIKELY = 0.9999  # a lead is never a fact (P10), whoever made the camera
+MAX_CROP_PIXELS = 1 << 20  # ours are at most 640 wide; a viewer needs a few megabytes for these
+_ROUNDING = 0.001  # nine numbers, each rounded to four digits
 _WHERE = "content"
-_JPEG_START = b"\xff\xd8\xff"
 _PLATE_MEMBERS = (
     "plate",
     "confidence",
@@ -168,7 +171,12 @@ def parse_content(tags: Tags, plaintext: bytes) -> OpenedRead:
         required=("v", "match"),
         optional=known,
     )
+    # Whatever stands in both must be the same: only the tags are logged and counted.
     fields.exactly("v", tags.version)
+    if "captured_at" in fields:
+        fields.exactly("captured_at", rfc3339(tags.captured_at))
+    if "camera" in fields:
+        fields.exactly("camera", tags.device)
     match = Fields(
         fields.value("match"),
         f"{_WHERE}: `match`",
@@ -184,12 +192,21 @@ def parse_content(tags: Tags, plaintext: bytes) -> OpenedRead:
         entry_agency=match.text("agency"),
         entry_case=match.text("case"),
         entry_source_date=match.day("source_date", first_year=1970),
-        posterior=None if match.value("posterior") is None else match.fraction("posterior"),
+        posterior=_posterior(match),
         plate=plate,
-        captured_at=fields.moment("captured_at") if "captured_at" in fields else None,
-        camera=fields.identifier("camera") if "camera" in fields else None,
+        captured_at=tags.captured_at if "captured_at" in fields else None,
+        camera=tags.device if "camera" in fields else None,
         crop=_crop(fields) if "crop" in fields else None,
     )
+
+
+def _posterior(match: Fields) -> float | None:
+    if match.value("posterior") is None:
+        return None
+    posterior = match.fraction("posterior")
+    if posterior > MOST_LIKELY:
+        raise match.bad("posterior", f"at most {MOST_LIKELY}")
+    return posterior
 
 
 def _plate(fields: Fields) -> SeenPlate:
@@ -199,11 +216,20 @@ def _plate(fields: Fields) -> SeenPlate:
         Fields(entry, f"{_WHERE}: `alternatives`", required=("plate", "probability"))
         for entry in fields.sequence("alternatives", MAX_ALTERNATIVES)
     ]
+    text, confidence = _text(fields), fields.fraction("confidence")
+    char_confidence = fields.fractions("char_confidence", MAX_CHARACTERS)
+    if len(char_confidence) != len(text.value):
+        raise fields.bad("char_confidence", "one for each character of `plate`")
+    others = tuple((_text(entry), entry.fraction("probability")) for entry in alternatives)
+    if len({text, *(other for other, _ in others)}) != 1 + len(others):
+        raise fields.bad("alternatives", "other texts than `plate`, each once")
+    if confidence + sum(probability for _, probability in others) > 1 + _ROUNDING:
+        raise fields.bad("alternatives", "together with `confidence` at most 1")
     return SeenPlate(
-        text=_text(fields),
-        confidence=fields.fraction("confidence"),
-        char_confidence=fields.fractions("char_confidence", MAX_CHARACTERS),
-        alternatives=tuple((_text(entry), entry.fraction("probability")) for entry in alternatives),
+        text=text,
+        confidence=confidence,
+        char_confidence=char_confidence,
+        alternatives=others,
         state=None if fields.value("state") is None else fields.identifier("state"),
         region=fields.identifier("region"),
         frames=fields.whole("frames", 1, 1_000_000),
@@ -223,6 +249,10 @@ def _crop(fields: Fields) -> bytes:
         data = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
     except (binascii.Error, ValueError):
         data = b""
-    if not data.startswith(_JPEG_START):
+    if base64.b64encode(data).decode() != value or image_header.kind_of(data[:12]) != "JPEG":
         raise fields.bad("crop", "a JPEG in base64")
+    # Mitigates against: a decompression bomb, whose decoder is in somebody's viewer.
+    header = image_header.parse(data)
+    if header is None or not header.complete or header.width * header.height > MAX_CROP_PIXELS:
+        raise fields.bad("crop", f"a whole JPEG of at most {MAX_CROP_PIXELS} pixels")
     return data

@@ -5,10 +5,10 @@ The composition root of the recipients' side.
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from agent.core.reasons import Reason
@@ -164,12 +164,7 @@ class Workplace:
         Keys first: without them the rest is noise.
         """
         sure = surely(now)
-        due = self.keys.destroy_due(sure)
-        store = self.store()
-        try:
-            deleted = store.delete_due(sure)
-        finally:
-            store.close()
+        due, deleted = self.destroy_due(now)
         present = self.keys.epochs()
         lines = []
         if doubtful := [epoch for epoch in present if deadline_of(epoch) <= now.utc]:
@@ -194,6 +189,17 @@ class Workplace:
                 "give it to the city"
             )
         return lines
+
+    def destroy_due(self, now: Instant) -> tuple[Sequence[date], int]:
+        """Destroy the keys and delete the reads whose deadline has surely come; their days, and how
+        many reads.
+
+        Raises StorageError, PlatewardenError.
+        """
+        sure = surely(now)
+        due = self.keys.destroy_due(sure)
+        with closing(self.store()) as store:
+            return due, store.delete_due(sure)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -85,6 +85,16 @@ def test_one_key_counts_once(desk):
     assert desk.files() == before
 
 
+def test_a_ca_file_with_notes_is_signed_and_one_without_a_certificate_is_not(open_desk):
+    file = open_desk.city / "ca/city-hall-ca.pem"
+    sound = file.read_bytes()
+    for odd in (b"a note\n", sound.replace(b"\n-----END", b"!\n-----END"), sound[:-30]):
+        file.write_bytes(odd)
+        is_error(open_desk.sign("dora"), 2, "city-hall-ca.pem", "no certificate in PEM")
+    file.write_bytes("\ufeffStädtische Stelle\r\n".encode() + sound.replace(b"\n", b"\r\n"))
+    assert open_desk.sign("dora").code == 0
+
+
 def test_a_key_without_the_role(open_desk):
     is_error(
         open_desk.sign("ada", "--role", "policy"),

@@ -17,6 +17,33 @@ from tests.support.city_network import broker
 from tests.support.hostile import length
 from tests.support.pki import HOST, Authority
 
+RSA_PSS = """\
+-----BEGIN CERTIFICATE-----
+MIID7TCCAqGgAwIBAgIUR2edq3K3ApUxBtxQnU32+SWCpOEwQQYJKoZIhvcNAQEK
+MDSgDzANBglghkgBZQMEAgEFAKEcMBoGCSqGSIb3DQEBCDANBglghkgBZQMEAgEF
+AKIDAgEgMCQxIjAgBgNVBAMMGW1xdHQuZXhhbXBsZXZpbGxlLmV4YW1wbGUwIBcN
+MjYxMTI4MjI1OTI2WhgPMjEyNjExMDQyMjU5MjZaMCQxIjAgBgNVBAMMGW1xdHQu
+ZXhhbXBsZXZpbGxlLmV4YW1wbGUwggFWMEEGCSqGSIb3DQEBCjA0oA8wDQYJYIZI
+AWUDBAIBBQChHDAaBgkqhkiG9w0BAQgwDQYJYIZIAWUDBAIBBQCiAwIBIAOCAQ8A
+MIIBCgKCAQEAsBuSdt8dcafxn/d1F4Djkg16v7/cQ8quwcvpP2eYD52JEBFyCV89
+T6BTV+Lfwjs6O+qVDy0SHe65TJ5K4o2UG/3yRUAC5uJwpLciEewlurmS14R22Sqg
+54g17u1UDcG1QL0bh/d4+Uess+lAuTLCNB4gtHAiLXSAk4EKLCADqCF+/a4oFewZ
+G0OXpoxUMhWCa/o6HP5cvlmdyGECwKwB2oBmBAoUxoYyJwi10xQdM8tBSo6btriA
+oLQwEDQPq7Mf0XGy9SNVJpDasWIW413SFUmeW0w/UxkKx2UFrHSNm5hUZddqF1KX
+EH/dDRor8CXeB6nVDToeKt4k4qyjdz0OtwIDAQABo3kwdzAdBgNVHQ4EFgQUPBxj
+muwvwNmWEJzZrLKWIcnJE20wHwYDVR0jBBgwFoAUPBxjmuwvwNmWEJzZrLKWIcnJ
+E20wDwYDVR0TAQH/BAUwAwEB/zAkBgNVHREEHTAbghltcXR0LmV4YW1wbGV2aWxs
+ZS5leGFtcGxlMEEGCSqGSIb3DQEBCjA0oA8wDQYJYIZIAWUDBAIBBQChHDAaBgkq
+hkiG9w0BAQgwDQYJYIZIAWUDBAIBBQCiAwIBIAOCAQEAFs6S85eKIsIaNnE0JL47
+W+8Jx2uj22tZ2nrzu+lEzNC1TDWjz8PoQdJKBcnSzlrIWkZpt+lPx4i0l3ujljo2
+NiYSOiK78fWrQ6gkBrxJK5xU+h61I59hvXDlMPNTen+18IEYVJmbq24fsg8etxMT
+owElmqiXAsXV0pifvfSegUq6dEqGmvwkSuW7UeBgn7TUGUMsEKsVA0gKnaJyGPbi
+ZltglaIw8Ls8/9gFjAEThe0BDEAn7IxwiARot/ra6KCjOUfZm8SIXVetRzdKOhh5
+W0PYrDjqeLWCE56aKtZNbYB8HUAS2nZ4/GngcCsjztAv8nW8TjkUfc5OCmMU/bSz
+xw==
+-----END CERTIFICATE-----
+"""
+
 
 @pytest.fixture(scope="module")
 def ca(tmp_path_factory) -> Authority:
@@ -204,15 +231,38 @@ def test_pin_is_what_openssl_prints(server) -> None:
     assert spki_pin(b"") == spki_pin(b"\x30\x03noise") == b""
 
 
+def test_an_rsa_pss_key_is_pinned_by_the_bytes_that_stand_in_the_certificate() -> None:
+    """Made, and its pin told, by OpenSSL 3.0: `genpkey -algorithm rsa-pss`, `req -new -x509`;
+    `x509 -pubkey -noout | pkey -pubin -outform der | sha256sum`.
+    """
+    der = ssl.PEM_cert_to_DER_cert(RSA_PSS)
+    assert spki_pin(der).hex() == (
+        "e0f06b2f68227807bd9e558fef0658de75cb3752d217f982ec5ec3a212430328"
+    )
+
+
 def test_a_ca_that_is_none_is_a_config_error_naming_broker_and_file(server) -> None:
     for rubbish in (
         b"",
         b"not a certificate",
         b"\xff\xfe",
         b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        server.certificate.read_bytes() + b"-----BEGIN CERTIFICATE-----\nAAAA\n",
+        server.certificate.read_bytes().replace(b"CERTIFICATE", b"PUBLIC KEY"),
     ):
         with pytest.raises(ConfigError, match=r"city-hall-ca\.pem: broker 'city-hall'"):
             context_for(broker(server, ("127.0.0.1", 1)), rubbish, "broker 'city-hall'", 1024)
+
+
+def test_a_ca_file_may_hold_what_people_write_beside_certificates(ca, server, tmp_path) -> None:
+    other = Authority(tmp_path, "other-ca").pem.read_bytes()
+    note = "Städtische Zertifizierungsstelle\n".encode()
+    file = b"\xef\xbb\xbf" + (note + other + note + ca.pem.read_bytes()).replace(b"\n", b"\r\n")
+    listed = broker(server, ("127.0.0.1", 1))
+    made = context_for(listed, file, "broker 'city-hall'", 1024)
+    assert len(made.get_ca_certs()) == 2
+    with listening(server) as (address, _), handshake(made, address) as tls:
+        tls.send(b"x")
 
 
 def test_a_client_certificate_without_its_key_is_a_storage_error(ca, server, tmp_path) -> None:

@@ -227,6 +227,15 @@ class TestCertificate:
         assert client_certificate(settings.load(camera)) == (device / "tls.crt", device / "tls.key")
         assert stat.S_IMODE((device / "tls.key").stat().st_mode) == 0o600
 
+    def test_with_notes_it_is_installed_without_them(self, capsys, camera):
+        typed(capsys, "--config", camera)
+        device = camera.parent / "device"
+        path = self.issue(camera, device)
+        plain = path.read_bytes()
+        path.write_bytes("\ufeffFür cam\r\n".encode() + plain.replace(b"\n", b"\r"))
+        assert typed(capsys, "--config", camera, "--certificate", path)[0] == 0
+        assert (device / "tls.crt").read_bytes() == plain
+
     def test_not_ours_or_over(self, capsys, camera):
         typed(capsys, "--config", camera)
         device = camera.parent / "device"

@@ -3,13 +3,19 @@ code, never a plate).
 """
 
 import json
+import sqlite3
 import tomllib
+from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
 from agent import cli
+from agent.core.time.instant import ClockTrust, Instant
+from agent.host.clock import TrustedClock
 from agent.receiver.epoch_keys import destroy
 from agent.receiver.intake import Intake
+from agent.receiver.workplace import Workplace
 from tests.support.receiving import Enrolled, this_instant
 from tests.support.sealed import PLATE, RECIPIENT
 
@@ -133,6 +139,49 @@ class TestOpen:
             destroy(key)
         code, out, err = typed(capsys, "open", folder)
         assert (code, out, "key-destroyed" in err) == (3, "", True)
+
+    def test_after_the_deadline_nothing_is_shown_and_all_is_destroyed(
+        self, capsys, folder, monkeypatch
+    ):
+        late = this_instant().utc + timedelta(days=23)
+        monkeypatch.setattr(TrustedClock, "now", lambda _self: Instant(late))
+        code, out, err = typed(capsys, "open", folder)
+        assert (code, out, "deadline-passed" in err) == (3, "", True)
+        assert not list((folder / "store").glob("*.sealed"))
+        keys = sorted(path.stem for path in (folder / "epochs").glob("*.key"))
+        assert keys[0] == late.date().isoformat()
+
+    def test_a_clock_that_merely_says_so_shows_nothing_and_destroys_nothing(
+        self, capsys, folder, monkeypatch
+    ):
+        now = this_instant().utc
+        doubtful = Instant(now + timedelta(days=23), at_least=now)
+        monkeypatch.setattr(TrustedClock, "now", lambda _self: doubtful)
+        before = {path: path.read_bytes() for path in (folder / "epochs").iterdir()}
+        code, out, err = typed(capsys, "open", folder, "--json")
+        assert (code, out, "deadline-passed" in err) == (3, "", True)
+        assert len(list((folder / "store").glob("*.sealed"))) == 2
+        assert before == {path: path.read_bytes() for path in (folder / "epochs").iterdir()}
+
+    def test_the_signed_deadline_counts_and_not_the_indexs(self, capsys, folder, monkeypatch):
+        """Whoever changes the index keeps no read alive, although its key was copied back."""
+        late = this_instant().utc + timedelta(days=23)
+        kept = {path: path.read_bytes() for path in (folder / "epochs").iterdir()}
+        with closing(sqlite3.connect(folder / "store" / "index.sqlite")) as index:
+            index.execute("UPDATE reads SET deadline = '2190-01-01T00:00:00.000Z'")
+            index.commit()
+        monkeypatch.setattr(TrustedClock, "now", lambda _self: Instant(late))
+        monkeypatch.setattr(
+            Workplace, "destroy_due", lambda *_: [path.write_bytes(kept[path]) for path in kept]
+        )
+        code, out, err = typed(capsys, "open", folder)
+        assert (code, out, "deadline-passed" in err) == (3, "", True)
+
+    def test_a_clock_that_is_surely_wrong(self, capsys, folder, monkeypatch):
+        wrong = Instant(this_instant().utc, ClockTrust.UNTRUSTED)
+        monkeypatch.setattr(TrustedClock, "now", lambda _self: wrong)
+        code, out, err = typed(capsys, "open", folder)
+        assert (code, out, "clock" in err) == (1, "", True)
 
     def test_a_folder_that_is_none(self, capsys, tmp_path):
         code, _, err = typed(capsys, "open", tmp_path)

@@ -4,6 +4,7 @@ plate in an error.
 
 import dataclasses
 import json
+from base64 import b64encode
 
 import pytest
 from hypothesis import given, settings
@@ -60,6 +61,12 @@ def with_content(table, tags=SEALED.tags) -> SealedRead:
     plaintext = pad(table if isinstance(table, bytes) else json.dumps(table).encode())
     jwe = encrypt(tags, PARTIES.epochs[tags.epoch].public_key().public_bytes_raw(), plaintext)
     return SealedRead(tags, join(jwe, *sign(DEVICE, OKPKey.import_key(PARTIES.device_key), jwe)))
+
+
+def jpeg(width, height) -> bytes:
+    """A JPEG that says so, and holds nothing."""
+    frame = b"\xff\xc0\x00\x0b\x08" + height.to_bytes(2) + width.to_bytes(2) + b"\x01\x01\x11\x00"
+    return b"\xff\xd8" + frame + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + b"\x00\xff\xd9"
 
 
 CONTENT = json.loads(padded_payload(sighting(), release(), 1))
@@ -128,6 +135,19 @@ class TestContent:
     @pytest.mark.parametrize(
         "change",
         [
+            {"crop": b64encode(jpeg(1024, 1024)).decode()},
+            {"match": {**CONTENT["match"], "posterior": 0.9999}},
+            {"alternatives": [{"plate": "TSTO042", "probability": 0.0304}]},
+            {"plate": "", "char_confidence": [], "confidence": 0, "alternatives": []},
+        ],
+        ids=lambda change: json.dumps(change)[:40],
+    )
+    def test_what_is_just_allowed_opens(self, change):
+        opener().open(with_content({**CONTENT, **change}).wire)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
             {"v": 2},
             {"note": "x"},
             {"plate": "tst 42"},
@@ -153,6 +173,24 @@ class TestContent:
             {"match": {**CONTENT["match"], "case": ""}},
             {"match": {**CONTENT["match"], "source_date": "15 January"}},
             {"match": {**CONTENT["match"], "posterior": 1.1}},
+            {"match": {**CONTENT["match"], "posterior": 1}},
+            {"match": {**CONTENT["match"], "posterior": 0.99991}},
+            # whole and in form, but not what the tags say
+            {"captured_at": "2027-01-15T12:00:00.124Z"},
+            {"camera": "cam-test-2"},
+            # figures that cannot be
+            {"char_confidence": CONTENT["char_confidence"][1:]},
+            {"char_confidence": []},
+            {"alternatives": [{"plate": "TSTO042", "probability": 0.04}]},
+            {"alternatives": [{"plate": PLATE, "probability": 0.01}]},
+            {"alternatives": [{"plate": "TSTO042", "probability": 0.01}] * 2},
+            # pictures that no decoder should see
+            {"crop": b64encode(jpeg(65_000, 65_000)).decode()},
+            {"crop": b64encode(jpeg(1025, 1024)).decode()},
+            {"crop": b64encode(jpeg(0, 40)).decode()},
+            {"crop": b64encode(jpeg(120, 40)[:-2]).decode()},
+            {"crop": b64encode(b"\xff\xd8\xff").decode()},
+            {"crop": b64encode(b"\x89PNG\r\n\x1a\n" + bytes(30)).decode()},
             {"match": {**CONTENT["match"], "posterior": "0.9"}},
             {
                 "match": {

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.camera import image_header
 from agent.camera.images import IMAGE_SUFFIXES, ImageSource, find_files, load_image
+from agent.core.wire import image_header
 from agent.errors import SourceError
 from tests.fakes.clock import FakeClock
 from tests.support.media import cut, picture, write_picture

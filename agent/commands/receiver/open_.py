@@ -24,16 +24,22 @@ def open_(
         Path | None, typer.Option("--crop", help="Save the picture (JPEG) here. Needs one read.")
     ] = None,
 ) -> None:
-    """Decrypt and show a stored read. What it shows is a lead, never a fact."""
+    """Decrypt and show a stored read. What it shows is a lead, never a fact.
+
+    Keys and reads past their deadline are destroyed first, and not shown.
+    """
     from agent.commands.receiver import lead_display
     from agent.disk.atomic_file import write_atomic
+    from agent.host.clock import TrustedClock
     from agent.host.memory import leave_no_core_dump
     from agent.receiver.opened_reads import opened_reads, picture_of
     from agent.receiver.workplace import Workplace
 
     leave_no_core_dump()
     refused: list[RefusedError] = []
-    for one in opened_reads(Workplace(folder), read_id, for_picture=crop is not None):
+    place = Workplace(folder)
+    now = TrustedClock(folder).now()
+    for one in opened_reads(place, read_id, now, for_picture=crop is not None):
         if isinstance(one, RefusedError):  # the others can still be shown
             refused.append(one)
             continue
