@@ -77,13 +77,7 @@ def run(
     egress, guarded = Egress(notify_socket=notifier.address), deque[tuple[str, str]](maxlen=100)
     install_guard(egress, lambda event, destination: guarded.append((event, destination)))
     with ExitStack() as stack:
-        key = load_signing_key(settings.device / "deliver-log.key")
-        log = AuditLog(
-            settings.state / "deliver" / "log.sqlite",
-            origin_of(settings.camera_id, "deliver"),
-            key,
-            clock.now,
-        )
+        log = _opened_log(settings, clock)
         stack.callback(log.close)
         ledger = LinkLedger(settings.state / "deliver", clock, teller or Teller("deliver"))
         stack.callback(lambda: closing(deliver_totals(log.tally, _waiting(settings), ledger.why())))
@@ -112,6 +106,15 @@ def run(
             log.append(LeafKind.STOP, {})
             if trusted:
                 trusted.save()
+
+
+def _opened_log(settings: Settings, clock: "Clock") -> AuditLog:
+    return AuditLog(
+        settings.state / "deliver" / "log.sqlite",
+        origin_of(settings.camera_id, "deliver"),
+        load_signing_key(settings.device / "deliver-log.key"),
+        clock.now,
+    )
 
 
 def _loop(

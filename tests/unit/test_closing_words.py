@@ -1,4 +1,4 @@
-"""The closing summary: its numbers are the log's, its words a person's, and it reads back strictly."""
+"""The closing summary: its numbers are the log's, its words a person's; it reads back strictly."""
 
 import json
 
