@@ -143,11 +143,11 @@ def recent(database: Path, since: str) -> Tally:
             )
             for (details,) in rows:
                 opening = _opening(details) if isinstance(details, bytes) else {}
-                if _checked(opening.get("at"), parse_rfc3339) < since:
+                at, kind = _checked(opening.get("at"), parse_rfc3339), opening.get("kind")
+                if at and at < since:
                     break
-                kind = opening.get("kind")
-                if kind in _KINDS:
-                    tally.add(str(kind), opening)
+                if at and isinstance(kind, str) and kind in _KINDS:
+                    tally.add(kind, opening)
     except FOREIGN as error:
         raise database_error(error, database) from None
     return tally
