@@ -101,11 +101,12 @@ class Publisher(Protocol):
     proven by a receipt only.
 
     `publish` returns when the broker has acknowledged (PUBACK proves nothing more). Raises
-    NetworkError or RefusedError.
+    NetworkError or RefusedError. `troubles`: a line for each broker that is out of reach now.
     """
 
     def publish(self, recipient: str, read_id: str, wire: bytes, expires: datetime) -> None: ...
     def untrusted_receipts(self) -> Sequence[bytes]: ...
+    def troubles(self) -> Sequence[str]: ...
     def close(self) -> None: ...
 
 

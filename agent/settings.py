@@ -178,7 +178,8 @@ class Settings(Section):
     limits: Limits = Limits()
     camera: Camera = Camera()
     night: Night = Night()
-    # folder of the settings file; filled in by `load`, and no key of the file
+    # the settings file and its folder; filled in by `load`, and no keys of the file
+    file: Annotated[Path, Field(exclude=True)] = Path("platewarden.toml")
     root: Annotated[Path, Field(exclude=True)] = Path()
 
     def path(self, relative: Path) -> Path:
@@ -239,9 +240,9 @@ def load(path: Path) -> Settings:
     except OSError as error:
         raise ConfigError(f"unreadable settings: {error.strerror}", where=path) from None
     document = read_document(untrusted, str(path), EXAMPLE)
-    if "root" in document.table:
-        document.fault(("root",), "unknown key", "remove it", of_key=True)
-    loaded = document.check(Settings, {**document.table, "root": path.parent})
+    for name in {"file", "root"} & document.table.keys():
+        document.fault((name,), "unknown key", "remove it", of_key=True)
+    loaded = document.check(Settings, {**document.table, "file": path, "root": path.parent})
     document.require_faultless()
     assert loaded is not None  # noqa: S101 (for mypy: a table that does not fit is a fault, and faults have raised)
     return loaded

@@ -97,9 +97,8 @@ class Follower:
                 self._store.folder / REFUSALS,
                 json.dumps(self._refusals, ensure_ascii=False).encode(),
             )
-        except StorageError:
+        except StorageError as full:
             self._refused(
-                Reason.MALFORMED,
-                "what was refused cannot be written down for `status`: "
-                "the disk is full, or read-only",
+                Reason.STORAGE_FAILED,
+                f"what was refused cannot be written down for `status`: {full.what}",
             )

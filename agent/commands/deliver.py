@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from agent.commands.state_options import Json, Quiet
+
 app = typer.Typer(add_completion=False)
 
 
@@ -30,17 +32,35 @@ def deliver(
             "--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only."
         ),
     ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Publish what is in the outbox, as far as the policy permits it now. A read stays until its
     recipient's receipt is there.
     """
     from agent import settings
+    from agent.core.log.closing_words import DeliverTotals, deliver_words, format_totals
+    from agent.host.teller import Teller
     from agent.sides import deliver as deliver_side
 
     loaded = settings.load(config)
     # an enrolled camera obeys signed bundles, whatever it is told here
-    if allow_unsigned and not loaded.anchor.exists():
+    if allow_unsigned and not loaded.anchor.exists() and not quiet:
         typer.echo(
             "platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True
         )
-    deliver_side.run(loaded, allow_unsigned=allow_unsigned, until_empty_s=until_empty_s)
+    teller = Teller("deliver", quiet=quiet)
+
+    def closing(totals: DeliverTotals) -> None:
+        if as_json:
+            print(format_totals(totals), flush=True)
+        else:
+            teller.say(deliver_words(totals))
+
+    deliver_side.run(
+        loaded,
+        allow_unsigned=allow_unsigned,
+        until_empty_s=until_empty_s,
+        teller=teller,
+        closing=closing,
+    )

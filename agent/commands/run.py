@@ -2,10 +2,13 @@
 laptop or a rig.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from agent.commands.state_options import Json, Quiet
 
 app = typer.Typer(add_completion=False)
 
@@ -25,8 +28,17 @@ def run(
         float,
         typer.Option("--settle", help="When the source has ended: seconds to wait for receipts."),
     ] = 30.0,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Watch a source and deliver what the policy releases, until the source ends or SIGTERM."""
-    from agent.host.process_pair import run_pair
+    from agent.core.log.closing_words import both, receipt_words, watch_words
+    from agent.host.process_pair import Ended, run_pair
 
-    run_pair(config, source, settle_s)
+    def closing(ended: Ended) -> None:
+        if as_json:
+            print(json.dumps(both(ended.watch, ended.deliver)), flush=True)
+        elif not quiet:
+            print(watch_words(ended.watch, receipt_words(ended.deliver)), flush=True)
+
+    run_pair(config, source, settle_s, closing, quiet=quiet)

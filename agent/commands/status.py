@@ -50,6 +50,8 @@ def _lines(state: Mapping[str, object]) -> Iterator[str]:
         f"made {hotlist.get('as_of')}, {hotlist.get('age_hours')} h ago; raises nothing after "
         f"{hotlist.get('stale_after')}"
     )
+    yield from _delivery(as_table(state["delivery"]), waits=bool(outbox.get("waiting")))
+    yield f"Counts    {_counts(as_table(state['last_hours']))}"
     yield f"Hot list  {hotlist.get('problem') or aged}"
     yield f"Picture   {_camera(as_table(state['camera_health']))}"
     rehearsal = as_table(state["rehearsal"])
@@ -87,6 +89,35 @@ def _process(name: str, process: Mapping[str, object]) -> Iterator[str]:
     )
     for refusal in _list(process.get("refusals"))[-SHOWN_REFUSALS:]:
         yield f"  REFUSED {refusal['at']} [{refusal['reason']}] {refusal['what']}"
+
+
+def _delivery(delivery: Mapping[str, object], *, waits: bool) -> Iterator[str]:
+    """Why the outbox waits, and how each broker is."""
+    if delivery.get("problem"):
+        yield f"          {delivery['problem']}"
+        return
+    if not delivery["running"]:
+        yield f"          deliver stopped at {delivery['changed_at']}; this was so then:"
+    if waits and delivery["why"]:
+        yield f"  WAITS   since {delivery['since']}: {delivery['why']}"
+    for link in _list(delivery["links"]):
+        state = "connected" if link["connected"] else "OUT OF REACH"
+        why = f": {link['why']}" if link["why"] else ""
+        yield f"Broker    {link['broker']}: {state} since {link['since']}{why}"
+
+
+def _counts(counts: Mapping[str, object]) -> str:
+    if counts.get("problem"):
+        return str(counts["problem"])
+    dropped = ", ".join(
+        f"{reason} {number}" for reason, number in as_table(counts["dropped"]).items()
+    )
+    return (
+        f"{counts['vehicles']} vehicles in the last {counts['hours']} hours, without the running "
+        f"one; {counts['on_the_list']} on the list, {counts['unreadable']} unreadable; "
+        f"{counts['sealed']} sealed, {counts['receipts']} receipts"
+        f"{'; dropped: ' + dropped if dropped else ''}"
+    )
 
 
 def _camera(camera: Mapping[str, object]) -> str:

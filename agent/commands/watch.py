@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from agent.commands.state_options import Json, Quiet
 from agent.errors import CameraHungError
 
 app = typer.Typer(add_completion=False)
@@ -31,19 +32,38 @@ def watch(
             "--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only."
         ),
     ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Watch a camera or a source, and seal what the policy releases."""
     from agent import settings
+    from agent.core.log.closing_words import WatchTotals, format_totals, watch_words
+    from agent.host.teller import Teller
     from agent.sides import watch as watch_side
 
     loaded = settings.load(config)
     # an enrolled camera obeys signed bundles, whatever it is told here
-    if allow_unsigned and not loaded.anchor.exists():
+    if allow_unsigned and not loaded.anchor.exists() and not quiet:
         typer.echo(
             "platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True
         )
+    teller = Teller("watch", quiet=quiet)
+
+    def closing(totals: WatchTotals) -> None:
+        if as_json:
+            print(format_totals(totals), flush=True)
+        else:
+            teller.say(watch_words(totals))
+
     try:
-        watch_side.run(loaded, source, settle_s=settle_s, allow_unsigned=allow_unsigned)
+        watch_side.run(
+            loaded,
+            source,
+            settle_s=settle_s,
+            allow_unsigned=allow_unsigned,
+            teller=teller,
+            closing=closing,
+        )
     except CameraHungError as error:
         # the log is closed; what is left would wait for a dead thread, and systemd for us
         print(f"platewarden: {error}", file=sys.stderr, flush=True)

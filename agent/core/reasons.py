@@ -7,7 +7,7 @@ meaning.
 
 from enum import StrEnum
 
-from agent.errors import PlatewardenError, RefusedError
+from agent.errors import PlatewardenError, RefusedError, StorageError
 
 
 class Reason(StrEnum):
@@ -78,6 +78,7 @@ class Reason(StrEnum):
     # Envelopes, receipts, key lists, rosters.
     MALFORMED = "malformed"
     UNFORESEEN = "unforeseen"
+    STORAGE_FAILED = "storage-failed"
     UNSUPPORTED_VERSION = "unsupported-version"
     SIGNATURE_INVALID = "signature-invalid"
     DEVICE_NOT_ENROLLED = "device-not-enrolled"
@@ -97,5 +98,9 @@ class Reason(StrEnum):
 
 
 def reason_of(error: PlatewardenError) -> str:
-    """The code for a leaf: a refusal's own; what is no refusal is a malformed file."""
-    return error.reason if isinstance(error, RefusedError) else Reason.MALFORMED
+    """The code for a leaf: a refusal's own. A disk or file that fails is no fault of what was to be
+    read; what is neither is a malformed file.
+    """
+    if isinstance(error, RefusedError):
+        return error.reason
+    return Reason.STORAGE_FAILED if isinstance(error, StorageError) else Reason.MALFORMED

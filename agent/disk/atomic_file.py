@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.errors import StorageError
 
 PART_SUFFIX = ".part"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 _CHUNK_BYTES = 1 << 16
 
 
@@ -135,7 +135,9 @@ def storage_error(error: OSError, path: Path, what: str) -> StorageError:
             fix="remove it; nothing of ours makes links",
         )
     reason = (error.strerror or "unknown error").lower()
-    if error.errno in _FULL:
+    if error.errno in FULL:
+        reason = f"the disk is full ({reason})"
+    if error.errno in (*FULL, errno.EFBIG):
         fix = f"free space on the file system of {path.parent}"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         fix = f"check the owner, the permissions and the mount of {path.parent}"

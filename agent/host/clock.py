@@ -154,6 +154,11 @@ class TrustedClock:
         self.now()
         return "; ".join(part for part in (self._verdict.why, self._unread, self._unsaved) if part)
 
+    @property
+    def unsaved(self) -> str:
+        """Why what is known of time cannot be written down; empty: it can."""
+        return self._unsaved
+
     def take_change(self) -> Instant | None:
         """The time now, if its trust is another than when this was last asked (and at the first
         time): for a leaf `clock` in the log.

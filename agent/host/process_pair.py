@@ -2,24 +2,49 @@
 a rig.
 """
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from agent.core.log.closing_words import (
+    MAX_BYTES,
+    DeliverTotals,
+    WatchTotals,
+    parse_deliver_totals,
+    parse_watch_totals,
+)
 from agent.errors import PlatewardenError, UsageError
 
 STOP_WITHIN_S = 15.0
 POLL_S = 0.1
 
 
-def run_pair(config: Path, source: str, settle_s: float) -> None:
-    """Until the source ends or SIGTERM comes.
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What the two processes said at their end: numbers and reason codes."""
 
-    Raises UsageError, or ChildFailedError of whichever process ended by itself.
+    watch: WatchTotals
+    deliver: DeliverTotals
+
+
+def run_pair(
+    config: Path,
+    source: str,
+    settle_s: float,
+    closing: Callable[[Ended], None],
+    *,
+    quiet: bool,
+) -> None:
+    """Until the source ends or SIGTERM comes. `closing` is told once, where both said something.
+
+    Raises UsageError, ChildFailedError of whichever process ended by itself, or ReadsWaitError.
     """
     if not config.is_file():
         raise UsageError(
@@ -28,6 +53,7 @@ def run_pair(config: Path, source: str, settle_s: float) -> None:
             fix="give --config FILE; see config/platewarden.example.toml",
         )
     common = ["--config", str(config), *(["--allow-unsigned"] if source != "picamera" else [])]
+    common += ["--json", *(["--quiet"] if quiet else [])]
     with Children() as children:
         watch = children.start("watch", *common, "--source", source, "--settle", str(settle_s))
         deliver = children.start("deliver", *common)
@@ -43,10 +69,36 @@ def run_pair(config: Path, source: str, settle_s: float) -> None:
         for name, child in (("watch", watch), ("deliver", deliver))
         if child.returncode != -signal.SIGTERM
     ]
+    ended_with = _said(children.said(watch), children.said(deliver))
+    if ended_with is not None:
+        closing(ended_with)
     # who ended by itself comes first: the other was only stopped for it, perhaps before it was up
     for name, code in (*ended, *stopped):
         if code:
             raise ChildFailedError(name, code)
+    if ended_with is not None and ended_with.watch.waiting:
+        raise ReadsWaitError(ended_with)
+
+
+def _said(watch: bytes, deliver: bytes) -> Ended | None:
+    """None when one of them ended before it had anything to sum up; its error stands above."""
+    if not (watch and deliver):
+        return None
+    return Ended(parse_watch_totals(watch, "watch"), parse_deliver_totals(deliver, "deliver"))
+
+
+class ReadsWaitError(PlatewardenError):
+    """The end has come before every read's receipt."""
+
+    def __init__(self, ended: Ended) -> None:
+        why = ended.deliver.why or "no receipt has come in time"
+        one = ended.watch.waiting == 1
+        super().__init__(
+            f"{ended.watch.waiting} {'read still waits' if one else 'reads still wait'}: {why}",
+            where="outbox",
+            fix=f"{'it stays' if one else 'they stay'} for the next start; --settle SECONDS waits "
+            "longer",
+        )
 
 
 class ChildFailedError(PlatewardenError):
@@ -63,6 +115,7 @@ class Children:
     def __init__(self) -> None:
         self.stopping = False
         self._children: list[subprocess.Popen[bytes]] = []
+        self._said: dict[int, int] = {}
 
     def __enter__(self) -> Self:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -74,9 +127,18 @@ class Children:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Run `platewarden ARGUMENTS…` with this interpreter."""
-        child = subprocess.Popen([sys.executable, "-m", "agent", *arguments])  # noqa: S603 - our own arguments, never a shell
+        # in memory: a pipe that nobody reads could fill, and a file needs a disk
+        said = os.memfd_create("said")
+        child = subprocess.Popen(  # noqa: S603 - our own arguments, never a shell
+            [sys.executable, "-m", "agent", *arguments], stdout=said
+        )
+        self._said[child.pid] = said
         self._children.append(child)
         return child
+
+    def said(self, child: subprocess.Popen[bytes]) -> bytes:
+        """The last line that an ended child has printed; nothing beyond MAX_BYTES is read."""
+        return os.pread(self._said[child.pid], MAX_BYTES, 0).strip().rpartition(b"\n")[2]
 
     def __exit__(self, *_error: object) -> None:
         """End in the order of starting: watch first, so that deliver still sees what watch sealed

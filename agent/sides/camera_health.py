@@ -2,7 +2,6 @@
 once a minute, says what is wrong in the status (P9: in numbers).
 """
 
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -13,6 +12,7 @@ from agent.core.log.leaf import LeafKind
 from agent.core.reading.sighting import Frame
 from agent.disk.atomic_file import write_atomic
 from agent.host.notify import Notifier
+from agent.host.teller import Teller
 from agent.light_meter import look_at, luminance
 from agent.ports import AuditLog, Clock
 from agent.settings import Settings
@@ -30,7 +30,15 @@ class CameraHealth:
     log cannot be written.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, log: AuditLog, notifier: Notifier) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        log: AuditLog,
+        notifier: Notifier,
+        teller: Teller | None = None,
+    ) -> None:
+        self._teller = teller or Teller("watch")
         self._clock, self._log, self._notifier = clock, log, notifier
         self._facts, self._every_s = settings.state / "watch" / NAME, settings.camera.look_every_s
         self._alarms, self._next_s = AlarmKeeper(), clock.monotonic_s()
@@ -41,8 +49,7 @@ class CameraHealth:
 
     def tell(self, event: CameraEvent) -> None:
         """Journal, status line, log; in the log at most MOST_LEAVES_AN_HOUR."""
-        # For the journal; an event holds no plate.
-        print(f"platewarden: {event.said}", file=sys.stderr)  # noqa: T201
+        self._teller.say(event.said)  # an event holds no plate
         if event.what == "profile":
             self._profile = str(event.details["profile"])
         self._stalls += event.what == "stalled"

@@ -5,26 +5,30 @@ cannot be read why.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from agent.boundary import document
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.follower import REFUSALS
 from agent.bundles.generation import Generation
 from agent.bundles.generation_store import BundleStore
 from agent.core.camera import camera_facts, hotlist_facts
+from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import Policy
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.time.trusted_time import MAX_BYTES, SignedTime, judge, parse_known
+from agent.core.wire import link_facts
 from agent.disk.atomic_file import read_bounded
 from agent.errors import PlatewardenError
 from agent.host.clock import BUILD_TIME, FILE_NAME, LinuxMachine
 from agent.settings import Settings
 from agent.sides.signed_city import BUNDLES, sentence
-from agent.storage.log_reader import database_of, rehearsals
+from agent.storage.log_reader import database_of, recent, rehearsals
 
 PROCESSES = ("watch", "deliver", "walls")
 MAX_SMALL_BYTES = 65_536
+LAST_HOURS = 24
 
 
 def collect(settings: Settings) -> dict[str, object]:
@@ -45,6 +49,8 @@ def collect(settings: Settings) -> dict[str, object]:
     state["outbox"] = _part(
         lambda: {"waiting": _waiting(settings.outbox), "most": settings.limits.max_outbox_reads}
     )
+    state["last_hours"] = _part(lambda: _recent(settings, now))
+    state["delivery"] = _part(lambda: _delivery(settings.state / "deliver" / link_facts.NAME))
     state["hotlist"] = _part(lambda: _hotlist(settings.state / "watch" / hotlist_facts.NAME, now))
     state["camera_health"] = _part(lambda: _camera(settings.state / "watch" / camera_facts.NAME))
     state["rehearsal"] = _part(lambda: asdict(rehearsals(database_of(settings.state / "watch"))))
@@ -119,6 +125,44 @@ def _refusals(path: Path) -> list[dict[str, str]]:
 
 def _waiting(outbox: Path) -> int:
     return sum(1 for _ in outbox.glob("*.sealed")) if outbox.is_dir() else 0
+
+
+def _recent(settings: Settings, now: datetime) -> dict[str, object]:
+    """In numbers. Watch logs its counts when an hour ends, so the running one is missing."""
+    since = rfc3339(now.astimezone(UTC) - timedelta(hours=LAST_HOURS))
+    found = recent(database_of(settings.state / "watch"), since)
+    return {
+        "hours": LAST_HOURS,
+        "vehicles": found.sightings,
+        "unreadable": found.unreadable,
+        "on_the_list": found.listed(),
+        "sealed": found.leaves[LeafKind.RELEASE],
+        "receipts": found.leaves[LeafKind.RECEIPT],
+        "rejected": found.rejected,
+        "dropped": dict(sorted(found.reasons.items())),
+    }
+
+
+def _delivery(path: Path) -> dict[str, object]:
+    if not path.exists():
+        return {"problem": "deliver has not run yet"}
+    with document("what deliver says of its links", path):
+        facts = link_facts.parse_facts(read_bounded(path, link_facts.MAX_BYTES), str(path))
+    return {
+        "changed_at": rfc3339(facts.at),
+        "running": facts.running,
+        "links": [
+            {
+                "broker": link.broker,
+                "connected": not link.why,
+                "since": rfc3339(link.since),
+                "why": link.why,
+            }
+            for link in facts.links
+        ],
+        "why": facts.why,
+        "since": rfc3339(facts.since) if facts.since else None,
+    }
 
 
 def _hotlist(path: Path, now: datetime) -> dict[str, object]:

@@ -6,28 +6,30 @@ It holds no plate, no key that opens a read, no hot list (P2).
 import os
 import secrets
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.layout import HOTLIST
+from agent.core.log.closing_words import DeliverTotals, deliver_totals
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import require_in_force
 from agent.core.reasons import Reason, reason_of
 from agent.delivery import Delivery, PassResult, Route
 from agent.disk.atomic_file import private_folder
 from agent.errors import (
-    ConfigError,
     NetworkError,
     PlatewardenError,
     PolicyRefusedError,
     StorageError,
 )
 from agent.host.clock import SystemClock, TrustedClock
+from agent.host.link_ledger import LinkLedger
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
+from agent.host.teller import Teller
 from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
 from agent.network.broker_link import LinkLimits
 from agent.network.egress import Egress, install_guard, refuse_proxies
@@ -39,7 +41,7 @@ from agent.storage.attempts import Attempts
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import load_signing_key, origin_of
 from agent.storage.mailbox import OutboxReader, ReceiptBox
-from agent.verifying.device_public_file import load_device_public
+from agent.verifying.device_public_file import load_own_public
 from agent.verifying.envelope_check import EnvelopeVerifier
 from agent.verifying.receipt_check import ReceiptVerifier
 
@@ -50,29 +52,35 @@ PASS_EVERY_S = 0.25
 _JITTER = secrets.SystemRandom().random
 
 
-def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None = None) -> None:
+def run(
+    settings: Settings,
+    *,
+    allow_unsigned: bool,
+    until_empty_s: float | None = None,
+    teller: Teller | None = None,
+    closing: Callable[[DeliverTotals], None] = lambda _: None,
+) -> None:
     """Deliver until SIGTERM, or until the outbox is empty (NetworkError after `until_empty_s`).
 
     Raises PlatewardenError.
 
     From the start on, and for ever in this process, no other destination than the policy's brokers
     can be reached.
+
+    `teller`: says each change of state; `closing` is told at the end, whatever ended it.
     """
+    load_own_public(settings)
     stop, notifier = Stop(), Notifier()
     private_folder(settings.state / "deliver")
     trusted = TrustedClock(settings.state / "deliver") if settings.anchor.exists() else None
     clock: Clock = trusted or SystemClock()
     egress, guarded = Egress(notify_socket=notifier.address), deque[tuple[str, str]](maxlen=100)
     install_guard(egress, lambda event, destination: guarded.append((event, destination)))
-    with ExitStack() as closing:
-        key = load_signing_key(settings.device / "deliver-log.key")
-        log = AuditLog(
-            settings.state / "deliver" / "log.sqlite",
-            origin_of(settings.camera_id, "deliver"),
-            key,
-            clock.now,
-        )
-        closing.callback(log.close)
+    with ExitStack() as stack:
+        log = _opened_log(settings, clock)
+        stack.callback(log.close)
+        ledger = LinkLedger(settings.state / "deliver", clock, teller or Teller("deliver"))
+        stack.callback(lambda: closing(deliver_totals(log.tally, _waiting(settings), ledger.why())))
         try:
             refuse_proxies(os.environ)
             signed = (
@@ -86,17 +94,27 @@ def run(settings: Settings, *, allow_unsigned: bool, until_empty_s: float | None
         except PlatewardenError as error:
             log.append(LeafKind.REFUSAL, {"reason": reason_of(error), "what": error.what})
             raise
-        closing.callback(side.close)
+        stack.callback(side.close)
         log.append(LeafKind.START, side.in_force())
         notifier.ready()
         try:
-            _loop(side, guarded, clock, stop, notifier, until_empty_s)
+            _loop(side, guarded, clock, stop, notifier, ledger, until_empty_s)
         finally:
             notifier.stopping()
+            ledger.stop()
             side.delivery.refusals.write_counts(now=True)
             log.append(LeafKind.STOP, {})
             if trusted:
                 trusted.save()
+
+
+def _opened_log(settings: Settings, clock: "Clock") -> AuditLog:
+    return AuditLog(
+        settings.state / "deliver" / "log.sqlite",
+        origin_of(settings.camera_id, "deliver"),
+        load_signing_key(settings.device / "deliver-log.key"),
+        clock.now,
+    )
 
 
 def _loop(
@@ -105,6 +123,7 @@ def _loop(
     clock: "Clock",
     stop: Stop,
     notifier: Notifier,
+    ledger: LinkLedger,
     until_empty_s: float | None,
 ) -> None:
     give_up_s = clock.monotonic_s() + until_empty_s if until_empty_s is not None else None
@@ -118,6 +137,8 @@ def _loop(
                 "destination": destination,
             }
             side.delivery.refusals.note(("guard", event, destination), details)
+        if not stop():  # a pass that was cut short says nothing of brokers
+            ledger.look(side.links(), result.waiting, result.receipts, result.trouble)
         notifier.progress()  # a pass is done: nothing else feeds the watchdog
         notifier.status(
             f"{result.waiting} reads wait{': ' + result.trouble if result.trouble else ''}"
@@ -160,13 +181,7 @@ class DeliverySide:
         self._egress = egress
         self._allow_unsigned = allow_unsigned
         self._stop, self._signed = stop, signed
-        public = load_device_public(settings.device)
-        if public.device != settings.camera_id:
-            raise ConfigError(
-                f"holds the keys of {public.device!r}, not of {settings.camera_id!r}",
-                where=settings.device / "public.json",
-                fix="correct camera_id",
-            )
+        public = load_own_public(settings)
         self._stamp: tuple[object, ...] = ()
         self._route: Route | None = None
         self._refused = "nothing is published: no bundles have come yet"
@@ -208,6 +223,18 @@ class DeliverySide:
             self._log.append(LeafKind.REFUSAL, {"reason": refusal.reason, "what": refusal.what})
             raise
         return self.delivery.pass_once(self._route, notifier.progress, self._stop)
+
+    def links(self) -> Mapping[str, str] | None:
+        """Each broker of the policy in force, and what keeps it out of reach; None: no policy is in
+        force.
+        """
+        if self._route is None:
+            return None
+        troubles = self._route.publisher.troubles()
+        return {
+            broker.id: next((line for line in troubles if f"broker {broker.id!r}" in line), "")
+            for broker in self._route.policy.brokers
+        }
 
     def close(self) -> None:
         """Disconnect and release the database."""
@@ -336,6 +363,10 @@ def client_certificate(settings: Settings) -> tuple[Path, Path] | None:
             "is missing beside its other half", where=missing, fix="put both there, or neither"
         )
     return (certificate, key) if key.exists() else None
+
+
+def _waiting(settings: Settings) -> int:
+    return len(OutboxReader(settings.outbox, settings.limits.max_envelope_bytes).pending())
 
 
 def _file_stamp(path: Path) -> tuple[str, int, int, int] | None:

@@ -12,7 +12,7 @@ from agent.core.policy.policy import Policy
 from agent.core.reasons import Reason, reason_of
 from agent.errors import PlatewardenError
 from agent.sides.camera_orders import permitted, signed_orders
-from agent.sides.signed_city import in_force
+from agent.sides.signed_city import in_force, sentence
 from agent.sides.watch_parts import Watch, build_settler, sealer_for, tell_hotlist
 
 SETTLE_EVERY_S = 1.0
@@ -55,12 +55,14 @@ class LineKeeper:
     def settle(self) -> None:
         """One round of bundles, receipts, deadlines and counts."""
         self._next_s = self._watch.clock.monotonic_s() + SETTLE_EVERY_S
+        self._watch.teller.tell_clock(self._watch.clock)
         if self._watch.city is not None and self._watch.city.look():
             self.obey_again()
         now = self._watch.clock.now()
         self._settler.settle(now)
         for hour in self.line.counts.flush(now):
             self.line.log.append(LeafKind.COUNTS, hour)
+        self._tell_bundles()
 
     def obey_again(self) -> None:
         """Policy, hot list, keys and settler from the bundles that are verified now: all of them,
@@ -96,6 +98,15 @@ class LineKeeper:
             LeafKind.POLICY,
             {**in_force(policy, signed=True), "hotlist_digest": orders.hotlist.digest},
         )
+
+    def _tell_bundles(self) -> None:
+        """What was refused, and what closes the line although it runs."""
+        city = self._watch.city
+        if city is None:
+            return
+        lapses = "; ".join(map(sentence, city.standing.lapses)) if city.standing else ""
+        state = city.refusal or lapses
+        self._watch.teller.tell("bundles", state or "in force", usual=not state)
 
     def settle_for(self, seconds: float, stopped: Callable[[], bool]) -> None:
         """Wait until the outbox is empty, at most `seconds`; what is left stays for the next

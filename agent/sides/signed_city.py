@@ -89,6 +89,7 @@ class SignedCity:
             leave_out=leave_out,
         )
         self._follower = Follower(self._store, settings.bundles, self._refused)
+        self.refusal = ""  # why the newest bundles were not taken in
         self._standing: Standing | None = None
         self._told: tuple[Lapse, ...] = ()
         self._take(self._current())
@@ -108,6 +109,7 @@ class SignedCity:
         fresh = self._follower.look(self._clock.now(), self._clock.monotonic_s())
         if fresh is not None:
             self._take(fresh)
+            self.refusal = ""
             self._log.append(LeafKind.BUNDLES, told(fresh))
         elif before is not None:
             self._take(before.generation)
@@ -143,6 +145,7 @@ class SignedCity:
             raise
 
     def _refused(self, reason: str, what: str) -> None:
+        self.refusal = f"refused [{reason}]: {what}"
         self._log.append(LeafKind.REFUSAL, {"reason": reason, "what": f"bundles: {what}"})
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from agent import pipeline
 from agent.camera.masked_source import MaskedSource, load_view
 from agent.camera.sources import is_live, open_source
+from agent.core.log.closing_words import WatchTotals, watch_totals
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import Policy
 from agent.core.reading.sighting import Frame
@@ -17,6 +18,7 @@ from agent.host.clock import SystemClock, TrustedClock
 from agent.host.memory import keep_out_of_swap
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
+from agent.host.teller import Teller
 from agent.ports import Clock
 from agent.settings import Settings
 from agent.sides.camera_health import CameraHealth
@@ -26,48 +28,76 @@ from agent.sides.signed_city import SignedCity, Standing, in_force
 from agent.sides.watch_parts import Watch, build_line, opened_outbox, tell_hotlist
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import load_signing_key, origin_of
+from agent.storage.mailbox import OutboxReader
+from agent.verifying.device_public_file import load_own_public
 
 WAIT_POLL_S = 1.0
 
 
-def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: bool) -> None:
+def run(
+    settings: Settings,
+    source: str,
+    *,
+    settle_s: float,
+    allow_unsigned: bool,
+    teller: Teller | None = None,
+    closing: Callable[[WatchTotals], None] = lambda _: None,
+) -> None:
     """Watch until the source ends or SIGTERM; then wait up to `settle_s` for receipts. Raises
     PlatewardenError.
 
     An enrolled camera (settings.anchor) obeys verified bundles and nothing else; until the first
     have come, or while they bar it, its sensor stays closed.
+
+    `teller`: says each change of state; `closing` is told at the end, whatever ended it.
     """
-    stop, notifier = Stop(), Notifier()
+    stop, notifier, teller = Stop(), Notifier(), teller or Teller("watch")
+    load_own_public(settings)
     keep_out_of_swap()
     private_folder(settings.state / "watch")
     trusted = TrustedClock(settings.state / "watch") if settings.anchor.exists() else None
     clock: Clock = trusted or SystemClock()
     with opened_log(settings, clock) as log:
-        city = SignedCity(settings, "watch", trusted, log) if trusted else None
-        health = CameraHealth(settings, clock, log, notifier)
-        watch = Watch(settings, clock, log, city, stop, notifier, health)
-        policy = (
-            wait_until_permitted(watch, city)
-            if city
-            else obey(settings, clock, log, allow_unsigned=allow_unsigned)
-        )
-        if policy is None:
-            return  # told to stop before there was anything to obey
-        line = build_line(watch, policy, opened_outbox(watch))
-        tell_hotlist(settings, line)
-        keeper = LineKeeper(watch, policy, line)
-        begun = {"hotlist_digest": line.hotlist.digest}
-        log.append(LeafKind.START, {**in_force(policy, signed=city is not None), **begun})
-        notifier.ready()
         try:
-            watch_while_permitted(watch, keeper, source)
-            keeper.settle_for(settle_s, stop)
+            city = SignedCity(settings, "watch", trusted, log) if trusted else None
+            health = CameraHealth(settings, clock, log, notifier, teller)
+            watch = Watch(settings, clock, log, city, stop, notifier, health, teller)
+            _run(watch, source, settle_s, trusted, allow_unsigned=allow_unsigned)
         finally:
-            notifier.stopping()
-            keeper.close()
-            log.append(LeafKind.STOP, {})
-            if trusted:
-                trusted.save()
+            closing(watch_totals(log.tally, waiting(settings)))
+
+
+def _run(
+    watch: Watch,
+    source: str,
+    settle_s: float,
+    trusted: TrustedClock | None,
+    *,
+    allow_unsigned: bool,
+) -> None:
+    settings, log, notifier = watch.settings, watch.log, watch.notifier
+    policy = (
+        wait_until_permitted(watch, watch.city)
+        if watch.city
+        else obey(settings, watch.clock, log, allow_unsigned=allow_unsigned)
+    )
+    if policy is None:
+        return  # told to stop before there was anything to obey
+    line = build_line(watch, policy, opened_outbox(watch))
+    tell_hotlist(settings, line)
+    keeper = LineKeeper(watch, policy, line)
+    begun = {"hotlist_digest": line.hotlist.digest}
+    log.append(LeafKind.START, {**in_force(policy, signed=watch.city is not None), **begun})
+    notifier.ready()
+    try:
+        watch_while_permitted(watch, keeper, source)
+        keeper.settle_for(settle_s, watch.stop)
+    finally:
+        notifier.stopping()
+        keeper.close()
+        log.append(LeafKind.STOP, {})
+        if trusted:
+            trusted.save()
 
 
 def opened_log(settings: Settings, clock: Clock) -> AuditLog:
@@ -126,10 +156,12 @@ def wait_for_hours(watch: Watch, keeper: LineKeeper) -> None:
     bundles and the watchdog go on meanwhile.
     """
     watch.notifier.status("watches nothing: the city bars this hour")
+    watch.teller.tell("camera", "is closed: the city bars this hour")
     while keeper.hours_barred() and not keeper.barred and not watch.stop():
         keeper.between_frames()
         watch.clock.sleep(WAIT_POLL_S)
     watch.notifier.status(watch.health.standing())
+    watch.teller.tell("camera", "watches")
 
 
 def wait_until_permitted(
@@ -145,8 +177,11 @@ def wait_until_permitted(
         standing = city.standing
         try:
             if standing is not None:
-                return permitted(watch.settings, standing)
+                policy = permitted(watch.settings, standing)
+                watch.teller.tell("bundles", "in force", usual=True)
+                return policy
             watch.notifier.status("waits for its city's bundles")
+            watch.teller.tell("bundles", waits_for(watch, city))
         except PlatewardenError as error:
             if standing != told:
                 watch.log.append(
@@ -154,10 +189,23 @@ def wait_until_permitted(
                 )
             told = standing
             watch.notifier.status(f"watches nothing: {error.what}")
+            watch.teller.tell("bundles", f"watches nothing: {error}")
+        watch.teller.tell_clock(watch.clock)
         meanwhile()
         watch.notifier.progress()
         watch.clock.sleep(WAIT_POLL_S)
     return None
+
+
+def waits_for(watch: Watch, city: SignedCity) -> str:
+    """Why there is nothing to obey yet."""
+    none = f"none have come to {watch.settings.bundles} (run `platewarden update`, or copy a stick)"
+    return f"waits for its city's: {city.refusal or none}"
+
+
+def waiting(settings: Settings) -> int:
+    """How many reads lie in the outbox."""
+    return len(OutboxReader(settings.outbox, settings.limits.max_envelope_bytes).pending())
 
 
 def until(stopped: Callable[[], bool], frames: Iterator[Frame]) -> Iterator[Frame]:

@@ -2,8 +2,7 @@
 hot list and keys, and what settles the outbox.
 """
 
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent import pipeline
 from agent.camera.masked_source import ZonedDetector, load_view
@@ -15,6 +14,7 @@ from agent.core.reading.tracking import Tracker
 from agent.disk.atomic_file import write_atomic
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
+from agent.host.teller import Teller
 from agent.ports import Clock
 from agent.ports import Outbox as OutboxPort
 from agent.sealing.device_keys import load_sealing_key
@@ -47,6 +47,7 @@ class Watch:
     stop: Stop
     notifier: Notifier
     health: CameraHealth
+    teller: Teller = field(default_factory=lambda: Teller("watch"))
 
 
 def opened_outbox(watch: Watch) -> Outbox:
@@ -59,10 +60,8 @@ def opened_outbox(watch: Watch) -> Outbox:
         settings.limits.max_envelope_bytes,
     )
     for read_id in outbox.recover():
-        print(  # noqa: T201 - the journal must show it too
-            f"platewarden: read {read_id} was released and is lost; the log says so",
-            file=sys.stderr,
-        )
+        # the journal must show it too
+        watch.teller.say(f"read {read_id} was released and is lost; the log says so")
     return outbox
 
 

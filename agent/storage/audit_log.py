@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from agent.core.log.checkpoint import MAX_NOTE_BYTES, Checkpoint, NoteSignature, body, key_id, note
 from agent.core.log.leaf import SALT_BYTES, canonical, salted_leaf_hash
 from agent.core.log.merkle import HASH_BYTES, Frontier, frontier_of
+from agent.core.log.tally import Tally
 from agent.core.reasons import Reason
 from agent.core.time.instant import Instant
 from agent.disk.atomic_file import private_folder, read_bounded, sync_folder, write_atomic
@@ -41,12 +42,15 @@ _ASK_AUDITOR = (
 class AuditLog:
     """Implements ports.AuditLog. `origin`: `platewarden/<device>/<process>`. Not for use from
     several threads.
+
+    `tally`: what was appended since it was opened.
     """
 
     def __init__(
         self, path: Path, origin: str, key: Ed25519PrivateKey, now: Callable[[], Instant]
     ) -> None:
         self._path, self._origin, self._key, self._now = path, origin, key, now
+        self.tally = Tally()
         raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self._key_id = key_id(origin, raw)
         self.checkpoint_path = path.with_name(CHECKPOINT_FILE)
@@ -115,6 +119,7 @@ class AuditLog:
             if also is not None:
                 also(connection, number)
         self._frontier = frontier
+        self.tally.add(kind, details)
         self._write_checkpoint_file(signed_note)
         return number
 

@@ -14,13 +14,16 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.log.leaf import MAX_DETAILS_BYTES, salted_leaf_hash
+from agent.core.log.leaf import MAX_DETAILS_BYTES, LeafKind, salted_leaf_hash
 from agent.core.log.merkle import HASH_BYTES
+from agent.core.log.tally import Tally
 from agent.core.text.rfc3339 import parse_rfc3339
 from agent.errors import StorageError
 from agent.storage.log_schema import FOREIGN, MAX_CELL_BYTES, check_schema, database_error
 
 LOG_FILE = "log.sqlite"
+MOST_RECENT = 20_000
+_KINDS = frozenset(LeafKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,31 @@ def rehearsals(database: Path) -> Rehearsals:
     except FOREIGN as error:
         raise database_error(error, database) from None
     return Rehearsals(int(sealed), int(received), _checked(last, parse_rfc3339))
+
+
+def recent(database: Path, since: str) -> Tally:
+    """What a process has logged since a moment (RFC 3339), unverified: for `status`. Raises
+    StorageError.
+
+    A log with more leaves than MOST_RECENT since then is counted from its newest ones.
+    """
+    tally = Tally()
+    try:
+        with _opened(database) as connection:
+            rows = connection.execute(
+                "SELECT details FROM leaf WHERE details IS NOT NULL ORDER BY n DESC LIMIT ?",
+                (MOST_RECENT,),
+            )
+            for (details,) in rows:
+                opening = _opening(details) if isinstance(details, bytes) else {}
+                at, kind = _checked(opening.get("at"), parse_rfc3339), opening.get("kind")
+                if at and at < since:
+                    break
+                if at and isinstance(kind, str) and kind in _KINDS:
+                    tally.add(kind, opening)
+    except FOREIGN as error:
+        raise database_error(error, database) from None
+    return tally
 
 
 @contextmanager

@@ -54,11 +54,10 @@ def database_error(error: Exception, path: Path) -> StorageError:
     # the latter too when SQLite's shared-memory file finds no room
     if "full" in text or "disk I/O error" in text:
         return StorageError(
-            text,
+            f"the disk is full ({text})" if "full" in text else text,
             where=path,
             fix=f"free space on the file system of {path.parent}; if there is room, the disk may "
-            "be "
-            "failing",
+            "be failing",
         )
     if "malformed" in text or "not a database" in text:
         return StorageError(

@@ -141,7 +141,7 @@ def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
     return told, sorted(set(seen)), sorted(set(rounds))
 
 
-def test_a_sensor_is_closed_in_barred_hours_and_opened_after_them(monkeypatch):
+def test_a_sensor_is_closed_in_barred_hours_and_opened_after_them(monkeypatch, capsys):
     told, seen, rounds = hours_of(monkeypatch, "picamera", timedelta(hours=4))
     assert told == [
         "open 12:00",
@@ -152,6 +152,10 @@ def test_a_sensor_is_closed_in_barred_hours_and_opened_after_them(monkeypatch):
         "closed 16:00",
     ]
     assert seen == [12, 15]
+    assert capsys.readouterr().err.splitlines() == [
+        "platewarden watch: camera: is closed: the city bars this hour",
+        "platewarden watch: camera: watches",
+    ]
     assert rounds == [13, 14]  # receipts, bundles and the watchdog go on
 
 

@@ -144,6 +144,12 @@ BOUNDARIES = {
         lambda _: jurisdiction_files.shipped("us-ca"),
         ConfigError,
     ),
+    "what deliver says of its links": (
+        camera_state.link_facts,
+        "parse_facts",
+        lambda folder: camera_state._delivery(written(folder / "links.json", b"{}")),
+        EnvelopeRefusedError,
+    ),
     "image": (
         images.image_header,
         "parse",

@@ -379,6 +379,19 @@ def test_a_refusal_is_told_once_kept_for_status_and_tried_again(city, store, inb
     assert eyes.look(at(city), 70.0).number == 2
 
 
+def test_a_full_disk_is_not_the_bundles_fault(city, store, inbox, monkeypatch):
+    eyes = Eyes(store, inbox)
+
+    def full(*_arguments, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("agent.bundles.generation_store.os.fsync", full)
+    assert eyes.look(at(city)) is None
+    reasons, words = zip(*eyes.refusals, strict=True)
+    assert set(reasons) == {Reason.STORAGE_FAILED}
+    assert all("the disk is full" in what for what in words)
+
+
 def test_an_inbox_that_changes_without_end_does_not_fill_the_log(city, store, inbox):
     eyes = Eyes(store, inbox)
     for number in range(100):

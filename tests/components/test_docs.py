@@ -69,7 +69,7 @@ def in_code(model, prefix=""):
     """{dotted key: default as the document writes it}."""
     found = {}
     for name, field in model.model_fields.items():
-        if (prefix, name) == ("", "root"):  # filled in by `load`, refused in the file
+        if not prefix and name in {"file", "root"}:  # filled in by `load`, refused in the file
             continue
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             found |= in_code(field.annotation, f"{name}.")

@@ -71,11 +71,13 @@ def test_a_new_policy_applies_between_frames_without_a_restart(camera, monkeypat
 
 
 def test_a_policy_signed_by_one_of_two_changes_nothing_and_the_log_says_who_signed_it(
-    camera, monkeypatch
+    camera, monkeypatch, capsys
 ):
     camera.script[1] = lambda: push(camera, *VERSION_2, signers=camera.city.signers[POLICY][2:])
     camera.watch(monkeypatch, cars=2)
     assert [tags.policy_version for tags in released(camera)] == [1, 1]
+    said = capsys.readouterr().err
+    assert said.count("platewarden watch: bundles: refused [bundle-signature-threshold]: ") == 1
     (refusal,) = leaves(camera.settings, "refusal")
     assert (refusal["reason"], refusal["what"]) == (
         "bundle-signature-threshold",

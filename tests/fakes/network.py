@@ -56,6 +56,10 @@ class FakePublisher:
         arrived, self._arrived = self._arrived, []
         return arrived
 
+    def troubles(self) -> Sequence[str]:
+        """Its one broker's, while it is out of reach."""
+        return [] if self.reachable else ["broker 'fake': cannot connect: connection refused"]
+
     def close(self) -> None:
         """Remember it."""
         self.closed = True

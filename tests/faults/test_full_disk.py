@@ -13,11 +13,13 @@ import pytest
 
 from agent.disk.atomic_file import write_atomic
 from agent.errors import StorageError
+from agent.storage.log_reader import read_log
 from agent.storage.log_verify import verify
 from agent.storage.mailbox import OutboxReader, ReceiptBox
 from agent.storage.outbox import Outbox
 from tests.faults.rounds import MAX_BYTES, read_of, released
 from tests.support.audit_logs import TRUSTED, open_log
+from tests.support.camera_rig import PLATE, camera_rig
 
 DISK_BYTES = 512 * 1024
 
@@ -96,6 +98,25 @@ def test_a_full_disk_stops_with_one_clear_error_and_nothing_half_written(small_d
         reader.untrusted_wire(read_id) == read_of(int(read_id, 16)).wire for read_id in visible
     )
     assert verify(small_disk / "watch", TRUSTED).faults == ()
+
+
+@pytest.mark.parametrize("room_kb", [60, 100, 130], ids=["log", "checkpoint", "read"])
+def test_watch_names_the_full_disk_and_blames_no_document(small_disk, tmp_path, room_kb):
+    if not small_disk.is_mount():
+        pytest.skip("needs a disk of its own")
+    rig = camera_rig(tmp_path / "rig", frames=4)
+    settings = rig.installation.settings
+    settings.write_text(f'{settings.read_text()}\n[paths]\nstate = "{small_disk}"\n')
+    (small_disk / "ballast").write_bytes(bytes(DISK_BYTES - room_kb * 1024))
+    done = rig.watch("--allow-unsigned")
+    assert done.returncode == 1, done.stderr
+    assert "the disk is full" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert PLATE not in done.stdout + done.stderr
+    assert "malformed" not in done.stderr
+    if room_kb > 60:  # else not even the log's tables found room
+        kinds = {row.kind for row in read_log(small_disk / "watch" / "log.sqlite").rows}
+        assert "refusal" not in kinds
 
 
 def test_it_goes_on_when_there_is_room_again(small_disk):

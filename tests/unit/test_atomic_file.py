@@ -47,16 +47,17 @@ def test_the_order_on_disk_is_write_sync_rename_sync(tmp_path, monkeypatch):
     assert done == ["sync 5 bytes", "rename", "sync folder"]
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
-def test_a_failure_leaves_the_old_file_and_no_part(tmp_path, monkeypatch, call):
+def test_a_failure_leaves_the_old_file_and_no_part(tmp_path, monkeypatch, call, number):
     path = tmp_path / "a"
     write_atomic(path, b"old")
 
     def fail(*_arguments):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(*((atomic_file.Path, "rename") if call == "rename" else (os, call)), fail)
-    with pytest.raises(StorageError, match=r"a: cannot .*no space left on device \(free space on"):
+    with pytest.raises(StorageError, match=r"a: cannot .*: the disk is full \(.*\(free space on"):
         write_atomic(path, b"new")
     monkeypatch.undo()
     assert path.read_bytes() == b"old"

@@ -53,7 +53,7 @@ class Table:
         return f"{self.file}{self.header}"
 
     def fields(self) -> list[str]:
-        return [name for name in self.model.model_fields if name != "root"]
+        return [name for name in self.model.model_fields if name not in {"file", "root"}]
 
     def says(self, folder: Path, line: str) -> list[str]:
         """All faults of a file whose third line is this one."""
@@ -176,7 +176,8 @@ def test_a_mistyped_key_gets_its_suggestion_and_another_word_the_list(table, tmp
     (said,) = table.says_of(tmp_path, "zzzzzz", f'"{SECRET}"')
     assert "unknown key (allowed here: " in said
     assert SECRET not in said
-    assert ", root" not in said  # it is filled in, and no key of platewarden.toml
+    assert ", root" not in said
+    assert ", file" not in said  # it is filled in, and no key of platewarden.toml
 
 
 @every_table
