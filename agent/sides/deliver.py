@@ -195,6 +195,7 @@ class DeliverySide:
         """Look for a new policy, then deliver under the one in force. Raises PolicyRefusedError
         once an unsigned one has expired.
         """
+        self._log.copy_checkpoint()
         self._follow_policy()
         if self._route is None:
             return PassResult(len(self._outbox.pending()), 0, 0, self._refused)

@@ -307,6 +307,7 @@ class Keeper:
             self.obey_again()
         now = self._watch.clock.now()
         self._settler.settle(now)
+        self._watch.log.copy_checkpoint()
         for hour in self.line.counts.flush(now):
             self.line.log.append(LeafKind.COUNTS, hour)
 
