@@ -7,8 +7,14 @@ from itertools import pairwise
 
 import pytest
 
+from agent import delivery
 from agent.core.time.instant import ClockTrust
-from agent.delivery import MAX_PUBLISHED_PER_PASS, MAX_REFUSAL_LEAVES_PER_HOUR
+from agent.delivery import (
+    HOLD_WAIT_S,
+    MAX_LOOKS_PER_PASS,
+    MAX_REFUSAL_LEAVES_PER_HOUR,
+    ODD_FILE_WAIT_S,
+)
 from tests.support.delivery_world import NOW, POLICE, SHERIFF, World, policy, rule
 
 
@@ -66,8 +72,13 @@ class TestPublishing:
         )
         world.run()
         world.clock.utc -= timedelta(days=30)
+        world.clock.advance(5)  # back-off runs by the clock that nobody can put back
         world.run()
         assert len(world.published()) == 2
+        world.clock.utc -= timedelta(days=30)
+        world.restart()  # what is left of it is kept in the other clock's time, and not believed
+        world.run()
+        assert len(world.published()) == 3
 
     def test_a_broker_out_of_reach_is_no_try_and_is_asked_once_a_pass(self, world) -> None:
         for _ in range(5):
@@ -89,9 +100,9 @@ class TestPublishing:
         assert world.published() == [other.tags.read_id]
 
     def test_a_pass_is_bounded_and_the_next_goes_on(self, world) -> None:
-        for _ in range(MAX_PUBLISHED_PER_PASS + 7):
+        for _ in range(MAX_LOOKS_PER_PASS + 7):
             world.seal()
-        assert world.run().published == MAX_PUBLISHED_PER_PASS
+        assert world.run().published == MAX_LOOKS_PER_PASS
         assert world.run().published == 7
 
     def test_stopping_is_asked_before_every_publication(self, world) -> None:
@@ -169,6 +180,7 @@ class TestReauthorisation:
         assert world.published() == []
         assert world.log.kinds() == ["refusal"]
         world.clock.trust = ClockTrust.OS
+        world.clock.advance(HOLD_WAIT_S)
         assert world.run().published == 1
 
     def test_a_policy_not_in_force_holds_reads(self, world) -> None:
@@ -215,6 +227,26 @@ class TestOddFiles:
         assert world.published() == []
         assert world.refusals() == ["device-not-enrolled"]
 
+    def test_a_file_that_cannot_be_read_is_tried_again_in_case_somebody_repairs_it(
+        self, world
+    ) -> None:
+        sealed = world.seal()
+        world.outbox.wires[sealed.tags.read_id] = b"x" * 70_000
+        world.run()
+        world.outbox.wires[sealed.tags.read_id] = sealed.wire
+        world.clock.advance(ODD_FILE_WAIT_S)
+        world.run()
+        assert world.published() == [sealed.tags.read_id]
+
+    def test_a_file_that_changes_after_its_signature_was_good_is_not_published(self, world) -> None:
+        sealed = world.seal()
+        world.run()
+        world.outbox.wires[sealed.tags.read_id] = sealed.wire.replace(b"stolen", b"golden")
+        world.clock.advance(5)
+        world.run()
+        assert len(world.published()) == 1
+        assert world.refusals() == ["malformed"]
+
     def test_strangers_are_refused_once_by_name(self, world) -> None:
         world.outbox.odd_names = ["core.1234", "evil\u202e.sealed"]
         for _ in range(45):
@@ -249,6 +281,14 @@ class TestReceipts:
         (leaf,) = world.log.details("receipt")
         assert (leaf["read"], leaf["outcome"], leaf["tries"]) == (sealed.tags.read_id, "stored", 1)
         world.clock.advance(3600)
+        world.run()
+        assert len(world.published()) == 1
+
+    def test_a_read_that_is_due_when_its_receipt_comes_is_not_sent_once_more(self, world) -> None:
+        sealed = world.seal()
+        world.run()
+        world.clock.advance(60)
+        world.publisher.arrive(world.receipt(sealed))
         world.run()
         assert len(world.published()) == 1
 
@@ -327,3 +367,97 @@ class TestReceipts:
         world.clock.advance(3600)
         world.run()
         assert world.log.details("counts")[0]["counts"] == {}
+
+
+class Counted:
+    """A world in which looks into files, checks of signatures and judgements are counted."""
+
+    def __init__(self, world, monkeypatch) -> None:
+        self.opened = self.verified = self.judged = 0
+        read, verify, judge = (
+            world.outbox.untrusted_wire,
+            world.delivery._verifier.verify,
+            delivery.may_publish,
+        )
+
+        def opened(read_id):
+            self.opened += 1
+            return read(read_id)
+
+        def verified(wire):
+            self.verified += 1
+            return verify(wire)
+
+        def judged(*arguments):
+            self.judged += 1
+            return judge(*arguments)
+
+        monkeypatch.setattr(world.outbox, "untrusted_wire", opened)
+        monkeypatch.setattr(world.delivery._verifier, "verify", verified)
+        monkeypatch.setattr(delivery, "may_publish", judged)
+
+    def __call__(self):
+        return self.opened, self.verified, self.judged
+
+
+class TestAtRest:
+    """Thousands of reads wait, none is due: a pass looks at none of them."""
+
+    def test_nothing_is_opened_verified_or_judged(self, world, monkeypatch) -> None:
+        for _ in range(300):
+            world.seal()
+        for _ in range(4):
+            world.run()
+        counted = Counted(world, monkeypatch)
+        for _ in range(4):
+            assert world.run().waiting == 300
+            world.clock.advance(0.25)
+        assert counted() == (0, 0, 0)
+
+    def test_a_signature_is_checked_once_however_often_the_read_is_published(
+        self, world, monkeypatch
+    ) -> None:
+        world.seal()
+        counted = Counted(world, monkeypatch)
+        for _ in range(5):
+            world.run()
+            world.clock.advance(480)
+        assert counted() == (5, 1, 5)
+        assert len(world.published()) == 5
+
+    def test_a_dead_broker_costs_one_look_a_pass_however_many_reads_are_due(
+        self, world, monkeypatch
+    ) -> None:
+        for _ in range(3 * MAX_LOOKS_PER_PASS):
+            world.seal()
+        world.publisher.reachable = False
+        for _ in range(4):
+            world.run()
+        counted = Counted(world, monkeypatch)
+        for _ in range(10):
+            world.run()
+        assert counted() == (10, 0, 10)
+        assert world.publisher.attempts == 14
+
+    def test_the_first_round_is_spread_over_passes(self, world, monkeypatch) -> None:
+        """So that a dead broker's thousands keep nothing else waiting, the watchdog least."""
+        for _ in range(3 * MAX_LOOKS_PER_PASS):
+            world.seal()
+        world.publisher.reachable = False
+        counted = Counted(world, monkeypatch)
+        world.run()
+        assert counted.verified == MAX_LOOKS_PER_PASS
+
+    def test_held_reads_are_judged_by_their_tags_alone_and_not_in_every_pass(
+        self, world, monkeypatch
+    ) -> None:
+        for _ in range(50):
+            world.seal()
+        world.clock.trust = ClockTrust.UNTRUSTED
+        world.run()
+        counted = Counted(world, monkeypatch)
+        for _ in range(20):
+            world.run()
+            world.clock.advance(HOLD_WAIT_S / 20)
+        world.run()
+        assert counted() == (0, 0, 50)

@@ -77,6 +77,16 @@ class SealedRead:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleasedRead:
+    """A read that was released and has not left the outbox: its tags, and what its bytes hash to
+    (lower-case hex).
+    """
+
+    tags: Tags
+    wire_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What a recipient says of one sealed read: `outcome` is "stored" or "rejected:<reason>".
     `wire_sha256`: lower-case hex.
