@@ -14,6 +14,7 @@ from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import (
     Fields,
+    base64url_bytes,
     canonical,
     decode_base64url,
     malformed,
@@ -265,7 +266,7 @@ def _parse_jwe(untrusted_jwe: str) -> Tags:
         "tag": (_AUTH_TAG_BYTES,),
     }
     for segment, (name, allowed) in zip(segments[1:], sizes.items(), strict=True):
-        if len(decode_base64url(segment, name)) not in allowed:
+        if base64url_bytes(segment, name) not in allowed:
             raise malformed(f"must be {' or '.join(map(str, allowed))} bytes", name)
     return tags
 
