@@ -91,7 +91,7 @@ def run(folder: Folder, as_json: Json = False) -> None:  # typer makes a flag of
     with place.locked():
         store = place.store()
         try:
-            store.remove_strays()
+            store.recover()
             intake = Intake(place.recipient, place.opener(), store, place.signer())
             voice = Voice(tell=_tell, taken=_print_json if as_json else _print_taken)
             service = Service(
