@@ -11,6 +11,7 @@ from agent import pipeline
 from agent.camera.masked_source import MaskedSource, ZonedDetector, load_view
 from agent.camera.sources import is_live, open_source
 from agent.core.camera import hotlist_facts
+from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.barring import barred
 from agent.core.policy.counts import Counts
@@ -42,6 +43,7 @@ from agent.sides.camera_orders import (
 )
 from agent.sides.signed_city import SignedCity, Standing, in_force
 from agent.storage.audit_log import AuditLog
+from agent.storage.floor_file import FloorWriter, open_above
 from agent.storage.log_key import load_signing_key, origin_of
 from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox
@@ -83,11 +85,12 @@ def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: boo
     with ExitStack() as closing:
         key = load_signing_key(settings.device / "watch-log.key")
         log = closing.enter_context(
-            AuditLog(
+            open_above(
                 settings.state / "watch" / "log.sqlite",
                 origin_of(settings.camera_id, "watch"),
                 key,
                 clock.now,
+                settings.receipts / FLOOR,
             )
         )
         city = SignedCity(settings, "watch", trusted, log) if trusted else None
@@ -119,6 +122,7 @@ def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: boo
             LeafKind.START,
             {**in_force(policy, signed=city is not None), "hotlist_digest": line.hotlist.digest},
         )
+        keeper.floor.write(at_once=True)
         notifier.ready()
         try:
             while (
@@ -132,6 +136,7 @@ def run(settings: Settings, source: str, *, settle_s: float, allow_unsigned: boo
             notifier.stopping()
             keeper.close()
             log.append(LeafKind.STOP, {})
+            keeper.floor.write(at_once=True)
             if trusted:
                 trusted.save()
 
@@ -259,13 +264,15 @@ class Keeper:
     """Between frames: settles once a second, follows the bundles, logs the hour's counts, feeds the
     watchdog when a frame is done.
 
-    `line`: the one in force; `barred`: newer bundles bar this camera, or list it no more.
+    `line`: the one in force; `barred`: newer bundles bar this camera, or list it no more; `floor`:
+    how far the log has come, for deliver to keep.
     """
 
     def __init__(self, watch: Watch, policy: Policy, line: pipeline.Line) -> None:
         self._watch, self._policy, self.line, self.barred = watch, policy, line, False
         self._settler = build_settler(watch, policy, line.outbox)
         self._next_s = watch.clock.monotonic_s()
+        self.floor = FloorWriter(watch.settings.outbox / FLOOR, watch.log)
 
     def hours_barred(self) -> bool:
         """Does a bar hold for this camera just now? One without hours would have ended the line
@@ -294,6 +301,7 @@ class Keeper:
         now = self._watch.clock.now()
         self._settler.settle(now)
         self._watch.log.copy_checkpoint()
+        self.floor.write()
         for hour in self.line.counts.flush(now):
             self.line.log.append(LeafKind.COUNTS, hour)
 

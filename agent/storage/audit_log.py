@@ -137,6 +137,16 @@ class AuditLog:
         self._write_checkpoint_file(self._uncopied)
         self._uncopied, self._copied_s = None, time.monotonic()
 
+    def signed_with(self, extensions: tuple[str, ...]) -> bytes:
+        """The log as it is now, signed, with lines of our own (core/log/floor.py)."""
+        return self._sign(self._frontier, extensions)
+
+    def root_at(self, size: int) -> bytes:
+        """The root that was signed for the first `size` leaves. Raises LogRefusedError when none
+        was.
+        """
+        return self._verified(self._stored_note(size), self._path).root
+
     def add_tables(self, statements: str) -> None:
         """Create further tables in the same database, for what must change together with a leaf.
         Raises StorageError.
@@ -183,8 +193,8 @@ class AuditLog:
         except FOREIGN as error:
             raise database_error(error, self._path) from None
 
-    def _sign(self, frontier: Frontier) -> bytes:
-        text = body(Checkpoint(self._origin, frontier.size, frontier.root()))
+    def _sign(self, frontier: Frontier, extensions: tuple[str, ...] = ()) -> bytes:
+        text = body(Checkpoint(self._origin, frontier.size, frontier.root(), extensions))
         return note(text, [NoteSignature(self._origin, self._key_id, self._key.sign(text))])
 
     def _write_checkpoint_file(self, signed_note: bytes) -> None:

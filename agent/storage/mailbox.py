@@ -2,7 +2,7 @@
 another user.
 
 `outbox/<read id>.sealed` is written by watch (`outbox.py`), `receipts/<read id>.receipt` by
-deliver. A folder has one writer; its reader trusts nothing in it: names of one form only, regular
+deliver; the floor of watch's log lies in both (`floor_file.py`). A folder has one writer; its reader trusts nothing in it: names of one form only, regular
 files only, bounded in size and number. Neither lists a folder that stands still, and watch lists
 none (docs/design/mailboxes.md).
 """
@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import clean_text
 from agent.disk.atomic_file import (
     PART_SUFFIX,
@@ -131,9 +132,11 @@ class Folder:
                 for count, entry in enumerate(entries):
                     if count >= MAX_NAMES:
                         break
-                    if entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX):
-                        # its writer is still at work on it, or will clear it up when it starts
-                        # again
+                    if entry.name == FLOOR or (
+                        entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX)
+                    ):
+                        # of a part: its writer is still at work on it, or will clear it up when it
+                        # starts again
                         continue
                     self._sort_in(entry, aged, strangers)
         except FileNotFoundError:

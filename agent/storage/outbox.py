@@ -36,14 +36,13 @@ from agent.disk.atomic_file import (
 )
 from agent.errors import EnvelopeRefusedError, RefusedError, StorageError
 from agent.storage.audit_log import Also, AuditLog
+from agent.storage.log_schema import SEQUENCE_TABLE
 from agent.storage.mailbox import FILE_MODE, SEALED_SUFFIX, Folder
 
-_TABLES = """
+_TABLE = """
 CREATE TABLE IF NOT EXISTS outbox_read (
     read_id TEXT PRIMARY KEY, recipient TEXT NOT NULL, sequence INTEGER NOT NULL,
-    sha256 TEXT NOT NULL, leaf INTEGER NOT NULL, removed INTEGER, tags BLOB) STRICT;
-CREATE TABLE IF NOT EXISTS outbox_sequence (
-    recipient TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT
+    sha256 TEXT NOT NULL, leaf INTEGER NOT NULL, removed INTEGER, tags BLOB) STRICT
 """
 
 
@@ -63,7 +62,7 @@ class Outbox:
         # removals whose file is gone: their rows go with the next transaction
         self._finished: list[str] = []
         self._folder.make()
-        log.add_tables(_TABLES)
+        log.add_tables(f"{_TABLE}; {SEQUENCE_TABLE}")
         if not log.query("SELECT 1 FROM pragma_table_info('outbox_read') WHERE name = 'tags'"):
             log.add_tables("ALTER TABLE outbox_read ADD COLUMN tags BLOB")  # of an older version
 

@@ -28,6 +28,7 @@ class LeafKind(StrEnum):
     RECEIPT = "receipt"
     OVERFLOW = "overflow"
     LOST = "lost"
+    MISSING = "missing"
     COUNTS = "counts"
     POLICY = "policy"
     KEYS = "keys"
