@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.log.leaf import MAX_DETAILS_BYTES, salted_leaf_hash
+from agent.core.log.leaf import MAX_DETAILS_BYTES, LeafKind, salted_leaf_hash
 from agent.core.log.merkle import HASH_BYTES
 from agent.core.text.rfc3339 import parse_rfc3339
 from agent.errors import StorageError
@@ -123,6 +123,32 @@ def rehearsals(database: Path) -> Rehearsals:
     except FOREIGN as error:
         raise database_error(error, database) from None
     return Rehearsals(int(sealed), int(received), _checked(last, parse_rfc3339))
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a log begins: its leaves now, those of earlier logs that its first leaf knows to be
+    missing, and when that was written (RFC 3339, or empty).
+    """
+
+    leaves: int
+    missing: int
+    since: str
+
+
+def beginning(database: Path) -> Beginning:
+    """Unverified: for `status`, not for an auditor. Raises StorageError."""
+    try:
+        with _opened(database) as connection:
+            (leaves,) = connection.execute("SELECT max(n) + 1 FROM leaf").fetchone()
+            rows = connection.execute("SELECT details FROM leaf WHERE n = 0").fetchall()
+    except FOREIGN as error:
+        raise database_error(error, database) from None
+    first = _opening(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else {}
+    missing = first.get("leaves") if first.get("kind") == LeafKind.MISSING else 0
+    known = missing if isinstance(missing, int) else 0
+    since = _checked(first.get("at"), parse_rfc3339) if known else ""
+    return Beginning(int(leaves or 0), known, since)
 
 
 @contextmanager
