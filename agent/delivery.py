@@ -2,18 +2,22 @@
 recipient's own receipt is there.
 
 Nothing here removes a read from the outbox: only `watch` does, after it has verified the receipt
-itself (P8).
+itself (P8). A pass in which nothing is due looks at no read (docs/design/mailboxes.md).
 """
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.decide import HOLD, may_publish
 from agent.core.reasons import Reason
+from agent.core.time.agenda import Agenda
 from agent.core.wire.own_read import require_answer, require_own
 from agent.errors import DestinationRefusedError, EnvelopeRefusedError, NetworkError, StorageError
 
@@ -27,17 +31,18 @@ if TYPE_CHECKING:
     from agent.ports import AuditLog, Clock, Publisher, ReceiptBox, ReceiptVerifier, Verifier
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
-MAX_PUBLISHED_PER_PASS = 100
+MAX_LOOKS_PER_PASS = 100
+HOLD_WAIT_S, ODD_FILE_WAIT_S = 5.0, 60.0
 MAX_REFUSAL_LEAVES_PER_HOUR = 200
 MAX_REMEMBERED = 10_000
-LOOK_FOR_STRANGERS_EVERY = 20  # passes
 HOUR_S = 3600.0
 
 
 class WaitingReads(Protocol):
     """The outbox as deliver sees it: it can only look.
 
-    Everything in it is untrusted. Raises StorageError.
+    Everything in it is untrusted. Asking for names costs nothing while they are the same. Raises
+    StorageError.
     """
 
     def pending(self) -> Sequence[str]: ...
@@ -162,10 +167,12 @@ class Delivery:
         self._receipt_box = receipt_box
         self._attempts, self._log, self._clock, self._jitter = attempts, log, clock, jitter
         self.refusals = Refusals(log, clock)
-        # Recipients of reads seen before: spares checking thousands while their broker is away.
-        self._recipients: dict[str, str] = {}
-        self._refused: set[str] = set()  # read ids of files that no later look can make good
-        self._passes = 0
+        # Every read of the outbox; lane: its recipient, once it is known.
+        self._agenda = Agenda()
+        self._listed: tuple[Sequence[str], ...] = ()
+        self._receipted: frozenset[str] = frozenset()
+        # Digest and tags of reads whose signature was good: it is checked once.
+        self._known: dict[str, tuple[str, Tags]] = {}
 
     def pass_once(
         self, route: Route, progress: Callable[[], None], stopping: Callable[[], bool]
@@ -175,70 +182,99 @@ class Delivery:
 
         Raises StorageError.
         """
-        waiting = self._outbox.pending()
-        receipts = self._take_receipts(route, set(waiting))
-        published, trouble = self._publish_due(route, waiting, progress, stopping)
-        self._tidy(set(waiting))
+        self._follow()
+        receipts = self._take_receipts(route)
+        published, trouble = self._publish_due(route, progress, stopping)
         self.refusals.write_counts()
-        return PassResult(len(waiting), published, receipts, trouble)
+        return PassResult(len(self._agenda), published, receipts, trouble)
+
+    def _follow(self) -> None:
+        """Take in what came into the mailboxes and what left them.
+
+        A receipt parks its read; reads that watch has removed are forgotten, with all that was kept
+        for them.
+        """
+        listed = (self._outbox.pending(), self._outbox.strangers(), self._receipt_box.pending())
+        if listed == self._listed:
+            return
+        waiting, receipted = dict.fromkeys(listed[0]), frozenset(listed[2])
+        for name in listed[1]:
+            self._odd_file(name, Reason.MALFORMED, "not a sealed read's file")
+        for read_id in [read_id for read_id in self._agenda if read_id not in waiting]:
+            self._agenda.drop(read_id)
+            self._known.pop(read_id, None)
+        for read_id in waiting:
+            if read_id in receipted:
+                self._agenda.park(read_id)
+            elif read_id not in self._agenda or read_id in self._receipted:
+                self._enter(read_id)
+        for read_id in listed[2]:
+            if read_id not in waiting:
+                self._receipt_box.remove(read_id)
+        self._attempts.keep_only(waiting)
+        self._listed, self._receipted = listed, receipted
+
+    def _enter(self, read_id: str) -> None:
+        """A read is new here, or its receipt is gone again: due when an earlier try says so."""
+        if self._attempts.withdrawn(read_id):
+            self._agenda.park(read_id)
+            return
+        due, wait_s = self._attempts.due(read_id), 0.0
+        if due is not None:
+            wait_s = (due - self._clock.now().utc).total_seconds()
+        # A due time further off than the longest wait was set by a clock that has been put back
+        # since: do not wait for it.
+        if not 0 <= wait_s <= LONGEST_WAIT_S:
+            wait_s = 0.0
+        self._agenda.put(read_id, "", self._clock.monotonic_s() + wait_s)
 
     def _publish_due(
-        self,
-        route: Route,
-        waiting: Sequence[str],
-        progress: Callable[[], None],
-        stopping: Callable[[], bool],
+        self, route: Route, progress: Callable[[], None], stopping: Callable[[], bool]
     ) -> tuple[int, str]:
-        receipted, published = set(self._receipt_box.pending()), 0
+        published = 0
         troubles: dict[str, str] = {}  # by recipient: whose brokers failed in this pass
-        for read_id in waiting:
-            if stopping() or published >= MAX_PUBLISHED_PER_PASS:
-                break
-            if (
-                read_id in receipted
-                or self._recipients.get(read_id) in troubles
-                or not self._is_due(read_id)
-            ):
-                continue
-            try:
-                if self._publish(route, read_id, troubles):
-                    published += 1
-                    progress()
-            except (NetworkError, DestinationRefusedError) as error:
-                troubles[self._recipients[read_id]] = str(error)
+        now_s = self._clock.monotonic_s()
+        with closing(self._agenda.due(now_s, troubles)) as due:
+            for read_id in islice(due, MAX_LOOKS_PER_PASS):
+                if stopping():
+                    break
+                found = self._verified(read_id)
+                if found is None:
+                    continue
+                tags, wire = found
+                try:
+                    if self._publish(route, tags, wire, troubles):
+                        published += 1
+                        progress()
+                except (NetworkError, DestinationRefusedError) as error:
+                    troubles[tags.recipient] = str(error)
         self.refusals.count("published", published)
         return published, next(iter(troubles.values()), "")
 
-    def _is_due(self, read_id: str) -> bool:
-        if read_id in self._refused or self._attempts.withdrawn(read_id):
-            return False
-        due, now = self._attempts.due(read_id), self._clock.now().utc
-        # A due time further off than the longest wait was set by a clock that has been put back
-        # since: do not wait for it.
-        return due is None or now >= due or due - now > timedelta(seconds=LONGEST_WAIT_S)
-
-    def _publish(self, route: Route, read_id: str, troubles: Collection[str]) -> bool:
+    def _publish(
+        self, route: Route, tags: Tags, wire: bytes | None, troubles: Collection[str]
+    ) -> bool:
         """Re-authorise one read and publish it, unless its recipient's brokers are in trouble.
 
-        Did a broker acknowledge?
+        Did a broker acknowledge? `wire`: its bytes, where they were read just now.
         """
-        found = self._verified(read_id)
-        if found is None:
-            return False
-        wire, tags = found
-        self._recipients[read_id] = tags.recipient
-        now = self._clock.now()
+        now, now_s = self._clock.now(), self._clock.monotonic_s()
         denied = may_publish(tags, route.policy, now)
         if denied is not None:
             self._deny(tags, denied)
             return False
+        self._agenda.put(tags.read_id, tags.recipient, now_s)  # due until it is acknowledged
         if tags.recipient in troubles:
             return False
-        route.publisher.publish(tags.recipient, read_id, wire, tags.deadline)
+        wire = wire or self._bytes(tags.read_id)
+        if wire is None:
+            return False
+        route.publisher.publish(tags.recipient, tags.read_id, wire, tags.deadline)
         wait_s = min(
-            FIRST_WAIT_S * 2 ** min(self._attempts.tries(read_id), 20), LONGEST_WAIT_S / 1.25
+            FIRST_WAIT_S * 2 ** min(self._attempts.tries(tags.read_id), 20), LONGEST_WAIT_S / 1.25
         ) * (1 + self._jitter() / 4)
-        self._attempts.published(read_id, now.utc + timedelta(seconds=wait_s))
+        self._attempts.published(tags.read_id, now.utc + timedelta(seconds=wait_s))
+        self._agenda.put(tags.read_id, tags.recipient, now_s + wait_s)
         return True
 
     def _deny(self, tags: Tags, denied: Reason) -> None:
@@ -249,6 +285,8 @@ class Delivery:
             self.refusals.note(
                 ("hold", denied), {"reason": denied, "what": "reads wait"}, once=True
             )
+            later_s = self._clock.monotonic_s() + HOLD_WAIT_S
+            self._agenda.put(tags.read_id, tags.recipient, later_s)
             return
         kind = LeafKind.EXPIRED if denied is Reason.DEADLINE_PASSED else LeafKind.WITHDRAWAL
         self._log.append(
@@ -261,44 +299,67 @@ class Delivery:
             },
         )
         self._attempts.withdraw(tags.read_id, denied)
+        self._agenda.park(tags.read_id)
 
-    def _verified(self, read_id: str) -> tuple[bytes, Tags] | None:
-        """A read's bytes and tags if it is one of this camera's.
+    def _verified(self, read_id: str) -> tuple[Tags, bytes | None] | None:
+        """A read's tags if it is one of this camera's, and its bytes if they had to be read.
 
         Anything else gets one refusal leaf, and None: there is nothing to publish.
         """
+        if read_id in self._known:
+            return self._known[read_id][1], None
+        untrusted_wire = self._bytes(read_id)
+        if untrusted_wire is None:
+            return None
         try:
-            untrusted_wire = self._outbox.untrusted_wire(read_id)
-            if untrusted_wire is None:
-                return None
             tags = self._verifier.verify(untrusted_wire)
             require_own(tags, read_id, self._device)
-        except StorageError as error:
-            # A link, a folder, or too large. It is looked at again each pass, in case somebody
-            # repairs it.
-            self._odd_file(read_id, Reason.MALFORMED, error.what)
-            return None
         except EnvelopeRefusedError as refusal:
             self._refuse_file(read_id, refusal.reason, refusal.what)
             return None
-        return untrusted_wire, tags
+        self._known[read_id] = hashlib.sha256(untrusted_wire).hexdigest(), tags
+        return tags, untrusted_wire
+
+    def _bytes(self, read_id: str) -> bytes | None:
+        """A read's bytes, the ones that were verified if any were; None when there is nothing to
+        publish.
+        """
+        try:
+            untrusted_wire = self._outbox.untrusted_wire(read_id)
+        except StorageError as error:
+            # A link, a folder, or too large. It is looked at again now and then, in case somebody
+            # repairs it.
+            self._odd_file(read_id, Reason.MALFORMED, error.what)
+            self._agenda.put(read_id, "", self._clock.monotonic_s() + ODD_FILE_WAIT_S)
+            return None
+        if untrusted_wire is None:
+            self._agenda.park(read_id)  # watch has removed it meanwhile
+            return None
+        known = self._known.get(read_id)
+        if known is not None and known[0] != hashlib.sha256(untrusted_wire).hexdigest():
+            self._refuse_file(
+                read_id, Reason.MALFORMED, "the file has changed since it was checked"
+            )
+            return None
+        return untrusted_wire
 
     def _refuse_file(self, read_id: str, reason: str, what: str) -> None:
         """For good, until this process starts again."""
         self._odd_file(read_id, reason, what)
-        self._refused.add(read_id)
+        self._known.pop(read_id, None)
+        self._agenda.park(read_id)
 
     def _odd_file(self, name: str, reason: str, what: str) -> None:
         self.refusals.note(
             ("outbox", name, reason), {"reason": reason, "file": name, "what": what}, once=True
         )
 
-    def _take_receipts(self, route: Route, waiting: set[str]) -> int:
+    def _take_receipts(self, route: Route) -> int:
         taken = 0
         for untrusted_receipt in route.publisher.untrusted_receipts():
             try:
                 receipt = route.receipt_verifier.verify(untrusted_receipt)
-                taken += self._take_receipt(receipt, untrusted_receipt, waiting)
+                taken += self._take_receipt(receipt, untrusted_receipt)
             except EnvelopeRefusedError as refusal:
                 self.refusals.note(
                     ("receipt", refusal.reason),
@@ -307,43 +368,28 @@ class Delivery:
         self.refusals.count("receipts", taken)
         return taken
 
-    def _take_receipt(self, receipt: Receipt, untrusted_receipt: bytes, waiting: set[str]) -> int:
+    def _take_receipt(self, receipt: Receipt, untrusted_receipt: bytes) -> int:
         """Keep a verified receipt if it answers a read that waits for one; 1 when kept.
 
         Raises EnvelopeRefusedError(receipt-mismatch).
         """
+        read_id = receipt.read_id
         if (
-            receipt.read_id not in waiting
-            or self._receipt_box.untrusted_receipt(receipt.read_id) is not None
+            read_id not in self._agenda
+            or self._receipt_box.untrusted_receipt(read_id) is not None
+            or self._verified(read_id) is None
         ):
             return 0  # late or repeated: the answer to a read that was published twice
-        found = self._verified(receipt.read_id)
-        if found is None:
-            return 0
-        wire, tags = found
-        require_answer(receipt, tags, wire)
+        digest, tags = self._known[read_id]
+        require_answer(receipt, tags, digest)
         details = {
-            "read": receipt.read_id,
+            "read": read_id,
             "recipient": receipt.recipient,
             "outcome": receipt.outcome,
-            "tries": self._attempts.tries(receipt.read_id),
+            "tries": self._attempts.tries(read_id),
         }
         self._log.append(LeafKind.RECEIPT, details)
-        self._receipt_box.put(receipt.read_id, untrusted_receipt)
+        self._receipt_box.put(read_id, untrusted_receipt)
+        self._agenda.park(read_id)
+        self._receipted, self._listed = self._receipted | {read_id}, ()
         return 1
-
-    def _tidy(self, waiting: set[str]) -> None:
-        """Forget reads that watch has removed; now and then look for files that do not belong in
-        the outbox.
-        """
-        for read_id in self._receipt_box.pending():
-            if read_id not in waiting:
-                self._receipt_box.remove(read_id)
-        self._attempts.keep_only(waiting)
-        for read_id in [read_id for read_id in self._recipients if read_id not in waiting]:
-            del self._recipients[read_id]
-        self._refused &= waiting
-        if self._passes % LOOK_FOR_STRANGERS_EVERY == 0:
-            for name in self._outbox.strangers():
-                self._odd_file(name, Reason.MALFORMED, "not a sealed read's file")
-        self._passes += 1

@@ -6,7 +6,7 @@ Every port has a fake in tests/fakes and one contract suite in tests/contracts t
 and real.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from agent.core.policy.policy import Release
 from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting
 from agent.core.time.instant import Instant
 from agent.core.wire.receipt import Receipt
-from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.sealed_read import ReleasedRead, SealedRead
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
 
@@ -74,13 +74,14 @@ class Outbox(Protocol):
     Names are read ids. Raises StorageError.
 
     `put` commits the log leaf before the read becomes visible; both survive a crash at any instant,
-    or neither.
+    or neither. `waiting`: what was released and has not left, in order of release, held in memory;
+    `pending`: its ids.
     """
 
     def next_sequence(self, recipient: str) -> int: ...
     def put(self, sealed: SealedRead) -> None: ...
     def pending(self) -> Sequence[str]: ...
-    def untrusted_wire(self, read_id: str) -> bytes | None: ...
+    def waiting(self) -> Mapping[str, ReleasedRead]: ...
     def remove(self, read_id: str, kind: str, details: Mapping[str, object]) -> None: ...
 
 
@@ -88,10 +89,14 @@ class ReceiptBox(Protocol):
     """Receipts between deliver (the only writer) and watch.
 
     Names are read ids. Raises StorageError.
+
+    `pending`: for deliver, all that lie there. `arrived`: for watch, which of the waiting reads
+    have one.
     """
 
     def put(self, read_id: str, receipt: bytes) -> None: ...
     def pending(self) -> Sequence[str]: ...
+    def arrived(self, waiting: Collection[str]) -> Sequence[str]: ...
     def untrusted_receipt(self, read_id: str) -> bytes | None: ...
     def remove(self, read_id: str) -> None: ...
 

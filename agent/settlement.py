@@ -1,8 +1,9 @@
 """What watch does between frames: empties the outbox of what is received, expired or no longer
 permitted; nothing else leaves it (P8).
 
-Receipts and the files in the outbox are untrusted: deliver, which has the network, wrote the ones
-and could have planted the others.
+Receipts are untrusted: deliver, which has the network, wrote them. What waits stands in the
+outbox's ledger, which only watch writes, so that no file of the outbox is looked at here. A round
+in which nothing has changed asks for nothing and judges nothing (docs/design/mailboxes.md).
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from agent.core.log.leaf import LeafKind
 from agent.core.policy.decide import HOLD, may_publish
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
-from agent.core.wire.own_read import require_answer, require_own
+from agent.core.wire.own_read import require_answer
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import EnvelopeRefusedError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from agent.core.policy.policy import Policy
     from agent.core.time.instant import Instant
-    from agent.core.wire.tags import Tags
-    from agent.ports import AuditLog, ReceiptVerifier, Verifier
+    from agent.core.wire.sealed_read import ReleasedRead
+    from agent.ports import AuditLog, ReceiptVerifier
 
 # leaves that one run writes about odd files; beyond it they are ignored silently, so that deliver
 # cannot flood the log
@@ -34,71 +35,67 @@ MAX_REFUSALS = 1000
 class Outbox(Protocol):
     """The part of ports.Outbox that settling needs."""
 
-    def pending(self) -> Sequence[str]: ...
-    def untrusted_wire(self, read_id: str) -> bytes | None: ...
+    def waiting(self) -> Mapping[str, ReleasedRead]: ...
     def remove(self, read_id: str, kind: str, details: Mapping[str, object]) -> None: ...
 
 
 class Receipts(Protocol):
     """The part of ports.ReceiptBox that watch may use: it looks, and only deliver removes."""
 
-    def pending(self) -> Sequence[str]: ...
+    def arrived(self, waiting: Collection[str]) -> Sequence[str]: ...
     def untrusted_receipt(self, read_id: str) -> bytes | None: ...
 
 
 class Settler:
-    """Bound to one policy, the one in force. `device`: this camera; `verifier` knows its key;
-    `receipt_verifier` the recipients' of the policy.
+    """Bound to one policy, the one in force.
+
+    `receipt_verifier` knows its recipients' keys.
     """
 
     def __init__(
         self,
         policy: Policy,
-        device: str,
         outbox: Outbox,
         receipts: Receipts,
-        verifier: Verifier,
         receipt_verifier: ReceiptVerifier,
         log: AuditLog,
     ) -> None:
-        self._policy, self._device = policy, device
-        self._outbox, self._receipts = outbox, receipts
-        self._verifier, self._receipt_verifier, self._log = verifier, receipt_verifier, log
-        # digest and tags of reads: spares checking thousands of signatures every second
-        self._verified: dict[str, tuple[str, Tags | EnvelopeMinimum]] = {}
+        self._policy, self._outbox, self._receipts = policy, outbox, receipts
+        self._receipt_verifier, self._log = receipt_verifier, log
         self._leaves = 0
-        # (mailbox, read id) → digest of what was refused there
-        self._refused: dict[tuple[str, str], str] = {}
+        self._refused: dict[str, str] = {}  # read id → digest of the receipt that was refused
+        self._judged: set[str] = set()
+        self._judged_at: tuple[object, ...] = ()
 
     def settle(self, now: Instant) -> None:
         """One round: receipts first, so that what was received in time does not expire. Raises
         StorageError.
         """
-        for read_id in self._receipts.pending():
-            self._settle_receipt(read_id)
-        waiting = self._outbox.pending()
-        self._forget_all_but(waiting)
-        for read_id in waiting:
-            self._settle_permission(read_id, now)
+        waiting = self._outbox.waiting()
+        for read_id in self._receipts.arrived(waiting):
+            self._settle_receipt(read_id, waiting[read_id])
+        for read_id in self._to_judge(waiting, now):
+            self._settle_permission(read_id, waiting[read_id], now)
+        self._refused = {read: digest for read, digest in self._refused.items() if read in waiting}
 
-    def _settle_receipt(self, read_id: str) -> None:
-        """Take out the read that a receipt answers. A receipt for a read that is not here is a
-        settled one, which deliver will tidy away.
-        """
-        untrusted_receipt, wire = self._look("receipts", read_id), self._look("outbox", read_id)
-        if untrusted_receipt is None or wire is None:
+    def _settle_receipt(self, read_id: str, read: ReleasedRead) -> None:
+        """Take out the read that a receipt answers; refuse once what is no receipt for it."""
+        try:
+            untrusted_receipt = self._receipts.untrusted_receipt(read_id)
+        except StorageError as error:
+            # A link, a folder, too large a file.
+            self._refuse(read_id, "unreadable", Reason.MALFORMED, error.what)
+            return
+        if untrusted_receipt is None:
             return
         digest = hashlib.sha256(untrusted_receipt).hexdigest()
-        if self._refused.get(("receipts", read_id)) == digest:
-            return
-        tags = self._tags(read_id, wire)
-        if tags is None:
+        if self._refused.get(read_id) == digest:
             return
         try:
             receipt = self._receipt_verifier.verify(untrusted_receipt)
-            require_answer(receipt, tags, wire)
+            require_answer(receipt, read.tags, read.wire_sha256)
         except EnvelopeRefusedError as refusal:
-            self._refuse("receipts", read_id, digest, refusal.reason, refusal.what)
+            self._refuse(read_id, digest, refusal.reason, refusal.what)
             return
         details: dict[str, object] = {
             "recipient": receipt.recipient,
@@ -106,99 +103,65 @@ class Settler:
             "sha256": receipt.wire_sha256,
             "received": rfc3339(receipt.at),
         }
-        if not isinstance(tags, EnvelopeMinimum):
-            details["sequence"] = tags.sequence
+        if not isinstance(read.tags, EnvelopeMinimum):
+            details["sequence"] = read.tags.sequence
         self._outbox.remove(read_id, LeafKind.RECEIPT, details)
 
-    def _settle_permission(self, read_id: str, now: Instant) -> None:
+    def _to_judge(self, waiting: Mapping[str, ReleasedRead], now: Instant) -> Sequence[str]:
+        """The reads of which the policy could say something new: those that it was not asked about
+        yet; all, when the day or the clock's trust has changed. Authorities, policies and
+        deadlines end with a day, by the time as it is told or as it is sure.
+        """
+        sure = now.sure()
+        standing = (now.utc.date(), now.trust, sure and sure.date())
+        if standing != self._judged_at:
+            self._judged_at, self._judged = standing, set()
+        todo = [read_id for read_id in waiting if read_id not in self._judged]
+        if len(self._judged) > len(waiting):
+            self._judged &= waiting.keys()
+        self._judged.update(todo)
+        return todo
+
+    def _settle_permission(self, read_id: str, read: ReleasedRead, now: Instant) -> None:
         """Take out a read that has expired or that the policy in force does not permit; it is never
         sealed again.
 
         An untrusted clock takes nothing out, for it may have jumped (HOLD), but for reads whose
         deadline has surely passed (Instant.reached).
         """
-        _, tags = self._verified.get(read_id, ("", None))
-        if tags is None:
-            wire = self._look("outbox", read_id)
-            tags = self._tags(read_id, wire) if wire is not None else None
+        tags = read.tags
         if isinstance(tags, EnvelopeMinimum):
-            self._withdraw_unreadable(tags)
+            # Sealed by newer software, before this camera went back to older: nobody here can hold
+            # it against the policy (P4), and its deadline cannot be read either, so it would stay
+            # for ever.
+            denied: Reason | None = Reason.UNSUPPORTED_VERSION
+            about: dict[str, object] = {"version": tags.version}
+        else:
+            denied = may_publish(tags, self._policy, now)
+            about = {"sequence": tags.sequence, "rule": tags.rule}
+        if denied is None or denied in HOLD:
             return
-        denied = may_publish(tags, self._policy, now) if tags is not None else None
-        if tags is None or denied is None or denied in HOLD:
+        # A round asks for a part of the receipts only; this one's may be there already.
+        self._settle_receipt(read_id, read)
+        if read_id not in self._outbox.waiting():
             return
         kind = LeafKind.EXPIRED if denied is Reason.DEADLINE_PASSED else LeafKind.WITHDRAWAL
         details = {
             "recipient": tags.recipient,
-            "sequence": tags.sequence,
-            "rule": tags.rule,
+            **about,
             "reason": denied.value,
             "policy_version": self._policy.version,
         }
         self._outbox.remove(read_id, kind, details)
 
-    def _withdraw_unreadable(self, read: EnvelopeMinimum) -> None:
-        """Sealed by newer software, before this camera went back to older: nobody here can hold it
-        against the policy (P4), and its deadline cannot be read either, so it would stay for ever.
-        """
-        details = {
-            "recipient": read.recipient,
-            "reason": Reason.UNSUPPORTED_VERSION.value,
-            "version": read.version,
-            "policy_version": self._policy.version,
-        }
-        self._outbox.remove(read.read_id, LeafKind.WITHDRAWAL, details)
-
-    def _tags(self, read_id: str, wire: bytes) -> Tags | EnvelopeMinimum | None:
-        """The tags of a read that this camera sealed under this name, or the minimum of a version
-        that it does not know any more; else one refusal, and None.
-        """
-        digest = hashlib.sha256(wire).hexdigest()
-        known, known_tags = self._verified.get(read_id, ("", None))
-        if known == digest:
-            return known_tags
-        if self._refused.get(("outbox", read_id)) == digest:
-            return None
-        try:
-            tags = self._verifier.verify_any_version(wire)
-            require_own(tags, read_id, self._device)
-        except EnvelopeRefusedError as refusal:
-            self._refuse("outbox", read_id, digest, refusal.reason, refusal.what)
-            return None
-        self._verified[read_id] = digest, tags
-        return tags
-
-    def _look(self, mailbox: str, read_id: str) -> bytes | None:
-        """What lies in a mailbox; a link, a folder or too large a file is refused once and counts
-        as nothing.
-        """
-        try:
-            return (
-                self._outbox.untrusted_wire(read_id)
-                if mailbox == "outbox"
-                else self._receipts.untrusted_receipt(read_id)
-            )
-        except StorageError as error:
-            self._refuse(mailbox, read_id, "unreadable", Reason.MALFORMED, error.what)
-            return None
-
-    def _refuse(self, mailbox: str, read_id: str, digest: str, reason: str, what: str) -> None:
-        """One leaf for each thing refused. The same bytes found again get no second one."""
-        if self._refused.get((mailbox, read_id)) == digest:
+    def _refuse(self, read_id: str, digest: str, reason: str, what: str) -> None:
+        """One leaf for each odd thing; the same bytes found again tell nothing new."""
+        if self._refused.get(read_id) == digest:
             return
         if self._leaves < MAX_REFUSALS:
             self._leaves += 1
             self._log.append(
                 LeafKind.REFUSAL,
-                {"reason": str(reason), "read": read_id, "where": mailbox, "what": what},
+                {"reason": str(reason), "read": read_id, "where": "receipts", "what": what},
             )
-        self._refused[mailbox, read_id] = digest
-
-    def _forget_all_but(self, waiting: Sequence[str]) -> None:
-        kept = set(waiting)
-        self._verified = {
-            read_id: known for read_id, known in self._verified.items() if read_id in kept
-        }
-        self._refused = {
-            place: digest for place, digest in self._refused.items() if place[1] in kept
-        }
+        self._refused[read_id] = digest

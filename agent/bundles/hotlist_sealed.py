@@ -9,6 +9,7 @@ opens them with its own identity.
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -80,12 +81,15 @@ def _opened(folder: Path, path: str, identity: pyrage.x25519.Identity) -> bytes:
     sealed = b"".join(
         input_chunks(file, MAX_TARGET_BYTES[path], missing="the list's owner has published none")
     )
+    opened = io.BytesIO()
     try:
-        return bytes(pyrage.decrypt(sealed, [identity]))
-    except pyrage.DecryptError:
+        # `decrypt` takes thirty times as long: it gives its bytes one by one
+        pyrage.decrypt_io(io.BytesIO(sealed), opened, [identity])
+    except (pyrage.DecryptError, OSError):  # OSError: a chunk cut off or altered, by `decrypt_io`
         raise BundleRefusedError(
             Reason.DECRYPTION_FAILED,
             "is not encrypted to this camera, or damaged",
             where=file.name,
             fix=_OWNER,
         ) from None
+    return opened.getvalue()

@@ -44,8 +44,8 @@ def _lines(state: Mapping[str, object]) -> Iterator[str]:
     for name, process in as_table(state.get("processes")).items():
         yield from _process(name, as_table(process))
     outbox, hotlist = as_table(state["outbox"]), as_table(state["hotlist"])
-    waiting = f"{outbox.get('waiting')} reads wait, of at most {outbox.get('most')}"
-    yield f"Outbox    {outbox.get('problem') or waiting}"
+    yield f"Outbox    {outbox.get('problem') or _outbox(outbox)}"
+    yield f"Log       {_log(as_table(state['log']))}"
     aged = (
         f"made {hotlist.get('as_of')}, {hotlist.get('age_hours')} h ago; raises nothing after "
         f"{hotlist.get('stale_after')}"
@@ -118,6 +118,28 @@ def _counts(counts: Mapping[str, object]) -> str:
         f"{counts['sealed']} sealed, {counts['receipts']} receipts"
         f"{'; dropped: ' + dropped if dropped else ''}"
     )
+
+
+def _outbox(outbox: Mapping[str, object]) -> str:
+    told = f"{outbox['waiting']} reads wait, of at most {outbox['most']}"
+    strange = outbox["strange"]
+    return told + (f"; {strange} STRANGE FILES in outbox and receipts" if strange else "")
+
+
+def _log(log: Mapping[str, object]) -> str:
+    if log.get("problem"):
+        return str(log["problem"])
+    if log["put_back"]:
+        return (
+            f"PUT BACK: {log['signed']} leaves were signed, {log['leaves']} are there; watch does "
+            "not start on it"
+        )
+    missing = (
+        f"; begun anew {log['since']}: an older log of {log['missing']} leaves is MISSING"
+        if log["missing"]
+        else ""
+    )
+    return f"{log['leaves']} leaves{missing}"
 
 
 def _camera(camera: Mapping[str, object]) -> str:

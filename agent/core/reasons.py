@@ -98,8 +98,10 @@ class Reason(StrEnum):
 
 
 def reason_of(error: PlatewardenError) -> str:
-    """The code for a leaf: a refusal's own. A disk or file that fails is no fault of what was to be
-    read; what is neither is a malformed file.
+    """The code for a leaf: a refusal's own.
+
+    A disk or file that fails is no fault of what was to be read; what is neither is a malformed
+    file.
     """
     if isinstance(error, RefusedError):
         return error.reason

@@ -29,8 +29,9 @@ WRITE_EVERY_S = 5.0  # a link that flaps must not wear out the card
 
 
 class LinkLedger:
-    """`folder`: deliver's own, where links.json is kept. Call `look` after each pass, `stop` at an
-    orderly end.
+    """`folder`: deliver's own, where links.json is kept.
+
+    Call `look` after each pass, `stop` at an orderly end.
     """
 
     def __init__(self, folder: Path, clock: Clock, teller: Teller) -> None:
@@ -48,8 +49,10 @@ class LinkLedger:
     def look(
         self, links: Mapping[str, str] | None, waiting: int, receipts: int, trouble: str
     ) -> None:
-        """One pass is done. `links`: each broker of the policy in force, and what keeps it out of
-        reach; None: no policy is in force, and `trouble` says why.
+        """One pass is done.
+
+        `links`: each broker of the policy in force, and what keeps it out of reach; None: no policy
+        is in force, and `trouble` says why.
 
         `waiting`, `receipts`, `trouble`: of the pass.
         """

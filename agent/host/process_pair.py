@@ -42,7 +42,9 @@ def run_pair(
     *,
     quiet: bool,
 ) -> None:
-    """Until the source ends or SIGTERM comes. `closing` is told once, where both said something.
+    """Until the source ends or SIGTERM comes.
+
+    `closing` is told once, where both said something.
 
     Raises UsageError, ChildFailedError of whichever process ended by itself, or ReadsWaitError.
     """

@@ -96,7 +96,8 @@ class Intake:
             raise EnvelopeRefusedError(
                 Reason.DEADLINE_PASSED, "its deadline has passed", where=where
             )
-        self._opener.open(wire)  # the content is forgotten at once: storage holds sealed bytes only
+        # The content is forgotten at once: storage holds sealed bytes only.
+        self._opener.open_verified(tags, wire)
         self._store.add(tags, wire, now.utc)
         return True
 

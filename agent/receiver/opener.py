@@ -104,13 +104,19 @@ class Opener:
         """
         return self._verifier.verify_any_version(untrusted_wire)
 
-    @boundary.document("sealed read")
     def open(self, untrusted_wire: bytes) -> OpenedRead:
         """Raises EnvelopeRefusedError: altered, of an unknown camera, for somebody else, its key
         destroyed, or not what the format allows inside.
         """
-        tags = self.verify(untrusted_wire)
-        return parse_content(tags, self._decrypt(tags, untrusted_wire))
+        return self.open_verified(self.verify(untrusted_wire), untrusted_wire)
+
+    @boundary.document("sealed read")
+    def open_verified(self, tags: Tags, wire: bytes) -> OpenedRead:
+        """`open`, for bytes over which `verify` has just given these tags.
+
+        Raises EnvelopeRefusedError.
+        """
+        return parse_content(tags, self._decrypt(tags, wire))
 
     def _decrypt(self, tags: Tags, wire: bytes) -> bytes:
         if tags.recipient != self._recipient:

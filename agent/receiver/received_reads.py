@@ -1,41 +1,63 @@
 """The recipient's store: sealed bytes in files, an index without plaintext beside them; what is
 past its deadline is deleted.
 
-A read is in the store when both its file and its row are durable. The file comes first, so a crash
-leaves at most a file without a row: the next start removes it, and the broker or the camera
-delivers the read again because no receipt was given.
+A read is in the store when both its file and its row are durable. Order: the file, synced, in
+`incoming/` → its row → its name in the store. A crash leaves at most a file in `incoming/`. The
+next start names it if its row is there, else removes it: the read is delivered again, because no
+receipt was given. So no start has to go through all that is stored.
 """
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
 from agent.core.wire.sealed_read import MAX_WIRE_BYTES
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
-from agent.disk.atomic_file import PART_SUFFIX, private_folder, read_bounded, remove, write_atomic
+from agent.disk.atomic_file import (
+    PART_SUFFIX,
+    private_folder,
+    publish,
+    read_bounded,
+    remove,
+    storage_error,
+    write_new,
+)
+from agent.disk.private_file import create_private
 from agent.errors import StorageError
 
-INDEX, _SUFFIX = "index.sqlite", ".sealed"
+INDEX, INCOMING, _SUFFIX = "index.sqlite", "incoming", ".sealed"
+SCHEMA_VERSION = 1
 KEEP_REJECTIONS_DAYS = 30
+# numbers stay when a read is deleted: a number that comes again is known for ever. `runs`: the same
+# numbers without gaps; `twice`: digests that came under a number after the first.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS reads (
     device TEXT, read_id TEXT, sequence INTEGER, deadline TEXT, sha256 TEXT, received_at TEXT,
     PRIMARY KEY (device, read_id)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS reads_by_deadline ON reads (deadline);
+CREATE INDEX IF NOT EXISTS reads_by_id ON reads (read_id);
 CREATE TABLE IF NOT EXISTS sequences (
-    device TEXT, sequence INTEGER, PRIMARY KEY (device, sequence)
+    device TEXT, sequence INTEGER, sha256 TEXT, PRIMARY KEY (device, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runs (
+    device TEXT, first INTEGER, last INTEGER, PRIMARY KEY (device, first)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS twice (
+    device TEXT, sequence INTEGER, sha256 TEXT, PRIMARY KEY (device, sequence, sha256)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rejections (
     sha256 TEXT PRIMARY KEY, device TEXT, read_id TEXT, reason TEXT, at TEXT
 ) STRICT;
-CREATE TABLE IF NOT EXISTS dropped (reason TEXT PRIMARY KEY, messages INTEGER) STRICT;
+CREATE TABLE IF NOT EXISTS dropped (reason TEXT PRIMARY KEY, messages INTEGER) STRICT
 """
 
 
@@ -53,13 +75,14 @@ class StoredRead:
 
 @dataclass(frozen=True, slots=True)
 class DeviceSequence:
-    """What arrived from one camera: its highest sequence number and the runs (first, last) below it
-    that never came.
+    """What arrived from one camera: its highest sequence number, the runs (first, last) below it
+    that never came, and the runs of numbers under which different reads came.
     """
 
     device: str
     highest: int
     missing: tuple[tuple[int, int], ...]
+    twice: tuple[tuple[int, int], ...] = ()
 
 
 class ReceivedReads:
@@ -70,19 +93,19 @@ class ReceivedReads:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._incoming = folder, folder / INCOMING
         private_folder(folder)
+        private_folder(self._incoming)
+        create_private(folder / INDEX, "cannot open the index")
         try:
             self._index = sqlite3.connect(folder / INDEX, timeout=10, isolation_level=None)
-            # Durable at each commit; deleted rows are overwritten. TRUNCATE, not WAL: no second
-            # file keeps what was deleted.
-            self._index.executescript(
-                "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL; "
-                f"PRAGMA secure_delete=ON; {_SCHEMA}"
-            )
-            (folder / INDEX).chmod(0o600)
-        except (sqlite3.Error, OSError) as error:
+            # Durable at each commit; deleted rows are overwritten. The write-ahead log, which could
+            # keep what was deleted, is emptied with each deletion.
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+                self._index.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error as error:
             raise self._fault(error) from None
+        self._prepare()
 
     def close(self) -> None:
         """Close the index."""
@@ -109,7 +132,11 @@ class ReceivedReads:
             hashlib.sha256(wire).hexdigest(),
             received_at,
         )
-        write_atomic(self._path(tags.device, tags.read_id), wire)
+        path = self._path(tags.device, tags.read_id)
+        part = self._incoming / path.name
+        with suppress(FileNotFoundError):  # of an attempt that failed
+            part.unlink()
+        write_new(part, wire, final=path)
         values = (
             row.device,
             row.read_id,
@@ -118,10 +145,10 @@ class ReceivedReads:
             row.wire_sha256,
             rfc3339(received_at),
         )
-        self._write(
-            ("INSERT OR REPLACE INTO reads VALUES (?, ?, ?, ?, ?, ?)", values),
-            ("INSERT OR IGNORE INTO sequences VALUES (?, ?)", (row.device, row.sequence)),
-        )
+        with self._transaction():
+            self._index.execute("INSERT OR REPLACE INTO reads VALUES (?, ?, ?, ?, ?, ?)", values)
+            self._count(row.device, row.sequence, row.wire_sha256)
+        publish(part, path)
         return row
 
     def wire(self, row: StoredRead) -> bytes:
@@ -129,37 +156,43 @@ class ReceivedReads:
 
         Raises StorageError.
         """
-        return read_bounded(self._path(row.device, row.read_id), MAX_WIRE_BYTES)
+        path = self._path(row.device, row.read_id)
+        try:
+            return read_bounded(path, MAX_WIRE_BYTES)
+        except StorageError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+        with suppress(StorageError):  # just arriving
+            return read_bounded(self._incoming / path.name, MAX_WIRE_BYTES)
+        return read_bounded(path, MAX_WIRE_BYTES)
 
     def add_rejection(
         self, tags: Tags | EnvelopeMinimum, wire_sha256: str, reason: str, at: datetime
     ) -> None:
         """Remember that a read of an enrolled camera was turned away; its number did arrive, so it
-        is no gap. A version that is not known here does not tell its number: that one stays a gap.
+        is no gap. Another recipient's numbers are not ours, and a version that is not known here
+        does not tell its number: that one stays a gap.
         """
-        rejected = (
-            "INSERT OR REPLACE INTO rejections VALUES (?, ?, ?, ?, ?)",
-            (wire_sha256, tags.device, tags.read_id, reason, rfc3339(at)),
-        )
-        if isinstance(tags, EnvelopeMinimum):
-            self._write(rejected)
-            return
-        self._write(
-            rejected,
-            ("INSERT OR IGNORE INTO sequences VALUES (?, ?)", (tags.device, tags.sequence)),
-        )
+        values = (wire_sha256, tags.device, tags.read_id, reason, rfc3339(at))
+        with self._transaction():
+            self._index.execute("INSERT OR REPLACE INTO rejections VALUES (?, ?, ?, ?, ?)", values)
+            if isinstance(tags, Tags) and reason != Reason.NOT_FOR_THIS_RECIPIENT:
+                self._count(tags.device, tags.sequence, wire_sha256)
 
     def count_dropped(self, reason: str) -> None:
         """Count a message that nobody can be told about."""
-        self._write(
-            (
-                (
-                    "INSERT INTO dropped VALUES (?, 1) ON CONFLICT "
-                    "(reason) DO UPDATE SET messages = messages + 1"
-                ),
+        with self._transaction():
+            self._index.execute(
+                "INSERT INTO dropped VALUES (?, 1) ON CONFLICT (reason) DO UPDATE SET messages = "
+                "messages + 1",
                 (reason,),
             )
-        )
+
+    def held(self) -> tuple[int, datetime | None]:
+        """How many reads are stored, and the first deadline among them."""
+        [(count,)] = self._select("SELECT count(*) FROM reads")
+        [(first,)] = self._select("SELECT min(deadline) FROM reads")
+        return count, parse_rfc3339(first) if first else None
 
     def rejections(self) -> Mapping[str, int]:
         """How many reads were rejected in the last days, by reason."""
@@ -172,15 +205,20 @@ class ReceivedReads:
         return dict(self._select("SELECT reason, messages FROM dropped ORDER BY reason"))
 
     def sequences(self) -> Sequence[DeviceSequence]:
-        """Per camera, what never arrived (P8)."""
-        devices: dict[str, list[int]] = {}
+        """Per camera, what never arrived (P8), and what arrived under a number of another read: a
+        log that was put back uses its numbers again.
+        """
+        runs: dict[str, list[tuple[int, int]]] = {}
+        for device, first, last in self._select("SELECT * FROM runs ORDER BY device, first"):
+            runs.setdefault(device, []).append((first, last))
+        twice: dict[str, list[int]] = {}
         for device, sequence in self._select(
-            "SELECT device, sequence FROM sequences ORDER BY device, sequence"
+            "SELECT DISTINCT device, sequence FROM twice ORDER BY device, sequence"
         ):
-            devices.setdefault(device, []).append(sequence)
+            twice.setdefault(device, []).append(sequence)
         return [
-            DeviceSequence(device, numbers[-1], _gaps(numbers))
-            for device, numbers in devices.items()
+            DeviceSequence(device, of[-1][1], _gaps(of), _runs(twice.get(device, ())))
+            for device, of in runs.items()
         ]
 
     def delete_due(self, now: datetime) -> int:
@@ -192,26 +230,107 @@ class ReceivedReads:
         for row in due:
             remove(self._path(row.device, row.read_id))
         oldest = rfc3339(now - timedelta(days=KEEP_REJECTIONS_DAYS))
-        self._write(
-            ("DELETE FROM reads WHERE deadline <= ?", (rfc3339(now),)),
-            ("DELETE FROM rejections WHERE at < ?", (oldest,)),
-        )
+        with self._transaction():
+            self._index.execute("DELETE FROM reads WHERE deadline <= ?", (rfc3339(now),))
+            self._index.execute("DELETE FROM rejections WHERE at < ?", (oldest,))
+        # into the database, where what was deleted is overwritten, and out of the log beside it
+        self._select("PRAGMA wal_checkpoint(TRUNCATE)")
         return len(due)
 
-    def remove_strays(self) -> int:
-        """Remove files that a crash left without a row; returns how many.
+    def recover(self) -> int:
+        """Finish or remove what a crash left in `incoming/`; returns how many files there were.
 
         Only before messages are taken. Raises StorageError.
         """
-        known = {self._path(row.device, row.read_id).name for row in self.reads()}
-        strays = [
-            path
-            for path in self._folder.iterdir()
-            if path.suffix in {_SUFFIX, PART_SUFFIX} and path.name not in known
-        ]
-        for path in strays:
-            remove(path)
-        return len(strays)
+        try:
+            left = sorted(self._incoming.iterdir())
+        except OSError as error:
+            raise storage_error(error, self._incoming, "cannot list the folder") from None
+        for part in left:
+            device, _, read_id = part.name.removesuffix(_SUFFIX).partition(".")
+            rows = self._rows("WHERE device = ? AND read_id = ?", (device, read_id))
+            found = hashlib.sha256(read_bounded(part, MAX_WIRE_BYTES)).hexdigest()
+            if rows and rows[0].wire_sha256 == found:
+                publish(part, self._path(device, read_id))
+            else:
+                remove(part)
+        return len(left)
+
+    def _prepare(self) -> None:
+        """Make the tables, or bring those of an older version up to date: once, and it looks at
+        every row and file.
+        """
+        if self._version() == SCHEMA_VERSION:
+            return
+        with self._transaction():
+            version = self._version()
+            if version > SCHEMA_VERSION:
+                raise StorageError(
+                    f"is of version {version}; this software knows {SCHEMA_VERSION}",
+                    where=self._folder / INDEX,
+                    fix="update Platewarden on this machine",
+                )
+            if version < SCHEMA_VERSION:
+                self._upgrade()
+                self._index.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _version(self) -> int:
+        return int(self._select("PRAGMA user_version")[0][0])
+
+    def _upgrade(self) -> None:
+        for statement in _SCHEMA.split(";"):
+            self._index.execute(statement)
+        if not self._select("SELECT 1 FROM pragma_table_info('sequences') WHERE name = 'sha256'"):
+            self._index.execute("ALTER TABLE sequences ADD COLUMN sha256 TEXT")
+        numbers: dict[str, list[int]] = {}
+        for device, number in self._select("SELECT device, sequence FROM sequences ORDER BY 1, 2"):
+            numbers.setdefault(device, []).append(number)
+        self._index.executemany(
+            "INSERT INTO runs VALUES (?, ?, ?)",
+            ((device, *run) for device, of in numbers.items() for run in _runs(of)),
+        )
+        known = self._select("SELECT device, sequence, sha256, read_id FROM reads ORDER BY rowid")
+        for device, sequence, digest, _ in known:
+            self._count(device, sequence, digest)
+        names = {self._path(device, read_id).name for device, _, _, read_id in known}
+        self._remove_strays(names)
+
+    def _remove_strays(self, known: set[str]) -> None:
+        """Files that a crash of an older version left without a row."""
+        for path in self._folder.iterdir():
+            if path.suffix in {_SUFFIX, PART_SUFFIX} and path.name not in known:
+                remove(path)
+
+    def _count(self, device: str, sequence: int, digest: str) -> None:
+        """A number has arrived, with these bytes; inside a transaction."""
+        place = (device, sequence)
+        known = self._select(
+            "SELECT sha256 FROM sequences WHERE device = ? AND sequence = ?", place
+        )
+        if not known:
+            self._index.execute("INSERT INTO sequences VALUES (?, ?, ?)", (*place, digest))
+            self._extend_runs(device, sequence)
+        elif known[0][0] is None:  # an older version did not keep it
+            self._index.execute(
+                "UPDATE sequences SET sha256 = ? WHERE device = ? AND sequence = ?",
+                (digest, *place),
+            )
+        elif known[0][0] != digest:
+            self._index.execute("INSERT OR IGNORE INTO twice VALUES (?, ?, ?)", (*place, digest))
+
+    def _extend_runs(self, device: str, sequence: int) -> None:
+        first = last = sequence
+        for low, high in self._select(
+            "SELECT first, last FROM runs WHERE device = ? AND (first = ? OR first = (SELECT "
+            "max(first) FROM runs WHERE device = ? AND first < ?))",
+            (device, sequence + 1, device, sequence),
+        ):
+            if high == sequence - 1 or low == sequence + 1:
+                first, last = min(first, low), max(last, high)
+                self._index.execute(
+                    "DELETE FROM runs WHERE device = ? AND first = ?", (device, low)
+                )
+        self._index.execute("INSERT INTO runs VALUES (?, ?, ?)", (device, first, last))
 
     def _path(self, device: str, read_id: str) -> Path:
         # both checked by core.wire.tags: no dot, no slash
@@ -236,15 +355,16 @@ class ReceivedReads:
         except sqlite3.Error as error:
             raise self._fault(error) from None
 
-    def _write(self, *statements: tuple[str, tuple[object, ...]]) -> None:
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         try:
             self._index.execute("BEGIN IMMEDIATE")
             try:
-                for statement, values in statements:
-                    self._index.execute(statement, values)
+                yield
                 self._index.execute("COMMIT")
             except BaseException:
-                self._index.execute("ROLLBACK")
+                if self._index.in_transaction:
+                    self._index.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
             raise self._fault(error) from None
@@ -257,9 +377,21 @@ class ReceivedReads:
         )
 
 
-def _gaps(numbers: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Runs missing from 1 up to the last of the ascending `numbers`."""
-    before = (0, *numbers)
+def _gaps(runs: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """What is missing from 1 up to the last of the ascending `runs`."""
+    starts = [first for first, _ in runs]
+    ends = [0, *(last for _, last in runs)]
     return tuple(
-        (low + 1, high - 1) for low, high in zip(before, numbers, strict=False) if high - low > 1
+        (end + 1, start - 1) for end, start in zip(ends, starts, strict=False) if start - end > 1
     )
+
+
+def _runs(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """The ascending `numbers` as runs (first, last) without gaps."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return tuple(runs)

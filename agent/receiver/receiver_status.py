@@ -11,6 +11,8 @@ from agent.core.wire.epochs import deadline_of
 from agent.receiver.workplace import Workplace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agent.core.time.instant import Instant
 
 
@@ -18,12 +20,13 @@ def status(place: Workplace, now: "Instant") -> dict[str, object]:
     """One JSON object. Raises StorageError."""
     store = place.store()
     try:
-        reads = store.reads()
+        count, first_deadline = store.held()
         devices = [
             {
                 "device": each.device,
                 "highest": each.highest,
                 "missing": [list(run) for run in each.missing],
+                "twice": [list(run) for run in each.twice],
             }
             for each in store.sequences()
         ]
@@ -34,8 +37,8 @@ def status(place: Workplace, now: "Instant") -> dict[str, object]:
     overdue = [epoch.isoformat() for epoch in epochs if deadline_of(epoch) <= now.utc]
     return {
         "recipient": place.recipient,
-        "reads": len(reads),
-        "oldest_deadline": rfc3339(min(read.deadline for read in reads)) if reads else None,
+        "reads": count,
+        "oldest_deadline": rfc3339(first_deadline) if first_deadline else None,
         "devices": devices,
         "rejected": rejected,
         "dropped": dropped,
@@ -69,13 +72,16 @@ def as_text(table: dict[str, object]) -> str:
     devices = table["devices"]
     assert isinstance(devices, list)  # noqa: S101  # made above
     for device in devices:
-        gaps = ", ".join(
-            str(low) if low == high else f"{low}-{high}" for low, high in device["missing"]
-        )
+        gaps, twice = _listed(device["missing"]), _listed(device["twice"])
         lines.append(
             f"Camera     {device['device']}: up to number {device['highest']}, "
             + (f"missing {gaps} (ask for the camera's report)" if gaps else "none missing")
         )
+        if twice:
+            lines.append(
+                f"           number {twice} twice: different reads came under it (was the camera's "
+                "log put back? ask for its report)"
+            )
     for name in ("rejected", "dropped"):
         counts = table[name]
         if isinstance(counts, dict) and counts:
@@ -86,3 +92,8 @@ def as_text(table: dict[str, object]) -> str:
     if "clock" in table:
         lines.append(f"Clock      {table['clock']}")
     return "\n".join(lines)
+
+
+def _listed(runs: "Iterable[tuple[int, int]]") -> str:
+    """`1, 4-6`."""
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)

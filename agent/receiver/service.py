@@ -108,7 +108,7 @@ def receive(place: Workplace, clock: "Clock", voice: Voice) -> None:
     """Receive until SIGTERM or SIGINT. Says READY when subscribed. Raises PlatewardenError."""
     broker = place.broker()
     with place.locked(), closing(place.store()) as store:
-        store.remove_strays()
+        store.recover()
         intake = Intake(place.recipient, place.opener(), store, place.signer())
         connection = Connection(place.folder, broker, place.recipient)
         service = Service(connection, intake, place, clock, voice)

@@ -8,12 +8,15 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from agent.boundary import document
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.follower import REFUSALS
 from agent.bundles.generation import Generation
 from agent.bundles.generation_store import BundleStore
 from agent.core.camera import camera_facts, hotlist_facts
+from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import Policy
 from agent.core.text.rfc3339 import rfc3339
@@ -24,7 +27,11 @@ from agent.errors import PlatewardenError
 from agent.host.clock import BUILD_TIME, FILE_NAME, LinuxMachine
 from agent.settings import Settings
 from agent.sides.signed_city import BUNDLES, sentence
-from agent.storage.log_reader import database_of, recent, rehearsals
+from agent.storage.floor_file import known_floor
+from agent.storage.log_key import origin_of
+from agent.storage.log_reader import beginning, database_of, recent, rehearsals
+from agent.storage.mailbox import OutboxReader, ReceiptBox
+from agent.verifying.device_public_file import load_device_public
 
 PROCESSES = ("watch", "deliver", "walls")
 MAX_SMALL_BYTES = 65_536
@@ -46,9 +53,8 @@ def collect(settings: Settings) -> dict[str, object]:
         state["processes"] = {process: _process(settings, process, now) for process in PROCESSES}
     else:
         state["unsigned_policy"] = _part(lambda: _policy(CityFolder(settings.city).policy(), now))
-    state["outbox"] = _part(
-        lambda: {"waiting": _waiting(settings.outbox), "most": settings.limits.max_outbox_reads}
-    )
+    state["outbox"] = _part(lambda: _outbox(settings))
+    state["log"] = _part(lambda: _log(settings))
     state["last_hours"] = _part(lambda: _recent(settings, now))
     state["delivery"] = _part(lambda: _delivery(settings.state / "deliver" / link_facts.NAME))
     state["hotlist"] = _part(lambda: _hotlist(settings.state / "watch" / hotlist_facts.NAME, now))
@@ -123,8 +129,26 @@ def _refusals(path: Path) -> list[dict[str, str]]:
     return [{name: str(entry[name]) for name in ("at", "reason", "what")} for entry in listed]
 
 
-def _waiting(outbox: Path) -> int:
-    return sum(1 for _ in outbox.glob("*.sealed")) if outbox.is_dir() else 0
+def _outbox(settings: Settings) -> dict[str, object]:
+    """What waits, and what lies in the mailboxes that belongs to nothing: no process lists such
+    files, so they are counted here.
+    """
+    limits = settings.limits
+    outbox = OutboxReader(settings.outbox, limits.max_envelope_bytes)
+    waiting, receipts = outbox.pending(), ReceiptBox(settings.receipts, limits.max_receipt_bytes)
+    # receipts of reads that have just left are deliver's to tidy away
+    strange = len(outbox.strangers()) + len(receipts.strangers())
+    return {"waiting": len(waiting), "most": limits.max_outbox_reads, "strange": strange}
+
+
+def _log(settings: Settings) -> dict[str, object]:
+    """How watch's log began, and whether it is the newest that is known (floor_file.py)."""
+    begun = beginning(database_of(settings.state / "watch"))
+    public = load_device_public(settings.device)
+    key = Ed25519PublicKey.from_public_bytes(public.watch_log)
+    floor = known_floor(settings.receipts / FLOOR, origin_of(public.device, "watch"), key)
+    signed = floor.height if floor else 0
+    return {**asdict(begun), "put_back": signed > begun.missing + begun.leaves, "signed": signed}
 
 
 def _recent(settings: Settings, now: datetime) -> dict[str, object]:

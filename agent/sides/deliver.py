@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.layout import HOTLIST
 from agent.core.log.closing_words import DeliverTotals, deliver_totals
+from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import require_in_force
 from agent.core.reasons import Reason, reason_of
@@ -39,6 +40,7 @@ from agent.settings import Settings
 from agent.sides.signed_city import SignedCity, in_force, no_bundles
 from agent.storage.attempts import Attempts
 from agent.storage.audit_log import AuditLog
+from agent.storage.floor_file import FloorKeeper
 from agent.storage.log_key import load_signing_key, origin_of
 from agent.storage.mailbox import OutboxReader, ReceiptBox
 from agent.verifying.device_public_file import load_own_public
@@ -191,6 +193,13 @@ class DeliverySide:
         self._outbox = OutboxReader(settings.outbox, settings.limits.max_envelope_bytes)
         receipts = ReceiptBox(settings.receipts, settings.limits.max_receipt_bytes)
         receipts.clear()
+        self._floor = FloorKeeper(
+            settings.outbox / FLOOR,
+            settings.state / "deliver" / FLOOR,
+            settings.receipts / FLOOR,
+            origin_of(settings.camera_id, "watch"),
+            public.watch_log,
+        )
         self.delivery = Delivery(
             settings.camera_id,
             self._outbox,
@@ -211,6 +220,8 @@ class DeliverySide:
 
         Raises PolicyRefusedError once an unsigned one has expired.
         """
+        self._log.copy_checkpoint()
+        self._keep_floor()
         self._follow_policy()
         if self._route is None:
             return PassResult(len(self._outbox.pending()), 0, 0, self._refused)
@@ -235,6 +246,12 @@ class DeliverySide:
             broker.id: next((line for line in troubles if f"broker {broker.id!r}" in line), "")
             for broker in self._route.policy.brokers
         }
+
+    def _keep_floor(self) -> None:
+        wrong = self._floor.look()
+        if wrong is not None:
+            details = {"reason": wrong[0], "what": wrong[1]}
+            self.delivery.refusals.note(("floor", *wrong), details, once=True)
 
     def close(self) -> None:
         """Disconnect and release the database."""

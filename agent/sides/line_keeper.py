@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from agent import pipeline
+from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.barring import barred
 from agent.core.policy.policy import Policy
@@ -14,6 +15,7 @@ from agent.errors import PlatewardenError
 from agent.sides.camera_orders import permitted, signed_orders
 from agent.sides.signed_city import in_force, sentence
 from agent.sides.watch_parts import Watch, build_settler, sealer_for, tell_hotlist
+from agent.storage.floor_file import FloorWriter
 
 SETTLE_EVERY_S = 1.0
 SETTLE_POLL_S = 0.2
@@ -23,13 +25,15 @@ class LineKeeper:
     """Between frames: settles once a second, follows the bundles, logs the hour's counts, feeds the
     watchdog when a frame is done.
 
-    `line`: the one in force; `barred`: newer bundles bar this camera, or list it no more.
+    `line`: the one in force; `barred`: newer bundles bar this camera, or list it no more; `floor`:
+    how far the log has come, for deliver to keep.
     """
 
     def __init__(self, watch: Watch, policy: Policy, line: pipeline.Line) -> None:
         self._watch, self._policy, self.line, self.barred = watch, policy, line, False
         self._settler = build_settler(watch, policy, line.outbox)
         self._next_s = watch.clock.monotonic_s()
+        self.floor = FloorWriter(watch.settings.outbox / FLOOR, watch.log)
 
     def hours_barred(self) -> bool:
         """Does a bar hold for this camera just now?
@@ -60,6 +64,8 @@ class LineKeeper:
             self.obey_again()
         now = self._watch.clock.now()
         self._settler.settle(now)
+        self._watch.log.copy_checkpoint()
+        self.floor.write()
         for hour in self.line.counts.flush(now):
             self.line.log.append(LeafKind.COUNTS, hour)
         self._tell_bundles()

@@ -8,6 +8,7 @@ from agent import pipeline
 from agent.camera.masked_source import MaskedSource, load_view
 from agent.camera.sources import is_live, open_source
 from agent.core.log.closing_words import WatchTotals, watch_totals
+from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import Policy
 from agent.core.reading.sighting import Frame
@@ -27,6 +28,7 @@ from agent.sides.line_keeper import LineKeeper
 from agent.sides.signed_city import SignedCity, Standing, in_force
 from agent.sides.watch_parts import Watch, build_line, opened_outbox, tell_hotlist
 from agent.storage.audit_log import AuditLog
+from agent.storage.floor_file import open_above
 from agent.storage.log_key import load_signing_key, origin_of
 from agent.storage.mailbox import OutboxReader
 from agent.verifying.device_public_file import load_own_public
@@ -88,6 +90,7 @@ def _run(
     keeper = LineKeeper(watch, policy, line)
     begun = {"hotlist_digest": line.hotlist.digest}
     log.append(LeafKind.START, {**in_force(policy, signed=watch.city is not None), **begun})
+    keeper.floor.write(at_once=True)
     notifier.ready()
     try:
         watch_while_permitted(watch, keeper, source)
@@ -96,17 +99,22 @@ def _run(
         notifier.stopping()
         keeper.close()
         log.append(LeafKind.STOP, {})
+        keeper.floor.write(at_once=True)
         if trusted:
             trusted.save()
 
 
 def opened_log(settings: Settings, clock: Clock) -> AuditLog:
-    """Watch's own log, signed with its key. Raises StorageError, LogRefusedError."""
-    return AuditLog(
+    """Watch's own log, signed with its key, above the floor that deliver shows.
+
+    Raises StorageError, LogRefusedError.
+    """
+    return open_above(
         settings.state / "watch" / "log.sqlite",
         origin_of(settings.camera_id, "watch"),
         load_signing_key(settings.device / "watch-log.key"),
         clock.now,
+        settings.receipts / FLOOR,
     )
 
 

@@ -27,8 +27,6 @@ from agent.sides.signed_city import SignedCity
 from agent.storage.audit_log import AuditLog
 from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox
-from agent.verifying.device_public_file import load_device_public
-from agent.verifying.envelope_check import EnvelopeVerifier
 from agent.verifying.receipt_check import ReceiptVerifier
 from agent.vision.model_loader import load_vision
 
@@ -109,22 +107,8 @@ def tell_hotlist(settings: Settings, line: pipeline.Line) -> None:
 
 
 def build_settler(watch: Watch, policy: Policy, outbox: OutboxPort) -> Settler:
-    """What empties the outbox: receipts, deadlines, withdrawals.
-
-    Raises StorageError, EnvelopeRefusedError.
-    """
-    settings = watch.settings
-    public, limits = load_device_public(settings.device), settings.limits
-    receipt_verifier = ReceiptVerifier(
-        {r.id: r.signing_key for r in policy.recipients.values()}, limits.max_receipt_bytes
-    )
-    verifier = EnvelopeVerifier({public.device: public.seal}, limits.max_envelope_bytes)
-    return Settler(
-        policy,
-        public.device,
-        outbox,
-        ReceiptBox(settings.receipts, limits.max_receipt_bytes),
-        verifier,
-        receipt_verifier,
-        watch.log,
-    )
+    """What empties the outbox: receipts, deadlines, withdrawals."""
+    most = watch.settings.limits.max_receipt_bytes
+    keys = {recipient.id: recipient.signing_key for recipient in policy.recipients.values()}
+    receipts = ReceiptBox(watch.settings.receipts, most)
+    return Settler(policy, outbox, receipts, ReceiptVerifier(keys, most), watch.log)

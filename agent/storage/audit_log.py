@@ -2,7 +2,8 @@
 every one (P7).
 
 Guarantees: `append` returns after the leaf and its checkpoint are on disk; both or neither survive
-a crash; a log that does not agree with its own checkpoints does not open; one writer at a time.
+a crash; a log that does not agree with its own checkpoints does not open; one writer at a time. The
+file `checkpoint` beside the database is a copy, a second behind at the most while leaves come fast.
 Limit: whoever holds the log's key and its files can write another history; that is what outside
 witnesses are for.
 """
@@ -12,6 +13,7 @@ import fcntl
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +35,7 @@ from agent.storage.log_notes import verified_checkpoint
 from agent.storage.log_schema import CHECKPOINT_FILE, FOREIGN, database_error, open_for_writing
 
 Also = Callable[[sqlite3.Connection, int], None]
+CHECKPOINT_EVERY_S = 1.0  # the copy costs two syncs, as much as all else of a leaf
 _ASK_AUDITOR = (
     "keep the folder as it is, run `platewarden audit verify`, tell the auditor; a new log needs "
     "an empty folder"
@@ -54,6 +57,8 @@ class AuditLog:
         raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self._key_id = key_id(origin, raw)
         self.checkpoint_path = path.with_name(CHECKPOINT_FILE)
+        self._uncopied: bytes | None = None
+        self._copied_s = -CHECKPOINT_EVERY_S
         private_folder(path.parent)
         with contextlib.ExitStack() as cleanup:
             self._lock = _lock(path)
@@ -118,10 +123,29 @@ class AuditLog:
             )
             if also is not None:
                 also(connection, number)
-        self._frontier = frontier
+        self._frontier, self._uncopied = frontier, signed_note
         self.tally.add(kind, details)
-        self._write_checkpoint_file(signed_note)
+        self.copy_checkpoint()
         return number
+
+    def copy_checkpoint(self) -> None:
+        """Bring the file `checkpoint` up to date, once in CHECKPOINT_EVERY_S at most. A process
+        that goes on without leaves calls this now and then. Raises StorageError.
+        """
+        if self._uncopied is None or time.monotonic() - self._copied_s < CHECKPOINT_EVERY_S:
+            return
+        self._write_checkpoint_file(self._uncopied)
+        self._uncopied, self._copied_s = None, time.monotonic()
+
+    def signed_with(self, extensions: tuple[str, ...]) -> bytes:
+        """The log as it is now, signed, with lines of our own (core/log/floor.py)."""
+        return self._sign(self._frontier, extensions)
+
+    def root_at(self, size: int) -> bytes:
+        """The root that was signed for the first `size` leaves. Raises LogRefusedError when none
+        was.
+        """
+        return self._verified(self._stored_note(size), self._path).root
 
     def add_tables(self, statements: str) -> None:
         """Create further tables in the same database, for what must change together with a leaf.
@@ -139,10 +163,15 @@ class AuditLog:
             raise database_error(error, self._path) from None
 
     def close(self) -> None:
-        """Release the database and the lock. Nothing is written: every leaf is on disk already."""
+        """Release the database and the lock. Every leaf is on disk already; the file `checkpoint`
+        follows, or is brought up to date at the next start.
+        """
         if self._lock < 0:
             return
         try:
+            if self._uncopied is not None:
+                with contextlib.suppress(StorageError):
+                    self._write_checkpoint_file(self._uncopied)
             self._connection.close()
         except FOREIGN as error:
             raise database_error(error, self._path) from None
@@ -164,8 +193,8 @@ class AuditLog:
         except FOREIGN as error:
             raise database_error(error, self._path) from None
 
-    def _sign(self, frontier: Frontier) -> bytes:
-        text = body(Checkpoint(self._origin, frontier.size, frontier.root()))
+    def _sign(self, frontier: Frontier, extensions: tuple[str, ...] = ()) -> bytes:
+        text = body(Checkpoint(self._origin, frontier.size, frontier.root(), extensions))
         return note(text, [NoteSignature(self._origin, self._key_id, self._key.sign(text))])
 
     def _write_checkpoint_file(self, signed_note: bytes) -> None:

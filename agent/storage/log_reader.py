@@ -153,6 +153,32 @@ def recent(database: Path, since: str) -> Tally:
     return tally
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a log begins: its leaves now, those of earlier logs that its first leaf knows to be
+    missing, and when that was written (RFC 3339, or empty).
+    """
+
+    leaves: int
+    missing: int
+    since: str
+
+
+def beginning(database: Path) -> Beginning:
+    """Unverified: for `status`, not for an auditor. Raises StorageError."""
+    try:
+        with _opened(database) as connection:
+            (leaves,) = connection.execute("SELECT max(n) + 1 FROM leaf").fetchone()
+            rows = connection.execute("SELECT details FROM leaf WHERE n = 0").fetchall()
+    except FOREIGN as error:
+        raise database_error(error, database) from None
+    first = _opening(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else {}
+    missing = first.get("leaves") if first.get("kind") == LeafKind.MISSING else 0
+    known = missing if isinstance(missing, int) else 0
+    since = _checked(first.get("at"), parse_rfc3339) if known else ""
+    return Beginning(int(leaves or 0), known, since)
+
+
 @contextmanager
 def _opened(database: Path) -> Iterator[sqlite3.Connection]:
     """A read-only connection, by the first way that works."""

@@ -24,6 +24,13 @@ CREATE TABLE IF NOT EXISTS checkpoint (
     size INTEGER PRIMARY KEY, note BLOB NOT NULL, peaks BLOB NOT NULL
 ) STRICT;
 """
+# watch's working memory, in the log's database because it changes with a leaf: the last number
+# given to each recipient; how many leaves the logs before this one had
+SEQUENCE_TABLE = """
+CREATE TABLE IF NOT EXISTS outbox_sequence (
+    recipient TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT
+"""
+EARLIER_TABLE = "CREATE TABLE IF NOT EXISTS earlier_log (leaves INTEGER NOT NULL) STRICT"
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:

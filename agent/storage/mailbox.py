@@ -2,17 +2,21 @@
 another user.
 
 `outbox/<read id>.sealed` is written by watch (`outbox.py`), `receipts/<read id>.receipt` by
-deliver. A folder has one writer; its reader trusts nothing in it: names of one form only, regular
-files only, bounded in size and number.
+deliver; the floor of watch's log lies in both (`floor_file.py`).
+
+A folder has one writer; its reader trusts nothing in it: names of one form only, regular files
+only, bounded in size and number. Neither lists a folder that stands still, and watch lists none
+(docs/design/mailboxes.md).
 """
 
 import os
 import re
-import stat
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import clean_text
 from agent.disk.atomic_file import (
     PART_SUFFIX,
@@ -31,6 +35,10 @@ FOLDER_MODE = 0o750  # the other process is another user of the same group; nobo
 FILE_MODE = 0o640
 # a hostile writer could make files without end; more names than this are not looked at
 MAX_NAMES = 50_000
+# names that watch asks for in one round: a frame must not wait for more
+MAX_ASKED = 1_000
+TICK_S = 2.0  # more than the coarsest clock that a file system stamps a change with
+FULL_LOOK_S = 60.0
 _READ_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -44,6 +52,41 @@ class Listing:
     strangers: tuple[str, ...]
 
 
+class Changes:
+    """Has a folder changed since the last look? By the time of its last change, one call to the
+    kernel: whatever comes into it, leaves it or is renamed in it moves that time.
+
+    That time ticks: of two changes in one tick, the second cannot be seen. So a new time is looked
+    at twice, again when its tick is surely over. And everything is looked at once a minute: a file
+    overwritten in place, or a time set back by hand, shows then. The wall clock plays no part.
+    """
+
+    def __init__(self, folder: Path, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._folder, self._now_s = folder, now_s
+        self._next_s = 0.0
+        self.forget()
+
+    def forget(self) -> None:
+        """The look failed: it is due again."""
+        self._seen: tuple[int, int] | None = (-1, -1)
+
+    def seen(self) -> bool:
+        """Is a look due? Ask before looking: what changes meanwhile is then seen the next time."""
+        try:
+            status = os.stat(self._folder)  # noqa: PTH116 - four times a second: no Path in between
+            found = (status.st_ino, status.st_mtime_ns)
+        except OSError:
+            found = None  # the look itself tells what is wrong
+        now_s = self._now_s()
+        if found != self._seen:
+            self._seen, self._next_s = found, now_s + TICK_S
+            return True
+        if now_s >= self._next_s:
+            self._next_s = now_s + FULL_LOOK_S
+            return True
+        return False
+
+
 class Folder:
     """One mailbox folder. `suffix` of its files; `max_bytes` of one file. Missing folder: made by
     the writer, empty to the reader.
@@ -51,6 +94,9 @@ class Folder:
 
     def __init__(self, path: Path, suffix: str, max_bytes: int) -> None:
         self.path, self._suffix, self._max_bytes = path, suffix, max_bytes
+        self._changes = Changes(path)
+        self._listed = Listing((), ())
+        self._aged: dict[str, int] = {}  # when each well-named file was written
 
     def make(self) -> None:
         """Make the folder if it is missing. Raises StorageError."""
@@ -67,40 +113,68 @@ class Folder:
         return self.path / f"{read_id}{self._suffix}"
 
     def listing(self) -> Listing:
-        """What lies in the folder now. Raises StorageError."""
-        aged: list[tuple[int, str]] = []
+        """What lies in the folder; the same object while nothing has changed in it. Raises
+        StorageError.
+        """
+        if self._changes.seen():
+            try:
+                listed = self._looked()
+            except StorageError:
+                self._changes.forget()
+                raise
+            if listed != self._listed:
+                self._listed = listed
+        return self._listed
+
+    def _looked(self) -> Listing:
+        aged: dict[str, int] = {}
         strangers: list[str] = []
         try:
             with os.scandir(self.path) as entries:
                 for count, entry in enumerate(entries):
                     if count >= MAX_NAMES:
                         break
-                    if entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX):
-                        # its writer is still at work on it, or will clear it up when it starts
-                        # again
+                    if entry.name == FLOOR or (
+                        entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX)
+                    ):
+                        # of a part: its writer is still at work on it, or will clear it up when it
+                        # starts again
                         continue
                     self._sort_in(entry, aged, strangers)
         except FileNotFoundError:
-            return Listing((), ())
+            aged, strangers = {}, []
         except OSError as error:
             raise storage_error(error, self.path, "cannot list the folder") from None
-        return Listing(tuple(read_id for _, read_id in sorted(aged)), tuple(sorted(strangers)))
+        self._aged = aged
+        # by age, then by name
+        return Listing(
+            tuple(sorted(aged, key=lambda read_id: (aged[read_id], read_id))),
+            tuple(sorted(strangers)),
+        )
 
-    def _sort_in(
-        self, entry: os.DirEntry[str], aged: list[tuple[int, str]], strangers: list[str]
-    ) -> None:
+    def _sort_in(self, entry: os.DirEntry[str], aged: dict[str, int], strangers: list[str]) -> None:
         read_id = entry.name.removesuffix(self._suffix)
         if entry.name == read_id or not _READ_ID.fullmatch(read_id):
             strangers.append(clean_text(entry.name))
             return
         try:
-            status = entry.stat(follow_symlinks=False)
+            # the kind stands in the listing itself; a file that was seen before is not asked again
+            if not entry.is_file(follow_symlinks=False):
+                strangers.append(entry.name)
+            elif read_id in self._aged:
+                aged[read_id] = self._aged[read_id]
+            else:
+                aged[read_id] = entry.stat(follow_symlinks=False).st_mtime_ns
         except FileNotFoundError:
             return  # removed by its writer while we looked
-        if stat.S_ISREG(status.st_mode):
-            aged.append((status.st_mtime_ns, read_id))
-        else:
-            strangers.append(entry.name)
+
+    def has(self, read_id: str) -> bool:
+        """Is there anything under this read's name? `read_id`: one of our own."""
+        return os.path.lexists(f"{self.path}/{read_id}{self._suffix}")
+
+    def stirred(self) -> bool:
+        """Has anything changed in the folder? As `listing` asks; use one of the two."""
+        return self._changes.seen()
 
     def untrusted(self, read_id: str) -> bytes | None:
         """The file's bytes; None when it is not (or no longer) there. Raises StorageError for
@@ -154,6 +228,8 @@ class ReceiptBox:
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = Folder(folder, RECEIPT_SUFFIX, max_bytes)
         self._max_bytes = max_bytes
+        self._to_ask: list[str] = []
+        self._ask_again = False
 
     def clear(self) -> None:
         """Make the folder; remove what a crash left half-written. Nothing is lost: the recipient
@@ -185,6 +261,19 @@ class ReceiptBox:
     def strangers(self) -> Sequence[str]:
         """Names of what does not belong there."""
         return self._folder.listing().strangers
+
+    def arrived(self, waiting: Collection[str]) -> Sequence[str]:
+        """For watch: which of these reads have a receipt, or anything in its place. Each is asked
+        for by its own name, none while the folder stands still, at most MAX_ASKED in one call.
+
+        Mitigates against: a deliver that fills the folder to keep watch from its frames. A name
+        that no read asks for costs nothing.
+        """
+        self._ask_again = self._folder.stirred() or self._ask_again
+        if self._ask_again and not self._to_ask:
+            self._to_ask, self._ask_again = list(reversed(tuple(waiting))), False
+        asked = [self._to_ask.pop() for _ in range(min(MAX_ASKED, len(self._to_ask)))]
+        return [read_id for read_id in asked if read_id in waiting and self._folder.has(read_id)]
 
     def untrusted_receipt(self, read_id: str) -> bytes | None:
         """A receipt as found, None when there is none. Raises StorageError."""

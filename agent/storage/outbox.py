@@ -3,7 +3,8 @@ its leaf in the log (P8).
 
 Order of `put`: the bytes, synced, under a hidden name → leaf and ledger row in one transaction →
 rename → sync of the folder. Order of `remove`: leaf and ledger row → unlink. `recover` finishes
-either after a crash at any instant.
+either after a crash at any instant. In between, nothing is looked up on the disk: what waits is
+held in memory.
 """
 
 import hashlib
@@ -16,8 +17,10 @@ from pathlib import Path
 from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
-from agent.core.wire.sealed_read import SealedRead
+from agent.core.text.strict_json import canonical, parse_object
+from agent.core.wire.sealed_read import ReleasedRead, SealedRead, minimum_of, split, tags_of
 from agent.core.wire.tags import Tags
+from agent.core.wire.versions import VERSIONS, EnvelopeMinimum, Versions, parse_minimum
 from agent.disk.atomic_file import (
     PART_SUFFIX,
     publish,
@@ -26,17 +29,15 @@ from agent.disk.atomic_file import (
     storage_error,
     write_new,
 )
-from agent.errors import RefusedError, StorageError
+from agent.errors import EnvelopeRefusedError, RefusedError, StorageError
 from agent.storage.audit_log import Also, AuditLog
+from agent.storage.log_schema import SEQUENCE_TABLE
 from agent.storage.mailbox import FILE_MODE, SEALED_SUFFIX, Folder
 
-_TABLES = """
+_TABLE = """
 CREATE TABLE IF NOT EXISTS outbox_read (
     read_id TEXT PRIMARY KEY, recipient TEXT NOT NULL, sequence INTEGER NOT NULL,
-    sha256 TEXT NOT NULL, leaf INTEGER NOT NULL, removed INTEGER
-) STRICT;
-CREATE TABLE IF NOT EXISTS outbox_sequence (
-    recipient TEXT PRIMARY KEY, last INTEGER NOT NULL
+    sha256 TEXT NOT NULL, leaf INTEGER NOT NULL, removed INTEGER, tags BLOB
 ) STRICT
 """
 
@@ -45,17 +46,29 @@ class Outbox:
     """Implements ports.Outbox over a folder and the log's database. Call `recover` once at the
     start.
 
-    Limit: a reader of the folder (deliver) can copy the sealed bytes; only the recipient can open
-    them.
+    `versions`: of the sealed read, those that this build knows. Limit: a reader of the folder
+    (deliver) can copy the sealed bytes; only the recipient can open them.
     """
 
-    def __init__(self, folder: Path, log: AuditLog, max_reads: int, max_bytes: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        log: AuditLog,
+        max_reads: int,
+        max_bytes: int,
+        versions: Versions = VERSIONS,
+    ) -> None:
         self._log, self._max_reads, self._max_bytes = log, max_reads, max_bytes
+        self._versions = versions
         self._folder = Folder(folder, SEALED_SUFFIX, max_bytes)
+        self._waiting: dict[str, ReleasedRead] = {}
+        self._unknown = 0  # reads of which not even the minimum can be read: they stay
         # removals whose file is gone: their rows go with the next transaction
         self._finished: list[str] = []
         self._folder.make()
-        log.add_tables(_TABLES)
+        log.add_tables(f"{_TABLE}; {SEQUENCE_TABLE}")
+        if not log.query("SELECT 1 FROM pragma_table_info('outbox_read') WHERE name = 'tags'"):
+            log.add_tables("ALTER TABLE outbox_read ADD COLUMN tags BLOB")  # of an older version
 
     def next_sequence(self, recipient: str) -> int:
         """One more than the last sequence number that the log has committed for this recipient."""
@@ -85,38 +98,28 @@ class Outbox:
                 if not self._row(tags.read_id):
                     remove(part)
             raise
+        self._finished.clear()  # their rows went with this leaf
         publish(part, path)
+        self._waiting[tags.read_id] = ReleasedRead(tags, digest)
 
     def pending(self) -> Sequence[str]:
-        """Read ids in order of release, of those whose file is visible."""
-        visible = set(self._folder.listing().read_ids)
-        return [read_id for read_id, _ in self._kept() if read_id in visible]
+        """The ids of what waits, in order of release."""
+        return list(self._waiting)
 
-    def strangers(self) -> Sequence[str]:
-        """Names of files that no leaf knows, well named or not, for one logged refusal each."""
-        listing, known = self._folder.listing(), {read_id for read_id, _ in self._kept()}
-        planted = [
-            f"{read_id}{SEALED_SUFFIX}"
-            for read_id in listing.read_ids
-            if read_id not in known and read_id not in self._finished
-        ]
-        return sorted([*planted, *listing.strangers])
-
-    def untrusted_wire(self, read_id: str) -> bytes | None:
-        """The sealed bytes as found; None when they are not there. Raises StorageError."""
-        return self._folder.untrusted(read_id)
+    def waiting(self) -> Mapping[str, ReleasedRead]:
+        """What was released and has not left, in order of release. A view: only `put` and `remove`
+        change it.
+        """
+        return self._waiting
 
     def remove(self, read_id: str, kind: str, details: Mapping[str, object]) -> None:
         """Log why a read leaves (receipt, expired, withdrawal …), then remove it. Raises
         StorageError for a read that is not here.
         """
         path = self._folder.file(read_id)
-        row = self._row(read_id)
-        if row is None or row[1] is not None:
+        if read_id not in self._waiting:
             raise StorageError("no such read in the outbox", where=path)
-        self._log.append(kind, {**details, "read": read_id}, also=self._removal(read_id))
-        remove(path)
-        self._finished.append(read_id)
+        self._take_out(read_id, path, kind, details)
 
     def recover(self) -> Sequence[str]:
         """Finish or undo what a crash left. Returns the ids of reads that are lost: released, yet
@@ -129,14 +132,56 @@ class Outbox:
         ):
             remove(self._folder.file(str(read_id)))
             self._finished.append(str(read_id))
-        lost = [
-            (read_id, what)
-            for read_id, digest in self._kept()
-            if (what := self._fault(read_id, digest))
-        ]
-        for read_id, what in lost:
-            self.remove(read_id, LeafKind.LOST, {"what": what})
-        return [read_id for read_id, _ in lost]
+        lost: list[str] = []
+        self._waiting, self._unknown = {}, 0
+        for read_id, digest, tags in self._kept():
+            path = self._folder.file(read_id)
+            found = self._digest(path)
+            if found == digest:
+                self._learn(read_id, digest, tags, path)
+                continue
+            what = "the file is not the one that was released" if found else "the file is gone"
+            self._take_out(read_id, path, LeafKind.LOST, {"what": what})
+            lost.append(read_id)
+        if self._unknown:
+            what = f"{self._unknown} reads wait whose tags cannot be read"
+            details = {"reason": Reason.MALFORMED, "where": "outbox", "what": what}
+            self._log.append(LeafKind.REFUSAL, details)
+        return lost
+
+    def _take_out(self, read_id: str, path: Path, kind: str, details: Mapping[str, object]) -> None:
+        self._log.append(kind, {**details, "read": read_id}, also=self._removal(read_id))
+        self._waiting.pop(read_id, None)
+        remove(path)
+        self._finished = [read_id]  # the others' rows went with this leaf
+
+    def _learn(self, read_id: str, digest: str, tags: bytes | None, path: Path) -> None:
+        """Take a read of the ledger into memory.
+
+        No signature is checked: ledger and bytes agree, and nobody but watch writes the ledger.
+        """
+        try:
+            # Software without tags in its ledger left none: they stand in the bytes.
+            known = self._tags(tags) if tags is not None else self._tags_of_file(path)
+        except EnvelopeRefusedError:
+            self._unknown += 1
+        else:
+            self._waiting[read_id] = ReleasedRead(known, digest)
+
+    def _tags(self, kept: bytes) -> Tags | EnvelopeMinimum:
+        """A row's tags; of a version that this build does not know, the minimum."""
+        table = parse_object(kept, "tags")
+        try:
+            return self._versions.parse_tags(table)
+        except EnvelopeRefusedError:
+            return parse_minimum(table)
+
+    def _tags_of_file(self, path: Path) -> Tags | EnvelopeMinimum:
+        envelope = split(read_bounded(path, self._max_bytes), self._max_bytes)
+        try:
+            return tags_of(envelope, self._versions)
+        except EnvelopeRefusedError:
+            return minimum_of(envelope)
 
     def _check(self, sealed: SealedRead, path: Path) -> None:
         tags = sealed.tags
@@ -154,8 +199,8 @@ class Outbox:
                 f"{self.next_sequence(tags.recipient)}",
                 where=path,
             )
-        kept = self._log.query("SELECT count(*) FROM outbox_read WHERE removed IS NULL")[0][0]
-        if not isinstance(kept, int) or kept >= self._max_reads:
+        kept = len(self._waiting) + self._unknown
+        if kept >= self._max_reads:
             self._log.append(
                 LeafKind.OVERFLOW,
                 {"recipient": tags.recipient, "rule": tags.rule, "limit_reads": self._max_reads},
@@ -175,13 +220,6 @@ class Outbox:
             remove(part)
         else:
             publish(part, self._folder.file(read_id))
-
-    def _fault(self, read_id: str, digest: str) -> str:
-        path = self._folder.file(read_id)
-        found = self._digest(path)
-        if found == digest:
-            return ""
-        return "the file is gone" if not found else "the file is not the one that was released"
 
     def _digest(self, path: Path) -> str:
         """SHA-256 of a file; "" when nothing is there, "odd" for what is no file of ours. Raises
@@ -209,20 +247,26 @@ class Outbox:
             (str(rows[0][0]), rows[0][1] if isinstance(rows[0][1], int) else None) if rows else None
         )
 
-    def _kept(self) -> list[tuple[str, str]]:
-        """Ids and digests of the reads that were released and not removed, in order of release."""
+    def _kept(self) -> list[tuple[str, str, bytes | None]]:
+        """Ids, digests and tags of the reads that were released and not removed, in order of
+        release.
+        """
         rows = self._log.query(
-            "SELECT read_id, sha256 FROM outbox_read WHERE removed IS NULL ORDER BY leaf"
+            "SELECT read_id, sha256, tags FROM outbox_read WHERE removed IS NULL ORDER BY leaf"
         )
-        return [(str(read_id), str(digest)) for read_id, digest in rows]
+        return [
+            (str(read_id), str(digest), tags if isinstance(tags, bytes) else None)
+            for read_id, digest, tags in rows
+        ]
 
     def _release(self, tags: Tags, digest: str) -> Also:
         def also(connection: sqlite3.Connection, leaf: int) -> None:
             self._forget_finished(connection)
-            values = (tags.read_id, tags.recipient, tags.sequence, digest, leaf)
+            kept = canonical(self._versions.format_tags(tags))
+            values = (tags.read_id, tags.recipient, tags.sequence, digest, leaf, kept)
             connection.execute(
-                "INSERT INTO outbox_read (read_id, recipient, sequence, sha256, leaf) VALUES (?, "
-                "?, ?, ?, ?)",
+                "INSERT INTO outbox_read (read_id, recipient, sequence, sha256, leaf, tags) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
                 values,
             )
             connection.execute(

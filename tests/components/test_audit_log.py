@@ -17,6 +17,8 @@ from agent.core.log.leaf import MAX_TEXT, canonical, clean_text, salted_leaf_has
 from agent.core.reading.plate_text import PlateText
 from agent.core.time.instant import ClockTrust
 from agent.errors import LogRefusedError, StorageError, UsageError
+from agent.storage import audit_log
+from agent.storage.audit_log import CHECKPOINT_EVERY_S
 from agent.storage.log_key import create_signing_key, load_signing_key, load_trusted_keys
 from tests.support.audit_logs import (
     KEY,
@@ -90,6 +92,51 @@ def test_there_is_a_checkpoint_after_every_leaf_and_the_newest_beside(tmp_path):
     notes = rows(tmp_path, "SELECT size, note FROM checkpoint ORDER BY size")
     assert [size for size, _ in notes] == list(range(1, 8))
     assert (tmp_path / "checkpoint").read_bytes() == notes[-1][1]
+
+
+def size_in_file(folder):
+    return parse_body(parse_note((folder / "checkpoint").read_bytes()).signed).size
+
+
+def test_the_file_beside_is_a_second_behind_at_most_and_never_after_closing(tmp_path, monkeypatch):
+    now = [1_000.0]
+    monkeypatch.setattr(audit_log.time, "monotonic", lambda: now[0])
+    with open_log(tmp_path) as log:
+        for kind in ("start", "release", "receipt"):
+            log.append(kind, {})
+        log.copy_checkpoint()
+        assert size_in_file(tmp_path) == 1
+        now[0] += CHECKPOINT_EVERY_S
+        log.copy_checkpoint()
+        assert size_in_file(tmp_path) == 3
+        log.append("stop", {})
+    assert size_in_file(tmp_path) == 4
+
+
+def test_no_copy_is_written_where_no_leaf_came(tmp_path, monkeypatch):
+    with open_log(tmp_path) as log:
+        log.append("start", {})
+        monkeypatch.setattr(audit_log, "write_atomic", lambda *_: pytest.fail("written"))
+        monkeypatch.setattr(audit_log.time, "monotonic", lambda: 1e9)
+        log.copy_checkpoint()
+
+
+def test_a_copy_that_finds_no_room_does_not_hide_what_ended_the_process(tmp_path, monkeypatch):
+    def full(*_):
+        raise StorageError("no space left on device", where="checkpoint")
+
+    def interrupted():
+        with open_log(tmp_path) as log:
+            log.append("start", {})
+            log.append("stop", {})
+            monkeypatch.setattr(audit_log, "write_atomic", full)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    monkeypatch.undo()
+    open_log(tmp_path).close()
+    assert size_in_file(tmp_path) == 2
 
 
 def test_nobody_else_can_read_the_log(tmp_path):

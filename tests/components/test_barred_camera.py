@@ -5,6 +5,7 @@ why; in barred hours the sensor is closed.
 import shutil
 import sqlite3
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -47,7 +48,12 @@ def watch(installed, tmp_path, monkeypatch):
     monkeypatch.setattr(
         watch_side,
         "LineKeeper",
-        lambda *_: SimpleNamespace(barred=False, hours_barred=lambda: False, close=lambda: None),
+        lambda *_: SimpleNamespace(
+            barred=False,
+            hours_barred=lambda: False,
+            close=lambda: None,
+            floor=SimpleNamespace(write=lambda **_: None),
+        ),
     )
 
     def run(charter="", policy="", roster=("", "")):
@@ -131,7 +137,7 @@ def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
     )
     monkeypatch.setattr(LineKeeper, "between_frames", lambda _: rounds.append(clock.utc.hour))
     notifier = SimpleNamespace(status=told.append, progress=lambda: None)
-    settings = SimpleNamespace(camera_id="cam-1", view=None)
+    settings = SimpleNamespace(camera_id="cam-1", view=None, outbox=Path("outbox"))
     health = SimpleNamespace(tell=None, looked=lambda frames: frames, standing=lambda: "watches")
     held = watch_side.Watch(
         settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier, health

@@ -13,6 +13,7 @@ from agent.storage import outbox as outbox_module
 from agent.storage.mailbox import OutboxReader, ReceiptBox
 from agent.storage.outbox import Outbox
 from tests.support.audit_logs import TRUSTED, open_log, rows, sealed_read, tamper
+from tests.support.sealed import Parties, release, sighting
 
 
 @pytest.fixture
@@ -77,8 +78,11 @@ def test_strangers_are_named_and_never_pending(tmp_path, outbox):
         (folder / name).write_bytes(b"x")
     (folder / f"{9:032x}.sealed").symlink_to("/etc/passwd")
     assert outbox.pending() == [f"{1:032x}"]
-    assert len(outbox.strangers()) == 7
-    assert all(name.isprintable() for name in outbox.strangers())
+    reader = OutboxReader(folder, 1_000)
+    # one is well named: what is in it decides, and deliver refuses it
+    assert sorted(reader.pending()) == [f"{1:032x}", f"{7:032x}"]
+    assert len(reader.strangers()) == 6
+    assert all(name.isprintable() for name in reader.strangers())
 
 
 def test_the_number_of_names_is_bounded(tmp_path, outbox, monkeypatch):
@@ -96,7 +100,7 @@ def test_only_read_ids_become_file_names(tmp_path, outbox, read_id):
     for call in (
         OutboxReader(tmp_path, 10).untrusted_wire,
         ReceiptBox(tmp_path, 10).untrusted_receipt,
-        outbox.untrusted_wire,
+        lambda name: outbox.remove(name, "receipt", {}),
     ):
         with pytest.raises(StorageError, match="not a read id"):
             call(read_id)
@@ -145,7 +149,8 @@ def test_a_crash_after_the_leaf_is_finished_at_the_start(tmp_path, outbox, monke
     assert (outbox.pending(), names(tmp_path)) == ([], [f".{1:032x}.sealed.part"])
     assert outbox.recover() == []
     assert (outbox.pending(), names(tmp_path)) == ([f"{1:032x}"], [f"{1:032x}.sealed"])
-    assert outbox.untrusted_wire(f"{1:032x}") == sealed_read(1).wire
+    file = tmp_path / "outbox" / f"{1:032x}.sealed"
+    assert file.read_bytes() == sealed_read(1).wire
     assert kinds(tmp_path) == ["release"]
 
 
@@ -225,6 +230,57 @@ def test_sequence_numbers_survive_a_restart(tmp_path):
         assert outbox.recover() == []
         assert outbox.next_sequence("exampleville-pd") == 2
         assert outbox.pending() == [f"{1:032x}"]
+
+
+def test_what_waits_is_known_after_a_restart_with_its_tags(tmp_path):
+    with open_log(tmp_path / "watch") as log:
+        Outbox(tmp_path / "outbox", log, 5, 1_000).put(sealed_read(1))
+    with open_log(tmp_path / "watch") as log:
+        outbox = Outbox(tmp_path / "outbox", log, 5, 1_000)
+        outbox.recover()
+        assert outbox.waiting()[f"{1:032x}"].tags == sealed_read(1).tags
+
+
+def older_ledger(tmp_path, sealed):
+    """A ledger as a version without tags in it left it, and the read's file."""
+    with open_log(tmp_path / "watch") as log:
+        Outbox(tmp_path / "outbox", log, 5, 65_536).put(sealed)
+    tamper(tmp_path / "watch", "ALTER TABLE outbox_read DROP COLUMN tags")
+
+
+def test_reads_that_an_older_version_released_are_taken_over(tmp_path):
+    sealed = Parties.make().sealer().seal(sighting(), release(), 1)
+    older_ledger(tmp_path, sealed)
+    with open_log(tmp_path / "watch") as log:
+        outbox = Outbox(tmp_path / "outbox", log, 5, 65_536)
+        assert outbox.recover() == []
+        assert outbox.waiting()[sealed.tags.read_id].tags == sealed.tags
+        outbox.remove(sealed.tags.read_id, "receipt", {})
+    assert names(tmp_path) == []
+
+
+def test_a_read_that_only_another_version_can_judge_stays_and_is_told(tmp_path):
+    older_ledger(tmp_path, sealed_read(1))  # its bytes are no sealed read's
+    with open_log(tmp_path / "watch") as log:
+        outbox = Outbox(tmp_path / "outbox", log, 1, 1_000)
+        assert (outbox.recover(), outbox.pending()) == ([], [])
+        with pytest.raises(RefusedError, match="outbox-full"):  # it takes its place
+            outbox.put(sealed_read(2))
+    assert names(tmp_path) == [f"{1:032x}.sealed"]
+    assert kinds(tmp_path) == ["release", "refusal", "overflow"]
+
+
+def test_a_finished_removal_is_forgotten_once_not_with_every_leaf(tmp_path, outbox, log):
+    deletions = []
+    log._connection.set_trace_callback(
+        lambda statement: deletions.append(statement) if statement.startswith("DELETE") else None
+    )
+    for first in (1, 6, 11):
+        for number in range(first, first + 5):
+            outbox.put(sealed_read(number))
+        for number in range(first, first + 5):
+            outbox.remove(f"{number:032x}", "receipt", {})
+    assert len(deletions) == 14
 
 
 def test_damaged_sequence_numbers_are_refused(tmp_path):

@@ -232,8 +232,8 @@ def test_pin_is_what_openssl_prints(server) -> None:
 
 
 def test_an_rsa_pss_key_is_pinned_by_the_bytes_that_stand_in_the_certificate() -> None:
-    """Made, and its pin told, by OpenSSL 3.0: `genpkey -algorithm rsa-pss`, `req -new -x509`;
-    `x509 -pubkey -noout | pkey -pubin -outform der | sha256sum`.
+    """Made, and its pin told, by OpenSSL 3.0: `genpkey -algorithm rsa-pss`, `req -new -x509`; `x509
+    -pubkey -noout | pkey -pubin -outform der | sha256sum`.
     """
     der = ssl.PEM_cert_to_DER_cert(RSA_PSS)
     assert spki_pin(der).hex() == (

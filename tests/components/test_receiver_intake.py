@@ -13,6 +13,7 @@ from agent.errors import StorageError
 from agent.receiver import receiver_status
 from agent.receiver.epoch_keys import destroy
 from agent.receiver.intake import Intake
+from agent.verifying.envelope_check import EnvelopeVerifier
 from agent.verifying.receipt_check import ReceiptVerifier
 from tests.support.receiving import Enrolled
 from tests.support.sealed import CAPTURED, DEVICE, RECIPIENT
@@ -131,13 +132,38 @@ class TestIntake:
         assert not list((enrolled.folder / "store").glob("*.sealed"))
         assert intake.take(read.wire, NOW).outcome == "stored"
 
+    def test_a_signature_is_checked_once(self, enrolled, intake, monkeypatch):
+        checked = []
+        verify = EnvelopeVerifier.verify_any_version
+        monkeypatch.setattr(
+            EnvelopeVerifier,
+            "verify_any_version",
+            lambda self, wire: checked.append(wire) or verify(self, wire),
+        )
+        assert intake.take(enrolled.seal().wire, NOW).outcome == "stored"
+        assert len(checked) == 1
+
+    def test_a_number_that_another_read_had_is_stored_and_told(self, enrolled, intake):
+        for count in (3, 2):  # the log was put back: the camera counts from 1 again
+            enrolled._sequence = 0
+            for _ in range(count):
+                assert intake.take(enrolled.seal().wire, NOW).outcome == "stored"
+        table = receiver_status.status(enrolled.place, NOW)
+        assert table["reads"] == 5
+        assert table["devices"] == [
+            {"device": DEVICE, "highest": 3, "missing": [], "twice": [[1, 2]]}
+        ]
+        assert "number 1-2 twice: different reads came under it" in receiver_status.as_text(table)
+
     def test_status_counts_it_all(self, enrolled, intake):
         reads = [enrolled.seal() for _ in range(3)]
         for read in (reads[0], reads[2]):
             intake.take(read.wire, NOW)
         intake.take(b"random", NOW)
         table = receiver_status.status(enrolled.place, NOW)
-        assert table["devices"] == [{"device": DEVICE, "highest": 3, "missing": [[2, 2]]}]
+        assert table["devices"] == [
+            {"device": DEVICE, "highest": 3, "missing": [[2, 2]], "twice": []}
+        ]
         assert (table["reads"], table["dropped"], table["rejected"]) == (2, {"malformed": 1}, {})
         text = receiver_status.as_text(table)
         assert "missing 2" in text

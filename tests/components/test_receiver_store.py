@@ -1,35 +1,24 @@
-"""The recipient's store, epoch keys and folder: durable, without plaintext, and gone when it is
-time.
-"""
+"""The recipient's store: durable, without plaintext, and gone when it is time."""
 
 import hashlib
-import os
+import random
+import sqlite3
 import stat
 import threading
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from agent.core.time.instant import ClockTrust, Instant
-from agent.core.wire.epochs import deadline_of
 from agent.core.wire.sealed_read import SealedRead
-from agent.errors import ConfigError, PlatewardenError, StorageError
-from agent.receiver.epoch_keys import EpochKeyStore, destroy
+from agent.errors import StorageError
+from agent.receiver import received_reads
 from agent.receiver.received_reads import ReceivedReads
-from agent.receiver.receiver_settings import BrokerSettings, load, template
-from agent.receiver.workplace import Workplace
-from agent.verifying.key_list_check import verify_key_list
 from tests.fakes.sealing import FakeSealer
-from tests.support.sealed import CAPTURED, DEVICE, PLATE, RECIPIENT, release, sighting
+from tests.support.sealed import CAPTURED, DEVICE, PLATE, release, sighting
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
-
-NOW = Instant(CAPTURED)
-DAY = timedelta(days=1)
-
-
-def later(days):
-    return Instant(CAPTURED + days * DAY)
 
 
 @pytest.fixture
@@ -60,10 +49,14 @@ class TestStore:
         [path] = (tmp_path / "store").glob("*.sealed")
         assert path.name == f"{DEVICE}.{read.tags.read_id}.sealed"
         assert path.read_bytes() == read.wire
-        assert {stat.S_IMODE(each.stat().st_mode) for each in (tmp_path / "store").iterdir()} == {
-            0o600
+        modes = {
+            stat.S_IMODE(each.stat().st_mode)
+            for each in (tmp_path / "store").iterdir()
+            if each.is_file()
         }
-        assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == 0o700
+        assert modes == {0o600}
+        for folder in (tmp_path / "store", tmp_path / "store" / "incoming"):
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
     def test_a_row_without_its_file_counts_as_absent(self, store, tmp_path):
         read = sealed()
@@ -71,13 +64,43 @@ class TestStore:
         next((tmp_path / "store").glob("*.sealed")).unlink()
         assert store.find(DEVICE, read.tags.read_id) is None
 
-    def test_what_a_crash_left_without_a_row_is_removed(self, store, tmp_path):
+    def test_what_a_crash_left_is_finished_or_removed(self, store, tmp_path):
+        sealer = FakeSealer(DEVICE)
+        named, half, other = (sealed(number, sealer) for number in (1, 2, 3))
+        incoming = tmp_path / "store" / "incoming"
+        for read, left in ((named, named.wire), (other, b"other bytes")):
+            store.add(read.tags, read.wire, CAPTURED)
+            path = tmp_path / "store" / f"{DEVICE}.{read.tags.read_id}.sealed"
+            path.rename(incoming / path.name)  # its row is there, its name was not given yet
+            (incoming / path.name).write_bytes(left)
+        (incoming / f"{DEVICE}.{half.tags.read_id}.sealed").write_bytes(half.wire[:40])
+        assert store.recover() == 3
+        assert not list(incoming.iterdir())
+        assert store.wire(store.find(DEVICE, named.tags.read_id)) == named.wire
+        assert store.find(DEVICE, half.tags.read_id) is None
+        assert store.find(DEVICE, other.tags.read_id) is None
+
+    def test_a_read_is_readable_from_the_moment_of_its_row(self, store, tmp_path, monkeypatch):
         read = sealed()
+        monkeypatch.setattr(received_reads, "publish", lambda *_: None)
+        row = store.add(read.tags, read.wire, CAPTURED)
+        assert store.wire(row) == read.wire
+
+    def test_a_read_whose_storing_failed_half_way_is_stored_when_it_comes_again(
+        self, store, monkeypatch
+    ):
+        def fail(*_):
+            raise StorageError("no space left on device", where="store")
+
+        read = sealed()
+        with monkeypatch.context() as patched:
+            patched.setattr(received_reads, "publish", fail)
+            with pytest.raises(StorageError):
+                store.add(read.tags, read.wire, CAPTURED)
+        assert store.find(DEVICE, read.tags.read_id) is None
         store.add(read.tags, read.wire, CAPTURED)
-        for name in ("cam.00.sealed", ".cam.00.sealed.abcd.part"):
-            (tmp_path / "store" / name).write_bytes(b"x")
-        assert store.remove_strays() == 2
-        assert store.find(DEVICE, read.tags.read_id) is not None
+        assert store.wire(store.find(DEVICE, read.tags.read_id)) == read.wire
+        assert store.sequences()[0].twice == ()
 
     def test_gaps(self, store):
         sealer = FakeSealer(DEVICE)
@@ -86,6 +109,31 @@ class TestStore:
             store.add(read.tags, read.wire, CAPTURED)
         [device] = store.sequences()
         assert (device.highest, device.missing) == (9, ((1, 1), (4, 6), (8, 8)))
+
+    @pytest.mark.parametrize(
+        "numbers", [(1, 2, 3), (3, 2, 1), (2, 1, 3), (1, 3, 2), (5, 1, 3, 2, 4, 3)]
+    )
+    def test_in_whatever_order_numbers_come_what_is_whole_is_whole(self, store, numbers):
+        sealer = FakeSealer(DEVICE)
+        for number in numbers:
+            read = sealed(number, sealer)
+            store.add(read.tags, read.wire, CAPTURED)
+        [device] = store.sequences()
+        assert (device.highest, device.missing) == (max(numbers), ())
+        # one row: a status goes through the runs
+        assert list(store._index.execute("SELECT first, last FROM runs")) == [(1, max(numbers))]
+
+    def test_gaps_are_told_in_whatever_order_numbers_came(self, store):
+        chance, sealer = random.Random(5), FakeSealer(DEVICE)
+        arrived = set()
+        for _ in range(200):
+            number = chance.randint(1, 60)
+            arrived.add(number)
+            read = sealed(number, sealer)
+            store.add(read.tags, read.wire, CAPTURED)
+            [device] = store.sequences()
+            missing = {n for low, high in device.missing for n in range(low, high + 1)}
+            assert missing == set(range(1, max(arrived))) - arrived
 
     def test_a_rejected_read_is_no_gap(self, store):
         read = sealed(1)
@@ -101,9 +149,9 @@ class TestStore:
         assert not list((tmp_path / "store").glob("*.sealed"))
         assert not store.reads()
         assert store.sequences()[0].highest == 1
-        index = (tmp_path / "store" / "index.sqlite").read_bytes()
-        # It is overwritten in the database's free pages, too.
-        assert read.tags.read_id.encode() not in index
+        # It is overwritten in the database's free pages, too, and not in a file beside it.
+        for path in (tmp_path / "store").glob("index.sqlite*"):
+            assert read.tags.read_id.encode() not in path.read_bytes()
 
     def test_the_index_knows_no_plate(self, store, tmp_path):
         read = sealed()
@@ -124,163 +172,150 @@ class TestStore:
             ReceivedReads(tmp_path / "store")
 
 
-class TestEpochKeys:
+class TestNumbers:
+    """(camera, number) belongs to one read for ever."""
+
+    def test_another_read_under_a_number_that_came_is_stored_and_told(self, store):
+        first, again = sealed(1, FakeSealer(DEVICE)), sealed(1, FakeSealer(DEVICE))
+        other = SealedRead(replace(again.tags, read_id="f" * 32), again.wire + b" ")
+        store.add(first.tags, first.wire, CAPTURED)
+        assert store.sequences()[0].twice == ()
+        store.add(other.tags, other.wire, CAPTURED)
+        assert store.sequences()[0].twice == ((1, 1),)
+        assert len(store.reads()) == 2
+
+    def test_the_same_read_again_is_no_second(self, store):
+        read = sealed(1)
+        store.add_rejection(read.tags, digest(read), "key-destroyed", CAPTURED)
+        store.add(read.tags, read.wire, CAPTURED)
+        store.add(read.tags, read.wire, CAPTURED)
+        assert store.sequences()[0].twice == ()
+
+    def test_it_is_known_after_the_first_was_deleted(self, store):
+        read = sealed(1)
+        store.add(read.tags, read.wire, CAPTURED)
+        store.delete_due(read.tags.deadline)
+        store.add(replace(read.tags, read_id="f" * 32), b"another", CAPTURED)
+        assert store.sequences()[0].twice == ((1, 1),)
+
+    def test_a_rejected_read_has_its_number_too(self, store):
+        read = sealed(1)
+        store.add(read.tags, read.wire, CAPTURED)
+        store.add_rejection(read.tags, "ab" * 32, "read-id-reused", CAPTURED)
+        assert store.sequences()[0].twice == ((1, 1),)
+
+    def test_another_recipients_numbers_are_not_ours(self, store):
+        read = sealed(7)
+        store.add_rejection(read.tags, "ab" * 32, "not-for-this-recipient", CAPTURED)
+        assert store.sequences() == []
+
+    def test_numbers_of_another_camera_are_its_own(self, store):
+        for device in ("cam-1", "cam-2"):
+            read = sealed(1, FakeSealer(device))
+            store.add(read.tags, read.wire, CAPTURED)
+        assert [one.twice for one in store.sequences()] == [(), ()]
+
+
+def digest(read):
+    return hashlib.sha256(read.wire).hexdigest()
+
+
+OLD_TABLES = """
+CREATE TABLE reads (device TEXT, read_id TEXT, sequence INTEGER, deadline TEXT, sha256 TEXT,
+                    received_at TEXT, PRIMARY KEY (device, read_id)) STRICT;
+CREATE TABLE sequences (device TEXT, sequence INTEGER, PRIMARY KEY (device, sequence))
+                    STRICT, WITHOUT ROWID;
+"""
+
+
+class TestUpgrade:
+    """A store of a version that kept no digests and no runs."""
+
     @pytest.fixture
-    def keys(self, tmp_path):
-        made = EpochKeyStore(tmp_path / "epochs")
-        made.extend(CAPTURED.date(), 5)
-        return made
+    def old(self, tmp_path):
+        read = sealed(5)
+        folder = tmp_path / "store"
+        folder.mkdir()
+        (folder / f"{DEVICE}.{read.tags.read_id}.sealed").write_bytes(read.wire)
+        for name in ("cam.00.sealed", ".cam.00.sealed.abcd.part"):
+            (folder / name).write_bytes(b"x")  # a crash of the older version
+        row = (DEVICE, read.tags.read_id, 5, "2027-02-06T00:00:00.000Z", digest(read))
+        with closing(sqlite3.connect(folder / "index.sqlite", isolation_level=None)) as index:
+            index.executescript(OLD_TABLES)
+            index.execute(
+                "INSERT INTO reads VALUES (?, ?, ?, ?, ?, '2027-01-15T12:00:00.000Z')", row
+            )
+            index.executemany(
+                "INSERT INTO sequences VALUES (?, ?)", [(DEVICE, n) for n in (1, 2, 5)]
+            )
+        return read
 
-    def test_one_private_key_a_day(self, keys, tmp_path):
-        assert keys.epochs() == [CAPTURED.date() + n * DAY for n in range(5)]
-        assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "epochs").iterdir()} == {
-            0o600
-        }
-        assert len({keys.key(day).private_bytes_raw() for day in keys.epochs()}) == 5
+    def test_reads_and_gaps_are_what_they_were(self, old, store):
+        assert store.wire(store.find(DEVICE, old.tags.read_id)) == old.wire
+        [device] = store.sequences()
+        assert (device.highest, device.missing, device.twice) == (5, ((3, 4),), ())
 
-    def test_extending_never_changes_a_key_and_never_fills_a_hole(self, keys, tmp_path):
-        before = {day: keys.key(day).private_bytes_raw() for day in keys.epochs()}
-        hole = CAPTURED.date() + DAY
-        (tmp_path / "epochs" / f"{hole}.key").unlink()
-        assert keys.extend(CAPTURED.date() + DAY, 5) == [CAPTURED.date() + 5 * DAY]
-        assert keys.key(hole) is None
-        assert all(
-            keys.key(day).private_bytes_raw() == raw for day, raw in before.items() if day != hole
+    def test_what_an_older_version_left_lying_is_gone(self, old, store, tmp_path):
+        assert len(list((tmp_path / "store").glob("*.sealed"))) == 1
+        assert not list((tmp_path / "store").glob(".*"))
+
+    def test_digests_that_are_known_count_and_those_that_are_not_accuse_nobody(self, old, store):
+        store.add(replace(old.tags, read_id="e" * 32), b"another", CAPTURED)
+        store.add(replace(old.tags, read_id="f" * 32, sequence=2), b"a third", CAPTURED)
+        assert store.sequences()[0].twice == ((5, 5),)
+
+    def test_a_newer_version_is_refused(self, store, tmp_path):
+        store.close()
+        with closing(sqlite3.connect(tmp_path / "store" / "index.sqlite")) as index:
+            index.execute("PRAGMA user_version = 2")
+        with pytest.raises(StorageError, match="version 2; this software knows 1"):
+            ReceivedReads(tmp_path / "store")
+
+
+class TestManyRows:
+    """A start and a status look at what is asked for, not at a hundred thousand rows."""
+
+    @pytest.fixture
+    def asked(self, store, tmp_path):
+        """How SQLite goes about each question of a start and a status."""
+        sealer = FakeSealer(DEVICE)
+        for number in range(1, 30):
+            read = sealed(number, sealer)
+            store.add(read.tags, read.wire, CAPTURED)
+        statements = []
+        store._index.set_trace_callback(statements.append)
+        store.recover()
+        store.delete_due(CAPTURED)
+        store.sequences()
+        store.held()
+        store.reads(read.tags.read_id)
+        store.find(DEVICE, read.tags.read_id)
+        store._index.set_trace_callback(None)
+        return [
+            (statement, plan[3])
+            for statement in statements
+            if statement.startswith("SELECT")
+            for plan in store._index.execute(f"EXPLAIN QUERY PLAN {statement}")
+        ]
+
+    def test_no_question_goes_through_the_reads_or_the_numbers(self, asked):
+        assert len(asked) >= 6
+        scans = [
+            statement
+            for statement, plan in asked
+            if "SCAN" in plan and ("reads" in plan or "sequences" in plan)
+        ]
+        # counted over the narrowest index: a thousandth of a second for a hundred thousand
+        assert scans == ["SELECT count(*) FROM reads"]
+
+    def test_no_file_is_listed_but_what_is_just_arriving(self, store, tmp_path, monkeypatch):
+        listed = []
+        iterdir = type(tmp_path).iterdir
+        monkeypatch.setattr(
+            type(tmp_path), "iterdir", lambda path: listed.append(path.name) or iterdir(path)
         )
-
-    def test_destroyed_at_the_deadline_not_before(self, keys):
-        first = CAPTURED.date()
-        assert keys.destroy_due(deadline_of(first) - timedelta(milliseconds=1)) == []
-        assert keys.destroy_due(deadline_of(first)) == [first]
-        assert keys.key(first) is None
-        assert first not in keys.public_keys(RECIPIENT, deadline_of(first)).keys
-
-    def test_a_key_that_is_due_but_still_there_is_not_listed(self, keys):
-        assert CAPTURED.date() not in keys.public_keys(RECIPIENT, deadline_of(CAPTURED.date())).keys
-
-    def test_half_written_keys_are_destroyed_too(self, keys, tmp_path):
-        part = tmp_path / "epochs" / ".2027-01-15.key.abcd.part"
-        part.write_bytes(b"secret")
-        os.link(part, tmp_path / "copy")
-        keys.destroy_due(CAPTURED)
-        assert not part.exists()
-        assert (tmp_path / "copy").read_bytes() == bytes(6)
-
-    def test_damage_is_one_clear_error(self, keys, tmp_path):
-        path = tmp_path / "epochs" / f"{CAPTURED.date()}.key"
-        for text in ("", "{}", '{"kty":"OKP"}', path.read_text().replace('"d":"', '"d":"AA')):
-            path.write_text(text)
-            with pytest.raises(StorageError, match=r"2027-01-15\.key"):
-                keys.key(CAPTURED.date())
-        path.chmod(0o644)
-        with pytest.raises(StorageError, match="chmod 600"):
-            keys.key(CAPTURED.date())
-
-    def test_a_stray_name_is_one_clear_error(self, keys, tmp_path):
-        (tmp_path / "epochs" / "tomorrow.key").touch()
-        with pytest.raises(StorageError, match="no day"):
-            keys.epochs()
-
-    def test_destroying_a_file_that_is_gone_is_done(self, tmp_path):
-        destroy(tmp_path / "gone")
-
-    def test_destroy_does_not_follow_links(self, tmp_path):
-        (tmp_path / "precious").write_bytes(b"keep")
-        (tmp_path / "link").symlink_to(tmp_path / "precious")
-        with pytest.raises(StorageError):
-            destroy(tmp_path / "link")
-        assert (tmp_path / "precious").read_bytes() == b"keep"
-
-
-class TestFolder:
-    def test_made_once(self, tmp_path):
-        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
-        listed = verify_key_list(
-            (tmp_path / "r" / "key-list.jws").read_bytes(), RECIPIENT, place.signer().public_key
-        )
-        assert len(listed.keys) == 60
-        with pytest.raises(StorageError, match="never overwritten"):
-            Workplace.create(tmp_path / "r", RECIPIENT, NOW)
-
-    def test_an_untrusted_clock_makes_and_destroys_nothing(self, tmp_path):
-        wrong = Instant(CAPTURED, ClockTrust.UNTRUSTED)
-        with pytest.raises(PlatewardenError, match="clock"):
-            Workplace.create(tmp_path / "r", RECIPIENT, wrong)
-        assert not (tmp_path / "r").exists()
-        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
-        with pytest.raises(PlatewardenError, match="clock"):
-            place.tidy(Instant(CAPTURED + 500 * DAY, ClockTrust.UNTRUSTED))
-        assert len(place.keys.epochs()) == 60
-
-    def test_a_jump_forward_destroys_nothing_and_skips_no_day(self, tmp_path):
-        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
-        jumped = Instant(CAPTURED + 500 * DAY, ClockTrust.OS, CAPTURED)
-        (line,) = place.tidy(jumped)
-        assert "kept the keys of 60 epoch(s)" in line
-        place.renew_keys(jumped)
-        assert len(place.keys.epochs()) == 60
-        place.tidy(later(1))
-        assert len(place.keys.epochs()) == 60  # one destroyed, one made
-
-    def test_tidying_moves_the_window(self, tmp_path):
-        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
-        assert place.tidy(NOW) == []
-        destroyed, renewed = place.tidy(later(2))
-        assert "2 epoch(s) up to 2027-01-16" in destroyed
-        assert "2027-03-17" in renewed
-        listed = verify_key_list(
-            (tmp_path / "r" / "key-list.jws").read_bytes(), RECIPIENT, place.signer().public_key
-        )
-        assert (min(listed.keys), len(listed.keys)) == (CAPTURED.date() + 2 * DAY, 60)
-
-    def test_settings_there_and_back(self, tmp_path):
-        broker = BrokerSettings(
-            host="mqtt.example.org",
-            address="203.0.113.10",
-            ca="ca.pem",
-            client_certificate="a.crt",
-            client_key="a.key",
-        )
-        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW, broker)
-        assert place.settings.broker == broker
-        assert load(tmp_path / "r") == place.settings
-        assert template(place.settings) == (tmp_path / "r" / "receiver.toml").read_text()
-
-    def test_a_receiver_without_a_broker_says_what_to_fill_in(self, tmp_path):
-        with pytest.raises(ConfigError, match=r"\[broker\]"):
-            Workplace.create(tmp_path / "r", RECIPIENT, NOW).broker()
-
-    @pytest.mark.parametrize(
-        ("line", "field"),
-        [
-            ('policy = "x"', "policy"),
-            ('[broker]\nhost = "a"\naddress = "mqtt.example.org"\nca = "x"', "broker.address"),
-            ('[broker]\nhost = "*.example.org"\naddress = "203.0.113.1"\nca = "x"', "broker.host"),
-            ('[broker]\nhost = "a"\naddress = "203.0.113.1"\nca = "x"\nport = 0', "broker.port"),
-            (
-                '[broker]\nhost = "a"\naddress = "203.0.113.1"\nca = "x"\nclient_key = "k"',
-                "client_certificate",
-            ),
-            ("epochs_ahead_days = 1000", "epochs_ahead_days"),
-            ("recipient", "not TOML here"),
-        ],
-    )
-    def test_a_wrong_setting_names_its_field(self, tmp_path, line, field):
-        (tmp_path / "receiver.toml").write_text(f'recipient = "{RECIPIENT}"\n{line}\n')
-        with pytest.raises(ConfigError, match=r"receiver\.toml") as refused:
-            load(tmp_path)
-        assert field in str(refused.value)
-
-    def test_one_at_a_time(self, tmp_path):
-        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
-        with (
-            place.locked(),
-            pytest.raises(PlatewardenError, match="another receiver"),
-            place.locked(),
-        ):
-            pass
-        with place.locked():  # released
-            pass
+        store.recover()
+        assert listed == ["incoming"]
 
 
 def test_two_readers_while_one_writes(tmp_path):

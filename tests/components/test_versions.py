@@ -29,7 +29,7 @@ from agent.verifying.receipt_check import ReceiptVerifier
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.clock import FakeClock
 from tests.fakes.network import FakeAttempts, FakePublisher
-from tests.support.audit_logs import open_log
+from tests.support.audit_logs import open_log, tamper
 from tests.support.delivery_world import policy, rule
 from tests.support.receiving import Enrolled
 from tests.support.sealed import CAPTURED, DEVICE, PLATE, RECIPIENT
@@ -48,12 +48,13 @@ def _quick_disk(monkeypatch):
 class Camera:
     """The side of watch: an outbox with its log, and what settles it.
 
-    `versions`: of the software that settles.
+    It is made with the software that knows version 2. `versions`: of the software that is started
+    then, and settles.
     """
 
     def __init__(self, folder, enrolled):
         self.enrolled, self.log = enrolled, open_log(folder / "watch")
-        self.outbox = Outbox(folder / "outbox", self.log, 100, 65_536)
+        self.outbox = Outbox(folder / "outbox", self.log, 100, 65_536, NEW)
         self.receipts = ReceiptBox(folder / "receipts", 4_096)
         self.folder = folder
 
@@ -61,12 +62,17 @@ class Camera:
         key = self.enrolled.device_key.public_key().public_bytes_raw()
         return EnvelopeVerifier({DEVICE: key}, versions=versions)
 
+    def start(self, versions):
+        self.outbox = Outbox(self.folder / "outbox", self.log, 100, 65_536, versions)
+        return self.outbox.recover()
+
     def settle(self, versions):
+        self.start(versions)
+        self.settler().settle(NOW)
+
+    def settler(self):
         receipt_verifier = ReceiptVerifier({RECIPIENT: self.enrolled.signing_key})
-        verifier = self.verifier(versions)
-        Settler(
-            POLICY, DEVICE, self.outbox, self.receipts, verifier, receipt_verifier, self.log
-        ).settle(NOW)
+        return Settler(POLICY, self.outbox, self.receipts, receipt_verifier, self.log)
 
     def leaves(self, kind):
         rows = self.log.query(
@@ -200,7 +206,9 @@ class TestAReceiverThatIsOlderThanItsList:
             {},
         )
         # its number stands in a tag that this version cannot read
-        assert table["devices"] == [{"device": DEVICE, "highest": 2, "missing": [[1, 1]]}]
+        assert table["devices"] == [
+            {"device": DEVICE, "highest": 2, "missing": [[1, 1]], "twice": []}
+        ]
 
     def test_a_read_for_somebody_else_is_told_as_ever(self, gone_back):
         enrolled = gone_back.enrolled
@@ -266,21 +274,46 @@ class TestACameraThatWentBack:
         assert (leaf["outcome"], leaf["read"]) == ("stored", read.tags.read_id)
         assert not camera.leaves("withdrawal")
 
-    def test_what_this_camera_did_not_sign_is_withdrawn_by_nobody(self, gone_back, tmp_path):
-        """`deliver` could put other bytes under the read's name."""
+    def test_a_receipt_beyond_the_part_that_one_round_asks_for_counts_too(
+        self, gone_back, monkeypatch
+    ):
+        monkeypatch.setattr("agent.storage.mailbox.MAX_ASKED", 0)
+        self.test_a_receipt_that_is_there_already_counts(gone_back)
+
+    def test_they_are_known_from_their_bytes_where_the_ledger_kept_no_tags(self, gone_back):
         camera, read = gone_back.camera, gone_back.read
-        stranger = Enrolled(tmp_path / "stranger", now=NOW, versions=NEW)
+        tamper(camera.folder / "watch", "UPDATE outbox_read SET tags = NULL")
+        camera.settle(OLD)
+        (leaf,) = camera.leaves("withdrawal")
+        assert (leaf["read"], leaf["recipient"], leaf["version"]) == (
+            read.tags.read_id,
+            RECIPIENT,
+            2,
+        )
+
+    @pytest.mark.parametrize("own", [True, False], ids=["another read of ours", "a stranger's"])
+    def test_other_bytes_under_its_name_are_withdrawn_by_nobody(self, gone_back, tmp_path, own):
+        """`deliver` could put them there. The ledger knows better: what it released is lost."""
+        camera, read = gone_back.camera, gone_back.read
+        sealer = gone_back.enrolled if own else Enrolled(tmp_path / "x", now=NOW, versions=NEW)
         path = camera.folder / "outbox" / f"{read.tags.read_id}.sealed"
-        other = gone_back.enrolled.seal(versions=NEW)
-        for planted, reason in (
-            (stranger.seal(versions=NEW).wire, "signature-invalid"),
-            (other.wire, "malformed"),
-        ):
-            path.write_bytes(planted)
-            camera.settle(OLD)
-            assert camera.outbox.pending() == [read.tags.read_id]
-            assert camera.leaves("refusal")[-1]["reason"] == reason
+        path.write_bytes(sealer.seal(versions=NEW).wire)
+        assert camera.start(OLD) == [read.tags.read_id]
+        camera.settler().settle(NOW)
+        assert [leaf["read"] for leaf in camera.leaves("lost")] == [read.tags.read_id]
         assert not camera.leaves("withdrawal")
+
+    def test_a_file_of_another_version_that_was_planted_withdraws_nothing(self, gone_back):
+        """Under the name of a read that this software knows, and under a name of its own."""
+        camera, newer = gone_back.camera, gone_back.read
+        camera.settle(OLD)
+        mine = gone_back.enrolled.seal()
+        camera.outbox.put(mine)
+        for read_id in (mine.tags.read_id, newer.tags.read_id):
+            (camera.folder / "outbox" / f"{read_id}.sealed").write_bytes(newer.wire)
+        camera.settler().settle(NOW)
+        assert camera.outbox.pending() == [mine.tags.read_id]
+        assert len(camera.leaves("withdrawal")) == 1
 
     def test_deliver_publishes_none_of_them(self, gone_back):
         camera, log, publisher = gone_back.camera, FakeAuditLog(), FakePublisher((RECIPIENT,))

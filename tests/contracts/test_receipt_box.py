@@ -34,6 +34,13 @@ def test_what_was_put_can_be_read(box):
     assert (box.untrusted_receipt(ONE), box.untrusted_receipt(TWO)) == (b"first", b"second")
 
 
+def test_watch_is_told_of_the_receipts_that_it_waits_for(box):
+    assert list(box.arrived([ONE, TWO])) == []
+    box.put(TWO, b"second")
+    box.put("e" * 32, b"for a read that left")
+    assert list(box.arrived([ONE, TWO])) == [TWO]
+
+
 def test_a_second_receipt_replaces_the_first(box):
     box.put(ONE, b"first")
     box.put(ONE, b"second")

@@ -46,5 +46,8 @@ class FakeAuditLog:
         """The details of every leaf of this kind."""
         return [details for found, details in self.leaves if found == str(kind)]
 
+    def copy_checkpoint(self) -> None:
+        pass
+
     def close(self) -> None:
         self.closed = True

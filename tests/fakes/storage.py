@@ -1,18 +1,18 @@
 """Mailboxes in memory."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
-from agent.core.wire.sealed_read import SealedRead
+from agent.core.wire.sealed_read import ReleasedRead, SealedRead
 from agent.errors import RefusedError, StorageError
 from agent.storage.outbox import release_details
 from tests.fakes.audit import FakeAuditLog
 
 
 class FakeOutbox:
-    """Implements ports.Outbox.
+    """Implements ports.Outbox, and delivery.WaitingReads over the same files.
 
     `wires` may be tampered with by a test, as the disk may be by an attacker; `odd_names` are
     strangers.
@@ -26,6 +26,7 @@ class FakeOutbox:
         self._max_reads, self._max_bytes = max_reads, max_bytes
         self._sequences: dict[str, int] = {}
         self._known: set[str] = set()
+        self._waiting: dict[str, ReleasedRead] = {}
 
     def next_sequence(self, recipient: str) -> int:
         return self._sequences.get(recipient, 0) + 1
@@ -47,15 +48,18 @@ class FakeOutbox:
                 {"recipient": tags.recipient, "rule": tags.rule, "limit_reads": self._max_reads},
             )
             raise RefusedError(Reason.OUTBOX_FULL, "the outbox is full", where="outbox")
-        self.log.append(
-            LeafKind.RELEASE, release_details(tags, hashlib.sha256(sealed.wire).hexdigest())
-        )
+        digest = hashlib.sha256(sealed.wire).hexdigest()
+        self.log.append(LeafKind.RELEASE, release_details(tags, digest))
+        self._waiting[tags.read_id] = ReleasedRead(tags, digest)
         self._sequences[tags.recipient] = tags.sequence
         self._known.add(tags.read_id)
         self.wires[tags.read_id] = sealed.wire
 
     def pending(self) -> Sequence[str]:
         return list(self.wires)
+
+    def waiting(self) -> Mapping[str, ReleasedRead]:
+        return self._waiting
 
     def strangers(self) -> Sequence[str]:
         return list(self.odd_names)
@@ -72,18 +76,19 @@ class FakeOutbox:
         if read_id not in self.wires:
             raise StorageError("no such read in the outbox", where="outbox")
         self.log.append(kind, {**details, "read": read_id})
-        del self.wires[read_id]
+        del self.wires[read_id], self._waiting[read_id]
 
     def recover(self) -> Sequence[str]:
         return []
 
 
 class FakeReceiptBox:
-    """Implements ports.ReceiptBox."""
+    """Implements ports.ReceiptBox. `opened`: how many receipts were read."""
 
     def __init__(self, max_bytes: int = 4_096):
         self.receipts: dict[str, bytes] = {}
         self.odd_names: list[str] = []
+        self.opened = 0
         self._max_bytes = max_bytes
 
     def clear(self) -> None:
@@ -101,8 +106,12 @@ class FakeReceiptBox:
     def strangers(self) -> Sequence[str]:
         return list(self.odd_names)
 
+    def arrived(self, waiting: Collection[str]) -> Sequence[str]:
+        return [read_id for read_id in waiting if read_id in self.receipts]
+
     def untrusted_receipt(self, read_id: str) -> bytes | None:
         _check_id(read_id)
+        self.opened += 1
         receipt = self.receipts.get(read_id)
         if receipt is not None and len(receipt) > self._max_bytes:
             raise StorageError("holds too many bytes", where="receipts")

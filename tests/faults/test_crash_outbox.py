@@ -49,13 +49,18 @@ class Fuse:
         log._connection.set_trace_callback(self.step)
 
 
-def killed_at(folder, steps, action):
-    """Run `action(outbox)` in a child that dies at its n-th step. True: it came through."""
+def killed_at(folder, steps, action, *, started=True):
+    """Run `action(outbox)` in a child that dies at its n-th step. True: it came through.
+
+    `started`: after a start in order.
+    """
     child = os.fork()
     if child == 0:
         try:
             log = open_log(folder / "watch")
             outbox = Outbox(folder / "outbox", log, 10, MAX_BYTES)
+            if started:
+                outbox.recover()
             Fuse(steps).arm(log)
             action(outbox)
             os.kill(os.getpid(), signal.SIGTERM)
@@ -151,7 +156,7 @@ def test_killed_during_recovery_itself(tmp_path):
         sealed.rename(sealed.with_name(f".{sealed.name}.part"))  # a rename that a crash undid
         (folder / "outbox" / f"{2:032x}.sealed").unlink()  # a file that a broken disk lost
         (folder / "outbox" / f".{9:032x}.sealed.part").write_bytes(b"half")
-        survived = killed_at(folder, steps, lambda outbox: outbox.recover())
+        survived = killed_at(folder, steps, lambda outbox: outbox.recover(), started=False)
         _, pending, following = recovered(folder)
         assert (pending, following) == ([1, 3], 4)
         with open_log(folder / "watch") as log:

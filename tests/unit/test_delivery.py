@@ -8,7 +8,12 @@ from itertools import pairwise
 import pytest
 
 from agent.core.time.instant import ClockTrust
-from agent.delivery import MAX_PUBLISHED_PER_PASS, MAX_REFUSAL_LEAVES_PER_HOUR
+from agent.delivery import (
+    HOLD_WAIT_S,
+    MAX_LOOKS_PER_PASS,
+    MAX_REFUSAL_LEAVES_PER_HOUR,
+    ODD_FILE_WAIT_S,
+)
 from tests.support.delivery_world import NOW, POLICE, SHERIFF, World, policy, rule
 
 
@@ -66,8 +71,13 @@ class TestPublishing:
         )
         world.run()
         world.clock.utc -= timedelta(days=30)
+        world.clock.advance(5)  # back-off runs by the clock that nobody can put back
         world.run()
         assert len(world.published()) == 2
+        world.clock.utc -= timedelta(days=30)
+        world.restart()  # what is left of it is kept in the other clock's time, and not believed
+        world.run()
+        assert len(world.published()) == 3
 
     def test_a_broker_out_of_reach_is_no_try_and_is_asked_once_a_pass(self, world) -> None:
         for _ in range(5):
@@ -89,9 +99,9 @@ class TestPublishing:
         assert world.published() == [other.tags.read_id]
 
     def test_a_pass_is_bounded_and_the_next_goes_on(self, world) -> None:
-        for _ in range(MAX_PUBLISHED_PER_PASS + 7):
+        for _ in range(MAX_LOOKS_PER_PASS + 7):
             world.seal()
-        assert world.run().published == MAX_PUBLISHED_PER_PASS
+        assert world.run().published == MAX_LOOKS_PER_PASS
         assert world.run().published == 7
 
     def test_stopping_is_asked_before_every_publication(self, world) -> None:
@@ -169,6 +179,7 @@ class TestReauthorisation:
         assert world.published() == []
         assert world.log.kinds() == ["refusal"]
         world.clock.trust = ClockTrust.OS
+        world.clock.advance(HOLD_WAIT_S)
         assert world.run().published == 1
 
     def test_a_policy_not_in_force_holds_reads(self, world) -> None:
@@ -215,6 +226,26 @@ class TestOddFiles:
         assert world.published() == []
         assert world.refusals() == ["device-not-enrolled"]
 
+    def test_a_file_that_cannot_be_read_is_tried_again_in_case_somebody_repairs_it(
+        self, world
+    ) -> None:
+        sealed = world.seal()
+        world.outbox.wires[sealed.tags.read_id] = b"x" * 70_000
+        world.run()
+        world.outbox.wires[sealed.tags.read_id] = sealed.wire
+        world.clock.advance(ODD_FILE_WAIT_S)
+        world.run()
+        assert world.published() == [sealed.tags.read_id]
+
+    def test_a_file_that_changes_after_its_signature_was_good_is_not_published(self, world) -> None:
+        sealed = world.seal()
+        world.run()
+        world.outbox.wires[sealed.tags.read_id] = sealed.wire.replace(b"stolen", b"golden")
+        world.clock.advance(5)
+        world.run()
+        assert len(world.published()) == 1
+        assert world.refusals() == ["malformed"]
+
     def test_strangers_are_refused_once_by_name(self, world) -> None:
         world.outbox.odd_names = ["core.1234", "evil\u202e.sealed"]
         for _ in range(45):
@@ -249,6 +280,14 @@ class TestReceipts:
         (leaf,) = world.log.details("receipt")
         assert (leaf["read"], leaf["outcome"], leaf["tries"]) == (sealed.tags.read_id, "stored", 1)
         world.clock.advance(3600)
+        world.run()
+        assert len(world.published()) == 1
+
+    def test_a_read_that_is_due_when_its_receipt_comes_is_not_sent_once_more(self, world) -> None:
+        sealed = world.seal()
+        world.run()
+        world.clock.advance(60)
+        world.publisher.arrive(world.receipt(sealed))
         world.run()
         assert len(world.published()) == 1
 

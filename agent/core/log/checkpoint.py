@@ -26,11 +26,15 @@ _DASH = "— "  # em dash and a space
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a checkpoint says: the log `origin` had `size` leaves under this root."""
+    """What a checkpoint says: the log `origin` had `size` leaves under this root.
+
+    `extensions`: further lines of the log's own, which others ignore.
+    """
 
     origin: str
     size: int
     root: bytes
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +96,11 @@ def check_name(name: str) -> None:
 
 
 def body(checkpoint: Checkpoint) -> bytes:
-    """The three lines that are signed."""
+    """The lines that are signed: three, and the extensions."""
     check_name(checkpoint.origin)
     root = base64.b64encode(checkpoint.root).decode()
-    return f"{checkpoint.origin}\n{checkpoint.size}\n{root}\n".encode()
+    lines = (checkpoint.origin, str(checkpoint.size), root, *checkpoint.extensions)
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def note(signed: bytes, signatures: Sequence[NoteSignature]) -> bytes:
@@ -128,7 +133,7 @@ def parse_note(untrusted_note: bytes) -> SignedNote:
 
 
 def parse_body(untrusted_signed: bytes) -> Checkpoint:
-    """Read the signed text; extension lines after the third are allowed and ignored.
+    """Read the signed text; extension lines after the third are allowed.
 
     Raises ValueError.
     """
@@ -149,7 +154,7 @@ def parse_body(untrusted_signed: bytes) -> Checkpoint:
     if len(digest) != HASH_BYTES:
         msg = "the root is not 32 bytes"
         raise ValueError(msg)
-    return Checkpoint(origin, int(size), digest)
+    return Checkpoint(origin, int(size), digest, tuple(lines[3:-1]))
 
 
 def _signature(line: str) -> NoteSignature:

@@ -79,8 +79,9 @@ def deliver_totals(tally: Tally, waiting: int, why: str) -> DeliverTotals:
 
 
 def watch_words(totals: WatchTotals, receipts: str = "") -> str:
-    """One line. What is not on the list has no reason of its own there: the first two numbers
-    tell it.
+    """One line.
+
+    What is not on the list has no reason of its own there: the first two numbers tell it.
     """
     parts = [f"{_number(totals.vehicles, 'vehicle')}, {totals.on_the_list} on the list"]
     if totals.unreadable:

@@ -28,6 +28,7 @@ class LeafKind(StrEnum):
     RECEIPT = "receipt"
     OVERFLOW = "overflow"
     LOST = "lost"
+    MISSING = "missing"
     COUNTS = "counts"
     POLICY = "policy"
     KEYS = "keys"
@@ -66,6 +67,8 @@ def salted_leaf_hash(salt: bytes, details: bytes) -> bytes:
 
 def clean_text(untrusted_text: str) -> str:
     """Printable and at most 200 characters."""
+    if len(untrusted_text) <= MAX_TEXT and untrusted_text.isprintable():
+        return untrusted_text
     kept = "".join(
         character if character.isprintable() else "?" for character in untrusted_text[:MAX_TEXT]
     )

@@ -43,8 +43,10 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, kind: str, details: Mapping[str, object]) -> None:
-        """One leaf. What is no number or no reason of ours counts as nothing: `status` reads logs
-        that it has not verified.
+        """One leaf.
+
+        What is no number or no reason of ours counts as nothing: `status` reads logs that it has
+        not verified.
         """
         self.leaves[str(kind)] += 1
         if kind == LeafKind.RECEIPT and details.get("outcome") != "stored":

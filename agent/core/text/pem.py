@@ -26,7 +26,9 @@ _BEFORE_THE_KEY = 5  # serial number, algorithm, issuer, validity, subject (RFC 
 
 
 def certificates(untrusted_file: bytes) -> tuple[bytes, ...]:
-    """The DER of every certificate in the file, in order. What is inside is not looked at.
+    """The DER of every certificate in the file, in order.
+
+    What is inside is not looked at.
 
     Raises ValueError for a file without one, and for one that does not end or is not base64.
     """

@@ -12,7 +12,8 @@ def rfc3339(moment: datetime) -> str:
 
 def parse_rfc3339(untrusted_text: str) -> datetime:
     """The inverse of rfc3339, strict: exactly that form. Raises ValueError."""
-    moment = datetime.strptime(untrusted_text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    # it reads other forms, too: what is not written back in the same way is refused
+    moment = datetime.fromisoformat(untrusted_text).replace(tzinfo=UTC)
     if rfc3339(moment) != untrusted_text:
         msg = "a time must read YYYY-MM-DDTHH:MM:SS.mmmZ"
         raise ValueError(msg)

@@ -9,10 +9,10 @@ plate.
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from agent.core.reasons import Reason
-from agent.core.text.encoding import b64url, from_b64url
+from agent.core.text.encoding import b64url, b64url_bytes, from_b64url
 from agent.core.text.rfc3339 import parse_rfc3339
 from agent.core.text.suggestion import nearest
 from agent.errors import EnvelopeRefusedError
@@ -72,6 +72,17 @@ def decode_base64url(untrusted_text: str, where: str) -> bytes:
     """
     try:
         return from_b64url(untrusted_text)
+    except ValueError:
+        raise malformed("is not base64url", where) from None
+
+
+def base64url_bytes(untrusted_text: str, where: str) -> int:
+    """How many bytes it stands for, as strictly, and without decoding it.
+
+    Raises EnvelopeRefusedError(malformed).
+    """
+    try:
+        return b64url_bytes(untrusted_text)
     except ValueError:
         raise malformed("is not base64url", where) from None
 
@@ -185,7 +196,7 @@ class Fields:
         """`2026-11-22`, in the years 2020, or `first_year`, to 2200."""
         value = self.text(name, most=10)
         try:
-            day = datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC).date()
+            day = date.fromisoformat(value)
         except ValueError:
             raise self.bad(name, "a UTC day, YYYY-MM-DD") from None
         if day.isoformat() != value:

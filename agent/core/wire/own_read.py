@@ -1,10 +1,9 @@
-"""Is this my read, and is this the answer to it? Deliver and watch ask both, each for itself: what
-lies in a mailbox is another process's.
+"""Is this my read, and is this the answer to it? What lies in a mailbox is another process's, so
+deliver asks both, and watch asks the second again for itself.
 """
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from agent.core.wire.versions import EnvelopeMinimum
 
 
-def require_own(tags: Tags | EnvelopeMinimum, read_id: str, device: str) -> None:
+def require_own(tags: Tags, read_id: str, device: str) -> None:
     """Return when this camera sealed it under this name; a genuine read under another name would
     defeat counting by read id. `tags`: verified. Raises EnvelopeRefusedError(malformed,
     device-not-enrolled).
@@ -31,13 +30,15 @@ def require_own(tags: Tags | EnvelopeMinimum, read_id: str, device: str) -> None
         )
 
 
-def require_answer(receipt: Receipt, tags: Tags | EnvelopeMinimum, wire: bytes) -> None:
-    """A receipt counts for exactly the read, bytes, device and recipient that it names. Raises
+def require_answer(receipt: Receipt, tags: Tags | EnvelopeMinimum, wire_sha256: str) -> None:
+    """A receipt counts for exactly the read, bytes, device and recipient that it names.
+
+    `tags`, `wire_sha256`: of the read that it came for. Raises
     EnvelopeRefusedError(receipt-mismatch).
     """
     answered = {
         "read": receipt.read_id == tags.read_id,
-        "bytes": receipt.wire_sha256 == hashlib.sha256(wire).hexdigest(),
+        "bytes": receipt.wire_sha256 == wire_sha256,
         "device": receipt.device == tags.device,
         "recipient": receipt.recipient == tags.recipient,
     }

@@ -11,6 +11,7 @@ from datetime import date
 
 from agent.core.text.strict_json import (
     Fields,
+    base64url_bytes,
     decode_base64url,
     malformed,
     parse_object,
@@ -34,6 +35,16 @@ class SealedRead:
 
     tags: Tags
     wire: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedRead:
+    """A read that was released and has not left the outbox: its tags, or the minimum of a version
+    that this build does not know, and what its bytes hash to (lower-case hex).
+    """
+
+    tags: Tags | EnvelopeMinimum
+    wire_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +141,10 @@ def tags_of(envelope: Envelope, versions: Versions = VERSIONS) -> Tags:
 
 
 def minimum_of(envelope: Envelope) -> EnvelopeMinimum:
-    """What the tags of every version say. Only of an envelope whose signature was verified. Raises
-    EnvelopeRefusedError(malformed).
+    """What the tags of every version say.
+
+    Only of an envelope whose signature was verified, or whose bytes are those that this camera
+    released. Raises EnvelopeRefusedError(malformed).
     """
     minimum = parse_minimum(envelope.header[TAGS_HEADER])
     _require_signer(envelope, minimum.device)
@@ -149,7 +162,7 @@ def _require_segments(untrusted_jwe: str) -> None:
         "tag": (_AUTH_TAG_BYTES,),
     }
     for segment, (name, allowed) in zip(segments[1:], sizes.items(), strict=True):
-        if len(decode_base64url(segment, name)) not in allowed:
+        if base64url_bytes(segment, name) not in allowed:
             raise malformed(f"must be {' or '.join(map(str, allowed))} bytes", name)
 
 
