@@ -42,9 +42,7 @@ def run_pair(
     *,
     quiet: bool,
 ) -> None:
-    """Until the source ends or SIGTERM comes.
-
-    `closing` is told once, where both said something.
+    """Until the source ends or SIGTERM comes. `closing` is told once, if watch has summed up.
 
     Raises UsageError, ChildFailedError of whichever process ended by itself, or ReadsWaitError.
     """
@@ -71,7 +69,7 @@ def run_pair(
         for name, child in (("watch", watch), ("deliver", deliver))
         if child.returncode != -signal.SIGTERM
     ]
-    ended_with = _said(children.said(watch), children.said(deliver))
+    ended_with = summed_up(children.said(watch), children.said(deliver))
     if ended_with is not None:
         closing(ended_with)
     # who ended by itself comes first: the other was only stopped for it, perhaps before it was up
@@ -82,11 +80,17 @@ def run_pair(
         raise ReadsWaitError(ended_with)
 
 
-def _said(watch: bytes, deliver: bytes) -> Ended | None:
-    """None when one of them ended before it had anything to sum up; its error stands above."""
-    if not (watch and deliver):
+def summed_up(watch: bytes, deliver: bytes) -> Ended | None:
+    """From each one's JSON; None when watch ended before it had anything to sum up.
+
+    Deliver may have been stopped before it was up: then there was no receipt, and reads wait.
+    """
+    if not watch:
         return None
-    return Ended(parse_watch_totals(watch, "watch"), parse_deliver_totals(deliver, "deliver"))
+    return Ended(
+        parse_watch_totals(watch, "watch"),
+        parse_deliver_totals(deliver, "deliver") if deliver else DeliverTotals(),
+    )
 
 
 class ReadsWaitError(PlatewardenError):

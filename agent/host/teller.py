@@ -98,9 +98,11 @@ class Teller:
         if isinstance(clock, TrustedClock):
             self.tell("disk", clock.unsaved or "what is known of time is saved", usual=True)
 
-    def say(self, text: str) -> None:
-        """One line, now. A journal that is gone stops no camera."""
-        if self._quiet:
+    def say(self, text: str, *, error: bool = False) -> None:
+        """One line, now; an error is said though the others are silenced. A journal that is gone
+        stops no camera.
+        """
+        if self._quiet and not error:
             return
         with suppress(OSError, ValueError):
             print(f"platewarden {self._process}: {printable(text)}", file=sys.stderr, flush=True)  # noqa: T201 - it is the voice

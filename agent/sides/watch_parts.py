@@ -59,7 +59,7 @@ def opened_outbox(watch: Watch) -> Outbox:
     )
     for read_id in outbox.recover():
         # the journal must show it too
-        watch.teller.say(f"read {read_id} was released and is lost; the log says so")
+        watch.teller.say(f"read {read_id} was released and is lost; the log says so", error=True)
     return outbox
 
 

@@ -211,3 +211,5 @@ def test_a_wrong_camera_id_is_named_before_any_log_is_blamed(rig) -> None:
     assert f"{settings}: camera_id is 'cam-02', and " in said
     assert "public.json holds the keys of 'cam-01'" in said
     assert "checkpoint" not in said
+    watch = rig.watch("--allow-unsigned")  # above, deliver may have been the first to say so
+    assert (watch.returncode, "camera_id is 'cam-02', and " in watch.stderr) == (2, True)

@@ -19,6 +19,7 @@ from agent.core.log.closing_words import (
 )
 from agent.core.log.tally import Tally
 from agent.errors import EnvelopeRefusedError
+from agent.host.process_pair import ReadsWaitError, summed_up
 
 HOUR = {
     "hour": "2027-01-15T12:00:00.000Z",
@@ -87,6 +88,12 @@ def test_deliver_says_what_keeps_reads_waiting_and_only_then():
         "2 receipts, 1 rejected, 1 withdrawn, 1 refused by deliver, 2 wait: broker down"
     )
     assert deliver_words(deliver_totals(tally(), 0, "broker down")) == "0 receipts, 0 wait"
+
+
+def test_a_deliver_that_was_stopped_before_it_was_up_hides_no_read_that_waits():
+    ended = summed_up(format_totals(WatchTotals(1, 0, 1, 1, 1)).encode(), b"")
+    assert "1 read still waits: no receipt has come in time" in str(ReadsWaitError(ended))
+    assert summed_up(b"", format_totals(DeliverTotals()).encode()) is None
 
 
 def test_both_read_back_and_nothing_else_does():

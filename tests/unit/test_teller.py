@@ -78,6 +78,8 @@ def test_what_steers_a_terminal_is_shown_by_its_number(teller, capsys):
 def test_quiet_says_nothing_and_a_journal_that_is_gone_stops_nothing(time, monkeypatch, capsys):
     Teller("watch", quiet=True).tell("broker", "down")
     assert said(capsys) == []
+    Teller("watch", quiet=True).say("a read is lost", error=True)
+    assert said(capsys) == ["platewarden watch: a read is lost"]
 
     class Gone:
         def write(self, _text):
