@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.reasons import Reason
 from agent.errors import BundleRefusedError, NetworkError
-from agent.mqtt.pinned_tls import certificate_refused
+from agent.mqtt.pinned_tls import PinnedSocket, certificate_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +30,17 @@ CHUNK_BYTES = 1 << 16
 _OK, _NOT_FOUND = 200, 404
 
 
+class _Connection(http.client.HTTPSConnection):
+    """`patience`: as PinnedSocket's, which it is handed on to."""
+
+    patience: Callable[[], float] | None = None
+
+    def connect(self) -> None:
+        super().connect()
+        if isinstance(self.sock, PinnedSocket):
+            self.sock.patience = self.patience
+
+
 @dataclass(slots=True)
 class HttpsSource:
     """One address of one [[bundle_source]]. `monotonic_s`, `give_up_s`: a server that drips is left
@@ -42,7 +53,7 @@ class HttpsSource:
     egress: Egress
     monotonic_s: Callable[[], float]
     give_up_s: float
-    _connection: http.client.HTTPSConnection | None = field(default=None, init=False)
+    _connection: _Connection | None = field(default=None, init=False)
     _until_s: float = field(default=0.0, init=False)
 
     def chunks(self, name: str, max_bytes: int) -> Iterator[bytes]:
@@ -109,13 +120,11 @@ class HttpsSource:
         address, port = self.address
         self.egress.permit(self.source.id, address, port)
         if self._connection is None:
-            self._connection = http.client.HTTPSConnection(
+            self._connection = _Connection(
                 address, port, timeout=self._patience(), context=self.context
             )
+            self._connection.patience = self._patience
         connection = self._connection
-        if connection.sock is None:
-            connection.connect()
-            connection.sock.patience = self._patience
         connection.putrequest("GET", f"{PATH}{name}", skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", self.source.host)
         connection.putheader("Accept-Encoding", "identity")

@@ -2,6 +2,7 @@
 what anybody is told.
 """
 
+import http.client
 import re
 import socket
 import time
@@ -328,10 +329,14 @@ def test_a_request_that_drips_is_cut_off(page, monkeypatch, begun):
 
 def test_a_second_request_has_its_own_time(page, monkeypatch):
     monkeypatch.setattr(module, "REQUEST_S", 0.3)
-    phone = page.phone()
-    assert phone.ask("/")[0] == 200
-    time.sleep(0.5)
-    assert phone.ask("/")[0] == 200
+    one = http.client.HTTPConnection(*page.server.server_address[:2], timeout=10)
+    for pause_s in (0.5, 0.0):
+        one.request("GET", "/")
+        first = one.sock
+        assert one.getresponse().read()
+        assert one.sock is first, "the connection is kept"
+        time.sleep(pause_s)
+    one.close()
 
 
 def served_soon(page):
