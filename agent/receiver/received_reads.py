@@ -149,15 +149,15 @@ class ReceivedReads:
             ("INSERT OR IGNORE INTO sequences VALUES (?, ?)", (tags.device, tags.sequence)),
         )
 
-    def count_dropped(self, reason: str) -> None:
-        """Count a message that nobody can be told about."""
+    def count_dropped(self, reason: str, messages: int = 1) -> None:
+        """Count messages that nobody can be told about."""
         self._write(
             (
                 (
-                    "INSERT INTO dropped VALUES (?, 1) ON CONFLICT "
-                    "(reason) DO UPDATE SET messages = messages + 1"
+                    "INSERT INTO dropped VALUES (?, ?) ON CONFLICT "
+                    "(reason) DO UPDATE SET messages = messages + excluded.messages"
                 ),
-                (reason,),
+                (reason, messages),
             )
         )
 
