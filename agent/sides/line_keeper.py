@@ -13,7 +13,7 @@ from agent.core.reasons import Reason, reason_of
 from agent.errors import PlatewardenError
 from agent.sides.camera_orders import permitted, signed_orders
 from agent.sides.signed_city import in_force
-from agent.sides.watch_parts import Watch, build_settler, sealer_for, tell_hotlist
+from agent.sides.watch_parts import Watch, build_settler, hotlist_digest, sealer_for, tell_hotlist
 
 SETTLE_EVERY_S = 1.0
 SETTLE_POLL_S = 0.2
@@ -94,7 +94,10 @@ class LineKeeper:
         self._settler, self._policy, self.barred = settler, policy, False
         self.line.log.append(
             LeafKind.POLICY,
-            {**in_force(policy, signed=True), "hotlist_digest": orders.hotlist.digest},
+            {
+                **in_force(policy, signed=True),
+                "hotlist_digest": hotlist_digest(self._watch.settings, orders.hotlist.digest),
+            },
         )
 
     def settle_for(self, seconds: float, stopped: Callable[[], bool]) -> None:
