@@ -6,15 +6,22 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from agent import cli, settings
+from agent.bundles.follower import REFUSALS, Follower
+from agent.bundles.layout import METADATA_FOLDER, TIMESTAMP
 from agent.city.change_shown import Change
 from agent.city.policy_files import write_page
 from agent.commands import doctor_page, status
 from agent.core.camera.diagnosis_findings import as_table, fail, from_table
+from agent.core.reasons import Reason
 from agent.core.text.visible import visible
+from agent.core.time.instant import Instant
+from agent.errors import BundleRefusedError
 from tests.support.judging import EXAMPLE
 from tests.support.receiving import Enrolled
 
@@ -95,6 +102,22 @@ def test_status(monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert shown.removesuffix("\n").isprintable()
     assert json.loads(shown) == state_with(ALL)
+
+
+def test_a_refusal_that_cannot_be_printed_stops_no_follower(tmp_path):
+    """Its words go into refusals.json, which `status` shows."""
+
+    def refuse(*_):
+        raise BundleRefusedError(Reason.BUNDLE_MALFORMED, ALL)
+
+    told = []
+    store = SimpleNamespace(folder=tmp_path / "state", take_in=refuse)
+    (tmp_path / METADATA_FOLDER).mkdir()
+    (tmp_path / METADATA_FOLDER / f"{TIMESTAMP}.json").write_bytes(b"{}")
+    now = Instant(datetime(2027, 1, 15, tzinfo=UTC))
+    assert Follower(store, tmp_path, lambda *what: told.append(what)).look(now, 100.0) is None
+    assert len(told) == 1
+    assert json.loads((tmp_path / "state" / REFUSALS).read_bytes())[0]["what"] == ALL
 
 
 def test_doctor(capsys):
