@@ -12,6 +12,7 @@ import typer
 
 import agent
 from agent.commands.lazy_group import LazyCommands
+from agent.core.text.visible import visible
 from agent.errors import PlatewardenError, UsageError
 
 app = typer.Typer(
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except PlatewardenError as error:
         if os.environ.get("PLATEWARDEN_DEBUG") == "1":
             raise
-        print(f"platewarden: {error}", file=sys.stderr)
+        print(visible(f"platewarden: {error}"), file=sys.stderr)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         if os.environ.get("PLATEWARDEN_DEBUG") == "1":

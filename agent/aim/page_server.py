@@ -2,6 +2,7 @@
 failed (docs/design/aim.md says why http.server).
 """
 
+import io
 import json
 import math
 import re
@@ -26,6 +27,7 @@ from agent.errors import PlatewardenError, RefusedError
 
 COOKIE = "aim"
 TIMEOUT_S = 15.0
+REQUEST_S = 10.0
 LOOK_WAIT_S = 4.0
 WRONG_PIN_WAIT_S = 1.0
 MOST_CONNECTIONS = 12
@@ -91,6 +93,37 @@ class PageServer(ThreadingMixIn, HTTPServer):
             print(f"platewarden: aim: a request failed: {kind.__name__}", file=sys.stderr)  # noqa: T201
 
 
+class PatientReader(io.RawIOBase):
+    """What one phone sends: TIMEOUT_S until a request begins, then REQUEST_S for all of it.
+
+    Mitigates against: twelve phones that send a byte now and then, and keep all others out.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._until_s: float | None = None
+
+    def next_request(self) -> None:
+        """The time begins anew with the next byte."""
+        self._until_s = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Raises TimeoutError."""
+        left_s = TIMEOUT_S if self._until_s is None else self._until_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left_s)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(TIMEOUT_S)  # an answer has its own time
+            if self._until_s is None:
+                self._until_s = time.monotonic() + REQUEST_S
+
+
 def _nothing_here() -> None:
     raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
 
@@ -112,6 +145,18 @@ class Handler(BaseHTTPRequestHandler):
     server: PageServer
     protocol_version = "HTTP/1.1"
     timeout = TIMEOUT_S
+
+    def setup(self) -> None:
+        """As http.server's, with a reader that has an end."""
+        super().setup()
+        self.rfile.close()
+        self._reader = PatientReader(self.connection)
+        self.rfile = io.BufferedReader(self._reader)
+
+    def handle_one_request(self) -> None:
+        """As http.server's; each request has its own time."""
+        self._reader.next_request()
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         """The page, and the newest look."""

@@ -95,7 +95,7 @@ class Follower:
             private_folder(self._store.folder)
             write_atomic(
                 self._store.folder / REFUSALS,
-                json.dumps(self._refusals, ensure_ascii=False).encode(),
+                json.dumps(self._refusals).encode(),
             )
         except StorageError as full:
             self._refused(

@@ -15,6 +15,7 @@ from agent.core.policy.charter import parse_charter
 from agent.core.policy.jurisdiction import Profile
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.toml_document import MAX_TEXT_BYTES, open_document
+from agent.core.text.visible import visible
 from agent.disk.atomic_file import write_atomic
 from agent.disk.input_file import read_input
 from agent.errors import UsageError
@@ -129,4 +130,4 @@ def write_page(path: Path, html: str) -> None:
         raise UsageError(
             "not a file that can be written", where=path, fix="name a file in a folder that exists"
         )
-    write_atomic(path, html.encode("utf-8"), 0o644)
+    write_atomic(path, visible(html, keep="\n").encode("utf-8"), 0o644)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.core.camera.diagnosis_findings import Finding, Health
+from agent.core.text.visible import visible
 
 WIDEST, NARROWEST = 160, 40
 _STYLE = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "bold red", Health.SKIP: "dim"}
@@ -37,6 +38,7 @@ def lines(finding: Finding, width: int | None) -> Iterator[str]:
         f"{_WORD[finding.health]:<{INDENT}}{finding.name}: "
         f"{finding.what}{f' → {finding.fix}' if finding.fix else ''}"
     )
+    line = visible(line)
     if width is None:
         yield line
         return

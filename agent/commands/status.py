@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from agent.core.text.visible import visible
 from agent.sides.camera_state import as_table, collect
 
 app = typer.Typer(add_completion=False)
@@ -27,10 +28,10 @@ def status(
 
     state = collect(settings.load(config))
     if as_json:
-        print(json.dumps(state, ensure_ascii=False))
+        print(visible(json.dumps(state, ensure_ascii=False)))
         return
     for line in _lines(state):
-        print(line)
+        print(visible(line))
 
 
 def _lines(state: Mapping[str, object]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import hashlib
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,14 @@ class PinnedSocket(ssl.SSLSocket):
     """Ends the handshake in an error unless the server's key is pinned: nothing of MQTT has been
     sent by then.
 
-    Bounds what MQTT reads (`recv`); http.client reads by another way, and has its reader's bounds.
+    Bounds what MQTT reads (`recv`). http.client reads by another way (`recv_into`), and has its
+    reader's bounds: `patience` tells how many seconds the next read may take, or raises.
 
     Limit: the pins are compared with the server's own certificate, not with its issuers'.
     """
 
     inflow: "Inflow"
+    patience: Callable[[], float] | None = None
     trouble = ""  # why `recv` gave up: paho tells nobody
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature is ssl's
@@ -114,6 +117,12 @@ class PinnedSocket(ssl.SSLSocket):
         data = super().recv(buflen, flags)
         self.inflow.feed(data, time.monotonic())
         return data
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        """As ssl's, asked before each read: a server that drips never lets one time out."""
+        if self.patience is not None:
+            self.settimeout(self.patience())
+        return super().recv_into(buffer, nbytes, flags)
 
     def _give_up(self, why: str) -> None:
         self.trouble = why

@@ -3,6 +3,7 @@ receipt.
 """
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agent.core.time.instant import Instant
 
 STORED = "stored"
+WRITE_DROPPED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +52,24 @@ class Intake:
 
     Rejections are final for the camera, so only what can never become right is rejected; a fault of
     this machine (StorageError) passes through without a receipt, and the read comes again.
+
+    Mitigates against: a broker that floods us with junk. It is counted in memory and written once a
+    minute (`settle`) and at the end (`write_dropped`), where each write waits for the disk.
     """
 
     def __init__(
         self, recipient: str, opener: Opener, store: ReceivedReads, signer: RecipientSigner
     ) -> None:
         self._recipient, self._opener, self._store, self._signer = recipient, opener, store, signer
+        self._dropped: Counter[str] = Counter()
+        self._written_s: float | None = None
 
     def take(self, untrusted_wire: bytes, now: "Instant") -> Taken:
         """Raises StorageError; never EnvelopeRefusedError."""
         try:
             tags = self._opener.verify_any_version(untrusted_wire)
         except EnvelopeRefusedError as refused:
-            self._store.count_dropped(refused.reason)
+            self._dropped[refused.reason] += 1
             return Taken(f"dropped:{refused.reason}")
         digest = hashlib.sha256(untrusted_wire).hexdigest()
         try:
@@ -71,6 +78,24 @@ class Intake:
             self._store.add_rejection(tags, digest, refused.reason, now.utc)
             return self._taken(tags, digest, f"rejected:{refused.reason}", now, new=False)
         return self._taken(tags, digest, STORED, now, new=new)
+
+    def settle(self, now_s: float) -> None:
+        """Write what was dropped, if a minute has gone since the last time. `now_s`: monotonic.
+
+        Raises StorageError.
+        """
+        if self._dropped and (
+            self._written_s is None or now_s - self._written_s >= WRITE_DROPPED_S
+        ):
+            self.write_dropped()
+            self._written_s = now_s
+
+    def write_dropped(self) -> None:
+        """Write what was dropped since the last time. Raises StorageError."""
+        while self._dropped:
+            reason, messages = next(iter(self._dropped.items()))
+            self._store.count_dropped(reason, messages)
+            del self._dropped[reason]
 
     def _keep(self, tags: Tags | EnvelopeMinimum, wire: bytes, digest: str, now: "Instant") -> bool:
         where = f"read {tags.read_id}"

@@ -19,7 +19,7 @@ from agent.core.policy.policy import TEST
 from agent.core.reading.plate_text import PlateText
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
-from agent.core.text.strict_json import Fields, parse_object
+from agent.core.text.strict_json import Fields, malformed, parse_object
 from agent.core.wire import image_header, sealed_read
 from agent.core.wire.tags import Tags
 from agent.core.wire.test_plate import is_test_plate
@@ -171,8 +171,11 @@ def parse_content(tags: Tags, plaintext: bytes) -> OpenedRead:
     reach a terminal or a viewer.
     """
     known = (*_PLATE_MEMBERS, "captured_at", "camera", "crop")
+    text = plaintext.rstrip(b" ")
+    if not text.startswith(b"{") or not text.endswith(b"}"):
+        raise malformed("is not one JSON object, followed by spaces", _WHERE)
     fields = Fields(
-        parse_object(plaintext.rstrip(b" "), _WHERE),
+        parse_object(text, _WHERE),
         _WHERE,
         required=("v", "match"),
         optional=known,

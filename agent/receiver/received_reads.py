@@ -179,13 +179,13 @@ class ReceivedReads:
             if isinstance(tags, Tags) and reason != Reason.NOT_FOR_THIS_RECIPIENT:
                 self._count(tags.device, tags.sequence, wire_sha256)
 
-    def count_dropped(self, reason: str) -> None:
-        """Count a message that nobody can be told about."""
+    def count_dropped(self, reason: str, messages: int = 1) -> None:
+        """Count messages that nobody can be told about."""
         with self._transaction():
             self._index.execute(
-                "INSERT INTO dropped VALUES (?, 1) ON CONFLICT (reason) DO UPDATE SET messages = "
-                "messages + 1",
-                (reason,),
+                "INSERT INTO dropped VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET messages = "
+                "messages + excluded.messages",
+                (reason, messages),
             )
 
     def held(self) -> tuple[int, datetime | None]:

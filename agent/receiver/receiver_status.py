@@ -7,6 +7,7 @@ Never a plate.
 from typing import TYPE_CHECKING
 
 from agent.core.text.rfc3339 import rfc3339
+from agent.core.text.visible import visible
 from agent.core.wire.epochs import deadline_of
 from agent.receiver.workplace import Workplace
 
@@ -91,7 +92,7 @@ def as_text(table: dict[str, object]) -> str:
             )
     if "clock" in table:
         lines.append(f"Clock      {table['clock']}")
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))
 
 
 def _listed(runs: "Iterable[tuple[int, int]]") -> str:

@@ -75,11 +75,13 @@ class Service:
         try:
             while not self._stopping:
                 self._handle(self._connection.next(_POLL_S))
+                self._intake.settle(self._clock.monotonic_s())
                 if self._clock.monotonic_s() - tidied_s >= HOUSEKEEPING_S:
                     self._tidy()
                     tidied_s = self._clock.monotonic_s()
         finally:
             self._connection.close()
+            self._intake.write_dropped()
 
     def _handle(self, event: Event | None) -> None:
         if isinstance(event, Received):

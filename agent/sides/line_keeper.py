@@ -14,7 +14,7 @@ from agent.core.reasons import Reason, reason_of
 from agent.errors import PlatewardenError
 from agent.sides.camera_orders import permitted, signed_orders
 from agent.sides.signed_city import in_force, sentence
-from agent.sides.watch_parts import Watch, build_settler, sealer_for, tell_hotlist
+from agent.sides.watch_parts import Watch, build_settler, hotlist_digest, sealer_for, tell_hotlist
 from agent.storage.floor_file import FloorWriter
 
 SETTLE_EVERY_S = 1.0
@@ -102,7 +102,10 @@ class LineKeeper:
         self._settler, self._policy, self.barred = settler, policy, False
         self.line.log.append(
             LeafKind.POLICY,
-            {**in_force(policy, signed=True), "hotlist_digest": orders.hotlist.digest},
+            {
+                **in_force(policy, signed=True),
+                "hotlist_digest": hotlist_digest(self._watch.settings, orders.hotlist.digest),
+            },
         )
 
     def _tell_bundles(self) -> None:

@@ -26,7 +26,7 @@ from agent.sides.camera_health import CameraHealth
 from agent.sides.camera_orders import obey, permitted
 from agent.sides.line_keeper import LineKeeper
 from agent.sides.signed_city import SignedCity, Standing, in_force
-from agent.sides.watch_parts import Watch, build_line, opened_outbox, tell_hotlist
+from agent.sides.watch_parts import Watch, build_line, hotlist_digest, opened_outbox, tell_hotlist
 from agent.storage.audit_log import AuditLog
 from agent.storage.floor_file import open_above
 from agent.storage.log_key import load_signing_key, origin_of
@@ -88,7 +88,7 @@ def _run(
     line = build_line(watch, policy, opened_outbox(watch))
     tell_hotlist(settings, line)
     keeper = LineKeeper(watch, policy, line)
-    begun = {"hotlist_digest": line.hotlist.digest}
+    begun = {"hotlist_digest": hotlist_digest(settings, line.hotlist.digest)}
     log.append(LeafKind.START, {**in_force(policy, signed=watch.city is not None), **begun})
     keeper.floor.write(at_once=True)
     notifier.ready()

@@ -17,7 +17,7 @@ from agent.host.stop_signal import Stop
 from agent.host.teller import Teller
 from agent.ports import Clock
 from agent.ports import Outbox as OutboxPort
-from agent.sealing.device_keys import load_sealing_key
+from agent.sealing.device_keys import WATCH_LOG_KEY, load_sealing_key
 from agent.sealing.sealer import Sealer
 from agent.settings import Settings
 from agent.settlement import Settler
@@ -25,6 +25,7 @@ from agent.sides.camera_health import CameraHealth
 from agent.sides.camera_orders import Orders, signed_orders, unsigned_orders
 from agent.sides.signed_city import SignedCity
 from agent.storage.audit_log import AuditLog
+from agent.storage.keyed_digest import keyed_digest
 from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox
 from agent.verifying.receipt_check import ReceiptVerifier
@@ -96,12 +97,18 @@ def sealer_for(settings: Settings, orders: Orders) -> Sealer:
     return Sealer(settings.camera_id, load_sealing_key(settings.device), dict(orders.keys))
 
 
+def hotlist_digest(settings: Settings, digest: str) -> str:
+    """Which list, as this camera's log and status tell it. Raises StorageError."""
+    return keyed_digest(settings.device / WATCH_LOG_KEY, digest)
+
+
 def tell_hotlist(settings: Settings, line: pipeline.Line) -> None:
     """How old the list in force is, for `status`, which cannot open it. Raises StorageError."""
     listed = line.hotlist
+    keyed = hotlist_digest(settings, listed.digest)
     write_atomic(
         settings.state / "watch" / hotlist_facts.NAME,
-        hotlist_facts.format_facts(listed.as_of, listed.stale_after, listed.digest),
+        hotlist_facts.format_facts(listed.as_of, listed.stale_after, keyed),
         0o640,
     )
 

@@ -2,6 +2,7 @@
 what anybody is told.
 """
 
+import http.client
 import re
 import socket
 import time
@@ -292,6 +293,50 @@ def test_many_connections_do_not_stop_it(page):
         one.close()
     assert refused == 5
     served_soon(page)
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /",
+        b"GET / HTTP/1.1\r\nX: ",
+        b"POST /enter HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n%s\r\n\r\n"
+        % b"Content-Length: 900",
+        b"GET /nothing HTTP/1.1\r\nHost: {host}\r\n\r\nGET /",
+    ],
+    ids=["line", "header", "body", "a second request"],
+)
+def test_a_request_that_drips_is_cut_off(page, monkeypatch, begun):
+    """No single byte is late; the request is."""
+    monkeypatch.setattr(module, "REQUEST_S", 0.5)
+    address, port = page.server.server_address[:2]
+    began, ended = time.monotonic(), False
+    with socket.create_connection((address, port), timeout=10) as slow:
+        slow.sendall(begun.replace(b"{host}", f"{address}:{port}".encode()))
+        while not ended and time.monotonic() - began < 10:
+            time.sleep(0.05)
+            try:
+                slow.sendall(b"0")
+                slow.settimeout(0.001)
+                ended = slow.recv(4096) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                ended = True
+    assert ended
+    assert time.monotonic() - began < 5
+
+
+def test_a_second_request_has_its_own_time(page, monkeypatch):
+    monkeypatch.setattr(module, "REQUEST_S", 0.3)
+    one = http.client.HTTPConnection(*page.server.server_address[:2], timeout=10)
+    for pause_s in (0.5, 0.0):
+        one.request("GET", "/")
+        first = one.sock
+        assert one.getresponse().read()
+        assert one.sock is first, "the connection is kept"
+        time.sleep(pause_s)
+    one.close()
 
 
 def served_soon(page):

@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -181,6 +182,56 @@ def test_an_answer_without_end_is_cut_off(server, city, listed, authority, tmp_p
 def test_a_server_that_drips_is_left(city, listed, authority, tmp_path):
     with pytest.raises(NetworkError, match="too slow"):
         fetch(listed, authority, tmp_path / "in", s=(61.0,))
+
+
+@pytest.mark.parametrize("where", ["status", "header", "body", "chunk size", "chunk"])
+def test_a_drip_is_cut_off_in_the_middle_of_anything(
+    server, city, listed, authority, tmp_path, monkeypatch, where
+):
+    """No single read ever times out, and none of them is whole."""
+    before = {
+        "status": b"HTTP/1.1 200 ",
+        "header": b"HTTP/1.1 200 OK\r\nX: ",
+        "body": b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n",
+        "chunk size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n384\r\n",
+    }[where]
+
+    def drip(handler):
+        handler.wfile.write(before)
+        for _ in range(200):
+            handler.wfile.write(b"0")
+            time.sleep(0.05)
+
+    server.answer = drip
+    monkeypatch.setattr("agent.network.https_source.FILE_S", 0.5)
+    monkeypatch.setattr("agent.network.https_source.SLOWEST_BYTES_PER_S", 1 << 30)
+    context = context_for(listed, authority.pem(), "bundle source", 1 << 20)
+    source = HttpsSource(
+        listed,
+        listed.addresses[0],
+        context,
+        Egress([listed]),
+        time.monotonic,
+        time.monotonic() + 60,
+    )
+    began = time.monotonic()
+    with pytest.raises(NetworkError, match="too slow"):
+        list(source.chunks("metadata/timestamp.json", 1000))
+    assert time.monotonic() - began < 5
+
+
+def test_the_whole_fetch_has_one_time(server, city, listed, authority, tmp_path):
+    """Each file comes quickly enough; all of them do not."""
+    clock = iter(range(10_000))
+    context = context_for(listed, authority.pem(), "bundle source", 1 << 20)
+    source = HttpsSource(
+        listed, listed.addresses[0], context, Egress([listed]), lambda: float(next(clock)), 20.0
+    )
+    with pytest.raises(NetworkError, match="too slow"):
+        Fetch(source, tmp_path / "in", Limits()).run()
+    source.close()
+    assert 1 < len(server.asked) < 9
 
 
 def test_a_server_that_is_away_is_trouble_and_no_refusal(server, city, listed, authority, tmp_path):

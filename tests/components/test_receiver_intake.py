@@ -160,14 +160,18 @@ class TestIntake:
         for read in (reads[0], reads[2]):
             intake.take(read.wire, NOW)
         intake.take(b"random", NOW)
+        intake.take(b"random", NOW)
+        assert receiver_status.status(enrolled.place, NOW)["dropped"] == {}, "in memory until then"
+        intake.write_dropped()
+        intake.write_dropped()
         table = receiver_status.status(enrolled.place, NOW)
         assert table["devices"] == [
             {"device": DEVICE, "highest": 3, "missing": [[2, 2]], "twice": []}
         ]
-        assert (table["reads"], table["dropped"], table["rejected"]) == (2, {"malformed": 1}, {})
+        assert (table["reads"], table["dropped"], table["rejected"]) == (2, {"malformed": 2}, {})
         text = receiver_status.as_text(table)
         assert "missing 2" in text
-        assert "malformed: 1" in text
+        assert "malformed: 2" in text
         assert "OVERDUE" in receiver_status.as_text(
             receiver_status.status(enrolled.place, later(3))
         )

@@ -14,14 +14,13 @@ from agent.commands.receiver import lead_display
 from agent.core.policy.policy import Match
 from agent.core.reading.plate_text import PlateText
 from agent.core.wire.match_level import MatchLevel
-from agent.core.wire.sealed_read import SealedRead, join, pad
+from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.test_plate import plate_for
 from agent.errors import EnvelopeRefusedError
 from agent.receiver.opener import Opener, parse_content
-from agent.sealing.payload import padded_payload
-from agent.sealing.sealer import encrypt, sign
 from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.golden.alterations import alterations, altered
+from tests.support.contents import CONTENT, ODD_CONTENTS, ODD_TEXTS, jpeg, sealed_content
 from tests.support.sealed import (
     CAPTURED,
     DEVICE,
@@ -54,22 +53,9 @@ def refusal(wire, **more):
     return refused.value.reason
 
 
-def with_content(table, tags=SEALED.tags) -> SealedRead:
+def with_content(table) -> SealedRead:
     """A read with other content, sealed and signed as a camera gone wrong would."""
-    from joserfc.jwk import OKPKey
-
-    plaintext = pad(table if isinstance(table, bytes) else json.dumps(table).encode())
-    jwe = encrypt(tags, PARTIES.epochs[tags.epoch].public_key().public_bytes_raw(), plaintext)
-    return SealedRead(tags, join(jwe, *sign(DEVICE, OKPKey.import_key(PARTIES.device_key), jwe)))
-
-
-def jpeg(width, height) -> bytes:
-    """A JPEG that says so, and holds nothing."""
-    frame = b"\xff\xc0\x00\x0b\x08" + height.to_bytes(2) + width.to_bytes(2) + b"\x01\x01\x11\x00"
-    return b"\xff\xd8" + frame + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + b"\x00\xff\xd9"
-
-
-CONTENT = json.loads(padded_payload(sighting(), release(), 1))
+    return sealed_content(PARTIES, SEALED.tags, table)
 
 
 class TestOpening:
@@ -147,57 +133,7 @@ class TestContent:
 
     @pytest.mark.parametrize(
         "change",
-        [
-            {"v": 2},
-            {"note": "x"},
-            {"plate": "tst 42"},
-            {"plate": "A" * 13},
-            {"plate": "\x1b[2J"},
-            {"confidence": 1.01},
-            {"confidence": True},
-            {"confidence": "0.9"},
-            {"char_confidence": [2]},
-            {"char_confidence": [0.5] * 13},
-            {"alternatives": [{"plate": "A", "probability": 0.1}] * 9},
-            {"alternatives": [{"plate": "A"}]},
-            {"state": "C A"},
-            {"region": None},
-            {"frames": 0},
-            {"camera": "a/b"},
-            {"captured_at": "now"},
-            {"crop": "AAAA"},
-            {"crop": "not base64"},
-            {"crop": 1},
-            {"match": {**CONTENT["match"], "level": "text"}},
-            {"match": {**CONTENT["match"], "agency": "\x1b]0;title\x07"}},
-            {"match": {**CONTENT["match"], "case": ""}},
-            {"match": {**CONTENT["match"], "source_date": "15 January"}},
-            {"match": {**CONTENT["match"], "posterior": 1.1}},
-            {"match": {**CONTENT["match"], "posterior": 1}},
-            {"match": {**CONTENT["match"], "posterior": 0.99991}},
-            # whole and in form, but not what the tags say
-            {"captured_at": "2027-01-15T12:00:00.124Z"},
-            {"camera": "cam-test-2"},
-            # figures that cannot be
-            {"char_confidence": CONTENT["char_confidence"][1:]},
-            {"char_confidence": []},
-            {"alternatives": [{"plate": "TSTO042", "probability": 0.04}]},
-            {"alternatives": [{"plate": PLATE, "probability": 0.01}]},
-            {"alternatives": [{"plate": "TSTO042", "probability": 0.01}] * 2},
-            # pictures that no decoder should see
-            {"crop": b64encode(jpeg(65_000, 65_000)).decode()},
-            {"crop": b64encode(jpeg(1025, 1024)).decode()},
-            {"crop": b64encode(jpeg(0, 40)).decode()},
-            {"crop": b64encode(jpeg(120, 40)[:-2]).decode()},
-            {"crop": b64encode(b"\xff\xd8\xff").decode()},
-            {"crop": b64encode(b"\x89PNG\r\n\x1a\n" + bytes(30)).decode()},
-            {"match": {**CONTENT["match"], "posterior": "0.9"}},
-            {
-                "match": {
-                    name: value for name, value in CONTENT["match"].items() if name != "posterior"
-                }
-            },
-        ],
+        ODD_CONTENTS,
         ids=lambda change: json.dumps(change)[:40],
     )
     def test_odd_content_is_refused(self, change):
@@ -223,6 +159,10 @@ class TestContent:
             )
             == "malformed"
         )
+
+    @pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS)
+    def test_odd_writing_is_refused(self, text):
+        assert refusal(with_content(text).wire) == "malformed"
 
     @settings(max_examples=25)
     @given(st.binary(max_size=300))

@@ -3,6 +3,7 @@ when.
 """
 
 import os
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -56,6 +57,12 @@ class FakeIntake:
             raise self.taken
         return self.taken
 
+    def settle(self, _now_s):
+        pass
+
+    def write_dropped(self):
+        pass
+
 
 class FakeHousekeeping:
     def __init__(self):
@@ -93,6 +100,30 @@ def stored(tmp_path, monkeypatch):
     taken = intake.take(enrolled.seal().wire, enrolled.now)
     store.close()
     return taken
+
+
+def test_junk_is_written_once_a_minute_and_at_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    enrolled, clock, written = Enrolled(tmp_path / "r"), FakeClock(CAPTURED), []
+    with closing(enrolled.place.store()) as store:
+        monkeypatch.setattr(
+            store, "count_dropped", lambda *dropped: written.append((*dropped, clock.elapsed_s))
+        )
+        intake = Intake(RECIPIENT, enrolled.place.opener(), store, enrolled.place.signer())
+        junk, later = message(1, b"junk"), lambda: clock.advance(1) or message(1, b"junk")
+        connection = FakeConnection([junk, *[later] * 130, message(1, enrolled.seal().wire)])
+        service = Service(
+            connection, intake, FakeHousekeeping(), clock, Voice(lambda _: None, lambda _: None)
+        )
+        connection.service = service
+        service.run("READY")
+        start = clock.elapsed_s - 130
+        assert [(reason, messages, at - start) for reason, messages, at in written] == [
+            ("malformed", 1, 0),
+            ("malformed", 60, 60),
+            ("malformed", 60, 120),
+            ("malformed", 10, 130),
+        ]
 
 
 def test_the_receipt_goes_out_before_the_acknowledgement(stored):

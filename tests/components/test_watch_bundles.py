@@ -2,11 +2,15 @@
 what is refused, lapses or bars closes and says so.
 """
 
+import hmac
 import json
 import shutil
 from collections import Counter
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc import jws
 from joserfc.jwk import OKPKey
 
@@ -24,6 +28,8 @@ from agent.core.time.instant import Instant
 from agent.core.wire.versions import VERSIONS, Versions
 from agent.demo.throwaway_city import RECIPIENT
 from agent.receiver.workplace import Workplace
+from agent.sides import watch_parts
+from agent.storage.keyed_digest import keyed_digest
 from agent.verifying.device_public_file import load_device_public
 from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.support.camera_rig import PLATE, copy_of
@@ -68,6 +74,27 @@ def test_a_new_policy_applies_between_frames_without_a_restart(camera, monkeypat
     assert [tags.policy_version for tags in released(camera)] == [1, 2]
     assert camera.opened == 1
     assert [leaf["policy_version"] for leaf in leaves(camera.settings, "policy")] == [2]
+
+
+def test_no_guess_of_the_list_can_be_tried_on_the_log_or_on_what_status_reads(camera, monkeypatch):
+    """Leaves and hotlist.json name the list by what only this camera's key can make of it."""
+    plain = []
+    monkeypatch.setattr(
+        watch_parts, "keyed_digest", lambda key, told: plain.append(told) or keyed_digest(key, told)
+    )
+    camera.script[1] = lambda: push(camera, *VERSION_2)
+    camera.watch(monkeypatch, cars=2)
+    start, policy = (leaves(camera.settings, kind)[0] for kind in ("start", "policy"))
+    told = (camera.settings.state / "watch" / "hotlist.json").read_text()
+    secret = load_pem_private_key((camera.settings.device / "watch-log.key").read_bytes(), None)
+    key = HKDF(SHA256(), 32, None, b"platewarden hotlist_digest 1").derive(
+        secret.private_bytes_raw()
+    )
+    expected = hmac.new(key, plain[0].encode(), "sha256").hexdigest()
+    assert start["hotlist_digest"] == policy["hotlist_digest"] == expected
+    assert json.loads(told)["digest"] == expected
+    assert len(set(plain)) == 1
+    assert plain[0] not in told + json.dumps(leaves(camera.settings))
 
 
 def test_a_policy_signed_by_one_of_two_changes_nothing_and_the_log_says_who_signed_it(

@@ -37,22 +37,27 @@ function decode(segment, what) {
   return bytes;
 }
 
-// JSON.parse keeps the last of two equal keys without a word; so keys are counted in the text.
+// Members that are whole numbers, wherever they stand.
+const WHOLE = ["v", "seq", "version", "frames"];
+
+// JSON.parse keeps the last of two equal keys without a word, and makes 1 of 1.0; so keys are counted, and whole numbers looked at, in the text.
+// A byte order mark is no JSON: the decoder must hand it on (`ignoreBOM`), where JSON.parse refuses it.
 function parse(bytes, what) {
   let text, value;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     value = JSON.parse(text);
   } catch {
     must(false, `${what}: not JSON`);
   }
   must(value !== null && typeof value === "object" && !Array.isArray(value), `${what}: not an object`);
   const open = [];
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) {
+  for (const [token, colon, number] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:\s*(-?[0-9][0-9.eE+-]*)?)?|[{}[\]]/g)) {
     if (token === "{" || token === "[") open.push(new Set());
     else if (token === "}" || token === "]") open.pop();
-    else if (token.endsWith(":")) {
+    else if (colon !== undefined) {
       const key = JSON.parse(token.slice(0, token.lastIndexOf('"') + 1));
+      must(number === undefined || !WHOLE.includes(key) || /^-?(0|[1-9][0-9]*)$/.test(number), `${what}: ${key} is not written as a whole number`);
       must(!open.at(-1).has(key), `${what}: a key twice`);
       open.at(-1).add(key);
     }
@@ -68,11 +73,12 @@ function members(value, required, optional, what) {
 
 const same = (left, right) => JSON.stringify(left) === JSON.stringify(right);
 const whole = (value, least) => Number.isSafeInteger(value) && value >= least;
-const text = (value) => typeof value === "string" && value.length >= 1 && value.length <= 200 && !/\p{C}|(?! )\p{Z}/u.test(value);
+const text = (value) => typeof value === "string" && value.length >= 1 && [...value].length <= 200 && !/\p{C}|(?! )\p{Z}/u.test(value);
 
 function time(value, what) {
-  must(typeof value === "string" && TIME.test(value) && !Number.isNaN(Date.parse(value)), `${what}: not a time`);
-  return Date.parse(value);
+  const moment = typeof value === "string" && TIME.test(value) ? Date.parse(value) : NaN;
+  must(!Number.isNaN(moment) && new Date(moment).toISOString() === value, `${what}: not a time`);
+  return moment;
 }
 
 function day(value, what) {
@@ -152,11 +158,66 @@ function checkContent(content, tags) {
   must(content.match.level === tags.match && text(content.match.agency) && text(content.match.case), "content: match");
   day(content.match.source_date, "content: source_date");
   const { posterior } = content.match;
-  must(posterior === null || (typeof posterior === "number" && posterior >= 0 && posterior <= 1), "content: posterior");
+  must(posterior === null || (fraction(posterior) && posterior <= 0.9999), "content: posterior");
+  for (const [name, tag] of [["captured_at", tags.captured_at], ["camera", tags.device]]) {
+    if (Object.hasOwn(content, name)) must(content[name] === tag, `content: ${name} is not the tag's`);
+  }
+  if (Object.hasOwn(content, "crop")) checkCrop(content.crop);
   if (plate.some((name) => Object.hasOwn(content, name))) {
     members(content, ["v", "match", ...plate], ["captured_at", "camera", "crop"], "content");
-    must(/^[0-9A-Z]{0,12}$/.test(content.plate) && content.confidence >= 0 && content.confidence <= 1, "content: plate");
+    checkPlate(content, tags);
   }
+}
+
+const fraction = (value) => typeof value === "number" && value >= 0 && value <= 1;
+const plateText = (value) => typeof value === "string" && /^[0-9A-Z]{0,12}$/.test(value);
+
+function checkPlate(content, tags) {
+  must(plateText(content.plate) && fraction(content.confidence), "content: plate");
+  const each = content.char_confidence;
+  must(Array.isArray(each) && each.length === content.plate.length && each.every(fraction), "content: char_confidence");
+  must(Array.isArray(content.alternatives) && content.alternatives.length <= 8, "content: alternatives");
+  const texts = new Set([content.plate]);
+  let sum = content.confidence;
+  for (const other of content.alternatives) {
+    members(other, ["plate", "probability"], [], "content: alternatives");
+    must(plateText(other.plate) && fraction(other.probability) && !texts.has(other.plate), "content: alternatives");
+    texts.add(other.plate);
+    sum += other.probability;
+  }
+  must(sum <= 1.001, "content: more than certain");
+  must(content.state === null || (typeof content.state === "string" && IDENTIFIER.test(content.state)), "content: state");
+  must(["us", "eu", "uk", "br", "unknown"].includes(content.region), "content: region");
+  must(whole(content.frames, 1), "content: frames");
+  must(isTestPlate(content.plate) === (tags.category === "test"), "content: a test plate, or the category, alone");
+}
+
+// docs/design/rehearsal.md
+function isTestPlate(plate) {
+  const places = [...plate.slice(4)].map((character) => "3479ACEFHJKMNPRTUVWXY".indexOf(character));
+  if (!plate.startsWith("TEST") || places.length !== 5 || places.includes(-1)) return false;
+  return [1, 2, 4, 5].reduce((sum, weight, at) => sum + weight * places[at], 0) % 21 === places[4];
+}
+
+// The frame header's size, before anybody decodes the picture.
+function checkCrop(crop) {
+  const data = typeof crop === "string" ? Buffer.from(crop, "base64") : Buffer.alloc(0);
+  must(data.toString("base64") === crop && data.readUIntBE(0, Math.min(3, data.length)) === 0xffd8ff, "content: crop is no JPEG");
+  let at = 2;
+  let pixels = 0;
+  for (;;) {
+    must(at + 9 <= data.length && data[at] === 0xff, "content: crop is cut or odd");
+    const marker = data[at + 1];
+    if (marker === 0xff) at += 1;
+    else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) at += 2;
+    else if (marker === 0xda) break;
+    else {
+      const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+      if (isFrame && pixels === 0) pixels = data.readUInt16BE(at + 5) * data.readUInt16BE(at + 7);
+      at += 2 + Math.max(2, data.readUInt16BE(at + 2));
+    }
+  }
+  must(pixels > 0 && pixels <= 1_048_576 && data.indexOf(Buffer.from([0xff, 0xd9]), at) >= 0, "content: crop");
 }
 
 async function rosterOf(request) {
@@ -192,6 +253,7 @@ async function open(wire, request, roster) {
   const padded = Buffer.from(opened.plaintext);
   let end = padded.length;
   while (end > 0 && padded[end - 1] === 0x20) end -= 1;
+  must(padded[0] === 0x7b && padded[end - 1] === 0x7d, "content: not one object, followed by spaces");
   const content = parse(padded.subarray(0, end), "content");
   checkContent(content, tags);
   return { tags, content };

@@ -9,12 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.text.encoding import b64url
+from agent.core.text.encoding import b64url, from_b64url
 from agent.core.text.strict_json import public_jwk
+from agent.core.wire.test_plate import plate_for
+from agent.errors import EnvelopeRefusedError
 from agent.sealing.sealer import Sealer
+from agent.verifying.envelope_check import EnvelopeVerifier
 from agent.verifying.roster_check import Roster, format_roster
-from tests.golden.alterations import Alteration, alterations, altered
+from tests.golden.alterations import (
+    PARTS,
+    Alteration,
+    alterations,
+    altered,
+    put_together,
+    take_apart,
+)
 from tests.interop.node import HERE, node
+from tests.support.contents import CONTENT, ODD_CONTENTS, ODD_TEXTS, sealed_content
 from tests.support.sealed import (
     CAPTURED,
     DEVICE,
@@ -132,6 +143,70 @@ def test_a_version_that_it_does_not_know_is_refused_plainly_and_only_of_an_enrol
     assert (forged["refused"], unknown["refused"]) == ("signature-invalid", "device-not-enrolled")
     [other] = ask(request_for(parties, wires[:1], recipient="other-pd"))
     assert other["refused"] == "not-for-this-recipient"
+
+
+def test_it_refuses_content_that_does_not_follow_the_format(parties):
+    """The same that our own opener refuses."""
+    tags = parties.sealer().seal(sighting(), release(), 8).tags
+    odd = {json.dumps(change)[:40]: {**CONTENT, **change} for change in ODD_CONTENTS} | ODD_TEXTS
+    wires = [sealed_content(parties, tags, content).wire for content in (CONTENT, *odd.values())]
+    sound, *answers = ask(request_for(parties, wires))
+    assert sound["opened"]["content"] == CONTENT
+    assert {
+        name: answer.get("refused") for name, answer in zip(odd, answers, strict=True)
+    } == dict.fromkeys(odd, "malformed")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b"{", b"\xef\xbb\xbf{"),
+        (b'"v":1', b'"v":1.0'),
+        (b'"v":1', b'"v":1e0'),
+        (b'"seq":8', b'"seq":8.0'),
+        (b'"version":7', b'"version":7.0'),
+        (b'"version":7', b'"version":7,"\\u0076ersion":7'),
+        (b"12:00:00.123Z", b"24:00:00.000Z"),
+        (b'"captured_at":"2027-01-15', b'"captured_at":"2026-02-30'),
+        (b"}}", b"}}{}"),
+        (b"}}", b"}}\x00"),
+    ],
+    ids=str,
+)
+def test_it_refuses_a_header_that_is_written_in_another_way(parties, change):
+    """Signed by the camera's own key; our verifier refuses it too."""
+    wire = parties.sealer().seal(sighting(), release(), 8).wire.decode()
+    header = from_b64url(take_apart(wire)["header"])
+    assert change[0] in header
+    becomes = {"header": b64url(header.replace(*change, 1))}
+    parts = take_apart(wire) | becomes
+    first_line = ".".join(parts[name] for name in PARTS[:5])
+    signed = parties.device_key.sign(f"{parts['protected']}.{first_line}".encode())
+    other = put_together(parts | {"signature": b64url(signed)})
+    with pytest.raises(EnvelopeRefusedError) as refused:
+        EnvelopeVerifier(parties.enrolled()).verify(other.encode())
+    assert refused.value.reason == "malformed"
+    [answer] = ask(request_for(parties, [other]))
+    assert answer["refused"] == "malformed"
+
+
+@pytest.mark.parametrize("more", ["\n", " ", "\0", "\n{}", "\ufeff"])
+def test_it_refuses_bytes_after_and_before_the_read(parties, more):
+    wire = parties.sealer().seal(sighting(), release(), 8).wire.decode()
+    answers = ask(request_for(parties, [wire + more, more + wire]))
+    assert [answer.get("refused") for answer in answers] == ["malformed"] * 2
+
+
+def test_a_test_plate_and_its_category_belong_together(parties):
+    tags = parties.sealer().seal(sighting(), release(), 8).tags
+    plate = {"plate": plate_for((1, 2, 3, 4)), "char_confidence": [0.9] * 9}
+    tests = dataclasses.replace(tags, category="test")
+    wires = [
+        sealed_content(parties, of, {**CONTENT, **change}).wire
+        for of, change in ((tests, plate), (tests, {}), (tags, plate))
+    ]
+    answers = ask(request_for(parties, wires))
+    assert [answer.get("refused") for answer in answers] == [None, "malformed", "malformed"]
 
 
 def test_a_library_that_was_not_told_of_the_tags_refuses(parties):

@@ -63,7 +63,7 @@ def test_a_line_survives_the_way_from_a_part():
     found = warn("name", "what", "fix")
     assert from_table(as_table(found)) == found
     assert from_table({**as_table(found), "what": "a\nb\x1b[31m" + "x" * 900}).what.startswith(
-        "a?b?[31mx"
+        "a\\u000ab\\u001b[31mx"
     )
     for odd in ({"health": "fine"}, {"exit_code": 0}, {"exit_code": "1"}, {"what": 7}):
         with pytest.raises((ValueError, TypeError)):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.core.text.visible import visible
 from agent.errors import LogRefusedError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def verify(
             raise typer.Exit(LogRefusedError.exit_code)
         return
     for line in _lines(report, keys):
-        typer.echo(line)
+        typer.echo(visible(line))
     if report.faults:
         first = report.faults[0]
         raise LogRefusedError(

@@ -3,6 +3,7 @@ who then sign it; or a whole throwaway city for a rig.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from agent.city.city_lock import only_writer
 from agent.city.moment import moment
 from agent.city.passphrase import new_passphrase
 from agent.commands.city_options import City, Json, On, PassphraseFile
+from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)
 
@@ -91,7 +93,9 @@ def init(
         from agent.city.rig_city import found_rig
 
         done = found_rig(city, city_id or "rig", name or "A test rig's city", moment(on, rig=True))
-        typer.echo(json.dumps(done.table()) if as_json else "\n".join(done.lines()))
+        typer.echo(
+            json.dumps(done.table()) if as_json else visible("\n".join(done.lines()), keep="\n")
+        )
         return
     if not IDENTIFIER.fullmatch(city_id) or not name.isprintable() or not 0 < len(name) <= 120:
         raise UsageError(
@@ -119,4 +123,10 @@ def init(
         proposed = found(
             city, founding, roster_key, new_passphrase(str(roster_key), passphrase_file), moment(on)
         )
-    typer.echo(json.dumps(proposed.table()) if as_json else "\n".join(proposed.lines()))
+    typer.echo(
+        json.dumps(proposed.table()) if as_json else visible("\n".join(proposed.lines()), keep="\n")
+    )
+
+
+def _echo(table: object, lines: Iterable[str], *, as_json: bool) -> None:
+    typer.echo(json.dumps(table) if as_json else "\n".join(map(visible, lines)))

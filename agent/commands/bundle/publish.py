@@ -12,6 +12,7 @@ from agent.city.city_lock import only_writer
 from agent.city.moment import moment
 from agent.city.passphrase import secret_from
 from agent.commands.city_options import City, Json, On, PassphraseFile
+from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)
 
@@ -67,4 +68,4 @@ def publish(
         typer.echo(json.dumps(done.table(), ensure_ascii=True))
         return
     for line in done.lines():
-        typer.echo(line)
+        typer.echo(visible(line))

@@ -11,6 +11,7 @@ import typer
 from agent.city.city_lock import only_writer
 from agent.city.moment import moment
 from agent.commands.city_options import City, Json, On
+from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)
 
@@ -64,4 +65,4 @@ def rotate(
         typer.echo(json.dumps(done.table(), ensure_ascii=True))
         return
     for line in done.lines():
-        typer.echo(line)
+        typer.echo(visible(line))

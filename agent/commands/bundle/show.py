@@ -10,6 +10,7 @@ import typer
 
 from agent.city.moment import moment
 from agent.commands.city_options import City, Json, On
+from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)
 
@@ -37,6 +38,6 @@ def show(
         typer.echo(json.dumps(seen.table(), ensure_ascii=True))
         return
     for line in seen.lines():
-        typer.echo(line)
+        typer.echo(visible(line))
     if calendar is not None:
         typer.echo(f"Calendar: {calendar}")

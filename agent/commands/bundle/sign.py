@@ -11,6 +11,7 @@ import typer
 from agent.city.city_lock import only_writer
 from agent.city.passphrase import secret_from
 from agent.commands.city_options import City, Json, On, PassphraseFile
+from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)
 
@@ -95,9 +96,9 @@ def sign(
         plan = signing.plan(load_signer(key, secret))
         if not as_json or not yes:  # whoever is asked must have seen it
             for line in plan.lines():
-                typer.echo(line, err=as_json)
+                typer.echo(visible(line), err=as_json)
         if not yes and not typer.confirm(
-            f"Sign {', '.join(plan.roles)} as {plan.holder}?", err=True
+            visible(f"Sign {', '.join(plan.roles)} as {plan.holder}?"), err=True
         ):
             typer.echo("Nothing was signed.", err=True)
             raise typer.Exit(1)
@@ -115,7 +116,7 @@ def sign(
         )
         return
     for one in done:
-        typer.echo(one.told())
+        typer.echo(visible(one.told()))
     typer.echo(
         "Enough have signed. Next: platewarden bundle publish"
         if not any(one.missing for one in done)

@@ -11,6 +11,7 @@ import typer
 
 from agent.city.moment import moment
 from agent.commands.city_options import On
+from agent.core.text.visible import visible
 from agent.doc_paths import located
 
 if TYPE_CHECKING:
@@ -66,9 +67,9 @@ def check(
             raise typer.Exit(2 if checked.malformed else 3)
         return
     for line in told(checked):
-        typer.echo(line)
+        typer.echo(visible(line))
     for line in _held_against(against):
-        typer.echo(line)
+        typer.echo(visible(line))
     checked.require_faultless(str(policy))
     typer.echo("No fault.")
 

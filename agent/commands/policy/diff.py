@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from agent.core.reasons import Reason
+from agent.core.text.visible import visible
 from agent.errors import PolicyRefusedError
 
 app = typer.Typer(add_completion=False)
@@ -55,8 +56,8 @@ def diff(
     if as_json:
         print(json.dumps(as_table(compared), ensure_ascii=True))
     else:
-        for line in told(compared, str(old), str(new)):
-            print(line)
+        for line in told(compared, visible(str(old)), visible(str(new))):
+            print(visible(line))
     if compared.refused:
         raise PolicyRefusedError(
             compared.refused[0].reason,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from agent.core.judging.explain.false_leads import Inputs, estimate_all
+from agent.core.text.visible import visible
 from agent.errors import UsageError
 
 STANDARD = Inputs(listed=0)
@@ -107,6 +108,7 @@ def explain(
         print(json.dumps(as_table(told, leads), ensure_ascii=True))
         return
     tell = text.one if recipient else text.overview
-    charter_file = files.charter_lines.where if files.charter_lines else ""
-    for line in tell(told, leads, policy_file=str(policy), charter_file=charter_file):
-        print(line)
+    # Before lines are wrapped: wrapping would take a tab or U+2028 in a name for a space.
+    charter_file = visible(files.charter_lines.where) if files.charter_lines else ""
+    for line in tell(told, leads, policy_file=visible(str(policy)), charter_file=charter_file):
+        print(visible(line))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from agent.core.text.visible import visible
 from agent.errors import PlatewardenError
 
 LONGEST_TEXT = 600
@@ -111,6 +112,4 @@ def _line(untrusted: object) -> str:
     """Other parties' words within one line of a terminal."""
     if not isinstance(untrusted, str):
         raise TypeError
-    return "".join(
-        character if character.isprintable() else "?" for character in untrusted[:LONGEST_TEXT]
-    )
+    return visible(untrusted[:LONGEST_TEXT])

@@ -22,7 +22,11 @@ NONE = (
 
 @dataclass(frozen=True, slots=True)
 class HotlistFacts:
-    """`as_of`: when the list was made, None where there is none; `digest`: hex SHA-256."""
+    """`as_of`: when the list was made, None where there is none.
+
+    `digest`: which list, as the log's leaves name it (storage.keyed_digest). Not its SHA-256, by
+    which whoever reads this file could try a guess.
+    """
 
     as_of: datetime | None
     stale_after: datetime
