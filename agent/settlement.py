@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 HOLD = frozenset({Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE})
 """Reasons that may pass by themselves: the read waits, until its deadline at the latest."""
 # leaves that one run writes about odd files; beyond it they are ignored silently, so that deliver
-# cannot flood the log
+# cannot flood the log. A file altered again and again takes one for each reason: else it alone
+# would use them up, and what comes after it left no trace.
 MAX_REFUSALS = 1000
 
 
@@ -69,6 +70,7 @@ class Settler:
         self._leaves = 0
         # (mailbox, read id) → digest of what was refused there
         self._refused: dict[tuple[str, str], str] = {}
+        self._told: set[tuple[str, str, str]] = set()  # mailbox, read id, reason: it has its leaf
 
     def settle(self, now: Instant) -> None:
         """One round: receipts first, so that what was received in time does not expire. Raises
@@ -187,11 +189,13 @@ class Settler:
             return None
 
     def _refuse(self, mailbox: str, read_id: str, digest: str, reason: str, what: str) -> None:
-        """One leaf for each odd thing; the same bytes found again tell nothing new."""
+        """One leaf for each odd file and reason; the same bytes found again tell nothing new."""
         if self._refused.get((mailbox, read_id)) == digest:
             return
-        if self._leaves < MAX_REFUSALS:
+        told = mailbox, read_id, str(reason)
+        if told not in self._told and self._leaves < MAX_REFUSALS:
             self._leaves += 1
+            self._told.add(told)
             self._log.append(
                 LeafKind.REFUSAL,
                 {"reason": str(reason), "read": read_id, "where": mailbox, "what": what},
@@ -206,6 +210,7 @@ class Settler:
         self._refused = {
             place: digest for place, digest in self._refused.items() if place[1] in kept
         }
+        self._told = {told for told in self._told if told[1] in kept}
 
 
 def _require_match(receipt: Receipt, tags: Tags | EnvelopeMinimum, wire: bytes) -> None:
