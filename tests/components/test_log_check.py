@@ -4,6 +4,7 @@ leaves concerned are named.
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,6 +141,17 @@ def test_with_fewer_checkpoints_a_rewriting_is_still_seen_and_lies_in_what_is_na
     ]
     assert bool(faults) == bool(rewritten)
     assert rewritten <= named(faults, Reason.LEAF_CHANGED, Reason.ROOT_MISMATCH)
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+@pytest.mark.parametrize("sizes", [range(1, SIZE + 1), {SIZE}], ids=["each signed", "all at once"])
+def test_a_leaf_with_neither_hash_nor_details_is_named(pruned, sizes):
+    """Also where no checkpoint of its own disproves it: emptied, a leaf agrees with itself."""
+    rows = list(ROWS)
+    rows[7] = replace(rows[7], stored=None, computed=None, pruned=pruned, claim=None)
+    faults = examine(rows, marks(sizes))
+    assert named(faults, Reason.LEAF_CHANGED) == {7}
+    assert "its details do not fit its hash" in {fault.what for fault in faults}
 
 
 def test_one_absurd_signed_size_costs_no_time():

@@ -77,6 +77,16 @@ class TestIntake:
         assert not store.reads()
         store.close()
 
+    def test_a_rejection_is_remembered_and_its_number_did_arrive(self, enrolled, intake):
+        read = enrolled.seal()
+        later_read = enrolled.seal()
+        intake.take(read.wire, Instant(read.tags.deadline))
+        intake.take(later_read.wire, NOW)
+        store = enrolled.place.store()
+        assert store.rejections() == {"deadline-passed": 1}
+        assert [(one.highest, one.missing) for one in store.sequences()] == [(2, ())]
+        store.close()
+
     def test_after_the_deadline(self, enrolled, intake):
         read = enrolled.seal()
         assert (

@@ -128,6 +128,24 @@ class TestPadding:
         assert padded[: len(plaintext)] == plaintext
         assert not padded[len(plaintext) :].strip(b" ")
 
+    @pytest.mark.parametrize(
+        ("length", "padded"),
+        [
+            (0, 2048),
+            (2048, 2048),
+            (2049, 8192),
+            (8192, 8192),
+            (8193, 16384),
+            (16384, 16384),
+            (16385, 32768),
+            (32768, 32768),
+        ],
+    )
+    def test_the_sizes_are_the_four_of_the_wire_format(self, length, padded):
+        """docs/ref/sealed-read.md; any other length tells more, and is refused by receivers."""
+        assert len(pad(bytes(length))) == padded
+        assert pad(bytes(32769)) is None
+
     def test_too_long_is_none(self):
         assert pad(bytes(PADDING_BUCKETS_BYTES[-1] + 1)) is None
         assert len(pad(bytes(PADDING_BUCKETS_BYTES[-1]))) == PADDING_BUCKETS_BYTES[-1]

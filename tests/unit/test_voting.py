@@ -96,6 +96,38 @@ def test_agreement_raises_confidence_and_disagreement_lowers_it():
     )
 
 
+@pytest.mark.parametrize(
+    ("reads", "place"),
+    [
+        (["PWD0001"] * 3 + ["PWD8001"] * 2, 3),
+        (["PWD0001"] * 2 + ["PWD0007"], 6),
+        (["PWD0001"] * 3 + ["PWD001"] * 2, 3),
+    ],
+)
+def test_a_character_is_as_sure_as_the_texts_that_have_it(reads, place):
+    """Near 1 where the reads disagree, it would tell an officer a certainty that nobody has."""
+    found = elect(*[read(text, confidence=0.8) for text in reads])
+    assert found.text.value == "PWD0001"
+    [other] = found.alternatives
+    none_of_them = 1 - found.confidence - other.probability
+    agreed = 1 - none_of_them / 7  # one of seven characters is wrong then, each alike
+    expected = [agreed] * 7
+    expected[place] -= other.probability
+    assert found.char_confidence == pytest.approx(expected)
+
+
+def test_where_it_is_none_of_the_texts_the_doubtful_character_is_the_wrong_one():
+    doubtful = replace(
+        read("PWD0001", confidence=0.5), char_confidence=(0.99,) * 3 + (0.5,) + (0.99,) * 3
+    )
+    found = elect(doubtful, doubtful)
+    none_of_them = 1 - found.confidence
+    shares = [0.01 / 0.56] * 7
+    shares[3] = 0.5 / 0.56
+    expected = [1 - none_of_them * share for share in shares]
+    assert found.char_confidence == pytest.approx(expected, abs=1e-4)
+
+
 def test_a_reader_that_doubts_the_whole_is_not_overruled_by_its_characters():
     doubtful = replace(read("PWD0001", confidence=0.99), confidence=0.4)
     assert elect(*[doubtful] * 6).confidence < 0.6
