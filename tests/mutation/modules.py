@@ -39,11 +39,7 @@ _BUNDLES = (
     "components/test_bundle_attacks",
     "components/test_bundle_store",
 )
-_REPOSITORY = (
-    "components/test_bundle_publish",
-    "components/test_bundle_sign",
-    "components/test_repository_writer",
-)
+_REPOSITORY = ("components/test_bundle_publish", "components/test_bundle_sign")
 TESTS = {
     "core.policy.decide": _POLICY,
     "core.policy.policy": _POLICY,
@@ -81,7 +77,7 @@ TESTS = {
     "network.tls": ("components/test_tls",),
     "settlement": ("unit/test_settling",),
     "delivery": ("unit/test_delivery",),
-    "bundles.repository.writer": _REPOSITORY,
+    "bundles.repository.writer": ("components/test_repository_writer",),
     "bundles.repository.assembly": _REPOSITORY,
     "bundles.repository.next_version": _REPOSITORY,
 }
