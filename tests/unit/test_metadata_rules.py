@@ -137,6 +137,12 @@ class TestKeys:
         self.with_key(city[ROOT], key.keytype, key.scheme, key.keyval["public"])
         rules.check_root(city[ROOT], WHERE)
 
+    def test_two_ec_keys_are_two(self, city):
+        for _ in range(2):
+            key = CryptoSigner.generate_ecdsa().public_key
+            self.with_key(city[ROOT], key.keytype, key.scheme, key.keyval["public"])
+        rules.check_root(city[ROOT], WHERE)
+
     def test_hex_in_the_other_case(self, city):
         [keyid] = city[ROOT].roles[SNAPSHOT].keyids
         public = city[ROOT].keys[keyid].keyval["public"]
@@ -201,6 +207,10 @@ class TestPeople:
         city[TARGETS].add_key(person(f"{HOTLIST} holder").public_key, HOTLIST)
         rules.check_people(city[ROOT], city[TARGETS], WHERE)
 
+    def test_a_role_that_this_version_does_not_know_is_left_to_the_delegations_rule(self, city):
+        TestDelegations.add(city, "unknown")
+        rules.check_people(city[ROOT], city[TARGETS], WHERE)
+
     def test_a_city_that_delegates_nothing_has_root_and_targets_looked_at(self, city):
         city[TARGETS].delegations = None
         rules.check_people(city[ROOT], city[TARGETS], WHERE)
@@ -221,6 +231,8 @@ class TestDelegations:
 
     def test_by_hash(self, city):
         city[TARGETS].delegations.succinct_roles = SuccinctRoles([], 1, 1, "bin")
+        assert refused(rules.check_delegations, city[TARGETS])[1] == "delegates to roles by hash"
+        city[TARGETS].delegations.roles = None  # as it is then, in tuf's own files
         assert refused(rules.check_delegations, city[TARGETS])[1] == "delegates to roles by hash"
 
     @pytest.mark.parametrize("name", ["unknown", SNAPSHOT, TIMESTAMP, ROOT, "keys-", "keys-a/b"])
