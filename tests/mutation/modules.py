@@ -22,13 +22,6 @@ _WIRE = (
     "components/test_golden",
 )
 _READING = ("unit/test_voting", "unit/test_pooling", "unit/test_pipeline", "unit/test_rehearsal")
-_LOG = (
-    "unit/test_merkle",
-    "unit/test_checkpoint",
-    "components/test_log_check",
-    "components/test_audit_log",
-    "contracts/test_audit_log",
-)
 _RECEIVER = (
     "components/test_receiver_store",
     "components/test_receiver_intake",
@@ -49,16 +42,16 @@ TESTS = {
     "bundles.metadata_rules": _BUNDLES,
     "bundles.verification": _BUNDLES,
     "bundles.generation_store": _BUNDLES,
-    "storage.log_check": _LOG,
+    "storage.log_check": ("components/test_log_check",),
     "core.wire.tags": _WIRE,
     "core.wire.sealed_read": _WIRE,
     "core.wire.receipt": (*_WIRE, "contracts/test_receipt_box"),
     "core.wire.key_list": ("unit/test_key_list", "components/test_golden"),
     "core.wire.versions": _WIRE,
     "core.wire.epochs": ("unit/test_epochs", "unit/test_key_list"),
-    "core.log.leaf": _LOG,
-    "core.log.merkle": _LOG,
-    "core.log.checkpoint": _LOG,
+    "core.log.leaf": ("components/test_audit_log", "components/test_log_check"),
+    "core.log.merkle": ("unit/test_merkle", "components/test_log_check"),
+    "core.log.checkpoint": ("unit/test_checkpoint",),
     "core.reading.voting": _READING,
     "core.reading.pooling": _READING,
     "core.reading.opinions": _READING,
@@ -66,7 +59,7 @@ TESTS = {
     "receiver.intake": _RECEIVER,
     "receiver.received_reads": _RECEIVER,
     "storage.attempts": ("unit/test_attempts",),
-    "storage.audit_log": _LOG,
+    "storage.audit_log": ("components/test_audit_log", "contracts/test_audit_log"),
     "storage.mailbox": (
         "components/test_mailbox",
         "contracts/test_receipt_box",

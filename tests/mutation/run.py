@@ -90,9 +90,9 @@ class Seen:
         """Tests that came by, with their seconds."""
         return {name: seconds for name, (places, seconds) in self.tests.items() if place in places}
 
-    def of_any(self) -> dict[str, float]:
-        """Tests that came by any place: those for what is executed at import only."""
-        return {name: seconds for name, (places, seconds) in self.tests.items() if places}
+    def all(self) -> dict[str, float]:
+        """For what is executed at import only: nobody sees who uses it."""
+        return {name: seconds for name, (_, seconds) in self.tests.items()}
 
 
 class Forks:
@@ -326,7 +326,7 @@ def examine(module: str) -> dict[Fault, str]:
 
     def child(to: str) -> int:
         codes: dict[int, int] = {}
-        plugins = [Chosen(seen.of_any()), InFork(inside, seen, codes)]
+        plugins = [Chosen(seen.all()), InFork(inside, seen, codes)]
         pytest.main([*PYTEST, "-s", *files_of(module)], plugins=plugins)
         Path(to).write_bytes(pickle.dumps(codes))
         return 0
@@ -339,7 +339,7 @@ def examine(module: str) -> dict[Fault, str]:
             became[fault] = _SAID.get(codes[number], LATE if codes[number] == -1 else NOTICED)
     forks = Forks()
     for fault in outside:
-        tests = seen.of(fault.mutant.place) or seen.of_any()
+        tests = seen.of(fault.mutant.place) or seen.all()
         forks.start(
             lambda fault=fault, tests=tests: anew(fault, tests),
             _limit_s(tests),
