@@ -2,12 +2,26 @@
 half-written.
 """
 
-import pytest
+import errno
+from dataclasses import replace
 
+import pytest
+from tuf.api.metadata import Metadata
+
+from agent.bundles.layout import POLICY
 from agent.bundles.repository import writer
-from agent.bundles.repository.writer import KEPT_SNAPSHOTS, Writing, mirror, publish
+from agent.bundles.repository.published import Pending
+from agent.bundles.repository.writer import (
+    KEPT_SNAPSHOTS,
+    Writing,
+    add_signature,
+    drop_pending,
+    keep_pending,
+    mirror,
+    publish,
+)
 from agent.errors import StorageError, UsageError
-from tests.support.bundle_city import BundleCity
+from tests.support.bundle_city import BundleCity, person
 
 ROOT = "metadata/2.root.json"
 
@@ -15,6 +29,14 @@ ROOT = "metadata/2.root.json"
 @pytest.fixture
 def writing(tmp_path):
     return Writing(tmp_path / "repository")
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """Folders that were synced."""
+    found = []
+    monkeypatch.setattr(writer, "sync_folder", found.append)
+    return found
 
 
 class TestOneFile:
@@ -45,8 +67,50 @@ class TestOneFile:
         assert modes == {0o644}
         assert (writing.folder / "metadata").stat().st_mode & 0o777 == 0o755
 
+    def test_what_cannot_be_read_or_made_is_one_clear_error(self, writing, monkeypatch):
+        writing.put(ROOT, b"first")
+        with monkeypatch.context() as patched:
+            patched.setattr(type(writing.folder), "read_bytes", denied)
+            with pytest.raises(StorageError, match="cannot read"):
+                writing.put(ROOT, b"first")
+        (writing.folder / "targets").write_bytes(b"a file in the folder's place")
+        with pytest.raises(StorageError, match="cannot make the folder"):
+            writing.put("targets/policy/1.toml", b"policy")
+
+    def test_a_new_folder_survives_a_power_cut(self, writing, synced):
+        writing.put(ROOT, b"first")
+        assert writing.folder in synced
+
+    def test_what_was_forgotten_is_forgotten_once(self, writing):
+        writing.put(ROOT, b"first")
+        writing.forget()
+        Writing(writing.folder).put(ROOT, b"of another run")
+        writing.forget()
+        assert (writing.folder / ROOT).read_bytes() == b"of another run"
+
 
 class TestWhole:
+    def test_a_publish_removes_what_no_snapshot_names_any_more(self, tmp_path):
+        city = BundleCity()
+        city.write(tmp_path)
+        (tmp_path / "metadata/1.gone.json").write_bytes(b"of a role that is no more")
+        publish(tmp_path, {}, {}, city.published["metadata/timestamp.json"])
+        assert not (tmp_path / "metadata/1.gone.json").exists()
+        assert everything(tmp_path) == city.published
+
+    def test_a_stick_of_the_same_city_is_brought_up_to_date(self, tmp_path):
+        city = BundleCity()
+        mirror(city.write(tmp_path / "repository"), tmp_path / "stick")
+        city.day_passes()
+        mirror(city.write(tmp_path / "repository"), tmp_path / "stick")
+        assert everything(tmp_path / "stick") == city.published
+
+    def test_a_repository_that_cannot_be_read_is_one_clear_error(self, tmp_path, monkeypatch):
+        BundleCity().write(tmp_path)
+        monkeypatch.setattr(type(tmp_path), "read_bytes", denied)
+        with pytest.raises(StorageError, match="cannot read"):
+            mirror(tmp_path, tmp_path / "stick")
+
     def test_a_failure_leaves_what_was_there(self, tmp_path, monkeypatch):
         folder = tmp_path / "repository"
         publish(folder, {"1.root.json": b"root"}, {"city.json": b"city"}, b"first")
@@ -104,6 +168,71 @@ class TestWhole:
         (tmp_path / "metadata/1.snapshot.json").write_bytes(root)  # readable, and no snapshot
         with pytest.raises(StorageError, match="is damaged"):
             mirror(tmp_path, tmp_path / "stick")
+
+
+class TestPending:
+    """A role's next version, beside the repository until enough have signed it."""
+
+    @pytest.fixture
+    def pending(self):
+        return Pending(POLICY, BundleCity().metadata[POLICY], {"policy/1.toml": b"policy"})
+
+    def test_kept_whole_signed_further_and_dropped(self, tmp_path, pending, synced):
+        keep_pending(tmp_path, pending)
+        folder = tmp_path / "pending"
+        assert everything(folder) == {
+            "policy/metadata.json": pending.metadata.to_bytes(),
+            "policy/targets/policy/1.toml": b"policy",
+        }
+        assert folder in synced
+        signatures = len(pending.metadata.signatures)
+        pending.metadata.sign(person("Gil"), append=True)
+        add_signature(tmp_path, POLICY, pending.metadata)
+        written = Metadata.from_bytes((folder / "policy/metadata.json").read_bytes())
+        assert len(written.signatures) == signatures + 1
+        synced.clear()
+        drop_pending(tmp_path, POLICY)
+        assert list(folder.iterdir()) == []
+        assert folder in synced
+        drop_pending(tmp_path, POLICY)  # given up before: no fault
+
+    def test_a_newer_draft_takes_its_place_whole(self, tmp_path, pending):
+        keep_pending(tmp_path, pending)
+        for left in (".policy.part", ".policy.old"):  # of a crash
+            (tmp_path / "pending" / left).mkdir()
+            (tmp_path / "pending" / left / "rest.json").write_bytes(b"half")
+        keep_pending(tmp_path, replace(pending, files={"policy/2.toml": b"newer"}))
+        assert everything(tmp_path / "pending") == {
+            "policy/metadata.json": pending.metadata.to_bytes(),
+            "policy/targets/policy/2.toml": b"newer",
+        }
+        assert [path.name for path in (tmp_path / "pending").iterdir()] == ["policy"]
+
+    @pytest.mark.parametrize(
+        "error", [StorageError("the disk is full", where="card"), OSError("no such device")]
+    )
+    def test_after_a_failure_the_draft_before_is_there(self, tmp_path, pending, monkeypatch, error):
+        keep_pending(tmp_path, pending)
+        before = everything(tmp_path)
+
+        def fail(*_):
+            raise error
+
+        monkeypatch.setattr(writer, "write_atomic", fail)
+        with pytest.raises(StorageError):
+            keep_pending(tmp_path, pending)
+        assert everything(tmp_path) == before
+        assert [path.name for path in (tmp_path / "pending").iterdir()] == ["policy"]
+
+    def test_what_cannot_be_removed_is_one_clear_error(self, tmp_path, pending, monkeypatch):
+        keep_pending(tmp_path, pending)
+        monkeypatch.setattr(writer.shutil, "rmtree", denied)
+        with pytest.raises(StorageError, match="cannot remove"):
+            drop_pending(tmp_path, POLICY)
+
+
+def denied(*_, **__):
+    raise PermissionError(errno.EACCES, "permission denied")
 
 
 def everything(folder):

@@ -21,7 +21,7 @@ _WIRE = (
     "components/test_verifying",
     "components/test_golden",
 )
-_READING = ("unit/test_voting", "unit/test_pooling", "unit/test_pipeline", "unit/test_rehearsal")
+_READING = ("unit/test_voting", "unit/test_pooling")
 _RECEIVER = (
     "components/test_receiver_store",
     "components/test_receiver_intake",
@@ -55,7 +55,7 @@ TESTS = {
     "core.reading.voting": _READING,
     "core.reading.pooling": _READING,
     "core.reading.opinions": _READING,
-    "core.reading.tracking": ("unit/test_tracking", "unit/test_pipeline", "unit/test_rehearsal"),
+    "core.reading.tracking": ("unit/test_tracking", "unit/test_pipeline"),
     "receiver.intake": _RECEIVER,
     "receiver.received_reads": _RECEIVER,
     "storage.attempts": ("unit/test_attempts",),
