@@ -9,8 +9,10 @@ the product is imported.
 """
 
 import argparse
+import gc
 import importlib
 import importlib.util
+import math
 import os
 import pickle
 import shutil
@@ -39,6 +41,8 @@ PYTEST = [
     "-p",
     "no:cacheprovider",
     "--timeout=0",
+    "--assert=plain",  # what differs is told to nobody
+    "--tb=native",
     "-m",
     "not slow",
     # these look for a shrunk example, and nothing is shrunk here
@@ -169,16 +173,18 @@ class Watcher:
 
 
 class Chosen:
-    """A plugin that runs these tests only, the quickest first."""
+    """A plugin that runs these tests only, the quickest first. `others`: and then those of other
+    names: a constant that is changed may stand in a test's name.
+    """
 
-    def __init__(self, tests: dict[str, float]) -> None:
-        self.tests = tests
+    def __init__(self, tests: dict[str, float], *, others: bool = False) -> None:
+        self.tests, self.others = tests, others
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = sorted(
-            (item for item in items if item.nodeid in self.tests),
-            key=lambda item: self.tests[item.nodeid],
+            (item for item in items if self.others or item.nodeid in self.tests),
+            key=lambda item: self.tests.get(item.nodeid, math.inf),
         )
 
 
@@ -192,6 +198,8 @@ class InFork:
         from _pytest.runner import runtestprotocol
 
         forks, items = Forks(), {item.nodeid: item for item in session.items}
+        gc.collect()
+        gc.freeze()  # else each fork would copy what it never changes
 
         def run(fault: Fault, tests: dict[str, float]) -> int:
             if not exchange(fault):
@@ -301,8 +309,9 @@ def anew(fault: Fault, tests: dict[str, float]) -> int:
     """In a fork: the tests over a fault that is there from the import on."""
     finder = Finder(fault.module, fault.mutant.tree)
     sys.meta_path.insert(0, finder)
-    files = {name.partition("::")[0] for name in tests}
-    code = pytest.main([*PYTEST, *sorted(files)], plugins=[Chosen(tests)])
+    files = sorted({name.partition("::")[0] for name in tests})
+    chosen = Chosen(tests, others=not fault.mutant.function)
+    code = pytest.main([*PYTEST, *files], plugins=[chosen])
     if finder.failed or code not in (_PASSED, _FAILED):
         return _NO_IMPORT
     return int(code)
