@@ -21,7 +21,6 @@ from agent.core.wire.versions import VERSIONS, EnvelopeMinimum, Versions, parse_
 
 ALGORITHM, ENCRYPTION, TAGS_HEADER = "ECDH-ES+A256KW", "A256GCM", "alpr"
 SIGNATURE_ALGORITHM = "Ed25519"
-CONTENT_TYPE = "application/platewarden-sealed-read"
 PADDING_BUCKETS_BYTES = (2_048, 8_192, 16_384, 32_768)
 MAX_WIRE_BYTES = 65_536
 MAX_HEADER_CHARACTERS = 4_096
