@@ -208,6 +208,30 @@ class TestPending:
         }
         assert [path.name for path in (tmp_path / "pending").iterdir()] == ["policy"]
 
+    @pytest.mark.parametrize("files", [{}, {"policy/1.toml": b"a", "policy/2.toml": b"b"}])
+    def test_any_number_of_files_is_new(self, tmp_path, pending, files):
+        keep_pending(tmp_path, replace(pending, files=files))
+        kept = everything(tmp_path / "pending/policy")
+        assert kept == {
+            "metadata.json": pending.metadata.to_bytes(),
+            **{f"targets/{name}": data for name, data in files.items()},
+        }
+
+    def test_a_failure_is_told_also_where_nothing_is_left_to_tidy(
+        self, tmp_path, pending, monkeypatch
+    ):
+        (tmp_path / "pending").write_bytes(b"a file in the folder's place")
+        with pytest.raises(StorageError, match="cannot keep what was signed"):
+            keep_pending(tmp_path, pending)
+        (tmp_path / "pending").unlink()
+
+        def fail(folder):
+            raise StorageError("the disk is full", where=folder)
+
+        monkeypatch.setattr(writer, "sync_folder", fail)
+        with pytest.raises(StorageError, match="the disk is full"):
+            keep_pending(tmp_path, pending)
+
     @pytest.mark.parametrize(
         "error", [StorageError("the disk is full", where="card"), OSError("no such device")]
     )

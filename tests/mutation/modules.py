@@ -56,7 +56,7 @@ TESTS = {
     "core.reading.pooling": _READING,
     "core.reading.opinions": _READING,
     "core.reading.tracking": ("unit/test_tracking", "unit/test_pipeline"),
-    "receiver.intake": _RECEIVER,
+    "receiver.intake": (*_RECEIVER, "components/test_versions"),
     "receiver.received_reads": _RECEIVER,
     "storage.attempts": ("unit/test_attempts",),
     "storage.audit_log": ("components/test_audit_log", "contracts/test_audit_log"),

@@ -190,7 +190,7 @@ class TestWire:
     @pytest.mark.parametrize("segments", [4, 6])
     def test_more_or_fewer_segments_are_refused(self, segments):
         first, second = self.SEALED.wire.split(b"\n")
-        parts = (first.split(b".") + [b"AAAA"])[:segments]
+        parts = [*first.split(b"."), b"AAAA"][:segments]
         refused = refusal(parse, b".".join(parts) + b"\n" + second)
         assert (refused.reason, refused.what) == (
             "malformed",
@@ -304,3 +304,10 @@ class TestReceipt:
     def test_other_outcomes_are_refused(self, outcome):
         table = json.loads(format_receipt(self.RECEIPT)) | {"outcome": outcome}
         assert refusal(parse_receipt, json.dumps(table).encode()).reason == "malformed"
+
+    def test_a_receipt_of_another_version_is_refused(self):
+        table = json.loads(format_receipt(self.RECEIPT)) | {"v": 2}
+        assert "]: receipt: `v` must be 1" in str(
+            refusal(parse_receipt, json.dumps(table).encode())
+        )
+        assert "]: receipt: " in str(refusal(parse_receipt, b"[]"))
