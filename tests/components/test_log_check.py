@@ -308,6 +308,66 @@ class TestTold:
         assert examine(rows, marks()) == (Fault(Reason.LEAF_CHANGED, 3, 3, at(3), told),)
 
 
+class TestWhichLeaf:
+    """A row speaks for the leaf that its details state only if they are whole."""
+
+    def found(self, rows, signed=None):
+        return [(one.reason, one.leaf, one.last) for one in examine(rows, signed or marks())]
+
+    def with_third(self, **changes):
+        return [replace(one, **changes) if one.place == 3 else one for one in ROWS]
+
+    @pytest.mark.parametrize(
+        ("changes", "faults"),
+        [
+            ({"claim": None}, []),
+            ({"claim": 9, "computed": None, "stored": None}, [(Reason.LEAF_CHANGED, 3, 3)]),
+            ({"claim": 9, "computed": bytes(32)}, [(Reason.LEAF_CHANGED, 3, 3)]),
+        ],
+    )
+    def test_else_for_its_place(self, changes, faults):
+        assert self.found(self.with_third(**changes)) == faults
+
+    def test_a_hash_column_proves_the_leaves_beside_altered_details(self):
+        rows = self.with_third(computed=bytes(32))
+        assert self.found(rows, marks({SIZE})) == [(Reason.LEAF_CHANGED, 3, 3)]
+
+    def test_a_leaf_that_nothing_proves_is_named_by_its_own_number(self):
+        rows = [*(one for one in ROWS if one.place != 3), replace(row(3, "x"), place=SIZE)]
+        assert (Reason.LEAF_CHANGED, 3, 3) in self.found(rows)
+
+    def test_pruned_leaves_beside_an_altered_one_are_not_named(self):
+        rows = [row(2, "x") if one.place == 2 else one for one in ROWS]
+        rows[9] = replace(rows[9], computed=None, pruned=True, claim=None)
+        assert self.found(rows, marks({SIZE})) == [(Reason.ROOT_MISMATCH, 0, 23)]
+
+    def test_what_is_missing_as_a_whole_is_not_called_altered_too(self):
+        assert self.found(ROWS[5:], marks({5, SIZE})) == [(Reason.LEAF_MISSING, 0, 4)]
+
+    def test_leaves_beyond_the_signed_ones_do_not_make_a_cut_a_gap(self):
+        rows = [*ROWS[:22], row(SIZE)]
+        assert self.found(rows) == [
+            (Reason.LOG_TRUNCATED, 22, 23),
+            (Reason.CHECKPOINT_INVALID, 24, 24),
+        ]
+
+    def test_a_row_without_a_possible_number_tells_no_time(self):
+        rows = [replace(ROWS[3], place=-1, claim=None), *ROWS[1:]]
+        [missing] = [one for one in examine(rows, marks()) if one.reason == Reason.LEAF_MISSING]
+        assert missing.what == f"deleted; it was logged before {at(1)}"
+
+    def test_the_first_two_are_neighbours_and_in_order(self):
+        rows = [row(one.place, "x") if one.place < 2 else one for one in ROWS]
+        assert self.found(rows) == [(Reason.LEAF_CHANGED, 0, 1)]
+        rows = [replace(ROWS[1], computed=bytes(32)), *ROWS[2:]]
+        assert self.found(rows) == [(Reason.LEAF_MISSING, 0, 0), (Reason.LEAF_CHANGED, 1, 1)]
+
+    def test_neighbours_with_other_words_are_two(self):
+        rows = [row(6, "x") if one.place == 6 else one for one in ROWS]
+        rows[5] = replace(rows[5], computed=bytes(32))
+        assert self.found(rows) == [(Reason.LEAF_CHANGED, 5, 5), (Reason.LEAF_CHANGED, 6, 6)]
+
+
 def test_one_absurd_signed_size_costs_no_time():
     signed = {**marks(), 10**17: Mark(Checkpoint("log", 10**17, bytes(32)))}
     [fault] = examine(ROWS, signed)
