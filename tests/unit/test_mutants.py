@@ -2,9 +2,14 @@
 marked for the tests that come by.
 """
 
+from pathlib import Path
+
 import pytest
 
+from tests.mutation.modules import TESTS
 from tests.mutation.mutants import MARK, marked, mutants_of
+
+ROOT = Path(__file__).parents[2]
 
 MODULE = '''
 """A docstring is left alone."""
@@ -75,3 +80,10 @@ def test_a_mark_tells_which_places_were_passed(width, passed):
     [constant] = {place for was, place in places if was == "3"}
     assert (raising in been) == passed
     assert constant in at_import
+
+
+def test_each_module_of_the_list_and_each_of_its_tests_is_there():
+    """Where one has moved, the list must follow it."""
+    listed = [f"agent/{name.replace('.', '/')}.py" for name in TESTS]
+    listed += [f"tests/{name}.py" for names in TESTS.values() for name in names]
+    assert [name for name in listed if not (ROOT / name).is_file()] == []
