@@ -84,7 +84,16 @@ def state_with(text):
         "enrolled": False,
         "unsigned_policy": {"problem": text},
         "processes": {"watch": process, "deliver": {"problem": text}},
-        "outbox": {"problem": text},
+        "outbox": {"waiting": 1, "most": 9, "strange": 0},
+        "log": {"problem": text},
+        "last_hours": {"problem": text},
+        "delivery": {
+            "running": False,
+            "changed_at": text,
+            "since": text,
+            "why": text,
+            "links": [{"broker": text, "connected": False, "since": text, "why": text}],
+        },
         "hotlist": {"problem": text},
         "camera_health": {"problem": text},
         "rehearsal": {"problem": text},
@@ -97,7 +106,7 @@ def test_status(monkeypatch, capsys):
     run("status")
     shown = capsys.readouterr().out
     assert is_visible(shown)
-    assert shown.count("\n") == 17
+    assert shown.count("\n") == 22
     run("status", "--json")
     shown = capsys.readouterr().out
     assert shown.removesuffix("\n").isprintable()
@@ -161,6 +170,7 @@ def test_receiver_status(tmp_path, capsys):
     with closing(sqlite3.connect(enrolled.folder / "store" / "index.sqlite")) as index:
         text = ALL.replace("\ud800", "").replace("\udc80", "").replace("\0", "")
         index.execute("INSERT INTO sequences (device, sequence) VALUES (?, 1)", (text,))
+        index.execute("INSERT INTO runs VALUES (?, 1, 1)", (text,))
         index.execute("INSERT INTO dropped VALUES (?, 1)", (text,))
         index.commit()
     run("receiver", "status", enrolled.folder)
