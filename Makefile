@@ -36,7 +36,7 @@ PROGRAMS_boot := $(PROGRAMS_tree) systemd-nspawn:systemd-container mosquitto:mos
 PROGRAMS_models := npm:npm
 LOOKS := $(addprefix programs-,quick test deb tree boot models)
 
-.PHONY: help demo test check unit rest hw format lint types layers faults mutation bench models clean
+.PHONY: help demo test check unit rest hw format lint types layers faults mutation fuzz bench models clean
 .PHONY: deb test-deb test-arm64 test-boot test-picamera test-fresh root $(LOOKS)
 
 help: ## this list
@@ -76,6 +76,10 @@ faults: programs-quick $(VENV)/dev.stamp ## kill processes and broker at random 
 mutation: programs-quick $(VENV)/dev.stamp ## put small faults into the refusing part, one by one, and see which no quick test notices (docs/ref/mutation.md; ~10 minutes)
 	$(BIN)/python -m tests.mutation.run
 
+fuzz: MINUTES = 10
+fuzz: $(VENV)/fuzz.stamp ## coverage-guided fuzzing of everything an outsider writes: MINUTES=n for each target (10), two at once; TARGET=name for one (docs/ref/fuzzing.md; x86_64)
+	nice -n 19 $(BIN)/python -m tests.fuzz.run --minutes $(MINUTES) $(TARGET)
+
 bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside other people's (BENCHMARK=folder with truth; PEERS=folder with their models)
 	$(BIN)/python -m bench $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(PEERS),--peers $(PEERS)) --rounds $(BENCH_ROUNDS)
 
@@ -114,7 +118,7 @@ models: programs-models $(VENV)/train.stamp ## train the three models again (hou
 	$(BIN)/python -m models.training.manifest
 
 clean: ## remove what make made, .venv included; the nights in hw-out/ stay
-	rm -rf $(VENV) build dist $(OUT) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/interop/node_modules
+	rm -rf $(VENV) build dist $(OUT) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis fuzz-out tests/interop/node_modules
 
 # --- what the targets stand on ---
 
@@ -133,6 +137,10 @@ $(VENV)/dev.stamp: $(PACKAGING) | $(BIN)/python
 
 $(VENV)/rig.stamp: $(PACKAGING) | $(BIN)/python
 	$(PIP) --editable '.[demo,dev,rig]'
+	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
+
+$(VENV)/fuzz.stamp: $(PACKAGING) | $(BIN)/python
+	$(PIP) --editable '.[demo,dev,fuzz]'
 	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
 
 $(VENV)/bench.stamp: $(PACKAGING) | $(BIN)/python
