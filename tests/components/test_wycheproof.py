@@ -1,5 +1,5 @@
-"""Wycheproof's vectors for the primitives that our formats stand on: over cryptography, and over the
-very algorithms that joserfc gives our registries (docs/ref/fuzzing.md says which apply).
+"""Wycheproof's vectors for the primitives that our formats stand on: over cryptography, and over
+the very algorithms that joserfc gives our registries (docs/ref/fuzzing.md says which apply).
 """
 
 import json

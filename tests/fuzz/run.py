@@ -28,7 +28,7 @@ from tests.fuzz.targets import Target, load
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "fuzz-out"
 TOLD = re.compile(r"^#(\d+)\s.* cov: (\d+) ")
-DONE = re.compile(r"stat::number_of_executed_units: (\d+)")
+DONE = re.compile(r"Done (\d+) runs in (\d+) second")
 FOREIGN = re.compile(r"^([A-Za-z_][\w.]*): ?(.*)$")
 STARTS_S = 90  # beside the time asked for: a busy machine imports slowly
 
@@ -86,10 +86,10 @@ class Run:
         )
         text = self.log.read_text(errors="replace")
         for line in text.splitlines():
-            if told := TOLD.match(line) or None:
+            if told := TOLD.match(line):
                 made.executions, made.edges = int(told[1]), int(told[2])
             elif done := DONE.match(line):
-                made.executions = int(done[1])
+                made.executions, made.minutes = int(done[1]), round(int(done[2]) / 60, 1)
         if self.process.poll():
             made.found = _found(text) or f"ended with {self.process.returncode}"
         return made
