@@ -16,6 +16,7 @@ Gain = Annotated[float, Field(ge=1, le=64)]
 FocusM = Annotated[float, Field(ge=0.05, le=1000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 LEAST_CROP, ROUNDING = 0.05, 1e-9
+NOT_SANE = "unreadable settings: nested too deep or a number too long"
 
 
 class Section(BaseModel):
@@ -201,6 +202,8 @@ def load(path: Path) -> Settings:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"unreadable settings: {error}", where=path) from None
+    except (ValueError, RecursionError):
+        raise ConfigError(NOT_SANE, where=path, fix="see docs/ref/settings.md") from None
     if "root" in table:
         raise ConfigError("root: unknown key", where=path)
     try:

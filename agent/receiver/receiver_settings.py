@@ -86,6 +86,12 @@ def load(folder: Path) -> ReceiverSettings:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"unreadable: {error}", where=path) from None
+    except (ValueError, RecursionError):
+        raise ConfigError(
+            "unreadable: nested too deep or a number too long",
+            where=path,
+            fix="see docs/guide/recipient.md",
+        ) from None
     try:
         return ReceiverSettings.model_validate(table)
     except ValidationError as error:

@@ -2,14 +2,13 @@
 cannot be read why.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.bundles.city_folder import CityFolder
-from agent.bundles.follower import REFUSALS
+from agent.bundles.follower import REFUSALS, parse_refusals
 from agent.bundles.generation import Generation
 from agent.bundles.generation_store import BundleStore
 from agent.core.camera import camera_facts, hotlist_facts
@@ -112,8 +111,7 @@ def _clock(folder: Path, generation: Generation | None) -> dict[str, object]:
 def _refusals(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
-    listed = json.loads(read_bounded(path, MAX_SMALL_BYTES))
-    return [{name: str(entry[name]) for name in ("at", "reason", "what")} for entry in listed]
+    return parse_refusals(read_bounded(path, MAX_SMALL_BYTES))
 
 
 def _waiting(outbox: Path) -> int:
