@@ -69,12 +69,12 @@ def video(data: bytes) -> None:
         source.close()
 
 
-@target("platewarden.toml", 8192, also=("tomllib",))
+@target("platewarden.toml", 8192)
 def settings(data: bytes) -> None:
     settings_file.load(written("platewarden.toml", data))
 
 
-@target("receiver.toml", 8192, also=("tomllib",))
+@target("receiver.toml", 8192)
 def receiver_toml(data: bytes) -> None:
     written(receiver_settings.FILE_NAME, data)
     found = receiver_settings.load(world.folder("files"))

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -183,6 +184,7 @@ def main() -> int:
     parser.add_argument("--beside", type=int, default=2, help="how many at once")
     parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no target outlives this one
     targets = load()
     if unknown := [name for name in asked.names if name not in targets]:
         print(f"no target {', '.join(unknown)}; there are: {' '.join(targets)}", file=sys.stderr)
