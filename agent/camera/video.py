@@ -120,6 +120,9 @@ class VideoSource:
             container.close()
             raise self._error("there is no picture in this file", "give a video")
         context = container.streams.video[0].codec_context
+        if context is None:
+            container.close()  # type: ignore[unreachable]  # PyAV's types do not know it
+            raise self._error("there is no codec here for its pictures", "save it as MP4 (H.264)")
         context.options = decoder_options
         # so that decoding never runs beside, and is never counted into, the reading of a frame
         context.thread_count = 1

@@ -8,13 +8,15 @@ import pytest
 
 from agent import settings
 from agent.bundles import follower
+from agent.camera.video import VideoSource
 from agent.core.camera import camera_facts, hotlist_facts
 from agent.core.policy.roster_csv import parse_roster_csv
 from agent.core.reasons import Reason
 from agent.doctor import eyes, trust
-from agent.errors import ConfigError, EnvelopeRefusedError
+from agent.errors import ConfigError, EnvelopeRefusedError, SourceError
 from agent.receiver import receiver_settings
 from agent.verifying.enrolment_check import verify_enrolment
+from tests.fakes.clock import FakeClock
 from tests.fuzz.targets import SEEDS
 from tests.fuzz.wire_targets import with_request
 
@@ -65,3 +67,12 @@ def test_doctor_goes_on_after_an_odd_file_of_watch(tmp_path):
     (told,) = eyes.told_by_watch(found)
     assert "cannot be read" in told.what
     assert str(trust.hotlist(found, datetime(2026, 12, 1, tzinfo=UTC)).health) == "fail"
+
+
+def test_a_video_of_a_codec_that_nobody_knows(tmp_path):
+    data = (SEEDS / "video/avi").read_bytes()
+    assert b"MJPG" in data
+    path = tmp_path / "x.avi"
+    path.write_bytes(data.replace(b"MJPG", b"ZZZ9"))
+    with pytest.raises(SourceError, match="no codec"):
+        VideoSource(path, path.name, FakeClock(), 1_000_000)

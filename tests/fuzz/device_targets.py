@@ -100,7 +100,8 @@ class Line:
 @target("the bytes of a connection to the aim's page", also=("http",))
 def http_request(data: bytes) -> None:
     gate = Gate(1000.0)
-    gate.enter(0.0, right=True, token=TOKEN)
+    if b"Cookie" in data:  # else nobody has come in yet
+        gate.enter(0.0, right=True, token=TOKEN)
     desk = Desk("123456", gate, lambda: 1.0, EVERYTHING, can_save=True)
     desk.save = lambda _view: None  # the camera's loop would save it
     server = SimpleNamespace(desk=desk, hosts={"10.42.0.1", "localhost:80"})

@@ -17,6 +17,7 @@ from pathlib import Path
 
 MOST_GROWTH_BYTES = 300 << 20
 LOOK_EVERY, SETTLED_AFTER = 500, 3000  # inputs
+MOST_TAKEN = 200
 HANG_S = 120  # of wall time: a busy machine is slow, a hang is for ever
 PAGE = resource.getpagesize()
 
@@ -43,14 +44,19 @@ def resident() -> int:
 
 
 class Watched:
-    """A target whose time and memory are looked at."""
+    """A target whose time and memory are looked at. `taken`: inputs that were no refusal, to begin
+    from again: the fuzzer soon prefers what is odd, and what is odd is refused at the door.
+    """
 
     def __init__(self, target) -> None:
         self.target, self.count, self.settled = target, 0, 0
+        self.chance = random.Random(1)
+        self.taken = [path.read_bytes() for path in sorted(target.seeds.iterdir())]
 
     def __call__(self, data: bytes) -> None:
         begun = time.process_time()
-        self.target.run(data)
+        if not self.target.run(data):
+            self._keep(data)
         took = time.process_time() - begun
         if took > self.target.most_seconds:
             raise FindError(f"{took:.1f} s of processor time for {len(data)} bytes")
@@ -63,15 +69,21 @@ class Watched:
             if grown > MOST_GROWTH_BYTES:
                 raise FindError(f"grew by {grown >> 20} MiB over {self.count} inputs")
 
+    def _keep(self, data: bytes) -> None:
+        if len(self.taken) < MOST_TAKEN:
+            self.taken.append(data)
+        elif self.chance.random() < 0.1:
+            self.taken[self.chance.randrange(MOST_TAKEN)] = data
+
 
 def fuzz(asked) -> None:
     import atheris
 
     without_boundary()
-    # which foreign modules count is known only once the target is: a first look without atheris
     with atheris.instrument_imports(
         include=["agent", "tests.fuzz.planted", *asked.also], enable_loader_override=False
     ):
+        importlib.import_module("agent.peers.plate_config")  # which is imported only when asked for
         target = importlib.import_module("tests.fuzz.targets").load()[asked.name]
         if asked.planted:
             planted = importlib.import_module("tests.fuzz.planted")
@@ -82,10 +94,13 @@ def fuzz(asked) -> None:
 
     def mutated(data: bytes, most_bytes: int, number: int) -> bytes:
         chance = random.Random(number)
+        if chance.random() < 0.4:
+            data = chance.choice(watched.taken)[:most_bytes]
         if chance.random() < 0.5:
             return atheris.Mutate(data, most_bytes)
         return changed(data, most_bytes, chance, target.words)
 
+    watched = Watched(target)
     options = [
         sys.argv[0],
         f"-max_total_time={asked.seconds}",
@@ -99,7 +114,7 @@ def fuzz(asked) -> None:
         asked.corpus,
         str(target.seeds),
     ]
-    atheris.Setup(options, Watched(target), custom_mutator=mutated)
+    atheris.Setup(options, watched, custom_mutator=mutated)
     atheris.Fuzz()
 
 
