@@ -56,6 +56,34 @@ def test_few_seeds_are_refused(replayed):
     }
 
 
+FOREIGN = """
+from tests.fuzz import one
+{first}
+from tests.fuzz import targets
+from agent.verifying import key_list_check
+target = targets.load()["key_list"]
+def odd(*_): raise ZeroDivisionError
+key_list_check.parse_key_list = odd
+print(target.run((target.seeds / "json").read_bytes()))
+"""
+
+
+@pytest.mark.parametrize("without", [True, False])
+def test_the_boundary_hides_nothing_from_a_target(without):
+    first = "one.without_boundary()" if without else ""
+    done = subprocess.run(
+        [sys.executable, "-c", FOREIGN.format(first=first)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert (done.returncode != 0) is without, done.stderr
+    assert ("ZeroDivisionError" in done.stderr) is without
+    assert ("unforeseen" in done.stdout) is not without
+
+
 def test_every_target_has_seeds_and_a_planted_fault():
     listed = python("tests.fuzz.run", "no-such-target")
     assert listed.returncode == 2
