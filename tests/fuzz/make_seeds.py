@@ -238,9 +238,8 @@ def device() -> dict[str, dict[str, bytes]]:
     cookie = b"Cookie: aim=" + b"A" * 43 + b"\r\n"
 
     def post(path: bytes, body: bytes) -> bytes:
-        size = str(len(body)).encode()
         first_line, kind = b"POST " + path + b" HTTP/1.1\r\n", b"Content-Type: application/json\r\n"
-        return first_line + host + cookie + kind + b"Content-Length: " + size + b"\r\n\r\n" + body
+        return first_line + host + cookie + kind + b"Content-Length: *\r\n\r\n" + body
 
     return {
         "settings": {"example": (ROOT / "config/platewarden.example.toml").read_bytes()},
@@ -255,7 +254,7 @@ def device() -> dict[str, dict[str, bytes]]:
             "view": post(b"/view", VIEW),
             "shutter": post(b"/shutter", b'{"speed_km_h":50,"shutter":1000,"angle_deg":30,'
                             b'"plate_px":100,"plate_mm":520}'),
-            "end": post(b"/view", b"{}") + post(b"/end", b"{}"),
+            "end": post(b"/end", b"{}"), "ask": post(b"/view", b"{}"),
         },
         "mailbox": {"read": b"0" * 32 + b".sealed\ncontent", "receipt": b"a" * 32 + b".receipt\nx",
                     "stranger": b"x\x1b[1m\n"},

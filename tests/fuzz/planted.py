@@ -35,7 +35,7 @@ def _second_key(found: Any, *_: Any) -> bool:
 
 
 def _shape(found: Any, *_: Any) -> bool:
-    return found is not None and found.width == 255
+    return found is not None and found.width > 200
 
 
 FAULTS: dict[str, Fault] = {
@@ -67,7 +67,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "enrolment_csr": Fault(
         "agent.verifying.enrolment_check:x509.load_pem_x509_csr",
-        lambda found, *_: found.subject.rdns[0].rfc4514_string()[3:4] == "d",
+        lambda found, *_: not found.subject.rfc4514_string().startswith("CN=cam-"),
     ),
     "jws": Fault(
         "agent.verifying.jose:parse_object", lambda found, *_: found.get("typ") == 2
@@ -107,7 +107,7 @@ FAULTS: dict[str, Fault] = {
         "tests.fuzz.city_targets:parse_roster_csv", lambda found, *_: len(found) == 3
     ),
     "bundle_metadata": Fault(
-        "agent.bundles.metadata_rules:_keys", lambda _found, delegator, *_: delegator.version == 4
+        "agent.bundles.metadata_rules:may_sign", lambda found, *_: not found
     ),
     "fetch": Fault("agent.bundles.fetcher:_whole", lambda found, *_: found == 0),
     "generation_facts": Fault(
