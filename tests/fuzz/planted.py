@@ -127,7 +127,8 @@ FAULTS: dict[str, Fault] = {
         and found["broker"].get("port") == 0,
     ),
     "http_request": Fault(
-        "agent.aim.page_server:parse_view", lambda found, *_: len(found.zones) == 0
+        "agent.aim.page_server:parse_view",
+        lambda found, *_: any(0.0 in point for zone in found.zones for point in zone)
     ),
     "mailbox": Fault(
         "agent.storage.mailbox:clean_text", lambda found, *_: len(found) > 90
