@@ -5,9 +5,11 @@ python -m tests.fuzz.make_seeds
 """
 
 import json
+import re
 import shutil
 import sqlite3
 import tempfile
+import tomllib
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +64,13 @@ KNOWN = (
     b'{"boot":"0123456789abcdef","boot_ms":1000,"floor":"2026-11-22T10:00:00.000Z",'
     b'"reference":{"boot_ms":900,"utc":"2026-11-22T09:00:00.000Z"},"v":1}'
 )
+
+
+def plain(toml: bytes) -> bytes:
+    """The same without comments, in which a change means nothing."""
+    bare = re.sub(rb"(?m) *#.*$", b"", toml).strip() + b"\n"
+    assert tomllib.loads(bare.decode()) == tomllib.loads(toml.decode())
+    return bare
 
 
 def decoded(document: str) -> bytes:
@@ -145,7 +154,7 @@ def lists() -> dict[str, dict[str, bytes]]:
     body = compiled[len(MAGIC) + 8 :]
     record = b"V20261120TST0042   CA"
     manual = dumped({"v": 1, "acts": [ACT, {**ACT, "action": "withdraw", "case": "C-1"}]})
-    example = {name: {"example": (world.EXAMPLE / f"{name}.toml").read_bytes()}
+    example = {name: {"plain": plain((world.EXAMPLE / f"{name}.toml").read_bytes())}
                for name in ("policy", "charter", "roster")}  # fmt: skip
     return {
         "hotlist_csv": {"three": CSV, "crlf": CSV.replace(b"\n", b"\r\n")},
@@ -234,6 +243,8 @@ def device() -> dict[str, dict[str, bytes]]:
     facts = {"as_of": "2026-11-22T06:00:00.000Z", "stale_after": "2026-11-24T06:00:00.000Z",
              "digest": "ab" * 32}  # fmt: skip
     camera = {"at": "2026-11-22T06:00:00.000Z", "alarms": {}, "profile": "day", "stalls": 0}
+    settings = (ROOT / "config/platewarden.example.toml").read_bytes()
+    everything = re.sub(rb"(?m)^# (?=[a-z_]+ = )", b"", settings)
     host = b"Host: 10.42.0.1\r\n"
     cookie = b"Cookie: aim=" + b"A" * 43 + b"\r\n"
 
@@ -242,7 +253,7 @@ def device() -> dict[str, dict[str, bytes]]:
         return first_line + host + cookie + kind + b"Content-Length: *\r\n\r\n" + body
 
     return {
-        "settings": {"example": (ROOT / "config/platewarden.example.toml").read_bytes()},
+        "settings": {"plain": plain(settings), "all": plain(everything)},
         "receiver_toml": {
             "whole": b'recipient = "exampleville-pd"\n[broker]\nhost = "mqtt.exampleville.gov"\n'
             b'address = "203.0.113.10"\nport = 8883\nca = "broker-ca.pem"\n',

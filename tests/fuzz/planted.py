@@ -93,7 +93,7 @@ FAULTS: dict[str, Fault] = {
         "tests.fuzz.city_targets:require", lambda _, policy, __: len(policy.barred) == 0
     ),
     "charter": Fault(
-        "tests.fuzz.city_targets:require", lambda _, __, charter: len(charter.barred) == 5
+        "tests.fuzz.city_targets:require", lambda _, __, charter: len(charter.barred) == 3
     ),
     "roster": Fault(
         "tests.fuzz.city_targets:in_place",
@@ -119,7 +119,9 @@ FAULTS: dict[str, Fault] = {
         "agent.camera.video:_decode", lambda found, *_: found[1] is not None and len(found[0]) > 0
     ),
     "settings": Fault(
-        "agent.settings:tomllib.loads", lambda found, *_: found.get("camera", {}).get("width") == 0
+        "agent.settings:tomllib.loads",
+        lambda found, *_: isinstance(found.get("camera"), dict)
+        and found["camera"].get("width") == 0,
     ),
     "receiver_toml": Fault(
         "agent.receiver.receiver_settings:tomllib.loads",
