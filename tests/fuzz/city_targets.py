@@ -157,7 +157,7 @@ def charter(data: bytes) -> None:
     checked("charter", data)
 
 
-@target("roster.toml, the same")
+@target("roster.toml, the same", words='"fixed" "vehicle" "school" "court" []')
 def roster(data: bytes) -> None:
     checked("roster", data)
 
