@@ -137,7 +137,10 @@ def mailbox(data: bytes) -> None:
     OutboxReader(where, 1024).untrusted_wire(os.fsdecode(name))
 
 
-@target("the small files that `status` reads: refusals, hot list, camera, clock (by first byte)")
+@target(
+    "the small files that `status` reads: refusals, hot list, camera, clock (by first byte)",
+    words='"night" "blocked" "dirty" null',
+)
 def status_files(data: bytes) -> None:
     path = written("small.json", data[1:])
     choice = data[0] % 4 if data else 0

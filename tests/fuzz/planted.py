@@ -100,7 +100,7 @@ FAULTS: dict[str, Fault] = {
         lambda *given: any(one.mount == "vehicle" for one in given[-1].cameras.values()),
     ),
     "profile": Fault(
-        "tests.fuzz.city_targets:parse_profile", lambda found, *_: found.use == "data"
+        "tests.fuzz.city_targets:parse_profile", lambda found, *_: len(found.name) < 3
     ),
     "roster_csv": Fault(
         "tests.fuzz.city_targets:parse_roster_csv", lambda found, *_: len(found) == 3
