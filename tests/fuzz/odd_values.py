@@ -41,8 +41,8 @@ def changed(data: bytes, most_bytes: int, chance: random.Random, words: tuple[by
 
 
 def _structure(data: bytes, chance: random.Random, words: tuple[bytes, ...]) -> bytes:
-    """Of JSON, also behind a byte or two: an element gone, twice, or in another's place."""
-    start = data.find(b"{", 0, 3)
+    """Of JSON, whatever stands before it: an element gone, twice, or in another's place."""
+    start = data.find(b"{")
     if start < 0 or len(data) > MOST_TO_PARSE:
         return _token(data, chance, words)
     try:

@@ -129,7 +129,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "http_request": Fault(
         "agent.aim.page_server:parse_view",
-        lambda found, *_: any(0.0 in point for zone in found.zones for point in zone)
+        lambda found, *_: len(found.zones) != 1
     ),
     "mailbox": Fault(
         "agent.storage.mailbox:clean_text", lambda found, *_: len(found) > 90
