@@ -45,7 +45,7 @@ PROGRAMS_boot := $(PROGRAMS_tree) systemd-nspawn:systemd-container mosquitto:mos
 PROGRAMS_models := npm:npm
 LOOKS := $(addprefix programs-,quick test hw deb tree boot models)
 
-.PHONY: help demo test check unit quick rest hw format lint types layers faults mutation bench models clean
+.PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench models clean
 .PHONY: deb test-deb test-arm64 test-boot test-picamera test-fresh root $(LOOKS)
 
 help: ## this list
@@ -55,7 +55,7 @@ demo: $(VENV)/demo.stamp ## the whole story on this machine, no camera, no netwo
 	$(BIN)/platewarden demo --out $(OUT)
 
 test: ## everything: `check`, then the broker, fault, interop, demo and sandbox tests; 10 minutes at most
-test: programs-test $(VENV)/rig.stamp
+test: programs-test $(VENV)/rig.stamp $(VENV)/fuzz.stamp
 	@tests/stopwatch.sh test 600 $(MAKE) --no-print-directory check rest
 
 check: ## format, lint, types, layers, quick tests; 2 minutes at most
@@ -89,6 +89,10 @@ faults: $(VENV)/dev.stamp ## kill a writer at random for ROUNDS=n rounds, then c
 
 mutation: programs-quick $(VENV)/dev.stamp ## put small faults into what refuses, seals, logs and checks, one by one, and see which no quick test notices (docs/ref/mutation.md; hours; MODULES="core.policy.decide …" for some)
 	$(BIN)/python -m tests.mutation.run $(MODULES)
+
+fuzz: MINUTES = 10
+fuzz: $(VENV)/fuzz.stamp ## coverage-guided fuzzing of everything an outsider writes: MINUTES=n for each target (10), two at once; TARGET=name for one (docs/ref/fuzzing.md; x86_64)
+	nice -n 19 $(BIN)/python -m tests.fuzz.run --minutes $(MINUTES) $(TARGET)
 
 bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside other people's (BENCHMARK=folder with truth; PEERS=folder with their models)
 	$(BIN)/python -m bench $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(PEERS),--peers $(PEERS)) --rounds $(BENCH_ROUNDS)
@@ -128,7 +132,7 @@ models: programs-models $(VENV)/train.stamp ## train the three models again (hou
 	$(BIN)/python -m models.training.manifest
 
 clean: ## remove what make made, .venv included; the nights in hw-out/ stay
-	rm -rf $(VENV) build dist $(OUT) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/interop/node_modules
+	rm -rf $(VENV) build dist $(OUT) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis fuzz-out tests/interop/node_modules
 
 # --- what the targets stand on ---
 
@@ -147,6 +151,10 @@ $(VENV)/dev.stamp: $(PACKAGING) | $(BIN)/python
 
 $(VENV)/rig.stamp: $(PACKAGING) | $(BIN)/python
 	$(PIP) --editable '.[demo,dev,rig]'
+	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
+
+$(VENV)/fuzz.stamp: $(PACKAGING) | $(BIN)/python
+	$(PIP) --editable '.[demo,dev,fuzz]' # where there is no atheris, only its runs are missing
 	@touch $@ $(VENV)/demo.stamp $(VENV)/dev.stamp
 
 $(VENV)/bench.stamp: $(PACKAGING) | $(BIN)/python

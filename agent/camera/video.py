@@ -124,6 +124,9 @@ class VideoSource:
             container.close()
             raise self._error("there is no picture in this file", "give a video")
         context = container.streams.video[0].codec_context
+        if context is None:
+            container.close()  # type: ignore[unreachable]  # PyAV's types do not know it
+            raise self._error("there is no codec here for its pictures", "save it as MP4 (H.264)")
         context.options = decoder_options
         # One thread, so that decoding never runs beside the reading of a frame, and is never
         # counted into it.

@@ -77,7 +77,7 @@ def told_by_watch(settings: Settings) -> list[Finding]:
         return camera_facts.findings(
             camera_facts.parse_facts(read_bounded(path, camera_facts.MAX_BYTES))
         )
-    except (PlatewardenError, ValueError, KeyError, TypeError, AttributeError):
+    except PlatewardenError:
         return [
             skip(
                 "camera alarm",

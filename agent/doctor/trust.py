@@ -31,7 +31,7 @@ from agent.core.policy.policy import require_in_force
 from agent.core.time.instant import ClockTrust
 from agent.disk.atomic_file import read_bounded
 from agent.doctor import keys
-from agent.errors import PlatewardenError, PolicyRefusedError
+from agent.errors import EnvelopeRefusedError, PlatewardenError, PolicyRefusedError
 from agent.host.clock import LinuxMachine, SystemClock, TrustedClock
 from agent.sides.signed_city import BUNDLES, sentence
 from agent.verifying.roster_check import parse_root, verify_roster
@@ -283,10 +283,10 @@ def hotlist(settings: Settings, now: datetime) -> Finding:
         return skip(name, "watch has not opened one yet", "start watch, then look again")
     try:
         facts = hotlist_facts.parse_facts(read_bounded(path, hotlist_facts.MAX_BYTES))
+    except EnvelopeRefusedError:
+        return fail(name, f"{path} cannot be understood", "start watch again: it writes it anew")
     except PlatewardenError as error:
         return failed(name, error)
-    except (ValueError, KeyError, TypeError):
-        return fail(name, f"{path} cannot be understood", "start watch again: it writes it anew")
     if facts.as_of is None:
         return fail(name, hotlist_facts.NONE, fix)
     return until(

@@ -2,7 +2,6 @@
 cannot be read why.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from agent.boundary import document
 from agent.bundles.city_folder import CityFolder
-from agent.bundles.follower import REFUSALS
+from agent.bundles.follower import REFUSALS, parse_refusals
 from agent.bundles.generation import Generation
 from agent.bundles.generation_store import BundleStore
 from agent.core.camera import camera_facts, hotlist_facts
@@ -125,8 +124,7 @@ def _clock(folder: Path, generation: Generation | None) -> dict[str, object]:
 def _refusals(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
-    listed = json.loads(read_bounded(path, MAX_SMALL_BYTES))
-    return [{name: str(entry[name]) for name in ("at", "reason", "what")} for entry in listed]
+    return parse_refusals(read_bounded(path, MAX_SMALL_BYTES))
 
 
 def _outbox(settings: Settings) -> dict[str, object]:

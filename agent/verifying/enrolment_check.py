@@ -55,7 +55,7 @@ def _require_csr(enrolment: Enrolment, where: str) -> None:
             and names == [(NameOID.COMMON_NAME, enrolment.device)]
             and not list(request.attributes)
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion):
         plain = False
     if not plain:
         raise EnvelopeRefusedError(

@@ -234,7 +234,8 @@ def test_an_odd_part_of_the_state_hides_no_other(tmp_path):
     (tmp_path / "hotlist.json").write_bytes(deep[:4000])
     (tmp_path / "refusals.json").write_bytes(deep)
     found = camera_state._part(lambda: camera_state._refusals(tmp_path / "refusals.json"))
-    assert found == {"problem": "cannot be read (RecursionError)"}
+    assert found == {"problem": "refused [malformed]: refusals.json: is not one JSON list"}
+    assert camera_state._part(fails) == {"problem": "cannot be read (UnheardOfError)"}
 
 
 def test_a_link_into_a_forbidden_folder_is_a_refusal(tmp_path, monkeypatch):

@@ -63,7 +63,11 @@ def test_each_requirement_has_a_minimum_and_a_tested_version(package):
     extras = package["extras_require"]
     wanted = [
         *package["install_requires"],
-        *(line for name in ("bench", "demo", "dev", "peers", "rig") for line in extras[name]),
+        *(
+            line
+            for name in ("bench", "demo", "dev", "fuzz", "peers", "rig")
+            for line in extras[name]
+        ),
     ]
     for requirement in map(Requirement, wanted):
         assert requirement.specifier, f"{requirement.name} has no minimum"
@@ -151,6 +155,7 @@ def test_make_lists_its_targets():
         "check",
         "unit",
         "faults",
+        "fuzz",
         "bench",
         "models",
         "hw",

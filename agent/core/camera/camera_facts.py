@@ -5,17 +5,20 @@ No picture, no plate.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.core.camera.diagnosis_findings import Finding, ok, warn
 from agent.core.camera.standing_alarms import FIX, Alarm
-from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
+from agent.core.text.rfc3339 import rfc3339
+from agent.core.text.strict_json import Fields, parse_object
 
 NAME = "camera.json"
 MAX_BYTES = 4096
 MOST_STALLS = 10**9
+_PROFILE = re.compile("day|night")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +47,17 @@ def format_facts(facts: CameraFacts) -> bytes:
 
 
 def parse_facts(untrusted: bytes) -> CameraFacts:
-    """The inverse. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
-    table = json.loads(untrusted)
-    alarms = {Alarm(name): parse_rfc3339(since) for name, since in table["alarms"].items()}
-    if (
-        table["profile"] not in {"day", "night"}
-        or not isinstance(table["stalls"], int)
-        or not 0 <= table["stalls"] <= MOST_STALLS
-    ):
-        raise ValueError
-    return CameraFacts(parse_rfc3339(table["at"]), alarms, table["profile"], table["stalls"])
+    """The inverse, strict. Raises EnvelopeRefusedError(malformed)."""
+    fields = Fields(
+        parse_object(untrusted, NAME), NAME, required=("at", "alarms", "profile", "stalls")
+    )
+    alarms = Fields(fields.value("alarms"), f"{NAME}: `alarms`", required=(), optional=tuple(Alarm))
+    return CameraFacts(
+        fields.moment("at", first_year=1970),
+        {alarm: alarms.moment(alarm, first_year=1970) for alarm in Alarm if alarm in alarms},
+        fields.pattern("profile", _PROFILE, "day or night"),
+        fields.whole("stalls", 0, MOST_STALLS),
+    )
 
 
 def findings(facts: CameraFacts) -> list[Finding]:

@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
+from agent.core.text.rfc3339 import rfc3339
+from agent.core.text.strict_json import Fields, parse_object
 
 NAME = "hotlist.json"
 MAX_BYTES = 4096
@@ -42,7 +43,12 @@ def format_facts(as_of: datetime, stale_after: datetime, digest: str) -> bytes:
 
 
 def parse_facts(untrusted: bytes) -> HotlistFacts:
-    """The inverse. Raises ValueError, KeyError or TypeError for anything else."""
-    table = json.loads(untrusted)
-    made = None if table["as_of"] is None else parse_rfc3339(table["as_of"])
-    return HotlistFacts(made, parse_rfc3339(table["stale_after"]), str(table["digest"]))
+    """The inverse, strict. Raises EnvelopeRefusedError(malformed)."""
+    fields = Fields(
+        parse_object(untrusted, NAME), NAME, required=("as_of", "stale_after", "digest")
+    )
+    return HotlistFacts(
+        None if fields.value("as_of") is None else fields.moment("as_of", first_year=1970),
+        fields.moment("stale_after", first_year=1970),
+        fields.text("digest"),
+    )

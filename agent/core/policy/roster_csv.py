@@ -39,14 +39,7 @@ def parse_roster_csv(untrusted_text: bytes, where: str) -> tuple[RosterRow, ...]
         text = untrusted_text.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError("is not UTF-8", where=where, fix="save it as CSV UTF-8") from None
-    head = text.split("\n", 1)[0]
-    table = list(
-        csv.reader(
-            io.StringIO(text, newline=""),
-            delimiter=";" if head.count(";") > head.count(",") else ",",
-            strict=False,
-        )
-    )
+    table = _table(text, where)
     header = tuple(cell.strip().lower() for cell in table[0]) if table else ()
     if header != HEADER:
         slips = (nearest(name, HEADER) for name in header if name not in HEADER)
@@ -73,6 +66,24 @@ def parse_roster_csv(untrusted_text: bytes, where: str) -> tuple[RosterRow, ...]
             shown or "names no camera", where=where, fix="nothing was made; correct the file"
         )
     return tuple(rows)
+
+
+def _table(text: str, where: str) -> list[list[str]]:
+    """The cells of every line. Raises ConfigError."""
+    head = text.split("\n", 1)[0]
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=";" if head.count(";") > head.count(",") else ",",
+        strict=False,
+    )
+    try:
+        return list(reader)
+    except csv.Error:  # its text may quote the row
+        raise ConfigError(
+            f"line {reader.line_num}: cannot be read as CSV",
+            where=where,
+            fix="is a quote not closed, or a field very long?",
+        ) from None
 
 
 def _row(cells: list[str], line: int, seen: dict[str, int], faults: list[str]) -> RosterRow | None:

@@ -40,17 +40,32 @@ def parse_object(untrusted_text: bytes, where: str) -> Mapping[str, object]:
 
     Raises EnvelopeRefusedError(malformed).
     """
+    value = _parse(untrusted_text, "is not one JSON object with unique keys", where)
+    if not isinstance(value, dict):
+        raise malformed("is not a JSON object", where)
+    return value
+
+
+def parse_list(untrusted_text: bytes, where: str, most: int) -> list[object]:
+    """One JSON array of at most `most` values, just as strict. Raises
+    EnvelopeRefusedError(malformed).
+    """
+    value = _parse(untrusted_text, "is not one JSON list", where)
+    if not isinstance(value, list) or len(value) > most:
+        raise malformed(f"is not a JSON list of at most {most}", where)
+    return value
+
+
+def _parse(untrusted_text: bytes, otherwise: str, where: str) -> object:
     try:
-        value = json.loads(
+        value: object = json.loads(
             untrusted_text.decode("utf-8"),
             object_pairs_hook=_no_duplicates,
             parse_constant=_no_constant,
         )
     except (ValueError, RecursionError):
         # RecursionError comes of a thousand brackets in a few hundred bytes.
-        raise malformed("is not one JSON object with unique keys", where) from None
-    if not isinstance(value, dict):
-        raise malformed("is not a JSON object", where)
+        raise malformed(otherwise, where) from None
     return value
 
 
@@ -182,14 +197,14 @@ class Fields:
         if type(value) is not type(expected) or value != expected:
             raise self.bad(name, json.dumps(expected))
 
-    def moment(self, name: str) -> datetime:
-        """`2026-11-22T10:00:00.000Z`, in the years 2020 to 2200."""
+    def moment(self, name: str, *, first_year: int = FIRST_YEAR) -> datetime:
+        """`2026-11-22T10:00:00.000Z`, in the years 2020, or `first_year`, to 2200."""
         try:
             moment = parse_rfc3339(self.text(name, most=24))
         except ValueError:
             raise self.bad(name, "a UTC time, YYYY-MM-DDTHH:MM:SS.mmmZ") from None
-        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-            raise self.bad(name, f"in the years {FIRST_YEAR} to {LAST_YEAR}")
+        if not first_year <= moment.year <= LAST_YEAR:
+            raise self.bad(name, f"in the years {first_year} to {LAST_YEAR}")
         return moment
 
     def day(self, name: str, *, first_year: int = FIRST_YEAR) -> date:
