@@ -7,8 +7,8 @@ itself (P8).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from agent.core.log.leaf import LeafKind
@@ -16,22 +16,20 @@ from agent.core.policy.decide import HOLD, may_publish
 from agent.core.reasons import Reason
 from agent.core.wire.own_read import require_answer, require_own
 from agent.errors import DestinationRefusedError, EnvelopeRefusedError, NetworkError, StorageError
+from agent.ledger import Ledger, Refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Collection, Sequence
 
     from agent.core.policy.policy import Policy
     from agent.core.wire.receipt import Receipt
     from agent.core.wire.tags import Tags
+    from agent.ledger import Attempts
     from agent.ports import AuditLog, Clock, Publisher, ReceiptBox, ReceiptVerifier, Verifier
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
 MAX_PUBLISHED_PER_PASS = 100
-MAX_REFUSAL_LEAVES_PER_HOUR = 200
-MAX_REMEMBERED = 10_000
+MAX_LOOKS_PER_TURN = 100
 LOOK_FOR_STRANGERS_EVERY = 20  # passes
-HOUR_S = 3600.0
 
 
 class WaitingReads(Protocol):
@@ -43,17 +41,6 @@ class WaitingReads(Protocol):
     def pending(self) -> Sequence[str]: ...
     def strangers(self) -> Sequence[str]: ...
     def untrusted_wire(self, read_id: str) -> bytes | None: ...
-
-
-class Attempts(Protocol):
-    """What deliver remembers of each read across restarts. Raises StorageError."""
-
-    def tries(self, read_id: str) -> int: ...
-    def due(self, read_id: str) -> datetime | None: ...
-    def withdrawn(self, read_id: str) -> str: ...
-    def published(self, read_id: str, due: datetime) -> None: ...
-    def withdraw(self, read_id: str, reason: str) -> None: ...
-    def keep_only(self, read_ids: Collection[str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,59 +68,26 @@ class PassResult:
     trouble: str
 
 
-@dataclass(slots=True)
-class Refusals:
-    """Refusal leaves: one for each new thing refused, bounded per hour; what is beyond is counted,
-    and the counts are a leaf.
-
-    Mitigates against: a hostile broker, or a hostile file writer, that would fill the log with
-    refusals.
+class _Due:
+    """The reads of one pass by recipient, oldest first; '' for those whose recipient is not known
+    yet. `handed_over`: how many of them have been.
     """
 
-    log: AuditLog
-    clock: Clock
-    _seen: set[tuple[str, ...]] = field(default_factory=set)
-    _counts: dict[str, int] = field(default_factory=dict)
-    _since_s: float | None = None
-    _leaves: int = 0
+    def __init__(self) -> None:
+        self.handed_over = 0
+        self._suspects: deque[str] = deque()
+        self._others: dict[str, deque[str]] = {"": deque()}
 
-    def note(
-        self, key: tuple[str, ...], details: Mapping[str, object], *, once: bool = False
-    ) -> None:
-        """A leaf the first time, a count afterwards.
+    def put(self, read_id: str, recipient: str, *, suspect: bool) -> None:
+        """At the end of its lane."""
+        lane = self._suspects if suspect else self._others.setdefault(recipient, deque())
+        lane.append(read_id)
 
-        `once`: the same thing found again, not done again, is not even counted.
-        """
-        if key in self._seen and once:
-            return
-        self.count(f"refused {details['reason']}")
-        if (
-            key in self._seen
-            or self._leaves >= MAX_REFUSAL_LEAVES_PER_HOUR
-            or len(self._seen) >= MAX_REMEMBERED
-        ):
-            return
-        self._seen.add(key)
-        self._leaves += 1
-        self.log.append(LeafKind.REFUSAL, details)
-
-    def count(self, what: str, number: int = 1) -> None:
-        """Count for the hour's leaf."""
-        if number:
-            self._counts[what] = self._counts.get(what, 0) + number
-
-    def write_counts(self, *, now: bool = False) -> None:
-        """One leaf an hour and at the end, with nothing to count too: silence would look like a
-        stopped process.
-        """
-        elapsed_s = self.clock.monotonic_s() - (
-            self._since_s if self._since_s is not None else self.clock.monotonic_s()
-        )
-        self._since_s = self.clock.monotonic_s() - elapsed_s
-        if elapsed_s < HOUR_S and not now:
-            return
-        self.log.append(LeafKind.COUNTS, {"counts": dict(sorted(self._counts.items()))})
-        self._counts, self._leaves, self._since_s = {}, 0, self.clock.monotonic_s()
+    def lanes(self, *, suspects_first: bool) -> list[tuple[str, bool, deque[str]]]:
+        """Recipient, whether one read at a time, and the lane itself."""
+        others = [(recipient, False, lane) for recipient, lane in self._others.items()]
+        suspects = ("", True, self._suspects)
+        return [suspects, *others] if suspects_first else [*others, suspects]
 
 
 class Delivery:
@@ -160,86 +114,122 @@ class Delivery:
         self._outbox = outbox
         self._verifier = verifier
         self._receipt_box = receipt_box
-        self._attempts, self._log, self._clock, self._jitter = attempts, log, clock, jitter
+        self._attempts, self._log, self._clock = attempts, log, clock
         self.refusals = Refusals(log, clock)
+        self._ledger = Ledger(attempts, self.refusals, clock, jitter)
+        self._publisher: Publisher | None = None
         # Recipients of reads seen before: spares checking thousands while their broker is away.
         self._recipients: dict[str, str] = {}
+        self._receipted: set[str] = set()
         self._refused: set[str] = set()  # read ids of files that no later look can make good
         self._passes = 0
 
     def pass_once(
-        self, route: Route, progress: Callable[[], None], stopping: Callable[[], bool]
+        self,
+        route: Route,
+        progress: Callable[[], None],
+        stopping: Callable[[], bool],
+        wait_s: float = 0.0,
     ) -> PassResult:
-        """Take receipts, publish what is due, tidy up. `progress` is called after each publication;
-        `stopping` is asked before.
+        """Take receipts, publish what is due, tidy up.
+
+        For up to `wait_s` it goes on as receipts and acknowledgements come, with the reads that
+        were due at the beginning. `progress` is called after each acknowledgement; `stopping` is
+        asked before each publication.
 
         Raises StorageError.
         """
-        waiting = self._outbox.pending()
-        receipts = self._take_receipts(route, set(waiting))
-        published, trouble = self._publish_due(route, waiting, progress, stopping)
-        self._tidy(set(waiting))
-        self.refusals.write_counts()
-        return PassResult(len(waiting), published, receipts, trouble)
-
-    def _publish_due(
-        self,
-        route: Route,
-        waiting: Sequence[str],
-        progress: Callable[[], None],
-        stopping: Callable[[], bool],
-    ) -> tuple[int, str]:
-        receipted, published = set(self._receipt_box.pending()), 0
-        troubles: dict[str, str] = {}  # by recipient: whose brokers failed in this pass
-        for read_id in waiting:
-            if stopping() or published >= MAX_PUBLISHED_PER_PASS:
-                break
-            if (
-                read_id in receipted
-                or self._recipients.get(read_id) in troubles
-                or not self._is_due(read_id)
-            ):
-                continue
-            try:
-                if self._publish(route, read_id, troubles):
+        if route.publisher is not self._publisher:
+            self._publisher = route.publisher
+            self._ledger.forget_flights()
+        end_s = self._clock.monotonic_s() + wait_s
+        listed = self._outbox.pending()
+        waiting, published = set(listed), 0
+        self._receipted = set(self._receipt_box.pending())
+        receipts = self._take_receipts(route, waiting)
+        due, troubles = self._due(listed), dict[str, str]()
+        while True:
+            self._send(route, due, troubles, stopping)
+            left_s = max(0.0, end_s - self._clock.monotonic_s())
+            for outcome in route.publisher.collect(left_s):
+                if self._ledger.book(outcome):
                     published += 1
                     progress()
-            except (NetworkError, DestinationRefusedError) as error:
-                troubles[self._recipients[read_id]] = str(error)
+            receipts += self._take_receipts(route, waiting)
+            spent = due.handed_over >= MAX_PUBLISHED_PER_PASS
+            if spent or stopping() or self._clock.monotonic_s() >= end_s:
+                break
         self.refusals.count("published", published)
-        return published, next(iter(troubles.values()), "")
+        self._tidy(waiting)
+        self.refusals.write_counts()
+        told = (*troubles.values(), *route.publisher.troubles(), self._ledger.trouble())
+        return PassResult(len(listed), published, receipts, next(filter(None, told), ""))
 
-    def _is_due(self, read_id: str) -> bool:
-        if read_id in self._refused or self._attempts.withdrawn(read_id):
-            return False
-        due, now = self._attempts.due(read_id), self._clock.now().utc
-        # A due time further off than the longest wait was set by a clock that has been put back
-        # since: do not wait for it.
-        return due is None or now >= due or due - now > timedelta(seconds=LONGEST_WAIT_S)
+    def _due(self, listed: Sequence[str]) -> _Due:
+        """The choice of reads for one pass: what its own wait lets go, oldest first."""
+        due = _Due()
+        for read_id in listed:
+            fit = read_id not in self._receipted and read_id not in self._refused
+            if fit and self._ledger.is_due(read_id):
+                suspect = read_id in self._ledger.suspects
+                due.put(read_id, self._recipients.get(read_id, ""), suspect=suspect)
+        return due
 
-    def _publish(self, route: Route, read_id: str, troubles: Collection[str]) -> bool:
-        """Re-authorise one read and publish it, unless its recipient's brokers are in trouble.
+    def _send(
+        self, route: Route, due: _Due, troubles: dict[str, str], stopping: Callable[[], bool]
+    ) -> None:
+        """Hand over what the brokers have room for.
 
-        Did a broker acknowledge?
+        Suspects go one at a time, with nothing beside them: whoever is alone on a connection when
+        it ends has ended it. They have their turn as soon as a connection has proved good.
         """
+        looks, lanes = 0, due.lanes(suspects_first=self._ledger.answered)
+        for recipient, alone, lane in lanes:
+            while lane and looks < MAX_LOOKS_PER_TURN and not stopping():
+                if due.handed_over >= MAX_PUBLISHED_PER_PASS or recipient in troubles:
+                    break
+                whose = self._recipients.get(lane[0]) if alone else recipient
+                if whose not in troubles and not route.publisher.room(whose or None, alone=alone):
+                    break
+                read_id = lane.popleft()
+                looks += 1
+                try:
+                    handed_over = self._publish(route, read_id, troubles, alone=alone)
+                    if handed_over:
+                        due.handed_over += 1
+                    elif handed_over is False:
+                        due.put(read_id, self._recipients[read_id], suspect=alone)
+                        if recipient or alone:  # no room: it is at the end of its lane now
+                            break
+                except (NetworkError, DestinationRefusedError) as error:
+                    troubles[self._recipients[read_id]] = str(error)
+
+    def _publish(
+        self, route: Route, read_id: str, troubles: Collection[str], *, alone: bool
+    ) -> bool | None:
+        """Re-authorise one read and hand it over, unless its recipient's brokers are in trouble.
+
+        True: it is in flight. False: there is no room yet. None: nothing to publish now.
+        """
+        if read_id in self._receipted:
+            return None
         found = self._verified(read_id)
         if found is None:
-            return False
+            return None
         wire, tags = found
         self._recipients[read_id] = tags.recipient
-        now = self._clock.now()
-        denied = may_publish(tags, route.policy, now)
+        denied = may_publish(tags, route.policy, self._clock.now())
         if denied is not None:
             self._deny(tags, denied)
-            return False
+            return None
         if tags.recipient in troubles:
-            return False
-        route.publisher.publish(tags.recipient, read_id, wire, tags.deadline)
-        wait_s = min(
-            FIRST_WAIT_S * 2 ** min(self._attempts.tries(read_id), 20), LONGEST_WAIT_S / 1.25
-        ) * (1 + self._jitter() / 4)
-        self._attempts.published(read_id, now.utc + timedelta(seconds=wait_s))
-        return True
+            return None
+        handed_over = route.publisher.publish(
+            tags.recipient, read_id, wire, tags.deadline, alone=alone
+        )
+        if handed_over:
+            self._ledger.hand_over(read_id, tags.recipient)
+        return handed_over
 
     def _deny(self, tags: Tags, denied: Reason) -> None:
         """What the policy of today does not permit is withdrawn, never sealed again; what only has
@@ -330,6 +320,7 @@ class Delivery:
         }
         self._log.append(LeafKind.RECEIPT, details)
         self._receipt_box.put(receipt.read_id, untrusted_receipt)
+        self._receipted.add(receipt.read_id)
         return 1
 
     def _tidy(self, waiting: set[str]) -> None:
@@ -339,7 +330,7 @@ class Delivery:
         for read_id in self._receipt_box.pending():
             if read_id not in waiting:
                 self._receipt_box.remove(read_id)
-        self._attempts.keep_only(waiting)
+        self._ledger.keep_only(waiting)
         for read_id in [read_id for read_id in self._recipients if read_id not in waiting]:
             del self._recipients[read_id]
         self._refused &= waiting

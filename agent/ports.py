@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from agent.core.fate import Outcome
 from agent.core.policy.policy import Release
 from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting
 from agent.core.time.instant import Instant
@@ -98,14 +99,25 @@ class ReceiptBox(Protocol):
 
 class Publisher(Protocol):
     """Publishes wire bytes to the brokers that the policy lists for a recipient; a delivery is
-    proven by a receipt only.
+    proven by a receipt only. Only `collect` waits.
 
-    `publish` returns when the broker has acknowledged (PUBACK proves nothing more). Raises
-    NetworkError or RefusedError.
+    `room`: may another read be handed over now; for nobody in particular: any read at all? `alone`:
+    with nothing else in flight beside it.
+
+    `publish`: hands a read over, or returns False when there is no room yet. Raises NetworkError or
+    DestinationRefusedError when all brokers are out of reach.
+
+    `collect`: what became of reads; returns as soon as anything has come. ACKNOWLEDGED proves
+    nothing more than a PUBACK. `troubles`: one line for each broker in trouble now.
     """
 
-    def publish(self, recipient: str, read_id: str, wire: bytes, expires: datetime) -> None: ...
+    def room(self, recipient: str | None, *, alone: bool = False) -> bool: ...
+    def publish(
+        self, recipient: str, read_id: str, wire: bytes, expires: datetime, *, alone: bool = False
+    ) -> bool: ...
+    def collect(self, timeout_s: float) -> Sequence[Outcome]: ...
     def untrusted_receipts(self) -> Sequence[bytes]: ...
+    def troubles(self) -> Sequence[str]: ...
     def close(self) -> None: ...
 
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from agent.core.time.instant import ClockTrust
-from agent.delivery import MAX_PUBLISHED_PER_PASS, MAX_REFUSAL_LEAVES_PER_HOUR
+from agent.delivery import MAX_PUBLISHED_PER_PASS
+from agent.ledger import MAX_REFUSAL_LEAVES_PER_HOUR
 from tests.support.delivery_world import NOW, POLICE, SHERIFF, World, policy, rule
 
 
