@@ -143,12 +143,13 @@ class MqttPublisher:
     def collect(self, timeout_s: float) -> Sequence[Outcome]:
         """Dial the brokers that are due, wait until anything comes, tell what became of reads."""
         self._dialled_s = 0.0
-        for route in self._routes:
-            route.reserved = False
-            if not route.link.connected and self._monotonic() >= route.not_before_s:
-                self._connect(route)
-        self._wait(timeout_s)
         outcomes: list[Outcome] = []
+        for route in self._routes:
+            if not route.link.connected:
+                outcomes += self._poll(route)  # it may have ended while something was sent
+                if self._monotonic() >= route.not_before_s:
+                    self._connect(route)
+        self._wait(0.0 if outcomes else timeout_s)
         for route in self._routes:
             outcomes += self._poll(route)
         return outcomes
@@ -199,7 +200,8 @@ class MqttPublisher:
 
     def _poll(self, route: _Route) -> list[Outcome]:
         link, failure = route.link, None
-        if not link.connected:
+        route.reserved = False
+        if not link.connected and not link.hurried:
             return []
         try:
             link.poll()
