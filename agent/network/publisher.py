@@ -264,8 +264,9 @@ class MqttPublisher:
             if too_large and suspects == {read_id}:
                 outcomes.append(self._next(task, self._too_large(route, flight)))
             else:
-                suspect = read_id in suspects
-                outcomes.append(Outcome(read_id, Fate.LOST, str(failure), suspect=suspect))
+                lost = Outcome(read_id, Fate.LOST, str(failure), suspect=read_id in suspects)
+                # alone it has ended the connection: another broker may bear it
+                outcomes.append(self._next(task, lost) if task.alone else lost)
         return outcomes
 
     def _too_large(self, route: _Route, flight: Flight) -> Outcome:
