@@ -24,6 +24,7 @@ the read.
 """
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+DOUBTFUL = 3
 DIALLING_S_PER_PASS = 40.0
 """Several brokers that stall must not keep a pass from ending, or the watchdog would end the
 process.
@@ -49,6 +50,7 @@ class _Route:
     longest_taken: int = 0
     reserved: bool = False
     rivalled: NetworkError | None = None
+    short_lived: int = 0  # connections in a row that ended within LONGEST_WAIT_S
 
 
 @dataclass(slots=True)
@@ -209,6 +211,7 @@ class MqttPublisher:
             failure = error
         outcomes = [self._answered(route, answer) for answer in link.take_answers()]
         if failure is not None:
+            failure = self._doubted(route, failure)
             outcomes += self._lost(route, link.take_flights(), failure)
             self._failed(route, failure)
         # a read that must be alone keeps the others waiting until it is answered
@@ -216,6 +219,26 @@ class MqttPublisher:
             task.alone and task.tried[-1] is route for task in self._tasks.values()
         )
         return [outcome for outcome in outcomes if outcome is not None]
+
+    def _doubted(self, route: _Route, failure: NetworkError) -> NetworkError:
+        """Mosquitto 2.0 hangs up without a word when another client takes our id.
+
+        Once means nothing; again and again it is asked aloud, and the back-off grows.
+        """
+        alone = any(task.alone and task.tried[-1] is route for task in self._tasks.values())
+        lived_s = self._monotonic() - route.since_s
+        if lived_s > LONGEST_WAIT_S:
+            route.short_lived = 0
+        elif not alone:  # else it was that read
+            route.short_lived += 1
+        if route.short_lived < DOUBTFUL or route.link.ended_by is not None:
+            return failure
+        what = (
+            f"{failure.what}, {route.short_lived} times in a row within a minute: does another "
+            "device use this one's id?"
+        )
+        route.rivalled = NetworkError(what, where=failure.where, fix=failure.fix)
+        return route.rivalled
 
     def _answered(self, route: _Route, answer: Answer) -> Outcome | None:
         """None: refused, and the next broker tries."""

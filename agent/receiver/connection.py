@@ -26,6 +26,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 MAX_UNACKNOWLEDGED = 20  # the broker sends no more before we acknowledge: bounds our memory
 MAX_EARLY_MESSAGES = 1_000
 MAX_IN_FLIGHT, MAX_QUEUED_RECEIPTS = 20, 10_000
+DOUBTFUL = 3
 _TURN_S = 0.25
 _SECONDS_A_DAY = 86_400
 
@@ -86,6 +87,7 @@ class Connection:
         self._broker, self._topic = broker, reads_topic(recipient)
         self._turn_of = 0  # which of the addresses is dialled next
         self._where = f"{broker.dialled[0]}:{broker.port}"
+        self._short_lived = 0  # connections in a row that ended within LONGEST_PAUSE_S
         self._told: set[int] = set()  # reasons for which receipts were refused
         self._expiry_told_s: int | None = None
         self._events: deque[Event] = deque()
@@ -263,7 +265,16 @@ class Connection:
         if self._since_s is not None:
             lived_s, self._since_s = time.monotonic() - self._since_s, None
             if lived_s > LONGEST_PAUSE_S:
-                self._pause_s = FIRST_PAUSE_S
+                self._pause_s, self._short_lived = FIRST_PAUSE_S, 0
+            else:
+                self._short_lived += 1
+            if self._short_lived >= DOUBTFUL:
+                # Mosquitto 2.0 hangs up without a word when another client takes our id: once means
+                # nothing, and the pauses go on growing
+                why = (
+                    f"{why}, {self._short_lived} times in a row within a minute: does another "
+                    "receiver use this recipient id?"
+                )
         self._events.append(Lost(why))
         self._retry_at_s = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)

@@ -75,8 +75,9 @@ class BrokerSettings(Section):
     host: Annotated[str, BeforeValidator(as_host)]
     address: Annotated[str, BeforeValidator(as_address)] | None = None
     addresses: Annotated[
-        tuple[Annotated[str, BeforeValidator(as_address)], ...], Field(max_length=8)
-    ] = ()
+        list[Annotated[str, BeforeValidator(as_address)]],
+        Field(default_factory=list, max_length=8),
+    ]
     port: Annotated[int, Field(ge=1, le=65_535)] = 8883
     ca: FilePath
     client_certificate: FilePath | None = None
@@ -103,7 +104,7 @@ class BrokerSettings(Section):
     @property
     def dialled(self) -> tuple[str, ...]:
         """The addresses, in the order in which they are tried."""
-        return self.addresses if self.address is None else (self.address,)
+        return tuple(self.addresses) if self.address is None else (self.address,)
 
 
 class ReceiverSettings(Section):
@@ -187,7 +188,7 @@ def template(settings: ReceiverSettings) -> str:
         (
             f"address = {_quote(broker.address)}"
             if broker.address is not None
-            else f"addresses = {json.dumps(list(broker.addresses))}"
+            else f"addresses = {json.dumps(broker.addresses)}"
         ),
         f"port = {broker.port}",
         f"ca = {_quote(broker.ca)}",
