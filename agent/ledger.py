@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from agent.core.fate import Fate
 from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
+from agent.core.wire.fate import Fate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
-    from agent.core.fate import Outcome
+    from agent.core.wire.fate import Outcome
     from agent.ports import AuditLog, Clock
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0

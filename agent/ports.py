@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from agent.core.fate import Outcome
 from agent.core.policy.policy import Release
 from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting
 from agent.core.time.instant import Instant
+from agent.core.wire.fate import Outcome
 from agent.core.wire.receipt import Receipt
 from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.tags import Tags

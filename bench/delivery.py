@@ -21,7 +21,7 @@ HERE = Path(__file__).parents[1]
 
 def one_round(reads: int) -> dict[str, float]:
     """Of the checkout in which this process runs: its own `deliver`, its own test rig."""
-    sys.path.insert(0, os.getcwd())
+    sys.path.insert(0, str(Path.cwd()))
     from tests.support.delivery_rig import Recipient, Rig  # noqa: PLC0415 - of that checkout
     from tests.support.mosquitto import Mosquitto  # noqa: PLC0415
 
@@ -31,14 +31,14 @@ def one_round(reads: int) -> dict[str, float]:
             recipient = Recipient(rig, broker.port)
             rig.write_policy(rig.policy(broker.port))
             rig.seal(reads)
-            began_s = ended_s = 0.0
+            first, began_s, ended_s = 0, 0.0, 0.0
             with rig.deliver("--allow-unsigned") as deliver:
                 done = 0
                 while done < reads:
                     done = sum(1 for _ in rig.receipts.glob("*.receipt"))
-                    began_s = began_s or (time.monotonic() if done else 0.0)
-                    first = done if not ended_s else first
                     ended_s = time.monotonic()
+                    if done and not began_s:
+                        first, began_s = done, ended_s
                     time.sleep(0.02)
                 deliver.stop()
             recipient.close()

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.core.fate import Fate, Outcome
 from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
+from agent.core.wire.fate import Fate, Outcome
 from agent.errors import DestinationRefusedError, NetworkError
 from agent.mqtt.events import PACKET_TOO_LARGE, SESSION_TAKEN_OVER
 from agent.mqtt.pinned_tls import PinnedContext

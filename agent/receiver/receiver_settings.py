@@ -74,10 +74,9 @@ class BrokerSettings(Section):
 
     host: Annotated[str, BeforeValidator(as_host)]
     address: Annotated[str, BeforeValidator(as_address)] | None = None
-    addresses: Annotated[
-        list[Annotated[str, BeforeValidator(as_address)]],
-        Field(default_factory=list, max_length=8),
-    ]
+    addresses: list[Annotated[str, BeforeValidator(as_address)]] = Field(
+        default_factory=list, max_length=8
+    )
     port: Annotated[int, Field(ge=1, le=65_535)] = 8883
     ca: FilePath
     client_certificate: FilePath | None = None

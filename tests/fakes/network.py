@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.core.fate import Fate, Outcome
 from agent.core.reasons import Reason
+from agent.core.wire.fate import Fate, Outcome
 from agent.errors import DestinationRefusedError, NetworkError
 
 

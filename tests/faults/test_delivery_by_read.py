@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agent.core.fate import Fate
+from agent.core.wire.fate import Fate
 from tests.contracts.test_publisher import ACL, DENIED, SOON
 from tests.support.city_network import DEVICE, RECIPIENT, broker, fates, publisher
 from tests.support.delivery_rig import Recipient, Rig

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from agent.core.fate import Fate, Outcome
 from agent.core.policy.policy import Broker
+from agent.core.wire.fate import Fate, Outcome
 from agent.errors import NetworkError
 from agent.network.broker_link import LinkLimits
 from agent.network.egress import Egress
