@@ -19,7 +19,7 @@ from agent.errors import DestinationRefusedError, EnvelopeRefusedError, NetworkE
 from agent.ledger import Ledger, Refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from agent.core.policy.policy import Policy
     from agent.core.wire.receipt import Receipt
@@ -284,21 +284,36 @@ class Delivery:
         )
 
     def _take_receipts(self, route: Route, waiting: set[str]) -> int:
-        taken = 0
+        """What has come, all at once: first the leaves, on disk together, then the files."""
+        found: dict[str, bytes] = {}
+        leaves: list[Mapping[str, object]] = []
         for untrusted_receipt in route.publisher.untrusted_receipts():
             try:
                 receipt = route.receipt_verifier.verify(untrusted_receipt)
-                taken += self._take_receipt(receipt, untrusted_receipt, waiting)
+                if receipt.read_id not in found and self._answers(receipt, waiting):
+                    found[receipt.read_id] = untrusted_receipt
+                    leaves.append(
+                        {
+                            "read": receipt.read_id,
+                            "recipient": receipt.recipient,
+                            "outcome": receipt.outcome,
+                            "tries": self._attempts.tries(receipt.read_id),
+                        }
+                    )
             except EnvelopeRefusedError as refusal:
                 self.refusals.note(
                     ("receipt", refusal.reason),
                     {"reason": refusal.reason, "what": f"receipt: {refusal.what}"},
                 )
-        self.refusals.count("receipts", taken)
-        return taken
+        if found:
+            self._log.append_all(LeafKind.RECEIPT, leaves)
+            self._receipt_box.put_all(found)
+            self._receipted.update(found)
+        self.refusals.count("receipts", len(found))
+        return len(found)
 
-    def _take_receipt(self, receipt: Receipt, untrusted_receipt: bytes, waiting: set[str]) -> int:
-        """Keep a verified receipt if it answers a read that waits for one; 1 when kept.
+    def _answers(self, receipt: Receipt, waiting: set[str]) -> bool:
+        """Does a verified receipt answer a read that waits for one?
 
         Raises EnvelopeRefusedError(receipt-mismatch).
         """
@@ -306,22 +321,13 @@ class Delivery:
             receipt.read_id not in waiting
             or self._receipt_box.untrusted_receipt(receipt.read_id) is not None
         ):
-            return 0  # late or repeated: the answer to a read that was published twice
-        found = self._verified(receipt.read_id)
-        if found is None:
-            return 0
-        wire, tags = found
+            return False  # late or repeated: the answer to a read that was published twice
+        verified = self._verified(receipt.read_id)
+        if verified is None:
+            return False
+        wire, tags = verified
         require_answer(receipt, tags, wire)
-        details = {
-            "read": receipt.read_id,
-            "recipient": receipt.recipient,
-            "outcome": receipt.outcome,
-            "tries": self._attempts.tries(receipt.read_id),
-        }
-        self._log.append(LeafKind.RECEIPT, details)
-        self._receipt_box.put(receipt.read_id, untrusted_receipt)
-        self._receipted.add(receipt.read_id)
-        return 1
+        return True
 
     def _tidy(self, waiting: set[str]) -> None:
         """Forget reads that watch has removed; now and then look for files that do not belong in
