@@ -4,7 +4,7 @@ import pytest
 
 from agent import delivery
 from agent.core.time.instant import ClockTrust
-from agent.delivery import HOLD_WAIT_S, MAX_LOOKS_PER_PASS
+from agent.delivery import HOLD_WAIT_S, MAX_LOOKS_PER_TURN
 from tests.support.delivery_world import World
 
 
@@ -72,7 +72,7 @@ class TestAtRest:
     def test_a_dead_broker_costs_one_look_a_pass_however_many_reads_are_due(
         self, world, monkeypatch
     ) -> None:
-        for _ in range(3 * MAX_LOOKS_PER_PASS):
+        for _ in range(3 * MAX_LOOKS_PER_TURN):
             world.seal()
         world.publisher.reachable = False
         for _ in range(4):
@@ -85,12 +85,12 @@ class TestAtRest:
 
     def test_the_first_round_is_spread_over_passes(self, world, monkeypatch) -> None:
         """So that a dead broker's thousands keep nothing else waiting, the watchdog least."""
-        for _ in range(3 * MAX_LOOKS_PER_PASS):
+        for _ in range(3 * MAX_LOOKS_PER_TURN):
             world.seal()
         world.publisher.reachable = False
         counted = Counted(world, monkeypatch)
         world.run()
-        assert counted.verified == MAX_LOOKS_PER_PASS
+        assert counted.verified == MAX_LOOKS_PER_TURN
 
     def test_held_reads_are_judged_by_their_tags_alone_and_not_in_every_pass(
         self, world, monkeypatch
