@@ -87,8 +87,8 @@ layers: $(VENV)/dev.stamp
 faults: $(VENV)/dev.stamp ## kill a writer at random for ROUNDS=n rounds, then count what was lost
 	$(BIN)/python tests/faults/rounds.py --rounds $(ROUNDS)
 
-mutation: $(VENV)/dev.stamp ## put small faults into the refusing part, one by one, and see which no quick test notices (docs/ref/mutation.md; ~10 minutes)
-	$(BIN)/python -m tests.mutation.run
+mutation: programs-quick $(VENV)/dev.stamp ## put small faults into what refuses, seals, logs and checks, one by one, and see which no quick test notices (docs/ref/mutation.md; hours; MODULES="core.policy.decide …" for some)
+	$(BIN)/python -m tests.mutation.run $(MODULES)
 
 bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside other people's (BENCHMARK=folder with truth; PEERS=folder with their models)
 	$(BIN)/python -m bench $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(PEERS),--peers $(PEERS)) --rounds $(BENCH_ROUNDS)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from agent.ports import AuditLog, ReceiptVerifier
 
 # leaves that one run writes about odd files; beyond it they are ignored silently, so that deliver
-# cannot flood the log
+# cannot flood the log. A file altered again and again takes one for each reason: else it alone
+# would use them up, and what comes after it left no trace.
 MAX_REFUSALS = 1000
 
 
@@ -64,6 +65,7 @@ class Settler:
         self._receipt_verifier, self._log = receipt_verifier, log
         self._leaves = 0
         self._refused: dict[str, str] = {}  # read id → digest of the receipt that was refused
+        self._told: set[tuple[str, str]] = set()  # read id and reason: it has its leaf
         self._judged: set[str] = set()
         self._judged_at: tuple[object, ...] = ()
 
@@ -77,6 +79,7 @@ class Settler:
         for read_id in self._to_judge(waiting, now):
             self._settle_permission(read_id, waiting[read_id], now)
         self._refused = {read: digest for read, digest in self._refused.items() if read in waiting}
+        self._told = {told for told in self._told if told[0] in waiting}
 
     def _settle_receipt(self, read_id: str, read: ReleasedRead) -> None:
         """Take out the read that a receipt answers; refuse once what is no receipt for it."""
@@ -155,11 +158,17 @@ class Settler:
         self._outbox.remove(read_id, kind, details)
 
     def _refuse(self, read_id: str, digest: str, reason: str, what: str) -> None:
-        """One leaf for each odd thing; the same bytes found again tell nothing new."""
+        """One leaf for each odd receipt and reason.
+
+        Other bytes for the same reason have none: a file that changes each round must not use up
+        the leaves of all.
+        """
         if self._refused.get(read_id) == digest:
             return
-        if self._leaves < MAX_REFUSALS:
+        told = read_id, str(reason)
+        if told not in self._told and self._leaves < MAX_REFUSALS:
             self._leaves += 1
+            self._told.add(told)
             self._log.append(
                 LeafKind.REFUSAL,
                 {"reason": str(reason), "read": read_id, "where": "receipts", "what": what},

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.bundles.repository.published import CityRepository, Pending, Published
+    from agent.core.policy.policy import Policy
 
 CHARTER = "charter.toml"
 POLICY_TOML = "policy.toml"
@@ -183,6 +184,12 @@ def drafts_of(
             where=folder / ROSTER,
             fix="enrol the cameras again, with the key of root.json: bundle sign --enrol",
         ) from None
+    return files | _authorities(folder, policy)
+
+
+def _authorities(folder: Path, policy: Policy) -> dict[str, bytes]:
+    """The CA files that the policy's brokers name. Raises ConfigError."""
+    files = {}
     for broker in policy.brokers:
         name = f"ca/{broker.ca}"
         pem = read_input(

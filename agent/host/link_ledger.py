@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agent.core.log.link_facts import MAX_WHY, NAME, Link, LinkFacts, format_facts
 from agent.core.time.instant import ClockTrust
-from agent.core.wire.link_facts import MAX_WHY, NAME, Link, LinkFacts, format_facts
 from agent.disk.atomic_file import write_atomic
 from agent.errors import StorageError
 from agent.host.teller import printable

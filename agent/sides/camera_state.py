@@ -16,12 +16,12 @@ from agent.bundles.follower import REFUSALS
 from agent.bundles.generation import Generation
 from agent.bundles.generation_store import BundleStore
 from agent.core.camera import camera_facts, hotlist_facts
+from agent.core.log import link_facts
 from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import Policy
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.time.trusted_time import MAX_BYTES, SignedTime, judge, parse_known
-from agent.core.wire import link_facts
 from agent.disk.atomic_file import read_bounded
 from agent.errors import PlatewardenError
 from agent.host.clock import BUILD_TIME, FILE_NAME, LinuxMachine

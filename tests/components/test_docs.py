@@ -28,6 +28,9 @@ LONG = {
     "hw_tests/conftest.py:pytest_addoption": "a command's options, one call each, and nothing else",
     "tests/golden/alterations.py:_header_alterations": "a list: one alteration after the other",
     "tests/golden/make.py:make": "one vector, field by field, read beside the JSON that it writes",
+    "tests/support/bundle_attacks.py": "a list: one attack after the other, each a few lines",
+    "tests/unit/test_policy_file.py": "one fault of a policy after the other, over one example",
+    "tests/unit/test_trusted_time.py": "one machine's clock, played through its cases in order",
     "tests/picamera/glue.py:install": "holds the classes that derive from a library of one tree",
 }
 

@@ -12,7 +12,7 @@ from agent.core.time.instant import Instant
 from agent.errors import StorageError
 from agent.receiver import receiver_status
 from agent.receiver.epoch_keys import destroy
-from agent.receiver.intake import Intake
+from agent.receiver.intake import Intake, Taken
 from agent.verifying.envelope_check import EnvelopeVerifier
 from agent.verifying.receipt_check import ReceiptVerifier
 from tests.support.receiving import Enrolled
@@ -75,6 +75,16 @@ class TestIntake:
         assert not store.reads()
         store.close()
 
+    def test_a_rejection_is_remembered_and_its_number_did_arrive(self, enrolled, intake):
+        read = enrolled.seal()
+        later_read = enrolled.seal()
+        assert not intake.take(read.wire, Instant(read.tags.deadline)).new
+        intake.take(later_read.wire, NOW)
+        store = enrolled.place.store()
+        assert store.rejections() == {"deadline-passed": 1}
+        assert [(one.highest, one.missing) for one in store.sequences()] == [(2, ())]
+        store.close()
+
     def test_after_the_deadline(self, enrolled, intake):
         read = enrolled.seal()
         assert (
@@ -105,11 +115,7 @@ class TestIntake:
 
     def test_a_camera_that_is_not_enrolled_is_told_nothing(self, enrolled, intake):
         taken = intake.take(enrolled.seal(device="cam-unknown").wire, NOW)
-        assert (taken.outcome, taken.receipt, taken.tags) == (
-            "dropped:device-not-enrolled",
-            None,
-            None,
-        )
+        assert taken == Taken("dropped:device-not-enrolled", None, None, new=False)
 
     def test_a_fault_of_this_machine_gives_no_receipt(self, enrolled, intake):
         read = enrolled.seal()

@@ -1,12 +1,14 @@
 """Small faults put into a module's source, one at a time: comparisons, boolean operators,
-constants, return values, removed statements.
+constants, return values, removed statements. And the source with a mark at each place of a fault,
+which tells the tests that come by there.
 """
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+MARK = "__been_at__"
 OPPOSITE = {
     ast.Eq: [ast.NotEq],
     ast.NotEq: [ast.Eq],
@@ -27,14 +29,18 @@ OPPOSITE = {
 }
 
 
+_WORDS_FOR_PEOPLE = {"fix", "where"}
+"""Arguments whose words only people read, as a string with a space in it is."""
+
+
 @dataclass(frozen=True)
 class Mutant:
-    """One fault.
-
-    `tree`: the whole module with it; `function`: dotted name of the function around it, empty at
-    module or class level.
+    """One fault. `place`: a number of what it changes, the same for all changes of it; `function`:
+    dotted name of the outermost function around it, empty at module or class level. `tree`: the
+    whole module with it.
     """
 
+    place: int
     line: int
     function: str
     was: str
@@ -43,22 +49,68 @@ class Mutant:
 
 
 def mutants_of(source: str) -> Iterator[Mutant]:
-    """Every mutant of a module's source.
-
-    Annotations, decorators, imports, docstrings and what only type checkers see are left alone.
+    """Every mutant of a module's source that Python compiles. Annotations, decorators, imports,
+    docstrings, words for people and what only type checkers see are left alone.
     """
     tree = ast.parse(source)
-    for path, node, function in _places(tree, (), ""):
+    for place, (path, node, function) in enumerate(_places(tree, (), "")):
         for changed in _changes(node):
             whole = copy.deepcopy(tree)
             _put(whole, path, changed)
-            yield Mutant(
-                getattr(node, "lineno", 0),
-                function,
-                _told(node),
-                _told(changed),
-                ast.fix_missing_locations(whole),
-            )
+            ast.fix_missing_locations(whole)
+            if _compiles(whole):
+                yield Mutant(
+                    place,
+                    getattr(node, "lineno", 0),
+                    function,
+                    _told(node),
+                    _told(changed),
+                    whole,
+                )
+
+
+def marked(source: str) -> ast.Module:
+    """The module, calling MARK with a place's number whenever it comes by that place."""
+    tree = ast.parse(source)
+    places = {id(node): place for place, (_, node, _) in enumerate(_places(tree, (), ""))}
+    return ast.fix_missing_locations(_Marks(places).visit(tree))
+
+
+class _Marks(ast.NodeTransformer):
+    """A mark before each statement, and beside each expression: `(mark(7), expression)[1]`."""
+
+    def __init__(self, places: Mapping[int, int]) -> None:
+        self.places = places
+
+    def visit(self, node: ast.AST) -> ast.AST | list[ast.AST]:
+        place = self.places.get(id(node))
+        node = super().visit(node)
+        if place is None or not isinstance(node, (ast.stmt, ast.expr)):
+            return node
+        mark = ast.Call(ast.Name(MARK, ast.Load()), [ast.Constant(place)], [])
+        if isinstance(node, ast.stmt):
+            return [ast.Expr(mark), node]
+        pair = ast.Tuple([mark, node], ast.Load())
+        return ast.Subscript(pair, ast.Constant(1), ast.Load())
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        """Only text and {…} may stand in an f-string."""
+        self.generic_visit(node)
+        node.values = [
+            value
+            if isinstance(value, (ast.Constant, ast.FormattedValue))
+            else ast.FormattedValue(value, -1, None)
+            for value in node.values
+        ]
+        return node
+
+
+def _compiles(tree: ast.Module) -> bool:
+    try:
+        compile(tree, "mutant", "exec")
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _told(node: ast.AST) -> str:
@@ -70,29 +122,46 @@ def _told(node: ast.AST) -> str:
 
 
 def _places(node: ast.AST, path: tuple, function: str) -> Iterator[tuple[tuple, ast.AST, str]]:
+    """Nodes that have a change, each with its way from the top and the outermost function around
+    it.
+    """
+    scope = path[-1][2] if path else ""
     for field, value in ast.iter_fields(node):
-        if field in {"annotation", "returns", "decorator_list", "bases"} or (
-            isinstance(node, ast.keyword) and field == "arg"
-        ):
+        if field in {"annotation", "returns", "decorator_list", "bases"} or _is_told(node, field):
             continue
         for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
             if not isinstance(child, ast.AST) or _left_alone(child):
                 continue
-            here = (*path, (field, index))
-            inner = function
+            inner, around = scope, function
             if isinstance(child, (ast.FunctionDef, ast.ClassDef)):
-                inner = f"{function}.{child.name}".lstrip(".")
-            elif not isinstance(node, ast.ClassDef) or field != "body":
-                yield here, child, function
-            else:
-                yield here, child, ""
-            yield from _places(child, here, inner)
+                inner = f"{scope}.{child.name}".lstrip(".")
+                if isinstance(child, ast.FunctionDef):
+                    around = function or inner
+            here = (*path, (field, index, inner))
+            if next(_changes(child), None) is not None:
+                yield here, child, around
+            yield from _places(child, here, around)
+
+
+def _is_told(node: ast.AST, field: str) -> bool:
+    """A keyword's name; its value, where that is for people; the `strict` of zip, which tells what
+    holds anyway.
+    """
+    return isinstance(node, ast.keyword) and (
+        field == "arg" or node.arg in _WORDS_FOR_PEOPLE or node.arg == "strict"
+    )
 
 
 def _left_alone(node: ast.AST) -> bool:
     docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    words = isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
     for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    return docstring or for_types or isinstance(node, (ast.Import, ast.ImportFrom))
+    return (
+        docstring
+        or words
+        or for_types
+        or isinstance(node, (ast.Import, ast.ImportFrom, ast.pattern))
+    )
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 (one branch for each kind of node)
@@ -107,10 +176,9 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 (one branch for 
                 )
     elif isinstance(node, ast.BoolOp):
         yield ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values)
-        yield from (
-            ast.BoolOp(node.op, [*node.values[:index], *node.values[index + 1 :]])
-            for index in range(len(node.values))
-        )
+        for index in range(len(node.values)):
+            left = [*node.values[:index], *node.values[index + 1 :]]
+            yield ast.BoolOp(node.op, left) if len(left) > 1 else left[0]
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield node.operand
     elif isinstance(node, ast.BinOp) and type(node.op) in OPPOSITE:
@@ -149,9 +217,9 @@ def _other_constants(value: object) -> list:
 
 
 def _put(tree: ast.AST, path: tuple, new: ast.AST) -> None:
-    for field, index in path[:-1]:
+    for field, index, _ in path[:-1]:
         tree = getattr(tree, field) if index is None else getattr(tree, field)[index]
-    field, index = path[-1]
+    field, index, _ = path[-1]
     if index is None:
         setattr(tree, field, new)
     else:

@@ -11,7 +11,15 @@ import pytest
 from agent.bundles.layout import POLICY, ROOT, SNAPSHOT, TIMESTAMP
 from agent.core.reasons import Reason
 from agent.errors import RefusedError
-from tests.support.bundle_attacks import ATTACKS, DAY, HOUR, MORE, Camera, city_made_for_trying
+from tests.support.bundle_attacks import (
+    ATTACKS,
+    DAY,
+    HOUR,
+    MORE,
+    Camera,
+    city_made_for_trying,
+    refused_for_its_own_reason,
+)
 from tests.support.bundle_city import person
 
 
@@ -24,18 +32,7 @@ def camera(tmp_path):
     ("attack", "reason", "told"), ATTACKS, ids=[attack.__name__ for attack, *_ in ATTACKS]
 )
 def test_an_attack_is_refused_for_its_own_reason_and_nothing_changes(camera, attack, reason, told):
-    attack(camera)
-    before = camera.store.current()
-    text = (before.city / "policy.toml").read_bytes()
-    with pytest.raises(RefusedError) as refused:
-        camera.take_in(2 * HOUR)
-    assert refused.value.reason == reason
-    assert told in str(refused.value)
-    assert camera.store.current() == before
-    assert (camera.store.current().city / "policy.toml").read_bytes() == text
-    assert [path.name for path in (camera.store.folder / "generations").iterdir()] == [
-        str(before.number)
-    ]
+    refused_for_its_own_reason(camera, attack, reason, told)
 
 
 def test_the_same_change_signed_by_enough_is_obeyed(camera):

@@ -8,9 +8,10 @@ import json
 import textwrap
 from datetime import timedelta
 
+import pytest
 from securesystemslib.formats import encode_canonical
 from securesystemslib.signer import CryptoSigner, SSlibKey
-from tuf.api.metadata import TargetFile
+from tuf.api.metadata import Metadata, TargetFile
 
 from agent.bundles.generation_store import BundleStore
 from agent.bundles.layout import (
@@ -29,6 +30,7 @@ from agent.bundles.layout import (
 )
 from agent.core.reasons import Reason
 from agent.core.time.instant import Instant
+from agent.errors import RefusedError
 from agent.settings import Limits
 from tests.support.bundle_city import BundleCity, person
 
@@ -41,12 +43,29 @@ class Camera:
 
     def __init__(self, folder, *, rig=False):
         self.city = BundleCity()
-        self.store = BundleStore(folder / "bundles", self.city.anchor(folder), Limits(), rig=rig)
-        self.inbox = folder / "bundles-in"
+        self.first = {}
+        self.open(folder, rig=rig)
         self.city.day_passes()
         self.city.write(self.inbox)
         self.first = dict(self.city.published)
         assert self.take_in() is not None
+
+    def open(self, folder, *, rig=False):
+        self.folder, self.inbox = folder, folder / "bundles-in"
+        self.store = BundleStore(folder / "bundles", self.city.anchor(folder), Limits(), rig=rig)
+
+    def moved(self, folder):
+        """The same over a copy of its folder, with a city of its own that holds the same keys."""
+        moved = copy.copy(self)
+        moved.city = copy.copy(self.city)
+        for name in ("signers", "files", "metadata", "published"):
+            table = getattr(self.city, name)
+            setattr(moved.city, name, {key: copy.copy(value) for key, value in table.items()})
+        moved.city.metadata = {
+            role: Metadata.from_bytes(one.to_bytes()) for role, one in moved.city.metadata.items()
+        }
+        moved.open(folder)
+        return moved
 
     def take_in(self, later=HOUR, at_least=None):
         self.city.write(self.inbox)
@@ -56,6 +75,22 @@ class Camera:
         for path in self.inbox.rglob("*"):
             if path.is_file():
                 path.unlink()
+
+
+def refused_for_its_own_reason(camera, attack, reason, told):
+    """And the camera keeps what it had."""
+    attack(camera)
+    before = camera.store.current()
+    text = (before.city / "policy.toml").read_bytes()
+    with pytest.raises(RefusedError) as refused:
+        camera.take_in(2 * HOUR)
+    assert refused.value.reason == reason
+    assert told in str(refused.value)
+    assert camera.store.current() == before
+    assert (camera.store.current().city / "policy.toml").read_bytes() == text
+    assert [path.name for path in (camera.store.folder / "generations").iterdir()] == [
+        str(before.number)
+    ]
 
 
 def replayed_timestamp(camera):

@@ -170,13 +170,25 @@ class TestReauthorisation:
     def test_an_untrusted_clock_holds_reads_and_withdraws_none(self, world) -> None:
         world.seal()
         world.clock.trust = ClockTrust.UNTRUSTED
-        world.run()
-        world.run()
+        assert world.run().published == 0
+        assert world.run().published == 0
+        assert world.progress == 0
         assert world.published() == []
         assert world.log.kinds() == ["refusal"]
         world.clock.trust = ClockTrust.OS
         world.clock.advance(HOLD_WAIT_S)
         assert world.run().published == 1
+
+    def test_held_back_and_withdrawn_reads_are_not_counted_as_published(self, world) -> None:
+        world.seal(POLICE)
+        world.clock.trust = ClockTrust.UNTRUSTED
+        held = world.run()
+        world.clock.trust = ClockTrust.OS
+        world.policy = policy(SHERIFF)
+        withdrawn = world.run()
+        assert (held.waiting, held.published) == (withdrawn.waiting, withdrawn.published) == (1, 0)
+        world.delivery.refusals.write_counts(now=True)
+        assert "published" not in world.log.details("counts")[0]["counts"]
 
     def test_a_policy_not_in_force_holds_reads(self, world) -> None:
         world.seal()

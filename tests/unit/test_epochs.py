@@ -60,4 +60,7 @@ class TestKeyFor:
             )
         assert refused.value.reason == "no-epoch-key"
         assert "keys/pd.jws" in str(refused.value)
-        assert "2027-02-04" in str(refused.value)
+        assert refused.value.what == (
+            "no key for epoch 2027-02-04 in the list issued 2027-01-15T12:00:00.000Z "
+            f"(last epoch {max(present).isoformat() if present else 'none'})"
+        )

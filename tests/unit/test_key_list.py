@@ -9,8 +9,8 @@ import pytest
 from agent.core.text.encoding import b64url
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import public_jwk
-from agent.core.wire.epochs import EpochKeys
-from agent.core.wire.key_list import MAX_EPOCHS, MAX_VERSIONS, format_key_list
+from agent.core.wire.epochs import EpochKeys, deadline_of
+from agent.core.wire.key_list import MAX_EPOCHS, MAX_VERSIONS, format_key_list, parse_key_list
 from agent.errors import EnvelopeRefusedError
 from agent.verifying.key_list_check import MAX_BYTES, verify_key_list
 from tests.support.sealed import CAPTURED, RECIPIENT, Parties, sign_compact
@@ -165,3 +165,56 @@ def test_versions_that_cannot_be_meant(versions):
 )
 def test_other_oddities(change):
     assert refusal(signed({**table(), **change})).reason == "malformed"
+
+
+class TestBounds:
+    """docs/ref/sealed-read.md, to the millisecond."""
+
+    EPOCH = CAPTURED.date()
+    DEADLINE = deadline_of(EPOCH)
+    MILLISECOND = timedelta(milliseconds=1)
+
+    @classmethod
+    def issued(cls, issued_at, **changes):
+        key = public_jwk("X25519", KEYS.keys[min(KEYS.keys)])
+        entry = {"epoch": cls.EPOCH.isoformat(), "key": key}
+        whole = {"recipient": RECIPIENT, "issued_at": rfc3339(issued_at), "epochs": [entry]}
+        return json.dumps(whole | changes).encode()
+
+    @pytest.mark.parametrize("before", [MILLISECOND, timedelta(days=401)])
+    def test_from_its_issue_to_four_hundred_days_and_the_day_itself(self, before):
+        assert list(parse_key_list(self.issued(self.DEADLINE - before), RECIPIENT).keys) == [
+            self.EPOCH
+        ]
+
+    @pytest.mark.parametrize("before", [timedelta(0), timedelta(days=401) + MILLISECOND])
+    def test_no_earlier_and_no_later(self, before):
+        told = self.told(self.issued(self.DEADLINE - before))
+        assert "entry 0: `epoch` must be after the list's issue and within 400 days of it" in told
+
+    def test_eight_versions_up_to_a_thousand(self):
+        eight = list(range(1000, 992, -1))
+        assert parse_key_list(self.issued(CAPTURED, versions=eight), RECIPIENT).versions == (
+            *eight,
+        )
+        assert "`versions`" in self.told(self.issued(CAPTURED, versions=[*eight, 1]))
+        assert "`versions`: `v`" in self.told(self.issued(CAPTURED, versions=[1001]))
+        assert "`versions` must be one or more" in self.told(self.issued(CAPTURED, versions=[]))
+
+    def test_four_hundred_entries(self):
+        assert "at most 400" in self.told(self.issued(CAPTURED, epochs=[{}] * 401))
+        assert "entry 0" in self.told(self.issued(CAPTURED, epochs=[{}] * 400))
+
+    def test_which_field_is_told(self):
+        entry = json.loads(self.issued(CAPTURED))["epochs"][0]
+        told = self.told(self.issued(CAPTURED, epochs=[entry, entry]))
+        assert told.endswith("`epochs` must be strictly increasing (entry 1)")
+        later = {**entry, "epoch": (self.EPOCH + DAY).isoformat()}
+        told = self.told(self.issued(CAPTURED, epochs=[entry, later]))
+        assert "`epochs` must be one key each: " in told
+
+    @staticmethod
+    def told(text):
+        with pytest.raises(EnvelopeRefusedError) as refused:
+            parse_key_list(text, RECIPIENT)
+        return str(refused.value)

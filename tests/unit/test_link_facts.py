@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agent.core.log.link_facts import Link, LinkFacts, format_facts, parse_facts
 from agent.core.time.instant import ClockTrust
-from agent.core.wire.link_facts import Link, LinkFacts, format_facts, parse_facts
 from agent.errors import EnvelopeRefusedError, StorageError
 from agent.host import link_ledger
 from agent.host.link_ledger import NO_RECEIPT, RECEIPT_LATE_S, UNTRUSTED, LinkLedger

@@ -9,6 +9,7 @@ from datetime import date
 
 import pytest
 
+from agent.core.policy.policy import HotlistLimits, Recipient
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.toml_document import MAX_TEXT_BYTES, open_document, read_document
 from agent.core.wire.match_level import MatchLevel
@@ -53,6 +54,16 @@ def test_the_shipped_example_means_what_it_says():
     assert policy.served("example-county-sheriff")
     assert len(policy.recipients["exampleville-pd"].signing_key) == 32
     assert len(policy.digest) == 64
+
+
+def test_what_a_policy_does_not_say_is_what_a_city_without_one_has():
+    short = re.sub(r"(?m)^(\[hotlist\]|max_age_hours|additions_per_day|kind).*\n", "", TEXT)
+    policy = parse_policy(short.encode(), "policy.toml")
+    assert (policy.hotlist.max_age_hours, policy.hotlist.additions_per_day) == (24, 0)
+    assert policy.hotlist == HotlistLimits()
+    one = policy.recipients["exampleville-pd"]
+    assert one.kind == ""
+    assert one == Recipient(one.id, one.legal_name, one.basis, one.expires, one.signing_key)
 
 
 def test_line_ends_do_not_matter_but_every_byte_counts_for_the_digest():

@@ -128,6 +128,24 @@ class TestPadding:
         assert padded[: len(plaintext)] == plaintext
         assert not padded[len(plaintext) :].strip(b" ")
 
+    @pytest.mark.parametrize(
+        ("length", "padded"),
+        [
+            (0, 2048),
+            (2048, 2048),
+            (2049, 8192),
+            (8192, 8192),
+            (8193, 16384),
+            (16384, 16384),
+            (16385, 32768),
+            (32768, 32768),
+        ],
+    )
+    def test_the_sizes_are_the_four_of_the_wire_format(self, length, padded):
+        """docs/ref/sealed-read.md; any other length tells more, and is refused by receivers."""
+        assert len(pad(bytes(length))) == padded
+        assert pad(bytes(32769)) is None
+
     def test_too_long_is_none(self):
         assert pad(bytes(PADDING_BUCKETS_BYTES[-1] + 1)) is None
         assert len(pad(bytes(PADDING_BUCKETS_BYTES[-1]))) == PADDING_BUCKETS_BYTES[-1]
@@ -168,6 +186,47 @@ class TestWire:
         )
         assert parse(self.SEALED.wire, len(self.SEALED.wire)) == self.SEALED.tags
         assert len(self.SEALED.wire) < MAX_WIRE_BYTES
+
+    @pytest.mark.parametrize("segments", [4, 6])
+    def test_more_or_fewer_segments_are_refused(self, segments):
+        first, second = self.SEALED.wire.split(b"\n")
+        parts = [*first.split(b"."), b"AAAA"][:segments]
+        refused = refusal(parse, b".".join(parts) + b"\n" + second)
+        assert (refused.reason, refused.what) == (
+            "malformed",
+            "is not a compact JWE of five segments",
+        )
+
+    def test_the_sizes_of_the_wire_format(self):
+        """docs/ref/sealed-read.md; what is larger is not looked into."""
+        assert refusal(split, b"x" * 65_537).what == "is longer than 65536 bytes"
+        assert refusal(split, b"x" * 65_536).what == "is not two lines"
+        assert refusal(split, b"A" * 4_097 + b"\n").what == "is longer than 4096 characters"
+        assert refusal(split, b"A" * 4_096 + b"\n").what != "is longer than 4096 characters"
+
+    @pytest.mark.parametrize(
+        ("line", "segment", "told"),
+        [
+            (0, 1, "encrypted key: must be 40 bytes"),
+            (0, 2, "initialisation vector: must be 12 bytes"),
+            (0, 3, "ciphertext: must be 2048 or 8192 or 16384 or 32768 bytes"),
+            (0, 4, "tag: must be 16 bytes"),
+            (1, 2, "signature: is not a detached signature of 64 bytes"),
+        ],
+    )
+    def test_each_part_has_its_size_and_its_name(self, line, segment, told):
+        lines = self.SEALED.wire.split(b"\n")
+        parts = lines[line].split(b".")
+        parts[segment] = b"AAAA"
+        lines[line] = b".".join(parts)
+        assert told in str(refusal(parse, b"\n".join(lines)))
+        parts[segment] = b"?"
+        lines[line] = b".".join(parts)
+        assert f"{told.partition(':')[0]}: " in str(refusal(parse, b"\n".join(lines)))
+
+    def test_a_header_without_tags_is_no_sealed_read(self):
+        _, second = self.SEALED.wire.split(b"\n")
+        assert refusal(parse, b"e30.x\n" + second).what == "is not a compact JWE with `alpr`"
 
 
 class TestStrictJson:
@@ -259,3 +318,10 @@ class TestReceipt:
     def test_other_outcomes_are_refused(self, outcome):
         table = json.loads(format_receipt(self.RECEIPT)) | {"outcome": outcome}
         assert refusal(parse_receipt, json.dumps(table).encode()).reason == "malformed"
+
+    def test_a_receipt_of_another_version_is_refused(self):
+        table = json.loads(format_receipt(self.RECEIPT)) | {"v": 2}
+        assert "]: receipt: `v` must be 1" in str(
+            refusal(parse_receipt, json.dumps(table).encode())
+        )
+        assert "]: receipt: " in str(refusal(parse_receipt, b"[]"))

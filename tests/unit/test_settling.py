@@ -192,14 +192,42 @@ def test_receipts_for_unknown_reads_are_of_no_interest():
 
 def test_a_flood_of_forged_receipts_cannot_fill_the_log(monkeypatch):
     monkeypatch.setattr(settlement, "MAX_REFUSALS", 30)
-    scene = Scene()
-    for number in range(40):
-        scene.receipts.receipts[scene.waiting[0]] = b"forged %d" % number
-        scene.settler.settle(instant(1))
+    scene = Scene(40)
+    for read_id in scene.waiting:
+        scene.receipts.receipts[read_id] = b"forged"
+    scene.settler.settle(instant(1))
     assert len(scene.log.details("refusal")) == 30
     scene.receipt()
     scene.settler.settle(instant(2))
-    assert scene.waiting == []
+    assert len(scene.waiting) == 39
+
+
+def test_a_file_altered_every_round_does_not_use_up_the_leaves_of_others():
+    """Deliver could hide a forged receipt behind a thousand changes of another one."""
+    scene = Scene(2)
+    altered, forged = scene.waiting
+    for number in range(settlement.MAX_REFUSALS + 200):
+        scene.receipts.receipts[altered] = b"altered %d" % number
+        scene.settler.settle(instant(1))
+    scene.receipts.receipts[forged] = b"forged"
+    scene.settler.settle(instant(2))
+    assert [(leaf["where"], leaf["read"]) for leaf in scene.log.details("refusal")] == [
+        ("receipts", altered),
+        ("receipts", forged),
+    ]
+
+
+def test_a_second_reason_for_the_same_file_has_a_leaf_of_its_own():
+    scene = Scene()
+    read_id = scene.waiting[0]
+    scene.receipts.receipts[read_id] = b"forged"
+    scene.settler.settle(instant(1))
+    scene.receipt(wire_sha256="0" * 64)
+    scene.settler.settle(instant(2))
+    assert [leaf["reason"] for leaf in scene.log.details("refusal")] == [
+        "malformed",
+        "receipt-mismatch",
+    ]
 
 
 def test_expiry_takes_a_read_out_and_a_receipt_in_time_comes_first():

@@ -2,6 +2,7 @@
 is deleted by a clock that only says so.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from agent.core.time.instant import ClockTrust, Instant
 from agent.core.time.trusted_time import (
     NAMELESS,
     Known,
+    Look,
     SignedTime,
     format_known,
     judge,
@@ -382,6 +384,108 @@ def test_the_rule_itself(wall, floor, issued, lifetime, synchronised, rtc):
     ) <= machine.wall < signed.expires
     assert (verdict.trust is TRUSTED) == expected
     assert verdict.trust is not OS
+
+
+NAMED, OTHER = "a" * 32, "b" * 32
+NOBODYS, ANOTHERS = "?" + "c" * 32, "?" + "d" * 32  # the mark that docs/ref/time.md gives
+
+
+class TestJudged:
+    """The rule of one look, without a file or a process around it."""
+
+    LOOK = Look(START, 160.0, NAMED, synchronised=False, rtc=False)
+    KNOWN = Known(START - HOUR, 60.0, NAMED, (START - timedelta(seconds=100), 60.0))
+    SIGNED = SignedTime(START - DAY, START + DAY)
+
+    @staticmethod
+    def judged(look, known, signed=SIGNED):
+        return judge(look, known, signed, START - 9 * DAY)
+
+    @pytest.mark.parametrize(
+        ("boot", "boot_s", "known_boot", "surely_s"),
+        [
+            (NAMED, 160.0, NAMED, 100.0),
+            (NAMED, 40.0, NAMED, 0.0),
+            (OTHER, 160.0, NAMED, 160.0),  # all of another boot lies behind what was known
+            (OTHER, 60.0, NAMED, 60.0),
+            # one side is nameless: perhaps the same boot, unless its time runs backwards
+            (NOBODYS, 160.0, NAMED, 0.0),
+            (NAMED, 160.0, NOBODYS, 0.0),
+            (NOBODYS, 160.0, ANOTHERS, 0.0),
+            (NOBODYS, 60.0, NAMED, 0.0),
+            (NOBODYS, 59.0, NAMED, 59.0),
+            (NAMED, 59.0, NOBODYS, 59.0),
+            (NOBODYS, 160.0, NOBODYS, 100.0),
+        ],
+    )
+    def test_the_floor_rises_by_the_time_that_surely_ran(self, boot, boot_s, known_boot, surely_s):
+        look = replace(self.LOOK, wall=START - DAY, boot=boot, boot_s=boot_s)
+        found = self.judged(look, replace(self.KNOWN, boot=known_boot), None)
+        rise = (found.at_least - self.KNOWN.floor).total_seconds()
+        assert rise == pytest.approx(surely_s * 0.9995, abs=0.001)
+        assert found.known.floor == found.at_least
+
+    def test_a_floor_beyond_all_dates_stays_where_it_was(self):
+        look = replace(self.LOOK, boot=OTHER, boot_s=1e12)
+        assert self.judged(look, self.KNOWN).known.floor == self.KNOWN.floor
+
+    def test_the_floor_is_what_is_written_down(self):
+        look = replace(self.LOOK, boot_s=160.1234567, wall=START - 2 * HOUR)
+        known = self.judged(look, self.KNOWN).known
+        assert parse_known(format_known(known), "clock.json").floor == known.floor
+
+    def test_it_stays_a_minute_behind_a_vouched_time(self):
+        found = self.judged(replace(self.LOOK, synchronised=True), self.KNOWN)
+        assert found.known.floor == START - timedelta(seconds=60)
+        assert found.known.reference == (START, 160.0)
+
+    def test_a_battery_vouches_for_the_time_after_it_too(self):
+        known = self.judged(replace(self.LOOK, rtc=True), None).known
+        later = replace(self.LOOK, wall=START + HOUR, boot_s=160.0 + 3600)
+        assert self.judged(later, known).trust is TRUSTED
+
+    @pytest.mark.parametrize(
+        ("change", "trust"),
+        [
+            ({}, TRUSTED),
+            ({"boot": OTHER}, UNTRUSTED),
+            # a boot whose time runs backwards is another one, also where the clock ran back with it
+            ({"boot_s": 59.0, "wall": START - timedelta(seconds=101)}, UNTRUSTED),
+            ({"wall": START + timedelta(seconds=60.049)}, TRUSTED),  # 60 s, and 500 ppm of 100 s
+            ({"wall": START + timedelta(seconds=60.051)}, UNTRUSTED),
+            ({"wall": START - timedelta(seconds=60.049)}, TRUSTED),
+            ({"wall": START - timedelta(seconds=60.051)}, UNTRUSTED),
+        ],
+    )
+    def test_who_vouched_in_this_boot_still_does_without_a_step(self, change, trust):
+        assert self.judged(replace(self.LOOK, **change), self.KNOWN).trust is trust
+
+    def test_a_minute_exactly_is_no_step_yet(self):
+        known = replace(self.KNOWN, reference=(START - timedelta(seconds=60), 160.0))
+        assert self.judged(self.LOOK, known).trust is TRUSTED
+
+    def test_a_long_run_before_the_reference_allows_no_longer_step(self):
+        known = replace(self.KNOWN, boot_s=1e7, reference=(START, 1e7))
+        look = replace(self.LOOK, wall=START + timedelta(seconds=90), boot_s=1e7)
+        assert self.judged(look, known).trust is UNTRUSTED
+
+    def test_without_signed_time_it_is_taken_as_it_is_and_proves_nothing(self):
+        found = self.judged(self.LOOK, None, None)
+        assert (found.trust, found.at_least) == (OS, START - 9 * DAY)
+        assert found.why.startswith("taken as it is, but nothing is deleted by it: ")
+        assert self.judged(self.LOOK, None).why.startswith("not trusted: the operating system ")
+
+    def test_no_time_before_a_boot_is_read_from_the_file(self):
+        known = Known(START, 0.0, NAMED, (START, 0.0))
+        written = format_known(known)
+        assert parse_known(written, "clock.json") == known
+        for old, new in (
+            (b'"boot_ms":0,"floor', b'"boot_ms":-1,"floor'),
+            (b'"boot_ms":0,"utc', b'"boot_ms":-1,"utc'),
+        ):
+            assert old in written
+            with pytest.raises(EnvelopeRefusedError):
+                parse_known(written.replace(old, new), "clock.json")
 
 
 class TestInstant:

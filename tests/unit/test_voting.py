@@ -94,6 +94,38 @@ def test_agreement_raises_confidence_and_disagreement_lowers_it():
     )
 
 
+@pytest.mark.parametrize(
+    ("reads", "place"),
+    [
+        (["PWD0001"] * 3 + ["PWD8001"] * 2, 3),
+        (["PWD0001"] * 2 + ["PWD0007"], 6),
+        (["PWD0001"] * 3 + ["PWD001"] * 2, 3),
+    ],
+)
+def test_a_character_is_as_sure_as_the_texts_that_have_it(reads, place):
+    """Near 1 where the reads disagree, it would tell an officer a certainty that nobody has."""
+    found = elect(*[read(text, confidence=0.8) for text in reads])
+    assert found.text.value == "PWD0001"
+    [other] = found.alternatives
+    none_of_them = 1 - found.confidence - other.probability
+    agreed = 1 - none_of_them / 7  # one of seven characters is wrong then, each alike
+    expected = [agreed] * 7
+    expected[place] -= other.probability
+    assert found.char_confidence == pytest.approx(expected)
+
+
+def test_where_it_is_none_of_the_texts_the_doubtful_character_is_the_wrong_one():
+    doubtful = replace(
+        read("PWD0001", confidence=0.5), char_confidence=(0.99,) * 3 + (0.5,) + (0.99,) * 3
+    )
+    found = elect(doubtful, doubtful)
+    none_of_them = 1 - found.confidence
+    shares = [0.01 / 0.56] * 7
+    shares[3] = 0.5 / 0.56
+    expected = [1 - none_of_them * share for share in shares]
+    assert found.char_confidence == pytest.approx(expected, abs=1e-4)
+
+
 def test_a_reader_that_doubts_the_whole_is_not_overruled_by_its_characters():
     doubtful = replace(read("PWD0001", confidence=0.99), confidence=0.4)
     assert elect(*[doubtful] * 6).confidence < 0.6
@@ -146,7 +178,7 @@ def test_alternatives_are_merged_bounded_and_without_the_winner():
     ]
     found = elect(*reads, read("PWD8001", confidence=0.5))
     listed = [one.text.value for one in found.alternatives]
-    assert len(listed) == MAX_ALTERNATIVES
+    assert len(listed) == MAX_ALTERNATIVES == 8
     assert set(listed[:2]) == {"PWD8001", "PWDO001"}
     assert "PWD0001" not in listed
     probabilities = [one.probability for one in found.alternatives]
@@ -201,3 +233,61 @@ def test_voting_makes_reading_better_on_simulated_errors():
         right["voted"] += elect(*reads).text.value == truth
     assert right["single"] < 12
     assert right["voted"] > 22
+
+
+def test_a_region_that_nobody_knew_is_unknown_and_outweighs_nobody():
+    assert elect(read("PWD1", region="unknown"), read("PWD1", region="unknown")).region == "unknown"
+    doubtful = read("PWD1", region="us", confidence=0.2)
+    assert elect(*[read("PWD1", region="unknown")] * 3, doubtful).region == "us"
+
+
+def test_the_crop_shows_a_plate_where_no_read_has_the_voted_text_itself():
+    crops = [np.full((4, 4, 3), number, dtype=np.uint8) for number in range(2)]
+    apart = [read(text, crop=crops[0]) for text in ("XWD0001", "PXD0001", "PWX0001", "PWD0X01")]
+    found = elect(*apart, read("", sharpness=9, crop=crops[1]))
+    assert found.text.value == "PWD0001"
+    assert found.crop is crops[0]
+    doubtful = read("", alternatives=[("PWD0001", 0.5)], crop=crops[0])
+    found = elect(doubtful, doubtful)
+    assert (found.text.value, found.crop is crops[0]) == ("PWD0001", True)
+
+
+@pytest.mark.parametrize(("said", "kept"), [(1.2, 1.0), (-0.1, 0.0)])
+def test_a_confidence_beyond_its_bounds_is_brought_back(said, kept):
+    assert elect(replace(read("PWD0001"), confidence=said)).confidence == kept
+
+
+def test_a_single_read_does_not_suspect_itself_nor_nothing():
+    only = read("PWD0001", alternatives=[("PWD0001", 0.1), ("", 0.05), ("PWD8001", 0.2)])
+    assert [one.text.value for one in elect(only).alternatives] == ["PWD8001"]
+
+
+def test_a_suspicion_that_the_pool_had_no_room_for_is_listed_all_the_same():
+    many = [(f"PWD00{number}", 0.04) for number in range(10, 28)]
+    wide = read("PWD0001", confidence=0.2, alternatives=many, width=300)
+    narrow = read("ABC1234", confidence=0.9, width=1)
+    found = elect(wide, wide, narrow)
+    told = {one.text.value: one.probability for one in found.alternatives}
+    assert told["ABC1234"] == 0.0
+    assert found.alternatives[-1].text.value == "ABC1234"
+
+
+def test_three_of_five_are_no_clear_majority_yet():
+    states = ["US-CA"] * 3 + ["US-NV"] * 2
+    assert elect(*[read("PWD1", confidence=0.5, state=state) for state in states]).state is None
+
+
+def test_a_wide_plate_is_believed_before_a_narrow_one():
+    wide, narrow = read("PWD0001", width=200), read("PWD8001", width=50, y=400)
+    high = replace(narrow, box=replace(narrow.box, box=(0.0, 400.0, 50.0, 200.0)))
+    assert elect(wide, high).text.value == "PWD0001"
+    assert elect(high, wide).text.value == "PWD0001"
+    nothing = replace(narrow, box=replace(narrow.box, box=(0.0, 0.0, 0.0, 0.0)))
+    assert elect(nothing, nothing).text.value == "PWD8001"
+
+
+def test_of_very_many_reads_the_surest_thirty_two_vote():
+    sure, doubtful = read("PWD0001", confidence=0.9), read("PWD8001", confidence=0.5)
+    assert elect(*[sure] * 32, doubtful).confidence == elect(*[sure] * 32).confidence
+    assert elect(*[sure] * 32, doubtful).frames == 33
+    assert elect(*[sure] * 31, doubtful).confidence < elect(*[sure] * 31).confidence

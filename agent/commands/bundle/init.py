@@ -93,9 +93,7 @@ def init(
         from agent.city.rig_city import found_rig
 
         done = found_rig(city, city_id or "rig", name or "A test rig's city", moment(on, rig=True))
-        typer.echo(
-            json.dumps(done.table()) if as_json else visible("\n".join(done.lines()), keep="\n")
-        )
+        _echo(done.table(), done.lines(), as_json=as_json)
         return
     if not IDENTIFIER.fullmatch(city_id) or not name.isprintable() or not 0 < len(name) <= 120:
         raise UsageError(
@@ -123,9 +121,7 @@ def init(
         proposed = found(
             city, founding, roster_key, new_passphrase(str(roster_key), passphrase_file), moment(on)
         )
-    typer.echo(
-        json.dumps(proposed.table()) if as_json else visible("\n".join(proposed.lines()), keep="\n")
-    )
+    _echo(proposed.table(), proposed.lines(), as_json=as_json)
 
 
 def _echo(table: object, lines: Iterable[str], *, as_json: bool) -> None:

@@ -1,0 +1,267 @@
+"""Writing a repository: what a camera may have taken is never changed, and a failure leaves nothing
+half-written.
+"""
+
+import errno
+from dataclasses import replace
+
+import pytest
+from tuf.api.metadata import Metadata
+
+from agent.bundles.layout import POLICY
+from agent.bundles.repository import writer
+from agent.bundles.repository.published import Pending
+from agent.bundles.repository.writer import (
+    KEPT_SNAPSHOTS,
+    Writing,
+    add_signature,
+    drop_pending,
+    keep_pending,
+    mirror,
+    publish,
+)
+from agent.errors import StorageError, UsageError
+from tests.support.bundle_city import BundleCity, person
+
+ROOT = "metadata/2.root.json"
+
+
+@pytest.fixture
+def writing(tmp_path):
+    return Writing(tmp_path / "repository")
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """Folders that were synced."""
+    found = []
+    monkeypatch.setattr(writer, "sync_folder", found.append)
+    return found
+
+
+class TestOneFile:
+    def test_another_root_of_this_version_is_never_written_over(self, writing):
+        """A camera may have taken the first one; it could follow neither after that."""
+        writing.put(ROOT, b"first")
+        with pytest.raises(UsageError, match="is another root of this version"):
+            writing.put(ROOT, b"second")
+        assert (writing.folder / ROOT).read_bytes() == b"first"
+
+    def test_the_same_root_again_is_no_fault_and_not_this_runs_to_forget(self, writing):
+        writing.put(ROOT, b"first")
+        writing.finish(b"timestamp")
+        writing.put(ROOT, b"first")
+        writing.forget()
+        assert (writing.folder / ROOT).read_bytes() == b"first"
+
+    def test_what_no_timestamp_named_yet_may_be_written_anew(self, writing):
+        """A publish that failed in between, and was repeated later."""
+        writing.put("metadata/7.snapshot.json", b"left by a failure")
+        writing.put("metadata/7.snapshot.json", b"the one that counts")
+        assert (writing.folder / "metadata/7.snapshot.json").read_bytes() == b"the one that counts"
+
+    def test_everybody_may_read_it(self, writing):
+        writing.put(ROOT, b"first")
+        writing.finish(b"timestamp")
+        modes = {path.stat().st_mode & 0o777 for path in writing.folder.rglob("*.json")}
+        assert modes == {0o644}
+        assert (writing.folder / "metadata").stat().st_mode & 0o777 == 0o755
+
+    def test_what_cannot_be_read_or_made_is_one_clear_error(self, writing, monkeypatch):
+        writing.put(ROOT, b"first")
+        with monkeypatch.context() as patched:
+            patched.setattr(type(writing.folder), "read_bytes", denied)
+            with pytest.raises(StorageError, match="cannot read"):
+                writing.put(ROOT, b"first")
+        (writing.folder / "targets").write_bytes(b"a file in the folder's place")
+        with pytest.raises(StorageError, match="cannot make the folder"):
+            writing.put("targets/policy/1.toml", b"policy")
+
+    def test_a_new_folder_survives_a_power_cut(self, writing, synced):
+        writing.put(ROOT, b"first")
+        assert writing.folder in synced
+
+    def test_what_was_forgotten_is_forgotten_once(self, writing):
+        writing.put(ROOT, b"first")
+        writing.forget()
+        Writing(writing.folder).put(ROOT, b"of another run")
+        writing.forget()
+        assert (writing.folder / ROOT).read_bytes() == b"of another run"
+
+
+class TestWhole:
+    def test_a_publish_removes_what_no_snapshot_names_any_more(self, tmp_path):
+        city = BundleCity()
+        city.write(tmp_path)
+        (tmp_path / "metadata/1.gone.json").write_bytes(b"of a role that is no more")
+        publish(tmp_path, {}, {}, city.published["metadata/timestamp.json"])
+        assert not (tmp_path / "metadata/1.gone.json").exists()
+        assert everything(tmp_path) == city.published
+
+    def test_a_stick_of_the_same_city_is_brought_up_to_date(self, tmp_path):
+        city = BundleCity()
+        mirror(city.write(tmp_path / "repository"), tmp_path / "stick")
+        city.day_passes()
+        mirror(city.write(tmp_path / "repository"), tmp_path / "stick")
+        assert everything(tmp_path / "stick") == city.published
+
+    def test_a_repository_that_cannot_be_read_is_one_clear_error(self, tmp_path, monkeypatch):
+        BundleCity().write(tmp_path)
+        monkeypatch.setattr(type(tmp_path), "read_bytes", denied)
+        with pytest.raises(StorageError, match="cannot read"):
+            mirror(tmp_path, tmp_path / "stick")
+
+    def test_a_failure_leaves_what_was_there(self, tmp_path, monkeypatch):
+        folder = tmp_path / "repository"
+        publish(folder, {"1.root.json": b"root"}, {"city.json": b"city"}, b"first")
+        before = everything(folder)
+
+        def fail(path, *_):
+            if path.name == "2.root.json":
+                raise StorageError("the disk is full", where=path)
+            write(path, *_)
+
+        write = writer.write_atomic
+        monkeypatch.setattr(writer, "write_atomic", fail)
+        with pytest.raises(StorageError):
+            publish(folder, {"2.root.json": b"new"}, {"policy.toml": b"new"}, b"second")
+        assert everything(folder) == before
+
+    def test_the_newest_snapshots_stay_with_what_they_name_and_older_ones_go(self, tmp_path):
+        city, folder = BundleCity(), tmp_path / "repository"
+        for _ in range(KEPT_SNAPSHOTS + 1):
+            city.day_passes()
+        city.write(folder)
+        writer.prune(folder)
+        snapshots = sorted(path.name for path in (folder / "metadata").glob("*.snapshot.json"))
+        assert snapshots == ["3.snapshot.json", "4.snapshot.json", "5.snapshot.json"]
+        lists = sorted(path.name for path in (folder / "metadata").glob("*.hotlist.json"))
+        assert lists == ["3.hotlist.json", "4.hotlist.json", "5.hotlist.json"]
+        assert (folder / "metadata/1.root.json").exists()
+        assert (folder / "metadata/timestamp.json").exists()
+        assert list((folder / "targets/policy").glob("*.policy.toml"))
+
+    def test_a_mirror_holds_what_the_newest_snapshots_name_and_every_root(self, tmp_path):
+        city = BundleCity()
+        city.day_passes()
+        city.root()
+        city.online()
+        city.write(tmp_path / "repository")
+        mirror(tmp_path / "repository", tmp_path / "stick")
+        assert everything(tmp_path / "stick") == everything(tmp_path / "repository")
+
+    def test_another_citys_stick_is_not_written_over(self, tmp_path):
+        BundleCity().write(tmp_path / "repository")
+        BundleCity().write(tmp_path / "stick")
+        before = everything(tmp_path / "stick")
+        with pytest.raises(UsageError, match="another city's repository lies there"):
+            mirror(tmp_path / "repository", tmp_path / "stick")
+        assert everything(tmp_path / "stick") == before
+
+    def test_a_damaged_snapshot_is_one_clear_error(self, tmp_path):
+        city = BundleCity()
+        city.write(tmp_path)
+        (tmp_path / "metadata/1.snapshot.json").write_bytes(b"{}")
+        with pytest.raises(StorageError, match="is damaged"):
+            mirror(tmp_path, tmp_path / "stick")
+        root = (tmp_path / "metadata/1.root.json").read_bytes()
+        (tmp_path / "metadata/1.snapshot.json").write_bytes(root)  # readable, and no snapshot
+        with pytest.raises(StorageError, match="is damaged"):
+            mirror(tmp_path, tmp_path / "stick")
+
+
+class TestPending:
+    """A role's next version, beside the repository until enough have signed it."""
+
+    @pytest.fixture
+    def pending(self):
+        return Pending(POLICY, BundleCity().metadata[POLICY], {"policy/1.toml": b"policy"})
+
+    def test_kept_whole_signed_further_and_dropped(self, tmp_path, pending, synced):
+        keep_pending(tmp_path, pending)
+        folder = tmp_path / "pending"
+        assert everything(folder) == {
+            "policy/metadata.json": pending.metadata.to_bytes(),
+            "policy/targets/policy/1.toml": b"policy",
+        }
+        assert folder in synced
+        signatures = len(pending.metadata.signatures)
+        pending.metadata.sign(person("Gil"), append=True)
+        add_signature(tmp_path, POLICY, pending.metadata)
+        written = Metadata.from_bytes((folder / "policy/metadata.json").read_bytes())
+        assert len(written.signatures) == signatures + 1
+        synced.clear()
+        drop_pending(tmp_path, POLICY)
+        assert list(folder.iterdir()) == []
+        assert folder in synced
+        drop_pending(tmp_path, POLICY)  # given up before: no fault
+
+    def test_a_newer_draft_takes_its_place_whole(self, tmp_path, pending):
+        keep_pending(tmp_path, pending)
+        for left in (".policy.part", ".policy.old"):  # of a crash
+            (tmp_path / "pending" / left).mkdir()
+            (tmp_path / "pending" / left / "rest.json").write_bytes(b"half")
+        keep_pending(tmp_path, replace(pending, files={"policy/2.toml": b"newer"}))
+        assert everything(tmp_path / "pending") == {
+            "policy/metadata.json": pending.metadata.to_bytes(),
+            "policy/targets/policy/2.toml": b"newer",
+        }
+        assert [path.name for path in (tmp_path / "pending").iterdir()] == ["policy"]
+
+    @pytest.mark.parametrize("files", [{}, {"policy/1.toml": b"a", "policy/2.toml": b"b"}])
+    def test_any_number_of_files_is_new(self, tmp_path, pending, files):
+        keep_pending(tmp_path, replace(pending, files=files))
+        kept = everything(tmp_path / "pending/policy")
+        assert kept == {
+            "metadata.json": pending.metadata.to_bytes(),
+            **{f"targets/{name}": data for name, data in files.items()},
+        }
+
+    def test_a_failure_is_told_also_where_nothing_is_left_to_tidy(
+        self, tmp_path, pending, monkeypatch
+    ):
+        (tmp_path / "pending").write_bytes(b"a file in the folder's place")
+        with pytest.raises(StorageError, match="cannot keep what was signed"):
+            keep_pending(tmp_path, pending)
+        (tmp_path / "pending").unlink()
+
+        def fail(folder):
+            raise StorageError("the disk is full", where=folder)
+
+        monkeypatch.setattr(writer, "sync_folder", fail)
+        with pytest.raises(StorageError, match="the disk is full"):
+            keep_pending(tmp_path, pending)
+
+    @pytest.mark.parametrize(
+        "error", [StorageError("the disk is full", where="card"), OSError("no such device")]
+    )
+    def test_after_a_failure_the_draft_before_is_there(self, tmp_path, pending, monkeypatch, error):
+        keep_pending(tmp_path, pending)
+        before = everything(tmp_path)
+
+        def fail(*_):
+            raise error
+
+        monkeypatch.setattr(writer, "write_atomic", fail)
+        with pytest.raises(StorageError):
+            keep_pending(tmp_path, pending)
+        assert everything(tmp_path) == before
+        assert [path.name for path in (tmp_path / "pending").iterdir()] == ["policy"]
+
+    def test_what_cannot_be_removed_is_one_clear_error(self, tmp_path, pending, monkeypatch):
+        keep_pending(tmp_path, pending)
+        monkeypatch.setattr(writer.shutil, "rmtree", denied)
+        with pytest.raises(StorageError, match="cannot remove"):
+            drop_pending(tmp_path, POLICY)
+
+
+def denied(*_, **__):
+    raise PermissionError(errno.EACCES, "permission denied")
+
+
+def everything(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
