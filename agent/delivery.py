@@ -112,8 +112,7 @@ class Delivery:
         self._publisher: Publisher | None = None
         # Every read of the outbox; lane: its recipient, once it is known. Parked while in flight.
         self._agenda = Agenda()
-        # The suspects' own: parked in the other one.
-        self._suspects = Agenda()
+        self._suspects = Agenda()  # of those that are parked in the other one
         self._listed: tuple[Sequence[str], ...] = ()
         self._receipted: frozenset[str] = frozenset()
         # Digest and tags of reads whose signature was good: it is checked once.
@@ -215,7 +214,9 @@ class Delivery:
 
     def _put_again(self, read_id: str, wait_s: float) -> None:
         """It is in flight no more; one that left the outbox or has its receipt stays as it is."""
-        if read_id in self._agenda and read_id not in self._receipted:
+        if read_id not in self._agenda:
+            self._listed = ()  # so that what was just booked of it is forgotten
+        elif read_id not in self._receipted:
             self._put(read_id, self._clock.monotonic_s() + wait_s)
 
     def _send(self, route: Route, now: _Pass, stopping: Callable[[], bool]) -> None:
@@ -282,8 +283,7 @@ class Delivery:
             self.refusals.note(
                 ("hold", denied), {"reason": denied, "what": "reads wait"}, once=True
             )
-            later_s = self._clock.monotonic_s() + HOLD_WAIT_S
-            self._put(tags.read_id, later_s)
+            self._put(tags.read_id, self._clock.monotonic_s() + HOLD_WAIT_S)
             return
         kind = LeafKind.EXPIRED if denied is Reason.DEADLINE_PASSED else LeafKind.WITHDRAWAL
         self._log.append(

@@ -116,7 +116,7 @@ def test_junk_is_written_once_a_minute_and_at_the_end(tmp_path, monkeypatch):
             connection, intake, FakeHousekeeping(), clock, Voice(lambda _: None, lambda _: None)
         )
         connection.service = service
-        service.run("READY")
+        service.run(lambda: "READY")
         start = clock.elapsed_s - 130
         assert [(reason, messages, at - start) for reason, messages, at in written] == [
             ("malformed", 1, 0),
