@@ -10,32 +10,30 @@ from __future__ import annotations
 import hashlib
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from agent.core.log.fate import Fate
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.decide import HOLD, may_publish
 from agent.core.reasons import Reason
 from agent.core.time.agenda import Agenda
 from agent.core.wire.own_read import require_answer, require_own
 from agent.errors import DestinationRefusedError, EnvelopeRefusedError, NetworkError, StorageError
+from agent.ledger import Ledger, Refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
 
     from agent.core.policy.policy import Policy
     from agent.core.wire.receipt import Receipt
     from agent.core.wire.tags import Tags
+    from agent.ledger import Attempts
     from agent.ports import AuditLog, Clock, Publisher, ReceiptBox, ReceiptVerifier, Verifier
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
-MAX_LOOKS_PER_PASS = 100
+MAX_PUBLISHED_PER_PASS = 100
+MAX_LOOKS_PER_TURN = 100
 HOLD_WAIT_S, ODD_FILE_WAIT_S = 5.0, 60.0
-MAX_REFUSAL_LEAVES_PER_HOUR = 200
-MAX_REMEMBERED = 10_000
-HOUR_S = 3600.0
 
 
 class WaitingReads(Protocol):
@@ -48,17 +46,6 @@ class WaitingReads(Protocol):
     def pending(self) -> Sequence[str]: ...
     def strangers(self) -> Sequence[str]: ...
     def untrusted_wire(self, read_id: str) -> bytes | None: ...
-
-
-class Attempts(Protocol):
-    """What deliver remembers of each read across restarts. Raises StorageError."""
-
-    def tries(self, read_id: str) -> int: ...
-    def due(self, read_id: str) -> datetime | None: ...
-    def withdrawn(self, read_id: str) -> str: ...
-    def published(self, read_id: str, due: datetime) -> None: ...
-    def withdraw(self, read_id: str, reason: str) -> None: ...
-    def keep_only(self, read_ids: Collection[str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,58 +74,12 @@ class PassResult:
 
 
 @dataclass(slots=True)
-class Refusals:
-    """Refusal leaves: one for each new thing refused, bounded per hour; what is beyond is counted,
-    and the counts are a leaf.
+class _Pass:
+    """One pass over what was due when it began. `troubles`: of recipients, why brokers failed."""
 
-    Mitigates against: a hostile broker, or a hostile file writer, that would fill the log with
-    refusals.
-    """
-
-    log: AuditLog
-    clock: Clock
-    _seen: set[tuple[str, ...]] = field(default_factory=set)
-    _counts: dict[str, int] = field(default_factory=dict)
-    _since_s: float | None = None
-    _leaves: int = 0
-
-    def note(
-        self, key: tuple[str, ...], details: Mapping[str, object], *, once: bool = False
-    ) -> None:
-        """A leaf the first time, a count afterwards.
-
-        `once`: the same thing found again, not done again, is not even counted.
-        """
-        if key in self._seen and once:
-            return
-        self.count(f"refused {details['reason']}")
-        if (
-            key in self._seen
-            or self._leaves >= MAX_REFUSAL_LEAVES_PER_HOUR
-            or len(self._seen) >= MAX_REMEMBERED
-        ):
-            return
-        self._seen.add(key)
-        self._leaves += 1
-        self.log.append(LeafKind.REFUSAL, details)
-
-    def count(self, what: str, number: int = 1) -> None:
-        """Count for the hour's leaf."""
-        if number:
-            self._counts[what] = self._counts.get(what, 0) + number
-
-    def write_counts(self, *, now: bool = False) -> None:
-        """One leaf an hour and at the end, with nothing to count too: silence would look like a
-        stopped process.
-        """
-        elapsed_s = self.clock.monotonic_s() - (
-            self._since_s if self._since_s is not None else self.clock.monotonic_s()
-        )
-        self._since_s = self.clock.monotonic_s() - elapsed_s
-        if elapsed_s < HOUR_S and not now:
-            return
-        self.log.append(LeafKind.COUNTS, {"counts": dict(sorted(self._counts.items()))})
-        self._counts, self._leaves, self._since_s = {}, 0, self.clock.monotonic_s()
+    began_s: float
+    handed_over: int = 0
+    troubles: dict[str, str] = field(default_factory=dict)
 
 
 class Delivery:
@@ -165,28 +106,54 @@ class Delivery:
         self._outbox = outbox
         self._verifier = verifier
         self._receipt_box = receipt_box
-        self._attempts, self._log, self._clock, self._jitter = attempts, log, clock, jitter
+        self._attempts, self._log, self._clock = attempts, log, clock
         self.refusals = Refusals(log, clock)
-        # Every read of the outbox; lane: its recipient, once it is known.
+        self._ledger = Ledger(attempts, self.refusals, clock, jitter)
+        self._publisher: Publisher | None = None
+        # Every read of the outbox; lane: its recipient, once it is known. Parked while in flight.
         self._agenda = Agenda()
+        self._suspects = Agenda()  # of those that are parked in the other one
         self._listed: tuple[Sequence[str], ...] = ()
         self._receipted: frozenset[str] = frozenset()
         # Digest and tags of reads whose signature was good: it is checked once.
         self._known: dict[str, tuple[str, Tags]] = {}
 
     def pass_once(
-        self, route: Route, progress: Callable[[], None], stopping: Callable[[], bool]
+        self,
+        route: Route,
+        progress: Callable[[], None],
+        stopping: Callable[[], bool],
+        wait_s: float = 0.0,
     ) -> PassResult:
-        """Take receipts, publish what is due, tidy up. `progress` is called after each publication;
-        `stopping` is asked before.
+        """Take receipts, publish what is due, tidy up.
+
+        For up to `wait_s` it goes on as receipts and acknowledgements come, with the reads that
+        were due at the beginning. `progress` is called after each acknowledgement; `stopping` is
+        asked before each publication.
 
         Raises StorageError.
         """
         self._follow()
+        self._follow_publisher(route.publisher)
+        began_s, published = self._clock.monotonic_s(), 0
+        end_s, now = began_s + wait_s, _Pass(began_s)
         receipts = self._take_receipts(route)
-        published, trouble = self._publish_due(route, progress, stopping)
+        while True:
+            self._send(route, now, stopping)
+            left_s = max(0.0, end_s - self._clock.monotonic_s())
+            for outcome in route.publisher.collect(left_s):
+                self._put_again(outcome.read_id, self._ledger.book(outcome))
+                if outcome.fate is Fate.ACKNOWLEDGED:
+                    published += 1
+                    progress()
+            receipts += self._take_receipts(route)
+            spent = now.handed_over >= MAX_PUBLISHED_PER_PASS
+            if spent or stopping() or self._clock.monotonic_s() >= end_s:
+                break
+        self.refusals.count("published", published)
         self.refusals.write_counts()
-        return PassResult(len(self._agenda), published, receipts, trouble)
+        told = (*now.troubles.values(), *route.publisher.troubles(), self._ledger.trouble())
+        return PassResult(len(self._agenda), published, receipts, next(filter(None, told), ""))
 
     def _follow(self) -> None:
         """Take in what came into the mailboxes and what left them.
@@ -202,80 +169,111 @@ class Delivery:
             self._odd_file(name, Reason.MALFORMED, "not a sealed read's file")
         for read_id in [read_id for read_id in self._agenda if read_id not in waiting]:
             self._agenda.drop(read_id)
+            self._suspects.drop(read_id)
             self._known.pop(read_id, None)
         for read_id in waiting:
             if read_id in receipted:
-                self._agenda.park(read_id)
+                self._park(read_id)
             elif read_id not in self._agenda or read_id in self._receipted:
                 self._enter(read_id)
         for read_id in listed[2]:
             if read_id not in waiting:
                 self._receipt_box.remove(read_id)
-        self._attempts.keep_only(waiting)
+        self._ledger.keep_only(waiting)
         self._listed, self._receipted = listed, receipted
 
     def _enter(self, read_id: str) -> None:
         """A read is new here, or its receipt is gone again: due when an earlier try says so."""
-        if self._attempts.withdrawn(read_id):
-            self._agenda.park(read_id)
+        wait_s = self._ledger.wait_s(read_id)
+        if wait_s is None:
+            self._park(read_id)
+        else:
+            self._put(read_id, self._clock.monotonic_s() + wait_s)
+
+    def _follow_publisher(self, publisher: Publisher) -> None:
+        """With the one before, all that was in flight has gone: it is due again."""
+        if publisher is self._publisher:
             return
-        due, wait_s = self._attempts.due(read_id), 0.0
-        if due is not None:
-            wait_s = (due - self._clock.now().utc).total_seconds()
-        # A due time further off than the longest wait was set by a clock that has been put back
-        # since: do not wait for it.
-        if not 0 <= wait_s <= LONGEST_WAIT_S:
-            wait_s = 0.0
-        self._agenda.put(read_id, "", self._clock.monotonic_s() + wait_s)
+        self._publisher = publisher
+        for read_id in self._ledger.forget_flights():
+            self._put_again(read_id, 0.0)
 
-    def _publish_due(
-        self, route: Route, progress: Callable[[], None], stopping: Callable[[], bool]
-    ) -> tuple[int, str]:
-        published = 0
-        troubles: dict[str, str] = {}  # by recipient: whose brokers failed in this pass
-        now_s = self._clock.monotonic_s()
-        with closing(self._agenda.due(now_s, troubles)) as due:
-            for read_id in islice(due, MAX_LOOKS_PER_PASS):
-                if stopping():
-                    break
-                found = self._verified(read_id)
-                if found is None:
-                    continue
-                tags, wire = found
-                try:
-                    if self._publish(route, tags, wire, troubles):
-                        published += 1
-                        progress()
-                except (NetworkError, DestinationRefusedError) as error:
-                    troubles[tags.recipient] = str(error)
-        self.refusals.count("published", published)
-        return published, next(iter(troubles.values()), "")
+    def _put(self, read_id: str, due_s: float) -> None:
+        """Due then, in the lane of its recipient; a suspect among the suspects."""
+        recipient = self._known[read_id][1].recipient if read_id in self._known else ""
+        if read_id in self._ledger.suspects:
+            self._agenda.park(read_id)
+            self._suspects.put(read_id, recipient, due_s)
+        else:
+            self._suspects.drop(read_id)
+            self._agenda.put(read_id, recipient, due_s)
 
-    def _publish(
-        self, route: Route, tags: Tags, wire: bytes | None, troubles: Collection[str]
-    ) -> bool:
-        """Re-authorise one read and publish it, unless its recipient's brokers are in trouble.
+    def _park(self, read_id: str) -> None:
+        self._suspects.drop(read_id)
+        self._agenda.park(read_id)
 
-        Did a broker acknowledge? `wire`: its bytes, where they were read just now.
+    def _put_again(self, read_id: str, wait_s: float) -> None:
+        """It is in flight no more; one that left the outbox or has its receipt stays as it is."""
+        if read_id not in self._agenda:
+            self._listed = ()  # so that what was just booked of it is forgotten
+        elif read_id not in self._receipted:
+            self._put(read_id, self._clock.monotonic_s() + wait_s)
+
+    def _send(self, route: Route, now: _Pass, stopping: Callable[[], bool]) -> None:
+        """Hand over what the brokers have room for.
+
+        Suspects go one at a time, with nothing beside them: whoever is alone on a connection when
+        it ends has ended it. They have their turn as soon as a connection has proved good.
         """
-        now, now_s = self._clock.now(), self._clock.monotonic_s()
-        denied = may_publish(tags, route.policy, now)
+        looks = MAX_LOOKS_PER_TURN
+        for alone in (True, False) if self._ledger.answered else (False, True):
+            agenda = self._suspects if alone else self._agenda
+            closed = set(now.troubles)  # recipients whose brokers are away or full in this turn
+            with closing(agenda.due(now.began_s, closed)) as due:
+                for read_id in islice(due, looks):
+                    if stopping() or now.handed_over >= MAX_PUBLISHED_PER_PASS:
+                        return
+                    whose = self._known[read_id][1].recipient if read_id in self._known else ""
+                    if not route.publisher.room(whose or None, alone=alone):
+                        closed.add(whose)
+                        continue
+                    looks -= 1
+                    self._look(route, now, read_id, closed, alone=alone)
+
+    def _look(
+        self, route: Route, now: _Pass, read_id: str, closed: set[str], *, alone: bool
+    ) -> None:
+        """Re-authorise one read and hand it over, unless its recipient's brokers are in trouble or
+        have no room: these are added to `closed`.
+        """
+        found = self._verified(read_id)
+        if found is None:
+            return
+        tags, wire = found
+        denied = may_publish(tags, route.policy, self._clock.now())
         if denied is not None:
             self._deny(tags, denied)
-            return False
-        self._agenda.put(tags.read_id, tags.recipient, now_s)  # due until it is acknowledged
-        if tags.recipient in troubles:
-            return False
-        wire = wire or self._bytes(tags.read_id)
+            return
+        self._put(read_id, now.began_s)  # due until it is handed over
+        if tags.recipient in closed:
+            return
+        wire = wire or self._bytes(read_id)
         if wire is None:
-            return False
-        route.publisher.publish(tags.recipient, tags.read_id, wire, tags.deadline)
-        wait_s = min(
-            FIRST_WAIT_S * 2 ** min(self._attempts.tries(tags.read_id), 20), LONGEST_WAIT_S / 1.25
-        ) * (1 + self._jitter() / 4)
-        self._attempts.published(tags.read_id, now.utc + timedelta(seconds=wait_s))
-        self._agenda.put(tags.read_id, tags.recipient, now_s + wait_s)
-        return True
+            return
+        try:
+            handed_over = route.publisher.publish(
+                tags.recipient, read_id, wire, tags.deadline, alone=alone
+            )
+        except (NetworkError, DestinationRefusedError) as error:
+            now.troubles[tags.recipient] = str(error)
+            closed.add(tags.recipient)
+            return
+        if not handed_over:
+            closed.add(tags.recipient)
+            return
+        now.handed_over += 1
+        self._ledger.hand_over(read_id, tags.recipient)
+        self._park(read_id)  # until its outcome
 
     def _deny(self, tags: Tags, denied: Reason) -> None:
         """What the policy of today does not permit is withdrawn, never sealed again; what only has
@@ -285,8 +283,7 @@ class Delivery:
             self.refusals.note(
                 ("hold", denied), {"reason": denied, "what": "reads wait"}, once=True
             )
-            later_s = self._clock.monotonic_s() + HOLD_WAIT_S
-            self._agenda.put(tags.read_id, tags.recipient, later_s)
+            self._put(tags.read_id, self._clock.monotonic_s() + HOLD_WAIT_S)
             return
         kind = LeafKind.EXPIRED if denied is Reason.DEADLINE_PASSED else LeafKind.WITHDRAWAL
         self._log.append(
@@ -299,7 +296,7 @@ class Delivery:
             },
         )
         self._attempts.withdraw(tags.read_id, denied)
-        self._agenda.park(tags.read_id)
+        self._park(tags.read_id)
 
     def _verified(self, read_id: str) -> tuple[Tags, bytes | None] | None:
         """A read's tags if it is one of this camera's, and its bytes if they had to be read.
@@ -330,10 +327,10 @@ class Delivery:
             # A link, a folder, or too large. It is looked at again now and then, in case somebody
             # repairs it.
             self._odd_file(read_id, Reason.MALFORMED, error.what)
-            self._agenda.put(read_id, "", self._clock.monotonic_s() + ODD_FILE_WAIT_S)
+            self._put(read_id, self._clock.monotonic_s() + ODD_FILE_WAIT_S)
             return None
         if untrusted_wire is None:
-            self._agenda.park(read_id)  # watch has removed it meanwhile
+            self._park(read_id)  # watch has removed it meanwhile
             return None
         known = self._known.get(read_id)
         if known is not None and known[0] != hashlib.sha256(untrusted_wire).hexdigest():
@@ -347,7 +344,7 @@ class Delivery:
         """For good, until this process starts again."""
         self._odd_file(read_id, reason, what)
         self._known.pop(read_id, None)
-        self._agenda.park(read_id)
+        self._park(read_id)
 
     def _odd_file(self, name: str, reason: str, what: str) -> None:
         self.refusals.note(
@@ -355,21 +352,38 @@ class Delivery:
         )
 
     def _take_receipts(self, route: Route) -> int:
-        taken = 0
+        """What has come, all at once: first the leaves, on disk together, then the files."""
+        found: dict[str, bytes] = {}
+        leaves: list[Mapping[str, object]] = []
         for untrusted_receipt in route.publisher.untrusted_receipts():
             try:
                 receipt = route.receipt_verifier.verify(untrusted_receipt)
-                taken += self._take_receipt(receipt, untrusted_receipt)
+                if receipt.read_id not in found and self._answers(receipt):
+                    found[receipt.read_id] = untrusted_receipt
+                    leaves.append(
+                        {
+                            "read": receipt.read_id,
+                            "recipient": receipt.recipient,
+                            "outcome": receipt.outcome,
+                            "tries": self._attempts.tries(receipt.read_id),
+                        }
+                    )
             except EnvelopeRefusedError as refusal:
                 self.refusals.note(
                     ("receipt", refusal.reason),
                     {"reason": refusal.reason, "what": f"receipt: {refusal.what}"},
                 )
-        self.refusals.count("receipts", taken)
-        return taken
+        if found:
+            self._log.append_all(LeafKind.RECEIPT, leaves)
+            self._receipt_box.put_all(found)
+            for read_id in found:
+                self._park(read_id)
+            self._receipted, self._listed = self._receipted | found.keys(), ()
+        self.refusals.count("receipts", len(found))
+        return len(found)
 
-    def _take_receipt(self, receipt: Receipt, untrusted_receipt: bytes) -> int:
-        """Keep a verified receipt if it answers a read that waits for one; 1 when kept.
+    def _answers(self, receipt: Receipt) -> bool:
+        """Does a verified receipt answer a read that waits for one?
 
         Raises EnvelopeRefusedError(receipt-mismatch).
         """
@@ -379,17 +393,7 @@ class Delivery:
             or self._receipt_box.untrusted_receipt(read_id) is not None
             or self._verified(read_id) is None
         ):
-            return 0  # late or repeated: the answer to a read that was published twice
+            return False  # late or repeated: the answer to a read that was published twice
         digest, tags = self._known[read_id]
         require_answer(receipt, tags, digest)
-        details = {
-            "read": read_id,
-            "recipient": receipt.recipient,
-            "outcome": receipt.outcome,
-            "tries": self._attempts.tries(read_id),
-        }
-        self._log.append(LeafKind.RECEIPT, details)
-        self._receipt_box.put(read_id, untrusted_receipt)
-        self._agenda.park(read_id)
-        self._receipted, self._listed = self._receipted | {read_id}, ()
-        return 1
+        return True

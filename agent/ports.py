@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from agent.core.log.fate import Outcome
 from agent.core.policy.policy import Release
 from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting
 from agent.core.time.instant import Instant
@@ -95,6 +96,7 @@ class ReceiptBox(Protocol):
     """
 
     def put(self, read_id: str, receipt: bytes) -> None: ...
+    def put_all(self, receipts: Mapping[str, bytes]) -> None: ...
     def pending(self) -> Sequence[str]: ...
     def arrived(self, waiting: Collection[str]) -> Sequence[str]: ...
     def untrusted_receipt(self, read_id: str) -> bytes | None: ...
@@ -103,13 +105,24 @@ class ReceiptBox(Protocol):
 
 class Publisher(Protocol):
     """Publishes wire bytes to the brokers that the policy lists for a recipient; a delivery is
-    proven by a receipt only.
+    proven by a receipt only. Only `collect` waits.
 
-    `publish` returns when the broker has acknowledged (PUBACK proves nothing more). Raises
-    NetworkError or RefusedError. `troubles`: a line for each broker that is out of reach now.
+    `room`: may another read be handed over now; for nobody in particular: any read at all? `alone`:
+    with nothing else in flight beside it.
+
+    `publish`: hands a read over, or returns False when there is no room yet. Raises NetworkError or
+    DestinationRefusedError when all brokers are out of reach.
+
+    `collect`: what became of reads; returns as soon as anything has come. ACKNOWLEDGED proves
+    nothing more than a PUBACK. `troubles`: a line, with the broker's id, for each one
+    in trouble now.
     """
 
-    def publish(self, recipient: str, read_id: str, wire: bytes, expires: datetime) -> None: ...
+    def room(self, recipient: str | None, *, alone: bool = False) -> bool: ...
+    def publish(
+        self, recipient: str, read_id: str, wire: bytes, expires: datetime, *, alone: bool = False
+    ) -> bool: ...
+    def collect(self, timeout_s: float) -> Sequence[Outcome]: ...
     def untrusted_receipts(self) -> Sequence[bytes]: ...
     def troubles(self) -> Sequence[str]: ...
     def close(self) -> None: ...
@@ -118,10 +131,12 @@ class Publisher(Protocol):
 class AuditLog(Protocol):
     """One process's append-only RFC 6962 log.
 
-    `append` returns the leaf's index after it is durable. Raises StorageError.
+    `append` returns the leaf's index after it is durable; `append_all` makes many durable at once.
+    Raises StorageError.
     """
 
     def append(self, kind: str, details: Mapping[str, object]) -> int: ...
+    def append_all(self, kind: str, many: Sequence[Mapping[str, object]]) -> None: ...
     def close(self) -> None: ...
 
 

@@ -75,6 +75,10 @@ class Reason(StrEnum):
     SPKI_PIN_MISMATCH = "spki-pin-mismatch"
     CERTIFICATE_INVALID = "certificate-invalid"
     PROXY_FORBIDDEN = "proxy-forbidden"
+    BROKER_REFUSED_READ = "broker-refused-read"
+    TOO_LARGE_FOR_BROKER = "too-large-for-broker"
+    READ_ENDS_CONNECTION = "read-ends-connection"
+    CLIENT_ID_TAKEN = "client-id-taken"
     # Envelopes, receipts, key lists, rosters.
     MALFORMED = "malformed"
     UNFORESEEN = "unforeseen"

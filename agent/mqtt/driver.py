@@ -113,6 +113,21 @@ class Driver:
         self._socket = sock
         self._ask("accept the connection")
 
+    @property
+    def socket(self) -> PinnedSocket | None:
+        """To wait for, beside others; None where there is no connection."""
+        return self._socket
+
+    @property
+    def hurried(self) -> bool:
+        """Is there something to do at once: bytes that TLS has deciphered already, or an event?"""
+        return bool(self._events) or (self._socket is not None and self._socket.pending() > 0)
+
+    @property
+    def wants_write(self) -> bool:
+        """Does paho still have bytes that the socket did not take?"""
+        return self._client is not None and self._client.want_write()
+
     def subscribe(self, topic: str) -> None:
         """Ask for the messages on a topic: `loop` brings Subscribed or Refused.
 

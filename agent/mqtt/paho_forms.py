@@ -8,12 +8,11 @@ from paho.mqtt.properties import Properties as Packed
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.core.log.leaf import clean_text
-from agent.mqtt.events import PACKET_TOO_LARGE, Connected, Properties, Session
+from agent.mqtt.events import LONGEST_PACKET_BYTES, PACKET_TOO_LARGE, Connected, Properties, Session
 
 if TYPE_CHECKING:
     from paho.mqtt.client import ConnectFlags
 
-_LONGEST_PACKET = 268_435_460  # MQTT's own bound
 _MOST_IN_FLIGHT = 65_535
 
 # Mosquitto answers what exceeds its `message_size_limit` with PUBACK 149, which MQTT does not allow
@@ -41,7 +40,7 @@ def granted(session: Session, flags: "ConnectFlags", properties: Packed | None) 
     return Connected(
         flags.session_present,
         getattr(properties, "SessionExpiryInterval", session.expiry_s),
-        getattr(properties, "MaximumPacketSize", _LONGEST_PACKET),
+        getattr(properties, "MaximumPacketSize", LONGEST_PACKET_BYTES),
         getattr(properties, "ReceiveMaximum", _MOST_IN_FLIGHT),
     )
 

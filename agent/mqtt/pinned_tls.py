@@ -23,6 +23,7 @@ MAX_UNANSWERED_BYTES = 8 << 20
 """A connection that has brought this much in messages that nobody has acknowledged is worn out and
 is ended: no broker can make paho's memory grow further.
 """
+_QOS_BITS, _QOS_1 = 0b0110, 0b0010  # MQTT 5, 3.3.1
 _PUBLISH = 3  # MQTT 5, 2.1.2: the packet's type is the high half of its first byte
 
 
@@ -116,6 +117,8 @@ class PinnedSocket(ssl.SSLSocket):
             self._give_up("the connection is worn out")
         data = super().recv(buflen, flags)
         self.inflow.feed(data, time.monotonic())
+        if self.inflow.beyond_qos_1:
+            self._give_up("the broker sends a message of QoS 2")
         return data
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
@@ -136,11 +139,15 @@ class Inflow:
     one.
 
     `unanswered_bytes`: of messages; whoever acknowledges one by hand takes it off.
+
+    `beyond_qos_1`: has a message of QoS 2 begun? We subscribe at QoS 1, and paho would keep such
+    ones until the broker releases them, which a hostile one never does.
     """
 
     def __init__(self) -> None:
         self.began_s: float | None = None
         self.packet_bytes = self.unanswered_bytes = 0
+        self.beyond_qos_1 = False
         self._header, self._left = bytearray(), 0
 
     def feed(self, data: bytes, now_s: float) -> None:
@@ -153,6 +160,9 @@ class Inflow:
             if self._left < 0:
                 self._header.append(data[0])
                 data = data[1:]
+                self.beyond_qos_1 |= (
+                    self._header[0] >> 4 == _PUBLISH and self._header[0] & _QOS_BITS > _QOS_1
+                )
                 if len(self._header) == 1 or (self._header[-1] & 0x80 and len(self._header) < 5):
                     continue
                 length = sum((b & 0x7F) << 7 * place for place, b in enumerate(self._header[1:]))

@@ -6,12 +6,15 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import TypeVar
 
 from agent.core.policy.policy import Broker
 from agent.errors import NetworkError
 from agent.mqtt.driver import Driver
 from agent.mqtt.events import (
+    LONGEST_PACKET_BYTES,
+    SESSION_TAKEN_OVER,
     Acknowledged,
     Connected,
     Disconnected,
@@ -20,7 +23,7 @@ from agent.mqtt.events import (
     Session,
     Subscribed,
 )
-from agent.mqtt.pinned_tls import PinnedContext
+from agent.mqtt.pinned_tls import PinnedContext, PinnedSocket
 from agent.mqtt.topics import read_properties, reads_topic, receipts_topic
 from agent.network.egress import Egress
 
@@ -29,13 +32,18 @@ from agent.network.egress import Egress
 _SESSION_S = 3600
 TRIES_AGAIN = "deliver tries again"
 _ACCESS_RULES = "check the broker's access rules for this device"
+_CLONED = (
+    "is its card a copy of another's? Provision one of the two anew; deliver tries again, ever "
+    "more rarely"
+)
 _Kind = TypeVar("_Kind", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
 class LinkLimits:
     """Bounds of one connection. `connect`: TCP, then TLS; `answer`: to CONNECT and SUBSCRIBE;
-    `acknowledge`: a read. `max_receipts_waiting`: more receipts than that are dropped (publishing
+    `acknowledge`: a read. `max_in_flight`: reads that may wait for that, where the broker does not
+    grant fewer. `max_receipts_waiting`: more receipts than that are dropped (publishing
     again brings them again). `session_s`: how long the broker keeps receipts for us while we are
     away.
     """
@@ -47,14 +55,35 @@ class LinkLimits:
     max_receipt_bytes: int = 4096
     max_receipts_waiting: int = 256
     session_s: int = _SESSION_S
+    max_in_flight: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A read that was sent and not answered yet. `since_s`: by the monotonic clock."""
+
+    read_id: str
+    wire_bytes: int
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The broker's, to one read."""
+
+    flight: Flight
+    reason: int
+    refused: bool
+    words: str
 
 
 class BrokerLink:
-    """Connects to one of the broker's addresses, publishes with QoS 1, collects untrusted receipts.
-    Not for use by several threads.
+    """Connects to one of the broker's addresses, publishes with QoS 1, several reads at a time,
+    collects untrusted receipts. Not for use by several threads.
 
-    After any error the connection is closed; nothing stays queued in it. Raises NetworkError and
-    DestinationRefusedError.
+    After any error the connection is closed; nothing stays queued in it, and `take_flights` tells
+    what was in flight. `ended_by`: the broker's reason for the last end, where it said one. Raises
+    NetworkError and DestinationRefusedError.
     """
 
     def __init__(
@@ -71,6 +100,10 @@ class BrokerLink:
         self._context, self._egress, self._limits = context, egress, limits
         self._receipts_topic = receipts_topic(device)
         self._receipts: deque[bytes] = deque()
+        self._flights: dict[int, Flight] = {}  # by the driver's ticket
+        self._answers: list[Answer] = []
+        self.ended_by: int | None = None
+        self._granted: Connected | None = None
         self._session = Session(
             # one at a time: a second one with the same ends the first
             client_id or f"platewarden-{device}",
@@ -78,6 +111,8 @@ class BrokerLink:
             keepalive_s=limits.keepalive_s,
             connect_timeout_s=limits.connect_timeout_s,
             answer_timeout_s=limits.answer_timeout_s,
+            max_in_flight=limits.max_in_flight,
+            max_queued=2 * limits.max_in_flight,
         )
         self._driver: Driver | None = None
 
@@ -85,6 +120,38 @@ class BrokerLink:
     def connected(self) -> bool:
         """Has the broker accepted us, and is the connection still up as far as we know?"""
         return self._driver is not None and self._driver.connected
+
+    @property
+    def room(self) -> int:
+        """So many more reads may be sent before one is answered."""
+        granted = self._granted.receive_maximum if self._granted else 0
+        return min(self._limits.max_in_flight, granted) - len(self._flights)
+
+    @property
+    def in_flight(self) -> int:
+        """How many reads wait for their answer."""
+        return len(self._flights)
+
+    @property
+    def packet_limit(self) -> int | None:
+        """The longest packet that the broker takes, where it said so."""
+        limit = self._granted.max_packet_bytes if self._granted else LONGEST_PACKET_BYTES
+        return limit if limit < LONGEST_PACKET_BYTES else None
+
+    @property
+    def socket(self) -> PinnedSocket | None:
+        """To wait for, beside others."""
+        return self._driver.socket if self._driver else None
+
+    @property
+    def hurried(self) -> bool:
+        """Would `poll` have something to do at once?"""
+        return self._driver is not None and self._driver.hurried
+
+    @property
+    def wants_write(self) -> bool:
+        """Does the socket still have to take bytes?"""
+        return self._driver is not None and self._driver.wants_write
 
     def connect(self, address: str, port: int) -> None:
         """Check the destination, dial it, verify it, subscribe to our receipts. No socket opens for
@@ -97,24 +164,22 @@ class BrokerLink:
         with _next_step("check the broker and the network; " + TRIES_AGAIN):
             driver.connect(address, port, f"broker {self.broker.id!r} at {address}:{port}")
         with _next_step("is this device's TLS certificate (device/tls.crt) accepted there?"):
-            self._until(driver, Connected, "accept the connection", self._limits.answer_timeout_s)
+            what, within_s = "accept the connection", self._limits.answer_timeout_s
+            self._granted = self._until(driver, Connected, what, within_s)
         with _next_step(_ACCESS_RULES):
             driver.subscribe(self._receipts_topic)
             what = f"let us read {self._receipts_topic}"
             self._until(driver, Subscribed, what, self._limits.answer_timeout_s)
 
-    def publish(self, recipient: str, wire: bytes, expires_in_s: int) -> None:
-        """Return when the broker has acknowledged; it may still lose or withhold the read. Raises
+    def publish(self, recipient: str, read_id: str, wire: bytes, expires_in_s: int) -> None:
+        """Send a read, or as soon as the broker has answered others; `take_answers` tells more.
+
+        An acknowledgement proves little: the broker may still lose or withhold the read. Raises
         NetworkError.
         """
-        driver, topic = self._required(), reads_topic(recipient)
-        what = f"take a read on {topic}"
-        with _next_step(_ACCESS_RULES):
-            driver.publish(topic, wire, read_properties(expires_in_s))
-            answer = self._until(driver, Acknowledged, what, self._limits.acknowledge_timeout_s)
-            if answer.refused:
-                self.close()
-                raise NetworkError(f"did not {what}: {answer.words}", where=self._context.where)
+        driver = self._required()
+        ticket = driver.publish(reads_topic(recipient), wire, read_properties(expires_in_s))
+        self._flights[ticket] = Flight(read_id, len(wire), monotonic())
 
     def poll(self) -> None:
         """Take in what has arrived, without waiting, and keep the connection alive. Raises
@@ -123,11 +188,25 @@ class BrokerLink:
         for event in self._required().loop(0.0):
             self._take(event)
             if isinstance(event, Disconnected):
-                raise NetworkError(
-                    f"the connection ended: {event.words}",
-                    where=self._context.where,
-                    fix=TRIES_AGAIN,
-                )
+                raise self._ended(event)
+        oldest = next(iter(self._flights.values()), None)
+        if oldest and monotonic() - oldest.since_s > self._limits.acknowledge_timeout_s:
+            self.close()
+            raise NetworkError(
+                f"did not answer a read within {self._limits.acknowledge_timeout_s:g} s",
+                where=self._context.where,
+                fix=TRIES_AGAIN,
+            )
+
+    def take_answers(self) -> list[Answer]:
+        """To reads, since the last call."""
+        taken, self._answers = self._answers, []
+        return taken
+
+    def take_flights(self) -> list[Flight]:
+        """What was in flight when the connection ended; call this once it has."""
+        taken, self._flights = list(self._flights.values()), {}
+        return taken
 
     def take_receipts(self) -> list[bytes]:
         """Untrusted receipts so far, oldest first; each at most max_receipt_bytes."""
@@ -137,6 +216,7 @@ class BrokerLink:
 
     def close(self) -> None:
         """Say goodbye if possible, and forget the connection."""
+        self.ended_by = None
         driver, self._driver = self._driver, None
         if driver is not None:
             driver.close()
@@ -144,8 +224,20 @@ class BrokerLink:
     def _until(self, driver: Driver, kind: type[_Kind], what: str, within_s: float) -> _Kind:
         return driver.until(kind, within_s, what, self._take)
 
+    def _ended(self, event: Disconnected) -> NetworkError:
+        self.ended_by = event.reason
+        if event.reason == SESSION_TAKEN_OVER:
+            what = f"another device uses this id ({self._session.client_id}): {event.words}"
+            return NetworkError(what, where=self._context.where, fix=_CLONED)
+        what = f"the connection ended: {event.words}"
+        return NetworkError(what, where=self._context.where, fix=TRIES_AGAIN)
+
     def _take(self, event: Event) -> None:
-        """Keep a receipt, if it fits."""
+        """Keep an answer, or a receipt if it fits."""
+        if isinstance(event, Acknowledged):
+            flight = self._flights.pop(event.ticket, None)
+            if flight is not None:
+                self._answers.append(Answer(flight, event.reason, event.refused, event.words))
         if not isinstance(event, Received):
             return
         receipt = event.untrusted_payload

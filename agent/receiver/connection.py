@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.core.wire.sealed_read import MAX_WIRE_BYTES
 from agent.disk.input_file import read_input
-from agent.errors import ConfigError, NetworkError, StorageError
+from agent.errors import ConfigError, DestinationRefusedError, NetworkError, StorageError
 from agent.mqtt import events
 from agent.mqtt.driver import Driver
 from agent.mqtt.events import Received, Session
@@ -26,6 +26,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 MAX_UNACKNOWLEDGED = 20  # the broker sends no more before we acknowledge: bounds our memory
 MAX_EARLY_MESSAGES = 1_000
 MAX_IN_FLIGHT, MAX_QUEUED_RECEIPTS = 20, 10_000
+DOUBTFUL = 3
 _TURN_S = 0.25
 _SECONDS_A_DAY = 86_400
 
@@ -43,13 +44,37 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the operator should know; everything goes on."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The broker will not have us: trying again changes nothing."""
 
     why: str
 
 
-Event = Received | Subscribed | Lost | Refused
+Event = Received | Subscribed | Lost | Notice | Refused
+FINAL_FOR_A_RECEIPT = frozenset(
+    {events.NOT_AUTHORIZED, events.TOPIC_NAME_INVALID, events.PAYLOAD_FORMAT_INVALID}
+)
+"""Only a person can change these. All other refusals of a receipt mean later: the camera publishes
+its read again, and is answered again.
+"""
+PASSING = frozenset(
+    {
+        events.UNSPECIFIED,
+        events.SPECIFIC,
+        events.SERVER_UNAVAILABLE,
+        events.SERVER_BUSY,
+        events.QUOTA_EXCEEDED,
+        events.CONNECTION_RATE_EXCEEDED,
+    }
+)
+"""What a broker may answer to a connection while it starts, ends, or has too much to do."""
 
 
 class Connection:
@@ -59,13 +84,15 @@ class Connection:
 
     def __init__(self, folder: Path, broker: BrokerSettings, recipient: str) -> None:
         refuse_proxy(os.environ)
-        self._broker, self._topic, self._where = (
-            broker,
-            reads_topic(recipient),
-            f"{broker.address}:{broker.port}",
-        )
+        self._broker, self._topic = broker, reads_topic(recipient)
+        self._turn_of = 0  # which of the addresses is dialled next
+        self._where = f"{broker.dialled[0]}:{broker.port}"
+        self._short_lived = 0  # connections in a row that ended within LONGEST_PAUSE_S
+        self._told: set[int] = set()  # reasons for which receipts were refused
+        self._expiry_told_s: int | None = None
         self._events: deque[Event] = deque()
         self._pause_s, self._retry_at_s = FIRST_PAUSE_S, 0.0
+        self._since_first = False  # has there ever been a subscription?
         self._since_s: float | None = None  # when the subscription was confirmed
         session = Session(
             f"platewarden-receiver-{recipient}",
@@ -78,26 +105,44 @@ class Connection:
         )
         self._driver = Driver(_context(folder, broker), session)
 
+    @property
+    def where(self) -> str:
+        """The address in use."""
+        return self._where
+
     def open(self) -> None:
-        """Connect and wait until the broker has confirmed the subscription."""
-        self._driver.connect(self._broker.address, self._broker.port, self._where)
+        """Connect to the first address that answers, and wait until the broker has confirmed the
+        subscription.
+        """
+        for number in range(len(self._broker.dialled)):
+            try:
+                self._dial()
+                self._await_subscription()
+            except (NetworkError, DestinationRefusedError):
+                if number + 1 == len(self._broker.dialled):
+                    raise
+            else:
+                return
+
+    def _await_subscription(self) -> None:
         # A kept session brings its messages before the answer to the subscription: they wait in the
         # queue.
+        early = Received | Notice
         while (
-            answer := next(
-                (event for event in self._events if not isinstance(event, Received)), None
-            )
+            answer := next((event for event in self._events if not isinstance(event, early)), None)
         ) is None:
             if len(self._events) > MAX_EARLY_MESSAGES:
                 answer = Refused(f"no answer, but {len(self._events)} messages")
                 break
             self._turn(_TURN_S)
         if not isinstance(answer, Subscribed):
+            where = self._where
             self.close()
+            self._events.clear()
             fix = "check its access list and our certificate"
             raise NetworkError(
                 f"the broker did not let this receiver subscribe to {self._topic}: {answer.why}",
-                where=self._where,
+                where=where,
                 fix=fix,
             )
         self._events.remove(answer)
@@ -121,9 +166,12 @@ class Connection:
 
     def publish_receipt(self, device: str, receipt: bytes) -> None:
         """Queue a receipt at QoS 1; a lost one is asked for again by the camera's next delivery of
-        the read.
+        the read, and so is one for which there is no room.
         """
-        self._driver.publish(receipts_topic(device), receipt)
+        try:
+            self._driver.publish(receipts_topic(device), receipt)
+        except NetworkError as error:
+            self._tell_once(-1, f"a receipt waits for the camera's next delivery: {error.what}")
 
     def close(self) -> None:
         """Let queued receipts go out (bounded), then leave; the broker keeps our session."""
@@ -136,18 +184,49 @@ class Connection:
         for event in self._driver.loop(wait_s):
             self._take(event)
 
+    def _dial(self) -> None:
+        address = self._broker.dialled[self._turn_of % len(self._broker.dialled)]
+        self._turn_of += 1
+        self._where = f"{address}:{self._broker.port}"
+        self._driver.connect(address, self._broker.port, self._where)
+
+    def _tell_once(self, reason: int, words: str) -> None:
+        if reason not in self._told:
+            self._told.add(reason)
+            self._events.append(Notice(words))
+
+    def _welcome(self, granted: events.Connected) -> None:
+        self._compare(granted.session_expiry_s)
+        try:
+            self._driver.subscribe(self._topic)
+        except NetworkError as error:  # the connection has ended meanwhile
+            self._lose(error.what)
+
+    def _take_answer(self, answer: events.Acknowledged) -> None:
+        """The broker's, to a receipt."""
+        if not answer.refused:
+            self._told.clear()
+        elif answer.reason in FINAL_FOR_A_RECEIPT:
+            # e.g. an access list: every camera would send for ever, so a person must act
+            self._events.append(Refused(f"a receipt: {answer.words}"))
+        else:
+            words = f"the broker does not take a receipt now: {answer.words}; the camera asks again"
+            self._tell_once(answer.reason, words)
+
     def _take(self, event: events.Event) -> None:
         match event:
             case events.Connected():
-                self._driver.subscribe(self._topic)
+                self._welcome(event)
             case events.Subscribed():
+                self._since_first = True
                 self._since_s = time.monotonic()
                 self._events.append(Subscribed())
             case Received():
                 self._events.append(event)
-            case events.Acknowledged(refused=True):
-                # e.g. an access list: every camera would send for ever, so a person must act
-                self._events.append(Refused(f"a receipt: {event.words}"))
+            case events.Acknowledged():
+                self._take_answer(event)
+            case events.Refused() if event.reason in PASSING and self._since_first:
+                self._lose(f"refused to {event.asked}: {event.words}")
             case events.Refused():
                 self._events.append(Refused(f"to {event.asked}: {event.words}"))
             case events.Disconnected(reason=events.SESSION_TAKEN_OVER):
@@ -167,22 +246,43 @@ class Connection:
             time.sleep(min(wait_s, timeout_s))
             return
         try:
-            self._driver.connect(self._broker.address, self._broker.port, self._where)
+            self._dial()
         except NetworkError as error:
             self._lose(error.what)
+
+    def _compare(self, granted_s: int) -> None:
+        """Tell when the broker keeps our session for less time than we asked for."""
+        asked_s = self._broker.session_expiry_days * _SECONDS_A_DAY
+        if granted_s < asked_s and granted_s != self._expiry_told_s:
+            self._expiry_told_s = granted_s
+            words = (
+                f"the broker keeps reads for us for {_span(granted_s)} only while we are away, not "
+                f"for {_span(asked_s)}: what comes later than that waits at the camera"
+            )
+            self._events.append(Notice(words))
 
     def _lose(self, why: str) -> None:
         if self._since_s is not None:
             lived_s, self._since_s = time.monotonic() - self._since_s, None
             if lived_s > LONGEST_PAUSE_S:
-                self._pause_s = FIRST_PAUSE_S
+                self._pause_s, self._short_lived = FIRST_PAUSE_S, 0
             else:
-                # the pauses go on growing: two receivers that push each other out must not do so
-                # every second
-                why = f"{why}. After {lived_s:.0f} s: does another receiver use this recipient id?"
+                self._short_lived += 1
+            if self._short_lived >= DOUBTFUL:
+                # Mosquitto 2.0 hangs up without a word when another client takes our id: once means
+                # nothing, and the pauses go on growing
+                why = (
+                    f"{why}, {self._short_lived} times in a row within a minute: does another "
+                    "receiver use this recipient id?"
+                )
         self._events.append(Lost(why))
         self._retry_at_s = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+
+
+def _span(seconds: int) -> str:
+    days, rest = divmod(seconds, _SECONDS_A_DAY)
+    return f"{days} days" if days and not rest else f"{seconds} s"
 
 
 def _context(folder: Path, broker: BrokerSettings) -> PinnedContext:

@@ -67,13 +67,16 @@ FilePath = Annotated[Path, BeforeValidator(as_path)]
 
 
 class BrokerSettings(Section):
-    """`host` is verified in the certificate, `address` is dialled.
+    """`host` is verified in the certificate; `address` is dialled, or one of `addresses` in turn.
 
     Paths are relative to the receiver's folder.
     """
 
     host: Annotated[str, BeforeValidator(as_host)]
-    address: Annotated[str, BeforeValidator(as_address)]
+    address: Annotated[str, BeforeValidator(as_address)] | None = None
+    addresses: list[Annotated[str, BeforeValidator(as_address)]] = Field(
+        default_factory=list, max_length=8
+    )
     port: Annotated[int, Field(ge=1, le=65_535)] = 8883
     ca: FilePath
     client_certificate: FilePath | None = None
@@ -87,6 +90,20 @@ class BrokerSettings(Section):
                 "client_certificate and client_key come together | give both, or neither"
             )
         return self
+
+    @model_validator(mode="after")
+    def _address_or_addresses(self) -> "BrokerSettings":
+        if (self.address is None) == (not self.addresses):
+            raise ValueError(
+                "address or addresses, and not both | name what is dialled: "
+                'addresses = ["203.0.113.10", "203.0.113.11"]'
+            )
+        return self
+
+    @property
+    def dialled(self) -> tuple[str, ...]:
+        """The addresses, in the order in which they are tried."""
+        return tuple(self.addresses) if self.address is None else (self.address,)
 
 
 class ReceiverSettings(Section):
@@ -167,7 +184,11 @@ def template(settings: ReceiverSettings) -> str:
         "",
         "[broker]",
         f"host = {_quote(broker.host)}",
-        f"address = {_quote(broker.address)}",
+        (
+            f"address = {_quote(broker.address)}"
+            if broker.address is not None
+            else f"addresses = {json.dumps(broker.addresses)}"
+        ),
         f"port = {broker.port}",
         f"ca = {_quote(broker.ca)}",
     ]

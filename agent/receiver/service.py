@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import NetworkError
 from agent.mqtt.events import Received
-from agent.receiver.connection import Connection, Event, Lost, Refused, Subscribed
+from agent.receiver.connection import Connection, Event, Lost, Notice, Refused, Subscribed
 from agent.receiver.intake import Intake, Taken
 from agent.receiver.workplace import Workplace, trusted
 
@@ -62,7 +62,7 @@ class Service:
         """Ask the loop to end."""
         self._stopping = True
 
-    def run(self, ready: str) -> None:
+    def run(self, ready: Callable[[], str]) -> None:
         """Until `stop`.
 
         Says `ready` when subscribed. Raises PlatewardenError; a message in hand is then not
@@ -71,7 +71,7 @@ class Service:
         self._tidy()
         tidied_s = self._clock.monotonic_s()
         self._connection.open()
-        self._voice.tell(ready)
+        self._voice.tell(ready())
         try:
             while not self._stopping:
                 self._handle(self._connection.next(_POLL_S))
@@ -98,6 +98,8 @@ class Service:
             )
         elif isinstance(event, Lost):
             self._voice.tell(f"connection lost: {event.why}; trying again")
+        elif isinstance(event, Notice):
+            self._voice.tell(event.words)
         elif isinstance(event, Subscribed):
             self._voice.tell("connected again")
 
@@ -117,5 +119,5 @@ def receive(place: Workplace, clock: "Clock", voice: Voice) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: service.stop())
         service.run(
-            f"READY {place.recipient}: subscribed at {broker.host} ({broker.address}:{broker.port})"
+            lambda: f"READY {place.recipient}: subscribed at {broker.host} ({connection.where})"
         )

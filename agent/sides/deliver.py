@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from agent.ports import Clock
 
 PASS_EVERY_S = 0.25
+"""So long a pass waits on the sockets; so soon a new file in the outbox is noticed."""
 _JITTER = secrets.SystemRandom().random
 
 
@@ -154,7 +155,6 @@ def _loop(
                 where="outbox",
                 fix="are broker and receiver up, and does watch run to take them out?",
             )
-        clock.sleep(PASS_EVERY_S)
 
 
 class DeliverySide:
@@ -224,16 +224,18 @@ class DeliverySide:
         self._keep_floor()
         self._follow_policy()
         if self._route is None:
+            self._clock.sleep(PASS_EVERY_S)
             return PassResult(len(self._outbox.pending()), 0, 0, self._refused)
         try:
             require_in_force(self._route.policy, self._clock.now())
         except PolicyRefusedError as refusal:
             if self._signed is not None:  # the next bundles bring another policy: wait for them
                 self._withdraw(refusal)
+                self._clock.sleep(PASS_EVERY_S)
                 return PassResult(len(self._outbox.pending()), 0, 0, self._refused)
             self._log.append(LeafKind.REFUSAL, {"reason": refusal.reason, "what": refusal.what})
             raise
-        return self.delivery.pass_once(self._route, notifier.progress, self._stop)
+        return self.delivery.pass_once(self._route, notifier.progress, self._stop, PASS_EVERY_S)
 
     def links(self) -> Mapping[str, str] | None:
         """Each broker of the policy in force, and what keeps it out of reach; None: no policy is in

@@ -60,11 +60,11 @@ class Attempts:
                 raise
 
     def tries(self, read_id: str) -> int:
-        """How often a broker has acknowledged this read."""
+        """How often this read was acknowledged or refused, or ended a connection."""
         return self._rows.get(read_id, _Row()).tries
 
     def due(self, read_id: str) -> datetime | None:
-        """When it may be published again (UTC); None: it never was."""
+        """When it may be published again (UTC); None: it never was tried."""
         row = self._rows.get(read_id)
         return datetime.fromtimestamp(row.due_ms / 1000, UTC) if row and row.tries else None
 
@@ -72,7 +72,7 @@ class Attempts:
         """The reason for which this read may never be published again; empty if it may."""
         return self._rows.get(read_id, _Row()).withdrawn
 
-    def published(self, read_id: str, due: datetime) -> None:
+    def tried(self, read_id: str, due: datetime) -> None:
         """One more try; the next one is due then."""
         self._write(
             read_id,

@@ -14,7 +14,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -127,6 +127,42 @@ class AuditLog:
         self.tally.add(kind, details)
         self.copy_checkpoint()
         return number
+
+    def append_all(self, kind: str, many: Sequence[Mapping[str, object]]) -> None:
+        """Add a leaf for each, all once they are on disk together: one sync for many.
+
+        Raises StorageError; nothing was added then, as with `append`.
+        """
+        frontier, signed_note = self._frontier, b""
+        with self._transaction() as connection:
+            for details in many:
+                number, at = frontier.size, self._now()
+                opening = canonical(
+                    {
+                        **details,
+                        "n": number,
+                        "kind": str(kind),
+                        "at": at.iso(),
+                        "clock": at.trust.value,
+                    }
+                )
+                salt = secrets.token_bytes(SALT_BYTES)
+                leaf = salted_leaf_hash(salt, opening)
+                frontier = frontier.append(leaf)
+                signed_note = self._sign(frontier)
+                connection.execute(
+                    "INSERT INTO leaf (n, hash, salt, details) VALUES (?, ?, ?, ?)",
+                    (number, leaf, salt, opening),
+                )
+                connection.execute(
+                    "INSERT INTO checkpoint (size, note, peaks) VALUES (?, ?, ?)",
+                    (frontier.size, signed_note, frontier.encode()),
+                )
+        if many:
+            self._frontier, self._uncopied = frontier, signed_note
+            for details in many:
+                self.tally.add(kind, details)
+            self.copy_checkpoint()
 
     def copy_checkpoint(self) -> None:
         """Bring the file `checkpoint` up to date, once in CHECKPOINT_EVERY_S at most. A process

@@ -11,8 +11,9 @@ only, bounded in size and number. Neither lists a folder that stands still, and 
 
 import os
 import re
+import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from agent.disk.atomic_file import (
     storage_error,
     sync_folder,
     write_atomic,
+    write_new,
 )
 from agent.errors import StorageError
 
@@ -253,6 +255,27 @@ class ReceiptBox:
             )
         self._folder.make()
         write_atomic(path, receipt, FILE_MODE)
+
+    def put_all(self, receipts: Mapping[str, bytes]) -> None:
+        """As `put`, for several: each is whole, and the folder is synced once. Raises
+        StorageError.
+        """
+        self._folder.make()
+        for read_id, receipt in receipts.items():
+            path = self._folder.file(read_id)
+            if len(receipt) > self._max_bytes:
+                raise StorageError(
+                    f"a receipt of {len(receipt)} bytes; at most {self._max_bytes} are kept",
+                    where=path,
+                )
+            part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
+            write_new(part, receipt, FILE_MODE, final=path)
+            try:
+                part.rename(path)
+            except OSError as error:
+                raise storage_error(error, path, "cannot write") from None
+        if receipts:
+            sync_folder(self._folder.path)
 
     def pending(self) -> Sequence[str]:
         """Read ids that have a receipt, oldest first."""

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pymerkle import InmemoryTree
 
 from agent.core.log.checkpoint import parse_body, parse_note
@@ -17,8 +18,9 @@ from agent.core.log.leaf import MAX_TEXT, canonical, clean_text, salted_leaf_has
 from agent.core.reading.plate_text import PlateText
 from agent.core.time.instant import ClockTrust
 from agent.errors import LogRefusedError, StorageError, UsageError
+from agent.host.clock import SystemClock
 from agent.storage import audit_log
-from agent.storage.audit_log import CHECKPOINT_EVERY_S
+from agent.storage.audit_log import CHECKPOINT_EVERY_S, AuditLog
 from agent.storage.log_key import create_signing_key, load_signing_key, load_trusted_keys
 from tests.support.audit_logs import (
     KEY,
@@ -396,3 +398,17 @@ def test_what_is_no_public_key_is_a_usage_error(tmp_path, text):
     (tmp_path / "key").write_text(text)
     with pytest.raises(UsageError, match="no public Ed25519 log key"):
         load_trusted_keys(tmp_path / "key")
+
+
+def test_many_leaves_at_once_are_as_many_single_ones(tmp_path) -> None:
+    key, now = Ed25519PrivateKey.generate(), SystemClock().now
+    log = AuditLog(tmp_path / "log.sqlite", "platewarden/cam-7/deliver", key, now)
+    log.append("start", {})
+    log.append_all("receipt", [{"read": f"{n}"} for n in range(3)])
+    log.append_all("receipt", [])
+    log.append("stop", {})
+    log.close()
+    again = AuditLog(tmp_path / "log.sqlite", "platewarden/cam-7/deliver", key, now)
+    assert again.size == 5
+    assert len(again.query("SELECT n FROM leaf")) == 5
+    again.close()

@@ -116,7 +116,7 @@ def test_junk_is_written_once_a_minute_and_at_the_end(tmp_path, monkeypatch):
             connection, intake, FakeHousekeeping(), clock, Voice(lambda _: None, lambda _: None)
         )
         connection.service = service
-        service.run("READY")
+        service.run(lambda: "READY")
         start = clock.elapsed_s - 130
         assert [(reason, messages, at - start) for reason, messages, at in written] == [
             ("malformed", 1, 0),
@@ -128,7 +128,7 @@ def test_junk_is_written_once_a_minute_and_at_the_end(tmp_path, monkeypatch):
 
 def test_the_receipt_goes_out_before_the_acknowledgement(stored):
     service, connection, _, said = build([message(7)], stored)
-    service.run("READY")
+    service.run(lambda: "READY")
     assert connection.done == ["open", ("receipt", stored.tags.device), ("acknowledge", 7), "close"]
     assert said == ["READY", stored]
 
@@ -137,33 +137,33 @@ def test_a_read_of_an_unknown_version_is_answered_too():
     read = EnvelopeMinimum(9, "ab" * 16, "cam-9", RECIPIENT)
     taken = Taken("rejected:unsupported-version", read, b"receipt")
     service, connection, _, _ = build([message(7)], taken)
-    service.run("READY")
+    service.run(lambda: "READY")
     assert connection.done == ["open", ("receipt", "cam-9"), ("acknowledge", 7), "close"]
 
 
 def test_what_nobody_signed_is_acknowledged_without_a_receipt():
     service, connection, _, _ = build([message(7)], Taken("dropped:malformed"))
-    service.run("READY")
+    service.run(lambda: "READY")
     assert connection.done == ["open", ("acknowledge", 7), "close"]
 
 
 def test_a_fault_of_this_machine_acknowledges_nothing():
     service, connection, _, _ = build([message(7)], StorageError("full"))
     with pytest.raises(StorageError):
-        service.run("READY")
+        service.run(lambda: "READY")
     assert connection.done == ["open", "close"]
 
 
 def test_a_refusing_broker_ends_it():
     service, connection, _, _ = build([Refused("a receipt: Not authorized")])
     with pytest.raises(NetworkError, match="Not authorized"):
-        service.run("READY")
+        service.run(lambda: "READY")
     assert connection.done == ["open", "close"]
 
 
 def test_losing_the_connection_is_told_and_waited_out():
     service, _, _, said = build([Lost("broken pipe"), Subscribed()])
-    service.run("READY")
+    service.run(lambda: "READY")
     assert said == ["READY", "connection lost: broken pipe; trying again", "connected again"]
 
 
@@ -171,7 +171,7 @@ def test_housekeeping_at_the_start_and_every_hour():
     clock = FakeClock(CAPTURED)
     wait = [lambda: clock.advance(HOUSEKEEPING_S / 2)] * 5
     service, _, housekeeping, _ = build(wait, clock=clock)
-    service.run("READY")
+    service.run(lambda: "READY")
     assert housekeeping.at == [CAPTURED + timedelta(seconds=HOUSEKEEPING_S) * n for n in range(3)]
 
 
@@ -180,7 +180,7 @@ def test_a_clock_that_is_surely_wrong_decides_nothing():
         [message()], clock=FakeClock(CAPTURED, ClockTrust.UNTRUSTED)
     )
     with pytest.raises(PlatewardenError, match="clock"):
-        service.run("READY")
+        service.run(lambda: "READY")
     assert (connection.done, housekeeping.at) == ([], [])
 
 

@@ -12,7 +12,7 @@ import pytest
 from agent.mqtt.events import Received
 from agent.receiver.connection import Connection
 from agent.receiver.receiver_settings import BrokerSettings
-from tests.support.city_network import DEVICE, RECIPIENT, broker, publisher
+from tests.support.city_network import DEVICE, RECIPIENT, broker, publisher, receipts_of
 from tests.support.hostile import HostileBroker, accept, length, publish
 from tests.support.mosquitto import ADDRESS
 from tests.support.pki import HOST, Authority
@@ -40,7 +40,7 @@ class Deliver:
         self._publisher = publisher(ca, broker(server, (ADDRESS, port)))
 
     def turn(self) -> None:
-        self._publisher.untrusted_receipts()
+        receipts_of(self._publisher)
         time.sleep(0.05)
 
     def close(self) -> None:

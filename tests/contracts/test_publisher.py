@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.errors import DestinationRefusedError, NetworkError
 from tests.fakes.network import FakePublisher
-from tests.support.city_network import DEVICE, RECIPIENT, broker, publisher
+from tests.support.city_network import DEVICE, RECIPIENT, broker, publisher, receipts_of, send
 from tests.support.mosquitto import Mosquitto
 from tests.support.pki import HOST, Authority
 
@@ -120,41 +120,41 @@ def world(request, tmp_path) -> Iterator[FakeWorld | RealWorld]:
 
 def receipts(world, count: int = 1) -> list[bytes]:
     found: list[bytes] = []
-    wait_until(lambda: found.extend(world.publisher.untrusted_receipts()) or len(found) >= count)
+    wait_until(lambda: found.extend(receipts_of(world.publisher)) or len(found) >= count)
     return found
 
 
 def test_what_is_published_arrives_byte_for_byte(world) -> None:
     wire = bytes(range(256)) * 40
-    world.publisher.publish(RECIPIENT, "0" * 32, wire, SOON)
+    send(world.publisher, RECIPIENT, "0" * 32, wire, SOON)
     assert world.wires() == [(RECIPIENT, wire)]
 
 
 def test_a_denied_topic_is_no_success(world) -> None:
     with pytest.raises(NetworkError, match=r"Not authorized \(135\)"):
-        world.publisher.publish(DENIED, "0" * 32, b"wire", SOON)
+        send(world.publisher, DENIED, "0" * 32, b"wire", SOON)
 
 
 def test_a_recipient_that_no_broker_serves_is_refused(world) -> None:
     with pytest.raises(DestinationRefusedError) as refusal:
-        world.publisher.publish("agency-from-elsewhere", "0" * 32, b"wire", SOON)
+        send(world.publisher, "agency-from-elsewhere", "0" * 32, b"wire", SOON)
     assert refusal.value.reason == "no-broker-for-recipient"
 
 
 def test_receipts_arrive_once_each_and_untouched(world) -> None:
-    world.publisher.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+    send(world.publisher, RECIPIENT, "0" * 32, b"wire", SOON)
     world.receipt_arrives(b"first")
     world.receipt_arrives(b"\xff\x00second")
     assert receipts(world, 2) == [b"first", b"\xff\x00second"]
-    assert list(world.publisher.untrusted_receipts()) == []
+    assert receipts_of(world.publisher) == []
 
 
 def test_a_broker_out_of_reach_is_a_network_error(world) -> None:
-    world.publisher.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+    send(world.publisher, RECIPIENT, "0" * 32, b"wire", SOON)
     world.cut()
     with pytest.raises(NetworkError):
-        world.publisher.publish(RECIPIENT, "1" * 32, b"wire", SOON)
-    assert list(world.publisher.untrusted_receipts()) == []  # no error: receipts simply do not come
+        send(world.publisher, RECIPIENT, "1" * 32, b"wire", SOON)
+    assert receipts_of(world.publisher) == []  # no error: receipts simply do not come
 
 
 class TestRealBrokerOnly:
@@ -167,7 +167,7 @@ class TestRealBrokerOnly:
         world.close()
 
     def test_message_properties(self, real) -> None:
-        real.publisher.publish(RECIPIENT, "0" * 32, b"wire", datetime.now(UTC) + timedelta(hours=1))
+        send(real.publisher, RECIPIENT, "0" * 32, b"wire", datetime.now(UTC) + timedelta(hours=1))
         real.wires()
         (message,) = real.subscriber.arrived
         assert message.qos == 1
@@ -178,7 +178,7 @@ class TestRealBrokerOnly:
     def test_a_receipt_too_long_or_for_another_device_is_dropped_and_the_next_one_arrives(
         self, real
     ) -> None:
-        real.publisher.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+        send(real.publisher, RECIPIENT, "0" * 32, b"wire", SOON)
         real.subscriber.send_receipt(b"x" * 4097)
         real.subscriber.send_receipt(b"x" * 100_000)
         real.subscriber.send_receipt(b"not ours", "platewarden/1/receipts/cam-8")
@@ -186,18 +186,16 @@ class TestRealBrokerOnly:
         assert receipts(real) == [b"good"]
 
     def test_after_a_restart_of_the_broker_it_comes_back_by_itself(self, real) -> None:
-        real.publisher.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+        send(real.publisher, RECIPIENT, "0" * 32, b"wire", SOON)
         real.broker.kill()
         with pytest.raises(NetworkError):
-            real.publisher.publish(RECIPIENT, "1" * 32, b"wire", SOON)
+            send(real.publisher, RECIPIENT, "1" * 32, b"wire", SOON)
         real.broker.start()
         wait_until(
-            lambda: (
-                not real.publisher.troubles() or (real.publisher.untrusted_receipts() and False)
-            ),
+            lambda: not real.publisher.troubles() or (receipts_of(real.publisher) and False),
             10,
         )
-        real.publisher.publish(RECIPIENT, "1" * 32, b"wire", SOON)
+        send(real.publisher, RECIPIENT, "1" * 32, b"wire", SOON)
 
     @pytest.mark.parametrize("days", [None, (-9, -1)], ids=["missing", "expired"])
     def test_without_a_good_client_certificate_it_is_a_network_error_that_says_where_to_look(
@@ -207,5 +205,5 @@ class TestRealBrokerOnly:
             real.ca, real.listed, client=days and real.ca.client("late", days=days)
         )
         with pytest.raises(NetworkError, match=r"broker 'city-hall' at 127.0.0.1:.*device/tls.crt"):
-            stranger.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+            send(stranger, RECIPIENT, "0" * 32, b"wire", SOON)
         stranger.close()

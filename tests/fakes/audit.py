@@ -39,6 +39,10 @@ class FakeAuditLog:
         self.leaves.append((str(kind), opening))
         return len(self.leaves) - 1
 
+    def append_all(self, kind: str, many) -> None:
+        for details in many:
+            self.append(kind, details)
+
     def kinds(self) -> list[str]:
         return [kind for kind, _ in self.leaves]
 

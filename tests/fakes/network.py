@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from agent.core.log.fate import Fate, Outcome
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, NetworkError
 
@@ -32,10 +33,19 @@ class FakePublisher:
         self.recipients, self.denied = frozenset(recipients), frozenset(denied)
         self.published: list[Published] = []
         self.reachable, self.closed, self.attempts = True, False, 0
+        self.window = 1_000
         self._arrived: list[bytes] = []
+        self._outcomes: list[Outcome] = []
 
-    def publish(self, recipient: str, read_id: str, wire: bytes, expires: datetime) -> None:
-        """Acknowledge, unless the test said otherwise."""
+    def room(self, recipient: str | None, *, alone: bool = False) -> bool:
+        """As many as `window` says."""
+        del recipient
+        return len(self._outcomes) < (1 if alone else self.window)
+
+    def publish(
+        self, recipient: str, read_id: str, wire: bytes, expires: datetime, *, alone: bool = False
+    ) -> bool:
+        """Acknowledge with the next `collect`, unless the test said otherwise."""
         self.attempts += 1
         if recipient not in self.recipients:
             raise DestinationRefusedError(
@@ -43,9 +53,21 @@ class FakePublisher:
             )
         if not self.reachable:
             raise NetworkError("cannot connect: connection refused", where="broker 'fake'")
+        if not self.room(recipient, alone=alone):
+            return False
         if recipient in self.denied:
-            raise NetworkError("did not take a read: Not authorized (135)", where="broker 'fake'")
-        self.published.append(Published(recipient, read_id, wire, expires))
+            words = "broker 'fake': did not take a read: Not authorized (135)"
+            self._outcomes.append(Outcome(read_id, Fate.REFUSED, words))
+        else:
+            self.published.append(Published(recipient, read_id, wire, expires))
+            self._outcomes.append(Outcome(read_id, Fate.ACKNOWLEDGED))
+        return True
+
+    def collect(self, timeout_s: float) -> Sequence[Outcome]:
+        """Each once."""
+        del timeout_s
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
 
     def arrive(self, untrusted_receipt: bytes) -> None:
         """A receipt, or rubbish, comes from the broker."""
@@ -66,14 +88,14 @@ class FakePublisher:
 
 
 class FakeAttempts:
-    """Implements delivery.Attempts in memory; outlives a Delivery as the database does."""
+    """Implements ledger.Attempts in memory; outlives a Delivery as the database does."""
 
     def __init__(self) -> None:
         self._tries: dict[str, tuple[int, datetime]] = {}
         self._withdrawn: dict[str, str] = {}
 
     def tries(self, read_id: str) -> int:
-        """Acknowledged publications."""
+        """Attempts of its own."""
         return self._tries[read_id][0] if read_id in self._tries else 0
 
     def due(self, read_id: str) -> datetime | None:
@@ -84,7 +106,7 @@ class FakeAttempts:
         """Why never again."""
         return self._withdrawn.get(read_id, "")
 
-    def published(self, read_id: str, due: datetime) -> None:
+    def tried(self, read_id: str, due: datetime) -> None:
         """One more."""
         self._tries[read_id] = (self.tries(read_id) + 1, due)
 

@@ -100,6 +100,10 @@ class FakeReceiptBox:
             raise StorageError("the receipt is too large", where="receipts")
         self.receipts[read_id] = receipt
 
+    def put_all(self, receipts: Mapping[str, bytes]) -> None:
+        for read_id, receipt in receipts.items():
+            self.put(read_id, receipt)
+
     def pending(self) -> Sequence[str]:
         return list(self.receipts)
 

@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from agent.errors import NetworkError
 from agent.network.broker_link import LinkLimits
 from tests.support import sealed
-from tests.support.city_network import DEVICE, RECIPIENT, broker, publisher
+from tests.support.city_network import DEVICE, RECIPIENT, broker, publisher, receipts_of, send
 from tests.support.delivery_rig import Recipient, Rig
 from tests.support.hostile import CONNACK, HostileBroker, accept, idle, length, publish
 from tests.support.mosquitto import ADDRESS, Mosquitto
@@ -127,11 +127,11 @@ def test_publishing_ends_in_a_network_error_in_bounded_time_and_memory(ca, serve
         sender = publisher(ca, broker(server, (ADDRESS, hostile.port)), limits=LIMITS)
         start, memory_kb = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with pytest.raises(NetworkError) as failure:
-            sender.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+            send(sender, RECIPIENT, "0" * 32, b"wire", SOON)
         assert time.monotonic() - start < 5
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 60_000
         assert f"127.0.0.1:{hostile.port}" in str(failure.value)
-        list(sender.untrusted_receipts())  # and no other exception comes later
+        receipts_of(sender)  # and no other exception comes later
         sender.close()
 
 
@@ -139,7 +139,7 @@ def test_an_endless_packet_ends_the_connection_at_its_header(ca, server) -> None
     with HostileBroker(server, huge_packet) as hostile:
         sender = publisher(ca, broker(server, (ADDRESS, hostile.port)), limits=LIMITS)
         with pytest.raises(NetworkError) as failure:
-            sender.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+            send(sender, RECIPIENT, "0" * 32, b"wire", SOON)
         assert "within" not in str(failure.value)  # not a timeout: nobody waited for 256 MB
         sender.close()
 
@@ -149,7 +149,7 @@ def test_a_broker_in_trouble_is_left_alone_for_a_while(ca, server) -> None:
         sender = publisher(ca, broker(server, (ADDRESS, hostile.port)), limits=LIMITS)
         for _ in range(50):
             with pytest.raises(NetworkError):
-                sender.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+                send(sender, RECIPIENT, "0" * 32, b"wire", SOON)
         assert hostile.clients <= 2
         assert len(sender.troubles()) == 1
         sender.close()
@@ -158,7 +158,7 @@ def test_a_broker_in_trouble_is_left_alone_for_a_while(ca, server) -> None:
 def collected(sender, seconds: float = 3.0, enough: int = 10**9) -> list[bytes]:
     end, found = time.monotonic() + seconds, []
     while time.monotonic() < end and len(found) < enough:
-        found += sender.untrusted_receipts()
+        found += receipts_of(sender)
         time.sleep(0.01)
     return found
 
@@ -180,7 +180,7 @@ def test_a_flood_of_receipts_is_bounded(ca, server, monkeypatch, qos) -> None:
         largest = 0
         end = time.monotonic() + 2
         while time.monotonic() < end:
-            largest = max(largest, len(sender.untrusted_receipts()))
+            largest = max(largest, len(receipts_of(sender)))
         # What QoS 2 brings stays within paho until it is released, which is never.
         assert 0 < largest <= LIMITS.max_receipts_waiting or qos == 2
         # The flooded connection was ended, and with it all that paho had kept of it.
@@ -255,7 +255,7 @@ def test_brokers_that_stall_do_not_keep_a_pass_from_ending(ca, server, monkeypat
         stalling = [broker(server, (ADDRESS, hostile.port), id=f"stalls-{n}") for n in range(8)]
         sender = publisher(ca, *stalling, limits=LIMITS)
         start = time.monotonic()
-        assert list(sender.untrusted_receipts()) == []
+        assert receipts_of(sender) == []
         assert time.monotonic() - start < 1.0 + 2 * LIMITS.answer_timeout_s
         sender.close()
 
@@ -265,5 +265,5 @@ def test_nothing_is_dialled_any_more_when_stopping(ca, server) -> None:
         sender = publisher(ca, broker(server, (ADDRESS, hostile.port)), limits=LIMITS)
         sender._stopping = lambda: True
         with pytest.raises(NetworkError, match="stopping"):
-            sender.publish(RECIPIENT, "0" * 32, b"wire", SOON)
+            send(sender, RECIPIENT, "0" * 32, b"wire", SOON)
         assert hostile.clients == 0

@@ -16,7 +16,7 @@ import pytest
 from agent.core.policy.policy import Broker
 from agent.errors import DestinationRefusedError
 from agent.network.egress import Egress
-from tests.support.city_network import RECIPIENT, broker, publisher
+from tests.support.city_network import RECIPIENT, broker, publisher, send
 from tests.support.delivery_rig import Recipient, Rig
 from tests.support.hostile import HostileBroker
 from tests.support.mosquitto import ADDRESS, Mosquitto
@@ -103,7 +103,7 @@ class TestBeforeASocketOpens:
                 refused=lambda *what: told.append(what),
             )
             with pytest.raises(DestinationRefusedError) as refusal:
-                sender.publish(RECIPIENT, "0" * 32, b"wire", datetime.now(UTC))
+                send(sender, RECIPIENT, "0" * 32, b"wire", datetime.now(UTC))
             time.sleep(0.1)
             assert listener.clients == 0
         assert refusal.value.reason == "destination-not-in-policy"

@@ -27,13 +27,13 @@ def test_nothing_is_known_of_a_new_read(attempts) -> None:
 
 
 def test_each_publication_counts_and_sets_when_it_is_due_again(attempts) -> None:
-    attempts.published(A, DUE)
-    attempts.published(A, DUE)
+    attempts.tried(A, DUE)
+    attempts.tried(A, DUE)
     assert (attempts.tries(A), attempts.due(A), attempts.tries(B)) == (2, DUE, 0)
 
 
 def test_a_withdrawal_stands_beside_the_tries(attempts) -> None:
-    attempts.published(A, DUE)
+    attempts.tried(A, DUE)
     attempts.withdraw(A, "rule-not-in-policy")
     attempts.withdraw(B, "deadline-passed")
     assert (attempts.tries(A), attempts.withdrawn(A)) == (1, "rule-not-in-policy")
@@ -41,7 +41,7 @@ def test_a_withdrawal_stands_beside_the_tries(attempts) -> None:
 
 
 def test_what_left_the_outbox_is_forgotten(attempts) -> None:
-    attempts.published(A, DUE)
+    attempts.tried(A, DUE)
     attempts.withdraw(B, "deadline-passed")
     attempts.keep_only({A})
     assert (attempts.tries(A), attempts.withdrawn(B)) == (1, "")
@@ -50,7 +50,7 @@ def test_what_left_the_outbox_is_forgotten(attempts) -> None:
 class TestFile:
     def test_all_of_it_is_there_after_a_restart(self, tmp_path) -> None:
         first = Attempts(tmp_path / "deliver" / "attempts.sqlite")
-        first.published(A, DUE)
+        first.tried(A, DUE)
         first.withdraw(B, "rule-not-in-policy")
         first.close()
         second = Attempts(tmp_path / "deliver" / "attempts.sqlite")
@@ -94,4 +94,4 @@ class TestFile:
         attempts = Attempts(tmp_path / "attempts.sqlite")
         attempts.close()
         with pytest.raises(StorageError):
-            attempts.published(A, DUE)
+            attempts.tried(A, DUE)

@@ -8,12 +8,8 @@ from itertools import pairwise
 import pytest
 
 from agent.core.time.instant import ClockTrust
-from agent.delivery import (
-    HOLD_WAIT_S,
-    MAX_LOOKS_PER_PASS,
-    MAX_REFUSAL_LEAVES_PER_HOUR,
-    ODD_FILE_WAIT_S,
-)
+from agent.delivery import HOLD_WAIT_S, MAX_PUBLISHED_PER_PASS, ODD_FILE_WAIT_S
+from agent.ledger import MAX_REFUSAL_LEAVES_PER_HOUR
 from tests.support.delivery_world import NOW, POLICE, SHERIFF, World, policy, rule
 
 
@@ -99,9 +95,9 @@ class TestPublishing:
         assert world.published() == [other.tags.read_id]
 
     def test_a_pass_is_bounded_and_the_next_goes_on(self, world) -> None:
-        for _ in range(MAX_LOOKS_PER_PASS + 7):
+        for _ in range(MAX_PUBLISHED_PER_PASS + 7):
             world.seal()
-        assert world.run().published == MAX_LOOKS_PER_PASS
+        assert world.run().published == MAX_PUBLISHED_PER_PASS
         assert world.run().published == 7
 
     def test_stopping_is_asked_before_every_publication(self, world) -> None:

@@ -1,0 +1,29 @@
+"""What became of a read that was handed over to a broker, as the publisher tells it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fate(StrEnum):
+    """What became of one read that was handed over to a broker.
+
+    LOST: the connection ended before the answer; nothing is known of the read.
+    """
+
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    TOO_LARGE = "too-large"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one read. `words`: the broker's own, cleaned, with its address.
+
+    `suspect`: a lost read that may be what ended the connection.
+    """
+
+    read_id: str
+    fate: Fate
+    words: str = ""
+    suspect: bool = False

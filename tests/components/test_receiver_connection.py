@@ -1,0 +1,94 @@
+"""The receiver's connection over a broker in a thread: what refusals mean, several addresses, the
+session time that is granted.
+"""
+
+import time
+
+import pytest
+
+from agent.errors import ConfigError
+from agent.receiver import receiver_settings
+from agent.receiver.connection import Connection, Lost, Notice, Refused
+from agent.receiver.receiver_settings import BrokerSettings
+from tests.fakes import broker as fake
+from tests.support.mosquitto import ADDRESS
+from tests.support.pki import HOST, Authority
+from tests.support.sealed import RECIPIENT
+
+pytestmark = pytest.mark.broker
+RECEIPTS = "platewarden/1/receipts/cam-7"
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("pki"))
+
+
+def opened(ca, port, **where) -> Connection:
+    where = where or {"address": ADDRESS}
+    link = Connection(
+        ca.folder, BrokerSettings(host=HOST, port=port, ca=ca.pem, **where), RECIPIENT
+    )
+    link.open()
+    return link
+
+
+def events(link, seconds=1.0, until=object) -> list:
+    found, end_s = [], time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        if (event := link.next(0.05)) is not None:
+            found.append(event)
+            if type(event) is until:
+                break
+    return found
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [(0x80, Notice), (0x83, Notice), (0x97, Notice), (0x87, Refused), (0x90, Refused),
+     (0x99, Refused)],
+)  # fmt: skip
+def test_a_refused_receipt_ends_the_receiver_only_where_a_person_must_act(
+    ca, monkeypatch, reason, kind
+) -> None:
+    monkeypatch.setattr(fake, "NOT_AUTHORIZED", reason)
+    with fake.FakeBroker(ca.server(), denied=(RECEIPTS,), says="so it is") as broker:
+        link = opened(ca, broker.port)
+        for _ in range(3):
+            link.publish_receipt("cam-7", b"receipt")
+        found = events(link, 3.0, until=Refused)
+        assert {type(event) for event in found} == {kind}
+        if kind is Notice:
+            assert len(found) == 1
+            assert "so it is" in found[0].words
+        link.close()
+
+
+def test_the_next_address_is_tried_at_the_start_and_after_a_loss(ca) -> None:
+    with fake.FakeBroker(ca.server(hosts=(HOST,)), session_expiry_s=60) as broker:
+        link = opened(ca, broker.port, addresses=["127.0.0.3", ADDRESS])
+        assert link.where == f"{ADDRESS}:{broker.port}"
+        (notice,) = events(link, 0.5)
+        assert "keeps reads for us for 60 s only" in notice.words
+        assert "not for 30 days" in notice.words
+        link.close()
+
+
+def test_taken_over_is_told_only_when_the_broker_says_so(ca) -> None:
+    with fake.FakeBroker(ca.server()) as broker:
+        link = opened(ca, broker.port)
+        for reason, kind in ((0x8B, Lost), (0x8E, Refused)):
+            broker.farewell = (reason, "")
+            link.publish_receipt("cam-7", b"receipt")
+            found = [e for e in events(link, 15.0, until=kind) if isinstance(e, Lost | Refused)]
+            assert ("another receiver" in found[-1].why) == (reason == 0x8E)
+        link.close()
+
+
+@pytest.mark.parametrize("text", ["", 'address = "203.0.113.1"\naddresses = ["203.0.113.2"]\n'])
+def test_address_or_addresses_and_not_both(tmp_path, text) -> None:
+    (tmp_path / "receiver.toml").write_text(
+        f'recipient = "exampleville-pd"\n[broker]\nhost = "h.example"\nca = "ca.pem"\n{text}'
+    )
+    with pytest.raises(ConfigError, match="address or addresses, and not both"):
+        receiver_settings.load(tmp_path)
