@@ -27,6 +27,7 @@ LONG = {
     "bench/__main__.py:parse": "a command's options, one call each, and nothing else",
     "hw_tests/conftest.py:pytest_addoption": "a command's options, one call each, and nothing else",
     "tests/golden/alterations.py:_header_alterations": "a list: one alteration after the other",
+    "tests/fuzz/make_seeds.py:device": "one document after the other, each a line or two",
     "tests/golden/make.py:make": "one vector, field by field, read beside the JSON that it writes",
     "tests/support/bundle_attacks.py": "a list: one attack after the other, each a few lines",
     "tests/unit/test_policy_file.py": "one fault of a policy after the other, over one example",
