@@ -193,13 +193,7 @@ class DeliverySide:
         self._outbox = OutboxReader(settings.outbox, settings.limits.max_envelope_bytes)
         receipts = ReceiptBox(settings.receipts, settings.limits.max_receipt_bytes)
         receipts.clear()
-        self._floor = FloorKeeper(
-            settings.outbox / FLOOR,
-            settings.state / "deliver" / FLOOR,
-            settings.receipts / FLOOR,
-            origin_of(settings.camera_id, "watch"),
-            public.watch_log,
-        )
+        self._floor = _floor(settings, public.watch_log)
         self.delivery = Delivery(
             settings.camera_id,
             self._outbox,
@@ -368,6 +362,12 @@ class DeliverySide:
             *sorted((city / "ca").glob("*.pem")),
         ]
         return (certificate, *(_file_stamp(path) for path in files))
+
+
+def _floor(settings: Settings, watch_key: bytes) -> FloorKeeper:
+    folders = (settings.outbox, settings.state / "deliver", settings.receipts)
+    source, kept, shown = (folder / FLOOR for folder in folders)
+    return FloorKeeper(source, kept, shown, origin_of(settings.camera_id, "watch"), watch_key)
 
 
 def client_certificate(settings: Settings) -> tuple[Path, Path] | None:

@@ -140,3 +140,33 @@ def test_nothing_is_left_running_when_a_system_fails(street, peers, tmp_path):
         ["ps", "-eo", "args"], capture_output=True, text=True, timeout=20, check=True
     ).stdout
     assert str(broken) not in left
+
+
+def test_the_outbox_is_measured_beside_another_checkout():
+    small = ("--rounds", 1, "--reads", 5, "--puts", 2, "--rows", 20, "--taken", 2)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.outbox", "--against", ROOT, "--json", *map(str, small)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=True,
+    )
+    medians = json.loads(done.stdout)["medians"]
+    assert medians.keys() == {"here", "there"}
+    assert all(figure > 0 for of in medians.values() for figure in of.values())
+
+
+def test_what_is_no_checkout_is_one_clear_error(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.outbox", "--against", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"bench: {tmp_path}: no checkout of Platewarden (give its root folder)"
+    ]

@@ -8,6 +8,8 @@ import pytest
 
 from agent.bundles import follower
 from agent.bundles.layout import HOTLIST, POLICY
+from agent.core.log.floor import FILE_NAME as FLOOR
+from agent.disk.atomic_file import write_atomic
 from agent.host.clock import TrustedClock
 from agent.host.notify import Notifier
 from agent.network.egress import Egress
@@ -15,8 +17,12 @@ from agent.settings import load
 from agent.sides import deliver as deliver_side
 from agent.sides.deliver import DeliverySide
 from agent.sides.signed_city import SignedCity
+from agent.storage.floor_file import FloorWriter
+from agent.storage.log_key import load_signing_key
+from agent.storage.log_schema import EARLIER_TABLE, SEQUENCE_TABLE
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.machine import FakeMachine
+from tests.support.audit_logs import open_log, rows
 from tests.support.bundle_city import BundleCity
 
 HOUR = timedelta(hours=1)
@@ -90,6 +96,35 @@ def test_before_the_first_bundles_nothing_can_be_reached(deliver):
     assert deliver.side.in_force()["signed"] is True
     assert [leaf["signed_by"]["policy"] for leaf in deliver.log.details("bundles")] == [
         ["Dora Lind", "Eli Roy"]
+    ]
+
+
+def test_the_floor_of_watchs_log_is_kept_whatever_the_bundles_say(deliver, tmp_path):
+    """With no destination open, too: it is for this camera alone."""
+    settings = deliver.settings
+    settings.outbox.mkdir()
+    log = open_log(
+        tmp_path / "watch",
+        load_signing_key(settings.device / "watch-log.key"),
+        "platewarden/cam-01/watch",
+    )
+    with log:
+        log.add_tables(f"{SEQUENCE_TABLE}; {EARLIER_TABLE}")
+        for kind in ("start", "counts"):
+            log.append(kind, {})
+            FloorWriter(settings.outbox / FLOOR, log).write()
+            deliver.passed()
+    note = (settings.outbox / FLOOR).read_bytes()
+    assert (settings.receipts / FLOOR).read_bytes() == note
+    assert (settings.state / "deliver" / FLOOR).read_bytes() == note
+    [older] = [
+        note for (note,) in rows(tmp_path / "watch", "SELECT note FROM checkpoint WHERE size = 1")
+    ]
+    write_atomic(settings.outbox / FLOOR, older)
+    deliver.passed()
+    deliver.passed()
+    assert [leaf["what"] for leaf in deliver.log.details("refusal")] == [
+        "watch's log knows of 1 leaves; 2 were signed"
     ]
 
 

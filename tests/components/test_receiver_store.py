@@ -1,24 +1,37 @@
-"""The recipient's store: durable, without plaintext, and gone when it is time."""
+"""The recipient's store, epoch keys and folder: durable, without plaintext, and gone when it is
+time.
+"""
 
 import hashlib
+import os
 import random
-import sqlite3
 import stat
 import threading
-from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from agent.core.time.instant import ClockTrust, Instant
+from agent.core.wire.epochs import deadline_of
 from agent.core.wire.sealed_read import SealedRead
-from agent.errors import StorageError
+from agent.errors import ConfigError, PlatewardenError, StorageError
 from agent.receiver import received_reads
+from agent.receiver.epoch_keys import EpochKeyStore, destroy
 from agent.receiver.received_reads import ReceivedReads
+from agent.receiver.receiver_settings import BrokerSettings, load, template
+from agent.receiver.workplace import Workplace
+from agent.verifying.key_list_check import verify_key_list
 from tests.fakes.sealing import FakeSealer
-from tests.support.sealed import CAPTURED, DEVICE, PLATE, release, sighting
+from tests.support.sealed import CAPTURED, DEVICE, PLATE, RECIPIENT, release, sighting
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
+
+NOW = Instant(CAPTURED)
+DAY = timedelta(days=1)
+
+
+def later(days):
+    return Instant(CAPTURED + days * DAY)
 
 
 @pytest.fixture
@@ -172,150 +185,163 @@ class TestStore:
             ReceivedReads(tmp_path / "store")
 
 
-class TestNumbers:
-    """(camera, number) belongs to one read for ever."""
-
-    def test_another_read_under_a_number_that_came_is_stored_and_told(self, store):
-        first, again = sealed(1, FakeSealer(DEVICE)), sealed(1, FakeSealer(DEVICE))
-        other = SealedRead(replace(again.tags, read_id="f" * 32), again.wire + b" ")
-        store.add(first.tags, first.wire, CAPTURED)
-        assert store.sequences()[0].twice == ()
-        store.add(other.tags, other.wire, CAPTURED)
-        assert store.sequences()[0].twice == ((1, 1),)
-        assert len(store.reads()) == 2
-
-    def test_the_same_read_again_is_no_second(self, store):
-        read = sealed(1)
-        store.add_rejection(read.tags, digest(read), "key-destroyed", CAPTURED)
-        store.add(read.tags, read.wire, CAPTURED)
-        store.add(read.tags, read.wire, CAPTURED)
-        assert store.sequences()[0].twice == ()
-
-    def test_it_is_known_after_the_first_was_deleted(self, store):
-        read = sealed(1)
-        store.add(read.tags, read.wire, CAPTURED)
-        store.delete_due(read.tags.deadline)
-        store.add(replace(read.tags, read_id="f" * 32), b"another", CAPTURED)
-        assert store.sequences()[0].twice == ((1, 1),)
-
-    def test_a_rejected_read_has_its_number_too(self, store):
-        read = sealed(1)
-        store.add(read.tags, read.wire, CAPTURED)
-        store.add_rejection(read.tags, "ab" * 32, "read-id-reused", CAPTURED)
-        assert store.sequences()[0].twice == ((1, 1),)
-
-    def test_another_recipients_numbers_are_not_ours(self, store):
-        read = sealed(7)
-        store.add_rejection(read.tags, "ab" * 32, "not-for-this-recipient", CAPTURED)
-        assert store.sequences() == []
-
-    def test_numbers_of_another_camera_are_its_own(self, store):
-        for device in ("cam-1", "cam-2"):
-            read = sealed(1, FakeSealer(device))
-            store.add(read.tags, read.wire, CAPTURED)
-        assert [one.twice for one in store.sequences()] == [(), ()]
-
-
-def digest(read):
-    return hashlib.sha256(read.wire).hexdigest()
-
-
-OLD_TABLES = """
-CREATE TABLE reads (device TEXT, read_id TEXT, sequence INTEGER, deadline TEXT, sha256 TEXT,
-                    received_at TEXT, PRIMARY KEY (device, read_id)) STRICT;
-CREATE TABLE sequences (device TEXT, sequence INTEGER, PRIMARY KEY (device, sequence))
-                    STRICT, WITHOUT ROWID;
-"""
-
-
-class TestUpgrade:
-    """A store of a version that kept no digests and no runs."""
-
+class TestEpochKeys:
     @pytest.fixture
-    def old(self, tmp_path):
-        read = sealed(5)
-        folder = tmp_path / "store"
-        folder.mkdir()
-        (folder / f"{DEVICE}.{read.tags.read_id}.sealed").write_bytes(read.wire)
-        for name in ("cam.00.sealed", ".cam.00.sealed.abcd.part"):
-            (folder / name).write_bytes(b"x")  # a crash of the older version
-        row = (DEVICE, read.tags.read_id, 5, "2027-02-06T00:00:00.000Z", digest(read))
-        with closing(sqlite3.connect(folder / "index.sqlite", isolation_level=None)) as index:
-            index.executescript(OLD_TABLES)
-            index.execute(
-                "INSERT INTO reads VALUES (?, ?, ?, ?, ?, '2027-01-15T12:00:00.000Z')", row
-            )
-            index.executemany(
-                "INSERT INTO sequences VALUES (?, ?)", [(DEVICE, n) for n in (1, 2, 5)]
-            )
-        return read
+    def keys(self, tmp_path):
+        made = EpochKeyStore(tmp_path / "epochs")
+        made.extend(CAPTURED.date(), 5)
+        return made
 
-    def test_reads_and_gaps_are_what_they_were(self, old, store):
-        assert store.wire(store.find(DEVICE, old.tags.read_id)) == old.wire
-        [device] = store.sequences()
-        assert (device.highest, device.missing, device.twice) == (5, ((3, 4),), ())
+    def test_one_private_key_a_day(self, keys, tmp_path):
+        assert keys.epochs() == [CAPTURED.date() + n * DAY for n in range(5)]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "epochs").iterdir()} == {
+            0o600
+        }
+        assert len({keys.key(day).private_bytes_raw() for day in keys.epochs()}) == 5
 
-    def test_what_an_older_version_left_lying_is_gone(self, old, store, tmp_path):
-        assert len(list((tmp_path / "store").glob("*.sealed"))) == 1
-        assert not list((tmp_path / "store").glob(".*"))
-
-    def test_digests_that_are_known_count_and_those_that_are_not_accuse_nobody(self, old, store):
-        store.add(replace(old.tags, read_id="e" * 32), b"another", CAPTURED)
-        store.add(replace(old.tags, read_id="f" * 32, sequence=2), b"a third", CAPTURED)
-        assert store.sequences()[0].twice == ((5, 5),)
-
-    def test_a_newer_version_is_refused(self, store, tmp_path):
-        store.close()
-        with closing(sqlite3.connect(tmp_path / "store" / "index.sqlite")) as index:
-            index.execute("PRAGMA user_version = 2")
-        with pytest.raises(StorageError, match="version 2; this software knows 1"):
-            ReceivedReads(tmp_path / "store")
-
-
-class TestManyRows:
-    """A start and a status look at what is asked for, not at a hundred thousand rows."""
-
-    @pytest.fixture
-    def asked(self, store, tmp_path):
-        """How SQLite goes about each question of a start and a status."""
-        sealer = FakeSealer(DEVICE)
-        for number in range(1, 30):
-            read = sealed(number, sealer)
-            store.add(read.tags, read.wire, CAPTURED)
-        statements = []
-        store._index.set_trace_callback(statements.append)
-        store.recover()
-        store.delete_due(CAPTURED)
-        store.sequences()
-        store.held()
-        store.reads(read.tags.read_id)
-        store.find(DEVICE, read.tags.read_id)
-        store._index.set_trace_callback(None)
-        return [
-            (statement, plan[3])
-            for statement in statements
-            if statement.startswith("SELECT")
-            for plan in store._index.execute(f"EXPLAIN QUERY PLAN {statement}")
-        ]
-
-    def test_no_question_goes_through_the_reads_or_the_numbers(self, asked):
-        assert len(asked) >= 6
-        scans = [
-            statement
-            for statement, plan in asked
-            if "SCAN" in plan and ("reads" in plan or "sequences" in plan)
-        ]
-        # counted over the narrowest index: a thousandth of a second for a hundred thousand
-        assert scans == ["SELECT count(*) FROM reads"]
-
-    def test_no_file_is_listed_but_what_is_just_arriving(self, store, tmp_path, monkeypatch):
-        listed = []
-        iterdir = type(tmp_path).iterdir
-        monkeypatch.setattr(
-            type(tmp_path), "iterdir", lambda path: listed.append(path.name) or iterdir(path)
+    def test_extending_never_changes_a_key_and_never_fills_a_hole(self, keys, tmp_path):
+        before = {day: keys.key(day).private_bytes_raw() for day in keys.epochs()}
+        hole = CAPTURED.date() + DAY
+        (tmp_path / "epochs" / f"{hole}.key").unlink()
+        assert keys.extend(CAPTURED.date() + DAY, 5) == [CAPTURED.date() + 5 * DAY]
+        assert keys.key(hole) is None
+        assert all(
+            keys.key(day).private_bytes_raw() == raw for day, raw in before.items() if day != hole
         )
-        store.recover()
-        assert listed == ["incoming"]
+
+    def test_destroyed_at_the_deadline_not_before(self, keys):
+        first = CAPTURED.date()
+        assert keys.destroy_due(deadline_of(first) - timedelta(milliseconds=1)) == []
+        assert keys.destroy_due(deadline_of(first)) == [first]
+        assert keys.key(first) is None
+        assert first not in keys.public_keys(RECIPIENT, deadline_of(first)).keys
+
+    def test_a_key_that_is_due_but_still_there_is_not_listed(self, keys):
+        assert CAPTURED.date() not in keys.public_keys(RECIPIENT, deadline_of(CAPTURED.date())).keys
+
+    def test_half_written_keys_are_destroyed_too(self, keys, tmp_path):
+        part = tmp_path / "epochs" / ".2027-01-15.key.abcd.part"
+        part.write_bytes(b"secret")
+        os.link(part, tmp_path / "copy")
+        keys.destroy_due(CAPTURED)
+        assert not part.exists()
+        assert (tmp_path / "copy").read_bytes() == bytes(6)
+
+    def test_damage_is_one_clear_error(self, keys, tmp_path):
+        path = tmp_path / "epochs" / f"{CAPTURED.date()}.key"
+        for text in ("", "{}", '{"kty":"OKP"}', path.read_text().replace('"d":"', '"d":"AA')):
+            path.write_text(text)
+            with pytest.raises(StorageError, match=r"2027-01-15\.key"):
+                keys.key(CAPTURED.date())
+        path.chmod(0o644)
+        with pytest.raises(StorageError, match="chmod 600"):
+            keys.key(CAPTURED.date())
+
+    def test_a_stray_name_is_one_clear_error(self, keys, tmp_path):
+        (tmp_path / "epochs" / "tomorrow.key").touch()
+        with pytest.raises(StorageError, match="no day"):
+            keys.epochs()
+
+    def test_destroying_a_file_that_is_gone_is_done(self, tmp_path):
+        destroy(tmp_path / "gone")
+
+    def test_destroy_does_not_follow_links(self, tmp_path):
+        (tmp_path / "precious").write_bytes(b"keep")
+        (tmp_path / "link").symlink_to(tmp_path / "precious")
+        with pytest.raises(StorageError):
+            destroy(tmp_path / "link")
+        assert (tmp_path / "precious").read_bytes() == b"keep"
+
+
+class TestFolder:
+    def test_made_once(self, tmp_path):
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+        listed = verify_key_list(
+            (tmp_path / "r" / "key-list.jws").read_bytes(), RECIPIENT, place.signer().public_key
+        )
+        assert len(listed.keys) == 60
+        with pytest.raises(StorageError, match="never overwritten"):
+            Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+
+    def test_an_untrusted_clock_makes_and_destroys_nothing(self, tmp_path):
+        wrong = Instant(CAPTURED, ClockTrust.UNTRUSTED)
+        with pytest.raises(PlatewardenError, match="clock"):
+            Workplace.create(tmp_path / "r", RECIPIENT, wrong)
+        assert not (tmp_path / "r").exists()
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+        with pytest.raises(PlatewardenError, match="clock"):
+            place.tidy(Instant(CAPTURED + 500 * DAY, ClockTrust.UNTRUSTED))
+        assert len(place.keys.epochs()) == 60
+
+    def test_a_jump_forward_destroys_nothing_and_skips_no_day(self, tmp_path):
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+        jumped = Instant(CAPTURED + 500 * DAY, ClockTrust.OS, CAPTURED)
+        (line,) = place.tidy(jumped)
+        assert "kept the keys of 60 epoch(s)" in line
+        place.renew_keys(jumped)
+        assert len(place.keys.epochs()) == 60
+        place.tidy(later(1))
+        assert len(place.keys.epochs()) == 60  # one destroyed, one made
+
+    def test_tidying_moves_the_window(self, tmp_path):
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+        assert place.tidy(NOW) == []
+        destroyed, renewed = place.tidy(later(2))
+        assert "2 epoch(s) up to 2027-01-16" in destroyed
+        assert "2027-03-17" in renewed
+        listed = verify_key_list(
+            (tmp_path / "r" / "key-list.jws").read_bytes(), RECIPIENT, place.signer().public_key
+        )
+        assert (min(listed.keys), len(listed.keys)) == (CAPTURED.date() + 2 * DAY, 60)
+
+    def test_settings_there_and_back(self, tmp_path):
+        broker = BrokerSettings(
+            host="mqtt.example.org",
+            address="203.0.113.10",
+            ca="ca.pem",
+            client_certificate="a.crt",
+            client_key="a.key",
+        )
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW, broker)
+        assert place.settings.broker == broker
+        assert load(tmp_path / "r") == place.settings
+        assert template(place.settings) == (tmp_path / "r" / "receiver.toml").read_text()
+
+    def test_a_receiver_without_a_broker_says_what_to_fill_in(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"\[broker\]"):
+            Workplace.create(tmp_path / "r", RECIPIENT, NOW).broker()
+
+    @pytest.mark.parametrize(
+        ("line", "field"),
+        [
+            ('policy = "x"', "policy"),
+            ('[broker]\nhost = "a"\naddress = "mqtt.example.org"\nca = "x"', "broker.address"),
+            ('[broker]\nhost = "*.example.org"\naddress = "203.0.113.1"\nca = "x"', "broker.host"),
+            ('[broker]\nhost = "a"\naddress = "203.0.113.1"\nca = "x"\nport = 0', "broker.port"),
+            (
+                '[broker]\nhost = "a"\naddress = "203.0.113.1"\nca = "x"\nclient_key = "k"',
+                "client_certificate",
+            ),
+            ("epochs_ahead_days = 1000", "epochs_ahead_days"),
+            ("recipient", "not TOML here"),
+        ],
+    )
+    def test_a_wrong_setting_names_its_field(self, tmp_path, line, field):
+        (tmp_path / "receiver.toml").write_text(f'recipient = "{RECIPIENT}"\n{line}\n')
+        with pytest.raises(ConfigError, match=r"receiver\.toml") as refused:
+            load(tmp_path)
+        assert field in str(refused.value)
+
+    def test_one_at_a_time(self, tmp_path):
+        place = Workplace.create(tmp_path / "r", RECIPIENT, NOW)
+        with (
+            place.locked(),
+            pytest.raises(PlatewardenError, match="another receiver"),
+            place.locked(),
+        ):
+            pass
+        with place.locked():  # released
+            pass
 
 
 def test_two_readers_while_one_writes(tmp_path):

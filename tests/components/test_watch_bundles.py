@@ -97,6 +97,22 @@ def test_no_guess_of_the_list_can_be_tried_on_the_log_or_on_what_status_reads(ca
     assert plain[0] not in told + json.dumps(leaves(camera.settings))
 
 
+def test_an_emptied_log_is_begun_anew_says_so_and_uses_no_number_twice(camera, monkeypatch):
+    camera.watch(monkeypatch, cars=1)
+    settings, floor = camera.settings, "watch.checkpoint"
+    before = leaves(settings)
+    settings.receipts.mkdir(exist_ok=True)  # what deliver keeps and shows
+    shutil.copyfile(settings.outbox / floor, settings.receipts / floor)
+    for path in (settings.state / "watch").glob("*"):
+        if path.name.startswith(("log.sqlite", "checkpoint")):
+            path.unlink()
+    monkeypatch.undo()
+    camera.watch(monkeypatch, cars=2)
+    assert [tags.sequence for tags in released(camera)] == [1, 2]
+    first = leaves(settings)[0]
+    assert (first["kind"], first["leaves"]) == ("missing", len(before))
+
+
 def test_a_policy_signed_by_one_of_two_changes_nothing_and_the_log_says_who_signed_it(
     camera, monkeypatch, capsys
 ):

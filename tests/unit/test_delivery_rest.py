@@ -1,4 +1,6 @@
-"""Delivery at rest: thousands of reads wait, none is due, and a pass looks at none of them."""
+"""Delivery at rest: what is opened, verified and judged while nothing is due. Calls are counted,
+not timed.
+"""
 
 import pytest
 

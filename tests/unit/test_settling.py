@@ -287,6 +287,14 @@ def test_a_jump_forward_expires_nothing_until_powered_on_time_has_reached_the_de
     assert scene.log.kinds() == ["release", "expired"]
 
 
+def test_what_was_received_does_not_expire_although_the_round_did_not_ask_for_its_receipt():
+    scene = Scene(2)
+    scene.receipts.arrived = lambda _waiting: ()  # a round asks for a part only
+    scene.receipt(1)
+    scene.settler.settle(instant(400 * DAY))
+    assert scene.log.kinds() == ["release", "release", "expired", "receipt"]
+
+
 def test_what_lies_in_the_outbox_decides_nothing_the_ledger_does():
     """A file that somebody altered or planted is deliver's to refuse; the receipt is for what was
     released.
