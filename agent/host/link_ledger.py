@@ -38,13 +38,14 @@ class LinkLedger:
         self._path, self._clock, self._teller = folder / NAME, clock, teller
         self._links: dict[str, Link] = {}
         self._held, self._since = "", clock.now().utc
+        self._known = ""
         self._waiting, self._quiet_since_s = 0, clock.monotonic_s()
         self._written: LinkFacts | None = None
         self._written_s = clock.monotonic_s() - WRITE_EVERY_S
 
     def why(self) -> str:
-        """What keeps reads waiting now; empty when none waits."""
-        return self._held or (NO_RECEIPT if self._waiting else "")
+        """What keeps reads waiting now, or would keep one that came since the last pass."""
+        return self._held or self._known or (NO_RECEIPT if self._waiting else "")
 
     def look(
         self, links: Mapping[str, str] | None, waiting: int, receipts: int, trouble: str
@@ -68,7 +69,8 @@ class LinkLedger:
         known = trouble or (UNTRUSTED if now.trust is ClockTrust.UNTRUSTED else "") or down
         if not known and monotonic_s - self._quiet_since_s >= RECEIPT_LATE_S:
             known = NO_RECEIPT
-        held = printable(known, MAX_WHY) if waiting else ""
+        self._known = printable(known, MAX_WHY)
+        held = self._known if waiting else ""
         if held != self._held:
             self._held, self._since = held, now.utc
         self._tell(links, trouble)

@@ -10,8 +10,6 @@ from functools import cache
 from io import BytesIO
 from types import SimpleNamespace
 
-from agent.camera.image_header import parse as parse_header
-
 from agent import settings as settings_file
 from agent.aim import page_server
 from agent.aim.desk import Desk
@@ -22,6 +20,7 @@ from agent.core.camera.view import EVERYTHING, format_view, parse_view
 from agent.core.log.checkpoint import parse_body, parse_note, parse_verifier_key
 from agent.core.time.trusted_time import MAX_BYTES as MOST_KNOWN
 from agent.core.time.trusted_time import Look, SignedTime, format_known, judge, parse_known
+from agent.core.wire.image_header import parse as parse_header
 from agent.host.clock import BUILD_TIME
 from agent.receiver import receiver_settings
 from agent.sides import camera_state
@@ -89,7 +88,10 @@ class Line:
         self.sends, self.gets = BytesIO(data), bytearray()
 
     def makefile(self, *_arguments: object) -> BytesIO:
-        return self.sends
+        return BytesIO()  # closed unread: the page reads by recv_into
+
+    def recv_into(self, buffer: memoryview) -> int:
+        return self.sends.readinto(buffer)
 
     def sendall(self, data: bytes) -> None:
         self.gets += data

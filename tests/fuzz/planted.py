@@ -113,7 +113,7 @@ FAULTS: dict[str, Fault] = {
         "tests.fuzz.bundle_targets:_parse_facts", lambda found, *_: len(found[0].versions) == 0
     ),
     "image_header": Fault("tests.fuzz.device_targets:parse_header", _shape),
-    "image": Fault("agent.camera.image_header:parse", _shape),
+    "image": Fault("agent.core.wire.image_header:parse", _shape),
     "video": Fault(
         "agent.camera.video:_decode", lambda found, *_: found[1] is not None and len(found[0]) > 0
     ),
