@@ -8,6 +8,7 @@ set -eu
 
 tree=$1 folders=$2
 shift 2
+mount --bind "$tree" "$tree" # a root that is a mount point, as anywhere: `unshare --mount` wants one
 while read -r folder; do
     mkdir -p "$tree$folder"
     mount --bind "$folder" "$tree$folder"
