@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from agent.commands import aim_options as given
+from agent.commands.camera_options import CONFIG_FILE
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,13 +17,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
-DEFAULT_CONFIG = Path("/etc/platewarden/platewarden.toml")
 LOOPBACK = "127.0.0.1"
 
 
 @app.command()
 def aim(
-    config: given.Config = DEFAULT_CONFIG,
+    config: given.Config = CONFIG_FILE,
     source: given.Source = "picamera",
     minutes: given.Minutes = 20,
     survey: given.SurveyFor = "",
@@ -66,7 +66,7 @@ def find_settings(config: Path, source: str, *, needed: bool) -> "tuple[Settings
     """
     from agent import settings
 
-    if not config.exists() and source != "picamera" and config == DEFAULT_CONFIG and not needed:
+    if not config.exists() and source != "picamera" and config == CONFIG_FILE and not needed:
         typer.echo("platewarden: no settings file: nothing is logged or saved", err=True)
         return settings.Settings(camera_id="try"), False
     return settings.load(config), True

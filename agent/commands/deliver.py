@@ -2,21 +2,25 @@
 none of them.
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agent.commands.state_options import Json, Quiet
+from agent.commands.camera_options import (
+    CONFIG_FILE,
+    AllowUnsigned,
+    Config,
+    Quiet,
+    SummaryJson,
+    warn_unsigned,
+)
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def deliver(
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
-        "/etc/platewarden/platewarden.toml"
-    ),
+    config: Config = CONFIG_FILE,
     until_empty_s: Annotated[
         float | None,
         typer.Option(
@@ -26,14 +30,9 @@ def deliver(
             help="End when the outbox is empty. Fail if it is not empty after so long.",
         ),
     ] = None,
-    allow_unsigned: Annotated[
-        bool,
-        typer.Option(
-            "--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only."
-        ),
-    ] = False,
+    allow_unsigned: AllowUnsigned = False,
     quiet: Quiet = False,
-    as_json: Json = False,
+    as_json: SummaryJson = False,
 ) -> None:
     """Publish what is in the outbox, as far as the policy permits it now. A read stays until its
     recipient's receipt is there.
@@ -44,11 +43,7 @@ def deliver(
     from agent.sides import deliver as deliver_side
 
     loaded = settings.load(config)
-    # an enrolled camera obeys signed bundles, whatever it is told here
-    if allow_unsigned and not loaded.anchor.exists() and not quiet:
-        typer.echo(
-            "platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True
-        )
+    warn_unsigned(loaded.anchor, allow_unsigned=allow_unsigned, quiet=quiet)
     teller = Teller("deliver", quiet=quiet)
 
     def closing(totals: DeliverTotals) -> None:

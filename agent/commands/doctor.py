@@ -5,11 +5,11 @@ only; each part in a process of its own (P2).
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.commands.camera_options import CONFIG_FILE, Config, Json
 from agent.doc_paths import located
 
 if TYPE_CHECKING:
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from agent.doctor.parts import Report
 
 app = typer.Typer(add_completion=False)
-DEFAULT = Path("/etc/platewarden/platewarden.toml")
 
 
 @app.command()
 def doctor(
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = DEFAULT,
+    config: Config = CONFIG_FILE,
     source: Annotated[
         str,
         typer.Option(
@@ -32,7 +31,7 @@ def doctor(
             help="What to look through: picamera, usb:N, an image, a folder of images or a video.",
         ),
     ] = "picamera",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     allow_unsigned: Annotated[
         bool,
         typer.Option(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.commands.camera_options import CONFIG_FILE, Json
 from agent.errors import PlatewardenError, UsageError
 
 if TYPE_CHECKING:
@@ -93,12 +94,11 @@ Paper = Annotated[
         help="The paper of the test plate.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()
 def provision(
-    config: Config = Path("/etc/platewarden/platewarden.toml"),
+    config: Config = CONFIG_FILE,
     anchor: Anchor = None,
     credential: Credential = False,
     replace: Replace = None,

@@ -3,21 +3,18 @@ laptop or a rig.
 """
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agent.commands.state_options import Json, Quiet
+from agent.commands.camera_options import CONFIG_FILE, Config, Quiet, SummaryJson
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def run(
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
-        "/etc/platewarden/platewarden.toml"
-    ),
+    config: Config = CONFIG_FILE,
     source: Annotated[
         str,
         typer.Option(
@@ -29,7 +26,7 @@ def run(
         typer.Option("--settle", help="When the source has ended: seconds to wait for receipts."),
     ] = 30.0,
     quiet: Quiet = False,
-    as_json: Json = False,
+    as_json: SummaryJson = False,
 ) -> None:
     """Watch a source and deliver what the policy releases, until the source ends or SIGTERM."""
     from agent.core.log.closing_words import both, receipt_words, watch_words

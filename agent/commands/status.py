@@ -4,11 +4,10 @@ is trusted, what waits. Reads files only.
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from agent.commands.camera_options import CONFIG_FILE, Config, Json
 from agent.core.text.visible import visible
 from agent.sides.camera_state import as_table, collect
 
@@ -18,10 +17,8 @@ SHOWN_REFUSALS = 3
 
 @app.command()
 def status(
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
-        "/etc/platewarden/platewarden.toml"
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    config: Config = CONFIG_FILE,
+    as_json: Json = False,
 ) -> None:
     """Show what this camera obeys, until when, what it refused and why, and what waits."""
     from agent import settings

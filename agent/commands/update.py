@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from agent.commands.camera_options import CONFIG_FILE, Config, Json
+
 app = typer.Typer(add_completion=False)
 
 
@@ -20,10 +22,8 @@ def update(
             "force are asked over HTTPS.",
         ),
     ] = None,
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
-        "/etc/platewarden/platewarden.toml"
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    config: Config = CONFIG_FILE,
+    as_json: Json = False,
 ) -> None:
     """Fetch signed bundles, from a stick or over HTTPS. The camera verifies them itself."""
     from agent import settings

@@ -9,19 +9,19 @@ from typing import Annotated
 
 import typer
 
+from agent.commands.camera_options import CONFIG_FILE, Config, Json
+
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def walls(
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
-        "/etc/platewarden/platewarden.toml"
-    ),
+    config: Config = CONFIG_FILE,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Write the three files into this folder and apply nothing."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write nftables and systemd rules. With them, deliver reaches the brokers of the verified
     policy and nobody else.

@@ -2,12 +2,18 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agent.commands.state_options import Json, Quiet
+from agent.commands.camera_options import (
+    CONFIG_FILE,
+    AllowUnsigned,
+    Config,
+    Quiet,
+    SummaryJson,
+    warn_unsigned,
+)
 from agent.errors import CameraHungError
 
 app = typer.Typer(add_completion=False)
@@ -15,9 +21,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def watch(
-    config: Annotated[Path, typer.Option("--config", help="Settings file.")] = Path(
-        "/etc/platewarden/platewarden.toml"
-    ),
+    config: Config = CONFIG_FILE,
     source: Annotated[
         str,
         typer.Option("--source", help="A folder of images, an image, a video, usb:N or picamera."),
@@ -26,14 +30,9 @@ def watch(
         float,
         typer.Option("--settle", help="When the source has ended: seconds to wait for receipts."),
     ] = 0.0,
-    allow_unsigned: Annotated[
-        bool,
-        typer.Option(
-            "--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only."
-        ),
-    ] = False,
+    allow_unsigned: AllowUnsigned = False,
     quiet: Quiet = False,
-    as_json: Json = False,
+    as_json: SummaryJson = False,
 ) -> None:
     """Watch a camera or a source, and seal what the policy releases."""
     from agent import settings
@@ -42,11 +41,7 @@ def watch(
     from agent.sides import watch as watch_side
 
     loaded = settings.load(config)
-    # an enrolled camera obeys signed bundles, whatever it is told here
-    if allow_unsigned and not loaded.anchor.exists() and not quiet:
-        typer.echo(
-            "platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True
-        )
+    warn_unsigned(loaded.anchor, allow_unsigned=allow_unsigned, quiet=quiet)
     teller = Teller("watch", quiet=quiet)
 
     def closing(totals: WatchTotals) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.commands.city_options import Json
 from agent.core.text.visible import visible
 from agent.errors import LogRefusedError
 
@@ -35,7 +36,7 @@ def verify(
         list[Path] | None,
         typer.Option(help="A checkpoint that you kept from earlier. May be given many times."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Verify a log against its signed checkpoints.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.city.moment import moment
-from agent.commands.city_options import On
+from agent.commands.city_options import Json, On
 from agent.core.text.visible import visible
 from agent.doc_paths import located
 
@@ -47,7 +47,7 @@ def check(
             help="A profile (us-ca) or its file. Default: the one that the policy names.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     on: On = "",
 ) -> None:
     """Check a policy against its charter and its jurisdiction's facts: every fault at once.

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from agent.commands.city_options import Json
 from agent.core.reasons import Reason
 from agent.core.text.visible import visible
 from agent.errors import PolicyRefusedError
@@ -36,7 +37,7 @@ def diff(
     no_gain: Annotated[
         bool, typer.Option("--no-gain", help="For scripts: exit 3 if the change lets anything out.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     html: Annotated[Path | None, typer.Option(help="Write a page: one offline HTML file.")] = None,
 ) -> None:
     """Tell in words what a change of policy lets out, the worst first. Then tell what it restricts.

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from agent.commands.city_options import Json
 from agent.core.judging.explain.false_leads import Inputs, estimate_all
 from agent.core.text.visible import visible
 from agent.errors import UsageError
@@ -39,7 +40,7 @@ def explain(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="As of this day (UTC). Default: today."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
     html: Annotated[
         Path | None, typer.Option(help="Write a page for the public: one offline HTML file.")
     ] = None,
