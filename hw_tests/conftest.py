@@ -1,8 +1,9 @@
 """Options and parts for the tests on hardware: a rig by labgrid's environment, a camera of this
-machine, or, without either, a rendered street as a video.
+machine, or, without either, a clip of bench/clips as a video.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from hw_tests.rig.fixtures import (
 __all__ = ["cable", "device", "options", "out", "strategy_or_none", "whole_device", "world"]
 
 SIMULATED = "simulated"
+CLIP, SEED = "passing-20mph-day", 1  # of bench/clips
 COLLECTOR = "platewarden-history"
 FEATURES = ("camera", "display", "network", "power", "rtc", "watchdog", "throttle")
 
@@ -147,17 +149,15 @@ def hw_settings(request) -> Settings:
 def hw_plate(request) -> str:
     """The text that must be read.
 
-    Held before a real camera by a person; in the simulated street it is the first car's.
+    Held before a real camera by a person; in the simulated street it is the first readable car's.
     """
-    from agent.demo.scene import HIT
-
     given = request.config.getoption("--hw-plate")
     if given is None and request.config.getoption("--hw-source") != SIMULATED:
         pytest.skip(
             "no plate is shown: "
             "hold a printed, fictitious one before the camera and give --hw-plate TEXT"
         )
-    return given or HIT.plate
+    return given or next(plate.text for plate in street_clip().plates if plate.readable)
 
 
 @pytest.fixture(scope="session")
@@ -172,7 +172,11 @@ def hw_spec(request, tmp_path_factory) -> str:
             "looks through a camera of this machine; "
             "the rig's is another machine, looked through by test_frames.py and test_display.py"
         )
-    return str(rendered_street(tmp_path_factory.mktemp("street"))) if given == SIMULATED else given
+    if given != SIMULATED:
+        return given
+    from bench.clips.video import write_video
+
+    return str(write_video(street_clip(), tmp_path_factory.mktemp("street") / "street.mp4"))
 
 
 @pytest.fixture
@@ -188,22 +192,9 @@ def frame_count(request) -> int:
     return request.config.getoption("--hw-frames")
 
 
-def rendered_street(folder: Path) -> Path:
-    """The demo's street with fictitious cars, as a video of about six seconds."""
-    import av
-    import cv2
+@cache
+def street_clip():
+    """Cars with fictitious plates that pass one after another; about ten seconds."""
+    from bench.clips.catalogue import SCENES
 
-    from agent.demo import scene
-
-    path = folder / "street.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=15, options={"crf": "18", "preset": "ultrafast"}
-        )
-        stream.width, stream.height, stream.pix_fmt = scene.WIDTH_PX, scene.HEIGHT_PX, "yuv420p"
-        for picture in scene.render(folder / "frames"):
-            container.mux(
-                stream.encode(av.VideoFrame.from_ndarray(cv2.imread(str(picture)), "bgr24"))
-            )
-        container.mux(stream.encode())
-    return path
+    return SCENES[CLIP](SEED)
