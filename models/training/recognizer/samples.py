@@ -1,9 +1,10 @@
 """Training samples: drawn plates (each photographed a few times) with some real ones among them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from models.training.recognizer.mixing import donors_of, mixable, mixed
 from models.training.recognizer.net import CROP
 from models.training.recognizer.real import RealPlate, load_clutter, load_real
 from models.training.render.degrade import Crop, photograph
+from models.training.render.lettering import Span
 from models.training.render.plates import draw_plate
+from models.training.render.roadside import photograph_posed
 from models.training.render.syntax import CHARACTERS, REGIONS
 
 BATCH = 64
@@ -24,7 +27,10 @@ LARGE_PX = 150  # a real plate of that width bears nearly as much spoiling as a 
 CLUTTER = 2  # of no plate at all: the text is empty
 POOL = 4000
 NO_REGION = -1  # of what is no plate
-TWO_ROWS = 0.05  # of the drawn plates
+TWO_ROWS = 0.08  # of the drawn plates
+POSED = 0.5  # of the samples: seen in the frame's own pixels; the others are spoiled as crops
+NEGATED = 0.36  # of the photographs' plates: light on dark, of which the set has hardly any
+CUT = 0.04  # of the drawn plates: by the frame's edge
 TWO_ROW_CROP = Crop(width=CROP.width // 2, height=CROP.height * 2)
 
 
@@ -48,6 +54,7 @@ class PooledPlate:
     text: str
     region: str
     rows: int
+    spans: tuple[Span, ...] = ()
 
 
 def draw(rng: Generator) -> PooledPlate:
@@ -58,7 +65,44 @@ def draw(rng: Generator) -> PooledPlate:
         drawn.text,
         drawn.region,
         drawn.rows,
+        drawn.spans,
     )
+
+
+def cut_off(rng: Generator, plate: PooledPlate) -> PooledPlate:
+    """A plate that the frame's edge cuts: what is left of it, and the text that can be seen.
+
+    Of a character that is cut itself, chance decides whether the text has it: the reader must not
+    be sure of either.
+    """
+    height, width = plate.picture.shape
+    kept = rng.uniform(0.45, 0.92) * width
+    first, last = (0.0, kept) if rng.random() < 0.5 else (width - kept, float(width))
+    left, right = round(first), round(last)
+    seen: dict[Span, bool] = {}
+    for start, end in plate.spans:
+        shown = (min(end, last) - max(start, first)) / max(1.0, end - start)
+        seen[start, end] = bool(shown > (0.95 if shown < 0.3 else rng.uniform(0.3, 0.95)))
+    text = "".join(c for c, span in zip(plate.text, plate.spans, strict=True) if seen[span])
+    beyond = round(rng.uniform(0, 0.1) * height)  # the aligner's corners may lie outside
+    picture = cv2.copyMakeBorder(
+        plate.picture[:, left:right],
+        0,
+        0,
+        beyond if left else 0,
+        0 if left else beyond,
+        cv2.BORDER_REPLICATE,
+    )
+    return replace(plate, picture=picture, text=text, spans=())
+
+
+def varied(rng: Generator, plate: PooledPlate | RealPlate) -> PooledPlate | RealPlate:
+    """A photograph's plate light where it was dark, surroundings included; a drawn one cut off;
+    mostly neither.
+    """
+    if isinstance(plate, RealPlate):
+        return replace(plate, picture=1 - plate.picture) if rng.random() < NEGATED else plate
+    return cut_off(rng, plate) if plate.spans and rng.random() < CUT else plate
 
 
 def corners(width: int, height: int) -> NDArray[np.float32]:
@@ -69,10 +113,11 @@ def corners(width: int, height: int) -> NDArray[np.float32]:
 def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDArray[np.uint8]:
     """One crop of a plate. A fifth stay easy, so that the easy is not unlearnt."""
     this = hardness * (rng.random() ** 0.7 if rng.random() < 0.8 else 0.2)
+    take = photograph_posed if rng.random() < POSED else photograph
     if isinstance(plate, RealPlate):
         # A real photograph is hard as it is, a small one most: turned and recut, but less spoiled.
         wide = float(np.hypot(*(plate.quad[1] - plate.quad[0])))
-        return photograph(
+        return take(
             rng,
             plate.picture,
             plate.quad,
@@ -82,7 +127,7 @@ def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDA
         )
     height, width = plate.picture.shape
     if plate.rows == 2:
-        tall = photograph(
+        tall = take(
             rng,
             plate.picture.astype(np.float32) / 255,
             corners(width, height),
@@ -91,7 +136,7 @@ def seen(rng: Generator, plate: PooledPlate | RealPlate, hardness: float) -> NDA
             surrounded=False,
         )
         return side_by_side(tall)
-    return photograph(
+    return take(
         rng,
         plate.picture.astype(np.float32) / 255,
         corners(width, height),
@@ -129,6 +174,7 @@ def batches(seed: int, hardness: Callable[[], float], data: Path | None) -> Iter
             [clutter[int(i)] for i in rng.integers(0, len(clutter), CLUTTER)] if clutter else []
         )
         chosen += [pool[int(i)] for i in rng.integers(0, len(pool), BATCH - len(chosen))]
+        chosen = [varied(rng, plate) for plate in chosen]
         crops = np.stack([seen(rng, plate, hardness()) for plate in chosen])
         texts = np.array(
             [CHARACTERS.index(c) + 1 for plate in chosen for c in plate.text], np.int64

@@ -268,6 +268,14 @@ def packed(rng: Generator, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)[top:, left:]
 
 
+def packed_in_place(rng: Generator, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Through JPEG at its own size: what lies where stays known."""
+    _, jpeg = cv2.imencode(
+        ".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, int(np.exp(rng.uniform(*PACKING)))]
+    )
+    return cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)
+
+
 def on_sensor(rng: Generator, seen: Grey, crop: Crop, hardness: float) -> Grey:
     """Softened by the lens, smeared by motion, in the sensor's own pixels.
 
@@ -293,6 +301,15 @@ def on_sensor(rng: Generator, seen: Grey, crop: Crop, hardness: float) -> Grey:
     )
     way = cv2.INTER_AREA if size[0] < seen.shape[1] else cv2.INTER_LINEAR
     return cv2.resize(seen, size, interpolation=way)
+
+
+def weathered(rng: Generator, seen: Grey, hardness: float) -> Grey:
+    """Light and weather between the plate and the lens."""
+    seen = light(rng, seen, hardness)
+    for effect, chance in ((infrared, 0.07), (glare, 0.07), (rain, 0.05)):
+        if rng.random() < chance * hardness:
+            seen = effect(rng, seen)
+    return seen
 
 
 def photograph(
@@ -321,10 +338,7 @@ def photograph(
         )
         outside = seen < -0.01
         seen[outside] = backdrop(rng, *big)[outside]
-    seen = light(rng, seen, hardness)
-    for effect, chance in ((infrared, 0.07), (glare, 0.07), (rain, 0.05)):
-        if rng.random() < chance * hardness:
-            seen = effect(rng, seen)
+    seen = weathered(rng, seen, hardness)
     seen = expose(rng, on_sensor(rng, seen, crop, hardness), hardness)
     if rng.random() < 0.45 * hardness:
         seen = processed(rng, seen)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.training.render.canvas import Picture, put_scaled, tone
 from models.training.render.glyphs import word_mask
-from models.training.render.syntax import CHARACTERS, LETTERS, choose, tables
+from models.training.render.syntax import LETTERS, tables
 
 Value = NDArray[np.float32]
 
@@ -116,78 +116,6 @@ def stickers(picture: Picture, rng: Generator, chance: float) -> None:
         )
 
 
-def emblem(
-    picture: Picture, rng: Generator, kind: str, box: tuple[float, float, float, float], ink: Value
-) -> None:
-    """What stands between two groups of characters; `box`: x, y, width, height px of the gap."""
-    x, y, width, height = box
-    centre = (int(x + width / 2), int(y + height * rng.uniform(0.42, 0.58)))
-    channels = picture.shape[2]
-    if kind == "dash":
-        reach = max(1, int(width * rng.uniform(0.25, 0.42)))
-        half = max(1, int(height * rng.uniform(0.035, 0.07)))
-        bar(picture, centre, reach, half, ink)
-    elif kind == "dot":
-        half = max(1, round(height * rng.uniform(0.05, 0.085)))
-        if rng.random() < 0.5:
-            bar(picture, centre, half, half, ink)
-        else:
-            cv2.circle(picture, centre, half, tone(ink), -1, cv2.LINE_AA)
-    elif kind == "seals":
-        radius = max(2, int(min(width * 0.42, height * 0.19)))
-        for part in (0.27, 0.73) if rng.random() < 0.7 else (rng.uniform(0.3, 0.7),):
-            spot = (centre[0], int(y + height * part))
-            value = tone(any_tone(rng, channels, 0.15, 0.85))
-            cv2.circle(picture, spot, radius, value, -1, cv2.LINE_AA)
-    elif kind == "sticker":
-        year_sticker(picture, rng, centre, (width, height))
-    elif kind == "picture":  # a heart, a horse, a peach: as high as the characters
-        illustration(
-            picture, rng, x + width * 0.06, width * 0.88, ink if rng.random() < 0.6 else None
-        )
-    elif kind in ("blob", "crest"):
-        axes = (
-            max(2, int(width * rng.uniform(0.25, 0.5))),
-            max(2, int(height * rng.uniform(0.15, 0.42))),
-        )
-        value = tone(any_tone(rng, channels, 0.15, 0.85))
-        cv2.ellipse(picture, centre, axes, 0, 0, 360, value, -1, cv2.LINE_AA)
-        if rng.random() < 0.5:
-            axes = (max(1, axes[0] // 2), max(1, axes[1] // 2))
-            value = tone(any_tone(rng, channels))
-            cv2.ellipse(picture, centre, axes, 0, 0, 360, value, -1, cv2.LINE_AA)
-
-
-def bar(picture: Picture, centre: tuple[int, int], reach: int, half: int, ink: Value) -> None:
-    """A filled box, so far to each side of its centre, and so far up and down."""
-    corners = (centre[0] - reach, centre[1] - half), (centre[0] + reach, centre[1] + half)
-    cv2.rectangle(picture, *corners, tone(ink), -1)
-
-
-def year_sticker(
-    picture: Picture, rng: Generator, centre: tuple[int, int], room: tuple[float, float]
-) -> None:
-    """A sticker between two groups of characters; `room`: the gap's width and height, px."""
-    channels = picture.shape[2]
-    w, h = room[0] * rng.uniform(0.6, 0.98), room[1] * rng.uniform(0.3, 0.62)
-    left, top = centre[0] - w / 2, centre[1] - h / 2
-    cv2.rectangle(
-        picture,
-        (int(left), int(top)),
-        (int(left + w), int(top + h)),
-        tone(any_tone(rng, channels, 0.2, 0.95)),
-        -1,
-    )
-    if rng.random() < 0.7:
-        write(
-            picture,
-            rng,
-            str(int(rng.integers(8, 30))),
-            (left + w * 0.15, top + h * 0.2, w * 0.7, h * 0.6),
-            any_tone(rng, channels, 0, 0.6),
-        )
-
-
 def country_band(picture: Picture, rng: Generator, width: float, *, right: bool) -> None:
     """The blue strip with stars and a country code; `width` px."""
     height, full, channels = picture.shape
@@ -236,32 +164,27 @@ def crest_strip(picture: Picture, rng: Generator, width: float) -> None:
     )
 
 
-def small_stack(picture: Picture, rng: Generator, left: float, width: float, ink: Value) -> None:
-    """A symbol or two small letters one above the other, that are no part of the text (disabled
-    drivers', organisations', a county's).
+def symbol(picture: Picture, rng: Generator, left: float, width: float, ink: Value) -> None:
+    """A filled sign beside the text, that is no part of it (disabled drivers', organisations').
+
+    Letters one above the other are no such sign: they belong to the number.
     """
     height, _, channels = picture.shape
     value = ink if rng.random() < 0.5 else any_tone(rng, channels, 0.05, 0.5)
-    if rng.random() < 0.35:
-        box = (int(left), int(height * 0.36)), (int(left + width), int(height * 0.68))
-        cv2.rectangle(picture, *box, tone(value), -1)
-        write(
-            picture,
-            rng,
-            phrase(rng, "us")[:2],
-            (left + width * 0.2, height * 0.4, width * 0.6, height * 0.24),
-            any_tone(rng, channels, 0.6),
-        )
-        return
-    tall, middle = height * rng.uniform(0.17, 0.27), height * rng.uniform(0.5, 0.56)
-    for row in (middle - 1.06 * tall, middle + 0.06 * tall):
-        write(
-            picture,
-            rng,
-            CHARACTERS[int(rng.integers(len(CHARACTERS)))],
-            (left, row, width * 0.8, tall),
-            value,
-        )
+    box = (int(left), int(height * 0.36)), (int(left + width), int(height * 0.68))
+    cv2.rectangle(picture, *box, tone(value), -1)
+    light = tone(any_tone(rng, channels, 0.6))
+    middle = left + width / 2
+    radius = max(1, int(min(width, height * 0.32) * rng.uniform(0.2, 0.32)))
+    cv2.circle(picture, (int(middle), int(height * 0.56)), radius, light, max(1, radius // 3))
+    cv2.line(
+        picture,
+        (int(middle), int(height * 0.42)),
+        (int(middle + rng.uniform(0, 0.3) * width), int(height * 0.56)),
+        light,
+        max(1, radius // 3),
+        cv2.LINE_AA,
+    )
 
 
 def illustration(
@@ -373,9 +296,3 @@ def holder(picture: Picture, rng: Generator, kind: str) -> None:
                     depth * rng.uniform(0.5, 0.8),
                     print_value,
                 )
-
-
-def emblem_kind(rng: Generator, region: str) -> str:
-    """What this plate has between its groups."""
-    shares = tables()[region]["emblems"]
-    return choose(rng, list(shares), tuple(shares.values()))

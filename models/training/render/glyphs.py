@@ -99,7 +99,7 @@ class StrokeFace:
     """One die set: a stroke width, a corner radius, one variant of each character."""
 
     def __init__(self, rng: Generator) -> None:
-        self._stroke = rng.uniform(0.085, 0.17)  # of the height
+        self._stroke = rng.uniform(0.065, 0.17)  # of the height
         self._radius = rng.uniform(0.08, 0.28)  # of the height
         glyphs, narrow = stroke_tables()
         # Some issuers' I and 1 have feet as broad as any character.
@@ -129,6 +129,103 @@ class StrokeFace:
                 mask, [np.round(line * 16).astype(np.int32)], False, 255, thickness, cv2.LINE_AA, 4
             )
         return mask
+
+
+class AlteredFace:
+    """Another face with what some issuers do to single characters: a slash through the zero, feet
+    under the I, marks above or through letters, which are read without them.
+    """
+
+    def __init__(self, face: Face, marks: dict[str, str], *, slashed: bool, footed: bool) -> None:
+        """`marks`: letter → "dots", "ring", "tilde" or "stroke"."""
+        self._face, self._marks = face, marks
+        self._slashed, self._footed = slashed, footed
+
+    def proportion(self, character: str) -> float:
+        own = self._face.proportion(character)
+        return max(own, 0.6 * self._face.proportion("H")) if self._is_footed(character) else own
+
+    def _is_footed(self, character: str) -> bool:
+        return self._footed and character == "I"
+
+    def mask(self, character: str, width_px: int, height_px: int) -> Mask:
+        if self._is_footed(character):
+            return footed(width_px, height_px)
+        if self._slashed and character == "0":
+            mask = self._face.mask(character, width_px, height_px)
+            return crossed(mask, 0.12)
+        mark = self._marks.get(character)
+        if mark == "stroke":
+            return crossed(self._face.mask(character, width_px, height_px), 0.0)
+        if mark and height_px >= 16:
+            return marked(self._face, character, mark, width_px, height_px)
+        return self._face.mask(character, width_px, height_px)
+
+
+def footed(width_px: int, height_px: int) -> Mask:
+    """An I with bars above and below."""
+    mask = np.zeros((height_px, width_px), np.uint8)
+    thick = max(1, round(min(height_px * 0.11, width_px * 0.3)))
+    left = (width_px - thick) // 2
+    mask[:, left : left + thick] = 255
+    mask[:thick] = mask[-thick:] = 255
+    return mask
+
+
+def crossed(mask: Mask, inset: float) -> Mask:
+    """A slash from the lower left to the upper right; `inset`: share of the sides left free."""
+    out = mask.copy()
+    height, width = out.shape
+    x, y = round(width * inset), round(height * inset)
+    thick = max(1, round(height * 0.07))
+    cv2.line(out, (x, height - 1 - y), (width - 1 - x, y), 255, thick, cv2.LINE_AA)
+    return out
+
+
+def marked(face: Face, letter: str, mark: str, width_px: int, height_px: int) -> Mask:
+    """A letter lower by as much as its mark is high."""
+    above = round(height_px * 0.2)
+    mask = np.zeros((height_px, width_px), np.uint8)
+    mask[above:] = face.mask(letter, width_px, height_px - above)
+    middle, radius = width_px / 2, max(1, round(height_px * 0.06))
+    if mark == "dots":
+        for x in (middle - width_px * 0.2, middle + width_px * 0.2):
+            cv2.circle(mask, (round(x), radius), radius, 255, -1, cv2.LINE_AA)
+    elif mark == "ring":
+        spot = (round(middle), above // 2)
+        cv2.circle(mask, spot, max(2, above // 2 - 1), 255, max(1, above // 4), cv2.LINE_AA)
+    else:
+        reach, low = round(width_px * 0.3), above - radius - 1
+        wave = np.array(
+            [
+                [middle - reach, low],
+                [middle - reach / 3, 1],
+                [middle + reach / 3, low],
+                [middle + reach, 1],
+            ]
+        )
+        cv2.polylines(mask, [wave.astype(np.int32)], False, 255, max(1, above // 4), cv2.LINE_AA)
+    return mask
+
+
+MARKS = {"A": ("dots", "ring"), "O": ("dots", "dots", "stroke"), "U": ("dots",), "N": ("tilde",)}
+SLASHED, FOOTED = 0.06, 0.08
+MARKED = {"eu": 0.12, "us": 0.0, "uk": 0.0, "br": 0.0}
+
+
+def altered(rng: Generator, face: Face, region: str) -> Face:
+    """The face, sometimes with single characters of another kind."""
+    slashed, feet = rng.random() < SLASHED, rng.random() < FOOTED
+    marks = {}
+    if rng.random() < MARKED[region]:
+        marks = {
+            letter: kinds[int(rng.integers(len(kinds)))]
+            for letter, kinds in MARKS.items()
+            if rng.random() < 0.6
+        }
+    if not (slashed or feet or marks):
+        return face
+    return AlteredFace(face, marks, slashed=slashed, footed=feet)
 
 
 def cut(font: ImageFont.FreeTypeFont, character: str) -> Mask | None:

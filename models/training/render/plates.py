@@ -13,13 +13,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from models.training.render import furniture
-from models.training.render.canvas import Picture, colour_of, put, tone
-from models.training.render.glyphs import NARROW, Face, breadth, draw_face
+from models.training.render.canvas import Picture, colour_of, tone
+from models.training.render.lettering import Span, characters
 from models.training.render.syntax import (
     REGIONS,
     Draft,
     choose,
     draw_region,
+    draw_stacked,
     draw_text,
     spaced_out,
     tables,
@@ -39,6 +40,9 @@ BOLT_SPOTS = (
 )
 
 
+SHORT = 3  # characters of an upper row, at most, that leave room for a crest
+
+
 @dataclass(frozen=True, slots=True)
 class RenderedPlate:
     """`image`: H×W×3, BGR, uint8, the whole plate and nothing else.
@@ -54,22 +58,33 @@ class RenderedPlate:
 
 @dataclass(frozen=True, slots=True)
 class DrawnPlate:
-    """As RenderedPlate, before rounding: `picture` H×W×C, 0–1, C = 3 (BGR) or 1 (luminance)."""
+    """As RenderedPlate, before rounding: `picture` H×W×C, 0–1, C = 3 (BGR) or 1 (luminance).
+
+    `spans`: left and right edge of each character, px; none of two rows.
+    """
 
     picture: Picture
     text: str
     region: str
     rows: int = 1
+    spans: tuple[Span, ...] = ()
 
 
 def render_plate(
-    rng: Generator, text: str | None = None, region: str | None = None, *, rows: int = 1
+    rng: Generator,
+    text: str | None = None,
+    region: str | None = None,
+    *,
+    rows: int = 1,
+    light_on_dark: bool | None = None,
+    stacked: bool | None = None,
 ) -> RenderedPlate:
     """A plate in colour, about 200–420 px wide (two rows: 110–190).
 
-    `text`: drawn from the region's formats when not given.
+    `text`: drawn from the region's formats when not given. Polarity and stacked characters: by the
+    tables' shares when not given.
     """
-    drawn = draw_plate(rng, text, region, rows=rows)
+    drawn = draw_plate(rng, text, region, rows=rows, light_on_dark=light_on_dark, stacked=stacked)
     return RenderedPlate(
         np.clip(drawn.picture * 255, 0, 255).astype(np.uint8), drawn.text, drawn.region, drawn.rows
     )
@@ -82,17 +97,26 @@ def draw_plate(
     channels: int = 3,
     *,
     rows: int = 1,
+    light_on_dark: bool | None = None,
+    stacked: bool | None = None,
 ) -> DrawnPlate:
     """A plate as floats; one channel is about twice as fast."""
     region = region or draw_region(rng)
     if region not in REGIONS:
         message = f"unknown region {region!r}: choose one of {', '.join(REGIONS)}"
         raise ValueError(message)
-    draft = draw_text(rng, region) if text is None else spaced_out(rng, text)
+    if light_on_dark is None:
+        light_on_dark = rng.random() < tables()["polarity"]["light_on_dark"]
+    if stacked is None:
+        stacked = rng.random() < tables()["stacked"]["share"][region]
+    if text is not None:
+        draft = spaced_out(rng, text)
+    else:
+        draft = draw_stacked(rng) if stacked and rows == 1 else draw_text(rng, region)
     if rows == 2 and len(draft.text) > 2:
-        return two_rows(rng, region, draft, channels)
+        return two_rows(rng, region, draft, channels, light_on_dark=light_on_dark)
     table = tables()[region]
-    picture, ink = ground(rng, region, channels, table["aspect"])
+    picture, ink = ground(rng, region, channels, table["aspect"], light_on_dark=light_on_dark)
     left, right = bands(picture, rng, table, ink)
     if rng.random() < table["picture"]:
         furniture.scenery(picture[:, int(left) : int(right)], rng)
@@ -101,18 +125,22 @@ def draw_plate(
     furniture.bolts(picture, rng, BOLT_SPOTS, 0.22)
     if table["stickers"] and rng.random() < 0.8:
         furniture.stickers(picture, rng, table["stickers"])
-    characters(picture, rng, region, draft, (left, right), ink, table)
+    spans = characters(picture, rng, region, draft, (left, right), ink, table)
     border(picture, rng, ink)
     if rng.random() < table["frame"]:
         furniture.holder(picture, rng, "us" if region == "us" else "eu")
-    return DrawnPlate(picture, draft.text, region)
+    return DrawnPlate(picture, draft.text, region, spans=tuple(spans))
 
 
-def two_rows(rng: Generator, region: str, draft: Draft, channels: int) -> DrawnPlate:
+def two_rows(
+    rng: Generator, region: str, draft: Draft, channels: int, *, light_on_dark: bool
+) -> DrawnPlate:
     """A motorcycle's or a square plate: the text's groups in two rows, each drawn as a low plate of
     its own, one ground under both.
     """
-    picture, ink = ground(rng, region, channels, tables()["two_rows"]["aspect"])
+    picture, ink = ground(
+        rng, region, channels, tables()["two_rows"]["aspect"], light_on_dark=light_on_dark
+    )
     height, width = picture.shape[:2]
     head = (
         int(height * rng.uniform(0.12, 0.2)) if region in ("br", "us") and rng.random() < 0.8 else 0
@@ -132,12 +160,13 @@ def two_rows(rng: Generator, region: str, draft: Draft, channels: int) -> DrawnP
         left = width * rng.uniform(0.1, 0.17)
         furniture.country_band(picture[: height // 2], rng, left, right=False)
     middle = head + (height - head) * rng.uniform(0.48, 0.52)
-    for line, (top, bottom) in zip(
-        split_rows(rng, draft), ((head, middle), (middle, height)), strict=True
-    ):
-        row = picture[int(top) : int(bottom)]
-        start = left if top == head else 0.0
-        characters(row, rng, region, line, (start, float(width)), ink, table)
+    upper, lower = split_rows(rng, draft)
+    right = float(width)
+    upper_row, lower_row = picture[int(head) : int(middle)], picture[int(middle) :]
+    if len(upper.text) <= SHORT and rng.random() < tables()["two_rows"]["beside"]:
+        left, right = beside(rng, upper_row, left, ink)
+    characters(upper_row, rng, region, upper, (left, right), ink, table)
+    characters(lower_row, rng, region, lower, (0.0, float(width)), ink, table)
     furniture.bolts(picture, rng, BOLT_SPOTS, 0.12)
     border(picture, rng, ink)
     if rng.random() < 0.2:
@@ -145,9 +174,37 @@ def two_rows(rng: Generator, region: str, draft: Draft, channels: int) -> DrawnP
     return DrawnPlate(picture, draft.text, region, 2)
 
 
+def beside(
+    rng: Generator, row: Picture, left: float, ink: NDArray[np.float32]
+) -> tuple[float, float]:
+    """A crest or a picture on one side of a short upper row, or on both; the limits that are left
+    for its text, px.
+    """
+    width = row.shape[1]
+    right = float(width)
+    sides = rng.random()
+    if sides < 0.65:
+        wide = width * rng.uniform(0.18, 0.34)
+        furniture.illustration(row, rng, left + width * 0.02, wide * 0.9)
+        left += wide
+    if sides > 0.45:
+        wide = width * rng.uniform(0.18, 0.34)
+        right -= wide
+        colour = ink if rng.random() < 0.5 else None
+        furniture.illustration(row, rng, right, wide * 0.9, colour)
+    return left, right
+
+
 def split_rows(rng: Generator, draft: Draft) -> tuple[Draft, Draft]:
-    """The text cut at a separator if it has one, else after its first letters or in the middle."""
+    """The text cut at a separator if it has one, else after its first letters or in the middle.
+
+    Some upper rows have one to three characters, wherever the text would be cut.
+    """
     spaced = draft.spaced
+    if rng.random() < tables()["two_rows"]["short_upper"]:
+        text = draft.text
+        cut = int(rng.integers(1, min(SHORT, len(text) - 1) + 1))
+        return Draft(text[:cut]), Draft(text[cut:])
     cuts = [i for i, place in enumerate(spaced) if place == "-" and 0 < i < len(spaced) - 1]
     if cuts:
         cut = cuts[int(rng.integers(len(cuts)))]
@@ -158,18 +215,34 @@ def split_rows(rng: Generator, draft: Draft) -> tuple[Draft, Draft]:
 
 
 def ground(
-    rng: Generator, region: str, channels: int, aspects: list[float]
+    rng: Generator, region: str, channels: int, aspects: list[float], *, light_on_dark: bool
 ) -> tuple[Picture, NDArray[np.float32]]:
     """An empty plate and the ink's colour; `aspects`: least and largest width over height."""
     table = tables()[region]
     height = table["height_px"] if aspects is table["aspect"] else tables()["two_rows"]["height_px"]
     aspect = rng.uniform(*aspects)
-    _, plate, ink = choose(rng, table["grounds"], tuple(entry[0] for entry in table["grounds"]))
-    value = np.clip(colour_of(plate, channels) * rng.uniform(0.8, 1.05), 0, 1)
-    faded = colour_of(ink, channels) + rng.uniform(0, 0.25) * (value - colour_of(ink, channels))
+    plate, ink = colours(rng, region, channels, light_on_dark=light_on_dark)
+    value = np.clip(plate * rng.uniform(0.8, 1.05), 0, 1)
+    faded = ink + rng.uniform(0, 0.25) * (value - ink)
     return np.tile(value, (height, round(height * aspect), 1)).astype(np.float32), faded.astype(
         np.float32
     )
+
+
+def colours(
+    rng: Generator, region: str, channels: int, *, light_on_dark: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Of the ground and of the ink; the region's own, or any dark one under light ink."""
+    if light_on_dark and rng.random() < tables()["polarity"]["invented"]:
+        dark = furniture.any_tone(rng, channels, 0.02, 0.42)
+        return dark, furniture.any_tone(rng, channels, 0.72, 1.0)
+    grounds = [
+        entry
+        for entry in tables()[region]["grounds"]
+        if bool(colour_of(entry[2], 1) > colour_of(entry[1], 1)) == light_on_dark
+    ]
+    _, plate, ink = choose(rng, grounds, tuple(entry[0] for entry in grounds))
+    return colour_of(plate, channels), colour_of(ink, channels)
 
 
 def bands(
@@ -184,17 +257,17 @@ def bands(
     elif rng.random() < table.get("crest_left", 0.0):
         left = height * rng.uniform(0.36, 0.5)
         furniture.crest_strip(picture, rng, left)
-    elif rng.random() < table.get("stack_left", 0.0):
+    elif rng.random() < table.get("symbol_left", 0.0):
         left = height * rng.uniform(0.22, 0.34)
-        furniture.small_stack(picture, rng, height * 0.08, left - height * 0.08, ink)
+        furniture.symbol(picture, rng, height * 0.08, left - height * 0.08, ink)
     if left == 0.0 and rng.random() < table.get("picture_left", 0.0):
         left = width * rng.uniform(0.16, 0.3)
         reach = rng.uniform(-0.03, 0.09)  # some end under the first character
         furniture.illustration(picture, rng, width * 0.02, left + width * reach)
-    if rng.random() < table.get("stack_right", 0.0):
+    if rng.random() < table.get("symbol_right", 0.0):
         band = height * rng.uniform(0.2, 0.32)
         right = width - band
-        furniture.small_stack(picture, rng, right, band * 0.85, ink)
+        furniture.symbol(picture, rng, right, band * 0.85, ink)
     if rng.random() < table.get("uprights", 0.0):
         wide = height * rng.uniform(0.08, 0.3)
         if rng.random() < 0.5 and left == 0.0:
@@ -250,111 +323,6 @@ def small_print(picture: Picture, rng: Generator, region: str, ink: NDArray[np.f
             -1,
             cv2.LINE_AA,
         )
-
-
-def characters(
-    picture: Picture,
-    rng: Generator,
-    region: str,
-    draft: Draft,
-    limits: tuple[float, float],
-    ink: NDArray[np.float32],
-    table: dict,
-) -> None:
-    """The text itself, between `limits` (px), with its emblems; `table`: its proportions."""
-    height = picture.shape[0]
-    tall = max(8, round(height * rng.uniform(*table["text_height"])))
-    top = height * rng.uniform(*table["text_centre_y"]) - tall / 2
-    face = draw_face(rng, table["fonts"], table["strokes"])
-    kind = furniture.emblem_kind(rng, region)
-    separator = rng.uniform(*table["separator"]) + (
-        rng.uniform(0.2, 0.7) if kind == "picture" else 0.0
-    )
-    widths = advances(rng, table, face, draft.spaced, tall, separator)
-    margin = height * rng.uniform(*table["side_margin"])
-    room = limits[1] - limits[0] - 2 * margin
-    total = sum(widths)
-    stretch = (
-        room / total
-        if total > room or (rng.random() < table["text_fill"] and total > 0.55 * room)
-        else 1.0
-    )
-    if stretch < 0.7:  # too long for its height: lower characters, as issuers do
-        tall, top = max(8, round(tall * 0.85)), top + tall * 0.07
-    gap = tall * rng.uniform(*table["char_gap"]) * 0.5 * stretch
-    share = 0.5 if rng.random() < 0.85 else rng.random()
-    x = limits[0] + margin + (room - total * stretch) * share
-    relief = rng.uniform(-0.25, 0.25) if rng.random() < table["relief"] else 0.0
-    for place, width in zip(draft.spaced, widths, strict=True):
-        cell = width * stretch
-        if place == "-":
-            furniture.emblem(picture, rng, kind, (x, top, cell, tall), ink)
-        else:
-            glyph(
-                picture,
-                face,
-                place,
-                (x, top, cell, tall, gap),
-                max(widths) * stretch - gap,
-                ink,
-                relief,
-            )
-        x += cell
-
-
-def advances(
-    rng: Generator, table: dict, face: Face, spaced: str, tall: int, separator: float
-) -> list[float]:
-    """The width of each character's cell and of each separator, px; `separator`: its share of the
-    height.
-    """
-    proportion = rng.uniform(*table["char_aspect"])
-    gap = rng.uniform(*table["char_gap"])
-    natural = face.proportion("H") + 1e-6
-    equal = rng.random() < table["equal_cells"]
-    widths = []
-    for place in spaced:
-        if place == "-":
-            widths.append(separator * tall)
-        elif equal:
-            widths.append((proportion + gap) * tall)
-        else:
-            widths.append((min(1.6, face.proportion(place) / natural) * proportion + gap) * tall)
-    return widths
-
-
-def glyph(
-    picture: Picture,
-    face: Face,
-    character: str,
-    cell: tuple[float, float, float, int, float],
-    broad: float,
-    ink: NDArray[np.float32],
-    relief: float,
-) -> None:
-    """One character centred in its cell (x, top, width, height, gap px); `broad`: width of a broad
-    one, px; `relief`: lightness of an embossed edge.
-    """
-    x, top, width, tall, gap = cell
-    room = max(3.0, width - gap)
-    # In equal cells a 1 or an I keeps its own slim shape instead of being stretched to the cell.
-    wide = (
-        max(2, round(min(room, broad * breadth(face, character))))
-        if character in NARROW
-        else max(3, round(room))
-    )
-    mask = face.mask(character, wide, tall)
-    left = x + (width - wide) / 2
-    if relief:
-        put(
-            picture,
-            mask,
-            left + 1,
-            top + 1,
-            np.clip(ink * 0 + (0.5 + 2 * relief), 0, 1).astype(np.float32),
-            0.6,
-        )
-    put(picture, mask, left, top, ink)
 
 
 def border(picture: Picture, rng: Generator, ink: NDArray[np.float32]) -> None:

@@ -1,5 +1,5 @@
-"""Draws a contact sheet of the renderer: plates of each region, clean above, as the recogniser sees
-them below; then two rows, then signs.
+"""Draws a contact sheet of the renderer: plates of each region, two rows, light on dark, stacked
+characters, cut off, posed in the frame; then as the recogniser sees them, then signs.
 
 python -m models.training.render.sheet sheet.png [--seed 1]
 """
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from models.training.detector.signs import fonts as sign_fonts
 from models.training.detector.signs import render_sign
 from models.training.fonts import tell
-from models.training.recognizer.samples import draw, seen
-from models.training.render.plates import render_plate
+from models.training.recognizer.samples import PooledPlate, corners, cut_off, draw, seen
+from models.training.render.plates import draw_plate, render_plate
+from models.training.render.roadside import draw_shot, posed
 from models.training.render.syntax import REGIONS, font_names
 
 COLUMNS = 8
@@ -41,6 +42,20 @@ def tile(picture: Tile) -> Tile:
     return out
 
 
+def drawn_one_row(rng: Generator) -> PooledPlate:
+    """A plate whose characters' places are known."""
+    while not (plate := draw(rng)).spans:
+        pass
+    return plate
+
+
+def in_frame(rng: Generator) -> Tile:
+    """A posed plate as it lies in the frame, before it is pulled straight."""
+    picture = draw_plate(rng, channels=1).picture[:, :, 0]
+    quad = corners(picture.shape[1], picture.shape[0])
+    return posed(rng, np.clip(picture, 0, 1), quad, draw_shot(rng, 1.0), 0.7, surrounded=False)[0]
+
+
 def rows(rng: Generator) -> list[list[Tile]]:
     """The sheet, row by row."""
     sheet = []
@@ -49,6 +64,10 @@ def rows(rng: Generator) -> list[list[Tile]]:
             [tile(render_plate(rng, region=region).image) for _ in range(COLUMNS)] for _ in range(2)
         ]
     sheet.append([tile(render_plate(rng, rows=2).image) for _ in range(COLUMNS)])
+    for wished in ({"light_on_dark": True}, {"stacked": True, "region": "us"}):
+        sheet.append([tile(render_plate(rng, **wished).image) for _ in range(COLUMNS)])
+    sheet.append([tile(cut_off(rng, drawn_one_row(rng)).picture) for _ in range(COLUMNS)])
+    sheet += [[tile(in_frame(rng)) for _ in range(COLUMNS)] for _ in range(2)]
     sheet += [
         [tile(seen(rng, draw(rng), hardness)) for _ in range(COLUMNS)]
         for hardness in (0.05, 0.4, 0.7, 1.0, 1.0)

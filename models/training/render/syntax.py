@@ -1,5 +1,6 @@
 """Plate texts: the tables of issuers' formats, and a draw from them."""
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -11,18 +12,28 @@ DIGITS = "0123456789"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 CHARACTERS = DIGITS + LETTERS
 REGIONS = ("us", "eu", "uk", "br")
+PLACE = re.compile(r"\[[A-Z0-9]+\]|.")
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A text with its separators still in it, as "AB9-C1D"."""
+    """A text with its separators still in it, as "AB9-C1D".
+
+    In brackets: small characters one above the other, top first, as "[DV]4821". They belong to
+    the number.
+    """
 
     spaced: str
 
     @property
     def text(self) -> str:
         """A–Z and 0–9 only."""
-        return self.spaced.replace("-", "")
+        return "".join(character for character in self.spaced if character in CHARACTERS)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """From left to right: one character, "-", or the characters of a stack."""
+        return tuple(found.strip("[]") for found in PLACE.findall(self.spaced))
 
 
 @cache
@@ -88,6 +99,13 @@ def draw_region(rng: Generator) -> str:
 def draw_text(rng: Generator, region: str) -> Draft:
     """A text in one of the region's formats."""
     series = tables()[region]["series"]
+    _, pattern, unused = choose(rng, series, tuple(entry[0] for entry in series))
+    return Draft(filled(rng, pattern, unused))
+
+
+def draw_stacked(rng: Generator) -> Draft:
+    """A text with small characters one above the other, before, behind or between the others."""
+    series = tables()["stacked"]["series"]
     _, pattern, unused = choose(rng, series, tuple(entry[0] for entry in series))
     return Draft(filled(rng, pattern, unused))
 

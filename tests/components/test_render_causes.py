@@ -1,0 +1,272 @@
+"""models/training/render: polarity, poses, stacked and marked characters, short rows, cut plates.
+
+What readers fail at is drawn as it is told.
+"""
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("PIL", reason="Pillow draws the small print; it is a training dependency")
+
+from models.training.recognizer import samples
+from models.training.recognizer.real import RealPlate
+from models.training.recognizer.samples import PooledPlate, cut_off, varied
+from models.training.render import emblems, roadside
+from models.training.render.canvas import colour_of
+from models.training.render.degrade import Crop
+from models.training.render.glyphs import AlteredFace, StrokeFace, altered
+from models.training.render.plates import colours, draw_plate, render_plate, split_rows
+from models.training.render.pose import Pose, draw_pose, projected
+from models.training.render.syntax import REGIONS, Draft, draw_stacked, tables
+
+
+@pytest.fixture(autouse=True)
+def stroke_glyphs_only(monkeypatch):
+    """No font is needed, and none is looked for: what is tested must not depend on the machine."""
+    monkeypatch.setattr("models.training.render.glyphs.faces_for", lambda names: [])
+    monkeypatch.setattr("models.training.render.glyphs.find_fonts", list)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("light_on_dark", [False, True])
+def test_the_ink_is_lighter_than_the_ground_just_when_it_was_asked_for(region, light_on_dark):
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        ground, ink = colours(rng, region, 1, light_on_dark=light_on_dark)
+        assert bool(ink[0] > ground[0]) == light_on_dark
+
+
+def test_a_third_of_all_plates_are_light_on_dark(monkeypatch):
+    asked = []
+
+    def noted(rng, region, channels, *, light_on_dark):
+        asked.append(light_on_dark)
+        return np.zeros(channels, np.float32), np.ones(channels, np.float32)
+
+    monkeypatch.setattr("models.training.render.plates.colours", noted)
+    rng = np.random.default_rng(2)
+    for number in range(200):
+        draw_plate(rng, channels=1, rows=1 + number % 2)
+    assert 0.28 < np.mean(asked) < 0.44
+
+
+def test_photographs_plates_are_negated_as_often_with_their_surroundings():
+    rng = np.random.default_rng(3)
+    plate = RealPlate(
+        np.full((20, 40), 0.2, np.float32), np.zeros((4, 2), np.float32), "AB12", "us"
+    )
+    levels = [float(varied(rng, plate).picture.mean()) for _ in range(300)]
+    assert set(np.round(levels, 3)) == {0.2, 0.8}
+    assert 0.3 < np.mean(np.array(levels) > 0.5) < 0.42
+    assert varied(rng, plate).text == "AB12"
+
+
+def test_a_stack_reads_from_top_to_bottom_where_it_stands():
+    assert Draft("[DV]4821").text == "DV4821"
+    assert Draft("9-[QX]77").places == ("9", "-", "QX", "7", "7")
+    assert Draft("999A[BC]").text == "999ABC"
+
+
+def test_stacked_texts_have_two_or_three_small_characters_and_a_plates_length():
+    rng = np.random.default_rng(4)
+    for _ in range(200):
+        draft = draw_stacked(rng)
+        assert 5 <= len(draft.text) <= 8
+        assert {len(place) for place in draft.places} & {2, 3}
+
+
+def test_a_stacks_characters_share_their_place_and_stand_one_above_the_other(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "models.training.render.lettering.put",
+        lambda _picture, mask, x, y, _ink, *_opacity: drawn.append((mask.shape, x, y)),
+    )
+    monkeypatch.setattr(
+        "models.training.render.plates.draw_stacked", lambda _rng: Draft("[DV]4821")
+    )
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        drawn.clear()
+        plate = draw_plate(rng, region="us", channels=1, stacked=True)
+        assert plate.text == "DV4821"
+        assert plate.spans[0] == plate.spans[1]
+        assert plate.spans[1][1] <= plate.spans[2][0] + 1e-6
+        (upper, _, high), (lower, _, low) = drawn[0], drawn[1]
+        tall = drawn[-1][0][0]
+        assert low >= high + 0.9 * upper[0]
+        assert max(upper[0], lower[0]) < 0.65 * tall
+
+
+def test_small_letters_that_are_no_text_are_drawn_nowhere():
+    from models.training.render import furniture
+
+    assert not hasattr(furniture, "small_stack")
+    assert not {"stack_left", "stack_right"} & set(tables()["us"])
+
+
+def test_upper_rows_of_one_to_three_characters_are_common_and_lose_nothing():
+    rng = np.random.default_rng(6)
+    uppers = []
+    for _ in range(300):
+        upper, lower = split_rows(rng, Draft("AB12-CD345"))
+        assert upper.text + lower.text == "AB12CD345"
+        uppers.append(len(upper.text))
+    assert {1, 2, 3} <= set(uppers)
+    assert np.mean(np.array(uppers) <= 3) > 0.3
+
+
+def test_a_pose_turns_as_it_says():
+    straight = projected(Pose(distance=1000), 2.0)
+    assert np.allclose(
+        straight, [[-0.5, -0.25], [0.5, -0.25], [0.5, 0.25], [-0.5, 0.25]], atol=1e-3
+    )
+    assert np.ptp(projected(Pose(yaw=60, distance=1000), 2.0)[:, 0]) == pytest.approx(0.5, abs=0.01)
+    assert np.ptp(projected(Pose(pitch=60, distance=1000), 2.0)[:, 1]) == pytest.approx(
+        0.25, abs=0.01
+    )
+    turned = projected(Pose(roll=20, distance=1000), 2.0)
+    across = turned[1] - turned[0]
+    assert np.degrees(np.arctan2(across[1], across[0])) == pytest.approx(20, abs=0.2)
+
+
+def test_the_nearer_side_looks_higher():
+    left, right = (
+        float(np.linalg.norm(corners[a] - corners[b]))
+        for corners in [projected(Pose(yaw=45, distance=5), 2.0)]
+        for a, b in ((0, 3), (1, 2))
+    )
+    assert abs(left - right) > 0.05
+    assert cv2.isContourConvex(projected(Pose(50, 20, 15, 4.0), 4.5))
+
+
+def test_poses_reach_the_steepest_angles_and_no_further():
+    rng = np.random.default_rng(7)
+    poses = [draw_pose(rng, 1.0) for _ in range(800)]
+    for name, most in (("yaw", 60), ("pitch", 25), ("roll", 25)):
+        angles = np.abs([getattr(pose, name) for pose in poses])
+        assert angles.max() <= most
+        assert np.mean(angles > 0.6 * most) > 0.05
+    assert max(abs(pose.yaw) for pose in (draw_pose(rng, 0.0) for _ in range(50))) == 0
+
+
+def test_a_posed_plate_lies_along_its_corners():
+    """White on black: inside the corners it is light, outside dark."""
+    rng = np.random.default_rng(8)
+    plate = np.ones((60, 180), np.float32)
+    quad = np.array([[0, 0], [180, 0], [180, 60], [0, 60]], np.float32)
+    shot = roadside.Shot(Pose(40, 10, 15, 6.0), 120.0, 0.5)
+    for _ in range(5):
+        levels, corners = roadside.posed(rng, plate, quad, shot, 0.0, surrounded=False)
+        assert np.ptp(corners[:, 0]) == pytest.approx(120, abs=0.5)
+        inside = np.zeros(levels.shape, np.uint8)
+        middle = corners.mean(0)
+        cv2.fillConvexPoly(inside, ((corners - middle) * 0.9 + middle).astype(np.int32), 1)
+        assert levels[inside == 1].min() >= levels[inside == 1].mean() * 0.85
+        assert corners.min() >= 0
+        assert (corners.max(0) <= levels.shape[::-1]).all()
+
+
+def test_what_is_pulled_straight_is_the_plate_again():
+    """Its left half dark, its right half light, whatever the pose."""
+    rng = np.random.default_rng(9)
+    plate = np.zeros((60, 180), np.float32)
+    plate[:, 90:] = 0.9
+    quad = np.array([[0, 0], [180, 0], [180, 60], [0, 60]], np.float32)
+    for yaw in (-55, 0, 55):
+        shot = roadside.Shot(Pose(yaw, 10, -20, 8.0), 90.0, 0.4)
+        levels, corners = roadside.posed(rng, plate, quad, shot, 0.0, surrounded=False)
+        crop = roadside.straight(rng, levels, corners, Crop(128, 48), 0.0)
+        assert crop.shape == (48, 128)
+        assert crop[10:38, 76:116].mean() > crop[10:38, 12:52].mean() + 60
+
+
+def test_shots_are_small_and_out_of_focus_often_enough_and_never_hopelessly():
+    rng = np.random.default_rng(10)
+    shots = [roadside.draw_shot(rng, 1.0) for _ in range(1000)]
+    widths = np.array([shot.width_px for shot in shots])
+    blurs = np.array([shot.blur_px for shot in shots])
+    assert np.mean((widths >= 40) & (widths <= 80)) > 0.4
+    assert 0.05 < np.mean(blurs > 0.9) < 0.3
+    assert blurs.max() <= 2.0
+    assert (blurs <= np.maximum(0.8, roadside.READABLE * widths) + 1e-6).all()
+
+
+def test_a_cut_plate_says_what_is_left_of_it():
+    rng = np.random.default_rng(11)
+    spans = tuple((20.0 * i, 20.0 * i + 20) for i in range(6))
+    whole = PooledPlate(np.zeros((40, 120), np.uint8), "ABC123", "us", 1, spans)
+    texts = set()
+    for _ in range(200):
+        part = cut_off(rng, whole)
+        assert part.picture.shape[0] == 40
+        assert len(part.text) < 6
+        assert "ABC123".startswith(part.text) or "ABC123".endswith(part.text)
+        texts.add(part.text)
+    assert any(text.startswith("A") for text in texts)
+    assert any(text.endswith("3") for text in texts)
+
+
+def test_a_cut_through_a_character_leaves_it_to_chance(monkeypatch):
+    """Neither text may become sure."""
+    spans = ((0.0, 50.0), (50.0, 100.0))
+    whole = PooledPlate(np.zeros((40, 100), np.uint8), "A1", "us", 1, spans)
+    texts = [cut_off(np.random.default_rng(seed), whole).text for seed in range(300)]
+    assert {"A", "1", "A1"} <= set(texts)
+
+
+def test_one_drawn_plate_in_25_is_cut(monkeypatch):
+    whole = PooledPlate(np.zeros((40, 100), np.uint8), "A1", "us", 1, ((0.0, 50.0), (50.0, 100.0)))
+    rng = np.random.default_rng(12)
+    cuts = sum(varied(rng, whole) is not whole for _ in range(1000))
+    assert cuts == pytest.approx(1000 * samples.CUT, abs=20)
+
+
+@pytest.mark.parametrize(
+    ("letter", "mark"), [("O", "dots"), ("A", "ring"), ("N", "tilde"), ("O", "stroke")]
+)
+def test_a_mark_changes_the_letter_and_stays_in_its_box(letter, mark):
+    face = StrokeFace(np.random.default_rng(3))
+    plain = face.mask(letter, 30, 60)
+    changed = AlteredFace(face, {letter: mark}, slashed=False, footed=False).mask(letter, 30, 60)
+    assert changed.shape == plain.shape
+    assert (changed != plain).any()
+    other = AlteredFace(face, {letter: mark}, slashed=False, footed=False)
+    assert (other.mask("E", 30, 60) == face.mask("E", 30, 60)).all()
+
+
+def test_a_zero_may_be_slashed_and_an_i_may_have_feet():
+    face = StrokeFace(np.random.default_rng(3))
+    odd = AlteredFace(face, {}, slashed=True, footed=True)
+    assert odd.mask("0", 30, 60)[24:36, 12:18].max() == 255
+    assert face.mask("0", 30, 60)[24:36, 12:18].max() == 0
+    assert odd.mask("I", 30, 60)[0].min() == 255
+    assert odd.proportion("I") > 0.5 * face.proportion("H")
+
+
+def test_marks_are_drawn_on_european_plates_only():
+    rng = np.random.default_rng(13)
+    marked = dict.fromkeys(REGIONS, 0)
+    for region in REGIONS:
+        for _ in range(300):
+            face = altered(rng, StrokeFace(rng), region)
+            marked[region] += isinstance(face, AlteredFace) and bool(face._marks)
+    assert marked["eu"] > 10
+    assert marked["us"] == marked["uk"] == marked["br"] == 0
+
+
+def test_figures_between_groups_leave_ink_inside_their_gap():
+    rng = np.random.default_rng(14)
+    for _ in range(100):
+        picture = np.full((80, 100, 1), 0.9, np.float32)
+        emblems.emblem(picture, rng, "figure", (30, 10, 40, 60), colour_of("#101010", 1))
+        touched = np.argwhere(np.abs(picture[:, :, 0] - 0.9) > 0.01)
+        assert len(touched) > 10
+        assert touched[:, 1].min() >= 28
+        assert touched[:, 1].max() <= 72
+
+
+def test_every_layout_can_be_asked_for_by_name():
+    plate = render_plate(np.random.default_rng(15), region="us", light_on_dark=True, stacked=True)
+    assert plate.region == "us"
+    assert np.median(plate.image) < 140
