@@ -1,8 +1,11 @@
 """Measures the whole line, as a camera runs it, on photographs that nobody trained on; prints
 figures only, never a text or a file name.
 
-    python -m models.training.evaluate [--data ../shared/plates] [--models DIR] [--copies 6]
-    [--shrunk]
+    python -m models.training.evaluate [--data ../shared/plates] [--part tune|test|both]
+    [--models DIR] [--copies 6] [--shrunk]
+
+Photographs with texts are split in two by their content (models/training/parts.py): choose on
+*tune*, the default, and quote *test*.
 
 Exact texts of whole scenes are `make bench`'s; here: recall, false boxes, cuttings of plates,
 regions, and what is no plate. With `--copies` the benchmark's pictures are seen several times,
@@ -35,6 +38,8 @@ from bench.intervals import Figure, share
 from bench.scoring import SURE, load_benchmark, plain
 from models.training.detector.photographs import PLATE_FREE
 from models.training.detector.signs import fonts, render_sign
+from models.training.parts import PARTS, Part, part_of_file
+from models.training.polarity import light_on_dark
 
 NOW = Instant(datetime(2026, 1, 1, tzinfo=UTC))
 SIGNS, SIGNS_SEED = 600, 4711
@@ -55,13 +60,18 @@ class Seen:
     reads: tuple[PlateRead, ...]
     texts: tuple[str, ...]
     levels: tuple[float, ...]  # mean grey of each true plate, 0–255
+    dark: tuple[bool, ...]  # of each true plate: light characters on a dark ground
 
 
-def pictures(data: Path) -> Iterator[tuple[str, Path, tuple[Box, ...], tuple[str, ...]]]:
-    """Set, path, true boxes, true texts: benchmark_dev by region; without texts romania_night's
-    valid split and darkplate's frames without a plate.
+def pictures(
+    data: Path, parts: Sequence[Part]
+) -> Iterator[tuple[str, Path, tuple[Box, ...], tuple[str, ...]]]:
+    """Set, path, true boxes, true texts: those parts of benchmark_dev by region; without texts
+    romania_night's valid split and darkplate's frames without a plate.
     """
     for image in load_benchmark(data / "benchmark_dev"):
+        if part_of_file(image.path) not in parts:
+            continue
         yield (
             image.region,
             image.path,
@@ -110,19 +120,27 @@ def opened(where: str, path: Path) -> Image:
     return np.asarray(image, np.uint8)
 
 
-def see(vision: tuple[PlateDetector, PlateReader], data: Path, copies: int) -> list[Seen]:
+def see(
+    vision: tuple[PlateDetector, PlateReader], data: Path, copies: int, parts: Sequence[Part]
+) -> list[Seen]:
     """Every picture through the line, those with texts `copies` times."""
     seen = []
-    for where, path, truth, texts in pictures(data):
+    for where, path, truth, texts in pictures(data, parts):
         image = opened(where, path)
-        levels = tuple(
-            float(image[int(y) : int(y + h) + 1, int(x) : int(x + w) + 1].mean())
-            for x, y, w, h in truth
-        )
+        plates = [image[int(y) : int(y + h) + 1, int(x) : int(x + w) + 1] for x, y, w, h in truth]
+        levels = tuple(float(plate.mean()) for plate in plates)
+        dark = tuple(light_on_dark(plate) for plate in plates)
         for copy in COPIES[: copies if texts else 1]:
             moved, boxes = copied(image, truth, copy)
             seen.append(
-                Seen(where, boxes, tuple(plates_in(*vision, Frame(moved, NOW, 0))), texts, levels)
+                Seen(
+                    where,
+                    boxes,
+                    tuple(plates_in(*vision, Frame(moved, NOW, 0))),
+                    texts,
+                    levels,
+                    dark,
+                )
             )
     return seen
 
@@ -137,12 +155,14 @@ def best_of(reads: Sequence[PlateRead], box: Box, text: str) -> tuple[float, boo
     return best.confidence, plain(best.text.value, fold=True) == plain(text, fold=True)
 
 
-def print_shrunk(vision: tuple[PlateDetector, PlateReader], data: Path) -> None:
+def print_shrunk(
+    vision: tuple[PlateDetector, PlateReader], data: Path, parts: Sequence[Part]
+) -> None:
     """Exact texts by the width that plates have in pictures shrunk step by step: what more pixels
     bring, at the same detail of the scene.
     """
     groups: dict[tuple[bool, int], list[bool]] = {}
-    for where, path, truth, texts in pictures(data):
+    for where, path, truth, texts in pictures(data, parts):
         if not texts:
             continue
         image = opened(where, path)
@@ -169,7 +189,7 @@ def print_texts(seen: list[Seen]) -> None:
     groups: dict[str, list[bool]] = {}
     said: list[tuple[float, bool]] = []
     for one in seen:
-        for box, text, level in zip(one.truth, one.texts, one.levels, strict=False):
+        for box, text, level, dark in zip(one.truth, one.texts, one.levels, one.dark, strict=False):
             best = best_of(one.reads, box, text)
             right = best is not None and best[1]
             if best is not None:
@@ -178,13 +198,16 @@ def print_texts(seen: list[Seen]) -> None:
             light = "middling" if level < 150 else "bright (grey over 150)"
             if level < 60:
                 light = "dark (grey under 60)"
-            for name in (one.where, f"{one.where}, {width}", f"{one.where}, {light}"):
+            polarity = polarity_of(dark=dark)
+            for name in (
+                one.where,
+                f"{one.where}, {width}",
+                f"{one.where}, {light}",
+                f"{one.where}, {polarity}",
+                polarity,
+            ):
                 groups.setdefault(name, []).append(right)
-    for name in sorted(groups):
-        print(
-            f"exact, folded: {name:28} {percent(share(sum(groups[name]), len(groups[name])))} "
-            f"of {len(groups[name])}"
-        )
+    print_groups(groups)
     sure = [right for confidence, right in said if confidence >= SURE]
     error = expected_error(
         equal_width([confidence for confidence, _ in said], [right for _, right in said])
@@ -246,19 +269,42 @@ def print_regions(seen: list[Seen]) -> None:
         print(f"region {where}: told for {len(said)} of {len(told)} plates, wrong {wrong}")
 
 
-def print_cuttings(vision: tuple[PlateDetector, PlateReader], folder: Path) -> None:
-    """Exact texts on pictures that are one plate from edge to edge."""
-    hits = total = 0
+def print_cuttings(
+    vision: tuple[PlateDetector, PlateReader], folder: Path, parts: Sequence[Part]
+) -> None:
+    """Exact texts on pictures that are one plate from edge to edge; what is said surely there."""
+    groups: dict[str, list[bool]] = {"cuttings": []}
+    sure: list[bool] = []
     with (folder / "truth.csv").open(newline="", encoding="utf-8") as file:
         for name, _state, text in csv.reader(file):
             image = cv2.imread(str(folder / name))
-            if image is None:
+            if image is None or part_of_file(folder / name) not in parts:
                 continue
             reads = plates_in(*vision, Frame(image, NOW, 0))
             best = max(reads, key=lambda read: read.confidence, default=None)
-            total += 1
-            hits += best is not None and plain(best.text.value, fold=True) == plain(text, fold=True)
-    print(f"cuttings: exact, folded {percent(share(hits, total))} of {total}")
+            right = best is not None and plain(best.text.value, fold=True) == plain(text, fold=True)
+            for group in ("cuttings", f"cuttings, {polarity_of(dark=light_on_dark(image))}"):
+                groups.setdefault(group, []).append(right)
+            if best is not None and best.confidence >= SURE:
+                sure.append(right)
+    print_groups(groups)
+    print(
+        f"cuttings: says {SURE} and more for {len(sure) / max(1, len(groups['cuttings'])):.1%}, "
+        f"wrong {percent(share(sure.count(False), len(sure)))}"
+    )
+
+
+def polarity_of(*, dark: bool) -> str:
+    """In words."""
+    return "light on dark" if dark else "dark on light"
+
+
+def print_groups(groups: dict[str, list[bool]]) -> None:
+    """Exact texts, group by group."""
+    for name, rights in sorted(groups.items()):
+        print(
+            f"exact, folded: {name:28} {percent(share(sum(rights), len(rights)))} of {len(rights)}"
+        )
 
 
 def print_signs(vision: tuple[PlateDetector, PlateReader]) -> None:
@@ -311,20 +357,28 @@ def main() -> None:
     parser.add_argument(
         "--shrunk", action="store_true", help="only the table by width, of shrunk pictures"
     )
+    parser.add_argument(
+        "--part",
+        choices=(*PARTS, "both"),
+        default="tune",
+        help="of the photographs with texts; test is for what was chosen already (tune)",
+    )
     given = parser.parse_args()
+    parts = PARTS if given.part == "both" else (given.part,)
     vision = load_vision(1, given.models)
+    print(f"photographs with texts: {given.part}")
     if given.shrunk:
-        print_shrunk(vision, given.data)
+        print_shrunk(vision, given.data, parts)
         return
     print(
         "frames without a plate: "
         f"{PLATE_FREE.name}, SHA-256 {hashlib.sha256(PLATE_FREE.read_bytes()).hexdigest()}"
     )
-    seen = see(vision, given.data, given.copies)
+    seen = see(vision, given.data, given.copies, parts)
     print_boxes(seen)
     print_texts(seen)
     print_regions(seen)
-    print_cuttings(vision, given.data / "us_crops_dev")
+    print_cuttings(vision, given.data / "us_crops_dev", parts)
     print_signs(vision)
 
 

@@ -16,6 +16,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from models.training.detector.flat_images import Image
+from models.training.render.syntax import tables
 
 HEIGHT_PX = 110
 PLATE_FONTS = ("roadgeek", "din", "Narrow-Bold", "Sans-Bold", "Mono-Bold", "Condensed-Bold")
@@ -73,8 +74,8 @@ def colour(rng: Generator, low: float, high: float, tint: float) -> tuple[float,
 
 
 def style(rng: Generator) -> Style:
-    """US two in five, Europe two in five, Brazil one in five; now and then two rows or a light text
-    on dark ground.
+    """US two in five, Europe two in five, Brazil one in five; now and then two rows, and a light
+    text on dark ground as often as the careful renderer draws it.
     """
     region = str(rng.choice(["us", "eu", "br"], p=[0.42, 0.36, 0.22]))
     rows = 1
@@ -104,9 +105,9 @@ def style(rng: Generator) -> Style:
         ink = colour(rng, 0, 50, 0.3)
         if rng.random() < 0.12:
             aspect, rows, height = rng.uniform(1.15, 1.4), 2, rng.uniform(0.32, 0.4)
-    if rng.random() < (0.1 if region == "us" else 0.05):
+    if rng.random() < tables()["polarity"]["light_on_dark"]:
         ground = colour(rng, 20, 130, 1.0)
-        below = colour(rng, 20, 110, 1.0)
+        below = colour(rng, 20, 110, 1.0) if region == "us" else ground
         ink = colour(rng, 200, 255, 0.1)
     return Style(region, float(aspect), ground, below, ink, float(height), rows)
 

@@ -2,6 +2,8 @@
 grain.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.random import Generator
@@ -9,15 +11,23 @@ from numpy.typing import NDArray
 
 from models.training.detector.augment import noise
 from models.training.detector.flat_images import Image
+from models.training.render.pose import STEEPEST_ROLL_DEG, draw_pose, projected
 
 Corners = NDArray[np.float32]  # 4 x 2, px, clockwise from the plate's own top left
-LARGEST_ROLL_DEG = 20.0
+LARGEST_ROLL_DEG = STEEPEST_ROLL_DEG
+POSED = 0.5
 
 
 def quad(rng: Generator, width: float, height: float, roll_deg: float) -> Corners:
-    """A plate of that size around the origin, seen from somewhere: rolled, sheared,
-    foreshortened.
+    """A plate of that width around the origin, seen from somewhere.
+
+    Some are true views through a lens, as steep as the reader's. The others are rolled, sheared and
+    foreshortened a little, which no lens does but a bent plate.
     """
+    if rng.random() < POSED:
+        pose = replace(draw_pose(rng, 1.0), roll=roll_deg)
+        corners = projected(pose, width / height)
+        return corners * np.float32(width / np.ptp(corners[:, 0]))
     x, y = width / 2, height / 2
     corners = np.array([[-x, -y], [x, -y], [x, y], [-x, y]], np.float32)
     yaw = rng.normal(0, 0.09)  # the far side is that much less high
