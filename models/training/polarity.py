@@ -9,14 +9,14 @@ TEXT = (slice(10, 40), slice(6, 122))  # of it: bands and small print lie outsid
 EVEN_PX = 14.0  # what is smoother than that is light, not ink
 # Deviations from the mean, at most: a lamp or a sticker must not decide.
 FARTHEST = 2.5
-LEAST_SKEW = 0.2
+LEAST_SKEW = 0.1
 
 
 def light_on_dark(plate: NDArray[np.uint8]) -> bool:
     """By the picture alone, H×W or H×W×3: characters cover less than the ground does, so with them
     the levels have a long tail on their side.
 
-    Of 600 drawn plates 94 % of the light on dark are told, and none that is not.
+    Of 600 drawn plates 98 % of the light on dark are told, and 2 % of the others wrongly.
     """
     if plate.size == 0:
         return False
