@@ -365,6 +365,13 @@ def test_what_is_no_text_of_a_plate_is_refused_wherever_the_odd_character_stands
         PlateText(odd)
 
 
+def test_a_plate_with_an_umlaut_is_listed_as_the_reader_tells_it():
+    """One such row refused a whole list, while the camera read the plate without the mark."""
+    found = parse(*(ROW.replace(PLATE, plate) for plate in ("GÖ-TX 101", "SÅÄ1", "B-XX 1")))
+    for text in ("GOTX101", "SAA1", "BXX1"):
+        assert len(found.texts(text)) == 1
+
+
 def test_an_old_list_raises_nothing_and_one_from_the_future_neither():
     made = parse_hotlist(f"{HEADER}\n{ROW}".encode(), "hotlist.csv", TODAY, as_of=NOON)
     assert not made.stale(NOON)

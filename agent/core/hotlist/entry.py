@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from agent.core.reading.plate_letters import folded
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -63,13 +65,15 @@ class Entry:
 def plate_of(untrusted_text: str) -> str:
     """The normalised plate, empty where it is none.
 
-    ASCII first: upper-casing would turn look-alikes into letters.
+    Letters beyond A–Z become those as which they are read. ASCII then, before upper-casing: that
+    would turn look-alikes into letters.
     """
     if PLATE.fullmatch(untrusted_text):
         return untrusted_text
-    if not untrusted_text.isascii():
+    listed = folded(untrusted_text)
+    if not listed.isascii():
         return ""
-    text = untrusted_text.encode("ascii").upper().translate(None, _SEPARATORS).decode("ascii")
+    text = listed.encode("ascii").upper().translate(None, _SEPARATORS).decode("ascii")
     return text if PLATE.fullmatch(text) else ""
 
 

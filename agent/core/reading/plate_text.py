@@ -27,15 +27,6 @@ class PlateText:
             )
             raise ValueError(msg)
 
-    @classmethod
-    def normalise(cls, untrusted_text: str) -> "PlateText":
-        """Upper-case, without spaces and punctuation.
-
-        Raises ValueError, without the text, where that is no plate text.
-        """
-        kept = "".join(c for c in untrusted_text.upper() if c not in " -.·•_/\t")
-        return cls(kept)
-
     def __repr__(self) -> str:
         return f"<plate of {len(self.value)}>"
 
