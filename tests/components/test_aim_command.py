@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from tests.support.aiming import (
     new_camera,
     street_folder,
 )
+from tests.support.mosquitto import free_port, wait_for_port
 from tests.support.plate_search import search
 
 WRITES = re.compile(
@@ -175,8 +175,7 @@ def test_without_any_network_of_its_own_it_answers_by_the_socket_that_systemd_ha
     """The unit's wall: in an empty network namespace a process serves who comes in, and can call
     nobody.
     """
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [
         "systemd-socket-activate",
         "-l",
@@ -194,10 +193,7 @@ def test_without_any_network_of_its_own_it_answers_by_the_socket_that_systemd_ha
         [*command, "--source", str(frames)], stderr=subprocess.PIPE, text=True, cwd=tmp_path
     ) as process:
         try:
-            time.sleep(0.5)
-            # The first caller makes it start.
-            with socket.create_connection(("127.0.0.1", port), timeout=10):
-                pass
+            wait_for_port(port, process)  # the first caller makes it start
             told = ""
             while not (found := address(told)):
                 line = process.stderr.readline()
