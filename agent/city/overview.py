@@ -13,6 +13,7 @@ from agent.bundles.repository.expiry_calendar import Expiry, calendar
 from agent.bundles.repository.published import CityRepository, Standing, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
+from agent.city.endings import published_reaches
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.rfc3339 import rfc3339
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.bundles.layout import CityIdentity
+    from agent.city.endings import Reach
 
 SOON_DAYS = 14
 _ENDS = {  # what stops, in a few words (docs/ref/bundles.md has the table)
@@ -46,7 +48,9 @@ class RoleSeen:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`issued`: of the newest timestamp; `others`: what ends besides the roles, in words."""
+    """`issued`: of the newest timestamp; `others`: what ends besides the roles, in words;
+    `reach`: how far each recipient's keys go.
+    """
 
     city: CityIdentity
     now: datetime
@@ -54,6 +58,7 @@ class Overview:
     roles: tuple[RoleSeen, ...]
     pending: Mapping[str, tuple[int, tuple[Standing, ...]]]
     others: tuple[tuple[str, date], ...]
+    reach: tuple[Reach, ...]
     cameras: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
@@ -72,6 +77,8 @@ class Overview:
                 yield f"             {name} (key {keyid[:12]}){signed}"
         for name, day in self.others:
             yield f"{name}: until {day}"
+        for one in self.reach:
+            yield one.told()
         yield f"cameras enrolled: {', '.join(self.cameras) or 'none'}"
         if not self.pending:
             yield "nothing pending"
@@ -109,48 +116,61 @@ class Overview:
                 for name, (version, found) in self.pending.items()
             ],
             "also_ends": [{"what": name, "on": day.isoformat()} for name, day in self.others],
+            "sealable": [
+                {
+                    "recipient": one.recipient,
+                    "rule": one.rule,
+                    "until": one.until.isoformat() if one.until else None,
+                    "keys_end": one.keys_end.isoformat(),
+                    "retention_days": one.retention_days,
+                }
+                for one in self.reach
+            ],
             "cameras": list(self.cameras),
         }
 
     def calendar(self) -> bytes:
         """Every end as an event."""
-        events = []
-        for role in self.roles:
-            if role.expires is None:
-                continue
-            rule = rule_of(role.name)
-            reminders = (30, 14, 3) if rule is None or rule.lifetime.days > 100 else (14, 3)
-            who = ", ".join(name for name, _ in role.holders)
-            what = _ENDS.get(role.name.partition("-")[0], _EVERYTHING)
-            how = (
-                "The daily job renews it by itself."
-                if role.online
-                else f"platewarden bundle sign --role {role.name}; then platewarden bundle publish."
+        name, policy = self.city.name, "A new policy must be signed before."
+        events = [self._event(role, role.expires) for role in self.roles if role.expires]
+        events += [
+            Expiry(what, day, f"{name}: {what} ends", policy, (30, 14, 3))
+            for what, day in self.others
+        ]
+        events += [
+            Expiry(
+                f"sealable/{one.recipient}/{one.rule}",
+                one.until,
+                f"{name}: last day for reads to {one.recipient}, rule {one.rule}",
+                f"{one.told()}.\nThe recipient makes new keys: platewarden receiver keys.",
+                (14, 3),
             )
-            text = (
-                f"At {role.expires:%H:%M} UTC {what}, unless it is renewed.\n"
-                f"{role.threshold} of these sign: {who}.\n{how}"
-            )
-            events.append(
-                Expiry(
-                    f"role/{role.name}",
-                    role.expires.date(),
-                    f"{self.city.name}: {role.name} expires",
-                    text,
-                    () if role.online else reminders,
-                )
-            )
-        for name, day in self.others:
-            events.append(
-                Expiry(
-                    name,
-                    day,
-                    f"{self.city.name}: {name} ends",
-                    "A new policy must be signed before.",
-                    (30, 14, 3),
-                )
-            )
+            for one in self.reach
+            if one.until is not None
+        ]
         return calendar(self.city.id, self.city.name, events, self.now)
+
+    def _event(self, role: RoleSeen, expires: datetime) -> Expiry:
+        rule = rule_of(role.name)
+        reminders = (30, 14, 3) if rule is None or rule.lifetime.days > 100 else (14, 3)
+        who = ", ".join(name for name, _ in role.holders)
+        what = _ENDS.get(role.name.partition("-")[0], _EVERYTHING)
+        how = (
+            "The daily job renews it by itself."
+            if role.online
+            else f"platewarden bundle sign --role {role.name}; then platewarden bundle publish."
+        )
+        text = (
+            f"At {expires:%H:%M} UTC {what}, unless it is renewed.\n"
+            f"{role.threshold} of these sign: {who}.\n{how}"
+        )
+        return Expiry(
+            f"role/{role.name}",
+            expires.date(),
+            f"{self.city.name}: {role.name} expires",
+            text,
+            () if role.online else reminders,
+        )
 
     def _until(self, end: datetime) -> str:
         days = (end - self.now).days
@@ -188,6 +208,7 @@ def overview(folder: Path, now: datetime) -> Overview:
     }
     texts = drafts.published_texts(city, published)
     others, listed = _others(texts), texts.enrolled()
+    reach = published_reaches(city, published, now.date())
     issued = issued_of(published) if published else None
     return Overview(
         identity,
@@ -196,6 +217,7 @@ def overview(folder: Path, now: datetime) -> Overview:
         tuple(roles),
         waiting,
         others,
+        reach,
         tuple(sorted(listed.devices)) if listed else (),
     )
 

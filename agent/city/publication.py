@@ -15,6 +15,7 @@ from agent.bundles.repository.assembly import (
     sign_online,
     told,
 )
+from agent.bundles.repository.copies import require_newest, require_no_newer
 from agent.bundles.repository.published import (
     REPOSITORY_FOLDER,
     CityRepository,
@@ -24,12 +25,21 @@ from agent.bundles.repository.published import (
 )
 from agent.bundles.repository.writer import drop_pending, mirror, publish
 from agent.city import drafts
+from agent.city.camera_verdict import Verdict, verdict
+from agent.city.endings import Ending, endings
 from agent.core.policy.policy import require_in_force
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.time.instant import Instant
-from agent.errors import BundleRefusedError, PolicyRefusedError
+from agent.errors import (
+    BundleRefusedError,
+    ConfigError,
+    PlatewardenError,
+    PolicyRefusedError,
+    StorageError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,6 +55,9 @@ if TYPE_CHECKING:
 class Done:
     """`taken`: roles with a new version; `waiting`: roles that lack signatures; `absent`: roles
     that were never published; `at`: None where nothing was written.
+
+    `not_copied`: copies that could not be written, and why; `camera`: what a camera makes of it;
+    `ends`: what ends within 30 days, or has ended, at `now`.
     """
 
     taken: tuple[str, ...]
@@ -54,6 +67,27 @@ class Done:
     at: datetime | None
     until: datetime | None
     to: tuple[Path, ...]
+    not_copied: Mapping[Path, PlatewardenError]
+    camera: Verdict
+    ends: tuple[Ending, ...]
+    now: datetime
+
+    @property
+    def exit_code(self) -> int:
+        """3: cameras stop, or something in them does; 1: a copy is missing; else 0."""
+        if self.camera.refusal is not None or any(one.ended(self.now) for one in self.ends):
+            return 3
+        return 1 if self.not_copied else 0
+
+    def warnings(self) -> Iterator[str]:
+        """For people: what must not be overlooked."""
+        if self.camera.refusal is not None:
+            yield self.camera.line()
+        for folder, error in self.not_copied.items():
+            yield f"Not copied to {folder}: {error.what} ({error.fix})"
+        for one in self.ends:
+            if one.ended(self.now):
+                yield one.line(self.now)
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -76,6 +110,11 @@ class Done:
         for role in self.absent:
             lacks = "sealed to it" if recipient_of(role) else "looked for"
             yield f"Not there yet: {role} (nothing is {lacks})."
+        for one in self.ends:
+            if not one.ended(self.now):
+                yield one.line(self.now)
+        if self.camera.refusal is None:
+            yield self.camera.line()
 
     def table(self) -> dict[str, object]:
         """As plain values."""
@@ -95,6 +134,12 @@ class Done:
             "waiting": waiting,
             "absent": list(self.absent),
             "copied_to": [str(folder) for folder in self.to],
+            "not_copied": [
+                {"folder": str(folder), "why": error.what}
+                for folder, error in self.not_copied.items()
+            ],
+            "camera": self.camera.table(),
+            "ends": [one.table(self.now) for one in self.ends],
         }
 
 
@@ -111,23 +156,18 @@ def publish_city(
     `at`: the time, told whether the city is a rig's. Raises what the parts raise; then nothing
     changed.
     """
-    city = CityRepository(folder)
+    city, repository = CityRepository(folder), folder / REPOSITORY_FOLDER
+    require_newest(repository)
+    for copy in to:
+        require_no_newer(repository, copy)
     published = city.published()
     pending = _without_published(city, published)
     trust_in(published, pending, folder)  # raises where there is no repository
     identity = drafts.identity_of(city, published, pending)
     now = at(identity.rig)
     candidate = _assembled(city, published, pending, now, renew=renew)
-    if candidate.waiting and not renew:
-        role, standings = next(iter(candidate.waiting.items()))
-        what = (
-            f"role {role} {'; '.join(map(told, standings)) or 'is signed by nobody who holds it'}"
-        )
-        fix = (
-            f"those who are missing type: platewarden bundle sign --role {role}; "
-            "or publish the rest with --renew"
-        )
-        raise BundleRefusedError(Reason.BUNDLE_SIGNATURE_THRESHOLD, what, fix=fix)
+    if not renew:
+        _require_signed(candidate)
     absent = tuple(
         role for role in delegations(candidate.targets.signed) if role not in candidate.delegated
     )
@@ -136,13 +176,72 @@ def publish_city(
     if candidate.taken or renew:
         _require_lawful(city, candidate, now)
         files = sign_online(city, candidate, signer, now)
-        publish(folder / REPOSITORY_FOLDER, files.metadata, files.targets, files.timestamp)
+        publish(repository, files.metadata, files.targets, files.timestamp)
         for role in candidate.taken:
             drop_pending(folder, role)
         at_, until, versions = now, files.expires, dict(files.versions)
+    copied, not_copied = _copy(repository, to)
+    camera = _verdict(folder, (repository, *copied), now, rig=identity.rig)
+    return Done(
+        tuple(candidate.taken),
+        candidate.waiting,
+        absent,
+        versions,
+        at_,
+        until,
+        copied,
+        not_copied,
+        camera,
+        _ends(city, camera, now),
+        now,
+    )
+
+
+def _require_signed(candidate: Candidate) -> None:
+    """Refuse to publish while something lacks signatures. Raises BundleRefusedError."""
+    for role, standings in candidate.waiting.items():
+        what = (
+            f"role {role} {'; '.join(map(told, standings)) or 'is signed by nobody who holds it'}"
+        )
+        fix = (
+            f"those who are missing type: platewarden bundle sign --role {role}; "
+            "or publish the rest with --renew"
+        )
+        raise BundleRefusedError(Reason.BUNDLE_SIGNATURE_THRESHOLD, what, fix=fix)
+
+
+def _copy(
+    repository: Path, to: Sequence[Path]
+) -> tuple[tuple[Path, ...], dict[Path, PlatewardenError]]:
+    """Copies that were written, and those that were not: one bad stick costs that stick."""
+    copied: list[Path] = []
+    failed: dict[Path, PlatewardenError] = {}
     for copy in to:
-        mirror(folder / REPOSITORY_FOLDER, copy)
-    return Done(tuple(candidate.taken), candidate.waiting, absent, versions, at_, until, tuple(to))
+        try:
+            mirror(repository, copy)
+            copied.append(copy)
+        except (StorageError, UsageError) as error:
+            failed[copy] = error
+    return tuple(copied), failed
+
+
+def _ends(city: CityRepository, camera: Verdict, now: datetime) -> tuple[Ending, ...]:
+    """What ends soon, or has; nothing where a file is gone, which the camera's verdict tells."""
+    try:
+        published = city.published()
+        return tuple(
+            one for one in (endings(city, published, now) if published else ()) if one.soon(now)
+        )
+    except ConfigError:
+        if camera.refusal is None:
+            raise
+        return ()
+
+
+def _verdict(city: Path, repositories: Sequence[Path], now: datetime, *, rig: bool) -> Verdict:
+    """The first refusal of any of them."""
+    found = [verdict(city, one, now, rig=rig) for one in repositories]
+    return next((one for one in found if one.refusal is not None), found[0])
 
 
 def _without_published(city: CityRepository, published: Published | None) -> dict[str, Pending]:

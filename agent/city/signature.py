@@ -21,6 +21,7 @@ from agent.bundles.repository.published import CityRepository, Pending, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import change_shown as change
 from agent.city import drafts
+from agent.city.endings import Reach, reaches
 from agent.city.moment import moment
 from agent.city.roster_change import enrolled as enrol
 from agent.city.signing_plan import Plan
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from agent.city.change_shown import Change
     from agent.city.drafts import Enrolled, Texts
     from agent.city.roster_change import Wanted
+    from agent.core.policy.policy import Policy
+    from agent.core.wire.epochs import EpochKeys
 
 ONLINE_ROLES = frozenset({SNAPSHOT, TIMESTAMP, HOTLIST})
 
@@ -66,6 +69,7 @@ class Signing:
         self._trust = trust_in(self._published, self._pending, folder)
         self._identity = drafts.identity_of(self._city, self._published, self._pending)
         self._now = moment(on, rig=self._identity.rig)
+        self._reaches: tuple[Reach, ...] = ()
 
     def require_possible(self) -> None:
         """What can be refused before a passphrase is asked for."""
@@ -268,12 +272,9 @@ class Signing:
             missing="the recipient's `platewarden receiver keys` writes it",
         )
         texts = self._texts(drafts.published_texts(self._city, self._published), {})
-        listed = (
-            parse_policy(texts.policy, drafts.POLICY_TOML).recipients.get(recipient)
-            if texts.policy
-            else None
-        )
-        if listed is None or not listed.signing_key:
+        policy = parse_policy(texts.policy, drafts.POLICY_TOML) if texts.policy else None
+        listed = policy.recipients.get(recipient) if policy else None
+        if policy is None or listed is None or not listed.signing_key:
             raise ConfigError(
                 f"the policy names no signing key of {recipient!r}",
                 where=path,
@@ -289,7 +290,24 @@ class Signing:
             ) from None
         if not keys.keys:
             raise ConfigError("holds no keys", where=path, fix="run `platewarden receiver keys`")
+        self._reaches = self._require_serving(keys, policy, path)
         return untrusted
+
+    def _require_serving(self, keys: EpochKeys, policy: Policy, path: Path) -> tuple[Reach, ...]:
+        """Refuse a list to which nothing could be sealed today by some rule that names it.
+
+        Raises BundleRefusedError.
+        """
+        found = reaches(keys, policy, self._now.date())
+        for reach in found:
+            if reach.until is None:
+                raise BundleRefusedError(
+                    Reason.NO_EPOCH_KEY,
+                    reach.told(),
+                    where=path,
+                    fix="the recipient makes new keys: platewarden receiver keys; then sign those",
+                )
+        return found
 
     def _texts(self, old: Texts, items: Mapping[str, Pending]) -> Texts:
         """What cameras would obey once all of it is published."""
@@ -333,7 +351,8 @@ class Signing:
             return ()
         policy = parse_policy(new.policy, drafts.POLICY_TOML)
         roles = set(self._trust.roles())
-        lines = [
+        lines = [_sentence(reach.told()) for reach in self._reaches]
+        lines += [
             (
                 f"Nobody signs keys for {name}: until then nothing is sealed to it. "
                 f"bundle rotate --role keys-{name} --add FILE.pub"
@@ -348,3 +367,7 @@ class Signing:
                 "under it no camera publishes anything."
             )
         return tuple(lines)
+
+
+def _sentence(told: str) -> str:
+    return f"{told[0].upper()}{told[1:]}."

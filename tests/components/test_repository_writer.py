@@ -12,7 +12,7 @@ from agent.bundles.layout import POLICY
 from agent.bundles.repository import writer
 from agent.bundles.repository.published import Pending
 from agent.bundles.repository.writer import (
-    KEPT_SNAPSHOTS,
+    KEPT_LISTS,
     Writing,
     add_signature,
     drop_pending,
@@ -96,14 +96,16 @@ class TestWhole:
         (tmp_path / "metadata/1.gone.json").write_bytes(b"of a role that is no more")
         publish(tmp_path, {}, {}, city.published["metadata/timestamp.json"])
         assert not (tmp_path / "metadata/1.gone.json").exists()
-        assert everything(tmp_path) == city.published
+        assert everything(tmp_path) == archived(city)
 
     def test_a_stick_of_the_same_city_is_brought_up_to_date(self, tmp_path):
         city = BundleCity()
         mirror(city.write(tmp_path / "repository"), tmp_path / "stick")
         city.day_passes()
         mirror(city.write(tmp_path / "repository"), tmp_path / "stick")
-        assert everything(tmp_path / "stick") == city.published
+        stick = everything(tmp_path / "stick")
+        assert stick.keys() == archived(city).keys() | {"metadata/1.timestamp.json"}
+        assert stick | archived(city) == stick
 
     def test_a_repository_that_cannot_be_read_is_one_clear_error(self, tmp_path, monkeypatch):
         BundleCity().write(tmp_path)
@@ -127,28 +129,29 @@ class TestWhole:
             publish(folder, {"2.root.json": b"new"}, {"policy.toml": b"new"}, b"second")
         assert everything(folder) == before
 
-    def test_the_newest_snapshots_stay_with_what_they_name_and_older_ones_go(self, tmp_path):
+    def test_what_was_published_stays_and_old_hot_lists_go(self, tmp_path):
         city, folder = BundleCity(), tmp_path / "repository"
-        for _ in range(KEPT_SNAPSHOTS + 1):
+        for _ in range(KEPT_LISTS + 1):
             city.day_passes()
         city.write(folder)
         writer.prune(folder)
         snapshots = sorted(path.name for path in (folder / "metadata").glob("*.snapshot.json"))
-        assert snapshots == ["3.snapshot.json", "4.snapshot.json", "5.snapshot.json"]
+        assert snapshots == [f"{number}.snapshot.json" for number in range(1, 6)]
         lists = sorted(path.name for path in (folder / "metadata").glob("*.hotlist.json"))
         assert lists == ["3.hotlist.json", "4.hotlist.json", "5.hotlist.json"]
         assert (folder / "metadata/1.root.json").exists()
         assert (folder / "metadata/timestamp.json").exists()
         assert list((folder / "targets/policy").glob("*.policy.toml"))
 
-    def test_a_mirror_holds_what_the_newest_snapshots_name_and_every_root(self, tmp_path):
+    def test_a_mirror_holds_what_the_snapshots_name_and_every_root(self, tmp_path):
         city = BundleCity()
         city.day_passes()
         city.root()
         city.online()
         city.write(tmp_path / "repository")
         mirror(tmp_path / "repository", tmp_path / "stick")
-        assert everything(tmp_path / "stick") == everything(tmp_path / "repository")
+        assert everything(tmp_path / "stick") == archived(city)
+        assert everything(tmp_path / "repository") == city.published
 
     def test_another_citys_stick_is_not_written_over(self, tmp_path):
         BundleCity().write(tmp_path / "repository")
@@ -168,6 +171,13 @@ class TestWhole:
         (tmp_path / "metadata/1.snapshot.json").write_bytes(root)  # readable, and no snapshot
         with pytest.raises(StorageError, match="is damaged"):
             mirror(tmp_path, tmp_path / "stick")
+
+
+def archived(city):
+    """What a published city leaves: the current timestamp under its number as well."""
+    current = city.published["metadata/timestamp.json"]
+    version = Metadata.from_bytes(current).signed.version
+    return {**city.published, f"metadata/{version}.timestamp.json": current}
 
 
 class TestPending:

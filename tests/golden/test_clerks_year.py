@@ -24,6 +24,22 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/guide/clerk.md"
 YEAR = 2025  # long over, so that no day of it lies ahead of this machine's clock
 BLOCK = re.compile(r"^```sh\n# (\d+ [A-Z][a-z]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+JOB = re.compile(r"^```sh\n# every (month|day)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# The recipient's machine lives in the same year; it has no `--on`, since keys are destroyed by day.
+COMMAND = """\
+#!{python}
+import os, sys
+from datetime import UTC, datetime, time
+if sys.argv[1] == "receiver":
+    from agent.core.time.instant import ClockTrust, Instant
+    from agent.host import clock
+    day = datetime.fromisoformat(os.environ["PLATEWARDEN_ON"]).replace(tzinfo=UTC)
+    then = lambda _: Instant(day, ClockTrust.TRUSTED, day)
+    clock.SystemClock.now = clock.TrustedClock.now = then
+    clock.TrustedClock.attest = lambda _: None
+from agent.cli import main
+main(sys.argv[1:])
+"""
 HOTLIST = (
     "plate,state,category,agency,case,source_date,expires\n"
     "PWD 0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,{since},{until}\n"
@@ -60,7 +76,7 @@ class Clerk:
         passphrase.chmod(0o600)
         command = self.desk / "bin/platewarden"
         command.parent.mkdir()
-        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m agent "$@"\n')
+        command.write_text(COMMAND.format(python=sys.executable))
         command.chmod(0o755)
         today = datetime.now(UTC).date()
         (self.desk / "hotlist.csv").write_text(
@@ -119,8 +135,13 @@ def year(tmp_path_factory):
     generation, the policy obeyed then)].
     """
     clerk = Clerk(tmp_path_factory.mktemp("clerk"))
-    story = []
+    story, jobs, month = [], dict(JOB.findall(GUIDE.read_text())), 1
     for day, script in blocks():
+        online = "daily2.pem" if (day.month, day.day) > (8, 4) else "daily.pem"
+        if day.month != month:
+            clerk.run(day, jobs["month"])
+            clerk.run(day, jobs["day"].replace("daily.pem", online))
+            month = day.month
         told = clerk.run(day, script)
         generation = clerk.camera(day) if " publish " in script else None
         story.append(

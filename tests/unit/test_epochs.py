@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.wire.epochs import EpochKeys, deadline_of, epoch_for, key_for
+from agent.core.wire.epochs import EpochKeys, deadline_of, epoch_for, key_for, sealable_until
 from agent.errors import RefusedError
 
 # Without a zone, and made UTC at once.
@@ -64,3 +64,35 @@ class TestKeyFor:
             "no key for epoch 2027-02-04 in the list issued 2027-01-15T12:00:00.000Z "
             f"(last epoch {max(present).isoformat() if present else 'none'})"
         )
+
+
+@settings(max_examples=50)
+@given(
+    st.dates(date(2026, 1, 1), date(2030, 1, 1)),
+    st.integers(2, 60),
+    st.lists(st.booleans(), min_size=1, max_size=90),
+    st.integers(0, 23),
+)
+def test_how_far_keys_reach_is_what_sealing_finds(today, retention, present, hour):
+    """Held against key_for, day by day."""
+    keys = EpochKeys(
+        "pd",
+        datetime(2026, 1, 1, tzinfo=UTC),
+        {today + timedelta(days=n): bytes(32) for n, there in enumerate(present) if there},
+    )
+
+    def serves(day):
+        captured = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+        try:
+            key_for(keys, captured, retention)
+        except RefusedError:
+            return False
+        return True
+
+    until = sealable_until(keys, retention, today)
+    if until is None:
+        assert not serves(today)
+    else:
+        days = (until - today).days
+        assert all(serves(today + timedelta(days=n)) for n in range(days + 1))
+        assert not serves(until + timedelta(days=1))

@@ -5,6 +5,9 @@ Every name but `timestamp.json` carries a version or a hash, so it is written on
 changed; `timestamp.json` comes last, by one rename. A new root whose keys for timestamp differ is
 the one exception: between the two renames cameras refuse, keep what they have, and find the whole
 at the next try.
+
+What was published once stays, as the archive (docs/ref/bundles.md). Only hot lists go: a list that
+nobody needs any more must not lie about.
 """
 
 from __future__ import annotations
@@ -12,24 +15,30 @@ from __future__ import annotations
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuf.api.metadata import Metadata, Snapshot, Targets
 from tuf.api.serialization import DeserializationError
 
-from agent.bundles.layout import METADATA_FOLDER, ROOT, SNAPSHOT, TARGETS_FOLDER
+from agent.bundles.layout import HOTLIST, METADATA_FOLDER, ROOT, SNAPSHOT, TARGETS_FOLDER
+from agent.bundles.repository.copies import (
+    TIMESTAMP_FILE,
+    keep_timestamp,
+    past_timestamps,
+    require_same_city,
+    timestamp_in,
+)
 from agent.bundles.repository.published import PENDING_FILE, PENDING_FOLDER
 from agent.disk.atomic_file import PART_SUFFIX, remove, storage_error, sync_folder, write_atomic
 from agent.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from agent.bundles.repository.published import Pending
 
-KEPT_SNAPSHOTS = 3  # a camera that began with the one before last can still finish
-_TIMESTAMP_FILE = "timestamp.json"
+KEPT_LISTS = 3  # a camera that began with the one before last can still finish
 _PUBLIC, _PUBLIC_FOLDER = 0o644, 0o755
 
 
@@ -68,7 +77,7 @@ class Writing:
 
     def finish(self, timestamp: bytes) -> None:
         """The one rename that makes it the current one. Raises StorageError."""
-        write_atomic(self.folder / METADATA_FOLDER / _TIMESTAMP_FILE, timestamp, _PUBLIC)
+        write_atomic(self.folder / METADATA_FOLDER / TIMESTAMP_FILE, timestamp, _PUBLIC)
         self.new.clear()
 
     def forget(self) -> None:
@@ -94,6 +103,9 @@ def publish(
     then the timestamp. Raises StorageError; then nothing changed.
     """
     writing = Writing(folder)
+    _keep_timestamp(
+        folder
+    )  # an interrupted publish may have come to its one rename, and no further
     try:
         for name, data in targets.items():
             writing.put(f"{TARGETS_FOLDER}/{name}", data)
@@ -103,9 +115,16 @@ def publish(
     except BaseException:
         writing.forget()
         raise
+    _keep_timestamp(folder)
     # What is superfluous does no harm; the next publish tries again.
     with suppress(StorageError, OSError):
         prune(folder)
+
+
+def _keep_timestamp(folder: Path) -> None:
+    """It is for telling copies apart: the publish itself does not fail by it."""
+    with suppress(StorageError):
+        keep_timestamp(folder)
 
 
 def mirror(source: Path, to: Path) -> None:
@@ -120,7 +139,7 @@ def mirror(source: Path, to: Path) -> None:
         key=lambda name: int(name.split(".")[0]),
     )
     files = {name: _bytes(source / name) for name in names}
-    _require_same_city(source, to)
+    require_same_city(source, to)
     publish(
         to,
         {
@@ -134,22 +153,15 @@ def mirror(source: Path, to: Path) -> None:
             for name, data in files.items()
             if name.startswith(TARGETS_FOLDER)
         },
-        _bytes(source / METADATA_FOLDER / _TIMESTAMP_FILE),
+        _bytes(source / METADATA_FOLDER / TIMESTAMP_FILE),
     )
-
-
-def _require_same_city(source: Path, to: Path) -> None:
-    first = Path(METADATA_FOLDER) / f"1.{ROOT}.json"
-    if (to / first).is_file() and _bytes(to / first) != _bytes(source / first):
-        raise UsageError(
-            "another city's repository lies there",
-            where=to,
-            fix="name another folder, or empty this one",
-        )
+    past = Writing(to)
+    for path in past_timestamps(source).values():
+        past.put(f"{METADATA_FOLDER}/{path.name}", _bytes(path))
 
 
 def prune(folder: Path) -> None:
-    """Remove what no root and none of the newest snapshots names. Raises StorageError."""
+    """Remove old hot lists, and what no snapshot names. Raises StorageError."""
     kept = _referenced(folder)
     for part in (METADATA_FOLDER, TARGETS_FOLDER):
         for path in (folder / part).rglob("*"):
@@ -157,8 +169,7 @@ def prune(folder: Path) -> None:
             if (
                 path.is_file()
                 and name not in kept
-                and not name.endswith("root.json")
-                and path.name != _TIMESTAMP_FILE
+                and not name.endswith((f"{ROOT}.json", TIMESTAMP_FILE))
             ):
                 remove(path)
 
@@ -201,27 +212,36 @@ def add_signature(city: Path, role: str, metadata: Metadata[Any]) -> None:
 def drop_pending(city: Path, role: str) -> None:
     """It is published, or given up. Raises StorageError."""
     folder = city / PENDING_FOLDER / role
+    old = folder.with_name(f".{role}.old")
     try:
         if folder.exists():
-            shutil.rmtree(folder)
+            shutil.rmtree(old, ignore_errors=True)
+            folder.rename(old)  # at once: half of it would be neither pending nor published
+            shutil.rmtree(old, ignore_errors=True)
             sync_folder(folder.parent)
     except OSError as error:
         raise storage_error(error, folder, "cannot remove") from None
 
 
 def _referenced(folder: Path) -> set[str]:
-    """What the newest snapshots name, themselves included: paths in the repository."""
+    """What the current snapshot and those before it name, themselves included: paths in the
+    repository. Of hot lists those of the newest snapshots only.
+    """
+    current = timestamp_in(folder)
+    last = current.snapshot_meta.version if current else 0
     found: set[str] = set()
-    snapshots = sorted(
-        (folder / METADATA_FOLDER).glob(f"*.{SNAPSHOT}.json"),
-        key=lambda path: int(path.name.split(".")[0]),
-    )[-KEPT_SNAPSHOTS:]
-    for path in snapshots:
+    for number in range(last, 0, -1):
+        path = folder / METADATA_FOLDER / f"{number}.{SNAPSHOT}.json"
+        if number != last and not path.is_file():
+            continue  # from before there was an archive
         found.add(path.relative_to(folder).as_posix())
         for name, meta in _parsed(path, Snapshot).meta.items():
             member = f"{METADATA_FOLDER}/{meta.version}.{name}"
-            found.add(member)
-            found |= {f"{TARGETS_FOLDER}/{target}" for target in _targets(folder / member)}
+            if member in found or (name == f"{HOTLIST}.json" and number <= last - KEPT_LISTS):
+                continue
+            if number == last or (folder / member).is_file():
+                found.add(member)
+                found |= {f"{TARGETS_FOLDER}/{target}" for target in _targets(folder / member)}
     return found
 
 

@@ -49,8 +49,11 @@ def publish(
 ) -> None:
     """Publish what enough have signed, with a new snapshot and timestamp.
 
-    Exit 0: published, or there was nothing new. Exit 3: something lacks signatures (without
-    --renew).
+    Afterwards the repository is verified here as a camera verifies it.
+
+    Exit 0: published, or there was nothing new. Exit 1: a copy could not be written. Exit 3: a
+    camera refuses the result, something in it has ended, a newer copy exists, or (without --renew)
+    something lacks signatures.
     """
     from agent.bundles.repository.signing_keys import load_signer
     from agent.city.publication import publish_city
@@ -66,6 +69,9 @@ def publish(
         )
     if as_json:
         typer.echo(json.dumps(done.table(), ensure_ascii=True))
-        return
-    for line in done.lines():
-        typer.echo(visible(line))
+    else:
+        for line in done.lines():
+            typer.echo(visible(line))
+    for line in done.warnings():
+        typer.echo(f"platewarden: {visible(line)}", err=True)
+    raise typer.Exit(done.exit_code)

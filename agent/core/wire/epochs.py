@@ -58,3 +58,17 @@ def key_for(keys: EpochKeys, captured_at: datetime, retention_days: int) -> tupl
             "`platewarden receiver keys`",
         )
     return epoch, keys.keys[epoch]
+
+
+def sealable_until(keys: EpochKeys, retention_days: int, today: date) -> date | None:
+    """The last day of capture whose reads can be sealed to these keys, counted from `today` on
+    without a gap; None: not even today's.
+
+    That is sooner than the last key: a read of that day needs a key that lives on for the
+    retention.
+    """
+    first = today + timedelta(days=retention_days - 1)
+    day = first
+    while day in keys.keys:
+        day += timedelta(days=1)
+    return None if day == first else day - timedelta(days=retention_days)

@@ -1,0 +1,208 @@
+"""What ends when in a city, what stops then, and who must sign before: roles, the policy, its
+agreements, and how far each recipient's keys reach.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from agent.bundles.layout import HOTLIST, TOP_LEVEL, keys_path, keys_role, recipient_of, rule_of
+from agent.bundles.repository.published import ONLINE, trust_in
+from agent.bundles.repository.signing_keys import holder_of
+from agent.city import drafts
+from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.text.rfc3339 import rfc3339
+from agent.core.wire.epochs import sealable_until
+from agent.errors import EnvelopeRefusedError
+from agent.verifying.key_list_check import verify_key_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+    from agent.bundles.repository.published import CityRepository, Published
+    from agent.core.policy.policy import Policy
+    from agent.core.wire.epochs import EpochKeys
+
+SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """`end`: from when on it serves no more; None: it does not serve today either.
+
+    `stops`: what then stops. `remedy`: who must do what before.
+    """
+
+    what: str
+    end: datetime | None
+    stops: str
+    remedy: str
+
+    def ended(self, now: datetime) -> bool:
+        """It can no longer serve."""
+        return self.end is None or self.end <= now
+
+    def soon(self, now: datetime) -> bool:
+        """Ended, or within 30 days."""
+        return self.end is None or self.end <= now + SOON
+
+    def line(self, now: datetime) -> str:
+        """For people."""
+        when = (
+            "CANNOT SERVE"
+            if self.end is None
+            else f"{'ENDED' if self.ended(now) else 'ends'} {self.end:%Y-%m-%d}"
+        )
+        return f"{self.what}: {when}; then {self.stops}. {self.remedy}"
+
+    def table(self, now: datetime) -> dict[str, object]:
+        """As plain values."""
+        return {
+            "what": self.what,
+            "end": rfc3339(self.end) if self.end else None,
+            "ended": self.ended(now),
+            "stops": self.stops,
+            "remedy": self.remedy,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a recipient's keys reach under one rule's retention.
+
+    `until`: the last day of capture whose reads can be sealed; `keys_end`: the last key's day.
+    """
+
+    recipient: str
+    rule: str
+    retention_days: int
+    until: date | None
+    keys_end: date
+
+    def told(self) -> str:
+        """In words."""
+        kept = f"kept for {self.retention_days} days"
+        if self.until is None:
+            return (
+                f"no read can be sealed to {self.recipient} under rule {self.rule}: its keys end "
+                f"on {self.keys_end}, and reads are {kept}"
+            )
+        return (
+            f"reads can be sealed to {self.recipient} under rule {self.rule} until {self.until}: "
+            f"its keys end on {self.keys_end}, and reads are {kept}"
+        )
+
+
+def reaches(keys: EpochKeys, policy: Policy, today: date) -> tuple[Reach, ...]:
+    """One for each rule that releases to the recipient of the keys."""
+    return tuple(
+        Reach(
+            keys.recipient,
+            rule.rule,
+            rule.retention_days,
+            sealable_until(keys, rule.retention_days, today),
+            max(keys.keys),
+        )
+        for rule in policy.releases
+        if rule.recipient == keys.recipient and keys.keys
+    )
+
+
+def published_reaches(
+    city: CityRepository, published: Published | None, today: date
+) -> tuple[Reach, ...]:
+    """Of every recipient whose keys are published. Raises ConfigError."""
+    policy = _policy(city, published)
+    if policy is None or published is None:
+        return ()
+    found: list[Reach] = []
+    for name, recipient in policy.recipients.items():
+        files = drafts.files_of(city, published, keys_role(name))
+        if keys_path(name) in files and recipient.signing_key:
+            try:
+                keys = verify_key_list(files[keys_path(name)], name, recipient.signing_key)
+            except EnvelopeRefusedError:
+                continue  # of another signing key than the policy's: the role's own line tells
+            found += reaches(keys, policy, today)
+    return tuple(found)
+
+
+def endings(city: CityRepository, published: Published, now: datetime) -> tuple[Ending, ...]:
+    """Everything that ends, the soonest first, but for what the daily job renews.
+
+    Raises ConfigError.
+    """
+    found = [*_roles(city, published, now), *_policies(city, published)]
+    found += [_of_keys(reach) for reach in published_reaches(city, published, now.date())]
+    return tuple(sorted(found, key=lambda one: (one.end is not None, one.end or now)))
+
+
+def _roles(city: CityRepository, published: Published, now: datetime) -> Iterator[Ending]:
+    trust = trust_in(published, {}, city.folder)
+    for name in trust.roles():
+        metadata, rule = published.role(name), rule_of(name)
+        if metadata is None or rule is None or name in ONLINE:
+            continue
+        if rule.online and metadata.signed.expires > now:
+            continue  # a hot list lives for two days: that it ends soon is no news
+        delegator = (trust.root if name in TOP_LEVEL else trust.targets).signed
+        holders = sorted(map(holder_of, trust.holders(name).values()))
+        how = (
+            "Its owner's job publishes it: platewarden hotlist publish."
+            if rule.online
+            else f"{delegator.get_delegated_role(name).threshold} of {len(holders)} must sign "
+            f"({', '.join(holders)}): platewarden bundle sign --role {name}."
+        )
+        yield Ending(f"role {name}", metadata.signed.expires, _stops(name), how)
+
+
+def _stops(role: str) -> str:
+    recipient = recipient_of(role)
+    if recipient is not None:
+        return f"nothing is sealed to {recipient}"
+    if role == HOTLIST:
+        return "the hot list is stale, and nothing is matched"
+    return "nothing is released or published"
+
+
+def _policies(city: CityRepository, published: Published) -> Iterator[Ending]:
+    policy = _policy(city, published)
+    if policy is None:
+        return
+    again = "A new policy must be signed: platewarden bundle sign --role policy."
+    yield Ending(
+        f"policy.toml, version {policy.version}",
+        _midnight(policy.expires),
+        "nothing is released or published",
+        again,
+    )
+    for recipient in policy.recipients.values():
+        yield Ending(
+            f"agreement with {recipient.id}",
+            _midnight(recipient.expires),
+            f"nothing is released to {recipient.id}",
+            again,
+        )
+
+
+def _of_keys(reach: Reach) -> Ending:
+    return Ending(
+        f"keys of {reach.recipient} for rule {reach.rule}",
+        _midnight(reach.until + timedelta(days=1)) if reach.until else None,
+        f"nothing is sealed to {reach.recipient} by this rule "
+        f"(keys end on {reach.keys_end}, reads are kept for {reach.retention_days} days)",
+        f"{reach.recipient} makes new ones: platewarden receiver keys. Then "
+        f"platewarden bundle sign --role {keys_role(reach.recipient)} --key-list FILE.",
+    )
+
+
+def _policy(city: CityRepository, published: Published | None) -> Policy | None:
+    text = drafts.published_texts(city, published).policy
+    return parse_policy(text, drafts.POLICY_TOML) if text is not None else None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
