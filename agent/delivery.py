@@ -114,7 +114,7 @@ class Delivery:
         self._agenda = Agenda()
         self._suspects = Agenda()  # of those that are parked in the other one
         self._listed: tuple[Sequence[str], ...] = ()
-        self._receipted: frozenset[str] = frozenset()
+        self._receipted: set[str] = set()
         # Digest and tags of reads whose signature was good: it is checked once.
         self._known: dict[str, tuple[str, Tags]] = {}
 
@@ -164,7 +164,7 @@ class Delivery:
         listed = (self._outbox.pending(), self._outbox.strangers(), self._receipt_box.pending())
         if listed == self._listed:
             return
-        waiting, receipted = dict.fromkeys(listed[0]), frozenset(listed[2])
+        waiting, receipted = dict.fromkeys(listed[0]), set(listed[2])
         for name in listed[1]:
             self._odd_file(name, Reason.MALFORMED, "not a sealed read's file")
         for read_id in [read_id for read_id in self._agenda if read_id not in waiting]:
@@ -176,9 +176,7 @@ class Delivery:
                 self._park(read_id)
             elif read_id not in self._agenda or read_id in self._receipted:
                 self._enter(read_id)
-        for read_id in listed[2]:
-            if read_id not in waiting:
-                self._receipt_box.remove(read_id)
+        self._receipt_box.remove([read_id for read_id in listed[2] if read_id not in waiting])
         self._ledger.keep_only(waiting)
         self._listed, self._receipted = listed, receipted
 
@@ -352,7 +350,7 @@ class Delivery:
         )
 
     def _take_receipts(self, route: Route) -> int:
-        """What has come, all at once: first the leaves, on disk together, then the files."""
+        """What has come, all at once."""
         found: dict[str, bytes] = {}
         leaves: list[Mapping[str, object]] = []
         for untrusted_receipt in route.publisher.untrusted_receipts():
@@ -374,11 +372,11 @@ class Delivery:
                     {"reason": refusal.reason, "what": f"receipt: {refusal.what}"},
                 )
         if found:
-            self._log.append_all(LeafKind.RECEIPT, leaves)
-            self._receipt_box.put_all(found)
+            self._receipt_box.put_all(found, leaves)
             for read_id in found:
                 self._park(read_id)
-            self._receipted, self._listed = self._receipted | found.keys(), ()
+            self._receipted.update(found)
+            self._listed = ()
         self.refusals.count("receipts", len(found))
         return len(found)
 
@@ -390,7 +388,7 @@ class Delivery:
         read_id = receipt.read_id
         if (
             read_id not in self._agenda
-            or self._receipt_box.untrusted_receipt(read_id) is not None
+            or read_id in self._receipted
             or self._verified(read_id) is None
         ):
             return False  # late or repeated: the answer to a read that was published twice

@@ -6,7 +6,7 @@ Every port has a fake in tests/fakes and one contract suite in tests/contracts t
 and real.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -89,18 +89,18 @@ class Outbox(Protocol):
 class ReceiptBox(Protocol):
     """Receipts between deliver (the only writer) and watch.
 
-    Names are read ids. Raises StorageError.
+    Names are read ids. Raises StorageError. This is deliver's side; watch's is the settlement's
+    `Receipts`.
 
-    `pending`: for deliver, all that lie there. `arrived`: for watch, which of the waiting reads
-    have one.
+    `put_all`: with a leaf for each, durable together with them, before watch can see any.
+    `pending`: all that watch can see. `remove`: of reads that have left the outbox.
     """
 
-    def put(self, read_id: str, receipt: bytes) -> None: ...
-    def put_all(self, receipts: Mapping[str, bytes]) -> None: ...
+    def put_all(
+        self, receipts: Mapping[str, bytes], leaves: Sequence[Mapping[str, object]]
+    ) -> None: ...
     def pending(self) -> Sequence[str]: ...
-    def arrived(self, waiting: Collection[str]) -> Sequence[str]: ...
-    def untrusted_receipt(self, read_id: str) -> bytes | None: ...
-    def remove(self, read_id: str) -> None: ...
+    def remove(self, read_ids: Sequence[str]) -> None: ...
 
 
 class Publisher(Protocol):
@@ -131,12 +131,10 @@ class Publisher(Protocol):
 class AuditLog(Protocol):
     """One process's append-only RFC 6962 log.
 
-    `append` returns the leaf's index after it is durable; `append_all` makes many durable at once.
-    Raises StorageError.
+    `append` returns the leaf's index after it is durable. Raises StorageError.
     """
 
     def append(self, kind: str, details: Mapping[str, object]) -> int: ...
-    def append_all(self, kind: str, many: Sequence[Mapping[str, object]]) -> None: ...
     def close(self) -> None: ...
 
 

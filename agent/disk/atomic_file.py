@@ -31,12 +31,26 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
         raise
 
 
-def write_new(path: Path, data: bytes, mode: int = 0o600, *, final: Path | None = None) -> None:
+def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """A reader sees the old file or the new one, never a part. A power cut may leave the old one,
+    the new one, or an empty one: only for what is written again then.
+
+    Raises StorageError; the old file is then untouched.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
+    write_new(part, data, mode, final=path, sync=False)
+    _rename(part, path)
+
+
+def write_new(
+    path: Path, data: bytes, mode: int = 0o600, *, final: Path | None = None, sync: bool = True
+) -> None:
     """Create `path` with `data`, on disk when this returns; refuses a path that exists.
 
     A failed file is removed.
 
-    `final`: the name that it will get, to be named in an error. Raises StorageError.
+    `final`: the name that it will get, to be named in an error. `sync`: off where somebody else
+    sees to it. Raises StorageError.
     """
     named = final or path
     try:
@@ -52,7 +66,8 @@ def write_new(path: Path, data: bytes, mode: int = 0o600, *, final: Path | None 
             # The umask may only have narrowed it; say exactly what we mean.
             os.fchmod(descriptor, mode)
             _write_all(file.fileno(), data)
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
     except OSError as error:
         with suppress(OSError):
             path.unlink()
@@ -61,20 +76,22 @@ def write_new(path: Path, data: bytes, mode: int = 0o600, *, final: Path | None 
 
 def publish(part: Path, path: Path) -> None:
     """Give a finished part its name, durably. Both lie in the same folder. Raises StorageError."""
-    try:
-        part.rename(path)
-    except OSError as error:
-        raise storage_error(error, path, "cannot rename into place") from None
+    _rename(part, path)
     sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:
     """Remove a file, durably; a file that is already gone is no error. Raises StorageError."""
+    unlink(path)
+    sync_folder(path.parent)
+
+
+def unlink(path: Path) -> None:
+    """As `remove`, but a power cut may bring the file back. Raises StorageError."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise storage_error(error, path, "cannot remove") from None
-    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -146,6 +163,15 @@ def storage_error(error: OSError, path: Path, what: str) -> StorageError:
     else:
         fix = "check the disk and the folder"
     return StorageError(f"{what}: {reason}", where=path, fix=fix)
+
+
+def _rename(part: Path, path: Path) -> None:
+    try:
+        part.rename(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise storage_error(error, path, "cannot rename into place") from None
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -291,10 +291,10 @@ class Driver:
     def _send(self, client: mqtt.Client, bounds: Connected, publication: Publication) -> None:
         topic, payload = publication.topic, publication.payload
         try:
-            packed = forms.published_properties(
+            packed, properties_bytes = forms.published_properties(
                 publication.properties, time.monotonic() - publication.queued_s
             )
-            length = forms.packet_bytes(topic, payload, packed)
+            length = forms.packet_bytes(topic, payload, properties_bytes)
             if length > bounds.max_packet_bytes:
                 words = f"{length} bytes, and the broker takes {bounds.max_packet_bytes}"
                 self._refuse(publication, PACKET_TOO_LARGE, f"Packet too large (149): {words}")

@@ -1,6 +1,7 @@
 """Between our values and paho's: properties, reasons, the length of a packet."""
 
 import ssl
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from paho.mqtt.packettypes import PacketTypes
@@ -45,24 +46,35 @@ def granted(session: Session, flags: "ConnectFlags", properties: Packed | None) 
     )
 
 
-def published_properties(given: Properties, waited_s: float) -> Packed:
-    """Of a publication. The time that it has waited is taken off its life."""
+def published_properties(given: Properties, waited_s: float) -> tuple[Packed, int]:
+    """Of a publication, and how many bytes they are. The time that it has waited is taken off its
+    life.
+    """
+    expires_in_s = given.expires_in_s
+    if expires_in_s is not None:
+        expires_in_s = max(1, expires_in_s - int(waited_s))
+    return _published(given.content_type, expires_in_s, given.user)
+
+
+@lru_cache(64)  # publications of one second have equal ones, and paho takes its time to make them
+def _published(
+    content_type: str, expires_in_s: int | None, user: tuple[tuple[str, str], ...]
+) -> tuple[Packed, int]:
     packed = Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's own lack
-    if given.content_type:
-        packed.ContentType = given.content_type
-    if given.expires_in_s is not None:
-        packed.MessageExpiryInterval = max(1, given.expires_in_s - int(waited_s))
-    if given.user:
-        packed.UserProperty = list(given.user)
-    return packed
+    if content_type:
+        packed.ContentType = content_type
+    if expires_in_s is not None:
+        packed.MessageExpiryInterval = expires_in_s
+    if user:
+        packed.UserProperty = list(user)
+    return packed, len(packed.pack())  # type: ignore[no-untyped-call] # paho's own lack
 
 
-def packet_bytes(topic: str, payload: bytes, packed: Packed) -> int:
+def packet_bytes(topic: str, payload: bytes, properties_bytes: int) -> int:
     """The length of a PUBLISH at QoS 1: header (a type, then the rest's length in up to four
     bytes), topic, packet id, properties, payload.
     """
-    properties = packed.pack()  # type: ignore[no-untyped-call] # paho's own lack
-    rest = 2 + len(topic.encode()) + 2 + len(properties) + len(payload)
+    rest = 2 + len(topic.encode()) + 2 + properties_bytes + len(payload)
     return 1 + max(1, -(-rest.bit_length() // 7)) + rest
 
 

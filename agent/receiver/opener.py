@@ -7,6 +7,7 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -152,6 +153,7 @@ class Opener:
         return opened.plaintext or b""
 
 
+@cache
 def _registry() -> jwe.JWERegistry:
     """Our two algorithms and our one private header; limits raised from joserfc's defaults to
     exactly what the format needs.

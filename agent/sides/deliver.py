@@ -41,8 +41,9 @@ from agent.sides.signed_city import SignedCity, in_force, no_bundles
 from agent.storage.attempts import Attempts
 from agent.storage.audit_log import AuditLog
 from agent.storage.floor_file import FloorKeeper
+from agent.storage.kept_receipts import KeptReceipts
 from agent.storage.log_key import load_signing_key, origin_of
-from agent.storage.mailbox import OutboxReader, ReceiptBox
+from agent.storage.mailbox import OutboxReader
 from agent.verifying.device_public_file import load_own_public
 from agent.verifying.envelope_check import EnvelopeVerifier
 from agent.verifying.receipt_check import ReceiptVerifier
@@ -191,8 +192,8 @@ class DeliverySide:
             self._stamp, self._route = self._stamp_now(), self._new_route()
         self._attempts = Attempts(settings.state / "deliver" / "attempts.sqlite")
         self._outbox = OutboxReader(settings.outbox, settings.limits.max_envelope_bytes)
-        receipts = ReceiptBox(settings.receipts, settings.limits.max_receipt_bytes)
-        receipts.clear()
+        receipts = KeptReceipts(settings.receipts, log, settings.limits.max_receipt_bytes)
+        receipts.recover()
         self._floor = _floor(settings, public.watch_log)
         self.delivery = Delivery(
             settings.camera_id,

@@ -25,7 +25,7 @@ from agent.sides.camera_health import CameraHealth
 from agent.sides.camera_orders import Orders, signed_orders, unsigned_orders
 from agent.sides.signed_city import SignedCity
 from agent.storage.audit_log import AuditLog
-from agent.storage.keyed_digest import keyed_digest
+from agent.storage.log_key import keyed_digest
 from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox
 from agent.verifying.receipt_check import ReceiptVerifier

@@ -97,72 +97,57 @@ class AuditLog:
         return self._frontier.size
 
     def append(self, kind: str, details: Mapping[str, object], *, also: Also | None = None) -> int:
-        """Add a leaf and return its number, once it is on disk. `n`, `kind`, `at` and `clock` are
-        set here.
+        """Add a leaf and return its number, once it is on disk: `append_all` of one."""
+        return self.append_all(kind, (details,), also=also)
+
+    def append_all(
+        self, kind: str, many: Sequence[Mapping[str, object]], *, also: Also | None = None
+    ) -> int:
+        """Add a leaf for each and return the first one's number, once all are on disk: one sync for
+        many. `n`, `kind`, `at` and `clock` are set here.
 
         `also(connection, n)` runs inside the same transaction: what it writes lives or dies with
-        the leaf. Raises StorageError. After an error nothing was added, unless only the file
-        `checkpoint` could not be written: the error names that file then.
+        the leaves; `n` is the first one's number. Raises StorageError. After an error nothing was
+        added, unless only the file `checkpoint` could not be written: the error names that file
+        then.
         """
-        number, at = self._frontier.size, self._now()
+        first, frontier, signed_note = self._frontier.size, self._frontier, self._uncopied
+        with self._transaction() as connection:
+            for details in many:
+                frontier, signed_note = self._insert(connection, frontier, kind, details)
+            if also is not None:
+                also(connection, first)
+        self._frontier, self._uncopied = frontier, signed_note
+        for details in many:
+            self.tally.add(kind, details)
+        self.copy_checkpoint()
+        return first
+
+    def _insert(
+        self,
+        connection: sqlite3.Connection,
+        frontier: Frontier,
+        kind: str,
+        details: Mapping[str, object],
+    ) -> tuple[Frontier, bytes]:
+        """One leaf with its checkpoint; the frontier and the note after it."""
+        number, at = frontier.size, self._now()
         opening = canonical(
             {**details, "n": number, "kind": str(kind), "at": at.iso(), "clock": at.trust.value}
         )
         salt = secrets.token_bytes(SALT_BYTES)
         leaf = salted_leaf_hash(salt, opening)
-        frontier = self._frontier.append(leaf)
-        signed_note = self._sign(frontier)
-        with self._transaction() as connection:
-            connection.execute(
-                "INSERT INTO leaf (n, hash, salt, details) VALUES (?, ?, ?, ?)",
-                (number, leaf, salt, opening),
-            )
-            connection.execute(
-                "INSERT INTO checkpoint (size, note, peaks) VALUES (?, ?, ?)",
-                (frontier.size, signed_note, frontier.encode()),
-            )
-            if also is not None:
-                also(connection, number)
-        self._frontier, self._uncopied = frontier, signed_note
-        self.tally.add(kind, details)
-        self.copy_checkpoint()
-        return number
-
-    def append_all(self, kind: str, many: Sequence[Mapping[str, object]]) -> None:
-        """Add a leaf for each, all once they are on disk together: one sync for many.
-
-        Raises StorageError; nothing was added then, as with `append`.
-        """
-        frontier, signed_note = self._frontier, b""
-        with self._transaction() as connection:
-            for details in many:
-                number, at = frontier.size, self._now()
-                opening = canonical(
-                    {
-                        **details,
-                        "n": number,
-                        "kind": str(kind),
-                        "at": at.iso(),
-                        "clock": at.trust.value,
-                    }
-                )
-                salt = secrets.token_bytes(SALT_BYTES)
-                leaf = salted_leaf_hash(salt, opening)
-                frontier = frontier.append(leaf)
-                signed_note = self._sign(frontier)
-                connection.execute(
-                    "INSERT INTO leaf (n, hash, salt, details) VALUES (?, ?, ?, ?)",
-                    (number, leaf, salt, opening),
-                )
-                connection.execute(
-                    "INSERT INTO checkpoint (size, note, peaks) VALUES (?, ?, ?)",
-                    (frontier.size, signed_note, frontier.encode()),
-                )
-        if many:
-            self._frontier, self._uncopied = frontier, signed_note
-            for details in many:
-                self.tally.add(kind, details)
-            self.copy_checkpoint()
+        after = frontier.append(leaf)
+        signed_note = self._sign(after)
+        connection.execute(
+            "INSERT INTO leaf (n, hash, salt, details) VALUES (?, ?, ?, ?)",
+            (number, leaf, salt, opening),
+        )
+        connection.execute(
+            "INSERT INTO checkpoint (size, note, peaks) VALUES (?, ?, ?)",
+            (after.size, signed_note, after.encode()),
+        )
+        return after, signed_note
 
     def copy_checkpoint(self) -> None:
         """Bring the file `checkpoint` up to date, once in CHECKPOINT_EVERY_S at most. A process

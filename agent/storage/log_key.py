@@ -1,7 +1,8 @@
 """Keys of an audit log: makes and loads the signing key, reads public keys in the forms that an
-auditor may hold.
+auditor may hold, and digests what only this device may recognise in its log.
 """
 
+import hmac
 import json
 import os
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -25,6 +28,7 @@ from agent.errors import StorageError, UsageError
 
 MAX_KEY_FILE_BYTES = 16_384
 ORIGIN_PREFIX = "platewarden"
+_DIGEST_LABEL = b"platewarden hotlist_digest 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +129,16 @@ def _from_jwk(untrusted: object) -> Ed25519PublicKey:
     ):
         raise ValueError
     return Ed25519PublicKey.from_public_bytes(from_b64url(untrusted["x"]))
+
+
+def keyed_digest(log_key: Path, digest: str) -> str:
+    """A digest that only this device can make, for what is logged of a text that others might
+    guess: HMAC-SHA-256 of `digest`'s text, 64 hex digits, under a key made of the log's. It is the
+    same after a restart, and another on another device. Raises StorageError.
+
+    Mitigates against: whoever holds the log, and a guess of the whole hot list, asks the log
+    whether the guess is right. A plain digest answers.
+    """
+    secret = load_signing_key(log_key).private_bytes_raw()
+    key = HKDF(SHA256(), length=32, salt=None, info=_DIGEST_LABEL).derive(secret)
+    return hmac.digest(key, digest.encode("ascii"), "sha256").hex()

@@ -11,7 +11,6 @@ only, bounded in size and number. Neither lists a folder that stands still, and 
 
 import os
 import re
-import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +25,9 @@ from agent.disk.atomic_file import (
     remove,
     storage_error,
     sync_folder,
+    unlink,
     write_atomic,
-    write_new,
+    write_whole,
 )
 from agent.errors import StorageError
 
@@ -223,9 +223,7 @@ class OutboxReader:
 
 
 class ReceiptBox:
-    """Implements ports.ReceiptBox. Deliver writes (`put`, `remove`, and `clear` once at its start);
-    watch only reads.
-    """
+    """The folder of receipts. Deliver writes (`kept_receipts.py`); watch only reads."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = Folder(folder, RECEIPT_SUFFIX, max_bytes)
@@ -244,38 +242,30 @@ class ReceiptBox:
         if parts:
             sync_folder(self._folder.path)
 
-    def put(self, read_id: str, receipt: bytes) -> None:
-        """Make a receipt visible to watch, whole; a second one for the same read replaces the
-        first. Raises StorageError.
-        """
+    def check(self, read_id: str, receipt: bytes) -> Path:
+        """Where it will lie. Raises StorageError for what cannot be kept."""
         path = self._folder.file(read_id)
         if len(receipt) > self._max_bytes:
             raise StorageError(
                 f"a receipt of {len(receipt)} bytes; at most {self._max_bytes} are kept", where=path
             )
+        return path
+
+    def put(self, read_id: str, receipt: bytes) -> None:
+        """Make a receipt visible to watch, whole and durably; a second one for the same read
+        replaces the first. Raises StorageError.
+        """
+        path = self.check(read_id, receipt)
         self._folder.make()
         write_atomic(path, receipt, FILE_MODE)
 
-    def put_all(self, receipts: Mapping[str, bytes]) -> None:
-        """As `put`, for several: each is whole, and the folder is synced once. Raises
+    def show(self, receipts: Mapping[Path, bytes]) -> None:
+        """Write these files, whole but not synced: for what is kept elsewhere. Raises
         StorageError.
         """
         self._folder.make()
-        for read_id, receipt in receipts.items():
-            path = self._folder.file(read_id)
-            if len(receipt) > self._max_bytes:
-                raise StorageError(
-                    f"a receipt of {len(receipt)} bytes; at most {self._max_bytes} are kept",
-                    where=path,
-                )
-            part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
-            write_new(part, receipt, FILE_MODE, final=path)
-            try:
-                part.rename(path)
-            except OSError as error:
-                raise storage_error(error, path, "cannot write") from None
-        if receipts:
-            sync_folder(self._folder.path)
+        for path, receipt in receipts.items():
+            write_whole(path, receipt, FILE_MODE)
 
     def pending(self) -> Sequence[str]:
         """Read ids that have a receipt, oldest first."""
@@ -303,5 +293,7 @@ class ReceiptBox:
         return self._folder.untrusted(read_id)
 
     def remove(self, read_id: str) -> None:
-        """Forget a receipt; one that is gone is no error. Raises StorageError."""
-        remove(self._folder.file(read_id))
+        """Forget a receipt; one that is gone is no error. One that a power cut brings back is
+        removed again. Raises StorageError.
+        """
+        unlink(self._folder.file(read_id))

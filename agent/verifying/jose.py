@@ -3,6 +3,7 @@ refusal.
 """
 
 import binascii
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from joserfc import jws
@@ -21,13 +22,15 @@ from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM, Envelope
 from agent.errors import EnvelopeRefusedError
 
 MAX_DOCUMENT_BYTES = 1 << 20
+MAX_KEYS = 4_096  # kept as objects: more cameras than a receiver meets in an hour
 # The last two were raised by joserfc on fuzzed input. None of them may reach a caller as a
 # traceback.
 FOREIGN_ERRORS = (JoseError, ValueError, TypeError, KeyError, AssertionError, binascii.Error)
 
 
+@cache
 def registry(max_payload_bytes: int = MAX_DOCUMENT_BYTES) -> jws.JWSRegistry:
-    """Ed25519 only, no header that joserfc does not know, sizes bounded."""
+    """Ed25519 only, no header that joserfc does not know, sizes bounded. One object for all."""
     limits = jws.JWSRegistry(algorithms=[SIGNATURE_ALGORITHM])
     limits.max_payload_length = max_payload_bytes
     limits.max_header_length = 1_024
@@ -91,10 +94,15 @@ def _segments(untrusted_text: bytes, where: str, max_bytes: int) -> tuple[str, s
     return segments[0], segments[1], segments[2]
 
 
+@lru_cache(MAX_KEYS)
+def _public_key(raw_key: bytes) -> OKPKey:
+    """The same few keys verify everything: each is taken in once."""
+    return OKPKey.import_key(dict(public_jwk("Ed25519", raw_key)))
+
+
 def _verify(flattened: dict[str, str], raw_key: bytes, where: str) -> None:
     try:
-        key = OKPKey.import_key(dict(public_jwk("Ed25519", raw_key)))
-        jws.deserialize_json(cast("Any", flattened), key, registry=registry())
+        jws.deserialize_json(cast("Any", flattened), _public_key(raw_key), registry=registry())
     except FOREIGN_ERRORS:
         raise EnvelopeRefusedError(
             Reason.SIGNATURE_INVALID,

@@ -29,6 +29,7 @@ from agent.verifying.receipt_check import ReceiptVerifier
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.clock import FakeClock
 from tests.fakes.network import FakeAttempts, FakePublisher
+from tests.fakes.storage import FakeReceiptBox
 from tests.support.audit_logs import open_log, tamper
 from tests.support.delivery_world import policy, rule
 from tests.support.receiving import Enrolled
@@ -321,7 +322,7 @@ class TestACameraThatWentBack:
             DEVICE,
             OutboxReader(camera.folder / "outbox", 65_536),
             camera.verifier(OLD),
-            camera.receipts,
+            FakeReceiptBox(log),
             FakeAttempts(),
             log,
             FakeClock(CAPTURED),

@@ -29,7 +29,7 @@ from agent.core.wire.versions import VERSIONS, Versions
 from agent.demo.throwaway_city import RECIPIENT
 from agent.receiver.workplace import Workplace
 from agent.sides import watch_parts
-from agent.storage.keyed_digest import keyed_digest
+from agent.storage.log_key import keyed_digest
 from agent.verifying.device_public_file import load_device_public
 from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.support.camera_rig import PLATE, copy_of

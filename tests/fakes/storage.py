@@ -83,26 +83,30 @@ class FakeOutbox:
 
 
 class FakeReceiptBox:
-    """Implements ports.ReceiptBox. `opened`: how many receipts were read."""
+    """Implements ports.ReceiptBox, and what watch asks of the folder. `opened`: how many receipts
+    were read.
+    """
 
-    def __init__(self, max_bytes: int = 4_096):
+    def __init__(self, log: FakeAuditLog | None = None, max_bytes: int = 4_096):
+        self._log = log or FakeAuditLog()
         self.receipts: dict[str, bytes] = {}
         self.odd_names: list[str] = []
         self.opened = 0
         self._max_bytes = max_bytes
 
-    def clear(self) -> None:
+    def recover(self) -> None:
         pass
 
     def put(self, read_id: str, receipt: bytes) -> None:
-        _check_id(read_id)
-        if len(receipt) > self._max_bytes:
-            raise StorageError("the receipt is too large", where="receipts")
+        self._check(read_id, receipt)
         self.receipts[read_id] = receipt
 
-    def put_all(self, receipts: Mapping[str, bytes]) -> None:
+    def put_all(self, receipts: Mapping[str, bytes], leaves) -> None:
         for read_id, receipt in receipts.items():
-            self.put(read_id, receipt)
+            self._check(read_id, receipt)
+        for details in leaves:
+            self._log.append("receipt", details)
+        self.receipts |= receipts
 
     def pending(self) -> Sequence[str]:
         return list(self.receipts)
@@ -121,9 +125,15 @@ class FakeReceiptBox:
             raise StorageError("holds too many bytes", where="receipts")
         return receipt
 
-    def remove(self, read_id: str) -> None:
+    def remove(self, read_ids: Sequence[str]) -> None:
+        for read_id in read_ids:
+            _check_id(read_id)
+            self.receipts.pop(read_id, None)
+
+    def _check(self, read_id: str, receipt: bytes) -> None:
         _check_id(read_id)
-        self.receipts.pop(read_id, None)
+        if len(receipt) > self._max_bytes:
+            raise StorageError("the receipt is too large", where="receipts")
 
 
 def _check_id(read_id: str) -> None:

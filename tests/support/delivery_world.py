@@ -71,7 +71,7 @@ class World:
     def __init__(self) -> None:
         self.attempts, self.clock, self.log = FakeAttempts(), FakeClock(NOW), FakeAuditLog()
         self.outbox = FakeOutbox(FakeAuditLog())
-        self.box = FakeReceiptBox()
+        self.box = FakeReceiptBox(self.log)
         self.publisher = FakePublisher((POLICE, SHERIFF))
         self.policy, self.made, self.progress = policy(), 0, 0
         self.restart()

@@ -25,7 +25,7 @@ NONE = (
 class HotlistFacts:
     """`as_of`: when the list was made, None where there is none.
 
-    `digest`: which list, as the log's leaves name it (storage.keyed_digest). Not its SHA-256, by
+    `digest`: which list, as the log's leaves name it (storage.log_key). Not its SHA-256, by
     which whoever reads this file could try a guess.
     """
 

@@ -67,11 +67,17 @@ class Envelope:
 def jwe_header(tags: Tags, versions: Versions = VERSIONS) -> dict[str, object]:
     """The JWE protected header without `epk`, which the encryption adds."""
     return {
+        **_plain_header(tags),
+        TAGS_HEADER: versions.format_tags(tags),
+    }
+
+
+def _plain_header(tags: Tags) -> dict[str, object]:
+    return {
         "alg": ALGORITHM,
         "enc": ENCRYPTION,
         "kid": key_id(tags.recipient, tags.epoch),
         "crit": [TAGS_HEADER],
-        TAGS_HEADER: versions.format_tags(tags),
     }
 
 
@@ -132,9 +138,8 @@ def tags_of(envelope: Envelope, versions: Versions = VERSIONS) -> Tags:
         required=("alg", "enc", "kid", "epk", "crit", TAGS_HEADER),
     )
     parse_public_jwk(fields.value("epk"), "X25519", "encryption header: `epk`")
-    for name, expected in jwe_header(tags, versions).items():
-        if name != TAGS_HEADER:
-            fields.exactly(name, expected)
+    for name, expected in _plain_header(tags).items():
+        fields.exactly(name, expected)
     _require_segments(envelope.jwe.decode("ascii"))
     _require_signer(envelope, tags.device)
     return tags
