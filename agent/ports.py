@@ -33,6 +33,18 @@ class PlateDetector(Protocol):
     def find_plates(self, frame: Frame) -> Sequence[PlateBox]: ...
 
 
+class MotionGate(Protocol):
+    """Says whether a frame may show something new.
+
+    `changed`: it differs from the last one that was `looked` at; True for the first one. `looked`:
+    the detector has just seen the last frame asked about, captured `now`. `news`: its plates were
+    others than before.
+    """
+
+    def changed(self, frame: Frame) -> bool: ...
+    def looked(self, now: datetime, *, news: bool) -> None: ...
+
+
 class PlateReader(Protocol):
     """Reads the plate in one box; an unreadable plate gives an empty text and confidence 0."""
 

@@ -10,7 +10,8 @@ import pytest
 from agent.core.reading.sighting import Frame
 from agent.core.time.instant import Instant
 from agent.peers.peer_loader import load_detector, load_reader
-from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
+from agent.vision.gated_detector import GatedDetector
+from tests.fakes.vision import FakeDetector, FakeGate, FakePlate, FakeReader
 from tests.support import tiny_networks
 from tests.support.drawn import drawn_car
 
@@ -22,14 +23,17 @@ def frame() -> Frame:
     return Frame(drawn_car("TST4821"), NOW, 0)
 
 
-@pytest.fixture(scope="module", params=["fake", "real", "peers"])
+@pytest.fixture(scope="module", params=["fake", "gated", "real", "peers"])
 def vision(request, tmp_path_factory):
-    if request.param == "fake":
+    if request.param in {"fake", "gated"}:
         plates = [
             FakePlate("TST4821", box=(236, 268, 168, 84)),
             FakePlate("TST9", box=(10, 10, 60, 20), found=0.5),
         ]
-        return FakeDetector(plates), FakeReader(plates)
+        detector = FakeDetector(plates)
+        return (
+            detector if request.param == "fake" else GatedDetector(detector, FakeGate())
+        ), FakeReader(plates)
     if request.param == "peers":
         folder = tmp_path_factory.mktemp("peers")
         config = tiny_networks.write_config(folder / "r.yaml")

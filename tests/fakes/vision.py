@@ -8,6 +8,7 @@ detector = FakeDetector(lambda frame: plates if frame.sequence < 3 else [])
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -55,6 +56,23 @@ class FakeDetector:
             (plate.plate_box() for plate in _plates(self.script, frame)),
             key=lambda box: -box.confidence,
         )
+
+
+class FakeGate:
+    """Implements ports.MotionGate: any pixel that differs is a change."""
+
+    def __init__(self) -> None:
+        self._now: np.ndarray | None = None
+        self._looked: np.ndarray | None = None
+
+    def changed(self, frame: Frame) -> bool:
+        """Whether the picture is another one."""
+        self._now = frame.image
+        return self._looked is None or not np.array_equal(self._looked, self._now)
+
+    def looked(self, now: datetime, *, news: bool) -> None:
+        """The next ones are compared with this one."""
+        self._looked = self._now
 
 
 class FakeReader:

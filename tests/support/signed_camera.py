@@ -109,12 +109,18 @@ class _Street:
         camera.opened += 1
 
     def frames(self):
+        """The picture changes as the car comes and goes, since the detector looks only then."""
         camera, image = self._camera, np.zeros((240, 640, 3), np.uint8)
+        car = image + np.uint8(90)
         while camera.cars_seen < self._cars and not self.closed:
             camera.script.pop(camera.cars_seen, lambda: None)()
             for number in range(SHOWN + GONE):
                 camera.machine.advance(0.1 if number else 2.0)  # the keeper looks once a second
-                yield Frame(image, self._clock.now(), camera.cars_seen * (SHOWN + GONE) + number)
+                yield Frame(
+                    car if number < SHOWN else image,
+                    self._clock.now(),
+                    camera.cars_seen * (SHOWN + GONE) + number,
+                )
             camera.cars_seen += 1
 
     def close(self) -> None:
