@@ -29,9 +29,8 @@ from agent.storage.log_key import keyed_digest
 from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox
 from agent.verifying.receipt_check import ReceiptVerifier
-from agent.vision.gated_detector import GatedDetector
 from agent.vision.model_loader import load_vision
-from agent.vision.motion import LumaGate
+from agent.vision.stream import on_a_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def build_line(watch: Watch, policy: Policy, outbox: Outbox) -> pipeline.Line:
     orders = orders_for(watch, policy)
     return pipeline.Line(
         camera=settings.camera_id,
-        detector=GatedDetector(ZonedDetector(detector, load_view(settings.view)), LumaGate()),
+        detector=on_a_stream(ZonedDetector(detector, load_view(settings.view))),
         reader=reader,
         tracker=Tracker(),
         hotlist=orders.hotlist,

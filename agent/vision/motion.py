@@ -28,6 +28,7 @@ TOUCHING = 2  # otherwise so many cells of three by three must differ
 TAIL, TAIL_TIMES, TAIL_MOST = 0.97, 2.0, 18.0
 SAMPLE = 7  # every seventh cell is enough for the light and the noise of a frame
 DARKEST = 1.0  # grey level below which a cell says nothing about how the light has changed
+LIGHT_TIMES = 2.5  # what gets so much lighter or darker is no drift any more
 FOLLOW_S = 2.0  # in which the reference follows a slow change
 LEARN_EVERY_S = 0.3  # while nothing changes
 # What moves and brings no plate is learned in this time, and forgotten in as much. A cell is never
@@ -129,7 +130,7 @@ def change(cells: Cells, reference: Cells) -> Cells:
     as the whole frame was.
     """
     lighter = np.asarray(np.maximum(cells, DARKEST) / np.maximum(reference, DARKEST), np.float32)
-    light = np.float32(quantile(lighter, 0.5))
+    light = np.float32(min(max(quantile(lighter, 0.5), 1 / LIGHT_TIMES), LIGHT_TIMES))
     return np.asarray(cv2.absdiff(cells, light * reference), np.float32)
 
 

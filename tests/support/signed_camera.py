@@ -111,7 +111,8 @@ class _Street:
     def frames(self):
         """The picture changes as the car comes and goes, since the detector looks only then."""
         camera, image = self._camera, np.zeros((240, 640, 3), np.uint8)
-        car = image + np.uint8(90)
+        car = image.copy()
+        car[20:200, 20:300] = 90
         while camera.cars_seen < self._cars and not self.closed:
             camera.script.pop(camera.cars_seen, lambda: None)()
             for number in range(SHOWN + GONE):

@@ -123,6 +123,13 @@ def test_a_car_among_swaying_leaves_is_noticed():
     assert sum(opened(gate, passing, news=True)) >= 9
 
 
+@pytest.mark.parametrize(("before", "after"), [(90, 0), (0, 90), (200, 60)])
+def test_a_picture_that_goes_dark_or_bright_altogether_has_changed(before, after):
+    gate = LumaGate()
+    opened(gate, [frame(np.full_like(STREET, before), 0, noise=0)])
+    assert gate.changed(frame(np.full_like(STREET, after), 1, noise=0))
+
+
 def test_a_lorry_that_fills_most_of_the_frame_is_no_noise():
     gate, number = used_to(nothing, long_s=2)
     lorry = street()
