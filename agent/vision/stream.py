@@ -1,5 +1,5 @@
-"""Makes eyes for single pictures into eyes for a stream: one place, so that `watch` and what measures
-it see alike.
+"""Makes eyes for single pictures into eyes for a stream: one place, so that `watch` and what
+measures it see alike.
 """
 
 from agent.ports import PlateDetector

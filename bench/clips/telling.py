@@ -12,6 +12,7 @@ from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting, Tr
 from agent.core.reading.tracking import Tracker
 from agent.core.reasons import Reason
 from agent.ports import PlateDetector, PlateReader
+from agent.vision.stream import on_a_stream
 from bench.clips.clip import START, Box, Clip
 
 EMPTY_LIST = b"plate,state,category,agency,case,source_date,expires\n"
@@ -98,7 +99,7 @@ def told_by_our_line(
     listener = Listener(clip, reader, tracker or Tracker())
     line = pipeline.Line(
         camera="clip",
-        detector=detector,
+        detector=on_a_stream(detector),
         reader=listener,
         tracker=listener,
         hotlist=parse_hotlist(EMPTY_LIST, "empty", date(2026, 11, 22)),
