@@ -30,7 +30,7 @@ from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox
 from agent.verifying.receipt_check import ReceiptVerifier
 from agent.vision.model_loader import load_vision
-from agent.vision.stream import on_a_stream
+from agent.vision.stream.on_a_stream import on_a_stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting, Tr
 from agent.core.reading.tracking import Tracker
 from agent.core.reasons import Reason
 from agent.ports import PlateDetector, PlateReader
-from agent.vision.stream import on_a_stream
+from agent.vision.stream.on_a_stream import on_a_stream
 from bench.clips.clip import START, Box, Clip
 
 EMPTY_LIST = b"plate,state,category,agency,case,source_date,expires\n"

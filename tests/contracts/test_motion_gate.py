@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.vision.motion import LumaGate
+from agent.vision.stream.luma_gate import LumaGate
 from tests.fakes.vision import FakeGate
 from tests.support.street import frame, plate, street
 

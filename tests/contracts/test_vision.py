@@ -10,7 +10,7 @@ import pytest
 from agent.core.reading.sighting import Frame
 from agent.core.time.instant import Instant
 from agent.peers.peer_loader import load_detector, load_reader
-from agent.vision.gated_detector import GatedDetector
+from agent.vision.stream.gated_detector import GatedDetector
 from tests.fakes.vision import FakeDetector, FakeGate, FakePlate, FakeReader
 from tests.support import tiny_networks
 from tests.support.drawn import drawn_car

@@ -15,8 +15,8 @@ from agent.core.reading.sighting import Frame
 from agent.core.reading.tracking import Tracker
 from agent.core.reading.voting import vote
 from agent.core.time.instant import Instant
-from agent.vision.gated_detector import LOOK_EVERY_S, GatedDetector
-from agent.vision.motion import LumaGate
+from agent.vision.stream.gated_detector import LOOK_EVERY_S, GatedDetector
+from agent.vision.stream.luma_gate import LumaGate
 from tests.fakes.vision import FakeDetector, FakeGate, FakePlate, FakeReader
 from tests.support.street import HEIGHT, START, STREET, WIDTH, frame, plate
 

@@ -3,8 +3,8 @@ measures it see alike.
 """
 
 from agent.ports import PlateDetector
-from agent.vision.gated_detector import GatedDetector
-from agent.vision.motion import LumaGate
+from agent.vision.stream.gated_detector import GatedDetector
+from agent.vision.stream.luma_gate import LumaGate
 
 
 def on_a_stream(detector: PlateDetector) -> PlateDetector:

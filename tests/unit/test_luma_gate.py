@@ -5,7 +5,7 @@ within two frames where a plate comes.
 import numpy as np
 import pytest
 
-from agent.vision.motion import LumaGate, cells_of
+from agent.vision.stream.luma_gate import LumaGate, cells_of
 from tests.support.street import (
     DISTURBANCES,
     HEIGHT,

@@ -1,0 +1,1 @@
+"""What a stream of frames allows beside single pictures: to look only where something changed."""
