@@ -2,9 +2,9 @@
 checked against, and how long a hot list is.
 """
 
-from collections.abc import Mapping
-from datetime import date
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from agent.bundles.jurisdiction_files import named, shipped
 from agent.core.judging.check.policy_check import Against, File
@@ -12,13 +12,21 @@ from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.cited_lines import Source
 from agent.core.policy.camera_roster import parse_roster
 from agent.core.policy.charter import parse_charter
-from agent.core.policy.jurisdiction import Profile
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.toml_document import MAX_TEXT_BYTES, open_document
 from agent.core.text.visible import visible
 from agent.disk.atomic_file import write_atomic
 from agent.disk.input_file import read_input
-from agent.errors import UsageError
+from agent.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+    from pathlib import Path
+
+    from agent.city.drafts import Texts
+    from agent.core.judging.explain.provenance import Standing
+    from agent.core.policy.jurisdiction import Profile
 
 
 def load(policy: Path, charter: Path | None = None, roster: Path | None = None) -> Files:
@@ -47,6 +55,31 @@ def load(policy: Path, charter: Path | None = None, roster: Path | None = None) 
         Source(council, str(above)),
         listed,
         profile,
+    )
+
+
+def files_of(texts: Texts, standing: Standing) -> Files:
+    """What was published, as `explain` reads it. Raises ConfigError."""
+    names = ("policy.toml", "charter.toml", "roster.toml")
+    policy, charter, roster = texts.policy, texts.charter, texts.cameras
+    if policy is None or charter is None or roster is None:
+        missing = [
+            name
+            for name, text in zip(names, (policy, charter, roster), strict=True)
+            if text is None
+        ]
+        raise ConfigError(
+            "is not published", where=", ".join(missing), fix="publish it: bundle publish"
+        )
+    parsed = parse_policy(policy, names[0])
+    return Files(
+        parsed,
+        Source(policy, names[0]),
+        parse_charter(charter, names[1]),
+        Source(charter, names[1]),
+        parse_roster(roster, names[2]),
+        shipped(parsed.jurisdiction),
+        standing,
     )
 
 

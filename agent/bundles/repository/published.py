@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root, Signed, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
 from agent.bundles.layout import (
+    HOTLIST,
     MAX_METADATA_BYTES,
     METADATA_FOLDER,
     ROOT,
@@ -122,31 +123,47 @@ class CityRepository:
         publish`.
         """
         path = self.metadata / "timestamp.json"
-        if not path.exists():
-            return None
+        return self.under(path) if path.exists() else None
+
+    def under(self, path: Path) -> Published:
+        """What a timestamp was published with: the current one, or a kept one of the archive.
+
+        Hot lists are not kept: of an older timestamp that role is left out.
+        """
         timestamp: Metadata[Timestamp] = _read(path, Timestamp)
         roots = self._roots(timestamp)
-        root = roots[-1]
-        snapshot = _read(
-            self.metadata / f"{timestamp.signed.snapshot_meta.version}.snapshot.json", Snapshot
+        snapshot = self._member(
+            SNAPSHOT, f"{SNAPSHOT}.json", timestamp.signed.snapshot_meta, Snapshot, roots[-1]
         )
-        _verify(root, SNAPSHOT, snapshot, path)
-        versions = {
-            name.removesuffix(".json"): meta.version for name, meta in snapshot.signed.meta.items()
-        }
-        targets: Metadata[Targets] = _read(
-            self.metadata / f"{versions.pop('targets', 0)}.targets.json", Targets
+        named = dict(snapshot.signed.meta)
+        targets = self._member(
+            TARGETS, f"{TARGETS}.json", named.pop(f"{TARGETS}.json"), Targets, roots[-1]
         )
-        _verify(root, TARGETS, targets, path)
         delegated = {}
-        for name, version in sorted(versions.items()):
-            file = self.metadata / f"{version}.{name}.json"
-            delegated[name] = _read(file, Targets)
+        for file, meta in sorted(named.items()):
+            name = file.removesuffix(".json")
+            if name == HOTLIST and not (self.metadata / f"{meta.version}.{file}").exists():
+                continue
             # A role whose delegation has ended stays in the snapshot: a camera that misses it sees
             # a rollback.
-            if name in delegations(targets.signed):
-                _verify(targets, name, delegated[name], file)
+            signed_for = targets if name in delegations(targets.signed) else None
+            delegated[name] = self._member(name, file, meta, Targets, signed_for)
         return Published(roots, timestamp, snapshot, targets, delegated)
+
+    def _member(
+        self,
+        role: str,
+        file: str,
+        meta: MetaFile,
+        kind: type[Signed],
+        delegator: Metadata[Any] | None,
+    ) -> Metadata[Any]:
+        """A role's metadata as the one above names it: its hash, and signed by enough."""
+        path = self.metadata / f"{meta.version}.{file}"
+        metadata = _read(path, kind, meta)
+        if delegator is not None:
+            _verify(delegator, role, metadata, path)
+        return metadata
 
     def target(self, metadata: Metadata[Targets], path: str) -> bytes:
         """A published target's bytes, with the length and hash that its role's metadata names."""
@@ -321,12 +338,21 @@ def _standing(of: str, result: Any) -> Standing:
     return Standing(of, result.threshold, signed, unsigned)
 
 
-def _read(path: Path, kind: type[Signed]) -> Metadata[Any]:
-    """One metadata file, unverified. Raises ConfigError, StorageError."""
+def _read(path: Path, kind: type[Signed], named: MetaFile | None = None) -> Metadata[Any]:
+    """One metadata file, unverified but for the hash by which another names it.
+
+    Raises ConfigError, StorageError.
+    """
+    metadata: Metadata[Any] | None = None
     try:
-        metadata: Metadata[Any] | None = Metadata.from_bytes(read_bounded(path, MAX_METADATA_BYTES))
+        data = read_bounded(path, MAX_METADATA_BYTES)
+        if named is not None:
+            named.verify_length_and_hashes(data)
+        metadata = Metadata.from_bytes(data)
     except (DeserializationError, ValueError):
-        metadata = None
+        pass
+    except RepositoryError:
+        raise ConfigError("is not what was published", where=path, fix=_RESTORE) from None
     except StorageError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             raise ConfigError("is missing", where=path, fix=_RESTORE) from None

@@ -21,6 +21,7 @@ def as_table(told: Explained, leads: Mapping[str, Estimate]) -> dict[str, Any]:
         "charter": {"name": told.charter.name, "digest": told.charter.digest}
         if told.charter
         else None,
+        "in_force": told.standing.table() if told.standing else None,
         "on": str(told.on),
         "cameras": list(told.cameras),
         "questions_asked": told.asked,

@@ -12,6 +12,7 @@ from agent.core.judging.explain.answers import Answer, Explained, Obstacle
 from agent.core.judging.explain.cited_lines import Cited
 from agent.core.judging.explain.explanation import Grant
 from agent.core.judging.explain.false_leads import Estimate
+from agent.core.judging.explain.provenance import told as standing_told
 from agent.core.reasons import Reason
 
 INCLUDED = {
@@ -36,8 +37,9 @@ def render(told: Explained, leads: Mapping[str, Estimate]) -> str:
         "NAME": escape(told.policy.name),
         "VERSION": str(told.policy.version),
         "UNDER": f", under {escape(told.charter.name)}" if told.charter else ", under no charter",
+        "STANDING": escape(" ".join(standing_told(told.standing))),
         "ON": f"{told.on:%-d %B %Y}",
-        "CAMERAS": f", for {len(told.cameras)} cameras" if told.cameras else "",
+        "CAMERAS": _which(told.cameras),
         "QUESTION": escape(_question(told)),
         "SUMMARY": "".join(map(_row, [*listed, *refused])) + _ROW_OF_ALL_OTHERS,
         "YES": "".join(_yes(answer, told) for answer in listed) or _nobody(),
@@ -51,6 +53,12 @@ def render(told: Explained, leads: Mapping[str, Estimate]) -> str:
         "DIGEST": told.policy.digest,
     }
     return fill_template("policy_explain.html", parts)
+
+
+def _which(known: tuple[str, ...]) -> str:
+    if len(known) == 1:
+        return f", for the camera {escape(known[0])}"
+    return f", for {len(known)} cameras" if known else ""
 
 
 def style() -> str:

@@ -12,6 +12,7 @@ from agent.core.judging.explain.cited_lines import Cited
 from agent.core.judging.explain.explanation import Grant, hours
 from agent.core.judging.explain.false_leads import Estimate
 from agent.core.judging.explain.law_notes import Law
+from agent.core.judging.explain.provenance import told as standing_told
 
 WIDTH = 100
 ESTIMATED = (
@@ -109,6 +110,8 @@ def _head(told: Explained, policy_file: str, charter_file: str) -> Iterator[str]
         f"{told.policy.name}, version {told.policy.version}, on {told.on}: {policy_file}", 0, 2
     )
     yield from fill(under, 0, 2)
+    for line in standing_told(told.standing):
+        yield from fill(line, 0, 2)
     yield ""
 
 

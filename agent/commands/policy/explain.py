@@ -4,13 +4,14 @@ basis; and which lines refuse everybody else.
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agent.commands.city_options import Json
+from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.false_leads import Inputs, estimate_all
 from agent.core.text.visible import visible
 from agent.errors import UsageError
@@ -22,7 +23,9 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def explain(
-    policy: Annotated[Path, typer.Argument(help="The policy, a TOML file.")],
+    policy: Annotated[
+        Path | None, typer.Argument(help="The policy, a TOML file; or leave it out for --city.")
+    ] = None,
     charter: Annotated[
         Path | None,
         typer.Option(help="The council's charter. Default: charter.toml beside the policy."),
@@ -31,6 +34,13 @@ def explain(
         Path | None,
         typer.Option(help="The roster of cameras. Default: roster.toml beside the policy."),
     ] = None,
+    city: Annotated[
+        Path | None,
+        typer.Option(
+            help="A city's folder: what was published and in force on that day, and who signed it."
+        ),
+    ] = None,
+    camera: Annotated[str, typer.Option(help="Only from this camera.")] = "",
     recipient: Annotated[
         str,
         typer.Option(help="Only this one, on one screen, with every line that allows or refuses."),
@@ -81,23 +91,27 @@ def explain(
     it would be the wrong car is an estimate.
     """
     from agent.city.pages import explain_text as text
-    from agent.city.policy_files import listed_by_category, load, write_page
+    from agent.city.policy_files import listed_by_category, write_page
     from agent.core.judging.explain.answers import explain as answer
     from agent.core.text.identifier import IDENTIFIER
 
-    for name, value in (("--recipient", recipient), ("--purpose", purpose)):
+    for name, value in (("--recipient", recipient), ("--purpose", purpose), ("--camera", camera)):
         if value and not IDENTIFIER.fullmatch(value):
             raise UsageError(
                 f"{value[:64]!a} is no identifier",
                 where=name,
                 fix="use a-z, 0-9 and - only, as in the policy",
             )
-    files = load(policy, charter, roster)
-    day = on.date() if on else datetime.now(UTC).date()
-    told = answer(files, day, recipient=recipient, purpose=purpose)
+    now = datetime.now(UTC)
+    day = on.date() if on else now.date()
+    files = _files(city, (policy, charter, roster), day, now)
+    _require_listed(camera, files.cameras)
+    told = answer(files, day, recipient=recipient, purpose=purpose, camera=camera)
     inputs = replace(STANDARD, vehicles_per_day=vehicles, plate_space=plate_space)
     inputs = replace(inputs, misread=misread, base_rate=base_rate, other_state=other_state)
-    listed = listed_by_category(policy.parent, day) if list_size is None else list_size
+    # A past day's list is not kept, so that the default number stands for it.
+    beside = listed_by_category(policy.parent, day) if policy else None
+    listed = beside if list_size is None else list_size
     leads = estimate_all(told, inputs, listed)
     if html is not None:
         from agent.city.pages.explain_page import render
@@ -111,5 +125,41 @@ def explain(
     tell = text.one if recipient else text.overview
     # Before lines are wrapped: wrapping would take a tab or U+2028 in a name for a space.
     charter_file = visible(files.charter_lines.where) if files.charter_lines else ""
-    for line in tell(told, leads, policy_file=visible(str(policy)), charter_file=charter_file):
+    for line in tell(
+        told, leads, policy_file=visible(str(policy or city)), charter_file=charter_file
+    ):
         print(visible(line))
+
+
+def _files(
+    city: Path | None, named: tuple[Path | None, Path | None, Path | None], day: date, now: datetime
+) -> Files:
+    """The files that were named, or what was in force in the city on that day.
+
+    Raises UsageError where both are given: one of the two would be passed over in silence.
+    """
+    policy, charter, roster = named
+    if city is None:
+        if policy is None:
+            raise UsageError("no policy is named", fix="name a policy file, or --city DIR")
+        from agent.city.policy_files import load
+
+        return load(policy, charter, roster)
+    if any(named):
+        raise UsageError(
+            "names files that a city's archive holds itself",
+            where="--city",
+            fix="leave the policy, --charter and --roster out, or leave --city out",
+        )
+    from agent.city.in_force import in_force
+
+    return in_force(city, day, now)
+
+
+def _require_listed(camera: str, known: tuple[str, ...]) -> None:
+    if camera and camera not in known:
+        raise UsageError(
+            f"the roster does not list {camera!r}",
+            where="--camera",
+            fix=f"one of {', '.join(known)}" if known else "name a roster",
+        )

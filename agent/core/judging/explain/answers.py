@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agent.core.judging.explain.cited_lines import Cited, Source
     from agent.core.judging.explain.explanation import Grant, Tally
+    from agent.core.judging.explain.provenance import Standing
     from agent.core.policy.camera_roster import CameraRoster
     from agent.core.policy.charter import Charter
     from agent.core.policy.jurisdiction import Profile
@@ -74,6 +75,7 @@ class Explained:
     default: Obstacle
     bars: tuple[Obstacle, ...]
     roster: CameraRoster | None
+    standing: Standing | None = None
 
     @property
     def grants(self) -> tuple[Grant, ...]:
@@ -83,7 +85,7 @@ class Explained:
 @dataclass(frozen=True, slots=True)
 class Files:
     """A policy, its charter and its roster, as values and as lines; its jurisdiction's facts, which
-    bind no camera.
+    bind no camera; and whether it was published (None: a draft).
     """
 
     policy: Policy
@@ -92,6 +94,7 @@ class Files:
     charter_lines: Source | None = None
     roster: CameraRoster | None = None
     profile: Profile | None = None
+    standing: Standing | None = None
 
     @property
     def obeyed(self) -> Policy:
@@ -117,9 +120,13 @@ class Files:
         return tuple(self.roster.cameras) if self.roster is not None else ()
 
 
-def explain(files: Files, on: date, *, recipient: str = "", purpose: str = "") -> Explained:
-    """Who could receive what on that day; only `recipient`, and only for `purpose`, where given."""
-    scope = Scope(on, files.cameras)
+def explain(
+    files: Files, on: date, *, recipient: str = "", purpose: str = "", camera: str = ""
+) -> Explained:
+    """Who could receive what on that day; only `recipient`, only for `purpose`, and only from
+    `camera`, where given.
+    """
+    scope = Scope(on, (camera,) if camera else files.cameras)
     found = tally(files.obeyed, files.charter, scope)
     teller = _Teller(files, scope, found, purpose)
     named = [recipient] if recipient else everybody(files)
@@ -135,6 +142,7 @@ def explain(files: Files, on: date, *, recipient: str = "", purpose: str = "") -
         teller.unlisted(),
         tuple(teller.bars()),
         files.roster,
+        files.standing,
     )
 
 

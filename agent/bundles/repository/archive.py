@@ -1,0 +1,103 @@
+"""What was published when: every publication that a city keeps, verified as it was then
+(docs/ref/bundles.md#the-archive).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.bundles.layout import METADATA_FOLDER
+from agent.bundles.repository.assembly import issued_of
+from agent.bundles.repository.copies import past_timestamps
+from agent.bundles.repository.published import REPOSITORY_FOLDER
+from agent.core.text.rfc3339 import rfc3339
+from agent.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from agent.bundles.repository.published import CityRepository, Published
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One publish. `number`: of its timestamp; `issued`: when it was signed; `lapses`: from when on
+    cameras release nothing under it, unless a newer one has come.
+    """
+
+    number: int
+    issued: datetime
+    lapses: datetime
+    published: Published
+
+
+class Archive:
+    """Every publication of a city, the first one first.
+
+    Everything raises ConfigError or StorageError naming the file and the next step.
+    """
+
+    def __init__(self, city: CityRepository) -> None:
+        self._city = city
+        repository = city.folder / REPOSITORY_FOLDER
+        self._paths = past_timestamps(repository)
+        current = repository / METADATA_FOLDER / "timestamp.json"
+        if current.exists():
+            newest = city.under(current).timestamp.signed.version
+            self._paths.setdefault(newest, current)
+        self._numbers = sorted(self._paths)
+        if not self._paths:
+            raise ConfigError(
+                "nothing is published",
+                where=city.folder,
+                fix="correct --city, or publish first: platewarden bundle publish",
+            )
+
+    def publications(self) -> Iterator[Publication]:
+        """All that are kept."""
+        return map(self._publication, self._numbers)
+
+    def at(self, moment: datetime) -> Publication:
+        """What was published last at a moment.
+
+        Raises UsageError where the archive does not know.
+        """
+        numbers = self._numbers
+        # Issue times rise with the numbers: a publish refuses to be signed before the last one.
+        after = bisect_right(numbers, moment, key=lambda number: self._publication(number).issued)
+        if after == 0:
+            first = self._publication(numbers[0])
+            raise _unknown(moment, f"the archive begins at {rfc3339(first.issued)}")
+        found = self._publication(numbers[after - 1])
+        if after < len(numbers) and numbers[after] != found.number + 1:
+            what = f"publish {found.number + 1}, the next after {rfc3339(found.issued)}"
+            raise _unknown(moment, f"{what}, is not kept")
+        return found
+
+    def first_with(self, role: str, version: int) -> Publication:
+        """The first that is kept with at least that version of a role."""
+        numbers = self._numbers
+        return self._publication(
+            numbers[bisect_left(numbers, version, key=lambda number: self._version(number, role))]
+        )
+
+    def _version(self, number: int, role: str) -> int:
+        metadata = self._publication(number).published.role(role)
+        return metadata.signed.version if metadata is not None else 0
+
+    def _publication(self, number: int) -> Publication:
+        published = self._city.under(self._paths[number])
+        return Publication(
+            number, issued_of(published), published.timestamp.signed.expires, published
+        )
+
+
+def _unknown(moment: datetime, why: str) -> UsageError:
+    return UsageError(
+        f"what was in force at {rfc3339(moment)} is not known here: {why}",
+        where="--on",
+        fix="name another day, or another copy of the repository",
+    )
