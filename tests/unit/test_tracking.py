@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.core.reading.likeness import similarity
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.tracking import Tracker, Tracking
+from agent.core.reading.tracks.likeness import similarity
 from tests.support.judging import frame, read
 
 RATES = [2, 5, 10, 30]

@@ -1,11 +1,11 @@
 """Follows plates from frame to frame, so that one vehicle is one sighting, however long it stays in
 view and however often it is hidden.
 
-A read continues a track by place, motion and text together (`motion`, `likeness`). A track is told
-as soon as its vote is sure, else when its vehicle has gone or has waited long enough. Reads of a
-told text are then followed silently; equal reads of another text in its place are another vehicle.
-What was told is remembered for minutes (`told`). Time comes from the frames; memory is bounded by
-the numbers in `Tracking`. Why: docs/design/tracking.md.
+A read continues a track by place, motion and text together (`tracks`). A track is told as soon as
+its vote is sure, else when its vehicle has gone or has waited long enough. Reads of a told text are
+then followed silently; equal reads of another text in its place are another vehicle. What was told
+is remembered for minutes (`tracks.told`). Time comes from the frames; memory is bounded by the
+numbers in `Tracking`. Why: docs/design/tracking.md.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from math import fsum
 from typing import TYPE_CHECKING
 
-from agent.core.reading.followed import Followed, leading
-from agent.core.reading.likeness import HALF, SURE, Relation, readable, relation, similarity
-from agent.core.reading.motion import Motion, grown
 from agent.core.reading.sighting import Track
-from agent.core.reading.told import Remembered
+from agent.core.reading.tracks.followed import Followed, leading
+from agent.core.reading.tracks.likeness import HALF, SURE, Relation, readable, relation, similarity
+from agent.core.reading.tracks.motion import Motion, grown
+from agent.core.reading.tracks.told import Remembered
 from agent.core.reading.voting import vote
 
 if TYPE_CHECKING:

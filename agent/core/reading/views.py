@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.core.reading.motion import apart, grown
+from agent.core.reading.tracks.motion import apart, grown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,11 @@ from math import fsum
 from typing import TYPE_CHECKING
 
 from agent.core.reading.alignment import align
-from agent.core.reading.likeness import SURE, readable, short, worth
 from agent.core.reading.opinions import COMMON, COMMON_IN_ONE_VIEW, Opinion, opinion_of
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.pooling import Pool, pool
 from agent.core.reading.sighting import Alternative, Sighting
+from agent.core.reading.tracks.likeness import SURE, readable, short, worth
 from agent.core.reading.views import views
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from agent.core.reading.likeness import HALF, part_of, similarity
-from agent.core.reading.motion import apart, grown
+from agent.core.reading.tracks.likeness import HALF, part_of, similarity
+from agent.core.reading.tracks.motion import apart, grown
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from agent.core.reading.motion import Motion
     from agent.core.reading.overlap import Box
+    from agent.core.reading.tracks.motion import Motion
 
 AT_ITS_PLACE = 1.0  # plate widths from where it was seen last
 SAME_PLACE_SIZE = 1.5

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from math import fsum
 from typing import TYPE_CHECKING
 
-from agent.core.reading.likeness import part, readable, worth
+from agent.core.reading.tracks.likeness import part, readable, worth
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from agent.core.reading.motion import Motion
     from agent.core.reading.sighting import PlateRead
-    from agent.core.reading.told import Told
+    from agent.core.reading.tracks.motion import Motion
+    from agent.core.reading.tracks.told import Told
 
 
 @dataclass(slots=True)
