@@ -247,7 +247,8 @@ class Connection:
             return
         try:
             self._dial()
-        except NetworkError as error:
+        except (NetworkError, DestinationRefusedError) as error:
+            # A wrong certificate too: whoever stands on the way could end every receiver by one.
             self._lose(error.what)
 
     def _compare(self, granted_s: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import ConfigError
 from agent.receiver import receiver_settings
-from agent.receiver.connection import Connection, Lost, Notice, Refused
+from agent.receiver.connection import Connection, Lost, Notice, Refused, Subscribed
 from agent.receiver.receiver_settings import BrokerSettings
 from tests.fakes import broker as fake
 from tests.support.mosquitto import ADDRESS
@@ -92,3 +92,22 @@ def test_address_or_addresses_and_not_both(tmp_path, text) -> None:
     )
     with pytest.raises(ConfigError, match="address or addresses, and not both"):
         receiver_settings.load(tmp_path)
+
+
+@pytest.mark.parametrize("shown", ["expired", "unnamed"])
+def test_a_certificate_that_is_refused_later_on_ends_no_receiver(ca, monkeypatch, shown) -> None:
+    """Whoever stands on the way can show one, once."""
+    monkeypatch.setattr("agent.receiver.connection.FIRST_PAUSE_S", 0.05)
+    other = (
+        ca.server("expired", days=(-9, -1)) if shown == "expired" else ca.server("x", hosts=("x",))
+    )
+    right = ca.server()
+    with fake.FakeBroker(right) as broker:
+        link, port = opened(ca, broker.port), broker.port
+    with fake.FakeBroker(other, port=port) as broker:
+        found = [events(link, 5.0, until=Lost)[-1] for _ in range(2)]
+        assert "certificate is not acceptable" in found[-1].why
+        assert broker.connects == []
+    with fake.FakeBroker(right, port=port):
+        assert isinstance(events(link, 10.0, until=Subscribed)[-1], Subscribed)
+        link.close()

@@ -80,6 +80,14 @@ def test_exposure_rises_when_the_walls_fall(name, tmp_path):
     assert done.returncode != 0
 
 
+def test_a_certificate_that_the_broker_shows_does_not_keep_the_receiver_down():
+    """A refusal ends its start with 3; whoever stands on the way can show a certificate, once."""
+    unit = unit_of(RECEIVER[0])
+    assert unit.one("Restart") == "on-failure"
+    assert unit.words("RestartPreventExitStatus") == {"2"}
+    assert Unit(SYSTEMD / RECEIVER[0], "[Unit]").one("StartLimitIntervalSec") == "0"
+
+
 def test_the_receiver_holds_its_folder_and_one_broker_and_nothing_else():
     run_unit, keys = map(unit_of, RECEIVER)
     for unit in (run_unit, keys):
