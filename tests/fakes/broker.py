@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 from tests.support.hostile import HostileBroker, length
+from tests.support.mosquitto import ADDRESS
 from tests.support.pki import Credentials
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
@@ -42,8 +43,11 @@ class FakeBroker(HostileBroker):
         session_expiry_s: int | None = None,
         receive_maximum: int | None = None,
         max_packet_bytes: int | None = None,
+        address: str = ADDRESS,
+        port: int = 0,
     ) -> None:
-        super().__init__(credentials, lambda client, _broker: self._listen(client))
+        listen = lambda client, _broker: self._listen(client)  # noqa: E731
+        super().__init__(credentials, listen, address, port)
         self.denied, self.says, self.farewell = denied, says, None
         self.connects: list[bytes] = []
         self.published: list[tuple[str, bytes, bytes]] = []  # topic, properties, payload

@@ -12,7 +12,7 @@ import pytest
 from agent.storage.log_verify import verify
 from agent.storage.mailbox import OutboxReader
 from agent.storage.outbox import Outbox
-from tests.faults.rounds import MAX_BYTES, RECIPIENT, read_of, released, run
+from tests.faults.killed_writer import MAX_BYTES, RECIPIENT, read_of, released, run
 from tests.support.audit_logs import TRUSTED, open_log
 
 

@@ -17,7 +17,7 @@ from agent.storage.log_reader import read_log
 from agent.storage.log_verify import verify
 from agent.storage.mailbox import OutboxReader, ReceiptBox
 from agent.storage.outbox import Outbox
-from tests.faults.rounds import MAX_BYTES, read_of, released
+from tests.faults.killed_writer import MAX_BYTES, read_of, released
 from tests.support.audit_logs import TRUSTED, open_log
 from tests.support.camera_rig import PLATE, camera_rig
 

@@ -11,7 +11,7 @@ import pytest
 from agent.errors import RefusedError
 from agent.storage.log_verify import verify
 from agent.storage.outbox import Outbox
-from tests.faults.rounds import run
+from tests.faults.killed_writer import run
 from tests.support.audit_logs import TRUSTED, open_log, rows, sealed_read
 
 ONE = f"{1:032x}"

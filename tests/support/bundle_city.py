@@ -84,9 +84,10 @@ class BundleCity:
     metadata: dict[str, Metadata] = field(default_factory=dict)
     published: dict[str, bytes] = field(default_factory=dict)
     folder: Path = EXAMPLE
+    recipients: tuple[str, ...] = (RECIPIENT,)
 
     def __post_init__(self):
-        for role in (*TOP_LEVEL, POLICY, HOTLIST, KEYS):
+        for role in (*TOP_LEVEL, *self.delegated):
             self.signers[role] = [person(name) for name in PEOPLE.get(role, (f"{role} holder",))]
         text = {
             name: (self.folder / f"{name}.toml").read_bytes()
@@ -103,14 +104,19 @@ class BundleCity:
                 "policy/ca/city-hall-ca.pem": b"certificate",
             },
             HOTLIST: {HOTLIST_PATH: b"sealed list"},
-            KEYS: {keys_path(RECIPIENT): b"key list"},
+            **{keys_role(name): {keys_path(name): b"key list"} for name in self.recipients},
         }
         for role, files in own.items():
             self.files[role] |= files
         self.root()
-        for role in (TARGETS, POLICY, HOTLIST, KEYS):
+        for role in (TARGETS, *self.delegated):
             self.release(role)
         self.online()
+
+    @property
+    def delegated(self) -> tuple[str, ...]:
+        """The roles below targets."""
+        return POLICY, HOTLIST, *map(keys_role, self.recipients)
 
     def root(self, *, signers=None, change=lambda _root: None) -> None:
         """The next root: by default signed by two of those who hold it now.
@@ -159,7 +165,7 @@ class BundleCity:
 
     def delegations(self) -> Delegations:
         roles, keys = {}, {}
-        for name in (POLICY, HOTLIST, KEYS):
+        for name in self.delegated:
             public = [signer.public_key for signer in self.signers[name]]
             keys |= {key.keyid: key for key in public}
             roles[name] = DelegatedRole(

@@ -89,6 +89,11 @@ class Mosquitto:
         wait_for_port(self.port, self._process, address=self.address)
         return self
 
+    @property
+    def pid(self) -> int | None:
+        """Its process id, while it runs."""
+        return self._process.pid if self._process else None
+
     def kill(self) -> None:
         """SIGKILL: nothing is flushed."""
         if self._process:

@@ -1,5 +1,5 @@
-"""`make faults ROUNDS=n`: kills a writer of outbox and log with SIGKILL at random instants, n
-times, and counts what was lost.
+"""Kills a writer of outbox and log with SIGKILL at random instants, again and again, and counts
+what was lost.
 
 After every kill, over the same folder: each read whose `put` had returned is there, byte for byte;
 none is half-written; each removal that had returned stays removed; sequence numbers have no gap;
@@ -8,23 +8,17 @@ cut; that the syncs are asked for, in the right order, is tested in
 tests/promises/test_p08_outbox.py.
 """
 
-import argparse
 import json
 import os
 import random
 import select
 import signal
 import sqlite3
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-
-# Run as a script, it would not find tests.support without this.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from agent.storage.log_verify import verify
 from agent.storage.mailbox import OutboxReader
@@ -205,24 +199,3 @@ def run(
         if known.faults:
             break
     return known
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="platewarden-faults-") as folder:
-        known = run(Path(folder), options.rounds, options.seed)
-    print(
-        f"{known.rounds} kills (seed {options.seed}): "
-        f"{known.puts} reads put, {known.removals} removed, "
-        f"{known.finished_by_recovery} finished by recovery, {len(known.faults)} faults"
-    )
-    for text in known.faults:
-        print(f"FAULT {text}")
-    sys.exit(1 if known.faults else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,47 @@
+"""A broker with the listed key that carries messages as one should, but for one lie."""
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from tests.fakes.broker import FakeBroker
+from tests.faults.rounds.line import Line
+from tests.support.camera_rig import PLATE
+from tests.support.plate_search import encodings
+
+TOLD_WITHIN_S = 20.0
+_FORMS = [form for forms in encodings(PLATE).values() for form in forms]
+Lie = Callable[["LyingBroker", str, bytes], None]
+
+
+class LyingBroker(FakeBroker):
+    """`lie`: called for each message that it has acknowledged, instead of carrying it.
+
+    `lies`: how often it has lied. `arrived`: by topic, what has come.
+    """
+
+    def __init__(self, line: Line, lie: Lie) -> None:
+        super().__init__(line.city.server, address=line.city.address, port=line.city.port)
+        self._lie, self.lies = lie, 0
+        self.arrived: dict[str, list[bytes]] = defaultdict(list)
+
+    def _take(self, client, flags: int, body: bytes) -> bool:
+        known = len(self.published)
+        goes_on = super()._take(client, flags, body)
+        for topic, _, payload in self.published[known:]:
+            self.arrived[topic].append(payload)
+            self._lie(self, topic, payload)
+        return goes_on
+
+    def plaintext(self) -> int:
+        """How many messages hold a plate."""
+        return sum(any(form in payload for form in _FORMS) for _, _, payload in self.published)
+
+
+def lie_for_a_while(line: Line, lie: Lie, enough: int, cars: int = 3) -> None:
+    """In the broker's place, until it has lied often enough."""
+    with line.no_broker():
+        with LyingBroker(line, lie) as broker:
+            line.drive(cars)
+            line.until(lambda: broker.lies >= enough, "the broker's lies", TOLD_WITHIN_S)
+            line.run_for(0.3)
+        line.plaintext += broker.plaintext()
