@@ -33,7 +33,7 @@ from agent.storage.log_key import keyed_digest
 from agent.verifying.device_public_file import load_device_public
 from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.support.camera_rig import PLATE, copy_of
-from tests.support.signed_camera import leaves, signed_camera
+from tests.support.signed_camera import LONG_AGO_S, leaves, signed_camera
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -240,8 +240,9 @@ def test_a_recipient_of_another_age_is_told_of_at_once_and_gets_nothing(camera, 
 
 def test_a_week_without_bundles(camera, monkeypatch):
     """A car every 12 hours. docs/ref/bundles.md says the same as a table."""
-    camera.script |= {car: lambda: camera.passes(0.5) for car in range(1, 14)}
-    camera.script[12] = lambda: (camera.passes(0.5), camera.new_list())
+    to_the_next = 0.5 - LONG_AGO_S / 86_400
+    camera.script |= {car: lambda: camera.passes(to_the_next) for car in range(1, 14)}
+    camera.script[12] = lambda: (camera.passes(to_the_next), camera.new_list())
     camera.watch(monkeypatch, cars=14)
     dropped = Counter()
     for leaf in leaves(camera.settings, "counts"):

@@ -30,6 +30,7 @@ from tests.support.camera_rig import PLATE, CameraRig
 HOUR = timedelta(hours=1)
 # Frames with a car in them, and frames without until its track has surely ended.
 SHOWN, GONE = 8, 40
+LONG_AGO_S = 605.0  # between two cars: what was told at a place is remembered for ten minutes
 WANTED = FakePlate(PLATE, box=(40, 60, 120, 30), confidence=0.99, state="US-CA")
 HEADER = "plate,state,category,agency,case,source_date,expires"
 
@@ -116,7 +117,9 @@ class _Street:
         while camera.cars_seen < self._cars and not self.closed:
             camera.script.pop(camera.cars_seen, lambda: None)()
             for number in range(SHOWN + GONE):
-                camera.machine.advance(0.1 if number else 2.0)  # the keeper looks once a second
+                camera.machine.advance(
+                    0.1 if number else LONG_AGO_S
+                )  # the keeper looks once a second
                 yield Frame(
                     car if number < SHOWN else image,
                     self._clock.now(),

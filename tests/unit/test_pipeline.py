@@ -196,7 +196,7 @@ def test_another_line_holds_from_the_next_frame_on(line):
     one.
     """
     closed = replace(line, closed=Reason.BUNDLE_LAPSED)
-    changes = iter([None, closed])
+    changes = iter([closed])
     pipeline.watch(line, frames(12), lambda: next(changes, None))
     (counts,) = line.counts.close()
     assert counts["reasons"] == {"bundle-lapsed": 2}

@@ -16,6 +16,14 @@ def elect(*reads):
     return vote(Track(1, reads), "cam-1")
 
 
+def passing(*reads):
+    """The same reads of a plate that moves on by half its width from each to the next."""
+    return [
+        replace(one, box=replace(one.box, box=(50.0 * number, *one.box.box[1:])))
+        for number, one in enumerate(reads)
+    ]
+
+
 def test_one_read_speaks_for_itself():
     only = read(
         "PWD0001",
@@ -82,7 +90,7 @@ def test_texts_of_different_length_are_voted_on_together():
 
 def test_agreement_raises_confidence_and_disagreement_lowers_it():
     alone = elect(read("PWD0001", confidence=0.8))
-    together = elect(*[read("PWD0001", confidence=0.8)] * 5)
+    together = elect(*passing(*[read("PWD0001", confidence=0.8)] * 5))
     apart = elect(*[read("PWD0001", confidence=0.8)] * 3, *[read("PWD8001", confidence=0.8)] * 2)
     assert alone.confidence == 0.8
     assert 0.9 < together.confidence < 1.0
@@ -118,7 +126,7 @@ def test_where_it_is_none_of_the_texts_the_doubtful_character_is_the_wrong_one()
     doubtful = replace(
         read("PWD0001", confidence=0.5), char_confidence=(0.99,) * 3 + (0.5,) + (0.99,) * 3
     )
-    found = elect(doubtful, doubtful)
+    found = elect(*passing(doubtful, doubtful))
     none_of_them = 1 - found.confidence
     shares = [0.01 / 0.56] * 7
     shares[3] = 0.5 / 0.56
@@ -130,7 +138,7 @@ def test_a_reader_that_doubts_the_whole_is_not_overruled_by_its_characters():
     doubtful = replace(read("PWD0001", confidence=0.99), confidence=0.4)
     assert elect(*[doubtful] * 6).confidence < 0.6
     # Doubts about single characters go in all directions.
-    assert elect(*[read("PWD0001", confidence=0.4)] * 6).confidence > 0.8
+    assert elect(*passing(*[read("PWD0001", confidence=0.4)] * 6)).confidence > 0.8
 
 
 def test_the_sharpest_crop_that_shows_the_voted_text_is_kept_with_its_time():
@@ -264,7 +272,7 @@ def test_a_single_read_does_not_suspect_itself_nor_nothing():
 
 def test_a_suspicion_that_the_pool_had_no_room_for_is_listed_all_the_same():
     many = [(f"PWD00{number}", 0.04) for number in range(10, 28)]
-    wide = read("PWD0001", confidence=0.2, alternatives=many, width=300)
+    wide = read("PWD0001", confidence=0.3, alternatives=many, width=300)
     narrow = read("ABC1234", confidence=0.9, width=1)
     found = elect(wide, wide, narrow)
     told = {one.text.value: one.probability for one in found.alternatives}
@@ -291,3 +299,51 @@ def test_of_very_many_reads_the_surest_thirty_two_vote():
     assert elect(*[sure] * 32, doubtful).confidence == elect(*[sure] * 32).confidence
     assert elect(*[sure] * 32, doubtful).frames == 33
     assert elect(*[sure] * 31, doubtful).confidence < elect(*[sure] * 31).confidence
+
+
+@pytest.mark.parametrize("said", [0.6, 0.8, 0.93])
+def test_ten_reads_of_one_standing_plate_are_hardly_more_than_one(said):
+    """Half hidden, it is misread alike in every frame (P10)."""
+    alone = read("PWD0001", confidence=said)
+    standing = elect(*[alone] * 10).confidence
+    assert said <= standing < said + 0.25 * (1 - said)
+    assert elect(*passing(*[alone] * 10)).confidence > said + 0.6 * (1 - said)
+    trembling = [read("PWD0001", x=100.0 + n % 3, confidence=said) for n in range(10)]
+    assert elect(*trembling).confidence == pytest.approx(standing)
+
+
+def test_a_standing_plate_whose_picture_changes_is_seen_anew():
+    chance = np.random.default_rng(1)
+    crops = [chance.integers(0, 255, (12, 48, 3), dtype=np.uint8) for _ in range(2)]
+    same = [read("PWD0001", confidence=0.8, crop=crops[0])] * 4
+    other = read("PWD0001", confidence=0.8, crop=np.kron(crops[1], np.ones((8, 8, 1), np.uint8)))
+    assert elect(*same, other).confidence > elect(*same, same[0]).confidence + 0.05
+    noisy = [np.clip(crops[0] + chance.normal(0, 3, (12, 48, 3)), 0, 255).astype(np.uint8)] * 4
+    again = [read("PWD0001", confidence=0.8, crop=crop) for crop in noisy]
+    assert elect(*same, *again).confidence == pytest.approx(elect(*same).confidence)
+
+
+def test_a_plate_without_a_picture_is_one_view():
+    empty = read("PWD0001", confidence=0.8, crop=np.zeros((0, 0, 3), np.uint8))
+    assert elect(empty, empty).confidence == pytest.approx(0.8 / 0.96)
+
+
+@pytest.mark.parametrize("sure", [0.9, 0.97])
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("text", ["1", "PWD", "XK90", "KTX77YA", ""])
+@pytest.mark.parametrize("said", [0.05, 0.29, 0.99])
+def test_an_unreadable_or_a_short_read_never_lowers_a_sure_one(sure, count, text, said):
+    if said > 0.3 and len(text) > 3:
+        return  # neither
+    plates = passing(*[read("PWD0001", confidence=sure)] * count)
+    found = elect(*plates, *[read(text, x=900.0, width=20, confidence=said)] * 3)
+    assert found.text.value == "PWD0001"
+    assert found.confidence >= elect(*plates).confidence - 1e-12
+
+
+@pytest.mark.parametrize("said", [0.5, 0.8, 0.97])
+def test_two_texts_that_several_read_never_give_a_third(said):
+    one, other = read("PWD1201", confidence=said), read("PWD3401", confidence=said)
+    for reads in ([one, one, other, other], [one, one, one, other, other]):
+        assert elect(*passing(*reads)).text.value in {"PWD1201", "PWD3401"}
+        assert elect(*passing(*reads)).confidence < 0.75

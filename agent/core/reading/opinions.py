@@ -25,6 +25,7 @@ FLOOR = 1e-9
 # How far two reads mean the same by what is left; chosen for calibration on rendered passes:
 # see docs/design/voting.md
 COMMON = 0.2
+COMMON_IN_ONE_VIEW = 0.8  # the same where all reads show the same thing once more
 UNLIKELY = 1e-12  # of what is left: a text that has nothing to do with what was read
 
 
@@ -69,8 +70,10 @@ class Opinion:
         return chance
 
 
-def opinion_of(read: PlateRead, weight: float) -> Opinion | None:
-    """A read as a voter; None where it lists no text."""
+def opinion_of(read: PlateRead, weight: float, common: float = COMMON) -> Opinion | None:
+    """A read as a voter; None where it lists no text. `common`: how much of what it leaves open may
+    be the same in all reads.
+    """
     texts: defaultdict[str, float] = defaultdict(float)
     for text, probability in (
         (read.text, read.confidence),
@@ -94,7 +97,7 @@ def opinion_of(read: PlateRead, weight: float) -> Opinion | None:
         likeliest,
         _places(shares, likeliest, own, left),
         left,
-        left * max(COMMON, unexplained),
+        left * max(common, unexplained),
         weight,
     )
 

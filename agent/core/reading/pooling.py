@@ -14,7 +14,7 @@ order of the reads never matters.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from math import exp, fsum, log
 from typing import TYPE_CHECKING
@@ -44,26 +44,39 @@ class Pool:
     none_of_them: float
 
 
-def pool(opinions: Sequence[Opinion]) -> Pool:
-    """One opinion out of several, at least one. Time grows linearly with their number."""
+def pool(opinions: Sequence[Opinion], views: Sequence[int] | None = None) -> Pool:
+    """One opinion out of several, at least one. Time grows linearly with their number.
+
+    `views`: for each opinion the number of its view; None where each is a view of its own.
+    """
     shares = _shares(opinions)
     listed = sorted(shares, key=lambda text: (-shares[text], text))[:MAX_TEXTS]
     scores = {text: _score(opinions, text) for text in listed}
-    pivot = max(listed, key=lambda text: (scores[text], text))
-    for text in proposals(pivot, {text: shares[text] for text in listed}):
-        scores[text] = _score(opinions, text)
+    if not _two_parties(opinions):
+        pivot = max(listed, key=lambda text: (scores[text], text))
+        for text in proposals(pivot, {text: shares[text] for text in listed}):
+            scores[text] = _score(opinions, text)
     none_of_them = _weighted_mean((opinion.weight, log(opinion.doubt)) for opinion in opinions)
-    return _normalised(scores, none_of_them, effective_number(opinions))
+    return _normalised(scores, none_of_them, effective_number(opinions, views))
 
 
-def effective_number(opinions: Sequence[Opinion]) -> float:
+def effective_number(opinions: Sequence[Opinion], views: Sequence[int] | None = None) -> float:
     """How many independent reads of equal weight these amount to: at least 1, at most 1 /
-    CORRELATION.
+    CORRELATION. Of one view, the weightiest read counts.
     """
-    number = fsum(opinion.weight for opinion in opinions) ** 2 / fsum(
-        opinion.weight**2 for opinion in opinions
-    )
+    heaviest: dict[int, float] = {}
+    for view, opinion in zip(views or range(len(opinions)), opinions, strict=True):
+        heaviest[view] = max(heaviest.get(view, 0.0), opinion.weight)
+    number = fsum(heaviest.values()) ** 2 / fsum(weight**2 for weight in heaviest.values())
     return number / (1 + (number - 1) * CORRELATION)
+
+
+def _two_parties(opinions: Sequence[Opinion]) -> bool:
+    """Are there two texts that several reads each take for the likeliest? Then it is one of them:
+    what lies between them would be a plate that no vehicle has.
+    """
+    parties = Counter(opinion.likeliest for opinion in opinions)
+    return sum(count > 1 for count in parties.values()) > 1
 
 
 def proposals(pivot: str, shares: Mapping[str, float]) -> list[str]:

@@ -1,86 +1,61 @@
 """Follows plates from frame to frame, so that one vehicle is one sighting, however long it stays in
-view.
+view and however often it is hidden.
 
-A track is emitted once: when the vehicle has gone, when its reads already agree, or when it has
-waited long enough; a parked car is then kept in mind, silently, until it leaves. Time comes from
-the frames; memory is bounded by the numbers in `Tracking`.
+A read continues a track by place, motion and text together (`tracks`). A track is told as soon as
+its vote is sure, else when its vehicle has gone or has waited long enough. Reads of a told text are
+then followed silently; equal reads of another text in its place are another vehicle. What was told
+is remembered for minutes (`tracks.told`). Time comes from the frames; memory is bounded by the
+numbers in `Tracking`. Why: docs/design/tracking.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import timedelta
-from math import hypot
+from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING
 
-from agent.core.reading.overlap import overlap
 from agent.core.reading.sighting import Track
+from agent.core.reading.tracks.followed import Followed, leading
+from agent.core.reading.tracks.likeness import HALF, SURE, Relation, readable, relation, similarity
+from agent.core.reading.tracks.motion import Motion, grown
+from agent.core.reading.tracks.told import Remembered
+from agent.core.reading.voting import vote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from agent.core.reading.sighting import Frame, PlateRead
+    from agent.core.reading.sighting import Frame, PlateRead, Sighting
+
+MAX_GROWTH = 3.0  # of a plate's width from one sight to the next
+UNKNOWN_REACH = 1.5  # plate widths, where time has not passed
 
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
     """The tracker's numbers; the defaults hold from 2 to 30 frames a second.
 
-    `gap_s`: unseen for longer, a moving vehicle has gone. `parked_gap_s`: the same for one that
-    stands (a bus may pass before it). `sure_reads`, `sure_confidence`, `sure_s`: so many equal
-    reads, at that mean confidence, over that time, are enough. `max_wait_s`: a readable track that
-    never gets sure is emitted as it is. `widths_per_s`: how many plate widths a vehicle can move in
-    a second.
+    `gap_s`: unseen for longer, a vehicle has gone or is hidden. `early_reads`, `early_confidence`:
+    so many equal reads, each so confident, are told at once; so are `sure_reads` of the mean
+    `sure_confidence`, which the vote must reach as well. `other_reads`: so many equal reads of
+    another text, where one was told, are another vehicle. `max_wait_s`: a readable track that never
+    gets sure is told as it is. `widths_per_s`: how many plate widths a vehicle can move in a
+    second. `passing_s`, `standing_s`, `max_told`: of `told.Remembered`.
     """
 
     gap_s: float = 2.0
-    parked_gap_s: float = 30.0
+    early_reads: int = 2
+    early_confidence: float = 0.98
     sure_reads: int = 5
-    sure_confidence: float = 0.9
-    sure_s: float = 0.5
+    sure_confidence: float = SURE
+    other_reads: int = 3
     max_wait_s: float = 15.0
     widths_per_s: float = 20.0
     max_reads: int = 12
     max_tracks: int = 64
-
-
-@dataclass(slots=True)
-class _Open:
-    """A track that has not ended.
-
-    `reads`: the best ones so far, none once emitted. `anchor`: the surest read, which says which
-    vehicle this is.
-    """
-
-    track_id: int
-    last: PlateRead
-    anchor: PlateRead
-    first_seen: datetime
-    last_seen: datetime
-    start: tuple[float, float]
-    reads: list[PlateRead] = field(default_factory=list)
-    velocity: tuple[float, float] = (0.0, 0.0)  # px per second, of the box's centre
-    emitted: bool = False
-
-    def add(self, read: PlateRead, now: datetime, max_reads: int) -> None:
-        """Take one more read in; of too many, the least useful goes."""
-        seconds = (now - self.last_seen).total_seconds()
-        if seconds > 0:
-            (x, y), (last_x, last_y) = _centre(read), _centre(self.last)
-            self.velocity = ((x - last_x) / seconds, (y - last_y) / seconds)
-        self.last, self.last_seen = read, now
-        self.anchor = max(self.anchor, read, key=lambda one: (len(one.text) > 0, one.confidence))
-        if not self.emitted:
-            self.reads.append(read)
-            if len(self.reads) > max_reads:
-                self.reads.remove(min(self.reads, key=_usefulness))
-
-    @property
-    def parked(self) -> bool:
-        """Has it stayed within a plate's width of where it appeared?"""
-        (x, y), (start_x, start_y) = _centre(self.last), self.start
-        return hypot(x - start_x, y - start_y) <= self.last.box.box[2]
+    passing_s: float = 30.0
+    standing_s: float = 600.0
+    max_told: int = 256
 
 
 class Tracker:
@@ -88,186 +63,177 @@ class Tracker:
 
     def __init__(self, numbers: Tracking | None = None) -> None:
         self._numbers = numbers or Tracking()
-        self._open: list[_Open] = []
+        self._followed: list[Followed] = []
+        self._remembered = Remembered(
+            self._numbers.passing_s, self._numbers.standing_s, self._numbers.max_told
+        )
         self._next_id = 1
         self._now: datetime | None = None
 
     def add(self, frame: Frame, reads: Sequence[PlateRead]) -> list[Track]:
         """Take one frame's reads in; the tracks that have just ended or are sure already, none of
-        them emitted before.
+        them told before.
         """
         now = frame.captured.utc
         ended = (
             self.finish() if self._now is not None and now < self._now else self._end_unseen(now)
         )
         self._now = now
-        for track, read in self._associate(reads, now):
-            if track is not None:
-                track.add(read, now, self._numbers.max_reads)
-            else:
-                self._open.append(_Open(self._next_id, read, read, now, now, _centre(read), [read]))
-                self._next_id += 1
-        return (
-            ended
-            + self._end_surplus()
-            + [
-                self._emit(track)
-                for track in self._open
-                if not track.emitted and self._enough(track, now)
-            ]
-        )
+        self._remembered.forget_old(now)
+        in_place = sorted(reads, key=lambda read: read.box.box)  # a detector's order means nothing
+        for one, read in self._associate(in_place, now):
+            (one or self._follow(read, now)).take(read, now, self._numbers.max_reads)
+        ended += self._end_surplus()
+        judged = [self._judge(one, now) for one in self._followed if one.fresh]
+        return ended + [track for track in judged if track is not None]
 
     def finish(self) -> list[Track]:
-        """The frames are over: every track that was not emitted yet."""
-        ended, self._open = self._open, []
-        return [self._emit(track) for track in ended if not track.emitted]
+        """The frames are over: every track that was not told yet."""
+        return self._end(list(self._followed))
+
+    def _follow(self, read: PlateRead, now: datetime) -> Followed:
+        one = Followed(self._number(), Motion(read.box.box, now), read)
+        self._followed.append(one)
+        return one
+
+    def _number(self) -> int:
+        self._next_id += 1
+        return self._next_id - 1
 
     def _end_unseen(self, now: datetime) -> list[Track]:
-        numbers = self._numbers
-        gone = [
-            track
-            for track in self._open
-            if (now - track.last_seen).total_seconds()
-            > (numbers.parked_gap_s if _stands(track) else numbers.gap_s)
-        ]
-        return self._end(gone)
+        gap_s = self._numbers.gap_s
+        return self._end(
+            [one for one in self._followed if (now - one.motion.at).total_seconds() > gap_s]
+        )
 
     def _end_surplus(self) -> list[Track]:
         """Keep memory bounded in a frame full of plates, or of what a detector takes for plates:
         the longest unseen go.
         """
-        surplus = len(self._open) - self._numbers.max_tracks
+        surplus = len(self._followed) - self._numbers.max_tracks
         return (
-            self._end(sorted(self._open, key=lambda track: track.last_seen)[:surplus])
+            self._end(sorted(self._followed, key=lambda one: one.motion.at)[:surplus])
             if surplus > 0
             else []
         )
 
-    def _end(self, gone: list[_Open]) -> list[Track]:
-        ids = {track.track_id for track in gone}
-        self._open = [track for track in self._open if track.track_id not in ids]
-        return [self._emit(track) for track in gone if not track.emitted]
+    def _end(self, gone: Sequence[Followed]) -> list[Track]:
+        """What was not told of these is told now, sure or not."""
+        ids = {one.track_id for one in gone}
+        self._followed = [one for one in self._followed if one.track_id not in ids]
+        told = [self._tell(one, self._vote(one), waits=False) for one in gone if one.told is None]
+        return [track for track in told if track is not None]
 
-    def _enough(self, track: _Open, now: datetime) -> bool:
-        """Are the reads sure already, or has the vehicle stood here long enough, or gone behind
-        something?
+    def _judge(self, one: Followed, now: datetime) -> Track | None:
+        """Tell it, if its reads are sure already, or if its vehicle has stood here long enough."""
+        one.fresh = False
+        waited = (now - one.motion.since).total_seconds() >= self._numbers.max_wait_s
+        if self._agree(one):
+            elected = self._vote(one)
+            if elected.confidence >= self._numbers.sure_confidence:
+                return self._tell(one, elected, waits=True)
+        elif (
+            one.told is None
+            and waited
+            and sum(map(readable, one.reads)) >= self._numbers.sure_reads
+        ):
+            return self._tell(one, self._vote(one), waits=False)
+        return None
+
+    def _agree(self, one: Followed) -> bool:
+        """Do so many of its reads have one text that a vote may be sure?"""
+        numbers = self._numbers
+        text, equal, against = leading(one.reads)
+        another = one.told is not None and text != one.told.text
+        if len(equal) < (numbers.other_reads if another else numbers.early_reads):
+            return False
+        certain = sum(read.confidence >= numbers.early_confidence for read in equal)
+        confidence = fsum(read.confidence for read in equal) / len(equal)
+        many = len(equal) >= numbers.sure_reads and confidence >= numbers.sure_confidence
+        return len(equal) > against and (certain >= numbers.early_reads or many)
+
+    def _tell(self, one: Followed, elected: Sighting, *, waits: bool) -> Track | None:
+        """Its reads as a track; None where memory knows the vehicle, or where a misread of one is
+        likelier than another one.
+
+        `waits`: further reads may come, so a doubtful one is not decided yet.
         """
-        numbers, seconds = self._numbers, (now - track.first_seen).total_seconds()
-        waited = (
-            seconds >= numbers.max_wait_s and sum(map(_readable, track.reads)) >= numbers.sure_reads
-        )
-        if waited or (now - track.last_seen).total_seconds() > numbers.gap_s:
-            return True
-        agreeing = [
-            read.confidence
-            for read in track.reads
-            if len(read.text) and read.text == track.anchor.text
-        ]
-        sure = len(agreeing) >= numbers.sure_reads and sum(
-            agreeing
-        ) >= numbers.sure_confidence * len(agreeing)
-        return sure and seconds >= numbers.sure_s and 2 * len(agreeing) > len(track.reads)
+        text, sure = elected.text.value, elected.confidence >= SURE
+        known = self._remembered.same(text, one.motion, sure=sure)
+        equal = sum(read.text.value == text for read in one.reads if readable(read))
+        if known is None and equal < self._numbers.other_reads:
+            known = self._remembered.alike(text, one.motion)
+            if known is not None and waits:
+                return None
+        if known is not None:
+            known.moved(one.motion)
+            one.become(one.track_id, known)
+            return None
+        if one.told is not None and one.told.text != text:
+            one.motion.restart()
+        track = Track(one.track_id if one.told is None else self._number(), self._own(one))
+        one.become(track.track_id, self._remembered.add(text, one.motion, sure=sure))
+        return track
 
-    @staticmethod
-    def _emit(track: _Open) -> Track:
-        """The track as a value; its reads, and their pictures, are forgotten here."""
-        reads, track.reads, track.emitted = tuple(track.reads), [], True
-        return Track(track.track_id, reads)
+    def _vote(self, one: Followed) -> Sighting:
+        return vote(Track(one.track_id, self._own(one)), "")
+
+    def _own(self, one: Followed) -> tuple[PlateRead, ...]:
+        """Its reads without those that have another followed vehicle's text: they were credited to
+        it while that one was hidden.
+        """
+        text, _, _ = leading(one.reads)
+        others = {other.best.text.value for other in self._followed if other is not one}
+        return tuple(
+            read
+            for read in one.reads
+            if read.text.value == text or not len(read.text) or read.text.value not in others
+        )
 
     def _associate(
         self, reads: Sequence[PlateRead], now: datetime
-    ) -> list[tuple[_Open | None, PlateRead]]:
-        """Each read with the open track it continues, None for a new vehicle; best pairs first,
-        each track and read once.
+    ) -> list[tuple[Followed | None, PlateRead]]:
+        """Each read with the vehicle it continues, None for a new one; best pairs first, each
+        vehicle and read once.
         """
         pairs = [
-            (self._likeness(track, read, now), t, r)
-            for t, track in enumerate(self._open)
+            (self._likeness(one, read, now), v, r)
+            for v, one in enumerate(self._followed)
             for r, read in enumerate(reads)
         ]
         continued: dict[int, int] = {}
-        for likeness, t, r in sorted(pairs, reverse=True):
-            if likeness > 0 and r not in continued and t not in continued.values():
-                continued[r] = t
+        for likeness, v, r in sorted(pairs, reverse=True):
+            if likeness > 0 and r not in continued and v not in continued.values():
+                continued[r] = v
         return [
-            (self._open[continued[r]] if r in continued else None, read)
+            (self._followed[continued[r]] if r in continued else None, read)
             for r, read in enumerate(reads)
         ]
 
-    def _likeness(self, track: _Open, read: PlateRead, now: datetime) -> float:
-        """How likely a read continues a track: 0 impossible; place, size and text each have a veto.
+    def _likeness(self, one: Followed, read: PlateRead, now: datetime) -> float:
+        """How likely a read continues a vehicle: 0 impossible; place, size and text each have a
+        veto.
 
-        Like texts may lie as far apart as a vehicle can drive; where a text says too little, the
-        place must fit; texts that differ, be it in one character of which both reads are sure, are
-        one vehicle only on the very spot, and not when they differ altogether: then another has
-        taken it.
+        The very text may lie as far away as a vehicle can drive, a similar one too until its motion
+        is known. What says too little must fit by place and motion, and so must another text: it is
+        a misread, or another vehicle on the same spot. Texts that have nothing in common are two
+        vehicles wherever they are.
         """
-        seconds = (now - track.last_seen).total_seconds()
-        (x, y), (last_x, last_y), (vx, vy) = _centre(read), _centre(track.last), track.velocity
-        width, last_width = max(read.box.box[2], 1.0), max(track.last.box.box[2], 1.0)
-        from_last = hypot(x - last_x, y - last_y) / max(width, last_width)
-        from_predicted = min(
-            from_last,
-            hypot(x - last_x - vx * seconds, y - last_y - vy * seconds) / max(width, last_width),
-        )
-        limit = 1.5 + self._numbers.widths_per_s * seconds
-        if from_last > limit or not 1 / MAX_GROWTH <= width / last_width <= MAX_GROWTH:
+        motion, box = one.motion, read.box.box
+        if not grown(box, motion.box, MAX_GROWTH) and not motion.fits(box, now):
             return 0.0
-        alike = similarity(track.anchor, read)
-        both_readable = _readable(track.anchor) and _readable(read)
-        contradict = (
-            alike < 1
-            and min(track.anchor.confidence, read.confidence) >= self._numbers.sure_confidence
-        )
-        if (alike >= SIMILAR and not contradict) or (
-            not both_readable and alike >= HALF and from_last <= limit / 2
+        related = relation(one.best, read)
+        near = 1.0 / (1.0 + min(motion.from_last(box), motion.from_expected(box, now)))
+        reach = UNKNOWN_REACH + self._numbers.widths_per_s * (now - motion.at).total_seconds()
+        if related is Relation.SAME and motion.from_last(box) <= reach:
+            return 2.0 + near
+        if (
+            related is Relation.SIMILAR
+            and motion.from_last(box) <= reach
+            and (not motion.known or motion.from_expected(box, now) <= reach / 4)
         ):
-            return 0.5 + 0.5 * alike + 1.0 / (1.0 + from_predicted)
-        near = (
-            from_predicted <= (0.5 if both_readable else 1.5)
-            or overlap(track.last.box.box, read.box.box) >= MIN_IOU
-        )
-        return (
-            0.3 / (1.0 + from_predicted) if near and (alike >= HALF or not both_readable) else 0.0
-        )
-
-
-SIMILAR = 0.7  # of seven characters, two may differ
-HALF = 0.5  # below this, two readable texts are two vehicles
-MIN_IOU = 0.3
-MAX_GROWTH = 3.0  # of a plate's width from one sight to the next
-READABLE = 0.3  # a read less confident than this says little about which vehicle it is
-
-
-def _readable(read: PlateRead) -> bool:
-    return len(read.text) > 0 and read.confidence >= READABLE
-
-
-def similarity(one: PlateRead, other: PlateRead) -> float:
-    """How alike two texts are, 0–1: one less the edit distance over the longer one's length; 0
-    where either is empty.
-    """
-    a, b = one.text.value, other.text.value
-    if not a or not b:
-        return 0.0
-    previous = list(range(len(b) + 1))
-    for i, left in enumerate(a, 1):
-        current = [i]
-        for j, right in enumerate(b, 1):
-            current.append(min(previous[j] + 1, current[-1] + 1, previous[j - 1] + (left != right)))
-        previous = current
-    return 1.0 - previous[-1] / max(len(a), len(b))
-
-
-def _centre(read: PlateRead) -> tuple[float, float]:
-    x, y, width, height = read.box.box
-    return x + width / 2, y + height / 2
-
-
-def _stands(track: _Open) -> bool:
-    """Parked, and seen for long enough to say so."""
-    return track.parked and track.last_seen - track.first_seen >= timedelta(seconds=2)
-
-
-def _usefulness(read: PlateRead) -> tuple[float, float]:
-    return (read.confidence, read.sharpness)
+            return 1.0 + near
+        alike = similarity(one.best.text.value, read.text.value)
+        if related is Relation.OTHER and alike < HALF:
+            return 0.0
+        return 0.5 * near if motion.fits(box, now) else 0.0

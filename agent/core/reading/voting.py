@@ -9,10 +9,12 @@ from math import fsum
 from typing import TYPE_CHECKING
 
 from agent.core.reading.alignment import align
-from agent.core.reading.opinions import Opinion, opinion_of
+from agent.core.reading.opinions import COMMON, COMMON_IN_ONE_VIEW, Opinion, opinion_of
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.pooling import Pool, pool
 from agent.core.reading.sighting import Alternative, Sighting
+from agent.core.reading.tracks.likeness import SURE, readable, short, worth
+from agent.core.reading.views import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,7 +54,7 @@ def vote(track: Track, camera: str) -> Sighting:
         return _sighting(
             max(reads, key=_crop_worth), reads, PlateText(""), (), 0.0, (), camera, frames
         )
-    pooled = pool(opinions)
+    pooled = _pooled(_voters(reads))
     text, confidence = pooled.texts[0]
     agreeing = (
         [read for read in reads if read.text.value == text]
@@ -107,8 +109,32 @@ def _surest(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
     return surest[:MAX_READS]
 
 
+def _voters(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
+    """Without what says nothing of a plate that was read: pieces of it, and unreadable ones where
+    another read is sure. They could only lower it.
+    """
+    best = max(reads, key=lambda read: (worth(read), read.confidence, read.text.value))
+    if not readable(best):
+        return reads
+    sure = best.confidence >= SURE
+    return [
+        read
+        for read in reads
+        if (readable(read) or not sure) and not (len(read.text) and short(read, best))
+    ]
+
+
+def _pooled(reads: Sequence[PlateRead]) -> Pool:
+    """What these say together; at least one of them lists a text."""
+    shown = views(reads)
+    common = COMMON if len(set(shown)) > 1 else COMMON_IN_ONE_VIEW
+    opinions = [opinion_of(read, _reliability(read), common) for read in reads]
+    spoken = [(one, view) for one, view in zip(opinions, shown, strict=True) if one is not None]
+    return pool([one for one, _ in spoken], [view for _, view in spoken])
+
+
 def _opinions(reads: Sequence[PlateRead]) -> list[Opinion]:
-    """The reads as voters; who lists no text says nothing."""
+    """What every read says; who lists no text says nothing."""
     opinions = (opinion_of(read, _reliability(read)) for read in reads)
     return [opinion for opinion in opinions if opinion is not None]
 
