@@ -69,12 +69,16 @@ def build_line(watch: Watch, policy: Policy, outbox: Outbox) -> pipeline.Line:
     """The parts of the line. Raises ModelError, ConfigError, StorageError, EnvelopeRefusedError."""
     settings = watch.settings
     detector, reader = load_vision(settings.models.threads, settings.models.directory)
+    tracker = Tracker()
+    looking, reading = on_a_stream(
+        ZonedDetector(detector, load_view(settings.view)), reader, tracker.known
+    )
     orders = orders_for(watch, policy)
     return pipeline.Line(
         camera=settings.camera_id,
-        detector=on_a_stream(ZonedDetector(detector, load_view(settings.view))),
-        reader=reader,
-        tracker=Tracker(),
+        detector=looking,
+        reader=reading,
+        tracker=tracker,
         hotlist=orders.hotlist,
         decider=Decider(policy),
         sealer=sealer_for(settings, orders),

@@ -10,10 +10,11 @@ numbers in `Tracking`. Why: docs/design/tracking.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import fsum
 from typing import TYPE_CHECKING
 
+from agent.core.reading.overlap import overlap
 from agent.core.reading.sighting import Track
 from agent.core.reading.tracks.followed import Followed, leading
 from agent.core.reading.tracks.likeness import HALF, SURE, Relation, readable, relation, similarity
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from agent.core.reading.sighting import Frame, PlateRead, Sighting
+    from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting
 
 MAX_GROWTH = 3.0  # of a plate's width from one sight to the next
+KNOWN_OVERLAP = 0.3  # intersection over union, of a box with where it should be
 UNKNOWN_REACH = 1.5  # plate widths, where time has not passed
 
 
@@ -40,7 +42,8 @@ class Tracking:
     `sure_confidence`, which the vote must reach as well. `other_reads`: so many equal reads of
     another text, where one was told, are another vehicle. `max_wait_s`: a readable track that never
     gets sure is told as it is. `widths_per_s`: how many plate widths a vehicle can move in a
-    second. `passing_s`, `standing_s`, `max_told`: of `told.Remembered`.
+    second. `passing_s`, `standing_s`, `max_told`: of `told.Remembered`. `known_gap_s`: a told text
+    is known unread only so short after it was seen; `known_s`: and after it was read.
     """
 
     gap_s: float = 2.0
@@ -56,6 +59,8 @@ class Tracking:
     passing_s: float = 30.0
     standing_s: float = 600.0
     max_told: int = 256
+    known_gap_s: float = 0.5
+    known_s: float = 2.0
 
 
 class Tracker:
@@ -86,6 +91,26 @@ class Tracker:
         ended += self._end_surplus()
         judged = [self._judge(one, now) for one in self._followed if one.fresh]
         return ended + [track for track in judged if track is not None]
+
+    def known(self, frame: Frame, box: PlateBox) -> PlateRead | None:
+        """What a box of the next frame shows, where it is a vehicle's that was told: its best read,
+        in this place, with the time of that read. None: it must be read.
+
+        Only from one frame to the next, and only where the box lies on the expected place: two
+        plates never overlap. Now and then it must be read all the same: another vehicle may have
+        taken the spot while nobody looked.
+        """
+        now, numbers = frame.captured.utc, self._numbers
+        for one in self._followed:
+            if (
+                one.settled
+                and one.motion.at == self._now
+                and 0 <= (now - one.motion.at).total_seconds() <= numbers.known_gap_s
+                and (now - one.read_at).total_seconds() < numbers.known_s
+                and overlap(one.motion.expected(now), box.box) >= KNOWN_OVERLAP
+            ):
+                return replace(one.best, box=box)
+        return None
 
     def finish(self) -> list[Track]:
         """The frames are over: every track that was not told yet."""

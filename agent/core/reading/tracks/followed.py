@@ -26,7 +26,7 @@ class Followed:
 
     `best`: the read that says which vehicle it is. `reads`: the best of those that speak of what
     was not told yet. `told`: its entry in memory, None before. `fresh`: has anything come in since
-    it was judged?
+    it was judged? `read_at`: when its plate was read last, rather than followed by its box.
     """
 
     track_id: int
@@ -35,6 +35,15 @@ class Followed:
     reads: list[PlateRead] = field(default_factory=list)
     told: Told | None = None
     fresh: bool = False
+    read_at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.read_at = self.best.captured.utc
+
+    @property
+    def settled(self) -> bool:
+        """Was its text told surely, and has nothing since spoken against it?"""
+        return self.told is not None and self.told.sure and bool(self.told.text) and not self.reads
 
     def take(self, read: PlateRead, now: datetime, max_reads: int) -> None:
         """Take one more read in; of too many, the least useful goes.
@@ -43,6 +52,7 @@ class Followed:
         """
         carried_over = read is self.best or any(read is one for one in self.reads)
         self.motion.saw(read.box.box, now)
+        self.read_at = max(self.read_at, read.captured.utc)
         if self.told is not None and not self._taken_for_another(read):
             self._told_again(read, self.told)
         elif not carried_over or not self.reads:

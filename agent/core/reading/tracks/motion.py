@@ -58,11 +58,17 @@ class Motion:
 
     def from_expected(self, box: Box, now: datetime) -> float:
         """How far a box lies from where this one should be now."""
-        return apart(box, self._expected(now))
+        return apart(box, self.expected(now))
+
+    def expected(self, now: datetime) -> Box:
+        """Where it should be now."""
+        seconds = min((now - self.at).total_seconds(), PREDICTED_S)
+        x, y, width, height = self.box
+        return x + self.velocity[0] * seconds, y + self.velocity[1] * seconds, width, height
 
     def fits(self, box: Box, now: datetime) -> bool:
         """Can it be this plate by its place, its motion and its size alone?"""
-        seconds, expected = (now - self.at).total_seconds(), self._expected(now)
+        seconds, expected = (now - self.at).total_seconds(), self.expected(now)
         if not grown(box, expected, SAME_SIZE):
             return same_plate(box, expected)  # a part of it
         vagueness = (
@@ -91,11 +97,6 @@ class Motion:
     def _stayed(self) -> bool:
         (x, y), (start_x, start_y) = centre(self.box), self.start
         return hypot(x - start_x, y - start_y) <= self.box[2]
-
-    def _expected(self, now: datetime) -> Box:
-        seconds = min((now - self.at).total_seconds(), PREDICTED_S)
-        x, y, width, height = self.box
-        return x + self.velocity[0] * seconds, y + self.velocity[1] * seconds, width, height
 
 
 def centre(box: Box) -> tuple[float, float]:
