@@ -97,10 +97,11 @@ def told_by_our_line(
 ) -> Told:
     """What `watch` would have matched against its list."""
     listener = Listener(clip, reader, tracker or Tracker())
+    looking, reading = on_a_stream(detector, listener, listener.known)
     line = pipeline.Line(
         camera="clip",
-        detector=on_a_stream(detector),
-        reader=listener,
+        detector=looking,
+        reader=reading,
         tracker=listener,
         hotlist=parse_hotlist(EMPTY_LIST, "empty", date(2026, 11, 22)),
         decider=listener,
