@@ -121,6 +121,24 @@ def test_the_same_cars_are_told_followed_or_not(cars, fps):
     assert reads <= all_reads
 
 
+def test_a_standing_plate_that_stays_doubtful_is_read_twice_a_second():
+    """While something else moves, so that the detector looks at every frame."""
+    doubtful = FakePlate("TST1001", box=(400.0, 300.0, 90.0, 30.0), confidence=0.6)
+    _, first = run(lambda seen: [doubtful], 60)
+    told, reads = run(lambda seen: [doubtful], 360)
+    assert reads - first < (360 - 60) / FPS * 2 + 15
+    assert [text for text, _ in told] == ["TST1001"]
+
+
+def test_a_doubtful_plate_that_moves_is_read_in_every_frame():
+    script = together(
+        lambda number: [
+            replace(plate, confidence=0.6) for plate in driving("TST1001", 0, 12)(number)
+        ]
+    )
+    assert run(script, 85)[1] == 85
+
+
 def test_a_box_that_nobody_looked_at_anew_is_read_a_few_times():
     """A sign, or a plate that nobody can read: it must not cost a read in every frame."""
     sign = FakePlate("", box=(10.0, 20.0, 90.0, 30.0))

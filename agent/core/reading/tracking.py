@@ -11,6 +11,7 @@ numbers in `Tracking`. Why: docs/design/tracking.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from math import fsum
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,8 @@ class Tracking:
     another text, where one was told, are another vehicle. `max_wait_s`: a readable track that never
     gets sure is told as it is. `widths_per_s`: how many plate widths a vehicle can move in a
     second. `passing_s`, `standing_s`, `max_told`: of `told.Remembered`. `known_gap_s`: a told text
-    is known unread only so short after it was seen; `known_s`: and after it was read.
+    is known unread only so short after it was seen; `known_s`: and after it was read;
+    `standing_known_s`: the same of one that stands and is not told yet.
     """
 
     gap_s: float = 2.0
@@ -61,6 +63,7 @@ class Tracking:
     max_told: int = 256
     known_gap_s: float = 0.5
     known_s: float = 2.0
+    standing_known_s: float = 0.5
 
 
 class Tracker:
@@ -93,24 +96,32 @@ class Tracker:
         return ended + [track for track in judged if track is not None]
 
     def known(self, frame: Frame, box: PlateBox) -> PlateRead | None:
-        """What a box of the next frame shows, where it is a vehicle's that was told: its best read,
-        in this place, with the time of that read. None: it must be read.
+        """What a box of the next frame shows, where reading it would tell nothing new: a read of
+        its vehicle, in this place, with the time of that read. None: it must be read.
 
-        Only from one frame to the next, and only where the box lies on the expected place: two
-        plates never overlap. Now and then it must be read all the same: another vehicle may have
-        taken the spot while nobody looked.
+        So it is for a vehicle that was told, and for one that stands and was read often. Only from
+        one frame to the next, and only where the box lies on the expected place: two plates never
+        overlap. Now and then it must be read all the same: another vehicle may have taken the spot
+        while nobody looked.
         """
         now, numbers = frame.captured.utc, self._numbers
         for one in self._followed:
+            read = one.best if one.settled else self._exhausted(one)
+            unread = timedelta(seconds=numbers.known_s if one.settled else numbers.standing_known_s)
             if (
-                one.settled
+                read is not None
                 and one.motion.at == self._now
                 and 0 <= (now - one.motion.at).total_seconds() <= numbers.known_gap_s
-                and (now - one.read_at).total_seconds() < numbers.known_s
+                and now - one.read_at < unread
                 and overlap(one.motion.expected(now), box.box) >= KNOWN_OVERLAP
             ):
-                return replace(one.best, box=box)
+                return replace(read, box=box)
         return None
+
+    def _exhausted(self, one: Followed) -> PlateRead | None:
+        """The last read of a vehicle that stands and that more reads will not make surer."""
+        often = len(one.reads) >= self._numbers.max_reads
+        return one.reads[-1] if often and one.motion.stood else None
 
     def finish(self) -> list[Track]:
         """The frames are over: every track that was not told yet."""

@@ -48,9 +48,13 @@ class Followed:
     def take(self, read: PlateRead, now: datetime, max_reads: int) -> None:
         """Take one more read in; of too many, the least useful goes.
 
-        The same read, carried over because nothing moved, says only that the vehicle is there.
+        A read that is carried over, since its plate was not read anew, says only that the vehicle
+        is there.
         """
-        carried_over = read is self.best or any(read is one for one in self.reads)
+        carried_over = any(
+            read.captured == one.captured and read.text == one.text
+            for one in (self.best, *self.reads)
+        )
         self.motion.saw(read.box.box, now)
         self.read_at = max(self.read_at, read.captured.utc)
         if self.told is not None and not self._taken_for_another(read):
