@@ -60,6 +60,8 @@ def test_now_and_then_it_must_be_read_all_the_same():
 
 def test_what_was_told_unsurely_is_read_more_often():
     """It is told once more when it is sure."""
+    just_told = followed(until_s=NUMBERS.max_wait_s, confidence=0.6)
+    assert known(*just_told, NUMBERS.max_wait_s + 0.1) is None
     assert (
         0 < unread(*followed(until_s=18.0, confidence=0.6), 18.0) <= NUMBERS.standing_known_s * 10
     )
