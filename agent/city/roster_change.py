@@ -179,6 +179,7 @@ def _listed(cameras: bytes, files: Mapping[Path, Enrolment]) -> bytes:
             f"stands = {json.dumps(camera.stands, ensure_ascii=False)}",
             f"near = [{near}]",
             f'mount = "{camera.mount}"',
+            *((f'road = "{camera.road}"',) if camera.road else ()),
         )
         cameras = cameras.rstrip(b"\n") + "\n\n[[camera]]\n{}\n".format("\n".join(values)).encode()
         known = parse_roster(cameras, CAMERAS).cameras

@@ -253,3 +253,23 @@ def test_ten_megabytes_or_the_most_that_is_read_end_soon_and_in_little_memory(tm
         assert done.returncode == 2, done.stderr[-300:]
         assert "Traceback" not in done.stderr
         assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 15
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ("US-TX", "No fault; not held against any law of US-TX (no statute found, looked on 2026"),
+        ("US-CO", "No fault; not held against any law of US-CO (the statute does not name plate"),
+        ("US-PR", "No fault; not held against any law: there is no profile for US-PR."),
+    ],
+)
+def test_no_fault_is_never_said_bare_where_no_law_was_looked_at(
+    tmp_path, platewarden, named, words
+):
+    platewarden("new", "--from", "us-ca", "--out", tmp_path / "city", "--yes")
+    path = tmp_path / "city/policy.toml"
+    path.write_text(path.read_text().replace('"US-CA"', f'"{named}"'))
+    done = platewarden("check", path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith(words)
+    assert json.loads(platewarden("check", path, "--json").stdout)["held_against_law"] is False

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.core.judging.check.finding import Finding
-    from agent.core.judging.check.policy_check import Against, Checked
+    from agent.core.judging.check.policy_check import Against, Checked, File
 
 MAX_SHOWN = 200
 
@@ -71,7 +71,23 @@ def check(
     for line in _held_against(against):
         typer.echo(visible(line))
     checked.require_faultless(str(policy))
-    typer.echo("No fault.")
+    typer.echo(_verdict(against, written))
+
+
+def _verdict(against: "Against", written: "File") -> str:
+    """A bare "No fault" would be read as "lawful"."""
+    profile = against.profile
+    if profile is None:
+        return f"No fault; not held against any law: there is no profile for {_named(written)}."
+    why = profile.not_held()
+    return f"No fault; not held against any law of {profile.id} ({why})." if why else "No fault."
+
+
+def _named(written: "File") -> str:
+    from agent.core.text.toml_document import open_document
+
+    named = open_document(written.untrusted_text, written.where).table.get("jurisdiction")
+    return named if isinstance(named, str) else "its jurisdiction"
 
 
 def told(checked: "Checked") -> "Iterator[str]":
@@ -123,6 +139,7 @@ def as_table(checked: "Checked", policy: Path, against: "Against") -> dict[str, 
         "charter": against.charter.where if against.charter else None,
         "roster": against.roster.where if against.roster else None,
         "jurisdiction": facts,
+        "held_against_law": profile is not None and not profile.not_held(),
         "faults": [asdict(one) for one in checked.faults],
         "notes": [asdict(one) for one in checked.notes],
     }

@@ -78,9 +78,9 @@ def require_place(profile: Profile) -> None:
             where=f"{profile.where}:{fact.line}",
             fix="ask counsel",
         )
-    if profile.use == "data":
+    if profile.not_held():
         raise UsageError(
-            f"the facts for {profile.name} are too thin to begin from: {profile.thin}",
+            f"the facts for {profile.name} are too thin to begin from: {profile.not_held()}",
             where=profile.where,
             fix="ask counsel; or begin from another",
         )
@@ -97,7 +97,7 @@ def draft(profile: Profile, answers: Answers) -> Draft:
 
     Values are written as TOML strings; whether they are lawful is for `policy check`.
     """
-    return Draft(_charter(profile, answers), _policy(profile, answers), _roster(answers))
+    return Draft(_charter(profile, answers), _policy(profile, answers), _roster(profile, answers))
 
 
 def _text(value: str) -> str:
@@ -191,7 +191,16 @@ recipients = {_names((answers.recipient,))}
 """
 
 
-def _roster(answers: Answers) -> str:
+def _roster(profile: Profile, answers: Answers) -> str:
+    roads = sorted(
+        {road for fact in profile.facts if fact.fixed_cameras == "forbidden" for road in fact.roads}
+    )
+    road = (
+        f'road = "other"  # correct it where it stands on {" or ".join(roads)}: '
+        f"no fixed camera may be there in {profile.name}\n"
+        if roads
+        else ""
+    )
     return f"""\
 # The city's cameras: where each stands and what is near. \
 Kinds of place: docs/ref/policy.md, The roster
@@ -203,4 +212,4 @@ id = {_text(answers.camera)}
 stands = {_text(answers.stands)}
 near = {_names(answers.near)}
 mount = "fixed"
-"""
+{road}"""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from agent.core.policy.barring import Bar, barred_always
-from agent.core.policy.schema.fields import Identifier, Line, Place
+from agent.core.policy.schema.fields import Identifier, Line, Place, Road
 from agent.core.reasons import Reason
 from agent.core.text.toml_document import Section, open_document
 from agent.errors import PolicyRefusedError
@@ -38,6 +38,7 @@ class CameraTable(Section):
     stands: Line
     near: Near
     mount: Literal["fixed", "vehicle"]
+    road: Road | None = None
 
 
 class RosterTable(Section):
@@ -53,7 +54,8 @@ class RosterTable(Section):
 class RosterCamera:
     """One camera.
 
-    `stands`: where, for people; `near`: kinds of place; `line`: of its id in the file.
+    `stands`: where, for people; `near`: kinds of place; `line`: of its id in the file; `road`:
+    whose ground it stands on, None where the roster does not say.
     """
 
     id: str
@@ -61,6 +63,7 @@ class RosterCamera:
     near: frozenset[str]
     mount: str
     line: int = 0
+    road: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ def open_roster(untrusted_text: bytes, where: str) -> tuple[Document, CameraRost
             frozenset(checked.near),
             checked.mount,
             document.line(("camera", index, "id")),
+            checked.road,
         )
     return document, CameraRoster(
         head.city if head else "", cameras, hashlib.sha256(untrusted_text).hexdigest(), where

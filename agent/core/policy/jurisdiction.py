@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from agent.core.policy.schema.fields import Day, Identifier, Jurisdiction, Kind, Line, Place
+from agent.core.policy.schema.fields import Day, Identifier, Jurisdiction, Kind, Line, Place, Road
 from agent.core.policy.schema.tables import tables
 from agent.core.text.toml_document import Document, Section, open_document
 
 if TYPE_CHECKING:
     from datetime import date
+
 
 MAX_SENTENCE = 600
 
@@ -49,6 +50,10 @@ class FactTable(Section):
         "lists",
         "matches",
         "contracts",
+        "operators",
+        "approval",
+        "signage",
+        "local",
     ]
     says: Sentence
     citation: Sentence
@@ -64,15 +69,21 @@ class FactTable(Section):
     fixed_cameras: Literal["forbidden", "permit"] | None = None
     protected_places: Annotated[list[Place], Field(max_length=32)] = Field(default_factory=list)
     max_hotlist_age_hours: Annotated[int, Field(ge=1, le=168)] | None = None
+    roads: Annotated[list[Road], Field(max_length=4)] = Field(default_factory=list)
+    before_use: Literal["approval", "registration"] | None = None
+    local: Line | None = None
+    since: Day | None = None
+    until: Day | None = None
 
 
 class ProfileTable(Section):
-    """The whole file."""
+    """The whole file. `looked`: the day on which no statute was found, where `use` is "none"."""
 
     id: Jurisdiction
     name: Line
-    use: Literal["check", "data"]
+    use: Literal["check", "data", "none"]
     thin: Sentence = ""
+    looked: Day | None = None
     counsel_confirmed: bool
     fact: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=64)]
 
@@ -85,7 +96,10 @@ class Fact:
     primary page was read for it.
 
     `line`: of its id in the profile. `conditional_kinds`: recipients that need something outside
-    the policy, such as a written declaration.
+    the policy, such as a written declaration. `roads`: where its limit on cameras holds; empty:
+    everywhere. `before_use`: what must be had before a camera runs. `local`: the body below the
+    state whose law it is, empty for the state's. `since`, `until`: the first and the last day on
+    which it is law.
     """
 
     id: str
@@ -105,6 +119,17 @@ class Fact:
     fixed_cameras: str | None
     protected_places: frozenset[str]
     max_hotlist_age_hours: int | None
+    roads: frozenset[str]
+    before_use: str | None
+    local: str
+    since: date | None
+    until: date | None
+
+    def law_on(self, day: date) -> bool:
+        """Is it law on that day, as far as its dates tell?"""
+        return (self.since is None or self.since <= day) and (
+            self.until is None or day <= self.until
+        )
 
     @property
     def checkable(self) -> bool:
@@ -116,6 +141,7 @@ class Fact:
             self.permitted_purposes,
             self.fixed_cameras,
             self.protected_places,
+            self.before_use,
         )
         return (
             any(limits)
@@ -128,8 +154,8 @@ class Fact:
 class Profile:
     """A jurisdiction's facts.
 
-    `use`: "check", or "data" where they are too `thin` to hold a policy against. `where`: the
-    file's name.
+    `use`: "check"; "data" where they are too `thin` to hold a policy against; "none" where no
+    statute was found on the day `looked`, which is no permission. `where`: the file's name.
     """
 
     id: str
@@ -139,6 +165,7 @@ class Profile:
     counsel_confirmed: bool
     facts: tuple[Fact, ...]
     where: str
+    looked: date | None = None
 
     @property
     def max_retention_days(self) -> int | None:
@@ -153,8 +180,23 @@ class Profile:
         return tuple(sorted({item for fact in self.facts for item in getattr(fact, name)}))
 
     def forbids_fixed_cameras(self) -> Fact | None:
-        """The fact because of which this software has no place there; None where there is none."""
-        return next((fact for fact in self.facts if fact.fixed_cameras == "forbidden"), None)
+        """The fact because of which this software has no place there; None where there is none, or
+        where it is about some roads only.
+        """
+        return next(
+            (
+                fact
+                for fact in self.facts
+                if fact.fixed_cameras == "forbidden" and not fact.roads and not fact.local
+            ),
+            None,
+        )
+
+    def not_held(self) -> str:
+        """Why a policy is held against nothing here, in words; empty where it is held."""
+        if self.use == "none":
+            return f"no statute found, looked on {self.looked}"
+        return self.thin if self.use == "data" else ""
 
 
 def parse_profile(untrusted_text: bytes, where: str) -> Profile:
@@ -173,10 +215,23 @@ def open_profile(untrusted_text: bytes, where: str) -> tuple[Document, Profile |
     facts = [_fact(document, path, table) for path, table in tables(document, "fact", FactTable)]
     if head is not None and head.use == "data" and not head.thin:
         document.fault(("use",), "does not say what is too thin", "say it in `thin`")
+    if head is not None and (head.use == "none") is (head.looked is None):
+        document.fault(
+            ("use",),
+            "no statute was found on no day, or one was found after all",
+            'write `looked`, the day of the search, with use = "none", and only there',
+        )
     if head is None or document.faults:
         return document, None
     return document, Profile(
-        head.id, head.name, head.use, head.thin, head.counsel_confirmed, tuple(facts), where
+        head.id,
+        head.name,
+        head.use,
+        head.thin,
+        head.counsel_confirmed,
+        tuple(facts),
+        where,
+        head.looked,
     )
 
 
@@ -205,4 +260,9 @@ def _fact(document: Document, path: tuple[str | int, ...], table: FactTable) -> 
         fixed_cameras=table.fixed_cameras,
         protected_places=frozenset(table.protected_places),
         max_hotlist_age_hours=table.max_hotlist_age_hours,
+        roads=frozenset(table.roads),
+        before_use=table.before_use,
+        local=table.local or "",
+        since=table.since,
+        until=table.until,
     )

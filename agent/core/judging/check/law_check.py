@@ -15,6 +15,7 @@ from agent.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from agent.core.policy.barring import Bar
     from agent.core.policy.camera_roster import CameraRoster, RosterCamera
@@ -30,13 +31,21 @@ def against_law(
     roster: CameraRoster | None,
     roster_document: Document | None,
     bars: tuple[Bar, ...],
+    today: date,
 ) -> Iterator[Finding]:
-    """Everything in the policy that a fact of the profile forbids.
+    """Everything in the policy that a fact of the profile forbids on that day.
 
     `bars`: of charter and policy, with kinds of place looked up.
     """
     yield from _kinds_not_told(policy, profile)
     for fact in profile.facts:
+        if not fact.law_on(today):
+            yield from _not_yet(policy, profile, fact, today)
+            continue
+        yield from _before_use(policy, profile, fact)
+        if fact.local:
+            yield from _local(policy, profile, fact)
+            continue
         yield from _recipients(policy, profile, fact)
         yield from _purposes(policy, profile, fact)
         yield from _retention(policy, profile, fact)
@@ -156,6 +165,40 @@ def _hotlist(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding
         )
 
 
+def _not_yet(policy: Document, profile: Profile, fact: Fact, today: date) -> Iterator[Finding]:
+    """Law that comes is told; law that has ended is not."""
+    if fact.since is not None and fact.since > today:
+        yield at(
+            policy,
+            ("jurisdiction",),
+            f"from {fact.since} on, more holds in {profile.name}",
+            "check again then",
+            because(profile, fact, Reason.JURISDICTION_CHANGES, note=True),
+        )
+
+
+def _before_use(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding]:
+    if fact.before_use is not None:
+        yield at(
+            policy,
+            ("jurisdiction",),
+            f"{profile.name} asks for {fact.before_use} before cameras run",
+            "keep the proof on record: no file here can show it",
+            because(profile, fact, Reason.JURISDICTION_BEFORE_USE, note=True),
+        )
+
+
+def _local(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding]:
+    """Whose cameras a policy is for, the file does not say: a local law is for people to read."""
+    yield at(
+        policy,
+        ("jurisdiction",),
+        f"{fact.local} has a law of its own",
+        f"if the cameras are there, it holds; {COUNSEL}",
+        because(profile, fact, Reason.JURISDICTION_LOCAL_LAW, note=True),
+    )
+
+
 def _cameras_unknown(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding]:
     """Without a roster nobody can show that no camera stands where none may."""
     if fact.fixed_cameras == "forbidden" or fact.protected_places:
@@ -180,24 +223,7 @@ def _cameras(
 ) -> Iterator[Finding]:
     for index, camera in _places(roster_document, roster):
         source = because(profile, fact, Reason.JURISDICTION_FORBIDS_CAMERA)
-        if fact.fixed_cameras and camera.mount == "fixed":
-            if fact.fixed_cameras == "forbidden":
-                yield at(
-                    roster_document,
-                    ("camera", index, "mount"),
-                    f"fixed cameras are not allowed in {profile.name}",
-                    f"remove it, or {COUNSEL}",
-                    source,
-                )
-            else:
-                note = because(profile, fact, Reason.JURISDICTION_FORBIDS_CAMERA, note=True)
-                yield at(
-                    roster_document,
-                    ("camera", index, "mount"),
-                    f"a fixed camera may need a permit in {profile.name}",
-                    "keep the permit on record",
-                    note,
-                )
+        yield from _fixed(roster_document, profile, fact, index, camera)
         near = sorted(camera.near & fact.protected_places)
         if near and barred_always(bars, camera.id) is None:
             what = f"a camera near {' and '.join(near)} may not collect in {profile.name}"
@@ -208,6 +234,33 @@ def _cameras(
                 "bar it at all hours by [[barred]], or move it",
                 source,
             )
+
+
+def _fixed(
+    roster_document: Document, profile: Profile, fact: Fact, index: int, camera: RosterCamera
+) -> Iterator[Finding]:
+    """Where a fixed camera may not stand, or needs a permit; what the roster does not tell of its
+    ground counts as the ground that is meant.
+    """
+    if not fact.fixed_cameras or camera.mount != "fixed":
+        return
+    if fact.roads and camera.road is not None and camera.road not in fact.roads:
+        return
+    roads = " or ".join(sorted(fact.roads))
+    forbidden = fact.fixed_cameras == "forbidden"
+    source = because(profile, fact, Reason.JURISDICTION_FORBIDS_CAMERA, note=not forbidden)
+    if not forbidden:
+        field, what = "mount", f"a fixed camera may need a permit in {profile.name}"
+        fix = "keep the permit on record"
+    elif fact.roads and camera.road is None:
+        field = "road"
+        what = f"may stand on {roads}, where no fixed camera may be in {profile.name}"
+        fix = 'say where it stands: road = "state-right-of-way" or "other"'
+    else:
+        where = f"on {roads} " if roads else ""
+        field, what = "mount", f"fixed cameras are not allowed {where}in {profile.name}"
+        fix = f"remove it, or {COUNSEL}"
+    yield at(roster_document, ("camera", index, field), what, fix, source)
 
 
 def _places(roster_document: Document, roster: CameraRoster) -> Iterator[tuple[int, RosterCamera]]:

@@ -110,7 +110,9 @@ def check_policy(policy: File, against: Against) -> Checked:
         else ()
     )
     if against.profile is not None and against.profile.use == "check":
-        found += against_law(document, against.profile, roster, roster_document, all_bars)
+        found += against_law(
+            document, against.profile, roster, roster_document, all_bars, against.today
+        )
     if roster is not None and roster_document is not None:
         found += _barred_cameras(roster_document, roster, all_bars)
     unique = sorted(set(found))
@@ -159,12 +161,13 @@ def _law_notes(document: Document, profile: Profile | None) -> Iterator[Finding]
             "not held against a law: no profile has these facts",
             "give --jurisdiction, or ask counsel",
         )
-    elif profile.use == "data":
+    elif profile.not_held():
+        thin = "the facts are too thin" if profile.use == "data" else "there is none that we know"
         yield _note(
             document,
             where,
-            f"not held against the law of {profile.name}: the facts are too thin ({profile.thin})",
-            "ask counsel",
+            f"not held against the law of {profile.name}: {thin} ({profile.not_held()})",
+            "ask counsel: what was not found is not permitted by that",
         )
     elif document.table.get("jurisdiction") != profile.id:
         yield _note(

@@ -12,7 +12,7 @@ import binascii
 import re
 from datetime import date
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator
 
@@ -236,6 +236,7 @@ HostName = Annotated[str, BeforeValidator(host_name)]
 CaFile = Annotated[str, BeforeValidator(ca_file)]
 Place = Annotated[str, BeforeValidator(_one_of(PLACES, "kind of place"))]
 Kind = Annotated[str, BeforeValidator(_one_of(KINDS, "kind of recipient"))]
+Road = Literal["state-right-of-way", "other"]
 HoursOfDay = Annotated[Hours, BeforeValidator(hours)]
 Day = Annotated[date, BeforeValidator(day)]
 RetentionDays = Annotated[int, BeforeValidator(retention_days)]
