@@ -44,6 +44,12 @@ WATCH = (
 DELIVER = (
     Stage("the log is open", "agent.storage.audit_log:AuditLog.__init__", True, True),
     Stage("the attempts are open", "agent.storage.attempts:Attempts.__init__", True, True),
+    Stage(
+        "what a crash left is mended",
+        "agent.storage.kept_receipts:KeptReceipts.recover",
+        True,
+        True,
+    ),
     Stage("before it dials", "agent.mqtt.driver:Driver.connect", False, True),
     Stage("the broker has accepted", "agent.network.broker_link:BrokerLink.connect", True, True),
     Stage("before a read goes out", "agent.network.broker_link:BrokerLink.publish"),
@@ -51,8 +57,8 @@ DELIVER = (
     Stage("the broker has acknowledged", "agent.ledger:Ledger.book"),
     Stage("the attempt is booked", "agent.ledger:Ledger.book", True),
     Stage("a receipt has come", "agent.verifying.receipt_check:ReceiptVerifier.verify"),
-    Stage("the receipt's leaf is committed", "agent.storage.mailbox:ReceiptBox.put_all"),
-    Stage("the receipt is visible", "agent.storage.mailbox:ReceiptBox.put_all", True),
+    Stage("the receipt's leaf is committed", "agent.storage.mailbox:ReceiptBox.show"),
+    Stage("the receipt is visible", "agent.storage.mailbox:ReceiptBox.show", True),
     Stage("before a settled receipt goes", "agent.storage.mailbox:ReceiptBox.remove"),
 )
 RECEIVER = (
@@ -69,14 +75,17 @@ RECEIVER = (
     Stage("the message is acknowledged", "agent.receiver.connection:Connection.acknowledge", True),
 )
 # At which of another process's stages the broker is killed.
-BROKER = (
-    ("deliver", DELIVER[3]),
-    ("deliver", DELIVER[5]),
-    ("deliver", DELIVER[6]),
-    ("receiver", RECEIVER[2]),
-    ("receiver", RECEIVER[9]),
-    ("receiver", RECEIVER[10]),
-    ("deliver", DELIVER[8]),
+BROKER = tuple(
+    (role, next(stage for stage in stages if stage.name == name))
+    for role, stages, name in (
+        ("deliver", DELIVER, "the broker has accepted"),
+        ("deliver", DELIVER, "a read went out"),
+        ("deliver", DELIVER, "the broker has acknowledged"),
+        ("receiver", RECEIVER, "a message has come"),
+        ("receiver", RECEIVER, "the receipt went"),
+        ("receiver", RECEIVER, "the message is acknowledged"),
+        ("deliver", DELIVER, "a receipt has come"),
+    )
 )
 OF_ROLE = {"watch": WATCH, "deliver": DELIVER, "receiver": RECEIVER}
 KNOWN = frozenset(
@@ -108,10 +117,15 @@ def reached(control: Path) -> list[str]:
 def install(role: str, control: Path) -> None:
     """Wrap the role's functions, in this process alone."""
     for stage in OF_ROLE[role]:
-        module, _, attribute = stage.where.partition(":")
-        *holders, last = attribute.split(".")
-        place = functools.reduce(getattr, holders, importlib.import_module(module))
-        setattr(place, last, _wrapped(getattr(place, last), stage, control))
+        place, name = found(stage)
+        setattr(place, name, _wrapped(getattr(place, name), stage, control))
+
+
+def found(stage: Stage) -> tuple[object, str]:
+    """The module or class that holds its function, and the function's name."""
+    module, _, attribute = stage.where.partition(":")
+    *holders, last = attribute.split(".")
+    return functools.reduce(getattr, holders, importlib.import_module(module)), last
 
 
 def _wrapped(function: Callable, stage: Stage, control: Path) -> Callable:
