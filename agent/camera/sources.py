@@ -5,8 +5,6 @@ from pathlib import Path
 
 from agent.camera.images import IMAGE_SUFFIXES, ImageSource, find_files
 from agent.camera.picamera import PicameraSource
-from agent.camera.usb import UsbSource
-from agent.camera.video import VideoSource
 from agent.core.camera.camera_event import Tell, nobody
 from agent.errors import SourceError, UsageError
 from agent.ports import Clock, FrameSource
@@ -28,6 +26,8 @@ def open_source(
     if spec == "picamera":
         return PicameraSource(settings.camera, clock, night=settings.night, tell=tell)
     if usb := _USB.fullmatch(spec):
+        from agent.camera.usb import UsbSource
+
         return UsbSource(int(usb[1]), settings.camera, clock)
     path, max_pixels = Path(spec), settings.limits.max_source_pixels
     if not spec or not path.exists():
@@ -47,6 +47,8 @@ def open_source(
         return ImageSource(files, clock, max_pixels, settings.camera.frames_per_second)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageSource([(path, path.name)], clock, max_pixels)
+    from agent.camera.video import VideoSource
+
     return VideoSource(path, path.name, clock, max_pixels, pace=pace)
 
 

@@ -58,6 +58,11 @@ def test_nothing_heavy_is_loaded_to_pick_a_command():
     assert done.returncode == 0, done.stderr
 
 
+def test_watch_over_a_pi_camera_loads_no_video_library():
+    code = "import sys, agent.sides.watch; sys.exit('av' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
 def test_version_and_usage(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["--version"])

@@ -84,10 +84,13 @@ def test_the_trace_would_show_a_socket(tmp_path: Path) -> None:
 
 
 def test_watch_has_no_network_code_loaded(rig: CameraRig) -> None:
-    """What is not loaded cannot be called by mistake."""
+    """What is not loaded cannot be called by mistake. A source is loaded when it is picked."""
     import subprocess
 
-    code = "import sys, agent.sides.watch; print(*sorted(sys.modules))"
+    code = (
+        "import sys, agent.sides.watch, agent.camera.usb, agent.camera.video; "
+        "print(*sorted(sys.modules))"
+    )
     loaded = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

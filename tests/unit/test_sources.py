@@ -82,7 +82,7 @@ def test_cameras_get_the_camera_settings(monkeypatch):
         ),
     )
     monkeypatch.setattr(
-        sources,
+        usb,
         "UsbSource",
         lambda number, settings, clock: seen.setdefault("usb", (number, settings, clock)),
     )
