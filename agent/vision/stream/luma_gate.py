@@ -20,7 +20,7 @@ CELLS_ACROSS = 80
 ROWS_A_CELL = 2  # of the picture, of a cell's 16 or more: they average noise as well as all do
 # In grey levels. A change counts from so many times the frame's own noise, within these bounds:
 # a lorry that fills half of the frame is not taken for noise.
-NOISE_TIMES, LEAST, MOST = 5.0, 3.0, 12.0
+NOISE_TIMES, LEAST, MOST = 5.0, 5.0, 12.0
 ALONE_TIMES = 2.5  # one cell alone must differ by so much more: a raindrop, a hot pixel
 TOUCHING = 2  # otherwise so many cells of three by three must differ
 # Rain and snow change a few cells in each frame, each time others: so many times what all but
@@ -31,9 +31,10 @@ DARKEST = 1.0  # grey level below which a cell says nothing about how the light 
 LIGHT_TIMES = 2.5  # what gets so much lighter or darker is no drift any more
 FOLLOW_S = 2.0  # in which the reference follows a slow change
 LEARN_EVERY_S = 0.3  # while nothing changes
-# What moves and brings no plate is learned in this time, and forgotten in as much. A cell is never
-# blinded by it: from UNREST_MOST grey levels on, a change counts whatever usually moves there.
-UNREST_S, UNREST_TIMES, UNREST_MOST = 20.0, 3.0, 24.0
+# What moves and brings no plate is learned within UNREST_S, and forgotten within CALM_S. Of one
+# change only so much counts that a passing car teaches little. A cell is never blinded: from
+# UNREST_MOST grey levels on, a change counts whatever usually moves there.
+UNREST_S, CALM_S, UNREST_TIMES, UNREST_MOST = 4.0, 20.0, 4.0, 24.0
 PER_MEDIAN = 1.4826  # a normal distribution's deviation, in medians of the absolute value
 
 Cells = NDArray[np.float32]
@@ -102,9 +103,13 @@ class LumaGate:
 
     @staticmethod
     def _learn(memory: _Memory, now: datetime) -> None:
-        share = min(max((now - memory.learned).total_seconds() / UNREST_S, 0.0), 1.0)
-        memory.tail += share * (quantile(memory.change, TAIL) - memory.tail)
-        follow(memory.unrest, np.minimum(memory.change, UNREST_MOST), share)
+        seconds = max((now - memory.learned).total_seconds(), 0.0)
+        memory.tail += min(seconds / CALM_S, 1.0) * (quantile(memory.change, TAIL) - memory.tail)
+        taught = np.minimum(memory.change, np.float32(UNREST_MOST / UNREST_TIMES))
+        calmer = memory.unrest.copy()
+        follow(calmer, taught, seconds / CALM_S)
+        follow(memory.unrest, taught, seconds / UNREST_S)
+        np.maximum(memory.unrest, calmer, out=memory.unrest)
         memory.learned = now
 
 
