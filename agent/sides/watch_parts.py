@@ -70,13 +70,11 @@ def build_line(watch: Watch, policy: Policy, outbox: Outbox) -> pipeline.Line:
     settings = watch.settings
     detector, reader = load_vision(settings.models.threads, settings.models.directory)
     tracker = Tracker()
-    looking, reading = on_a_stream(
-        ZonedDetector(detector, load_view(settings.view)), reader, tracker.known
-    )
+    looking, reading = on_a_stream(detector, reader, tracker.known)
     orders = orders_for(watch, policy)
     return pipeline.Line(
         camera=settings.camera_id,
-        detector=looking,
+        detector=ZonedDetector(looking, load_view(settings.view)),
         reader=reading,
         tracker=tracker,
         hotlist=orders.hotlist,

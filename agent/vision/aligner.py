@@ -7,7 +7,7 @@ cheap, 96×64 px, and the reader's crop is cut along these corners.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.reading.overlap import overlap
-from agent.core.reading.sighting import Frame, Image, PlateBox
+from agent.core.reading.sighting import Frame, Image, PlateBox, PlateRead
 from agent.light_meter import luminance
 from agent.ports import PlateDetector
 from agent.vision.grey import halved, standardised
@@ -41,6 +41,11 @@ OVERLAP_IS_SAME = 0.3  # intersection over union: proposals that end on one plat
 LEAST_TURN = 1e-3  # px²: three corners on one line are no quadrilateral
 
 Map = NDArray[np.float32]
+Known = Callable[[Frame, PlateBox], PlateRead | None]
+
+
+def unknown(_frame: Frame, _box: PlateBox) -> None:
+    """Nothing is known of single pictures."""
 
 
 class Session(Protocol):
@@ -59,11 +64,22 @@ class AligningDetector:
     """
 
     def __init__(
-        self, proposer: PlateDetector, session: Session, threshold: float = DEFAULT_THRESHOLD
+        self,
+        proposer: PlateDetector,
+        session: Session,
+        threshold: float = DEFAULT_THRESHOLD,
+        known: Known = unknown,
     ) -> None:
         self._proposer = proposer
         self._session = session
         self._threshold = threshold
+        self._known = known
+
+    def following(self, known: Known) -> "AligningDetector":
+        """The same, for one stream of frames: a box that is known without reading it gets one look,
+        which is enough to follow it.
+        """
+        return AligningDetector(self._proposer, self._session, self._threshold, known)
 
     def find_plates(self, frame: Frame) -> tuple[PlateBox, ...]:
         """All plates, best first, with the corners of their edge; boxes in px of the frame and
@@ -72,7 +88,7 @@ class AligningDetector:
         grey = replace(frame, image=luminance(frame.image))  # once, for both networks
         return (
             *self._cutting(grey.image),
-            *self._align(grey.image, self._proposer.find_plates(grey)),
+            *self._align(grey, self._proposer.find_plates(grey)),
         )
 
     def _cutting(self, image: Image) -> list[PlateBox]:
@@ -90,19 +106,18 @@ class AligningDetector:
             replace(plate, least_text=CUTTING_LEGIBLE, whole=True) for plate in (edges, *aligned)
         ]
 
-    def _align(self, image: Image, proposals: Sequence[PlateBox]) -> list[PlateBox]:
+    def _align(self, frame: Frame, proposals: Sequence[PlateBox]) -> list[PlateBox]:
         # The second look starts where the first one ended: it halves what is left of the corners'
         # error.
-        likely = [
-            replace(plate, confidence=proposal)
-            for plate, proposal in self._look(image, proposals, EARLY)
-        ]
-        second = sorted(
-            (plate for plate, _ in self._look(image, likely, self._threshold)),
-            key=lambda plate: -plate.confidence,
-        )
+        enough, likely = list[PlateBox](), list[PlateBox]()
+        for plate, proposal in self._look(frame.image, proposals, EARLY):
+            if plate.confidence >= self._threshold and self._known(frame, plate) is not None:
+                enough.append(plate)
+            else:
+                likely.append(replace(plate, confidence=proposal))
+        second = [plate for plate, _ in self._look(frame.image, likely, self._threshold)]
         found: list[PlateBox] = []
-        for plate in second:
+        for plate in sorted(enough + second, key=lambda plate: -plate.confidence):
             if not any(overlap(plate.box, other.box) > OVERLAP_IS_SAME for other in found):
                 found.append(plate)
         return found

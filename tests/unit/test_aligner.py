@@ -103,6 +103,29 @@ def test_what_is_no_plate_is_dropped_after_one_look(monkeypatch):
     assert len(session.fed) == 1
 
 
+@pytest.mark.parametrize(("known", "looks"), [(True, 1), (False, 2)])
+def test_on_a_stream_one_look_is_enough_for_a_plate_that_is_known(monkeypatch, known, looks):
+    session, asked = ScriptedSession(monkeypatch), []
+
+    def tracker(_frame, box):
+        asked.append(box)
+        return "its read" if known else None
+
+    detector = AligningDetector(Proposer(upright(190, 95, 100, 60)), session)
+    (found,) = detector.following(tracker).find_plates(frame())
+    assert len(session.fed) == looks
+    assert len(asked) == 1
+    assert found.confidence >= 0.5
+
+
+def test_a_known_place_that_hardly_looks_like_a_plate_gets_a_second_look(monkeypatch):
+    """It has gone, or something has come before it."""
+    session = ScriptedSession(monkeypatch, chances=((0.15, 0.1),))
+    detector = AligningDetector(Proposer(upright(190, 95, 100, 60)), session)
+    assert detector.following(lambda *_: "its read").find_plates(frame()) == ()
+    assert len(session.fed) == 2
+
+
 def test_what_is_hardly_a_plate_is_dropped_after_two(monkeypatch):
     session = ScriptedSession(monkeypatch, chances=((0.4, 0.1),))
     assert (

@@ -258,9 +258,11 @@ class Tracker:
         motion, box = one.motion, read.box.box
         if not grown(box, motion.box, MAX_GROWTH) and not motion.fits(box, now):
             return 0.0
+        reach = UNKNOWN_REACH + self._numbers.widths_per_s * (now - motion.at).total_seconds()
+        if motion.from_last(box) > reach and not motion.fits(box, now):
+            return 0.0  # most pairs of a busy frame end here, before the texts are compared
         related = relation(one.best, read)
         near = 1.0 / (1.0 + min(motion.from_last(box), motion.from_expected(box, now)))
-        reach = UNKNOWN_REACH + self._numbers.widths_per_s * (now - motion.at).total_seconds()
         if related is Relation.SAME and motion.from_last(box) <= reach:
             return 2.0 + near
         if (
@@ -269,7 +271,6 @@ class Tracker:
             and (not motion.known or motion.from_expected(box, now) <= reach / 4)
         ):
             return 1.0 + near
-        alike = similarity(one.best.text.value, read.text.value)
-        if related is Relation.OTHER and alike < HALF:
+        if related is Relation.OTHER and similarity(one.best.text.value, read.text.value) < HALF:
             return 0.0
         return 0.5 * near if motion.fits(box, now) else 0.0

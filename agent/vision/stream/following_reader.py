@@ -2,16 +2,14 @@
 that stands still is read a few times, then when the detector has looked again.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.core.reading.sighting import Frame, PlateBox, PlateRead
 from agent.ports import PlateReader
+from agent.vision.aligner import Known
 
 # Of one look of the detector. More reads of a picture in which nothing moves say nothing new.
 READS_A_LOOK = 8
-
-Known = Callable[[Frame, PlateBox], PlateRead | None]
 
 
 @dataclass(frozen=True, slots=True)

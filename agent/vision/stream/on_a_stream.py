@@ -3,7 +3,8 @@ measures it see alike.
 """
 
 from agent.ports import PlateDetector, PlateReader
-from agent.vision.stream.following_reader import FollowingReader, Known
+from agent.vision.aligner import AligningDetector, Known
+from agent.vision.stream.following_reader import FollowingReader
 from agent.vision.stream.gated_detector import GatedDetector
 from agent.vision.stream.luma_gate import LumaGate
 
@@ -11,7 +12,9 @@ from agent.vision.stream.luma_gate import LumaGate
 def on_a_stream(
     detector: PlateDetector, reader: PlateReader, known: Known
 ) -> tuple[PlateDetector, PlateReader]:
-    """Both for one stream of frames: the detector looks where something may have changed, the
-    reader reads what the tracker does not know yet.
+    """Both for one stream of frames: the detector looks where something may have changed, and looks
+    closer only at what the tracker does not know yet, which is all that the reader reads.
     """
+    if isinstance(detector, AligningDetector):
+        detector = detector.following(known)
     return GatedDetector(detector, LumaGate()), FollowingReader(reader, known)
