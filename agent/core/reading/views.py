@@ -30,10 +30,13 @@ def views(reads: Sequence[PlateRead]) -> tuple[int, ...]:
     """For each read the number of its view, from 0.
 
     It belongs to the first view that began at its place, with a box of its size and a like picture.
+    Places that creep make a chain, which would end elsewhere in another order: so views begin from
+    the left, whatever the order of the reads.
     """
     begun: list[tuple[PlateRead, NDArray[np.float64]]] = []
-    numbers = []
-    for read in reads:
+    numbers = [0] * len(reads)
+    for index in sorted(range(len(reads)), key=lambda one: _rank(reads[one])):
+        read = reads[index]
         blocks = _blocks(read.crop)
         number = next(
             (
@@ -45,8 +48,12 @@ def views(reads: Sequence[PlateRead]) -> tuple[int, ...]:
         )
         if number == len(begun):
             begun.append((read, blocks))
-        numbers.append(number)
+        numbers[index] = number
     return tuple(numbers)
+
+
+def _rank(read: PlateRead) -> tuple[object, ...]:
+    return read.box.box, read.captured.utc, read.text.value, read.confidence, read.sharpness
 
 
 def _in_place(one: PlateRead, other: PlateRead) -> bool:
