@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("PIL", reason="Pillow draws the small print; it is a training dependency")
+pytest.importorskip("torch", reason="the samples need PyTorch, a training dependency")
 
 from models.training.recognizer import samples
 from models.training.recognizer.real import RealPlate
