@@ -2,7 +2,7 @@
 
 import os
 
-# From 1.31 on, onnxruntime's Linux wheel reports each session to its maker: host look-ups, HTTPS, a
+# From 1.30 on, onnxruntime's Linux wheel reports each session to its maker: host look-ups, HTTPS, a
 # device id and a queue under ~/.cache. Only this variable, set before the first import, stops it;
 # `disable_telemetry_events()` comes too late (docs/design/telemetry.md).
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
