@@ -47,7 +47,7 @@ PROGRAMS_models := npm:npm
 LOOKS := $(addprefix programs-,quick test faults hw deb tree boot models)
 
 .PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench models clean
-.PHONY: deb test-deb test-arm64 test-boot test-picamera test-fresh root $(LOOKS)
+.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh root $(LOOKS)
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
@@ -94,6 +94,10 @@ mutation: programs-quick $(VENV)/dev.stamp ## put small faults into what refuses
 fuzz: MINUTES = 10
 fuzz: $(VENV)/fuzz.stamp ## coverage-guided fuzzing of everything an outsider writes: MINUTES=n for each target (10), two at once; TARGET=name for one (docs/ref/fuzzing.md; x86_64)
 	nice -n 19 $(BIN)/python -m tests.fuzz.run --minutes $(MINUTES) $(TARGET)
+
+findings: ## run every script of findings/: does other people's software still do what its table says? (root for two; ~15 minutes)
+	@changed=""; for script in findings/*.sh; do echo "== $$script"; "$$script" || changed+=" $$script=$$?"; done; \
+	if [ -n "$$changed" ]; then echo "1 is changed, 2 not tried:$$changed" >&2; exit 1; fi
 
 bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside other people's (BENCHMARK=folder with truth; PEERS=folder with their models)
 	$(BIN)/python -m bench $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(PEERS),--peers $(PEERS)) --rounds $(BENCH_ROUNDS)

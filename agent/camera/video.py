@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.core.reading.sighting import Frame, Image
 from agent.core.time.instant import Instant
@@ -33,12 +33,6 @@ VIDEO_SUFFIXES = frozenset(
 _OPEN_OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mjpeg",
-}
-_TURNS = {
-    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
-    -90: cv2.ROTATE_90_CLOCKWISE,
-    180: cv2.ROTATE_180,
-    -180: cv2.ROTATE_180,
 }
 MAX_DURATION_S = 366 * 86_400  # a longer time stamp is damage, and could overflow the clock
 USUAL_RATE = 25  # frames per second, for a file that does not say
@@ -149,7 +143,7 @@ class VideoSource:
                 first_s = last_s if first_s is None else first_s
                 yield (
                     last_s - first_s,
-                    _upright(decoded.to_ndarray(format="bgr24"), decoded.rotation),
+                    _upright(decoded.to_ndarray(format="bgr24"), _display_matrix(decoded)),
                 )
                 delivered += 1
         except SourceError:
@@ -182,14 +176,17 @@ def _good_frames(container: "InputContainer", stream: "VideoStream") -> "Iterato
     """Every whole frame before the first damage, then DamageError or FFmpegError; also when fewer
     came than the file's index lists.
     """
-    packets = 0
+    came = 0
+    # In AVI the index has a place for each frame of a gap too (findings/pyav-frame-count.sh).
+    by_place = container.format.name == "avi"
     for packet in container.demux(stream):
-        packets += bool(packet.size)
+        if packet.size:
+            came = 1 + (packet.dts if by_place and packet.dts is not None else came)
         frames, damage = _decode(packet, stream)
         yield from frames
         if damage:
             raise damage
-    if packets < stream.frames:
+    if came < stream.frames:
         raise DamageError
 
 
@@ -224,9 +221,26 @@ def _ends_early(stream: "VideoStream", last_s: float) -> bool:
     return promised_s - last_s > 2.5 / float(stream.average_rate or USUAL_RATE)
 
 
-def _upright(image: "np.ndarray", rotation: int) -> Image:
-    """Turn by the display matrix, as a phone writes it; `rotation` is in degrees
-    counter-clockwise.
+def _display_matrix(frame: "VideoFrame") -> NDArray[np.int64]:
+    """2×2 of -1, 0 and 1: how the file says that its pictures are to be turned and mirrored.
+
+    `frame.rotation` cannot tell a mirror from a turn (findings/mirrored-video.sh).
     """
-    turn = _TURNS.get(rotation)
-    return np.asarray(image if turn is None else cv2.rotate(image, turn), np.uint8)
+    try:
+        # PyAV's types know of motion vectors only.
+        stored = memoryview(frame.side_data["DISPLAYMATRIX"])  # type: ignore[typeddict-item]
+    except KeyError:
+        return np.eye(2, dtype=np.int64)
+    return np.sign(np.frombuffer(stored, np.int32).reshape(3, 3)[:2, :2]).astype(np.int64)
+
+
+def _upright(image: "np.ndarray", matrix: NDArray[np.int64]) -> Image:
+    """A column is shown at a·column + c·row, a row at b·column + d·row (ISO 14496-12, 6.2.2), as a
+    phone writes it. Another angle than quarters of a turn is left as it is.
+    """
+    (a, b), (c, d) = matrix.tolist()
+    if not a and not d and b and c:
+        image, a, d = np.swapaxes(image, 0, 1), c, b
+    elif b or c:
+        a, d = 1, 1
+    return np.ascontiguousarray(image[:: d or 1, :: a or 1], np.uint8)

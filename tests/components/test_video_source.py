@@ -2,14 +2,17 @@
 videos.
 """
 
+import struct
+from fractions import Fraction
 from itertools import islice
 
+import numpy as np
 import pytest
 
 from agent.camera.video import VideoSource
 from agent.errors import SourceError
 from tests.fakes.clock import START, FakeClock
-from tests.support.media import cut, write_video
+from tests.support.media import cut, picture, write_video
 
 LIMIT = 1_000_000
 SMALL = (96, 64)
@@ -66,6 +69,52 @@ def test_a_phones_rotation_is_respected(tmp_path, degrees, red_at, blue_at):
     assert frames[0].image[red_at][2] > 150
     assert frames[0].image[red_at][0] < 100
     assert frames[0].image[blue_at][0] > 150
+
+
+# What an MP4's track header can ask for: (a, b, c, d) of its matrix, and on which sides the red
+# half and the noise stand then; filmed were left and top. PyAV's `rotation` tells turns only.
+MIRRORED = {
+    "left to right": ((-1, 0, 0, 1), "right", "top"),
+    "top to bottom": ((1, 0, 0, -1), "left", "bottom"),
+    "along one diagonal": ((0, 1, 1, 0), "top", "left"),
+    "along the other": ((0, -1, -1, 0), "bottom", "right"),
+}
+SIDES = {"left": np.s_[:, :20], "right": np.s_[:, -20:], "top": np.s_[:20], "bottom": np.s_[-20:]}
+
+
+@pytest.mark.parametrize("how", MIRRORED)
+def test_a_mirror_is_no_turn(tmp_path, how):
+    (a, b, c, d), red, noise = MIRRORED[how]
+    path = write_video(tmp_path / "mirrored.mp4")
+    header = bytearray(path.read_bytes())
+    matrix = [number << 16 for number in (a, b, 0, c, d, 0, 0, 0)]
+    struct.pack_into(">9i", header, header.index(b"tkhd") + 44, *matrix, 1 << 30)
+    path.write_bytes(header)
+    frames, error = play(path)
+    assert error == ""
+    image = frames[0].image.astype(int)
+    redness = {side: (image[at][..., 2] - image[at][..., 0]).mean() for side, at in SIDES.items()}
+    assert max(redness, key=lambda side: redness[side]) == red
+    green = {side: image[at][..., 1].mean() for side, at in SIDES.items()}  # in the noise alone
+    assert max(green, key=lambda side: green[side]) == noise
+
+
+def test_an_avi_of_a_camera_that_was_away_is_whole(tmp_path):
+    """AVI keeps a place for each frame of the gap, and counts it."""
+    import av
+
+    path = tmp_path / "gap.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = (*SMALL, "yuv420p")
+        for number in (0, 1, 2, 7, 8, 9):
+            frame = av.VideoFrame.from_ndarray(picture(*SMALL), "bgr24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    frames, error = play(path)
+    assert error == ""
+    assert offsets_ms(frames) == [0, 100, 200, 700, 800, 900]
 
 
 def test_pace_waits_for_the_videos_own_time(tmp_path):
