@@ -3,9 +3,9 @@
 #
 # They register "POST /path" as Go 1.22 understands it, but were built with the routing of Go 1.21:
 # GODEBUG=httpmuxgo121=0 brings it back. The cause may hold for any Go server of that Debian.
-# Needs Debian's apt and keys, ssh-agent, curl; no root. About a minute, 400 s at most.
+# Needs Debian's apt and keys, ssh-agent, curl; no root. About a minute, 600 s at most.
 set -euo pipefail
-[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=10 400 bash "$0"
+[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=60 600 bash "$0"
 
 for program in apt-get:apt dpkg-deb:dpkg ssh-agent:openssh-client curl:curl; do
     command -v "${program%:*}" >/dev/null || { echo "needs apt-get install ${program#*:}" >&2; exit 2; }

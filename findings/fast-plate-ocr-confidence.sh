@@ -2,9 +2,9 @@
 # fast-plate-ocr hands out one confidence a slot, not a character, and fast-alpr's picture shows their mean.
 #
 # The networks are made here and always say the same: two characters, half sure, then eight empty slots.
-# Needs python3 with venv. About 40 s, 300 s at most.
+# Needs python3 with venv. About 40 s, 600 s at most.
 set -euo pipefail
-[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=10 300 bash "$0"
+[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=60 600 bash "$0"
 
 command -v python3 >/dev/null || { echo "needs python3: apt-get install python3-venv" >&2; exit 2; }
 work=$(mktemp -d)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # joserfc opens a general JWE only for who holds every recipient's key, unless a registry says otherwise.
 #
-# Needs python3 with venv. About 20 s, 300 s at most.
+# Needs python3 with venv. About 20 s, 600 s at most.
 set -euo pipefail
-[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=10 300 bash "$0"
+[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=60 600 bash "$0"
 
 command -v python3 >/dev/null || { echo "needs python3: apt-get install python3-venv" >&2; exit 2; }
 work=$(mktemp -d)

@@ -2,9 +2,9 @@
 # A video marked as mirrored is "turned by 180 degrees" for PyAV, and OpenCV turns it upside down.
 #
 # MP4's display matrix can mirror as well as turn. ffmpeg shows what it means.
-# Needs python3 with venv. About 40 s, 300 s at most.
+# Needs python3 with venv. About 40 s, 600 s at most.
 set -euo pipefail
-[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=10 300 bash "$0"
+[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=60 600 bash "$0"
 
 command -v python3 >/dev/null || { echo "needs python3: apt-get install python3-venv" >&2; exit 2; }
 work=$(mktemp -d)

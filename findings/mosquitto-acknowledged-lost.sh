@@ -2,9 +2,9 @@
 # Mosquitto acknowledges messages that a kill then loses, with persistence on; two settings keep them.
 #
 # A kill -9 of a broker that this script starts; its subscriber is away with a session of a day.
-# Needs python3 with venv, mosquitto 2.0. About 20 s, 200 s at most.
+# Needs python3 with venv, mosquitto 2.0. About 20 s, 300 s at most.
 set -euo pipefail
-[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=10 200 bash "$0"
+[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=60 300 bash "$0"
 
 PATH+=:/usr/sbin
 command -v python3 >/dev/null || { echo "needs python3: apt-get install python3-venv" >&2; exit 2; }

@@ -2,9 +2,9 @@
 # Mosquitto forgets a session at an orderly restart if it was begun with clean_start, however long it should live.
 #
 # In MQTT 5 the Session Expiry Interval says how long a session lives, and Clean Start only how it begins.
-# Needs python3 with venv, mosquitto 2.0. About 15 s, 200 s at most.
+# Needs python3 with venv, mosquitto 2.0. About 15 s, 300 s at most.
 set -euo pipefail
-[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=10 200 bash "$0"
+[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=60 300 bash "$0"
 
 PATH+=:/usr/sbin
 command -v python3 >/dev/null || { echo "needs python3: apt-get install python3-venv" >&2; exit 2; }

@@ -3,9 +3,9 @@
 #
 # Calling disable_telemetry_events() first does not prevent it, ORT_DISABLE_TELEMETRY=1 does.
 # It runs in a network namespace of its own, so that nothing leaves this machine.
-# Needs python3 with venv, unshare. About 40 s, 300 s at most.
+# Needs python3 with venv, unshare. About 40 s, 600 s at most.
 set -euo pipefail
-[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=10 300 bash "$0"
+[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=60 600 bash "$0"
 
 command -v python3 >/dev/null || { echo "needs python3: apt-get install python3-venv" >&2; exit 2; }
 alone=(unshare --map-root-user --net)

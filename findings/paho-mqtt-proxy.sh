@@ -2,9 +2,9 @@
 # One environment variable moves paho's connection to another host as soon as PySocks is installed.
 #
 # Both ends are sockets of this script.
-# Needs python3 with venv. About 15 s, 120 s at most.
+# Needs python3 with venv. About 15 s, 300 s at most.
 set -euo pipefail
-[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=10 120 bash "$0"
+[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=60 300 bash "$0"
 
 command -v python3 >/dev/null || { echo "needs python3: apt-get install python3-venv" >&2; exit 2; }
 work=$(mktemp -d)

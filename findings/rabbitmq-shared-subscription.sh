@@ -2,9 +2,9 @@
 # RabbitMQ 4 says in CONNACK that it has no shared subscriptions, grants one, and delivers nothing to it.
 #
 # MQTT 5 has reason 158 for that. The broker is Debian 13's, in a tree and namespaces of its own.
-# Needs root, mmdebstrap, unshare, ip, python3 with venv, a Debian with apt sources. About 3 minutes, 600 s at most.
+# Needs root, mmdebstrap, unshare, ip, python3 with venv, a Debian with apt sources. About 3 minutes, 900 s at most.
 set -euo pipefail
-[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=10 600 bash "$0"
+[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=60 900 bash "$0"
 
 [ "$(id -u)" = 0 ] || { echo "needs root" >&2; exit 2; }
 for program in mmdebstrap:mmdebstrap unshare:util-linux ip:iproute2 python3:python3-venv; do

@@ -2,9 +2,9 @@
 # systemd's PathChanged= forgets a change that comes while its service runs: nothing starts afterwards.
 #
 # systemd is Debian 13's, booted in a container of its own, with one path unit and one service of 3 s.
-# Needs root, mmdebstrap, systemd-nspawn, unshare, a Debian with apt sources. About 3 minutes, 600 s at most.
+# Needs root, mmdebstrap, systemd-nspawn, unshare, a Debian with apt sources. About 3 minutes, 900 s at most.
 set -euo pipefail
-[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=10 600 bash "$0"
+[ "${BOUNDED:-}" ] || BOUNDED=1 exec timeout --kill-after=60 900 bash "$0"
 
 [ "$(id -u)" = 0 ] || { echo "needs root" >&2; exit 2; }
 for program in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container unshare:util-linux; do
