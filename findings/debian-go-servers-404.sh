@@ -18,7 +18,8 @@ mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sourc
 [ -n "$mirror" ] || { echo "needs a Debian mirror in this machine's apt sources" >&2; exit 2; }
 
 work=$(mktemp -d)
-trap 'kill $(jobs -p) "${SSH_AGENT_PID:-}" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'trap "" TERM; kill $(jobs -p) "${SSH_AGENT_PID:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'exit 124' TERM # at the time limit the folder goes too
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/tree"
 chmod 755 "$work" # apt fetches as its own user
 echo "deb [signed-by=$keys] $mirror trixie main" >"$work/sources.list"

@@ -8,7 +8,8 @@ set -euo pipefail
 
 command -v python3 >/dev/null || { echo "needs python3: apt-get install python3-venv" >&2; exit 2; }
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'trap "" TERM; rm -rf "$work"' EXIT
+trap 'exit 124' TERM # at the time limit the folder goes too
 { python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet \
     --disable-pip-version-check --only-binary :all: fast-plate-ocr==1.1.0 fast-alpr==0.4.0 \
     open-image-models==0.6.0 onnxruntime==1.30.0 onnx==1.23.2 opencv-python-headless==5.0.0.93

@@ -12,7 +12,8 @@ alone=(unshare --map-root-user --net)
 "${alone[@]}" true 2>/dev/null || alone=(unshare --net)
 "${alone[@]}" true || { echo "needs unshare --net: apt-get install util-linux, or root" >&2; exit 2; }
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'trap "" TERM; rm -rf "$work"' EXIT
+trap 'exit 124' TERM # at the time limit the folder goes too
 { python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet \
     --disable-pip-version-check --only-binary :all: onnxruntime==1.30.0 onnx==1.23.2 numpy==2.4.6
 } || { echo "could not install what this runs" >&2; exit 2; }

@@ -11,7 +11,8 @@ for program in python3:python3-venv mosquitto:mosquitto openssl:openssl; do
     command -v "${program%:*}" >/dev/null || { echo "needs apt-get install ${program#*:}" >&2; exit 2; }
 done
 work=$(mktemp -d)
-trap 'kill "${broker:-}" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'trap "" TERM; kill "${broker:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'exit 124' TERM # at the time limit the folder goes too
 { python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet \
     --disable-pip-version-check --only-binary :all: paho-mqtt==2.2.0
 } || { echo "could not install what this runs" >&2; exit 2; }

@@ -7,7 +7,8 @@ set -euo pipefail
 
 command -v python3 >/dev/null || { echo "needs python3: apt-get install python3-venv" >&2; exit 2; }
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'trap "" TERM; rm -rf "$work"' EXIT
+trap 'exit 124' TERM # at the time limit the folder goes too
 { python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet \
     --disable-pip-version-check --only-binary :all: pyrage==1.4.0
 } || { echo "could not install what this runs" >&2; exit 2; }

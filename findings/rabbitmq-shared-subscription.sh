@@ -16,7 +16,8 @@ mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sourc
 [ -n "$mirror" ] || { echo "needs a Debian mirror in this machine's apt sources" >&2; exit 2; }
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'trap "" TERM; rm -rf "$work"' EXIT
+trap 'exit 124' TERM # at the time limit the folder goes too
 { python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet \
     --disable-pip-version-check --only-binary :all: paho-mqtt==2.2.0 &&
     mmdebstrap --quiet --variant=apt --include=rabbitmq-server=4.0.5* \

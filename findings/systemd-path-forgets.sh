@@ -17,7 +17,8 @@ mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sourc
 [ -n "$mirror" ] || { echo "needs a Debian mirror in this machine's apt sources" >&2; exit 2; }
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'trap "" TERM; rm -rf "$work"' EXIT
+trap 'exit 124' TERM # at the time limit the folder goes too
 tree=$work/tree
 mmdebstrap --quiet --variant=essential --include=systemd=257.*,systemd-sysv \
     --aptopt='APT::Install-Recommends "false"' trixie "$tree" "$mirror" ||
