@@ -140,7 +140,7 @@ def test_the_law_speaks_with_its_citation_and_how_sure_it_is(law, changes, code,
         fact = next(fact for fact in profile.facts if fact.says == fault.why)
         assert fact.citation in fault.source
         assert f"{profile.where}:{fact.line}" in fault.source
-        assert "read 2026-11-22" in fault.source
+        assert f"read {fact.read}" in fault.source
         assert fault.confirmed is fact.confirmed
         assert ("not confirmed" in fault.source) is not fact.confirmed
 
