@@ -137,20 +137,59 @@ def test_the_mean_of_two_checkpoints_and_none_of_two_networks(tmp_path):
         mean_of([one, other])
 
 
-def test_what_ships_can_be_trained_further():
+INPUTS = {"recognizer": (40, 1, 48, 128), "aligner": (40, 1, 64, 96), "detector": (6, 1, 64, 96)}
+
+
+def noise(torch, name):
+    """What the network is shown; frames are bytes."""
+    dice = torch.Generator().manual_seed(5)
+    values = torch.randn(INPUTS[name], generator=dice)
+    return (values * 60 + 120).clamp(0, 255).byte() if name == "detector" else values
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_what_ships_can_be_trained_further(name):
     torch = pytest.importorskip("torch", reason="the training needs PyTorch")
     import onnx
 
-    from models.training.recognizer.reopen import reopened
+    from models.training.reopen import NETWORKS
+    from models.training.reopening import reopened
 
-    crops = torch.randn(40, 1, 48, 128, generator=torch.Generator().manual_seed(5))
-    net = reopened(onnx.load("models/recognizer.onnx"), crops)
+    network, samples = NETWORKS[name], noise(torch, name)
+    net = network.build()
+    reopened(net, network.shipped, onnx.load(f"models/{name}.onnx"), samples)
     with torch.no_grad():
-        # The norms take the crops' own statistics: those that were measured.
-        as_shipped, as_trained = net.eval()(crops)[0], net.train()(crops)[0]
-    assert (as_shipped - as_trained).abs().max() < 1e-2
-    with pytest.raises(SystemExit, match="not an export of this recogniser"):
-        reopened(onnx.load("models/aligner.onnx"), crops)
+        # The norms take the samples' own statistics: those that were measured.
+        as_shipped, as_trained = net.eval()(samples)[0], net.train()(samples)[0]
+    assert (as_shipped - as_trained).abs().max() < 2e-2
+    other = next(one for one in INPUTS if one != name)
+    with pytest.raises(SystemExit, match="not an export of this network"):
+        reopened(net, network.shipped, onnx.load(f"models/{other}.onnx"), samples)
+
+
+def test_a_network_that_computes_otherwise_than_its_file_is_not_written():
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    import onnx
+
+    from models.training.reopen import NETWORKS
+    from models.training.reopening import reopened
+
+    network, samples = NETWORKS["recognizer"], noise(torch, "recognizer")
+    net, other, file = network.build(), network.build(), "models/recognizer.onnx"
+    with pytest.raises(SystemExit, match="differs from it by"):
+        reopened(net, lambda _net: network.shipped(other), onnx.load(file), samples)
+
+
+def test_a_training_goes_on_with_the_detector_that_it_is_given(tmp_path):
+    pytest.importorskip("torch", reason="the training needs PyTorch")
+    from models.training.detector.net import PlateNet, net_of
+    from models.training.loop import write_averaged
+
+    for wide in (True, False):
+        weights = PlateNet(wide=wide).state_dict()
+        written = write_averaged(weights, "none", tmp_path / str(wide))
+        assert net_of(written).state_dict().keys() == weights.keys()
+    assert net_of(None).state_dict().keys() == PlateNet(wide=True).state_dict().keys()
 
 
 @pytest.mark.parametrize("able", [True, False])

@@ -22,9 +22,14 @@ TARGET = Path(__file__).parents[2] / "aligner.onnx"
 
 
 def shipped(checkpoint: Path) -> Shipped:
-    """Input `crop` N×1×64×96; outputs `corners` N×8 and `chances` N×2; N is free."""
+    """The averaged weights, as they will run."""
     net = Aligner()
     net.load_state_dict(averaged_weights(checkpoint))
+    return as_shipped(net)
+
+
+def as_shipped(net: Aligner) -> Shipped:
+    """Input `crop` N×1×64×96; outputs `corners` N×8 and `chances` N×2; N is free."""
     return Shipped(
         ShippedAligner(net),
         "crop",

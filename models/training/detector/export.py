@@ -13,7 +13,13 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from models.training.detector.net import INPUT_HEIGHT_PX, INPUT_WIDTH_PX, PlateNet, ShippedNet
+from models.training.detector.net import (
+    INPUT_HEIGHT_PX,
+    INPUT_WIDTH_PX,
+    PlateNet,
+    ShippedNet,
+    net_of,
+)
 from models.training.exporting import Shipped, export
 from models.training.loop import averaged_weights
 
@@ -28,9 +34,8 @@ TARGET = Path(__file__).parents[2] / "detector.onnx"
 
 def load_net(checkpoint: Path) -> PlateNet:
     """The averaged weights of a checkpoint, the teacher's or the pupil's, ready to infer."""
-    weights = averaged_weights(checkpoint)
-    net = PlateNet(wide="head.0.within.0.weight" not in weights)
-    net.load_state_dict(weights)
+    net = net_of(checkpoint)
+    net.load_state_dict(averaged_weights(checkpoint))
     return net.eval()
 
 
@@ -46,6 +51,11 @@ def picture(rng: Generator, height: int, width: int) -> Tensor:
 
 
 def shipped(checkpoint: Path) -> Shipped:
+    """The averaged weights, as they will run."""
+    return as_shipped(load_net(checkpoint))
+
+
+def as_shipped(net: PlateNet) -> Shipped:
     """Input `frame` uint8 1×1×H×W, grey, H and W multiples of 32; outputs `score` 1×1×H/8×W/8 and
     `box` 1×4×H/8×W/8.
     """
@@ -55,7 +65,7 @@ def shipped(checkpoint: Path) -> Shipped:
         **{key: {2: "rows", 3: "columns"} for key in OUTPUTS},
     }
     return Shipped(
-        ShippedNet(load_net(checkpoint)),
+        ShippedNet(net),
         "frame",
         OUTPUTS,
         free,

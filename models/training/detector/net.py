@@ -3,10 +3,13 @@ corners.
 """
 
 import copy
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from models.training.loop import averaged_weights
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 640, 384
 STRIDE_PX = 8
@@ -182,3 +185,11 @@ class ShippedNet(nn.Module):
             OWN_HEAT * heat + HEAT_AROUND * (around.clamp(min=0) + 1e-3).log() + OFFSET
         )
         return score, box
+
+
+def net_of(checkpoint: Path | None) -> PlateNet:
+    """A new network of the kind that the checkpoint is of: the teacher's, or the slim one's; the
+    teacher's without a checkpoint.
+    """
+    weights = averaged_weights(checkpoint) if checkpoint else {}
+    return PlateNet(wide="head.0.within.0.weight" not in weights)

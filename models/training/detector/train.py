@@ -1,8 +1,11 @@
 """Trains the detector's teacher, the wide network, while one process composes scenes for it; can be
 stopped and taken up again.
 
-python -m models.training.detector.train --minutes 150 --out ../train/teacher [--data
-../shared/plates]
+    python -m models.training.detector.train --minutes 150 --out ../train/teacher [--data
+    ../shared/plates]
+
+With `--start` it goes on with whichever network that is: also with the slim one that ships, from
+the labels alone (models/training/reopen.py).
 """
 
 import sys
@@ -19,7 +22,7 @@ from torch import Tensor
 from models.training.asking import Defaults, ask, begin
 from models.training.detector import banks, losses, photographs, scenes, targets
 from models.training.detector.flat_images import Image
-from models.training.detector.net import PlateNet
+from models.training.detector.net import net_of
 from models.training.feeding import Feeder
 from models.training.loop import Training
 
@@ -74,7 +77,7 @@ def main(arguments: list[str]) -> None:
     asked = ask(arguments, __doc__ or "", DEFAULTS)
     photographs.load(asked.data, asked.cache)
     banks.load(asked.cache)
-    net = PlateNet(wide=True)
+    net = net_of(asked.start)
     begin(net, asked.start)
     training = Training(net, asked.plan)
     feeder = Feeder(

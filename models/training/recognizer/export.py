@@ -9,6 +9,8 @@ Then `python -m models.training.manifest`.
 import argparse
 from pathlib import Path
 
+from torch import nn
+
 from models.training.exporting import Shipped, export, noise_crops
 from models.training.loop import averaged_weights
 from models.training.recognizer.net import CROP, Recognizer
@@ -27,9 +29,14 @@ def load(checkpoint: Path) -> Recognizer:
 
 
 def shipped(checkpoint: Path) -> Shipped:
+    """The averaged weights, as they will run."""
+    return as_shipped(load(checkpoint))
+
+
+def as_shipped(net: nn.Module) -> Shipped:
     """Input `crop` N×1×48×128; outputs `logits` N×32×37 and `region` N×4; N is free."""
     return Shipped(
-        load(checkpoint),
+        net,
         "crop",
         OUTPUTS,
         {key: {0: "crops"} for key in ("crop", *OUTPUTS)},
