@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("PIL", reason="Pillow draws the small print; it is a training dependency")
 pytest.importorskip("torch", reason="the samples need PyTorch, a training dependency")
 
+from models.training.detector import augment, drawn_plates, pasting
 from models.training.recognizer import samples
 from models.training.recognizer.real import RealPlate
 from models.training.recognizer.samples import PooledPlate, cut_off, varied
@@ -271,3 +272,41 @@ def test_every_layout_can_be_asked_for_by_name():
     plate = render_plate(np.random.default_rng(15), region="us", light_on_dark=True, stacked=True)
     assert plate.region == "us"
     assert np.median(plate.image) < 140
+
+
+def test_a_photographs_plate_is_negated_inside_its_corners_only():
+    image = np.full((60, 120, 3), 90, np.uint8)
+    corners = np.array([[20, 20], [100, 12], [100, 40], [20, 48]], np.float32)
+    cv2.fillConvexPoly(image, corners.astype(np.int32), (220, 220, 220))
+    cv2.rectangle(image, (50, 25), (60, 35), (20, 20, 20), -1)
+    before = image.copy()
+    augment.negate(image, corners)
+    assert image[30, 55].min() > 180
+    assert image[30, 80].max() < 60
+    assert (image[:10] == before[:10]).all()
+    assert (image[52:] == before[52:]).all()
+    assert (image[:, :18] == before[:, :18]).all()
+
+
+def test_a_plate_outside_the_picture_negates_nothing():
+    image = np.full((20, 20, 3), 90, np.uint8)
+    augment.negate(image, np.array([[30, 30], [40, 30], [40, 35], [30, 35]], np.float32))
+    assert (image == 90).all()
+
+
+def test_pasted_plates_are_seen_as_steeply_as_the_readers():
+    rng = np.random.default_rng(16)
+    ratios = []
+    for _ in range(300):
+        corners = pasting.quad(rng, 100.0, 50.0, 0.0)
+        left, right = (np.linalg.norm(corners[a] - corners[b]) for a, b in ((0, 3), (1, 2)))
+        ratios.append((left + right) / 2 / np.ptp(corners[:, 0]))
+    assert np.quantile(ratios, 0.95) > 0.7  # half as wide as from the front
+    assert np.median(ratios) == pytest.approx(0.5, abs=0.08)
+
+
+def test_quickly_drawn_plates_are_light_on_dark_as_often():
+    rng = np.random.default_rng(17)
+    looks = [drawn_plates.style(rng) for _ in range(500)]
+    dark = np.mean([sum(look.ink) > sum(look.ground) for look in looks])
+    assert 0.3 < dark < 0.42

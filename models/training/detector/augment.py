@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from models.training.detector.flat_images import Image
 
@@ -85,3 +86,19 @@ def degrade(rng: Generator, image: Image) -> Image:
             cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
         )
     return image
+
+
+def negate(image: Image, corners: NDArray[np.float32]) -> None:
+    """Light where it was dark inside `corners` (4×2 px), between the same extremes; in place."""
+    height, width = image.shape[:2]
+    x0, y0 = np.maximum(np.floor(corners.min(0)).astype(int), 0)
+    x1, y1 = np.minimum(np.ceil(corners.max(0)).astype(int) + 1, [width, height])
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return
+    part = image[y0:y1, x0:x1]
+    mask = np.zeros(part.shape[:2], np.uint8)
+    cv2.fillConvexPoly(mask, np.round(corners - [x0, y0]).astype(np.int32), 255, cv2.LINE_AA)
+    low, high = np.percentile(part[mask > 127], (2, 98)) if (mask > 127).any() else (0, 255)
+    turned = np.clip(low + high - part.astype(np.float32), 0, 255)
+    cover = mask[:, :, None].astype(np.float32) / 255
+    part[:] = (part + cover * (turned - part)).astype(np.uint8)

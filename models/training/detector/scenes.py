@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.training.detector import augment, bodywork, pasting
 from models.training.detector.flat_images import FlatImages, Image
+from models.training.render.syntax import tables
 
 NARROWEST_PX, WIDEST_PX, CLOSE_UP_PX = 16.0, 260.0, 440.0
 MOST_ENLARGED = 3.5
@@ -116,6 +117,9 @@ class SceneMaker:
         group = self.groups[kind]
         index = group[int(rng.integers(len(group)))]
         scene = self.zoomed(rng, index, width, height, mistaken=kind == 3)
+        for _, corners, _ in scene.plates:
+            if np.isfinite(corners).all() and rng.random() < tables()["polarity"]["light_on_dark"]:
+                augment.negate(scene.image, corners)
         if scene.plates and rng.random() < 0.3:
             self.replace(rng, scene)
         for _ in range(int(rng.choice(4, p=[0.3, 0.4, 0.2, 0.1]))):
