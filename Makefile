@@ -135,6 +135,7 @@ models: programs-models $(VENV)/train.stamp ## train the three models again (hou
 	for model in detector aligner recognizer; do $(BIN)/python -m models.training.$$model.export $(TRAINED)/$$model/checkpoint.pt; done
 	$(BIN)/python -m models.training.plots $(TRAINED)/detector $(TRAINED)/aligner $(TRAINED)/recognizer
 	$(BIN)/python -m models.training.manifest
+	$(BIN)/python -m models.training.wholeness --data $(DATA)
 
 clean: ## remove what make made, .venv included; the nights in hw-out/ stay
 	rm -rf $(VENV) build dist $(OUT) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis fuzz-out tests/interop/node_modules

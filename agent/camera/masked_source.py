@@ -1,5 +1,5 @@
 """Obeys the zones and masks that an installer drew: blackens what nobody may see, before anything
-looks, and lets only plates in a zone count.
+looks, lets only plates in a zone count, and says which of them a mask may cut.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.core.camera.view import EVERYTHING, MAX_BYTES, Polygon, View, parse_view
 from agent.core.reading.sighting import Frame, Image, PlateBox
+from agent.core.reasons import Limit
 from agent.disk.atomic_file import read_bounded
 from agent.errors import StorageError
 from agent.ports import FrameSource, PlateDetector
+
+# Of a plate's height: a plate this near to a mask may go on behind it.
+NEAR_MASK = 0.25
+STEPS = 16  # points looked at along each side of a plate
 
 
 def load_view(path: Path) -> View:
@@ -50,16 +56,41 @@ class MaskedSource:
 
 
 class ZonedDetector:
-    """Implements ports.PlateDetector over another: only plates whose centre lies in a zone."""
+    """Implements ports.PlateDetector over another: only plates whose centre lies in a zone; those
+    that touch a mask are marked.
+    """
 
     def __init__(self, detector: PlateDetector, view: View) -> None:
         self._detector, self._view = detector, view
 
     def find_plates(self, frame: Frame) -> Sequence[PlateBox]:
         """What the other finds, without what lies outside."""
-        found = self._detector.find_plates(frame)
         height, width = frame.image.shape[:2]
-        return [plate for plate in found if self._view.counts(*_centre(plate, width, height))]
+        masks = [_in_px(mask, width, height) for mask in self._view.masks]
+        return [
+            replace(plate, limits=plate.limits | {Limit.CUT_BY_MASK})
+            if any(touches(plate, mask) for mask in masks)
+            else plate
+            for plate in self._detector.find_plates(frame)
+            if self._view.counts(*_centre(plate, width, height))
+        ]
+
+
+def touches(plate: PlateBox, mask: NDArray[np.float32]) -> bool:
+    """Does the plate come near to a mask, N×2 px, cross it, or lie around it?"""
+    margin = NEAR_MASK * plate.box[3]
+    corners = np.array(plate.corners, np.float32)
+    steps = np.linspace(0, 1, STEPS, endpoint=False, dtype=np.float32)[:, None]
+    sides = [
+        start + steps * (end - start)
+        for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True)
+    ]
+    return any(
+        cv2.pointPolygonTest(mask, point, measureDist=True) >= -margin
+        for point in np.concatenate(sides).tolist()
+    ) or any(
+        cv2.pointPolygonTest(corners, point, measureDist=False) >= 0 for point in mask.tolist()
+    )
 
 
 def masked(image: Image, masks: Sequence[Polygon]) -> Image:
@@ -68,10 +99,15 @@ def masked(image: Image, masks: Sequence[Polygon]) -> Image:
     drawn = image.copy()
     cv2.fillPoly(
         drawn,
-        [np.round(np.array(mask) * (width, height)).astype(np.int32) for mask in masks],
+        [np.round(_in_px(mask, width, height)).astype(np.int32) for mask in masks],
         (0, 0, 0),
     )
     return drawn
+
+
+def _in_px(mask: Polygon, width: int, height: int) -> NDArray[np.float32]:
+    """N×2 px of a frame of that size."""
+    return np.array(mask, np.float32) * np.array((width, height), np.float32)
 
 
 def _centre(plate: PlateBox, width: int, height: int) -> tuple[float, float]:

@@ -41,6 +41,7 @@ def to_json(picture: Picture) -> str:
                 for other in plate.alternatives
             ],
             "network_text": plate.network_text.value if plate.network_text else None,
+            "limits": sorted(plate.limits),
         }
         for plate in picture.plates
     ]

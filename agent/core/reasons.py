@@ -10,6 +10,21 @@ from enum import StrEnum
 from agent.errors import PlatewardenError, RefusedError, StorageError
 
 
+class Limit(StrEnum):
+    """Why a read is never sure, however clear its characters are: the whole plate was not seen, or
+    it may be no plate (P10). Documented in docs/ref/read.md.
+    """
+
+    CUT_BY_EDGE = "cut-by-edge"
+    CUT_BY_MASK = "cut-by-mask"
+    HIDDEN = "hidden"
+    MIRRORED = "mirrored"
+    ONE_ROW_OF_TWO = "one-row-of-two"
+    TOO_SHORT = "too-short"
+    TOO_LONG = "too-long"
+    NO_DIGIT = "no-digit"
+
+
 class Reason(StrEnum):
     """Dropping (decide), refusing (load, connect, verify), withdrawing (outbox)."""
 
@@ -25,6 +40,7 @@ class Reason(StrEnum):
     CAMERA_NOT_RELEASED = "camera-not-released"
     CATEGORY_NOT_RELEASED = "category-not-released"
     MATCH_LEVEL_NOT_RELEASED = "match-level-not-released"
+    READ_LIMITED = "read-limited"
     CONFIDENCE_TOO_LOW = "confidence-too-low"
     BUDGET_SPENT = "budget-spent"
     RECIPIENT_EXPIRED = "recipient-expired"

@@ -23,6 +23,7 @@ NEGLIGIBLE = 1e-3
 # The same as a share of the likeliest prefix's mass, where all are as unlikely as that. What is no
 # plate would else cost ten times a plate.
 LEAST_OF_BEST = 0.1
+UNHEARD_OF = 1e-9  # a chance that is none
 Probabilities = NDArray[np.float32]
 
 
@@ -91,6 +92,41 @@ def averaged(views: list[list[Reading]]) -> list[Reading]:
             surest[reading.text] = reading
     best = sorted(total, key=lambda text: -total[text])
     return [Reading(text, total[text] / len(views), surest[text].char_confidence) for text in best]
+
+
+def middles(probabilities: Probabilities, text: str) -> list[float]:
+    """In which steps, with fractions, the characters of a text have their middles, by the likeliest
+    alignment (Viterbi) in a T × 37 matrix; T at least twice the text's length.
+    """
+    signs = [BLANK] * (2 * len(text) + 1)
+    signs[1::2] = [1 + CHARACTERS.index(character) for character in text]
+    chances = np.log(probabilities[:, signs] + UNHEARD_OF)
+    # Two places further on: from one character to the next, unless they are the same.
+    skips = [-np.inf, -np.inf] + [
+        0.0 if place % 2 and signs[place] != signs[place - 2] else -np.inf
+        for place in range(2, len(signs))
+    ]
+    best = np.full(len(signs), -np.inf)
+    best[:2] = chances[0, :2]
+    came = np.zeros((len(chances), len(signs)), np.intp)
+    for step in range(1, len(chances)):
+        ways = np.stack(
+            [best, np.r_[-np.inf, best[:-1]], np.r_[-np.inf, -np.inf, best[:-2]] + skips]
+        )
+        came[step] = ways.argmax(axis=0)
+        best = ways.max(axis=0) + chances[step]
+    place = len(signs) - 1 - int(best[-2] > best[-1])
+    seen: list[list[int]] = [[] for _ in text]
+    for step in range(len(chances) - 1, -1, -1):
+        if place % 2:
+            seen[place // 2].append(step)
+        place -= int(came[step, place])
+    return [
+        float(np.average(steps, weights=probabilities[steps, signs[2 * number + 1]] + UNHEARD_OF))
+        if steps
+        else 0.0
+        for number, steps in enumerate(seen)
+    ]
 
 
 def _paused(beams: _Beams) -> _Beams:

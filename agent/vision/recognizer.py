@@ -1,9 +1,8 @@
 """Reads the plate in one box: straightens it along its corners, runs the recogniser network,
-decodes text, confidences, alternatives, region.
+decodes text, confidences, alternatives, region, and why none of it may be sure.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -12,12 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.reading.plate_text import PlateText
-from agent.core.reading.sighting import Alternative, Frame, Image, PlateBox, PlateRead
+from agent.core.reading.sighting import (
+    MOST_WHEN_LIMITED,
+    Alternative,
+    Frame,
+    Image,
+    PlateBox,
+    PlateRead,
+)
+from agent.core.reasons import Limit
+from agent.core.wire.test_plate import is_test_plate
 from agent.light_meter import luminance
-from agent.vision.aligner import convex_clockwise
-from agent.vision.ctc import Reading, averaged, decode, softmax
+from agent.vision.ctc import Reading, averaged, decode, middles, softmax
 from agent.vision.grey import standardised
+from agent.vision.straight_plate import straightened
 from agent.vision.syntax import REGIONS, weighed
+from agent.vision.whole import limits, wholeness
+from agent.vision.whole.wholeness import evidence
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
 # Margins around the plate's corners, as shares of the input's sides, as in the training.
@@ -28,18 +38,19 @@ SURE, HOPELESS = 0.97, 0.1  # from here on one crop is enough; up to here more c
 LIFT, LIFTED_BELOW = 0.8, 0.9  # see lifted(); from there on a text is told as sure
 # From and to of a two-row plate's height. They overlap because city names lie above.
 UPPER_ROW, LOWER_ROW = (0.0, 0.58), (0.42, 1.0)
-LARGEST_STRAIGHTENED = 4  # times the input: bounds the work for a plate that fills the frame
 CROP_MARGIN = 0.15  # of the box's sides: what a person needs to see around the plate
 ALTERNATIVES = 5
 CONSIDERED = 8  # readings that the prior over formats chooses among
 LEAST_ALTERNATIVE = 1e-3
-# No issuer of these regions writes more characters. It is most likely two plates, or a plate and
-# letters beside it, read as one.
-LONGEST, TOO_LONG = 9, 0.5
 SURE_REGION = 0.97  # below that the region is "unknown"
+# A read less confident than this is told as it is. Of a plate's every frame half sure, a vote would
+# make a sure one: so they are looked at too.
+JUDGED_FROM = 0.3
+FEWEST = 2  # characters that have a distance
+# What is read out of mirrored characters, almost alone: only such a text is worth another look.
+MIRRORABLE = frozenset("012389ACEHIJLMOQSTUVWXY")
 
 Map = NDArray[np.float32]
-Corners = Sequence[tuple[float, float]]
 
 
 class Session(Protocol):
@@ -51,12 +62,13 @@ class Session(Protocol):
 @dataclass(frozen=True, slots=True)
 class View:
     """What the network saw, best first; the probability of each region; the readings after the
-    prior over formats, best first.
+    prior over formats, best first; the first crop's probabilities, step by step.
     """
 
     seen: list[Reading]
     regions: Map
     ranked: list[Reading]
+    steps: Map
 
     @property
     def best(self) -> Reading:
@@ -68,18 +80,20 @@ class OnnxPlateReader:
     """Implements ports.PlateReader over the session of models/recognizer.onnx.
 
     The session takes `crop` float32 N×1×48×128, grey, each standardised, and gives `logits` N×32×37
-    (blank, 0–9, A–Z) and `region` N×4, logits in the order of REGIONS. Limit: the issuing state is
-    never named, so that a match is by text.
+    (blank, 0–9, A–Z) and `region` N×4, logits in the order of REGIONS. `whole` weighs
+    wholeness.evidence. Limit: the issuing state is never named, so that a match is by text.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(
+        self, session: Session, whole: Callable[[Sequence[float]], bool] = wholeness.whole
+    ) -> None:
+        self._session, self._whole = session, whole
 
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
         """Text, confidences and alternatives of one box; an unreadable plate gives an empty text
         and confidence 0.
         """
-        view = self._view(frame.image, box)
+        view, found = self._view(frame.image, box), set(box.limits)
         if box.rows == 2 and view.best.probability < SURE:
             # A dealer's name above the plate looks like an upper row of text: whether it is one,
             # the text says better than the aligner.
@@ -87,21 +101,53 @@ class OnnxPlateReader:
             as_one = self._view(frame.image, one_row)
             if as_one.best.probability > view.best.probability:
                 box, view = one_row, as_one
+                found.add(Limit.ONE_ROW_OF_TWO)
         best, *others = view.ranked
+        region = region_of(view.regions) if best.text else "unknown"
+        found |= limits.by_place(box, *frame.image.shape[1::-1])
+        found |= limits.by_text(best.text, region)
+        if not found:
+            found |= self._unlike_a_whole(frame.image, box, view)
         crop = cut(frame.image, box, CROP_MARGIN).copy()
         return PlateRead(
             box=box,
             text=PlateText(best.text),
-            confidence=confidence(best),
+            confidence=confidence(best, box, limited=bool(found)),
             char_confidence=best.char_confidence,
             alternatives=alternatives(others[:ALTERNATIVES]),
-            region=region_of(view.regions) if best.text else "unknown",
+            region=region,
             state=None,
             crop=crop,
             sharpness=sharpness(crop),
             captured=frame.captured,
             network_text=None if best.text == view.seen[0].text else PlateText(view.seen[0].text),
+            limits=frozenset(found),
         )
+
+    def _unlike_a_whole(self, image: Image, box: PlateBox, view: View) -> frozenset[Limit]:
+        """What the picture has against a text that place and characters allow."""
+        best = view.best
+        if box.whole or len(best.text) < FEWEST or best.probability < JUDGED_FROM:
+            return frozenset()
+        if is_test_plate(best.text):  # in no issuer's format, and whole by its check character
+            return frozenset()
+        if not self._whole(self._evidence(image, box, view)):
+            return frozenset({Limit.HIDDEN})
+        if MIRRORABLE.issuperset(best.text) and self._mirrored(image, box, best):
+            return frozenset({Limit.MIRRORED})
+        return frozenset()
+
+    def _evidence(self, image: Image, box: PlateBox, view: View) -> tuple[float, ...]:
+        crosswise = len(view.steps) * (1 - 2 * CLOSE[0])
+        start = len(view.steps) * CLOSE[0] - 0.5
+        places = [(step - start) / crosswise for step in middles(view.steps, view.best.text)]
+        return evidence(image, box, view.best.text, places, view.regions.tolist())
+
+    def _mirrored(self, image: Image, box: PlateBox, best: Reading) -> bool:
+        """Does the picture say more surely something else when left and right are exchanged?"""
+        crop = np.ascontiguousarray(network_input(image, box)[:, ::-1])
+        turned = self._seen(crop).best
+        return turned.text != best.text and turned.probability > best.probability
 
     def _view(self, image: Image, box: PlateBox) -> View:
         """What one crop shows, or where that is not sure, what two or three show.
@@ -120,17 +166,20 @@ class OnnxPlateReader:
 
     def _look(self, image: Image, box: PlateBox, inset: tuple[float, float]) -> View:
         """One crop."""
-        logits, regions = self._session.run(
-            ["logits", "region"], {"crop": network_input(image, box, inset)[None, None]}
-        )
-        seen, chances = decode(softmax(logits[0]), CONSIDERED), softmax(regions[0])
-        return View(seen, chances, weighed(seen, chances))
+        return self._seen(network_input(image, box, inset))
+
+    def _seen(self, crop: Map) -> View:
+        """What the network says of it."""
+        logits, regions = self._session.run(["logits", "region"], {"crop": crop[None, None]})
+        steps, chances = softmax(logits[0]), softmax(regions[0])
+        seen = decode(steps, CONSIDERED)
+        return View(seen, chances, weighed(seen, chances), steps)
 
 
 def together(*crops: View) -> View:
-    """Several crops' readings averaged; the region is the first one's."""
+    """Several crops' readings averaged; the rest is the first one's."""
     seen, regions = averaged([crop.seen for crop in crops]), crops[0].regions
-    return View(seen, regions, weighed(seen, regions))
+    return View(seen, regions, weighed(seen, regions), crops[0].steps)
 
 
 def lifted(ranked: list[Reading]) -> list[Reading]:
@@ -152,13 +201,15 @@ def lifted(ranked: list[Reading]) -> list[Reading]:
     ]
 
 
-def confidence(reading: Reading) -> float:
-    """0–1, that the text is what stands on the plate."""
+def confidence(reading: Reading, box: PlateBox, *, limited: bool) -> float:
+    """0–1, that the text is what stands on the plate; of a limited one never enough to be sure.
+
+    A person's cutting stays as legible as it has to be to count as one.
+    """
     if not reading.text:
         return 0.0
-    return (
-        min(reading.probability, TOO_LONG) if len(reading.text) > LONGEST else reading.probability
-    )
+    most = max(MOST_WHEN_LIMITED, box.least_text) if limited else 1.0
+    return min(reading.probability, most)
 
 
 def alternatives(readings: list[Reading]) -> tuple[Alternative, ...]:
@@ -196,70 +247,6 @@ def side_by_side(plate: Image) -> Image:
     return np.hstack(
         [cv2.resize(row, (width, INPUT_HEIGHT_PX), interpolation=cv2.INTER_AREA) for row in rows]
     )
-
-
-def straightened(
-    image: Image, box: PlateBox, sides: tuple[int, int], inset: tuple[float, float] = CLOSE
-) -> Image:
-    """The quadrilateral of the box's corners pulled straight, grey, `sides` wide and high in px,
-    with the inset around it.
-    """
-    # Plain floats: on four corners numpy costs as much as the picture itself.
-    corners = proper_corners(box)
-    # A large plate is first pulled straight at a multiple of the input, then averaged down:
-    # sampling it directly would alias.
-    scale = min(max(1, int(math.dist(corners[0], corners[1]) / sides[0])), LARGEST_STRAIGHTENED)
-    wide, high = sides[0] * scale, sides[1] * scale
-    left = inset[0] * wide
-    right = (1 - inset[0]) * wide
-    top = inset[1] * high
-    bottom = (1 - inset[1]) * high
-    target = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
-    part, x0, y0 = around(image, corners)
-    matrix = cv2.getPerspectiveTransform(
-        np.array([(x - x0, y - y0) for x, y in corners], np.float32), target
-    )
-    straight = cv2.warpPerspective(
-        luminance(part), matrix, (wide, high), borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(
-        straight if scale == 1 else cv2.resize(straight, sides, interpolation=cv2.INTER_AREA),
-        np.uint8,
-    )
-
-
-def around(image: Image, corners: Corners) -> tuple[Image, int, int]:
-    """The part of the image that the corners' surroundings lie in, at least 1×1, and where it
-    begins: x, y px.
-    """
-    height, width = image.shape[:2]
-    (x0, x1), (y0, y1) = (
-        stretch([corner[axis] for corner in corners], side)
-        for axis, side in ((0, width), (1, height))
-    )
-    return image[y0:y1, x0:x1], x0, y0
-
-
-def stretch(places: list[float], side: int) -> tuple[int, int]:
-    """From the first to the last of them with a margin, in whole px, at least one and inside
-    0–side.
-    """
-    low, high = min(places), max(places)
-    margin = 0.2 * (high - low) + 2
-    first = min(max(0, math.floor(low - margin)), side - 1)
-    return first, min(max(first + 1, math.ceil(high + margin)), side)
-
-
-def proper_corners(box: PlateBox) -> Corners:
-    """The box's corners when they make a convex quadrilateral, clockwise; else the upright
-    box's.
-    """
-    xs, ys = [x for x, _ in box.corners], [y for _, y in box.corners]
-    if convex_clockwise(xs, ys):
-        return box.corners
-    x, y, width, height = box.box
-    width, height = max(width, 1.0), max(height, 1.0)
-    return (x, y), (x + width, y), (x + width, y + height), (x, y + height)
 
 
 def cut(image: Image, box: PlateBox, margin: float) -> Image:

@@ -170,3 +170,17 @@ def test_what_is_no_checkout_is_one_clear_error(tmp_path):
     assert done.stderr.splitlines() == [
         f"bench: {tmp_path}: no checkout of Platewarden (give its root folder)"
     ]
+
+
+def test_what_limits_bring_is_counted_over_whole_and_spoilt_plates():
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.limits", "--scenes", "2", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = {row["how"]: row for row in json.loads(done.stdout)}
+    assert {"whole", "edge", "mask", "hidden", "cut or hidden"} <= set(found)
+    assert found["whole"]["sure_and_right"] > 0
+    assert found["edge"]["sure"] == found["mask"]["sure"] == 0

@@ -84,7 +84,9 @@ def test_json_has_exactly_the_documented_members(read, folder):
         "rows",
         "alternatives",
         "network_text",
+        "limits",
     }
+    assert best["limits"] == []
     assert best["text"] == "FAKE345"
     assert best["box"] == [10, 20, 100.5, 30] or best["box"] == [10, 20, 100.6, 30]
     assert len(best["corners"]) == 4

@@ -29,6 +29,7 @@ DECIDED = {
         "released",
         "no-hotlist-match",
         "never-release-list",
+        "read-limited",
         "hotlist-stale",
         "clock-untrusted",
         "policy-not-in-force",
@@ -130,6 +131,7 @@ def sighting_of(seen, camera):
         captured,
         camera,
         5,
+        seen.limits,
     )
 
 

@@ -53,6 +53,7 @@ class Seen:
     confidence: float
     alternatives: tuple[str, ...]
     vehicle_class: str | None
+    limits: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,8 @@ class Model:
         for row, _ in found:
             if row.category == "never-release":
                 return Expected(("never-release-list",))
+        if seen.limits:
+            return Expected(("read-limited",))
         if not policy.releases:
             return Expected(("category-not-released",))
         reasons, releases = [], []

@@ -11,6 +11,7 @@ from agent.core.policy.barring import Bar, Hours
 from agent.core.policy.camera_roster import CameraRoster, RosterCamera, in_place
 from agent.core.policy.charter import Charter
 from agent.core.policy.policy import HotlistLimits, Policy
+from agent.core.reasons import Limit
 from agent.core.time.instant import ClockTrust
 from agent.core.wire.match_level import MatchLevel
 from agent.core.wire.tags import Tags
@@ -203,6 +204,7 @@ class Draw:
                 for _ in range(self.one((0, 3), (1, 1), (3, 1)))
             ),
             vehicle_class=self.one((None, 5), ("car", 1)),
+            limits=self.one((frozenset(), 9), (frozenset({Limit.CUT_BY_EDGE}), 1)),
         )
 
     def tags(self) -> Tags:

@@ -10,7 +10,7 @@ import pytest
 
 from agent.core.policy.decide import decide, may_publish
 from agent.core.policy.policy import Circumstances, require_in_force
-from agent.core.reasons import Reason
+from agent.core.reasons import Limit, Reason
 from agent.core.time.instant import ClockTrust
 from agent.core.wire.match_level import MatchLevel
 from agent.core.wire.tags import Tags
@@ -18,10 +18,9 @@ from agent.errors import PolicyRefusedError
 from tests.support.judging import NOON, instant, match, policy, recipient, rule
 
 
-def ask(asked_policy, found, *, confidence=0.95, captured=None, spent=None):
-    return decide(
-        asked_policy, Circumstances(captured or instant(), "cam-1", confidence), found, spent or {}
-    )
+def ask(asked_policy, found, *, confidence=0.95, captured=None, spent=None, limits=()):
+    circumstances = Circumstances(captured or instant(), "cam-1", confidence, frozenset(limits))
+    return decide(asked_policy, circumstances, found, spent or {})
 
 
 def test_a_hit_is_released_with_everything_that_sealing_needs():
@@ -67,6 +66,8 @@ UNTRUSTED = instant(0, ClockTrust.UNTRUSTED)
         ({"expires": date(2026, 11, 22)}, match(), {}, Reason.POLICY_NOT_IN_FORCE),
         ({}, match("parking"), {}, Reason.CATEGORY_NOT_RELEASED),
         ({}, match(level=MatchLevel.CONFUSABLE), {}, Reason.MATCH_LEVEL_NOT_RELEASED),
+        ({}, match(), {"limits": {Limit.CUT_BY_EDGE}}, Reason.READ_LIMITED),
+        ({}, match("never-release"), {"limits": {Limit.CUT_BY_EDGE}}, Reason.NEVER_RELEASE),
         ({}, match(), {"confidence": 0.8999}, Reason.CONFIDENCE_TOO_LOW),
         ({}, match(), {"confidence": float("nan")}, Reason.CONFIDENCE_TOO_LOW),
         ({"recipients": {}}, match(), {}, Reason.RECIPIENT_NOT_IN_POLICY),

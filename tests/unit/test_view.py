@@ -8,6 +8,7 @@ import pytest
 from agent.camera.masked_source import MaskedSource, ZonedDetector, load_view, masked
 from agent.core.camera.view import EVERYTHING, MAX_BYTES, View, format_view, inside, parse_view
 from agent.core.reading.sighting import Frame
+from agent.core.reasons import Limit
 from agent.core.time.instant import Instant
 from agent.errors import EnvelopeRefusedError, StorageError
 from tests.fakes.clock import START
@@ -101,6 +102,35 @@ def test_plates_outside_the_zones_are_not_found():
     plates = [FakePlate("IN1", box=(50, 20, 20, 10)), FakePlate("OUT1", box=(150, 20, 20, 10))]
     found = ZonedDetector(FakeDetector(plates), View((SQUARE,))).find_plates(frame)
     assert [plate.box for plate in found] == [(50, 20, 20, 10)]
+
+
+FAR, NEAR = (120.0, 60.0, 40.0, 20.0), (102.0, 20.0, 40.0, 20.0)
+
+
+def limits_of(box, mask):
+    frame = Frame(np.zeros((100, 200, 3), np.uint8), Instant(START), 0)
+    detector = ZonedDetector(FakeDetector([FakePlate("IN1", box=box)]), View((), (mask,)))
+    (found,) = detector.find_plates(frame)
+    return found.limits
+
+
+def test_a_plate_that_a_mask_may_cut_says_so():
+    assert limits_of(FAR, SQUARE) == frozenset()
+    assert limits_of(NEAR, SQUARE) == {Limit.CUT_BY_MASK}, "two px beside the mask"
+    assert limits_of((80.0, 20.0, 40.0, 20.0), SQUARE) == {Limit.CUT_BY_MASK}, "half under it"
+    assert limits_of((30.0, 15.0, 40.0, 20.0), SQUARE) == {Limit.CUT_BY_MASK}, "all under it"
+
+
+def test_a_mask_narrower_than_a_plate_cuts_it_too():
+    band = ((0.68, 0.0), (0.7, 0.0), (0.7, 1.0), (0.68, 1.0))
+    assert limits_of(FAR, band) == {Limit.CUT_BY_MASK}
+    spot = ((0.69, 0.68), (0.71, 0.68), (0.71, 0.72), (0.69, 0.72))
+    assert limits_of(FAR, spot) == {Limit.CUT_BY_MASK}, "inside the plate"
+
+
+def test_a_plate_between_the_legs_of_a_mask_is_whole():
+    legs = ((0.1, 0.1), (0.95, 0.1), (0.95, 1.0), (0.9, 1.0), (0.9, 0.3), (0.2, 0.3), (0.2, 1.0))
+    assert limits_of(FAR, legs) == frozenset()
 
 
 def test_no_file_is_everything_and_a_damaged_one_refuses(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.sighting import Track
 from agent.core.reading.voting import MAX_ALTERNATIVES, vote
+from agent.core.reasons import Limit
 from tests.support.judging import read
 
 
@@ -347,3 +348,35 @@ def test_two_texts_that_several_read_never_give_a_third(said):
     for reads in ([one, one, other, other], [one, one, one, other, other]):
         assert elect(*passing(*reads)).text.value in {"PWD1201", "PWD3401"}
         assert elect(*passing(*reads)).confidence < 0.75
+
+
+EDGE, MASK = frozenset({Limit.CUT_BY_EDGE}), frozenset({Limit.CUT_BY_MASK})
+
+
+def cut(text, confidence=0.5, limits=EDGE):
+    return replace(read(text, confidence=confidence), limits=limits)
+
+
+def test_no_number_of_limited_reads_makes_a_sure_one():
+    found = elect(*[cut("PWD000") for _ in range(12)])
+    assert (found.text.value, found.limits) == ("PWD000", EDGE)
+    assert found.confidence == 0.5
+    assert elect(cut("PWD000")).limits == EDGE, "one alone as well"
+
+
+def test_where_the_whole_plate_was_read_the_cut_reads_have_no_say():
+    found = elect(*[cut("PWD000") for _ in range(8)], read("PWD0001"), read("PWD0001"))
+    assert (found.text.value, found.limits) == ("PWD0001", frozenset())
+    assert found.confidence > 0.95
+    assert found.frames == 10
+
+
+def test_a_whole_read_that_says_next_to_nothing_lifts_no_limit():
+    found = elect(*[cut("PWD000") for _ in range(4)], read("PWD000", confidence=0.2))
+    assert (found.limits, found.confidence) == (EDGE, 0.5)
+
+
+def test_one_look_that_missed_the_limit_does_not_outweigh_those_that_saw_it():
+    found = elect(cut("PWD000"), cut("PWD000", limits=MASK), read("PWD000", confidence=0.99))
+    assert found.text.value == "PWD000"
+    assert (found.limits, found.confidence) == (EDGE | MASK, 0.5)

@@ -15,6 +15,7 @@ LISTED = frozenset(
         Reason.CAMERA_NOT_RELEASED,
         Reason.CATEGORY_NOT_RELEASED,
         Reason.MATCH_LEVEL_NOT_RELEASED,
+        Reason.READ_LIMITED,
         Reason.CONFIDENCE_TOO_LOW,
         Reason.RECIPIENT_NOT_IN_POLICY,
         Reason.RECIPIENT_EXPIRED,

@@ -38,9 +38,9 @@ def decide(
 
     The checks, in order. For the sighting, where the first that fails is the whole answer: clock
     trusted enough (`clock-untrusted`), policy in force at capture, camera and hour not barred, some
-    hot-list match, not on the never-release list. Then rule by rule, in the policy's order, one
-    reason each: camera, category, match level, confidence, recipient known and not expired, broker,
-    budget. A rule releases a sighting at most once.
+    hot-list match, not on the never-release list, the whole plate seen. Then rule by rule, in the
+    policy's order, one reason each: camera, category, match level, confidence, recipient known and
+    not expired, broker, budget. A rule releases a sighting at most once.
     """
     denied = _deny_whole(policy, circumstances, match)
     if denied is not None or match is None:
@@ -127,7 +127,7 @@ def _deny_whole(policy: Policy, circumstances: Circumstances, match: Match | Non
         return Reason.NO_HOTLIST_MATCH
     if NEVER_RELEASE in {match.category, *(other.category for other in match.others)}:
         return Reason.NEVER_RELEASE
-    return None
+    return Reason.READ_LIMITED if circumstances.limits else None
 
 
 def _released_match(rule: ReleaseRule, match: Match) -> Match | Reason:

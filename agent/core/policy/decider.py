@@ -38,7 +38,10 @@ class Decider:
         sealing then succeeds.
         """
         circumstances = Circumstances(
-            captured=sighting.captured, camera=sighting.camera, confidence=sighting.confidence
+            captured=sighting.captured,
+            camera=sighting.camera,
+            confidence=sighting.confidence,
+            limits=sighting.limits,
         )
         captured = sighting.captured.utc
         decision = decide(self._policy, circumstances, match, self._budgets.spent(captured))

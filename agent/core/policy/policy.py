@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from agent.core.policy.barring import Bar
+    from agent.core.reasons import Limit
     from agent.core.wire.match_level import MatchLevel
 
 # The category of a rehearsal's printed plate (core.hotlist.rehearsal), and of nothing that a hot
@@ -158,11 +159,14 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What `decide` may know of a sighting besides its match. `confidence`: 0–1, whole plate."""
+    """What `decide` may know of a sighting besides its match. `confidence`: 0–1, whole plate;
+    `limits`: why no part of the text is sure.
+    """
 
     captured: Instant
     camera: str
     confidence: float
+    limits: frozenset[Limit] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

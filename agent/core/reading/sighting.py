@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.reading.plate_text import PlateText
+from agent.core.reasons import Limit
 from agent.core.time.instant import Instant
 
 Image = NDArray[np.uint8]
 Point = tuple[float, float]
+# The confidence of a limited read, at most: as likely another text as this one.
+MOST_WHEN_LIMITED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class PlateBox:
     `corners`: four (x, y) in px, clockwise from the plate's own top left. `confidence`: 0–1.
     `rows`: lines of text, 1 or 2. `least_text`: confidence that its text must reach for the box to
     count as a plate at all; 0: it counts unread. `whole`: the picture is a cutting, this one plate
-    and nothing else, if its text is legible; what else is found in it is a part of it.
+    and nothing else, if its text is legible; what else is found in it is a part of it. `limits`:
+    why its text is never sure, as far as the place alone tells.
     """
 
     box: tuple[float, float, float, float]
@@ -46,6 +50,7 @@ class PlateBox:
     rows: int = 1
     least_text: float = 0.0
     whole: bool = False
+    limits: frozenset[Limit] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,9 @@ class PlateRead:
     "unknown". `state`: issuing state or country code, None where it was not read (a match is then
     `text`, not `exact`). `crop`: copied BGR pixels of the plate with a margin; `sharpness`:
     variance of the Laplacian, for choosing the best crop. `network_text`: what the network alone
-    would have read, where the prior over the regions' formats changed it; else None.
+    would have read, where the prior over the regions' formats changed it; else None. `limits`: why
+    the text is not sure however clear its characters are; `confidence` is then at most
+    MOST_WHEN_LIMITED.
     """
 
     box: PlateBox
@@ -79,6 +86,7 @@ class PlateRead:
     sharpness: float
     captured: Instant
     network_text: PlateText | None = None
+    limits: frozenset[Limit] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +101,8 @@ class Track:
 class Sighting:
     """One vehicle, once: the vote over a track.
 
-    Fields as in PlateRead; `frames`: how many reads voted.
+    Fields as in PlateRead; `frames`: how many reads voted. `limits`: of the reads that voted; empty
+    as soon as whole plates were read.
     """
 
     text: PlateText
@@ -106,3 +115,4 @@ class Sighting:
     captured: Instant
     camera: str
     frames: int
+    limits: frozenset[Limit] = frozenset()

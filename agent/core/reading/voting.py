@@ -5,6 +5,7 @@ own confidence, the crop is the sharpest.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from math import fsum
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from agent.core.reading.alignment import align
 from agent.core.reading.opinions import COMMON, COMMON_IN_ONE_VIEW, Opinion, opinion_of
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.pooling import Pool, pool
-from agent.core.reading.sighting import Alternative, Sighting
+from agent.core.reading.sighting import MOST_WHEN_LIMITED, Alternative, Sighting
 from agent.core.reading.tracks.likeness import SURE, readable, short, worth
 from agent.core.reading.views import views
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from agent.core.reading.sighting import PlateRead, Track
+    from agent.core.reasons import Limit
 
 MAX_ALTERNATIVES = 8
 MAX_READS = 32  # the surest of a longer track vote; the tracker keeps fewer
@@ -34,9 +36,19 @@ def vote(track: Track, camera: str) -> Sighting:
     `confidence` is the probability that the whole text is right, and what is not listed among the
     alternatives is none of them. The crop is the sharpest of those that read the voted text, and
     the capture time is that crop's, so that picture and time belong together.
+
+    Where whole plates were read, the limited reads have no say. Of a sighting that is limited
+    itself, no number of frames makes a sure one: they all lack the same.
     """
-    reads = _surest(track.reads)
-    frames = len(track.reads)
+    voted = _vote(_whole(track.reads), camera, len(track.reads))
+    limits = _limits(track.reads, voted.text)
+    most = MOST_WHEN_LIMITED if limits else 1.0
+    return replace(voted, limits=limits, confidence=min(voted.confidence, most))
+
+
+def _vote(reads: Sequence[PlateRead], camera: str, frames: int) -> Sighting:
+    """The reads that have a say, as one sighting; its limits are left open."""
+    reads = _surest(reads)
     if len(reads) == 1:
         only = reads[0]
         return _sighting(
@@ -97,6 +109,21 @@ def _sighting(
         camera=camera,
         frames=frames,
     )
+
+
+def _whole(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
+    """Those without a limit, where any of them is readable; else all."""
+    whole = [read for read in reads if not read.limits]
+    return whole if any(map(readable, whole)) else reads
+
+
+def _limits(reads: Sequence[PlateRead], text: PlateText) -> frozenset[Limit]:
+    """Of most reads of that text: one look that misses a post does not outweigh those that saw
+    it.
+    """
+    same = [read.limits for read in reads if read.text == text]
+    limited = [limits for limits in same if limits]
+    return frozenset().union(*limited) if 2 * len(limited) > len(same) else frozenset()
 
 
 def _surest(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:

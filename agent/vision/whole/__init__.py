@@ -1,0 +1,1 @@
+"""Was the whole plate seen? What place, text and picture say against it (P10)."""

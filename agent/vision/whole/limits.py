@@ -1,0 +1,55 @@
+"""Says why a read is never sure, by its place in the frame and by its text alone.
+
+Mitigates against: a plate that the frame's edge cuts, told as another car's; a word on a van or a
+sign, told as a plate (P10).
+"""
+
+from functools import cache
+
+from agent.core.reading.sighting import PlateBox
+from agent.core.reasons import Limit
+from agent.core.wire.test_plate import is_test_plate
+from agent.vision.syntax import formats
+
+# Of the plate's height: corners this near to the frame's edge may be those of a plate that goes on.
+# An aligner's corners of cut plates lay up to 0.22 inside (models/wholeness.md).
+NEAR_EDGE = 0.25
+# No issuer of these regions writes more. It is most likely two plates, or a plate and letters
+# beside it, read as one.
+LONGEST = 9
+
+
+def by_place(box: PlateBox, width: int, height: int) -> frozenset[Limit]:
+    """Does the plate come too near to an edge of the frame (px) to be surely whole?
+
+    A picture that is one plate from edge to edge is a person's cutting: no camera gives such.
+    """
+    if box.whole:
+        return frozenset()
+    margin = NEAR_EDGE * box.box[3]
+    inside = all(
+        margin < x < width - margin and margin < y < height - margin for x, y in box.corners
+    )
+    return frozenset() if inside else frozenset({Limit.CUT_BY_EDGE})
+
+
+def by_text(text: str, region: str) -> frozenset[Limit]:
+    """What the text lacks that the plates of its region have; `region`: "unknown" is any."""
+    found = set()
+    if is_test_plate(text):  # no issuer's, and its check character says that it is whole
+        return frozenset()
+    if text and not any(character.isdigit() for character in text):
+        found.add(Limit.NO_DIGIT)
+    if 0 < len(text) < shortest(region):
+        found.add(Limit.TOO_SHORT)
+    if len(text) > LONGEST:
+        found.add(Limit.TOO_LONG)
+    return frozenset(found)
+
+
+@cache
+def shortest(region: str) -> int:
+    """Characters of the region's shortest plate with a digit: without one it is no series."""
+    known = formats()
+    regions = [known[region]] if region in known else list(known.values())
+    return min(len(pattern) for patterns in regions for pattern in patterns if "9" in pattern)

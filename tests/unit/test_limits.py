@@ -1,0 +1,216 @@
+"""agent/vision/whole/ and how the reader keeps to it: a read that may not be of a whole plate is
+never sure, and says why.
+"""
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.bulk.reader import Picture
+from agent.commands.read_output import to_json
+from agent.core.reading.plate_text import CHARACTERS
+from agent.core.reading.sighting import MOST_WHEN_LIMITED, Frame, PlateBox
+from agent.core.reasons import Limit
+from agent.core.time.instant import Instant
+from agent.core.wire.test_plate import ALPHABET, is_test_plate, plate_for
+from agent.vision.ctc import Reading
+from agent.vision.recognizer import OnnxPlateReader, View
+from agent.vision.syntax import REGIONS
+from agent.vision.whole.limits import NEAR_EDGE, by_place, by_text
+
+WIDTH, HEIGHT = 320, 240
+WIDE, HIGH = 96.0, 40.0
+NEAR = NEAR_EDGE * HIGH
+
+
+def upright(x, y, **more):
+    corners = ((x, y), (x + WIDE, y), (x + WIDE, y + HIGH), (x, y + HIGH))
+    return PlateBox((x, y, WIDE, HIGH), corners, 0.9, **more)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (NEAR - 1, 100),
+        (100, NEAR - 1),
+        (WIDTH - WIDE - NEAR + 1, 100),
+        (100, HEIGHT - HIGH - NEAR + 1),
+        (-20, 100),
+        (WIDTH - 30, 100),
+        (float("nan"), 100),
+    ],
+)
+def test_a_plate_at_any_edge_of_the_frame_may_go_on_beyond_it(x, y):
+    assert by_place(upright(x, y), WIDTH, HEIGHT) == {Limit.CUT_BY_EDGE}
+
+
+def test_a_plate_that_keeps_its_distance_is_whole():
+    for x in (NEAR + 1, 100, WIDTH - WIDE - NEAR - 1):
+        for y in (NEAR + 1, 100, HEIGHT - HIGH - NEAR - 1):
+            assert by_place(upright(x, y), WIDTH, HEIGHT) == frozenset()
+
+
+def test_a_tilted_plate_is_judged_by_its_corners_and_a_cutting_not_at_all():
+    tilted = replace(upright(100, 100), corners=((2, 90), (196, 100), (196, 140), (100, 140)))
+    assert by_place(tilted, WIDTH, HEIGHT) == {Limit.CUT_BY_EDGE}
+    assert by_place(upright(0, 0, whole=True), int(WIDE), int(HIGH)) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "expected"),
+    [
+        ("TST1234", "us", set()),
+        ("PARCEL", "us", {Limit.NO_DIGIT}),
+        ("PARCEL", "unknown", {Limit.NO_DIGIT}),
+        ("CAM", "us", {Limit.NO_DIGIT, Limit.TOO_SHORT}),
+        ("T12", "unknown", {Limit.TOO_SHORT}),
+        ("TS123", "us", set()),
+        ("TS123", "br", {Limit.TOO_SHORT}),
+        ("TST123", "br", {Limit.TOO_SHORT}),
+        ("TST1234", "br", set()),
+        ("TS123", "eu", {Limit.TOO_SHORT}),
+        ("TEST12345", "unknown", set()),
+        ("TEST123456", "unknown", {Limit.TOO_LONG}),
+        ("", "unknown", set()),
+    ],
+)
+def test_what_a_text_lacks(text, region, expected):
+    assert by_text(text, region) == expected
+
+
+class Seeing(OnnxPlateReader):
+    """Reads this text with this confidence, whatever it is shown; `mirror`: in exchanged sides."""
+
+    def __init__(self, text, confidence=0.99, as_one_row=0.0, *, whole=True, mirror=("", 0.0)):
+        super().__init__(None, lambda signs: self.weighed.append(signs) or whole)
+        self.text, self.confidence, self.as_one_row = text, confidence, as_one_row
+        self.mirror, self.weighed = mirror, []
+
+    def _view(self, _image, box):
+        sure = self.as_one_row if box.rows == 1 and self.as_one_row else self.confidence
+        return view(self.text, sure)
+
+    def _seen(self, _crop):
+        return view(*self.mirror)
+
+
+def view(text, confidence):
+    """What such a network would have seen, each character three steps after the other."""
+    steps = np.zeros((32, 1 + len(CHARACTERS)), np.float32)
+    steps[:, 0] = 1.0
+    for place, character in enumerate(text):
+        steps[4 + 3 * place, [0, 1 + CHARACTERS.index(character)]] = 0.0, 1.0
+    found = Reading(text, confidence, (0.99,) * len(text))
+    return View([found], np.zeros(len(REGIONS), np.float32), [found], steps)
+
+
+def read(reader, box):
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    return reader.read(Frame(image, Instant(datetime(2026, 1, 1, tzinfo=UTC)), 0), box)
+
+
+def test_a_whole_plate_is_as_sure_as_it_was_read():
+    seen = read(Seeing("TST1234"), upright(100, 100))
+    assert (seen.confidence, seen.limits) == (0.99, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "limits"),
+    [
+        ("TST1234", upright(2, 100), {Limit.CUT_BY_EDGE}),
+        ("PARCEL", upright(100, 100), {Limit.NO_DIGIT}),
+        (
+            "TST1234",
+            upright(100, 100, limits=frozenset({Limit.CUT_BY_MASK})),
+            {Limit.CUT_BY_MASK},
+        ),
+        ("CAM", upright(2, 100), {Limit.CUT_BY_EDGE, Limit.NO_DIGIT, Limit.TOO_SHORT}),
+    ],
+)
+def test_what_limits_a_read_caps_it_and_stands_in_it(text, box, limits):
+    seen = read(Seeing(text), box)
+    assert seen.limits == limits
+    assert seen.confidence == MOST_WHEN_LIMITED
+    assert seen.text.value == text, "a person still sees what was read"
+
+
+def test_a_limit_makes_nothing_surer():
+    assert read(Seeing("PARCEL", 0.2), upright(100, 100)).confidence == 0.2
+
+
+def test_one_row_read_of_two_is_never_sure():
+    two = upright(100, 100, rows=2)
+    seen = read(Seeing("TST1234", 0.6, as_one_row=0.99), two)
+    assert (seen.limits, seen.confidence) == ({Limit.ONE_ROW_OF_TWO}, MOST_WHEN_LIMITED)
+    assert read(Seeing("TST1234", 0.98), two).limits == frozenset(), "both rows were read"
+
+
+def test_a_persons_cutting_stays_legible_though_it_is_limited():
+    cutting = upright(100, 100, whole=True, least_text=0.57)
+    assert read(Seeing("PARCEL"), cutting).confidence == 0.57
+
+
+def test_a_plate_that_does_not_look_whole_is_never_sure():
+    seen = read(Seeing("TST1234", whole=False), upright(100, 100))
+    assert (seen.limits, seen.confidence) == ({Limit.HIDDEN}, MOST_WHEN_LIMITED)
+
+
+def test_a_rehearsals_plate_is_whole_by_its_check_character_and_needs_no_digit():
+    letters = plate_for([ALPHABET.index(letter) for letter in "ACEF"])
+    assert is_test_plate(letters)
+    assert by_text(letters, "us") == frozenset()
+    seeing = Seeing(letters, whole=False)
+    assert read(seeing, upright(100, 100)).limits == frozenset()
+    assert read(seeing, upright(2, 100)).limits == {Limit.CUT_BY_EDGE}
+    swapped = letters[:5] + letters[6] + letters[5] + letters[7:]
+    assert by_text(swapped, "us") == {Limit.NO_DIGIT}, "its check character is wrong"
+
+
+def test_a_read_that_will_be_sure_of_nothing_is_not_weighed():
+    for text, confidence, box in (
+        ("TST1234", 0.2, upright(100, 100)),
+        ("TST1234", 0.99, upright(2, 100)),
+        ("PARCEL", 0.99, upright(100, 100)),
+        ("TST1234", 0.99, upright(100, 100, whole=True)),
+    ):
+        seeing = Seeing(text, confidence, whole=False)
+        assert Limit.HIDDEN not in read(seeing, box).limits
+        assert seeing.weighed == []
+
+
+@pytest.mark.parametrize(
+    ("mirror", "limits"),
+    [
+        (("HT81", 0.99), {Limit.MIRRORED}),
+        (("HT81", 0.9), set()),  # read less surely the other way round
+        (("T8H101", 0.99), set()),  # the same both ways
+        (("", 0.0), set()),
+    ],
+)
+def test_what_reads_more_surely_with_its_sides_exchanged_is_mirrored(mirror, limits):
+    seen = read(Seeing("T8H101", 0.95, mirror=mirror), upright(100, 100))
+    assert seen.limits == limits
+
+
+def test_a_character_that_no_mirrored_one_looks_like_saves_the_second_look():
+    assert (
+        read(Seeing("TST4K81", 0.95, mirror=("1234", 1.0)), upright(100, 100)).limits == frozenset()
+    )
+
+
+def test_what_read_prints_names_the_limits():
+    seen = read(Seeing("CAM"), upright(2, 100))
+    (plate,) = json.loads(to_json(Picture("a.jpg", (seen,), 1.0)))["plates"]
+    assert plate["limits"] == ["cut-by-edge", "no-digit", "too-short"]
+    assert plate["confidence"] == MOST_WHEN_LIMITED
+
+
+def test_every_limit_is_documented():
+    page = (Path(__file__).parents[2] / "docs/ref/read.md").read_text(encoding="utf-8")
+    section = page.partition("## Limits")[2].partition("## ")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE) == [*map(str, Limit)]

@@ -1,0 +1,115 @@
+"""agent/vision/whole/wholeness.py: the signs for and against a whole plate, and how they are
+weighed.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from agent.core.reading.plate_text import CHARACTERS
+from agent.core.reading.sighting import PlateBox
+from agent.vision.ctc import middles
+from agent.vision.whole import wholeness
+from agent.vision.whole.wholeness import NAMES, Weights, against, evidence, shipped
+
+EVEN = (0.1, 0.23, 0.36, 0.49, 0.62, 0.75, 0.88)
+US = (1.0, 0.0, 0.0, 0.0)
+CORNERS = ((100, 80), (200, 80), (200, 130), (100, 130))
+PLATE = PlateBox((100, 80, 100, 50), CORNERS, 0.9)
+
+
+def steps_of(text, places):
+    steps = np.full((32, 1 + len(CHARACTERS)), 1e-6, np.float32)
+    steps[:, 0] = 1.0
+    for place, character in zip(places, text, strict=True):
+        steps[place] = 1e-6
+        steps[place, 1 + CHARACTERS.index(character)] = 1.0
+    return steps
+
+
+def test_each_character_stands_where_the_network_saw_it():
+    assert middles(steps_of("AAB1", (3, 9, 14, 30)), "AAB1") == [3, 9, 14, 30]
+
+
+def test_a_character_held_over_steps_stands_in_their_middle_and_another_text_can_be_laid_on():
+    steps = steps_of("AB", (3, 10))
+    steps[4] = steps[3]
+    assert middles(steps, "AB") == [3.5, 10]
+    assert middles(steps, "A8")[0] == 3.5
+    assert len(middles(steps, "A8")) == 2
+
+
+def signs(image=None, box=PLATE, text="TST1234", places=EVEN, regions=US):
+    image = np.full((240, 320), 120, np.uint8) if image is None else image
+    return dict(zip(NAMES, evidence(image, box, text, places, regions), strict=True))
+
+
+def test_gaps_are_told_in_characters_widths():
+    seen = signs()
+    assert seen["left"] == pytest.approx(0.1 / 0.13)
+    assert seen["right"] == pytest.approx(0.12 / 0.13)
+    assert seen["nearer"] == seen["left"]
+    assert seen["uneven"] == pytest.approx(0.02 / 0.13)
+    assert seen["widest"] == pytest.approx(1)
+    cut = signs(text="ST1234", places=tuple(p - 0.1 for p in EVEN[1:]))
+    assert cut["left"] == pytest.approx(1)
+    assert signs(places=(*EVEN[:3], *(p + 0.05 for p in EVEN[3:])))["widest"] > 1.3
+
+
+def test_a_text_is_weighed_by_the_formats_of_its_region():
+    assert signs()["off_list"] == 0
+    assert signs(text="SPEED30")["off_list"] == 1
+    assert signs(text="SPEED30")["pattern"] < signs()["pattern"]
+    brazil = (0.0, 0.0, 0.0, 1.0)
+    assert signs(text="ST1234", places=EVEN[1:], regions=brazil)["off_list"] == 1
+
+
+def drawn(*lines):
+    """A light plate with dark strokes on grey, and upright lines x, top, bottom."""
+    image = np.full((240, 320), 120, np.uint8)
+    cv2.rectangle(image, (100, 80), (200, 130), 220, -1)
+    for x in range(110, 195, 13):
+        cv2.rectangle(image, (x, 98), (x + 5, 112), 20, -1)
+    for x, top, bottom in lines:
+        cv2.rectangle(image, (x, top), (x + 9, bottom), 40, -1)
+    return image
+
+
+def test_a_post_runs_past_the_plate_and_a_plates_own_edge_does_not():
+    clear, post = signs(drawn()), signs(drawn((120, 20, 200)))
+    assert post["line_through"] > clear["line_through"] + 1
+    assert post["line"] > clear["line"] + 1
+    from_below = signs(drawn((120, 80, 200)))
+    assert from_below["line"] > clear["line"] + 1
+    beside = signs(drawn((215, 20, 200)))
+    assert beside["line_through"] < post["line_through"] - 1
+
+
+def weights(**of):
+    spread = (1.0,) * len(NAMES)
+    return Weights((0.0,) * len(NAMES), spread, tuple(of.get(n, 0.0) for n in NAMES), 0.5, 1.0)
+
+
+def test_signs_are_weighed_each_by_its_own():
+    given = evidence(np.full((240, 320), 120, np.uint8), PLATE, "TST1234", EVEN, US)
+    assert against(given, weights()) == 0.5
+    assert against(given, weights(characters=2.0)) == 14.5
+    moved = replace(weights(characters=2.0), middle=(5.0,) * len(NAMES), spread=(2.0,) * len(NAMES))
+    assert against(given, moved) == 2.5
+
+
+def test_what_is_no_number_is_not_whole():
+    assert not wholeness.whole([float("nan")] * len(NAMES))
+
+
+def test_a_wild_box_still_gives_numbers():
+    for corners in (((5, 5),) * 4, ((0, 0), (1e6, 0), (1e6, 1e6), (0, 1e6))):
+        box = PlateBox((5, 5, 0, 0), corners, 1.0)
+        assert np.isfinite(list(signs(box=box, places=(0.5,) * 7).values())).all()
+
+
+def test_the_shipped_weights_are_of_these_signs():
+    assert len(shipped().weight) == len(NAMES)
+    assert all(spread > 0 for spread in shipped().spread)
