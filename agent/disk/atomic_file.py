@@ -39,7 +39,7 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
     write_new(part, data, mode, final=path, sync=False)
-    _rename(part, path)
+    rename(part, path)
 
 
 def write_new(
@@ -76,8 +76,18 @@ def write_new(
 
 def publish(part: Path, path: Path) -> None:
     """Give a finished part its name, durably. Both lie in the same folder. Raises StorageError."""
-    _rename(part, path)
+    rename(part, path)
     sync_folder(path.parent)
+
+
+def rename(part: Path, path: Path) -> None:
+    """As `publish`, without the sync of the folder. Raises StorageError; the part is then gone."""
+    try:
+        part.rename(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise storage_error(error, path, "cannot rename into place") from None
 
 
 def remove(path: Path) -> None:
@@ -163,15 +173,6 @@ def storage_error(error: OSError, path: Path, what: str) -> StorageError:
     else:
         fix = "check the disk and the folder"
     return StorageError(f"{what}: {reason}", where=path, fix=fix)
-
-
-def _rename(part: Path, path: Path) -> None:
-    try:
-        part.rename(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise storage_error(error, path, "cannot rename into place") from None
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

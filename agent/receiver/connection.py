@@ -158,6 +158,19 @@ class Connection:
                 self._reconnect(timeout_s)
         return self._events.popleft() if self._events else None
 
+    def more(self) -> list[Received]:
+        """The messages that came right behind the last event, at most MAX_UNACKNOWLEDGED; nothing
+        is waited for.
+        """
+        found: list[Received] = []
+        while self._events and len(found) < MAX_UNACKNOWLEDGED:
+            message = self._events[0]
+            if not isinstance(message, Received):
+                break
+            found.append(message)
+            self._events.popleft()
+        return found
+
     def acknowledge(self, message: Received) -> None:
         """PUBACK: the broker may forget the message. Nothing happens when its connection is gone:
         it comes again.

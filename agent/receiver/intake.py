@@ -4,12 +4,14 @@ receipt.
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.core.policy.policy import TEST
 from agent.core.reasons import Reason
 from agent.core.wire.receipt import Receipt
+from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import EnvelopeRefusedError
@@ -46,6 +48,18 @@ class Taken:
         return isinstance(self.tags, Tags) and self.tags.category == TEST
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What is to become of one message, as in Taken. `digest`: of its bytes; `to_store`: if it is a
+    new read.
+    """
+
+    outcome: str
+    tags: Tags | EnvelopeMinimum | None = None
+    digest: str = ""
+    to_store: SealedRead | None = None
+
+
 class Intake:
     """Guarantee: a receipt "stored" leaves only after the read was opened once (and forgotten) and
     its sealed bytes are durable.
@@ -65,19 +79,38 @@ class Intake:
         self._written_s: float | None = None
 
     def take(self, untrusted_wire: bytes, now: "Instant") -> Taken:
-        """Raises StorageError; never EnvelopeRefusedError."""
+        """`take_all` of one."""
+        return self.take_all((untrusted_wire,), now)[0]
+
+    def take_all(self, untrusted_wires: Sequence[bytes], now: "Instant") -> list[Taken]:
+        """What became of each, in order. What is new is stored together: one sync for many.
+
+        Raises StorageError, and then answers none; never EnvelopeRefusedError.
+        """
+        digests: dict[tuple[str, str], str] = {}
+        with self._opener.keys_at_hand():
+            judged = [self._judged(wire, now, digests) for wire in untrusted_wires]
+        self._store.add_all([one.to_store for one in judged if one.to_store is not None], now.utc)
+        # signed only now, when all are durable
+        return [self._answered(one, now) for one in judged]
+
+    def _judged(
+        self, untrusted_wire: bytes, now: "Instant", digests: dict[tuple[str, str], str]
+    ) -> _Judged:
+        """What is to become of one message. `digests`: of the new reads before it, by name."""
         try:
             tags = self._opener.verify_any_version(untrusted_wire)
         except EnvelopeRefusedError as refused:
             self._dropped[refused.reason] += 1
-            return Taken(f"dropped:{refused.reason}")
+            return _Judged(f"dropped:{refused.reason}")
         digest = hashlib.sha256(untrusted_wire).hexdigest()
         try:
-            new = self._keep(tags, untrusted_wire, digest, now)
+            to_store = self._checked(tags, untrusted_wire, digest, now, digests)
         except EnvelopeRefusedError as refused:
             self._store.add_rejection(tags, digest, refused.reason, now.utc)
-            return self._taken(tags, digest, f"rejected:{refused.reason}", now, new=False)
-        return self._taken(tags, digest, STORED, now, new=new)
+            return _Judged(f"rejected:{refused.reason}", tags, digest)
+        digests[tags.device, tags.read_id] = digest
+        return _Judged(STORED, tags, digest, to_store)
 
     def settle(self, now_s: float) -> None:
         """Write what was dropped, if a minute has gone since the last time. `now_s`: monotonic.
@@ -97,7 +130,15 @@ class Intake:
             self._store.count_dropped(reason, messages)
             del self._dropped[reason]
 
-    def _keep(self, tags: Tags | EnvelopeMinimum, wire: bytes, digest: str, now: "Instant") -> bool:
+    def _checked(
+        self,
+        tags: Tags | EnvelopeMinimum,
+        wire: bytes,
+        digest: str,
+        now: "Instant",
+        digests: Mapping[tuple[str, str], str],
+    ) -> SealedRead | None:
+        """The read if it is to be stored; None: it is known. Raises EnvelopeRefusedError."""
         where = f"read {tags.read_id}"
         if tags.recipient != self._recipient:
             raise EnvelopeRefusedError(
@@ -108,14 +149,14 @@ class Intake:
             raise EnvelopeRefusedError(
                 Reason.UNSUPPORTED_VERSION, f"is sealed in version {tags.version}", where=where
             )
-        known = self._store.find(tags.device, tags.read_id)
-        if known is not None:
+        known = digests.get((tags.device, tags.read_id)) or self._stored(tags)
+        if known:
             # A camera never seals twice under one id: somebody tries to replace a read.
-            if known.wire_sha256 != digest:
+            if known != digest:
                 raise EnvelopeRefusedError(
                     Reason.READ_ID_REUSED, "another read with this id is stored", where=where
                 )
-            return False
+            return None
         # A rejection is final: no clock that merely says so may give it.
         if now.reached(tags.deadline):
             raise EnvelopeRefusedError(
@@ -123,17 +164,17 @@ class Intake:
             )
         # The content is forgotten at once: storage holds sealed bytes only.
         self._opener.open_verified(tags, wire)
-        self._store.add(tags, wire, now.utc)
-        return True
+        return SealedRead(tags, wire)
 
-    def _taken(
-        self,
-        tags: Tags | EnvelopeMinimum,
-        digest: str,
-        outcome: str,
-        now: "Instant",
-        *,
-        new: bool,
-    ) -> Taken:
+    def _stored(self, tags: Tags) -> str:
+        """The digest of the stored read of this name, or empty."""
+        row = self._store.find(tags.device, tags.read_id)
+        return row.wire_sha256 if row is not None else ""
+
+    def _answered(self, judged: _Judged, now: "Instant") -> Taken:
+        tags, outcome, digest = judged.tags, judged.outcome, judged.digest
+        if tags is None:
+            return Taken(outcome)
         receipt = Receipt(tags.read_id, digest, tags.device, self._recipient, outcome, now.utc)
+        new = judged.to_store is not None
         return Taken(outcome, tags, self._signer.receipt(receipt), new)

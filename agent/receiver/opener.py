@@ -5,6 +5,8 @@ The only place outside the camera that sees a plate.
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
@@ -90,6 +92,18 @@ class Opener:
 
     def __init__(self, recipient: str, verifier: "Verifier", keys: KeySource) -> None:
         self._recipient, self._verifier, self._keys = recipient, verifier, keys
+        self._at_hand: dict[date, OKPKey] | None = None
+
+    @contextmanager
+    def keys_at_hand(self) -> Iterator[None]:
+        """Inside, an epoch's key is read once for all reads that came together. Afterwards none is
+        held: a key that somebody destroys must be gone (P6).
+        """
+        self._at_hand = {}
+        try:
+            yield
+        finally:
+            self._at_hand = None
 
     def verify(self, untrusted_wire: bytes) -> Tags:
         """The tags of a read by an enrolled camera, whoever it is for.
@@ -126,7 +140,7 @@ class Opener:
                 f"is for {tags.recipient}, not {self._recipient}",
                 where=f"read {tags.read_id}",
             )
-        key = self._keys.key(tags.epoch)
+        key = self._key(tags.epoch)
         if key is None:
             what = (
                 f"there is no key of epoch {tags.epoch.isoformat()}: "
@@ -139,9 +153,7 @@ class Opener:
                 fix="nobody can open it any more; that is the retention",
             )
         try:
-            opened = jwe.decrypt_compact(
-                wire.partition(b"\n")[0], OKPKey.import_key(key), registry=_registry()
-            )
+            opened = jwe.decrypt_compact(wire.partition(b"\n")[0], key, registry=_registry())
         except FOREIGN_ERRORS:
             what = (
                 "does not open with this recipient's key: "
@@ -151,6 +163,15 @@ class Opener:
                 Reason.DECRYPTION_FAILED, what, where=f"read {tags.read_id}"
             ) from None
         return opened.plaintext or b""
+
+    def _key(self, epoch: date) -> OKPKey | None:
+        if self._at_hand is not None and epoch in self._at_hand:
+            return self._at_hand[epoch]
+        found = self._keys.key(epoch)
+        key = OKPKey.import_key(found) if found is not None else None
+        if self._at_hand is not None and key is not None:
+            self._at_hand[epoch] = key
+        return key
 
 
 @cache

@@ -2,14 +2,14 @@
 past its deadline is deleted.
 
 A read is in the store when both its file and its row are durable. Order: the file, synced, in
-`incoming/` → its row → its name in the store. A crash leaves at most a file in `incoming/`. The
-next start names it if its row is there, else removes it: the read is delivered again, because no
-receipt was given. So no start has to go through all that is stored.
+`incoming/` → its row → its name in the store. A crash leaves at most files in `incoming/`. The next
+start names those whose row is there, and removes the others: their reads are delivered again,
+because no receipt was given. So no start has to go through all that is stored.
 """
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from typing import Any
 
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
-from agent.core.wire.sealed_read import MAX_WIRE_BYTES
+from agent.core.wire.sealed_read import MAX_WIRE_BYTES, SealedRead
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.disk.atomic_file import (
@@ -27,11 +27,14 @@ from agent.disk.atomic_file import (
     publish,
     read_bounded,
     remove,
+    rename,
     storage_error,
+    sync_folder,
     write_new,
 )
 from agent.disk.private_file import create_private
 from agent.errors import StorageError
+from agent.receiver.number_runs import gaps, runs_of
 
 INDEX, INCOMING, _SUFFIX = "index.sqlite", "incoming", ".sealed"
 SCHEMA_VERSION = 1
@@ -124,32 +127,27 @@ class ReceivedReads:
 
     def add(self, tags: Tags, wire: bytes, received_at: datetime) -> StoredRead:
         """Store a verified read; durable on return. Raises StorageError."""
-        row = StoredRead(
-            tags.device,
-            tags.read_id,
-            tags.sequence,
-            tags.deadline,
-            hashlib.sha256(wire).hexdigest(),
-            received_at,
-        )
-        path = self._path(tags.device, tags.read_id)
-        part = self._incoming / path.name
-        with suppress(FileNotFoundError):  # of an attempt that failed
-            part.unlink()
-        write_new(part, wire, final=path)
-        values = (
-            row.device,
-            row.read_id,
-            row.sequence,
-            rfc3339(row.deadline),
-            row.wire_sha256,
-            rfc3339(received_at),
-        )
-        with self._transaction():
-            self._index.execute("INSERT OR REPLACE INTO reads VALUES (?, ?, ?, ?, ?, ?)", values)
-            self._count(row.device, row.sequence, row.wire_sha256)
-        publish(part, path)
-        return row
+        return self.add_all((SealedRead(tags, wire),), received_at)[0]
+
+    def add_all(self, reads: Sequence[SealedRead], received_at: datetime) -> Sequence[StoredRead]:
+        """Store verified reads, all durable on return: one sync of the index and one of the folder.
+        Raises StorageError; then none of them counts as stored.
+        """
+        rows = [_row(read, received_at) for read in reads]
+        paths = [self._path(row.device, row.read_id) for row in rows]
+        for path, read in zip(paths, reads, strict=True):
+            part = self._incoming / path.name
+            with suppress(FileNotFoundError):  # of an attempt that failed
+                part.unlink()
+            write_new(part, read.wire, final=path)
+        if rows:
+            with self._transaction():
+                for row in rows:
+                    self._insert(row)
+            for path in paths:
+                rename(self._incoming / path.name, path)
+            sync_folder(self._folder)
+        return rows
 
     def wire(self, row: StoredRead) -> bytes:
         """The sealed bytes: untrusted again, since anybody with the disk may have changed them.
@@ -217,7 +215,7 @@ class ReceivedReads:
         ):
             twice.setdefault(device, []).append(sequence)
         return [
-            DeviceSequence(device, of[-1][1], _gaps(of), _runs(twice.get(device, ())))
+            DeviceSequence(device, of[-1][1], gaps(of), runs_of(twice.get(device, ())))
             for device, of in runs.items()
         ]
 
@@ -287,7 +285,7 @@ class ReceivedReads:
             numbers.setdefault(device, []).append(number)
         self._index.executemany(
             "INSERT INTO runs VALUES (?, ?, ?)",
-            ((device, *run) for device, of in numbers.items() for run in _runs(of)),
+            ((device, *run) for device, of in numbers.items() for run in runs_of(of)),
         )
         known = self._select("SELECT device, sequence, sha256, read_id FROM reads ORDER BY rowid")
         for device, sequence, digest, _ in known:
@@ -301,21 +299,32 @@ class ReceivedReads:
             if path.suffix in {_SUFFIX, PART_SUFFIX} and path.name not in known:
                 remove(path)
 
+    def _insert(self, row: StoredRead) -> None:
+        deadline, received_at = rfc3339(row.deadline), rfc3339(row.received_at)
+        self._index.execute(
+            "INSERT OR REPLACE INTO reads VALUES (?, ?, ?, ?, ?, ?)",
+            (row.device, row.read_id, row.sequence, deadline, row.wire_sha256, received_at),
+        )
+        self._count(row.device, row.sequence, row.wire_sha256)
+
     def _count(self, device: str, sequence: int, digest: str) -> None:
         """A number has arrived, with these bytes; inside a transaction."""
         place = (device, sequence)
-        known = self._select(
+        inserted = self._index.execute(
+            "INSERT OR IGNORE INTO sequences VALUES (?, ?, ?)", (*place, digest)
+        )
+        if inserted.rowcount:
+            self._extend_runs(device, sequence)
+            return
+        [(known,)] = self._select(
             "SELECT sha256 FROM sequences WHERE device = ? AND sequence = ?", place
         )
-        if not known:
-            self._index.execute("INSERT INTO sequences VALUES (?, ?, ?)", (*place, digest))
-            self._extend_runs(device, sequence)
-        elif known[0][0] is None:  # an older version did not keep it
+        if known is None:  # an older version did not keep it
             self._index.execute(
                 "UPDATE sequences SET sha256 = ? WHERE device = ? AND sequence = ?",
                 (digest, *place),
             )
-        elif known[0][0] != digest:
+        elif known != digest:
             self._index.execute("INSERT OR IGNORE INTO twice VALUES (?, ?, ?)", (*place, digest))
 
     def _extend_runs(self, device: str, sequence: int) -> None:
@@ -377,21 +386,6 @@ class ReceivedReads:
         )
 
 
-def _gaps(runs: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """What is missing from 1 up to the last of the ascending `runs`."""
-    starts = [first for first, _ in runs]
-    ends = [0, *(last for _, last in runs)]
-    return tuple(
-        (end + 1, start - 1) for end, start in zip(ends, starts, strict=False) if start - end > 1
-    )
-
-
-def _runs(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
-    """The ascending `numbers` as runs (first, last) without gaps."""
-    runs: list[tuple[int, int]] = []
-    for number in numbers:
-        if runs and runs[-1][1] == number - 1:
-            runs[-1] = (runs[-1][0], number)
-        else:
-            runs.append((number, number))
-    return tuple(runs)
+def _row(read: SealedRead, received_at: datetime) -> StoredRead:
+    tags, digest = read.tags, hashlib.sha256(read.wire).hexdigest()
+    return StoredRead(tags.device, tags.read_id, tags.sequence, tags.deadline, digest, received_at)

@@ -1,12 +1,12 @@
 """The receiver's run loop: messages in, receipts out, keys and reads destroyed on their day."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from agent.errors import NetworkError
+from agent.errors import NetworkError, StorageError
 from agent.mqtt.events import Received
 from agent.receiver.connection import Connection, Event, Lost, Notice, Refused, Subscribed
 from agent.receiver.intake import Intake, Taken
@@ -40,7 +40,7 @@ class Voice:
 class Service:
     """One receiver.
 
-    `stop` may be called from a signal handler: the message in hand is finished first.
+    `stop` may be called from a signal handler: the messages in hand are finished first.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class Service:
     def run(self, ready: Callable[[], str]) -> None:
         """Until `stop`.
 
-        Says `ready` when subscribed. Raises PlatewardenError; a message in hand is then not
-        acknowledged and comes again.
+        Says `ready` when subscribed. Raises PlatewardenError; messages in hand are then not
+        acknowledged and come again.
         """
         self._tidy()
         tidied_s = self._clock.monotonic_s()
@@ -85,12 +85,7 @@ class Service:
 
     def _handle(self, event: Event | None) -> None:
         if isinstance(event, Received):
-            taken = self._intake.take(event.untrusted_payload, trusted(self._clock.now()))
-            if taken.tags is not None and taken.receipt is not None:
-                self._connection.publish_receipt(taken.tags.device, taken.receipt)
-            # Acknowledged only now: what is not yet durable comes again after a crash.
-            self._connection.acknowledge(event)
-            self._voice.taken(taken)
+            self._take([event, *self._connection.more()])
         elif isinstance(event, Refused):
             raise NetworkError(
                 f"the broker refused {event.why}",
@@ -102,6 +97,26 @@ class Service:
             self._voice.tell(event.words)
         elif isinstance(event, Subscribed):
             self._voice.tell("connected again")
+
+    def _take(self, messages: Sequence[Received]) -> None:
+        """Those that came together: one sync for all. One that cannot be taken in keeps none back
+        that came before it. Raises StorageError.
+        """
+        now = trusted(self._clock.now())
+        try:
+            all_taken = self._intake.take_all([one.untrusted_payload for one in messages], now)
+        except StorageError:
+            if len(messages) == 1:
+                raise
+            for message in messages:
+                self._take([message])
+            return
+        for message, taken in zip(messages, all_taken, strict=True):
+            if taken.tags is not None and taken.receipt is not None:
+                self._connection.publish_receipt(taken.tags.device, taken.receipt)
+            # Acknowledged only now: what is not yet durable comes again after a crash.
+            self._connection.acknowledge(message)
+            self._voice.taken(taken)
 
     def _tidy(self) -> None:
         for line in self._housekeeping.tidy(trusted(self._clock.now())):

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from agent.errors import ConfigError
+from agent.mqtt.events import Received
 from agent.receiver import receiver_settings
 from agent.receiver.connection import Connection, Lost, Notice, Refused, Subscribed
 from agent.receiver.receiver_settings import BrokerSettings
@@ -82,6 +83,19 @@ def test_taken_over_is_told_only_when_the_broker_says_so(ca) -> None:
             link.publish_receipt("cam-7", b"receipt")
             found = [e for e in events(link, 15.0, until=kind) if isinstance(e, Lost | Refused)]
             assert ("another receiver" in found[-1].why) == (reason == 0x8E)
+        link.close()
+
+
+def test_more_gives_the_messages_at_the_front_and_nothing_behind_another_event(ca) -> None:
+    with fake.FakeBroker(ca.server()) as broker:
+        link = opened(ca, broker.port)
+        messages = [Received("t", b"x", number, 1, 1, 9) for number in range(25)]
+        link._events.extend([*messages, Lost("away"), messages[0]])
+        assert link.more() == messages[:20]
+        assert link.more() == messages[20:]
+        assert link.more() == []
+        assert isinstance(link.next(0), Lost)
+        assert link.more() == messages[:1]
         link.close()
 
 

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from agent.core.time.instant import Instant
-from agent.errors import StorageError
+from agent.errors import EnvelopeRefusedError, StorageError
 from agent.receiver import receiver_status
 from agent.receiver.epoch_keys import destroy
 from agent.receiver.intake import Intake, Taken
@@ -137,6 +137,58 @@ class TestIntake:
                 intake.take(read.wire, NOW)
         assert not list((enrolled.folder / "store").glob("*.sealed"))
         assert intake.take(read.wire, NOW).outcome == "stored"
+
+    def test_what_came_together_is_answered_in_order_whatever_is_among_it(self, enrolled, intake):
+        first, other, third = (enrolled.seal() for _ in range(3))
+        with mock.patch("secrets.token_hex", return_value=first.tags.read_id):
+            same_id = enrolled.seal()
+        wires = [first.wire, b"junk", first.wire, same_id.wire, other.wire]
+        found = intake.take_all(wires, NOW)
+        assert [(taken.outcome, taken.new) for taken in found] == [
+            ("stored", True),
+            ("dropped:malformed", False),
+            ("stored", False),
+            ("rejected:read-id-reused", False),
+            ("stored", True),
+        ]
+        assert [taken.outcome for taken in intake.take_all([third.wire, first.wire], NOW)] == [
+            "stored",
+            "stored",
+        ]
+
+    def test_no_receipt_is_signed_before_all_of_them_are_durable(
+        self, enrolled, intake, monkeypatch
+    ):
+        wires, done = [enrolled.seal().wire for _ in range(3)], []
+        store, signer = intake._store, intake._signer
+        add_all, sign = store.add_all, signer.receipt
+
+        def stored(reads, at):
+            add_all(reads, at)
+            done.append(f"stored {len(reads)}")
+
+        monkeypatch.setattr(store, "add_all", stored)
+        monkeypatch.setattr(
+            signer, "receipt", lambda content: done.append("signed") or sign(content)
+        )
+        intake.take_all(wires, NOW)
+        assert done == ["stored 3", "signed", "signed", "signed"]
+
+    def test_an_epoch_key_is_read_once_for_what_came_together_and_not_held_afterwards(
+        self, enrolled, intake, monkeypatch
+    ):
+        reads, asked = [enrolled.seal() for _ in range(4)], []
+        keys = enrolled.place.keys
+        read_key = keys.key
+        monkeypatch.setattr(keys, "key", lambda epoch: asked.append(epoch) or read_key(epoch))
+        opener = enrolled.place.opener()
+        intake = Intake(RECIPIENT, opener, intake._store, intake._signer)
+        found = intake.take_all([read.wire for read in reads[:3]], NOW)
+        assert [taken.outcome for taken in found] == ["stored"] * 3
+        assert asked == [reads[0].tags.epoch]
+        destroy(enrolled.folder / "epochs" / f"{reads[0].tags.epoch}.key")
+        with pytest.raises(EnvelopeRefusedError, match="there is no key"):
+            opener.open(reads[3].wire)
 
     def test_a_signature_is_checked_once(self, enrolled, intake, monkeypatch):
         checked = []

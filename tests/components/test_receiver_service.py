@@ -38,6 +38,13 @@ class FakeConnection:
         event = self.events.pop(0)
         return event() if callable(event) else event
 
+    def more(self):
+        """Whatever else has come already: the messages at the front."""
+        found = []
+        while self.events and isinstance(self.events[0], Received):
+            found.append(self.events.pop(0))
+        return found
+
     def acknowledge(self, message):
         self.done.append(("acknowledge", message.packet_id))
 
@@ -52,10 +59,10 @@ class FakeIntake:
     def __init__(self, taken):
         self.taken = taken
 
-    def take(self, _wire, _now):
+    def take_all(self, wires, _now):
         if isinstance(self.taken, Exception):
             raise self.taken
-        return self.taken
+        return [self.taken for _ in wires]
 
     def settle(self, _now_s):
         pass
@@ -152,6 +159,37 @@ def test_a_fault_of_this_machine_acknowledges_nothing():
     with pytest.raises(StorageError):
         service.run(lambda: "READY")
     assert connection.done == ["open", "close"]
+
+
+def test_what_came_together_is_taken_together_each_receipt_before_its_acknowledgement(stored):
+    lost = Lost("broken pipe")
+    service, connection, _, said = build([message(7), message(8), lost, message(9)], stored)
+    groups = []
+    taken_in = service._intake.take_all
+    service._intake.take_all = lambda wires, now: groups.append(len(wires)) or taken_in(wires, now)
+    service.run(lambda: "READY")
+    told = [[("receipt", stored.tags.device), ("acknowledge", number)] for number in (7, 8, 9)]
+    assert connection.done == ["open", *(step for steps in told for step in steps), "close"]
+    assert (groups, said.count(stored)) == ([2, 1], 3)
+
+
+def test_one_that_cannot_be_taken_in_keeps_none_back_that_came_before_it(stored):
+    service, connection, _, _ = build([message(7), message(8, b"fault"), message(9)])
+
+    def take_all(wires, _now):
+        if b"fault" in wires:
+            raise StorageError("full")
+        return [stored for _ in wires]
+
+    service._intake.take_all = take_all
+    with pytest.raises(StorageError):
+        service.run(lambda: "READY")
+    assert connection.done == [
+        "open",
+        ("receipt", stored.tags.device),
+        ("acknowledge", 7),
+        "close",
+    ]
 
 
 def test_a_refusing_broker_ends_it():

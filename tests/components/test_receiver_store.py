@@ -95,7 +95,7 @@ class TestStore:
 
     def test_a_read_is_readable_from_the_moment_of_its_row(self, store, tmp_path, monkeypatch):
         read = sealed()
-        monkeypatch.setattr(received_reads, "publish", lambda *_: None)
+        monkeypatch.setattr(received_reads, "rename", lambda *_: None)
         row = store.add(read.tags, read.wire, CAPTURED)
         assert store.wire(row) == read.wire
 
@@ -107,13 +107,48 @@ class TestStore:
 
         read = sealed()
         with monkeypatch.context() as patched:
-            patched.setattr(received_reads, "publish", fail)
+            patched.setattr(received_reads, "rename", fail)
             with pytest.raises(StorageError):
                 store.add(read.tags, read.wire, CAPTURED)
         assert store.find(DEVICE, read.tags.read_id) is None
         store.add(read.tags, read.wire, CAPTURED)
         assert store.wire(store.find(DEVICE, read.tags.read_id)) == read.wire
         assert store.sequences()[0].twice == ()
+
+    def test_several_are_stored_with_one_sync_of_the_folder(self, store, tmp_path, monkeypatch):
+        sealer, synced = FakeSealer(DEVICE), []
+        reads = [sealed(number, sealer) for number in (1, 2, 3)]
+        monkeypatch.setattr(received_reads, "sync_folder", synced.append)
+        rows = store.add_all(reads, CAPTURED)
+        assert synced == [tmp_path / "store"]
+        assert [store.wire(row) for row in rows] == [read.wire for read in reads]
+        assert list(store.reads()) == list(rows)
+        assert (list(store.add_all([], CAPTURED)), len(synced)) == ([], 1)
+
+    @pytest.mark.parametrize(("step", "stored"), [("write_new", 0), ("rename", 3)])
+    def test_a_crash_in_the_middle_of_several_leaves_all_of_them_or_none(
+        self, store, tmp_path, monkeypatch, step, stored
+    ):
+        sealer, real, calls = FakeSealer(DEVICE), getattr(received_reads, step), []
+
+        def killed_at_the_third(*arguments, **options):
+            calls.append(arguments)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return real(*arguments, **options)
+
+        reads = [sealed(number, sealer) for number in (1, 2, 3)]
+        with monkeypatch.context() as patched:
+            patched.setattr(received_reads, step, killed_at_the_third)
+            with pytest.raises(KeyboardInterrupt):
+                store.add_all(reads, CAPTURED)
+        store.close()
+        again = ReceivedReads(tmp_path / "store")
+        again.recover()
+        found = [again.find(DEVICE, read.tags.read_id) for read in reads]
+        assert len([row for row in found if row is not None]) == stored
+        assert not list((tmp_path / "store" / "incoming").iterdir())
+        again.close()
 
     def test_gaps(self, store):
         sealer = FakeSealer(DEVICE)
