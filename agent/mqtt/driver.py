@@ -264,6 +264,8 @@ class Driver:
         else:
             self._look(client, code)
             self._send_waiting()
+            if self._socket is not None and not self._session.by_hand and not client.want_write():
+                self._socket.inflow.unanswered_bytes = 0  # paho has sent every answer
         return arrived
 
     def _look(self, client: mqtt.Client, code: MQTTErrorCode) -> None:

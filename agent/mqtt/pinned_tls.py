@@ -138,7 +138,8 @@ class Inflow:
     `began_s`: since when one is unfinished, or None; `packet_bytes`: the length of the last whole
     one.
 
-    `unanswered_bytes`: of messages; whoever acknowledges one by hand takes it off.
+    `unanswered_bytes`: of messages; whoever acknowledges one by hand takes it off, and the driver
+    all that paho has acknowledged by itself.
 
     `beyond_qos_1`: has a message of QoS 2 begun? We subscribe at QoS 1, and paho would keep such
     ones until the broker releases them, which a hostile one never does.

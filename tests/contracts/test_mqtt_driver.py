@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agent.errors import DestinationRefusedError, NetworkError
+from agent.mqtt import pinned_tls
 from agent.mqtt.driver import Driver
 from agent.mqtt.events import (
     SESSION_TAKEN_OVER,
@@ -75,8 +76,8 @@ class World:
         self.dial(driver)
         return driver
 
-    def subscribed(self, topic: str = TOPIC) -> Driver:
-        driver = self.connected()
+    def subscribed(self, topic: str = TOPIC, session: Session = SESSION) -> Driver:
+        driver = self.connected(session)
         driver.subscribe(topic)
         assert driver.until(Subscribed, WAIT_S, "subscribe", lambda _event: None).topic == topic
         return driver
@@ -150,7 +151,7 @@ def fake(make) -> FakeWorld:
     return make(FakeWorld, says="ask the city clerk")
 
 
-def events_of(driver: Driver, number: int, kind: type = Event) -> list[Event]:
+def events_of(driver: Driver, number: int, kind: object = Event) -> list[Event]:
     """So many of a kind, in order."""
     found, end_s = [], time.monotonic() + WAIT_S
     while len(found) < number:
@@ -401,11 +402,26 @@ class TestReceiving:
             driver.acknowledge(message)
         assert inflow.unanswered_bytes == 0
 
+    @pytest.mark.parametrize("stuck", [False, True])
+    def test_acknowledged_on_arrival_wears_no_connection_out_unless_the_broker_reads_no_answers(
+        self, world, monkeypatch, stuck
+    ) -> None:
+        """Mitigates against: a broker that never reads, for which paho would keep every answer."""
+        monkeypatch.setattr(pinned_tls, "MAX_UNANSWERED_BYTES", 2_000)
+        driver = world.subscribed(session=replace(SESSION, by_hand=False))
+        if stuck:
+            monkeypatch.setattr(driver._client, "want_write", lambda: True)
+        found: list[Event] = []
+        for _ in range(8):
+            world.send(bytes(500))
+            found += events_of(driver, 1, Received | Disconnected)
+            if isinstance(found[-1], Disconnected):
+                break
+        ended = isinstance(found[-1], Disconnected) and found[-1].words
+        assert (len(found), ended) == ((5, "the connection is worn out") if stuck else (8, False))
+
     def test_acknowledged_on_arrival_where_nobody_does_it_by_hand(self, world) -> None:
-        driver = world.driver(replace(SESSION, by_hand=False))
-        world.dial(driver)
-        driver.subscribe(TOPIC)
-        driver.until(Subscribed, WAIT_S, "subscribe", lambda _event: None)
+        driver = world.subscribed(session=replace(SESSION, by_hand=False))
         world.send(b"wire")
         events_of(driver, 1, Received)
         driver.loop(0.1)
