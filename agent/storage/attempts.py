@@ -122,6 +122,7 @@ class Attempts:
         # a lost row costs one repeated publication, a sync per row costs the card
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA trusted_schema = OFF")
+        self._connection.execute("PRAGMA cache_size = -256")  # KiB: all rows are in memory already
         self._connection.execute(_TABLE)
         self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
