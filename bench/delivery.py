@@ -1,56 +1,36 @@
 """How fast sealed reads are delivered and receipted over TLS to a Mosquitto, and what a read costs
-`deliver` in CPU: `python -m bench.delivery [--against CHECKOUT]`.
+`deliver` in CPU: `python -m bench.delivery [--against CHECKOUT]` (docs/ref/bench.md).
 
 The other build is another checkout of ours with a virtual environment in `.venv`. Rounds alternate,
-medians are told. The recipient answers at once, and nothing takes the reads out of the outbox.
+medians are told. The recipient answers at once, and nothing takes the reads out of the outbox. From
+the first receipt to the last: no start and no end of a process is in any figure.
 """
 
 import argparse
 import json
 import os
-import resource
+import platform
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 HERE = Path(__file__).parents[1]
+CHILD = Path(__file__).with_name("delivery_child.py")
+LEAST = 100
+BARE = ("bare_alone_delayed_s", "bare_alone_s", "bare_in_flight_s")
 
 
-def one_round(reads: int) -> dict[str, float]:
-    """Of the checkout in which this process runs: its own `deliver`, its own test rig."""
-    sys.path.insert(0, str(Path.cwd()))
-    from tests.support.delivery_rig import Recipient, Rig  # noqa: PLC0415 - of that checkout
-    from tests.support.mosquitto import Mosquitto  # noqa: PLC0415
-
-    with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(Path(folder))
-        with Mosquitto(rig.folder / "broker", rig.server) as broker:
-            recipient = Recipient(rig, broker.port)
-            rig.write_policy(rig.policy(broker.port))
-            rig.seal(reads)
-            first, began_s, ended_s = 0, 0.0, 0.0
-            with rig.deliver("--allow-unsigned") as deliver:
-                done = 0
-                while done < reads:
-                    done = sum(1 for _ in rig.receipts.glob("*.receipt"))
-                    ended_s = time.monotonic()
-                    if done and not began_s:
-                        first, began_s = done, ended_s
-                    time.sleep(0.02)
-                deliver.stop()
-            recipient.close()
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = used.ru_utime + used.ru_stime  # with its start, and the broker's
-    return {"reads_s": (reads - first) / max(ended_s - began_s, 1e-3), "cpu_s": cpu_s}
-
-
-def measured(checkout: Path, reads: int) -> dict[str, float]:
+def measured(checkout: Path, reads: int, folder: Path | None) -> dict[str, float]:
     """One round in a fresh process of that checkout."""
+    python = checkout / ".venv/bin/python"
     done = subprocess.run(
-        [checkout / ".venv/bin/python", Path(__file__).resolve(), "--child", str(reads)],
+        [
+            python if python.exists() else sys.executable,
+            CHILD,
+            str(reads),
+            *([folder] if folder else []),
+        ],
         cwd=checkout,
         env={**os.environ, "PYTHONPATH": str(checkout)},
         stdout=subprocess.PIPE,
@@ -66,29 +46,49 @@ def main() -> None:
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another build of ours")
     parser.add_argument("--reads", type=int, default=300, metavar="N", help="in a round (300)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="for each build (3)")
-    parser.add_argument("--child", type=int, metavar="N", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="on the disk that is measured; else /tmp's"
+    )
     options = parser.parse_args()
-    if options.child:
-        print(json.dumps(one_round(options.child)))
-        return
+    if options.rounds < 1 or options.reads < LEAST:
+        parser.error(f"at least one round of {LEAST} reads: the first come all at once")
     builds = [HERE, *([options.against.resolve()] if options.against else [])]
-    few = max(10, options.reads // 10)
-    speeds: dict[Path, list[float]] = {build: [] for build in builds}
-    costs: dict[Path, list[float]] = {build: [] for build in builds}
+    rounds: dict[Path, list[dict[str, float]]] = {build: [] for build in builds}
     for _ in range(options.rounds):
         for build in builds:
-            small, large = measured(build, few), measured(build, options.reads)
-            speeds[build].append(large["reads_s"])
-            # the difference of two rounds: the start of processes falls out
-            spent_ms = 1000 * (large["cpu_s"] - small["cpu_s"])
-            costs[build].append(spent_ms / (options.reads - few))
-    for build in builds:
+            rounds[build].append(measured(build, options.reads, options.folder))
+    tell(rounds, options.rounds)
+
+
+def tell(rounds: dict[Path, list[dict[str, float]]], count: int) -> None:
+    """The medians; beside them what paho alone does, over the same broker and TLS."""
+    load = os.getloadavg()[0]
+    print(f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f}; medians of {count}")
+    middles = {
+        build: {name: statistics.median(one[name] for one in of) for name in of[0]}
+        for build, of in rounds.items()
+    }
+    for build, middle in middles.items():
+        speeds = [one["reads_s"] for one in rounds[build]]
         print(
-            f"{build.name}: {statistics.median(speeds[build]):.0f} reads/s delivered and receipted "
-            f"({min(speeds[build]):.0f} to {max(speeds[build]):.0f}), "
-            f"{statistics.median(costs[build]):.1f} ms CPU a read (deliver and broker)"
+            f"{build.name}: {middle['reads_s']:.0f} reads/s delivered and receipted "
+            f"({min(speeds):.0f} to {max(speeds):.0f}), "
+            f"{middle['deliver_ms']:.2f} ms CPU a read in deliver ({middle['user_ms']:.2f} of them "
+            f"outside the kernel), {middle['broker_ms']:.2f} in the broker"
         )
+    if len(middles) > 1:
+        ours, theirs = middles.values()
+        ratios = {name: ours[name] / theirs[name] for name in ("reads_s", "deliver_ms", "user_ms")}
+        print(
+            f"here ÷ there: {ratios['reads_s']:.1f} in speed, {ratios['deliver_ms']:.2f} in CPU, "
+            f"{ratios['user_ms']:.2f} outside the kernel"
+        )
+    alone_delayed, alone, in_flight = (next(iter(middles.values()))[name] for name in BARE)
+    print(
+        f"bare paho, the same bytes, until PUBACK: one by one {alone_delayed:.0f} a second, with "
+        f"TCP_NODELAY {alone:.0f}, 20 in flight {in_flight:.0f}"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -157,6 +157,30 @@ def test_the_outbox_is_measured_beside_another_checkout():
     assert all(figure > 0 for of in medians.values() for figure in of.values())
 
 
+@pytest.mark.slow
+@pytest.mark.broker
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        (("bench.delivery", "--rounds", "1", "--reads", "100"), "reads/s delivered and receipted"),
+        (("bench.endurance", "--reads", "40"), "40 reads delivered and receipted"),
+    ],
+    ids=["speed", "memory"],
+)
+def test_a_real_delivery_is_measured(tmp_path, module, told):
+    out = ("--out", tmp_path) if module[0] == "bench.endurance" else ()
+    done = subprocess.run(
+        [sys.executable, "-m", *module, "--folder", tmp_path, *out],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=True,
+    )
+    assert told in done.stdout
+    assert (tmp_path / "endurance.png").exists() == bool(out)
+
+
 def test_what_is_no_checkout_is_one_clear_error(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "bench.outbox", "--against", tmp_path],
