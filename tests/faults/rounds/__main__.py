@@ -3,10 +3,10 @@ lost, came twice, lay in the clear, or went where no policy says.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -29,6 +29,7 @@ from tests.support.plate_search import search
 OWN_FAULTS = ("Traceback", "stopped by a fault of its own")
 # So many rounds come to every stage.
 ALL_STAGES = len(KINDS) * -(-max(map(len, stages.OF_ROLE.values())) // kill.STAGES_A_ROUND)
+ROOM_BYTES = 512 << 20
 MUST_BE_ZERO = ("lost", "duplicates", "plaintext", "unlisted", "waiting", "faults")
 
 
@@ -63,7 +64,7 @@ def main() -> int:
             console.print(f"not run: {what} ({lacks})")
     kinds = [kind for kind in kinds if kind.name not in report.not_run]
     console.print(f"seed {options.seed}")
-    with tempfile.TemporaryDirectory(prefix="platewarden-faults-") as folder:
+    with tempfile.TemporaryDirectory(prefix="platewarden-faults-", dir=_in_memory()) as folder:
         try:
             if net.walled and not options.plant:
                 _attempt(net, Path(folder), report)
@@ -74,6 +75,18 @@ def main() -> int:
         console.print(f"FAULT {fault}")
     print(json.dumps(told))
     return 1 if any(told[name] for name in MUST_BE_ZERO) else 0
+
+
+def _in_memory() -> str | None:
+    """Where the machines' disks lie: in memory if there is room, so that a round is not as slow as
+    the syncs of a busy machine's own disk.
+    """
+    place = Path("/dev/shm")
+    try:
+        roomy = shutil.disk_usage(place).free >= ROOM_BYTES
+    except OSError:
+        roomy = False
+    return str(place) if roomy else None
 
 
 def _attempt(net: Cables, folder: Path, report: Report) -> None:
@@ -95,8 +108,7 @@ def _with_line(
         if report.faults:
             console.print(said[-4_000:])
     finally:
-        with contextlib.suppress(StuckError):
-            line.discard()
+        line.discard()
     return told
 
 

@@ -84,8 +84,9 @@ class Disk:
         self._mount()
 
     def close(self) -> None:
+        """Also where a process that does not end still holds it."""
         if self.real:
-            _run("umount", str(self.folder))
+            _run("umount", "--lazy", str(self.folder))
 
     def _mount(self) -> None:
         _run("mount", "-o", "loop", str(self._image), str(self.folder))

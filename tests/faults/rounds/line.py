@@ -21,7 +21,7 @@ from tests.support.pki import Credentials
 from tests.support.units import Unit
 
 SYSTEMD = Path(__file__).parents[3] / "systemd"
-RESTART_S, SETTLE_S, STEP_S = 0.1, 60.0, 0.02
+RESTART_S, SETTLE_S, STEP_S = 0.1, 150.0, 0.02
 
 
 class StuckError(Exception):
@@ -137,7 +137,10 @@ class Line:
         """After `close`, or after a failure: nothing of it is left running or mounted."""
         for worker in self.workers:
             worker.held = True
-            worker.end()
+            worker.send(signal.SIGKILL)
+        for worker in self.workers:
+            with contextlib.suppress(StuckError):
+                worker.end()
         self.broker.kill()
         for disk in (self.camera_disk, self.police_disk):
             disk.close()

@@ -73,8 +73,11 @@ class Machine:
         return json.loads(line)
 
     def close(self) -> None:
+        """It holds nothing that would have to be put away."""
+        self._process.kill()
+        self._process.wait()
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.stdout.close()
 
 
 def machines(*options: str) -> dict[str, Machine]:

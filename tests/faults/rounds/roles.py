@@ -70,12 +70,12 @@ def shorten_waits() -> None:
     ledger.FIRST_WAIT_S, ledger.LONGEST_WAIT_S = 0.5, 2.0
     publisher.FIRST_WAIT_S, publisher.LONGEST_WAIT_S = 0.2, 1.0
     connection.FIRST_PAUSE_S, connection.LONGEST_PAUSE_S = 0.2, 1.0
-    connection.SUBSCRIBE_TIMEOUT_S = 3.0
+    connection.SUBSCRIBE_TIMEOUT_S = 6.0
     line_keeper.SETTLE_EVERY_S = 0.1
     follower.LOOK_EVERY_S = 0.3
     deliver.PASS_EVERY_S = 0.1
     deliver.LinkLimits = partial(
-        LinkLimits, connect_timeout_s=1.5, answer_timeout_s=1.5, acknowledge_timeout_s=2.0
+        LinkLimits, connect_timeout_s=3.0, answer_timeout_s=3.0, acknowledge_timeout_s=4.0
     )
 
 

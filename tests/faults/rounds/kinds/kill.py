@@ -7,7 +7,7 @@ from tests.faults.rounds import stages
 from tests.faults.rounds.kind import Kind
 from tests.faults.rounds.line import Line, Worker
 
-STAGES_A_ROUND, REACHED_WITHIN_S = 2, 30.0
+STAGES_A_ROUND, REACHED_WITHIN_S = 2, 60.0
 
 
 def worker_of(line: Line, role: str, turn: int) -> Worker:
