@@ -46,7 +46,7 @@ PROGRAMS_boot := $(PROGRAMS_tree) systemd-nspawn:systemd-container mosquitto:mos
 PROGRAMS_models := npm:npm
 LOOKS := $(addprefix programs-,quick test faults hw deb tree boot models)
 
-.PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench models clean
+.PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench bench-stream models clean
 .PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh root $(LOOKS)
 
 help: ## this list
@@ -101,6 +101,9 @@ findings: ## run every script of findings/: does other people's software still d
 
 bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside other people's (BENCHMARK=folder with truth; PEERS=folder with their models)
 	$(BIN)/python -m bench $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(PEERS),--peers $(PEERS)) --rounds $(BENCH_ROUNDS)
+
+bench-stream: $(VENV)/bench.stamp ## what a stream of frames costs beside an older build and other people's models (PEERS=folder; BASE=folder of an older checkout, else 920b943 by a git worktree; STREAM_ARGS="--no-stages …")
+	$(BIN)/python -m bench.stream $(if $(PEERS),--peers $(PEERS)) $(if $(BASE),--base $(BASE)) --rounds $(BENCH_ROUNDS) $(STREAM_ARGS)
 
 hw: programs-hw $(VENV)/rig.stamp ## the tests on a rig: HW_ENV=file (default hw_tests/simulated.yaml: this machine); JUnit and the page of all nights in hw-out/ (~6 minutes)
 	$(BIN)/python -m pytest hw_tests -p labgrid.pytestplugin --lg-env $(HW_ENV) --hw-out $(HW_OUT) --hw-history $(HW_OUT)/history --junitxml $(HW_OUT)/junit.xml $(HW_ARGS)

@@ -1,0 +1,1 @@
+"""What a stream of frames costs: our line beside an older build and other people's models."""
