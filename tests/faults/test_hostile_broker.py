@@ -183,8 +183,9 @@ def test_a_flood_of_receipts_is_bounded(ca, server, monkeypatch, qos) -> None:
             largest = max(largest, len(receipts_of(sender)))
         # What QoS 2 brings stays within paho until it is released, which is never.
         assert 0 < largest <= LIMITS.max_receipts_waiting or qos == 2
-        # The flooded connection was ended, and with it all that paho had kept of it.
-        assert hostile.clients >= 2
+        # Of QoS 2, the flooded connection was ended, and with it all that paho had kept of it. Of
+        # the others paho keeps nothing once it has answered.
+        assert hostile.clients >= 2 or qos < 2
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 60_000
         sender.close()
 

@@ -31,10 +31,11 @@ def _after(holder: type, name: str, more: Callable[..., object]) -> None:
 def lose_what_is_stored() -> None:
     """The receiver says `stored`, and it is not."""
 
-    def forget(store: ReceivedReads, tags, _wire, _at) -> None:
-        store._index.execute("DELETE FROM reads WHERE read_id = ?", (tags.read_id,))
+    def forget(store: ReceivedReads, reads, _at) -> None:
+        for read in reads:
+            store._index.execute("DELETE FROM reads WHERE read_id = ?", (read.tags.read_id,))
 
-    _after(ReceivedReads, "add", forget)
+    _after(ReceivedReads, "add_all", forget)
 
 
 def release_twice() -> None:
