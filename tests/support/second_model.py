@@ -120,7 +120,7 @@ class Model:
     def __init__(self, world: World) -> None:
         self.world = world
         self.rows = rows_that_enter(world)
-        self.released: list[tuple[str, str, datetime]] = []
+        self.released: list[tuple[str, str, datetime, str, bool]] = []
 
     def decide(self, seen: Seen) -> Expected:
         policy = self.world.policy
@@ -150,7 +150,8 @@ class Model:
             reasons.append(reason)
             if chosen:
                 releases.append((rule.rule, *chosen))
-                self.released.append((seen.camera, rule.rule, seen.at))
+                first = not self.was_charged(rule.rule, seen)
+                self.released.append((seen.camera, rule.rule, seen.at, seen.text, first))
         return Expected(tuple(reasons), tuple(releases))
 
     def ask(self, rule, seen, found, day):
@@ -175,15 +176,21 @@ class Model:
             return "budget-spent", None
         return "released", sure[0]
 
-    def spent(self, rule: str, seen: Seen) -> int:
+    def in_the_hour(self, rule: str, seen: Seen):
         """Releases that would share an hour with this one."""
-        return len(
-            [
-                1
-                for camera, name, at in self.released
-                if (camera, name) == (seen.camera, rule) and abs(at - seen.at) < timedelta(hours=1)
-            ]
-        )
+        return [
+            (text, charged)
+            for camera, name, at, text, charged in self.released
+            if (camera, name) == (seen.camera, rule) and abs(at - seen.at) < timedelta(hours=1)
+        ]
+
+    def was_charged(self, rule: str, seen: Seen) -> bool:
+        return (seen.text, True) in self.in_the_hour(rule, seen)
+
+    def spent(self, rule: str, seen: Seen) -> int:
+        """Of the budget for vehicles, or for repeats where the plate was charged already."""
+        wanted = not self.was_charged(rule, seen)
+        return len([1 for _, charged in self.in_the_hour(rule, seen) if charged == wanted])
 
     def list_is_stale(self, at: datetime) -> bool:
         too_old = at - self.world.made >= timedelta(hours=self.world.policy.hotlist.max_age_hours)

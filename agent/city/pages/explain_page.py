@@ -182,7 +182,7 @@ def _grant(grant: Grant, told: Explained) -> str:
                 f"at least {grant.min_confidence:.0%} sure of the reading"
             ),
         ),
-        ("At most", f"{grant.max_per_hour} an hour from each camera"),
+        ("At most", f"{grant.max_per_hour} vehicles an hour from each camera"),
         (
             "Deleted",
             (

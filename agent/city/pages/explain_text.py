@@ -123,7 +123,7 @@ def _grant(grant: Grant, told: Explained) -> Iterator[str]:
         9,
     )
     yield from fill(
-        f"for {grant.purpose}; at most {grant.max_per_hour} an hour and camera; "
+        f"for {grant.purpose}; at most {grant.max_per_hour} vehicles an hour and camera; "
         f"{', '.join(grant.include)}",
         9,
     )

@@ -34,7 +34,8 @@ def decide(
 ) -> Decision:
     """May this sighting leave, by which rules, to whom?
 
-    Pure. `spent`: releases by rule in the hour before the capture.
+    Pure. `spent`: by rule, what is used of the budget that this sighting would be charged to
+    (`budgets`).
 
     The checks, in order. For the sighting, where the first that fails is the whole answer: clock
     trusted enough (`clock-untrusted`), policy in force at capture, camera and hour not barred, some

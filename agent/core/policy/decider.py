@@ -35,7 +35,7 @@ class Decider:
 
     def decide(self, sighting: Sighting, match: Match | None) -> Decision:
         """`core.policy.decide`, and every release is charged to its rule's budget, whether or not
-        sealing then succeeds.
+        sealing then succeeds. A repeat of the same text is not (`budgets`).
         """
         circumstances = Circumstances(
             captured=sighting.captured,
@@ -44,7 +44,11 @@ class Decider:
             limits=sighting.limits,
         )
         captured = sighting.captured.utc
-        decision = decide(self._policy, circumstances, match, self._budgets.spent(captured))
+        # Python keys this hash anew in each process, so that what is kept is no plate (P9).
+        vehicle = hash(sighting.text.value)
+        decision = decide(
+            self._policy, circumstances, match, self._budgets.spent(captured, vehicle)
+        )
         for release in decision.releases:
-            self._budgets.record(release.rule, captured)
+            self._budgets.record(release.rule, captured, vehicle)
         return decision
