@@ -38,20 +38,25 @@ UNKNOWN_REACH = 1.5  # plate widths, where time has not passed
 class Tracking:
     """The tracker's numbers; the defaults hold from 2 to 30 frames a second.
 
-    `gap_s`: unseen for longer, a vehicle has gone or is hidden. `early_reads`, `early_confidence`:
-    so many equal reads, each so confident, are told at once; so are `sure_reads` of the mean
-    `sure_confidence`, which the vote must reach as well. `other_reads`: so many equal reads of
-    another text, where one was told, are another vehicle. `max_wait_s`: a readable track that never
-    gets sure is told as it is. `widths_per_s`: how many plate widths a vehicle can move in a
-    second. `passing_s`, `standing_s`, `max_told`: of `told.Remembered`. `known_gap_s`: a told text
-    is known unread only so short after it was seen; `known_s`: and after it was read;
-    `standing_known_s`: the same of one that stands and is not told yet.
+    `gap_s`: unseen for longer, a vehicle has gone or is hidden; `unsure_gap_s`: the same for one
+    that may still be read better. `early_reads`, `early_confidence`: so many equal reads, each so
+    confident, are told at once. So are `sure_reads`, where what they exceed `little` by sums up to
+    `sure_excess`: five of 0.9, or ten of 0.85. The vote must reach `sure_confidence`.
+    `other_reads`: so many equal reads of another text, where one was told, are another vehicle.
+    `max_wait_s`: a readable track that never gets sure is told as it is. `widths_per_s`: how many
+    plate widths a vehicle can move in a second. `passing_s`, `standing_s`, `max_told`: of
+    `told.Remembered`. `known_gap_s`: a told text is known unread only so short after it was seen;
+    `known_s`: and after it was read; `standing_known_s`: the same of one that stands and is not
+    told yet.
     """
 
     gap_s: float = 2.0
+    unsure_gap_s: float = 5.0
     early_reads: int = 2
     early_confidence: float = 0.98
     sure_reads: int = 5
+    little: float = 0.8
+    sure_excess: float = 0.5
     sure_confidence: float = SURE
     other_reads: int = 3
     max_wait_s: float = 15.0
@@ -84,7 +89,9 @@ class Tracker:
         """
         now = frame.captured.utc
         ended = (
-            self.finish() if self._now is not None and now < self._now else self._end_unseen(now)
+            self.finish()
+            if self._now is not None and now < self._now
+            else self._end_unseen(now, (frame.image.shape[0], frame.image.shape[1]))
         )
         self._now = now
         self._remembered.forget_old(now)
@@ -136,11 +143,20 @@ class Tracker:
         self._next_id += 1
         return self._next_id - 1
 
-    def _end_unseen(self, now: datetime) -> list[Track]:
-        gap_s = self._numbers.gap_s
-        return self._end(
-            [one for one in self._followed if (now - one.motion.at).total_seconds() > gap_s]
-        )
+    def _end_unseen(self, now: datetime, size: tuple[int, int]) -> list[Track]:
+        return self._end([one for one in self._followed if self._gone(one, now, size)])
+
+    def _gone(self, one: Followed, now: datetime, size: tuple[int, int]) -> bool:
+        """Has it left, or is it out of sight for so long that no more of it need be awaited?"""
+        unseen_s = (now - one.motion.at).total_seconds()
+        if unseen_s <= self._numbers.gap_s:
+            return one.motion.left(size, now)
+        if one.told is not None or not readable(one.best):
+            return True
+        if not one.missed:
+            one.missed = True
+            return self._vote(one).confidence >= SURE
+        return unseen_s > self._numbers.unsure_gap_s
 
     def _end_surplus(self) -> list[Track]:
         """Keep memory bounded in a frame full of plates, or of what a detector takes for plates:
@@ -184,8 +200,8 @@ class Tracker:
         if len(equal) < (numbers.other_reads if another else numbers.early_reads):
             return False
         certain = sum(read.confidence >= numbers.early_confidence for read in equal)
-        confidence = fsum(read.confidence for read in equal) / len(equal)
-        many = len(equal) >= numbers.sure_reads and confidence >= numbers.sure_confidence
+        excess = fsum(read.confidence - numbers.little for read in equal)
+        many = len(equal) >= numbers.sure_reads and excess >= numbers.sure_excess
         return len(equal) > against and (certain >= numbers.early_reads or many)
 
     def _tell(self, one: Followed, elected: Sighting, *, waits: bool) -> Track | None:
@@ -268,7 +284,7 @@ class Tracker:
         if (
             related is Relation.SIMILAR
             and motion.from_last(box) <= reach
-            and (not motion.known or motion.from_expected(box, now) <= reach / 4)
+            and (not motion.known or motion.from_expected(box, now) <= reach / 2)
         ):
             return 1.0 + near
         if related is Relation.OTHER and similarity(one.best.text.value, read.text.value) < HALF:

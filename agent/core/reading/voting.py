@@ -137,18 +137,13 @@ def _surest(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
 
 
 def _voters(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
-    """Without what says nothing of a plate that was read: pieces of it, and unreadable ones where
-    another read is sure. They could only lower it.
+    """Where a read is sure, without those that say nothing of its plate: pieces of it, and
+    unreadable ones. They could only lower it.
     """
     best = max(reads, key=lambda read: (worth(read), read.confidence, read.text.value))
-    if not readable(best):
+    if best.confidence < SURE:
         return reads
-    sure = best.confidence >= SURE
-    return [
-        read
-        for read in reads
-        if (readable(read) or not sure) and not (len(read.text) and short(read, best))
-    ]
+    return [read for read in reads if readable(read) and not short(read, best)]
 
 
 def _pooled(reads: Sequence[PlateRead]) -> Pool:

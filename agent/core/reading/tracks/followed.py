@@ -27,6 +27,7 @@ class Followed:
     `best`: the read that says which vehicle it is. `reads`: the best of those that speak of what
     was not told yet. `told`: its entry in memory, None before. `fresh`: has anything come in since
     it was judged? `read_at`: when its plate was read last, rather than followed by its box.
+    `missed`: is it out of sight, and was the vote asked since?
     """
 
     track_id: int
@@ -35,6 +36,7 @@ class Followed:
     reads: list[PlateRead] = field(default_factory=list)
     told: Told | None = None
     fresh: bool = False
+    missed: bool = False
     read_at: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +59,7 @@ class Followed:
         )
         self.motion.saw(read.box.box, now)
         self.read_at = max(self.read_at, read.captured.utc)
+        self.missed = False
         if self.told is not None and not self._taken_for_another(read):
             self._told_again(read, self.told)
         elif not carried_over or not self.reads:

@@ -11,15 +11,18 @@ from math import hypot
 
 from agent.core.reading.overlap import Box, same_plate
 
-SMOOTHING_S = 0.15  # a detector's boxes tremble; a vehicle's speed does not
+SMOOTHING_S = 0.05  # a detector's boxes tremble; a vehicle's speed does not
 PREDICTED_S = 1.0  # nobody drives straight on for longer than that
 # Not beside a plate, nor above it, but on it: in its widths across, in its heights down.
 ACROSS, DOWN = 0.5, 0.75
-BLUR_PER_S, MOST_BLUR = 0.5, 1.5  # how an expectation grows vaguer
+# How an expectation grows vaguer with time, in widths, and with the way that was driven unseen:
+# towards a camera all things speed up.
+BLUR_PER_S, MOST_BLUR, BLUR_PER_WIDTH = 0.5, 1.5, 0.3
 UNSEEN_PER_S, MOST_UNSEEN = 3.0, 1.0  # the same where it was seen once, and may go anywhere
 SAME_SIZE = 1.5  # ratio of widths within which two boxes show one plate
 STILL = 0.5  # widths a second; less is a detector's tremor
 STOOD_S = 2.0
+LEFT_S = 0.2  # unseen for so long, where it must have left the picture
 
 
 @dataclass(slots=True)
@@ -71,16 +74,21 @@ class Motion:
         seconds, expected = (now - self.at).total_seconds(), self.expected(now)
         if not grown(box, expected, SAME_SIZE):
             return same_plate(box, expected)  # a part of it
-        vagueness = (
-            min(BLUR_PER_S * seconds, MOST_BLUR)
-            if self.known
-            else min(UNSEEN_PER_S * seconds, MOST_UNSEEN)
-        )
+        vagueness = self._vagueness(expected, seconds)
         (x, y), (expected_x, expected_y) = centre(box), centre(expected)
         width, height = max(box[2], expected[2]), max(box[3], expected[3])
         return (
             abs(x - expected_x) <= (ACROSS + vagueness) * width
             and abs(y - expected_y) <= DOWN * height + vagueness * width
+        )
+
+    def left(self, size: tuple[int, int], now: datetime) -> bool:
+        """Does its motion lead out of a picture of this height and width (px), and was it in it?"""
+        return (
+            self.known
+            and (now - self.at).total_seconds() >= LEFT_S
+            and _inside(centre(self.box), size)
+            and not _inside(centre(self.expected(now)), size)
         )
 
     @property
@@ -93,6 +101,12 @@ class Motion:
         """Was it at rest when it was seen last? A plate that was seen once may be."""
         return hypot(*self.velocity) <= STILL * max(self.box[2], 1.0)
 
+    def _vagueness(self, expected: Box, seconds: float) -> float:
+        """How far it may be from where it is expected, in widths, besides being on it."""
+        if not self.known:
+            return min(UNSEEN_PER_S * seconds, MOST_UNSEEN)
+        return min(BLUR_PER_S * seconds + BLUR_PER_WIDTH * apart(expected, self.box), MOST_BLUR)
+
     @property
     def _stayed(self) -> bool:
         (x, y), (start_x, start_y) = centre(self.box), self.start
@@ -103,6 +117,10 @@ def centre(box: Box) -> tuple[float, float]:
     """Of a box, in px."""
     x, y, width, height = box
     return x + width / 2, y + height / 2
+
+
+def _inside(point: tuple[float, float], size: tuple[int, int]) -> bool:
+    return 0 <= point[0] < size[1] and 0 <= point[1] < size[0]
 
 
 def apart(one: Box, other: Box) -> float:
