@@ -98,6 +98,7 @@ class LineKeeper:
         self.line = replace(
             self.line, hotlist=orders.hotlist, decider=decider, sealer=sealer, closed=orders.closed
         )
+        self.line.tracker.wait_for(policy.surest_wanted)
         tell_hotlist(self._watch.settings, self.line)
         self._settler, self._policy, self.barred = settler, policy, False
         self.line.log.append(

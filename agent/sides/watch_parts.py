@@ -70,6 +70,7 @@ def build_line(watch: Watch, policy: Policy, outbox: Outbox) -> pipeline.Line:
     settings = watch.settings
     detector, reader = load_vision(settings.models.threads, settings.models.directory)
     tracker = Tracker()
+    tracker.wait_for(policy.surest_wanted)
     looking, reading = on_a_stream(detector, reader, tracker.known)
     orders = orders_for(watch, policy)
     return pipeline.Line(

@@ -23,6 +23,7 @@ from agent.bundles.layout import (
     keys_role,
 )
 from agent.commands import status
+from agent.core.reading.tracking import Tracker
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.time.instant import Instant
 from agent.core.wire.versions import VERSIONS, Versions
@@ -132,8 +133,9 @@ def test_what_a_rule_has_spent_stays_spent_under_the_next_policy(camera, monkeyp
     camera.city.edit_policy(b"max_per_hour = 20", b"max_per_hour = 1")
     camera.publish()
     camera.script[1] = lambda: push(camera, *VERSION_2)
-    camera.watch(monkeypatch, cars=2)
-    assert len(released(camera)) == 1
+    camera.watch(monkeypatch, cars=3)
+    # the same car each time: one is charged, and one repeat is free of charge
+    assert len(released(camera)) == 2
 
 
 def test_bundles_that_bar_this_camera_close_its_sensor_until_others_come(camera, monkeypatch):
@@ -236,6 +238,14 @@ def test_a_recipient_of_another_age_is_told_of_at_once_and_gets_nothing(camera, 
     )
     assert (at_the_hit["reason"], at_the_hit["recipient"]) == ("no-common-version", RECIPIENT)
     assert leaves(camera.settings, "counts")[0]["reasons"] == {"no-common-version": 1}
+
+
+def test_the_tracker_waits_for_what_the_policy_in_force_asks_for(camera, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Tracker, "wait_for", lambda _self, confidence: asked.append(confidence))
+    camera.script[1] = lambda: push(camera, b"min_confidence = 0.8", b"min_confidence = 0.97")
+    camera.watch(monkeypatch, cars=2)
+    assert (asked[0], asked[-1]) == (0.8, 0.97)
 
 
 def test_a_week_without_bundles(camera, monkeypatch):

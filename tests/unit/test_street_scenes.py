@@ -1,7 +1,9 @@
 """Scenes of the street: every car is told once, none twice, and none with another's characters."""
 
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -269,6 +271,35 @@ def test_a_text_told_unsurely_is_told_once_more_when_it_is_sure():
     told = watch(scene, 60)
     assert [one.text for one in told] == ["7TST001", "7TST001"]
     assert [one.sighting.confidence >= 0.9 for one in told] == [False, True]
+
+
+@pytest.mark.parametrize("hidden_s", [2.5, 4.5])
+def test_a_glimpse_that_is_read_better_soon_after_is_told_once(hidden_s):
+    def scene(at):
+        if at < 0.1:
+            return [read("7TST001", 100, 300, 60, confidence=0.6, at=at)]
+        return Car("7TST001", start=hidden_s).at(at)
+
+    (told,) = watch(scene, 12)
+    assert (told.text, told.sighting.confidence >= 0.98) == ("7TST001", True)
+
+
+@pytest.mark.parametrize("confidence", [0.6, 0.97])
+def test_a_car_that_has_left_the_picture_is_told_at_once(confidence):
+    """Nothing more of it need be awaited; one that is hidden within the picture may be seen yet."""
+    picture = np.zeros((720, 1280, 3), np.uint8)
+
+    def told_at(way):
+        tracker = Tracker()
+        for number in range(150):
+            at = number / 15
+            reads = Car("7TST001", way, end=0.25, confidence=confidence).at(at)
+            if tracker.add(replace(frame(number, at), image=picture), reads):
+                return at
+        return None
+
+    assert told_at(drive(1100, 300, vx=400)) < 0.7
+    assert told_at(drive(300, 300, vx=400)) > 2.0
 
 
 def test_a_read_that_is_carried_over_keeps_a_vehicle_and_says_nothing_more():

@@ -130,6 +130,11 @@ class Policy:
         """Does any broker carry reads to this recipient?"""
         return any(recipient in broker.recipients for broker in self.brokers)
 
+    @property
+    def surest_wanted(self) -> float:
+        """The highest confidence, 0–1, that any rule asks for; 0 without rules."""
+        return max((rule.min_confidence for rule in self.releases), default=0.0)
+
     def rule(self, name: str) -> ReleaseRule | None:
         """The rule of that name, None where there is none (any more)."""
         return next((rule for rule in self.releases if rule.rule == name), None)

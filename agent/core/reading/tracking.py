@@ -80,6 +80,7 @@ class Tracker:
         self._remembered = Remembered(
             self._numbers.passing_s, self._numbers.standing_s, self._numbers.max_told
         )
+        self._sure_confidence = self._numbers.sure_confidence
         self._next_id = 1
         self._now: datetime | None = None
 
@@ -101,6 +102,12 @@ class Tracker:
         ended += self._end_surplus()
         judged = [self._judge(one, now) for one in self._followed if one.fresh]
         return ended + [track for track in judged if track is not None]
+
+    def wait_for(self, confidence: float) -> None:
+        """Tell no vehicle early whose vote is less sure (0–1): a rule that asks for more would drop
+        it, and it is told once.
+        """
+        self._sure_confidence = max(self._numbers.sure_confidence, confidence)
 
     def known(self, frame: Frame, box: PlateBox) -> PlateRead | None:
         """What a box of the next frame shows, where reading it would tell nothing new: a read of
@@ -182,7 +189,7 @@ class Tracker:
         waited = (now - one.motion.since).total_seconds() >= self._numbers.max_wait_s
         if self._agree(one):
             elected = self._vote(one)
-            if elected.confidence >= self._numbers.sure_confidence:
+            if elected.confidence >= self._sure_confidence:
                 return self._tell(one, elected, waits=True)
         elif (
             one.told is None
