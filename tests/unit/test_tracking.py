@@ -138,7 +138,7 @@ def test_unreadable_plates_are_followed_by_their_place():
 def test_a_sure_track_is_emitted_at_once_and_never_again():
     found = run(passing("PWD0001", end=20, speed=0.2), rate=10, seconds=25)
     assert len(found) == 1
-    assert found[0][0] == pytest.approx(0.4)  # of 0.95 each, five must agree
+    assert found[0][0] == pytest.approx(0.5)  # of 0.95 each, six must agree
 
 
 def test_an_unsure_track_waits_for_its_end():

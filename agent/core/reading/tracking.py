@@ -41,7 +41,7 @@ class Tracking:
     `gap_s`: unseen for longer, a vehicle has gone or is hidden; `unsure_gap_s`: the same for one
     that may still be read better. `early_reads`, `early_confidence`: so many equal reads, each so
     confident, are told at once. So are `sure_reads`, where what they exceed `little` by sums up to
-    `sure_excess`: five of 0.9, or ten of 0.85. The vote must reach `sure_confidence`.
+    `sure_excess`: eight of 0.9, or five of 0.96. The vote must reach `sure_confidence`.
     `other_reads`: so many equal reads of another text, where one was told, are another vehicle.
     `max_wait_s`: a readable track that never gets sure is told as it is. `widths_per_s`: how many
     plate widths a vehicle can move in a second. `passing_s`, `standing_s`, `max_told`: of
@@ -53,10 +53,10 @@ class Tracking:
     gap_s: float = 2.0
     unsure_gap_s: float = 5.0
     early_reads: int = 2
-    early_confidence: float = 0.98
+    early_confidence: float = 0.99
     sure_reads: int = 5
     little: float = 0.8
-    sure_excess: float = 0.5
+    sure_excess: float = 0.8
     sure_confidence: float = SURE
     other_reads: int = 3
     max_wait_s: float = 15.0
