@@ -138,12 +138,17 @@ def _surest(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
 
 def _voters(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
     """Where a read is sure, without those that say nothing of its plate: pieces of it, and
-    unreadable ones. They could only lower it.
+    unreadable ones of another text. They could only lower it.
     """
-    best = max(reads, key=lambda read: (worth(read), read.confidence, read.text.value))
-    if best.confidence < SURE:
+    sure = [read for read in reads if read.confidence >= SURE]
+    if not sure:
         return reads
-    return [read for read in reads if readable(read) and not short(read, best)]
+    best = max(sure, key=lambda read: (worth(read), read.confidence, read.text.value))
+    return [
+        read
+        for read in reads
+        if read.text == best.text or (readable(read) and not short(read, best))
+    ]
 
 
 def _pooled(reads: Sequence[PlateRead]) -> Pool:
