@@ -348,6 +348,11 @@ def test_two_texts_that_several_read_never_give_a_third(said):
     for reads in ([one, one, other, other], [one, one, one, other, other]):
         assert elect(*passing(*reads)).text.value in {"PWD1201", "PWD3401"}
         assert elect(*passing(*reads)).confidence < 0.75
+    doubtful = [
+        replace(one, confidence=0.2, char_confidence=(0.99, 0.99, 0.99, 0.6, 0.6, 0.99, 0.99))
+        for one in (one, one, other, other)
+    ]
+    assert elect(*passing(*doubtful)).text.value in {"PWD1201", "PWD3401"}
 
 
 EDGE, MASK = frozenset({Limit.CUT_BY_EDGE}), frozenset({Limit.CUT_BY_MASK})
