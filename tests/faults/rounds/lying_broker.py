@@ -8,7 +8,7 @@ from tests.faults.rounds.line import Line
 from tests.support.camera_rig import PLATE
 from tests.support.plate_search import encodings
 
-TOLD_WITHIN_S = 20.0
+TOLD_WITHIN_S = 120.0
 _FORMS = [form for forms in encodings(PLATE).values() for form in forms]
 Lie = Callable[["LyingBroker", str, bytes], None]
 
