@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -270,7 +271,7 @@ def test_our_line_is_played_frame_by_frame_and_heard():
 
 
 def test_the_command_lists_judges_and_writes(capsys, tmp_path, monkeypatch):
-    small = {"one": next_car}
+    small = {"one": partial(next_car, frames_per_second=2.0)}
     monkeypatch.setattr(command, "SCENES", small)
     monkeypatch.setattr(command, "load_vision", lambda *_: (FakeDetector([]), FakeReader([])))
     command.main(["--list"])
