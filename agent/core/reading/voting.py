@@ -14,7 +14,7 @@ from agent.core.reading.opinions import COMMON, COMMON_IN_ONE_VIEW, Opinion, opi
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.pooling import Pool, pool
 from agent.core.reading.sighting import MOST_WHEN_LIMITED, Alternative, Sighting
-from agent.core.reading.tracks.likeness import SURE, readable, short
+from agent.core.reading.tracks.likeness import SURE, readable, short, worth
 from agent.core.reading.views import views
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _vote(reads: Sequence[PlateRead], camera: str, frames: int) -> Sighting:
         return _sighting(
             max(reads, key=_crop_worth), reads, PlateText(""), (), 0.0, (), camera, frames
         )
-    pooled = _elected(reads)
+    pooled = _pooled(_voters(reads))
     text, confidence = pooled.texts[0]
     agreeing = (
         [read for read in reads if read.text.value == text]
@@ -136,30 +136,18 @@ def _surest(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
     return surest[:MAX_READS]
 
 
-def _elected(reads: Sequence[PlateRead]) -> Pool:
-    """What they say together; at least one of them lists a text.
-
-    All choose the text. How sure it is, those say that can: an unreadable read or a piece of the
-    plate never lowers a sure one.
+def _voters(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
+    """Without what says nothing of a plate that was read: pieces of it, and unreadable ones where
+    another read is sure. They could only lower it.
     """
-    pooled = _pooled(reads)
-    text = pooled.texts[0][0]
-    voters = _voters(reads, text)
-    if len(voters) == len(reads):
-        return pooled
-    without = _pooled(voters)
-    return without if without.texts[0][0] == text else pooled
-
-
-def _voters(reads: Sequence[PlateRead], text: str) -> Sequence[PlateRead]:
-    """Where a read of this text is sure, without pieces of it and unreadable ones of another."""
-    sure = [read for read in reads if read.text.value == text and read.confidence >= SURE]
-    if not sure:
+    best = max(reads, key=lambda read: (worth(read), read.confidence, read.text.value))
+    if not readable(best):
         return reads
+    sure = best.confidence >= SURE
     return [
         read
         for read in reads
-        if read.text.value == text or (readable(read) and not short(read, sure[0]))
+        if (readable(read) or not sure) and not (len(read.text) and short(read, best))
     ]
 
 

@@ -12,7 +12,7 @@ from agent.core.wire.test_plate import is_test_plate
 from agent.vision.syntax import formats
 
 # Of the plate's height: corners this near to the frame's edge may be those of a plate that goes on.
-# An aligner's corners of cut plates lay up to 0.22 inside (models/wholeness.md).
+# An aligner's corners of cut plates lay up to 0.22 inside (docs/design/whole-plates.md).
 NEAR_EDGE = 0.25
 # No issuer of these regions writes more. It is most likely two plates, or a plate and letters
 # beside it, read as one.
