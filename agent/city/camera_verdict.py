@@ -13,7 +13,6 @@ from tuf.api.exceptions import RepositoryError
 
 from agent.bundles.generation_store import BundleStore
 from agent.bundles.layout import HOTLIST, METADATA_FOLDER, ROOT, TARGETS_FOLDER
-from agent.bundles.repository.published import CityRepository
 from agent.core.reasons import Reason
 from agent.core.time.instant import Instant
 from agent.errors import BundleRefusedError, RefusedError
@@ -21,6 +20,8 @@ from agent.settings import Limits
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from agent.bundles.repository.published import Published
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,12 @@ class Verdict:
         return {"takes_it": False, "reason": self.refusal.reason, "what": self.refusal.what}
 
 
-def verdict(city: Path, repository: Path, now: datetime, *, rig: bool) -> Verdict:
-    """A new camera's verdict on `repository`, the city's own or a copy.
+def verdict(published: Published, repository: Path, now: datetime, *, rig: bool) -> Verdict:
+    """A new camera's verdict on `repository`, the city's own or a copy of it, where this is
+    `published`.
 
     The hot list is not copied, only held against its hash: it may be large. Raises StorageError
-    where this machine's disk fails, ConfigError where the city's own repository is damaged.
+    where this machine's disk fails.
 
     Limit: this camera has seen nothing before. That an older copy is not published is for
     bundles.repository.copies.
@@ -63,16 +65,15 @@ def verdict(city: Path, repository: Path, now: datetime, *, rig: bool) -> Verdic
                 rig=rig,
                 leave_out=frozenset({HOTLIST}),
             ).take_in(repository, Instant(now))
-        _require_list(CityRepository(city), repository, now)
+        _require_list(published, repository, now)
     except RefusedError as refusal:
         return Verdict(refusal)
     return Verdict(None)
 
 
-def _require_list(city: CityRepository, repository: Path, now: datetime) -> None:
+def _require_list(published: Published, repository: Path, now: datetime) -> None:
     """The hot list's files are what was signed. Raises BundleRefusedError."""
-    published = city.published()
-    metadata = published.role(HOTLIST) if published else None
+    metadata = published.role(HOTLIST)
     if metadata is None or metadata.signed.is_expired(now):
         return
     for path, described in metadata.signed.targets.items():

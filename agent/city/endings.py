@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from agent.bundles.layout import HOTLIST, TOP_LEVEL, keys_path, keys_role, recipient_of, rule_of
+from agent.bundles.generation import Stops, stops
+from agent.bundles.layout import TOP_LEVEL, keys_path, keys_role, recipient_of, rule_of
 from agent.bundles.repository.published import ONLINE, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from agent.core.wire.epochs import EpochKeys
 
 SOON = timedelta(days=30)
+STOPS = {
+    Stops.EVERYTHING: "nothing is released or published",
+    Stops.HOTLIST: "the hot list is stale, and nothing is matched",
+    Stops.RECIPIENT: "nothing is sealed to {}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +118,9 @@ def reaches(keys: EpochKeys, policy: Policy, today: date) -> tuple[Reach, ...]:
 
 
 def published_reaches(
-    city: CityRepository, published: Published | None, today: date
+    city: CityRepository, published: Published | None, policy: Policy, today: date
 ) -> tuple[Reach, ...]:
     """Of every recipient whose keys are published. Raises ConfigError."""
-    policy = _policy(city, published)
-    if policy is None or published is None:
-        return ()
     found: list[Reach] = []
     for name, recipient in policy.recipients.items():
         files = drafts.files_of(city, published, keys_role(name))
@@ -135,8 +138,14 @@ def endings(city: CityRepository, published: Published, now: datetime) -> tuple[
 
     Raises ConfigError.
     """
-    found = [*_roles(city, published, now), *_policies(city, published)]
-    found += [_of_keys(reach) for reach in published_reaches(city, published, now.date())]
+    found = [*_roles(city, published, now)]
+    text = drafts.published_texts(city, published).policy
+    if text is not None:
+        policy = parse_policy(text, drafts.POLICY_TOML)
+        found += _policies(policy)
+        found += [
+            _of_keys(reach) for reach in published_reaches(city, published, policy, now.date())
+        ]
     return tuple(sorted(found, key=lambda one: (one.end is not None, one.end or now)))
 
 
@@ -156,27 +165,16 @@ def _roles(city: CityRepository, published: Published, now: datetime) -> Iterato
             else f"{delegator.get_delegated_role(name).threshold} of {len(holders)} must sign "
             f"({', '.join(holders)}): platewarden bundle sign --role {name}."
         )
-        yield Ending(f"role {name}", metadata.signed.expires, _stops(name), how)
+        what = STOPS[stops(name)].format(recipient_of(name))
+        yield Ending(f"role {name}", metadata.signed.expires, what, how)
 
 
-def _stops(role: str) -> str:
-    recipient = recipient_of(role)
-    if recipient is not None:
-        return f"nothing is sealed to {recipient}"
-    if role == HOTLIST:
-        return "the hot list is stale, and nothing is matched"
-    return "nothing is released or published"
-
-
-def _policies(city: CityRepository, published: Published) -> Iterator[Ending]:
-    policy = _policy(city, published)
-    if policy is None:
-        return
+def _policies(policy: Policy) -> Iterator[Ending]:
     again = "A new policy must be signed: platewarden bundle sign --role policy."
     yield Ending(
         f"policy.toml, version {policy.version}",
         _midnight(policy.expires),
-        "nothing is released or published",
+        STOPS[Stops.EVERYTHING],
         again,
     )
     for recipient in policy.recipients.values():
@@ -197,11 +195,6 @@ def _of_keys(reach: Reach) -> Ending:
         f"{reach.recipient} makes new ones: platewarden receiver keys. Then "
         f"platewarden bundle sign --role {keys_role(reach.recipient)} --key-list FILE.",
     )
-
-
-def _policy(city: CityRepository, published: Published | None) -> Policy | None:
-    text = drafts.published_texts(city, published).policy
-    return parse_policy(text, drafts.POLICY_TOML) if text is not None else None
 
 
 def _midnight(day: date) -> datetime:

@@ -47,13 +47,14 @@ def in_force(folder: Path, day: date, now: datetime) -> Files:
     texts = drafts.published_texts(city, found.published)
     before = _on_the_morning(archive, day, found)
     notes = [*_notes(found, moment)]
-    if before is not None and _version(before) != _version(found):
+    if before is not None and before.version(POLICY) != found.version(POLICY):
         notes.append(
-            f"Until then on that day version {_version(before)} of the role policy was in force."
+            f"Until then on that day version {before.version(POLICY)} of the role policy "
+            "was in force."
         )
     standing = Standing(
         found.number,
-        archive.first_with(POLICY, _version(found)).issued,
+        archive.first_with(POLICY, found.version(POLICY)).issued,
         signers(folder, found.published, POLICY),
         signers(folder, found.published, TARGETS),
         tuple(notes),
@@ -152,11 +153,6 @@ def _changes(before: Policy | None, after: Policy) -> Iterator[tuple[str, str]]:
             )
     for name in rules.keys() - {rule.rule for rule in after.releases}:
         yield rules[name].recipient, f"rule {name} is gone"
-
-
-def _version(publication: Publication) -> int:
-    metadata = publication.published.role(POLICY)
-    return metadata.signed.version if metadata is not None else 0
 
 
 def _notes(found: Publication, moment: datetime) -> Iterator[str]:

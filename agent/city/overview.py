@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.bundles.generation import Stops, stops
 from agent.bundles.layout import TOP_LEVEL, rule_of
 from agent.bundles.repository.assembly import issued_of, told
 from agent.bundles.repository.expiry_calendar import Expiry, calendar
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 
     from agent.bundles.layout import CityIdentity
     from agent.city.endings import Reach
+    from agent.core.policy.policy import Policy
 
 SOON_DAYS = 14
-_ENDS = {  # what stops, in a few words (docs/ref/bundles.md has the table)
-    "hotlist": "the hot list is stale; nothing is matched",
-    "keys": "nothing is sealed to this recipient",
+_STOPS = {  # in a few words (docs/ref/bundles.md has the table)
+    Stops.EVERYTHING: "nothing is released or published",
+    Stops.HOTLIST: "the hot list is stale; nothing is matched",
+    Stops.RECIPIENT: "nothing is sealed to this recipient",
 }
-_EVERYTHING = "nothing is released or published"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Overview:
         rule = rule_of(role.name)
         reminders = (30, 14, 3) if rule is None or rule.lifetime.days > 100 else (14, 3)
         who = ", ".join(name for name, _ in role.holders)
-        what = _ENDS.get(role.name.partition("-")[0], _EVERYTHING)
+        what = _STOPS[stops(role.name)]
         how = (
             "The daily job renews it by itself."
             if role.online
@@ -207,8 +209,8 @@ def overview(folder: Path, now: datetime) -> Overview:
         for name, item in pending.items()
     }
     texts = drafts.published_texts(city, published)
-    others, listed = _others(texts), texts.enrolled()
-    reach = published_reaches(city, published, now.date())
+    policy = parse_policy(texts.policy, drafts.POLICY_TOML) if texts.policy is not None else None
+    listed = texts.enrolled()
     issued = issued_of(published) if published else None
     return Overview(
         identity,
@@ -216,17 +218,14 @@ def overview(folder: Path, now: datetime) -> Overview:
         issued,
         tuple(roles),
         waiting,
-        others,
-        reach,
+        _others(policy) if policy else (),
+        published_reaches(city, published, policy, now.date()) if policy else (),
         tuple(sorted(listed.devices)) if listed else (),
     )
 
 
-def _others(texts: drafts.Texts) -> tuple[tuple[str, date], ...]:
+def _others(policy: Policy) -> tuple[tuple[str, date], ...]:
     """The policy's own end, and that of each agreement in it."""
-    if texts.policy is None:
-        return ()
-    policy = parse_policy(texts.policy, drafts.POLICY_TOML)
     agreements = [
         (f"agreement with {recipient.id}", recipient.expires)
         for recipient in policy.recipients.values()

@@ -130,8 +130,14 @@ def _profile(policy: File, given: str | None) -> Profile | None:
     """The profile that was asked for, else the one that the policy names, if there is one."""
     if given:
         return named(given)
+    written = jurisdiction_of(policy)
+    return shipped(written) if written is not None else None
+
+
+def jurisdiction_of(policy: File) -> str | None:
+    """The one that a policy names, checked or not; None where it names none."""
     written = open_document(policy.untrusted_text, policy.where).table.get("jurisdiction")
-    return shipped(written) if isinstance(written, str) else None
+    return written if isinstance(written, str) else None
 
 
 def beside(policy: Path, name: str) -> Path | None:

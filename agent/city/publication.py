@@ -181,7 +181,9 @@ def publish_city(
             drop_pending(folder, role)
         at_, until, versions = now, files.expires, dict(files.versions)
     copied, not_copied = _copy(repository, to)
-    camera = _verdict(folder, (repository, *copied), now, rig=identity.rig)
+    after = city.published()
+    assert after is not None  # noqa: S101 (for mypy: it was published before, or just now)
+    camera = _verdict(after, (repository, *copied), now, rig=identity.rig)
     return Done(
         tuple(candidate.taken),
         candidate.waiting,
@@ -192,7 +194,7 @@ def publish_city(
         copied,
         not_copied,
         camera,
-        _ends(city, camera, now),
+        _ends(city, after, camera, now),
         now,
     )
 
@@ -225,22 +227,23 @@ def _copy(
     return tuple(copied), failed
 
 
-def _ends(city: CityRepository, camera: Verdict, now: datetime) -> tuple[Ending, ...]:
+def _ends(
+    city: CityRepository, published: Published, camera: Verdict, now: datetime
+) -> tuple[Ending, ...]:
     """What ends soon, or has; nothing where a file is gone, which the camera's verdict tells."""
     try:
-        published = city.published()
-        return tuple(
-            one for one in (endings(city, published, now) if published else ()) if one.soon(now)
-        )
+        return tuple(one for one in endings(city, published, now) if one.soon(now))
     except ConfigError:
         if camera.refusal is None:
             raise
         return ()
 
 
-def _verdict(city: Path, repositories: Sequence[Path], now: datetime, *, rig: bool) -> Verdict:
+def _verdict(
+    published: Published, repositories: Sequence[Path], now: datetime, *, rig: bool
+) -> Verdict:
     """The first refusal of any of them."""
-    found = [verdict(city, one, now, rig=rig) for one in repositories]
+    found = [verdict(published, one, now, rig=rig) for one in repositories]
     return next((one for one in found if one.refusal is not None), found[0])
 
 

@@ -1,9 +1,16 @@
-"""Options that the camera's commands share."""
+"""Options that the camera's commands share, and how they are obeyed."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from agent.core.log.closing_words import DeliverTotals, WatchTotals
+    from agent.host.teller import Teller
+
+Totals = TypeVar("Totals", "WatchTotals", "DeliverTotals")
 
 CONFIG_FILE = Path("/etc/platewarden/platewarden.toml")
 
@@ -33,3 +40,20 @@ def warn_unsigned(anchor: Path, *, allow_unsigned: bool, quiet: bool) -> None:
         typer.echo(
             "platewarden: the policy is unsigned; accepted because of --allow-unsigned", err=True
         )
+
+
+def summary(
+    teller: "Teller", words: Callable[[Totals], str], *, as_json: bool
+) -> Callable[[Totals], None]:
+    """What `watch` or `deliver` says at its end: one JSON object, also where it is quiet, or its
+    words.
+    """
+    from agent.core.log.closing_words import format_totals
+
+    def closing(totals: Totals) -> None:
+        if as_json:
+            print(format_totals(totals), flush=True)
+        else:
+            teller.say(words(totals))
+
+    return closing

@@ -12,6 +12,7 @@ from agent.commands.camera_options import (
     Config,
     Quiet,
     SummaryJson,
+    summary,
     warn_unsigned,
 )
 
@@ -38,7 +39,7 @@ def deliver(
     recipient's receipt is there.
     """
     from agent import settings
-    from agent.core.log.closing_words import DeliverTotals, deliver_words, format_totals
+    from agent.core.log.closing_words import deliver_words
     from agent.host.teller import Teller
     from agent.sides import deliver as deliver_side
 
@@ -46,16 +47,10 @@ def deliver(
     warn_unsigned(loaded.anchor, allow_unsigned=allow_unsigned, quiet=quiet)
     teller = Teller("deliver", quiet=quiet)
 
-    def closing(totals: DeliverTotals) -> None:
-        if as_json:
-            print(format_totals(totals), flush=True)
-        else:
-            teller.say(deliver_words(totals))
-
     deliver_side.run(
         loaded,
         allow_unsigned=allow_unsigned,
         until_empty_s=until_empty_s,
         teller=teller,
-        closing=closing,
+        closing=summary(teller, deliver_words, as_json=as_json),
     )

@@ -12,6 +12,7 @@ from agent.commands.camera_options import (
     Config,
     Quiet,
     SummaryJson,
+    summary,
     warn_unsigned,
 )
 from agent.errors import CameraHungError
@@ -36,19 +37,13 @@ def watch(
 ) -> None:
     """Watch a camera or a source, and seal what the policy releases."""
     from agent import settings
-    from agent.core.log.closing_words import WatchTotals, format_totals, watch_words
+    from agent.core.log.closing_words import watch_words
     from agent.host.teller import Teller
     from agent.sides import watch as watch_side
 
     loaded = settings.load(config)
     warn_unsigned(loaded.anchor, allow_unsigned=allow_unsigned, quiet=quiet)
     teller = Teller("watch", quiet=quiet)
-
-    def closing(totals: WatchTotals) -> None:
-        if as_json:
-            print(format_totals(totals), flush=True)
-        else:
-            teller.say(watch_words(totals))
 
     try:
         watch_side.run(
@@ -57,7 +52,7 @@ def watch(
             settle_s=settle_s,
             allow_unsigned=allow_unsigned,
             teller=teller,
-            closing=closing,
+            closing=summary(teller, watch_words, as_json=as_json),
         )
     except CameraHungError as error:
         # the log is closed; what is left would wait for a dead thread, and systemd for us

@@ -1,5 +1,5 @@
-"""Pulls the plate in a box straight along its corners, grey: what the recogniser and the wholeness
-network are fed.
+"""Pulls the plate in a box straight along its corners, grey: what the recogniser is fed, and
+where the signs of a whole plate are looked for.
 """
 
 import math

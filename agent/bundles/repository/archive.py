@@ -8,9 +8,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.bundles.layout import METADATA_FOLDER
 from agent.bundles.repository.assembly import issued_of
-from agent.bundles.repository.copies import past_timestamps
+from agent.bundles.repository.copies import TIMESTAMP_FILE, past_timestamps
 from agent.bundles.repository.published import REPOSITORY_FOLDER
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import ConfigError, UsageError
@@ -33,6 +32,11 @@ class Publication:
     lapses: datetime
     published: Published
 
+    def version(self, role: str) -> int:
+        """Of a role's metadata; 0 where it was not published."""
+        metadata = self.published.role(role)
+        return metadata.signed.version if metadata is not None else 0
+
 
 class Archive:
     """Every publication of a city, the first one first.
@@ -42,9 +46,8 @@ class Archive:
 
     def __init__(self, city: CityRepository) -> None:
         self._city = city
-        repository = city.folder / REPOSITORY_FOLDER
-        self._paths = past_timestamps(repository)
-        current = repository / METADATA_FOLDER / "timestamp.json"
+        self._paths = past_timestamps(city.folder / REPOSITORY_FOLDER)
+        current = city.metadata / TIMESTAMP_FILE
         if current.exists():
             newest = city.under(current).timestamp.signed.version
             self._paths.setdefault(newest, current)
@@ -80,13 +83,10 @@ class Archive:
     def first_with(self, role: str, version: int) -> Publication:
         """The first that is kept with at least that version of a role."""
         numbers = self._numbers
-        return self._publication(
-            numbers[bisect_left(numbers, version, key=lambda number: self._version(number, role))]
+        first = bisect_left(
+            numbers, version, key=lambda number: self._publication(number).version(role)
         )
-
-    def _version(self, number: int, role: str) -> int:
-        metadata = self._publication(number).published.role(role)
-        return metadata.signed.version if metadata is not None else 0
+        return self._publication(numbers[first])
 
     def _publication(self, number: int) -> Publication:
         published = self._city.under(self._paths[number])

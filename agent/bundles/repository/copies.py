@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from tuf.api.metadata import Metadata, Timestamp
+from tuf.api.metadata import Metadata, Signed, Timestamp
 from tuf.api.serialization import DeserializationError
 
 from agent.bundles.layout import METADATA_FOLDER, ROOT, SNAPSHOT, TIMESTAMP
@@ -24,6 +25,7 @@ from agent.errors import BundleRefusedError, StorageError, UsageError
 
 TIMESTAMP_FILE = f"{TIMESTAMP}.json"
 _PUBLIC = 0o644
+Kind = TypeVar("Kind", bound=Signed)
 
 
 def timestamp_in(folder: Path) -> Timestamp | None:
@@ -31,8 +33,9 @@ def timestamp_in(folder: Path) -> Timestamp | None:
 
     Raises StorageError.
     """
-    data = _timestamp_bytes(folder)
-    return None if data is None else _parsed(data, folder)
+    path = folder / METADATA_FOLDER / TIMESTAMP_FILE
+    data = _bytes(path)
+    return None if data is None else parsed(data, Timestamp, path)
 
 
 def past_timestamps(folder: Path) -> dict[int, Path]:
@@ -42,9 +45,11 @@ def past_timestamps(folder: Path) -> dict[int, Path]:
 
 def keep_timestamp(folder: Path) -> None:
     """Keep the current timestamp under its number. Raises StorageError."""
-    data = _timestamp_bytes(folder)
+    current = folder / METADATA_FOLDER / TIMESTAMP_FILE
+    data = _bytes(current)
     if data is not None:
-        path = folder / METADATA_FOLDER / f"{_parsed(data, folder).version}.{TIMESTAMP_FILE}"
+        version = parsed(data, Timestamp, current).version
+        path = current.with_name(f"{version}.{TIMESTAMP_FILE}")
         if not path.exists():
             write_atomic(path, data, _PUBLIC)
 
@@ -87,7 +92,7 @@ def require_no_newer(folder: Path, copy: Path) -> None:
     newest = max(theirs.version if theirs else 0, max(past, default=0))
     if newest > version:
         what = f"holds publish {newest}, which is newer than this machine's publish {version}"
-    elif theirs and _differs(folder, copy, theirs.version):
+    elif ours and theirs and _differs(folder, ours, copy, theirs):
         what = f"holds another publish {theirs.version} than this machine's"
     else:
         return
@@ -111,13 +116,13 @@ def require_same_city(folder: Path, copy: Path) -> None:
         )
 
 
-def _differs(folder: Path, copy: Path, version: int) -> bool:
-    """Whether both have published that version, with other bytes."""
-    ours = past_timestamps(folder).get(version)
-    current = timestamp_in(folder)
-    if ours is None and current is not None and current.version == version:
-        ours = folder / METADATA_FOLDER / TIMESTAMP_FILE
-    return ours is not None and _bytes(ours) != _timestamp_bytes(copy)
+def _differs(folder: Path, ours: Timestamp, copy: Path, theirs: Timestamp) -> bool:
+    """Whether both have published the copy's version, with other bytes."""
+    metadata = folder / METADATA_FOLDER
+    kept = _bytes(metadata / f"{theirs.version}.{TIMESTAMP_FILE}")
+    if kept is None and theirs.version == ours.version:
+        kept = _bytes(metadata / TIMESTAMP_FILE)
+    return kept is not None and kept != _bytes(copy / METADATA_FOLDER / TIMESTAMP_FILE)
 
 
 def _numbered(folder: Path, role: str) -> dict[int, Path]:
@@ -126,10 +131,6 @@ def _numbered(folder: Path, role: str) -> dict[int, Path]:
         for path in (folder / METADATA_FOLDER).glob(f"*.{role}.json")
         if (number := path.name.partition(".")[0]).isdecimal()
     }
-
-
-def _timestamp_bytes(folder: Path) -> bytes | None:
-    return _bytes(folder / METADATA_FOLDER / TIMESTAMP_FILE)
 
 
 def _bytes(path: Path) -> bytes | None:
@@ -141,13 +142,10 @@ def _bytes(path: Path) -> bytes | None:
         raise storage_error(error, path, "cannot read") from None
 
 
-def _parsed(data: bytes, folder: Path) -> Timestamp:
+def parsed(data: bytes, kind: type[Kind], where: Path) -> Kind:
+    """What a metadata file says, unverified. Raises StorageError."""
     with suppress(DeserializationError, ValueError):
         signed: object = Metadata.from_bytes(data).signed
-        if isinstance(signed, Timestamp):
+        if isinstance(signed, kind):
             return signed
-    raise StorageError(
-        "is damaged",
-        where=folder / METADATA_FOLDER / TIMESTAMP_FILE,
-        fix="restore the repository from a copy",
-    )
+    raise StorageError("is damaged", where=where, fix="restore the repository from a copy")

@@ -132,34 +132,27 @@ class CityRepository:
         """
         timestamp: Metadata[Timestamp] = _read(path, Timestamp)
         roots = self._roots(timestamp)
-        snapshot = self._member(
-            SNAPSHOT, f"{SNAPSHOT}.json", timestamp.signed.snapshot_meta, Snapshot, roots[-1]
-        )
-        named = dict(snapshot.signed.meta)
-        targets = self._member(
-            TARGETS, f"{TARGETS}.json", named.pop(f"{TARGETS}.json"), Targets, roots[-1]
-        )
+        snapshot = self._member(SNAPSHOT, timestamp.signed.snapshot_meta, Snapshot, roots[-1])
+        named = {file.removesuffix(".json"): meta for file, meta in snapshot.signed.meta.items()}
+        targets = self._member(TARGETS, named.pop(TARGETS), Targets, roots[-1])
         delegated = {}
-        for file, meta in sorted(named.items()):
-            name = file.removesuffix(".json")
-            if name == HOTLIST and not (self.metadata / f"{meta.version}.{file}").exists():
+        for name, meta in sorted(named.items()):
+            if name == HOTLIST and not self._path(name, meta).exists():
                 continue
             # A role whose delegation has ended stays in the snapshot: a camera that misses it sees
             # a rollback.
             signed_for = targets if name in delegations(targets.signed) else None
-            delegated[name] = self._member(name, file, meta, Targets, signed_for)
+            delegated[name] = self._member(name, meta, Targets, signed_for)
         return Published(roots, timestamp, snapshot, targets, delegated)
 
+    def _path(self, role: str, meta: MetaFile) -> Path:
+        return self.metadata / f"{meta.version}.{role}.json"
+
     def _member(
-        self,
-        role: str,
-        file: str,
-        meta: MetaFile,
-        kind: type[Signed],
-        delegator: Metadata[Any] | None,
+        self, role: str, meta: MetaFile, kind: type[Signed], delegator: Metadata[Any] | None
     ) -> Metadata[Any]:
         """A role's metadata as the one above names it: its hash, and signed by enough."""
-        path = self.metadata / f"{meta.version}.{file}"
+        path = self._path(role, meta)
         metadata = _read(path, kind, meta)
         if delegator is not None:
             _verify(delegator, role, metadata, path)

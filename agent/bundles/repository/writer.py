@@ -17,13 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuf.api.metadata import Metadata, Snapshot, Targets
-from tuf.api.serialization import DeserializationError
+from tuf.api.metadata import Snapshot, Targets
 
 from agent.bundles.layout import HOTLIST, METADATA_FOLDER, ROOT, SNAPSHOT, TARGETS_FOLDER
 from agent.bundles.repository.copies import (
     TIMESTAMP_FILE,
     keep_timestamp,
+    parsed,
     past_timestamps,
     require_same_city,
     timestamp_in,
@@ -35,6 +35,8 @@ from agent.errors import StorageError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from tuf.api.metadata import Metadata
 
     from agent.bundles.repository.published import Pending
 
@@ -103,9 +105,8 @@ def publish(
     then the timestamp. Raises StorageError; then nothing changed.
     """
     writing = Writing(folder)
-    _keep_timestamp(
-        folder
-    )  # an interrupted publish may have come to its one rename, and no further
+    # An interrupted publish may have come to its one rename, and no further.
+    _keep_timestamp(folder)
     try:
         for name, data in targets.items():
             writing.put(f"{TARGETS_FOLDER}/{name}", data)
@@ -235,7 +236,7 @@ def _referenced(folder: Path) -> set[str]:
         if number != last and not path.is_file():
             continue  # from before there was an archive
         found.add(path.relative_to(folder).as_posix())
-        for name, meta in _parsed(path, Snapshot).meta.items():
+        for name, meta in parsed(_bytes(path), Snapshot, path).meta.items():
             member = f"{METADATA_FOLDER}/{meta.version}.{name}"
             if member in found or (name == f"{HOTLIST}.json" and number <= last - KEPT_LISTS):
                 continue
@@ -246,20 +247,8 @@ def _referenced(folder: Path) -> set[str]:
 
 
 def _targets(path: Path) -> Iterator[str]:
-    for described in _parsed(path, Targets).targets.values():
+    for described in parsed(_bytes(path), Targets, path).targets.values():
         yield described.get_prefixed_paths()[0]
-
-
-def _parsed(path: Path, kind: type[Any]) -> Any:
-    try:
-        metadata: Metadata[Any] = Metadata.from_bytes(_bytes(path))
-    except (DeserializationError, ValueError):
-        raise StorageError(
-            "is damaged", where=path, fix="restore the repository from a copy"
-        ) from None
-    if not isinstance(metadata.signed, kind):
-        raise StorageError("is damaged", where=path, fix="restore the repository from a copy")
-    return metadata.signed
 
 
 def _bytes(path: Path) -> bytes:

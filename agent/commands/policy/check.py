@@ -78,16 +78,12 @@ def _verdict(against: "Against", written: "File") -> str:
     """A bare "No fault" would be read as "lawful"."""
     profile = against.profile
     if profile is None:
-        return f"No fault; not held against any law: there is no profile for {_named(written)}."
+        from agent.city.policy_files import jurisdiction_of
+
+        named = jurisdiction_of(written) or "its jurisdiction"
+        return f"No fault; not held against any law: there is no profile for {named}."
     why = profile.not_held()
     return f"No fault; not held against any law of {profile.id} ({why})." if why else "No fault."
-
-
-def _named(written: "File") -> str:
-    from agent.core.text.toml_document import open_document
-
-    named = open_document(written.untrusted_text, written.where).table.get("jurisdiction")
-    return named if isinstance(named, str) else "its jurisdiction"
 
 
 def told(checked: "Checked") -> "Iterator[str]":

@@ -39,12 +39,10 @@ def against_law(
     """
     yield from _kinds_not_told(policy, profile)
     for fact in profile.facts:
-        if not fact.law_on(today):
-            yield from _not_yet(policy, profile, fact, today)
-            continue
-        yield from _before_use(policy, profile, fact)
-        if fact.local:
-            yield from _local(policy, profile, fact)
+        for what, fix, code in _to_read(profile, fact, today):
+            note = because(profile, fact, code, note=True)
+            yield at(policy, ("jurisdiction",), what, fix, note)
+        if fact.local or not fact.law_on(today):
             continue
         yield from _recipients(policy, profile, fact)
         yield from _purposes(policy, profile, fact)
@@ -165,38 +163,24 @@ def _hotlist(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding
         )
 
 
-def _not_yet(policy: Document, profile: Profile, fact: Fact, today: date) -> Iterator[Finding]:
-    """Law that comes is told; law that has ended is not."""
-    if fact.since is not None and fact.since > today:
-        yield at(
-            policy,
-            ("jurisdiction",),
-            f"from {fact.since} on, more holds in {profile.name}",
-            "check again then",
-            because(profile, fact, Reason.JURISDICTION_CHANGES, note=True),
-        )
+def _to_read(profile: Profile, fact: Fact, today: date) -> Iterator[tuple[str, str, Reason]]:
+    """What of a fact no file here can show or break: what it says, the next step, the code.
 
-
-def _before_use(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding]:
+    Law that comes is told, law that has ended is not. Whose cameras a policy is for, the file does
+    not say: so a local law is for people to read.
+    """
+    if not fact.law_on(today):
+        if fact.since is not None and fact.since > today:
+            what = f"from {fact.since} on, more holds in {profile.name}"
+            yield what, "check again then", Reason.JURISDICTION_CHANGES
+        return
     if fact.before_use is not None:
-        yield at(
-            policy,
-            ("jurisdiction",),
-            f"{profile.name} asks for {fact.before_use} before cameras run",
-            "keep the proof on record: no file here can show it",
-            because(profile, fact, Reason.JURISDICTION_BEFORE_USE, note=True),
-        )
-
-
-def _local(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding]:
-    """Whose cameras a policy is for, the file does not say: a local law is for people to read."""
-    yield at(
-        policy,
-        ("jurisdiction",),
-        f"{fact.local} has a law of its own",
-        f"if the cameras are there, it holds; {COUNSEL}",
-        because(profile, fact, Reason.JURISDICTION_LOCAL_LAW, note=True),
-    )
+        what = f"{profile.name} asks for {fact.before_use} before cameras run"
+        fix = "keep the proof on record: no file here can show it"
+        yield what, fix, Reason.JURISDICTION_BEFORE_USE
+    if fact.local:
+        fix = f"if the cameras are there, it holds; {COUNSEL}"
+        yield f"{fact.local} has a law of its own", fix, Reason.JURISDICTION_LOCAL_LAW
 
 
 def _cameras_unknown(policy: Document, profile: Profile, fact: Fact) -> Iterator[Finding]:
