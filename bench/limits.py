@@ -36,11 +36,11 @@ from bench.intervals import Figure, share
 from bench.scoring import SURE, load_benchmark, plain
 from bench.spoilt_plates import Spoilt
 from models.training import fonts
+from models.training.parts import PARTS, Part, part_of_file
 from models.training.render.syntax import font_names
 
 NOW = Instant(datetime(2026, 1, 1, tzinfo=UTC))
 TUNED_ON = 1  # the seed on which thresholds were chosen; report on another
-PARTS = ("test", "tune")
 TWO_ROWS = 0.08
 SMALLEST_PX = 16  # of a picture that is left after cutting
 CUT_OR_HIDDEN = ("edge", "mask", "hidden")
@@ -83,15 +83,18 @@ def drawn(
             yield Spoilt(spoilt.how, seen, spoilt.corners, spoilt.masks), one.text
 
 
-def photographed(folder: Path, part: str | None, seed: int) -> Iterator[tuple[Spoilt, str]]:
-    """A benchmark's pictures, spoilt. Thresholds may be chosen on part `tune`, never on `test`; a
-    picture's name says which it is in.
+def photographed(folder: Path, part: Part | None, seed: int) -> Iterator[tuple[Spoilt, str]]:
+    """A benchmark's pictures, spoilt. Thresholds may be chosen on part `tune`, never on `test`.
+
+    The parts are those on which the networks are chosen and judged (models.training.parts).
     """
     for image in load_benchmark(folder):
-        number = int(hashlib.sha256(image.path.name.encode()).hexdigest(), 16)
-        picture = cv2.imread(str(image.path))
-        if part not in (None, PARTS[number % 2]) or picture is None:
+        if part is not None and part_of_file(image.path) != part:
             continue
+        picture = cv2.imread(str(image.path))
+        if picture is None:
+            continue
+        number = int(hashlib.sha256(image.path.name.encode()).hexdigest(), 16)
         for place, plate in enumerate(image.plates):
             rng = np.random.default_rng([seed, number % 2**32, place])
             x, y, width, height = plate.box
@@ -172,7 +175,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help="photographs instead: REGION/NAME.txt and pictures, as for python -m bench",
     )
-    parser.add_argument("--part", choices=PARTS, help="half of them, by their names' hash")
+    parser.add_argument("--part", choices=PARTS, help="half of them, by their content")
     parser.add_argument("--models", type=Path, metavar="DIR", help="models in another folder")
     parser.add_argument("--json", action="store_true", help="instead of a table")
     options = parser.parse_args(arguments)

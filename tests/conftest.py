@@ -96,3 +96,17 @@ def quick_disk(monkeypatch):
     in test_atomic_file.py and tests/promises/test_p08_outbox.py.
     """
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory):
+    """A certificate authority of this module's own."""
+    from tests.support.pki import Authority
+
+    return Authority(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="module")
+def server(ca):
+    """A broker's certificate from it."""
+    return ca.server()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.bundles.layout import POLICY, POLICY_PATH, ROOT, TARGETS, recipient_of
 from agent.bundles.repository.assembly import (
     Candidate,
+    Files,
     assemble,
     require_holds_online,
     sign_online,
@@ -174,11 +175,7 @@ def publish_city(
     require_holds_online(candidate.root, signer)
     at_, until, versions = None, None, {}
     if candidate.taken or renew:
-        _require_lawful(city, candidate, now)
-        files = sign_online(city, candidate, signer, now)
-        publish(repository, files.metadata, files.targets, files.timestamp)
-        for role in candidate.taken:
-            drop_pending(folder, role)
+        files = _write(city, candidate, signer, now)
         at_, until, versions = now, files.expires, dict(files.versions)
     copied, not_copied = _copy(repository, to)
     after = city.published()
@@ -197,6 +194,16 @@ def publish_city(
         _ends(city, after, camera, now),
         now,
     )
+
+
+def _write(city: CityRepository, candidate: Candidate, signer: Signer, now: datetime) -> Files:
+    """Sign with the online key, write, and clear what was pending."""
+    _require_lawful(city, candidate, now)
+    files = sign_online(city, candidate, signer, now)
+    publish(city.folder / REPOSITORY_FOLDER, files.metadata, files.targets, files.timestamp)
+    for role in candidate.taken:
+        drop_pending(city.folder, role)
+    return files
 
 
 def _require_signed(candidate: Candidate) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import cv2
 import pytest
 
+from bench.limits import photographed
+from models.training.parts import PARTS, part_of_file
 from tests.support import tiny_networks
 from tests.support.drawn import drawn_car
 
@@ -208,3 +210,22 @@ def test_what_limits_bring_is_counted_over_whole_and_spoilt_plates():
     assert {"whole", "edge", "mask", "hidden", "cut or hidden"} <= set(found)
     assert found["whole"]["sure_and_right"] > 0
     assert found["edge"]["sure"] == found["mask"]["sure"] == 0
+
+
+def test_limits_are_tuned_on_the_part_on_which_networks_are_chosen(tmp_path):
+    """Another split would choose thresholds on pictures that judge the networks, and back."""
+    region = tmp_path / "eu"
+    region.mkdir()
+    of_parts = dict.fromkeys(PARTS, 0)
+    for number, text in enumerate(("TST4821", "TST77X", "TST100", "TST200", "TST300", "TST400")):
+        picture, box = drawn_car(text), BOX
+        path = region / f"{number}.png"
+        cv2.imwrite(str(path), picture)
+        (region / f"{number}.txt").write_text(f"{path.name}\t{box}\t{text}\n")
+        of_parts[part_of_file(path)] += 1
+    whole = {
+        part: {text for spoilt, text in photographed(tmp_path, part, 1) if spoilt.how == "whole"}
+        for part in PARTS
+    }
+    assert {part: len(texts) for part, texts in whole.items()} == of_parts
+    assert all(of_parts.values())

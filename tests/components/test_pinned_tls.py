@@ -45,16 +45,6 @@ xw==
 """
 
 
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("pki"))
-
-
-@pytest.fixture(scope="module")
-def server(ca):
-    return ca.server()
-
-
 @contextmanager
 def listening(
     credentials, *, oldest=ssl.TLSVersion.TLSv1_2, newest=ssl.TLSVersion.TLSv1_3, say: bytes = b""

@@ -13,16 +13,11 @@ from agent.receiver.connection import Connection, Lost, Notice, Refused, Subscri
 from agent.receiver.receiver_settings import BrokerSettings
 from tests.fakes import broker as fake
 from tests.support.mosquitto import ADDRESS
-from tests.support.pki import HOST, Authority
+from tests.support.pki import HOST
 from tests.support.sealed import RECIPIENT
 
 pytestmark = pytest.mark.broker
 RECEIPTS = "platewarden/1/receipts/cam-7"
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("pki"))
 
 
 def opened(ca, port, **where) -> Connection:

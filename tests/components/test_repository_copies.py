@@ -19,8 +19,19 @@ def renew(desk, *days):
         assert done.code in {0, 3}, done.err
 
 
-def backup(desk, name="backup"):
-    return shutil.copytree(desk.city, desk.folder / name)
+def backup(desk):
+    return shutil.copytree(desk.city, desk.folder / "backup")
+
+
+def gone_back(desk, part="."):
+    """A day is published and copied to a stick; then this machine, or a part of its folder, is
+    what it was before. The stick.
+    """
+    stick, kept = desk.folder / "stick", backup(desk)
+    desk.publish("--renew", "--to", stick, on=NEXT_DAY)
+    shutil.rmtree(desk.city / part)
+    shutil.copytree(kept / part, desk.city / part)
+    return stick
 
 
 def lay_over(source, to):
@@ -56,22 +67,14 @@ def test_what_the_timestamp_names_is_kept_whatever_else_lies_there(open_desk):
 @pytest.mark.parametrize("part", ["repository", "."])
 def test_a_newer_copy_elsewhere_is_not_written_over(open_desk, part):
     """The web server has what this machine lost: going on from here would end every camera."""
-    stick = open_desk.folder / "stick"
-    kept = backup(open_desk)
-    open_desk.publish("--renew", "--to", stick, on=NEXT_DAY)
-    shutil.rmtree(open_desk.city / part)
-    shutil.copytree(kept / part, open_desk.city / part)
+    stick = gone_back(open_desk, part)
     there = {path: path.read_bytes() for path in stick.rglob("*") if path.is_file()}
     refused_as_older(open_desk, "--to", stick)
     assert there == {path: path.read_bytes() for path in stick.rglob("*") if path.is_file()}
 
 
 def test_two_machines_that_published_the_same_version_are_told(open_desk):
-    stick = open_desk.folder / "stick"
-    kept = backup(open_desk)
-    open_desk.publish("--renew", "--to", stick, on=NEXT_DAY)
-    shutil.rmtree(open_desk.city)
-    shutil.copytree(kept, open_desk.city)
+    stick = gone_back(open_desk)
     renew(open_desk, DAYS[1])
     before = open_desk.files()
     done = open_desk.publish("--renew", "--to", stick, on=DAYS[2])
@@ -81,11 +84,7 @@ def test_two_machines_that_published_the_same_version_are_told(open_desk):
 
 def test_the_newest_copy_put_back_is_gone_on_from(open_desk):
     """The next step that the refusals name."""
-    stick = open_desk.folder / "stick"
-    kept = backup(open_desk)
-    open_desk.publish("--renew", "--to", stick, on=NEXT_DAY)
-    shutil.rmtree(open_desk.city)
-    shutil.copytree(kept, open_desk.city)
+    stick = gone_back(open_desk)
     lay_over(stick, open_desk.repository)
     renew(open_desk, DAYS[2])
     assert camera(open_desk, DAYS[2]).versions["timestamp"] == 3

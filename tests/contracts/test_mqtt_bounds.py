@@ -15,22 +15,12 @@ from agent.receiver.receiver_settings import BrokerSettings
 from tests.support.city_network import DEVICE, RECIPIENT, broker, publisher, receipts_of
 from tests.support.hostile import HostileBroker, accept, length, publish
 from tests.support.mosquitto import ADDRESS
-from tests.support.pki import HOST, Authority
+from tests.support.pki import HOST
 
 pytestmark = pytest.mark.broker
 
 Turn = Callable[[], object]
 WAIT_S = 15.0
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("pki"))
-
-
-@pytest.fixture(scope="module")
-def server(ca):
-    return ca.server()
 
 
 class Deliver:

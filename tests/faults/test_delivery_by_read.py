@@ -11,15 +11,10 @@ from tests.contracts.test_publisher import ACL, DENIED, SOON
 from tests.support.city_network import DEVICE, RECIPIENT, broker, fates, publisher
 from tests.support.delivery_rig import Recipient, Rig
 from tests.support.mosquitto import Mosquitto
-from tests.support.pki import HOST, Authority
+from tests.support.pki import HOST
 from tests.support.receiving import Service
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,6 @@ from tests.support.city_network import DEVICE, RECIPIENT, broker, publisher, rec
 from tests.support.delivery_rig import Recipient, Rig
 from tests.support.hostile import CONNACK, HostileBroker, accept, idle, length, publish
 from tests.support.mosquitto import ADDRESS, Mosquitto
-from tests.support.pki import Authority
 
 pytestmark = pytest.mark.broker
 
@@ -29,16 +28,6 @@ LIMITS = LinkLimits(
 RECEIPTS = f"platewarden/1/receipts/{DEVICE}"
 SOON = datetime.now(UTC) + timedelta(days=2)
 NOISE = random.Random(7)
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("pki"))
-
-
-@pytest.fixture(scope="module")
-def server(ca):
-    return ca.server()
 
 
 def noise(client, hostile) -> None:

@@ -14,21 +14,11 @@ from agent.receiver.connection import Connection, Lost
 from agent.receiver.receiver_settings import BrokerSettings
 from tests.support.hostile import CONNACK, HostileBroker, accept, idle, length, publish
 from tests.support.mosquitto import ADDRESS
-from tests.support.pki import HOST, Authority
+from tests.support.pki import HOST
 from tests.support.sealed import RECIPIENT
 
 TOPIC = f"platewarden/1/reads/{RECIPIENT}"
 NOISE = random.Random(11)
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("pki"))
-
-
-@pytest.fixture(scope="module")
-def server(ca):
-    return ca.server()
 
 
 @pytest.fixture(autouse=True)
