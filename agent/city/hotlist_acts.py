@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.hotlist_file import MANUAL, read_hotlist, read_manual
 from agent.city.city_lock import only_writer
-from agent.city.hotlist_files import replace_private
+from agent.city.city_log import city_log
+from agent.city.hotlist_leaves import act_leaf, withdrawal_leaf
 from agent.city.hotlist_overview import limits_of
 from agent.core.hotlist.entry import FIELDS, plate_of
 from agent.core.hotlist.intake.manual_acts import act_of, entry_from
@@ -58,9 +59,9 @@ def add_entry(city: Path, words: Sequence[str], actor: Actor) -> int:
     cap = limits_of(city).additions_per_day
     require_category(city, row["category"])
     act = act_of("add", actor.now, actor.by, actor.why, entry_from(row, today))
-    with only_writer(city):
+    with only_writer(city), city_log(city) as log:
         manual = read_manual(city).without_old(today).add(act, cap)
-        replace_private(city / MANUAL, manual.encoded())
+        log.write(MANUAL, manual.encoded(), act_leaf(act, log))
     return max(0, cap - manual.additions_on(today))
 
 
@@ -81,11 +82,11 @@ def withdraw_entries(city: Path, meant: Meant, actor: Actor) -> int:
     Raises UsageError where there are none, ConfigError, StorageError.
     """
     today = actor.now.date()
-    with only_writer(city):
+    with only_writer(city), city_log(city) as log:
         chosen = _chosen(city, meant, today)
         acts = [act_of("withdraw", actor.now, actor.by, actor.why, entry) for entry in chosen]
         manual = read_manual(city).without_old(today).withdraw(acts)
-        replace_private(city / MANUAL, manual.encoded())
+        log.write(MANUAL, manual.encoded(), withdrawal_leaf(acts, log))
     return len(chosen)
 
 

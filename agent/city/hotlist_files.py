@@ -24,13 +24,22 @@ def replace_private(path: Path, data: bytes) -> None:
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
     try:
-        write_new(part, data, PRIVATE, final=path)
-        _keep_owner(path, part)
+        stage_private(part, path, data)
         publish(part, path)
     except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def stage_private(part: Path, path: Path, data: bytes) -> None:
+    """Write what will replace `path`, with its owner and mode, under the name `part`: durable, and
+    not in force yet.
+
+    Raises StorageError.
+    """
+    write_new(part, data, PRIVATE, final=path)
+    _keep_owner(path, part)
 
 
 def _keep_owner(path: Path, part: Path) -> None:

@@ -16,7 +16,8 @@ from agent.bundles.hotlist_file import (
     modified,
 )
 from agent.city.city_lock import only_writer
-from agent.city.hotlist_files import replace_private
+from agent.city.city_log import city_log
+from agent.city.hotlist_leaves import import_leaf
 from agent.city.hotlist_progress import progress
 from agent.city.moment import time_typed, to_millisecond
 from agent.core.hotlist.intake.list_import import Source, import_list
@@ -87,7 +88,7 @@ def import_into(city: Path, order: ImportOrder, now: datetime) -> ImportDone:
     allowed = CityFolder(city).charter().allowed_categories
     made = _made_at(order, now)
     _require_only_list(city, order.file)
-    with only_writer(city):
+    with only_writer(city), city_log(city) as log:
         before = entries_in(city / BINARY)
         with progress(order.file) as watched:
             chunks = watched(input_chunks(order.file, MAX_SOURCE_BYTES, missing="check the path"))
@@ -98,8 +99,8 @@ def import_into(city: Path, order: ImportOrder, now: datetime) -> ImportDone:
                 skip_bad_rows=order.skip_bad_rows,
             )
             data = done.encoded()
-        replace_private(city / BINARY, data)
-    header = done.compiled.header
+        header = done.compiled.header
+        log.write(BINARY, data, import_leaf(done.compiled, before, header.skipped, log))
     return ImportDone(before, header.entries, header.skipped, done.skipped_lines)
 
 

@@ -29,6 +29,7 @@ from agent.bundles.repository.published import CityRepository, Pending, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.bundles.repository.writer import keep_pending
 from agent.city import drafts
+from agent.city.city_log import city_log
 from agent.city.hotlist_files import replace_private
 from agent.city.publication import publish_city
 from agent.core.hotlist.compiled_format import MAX_FILE_BYTES
@@ -150,6 +151,8 @@ def publish_list(
     now = at(drafts.identity_of(city, published, pending).rig)
     texts = drafts.published_texts(city, published)
     recipients = _recipients(texts, folder)
+    with city_log(folder) as log:
+        log.require_as_logged()
     listed, before = _read(folder, now), published.role(HOTLIST)
     digest = listed.digest(recipients)
     same = before is not None and _state(folder) == _kept(digest, before)
@@ -159,6 +162,9 @@ def publish_list(
     else:
         how, out = "renewed" if same else "encrypted", online is not None
         files = None if same else listed.sealed(recipients)
+        if files is not None:  # the log says first what will be done
+            version = 1 if before is None else before.signed.version + 1
+            _tell(folder, listed, digest, version, len(recipients))
         metadata = _keep_signed(folder, before, files, signer, now)
         replace_private(folder / STATE, canonical(_kept(digest, metadata)))
         if online is not None:
@@ -173,6 +179,19 @@ def publish_list(
         metadata.signed.expires,
         published=out,
     )
+
+
+def _tell(folder: Path, listed: _List, digest: str, version: int, cameras: int) -> None:
+    with city_log(folder) as log:
+        log.tell(
+            {
+                "act": "publish",
+                "version": version,
+                "entries": listed.entries,
+                "cameras": cameras,
+                "digest": log.digest_of(digest),
+            }
+        )
 
 
 def _keep_signed(

@@ -84,6 +84,7 @@ class Reason(StrEnum):
     CLOCK_BEHIND_BUNDLES = "clock-behind-bundles"
     # The hot list, by hand.
     HOTLIST_ADDITIONS_SPENT = "hotlist-additions-spent"
+    HOTLIST_NOT_AS_LOGGED = "hotlist-not-as-logged"
     # Destinations.
     RECIPIENT_NOT_IN_POLICY = "recipient-not-in-policy"
     PURPOSE_NOT_IN_POLICY = "purpose-not-in-policy"

@@ -37,6 +37,7 @@ class LeafKind(StrEnum):
     DECOMMISSION = "decommission"
     AIM = "aim"
     CAMERA = "camera"
+    HOTLIST = "hotlist"
 
 
 def canonical(details: Mapping[str, object]) -> bytes:

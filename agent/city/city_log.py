@@ -1,0 +1,166 @@
+"""A city's own audit log: each act on its hot list is a salted leaf, written before the file that
+it changes is in force (docs/ref/audit-log.md, "The city's log").
+
+Order of an act: the new file lies staged on the disk; the leaf with its keyed digest is committed;
+the staged file gets its name. Killed before the commit, the act never was; killed after it, the
+next command under the city's lock gives the file its name. Mitigates against: an entry that nobody
+can be asked about, and a leaf about an entry that never was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from agent.bundles.hotlist_file import BINARY, MANUAL, file_digest
+from agent.bundles.repository.published import CityRepository
+from agent.city import drafts
+from agent.city.hotlist_files import stage_private
+from agent.core.log.leaf import LeafKind
+from agent.core.reasons import Reason
+from agent.core.text.encoding import b64url
+from agent.core.time.instant import Instant
+from agent.disk.atomic_file import private_folder, publish, remove, write_atomic
+from agent.errors import ConfigError, PolicyRefusedError
+from agent.storage.audit_log import AuditLog
+from agent.storage.log_key import (
+    create_signing_key,
+    keyed_digest,
+    load_signing_key,
+    load_trusted_keys,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+FOLDER, KEY, PUBLIC, DATABASE = "log", "city-log.key", "public.json", "log.sqlite"
+PROCESS, UNFOUNDED = "city", "unfounded"
+# Which file the log says lies in the city's folder: the staged one is taken or removed by it.
+_TABLE = "CREATE TABLE IF NOT EXISTS written (file TEXT PRIMARY KEY, digest TEXT NOT NULL) STRICT"
+
+
+class CityLog:
+    """An open city log, for whoever holds the city's lock."""
+
+    def __init__(self, city: Path, log: AuditLog) -> None:
+        self._city, self._log = city, log
+        log.add_tables(_TABLE)
+        self._settle()
+
+    def digest_of(self, text: str) -> str:
+        """What only this city can make of a text, and recognise: for entries and lists in leaves.
+        `text` never stands in the log.
+        """
+        return self._keyed(hashlib.sha256(text.encode()).hexdigest())
+
+    def tell(self, details: Mapping[str, object]) -> None:
+        """A leaf about an act that changes no file here. Raises StorageError."""
+        self._log.append(LeafKind.HOTLIST, details)
+
+    def write(self, name: str, data: bytes, details: Mapping[str, object]) -> None:
+        """Replace one of the hot list's files, and tell of it: both or neither.
+
+        Raises StorageError.
+        """
+        digest, path = self._keyed(hashlib.sha256(data).hexdigest()), self._city / name
+        stage_private(_staged(path), path, data)
+        try:
+            self._log.append(
+                LeafKind.HOTLIST,
+                {**details, "file": name, "digest": digest},
+                also=_noting(name, digest),
+            )
+        finally:
+            self._settle()  # also after an error: whether the leaf is there, the log says
+
+    def require_as_logged(self) -> None:
+        """Raises PolicyRefusedError where a file was changed, or withdrawals were removed, by
+        anything but an act that is a leaf.
+        """
+        for name, digest in self._written().items():
+            path = self._city / name
+            gone = not path.exists()
+            if (gone and name == MANUAL) or (not gone and self._keyed(file_digest(path)) != digest):
+                raise PolicyRefusedError(
+                    Reason.HOTLIST_NOT_AS_LOGGED,
+                    "is not the file that the city's log tells of",
+                    where=path,
+                    fix="put it back from the city's copy, with its log; acts go through "
+                    "`platewarden hotlist`",
+                )
+
+    def _keyed(self, digest: str) -> str:
+        return keyed_digest(self._city / FOLDER / KEY, digest)
+
+    def _written(self) -> dict[str, str]:
+        rows = self._log.query("SELECT file, digest FROM written")
+        return {str(file): str(digest) for file, digest in rows}
+
+    def _settle(self) -> None:
+        """Finish what the log says was done, and remove what it does not say."""
+        written = self._written()
+        for name in (BINARY, MANUAL):
+            path = self._city / name
+            if not os.path.lexists(_staged(path)):
+                continue
+            if self._keyed(file_digest(_staged(path))) == written.get(name):
+                publish(_staged(path), path)
+            else:
+                remove(_staged(path))
+
+
+@contextmanager
+def city_log(city: Path) -> Iterator[CityLog]:
+    """The city's log, begun where there is none. Only under `only_writer`.
+
+    Raises StorageError, LogRefusedError.
+    """
+    folder = city / FOLDER
+    private_folder(folder)
+    key_path, public = folder / KEY, folder / PUBLIC
+    key = (
+        load_signing_key(key_path)
+        if key_path.exists() or (folder / DATABASE).exists()
+        else create_signing_key(key_path)
+    )
+    if not public.exists():
+        raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        jwk = {"kty": "OKP", "crv": "Ed25519", "x": b64url(raw)}
+        table = {"v": 1, "device": _name_of(city), f"{PROCESS}_log": jwk}
+        write_atomic(public, json.dumps(table, indent=1).encode() + b"\n", 0o644)
+    (origin,) = load_trusted_keys(public).keys
+    with AuditLog(folder / DATABASE, origin, key, _now) as log:
+        yield CityLog(city, log)
+
+
+def _name_of(city: Path) -> str:
+    """The city's id, where `bundle init` gave it one: it names the log for good."""
+    repository = CityRepository(city)
+    try:
+        return drafts.identity_of(repository, repository.published(), repository.pending()).id
+    except ConfigError:
+        return UNFOUNDED
+
+
+def _noting(name: str, digest: str) -> Callable[[sqlite3.Connection, int], None]:
+    def note(connection: sqlite3.Connection, _number: int) -> None:
+        connection.execute("INSERT OR REPLACE INTO written VALUES (?, ?)", (name, digest))
+
+    return note
+
+
+def _staged(path: Path) -> Path:
+    return path.with_name(f".{path.name}.staged")
+
+
+def _now() -> Instant:
+    moment = datetime.now(UTC)
+    return Instant(moment.replace(microsecond=moment.microsecond // 1000 * 1000))
