@@ -151,8 +151,6 @@ def publish_list(
     now = at(drafts.identity_of(city, published, pending).rig)
     texts = drafts.published_texts(city, published)
     recipients = _recipients(texts, folder)
-    with city_log(folder) as log:
-        log.require_as_logged()
     listed, before = _read(folder, now), published.role(HOTLIST)
     digest = listed.digest(recipients)
     same = before is not None and _state(folder) == _kept(digest, before)
@@ -163,8 +161,7 @@ def publish_list(
         how, out = "renewed" if same else "encrypted", online is not None
         files = None if same else listed.sealed(recipients)
         if files is not None:  # the log says first what will be done
-            version = 1 if before is None else before.signed.version + 1
-            _tell(folder, listed, digest, version, len(recipients))
+            _tell(folder, listed, digest, 1 + (before.signed.version if before else 0))
         metadata = _keep_signed(folder, before, files, signer, now)
         replace_private(folder / STATE, canonical(_kept(digest, metadata)))
         if online is not None:
@@ -181,14 +178,13 @@ def publish_list(
     )
 
 
-def _tell(folder: Path, listed: _List, digest: str, version: int, cameras: int) -> None:
+def _tell(folder: Path, listed: _List, digest: str, version: int) -> None:
     with city_log(folder) as log:
         log.tell(
             {
                 "act": "publish",
                 "version": version,
                 "entries": listed.entries,
-                "cameras": cameras,
                 "digest": log.digest_of(digest),
             }
         )
@@ -250,6 +246,8 @@ def _read(folder: Path, now: datetime) -> _List:
 
     Raises ConfigError.
     """
+    with city_log(folder) as log:
+        log.require_as_logged()
     today, binary = now.date(), folder / BINARY
     if binary.exists():
         header = read_compiled(folder, today).header
