@@ -31,7 +31,7 @@ from agent.bundles.repository.writer import keep_pending
 from agent.city import drafts
 from agent.city.city_log import city_log
 from agent.city.hotlist_files import replace_private
-from agent.city.publication import publish_city
+from agent.city.publication import as_published, publish_city
 from agent.core.hotlist.compiled_format import MAX_FILE_BYTES
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.policy.policy import HotlistLimits
@@ -42,7 +42,7 @@ from agent.disk.input_file import input_chunks, read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from tuf.api.metadata import Metadata
 
     from agent.bundles.repository.published import Published
+    from agent.city.publication import Done
 
 STATE = "hotlist-published.json"
 """Which list, and for which cameras, the published ciphertext is.
@@ -64,7 +65,7 @@ class Sent:
     """What happened.
 
     `how`: `encrypted` (a new list, or other cameras), `renewed` (the same, signed anew) or
-    `unchanged`.
+    `unchanged`. `outcome`: what a camera makes of what is published; None without an online key.
     """
 
     how: str
@@ -75,6 +76,17 @@ class Sent:
     stale_after: datetime
     expires: datetime
     published: bool
+    outcome: Done | None
+
+    @property
+    def exit_code(self) -> int:
+        """As of `bundle publish`: 3 where cameras stop. 0 where nothing is published here."""
+        return self.outcome.exit_code if self.outcome else 0
+
+    def warnings(self) -> Iterator[str]:
+        """For people: what must not be overlooked, as `bundle publish` tells it."""
+        if self.outcome is not None:
+            yield from self.outcome.warnings()
 
     def table(self) -> dict[str, object]:
         """As plain values, which name no plate."""
@@ -89,6 +101,7 @@ class Sent:
             "entries": self.entries,
             "cameras": self.cameras,
             **times,
+            **(_told_of(self.outcome) if self.outcome else {}),
         }
 
     def told(self) -> str:
@@ -138,13 +151,7 @@ def publish_list(
     life. Raises what the parts raise.
     """
     city = CityRepository(folder)
-    published, pending = city.published(), city.pending()
-    if published is None:
-        raise ConfigError(
-            "nothing is published yet",
-            where=folder,
-            fix="the clerk publishes first: platewarden bundle publish",
-        )
+    published, pending = _published(city), city.pending()
     _require_owner(published, pending, folder, signer)
     if online is not None:
         require_holds_online(published.root, online)
@@ -155,8 +162,10 @@ def publish_list(
     digest = listed.digest(recipients)
     same = before is not None and _state(folder) == _kept(digest, before)
     fresh = before is not None and before.signed.expires - now > ROLES[HOTLIST].lifetime / 2
+    outcome = None
     if same and fresh and before is not None:
         how, metadata, out = "unchanged", before, True
+        outcome = as_published(folder, now) if online is not None else None
     else:
         how, out = "renewed" if same else "encrypted", online is not None
         files = None if same else listed.sealed(recipients)
@@ -165,7 +174,7 @@ def publish_list(
         metadata = _keep_signed(folder, before, files, signer, now)
         replace_private(folder / STATE, canonical(_kept(digest, metadata)))
         if online is not None:
-            publish_city(folder, online, lambda _rig: now, renew=True)
+            outcome = publish_city(folder, online, lambda _rig: now, renew=True)
     return Sent(
         how,
         metadata.signed.version,
@@ -175,7 +184,20 @@ def publish_list(
         listed.as_of + _max_age(texts),
         metadata.signed.expires,
         published=out,
+        outcome=outcome,
     )
+
+
+def _published(city: CityRepository) -> Published:
+    """What is published. Raises ConfigError where nothing is."""
+    published = city.published()
+    if published is None:
+        raise ConfigError(
+            "nothing is published yet",
+            where=city.folder,
+            fix="the clerk publishes first: platewarden bundle publish",
+        )
+    return published
 
 
 def _tell(folder: Path, listed: _List, digest: str, version: int) -> None:
@@ -188,6 +210,12 @@ def _tell(folder: Path, listed: _List, digest: str, version: int) -> None:
                 "digest": log.digest_of(digest),
             }
         )
+
+
+def _told_of(outcome: Done) -> dict[str, object]:
+    """A camera's verdict and what ends, as `bundle publish --json` tells them."""
+    table = outcome.table()
+    return {name: table[name] for name in ("camera", "ends", "waiting")}
 
 
 def _keep_signed(

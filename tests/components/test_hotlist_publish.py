@@ -5,10 +5,12 @@ plate anywhere but inside.
 import json
 import os
 import re
+from datetime import datetime
 
 import pyrage
 import pytest
 
+from agent.city import moment as moments
 from agent.core.hotlist.compiled_format import decode
 from tests.support.clerk_city import (
     CAMERA,
@@ -170,3 +172,27 @@ def test_a_stale_list_is_told(desk):
     assert done.code == 0
     assert "stale" in done.err
     assert CAMERA not in done.err
+
+
+@pytest.fixture
+def _any_day(monkeypatch):
+    """These days lie ahead, where `--on` leads only in a rig's city."""
+    monkeypatch.setattr(moments, "moment", lambda on, **_: datetime.fromisoformat(on))
+
+
+@pytest.mark.usefixtures("_any_day")
+def test_a_policy_that_has_ended_is_told_and_is_exit_3_also_where_the_list_is_unchanged(desk):
+    """ "encrypted and published", exit 0, while every camera had stopped."""
+    for on, how in (("2027-05-02T06:00:00Z", "encrypted"), ("2027-05-02T07:00:00Z", "unchanged")):
+        done = publish(desk, "--online-key", desk.key("daily"), "--json", on=on)
+        assert done.code == 3, how
+        table = json.loads(done.out)
+        assert table["result"] == how
+        assert table["camera"]["takes_it"] is False
+        assert "A camera refuses this" in done.err
+        assert "policy.toml" in done.err
+
+
+def test_a_camera_that_takes_it_is_told(desk):
+    assert at_once(desk)["camera"] == {"takes_it": True}
+    assert at_once(desk, on="2026-11-20T09:00:00Z")["camera"] == {"takes_it": True}

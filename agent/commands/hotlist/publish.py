@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.commands.city_options import City, Json, On, PassphraseFile
+from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)
 
@@ -39,8 +40,10 @@ def publish(
 ) -> None:
     """Encrypt the list to all enrolled cameras, sign it and publish it. Made for cron.
 
+    With --online-key the result is verified here as a camera verifies it.
+
     Exit 0: published, or unchanged and still fresh. Exit 1: try again. Exit 2: list, folder or key
-    is wrong. Exit 3: refused.
+    is wrong. Exit 3: refused; or a camera refuses what is published, or something in it has ended.
     """
     from agent.bundles.repository.signing_keys import load_signer
     from agent.city.city_lock import only_writer
@@ -63,3 +66,6 @@ def publish(
             file=sys.stderr,
         )
     typer.echo(json.dumps(sent.table()) if as_json else sent.told())
+    for line in sent.warnings():
+        typer.echo(f"platewarden: {visible(line)}", err=True)
+    raise typer.Exit(sent.exit_code)
