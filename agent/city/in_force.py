@@ -15,6 +15,7 @@ from agent.city import drafts
 from agent.city.policy_files import files_of
 from agent.core.judging.explain.provenance import Standing
 from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.text.plain_words import quoted_names
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import UsageError
 
@@ -76,7 +77,7 @@ class Event:
         """For people."""
         return (
             f"{self.at:%Y-%m-%d %H:%M} UTC, publish {self.publish}: {self.what}; "
-            f"signed by {', '.join(self.signed_by) or 'nobody'}"
+            f"signed by {quoted_names(self.signed_by)}"
         )
 
     def table(self) -> dict[str, object]:

@@ -173,9 +173,9 @@ def test_why_is_this_agency_listed(open_desk):
     told = open_desk.run("bundle", "history", "--city", city, on="").out.splitlines()
     listed = next(line for line in told if f"recipient {RECIPIENT} is listed" in line)
     assert "Ordinance" in listed
-    assert "signed by Dora Lind, Eli Roy" in listed
+    assert 'signed by "Dora Lind", "Eli Roy"' in listed
     changed = next(line for line in told if "stolen-and-amber is changed" in line)
-    assert "kept for 20 days; signed by Dora Lind, Fay Sun" in changed
+    assert 'kept for 20 days; signed by "Dora Lind", "Fay Sun"' in changed
     only = open_desk.run(
         "bundle", "history", "--city", city, "--recipient", RECIPIENT, "--json", on=""
     )
@@ -192,8 +192,8 @@ def test_explain_answers_from_what_was_in_force(open_desk):
     explain = ("policy", "explain", "--city", open_desk.city)
     told = open_desk.run(*explain, "--camera", CAMERA, on="2026-11-20")
     assert told.code == 0, told.err
-    assert "In force: published on 2026-11-20 at 07:00 UTC (publish 2)" in told.out
-    assert "signed by Dora Lind, Fay Sun; the charter by Ada Ortiz, Ben Cho." in " ".join(
+    assert "In force: published on 20 November 2026 at 07:00 UTC (publish 2)" in told.out
+    assert 'signed by "Dora Lind", "Fay Sun"; the charter by "Ada Ortiz", "Ben Cho".' in " ".join(
         told.out.split()
     )
     table = json.loads(open_desk.run(*explain, "--camera", CAMERA, "--json", on="2026-11-20").out)
@@ -219,6 +219,20 @@ def test_a_draft_is_called_a_draft(open_desk):
     assert "A draft:" in page.read_text()
 
 
+def test_a_difference_tells_what_is_in_force_and_what_is_a_draft(open_desk):
+    """A signer must not take a draft for what cameras obey."""
+    page = open_desk.folder / "page.html"
+    open_desk.edit("policy.toml", "version = 7", "version = 8")
+    told = open_desk.run("policy", "diff", "--city", open_desk.city, "--html", page, on="")
+    assert told.code == 0, told.err
+    text = " ".join(told.out.split())
+    assert 'signed by "Dora Lind", "Eli Roy"; the charter by' in text
+    assert "version 8" in text
+    assert text.count("A draft: nobody's signature was looked at.") == 1
+    assert "New: A draft: nobody" in page.read_text()
+    assert "Old: In force: published on" in page.read_text()
+
+
 def test_a_day_on_which_two_policies_were_in_force(open_desk):
     open_desk.edit("policy.toml", "version = 7", "version = 8")
     for who in ("dora", "fay"):
@@ -227,5 +241,5 @@ def test_a_day_on_which_two_policies_were_in_force(open_desk):
     told = open_desk.run("policy", "explain", "--city", open_desk.city, on="2026-11-21").out
     assert "Until then on that day version 1 of the role policy was in force." in told
     before = open_desk.run("policy", "explain", "--city", open_desk.city, on="2026-11-20").out
-    assert "version 7, on 2026-11-20" in before
+    assert "version 7, on 20 November 2026" in before
     assert "Until then" not in before

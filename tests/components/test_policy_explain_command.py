@@ -268,3 +268,68 @@ def test_the_page_of_a_change(changed, tmp_path, capsys):
     text = page(tmp_path / "diff.html")
     assert "one way in which more would leave" in text
     assert "40 instead of 20 an hour and camera" in text
+
+
+@pytest.fixture
+def edited_charter(tmp_path):
+    """The example's folder, with one more line in its charter."""
+
+    def edit(line):
+        for file in Path(POLICY).parent.glob("*.toml"):
+            (tmp_path / file.name).write_text(file.read_text())
+        above = tmp_path / "charter.toml"
+        above.write_text(f"{line}\n{above.read_text()}")
+        return tmp_path / "policy.toml"
+
+    return edit
+
+
+def test_what_the_charter_forbids_every_policy_is_told_with_its_lines(tmp_path, capsys):
+    """A purpose that nobody asks for is in no answer, and so was on no page."""
+    run("explain", POLICY, *ON)
+    text = words(capsys.readouterr().out)
+    assert 'no reading may be used for "' in text
+    assert "no reading is kept longer than" in text
+    run("explain", POLICY, "--json", *ON)
+    told = json.loads(capsys.readouterr().out)["charter_forbids"]
+    assert {line["text"].split(" ")[0] for one in told for line in one["lines"]} >= {
+        "forbidden_purposes",
+        "forbidden_recipients",
+        "allowed_categories",
+        "max_retention",
+    }
+    run("explain", POLICY, "--html", tmp_path / "page.html", *ON)
+    assert "What the council forbids, whatever the policy says" in page(tmp_path / "page.html")
+    run("diff", POLICY, POLICY, "--html", tmp_path / "diff.html")
+    shown = page(tmp_path / "diff.html")
+    assert "No reading may be used for" in shown
+    assert shown.count("A draft: nobody") == 2
+
+
+def test_the_page_tells_whom_to_write_to(edited_charter, tmp_path, capsys):
+    run("explain", POLICY, "--html", tmp_path / "a.html", *ON)
+    assert "The charter names no office for complaints." in page(tmp_path / "a.html")
+    policy = edited_charter('complaints = "City Clerk, Room <2>"')
+    run("explain", policy, "--html", tmp_path / "b.html", *ON)
+    assert "Write to: <b>City Clerk, Room &lt;2&gt;</b>." in page(tmp_path / "b.html")
+
+
+def test_a_short_list_stands_beside_a_long_one(tmp_path, capsys):
+    """Twelve entries make any street look safe."""
+    run("explain", POLICY, "--list-size", "12", "--html", tmp_path / "page.html", *ON)
+    out = capsys.readouterr().out
+    assert "with 12 listed" in out
+    assert "were 100,000 listed" in out
+    assert "With 100,000 listed: " in page(tmp_path / "page.html")
+    run("explain", POLICY, "--list-size", "100000", *ON)
+    assert "were 100,000 listed" not in capsys.readouterr().out
+
+
+def test_days_are_written_so_that_no_month_is_a_day(capsys):
+    run("explain", POLICY, *ON)
+    assert not re.search(r"on \d{4}-\d\d-\d\d|until \d{4}", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("arguments", [(), ("one.toml",), ("one.toml", "two.toml", "--city", ".")])
+def test_a_difference_needs_two_files_or_a_city(arguments, capsys):
+    assert run("diff", *arguments) == 2

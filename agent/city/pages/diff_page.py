@@ -5,9 +5,10 @@ policy lets out.
 from collections.abc import Sequence
 from html import escape
 
-from agent.city.pages.explain_page import fill_template, lines, style
+from agent.city.pages.explain_page import fill_template, forbidden, lines, style
 from agent.core.judging.diff.diff_notes import Change, Note
 from agent.core.judging.diff.diff_words import Compared
+from agent.core.judging.explain.provenance import told as standing_told
 
 
 def render(compared: Compared) -> str:
@@ -17,6 +18,9 @@ def render(compared: Compared) -> str:
         "NAME": escape(compared.new.name),
         "OLD": str(compared.old.version),
         "NEW": str(compared.new.version),
+        "OLD_STANDING": escape(" ".join(standing_told(compared.old_standing))),
+        "NEW_STANDING": escape(" ".join(standing_told(compared.new_standing))),
+        "FORBIDS": forbidden(compared.forbids),
         "VERDICT": _verdict(compared),
         "SECTIONS": _section("It lets out more, the worst first", compared.lets_out, "yes")
         + _section("It lets out less", compared.restricts, "no")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.city.pages.explain_text import fill, quoted
+from agent.city.pages.explain_text import fill, forbidden, quoted
+from agent.core.judging.explain.provenance import told as standing_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,11 +22,13 @@ def as_table(compared: Compared) -> dict[str, object]:
             "name": compared.old.name,
             "version": compared.old.version,
             "digest": compared.old.digest,
+            "in_force": compared.old_standing.table() if compared.old_standing else None,
         },
         "new": {
             "name": compared.new.name,
             "version": compared.new.version,
             "digest": compared.new.digest,
+            "in_force": compared.new_standing.table() if compared.new_standing else None,
         },
         "nothing_changes": compared.nothing,
         "refused_by_charter": [
@@ -39,6 +42,9 @@ def as_table(compared: Compared) -> dict[str, object]:
         ],
         "lets_out": [_change(change) for change in compared.lets_out],
         "restricts": [_change(change) for change in compared.restricts],
+        "charter_forbids": [
+            {"says": one.says, "lines": _lines([one.cited])} for one in compared.forbids
+        ],
         "also": [{"says": note.says, "lines": _lines(note.cited)} for note in compared.notes],
     }
 
@@ -46,7 +52,11 @@ def as_table(compared: Compared) -> dict[str, object]:
 def told(compared: Compared, old: str, new: str) -> Iterator[str]:
     """The comparison for people."""
     yield f"old  {compared.old.name}, version {compared.old.version}: {old}"
+    for line in standing_told(compared.old_standing):
+        yield from fill(line, 5)
     yield f"new  {compared.new.name}, version {compared.new.version}: {new}"
+    for line in standing_told(compared.new_standing):
+        yield from fill(line, 5)
     yield ""
     if compared.refused:
         yield "The charter forbids the new policy. A camera refuses it whole; were it obeyed:"
@@ -60,12 +70,16 @@ def told(compared: Compared, old: str, new: str) -> Iterator[str]:
             if same
             else "Nothing changes but comments, spelling, order or the version's number."
         )
+        yield ""
+        yield from forbidden(compared.forbids)
         return
     yield from _section("It lets out more, the worst first", compared.lets_out)
     yield from _section("It lets out less", compared.restricts)
     yield from _section("It also changes", compared.notes)
     if not compared.lets_out:
         yield "It lets out nothing more."
+        yield ""
+    yield from forbidden(compared.forbids)
 
 
 def _section(title: str, entries: Iterable[Change | Note]) -> Iterator[str]:

@@ -26,6 +26,9 @@ def as_table(told: Explained, leads: Mapping[str, Estimate]) -> dict[str, Any]:
         "cameras": list(told.cameras),
         "questions_asked": told.asked,
         "answers": [_answer(answer, leads) for answer in told.answers],
+        "charter_forbids": [
+            {"says": one.says, "lines": [_line(one.cited)]} for one in told.forbids
+        ],
         "anybody_else": {"may_receive": False, "refused_by": [_obstacle(told.default)]},
     }
 
@@ -61,6 +64,7 @@ def _grant(grant: Grant, estimate: Estimate) -> dict[str, Any]:
         "false_leads_per_camera_and_day": {
             "estimate": estimate.per_day,
             "listed": estimate.listed,
+            "with_100000_listed": (estimate.of_full_list or estimate).per_day,
             "true_leads_for_comparison": estimate.true_per_day,
             "steps": [
                 {"what": step.what, "how": step.how, "result": step.result}

@@ -12,8 +12,10 @@ from agent.core.judging.explain.answers import Answer, Explained, Obstacle
 from agent.core.judging.explain.cited_lines import Cited
 from agent.core.judging.explain.explanation import Grant
 from agent.core.judging.explain.false_leads import Estimate
+from agent.core.judging.explain.prohibitions import Prohibition
 from agent.core.judging.explain.provenance import told as standing_told
 from agent.core.reasons import Reason
+from agent.core.text.plain_words import plain_day
 
 INCLUDED = {
     "plate": "the plate",
@@ -38,12 +40,14 @@ def render(told: Explained, leads: Mapping[str, Estimate]) -> str:
         "VERSION": str(told.policy.version),
         "UNDER": f", under {escape(told.charter.name)}" if told.charter else ", under no charter",
         "STANDING": escape(" ".join(standing_told(told.standing))),
-        "ON": f"{told.on:%-d %B %Y}",
+        "ON": plain_day(told.on),
         "CAMERAS": _which(told.cameras),
         "QUESTION": escape(_question(told)),
         "SUMMARY": "".join(map(_row, [*listed, *refused])) + _ROW_OF_ALL_OTHERS,
         "YES": "".join(_yes(answer, told) for answer in listed) or _nobody(),
         "NO": "".join(map(_no, refused)) + _everybody_else(told.default),
+        "FORBIDS": forbidden(told.forbids),
+        "COMPLAINTS": _complaints(told),
         "CAMERAS_AND_BARS": _cameras(told),
         "LEADS": "".join(_leads(grant, leads[grant.rule]) for grant in told.grants)
         or "<p>Nothing is sent, so that nothing can be wrong.</p>",
@@ -190,7 +194,7 @@ def _grant(grant: Grant, told: Explained) -> str:
                 "after that nobody can open it"
             ),
         ),
-        ("Until", f"{grant.until:%-d %B %Y}"),
+        ("Until", plain_day(grant.until)),
     )
     return (
         "<dl>"
@@ -243,6 +247,24 @@ def lines(cited: Iterable[Cited]) -> str:
     return f'<ul class="lines">{items}</ul>'
 
 
+def forbidden(found: Iterable[Prohibition]) -> str:
+    """What the charter forbids every policy, with its lines."""
+    items = "".join(
+        f"<li>{escape(one.says[:1].upper() + one.says[1:])}.{lines([one.cited])}</li>"
+        for one in found
+    )
+    return f'<ul class="why">{items}</ul>' if items else "<p>No charter was given.</p>"
+
+
+def _complaints(told: Explained) -> str:
+    office = told.charter.complaints if told.charter else ""
+    return (
+        f"Write to: <b>{escape(office)}</b>."
+        if office
+        else "The charter names no office for complaints. Write to the council that gave it."
+    )
+
+
 def _files(told: Explained) -> Iterable[Cited]:
     """The files by name, once each."""
     every = [
@@ -261,6 +283,7 @@ def _leads(grant: Grant, estimate: Estimate) -> str:
     )
     return (
         f"<h3>{escape(_words(grant.rule))}: {escape(_often(grant, estimate))}</h3>"
+        f"<p>{escape(_listed(estimate))}</p>"
         f"<table><tr><th>Step</th><th>How</th><th>Result</th></tr>{rows}</table>"
     )
 
@@ -320,6 +343,12 @@ def _often(grant: Grant, estimate: Estimate) -> str:
         else ""
     )
     return f"about {estimate.often()} at each camera{together}"
+
+
+def _listed(estimate: Estimate) -> str:
+    full = estimate.of_full_list
+    beside = f" With {full.listed:,} listed: {full.often()} at each camera." if full else ""
+    return f"That is with {estimate.listed:,} cars listed.{beside}"
 
 
 def _words(name: str) -> str:

@@ -12,7 +12,9 @@ from agent.core.judging.explain.cited_lines import Cited
 from agent.core.judging.explain.explanation import Grant, hours
 from agent.core.judging.explain.false_leads import Estimate
 from agent.core.judging.explain.law_notes import Law
+from agent.core.judging.explain.prohibitions import Prohibition
 from agent.core.judging.explain.provenance import told as standing_told
+from agent.core.text.plain_words import plain_day
 
 WIDTH = 100
 ESTIMATED = (
@@ -50,6 +52,7 @@ def overview(
     default, cited = told.default, ", ".join(places(told.default.cited))
     yield from fill(f"NO   anybody else: {default.says} [{default.reason}] {cited}", 2, 7)
     yield ""
+    yield from forbidden(told.forbids)
     yield from _leads(told.grants, leads)
     yield from _asked(told)
 
@@ -85,6 +88,16 @@ def one(
     yield from _asked(told)
 
 
+def forbidden(found: Iterable[Prohibition]) -> Iterator[str]:
+    """What no policy may do, each with its line; nothing without a charter."""
+    said = [f"- {one.says} ({shown(one.cited).place})" for one in found]
+    if said:
+        yield "What the charter forbids every policy"
+        for line in said:
+            yield from fill(line, 2, 4)
+        yield ""
+
+
 def _allowed(answer: Answer, told: Explained, leads: Mapping[str, Estimate]) -> Iterator[str]:
     yield f"  YES. {answer.legal_name}, by {answer.basis}."
     for grant in answer.grants:
@@ -107,7 +120,10 @@ def _head(told: Explained, policy_file: str, charter_file: str) -> Iterator[str]
         else "under no charter: a camera obeys no policy without one (--charter FILE)"
     )
     yield from fill(
-        f"{told.policy.name}, version {told.policy.version}, on {told.on}: {policy_file}", 0, 2
+        f"{told.policy.name}, version {told.policy.version}, on {plain_day(told.on)}: "
+        f"{policy_file}",
+        0,
+        2,
     )
     yield from fill(under, 0, 2)
     for line in standing_told(told.standing):
@@ -128,7 +144,7 @@ def _grant(grant: Grant, told: Explained) -> Iterator[str]:
         9,
     )
     yield from fill(
-        f"{cameras(grant, told.cameras)}; until {grant.until}; "
+        f"{cameras(grant, told.cameras)}; until {plain_day(grant.until)}; "
         f"each read's key is destroyed within {grant.retention_days} days",
         9,
     )
@@ -202,6 +218,8 @@ def _leads(granted: Iterable[Grant], leads: Mapping[str, Estimate]) -> Iterator[
         estimate, many = leads[grant.rule], len(grant.cameras)
         together = f"; {estimate.often(many)} at its {many} cameras" if many > 1 else ""
         yield f"  {grant.rule}: {estimate.often()}{together}, with {estimate.listed:,} listed"
+        if (full := estimate.of_full_list) is not None:
+            yield f"    {full.often()}, were {full.listed:,} listed"
         for step in estimate.steps:
             yield f"    {step.what:<38} {step.how} = {step.result:.3g}"
     yield ""

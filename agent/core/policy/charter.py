@@ -42,6 +42,7 @@ class CharterTable(Section):
     max_retention: RetentionDays
     forbidden_kinds: Annotated[list[Kind], Field(max_length=32)] = Field(default_factory=list)
     barred: Tables = Field(default_factory=list)
+    complaints: Line = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Charter:
     """A charter as parsed.
 
     `lines`: where each key, and each name under it, stands in the file `where`; `digest`: hex
-    SHA-256 of its bytes.
+    SHA-256 of its bytes; `complaints`: whom people write to, in words, for the public page only.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Charter:
     lines: Mapping[tuple[str, str], int]
     forbidden_kinds: frozenset[str] = frozenset()
     barred: tuple[Bar, ...] = ()
+    complaints: str = ""
 
     def line(self, key: str, name: str = "") -> int:
         """The line that names `name` under `key`; the key's own line where it does not."""
@@ -209,6 +211,7 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
         lines=lines,
         forbidden_kinds=frozenset(table.forbidden_kinds),
         barred=barred,
+        complaints=table.complaints,
     )
 
 

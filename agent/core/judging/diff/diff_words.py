@@ -12,6 +12,7 @@ from agent.core.judging.diff.charter_diff import refusals_gone
 from agent.core.judging.diff.comparison import Kind, Side, gains, released, space_of
 from agent.core.judging.diff.diff_notes import Change, Note, notes
 from agent.core.judging.explain.explanation import hours
+from agent.core.judging.explain.prohibitions import Prohibition, prohibitions
 from agent.core.wire.match_level import MatchLevel
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agent.core.judging.diff.comparison import Cell, Gain, Kept, Space
     from agent.core.judging.explain.answers import Files
     from agent.core.judging.explain.cited_lines import Cited
+    from agent.core.judging.explain.provenance import Standing
     from agent.core.policy.charter import CharterFault
     from agent.core.policy.policy import Policy
 
@@ -40,8 +42,9 @@ KEY_OF_KIND = {  # the key of a [[release]] that a reader should look at
 class Compared:
     """Two policies.
 
-    `refused`: what the charter forbids in the second; a camera would refuse it whole. `equal`: the
-    same bytes.
+    `refused`: what the charter forbids in the second; a camera would refuse it whole.
+    `old_standing`, `new_standing`: whether each is a draft, or was in force and signed by whom.
+    `forbids`: what the second's charter forbids every policy.
     """
 
     old: Policy
@@ -50,6 +53,9 @@ class Compared:
     restricts: tuple[Change, ...]
     notes: tuple[Note, ...]
     refused: tuple[CharterFault, ...]
+    old_standing: Standing | None = None
+    new_standing: Standing | None = None
+    forbids: tuple[Prohibition, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -89,6 +95,9 @@ def compare(old: Files, new: Files) -> Compared:
         tuple(restricts),
         tuple(notes(old, new, touched)),
         refused,
+        old.standing,
+        new.standing,
+        prohibitions(new.charter, new.charter_lines),
     )
 
 

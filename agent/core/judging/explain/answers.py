@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from agent.core.judging.explain.explanation import Scope, grants, tally, whole_refusal
 from agent.core.judging.explain.law_notes import Law, law_on
+from agent.core.judging.explain.prohibitions import Prohibition, prohibitions
 from agent.core.policy.camera_roster import in_place
 from agent.core.reasons import Reason
+from agent.core.text.plain_words import plain_day
 from agent.core.wire.match_level import MatchLevel
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class Explained:
     """Everybody whom the files name, those who may receive first.
 
     `asked`: questions put to `decide`; `default`: what refuses whoever is not named; `bars`:
-    everybody.
+    everybody; `forbids`: what the charter forbids every policy.
     """
 
     policy: Policy
@@ -76,6 +78,7 @@ class Explained:
     bars: tuple[Obstacle, ...]
     roster: CameraRoster | None
     standing: Standing | None = None
+    forbids: tuple[Prohibition, ...] = ()
 
     @property
     def grants(self) -> tuple[Grant, ...]:
@@ -143,6 +146,7 @@ def explain(
         tuple(teller.bars()),
         files.roster,
         files.standing,
+        prohibitions(files.charter, files.charter_lines),
     )
 
 
@@ -342,13 +346,13 @@ class _Teller:
         if reason is Reason.RECIPIENT_EXPIRED:
             return Obstacle(
                 reason,
-                f"its authority has ended by {day}",
+                f"its authority has ended by {plain_day(day)}",
                 (self._of_recipient(rule.recipient, "expires"),),
             )
         if reason is Reason.POLICY_NOT_IN_FORCE:
             return Obstacle(
                 reason,
-                f"the policy is not in force on {day}",
+                f"the policy is not in force on {plain_day(day)}",
                 (self._lines.cite("effective"), self._lines.cite("expires")),
             )
         return Obstacle(reason, says, tuple(self._of_rule(rule.rule, key) for key in keys))

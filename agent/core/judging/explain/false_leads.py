@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from agent.core.judging.explain.answers import Explained
+    from agent.core.judging.explain.explanation import Grant
+
 DAYS_A_YEAR = 365
 LIST_SIZE = 100_000  # where neither --list-size nor a hot list says otherwise
 
@@ -60,13 +62,15 @@ class Estimate:
     """For one rule at one camera.
 
     `per_day`: false leads, after the hourly budget, which caps them; `true_per_day`: leads to the
-    car that is listed.
+    car that is listed. `of_full_list`: the same for a list of LIST_SIZE entries, where this one
+    has another number.
     """
 
     steps: tuple[Step, ...]
     per_day: float
     true_per_day: float
     listed: int
+    of_full_list: Estimate | None = None
 
     def often(self, cameras: int = 1) -> str:
         """`one in 26 days`, `2.1 a day`; at so many cameras together."""
@@ -91,14 +95,20 @@ def estimate_all(
     `listed`: entries by category, or in each rule's categories; None: the default.
     """
     return {
-        grant.rule: estimate(
-            replace(inputs, listed=_listed(grant.categories, listed)),
-            grant.levels,
-            grant.min_confidence,
-            grant.max_per_hour,
+        grant.rule: _beside_full_list(
+            grant, replace(inputs, listed=_listed(grant.categories, listed))
         )
         for grant in told.grants
     }
+
+
+def _beside_full_list(grant: Grant, inputs: Inputs) -> Estimate:
+    """A short list flatters: so the figure of a long one stands beside it."""
+    found, full = (
+        estimate(one, grant.levels, grant.min_confidence, grant.max_per_hour)
+        for one in (inputs, replace(inputs, listed=LIST_SIZE))
+    )
+    return found if inputs.listed == LIST_SIZE else replace(found, of_full_list=full)
 
 
 def _listed(categories: Iterable[str], listed: Mapping[str, int] | int | None) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.text.plain_words import plain_day, quoted_names
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
@@ -27,9 +29,9 @@ class Standing:
     def lines(self) -> Iterator[str]:
         """For people."""
         yield (
-            f"In force: published on {self.at:%Y-%m-%d} at {self.at:%H:%M} UTC "
-            f"(publish {self.publish}), signed by {_names(self.policy_by)}; "
-            f"the charter by {_names(self.charter_by)}."
+            f"In force: published on {plain_day(self.at)} at {self.at:%H:%M} UTC "
+            f"(publish {self.publish}), signed by {quoted_names(self.policy_by)}; "
+            f"the charter by {quoted_names(self.charter_by)}."
         )
         yield from self.notes
 
@@ -47,7 +49,3 @@ class Standing:
 def told(standing: Standing | None) -> tuple[str, ...]:
     """The lines of a standing, or that it is a draft."""
     return (DRAFT,) if standing is None else tuple(standing.lines())
-
-
-def _names(names: tuple[str, ...]) -> str:
-    return ", ".join(names) or "nobody"

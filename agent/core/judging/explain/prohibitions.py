@@ -1,0 +1,48 @@
+"""What the council's charter forbids every policy, in sentences with the lines that say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.core.text.plain_words import quoted_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.core.judging.explain.cited_lines import Cited, Source
+    from agent.core.policy.charter import Charter
+
+
+@dataclass(frozen=True, slots=True)
+class Prohibition:
+    """One sentence of the charter, and the line it rests on."""
+
+    says: str
+    cited: Cited
+
+
+def prohibitions(charter: Charter | None, lines: Source | None) -> tuple[Prohibition, ...]:
+    """All of them, but for barred places and hours, which are told with the cameras; none without a
+    charter.
+    """
+    return tuple(_prohibitions(charter, lines)) if charter and lines else ()
+
+
+def _prohibitions(charter: Charter, lines: Source) -> Iterator[Prohibition]:
+    listed = (
+        ("forbidden_purposes", charter.forbidden_purposes, "no reading may be used for {}"),
+        ("forbidden_recipients", charter.forbidden_recipients, "no reading may go to {}"),
+        ("forbidden_kinds", charter.forbidden_kinds, "no reading may go to an agency of kind {}"),
+    )
+    for key, names, says in listed:
+        if names:
+            yield Prohibition(says.format(quoted_names(sorted(names))), lines.cite(key))
+    yield Prohibition(
+        f"cars are looked for only as {quoted_names(sorted(charter.allowed_categories))}",
+        lines.cite("allowed_categories"),
+    )
+    yield Prohibition(
+        f"no reading is kept longer than {charter.max_retention_days} days",
+        lines.cite("max_retention"),
+    )
