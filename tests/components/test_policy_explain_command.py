@@ -330,6 +330,14 @@ def test_days_are_written_so_that_no_month_is_a_day(capsys):
     assert not re.search(r"on \d{4}-\d\d-\d\d|until \d{4}", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("arguments", [(), ("one.toml",), ("one.toml", "two.toml", "--city", ".")])
-def test_a_difference_needs_two_files_or_a_city(arguments, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "two policies are needed"),
+        (("one.toml",), "two policies are needed"),
+        (("one.toml", "two.toml", "--city", "."), "names the city's own policies"),
+    ],
+)
+def test_a_difference_needs_two_files_or_a_city(arguments, says, capsys):
     assert run("diff", *arguments) == 2
+    assert says in capsys.readouterr().err
