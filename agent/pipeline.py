@@ -104,6 +104,7 @@ def report(line: Line, track: Track) -> None:
             line.outbox.put(
                 line.sealer.seal(sighting, release, line.outbox.next_sequence(release.recipient))
             )
+            line.tracker.was_released(sighting.text.value)
         except RefusedError as refusal:
             # no epoch key, no common version, outbox full: this read is lost to this recipient,
             # and the log says so

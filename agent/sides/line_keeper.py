@@ -92,6 +92,7 @@ class LineKeeper:
             self._watch.clock.now().utc.date(),
             self._watch.log,
         )
+        asked = (self._policy.digest, self.line.hotlist.digest, self.line.closed)
         settler = build_settler(self._watch, policy, self.line.outbox)
         sealer = sealer_for(self._watch.settings, orders)
         decider = self.line.decider.under(policy)
@@ -99,6 +100,8 @@ class LineKeeper:
             self.line, hotlist=orders.hotlist, decider=decider, sealer=sealer, closed=orders.closed
         )
         self.line.tracker.wait_for(policy.surest_wanted)
+        if asked != (policy.digest, orders.hotlist.digest, orders.closed):
+            self.line.tracker.tell_dropped_again()
         tell_hotlist(self._watch.settings, self.line)
         self._settler, self._policy, self.barred = settler, policy, False
         self.line.log.append(

@@ -30,6 +30,7 @@ from agent.core.wire.versions import VERSIONS, Versions
 from agent.demo.throwaway_city import RECIPIENT
 from agent.receiver.workplace import Workplace
 from agent.sides import watch_parts
+from agent.sides.signed_city import SignedCity
 from agent.storage.log_key import keyed_digest
 from agent.verifying.device_public_file import load_device_public
 from agent.verifying.envelope_check import EnvelopeVerifier
@@ -246,6 +247,21 @@ def test_the_tracker_waits_for_what_the_policy_in_force_asks_for(camera, monkeyp
     camera.script[1] = lambda: push(camera, b"min_confidence = 0.8", b"min_confidence = 0.97")
     camera.watch(monkeypatch, cars=2)
     assert (asked[0], asked[-1]) == (0.8, 0.97)
+
+
+@pytest.mark.parametrize(("change", "times"), [(VERSION_2, 1), ((b"", b""), 0)])
+def test_what_stands_is_looked_up_again_under_another_policy_and_not_under_the_same(
+    camera, monkeypatch, change, times
+):
+    """Bundles come daily: each would tell every parked car once more."""
+    asked, look = [], SignedCity.look
+    monkeypatch.setattr(Tracker, "tell_dropped_again", lambda _: asked.append(1))
+    monkeypatch.setattr(SignedCity, "look", lambda self: look(self) or True)
+    if change[0]:
+        camera.script[1] = lambda: push(camera, *change)
+    camera.watch(monkeypatch, cars=2)
+    assert len(asked) == times
+    assert leaves(camera.settings, "policy")
 
 
 def test_a_week_without_bundles(camera, monkeypatch):

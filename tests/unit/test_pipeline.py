@@ -200,3 +200,21 @@ def test_another_line_holds_from_the_next_frame_on(line):
     pipeline.watch(line, frames(12), lambda: next(changes, None))
     (counts,) = line.counts.close()
     assert counts["reasons"] == {"bundle-lapsed": 2}
+
+
+def test_a_standing_car_is_looked_up_in_a_newer_list(line):
+    """And once only: what was released is not told again."""
+    empty = parse_hotlist(HOTLIST.splitlines()[0] + b"\n", "hotlist.csv", date(2027, 1, 15))
+    seen, before = [], replace(line, hotlist=empty)
+
+    def between_frames():
+        seen.append(len(line.outbox.pending()))
+        if len(seen) in {10, 25}:
+            line.tracker.tell_dropped_again()
+            return line
+        return None
+
+    pipeline.watch(before, frames(40), between_frames)
+    assert seen[9] == 0
+    assert seen[24] == 1
+    assert len(line.outbox.pending()) == 1

@@ -157,6 +157,29 @@ def test_a_parked_car_that_nobody_can_read_waits_until_it_can_be_read():
     assert texts(found) == ["PWD0001"]
 
 
+def test_a_standing_car_that_was_dropped_is_told_again_when_it_is_asked_for():
+    """Reported stolen while it stood before the camera, it was never looked up again."""
+    tracker = Tracker()
+    first = run(parked("TST0042"), tracker=tracker, seconds=5)
+    assert texts(first) == ["TST0042"]
+    assert texts(run(parked("TST0042"), tracker=tracker, start=5, seconds=5)) == []
+    tracker.tell_dropped_again()
+    assert texts(run(parked("TST0042"), tracker=tracker, start=10, seconds=5)) == ["TST0042"]
+    assert texts(run(parked("TST0042"), tracker=tracker, start=15, seconds=5)) == []
+
+
+def test_a_standing_car_that_was_released_is_one_sighting_under_every_list():
+    tracker = Tracker()
+
+    def scene(at):
+        return parked("TST0042")(at) + parked("TST7777", y=900.0)(at)
+
+    assert texts(run(scene, tracker=tracker, seconds=5)) == ["TST0042", "TST7777"]
+    tracker.was_released("TST0042")
+    tracker.tell_dropped_again()
+    assert texts(run(scene, tracker=tracker, start=5, seconds=5)) == ["TST7777"]
+
+
 def test_memory_is_bounded_for_each_track_and_for_all():
     found = run(passing("PWD0001", end=30, speed=0.1, confidence=0.6), rate=30, seconds=10)
     assert len(found[0][1].reads) == Tracking().max_reads

@@ -109,6 +109,20 @@ class Tracker:
         """
         self._sure_confidence = max(self._numbers.sure_confidence, confidence)
 
+    def was_released(self, text: str) -> None:
+        """A rule has released the vehicle of that text: `tell_dropped_again` leaves it out."""
+        self._remembered.was_released(text)
+
+    def tell_dropped_again(self) -> None:
+        """Tell every vehicle in view or in memory once more, as soon as it is read again, but for
+        those that were released: policy or hot list are others now, and a standing car that was
+        dropped may be wanted.
+        """
+        self._remembered.forget_dropped()
+        for one in self._followed:
+            if one.told is not None and not one.told.released:
+                one.told = None
+
     def known(self, frame: Frame, box: PlateBox) -> PlateRead | None:
         """What a box of the next frame shows, where reading it would tell nothing new: a read of
         its vehicle, in this place, with the time of that read. None: it must be read.

@@ -28,6 +28,7 @@ class Told:
     """One text that was told, empty for a plate that nobody could read.
 
     `still`: it did not move when it was seen last; `stood`: it had stood there for a while by then.
+    `released`: somebody was told of it.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Told:
     seen: datetime
     still: bool
     stood: bool
+    released: bool = False
 
     def moved(self, motion: Motion) -> None:
         """Its vehicle was seen again."""
@@ -79,6 +81,15 @@ class Remembered:
             for one in self._told
             if timedelta(0) <= now - one.seen <= (self._standing if one.still else self._passing)
         ]
+
+    def was_released(self, text: str) -> None:
+        """Somebody was told of that text."""
+        for one in self._told:
+            one.released |= one.text == text
+
+    def forget_dropped(self) -> None:
+        """Keep only what somebody was told of."""
+        self._told = [one for one in self._told if one.released]
 
     def same(self, text: str, motion: Motion, *, sure: bool) -> Told | None:
         """The entry of a vehicle whose very text was told, or at its place a longer one that this
