@@ -16,6 +16,7 @@ from agent.core.policy.decide import may_publish
 from agent.core.policy.decider import Decider
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.sighting import Alternative, Sighting
+from agent.core.reading.tracking import Tracker
 from agent.core.reasons import Reason
 from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import PolicyRefusedError
@@ -84,7 +85,7 @@ class Camera:
             name,
             None,
             None,
-            None,
+            Tracker(),
             looked_for(world),
             Decider(obeyed(world)),
             self,
