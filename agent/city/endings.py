@@ -13,9 +13,9 @@ from agent.bundles.layout import TOP_LEVEL, keys_path, keys_role, recipient_of, 
 from agent.bundles.repository.published import ONLINE, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
+from agent.core.policy.key_reach import Reach, reaches
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.rfc3339 import rfc3339
-from agent.core.wire.epochs import sealable_until
 from agent.errors import EnvelopeRefusedError
 from agent.verifying.key_list_check import verify_key_list
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from agent.bundles.repository.published import CityRepository, Published
     from agent.core.policy.policy import Policy
-    from agent.core.wire.epochs import EpochKeys
 
 SOON = timedelta(days=30)
 STOPS = {
@@ -73,48 +72,6 @@ class Ending:
             "stops": self.stops,
             "remedy": self.remedy,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """How far a recipient's keys reach under one rule's retention.
-
-    `until`: the last day of capture whose reads can be sealed; `keys_end`: the last key's day.
-    """
-
-    recipient: str
-    rule: str
-    retention_days: int
-    until: date | None
-    keys_end: date
-
-    def told(self) -> str:
-        """In words."""
-        kept = f"kept for {self.retention_days} days"
-        if self.until is None:
-            return (
-                f"no read can be sealed to {self.recipient} under rule {self.rule}: its keys end "
-                f"on {self.keys_end}, and reads are {kept}"
-            )
-        return (
-            f"reads can be sealed to {self.recipient} under rule {self.rule} until {self.until}: "
-            f"its keys end on {self.keys_end}, and reads are {kept}"
-        )
-
-
-def reaches(keys: EpochKeys, policy: Policy, today: date) -> tuple[Reach, ...]:
-    """One for each rule that releases to the recipient of the keys."""
-    return tuple(
-        Reach(
-            keys.recipient,
-            rule.rule,
-            rule.retention_days,
-            sealable_until(keys, rule.retention_days, today),
-            max(keys.keys),
-        )
-        for rule in policy.releases
-        if rule.recipient == keys.recipient and keys.keys
-    )
 
 
 def published_reaches(

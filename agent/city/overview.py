@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.bundles.layout import CityIdentity
-    from agent.city.endings import Reach
+    from agent.core.policy.key_reach import Reach
     from agent.core.policy.policy import Policy
 
 SOON_DAYS = 14

@@ -21,10 +21,10 @@ from agent.bundles.repository.published import CityRepository, Pending, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import change_shown as change
 from agent.city import drafts
-from agent.city.endings import Reach, reaches
 from agent.city.moment import moment
 from agent.city.roster_change import enrolled as enrol
 from agent.city.signing_plan import Plan
+from agent.core.policy.key_reach import Reach, reaches
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.reasons import Reason
 from agent.disk.input_file import read_input

@@ -41,6 +41,7 @@ def _lines(state: Mapping[str, object]) -> Iterator[str]:
         yield f"Policy    {_policy(as_table(state['unsigned_policy']))}, unsigned"
     for name, process in as_table(state.get("processes")).items():
         yield from _process(name, as_table(process))
+    yield from _keys(as_table(state["keys"]))
     outbox, hotlist = as_table(state["outbox"]), as_table(state["hotlist"])
     yield f"Outbox    {outbox.get('problem') or _outbox(outbox)}"
     yield f"Log       {_log(as_table(state['log']))}"
@@ -87,6 +88,16 @@ def _process(name: str, process: Mapping[str, object]) -> Iterator[str]:
     )
     for refusal in _list(process.get("refusals"))[-SHOWN_REFUSALS:]:
         yield f"  REFUSED {refusal['at']} [{refusal['reason']}] {refusal['what']}"
+
+
+def _keys(keys: Mapping[str, object]) -> Iterator[str]:
+    """Until when reads can be sealed; what ends soon stands out."""
+    if keys.get("problem"):
+        yield f"Keys      {keys['problem']}"
+    for recipient in _list(keys.get("recipients")):
+        told = recipient["told"]
+        for line in told if isinstance(told, list) else ():
+            yield f"{'  SOON' if recipient['ends_soon'] else 'Keys':<9} {line}"
 
 
 def _delivery(delivery: Mapping[str, object], *, waits: bool) -> Iterator[str]:

@@ -33,13 +33,14 @@ from agent.disk.atomic_file import read_bounded
 from agent.doctor import keys
 from agent.errors import EnvelopeRefusedError, PlatewardenError, PolicyRefusedError
 from agent.host.clock import LinuxMachine, SystemClock, TrustedClock
-from agent.sides.signed_city import BUNDLES, sentence
+from agent.sides.signed_city import BUNDLES, key_reach, sentence
 from agent.verifying.roster_check import parse_root, verify_roster
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.bundles.generation import Generation
+    from agent.core.policy.policy import Policy
     from agent.core.time.instant import Instant
     from agent.core.wire.device_public import DevicePublic
     from agent.host.clock import Machine
@@ -238,7 +239,28 @@ def obeyed(
     bar = barred(policy.barred, settings.camera_id, now.utc)
     if signed:
         findings.append(in_roster(settings, city, public))
+    findings += sealable(city, policy, now.utc)
     return findings, f"the city bars this hour: {bar.why}" if bar else None, policy.digest
+
+
+def sealable(city: CityFolder, policy: Policy, now: datetime) -> list[Finding]:
+    """Until when reads can be sealed to each recipient: its keys less the retention."""
+    found = []
+    for one in key_reach(city, policy, now.date()):
+        name = f"keys of {one.recipient}"
+        fix = (
+            f"{one.recipient} makes new keys (platewarden receiver keys), and the clerk signs them"
+        )
+        if one.fault:
+            found.append(Finding(name, Health.FAIL, one.fault, fix, 3))
+        for reach in one.reach:
+            if reach.until is None:
+                found.append(Finding(name, Health.FAIL, reach.told(), fix, 3))
+            elif reach.until - now.date() <= SOON:
+                found.append(warn(name, reach.told(), fix))
+            else:
+                found.append(ok(name, reach.told()))
+    return found
 
 
 def in_roster(settings: Settings, city: CityFolder, public: DevicePublic | None) -> Finding:

@@ -25,7 +25,7 @@ from agent.disk.atomic_file import read_bounded
 from agent.errors import PlatewardenError
 from agent.host.clock import BUILD_TIME, FILE_NAME, LinuxMachine
 from agent.settings import Settings
-from agent.sides.signed_city import BUNDLES, sentence
+from agent.sides.signed_city import BUNDLES, key_reach, sentence
 from agent.storage.floor_file import known_floor
 from agent.storage.log_key import origin_of
 from agent.storage.log_reader import beginning, database_of, recent, rehearsals
@@ -33,6 +33,9 @@ from agent.storage.mailbox import OutboxReader, ReceiptBox
 from agent.verifying.device_public_file import load_device_public
 
 PROCESSES = ("watch", "deliver", "walls")
+SEALS = "watch"
+SOON = timedelta(days=14)
+"""So long before keys end it is told as a warning."""
 MAX_SMALL_BYTES = 65_536
 LAST_HOURS = 24
 
@@ -52,6 +55,7 @@ def collect(settings: Settings) -> dict[str, object]:
         state["processes"] = {process: _process(settings, process, now) for process in PROCESSES}
     else:
         state["unsigned_policy"] = _part(lambda: _policy(CityFolder(settings.city).policy(), now))
+    state["keys"] = _part(lambda: _keys(settings, now))
     state["outbox"] = _part(lambda: _outbox(settings))
     state["log"] = _part(lambda: _log(settings))
     state["last_hours"] = _part(lambda: _recent(settings, now))
@@ -75,6 +79,40 @@ def _process(settings: Settings, process: str, now: datetime) -> dict[str, objec
         return {**found, "problem": "no bundles were verified yet"}
     policy = _part(lambda: _policy(CityFolder(generation.city).policy(), now))
     return {**found, "problem": None, "policy": policy, "bundles": _bundles(generation, now)}
+
+
+def _keys(settings: Settings, now: datetime) -> dict[str, object]:
+    """Until when reads can be sealed, by recipient and rule, as watch would seal now."""
+    city = CityFolder(settings.city)
+    if settings.anchor.exists():
+        bundles = settings.state / SEALS / BUNDLES
+        store = BundleStore(bundles, settings.anchor, settings.limits, rig=settings.rig)
+        generation = store.current()
+        if generation is None:
+            return {"problem": "no bundles were verified yet"}
+        city = CityFolder(generation.city)
+    found: list[dict[str, object]] = []
+    for one in key_reach(city, city.policy(), now.date()):
+        soon = any(reach.until is None or reach.until - now.date() <= SOON for reach in one.reach)
+        told = [one.fault] if one.fault else [reach.told() for reach in one.reach]
+        reach = [
+            {
+                "rule": reach.rule,
+                "until": reach.until.isoformat() if reach.until else None,
+                "keys_end": reach.keys_end.isoformat(),
+                "retention_days": reach.retention_days,
+            }
+            for reach in one.reach
+        ]
+        found.append(
+            {
+                "recipient": one.recipient,
+                "told": told,
+                "ends_soon": soon or bool(one.fault),
+                "sealable": reach,
+            }
+        )
+    return {"recipients": found}
 
 
 def _bundles(generation: Generation, now: datetime) -> dict[str, object]:

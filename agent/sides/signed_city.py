@@ -1,7 +1,7 @@
 """Where a process's policy comes from: bundles that it verified itself, or, on a rig, an unsigned
 folder.
 
-Says when something changed or lapsed (P5).
+Says when something changed or lapsed (P5), and until when its reads can be sealed.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from agent.bundles.follower import Follower
 from agent.bundles.generation import Lapse, Stops
 from agent.bundles.generation_store import BundleStore
 from agent.core.log.leaf import LeafKind
+from agent.core.policy.key_reach import reaches
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
-from agent.errors import BundleRefusedError, RefusedError
+from agent.errors import BundleRefusedError, PlatewardenError, RefusedError
+from agent.verifying.key_list_check import verify_key_list
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from agent.bundles.generation import Generation
+    from agent.core.policy.key_reach import Reach
     from agent.core.policy.policy import Policy
     from agent.host.clock import TrustedClock
     from agent.ports import AuditLog
@@ -186,3 +191,27 @@ def no_bundles(settings: Settings) -> BundleRefusedError:
         where=settings.bundles,
         fix="run `platewarden update`, or copy a stick",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """One recipient. `reach`: by rule; empty without usable keys, and `fault` says why."""
+
+    recipient: str
+    reach: tuple[Reach, ...]
+    fault: str = ""
+
+
+def key_reach(city: CityFolder, policy: Policy, today: date) -> tuple[Reached, ...]:
+    """Of every recipient to whom some rule releases. A list that cannot be used is told."""
+    names = sorted({rule.recipient for rule in policy.releases})
+    return tuple(_reached(city, policy, name, today) for name in names)
+
+
+def _reached(city: CityFolder, policy: Policy, name: str, today: date) -> Reached:
+    try:
+        keys = verify_key_list(city.key_list(name), name, policy.recipients[name].signing_key)
+    except PlatewardenError as error:
+        return Reached(name, (), f"nothing is sealed to {name}: {error.what}")
+    found = reaches(keys, policy, today)
+    return Reached(name, found, "" if found else f"nothing is sealed to {name}: it has no keys")

@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent.bundles.city_folder import CityFolder
 from agent.bundles.generation_store import BundleStore
 from agent.bundles.hotlist_sealed import no_hotlist
+from agent.commands import status
 from agent.core.camera import hotlist_facts
+from agent.demo.throwaway_city import RECIPIENT
 from agent.doctor import broker_dial, keys, trust
 from agent.settings import load
 from agent.sides.camera_state import collect
@@ -68,6 +71,7 @@ def test_an_enrolled_camera_is_well_but_for_its_certificate(camera):
         "bundles",
         "policy",
         "roster",
+        f"keys of {RECIPIENT}",
         "hot list",
     }
     assert report.closed is None
@@ -133,6 +137,61 @@ def test_a_lapse_that_stops_the_hot_list_alone_is_a_warning(camera):
     camera.passes(2.3)
     (found,) = [one for one in look(camera).findings if one.name == "bundles"]
     assert (str(found.health), "stops: hot list" in found.what) == ("warn", True)
+
+
+def keys_line(camera):
+    (found,) = {one for one in look(camera).findings if one.name == f"keys of {RECIPIENT}"}
+    return found
+
+
+def first_reach(camera):
+    (one,) = collect(camera.settings)["keys"]["recipients"]
+    return one, one["sealable"][0]
+
+
+def renewed(camera):
+    """The city goes on publishing its old files, so that nothing but the keys ends."""
+    camera.city.now = camera.machine.real - timedelta(minutes=5)
+    for role in camera.city.files:
+        camera.city.release(role)
+    camera.city.online()
+    camera.publish()
+
+
+def test_until_when_reads_can_be_sealed_is_told_and_warned_of(camera, capsys):
+    one, reach = first_reach(camera)
+    until = datetime.fromisoformat(reach["until"]).replace(tzinfo=UTC)
+    keys_end = datetime.fromisoformat(reach["keys_end"]).replace(tzinfo=UTC)
+    assert keys_end - until == timedelta(days=reach["retention_days"] - 1)
+    assert not one["ends_soon"]
+    line = keys_line(camera)
+    assert (str(line.health), f"until {reach['until']}" in line.what) == ("ok", True)
+    status.status(camera.settings.root / "platewarden.toml", as_json=False)
+    assert f"Keys      reads can be sealed to {RECIPIENT}" in capsys.readouterr().out
+    city, policy = CityFolder(newest(camera) / "city"), CityFolder(newest(camera) / "city").policy()
+    for days, health in ((15, "ok"), (14, "warn"), (0, "warn"), (-1, "fail")):
+        found = trust.sealable(city, policy, until - timedelta(days=days))
+        assert {str(one.health) for one in found} == {health}, days
+    assert trust.sealable(city, policy, until + timedelta(days=1))[0].exit_code == 3
+
+
+def newest(camera):
+    (found,) = (camera.settings.state / "watch/bundles/generations").iterdir()
+    return found
+
+
+def test_a_recipient_without_usable_keys_is_told(installed, tmp_path, capsys):
+    """Nothing would be sealed to it, and nothing said so before the first match."""
+    made = signed_camera(copy_of(installed, tmp_path))
+    del made.city.files[f"keys-{RECIPIENT}"]
+    made.city.metadata.pop(f"keys-{RECIPIENT}", None)
+    renewed(made)
+    take_in(made)
+    line = keys_line(made)
+    assert (str(line.health), line.exit_code) == ("fail", 3)
+    assert "nothing is sealed" in line.what
+    status.status(made.settings.root / "platewarden.toml", as_json=False)
+    assert f"  SOON    nothing is sealed to {RECIPIENT}" in capsys.readouterr().out
 
 
 def test_a_list_that_is_stale(camera):
