@@ -22,6 +22,7 @@ from agent.city.hotlist_progress import progress
 from agent.city.moment import time_typed, to_millisecond
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.hotlist.intake.ncic import Layout, parse_spans
+from agent.core.hotlist.plausibility.size import Sizes, require_plausible
 from agent.disk.input_file import input_chunks
 from agent.errors import UsageError
 
@@ -29,19 +30,23 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
+    from agent.core.hotlist.compiled_format import Header
+
 
 @dataclass(frozen=True, slots=True)
 class ImportOrder:
     """What to take in, as typed.
 
     `as_of`: when the agency made it, empty: the file's own date; `layout`: of fixed-width records,
-    None for CSV.
+    None for CSV. `allow_…`: what may be, although it is doubted.
     """
 
     file: Path
     as_of: str
     layout: Layout | None
     skip_bad_rows: bool
+    allow_empty: bool = False
+    allow_shrink: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,6 @@ class ImportDone:
     entries: int
     skipped: int
     skipped_lines: tuple[int, ...]
-
-    @property
-    def shrank(self) -> bool:
-        """Is so much less there than before that the file may have been cut short?"""
-        return self.before > 2 * self.entries
 
     def table(self) -> dict[str, object]:
         """What was left out, as plain values."""
@@ -98,10 +98,18 @@ def import_into(city: Path, order: ImportOrder, now: datetime) -> ImportDone:
                 now.date(),
                 skip_bad_rows=order.skip_bad_rows,
             )
+            _require_size(before, done.compiled.header, order)
             data = done.encoded()
         header = done.compiled.header
         log.write(BINARY, data, import_leaf(done.compiled, before, header.skipped, log))
     return ImportDone(before, header.entries, header.skipped, done.skipped_lines)
+
+
+def _require_size(before: int, header: Header, order: ImportOrder) -> None:
+    sizes = Sizes(before, header.entries, sum(header.dropped.values()), header.expired)
+    require_plausible(
+        sizes, str(order.file), allow_empty=order.allow_empty, allow_shrink=order.allow_shrink
+    )
 
 
 def _made_at(order: ImportOrder, now: datetime) -> datetime:

@@ -133,17 +133,28 @@ def test_a_broken_row_refuses_the_import_and_the_old_list_stays(city: Path) -> N
     assert (told["entries"], told["rows_skipped"], told["skipped_lines"]) == (1, 1, [3])
 
 
-def test_a_list_that_shrinks_by_half_is_remarked_upon(city: Path) -> None:
-    hotlist(
-        "import",
-        source(city, *(ROW.replace("C-1", f"C-{number}") for number in range(5))),
-        "--city",
-        city,
-    )
-    assert (
-        "shrank from 5 to 2"
-        in hotlist("import", source(city, ROW, ROW.replace("C-1", "C-2")), "--city", city).stderr
-    )
+def test_a_list_that_shrinks_by_half_is_refused_unless_it_may(city: Path) -> None:
+    """It was remarked upon, and taken."""
+    five = (ROW.replace("C-1", f"C-{number}") for number in range(5))
+    hotlist("import", source(city, *five), "--city", city)
+    two = source(city, ROW, ROW.replace("C-1", "C-2"))
+    done = hotlist("import", two, "--city", city, code=2)
+    assert "shrank from 5 to 2" in done.stderr
+    assert "--allow-shrink" in done.stderr
+    assert len(listed(city)) == 5
+    hotlist("import", two, "--city", city, "--allow-shrink")
+    assert len(listed(city)) == 2
+
+
+def test_a_wrong_file_does_not_empty_the_list(city: Path) -> None:
+    hotlist("import", source(city, ROW), "--city", city)
+    other = source(city, ROW.replace("stolen-vehicle", "immigration-violator"))
+    for path in (other, source(city)):
+        done = hotlist("import", path, "--city", city, code=2)
+        assert "--allow-empty" in done.stderr
+        assert listed(city) == ["C-1"]
+    hotlist("import", source(city), "--city", city, "--allow-empty")
+    assert listed(city) == []
 
 
 def test_the_owner_group_and_mode_of_the_file_stay_but_nobody_else_reads_it(city: Path) -> None:

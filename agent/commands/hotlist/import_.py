@@ -50,6 +50,13 @@ def import_(
         bool,
         typer.Option("--skip-bad-rows", help="Leave broken rows out. They are counted and listed."),
     ] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Take a list that leaves no entry at all.")
+    ] = False,
+    allow_shrink: Annotated[
+        bool,
+        typer.Option("--allow-shrink", help="Take a list of less than half of what was held."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Import an agency's list. It replaces the one before."""
@@ -60,11 +67,13 @@ def import_(
 
     now = moment("")
     layout = ncic_layout(columns, agency, case, valid_days, now.date()) if ncic else None
-    done = import_into(city, ImportOrder(file, as_of, layout, skip_bad_rows=skip_bad_rows), now)
-    if done.shrank:
-        typer.echo(
-            f"platewarden: the list shrank from {done.before} to {done.entries} entries. Was the "
-            "file cut short?",
-            err=True,
-        )
+    order = ImportOrder(
+        file,
+        as_of,
+        layout,
+        skip_bad_rows=skip_bad_rows,
+        allow_empty=allow_empty,
+        allow_shrink=allow_shrink,
+    )
+    done = import_into(city, order, now)
     print_overview(overview(city, now, done.table()), as_json=as_json)

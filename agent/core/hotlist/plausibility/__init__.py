@@ -1,0 +1,1 @@
+"""Is a list what it seems? What is doubted before anything is taken: one file a concern."""
