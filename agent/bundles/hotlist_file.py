@@ -21,6 +21,7 @@ from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.hotlist.intake.manual_acts import MAX_BYTES as MAX_MANUAL_BYTES
 from agent.core.hotlist.intake.manual_acts import ManualList, parse_manual
 from agent.core.policy.policy import NEVER_RELEASE, TEST
+from agent.core.time.instant import to_millisecond
 from agent.disk.input_file import input_chunks, read_input
 from agent.errors import ConfigError
 
@@ -127,7 +128,7 @@ def modified(path: Path) -> datetime:
             where=path,
             fix="a list of the header alone is a valid list: it matches nothing",
         ) from None
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return to_millisecond(moment)
 
 
 def _read_plain(plain: Path, today: date, categories: frozenset[str] | None) -> Compiled:

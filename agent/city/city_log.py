@@ -24,8 +24,8 @@ from agent.city import drafts
 from agent.city.hotlist_files import stage_private
 from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
-from agent.core.text.encoding import b64url
-from agent.core.time.instant import Instant
+from agent.core.text.strict_json import public_jwk
+from agent.core.time.instant import Instant, to_millisecond
 from agent.disk.atomic_file import private_folder, publish, remove, write_atomic
 from agent.errors import ConfigError, PolicyRefusedError
 from agent.storage.audit_log import AuditLog
@@ -133,8 +133,7 @@ def city_log(city: Path) -> Iterator[CityLog]:
     )
     if not public.exists():
         raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        jwk = {"kty": "OKP", "crv": "Ed25519", "x": b64url(raw)}
-        table = {"v": 1, "device": _name_of(city), f"{PROCESS}_log": jwk}
+        table = {"v": 1, "device": _name_of(city), f"{PROCESS}_log": public_jwk("Ed25519", raw)}
         write_atomic(public, json.dumps(table, indent=1).encode() + b"\n", 0o644)
     (origin,) = load_trusted_keys(public).keys
     with AuditLog(folder / DATABASE, origin, key, _now) as log:
@@ -162,5 +161,4 @@ def _staged(path: Path) -> Path:
 
 
 def _now() -> Instant:
-    moment = datetime.now(UTC)
-    return Instant(moment.replace(microsecond=moment.microsecond // 1000 * 1000))
+    return Instant(to_millisecond(datetime.now(UTC)))

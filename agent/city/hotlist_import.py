@@ -19,10 +19,11 @@ from agent.city.city_lock import only_writer
 from agent.city.city_log import city_log
 from agent.city.hotlist_leaves import import_leaf
 from agent.city.hotlist_progress import progress
-from agent.city.moment import time_typed, to_millisecond
+from agent.city.moment import time_typed
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.hotlist.intake.ncic import Layout, parse_spans
 from agent.core.hotlist.plausibility.size import Sizes, require_plausible
+from agent.core.time.instant import to_millisecond
 from agent.disk.input_file import input_chunks
 from agent.errors import UsageError
 

@@ -155,7 +155,8 @@ def publish_list(
     _require_owner(published, pending, folder, signer)
     if online is not None:
         require_holds_online(published.root, online)
-    now = at(drafts.identity_of(city, published, pending).rig)
+    rig = drafts.identity_of(city, published, pending).rig
+    now = at(rig)
     texts = drafts.published_texts(city, published)
     recipients = _recipients(texts, folder)
     listed, before = _read(folder, now), published.role(HOTLIST)
@@ -165,7 +166,7 @@ def publish_list(
     outcome = None
     if same and fresh and before is not None:
         how, metadata, out = "unchanged", before, True
-        outcome = as_published(folder, now) if online is not None else None
+        outcome = as_published(city, published, now, rig=rig) if online is not None else None
     else:
         how, out = "renewed" if same else "encrypted", online is not None
         files = None if same else listed.sealed(recipients)

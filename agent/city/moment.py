@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
+from agent.core.time.instant import to_millisecond
 from agent.errors import UsageError
 
 _DAY = len("2026-11-22")
@@ -47,8 +48,3 @@ def time_typed(text: str, option: str, of_day: time) -> datetime:
     if found is None or found.tzinfo is None:
         raise UsageError("no time", where=option, fix="write 2026-11-22 or 2026-11-22T06:00:00Z")
     return found.astimezone(UTC)
-
-
-def to_millisecond(moment: datetime) -> datetime:
-    """Cut off after the milliseconds, as the city's files keep times."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -196,16 +196,12 @@ def publish_city(
     )
 
 
-def as_published(folder: Path, now: datetime) -> Done:
+def as_published(city: CityRepository, published: Published, now: datetime, *, rig: bool) -> Done:
     """What a camera makes of what is published, where nothing new is.
 
     Raises what the parts raise.
     """
-    city = CityRepository(folder)
-    published, pending = city.published(), city.pending()
-    rig = drafts.identity_of(city, published, pending).rig
-    assert published is not None  # noqa: S101 (for mypy: the caller has looked)
-    camera = _verdict(published, (folder / REPOSITORY_FOLDER,), now, rig=rig)
+    camera = _verdict(published, (city.folder / REPOSITORY_FOLDER,), now, rig=rig)
     ends = _ends(city, published, camera, now)
     return Done((), {}, (), {}, None, None, (), {}, camera, ends, now)
 

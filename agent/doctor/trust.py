@@ -256,7 +256,7 @@ def sealable(city: CityFolder, policy: Policy, now: datetime) -> list[Finding]:
         for reach in one.reach:
             if reach.until is None:
                 found.append(Finding(name, Health.FAIL, reach.told(), fix, 3))
-            elif reach.until - now.date() <= SOON:
+            elif reach.ends_soon(now.date()):
                 found.append(warn(name, reach.told(), fix))
             else:
                 found.append(ok(name, reach.told()))

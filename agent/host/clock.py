@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from agent.core.time.instant import ClockTrust, Instant
+from agent.core.time.instant import ClockTrust, Instant, to_millisecond
 from agent.core.time.trusted_time import (
     MAX_BYTES,
     NAMELESS,
@@ -302,8 +302,7 @@ class LinuxMachine:
 
 
 def _now() -> datetime:
-    utc = datetime.now(UTC)
-    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+    return to_millisecond(datetime.now(UTC))
 
 
 def _rtc_agrees(wall: datetime) -> bool:

@@ -34,8 +34,7 @@ from agent.verifying.device_public_file import load_device_public
 
 PROCESSES = ("watch", "deliver", "walls")
 SEALS = "watch"
-SOON = timedelta(days=14)
-"""So long before keys end it is told as a warning."""
+NOT_VERIFIED = "no bundles were verified yet"
 MAX_SMALL_BYTES = 65_536
 LAST_HOURS = 24
 
@@ -46,16 +45,20 @@ def collect(settings: Settings) -> dict[str, object]:
     Raises nothing that a damaged or unreadable part could cause: that part says so.
     """
     now = LinuxMachine().look().wall
+    enrolled = settings.anchor.exists()
+    verified = {process: _verified(settings, process) for process in PROCESSES} if enrolled else {}
     state: dict[str, object] = {
         "camera": settings.camera_id,
         "at": rfc3339(now),
-        "enrolled": settings.anchor.exists(),
+        "enrolled": enrolled,
     }
-    if settings.anchor.exists():
-        state["processes"] = {process: _process(settings, process, now) for process in PROCESSES}
+    if enrolled:
+        state["processes"] = {
+            process: _process(settings, process, found, now) for process, found in verified.items()
+        }
     else:
         state["unsigned_policy"] = _part(lambda: _policy(CityFolder(settings.city).policy(), now))
-    state["keys"] = _part(lambda: _keys(settings, now))
+    state["keys"] = _part(lambda: _keys(settings, verified, now))
     state["outbox"] = _part(lambda: _outbox(settings))
     state["log"] = _part(lambda: _log(settings))
     state["last_hours"] = _part(lambda: _recent(settings, now))
@@ -66,34 +69,39 @@ def collect(settings: Settings) -> dict[str, object]:
     return state
 
 
-def _process(settings: Settings, process: str, now: datetime) -> dict[str, object]:
-    folder = settings.state / process
-    store = BundleStore(folder / BUNDLES, settings.anchor, settings.limits, rig=settings.rig)
-    found: dict[str, object] = {"refusals": _part(lambda: _refusals(folder / BUNDLES / REFUSALS))}
+def _verified(settings: Settings, process: str) -> Generation | str:
+    """The bundles that a process obeys, or why it has none. Every file is hashed, so once only."""
+    bundles = settings.state / process / BUNDLES
     try:
-        generation = store.current()
+        store = BundleStore(bundles, settings.anchor, settings.limits, rig=settings.rig)
+        return store.current() or NOT_VERIFIED
     except (PlatewardenError, OSError) as error:
-        return {**found, "problem": str(error), "clock": _part(lambda: _clock(folder, None))}
+        return str(error)
+
+
+def _process(
+    settings: Settings, process: str, generation: Generation | str, now: datetime
+) -> dict[str, object]:
+    folder = settings.state / process
+    found: dict[str, object] = {"refusals": _part(lambda: _refusals(folder / BUNDLES / REFUSALS))}
+    if isinstance(generation, str):
+        return {**found, "problem": generation, "clock": _part(lambda: _clock(folder, None))}
     found["clock"] = _part(lambda: _clock(folder, generation))
-    if generation is None:
-        return {**found, "problem": "no bundles were verified yet"}
     policy = _part(lambda: _policy(CityFolder(generation.city).policy(), now))
     return {**found, "problem": None, "policy": policy, "bundles": _bundles(generation, now)}
 
 
-def _keys(settings: Settings, now: datetime) -> dict[str, object]:
+def _keys(
+    settings: Settings, verified: Mapping[str, Generation | str], now: datetime
+) -> dict[str, object]:
     """Until when reads can be sealed, by recipient and rule, as watch would seal now."""
-    city = CityFolder(settings.city)
-    if settings.anchor.exists():
-        bundles = settings.state / SEALS / BUNDLES
-        store = BundleStore(bundles, settings.anchor, settings.limits, rig=settings.rig)
-        generation = store.current()
-        if generation is None:
-            return {"problem": "no bundles were verified yet"}
-        city = CityFolder(generation.city)
+    generation = verified.get(SEALS)
+    if isinstance(generation, str):
+        return {"problem": generation}
+    city = CityFolder(generation.city if generation else settings.city)
     found: list[dict[str, object]] = []
     for one in key_reach(city, city.policy(), now.date()):
-        soon = any(reach.until is None or reach.until - now.date() <= SOON for reach in one.reach)
+        soon = any(reach.ends_soon(now.date()) for reach in one.reach)
         told = [one.fault] if one.fault else [reach.told() for reach in one.reach]
         reach = [
             {

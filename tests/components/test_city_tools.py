@@ -25,7 +25,7 @@ sys.meta_path.insert(0, Blocked())
 
 @pytest.fixture
 def desk(tmp_path):
-    """Runs a command where the camera's libraries cannot be imported; its exit code."""
+    """Runs a command where the camera's libraries cannot be imported."""
     (tmp_path / "blocked").mkdir()
     (tmp_path / "blocked/sitecustomize.py").write_text(BLOCKED.format(names=set(CAMERA_LIBRARIES)))
     path = os.pathsep.join((str(tmp_path / "blocked"), str(ROOT)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.city.pages import explain_json
 from agent.city.pages.explain_text import fill, forbidden, quoted
 from agent.core.judging.explain.provenance import told as standing_told
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
     from agent.core.judging.diff.diff_notes import Change, Note
     from agent.core.judging.diff.diff_words import Compared
-    from agent.core.judging.explain.cited_lines import Cited
 
 
 def as_table(compared: Compared) -> dict[str, object]:
@@ -42,10 +42,10 @@ def as_table(compared: Compared) -> dict[str, object]:
         ],
         "lets_out": [_change(change) for change in compared.lets_out],
         "restricts": [_change(change) for change in compared.restricts],
-        "charter_forbids": [
-            {"says": one.says, "lines": _lines([one.cited])} for one in compared.forbids
+        "charter_forbids": explain_json.forbidden(compared.forbids),
+        "also": [
+            {"says": note.says, "lines": explain_json.lines(note.cited)} for note in compared.notes
         ],
-        "also": [{"says": note.says, "lines": _lines(note.cited)} for note in compared.notes],
     }
 
 
@@ -98,9 +98,5 @@ def _change(change: Change) -> dict[str, object]:
         "recipient": change.recipient,
         "purpose": change.purpose or None,
         "says": change.says,
-        "lines": _lines(change.cited),
+        "lines": explain_json.lines(change.cited),
     }
-
-
-def _lines(cited: Iterable[Cited]) -> list[dict[str, object]]:
-    return [{"file": line.where, "line": line.line or None, "text": line.text} for line in cited]

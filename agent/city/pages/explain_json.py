@@ -1,6 +1,6 @@
 """`policy explain --json`: one object, as docs/ref/policy-explain.md describes it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -8,6 +8,7 @@ from agent.core.judging.explain.answers import Answer, Explained, Obstacle
 from agent.core.judging.explain.cited_lines import Cited
 from agent.core.judging.explain.explanation import Grant, hours
 from agent.core.judging.explain.false_leads import Estimate
+from agent.core.judging.explain.prohibitions import Prohibition
 
 
 def as_table(told: Explained, leads: Mapping[str, Estimate]) -> dict[str, Any]:
@@ -26,9 +27,7 @@ def as_table(told: Explained, leads: Mapping[str, Estimate]) -> dict[str, Any]:
         "cameras": list(told.cameras),
         "questions_asked": told.asked,
         "answers": [_answer(answer, leads) for answer in told.answers],
-        "charter_forbids": [
-            {"says": one.says, "lines": [_line(one.cited)]} for one in told.forbids
-        ],
+        "charter_forbids": forbidden(told.forbids),
         "anybody_else": {"may_receive": False, "refused_by": [_obstacle(told.default)]},
     }
 
@@ -41,7 +40,7 @@ def _answer(answer: Answer, leads: Mapping[str, Estimate]) -> dict[str, Any]:
         "purpose_asked": answer.purpose or None,
         "may_receive": answer.allowed,
         "rules": [_grant(grant, leads[grant.rule]) for grant in answer.grants],
-        "allowed_by": [_line(line) for line in answer.cited],
+        "allowed_by": lines(answer.cited),
         "refused_by": [_obstacle(obstacle) for obstacle in answer.obstacles],
         "law": [asdict(law) for law in answer.law],
     }
@@ -78,9 +77,15 @@ def _obstacle(obstacle: Obstacle) -> dict[str, Any]:
     return {
         "reason": obstacle.reason.value,
         "says": obstacle.says,
-        "lines": [_line(line) for line in obstacle.cited],
+        "lines": lines(obstacle.cited),
     }
 
 
-def _line(line: Cited) -> dict[str, Any]:
-    return {"file": line.where, "line": line.line or None, "text": line.text}
+def forbidden(found: Iterable[Prohibition]) -> list[dict[str, Any]]:
+    """What the charter forbids every policy."""
+    return [{"says": one.says, "lines": lines([one.cited])} for one in found]
+
+
+def lines(cited: Iterable[Cited]) -> list[dict[str, Any]]:
+    """Lines quoted from the files; `line`: None for a file as a whole."""
+    return [{"file": line.where, "line": line.line or None, "text": line.text} for line in cited]

@@ -5,6 +5,7 @@ the retention.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.wire.epochs import sealable_until
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from agent.core.policy.policy import Policy
     from agent.core.wire.epochs import EpochKeys
+
+
+SOON = timedelta(days=14)  # a key list is made, signed and published by people
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,10 @@ class Reach:
     retention_days: int
     until: date | None
     keys_end: date
+
+    def ends_soon(self, today: date) -> bool:
+        """Is it time to make new keys, or past it?"""
+        return self.until is None or self.until - today <= SOON
 
     def told(self) -> str:
         """In words."""

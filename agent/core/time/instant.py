@@ -9,6 +9,11 @@ from enum import StrEnum
 from agent.core.text.rfc3339 import rfc3339
 
 
+def to_millisecond(moment: datetime) -> datetime:
+    """Cut off after the milliseconds, as times are written down (RFC 3339, three digits)."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 class ClockTrust(StrEnum):
     """How far the clock is to be believed; rides as the tag `clock`.
 

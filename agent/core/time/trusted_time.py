@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, canonical, parse_object
-from agent.core.time.instant import ClockTrust
+from agent.core.time.instant import ClockTrust, to_millisecond
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -219,7 +219,7 @@ def _later(moment: datetime, seconds: float) -> datetime:
     except OverflowError:
         return moment
     # In whole milliseconds, as it will be written down.
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return to_millisecond(moment)
 
 
 def _told(moment: datetime) -> str:
