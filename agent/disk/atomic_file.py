@@ -4,7 +4,8 @@ import errno
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from agent.errors import StorageError
@@ -52,7 +53,33 @@ def write_new(
     `final`: the name that it will get, to be named in an error. `sync`: off where somebody else
     sees to it. Raises StorageError.
     """
-    named = final or path
+    with _creating(path, data, mode, final or path) as descriptor:
+        if sync:
+            os.fsync(descriptor)
+
+
+def write_all_new(files: Mapping[Path, bytes], final: Callable[[Path], Path]) -> None:
+    """As `write_new` for each, private to this user; all are on disk when this returns.
+
+    All are written before the first is synced: a file system's journal then takes their names
+    together, and each further sync costs little. `final`: the name that a file will get. Raises
+    StorageError; none is left then.
+    """
+    with ExitStack() as open_files:
+        created = [
+            (path, open_files.enter_context(_creating(path, data, 0o600, final(path))))
+            for path, data in files.items()
+        ]
+        for path, descriptor in created:
+            try:
+                os.fsync(descriptor)
+            except OSError as error:
+                raise storage_error(error, final(path), "cannot write") from None
+
+
+@contextmanager
+def _creating(path: Path, data: bytes, mode: int, named: Path) -> Iterator[int]:
+    """A new file that holds `data`, open for its sync; removed if anything fails inside."""
     try:
         # O_EXCL: a name planted in advance (even a dangling symlink) is an error, never followed or
         # overwritten.
@@ -62,16 +89,17 @@ def write_new(
     except OSError as error:
         raise storage_error(error, named, "cannot create") from None
     try:
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
+        with os.fdopen(descriptor, "wb", buffering=0):
             # The umask may only have narrowed it; say exactly what we mean.
             os.fchmod(descriptor, mode)
-            _write_all(file.fileno(), data)
-            if sync:
-                os.fsync(file.fileno())
-    except OSError as error:
+            _write_all(descriptor, data)
+            yield descriptor
+    except BaseException as error:
         with suppress(OSError):
             path.unlink()
-        raise storage_error(error, named, "cannot write") from None
+        if isinstance(error, OSError):
+            raise storage_error(error, named, "cannot write") from None
+        raise
 
 
 def publish(part: Path, path: Path) -> None:

@@ -30,7 +30,7 @@ from agent.disk.atomic_file import (
     rename,
     storage_error,
     sync_folder,
-    write_new,
+    write_all_new,
 )
 from agent.disk.private_file import create_private
 from agent.errors import StorageError
@@ -135,17 +135,17 @@ class ReceivedReads:
         """
         rows = [_row(read, received_at) for read in reads]
         paths = [self._path(row.device, row.read_id) for row in rows]
-        for path, read in zip(paths, reads, strict=True):
-            part = self._incoming / path.name
+        parts = {self._incoming / path.name: path for path in paths}
+        for part in parts:
             with suppress(FileNotFoundError):  # of an attempt that failed
                 part.unlink()
-            write_new(part, read.wire, final=path)
+        wires = (read.wire for read in reads)
+        write_all_new(dict(zip(parts, wires, strict=True)), final=parts.__getitem__)
         if rows:
             with self._transaction():
-                for row in rows:
-                    self._insert(row)
-            for path in paths:
-                rename(self._incoming / path.name, path)
+                self._insert(rows)
+            for part, path in parts.items():
+                rename(part, path)
             sync_folder(self._folder)
         return rows
 
@@ -175,7 +175,7 @@ class ReceivedReads:
         with self._transaction():
             self._index.execute("INSERT OR REPLACE INTO rejections VALUES (?, ?, ?, ?, ?)", values)
             if isinstance(tags, Tags) and reason != Reason.NOT_FOR_THIS_RECIPIENT:
-                self._count(tags.device, tags.sequence, wire_sha256)
+                self._count([(tags.device, tags.sequence, wire_sha256)])
 
     def count_dropped(self, reason: str, messages: int = 1) -> None:
         """Count messages that nobody can be told about."""
@@ -288,8 +288,7 @@ class ReceivedReads:
             ((device, *run) for device, of in numbers.items() for run in runs_of(of)),
         )
         known = self._select("SELECT device, sequence, sha256, read_id FROM reads ORDER BY rowid")
-        for device, sequence, digest, _ in known:
-            self._count(device, sequence, digest)
+        self._count([(device, sequence, digest) for device, sequence, digest, _ in known])
         names = {self._path(device, read_id).name for device, _, _, read_id in known}
         self._remove_strays(names)
 
@@ -299,23 +298,37 @@ class ReceivedReads:
             if path.suffix in {_SUFFIX, PART_SUFFIX} and path.name not in known:
                 remove(path)
 
-    def _insert(self, row: StoredRead) -> None:
-        deadline, received_at = rfc3339(row.deadline), rfc3339(row.received_at)
-        self._index.execute(
+    def _insert(self, rows: Sequence[StoredRead]) -> None:
+        self._index.executemany(
             "INSERT OR REPLACE INTO reads VALUES (?, ?, ?, ?, ?, ?)",
-            (row.device, row.read_id, row.sequence, deadline, row.wire_sha256, received_at),
+            [
+                (
+                    *(row.device, row.read_id, row.sequence),
+                    *(rfc3339(row.deadline), row.wire_sha256, rfc3339(row.received_at)),
+                )
+                for row in rows
+            ],
         )
-        self._count(row.device, row.sequence, row.wire_sha256)
+        self._count([(row.device, row.sequence, row.wire_sha256) for row in rows])
 
-    def _count(self, device: str, sequence: int, digest: str) -> None:
-        """A number has arrived, with these bytes; inside a transaction."""
+    def _count(self, arrived: Sequence[tuple[str, int, str]]) -> None:
+        """Numbers have arrived: device, number and digest of each; inside a transaction."""
+        new: dict[str, set[int]] = {}
+        for device, sequence, digest in arrived:
+            inserted = self._index.execute(
+                "INSERT OR IGNORE INTO sequences VALUES (?, ?, ?)", (device, sequence, digest)
+            )
+            if inserted.rowcount:
+                new.setdefault(device, set()).add(sequence)
+            else:
+                self._compare(device, sequence, digest)
+        for device, numbers in new.items():
+            for first, last in runs_of(sorted(numbers)):
+                self._extend_runs(device, first, last)
+
+    def _compare(self, device: str, sequence: int, digest: str) -> None:
+        """A number has come again: with other bytes it counts as twice."""
         place = (device, sequence)
-        inserted = self._index.execute(
-            "INSERT OR IGNORE INTO sequences VALUES (?, ?, ?)", (*place, digest)
-        )
-        if inserted.rowcount:
-            self._extend_runs(device, sequence)
-            return
         [(known,)] = self._select(
             "SELECT sha256 FROM sequences WHERE device = ? AND sequence = ?", place
         )
@@ -327,19 +340,20 @@ class ReceivedReads:
         elif known != digest:
             self._index.execute("INSERT OR IGNORE INTO twice VALUES (?, ?, ?)", (*place, digest))
 
-    def _extend_runs(self, device: str, sequence: int) -> None:
-        first = last = sequence
+    def _extend_runs(self, device: str, first: int, last: int) -> None:
+        """Numbers `first` to `last` are new."""
+        begin, end = first, last
         for low, high in self._select(
             "SELECT first, last FROM runs WHERE device = ? AND (first = ? OR first = (SELECT "
             "max(first) FROM runs WHERE device = ? AND first < ?))",
-            (device, sequence + 1, device, sequence),
+            (device, last + 1, device, first),
         ):
-            if high == sequence - 1 or low == sequence + 1:
-                first, last = min(first, low), max(last, high)
+            if high == first - 1 or low == last + 1:
+                begin, end = min(begin, low), max(end, high)
                 self._index.execute(
                     "DELETE FROM runs WHERE device = ? AND first = ?", (device, low)
                 )
-        self._index.execute("INSERT INTO runs VALUES (?, ?, ?)", (device, first, last))
+        self._index.execute("INSERT INTO runs VALUES (?, ?, ?)", (device, begin, end))
 
     def _path(self, device: str, read_id: str) -> Path:
         # both checked by core.wire.tags: no dot, no slash

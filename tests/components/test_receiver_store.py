@@ -14,6 +14,7 @@ import pytest
 from agent.core.time.instant import ClockTrust, Instant
 from agent.core.wire.epochs import deadline_of
 from agent.core.wire.sealed_read import SealedRead
+from agent.disk import atomic_file
 from agent.errors import ConfigError, PlatewardenError, StorageError
 from agent.receiver import received_reads
 from agent.receiver.epoch_keys import EpochKeyStore, destroy
@@ -125,11 +126,14 @@ class TestStore:
         assert list(store.reads()) == list(rows)
         assert (list(store.add_all([], CAPTURED)), len(synced)) == ([], 1)
 
-    @pytest.mark.parametrize(("step", "stored"), [("write_new", 0), ("rename", 3)])
+    @pytest.mark.parametrize(
+        ("where", "step", "stored"),
+        [(atomic_file, "_write_all", 0), (os, "fsync", 0), (received_reads, "rename", 3)],
+    )
     def test_a_crash_in_the_middle_of_several_leaves_all_of_them_or_none(
-        self, store, tmp_path, monkeypatch, step, stored
+        self, store, tmp_path, monkeypatch, where, step, stored
     ):
-        sealer, real, calls = FakeSealer(DEVICE), getattr(received_reads, step), []
+        sealer, real, calls = FakeSealer(DEVICE), getattr(where, step), []
 
         def killed_at_the_third(*arguments, **options):
             calls.append(arguments)
@@ -139,7 +143,7 @@ class TestStore:
 
         reads = [sealed(number, sealer) for number in (1, 2, 3)]
         with monkeypatch.context() as patched:
-            patched.setattr(received_reads, step, killed_at_the_third)
+            patched.setattr(where, step, killed_at_the_third)
             with pytest.raises(KeyboardInterrupt):
                 store.add_all(reads, CAPTURED)
         store.close()

@@ -67,7 +67,7 @@ RECEIVER = (
     Stage("a message has come", "agent.receiver.intake:Intake.take_all"),
     Stage("its signature is good", "agent.receiver.opener:Opener.verify_any_version", True),
     Stage("it was opened once", "agent.receiver.opener:Opener.open_verified", True),
-    Stage("its bytes are synced", "agent.receiver.received_reads:write_new", True),
+    Stage("its bytes are synced", "agent.receiver.received_reads:write_all_new", True),
     Stage("its row is committed", "agent.receiver.received_reads:rename"),
     Stage("it is stored", "agent.receiver.received_reads:ReceivedReads.add_all", True),
     Stage("before the receipt goes", "agent.receiver.connection:Connection.publish_receipt"),
