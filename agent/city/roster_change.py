@@ -19,7 +19,7 @@ from agent.core.wire.enrolment import MAX_BYTES, Enrolment, fingerprint, spoken
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
 from agent.verifying.enrolment_check import verify_enrolment
-from agent.verifying.jose import registry
+from agent.verifying.jose_registry import registry
 from agent.verifying.roster_check import TYP, Roster, format_roster, parse_root
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from agent.core.wire import image_header, sealed_read
 from agent.core.wire.tags import Tags
 from agent.core.wire.test_plate import is_test_plate
 from agent.errors import EnvelopeRefusedError
-from agent.verifying.jose import FOREIGN_ERRORS
+from agent.verifying.jose_registry import FOREIGN_ERRORS
 
 if TYPE_CHECKING:
     from agent.core.wire.versions import EnvelopeMinimum

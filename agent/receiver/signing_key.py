@@ -19,7 +19,7 @@ from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM
 from agent.disk.atomic_file import write_new
 from agent.disk.private_file import read_private
 from agent.errors import StorageError
-from agent.verifying.jose import registry
+from agent.verifying.jose_registry import registry
 
 FILE_NAME = "signing.key"
 

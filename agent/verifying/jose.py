@@ -2,13 +2,10 @@
 refusal.
 """
 
-import binascii
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from joserfc import jws
-from joserfc.errors import JoseError
 
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import (
@@ -22,18 +19,6 @@ from agent.errors import EnvelopeRefusedError
 
 MAX_DOCUMENT_BYTES = 1 << 20
 MAX_KEYS = 4_096  # kept as objects: more cameras than a receiver meets in an hour
-# The last two were raised by joserfc on fuzzed input. None of them may reach a caller as a
-# traceback.
-FOREIGN_ERRORS = (JoseError, ValueError, TypeError, KeyError, AssertionError, binascii.Error)
-
-
-@cache
-def registry(max_payload_bytes: int = MAX_DOCUMENT_BYTES) -> jws.JWSRegistry:
-    """Ed25519 only, no header that joserfc does not know, sizes bounded. One object for all."""
-    limits = jws.JWSRegistry(algorithms=[SIGNATURE_ALGORITHM])
-    limits.max_payload_length = max_payload_bytes
-    limits.max_header_length = 1_024
-    return limits
 
 
 def verify_detached(envelope: Envelope, raw_key: bytes) -> None:

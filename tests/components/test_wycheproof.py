@@ -14,10 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
 
-from agent.core.text.strict_json import parse_public_jwk, public_jwk
-from agent.core.wire.sealed_read import ENCRYPTION, SIGNATURE_ALGORITHM
+from agent.core.text.strict_json import parse_public_jwk
+from agent.core.wire.sealed_read import ENCRYPTION
 from agent.errors import EnvelopeRefusedError
 from agent.receiver import opener
 from agent.verifying import jose, key_list_check
@@ -111,7 +110,6 @@ def test_ed25519():
     hands such a key in could as well give the private half of a good one away.
     """
     wrong, counts = [], {"valid": 0, "invalid": 0}
-    ours = jose.registry().get_alg(SIGNATURE_ALGORITHM)
     for group, vector in vectors("Signature/wycheproof/ed25519_test.json"):
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(group["publicKey"]["pk"]))
         message, signature = raw(vector, "msg", "sig")
@@ -120,9 +118,12 @@ def test_ed25519():
             found = "valid"
         except InvalidSignature:
             found = "invalid"
-        jwk = OKPKey.import_key(public_jwk("Ed25519", key.public_bytes_raw()))
-        same = ours.verify(message, signature, jwk) == (found == "valid")
-        if not same or vector["result"] not in {found, "acceptable"}:
+        try:
+            jose._verify(message, signature, key.public_bytes_raw(), "a vector")
+            ours = "valid"
+        except EnvelopeRefusedError:
+            ours = "invalid"
+        if ours != found or vector["result"] not in {found, "acceptable"}:
             wrong.append(vector["tcId"])
         counts[found] += 1
     failed(wrong)
