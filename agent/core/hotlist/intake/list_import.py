@@ -18,6 +18,7 @@ from agent.core.hotlist.index import MAX_AGE, HotList, hotlist_of
 from agent.core.hotlist.intake.csv_rows import CsvReader
 from agent.core.hotlist.intake.lines import Faults, line_blocks
 from agent.core.hotlist.intake.ncic import NcicReader
+from agent.core.hotlist.plausibility.spreadsheet import any_changed, change_of
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import ConfigError
 
@@ -96,7 +97,9 @@ def _read_csv(
     for first, block in chain([(number + 1, lines[1:])], blocks):
         _require_end(first + len(block), faults.where)
         columns = reader.plain(block) if block else {}
-        if columns is not None and (not columns or builder.add_many(columns)):
+        if columns is not None and (
+            not columns or (not any_changed(columns["plate"]) and builder.add_many(columns))
+        ):
             continue
         for line, content in enumerate(block, first):
             _add(builder, faults, line, reader.row(content))
@@ -122,7 +125,12 @@ def _read_ncic(
 
 
 def _add(builder: ListBuilder, faults: Faults, line: int, row: Sequence[str] | str) -> None:
-    found = [row] if isinstance(row, str) else builder.add(*row) if row else ()
+    found: Sequence[str] = [row] if isinstance(row, str) else ()
+    if row and not isinstance(row, str):
+        plate, _, category, *_ = row
+        # Of a category that is not allowed no plate is looked at.
+        change = change_of(plate) if builder.allow.admits(category) else ""
+        found = [change] if change else builder.add(*row)
     if found:
         faults.add(line, found)
 
