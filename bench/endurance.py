@@ -28,6 +28,7 @@ from tests.support import sealed
 from tests.support.delivery_rig import Rig
 from tests.support.mosquitto import Mosquitto
 
+UNIT = Path(__file__).parents[1] / "systemd" / "platewarden-deliver.service"
 WAITING = 200  # in the outbox at any time
 SAMPLES = 500
 MB = 1024
@@ -71,6 +72,17 @@ def memory_mb(pid: int) -> float:
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / MB
 
 
+def allocator() -> dict[str, str]:
+    """What the unit tells the C library's allocator (mallopt(3))."""
+    words = [
+        word
+        for line in UNIT.read_text().splitlines()
+        if line.startswith("Environment=")
+        for word in line.removeprefix("Environment=").split()
+    ]
+    return dict(word.split("=", 1) for word in words if word.startswith("MALLOC_"))
+
+
 class Watch:
     """Puts reads into the outbox, and takes them out for their receipts."""
 
@@ -100,7 +112,8 @@ def watched(rig: Rig, reads: int, most_s: float) -> list[tuple[int, float]]:
     """How many reads were receipted, and deliver's memory then; until all are, or time is up."""
     watch, samples, every = Watch(rig), [], max(1, reads // SAMPLES)
     end_s = time.monotonic() + most_s
-    with rig.deliver("--allow-unsigned") as deliver, Progress() as progress:
+    started = rig.deliver("--allow-unsigned", environment=allocator())
+    with started as deliver, Progress() as progress:
         bar = progress.add_task("reads", total=reads)
         while watch.settled < reads and time.monotonic() < end_s:
             watch.round(reads)
