@@ -28,7 +28,13 @@ Change those, then type `{RENEW}`.
 |---|---|
 """
 # Where more is told of a command or a group.
-MORE = {"aim": "aim.md", "audit": "audit-log.md", "bundle": "bundle.md", "deliver": "delivery.md"}
+MORE = {
+    "broker": "../guide/broker.md",
+    "aim": "aim.md",
+    "audit": "audit-log.md",
+    "bundle": "bundle.md",
+    "deliver": "delivery.md",
+}
 MORE |= {"doctor": "doctor.md", "hotlist": "hotlist.md", "policy": "policy.md", "read": "read.md"}
 MORE |= {"policy check": "policy-check.md", "policy diff": "policy-diff.md"}
 MORE |= {"policy explain": "policy-explain.md", "provision": "enrolment.md", "run": "sources.md"}

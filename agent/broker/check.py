@@ -1,0 +1,339 @@
+"""What a broker really does, tried out: TLS, what it grants, messages there and back, what a
+stranger's certificate could do, and what becomes of messages for somebody who is away.
+
+Nothing is taken on trust from a configuration. The three certificates of the check are used, so no
+camera and no recipient loses its place.
+"""
+
+import secrets
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER
+from agent.core.wire.sealed_read import CONTENT_TYPE, MAX_WIRE_BYTES
+from agent.errors import NetworkError, PlatewardenError
+from agent.mqtt.driver import Driver
+from agent.mqtt.events import (
+    Acknowledged,
+    Connected,
+    Event,
+    Properties,
+    Received,
+    Session,
+    Subscribed,
+)
+from agent.mqtt.pinned_tls import Peer, context_for
+from agent.mqtt.topics import PACKET_OVERHEAD_BYTES, reads_topic, receipts_topic
+
+ANSWER_S, QUIET_S, EXPIRY_S = 5.0, 1.0, 1
+DAYS_WANTED = 30
+_DAY_S = 86_400
+_PACKET_BYTES = MAX_WIRE_BYTES + PACKET_OVERHEAD_BYTES
+OK, WARN, FAIL = "ok", "warn", "FAIL"
+READS, RECEIPTS = reads_topic(CHECK_RECIPIENT), receipts_topic(CHECK_CAMERA)
+_ACCESS = "bind topics and client ids to the certificate's name (docs/guide/broker.md)"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was tried. `state`: OK, WARN or FAIL; `fix`: the next step, or empty."""
+
+    about: str
+    state: str
+    words: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to dial, and with what.
+
+    `pins`: those of the policy, 32 bytes each; None: not compared. `certificates`: the folder with
+    the three certificates and keys of the check.
+    """
+
+    host: str
+    address: str
+    port: int
+    ca: Path
+    ca_pem: bytes
+    certificates: Path
+    pins: frozenset[bytes] | None = None
+
+    @property
+    def where(self) -> str:
+        """For errors."""
+        return f"{self.address}:{self.port}"
+
+
+class Client:
+    """One client of the check, with what came to it."""
+
+    def __init__(self, target: Target, name: str | None, session: Session) -> None:
+        files = target.certificates
+        own = (files / f"{name}.crt", files / f"{name}.key") if name else None
+        advice = "check --host, --ca and the broker's certificate"
+        peer = Peer(target.host, target.pins, what="broker", ca=target.ca, advice=advice)
+        self._target = target
+        self._driver = Driver(context_for(peer, target.ca_pem, _PACKET_BYTES, own), session)
+        self.came: list[Received] = []
+
+    def connect(self) -> Connected:
+        """Raises NetworkError, DestinationRefusedError."""
+        self._driver.connect(self._target.address, self._target.port, self._target.where)
+        return self._driver.until(Connected, ANSWER_S, "accept the connection", self._keep)
+
+    def subscribe(self, topic: str) -> None:
+        """Raises NetworkError."""
+        self._driver.subscribe(topic)
+        self._driver.until(Subscribed, ANSWER_S, f"let us read {topic}", self._keep)
+
+    def publish(self, topic: str, payload: bytes, expires_in_s: int | None = 600) -> Acknowledged:
+        """Its answer. Raises NetworkError."""
+        self._driver.publish(topic, payload, Properties(CONTENT_TYPE, expires_in_s))
+        return self._driver.until(Acknowledged, ANSWER_S, "answer a message", self._keep)
+
+    def payloads(self, count: int, within_s: float = ANSWER_S) -> list[bytes]:
+        """What has come, once there are `count` of them or time is up. Raises NetworkError."""
+        end_s = time.monotonic() + within_s
+        while len(self.came) < count and (left_s := end_s - time.monotonic()) > 0:
+            for event in self._driver.loop(min(left_s, 0.1)):
+                self._keep(event)
+        return [one.untrusted_payload for one in self.came]
+
+    def alive(self, within_s: float = QUIET_S) -> bool:
+        """Is the connection still there after so long?"""
+        try:
+            self.payloads(len(self.came) + 1, within_s)
+        except NetworkError:
+            return False
+        return self._driver.connected
+
+    def close(self) -> None:
+        """Say goodbye; a session with an expiry is kept by the broker."""
+        self._driver.close()
+
+    def _keep(self, event: Event) -> None:
+        if isinstance(event, Received):
+            self.came.append(event)
+
+
+class Check:
+    """`lines`: each thing tried, as soon as it was. A broker that cannot be reached at all raises
+    NetworkError or DestinationRefusedError.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._open: list[Client] = []
+
+    def lines(self) -> Iterator[Line]:
+        """In order; connections are closed, and what was left is cleared away, at the end."""
+        try:
+            yield from self._granted()
+            for tried in (
+                self._without_certificate,
+                self._there_and_back,
+                self._largest,
+                self._stranger_reads,
+                self._stranger_writes,
+                self._camera_reads,
+                self._place_taken,
+                self._away,
+            ):
+                yield self._one(tried)
+                self._close_all()
+        finally:
+            self._close_all()
+
+    def _one(self, tried: Callable[[], Line]) -> Line:
+        """A connection that ends in the middle of one trial is that trial's fault."""
+        try:
+            return tried()
+        except PlatewardenError as error:
+            about = (tried.__doc__ or "").split(".")[0].strip()
+            return Line(about, FAIL, f"{error.what}", error.fix or "look into the broker's log")
+
+    def _client(self, name: str | None, **session: object) -> Client:
+        client_id = name or f"platewarden-check-{secrets.token_hex(4)}"
+        asked = replace(Session(client_id, clean_start=True), **session)  # type: ignore[arg-type]
+        client = Client(self._target, name, asked)
+        self._open.append(client)
+        return client
+
+    def _close_all(self) -> None:
+        while self._open:
+            self._open.pop().close()
+
+    def _granted(self) -> Iterator[Line]:
+        client = self._client(CHECK_RECIPIENT, expiry_s=DAYS_WANTED * _DAY_S)
+        granted = client.connect()
+        version = client._driver.socket.version() if client._driver.socket else None  # noqa: SLF001
+        pins = (
+            "the key is a pinned one" if self._target.pins else "its key was compared with no pin"
+        )
+        yield Line("TLS", OK, f"{version}; name and CA fit; {pins}")
+        days = granted.session_expiry_s / _DAY_S
+        kept = days >= DAYS_WANTED
+        yield Line(
+            "away",
+            OK if kept else WARN,
+            f"keeps what waits for an absent recipient for {days:.3g} days, if it says so truly",
+            "" if kept else f"raise the greatest session time to {DAYS_WANTED} days",
+        )
+        room = granted.max_packet_bytes >= _PACKET_BYTES
+        yield Line(
+            "size",
+            OK if room else FAIL,
+            f"takes packets of {granted.max_packet_bytes} bytes; the largest read needs "
+            f"{_PACKET_BYTES}",
+            "" if room else "raise the broker's limit, or let the policy include no crop",
+        )
+        self._close_all()
+
+    def _without_certificate(self) -> Line:
+        """No certificate. Is somebody let in who shows none?"""
+        client = self._client(None)
+        try:
+            client.connect()
+            if client.alive():
+                return Line(
+                    "no certificate", FAIL, "whoever shows no certificate is let in", _ACCESS
+                )
+        except (PlatewardenError, ssl.SSLError):
+            pass
+        return Line("no certificate", OK, "whoever shows no certificate is not let in")
+
+    def _there_and_back(self) -> Line:
+        """Read and receipt. A read reaches its recipient, and the receipt the camera."""
+        recipient, camera = self._client(CHECK_RECIPIENT), self._client(CHECK_CAMERA)
+        for client, topic in ((recipient, READS), (camera, RECEIPTS)):
+            client.connect()
+            client.subscribe(topic)
+        read, receipt = _payload(), _payload()
+        answers = camera.publish(READS, read), recipient.publish(RECEIPTS, receipt)
+        for answer in answers:
+            if answer.refused:
+                return Line("read and receipt", FAIL, f"refused: {answer.words}", _ACCESS)
+        if recipient.payloads(1) != [read] or camera.payloads(1) != [receipt]:
+            return Line("read and receipt", FAIL, "acknowledged, and they did not arrive", _ACCESS)
+        return Line("read and receipt", OK, "a read arrived, and its receipt came back")
+
+    def _largest(self) -> Line:
+        """Largest read. It arrives as it was sent."""
+        recipient, camera = self._client(CHECK_RECIPIENT), self._client(CHECK_CAMERA)
+        recipient.connect()
+        recipient.subscribe(READS)
+        camera.connect()
+        read = _payload(MAX_WIRE_BYTES)
+        answer = camera.publish(READS, read)
+        if answer.refused:
+            return Line("largest read", FAIL, f"refused: {answer.words}", "raise its size limit")
+        if recipient.payloads(1) != [read]:
+            return Line("largest read", FAIL, "did not arrive whole", "raise its size limit")
+        return Line("largest read", OK, f"{MAX_WIRE_BYTES} bytes arrived unchanged")
+
+    def _stranger_reads(self) -> Line:
+        """Another certificate reads. Does it get what is for others?"""
+        return self._overhears(CHECK_STRANGER, "another certificate reads")
+
+    def _camera_reads(self) -> Line:
+        """A camera reads. Does one camera get what others send?"""
+        return self._overhears(CHECK_CAMERA, "a camera reads")
+
+    def _overhears(self, name: str, about: str) -> Line:
+        heard: list[bytes] = []
+        read = _payload()
+        for filter_ in (READS, "platewarden/1/reads/+", "#", RECEIPTS):
+            listener = self._client(name)
+            listener.connect()
+            try:
+                listener.subscribe(filter_)
+            except NetworkError:
+                continue  # refused, as it should be
+            # a client id has one connection: the camera listens to what it sends itself
+            sender = listener if name == CHECK_CAMERA else self._client(CHECK_CAMERA)
+            if sender is not listener:
+                sender.connect()
+            sender.publish(READS, read)
+            heard += [one for one in listener.payloads(1, QUIET_S) if one == read]
+            self._close_all()
+        if heard:
+            return Line(about, FAIL, "it gets reads that are for somebody else", _ACCESS)
+        return Line(about, OK, "it gets nothing that is for others")
+
+    def _stranger_writes(self) -> Line:
+        """Another certificate writes. Does what it publishes for others arrive?"""
+        recipient, camera = self._client(CHECK_RECIPIENT), self._client(CHECK_CAMERA)
+        for client, topic in ((recipient, READS), (camera, RECEIPTS)):
+            client.connect()
+            client.subscribe(topic)
+        stranger = self._client(CHECK_STRANGER)
+        stranger.connect()
+        for topic in (READS, RECEIPTS):
+            try:
+                stranger.publish(topic, _payload())
+            except NetworkError:  # it was thrown out, as it may be
+                stranger = self._client(CHECK_STRANGER)
+                stranger.connect()
+        if recipient.payloads(1, QUIET_S) or camera.payloads(1, QUIET_S):
+            return Line(
+                "another certificate writes", FAIL, "what it sends for others arrives", _ACCESS
+            )
+        return Line("another certificate writes", OK, "nothing that it sends for others arrives")
+
+    def _place_taken(self) -> Line:
+        """Another certificate takes a place. Does another's client id throw it out?"""
+        recipient = self._client(CHECK_RECIPIENT, expiry_s=_DAY_S)
+        recipient.connect()
+        recipient.subscribe(READS)
+        stranger = self._client(CHECK_STRANGER, client_id=CHECK_RECIPIENT, clean_start=False)
+        got: list[bytes] = []
+        try:
+            stranger.connect()
+            got = stranger.payloads(1, QUIET_S)
+        except NetworkError:
+            pass  # refused, as it should be
+        about = "another certificate takes a place"
+        if not recipient.alive() or got:
+            return Line(
+                about, FAIL, "whoever gives a recipient's client id takes its place", _ACCESS
+            )
+        return Line(about, OK, "another's client id gives nobody its place")
+
+    def _away(self) -> Line:
+        """Away and back. What waits arrives, what has expired does not."""
+        recipient = self._client(CHECK_RECIPIENT, expiry_s=_DAY_S)
+        recipient.connect()
+        recipient.subscribe(READS)
+        recipient.close()
+        camera = self._client(CHECK_CAMERA)
+        camera.connect()
+        waits, expired = [_payload() for _ in range(3)], _payload()
+        for one in waits:
+            camera.publish(READS, one)
+        camera.publish(READS, expired, EXPIRY_S)
+        time.sleep(EXPIRY_S + 1)
+        back = self._client(CHECK_RECIPIENT, clean_start=False, receive_maximum=20)
+        present = back.connect().session_present
+        came = back.payloads(len(waits), ANSWER_S)
+        came = back.payloads(len(came) + 1, QUIET_S)
+        if not present or not set(waits) <= set(came):
+            words = (
+                f"{len(set(waits) & set(came))} of {len(waits)} messages waited for the recipient"
+            )
+            return Line("away and back", FAIL, words, "let it keep sessions and messages on disk")
+        if expired in came:
+            words = "what waited arrives, and what has expired also"
+            return Line(
+                "away and back", WARN, words, "the receiver refuses it; the broker keeps it"
+            )
+        return Line("away and back", OK, "what waited arrives, what has expired does not")
+
+
+def _payload(size: int = 64) -> bytes:
+    """Bytes that mean nothing, and that nobody can guess."""
+    return (b"platewarden check " + secrets.token_hex(size).encode())[:size]

@@ -1,0 +1,325 @@
+"""The folder of one broker, on the desk of whoever runs it: what it is called and where it listens,
+its authority, who has a certificate, and what goes onto the broker's machine.
+
+The certificates in `cameras/` and `recipients/` are the list of who is let in: the access list is
+made of them anew after each change.
+"""
+
+import base64
+import json
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
+from pathlib import Path, PurePosixPath
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from agent.broker import authority, mosquitto
+from agent.broker.authority import Authority
+from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER, RESERVED, rights
+from agent.core.text.encoding import PIN_PREFIX
+from agent.core.text.identifier import IDENTIFIER
+from agent.disk.atomic_file import write_atomic
+from agent.disk.folder import NewFile, write_folder
+from agent.disk.input_file import read_input
+from agent.disk.private_file import read_private
+from agent.errors import ConfigError, UsageError
+
+SETTINGS, CA, CA_KEY, NEXT_KEY, REVOKED = (
+    "broker.toml",
+    "ca.pem",
+    "ca.key",
+    "next.key",
+    "revoked.json",
+)
+CAMERAS, RECIPIENTS, CHECK, MACHINE = "cameras", "recipients", "check", "machine"
+DEFAULT_PORT, MAX_BYTES, MAX_REVOKED_BYTES = 8883, 65_536, 1 << 22
+ETC, VAR = PurePosixPath("/etc/mosquitto/platewarden"), PurePosixPath("/var/lib/mosquitto")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What `init` was told.
+
+    `host`: the name in the certificate; `addresses`: what is dialled; `etc`, `var`: where the files
+    of `machine/` lie on the broker's machine, and where it keeps what waits.
+    """
+
+    host: str
+    addresses: tuple[str, ...]
+    port: int = DEFAULT_PORT
+    etc: PurePosixPath = ETC
+    var: PurePosixPath = VAR
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A certificate that was made: whose, where it lies, until when it holds (UTC)."""
+
+    name: str
+    path: Path
+    until: datetime
+
+
+class BrokerFolder:
+    """One that `create` made. Raises ConfigError, StorageError."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.place = _read_settings(folder / SETTINGS)
+        missing = "make the folder with `platewarden broker init`"
+        self._authority = authority.loaded(
+            read_input(folder / CA, MAX_BYTES, missing=missing),
+            read_private(folder / CA_KEY),
+            str(folder / CA_KEY),
+        )
+
+    @classmethod
+    def create(cls, folder: Path, place: Place, now: datetime) -> "BrokerFolder":
+        """Make the authority, the broker's key and the next one, and the check's certificates."""
+        _require_place(place)
+        made = authority.made(place.host, now)
+        server, following = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        files = {
+            SETTINGS: NewFile(_settings(place).encode()),
+            CA: NewFile(authority.pem(made.certificate)),
+            CA_KEY: NewFile(authority.private_pem(made.key), 0o600),
+            NEXT_KEY: NewFile(authority.private_pem(following), 0o600),
+            REVOKED: NewFile(b"[]\n"),
+            **_machine(place, made, server, now),
+        }
+        for name in (CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER):
+            key = ec.generate_private_key(ec.SECP256R1())
+            certificate = made.client(name, key.public_key(), now)
+            files[f"{CHECK}/{name}.crt"] = NewFile(authority.pem(certificate))
+            files[f"{CHECK}/{name}.key"] = NewFile(authority.private_pem(key), 0o600)
+        write_folder(folder, files, 0o700)
+        for inner in (CAMERAS, RECIPIENTS):
+            (folder / inner).mkdir(mode=0o755)
+        return cls(folder)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Who has a camera's certificate."""
+        return self._names(CAMERAS)
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Who has a recipient's certificate."""
+        return self._names(RECIPIENTS)
+
+    @property
+    def pins(self) -> tuple[str, str]:
+        """Of the key in use and of the next one, as a policy's `spki_pins` has them."""
+        keys = (self.folder / MACHINE / "server.key", self.folder / NEXT_KEY)
+        first, second = (authority.pin(_load_key(path).public_key()) for path in keys)
+        return first, second
+
+    @property
+    def pin_digests(self) -> frozenset[bytes]:
+        """The same two as SHA-256 digests."""
+        return frozenset(base64.b64decode(pin.removeprefix(PIN_PREFIX)) for pin in self.pins)
+
+    def sign(self, kind: str, name: str, untrusted_csr: bytes, where: str, now: datetime) -> Signed:
+        """A certificate for a request. `kind`: CAMERAS or RECIPIENTS.
+
+        A second one for the same name is a renewal, or a new device in its place: the former is
+        then revoked.
+
+        Raises ConfigError.
+        """
+        self._require_name(kind, name, where)
+        key = authority.requested(untrusted_csr, name, where)
+        path = self.folder / kind / f"{name}.crt"
+        former = _certificate(path) if path.exists() else None
+        if former is not None and former.public_key() != key:
+            self._revoke((former.serial_number,))
+        certificate = self._authority.client(name, key, now)
+        write_atomic(path, authority.pem(certificate), 0o644)
+        self._write_access(now)
+        return Signed(name, path, certificate.not_valid_after_utc)
+
+    def remove(self, name: str, now: datetime) -> None:
+        """Take a camera or recipient off the access list and revoke its certificate. Raises
+        UsageError.
+        """
+        found = [
+            path for kind in (CAMERAS, RECIPIENTS) if (path := self._path(kind, name)).exists()
+        ]
+        if not found:
+            raise UsageError(
+                f"{name[:64]!a} has no certificate of this broker",
+                where=self.folder,
+                fix="`platewarden broker show` lists who has",
+            )
+        self._revoke(tuple(_certificate(path).serial_number for path in found))
+        for path in found:
+            path.unlink()
+        self._write_access(now)
+
+    def renew(self, now: datetime, *, next_key: bool = False) -> datetime:
+        """A new certificate for the broker, for the same key, or for the next one, whose pin the
+        policy has had from the start; then a new next key is made. Returns its end.
+        """
+        machine = self.folder / MACHINE
+        key = _load_key(self.folder / NEXT_KEY if next_key else machine / "server.key")
+        certificate = self._authority.server(key.public_key(), _hosts(self.place), now)
+        if next_key:
+            following = ec.generate_private_key(ec.SECP256R1())
+            write_atomic(machine / "server.key", authority.private_pem(key))
+            write_atomic(self.folder / NEXT_KEY, authority.private_pem(following))
+        write_atomic(machine / "server.crt", authority.pem(certificate), 0o644)
+        return certificate.not_valid_after_utc
+
+    def holders(self) -> Iterator[tuple[str, str, datetime]]:
+        """Who has a certificate: what kind, name, until when; the broker's own first."""
+        server = _certificate(self.folder / MACHINE / "server.crt")
+        yield "broker", self.place.host, server.not_valid_after_utc
+        for kind in (CAMERAS, RECIPIENTS):
+            for name in self._names(kind):
+                ends = _certificate(self._path(kind, name)).not_valid_after_utc
+                yield kind.removesuffix("s"), name, ends
+
+    def _path(self, kind: str, name: str) -> Path:
+        if IDENTIFIER.fullmatch(name) is None:
+            raise UsageError(
+                f"{name[:64]!a} is no id", fix="use a-z, 0-9 and - only, as in roster and policy"
+            )
+        return self.folder / kind / f"{name}.crt"
+
+    def _names(self, kind: str) -> tuple[str, ...]:
+        return tuple(sorted(path.stem for path in (self.folder / kind).glob("*.crt")))
+
+    def _require_name(self, kind: str, name: str, where: str) -> None:
+        """Mitigates against: a camera that has a recipient's name would be let read what it is
+        told, since the name alone decides.
+        """
+        other = RECIPIENTS if kind == CAMERAS else CAMERAS
+        if name in RESERVED or self._path(other, name).exists():
+            raise ConfigError(
+                f"{name!a} is already the name of "
+                + ("a check's certificate" if name in RESERVED else f"one of the {other}"),
+                where=where,
+                fix="cameras and recipients need different ids",
+            )
+
+    def _revoke(self, serials: tuple[int, ...]) -> None:
+        path = self.folder / REVOKED
+        known = set(json.loads(read_input(path, MAX_REVOKED_BYTES, missing="restore it")))
+        write_atomic(path, json.dumps(sorted(known | set(serials))).encode() + b"\n", 0o644)
+
+    def _write_access(self, now: datetime) -> None:
+        machine = self.folder / MACHINE
+        gone = json.loads(
+            read_input(self.folder / REVOKED, MAX_REVOKED_BYTES, missing="restore it")
+        )
+        write_atomic(machine / "crl.pem", self._authority.revocations(gone, now), 0o644)
+        text = mosquitto.access(rights(self.cameras, self.recipients))
+        write_atomic(machine / mosquitto.ACCESS, text.encode(), 0o644)
+
+
+def policy_table(folder: BrokerFolder, ca: str) -> str:
+    """The [[broker]] of a policy that fits."""
+    place = folder.place
+    addresses = ", ".join(
+        json.dumps(f"[{one}]:{place.port}" if ":" in one else f"{one}:{place.port}")
+        for one in place.addresses
+    )
+    pins = "".join(f'    "{pin}",\n' for pin in folder.pins)
+    recipients = ", ".join(json.dumps(one) for one in folder.recipients)
+    return (
+        f'[[broker]]\nid = "city"\nhost = {json.dumps(place.host)}\naddresses = [{addresses}]\n'
+        f"ca = {json.dumps(ca)}\nspki_pins = [\n{pins}]\nrecipients = [{recipients}]\n"
+    )
+
+
+def _machine(
+    place: Place, made: Authority, key: ec.EllipticCurvePrivateKey, now: datetime
+) -> dict[str, NewFile]:
+    """What goes onto the broker's machine."""
+    certificate = made.server(key.public_key(), _hosts(place), now)
+    text = mosquitto.config(place.port, place.etc, place.var)
+    return {
+        f"{MACHINE}/{mosquitto.CONFIG}": NewFile(text.encode()),
+        f"{MACHINE}/{mosquitto.ACCESS}": NewFile(mosquitto.access(rights((), ())).encode()),
+        f"{MACHINE}/ca.pem": NewFile(authority.pem(made.certificate)),
+        f"{MACHINE}/crl.pem": NewFile(made.revocations((), now)),
+        f"{MACHINE}/server.crt": NewFile(authority.pem(certificate)),
+        f"{MACHINE}/server.key": NewFile(authority.private_pem(key), 0o600),
+    }
+
+
+def _hosts(place: Place) -> tuple[str, ...]:
+    return (place.host, *place.addresses)
+
+
+def _settings(place: Place) -> str:
+    return (
+        f"host = {json.dumps(place.host)}\n"
+        f"addresses = {json.dumps(list(place.addresses))}\n"
+        f"port = {place.port}\n"
+        f"etc = {json.dumps(str(place.etc))}\n"
+        f"var = {json.dumps(str(place.var))}\n"
+    )
+
+
+def _read_settings(path: Path) -> Place:
+    data = read_input(path, MAX_BYTES, missing="make the folder with `platewarden broker init`")
+    try:
+        table = tomllib.loads(data.decode())
+        place = Place(
+            str(table["host"]),
+            tuple(map(str, table["addresses"])),
+            int(table["port"]),
+            PurePosixPath(table["etc"]),
+            PurePosixPath(table["var"]),
+        )
+        _require_place(place)
+    except (ValueError, KeyError, TypeError, UsageError) as error:
+        raise ConfigError(
+            f"is not as `broker init` wrote it ({type(error).__name__})",
+            where=path,
+            fix="restore it: host, addresses, port, etc, var",
+        ) from None
+    return place
+
+
+def _require_place(place: Place) -> None:
+    """Raises UsageError."""
+    name = place.host.replace(".", "").replace("-", "")
+    if not (name.isascii() and name.isalnum()) or len(place.host) > 64:
+        raise UsageError(
+            f"{place.host[:64]!a} is no host name",
+            fix="--host mqtt.exampleville.gov: letters, digits, - and dots, at most 64",
+        )
+    for address in place.addresses:
+        try:
+            ip_address(address)
+        except ValueError:
+            raise UsageError(
+                f"{address[:64]!a} is no IP address",
+                fix="--address 203.0.113.10: cameras look up no names, the port is given by --port",
+            ) from None
+    if not place.addresses or not 1 <= place.port <= 65_535:
+        raise UsageError("a broker needs an address and a port", fix="--address 203.0.113.10")
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(read_input(path, MAX_BYTES, missing="restore it"))
+    except ValueError:
+        raise ConfigError("is not a certificate in PEM", where=path, fix="restore it") from None
+
+
+def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = load_pem_private_key(read_private(path), password=None)
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ConfigError("is not a P-256 key in PEM", where=path, fix="restore it")
+    return key

@@ -1,0 +1,64 @@
+"""Mosquitto's configuration and access list, as a city with one broker needs them
+(docs/guide/broker.md says why each line is there).
+"""
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from agent.broker.names import Rights
+from agent.core.wire.sealed_read import MAX_WIRE_BYTES
+from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
+
+CONFIG, ACCESS = "mosquitto.conf", "acl"
+_HEAD = (
+    "# Written by `platewarden broker`; what you change here is lost. See docs/guide/broker.md.\n"
+)
+
+
+def config(port: int, etc: PurePosixPath, var: PurePosixPath) -> str:
+    """mosquitto.conf, whole.
+
+    `etc`: where these files will lie on the broker's machine; `var`: where it keeps what waits.
+    """
+    lines = (
+        f"listener {port}",
+        f"cafile {etc / 'ca.pem'}",
+        f"certfile {etc / 'server.crt'}",
+        f"keyfile {etc / 'server.key'}",
+        f"crlfile {etc / 'crl.pem'}",
+        "tls_version tlsv1.3",
+        "# The certificate's name is the user and the client id: nobody takes another's place.",
+        "require_certificate true",
+        "use_identity_as_username true",
+        "use_username_as_clientid true",
+        "allow_anonymous false",
+        f"acl_file {etc / ACCESS}",
+        "# What was acknowledged survives a crash: written at each change, not each half hour.",
+        "persistence true",
+        f"persistence_location {var}/",
+        "autosave_on_changes true",
+        "autosave_interval 1",
+        "# Without a limit: by default the 1,001st message that waits is acknowledged and dropped.",
+        "max_queued_messages 0",
+        f"max_packet_size {MAX_WIRE_BYTES + PACKET_OVERHEAD_BYTES}",
+        "log_type error",
+        "log_type warning",
+        "log_type notice",
+        "log_dest syslog",
+    )
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def access(rights: Iterable[Rights]) -> str:
+    """The ACL file. Whoever is not named may do nothing."""
+    blocks = [
+        "\n".join(
+            [
+                f"user {one.name}",
+                *(f"topic write {topic}" for topic in one.write),
+                *(f"topic read {topic}" for topic in one.read),
+            ]
+        )
+        for one in rights
+    ]
+    return _HEAD + "\n" + "\n\n".join(blocks) + "\n"

@@ -1,0 +1,40 @@
+"""Whom a broker lets in: the name in a certificate decides what its holder may read and write."""
+
+from dataclasses import dataclass
+
+from agent.mqtt.topics import reads_topic, receipts_topic
+
+CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER = (
+    "platewarden-check-camera",
+    "platewarden-check-recipient",
+    "platewarden-check-stranger",
+)
+"""Three certificates for `platewarden broker check`: so it never has to take the place of a camera
+or recipient that is at work. The third may do nothing.
+"""
+RESERVED = frozenset({CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER})
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What the holder of one certificate may do. Topics as in MQTT, filters among them."""
+
+    name: str
+    write: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+
+
+def rights(cameras: tuple[str, ...], recipients: tuple[str, ...]) -> tuple[Rights, ...]:
+    """A camera writes reads and reads its own receipts; a recipient reads its own reads and writes
+    receipts. The check's camera and recipient may do the same with each other, and no more.
+    """
+    reads = tuple(reads_topic(recipient) for recipient in recipients)
+    return (
+        *(Rights(camera, reads, (receipts_topic(camera),)) for camera in cameras),
+        *(
+            Rights(recipient, (receipts_topic("+"),), (reads_topic(recipient),))
+            for recipient in recipients
+        ),
+        Rights(CHECK_CAMERA, (reads_topic(CHECK_RECIPIENT),), (receipts_topic(CHECK_CAMERA),)),
+        Rights(CHECK_RECIPIENT, (receipts_topic(CHECK_CAMERA),), (reads_topic(CHECK_RECIPIENT),)),
+    )

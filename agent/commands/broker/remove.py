@@ -1,0 +1,28 @@
+"""`platewarden broker remove`: takes a camera or a recipient off the broker."""
+
+import json
+
+import typer
+
+from agent.commands.broker.broker_options import Folder, Json
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def remove(
+    folder: Folder,
+    name: str = typer.Argument(metavar="ID", help="The camera or recipient."),
+    as_json: Json = False,
+) -> None:
+    """Take a camera or a recipient off the access list, and revoke its certificate."""
+    from agent.broker.folder import BrokerFolder
+    from agent.host.clock import SystemClock
+
+    BrokerFolder(folder).remove(name, SystemClock().now().utc)
+    typer.echo(
+        json.dumps({"removed": name})
+        if as_json
+        else f"{name}: removed. It is shut out once the broker has read machine/acl and "
+        "machine/crl.pem again (docs/guide/broker.md)."
+    )
