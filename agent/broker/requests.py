@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.broker.folder import CAMERAS, RECIPIENTS
+from agent.broker.broker_folder import CAMERAS, RECIPIENTS
 from agent.core.wire.enrolment import MAX_BYTES
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError

@@ -20,6 +20,7 @@ from agent.core.wire.versions import VERSIONS, Versions
 from agent.disk.atomic_file import private_folder, read_bounded, write_atomic, write_new
 from agent.disk.private_file import open_private
 from agent.errors import ConfigError, EnvelopeRefusedError, PlatewardenError, StorageError
+from agent.mqtt.client_request import make_request
 from agent.receiver import receiver_settings
 from agent.receiver.epoch_keys import EpochKeyStore
 from agent.receiver.opener import Opener
@@ -30,7 +31,7 @@ from agent.receiver.signing_key import RecipientSigner
 from agent.verifying import roster_check
 from agent.verifying.envelope_check import EnvelopeVerifier
 
-KEY_LIST, LOCK = "key-list.jws", ".lock"
+KEY_LIST, LOCK, TLS_KEY, TLS_REQUEST = "key-list.jws", ".lock", "tls.key", "tls.csr"
 MAX_ID = 48  # as in a policy
 
 
@@ -127,6 +128,15 @@ class Workplace:
     def store(self) -> ReceivedReads:
         """The sealed reads."""
         return ReceivedReads(self.folder / "store")
+
+    def request_certificate(self) -> Path:
+        """Make `tls.key` and return the path of the request for its certificate. A key that is
+        there is never replaced. Raises StorageError.
+        """
+        key, csr = make_request(self.recipient)
+        write_new(self.folder / TLS_KEY, key)
+        write_atomic(self.folder / TLS_REQUEST, csr, 0o644)
+        return self.folder / TLS_REQUEST
 
     def broker(self) -> BrokerSettings:
         """Where the reads come from. Raises ConfigError."""

@@ -11,8 +11,8 @@ import pytest
 from cryptography import x509
 
 from agent import cli
-from agent.broker.check import FAIL, OK, Check, Client, Target
-from agent.broker.folder import CAMERAS, CHECK, RECIPIENTS, BrokerFolder, Place
+from agent.broker.broker_check import FAIL, OK, Check, Client, Target
+from agent.broker.broker_folder import CAMERAS, CHECK, RECIPIENTS, BrokerFolder, Place
 from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER
 from agent.errors import ConfigError, NetworkError, StorageError, UsageError
 from agent.mqtt.events import Session

@@ -21,13 +21,16 @@ CROWDED = {
 TYPED = "a command's file is named for what one types after its group"
 TWICE = {
     "aim": "a side is named for its command",
+    "check": TYPED,
     "deliver": "a side is named for its command",
     "hotspot": "a side is named for its unit; agent/aim/hotspot.py is the network itself",
     "init": TYPED,
     "keys": "`receiver keys`; agent/doctor/keys.py looks at a camera's",
     "publish": TYPED,
+    "remove": TYPED,
     "run": TYPED,
     "show": TYPED,
+    "sign": TYPED,
     "status": TYPED,
     "update": "a side is named for its command",
     "walls": "a side is named for its command",

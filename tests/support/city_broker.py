@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from agent.broker.folder import BrokerFolder, Place
+from agent.broker.broker_folder import BrokerFolder, Place
 from agent.host.clock import SystemClock
 from tests.support.mosquitto import ADDRESS, free_port, mosquitto, wait_for_port
 

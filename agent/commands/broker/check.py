@@ -20,8 +20,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Try the broker out: TLS, access, messages, strangers, absence. Exit 1 if anything fails."""
-    from agent.broker.check import FAIL, Check, Line, Target
-    from agent.broker.folder import CHECK, BrokerFolder
+    from agent.broker.broker_check import FAIL, Check, Line, Target
+    from agent.broker.broker_folder import CHECK, BrokerFolder
 
     place = BrokerFolder(folder)
     ca = folder / "ca.pem"

@@ -30,7 +30,7 @@ def init(
     """Make a broker's folder: its CA, keys, access list and mosquitto.conf."""
     from pathlib import PurePosixPath
 
-    from agent.broker.folder import BrokerFolder, Place
+    from agent.broker.broker_folder import BrokerFolder, Place
     from agent.host.clock import SystemClock
 
     place = Place(host, tuple(address), port, PurePosixPath(etc), PurePosixPath(var))

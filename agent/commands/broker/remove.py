@@ -16,7 +16,7 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Take a camera or a recipient off the access list, and revoke its certificate."""
-    from agent.broker.folder import BrokerFolder
+    from agent.broker.broker_folder import BrokerFolder
     from agent.host.clock import SystemClock
 
     BrokerFolder(folder).remove(name, SystemClock().now().utc)

@@ -22,7 +22,7 @@ def renew(
     as_json: Json = False,
 ) -> None:
     """Make a new certificate for the broker. Its key stays, and so its pin."""
-    from agent.broker.folder import BrokerFolder
+    from agent.broker.broker_folder import BrokerFolder
     from agent.host.clock import SystemClock
 
     place = BrokerFolder(folder)

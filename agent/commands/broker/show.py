@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def show(folder: Folder, as_json: Json = False) -> None:
     """Tell who has a certificate and until when, and the [[broker]] of a policy that fits."""
-    from agent.broker.folder import BrokerFolder, policy_table
+    from agent.broker.broker_folder import BrokerFolder, policy_table
     from agent.host.clock import SystemClock
 
     place, now = BrokerFolder(folder), SystemClock().now().utc

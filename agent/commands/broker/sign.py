@@ -28,7 +28,7 @@ def sign(
     as_json: Json = False,
 ) -> None:
     """Sign requests for certificates, and write the access list anew."""
-    from agent.broker.folder import BrokerFolder
+    from agent.broker.broker_folder import BrokerFolder
     from agent.broker.requests import from_cameras, from_recipient
     from agent.host.clock import SystemClock
 

@@ -10,13 +10,11 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def request(folder: Folder) -> None:
     """Make a TLS key and a certificate request, tls.csr, for whoever runs the broker."""
-    from agent.receiver.broker_request import REQUEST, make_request
-    from agent.receiver.workplace import Workplace
+    from agent.receiver.workplace import TLS_KEY, Workplace
 
-    place = Workplace(folder)
-    made = make_request(folder, place.recipient)
+    made = Workplace(folder).request_certificate()
     typer.echo(
-        f"{folder / REQUEST}: give it to whoever runs the broker. Put the certificate beside it as "
-        "tls.crt, and name both in receiver.toml:"
+        f"{made}: give it to whoever runs the broker. Put the certificate beside it as tls.crt, and "
+        "name both under [broker] in receiver.toml:"
     )
-    typer.echo(f'client_certificate = "tls.crt"\nclient_key = "{made.name}"')
+    typer.echo(f'client_certificate = "tls.crt"\nclient_key = "{TLS_KEY}"')
