@@ -14,7 +14,7 @@ def request(folder: Folder) -> None:
 
     made = Workplace(folder).request_certificate()
     typer.echo(
-        f"{made}: give it to whoever runs the broker. Put the certificate beside it as tls.crt, and "
-        "name both under [broker] in receiver.toml:"
+        f"{made}: give it to whoever runs the broker. Put the certificate beside it as tls.crt, "
+        "and name both under [broker] in receiver.toml:"
     )
     typer.echo(f'client_certificate = "tls.crt"\nclient_key = "{TLS_KEY}"')
