@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import odd_values
+from tests.fuzz import odd_values, one
 from tests.fuzz.planted import FAULTS
 from tests.fuzz.targets import SEEDS
 
@@ -112,3 +112,36 @@ def test_a_change_is_within_bounds_and_the_same_for_the_same_chance(data):
     assert max(map(len, made)) <= 100
     again = odd_values.changed(data, 100, random.Random(7), (b"word",))
     assert again == odd_values.changed(data, 100, random.Random(7), (b"word",))
+
+
+class Leaking:
+    """A target that keeps so many bytes of each input."""
+
+    most_seconds = 10.0
+
+    def __init__(self, seeds, kept):
+        self.seeds, self.kept, self.held = seeds, kept, []
+
+    def run(self, _data):
+        self.held.append(bytearray(b"x" * self.kept))
+        return ""
+
+
+@pytest.mark.parametrize(("kept", "found"), [(16_384, True), (0, False)])
+def test_a_target_that_grows_is_found_and_a_fuzzer_that_grows_is_not(
+    tmp_path, monkeypatch, kept, found
+):
+    monkeypatch.setattr(one, "SETTLED_AFTER", 100)
+    monkeypatch.setattr(one, "LOOK_EVERY", 100)
+    monkeypatch.setattr(one, "MOST_GROWTH_BYTES", 8 << 20)
+    watched, of_the_fuzzer = one.Watched(Leaking(tmp_path, kept)), []
+    try:
+        for _ in range(1_000):
+            watched(b"")
+            of_the_fuzzer.append(bytearray(b"x" * (0 if kept else 16_384)))
+    except one.FindError as error:
+        assert "grew by" in str(error)
+        assert found
+    else:
+        assert not found
+        assert watched.settled > 0
