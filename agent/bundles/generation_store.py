@@ -194,7 +194,6 @@ class BundleStore:
             )
             part = generations / f"{number}{PART}"
             part.mkdir(mode=0o700)
-            (part / CITY).mkdir()
             if current is not None:
                 shutil.copytree(current.folder / METADATA, part / METADATA, symlinks=True)
         except OSError as error:
@@ -261,7 +260,6 @@ def _require_whole(folder: Path, now: Instant) -> None:
         raise PolicyRefusedError(
             error.reason,
             error.what.replace(f"{folder}/", ""),
-            where=error.where.replace(f"{folder}/", ""),
             fix=error.fix,
         ) from None
 
@@ -271,7 +269,7 @@ def _sync_tree(folder: Path) -> None:
     try:
         for path, _, names in os.walk(folder):
             for name in names:
-                descriptor = os.open(Path(path, name), os.O_RDONLY | os.O_CLOEXEC)
+                descriptor = os.open(Path(path, name), os.O_RDONLY)
                 try:
                     os.fsync(descriptor)
                 finally:

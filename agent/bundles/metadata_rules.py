@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     from tuf.api.metadata import Key, Metadata, Root, Targets, Timestamp
 
+    from agent.bundles.layout import RoleRule
+
 _AGAIN = "the city must publish again"
 
 
@@ -105,9 +107,12 @@ def check_people(root: Root, targets: Targets, where: Path) -> None:
                 )
 
 
-def check_delegations(targets: Targets, where: Path) -> tuple[str, ...]:
-    """The delegated roles, each known and confined to its own paths. Raises BundleRefusedError."""
-    names = _delegations(targets)
+def check_delegations(targets: Targets, where: Path) -> tuple[RoleRule, ...]:
+    """The rules of the delegated roles, each known and confined to its own paths.
+
+    Raises BundleRefusedError.
+    """
+    names, rules = _delegations(targets), []
     if targets.delegations and targets.delegations.succinct_roles is not None:
         raise BundleRefusedError(
             Reason.BUNDLE_MALFORMED, "delegates to roles by hash", where=where, fix=_AGAIN
@@ -132,7 +137,8 @@ def check_delegations(targets: Targets, where: Path) -> tuple[str, ...]:
         if role.path_hash_prefixes is not None or not set(role.paths or ()) <= set(rule.paths):
             raise _outside(f"{name} is handed paths that are not its own", where)
         _check_keys(targets, name, where)
-    return names
+        rules.append(rule)
+    return tuple(rules)
 
 
 def check_targets(name: str, targets: Targets, where: Path) -> None:

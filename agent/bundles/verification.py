@@ -26,7 +26,6 @@ from agent.bundles.layout import (
     city_file,
     most_bytes,
     parse_city,
-    rule_of,
 )
 from agent.bundles.refusal_words import holder_of, refusal, rollback, verified
 from agent.bundles.updater import Updater
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     from agent.bundles.generation import Generation
     from agent.bundles.inbox import Inbox
+    from agent.bundles.layout import RoleRule
     from agent.settings import Limits
 
 _AGAIN = "the city must publish again"
@@ -84,14 +84,13 @@ class Verification:
         StorageError where this machine's disk fails.
         """
         try:
-            self._work.mkdir(parents=True, exist_ok=True)
             updater = self._updater()
             updater.refresh()
             self._check_top_level()
-            for role in metadata_rules.check_delegations(
+            for rule in metadata_rules.check_delegations(
                 self._metadata[TARGETS].signed, self._inbox.folder
             ):
-                self._load(updater, role)
+                self._load(updater, rule)
             metadata_rules.check_fields(self._metadata, self._inbox.folder)
             issued = self._check_forward(previous)
             self._fetch(updater)
@@ -142,28 +141,28 @@ class Verification:
 
     def _check_top_level(self) -> None:
         for role in TOP_LEVEL:
-            metadata = verified(self._work, role)
-            if metadata is None:
-                raise BundleRefusedError(
-                    Reason.BUNDLE_MALFORMED,
-                    f"{role}: was not kept",
-                    where=self._inbox.folder,
-                    fix=_AGAIN,
-                )
+            metadata: Metadata[Any] = Metadata.from_bytes(
+                (self._work / f"{role}.json").read_bytes()
+            )
             metadata_rules.check_expiry(role, metadata.signed.expires, self._inbox.folder)
             self._metadata[role] = metadata
         metadata_rules.check_root(self._metadata[ROOT].signed, self._inbox.folder)
         metadata_rules.check_targets(TARGETS, self._metadata[TARGETS].signed, self._inbox.folder)
 
-    def _load(self, updater: Updater, role: str) -> None:
+    def _load(self, updater: Updater, rule: RoleRule) -> None:
         """A delegated role's metadata.
 
         One that carries only its own affair may be missing or expired: then only that stops.
         """
-        rule = rule_of(role)
-        if rule is None:
-            return  # check_delegations has refused it
-        if not rule.required and f"{role}.json" not in self._metadata[SNAPSHOT].signed.meta:
+        role, named = rule.name, self._metadata[SNAPSHOT].signed.meta
+        if f"{role}.json" not in named:
+            if rule.required:
+                raise BundleRefusedError(
+                    Reason.BUNDLE_INCOMPLETE,
+                    f"{role} is not among the roles that snapshot names",
+                    where=self._inbox.folder,
+                    fix=_AGAIN,
+                )
             self._absent.add(role)
             return
         try:
@@ -176,11 +175,8 @@ class Verification:
             # genuine, and too old to be used.
             metadata = Metadata.from_bytes(self._inbox.raw[role])
             self._absent.add(role)
-        if (
-            metadata is None
-            or metadata.signed.version
-            != self._metadata[SNAPSHOT].signed.meta[f"{role}.json"].version
-        ):
+        # tuf loads a role only where it is handed the path, and an older one may lie there.
+        if metadata is None or metadata.signed.version != named[f"{role}.json"].version:
             raise BundleRefusedError(
                 Reason.BUNDLE_SNAPSHOT_MISMATCH,
                 f"{role} is not the one that snapshot names",
@@ -216,7 +212,7 @@ class Verification:
             return issued
         for role in NEVER_BACK:
             version = self._metadata[role].signed.version if role in self._metadata else 0
-            if version < previous.versions.get(role, 0):
+            if version < previous.versions[role]:
                 raise rollback(role, version, previous.versions[role], where)
         if issued < previous.issued:
             what = (

@@ -31,6 +31,8 @@ _BUNDLES = (
     "unit/test_metadata_rules",
     "components/test_bundle_attacks",
     "components/test_bundle_store",
+    "components/test_bundle_verification",
+    "components/test_bundle_switch",
 )
 _REPOSITORY = ("components/test_bundle_publish", "components/test_bundle_sign")
 TESTS = {
@@ -49,7 +51,7 @@ TESTS = {
     "core.wire.key_list": ("unit/test_key_list", "components/test_golden"),
     "core.wire.versions": _WIRE,
     "core.wire.epochs": ("unit/test_epochs", "unit/test_key_list"),
-    "core.log.leaf": ("components/test_audit_log", "components/test_log_check"),
+    "core.log.leaf": ("unit/test_leaf", "components/test_audit_log"),
     "core.log.merkle": ("unit/test_merkle", "components/test_log_check"),
     "core.log.checkpoint": ("unit/test_checkpoint",),
     "core.reading.voting": _READING,

@@ -224,8 +224,8 @@ def role_of(city, name):
 
 class TestDelegations:
     def test_an_honest_city(self, city):
-        names = rules.check_delegations(city[TARGETS], WHERE)
-        assert names == (POLICY, HOTLIST, KEYS)
+        found = rules.check_delegations(city[TARGETS], WHERE)
+        assert found == tuple(map(rule_of, (POLICY, HOTLIST, KEYS)))
         city[TARGETS].delegations = None
         assert rules.check_delegations(city[TARGETS], WHERE) == ()
 

@@ -92,6 +92,39 @@ class TestTags:
         ):
             assert refusal(parse_tags, {**format_tags(TAGS), name: value}).reason == "malformed"
 
+    @pytest.mark.parametrize(
+        ("changed", "told"),
+        [
+            ({"seq": 2**53}, "`seq` must be a whole number from 1 to 9007199254740991"),
+            ({"seq": 0}, "`seq` must be a whole number from 1 to 9007199254740991"),
+            ({"deadline": "2027-02-05T00:00:00.001Z"}, "`deadline` must be the end of the epoch's"),
+            ({"captured_at": "2027-02-05T00:00:00.000Z"}, "`captured_at` must be before the dead"),
+            ({"more": 1}, "has a member that this version does not know"),
+        ],
+    )
+    def test_just_beyond_a_bound(self, changed, told):
+        assert f": tags: {told}" in str(refusal(parse_tags, {**format_tags(TAGS), **changed}))
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"sequence": 2**53 - 1},
+            {"policy_version": 0},
+            {"policy_version": 2**53 - 1},
+            {"captured_at": datetime(2027, 2, 4, 23, 59, 59, 999_000, tzinfo=UTC)},
+        ],
+    )
+    def test_at_a_bound(self, changed):
+        tags = dataclasses.replace(TAGS, **changed)
+        assert parse_tags(format_tags(tags)) == tags
+
+    @pytest.mark.parametrize("version", [-1, 2**53])
+    def test_a_policy_s_version_is_counted_from_none(self, version):
+        tags = dataclasses.replace(TAGS, policy_version=version)
+        assert "tags: `policy`: `version` must be a whole number from 0" in str(
+            refusal(parse_tags, format_tags(tags))
+        )
+
     @pytest.mark.parametrize("name", ["v", "seq"])
     def test_true_is_not_one(self, name):
         assert refusal(parse_tags, {**format_tags(TAGS), name: True}).reason == "malformed"

@@ -123,6 +123,22 @@ class TestMinimum:
     def test_what_is_no_tags_at_all(self, untrusted):
         assert refusal(parse_minimum, untrusted) == "malformed"
 
+    @pytest.mark.parametrize(
+        ("read", "untrusted", "told"),
+        [
+            (parse_minimum, {}, "lacks "),
+            (parse_minimum, {**MINIMUM, "v": 0}, "`v` must be a whole number from 1 to"),
+            (version_of, {"v": 0}, "`v` must be a whole number from 1 to"),
+            (version_of, {}, "is not a JSON object with `v`"),
+        ],
+    )
+    def test_what_is_wrong_is_said_of_the_tags(self, read, untrusted, told):
+        with pytest.raises(EnvelopeRefusedError, match=f": tags: {told}"):
+            read(untrusted)
+
+    def test_versions_count_from_1(self):
+        assert parse_minimum({**MINIMUM, "v": 1}).version == version_of({"v": 1}) == 1
+
 
 def foreign(tags=MINIMUM, signer=DEVICE, rest=".other segments.and=more...\t", **header):
     """A read of a version that nobody has written: another first line, the outer signature as
