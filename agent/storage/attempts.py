@@ -7,7 +7,7 @@ receivers recognise by read id.
 
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,16 +132,10 @@ class Attempts:
         try:
             yield
         except sqlite3.Error as error:
-            if hasattr(self, "_connection") and self._in_transaction():
-                self._connection.execute("ROLLBACK")
+            with suppress(AttributeError, sqlite3.Error):  # never opened, or closed
+                self._connection.rollback()
             raise StorageError(
                 f"the attempts database failed: {error}",
                 where=self._path,
                 fix="check the disk; if it is damaged move it away: reads are published once more",
             ) from None
-
-    def _in_transaction(self) -> bool:
-        try:
-            return self._connection.in_transaction
-        except sqlite3.ProgrammingError:
-            return False  # closed

@@ -3,7 +3,9 @@ do.
 """
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +97,61 @@ class TestFile:
         attempts.close()
         with pytest.raises(StorageError):
             attempts.tried(A, DUE)
+
+    def test_the_file_says_what_it_is_and_how_it_is_written(self, tmp_path) -> None:
+        attempts = Attempts(tmp_path / "attempts.sqlite")
+        settings = {
+            name: attempts._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in (
+                *("application_id", "user_version", "journal_mode", "synchronous"),
+                *("trusted_schema", "cache_size"),
+            )
+        }
+        attempts.close()
+        assert settings == {
+            "application_id": int.from_bytes(b"PLWT"),
+            "user_version": 1,
+            "journal_mode": "wal",
+            "synchronous": 1,  # NORMAL
+            "trusted_schema": 0,
+            "cache_size": -256,
+        }
+
+    def test_a_failure_in_the_middle_leaves_no_transaction_open(self, tmp_path) -> None:
+        attempts = Attempts(tmp_path / "attempts.sqlite")
+        attempts.tried(A, DUE)
+        with closing(sqlite3.connect(tmp_path / "attempts.sqlite", timeout=0)) as other:
+            other.execute("ALTER TABLE attempt RENAME TO hidden")
+            with pytest.raises(StorageError, match="no such table"):
+                attempts.keep_only(())
+            assert attempts.tries(A) == 1
+            other.execute("ALTER TABLE hidden RENAME TO attempt")
+        attempts.keep_only(())
+        attempts.close()
+
+    def test_where_nothing_is_gone_nothing_is_written(self, tmp_path) -> None:
+        attempts = Attempts(tmp_path / "attempts.sqlite")
+        attempts.tried(A, DUE)
+        attempts._connection.execute("PRAGMA busy_timeout = 0")
+        with closing(sqlite3.connect(tmp_path / "attempts.sqlite")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            attempts.keep_only({A, B})
+        attempts.close()
+
+    def test_one_that_cannot_be_opened_is_a_storage_error_and_holds_no_file(
+        self, tmp_path, monkeypatch
+    ) -> None:
+        path, descriptors = tmp_path / "attempts.sqlite", Path("/proc/self/fd")
+        path.write_bytes(b"not a database" * 100)
+        before = len(list(descriptors.iterdir()))
+        with pytest.raises(StorageError) as held:  # it keeps all that was on the stack
+            Attempts(path)
+        assert len(list(descriptors.iterdir())) == before
+        assert held.value.where == str(path)
+
+        def none(*_arguments, **_options):
+            raise sqlite3.OperationalError("unable to open database file")
+
+        monkeypatch.setattr(sqlite3, "connect", none)
+        with pytest.raises(StorageError, match="unable to open"):
+            Attempts(path)

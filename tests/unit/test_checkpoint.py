@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.log.checkpoint import (
+    COSIGNATURE_V1,
     Checkpoint,
     NoteSignature,
     body,
@@ -74,8 +75,37 @@ def test_a_witness_s_line_is_kept_beside_ours():
     assert [one.name for one in parse_note(two).signatures] == [ORIGIN, "witness.example"]
 
 
-def test_extension_lines_are_allowed():
-    assert parse_body(body(Checkpoint(ORIGIN, 7, ROOT)) + b"extension\n").size == 7
+@pytest.mark.parametrize("extensions", [(), ("one",), ("one", "and two", "3")])
+def test_extension_lines_are_allowed(extensions):
+    checkpoint = Checkpoint(ORIGIN, 7, ROOT, extensions)
+    assert parse_body(body(checkpoint)) == checkpoint
+
+
+def test_a_witness_s_key_id_is_the_specification_s():
+    digest = hashlib.sha256(b"witness.example\n\x04" + ROOT).digest()
+    assert key_id("witness.example", ROOT, COSIGNATURE_V1) == digest[:4]
+
+
+@pytest.mark.parametrize("name", ["!", "~", "x" * 200])
+def test_names_at_a_bound(name):
+    assert parse_body(body(Checkpoint(name, 1, ROOT))).origin == name
+    assert parse_verifier_key(verifier_key(name, ROOT)) == (name, ROOT)
+
+
+def test_a_size_of_18_digits_is_the_largest():
+    assert parse_body(body(Checkpoint(ORIGIN, 10**18 - 1, ROOT))).size == 10**18 - 1
+
+
+def test_a_note_may_have_16_signatures_and_16_kib():
+    line = "\N{EM DASH} name AAAAAAA=\n".encode()  # five bytes: an id and one of a signature
+    for lines in (1, 16):
+        text = b"x" * (16_384 - 2 - lines * len(line)) + b"\n\n" + lines * line
+        assert len(text) == 16_384
+        assert len(parse_note(text).signatures) == lines
+        with pytest.raises(ValueError, match="the note is too long"):
+            parse_note(b"x" + text)
+    with pytest.raises(ValueError, match="too many signatures"):
+        parse_note(b"text\n\n" + 17 * line)
 
 
 def test_a_verifier_key_goes_both_ways():
@@ -145,10 +175,53 @@ def test_what_is_no_checkpoint_is_refused(text):
         parse_body(text)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\nb", "ä", "x" * 201])
+@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\nb", "ä", "\x7f", "x" * 201])
 def test_a_log_s_name_cannot_break_the_lines(name):
     with pytest.raises(ValueError):
         body(Checkpoint(name, 1, ROOT))
+
+
+DASH = "\N{EM DASH}".encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (DASH + b" name AAAAAAAA\n", "the note has no signatures"),
+        (b"text\n\n" + DASH + b" name AAAAAAAAx", "the note has no signatures"),
+        (b"text\n\n" + DASH + b"  AAAAAAAA\n", "a signature line reads"),
+        (b"text\n\n" + DASH + b" name AAAAAA==\n", "a signature is too short"),
+        (b"text\n\n" + DASH + b" name AAAA!AAAA\n", "not base64"),
+        (b"text\n\n" + DASH + b" name AAAAAAB=\n", "not canonical base64"),
+    ],
+)
+def test_what_is_wrong_with_a_note_is_said(text, told):
+    with pytest.raises(ValueError, match=told):
+        parse_note(text)
+
+
+BASE64_ROOT = base64.b64encode(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"o\n1\n", "at least three lines"),
+        (b"o\n1", "at least three lines"),
+        (b"o\n1\n" + BASE64_ROOT + b"\nunfinished", "at least three lines"),
+        (b"o\n1\n" + BASE64_ROOT + b"\n\n", "at least three lines"),
+        ("o\n\N{SUPERSCRIPT TWO}\n".encode() + BASE64_ROOT + b"\n", "not a plain decimal number"),
+        (b"o\n" + b"9" * 19 + b"\n" + BASE64_ROOT + b"\n", "not a plain decimal number"),
+    ],
+)
+def test_what_is_wrong_with_a_checkpoint_is_said(text, told):
+    with pytest.raises(ValueError, match=told):
+        parse_body(text)
+
+
+def test_a_verifier_key_has_a_name_that_may_stand_in_a_note():
+    with pytest.raises(ValueError, match="without space or plus"):
+        parse_verifier_key(verifier_key("two words", ROOT))
 
 
 @given(st.binary(max_size=300))

@@ -16,6 +16,7 @@ from agent.core.log.merkle import (
     frontier_of,
     inclusion_proof,
     leaf_hash,
+    node_hash,
     root_of,
     verify_consistency,
     verify_inclusion,
@@ -68,6 +69,57 @@ def test_roots_equal_pymerkle_at_every_size():
         oracle.append_entry(data)
         frontier = frontier.append(leaf_hash(data))
         assert frontier.root() == oracle.get_root()
+
+
+def test_every_inclusion_and_every_consistency_up_to_33_leaves():
+    leaves = hashes(33)
+    roots = [root_of(leaves[:size]) for size in range(34)]
+    for size in range(1, 34):
+        for index in range(size):
+            path = inclusion_proof(leaves[:size], index)
+            assert verify_inclusion(leaves[index], index, size, path, roots[size]) is True
+        for old in range(1, size + 1):
+            proof = consistency_proof(leaves[:size], old)
+            assert verify_consistency(old, size, proof, roots[old], roots[size]) is True
+
+
+X = leaf_hash(b"x")
+
+
+class TestProofsThatAreTooShortOrTooLong:
+    """Each leads to the root that is claimed, by a way that no tree of that size has."""
+
+    LEAVES = hashes(4)
+
+    @pytest.mark.parametrize(
+        ("index", "size", "path", "root"),
+        [
+            (0, 2, [], LEAVES[0]),
+            (0, 1, [X], node_hash(X, LEAVES[0])),
+            (0, 2, [LEAVES[1], X], node_hash(X, root_of(LEAVES[:2]))),
+            (1, 1, [], LEAVES[0]),
+            (-1, 1, [], LEAVES[0]),
+        ],
+    )
+    def test_of_inclusion(self, index, size, path, root):
+        assert verify_inclusion(self.LEAVES[0], index, size, path, root) is False
+
+    ROOT_3, ROOT_4 = root_of(LEAVES[:3]), root_of(LEAVES)
+    PROOF = consistency_proof(LEAVES, 3)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "proof", "old_root", "new_root"),
+        [
+            (3, 8, PROOF, ROOT_3, ROOT_4),
+            (3, 4, (*PROOF, X), node_hash(X, ROOT_3), node_hash(X, ROOT_4)),
+            (3, 4, (), ROOT_3, ROOT_4),
+            (4, 4, (X,), ROOT_4, ROOT_4),
+            (0, 4, PROOF, ROOT_3, ROOT_4),
+            (5, 4, PROOF, ROOT_3, ROOT_4),
+        ],
+    )
+    def test_of_consistency(self, old, new, proof, old_root, new_root):
+        assert verify_consistency(old, new, proof, old_root, new_root) is False
 
 
 @settings(max_examples=30)  # pymerkle is slow
@@ -135,7 +187,8 @@ def test_a_frontier_survives_being_stored(size):
 
 
 @pytest.mark.parametrize(
-    ("size", "peaks"), [(1, b""), (0, bytes(32)), (3, bytes(32)), (1, bytes(31)), (-1, b"")]
+    ("size", "peaks"),
+    [(1, b""), (0, bytes(32)), (3, bytes(32)), (1, bytes(31)), (-1, b""), (-1, bytes(32))],
 )
 def test_a_frontier_that_fits_no_size_is_refused(size, peaks):
     with pytest.raises(ValueError):
@@ -150,5 +203,5 @@ def test_no_proof_for_a_leaf_that_is_not_there(index):
 
 @pytest.mark.parametrize("old", [0, 4])
 def test_no_proof_for_a_tree_that_never_was(old):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"no older tree of {old} leaves in one of 3"):
         consistency_proof(hashes(3), old)

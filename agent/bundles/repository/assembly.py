@@ -5,7 +5,7 @@ a timestamp; checked as a camera will check it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tuf.api.exceptions import UnsignedMetadataError
 
@@ -252,7 +252,7 @@ def sign(metadata: Metadata[Any], signer: Signer) -> None:
         metadata.sign(signer, append=True)
     except UnsignedMetadataError as error:
         raise ConfigError(
-            f"the key does not sign: {cast('Exception', error.__cause__)}",
+            f"the key does not sign: {error.__cause__}",
             where="--key",
             fix="is the token still plugged in?",
         ) from None

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from agent.bundles.layout import RoleRule
     from agent.bundles.repository.signing_keys import KeyHolder
 
 
@@ -98,13 +99,13 @@ def next_version(
 def delegate(targets: Targets, role: str) -> None:
     """Hand a new role its paths, without keys yet. Raises UsageError."""
     rule = rule_of(role)
-    if rule is None or role in TOP_LEVEL or not rule.paths:
+    if rule is None or role in TOP_LEVEL:
         raise UsageError(
             "no such role", where=role, fix="policy, hotlist, or keys- and a recipient's id"
         )
-    if targets.delegations is None or targets.delegations.roles is None:
+    if targets.delegations is None:
         targets.delegations = Delegations({}, roles={})
-    assert targets.delegations.roles is not None  # noqa: S101 (for mypy)
+    assert targets.delegations.roles is not None  # noqa: S101 (nothing of ours delegates by hash)
     targets.delegations.roles[role] = DelegatedRole(
         role, [], rule.least_signers, terminating=True, paths=list(rule.paths)
     )
@@ -237,11 +238,9 @@ def _role(signed: Root | Targets, role: str) -> Role:
 
 
 def _set_threshold(listed: Role, role: str, threshold: int, *, rig: bool) -> None:
-    rule = rule_of(role)
-    if rule and threshold < rule.least_signers and not rig:
-        what = (
-            f"role {role} needs {rule.least_signers} signatures at least: a camera accepts no fewer"
-        )
+    least = _rule(role).least_signers
+    if threshold < least and not rig:
+        what = f"role {role} needs {least} signatures at least: a camera accepts no fewer"
         raise BundleRefusedError(
             Reason.BUNDLE_THRESHOLD_TOO_LOW, what, fix="no single person may change what cameras do"
         )
@@ -252,6 +251,10 @@ def _set_threshold(listed: Role, role: str, threshold: int, *, rig: bool) -> Non
 
 
 def _end(role: str, now: datetime) -> datetime:
+    return (now + _rule(role).lifetime).replace(microsecond=0)
+
+
+def _rule(role: str) -> RoleRule:
     rule = rule_of(role)
     assert rule is not None  # noqa: S101 (every caller has a role of the table)
-    return (now + rule.lifetime).replace(microsecond=0)
+    return rule
