@@ -102,10 +102,11 @@ class TestChangingKeys:
             assert signed.roles[ROOT].keyids == [PEOPLE[0].id, PEOPLE[2].id, self.GUS[0].id]
             assert signed.roles[ROOT].threshold == 2
 
-    @pytest.mark.parametrize("name", ["Ben", "", PEOPLE[1].id[:7], PEOPLE[1].id + "0"])
-    def test_nobody_is_called_so(self, root, name):
-        with pytest.raises(UsageError, match=r"nobody of role root is called so.*Ana Ortiz, Ben"):
-            change_keys(root, ROOT, [], [name], None, rig=False)
+    def test_nobody_is_called_so(self, root):
+        told = r"nobody of role root is called so.*Ana Ortiz, Ben"
+        for name in ("Ben", "", PEOPLE[1].id[:7], PEOPLE[1].id + "0"):
+            with pytest.raises(UsageError, match=told):
+                change_keys(root, ROOT, [], [name], None, rig=False)
 
     def test_two_are_called_so(self, root):
         root.add_key(person("Ben Cho").public_key, SNAPSHOT)
