@@ -37,9 +37,11 @@ class Egress:
     def replace(self, brokers: Iterable[Broker]) -> None:
         """Another policy is in force: its addresses, and only they, from now on."""
         self._by_broker = {
-            (broker.id, _destination(address, port))
+            (broker.id, destination)
             for broker in brokers
             for address, port in broker.addresses
+            # A name is no destination: it would stand for every name.
+            if (destination := _destination(address, port)) is not None
         }
         self._listed = {destination for _, destination in self._by_broker}
 
@@ -57,8 +59,7 @@ class Egress:
 
     def listed(self, address: object, port: object) -> bool:
         """Does any broker list this address and port?"""
-        destination = _destination(address, port)
-        return destination is not None and destination in self._listed
+        return _destination(address, port) in self._listed
 
     def is_notify_socket(self, address: object) -> bool:
         """Is this the unix socket that systemd gave us?"""

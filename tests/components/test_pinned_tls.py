@@ -6,12 +6,21 @@ import random
 import socket
 import ssl
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
 
 from agent.errors import ConfigError, DestinationRefusedError, StorageError
-from agent.mqtt.pinned_tls import MAX_UNANSWERED_BYTES, Inflow, PinnedSocket, spki_pin
+from agent.mqtt import pinned_tls
+from agent.mqtt.pinned_tls import (
+    MAX_UNANSWERED_BYTES,
+    Inflow,
+    Peer,
+    PinnedSocket,
+    certificate_refused,
+    spki_pin,
+)
 from agent.network.policy_tls import context_for
 from tests.support.city_network import broker
 from tests.support.hostile import length
@@ -300,3 +309,104 @@ def test_a_length_without_end_is_paho_s_to_refuse() -> None:
     inflow = Inflow()
     inflow.feed(b"\x32" + b"\xff" * 20, 1.0)
     assert inflow.began_s == 1.0
+
+
+# --- what a socket of ours does, and what it says ---
+
+
+def test_a_refused_socket_is_closed_and_the_refusal_names_the_address(ca, server) -> None:
+    made = context(ca, broker(server, ("127.0.0.1", 1), pins=frozenset({bytes(32)})))
+    with listening(server) as (address, _), socket.create_connection(address, timeout=5) as sock:
+        tls = made.wrap_socket(sock, do_handshake_on_connect=False)
+        with pytest.raises(DestinationRefusedError) as refused:
+            tls.do_handshake()
+        assert tls.fileno() == -1
+    assert str(refused.value).startswith(
+        "refused [spki-pin-mismatch]: broker 'city-hall' at 127.0.0.1:8883: the broker's key is"
+    )
+
+
+def test_without_pins_the_ca_decides_alone(ca, server) -> None:
+    peer = Peer(HOST, None, what="a web server", ca="ca.pem", advice="ask")
+    made = pinned_tls.context_for(peer, ca.pem.read_bytes(), 1024)
+    with listening(server) as (address, _), handshake(made, address) as tls:
+        tls.send(b"x")
+
+
+def test_a_context_without_a_peer_admits_nobody(ca, server) -> None:
+    made = ssl.create_default_context(cafile=str(ca.pem))
+    made.sslsocket_class = PinnedSocket
+    with (
+        listening(server) as (address, _),
+        socket.create_connection(address, timeout=5) as sock,
+        pytest.raises(DestinationRefusedError, match="the broker's key is none"),
+    ):
+        made.wrap_socket(sock, server_hostname=HOST)
+
+
+@contextmanager
+def talking(ca, server, say: bytes):
+    """A socket of ours, and a server that says this."""
+    with (
+        listening(server, say=say) as (address, _),
+        handshake(context(ca, broker(server, address)), address) as tls,
+    ):
+        yield tls
+        tls.send(b"x")
+
+
+def test_a_packet_of_just_the_limit_is_read(ca, server) -> None:
+    with talking(ca, server, b"\xd0\x00") as tls:
+        tls.inflow.unanswered_bytes = MAX_UNANSWERED_BYTES
+        assert tls.recv(1024) == b"\xd0\x00"
+        assert tls.trouble == ""
+        with pytest.raises(OSError, match="a packet of 1025 bytes"):
+            tls.recv(1025)
+        assert tls.trouble == "the broker sends a packet of 1025 bytes"
+
+
+def test_a_message_of_qos_2_ends_the_connection_and_is_told(ca, server) -> None:
+    with talking(ca, server, b"\x34\x02xx") as tls:
+        with pytest.raises(OSError, match="a message of QoS 2"):
+            tls.recv()
+        assert tls.trouble == "the broker sends a message of QoS 2"
+
+
+def test_a_packet_that_begins_is_timed_by_the_clock_that_never_jumps(ca, server) -> None:
+    with talking(ca, server, b"\x32") as tls:
+        before = time.monotonic()
+        tls.recv(1)
+        assert before <= tls.inflow.began_s <= time.monotonic()
+
+
+def test_nothing_waits_for_a_full_packet(ca, server) -> None:
+    with talking(ca, server, b"") as tls:
+        assert tls.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+def test_patience_is_asked_before_each_read(ca, server) -> None:
+    with talking(ca, server, b"abc") as tls:
+        buffer, left_s = bytearray(3), [2.5, 1.25]
+        assert tls.recv_into(buffer, 1) == 1
+        assert tls.gettimeout() == 5
+        tls.patience = lambda: left_s.pop(0)
+        for expected in (2.5, 1.25):
+            assert tls.recv_into(buffer, 1) == 1
+            assert tls.gettimeout() == expected
+        with pytest.raises(IndexError):
+            tls.recv_into(buffer, 1)
+
+
+def test_openssl_s_verdict_becomes_ours(ca, server) -> None:
+    made = context(ca, broker(server, ("127.0.0.1", 1)))
+    with (
+        listening(Authority(ca.folder, "stranger-ca").server("x")) as (address, _),
+        pytest.raises(ssl.SSLCertVerificationError) as verdict,
+    ):
+        handshake(made, address)
+    for where, named in (("", "broker 'city-hall' at 127.0.0.1:8883"), ("there", "there")):
+        refused = certificate_refused(verdict.value, made, where)
+        assert str(refused) == (
+            f"refused [certificate-invalid]: {named}: the broker's certificate is not acceptable: "
+            f"{verdict.value.verify_message} (the policy's ca and host must fit the broker)"
+        )
