@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pyrage
 
 from agent import boundary
+from agent.bundles.hotlist_hands import lawful, require_within
 from agent.bundles.layout import HOTLIST_PATH, MANUAL_PATH, MAX_TARGET_BYTES, city_file
 from agent.core.camera.hotlist_facts import NEVER
 from agent.core.hotlist.compiled_format import decode
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime, timedelta
     from pathlib import Path
 
+    from agent.core.policy.hotlist_rules import HotlistRules
+
 HEADER = b"plate,state,category,agency,case,source_date,expires\n"
 _OWNER = "the list's owner must publish again, to all cameras that are enrolled now"
 
@@ -43,11 +46,12 @@ def open_hotlist(
     categories: Iterable[str],
     max_age: timedelta,
     expires: datetime,
+    rules: HotlistRules,
 ) -> HotList:
     """The list in force.
 
     `identity`: this camera's age identity; `expires`: of the bundle's role, after which the list
-    raises nothing.
+    raises nothing; `rules`: the charter's.
 
     Raises BundleRefusedError (not for this camera, damaged) and ConfigError (there is none, or
     inside is no such list), never naming a plate.
@@ -57,6 +61,8 @@ def open_hotlist(
     manual = ManualList()
     if (folder / city_file(MANUAL_PATH)).exists():
         manual = parse_manual(_opened(folder, MANUAL_PATH, identity), city_file(MANUAL_PATH))
+    manual = lawful(manual, rules)
+    require_within(compiled.header.entries, manual, rules)
     digest = hashlib.sha256(manual.encoded()).hexdigest() if manual.acts else ""
     added = manual.compiled(today) if manual.acts else None
     found = hotlist_of(

@@ -11,6 +11,7 @@ from agent.bundles.city_folder import CityFolder
 from agent.bundles.hotlist_file import MANUAL, read_hotlist, read_manual
 from agent.city.city_lock import only_writer
 from agent.city.city_log import city_log
+from agent.city.hotlist_hand import first_hand
 from agent.city.hotlist_leaves import act_leaf, withdrawal_leaf
 from agent.city.hotlist_overview import limits_of
 from agent.core.hotlist.entry import FIELDS, plate_of
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
     from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from agent.core.hotlist.entry import Entry
 
@@ -49,16 +52,20 @@ class Meant:
     protection: bool
 
 
-def add_entry(city: Path, words: Sequence[str], actor: Actor) -> int:
+def add_entry(
+    city: Path, words: Sequence[str], actor: Actor, key: Ed25519PrivateKey | None = None
+) -> int:
     """Add one entry.
 
-    `words`: its fields as typed, in the order of FIELDS. Gives how many more may be added today.
+    `words`: its fields as typed, in the order of FIELDS; `key`: the first hand's, where the charter
+    names signers. Gives how many more may be added today.
     Raises ConfigError, PolicyRefusedError, StorageError.
     """
     row, today = dict(zip(FIELDS, words, strict=True)), actor.now.date()
     cap = limits_of(city).additions_per_day
     require_category(city, row["category"])
     act = act_of("add", actor.now, actor.by, actor.why, entry_from(row, today))
+    act = first_hand(act, CityFolder(city).charter().hotlist, key)
     with only_writer(city), city_log(city) as log:
         manual = read_manual(city).without_old(today).add(act, cap)
         log.write(MANUAL, manual.encoded(), act_leaf(act, log))

@@ -22,6 +22,7 @@ from agent.bundles.hotlist_file import (
     read_compiled,
     read_manual,
 )
+from agent.bundles.hotlist_hands import lawful, require_within
 from agent.bundles.layout import HOTLIST, HOTLIST_PATH, MANUAL_PATH, ROLES
 from agent.bundles.repository.assembly import require_holds_online, sign
 from agent.bundles.repository.next_version import next_version
@@ -295,7 +296,9 @@ def _read(folder: Path, now: datetime) -> _List:
         )
         header, data = made.compiled.header, made.encoded()
     files = {HOTLIST_PATH: data}
-    manual = read_manual(folder).without_old(today)
+    rules = CityFolder(folder).charter().hotlist
+    manual = lawful(read_manual(folder).without_old(today), rules)
+    require_within(header.entries, manual, rules)
     if manual.acts:
         files[MANUAL_PATH] = manual.encoded()
     return _List(files, header.entries, parse_rfc3339(header.as_of))

@@ -84,6 +84,8 @@ class Reason(StrEnum):
     CLOCK_BEHIND_BUNDLES = "clock-behind-bundles"
     # The hot list, by hand.
     HOTLIST_ADDITIONS_SPENT = "hotlist-additions-spent"
+    HOTLIST_ABOVE_LIMIT = "hotlist-above-limit"
+    HOTLIST_HAND_MISSING = "hotlist-hand-missing"
     HOTLIST_NOT_AS_LOGGED = "hotlist-not-as-logged"
     # Destinations.
     RECIPIENT_NOT_IN_POLICY = "recipient-not-in-policy"

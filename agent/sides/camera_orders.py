@@ -131,6 +131,7 @@ def signed_orders(
                 _categories(policy),
                 age,
                 expires,
+                standing.city.charter().hotlist,
             )
         except PlatewardenError as error:
             log.append(

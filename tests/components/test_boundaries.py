@@ -30,6 +30,7 @@ from agent.core.hotlist.columns import MAX_CROWD, most_crowded, slots_of
 from agent.core.hotlist.compiled_format import decode, encode
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.judging.check.policy_check import Against, File, check_policy
+from agent.core.policy.hotlist_rules import HotlistRules
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import Fields
 from agent.core.time.instant import Instant
@@ -110,7 +111,7 @@ BOUNDARIES = {
         hotlist_sealed,
         "_opened",
         lambda folder: hotlist_sealed.open_hotlist(
-            folder, None, date(2027, 1, 1), (), timedelta(1), CAPTURED
+            folder, None, date(2027, 1, 1), (), timedelta(1), CAPTURED, HotlistRules()
         ),
         BundleRefusedError,
     ),

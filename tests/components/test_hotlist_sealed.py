@@ -11,6 +11,7 @@ from agent.bundles.hotlist_sealed import open_hotlist
 from agent.bundles.layout import HOTLIST_PATH, city_file
 from agent.core.hotlist.compiled_format import encode
 from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.policy.hotlist_rules import HotlistRules
 from agent.errors import BundleRefusedError
 
 MINE, OTHER = pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate()
@@ -40,6 +41,7 @@ def opened(folder, sealed_list):
         {"stolen-vehicle"},
         timedelta(days=1),
         NOON + timedelta(days=1),
+        HotlistRules(),
     )
 
 

@@ -14,6 +14,7 @@ from agent.core.hotlist.intake.ncic import Layout, parse_spans
 from agent.core.judging.check.policy_check import Against, File, check_policy
 from agent.core.policy.camera_roster import in_place, parse_roster
 from agent.core.policy.charter import parse_charter, require
+from agent.core.policy.hotlist_rules import HotlistRules
 from agent.core.policy.jurisdiction import parse_profile
 from agent.core.policy.roster_csv import parse_roster_csv
 from agent.core.policy.schema.policy_file import parse_policy
@@ -96,7 +97,7 @@ def hotlist_sealed_file(data: bytes) -> None:
         if not content:
             file.unlink()
     hotlist_sealed.open_hotlist(
-        where, identity(), TODAY, ["stolen-vehicle"], timedelta(days=2), AS_OF
+        where, identity(), TODAY, ["stolen-vehicle"], timedelta(days=2), AS_OF, HotlistRules()
     )
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from agent.commands.city_options import City, Json
+from agent.city.passphrase import secret_from
+from agent.commands.city_options import City, Json, PassphraseFile
 from agent.commands.hotlist.hotlist_options import By, State, Why, plate
 
 app = typer.Typer(add_completion=False)
@@ -30,15 +31,25 @@ def add(
     by: By,
     why: Why,
     vehicle_class: Annotated[str, typer.Option("--class", help="Vehicle class, where known.")] = "",
+    signing_key: Annotated[
+        str,
+        typer.Option(
+            "--signing-key",
+            help="Your key, where the charter names signers. Another person then approves it.",
+        ),
+    ] = "",
+    passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
     """Add one plate by hand. The plate is asked for, or read from standard input."""
     from agent.city.hotlist_acts import Actor, add_entry, require_category
+    from agent.city.hotlist_hand import load_hand
     from agent.city.moment import moment
 
     now = moment("")
     require_category(city, category)  # before anybody is asked for a plate
     words = (plate(), state, category, agency, case, source_date, expires, vehicle_class)
-    left = add_entry(city, words, Actor(by, why, now))
+    key = load_hand(signing_key, secret_from(passphrase_file)) if signing_key else None
+    left = add_entry(city, words, Actor(by, why, now), key)
     table = {"added": 1, "additions_left_today": left}
     typer.echo(json.dumps(table) if as_json else f"added; {left} more may be added today")

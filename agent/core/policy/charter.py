@@ -9,11 +9,12 @@ passes here. The legal name, the diff and the public report are where people see
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from agent.core.policy.hotlist_rules import HotlistRules, hotlist_rules
 from agent.core.policy.schema.fields import Identifier, Kind, Line, RetentionDays
 from agent.core.policy.schema.tables import Tables, bars
 from agent.core.reasons import Reason
@@ -43,6 +44,8 @@ class CharterTable(Section):
     forbidden_kinds: Annotated[list[Kind], Field(max_length=32)] = Field(default_factory=list)
     barred: Tables = Field(default_factory=list)
     complaints: Line = ""
+    hotlist: dict[str, Any] = Field(default_factory=dict)
+    hotlist_signer: Tables = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Charter:
     forbidden_kinds: frozenset[str] = frozenset()
     barred: tuple[Bar, ...] = ()
     complaints: str = ""
+    hotlist: HotlistRules = field(default_factory=HotlistRules)
 
     def line(self, key: str, name: str = "") -> int:
         """The line that names `name` under `key`; the key's own line where it does not."""
@@ -191,7 +195,7 @@ def open_charter(untrusted_text: bytes, where: str) -> tuple[Document, Charter |
 
 def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
     table = document.check(CharterTable, document.table)
-    barred = bars(document)
+    barred, rules = bars(document), hotlist_rules(document)
     if table is None:
         return None
     lines = {(key, ""): document.line((key,)) for key in CharterTable.model_fields}
@@ -212,6 +216,7 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
         forbidden_kinds=frozenset(table.forbidden_kinds),
         barred=barred,
         complaints=table.complaints,
+        hotlist=rules,
     )
 
 

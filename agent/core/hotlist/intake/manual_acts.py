@@ -41,6 +41,11 @@ _WHO = r"[A-Za-z0-9][A-Za-z0-9 .,'()&/@-]{0,63}"
 _WHY = r"[A-Za-z0-9][A-Za-z0-9 .,;:'()&/-]{2,119}"
 
 
+class _Signature(Section):
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    signature: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
+
+
 class _Row(Section):
     """One act. `class` is a word of Python's, so it is `vehicle_class` here."""
 
@@ -56,6 +61,7 @@ class _Row(Section):
     source_date: str
     expires: str
     vehicle_class: str
+    signatures: Annotated[list[_Signature], Field(max_length=8)] = Field(default_factory=list)
 
 
 class _File(Section):
@@ -66,7 +72,8 @@ class _File(Section):
 @dataclass(frozen=True, slots=True)
 class Act:
     """One addition or withdrawal. `by`: a name or number the city can tell a person by; `why`: one
-    line, which never leaves the city's file.
+    line, which never leaves the city's files. `signatures`: raw keys and Ed25519 signatures over
+    `statement`, unverified.
     """
 
     action: Literal["add", "withdraw"]
@@ -74,6 +81,7 @@ class Act:
     by: str
     why: str
     entry: Entry
+    signatures: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +170,7 @@ class ManualList:
         acts = [
             {"action": act.action, "at": rfc3339(act.at), "by": act.by, "why": act.why}
             | _fields(act.entry)
+            | _signed(act)
             for act in self.acts
         ]
         return (json.dumps({"v": 1, "acts": acts}, indent=1) + "\n").encode("ascii")
@@ -189,7 +198,14 @@ def parse_manual(untrusted: bytes, where: str) -> ManualList:
     try:
         found = _File.model_validate_json(untrusted)
         acts = tuple(
-            Act(row.action, parse_rfc3339(row.at), row.by, row.why, _entry(row, number))
+            Act(
+                row.action,
+                parse_rfc3339(row.at),
+                row.by,
+                row.why,
+                _entry(row, number),
+                _signatures(row),
+            )
             for number, row in enumerate(found.acts, 1)
         )
     except ValidationError as error:
@@ -224,6 +240,22 @@ def act_of(
         if entry.plate.value in "".join(filter(str.isalnum, words.upper())):
             raise ConfigError(f"{name}: holds the plate", fix="say it without")
     return Act(action, at, by, why, entry)
+
+
+def statement(act: Act) -> bytes:
+    """What both hands sign: the whole act, in canonical JSON after a label."""
+    told = {"action": act.action, "at": rfc3339(act.at), "by": act.by, "why": act.why}
+    table = json.dumps(told | _fields(act.entry), sort_keys=True, separators=(",", ":"))
+    return b"platewarden hot-list entry 1\n" + table.encode("ascii")
+
+
+def _signed(act: Act) -> dict[str, object]:
+    pairs = [{"key": key.hex(), "signature": made.hex()} for key, made in act.signatures]
+    return {"signatures": pairs} if pairs else {}
+
+
+def _signatures(row: _Row) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((bytes.fromhex(o.key), bytes.fromhex(o.signature)) for o in row.signatures)
 
 
 class _OddActError(ValueError):

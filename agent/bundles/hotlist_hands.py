@@ -1,0 +1,74 @@
+"""Which entries by hand two people have signed, and whether a list keeps within the charter.
+
+Publication and camera ask the same function, so that a list's owner alone lists nobody.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from agent.core.hotlist.intake.manual_acts import statement
+from agent.core.policy.hotlist_rules import HANDS
+from agent.core.reasons import Reason
+from agent.errors import BundleRefusedError
+
+if TYPE_CHECKING:
+    from agent.core.hotlist.intake.manual_acts import Act, ManualList
+    from agent.core.policy.hotlist_rules import HotlistRules
+
+
+def hands_of(act: Act, rules: HotlistRules) -> set[str]:
+    """Who of the charter's signers has signed this addition; each counts once."""
+    found, signed = set(), statement(act)
+    for key, signature in act.signatures:
+        if key not in rules.signers:
+            continue
+        try:
+            Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
+        except (InvalidSignature, ValueError):
+            continue
+        found.add(rules.signers[key])
+    return found
+
+
+def lawful(manual: ManualList, rules: HotlistRules) -> ManualList:
+    """The withdrawals, and the additions that the charter permits: signed by two, in the form, not
+    too long. Without signers in the charter: all.
+    """
+    if not rules.signers:
+        return manual
+    return replace(
+        manual,
+        acts=tuple(act for act in manual.acts if act.action != "add" or _lawful(act, rules)),
+    )
+
+
+def require_within(entries: int, manual: ManualList, rules: HotlistRules) -> None:
+    """Raises BundleRefusedError for a list above the charter's limits."""
+    days = Counter(act.at.date() for act in manual.acts if act.action == "add")
+    most = max(days.values(), default=0)
+    for number, limit, what in (
+        (entries + days.total(), rules.most_entries, "entries"),
+        (most, rules.additions_per_day, "additions by hand on one day"),
+    ):
+        if number > limit:
+            raise BundleRefusedError(
+                Reason.HOTLIST_ABOVE_LIMIT,
+                f"the list holds {number} {what}; the charter permits {limit}",
+                where="hot list",
+                fix="publish a smaller list, or ask the council",
+            )
+
+
+def _lawful(act: Act, rules: HotlistRules) -> bool:
+    return (
+        len(hands_of(act, rules)) >= HANDS
+        and rules.fits(act.entry.case)
+        and act.entry.expires <= act.at.date() + timedelta(days=rules.longest_days)
+    )

@@ -1,0 +1,91 @@
+"""What a charter says of hot lists: whose signatures an entry by hand needs, the form of a case
+number, and the limits above which a camera refuses a list (docs/ref/policy.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from agent.core.policy.schema.tables import tables
+from agent.core.text.toml_document import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agent.core.text.toml_document import Document
+
+MOST_ENTRIES, MOST_ADDITIONS, LONGEST_DAYS = 4_000_000, 1_000, 30
+HANDS = 2
+
+
+class HotlistRulesTable(Section):
+    """[hotlist] of a charter."""
+
+    most_entries: Annotated[int, Field(ge=0, le=MOST_ENTRIES)] = MOST_ENTRIES
+    additions_per_day: Annotated[int, Field(ge=0, le=MOST_ADDITIONS)] = MOST_ADDITIONS
+    longest_days: Annotated[int, Field(ge=1, le=LONGEST_DAYS)] = LONGEST_DAYS
+    case_forms: Annotated[
+        list[Annotated[str, Field(pattern=r"^[ -~]{1,48}$")]], Field(max_length=16)
+    ] = Field(default_factory=list)
+
+
+class SignerTable(Section):
+    """[[hotlist_signer]]: `key` as `public` in the file that `bundle key` made."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .,'()&/@-]{0,63}$")]
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class HotlistRules:
+    """`signers`: raw Ed25519 keys, 32 bytes, and their holders; none: entries need no signature.
+
+    `case_forms`: none: any case number.
+    """
+
+    signers: Mapping[bytes, str] = field(default_factory=dict)
+    most_entries: int = MOST_ENTRIES
+    additions_per_day: int = MOST_ADDITIONS
+    longest_days: int = LONGEST_DAYS
+    case_forms: tuple[str, ...] = ()
+
+    def fits(self, case: str) -> bool:
+        """Has the case number one of the forms? `#` stands for a digit, `@` for a letter A to Z,
+        anything else for itself.
+        """
+        return not self.case_forms or any(_fits(case, form) for form in self.case_forms)
+
+
+def hotlist_rules(document: Document) -> HotlistRules:
+    """The rules in a charter; faults are noted."""
+    written = document.table.get("hotlist", {})
+    limits = (
+        document.check(HotlistRulesTable, written, ("hotlist",))
+        if isinstance(written, dict)
+        else None
+    ) or HotlistRulesTable()
+    signers: dict[bytes, str] = {}
+    for path, table in tables(document, "hotlist_signer", SignerTable):
+        key = bytes.fromhex(table.key)
+        if key in signers or table.name in signers.values():
+            document.fault(path, "is there twice", "two hands are two people with a key each")
+        signers[key] = table.name
+    return HotlistRules(
+        signers,
+        limits.most_entries,
+        limits.additions_per_day,
+        limits.longest_days,
+        tuple(limits.case_forms),
+    )
+
+
+def _fits(case: str, form: str) -> bool:
+    return len(case) == len(form) and all(
+        (wanted == "#" and one.isascii() and one.isdigit())
+        or (wanted == "@" and "A" <= one <= "Z")
+        or (wanted not in "#@" and wanted == one)
+        for one, wanted in zip(case, form, strict=True)
+    )

@@ -1,0 +1,109 @@
+"""Two hands for every wanted plate: an entry that one person signed reaches no camera, by whatever
+way it comes into the file; a list above the charter's limits is refused.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from agent.bundles.hotlist_file import read_manual
+from agent.bundles.hotlist_hands import lawful, require_within
+from agent.bundles.repository.signing_keys import make_key
+from agent.city import hotlist_hand
+from agent.core.hotlist.intake.manual_acts import parse_manual
+from agent.core.policy.charter import parse_charter
+from agent.core.policy.hotlist_rules import HotlistRules
+from agent.errors import BundleRefusedError, ConfigError
+from tests.components.test_city_log import leaves
+from tests.components.test_hotlist_command import MORE, PLATE, ROW, WHO, cap, city, hotlist, source
+
+__all__ = ["city"]
+ADD = ("--category", "stolen-vehicle", *MORE, *WHO)
+
+
+@pytest.fixture
+def hands(city):
+    """A charter that names two signers, and the key files of three people."""
+    keys = {name: city.parent / f"{name}.pem" for name in ("ada", "ben", "eve")}
+    made = {name: make_key(path, "", name).key.keyval["public"] for name, path in keys.items()}
+    text = (city / "charter.toml").read_text()
+    more = '\n[hotlist]\ncase_forms = ["##-####"]\nlongest_days = 10\n'
+    for name in ("ada", "ben"):
+        more += f'\n[[hotlist_signer]]\nname = "{name}"\nkey = "{made[name]}"\n'
+    (city / "charter.toml").write_text(text + more)
+    cap(city, 3)
+    hotlist("import", source(city, ROW), "--city", city)
+    return keys
+
+
+def rules(city):
+    return parse_charter((city / "charter.toml").read_bytes(), "charter.toml").hotlist
+
+
+def add(city, *more, case="26-0001", code=0):
+    return hotlist("add", "--city", city, *ADD, "--case", case, *more, given=PLATE, code=code)
+
+
+def approve(city, key, code=0):
+    words = ("approve", "--city", city, "--case", "26-0001", "--signing-key", key)
+    return hotlist(*words, given=PLATE, code=code)
+
+
+def in_force(city):
+    return len(lawful(read_manual(city), rules(city)).acts)
+
+
+def test_an_entry_reaches_cameras_only_after_a_second_person_signed_it(city, hands):
+    add(city, "--signing-key", hands["ada"])
+    assert in_force(city) == 0
+    assert "[hotlist-hand-missing]" in approve(city, hands["ada"], code=3).stderr
+    assert "[hotlist-hand-missing]" in approve(city, hands["eve"], code=3).stderr
+    assert in_force(city) == 0
+    approve(city, hands["ben"])
+    assert in_force(city) == 1
+    told = leaves(city)
+    assert [one["act"] for one in told] == ["import", "add", "approve"]
+    assert (told[2]["by"], told[2]["approved_by"]) == ("ada", "ben")
+
+
+def test_no_key_a_stranger_or_another_form_of_case_or_too_long_adds_nothing(city, hands):
+    assert "[hotlist-hand-missing]" in add(city, code=3).stderr
+    assert "[hotlist-hand-missing]" in add(city, "--signing-key", hands["eve"], code=3).stderr
+    said = add(city, "--signing-key", hands["ada"], case="friend", code=2)
+    assert "##-####" in said.stderr
+    assert not read_manual(city).acts
+
+
+def test_what_was_altered_after_signing_is_left_out_by_the_camera_too(city, hands):
+    add(city, "--signing-key", hands["ada"])
+    approve(city, hands["ben"])
+    manual = parse_manual(read_manual(city).encoded(), "manual")
+    (act,) = manual.acts
+    later = replace(act, entry=replace(act.entry, expires=act.entry.expires + timedelta(1)))
+    twice = replace(act, signatures=(act.signatures[0], act.signatures[0]))
+    for spoilt in (later, twice, replace(act, by="ben"), replace(act, signatures=())):
+        assert not lawful(replace(manual, acts=(spoilt,)), rules(city)).acts
+    assert lawful(manual, rules(city)).acts == (act,)
+    stranger = Ed25519PrivateKey.generate()
+    assert not lawful(
+        replace(manual, acts=(hotlist_hand._signed(twice, stranger),)), rules(city)
+    ).acts
+
+
+def test_a_list_above_the_charters_limits_is_refused(city, hands):
+    add(city, "--signing-key", hands["ada"])
+    manual = read_manual(city)
+    require_within(9, manual, HotlistRules(most_entries=10, additions_per_day=1))
+    for above in (HotlistRules(most_entries=9), HotlistRules(additions_per_day=0)):
+        with pytest.raises(BundleRefusedError) as caught:
+            require_within(9, manual, above)
+        assert caught.value.reason == "hotlist-above-limit"
+
+
+def test_one_person_or_one_key_named_twice_is_a_fault_of_the_charter(city, hands):
+    text = (city / "charter.toml").read_text()
+    for spoilt in (text.replace('name = "ben"', 'name = "ada"'),):
+        with pytest.raises(ConfigError, match="two hands are two people"):
+            parse_charter(spoilt.encode(), "charter.toml")
