@@ -14,13 +14,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from agent.core.hotlist.intake.manual_acts import statement
-from agent.core.policy.hotlist_rules import HANDS
+from agent.core.policy.schema.hotlist_rules import HANDS
 from agent.core.reasons import Reason
 from agent.errors import BundleRefusedError
 
 if TYPE_CHECKING:
     from agent.core.hotlist.intake.manual_acts import Act, ManualList
-    from agent.core.policy.hotlist_rules import HotlistRules
+    from agent.core.policy.schema.hotlist_rules import HotlistRules
 
 
 def hands_of(act: Act, rules: HotlistRules) -> set[str]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime, timedelta
     from pathlib import Path
 
-    from agent.core.policy.hotlist_rules import HotlistRules
+    from agent.core.policy.schema.hotlist_rules import HotlistRules
 
 HEADER = b"plate,state,category,agency,case,source_date,expires\n"
 _OWNER = "the list's owner must publish again, to all cameras that are enrolled now"

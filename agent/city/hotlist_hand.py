@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.core.hotlist.intake.manual_acts import Act
-    from agent.core.policy.hotlist_rules import HotlistRules
+    from agent.core.policy.schema.hotlist_rules import HotlistRules
 
 
 def load_hand(where: str, secret: Callable[[str], str]) -> Ed25519PrivateKey:
@@ -49,7 +49,7 @@ def first_hand(act: Act, rules: HotlistRules, key: Ed25519PrivateKey | None) -> 
     if not rules.fits(act.entry.case):
         told = ", ".join(rules.case_forms)
         raise ConfigError(
-            "case: not in the charter's form", fix=f"{told}; # is a digit, @ a letter"
+            "case: not in the charter's form", fix=f"{told} (# stands for a digit, @ for a letter)"
         )
     if act.entry.expires > act.at.date() + timedelta(days=rules.longest_days):
         raise ConfigError(

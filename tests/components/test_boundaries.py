@@ -30,7 +30,7 @@ from agent.core.hotlist.columns import MAX_CROWD, most_crowded, slots_of
 from agent.core.hotlist.compiled_format import decode, encode
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.judging.check.policy_check import Against, File, check_policy
-from agent.core.policy.hotlist_rules import HotlistRules
+from agent.core.policy.schema.hotlist_rules import HotlistRules
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import Fields
 from agent.core.time.instant import Instant

@@ -11,7 +11,7 @@ from agent.bundles.hotlist_sealed import open_hotlist
 from agent.bundles.layout import HOTLIST_PATH, city_file
 from agent.core.hotlist.compiled_format import encode
 from agent.core.hotlist.intake.list_import import Source, import_list
-from agent.core.policy.hotlist_rules import HotlistRules
+from agent.core.policy.schema.hotlist_rules import HotlistRules
 from agent.errors import BundleRefusedError
 
 MINE, OTHER = pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate()

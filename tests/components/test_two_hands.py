@@ -14,7 +14,7 @@ from agent.bundles.repository.signing_keys import make_key
 from agent.city import hotlist_hand
 from agent.core.hotlist.intake.manual_acts import parse_manual
 from agent.core.policy.charter import parse_charter
-from agent.core.policy.hotlist_rules import HotlistRules
+from agent.core.policy.schema.hotlist_rules import HotlistRules
 from agent.errors import BundleRefusedError, ConfigError
 from tests.components.test_city_log import leaves
 from tests.components.test_hotlist_command import MORE, PLATE, ROW, WHO, cap, city, hotlist, source
@@ -86,10 +86,8 @@ def test_what_was_altered_after_signing_is_left_out_by_the_camera_too(city, hand
     for spoilt in (later, twice, replace(act, by="ben"), replace(act, signatures=())):
         assert not lawful(replace(manual, acts=(spoilt,)), rules(city)).acts
     assert lawful(manual, rules(city)).acts == (act,)
-    stranger = Ed25519PrivateKey.generate()
-    assert not lawful(
-        replace(manual, acts=(hotlist_hand._signed(twice, stranger),)), rules(city)
-    ).acts
+    by_stranger = hotlist_hand._signed(twice, Ed25519PrivateKey.generate())
+    assert not lawful(replace(manual, acts=(by_stranger,)), rules(city)).acts
 
 
 def test_a_list_above_the_charters_limits_is_refused(city, hands):

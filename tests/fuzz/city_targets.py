@@ -14,9 +14,9 @@ from agent.core.hotlist.intake.ncic import Layout, parse_spans
 from agent.core.judging.check.policy_check import Against, File, check_policy
 from agent.core.policy.camera_roster import in_place, parse_roster
 from agent.core.policy.charter import parse_charter, require
-from agent.core.policy.hotlist_rules import HotlistRules
 from agent.core.policy.jurisdiction import parse_profile
 from agent.core.policy.roster_csv import parse_roster_csv
+from agent.core.policy.schema.hotlist_rules import HotlistRules
 from agent.core.policy.schema.policy_file import parse_policy
 from tests.fuzz import world
 from tests.fuzz.targets import target

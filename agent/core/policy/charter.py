@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from agent.core.policy.hotlist_rules import HotlistRules, hotlist_rules
 from agent.core.policy.schema.fields import Identifier, Kind, Line, RetentionDays
+from agent.core.policy.schema.hotlist_rules import HotlistRules, hotlist_rules
 from agent.core.policy.schema.tables import Tables, bars
 from agent.core.reasons import Reason
 from agent.core.text.toml_document import Document, Section, open_document, read_document
