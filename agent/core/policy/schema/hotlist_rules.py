@@ -4,21 +4,42 @@ number, and the limits above which a camera refuses a list (docs/ref/policy.md).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from agent.core.policy.schema.tables import tables
 from agent.core.text.toml_document import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from agent.core.text.toml_document import Document
 
 MOST_ENTRIES, MOST_ADDITIONS, LONGEST_DAYS = 4_000_000, 1_000, 30
 HANDS = 2
+
+
+def _matching(pattern: str, what: str) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError(what)
+        return value
+
+    return check
+
+
+_name = _matching(
+    r"[A-Za-z0-9][A-Za-z0-9 .,'()&/@-]{0,63}",
+    "is no signer's name | write the person's name, plain ASCII, at most 64 characters",
+)
+_key = _matching(
+    r"[0-9a-f]{64}", "is no Ed25519 public key | copy `public` from the file of `bundle key`"
+)
+_form = _matching(r"[ -~]{1,48}", 'is no form of a case number | write it as "##-####"')
+CaseForm = Annotated[str, BeforeValidator(_form)]
 
 
 class HotlistRulesTable(Section):
@@ -27,16 +48,14 @@ class HotlistRulesTable(Section):
     most_entries: Annotated[int, Field(ge=0, le=MOST_ENTRIES)] = MOST_ENTRIES
     additions_per_day: Annotated[int, Field(ge=0, le=MOST_ADDITIONS)] = MOST_ADDITIONS
     longest_days: Annotated[int, Field(ge=1, le=LONGEST_DAYS)] = LONGEST_DAYS
-    case_forms: Annotated[
-        list[Annotated[str, Field(pattern=r"^[ -~]{1,48}$")]], Field(max_length=16)
-    ] = Field(default_factory=list)
+    case_forms: Annotated[list[CaseForm], Field(max_length=16)] = Field(default_factory=list)
 
 
 class SignerTable(Section):
     """[[hotlist_signer]]: `key` as `public` in the file that `bundle key` made."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .,'()&/@-]{0,63}$")]
-    key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    name: Annotated[str, BeforeValidator(_name)]
+    key: Annotated[str, BeforeValidator(_key)]
 
 
 @dataclass(frozen=True, slots=True)
