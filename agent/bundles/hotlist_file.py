@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agent import boundary
+from agent.bundles.hotlist_hands import lawful, left_out, require_within
 from agent.core.hotlist.compiled_format import MAX_FILE_BYTES, Compiled, decode
 from agent.core.hotlist.compiled_format import entries_in as header_entries
 from agent.core.hotlist.index import MAX_AGE, HotList, hotlist_of
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from datetime import date, timedelta
     from pathlib import Path
 
+    from agent.core.policy.schema.hotlist_rules import HotlistRules
+
 BINARY, PLAIN, MANUAL = "hotlist.bin", "hotlist.csv", "hotlist-manual.json"
 # Some hundred thousand rows. Longer lists would delay every start.
 MAX_PLAIN_BYTES = 16 * 1024 * 1024
@@ -39,17 +42,27 @@ _IMPORT = "run `platewarden hotlist import`"
 
 @boundary.document("hot list", error=ConfigError)
 def read_hotlist(
-    folder: Path, today: date, categories: Iterable[str] | None = None, max_age: timedelta = MAX_AGE
+    folder: Path,
+    today: date,
+    categories: Iterable[str] | None = None,
+    max_age: timedelta = MAX_AGE,
+    rules: HotlistRules | None = None,
 ) -> HotList:
     """The list in force in a city's folder, on the day `today` (UTC).
 
-    `categories`: what the policy's rules name; others never enter; None: all enter.
+    `categories`: what the policy's rules name; others never enter; None: all enter. `rules`: the
+    charter's, for who obeys the list; None: what waits for a second hand is there too.
 
-    Raises ConfigError naming file, line and field, never a plate.
+    Raises ConfigError naming file, line and field, never a plate, and BundleRefusedError for a list
+    above the charter's limits.
     """
     wanted = None if categories is None else frozenset(categories)
     compiled = read_compiled(folder, today, wanted)
-    manual = read_manual(folder)
+    manual, missing = read_manual(folder), 0
+    if rules is not None:
+        manual = manual.without_old(today)
+        missing, manual = left_out(manual, rules), lawful(manual, rules)
+        require_within(compiled.header.entries, manual, rules)
     digest = hashlib.sha256(manual.encoded()).hexdigest() if manual.acts else ""
     added = manual.compiled(today) if manual.acts else None
     return hotlist_of(
@@ -59,6 +72,7 @@ def read_hotlist(
         manual=added,
         withdrawn=manual.withdrawn,
         manual_digest=digest,
+        left_out=missing,
     )
 
 

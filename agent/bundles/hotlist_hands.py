@@ -1,6 +1,6 @@
 """Which entries by hand two people have signed, and whether a list keeps within the charter.
 
-Publication and camera ask the same function, so that a list's owner alone lists nobody.
+Publication and camera ask the same functions, so that a list's owner alone lists nobody.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def hands_of(act: Act, rules: HotlistRules) -> set[str]:
     """Who of the charter's signers has signed this addition; each counts once."""
-    found, signed = set(), statement(act)
+    found, signed = set(), statement(act, rules.city)
     for key, signature in act.signatures:
         if key not in rules.signers:
             continue
@@ -37,21 +37,21 @@ def hands_of(act: Act, rules: HotlistRules) -> set[str]:
     return found
 
 
+def left_out(manual: ManualList, rules: HotlistRules) -> int:
+    """How many additions the charter does not permit as they are."""
+    return len(manual.acts) - len(lawful(manual, rules).acts)
+
+
 def lawful(manual: ManualList, rules: HotlistRules) -> ManualList:
-    """The withdrawals, and the additions that the charter permits: signed by two, in the form, not
-    too long. Without signers in the charter: all.
+    """The withdrawals, the protections, and the additions that the charter permits: signed by two
+    where it names signers, in the form, not too long.
     """
-    if not rules.signers:
-        return manual
-    return replace(
-        manual,
-        acts=tuple(act for act in manual.acts if act.action != "add" or _lawful(act, rules)),
-    )
+    return replace(manual, acts=tuple(act for act in manual.acts if _lawful(act, rules)))
 
 
 def require_within(entries: int, manual: ManualList, rules: HotlistRules) -> None:
     """Raises BundleRefusedError for a list above the charter's limits."""
-    days = Counter(act.at.date() for act in manual.acts if act.action == "add")
+    days = Counter(act.at.date() for act in manual.acts if act.lists)
     most = max(days.values(), default=0)
     for number, limit, what in (
         (entries + days.total(), rules.most_entries, "entries"),
@@ -67,8 +67,9 @@ def require_within(entries: int, manual: ManualList, rules: HotlistRules) -> Non
 
 
 def _lawful(act: Act, rules: HotlistRules) -> bool:
-    return (
-        len(hands_of(act, rules)) >= HANDS
+    """One hand is enough for what lets out less: it must not wait for a second one."""
+    return not act.lists or (
+        (not rules.signers or len(hands_of(act, rules)) >= HANDS)
         and rules.fits(act.entry.case)
         and act.entry.expires <= act.at.date() + timedelta(days=rules.longest_days)
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pyrage
 
 from agent import boundary
-from agent.bundles.hotlist_hands import lawful, require_within
+from agent.bundles.hotlist_hands import lawful, left_out, require_within
 from agent.bundles.layout import HOTLIST_PATH, MANUAL_PATH, MAX_TARGET_BYTES, city_file
 from agent.core.camera.hotlist_facts import NEVER
 from agent.core.hotlist.compiled_format import decode
@@ -61,7 +61,7 @@ def open_hotlist(
     manual = ManualList()
     if (folder / city_file(MANUAL_PATH)).exists():
         manual = parse_manual(_opened(folder, MANUAL_PATH, identity), city_file(MANUAL_PATH))
-    manual = lawful(manual, rules)
+    missing, manual = left_out(manual, rules), lawful(manual, rules)
     require_within(compiled.header.entries, manual, rules)
     digest = hashlib.sha256(manual.encoded()).hexdigest() if manual.acts else ""
     added = manual.compiled(today) if manual.acts else None
@@ -72,6 +72,7 @@ def open_hotlist(
         manual=added,
         withdrawn=manual.withdrawn,
         manual_digest=digest,
+        left_out=missing,
     )
     return replace(found, stale_after=min(found.stale_after, expires))
 

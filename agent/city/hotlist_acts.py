@@ -13,7 +13,7 @@ from agent.city.city_lock import only_writer
 from agent.city.city_log import city_log
 from agent.city.hotlist_hand import first_hand
 from agent.city.hotlist_leaves import act_leaf, withdrawal_leaf
-from agent.city.hotlist_overview import limits_of
+from agent.city.hotlist_overview import limits_of, rules_of
 from agent.core.hotlist.entry import FIELDS, plate_of
 from agent.core.hotlist.intake.manual_acts import act_of, entry_from
 from agent.core.policy.policy import NEVER_RELEASE, TEST
@@ -62,10 +62,11 @@ def add_entry(
     Raises ConfigError, PolicyRefusedError, StorageError.
     """
     row, today = dict(zip(FIELDS, words, strict=True)), actor.now.date()
-    cap = limits_of(city).additions_per_day
+    rules = rules_of(city)
+    cap = min(limits_of(city).additions_per_day, rules.additions_per_day)
     require_category(city, row["category"])
     act = act_of("add", actor.now, actor.by, actor.why, entry_from(row, today))
-    act = first_hand(act, CityFolder(city).charter().hotlist, key)
+    act = first_hand(act, rules, key)
     with only_writer(city), city_log(city) as log:
         manual = read_manual(city).without_old(today).add(act, cap)
         log.write(MANUAL, manual.encoded(), act_leaf(act, log))

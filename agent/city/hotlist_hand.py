@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent.bundles.city_folder import CityFolder
 from agent.bundles.hotlist_file import MANUAL, read_manual
 from agent.bundles.hotlist_hands import hands_of
 from agent.bundles.repository.signing_keys import load_private
 from agent.city.city_lock import only_writer
 from agent.city.city_log import city_log
 from agent.city.hotlist_leaves import act_leaf
+from agent.city.hotlist_overview import rules_of
 from agent.core.hotlist.entry import plate_of
 from agent.core.hotlist.intake.manual_acts import statement
 from agent.core.reasons import Reason
@@ -44,8 +44,8 @@ def first_hand(act: Act, rules: HotlistRules, key: Ed25519PrivateKey | None) -> 
 
     Raises PolicyRefusedError, ConfigError.
     """
-    if not rules.signers:
-        return act
+    if not act.lists:
+        return act  # a protection must not wait for a second hand
     if not rules.fits(act.entry.case):
         told = ", ".join(rules.case_forms)
         raise ConfigError(
@@ -55,8 +55,10 @@ def first_hand(act: Act, rules: HotlistRules, key: Ed25519PrivateKey | None) -> 
         raise ConfigError(
             f"expires: the charter permits {rules.longest_days} days", fix="add it again then"
         )
+    if not rules.signers:
+        return act
     name = _holder(key, rules)
-    return _signed(replace(act, by=name), key)
+    return _signed(replace(act, by=name), key, rules)
 
 
 def approve(city: Path, plate: str, case: str, key: Ed25519PrivateKey) -> str:
@@ -65,14 +67,14 @@ def approve(city: Path, plate: str, case: str, key: Ed25519PrivateKey) -> str:
 
     Raises UsageError, PolicyRefusedError, ConfigError, StorageError.
     """
-    rules, text = CityFolder(city).charter().hotlist, plate_of(plate)
+    rules, text = rules_of(city), plate_of(plate)
     name = _holder(key, rules)
     with only_writer(city), city_log(city) as log:
         manual = read_manual(city)
         found = [
             act
             for act in manual.acts
-            if act.action == "add" and act.entry.plate.value == text and act.entry.case == case
+            if act.lists and act.entry.plate.value == text and act.entry.case == case
         ]
         if len(found) != 1:
             raise UsageError(
@@ -84,7 +86,7 @@ def approve(city: Path, plate: str, case: str, key: Ed25519PrivateKey) -> str:
                 f"{name} has signed this entry already",
                 fix="a second person must approve it",
             )
-        signed = _signed(found[0], key)
+        signed = _signed(found[0], key, rules)
         acts = tuple(signed if act is found[0] else act for act in manual.acts)
         leaf = {**act_leaf(signed, log), "act": "approve", "approved_by": name}
         log.write(MANUAL, replace(manual, acts=acts).encoded(), leaf)
@@ -103,8 +105,8 @@ def _holder(key: Ed25519PrivateKey | None, rules: HotlistRules) -> str:
     return rules.signers[raw]
 
 
-def _signed(act: Act, key: Ed25519PrivateKey | None) -> Act:
+def _signed(act: Act, key: Ed25519PrivateKey | None, rules: HotlistRules) -> Act:
     if key is None:
         return act
     raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return replace(act, signatures=(*act.signatures, (raw, key.sign(statement(act)))))
+    return replace(act, signatures=(*act.signatures, (raw, key.sign(statement(act, rules.city)))))

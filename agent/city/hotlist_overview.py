@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.hotlist_file import read_hotlist, read_manual
+from agent.bundles.hotlist_hands import left_out
+from agent.bundles.repository.published import CityRepository
+from agent.city.drafts import published_texts
+from agent.core.policy.charter import parse_charter
 from agent.core.policy.policy import HotlistLimits
+from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.rfc3339 import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
+
+    from agent.city.drafts import Texts
+    from agent.core.policy.schema.hotlist_rules import HotlistRules
 
 
 def overview(
@@ -35,6 +43,7 @@ def overview(
         "contradicting_rows": listed.contradicting,
         **(of_import or {}),
         "added_by_hand_today": manual.additions_on(now.date()),
+        "waiting_for_a_second_hand": left_out(manual, rules_of(city)),
         "withdrawn": len(manual.withdrawn),
         "by_hand": manual.told(),
         "as_of": rfc3339(listed.as_of),
@@ -45,5 +54,25 @@ def overview(
 
 
 def limits_of(city: Path) -> HotlistLimits:
-    """What the city's policy says of its lists; the strictest where it has no policy yet."""
+    """What the policy says of lists: the published one, else the draft; the strictest where there
+    is none.
+    """
+    published = _published(city).policy
+    if published is not None:
+        return parse_policy(published, "the published policy").hotlist
     return CityFolder(city).policy().hotlist if (city / "policy.toml").exists() else HotlistLimits()
+
+
+def rules_of(city: Path) -> HotlistRules:
+    """What the charter says of lists: the published one, as cameras obey it, else the draft: who
+    edits the draft alone lifts nothing.
+    """
+    published = _published(city).charter
+    if published is not None:
+        return parse_charter(published, "the published charter").hotlist
+    return CityFolder(city).charter().hotlist
+
+
+def _published(city: Path) -> Texts:
+    repository = CityRepository(city)
+    return published_texts(repository, repository.published())

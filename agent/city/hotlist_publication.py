@@ -22,7 +22,7 @@ from agent.bundles.hotlist_file import (
     read_compiled,
     read_manual,
 )
-from agent.bundles.hotlist_hands import lawful, require_within
+from agent.bundles.hotlist_hands import lawful, left_out, require_within
 from agent.bundles.layout import HOTLIST, HOTLIST_PATH, MANUAL_PATH, ROLES
 from agent.bundles.repository.assembly import require_holds_online, sign
 from agent.bundles.repository.next_version import next_version
@@ -35,6 +35,7 @@ from agent.city.hotlist_files import replace_private
 from agent.city.publication import as_published, publish_city
 from agent.core.hotlist.compiled_format import MAX_FILE_BYTES
 from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.policy.charter import parse_charter
 from agent.core.policy.policy import HotlistLimits
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.rfc3339 import parse_rfc3339
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     from agent.bundles.repository.published import Published
     from agent.city.publication import Done
+    from agent.core.policy.schema.hotlist_rules import HotlistRules
 
 STATE = "hotlist-published.json"
 """Which list, and for which cameras, the published ciphertext is.
@@ -67,6 +69,7 @@ class Sent:
 
     `how`: `encrypted` (a new list, or other cameras), `renewed` (the same, signed anew) or
     `unchanged`. `outcome`: what a camera makes of what is published; None without an online key.
+    `left_out`: additions by hand that wait for a second hand.
     """
 
     how: str
@@ -78,6 +81,7 @@ class Sent:
     expires: datetime
     published: bool
     outcome: Done | None
+    left_out: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -86,6 +90,11 @@ class Sent:
 
     def warnings(self) -> Iterator[str]:
         """For people: what must not be overlooked, as `bundle publish` tells it."""
+        if self.left_out:
+            yield (
+                f"{self.left_out} additions by hand are not in it: as they are, the charter does "
+                "not permit them. Another person signs: platewarden hotlist approve"
+            )
         if self.outcome is not None:
             yield from self.outcome.warnings()
 
@@ -101,6 +110,7 @@ class Sent:
             "version": self.version,
             "entries": self.entries,
             "cameras": self.cameras,
+            "left_out": self.left_out,
             **times,
             **(_told_of(self.outcome) if self.outcome else {}),
         }
@@ -130,6 +140,7 @@ class _List:
     files: Mapping[str, bytes]
     entries: int
     as_of: datetime
+    left_out: int
 
     def digest(self, recipients: Sequence[str]) -> str:
         """Over the files and those who can open them."""
@@ -160,7 +171,7 @@ def publish_list(
     now = at(rig)
     texts = drafts.published_texts(city, published)
     recipients = _recipients(texts, folder)
-    listed, before = _read(folder, now), published.role(HOTLIST)
+    listed, before = _read(folder, now, _rules(texts, folder)), published.role(HOTLIST)
     digest = listed.digest(recipients)
     same = before is not None and _state(folder) == _kept(digest, before)
     fresh = before is not None and before.signed.expires - now > ROLES[HOTLIST].lifetime / 2
@@ -187,6 +198,7 @@ def publish_list(
         metadata.signed.expires,
         published=out,
         outcome=outcome,
+        left_out=listed.left_out,
     )
 
 
@@ -250,6 +262,13 @@ def _recipients(texts: drafts.Texts, folder: Path) -> list[str]:
     return recipients
 
 
+def _rules(texts: drafts.Texts, folder: Path) -> HotlistRules:
+    """The published charter's: cameras hold the list against it."""
+    if texts.charter is None:
+        return CityFolder(folder).charter().hotlist
+    return parse_charter(texts.charter, drafts.CHARTER).hotlist
+
+
 def _max_age(texts: drafts.Texts) -> timedelta:
     limits = (
         parse_policy(texts.policy, drafts.POLICY_TOML).hotlist if texts.policy else HotlistLimits()
@@ -270,7 +289,7 @@ def _require_owner(
         )
 
 
-def _read(folder: Path, now: datetime) -> _List:
+def _read(folder: Path, now: datetime, rules: HotlistRules) -> _List:
     """The compiled list, made from hotlist.csv where there is no hotlist.bin; and what was added
     and withdrawn by hand.
 
@@ -296,12 +315,12 @@ def _read(folder: Path, now: datetime) -> _List:
         )
         header, data = made.compiled.header, made.encoded()
     files = {HOTLIST_PATH: data}
-    rules = CityFolder(folder).charter().hotlist
-    manual = lawful(read_manual(folder).without_old(today), rules)
+    manual = read_manual(folder).without_old(today)
+    missing, manual = left_out(manual, rules), lawful(manual, rules)
     require_within(header.entries, manual, rules)
     if manual.acts:
         files[MANUAL_PATH] = manual.encoded()
-    return _List(files, header.entries, parse_rfc3339(header.as_of))
+    return _List(files, header.entries, parse_rfc3339(header.as_of), missing)
 
 
 def _sealed(data: bytes, recipients: Sequence[str]) -> bytes:

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     CHARTER_FORBIDS_PURPOSE = "charter-forbids-purpose"
     CHARTER_FORBIDS_CATEGORY = "charter-forbids-category"
     CHARTER_RETENTION = "charter-retention"
+    CHARTER_HOTLIST_LIMIT = "charter-hotlist-limit"
     CAMERA_NOT_IN_ROSTER = "camera-not-in-roster"
     JURISDICTION_FORBIDS_RECIPIENT = "jurisdiction-forbids-recipient"
     JURISDICTION_FORBIDS_PURPOSE = "jurisdiction-forbids-purpose"

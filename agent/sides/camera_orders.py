@@ -74,12 +74,20 @@ def obey(settings: Settings, clock: Clock, log: AuditLog, *, allow_unsigned: boo
     return policy
 
 
-def unsigned_orders(settings: Settings, policy: Policy, today: date) -> Orders:
-    """From the folder on a rig. Raises ConfigError, EnvelopeRefusedError."""
+def unsigned_orders(settings: Settings, policy: Policy, today: date, log: AuditLog) -> Orders:
+    """From the folder on a rig.
+
+    Raises ConfigError, EnvelopeRefusedError, BundleRefusedError.
+    """
     city = CityFolder(settings.city)
     hotlist = read_hotlist(
-        settings.city, today, _categories(policy), timedelta(hours=policy.hotlist.max_age_hours)
+        settings.city,
+        today,
+        _categories(policy),
+        timedelta(hours=policy.hotlist.max_age_hours),
+        city.charter().hotlist,
     )
+    _tell_left_out(hotlist, log)
     keys = {
         name: verify_key_list(city.key_list(name), name, policy.recipients[name].signing_key)
         for name in _recipients(policy)
@@ -133,6 +141,7 @@ def signed_orders(
                 expires,
                 standing.city.charter().hotlist,
             )
+            _tell_left_out(hotlist, log)
         except PlatewardenError as error:
             log.append(
                 LeafKind.REFUSAL, {"reason": reason_of(error), "what": f"hot list: {error.what}"}
@@ -152,6 +161,15 @@ def signed_orders(
                 {"reason": reason_of(error), "what": f"key list: {error.what}", "recipient": name},
             )
     return Orders(policy, hotlist, keys, standing.closed)
+
+
+def _tell_left_out(hotlist: HotList, log: AuditLog) -> None:
+    """Whoever publishes leaves these out too: one that comes all the same was slipped in."""
+    if hotlist.left_out:
+        what = (
+            f"hot list: {hotlist.left_out} additions by hand, not signed by two as the charter says"
+        )
+        log.append(LeafKind.REFUSAL, {"reason": Reason.HOTLIST_HAND_MISSING, "what": what})
 
 
 def _categories(policy: Policy) -> set[str]:

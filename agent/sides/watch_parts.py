@@ -92,7 +92,7 @@ def orders_for(watch: Watch, policy: Policy) -> Orders:
     """Hot list and keys beside the policy, from the same bundles."""
     today = watch.clock.now().utc.date()
     if watch.city is None or watch.city.standing is None:
-        return unsigned_orders(watch.settings, policy, today)
+        return unsigned_orders(watch.settings, policy, today, watch.log)
     return signed_orders(watch.settings, watch.city.standing, policy, today, watch.log)
 
 

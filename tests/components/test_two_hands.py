@@ -2,6 +2,7 @@
 way it comes into the file; a list above the charter's limits is refused.
 """
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,27 +13,54 @@ from agent.bundles.hotlist_file import read_manual
 from agent.bundles.hotlist_hands import lawful, require_within
 from agent.bundles.repository.signing_keys import make_key
 from agent.city import hotlist_hand
+from agent.city.hotlist_hand import load_hand
 from agent.core.hotlist.intake.manual_acts import parse_manual
 from agent.core.policy.charter import parse_charter
 from agent.core.policy.schema.hotlist_rules import HotlistRules
 from agent.errors import BundleRefusedError, ConfigError
 from tests.components.test_city_log import leaves
-from tests.components.test_hotlist_command import MORE, PLATE, ROW, WHO, cap, city, hotlist, source
+from tests.components.test_hotlist_command import (
+    MORE,
+    PLATE,
+    ROW,
+    TODAY,
+    WHO,
+    cap,
+    city,
+    hotlist,
+    source,
+)
 
 __all__ = ["city"]
 ADD = ("--category", "stolen-vehicle", *MORE, *WHO)
 
 
+def named(folder):
+    """The key files of three people."""
+    folder.mkdir(exist_ok=True)
+    keys = {name: folder / f"{name}.pem" for name in ("ada", "ben", "eve")}
+    for name, path in keys.items():
+        make_key(path, "", name)
+    return keys
+
+
+def public(path):
+    return load_hand(str(path), lambda _: "").public_key().public_bytes_raw().hex()
+
+
+def more_of(keys):
+    """The lines of a charter that names the first two of them."""
+    yield from ("[hotlist]", 'case_forms = ["##-####"]', "longest_days = 10")
+    for name in ("ada", "ben"):
+        yield from ("[[hotlist_signer]]", f'name = "{name}"', f'key = "{public(keys[name])}"')
+
+
 @pytest.fixture
 def hands(city):
     """A charter that names two signers, and the key files of three people."""
-    keys = {name: city.parent / f"{name}.pem" for name in ("ada", "ben", "eve")}
-    made = {name: make_key(path, "", name).key.keyval["public"] for name, path in keys.items()}
+    keys = named(city.parent)
     text = (city / "charter.toml").read_text()
-    more = '\n[hotlist]\ncase_forms = ["##-####"]\nlongest_days = 10\n'
-    for name in ("ada", "ben"):
-        more += f'\n[[hotlist_signer]]\nname = "{name}"\nkey = "{made[name]}"\n'
-    (city / "charter.toml").write_text(text + more)
+    (city / "charter.toml").write_text(text + "\n".join(["", *more_of(keys), ""]))
     cap(city, 3)
     hotlist("import", source(city, ROW), "--city", city)
     return keys
@@ -83,11 +111,59 @@ def test_what_was_altered_after_signing_is_left_out_by_the_camera_too(city, hand
     (act,) = manual.acts
     later = replace(act, entry=replace(act.entry, expires=act.entry.expires + timedelta(1)))
     twice = replace(act, signatures=(act.signatures[0], act.signatures[0]))
-    for spoilt in (later, twice, replace(act, by="ben"), replace(act, signatures=())):
+    case = replace(act, entry=replace(act.entry, case="26-0002"))
+    for spoilt in (later, twice, case, replace(act, by="ben"), replace(act, signatures=())):
         assert not lawful(replace(manual, acts=(spoilt,)), rules(city)).acts
     assert lawful(manual, rules(city)).acts == (act,)
-    by_stranger = hotlist_hand._signed(twice, Ed25519PrivateKey.generate())
+    by_stranger = hotlist_hand._signed(twice, Ed25519PrivateKey.generate(), rules(city))
     assert not lawful(replace(manual, acts=(by_stranger,)), rules(city)).acts
+
+
+def test_two_signatures_count_in_no_other_city(city, hands):
+    """The same two people may sign for the next town, with the same keys."""
+    add(city, "--signing-key", hands["ada"])
+    approve(city, hands["ben"])
+    manual = read_manual(city)
+    assert len(lawful(manual, rules(city)).acts) == 1
+    charter = city / "charter.toml"
+    charter.write_text(charter.read_text().replace('name = "Exampleville', 'name = "Otherville'))
+    assert rules(city).signers
+    assert lawful(manual, rules(city)).acts == ()
+
+
+def test_a_protection_and_a_withdrawal_wait_for_nobody(city, hands):
+    protect = ("--category", "never-release", *MORE, *WHO, "--case", "any")
+    hotlist("add", "--city", city, *protect, given=PLATE)
+    out = ("--state", "US-CA", *WHO, "--case", "C-1")
+    hotlist("remove", "--city", city, *out, given=PLATE)
+    assert in_force(city) == 2
+    require_within(0, read_manual(city), HotlistRules(additions_per_day=0))
+
+
+def test_an_entry_lasts_no_longer_than_the_charter_says(city, hands):
+    long = [str(TODAY + timedelta(days=11)) if one == MORE[-1] else one for one in MORE]
+    words = ("--category", "stolen-vehicle", *long, *WHO, "--case", "26-0001")
+    key = ("--signing-key", hands["ada"])
+    said = hotlist("add", "--city", city, *words, *key, given=PLATE, code=2)
+    assert "expires: the charter permits 10 days" in said.stderr
+    assert not read_manual(city).acts
+
+
+def test_forms_and_days_hold_without_signers_too(city):
+    charter, cases = city / "charter.toml", '\n[hotlist]\ncase_forms = ["##-####"]\n'
+    cap(city, 3)
+    hotlist("import", source(city, ROW), "--city", city)
+    add(city, case="friend")
+    assert in_force(city) == 1
+    charter.write_text(charter.read_text() + cases)
+    assert in_force(city) == 0
+    assert "##-####" in add(city, case="another", code=2).stderr
+
+
+def test_the_list_shows_how_many_wait(city, hands):
+    add(city, "--signing-key", hands["ada"])
+    shown = json.loads(hotlist("show", "--city", city, "--json").stdout)
+    assert shown["waiting_for_a_second_hand"] == 1
 
 
 def test_a_list_above_the_charters_limits_is_refused(city, hands):
@@ -100,8 +176,13 @@ def test_a_list_above_the_charters_limits_is_refused(city, hands):
         assert caught.value.reason == "hotlist-above-limit"
 
 
-def test_one_person_or_one_key_named_twice_is_a_fault_of_the_charter(city, hands):
+def test_one_person_one_key_named_twice_or_a_weak_one_is_a_fault_of_the_charter(city, hands):
     text = (city / "charter.toml").read_text()
-    for spoilt in (text.replace('name = "ben"', 'name = "ada"'),):
+    alone = text[: text.rindex("[[hotlist_signer]]")]
+    same = text.replace(public(hands["ben"]), public(hands["ada"]))
+    for spoilt in (text.replace('name = "ben"', 'name = "ada"'), same, alone):
         with pytest.raises(ConfigError, match="two hands are two people"):
             parse_charter(spoilt.encode(), "charter.toml")
+    for weak in ("00" * 32, "01" + "00" * 31):
+        with pytest.raises(ConfigError, match="a weak Ed25519 key"):
+            parse_charter(text.replace(public(hands["ben"]), weak).encode(), "charter.toml")

@@ -51,6 +51,15 @@ def test_each_limit_refuses_with_its_reason_and_the_line_of_its_sentence(changes
     assert caught.value.exit_code == 3
 
 
+def test_a_policy_with_more_additions_by_hand_than_the_charter_permits_is_refused():
+    text = TEXT + "\n[hotlist]\nadditions_per_day = 2\n"
+    shipped = parse_policy((EXAMPLE / "policy.toml").read_bytes(), "policy.toml")
+    assert shipped.hotlist.additions_per_day == 3
+    (fault,) = parse_charter(text.encode(), "charter.toml").check(shipped)
+    assert (fault.reason, fault.line) == (Reason.CHARTER_HOTLIST_LIMIT, text.count("\n"))
+    assert parse_charter(text.replace("= 2\n", "= 3\n").encode(), "c").check(shipped) == ()
+
+
 def test_a_forbidden_recipient_may_not_even_be_listed_or_served():
     assert CHARTER.check(
         policy(rule(), recipients={"town-pd": recipient(), "us-dhs-cbp": recipient("us-dhs-cbp")})

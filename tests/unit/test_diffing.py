@@ -5,6 +5,7 @@ That it agrees with the decision over drawn policies is in tests/components/test
 
 import pytest
 
+from agent.city.pages.diff_page import render
 from agent.core.judging.diff.comparison import Kind
 from agent.core.judging.diff.diff_words import compare
 from agent.core.judging.explain.answers import Files
@@ -205,6 +206,98 @@ def test_staler_hot_lists_and_more_entries_by_hand_are_told():
         "hot lists may be 72 hours old instead of 24",
         "3 plates a day may be added by hand instead of 0",
     ]
+    assert [change.says for change in compare(new, files(BASE)).restricts] == [
+        "hot lists may be 24 hours old instead of 72",
+        "0 plates a day may be added by hand instead of 3",
+    ]
+
+
+HANDS = (
+    b'[hotlist]\nmost_entries = 9\nadditions_per_day = 2\nlongest_days = 5\ncase_forms = ["##"]\n'
+    + b"".join(
+        f'[[hotlist_signer]]\nname = "{name}"\nkey = "{key * 64}"\n'.encode()
+        for name, key in (("Ada Ortiz", "a"), ("Ben Cho", "b"))
+    )
+)
+
+
+def hands(old, new):
+    """What a charter's change lets out and restricts, with the lines."""
+    found = compare(lawful(CHARTER + old), lawful(CHARTER + new, version=9))
+    assert all(change.kind is Kind.HOTLIST for change in (*found.lets_out, *found.restricts))
+    assert all(change.cited for change in (*found.lets_out, *found.restricts))
+    return [[change.says for change in side] for side in (found.lets_out, found.restricts)]
+
+
+def test_a_second_hand_that_goes_is_told():
+    more, less = hands(HANDS, HANDS[: HANDS.index(b"[[")])
+    assert more == [
+        (
+            'one person alone may put a plate on the list; until now two of "Ada Ortiz" '
+            '(key aaaaaaaaaaaaaaaa), "Ben Cho" (key bbbbbbbbbbbbbbbb) had to sign'
+        )
+    ]
+    assert less == []
+    assert hands(HANDS[: HANDS.index(b"[[")], HANDS) == [
+        [],
+        [
+            (
+                'two people must sign each entry by hand, of "Ada Ortiz" '
+                '(key aaaaaaaaaaaaaaaa), "Ben Cho" (key bbbbbbbbbbbbbbbb)'
+            )
+        ],
+    ]
+
+
+def test_another_key_of_the_same_name_and_the_same_key_under_another_name_are_told():
+    for old, new in ((b"b" * 64, b"c" * 64), (b"Ben Cho", b"Bea Cho")):
+        more, less = hands(HANDS, HANDS.replace(old, new))
+        assert [says[-26:] for says in more] == ["also signs entries by hand"]
+        assert [says[-31:] for says in less] == ["no longer signs entries by hand"]
+
+
+def test_each_limit_of_a_charter_on_lists_is_told_in_both_directions():
+    wide = HANDS.replace(b"= 9", b"= 90").replace(b"= 2", b"= 20").replace(b"= 5", b"= 15")
+    assert hands(HANDS, wide) == [
+        [
+            "the charter permits a hot list of 90 entries instead of 9",
+            "the charter permits 20 additions by hand a day instead of 2",
+            "an entry by hand may last 15 days instead of 5",
+        ],
+        [],
+    ]
+    assert hands(wide, HANDS)[1][0] == "the charter permits a hot list of 9 entries instead of 90"
+    unlimited = HANDS[HANDS.index(b"[[") :]
+    assert len(hands(HANDS, unlimited)[0]) == 4
+    assert len(hands(unlimited, HANDS)[1]) == 4
+
+
+def test_each_form_of_a_case_number_is_told():
+    other = HANDS.replace(b'["##"]', b'["##", "@@"]')
+    assert hands(HANDS, other) == [['a case number may also have the form "@@"'], []]
+    assert hands(other, HANDS) == [[], ['a case number may no longer have the form "@@"']]
+    assert hands(HANDS, HANDS.replace(b'["##"]', b"[]")) == [
+        ["an entry by hand may have a case number of any form"],
+        [],
+    ]
+
+
+def test_a_page_names_who_signs_entries_by_hand():
+    page = render(compare(lawful(CHARTER + HANDS), lawful(CHARTER + HANDS, version=9)))
+    assert "Ada Ortiz" in page
+    assert "aaaaaaaaaaaaaaaa" in page
+    assert "At most 2 plates a day" in page
+    gone = render(compare(lawful(CHARTER + HANDS), lawful(version=9)))
+    assert "One person alone may put a plate on the list" in gone
+
+
+def test_another_name_of_the_charter_is_told_since_signatures_cover_it():
+    first, other = CHARTER + HANDS, CHARTER.replace(b'name = "', b'name = "New ') + HANDS
+    (note,) = compare(lawful(first), lawful(other, version=9)).notes
+    assert note.says.startswith("the charter's name: New ")
+    assert note.says.endswith("; entries by hand must be signed again")
+    (note,) = compare(lawful(first), lawful(b'complaints = "Town hall"\n' + first)).notes
+    assert note.says.startswith("the charter's complaints: Town hall instead of")
 
 
 def test_what_lets_out_nothing_is_still_told():

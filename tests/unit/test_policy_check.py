@@ -74,6 +74,16 @@ def test_a_lawful_policy_raises_no_alarm(name):
     assert check(**LAWFUL[name]).faults == ()
 
 
+def test_more_additions_by_hand_than_the_charter_permits_are_a_fault_at_their_line():
+    charter = CHARTER + "\n[hotlist]\nadditions_per_day = 2\n"
+    (fault,) = check(charter=charter).faults
+    assert (fault.field, fault.code) == ("hotlist.additions_per_day", "charter-hotlist-limit")
+    assert (fault.line, fault.column) == place_of(POLICY, "3", "additions_per_day")
+    line, column = place_of(charter, "2", "[hotlist]\nadditions_per_day")
+    assert f"charter.toml:{line}:{column}" in fault.source
+    assert check(charter=charter.replace("= 2\n", "= 3\n")).faults == ()
+
+
 def test_every_fault_is_told_at_once_across_files_in_order():
     policy = changed(
         ("version = 7", "version = 0"),

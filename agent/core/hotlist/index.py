@@ -167,6 +167,7 @@ class HotList:
     `base_rate`: for lead_odds. `dropped`: rows turned away, by category. `expired`: rows that were
     past their date when the list was made, and are not kept. `identical`, `contradicting`: rows
     that repeated another one, with the same dates and with other ones. `filter`: over all indexes.
+    `left_out`: additions by hand that the charter does not permit as they are.
     """
 
     indexes: tuple[Index, ...]
@@ -181,6 +182,7 @@ class HotList:
     expired: int = 0
     identical: int = 0
     contradicting: int = 0
+    left_out: int = 0
 
     def __len__(self) -> int:
         return sum(map(len, self.indexes))
@@ -236,6 +238,7 @@ def hotlist_of(
     manual: Compiled | None = None,
     withdrawn: frozenset[EntryKey] = frozenset(),
     manual_digest: str = "",
+    left_out: int = 0,
 ) -> HotList:
     """The list in force.
 
@@ -271,6 +274,7 @@ def hotlist_of(
         *odds,
         dict(sorted(dropped.items())),
         *numbers,
+        left_out,
     )
 
 

@@ -164,7 +164,14 @@ class Charter:
             if (fault := self.forbids_kind(recipient)) is not None
         ]
         rules = [fault for rule in policy.releases for fault in self.forbids_rule(rule)]
-        return tuple(dict.fromkeys(recipients + kinds + rules))
+        return tuple(dict.fromkeys([*recipients, *kinds, *rules, *self.forbids_lists(policy)]))
+
+    def forbids_lists(self, policy: Policy) -> Iterator[CharterFault]:
+        """The sentence above which the policy permits additions by hand."""
+        asked, most = policy.hotlist.additions_per_day, self.hotlist.additions_per_day
+        if asked > most:
+            what = f"{asked} additions by hand a day are more than {most}"
+            yield self._fault(Reason.CHARTER_HOTLIST_LIMIT, what, "hotlist", "additions_per_day")
 
     def _fault(self, reason: Reason, what: str, key: str, name: str = "") -> CharterFault:
         return CharterFault(reason, what, self.where, self.line(key, name))
@@ -199,6 +206,7 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
     if table is None:
         return None
     lines = {(key, ""): document.line((key,)) for key in CharterTable.model_fields}
+    lines["hotlist", "additions_per_day"] = document.line(("hotlist", "additions_per_day"))
     for key in ("forbidden_recipients", "forbidden_purposes", "forbidden_kinds"):
         lines |= {
             (key, name): document.line((key, index))

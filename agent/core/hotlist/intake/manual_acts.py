@@ -83,6 +83,11 @@ class Act:
     entry: Entry
     signatures: tuple[tuple[bytes, bytes], ...] = ()
 
+    @property
+    def lists(self) -> bool:
+        """Does it put a plate on the list, rather than take one off or protect one?"""
+        return self.action == "add" and self.entry.category != NEVER_RELEASE
+
 
 @dataclass(frozen=True, slots=True)
 class ManualList:
@@ -113,10 +118,7 @@ class ManualList:
         """How many were added on a day (UTC) and count against the cap, withdrawn ones included:
         adding and removing in turn is no way round it.
         """
-        return sum(
-            act.action == "add" and act.at.date() == day and act.entry.category != NEVER_RELEASE
-            for act in self.acts
-        )
+        return sum(act.lists and act.at.date() == day for act in self.acts)
 
     def add(self, act: Act, cap: int) -> ManualList:
         """The list with one more addition.
@@ -242,9 +244,19 @@ def act_of(
     return Act(action, at, by, why, entry)
 
 
-def statement(act: Act) -> bytes:
-    """What both hands sign: the whole act, in canonical JSON after a label."""
-    told = {"action": act.action, "at": rfc3339(act.at), "by": act.by, "why": act.why}
+def statement(act: Act, city: str) -> bytes:
+    """What both hands sign: the whole act and whose list it is for, in canonical JSON after a
+    label.
+
+    `city`: the charter's name. Mitigates against: an approval carried to another city's list.
+    """
+    told = {
+        "city": city,
+        "action": act.action,
+        "at": rfc3339(act.at),
+        "by": act.by,
+        "why": act.why,
+    }
     table = json.dumps(told | _fields(act.entry), sort_keys=True, separators=(",", ":"))
     return b"platewarden hot-list entry 1\n" + table.encode("ascii")
 

@@ -58,6 +58,7 @@ def against_charter(
                 f'at most "{charter.max_retention_days}d"',
                 told.because(Reason.CHARTER_RETENTION, "max_retention"),
             )
+    yield from told.additions(policy.table.get("hotlist"))
 
 
 class _Told:
@@ -69,9 +70,11 @@ class _Told:
     def because(self, code: Reason, key: str, name: str = "") -> Because:
         """The sentence that forbids, as file:line:column of the charter."""
         listed = self._above.table.get(key)
-        path: Path = (
-            (key, listed.index(name)) if isinstance(listed, list) and name in listed else (key,)
-        )
+        path: Path = (key,)
+        if isinstance(listed, list) and name in listed:
+            path = (key, listed.index(name))
+        elif isinstance(listed, dict):
+            path = (key, name)
         line, column = self._above.place(path)
         return Because(code, ABOVE, f"{self._above.where}:{line}:{column}, {key}")
 
@@ -121,6 +124,18 @@ class _Told:
                     "remove the rule; only the council can allow it",
                     because,
                 )
+
+    def additions(self, written: object) -> Iterator[Finding]:
+        asked = written.get("additions_per_day") if isinstance(written, dict) else None
+        most = self._charter.hotlist.additions_per_day
+        if type(asked) is int and asked > most:
+            yield at(
+                self._policy,
+                ("hotlist", "additions_per_day"),
+                f"{asked} additions by hand a day are more than the charter's {most}",
+                f"at most {most}",
+                self.because(Reason.CHARTER_HOTLIST_LIMIT, "hotlist", "additions_per_day"),
+            )
 
     def categories(self, named: Iterator[tuple[Path, str]]) -> Iterator[Finding]:
         allowed = self._charter.allowed_categories

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.core.judging.diff.comparison import Kind
 from agent.core.judging.diff.diff_notes import Change
+from agent.core.judging.diff.hotlist_diff import hotlist_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,15 +16,16 @@ if TYPE_CHECKING:
     from agent.core.judging.explain.answers import Files
 
 GONE = "the charter no longer forbids {}"
-LISTS = (
-    ("max_age_hours", "hot lists may be {new} hours old instead of {old}"),
-    ("additions_per_day", "{new} plates a day may be added by hand instead of {old}"),
-)
+ALSO = "the charter also forbids {}"
 
 
-def refusals_gone(strict: Files, lax: Files, sentence: str = GONE) -> Iterator[Change]:
-    """What `strict` refuses and `lax` does not. Without two charters, nothing is said of them."""
-    yield from _hotlist(strict, lax)
+def refusals_gone(strict: Files, lax: Files, *, gain: bool) -> Iterator[Change]:
+    """What `strict` refuses and `lax` does not. Without two charters, nothing is said of them.
+
+    `gain`: `lax` is the new side; otherwise `strict` is, and forbids more.
+    """
+    sentence = GONE if gain else ALSO
+    yield from hotlist_changes(strict, lax, gain=gain)
     one, other = strict.charter, lax.charter
     if one is None or other is None or strict.charter_lines is None or lax.charter_lines is None:
         return
@@ -52,17 +54,3 @@ def refusals_gone(strict: Files, lax: Files, sentence: str = GONE) -> Iterator[C
     if other.max_retention_days > one.max_retention_days:
         says = sentence.format(f"keeping reads for more than {one.max_retention_days} days")
         yield Change(Kind.REFUSAL, "", "", says, (lax.charter_lines.cite("max_retention"),))
-
-
-def _hotlist(strict: Files, lax: Files) -> Iterator[Change]:
-    """Older lists and more entries by hand let more out, whatever the rules say."""
-    for key, says in LISTS:
-        old, new = getattr(strict.policy.hotlist, key), getattr(lax.policy.hotlist, key)
-        if new > old:
-            yield Change(
-                Kind.HOTLIST,
-                "",
-                "",
-                says.format(old=old, new=new),
-                (lax.policy_lines.cite("hotlist", key),),
-            )

@@ -76,6 +76,7 @@ def notes(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
     A field that this code has never heard of is told too: nothing changes silently.
     """
     yield from _head(old, new, touched)
+    yield from _charter(old, new)
     yield from _brokers(old, new)
     yield from _sources(old, new)
     yield from _recipients(old, new, touched)
@@ -108,6 +109,18 @@ def _head(old: Files, new: Files, touched: Touched) -> Iterator[Note]:
             "a changed policy needs a new number"
         )
         yield Note(says, (new.policy_lines.cite("version"),))
+
+
+def _charter(old: Files, new: Files) -> Iterator[Note]:
+    """What the charter says and no camera decides by."""
+    if old.charter is None or new.charter is None or new.charter_lines is None:
+        return
+    signs = "; entries by hand must be signed again" if new.charter.hotlist.signers else ""
+    for name, more in (("name", signs), ("complaints", "")):
+        was, now = getattr(old.charter, name), getattr(new.charter, name)
+        if was != now:
+            says = f"the charter's {name}: {_shown(now)} instead of {_shown(was)}{more}"
+            yield Note(says, (new.charter_lines.cite(name),))
 
 
 def _brokers(old: Files, new: Files) -> Iterator[Note]:

@@ -76,12 +76,12 @@ def compare(old: Files, new: Files) -> Compared:
         *more.told(_MORE),
         *_new_keys(old, new, before, after),
         *_budgets(old, new, before, after),
-        *refusals_gone(old, new),
+        *refusals_gone(old, new, gain=True),
     ]
     restricts = [
         *less.told(_LESS),
         *_budgets(new, old, after, before, _TOTAL_LESS),
-        *refusals_gone(new, old, "the charter also forbids {}"),
+        *refusals_gone(new, old, gain=False),
     ]
     lets_out, restricts = sorted(lets_out, key=_worst_first), sorted(restricts, key=_worst_first)
     touched = frozenset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.core.policy.schema.hotlist_rules import signer_named
 from agent.core.text.plain_words import quoted_names
 
 if TYPE_CHECKING:
@@ -46,3 +47,24 @@ def _prohibitions(charter: Charter, lines: Source) -> Iterator[Prohibition]:
         f"no reading is kept longer than {charter.max_retention_days} days",
         lines.cite("max_retention"),
     )
+    yield from _of_lists(charter, lines)
+
+
+def _of_lists(charter: Charter, lines: Source) -> Iterator[Prohibition]:
+    """What the charter writes of hot lists; whose two signatures an entry by hand needs."""
+    rules, written = charter.hotlist, lines.value("hotlist")
+    said = (
+        ("most_entries", f"a hot list holds at most {rules.most_entries} entries"),
+        ("additions_per_day", f"at most {rules.additions_per_day} plates a day are added by hand"),
+        ("longest_days", f"an entry by hand lasts at most {rules.longest_days} days"),
+        ("case_forms", f"a case number has the form {quoted_names(list(rules.case_forms))}"),
+    )
+    for key, says in said:
+        if isinstance(written, dict) and written.get(key) not in (None, []):
+            yield Prohibition(says, lines.cite("hotlist", key))
+    if rules.signers:
+        named = ", ".join(signer_named(name, key) for key, name in rules.signers.items())
+        yield Prohibition(
+            f"nobody puts a plate on the list alone: two of {named} must sign",
+            lines.cite("hotlist_signer", 0, "name"),
+        )

@@ -217,7 +217,7 @@ def public_key(value: object) -> bytes:
         raise ValueError(
             "is no Ed25519 public key | write its 32 bytes as 43 characters of base64url"
         )
-    if key in _WEAK_KEYS:
+    if key in WEAK_KEYS:
         raise ValueError(
             "is a weak Ed25519 key: "
             "anyone could sign for it | use a key from `platewarden receiver keys`"
@@ -227,7 +227,7 @@ def public_key(value: object) -> bytes:
 
 # Two encodings of small order that a zeroed or placeholder file would hold; a full check is the
 # verifying library's.
-_WEAK_KEYS = frozenset({bytes(KEY_BYTES), b"\x01" + bytes(KEY_BYTES - 1)})
+WEAK_KEYS = frozenset({bytes(KEY_BYTES), b"\x01" + bytes(KEY_BYTES - 1)})
 
 Identifier = Annotated[str, BeforeValidator(identifier)]
 Line = Annotated[str, BeforeValidator(line)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, Field
 
+from agent.core.policy.schema.fields import WEAK_KEYS
 from agent.core.policy.schema.tables import tables
 from agent.core.text.toml_document import Section
 
@@ -35,10 +36,21 @@ _name = _matching(
     r"[A-Za-z0-9][A-Za-z0-9 .,'()&/@-]{0,63}",
     "is no signer's name | write the person's name, plain ASCII, at most 64 characters",
 )
-_key = _matching(
+_hex = _matching(
     r"[0-9a-f]{64}", "is no Ed25519 public key | copy `public` from the file of `bundle key`"
 )
 _form = _matching(r"[ -~]{1,48}", 'is no form of a case number | write it as "##-####"')
+
+
+def _key(value: object) -> str:
+    text = _hex(value)
+    if bytes.fromhex(text) in WEAK_KEYS:
+        raise ValueError(
+            "is a weak Ed25519 key: anyone could sign for it | use a key from `bundle key`"
+        )
+    return text
+
+
 CaseForm = Annotated[str, BeforeValidator(_form)]
 
 
@@ -60,11 +72,14 @@ class SignerTable(Section):
 
 @dataclass(frozen=True, slots=True)
 class HotlistRules:
-    """`signers`: raw Ed25519 keys, 32 bytes, and their holders; none: entries need no signature.
+    """`city`: the charter's name, which every signature covers, so that one city's approval lists
+    nobody in another.
 
+    `signers`: raw Ed25519 keys, 32 bytes, and their holders; none: entries need no signature.
     `case_forms`: none: any case number.
     """
 
+    city: str = ""
     signers: Mapping[bytes, str] = field(default_factory=dict)
     most_entries: int = MOST_ENTRIES
     additions_per_day: int = MOST_ADDITIONS
@@ -76,6 +91,11 @@ class HotlistRules:
         anything else for itself.
         """
         return not self.case_forms or any(_fits(case, form) for form in self.case_forms)
+
+
+def signer_named(name: str, key: bytes) -> str:
+    """A signer for people: 16 hexadecimal digits of the key tell two keys of one name apart."""
+    return f'"{name}" (key {key.hex()[:16]})'
 
 
 def hotlist_rules(document: Document) -> HotlistRules:
@@ -92,7 +112,11 @@ def hotlist_rules(document: Document) -> HotlistRules:
         if key in signers or table.name in signers.values():
             document.fault(path, "is there twice", "two hands are two people with a key each")
         signers[key] = table.name
+    if 0 < len(signers) < HANDS:
+        document.fault(("hotlist_signer", 0), "is alone", "two hands are two people: name another")
+    name = document.table.get("name")
     return HotlistRules(
+        name if isinstance(name, str) else "",
         signers,
         limits.most_entries,
         limits.additions_per_day,
