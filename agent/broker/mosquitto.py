@@ -39,7 +39,7 @@ def config(port: int, etc: PurePosixPath, var: PurePosixPath) -> str:
         "autosave_on_changes true",
         "autosave_interval 1",
         "# By default the 1,001st message that waits is acknowledged and dropped.",
-        "# 0, no limit, lets Mosquitto 2.0 hang up on whoever publishes what its access list forbids.",
+        "# 0, no limit, lets Mosquitto 2.0 hang up on whoever publishes what is forbidden.",
         "max_queued_messages 10000000",
         f"max_packet_size {MAX_WIRE_BYTES + PACKET_OVERHEAD_BYTES}",
         "log_type error",
