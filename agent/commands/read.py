@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.commands.read_output import Album, JsonPrinter, TablePrinter
     from agent.ports import PlateDetector, PlateReader
 
+NAMED = 5  # files that were not read
 app = typer.Typer(add_completion=False)
 
 
@@ -80,7 +81,8 @@ def read(
 
     peers = PeerFiles(detector_file, recognizer_file, recognizer_config)
     peers.require_sense(models)
-    inputs, failures = find_inputs(paths)
+    found = find_inputs(paths)
+    inputs, failures = found.inputs, found.failures
     for failure in failures:
         complain(failure)
     album = Album(annotate, [given.name for given in inputs]) if annotate else None
@@ -93,6 +95,7 @@ def read(
         album,
         bar=sys.stderr.isatty() and not (as_json and sys.stdout.isatty()),
     )
+    tell_others(found.others)
     printer.finish(len(failures))
     if failures or not inputs:
         raise typer.Exit(1)
@@ -124,6 +127,19 @@ def read_all(
                 complain(error)
             advance()
     return failures
+
+
+def tell_others(names: "Sequence[str]") -> None:
+    """Nothing is left out in silence."""
+    from agent.commands.read_output import printable
+
+    if names:
+        listed = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+        print(
+            f"platewarden: not read, no picture or video by name ({len(names)}): "
+            f"{printable(listed)}",
+            file=sys.stderr,
+        )
 
 
 def complain(error: SourceError) -> None:

@@ -114,6 +114,22 @@ def test_folders_are_walked_sorted_and_files_are_named_from_the_folder(read, fol
     ]
 
 
+def test_what_is_no_picture_by_its_name_is_counted_and_named(read, folder):
+    for name in ("notes.txt", "us/plan.pdf", ".hidden", "us/.DS_Store"):
+        (folder / name).touch()
+    code, lines, errors = read(folder, "--json")
+    assert (code, len(lines)) == (0, 3)
+    [told] = errors
+    assert told.endswith("no picture or video by name (3): notes.txt, us/a.txt, us/plan.pdf")
+
+
+def test_an_iphones_picture_is_read(read, tmp_path):
+    write_picture(tmp_path / "IMG_0001.HEIC".lower())
+    code, lines, errors = read(tmp_path, "--json")
+    assert (code, errors) == (0, [])
+    assert json.loads(lines[0])["file"] == "img_0001.heic"
+
+
 def test_a_video_gives_one_line_a_frame(read, tmp_path):
     write_video(tmp_path / "clip.mp4", frames=3)
     code, lines, _errors = read(tmp_path / "clip.mp4", "--json")
@@ -137,7 +153,7 @@ def test_one_bad_picture_does_not_stop_the_others(read, folder):
     code, lines, errors = read(folder, "--json")
     assert code == 1
     assert [json.loads(line)["file"] for line in lines] == ["top.webp", "us/b.jpg"]
-    assert len(errors) == 1
+    assert len(errors) == 2  # and that of the file that is no picture
     assert errors[0].startswith("platewarden: ")
     assert "us/a.png: the PNG is cut short" in errors[0]
 

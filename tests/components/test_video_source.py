@@ -50,6 +50,15 @@ def offsets_ms(frames):
     return [round((frame.captured.utc - START).total_seconds() * 1000) for frame in frames]
 
 
+@pytest.mark.parametrize("name", ["a.h264", "a.264"])
+def test_a_bare_stream_of_a_pis_recorder_is_played_at_its_usual_rate(tmp_path, name):
+    frames, error = play(write_video(tmp_path / name, frames=8, codec="libx264", size=SMALL))
+    assert error == ""
+    assert [frame.file for frame in frames] == [f"{name}#{number:06d}" for number in range(8)]
+    offsets = offsets_ms(frames)
+    assert offsets == sorted(set(offsets)), "each later than the one before"
+
+
 @pytest.mark.parametrize(("name", "codec"), CODECS)
 def test_every_frame_of_a_whole_video_arrives_with_name_and_time(tmp_path, name, codec):
     frames, error = play(write_video(tmp_path / name, frames=8, codec=codec, size=SMALL))

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from agent import settings as settings_file
 from agent.aim import page_server
 from agent.aim.desk import Desk
+from agent.camera import photo_header
 from agent.camera.images import load_image
 from agent.camera.video import VideoSource
 from agent.core.camera.aim_gate import Gate
@@ -45,9 +46,10 @@ def written(name: str, data: bytes):
     return path
 
 
-@target("an image's header: JPEG, PNG, WebP")
+@target("an image's header: JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP")
 def image_header(data: bytes) -> None:
     parse_header(data)
+    photo_header.parse(data)
 
 
 @target("an image file, decoded", most_seconds=5.0)

@@ -36,7 +36,7 @@ from tests.fuzz.city_targets import AS_OF, TODAY
 from tests.fuzz.targets import SEEDS
 from tests.fuzz.wire_targets import golden_tags, opener
 from tests.support.audit_logs import write_log
-from tests.support.media import picture, write_video
+from tests.support.media import HEIC, picture, write_video
 
 ROOT = Path(__file__).parents[2]
 MADE = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -215,8 +215,10 @@ def bundles() -> dict[str, dict[str, bytes]]:
 def pictures() -> dict[str, dict[str, bytes]]:
     small = picture(24, 16)
     images = {
-        suffix: cv2.imencode(f".{suffix}", small)[1].tobytes() for suffix in ("jpg", "png", "webp")
+        suffix: cv2.imencode(f".{suffix}", small)[1].tobytes()
+        for suffix in ("jpg", "png", "webp", "avif", "tif", "bmp")
     }
+    headers = images | {"heic": HEIC.read_bytes()}
     videos = {}
     with tempfile.TemporaryDirectory() as folder:
         for suffix, codec in (
@@ -227,7 +229,7 @@ def pictures() -> dict[str, dict[str, bytes]]:
         ):
             path = write_video(Path(folder) / f"x.{suffix}", 3, codec, 10, (64, 48))
             videos[suffix] = path.read_bytes()
-    return {"image_header": images, "image": images, "video": videos}
+    return {"image_header": headers, "image": images, "video": videos}
 
 
 def log() -> bytes:

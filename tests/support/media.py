@@ -28,9 +28,18 @@ def picture(width=WIDTH, height=HEIGHT, text=""):
     return image
 
 
+HEIC = Path(__file__).parents[1] / "golden/pictures/left-red.heic"
+"""`picture()`, written once by pillow-heif 1.8.1: nothing that the tests install encodes HEIC."""
+HEIC_TURNED = HEIC.with_name("left-red-turned.heic")
+"""The same, stored lying, with a turn in its header."""
+
+
 def write_picture(path: Path, image=None) -> Path:
     """Encoded by the suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix in {".heic", ".heif"} and image is None:
+        path.write_bytes(HEIC.read_bytes())
+        return path
     assert cv2.imwrite(str(path), picture() if image is None else image)
     return path
 

@@ -3,17 +3,20 @@ bad.
 """
 
 import os
+import random
 import struct
+import sys
 
 import cv2
 import numpy as np
 import pytest
 
+from agent.camera import photo_header
 from agent.camera.images import IMAGE_SUFFIXES, ImageSource, find_files, load_image
 from agent.core.wire import image_header
 from agent.errors import SourceError
 from tests.fakes.clock import FakeClock
-from tests.support.media import cut, picture, write_picture
+from tests.support.media import HEIC, HEIC_TURNED, cut, picture, write_picture, write_video
 
 LIMIT = 1_000_000
 
@@ -81,6 +84,66 @@ def test_exif_orientation_is_respected(tmp_path, orientation, shape, red_at):
     assert image.shape[:2] == shape
     assert image[red_at][2] > 150
     assert image[red_at][0] < 100
+
+
+def test_an_iphones_picture_is_turned_upright():
+    image = load_image(HEIC_TURNED, LIMIT)
+    assert image.shape[:2] == (240, 320)
+    assert image[120, 80, 2] > 150
+    assert image[120, 240, 2] < 100
+
+
+def test_where_there_is_no_decoder_for_heic_it_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    assert "has no decoder" in refusal(HEIC)
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".avif", ".tif", ".bmp"])
+def test_what_phones_and_scanners_write_is_refused_when_cut(tmp_path, suffix):
+    path = write_picture(tmp_path / f"a{suffix}")
+    path.write_bytes(path.read_bytes()[:-40])
+    assert "is cut short" in refusal(path)
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".avif", ".tif", ".bmp"])
+def test_the_pixels_are_counted_before_anything_is_decoded(tmp_path, suffix, monkeypatch):
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    path = write_picture(tmp_path / f"a{suffix}")
+    assert "larger than the limit of 76,799 px" in refusal(path, 320 * 240 - 1)
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".avif", ".tif", ".bmp"])
+def test_a_header_of_them_that_is_cut_or_altered_never_raises(tmp_path, suffix):
+    data, chance = write_picture(tmp_path / f"a{suffix}").read_bytes(), random.Random(4)
+    for end in range(min(len(data), 400)):
+        photo_header.parse(data[:end])
+    for _ in range(2_000):
+        altered = bytearray(data)
+        for _ in range(chance.randint(1, 8)):
+            altered[chance.randrange(min(len(data), 600))] = chance.randrange(256)
+        photo_header.parse(bytes(altered))
+
+
+def test_what_holds_several_pictures_is_refused_by_name(tmp_path):
+    pages, sequence = tmp_path / "pages.tif", tmp_path / "burst.heic"
+    assert cv2.imwritemulti(str(pages), [picture(), picture()])
+    assert "a TIFF of several pages" in refusal(pages)
+    sequence.write_bytes(HEIC.read_bytes().replace(b"ftypheic", b"ftyphevc"))
+    assert "a HEIC sequence" in refusal(sequence)
+
+
+def test_a_tiff_whose_pages_lead_in_a_circle_ends(tmp_path):
+    data = bytearray(write_picture(tmp_path / "a.tif").read_bytes())
+    first = int.from_bytes(data[4:8], "little")
+    count = int.from_bytes(data[first : first + 2], "little")
+    at = first + 2 + 12 * count
+    data[at : at + 4] = first.to_bytes(4, "little")
+    assert photo_header.parse(bytes(data)).kind == "TIFF"
+
+
+def test_a_video_is_no_picture(tmp_path):
+    assert photo_header.parse(write_video(tmp_path / "a.mp4").read_bytes()) is None
 
 
 def test_folders_are_walked_in_sorted_order_with_relative_names(tmp_path):
