@@ -67,7 +67,8 @@ def test_what_names_no_source_is_a_usage_error(spec):
 def test_an_empty_folder_says_what_counts_as_an_image(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(
-        SourceError, match=r"no image in this folder \(images end in \.jpeg, \.jpg, \.png, \.webp\)"
+        SourceError,
+        match=r"no image in this folder \(images end in \.avif, \.bmp, \.heic, \.heif, \.jpeg, \.jpg, \.png, \.tif, \.tiff, \.webp\)",
     ):
         open_source(str(tmp_path), SETTINGS, FakeClock())
 
