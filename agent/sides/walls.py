@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.generation import Stops
 from agent.bundles.generation_store import BundleStore
-from agent.bundles.layout import HOTLIST
+from agent.bundles.layout import HOTLIST, METADATA_FOLDER, TIMESTAMP
 from agent.core.policy import wall_rules
 from agent.core.policy.policy import require_in_force
 from agent.core.reasons import Reason
@@ -31,6 +31,7 @@ NFT_FILE, DROP_IN_FILE, AROUND_FILE = "platewarden.nft", "20-walls.conf", "aroun
 RUN = Path("/run/platewarden-walls")
 DROP_INS = Path("/run/systemd/system")
 TIMEOUT_S = 30.0
+MOST_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,33 @@ def run(settings: Settings, out: Path | None = None) -> Walls:
     """Take in what is new and write the walls; while nothing verified is in force, walls without a
     gate.
 
+    Bundles that come meanwhile are looked at before the end: systemd's PathChanged= forgets a
+    change while its service runs (findings/systemd-path-forgets.sh), and the next look would be the
+    hourly one. After MOST_LOOKS that one has to do.
+
     `out`: write there and apply nothing (tests, a look).
 
     Raises StorageError where the rules cannot be written or the kernel does not take them: what was
     in force before stays.
     """
+    for _ in range(MOST_LOOKS):
+        before = _newest(settings)
+        walls = _once(settings, out)
+        if _newest(settings) == before:
+            break
+    return walls
+
+
+def _newest(settings: Settings) -> tuple[int, ...]:
+    """What tells one arrival of bundles from the next; empty when there are none."""
+    try:
+        found = (settings.bundles / METADATA_FOLDER / f"{TIMESTAMP}.json").stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _once(settings: Settings, out: Path | None) -> Walls:
     state = settings.state / "walls"
     private_folder(state)
     clock = TrustedClock(state)

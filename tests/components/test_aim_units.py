@@ -124,3 +124,20 @@ def test_the_page_is_where_the_label_says():
         Unit(SYSTEMD / "platewarden-aim.socket", "[Socket]").one("ListenStream")
         == f"{HOTSPOT_ADDRESS}:{PORT}"
     )
+
+
+@pytest.mark.parametrize("name", CAMERA)
+def test_after_provision_credential_the_units_load_no_plain_key(name):
+    """Else each start ends with 243/CREDENTIALS: the plain file is gone."""
+    unit = (SYSTEMD / name).read_text()
+    drop_in = (SYSTEMD / f"{name}.d/20-credentials.conf.example").read_text()
+    lines = [line for line in f"{unit}\n{drop_in}".splitlines() if line.startswith("LoadCred")]
+    loaded = []
+    for line in lines:
+        loaded = [] if line == "LoadCredential=" else [*loaded, line.partition("=")[2]]
+    sources = {one.partition(":")[0]: one.partition(":")[2] for one in loaded}
+    asked = {line.partition("=")[2].partition(":")[0] for line in unit.splitlines()
+             if line.startswith("LoadCredential=")}  # fmt: skip
+    assert set(sources) == asked
+    assert sources["watch-log.key"].endswith("/watch-log.key.cred")
+    assert len(loaded) == len(asked)

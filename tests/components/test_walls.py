@@ -65,6 +65,40 @@ def test_the_walls_name_the_brokers_of_the_verified_policy(here):
         assert address.encode() in (EXAMPLE / "policy.toml").read_bytes()
 
 
+class Meanwhile:
+    """Bundles that come while the walls are written: each time, or `times` times."""
+
+    def __init__(self, here, monkeypatch, times):
+        self.here, self.left, self.written = here, times, 0
+        self._write = walls_side._write
+        monkeypatch.setattr(walls_side, "_write", self)
+
+    def __call__(self, *arguments):
+        files = self._write(*arguments)
+        self.written += 1
+        if self.left:
+            self.left -= 1
+            self.here.city.edit_policy(
+                b"version = %d" % (6 + self.written), b"version = %d" % (7 + self.written)
+            )
+            self.here.city.write(self.here.settings.bundles)
+        return files
+
+
+def test_bundles_that_come_meanwhile_are_not_left_for_the_hourly_look(here, monkeypatch):
+    meanwhile = Meanwhile(here, monkeypatch, times=1)
+    done = here.raised()
+    assert (meanwhile.written, done.refused) == (2, None)
+    assert ", version 8," in done.made_from
+    assert walls_side.run(here.settings, here.out).made_from == done.made_from
+
+
+def test_bundles_that_come_again_and_again_do_not_keep_the_walls_for_ever(here, monkeypatch):
+    meanwhile = Meanwhile(here, monkeypatch, times=100)
+    here.raised()
+    assert meanwhile.written == walls_side.MOST_LOOKS
+
+
 def test_without_bundles_nobody_is_reached(here):
     done = walls_side.run(here.settings, here.out)
     assert (done.gates.brokers, here.allowed()) == ((), [])
