@@ -163,8 +163,6 @@ class Settler:
         Other bytes for the same reason have none: a file that changes each round must not use up
         the leaves of all.
         """
-        if self._refused.get(read_id) == digest:
-            return
         told = read_id, str(reason)
         if told not in self._told and self._leaves < MAX_REFUSALS:
             self._leaves += 1

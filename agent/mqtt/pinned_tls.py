@@ -149,7 +149,6 @@ class Inflow:
         self.began_s: float | None = None
         self.packet_bytes = self.unanswered_bytes = 0
         self.beyond_qos_1 = False
-        self._header, self._left = bytearray(), 0
 
     def feed(self, data: bytes, now_s: float) -> None:
         """Take in what came: a type byte, up to four bytes of length, then that many (MQTT 5,

@@ -61,7 +61,7 @@ class AuditLog:
         self._copied_s = -CHECKPOINT_EVERY_S
         private_folder(path.parent)
         with contextlib.ExitStack() as cleanup:
-            self._lock = _lock(path)
+            self._lock: int | None = _lock(path)
             cleanup.callback(os.close, self._lock)
             newest = self._newest_in_file()
             if newest is not None and not path.exists():
@@ -187,7 +187,7 @@ class AuditLog:
         """Release the database and the lock. Every leaf is on disk already; the file `checkpoint`
         follows, or is brought up to date at the next start.
         """
-        if self._lock < 0:
+        if self._lock is None:
             return
         try:
             if self._uncopied is not None:
@@ -198,7 +198,7 @@ class AuditLog:
             raise database_error(error, self._path) from None
         finally:
             os.close(self._lock)
-            self._lock = -1
+            self._lock = None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -208,8 +208,7 @@ class AuditLog:
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                self._connection.rollback()  # nothing, where SQLite has done so itself
                 raise
         except FOREIGN as error:
             raise database_error(error, self._path) from None
@@ -222,15 +221,15 @@ class AuditLog:
         write_atomic(self.checkpoint_path, signed_note, 0o600)
 
     def _stored_note(self, size: int) -> bytes:
-        rows = self.query("SELECT note FROM checkpoint WHERE size = ?", (size,))
-        if len(rows) != 1 or not isinstance(rows[0][0], bytes):
-            raise LogRefusedError(
-                Reason.CHECKPOINT_INVALID,
-                f"no checkpoint for {size} leaves",
-                where=self._path,
-                fix=_ASK_AUDITOR,
-            )
-        return rows[0][0]
+        for (stored,) in self.query("SELECT note FROM checkpoint WHERE size = ?", (size,)):
+            if isinstance(stored, bytes):
+                return stored
+        raise LogRefusedError(
+            Reason.CHECKPOINT_INVALID,
+            f"no checkpoint for {size} leaves",
+            where=self._path,
+            fix=_ASK_AUDITOR,
+        )
 
     def _newest_in_file(self) -> Checkpoint | None:
         if not os.path.lexists(self.checkpoint_path):
@@ -277,8 +276,8 @@ class AuditLog:
         return frontier
 
     def _compare(self, frontier: Frontier, newest: Checkpoint | None) -> None:
-        last = self.query("SELECT max(size) FROM checkpoint")[0][0]
-        signed = max(last if isinstance(last, int) else 0, newest.size if newest else 0)
+        [(last,)] = self.query("SELECT coalesce(max(size), 0) FROM checkpoint")
+        signed = max(int(str(last)), newest.size if newest else 0)
         if frontier.size < signed:
             what = f"{signed} leaves were signed and {frontier.size} are there"
             raise LogRefusedError(Reason.LOG_TRUNCATED, what, where=self._path, fix=_ASK_AUDITOR)

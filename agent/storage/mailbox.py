@@ -24,7 +24,6 @@ from agent.disk.atomic_file import (
     read_bounded,
     remove,
     storage_error,
-    sync_folder,
     unlink,
     write_atomic,
     write_whole,
@@ -65,12 +64,11 @@ class Changes:
 
     def __init__(self, folder: Path, now_s: Callable[[], float] = time.monotonic) -> None:
         self._folder, self._now_s = folder, now_s
-        self._next_s = 0.0
         self.forget()
 
     def forget(self) -> None:
         """The look failed: it is due again."""
-        self._seen: tuple[int, int] | None = (-1, -1)
+        self._seen: tuple[int, ...] | None = ()
 
     def seen(self) -> bool:
         """Is a look due? Ask before looking: what changes meanwhile is then seen the next time."""
@@ -144,7 +142,7 @@ class Folder:
                         continue
                     self._sort_in(entry, aged, strangers)
         except FileNotFoundError:
-            aged, strangers = {}, []
+            pass  # its writer has not made it yet
         except OSError as error:
             raise storage_error(error, self.path, "cannot list the folder") from None
         self._aged = aged
@@ -197,8 +195,6 @@ class Folder:
                 for path in self.path.iterdir()
                 if path.name.startswith(".") and path.name.endswith(PART_SUFFIX)
             )
-        except FileNotFoundError:
-            return ()
         except OSError as error:
             raise storage_error(error, self.path, "cannot list the folder") from None
 
@@ -236,11 +232,8 @@ class ReceiptBox:
         answers a repeated read again.
         """
         self._folder.make()
-        parts = self._folder.parts()
-        for part in parts:
+        for part in self._folder.parts():
             remove(part)
-        if parts:
-            sync_folder(self._folder.path)
 
     def check(self, read_id: str, receipt: bytes) -> Path:
         """Where it will lie. Raises StorageError for what cannot be kept."""

@@ -12,6 +12,7 @@ import sqlite3
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.log.leaf import LeafKind
@@ -40,6 +41,14 @@ CREATE TABLE IF NOT EXISTS outbox_read (
     sha256 TEXT NOT NULL, leaf INTEGER NOT NULL, removed INTEGER, tags BLOB
 ) STRICT
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A read in the ledger. `removed`: its removal has a leaf."""
+
+    digest: str
+    removed: bool
 
 
 class Outbox:
@@ -73,7 +82,7 @@ class Outbox:
     def next_sequence(self, recipient: str) -> int:
         """One more than the last sequence number that the log has committed for this recipient."""
         rows = self._log.query("SELECT last FROM outbox_sequence WHERE recipient = ?", (recipient,))
-        last = rows[0][0] if rows else 0
+        [(last,)] = rows or [(0,)]
         if not isinstance(last, int):
             raise StorageError("the outbox's sequence numbers are damaged", where=self._folder.path)
         return last + 1
@@ -216,7 +225,7 @@ class Outbox:
         """A hidden file of a crash: its leaf decides whether it becomes visible or goes."""
         read_id = part.name.removeprefix(".").removesuffix(PART_SUFFIX).removesuffix(SEALED_SUFFIX)
         row = self._row(read_id)
-        if row is None or row[1] is not None or self._digest(part) != row[0]:
+        if row is None or row.removed or self._digest(part) != row.digest:
             remove(part)
         else:
             publish(part, self._folder.file(read_id))
@@ -238,14 +247,13 @@ class Outbox:
     def _part(self, path: Path) -> Path:
         return path.with_name(f".{path.name}{PART_SUFFIX}")
 
-    def _row(self, read_id: str) -> tuple[str, int | None] | None:
-        """Digest and removal leaf of a read in the ledger."""
+    def _row(self, read_id: str) -> _Row | None:
         rows = self._log.query(
             "SELECT sha256, removed FROM outbox_read WHERE read_id = ?", (read_id,)
         )
-        return (
-            (str(rows[0][0]), rows[0][1] if isinstance(rows[0][1], int) else None) if rows else None
-        )
+        for digest, removed in rows:
+            return _Row(str(digest), removed is not None)
+        return None
 
     def _kept(self) -> list[tuple[str, str, bytes | None]]:
         """Ids, digests and tags of the reads that were released and not removed, in order of

@@ -86,7 +86,7 @@ TESTS = {
     ),
     "network.egress": ("unit/test_guard", "components/test_egress"),
     "mqtt.pinned_tls": ("unit/test_inflow", "components/test_pinned_tls"),
-    "settlement": ("unit/test_settling",),
+    "settlement": ("unit/test_settling", "components/test_versions"),
     "delivery": ("unit/test_delivery", "unit/test_delivery_fates", "unit/test_delivery_rest"),
     "bundles.repository.writer": ("components/test_repository_writer",),
     "bundles.repository.assembly": _REPOSITORY,

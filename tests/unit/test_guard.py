@@ -20,6 +20,13 @@ def broker(*addresses):
     return Broker("b", "mqtt.example", addresses, "ca.pem", frozenset(), frozenset())
 
 
+class Named:
+    """As what os.scandir gives: a path, whose text for people is another."""
+
+    def __fspath__(self):
+        return "/run/named"
+
+
 def refusal(hook, event, arguments):
     try:
         hook(event, arguments)
@@ -45,7 +52,7 @@ def ask(monkeypatch):
             assert noted == []
             return None
         [(event_noted, text)] = noted
-        assert event_noted == event
+        assert (event_noted, type(text)) == (event, str)
         assert str(refused).startswith(
             "refused [destination-not-in-policy]: this process's network guard: "
             f"{event} to {text} ("
@@ -93,6 +100,8 @@ DESTINATIONS = [
     ("/run/dbus/system_bus_socket", "/run/dbus/system_bus_socket"),
     (Path("/run/other"), "/run/other"),
     (b"/run/other", "/run/other"),
+    (b"/run/\xff", "/run/\N{REPLACEMENT CHARACTER}"),
+    (Named(), "/run/named"),
     ("", ""),
     (b"\x00hidden", "?hidden"),
     ("\n" + "x" * 300, "?" + "x" * 119),

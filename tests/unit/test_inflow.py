@@ -25,8 +25,16 @@ def test_a_message_beyond_qos_1_stays_noticed() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in range(16) if kind != 3])
 def test_no_other_packet_is_a_message_whatever_its_flags(kind) -> None:
     inflow = Inflow()
-    inflow.feed(bytes([kind << 4 | 0xF, 2, 0, 0]), 0.0)
-    assert (inflow.beyond_qos_1, inflow.unanswered_bytes, inflow.packet_bytes) == (False, 0, 4)
+    inflow.feed(bytes([kind << 4 | 0xF, 0x34]) + bytes(0x34), 0.0)  # a length like a PUBLISH
+    assert (inflow.beyond_qos_1, inflow.unanswered_bytes, inflow.packet_bytes) == (False, 0, 54)
+
+
+@pytest.mark.parametrize("first", [0x30, 0x31, 0x32, 0x33, 0x38, 0x3A, 0x3B])
+@pytest.mark.parametrize("length", [4, 6, 0x34])
+def test_neither_other_flags_nor_a_length_is_a_quality_of_service(first, length) -> None:
+    inflow = Inflow()
+    inflow.feed(bytes([first, length]) + bytes(length), 0.0)
+    assert (inflow.beyond_qos_1, inflow.unanswered_bytes) == (False, 2 + length)
 
 
 @pytest.mark.parametrize(
