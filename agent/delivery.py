@@ -199,12 +199,9 @@ class Delivery:
     def _put(self, read_id: str, due_s: float) -> None:
         """Due then, in the lane of its recipient; a suspect among the suspects."""
         recipient = self._known[read_id][1].recipient if read_id in self._known else ""
-        if read_id in self._ledger.suspects:
-            self._agenda.park(read_id)
-            self._suspects.put(read_id, recipient, due_s)
-        else:
-            self._suspects.drop(read_id)
-            self._agenda.put(read_id, recipient, due_s)
+        # What was in flight, as every suspect was, is parked in the one and dropped from the other.
+        agenda = self._suspects if read_id in self._ledger.suspects else self._agenda
+        agenda.put(read_id, recipient, due_s)
 
     def _park(self, read_id: str) -> None:
         self._suspects.drop(read_id)
@@ -223,19 +220,17 @@ class Delivery:
         Suspects go one at a time, with nothing beside them: whoever is alone on a connection when
         it ends has ended it. They have their turn as soon as a connection has proved good.
         """
-        looks = MAX_LOOKS_PER_TURN
         for alone in (True, False) if self._ledger.answered else (False, True):
             agenda = self._suspects if alone else self._agenda
             closed = set(now.troubles)  # recipients whose brokers are away or full in this turn
             with closing(agenda.due(now.began_s, closed)) as due:
-                for read_id in islice(due, looks):
+                for read_id in islice(due, MAX_LOOKS_PER_TURN):
                     if stopping() or now.handed_over >= MAX_PUBLISHED_PER_PASS:
                         return
                     whose = self._known[read_id][1].recipient if read_id in self._known else ""
                     if not route.publisher.room(whose or None, alone=alone):
                         closed.add(whose)
                         continue
-                    looks -= 1
                     self._look(route, now, read_id, closed, alone=alone)
 
     def _look(

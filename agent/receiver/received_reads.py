@@ -155,13 +155,9 @@ class ReceivedReads:
         Raises StorageError.
         """
         path = self._path(row.device, row.read_id)
-        try:
-            return read_bounded(path, MAX_WIRE_BYTES)
-        except StorageError as error:
-            if not isinstance(error.__cause__, FileNotFoundError):
-                raise
-        with suppress(StorageError):  # just arriving
-            return read_bounded(self._incoming / path.name, MAX_WIRE_BYTES)
+        for place in (path, self._incoming / path.name):  # there, or just arriving
+            with suppress(StorageError):
+                return read_bounded(place, MAX_WIRE_BYTES)
         return read_bounded(path, MAX_WIRE_BYTES)
 
     def add_rejection(
@@ -273,7 +269,8 @@ class ReceivedReads:
                 self._index.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _version(self) -> int:
-        return int(self._select("PRAGMA user_version")[0][0])
+        [(version,)] = self._select("PRAGMA user_version")
+        return int(version)
 
     def _upgrade(self) -> None:
         for statement in _SCHEMA.split(";"):
@@ -386,8 +383,7 @@ class ReceivedReads:
                 yield
                 self._index.execute("COMMIT")
             except BaseException:
-                if self._index.in_transaction:
-                    self._index.execute("ROLLBACK")
+                self._index.rollback()  # nothing, where SQLite has done so itself
                 raise
         except sqlite3.Error as error:
             raise self._fault(error) from None

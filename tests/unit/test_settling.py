@@ -381,3 +381,37 @@ class TestAtRest:
         scene.settler.settle(instant(1))
         assert scene.receipts.opened == 1
         assert len(scene.waiting) == 49
+
+    def test_what_has_left_is_forgotten(self):
+        scene = Scene(20)
+        for read_id in scene.waiting:
+            scene.receipts.receipts[read_id] = b"forged"
+        scene.settler.settle(instant(1))
+        for number in range(20):
+            scene.receipt(number)
+        scene.settler.settle(instant(2))
+        assert scene.waiting == []
+        late = scene.sealer.seal(sighting("PWD0001"), RELEASE, 21)
+        scene.outbox.put(late)
+        scene.settler.settle(instant(3))
+        settler = scene.settler
+        assert settler._judged == {late.tags.read_id}
+        assert (settler._refused, settler._told) == ({}, set())
+
+
+def test_leaves_say_whose_read_it_was_and_by_what_rule():
+    scene = Scene(2)
+    scene.receipt(0)
+    scene.settler.settle(instant(1))
+    [received] = scene.log.details("receipt")
+    assert received["received"] == "2026-11-22T12:01:00.000Z"
+    scene.new_settler(policy(rule(rule="other"), version=8)).settle(instant(60))
+    [withdrawn] = scene.log.details("withdrawal")
+    own = {"n", "at", "clock", "kind", "read"}
+    assert {name: withdrawn[name] for name in withdrawn.keys() - own} == {
+        "recipient": "town-pd",
+        "sequence": 2,
+        "rule": "stolen",
+        "reason": "rule-not-in-policy",
+        "policy_version": 8,
+    }
