@@ -176,6 +176,16 @@ class TestReceiptsAtRest:
             found += box.arrived(waiting)
         assert found == waiting
 
+    def test_what_comes_in_the_middle_of_a_round_is_asked_for_when_that_is_over(
+        self, tmp_path, now, monkeypatch
+    ):
+        monkeypatch.setattr(mailbox, "MAX_ASKED", 10)
+        box, waiting = ReceiptBox(tmp_path, 100), IDS[:25]
+        assert list(box.arrived(waiting)) == []
+        (tmp_path / f"{IDS[0]}.receipt").write_bytes(b"x")  # it was asked for already
+        os.utime(tmp_path, ns=(0, 1))
+        assert [list(box.arrived(waiting)) for _ in range(3)] == [[], [], [IDS[0]]]
+
     def test_a_read_that_left_meanwhile_is_not_asked_for(self, tmp_path, now, monkeypatch):
         monkeypatch.setattr(mailbox, "MAX_ASKED", 1)
         box = ReceiptBox(tmp_path, 100)

@@ -62,7 +62,11 @@ TESTS = {
     "core.reading.voting": _READING,
     "core.reading.pooling": (*_READING, "unit/test_confusion_network"),
     "core.reading.opinions": (*_READING, "unit/test_opinions"),
-    "core.reading.tracking": ("unit/test_tracking", "unit/test_pipeline"),
+    "core.reading.tracking": (
+        "unit/test_tracking",
+        "unit/test_tracking_known",
+        "unit/test_pipeline",
+    ),
     "receiver.intake": (*_RECEIVER, "components/test_versions"),
     "receiver.received_reads": (
         "components/test_receiver_index",

@@ -199,7 +199,7 @@ class TestSuspects:
     def test_one_that_has_left_is_forgotten(self, world, suspects) -> None:
         for read_id in suspects:
             del world.outbox.wires[read_id]
-        world.run()
+        assert world.run().waiting == 0
         assert len(world.delivery._suspects) == len(world.delivery._known) == 0
 
 
