@@ -62,7 +62,7 @@ def read_hotlist(
     if rules is not None:
         manual = manual.without_old(today)
         missing, manual = left_out(manual, rules), lawful(manual, rules)
-        require_within(compiled.header.entries, manual, rules)
+        require_within(compiled, manual, today, rules)
     digest = hashlib.sha256(manual.encoded()).hexdigest() if manual.acts else ""
     added = manual.compiled(today) if manual.acts else None
     return hotlist_of(

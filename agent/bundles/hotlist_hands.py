@@ -14,13 +14,19 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from agent.core.hotlist.intake.manual_acts import statement
-from agent.core.policy.schema.hotlist_rules import HANDS
+from agent.core.hotlist.plausibility.look_alikes import most_look_alikes
+from agent.core.policy.schema.hotlist_rules import HANDS, MOST_ALIKE
 from agent.core.reasons import Reason
 from agent.errors import BundleRefusedError
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from agent.core.hotlist.compiled_format import Compiled
     from agent.core.hotlist.intake.manual_acts import Act, ManualList
     from agent.core.policy.schema.hotlist_rules import HotlistRules
+
+ALIKE = "entries that can be taken for one another"
 
 
 def hands_of(act: Act, rules: HotlistRules) -> set[str]:
@@ -49,13 +55,19 @@ def lawful(manual: ManualList, rules: HotlistRules) -> ManualList:
     return replace(manual, acts=tuple(act for act in manual.acts if _lawful(act, rules)))
 
 
-def require_within(entries: int, manual: ManualList, rules: HotlistRules) -> None:
-    """Raises BundleRefusedError for a list above the charter's limits."""
+def require_within(
+    compiled: Compiled, manual: ManualList, today: date, rules: HotlistRules
+) -> None:
+    """Raises BundleRefusedError for a list above the charter's limits.
+
+    `compiled`: the imported list; `manual`: what `lawful` left of the acts by hand.
+    """
     days = Counter(act.at.date() for act in manual.acts if act.lists)
     most = max(days.values(), default=0)
     for number, limit, what in (
-        (entries + days.total(), rules.most_entries, "entries"),
+        (compiled.header.entries + days.total(), rules.most_entries, "entries"),
         (most, rules.additions_per_day, "additions by hand on one day"),
+        (_alike(compiled, manual, today, rules), rules.look_alikes, ALIKE),
     ):
         if number > limit:
             raise BundleRefusedError(
@@ -64,6 +76,13 @@ def require_within(entries: int, manual: ManualList, rules: HotlistRules) -> Non
                 where="hot list",
                 fix="publish a smaller list, or ask the council",
             )
+
+
+def _alike(compiled: Compiled, manual: ManualList, today: date, rules: HotlistRules) -> int:
+    """Counted only where the charter says less than every list must keep."""
+    if rules.look_alikes >= MOST_ALIKE:
+        return 0
+    return most_look_alikes(compiled, manual.compiled(today) if manual.acts else None)
 
 
 def _lawful(act: Act, rules: HotlistRules) -> bool:

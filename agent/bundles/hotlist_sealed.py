@@ -62,7 +62,7 @@ def open_hotlist(
     if (folder / city_file(MANUAL_PATH)).exists():
         manual = parse_manual(_opened(folder, MANUAL_PATH, identity), city_file(MANUAL_PATH))
     missing, manual = left_out(manual, rules), lawful(manual, rules)
-    require_within(compiled.header.entries, manual, rules)
+    require_within(compiled, manual, today, rules)
     digest = hashlib.sha256(manual.encoded()).hexdigest() if manual.acts else ""
     added = manual.compiled(today) if manual.acts else None
     found = hotlist_of(

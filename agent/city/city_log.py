@@ -12,12 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from agent.bundles.city_folder import CityFolder
 from agent.bundles.hotlist_file import BINARY, MANUAL, file_digest
 from agent.bundles.repository.published import CityRepository
 from agent.city import drafts
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER, KEY, PUBLIC, DATABASE = "log", "city-log.key", "public.json", "log.sqlite"
-PROCESS, UNFOUNDED = "city", "unfounded"
+PROCESS, NAMELESS = "city", "nameless"
+MAX_ID = 48  # as of identifiers
 # Which file the log says lies in the city's folder: the staged one is taken or removed by it.
 _TABLE = "CREATE TABLE IF NOT EXISTS written (file TEXT PRIMARY KEY, digest TEXT NOT NULL) STRICT"
 
@@ -141,12 +144,15 @@ def city_log(city: Path) -> Iterator[CityLog]:
 
 
 def _name_of(city: Path) -> str:
-    """The city's id, where `bundle init` gave it one: it names the log for good."""
+    """The city's id where `bundle init` gave it one, else its charter's name: it names the log for
+    good.
+    """
     repository = CityRepository(city)
     try:
         return drafts.identity_of(repository, repository.published(), repository.pending()).id
     except ConfigError:
-        return UNFOUNDED
+        words = re.findall(r"[a-z0-9]+", CityFolder(city).charter().name.lower())
+        return "-".join(words)[:MAX_ID].strip("-") or NAMELESS
 
 
 def _noting(name: str, digest: str) -> Callable[[sqlite3.Connection, int], None]:

@@ -299,7 +299,7 @@ def _read(folder: Path, now: datetime, rules: HotlistRules) -> _List:
         log.require_as_logged()
     today, binary = now.date(), folder / BINARY
     if binary.exists():
-        header = read_compiled(folder, today).header
+        compiled = read_compiled(folder, today)
         data = read_input(binary, MAX_FILE_BYTES, missing="run `platewarden hotlist import`")
     else:
         plain = folder / PLAIN
@@ -313,13 +313,14 @@ def _read(folder: Path, now: datetime, rules: HotlistRules) -> _List:
             CityFolder(folder).charter().allowed_categories,
             today,
         )
-        header, data = made.compiled.header, made.encoded()
+        compiled, data = made.compiled, made.encoded()
     files = {HOTLIST_PATH: data}
     manual = read_manual(folder).without_old(today)
     missing, manual = left_out(manual, rules), lawful(manual, rules)
-    require_within(header.entries, manual, rules)
+    require_within(compiled, manual, today, rules)
     if manual.acts:
         files[MANUAL_PATH] = manual.encoded()
+    header = compiled.header
     return _List(files, header.entries, parse_rfc3339(header.as_of), missing)
 
 

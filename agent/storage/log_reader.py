@@ -94,6 +94,20 @@ def read_log(database: Path) -> UntrustedLog:
     return UntrustedLog(rows, checkpoints)
 
 
+def openings(database: Path) -> list[dict[str, object]]:
+    """The details of every leaf that has them, in order; verify the log first.
+
+    Raises StorageError.
+    """
+    query = "SELECT details FROM leaf WHERE details IS NOT NULL ORDER BY n"
+    try:
+        with _opened(database) as connection:
+            rows = connection.execute(query).fetchall()
+    except FOREIGN as error:
+        raise database_error(error, database) from None
+    return [_opening(details) for (details,) in rows if isinstance(details, bytes)]
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearsals:
     """What a log says of rehearsals: test plates sealed, how many of them their recipient has

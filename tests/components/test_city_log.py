@@ -10,7 +10,6 @@ from contextlib import closing
 
 import pytest
 
-from agent.city import city_log as module
 from agent.city.city_lock import only_writer
 from agent.city.city_log import DATABASE, FOLDER, city_log
 from agent.errors import PolicyRefusedError
@@ -61,6 +60,12 @@ def test_who_added_and_withdrew_which_case_is_proven_and_no_plate_is_in_the_log(
     assert withdrawn["entries"][0]["entry"] == added["entry"]  # which one, for this city alone
     for path in (city / FOLDER).iterdir():
         assert b"7Q42" not in path.read_bytes().upper(), path.name
+
+
+def test_a_log_that_begins_before_the_city_is_founded_bears_its_charters_name(city):
+    hotlist("import", source(city, ROW), "--city", city)
+    report = verify(city / FOLDER, keys_nearby(city / FOLDER))
+    assert report.origin == "platewarden/exampleville-council-charter-for-licence-plate-c/city"
 
 
 def test_a_protection_is_told_as_one_and_so_is_its_end(city):
@@ -152,4 +157,3 @@ def test_killed_at_any_line_an_act_is_done_with_its_leaf_or_not_at_all(city):
             break
         at += 5
     assert seen == {True, False}
-    assert module.UNFOUNDED in (city / FOLDER / "public.json").read_text()

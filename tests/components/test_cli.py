@@ -98,7 +98,15 @@ def test_each_command_explains_itself(name):
 def test_a_command_whose_name_python_keeps_for_itself_is_typed_without_underscore():
     """`import.py` could not be imported by name, so the file is `import_.py`."""
     hotlist = typer.main.get_command(cli.app).get_command(None, "hotlist")
-    assert hotlist.list_commands(None) == ["add", "approve", "import", "publish", "remove", "show"]
+    assert hotlist.list_commands(None) == [
+        "add",
+        "approve",
+        "audit",
+        "import",
+        "publish",
+        "remove",
+        "show",
+    ]
     assert hotlist.get_command(None, "import").name == "import"
     assert hotlist.get_command(None, "import_") is None
 

@@ -9,14 +9,16 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.bundles.hotlist_file import read_manual
+from agent.bundles.hotlist_file import read_compiled, read_manual
 from agent.bundles.hotlist_hands import lawful, require_within
 from agent.bundles.repository.signing_keys import make_key
 from agent.city import hotlist_hand
 from agent.city.hotlist_hand import load_hand
 from agent.core.hotlist.intake.manual_acts import parse_manual
+from agent.core.hotlist.plausibility.look_alikes import most_look_alikes
 from agent.core.policy.charter import parse_charter
 from agent.core.policy.schema.hotlist_rules import HotlistRules
+from agent.core.reading.plate_text import PlateText
 from agent.errors import BundleRefusedError, ConfigError
 from tests.components.test_city_log import leaves
 from tests.components.test_hotlist_command import (
@@ -137,7 +139,8 @@ def test_a_protection_and_a_withdrawal_wait_for_nobody(city, hands):
     out = ("--state", "US-CA", *WHO, "--case", "C-1")
     hotlist("remove", "--city", city, *out, given=PLATE)
     assert in_force(city) == 2
-    require_within(0, read_manual(city), HotlistRules(additions_per_day=0))
+    held = HotlistRules(additions_per_day=0)
+    require_within(read_compiled(city, TODAY), read_manual(city), TODAY, held)
 
 
 def test_an_entry_lasts_no_longer_than_the_charter_says(city, hands):
@@ -169,11 +172,31 @@ def test_the_list_shows_how_many_wait(city, hands):
 def test_a_list_above_the_charters_limits_is_refused(city, hands):
     add(city, "--signing-key", hands["ada"])
     manual = read_manual(city)
-    require_within(9, manual, HotlistRules(most_entries=10, additions_per_day=1))
-    for above in (HotlistRules(most_entries=9), HotlistRules(additions_per_day=0)):
+    compiled = read_compiled(city, TODAY)
+    require_within(compiled, manual, TODAY, HotlistRules(most_entries=2, additions_per_day=1))
+    for above in (HotlistRules(most_entries=1), HotlistRules(additions_per_day=0)):
         with pytest.raises(BundleRefusedError) as caught:
-            require_within(9, manual, above)
+            require_within(compiled, manual, TODAY, above)
         assert caught.value.reason == "hotlist-above-limit"
+
+
+def test_look_alikes_of_the_list_and_by_hand_count_together(city, hands):
+    """O and 0, Q and 0: whoever adds each look-alike stops each car that only resembles one."""
+    alike = [ROW.replace("7Q42", "7O42").replace("C-1", "C-2"), ROW.replace("7Q42", "8Z1")]
+    hotlist("import", source(city, ROW, *alike), "--city", city)
+    add(city, "--signing-key", hands["ada"])
+    compiled, manual = read_compiled(city, TODAY), read_manual(city)
+    assert most_look_alikes(compiled, None) == 2
+    assert most_look_alikes(compiled, manual.compiled(TODAY)) == 3
+    apart = manual.acts[0].entry
+    apart = replace(manual.acts[0], entry=replace(apart, plate=PlateText("PWD9K5")))
+    assert most_look_alikes(compiled, replace(manual, acts=(apart,)).compiled(TODAY)) == 2
+    none = replace(manual, acts=())
+    require_within(compiled, none, TODAY, HotlistRules(look_alikes=2))
+    require_within(compiled, manual, TODAY, HotlistRules(look_alikes=3))
+    for held, limit in ((manual, 2), (none, 1)):
+        with pytest.raises(BundleRefusedError, match="taken for one another"):
+            require_within(compiled, held, TODAY, HotlistRules(look_alikes=limit))
 
 
 def test_one_person_one_key_named_twice_or_a_weak_one_is_a_fault_of_the_charter(city, hands):

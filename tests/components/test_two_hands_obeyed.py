@@ -143,10 +143,12 @@ def test_a_camera_raises_nothing_for_what_one_person_signed(rig, monkeypatch):
     assert len(list(camera.settings.outbox.glob("*.sealed"))) == 1
 
 
-@pytest.mark.parametrize("limit", ["most_entries = 0", "additions_per_day = 0"])
+@pytest.mark.parametrize("limit", ["most_entries = 0", "additions_per_day = 0", "look_alikes = 1"])
 def test_a_camera_has_no_list_above_a_limit(rig, monkeypatch, limit):
     work = rig.installation.work
     manual = listed(work / "city", {}).read_bytes()
+    if "alike" in limit:
+        manual = listed(work / "city", {}, "26-0002").read_bytes()
     for name in ("hotlist.csv", MANUAL):
         (work / "city" / name).unlink()
     charter(rig, "[hotlist]", limit)

@@ -213,7 +213,8 @@ def test_staler_hot_lists_and_more_entries_by_hand_are_told():
 
 
 HANDS = (
-    b'[hotlist]\nmost_entries = 9\nadditions_per_day = 2\nlongest_days = 5\ncase_forms = ["##"]\n'
+    b"[hotlist]\nmost_entries = 9\nadditions_per_day = 2\nlook_alikes = 3\nlongest_days = 5\n"
+    b'case_forms = ["##"]\n'
     + b"".join(
         f'[[hotlist_signer]]\nname = "{name}"\nkey = "{key * 64}"\n'.encode()
         for name, key in (("Ada Ortiz", "a"), ("Ben Cho", "b"))
@@ -257,19 +258,25 @@ def test_another_key_of_the_same_name_and_the_same_key_under_another_name_are_to
 
 
 def test_each_limit_of_a_charter_on_lists_is_told_in_both_directions():
-    wide = HANDS.replace(b"= 9", b"= 90").replace(b"= 2", b"= 20").replace(b"= 5", b"= 15")
+    wide = (
+        HANDS.replace(b"= 9", b"= 90")
+        .replace(b"= 2", b"= 20")
+        .replace(b"= 3", b"= 30")
+        .replace(b"= 5", b"= 15")
+    )
     assert hands(HANDS, wide) == [
         [
             "the charter permits a hot list of 90 entries instead of 9",
             "the charter permits 20 additions by hand a day instead of 2",
+            "30 entries of a list may be taken for one another instead of 3",
             "an entry by hand may last 15 days instead of 5",
         ],
         [],
     ]
     assert hands(wide, HANDS)[1][0] == "the charter permits a hot list of 9 entries instead of 90"
     unlimited = HANDS[HANDS.index(b"[[") :]
-    assert len(hands(HANDS, unlimited)[0]) == 4
-    assert len(hands(unlimited, HANDS)[1]) == 4
+    assert len(hands(HANDS, unlimited)[0]) == 5
+    assert len(hands(unlimited, HANDS)[1]) == 5
 
 
 def test_each_form_of_a_case_number_is_told():

@@ -26,6 +26,7 @@ POLICY_LIMITS = (
 CHARTER_LIMITS = (
     ("most_entries", "the charter permits a hot list of {now} entries instead of {was}"),
     ("additions_per_day", "the charter permits {now} additions by hand a day instead of {was}"),
+    ("look_alikes", "{now} entries of a list may be taken for one another instead of {was}"),
     ("longest_days", "an entry by hand may last {now} days instead of {was}"),
 )
 

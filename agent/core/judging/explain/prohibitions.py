@@ -56,6 +56,7 @@ def _of_lists(charter: Charter, lines: Source) -> Iterator[Prohibition]:
     said = (
         ("most_entries", f"a hot list holds at most {rules.most_entries} entries"),
         ("additions_per_day", f"at most {rules.additions_per_day} plates a day are added by hand"),
+        ("look_alikes", f"at most {rules.look_alikes} entries can be taken for one another"),
         ("longest_days", f"an entry by hand lasts at most {rules.longest_days} days"),
         ("case_forms", f"a case number has the form {quoted_names(list(rules.case_forms))}"),
     )

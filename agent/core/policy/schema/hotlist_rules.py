@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from agent.core.text.toml_document import Document
 
-MOST_ENTRIES, MOST_ADDITIONS, LONGEST_DAYS = 4_000_000, 1_000, 30
+MOST_ENTRIES, MOST_ADDITIONS, MOST_ALIKE, LONGEST_DAYS = 4_000_000, 1_000, 1_000, 30
 HANDS = 2
 
 
@@ -59,6 +59,7 @@ class HotlistRulesTable(Section):
 
     most_entries: Annotated[int, Field(ge=0, le=MOST_ENTRIES)] = MOST_ENTRIES
     additions_per_day: Annotated[int, Field(ge=0, le=MOST_ADDITIONS)] = MOST_ADDITIONS
+    look_alikes: Annotated[int, Field(ge=1, le=MOST_ALIKE)] = MOST_ALIKE
     longest_days: Annotated[int, Field(ge=1, le=LONGEST_DAYS)] = LONGEST_DAYS
     case_forms: Annotated[list[CaseForm], Field(max_length=16)] = Field(default_factory=list)
 
@@ -76,13 +77,15 @@ class HotlistRules:
     nobody in another.
 
     `signers`: raw Ed25519 keys, 32 bytes, and their holders; none: entries need no signature.
-    `case_forms`: none: any case number.
+    `look_alikes`: entries of plates that can be taken for one another. `case_forms`: none: any case
+    number.
     """
 
     city: str = ""
     signers: Mapping[bytes, str] = field(default_factory=dict)
     most_entries: int = MOST_ENTRIES
     additions_per_day: int = MOST_ADDITIONS
+    look_alikes: int = MOST_ALIKE
     longest_days: int = LONGEST_DAYS
     case_forms: tuple[str, ...] = ()
 
@@ -120,6 +123,7 @@ def hotlist_rules(document: Document) -> HotlistRules:
         signers,
         limits.most_entries,
         limits.additions_per_day,
+        limits.look_alikes,
         limits.longest_days,
         tuple(limits.case_forms),
     )
