@@ -4,7 +4,9 @@ city's own file.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
@@ -14,6 +16,7 @@ from agent.city.city_log import city_log
 from agent.city.hotlist_hand import first_hand
 from agent.city.hotlist_leaves import act_leaf, withdrawal_leaf
 from agent.city.hotlist_overview import limits_of, rules_of
+from agent.city.hotlist_way import still_listed
 from agent.core.hotlist.entry import FIELDS, plate_of
 from agent.core.hotlist.intake.manual_acts import act_of, entry_from
 from agent.core.policy.policy import NEVER_RELEASE, TEST
@@ -27,7 +30,10 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from agent.city.hotlist_way import Held
     from agent.core.hotlist.entry import Entry
+
+DAYS = re.compile(r"([0-9]{1,3})d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +90,35 @@ def require_category(city: Path, category: str) -> None:
         )
 
 
-def withdraw_entries(city: Path, meant: Meant, actor: Actor) -> int:
-    """Withdraw all entries that are meant; gives their number.
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """How many entries were withdrawn, and what cameras may still look for until it is sent."""
 
-    Raises UsageError where there are none, ConfigError, StorageError.
+    number: int
+    held: Held | None
+
+
+def withdraw_entries(city: Path, meant: Meant, actor: Actor) -> Withdrawn:
+    """Withdraw all entries that are meant.
+
+    Raises UsageError where there are none, ConfigError, BundleRefusedError, StorageError.
     """
     today = actor.now.date()
-    with only_writer(city), city_log(city) as log:
-        chosen = _chosen(city, meant, today)
-        acts = [act_of("withdraw", actor.now, actor.by, actor.why, entry) for entry in chosen]
-        manual = read_manual(city).without_old(today).withdraw(acts)
-        log.write(MANUAL, manual.encoded(), withdrawal_leaf(acts, log))
-    return len(chosen)
+    with only_writer(city):
+        with city_log(city) as log:
+            chosen = _chosen(city, meant, today)
+            acts = [act_of("withdraw", actor.now, actor.by, actor.why, one) for one in chosen]
+            manual = read_manual(city).without_old(today).withdraw(acts)
+            log.write(MANUAL, manual.encoded(), withdrawal_leaf(acts, log))
+        return Withdrawn(len(chosen), still_listed(city))
+
+
+def entry_dates(source_date: str, expires: str, today: date) -> tuple[str, str]:
+    """Dates as typed: no source date is today, `9d` is nine days from today."""
+    days = DAYS.fullmatch(expires)
+    if days:
+        expires = (today + timedelta(days=int(days[1]))).isoformat()
+    return source_date or today.isoformat(), expires
 
 
 def _chosen(city: Path, meant: Meant, today: date) -> list[Entry]:

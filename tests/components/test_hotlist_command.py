@@ -237,7 +237,7 @@ def test_records_of_fixed_width_need_an_agency_and_a_case(city: Path) -> None:
         ).stdout
     )
     assert (told["entries"], told["dropped"]) == (1, {"unknown": 1})
-    assert listed(city) == ["X-1/1"]
+    assert listed(city) == [f"X-1/{TODAY:%Y%m%d}"]
 
 
 def test_one_plate_by_hand_up_to_the_cap_and_away_again(city: Path) -> None:

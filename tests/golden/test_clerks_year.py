@@ -7,15 +7,18 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import pyrage
 import pytest
 
+from agent.bundles.city_folder import CityFolder
 from agent.bundles.generation import Generation
 from agent.bundles.generation_store import BundleStore
+from agent.bundles.hotlist_sealed import open_hotlist
 from agent.core.time.instant import Instant
 from agent.settings import Limits
 from tests.support.pki import Authority
@@ -44,6 +47,7 @@ HOTLIST = (
     "plate,state,category,agency,case,source_date,expires\n"
     "PWD 0001,US-CA,stolen-vehicle,Exampleville PD,EPD-1,{since},{until}\n"
 )
+TYPED = "Y"  # the shell's standard input says yes to every question, so to that for a plate too
 CAMERAS = (
     "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\n"
     "oak-street-1,Oak Street,,fixed\n"
@@ -69,6 +73,7 @@ class Clerk:
     """A desk with a shell, and a camera that is brought everything."""
 
     desk: Path
+    wanted: dict[tuple[int, int], list[str]] = field(default_factory=dict)
 
     def __post_init__(self):
         passphrase = self.desk / "passphrase"
@@ -128,6 +133,23 @@ class Clerk:
             self.desk / "city/repository", Instant(datetime.combine(day, time(23, 59, 59), UTC))
         )
 
+    def looks_for(self, generation: Generation) -> list[str]:
+        """The cases under which a camera on Main Street looks for the plate that was typed."""
+        if not (generation.city / "hotlist.age").exists():
+            return []
+        keys = (self.desk / "batch").rglob("hotlist.key")
+        key = next(path for path in keys if "main-street-2" in path.parts)
+        found = open_hotlist(
+            generation.city,
+            pyrage.x25519.Identity.from_str(key.read_text().strip()),
+            datetime.now(UTC).date(),
+            ["stolen-vehicle"],
+            timedelta(days=7),
+            generation.expiry["hotlist"],
+            CityFolder(generation.city).charter().hotlist,
+        )
+        return [entry.case for entry in found.texts(TYPED)]
+
 
 @pytest.fixture(scope="module")
 def year(tmp_path_factory):
@@ -143,7 +165,9 @@ def year(tmp_path_factory):
             clerk.run(day, jobs["day"].replace("daily.pem", online))
             month = day.month
         told = clerk.run(day, script)
-        generation = clerk.camera(day) if " publish " in script else None
+        generation = clerk.camera(day) if re.search(r"[ -]publish ", script) else None
+        if generation is not None:
+            clerk.wanted[day.month, day.day] = clerk.looks_for(generation)
         story.append(
             (
                 day,
@@ -165,7 +189,7 @@ def test_every_publication_of_the_year_reaches_the_camera(year):
     for before, after in pairwise(versions):
         assert all(after[role] >= version for role, version in before.items())
     assert [versions[0][role] for role in ("root", "targets", "policy")] == [1, 1, 1]
-    assert (versions[-1]["root"], versions[-1]["targets"], versions[-1]["policy"]) == (3, 3, 7)
+    assert (versions[-1]["root"], versions[-1]["targets"], versions[-1]["policy"]) == (3, 4, 8)
 
 
 def test_the_change_of_policy_is_what_the_camera_obeys_from_march(year):
@@ -188,6 +212,22 @@ def test_what_signers_are_shown(year):
     assert "timestamp: City IT, daily job signs no more" in told[8, 4]
     assert "of the present keys" in told[9, 15]
     assert "encrypted and published" in told[6, 2]
+
+
+def test_a_wanted_plate_needs_two_hands_and_a_car_that_was_found_is_looked_for_no_more(year):
+    clerk, story = year
+    told = {(day.month, day.day): " ".join(text.split()) for day, _, text, _, _ in story}
+    assert 'two people must sign each entry by hand, of "Ida Moss, detective" (key ' in told[4, 7]
+    assert "waits for another person" in told[4, 8]
+    assert "approved: Ida Moss, detective added it" in told[4, 8]
+    assert "added by hand 1, of them 0 by one person alone" in told[4, 9]
+    assert "added by Ida Moss, detective, approved by Jon Wren, watch commander" in told[4, 9]
+    assert "withdrawn: 1 entries encrypted and published" in told[4, 10]
+    assert "published in version" in told[4, 10]
+    assert clerk.wanted[4, 7] == []
+    assert clerk.wanted[4, 8] == ["EPD-25-0412"]
+    assert clerk.wanted[4, 10] == []
+    assert "EPD-25-0412" not in str(clerk.wanted[6, 2])
 
 
 def test_the_last_calendar_names_every_role_that_people_renew(year):

@@ -41,7 +41,7 @@ def test_a_record_says_category_plate_state_and_date_and_the_importer_the_rest(e
         "US-CA",
         "stolen-vehicle",
         "Example CJIS",
-        "X-2026-11-22/1",
+        "X-2026-11-22/20261110",
     )
     assert (entry.source_date, entry.expires, entry.vehicle_class) == (
         date(2026, 11, 10),

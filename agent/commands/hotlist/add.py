@@ -22,14 +22,16 @@ def add(
     ],
     agency: Annotated[str, typer.Option("--agency", help="Who wants to know.")],
     case: Annotated[str, typer.Option("--case", help="Its reference for the case.")],
-    source_date: Annotated[
-        str, typer.Option("--source-date", help="The date of the report, 2026-11-22.")
-    ],
     expires: Annotated[
-        str, typer.Option("--expires", help="The first day on which it matches no more.")
+        str,
+        typer.Option("--expires", help="The first day on which it matches no more, or days as 9d."),
     ],
     by: By,
     why: Why,
+    source_date: Annotated[
+        str,
+        typer.Option("--source-date", help="The date of the report, 2026-11-22. Default: today."),
+    ] = "",
     vehicle_class: Annotated[str, typer.Option("--class", help="Vehicle class, where known.")] = "",
     signing_key: Annotated[
         str,
@@ -42,12 +44,13 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add one plate by hand. The plate is asked for, or read from standard input."""
-    from agent.city.hotlist_acts import Actor, add_entry, require_category
+    from agent.city.hotlist_acts import Actor, add_entry, entry_dates, require_category
     from agent.city.hotlist_hand import load_hand
     from agent.city.moment import moment
 
     now = moment("")
     require_category(city, category)  # before anybody is asked for a plate
+    source_date, expires = entry_dates(source_date, expires, now.date())
     words = (plate(), state, category, agency, case, source_date, expires, vehicle_class)
     key = load_hand(signing_key, secret_from(passphrase_file)) if signing_key else None
     left = add_entry(city, words, Actor(by, why, now), key)

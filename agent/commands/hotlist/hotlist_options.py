@@ -1,6 +1,7 @@
 """What the commands of `hotlist` share: options, and the plate, which is never one of them."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,11 @@ By = Annotated[
     ),
 ]
 Why = Annotated[str, typer.Option("--why", help="Why, in one line. It stays in the city's file.")]
+
+OnlinePassphraseFile = Annotated[
+    Path | None,
+    typer.Option("--online-passphrase-file", help="As --passphrase-file, for --online-key."),
+]
 
 
 def plate() -> str:

@@ -30,7 +30,8 @@ def import_(
     case: Annotated[
         str,
         typer.Option(
-            "--case", help="With --ncic: a reference for this extract, where no column holds one."
+            "--case",
+            help="With --ncic: a reference, the same for each extract, where no column holds one.",
         ),
     ] = "",
     valid_days: Annotated[

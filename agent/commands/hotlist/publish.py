@@ -1,14 +1,12 @@
 """`platewarden hotlist publish`: encrypts the list to the cameras, signs it and publishes it."""
 
 import json
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agent.commands.city_options import City, Json, On, PassphraseFile
-from agent.core.text.visible import visible
+from agent.commands.hotlist.hotlist_options import OnlinePassphraseFile
 
 app = typer.Typer(add_completion=False)
 
@@ -31,10 +29,7 @@ def publish(
         ),
     ] = "",
     passphrase_file: PassphraseFile = None,
-    online_passphrase_file: Annotated[
-        Path | None,
-        typer.Option("--online-passphrase-file", help="As --passphrase-file, for --online-key."),
-    ] = None,
+    online_passphrase_file: OnlinePassphraseFile = None,
     as_json: Json = False,
     on: On = "",
 ) -> None:
@@ -45,27 +40,9 @@ def publish(
     Exit 0: published, or unchanged and still fresh. Exit 1: try again. Exit 2: list, folder or key
     is wrong. Exit 3: refused; or a camera refuses what is published, or something in it has ended.
     """
-    from agent.bundles.repository.signing_keys import load_signer
-    from agent.city.city_lock import only_writer
-    from agent.city.hotlist_publication import publish_list
-    from agent.city.moment import moment
-    from agent.city.passphrase import secret_from
+    from agent.commands.hotlist.hotlist_sending import Keys, send, told_of
 
-    with only_writer(city):
-        signer = load_signer(key, secret_from(passphrase_file))
-        online = (
-            load_signer(online_key, secret_from(online_passphrase_file or passphrase_file))
-            if online_key
-            else None
-        )
-        sent = publish_list(city, signer, online, lambda rig: moment(on, rig=rig))
-    if sent.stale_after <= moment(on, rig=True):
-        print(
-            f"platewarden: the list is stale: it was made at {sent.as_of:%Y-%m-%d %H:%M} UTC, and "
-            "cameras match nothing with it. Import a newer one.",
-            file=sys.stderr,
-        )
+    keys = Keys(key, online_key, passphrase_file, online_passphrase_file)
+    sent = send(city, keys.loaded(), on)
     typer.echo(json.dumps(sent.table()) if as_json else sent.told())
-    for line in sent.warnings():
-        typer.echo(f"platewarden: {visible(line)}", err=True)
-    raise typer.Exit(sent.exit_code)
+    told_of(sent, on)

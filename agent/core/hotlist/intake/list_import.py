@@ -114,7 +114,7 @@ def _read_ncic(
     """As with CSV: the whole block at once, or row by row."""
     for first, block in blocks:
         _require_end(first + len(block), faults.where)
-        rows = [reader.row(line, content) for line, content in enumerate(block, first)]
+        rows = [reader.row(content) for content in block]
         plain = [row for row in rows if row and not isinstance(row, str)]
         if len(plain) == len(rows) and builder.add_many(
             dict(zip(FIELDS, zip(*plain, strict=True), strict=True))

@@ -62,8 +62,8 @@ class Layout:
 
     `agency`, `case`, `valid_days`: for all records, where no column says it.
 
-    `case` names the extract; the record's line number is added, so that each entry can be traced to
-    its record.
+    `case` names who extracts, the same each time; the date of the incident is added. So a car that
+    was withdrawn stays the same entry in the next extract, on whatever line it stands there.
     """
 
     spans: Mapping[str, tuple[int, int]]
@@ -114,7 +114,7 @@ class NcicReader:
             name: slice(first - 1, last) for name, (first, last) in layout.spans.items()
         }
 
-    def row(self, number: int, untrusted_line: bytes) -> Sequence[str] | str:
+    def row(self, untrusted_line: bytes) -> Sequence[str] | str:
         """One record in the order of the CSV's fields, or why it is none; nothing for an empty
         line.
         """
@@ -132,13 +132,12 @@ class NcicReader:
                 "see --columns)"
             )
         return _row(
-            number,
             {name: record[place].strip() for name, place in self._places.items()},
             self._layout,
         )
 
 
-def _row(number: int, fields: Mapping[str, str], layout: Layout) -> Sequence[str] | str:
+def _row(fields: Mapping[str, str], layout: Layout) -> Sequence[str] | str:
     state = STATES.get(fields["state"])
     category = CODES.get(fields["code"], UNKNOWN)
     if category == UNKNOWN:
@@ -146,7 +145,7 @@ def _row(number: int, fields: Mapping[str, str], layout: Layout) -> Sequence[str
     if state is None:
         return "state: not one of the two-letter codes of US states and Canadian provinces"
     agency = fields.get("agency") or layout.agency
-    case = fields.get("case") or f"{layout.case}/{number}"
+    case = fields.get("case") or f"{layout.case}/{fields['date']}"
     return (
         fields["plate"],
         state,
