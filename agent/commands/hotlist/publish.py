@@ -40,7 +40,7 @@ def publish(
     Exit 0: published, or unchanged and still fresh. Exit 1: try again. Exit 2: list, folder or key
     is wrong. Exit 3: refused; or a camera refuses what is published, or something in it has ended.
     """
-    from agent.commands.hotlist.hotlist_sending import Keys, send, told_of
+    from agent.commands.hotlist.hotlist_sender import Keys, send, told_of
 
     keys = Keys(key, online_key, passphrase_file, online_passphrase_file)
     sent = send(city, keys.loaded(), on)

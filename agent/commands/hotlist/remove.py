@@ -48,7 +48,7 @@ def remove(
     """
     from agent.city.hotlist_acts import Actor, Meant, withdraw_entries
     from agent.city.moment import moment
-    from agent.commands.hotlist.hotlist_sending import Keys, send, told_of
+    from agent.commands.hotlist.hotlist_sender import Keys, send, told_of
 
     if publish and not key:
         raise UsageError("needs the list's key", where="--publish", fix="give --key")
