@@ -265,11 +265,8 @@ def test_one_plate_by_hand_up_to_the_cap_and_away_again(city: Path) -> None:
     assert listed(city) == ["C-8", "C-9"]
     hotlist("import", source(city, ROW), "--city", city)
     assert listed(city) == ["C-8", "C-9"]  # the agency still lists it, the city knows better
-    assert json.loads(hotlist(*remove, "--json", given=PLATE).stdout) == {
-        "withdrawn": 2,
-        "cameras_hold": None,
-        "sent": None,
-    }
+    told = json.loads(hotlist(*remove, "--json", given=PLATE).stdout)
+    assert told == {"withdrawn": 2, "cameras_hold": None, "sent": None}
     assert listed(city) == []
     assert "no such entry" in hotlist(*remove, given=PLATE, code=2).stderr
     assert "hotlist-additions-spent" in hotlist(*add, "C-11", given=PLATE, code=3).stderr
