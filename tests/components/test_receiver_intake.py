@@ -3,12 +3,15 @@
 import errno
 import hashlib
 import os
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from unittest import mock
 
 import pytest
 
 from agent.core.time.instant import Instant
+from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import EnvelopeRefusedError, StorageError
 from agent.receiver import receiver_status
 from agent.receiver.epoch_keys import destroy
@@ -17,6 +20,7 @@ from agent.verifying.envelope_check import EnvelopeVerifier
 from agent.verifying.receipt_check import ReceiptVerifier
 from tests.support.receiving import Enrolled
 from tests.support.sealed import CAPTURED, DEVICE, RECIPIENT
+from tests.unit.test_sealed_read import TAGS
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -233,3 +237,78 @@ class TestIntake:
         assert "OVERDUE" in receiver_status.as_text(
             receiver_status.status(enrolled.place, later(3))
         )
+
+
+class Counted:
+    """A store that only counts what is dropped. `fails`: on the next write."""
+
+    def __init__(self):
+        self.writes, self.fails = [], False
+
+    def count_dropped(self, reason, messages):
+        if self.fails:
+            raise StorageError("the disk is full", where="index")
+        self.writes.append((reason, messages))
+
+    def add_all(self, _reads, _now):
+        pass
+
+
+class Junk:
+    """An opener that believes nothing. `reasons`: of its refusals, in turn."""
+
+    def __init__(self, *reasons):
+        self.reasons = list(reasons)
+
+    def keys_at_hand(self):
+        return nullcontext()
+
+    def verify_any_version(self, _wire):
+        raise EnvelopeRefusedError(self.reasons.pop(0), "odd")
+
+
+def test_junk_is_written_at_once_and_then_once_a_minute():
+    store = Counted()
+    intake = Intake(RECIPIENT, Junk(*["malformed"] * 9), store, None)
+    intake.settle(99.0)  # with nothing to write yet
+    for now_s, written in (
+        (100.0, [("malformed", 1)]),
+        (159.9, []),
+        (160.0, [("malformed", 2)]),
+        (161.0, []),
+        (300.0, [("malformed", 2)]),
+        (500.0, [("malformed", 1)]),
+    ):
+        assert intake.take(b"junk", NOW) == Taken("dropped:malformed")
+        store.writes.clear()
+        intake.settle(now_s)
+        assert store.writes == written
+    store.writes.clear()
+    intake.settle(900.0)
+    assert store.writes == []
+
+
+def test_what_could_not_be_written_is_written_later_and_nothing_twice():
+    store = Counted()
+    intake = Intake(RECIPIENT, Junk("malformed", "signature-invalid"), store, None)
+    intake.take_all([b"junk", b"other junk"], NOW)
+    store.fails = True
+    with pytest.raises(StorageError):
+        intake.settle(1.0)
+    store.fails = False
+    intake.settle(1.5)
+    intake.write_dropped()
+    assert store.writes == [("malformed", 1), ("signature-invalid", 1)]
+
+
+@pytest.mark.parametrize(
+    ("tags", "is_test"),
+    [
+        (replace(TAGS, category="test"), True),
+        (TAGS, False),
+        (EnvelopeMinimum(9, "ab" * 16, DEVICE, RECIPIENT), False),
+        (None, False),
+    ],
+)
+def test_a_rehearsal_s_read_is_known_by_its_category(tags, is_test):
+    assert Taken("stored", tags).is_test is is_test

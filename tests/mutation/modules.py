@@ -63,6 +63,7 @@ TESTS = {
     "core.reading.pooling": (*_READING, "unit/test_confusion_network"),
     "core.reading.opinions": (*_READING, "unit/test_opinions"),
     "core.reading.tracking": (
+        "unit/test_tracker",
         "unit/test_tracking",
         "unit/test_tracking_known",
         "unit/test_pipeline",

@@ -1,5 +1,6 @@
 """Which epoch a read is sealed to: never one that outlives the retention, never a substitute."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -96,3 +97,16 @@ def test_how_far_keys_reach_is_what_sealing_finds(today, retention, present, hou
         days = (until - today).days
         assert all(serves(today + timedelta(days=n)) for n in range(days + 1))
         assert not serves(until + timedelta(days=1))
+
+
+@pytest.mark.parametrize("present", [[], [0, 1, 2], [21, 22]])
+def test_keys_that_begin_too_late_or_end_too_early_serve_no_day(present):
+    """A read of today that lives for 21 days needs the key of the day 20 days on."""
+    today = date(2027, 1, 15)
+    there = {today + timedelta(days=n): bytes(32) for n in present}
+    keys = EpochKeys("pd", datetime(2026, 1, 1, tzinfo=UTC), there)
+    assert sealable_until(keys, 21, today) is None
+    last = today + timedelta(days=20)
+    assert sealable_until(replace(keys, keys={**there, last: bytes(32)}), 21, today) == (
+        today + timedelta(days=2 if 21 in present else 0)
+    )

@@ -14,7 +14,14 @@ from agent.core.text import strict_json
 from agent.core.time.instant import ClockTrust
 from agent.core.wire.match_level import MatchLevel
 from agent.core.wire.receipt import Receipt, format_receipt, parse_receipt
-from agent.core.wire.sealed_read import MAX_WIRE_BYTES, PADDING_BUCKETS_BYTES, pad, split, tags_of
+from agent.core.wire.sealed_read import (
+    CONTENT_TYPE,
+    MAX_WIRE_BYTES,
+    PADDING_BUCKETS_BYTES,
+    pad,
+    split,
+    tags_of,
+)
 from agent.core.wire.tags import Tags, format_tags, parse_tags
 from agent.errors import EnvelopeRefusedError
 from tests.support.sealed import Parties, release, sighting
@@ -150,6 +157,10 @@ class TestTags:
         assert "SECRET" not in str(
             refusal(parse_tags, {**format_tags(TAGS), "category": "SECRET 1"})
         )
+
+
+def test_the_content_type_is_the_specification_s():
+    assert CONTENT_TYPE == "application/platewarden-sealed-read"
 
 
 class TestPadding:

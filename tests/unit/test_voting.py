@@ -8,7 +8,7 @@ import pytest
 
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.sighting import Track
-from agent.core.reading.voting import MAX_ALTERNATIVES, vote
+from agent.core.reading.voting import MAX_ALTERNATIVES, _voters, vote
 from agent.core.reasons import Limit
 from tests.support.judging import read
 
@@ -385,3 +385,22 @@ def test_one_look_that_missed_the_limit_does_not_outweigh_those_that_saw_it():
     found = elect(cut("PWD000"), cut("PWD000", limits=MASK), read("PWD000", confidence=0.99))
     assert found.text.value == "PWD000"
     assert (found.limits, found.confidence) == (EDGE | MASK, 0.5)
+
+
+def test_a_limit_that_half_of_the_looks_saw_is_none():
+    assert elect(cut("PWD0001"), read("PWD0001")).limits == frozenset()
+    assert elect(*[cut("PWD0001")] * 2, read("PWD0001", confidence=0.2)).limits == EDGE
+
+
+@pytest.mark.parametrize(
+    ("reads", "voters"),
+    [
+        ([("PWD0001", 0.25), ("PW", 0.2)], 2),  # none says anything of a plate
+        ([("PWD0001", 0.8), ("PWD0001", 0.2), ("", 0.0)], 3),  # none is sure
+        ([("PWD0001", 0.9), ("PWD0001", 0.2), ("", 0.0)], 1),
+        ([("PWD0001", 0.8), ("PWD", 0.8)], 1),  # a piece of it
+    ],
+)
+def test_who_has_a_say(reads, voters):
+    given = [read(text, confidence=sure) for text, sure in reads]
+    assert _voters(given) == given[:voters]

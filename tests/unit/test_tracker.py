@@ -1,0 +1,409 @@
+"""The tracker's judgements one by one, at their bounds: which read continues which vehicle, when
+one has gone, when its reads agree, what is told, and what is known unread.
+"""
+
+from dataclasses import astuple, replace
+from datetime import timedelta
+from types import SimpleNamespace as Made
+
+import pytest
+
+from agent.core.reading import tracking
+from agent.core.reading.tracking import Tracker, Tracking
+from tests.support.judging import NOON, frame, read
+
+BOX = (100.0, 100.0, 100.0, 33.0)
+A, B, C = "TST0042", "TST1001", "ABC9999"
+
+
+def after(seconds):
+    return NOON + timedelta(seconds=seconds)
+
+
+def test_the_numbers_that_were_measured():
+    """docs/design/tracking.md: they change with a measurement only."""
+    assert astuple(Tracking()) == (
+        *(2.0, 5.0, 2, 0.99, 5, 0.8, 0.8, 0.9, 3, 15.0, 20.0, 12, 64),
+        *(30.0, 600.0, 256, 0.5, 2.0, 0.5),
+    )
+
+
+class TestLikeness:
+    """After a tenth of a second a vehicle may be 3.5 plate widths away."""
+
+    @staticmethod
+    def of(text, last=0.0, expected=0.0, fits=False, *, best=A, seconds=0.1, **other):
+        sure, known, width = (
+            other.get(name, default)
+            for name, default in (("sure", 0.95), ("known", True), ("width", 100.0))
+        )
+        motion = Made(
+            box=BOX,
+            at=NOON,
+            known=known,
+            from_last=lambda _box: last,
+            from_expected=lambda _box, _now: expected,
+            fits=lambda _box, _now: fits,
+        )
+        one = Made(motion=motion, best=read(best, confidence=sure))
+        seen = read(text, width=width, confidence=sure)
+        return Tracker()._likeness(one, seen, after(seconds))
+
+    @pytest.mark.parametrize(
+        ("last", "expected", "fits", "likeness"),
+        [
+            (1.0, 3.0, False, 2.5),
+            (3.0, 1.0, False, 2.5),
+            (3.5, 7.0, False, 2 + 1 / 4.5),
+            (3.6, 0.0, False, 0.0),
+            (3.6, 0.0, True, 0.5),
+        ],
+    )
+    def test_the_very_text(self, last, expected, fits, likeness):
+        assert self.of(A, last, expected, fits) == pytest.approx(likeness)
+
+    @pytest.mark.parametrize(
+        ("seconds", "last", "possible"),
+        [(0.0, 1.5, True), (0.0, 1.6, False), (0.5, 11.5, True), (0.5, 11.6, False)],
+    )
+    def test_how_far_one_can_drive(self, seconds, last, possible):
+        assert (self.of(A, last, last, seconds=seconds) > 0) == possible
+
+    @pytest.mark.parametrize(
+        ("last", "expected", "fits", "known", "likeness"),
+        [
+            (1.0, 9.0, False, False, 1.5),
+            (3.5, 9.0, False, False, 1 + 1 / 4.5),
+            (3.6, 9.0, True, False, 0.5 / 4.6),
+            (3.0, 1.75, False, True, 1 + 1 / 2.75),
+            (3.0, 1.8, False, True, 0.0),
+            (3.0, 1.8, True, True, 0.5 / 2.8),
+        ],
+    )
+    def test_a_similar_text(self, last, expected, fits, known, likeness):
+        found = self.of("TST0043", last, expected, fits, sure=0.8, known=known)
+        assert found == pytest.approx(likeness)
+
+    @pytest.mark.parametrize(
+        ("best", "text", "fits", "likeness"),
+        [
+            (A, "TST0043", True, 0.5),
+            (A, "TST0043", False, 0.0),
+            ("ABCD", "ABXY", True, 0.5),  # half of it
+            (A, C, True, 0.0),
+            (A, "", True, 0.5),
+            (A, "", False, 0.0),
+        ],
+    )
+    def test_another_text_or_none(self, best, text, fits, likeness):
+        assert self.of(text, 0.0, 0.0, fits, best=best) == likeness
+
+    @pytest.mark.parametrize(
+        ("width", "fits", "likeness"),
+        [(250.0, False, 3.0), (350.0, False, 0.0), (350.0, True, 3.0), (30.0, False, 0.0)],
+    )
+    def test_how_much_one_can_grow(self, width, fits, likeness):
+        assert self.of(A, fits=fits, width=width) == likeness
+
+
+def test_best_pairs_first_each_once_and_none_that_is_impossible(monkeypatch):
+    tracker = Tracker()
+    tracker._followed = ["first", "second"]
+    table = {("first", 0): 2.0, ("first", 1): 1.9, ("second", 0): 1.95, ("second", 1): 0.0}
+    monkeypatch.setattr(tracker, "_likeness", lambda one, number, _now: table[one, number])
+    assert tracker._associate([0, 1], NOON) == [("first", 0), (None, 1)]
+    table["second", 1] = 0.1
+    assert tracker._associate([0, 1], NOON) == [("first", 0), ("second", 1)]
+
+
+class TestAgreement:
+    @pytest.mark.parametrize(
+        ("reads", "told", "agree"),
+        [
+            ([], None, False),
+            ([(A, 0.99)], None, False),
+            ([(A, 0.99)] * 2, None, True),
+            ([(A, 0.99), (A, 0.98)], None, False),
+            ([(A, 0.99)] * 2 + [(B, 0.9)], None, True),
+            ([(A, 0.99)] * 2 + [(B, 0.9)] * 2, None, False),
+            ([(A, 0.97)] * 5, None, True),
+            ([(A, 0.95)] * 5, None, False),
+            ([(A, 0.99)] * 2, A, True),
+            ([(A, 0.99)] * 2, B, False),
+            ([(A, 0.99)] * 3, B, True),
+        ],
+    )
+    def test_it(self, reads, told, agree):
+        one = Made(
+            reads=[read(text, confidence=sure) for text, sure in reads],
+            told=told and Made(text=told),
+        )
+        assert Tracker()._agree(one) is agree
+
+    @pytest.mark.parametrize(("count", "agree"), [(2, False), (3, True)])
+    def test_many_that_exceed_little_by_just_enough(self, count, agree):
+        numbers = Tracking(sure_reads=3, little=0.5, sure_excess=0.5)
+        one = Made(reads=[read(A, confidence=0.75)] * count, told=None)
+        assert Tracker(numbers)._agree(one) is agree
+        exact = replace(numbers, sure_excess=0.75)
+        assert Tracker(exact)._agree(one) is agree
+
+
+SIZE = (480, 640)
+
+
+class TestGoing:
+    @staticmethod
+    def one(**other):
+        motion = Made(at=NOON, left=lambda size, _now: ("left", size))
+        return Made(motion=motion, **{"told": None, "best": read(A), "missed": False, **other})
+
+    def test_who_is_unseen_for_a_moment_is_asked_whether_it_left(self):
+        assert Tracker()._gone(self.one(), after(2.0), SIZE) == ("left", SIZE)
+
+    @pytest.mark.parametrize("other", [{"told": "told"}, {"best": read("")}])
+    def test_of_who_was_told_or_cannot_be_read_no_more_is_awaited(self, other):
+        assert Tracker()._gone(self.one(**other), after(2.1), SIZE) is True
+
+    @pytest.mark.parametrize(("sure", "gone"), [(0.9, True), (0.89, False)])
+    def test_who_may_be_read_better_is_awaited(self, monkeypatch, sure, gone):
+        tracker, one = Tracker(), self.one()
+        monkeypatch.setattr(tracker, "_vote", lambda _one: Made(confidence=sure))
+        assert tracker._gone(one, after(2.1), SIZE) is gone
+        assert one.missed is True
+
+    @pytest.mark.parametrize(("seconds", "gone"), [(5.0, False), (5.1, True)])
+    def test_but_not_for_long(self, seconds, gone):
+        assert Tracker()._gone(self.one(missed=True), after(seconds), SIZE) is gone
+
+
+class TestJudging:
+    @pytest.fixture
+    def told(self, monkeypatch):
+        """What was told, and whether further reads may come."""
+        found = []
+        monkeypatch.setattr(
+            Tracker, "_tell", lambda _self, one, elected, waits: found.append((elected, waits))
+        )
+        return found
+
+    @staticmethod
+    def one(**other):
+        values = {"fresh": True, "told": None, "reads": [read(A)] * 5}
+        return Made(motion=Made(since=NOON), **{**values, **other})
+
+    @pytest.mark.parametrize(("confidence", "told_it"), [(0.9, True), (0.89, False)])
+    def test_reads_that_agree_are_told_if_the_vote_is_sure(
+        self, told, monkeypatch, confidence, told_it
+    ):
+        elected, one = Made(confidence=confidence), self.one()
+        monkeypatch.setattr(Tracker, "_agree", lambda *_: True)
+        monkeypatch.setattr(Tracker, "_vote", lambda *_: elected)
+        assert Tracker()._judge(one, after(99)) is None
+        assert told == [(elected, True)] * told_it
+        assert one.fresh is False
+
+    @pytest.mark.parametrize(
+        ("seconds", "other", "told_it"),
+        [
+            (15.0, {}, True),
+            (14.9, {}, False),
+            (15.0, {"told": "told"}, False),
+            (15.0, {"reads": [read(A)] * 4 + [read("")]}, False),
+        ],
+    )
+    def test_one_that_never_gets_sure_is_told_after_its_wait(
+        self, told, monkeypatch, seconds, other, told_it
+    ):
+        monkeypatch.setattr(Tracker, "_agree", lambda *_: False)
+        monkeypatch.setattr(Tracker, "_vote", lambda *_: "elected")
+        assert Tracker()._judge(self.one(**other), after(seconds)) is None
+        assert told == [("elected", False)] * told_it
+
+    def test_at_the_end_it_is_told_sure_or_not(self, told, monkeypatch):
+        monkeypatch.setattr(Tracker, "_vote", lambda *_: "elected")
+        tracker = Tracker()
+        tracker._followed = [self.one(track_id=1), self.one(track_id=2, told="told")]
+        assert tracker.finish() == []
+        assert (told, tracker._followed) == ([("elected", False)], [])
+
+
+class Memory:
+    """Stands for what was told. `asked`: of `same` and `alike`, in order."""
+
+    def __init__(self, same=None, alike=None):
+        self.answers, self.asked = {"same": same, "alike": alike}, []
+
+    def same(self, text, _motion, *, sure):
+        self.asked.append(("same", text, sure))
+        return self.answers["same"]
+
+    def alike(self, text, _motion):
+        self.asked.append(("alike", text))
+        return self.answers["alike"]
+
+    def add(self, text, _motion, *, sure):
+        self.asked.append(("add", text, sure))
+        return "added"
+
+
+class TestTelling:
+    def tell(self, memory, *, reads=None, told=None, confidence=0.95, waits=True):
+        tracker = Tracker()
+        tracker._remembered, tracker._next_id = memory, 8
+        self.done = []
+        one = Made(
+            track_id=3,
+            told=told and Made(text=told),
+            reads=reads or [read(A)] * 3,
+            motion=Made(restart=lambda: self.done.append("restart")),
+            become=lambda *what: self.done.append(what),
+        )
+        elected = Made(text=Made(value=A), confidence=confidence)
+        return tracker._tell(one, elected, waits=waits)
+
+    @pytest.mark.parametrize(("confidence", "sure"), [(0.9, True), (0.89, False)])
+    def test_a_new_one_is_told_and_remembered(self, confidence, sure):
+        memory = Memory()
+        track = self.tell(memory, confidence=confidence)
+        assert (track.track_id, len(track.reads)) == (3, 3)
+        assert memory.asked == [("same", A, sure), ("add", A, sure)]
+        assert self.done == [(3, "added")]
+
+    @pytest.mark.parametrize("where", ["same", "alike"])
+    def test_one_that_memory_knows_is_not_told_again(self, where):
+        moved = []
+        known = Made(moved=moved.append)
+        assert self.tell(Memory(**{where: known}), reads=[read(A)], waits=False) is None
+        assert len(moved) == 1
+        assert self.done == [(3, known)]
+
+    def test_a_doubtful_one_waits_for_further_reads(self):
+        memory = Memory(alike=Made(moved=lambda _motion: pytest.fail("moved")))
+        assert self.tell(memory, reads=[read(A)] * 2, waits=True) is None
+        assert self.done == []
+
+    @pytest.mark.parametrize(
+        ("reads", "asked"),
+        [
+            ([read(A)] * 3, False),
+            ([read(A)] * 2, True),
+            ([read(A)] * 2 + [read(B)], True),
+            ([read(A)] * 2 + [read(A, confidence=0.2)], True),
+        ],
+    )
+    def test_few_reads_may_be_a_misread_of_what_stands_there(self, reads, asked):
+        memory = Memory()
+        assert self.tell(memory, reads=reads) is not None
+        assert (("alike", A) in memory.asked) == asked
+
+    @pytest.mark.parametrize(("told", "number", "restarts"), [(None, 3, 0), (A, 8, 0), (B, 8, 1)])
+    def test_another_text_where_one_was_told_is_another_vehicle(self, told, number, restarts):
+        track = self.tell(Memory(), told=told)
+        assert track.track_id == number
+        assert self.done == ["restart"] * restarts + [(number, "added")]
+
+
+def test_reads_of_a_vehicle_that_was_hidden_are_not_this_one_s():
+    tracker = Tracker()
+    mine = [read(A), read(A), read(B), read("")]
+    one, other = Made(best=read(A), reads=mine), Made(best=read(B), reads=[])
+    tracker._followed = [one, other]
+    assert [kept.text.value for kept in tracker._own(one)] == [A, A, ""]
+    tracker._followed = [one, Made(best=read(A), reads=[])]
+    assert [kept.text.value for kept in tracker._own(one)] == [A, A, B, ""]
+    tracker._followed = [one, Made(best=read(""), reads=[])]
+    assert [kept.text.value for kept in tracker._own(one)] == [A, A, B, ""]
+    alone = Made(best=read(B), reads=mine)
+    tracker._followed = [alone]
+    assert len(tracker._own(alone)) == 4
+
+
+class TestFrames:
+    def test_two_frames_of_one_instant_end_nothing(self):
+        tracker = Tracker()
+        for number in range(2):
+            assert tracker.add(frame(number, 1.0), [read(A, confidence=0.5)]) == []
+        assert len(tracker._followed) == 1
+
+    def test_who_has_left_is_judged_by_the_picture_s_height_and_width(self, monkeypatch):
+        sizes, shown = [], frame(0, 0.0)
+        monkeypatch.setattr(Tracker, "_end_unseen", lambda _s, _now, size: sizes.append(size) or [])
+        Tracker().add(replace(shown, image=shown.image[:5, :7]), [])
+        assert sizes == [(5, 7)]
+
+    def test_tracks_are_numbered_from_one(self):
+        tracker = Tracker()
+        tracker.add(frame(0, 0.0), [read(A, 0.0), read(B, 400.0)])
+        assert [one.track_id for one in tracker._followed] == [1, 2]
+
+    @pytest.mark.parametrize(("most", "left"), [(4, [1, 2, 3]), (3, [1, 2, 3]), (2, [1, 3])])
+    def test_of_too_many_the_longest_unseen_go(self, most, left):
+        tracker = Tracker(Tracking(max_tracks=most))
+        tracker._followed = [
+            Made(track_id=number, told="told", motion=Made(at=after(at)))
+            for number, at in ((1, 2.0), (2, 1.0), (3, 3.0))
+        ]
+        assert tracker._end_surplus() == []
+        assert [one.track_id for one in tracker._followed] == left
+
+    @pytest.mark.parametrize(("asked", "sure"), [(0.95, 0.95), (0.5, 0.9)])
+    def test_a_rule_may_ask_for_more_and_not_for_less(self, asked, sure):
+        tracker = Tracker()
+        tracker.wait_for(asked)
+        assert tracker._sure_confidence == sure
+
+    def test_what_was_dropped_is_told_again_and_what_was_released_is_not(self):
+        tracker = Tracker()
+        released, dropped = Made(released=True), Made(released=False)
+        tracker._followed = [Made(told=told) for told in (None, released, dropped)]
+        tracker.tell_dropped_again()
+        assert [one.told for one in tracker._followed] == [None, released, None]
+
+
+class TestKnown:
+    """What a box shows, unread."""
+
+    SETTLED = read(A)
+
+    def known(self, seconds=0.1, *, frame_at=0.0, read_s=0.0, box=BOX, **other):
+        """`seconds` after the last frame, in which it was seen; it was read at `read_s`."""
+        tracker = Tracker()
+        tracker._now = after(frame_at)
+        motion = Made(at=NOON, expected=lambda _now: BOX, stood=other.pop("stood", True))
+        values = {"best": self.SETTLED, "settled": True, "reads": []}
+        tracker._followed = [Made(motion=motion, read_at=after(read_s), **{**values, **other})]
+        return tracker.known(frame(9, seconds), replace(self.SETTLED.box, box=box))
+
+    def test_one_that_was_told_in_its_place(self):
+        found = self.known(box=(101.0, 100.0, 100.0, 33.0))
+        assert (found.text, found.box.box[0]) == (self.SETTLED.text, 101.0)
+
+    @pytest.mark.parametrize(
+        ("seconds", "found"), [(0.0, True), (0.5, True), (0.6, False), (-0.1, False)]
+    )
+    def test_only_shortly_after_it_was_seen(self, seconds, found):
+        assert (self.known(seconds) is not None) == found
+
+    def test_only_where_it_was_seen_in_the_last_frame(self):
+        assert self.known(frame_at=0.05) is None
+
+    @pytest.mark.parametrize(("read_s", "found"), [(-1.8, True), (-1.9, False)])
+    def test_only_so_long_after_it_was_read(self, read_s, found):
+        assert (self.known(read_s=read_s) is not None) == found
+
+    @pytest.mark.parametrize(("read_s", "found"), [(-0.3, True), (-0.4, False)])
+    @pytest.mark.parametrize(
+        ("count", "stood", "often"), [(12, True, True), (11, True, False), (12, False, False)]
+    )
+    def test_one_that_stands_and_was_read_often(self, read_s, found, count, stood, often):
+        reads = [read(B)] * (count - 1) + [read(A)]
+        shown = self.known(read_s=read_s, settled=False, reads=reads, stood=stood)
+        assert (shown is not None) == (found and often)
+        if shown is not None:
+            assert shown.text.value == A
+
+    @pytest.mark.parametrize(("share", "found"), [(0.3, True), (0.29, False)])
+    def test_only_where_the_box_lies_on_the_expected_place(self, monkeypatch, share, found):
+        monkeypatch.setattr(tracking, "overlap", lambda *_: share)
+        assert (self.known() is not None) == found
