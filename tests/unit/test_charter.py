@@ -195,3 +195,8 @@ def test_a_thousand_names_and_no_more():
     )
     with pytest.raises(ConfigError, match="forbidden_recipients"):
         parse_charter(text(1001 - rest).encode(), "charter.toml")
+
+
+def test_a_charter_that_names_no_address_for_complaints_has_none():
+    lines = [line for line in TEXT.splitlines() if not line.startswith("complaints")]
+    assert parse_charter("\n".join(lines).encode(), "charter.toml").complaints == ""

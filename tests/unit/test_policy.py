@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from agent.core.policy.decide import decide, may_publish
+from agent.core.policy.decide import HOLD, decide, may_publish
 from agent.core.policy.policy import Circumstances, require_in_force
 from agent.core.reasons import Limit, Reason
 from agent.core.time.instant import ClockTrust
@@ -239,3 +239,14 @@ def test_a_refused_policy_says_since_when_and_what_to_do():
 def test_a_budget_of_one_that_nothing_was_spent_of_lets_one_out():
     assert ask(policy(rule(max_per_hour=1)), match()).releases
     assert ask(policy(rule(max_per_hour=0)), match()).reasons == (Reason.BUDGET_SPENT,)
+
+
+def test_only_what_passes_by_itself_holds_a_read():
+    """Anything else withdraws it for good."""
+    assert {Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE} == HOLD
+
+
+def test_what_the_strictest_rule_asks_for_and_nothing_where_there_is_none():
+    rules = [rule(min_confidence=least) for least in (0.9, 0.97, 0.95)]
+    assert policy(*rules).surest_wanted == 0.97
+    assert replace(policy(), releases=()).surest_wanted == 0.0
