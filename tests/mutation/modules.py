@@ -102,7 +102,11 @@ TESTS = {
         "unit/test_delivery_rest",
         "unit/test_delivery_fates",
     ),
-    "bundles.repository.writer": ("components/test_repository_writer",),
+    "bundles.repository.writer": (
+        "components/test_repository_writer",
+        "components/test_repository_copies",
+        "components/test_archive",
+    ),
     "bundles.repository.assembly": _REPOSITORY,
     "bundles.repository.next_version": _REPOSITORY,
 }
