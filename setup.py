@@ -99,17 +99,20 @@ setup(
     packages=[
         *find_packages(include=["agent", "agent.*"]),
         "agent.jurisdictions",
+        "agent.issuers",
         "agent.docs",
         "agent.config",
         "models",
     ],
     package_dir={
         "agent.jurisdictions": "config/jurisdictions",
+        "agent.issuers": "config/issuers",
         "agent.docs": "docs",
         "agent.config": "config",
     },
     package_data={
         "agent.jurisdictions": ["*.toml"],
+        "agent.issuers": ["*.toml"],
         # what messages point to (agent/doc_paths.py); debian/stage.py divides them
         "agent.docs": [
             "glossary.md",

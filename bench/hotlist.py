@@ -56,13 +56,19 @@ def main() -> None:
         help="imports and starts, each in a fresh process (3)",
     )
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        metavar="FOLDER",
+        help="another checkout, whose import is timed in turn with this one's",
+    )
     parser.add_argument("--match", type=Path, help=argparse.SUPPRESS)  # the child
     options = parser.parse_args()
     if options.match:
         print(json.dumps(match_in(options.match)))
         return
     with tempfile.TemporaryDirectory(prefix="platewarden-bench-") as made:
-        figures = measured(Path(made), options.entries, options.rounds)
+        figures = measured(Path(made), options.entries, options.rounds, options.beside)
     print(
         json.dumps(figures)
         if options.json
@@ -70,14 +76,18 @@ def main() -> None:
     )
 
 
-def measured(folder: Path, entries: int, rounds: int) -> dict[str, float]:
-    """Makes a list of so many entries in the folder; imports it and starts with it, in rounds."""
+def measured(folder: Path, entries: int, rounds: int, beside: Path | None) -> dict[str, float]:
+    """Makes a list of so many entries in the folder; imports it and starts with it, in rounds.
+
+    `beside`: another checkout, which imports it into a city of its own in the same rounds.
+    """
     given, city = folder / "list.csv", folder / "city"
-    city.mkdir()
-    (city / "charter.toml").write_text(CHARTER, encoding="utf-8")
     write_list(given, entries)
-    command = ("agent", "hotlist", "import", str(given), "--city", str(city), "--json")
-    imports = [timed(*command) for _ in range(rounds)]
+    imports, others = [], []
+    for _ in range(rounds):
+        imports.append(imported(given, city))
+        if beside:
+            others.append(imported(given, folder / "city-beside", beside))
     starts = [json.loads(timed("bench.hotlist", "--match", str(city))[2]) for _ in range(rounds)]
     return {
         "entries": json.loads(imports[0][2])["entries"],
@@ -86,15 +96,39 @@ def measured(folder: Path, entries: int, rounds: int) -> dict[str, float]:
         "import_wall_s": round(median(wall for wall, _, _ in imports), 1),
         "import_cpu_s": round(median(cpu for _, cpu, _ in imports), 1),
         **{name: round(median(start[name] for start in starts), 2) for name in starts[0]},
+        **compared([cpu for _, cpu, _ in imports], [cpu for _, cpu, _ in others]),
         "load_average": round(os.getloadavg()[0], 1),
     }
 
 
-def timed(*module: str) -> tuple[float, float, str]:
-    """Wall and CPU seconds of `python -m …`, and what it printed."""
+def compared(ours: list[float], others: list[float]) -> dict[str, float]:
+    """CPU time beside the other checkout's: the median, and ours as a multiple of it."""
+    if not others:
+        return {}
+    beside = median(others)
+    return {
+        "import_beside_cpu_s": round(beside, 1),
+        "import_ratio": round(median(ours) / beside, 2),
+    }
+
+
+def imported(given: Path, city: Path, checkout: Path | None = None) -> tuple[float, float, str]:
+    """One import into a city that holds nothing yet, or the same list."""
+    city.mkdir(exist_ok=True)
+    (city / "charter.toml").write_text(CHARTER, encoding="utf-8")
+    command = ("agent", "hotlist", "import", str(given), "--city", str(city), "--json")
+    return timed(*command, checkout=checkout)
+
+
+def timed(*module: str, checkout: Path | None = None) -> tuple[float, float, str]:
+    """Wall and CPU seconds of `python -m …`, and what it printed; `checkout`: where from."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", *module], check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", *module],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=checkout,
     )
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout

@@ -138,7 +138,7 @@ def copy(file: Path, into: Path) -> None:
 
 
 def lay_out_ours(camera: Path, city: Path) -> None:
-    """agent/, the models, the jurisdictions and the documents."""
+    """agent/, the models, the jurisdictions, the issuers and the documents."""
     known = own_modules()
     reached = camera_modules(known, city_commands())
     for name, file in known.items():
@@ -150,8 +150,9 @@ def lay_out_ours(camera: Path, city: Path) -> None:
         *(ROOT / "models").glob("*.py"),
     ]:
         copy(file, camera / PRIVATE / "models" / file.name)
-    for file in (ROOT / "config/jurisdictions").glob("*.toml"):
-        copy(file, city / PRIVATE / "agent/jurisdictions" / file.name)
+    for name in ("jurisdictions", "issuers"):
+        for file in (ROOT / "config" / name).glob("*.toml"):
+            copy(file, city / PRIVATE / "agent" / name / file.name)
     lay_out_documents(camera, city, reached)
 
 

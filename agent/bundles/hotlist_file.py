@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from agent import boundary
 from agent.bundles.hotlist_hands import lawful, left_out, require_within
 from agent.core.hotlist.compiled_format import MAX_FILE_BYTES, Compiled, decode
-from agent.core.hotlist.compiled_format import entries_in as header_entries
 from agent.core.hotlist.index import MAX_AGE, HotList, hotlist_of
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.hotlist.intake.manual_acts import MAX_BYTES as MAX_MANUAL_BYTES
@@ -121,15 +120,11 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def entries_in(binary: Path) -> int:
-    """How many entries the list says that it holds which is about to be replaced; 0 where there is
-    none, or none that can be read.
-    """
-    try:
-        with closing(input_chunks(binary, MAX_FILE_BYTES, missing=_IMPORT)) as chunks:
-            return header_entries(next(chunks, b""))
-    except ConfigError:
-        return 0
+@boundary.document("hot list that is held", error=ConfigError)
+def read_held(folder: Path) -> Compiled | None:
+    """The list that is about to be replaced; None where there is none. Raises ConfigError."""
+    binary = folder / BINARY
+    return decode(_whole(binary), str(binary)) if binary.exists() else None
 
 
 def modified(path: Path) -> datetime:

@@ -11,27 +11,31 @@ from agent.bundles.hotlist_file import (
     BINARY,
     MAX_SOURCE_BYTES,
     PLAIN,
-    entries_in,
     file_digest,
     modified,
+    read_held,
+    read_manual,
 )
 from agent.city.city_lock import only_writer
 from agent.city.city_log import city_log
 from agent.city.hotlist_leaves import import_leaf
 from agent.city.hotlist_progress import progress
+from agent.city.issuer_files import issuers_in
 from agent.city.moment import time_typed
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.hotlist.intake.ncic import Layout, parse_spans
-from agent.core.hotlist.plausibility.size import Sizes, require_plausible
+from agent.core.hotlist.plausibility.doubts import Allowed, Doubt, Lists
+from agent.core.hotlist.plausibility.of_rows.rows import RowDoubts
+from agent.core.hotlist.plausibility.whole import require_plausible
 from agent.core.time.instant import to_millisecond
 from agent.disk.input_file import input_chunks
-from agent.errors import UsageError
+from agent.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-    from agent.core.hotlist.compiled_format import Header
+    from agent.core.hotlist.compiled_format import Compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +43,14 @@ class ImportOrder:
     """What to take in, as typed.
 
     `as_of`: when the agency made it, empty: the file's own date; `layout`: of fixed-width records,
-    None for CSV. `allow_…`: what may be, although it is doubted.
+    None for CSV. `allowed`: what may be, although it is doubted.
     """
 
     file: Path
     as_of: str
     layout: Layout | None
     skip_bad_rows: bool
-    allow_empty: bool = False
-    allow_shrink: bool = False
+    allowed: Allowed = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +89,46 @@ def ncic_layout(columns: str, agency: str, case: str, valid_days: int, today: da
 
 def import_into(city: Path, order: ImportOrder, now: datetime) -> ImportDone:
     """Import the list that was ordered. Raises UsageError, ConfigError, StorageError."""
-    allowed = CityFolder(city).charter().allowed_categories
+    categories = CityFolder(city).charter().allowed_categories
+    doubts = RowDoubts(issuers_in(city), order.allowed)
     made = _made_at(order, now)
     _require_only_list(city, order.file)
     with only_writer(city), city_log(city) as log:
-        before = entries_in(city / BINARY)
+        held = _held(city, order.allowed)
         with progress(order.file) as watched:
             chunks = watched(input_chunks(order.file, MAX_SOURCE_BYTES, missing="check the path"))
             done = import_list(
                 Source(chunks, str(order.file), made, order.layout),
-                allowed,
+                categories,
                 now.date(),
                 skip_bad_rows=order.skip_bad_rows,
+                doubts=doubts,
             )
-            _require_size(before, done.compiled.header, order)
+            has_cases = order.layout is None or order.layout.has_cases
+            withdrawn = read_manual(city).without_old(now.date()).withdrawn
+            require_plausible(
+                Lists(done.compiled, held, withdrawn, now.date(), has_cases),
+                str(order.file),
+                order.allowed,
+            )
             data = done.encoded()
-        header = done.compiled.header
+        header, before = done.compiled.header, len(held.columns) if held else 0
         log.write(BINARY, data, import_leaf(done.compiled, before, header.skipped, log))
     return ImportDone(before, header.entries, header.skipped, done.skipped_lines)
 
 
-def _require_size(before: int, header: Header, order: ImportOrder) -> None:
-    sizes = Sizes(before, header.entries, sum(header.dropped.values()), header.expired)
-    require_plausible(
-        sizes, str(order.file), allow_empty=order.allow_empty, allow_shrink=order.allow_shrink
-    )
+def _held(city: Path, allowed: Allowed) -> Compiled | None:
+    """The list held; None where there is none, or where it is damaged and may go."""
+    try:
+        return read_held(city)
+    except ConfigError as error:
+        if Doubt.UNPROTECT in allowed:
+            return None
+        raise ConfigError(
+            f"{error.what}; whose protections would end with it is not known",
+            where=error.where,
+            fix=f"to take the new list nevertheless, give {Doubt.UNPROTECT.flag}",
+        ) from None
 
 
 def _made_at(order: ImportOrder, now: datetime) -> datetime:

@@ -158,5 +158,7 @@ def test_a_withdrawn_car_does_not_come_back_with_the_next_extract_on_another_lin
     assert listed(city, "PWD9K5")
     later = f"V{TODAY - timedelta(days=1):%Y%m%d}PWD7Q42   CA\n"
     path.write_text(other + later, encoding="ascii")  # another report about the same car
-    hotlist("import", path, "--city", city, *EXTRACT)
+    asked = hotlist("import", path, "--city", city, *EXTRACT, code=2)
+    assert "--allow-returned" in asked.stderr
+    hotlist("import", path, "--city", city, *EXTRACT, "--allow-returned")
     assert listed(city) == [f"X-1/{TODAY - timedelta(days=1):%Y%m%d}"]

@@ -6,7 +6,7 @@ from functools import cache
 import pyrage
 
 from agent.bundles import hotlist_sealed, jurisdiction_files
-from agent.core.hotlist.compiled_format import MAGIC, Compiled, decode, entries_in
+from agent.core.hotlist.compiled_format import MAGIC, Compiled, decode
 from agent.core.hotlist.index import hotlist_of
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.hotlist.intake.manual_acts import parse_manual
@@ -68,7 +68,6 @@ def hotlist_bin(data: bytes) -> None:
         header, _, columns = data.partition(b"\n")
         header += b" " * (-len(header) % 8)
         data = MAGIC + len(header).to_bytes(8, "little") + header + columns
-    entries_in(data)
     used(decode(bytearray(data + world.digest(data)), "hotlist.bin"))
 
 

@@ -270,7 +270,7 @@ def test_without_a_header_the_first_row_is_not_quoted():
     assert "header: missing" in refused("")[0]
 
 
-@pytest.mark.parametrize("column", ["note", "owner", "Plate", ""])
+@pytest.mark.parametrize("column", ["note", "owner", "remarks", ""])
 def test_notes_and_names_have_no_column(column):
     told = refused(f"{HEADER},{column}\n{ROW},x")
     assert told == [
@@ -293,7 +293,8 @@ def test_a_column_that_is_there_twice_is_refused():
         (f"{HEADER}\n{'x' * 200_000}", "hotlist.csv:2: longer than 4096 bytes"),
         (HEADER.encode() + b"\nPWD \xff7Q42", "hotlist.csv:2: not UTF-8"),
         (f'{HEADER}\n"PWD\n7Q42"{ROW[8:]}', "hotlist.csv:2: not CSV here"),
-        (f"{HEADER}\n{ROW}".encode("utf-16"), "header"),
+        (f"{HEADER}\n{ROW}".encode("utf-32"), "is UTF-32"),
+        (f"{HEADER}\n{ROW}".encode("utf-16")[:-1], "begins as UTF-16"),
     ],
 )
 def test_what_is_no_csv_is_refused_without_quoting_it(hostile, words):

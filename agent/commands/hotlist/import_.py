@@ -6,6 +6,18 @@ from typing import Annotated
 import typer
 
 from agent.commands.city_options import City, Json
+from agent.commands.hotlist.hotlist_allowances import (
+    AllowBulk,
+    AllowEmpty,
+    AllowForeign,
+    AllowLostZeros,
+    AllowNoPlateWords,
+    AllowOlder,
+    AllowReturned,
+    AllowShrink,
+    AllowTwins,
+    AllowUnprotect,
+)
 
 app = typer.Typer(add_completion=False)
 
@@ -51,13 +63,16 @@ def import_(
         bool,
         typer.Option("--skip-bad-rows", help="Leave broken rows out. They are counted and listed."),
     ] = False,
-    allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Take a list that leaves no entry at all.")
-    ] = False,
-    allow_shrink: Annotated[
-        bool,
-        typer.Option("--allow-shrink", help="Take a list of less than half of what was held."),
-    ] = False,
+    allow_empty: AllowEmpty = False,
+    allow_shrink: AllowShrink = False,
+    allow_older: AllowOlder = False,
+    allow_unprotect: AllowUnprotect = False,
+    allow_lost_zeros: AllowLostZeros = False,
+    allow_returned: AllowReturned = False,
+    allow_twins: AllowTwins = False,
+    allow_bulk: AllowBulk = False,
+    allow_no_plate_words: AllowNoPlateWords = False,
+    allow_foreign: AllowForeign = False,
     as_json: Json = False,
 ) -> None:
     """Import an agency's list. It replaces the one before."""
@@ -65,16 +80,23 @@ def import_(
     from agent.city.hotlist_overview import overview
     from agent.city.moment import moment
     from agent.commands.hotlist.hotlist_output import print_overview
+    from agent.core.hotlist.plausibility.doubts import Doubt
 
     now = moment("")
     layout = ncic_layout(columns, agency, case, valid_days, now.date()) if ncic else None
-    order = ImportOrder(
-        file,
-        as_of,
-        layout,
-        skip_bad_rows=skip_bad_rows,
-        allow_empty=allow_empty,
-        allow_shrink=allow_shrink,
-    )
+    given = {
+        Doubt.EMPTY: allow_empty,
+        Doubt.SHRINK: allow_shrink,
+        Doubt.OLDER: allow_older,
+        Doubt.UNPROTECT: allow_unprotect,
+        Doubt.LOST_ZEROS: allow_lost_zeros,
+        Doubt.RETURNED: allow_returned,
+        Doubt.TWINS: allow_twins,
+        Doubt.BULK: allow_bulk,
+        Doubt.NO_PLATE: allow_no_plate_words,
+        Doubt.FOREIGN: allow_foreign,
+    }
+    allowed = frozenset(doubt for doubt, is_allowed in given.items() if is_allowed)
+    order = ImportOrder(file, as_of, layout, skip_bad_rows=skip_bad_rows, allowed=allowed)
     done = import_into(city, order, now)
     print_overview(overview(city, now, done.table()), as_json=as_json)

@@ -16,7 +16,7 @@ from agent.core.hotlist.columns import (
     WIDTHS,
     Columns,
     in_order,
-    most_alike,
+    longest_run,
     slots_of,
     without_repeats,
 )
@@ -31,6 +31,7 @@ from agent.core.hotlist.entry import (
     plate_of,
     plates_of,
 )
+from agent.core.hotlist.intake.lines import lines_told
 from agent.core.policy.policy import NEVER_RELEASE
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class ListBuilder:
             for name, width in WIDTHS.items()
             if name != "spare"
         }
+        self._lines = array("I")
         self._append = [column.append for column in self._columns.values()]
         self._cases = bytearray()
 
@@ -130,8 +132,10 @@ class ListBuilder:
         source_date: str,
         expires: str,
         vehicle_class: str = "",
+        *,
+        line: int = 0,
     ) -> Sequence[str]:
-        """Keep one row, or count it as dropped.
+        """Keep one row, or count it as dropped. `line`: of its file.
 
         Returns what is wrong with it, as `field: what`, without values; empty when nothing is.
 
@@ -168,10 +172,12 @@ class ListBuilder:
         for append, value in zip(self._append, values, strict=True):
             append(value)
         self._cases += case.encode("ascii")
+        self._lines.append(line)
         return ()
 
-    def add_many(self, rows: Mapping[str, Sequence[str]]) -> bool:
-        """The same for many rows at once, given by column of FIELDS, several times as quick.
+    def add_many(self, rows: Mapping[str, Sequence[str]], first_line: int = 0) -> bool:
+        """The same for many rows at once, one a line, given by column of FIELDS; several times as
+        quick.
 
         False: some row is not plainly right; none was kept or counted.
         """
@@ -179,17 +185,18 @@ class ListBuilder:
         turned_away = {name for name in set(categories) if not self.allow.admits(name)}
         if not all(map(PATTERNS["category"][0].fullmatch, turned_away)):
             return False
-        kept = rows
+        kept, lines = rows, array("I", range(first_line, first_line + len(categories)))
         if turned_away:
             admitted = [name not in turned_away for name in categories]
             kept = {name: list(compress(column, admitted)) for name, column in rows.items()}
-        if kept["plate"] and not self._keep_many(kept):
+            lines = array("I", compress(lines, admitted))
+        if kept["plate"] and not self._keep_many(kept, lines):
             return False
         for name in turned_away:
             self.allow.drop(name, categories.count(name))
         return True
 
-    def _keep_many(self, rows: Mapping[str, Sequence[str]]) -> bool:
+    def _keep_many(self, rows: Mapping[str, Sequence[str]], lines: array[int]) -> bool:
         """Keep rows of admitted categories, at least one; False, and nothing done, where one is not
         plainly right.
         """
@@ -210,6 +217,7 @@ class ListBuilder:
         except KeyError:
             return False
         self._extend(plates, cases, days, ids)
+        self._lines.extend(lines)
         return True
 
     def _extend(
@@ -238,18 +246,23 @@ class ListBuilder:
             column.extend(array(column.typecode, numbers))
         self._cases += "".join(cases).encode("ascii")
 
+    def faults(self, *row: str) -> Sequence[str]:
+        """What is wrong with a row's fields, in the order of FIELDS, without values."""
+        return faults_of(dict(zip(FIELDS, row, strict=True)), self._today)
+
     def _faults(self, *row: str) -> Sequence[str]:
-        faults = faults_of(dict(zip(FIELDS, row, strict=True)), self._today)
         most = ", ".join(
             f"{number} different values of {name}" for name, number in MAX_NAMES.items()
         )
-        return faults or [f"the list is too large: at most {MAX_ENTRIES} entries, {most}"]
+        return self.faults(*row) or [
+            f"the list is too large: at most {MAX_ENTRIES} entries, {most}"
+        ]
 
     def columns(self, multiplier: int) -> Columns:
         """What was kept, sorted, each entry once.
 
-        Raises ValueError where too many look alike; `expired`, `identical` and `contradicting` are
-        set.
+        Raises ValueError naming their lines where too many look alike; `expired`, `identical` and
+        `contradicting` are set.
         """
         rows = np.zeros(len(self), ROW)
         for name, column in self._columns.items():
@@ -259,16 +272,25 @@ class ListBuilder:
         protecting = self._categories.get(NEVER_RELEASE, _DROPPED)
         cases = np.frombuffer(self._cases, "<u1") if self._cases else np.zeros(0, "<u1")
         kept, self.identical, self.contradicting = without_repeats(
-            in_order(Columns(rows, cases)), lambda category: category == protecting
+            in_order(Columns(rows, cases, np.array(self._lines, "<u4"))),
+            lambda category: category == protecting,
         )
         # Only now, because a row that has expired may be the newer word on the same case.
         live = kept.rows["expires"] > self._today_days
         if not live.all():
             self.expired, kept = len(kept) - int(live.sum()), kept.take(live).compact()
-        if (most := most_alike(kept.rows["slot"])) > MAX_ALIKE:
-            msg = (
-                f"{most} entries look like one another; "
-                f"at most {MAX_ALIKE} may, or one sighting would take too long to match"
-            )
-            raise ValueError(msg)
+        _require_unlike(kept)
         return kept
+
+
+def _require_unlike(kept: Columns) -> None:
+    run = longest_run(kept.rows["slot"])
+    most = run.stop - run.start
+    if most <= MAX_ALIKE:
+        return
+    lines = [] if kept.lines is None else sorted(int(line) for line in kept.lines[run])
+    msg = (
+        f"{most} entries look like one another, in lines {lines_told(lines)}; "
+        f"at most {MAX_ALIKE} may, or one sighting would take too long to match"
+    )
+    raise ValueError(msg)

@@ -47,18 +47,20 @@ _AT_ONCE = 65_536
 @dataclass(frozen=True, slots=True)
 class Columns:
     """`rows`: of dtype ROW; `cases`: the case references one after another, ASCII, as `case_at` and
-    `case_length` say.
+    `case_length` say; `lines`: of each entry, in the file that was read just now; else None.
     """
 
     rows: NDArray[Any]
     cases: NDArray[Any]
+    lines: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, places: NDArray[Any]) -> Columns:
         """The entries at these places (or where a mask is true), in that order. A copy."""
-        return Columns(self.rows[places], self.cases)
+        lines = None if self.lines is None else self.lines[places]
+        return Columns(self.rows[places], self.cases, lines)
 
     def compact(self) -> Columns:
         """The same entries, with no case reference in memory that none of them has.
@@ -77,7 +79,7 @@ class Columns:
             target = np.arange(begins[first], begins[first] + len(shift))
             cases[target] = self.cases[target + shift]
         self.rows["case_at"] = begins
-        return Columns(self.rows, cases)
+        return Columns(self.rows, cases, self.lines)
 
     def case(self, place: int) -> bytes:
         """One entry's case reference."""
@@ -108,12 +110,27 @@ def bucket_starts(slots: NDArray[Any], bits: int) -> NDArray[Any]:
     return starts
 
 
+def run_edges(sorted_keys: NDArray[Any]) -> NDArray[Any]:
+    """Where each run of equal keys begins, and at last where the last one ends; of none, one
+    edge.
+    """
+    changes = sorted_keys[1:] != sorted_keys[:-1]
+    return np.flatnonzero(np.concatenate(([True][: len(sorted_keys)], changes, [True])))
+
+
+def longest_run(sorted_keys: NDArray[Any]) -> slice:
+    """Where the longest run of equal keys lies."""
+    edges = run_edges(sorted_keys)
+    if len(edges) < 2:
+        return slice(0, 0)
+    longest = int(np.diff(edges).argmax())
+    return slice(int(edges[longest]), int(edges[longest + 1]))
+
+
 def most_alike(slots: NDArray[Any]) -> int:
     """The length of the longest run of equal, sorted slots."""
-    if not len(slots):
-        return 0
-    edges = np.flatnonzero(np.concatenate(([True], slots[1:] != slots[:-1], [True])))
-    return int(np.diff(edges).max())
+    run = longest_run(slots)
+    return int(run.stop - run.start)
 
 
 def most_crowded(slots: NDArray[Any]) -> int:
@@ -129,8 +146,7 @@ def most_crowded(slots: NDArray[Any]) -> int:
     different = slots[np.concatenate(([True], slots[1:] != slots[:-1]))]
     shift = np.uint64(64 - bucket_bits(len(slots)))
     buckets = different >> shift
-    edges = np.flatnonzero(np.concatenate(([True], buckets[1:] != buckets[:-1], [True])))
-    return int(np.diff(edges).max())
+    return most_alike(buckets)
 
 
 def in_order(columns: Columns) -> Columns:

@@ -149,19 +149,6 @@ def decode(untrusted: bytes | bytearray, where: str) -> Compiled:
     return Compiled(header, columns, digest.hexdigest())
 
 
-def entries_in(untrusted_start: bytes) -> int:
-    """How many entries a file says that it holds, from its first bytes, unchecked; 0 where it says
-    nothing.
-    """
-    length = int.from_bytes(untrusted_start[len(MAGIC) : len(MAGIC) + 8], "little")
-    try:
-        return Header.model_validate_json(
-            untrusted_start[len(MAGIC) + 8 : len(MAGIC) + 8 + length]
-        ).entries
-    except ValidationError:
-        return 0
-
-
 def _header(untrusted: bytes, where: str) -> Header:
     try:
         header = Header.model_validate_json(untrusted)

@@ -40,7 +40,7 @@ PATTERNS: Mapping[str, tuple[re.Pattern[str], str]] = {
         "must be a-z and -, at most 24 characters, or empty",
     ),
 }
-_SEPARATORS = b" -._/\t"
+SEPARATORS = b" -._/\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +73,21 @@ def plate_of(untrusted_text: str) -> str:
     listed = folded(untrusted_text)
     if not listed.isascii():
         return ""
-    text = listed.encode("ascii").upper().translate(None, _SEPARATORS).decode("ascii")
+    text = listed.encode("ascii").upper().translate(None, SEPARATORS).decode("ascii")
     return text if PLATE.fullmatch(text) else ""
+
+
+def bare_texts(untrusted_texts: Sequence[str]) -> Sequence[str]:
+    """Each text in capitals and without separators, in one go, whatever it is; what is not ASCII
+    becomes a question mark. A text with a line end would become two.
+    """
+    joined = "\n".join(untrusted_texts).encode("ascii", "replace")
+    return joined.upper().translate(None, SEPARATORS).decode("ascii").split("\n")
 
 
 def plates_of(untrusted_texts: Sequence[str]) -> Sequence[str] | None:
     """plate_of for many texts without line ends; None where one of them is no plate."""
-    try:
-        joined = (
-            "\n".join(untrusted_texts)
-            .encode("ascii")
-            .upper()
-            .translate(None, _SEPARATORS)
-            .decode("ascii")
-        )
-    except UnicodeEncodeError:
-        return None
-    plates = joined.split("\n")
+    plates = bare_texts(untrusted_texts)
     return (
         plates
         if len(plates) == len(untrusted_texts) and all(map(PLATE.fullmatch, plates))

@@ -1,4 +1,4 @@
-"""A hot list's CSV as rows.
+"""A hot list's CSV as rows, with the separator that its header has.
 
 One line is one row: no field may hold a line end, so a quote that is not closed breaks one row and
 not the rest.
@@ -7,27 +7,56 @@ not the rest.
 from __future__ import annotations
 
 import csv
+import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from agent.core.hotlist.entry import FIELDS, OPTIONAL, REQUIRED
+from agent.core.hotlist.entry import FIELDS, REQUIRED
 from agent.core.hotlist.intake.lines import MAX_LINE_BYTES
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+
+SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_EMPTY = b' ,;\t|"\x1a\x0c'  # with the ends that old programs put behind a file
+_says_separator = re.compile(rb'"?sep=([,;\t|])"?[,;\t| ]*').fullmatch
+_record = re.compile(rb"[A-Z](?:19|20)[0-9]{6}[A-Z0-9 ]{10}[A-Z]{2}").match
+
+
+def opened(
+    blocks: Iterable[tuple[int, list[bytes]]], where: str
+) -> tuple[CsvReader, Iterator[tuple[int, list[bytes]]]]:
+    """A reader made from the header, and the blocks below it.
+
+    Empty rows and a spreadsheet's `sep=;` may stand above. Raises ConfigError on a header that is
+    not right: nothing below it could be read.
+    """
+    blocks, said = iter(blocks), ""
+    for first, lines in blocks:
+        for place, line in enumerate(lines):
+            if (found := _says_separator(line)) and not said:
+                said = found[1].decode("ascii")
+            elif line.strip(_EMPTY):
+                below = [(first + place + 1, lines[place + 1 :])]
+                return CsvReader(line, f"{where}:{first + place}", said), chain(below, blocks)
+    return CsvReader(b"", f"{where}:1", said), iter(())
 
 
 class CsvReader:
     """Reads blocks of lines into a builder.
 
-    The first line is the header; `order`: where each field of FIELDS stands, None where it does
-    not.
+    `order`: where each field of FIELDS stands, None where it does not; `separator`: one of
+    SEPARATORS.
     """
 
-    def __init__(self, header: bytes, where: str) -> None:
-        """Raises ConfigError on a header that is not right: nothing below it could be read."""
-        fields = fields_of(header)
-        columns = _columns([] if isinstance(fields, str) else fields, where)
+    def __init__(self, header: bytes, where: str, separator: str = "") -> None:
+        """`where`: file and line; `separator`: where the file says it. Raises ConfigError."""
+        self.separator = separator or _separator_of(header)
+        fields = fields_of(header, self.separator)
+        names = [] if isinstance(fields, str) else [_name(one) for one in fields]
+        columns = _columns(names, header, where)
         self._width = len(columns)
         self._order = {name: columns.index(name) if name in columns else None for name in FIELDS}
 
@@ -45,7 +74,7 @@ class CsvReader:
             or max(map(len, untrusted_lines)) > MAX_LINE_BYTES
         ):
             return None
-        rows = [line.split(",") for line in joined.decode("ascii").split("\n")]
+        rows = [line.split(self.separator) for line in joined.decode("ascii").split("\n")]
         if set(map(len, rows)) != {self._width}:
             return None
         columns = list(zip(*rows, strict=True))
@@ -56,22 +85,32 @@ class CsvReader:
 
     def row(self, untrusted_line: bytes) -> Sequence[str] | str:
         """The fields of one line in the order of FIELDS, or why it is no row; nothing for an empty
-        line, as editors leave at the end.
+        one, as editors and spreadsheets leave at the end.
         """
-        if not untrusted_line:
+        if not untrusted_line.strip(_EMPTY):
             return ()
-        fields = fields_of(untrusted_line)
+        fields = fields_of(untrusted_line, self.separator)
         if isinstance(fields, str):
             return fields
         if len(fields) != self._width:
             return (
                 f"{len(fields)} fields where the header has {self._width} "
-                "(the row is cut short, or a comma is not in quotes)"
+                f"(the row is cut short, or {SEPARATORS[self.separator]} is not in quotes)"
             )
         return [fields[place] if place is not None else "" for place in self._order.values()]
 
 
-def fields_of(untrusted_line: bytes) -> list[str] | str:
+def _separator_of(header: bytes) -> str:
+    """Which one the header has most of; a comma where it has none."""
+    return max(SEPARATORS, key=lambda one: (header.count(one.encode("ascii")), one == ","))
+
+
+def _name(untrusted_field: str) -> str:
+    """A column's name however a program writes it: `Source Date`."""
+    return re.sub(r"[ -]+", "_", untrusted_field.strip().lower())
+
+
+def fields_of(untrusted_line: bytes, separator: str) -> list[str] | str:
     """The fields of one line, or why it has none."""
     if len(untrusted_line) > MAX_LINE_BYTES:
         return f"longer than {MAX_LINE_BYTES} bytes (is this a CSV file?)"
@@ -82,33 +121,36 @@ def fields_of(untrusted_line: bytes) -> list[str] | str:
     if "\0" in text:
         return "holds a NUL byte (the file is damaged, or no text)"
     if '"' not in text:
-        return text.split(",")
+        return text.split(separator)
     try:
-        return next(csv.reader([text], strict=True))
+        return next(csv.reader([text], delimiter=separator, strict=True))
     except csv.Error:  # its text may quote the row
         return "not CSV here: quotes that do not match"
 
 
-def _columns(header: Sequence[str], where: str) -> Sequence[str]:
+def _columns(names: Sequence[str], header: bytes, where: str) -> Sequence[str]:
     """The header, checked.
 
     It is quoted only once it is known to be one: without a header the first row would be a plate's.
     """
-    missing = [name for name in REQUIRED if name not in header]
+    missing = [name for name in REQUIRED if name not in names]
+    if _record(header):
+        raise ConfigError(
+            "is a record of fixed width, and no header of a CSV", where=where, fix="give --ncic"
+        )
     if missing:
         raise ConfigError(
             f"header: missing {', '.join(missing)}",
-            where=f"{where}:1",
+            where=where,
             fix=f"the first line must read {','.join(REQUIRED)}",
         )
-    unknown = [number for number, name in enumerate(header, 1) if name not in REQUIRED + OPTIONAL]
+    unknown = [name for name in names if name not in FIELDS]
     if unknown:
-        named = ", ".join(ascii(header[number - 1][:24]) for number in unknown)
         raise ConfigError(
-            f"header: unknown column {named}",
-            where=f"{where}:1",
+            f"header: unknown column {', '.join(ascii(name[:24]) for name in unknown)}",
+            where=where,
             fix="remove it: notes and names have no place on a camera",
         )
-    if len(set(header)) != len(header):
-        raise ConfigError("header: a column is there twice", where=f"{where}:1", fix="remove one")
-    return header
+    if len(set(names)) != len(names):
+        raise ConfigError("header: a column is there twice", where=where, fix="remove one")
+    return names

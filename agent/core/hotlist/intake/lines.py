@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 MAX_LINE_BYTES = 4096
 MAX_CARRY_BYTES = 1 << 20
 BLOCK_LINES = 8192
 MAX_FAULTS_TOLD = 50
 MAX_LINES_LISTED = 1000
+MOST_NAMED = 10
 BOM = b"\xef\xbb\xbf"
 
 
@@ -45,6 +46,12 @@ def line_blocks(untrusted_chunks: Iterable[bytes]) -> Iterator[tuple[int, list[b
     rest = carry.removeprefix(BOM).splitlines()
     if rest:
         yield number, rest
+
+
+def lines_told(lines: Sequence[int]) -> str:
+    """Some line numbers for people: the first ten, and how many more."""
+    told = ", ".join(map(str, lines[:MOST_NAMED]))
+    return f"{told} and {len(lines) - MOST_NAMED} more" if len(lines) > MOST_NAMED else told
 
 
 class Faults:

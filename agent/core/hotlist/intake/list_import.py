@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from agent.core.hotlist.builder import ListBuilder
@@ -15,15 +14,16 @@ from agent.core.hotlist.categories import AllowList
 from agent.core.hotlist.compiled_format import Compiled, Header, encode, multiplier_from, shapes_of
 from agent.core.hotlist.entry import FIELDS
 from agent.core.hotlist.index import MAX_AGE, HotList, hotlist_of
-from agent.core.hotlist.intake.csv_rows import CsvReader
+from agent.core.hotlist.intake.csv_rows import opened
+from agent.core.hotlist.intake.encodings import as_utf8
 from agent.core.hotlist.intake.lines import Faults, line_blocks
 from agent.core.hotlist.intake.ncic import NcicReader
-from agent.core.hotlist.plausibility.spreadsheet import any_changed, change_of
+from agent.core.hotlist.plausibility.of_rows.rows import RowDoubts
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date, timedelta
 
     from agent.core.hotlist.intake.ncic import Layout
@@ -58,10 +58,17 @@ class Imported:
 
 
 def import_list(
-    source: Source, allowed: Iterable[str] | None, today: date, *, skip_bad_rows: bool = False
+    source: Source,
+    allowed: Iterable[str] | None,
+    today: date,
+    *,
+    skip_bad_rows: bool = False,
+    doubts: RowDoubts | None = None,
 ) -> Imported:
     """The list in a source, without rows that have expired by `today` (UTC) and of categories that
     are not allowed (None: all are).
+
+    `doubts`: what is a fault of a row although it could be taken; None: what a spreadsheet changed.
 
     Raises ConfigError naming file, line and field of every fault (the first 50), never what stands
     there.
@@ -69,11 +76,13 @@ def import_list(
     digest = hashlib.sha256()
     builder = ListBuilder(today, AllowList(allowed))
     faults = Faults(source.where, skip=skip_bad_rows)
-    blocks = line_blocks(_hashed(source.untrusted_chunks, digest))
+    taker = _Taker(builder, faults, doubts or RowDoubts())
+    chunks = as_utf8(_hashed(source.untrusted_chunks, digest), source.where)
+    blocks = line_blocks(chunks)
     if source.layout is None:
-        _read_csv(blocks, builder, faults)
+        _read_csv(blocks, taker)
     else:
-        _read_ncic(blocks, builder, faults, NcicReader(source.layout))
+        _read_ncic(blocks, taker, NcicReader(source.layout))
     faults.require_none()
     compiled = compile_rows(
         builder,
@@ -86,53 +95,68 @@ def import_list(
     return Imported(compiled, tuple(faults.lines))
 
 
-def _read_csv(
-    blocks: Iterator[tuple[int, list[bytes]]], builder: ListBuilder, faults: Faults
-) -> None:
-    """Blocks that are plainly right go in as a whole; the others row by row, so that each fault
-    gets its line.
+@dataclass(frozen=True, slots=True)
+class _Taker:
+    """Where rows go: into the builder, or among the faults.
+
+    Blocks that are plainly right go in as a whole; the others row by row, so that each fault gets
+    its line.
     """
-    number, lines = next(blocks, (1, [b""]))
-    reader = CsvReader(lines[0], faults.where)
-    for first, block in chain([(number + 1, lines[1:])], blocks):
-        _require_end(first + len(block), faults.where)
+
+    builder: ListBuilder
+    faults: Faults
+    doubts: RowDoubts
+
+    def many(self, first: int, rows: Mapping[str, Sequence[str]]) -> bool:
+        """Take rows by column of FIELDS, one a line from `first` on; False, and nothing done, where
+        one needs a look.
+        """
+        return not self.doubts.any(rows) and self.builder.add_many(rows, first)
+
+    def one(self, line: int, row: Sequence[str] | str) -> None:
+        """Take one row, or note what is wrong with it."""
+        if isinstance(row, str):
+            self.faults.add(line, [row])
+        elif row:
+            plate, state, category, *_ = row
+            # Of a category that is not allowed no plate is looked at.
+            admitted = self.builder.allow.admits(category)
+            doubts = self.doubts.of(plate, state) if admitted else []
+            if found := self._more(doubts, row) if doubts else self.builder.add(*row, line=line):
+                self.faults.add(line, found)
+
+    def _more(self, doubts: Sequence[str], row: Sequence[str]) -> Sequence[str]:
+        """With what else is wrong: in a row whose fields have shifted, every one is."""
+        told = {doubt.split(":", 1)[0] for doubt in doubts}
+        others = self.builder.faults(*row)
+        return [*doubts, *(one for one in others if one.split(":", 1)[0] not in told)]
+
+
+def _read_csv(blocks: Iterator[tuple[int, list[bytes]]], taker: _Taker) -> None:
+    reader, rows = opened(blocks, taker.faults.where)
+    for first, block in rows:
+        _require_end(first + len(block), taker.faults.where)
         columns = reader.plain(block) if block else {}
-        if columns is not None and (
-            not columns or (not any_changed(columns["plate"]) and builder.add_many(columns))
-        ):
+        if columns is not None and (not columns or taker.many(first, columns)):
             continue
         for line, content in enumerate(block, first):
-            _add(builder, faults, line, reader.row(content))
+            taker.one(line, reader.row(content))
 
 
 def _read_ncic(
-    blocks: Iterator[tuple[int, list[bytes]]],
-    builder: ListBuilder,
-    faults: Faults,
-    reader: NcicReader,
+    blocks: Iterator[tuple[int, list[bytes]]], taker: _Taker, reader: NcicReader
 ) -> None:
-    """As with CSV: the whole block at once, or row by row."""
-    for first, block in blocks:
-        _require_end(first + len(block), faults.where)
+    checked = reader.opened(blocks, taker.faults.where)
+    for first, block in checked:
+        _require_end(first + len(block), taker.faults.where)
         rows = [reader.row(content) for content in block]
         plain = [row for row in rows if row and not isinstance(row, str)]
-        if len(plain) == len(rows) and builder.add_many(
-            dict(zip(FIELDS, zip(*plain, strict=True), strict=True))
+        if len(plain) == len(rows) and taker.many(
+            first, dict(zip(FIELDS, zip(*plain, strict=True), strict=True))
         ):
             continue
         for line, row in enumerate(rows, first):
-            _add(builder, faults, line, row)
-
-
-def _add(builder: ListBuilder, faults: Faults, line: int, row: Sequence[str] | str) -> None:
-    found: Sequence[str] = [row] if isinstance(row, str) else ()
-    if row and not isinstance(row, str):
-        plate, _, category, *_ = row
-        # Of a category that is not allowed no plate is looked at.
-        change = change_of(plate) if builder.allow.admits(category) else ""
-        found = [change] if change else builder.add(*row)
-    if found:
-        faults.add(line, found)
+            taker.one(line, row)
 
 
 def _require_end(line: int, where: str) -> None:

@@ -12,15 +12,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from agent.core.hotlist.categories import UNKNOWN
 from agent.core.hotlist.entry import MAX_VALIDITY_DAYS
 from agent.core.hotlist.intake.lines import MAX_LINE_BYTES
+from agent.core.hotlist.intake.ncic_fit import require_fits
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 CODES: Mapping[str, str] = {
     "A": "amber-alert",
@@ -50,6 +52,8 @@ STATES: Mapping[str, str] = (
         "US": "US",
     }
 )
+_MARKS = b"\x1a\x0c"  # Ctrl-Z and form feed
+_EMPTY = _MARKS + b" \t"
 FIELDS = ("code", "date", "plate", "state", "agency", "case", "expires")
 REQUIRED = FIELDS[:4]
 STANDARD = "code=1,date=2-9,plate=10-19,state=20-21"
@@ -72,6 +76,11 @@ class Layout:
     case: str = ""
     valid_days: int = 2
     _dates: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def has_cases(self) -> bool:
+        """Does a column say each record's case? Else all records of a day share one."""
+        return "case" in self.spans
 
     @property
     def width(self) -> int:
@@ -97,6 +106,11 @@ def parse_spans(text: str) -> Mapping[str, tuple[int, int]]:
                 fix=f"write {STANDARD}; further: {', '.join(FIELDS[4:])}",
             )
         spans[name] = int(found[1]), int(found[2] or found[1])
+    ordered = sorted(spans.values())
+    if any(one[1] >= other[0] for one, other in pairwise(ordered)):
+        raise UsageError(
+            "two fields stand in the same column", where="--columns", fix=f"write {STANDARD}"
+        )
     missing = [name for name in REQUIRED if name not in spans]
     if missing:
         raise UsageError(
@@ -114,10 +128,22 @@ class NcicReader:
             name: slice(first - 1, last) for name, (first, last) in layout.spans.items()
         }
 
+    def opened(
+        self, blocks: Iterable[tuple[int, list[bytes]]], where: str
+    ) -> Iterator[tuple[int, list[bytes]]]:
+        """The blocks, once the first one was looked at. Raises ConfigError where it is a CSV, or
+        its records fit some columns beside those that were named.
+        """
+        blocks = iter(blocks)
+        for first, lines in blocks:
+            require_fits([line for line in lines if line.strip(_EMPTY)], self._layout.spans, where)
+            yield from chain([(first, lines)], blocks)
+
     def row(self, untrusted_line: bytes) -> Sequence[str] | str:
         """One record in the order of the CSV's fields, or why it is none; nothing for an empty
-        line.
+        line, and for the marks that old programs put at a page's or a file's end.
         """
+        untrusted_line = untrusted_line.strip(_MARKS)
         if not untrusted_line.strip():
             return ()
         if len(untrusted_line) > MAX_LINE_BYTES:
@@ -140,6 +166,8 @@ class NcicReader:
 def _row(fields: Mapping[str, str], layout: Layout) -> Sequence[str] | str:
     state = STATES.get(fields["state"])
     category = CODES.get(fields["code"], UNKNOWN)
+    if not fields["code"].isalpha():
+        return "code: not a letter (is the record one column off?)"
     if category == UNKNOWN:
         return "", "", UNKNOWN, "", "", "", "", ""  # nothing else of it is looked at
     if state is None:

@@ -4,38 +4,39 @@ one off, or a file cut short.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from agent.errors import ConfigError
+from agent.core.hotlist.plausibility.doubts import Doubt, Doubted
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Entries of the list held (`before`; 0: none) and of the new one.
-
-    `dropped`, `expired`: rows of the new one that did not become entries.
-    """
-
-    before: int
-    entries: int
-    dropped: int
-    expired: int
+    from agent.core.hotlist.plausibility.doubts import Lists
 
 
-def require_plausible(sizes: Sizes, where: str, *, allow_empty: bool, allow_shrink: bool) -> None:
-    """Raises ConfigError for a list that shrank so, unless whoever takes it said that it may."""
-    lost = sizes.before or sizes.dropped or sizes.expired
-    if sizes.entries == 0 and lost and not allow_empty:
-        raise ConfigError(
-            f"nothing is left of this list; {sizes.before} entries are held "
-            f"(its rows of categories that are not allowed: {sizes.dropped}; "
-            f"expired: {sizes.expired})",
-            where=where,
-            fix="is it the right file, with the right columns? If it is, give --allow-empty",
+def emptied(lists: Lists) -> Iterator[Doubted]:
+    """Nothing is left, although there were rows or entries."""
+    before, dropped = _before(lists), sum(lists.new.header.dropped.values())
+    if lists.new.header.entries == 0 and (before or dropped or lists.new.header.expired):
+        yield Doubted(
+            Doubt.EMPTY,
+            f"nothing is left of this list; {before} entries are held "
+            f"(its rows of categories that are not allowed: {dropped}; "
+            f"expired: {lists.new.header.expired})",
+            "is it the right file, with the right columns? If it is",
         )
-    if sizes.entries and sizes.before > 2 * sizes.entries and not allow_shrink:
-        raise ConfigError(
-            f"the list shrank from {sizes.before} to {sizes.entries} entries",
-            where=where,
-            fix="was the file cut short? If it is whole, give --allow-shrink",
+
+
+def shrunk(lists: Lists) -> Iterator[Doubted]:
+    """Less than half is left."""
+    before, entries = _before(lists), lists.new.header.entries
+    if entries and before > 2 * entries:
+        yield Doubted(
+            Doubt.SHRINK,
+            f"the list shrank from {before} to {entries} entries",
+            "was the file cut short? If it is whole",
         )
+
+
+def _before(lists: Lists) -> int:
+    return lists.held.header.entries if lists.held else 0

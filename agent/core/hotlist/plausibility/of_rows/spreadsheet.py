@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _MONTH = "(?:Jan|Feb|Mar|Mrz|Apr|May|Mai|Jun|Jul|Aug|Sep|Sept|Oct|Okt|Nov|Dec|Dez)"
 _DAY, _TIME = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)?"
 _KINDS = {
+    "formula": r"=.*|'[0-9]+",
+    "error": r"#(?:REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|#+)",
     "exponent": r"-?[0-9]+(?:[.,][0-9]*[Ee][+-]?|[Ee]\+)[0-9]+",
     "decimal": r"[0-9]+[.,]0+",
     "date": (
@@ -23,6 +25,8 @@ _KINDS = {
     ),
 }
 _TOLD = {
+    "formula": "a formula, or a number behind an apostrophe",
+    "error": "an error value",
     "exponent": "a number with an exponent",
     "decimal": "a number with a decimal place",
     "date": "a date",
