@@ -9,23 +9,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from agent.audit.log_verify import verify
+from agent.audit.trusted_keys import keys_nearby
+from agent.audit.verdict import Verdict
 from agent.bundles.hotlist_file import BINARY, PLAIN, read_compiled
 from agent.city.city_log import DATABASE, FOLDER
 from agent.city.hotlist_leaves import WITHHELD
 from agent.city.hotlist_overview import rules_of
 from agent.core.hotlist.plausibility.cases import case_counts
 from agent.core.log.leaf import LeafKind
+from agent.core.reasons import Reason
 from agent.errors import LogRefusedError, UsageError
 from agent.storage.log_reader import openings
-from agent.storage.log_verify import keys_nearby, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
+    from agent.audit.log_verify import LogReport
     from agent.core.policy.schema.hotlist_rules import HotlistRules
-    from agent.storage.log_verify import LogReport
 
 NOT_KNOWN_HERE = (
     "how often an entry was hit, and what came of it: reads and their outcomes lie with the "
@@ -112,9 +115,9 @@ def audit(city: Path, today: date) -> Audit:
             fix="the first `hotlist import` or `hotlist add` begins the log; or correct --city",
         )
     report = verify(city / FOLDER, keys_nearby(city / FOLDER))
-    if report.faults:
+    if report.verdict is not Verdict.WHOLE:
         raise LogRefusedError(
-            report.faults[0].reason,
+            report.faults[0].reason if report.faults else Reason.CHECKPOINT_INVALID,
             "the city's log is not what was signed: its numbers would prove nothing",
             where=city / FOLDER,
             fix="platewarden audit verify names what was changed",

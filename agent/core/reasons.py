@@ -118,6 +118,7 @@ class Reason(StrEnum):
     # The log.
     LEAF_MISSING = "leaf-missing"
     LEAF_CHANGED = "leaf-changed"
+    LEAF_WITHHELD = "leaf-withheld"
     LEAF_REORDERED = "leaf-reordered"
     LOG_TRUNCATED = "log-truncated"
     CHECKPOINT_INVALID = "checkpoint-invalid"

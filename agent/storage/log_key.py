@@ -34,11 +34,13 @@ _DIGEST_LABEL = b"platewarden hotlist_digest 1"
 @dataclass(frozen=True, slots=True)
 class TrustedLogKeys:
     """Public keys by the origin they sign for. Under the empty origin: a key without a name, for
-    whatever log it fits. `source`: the file.
+    whatever log it fits. `source`: the file or files, for people. `beside`: found
+    beside the log, so that whoever wrote one may have written the other.
     """
 
     keys: dict[str, Ed25519PublicKey]
-    source: Path
+    source: Path | str
+    beside: bool = False
 
     def for_origin(self, origin: str) -> Ed25519PublicKey | None:
         """The key that must have signed checkpoints of this origin."""

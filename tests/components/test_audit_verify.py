@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from agent.audit.log_verify import verify
 from agent.commands.audit import app
 from agent.errors import LogRefusedError, StorageError, UsageError
 from agent.storage.log_key import TrustedLogKeys
-from agent.storage.log_verify import verify
 from tests.support.audit_logs import (
     KEY,
     ORIGIN,
@@ -234,29 +234,36 @@ def test_two_signed_histories_are_told_apart(folder, tmp_path):
     assert "two histories of 12 leaves" in fault.what
 
 
-def test_another_device_s_key_or_name_is_refused(folder):
-    assert (
-        found(folder, TrustedLogKeys({ORIGIN: OTHER_KEY.public_key()}, TRUSTED.source))[0][0]
-        == "checkpoint-invalid"
-    )
-    assert found(
-        folder, TrustedLogKeys({"platewarden/cam-test-2/watch": KEY.public_key()}, TRUSTED.source)
-    ) == [("checkpoint-invalid", None, None)]
+def test_another_device_s_key_or_name_verifies_nothing_and_is_no_forgery(folder):
+    for keys in (
+        TrustedLogKeys({ORIGIN: OTHER_KEY.public_key()}, TRUSTED.source),
+        TrustedLogKeys({"platewarden/cam-test-2/watch": KEY.public_key()}, TRUSTED.source),
+    ):
+        report = verify(folder, keys)
+        assert (report.faults, report.verdict, report.head) == ((), "nothing-verified", None)
+        assert report.unverified
 
 
-def test_a_log_signed_by_the_attacker_himself_is_refused(tmp_path):
+def test_a_log_signed_by_the_attacker_himself_is_not_verified(tmp_path):
     with open_log(tmp_path / "watch", key=OTHER_KEY) as log:
         log.append("start", {})
-    assert found(tmp_path / "watch")[0][0] == "checkpoint-invalid"
+    report = verify(tmp_path / "watch", TRUSTED)
+    assert report.verdict == "nothing-verified"
+    assert "somebody else signed this log" in report.unverified
 
 
-def test_pruned_leaves_are_counted_and_still_prove_the_rest(folder):
+def test_withheld_leaves_are_named_and_still_prove_the_rest(folder):
     tamper(folder, "UPDATE leaf SET details = NULL, salt = NULL WHERE n < 4")
     report = verify(folder, TRUSTED)
-    assert (report.faults, report.pruned, report.kinds["pruned"]) == ((), 4, 4)
-    assert "4 leaves are pruned" in report.warnings[0]
+    assert (report.verdict, report.pruned, report.kinds["withheld"]) == ("withheld", 4, 4)
+    assert found(folder) == [("leaf-withheld", 0, 3)]
     tamper(folder, "UPDATE leaf SET hash = zeroblob(32) WHERE n = 2")
-    assert found(folder) == [("leaf-changed", 2, 2)]
+    assert found(folder) == [
+        ("leaf-withheld", 0, 1),
+        ("leaf-changed", 2, 2),
+        ("leaf-withheld", 3, 3),
+    ]
+    assert verify(folder, TRUSTED).verdict == "not-as-signed"
 
 
 def test_half_pruned_is_changed(folder):

@@ -10,10 +10,11 @@ from contextlib import closing
 
 import pytest
 
+from agent.audit.log_verify import verify
+from agent.audit.trusted_keys import keys_nearby
 from agent.city.city_lock import only_writer
 from agent.city.city_log import DATABASE, FOLDER, city_log
 from agent.errors import PolicyRefusedError
-from agent.storage.log_verify import keys_nearby, verify
 from tests.components.test_hotlist_command import (
     MORE,
     PLATE,

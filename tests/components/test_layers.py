@@ -174,6 +174,11 @@ VIOLATIONS = {
         "agent/doctor/trust.py",
         "import agent.core.judging.explain.answers",
     ),
+    "the auditor's work on a camera": (
+        "13. A city's tools",
+        "agent/sides/camera_state.py",
+        "import agent.audit.verdict",
+    ),
     "the product looks at its measure": (
         "7. The product",
         "agent/commands/read.py",

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.audit.log_check import Fault, Mark, examine
 from agent.core.log.checkpoint import Checkpoint
 from agent.core.log.leaf import salted_leaf_hash
 from agent.core.log.merkle import Frontier
 from agent.core.reasons import Reason
-from agent.storage.log_check import Fault, Mark, examine
 from agent.storage.log_reader import LeafRow
 
 SIZE = 24
@@ -116,17 +116,22 @@ def test_exactly_the_moved_leaves_are_reordered(order):
 
 @quick
 @given(some)
-def test_pruned_leaves_are_no_fault_until_their_hash_changes(pruned):
+def test_exactly_the_wiped_leaves_are_withheld_until_their_hash_changes(wiped):
     rows = [
         replace(one, computed=None, pruned=True, claim=None, at="", kind="")
-        if place in pruned
+        if place in wiped
         else one
         for place, one in enumerate(ROWS)
     ]
-    assert examine(rows, marks()) == ()
-    victim = min(pruned)
+    faults = examine(rows, marks())
+    assert named(faults, Reason.LEAF_WITHHELD) == wiped
+    assert {fault.reason for fault in faults} == {Reason.LEAF_WITHHELD}
+    assert named(examine(rows, marks({SIZE})), Reason.LEAF_WITHHELD) == wiped
+    victim = min(wiped)
     rows[victim] = replace(rows[victim], stored=bytes(32))
-    assert named(examine(rows, marks()), Reason.LEAF_CHANGED) == {victim}
+    faults = examine(rows, marks())
+    assert named(faults, Reason.LEAF_CHANGED) == {victim}
+    assert named(faults, Reason.LEAF_WITHHELD) == wiped - {victim}
 
 
 @quick

@@ -9,12 +9,12 @@ import shutil
 
 import pytest
 
+from agent.audit.log_verify import verify
 from agent.core.log.checkpoint import Checkpoint
 from agent.core.log.floor import FILE_NAME, MAX_RECIPIENTS, Floor, floor_lines, floor_of
 from agent.errors import LogRefusedError, StorageError
 from agent.storage import floor_file
 from agent.storage.floor_file import WRITE_EVERY_S, FloorKeeper, FloorWriter, open_above
-from agent.storage.log_verify import verify
 from agent.storage.mailbox import OutboxReader, ReceiptBox
 from agent.storage.outbox import Outbox
 from tests.support.audit_logs import (

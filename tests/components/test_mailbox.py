@@ -306,7 +306,7 @@ def test_what_a_crashed_deliver_left_is_cleared(tmp_path):
 
 
 def test_the_log_with_an_outbox_in_its_database_verifies(tmp_path, outbox):
-    from agent.storage.log_verify import verify
+    from agent.audit.log_verify import verify
 
     outbox.put(sealed_read(1))
     outbox.remove(f"{1:032x}", "receipt", {"outcome": "stored"})

@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from agent.audit.log_verify import verify as verify_log
 from agent.core.wire.enrolment import fingerprint, qr_text, spoken
 from agent.disk import folder as disk_folder
 from agent.sealing.device_keys import load_sealing_key
 from agent.sealing.hotlist_key import load_hotlist_identity
 from agent.storage.log_key import load_signing_key, load_trusted_keys
-from agent.storage.log_verify import verify as verify_log
 from agent.verifying.device_public_file import load_device_public
 from agent.verifying.enrolment_check import verify_enrolment
 from agent.verifying.envelope_check import EnvelopeVerifier

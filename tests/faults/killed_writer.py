@@ -20,7 +20,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.storage.log_verify import verify
+from agent.audit.log_verify import verify
 from agent.storage.mailbox import OutboxReader
 from agent.storage.outbox import Outbox
 from tests.support.audit_logs import TRUSTED, open_log, sealed_read

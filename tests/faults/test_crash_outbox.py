@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.storage.log_verify import verify
+from agent.audit.log_verify import verify
 from agent.storage.mailbox import OutboxReader
 from agent.storage.outbox import Outbox
 from tests.faults.killed_writer import MAX_BYTES, RECIPIENT, read_of, released, run

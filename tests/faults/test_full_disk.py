@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.audit.log_verify import verify
 from agent.disk.atomic_file import write_atomic
 from agent.errors import StorageError
 from agent.storage.log_reader import read_log
-from agent.storage.log_verify import verify
 from agent.storage.mailbox import OutboxReader, ReceiptBox
 from agent.storage.outbox import Outbox
 from tests.faults.killed_writer import MAX_BYTES, read_of, released

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.audit.log_verify import verify
 from agent.core.text.rfc3339 import parse_rfc3339
 from agent.errors import PlatewardenError, StorageError
-from agent.storage.log_verify import verify
 from agent.storage.mailbox import OutboxReader, ReceiptBox
 from agent.storage.outbox import Outbox
 from tests.support.audit_logs import TRUSTED, open_log, sealed_read, write_log

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from agent import settings as settings_file
 from agent.aim import page_server
 from agent.aim.desk import Desk
+from agent.audit.log_verify import verify
 from agent.camera import photo_header
 from agent.camera.images import load_image
 from agent.camera.video import VideoSource
@@ -27,7 +28,6 @@ from agent.receiver import receiver_settings
 from agent.sides import camera_state
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.log_reader import rehearsals
-from agent.storage.log_verify import verify
 from agent.storage.mailbox import OutboxReader, ReceiptBox
 from tests.fakes.clock import FakeClock
 from tests.fuzz import world

@@ -49,7 +49,7 @@ TESTS = {
     "bundles.metadata_rules": _BUNDLES,
     "bundles.verification": _BUNDLES,
     "bundles.generation_store": _BUNDLES,
-    "storage.log_check": ("components/test_log_check",),
+    "audit.log_check": ("components/test_log_check",),
     "core.wire.tags": _WIRE,
     "core.wire.sealed_read": _WIRE,
     "core.wire.receipt": (*_WIRE, "contracts/test_receipt_box"),

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from agent.audit.log_verify import verify
 from agent.errors import RefusedError
-from agent.storage.log_verify import verify
 from agent.storage.outbox import Outbox
 from tests.faults.killed_writer import run
 from tests.support.audit_logs import TRUSTED, open_log, rows, sealed_read

@@ -1,121 +1,97 @@
-"""`platewarden audit verify`: names what was changed, deleted or reordered in a log."""
+"""`platewarden audit verify`: names what was changed, deleted, withheld or reordered in a log."""
 
 import json
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from agent.commands.audit.audit_options import Kept, Keys, Logs, Root
+from agent.commands.audit.audit_output import as_table, lines, sentence, summary
 from agent.commands.city_options import Json
 from agent.core.text.visible import visible
-from agent.errors import LogRefusedError
+from agent.errors import LogRefusedError, PlatewardenError, UsageError
 
 if TYPE_CHECKING:
-    from agent.storage.log_check import Fault
-    from agent.storage.log_key import TrustedLogKeys
-    from agent.storage.log_verify import LogReport
-
-MAX_SHOWN = 20
+    from agent.audit.log_verify import LogReport
+    from agent.audit.many_logs import Verification
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def verify(
-    path: Annotated[
-        Path, typer.Argument(help="A log's folder (state/watch, state/deliver) or its log.sqlite.")
-    ],
-    key: Annotated[
-        Path | None,
-        typer.Option(
-            help="Public keys: the device's public.json, a JWK, a PEM or a `name+id+key` line."
-        ),
-    ] = None,
-    checkpoint: Annotated[
-        list[Path] | None,
-        typer.Option(help="A checkpoint that you kept from earlier. May be given many times."),
-    ] = None,
+    paths: Logs,
+    key: Keys = None,
+    root: Root = None,
+    checkpoint: Kept = None,
     as_json: Json = False,
 ) -> None:
-    """Verify a log against its signed checkpoints.
+    """Verify logs against their signed checkpoints.
 
-    Exit 0: whole. Exit 1: unreadable. Exit 3: not what was signed.
+    Exit 0: whole. Exit 1: unreadable. Exit 2: nothing, or not all, could be checked. Exit 3: not
+    what was signed, or leaves are withheld.
     """
-    from agent.storage.log_key import load_trusted_keys
-    from agent.storage.log_verify import keys_nearby
-    from agent.storage.log_verify import verify as verify_log
+    from agent.audit.many_logs import verify_all
 
-    keys = load_trusted_keys(key) if key else keys_nearby(path)
-    report = verify_log(path, keys, checkpoint or ())
+    done = verify_all(paths, key or (), root, checkpoint or ())
     if as_json:
-        typer.echo(json.dumps(as_table(report, keys), ensure_ascii=True))
-        if report.faults:
-            raise typer.Exit(LogRefusedError.exit_code)
+        typer.echo(json.dumps(_tables(done), ensure_ascii=True))
+        if done.exit_code:
+            raise typer.Exit(done.exit_code)
         return
-    for line in _lines(report, keys):
-        typer.echo(visible(line))
-    if report.faults:
-        first = report.faults[0]
-        raise LogRefusedError(
-            first.reason,
-            _sentence(first),
-            where=path,
-            fix="keep the folder unchanged as evidence; see docs/guide/auditor.md",
-        )
+    for number, (report, keys) in enumerate(done.logs):
+        if number:
+            typer.echo()
+        for line in lines(report, keys):
+            typer.echo(visible(line))
+    if done.many:
+        typer.echo()
+        for line in summary(done):
+            typer.echo(visible(line))
+    error = _error(done)
+    if error is not None:
+        raise error
 
 
-def as_table(report: "LogReport", keys: "TrustedLogKeys") -> dict[str, object]:
-    """The report as plain values (docs/ref/audit-log.md, "Output of verify")."""
-    head = report.head
+def _tables(done: "Verification") -> dict[str, object]:
+    """One log: its table; several: a list of them (docs/ref/audit-log.md, "Output of verify")."""
+    tables = [as_table(report, keys) for report, keys in done.logs]
+    if not done.many and tables:
+        return tables[0]
     return {
-        "ok": not report.faults,
-        "origin": report.origin,
-        "key": str(keys.source),
-        "leaves": report.leaves,
-        "pruned": report.pruned,
-        "kinds": dict(report.kinds),
-        "first_at": report.first_at,
-        "last_at": report.last_at,
-        "checkpoint": {"size": head.size, "root": head.root.hex()} if head else None,
-        "faults": [asdict(fault) for fault in report.faults],
-        "warnings": list(report.warnings),
+        "ok": not done.exit_code,
+        "logs": tables,
+        "failed": [str(error) for error in done.failed],
+        "unused_checkpoints": [str(file) for file in done.unused],
     }
 
 
-def _lines(report: "LogReport", keys: "TrustedLogKeys") -> list[str]:
-    lines = [
-        f"log         {report.origin or '(unknown)'}",
-        f"key         {keys.source}",
-        f"leaves      {report.leaves}"
-        + (f", {report.first_at} to {report.last_at}" if report.first_at else ""),
-        *(f"  {kind:<10}{count}" for kind, count in report.kinds.items()),
-    ]
-    if report.head:
-        lines.append(f"checkpoint  {report.head.size} leaves, root {report.head.root.hex()}")
-    lines += [f"note        {warning}" for warning in report.warnings]
-    lines += [
-        f"FAULT       [{fault.reason}] {_sentence(fault)}" for fault in report.faults[:MAX_SHOWN]
-    ]
-    if len(report.faults) > MAX_SHOWN:
-        lines.append(
-            f"            … and {len(report.faults) - MAX_SHOWN} more faults (--json lists them "
-            "all)"
+def _error(done: "Verification") -> PlatewardenError | None:
+    """The worst of it, as the command's last word."""
+    worst = [report for report, _ in done.logs if report.verdict.exit_code == done.exit_code]
+    if done.exit_code == LogRefusedError.exit_code:
+        return _refusal(worst[0])
+    failed = [error for error in done.failed if error.exit_code == done.exit_code]
+    if failed or not done.exit_code:
+        return failed[0] if failed else None
+    if worst and worst[0].unverified:
+        return UsageError(
+            f"nothing was verified: {worst[0].unverified}",
+            where=worst[0].path,
+            fix="give the key that the city enrolled for this camera, or its roster.jws",
         )
-    lines.append(
-        "NOT what was signed."
-        if report.faults
-        else "Whole: every leaf is the one that was signed, in its order."
+    what = worst[0].unusable[0] if worst else f"{done.unused[0]} is of none of these logs"
+    return UsageError(
+        f"not all was checked: {what}",
+        fix="give the checkpoint as it was copied then, with the log that it is of",
     )
-    return lines
 
 
-def _sentence(fault: "Fault") -> str:
-    if fault.leaf is None:
-        return fault.what
-    leaves = (
-        f"leaf {fault.leaf}"
-        if fault.last in (None, fault.leaf)
-        else f"leaves {fault.leaf} to {fault.last}"
+def _refusal(report: "LogReport") -> LogRefusedError:
+    first = report.faults[0]
+    return LogRefusedError(
+        first.reason,
+        sentence(first),
+        where=report.path,
+        fix="keep the folder unchanged as evidence; see docs/guide/auditor.md",
     )
-    return f"{leaves}{f' of {fault.at}' if fault.at else ''}: {fault.what}"

@@ -10,25 +10,17 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from agent.audit.verdict import Fault
 from agent.core.log.checkpoint import Checkpoint
 from agent.core.log.merkle import Frontier
 from agent.core.reasons import Reason
 from agent.storage.log_reader import LeafRow
 
+WITHHELD = (
+    "it stands as it was signed, and what it says is withheld: it may be a release, a refusal, a "
+    "withdrawal or another policy"
+)
 _Pick = Callable[[LeafRow], bytes | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong. `leaf` to `last`: the leaves concerned, None when it is about no leaf; `at`:
-    the time that the first of them states, or "".
-    """
-
-    reason: Reason
-    leaf: int | None
-    last: int | None
-    at: str
-    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +57,7 @@ def examine(rows: Sequence[LeafRow], marks: Mapping[int, Mark]) -> tuple[Fault, 
         *_reordered(rows),
         *_unproven(judgement, by_number),
         *_unsigned(by_number, signed),
+        *_withheld(by_number, judgement),
     ]
     return tuple(
         sorted(
@@ -262,6 +255,17 @@ def _unsigned(by_number: Mapping[int, Sequence[LeafRow]], signed: int) -> Iterab
         yield Fault(
             Reason.CHECKPOINT_INVALID, beyond[0], beyond[-1], by_number[beyond[0]][0].at, what
         )
+
+
+def _withheld(by_number: Mapping[int, Sequence[LeafRow]], judgement: _Judgement) -> Iterable[Fault]:
+    """Leaves that stand as they were signed, and whose words are gone.
+
+    Mitigates against: a release that is taken out of sight by wiping what its leaf says. A wiped
+    leaf does not tell its kind, so each is told.
+    """
+    for number, rows in by_number.items():
+        if any(row.pruned and row.stored == judgement.proven.get(number) for row in rows):
+            yield Fault(Reason.LEAF_WITHHELD, number, number, "", WITHHELD)
 
 
 def _merged(faults: Iterable[Fault]) -> list[Fault]:

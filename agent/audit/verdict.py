@@ -1,0 +1,61 @@
+"""What an auditor is told of a log, in one word, with its exit code: only a whole log is called
+whole, and what could not be checked is not called a forgery.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent.core.reasons import Reason
+
+
+class Verdict(StrEnum):
+    """Codes are stable: they stand in `--json`.
+
+    `NOT_ALL_CHECKED`: a checkpoint that was to be held against the log proves nothing.
+    `UNVERIFIED`: nothing was checked, since no key of ours signed anything here.
+    """
+
+    WHOLE = "whole"
+    WITHHELD = "withheld"
+    NOT_AS_SIGNED = "not-as-signed"
+    NOT_ALL_CHECKED = "not-all-checked"
+    UNVERIFIED = "nothing-verified"
+
+    @property
+    def exit_code(self) -> int:
+        """0 whole; 3 withheld, or not as signed; 2 not, or not all, checked."""
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES = {
+    Verdict.WHOLE: 0,
+    Verdict.WITHHELD: 3,
+    Verdict.NOT_AS_SIGNED: 3,
+    Verdict.NOT_ALL_CHECKED: 2,
+    Verdict.UNVERIFIED: 2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong. `leaf` to `last`: the leaves concerned, None when it is about no leaf; `at`:
+    the time that the first of them states, or "".
+    """
+
+    reason: Reason
+    leaf: int | None
+    last: int | None
+    at: str
+    what: str
+
+
+def verdict_of(faults: Sequence[Fault], unverified: str, unusable: Sequence[str]) -> Verdict:
+    """`unverified`: why nothing was checked, or ""; `unusable`: checkpoints that prove nothing."""
+    if any(fault.reason != Reason.LEAF_WITHHELD for fault in faults):
+        return Verdict.NOT_AS_SIGNED
+    if unverified:
+        return Verdict.UNVERIFIED
+    if faults:
+        return Verdict.WITHHELD
+    return Verdict.NOT_ALL_CHECKED if unusable else Verdict.WHOLE

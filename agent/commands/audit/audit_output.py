@@ -1,0 +1,133 @@
+"""How a verified log is told: to people, and as plain values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from agent.audit.verdict import Verdict
+from agent.core.reasons import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.audit.log_verify import LogReport
+    from agent.audit.many_logs import Verification
+    from agent.audit.verdict import Fault
+    from agent.storage.log_key import TrustedLogKeys
+
+MAX_SHOWN = 20
+_SHORT = {
+    Verdict.WHOLE: "whole",
+    Verdict.WITHHELD: "leaves withheld",
+    Verdict.NOT_AS_SIGNED: "NOT what was signed",
+    Verdict.NOT_ALL_CHECKED: "not all checked",
+    Verdict.UNVERIFIED: "nothing verified",
+}
+
+
+def as_table(report: LogReport, keys: TrustedLogKeys) -> dict[str, object]:
+    """The report as plain values (docs/ref/audit-log.md, "Output of verify")."""
+    head = report.head
+    return {
+        "ok": report.verdict is Verdict.WHOLE,
+        "verdict": report.verdict.value,
+        "path": str(report.path),
+        "origin": report.origin,
+        "key": str(keys.source),
+        "key_beside": keys.beside,
+        "leaves": report.leaves,
+        "withheld": report.pruned,
+        "kinds": dict(report.kinds),
+        "first_at": report.first_at,
+        "last_at": report.last_at,
+        "checkpoint": {"size": head.size, "root": head.root.hex()} if head else None,
+        "kept": [
+            {"file": str(one.file), "size": one.size, "until": one.until} for one in report.kept
+        ],
+        "faults": [asdict(fault) for fault in report.faults],
+        "unverified": report.unverified,
+        "unusable": list(report.unusable),
+        "warnings": list(report.warnings),
+    }
+
+
+def lines(report: LogReport, keys: TrustedLogKeys) -> Iterator[str]:
+    """One log, for people; its last line is the verdict."""
+    yield f"log         {report.origin or '(unknown)'}"
+    yield f"folder      {report.path}"
+    yield f"key         {keys.source}"
+    dates = f", {report.first_at} to {report.last_at}" if report.first_at else ""
+    yield f"leaves      {report.leaves}{dates}"
+    for kind, count in report.kinds.items():
+        yield f"  {kind:<10}{count}"
+    if report.head:
+        yield f"checkpoint  {report.head.size} leaves, root {report.head.root.hex()}"
+    for one in report.kept:
+        day = f", until {one.until[:10]}," if one.until else ""
+        yield f"kept        {one.file}: its {one.size} leaves{day} are still the first of this log"
+    for warning in report.warnings:
+        yield f"note        {warning}"
+    for unusable in report.unusable:
+        yield f"UNUSED      {unusable}"
+    for fault in report.faults[:MAX_SHOWN]:
+        yield f"{_label(fault):<12}[{fault.reason}] {sentence(fault)}"
+    if len(report.faults) > MAX_SHOWN:
+        rest = len(report.faults) - MAX_SHOWN
+        yield f"            … and {rest} more faults (--json lists them all)"
+    yield _last_line(report, keys)
+
+
+def summary(done: Verification) -> Iterator[str]:
+    """Several logs, in a few lines."""
+    for error in done.failed:
+        yield f"FAILED      {error}"
+    for file in done.unused:
+        yield f"UNUSED      {file} is of none of these logs"
+    counts = Counter(report.verdict for report, _ in done.logs)
+    told = [f"{counts[verdict]} {_SHORT[verdict]}" for verdict in Verdict if counts[verdict]]
+    if done.failed:
+        told.append(f"{len(done.failed)} could not be judged")
+    yield f"{len(done.logs) + len(done.failed)} logs: {', '.join(told) or 'none'}"
+
+
+def sentence(fault: Fault) -> str:
+    """Which leaves, and what is wrong with them."""
+    if fault.leaf is None:
+        return fault.what
+    leaves = (
+        f"leaf {fault.leaf}"
+        if fault.last in (None, fault.leaf)
+        else f"leaves {fault.leaf} to {fault.last}"
+    )
+    return f"{leaves}{f' of {fault.at}' if fault.at else ''}: {fault.what}"
+
+
+def _label(fault: Fault) -> str:
+    return "WITHHELD" if fault.reason == Reason.LEAF_WITHHELD else "FAULT"
+
+
+def _last_line(report: LogReport, keys: TrustedLogKeys) -> str:
+    match report.verdict:
+        case Verdict.WHOLE if keys.beside:
+            return (
+                "Whole, by a key that lies beside the log: every leaf is the one that this key "
+                "signed. Whoever rewrote one could replace the other, so give --key."
+            )
+        case Verdict.WHOLE:
+            return "Whole: every leaf is the one that was signed, in its order."
+        case Verdict.WITHHELD:
+            return (
+                f"LEAVES ARE WITHHELD: {report.pruned} of {report.leaves} do not say what they "
+                "are. The others are as they were signed."
+            )
+        case Verdict.NOT_AS_SIGNED:
+            return "NOT what was signed."
+        case Verdict.NOT_ALL_CHECKED:
+            return (
+                "NOT ALL WAS CHECKED: the log agrees with its own checkpoints, and was not held "
+                "against the file above."
+            )
+        case Verdict.UNVERIFIED:
+            return f"NOTHING WAS VERIFIED: {report.unverified}."
