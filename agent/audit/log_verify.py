@@ -1,10 +1,9 @@
-"""Verifies a log with trusted public keys: reads it, checks every signature, and reports
-(`platewarden audit verify`).
+"""Verifies a log with trusted public keys: in one pass where it is as it was signed, else leaf by
+leaf, and reports (`platewarden audit verify`).
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.audit.checkpoint_files import (
@@ -15,56 +14,44 @@ from agent.audit.checkpoint_files import (
     opened,
     read_checkpoint_file,
 )
-from agent.audit.log_check import Mark, examine
-from agent.audit.verdict import Fault, Verdict, verdict_of
+from agent.audit.log_check import WITHHELD, Mark, examine
+from agent.audit.log_pass import Passed, one_pass
+from agent.audit.log_report import (
+    Described,
+    Kept,
+    LogReport,
+    contradicted,
+    described,
+    described_pass,
+)
+from agent.audit.verdict import Fault
 from agent.core.log.checkpoint import Checkpoint
 from agent.core.log.merkle import Frontier
 from agent.core.reasons import Reason
 from agent.storage.log_key import TrustedLogKeys
 from agent.storage.log_notes import verified_checkpoint
-from agent.storage.log_reader import LeafRow, StoredCheckpoint, UntrustedLog, database_of, read_log
+from agent.storage.log_reader import (
+    StoredCheckpoint,
+    UntrustedLog,
+    database_of,
+    read_log,
+    streamed,
+)
 from agent.storage.log_schema import CHECKPOINT_FILE
 
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A checkpoint kept elsewhere that the log still fulfils: its first `size` leaves are those of
-    then. `until`: when the last of them was logged (RFC 3339), or "" when that is withheld.
-    """
-
-    file: Path
-    size: int
-    until: str
+Tell = Callable[[int, int], None]  # leaves done, leaves
 
 
 @dataclass(frozen=True, slots=True)
-class LogReport:
-    """What verification found. `head`: the newest valid checkpoint.
+class Asked:
+    """How to verify. `among_many`: a kept checkpoint of another log is that log's affair.
 
-    `unverified`: why nothing was checked, or "". `unusable`: checkpoint files that prove nothing.
-    `strangers`: kept checkpoints of other logs. `warnings`: what could not be checked, and is no
-    fault.
+    `every_signature`: of every stored checkpoint, also where the newest one vouches for it.
     """
 
-    path: Path
-    origin: str
-    leaves: int
-    pruned: int
-    kinds: Mapping[str, int]
-    first_at: str
-    last_at: str
-    head: Checkpoint | None
-    faults: tuple[Fault, ...]
-    warnings: tuple[str, ...]
-    kept: tuple[Kept, ...] = ()
-    unverified: str = ""
-    unusable: tuple[str, ...] = ()
-    strangers: tuple[Path, ...] = ()
-
-    @property
-    def verdict(self) -> Verdict:
-        """All of it in one word."""
-        return verdict_of(self.faults, self.unverified, self.unusable)
+    kept: Sequence[Path] = ()
+    among_many: bool = False
+    every_signature: bool = False
 
 
 def verify(
@@ -72,123 +59,163 @@ def verify(
     keys: TrustedLogKeys,
     kept_checkpoints: Sequence[Path] = (),
     *,
-    among_many: bool = False,
+    asked: Asked | None = None,
+    tell: Tell = lambda _done, _all: None,
 ) -> LogReport:
     """Verify the log at `path`, also against the file `checkpoint` beside it and checkpoints that
     the auditor kept from earlier.
 
-    `among_many`: a kept checkpoint of another log is that log's affair. Raises StorageError when
-    there is no log or it cannot be read. Limit: an end that was cut off together with every
-    checkpoint that signs it can be seen only with a checkpoint kept elsewhere.
+    Raises StorageError when there is no log or it cannot be read. Limit: an end that was cut off
+    together with every checkpoint that signs it can be seen only with a checkpoint kept elsewhere.
     """
+    asked = asked or Asked(kept_checkpoints)
     database = database_of(path)
     beside = database.with_name(CHECKPOINT_FILE)
     # before the database: a live log only grows
     own = read_checkpoint_file(beside) if beside.is_file() else None
-    kept = [read_checkpoint_file(file) for file in kept_checkpoints]
-    log = read_log(database)
-    found = _Findings(log, own)
-    notes = [row.untrusted_note for row in reversed(log.checkpoints)]
-    notes += [file.untrusted_note for file in (own, *kept) if file]
-    signer = _signer(notes, keys)
-    if isinstance(signer, LogKey):
-        found.check(signer, kept, alone=not among_many)
-        return found.report(path, signer.origin)
-    if signer or not log.rows:
-        found.unverified = signer or "the log is empty: nothing was signed in it yet"
-    else:
-        found.faults = [_unsigned_log()]
-    return found.report(path, _origin(notes))
+    files = _Files(own, [read_checkpoint_file(file) for file in asked.kept], asked)
+    report = _in_one_pass(path, database, keys, files, tell)
+    return report or _leaf_by_leaf(path, read_log(database), keys, files)
 
 
-class _Findings:
-    """What is found of one log, as it is found."""
+@dataclass(slots=True)
+class _Files:
+    """The checkpoints in files, and what they are found to be."""
 
-    def __init__(self, log: UntrustedLog, own: CheckpointFile | None) -> None:
-        self._log, self._own = log, own
-        self.faults: list[Fault] = []
-        self.kept: list[Kept] = []
-        self.unusable: list[str] = []
-        self.strangers: list[Path] = []
-        self.mended: list[Path] = []
-        self.unverified = ""
-        self.head: Checkpoint | None = None
+    own: CheckpointFile | None
+    kept: Sequence[CheckpointFile]
+    asked: Asked
+    good: list[Judged] = field(default_factory=list)
+    unusable: list[str] = field(default_factory=list)
+    strangers: list[Path] = field(default_factory=list)
+    forged: list[Fault] = field(default_factory=list)
 
-    def check(self, signer: LogKey, kept: Sequence[CheckpointFile], *, alone: bool) -> None:
-        """Every signature, then every leaf."""
-        marks, self.faults = _stored_marks(self._log.checkpoints, signer)
-        judged = [judge(file, signer) for file in kept]
-        for one in judged:
-            self._take(one, marks, alone=alone)
-        if self._own is not None:
-            self._take_own(judge(self._own, signer), marks)
-        if marks:
-            self.faults += examine(self._log.rows, marks)
-            self.head = marks[max(marks)].checkpoint
-        elif self._log.rows or not self.faults:
-            self.faults.append(_unsigned_log())
-        times = {row.place: row.at for row in self._log.rows}
-        for one in judged:
-            if one.checkpoint and not _contradicted(one.checkpoint, self.faults):
-                size = one.checkpoint.size
-                self.kept.append(Kept(one.file.path, size, times.get(size - 1, "")))
+    def judge(self, signer: LogKey) -> None:
+        """What is wrong with a checkpoint that the auditor brought is no fault of the log; the copy
+        beside the log is in its owner's hand.
+        """
+        self.good, self.unusable, self.strangers, self.forged = [], [], [], []
+        for file in (*self.kept, *([self.own] if self.own else [])):
+            one = judge(file, signer)
+            told = f"{file.path} {one.why}"
+            if one.checkpoint is not None:
+                self.good.append(one)
+            elif one.forged and file is self.own:
+                self.forged.append(Fault(Reason.CHECKPOINT_INVALID, None, None, "", f"file {told}"))
+            elif one.stranger and file is not self.own:
+                self.strangers.append(file.path)
+                self.unusable += [] if self.asked.among_many else [told]
+            else:
+                self.unusable.append(told)
 
-    def _take(self, one: Judged, marks: dict[int, Mark], *, alone: bool) -> None:
-        """A checkpoint that the auditor brought: what is wrong with it is no fault of the log."""
-        if one.file.mended:
-            self.mended.append(one.file.path)
-        if one.checkpoint is not None:
-            self.faults += _add(marks, one.checkpoint, one.file.path)
-        elif one.stranger:
-            self.strangers.append(one.file.path)
-        if one.checkpoint is None and (alone or not one.stranger):
-            self.unusable.append(f"{one.file.path} {one.why}")
-
-    def _take_own(self, one: Judged, marks: dict[int, Mark]) -> None:
-        """The copy beside the log, which the log's owner has in his hand."""
-        if one.checkpoint is not None:
-            self.faults += _add(marks, one.checkpoint, one.file.path)
-        elif one.forged:
-            what = f"the file {one.file.path} {one.why}"
-            self.faults.append(Fault(Reason.CHECKPOINT_INVALID, None, None, "", what))
-        else:
-            self.unusable.append(f"{one.file.path} {one.why}")
-
-    def report(self, path: Path, origin: str) -> LogReport:
-        """All of it."""
-        rows = self._log.rows
-        times = [row.at for row in rows if row.at]
+    def report(
+        self,
+        path: Path,
+        origin: str,
+        log: Described,
+        head: Checkpoint | None = None,
+        faults: Sequence[Fault] = (),
+        times: Callable[[int], str] = lambda _: "",
+        unverified: str = "",
+    ) -> LogReport:
+        """All of it. `times`: when the last of so many leaves was logged."""
+        kept = [
+            Kept(one.file.path, one.checkpoint.size, times(one.checkpoint.size))
+            for one in self.good
+            if one.file is not self.own
+            and one.checkpoint
+            and not contradicted(one.checkpoint, faults)
+        ]
         return LogReport(
             path=path,
             origin=origin,
-            leaves=len(rows),
-            pruned=sum(row.pruned for row in rows),
-            kinds=dict(sorted(Counter(_kind(row) for row in rows).items())),
-            first_at=min(times, default=""),
-            last_at=max(times, default=""),
-            head=self.head,
-            faults=tuple(self.faults),
-            warnings=tuple(self._warnings()),
-            kept=tuple(self.kept),
-            unverified=self.unverified,
+            log=log,
+            head=head,
+            faults=tuple(faults),
+            warnings=tuple(self._warnings(log)),
+            kept=tuple(kept),
+            unverified=unverified,
             unusable=tuple(self.unusable),
             strangers=tuple(self.strangers),
         )
 
-    def _warnings(self) -> Iterable[str]:
-        if self._own is None:
+    def _warnings(self, log: Described) -> Iterable[str]:
+        if self.own is None:
             yield f"no file `{CHECKPOINT_FILE}` beside the log: a cut-off end could go unseen"
-        lacking = len(self._log.rows) - len(self._log.checkpoints)
-        if lacking > 0:
+        if log.lacking:
             yield (
-                f"{lacking} stored checkpoints are missing: a fault cannot be told leaf by leaf "
-                "there"
+                f"{log.lacking} stored checkpoints are missing: a fault cannot be told leaf by "
+                "leaf there"
             )
-        for path in self.mended:
-            yield f"{path}: its line ends had been changed (CRLF), and were put right to check it"
+        for file in self.kept:
+            if file.mended:
+                yield (
+                    f"{file.path}: its line ends had been changed (CRLF), and were put right to "
+                    "check it"
+                )
 
 
-def _signer(notes: Iterable[bytes], keys: TrustedLogKeys) -> LogKey | str:
+def _in_one_pass(
+    path: Path, database: Path, keys: TrustedLogKeys, files: _Files, tell: Tell
+) -> LogReport | None:
+    """None when anything at all is not as it was signed: then it is looked at leaf by leaf."""
+    with streamed(database) as log:
+        signer = signer_of([log.newest], keys)
+        if not isinstance(signer, LogKey):
+            return None
+        files.judge(signer)
+        signed = [one.checkpoint for one in files.good if one.checkpoint]
+        passed = one_pass(
+            log.leaves,
+            log.checkpoints,
+            signer,
+            frozenset(one.size for one in signed),
+            every_signature=files.asked.every_signature,
+            tell=lambda done: tell(done, log.rows),
+        )
+    if passed is None or files.forged:
+        return None
+    if any(passed.roots.get(one.size) != one.root for one in signed):
+        return None
+    faults = [
+        Fault(Reason.LEAF_WITHHELD, first, last, "", WITHHELD) for first, last in passed.withheld
+    ]
+    return files.report(
+        path, signer.origin, described_pass(passed), passed.head, faults, _times_of(passed)
+    )
+
+
+def _times_of(passed: Passed) -> Callable[[int], str]:
+    return lambda size: passed.times.get(size, "")
+
+
+def _leaf_by_leaf(path: Path, log: UntrustedLog, keys: TrustedLogKeys, files: _Files) -> LogReport:
+    """Every signature, then every leaf, all in memory: names what is wrong, and where."""
+    notes = [row.untrusted_note for row in reversed(log.checkpoints)]
+    notes += [file.untrusted_note for file in (files.own, *files.kept) if file]
+    signer, found = signer_of(notes, keys), described(log)
+    if not isinstance(signer, LogKey):
+        origin = _origin(notes)
+        if signer or not log.rows:
+            why = signer or "the log is empty: nothing was signed in it yet"
+            return files.report(path, origin, found, unverified=why)
+        return files.report(path, origin, found, faults=[_unsigned_log()])
+    marks, faults = _stored_marks(log.checkpoints, signer)
+    files.judge(signer)
+    faults += files.forged
+    for one in files.good:
+        if one.checkpoint:
+            faults += _add(marks, one.checkpoint, one.file.path)
+    if marks:
+        faults += examine(log.rows, marks)
+    elif log.rows or not faults:
+        faults.append(_unsigned_log())
+    head = marks[max(marks)].checkpoint if marks else None
+    times = {row.place + 1: row.at for row in log.rows}
+    return files.report(path, signer.origin, found, head, faults, lambda size: times.get(size, ""))
+
+
+def signer_of(notes: Iterable[bytes], keys: TrustedLogKeys) -> LogKey | str:
     """Whose log it is: the first checkpoint that claims to be signed by a key of ours. Else why
     there is none, or "" when nothing is a checkpoint.
 
@@ -229,15 +256,6 @@ def _unsigned_log() -> Fault:
     return Fault(Reason.CHECKPOINT_INVALID, None, None, "", what)
 
 
-def _contradicted(checkpoint: Checkpoint, faults: Sequence[Fault]) -> bool:
-    """Does a fault touch what this checkpoint signs?"""
-    return any(
-        fault.reason != Reason.LEAF_WITHHELD
-        and (fault.leaf is None or fault.leaf < checkpoint.size)
-        for fault in faults
-    )
-
-
 def _stored_marks(
     rows: Sequence[StoredCheckpoint], signer: LogKey
 ) -> tuple[dict[int, Mark], list[Fault]]:
@@ -276,7 +294,3 @@ def _add(marks: dict[int, Mark], checkpoint: Checkpoint, file: Path) -> list[Fau
         f"another in {file}"
     )
     return [Fault(Reason.ROOT_MISMATCH, None, None, "", what)]
-
-
-def _kind(row: LeafRow) -> str:
-    return row.kind or ("withheld" if row.pruned else "unreadable")

@@ -1,11 +1,12 @@
 """Verifies all the logs that an auditor names: one log that cannot be judged costs that one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.audit.found_logs import is_one_log, logs_at
-from agent.audit.log_verify import LogReport, verify
+from agent.audit.log_report import LogReport
+from agent.audit.log_verify import Asked, Tell, verify
 from agent.audit.trusted_keys import keys_nearby, keys_of
 from agent.errors import PlatewardenError
 from agent.storage.log_key import TrustedLogKeys
@@ -36,18 +37,25 @@ class Verification:
 
 
 def verify_all(
-    paths: Sequence[Path], key_files: Sequence[Path], root: Path | None, kept: Sequence[Path]
+    paths: Sequence[Path],
+    key_files: Sequence[Path],
+    root: Path | None,
+    asked: Asked,
+    tell: Tell = lambda _done, _all: None,
 ) -> Verification:
-    """Raises UsageError, StorageError for the keys; for a log only when it is the one log named."""
+    """`asked.among_many` is decided here. Raises UsageError, StorageError for the keys; for a log
+    only when it is the one log named.
+    """
     keys = keys_of(key_files, root) if key_files else None
     many = len(paths) > 1 or not is_one_log(paths[0])
     found, faults = logs_at(paths)
+    asked = replace(asked, among_many=many)
     failed: list[PlatewardenError] = [*faults]
     logs = []
     for path in found:
         try:
             judged_by = keys or keys_nearby(path)
-            logs.append((verify(path, judged_by, kept, among_many=many), judged_by))
+            logs.append((verify(path, judged_by, asked=asked, tell=tell), judged_by))
         except PlatewardenError as error:
             if not many:
                 raise
@@ -55,7 +63,7 @@ def verify_all(
     strangers = [set(report.strangers) for report, _ in logs if many]
     unused = set.intersection(*strangers) if strangers else set()
     if many and not logs:
-        unused = set(kept)
+        unused = set(asked.kept)
     return Verification(
-        tuple(logs), tuple(failed), tuple(path for path in kept if path in unused), many
+        tuple(logs), tuple(failed), tuple(path for path in asked.kept if path in unused), many
     )

@@ -49,10 +49,15 @@ class Fault:
     at: str
     what: str
 
+    @property
+    def withheld(self) -> bool:
+        """The leaves stand as they were signed, and do not say what they are."""
+        return self.reason == Reason.LEAF_WITHHELD
+
 
 def verdict_of(faults: Sequence[Fault], unverified: str, unusable: Sequence[str]) -> Verdict:
     """`unverified`: why nothing was checked, or ""; `unusable`: checkpoints that prove nothing."""
-    if any(fault.reason != Reason.LEAF_WITHHELD for fault in faults):
+    if any(not fault.withheld for fault in faults):
         return Verdict.NOT_AS_SIGNED
     if unverified:
         return Verdict.UNVERIFIED

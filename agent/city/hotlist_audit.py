@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from agent.audit.log_verify import LogReport
+    from agent.audit.log_report import LogReport
     from agent.core.policy.schema.hotlist_rules import HotlistRules
 
 NOT_KNOWN_HERE = (

@@ -20,10 +20,10 @@ class LazyCommands(typer.core.TyperGroup):
     """One file in `folder` = one command, one package there = one group; each holds `app` (a
     typer.Typer).
 
-    A name with an underscore inside is no command. One at the end is not typed: `import_.py` holds
-    the command `import`, a word that Python keeps for itself. Missing files are missing commands:
-    the camera's package leaves out the bulk reader and the city's tools. (`Any`: typer carries a
-    private copy of click.)
+    A name with an underscore inside is no command, unless one stands at its end, which is not
+    typed: `import_.py` holds the command `import`, `check_proof_.py` holds `check-proof`. Missing
+    files are missing commands: the camera's package leaves out the bulk reader and the city's
+    tools. (`Any`: typer carries a private copy of click.)
     """
 
     folder: ClassVar[str] = "agent.commands"
@@ -49,10 +49,15 @@ class LazyCommands(typer.core.TyperGroup):
     def _modules(self) -> dict[str, str]:
         """{command: dotted name of its file}."""
         found = iter_modules(importlib.import_module(self.folder).__path__)
-        names = {module.name.removesuffix("_"): module.name for module in found}
+        names = {_typed(module.name): module.name for module in found}
         return {
             name: f"{self.folder}.{module}" for name, module in names.items() if "_" not in name
         }
+
+
+def _typed(module: str) -> str:
+    """`import_` is typed `import`, `check_proof_` is typed `check-proof`."""
+    return module[:-1].replace("_", "-") if module.endswith("_") else module
 
 
 def group(package: str, says: str) -> typer.Typer:

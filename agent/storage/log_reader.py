@@ -23,7 +23,10 @@ from agent.storage.log_schema import FOREIGN, MAX_CELL_BYTES, check_schema, data
 
 LOG_FILE = "log.sqlite"
 MOST_RECENT = 20_000
+MAX_KIND = 32
 _KINDS = frozenset(LeafKind)
+_LEAVES = "SELECT n, hash, salt, details FROM leaf ORDER BY n"
+_CHECKPOINTS = "SELECT size, note, peaks FROM checkpoint ORDER BY size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +78,40 @@ def database_of(path: Path) -> Path:
     return database
 
 
+@dataclass(frozen=True, slots=True)
+class UntrustedStream:
+    """A log as found, row by row: `leaves` as (n, hash, salt, details), `checkpoints` as (size,
+    note, peaks), each in the order of its first. `newest`: the last note, b"" without any. `rows`:
+    about how many leaves.
+    """
+
+    leaves: Iterator[tuple[object, object, object, object]]
+    checkpoints: Iterator[tuple[object, object, object]]
+    newest: bytes
+    rows: int
+
+
+@contextmanager
+def streamed(database: Path) -> Iterator[UntrustedStream]:
+    """The log as it is at one moment. Raises StorageError, also while it is read."""
+    with snapshot(database) as connection:
+        newest = connection.execute(
+            "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1"
+        ).fetchone()
+        (last,) = connection.execute("SELECT max(n) FROM leaf").fetchone()
+        yield UntrustedStream(
+            connection.execute(_LEAVES),
+            connection.execute(_CHECKPOINTS),
+            newest[0] if newest and isinstance(newest[0], bytes) else b"",
+            last + 1 if isinstance(last, int) else 0,
+        )
+
+
 def read_log(database: Path) -> UntrustedLog:
     """Everything in the log. Raises StorageError when it is no log or cannot be read."""
-    try:
-        with _opened(database) as connection:
-            rows = tuple(
-                _leaf_row(*row)
-                for row in connection.execute("SELECT n, hash, salt, details FROM leaf ORDER BY n")
-            )
-            checkpoints = tuple(
-                _checkpoint_row(*row)
-                for row in connection.execute(
-                    "SELECT size, note, peaks FROM checkpoint ORDER BY size"
-                )
-            )
-    except FOREIGN as error:
-        raise database_error(error, database) from None
+    with snapshot(database) as connection:
+        rows = tuple(_leaf_row(*row) for row in connection.execute(_LEAVES))
+        checkpoints = tuple(_checkpoint_row(*row) for row in connection.execute(_CHECKPOINTS))
     return UntrustedLog(rows, checkpoints)
 
 
@@ -105,7 +126,7 @@ def openings(database: Path) -> list[dict[str, object]]:
             rows = connection.execute(query).fetchall()
     except FOREIGN as error:
         raise database_error(error, database) from None
-    return [_opening(details) for (details,) in rows if isinstance(details, bytes)]
+    return [opening(details) for (details,) in rows if isinstance(details, bytes)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +177,12 @@ def recent(database: Path, since: str) -> Tally:
                 (MOST_RECENT,),
             )
             for (details,) in rows:
-                opening = _opening(details) if isinstance(details, bytes) else {}
-                at, kind = _checked(opening.get("at"), parse_rfc3339), opening.get("kind")
+                said = opening(details) if isinstance(details, bytes) else {}
+                at, kind = said_time(said.get("at")), said.get("kind")
                 if at and at < since:
                     break
                 if at and isinstance(kind, str) and kind in _KINDS:
-                    tally.add(kind, opening)
+                    tally.add(kind, said)
     except FOREIGN as error:
         raise database_error(error, database) from None
     return tally
@@ -186,11 +207,24 @@ def beginning(database: Path) -> Beginning:
             rows = connection.execute("SELECT details FROM leaf WHERE n = 0").fetchall()
     except FOREIGN as error:
         raise database_error(error, database) from None
-    first = _opening(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else {}
+    first = opening(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else {}
     missing = first.get("leaves") if first.get("kind") == LeafKind.MISSING else 0
     known = missing if isinstance(missing, int) else 0
     since = _checked(first.get("at"), parse_rfc3339) if known else ""
     return Beginning(int(leaves or 0), known, since)
+
+
+@contextmanager
+def snapshot(database: Path) -> Iterator[sqlite3.Connection]:
+    """The log as it is at one moment, however it grows meanwhile: a leaf that is logged between two
+    looks would seem cut off. Raises StorageError, also while it is read.
+    """
+    try:
+        with _opened(database) as connection:
+            connection.execute("BEGIN")
+            yield connection
+    except FOREIGN as error:
+        raise database_error(error, database) from None
 
 
 @contextmanager
@@ -259,25 +293,37 @@ def _leaf_row(n: object, stored: object, salt: object, details: object) -> LeafR
         or len(details) > MAX_DETAILS_BYTES
     ):
         return LeafRow(place, kept, None, salt is None and details is None, None, "", "")
-    opening = _opening(details)
-    claim, at, kind = opening.get("n"), opening.get("at"), opening.get("kind")
+    said = opening(details)
+    claim, at, kind = said.get("n"), said.get("at"), said.get("kind")
     return LeafRow(
         place,
         kept,
         salted_leaf_hash(salt, details),
         pruned=False,
         claim=claim if isinstance(claim, int) and claim >= 0 else None,
-        at=_checked(at, parse_rfc3339),
-        kind=kind
-        if isinstance(kind, str)
-        and kind.isascii()
-        and kind.replace("-", "").isalpha()
-        and len(kind) <= 32
-        else "",
+        at=said_time(at),
+        kind=said_kind(kind),
     )
 
 
-def _opening(details: bytes) -> dict[str, object]:
+def said_kind(kind: object) -> str:
+    """A kind as a terminal may show it, also one that this version does not know; else ""."""
+    fits = (
+        isinstance(kind, str)
+        and kind.isascii()
+        and kind.replace("-", "").isalpha()
+        and len(kind) <= MAX_KIND
+    )
+    return kind if isinstance(kind, str) and fits else ""
+
+
+def said_time(at: object) -> str:
+    """A time in RFC 3339, or ""."""
+    return _checked(at, parse_rfc3339)
+
+
+def opening(details: bytes) -> dict[str, object]:
+    """What a leaf's details say, unverified; {} when they are no object."""
     try:
         value = json.loads(details)
     except (ValueError, RecursionError):

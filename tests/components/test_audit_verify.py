@@ -67,7 +67,7 @@ def test_a_good_log_is_described(folder):
         LEAVES,
     )
     assert report.kinds == {"release": 10, "start": 1, "stop": 1}
-    assert (report.first_at, report.last_at) == (
+    assert (report.log.first_at, report.log.last_at) == (
         "2027-01-15T12:00:01.000Z",
         "2027-01-15T12:00:12.000Z",
     )
@@ -255,7 +255,7 @@ def test_a_log_signed_by_the_attacker_himself_is_not_verified(tmp_path):
 def test_withheld_leaves_are_named_and_still_prove_the_rest(folder):
     tamper(folder, "UPDATE leaf SET details = NULL, salt = NULL WHERE n < 4")
     report = verify(folder, TRUSTED)
-    assert (report.verdict, report.pruned, report.kinds["withheld"]) == ("withheld", 4, 4)
+    assert (report.verdict, report.log.withheld, report.kinds["withheld"]) == ("withheld", 4, 4)
     assert found(folder) == [("leaf-withheld", 0, 3)]
     tamper(folder, "UPDATE leaf SET hash = zeroblob(32) WHERE n = 2")
     assert found(folder) == [

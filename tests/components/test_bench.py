@@ -159,6 +159,28 @@ def test_the_outbox_is_measured_beside_another_checkout():
     assert all(figure > 0 for of in medians.values() for figure in of.values())
 
 
+def test_checking_a_log_is_measured_beside_another_checkout():
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "bench.audit",
+            *("--leaves", "1500", "--rounds", "1", "--base"),
+            ROOT,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert found["leaves"] == 1500
+    assert found["proof"]["wall_ms"] > 0
+    assert found["ours"]["peak_mb_long"] > 0
+    assert "ours_by_base" in found
+
+
 @pytest.mark.slow
 @pytest.mark.broker
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ FAULTS: dict[str, Fault] = {
         "agent.storage.log_notes:parse_note", lambda found, *_: len(found.signatures) == 2
     ),
     "audit_log": Fault(
-        "agent.storage.log_reader:_opening", lambda found, *_: found.get("kind") == 0
+        "agent.storage.log_reader:opening", lambda found, *_: found.get("kind") == 0
     ),
     "plate_config": Fault(
         "agent.peers.plate_config:yaml.safe_load",

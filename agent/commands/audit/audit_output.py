@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.progress import Progress
+
 from agent.audit.verdict import Verdict
-from agent.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.audit.log_verify import LogReport
+    from agent.audit.log_report import LogReport
+    from agent.audit.log_verify import Tell
     from agent.audit.many_logs import Verification
     from agent.audit.verdict import Fault
     from agent.storage.log_key import TrustedLogKeys
@@ -27,6 +31,15 @@ _SHORT = {
 }
 
 
+@contextmanager
+def leaves_bar() -> Iterator[Tell]:
+    """A bar on standard error where that is a terminal: a year's log takes a minute."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("leaves", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 def as_table(report: LogReport, keys: TrustedLogKeys) -> dict[str, object]:
     """The report as plain values (docs/ref/audit-log.md, "Output of verify")."""
     head = report.head
@@ -38,10 +51,10 @@ def as_table(report: LogReport, keys: TrustedLogKeys) -> dict[str, object]:
         "key": str(keys.source),
         "key_beside": keys.beside,
         "leaves": report.leaves,
-        "withheld": report.pruned,
+        "withheld": report.log.withheld,
         "kinds": dict(report.kinds),
-        "first_at": report.first_at,
-        "last_at": report.last_at,
+        "first_at": report.log.first_at,
+        "last_at": report.log.last_at,
         "checkpoint": {"size": head.size, "root": head.root.hex()} if head else None,
         "kept": [
             {"file": str(one.file), "size": one.size, "until": one.until} for one in report.kept
@@ -58,7 +71,7 @@ def lines(report: LogReport, keys: TrustedLogKeys) -> Iterator[str]:
     yield f"log         {report.origin or '(unknown)'}"
     yield f"folder      {report.path}"
     yield f"key         {keys.source}"
-    dates = f", {report.first_at} to {report.last_at}" if report.first_at else ""
+    dates = f", {report.log.first_at} to {report.log.last_at}" if report.log.first_at else ""
     yield f"leaves      {report.leaves}{dates}"
     for kind, count in report.kinds.items():
         yield f"  {kind:<10}{count}"
@@ -105,7 +118,7 @@ def sentence(fault: Fault) -> str:
 
 
 def _label(fault: Fault) -> str:
-    return "WITHHELD" if fault.reason == Reason.LEAF_WITHHELD else "FAULT"
+    return "WITHHELD" if fault.withheld else "FAULT"
 
 
 def _last_line(report: LogReport, keys: TrustedLogKeys) -> str:
@@ -119,8 +132,8 @@ def _last_line(report: LogReport, keys: TrustedLogKeys) -> str:
             return "Whole: every leaf is the one that was signed, in its order."
         case Verdict.WITHHELD:
             return (
-                f"LEAVES ARE WITHHELD: {report.pruned} of {report.leaves} do not say what they "
-                "are. The others are as they were signed."
+                f"LEAVES ARE WITHHELD: {report.log.withheld} of {report.leaves} do not say what "
+                "they are. The others are as they were signed."
             )
         case Verdict.NOT_AS_SIGNED:
             return "NOT what was signed."

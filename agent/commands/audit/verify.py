@@ -1,18 +1,17 @@
 """`platewarden audit verify`: names what was changed, deleted, withheld or reordered in a log."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.commands.audit.audit_options import Kept, Keys, Logs, Root
-from agent.commands.audit.audit_output import as_table, lines, sentence, summary
+from agent.commands.audit.audit_outcome import error_of
+from agent.commands.audit.audit_output import as_table, leaves_bar, lines, summary
 from agent.commands.city_options import Json
 from agent.core.text.visible import visible
-from agent.errors import LogRefusedError, PlatewardenError, UsageError
 
 if TYPE_CHECKING:
-    from agent.audit.log_verify import LogReport
     from agent.audit.many_logs import Verification
 
 app = typer.Typer(add_completion=False)
@@ -24,6 +23,13 @@ def verify(
     key: Keys = None,
     root: Root = None,
     checkpoint: Kept = None,
+    every_signature: Annotated[
+        bool,
+        typer.Option(
+            help="Check the signature of every stored checkpoint, also where the newest one "
+            "vouches for it: four times slower or more."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Verify logs against their signed checkpoints.
@@ -31,9 +37,12 @@ def verify(
     Exit 0: whole. Exit 1: unreadable. Exit 2: nothing, or not all, could be checked. Exit 3: not
     what was signed, or leaves are withheld.
     """
+    from agent.audit.log_verify import Asked
     from agent.audit.many_logs import verify_all
 
-    done = verify_all(paths, key or (), root, checkpoint or ())
+    asked = Asked(checkpoint or (), every_signature=every_signature)
+    with leaves_bar() as tell:
+        done = verify_all(paths, key or (), root, asked, tell)
     if as_json:
         typer.echo(json.dumps(_tables(done), ensure_ascii=True))
         if done.exit_code:
@@ -48,7 +57,7 @@ def verify(
         typer.echo()
         for line in summary(done):
             typer.echo(visible(line))
-    error = _error(done)
+    error = error_of(done)
     if error is not None:
         raise error
 
@@ -64,34 +73,3 @@ def _tables(done: "Verification") -> dict[str, object]:
         "failed": [str(error) for error in done.failed],
         "unused_checkpoints": [str(file) for file in done.unused],
     }
-
-
-def _error(done: "Verification") -> PlatewardenError | None:
-    """The worst of it, as the command's last word."""
-    worst = [report for report, _ in done.logs if report.verdict.exit_code == done.exit_code]
-    if done.exit_code == LogRefusedError.exit_code:
-        return _refusal(worst[0])
-    failed = [error for error in done.failed if error.exit_code == done.exit_code]
-    if failed or not done.exit_code:
-        return failed[0] if failed else None
-    if worst and worst[0].unverified:
-        return UsageError(
-            f"nothing was verified: {worst[0].unverified}",
-            where=worst[0].path,
-            fix="give the key that the city enrolled for this camera, or its roster.jws",
-        )
-    what = worst[0].unusable[0] if worst else f"{done.unused[0]} is of none of these logs"
-    return UsageError(
-        f"not all was checked: {what}",
-        fix="give the checkpoint as it was copied then, with the log that it is of",
-    )
-
-
-def _refusal(report: "LogReport") -> LogRefusedError:
-    first = report.faults[0]
-    return LogRefusedError(
-        first.reason,
-        sentence(first),
-        where=report.path,
-        fix="keep the folder unchanged as evidence; see docs/guide/auditor.md",
-    )

@@ -93,25 +93,34 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     return frontier_of(leaves).root()
 
 
+def inclusion_ranges(index: int, size: int) -> tuple[tuple[int, int], ...]:
+    """The audit path of leaf `index` in a tree of `size` leaves, lowest node first, each node as
+    the leaves below it: from the first of a pair up to, and without, the second.
+
+    Raises ValueError.
+    """
+    if not 0 <= index < size:
+        msg = f"no leaf {index} in a tree of {size}"
+        raise ValueError(msg)
+    path: list[tuple[int, int]] = []
+    low, high = 0, size
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            path.append((middle, high))
+            high = middle
+        else:
+            path.append((low, middle))
+            low = middle
+    return tuple(reversed(path))
+
+
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     """The audit path of leaf `index` in the tree of `leaves`, lowest node first.
 
     Raises ValueError.
     """
-    if not 0 <= index < len(leaves):
-        msg = f"no leaf {index} in a tree of {len(leaves)}"
-        raise ValueError(msg)
-    path: list[bytes] = []
-    low, high = 0, len(leaves)
-    while high - low > 1:
-        middle = low + _split(high - low)
-        if index < middle:
-            path.append(root_of(leaves[middle:high]))
-            high = middle
-        else:
-            path.append(root_of(leaves[low:middle]))
-            low = middle
-    return tuple(reversed(path))
+    return tuple(root_of(leaves[low:high]) for low, high in inclusion_ranges(index, len(leaves)))
 
 
 def verify_inclusion(
@@ -138,28 +147,53 @@ def verify_inclusion(
     return last == 0 and current == root
 
 
+def consistency_ranges(old_size: int, size: int) -> tuple[tuple[int, int], ...]:
+    """The nodes that prove the first `old_size` leaves to be a prefix of a tree of `size` leaves,
+    each as in `inclusion_ranges`.
+
+    Raises ValueError.
+    """
+    if not 0 < old_size <= size:
+        msg = f"no older tree of {old_size} leaves in one of {size}"
+        raise ValueError(msg)
+    proof: list[tuple[int, int]] = []
+    # `whole`: is this subtree the old tree itself, whose root the reader knows?
+    low, high, whole = 0, size, True
+    while old_size != high:
+        middle = low + _split(high - low)
+        if old_size <= middle:
+            proof.append((middle, high))
+            high = middle
+        else:
+            proof.append((low, middle))
+            low, whole = middle, False
+    if not whole:
+        proof.append((low, high))
+    return tuple(reversed(proof))
+
+
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
     """Proves that the first `old_size` leaves are a prefix of the tree of `leaves`.
 
     Raises ValueError.
     """
-    if not 0 < old_size <= len(leaves):
-        msg = f"no older tree of {old_size} leaves in one of {len(leaves)}"
-        raise ValueError(msg)
-    proof: list[bytes] = []
-    # `whole`: is this subtree the old tree itself, whose root the reader knows?
-    low, high, whole = 0, len(leaves), True
-    while old_size != high:
-        middle = low + _split(high - low)
-        if old_size <= middle:
-            proof.append(root_of(leaves[middle:high]))
-            high = middle
-        else:
-            proof.append(root_of(leaves[low:middle]))
-            low, whole = middle, False
-    if not whole:
-        proof.append(root_of(leaves[low:high]))
-    return tuple(reversed(proof))
+    ranges = consistency_ranges(old_size, len(leaves))
+    return tuple(root_of(leaves[low:high]) for low, high in ranges)
+
+
+def range_root(peaks_before_last: Frontier, low: int, last: bytes) -> bytes:
+    """The node over the leaves from `low` to the end of a tree: by the tree without its last leaf,
+    and that leaf's hash. `low` begins one of the ranges above, so that a peak begins there.
+    """
+    start, root = peaks_before_last.size, last
+    for peak, bit in zip(
+        reversed(peaks_before_last.peaks), _bits(peaks_before_last.size), strict=True
+    ):
+        start -= bit
+        if start < low:
+            break
+        root = node_hash(peak, root)
+    return root
 
 
 def verify_consistency(
@@ -191,6 +225,14 @@ def verify_consistency(
             new = node_hash(new, sibling)
         node, last = node >> 1, last >> 1
     return last == 0 and old == old_root and new == new_root
+
+
+def _bits(size: int) -> Iterable[int]:
+    """The powers of two that make up `size`, smallest first."""
+    while size:
+        lowest = size & -size
+        yield lowest
+        size -= lowest
 
 
 def _split(size: int) -> int:

@@ -1,0 +1,73 @@
+"""`platewarden audit check-proof`: checks a proof without the log."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.commands.audit.audit_options import Keys, Root
+from agent.commands.city_options import Json
+from agent.core.text.visible import visible
+from agent.errors import UsageError
+
+if TYPE_CHECKING:
+    from agent.audit.proofs.proof_check import Proven
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command("check-proof")
+def check_proof(
+    file: Annotated[Path, typer.Argument(help="A proof that `audit prove` made.")],
+    key: Keys = None,
+    root: Root = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A checkpoint that you kept, which the proof must fit.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a proof from the proof, the key and one checkpoint alone.
+
+    Exit 0: proven. Exit 2: nothing could be checked. Exit 3: the proof does not hold.
+    """
+    from agent.audit.proofs.proof_check import check_proof as check
+    from agent.audit.trusted_keys import keys_of
+
+    if not key:
+        raise UsageError(
+            "no public key, so nothing was verified",
+            where=file,
+            fix="give --key FILE: the camera's public.json from the city's records, or its "
+            "roster.jws",
+        )
+    proven = check(file, keys_of(key, root), checkpoint)
+    if as_json:
+        typer.echo(json.dumps(_table(proven), ensure_ascii=True))
+        return
+    for line in _lines(proven):
+        typer.echo(visible(line))
+
+
+def _table(proven: "Proven") -> dict[str, object]:
+    return {
+        "proven": True,
+        "origin": proven.signed.origin,
+        "leaf": proven.leaf,
+        "details": json.loads(proven.details) if proven.details else None,
+        "since": proven.old_size or None,
+        "checkpoint": {"size": proven.signed.size, "root": proven.signed.root.hex()},
+    }
+
+
+def _lines(proven: "Proven") -> list[str]:
+    signed = proven.signed
+    head = [
+        f"log         {signed.origin}",
+        f"checkpoint  {signed.size} leaves, root {signed.root.hex()}",
+    ]
+    if proven.leaf is None:
+        return [*head, f"Proven: the first {proven.old_size} leaves are those of your checkpoint."]
+    details = json.loads(proven.details)
+    said = [f"  {name:<16}{value}" for name, value in details.items()]
+    return [*head, f"leaf        {proven.leaf}", *said, "Proven: the log's key signed this leaf."]
