@@ -125,6 +125,10 @@ class Workplace:
         verifier = EnvelopeVerifier(self._roster().devices, versions=self._versions)
         return Opener(self.recipient, verifier, self.keys)
 
+    def enrolled(self) -> Sequence[str]:
+        """The cameras that the city enrolled. Raises StorageError or EnvelopeRefusedError."""
+        return tuple(self._roster().devices)
+
     def store(self) -> ReceivedReads:
         """The sealed reads."""
         return ReceivedReads(self.folder / "store")

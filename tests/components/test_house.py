@@ -23,6 +23,7 @@ TWICE = {
     "aim": "a side is named for its command",
     "check": TYPED,
     "deliver": "a side is named for its command",
+    "doctor": TYPED,
     "hotspot": "a side is named for its unit; agent/aim/hotspot.py is the network itself",
     "init": TYPED,
     "keys": "`receiver keys`; agent/doctor/keys.py looks at a camera's",

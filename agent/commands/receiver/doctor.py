@@ -1,0 +1,36 @@
+"""`platewarden receiver doctor`: what a receiver's folder lacks, a line each, with the fix."""
+
+import json
+
+import typer
+
+from agent.commands.receiver.receiver_options import Folder, Json
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def doctor(folder: Folder, as_json: Json = False) -> None:
+    """Look at keys, the city's files, the key list's reach, store, disk, certificate and broker.
+
+    While a receiver runs in the folder, the broker is not dialled.
+    """
+    from agent.core.camera.diagnosis_findings import as_table, exit_code
+    from agent.doctor.recipient import look
+    from agent.host.clock import SystemClock
+    from agent.receiver.workplace import Workplace
+
+    place = Workplace(folder)
+    found = list(look(place, SystemClock().now()))
+    if as_json:
+        table = {
+            "recipient": place.recipient,
+            "exit_code": exit_code(found),
+            "findings": [as_table(finding) for finding in found],
+        }
+        typer.echo(json.dumps(table))
+    else:
+        from agent.commands.doctor_page import show
+
+        show(found)
+    raise typer.Exit(exit_code(found))

@@ -1,0 +1,145 @@
+"""What a recipient's folder lacks: keys, the city's files, the key list's reach, store, disk,
+certificate, broker. Reads only.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+
+from agent.core.camera.diagnosis_findings import Finding, fail, failed, ok, skip, warn
+from agent.core.text.pem import certificates
+from agent.core.time.instant import Instant
+from agent.core.wire.epochs import deadline_of
+from agent.disk.input_file import read_input
+from agent.errors import NetworkError, PlatewardenError
+from agent.receiver.connection import Connection
+from agent.receiver.receiver_settings import MAX_BYTES
+from agent.receiver.workplace import KEY_LIST, Workplace
+
+SOON_DAYS, LEAST_FREE_BYTES = 30, 1 << 30
+_RUN = "start `platewarden receiver run`, or its units"
+_RENEW = (
+    "`platewarden receiver keys` renews it; give it to the city, which signs it for the cameras"
+)
+
+
+def look(place: Workplace, now: Instant) -> Iterator[Finding]:
+    """One line each, as soon as it is known. One that fails keeps no other one back."""
+    for name, looked in (
+        ("signing key", _signing_key),
+        ("city", _city),
+        ("key list", _key_list),
+        ("keys due", _keys_due),
+        ("store", _store),
+        ("disk", _disk),
+        ("certificate", _certificate),
+        ("broker", _broker),
+    ):
+        yield _one(name, looked, place, now)
+
+
+def _one(
+    name: str, looked: Callable[[Workplace, Instant], Finding], place: Workplace, now: Instant
+) -> Finding:
+    try:
+        return looked(place, now)
+    except PlatewardenError as error:
+        return failed(name, error)
+
+
+def _signing_key(place: Workplace, _now: Instant) -> Finding:
+    place.signer()
+    return ok("signing key", "is there, and readable by this user alone")
+
+
+def _city(place: Workplace, _now: Instant) -> Finding:
+    cameras = len(place.enrolled())
+    if not cameras:
+        return fail("city", "the city's roster names no camera", "ask the city for roster.jws")
+    return ok("city", f"the roster is the city's own, and names {cameras} cameras")
+
+
+def _key_list(place: Workplace, now: Instant) -> Finding:
+    """How far the newest key list reaches; what the city published may be older."""
+    epochs = place.keys.epochs()
+    path = place.folder / KEY_LIST
+    if not epochs or not path.exists():
+        return fail("key list", f"there is no {KEY_LIST}, or no key", _RENEW)
+    left = (epochs[-1] - now.utc.date()).days
+    words = f"its keys reach to {epochs[-1].isoformat()}, {left} days on"
+    if left < 0:
+        return fail("key list", words, _RENEW)
+    if left < SOON_DAYS:
+        return warn("key list", words, _RENEW)
+    return ok("key list", f"{words}; a read needs a key that outlives its retention")
+
+
+def _keys_due(place: Workplace, now: Instant) -> Finding:
+    due = [epoch for epoch in place.keys.epochs() if deadline_of(epoch) <= now.utc]
+    if due:
+        return fail(
+            "keys due", f"{len(due)} keys should be destroyed, the first since {due[0]}", _RUN
+        )
+    return ok("keys due", "no key is past its day")
+
+
+def _store(place: Workplace, now: Instant) -> Finding:
+    with closing(place.store()) as store:
+        count, first = store.held()
+    if first is not None and first <= now.utc:
+        return fail("store", f"a read should be gone since {first:%Y-%m-%d %H:%M} UTC", _RUN)
+    return ok("store", f"holds {count} sealed reads, none past its deadline")
+
+
+def _disk(place: Workplace, _now: Instant) -> Finding:
+    free = shutil.disk_usage(place.folder).free
+    words = f"{free / (1 << 30):.1f} GB are free"
+    if free < LEAST_FREE_BYTES:
+        return warn("disk", words, "make room: a full disk stores no read, and gives no receipt")
+    return ok("disk", words)
+
+
+def _certificate(place: Workplace, now: Instant) -> Finding:
+    broker = place.broker()
+    if broker.client_certificate is None:
+        return skip("certificate", "none is named in receiver.toml", "only if the broker asks none")
+    path = place.folder / broker.client_certificate
+    data = read_input(path, MAX_BYTES, missing="put the broker's certificate there")
+    try:
+        ends = x509.load_der_x509_certificate(certificates(data)[0]).not_valid_after_utc
+    except (ValueError, IndexError):
+        return fail(
+            "certificate", f"{path} is no certificate in PEM", "ask whoever runs the broker"
+        )
+    return _ending(ends, now.utc)
+
+
+def _ending(ends: datetime, now: datetime) -> Finding:
+    left = ends - now
+    words = f"valid until {ends.astimezone(UTC):%Y-%m-%d}, {left.days} days on"
+    fix = "send tls.csr to whoever runs the broker"
+    if left <= timedelta():
+        return fail("certificate", words, fix)
+    return warn("certificate", words, fix) if left.days < SOON_DAYS else ok("certificate", words)
+
+
+def _broker(place: Workplace, _now: Instant) -> Finding:
+    """Under the receiver's own name, so only while none runs: it would be thrown off."""
+    broker = place.broker()
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(place.locked())
+        except PlatewardenError:
+            return skip("broker", "a receiver runs in this folder: `receiver run` says how it is")
+        connection = Connection(place.folder, broker, place.recipient)
+        try:
+            connection.open()
+            where = connection.where
+        except NetworkError as error:
+            return failed("broker", error, "check the broker and the network")
+        finally:
+            connection.close()
+    return ok("broker", f"{where} let this receiver in and subscribe; what waits there, waits on")
