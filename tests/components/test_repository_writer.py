@@ -173,6 +173,58 @@ class TestWhole:
             mirror(tmp_path, tmp_path / "stick")
 
 
+class TestWhatSnapshotsName:
+    """What is kept when old files go."""
+
+    @pytest.fixture
+    def three_days(self, tmp_path):
+        """Snapshots 1 to 3; policy.json is of the first, hotlist.json of each."""
+        city = BundleCity()
+        city.day_passes()
+        city.day_passes()
+        return city.write(tmp_path)
+
+    def test_nothing_where_nothing_is_published(self, tmp_path):
+        assert writer._referenced(tmp_path) == set()
+
+    def test_a_day_from_before_there_was_an_archive_is_passed_over(self, three_days):
+        (three_days / "metadata/2.snapshot.json").unlink()
+        writer.prune(three_days)
+        assert (three_days / "metadata/1.snapshot.json").exists()
+        assert (three_days / "metadata/1.hotlist.json").exists()
+
+    def test_what_an_older_day_lacks_is_passed_over(self, three_days):
+        (three_days / "metadata/1.hotlist.json").unlink()
+        writer.prune(three_days)
+        assert (three_days / "metadata/1.snapshot.json").exists()
+
+    @pytest.mark.parametrize("missing", ["3.snapshot.json", "3.hotlist.json"])
+    def test_where_the_newest_day_lacks_something_nothing_goes(self, three_days, missing):
+        (three_days / "metadata" / missing).unlink()
+        before = everything(three_days)
+        with pytest.raises(StorageError, match="cannot read"):
+            writer.prune(three_days)
+        assert everything(three_days) == before
+
+    def test_the_timestamp_of_a_publish_that_came_no_further_is_kept_by_the_next(self, tmp_path):
+        city = BundleCity()
+        city.write(tmp_path)
+        first = city.published["metadata/timestamp.json"]
+        city.day_passes()
+        publish(tmp_path, *parts(city))
+        assert (tmp_path / "metadata/1.timestamp.json").read_bytes() == first
+
+
+def parts(city):
+    """As `publish` takes them."""
+    named = {name: data for name, data in city.published.items() if "timestamp" not in name}
+    metadata, targets = (
+        {name.removeprefix(folder): data for name, data in named.items() if name.startswith(folder)}
+        for folder in ("metadata/", "targets/")
+    )
+    return metadata, targets, city.published["metadata/timestamp.json"]
+
+
 def archived(city):
     """What a published city leaves: the current timestamp under its number as well."""
     current = city.published["metadata/timestamp.json"]
@@ -257,6 +309,27 @@ class TestPending:
             keep_pending(tmp_path, pending)
         assert everything(tmp_path) == before
         assert [path.name for path in (tmp_path / "pending").iterdir()] == ["policy"]
+
+    def test_what_an_interrupted_drop_left_goes_with_the_next(self, tmp_path, pending):
+        left = tmp_path / "pending" / f".{POLICY}.old"
+        left.mkdir(parents=True)
+        (left / "half").write_bytes(b"of an earlier draft")
+        keep_pending(tmp_path, pending)
+        left.mkdir(exist_ok=True)
+        (left / "half").write_bytes(b"of an earlier draft")
+        drop_pending(tmp_path, POLICY)
+        assert list((tmp_path / "pending").iterdir()) == []
+
+    def test_a_leftover_that_cannot_be_removed_is_told_by_the_renaming(
+        self, tmp_path, pending, monkeypatch
+    ):
+        keep_pending(tmp_path, pending)
+        asked = []
+        monkeypatch.setattr(
+            writer.shutil, "rmtree", lambda path, *, ignore_errors: asked.append(ignore_errors)
+        )
+        drop_pending(tmp_path, POLICY)
+        assert asked == [True, True]
 
     def test_what_cannot_be_removed_is_one_clear_error(self, tmp_path, pending, monkeypatch):
         keep_pending(tmp_path, pending)
