@@ -23,9 +23,9 @@ from agent.bundles.layout import (
     rule_of,
 )
 from agent.bundles.repository.next_version import first_root, first_targets, require_own_names
+from agent.bundles.repository.pending_files import drop_pending, keep_pending
 from agent.bundles.repository.published import PENDING_FOLDER, REPOSITORY_FOLDER, Pending
 from agent.bundles.repository.signing_keys import KeyHolder, make_key, read_public
-from agent.bundles.repository.writer import drop_pending, keep_pending
 from agent.city import drafts
 from agent.city.roster_change import first_roster, load_root_key
 from agent.core.reasons import Reason

@@ -26,9 +26,9 @@ from agent.bundles.hotlist_hands import lawful, left_out, require_within
 from agent.bundles.layout import HOTLIST, HOTLIST_PATH, MANUAL_PATH, ROLES
 from agent.bundles.repository.assembly import require_holds_online, sign
 from agent.bundles.repository.next_version import next_version
+from agent.bundles.repository.pending_files import keep_pending
 from agent.bundles.repository.published import CityRepository, Pending, trust_in
 from agent.bundles.repository.signing_keys import holder_of
-from agent.bundles.repository.writer import keep_pending
 from agent.city import drafts
 from agent.city.city_log import city_log
 from agent.city.hotlist_files import replace_private

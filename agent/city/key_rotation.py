@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from agent.bundles.layout import POLICY, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TOP_LEVEL, recipient_of
 from agent.bundles.repository.next_version import change_keys, delegate, next_version
+from agent.bundles.repository.pending_files import keep_pending
 from agent.bundles.repository.published import CityRepository, Pending, Trust, delegations, trust_in
 from agent.bundles.repository.signing_keys import read_public
-from agent.bundles.repository.writer import keep_pending
 from agent.city import change_shown as change
 from agent.city import drafts
 from agent.core.policy.schema.policy_file import parse_policy

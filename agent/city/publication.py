@@ -17,6 +17,7 @@ from agent.bundles.repository.assembly import (
     told,
 )
 from agent.bundles.repository.copies import require_newest, require_no_newer
+from agent.bundles.repository.pending_files import drop_pending
 from agent.bundles.repository.published import (
     REPOSITORY_FOLDER,
     CityRepository,
@@ -24,7 +25,7 @@ from agent.bundles.repository.published import (
     delegations,
     trust_in,
 )
-from agent.bundles.repository.writer import drop_pending, mirror, publish
+from agent.bundles.repository.writer import mirror, publish
 from agent.city import drafts
 from agent.city.camera_verdict import Verdict, verdict
 from agent.city.endings import Ending, endings

@@ -126,7 +126,9 @@ def found_rig(city: Path, city_id: str, name: str, now: datetime) -> Rig:
             signing = Signing(
                 city, now.isoformat(), Asked((), Wanted(), None, start_again=False), _no_secret
             )
-            signing.plan(load_signer(str(city / KEYS / f"{label}.pem"), _no_secret)).sign()
+            plan = signing.plan(load_signer(str(city / KEYS / f"{label}.pem"), _no_secret))
+            plan.sign()
+            plan.keep()
         publish_city(
             city,
             load_signer(str(city / KEYS / ONLINE_KEY), _no_secret),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,12 @@ from agent.bundles.layout import (
     recipient_of,
 )
 from agent.bundles.repository.assembly import require_next, told
-from agent.bundles.repository.next_version import next_version
+from agent.bundles.repository.next_version import next_version, require_end
 from agent.bundles.repository.published import CityRepository, Pending, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import change_shown as change
 from agent.city import drafts
+from agent.city.folder_seen import Seen
 from agent.city.moment import moment
 from agent.city.roster_change import enrolled as enrol
 from agent.city.signing_plan import Plan
@@ -70,6 +72,7 @@ class Signing:
         self._identity = drafts.identity_of(self._city, self._published, self._pending)
         self._now = moment(on, rig=self._identity.rig)
         self._reaches: tuple[Reach, ...] = ()
+        self._rosters: Texts | None = None
 
     def require_possible(self) -> None:
         """What can be refused before a passphrase is asked for."""
@@ -125,6 +128,7 @@ class Signing:
         shown = self._change(old, new, items, enrolled.fingerprints if enrolled else {})
         return Plan(
             self._city,
+            Seen(self._city, self._published, self._pending, self._rosters),
             self._trust,
             signer,
             holder_of(next(iter(held.values()))),
@@ -172,6 +176,7 @@ class Signing:
             staged = self._staged(role, item, enrolled)
             if item is not None:
                 require_next(role, item, self._published)
+                require_end(role, item.metadata, self._now)
                 self._require_same(role, item, staged)
                 if keyid not in item.metadata.signatures:
                     items[role] = item
@@ -252,7 +257,7 @@ class Signing:
     def _before(self, role: str) -> Metadata[Any] | None:
         """What the next version is made from: its keys and delegations stay."""
         if self._asked.start_again and role in {ROOT, TARGETS} and role in self._pending:
-            kept = self._pending[role].metadata
+            kept = copy.deepcopy(self._pending[role].metadata)
             kept.signed.version -= 1  # the proposed keys stay, the signatures go
             return kept
         return self._published.role(role) if self._published else None
@@ -260,9 +265,8 @@ class Signing:
     def _enrolled(self) -> Enrolled | None:
         if not self._asked.enrol:
             return None
-        return enrol(
-            self._asked.enrol, drafts.draft_texts(self._city.folder), self._now, self._secret
-        )
+        self._rosters = drafts.draft_texts(self._city.folder)
+        return enrol(self._asked.enrol, self._rosters, self._now, self._secret)
 
     def _key_list(self, recipient: str, path: Path) -> bytes:
         """A list that the recipient signed with the key that the policy names."""

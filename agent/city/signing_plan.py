@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.repository.assembly import sign, told
-from agent.bundles.repository.writer import add_signature, keep_pending
+from agent.bundles.repository.pending_files import add_signature, keep_pending
 from agent.city import drafts
 from agent.disk.atomic_file import write_atomic
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.bundles.repository.published import CityRepository, Pending, Standing, Trust
     from agent.city.change_shown import Change
     from agent.city.drafts import Enrolled
+    from agent.city.folder_seen import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Plan:
     """
 
     city: CityRepository
+    seen: Seen
     trust: Trust
     signer: Signer
     holder: str
@@ -100,23 +102,36 @@ class Plan:
             )
         yield from self.notes
 
-    def sign(self) -> list[Signed]:
-        """Add the signature to all of them, in memory first: a token that fails at the second role
-        leaves the first unsigned, too.
+    def sign(self) -> None:
+        """Add the signature to all of them, in memory: a token that fails at the second role leaves
+        the first unsigned, too, and one that waits for a touch holds nobody up.
 
-        Raises ConfigError, StorageError.
+        Raises ConfigError.
         """
         for item in self.items.values():
             sign(item.metadata, self.signer)
+
+    def keep(self) -> list[Signed]:
+        """Keep the signatures beside the repository; only under `only_writer`.
+
+        Raises UsageError where the folder is no longer as it was shown, ConfigError, StorageError.
+        """
+        found = self.seen.again(self.items, self.enrolled)
         if self.enrolled is not None:
             write_atomic(self.city.folder / drafts.CAMERAS, self.enrolled.cameras, 0o644)
             write_atomic(self.city.folder / drafts.ROSTER, self.enrolled.roster, 0o644)
         done = []
         for role, item in self.items.items():
-            if role in self.fresh:
-                keep_pending(self.city.folder, item)
-            else:
+            dropped = role in self.fresh and role in self.seen.pending  # --start-again
+            if role in found and not dropped:
+                # Somebody else may have signed the same bytes meanwhile: both count.
+                item.metadata.signatures = {
+                    **found[role].metadata.signatures,
+                    **item.metadata.signatures,
+                }
                 add_signature(self.city.folder, role, item.metadata)
+            else:
+                keep_pending(self.city.folder, item)
             done.append(
                 Signed(
                     role, item.metadata.signed.version, self.trust.standings(role, item.metadata)

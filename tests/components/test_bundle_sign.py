@@ -177,7 +177,7 @@ def test_a_second_signer_needs_no_drafts(desk):
 
 def test_what_was_pending_was_altered(desk):
     desk.sign("dora")
-    file = desk.city / "pending/policy/targets/policy/policy.toml"
+    (file,) = (desk.city / "pending/policy/targets/policy").glob("*.policy.toml")
     file.write_bytes(file.read_bytes().replace(b"max_per_hour = 20", b"max_per_hour = 99"))
     is_error(desk.sign("eli"), 2, "policy.toml", "not what was signed", "--start-again")
 

@@ -2,19 +2,15 @@
 a camera finds the old repository or the new one, whole, and the next publish goes on.
 """
 
-import os
 import shutil
-import sys
 
 import pytest
 
+from tests.support import killed_at
 from tests.support.clerk_city import LATER, NEXT_DAY, camera
+from tests.support.killed_at import ran_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_disk")]
-EVENTS = frozenset(
-    {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "shutil.rmtree"}
-)
-KILLED = 9
 
 
 @pytest.fixture
@@ -27,54 +23,17 @@ def ready(open_desk):
 
 
 def published_until(desk, nth, *more):
-    """Publish in a process that dies before its n-th file operation in the city or the copy.
-
-    True when it came to its end.
-    """
-    child = os.fork()
-    if not child:
-        left = nth
-
-        def die(event, arguments):
-            nonlocal left
-            if event in EVENTS and str(desk.folder) in str(arguments[0] if arguments else ""):
-                left -= 1
-                if left < 0:
-                    os._exit(KILLED)
-
-        sys.addaudithook(die)
-        desk.publish(*more, on=LATER)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFEXITED(status)
-    assert os.WEXITSTATUS(status) in {0, KILLED}
-    return os.WEXITSTATUS(status) == 0
+    """Publish in a process that dies before its n-th file operation in the city or the copy."""
+    return ran_until(nth, desk.folder, lambda: desk.publish(*more, on=LATER))
 
 
 def operations(desk, tmp_path, *more):
     """How many file operations a whole publish takes."""
     trial = tmp_path / "trial"
     shutil.copytree(desk.folder, trial)
-    count = 0
     other = type(desk)(trial, desk.capture)
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-
-        def tell(event, arguments):
-            nonlocal count
-            if event in EVENTS and str(trial) in str(arguments[0] if arguments else ""):
-                count += 1
-
-        sys.addaudithook(tell)
-        other.publish(*more, on=LATER)
-        os.write(writing, str(count).encode())
-        os._exit(0)
-    os.waitpid(child, 0)
+    found = killed_at.operations(trial, lambda: other.publish(*more, on=LATER))
     shutil.rmtree(trial)
-    found = int(os.read(reading, 20))
-    os.close(reading)
-    os.close(writing)
     return found
 
 

@@ -3,25 +3,19 @@ half-written.
 """
 
 import errno
-from dataclasses import replace
 
 import pytest
 from tuf.api.metadata import Metadata
 
-from agent.bundles.layout import POLICY
 from agent.bundles.repository import writer
-from agent.bundles.repository.published import Pending
 from agent.bundles.repository.writer import (
     KEPT_LISTS,
     Writing,
-    add_signature,
-    drop_pending,
-    keep_pending,
     mirror,
     publish,
 )
 from agent.errors import StorageError, UsageError
-from tests.support.bundle_city import BundleCity, person
+from tests.support.bundle_city import BundleCity
 
 ROOT = "metadata/2.root.json"
 
@@ -230,112 +224,6 @@ def archived(city):
     current = city.published["metadata/timestamp.json"]
     version = Metadata.from_bytes(current).signed.version
     return {**city.published, f"metadata/{version}.timestamp.json": current}
-
-
-class TestPending:
-    """A role's next version, beside the repository until enough have signed it."""
-
-    @pytest.fixture
-    def pending(self):
-        return Pending(POLICY, BundleCity().metadata[POLICY], {"policy/1.toml": b"policy"})
-
-    def test_kept_whole_signed_further_and_dropped(self, tmp_path, pending, synced):
-        keep_pending(tmp_path, pending)
-        folder = tmp_path / "pending"
-        assert everything(folder) == {
-            "policy/metadata.json": pending.metadata.to_bytes(),
-            "policy/targets/policy/1.toml": b"policy",
-        }
-        assert folder in synced
-        signatures = len(pending.metadata.signatures)
-        pending.metadata.sign(person("Gil"), append=True)
-        add_signature(tmp_path, POLICY, pending.metadata)
-        written = Metadata.from_bytes((folder / "policy/metadata.json").read_bytes())
-        assert len(written.signatures) == signatures + 1
-        synced.clear()
-        drop_pending(tmp_path, POLICY)
-        assert list(folder.iterdir()) == []
-        assert folder in synced
-        drop_pending(tmp_path, POLICY)  # given up before: no fault
-
-    def test_a_newer_draft_takes_its_place_whole(self, tmp_path, pending):
-        keep_pending(tmp_path, pending)
-        for left in (".policy.part", ".policy.old"):  # of a crash
-            (tmp_path / "pending" / left).mkdir()
-            (tmp_path / "pending" / left / "rest.json").write_bytes(b"half")
-        keep_pending(tmp_path, replace(pending, files={"policy/2.toml": b"newer"}))
-        assert everything(tmp_path / "pending") == {
-            "policy/metadata.json": pending.metadata.to_bytes(),
-            "policy/targets/policy/2.toml": b"newer",
-        }
-        assert [path.name for path in (tmp_path / "pending").iterdir()] == ["policy"]
-
-    @pytest.mark.parametrize("files", [{}, {"policy/1.toml": b"a", "policy/2.toml": b"b"}])
-    def test_any_number_of_files_is_new(self, tmp_path, pending, files):
-        keep_pending(tmp_path, replace(pending, files=files))
-        kept = everything(tmp_path / "pending/policy")
-        assert kept == {
-            "metadata.json": pending.metadata.to_bytes(),
-            **{f"targets/{name}": data for name, data in files.items()},
-        }
-
-    def test_a_failure_is_told_also_where_nothing_is_left_to_tidy(
-        self, tmp_path, pending, monkeypatch
-    ):
-        (tmp_path / "pending").write_bytes(b"a file in the folder's place")
-        with pytest.raises(StorageError, match="cannot keep what was signed"):
-            keep_pending(tmp_path, pending)
-        (tmp_path / "pending").unlink()
-
-        def fail(folder):
-            raise StorageError("the disk is full", where=folder)
-
-        monkeypatch.setattr(writer, "sync_folder", fail)
-        with pytest.raises(StorageError, match="the disk is full"):
-            keep_pending(tmp_path, pending)
-
-    @pytest.mark.parametrize(
-        "error", [StorageError("the disk is full", where="card"), OSError("no such device")]
-    )
-    def test_after_a_failure_the_draft_before_is_there(self, tmp_path, pending, monkeypatch, error):
-        keep_pending(tmp_path, pending)
-        before = everything(tmp_path)
-
-        def fail(*_):
-            raise error
-
-        monkeypatch.setattr(writer, "write_atomic", fail)
-        with pytest.raises(StorageError):
-            keep_pending(tmp_path, pending)
-        assert everything(tmp_path) == before
-        assert [path.name for path in (tmp_path / "pending").iterdir()] == ["policy"]
-
-    def test_what_an_interrupted_drop_left_goes_with_the_next(self, tmp_path, pending):
-        left = tmp_path / "pending" / f".{POLICY}.old"
-        left.mkdir(parents=True)
-        (left / "half").write_bytes(b"of an earlier draft")
-        keep_pending(tmp_path, pending)
-        left.mkdir(exist_ok=True)
-        (left / "half").write_bytes(b"of an earlier draft")
-        drop_pending(tmp_path, POLICY)
-        assert list((tmp_path / "pending").iterdir()) == []
-
-    def test_a_leftover_that_cannot_be_removed_is_told_by_the_renaming(
-        self, tmp_path, pending, monkeypatch
-    ):
-        keep_pending(tmp_path, pending)
-        asked = []
-        monkeypatch.setattr(
-            writer.shutil, "rmtree", lambda path, *, ignore_errors: asked.append(ignore_errors)
-        )
-        drop_pending(tmp_path, POLICY)
-        assert asked == [True, True]
-
-    def test_what_cannot_be_removed_is_one_clear_error(self, tmp_path, pending, monkeypatch):
-        keep_pending(tmp_path, pending)
-        monkeypatch.setattr(writer.shutil, "rmtree", denied)
-        with pytest.raises(StorageError, match="cannot remove"):
-            drop_pending(tmp_path, POLICY)
 
 
 def denied(*_, **__):

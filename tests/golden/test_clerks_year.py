@@ -52,7 +52,7 @@ CAMERAS = (
     "id,stands,near,mount\nmain-street-2,Main Street at 2nd Avenue,,fixed\n"
     "oak-street-1,Oak Street,,fixed\n"
 )
-# Eighty commands, each a process of its own. Whichever test comes first waits for all.
+# Ninety commands, each a process of its own. Whichever test comes first waits for all.
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -189,15 +189,15 @@ def test_every_publication_of_the_year_reaches_the_camera(year):
     for before, after in pairwise(versions):
         assert all(after[role] >= version for role, version in before.items())
     assert [versions[0][role] for role in ("root", "targets", "policy")] == [1, 1, 1]
-    assert (versions[-1]["root"], versions[-1]["targets"], versions[-1]["policy"]) == (3, 4, 8)
+    assert (versions[-1]["root"], versions[-1]["targets"], versions[-1]["policy"]) == (3, 4, 9)
 
 
 def test_the_change_of_policy_is_what_the_camera_obeys_from_march(year):
     policies = {day.month: text for day, _, _, _, text in year[1] if text}
     assert "version = 1\n" in policies[1]
     assert "max_per_hour = 20 " in policies[1]
-    assert "version = 2\n" in policies[3]
-    assert "max_per_hour = 10 " in policies[3]
+    assert "version = 3\n" in policies[3]
+    assert "max_per_hour = 12 " in policies[3]
 
 
 def test_what_signers_are_shown(year):
@@ -205,6 +205,9 @@ def test_what_signers_are_shown(year):
     for day, _, text, _, _ in year[1]:
         told[day.month, day.day] += text
     assert "It lets out less" in told[3, 3]
+    assert "It lets out more" in told[3, 3], "the stick holds what shows the difference"
+    assert "Still pending: policy signed by nobody" in told[3, 3], "the daily job goes on"
+    assert "signature of Fay Sun, city attorney; signed by" in told[3, 4]
     assert "oak-street-1: enrolled; fingerprint" in told[1, 20]
     assert "policy: Fay Sun, city attorney signs no more" in told[5, 12]
     assert "To be signed again, since too few of its signatures still count: policy" in told[5, 12]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tuf.api.metadata import (
@@ -187,6 +188,28 @@ def timestamp_of(
     )
 
 
+def require_end(role: str, metadata: Metadata[Any], now: datetime) -> None:
+    """Refuse a version that was begun by a clock that was wrong, here or there. Raises UsageError.
+
+    Mitigates against: a policy that would be in force for years, because one clerk's machine said
+    so.
+    """
+    rule = rule_of(role)
+    end = metadata.signed.expires
+    if rule is not None and now < end <= now + rule.lifetime + timedelta(days=1):
+        return
+    what = (
+        f"would have ended on {end:%Y-%m-%d}"
+        if end <= now
+        else f"would live until {end:%Y-%m-%d}, longer than this role may"
+    )
+    raise UsageError(
+        f"{what}, and this machine's clock says {now:%Y-%m-%d}",
+        where=f"role {role}",
+        fix=f"set the clock that is wrong; then begin anew: bundle withdraw --role {role}",
+    )
+
+
 def require_own(role: str, files: Mapping[str, int]) -> None:
     """Refuse a file that is not the role's to sign, or too large for a camera.
 
@@ -251,7 +274,12 @@ def _set_threshold(listed: Role, role: str, threshold: int, *, rig: bool) -> Non
 
 
 def _end(role: str, now: datetime) -> datetime:
-    return (now + _rule(role).lifetime).replace(microsecond=0)
+    """For what people sign the beginning of the last day: two who begin one version on one day, on
+    two machines, sign the same bytes.
+    """
+    rule = _rule(role)
+    end = (now + rule.lifetime).replace(microsecond=0)
+    return end if rule.online else end.replace(hour=0, minute=0, second=0)
 
 
 def _rule(role: str) -> RoleRule:

@@ -12,9 +12,11 @@ For the city's machines. A camera verifies for itself and trusts none of this.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
@@ -173,26 +175,35 @@ class CityRepository:
 
     def pending(self) -> dict[str, Pending]:
         """All roles' next versions, root first, then targets, then the others."""
+        return {name: self.pending_of(name) for name in self.pending_roles()}
+
+    def pending_roles(self) -> tuple[str, ...]:
+        """Their names, in that order."""
         folder = self.folder / PENDING_FOLDER
         names = (
             [
                 path.name
                 for path in folder.iterdir()
-                if path.is_dir() and not path.name.startswith(".")
+                if (path / PENDING_FILE).is_file() and not path.name.startswith(".")
             ]
             if folder.is_dir()
             else []
         )
-        return {name: self._pending(name) for name in sorted(names, key=_order)}
+        return tuple(sorted(names, key=_order))
 
-    def _pending(self, name: str) -> Pending:
+    def pending_of(self, name: str) -> Pending:
+        """One role's next version."""
         folder = self.folder / PENDING_FOLDER / name
         metadata = _read(folder / PENDING_FILE, Root if name == ROOT else Targets)
         files = {}
         if isinstance(metadata.signed, Targets):
             for path, described in metadata.signed.targets.items():
-                file = folder / TARGETS_FOLDER / path
-                if ".." in path.split("/") or path.startswith("/") or not file.is_file():
+                if ".." in path.split("/") or path.startswith("/"):
+                    continue  # for `require_own` to refuse
+                named = (*described.get_prefixed_paths(), path)  # `path`: of an earlier program
+                beside = (folder / TARGETS_FOLDER / name for name in named)
+                file = next((one for one in beside if one.is_file()), None)
+                if file is None:
                     continue  # published before, unchanged
                 files[path] = read_bounded(file, most_bytes(path))
                 try:
@@ -273,6 +284,16 @@ class Trust:
         if name == ROOT and self.before is not None:
             found |= keys_of(self.before.signed, ROOT)
         return found
+
+    def counting(self, name: str, metadata: Metadata[Any]) -> frozenset[str]:
+        """The ids of the keys whose signature under this version is good, and counts."""
+        found = set()
+        for keyid, key in self.holders(name).items():
+            if keyid in metadata.signatures:
+                with suppress(UnverifiedSignatureError, VerificationError):
+                    key.verify_signature(metadata.signatures[keyid], metadata.signed_bytes)
+                    found.add(keyid)
+        return frozenset(found)
 
     def roles(self) -> Iterator[str]:
         """Root, targets, the delegated ones, snapshot, timestamp."""

@@ -1,5 +1,5 @@
 """Writes a city's repository so that at any instant a camera finds the old one or the new one,
-whole; and keeps what is pending.
+whole.
 
 Every name but `timestamp.json` carries a version or a hash, so it is written once and never
 changed; `timestamp.json` comes last, by one rename. A new root whose keys for timestamp differ is
@@ -12,10 +12,9 @@ nobody needs any more must not lie about.
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tuf.api.metadata import Snapshot, Targets
 
@@ -28,17 +27,12 @@ from agent.bundles.repository.copies import (
     require_same_city,
     timestamp_in,
 )
-from agent.bundles.repository.published import PENDING_FILE, PENDING_FOLDER
-from agent.disk.atomic_file import PART_SUFFIX, remove, storage_error, sync_folder, write_atomic
+from agent.disk.atomic_file import remove, storage_error, sync_folder, write_atomic
 from agent.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    from tuf.api.metadata import Metadata
-
-    from agent.bundles.repository.published import Pending
 
 KEPT_LISTS = 3  # a camera that began with the one before last can still finish
 _PUBLIC, _PUBLIC_FOLDER = 0o644, 0o755
@@ -173,55 +167,6 @@ def prune(folder: Path) -> None:
                 and not name.endswith((f"{ROOT}.json", TIMESTAMP_FILE))
             ):
                 remove(path)
-
-
-def keep_pending(city: Path, pending: Pending) -> None:
-    """Put a role's next version with its files beside the repository, whole.
-
-    Raises StorageError; then nothing changed.
-    """
-    folder = city / PENDING_FOLDER
-    part = folder / f".{pending.role}{PART_SUFFIX}"
-    old = folder / f".{pending.role}.old"
-    final = folder / pending.role
-    try:
-        for left in (part, old):
-            shutil.rmtree(left, ignore_errors=True)
-        part.mkdir(parents=True)
-        for name, data in pending.files.items():
-            (part / TARGETS_FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(part / TARGETS_FOLDER / name, data, _PUBLIC)
-        write_atomic(part / PENDING_FILE, pending.metadata.to_bytes(), _PUBLIC)
-        if final.exists():
-            final.rename(old)
-        part.rename(final)
-        shutil.rmtree(old, ignore_errors=True)
-        sync_folder(folder)
-    except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise storage_error(error, final, "cannot keep what was signed") from None
-    except StorageError:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-
-
-def add_signature(city: Path, role: str, metadata: Metadata[Any]) -> None:
-    """The same pending version with one signature more. Raises StorageError."""
-    write_atomic(city / PENDING_FOLDER / role / PENDING_FILE, metadata.to_bytes(), _PUBLIC)
-
-
-def drop_pending(city: Path, role: str) -> None:
-    """It is published, or given up. Raises StorageError."""
-    folder = city / PENDING_FOLDER / role
-    old = folder.with_name(f".{role}.old")
-    try:
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)  # at once: half of it would be neither pending nor published
-            shutil.rmtree(old, ignore_errors=True)
-            sync_folder(folder.parent)
-    except OSError as error:
-        raise storage_error(error, folder, "cannot remove") from None
 
 
 def _referenced(folder: Path) -> set[str]:

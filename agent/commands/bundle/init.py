@@ -116,11 +116,11 @@ def init(
         recipient or (),
         threshold,
     )
+    founding.require_free(city, roster_key)
+    passphrase = new_passphrase(str(roster_key), passphrase_file)
     with only_writer(city):
-        founding.require_free(city, roster_key)
-        proposed = found(
-            city, founding, roster_key, new_passphrase(str(roster_key), passphrase_file), moment(on)
-        )
+        founding.require_free(city, roster_key)  # again: it was asked for without the lock
+        proposed = found(city, founding, roster_key, passphrase, moment(on))
     _echo(proposed.table(), proposed.lines(), as_json=as_json)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.city.city_lock import only_writer
+from agent.city.city_lock import PATIENCE_S, only_writer
 from agent.city.moment import moment
 from agent.city.passphrase import secret_from
 from agent.commands.city_options import City, Json, On, PassphraseFile
@@ -58,11 +58,12 @@ def publish(
     from agent.bundles.repository.signing_keys import load_signer
     from agent.city.publication import publish_city
 
-    secret = secret_from(passphrase_file)
-    with only_writer(city):
+    # Before the lock: a passphrase is asked for here.
+    signer = load_signer(key, secret_from(passphrase_file))
+    with only_writer(city, PATIENCE_S):
         done = publish_city(
             city,
-            load_signer(key, secret),
+            signer,
             lambda rig: moment(on, rig=rig),
             renew=renew,
             to=tuple(to or ()),

@@ -4,7 +4,7 @@ signature to the next version of a role.
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from agent.city.city_lock import only_writer
 from agent.city.passphrase import secret_from
 from agent.commands.city_options import City, Json, On, PassphraseFile
 from agent.core.text.visible import visible
+
+if TYPE_CHECKING:
+    from agent.city.signing_plan import Plan
 
 app = typer.Typer(add_completion=False)
 
@@ -88,21 +91,15 @@ def sign(
 
     secret = secret_from(passphrase_file)
     wanted = Wanted(tuple(enrol or ()), tuple(replace or ()), tuple(retire or ()), roster_key)
+    signing = Signing(
+        city, on, Asked(tuple(role or ()), wanted, key_list, start_again=start_again), secret
+    )
+    signing.require_possible()
+    plan = signing.plan(load_signer(key, secret))
+    _ask(plan, yes=yes, as_json=as_json)
+    plan.sign()
     with only_writer(city):
-        signing = Signing(
-            city, on, Asked(tuple(role or ()), wanted, key_list, start_again=start_again), secret
-        )
-        signing.require_possible()
-        plan = signing.plan(load_signer(key, secret))
-        if not as_json or not yes:  # whoever is asked must have seen it
-            for line in plan.lines():
-                typer.echo(visible(line), err=as_json)
-        if not yes and not typer.confirm(
-            visible(f"Sign {', '.join(plan.roles)} as {plan.holder}?"), err=True
-        ):
-            typer.echo("Nothing was signed.", err=True)
-            raise typer.Exit(1)
-        done = plan.sign()
+        done = plan.keep()
     if as_json:
         typer.echo(
             json.dumps(
@@ -122,3 +119,15 @@ def sign(
         if not any(one.missing for one in done)
         else "Pending. The others sign with: platewarden bundle sign"
     )
+
+
+def _ask(plan: "Plan", *, yes: bool, as_json: bool) -> None:
+    """Show what would be signed, and end here where the answer is no."""
+    if not as_json or not yes:  # whoever is asked must have seen it
+        for line in plan.lines():
+            typer.echo(visible(line), err=as_json)
+    if not yes and not typer.confirm(
+        visible(f"Sign {', '.join(plan.roles)} as {plan.holder}?"), err=True
+    ):
+        typer.echo("Nothing was signed.", err=True)
+        raise typer.Exit(1)

@@ -38,11 +38,11 @@ class Keys:
 
 def send(city: Path, keys: "tuple[Signer, Signer | None]", on: str) -> "Sent":
     """Publish the list that lies in the folder. Raises what `publish_list` raises."""
-    from agent.city.city_lock import only_writer
+    from agent.city.city_lock import PATIENCE_S, only_writer
     from agent.city.hotlist_publication import publish_list
     from agent.city.moment import moment
 
-    with only_writer(city):
+    with only_writer(city, PATIENCE_S):
         return publish_list(city, *keys, lambda rig: moment(on, rig=rig))
 
 
