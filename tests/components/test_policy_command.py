@@ -191,6 +191,12 @@ def test_a_draft_from_every_usable_profile_passes_the_check(tmp_path, platewarde
     checked = platewarden("check", tmp_path / "city/policy.toml", "--jurisdiction", name, "--json")
     assert checked.returncode == 0, checked.stdout
     told = json.loads(checked.stdout)
+    charter, policy = (
+        (tmp_path / "city/charter.toml").read_text(),
+        (tmp_path / "city/policy.toml").read_text(),
+    )
+    assert all(f"allowed_{what} = [" in charter for what in ("recipients", "kinds", "purposes"))
+    assert policy.count("[[release]]") == 2, "the rule for the installer's printed plate"
     # Placeholders are pointed at.
     assert {"recipient.signing_key", "broker.spki_pins"} <= {
         note["field"] for note in told["notes"]

@@ -13,7 +13,7 @@ from tests.support.killed_at import operations, ran_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_disk"), pytest.mark.timeout(600)]
 THERE = "stick/platewarden-exampleville"
-MOST_TRIES = 30
+MOST_TRIES = 12
 
 
 def carry(desk):

@@ -87,28 +87,33 @@ def charter_faults(charter: Charter, policy: Policy) -> set[tuple[str, str]]:
     recipients and rules.
     """
     faults = set()
-    for name, recipient in policy.recipients.items():
-        if name in charter.forbidden_recipients:
+    named = [*policy.recipients, *(rule.recipient for rule in policy.releases)]
+    for broker in policy.brokers:
+        named += broker.recipients
+    for name in named:
+        if name in charter.forbidden_recipients or not_on(charter.allowed_recipients, name):
             faults.add(("charter-forbids-recipient", name))
-        if charter.forbidden_kinds and (
-            recipient.kind == "" or recipient.kind in charter.forbidden_kinds
-        ):
+    for name, recipient in policy.recipients.items():
+        untold = charter.forbidden_kinds and recipient.kind == ""
+        listed = recipient.kind in charter.forbidden_kinds
+        if untold or listed or not_on(charter.allowed_kinds, recipient.kind):
             faults.add(("charter-forbids-kind", name))
     for rule in policy.releases:
-        if rule.recipient in charter.forbidden_recipients:
-            faults.add(("charter-forbids-recipient", rule.recipient))
         if rule.purpose in charter.forbidden_purposes:
+            faults.add(("charter-forbids-purpose", rule.purpose))
+        if not_on(charter.allowed_purposes, rule.purpose):
             faults.add(("charter-forbids-purpose", rule.purpose))
         for category in rule.categories:
             if category not in charter.allowed_categories:
                 faults.add(("charter-forbids-category", category))
         if rule.retention_days > charter.max_retention_days:
             faults.add(("charter-retention", rule.rule))
-    for broker in policy.brokers:
-        for name in broker.recipients:
-            if name in charter.forbidden_recipients:
-                faults.add(("charter-forbids-recipient", name))
     return faults
+
+
+def not_on(allowed: frozenset[str] | None, name: str) -> bool:
+    """Without a list everything is on it."""
+    return allowed is not None and name not in allowed
 
 
 class Model:

@@ -82,7 +82,16 @@ class Draw:
             lines={},
             forbidden_kinds=frozenset({"vendor"} if broken and self.often(0.4) else ()),
             barred=tuple(self.bar() for _ in range(self.one((0, 3), (1, 1)))),
+            allowed_recipients=self.allowed(NAMES, broken),
+            allowed_kinds=self.allowed(KINDS, broken),
+            allowed_purposes=self.allowed(PURPOSES, broken),
         )
+
+    def allowed(self, names, broken):
+        """No list, mostly; else all names, or without one of them."""
+        if self.often(0.6):
+            return None
+        return frozenset(names[1:] if broken and self.often(0.4) else names)
 
     def rule(self, name):
         return rule(

@@ -200,3 +200,80 @@ def test_a_thousand_names_and_no_more():
 def test_a_charter_that_names_no_address_for_complaints_has_none():
     lines = [line for line in TEXT.splitlines() if not line.startswith("complaints")]
     assert parse_charter("\n".join(lines).encode(), "charter.toml").complaints == ""
+
+
+class TestAllowLists:
+    """What a charter does not allow, no name that nobody thought of gets past."""
+
+    RECIPIENTS = frozenset({"town-pd"})
+    KINDS = frozenset({"local-law-enforcement"})
+    PURPOSES = frozenset({"stolen-vehicle-recovery"})
+
+    def reasons(self, changed, text):
+        return [fault.reason for fault in replace(CHARTER, **changed).check(text)]
+
+    def test_what_is_allowed_passes_and_no_list_limits_nothing(self):
+        told = recipient(kind="local-law-enforcement")
+        lawful = policy(rule(), recipients={"town-pd": told})
+        assert CHARTER.check(lawful) == ()
+        assert not self.reasons(
+            {
+                "allowed_recipients": self.RECIPIENTS,
+                "allowed_kinds": self.KINDS,
+                "allowed_purposes": self.PURPOSES,
+            },
+            lawful,
+        )
+
+    @pytest.mark.parametrize("listed", [frozenset({"other"}), frozenset()])
+    def test_whatever_is_not_on_a_list_is_refused(self, listed):
+        given = policy(rule(), recipients={"town-pd": recipient(kind="vendor")})
+        charter = replace(CHARTER, forbidden_kinds=frozenset())
+        for changed, reason, at_least in (
+            ({"allowed_recipients": listed}, Reason.CHARTER_FORBIDS_RECIPIENT, 1),
+            ({"allowed_kinds": listed}, Reason.CHARTER_FORBIDS_KIND, 1),
+            ({"allowed_purposes": listed}, Reason.CHARTER_FORBIDS_PURPOSE, 1),
+        ):
+            found = [fault.reason for fault in replace(charter, **changed).check(given)]
+            assert found.count(reason) >= at_least
+            assert set(found) == {reason}
+
+    def test_a_broker_serves_nobody_else_and_a_kind_must_be_told(self):
+        served = policy(rule(), brokers=(broker("town-pd", "other-pd"),))
+        assert self.reasons({"allowed_recipients": self.RECIPIENTS}, served)
+        untold = policy(rule(), recipients={"town-pd": recipient(kind="")})
+        charter = {"forbidden_kinds": frozenset(), "allowed_kinds": self.KINDS}
+        assert self.reasons(charter, untold) == [Reason.CHARTER_FORBIDS_KIND]
+
+    def test_an_unknown_purpose_names_its_nearest_forbidden_neighbour(self):
+        charter = replace(CHARTER, allowed_purposes=self.PURPOSES)
+        (fault,) = charter.check(policy(rule(purpose="immigration-enforcment")))
+        assert 'near "immigration-enforcement", which is forbidden' in fault.what
+        (fault,) = charter.check(policy(rule(purpose="parking")))
+        assert "near" not in fault.what
+
+    def test_the_lists_are_read_with_their_lines(self):
+        text = TEXT.replace(
+            'max_retention = "21d"',
+            'max_retention = "21d"\nallowed_recipients = ["exampleville-pd"]\n'
+            'allowed_kinds = ["local-law-enforcement"]\n'
+            'allowed_purposes = ["missing-child-search"]',
+        )
+        charter = parse_charter(text.encode(), "charter.toml")
+        assert charter.allowed_recipients == {"exampleville-pd"}
+        assert charter.allowed_kinds == {"local-law-enforcement"}
+        (fault,) = charter.check(policy(rule(recipient="exampleville-pd"), recipients={}))
+        assert fault.line == next(
+            number
+            for number, line in enumerate(text.splitlines(), 1)
+            if line.startswith("allowed_purposes")
+        )
+        assert CHARTER.allowed_purposes is None
+        for wrong in ('["*"]', '"town-pd"', "[1]"):
+            with pytest.raises(ConfigError, match="allowed_recipients"):
+                parse_charter(
+                    f"{TEXT}".replace(
+                        "max_retention", f"allowed_recipients = {wrong}\nmax_retention", 1
+                    ).encode(),
+                    "charter.toml",
+                )

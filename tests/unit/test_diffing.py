@@ -197,6 +197,28 @@ def test_a_charter_that_forbids_less_is_told():
     )
 
 
+def test_what_a_charter_allows_is_told_when_it_grows_or_goes():
+    """A list that is gone allows everybody."""
+    strict = CHARTER + (
+        b'\nallowed_recipients = ["town-pd"]\nallowed_kinds = []\n'
+        b'allowed_purposes = ["recovery", "missing-child-search"]\n'
+    )
+    wider = strict.replace(b'["town-pd"]', b'["town-pd", "other-pd"]')
+    wider = wider.replace(b"allowed_kinds = []\n", b"")
+    wide = compare(lawful(charter=strict), lawful(charter=wider))
+    assert sorted(change.says for change in wide.lets_out) == [
+        "the charter no longer forbids all recipients of a kind but none",
+        "the charter no longer forbids the recipient other-pd",
+    ]
+    gone = compare(lawful(charter=strict), lawful())
+    assert "the charter no longer forbids every recipient but town-pd" in {
+        change.says for change in gone.lets_out
+    }
+    assert "the charter also forbids every purpose but missing-child-search, recovery" in {
+        change.says for change in compare(lawful(), lawful(charter=strict)).restricts
+    }
+
+
 def test_staler_hot_lists_and_more_entries_by_hand_are_told():
     lax = toml(BASE | {"version": 9}).replace(
         b"[[release]]", b"[hotlist]\nmax_age_hours = 72\nadditions_per_day = 3\n\n[[release]]", 1

@@ -9,6 +9,8 @@ import pytest
 from agent.core.judging.explain.answers import Files, explain
 from agent.core.judging.explain.cited_lines import Source
 from agent.core.judging.explain.explanation import Question, hours, verdict
+from agent.core.judging.explain.prohibitions import prohibitions
+from agent.core.policy.charter import parse_charter
 from agent.core.policy.decide import decide
 from agent.core.policy.policy import Circumstances, Match
 from agent.core.policy.schema.policy_file import parse_policy
@@ -239,6 +241,25 @@ def test_a_purpose_can_be_asked_about():
     forbidden = ask("town-pd", purpose="immigration-enforcement")
     assert reasons(forbidden) == [Reason.CHARTER_FORBIDS_PURPOSE, Reason.PURPOSE_NOT_IN_POLICY]
     assert forbidden.obstacles[0].cited[0].place == "charter.toml:6"
+
+
+def test_whoever_is_not_allowed_is_refused_with_the_line_of_the_list():
+    allows = CHARTER + b'\nallowed_recipients = ["other-pd"]\nallowed_purposes = ["recovery"]\n'
+    answer = ask("town-pd", lawful(charter=allows), purpose="parking")
+    assert reasons(answer)[:2] == [
+        Reason.CHARTER_FORBIDS_RECIPIENT,
+        Reason.CHARTER_FORBIDS_PURPOSE,
+    ]
+    assert "allows others only" in answer.obstacles[0].says
+    assert "does not allow the purpose" in answer.obstacles[1].says
+    assert [one.cited[0].text.split(" ")[0] for one in answer.obstacles[:2]] == [
+        "allowed_recipients",
+        "allowed_purposes",
+    ]
+    assert not any('whole: recipient "town-pd"' in one.says for one in answer.obstacles)
+    told = prohibitions(parse_charter(allows, "charter.toml"), Source(allows, "charter.toml"))
+    assert 'readings may go only to "other-pd"' in {one.says for one in told}
+    assert 'readings may be used only for "recovery"' in {one.says for one in told}
 
 
 def test_a_policy_that_its_charter_forbids_gives_nobody_anything():

@@ -229,3 +229,32 @@ def test_a_malformed_roster_is_told_and_what_is_right_in_it_is_used():
             roster=ROSTER.replace('id = "county-road-9"', 'id = "harbour-bridge-1"')
         ).faults
     } == {"camera.id", "release.cameras"}
+
+
+ALLOWS = """
+allowed_recipients = ["exampleville-pd", "example-county-sheriff"]
+allowed_kinds = ["local-law-enforcement"]
+allowed_purposes = ["stolen-vehicle-recovery"]
+"""
+
+
+def test_what_the_charter_does_not_allow_is_told_at_its_line():
+    """The camera refuses the same: `core.policy.charter.require`."""
+    charter = CHARTER.replace('max_retention = "21d"', f'max_retention = "21d"{ALLOWS}')
+    text = POLICY.replace('"missing-child-search"', '"immigration-enforcment"')
+    found = {fault.field: fault for fault in check(text, charter).faults}
+    assert set(found) == {"recipient.id", "recipient.kind", "broker.recipients", "release.purpose"}
+    assert found["recipient.id"].line == place_of(text, 'id = "example-fusion-center"')[0]
+    assert "one of: example-county-sheriff, exampleville-pd" in found["recipient.id"].fix
+    assert "does not allow recipients of kind 'joint-center'" in found["recipient.kind"].what
+    assert 'near "immigration-enforcement", which is forbidden' in found["release.purpose"].what
+    assert "charter.toml:" in found["release.purpose"].source
+
+
+def test_a_purpose_that_is_nearly_a_forbidden_one_is_noted():
+    text = POLICY.replace('"missing-child-search"', '"immigration-enforcment"')
+    checked = check(text)
+    assert not checked.faults
+    (note,) = [note for note in checked.notes if note.field == "release.purpose"]
+    assert note.line == place_of(text, "immigration-enforcment")[0]
+    assert 'is near "immigration-enforcement", which the charter forbids' in note.what

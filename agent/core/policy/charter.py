@@ -9,7 +9,7 @@ passes here. The legal name, the diff and the public report are where people see
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -18,6 +18,7 @@ from agent.core.policy.schema.fields import Identifier, Kind, Line, RetentionDay
 from agent.core.policy.schema.hotlist_rules import HotlistRules, hotlist_rules
 from agent.core.policy.schema.tables import Tables, bars
 from agent.core.reasons import Reason
+from agent.core.text.suggestion import nearest
 from agent.core.text.toml_document import Document, Section, open_document, read_document
 from agent.errors import PolicyRefusedError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from agent.core.policy.policy import Policy, Recipient, ReleaseRule
 
 Identifiers = Annotated[list[Identifier], Field(max_length=1000)]
+Kinds = Annotated[list[Kind], Field(max_length=32)]
 
 
 class CharterTable(Section):
@@ -41,7 +43,10 @@ class CharterTable(Section):
     forbidden_purposes: Identifiers
     allowed_categories: Identifiers
     max_retention: RetentionDays
-    forbidden_kinds: Annotated[list[Kind], Field(max_length=32)] = Field(default_factory=list)
+    forbidden_kinds: Kinds = Field(default_factory=list)
+    allowed_recipients: Identifiers | None = None
+    allowed_kinds: Kinds | None = None
+    allowed_purposes: Identifiers | None = None
     barred: Tables = Field(default_factory=list)
     complaints: Line = ""
     hotlist: dict[str, Any] = Field(default_factory=dict)
@@ -69,7 +74,8 @@ class Charter:
     """A charter as parsed.
 
     `lines`: where each key, and each name under it, stands in the file `where`; `digest`: hex
-    SHA-256 of its bytes; `complaints`: whom people write to, in words, for the public page only.
+    SHA-256 of its bytes; `complaints`: whom people write to, in words, for the public page only;
+    `allowed_…`: None where there is no such list, and then it limits nothing.
     """
 
     name: str
@@ -84,41 +90,48 @@ class Charter:
     barred: tuple[Bar, ...] = ()
     complaints: str = ""
     hotlist: HotlistRules = field(default_factory=HotlistRules)
+    allowed_recipients: frozenset[str] | None = None
+    allowed_kinds: frozenset[str] | None = None
+    allowed_purposes: frozenset[str] | None = None
 
     def line(self, key: str, name: str = "") -> int:
         """The line that names `name` under `key`; the key's own line where it does not."""
         return self.lines.get((key, name)) or self.lines.get((key, ""), 1)
 
     def forbids_recipient(self, recipient: str) -> CharterFault | None:
-        """The sentence that forbids this recipient, None where there is none."""
-        if recipient not in self.forbidden_recipients:
-            return None
-        return self._fault(
-            Reason.CHARTER_FORBIDS_RECIPIENT,
-            f'recipient "{recipient}" is forbidden',
-            "forbidden_recipients",
-            recipient,
-        )
+        """The sentence that forbids this recipient, or does not allow it; None where there is
+        none.
+        """
+        code, named = Reason.CHARTER_FORBIDS_RECIPIENT, f'recipient "{recipient}"'
+        if recipient in self.forbidden_recipients:
+            return self._fault(code, f"{named} is forbidden", "forbidden_recipients", recipient)
+        if self.allowed_recipients is not None and recipient not in self.allowed_recipients:
+            near = neighbour(recipient, self.forbidden_recipients)
+            return self._fault(code, f"{named} is not allowed{near}", "allowed_recipients")
+        return None
 
     def forbids_kind(self, recipient: Recipient) -> CharterFault | None:
-        """The sentence that forbids recipients of this one's kind; one that does not tell its kind
-        is forbidden where any kind is.
+        """The sentence that forbids recipients of this one's kind, or does not allow it; one that
+        does not tell its kind is forbidden where kinds are limited at all.
         """
-        if not self.forbidden_kinds or (
-            recipient.kind and recipient.kind not in self.forbidden_kinds
-        ):
-            return None
-        what = (
-            f'recipient "{recipient.id}" is a {recipient.kind}'
-            if recipient.kind
-            else f'recipient "{recipient.id}" does not tell its kind'
-        )
-        return self._fault(
-            Reason.CHARTER_FORBIDS_KIND,
-            f"{what}, and kinds are forbidden",
-            "forbidden_kinds",
-            recipient.kind,
-        )
+        code, kind = Reason.CHARTER_FORBIDS_KIND, recipient.kind
+        told = f"is a {kind}" if kind else "does not tell its kind"
+        named = f'recipient "{recipient.id}" {told}'
+        if self.forbidden_kinds and (not kind or kind in self.forbidden_kinds):
+            return self._fault(code, f"{named}, and kinds are forbidden", "forbidden_kinds", kind)
+        if self.allowed_kinds is not None and kind not in self.allowed_kinds:
+            return self._fault(code, f"{named}, which is not allowed", "allowed_kinds")
+        return None
+
+    def forbids_purpose(self, purpose: str) -> CharterFault | None:
+        """The sentence that forbids this purpose, or does not allow it."""
+        code, named = Reason.CHARTER_FORBIDS_PURPOSE, f'purpose "{purpose}"'
+        if purpose in self.forbidden_purposes:
+            return self._fault(code, f"{named} is forbidden", "forbidden_purposes", purpose)
+        if self.allowed_purposes is not None and purpose not in self.allowed_purposes:
+            near = neighbour(purpose, self.forbidden_purposes)
+            return self._fault(code, f"{named} is not allowed{near}", "allowed_purposes")
+        return None
 
     def forbids_rule(self, rule: ReleaseRule) -> Iterator[CharterFault]:
         """Everything in one rule that the charter forbids."""
@@ -126,13 +139,9 @@ class Charter:
         forbidden = self.forbids_recipient(rule.recipient)
         if forbidden is not None:
             yield forbidden
-        if rule.purpose in self.forbidden_purposes:
-            yield self._fault(
-                Reason.CHARTER_FORBIDS_PURPOSE,
-                f'{named}: purpose "{rule.purpose}" is forbidden',
-                "forbidden_purposes",
-                rule.purpose,
-            )
+        purpose = self.forbids_purpose(rule.purpose)
+        if purpose is not None:
+            yield replace(purpose, what=f"{named}: {purpose.what}")
         for category in sorted(rule.categories - self.allowed_categories):
             yield self._fault(
                 Reason.CHARTER_FORBIDS_CATEGORY,
@@ -175,6 +184,15 @@ class Charter:
 
     def _fault(self, reason: Reason, what: str, key: str, name: str = "") -> CharterFault:
         return CharterFault(reason, what, self.where, self.line(key, name))
+
+
+def neighbour(name: str, forbidden: frozenset[str]) -> str:
+    """A clause that tells which forbidden name is nearly this one; empty where none is.
+
+    Mitigates against: a letter left out, by mistake or not, of what nobody may do.
+    """
+    near = nearest(name, forbidden)
+    return f'; it is near "{near}", which is forbidden' if near else ""
 
 
 def parse_charter(untrusted_text: bytes, where: str) -> Charter:
@@ -225,7 +243,14 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
         barred=barred,
         complaints=table.complaints,
         hotlist=rules,
+        allowed_recipients=_listed(table.allowed_recipients),
+        allowed_kinds=_listed(table.allowed_kinds),
+        allowed_purposes=_listed(table.allowed_purposes),
     )
+
+
+def _listed(names: list[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(names)
 
 
 def require(policy: Policy, charter: Charter) -> None:

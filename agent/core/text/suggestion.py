@@ -12,9 +12,9 @@ NEAR = 0.7  # difflib's ratio: one slip in a short name still counts, another wo
 MOST_CHARACTERS = 64  # no name of ours is longer, and comparing long words takes long
 
 
-def nearest(untrusted_word: str, names: Iterable[str]) -> str | None:
-    """The name that is near to a word; None where none is."""
+def nearest(untrusted_word: str, names: Iterable[str], near: float = NEAR) -> str | None:
+    """The name that is near to a word; None where none is. `near`: difflib's ratio, 0 to 1."""
     if len(untrusted_word) > MOST_CHARACTERS:
         return None
     word = untrusted_word.lower().replace("-", "_")
-    return next(iter(get_close_matches(word, list(names), 1, NEAR)), None)
+    return next(iter(get_close_matches(word, list(names), 1, near)), None)

@@ -7,20 +7,23 @@ refuse the same policies.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.core.judging.check.finding import Because, Finding, at
 from agent.core.policy.schema.fields import retention_days
 from agent.core.policy.schema.tables import names, raw
 from agent.core.reasons import Reason
+from agent.core.text.suggestion import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.core.policy.camera_roster import CameraRoster
-    from agent.core.policy.charter import Charter
+    from agent.core.policy.charter import Charter, CharterFault
     from agent.core.text.toml_document import Document, Path
 
+NEARER = 0.85  # of a note that nobody asked for: more alike than a suggestion needs to be
 ABOVE = "The council's charter stands above the policy."
 
 
@@ -91,6 +94,8 @@ class _Told:
                     "remove it here; only the council can allow it",
                     because,
                 )
+            elif (fault := self._charter.forbids_recipient(name)) is not None:
+                yield self._not_allowed(path, fault, "allowed_recipients")
 
     def kind(self, path: Path, kind: object) -> Iterator[Finding]:
         if not isinstance(kind, str):
@@ -98,6 +103,11 @@ class _Told:
         if not self._charter.forbidden_kinds or (
             kind and kind not in self._charter.forbidden_kinds
         ):
+            allowed = self._charter.allowed_kinds
+            if allowed is not None and kind not in allowed:
+                because = self.because(Reason.CHARTER_FORBIDS_KIND, "allowed_kinds")
+                what = f"the charter does not allow recipients of kind {kind[:64]!a}"
+                yield at(self._policy, (*path, "kind"), what, f"one of: {_few(allowed)}", because)
             return
         because = self.because(Reason.CHARTER_FORBIDS_KIND, "forbidden_kinds", kind)
         what = (
@@ -124,6 +134,21 @@ class _Told:
                     "remove the rule; only the council can allow it",
                     because,
                 )
+            elif (fault := self._charter.forbids_purpose(name)) is not None:
+                yield self._not_allowed(path, fault, "allowed_purposes")
+            elif (near := nearest(name, self._charter.forbidden_purposes, NEARER)) is not None:
+                what = f'{name[:64]!a} is near "{near}", which the charter forbids'
+                fix = "is it another purpose? a charter with allowed_purposes would say so"
+                place = self.because(Reason.CHARTER_FORBIDS_PURPOSE, "forbidden_purposes", near)
+                yield at(self._policy, path, what, fix, replace(place, code="", note=True))
+
+    def _not_allowed(self, path: Path, fault: CharterFault, key: str) -> Finding:
+        """What is on no list of those that the charter allows."""
+        allowed: frozenset[str] = getattr(self._charter, key) or frozenset()
+        because = self.because(fault.reason, key)
+        return at(
+            self._policy, path, f"the charter: {fault.what}", f"one of: {_few(allowed)}", because
+        )
 
     def additions(self, written: object) -> Iterator[Finding]:
         asked = written.get("additions_per_day") if isinstance(written, dict) else None
@@ -149,6 +174,10 @@ class _Told:
                     f"one of: {', '.join(sorted(allowed)) or 'none'}",
                     because,
                 )
+
+
+def _few(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 def against_roster(

@@ -43,6 +43,7 @@ def refusals_gone(strict: Files, lax: Files, *, gain: bool) -> Iterator[Change]:
                 sentence.format(f"the {what} {name}"),
                 cited,
             )
+    yield from _allowed(strict, lax, sentence)
     for name in sorted(other.allowed_categories - one.allowed_categories):
         yield Change(
             Kind.REFUSAL,
@@ -54,3 +55,25 @@ def refusals_gone(strict: Files, lax: Files, *, gain: bool) -> Iterator[Change]:
     if other.max_retention_days > one.max_retention_days:
         says = sentence.format(f"keeping reads for more than {one.max_retention_days} days")
         yield Change(Kind.REFUSAL, "", "", says, (lax.charter_lines.cite("max_retention"),))
+
+
+def _allowed(strict: Files, lax: Files, sentence: str) -> Iterator[Change]:
+    """Lists of what is allowed that are longer, or gone: without one everything is allowed."""
+    assert strict.charter_lines is not None  # noqa: S101 (for mypy: the caller has looked)
+    assert lax.charter_lines is not None  # noqa: S101
+    for key, what, every in (
+        ("allowed_recipients", "recipient", "every recipient"),
+        ("allowed_kinds", "recipients of the kind", "all recipients of a kind"),
+        ("allowed_purposes", "purpose", "every purpose"),
+    ):
+        allowed, then = getattr(strict.charter, key), getattr(lax.charter, key)
+        if allowed is None:
+            continue
+        if then is None:
+            says = sentence.format(f"{every} but {', '.join(sorted(allowed)) or 'none'}")
+            yield Change(Kind.REFUSAL, "", "", says, (strict.charter_lines.cite(key),))
+            continue
+        for name in sorted(then - allowed):
+            cited = (lax.charter_lines.cite_item(key, name),)
+            about = name if key == "allowed_recipients" else ""
+            yield Change(Kind.REFUSAL, about, "", sentence.format(f"the {what} {name}"), cited)

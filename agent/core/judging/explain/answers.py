@@ -221,26 +221,24 @@ class _Teller:
         obey this policy at all.
         """
         charter, lines = self._files.charter, self._files.charter_lines
-        if charter is not None and lines is not None and charter.forbids_recipient(recipient):
-            says = "the council forbids it by name; a policy that lists it is refused whole"
+        told = charter.forbids_recipient(recipient) if charter is not None else None
+        if told is not None and charter is not None and lines is not None:
+            named = recipient in charter.forbidden_recipients
+            how = "forbids it by name" if named else "allows others only"
             yield Obstacle(
-                Reason.CHARTER_FORBIDS_RECIPIENT,
-                says,
-                (lines.cite_item("forbidden_recipients", recipient),),
+                told.reason,
+                f"the council {how}; a policy that lists it is refused whole",
+                (lines.cite_at(told.line),),
             )
-        if (
-            charter is not None
-            and lines is not None
-            and self._purpose in charter.forbidden_purposes
-        ):
-            says = f'the council forbids the purpose "{self._purpose}" to everybody'
-            yield Obstacle(
-                Reason.CHARTER_FORBIDS_PURPOSE,
-                says,
-                (lines.cite_item("forbidden_purposes", self._purpose),),
-            )
+        purpose = charter.forbids_purpose(self._purpose) if charter and self._purpose else None
+        if purpose is not None and charter is not None and lines is not None:
+            named = self._purpose in charter.forbidden_purposes
+            how = "forbids" if named else "does not allow"
+            to = "everybody" if named else "anybody"
+            says = f'the council {how} the purpose "{self._purpose}" to {to}'
+            yield Obstacle(purpose.reason, says, (lines.cite_at(purpose.line),))
         for fault in whole_refusal(self._policy, charter):
-            if lines is not None and fault.what != f'recipient "{recipient}" is forbidden':
+            if lines is not None and fault != told:
                 yield Obstacle(
                     fault.reason,
                     f"a camera refuses this policy whole: {fault.what}",

@@ -39,6 +39,14 @@ def _prohibitions(charter: Charter, lines: Source) -> Iterator[Prohibition]:
     for key, names, says in listed:
         if names:
             yield Prohibition(says.format(quoted_names(sorted(names))), lines.cite(key))
+    for key, allowed, says in (
+        ("allowed_purposes", charter.allowed_purposes, "readings may be used only for {}"),
+        ("allowed_recipients", charter.allowed_recipients, "readings may go only to {}"),
+        ("allowed_kinds", charter.allowed_kinds, "readings may go only to agencies of kind {}"),
+    ):
+        if allowed is not None:
+            named = quoted_names(sorted(allowed)) if allowed else "nobody and nothing"
+            yield Prohibition(says.format(named), lines.cite(key))
     yield Prohibition(
         f"cars are looked for only as {quoted_names(sorted(charter.allowed_categories))}",
         lines.cite("allowed_categories"),
