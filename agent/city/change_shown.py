@@ -13,9 +13,12 @@ from agent.bundles.layout import ROOT, TARGETS
 from agent.bundles.repository.published import delegations, keys_of
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
+from agent.city.enrolments import fingerprints
 from agent.city.pages.diff_report import as_table, told
+from agent.city.pages.explain_text import forbidden
 from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.cited_lines import Source
+from agent.core.judging.explain.prohibitions import prohibitions
 from agent.core.policy.charter import parse_charter
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from agent.city.drafts import Texts
     from agent.core.judging.diff.diff_words import Compared
+    from agent.core.judging.explain.provenance import Standing
 
 _NOTHING = (
     'name = "nothing"\nversion = 1\njurisdiction = "{jurisdiction}"\neffective = {effective}\n'
@@ -34,11 +38,13 @@ _NOTHING = (
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`compared`: the policies, where both charter and policy are there; `cameras`, `keys`,
-    `files`: lines for people, empty where nothing changes.
+    """`compared`: the policies, where both charter and policy are there; `charter`: what it says,
+    where that alone is signed; `cameras`, `keys`, `files`: lines for people, empty where nothing
+    changes.
     """
 
     compared: Compared | None
+    charter: tuple[str, ...]
     cameras: tuple[str, ...]
     keys: tuple[str, ...]
     files: tuple[str, ...]
@@ -50,7 +56,9 @@ class Change:
                 self.compared,
                 "published" if self.compared.old.version else "nothing is published",
                 "to be signed",
+                drafts=False,
             )
+        yield from self.charter
         for title, entries in (
             ("Cameras enrolled", self.cameras),
             ("Who signs", self.keys),
@@ -66,15 +74,18 @@ class Change:
         policy = as_table(self.compared) if self.compared is not None else None
         return {
             "policy": policy,
+            "charter": [line.strip() for line in self.charter if line],
             "cameras": list(self.cameras),
             "keys": list(self.keys),
             "files": list(self.files),
         }
 
 
-def compared(old: Texts, new: Texts) -> Compared | None:
+def compared(old: Texts, new: Texts, standing: Standing | None = None) -> Compared | None:
     """What the new policy lets out, measured as by `policy diff`; against nothing at all where none
     is published.
+
+    `standing`: since when the old one is in force, and who signed it.
 
     None: there is no policy, or it does not change.
     """
@@ -94,7 +105,7 @@ def compared(old: Texts, new: Texts) -> Compared | None:
             jurisdiction=parsed.jurisdiction, effective=parsed.effective, expires=parsed.expires
         ).encode()
     )
-    files = _files(old, before, new, "published ")
+    files = replace(_files(old, before, new, "published "), standing=standing)
     # No policy yet: compare with one without any rule, by the new one's name. What the first policy
     # lets out is all a gain.
     if old.policy is None:
@@ -102,22 +113,34 @@ def compared(old: Texts, new: Texts) -> Compared | None:
     return compare(files, _files(new, new.policy, new, ""))
 
 
-def cameras(old: Texts, new: Texts, fingerprints: Mapping[str, str]) -> tuple[str, ...]:
+def in_words(charter: bytes) -> tuple[str, ...]:
+    """What a charter forbids every policy, and where cameras may not watch."""
+    parsed, lines = parse_charter(charter, drafts.CHARTER), Source(charter, drafts.CHARTER)
+    said = [*forbidden(prohibitions(parsed, lines))]
+    for bar in parsed.barred:
+        what = [*(f"near a {place}" for place in sorted(bar.places)), *sorted(bar.cameras or ())]
+        when = f" at {', '.join(map(str, bar.hours))}" if bar.hours else " at any hour"
+        where = " or ".join(what) or "anywhere"
+        said.insert(-1, f"  - no camera watches {where}{when} ({bar.where}:{bar.line})")
+    return tuple(said)
+
+
+def cameras(old: Texts, new: Texts, files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Who is enrolled, replaced or retired.
 
-    `fingerprints`: of those whose enrolment file was just read, for comparing with what the
-    installer reads out.
+    `files`: enrolment files, for comparing their fingerprints with what the installer reads out.
     """
     before, after = old.enrolled(), new.enrolled()
     if after is None or old.roster == new.roster:
         return ()
     had, has = dict(before.devices) if before else {}, after.devices
-    shown = {name: f"; fingerprint {text}" for name, text in fingerprints.items()}
-    lines = [f"{name}: enrolled{shown.get(name, '')}" for name in sorted(has.keys() - had.keys())]
-    lines += [
-        f"{name}: replaced by another device (its key changes){shown.get(name, '')}"
-        for name in sorted(has.keys() & had.keys())
-        if has[name] != had[name]
+    changed = sorted(name for name in has if has[name] != had.get(name))
+    known = fingerprints(after, changed, files)
+    unknown = "no enrolment file that fits is here, so compare nothing by it"
+    lines = [
+        f"{name}: {'replaced by another device (its key changes)' if name in had else 'enrolled'}; "
+        + (f"fingerprint {known[name]}" if name in known else unknown)
+        for name in sorted(changed, key=lambda name: (name in had, name))
     ]
     lines += [
         f"{name}: retired; its reads count no more" for name in sorted(had.keys() - has.keys())
@@ -127,24 +150,29 @@ def cameras(old: Texts, new: Texts, fingerprints: Mapping[str, str]) -> tuple[st
     return tuple(lines)
 
 
-def keys(old: Mapping[str, Metadata[Any]], new: Mapping[str, Metadata[Any]]) -> tuple[str, ...]:
-    """Whose keys come and go, and thresholds, of every role that root or targets speak of."""
+def keys(
+    old: Mapping[str, Metadata[Any]], new: Mapping[str, Metadata[Any]], own: str = ""
+) -> tuple[str, ...]:
+    """Whose keys come and go, and thresholds, of every role that root or targets speak of.
+
+    `own`: the id of the key that signs: its holder is told which key is theirs.
+    """
     lines: list[str] = []
     for delegator in (ROOT, TARGETS):
         if delegator in new:
-            lines += _keys(
-                old[delegator].signed if delegator in old else None, new[delegator].signed
-            )
+            before = old[delegator].signed if delegator in old else None
+            lines += _keys(before, new[delegator].signed, own)
     return tuple(lines)
 
 
-def _keys(old: Root | Targets | None, new: Root | Targets) -> Iterator[str]:
+def _keys(old: Root | Targets | None, new: Root | Targets, own: str) -> Iterator[str]:
     for role in dict.fromkeys((*_roles(old), *_roles(new))):
         had, has = keys_of(old, role) if old else {}, keys_of(new, role)
         for keyid in sorted(had.keys() - has.keys(), key=lambda keyid: holder_of(had[keyid])):
             yield f"{role}: {holder_of(had[keyid])} signs no more (key {keyid[:12]})"
         for keyid in sorted(has.keys() - had.keys(), key=lambda keyid: holder_of(has[keyid])):
-            yield f"{role}: {holder_of(has[keyid])} signs (key {keyid[:12]})"
+            yours = "; this key is yours" if keyid == own else ""
+            yield f"{role}: {holder_of(has[keyid])} signs (key {keyid[:12]}{yours})"
         if not has:
             yield f"{role}: nobody signs any more"
             continue

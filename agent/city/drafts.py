@@ -142,13 +142,11 @@ def draft_texts(folder: Path) -> Texts:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """The new drafts, and the fingerprints of the enrolled, to be compared with what the installer
-    reads out.
-    """
+    """The new drafts, and the enrolment files that were just read, by camera."""
 
     cameras: bytes
     roster: bytes
-    fingerprints: Mapping[str, str]
+    files: Mapping[str, bytes]
 
 
 def drafts_of(

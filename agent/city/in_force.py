@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.bundles.layout import POLICY, TARGETS
 from agent.bundles.repository.archive import Archive
+from agent.bundles.repository.assembly import issued_of
 from agent.bundles.repository.published import CityRepository, trust_in
 from agent.city import drafts
 from agent.city.policy_files import files_of
@@ -117,6 +118,18 @@ def history(folder: Path) -> Iterator[Event]:
             for recipient, what in _changes(before, after):
                 yield Event(publication.number, at, what, recipient, by)
             before = after
+
+
+def standing(city: CityRepository, published: Published | None) -> Standing | None:
+    """Since when the policy that is published is in force, and who signed it; None without one."""
+    if published is None or published.role(POLICY) is None:
+        return None
+    return Standing(
+        published.timestamp.signed.version,
+        issued_of(published),
+        signers(city.folder, published, POLICY),
+        signers(city.folder, published, TARGETS),
+    )
 
 
 def signers(folder: Path, published: Published, role: str) -> tuple[str, ...]:

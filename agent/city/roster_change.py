@@ -15,7 +15,7 @@ from agent.city.drafts import CAMERAS, ROSTER, Enrolled
 from agent.core.policy.camera_roster import parse_roster
 from agent.core.text.strict_json import canonical, public_jwk
 from agent.core.text.toml_document import MAX_TEXT_BYTES
-from agent.core.wire.enrolment import MAX_BYTES, Enrolment, fingerprint, spoken
+from agent.core.wire.enrolment import MAX_BYTES, Enrolment
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
 from agent.verifying.enrolment_check import verify_enrolment
@@ -94,20 +94,20 @@ def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str]
         devices.pop(name), age.pop(name, None), logs.pop(name, None)
     files = _files(wanted.paths)
     cameras = _listed(texts.cameras, files)
-    fingerprints: dict[str, str] = {}
+    read: dict[str, bytes] = {}
     for path, enrolment in files.items():
         name = enrolment.device
-        if name in fingerprints:
+        if name in read:
             raise UsageError(
                 f"camera {name!r} is there twice",
                 where=path,
                 fix="each camera is enrolled once: leave one of its files out",
             )
         _require_new(enrolment, devices, wanted, path)
-        fingerprints[name] = spoken(fingerprint(enrolment))
+        read[name] = read_input(path, MAX_BYTES, missing="")
         devices[name], age[name] = enrolment.public.seal, enrolment.age
         logs[name] = enrolment.public.watch_log, enrolment.public.deliver_log
-    if missing := sorted(set(wanted.replace) - fingerprints.keys()):
+    if missing := sorted(set(wanted.replace) - read.keys()):
         raise UsageError(
             "is to be replaced, and no enrolment file of its new device is named",
             where=missing[0],
@@ -117,7 +117,7 @@ def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str]
     return Enrolled(
         cameras,
         sign_roster(replace(before, issued_at=now, devices=devices, age=age, logs=logs), key),
-        fingerprints,
+        read,
     )
 
 

@@ -21,10 +21,12 @@ from agent.bundles.repository.next_version import next_version, require_end
 from agent.bundles.repository.published import CityRepository, Pending, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import change_shown as change
-from agent.city import drafts
+from agent.city import drafts, enrolments
 from agent.city.folder_seen import Seen
+from agent.city.in_force import standing
 from agent.city.moment import moment
 from agent.city.roster_change import enrolled as enrol
+from agent.city.signing_notes import found, missing
 from agent.city.signing_plan import Plan
 from agent.core.policy.key_reach import Reach, reaches
 from agent.core.policy.schema.policy_file import parse_policy
@@ -125,7 +127,7 @@ class Signing:
         new = self._texts(old, items)
         new.require_lawful()
         drafts.require_higher(old, new)
-        shown = self._change(old, new, items, enrolled.fingerprints if enrolled else {})
+        shown = self._change(old, new, items, keyid, enrolled.files if enrolled else {})
         return Plan(
             self._city,
             Seen(self._city, self._published, self._pending, self._rosters),
@@ -135,7 +137,7 @@ class Signing:
             items,
             fresh,
             shown,
-            self._notes(new),
+            self._notes(new, items),
             enrolled,
         )
 
@@ -326,7 +328,12 @@ class Signing:
         return old
 
     def _change(
-        self, old: Texts, new: Texts, items: Mapping[str, Pending], fingerprints: Mapping[str, str]
+        self,
+        old: Texts,
+        new: Texts,
+        items: Mapping[str, Pending],
+        own: str,
+        read: Mapping[str, bytes],
     ) -> Change:
         before = {
             role: found
@@ -341,36 +348,30 @@ class Signing:
                     drafts.files_of(self._city, self._published, role),
                     drafts.files_pending(self._city, self._published, item),
                 )
-        listed = change.cameras(old, new, fingerprints) if POLICY in items else ()
+        here = {**enrolments.kept(self._city.folder), **read}
+        compared = (
+            change.compared(old, new, standing(self._city, self._published))
+            if {POLICY, TARGETS} & items.keys()
+            else None
+        )
+        alone = compared is None and TARGETS in items and new.charter is not None
         return change.Change(
-            change.compared(old, new) if {POLICY, TARGETS} & items.keys() else None,
-            listed,
-            change.keys(before, after),
+            compared,
+            change.in_words(new.charter) if alone and new.charter else (),
+            change.cameras(old, new, here) if POLICY in items else (),
+            change.keys(before, after, own),
             tuple(files),
         )
 
-    def _notes(self, new: Texts) -> tuple[str, ...]:
-        """What is no fault and yet stops something."""
-        if new.policy is None:
-            return ()
-        policy = parse_policy(new.policy, drafts.POLICY_TOML)
-        roles = set(self._trust.roles())
-        lines = [_sentence(reach.told()) for reach in self._reaches]
-        lines += [
-            (
-                f"Nobody signs keys for {name}: until then nothing is sealed to it. "
-                f"bundle rotate --role keys-{name} --add FILE.pub"
-            )
-            for name in sorted(policy.recipients)
-            if f"keys-{name}" not in roles
-            and any(rule.recipient == name for rule in policy.releases)
-        ]
-        if policy.expires <= self._now.date():
-            lines.append(
-                f"The policy has expired, on {policy.expires}: "
-                "under it no camera publishes anything."
-            )
-        return tuple(lines)
+    def _notes(self, new: Texts, items: Mapping[str, Pending]) -> tuple[str, ...]:
+        """What is no fault and yet stops something, or should be known."""
+        reached = tuple(_sentence(reach.told()) for reach in self._reaches)
+        roles = frozenset(self._trust.roles())
+        return (
+            *reached,
+            *(found(new, self._now.date()) if {POLICY, TARGETS} & items.keys() else ()),
+            *missing(new, self._city.folder, roles, self._now.date()),
+        )
 
 
 def _sentence(told: str) -> str:

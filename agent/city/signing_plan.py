@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.bundles.repository.assembly import sign, told
 from agent.bundles.repository.pending_files import add_signature, keep_pending
-from agent.city import drafts
+from agent.city import drafts, enrolments
 from agent.disk.atomic_file import write_atomic
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ class Plan:
 
     def lines(self) -> Iterator[str]:
         """For the person who signs."""
+        keyid = self.signer.public_key.keyid[:12]
+        yield f"You are {self.holder}: key {keyid} is yours."
+        yield ""
         shown = list(self.change.lines())
         yield from shown or ("Nothing changes; signing renews it.",)
         for role, item in self.items.items():
@@ -118,6 +121,7 @@ class Plan:
         """
         found = self.seen.again(self.items, self.enrolled)
         if self.enrolled is not None:
+            enrolments.keep(self.city.folder, self.enrolled.files)
             write_atomic(self.city.folder / drafts.CAMERAS, self.enrolled.cameras, 0o644)
             write_atomic(self.city.folder / drafts.ROSTER, self.enrolled.roster, 0o644)
         done = []

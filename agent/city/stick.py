@@ -23,6 +23,7 @@ from agent.bundles.repository.copies import TIMESTAMP_FILE
 from agent.bundles.repository.pending_files import keep_pending
 from agent.bundles.repository.published import REPOSITORY_FOLDER, CityRepository
 from agent.city import drafts
+from agent.city.enrolments import FOLDER
 from agent.disk.atomic_file import PART_SUFFIX, read_bounded, storage_error, write_atomic
 from agent.errors import ConfigError, StorageError, UsageError
 
@@ -107,9 +108,9 @@ def read_stick(folder: Path) -> Carried:
 
 
 def _drafts(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Those that are there, and the certificates."""
-    authorities = sorted((folder / "ca").glob("*.pem"))
-    for path in (*(folder / name for name in _DRAFTS), *authorities):
+    """Those that are there, the certificates, and the enrolment files."""
+    others = (*sorted((folder / "ca").glob("*.pem")), *sorted((folder / FOLDER).glob("*.json")))
+    for path in (*(folder / name for name in _DRAFTS), *others):
         if path.is_file():
             yield path.relative_to(folder).as_posix(), read_bounded(path, _MAX_DRAFT_BYTES)
 

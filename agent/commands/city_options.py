@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+KEYID_SHOWN = 12  # hex digits of a key's id: 48 bits, which people compare
+
 City = Annotated[
     Path,
     typer.Option(

@@ -49,14 +49,16 @@ def as_table(compared: Compared) -> dict[str, object]:
     }
 
 
-def told(compared: Compared, old: str, new: str) -> Iterator[str]:
-    """The comparison for people."""
-    yield f"old  {compared.old.name}, version {compared.old.version}: {old}"
-    for line in standing_told(compared.old_standing):
-        yield from fill(line, 5)
-    yield f"new  {compared.new.name}, version {compared.new.version}: {new}"
-    for line in standing_told(compared.new_standing):
-        yield from fill(line, 5)
+def told(compared: Compared, old: str, new: str, *, drafts: bool = True) -> Iterator[str]:
+    """The comparison for people. `drafts`: say of what is not in force that it is a draft."""
+    for side, policy, standing, where in (
+        ("old", compared.old, compared.old_standing, old),
+        ("new", compared.new, compared.new_standing, new),
+    ):
+        yield f"{side}  {policy.name}, version {policy.version}: {where}"
+        if standing is not None or drafts:
+            for line in standing_told(standing):
+                yield from fill(line, 5)
     yield ""
     if compared.refused:
         yield "The charter forbids the new policy. A camera refuses it whole; were it obeyed:"

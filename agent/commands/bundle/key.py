@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.city.passphrase import new_passphrase, secret_from
-from agent.commands.city_options import PassphraseFile
+from agent.commands.city_options import KEYID_SHOWN, PassphraseFile
 
 app = typer.Typer(add_completion=False)
 
@@ -53,16 +53,26 @@ def key(
         signer = load_signer(existing, secret_from(passphrase_file))
         listed = signer.public_key
         assert isinstance(listed, SSlibKey)  # noqa: S101 (both kinds of signers carry one)
-        write_new(public, format_public(named(listed, holder)), 0o644)
+        owned = named(listed, holder)
+        write_new(public, format_public(owned), 0o644)
         typer.echo(
             f"{public}: give it to whoever runs `bundle init` or `bundle rotate`. The private "
             "key stays where it is."
         )
+        typer.echo(_told(owned.id))
         return
     passphrase = new_passphrase(str(private), passphrase_file)
     made = make_key(private, passphrase, holder)
     write_new(public, format_public(made), 0o644)
     typer.echo(f"{public}: give it to whoever runs `bundle init` or `bundle rotate`.")
+    typer.echo(_told(made.id))
     typer.echo(
         f"{private}: keep it, with a copy in a safe; nobody can restore it or its passphrase."
+    )
+
+
+def _told(keyid: str) -> str:
+    return (
+        f"Key id {keyid[:KEYID_SHOWN]}: write it down, and read it to the others yourself. "
+        "`bundle sign` and `bundle show` name keys so."
     )

@@ -1,0 +1,80 @@
+"""What a signer should know that is in no difference: what `policy check` finds, placeholders that
+were left, files that are missing, recipients without keys.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.bundles.jurisdiction_files import shipped
+from agent.city import drafts
+from agent.core.judging.check.policy_check import Against, File, check_policy
+from agent.core.policy.schema.policy_file import parse_policy
+from agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+    from pathlib import Path
+
+    from agent.city.drafts import Texts
+
+_MOST = 20  # a signer reads no more; `policy check` tells all
+
+
+def found(new: Texts, today: date) -> Iterator[str]:
+    """What `policy check` finds in what is to be signed, faults first; nothing without a policy."""
+    if new.policy is None:
+        return
+    policy = parse_policy(new.policy, drafts.POLICY_TOML)
+    checked = check_policy(
+        File(new.policy, drafts.POLICY_TOML),
+        Against(
+            File(new.charter, drafts.CHARTER) if new.charter else None,
+            File(new.cameras, drafts.CAMERAS) if new.cameras else None,
+            shipped(policy.jurisdiction),
+            today,
+        ),
+    )
+    told = [f"{one.place}: fault: {one.what} [{one.code}]" for one in checked.faults]
+    told += [f"{one.place}: {one.what}" for one in checked.notes]
+    if told:
+        yield "What policy check finds"
+        yield from (f"  {line}" for line in told[:_MOST])
+        if len(told) > _MOST:
+            yield f"  … and {len(told) - _MOST} more: platewarden policy check"
+
+
+def missing(new: Texts, folder: Path, roles: frozenset[str], today: date) -> Iterator[str]:
+    """What would stop cameras although everything is signed."""
+    if new.policy is None:
+        yield from _authorities(folder)
+        return
+    policy = parse_policy(new.policy, drafts.POLICY_TOML)
+    for name in sorted(policy.recipients):
+        if f"keys-{name}" not in roles and any(rule.recipient == name for rule in policy.releases):
+            yield (
+                f"Nobody signs keys for {name}: until then nothing is sealed to it. "
+                f"bundle rotate --role keys-{name} --add FILE.pub"
+            )
+    if policy.expires <= today:
+        yield (
+            f"The policy has expired, on {policy.expires}: under it no camera publishes anything."
+        )
+
+
+def _authorities(folder: Path) -> Iterator[str]:
+    """Certificates that the draft of the policy names and nobody has brought: the policy's signers
+    are stopped by them, so the charter's are told.
+    """
+    draft = folder / drafts.POLICY_TOML
+    try:
+        policy = parse_policy(draft.read_bytes(), str(draft)) if draft.is_file() else None
+    except ConfigError:
+        return  # the policy's signers are told each fault
+    for broker in policy.brokers if policy else ():
+        if not (folder / "ca" / broker.ca).is_file():
+            yield (
+                f"ca/{broker.ca} is missing: without it the policy cannot be signed. "
+                f"The operator of broker {broker.id} has it."
+            )
