@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from securesystemslib.signer import SSlibKey
 from tuf.api.metadata import Targets
 
 from agent.bundles.layout import ROOT, TARGETS
@@ -20,6 +22,7 @@ from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.cited_lines import Source
 from agent.core.judging.explain.prohibitions import prohibitions
 from agent.core.policy.charter import parse_charter
+from agent.verifying.roster_check import parse_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -146,8 +149,15 @@ def cameras(old: Texts, new: Texts, files: Mapping[str, bytes]) -> tuple[str, ..
         f"{name}: retired; its reads count no more" for name in sorted(had.keys() - has.keys())
     ]
     if before is not None and old.city_root != new.city_root:
-        lines.append("the city's root key changes: give the new root.json to every recipient")
+        key = f" (now key {_key_id(new.city_root)[:12]})" if new.city_root else ""
+        lines.append(f"the city's root key changes{key}: give the new root.json to every recipient")
     return tuple(lines)
+
+
+def _key_id(city_root: bytes) -> str:
+    """As `bundle key` tells it."""
+    public = Ed25519PublicKey.from_public_bytes(parse_root(city_root))
+    return str(SSlibKey.from_crypto(public).keyid)
 
 
 def keys(

@@ -146,6 +146,7 @@ class Enrolled:
 
     cameras: bytes
     roster: bytes
+    city_root: bytes
     files: Mapping[str, bytes]
 
 
@@ -173,7 +174,8 @@ def drafts_of(
     files[CAMERAS_PATH] = enrolled.cameras if enrolled else _read(folder, CAMERAS, CAMERAS_PATH)
     files[ROSTER_PATH] = enrolled.roster if enrolled else _read(folder, ROSTER, ROSTER_PATH)
     parse_roster(files[CAMERAS_PATH], str(folder / CAMERAS))
-    files[CITY_ROOT_PATH] = _read(folder, CITY_ROOT, CITY_ROOT_PATH)
+    own = enrolled.city_root if enrolled else _read(folder, CITY_ROOT, CITY_ROOT_PATH)
+    files[CITY_ROOT_PATH] = own
     try:
         verify_roster(files[ROSTER_PATH], parse_root(files[CITY_ROOT_PATH]))
     except EnvelopeRefusedError as error:

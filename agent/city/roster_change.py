@@ -35,22 +35,27 @@ class Wanted:
     """What the command line asks for.
 
     `paths`: enrolment files, or folders of them; `replace`, `retire`: ids of cameras; `key`: of the
-    city's root key.
+    city's root key; `new_key`: of the one that takes its place, because it is lost, or handed on.
     """
 
     paths: Sequence[Path] = ()
     replace: Sequence[str] = ()
     retire: Sequence[str] = ()
     key: str = ""
+    new_key: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.paths or self.replace or self.retire)
+        return bool(self.paths or self.replace or self.retire or self.new_key)
 
 
 def first_roster(city: str, key: Ed25519PrivateKey, now: datetime) -> tuple[bytes, bytes]:
     """root.json and an empty roster.jws."""
-    root = canonical(public_jwk("Ed25519", key.public_key().public_bytes_raw())) + b"\n"
-    return root, sign_roster(Roster(city, now, {}), key)
+    return root_json(key), sign_roster(Roster(city, now, {}), key)
+
+
+def root_json(key: Ed25519PrivateKey) -> bytes:
+    """The public half of the city's root key, as recipients and cameras are given it."""
+    return canonical(public_jwk("Ed25519", key.public_key().public_bytes_raw())) + b"\n"
 
 
 def sign_roster(roster: Roster, key: Ed25519PrivateKey) -> bytes:
@@ -84,8 +89,14 @@ def load_root_key(
 
 
 def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str], str]) -> Enrolled:
-    """The new roster.toml and roster.jws. Raises UsageError, ConfigError, StorageError."""
-    before = texts.enrolled()
+    """The new roster.toml, roster.jws and root.json.
+
+    Raises UsageError, ConfigError, StorageError.
+
+    A new root key needs nothing of the old one, which may be lost: two of the policy's signers
+    stand for it, as for everything else in their role.
+    """
+    before = _before(texts)
     if before is None or texts.cameras is None or texts.city_root is None:
         raise ConfigError("there is no roster yet", where=ROSTER, fix="`bundle init` makes it")
     _require_possible(wanted, before)
@@ -113,16 +124,36 @@ def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str]
             where=missing[0],
             fix="--enrol FILE --replace CAMERA",
         )
-    key = load_root_key(wanted.key, texts.city_root, secret)
+    known = None if wanted.new_key else texts.city_root
+    key = load_root_key(wanted.new_key or wanted.key, known, secret)
     return Enrolled(
         cameras,
         sign_roster(replace(before, issued_at=now, devices=devices, age=age, logs=logs), key),
+        root_json(key),
         read,
     )
 
 
+def _before(texts: Texts) -> Roster | None:
+    """Who is enrolled in the drafts. Raises ConfigError."""
+    try:
+        return texts.enrolled()
+    except EnvelopeRefusedError as error:
+        raise ConfigError(
+            error.what,
+            where=ROSTER,
+            fix="take roster.jws and root.json together from a copy, then run it again",
+        ) from None
+
+
 def _require_possible(wanted: Wanted, before: Roster) -> None:
-    if not wanted.key:
+    if wanted.key and wanted.new_key:
+        raise UsageError(
+            "the roster is signed by one of the two",
+            where="--new-roster-key",
+            fix="leave --roster-key out: the old key is needed no more",
+        )
+    if not wanted.key and not wanted.new_key:
         raise UsageError(
             "who is enrolled is signed with the city's root key",
             where="--enrol",

@@ -124,6 +124,7 @@ class Plan:
             enrolments.keep(self.city.folder, self.enrolled.files)
             write_atomic(self.city.folder / drafts.CAMERAS, self.enrolled.cameras, 0o644)
             write_atomic(self.city.folder / drafts.ROSTER, self.enrolled.roster, 0o644)
+            write_atomic(self.city.folder / drafts.CITY_ROOT, self.enrolled.city_root, 0o644)
         done = []
         for role, item in self.items.items():
             dropped = role in self.fresh and role in self.seen.pending  # --start-again

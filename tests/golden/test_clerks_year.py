@@ -114,7 +114,7 @@ class Clerk:
                 stdin=yes.stdout,
                 capture_output=True,
                 text=True,
-                timeout=110,
+                timeout=220,
                 check=False,
             )
             yes.kill()
@@ -189,7 +189,7 @@ def test_every_publication_of_the_year_reaches_the_camera(year):
     for before, after in pairwise(versions):
         assert all(after[role] >= version for role, version in before.items())
     assert [versions[0][role] for role in ("root", "targets", "policy")] == [1, 1, 1]
-    assert (versions[-1]["root"], versions[-1]["targets"], versions[-1]["policy"]) == (3, 4, 9)
+    assert (versions[-1]["root"], versions[-1]["targets"], versions[-1]["policy"]) == (3, 4, 10)
 
 
 def test_the_change_of_policy_is_what_the_camera_obeys_from_march(year):
@@ -215,6 +215,8 @@ def test_what_signers_are_shown(year):
     assert "timestamp: City IT, daily job signs no more" in told[8, 4]
     assert "of the present keys" in told[9, 15]
     assert "encrypted and published" in told[6, 2]
+    assert "the city's root key changes" in told[10, 2]
+    assert told[10, 3].count("Published at") == 2, "from the backup nothing is published"
 
 
 def test_a_wanted_plate_needs_two_hands_and_a_car_that_was_found_is_looked_for_no_more(year):

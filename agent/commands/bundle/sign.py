@@ -63,6 +63,14 @@ def sign(
             help="With --enrol and --retire: the city's root key (PEM), which signs the roster.",
         ),
     ] = "",
+    new_roster_key: Annotated[
+        str,
+        typer.Option(
+            "--new-roster-key",
+            help="The city's root key was lost or is to change: from now on this one (a PEM file, "
+            "of `bundle key`) signs the roster.",
+        ),
+    ] = "",
     key_list: Annotated[
         Path | None,
         typer.Option(
@@ -90,7 +98,9 @@ def sign(
     from agent.city.signature import Asked, Signing
 
     secret = secret_from(passphrase_file)
-    wanted = Wanted(tuple(enrol or ()), tuple(replace or ()), tuple(retire or ()), roster_key)
+    wanted = Wanted(
+        tuple(enrol or ()), tuple(replace or ()), tuple(retire or ()), roster_key, new_roster_key
+    )
     signing = Signing(
         city, on, Asked(tuple(role or ()), wanted, key_list, start_again=start_again), secret
     )
