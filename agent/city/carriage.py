@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import HOTLIST
-from agent.bundles.repository.pending_files import keep_pending
+from agent.bundles.repository.pending_files import keep_pending, was_withdrawn
 from agent.bundles.repository.published import CityRepository, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
@@ -123,6 +123,8 @@ def _require_taken(
     for role, theirs in carried.pending.items():
         last = published.role(role) if published else None
         if last is not None and last.signed.version >= theirs.metadata.signed.version:
+            continue
+        if was_withdrawn(city.folder, theirs.metadata):
             continue
         ours = pending.get(role)
         trust = trust_in(published, {**pending, role: theirs}, city.folder)

@@ -23,7 +23,7 @@ from agent.bundles.repository.copies import TIMESTAMP_FILE
 from agent.bundles.repository.pending_files import keep_pending
 from agent.bundles.repository.published import REPOSITORY_FOLDER, CityRepository
 from agent.city import drafts
-from agent.city.enrolments import FOLDER
+from agent.city.enrolments import FOLDER, kept
 from agent.disk.atomic_file import PART_SUFFIX, read_bounded, storage_error, write_atomic
 from agent.errors import ConfigError, StorageError, UsageError
 
@@ -43,12 +43,14 @@ _MAX_DRAFT_BYTES = 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class Carried:
     """One city's folder on a stick, unverified. `damaged`: roles that cannot be read, and why;
-    `first_root`: root version 1, None where nothing is published there.
+    `enrolments`: enrolment files by camera; `first_root`: root version 1, None where nothing is
+    published there.
     """
 
     folder: Path
     pending: Mapping[str, Pending]
     damaged: Mapping[str, ConfigError | StorageError]
+    enrolments: Mapping[str, bytes]
     first_root: bytes | None
 
 
@@ -104,7 +106,7 @@ def read_stick(folder: Path) -> Carried:
             damaged[role] = error
     first = carried.metadata / f"1.{ROOT}.json"
     known = read_bounded(first, MAX_METADATA_BYTES) if first.is_file() else None
-    return Carried(folder, pending, damaged, known)
+    return Carried(folder, pending, damaged, kept(folder), known)
 
 
 def _drafts(folder: Path) -> Iterator[tuple[str, bytes]]:

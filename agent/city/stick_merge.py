@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.bundles.layout import CITY_PATH, HOTLIST, POLICY, ROOT, TARGETS, city_file, rule_of
+from agent.bundles.layout import CITY_PATH, POLICY, ROOT, TARGETS, city_file, rule_of
 from agent.bundles.repository.assembly import require_next, told
 from agent.bundles.repository.next_version import require_end, require_own
 from agent.bundles.repository.pending_files import add_signature, keep_pending, was_withdrawn
 from agent.bundles.repository.published import keys_of, trust_in
 from agent.bundles.repository.signing_keys import holder_of
-from agent.city import drafts
+from agent.city import drafts, enrolments
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import BundleRefusedError, UsageError
 
@@ -132,7 +132,26 @@ def take(city: CityRepository, carried: Carried, now: datetime) -> Outcome:
             left.append(Left(role, "it is published already", harmless=True))
         else:
             taken.append(one)
+    if POLICY in {one.role for one in taken}:
+        _keep_enrolments(city, carried.pending[POLICY], published, carried.enrolments)
     return Outcome(tuple(taken), tuple(left))
+
+
+def _keep_enrolments(
+    city: CityRepository,
+    policy: Pending,
+    published: Published | None,
+    untrusted_files: Mapping[str, bytes],
+) -> None:
+    """The files of cameras that were enrolled on the stick, so that who signs here sees their
+    fingerprints. Raises StorageError.
+    """
+    roster = drafts.Texts().over(drafts.files_pending(city, published, policy)).enrolled()
+    here = enrolments.kept(city.folder)
+    if roster is not None:
+        fitting = enrolments.fingerprints(roster, roster.devices, untrusted_files)
+        new = {name: untrusted_files[name] for name in fitting if name not in here}
+        enrolments.keep(city.folder, new)
 
 
 def _taken(
@@ -175,7 +194,8 @@ def _require_sound(
 ) -> None:
     """What no signature makes good. Raises UsageError, BundleRefusedError, ConfigError."""
     role, metadata = theirs.role, theirs.metadata
-    if rule_of(role) is None or role == HOTLIST:
+    rule = rule_of(role)
+    if rule is None or rule.online:
         raise UsageError("is no role that people sign", fix="remove it from the stick")
     require_next(role, theirs, published)
     require_end(role, metadata, now)

@@ -11,7 +11,16 @@ from tuf.api.metadata import Metadata
 
 from agent.city.city_lock import only_writer
 from agent.disk import atomic_file
-from tests.support.clerk_city import LATER, NEXT_DAY, RECIPIENT, Desk, camera, found, is_error
+from tests.support.clerk_city import (
+    CAMERA,
+    LATER,
+    NEXT_DAY,
+    RECIPIENT,
+    Desk,
+    camera,
+    found,
+    is_error,
+)
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 SAME_DAY = "2026-11-20T21:14:07Z"
@@ -110,6 +119,33 @@ def test_a_first_signature_made_on_the_stick_comes_back_with_its_drafts(open_des
     assert (open_desk.city / "policy.toml").read_text() == policy
     assert open_desk.sign("eli", on=NEXT_DAY).code == 0
     assert "nothing that was not here" in take(open_desk, to).out
+
+
+def test_cameras_that_are_enrolled_on_the_stick(open_desk):
+    """Whoever signs at the desk is shown the fingerprints as well."""
+    to = carried(open_desk)
+    path, _ = open_desk.enrol()
+    enrol = ("--enrol", path, "--roster-key", open_desk.key("roster"))
+    file = ("--passphrase-file", open_desk.folder / "passphrase")
+    assert sign_on(open_desk, to, "dora", *enrol, *file).code == 0
+    planted = to / "platewarden-exampleville/enrolments/county-road-9.json"
+    planted.write_bytes(path.read_bytes())
+    done = take(open_desk, to)
+    assert done.code == 0, done.err
+    assert [one.name for one in (open_desk.city / "enrolments").iterdir()] == [f"{CAMERA}.json"]
+    assert f"{CAMERA}: enrolled; fingerprint " in open_desk.sign("eli", on=NEXT_DAY).out
+
+
+def test_a_role_of_the_daily_job_is_not_taken(edited):
+    """Attack: a list that came by stick."""
+    to = carried(edited)
+    pending = to / "platewarden-exampleville/pending"
+    for role in ("hotlist", "timestamp", "nobody"):
+        shutil.copytree(pending / "policy", pending / role)
+    done = take(edited, to)
+    assert done.code == 3
+    assert done.err.count("is no role that people sign") == 3
+    assert not (edited.city / "pending/hotlist").exists()
 
 
 def test_a_recipient_signs_its_keys_on_a_stick(edited):
@@ -284,6 +320,12 @@ class TestWithdrawn:
         assert done.out == ("Withdrawn: policy, version 2; signatures of Eli Roy fall away.\n")
         assert "Nothing new" in edited.publish(on=LATER).out
         is_error(take(edited, to), 3, "this version was withdrawn here", "bundle sign")
+        kept = shutil.copytree(to, edited.folder / "kept")
+        carried(edited, on=NEXT_DAY)  # what was withdrawn may be written over
+        withdrawn = ("--role", "policy", "--yes")
+        assert self.withdraw(edited, *withdrawn).code == 0
+        shutil.rmtree(to)
+        kept.rename(to)
         assert "nothing pending" in edited.run("bundle", "show", "--city", edited.city).out
         edited.sign("eli", on=LATER)  # begun again, the same version: the stick counts again
         assert "3 of 2" in take(edited, to).out
