@@ -107,6 +107,7 @@ TESTS = {
         "components/test_repository_copies",
         "components/test_archive",
     ),
+    "bundles.repository.pending_files": ("components/test_pending_files",),
     "bundles.repository.assembly": _REPOSITORY,
     "bundles.repository.next_version": _REPOSITORY,
 }

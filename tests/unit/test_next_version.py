@@ -26,6 +26,7 @@ from agent.bundles.repository.next_version import (
     first_root,
     first_targets,
     next_version,
+    require_end,
     require_own,
 )
 from agent.bundles.repository.signing_keys import KeyHolder
@@ -71,8 +72,45 @@ class TestFirst:
         }
         assert made.targets.keys() == files.keys()
 
-    def test_a_role_ends_at_a_whole_second(self, root):
-        assert root.expires == FIRST + rule_of(ROOT).lifetime
+    @pytest.mark.parametrize("role", [ROOT, TARGETS, POLICY, KEYS])
+    def test_what_people_sign_ends_at_the_beginning_of_a_day(self, role):
+        """Two who begin it on one day, on two machines, sign the same bytes."""
+        ends = {
+            next_version(None, role, None, now).signed.expires
+            for now in (NOW, NOW.replace(hour=0, minute=0), NOW.replace(hour=23, minute=59))
+        }
+        midnight = FIRST.replace(hour=0, minute=0, second=0)
+        assert ends == {midnight + rule_of(role).lifetime}
+
+    def test_what_a_job_signs_ends_at_a_whole_second(self):
+        made = next_version(None, HOTLIST, {}, NOW)
+        assert made.signed.expires == FIRST + rule_of(HOTLIST).lifetime
+
+
+class TestAWrongClock:
+    """`require_end`: a version that was begun by a clock that was wrong."""
+
+    def ending(self, after):
+        made = next_version(None, POLICY, {}, NOW)
+        made.signed.expires = NOW + after
+        return made
+
+    def test_what_was_begun_within_a_day_of_now_is_taken(self):
+        day = timedelta(days=1)
+        for after in (timedelta(seconds=1), rule_of(POLICY).lifetime + day):
+            require_end(POLICY, self.ending(after), NOW)
+
+    @pytest.mark.parametrize(
+        ("after", "words"),
+        [
+            (timedelta(0), "would have ended on 2026-11-22"),
+            (rule_of(POLICY).lifetime + timedelta(days=1, seconds=1), "longer than this role may"),
+        ],
+    )
+    def test_what_ended_or_lives_too_long_is_refused(self, after, words):
+        with pytest.raises(UsageError, match=words) as refused:
+            require_end(POLICY, self.ending(after), NOW)
+        assert "bundle withdraw --role policy" in refused.value.fix
 
 
 class TestDelegating:
