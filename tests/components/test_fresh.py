@@ -49,7 +49,7 @@ def called():
         for node in ast.walk(ast.parse(path.read_text())):
             found |= dict.fromkeys(first_words(node), path.name)
     page = (ROOT / "docs/ref/commands.md").read_text()
-    own = " ".join(re.findall(r"^\| \[`platewarden ([a-z ]+)`", page, re.MULTILINE)).split()
+    own = " ".join(re.findall(r"^\| \[`platewarden ([a-z -]+)`", page, re.MULTILINE)).split()
     assert {"watch", "walls"} <= set(own)
     programs = {word for word in found if re.fullmatch("[a-z][a-z0-9-]+", str(word))}
     return {program: found[program] for program in programs.difference(own)}
