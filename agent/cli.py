@@ -13,7 +13,7 @@ import typer
 import agent
 from agent.commands.lazy_group import LazyCommands
 from agent.core.text.visible import visible
-from agent.errors import PlatewardenError, UsageError
+from agent.errors import ManyFaultsError, PlatewardenError, UsageError
 
 app = typer.Typer(
     cls=LazyCommands,
@@ -48,14 +48,16 @@ def _print_version(*, on: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run and exit.
 
-    Errors go to stderr as one line; a traceback is shown only with PLATEWARDEN_DEBUG=1.
+    Errors go to stderr, a line for each fault; a traceback is shown only with PLATEWARDEN_DEBUG=1.
     """
     try:
         app(args=list(arguments) if arguments is not None else None)
     except PlatewardenError as error:
         if os.environ.get("PLATEWARDEN_DEBUG") == "1":
             raise
-        print(visible(f"platewarden: {error}"), file=sys.stderr)
+        # A line feed within a line is a stranger's, and is written out.
+        for line in error.lines if isinstance(error, ManyFaultsError) else (str(error),):
+            print(visible(f"platewarden: {line}"), file=sys.stderr)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         if os.environ.get("PLATEWARDEN_DEBUG") == "1":

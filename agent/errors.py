@@ -5,6 +5,7 @@ A message says where (file, line or field), what (the value, never a plate), and
 A document is named by its path in the repository; what is printed is its path on this machine.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent.doc_paths import located
@@ -62,6 +63,14 @@ class ConfigError(UsageError):
     """Settings, policy, charter or hot list are malformed: whoever wrote the file must act (exit
     2).
     """
+
+
+class ManyFaultsError(ConfigError):
+    """Several faults of one file, a line each: `lines`, each with its place and next step."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(lines))
 
 
 class RefusedError(PlatewardenError):

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from agent import cli
-from agent.errors import ConfigError, RefusedError, StorageError
+from agent.errors import ConfigError, ManyFaultsError, RefusedError, StorageError
 
 HEAVY = ("cv2", "onnxruntime", "paho", "cryptography", "av", "joserfc", "iotcore")
 
@@ -41,6 +41,29 @@ def test_errors_become_one_line_and_a_code(failing, capsys, error, code):
     shown = capsys.readouterr()
     assert shown.err == f"platewarden: {error}\n"
     assert shown.out == ""
+
+
+def test_several_faults_are_a_line_each_and_nobody_adds_one(failing, capsys):
+    failing(
+        ManyFaultsError(["policy.toml:3: unknown key", "policy.toml:9: a name\nplatewarden: x"])
+    )
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["boom"])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "platewarden: policy.toml:3: unknown key",
+        "platewarden: policy.toml:9: a name\\u000aplatewarden: x",
+    ]
+
+
+def test_two_faults_of_the_settings_are_two_lines(tmp_path, capsys):
+    config = tmp_path / "platewarden.toml"
+    config.write_text('camera_id = "main-street-2"\nnosuch = 1\nnorthis = 2\n')
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["status", "--config", str(config)])
+    told = capsys.readouterr().err.splitlines()
+    assert (stop.value.code, len(told)) == (2, 2)
+    assert all(line.startswith(f"platewarden: {config}:") for line in told)
 
 
 def test_a_traceback_only_when_asked(failing, monkeypatch):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.core.text.schema_words import in_words
-from agent.errors import ConfigError
+from agent.errors import ConfigError, ManyFaultsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -128,7 +128,7 @@ class Document:
             if len(told) > MAX_FAULTS_TOLD
             else []
         )
-        raise ConfigError("\n".join(told[:MAX_FAULTS_TOLD] + more))
+        raise ManyFaultsError(told[:MAX_FAULTS_TOLD] + more)
 
 
 def read_document(untrusted_text: bytes, where: str, example: str = EXAMPLE) -> Document:

@@ -15,7 +15,7 @@ from agent.core.hotlist.plausibility.protections import unprotected
 from agent.core.hotlist.plausibility.returned import returned
 from agent.core.hotlist.plausibility.size import emptied, shrunk
 from agent.core.hotlist.plausibility.zeros import lost_zeros
-from agent.errors import ConfigError
+from agent.errors import ManyFaultsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,4 +43,4 @@ def require_plausible(lists: Lists, where: str, allowed: Allowed) -> None:
     if len(told) > MAX_FAULTS_TOLD:
         told[-1] = f"{where}: and more doubts"
     if told:
-        raise ConfigError("\n".join(told))
+        raise ManyFaultsError(told)
