@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER
+from agent.core.camera.diagnosis_findings import Finding, fail, ok, warn
 from agent.core.wire.sealed_read import CONTENT_TYPE, MAX_WIRE_BYTES
 from agent.errors import NetworkError, PlatewardenError
 from agent.mqtt.driver import Driver
@@ -32,19 +33,8 @@ ANSWER_S, QUIET_S, EXPIRY_S = 5.0, 1.0, 1
 DAYS_WANTED = 30
 _DAY_S = 86_400
 _PACKET_BYTES = MAX_WIRE_BYTES + PACKET_OVERHEAD_BYTES
-OK, WARN, FAIL = "ok", "warn", "FAIL"
 READS, RECEIPTS = reads_topic(CHECK_RECIPIENT), receipts_topic(CHECK_CAMERA)
 _ACCESS = "bind topics and client ids to the certificate's name (docs/guide/broker.md)"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing that was tried. `state`: OK, WARN or FAIL; `fix`: the next step, or empty."""
-
-    about: str
-    state: str
-    words: str
-    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +70,11 @@ class Client:
         self._target = target
         self._driver = Driver(context_for(peer, target.ca_pem, _PACKET_BYTES, own), session)
         self.came: list[Received] = []
+
+    @property
+    def tls_version(self) -> str | None:
+        """Of the connection, as ssl names it; None where there is none."""
+        return self._driver.socket.version() if self._driver.socket else None
 
     def connect(self) -> Connected:
         """Raises NetworkError, DestinationRefusedError."""
@@ -122,40 +117,40 @@ class Client:
 
 
 class Check:
-    """`lines`: each thing tried, as soon as it was. A broker that cannot be reached at all raises
-    NetworkError or DestinationRefusedError.
+    """`findings`: each thing tried, as soon as it was.
+
+    A broker that cannot be reached at all raises NetworkError or DestinationRefusedError.
     """
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._open: list[Client] = []
 
-    def lines(self) -> Iterator[Line]:
+    def findings(self) -> Iterator[Finding]:
         """In order; connections are closed, and what was left is cleared away, at the end."""
         try:
             yield from self._granted()
-            for tried in (
-                self._without_certificate,
-                self._there_and_back,
-                self._largest,
-                self._stranger_reads,
-                self._stranger_writes,
-                self._camera_reads,
-                self._place_taken,
-                self._away,
+            for about, tried in (
+                ("no certificate", self._without_certificate),
+                ("read and receipt", self._there_and_back),
+                ("largest read", self._largest),
+                ("another certificate reads", self._stranger_reads),
+                ("another certificate writes", self._stranger_writes),
+                ("a camera reads", self._camera_reads),
+                ("another certificate takes a place", self._place_taken),
+                ("away and back", self._away),
             ):
-                yield self._one(tried)
+                yield self._one(about, tried)
                 self._close_all()
         finally:
             self._close_all()
 
-    def _one(self, tried: Callable[[], Line]) -> Line:
+    def _one(self, about: str, tried: Callable[[str], Finding]) -> Finding:
         """A connection that ends in the middle of one trial is that trial's fault."""
         try:
-            return tried()
+            return tried(about)
         except PlatewardenError as error:
-            about = (tried.__doc__ or "").split(".")[0].strip()
-            return Line(about, FAIL, f"{error.what}", error.fix or "look into the broker's log")
+            return fail(about, error.what, error.fix or "look into the broker's log")
 
     def _client(self, name: str | None, **session: object) -> Client:
         client_id = name or f"platewarden-check-{secrets.token_hex(4)}"
@@ -168,90 +163,90 @@ class Check:
         while self._open:
             self._open.pop().close()
 
-    def _granted(self) -> Iterator[Line]:
+    def _joined(self, name: str, topic: str, **session: object) -> Client:
+        """Connected, and subscribed to the topic."""
+        client = self._client(name, **session)
+        client.connect()
+        client.subscribe(topic)
+        return client
+
+    def _granted(self) -> Iterator[Finding]:
         client = self._client(CHECK_RECIPIENT, expiry_s=DAYS_WANTED * _DAY_S)
         granted = client.connect()
-        version = client._driver.socket.version() if client._driver.socket else None  # noqa: SLF001
         pins = (
             "the key is a pinned one" if self._target.pins else "its key was compared with no pin"
         )
-        yield Line("TLS", OK, f"{version}; name and CA fit; {pins}")
+        yield ok("TLS", f"{client.tls_version}; name and CA fit; {pins}")
         days = granted.session_expiry_s / _DAY_S
-        kept = days >= DAYS_WANTED
-        yield Line(
-            "away",
-            OK if kept else WARN,
-            f"keeps what waits for an absent recipient for {days:.3g} days, if it says so truly",
-            "" if kept else f"raise the greatest session time to {DAYS_WANTED} days",
+        words = f"keeps what waits for an absent recipient for {days:.3g} days, if it says so truly"
+        yield (
+            ok("away", words)
+            if days >= DAYS_WANTED
+            else warn("away", words, f"raise the greatest session time to {DAYS_WANTED} days")
         )
-        room = granted.max_packet_bytes >= _PACKET_BYTES
-        yield Line(
-            "size",
-            OK if room else FAIL,
+        words = (
             f"takes packets of {granted.max_packet_bytes} bytes; the largest read needs "
-            f"{_PACKET_BYTES}",
-            "" if room else "raise the broker's limit, or let the policy include no crop",
+            f"{_PACKET_BYTES}"
+        )
+        yield (
+            ok("size", words)
+            if granted.max_packet_bytes >= _PACKET_BYTES
+            else fail("size", words, "raise the broker's limit, or let the policy include no crop")
         )
         self._close_all()
 
-    def _without_certificate(self) -> Line:
-        """No certificate. Is somebody let in who shows none?"""
+    def _without_certificate(self, about: str) -> Finding:
+        """Is somebody let in who shows none?"""
         client = self._client(None)
         try:
             client.connect()
             if client.alive():
-                return Line(
-                    "no certificate", FAIL, "whoever shows no certificate is let in", _ACCESS
-                )
+                return fail(about, "whoever shows no certificate is let in", _ACCESS)
         except (PlatewardenError, ssl.SSLError):
             pass
-        return Line("no certificate", OK, "whoever shows no certificate is not let in")
+        return ok(about, "whoever shows no certificate is not let in")
 
-    def _there_and_back(self) -> Line:
-        """Read and receipt. A read reaches its recipient, and the receipt the camera."""
-        recipient, camera = self._client(CHECK_RECIPIENT), self._client(CHECK_CAMERA)
-        for client, topic in ((recipient, READS), (camera, RECEIPTS)):
-            client.connect()
-            client.subscribe(topic)
+    def _there_and_back(self, about: str) -> Finding:
+        """A read reaches its recipient, and the receipt the camera."""
+        recipient, camera = (
+            self._joined(CHECK_RECIPIENT, READS),
+            self._joined(CHECK_CAMERA, RECEIPTS),
+        )
         read, receipt = _payload(), _payload()
-        answers = camera.publish(READS, read), recipient.publish(RECEIPTS, receipt)
-        for answer in answers:
+        for answer in (camera.publish(READS, read), recipient.publish(RECEIPTS, receipt)):
             if answer.refused:
-                return Line("read and receipt", FAIL, f"refused: {answer.words}", _ACCESS)
+                return fail(about, f"refused: {answer.words}", _ACCESS)
         if recipient.payloads(1) != [read] or camera.payloads(1) != [receipt]:
-            return Line("read and receipt", FAIL, "acknowledged, and they did not arrive", _ACCESS)
-        return Line("read and receipt", OK, "a read arrived, and its receipt came back")
+            return fail(about, "acknowledged, and they did not arrive", _ACCESS)
+        return ok(about, "a read arrived, and its receipt came back")
 
-    def _largest(self) -> Line:
-        """Largest read. It arrives as it was sent."""
-        recipient, camera = self._client(CHECK_RECIPIENT), self._client(CHECK_CAMERA)
-        recipient.connect()
-        recipient.subscribe(READS)
+    def _largest(self, about: str) -> Finding:
+        """It arrives as it was sent."""
+        recipient = self._joined(CHECK_RECIPIENT, READS)
+        camera = self._client(CHECK_CAMERA)
         camera.connect()
         read = _payload(MAX_WIRE_BYTES)
         answer = camera.publish(READS, read)
         if answer.refused:
-            return Line("largest read", FAIL, f"refused: {answer.words}", "raise its size limit")
+            return fail(about, f"refused: {answer.words}", "raise its size limit")
         if recipient.payloads(1) != [read]:
-            return Line("largest read", FAIL, "did not arrive whole", "raise its size limit")
-        return Line("largest read", OK, f"{MAX_WIRE_BYTES} bytes arrived unchanged")
+            return fail(about, "did not arrive whole", "raise its size limit")
+        return ok(about, f"{MAX_WIRE_BYTES} bytes arrived unchanged")
 
-    def _stranger_reads(self) -> Line:
-        """Another certificate reads. Does it get what is for others?"""
-        return self._overhears(CHECK_STRANGER, "another certificate reads")
+    def _stranger_reads(self, about: str) -> Finding:
+        """Does it get what is for others?"""
+        return self._overhears(CHECK_STRANGER, about)
 
-    def _camera_reads(self) -> Line:
-        """A camera reads. Does one camera get what others send?"""
-        return self._overhears(CHECK_CAMERA, "a camera reads")
+    def _camera_reads(self, about: str) -> Finding:
+        """Does one camera get what others send?"""
+        return self._overhears(CHECK_CAMERA, about)
 
-    def _overhears(self, name: str, about: str) -> Line:
+    def _overhears(self, name: str, about: str) -> Finding:
         heard: list[bytes] = []
         read = _payload()
         for filter_ in (READS, "platewarden/1/reads/+", "#", RECEIPTS):
-            listener = self._client(name)
-            listener.connect()
             try:
-                listener.subscribe(filter_)
+                listener = self._joined(name, filter_)
             except NetworkError:
                 continue  # refused, as it should be
             # a client id has one connection: the camera listens to what it sends itself
@@ -262,15 +257,15 @@ class Check:
             heard += [one for one in listener.payloads(1, QUIET_S) if one == read]
             self._close_all()
         if heard:
-            return Line(about, FAIL, "it gets reads that are for somebody else", _ACCESS)
-        return Line(about, OK, "it gets nothing that is for others")
+            return fail(about, "it gets reads that are for somebody else", _ACCESS)
+        return ok(about, "it gets nothing that is for others")
 
-    def _stranger_writes(self) -> Line:
-        """Another certificate writes. Does what it publishes for others arrive?"""
-        recipient, camera = self._client(CHECK_RECIPIENT), self._client(CHECK_CAMERA)
-        for client, topic in ((recipient, READS), (camera, RECEIPTS)):
-            client.connect()
-            client.subscribe(topic)
+    def _stranger_writes(self, about: str) -> Finding:
+        """Does what it publishes for others arrive?"""
+        recipient, camera = (
+            self._joined(CHECK_RECIPIENT, READS),
+            self._joined(CHECK_CAMERA, RECEIPTS),
+        )
         stranger = self._client(CHECK_STRANGER)
         stranger.connect()
         for topic in (READS, RECEIPTS):
@@ -280,16 +275,12 @@ class Check:
                 stranger = self._client(CHECK_STRANGER)
                 stranger.connect()
         if recipient.payloads(1, QUIET_S) or camera.payloads(1, QUIET_S):
-            return Line(
-                "another certificate writes", FAIL, "what it sends for others arrives", _ACCESS
-            )
-        return Line("another certificate writes", OK, "nothing that it sends for others arrives")
+            return fail(about, "what it sends for others arrives", _ACCESS)
+        return ok(about, "nothing that it sends for others arrives")
 
-    def _place_taken(self) -> Line:
-        """Another certificate takes a place. Does another's client id throw it out?"""
-        recipient = self._client(CHECK_RECIPIENT, expiry_s=_DAY_S)
-        recipient.connect()
-        recipient.subscribe(READS)
+    def _place_taken(self, about: str) -> Finding:
+        """Does another's client id throw it out?"""
+        recipient = self._joined(CHECK_RECIPIENT, READS, expiry_s=_DAY_S)
         stranger = self._client(CHECK_STRANGER, client_id=CHECK_RECIPIENT, clean_start=False)
         got: list[bytes] = []
         try:
@@ -297,19 +288,13 @@ class Check:
             got = stranger.payloads(1, QUIET_S)
         except NetworkError:
             pass  # refused, as it should be
-        about = "another certificate takes a place"
         if not recipient.alive() or got:
-            return Line(
-                about, FAIL, "whoever gives a recipient's client id takes its place", _ACCESS
-            )
-        return Line(about, OK, "another's client id gives nobody its place")
+            return fail(about, "whoever gives a recipient's client id takes its place", _ACCESS)
+        return ok(about, "another's client id gives nobody its place")
 
-    def _away(self) -> Line:
-        """Away and back. What waits arrives, what has expired does not."""
-        recipient = self._client(CHECK_RECIPIENT, expiry_s=_DAY_S)
-        recipient.connect()
-        recipient.subscribe(READS)
-        recipient.close()
+    def _away(self, about: str) -> Finding:
+        """What waits arrives, what has expired does not."""
+        self._joined(CHECK_RECIPIENT, READS, expiry_s=_DAY_S).close()
         camera = self._client(CHECK_CAMERA)
         camera.connect()
         waits, expired = [_payload() for _ in range(3)], _payload()
@@ -325,13 +310,11 @@ class Check:
             words = (
                 f"{len(set(waits) & set(came))} of {len(waits)} messages waited for the recipient"
             )
-            return Line("away and back", FAIL, words, "let it keep sessions and messages on disk")
+            return fail(about, words, "let it keep sessions and messages on disk")
         if expired in came:
             words = "what waited arrives, and what has expired also"
-            return Line(
-                "away and back", WARN, words, "the receiver refuses it; the broker keeps it"
-            )
-        return Line("away and back", OK, "what waited arrives, what has expired does not")
+            return warn(about, words, "the receiver refuses it; the broker keeps it")
+        return ok(about, "what waited arrives, what has expired does not")
 
 
 def _payload(size: int = 64) -> bytes:

@@ -134,7 +134,7 @@ class BrokerFolder:
         """
         self._require_name(kind, name, where)
         key = authority.requested(untrusted_csr, name, where)
-        path = self.folder / kind / f"{name}.crt"
+        path = self._path(kind, name)
         former = _certificate(path) if path.exists() else None
         if former is not None and former.public_key() != key:
             self._revoke((former.serial_number,))
@@ -207,16 +207,19 @@ class BrokerFolder:
                 fix="cameras and recipients need different ids",
             )
 
-    def _revoke(self, serials: tuple[int, ...]) -> None:
-        path = self.folder / REVOKED
-        known = set(json.loads(read_input(path, MAX_REVOKED_BYTES, missing="restore it")))
-        write_atomic(path, json.dumps(sorted(known | set(serials))).encode() + b"\n", 0o644)
-
-    def _write_access(self, now: datetime) -> None:
-        machine = self.folder / MACHINE
-        gone = json.loads(
+    def _gone(self) -> list[int]:
+        """The serial numbers that were revoked."""
+        found: list[int] = json.loads(
             read_input(self.folder / REVOKED, MAX_REVOKED_BYTES, missing="restore it")
         )
+        return found
+
+    def _revoke(self, serials: tuple[int, ...]) -> None:
+        gone = sorted({*self._gone(), *serials})
+        write_atomic(self.folder / REVOKED, json.dumps(gone).encode() + b"\n", 0o644)
+
+    def _write_access(self, now: datetime) -> None:
+        machine, gone = self.folder / MACHINE, self._gone()
         write_atomic(machine / "crl.pem", self._authority.revocations(gone, now), 0o644)
         text = mosquitto.access(rights(self.cameras, self.recipients))
         write_atomic(machine / mosquitto.ACCESS, text.encode(), 0o644)

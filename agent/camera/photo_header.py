@@ -4,7 +4,7 @@
 
 from collections.abc import Iterator
 
-from agent.core.wire.image_header import ImageHeader
+from agent.core.wire.image_header import ImageHeader, number
 
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1"})
 _AVIF = frozenset({b"avif"})
@@ -37,21 +37,10 @@ def parse(untrusted_data: bytes) -> ImageHeader | None:
     return header if header and header.width > 0 and header.height > 0 else None
 
 
-def _number(
-    data: bytes, start: int, length: int, order: str = "big", *, signed: bool = False
-) -> int:
-    """Raises IndexError past the end, where a slice would just be short."""
-    if start < 0 or start + length > len(data):
-        raise IndexError
-    return int.from_bytes(
-        data[start : start + length], "little" if order == "little" else "big", signed=signed
-    )
-
-
 def _bmp(data: bytes) -> ImageHeader:
     """A negative height means that the first row is the top one."""
-    size, width = _number(data, 2, 4, "little"), _number(data, 18, 4, "little", signed=True)
-    height = abs(_number(data, 22, 4, "little", signed=True))
+    size, width = number(data, 2, 4, "little"), number(data, 18, 4, "little", signed=True)
+    height = abs(number(data, 22, 4, "little", signed=True))
     return ImageHeader("BMP", width, height, size <= len(data))
 
 
@@ -61,9 +50,9 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]
     """
     at = start
     while at + 8 <= end:
-        size, kind, begins = _number(data, at, 4), data[at + 4 : at + 8], at + 8
+        size, kind, begins = number(data, at, 4), data[at + 4 : at + 8], at + 8
         if size == 1:
-            size, begins = _number(data, at + 8, 8), at + 16
+            size, begins = number(data, at + 8, 8), at + 16
         if size == 0:
             size = end - at
         if size < begins - at:
@@ -104,7 +93,7 @@ def _heif(data: bytes) -> ImageHeader | None:
     else:
         return None  # a video, most likely
     sizes = [
-        (_number(data, at + _FULL_BOX, 4), _number(data, at + _FULL_BOX + 4, 4))
+        (number(data, at + _FULL_BOX, 4), number(data, at + _FULL_BOX + 4, 4))
         for at in _inside(data, (b"meta", b"iprp", b"ipco", b"ispe"), 0, len(data))
     ]
     if not sizes:
@@ -137,25 +126,25 @@ def _tiff(data: bytes) -> ImageHeader | None:
 
 def _pages(data: bytes, order: str) -> Iterator[dict[int, list[int]]]:
     """The whole numbers of each page's directory, by tag."""
-    at, seen = _number(data, 4, 4, order), set[int]()
+    at, seen = number(data, 4, 4, order), set[int]()
     while at and at not in seen and len(seen) < _MOST_PAGES:
         seen.add(at)
-        count = _number(data, at, 2, order)
+        count = number(data, at, 2, order)
         entries = range(at + 2, at + 2 + count * _IFD_ENTRY, _IFD_ENTRY)
-        page = {_number(data, entry, 2, order): _values(data, entry, order) for entry in entries}
+        page = {number(data, entry, 2, order): _values(data, entry, order) for entry in entries}
         if _WIDTH not in page or _HEIGHT not in page:
             raise ValueError
         yield page
-        at = _number(data, at + 2 + count * _IFD_ENTRY, 4, order)
+        at = number(data, at + 2 + count * _IFD_ENTRY, 4, order)
 
 
 def _values(data: bytes, entry: int, order: str) -> list[int]:
-    kind, count = _number(data, entry + 2, 2, order), _number(data, entry + 4, 4, order)
+    kind, count = number(data, entry + 2, 2, order), number(data, entry + 4, 4, order)
     size = _TYPE_BYTES.get(kind, 0)
     if not size or not count:
         return [0]
     inline = size * count <= 4
-    start = entry + 8 if inline else _number(data, entry + 8, 4, order)
+    start = entry + 8 if inline else number(data, entry + 8, 4, order)
     if start + size * count > len(data):
         raise IndexError
-    return [_number(data, at, size, order) for at in range(start, start + size * count, size)]
+    return [number(data, at, size, order) for at in range(start, start + size * count, size)]

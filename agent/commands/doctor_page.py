@@ -15,7 +15,7 @@ from agent.core.text.visible import visible
 
 WIDEST, NARROWEST = 160, 40
 _STYLE = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "bold red", Health.SKIP: "dim"}
-_WORD = {Health.OK: "ok", Health.WARN: "warn", Health.FAIL: "FAIL", Health.SKIP: "-"}
+WORD = {Health.OK: "ok", Health.WARN: "warn", Health.FAIL: "FAIL", Health.SKIP: "-"}
 INDENT = 7
 
 
@@ -35,7 +35,7 @@ def show(findings: Sequence[Finding]) -> None:
 def lines(finding: Finding, width: int | None) -> Iterator[str]:
     """One finding. `width`: of the terminal; None: not wrapped."""
     line = (
-        f"{_WORD[finding.health]:<{INDENT}}{finding.name}: "
+        f"{WORD[finding.health]:<{INDENT}}{finding.name}: "
         f"{finding.what}{f' → {finding.fix}' if finding.fix else ''}"
     )
     line = visible(line)

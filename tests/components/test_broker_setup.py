@@ -10,9 +10,10 @@ import pytest
 from cryptography import x509
 
 from agent import cli
-from agent.broker.broker_check import FAIL, OK, Check, Client, Target
+from agent.broker.broker_check import Check, Client, Target
 from agent.broker.broker_folder import CAMERAS, CHECK, RECIPIENTS, BrokerFolder, Place
 from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER
+from agent.core.camera.diagnosis_findings import Health
 from agent.errors import ConfigError, NetworkError, StorageError, UsageError
 from agent.mqtt.events import Session
 from agent.mqtt.topics import reads_topic, receipts_topic
@@ -70,15 +71,15 @@ def city(tmp_path_factory):
         yield broker
 
 
-def by_subject(lines):
-    return {line.about.lower(): line.state for line in lines}
+def by_subject(findings):
+    return {finding.name: finding.health for finding in findings}
 
 
 def test_a_broker_that_was_set_up_so_has_no_fault(city, capsys):
     assert run("check", city.desk.folder, "--json") == 0
     [(where, lines)] = json.loads(capsys.readouterr().out).items()
     assert where == f"{ADDRESS}:{city.port}"
-    assert {line["state"] for line in lines} == {OK}
+    assert {line["state"] for line in lines} == {"ok"}
     assert len(lines) == 11
 
 
@@ -96,8 +97,8 @@ def test_a_broker_that_was_set_up_so_has_no_fault(city, capsys):
 )
 def test_what_is_set_up_otherwise_is_found(tmp_path, without, found):
     with CityBroker(tmp_path / "broker", without) as broker:
-        states = by_subject(Check(target(broker)).lines())
-    assert {about for about, state in states.items() if state == FAIL} == found
+        states = by_subject(Check(target(broker)).findings())
+    assert {about for about, state in states.items() if state is Health.FAIL} == found
 
 
 def test_a_broker_that_takes_whoever_comes_is_found(tmp_path, capsys):

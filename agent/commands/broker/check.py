@@ -20,13 +20,15 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Try the broker out: TLS, access, messages, strangers, absence. Exit 1 if anything fails."""
-    from agent.broker.broker_check import FAIL, Check, Line, Target
+    from agent.broker.broker_check import Check, Target
     from agent.broker.broker_folder import CHECK, BrokerFolder
+    from agent.commands.doctor_page import WORD
+    from agent.core.camera.diagnosis_findings import Finding, exit_code
 
     place = BrokerFolder(folder)
     ca = folder / "ca.pem"
     dialled = (address,) if address else place.place.addresses
-    found: dict[str, list[Line]] = {}
+    found: dict[str, list[Finding]] = {}
     for one in dialled:
         target = Target(
             *(place.place.host, one, port or place.place.port, ca, ca.read_bytes()),
@@ -35,17 +37,24 @@ def check(
         if not as_json:
             typer.echo(target.where)
         found[target.where] = []
-        for line in Check(target).lines():
-            found[target.where].append(line)
+        for finding in Check(target).findings():
+            found[target.where].append(finding)
             if not as_json:
-                typer.echo(f"  {line.state:<5} {line.about}: {line.words}")
-                if line.fix:
-                    typer.echo(f"        → {line.fix}")
+                typer.echo(f"  {WORD[finding.health]:<5} {finding.name}: {finding.what}")
+                if finding.fix:
+                    typer.echo(f"        → {finding.fix}")
     if as_json:
-        typer.echo(json.dumps({where: [_row(line) for line in of] for where, of in found.items()}))
-    if any(line.state == FAIL for of in found.values() for line in of):
-        raise typer.Exit(1)
-
-
-def _row(line: object) -> dict[str, str]:
-    return {name: getattr(line, name) for name in ("about", "state", "words", "fix")}
+        rows = {
+            where: [
+                {
+                    "about": finding.name,
+                    "state": WORD[finding.health],
+                    "words": finding.what,
+                    "fix": finding.fix,
+                }
+                for finding in of
+            ]
+            for where, of in found.items()
+        }
+        typer.echo(json.dumps(rows))
+    raise typer.Exit(exit_code(finding for of in found.values() for finding in of))

@@ -58,11 +58,15 @@ def parse(untrusted_data: bytes) -> ImageHeader | None:
     return header if header and header.width > 0 and header.height > 0 else None
 
 
-def _number(data: bytes, start: int, length: int, order: str = "big") -> int:
-    """An unsigned integer; raises IndexError past the end, where a slice would just be short."""
+def number(
+    data: bytes, start: int, length: int, order: str = "big", *, signed: bool = False
+) -> int:
+    """A whole number; raises IndexError past the end, where a slice would just be short."""
     if start + length > len(data):
         raise IndexError
-    return int.from_bytes(data[start : start + length], "little" if order == "little" else "big")
+    return int.from_bytes(
+        data[start : start + length], "little" if order == "little" else "big", signed=signed
+    )
 
 
 def _jpeg(data: bytes) -> ImageHeader | None:
@@ -84,15 +88,15 @@ def _jpeg(data: bytes) -> ImageHeader | None:
             return ImageHeader("JPEG", *size, complete) if size else None
         else:
             if marker in _JPEG_FRAME_HEADERS and size is None:
-                size = (_number(data, at + 7, 2), _number(data, at + 5, 2))
-            at += 2 + max(2, _number(data, at + 2, 2))
+                size = (number(data, at + 7, 2), number(data, at + 5, 2))
+            at += 2 + max(2, number(data, at + 2, 2))
 
 
 def _png(data: bytes) -> ImageHeader:
     """IHDR comes first by the standard; the file is complete when the chunks lead to IEND."""
-    width, height, at = _number(data, 16, 4), _number(data, 20, 4), 8
+    width, height, at = number(data, 16, 4), number(data, 20, 4), 8
     while at + 8 <= len(data):
-        end = at + 12 + _number(data, at, 4)
+        end = at + 12 + number(data, at, 4)
         if data[at + 4 : at + 8] == b"IEND":
             return ImageHeader("PNG", width, height, end <= len(data))
         at = end
@@ -103,20 +107,20 @@ def _webp(data: bytes) -> ImageHeader | None:
     """The first chunk (lossy, lossless or extended) has the size; RIFF says how long the file
     is.
     """
-    complete = len(data) >= 8 + _number(data, 4, 4, "little")
+    complete = len(data) >= 8 + number(data, 4, 4, "little")
     chunk = data[12:16]
     if chunk == b"VP8X":
         return ImageHeader(
-            "WebP", 1 + _number(data, 24, 3, "little"), 1 + _number(data, 27, 3, "little"), complete
+            "WebP", 1 + number(data, 24, 3, "little"), 1 + number(data, 27, 3, "little"), complete
         )
     if chunk == b"VP8L":
-        bits = _number(data, 21, 4, "little")
+        bits = number(data, 21, 4, "little")
         return ImageHeader("WebP", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), complete)
     if chunk == b"VP8 ":
         return ImageHeader(
             "WebP",
-            _number(data, 26, 2, "little") & 0x3FFF,
-            _number(data, 28, 2, "little") & 0x3FFF,
+            number(data, 26, 2, "little") & 0x3FFF,
+            number(data, 28, 2, "little") & 0x3FFF,
             complete,
         )
     return None
