@@ -30,10 +30,14 @@ class Authority:
     key: ec.EllipticCurvePrivateKey
 
     def server(
-        self, key: ec.EllipticCurvePublicKey, hosts: tuple[str, ...], now: datetime
+        self,
+        key: ec.EllipticCurvePublicKey,
+        hosts: tuple[str, ...],
+        now: datetime,
+        days: int = SERVER_DAYS,
     ) -> x509.Certificate:
         """For the broker itself. `hosts`: names or IP addresses."""
-        builder = self._builder(hosts[0], key, now, SERVER_DAYS, ExtendedKeyUsageOID.SERVER_AUTH)
+        builder = self._builder(hosts[0], key, now, days, ExtendedKeyUsageOID.SERVER_AUTH)
         names = x509.SubjectAlternativeName([_alternative(host) for host in hosts])
         return builder.add_extension(names, critical=False).sign(self.key, hashes.SHA256())
 
@@ -85,11 +89,11 @@ class Authority:
         )
 
 
-def made(name: str, now: datetime) -> Authority:
-    """A new one, whose name says whose broker it is for."""
+def made(name: str, now: datetime, days: int = CA_DAYS) -> Authority:
+    """A new one of this name."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = _name(f"Platewarden broker CA {name}"[:64])
-    until = now + timedelta(days=CA_DAYS)
+    subject = _name(name[:64])
+    until = now + timedelta(days=days)
     certificate = (
         _unsigned(subject, subject, key.public_key(), now, until)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

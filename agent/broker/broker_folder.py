@@ -82,7 +82,7 @@ class BrokerFolder:
     def create(cls, folder: Path, place: Place, now: datetime) -> "BrokerFolder":
         """Make the authority, the broker's key and the next one, and the check's certificates."""
         _require_place(place)
-        made = authority.made(place.host, now)
+        made = authority.made(f"Platewarden broker CA {place.host}", now)
         server, following = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         files = {
             SETTINGS: NewFile(_settings(place).encode()),
