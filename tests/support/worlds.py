@@ -99,7 +99,7 @@ class Draw:
             categories=self.subset(CATEGORIES, 0.7),
             match=self.subset(list(MatchLevel), 0.7),
             min_confidence=self.chance.choice((0.0, 0.5, 0.75)),
-            max_per_hour=self.chance.randint(1, 4),
+            max_per_hour=self.chance.choice((1, 1, 1, 2, 3, 4)),  # often spent
             recipient=self.chance.choice(NAMES),
             purpose=self.chance.choice(PURPOSES),
             retention_days=self.chance.choice((2, 20, 21)),
