@@ -87,9 +87,14 @@ def measured(options: argparse.Namespace) -> dict[str, object]:
         if not (path / "agent" / "storage" / "outbox.py").is_file():
             raise UsageError("no checkout of Platewarden", where=path, fix="give its root folder")
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in checkouts}
-    for _ in range(options.rounds):
-        for name, path in checkouts.items():
-            rounds[name].append(one_round(path.resolve(), options))
+    # Each round's folder stays until the end: while ext4 remembers deleted inodes, it looks through
+    # them at each new file, which then costs forty times as much.
+    with tempfile.TemporaryDirectory(prefix="platewarden-bench-", dir=options.folder) as root:
+        for number in range(options.rounds):
+            for name, path in checkouts.items():
+                folder = Path(root) / f"{name}-{number}"
+                folder.mkdir()
+                rounds[name].append(one_round(path.resolve(), folder, options))
     middles = {
         name: {figure: median(one[figure] for one in of) for figure in NAMES}
         for name, of in rounds.items()
@@ -97,18 +102,17 @@ def measured(options: argparse.Namespace) -> dict[str, object]:
     return {"on": machine(), "rounds": options.rounds, "medians": middles, "all": rounds}
 
 
-def one_round(checkout: Path, options: argparse.Namespace) -> dict[str, float]:
+def one_round(checkout: Path, folder: Path, options: argparse.Namespace) -> dict[str, float]:
     """A fresh process in that checkout."""
     python = checkout / ".venv" / "bin" / "python"
-    with tempfile.TemporaryDirectory(prefix="platewarden-bench-", dir=options.folder) as folder:
-        numbers = map(str, (options.reads, options.puts, options.rows, options.taken))
-        done = subprocess.run(
-            [python if python.exists() else sys.executable, CHILD, folder, *numbers],
-            cwd=checkout,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+    numbers = map(str, (options.reads, options.puts, options.rows, options.taken))
+    done = subprocess.run(
+        [python if python.exists() else sys.executable, CHILD, folder, *numbers],
+        cwd=checkout,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise PlatewardenError(
             "the measured process ended with an error, which stands above", where=checkout

@@ -61,15 +61,18 @@ def write_new(
 def write_all_new(files: Mapping[Path, bytes], final: Callable[[Path], Path]) -> None:
     """As `write_new` for each, private to this user; all are on disk when this returns.
 
-    All are written before the first is synced: a file system's journal then takes their names
-    together, and each further sync costs little. `final`: the name that a file will get. Raises
-    StorageError; none is left then.
+    All are on their way to the disk before the first sync waits: a file system's journal then takes
+    them together, and each further sync costs little. `final`: the name that a file will get.
+    Raises StorageError; none is left then.
     """
     with ExitStack() as open_files:
         created = [
             (path, open_files.enter_context(_creating(path, data, 0o600, final(path))))
             for path, data in files.items()
         ]
+        for _, descriptor in created:
+            with suppress(OSError):  # only a hint: the sync tells what fails
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         for path, descriptor in created:
             try:
                 os.fsync(descriptor)
@@ -89,11 +92,14 @@ def _creating(path: Path, data: bytes, mode: int, named: Path) -> Iterator[int]:
     except OSError as error:
         raise storage_error(error, named, "cannot create") from None
     try:
-        with os.fdopen(descriptor, "wb", buffering=0):
+        try:
             # The umask may only have narrowed it; say exactly what we mean.
-            os.fchmod(descriptor, mode)
+            if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+                os.fchmod(descriptor, mode)
             _write_all(descriptor, data)
             yield descriptor
+        finally:
+            os.close(descriptor)
     except BaseException as error:
         with suppress(OSError):
             path.unlink()

@@ -90,7 +90,8 @@ class Intake:
         digests: dict[tuple[str, str], str] = {}
         with self._opener.keys_at_hand():
             judged = [self._judged(wire, now, digests) for wire in untrusted_wires]
-        self._store.add_all([one.to_store for one in judged if one.to_store is not None], now.utc)
+        new = {one.digest: one.to_store for one in judged if one.to_store is not None}
+        self._store.add_all(new, now.utc)
         # signed only now, when all are durable
         return [self._answered(one, now) for one in judged]
 

@@ -127,26 +127,29 @@ class ReceivedReads:
 
     def add(self, tags: Tags, wire: bytes, received_at: datetime) -> StoredRead:
         """Store a verified read; durable on return. Raises StorageError."""
-        return self.add_all((SealedRead(tags, wire),), received_at)[0]
+        digest = hashlib.sha256(wire).hexdigest()
+        return self.add_all({digest: SealedRead(tags, wire)}, received_at)[0]
 
-    def add_all(self, reads: Sequence[SealedRead], received_at: datetime) -> Sequence[StoredRead]:
-        """Store verified reads, all durable on return: one sync of the index and one of the folder.
-        Raises StorageError; then none of them counts as stored.
+    def add_all(
+        self, reads: Mapping[str, SealedRead], received_at: datetime
+    ) -> Sequence[StoredRead]:
+        """Store verified reads by what their bytes hash to, all durable on return: one sync of the
+        index and one of the folder. Raises StorageError; then none of them counts as stored.
         """
-        rows = [_row(read, received_at) for read in reads]
+        if not reads:
+            return []
+        rows = [_row(read.tags, digest, received_at) for digest, read in reads.items()]
         paths = [self._path(row.device, row.read_id) for row in rows]
         parts = {self._incoming / path.name: path for path in paths}
-        for part in parts:
-            with suppress(FileNotFoundError):  # of an attempt that failed
-                part.unlink()
-        wires = (read.wire for read in reads)
+        for part in self._left() & parts.keys():  # of an attempt that failed
+            remove(part)
+        wires = (read.wire for read in reads.values())
         write_all_new(dict(zip(parts, wires, strict=True)), final=parts.__getitem__)
-        if rows:
-            with self._transaction():
-                self._insert(rows)
-            for part, path in parts.items():
-                rename(part, path)
-            sync_folder(self._folder)
+        with self._transaction():
+            self._insert(rows)
+        for part, path in parts.items():
+            rename(part, path)
+        sync_folder(self._folder)
         return rows
 
     def wire(self, row: StoredRead) -> bytes:
@@ -236,11 +239,8 @@ class ReceivedReads:
 
         Only before messages are taken. Raises StorageError.
         """
-        try:
-            left = sorted(self._incoming.iterdir())
-        except OSError as error:
-            raise storage_error(error, self._incoming, "cannot list the folder") from None
-        for part in left:
+        left = self._left()
+        for part in sorted(left):
             device, _, read_id = part.name.removesuffix(_SUFFIX).partition(".")
             rows = self._rows("WHERE device = ? AND read_id = ?", (device, read_id))
             found = hashlib.sha256(read_bounded(part, MAX_WIRE_BYTES)).hexdigest()
@@ -249,6 +249,13 @@ class ReceivedReads:
             else:
                 remove(part)
         return len(left)
+
+    def _left(self) -> set[Path]:
+        """What lies in `incoming/`: nothing, but after a crash or a failed write."""
+        try:
+            return set(self._incoming.iterdir())
+        except OSError as error:
+            raise storage_error(error, self._incoming, "cannot list the folder") from None
 
     def _prepare(self) -> None:
         """Make the tables, or bring those of an older version up to date: once, and it looks at
@@ -396,6 +403,5 @@ class ReceivedReads:
         )
 
 
-def _row(read: SealedRead, received_at: datetime) -> StoredRead:
-    tags, digest = read.tags, hashlib.sha256(read.wire).hexdigest()
+def _row(tags: Tags, digest: str, received_at: datetime) -> StoredRead:
     return StoredRead(tags.device, tags.read_id, tags.sequence, tags.deadline, digest, received_at)

@@ -7,9 +7,9 @@ from pathlib import Path
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from joserfc import jws
-from joserfc.jwk import OKPKey
 
+from agent.core.text.encoding import b64url
+from agent.core.text.strict_json import canonical
 from agent.core.wire.epochs import EpochKeys
 from agent.core.wire.key_list import TYP as KEY_LIST_TYP
 from agent.core.wire.key_list import format_key_list
@@ -19,7 +19,6 @@ from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM
 from agent.disk.atomic_file import write_new
 from agent.disk.private_file import read_private
 from agent.errors import StorageError
-from agent.verifying.jose_registry import registry
 
 FILE_NAME = "signing.key"
 
@@ -31,7 +30,7 @@ class RecipientSigner:
     """
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
-        self._key = OKPKey.import_key(key)
+        self._key = key
         self.public_key = key.public_key().public_bytes_raw()
 
     @classmethod
@@ -76,6 +75,6 @@ class RecipientSigner:
         return self._sign(KEY_LIST_TYP, format_key_list(keys))
 
     def _sign(self, typ: str, payload: bytes) -> bytes:
-        return jws.serialize_compact(
-            {"alg": SIGNATURE_ALGORITHM, "typ": typ}, payload, self._key, registry=registry()
-        ).encode("ascii")
+        header = canonical({"alg": SIGNATURE_ALGORITHM, "typ": typ})
+        signed = f"{b64url(header)}.{b64url(payload)}".encode("ascii")
+        return signed + b"." + b64url(self._key.sign(signed)).encode("ascii")

@@ -7,17 +7,23 @@ import json
 from base64 import b64encode
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joserfc import jwe
+from joserfc.jwk import OKPKey
+from joserfc.registry import HeaderParameter
 
 from agent.commands.receiver import lead_display
 from agent.core.policy.policy import Match
 from agent.core.reading.plate_text import PlateText
+from agent.core.text.encoding import b64url, from_b64url
 from agent.core.wire.match_level import MatchLevel
 from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.test_plate import plate_for
 from agent.errors import EnvelopeRefusedError
-from agent.receiver.opener import Opener, parse_content
+from agent.receiver.opener import Opener, _decrypt_jwe, parse_content
 from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.golden.alterations import alterations, altered
 from tests.support.contents import CONTENT, ODD_CONTENTS, ODD_TEXTS, jpeg, sealed_content
@@ -254,3 +260,40 @@ class TestShowing:
         )
         assert "not released" in lead_display.as_text(opened)
         assert "plate" not in lead_display.as_json(opened)
+
+
+def by_the_library(compact, key):
+    """The oracle."""
+    registry = jwe.JWERegistry(
+        header_registry={"alpr": HeaderParameter("tags", lambda _value: None)},
+        algorithms=["ECDH-ES+A256KW", "A256GCM"],
+    )
+    registry.max_protected_header_length = registry.max_ciphertext_length = 65_536
+    return jwe.decrypt_compact(compact, OKPKey.import_key(key), registry=registry).plaintext
+
+
+def test_our_decryption_gives_what_the_library_gives():
+    key = PARTIES.epochs[SEALED.tags.epoch]
+    compact = SEALED.wire.partition(b"\n")[0]
+    assert _decrypt_jwe(compact, key) == by_the_library(compact, key)
+
+
+@pytest.mark.parametrize("segment", range(1, 5))
+def test_a_changed_bit_of_any_segment_opens_nothing(segment):
+    key = PARTIES.epochs[SEALED.tags.epoch]
+    parts = SEALED.wire.partition(b"\n")[0].split(b".")
+    parts[segment] = (b"B" if parts[segment][:1] == b"A" else b"A") + parts[segment][1:]
+    with pytest.raises((InvalidTag, InvalidUnwrap)):
+        _decrypt_jwe(b".".join(parts), key)
+
+
+def test_another_header_or_key_opens_nothing():
+    """The header is the tags: they are the encryption's associated data."""
+    key = PARTIES.epochs[SEALED.tags.epoch]
+    header, rest = SEALED.wire.partition(b"\n")[0].split(b".", 1)
+    changed = b64url(from_b64url(header.decode()).replace(b'"seq":42', b'"seq":43')).encode()
+    assert changed != header
+    with pytest.raises(InvalidTag):
+        _decrypt_jwe(changed + b"." + rest, key)
+    with pytest.raises(InvalidUnwrap):
+        _decrypt_jwe(header + b"." + rest, Parties.make().epochs[SEALED.tags.epoch])

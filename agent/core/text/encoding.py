@@ -18,12 +18,17 @@ def b64url(data: bytes) -> str:
 
 def from_b64url(untrusted_text: str) -> bytes:
     """The inverse, strict: no padding, no other alphabet, no stray bits. Raises ValueError."""
-    b64url_bytes(untrusted_text)
-    text = untrusted_text.encode("ascii").translate(_TO_PLAIN)
-    return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
+    data = untrusted_text.encode("ascii")
+    b64url_bytes(data)
+    return from_checked_b64url(data)
 
 
-def b64url_bytes(untrusted_text: str) -> int:
+def from_checked_b64url(text: bytes) -> bytes:
+    """The same of a text that `b64url_bytes` has taken already."""
+    return binascii.a2b_base64(text.translate(_TO_PLAIN) + b"=" * (-len(text) % 4))
+
+
+def b64url_bytes(untrusted_text: bytes) -> int:
     """How many bytes the text stands for, which is checked and not decoded: a sealed read's
     ciphertext is long.
 
@@ -31,12 +36,11 @@ def b64url_bytes(untrusted_text: str) -> int:
     """
     whole, rest = divmod(len(untrusted_text), 4)
     if (
-        not untrusted_text.isascii()
-        or untrusted_text.encode("ascii").translate(None, _ALPHABET)
+        untrusted_text.translate(None, _ALPHABET)
         or (whole, rest) == (0, 0)
         or rest == 1
         # the last character holds bits of no byte: they must be 0, or one value has many spellings
-        or (rest and _ALPHABET.index(untrusted_text[-1].encode()) % (64 >> 2 * (rest - 1)))
+        or (rest and _ALPHABET.index(untrusted_text[-1:]) % (64 >> 2 * (rest - 1)))
     ):
         msg = "not unpadded base64url"
         raise ValueError(msg)

@@ -108,22 +108,22 @@ def split(untrusted_wire: bytes, max_bytes: int = MAX_WIRE_BYTES) -> Envelope:
     """
     if len(untrusted_wire) > max_bytes:
         raise malformed(f"is longer than {max_bytes} bytes", "sealed read")
-    try:
-        lines = untrusted_wire.decode("ascii").split("\n")
-    except UnicodeDecodeError:
-        raise malformed("is not ASCII text", "sealed read") from None
-    if len(lines) != 2:
+    if not untrusted_wire.isascii():
+        raise malformed("is not ASCII text", "sealed read")
+    # the first line is long: as few copies as can be
+    jwe, line_feed, second = untrusted_wire.partition(b"\n")
+    if not line_feed or b"\n" in second:
         raise malformed("is not two lines", "sealed read")
-    first, dot, _ = lines[0].partition(".")
-    header = parse_object(_decode_header(first, "encryption header"), "encryption header")
-    if not dot or TAGS_HEADER not in header:
+    dot = jwe.find(b".")
+    first = jwe if dot < 0 else jwe[:dot]
+    header = parse_object(_decode_header(first.decode(), "encryption header"), "encryption header")
+    if dot < 0 or TAGS_HEADER not in header:
         raise malformed(f"is not a compact JWE with `{TAGS_HEADER}`", "sealed read")
     version = version_of(header[TAGS_HEADER])
-    jws_protected, gap, signature = lines[1].partition("..")
+    jws_protected, gap, signature = second.decode().partition("..")
     if not gap or len(decode_base64url(signature, "signature")) != _SIGNATURE_BYTES:
         raise malformed(f"is not a detached signature of {_SIGNATURE_BYTES} bytes", "signature")
     signer = _parse_jws_header(_decode_header(jws_protected, "signature header"))
-    jwe = lines[0].encode("ascii")
     return Envelope(version, header, jwe, jws_protected, signature, signer)
 
 
@@ -140,7 +140,7 @@ def tags_of(envelope: Envelope, versions: Versions = VERSIONS) -> Tags:
     parse_public_jwk(fields.value("epk"), "X25519", "encryption header: `epk`")
     for name, expected in _plain_header(tags).items():
         fields.exactly(name, expected)
-    _require_segments(envelope.jwe.decode("ascii"))
+    _require_segments(envelope.jwe)
     _require_signer(envelope, tags.device)
     return tags
 
@@ -156,8 +156,8 @@ def minimum_of(envelope: Envelope) -> EnvelopeMinimum:
     return minimum
 
 
-def _require_segments(untrusted_jwe: str) -> None:
-    segments = untrusted_jwe.split(".")
+def _require_segments(untrusted_jwe: bytes) -> None:
+    segments = untrusted_jwe.split(b".")
     if len(segments) != 5:
         raise malformed("is not a compact JWE of five segments", "sealed read")
     sizes = {
