@@ -123,7 +123,7 @@ setup(
             "img/aim.png",
         ],
         "agent.config": ["platewarden.example.toml", "policies/exampleville/*"],
-        "agent": ["**/*.html", "**/*.css", "**/*.svg", "**/*.json"],
+        "agent": ["**/*.html", "**/*.css", "**/*.svg", "**/*.json", "**/*.toml"],
         "models": ["*.onnx", "manifest.json"],
     },
     install_requires=RUNTIME,

@@ -23,6 +23,7 @@ class Limit(StrEnum):
     TOO_SHORT = "too-short"
     TOO_LONG = "too-long"
     NO_DIGIT = "no-digit"
+    WORDING = "wording"
 
 
 class Reason(StrEnum):

@@ -145,3 +145,12 @@ def test_a_word_without_a_digit_is_never_sure(vision, word):
     assert seen.text.value == word, "it is read"
     assert seen.confidence <= MOST_WHEN_LIMITED
     assert Limit.NO_DIGIT in seen.limits
+
+
+@pytest.mark.parametrize("wording", ["SPEED30", "EXIT25", "ROUTE66", "UNIT113", "TAXI55", "CAM05"])
+def test_what_signs_and_overlays_write_is_never_sure(vision, wording):
+    (seen,) = reads(vision, drawn_car(wording))
+    alike = str.maketrans("OI", "01")
+    assert seen.text.value.translate(alike) == wording.translate(alike), "it is read"
+    assert seen.confidence <= MOST_WHEN_LIMITED
+    assert Limit.WORDING in seen.limits

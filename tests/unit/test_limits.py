@@ -22,6 +22,7 @@ from agent.vision.ctc import Reading
 from agent.vision.recognizer import OnnxPlateReader, View
 from agent.vision.syntax import REGIONS
 from agent.vision.whole.limits import NEAR_EDGE, by_place, by_text
+from agent.vision.whole.wording import words
 
 WIDTH, HEIGHT = 320, 240
 WIDE, HIGH = 96.0, 40.0
@@ -214,3 +215,53 @@ def test_every_limit_is_documented():
     page = (Path(__file__).parents[2] / "docs/ref/read.md").read_text(encoding="utf-8")
     section = page.partition("## Limits")[2].partition("## ")[0]
     assert re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE) == [*map(str, Limit)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "SPEED30",
+            "EXIT25",
+            "ROUTE66",
+            "TEMPO30",
+            "TEMP030",
+            "SALIDA12",
+            "AUSFAHRT5",
+            "HOUSE221B",
+        ),
+        *(
+            "12EXIT",
+            "TAXI555",
+            "UNIT1138",
+            "FLEET204",
+            "CAMERA2",
+            "CAM05",
+            "BUS42",
+            "REC12",
+            "SL0W10",
+        ),
+        *("20261128", "28112026", "11282026"),
+    ],
+)
+def test_what_signs_vehicles_and_overlays_write_is_no_plate(text):
+    assert Limit.WORDING in by_text(text, "unknown")
+    assert Limit.WORDING in by_text(text, "us")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("CAM123", "BUS1234", "1CAM234", "MAX4567", "ABC123", "7TST001", "BNO1234", "AB12CDE"),
+        *("20261328", "19991128", "2026112", "ABCD123", "EXT1234"),
+    ],
+)
+def test_a_series_and_what_only_looks_like_a_word_or_a_date_is_not_judged_by_it(text):
+    assert Limit.WORDING not in by_text(text, "us")
+
+
+def test_the_words_are_written_as_plates_are_and_none_is_too_short():
+    long, short = words()
+    assert len(long) > 200
+    assert {len(word) for word in short} == {3}
+    assert all(set(word) <= set(CHARACTERS) for word in (*long, *short))

@@ -248,6 +248,16 @@ class TestWire:
         assert refusal(split, b"A" * 4_097 + b"\n").what == "is longer than 4096 characters"
         assert refusal(split, b"A" * 4_096 + b"\n").what != "is longer than 4096 characters"
 
+    @pytest.mark.parametrize("at", [0, 1_500, -1])
+    def test_other_bytes_than_ascii_are_named_wherever_they_stand(self, at):
+        wire = bytearray(self.SEALED.wire)
+        wire[at] = 0xC3
+        assert refusal(split, bytes(wire)).what == "is not ASCII text"
+
+    def test_a_third_line_is_named(self):
+        assert refusal(split, self.SEALED.wire + b"\n").what == "is not two lines"
+        assert refusal(split, self.SEALED.wire.replace(b"\n", b"")).what == "is not two lines"
+
     @pytest.mark.parametrize(
         ("line", "segment", "told"),
         [

@@ -114,10 +114,9 @@ def split(untrusted_wire: bytes, max_bytes: int = MAX_WIRE_BYTES) -> Envelope:
     jwe, line_feed, second = untrusted_wire.partition(b"\n")
     if not line_feed or b"\n" in second:
         raise malformed("is not two lines", "sealed read")
-    dot = jwe.find(b".")
-    first = jwe if dot < 0 else jwe[:dot]
+    first, dot, _ = jwe[: MAX_HEADER_CHARACTERS + 1].partition(b".")
     header = parse_object(_decode_header(first.decode(), "encryption header"), "encryption header")
-    if dot < 0 or TAGS_HEADER not in header:
+    if not dot or TAGS_HEADER not in header:
         raise malformed(f"is not a compact JWE with `{TAGS_HEADER}`", "sealed read")
     version = version_of(header[TAGS_HEADER])
     jws_protected, gap, signature = second.decode().partition("..")
