@@ -22,7 +22,7 @@ from agent.vision.ctc import Reading
 from agent.vision.recognizer import OnnxPlateReader, View
 from agent.vision.syntax import REGIONS
 from agent.vision.whole.limits import NEAR_EDGE, by_place, by_text
-from agent.vision.whole.wording import words
+from agent.vision.whole.sign_words import words
 
 WIDTH, HEIGHT = 320, 240
 WIDE, HIGH = 96.0, 40.0

@@ -10,7 +10,7 @@ from agent.core.reading.sighting import PlateBox
 from agent.core.reasons import Limit
 from agent.core.wire.test_plate import is_test_plate
 from agent.vision.syntax import formats
-from agent.vision.whole.wording import is_wording
+from agent.vision.whole.sign_words import is_wording
 
 # Of the plate's height: corners this near to the frame's edge may be those of a plate that goes on.
 # An aligner's corners of cut plates lay up to 0.22 inside (docs/design/whole-plates.md).

@@ -19,7 +19,7 @@ _YEARS = range(2000, 2100)
 
 
 def is_wording(text: str) -> bool:
-    """Is `text` (A–Z, 0–9) a word of wording.toml beside a number, which may have one letter
+    """Is `text` (A–Z, 0–9) a word of sign_words.toml beside a number, which may have one letter
     (`PARK 24H`), or a whole date? A word alone lacks a digit, which is another limit.
     """
     long, any_word = _forms()
@@ -44,7 +44,7 @@ def words() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """All words of all languages with look-alikes made equal: those of four letters and more, and
     the shorter ones.
     """
-    table = tomllib.loads((files(__package__) / "wording.toml").read_text(encoding="ascii"))
+    table = tomllib.loads((files(__package__) / "sign_words.toml").read_text(encoding="ascii"))
     alike = {
         word.translate(_ALIKE)
         for languages in table.values()
