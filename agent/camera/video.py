@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 
+from agent.camera.video_ends import USUAL_RATE, Came, promise_of
+from agent.core.camera.camera_event import CameraEvent, Tell, nobody
 from agent.core.reading.sighting import Frame, Image
 from agent.core.time.instant import Instant
 from agent.errors import SourceError
@@ -36,7 +39,6 @@ _OPEN_OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mjpeg,h264,hevc",
 }
 MAX_DURATION_S = 366 * 86_400  # a longer time stamp is damage, and could overflow the clock
-USUAL_RATE = 25  # frames per second, for a file that does not say
 
 
 class DamageError(Exception):
@@ -46,6 +48,15 @@ class DamageError(Exception):
     """
 
 
+def _further_tracks(name: str, more: int) -> CameraEvent:
+    return CameraEvent(
+        "tracks",
+        f"{name}: {more} more video track{'s' * (more > 1)} in this file, not read: "
+        "save each as a file of its own",
+        {"tracks": more + 1},
+    )
+
+
 class VideoSource:
     """Implements ports.FrameSource over one video file.
 
@@ -53,11 +64,19 @@ class VideoSource:
     """
 
     def __init__(
-        self, path: Path, name: str, clock: Clock, max_pixels: int, *, pace: bool = False
+        self,
+        path: Path,
+        name: str,
+        clock: Clock,
+        max_pixels: int,
+        *,
+        pace: bool = False,
+        tell: Tell = nobody,
     ) -> None:
         """`name`: reported in `Frame.file` as `name#000123`.
 
-        `pace`: deliver at the video's own speed instead of as fast as asked for.
+        `pace`: deliver at the video's own speed instead of as fast as asked for. `tell`: hears of
+        further tracks, which are not played.
         """
         self._path = path
         self._name = name
@@ -66,6 +85,9 @@ class VideoSource:
         self._pace = pace
         self._closed = self._playing = False
         self._container = self._open()
+        self._stream = self._tracks()[0]
+        if more := len(self._tracks()) - 1:
+            tell(_further_tracks(name, more))
 
     def frames(self) -> Iterator[Frame]:
         """Every frame, in order of presentation.
@@ -115,10 +137,11 @@ class VideoSource:
                 "give an MP4, MOV, MKV, WebM, AVI, TS, MJPEG or H.264 file; "
                 "if it is one, it is damaged or cut short",
             ) from None
-        if not container.streams.video:
+        self._container = container
+        if not self._tracks():
             container.close()
             raise self._error("there is no picture in this file", "give a video")
-        context = container.streams.video[0].codec_context
+        context = self._tracks()[0].codec_context
         if context is None:
             container.close()  # type: ignore[unreachable]  # PyAV's types do not know it
             raise self._error("there is no codec here for its pictures", "save it as MP4 (H.264)")
@@ -129,21 +152,29 @@ class VideoSource:
         self._check_size(context.width, context.height)
         return container
 
+    def _tracks(self) -> "list[VideoStream]":
+        """The moving pictures; a cover or a thumbnail is none."""
+        return [
+            track
+            for track in self._container.streams.video
+            if not track.disposition & Disposition.attached_pic
+        ]
+
     def _images(self) -> Iterator[tuple[float, Image]]:
         """(seconds since the first frame, picture)."""
-        stream = self._container.streams.video[0]
-        delivered, first_s, last_s = 0, None, 0.0
+        stream = self._stream
+        delivered, first_s = 0, None
         try:
-            for decoded in _good_frames(self._container, stream):
+            for decoded in _good_frames(self._container, stream, self._path):
                 self._check_size(decoded.width, decoded.height)
-                last_s = (
+                stamp_s = (
                     decoded.time
                     if decoded.pts is not None
                     else delivered / float(stream.average_rate or USUAL_RATE)
                 )
-                first_s = last_s if first_s is None else first_s
+                first_s = stamp_s if first_s is None else first_s
                 yield (
-                    last_s - first_s,
+                    stamp_s - first_s,
                     _upright(decoded.to_ndarray(format="bgr24"), _display_matrix(decoded)),
                 )
                 delivered += 1
@@ -151,7 +182,7 @@ class VideoSource:
             raise
         except Exception:  # noqa: BLE001 - FFmpeg reports odd files in many ways; each is this file's own end
             raise self._cut(delivered) from None
-        if not delivered or _ends_early(stream, last_s):
+        if not delivered:
             raise self._cut(delivered)
 
     def _check_size(self, width: int, height: int) -> None:
@@ -173,21 +204,21 @@ class VideoSource:
         return SourceError(what, where=self._path, fix=fix)
 
 
-def _good_frames(container: "InputContainer", stream: "VideoStream") -> "Iterator[VideoFrame]":
-    """Every whole frame before the first damage, then DamageError or FFmpegError; also when fewer
-    came than the file's index lists.
+def _good_frames(
+    container: "InputContainer", stream: "VideoStream", path: Path
+) -> "Iterator[VideoFrame]":
+    """Every whole frame before the first damage, then DamageError or FFmpegError; also when less
+    came than the container promises.
     """
-    came = 0
-    # In AVI the index has a place for each frame of a gap too (findings/pyav-frame-count.sh).
-    by_place = container.format.name == "avi"
+    promise, came = promise_of(container, stream, path), Came()
     for packet in container.demux(stream):
         if packet.size:
-            came = 1 + (packet.dts if by_place and packet.dts is not None else came)
+            came.add(packet)
         frames, damage = _decode(packet, stream)
         yield from frames
         if damage:
             raise damage
-    if came < stream.frames:
+    if came.less_than(promise, stream):
         raise DamageError
 
 
@@ -207,19 +238,6 @@ def _decode(
             frames = stream.codec_context.decode(None)
     whole = list(takewhile(lambda frame: not frame.is_corrupt, frames))
     return whole, damage or (DamageError() if len(whole) < len(frames) else None)
-
-
-def _ends_early(stream: "VideoStream", last_s: float) -> bool:
-    """Matroska and WebM hold no count of frames: compare with the duration that the file's own tag
-    states, to within two frames.
-    """
-    promised = stream.metadata.get("DURATION", "")
-    try:
-        hours, minutes, seconds = promised.split(":")
-        promised_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    except ValueError:
-        return False
-    return promised_s - last_s > 2.5 / float(stream.average_rate or USUAL_RATE)
 
 
 def _display_matrix(frame: "VideoFrame") -> NDArray[np.int64]:

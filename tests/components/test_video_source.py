@@ -108,24 +108,6 @@ def test_a_mirror_is_no_turn(tmp_path, how):
     assert max(green, key=lambda side: green[side]) == noise
 
 
-def test_an_avi_of_a_camera_that_was_away_is_whole(tmp_path):
-    """AVI keeps a place for each frame of the gap, and counts it."""
-    import av
-
-    path = tmp_path / "gap.avi"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = (*SMALL, "yuv420p")
-        for number in (0, 1, 2, 7, 8, 9):
-            frame = av.VideoFrame.from_ndarray(picture(*SMALL), "bgr24")
-            frame.pts, frame.time_base = number, Fraction(1, 10)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    frames, error = play(path)
-    assert error == ""
-    assert offsets_ms(frames) == [0, 100, 200, 700, 800, 900]
-
-
 def test_pace_waits_for_the_videos_own_time(tmp_path):
     clock = FakeClock()
     list(opened(write_video(tmp_path / "a.mp4", frames=4), clock=clock, pace=True).frames())
