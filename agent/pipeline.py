@@ -13,6 +13,15 @@ from agent.core.policy.counts import Counts
 from agent.core.policy.decider import Decider
 from agent.core.policy.policy import Decision
 from agent.core.reading.overlap import same_plate
+from agent.core.reading.quarter_turns import (
+    QUARTERS,
+    SURE_ENOUGH,
+    UPRIGHT,
+    StillReads,
+    surest,
+    turned,
+    turned_back,
+)
 from agent.core.reading.sighting import Frame, PlateRead, Track
 from agent.core.reading.tracking import Tracker
 from agent.core.reading.voting import vote
@@ -78,6 +87,38 @@ def plates_in(detector: PlateDetector, reader: PlateReader, frame: Frame) -> lis
         ):
             kept.append(read)
     return kept
+
+
+def watch_stills(
+    line: Line, frames: Iterable[Frame], between_frames: Callable[[], Line | None]
+) -> None:
+    """As `watch`, of pictures that have nothing to do with each other: every plate of every picture
+    is a sighting of its own.
+    """
+    for frame in frames:
+        reads = plates_in_still(line.detector, line.reader, frame).reads
+        line.counts.still(frame.captured)
+        line.counts.saw(len(reads), frame.captured)
+        for read in reads:
+            report(line, Track(frame.sequence, (read,)))
+        line = between_frames() or line
+
+
+def plates_in_still(detector: PlateDetector, reader: PlateReader, frame: Frame) -> StillReads:
+    """As `plates_in`; a picture in which no plate surely stands upright is tried turned.
+
+    A turn counts only where it reads a plate more surely than not, and than the picture as it is.
+    """
+    best = StillReads(plates_in(detector, reader, frame))
+    if surest(best.reads) >= UPRIGHT:
+        return best
+    height, width = frame.image.shape[:2]
+    for degrees in QUARTERS:
+        reads = plates_in(detector, reader, turned(frame, degrees))
+        if surest(reads) >= SURE_ENOUGH and surest(reads) > surest(best.reads):
+            back = [turned_back(read, degrees, width, height) for read in reads]
+            best = StillReads(back, degrees)
+    return best
 
 
 def report(line: Line, track: Track) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from agent.camera.images import IMAGE_SUFFIXES, ImageSource, find_files
 from agent.camera.sources import decline_address
 from agent.camera.video import VIDEO_SUFFIXES, VideoSource
+from agent.core.camera.camera_event import Tell, nobody
 from agent.core.reading.sighting import Frame
 from agent.errors import SourceError, UsageError
 from agent.host.clock import SystemClock
@@ -24,6 +25,11 @@ class Input:
 
     path: Path
     name: str
+
+    @property
+    def is_still(self) -> bool:
+        """A picture, by its name, and no video."""
+        return self.path.suffix.lower() in IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +75,15 @@ def _is_known(name: str) -> bool:
     return path.suffix.lower() in SUFFIXES or path.name.startswith(".")
 
 
-def frames_of(given: Input) -> Iterator[Frame]:
-    """The frames of one picture or video. Raises SourceError."""
+def frames_of(given: Input, tell: Tell = nobody) -> Iterator[Frame]:
+    """The frames of one picture or video. `tell`: hears of what is not played. Raises
+    SourceError.
+    """
     clock, max_pixels = SystemClock(), Limits().max_source_pixels
-    if given.path.suffix.lower() in IMAGE_SUFFIXES:
+    if given.is_still:
         yield from ImageSource([(given.path, given.name)], clock, max_pixels).frames()
         return
-    video = VideoSource(given.path, given.name, clock, max_pixels)
+    video = VideoSource(given.path, given.name, clock, max_pixels, tell=tell)
     try:
         yield from video.frames()
     finally:

@@ -4,9 +4,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.core.reading.quarter_turns import StillReads
 from agent.core.reading.sighting import Frame, PlateRead
 from agent.errors import UsageError
-from agent.pipeline import plates_in
+from agent.pipeline import plates_in, plates_in_still
 from agent.ports import PlateDetector, PlateReader
 from agent.vision.model_loader import load_vision
 
@@ -17,12 +18,14 @@ NANOSECONDS_PER_MS = 1_000_000
 class Picture:
     """What was read in one picture or video frame, best plate first.
 
-    `cpu_ms`: process CPU time of finding and reading, without decoding.
+    `cpu_ms`: process CPU time of finding and reading, all turns together, without decoding.
+    `turned`: degrees clockwise that a still was turned to read it; None: no turn was to be tried.
     """
 
     name: str
     plates: tuple[PlateRead, ...]
     cpu_ms: float
+    turned: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,20 @@ def open_peers(
     return detector or our_detector, reader or our_reader
 
 
-def read_frame(detector: PlateDetector, reader: PlateReader, frame: Frame) -> Picture:
-    """Find and read; the clock runs for nothing else."""
+def read_frame(
+    detector: PlateDetector, reader: PlateReader, frame: Frame, *, still: bool = False
+) -> Picture:
+    """Find and read; the clock runs for nothing else. `still`: it may lie or stand on its head."""
     begun_ns = time.process_time_ns()
-    plates = plates_in(detector, reader, frame)
+    seen = (
+        plates_in_still(detector, reader, frame)
+        if still
+        else StillReads(plates_in(detector, reader, frame))
+    )
     cpu_ms = (time.process_time_ns() - begun_ns) / NANOSECONDS_PER_MS
     return Picture(
         frame.file,
-        tuple(sorted(plates, key=lambda plate: (-plate.confidence, -plate.box.confidence))),
+        tuple(sorted(seen.reads, key=lambda plate: (-plate.confidence, -plate.box.confidence))),
         cpu_ms,
+        seen.turned if still else None,
     )

@@ -14,15 +14,28 @@ _USB = re.compile(r"usb:([0-9]{1,3})")
 
 
 def open_source(
-    spec: str, settings: Settings, clock: Clock, *, pace: bool = False, tell: Tell = nobody
+    spec: str,
+    settings: Settings,
+    clock: Clock,
+    *,
+    pace: bool = False,
+    stills: bool = False,
+    tell: Tell = nobody,
 ) -> FrameSource:
     """The source that `spec` names: `picamera`, `usb:N`, an image, a folder of images, or a video
     file.
 
-    `pace`: play a video at its own speed; `tell`: hears what a Pi camera says about itself. Raises
-    UsageError for what names no source, SourceError for a source that does not open.
+    `pace`: play a video at its own speed. `stills`: the pictures have nothing to do with each
+    other, so their times are not those of a clip. `tell`: hears what a source says about itself.
+    Raises UsageError for what names no source, SourceError for a source that does not open.
     """
     decline_address(spec)
+    if stills and not _holds_pictures(spec):
+        raise UsageError(
+            "--stills: this is no picture and no folder of pictures",
+            where=spec,
+            fix="leave --stills out, or give pictures",
+        )
     if spec == "picamera":
         return PicameraSource(settings.camera, clock, night=settings.night, tell=tell)
     if usb := _USB.fullmatch(spec):
@@ -44,12 +57,18 @@ def open_source(
                 where=path,
                 fix=f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}",
             )
-        return ImageSource(files, clock, max_pixels, settings.camera.frames_per_second)
+        rate = None if stills else settings.camera.frames_per_second
+        return ImageSource(files, clock, max_pixels, rate)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageSource([(path, path.name)], clock, max_pixels)
     from agent.camera.video import VideoSource
 
-    return VideoSource(path, path.name, clock, max_pixels, pace=pace)
+    return VideoSource(path, path.name, clock, max_pixels, pace=pace, tell=tell)
+
+
+def _holds_pictures(spec: str) -> bool:
+    path = Path(spec)
+    return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def is_live(spec: str) -> bool:

@@ -26,6 +26,14 @@ SummaryJson = Annotated[
     bool,
     typer.Option("--json", help="Print the closing summary as one JSON object."),
 ]
+Stills = Annotated[
+    bool,
+    typer.Option(
+        "--stills",
+        help="The source is a folder of unrelated pictures: each is taken for itself, and one that "
+        "lies or stands on its head is turned.",
+    ),
+]
 AllowUnsigned = Annotated[
     bool,
     typer.Option("--allow-unsigned", help="Accept an unsigned policy. For tests and rigs only."),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agent.bulk.inputs import Input
     from agent.commands.read_output import Album, JsonPrinter, TablePrinter
+    from agent.core.camera.camera_event import CameraEvent
     from agent.ports import PlateDetector, PlateReader
 
 NAMED = 5  # files that were not read
@@ -37,6 +38,14 @@ def read(
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per picture or video frame, one a line.")
+    ] = False,
+    stills: Annotated[
+        bool,
+        typer.Option(
+            "--stills",
+            help="A picture in which no plate surely stands upright is tried turned by 90, 180 and "
+            "270 degrees.",
+        ),
     ] = False,
     threads: Annotated[
         int, typer.Option("--threads", min=1, max=16, help="Threads for one picture.")
@@ -93,6 +102,7 @@ def read(
         vision,
         printer,
         album,
+        stills=stills,
         bar=sys.stderr.isatty() and not (as_json and sys.stdout.isatty()),
     )
     tell_others(found.others)
@@ -107,6 +117,7 @@ def read_all(
     printer: "JsonPrinter | TablePrinter",
     album: "Album | None",
     *,
+    stills: bool = False,
     bar: bool,
 ) -> list[SourceError]:
     """Read and print each; one that cannot be read is told, and the others follow."""
@@ -117,8 +128,8 @@ def read_all(
     with progress_bar(len(inputs), shown=bar) as advance:
         for given in inputs:
             try:
-                for frame in frames_of(given):
-                    picture = read_frame(*vision, frame)
+                for frame in frames_of(given, tell_event):
+                    picture = read_frame(*vision, frame, still=stills and given.is_still)
                     printer.add(picture)
                     if album:
                         album.add(frame, picture)
@@ -140,6 +151,13 @@ def tell_others(names: "Sequence[str]") -> None:
             f"{printable(listed)}",
             file=sys.stderr,
         )
+
+
+def tell_event(event: "CameraEvent") -> None:
+    """One line on stderr: what of a video is not read."""
+    from agent.commands.read_output import printable
+
+    print(f"platewarden: {printable(event.said)}", file=sys.stderr)
 
 
 def complain(error: SourceError) -> None:

@@ -45,7 +45,10 @@ def to_json(picture: Picture) -> str:
         }
         for plate in picture.plates
     ]
-    return json.dumps({"file": picture.name, "plates": plates, "cpu_ms": round(picture.cpu_ms, 2)})
+    turned = {} if picture.turned is None else {"turned": picture.turned}
+    return json.dumps(
+        {"file": picture.name, "plates": plates, "cpu_ms": round(picture.cpu_ms, 2), **turned}
+    )
 
 
 class JsonPrinter:
@@ -76,7 +79,8 @@ class TablePrinter:
         self._pictures += 1
         self._plates += len(picture.plates)
         self._cpu_ms += picture.cpu_ms
-        name = Text(printable(picture.name))
+        turned = f" (turned {picture.turned}°)" if picture.turned else ""
+        name = Text(printable(picture.name) + turned)
         for plate in picture.plates:
             sides = ", ".join(f"{value:.0f}" for value in plate.box.box)
             self._table.add_row(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.commands.camera_options import CONFIG_FILE, Config, Quiet, SummaryJson
+from agent.commands.camera_options import CONFIG_FILE, Config, Quiet, Stills, SummaryJson
 
 app = typer.Typer(add_completion=False)
 
@@ -21,6 +21,7 @@ def run(
             "--source", help="Play a folder of images, an image, a video, usb:N or picamera."
         ),
     ] = "picamera",
+    stills: Stills = False,
     settle_s: Annotated[
         float,
         typer.Option("--settle", help="When the source has ended: seconds to wait for receipts."),
@@ -38,4 +39,4 @@ def run(
         elif not quiet:
             print(watch_words(ended.watch, receipt_words(ended.deliver)), flush=True)
 
-    run_pair(config, source, settle_s, closing, quiet=quiet)
+    run_pair(config, source, settle_s, closing, stills=stills, quiet=quiet)

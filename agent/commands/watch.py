@@ -11,6 +11,7 @@ from agent.commands.camera_options import (
     AllowUnsigned,
     Config,
     Quiet,
+    Stills,
     SummaryJson,
     summary,
     warn_unsigned,
@@ -27,6 +28,7 @@ def watch(
         str,
         typer.Option("--source", help="A folder of images, an image, a video, usb:N or picamera."),
     ] = "picamera",
+    stills: Stills = False,
     settle_s: Annotated[
         float,
         typer.Option("--settle", help="When the source has ended: seconds to wait for receipts."),
@@ -49,6 +51,7 @@ def watch(
         watch_side.run(
             loaded,
             source,
+            stills=stills,
             settle_s=settle_s,
             allow_unsigned=allow_unsigned,
             teller=teller,

@@ -40,6 +40,7 @@ def run_pair(
     settle_s: float,
     closing: Callable[[Ended], None],
     *,
+    stills: bool = False,
     quiet: bool,
 ) -> None:
     """Until the source ends or SIGTERM comes. `closing` is told once, if watch has summed up.
@@ -55,7 +56,8 @@ def run_pair(
     common = ["--config", str(config), *(["--allow-unsigned"] if source != "picamera" else [])]
     common += ["--json", *(["--quiet"] if quiet else [])]
     with Children() as children:
-        watch = children.start("watch", *common, "--source", source, "--settle", str(settle_s))
+        playing = ["--source", source, *(["--stills"] if stills else [])]
+        watch = children.start("watch", *common, *playing, "--settle", str(settle_s))
         deliver = children.start("deliver", *common)
         while watch.poll() is None and deliver.poll() is None and not children.stopping:
             time.sleep(POLL_S)

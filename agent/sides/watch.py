@@ -42,6 +42,7 @@ def run(
     *,
     settle_s: float,
     allow_unsigned: bool,
+    stills: bool = False,
     teller: Teller | None = None,
     closing: Callable[[WatchTotals], None] = lambda _: None,
 ) -> None:
@@ -51,7 +52,8 @@ def run(
     An enrolled camera (settings.anchor) obeys verified bundles and nothing else; until the first
     have come, or while they bar it, its sensor stays closed.
 
-    `teller`: says each change of state; `closing` is told at the end, whatever ended it.
+    `stills`: the source holds pictures that have nothing to do with each other. `teller`: says each
+    change of state; `closing` is told at the end, whatever ended it.
     """
     stop, notifier, teller = Stop(), Notifier(), teller or Teller("watch")
     load_own_public(settings)
@@ -63,7 +65,7 @@ def run(
         try:
             city = SignedCity(settings, "watch", trusted, log) if trusted else None
             health = CameraHealth(settings, clock, log, notifier, teller)
-            watch = Watch(settings, clock, log, city, stop, notifier, health, teller)
+            watch = Watch(settings, clock, log, city, stop, notifier, health, teller, stills)
             _run(watch, source, settle_s, trusted, allow_unsigned=allow_unsigned)
         finally:
             closing(watch_totals(log.tally, waiting(settings)))
@@ -143,7 +145,13 @@ def watch_source(watch: Watch, keeper: LineKeeper, source: str) -> bool:
             wait_for_hours(watch, keeper)
             continue
         frames = MaskedSource(
-            open_source(source, watch.settings, watch.clock, tell=watch.health.tell),
+            open_source(
+                source,
+                watch.settings,
+                watch.clock,
+                stills=watch.stills,
+                tell=watch.health.tell,
+            ),
             load_view(watch.settings.view),
         )
         try:
@@ -151,7 +159,8 @@ def watch_source(watch: Watch, keeper: LineKeeper, source: str) -> bool:
             closed = until(
                 lambda: watch.stop() or keeper.barred or (closes and keeper.hours_barred()), seen
             )
-            pipeline.watch(keeper.line, closed, keeper.between_frames)
+            play = pipeline.watch_stills if watch.stills else pipeline.watch
+            play(keeper.line, closed, keeper.between_frames)
         finally:
             frames.close()
         if not (closes and keeper.hours_barred()):

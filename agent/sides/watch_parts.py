@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from agent import pipeline
 from agent.camera.masked_source import ZonedDetector, load_view
 from agent.core.camera import hotlist_facts
+from agent.core.camera.view import EVERYTHING
 from agent.core.policy.counts import Counts
 from agent.core.policy.decider import Decider
 from agent.core.policy.policy import Policy
 from agent.core.reading.tracking import Tracker
 from agent.disk.atomic_file import write_atomic
+from agent.errors import UsageError
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
 from agent.host.teller import Teller
@@ -37,7 +39,8 @@ from agent.vision.stream.on_a_stream import on_a_stream
 class Watch:
     """What one watch process holds from start to end.
 
-    `city`: its verified bundles; None on a rig with an unsigned folder.
+    `city`: its verified bundles; None on a rig with an unsigned folder. `stills`: the source holds
+    pictures that have nothing to do with each other.
     """
 
     settings: Settings
@@ -48,6 +51,7 @@ class Watch:
     notifier: Notifier
     health: CameraHealth
     teller: Teller = field(default_factory=lambda: Teller("watch"))
+    stills: bool = False
 
 
 def opened_outbox(watch: Watch) -> Outbox:
@@ -66,16 +70,27 @@ def opened_outbox(watch: Watch) -> Outbox:
 
 
 def build_line(watch: Watch, policy: Policy, outbox: Outbox) -> pipeline.Line:
-    """The parts of the line. Raises ModelError, ConfigError, StorageError, EnvelopeRefusedError."""
+    """The parts of the line. Raises UsageError for a view drawn that
+    cannot hold, ModelError, ConfigError, StorageError, EnvelopeRefusedError.
+    """
     settings = watch.settings
+    view = load_view(settings.view)
+    if watch.stills and view != EVERYTHING:
+        raise UsageError(
+            "--stills: the zones and masks drawn for this camera's view fit no other pictures",
+            where=settings.view,
+            fix="leave --stills out, or give settings without a drawn view",
+        )
     detector, reader = load_vision(settings.models.threads, settings.models.directory)
     tracker = Tracker()
     tracker.wait_for(policy.surest_wanted)
-    looking, reading = on_a_stream(detector, reader, tracker.known)
+    looking, reading = (
+        (detector, reader) if watch.stills else on_a_stream(detector, reader, tracker.known)
+    )
     orders = orders_for(watch, policy)
     return pipeline.Line(
         camera=settings.camera_id,
-        detector=ZonedDetector(looking, load_view(settings.view)),
+        detector=ZonedDetector(looking, view),
         reader=reading,
         tracker=tracker,
         hotlist=orders.hotlist,

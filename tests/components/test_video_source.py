@@ -3,7 +3,6 @@ videos.
 """
 
 import struct
-from fractions import Fraction
 from itertools import islice
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from agent.camera.video import VideoSource
 from agent.errors import SourceError
 from tests.fakes.clock import START, FakeClock
-from tests.support.media import cut, picture, write_video
+from tests.support.media import cut, write_video
 
 LIMIT = 1_000_000
 SMALL = (96, 64)

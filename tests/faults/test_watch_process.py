@@ -9,6 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import cv2
 import pytest
 
 from tests.support.camera_rig import CameraRig, camera_rig, copy_of, edit_policy
@@ -117,6 +118,22 @@ def test_sigterm_ends_cleanly_with_counts_and_a_stop_leaf(rig: CameraRig) -> Non
     assert process.returncode == 0, said
     assert [leaf["kind"] for leaf in leaves(rig)] == ["start", "release", "counts", "stop"]
     assert not list(outbox.glob("*.part")) + list(outbox.glob(".*"))
+
+
+def test_stills_are_each_their_own(rig: CameraRig) -> None:
+    """As a street the six pictures are one car."""
+    frames = sorted(rig.frames.iterdir())
+    image = cv2.imread(str(frames[0]))
+    cv2.imwrite(str(rig.frames / "9-lying.png"), cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE))
+    try:
+        done = rig.watch("--allow-unsigned", "--stills", "--json")
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout.splitlines()[-1])
+        assert (told["stills"], told["vehicles"]) == (7, 7)
+        (counts,) = (leaf for leaf in leaves(rig) if leaf["kind"] == "counts")
+        assert (counts["stills"], counts["sightings"]) == (7, 7)
+    finally:
+        (rig.frames / "9-lying.png").unlink()
 
 
 def test_a_missing_settings_file_is_a_usage_error(rig: CameraRig) -> None:

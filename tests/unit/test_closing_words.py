@@ -43,6 +43,11 @@ def tally(*leaves):
 STREET = tally(("start", {}), *[("release", {})] * 3, ("counts", HOUR))
 
 
+def test_stills_are_told_first():
+    words = watch_words(WatchTotals(vehicles=4, stills=3))
+    assert words.startswith("3 pictures, each for itself, 4 vehicles, 0 on the list")
+
+
 def test_the_line_of_a_street():
     receipts = receipt_words(DeliverTotals(receipts=3))
     assert watch_words(watch_totals(STREET, 0), receipts) == (

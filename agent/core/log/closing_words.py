@@ -27,7 +27,8 @@ class WatchTotals:
     """`vehicles`: sightings; `on_the_list`: those for which the hot list asks; `waiting`: reads in
     the outbox now.
 
-    `dropped`: by reason, a sighting once under each that its rules gave.
+    `dropped`: by reason, a sighting once under each that its rules gave. `stills`: pictures that
+    were taken each for itself; then a vehicle counts once in each of them.
     """
 
     vehicles: int = 0
@@ -35,6 +36,7 @@ class WatchTotals:
     on_the_list: int = 0
     sealed: int = 0
     waiting: int = 0
+    stills: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -62,6 +64,7 @@ def watch_totals(tally: Tally, waiting: int) -> WatchTotals:
         tally.listed(),
         tally.leaves[LeafKind.RELEASE],
         waiting,
+        tally.stills,
         dict(sorted(tally.reasons.items())),
     )
 
@@ -84,6 +87,8 @@ def watch_words(totals: WatchTotals, receipts: str = "") -> str:
     What is not on the list has no reason of its own there: the first two numbers tell it.
     """
     parts = [f"{_number(totals.vehicles, 'vehicle')}, {totals.on_the_list} on the list"]
+    if totals.stills:
+        parts = [f"{_number(totals.stills, 'picture')}, each for itself", *parts]
     if totals.unreadable:
         parts.append(f"{totals.unreadable} unreadable")
     parts += [f"{totals.sealed} sealed", *([receipts] if receipts else [])]
@@ -125,7 +130,7 @@ def both(watch: WatchTotals, deliver: DeliverTotals) -> dict[str, object]:
 
 def parse_watch_totals(untrusted: bytes, where: str) -> WatchTotals:
     """The inverse, strict. Raises EnvelopeRefusedError(malformed)."""
-    names = ("vehicles", "unreadable", "on_the_list", "sealed", "waiting")
+    names = ("vehicles", "unreadable", "on_the_list", "sealed", "waiting", "stills")
     fields = Fields(parse_object(untrusted, where), where, required=(*names, "dropped"))
     known = [reason.value for reason in Reason]
     dropped = Fields(fields.value("dropped"), where, required=(), optional=known)

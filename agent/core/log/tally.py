@@ -41,6 +41,7 @@ class Tally:
     unreadable: int = 0
     released: int = 0
     dropped: int = 0
+    stills: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, kind: str, details: Mapping[str, object]) -> None:
@@ -58,6 +59,7 @@ class Tally:
         self.unreadable += _number(details.get("unreadable"))
         self.released += _number(details.get("released"))
         self.dropped += _number(details.get("dropped"))
+        self.stills += _number(details.get("stills"))
         reasons = details.get("reasons")
         if isinstance(reasons, Mapping):
             for reason in Reason:

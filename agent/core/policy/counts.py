@@ -21,6 +21,7 @@ class _Hour:
     released: int = 0
     dropped: int = 0
     tests: int = 0
+    stills: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
 
@@ -51,6 +52,12 @@ class Counts:
         besides.
         """
         self._hour(at).tests += 1
+
+    def still(self, at: Instant) -> None:
+        """Count one picture that has nothing to do with the others: its plates are sightings each,
+        also of one vehicle.
+        """
+        self._hour(at).stills += 1
 
     def add(self, decision: Decision, at: Instant) -> None:
         """Count one sighting.
@@ -108,5 +115,6 @@ def _details(start: datetime, hour: _Hour) -> Mapping[str, object]:
         "released": hour.released,
         "dropped": hour.dropped,
         "tests": hour.tests,
+        **({"stills": hour.stills} if hour.stills else {}),
         "reasons": dict(sorted(hour.reasons.items())),
     }
