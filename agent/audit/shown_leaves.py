@@ -71,13 +71,15 @@ class ShownLeaf:
 def shown_leaves(reports: Sequence[LogReport], wanted: Wanted) -> Iterator[ShownLeaf]:
     """Of every log of which anything was verified. Raises StorageError."""
     merged = heapq.merge(
-        *(_of_log(report) for report in reports), key=lambda leaf: (leaf.at, leaf.origin)
+        *(leaves_of(report) for report in reports), key=lambda leaf: (leaf.at, leaf.origin)
     )
     return (leaf for leaf in merged if wanted.fits(leaf))
 
 
-def _of_log(report: LogReport) -> Iterator[ShownLeaf]:
-    """What stands beyond the newest valid checkpoint was not verified: all, where there is none."""
+def leaves_of(report: LogReport) -> Iterator[ShownLeaf]:
+    """One log's leaves, in their order. What stands beyond the newest valid checkpoint was not
+    verified: all, where there is none. Raises StorageError.
+    """
     _, _, rest = report.origin.partition("/")
     camera, _, process = rest.rpartition("/")
     doubts = _doubts(report.faults)

@@ -1,0 +1,1 @@
+"""The questions of docs/guide/auditor.md, asked of verified logs."""
