@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 # Every one of these has wheels for Python 3.11 to 3.13 on x86_64 and aarch64.
 RUNTIME = [
     "av>=14",  # video files and USB cameras (PyAV over ffmpeg, the libraries inside the wheel)
-    "cryptography>=45",
+    "cryptography>=47",
     "joserfc>=1.7.4",  # older ones: padding malleability, GHSA-5jhw-7jv7-qcqq
     "numpy>=2.0",
     # Version 1.21 dies of SIGILL on a Pi 4. All since report to their maker unless switched off

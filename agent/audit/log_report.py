@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.audit.log_pass import WITHHELD, Passed
 from agent.audit.verdict import Fault, Verdict, verdict_of
+from agent.audit.witnesses.witnessed import Witnessed
 from agent.core.log.checkpoint import Checkpoint
 from agent.storage.log_reader import LeafRow, UntrustedLog
 
@@ -40,7 +41,8 @@ class LogReport:
 
     `unverified`: why nothing was checked, or "". `unusable`: checkpoint files that prove nothing.
     `strangers`: kept checkpoints of other logs. `warnings`: what could not be checked, and is no
-    fault.
+    fault. `witnessed`: by whom, if witnesses were asked for, and `unwitnessed_since`: when the last
+    leaf was logged that they vouch for, or "".
     """
 
     path: Path
@@ -53,11 +55,14 @@ class LogReport:
     unverified: str = ""
     unusable: tuple[str, ...] = ()
     strangers: tuple[Path, ...] = ()
+    witnessed: Witnessed | None = None
+    unwitnessed_since: str = ""
 
     @property
     def verdict(self) -> Verdict:
         """All of it in one word."""
-        return verdict_of(self.faults, self.unverified, self.unusable)
+        enough = self.witnessed is None or self.witnessed.met
+        return verdict_of(self.faults, self.unverified, self.unusable, witnessed=enough)
 
     @property
     def leaves(self) -> int:

@@ -25,8 +25,10 @@ from agent.audit.log_report import (
     described_pass,
 )
 from agent.audit.verdict import Fault
+from agent.audit.witnesses.witnessed import witnessed
 from agent.core.log.checkpoint import Checkpoint
 from agent.core.log.merkle import Frontier
+from agent.core.log.witness_policy import WitnessPolicy
 from agent.core.reasons import Reason
 from agent.storage.log_key import TrustedLogKeys
 from agent.storage.log_notes import verified_checkpoint
@@ -37,7 +39,7 @@ from agent.storage.log_reader import (
     read_log,
     streamed,
 )
-from agent.storage.log_schema import CHECKPOINT_FILE
+from agent.storage.log_schema import CHECKPOINT_FILE, COSIGNED_FILE
 
 Tell = Callable[[int, int], None]  # leaves done, leaves
 
@@ -47,11 +49,13 @@ class Asked:
     """How to verify. `among_many`: a kept checkpoint of another log is that log's affair.
 
     `every_signature`: of every stored checkpoint, also where the newest one vouches for it.
+    `witnesses`: who must have cosigned.
     """
 
     kept: Sequence[Path] = ()
     among_many: bool = False
     every_signature: bool = False
+    witnesses: WitnessPolicy | None = None
 
 
 def verify(
@@ -62,17 +66,17 @@ def verify(
     asked: Asked | None = None,
     tell: Tell = lambda _done, _all: None,
 ) -> LogReport:
-    """Verify the log at `path`, also against the file `checkpoint` beside it and checkpoints that
-    the auditor kept from earlier.
+    """Verify the log at `path`, also against the files `checkpoint` and `cosigned` beside it and
+    checkpoints that the auditor kept from earlier.
 
     Raises StorageError when there is no log or it cannot be read. Limit: an end that was cut off
     together with every checkpoint that signs it can be seen only with a checkpoint kept elsewhere.
     """
     asked = asked or Asked(kept_checkpoints)
     database = database_of(path)
-    beside = database.with_name(CHECKPOINT_FILE)
+    beside = (database.with_name(name) for name in (CHECKPOINT_FILE, COSIGNED_FILE))
     # before the database: a live log only grows
-    own = read_checkpoint_file(beside) if beside.is_file() else None
+    own = [read_checkpoint_file(file) for file in beside if file.is_file()]
     files = _Files(own, [read_checkpoint_file(file) for file in asked.kept], asked)
     report = _in_one_pass(path, database, keys, files, tell)
     return report or _leaf_by_leaf(path, read_log(database), keys, files)
@@ -80,9 +84,9 @@ def verify(
 
 @dataclass(slots=True)
 class _Files:
-    """The checkpoints in files, and what they are found to be."""
+    """The checkpoints in files, and what they are found to be. `own`: those beside the log."""
 
-    own: CheckpointFile | None
+    own: Sequence[CheckpointFile]
     kept: Sequence[CheckpointFile]
     asked: Asked
     good: list[Judged] = field(default_factory=list)
@@ -95,14 +99,14 @@ class _Files:
         beside the log is in its owner's hand.
         """
         self.good, self.unusable, self.strangers, self.forged = [], [], [], []
-        for file in (*self.kept, *([self.own] if self.own else [])):
+        for file in (*self.kept, *self.own):
             one = judge(file, signer)
             told = f"{file.path} {one.why}"
             if one.checkpoint is not None:
                 self.good.append(one)
-            elif one.forged and file is self.own:
+            elif one.forged and file in self.own:
                 self.forged.append(Fault(Reason.CHECKPOINT_INVALID, None, None, "", f"file {told}"))
-            elif one.stranger and file is not self.own:
+            elif one.stranger and file not in self.own:
                 self.strangers.append(file.path)
                 self.unusable += [] if self.asked.among_many else [told]
             else:
@@ -119,28 +123,47 @@ class _Files:
         unverified: str = "",
     ) -> LogReport:
         """All of it. `times`: when the last of so many leaves was logged."""
+        fulfilled = [
+            one for one in self.good if one.checkpoint and not contradicted(one.checkpoint, faults)
+        ]
         kept = [
             Kept(one.file.path, one.checkpoint.size, times(one.checkpoint.size))
-            for one in self.good
-            if one.file is not self.own
-            and one.checkpoint
-            and not contradicted(one.checkpoint, faults)
+            for one in fulfilled
+            if one.file not in self.own and one.checkpoint
         ]
+        cosigned = None
+        if self.asked.witnesses is not None:
+            notes = [(one.file.path, one.file.untrusted_note) for one in fulfilled]
+            cosigned = witnessed(notes, self.asked.witnesses)
         return LogReport(
             path=path,
             origin=origin,
             log=log,
             head=head,
             faults=tuple(faults),
-            warnings=tuple(self._warnings(log)),
+            warnings=(*self._warnings(log), *self._contradicting(faults)),
             kept=tuple(kept),
             unverified=unverified,
             unusable=tuple(self.unusable),
             strangers=tuple(self.strangers),
+            witnessed=cosigned,
+            unwitnessed_since=times(cosigned.size) if cosigned and cosigned.size else "",
         )
 
+    def _contradicting(self, faults: Sequence[Fault]) -> Iterable[str]:
+        """Cosigned checkpoints that the log does not fulfil: the witnesses saw another history."""
+        for one in self.good:
+            if self.asked.witnesses is None or not one.checkpoint:
+                continue
+            if contradicted(one.checkpoint, faults):
+                note = [(one.file.path, one.file.untrusted_note)]
+                names = ", ".join(
+                    each.witness for each in witnessed(note, self.asked.witnesses).seen
+                )
+                yield f"{one.file.path} says otherwise, and is cosigned by {names or 'nobody'}"
+
     def _warnings(self, log: Described) -> Iterable[str]:
-        if self.own is None:
+        if all(file.path.name != CHECKPOINT_FILE for file in self.own):
             yield f"no file `{CHECKPOINT_FILE}` beside the log: a cut-off end could go unseen"
         if log.lacking:
             yield (
@@ -192,7 +215,7 @@ def _times_of(passed: Passed) -> Callable[[int], str]:
 def _leaf_by_leaf(path: Path, log: UntrustedLog, keys: TrustedLogKeys, files: _Files) -> LogReport:
     """Every signature, then every leaf, all in memory: names what is wrong, and where."""
     notes = [row.untrusted_note for row in reversed(log.checkpoints)]
-    notes += [file.untrusted_note for file in (files.own, *files.kept) if file]
+    notes += [file.untrusted_note for file in (*files.own, *files.kept)]
     signer, found = signer_of(notes, keys), described(log)
     if not isinstance(signer, LogKey):
         origin = _origin(notes)

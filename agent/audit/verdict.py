@@ -13,6 +13,7 @@ class Verdict(StrEnum):
     """Codes are stable: they stand in `--json`.
 
     `NOT_ALL_CHECKED`: a checkpoint that was to be held against the log proves nothing.
+    `NOT_WITNESSED`: as it was signed, and too few of the witnesses asked for have cosigned it.
     `UNVERIFIED`: nothing was checked, since no key of ours signed anything here.
     """
 
@@ -20,11 +21,14 @@ class Verdict(StrEnum):
     WITHHELD = "withheld"
     NOT_AS_SIGNED = "not-as-signed"
     NOT_ALL_CHECKED = "not-all-checked"
+    NOT_WITNESSED = "not-witnessed"
     UNVERIFIED = "nothing-verified"
 
     @property
     def exit_code(self) -> int:
-        """0 whole; 3 withheld, or not as signed; 2 not, or not all, checked."""
+        """0 whole; 3 withheld, or not as signed; 2 not, or not all, checked, or not
+        witnessed.
+        """
         return _EXIT_CODES[self]
 
 
@@ -33,6 +37,7 @@ _EXIT_CODES = {
     Verdict.WITHHELD: 3,
     Verdict.NOT_AS_SIGNED: 3,
     Verdict.NOT_ALL_CHECKED: 2,
+    Verdict.NOT_WITNESSED: 2,
     Verdict.UNVERIFIED: 2,
 }
 
@@ -55,12 +60,19 @@ class Fault:
         return self.reason == Reason.LEAF_WITHHELD
 
 
-def verdict_of(faults: Sequence[Fault], unverified: str, unusable: Sequence[str]) -> Verdict:
-    """`unverified`: why nothing was checked, or ""; `unusable`: checkpoints that prove nothing."""
+def verdict_of(
+    faults: Sequence[Fault], unverified: str, unusable: Sequence[str], *, witnessed: bool = True
+) -> Verdict:
+    """`unverified`: why nothing was checked, or ""; `unusable`: checkpoints that prove nothing.
+
+    `witnessed`: by those that were asked for, if any were.
+    """
     if any(not fault.withheld for fault in faults):
         return Verdict.NOT_AS_SIGNED
     if unverified:
         return Verdict.UNVERIFIED
     if faults:
         return Verdict.WITHHELD
-    return Verdict.NOT_ALL_CHECKED if unusable else Verdict.WHOLE
+    if unusable:
+        return Verdict.NOT_ALL_CHECKED
+    return Verdict.WHOLE if witnessed else Verdict.NOT_WITNESSED

@@ -11,6 +11,7 @@ from agent.errors import StorageError
 APPLICATION_ID = 0x504C574C  # "PLWL": `file` and an auditor can tell what the database is
 SCHEMA_VERSION = 1
 CHECKPOINT_FILE = "checkpoint"
+COSIGNED_FILE = "cosigned"  # the last checkpoint that witnesses cosigned, where one lies beside
 MAX_CELL_BYTES = 1 << 20
 # a damaged schema can make sqlite3 choke on its own error text
 FOREIGN = (sqlite3.Error, UnicodeDecodeError, OverflowError)

@@ -25,6 +25,7 @@ from tests.support.audit_logs import (
     tamper,
     write_public_keys,
 )
+from tests.support.witness_logs import a_witness, cosigned_file, log_of, run, witnessed
 
 WITHOUT_LEAF_6 = ["DELETE FROM leaf WHERE n = 6"]
 GAP_CLOSED = ["UPDATE leaf SET n = -n WHERE n > 6", "UPDATE leaf SET n = -n - 1 WHERE n < 0"]
@@ -198,6 +199,25 @@ def test_wiping_what_leaves_say_is_named_and_keeps_the_proof_of_the_others(tmp_p
     assert (code, report["withheld"], report["verdict"]) == (3, 6, "withheld")
     [fault] = report["faults"]
     assert (fault["reason"], fault["leaf"], fault["last"]) == ("leaf-withheld", 0, 5)
+
+
+def test_a_second_history_is_refused_by_the_witness_and_named_to_whoever_asks_for_it(tmp_path):
+    """By the log's own key, which no auditor alone could tell from the first."""
+    key = write_public_keys(tmp_path / "public.json")
+    state, vkey = a_witness(tmp_path / "witness")
+    assert witnessed(state, key, log_of(tmp_path / "watch", 9))[1] == 0
+    cosigned = cosigned_file(state)
+    asked = ("--checkpoint", cosigned, "--witness", vkey, "--json")
+    honest = run("verify", log_of(tmp_path / "watch", 21), "--key", key, *asked)
+    assert (honest.exit_code, json.loads(honest.output)["witnesses"]["size"]) == (0, 9)
+
+    rewritten = log_of(tmp_path / "watch", 21, copy=1)
+    assert json.loads(run("verify", rewritten, "--key", key, "--json").output)["ok"]
+    table, code = witnessed(state, key, rewritten)
+    assert (code, table["logs"][0]["reason"]) == (3, "root-mismatch")
+    found = run("verify", rewritten, "--key", key, *asked)
+    assert found.exit_code == 3
+    assert json.loads(found.output)["faults"][0]["reason"] == "root-mismatch"
 
 
 def test_what_is_logged_is_on_disk_when_append_returns(tmp_path):

@@ -1,11 +1,12 @@
 """Checks a proof from the proof, the key and one checkpoint alone: no log is at hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from agent.audit.checkpoint_files import judge, read_checkpoint_file
+from agent.audit.checkpoint_files import Judged, LogKey, judge, read_checkpoint_file
 from agent.audit.log_verify import signer_of
+from agent.audit.witnesses.witnessed import Witnessed, witnessed
 from agent.core.log.checkpoint import Checkpoint
 from agent.core.log.leaf import SALT_BYTES
 from agent.core.log.merkle import leaf_hash, verify_consistency, verify_inclusion
@@ -15,6 +16,7 @@ from agent.core.log.tlog_proof import (
     InclusionProof,
     parse_proof,
 )
+from agent.core.log.witness_policy import WitnessPolicy
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import read_bounded
 from agent.errors import LogRefusedError, UsageError
@@ -34,11 +36,18 @@ class Proven:
     leaf: int | None
     details: bytes
     old_size: int
+    witnessed: Witnessed | None = None
 
 
-def check_proof(file: Path, keys: TrustedLogKeys, kept: Path | None = None) -> Proven:
+def check_proof(
+    file: Path,
+    keys: TrustedLogKeys,
+    kept: Path | None = None,
+    witnesses: WitnessPolicy | None = None,
+) -> Proven:
     """`kept`: a checkpoint from elsewhere. An inclusion proof must be of that very tree; a proof
-    that the log has only grown begins with it, and needs it.
+    that the log has only grown begins with it, and needs it. `witnesses`: who must have cosigned
+    the proof's checkpoint, or the kept one of the same tree.
 
     Raises UsageError when nothing can be checked, LogRefusedError when the proof does not hold.
     """
@@ -48,16 +57,37 @@ def check_proof(file: Path, keys: TrustedLogKeys, kept: Path | None = None) -> P
         raise UsageError(
             f"is no proof: {error}", where=file, fix="fetch it again, byte by byte"
         ) from None
-    signed, older = _checkpoints(file, proof.note, keys, kept)
+    signed, judged = _checkpoints(file, proof.note, keys, kept)
+    older = judged.checkpoint if judged else None
     if isinstance(proof, ConsistencyProof):
-        return _consistent(file, proof, signed, older)
-    return _included(file, proof, signed, older)
+        proven = _consistent(file, proof, signed, older)
+    else:
+        proven = _included(file, proof, signed, older)
+    if witnesses is None:
+        return proven
+    notes = [(file, proof.note)]
+    if judged and older == signed:
+        notes.append((judged.file.path, judged.file.untrusted_note))
+    return replace(proven, witnessed=_quorum(file, witnessed(notes, witnesses), witnesses))
 
 
-def _checkpoints(
-    file: Path, note: bytes, keys: TrustedLogKeys, kept: Path | None
-) -> tuple[Checkpoint, Checkpoint | None]:
-    """The one in the proof, and the kept one, both signed by the key of the log that they name."""
+def _quorum(file: Path, found: Witnessed, policy: WitnessPolicy) -> Witnessed:
+    if not found.met:
+        names = ", ".join(one.witness for one in found.seen) or "nobody"
+        raise UsageError(
+            f"is proven by the log's key alone: its checkpoint is cosigned by {names}, and "
+            f"{policy} was asked for",
+            where=file,
+            fix="ask for a proof under a cosigned checkpoint (`audit prove --checkpoint`)",
+        )
+    return found
+
+
+def signed_by(file: Path, note: bytes, keys: TrustedLogKeys) -> tuple[LogKey, Checkpoint]:
+    """Whose checkpoint it is, and what it says. `file`: where it lies.
+
+    Raises UsageError when no key of ours fits, LogRefusedError when the signature is not good.
+    """
     signer = signer_of([note], keys)
     if isinstance(signer, str):
         why = signer or "its checkpoint cannot be read"
@@ -74,12 +104,20 @@ def _checkpoints(
             where=file,
             fix=_FIX,
         )
+    return signer, signed
+
+
+def _checkpoints(
+    file: Path, note: bytes, keys: TrustedLogKeys, kept: Path | None
+) -> tuple[Checkpoint, Judged | None]:
+    """The one in the proof, and the kept one, both signed by the key of the log that they name."""
+    signer, signed = signed_by(file, note, keys)
     if kept is None:
         return signed, None
     judged = judge(read_checkpoint_file(kept), signer)
     if judged.checkpoint is None:
         raise UsageError(judged.why, where=kept, fix="give a checkpoint of the same log")
-    return signed, judged.checkpoint
+    return signed, judged
 
 
 def _included(

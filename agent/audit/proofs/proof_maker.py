@@ -43,7 +43,7 @@ class ProofMaker:
     """
 
     def __init__(self, path: Path, keys: TrustedLogKeys) -> None:
-        self._path, self._keys = database_of(path), keys
+        self._path, self.keys = database_of(path), keys
 
     def inclusion(self, leaf: int, kept: Path | None = None) -> InclusionProof:
         """Leaf `leaf`, with what it says, in the tree of the newest checkpoint, or of `kept`."""
@@ -62,14 +62,39 @@ class ProofMaker:
         with self._opened() as connection:
             note, signed = self._signed(connection, None)
             _, old = self._signed(connection, kept)
-            if not 0 < old.size <= signed.size:
-                raise self._not_as_signed(
-                    f"the kept checkpoint has {old.size} leaves, the log {signed.size}"
-                )
-            for path in self._paths(connection, consistency_ranges(old.size, signed.size)):
-                if verify_consistency(old.size, signed.size, path, old.root, signed.root):
-                    return ConsistencyProof(old.size, path, note)
-            raise self._not_as_signed("the kept checkpoint is not the beginning of this log")
+            return self._grown(connection, old, note, signed)
+
+    def newest(self) -> tuple[bytes, Checkpoint]:
+        """The newest stored checkpoint, as bytes and as verified."""
+        with self._opened() as connection:
+            return self._signed(connection, None)
+
+    def since(self, old: Checkpoint) -> ConsistencyProof:
+        """As `consistency`, of a tree that the caller has verified."""
+        with self._opened() as connection:
+            note, signed = self._signed(connection, None)
+            return self._grown(connection, old, note, signed)
+
+    def leads(self) -> bool:
+        """Do all the leaves together lead to the newest checkpoint's root?"""
+        with self._opened() as connection:
+            _, signed = self._signed(connection, None)
+            try:
+                return _by_leaves(connection, 0, signed.size) == signed.root
+            except ValueError:
+                return False
+
+    def _grown(
+        self, connection: sqlite3.Connection, old: Checkpoint, note: bytes, signed: Checkpoint
+    ) -> ConsistencyProof:
+        if not 0 < old.size <= signed.size:
+            raise self._not_as_signed(
+                f"the kept checkpoint has {old.size} leaves, the log {signed.size}"
+            )
+        for path in self._paths(connection, consistency_ranges(old.size, signed.size)):
+            if verify_consistency(old.size, signed.size, path, old.root, signed.root):
+                return ConsistencyProof(old.size, path, note)
+        raise self._not_as_signed("the kept checkpoint is not the beginning of this log")
 
     def _opened(self) -> AbstractContextManager[sqlite3.Connection]:
         return snapshot(self._path)
@@ -81,7 +106,7 @@ class ProofMaker:
         [newest] = connection.execute(
             "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1"
         ).fetchone() or [b""]
-        signer = signer_of([newest] if isinstance(newest, bytes) else [], self._keys)
+        signer = signer_of([newest] if isinstance(newest, bytes) else [], self.keys)
         if isinstance(signer, str):
             raise UsageError(
                 f"nothing can be proven: {signer or 'the newest checkpoint is no checkpoint'}",

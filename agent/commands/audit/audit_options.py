@@ -31,3 +31,23 @@ Kept = Annotated[
         "--checkpoint", help="A checkpoint that you kept from earlier. May be given many times."
     ),
 ]
+Witnesses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--witness",
+        metavar="VKEY",
+        help="A witness who must have cosigned: its `name+id+key` line, or a file with it. May be "
+        "given many times.",
+    ),
+]
+Quorum = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many of these witnesses are enough. Without it: all."),
+]
+WitnessFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--witness-policy",
+        help="Instead of both: a file that says which witnesses are enough (C2SP tlog-policy).",
+    ),
+]

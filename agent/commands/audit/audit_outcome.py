@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.audit.verdict import Verdict
 from agent.commands.audit.audit_output import sentence
 from agent.errors import LogRefusedError, PlatewardenError, UsageError
 
@@ -25,6 +26,12 @@ def error_of(done: Verification) -> PlatewardenError | None:
             f"nothing was verified: {worst[0].unverified}",
             where=worst[0].path,
             fix="give the key that the city enrolled for this camera, or its roster.jws",
+        )
+    if worst and worst[0].verdict is Verdict.NOT_WITNESSED and worst[0].witnessed:
+        return UsageError(
+            f"is not cosigned by {worst[0].witnessed.policy}",
+            where=worst[0].path,
+            fix="give the cosigned checkpoint (--checkpoint), or ask the witnesses for theirs",
         )
     what = worst[0].unusable[0] if worst else f"{done.unused[0]} is of none of these logs"
     return UsageError(

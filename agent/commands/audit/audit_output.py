@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from agent.audit.verdict import Verdict
+from agent.core.text.rfc3339 import from_posix_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from agent.audit.log_verify import Tell
     from agent.audit.many_logs import Verification
     from agent.audit.verdict import Fault
+    from agent.audit.witnesses.witnessed import Witnessed
     from agent.storage.log_key import TrustedLogKeys
 
 MAX_SHOWN = 20
@@ -27,7 +29,29 @@ _SHORT = {
     Verdict.WITHHELD: "leaves withheld",
     Verdict.NOT_AS_SIGNED: "NOT what was signed",
     Verdict.NOT_ALL_CHECKED: "not all checked",
+    Verdict.NOT_WITNESSED: "not witnessed",
     Verdict.UNVERIFIED: "nothing verified",
+}
+_WHOLE_BY_ITS_OWN_KEY = (
+    "Whole, by a key that lies beside the log: every leaf is the one that this key signed. Whoever "
+    "rewrote one could replace the other, so give --key."
+)
+_LAST_LINES = {
+    Verdict.WHOLE: "Whole: every leaf is the one that was signed, in its order.",
+    Verdict.WITHHELD: (
+        "LEAVES ARE WITHHELD: {withheld} of {leaves} do not say what they are. The others are as "
+        "they were signed."
+    ),
+    Verdict.NOT_AS_SIGNED: "NOT what was signed.",
+    Verdict.NOT_ALL_CHECKED: (
+        "NOT ALL WAS CHECKED: the log agrees with its own checkpoints, and was not held against "
+        "the file above."
+    ),
+    Verdict.NOT_WITNESSED: (
+        "NOT WITNESSED: the log agrees with its own checkpoints, and too few of the witnesses "
+        "asked for have cosigned it."
+    ),
+    Verdict.UNVERIFIED: "NOTHING WAS VERIFIED: {why}.",
 }
 
 
@@ -42,8 +66,10 @@ def leaves_bar() -> Iterator[Tell]:
 
 def as_table(report: LogReport, keys: TrustedLogKeys) -> dict[str, object]:
     """The report as plain values (docs/ref/audit-log.md, "Output of verify")."""
-    head = report.head
+    head, cosigned = report.head, report.witnessed
+    since = {"unwitnessed_since": report.unwitnessed_since}
     return {
+        **({"witnesses": {**witness_table(cosigned), **since}} if cosigned else {}),
         "ok": report.verdict is Verdict.WHOLE,
         "verdict": report.verdict.value,
         "path": str(report.path),
@@ -80,6 +106,9 @@ def lines(report: LogReport, keys: TrustedLogKeys) -> Iterator[str]:
     for one in report.kept:
         day = f", until {one.until[:10]}," if one.until else ""
         yield f"kept        {one.file}: its {one.size} leaves{day} are still the first of this log"
+    if report.witnessed:
+        yield from witness_lines(report.witnessed)
+        yield from _unwitnessed(report, report.witnessed)
     for warning in report.warnings:
         yield f"note        {warning}"
     for unusable in report.unusable:
@@ -90,6 +119,45 @@ def lines(report: LogReport, keys: TrustedLogKeys) -> Iterator[str]:
         rest = len(report.faults) - MAX_SHOWN
         yield f"            … and {rest} more faults (--json lists them all)"
     yield _last_line(report, keys)
+
+
+def witness_table(found: Witnessed) -> dict[str, object]:
+    """As plain values. `size`: the leaves that enough witnesses vouch for."""
+    return {
+        "quorum": str(found.policy),
+        "met": found.met,
+        "size": found.size,
+        "at": from_posix_s(found.at_s) if found.size else "",
+        "cosigned": [
+            {
+                "witness": one.witness,
+                "size": one.size,
+                "at": from_posix_s(one.at_s),
+                "file": str(one.file),
+            }
+            for one in found.seen
+        ],
+        "bad": list(found.bad),
+    }
+
+
+def witness_lines(found: Witnessed) -> Iterator[str]:
+    """A line a witness, and what they are together."""
+    seen = {one.witness: one for one in found.seen}
+    for witness in found.policy.witnesses:
+        one = seen.get(witness.name)
+        told = f"{one.size} leaves, on {from_posix_s(one.at_s)}" if one else "has not cosigned"
+        yield f"witness     {witness.name}: {told}"
+    for bad in found.bad:
+        yield f"UNUSED      {bad}"
+    enough = f"{found.size} leaves, since {from_posix_s(found.at_s)}" if found.size else "too few"
+    yield f"witnessed   by {found.policy}: {enough if not found.policy.met(()) else 'none needed'}"
+
+
+def _unwitnessed(report: LogReport, found: Witnessed) -> Iterator[str]:
+    if found.size and report.leaves > found.size:
+        since = f" since {report.unwitnessed_since}" if report.unwitnessed_since else ""
+        yield f"unwitnessed {report.leaves - found.size} leaves{since}"
 
 
 def summary(done: Verification) -> Iterator[str]:
@@ -122,25 +190,8 @@ def _label(fault: Fault) -> str:
 
 
 def _last_line(report: LogReport, keys: TrustedLogKeys) -> str:
-    match report.verdict:
-        case Verdict.WHOLE if keys.beside:
-            return (
-                "Whole, by a key that lies beside the log: every leaf is the one that this key "
-                "signed. Whoever rewrote one could replace the other, so give --key."
-            )
-        case Verdict.WHOLE:
-            return "Whole: every leaf is the one that was signed, in its order."
-        case Verdict.WITHHELD:
-            return (
-                f"LEAVES ARE WITHHELD: {report.log.withheld} of {report.leaves} do not say what "
-                "they are. The others are as they were signed."
-            )
-        case Verdict.NOT_AS_SIGNED:
-            return "NOT what was signed."
-        case Verdict.NOT_ALL_CHECKED:
-            return (
-                "NOT ALL WAS CHECKED: the log agrees with its own checkpoints, and was not held "
-                "against the file above."
-            )
-        case Verdict.UNVERIFIED:
-            return f"NOTHING WAS VERIFIED: {report.unverified}."
+    if report.verdict is Verdict.WHOLE and keys.beside:
+        return _WHOLE_BY_ITS_OWN_KEY
+    return _LAST_LINES[report.verdict].format(
+        withheld=report.log.withheld, leaves=report.leaves, why=report.unverified
+    )

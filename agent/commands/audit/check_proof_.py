@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.commands.audit.audit_options import Keys, Root
+from agent.commands.audit.audit_options import Keys, Quorum, Root, Witnesses, WitnessFile
+from agent.commands.audit.audit_output import witness_lines, witness_table
 from agent.commands.city_options import Json
 from agent.core.text.visible import visible
 from agent.errors import UsageError
@@ -25,14 +26,19 @@ def check_proof(
     checkpoint: Annotated[
         Path | None, typer.Option(help="A checkpoint that you kept, which the proof must fit.")
     ] = None,
+    witness: Witnesses = None,
+    quorum: Quorum = None,
+    witness_policy: WitnessFile = None,
     as_json: Json = False,
 ) -> None:
     """Check a proof from the proof, the key and one checkpoint alone.
 
-    Exit 0: proven. Exit 2: nothing could be checked. Exit 3: the proof does not hold.
+    Exit 0: proven. Exit 2: nothing could be checked, or too few witnesses cosigned. Exit 3: the
+    proof does not hold.
     """
     from agent.audit.proofs.proof_check import check_proof as check
     from agent.audit.trusted_keys import keys_of
+    from agent.audit.witnesses.asked_witnesses import policy_of
 
     if not key:
         raise UsageError(
@@ -41,7 +47,8 @@ def check_proof(
             fix="give --key FILE: the camera's public.json from the city's records, or its "
             "roster.jws",
         )
-    proven = check(file, keys_of(key, root), checkpoint)
+    asked = policy_of(witness or (), quorum, witness_policy)
+    proven = check(file, keys_of(key, root), checkpoint, asked)
     if as_json:
         typer.echo(json.dumps(_table(proven), ensure_ascii=True))
         return
@@ -50,6 +57,7 @@ def check_proof(
 
 
 def _table(proven: "Proven") -> dict[str, object]:
+    witnesses = {"witnesses": witness_table(proven.witnessed)} if proven.witnessed else {}
     return {
         "proven": True,
         "origin": proven.signed.origin,
@@ -57,6 +65,7 @@ def _table(proven: "Proven") -> dict[str, object]:
         "details": json.loads(proven.details) if proven.details else None,
         "since": proven.old_size or None,
         "checkpoint": {"size": proven.signed.size, "root": proven.signed.root.hex()},
+        **witnesses,
     }
 
 
@@ -65,6 +74,7 @@ def _lines(proven: "Proven") -> list[str]:
     head = [
         f"log         {signed.origin}",
         f"checkpoint  {signed.size} leaves, root {signed.root.hex()}",
+        *(witness_lines(proven.witnessed) if proven.witnessed else ()),
     ]
     if proven.leaf is None:
         return [*head, f"Proven: the first {proven.old_size} leaves are those of your checkpoint."]

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.commands.audit.audit_options import Kept, Keys, Logs, Root
+from agent.commands.audit.audit_options import (
+    Kept,
+    Keys,
+    Logs,
+    Quorum,
+    Root,
+    Witnesses,
+    WitnessFile,
+)
 from agent.commands.audit.audit_outcome import error_of
 from agent.commands.audit.audit_output import as_table, leaves_bar, lines, summary
 from agent.commands.city_options import Json
@@ -30,17 +38,25 @@ def verify(
             "vouches for it: four times slower or more."
         ),
     ] = False,
+    witness: Witnesses = None,
+    quorum: Quorum = None,
+    witness_policy: WitnessFile = None,
     as_json: Json = False,
 ) -> None:
     """Verify logs against their signed checkpoints.
 
-    Exit 0: whole. Exit 1: unreadable. Exit 2: nothing, or not all, could be checked. Exit 3: not
-    what was signed, or leaves are withheld.
+    Exit 0: whole. Exit 1: unreadable. Exit 2: nothing, or not all, could be checked, or too few
+    witnesses cosigned. Exit 3: not what was signed, or leaves are withheld.
     """
     from agent.audit.log_verify import Asked
     from agent.audit.many_logs import verify_all
+    from agent.audit.witnesses.asked_witnesses import policy_of
 
-    asked = Asked(checkpoint or (), every_signature=every_signature)
+    asked = Asked(
+        checkpoint or (),
+        every_signature=every_signature,
+        witnesses=policy_of(witness or (), quorum, witness_policy),
+    )
     with leaves_bar() as tell:
         done = verify_all(paths, key or (), root, asked, tell)
     if as_json:

@@ -16,9 +16,11 @@ from agent.core.log.merkle import HASH_BYTES
 
 ED25519 = 0x01
 COSIGNATURE_V1 = 0x04  # Ed25519 of a witness, with a time: https://c2sp.org/tlog-cosignature
+COSIGNATURE_ML_DSA_44 = 0x06  # the same, secure against quantum computers
 KEY_ID_BYTES = 4
-MAX_NOTE_BYTES = 16_384
-MAX_SIGNATURES = 16
+# A witness's ML-DSA-44 line has 3.3 kB, and signed-note tells of signatures of nearly 5 kB.
+MAX_NOTE_BYTES = 131_072
+MAX_SIGNATURES = 64
 MAX_SIZE_DIGITS = 18
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # all but the newline
 _DASH = "— "  # em dash and a space
@@ -63,22 +65,24 @@ def key_id(name: str, public_key: bytes, algorithm: int = ED25519) -> bytes:
     return hashlib.sha256(told).digest()[:KEY_ID_BYTES]
 
 
-def verifier_key(name: str, public_key: bytes) -> str:
+def verifier_key(name: str, public_key: bytes, algorithm: int = ED25519) -> str:
     """A public key as other tools for signed notes take it: `<name>+<key id>+<base64>`."""
-    encoded = base64.b64encode(bytes([ED25519]) + public_key).decode()
-    return f"{name}+{key_id(name, public_key).hex()}+{encoded}"
+    encoded = base64.b64encode(bytes([algorithm]) + public_key).decode()
+    return f"{name}+{key_id(name, public_key, algorithm).hex()}+{encoded}"
 
 
-def parse_verifier_key(untrusted_text: str) -> tuple[str, bytes]:
-    """The name and the raw Ed25519 public key. Raises ValueError."""
+def parse_verifier_key(
+    untrusted_text: str, algorithm: int = ED25519, key_bytes: int = 32
+) -> tuple[str, bytes]:
+    """The name and the raw public key. Raises ValueError."""
     name, _, rest = untrusted_text.strip().partition("+")
     claimed_id, _, encoded = rest.partition("+")
     check_name(name)
     key = _decode(encoded)
-    if len(key) != 1 + HASH_BYTES or key[0] != ED25519:
-        msg = "not an Ed25519 verifier key"
+    if len(key) != 1 + key_bytes or key[0] != algorithm:
+        msg = f"not a verifier key of type {algorithm:#04x}"
         raise ValueError(msg)
-    if claimed_id != key_id(name, key[1:]).hex():
+    if claimed_id != key_id(name, key[1:], algorithm).hex():
         msg = "the key's id does not fit its name and bytes"
         raise ValueError(msg)
     return name, key[1:]
@@ -113,7 +117,9 @@ def note(signed: bytes, signatures: Sequence[NoteSignature]) -> bytes:
 
 
 def parse_note(untrusted_note: bytes) -> SignedNote:
-    """Take a note apart. Raises ValueError on anything but the form above."""
+    """Take a note apart. Lines of keys and algorithms that nobody here knows are kept: whoever
+    verifies ignores them. Raises ValueError on anything but the form above.
+    """
     if len(untrusted_note) > MAX_NOTE_BYTES:
         msg = "the note is too long"
         raise ValueError(msg)
@@ -125,11 +131,19 @@ def parse_note(untrusted_note: bytes) -> SignedNote:
     if not blank or not lines.endswith("\n"):
         msg = "the note has no signatures"
         raise ValueError(msg)
-    signatures = tuple(_signature(line) for line in lines[:-1].split("\n"))
-    if len(signatures) > MAX_SIGNATURES:
-        msg = "the note has too many signatures"
+    return SignedNote((signed + "\n").encode(), _signatures(lines))
+
+
+def parse_signatures(untrusted_lines: bytes) -> tuple[NoteSignature, ...]:
+    """Signature lines alone, as a witness answers with. Raises ValueError."""
+    if len(untrusted_lines) > MAX_NOTE_BYTES:
+        msg = "the answer is too long"
         raise ValueError(msg)
-    return SignedNote((signed + "\n").encode(), signatures)
+    text = untrusted_lines.decode("utf-8")
+    if not text.endswith("\n") or _CONTROL.search(text):
+        msg = "these are no signature lines"
+        raise ValueError(msg)
+    return _signatures(text)
 
 
 def parse_body(untrusted_signed: bytes) -> Checkpoint:
@@ -157,9 +171,17 @@ def parse_body(untrusted_signed: bytes) -> Checkpoint:
     return Checkpoint(origin, int(size), digest, tuple(lines[3:-1]))
 
 
+def _signatures(lines: str) -> tuple[NoteSignature, ...]:
+    signatures = tuple(_signature(line) for line in lines[:-1].split("\n"))
+    if len(signatures) > MAX_SIGNATURES:
+        msg = "the note has too many signatures"
+        raise ValueError(msg)
+    return signatures
+
+
 def _signature(line: str) -> NoteSignature:
     name, _, encoded = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH) or not name or "+" in name:
+    if not line.startswith(_DASH) or not name or "+" in name or len(name.split()) != 1:
         msg = "a signature line reads `— name base64`"
         raise ValueError(msg)
     data = _decode(encoded)

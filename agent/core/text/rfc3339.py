@@ -8,6 +8,11 @@ def rfc3339(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
+def from_posix_s(at_s: int) -> str:
+    """The same of seconds since 1970, for a time that was checked to lie before the year 10000."""
+    return rfc3339(datetime.fromtimestamp(at_s, UTC))
+
+
 def parse_rfc3339(untrusted_text: str) -> datetime:
     """The inverse of rfc3339, strict: exactly that form. Raises ValueError."""
     # it reads other forms, too: what is not written back in the same way is refused
