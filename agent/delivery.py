@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from agent.core.wire.receipt import Receipt
     from agent.core.wire.tags import Tags
     from agent.ledger import Attempts
-    from agent.ports import AuditLog, Clock, Publisher, ReceiptBox, ReceiptVerifier, Verifier
+    from agent.ports import AuditLog, Bell, Clock, Publisher, ReceiptBox, ReceiptVerifier, Verifier
 
 MAX_PUBLISHED_PER_PASS = 100
 MAX_LOOKS_PER_TURN = 100
+FEW_WAIT = 100  # in the outbox: behind more, one that comes has time, and each look costs more
 HOLD_WAIT_S, ODD_FILE_WAIT_S = 5.0, 60.0
 
 
@@ -40,12 +41,13 @@ class WaitingReads(Protocol):
     """The outbox as deliver sees it: it can only look.
 
     Everything in it is untrusted. Asking for names costs nothing while they are the same. Raises
-    StorageError.
+    StorageError. `look_again`: the names may have changed.
     """
 
     def pending(self) -> Sequence[str]: ...
     def strangers(self) -> Sequence[str]: ...
     def untrusted_wire(self, read_id: str) -> bytes | None: ...
+    def look_again(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,9 @@ class Delivery:
         log: AuditLog,
         clock: Clock,
         jitter: Callable[[], float],
+        bell: Bell | None = None,
     ) -> None:
-        self._device = device
+        self._device, self._bell = device, bell
         self._outbox = outbox
         self._verifier = verifier
         self._receipt_box = receipt_box
@@ -128,8 +131,8 @@ class Delivery:
         """Take receipts, publish what is due, tidy up.
 
         For up to `wait_s` it goes on as receipts and acknowledgements come, with the reads that
-        were due at the beginning. `progress` is called after each acknowledgement; `stopping` is
-        asked before each publication.
+        were due at the beginning; a new read in the outbox ends it. `progress` is called after each
+        acknowledgement; `stopping` is asked before each publication.
 
         Raises StorageError.
         """
@@ -141,19 +144,27 @@ class Delivery:
         while True:
             self._send(route, now, stopping)
             left_s = max(0.0, end_s - self._clock.monotonic_s())
-            for outcome in route.publisher.collect(left_s):
+            bell = self._bell if len(self._agenda) <= FEW_WAIT else None
+            for outcome in route.publisher.collect(left_s, bell):
                 self._put_again(outcome.read_id, self._ledger.book(outcome))
                 if outcome.fate is Fate.ACKNOWLEDGED:
                     published += 1
                     progress()
             receipts += self._take_receipts(route)
             spent = now.handed_over >= MAX_PUBLISHED_PER_PASS
-            if spent or stopping() or self._clock.monotonic_s() >= end_s:
+            if spent or stopping() or self._rang(bell) or self._clock.monotonic_s() >= end_s:
                 break
         self.refusals.count("published", published)
         self.refusals.write_counts()
         told = (*now.troubles.values(), *route.publisher.troubles(), self._ledger.trouble())
         return PassResult(len(self._agenda), published, receipts, next(filter(None, told), ""))
+
+    def _rang(self, bell: Bell | None) -> bool:
+        """Has a read come? Then the next pass begins at once, with a look."""
+        if bell is None or not bell.rang():
+            return False
+        self._outbox.look_again()
+        return True
 
     def _follow(self) -> None:
         """Take in what came into the mailboxes and what left them.

@@ -115,6 +115,15 @@ class ReceiptBox(Protocol):
     def remove(self, read_ids: Sequence[str]) -> None: ...
 
 
+class Bell(Protocol):
+    """Something outside this process has happened. `fileno`: for select(2), readable once it has;
+    -1 where there is none. `rang`: has it since the last time?
+    """
+
+    def fileno(self) -> int: ...
+    def rang(self) -> bool: ...
+
+
 class Publisher(Protocol):
     """Publishes wire bytes to the brokers that the policy lists for a recipient; a delivery is
     proven by a receipt only. Only `collect` waits.
@@ -125,16 +134,16 @@ class Publisher(Protocol):
     `publish`: hands a read over, or returns False when there is no room yet. Raises NetworkError or
     DestinationRefusedError when all brokers are out of reach.
 
-    `collect`: what became of reads; returns as soon as anything has come. ACKNOWLEDGED proves
-    nothing more than a PUBACK. `troubles`: a line, with the broker's id, for each one
-    in trouble now.
+    `collect`: what became of reads; returns as soon as anything has come, or `bell` rings.
+    ACKNOWLEDGED proves nothing more than a PUBACK. `troubles`: a line, with the broker's id, for
+    each one in trouble now.
     """
 
     def room(self, recipient: str | None, *, alone: bool = False) -> bool: ...
     def publish(
         self, recipient: str, read_id: str, wire: bytes, expires: datetime, *, alone: bool = False
     ) -> bool: ...
-    def collect(self, timeout_s: float) -> Sequence[Outcome]: ...
+    def collect(self, timeout_s: float, bell: Bell | None = None) -> Sequence[Outcome]: ...
     def untrusted_receipts(self) -> Sequence[bytes]: ...
     def troubles(self) -> Sequence[str]: ...
     def close(self) -> None: ...

@@ -7,16 +7,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from agent.core.log.fate import Fate, Outcome
 from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, NetworkError
 from agent.mqtt.events import PACKET_TOO_LARGE, SESSION_TAKEN_OVER
-from agent.mqtt.pinned_tls import PinnedContext
+from agent.mqtt.pinned_tls import PinnedContext, PinnedSocket
 from agent.mqtt.topics import reads_topic
 from agent.network.broker_link import Answer, BrokerLink, Flight, LinkLimits
 from agent.network.egress import Egress
+
+if TYPE_CHECKING:
+    from agent.ports import Bell
 
 Refused = Callable[[str, str, str], None]
 """Told of every refused destination: broker id, address, reason code. Another broker may still take
@@ -142,8 +146,10 @@ class MqttPublisher:
         self._tasks[read_id] = task
         return True
 
-    def collect(self, timeout_s: float) -> Sequence[Outcome]:
-        """Dial the brokers that are due, wait until anything comes, tell what became of reads."""
+    def collect(self, timeout_s: float, bell: "Bell | None" = None) -> Sequence[Outcome]:
+        """Dial the brokers that are due, wait until anything comes or `bell` rings, tell what
+        became of reads.
+        """
         self._dialled_s = 0.0
         outcomes: list[Outcome] = []
         for route in self._routes:
@@ -151,7 +157,7 @@ class MqttPublisher:
                 outcomes += self._poll(route)  # it may have ended while something was sent
                 if self._monotonic() >= route.not_before_s:
                     self._connect(route)
-        self._wait(0.0 if outcomes else timeout_s)
+        self._wait(0.0 if outcomes else timeout_s, bell)
         for route in self._routes:
             outcomes += self._poll(route)
         return outcomes
@@ -188,17 +194,16 @@ class MqttPublisher:
         left_s = int((task.expires - self._now()).total_seconds())
         route.link.publish(task.recipient, task.read_id, task.wire, left_s)
 
-    def _wait(self, timeout_s: float) -> None:
-        """Until a socket has something for us, or we for it, or time is up."""
+    def _wait(self, timeout_s: float, bell: "Bell | None") -> None:
+        """Until a socket has something for us, or we for it, or `bell` rings, or time is up."""
         links = [route.link for route in self._routes if route.link.connected]
         if any(link.hurried for link in links):
             return
-        reading = [link.socket for link in links if link.socket]
+        reading: list[PinnedSocket | Bell] = [link.socket for link in links if link.socket]
         writing = [link.socket for link in links if link.socket and link.wants_write]
-        if reading:
-            select.select(reading, writing, [], timeout_s)
-        else:
-            time.sleep(timeout_s)
+        if bell is not None and bell.fileno() >= 0:
+            reading.append(bell)
+        select.select(reading, writing, [], timeout_s)
 
     def _poll(self, route: _Route) -> list[Outcome]:
         link, failure = route.link, None

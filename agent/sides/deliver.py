@@ -27,6 +27,7 @@ from agent.errors import (
     StorageError,
 )
 from agent.host.clock import SystemClock, TrustedClock
+from agent.host.folder_bell import FolderBell
 from agent.host.link_ledger import LinkLedger
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
@@ -52,7 +53,8 @@ if TYPE_CHECKING:
     from agent.ports import Clock
 
 PASS_EVERY_S = 0.25
-"""So long a pass waits on the sockets; so soon a new file in the outbox is noticed."""
+"""So long a pass waits on the sockets; so soon a new file in the outbox is noticed where no bell
+rings."""
 _JITTER = secrets.SystemRandom().random
 
 
@@ -195,6 +197,7 @@ class DeliverySide:
         receipts = KeptReceipts(settings.receipts, log, settings.limits.max_receipt_bytes)
         receipts.recover()
         self._floor = _floor(settings, public.watch_log)
+        self._bell = FolderBell(settings.outbox)
         self.delivery = Delivery(
             settings.camera_id,
             self._outbox,
@@ -204,6 +207,7 @@ class DeliverySide:
             log,
             clock,
             _JITTER,
+            self._bell,
         )
 
     def in_force(self) -> Mapping[str, object]:
@@ -254,6 +258,7 @@ class DeliverySide:
         """Disconnect and release the database."""
         if self._route:
             self._route.publisher.close()
+        self._bell.close()
         self._attempts.close()
 
     def _follow_policy(self) -> None:

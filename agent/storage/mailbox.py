@@ -126,6 +126,10 @@ class Folder:
                 self._listed = listed
         return self._listed
 
+    def look_again(self) -> None:
+        """The next listing looks, whatever the folder's time of change says."""
+        self._changes.forget()
+
     def _looked(self) -> Listing:
         aged: dict[str, int] = {}
         strangers: list[str] = []
@@ -212,6 +216,10 @@ class OutboxReader:
     def strangers(self) -> Sequence[str]:
         """Names of what does not belong there, for one logged refusal each."""
         return self._folder.listing().strangers
+
+    def look_again(self) -> None:
+        """Something came, whatever the folder's time of change says."""
+        self._folder.look_again()
 
     def untrusted_wire(self, read_id: str) -> bytes | None:
         """A sealed read as found; None when watch has removed it meanwhile. Raises StorageError."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from agent.core.log.fate import Fate, Outcome
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, NetworkError
+from agent.ports import Bell
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class FakePublisher:
             self._outcomes.append(Outcome(read_id, Fate.ACKNOWLEDGED))
         return True
 
-    def collect(self, timeout_s: float) -> Sequence[Outcome]:
+    def collect(self, timeout_s: float, bell: Bell | None = None) -> Sequence[Outcome]:
         """Each once."""
-        del timeout_s
+        del timeout_s, bell
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 

@@ -27,6 +27,7 @@ class FakeOutbox:
         self._sequences: dict[str, int] = {}
         self._known: set[str] = set()
         self._waiting: dict[str, ReleasedRead] = {}
+        self.looks = 0
 
     def next_sequence(self, recipient: str) -> int:
         return self._sequences.get(recipient, 0) + 1
@@ -57,6 +58,9 @@ class FakeOutbox:
 
     def pending(self) -> Sequence[str]:
         return list(self.wires)
+
+    def look_again(self) -> None:
+        self.looks += 1
 
     def waiting(self) -> Mapping[str, ReleasedRead]:
         return self._waiting

@@ -73,7 +73,7 @@ class World:
         self.outbox = FakeOutbox(FakeAuditLog())
         self.box = FakeReceiptBox(self.log)
         self.publisher = FakePublisher((POLICE, SHERIFF))
-        self.policy, self.made, self.progress = policy(), 0, 0
+        self.policy, self.made, self.progress, self.bell = policy(), 0, 0, None
         self.restart()
 
     def restart(self) -> None:
@@ -87,6 +87,7 @@ class World:
             self.log,
             self.clock,
             lambda: 0.0,
+            self.bell,
         )
 
     def seal(self, recipient: str = POLICE, **other) -> SealedRead:

@@ -28,12 +28,13 @@ class Timed(FakePublisher):
     def __init__(self, world, step_s=4.0, busy_s=0.0) -> None:
         super().__init__((POLICE, SHERIFF))
         self.world, self.step_s, self.busy_s = world, step_s, busy_s
-        self.waits, self.arriving, self.asked = [], [], []
+        self.waits, self.bells, self.arriving, self.asked = [], [], [], []
         self.no_room_for = frozenset()
         world.publisher = self
 
-    def collect(self, timeout_s):
+    def collect(self, timeout_s, bell=None):
         self.waits.append(timeout_s)
+        self.bells.append(bell)
         self.world.clock.advance(min(self.step_s, timeout_s))
         if self.arriving:
             self.arrive(self.arriving.pop(0))
@@ -173,7 +174,7 @@ class TestSuspects:
             patch.setattr(
                 world.publisher,
                 "collect",
-                lambda _: [Outcome(read_id, Fate.LOST, suspect=True) for read_id in made],
+                lambda *_: [Outcome(read_id, Fate.LOST, suspect=True) for read_id in made],
             )
             world.run()
         world.publisher.published.clear()
@@ -339,3 +340,53 @@ class TestLeaves:
         assert said(world, "refusal") == [
             {"reason": "malformed", "file": "core.1234", "what": "not a sealed read's file"}
         ]
+
+
+class FakeBell:
+    """Rings as often as `rings` says."""
+
+    def __init__(self, rings=1):
+        self.rings = rings
+
+    def fileno(self):
+        return -1
+
+    def rang(self):
+        self.rings -= 1
+        return self.rings >= 0
+
+
+class TestBell:
+    def test_a_read_that_comes_ends_the_pass_and_is_looked_for(self, world):
+        world.bell = FakeBell()
+        world.restart()
+        publisher = Timed(world, step_s=1.0)
+        run(world, wait_s=4.0)
+        assert publisher.waits == [4.0]
+        assert publisher.bells == [world.bell]
+        assert world.outbox.looks == 1
+
+    def test_where_nothing_rings_the_pass_takes_its_time_and_looks_for_nothing(self, world):
+        world.bell = FakeBell(rings=0)
+        world.restart()
+        publisher = Timed(world, step_s=1.0)
+        run(world, wait_s=4.0)
+        assert publisher.waits == [4.0, 3.0, 2.0, 1.0]
+        assert world.outbox.looks == 0
+
+    def test_behind_many_that_wait_nobody_listens(self, world, monkeypatch):
+        """Each look lists the folder: with thousands in it, that would cost more than it gains."""
+        monkeypatch.setattr(delivery, "FEW_WAIT", 2)
+        world.bell = FakeBell(rings=9)
+        world.restart()
+        publisher = Timed(world, step_s=1.0)
+        publisher.no_room_for = frozenset({POLICE})
+        for _ in range(2):
+            world.seal()
+        run(world, wait_s=2.0)
+        assert publisher.bells == [world.bell]
+        world.seal()
+        publisher.bells.clear()
+        run(world, wait_s=2.0)
+        assert publisher.bells == [None, None]
+        assert world.outbox.looks == 1

@@ -115,7 +115,7 @@ class TestInFlight:
 
     def test_it_is_sent_once_and_again_by_a_new_publisher(self, world, monkeypatch) -> None:
         world.seal()
-        monkeypatch.setattr(world.publisher, "collect", lambda _: [])
+        monkeypatch.setattr(world.publisher, "collect", lambda *_: [])
         for _ in range(5):
             world.run()
             world.clock.advance(600)
@@ -129,7 +129,7 @@ class TestInFlight:
         sealed = world.seal()
         world.publisher.denied = frozenset({POLICE})
         with monkeypatch.context() as patch:
-            patch.setattr(world.publisher, "collect", lambda _: [])
+            patch.setattr(world.publisher, "collect", lambda *_: [])
             world.run()
             del world.outbox.wires[sealed.tags.read_id]
             world.run()
@@ -140,7 +140,7 @@ class TestInFlight:
     def test_a_receipt_before_the_acknowledgement_ends_it(self, world, monkeypatch) -> None:
         sealed = world.seal()
         with monkeypatch.context() as patch:
-            patch.setattr(world.publisher, "collect", lambda _: [])
+            patch.setattr(world.publisher, "collect", lambda *_: [])
             world.run()
             world.publisher.arrive(world.receipt(sealed))
             assert world.run().receipts == 1
