@@ -72,7 +72,7 @@ class Shell(ShellDriver):
     def on_deactivate(self):
         self.target.done.append("shell lost")
 
-    def run(self, cmd, *, timeout=30.0):
+    def run(self, cmd, *, timeout=30.0, decodeerrors="strict"):
         self.target.done.append(f"{cmd} ({'patient' if timeout > 60 else 'hasty'})")
         return [self.target.systemd_says], [], 0
 

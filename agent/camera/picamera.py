@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 from agent.camera.yuv import to_bgr
-from agent.core.camera.camera_event import CameraEvent, Tell, nobody
+from agent.core.camera.camera_event import CameraEvent, Tell, nobody, other_size
 from agent.core.camera.profile import DAY, NIGHT, DayNight, Limits, Profile, choose
 from agent.core.camera.recovery import Ladder, Rung
 from agent.core.reading.sighting import Frame
@@ -58,7 +58,7 @@ class PicameraSource:
         self._library = (library or _import_picamera2)()
         self._ladder = Ladder()
         self._light = DayNight(self._night.below_lux, self._night.above_lux, self._night.after_s)
-        self._lacking = set[str]()
+        self._lacking, self._told_size = set[str](), (0, 0)
         self._closed = self._hung = False
         self._camera = self._open()
 
@@ -155,6 +155,7 @@ class PicameraSource:
         try:
             camera = self._library.Picamera2()
             camera.configure(self._configuration(camera))
+            self._tell_size(camera)
             self._set_profile(camera)
             camera.start()
         except Exception as error:
@@ -178,6 +179,13 @@ class PicameraSource:
             main=main, buffer_count=BUFFERS, queue=True, display=None, encode=None
         )
 
+    def _tell_size(self, camera: Any) -> None:
+        """Libcamera gives the nearest size that it can, and says nothing."""
+        given, asked = tuple(camera.camera_configuration()["main"]["size"]), self._size()
+        if given != asked != self._told_size:
+            self._told_size = asked
+            self._tell(other_size(asked, given))
+
     def _size(self) -> tuple[int, int]:
         return self._settings.width // 2 * 2, self._settings.height // 2 * 2
 
@@ -188,7 +196,7 @@ class PicameraSource:
         Raises ConfigError.
         """
         limits: Limits = camera.camera_controls
-        chosen = choose(self._profile(), limits)
+        chosen = choose(self._profile(camera), limits)
         lacking = {
             **dict.fromkeys(chosen.lacking, "has no control for it"),
             **dict.fromkeys(chosen.bent, "cannot go so far"),
@@ -197,10 +205,10 @@ class PicameraSource:
             self._cannot(wish, why)
         camera.set_controls(dict(chosen.controls))
 
-    def _profile(self) -> Profile:
-        """What the settings ask for at this time of day."""
+    def _profile(self, camera: Any) -> Profile:
+        """What the settings ask for at this time of day, in the shape that the camera gives."""
         wanted = self._night if self._light.now == NIGHT else self._settings
-        (width, height) = self._size()
+        (width, height) = camera.camera_configuration()["main"]["size"]
         return Profile(
             self._settings.frames_per_second,
             width / height,

@@ -41,7 +41,7 @@ def open_source(
     if usb := _USB.fullmatch(spec):
         from agent.camera.usb import UsbSource
 
-        return UsbSource(int(usb[1]), settings.camera, clock)
+        return UsbSource(int(usb[1]), settings.camera, clock, tell=tell)
     path, max_pixels = Path(spec), settings.limits.max_source_pixels
     if not spec or not path.exists():
         raise UsageError(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from agent.core.camera.camera_event import Tell, nobody, other_size
 from agent.core.reading.sighting import Frame, Image
 from agent.core.time.instant import Instant
 from agent.errors import SourceError
@@ -39,8 +40,12 @@ class UsbSource:
         camera: Camera,
         clock: Clock,
         open_device: "Callable[[Path, Camera], InputContainer] | None" = None,
+        tell: Tell = nobody,
     ) -> None:
-        """`open_device`: for tests, another live input of PyAV."""
+        """`open_device`: for tests, another live input of PyAV. `tell`: hears of another size than
+        the settings ask for.
+        """
+        self._tell = tell
         self._device, self._camera, self._clock = Path(f"/dev/video{number}"), camera, clock
         self._container = (open_device or _open_v4l2)(self._device, camera)
         self._newest: queue.Queue[tuple[Image, Instant] | SourceError] = queue.Queue(maxsize=1)
@@ -62,6 +67,9 @@ class UsbSource:
                 raise self._error(f"no frame for {self._camera.timeout_s:g} s") from None
             if isinstance(newest, SourceError):
                 raise newest
+            given = (newest[0].shape[1], newest[0].shape[0])
+            if not sequence and given != (self._camera.width, self._camera.height):
+                self._tell(other_size((self._camera.width, self._camera.height), given))
             yield Frame(newest[0], newest[1], sequence)
             sequence += 1
 

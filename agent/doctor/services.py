@@ -18,9 +18,14 @@ UNITS = (
     f"{DELIVER}.service",
     "platewarden-update.timer",
     "platewarden-walls.path",
+    "platewarden-walls.timer",
 )
+# Each runs and ends: only that it failed is worth a line.
+RUNS = ("platewarden-walls.service", "platewarden-update.service")
 INSTALL = "install the units (docs/guide/installer.md, As services)"
 _ASKED = "LoadState,ActiveState,SubState,Result,ExecMainStatus,StatusText,UnitFileState"
+# A path's own words, and a service's.
+_TOO_OFTEN = {"unit-start-limit-hit", "trigger-limit-hit", "start-limit-hit"}
 _WHO_ACTS = {
     "2": "a settings or city file is malformed: its message is in the journal",
     "3": "policy or trust refuses: its message is in the journal",
@@ -42,6 +47,10 @@ def look(
     if all((found or {}).get("LoadState") != "loaded" for found in states.values()):
         return [warn("services", "none of the units is installed", INSTALL)]
     findings = [service(unit, found) for unit, found in states.items()]
+    ran = {unit: state(unit, runs) or {} for unit in RUNS}
+    findings += [
+        service(unit, found) for unit, found in ran.items() if found.get("ActiveState") == "failed"
+    ]
     return [*findings, *clock(runs), *walls(digest, runs, drop_ins, user)]
 
 
@@ -53,7 +62,7 @@ def state(unit: str, runs: Runs = run) -> dict[str, str] | None:
 
 
 def service(unit: str, found: dict[str, str] | None) -> Finding:
-    """One unit as a line."""
+    """One unit as a line; of one that is down, the command that brings it back."""
     name = unit.removeprefix("platewarden-").removesuffix(".service")
     found = found or {}
     if found.get("LoadState") != "loaded":
@@ -67,13 +76,25 @@ def service(unit: str, found: dict[str, str] | None) -> Finding:
             if found.get("ActiveState") == "active"
             else warn(name, told, f"wait; then journalctl -u {unit}")
         )
-    status = found.get("ExecMainStatus", "0")
-    if found.get("ActiveState") == "failed" or found.get("Result", "success") != "success":
+    return down(name, unit, told, found)
+
+
+def down(name: str, unit: str, told: str, found: dict[str, str]) -> Finding:
+    """What became of a unit that is not up, and how it comes back."""
+    result, status = found.get("Result", "success"), found.get("ExecMainStatus", "0")
+    again = f"sudo systemctl reset-failed {unit} && sudo systemctl start {unit}"
+    if result in _TOO_OFTEN:
+        what = f"{told}: it was started too often in a short time, and systemd gave it up"
+        return fail(name, what, f"{again}; then journalctl -u {unit} -n 20")
+    failed = found.get("ActiveState") == "failed" or result != "success"
+    if failed and not unit.endswith(".service"):
+        return fail(name, f"{told}, {result}: nothing starts its service any more", again)
+    if failed:
         why = _WHO_ACTS.get(status, "its last message says why")
         return fail(
             name,
-            f"{told}, {found.get('Result')}, exit code {status}: {why}",
-            f"journalctl -u {unit} -n 20",
+            f"{told}, {result}, exit code {status}: {why}",
+            f"journalctl -u {unit} -n 20; when it is mended: sudo systemctl restart {unit}",
         )
     return warn(name, told, f"sudo systemctl enable --now {unit}")
 

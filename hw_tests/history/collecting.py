@@ -14,6 +14,8 @@ from hw_tests.history import page, record
 from hw_tests.history.record import Figure, Outcome, Run
 
 MASK, MESSAGE = "▮▮▮", 600
+BROKEN = "is in broken state"
+NEVER_RAN = "did not run: the session ended before it"
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,14 +39,19 @@ class Collector:
         self.plates: set[str] = set()
         self._figures: dict[str, Figure] = {}
         self._tests: dict[str, Outcome] = {}
+        self._awaited: tuple[str, ...] = ()
 
     def figure(self, name: str, value: float, unit: str) -> None:
         """One measured value of this run."""
         self._figures[name] = Figure(name, float(value), unit)
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What this run set out to try."""
+        self._awaited = tuple(_name(item.nodeid) for item in session.items)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Set-up, call and tear-down become one outcome: the worst."""
-        name, seconds = report.nodeid.removeprefix("hw_tests/"), report.duration
+        name, seconds = _name(report.nodeid), report.duration
         before = self._tests.get(name)
         outcome, message = self._said(report)
         if before is not None:
@@ -59,6 +66,9 @@ class Collector:
         """The record; the page over all records. A run that collected nothing is no night."""
         if not any(one.outcome != "skipped" for one in self._tests.values()):
             return
+        for name in self._awaited:
+            if name not in self._tests:
+                self._tests[name] = Outcome(name[: record.MAX_TEXT], "error", 0.0, NEVER_RAN)
         run = Run(
             self._begun,
             self.where,
@@ -84,6 +94,8 @@ class Collector:
             reason = (
                 report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
             )
+            if BROKEN in reason:  # labgrid skips what follows a camera that did not come up
+                return "error", self._line(f"did not run: {reason.removeprefix('Skipped: ')}")
             return "skipped", self._line(reason.removeprefix("Skipped: "))
         return "passed", ""
 
@@ -92,6 +104,10 @@ class Collector:
             text = text.replace(plate, MASK)
         text = " ".join(text.split())
         return text if len(text) <= MESSAGE else text[: MESSAGE - 1] + "…"
+
+
+def _name(nodeid: str) -> str:
+    return nodeid.removeprefix("hw_tests/")
 
 
 def commit() -> str:

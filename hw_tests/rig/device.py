@@ -7,6 +7,8 @@ import shlex
 import tarfile
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +29,34 @@ class DeviceError(AssertionError):
 
     Never a plate: what is printed there is cut and holds none.
     """
+
+
+@contextmanager
+def told_as_ours(what: str) -> Iterator[None]:
+    """Each of labgrid's drivers fails in ways of its own: pexpect's TIMEOUT, subprocess's,
+    ExecutionError, a serial port that is gone.
+    """
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises
+        said = " ".join(str(error).split())[:200]
+        raise DeviceError(f"no answer: {what}: {type(error).__name__}: {said}") from None
+
+
+def last_object(told: str) -> dict | None:
+    """The last line that is a JSON object: the kernel writes on the same console, whenever it
+    likes.
+    """
+    for line in reversed(told.splitlines()):
+        begins = line.find("{")
+        if begins < 0:
+            continue
+        try:
+            found, _end = json.JSONDecoder().raw_decode(line[begins:])
+        except json.JSONDecodeError:
+            continue
+        return found
+    return None
 
 
 @dataclass
@@ -51,8 +81,12 @@ class Device:
         return self.shell(shlex.join(words), within_s=within_s, check=check)
 
     def shell(self, line: str, *, within_s: float = 30.0, check: bool = True) -> tuple[int, str]:
-        """A line for the target's sh."""
-        out, err, code = self.command.run(line, timeout=within_s)
+        """A line for the target's sh. What is no text on a serial line comes as `�`.
+
+        Raises DeviceError, also where no answer comes in time.
+        """
+        with told_as_ours(f"{line[:120]} (within {within_s:g} s)"):
+            out, err, code = self.command.run(line, timeout=within_s, decodeerrors="replace")
         if check and code:
             raise DeviceError(
                 f"exit code {code} on the camera: {line[:120]}: {' | '.join([*out, *err])[-600:]}"
@@ -70,10 +104,10 @@ class Device:
             within_s=110.0,
             check=False,
         )
-        try:
-            return json.loads(told.splitlines()[-1])
-        except (IndexError, json.JSONDecodeError):
-            raise DeviceError("doctor printed no JSON on the camera") from None
+        found = last_object(told)
+        if found is None:
+            raise DeviceError("doctor printed no JSON on the camera")
+        return found
 
     def probe(self, *arguments: str, within_s: float = PROBE_WITHIN_S) -> dict:
         """hw_tests/rig/probe.py on the target; what it found."""
@@ -88,10 +122,9 @@ class Device:
             within_s=within_s,
             check=False,
         )
-        try:
-            found = json.loads(told.splitlines()[-1])
-        except (IndexError, json.JSONDecodeError):
-            raise DeviceError(f"the probe ended with {code} and printed no JSON") from None
+        found = last_object(told)
+        if found is None:
+            raise DeviceError(f"the probe ended with {code} and printed no JSON")
         if "error" in found:
             raise DeviceError(f"the probe says: {found['error']}")
         return found
@@ -108,14 +141,16 @@ class Device:
             with tarfile.open(archive, "w") as tar:
                 for name, path in files.items():
                     tar.add(path, name)
-            self.files.put(str(archive), f"{there}.tar")
+            with told_as_ours(f"files to {there}"):
+                self.files.put(str(archive), f"{there}.tar")
         self.run("tar", "--no-same-owner", "-xpf", f"{there}.tar", "-C", there, within_s=60)
         self.run("rm", f"{there}.tar")
         return there
 
     def fetch(self, path: str, destination: Path) -> Path:
         """One file from the target."""
-        self.files.get(path, str(destination))
+        with told_as_ours(f"{path} from the camera"):
+            self.files.get(path, str(destination))
         return destination
 
     def start(self, name: str, *words: str) -> "Process":

@@ -140,8 +140,10 @@ class CameraStrategy(Strategy):
     def _settle(self, begun_s):
         self.target.activate(self.shell)  # waits for the login prompt, by its own login_timeout
         left_s = max(1.0, self.boots_within_s - (time.monotonic() - begun_s))
-        said, _, _ = self.shell.run("systemctl is-system-running --wait", timeout=left_s)
-        if not said or said[-1].strip() not in SETTLED:
+        said, _, _ = self.shell.run(
+            "systemctl is-system-running --wait", timeout=left_s, decodeerrors="replace"
+        )
+        if not any(line.strip() in SETTLED for line in said):  # the kernel writes there too
             raise StrategyError(
                 f"booted, but systemd says: {said[-1].strip() if said else 'nothing'}; "
                 "look at `systemctl --failed`"

@@ -118,7 +118,9 @@ def systemd(*, table="table inet platewarden { }", **units):
     def runs(command):
         if command[0] == "nft":
             return table
-        name = command[2].removeprefix("platewarden-").partition(".")[0]
+        name = command[2].removeprefix("platewarden-").removesuffix(".service")
+        if name not in units:
+            name = name.partition(".")[0]
         found = {
             **RUNNING,
             **(
@@ -164,6 +166,38 @@ def test_a_unit_that_failed_stopped_or_is_missing(drop_ins):
     assert "policy or trust refuses" in next(
         finding.what for finding in found if finding.name == "watch"
     )
+
+
+@pytest.mark.parametrize("result", ["unit-start-limit-hit", "trigger-limit-hit", "resources"])
+def test_a_dead_path_is_brought_back_by_what_doctor_says(drop_ins, result):
+    """Five changes within ten seconds ended walls.path for good, and `start` alone is refused."""
+    dead = {"ActiveState": "failed", "SubState": "failed", "Result": result}
+    found = services.look(DIGEST, systemd(**{"walls.path": dead}), drop_ins, lambda: 0)
+    (told,) = (finding for finding in found if finding.name == "walls.path")
+    unit = "platewarden-walls.path"
+    assert told.health == "fail"
+    assert told.fix.startswith(f"sudo systemctl reset-failed {unit} && sudo systemctl start {unit}")
+    assert "exit code" not in told.what, "a path has none"
+    assert health(found)["walls.timer"] == "ok"
+
+
+@pytest.mark.parametrize("unit", ["walls", "update"])
+def test_what_runs_and_ends_is_told_only_when_it_failed(drop_ins, unit):
+    ended = {"ActiveState": "inactive", "SubState": "dead"}
+    up = {"walls.path": RUNNING, "walls.timer": RUNNING, "update.timer": RUNNING}
+    assert unit not in look(systemd(**up, **{unit: ended}), drop_ins)
+    failed = {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "1"}
+    found = services.look(DIGEST, systemd(**up, **{unit: failed}), drop_ins, lambda: 0)
+    (told,) = (finding for finding in found if finding.name == unit)
+    assert told.health == "fail"
+    assert f"sudo systemctl restart platewarden-{unit}.service" in told.fix
+
+
+def test_a_service_that_systemd_gave_up_is_reset_first(drop_ins):
+    gone = {"ActiveState": "failed", "Result": "start-limit-hit", "ExecMainStatus": "1"}
+    found = services.look(DIGEST, systemd(watch=gone), drop_ins, lambda: 0)
+    (told,) = (finding for finding in found if finding.name == "watch")
+    assert told.fix.startswith("sudo systemctl reset-failed platewarden-watch.service")
 
 
 def test_no_systemd_and_no_units(drop_ins):

@@ -361,6 +361,35 @@ def test_a_shown_plate_is_struck_out_of_every_message(tmp_path):
     assert not any("9ZZZ999" in path.read_text() for path in tmp_path.iterdir())
 
 
+def test_what_the_night_never_came_to_is_an_error(tmp_path):
+    """A camera that hangs ends the session; the rest looked as if nobody had asked for it."""
+    collector = Collector(tmp_path, None, "simulated")
+    names = ("hw_tests/test_a.py::t", "hw_tests/test_b.py::t")
+    collector.pytest_collection_finish(
+        SimpleNamespace(items=[SimpleNamespace(nodeid=name) for name in names])
+    )
+    collector.pytest_runtest_logreport(report(names[0]))
+    collector.pytest_sessionfinish()
+    (run,), _faults = record.read_all(tmp_path)
+    assert [(one.test, one.outcome) for one in run.tests] == [
+        ("test_a.py::t", "passed"),
+        ("test_b.py::t", "error"),
+    ]
+    shown = page.page([run], [])
+    assert "1 failed" in shown
+    assert "did not run: the session ended before it" in shown
+
+
+def test_what_follows_a_camera_that_did_not_come_up_is_an_error(tmp_path):
+    """Labgrid only skips it, and the page said: not tried, and why."""
+    skip = ("f.py", 3, "Skipped: CameraStrategy is in broken state")
+    run = collected(tmp_path, report("a"), report("b", "setup", "skipped", skip))
+    assert (run.tests[1].outcome, run.tests[1].message) == (
+        "error",
+        "did not run: CameraStrategy is in broken state",
+    )
+
+
 def test_a_run_in_which_nothing_ran_is_no_night(tmp_path):
     collector = Collector(tmp_path, None, "simulated")
     collector.pytest_runtest_logreport(report(outcome="skipped", longrepr=("f", 1, "Skipped: x")))

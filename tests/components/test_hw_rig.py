@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hw_tests.rig import chart, fiducial, probe, screen
+from hw_tests.rig.device import Device, DeviceError
 from hw_tests.rig.ethernet import NETWORKS, free_network
 from hw_tests.rig.options import Options, RigError, parse
 from hw_tests.rig.sniffer import Flow, flow_of
@@ -200,6 +201,51 @@ def test_a_network_of_this_machine_is_never_taken():
 
 
 # --- environment files ---
+
+
+class Console:
+    """As a labgrid driver. `says`: lines, or what it raises."""
+
+    def __init__(self, says):
+        self.says, self.asked = says, []
+
+    def run(self, line, *, timeout, decodeerrors="strict"):
+        self.asked.append((line, timeout, decodeerrors))
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says, [], 0
+
+    def get(self, path, destination):
+        raise self.says
+
+
+class SerialTimeout(Exception):  # noqa: N818 - as pexpect's TIMEOUT
+    """Of no class that we know."""
+
+
+def device(says):
+    return Device(Console(says), Console(says), Options("simulated"), "/nowhere")
+
+
+def test_a_kernel_line_on_the_console_hides_no_answer():
+    said = ["[  3.1] usb 1-1: reset", '[  9.9] x{"findings": []}', "[ 10.0] voltage {low}"]
+    found = device(said)
+    assert found.doctor("x.toml") == {"findings": []}
+    assert found.command.asked[0][2] == "replace", "bytes that are no text"
+    with pytest.raises(DeviceError, match="printed no JSON"):
+        device(["Killed"]).doctor("x.toml")
+
+
+@pytest.mark.parametrize(
+    "raised", [SerialTimeout("30 s"), TimeoutError(), OSError("gone"), ValueError("odd")]
+)
+def test_a_camera_that_does_not_answer_is_a_device_error(raised, tmp_path):
+    for ask in (
+        lambda found: found.run("true", within_s=5),
+        lambda found: found.fetch("/x", tmp_path / "x"),
+    ):
+        with pytest.raises(DeviceError, match=f"no answer: .*{type(raised).__name__}"):
+            ask(device(raised))
 
 
 def test_options_are_closed_and_every_fault_is_told():

@@ -298,6 +298,36 @@ def test_what_is_required_and_lacking_refuses_and_closes_the_camera(clock, wish,
     assert not library.opened[0].is_open
 
 
+def test_the_size_that_the_camera_gives_is_told_and_its_shape_cropped_to(clock):
+    """1000×600 was asked, 1920×1080 given, and there was no word."""
+    told = []
+    settings = Camera(width=1000, height=600, crop=(0.0, 0.0, 1.0, 1.0))
+    opened, library = source(clock, settings, tell=told.append, controls=PI, gives=(1920, 1080))
+    (event,) = (event for event in told if event.what == "size")
+    assert "ask for 1000×600 px, and this camera gives 1920×1080" in event.said
+    assert event.details == {"asked": "1000x600", "given": "1920x1080"}
+    _x, _y, wide, high = library.controls_at_start[0]["ScalerCrop"]
+    assert (wide, high) == (4608, 2592), "the shape of what is given: plates are not squeezed"
+    assert next(opened.frames()).image.shape == (1080, 1920, 3)
+
+
+def test_the_size_that_was_asked_for_is_not_told(clock):
+    told = []
+    source(clock, tell=told.append)
+    assert [event for event in told if event.what == "size"] == []
+
+
+def test_another_size_is_told_once_however_often_the_camera_is_opened(clock):
+    told = []
+    opened, _library = source(
+        clock, tell=told.append, gives=(1920, 1080), stalls=(2, None), cameras=1
+    )
+    frames = opened.frames()
+    for _ in range(6):
+        next(frames)
+    assert [event.what for event in told].count("size") == 1
+
+
 NIGHT = Night(below_lux=10, above_lux=40, after_s=0.25, exposure_us=500, gain=8.0)
 
 

@@ -48,6 +48,22 @@ def test_unplugging_is_an_error_that_names_the_device():
         list(opened(FakeContainer(0, unplugged)).frames())
 
 
+def test_a_size_that_was_not_asked_for_is_told_once():
+    """The driver takes the nearest, and FFmpeg only logs it."""
+    told, release = [], threading.Event()
+    source = UsbSource(
+        0,
+        Camera(width=640, height=480, timeout_s=0.2),
+        SystemClock(),
+        lambda _device, _camera: FakeContainer(1, lambda: release.wait(30)),
+        told.append,
+    )
+    with pytest.raises(SourceError):
+        list(source.frames())
+    release.set()
+    assert [event.details for event in told] == [{"asked": "640x480", "given": "8x8"}]
+
+
 def test_a_stall_is_an_error_after_the_timeout():
     """The read of a dead device does not return; ours does."""
     release = threading.Event()

@@ -24,7 +24,7 @@ class FakeLibrary:
     `stalls`: for each camera opened, after how many frames it stalls (None: never).
 
     `heals`: "restart" when a stop and start ends a stall. `lux`: the light that the next frames
-    tell.
+    tell. `gives`: the size that libcamera gives in place of any other.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class FakeLibrary:
         dead_loop=False,
         heals="",
         lux=(),
+        gives=None,
     ) -> None:
         self.clock = clock
         self.pixel_format = pixel_format
@@ -49,7 +50,7 @@ class FakeLibrary:
             {"FrameDurationLimits": (10_000, 200_000, None)} if controls is None else controls
         )
         self.stamp, self.frame_interval_s, self.dead_loop = stamp, frame_interval_s, dead_loop
-        self.heals, self.lux = heals, list(lux)
+        self.heals, self.lux, self.gives = heals, list(lux), gives
         self.controls_at_start: list[dict[str, Any]] = []
         self.opened: list[FakePicamera2] = []
 
@@ -111,6 +112,8 @@ class FakePicamera2:
             width, height = config[name]["size"]
             if width % 2 or height % 2:
                 raise RuntimeError("width and height should be even")
+            if self.library.gives:
+                config[name]["size"] = width, height = self.library.gives
             kind = self.library.pixel_format
             stride = -(-width // PADDING) * PADDING
             config[name] |= {

@@ -23,6 +23,9 @@ EXPOSURE_TENTHS = {
 }
 
 
+FIRST_BOOT = Path(__file__).parents[2] / "debian/platewarden-first-boot.service"
+
+
 def unit_of(name: str) -> Unit:
     """The [Service] section of one of our units."""
     return Unit(SYSTEMD / name)
@@ -57,6 +60,41 @@ def test_exposure_stays_below_what_was_asked(name):
         SYSTEMD / name,
     )
     assert done.returncode == 0, done.stdout
+
+
+def exposed(unit: Path, tenths: int) -> bool:
+    """Is it more open than that?"""
+    done = run(
+        "systemd-analyze",
+        "security",
+        "--offline=true",
+        "--no-pager",
+        f"--threshold={tenths}",
+        unit,
+    )
+    return done.returncode != 0
+
+
+def test_first_boot_may_write_and_call_only_what_it_needs(tmp_path):
+    """It runs as root, places keys and starts units: 3.9, and 9.0 before."""
+    assert not exposed(FIRST_BOOT, 40)
+    assert exposed(FIRST_BOOT, 20), "the threshold can fail"
+    program = tmp_path / "first-boot"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = tmp_path / FIRST_BOOT.name
+    text = FIRST_BOOT.read_text()
+    unit.write_text(text.replace("/usr/libexec/platewarden/first-boot", str(program)))
+    done = run("systemd-analyze", "verify", unit)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    written = Unit(FIRST_BOOT).words("ReadWritePaths")
+    assert written == {
+        "/etc/platewarden",
+        "/etc/systemd/system",
+        "/run",
+        "/boot/firmware",
+        "/var/lib/platewarden",
+    }
 
 
 @pytest.mark.parametrize("name", [*UNITS, *RECEIVER])

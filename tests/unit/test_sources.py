@@ -85,14 +85,16 @@ def test_cameras_get_the_camera_settings(monkeypatch):
     monkeypatch.setattr(
         usb,
         "UsbSource",
-        lambda number, settings, clock: seen.setdefault("usb", (number, settings, clock)),
+        lambda number, settings, clock, *, tell: seen.setdefault(
+            "usb", (number, settings, tell, clock)
+        ),
     )
     clock = FakeClock()
     open_source("picamera", SETTINGS, clock, tell=print)
-    open_source("usb:2", SETTINGS, clock)
+    open_source("usb:2", SETTINGS, clock, tell=print)
     assert seen == {
         "picamera": (SETTINGS.camera, SETTINGS.night, print, clock),
-        "usb": (2, SETTINGS.camera, clock),
+        "usb": (2, SETTINGS.camera, print, clock),
     }
 
 

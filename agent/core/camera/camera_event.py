@@ -19,6 +19,17 @@ class CameraEvent:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
+def other_size(asked: tuple[int, int], given: tuple[int, int]) -> CameraEvent:
+    """A camera that gives another size than it was asked for: width, height in px."""
+    (wide, high), (wider, higher) = asked, given
+    return CameraEvent(
+        "size",
+        f"the settings ask for {wide}×{high} px, and this camera gives {wider}×{higher}: write "
+        "that under [camera], or a size that it has",
+        {"asked": f"{wide}x{high}", "given": f"{wider}x{higher}"},
+    )
+
+
 Tell = Callable[[CameraEvent], None]
 
 
