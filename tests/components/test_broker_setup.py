@@ -11,7 +11,7 @@ from cryptography import x509
 
 from agent import cli
 from agent.broker.broker_check import Check, Client, Target
-from agent.broker.broker_folder import CAMERAS, CHECK, RECIPIENTS, BrokerFolder, Place
+from agent.broker.broker_folder import CAMERAS, CHECK, MACHINE, RECIPIENTS, BrokerFolder, Place
 from agent.broker.mosquitto import CONFIG
 from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER
 from agent.core.camera.diagnosis_findings import Health
@@ -86,7 +86,7 @@ def test_a_broker_that_was_set_up_so_has_no_fault(city, capsys):
 
 def test_a_receipt_waits_for_no_full_packet(city):
     """40 ms each, where the broker leaves Nagle's algorithm on."""
-    assert "set_tcp_nodelay true" in (city.desk.folder / CONFIG).read_text().splitlines()
+    assert "set_tcp_nodelay true" in (city.desk.folder / MACHINE / CONFIG).read_text().splitlines()
 
 
 @pytest.mark.slow
