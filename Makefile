@@ -47,7 +47,7 @@ PROGRAMS_models := npm:npm
 LOOKS := $(addprefix programs-,quick test faults hw deb tree boot models)
 
 .PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench bench-stream models clean
-.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh root $(LOOKS)
+.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness root $(LOOKS)
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
@@ -110,6 +110,9 @@ hw: programs-hw $(VENV)/rig.stamp ## the tests on a rig: HW_ENV=file (default hw
 
 test-picamera: root programs-tree ## the picamera2 adapter and the whole line over the real library in a Debian trixie tree (root; ~7 minutes, ~14 the first time)
 	tests/picamera/run.sh
+
+test-witness: root programs-tree $(VENV)/dev.stamp ## another maker's witness, sigsum's of Debian trixie, cosigns our log over HTTP (root, mmdebstrap; ~1 minute)
+	PYTHON=$(abspath $(BIN)/python) tests/witnesses/run.sh
 
 test-boot: root programs-boot $(VENV)/dev.stamp ## the units booted by systemd-nspawn in a Debian trixie tree: walls, hangs, reboots (root, ~5 minutes more the first time, then 5; 11 on a busy machine)
 	PYTHON=$(abspath $(BIN)/python) tests/boot/run.sh

@@ -75,6 +75,21 @@ class ProofMaker:
             note, signed = self._signed(connection, None)
             return self._grown(connection, old, note, signed)
 
+    def growth(self, old_size: int, note: bytes, signed: Checkpoint) -> ConsistencyProof:
+        """The tree of `note` has grown out of this log's first `old_size` leaves: for a witness who
+        says how many it has seen. 0: it has seen nothing, and there is nothing to prove.
+        """
+        if not 0 <= old_size <= signed.size:
+            raise self._not_as_signed(f"of {old_size} leaves {signed.size} are here")
+        if old_size == 0:
+            return ConsistencyProof(0, (), note)
+        with self._opened() as connection:
+            for path in self._paths(connection, consistency_ranges(old_size, signed.size)):
+                for root in self._roots(connection, old_size):
+                    if verify_consistency(old_size, signed.size, path, root, signed.root):
+                        return ConsistencyProof(old_size, path, note)
+            raise self._not_as_signed("the leaves do not lead to the signed checkpoint")
+
     def leads(self) -> bool:
         """Do all the leaves together lead to the newest checkpoint's root?"""
         with self._opened() as connection:
@@ -145,6 +160,15 @@ class ProofMaker:
         if not isinstance(salt, bytes) or not isinstance(details, bytes):
             raise self._not_as_signed(f"leaf {leaf} is no leaf of ours")
         return salt, details
+
+    def _roots(self, connection: sqlite3.Connection, size: int) -> Iterator[bytes]:
+        """The root of the first `size` leaves, by its stored peaks, and then from the leaves."""
+        row = connection.execute("SELECT peaks FROM checkpoint WHERE size = ?", (size,)).fetchone()
+        with suppress(ValueError):
+            if row and isinstance(row[0], bytes):
+                yield Frontier.decode(size, row[0]).root()
+        with suppress(ValueError):
+            yield _by_leaves(connection, 0, size)
 
     def _paths(self, connection: sqlite3.Connection, ranges: Ranges) -> Iterator[tuple[bytes, ...]]:
         """The nodes, first by the stored peaks, and then from the leaves."""
