@@ -119,8 +119,9 @@ setup(
             "promises.md",
             "guide/*.md",
             "ref/*.md",
-            "img/mounting.svg",  # the guides show these two
+            "img/mounting.svg",  # the guides show these two, and bench.md the third
             "img/aim.png",
+            "img/endurance.png",
         ],
         "agent.config": ["platewarden.example.toml", "policies/exampleville/*"],
         "agent": ["**/*.html", "**/*.css", "**/*.svg", "**/*.json", "**/*.toml"],
