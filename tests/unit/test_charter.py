@@ -250,7 +250,36 @@ class TestAllowLists:
         (fault,) = charter.check(policy(rule(purpose="immigration-enforcment")))
         assert 'near "immigration-enforcement", which is forbidden' in fault.what
         (fault,) = charter.check(policy(rule(purpose="parking")))
-        assert "near" not in fault.what
+        assert fault.what.endswith('purpose "parking" is not allowed')
+
+    @pytest.mark.parametrize(
+        ("key", "given", "reason"),
+        [
+            ("recipients", {"recipient": "town-pd"}, Reason.CHARTER_FORBIDS_RECIPIENT),
+            ("kinds", {"kind": "vendor"}, Reason.CHARTER_FORBIDS_KIND),
+            ("purposes", {"purpose": "parking"}, Reason.CHARTER_FORBIDS_PURPOSE),
+        ],
+    )
+    def test_what_is_not_allowed_names_the_line_of_its_list(self, key, given, reason):
+        entry = "local-law-enforcement" if key == "kinds" else "other"
+        text = TEXT.replace("max_retention", f'allowed_{key} = ["{entry}"]\nmax_retention', 1)
+        text = text.replace("forbidden_kinds", "# forbidden_kinds")
+        charter = parse_charter(text.encode(), "charter.toml")
+        told = recipient(kind=given.pop("kind", "local-law-enforcement"))
+        faults = charter.check(policy(rule(**given), recipients={"town-pd": told}))
+        line = next(
+            n for n, one in enumerate(text.splitlines(), 1) if one.startswith("allowed_" + key)
+        )
+        assert {(fault.reason, fault.line) for fault in faults} == {(reason, line)}
+
+    def test_at_most_32_kinds_are_listed(self):
+        def listing(count):
+            kinds = ", ".join(['"vendor"'] * count)
+            return TEXT.replace("max_retention", f"allowed_kinds = [{kinds}]\nmax_retention", 1)
+
+        parse_charter(listing(32).encode(), "charter.toml")
+        with pytest.raises(ConfigError, match="allowed_kinds"):
+            parse_charter(listing(33).encode(), "charter.toml")
 
     def test_the_lists_are_read_with_their_lines(self):
         text = TEXT.replace(
