@@ -92,7 +92,7 @@ def measured(folder: Path, entries: int, rounds: int, beside: Path | None) -> di
     return {
         "entries": json.loads(imports[0][2])["entries"],
         "csv_mb": megabytes(given.stat().st_size),
-        "file_mb": megabytes((city / "hotlist.bin").stat().st_size),
+        "file_mb": megabytes((folder / f"{city.name}-hotlist/hotlist.bin").stat().st_size),
         "import_wall_s": round(median(wall for wall, _, _ in imports), 1),
         "import_cpu_s": round(median(cpu for _, cpu, _ in imports), 1),
         **{name: round(median(start[name] for start in starts), 2) for name in starts[0]},

@@ -30,11 +30,6 @@ class CityFolder:
 
     folder: Path
 
-    @property
-    def hotlist(self) -> Path:
-        """Where the hot list lies; read by `hotlist_file`, in watch only."""
-        return self.folder / "hotlist.csv"
-
     @boundary.document("policy", error=ConfigError)
     def policy(self) -> Policy:
         """policy.toml, parsed.

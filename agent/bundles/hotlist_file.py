@@ -1,9 +1,9 @@
-"""Reads the hot list from a city's folder.
+"""Reads a city's hot list, from the folder beside the city's (`list_folder`).
 
 For watch and `platewarden hotlist` alone: a process that imports this module can hold plates (P2).
 
 `hotlist.bin` is what `hotlist import` made; a small list may lie there as `hotlist.csv` instead,
-and is then read at each start.
+and is then read at each start. Every `city` here is the city's folder.
 """
 
 from __future__ import annotations
@@ -33,21 +33,59 @@ if TYPE_CHECKING:
     from agent.core.policy.schema.hotlist_rules import HotlistRules
 
 BINARY, PLAIN, MANUAL = "hotlist.bin", "hotlist.csv", "hotlist-manual.json"
+STATE = "hotlist-published.json"
+"""Which list, and for which cameras, the published ciphertext is.
+
+Not in public metadata: the digest of a short list could be found by trying.
+"""
+FILES = (BINARY, PLAIN, MANUAL, STATE)
+BESIDE = "-hotlist"  # after the name of the city's folder
 # Some hundred thousand rows. Longer lists would delay every start.
 MAX_PLAIN_BYTES = 16 * 1024 * 1024
 MAX_SOURCE_BYTES = 2 * 1024 * 1024 * 1024
 _IMPORT = "run `platewarden hotlist import`"
 
 
+def list_folder(city: Path) -> Path:
+    """Where the list lies: `city-hotlist` beside `city`, which may be a link to another disk; or in
+    the city's folder itself, where an older version left it.
+
+    Mitigates against: whoever copies the city's folder for a signer carries the plates with it.
+
+    Raises ConfigError where it lies in both, since half a list must not count as one.
+    """
+    own = beside(city)
+    if not (left := files_in(city)):
+        return own
+    if moved := files_in(own):
+        raise ConfigError(
+            f"the hot list lies in both: {', '.join(left)} here, {', '.join(moved)} in {own}",
+            where=city,
+            fix="move what belongs together into the second folder, and remove the rest",
+        )
+    return city
+
+
+def beside(city: Path) -> Path:
+    """The list's own folder, of that city, however that is named."""
+    folder = city.resolve()
+    return folder.with_name(folder.name + BESIDE)
+
+
+def files_in(folder: Path) -> list[str]:
+    """Names of the list's files that lie in a folder."""
+    return [name for name in FILES if (folder / name).exists()]
+
+
 @boundary.document("hot list", error=ConfigError)
 def read_hotlist(
-    folder: Path,
+    city: Path,
     today: date,
     categories: Iterable[str] | None = None,
     max_age: timedelta = MAX_AGE,
     rules: HotlistRules | None = None,
 ) -> HotList:
-    """The list in force in a city's folder, on the day `today` (UTC).
+    """A city's list in force, on the day `today` (UTC).
 
     `categories`: what the policy's rules name; others never enter; None: all enter. `rules`: the
     charter's, for who obeys the list; None: what waits for a second hand is there too.
@@ -56,8 +94,8 @@ def read_hotlist(
     above the charter's limits.
     """
     wanted = None if categories is None else frozenset(categories)
-    compiled = read_compiled(folder, today, wanted)
-    manual, missing = read_manual(folder), 0
+    compiled = read_compiled(city, today, wanted)
+    manual, missing = read_manual(city), 0
     if rules is not None:
         manual = manual.without_old(today)
         missing, manual = left_out(manual, rules), lawful(manual, rules)
@@ -75,11 +113,12 @@ def read_hotlist(
     )
 
 
-def read_compiled(folder: Path, today: date, categories: frozenset[str] | None = None) -> Compiled:
+def read_compiled(city: Path, today: date, categories: frozenset[str] | None = None) -> Compiled:
     """The imported list, or the plain one read now.
 
     Raises ConfigError, also where the two contradict one another.
     """
+    folder = list_folder(city)
     binary, plain = folder / BINARY, folder / PLAIN
     if not binary.exists():
         return _read_plain(plain, today, categories)
@@ -102,9 +141,9 @@ def read_compiled(folder: Path, today: date, categories: frozenset[str] | None =
 
 
 @boundary.document("acts by hand", error=ConfigError)
-def read_manual(folder: Path) -> ManualList:
+def read_manual(city: Path) -> ManualList:
     """What was added and withdrawn by hand; nothing, where there is no such file."""
-    path = folder / MANUAL
+    path = list_folder(city) / MANUAL
     if not path.exists():
         return ManualList()
     return parse_manual(
@@ -121,9 +160,9 @@ def file_digest(path: Path) -> str:
 
 
 @boundary.document("hot list that is held", error=ConfigError)
-def read_held(folder: Path) -> Compiled | None:
+def read_held(city: Path) -> Compiled | None:
     """The list that is about to be replaced; None where there is none. Raises ConfigError."""
-    binary = folder / BINARY
+    binary = list_folder(city) / BINARY
     return decode(_whole(binary), str(binary)) if binary.exists() else None
 
 

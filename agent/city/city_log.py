@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.bundles.city_folder import CityFolder
-from agent.bundles.hotlist_file import BINARY, MANUAL, file_digest
+from agent.bundles.hotlist_file import BINARY, MANUAL, beside, file_digest, list_folder
 from agent.bundles.repository.published import CityRepository
 from agent.city import drafts
 from agent.city.hotlist_files import stage_private
@@ -53,8 +53,8 @@ _TABLE = "CREATE TABLE IF NOT EXISTS written (file TEXT PRIMARY KEY, digest TEXT
 class CityLog:
     """An open city log, for whoever holds the city's lock."""
 
-    def __init__(self, city: Path, log: AuditLog) -> None:
-        self._city, self._log = city, log
+    def __init__(self, lists: Path, log: AuditLog, key: Path) -> None:
+        self._lists, self._log, self._key = lists, log, key
         log.add_tables(_TABLE)
         self._settle()
 
@@ -73,7 +73,8 @@ class CityLog:
 
         Raises StorageError.
         """
-        digest, path = self._keyed(hashlib.sha256(data).hexdigest()), self._city / name
+        digest, path = self._keyed(hashlib.sha256(data).hexdigest()), self._lists / name
+        private_folder(self._lists)
         stage_private(_staged(path), path, data)
         try:
             self._log.append(
@@ -89,7 +90,7 @@ class CityLog:
         anything but an act that is a leaf.
         """
         for name, digest in self._written().items():
-            path = self._city / name
+            path = self._lists / name
             gone = not path.exists()
             if (gone and name == MANUAL) or (not gone and self._keyed(file_digest(path)) != digest):
                 raise PolicyRefusedError(
@@ -101,7 +102,7 @@ class CityLog:
                 )
 
     def _keyed(self, digest: str) -> str:
-        return keyed_digest(self._city / FOLDER / KEY, digest)
+        return keyed_digest(self._key, digest)
 
     def _written(self) -> dict[str, str]:
         rows = self._log.query("SELECT file, digest FROM written")
@@ -111,7 +112,7 @@ class CityLog:
         """Finish what the log says was done, and remove what it does not say."""
         written = self._written()
         for name in (BINARY, MANUAL):
-            path = self._city / name
+            path = self._lists / name
             if not os.path.lexists(_staged(path)):
                 continue
             if self._keyed(file_digest(_staged(path))) == written.get(name):
@@ -126,9 +127,10 @@ def city_log(city: Path) -> Iterator[CityLog]:
 
     Raises StorageError, LogRefusedError.
     """
-    folder = city / FOLDER
+    folder, lists, key_path = city / FOLDER, list_folder(city), log_key_of(city)
     private_folder(folder)
-    key_path, public = folder / KEY, folder / PUBLIC
+    private_folder(key_path.parent)
+    public = folder / PUBLIC
     key = (
         load_signing_key(key_path)
         if key_path.exists() or (folder / DATABASE).exists()
@@ -140,7 +142,15 @@ def city_log(city: Path) -> Iterator[CityLog]:
         write_atomic(public, json.dumps(table, indent=1).encode() + b"\n", 0o644)
     (origin,) = load_trusted_keys(public).keys
     with AuditLog(folder / DATABASE, origin, key, _now) as log:
-        yield CityLog(city, log)
+        yield CityLog(lists, log, key_path)
+
+
+def log_key_of(city: Path) -> Path:
+    """With the list, since plates can be tried with it against the log's leaves; or in the log's
+    folder, where an older version left it.
+    """
+    older = city / FOLDER / KEY
+    return older if older.exists() else beside(city) / KEY
 
 
 def _name_of(city: Path) -> str:

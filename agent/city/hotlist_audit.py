@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent.audit.log_verify import verify
 from agent.audit.trusted_keys import keys_nearby
 from agent.audit.verdict import Verdict
-from agent.bundles.hotlist_file import BINARY, PLAIN, read_compiled
+from agent.bundles.hotlist_file import BINARY, PLAIN, list_folder, read_compiled
 from agent.city.city_log import DATABASE, FOLDER
 from agent.city.hotlist_leaves import WITHHELD
 from agent.city.hotlist_overview import rules_of
@@ -154,7 +154,8 @@ def _audit(report: LogReport, leaves: Sequence[Leaf], city: Path, today: date) -
 
 def _listed(city: Path, today: date) -> Counter[str]:
     """How many entries of the imported list each case has; none where there is no list."""
-    if not any((city / name).exists() for name in (BINARY, PLAIN)):
+    lists = list_folder(city)
+    if not any((lists / name).exists() for name in (BINARY, PLAIN)):
         return Counter()
     return case_counts(read_compiled(city, today).columns)
 

@@ -12,6 +12,7 @@ from agent.bundles.hotlist_file import (
     MAX_SOURCE_BYTES,
     PLAIN,
     file_digest,
+    list_folder,
     modified,
     read_held,
     read_manual,
@@ -148,10 +149,10 @@ def _made_at(order: ImportOrder, now: datetime) -> datetime:
 
 
 def _require_only_list(city: Path, file: Path) -> None:
-    plain = city / PLAIN
+    plain = list_folder(city) / PLAIN
     if plain.exists() and not plain.samefile(file) and file_digest(plain) != file_digest(file):
         raise UsageError(
-            "another list lies in the city's folder",
+            "another list lies there",
             where=plain,
             fix="remove it, or import that one: a camera obeys one list",
         )

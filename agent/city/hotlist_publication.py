@@ -1,4 +1,4 @@
-"""`platewarden hotlist publish`: the list in the city's folder, encrypted once to all enrolled
+"""`platewarden hotlist publish`: the city's list, encrypted once to all enrolled
 cameras, signed by its owner, published.
 
 Made for cron.
@@ -18,6 +18,8 @@ from agent.bundles.hotlist_file import (
     BINARY,
     MAX_PLAIN_BYTES,
     PLAIN,
+    STATE,
+    list_folder,
     modified,
     read_compiled,
     read_manual,
@@ -55,11 +57,6 @@ if TYPE_CHECKING:
     from agent.city.publication import Done
     from agent.core.policy.schema.hotlist_rules import HotlistRules
 
-STATE = "hotlist-published.json"
-"""Which list, and for which cameras, the published ciphertext is.
-
-Not in public metadata: the digest of a short list could be found by trying.
-"""
 _MAX_STATE = 4_096
 
 
@@ -185,7 +182,7 @@ def publish_list(
         if files is not None:  # the log says first what will be done
             _tell(folder, listed, digest, 1 + (before.signed.version if before else 0))
         metadata = _keep_signed(folder, before, files, signer, now)
-        replace_private(folder / STATE, canonical(_kept(digest, metadata)))
+        replace_private(list_folder(folder) / STATE, canonical(_kept(digest, metadata)))
         if online is not None:
             outcome = publish_city(folder, online, lambda _rig: now, renew=True)
     return Sent(
@@ -297,12 +294,13 @@ def _read(folder: Path, now: datetime, rules: HotlistRules) -> _List:
     """
     with city_log(folder) as log:
         log.require_as_logged()
-    today, binary = now.date(), folder / BINARY
+    today, lists = now.date(), list_folder(folder)
+    binary = lists / BINARY
     if binary.exists():
         compiled = read_compiled(folder, today)
         data = read_input(binary, MAX_FILE_BYTES, missing="run `platewarden hotlist import`")
     else:
-        plain = folder / PLAIN
+        plain = lists / PLAIN
         chunks = input_chunks(
             plain,
             MAX_PLAIN_BYTES,
@@ -354,11 +352,12 @@ def _state(folder: Path) -> dict[str, object]:
     """What was encrypted last; empty where nothing, or nothing readable, says so: then it is
     encrypted again.
     """
-    if not (folder / STATE).exists():
+    path = list_folder(folder) / STATE
+    if not path.exists():
         return {}
     try:
         fields = Fields(
-            parse_object(read_input(folder / STATE, _MAX_STATE, missing=""), STATE),
+            parse_object(read_input(path, _MAX_STATE, missing=""), STATE),
             STATE,
             required=("digest", "files"),
         )

@@ -156,9 +156,10 @@ def listed_by_category(folder: Path, on: date) -> Mapping[str, int] | None:
 
     No plate is looked at. Raises ConfigError.
     """
-    from agent.bundles.hotlist_file import BINARY, PLAIN, read_hotlist
+    from agent.bundles.hotlist_file import BINARY, PLAIN, list_folder, read_hotlist
 
-    if not (folder / BINARY).is_file() and not (folder / PLAIN).is_file():
+    lists = list_folder(folder)
+    if not (lists / BINARY).is_file() and not (lists / PLAIN).is_file():
         return None
     return read_hotlist(folder, on).by_category(on)
 

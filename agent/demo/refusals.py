@@ -183,11 +183,8 @@ def half_signed(installation: Installation) -> Attempt:
 
 
 def _copy_camera(installation: Installation, to: Path) -> None:
-    for folder in ("city", "device"):
-        # All but the hot list: no second copy of plates (P9).
-        shutil.copytree(
-            installation.work / folder, to / folder, ignore=shutil.ignore_patterns("hotlist.csv")
-        )
+    for folder in ("city", "device"):  # not the hot list beside them: no second copy of plates (P9)
+        shutil.copytree(installation.work / folder, to / folder)
     shutil.copy(installation.settings, to / "platewarden.toml")
 
 

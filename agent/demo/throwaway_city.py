@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws
 from joserfc.jwk import OKPKey
 
+from agent.bundles.hotlist_file import PLAIN, beside
 from agent.core.text.encoding import b64url
 from agent.core.text.rfc3339 import rfc3339
 from agent.demo.pki import ServerIdentity, ThrowawayAuthority
@@ -174,7 +175,9 @@ def found(
         f"{plate},US-CA,stolen-vehicle,Exampleville PD,2026-{number:04d},{since},{until}\n"
         for number, (plate, since, until) in enumerate(entries, 118)
     ]
-    (folder / "hotlist.csv").write_text(_HOTLIST_HEADER + "".join(rows), encoding="utf-8")
+    lists = beside(folder)
+    lists.mkdir(mode=0o700)
+    (lists / PLAIN).write_text(_HOTLIST_HEADER + "".join(rows), encoding="utf-8")
     public = {
         "kty": "OKP",
         "crv": "Ed25519",

@@ -7,6 +7,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from agent.bundles.hotlist_file import beside, files_in
 from agent.core.log.leaf import LeafKind
 from agent.core.wire.device_public import FILE_NAME as PUBLIC
 from agent.disk.atomic_file import storage_error
@@ -28,7 +29,6 @@ PROCESSES = ("watch", "deliver")
 KEPT_OF_STATE = frozenset(
     {"log.sqlite", "log.sqlite-wal", "log.sqlite-shm", "log.sqlite.lock", "checkpoint"}
 )
-_HOTLISTS = ("hotlist.bin", "hotlist.csv", "hotlist-manual.json")
 
 
 def end_camera(settings: Settings, require_assent: Callable[[str, int], None]) -> dict[str, object]:
@@ -79,7 +79,8 @@ def _doomed(settings: Settings) -> Iterator[Path]:
     """Keys first: whatever is left after a power cut, nobody can speak as this camera."""
     device = [path for path in _files(settings.device) if path.name != PUBLIC]
     yield from sorted(device, key=lambda path: path.suffix not in {".key", ".cred"})
-    yield from (settings.city / name for name in _HOTLISTS if (settings.city / name).exists())
+    for folder in (beside(settings.city), settings.city):
+        yield from (folder / name for name in files_in(folder))
     yield from (
         path
         for path in _files(settings.state)

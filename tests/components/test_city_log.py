@@ -12,6 +12,7 @@ import pytest
 
 from agent.audit.log_verify import verify
 from agent.audit.trusted_keys import keys_nearby
+from agent.bundles.hotlist_file import beside
 from agent.city.city_lock import only_writer
 from agent.city.city_log import DATABASE, FOLDER, city_log
 from agent.errors import PolicyRefusedError
@@ -99,7 +100,7 @@ def test_a_file_that_was_changed_past_the_log_is_refused(city):
     cap(city, 3)
     hotlist("import", source(city, ROW), "--city", city)
     remove(city)
-    manual = city / "hotlist-manual.json"
+    manual = beside(city) / "hotlist-manual.json"
     whole = manual.read_bytes()
     for spoil in (lambda: manual.write_bytes(b'{"v": 1, "acts": []}'), manual.unlink):
         spoil()

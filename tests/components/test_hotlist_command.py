@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from agent import cli
-from agent.bundles.hotlist_file import read_hotlist
+from agent.bundles.hotlist_file import beside, read_hotlist
 from agent.city.policy_files import listed_by_category
 from agent.errors import ConfigError
 from tests.support.judging import EXAMPLE, HEADER
@@ -110,21 +110,22 @@ def test_an_import_is_private_and_says_what_it_kept_and_dropped(city: Path) -> N
         {"never-release": 1, "stolen-vehicle": 1},
         {"immigration-violator": 1},
     )
-    assert stat.S_IMODE((city / "hotlist.bin").stat().st_mode) == 0o600
+    assert stat.S_IMODE((beside(city) / "hotlist.bin").stat().st_mode) == 0o600
     assert listed(city) == ["C-1", "C-2"]
-    assert sorted(one.name for one in city.iterdir() if "hotlist" in one.name) == ["hotlist.bin"]
+    assert [one.name for one in beside(city).glob("*hotlist*")] == ["hotlist.bin"]
+    assert not list(city.glob("*hotlist*"))
     assert json.loads(hotlist("show", "--city", city, "--json").stdout)["digest"] == told["digest"]
 
 
 def test_a_broken_row_refuses_the_import_and_the_old_list_stays(city: Path) -> None:
     hotlist("import", source(city, ROW), "--city", city)
-    before = (city / "hotlist.bin").read_bytes()
+    before = (beside(city) / "hotlist.bin").read_bytes()
     done = hotlist(
         "import", source(city, ROW, ROW.replace("US-CA", "Nowhere")), "--city", city, code=2
     )
     assert "agency.csv:3: state: must be an ISO 3166 code" in done.stderr
-    assert (city / "hotlist.bin").read_bytes() == before
-    assert not [one for one in city.iterdir() if one.name.startswith(".")]
+    assert (beside(city) / "hotlist.bin").read_bytes() == before
+    assert not list(beside(city).glob(".*"))
     told = json.loads(
         hotlist(
             "import", source(city, ROW, "PWD 7Q42"), "--city", city, "--skip-bad-rows", "--json"
@@ -159,9 +160,9 @@ def test_a_wrong_file_does_not_empty_the_list(city: Path) -> None:
 
 def test_the_owner_group_and_mode_of_the_file_stay_but_nobody_else_reads_it(city: Path) -> None:
     hotlist("import", source(city, ROW), "--city", city)
-    (city / "hotlist.bin").chmod(0o644)
+    (beside(city) / "hotlist.bin").chmod(0o644)
     hotlist("import", source(city, ROW), "--city", city)
-    assert stat.S_IMODE((city / "hotlist.bin").stat().st_mode) == 0o640
+    assert stat.S_IMODE((beside(city) / "hotlist.bin").stat().st_mode) == 0o640
 
 
 def test_the_age_counts_from_the_file_or_from_what_the_city_says(city: Path) -> None:
@@ -206,9 +207,9 @@ def test_a_policy_that_names_what_the_list_was_not_made_for_is_told(city: Path) 
 
 def test_a_damaged_list_is_refused(city: Path) -> None:
     hotlist("import", source(city, ROW), "--city", city)
-    data = bytearray((city / "hotlist.bin").read_bytes())
+    data = bytearray((beside(city) / "hotlist.bin").read_bytes())
     data[-50] ^= 1
-    (city / "hotlist.bin").write_bytes(data)
+    (beside(city) / "hotlist.bin").write_bytes(data)
     assert "SHA-256" in hotlist("show", "--city", city, code=2).stderr
     assert (
         "SHA-256"
@@ -248,7 +249,7 @@ def test_one_plate_by_hand_up_to_the_cap_and_away_again(city: Path) -> None:
     told = json.loads(hotlist(*add, "C-9", "--json", given="PWD7Q42\n").stdout)
     assert told == {"added": 1, "additions_left_today": 0}
     assert listed(city) == ["C-1", "C-8", "C-9"]
-    assert stat.S_IMODE((city / "hotlist-manual.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE((beside(city) / "hotlist-manual.json").stat().st_mode) == 0o600
     assert "hotlist-additions-spent" in hotlist(*add, "C-10", given=PLATE, code=3).stderr
     remove = (
         "remove",
@@ -302,7 +303,7 @@ def test_nobody_adds_or_withdraws_without_a_name_and_the_digest_covers_it(city: 
     )
     hotlist(*add, "--by", "clerk 7", given=PLATE)
     before = json.loads(hotlist("show", "--city", city, "--json").stdout)["digest"]
-    manual = city / "hotlist-manual.json"
+    manual = beside(city) / "hotlist-manual.json"
     manual.write_text(
         manual.read_text(encoding="utf-8").replace("clerk 7", "clerk 9"), encoding="utf-8"
     )
@@ -336,14 +337,14 @@ def test_explain_counts_what_can_match_also_what_was_added_and_withdrawn_by_hand
         "amber-alert": 1,
         "stolen-vehicle": 1,
     }
-    (city / "hotlist.bin").unlink()
+    (beside(city) / "hotlist.bin").unlink()
     assert listed_by_category(city, TODAY) is None
 
 
 def test_a_policy_without_a_word_of_it_permits_no_addition(city: Path) -> None:
     add = ("add", "--city", city, *MORE, *WHO, "--category", "stolen-vehicle", "--case", "C-8")
     assert "hotlist-additions-spent" in hotlist(*add, given=PLATE, code=3).stderr
-    assert not (city / "hotlist-manual.json").exists()
+    assert not (beside(city) / "hotlist-manual.json").exists()
 
 
 def test_what_the_charter_does_not_allow_is_not_added(city: Path) -> None:
@@ -412,7 +413,7 @@ def test_two_writers_at_once_are_one_too_many(city: Path) -> None:
 def test_a_folder_without_a_charter_gets_no_list(city: Path) -> None:
     (city / "charter.toml").unlink()
     assert "charter" in hotlist("import", source(city, ROW), "--city", city, code=2).stderr
-    assert not (city / "hotlist.bin").exists()
+    assert not (beside(city) / "hotlist.bin").exists()
 
 
 def test_as_a_process_it_asks_for_the_plate_on_standard_input_and_exits_with_the_right_code(

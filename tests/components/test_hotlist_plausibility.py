@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.bundles.hotlist_file import beside
 from agent.bundles.jurisdiction_files import available
 from agent.city.issuer_files import issuers_for
 from agent.core.hotlist.plausibility.of_rows.issuers import parse_issuers
@@ -160,7 +161,7 @@ def test_a_state_that_is_none_or_far_away_is_told_by_line(
     assert ("--allow-foreign" in done.stderr) is (states is FOREIGN)
     allowed = ("import", path, "--city", city, "--allow-foreign")
     hotlist(*allowed, code=0 if states is FOREIGN else 2)
-    assert (city / "hotlist.bin").exists() is (states is FOREIGN)
+    assert (beside(city) / "hotlist.bin").exists() is (states is FOREIGN)
 
 
 def test_states_that_lists_here_hold_are_taken(city: Path) -> None:
@@ -237,13 +238,13 @@ def test_each_doubt_of_a_whole_list_reaches_the_command_and_has_its_flag(
     if kind == "returned":
         remove = ("remove", "--city", city, "--state", "US-CA", "--by", "clerk 7")
         hotlist(*remove, "--why", "car found", given=PLATE)
-    held = (city / "hotlist.bin").read_bytes()
+    held = (beside(city) / "hotlist.bin").read_bytes()
     path = source(city, *after)
     done = hotlist("import", path, "--city", city, code=2)
     assert f"--allow-{flag}" in done.stderr
-    assert (city / "hotlist.bin").read_bytes() == held
+    assert (beside(city) / "hotlist.bin").read_bytes() == held
     hotlist("import", path, "--city", city, f"--allow-{flag}")
-    assert (city / "hotlist.bin").read_bytes() != held
+    assert (beside(city) / "hotlist.bin").read_bytes() != held
 
 
 def test_a_list_that_is_still_held_as_withdrawn_needs_no_question(city: Path) -> None:
@@ -257,9 +258,9 @@ def test_a_list_that_is_still_held_as_withdrawn_needs_no_question(city: Path) ->
 def test_a_damaged_list_is_not_replaced_without_a_word(city: Path) -> None:
     """Whose protections ended with it, nobody would know."""
     hotlist("import", source(city, ROW), "--city", city)
-    data = bytearray((city / "hotlist.bin").read_bytes())
+    data = bytearray((beside(city) / "hotlist.bin").read_bytes())
     data[-50] ^= 1
-    (city / "hotlist.bin").write_bytes(data)
+    (beside(city) / "hotlist.bin").write_bytes(data)
     done = hotlist("import", source(city, ROW), "--city", city, code=2)
     assert "--allow-unprotect" in done.stderr
     hotlist("import", source(city, ROW), "--city", city, "--allow-unprotect")

@@ -41,7 +41,7 @@ def desk(cities, tmp_path, capsys):
         capsys,
         lambda folder: one_camera(publish_first(found(folder, capsys))),
     )
-    (desk.city / "hotlist.csv").write_text(ROWS)
+    (desk.lists / "hotlist.csv").write_text(ROWS)
     return desk
 
 
@@ -109,7 +109,7 @@ def test_cron_does_nothing_twice(desk):
 
 def test_a_new_list_an_addition_and_a_new_camera(desk):
     at_once(desk)
-    (desk.city / "hotlist.csv").write_text(
+    (desk.lists / "hotlist.csv").write_text(
         ROWS + ROWS.splitlines()[1].replace("0001", "0002").replace("EPD-1", "EPD-2") + "\n"
     )
     assert at_once(desk, on="2026-11-20T09:00:00Z") | {
@@ -151,23 +151,23 @@ def test_what_is_refused(desk):
     is_error(
         publish(desk, "--online-key", desk.key("ada")), 2, "does not hold role snapshot", "City IT"
     )
-    (desk.city / "hotlist.csv").write_text(ROWS.replace("PWD 0001", "PWD;0001"))
+    (desk.lists / "hotlist.csv").write_text(ROWS.replace("PWD 0001", "PWD;0001"))
     done = publish(desk)
     is_error(done, 2, "hotlist.csv")
     assert "PWD" not in done.err
-    (desk.city / "hotlist.csv").unlink()
+    (desk.lists / "hotlist.csv").unlink()
     is_error(publish(desk), 2, "hotlist.csv", "header alone")
     assert desk.files() == before
 
 
 def test_before_there_are_cameras(tmp_path, capsys):
     desk = publish_first(found(tmp_path, capsys))
-    (desk.city / "hotlist.csv").write_text(ROWS)
+    (desk.lists / "hotlist.csv").write_text(ROWS)
     is_error(publish(desk), 2, "no camera is enrolled", "--enrol")
 
 
 def test_a_stale_list_is_told(desk):
-    os.utime(desk.city / "hotlist.csv", (1_763_000_000, 1_763_000_000))
+    os.utime(desk.lists / "hotlist.csv", (1_763_000_000, 1_763_000_000))
     done = publish(desk, "--online-key", desk.key("daily"))
     assert done.code == 0
     assert "stale" in done.err

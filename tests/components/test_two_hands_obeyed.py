@@ -9,7 +9,7 @@ import pyrage
 import pytest
 
 from agent.bundles.city_folder import CityFolder
-from agent.bundles.hotlist_file import MANUAL
+from agent.bundles.hotlist_file import MANUAL, beside
 from agent.bundles.layout import HOTLIST, HOTLIST_PATH, MANUAL_PATH
 from agent.city import moment as moments
 from agent.core.hotlist.compiled_format import encode
@@ -55,7 +55,7 @@ def charter(rig, *words):
 
 def listed(city, keys, case="26-0001"):
     """One plate by hand on a list that is empty else, by the commands themselves."""
-    (city / "hotlist.csv").write_text(HEADER + "\n")
+    (beside(city) / "hotlist.csv").write_text(HEADER + "\n")
     policy = city / "policy.toml"
     before = policy.read_text()
     cap(city, 3)
@@ -63,7 +63,7 @@ def listed(city, keys, case="26-0001"):
     words = ("add", "--city", city, *ENTRY, *DAYS, *WHO, "--case", case, *key)
     hotlist(*words, given=PLATE)
     policy.write_text(before)
-    return city / MANUAL
+    return beside(city) / MANUAL
 
 
 def approved(city, keys):
@@ -131,7 +131,7 @@ def test_a_camera_raises_nothing_for_what_one_person_signed(rig, monkeypatch):
     approved(city, keys)
     both = file.read_bytes()
     for name in ("hotlist.csv", MANUAL):
-        (city / name).unlink()
+        (beside(city) / name).unlink()
     camera = enrolled(rig)
     brought(camera, alone)
     camera.watch(monkeypatch, cars=1)
@@ -150,7 +150,7 @@ def test_a_camera_has_no_list_above_a_limit(rig, monkeypatch, limit):
     if "alike" in limit:
         manual = listed(work / "city", {}, "26-0002").read_bytes()
     for name in ("hotlist.csv", MANUAL):
-        (work / "city" / name).unlink()
+        (beside(work / "city") / name).unlink()
     charter(rig, "[hotlist]", limit)
     camera = enrolled(rig)
     brought(camera, manual)
@@ -175,7 +175,7 @@ def desk(tmp_path, capsys, monkeypatch):
     assert desk.sign("dora", "--enrol", enrolment, *roster).code == 0
     assert desk.sign("eli").code == 0
     assert desk.publish().code == 0
-    (desk.city / "hotlist.csv").write_text(HEADER + "\n")
+    (desk.lists / "hotlist.csv").write_text(HEADER + "\n")
     return desk
 
 

@@ -28,7 +28,7 @@ def plates(desk, monkeypatch):
     """A published list of two cars; whoever is asked for a plate types the first one's."""
     for command in ("add", "remove"):
         monkeypatch.setattr(f"agent.commands.hotlist.{command}.plate", lambda: PLATE)
-    (desk.city / "hotlist.csv").unlink()
+    (desk.lists / "hotlist.csv").unlink()
     path = desk.folder / "agency.csv"
     path.write_text("\n".join([HEADER, ROW, ROW.replace("7Q42", "9K5").replace("C-1", "C-2"), ""]))
     assert run(desk, "import", path).code == 0

@@ -118,7 +118,7 @@ def test_a_recovered_car_raises_nothing(demo_run: DemoRun) -> None:
     """Its entry is on the list and has ended; the car went past; nothing but the stolen one was
     sealed.
     """
-    rows = (demo_run.work / "city/hotlist.csv").read_text(encoding="utf-8").splitlines()
+    rows = (demo_run.work / "city-hotlist/hotlist.csv").read_text(encoding="utf-8").splitlines()
     ended = [row for row in rows if row.startswith(RECOVERED.plate)]
     assert len(ended) == 1
     policy = (demo_run.work / "city/policy.toml").read_text(encoding="utf-8")

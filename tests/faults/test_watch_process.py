@@ -87,7 +87,7 @@ def test_an_expired_policy_is_refused(rig: CameraRig) -> None:
 
 
 def test_a_broken_hot_list_row_names_file_line_and_field_but_no_plate(rig: CameraRig) -> None:
-    hotlist = rig.installation.work / "city" / "hotlist.csv"
+    hotlist = rig.installation.work / "city-hotlist" / "hotlist.csv"
     hotlist.write_text(
         hotlist.read_text(encoding="utf-8")
         + "3FPA826,US-CA,stolen-vehicle,Exampleville PD,2026-9,not-a-date,2027-01-01\n",

@@ -96,7 +96,7 @@ def test_no_native_library_of_theirs_is_mapped(loaded) -> None:
 def test_deliver_opens_no_file_that_holds_plates_or_private_keys_of_others(tmp_path) -> None:
     rig = Rig(tmp_path)
     secrets = [
-        rig.folder / "city/hotlist.csv",
+        rig.folder / "city-hotlist",
         rig.folder / "device/seal.key",
         rig.folder / "device/watch-log.key",
         rig.folder / "city/keys",

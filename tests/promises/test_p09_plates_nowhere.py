@@ -45,7 +45,7 @@ def skipped(root: Path) -> list[Path]:
     """What holds plates rightly: the rendered clip, and the hot list that the city gave to the
     camera.
     """
-    return [root / "out" / "frames", root / "work" / "city" / "hotlist.csv"]
+    return [root / "out" / "frames", root / "work" / "city-hotlist" / "hotlist.csv"]
 
 
 def test_no_plate_in_any_byte_of_a_run(demo_run: DemoRun) -> None:

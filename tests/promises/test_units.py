@@ -170,6 +170,7 @@ def test_deliver_cannot_see_plates_or_the_sealing_key():
     hidden = unit_of("platewarden-deliver.service").words("InaccessiblePaths")
     assert {
         "/etc/platewarden/device/seal.key",
+        "/etc/platewarden/city-hotlist",
         "/etc/platewarden/city/hotlist.csv",
         "/var/lib/platewarden/watch",
     } <= hidden

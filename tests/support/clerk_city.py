@@ -58,6 +58,12 @@ class Desk:
         return self.folder / "city"
 
     @property
+    def lists(self):
+        """Where the hot list lies."""
+        (self.folder / "city-hotlist").mkdir(exist_ok=True)
+        return self.folder / "city-hotlist"
+
+    @property
     def repository(self):
         return self.city / "repository"
 
@@ -115,8 +121,7 @@ def found(folder, capture):
     """A city as `bundle init` leaves it, signed by nobody yet."""
     desk = Desk(folder, capture)
     shutil.copytree(EXAMPLE, desk.city)
-    for name in ("hotlist.csv", "README.md"):
-        (desk.city / name).unlink()
+    (desk.city / "README.md").unlink()
     (desk.city / "ca").mkdir()
     (desk.city / "ca/city-hall-ca.pem").write_bytes(Authority(folder / "pki").pem.read_bytes())
     for name, holder in PEOPLE.items():

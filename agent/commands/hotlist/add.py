@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from agent.city.passphrase import secret_from
-from agent.commands.city_options import City, Json, PassphraseFile
-from agent.commands.hotlist.hotlist_options import By, State, Why, plate
+from agent.commands.city_options import Json, PassphraseFile
+from agent.commands.hotlist.hotlist_options import By, City, State, Why, plate
 
 app = typer.Typer(add_completion=False)
 

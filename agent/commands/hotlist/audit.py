@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from agent.commands.city_options import City, Json
+from agent.commands.city_options import Json
+from agent.commands.hotlist.hotlist_options import City
 from agent.core.text.visible import visible
 
 if TYPE_CHECKING:

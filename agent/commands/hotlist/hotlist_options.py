@@ -1,4 +1,6 @@
-"""What the commands of `hotlist` share: options, and the plate, which is never one of them."""
+"""What the commands of `hotlist` share: options, a word on where the list lies, and the plate,
+which is never an option.
+"""
 
 import sys
 from pathlib import Path
@@ -6,6 +8,26 @@ from typing import Annotated
 
 import typer
 
+from agent.core.text.visible import visible
+
+
+def _tell_place(city: Path) -> Path:
+    """On stderr, once a command, where the list lies in the city's folder still: how to move it."""
+    from agent.city.hotlist_place import how_to_move
+
+    if told := how_to_move(city):
+        print(f"platewarden: {visible(told)}", file=sys.stderr)
+    return city
+
+
+City = Annotated[
+    Path,
+    typer.Option(
+        "--city",
+        help="The city's folder. The list lies beside it, in CITY-hotlist.",
+        callback=_tell_place,
+    ),
+]
 State = Annotated[str, typer.Option("--state", help="Issuing state, ISO 3166: US-CA.")]
 By = Annotated[
     str,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from agent.commands.city_options import City, Json
+from agent.commands.city_options import Json
 from agent.commands.hotlist.hotlist_allowances import (
     AllowBulk,
     AllowEmpty,
@@ -18,6 +18,7 @@ from agent.commands.hotlist.hotlist_allowances import (
     AllowTwins,
     AllowUnprotect,
 )
+from agent.commands.hotlist.hotlist_options import City
 
 app = typer.Typer(add_completion=False)
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from agent.commands.city_options import City, Json, On, PassphraseFile
-from agent.commands.hotlist.hotlist_options import OnlinePassphraseFile
+from agent.commands.city_options import Json, On, PassphraseFile
+from agent.commands.hotlist.hotlist_options import City, OnlinePassphraseFile
 
 app = typer.Typer(add_completion=False)
 

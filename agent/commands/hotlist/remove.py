@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.commands.city_options import City, Json, On, PassphraseFile
-from agent.commands.hotlist.hotlist_options import By, OnlinePassphraseFile, State, Why, plate
+from agent.commands.city_options import Json, On, PassphraseFile
+from agent.commands.hotlist.hotlist_options import By, City, OnlinePassphraseFile, State, Why, plate
 from agent.core.text.visible import visible
 from agent.errors import UsageError
 

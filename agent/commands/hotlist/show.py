@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from agent.commands.city_options import City, Json
+from agent.commands.city_options import Json
+from agent.commands.hotlist.hotlist_options import City
 from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)
