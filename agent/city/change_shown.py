@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agent.city.drafts import Texts
     from agent.core.judging.diff.diff_words import Compared
     from agent.core.judging.explain.provenance import Standing
+    from agent.verifying.roster_check import Roster
 
 _NOTHING = (
     'name = "nothing"\nversion = 1\njurisdiction = "{jurisdiction}"\neffective = {effective}\n'
@@ -136,6 +137,11 @@ def cameras(old: Texts, new: Texts, files: Mapping[str, bytes]) -> tuple[str, ..
     before, after = old.enrolled(), new.enrolled()
     if after is None or old.roster == new.roster:
         return ()
+    return devices(before, after, files) + root_keys(old.city_root, new.city_root)
+
+
+def devices(before: Roster | None, after: Roster, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The same of two rosters."""
     had, has = dict(before.devices) if before else {}, after.devices
     changed = sorted(name for name in has if has[name] != had.get(name))
     known = fingerprints(after, changed, files)
@@ -148,16 +154,22 @@ def cameras(old: Texts, new: Texts, files: Mapping[str, bytes]) -> tuple[str, ..
     lines += [
         f"{name}: retired; its reads count no more" for name in sorted(had.keys() - has.keys())
     ]
-    if before is not None and old.city_root != new.city_root:
-        key = f" (now key {_key_id(new.city_root)[:12]})" if new.city_root else ""
-        lines.append(f"the city's root key changes{key}: give the new root.json to every recipient")
     return tuple(lines)
 
 
-def _key_id(city_root: bytes) -> str:
-    """As `bundle key` tells it."""
-    public = Ed25519PublicKey.from_public_bytes(parse_root(city_root))
-    return str(SSlibKey.from_crypto(public).keyid)
+def root_keys(old: bytes | None, new: bytes | None) -> tuple[str, ...]:
+    """Who signs the roster from now on, where that changes."""
+    if old is None or new is None or old == new:
+        return ()
+    root = parse_root(new)
+    ids = ", ".join(key_id(key)[:12] for key in root.keys)
+    now = f"key {ids}" if len(root.keys) == 1 else f"{root.threshold} of keys {ids}"
+    return (f"the city's root key changes (now {now}): give the new root.json to every recipient",)
+
+
+def key_id(raw: bytes) -> str:
+    """Of an Ed25519 key, as `bundle key` tells it."""
+    return str(SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(raw)).keyid)
 
 
 def keys(

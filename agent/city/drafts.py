@@ -182,7 +182,8 @@ def drafts_of(
         raise ConfigError(
             error.what,
             where=folder / ROSTER,
-            fix="enrol the cameras again, with the key of root.json: bundle sign --enrol",
+            fix="the missing holders sign it: `bundle roster`; or enrol the cameras again, with "
+            "the key of root.json: bundle sign --enrol",
         ) from None
     return files | _authorities(folder, policy)
 

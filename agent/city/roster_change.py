@@ -1,4 +1,6 @@
-"""Enrolment files into the signed roster: a whole batch by one signature of the city's root key."""
+"""Enrolment files into the roster: a whole batch by one signature of the city's root key. Where the
+root has several keys, each holder signs on their own: `roster_signing`.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,20 @@ from joserfc.jwk import OKPKey
 from agent.bundles.repository.signing_keys import load_private
 from agent.city.drafts import CAMERAS, ROSTER, Enrolled
 from agent.core.policy.camera_roster import parse_roster
-from agent.core.text.strict_json import canonical, public_jwk
 from agent.core.text.toml_document import MAX_TEXT_BYTES
 from agent.core.wire.enrolment import MAX_BYTES, Enrolment
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
 from agent.verifying.enrolment_check import verify_enrolment
 from agent.verifying.jose_registry import registry
-from agent.verifying.roster_check import TYP, Roster, format_roster, parse_root
+from agent.verifying.roster_check import (
+    TYP,
+    Roster,
+    RosterRoot,
+    format_root,
+    format_roster,
+    parse_root,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,14 +63,19 @@ def first_roster(city: str, key: Ed25519PrivateKey, now: datetime) -> tuple[byte
 
 def root_json(key: Ed25519PrivateKey) -> bytes:
     """The public half of the city's root key, as recipients and cameras are given it."""
-    return canonical(public_jwk("Ed25519", key.public_key().public_bytes_raw())) + b"\n"
+    return format_root(RosterRoot((key.public_key().public_bytes_raw(),)))
 
 
 def sign_roster(roster: Roster, key: Ed25519PrivateKey) -> bytes:
     """roster.jws (docs/ref/sealed-read.md)."""
+    return sign_payload(format_roster(roster), key)
+
+
+def sign_payload(payload: bytes, key: Ed25519PrivateKey) -> bytes:
+    """The compact JWS of a roster."""
     signed = jws.serialize_compact(
         {"alg": "Ed25519", "typ": TYP},
-        format_roster(roster),
+        payload,
         OKPKey.import_key(key),
         registry=registry(),
     )
@@ -72,18 +85,19 @@ def sign_roster(roster: Roster, key: Ed25519PrivateKey) -> bytes:
 def load_root_key(
     where: str, root_json: bytes | None, secret: Callable[[str], str]
 ) -> Ed25519PrivateKey:
-    """The city's root key, which must be the one of root.json, where there is one.
+    """The city's root key, which must be in root.json, where there is one.
 
     Raises StorageError, ConfigError.
     """
     key = load_private(where, secret)
+    held = parse_root(root_json).keys if root_json is not None else None
     if not isinstance(key, Ed25519PrivateKey) or (
-        root_json is not None and key.public_key().public_bytes_raw() != parse_root(root_json)
+        held is not None and key.public_key().public_bytes_raw() not in held
     ):
         raise ConfigError(
             "is not the city's root key, whose public half is root.json",
             where=where,
-            fix="name the file that `bundle init --roster-key` made",
+            fix="name the file that `bundle init --roster-key` made, or that its holder made since",
         )
     return key
 
@@ -96,6 +110,24 @@ def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str]
     A new root key needs nothing of the old one, which may be lost: two of the policy's signers
     stand for it, as for everything else in their role.
     """
+    _require_key(wanted, texts)
+    done = changed(wanted, texts, now)
+    known = None if wanted.new_key else texts.city_root
+    key = load_root_key(wanted.new_key or wanted.key, known, secret)
+    return Enrolled(done.cameras, sign_roster(done.roster, key), root_json(key), done.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The new roster.toml, the roster that is to be signed, and the enrolment files by camera."""
+
+    cameras: bytes
+    roster: Roster
+    files: Mapping[str, bytes]
+
+
+def changed(wanted: Wanted, texts: Texts, now: datetime) -> Changed:
+    """What the drafts become. Raises UsageError, ConfigError, StorageError."""
     before = _before(texts)
     if before is None or texts.cameras is None or texts.city_root is None:
         raise ConfigError("there is no roster yet", where=ROSTER, fix="`bundle init` makes it")
@@ -124,14 +156,8 @@ def enrolled(wanted: Wanted, texts: Texts, now: datetime, secret: Callable[[str]
             where=missing[0],
             fix="--enrol FILE --replace CAMERA",
         )
-    known = None if wanted.new_key else texts.city_root
-    key = load_root_key(wanted.new_key or wanted.key, known, secret)
-    return Enrolled(
-        cameras,
-        sign_roster(replace(before, issued_at=now, devices=devices, age=age, logs=logs), key),
-        root_json(key),
-        read,
-    )
+    roster = replace(before, issued_at=now, devices=devices, age=age, logs=logs)
+    return Changed(cameras, roster, read)
 
 
 def _before(texts: Texts) -> Roster | None:
@@ -142,11 +168,12 @@ def _before(texts: Texts) -> Roster | None:
         raise ConfigError(
             error.what,
             where=ROSTER,
-            fix="take roster.jws and root.json together from a copy, then run it again",
+            fix="let the missing holders sign it (`bundle roster`), or take roster.jws and "
+            "root.json together from a copy; then run it again",
         ) from None
 
 
-def _require_possible(wanted: Wanted, before: Roster) -> None:
+def _require_key(wanted: Wanted, texts: Texts) -> None:
     if wanted.key and wanted.new_key:
         raise UsageError(
             "the roster is signed by one of the two",
@@ -159,6 +186,16 @@ def _require_possible(wanted: Wanted, before: Roster) -> None:
             where="--enrol",
             fix="name it with --roster-key",
         )
+    if wanted.key and texts.city_root and (root := parse_root(texts.city_root)).threshold > 1:
+        raise UsageError(
+            f"the roster needs the signatures of {root.threshold} of {len(root.keys)} keys",
+            where="--roster-key",
+            fix="each holder runs `platewarden bundle roster`, the first with --enrol or --retire; "
+            "then sign without --roster-key",
+        )
+
+
+def _require_possible(wanted: Wanted, before: Roster) -> None:
     for name in (*wanted.retire, *wanted.replace):
         if name not in before.devices:
             raise UsageError(

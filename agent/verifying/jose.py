@@ -2,6 +2,8 @@
 refusal.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
@@ -18,7 +20,22 @@ from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM, Envelope
 from agent.errors import EnvelopeRefusedError
 
 MAX_DOCUMENT_BYTES = 1 << 20
+MAX_SIGNATURES = 10  # of one document
+_BY_NOBODY = "the signature does not match: altered, or signed by another key"
 MAX_KEYS = 4_096  # kept as objects: more cameras than a receiver meets in an hour
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One of a JWS: its header as base64url, the signing input (RFC 7515 5.1), and its bytes."""
+
+    header: str
+    over: bytes
+    signature: bytes
+
+    def is_by(self, raw_key: bytes) -> bool:
+        """Did that key sign?"""
+        return _is_by(raw_key, self.signature, self.over)
 
 
 def verify_detached(envelope: Envelope, raw_key: bytes) -> None:
@@ -49,14 +66,71 @@ def verify_compact(
     `typ` keeps one signing key's documents apart: a receipt can never stand in for a key list.
     """
     header, payload, signature = _segments(untrusted_text, where, max_bytes)
-    fields = Fields(
-        parse_object(decode_base64url(header, where), where), where, required=("alg", "typ")
-    )
-    fields.exactly("alg", SIGNATURE_ALGORITHM)
-    fields.exactly("typ", typ)
+    _require_header(header, typ, where)
     signed = f"{header}.{payload}".encode("ascii")
     _verify(signed, decode_base64url(signature, where), raw_key, where)
     return decode_base64url(payload, where)
+
+
+def verify_general(
+    untrusted_text: bytes,
+    typ: str,
+    raw_keys: Sequence[bytes],
+    threshold: int,
+    *,
+    where: str,
+    max_bytes: int = MAX_DOCUMENT_BYTES,
+) -> bytes:
+    """The payload that the holders of `threshold` different keys have signed: a JWS in the general
+    JSON form (RFC 7515 7.2.1), each signature with a header as in `verify_compact`; or the compact
+    form, which holds one.
+
+    Raises EnvelopeRefusedError(malformed or signature-invalid). Keys count, not signatures: the
+    same one given often counts once, and one by a stranger, or by a former holder, not at all.
+    """
+    payload, signed = signatures_of(untrusted_text, typ, where=where, max_bytes=max_bytes)
+    held = set(raw_keys)
+    valid = {key for one in signed for key in held if one.is_by(key)}
+    if len(valid) < threshold:
+        raise EnvelopeRefusedError(
+            Reason.SIGNATURE_INVALID,
+            f"signed by {len(valid)} of the {threshold} that must sign (of {len(held)}): not yet "
+            "complete, altered, or signed by other keys"
+            if threshold > 1
+            else _BY_NOBODY,
+            where=where,
+        )
+    return payload
+
+
+def signatures_of(
+    untrusted_text: bytes, typ: str, *, where: str, max_bytes: int = MAX_DOCUMENT_BYTES
+) -> tuple[bytes, tuple[Signature, ...]]:
+    """The payload of a JWS of either form, and its signatures, none of them checked.
+
+    Raises EnvelopeRefusedError(malformed).
+    """
+    if not untrusted_text.startswith(b"{"):
+        header, payload, signature = _segments(untrusted_text, where, max_bytes)
+        parts = [(header, signature)]
+    else:
+        if len(untrusted_text) > max_bytes:
+            raise malformed(f"is longer than {max_bytes} bytes", where)
+        whole = Fields(
+            parse_object(untrusted_text, where), where, required=("payload", "signatures")
+        )
+        payload = whole.text("payload", most=max_bytes)
+        entries = (
+            Fields(entry, where, required=("protected", "signature"))
+            for entry in whole.sequence("signatures", MAX_SIGNATURES)
+        )
+        parts = [(one.text("protected"), one.text("signature")) for one in entries]
+    signed = list[Signature]()
+    for header, signature in parts:
+        _require_header(header, typ, where)
+        over = f"{header}.{payload}".encode("ascii", "replace")  # no key signed a question mark
+        signed.append(Signature(header, over, decode_base64url(signature, where)))
+    return decode_base64url(payload, where), tuple(signed)
 
 
 def untrusted_payload(untrusted_text: bytes, *, where: str, max_bytes: int) -> bytes:
@@ -64,6 +138,16 @@ def untrusted_payload(untrusted_text: bytes, *, where: str, max_bytes: int) -> b
     with.
     """
     return decode_base64url(_segments(untrusted_text, where, max_bytes)[1], where)
+
+
+def _require_header(untrusted_header: str, typ: str, where: str) -> None:
+    fields = Fields(
+        parse_object(decode_base64url(untrusted_header, where), where),
+        where,
+        required=("alg", "typ"),
+    )
+    fields.exactly("alg", SIGNATURE_ALGORITHM)
+    fields.exactly("typ", typ)
 
 
 def _segments(untrusted_text: bytes, where: str, max_bytes: int) -> tuple[str, str, str]:
@@ -90,11 +174,13 @@ def _verify(signed: bytes, signature: bytes, raw_key: bytes, where: str) -> None
     The callers have compared the header with the one that we write, member by member, so there is
     no algorithm to choose and no extension to heed.
     """
+    if not _is_by(raw_key, signature, signed):
+        raise EnvelopeRefusedError(Reason.SIGNATURE_INVALID, _BY_NOBODY, where=where)
+
+
+def _is_by(raw_key: bytes, signature: bytes, signed: bytes) -> bool:
     try:
         _public_key(raw_key).verify(signature, signed)
     except (InvalidSignature, ValueError):
-        raise EnvelopeRefusedError(
-            Reason.SIGNATURE_INVALID,
-            "the signature does not match: altered, or signed by another key",
-            where=where,
-        ) from None
+        return False
+    return True

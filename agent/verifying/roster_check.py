@@ -1,4 +1,4 @@
-"""Checks the city's signed roster of enrolled cameras."""
+"""Checks the city's roster of enrolled cameras, which m of the n keys of its root have signed."""
 
 import re
 from collections.abc import Mapping
@@ -19,6 +19,8 @@ from agent.verifying import jose
 TYP = "platewarden-roster"
 MAX_DEVICES = 5_000
 MAX_BYTES = 1 << 20
+MAX_ROOT_KEYS = 10
+LEAST_THRESHOLD = 2  # of a root of several keys: any one of them alone would be weaker than one
 _WHERE = "roster"
 _LOGS = ("watch_log", "deliver_log")
 AGE_RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")  # X25519, in Bech32
@@ -38,25 +40,60 @@ class Roster:
     logs: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
 
-@boundary.document("root key")
-def parse_root(untrusted_json: bytes, where: str = "root.json") -> bytes:
-    """The city root's raw Ed25519 public key from its JWK file.
+@dataclass(frozen=True, slots=True)
+class RosterRoot:
+    """Who signs the roster: `threshold` of `keys` (raw Ed25519, 32 bytes each, no two the same)."""
 
-    Raises EnvelopeRefusedError(malformed).
+    keys: tuple[bytes, ...]
+    threshold: int = 1
+
+
+@boundary.document("root key")
+def parse_root(untrusted_json: bytes, where: str = "root.json") -> RosterRoot:
+    """The city's root, from its file: one JWK, or `keys` and the `threshold` of them that must
+    sign.
+
+    Raises EnvelopeRefusedError(malformed), also for a key that is there twice: whoever held it
+    would be two.
     """
-    return parse_public_jwk(parse_object(untrusted_json, where), "Ed25519", where)
+    table = parse_object(untrusted_json, where)
+    if "kty" in table:
+        return RosterRoot((parse_public_jwk(table, "Ed25519", where),))
+    fields = Fields(table, where, required=("keys", "threshold"))
+    keys = tuple(
+        parse_public_jwk(one, "Ed25519", where) for one in fields.sequence("keys", MAX_ROOT_KEYS)
+    )
+    if len(set(keys)) != len(keys):
+        raise fields.bad("keys", "keys of which no two are the same")
+    return RosterRoot(keys, fields.whole("threshold", LEAST_THRESHOLD, len(keys)))
+
+
+def format_root(root: RosterRoot) -> bytes:
+    """root.json; the inverse of `parse_root`."""
+    keys = [public_jwk("Ed25519", key) for key in root.keys]
+    if root.threshold == 1 and len(keys) == 1:
+        return canonical(keys[0]) + b"\n"
+    return canonical({"keys": keys, "threshold": root.threshold}) + b"\n"
 
 
 @boundary.document("roster")
-def verify_roster(untrusted_text: bytes, root_key: bytes) -> Roster:
-    """The roster of a compact JWS signed by the city root (raw Ed25519).
+def verify_roster(untrusted_text: bytes, root: RosterRoot) -> Roster:
+    """The roster of a JWS that enough of the city root's keys have signed.
 
     Raises EnvelopeRefusedError.
 
     Limit: an older roster is accepted here; a camera gets its roster in a signed bundle, which no
     older one replaces.
     """
-    payload = jose.verify_compact(untrusted_text, TYP, root_key, where=_WHERE, max_bytes=MAX_BYTES)
+    return parse_roster_payload(
+        jose.verify_general(
+            untrusted_text, TYP, root.keys, root.threshold, where=_WHERE, max_bytes=MAX_BYTES
+        )
+    )
+
+
+def parse_roster_payload(payload: bytes) -> Roster:
+    """What the root's holders sign. Raises EnvelopeRefusedError(malformed)."""
     fields = Fields(
         parse_object(payload, _WHERE), _WHERE, required=("v", "city", "issued_at", "devices")
     )

@@ -22,7 +22,7 @@ from agent.sealing.sealer import sign
 from agent.verifying.envelope_check import EnvelopeVerifier
 from agent.verifying.key_list_check import verify_key_list
 from agent.verifying.receipt_check import ReceiptVerifier
-from agent.verifying.roster_check import format_roster, verify_roster
+from agent.verifying.roster_check import RosterRoot, format_roster, verify_roster
 from tests.golden.alterations import Alteration, altered
 from tests.golden.make import seed
 
@@ -30,7 +30,9 @@ FILE = Path(__file__).parents[1] / "golden" / "read-1.json"
 FILE_SHA256 = "b86b6048e4ccf59d453ee44e7abc6f1965bab8200272a34c9d7803ddcc75d424"
 VECTOR = json.loads(FILE.read_text(encoding="ascii"))
 WIRE = VECTOR["wire"].encode()
-ROOT, SIGNING = (from_b64url(VECTOR[name]["x"]) for name in ("root_key", "recipient_signing_key"))
+ROOT_KEY, SIGNING = (
+    from_b64url(VECTOR[name]["x"]) for name in ("root_key", "recipient_signing_key")
+)
 
 
 class OneKey:
@@ -45,7 +47,7 @@ class OneKey:
 def opener():
     return Opener(
         VECTOR["recipient"],
-        EnvelopeVerifier(verify_roster(VECTOR["roster"].encode(), ROOT).devices),
+        EnvelopeVerifier(verify_roster(VECTOR["roster"].encode(), RosterRoot((ROOT_KEY,))).devices),
         OneKey(),
     )
 
@@ -96,7 +98,7 @@ def test_what_is_written_today_has_the_bytes_of_the_vectors():
     assert join(envelope.jwe, envelope.jws_protected, envelope.signature) == WIRE
     listed = verify_key_list(VECTOR["key_list"].encode(), VECTOR["recipient"], SIGNING)
     receipt = ReceiptVerifier({VECTOR["recipient"]: SIGNING}).verify(VECTOR["receipt"].encode())
-    roster = verify_roster(VECTOR["roster"].encode(), ROOT)
+    roster = verify_roster(VECTOR["roster"].encode(), RosterRoot((ROOT_KEY,)))
     for name, written in (
         ("key_list", format_key_list(listed)),
         ("receipt", format_receipt(receipt)),

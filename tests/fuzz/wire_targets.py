@@ -104,7 +104,9 @@ def key_list(data: bytes) -> None:
 def signed_roster(data: bytes) -> None:
     if data[:1] == b"{":
         data = world.compact(world.ROOT_KEY, "platewarden-roster", data)
-    roster_check.verify_roster(data, world.ROOT_KEY.public_key().public_bytes_raw())
+    roster_check.verify_roster(
+        data, roster_check.RosterRoot((world.ROOT_KEY.public_key().public_bytes_raw(),))
+    )
 
 
 @target("a root key and a camera's public.json (JSON)", 1024)

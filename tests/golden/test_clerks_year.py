@@ -21,12 +21,14 @@ from agent.bundles.generation_store import BundleStore
 from agent.bundles.hotlist_sealed import open_hotlist
 from agent.core.time.instant import Instant
 from agent.settings import Limits
+from agent.verifying.roster_check import parse_root, verify_roster
 from tests.support.pki import Authority
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/guide/clerk.md"
 YEAR = 2025  # long over, so that no day of it lies ahead of this machine's clock
 BLOCK = re.compile(r"^```sh\n# (\d+ [A-Z][a-z]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+OWN_CITY = re.compile(r"bundle publish --city city |[ -]publish (?!--city (lapsed|short) )")
 JOB = re.compile(r"^```sh\n# every (month|day)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # The recipient's machine lives in the same year; it has no `--on`, since keys are destroyed by day.
 COMMAND = """\
@@ -165,7 +167,7 @@ def year(tmp_path_factory):
             clerk.run(day, jobs["day"].replace("daily.pem", online))
             month = day.month
         told = clerk.run(day, script)
-        generation = clerk.camera(day) if re.search(r"[ -]publish ", script) else None
+        generation = clerk.camera(day) if OWN_CITY.search(script) else None
         if generation is not None:
             clerk.wanted[day.month, day.day] = clerk.looks_for(generation)
         story.append(
@@ -182,14 +184,14 @@ def year(tmp_path_factory):
 
 def test_every_publication_of_the_year_reaches_the_camera(year):
     _, story = year
-    published = [generation for _, script, _, generation, _ in story if " publish " in script]
+    published = [generation for _, script, _, generation, _ in story if OWN_CITY.search(script)]
     assert len(published) >= 10
     assert all(published)
     versions = [generation.versions for generation in published]
     for before, after in pairwise(versions):
         assert all(after[role] >= version for role, version in before.items())
     assert [versions[0][role] for role in ("root", "targets", "policy")] == [1, 1, 1]
-    assert (versions[-1]["root"], versions[-1]["targets"], versions[-1]["policy"]) == (3, 4, 10)
+    assert (versions[-1]["root"], versions[-1]["targets"], versions[-1]["policy"]) == (3, 4, 12)
 
 
 def test_the_change_of_policy_is_what_the_camera_obeys_from_march(year):
@@ -233,6 +235,37 @@ def test_a_wanted_plate_needs_two_hands_and_a_car_that_was_found_is_looked_for_n
     assert clerk.wanted[4, 8] == ["EPD-25-0412"]
     assert clerk.wanted[4, 10] == []
     assert "EPD-25-0412" not in str(clerk.wanted[6, 2])
+
+
+def test_two_of_three_hold_the_root_and_one_of_them_is_replaced(year):
+    clerk, story = year
+    told = "".join(text for day, _, text, _, _ in story if (day.month, day.day) == (10, 2))
+    assert told.count("Missing: 1") == 2
+    assert "the city's root key changes (now 2 of keys " in told
+    roots = [
+        parse_root((generation.city / "root.json").read_bytes())
+        for day, _, _, generation, _ in story
+        if generation and day.month >= 9
+    ]
+    assert [(root.threshold, len(root.keys)) for root in roots[:4]] == [
+        (1, 1),
+        (1, 1),
+        (2, 3),
+        (2, 3),
+    ]
+    assert len(set(roots[2].keys) & set(roots[3].keys)) == 2
+    last = (clerk.desk / "city/roster.jws").read_bytes()
+    assert len(verify_roster(last, roots[-1]).devices) == 2
+
+
+def test_a_policy_that_lapsed_and_keys_too_short_are_told_and_mended(year):
+    """The daily job's exit code is held by the guide's own lines."""
+    told = {script: text for day, script, text, _, _ in year[1] if (day.month, day.day) == (12, 20)}
+    lapsed, mended = (text for script, text in told.items() if "--city lapsed" in script)
+    (short,) = (text for script, text in told.items() if "--city short" in script)
+    assert "ENDED" in lapsed
+    assert "Published at" in mended
+    assert "until 8 January" in short
 
 
 def test_the_last_calendar_names_every_role_that_people_renew(year):

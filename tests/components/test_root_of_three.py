@@ -1,0 +1,132 @@
+"""The city's root is held by three, of whom two sign the roster: each on their own, in any order,
+and nobody twice. Cameras and recipients believe no roster that fewer have signed.
+"""
+
+import json
+
+import pytest
+
+from agent.errors import EnvelopeRefusedError
+from agent.verifying.roster_check import parse_root, verify_roster
+from tests.support.clerk_city import CAMERA, LATER, NEXT_DAY, OTHER, camera, is_error
+
+pytestmark = pytest.mark.usefixtures("quick_disk")
+NAMES = ("rita", "sam", "tea")
+
+
+def roster(desk, who, *more, on=LATER):
+    """One holder's act. The founding's root key alone has a passphrase."""
+    words = ("--roster-key", desk.key(who), "--yes", *more)
+    file = ("--passphrase-file", desk.folder / "passphrase")
+    return desk.run("bundle", "roster", "--city", desk.city, *words, *file, on=on)
+
+
+@pytest.fixture
+def three(open_desk):
+    """Three holders have made their keys; the founding's single root key is lost."""
+    open_desk.key("roster").unlink()
+    file = ("--passphrase-file", open_desk.folder / "passphrase")
+    for name in NAMES:
+        words = ("bundle", "key", open_desk.folder / name, "--holder", name, *file)
+        made = open_desk.run(*words, on="")
+        assert made.code == 0, made.err
+    return open_desk
+
+
+def new_holders(desk):
+    return [part for name in NAMES for part in ("--new-roster-key", desk.pub(name))]
+
+
+@pytest.fixture
+def held(three):
+    """Two of three hold the root, and it is published."""
+    assert roster(three, "rita", *new_holders(three)).code == 0
+    assert roster(three, "tea").code == 0
+    for who in ("dora", "eli"):
+        done = three.sign(who, on=LATER)
+        assert done.code == 0, done.err
+        assert "the city's root key changes (now 2 of keys " in done.out
+    assert three.publish(on=LATER).code == 0
+    return three
+
+
+def published(desk, on=NEXT_DAY):
+    generation = camera(desk, on)
+    root = parse_root((generation.city / "root.json").read_bytes())
+    return root, (generation.city / "roster.jws").read_bytes()
+
+
+def test_a_lost_key_becomes_two_of_three_by_the_policys_signers(held):
+    root, text = published(held)
+    assert (root.threshold, len(root.keys)) == (2, 3)
+    assert verify_roster(text, root).devices == {}
+
+
+def test_two_holders_enrol_and_a_camera_believes_it(held):
+    path, _ = held.enrol()
+    done = roster(held, "sam", "--enrol", path)
+    assert f"{CAMERA}: enrolled; fingerprint " in done.out
+    assert "signed by 1 of 2" in done.out
+    assert "Missing: 1" in done.out
+    second = roster(held, "rita")
+    assert f"{CAMERA}: enrolled; fingerprint " in second.out, "the second is shown the same"
+    assert "Enough have signed the roster" in second.out
+    for who in ("dora", "fay"):
+        assert held.sign(who, on=NEXT_DAY).code == 0
+    assert held.publish(on=NEXT_DAY).code == 0
+    root, text = published(held)
+    assert set(verify_roster(text, root).devices) == {CAMERA}
+    one = json.loads(text)
+    one["signatures"] = one["signatures"][:1] * 2
+    with pytest.raises(EnvelopeRefusedError):
+        verify_roster(json.dumps(one).encode(), root)
+
+
+def test_one_holder_alone_changes_nothing_and_one_key_counts_once(held):
+    path, _ = held.enrol()
+    before = held.files()
+    assert roster(held, "sam", "--enrol", path).code == 0
+    is_error(roster(held, "sam"), 2, "has signed the roster already")
+    is_error(held.sign("dora", on=NEXT_DAY), 2, "signed by 1 of the 2", "bundle roster")
+    assert held.files() == before
+    assert held.publish("--renew", on=NEXT_DAY).code == 0, "the daily job goes on"
+
+
+def test_a_holder_who_is_none_signs_nothing(held):
+    is_error(roster(held, "gus"), 2, "not the city's root key")
+    path, _ = held.enrol()
+    words = ("--enrol", path, "--roster-key", held.key("rita"))
+    is_error(held.sign("dora", *words, on=NEXT_DAY), 2, "2 of 3 keys", "bundle roster")
+
+
+def test_a_holder_is_replaced(held):
+    """Tea's key is lost: Gus's takes its place, and hers counts no more."""
+    file = ("--passphrase-file", held.folder / "passphrase")
+    held.run("bundle", "key", held.folder / "uma", "--holder", "uma", *file, on="")
+    now = [part for name in ("rita", "sam", "uma") for part in ("--new-roster-key", held.pub(name))]
+    assert roster(held, "sam", *now).code == 0
+    is_error(roster(held, "tea"), 2, "not the city's root key")
+    assert roster(held, "uma").code == 0
+    for who in ("dora", "eli"):
+        assert held.sign(who, on=NEXT_DAY).code == 0
+    assert held.publish(on=NEXT_DAY).code == 0
+    root, text = published(held)
+    assert verify_roster(text, root).devices == {}
+    assert len(root.keys) == 3
+
+
+@pytest.mark.parametrize(
+    "names", [("rita",), ("rita", "rita"), ("rita", "sam", "rita"), ("rita", "missing")]
+)
+def test_a_root_that_is_no_two_of_several_is_refused(three, names):
+    words = [part for name in names for part in ("--new-roster-key", three.pub(name))]
+    done = roster(three, "rita", *words)
+    assert done.code == 2, done.out
+    assert "platewarden: " in done.err
+
+
+def test_a_drafted_change_that_is_not_complete_is_not_built_on(held):
+    path, _ = held.enrol()
+    other, _ = held.enrol(OTHER)
+    assert roster(held, "sam", "--enrol", path).code == 0
+    is_error(roster(held, "rita", "--enrol", other), 2, "roster.jws", "bundle roster")
