@@ -82,5 +82,5 @@ def test_a_planted_plate_is_found(
 
 def test_the_hot_list_would_be_found_if_it_were_not_left_out(demo_run: DemoRun) -> None:
     """The search is not blind where it matters most."""
-    assert search(demo_run.work / "city", PLATES)
+    assert search(demo_run.work / "city-hotlist", PLATES)
     assert set(encodings(PLANTED)) == {"text", "utf-16", "base64", "json-escaped"}
