@@ -1,5 +1,5 @@
 """Enrolment files into the roster: a whole batch by one signature of the city's root key. Where the
-root has several keys, each holder signs on their own: `roster_signing`.
+root has several keys, each holder signs on their own: `roster_signature`.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def roster(
     from agent.city.carriage import identity
     from agent.city.moment import moment
     from agent.city.roster_change import Wanted
-    from agent.city.roster_signing import Order, plan
+    from agent.city.roster_signature import Order, plan
 
     now = moment(on, rig=identity(CityRepository(city)).rig)
     wanted = Wanted(tuple(enrol or ()), tuple(replace or ()), tuple(retire or ()))
