@@ -257,7 +257,7 @@ def test_a_policy_that_lapsed_and_keys_too_short_are_told_and_mended(year):
     lapsed, mended = (text for script, text in told.items() if "--city lapsed" in script)
     (short,) = (text for script, text in told.items() if "--city short" in script)
     assert "role policy: ENDED 2026-06-28" in lapsed
-    assert "policy.toml: ENDED 2026-01-07" in lapsed
+    assert "policy.toml, version 4: ENDED 2026-01-07" in lapsed
     assert "A camera takes this" in mended
     assert "CANNOT SERVE" in short
     assert "until 2025-09-28" in short, "60 days of new keys, less 21"
