@@ -123,7 +123,11 @@ setup(
             "img/aim.png",
             "img/endurance.png",
         ],
-        "agent.config": ["platewarden.example.toml", "policies/exampleville/*"],
+        "agent.config": [
+            "platewarden.example.toml",
+            "policies/exampleville/*",
+            "policies/exampleville-hotlist/*",
+        ],
         "agent": ["**/*.html", "**/*.css", "**/*.svg", "**/*.json", "**/*.toml"],
         "models": ["*.onnx", "manifest.json"],
     },
