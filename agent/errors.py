@@ -49,6 +49,10 @@ class StorageError(PlatewardenError):
     """
 
 
+class StoreAwayError(StorageError):
+    """A database on another machine does not answer now; trying again later may help."""
+
+
 class NetworkError(PlatewardenError):
     """A permitted broker cannot be reached now; trying again later may help."""
 

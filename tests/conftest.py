@@ -110,3 +110,12 @@ def ca(tmp_path_factory):
 def server(ca):
     """A broker's certificate from it."""
     return ca.server()
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL server; `postgresql.url()` is an empty place in it."""
+    from tests.support.postgresql import Postgresql
+
+    with Postgresql() as server:
+        yield server

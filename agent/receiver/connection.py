@@ -186,6 +186,14 @@ class Connection:
         except NetworkError as error:
             self._tell_once(-1, f"a receipt waits for the camera's next delivery: {error.what}")
 
+    def drop(self) -> None:
+        """Hang up: what was not acknowledged comes again on the next connection, which `next`
+        makes. Queued receipts wait for it.
+        """
+        self._driver.close()
+        self._events.clear()
+        self._since_s, self._retry_at_s = None, time.monotonic()
+
     def close(self) -> None:
         """Let queued receipts go out (bounded), then leave; the broker keeps our session."""
         end_s = time.monotonic() + FLUSH_TIMEOUT_S

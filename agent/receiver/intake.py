@@ -4,8 +4,8 @@ receipt.
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.core.policy.policy import TEST
@@ -14,10 +14,10 @@ from agent.core.wire.receipt import Receipt
 from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
-from agent.errors import EnvelopeRefusedError
+from agent.errors import EnvelopeRefusedError, StorageError, StoreAwayError
 from agent.receiver.opener import Opener
-from agent.receiver.received_reads import ReceivedReads
 from agent.receiver.signing_key import RecipientSigner
+from agent.receiver.store.read_store import Kept, Name, ReadStore
 
 if TYPE_CHECKING:
     from agent.core.time.instant import Instant
@@ -72,7 +72,7 @@ class Intake:
     """
 
     def __init__(
-        self, recipient: str, opener: Opener, store: ReceivedReads, signer: RecipientSigner
+        self, recipient: str, opener: Opener, store: ReadStore, signer: RecipientSigner
     ) -> None:
         self._recipient, self._opener, self._store, self._signer = recipient, opener, store, signer
         self._dropped: Counter[str] = Counter()
@@ -87,23 +87,66 @@ class Intake:
 
         Raises StorageError, and then answers none; never EnvelopeRefusedError.
         """
-        digests: dict[tuple[str, str], str] = {}
+        verified = [self._verified(wire) for wire in untrusted_wires]
+        names = {(tags.device, tags.read_id) for tags in verified if not isinstance(tags, str)}
+        digests = dict(self._store.known(sorted(names))) if names else {}
         with self._opener.keys_at_hand():
-            judged = [self._judged(wire, now, digests) for wire in untrusted_wires]
+            judged = [
+                self._judged(*pair, now, digests)
+                for pair in zip(verified, untrusted_wires, strict=True)
+            ]
         new = {one.digest: one.to_store for one in judged if one.to_store is not None}
-        self._store.add_all(new, now.utc)
+        kept = {one.row.name: one for one in self._store.add_all(new, now.utc)} if new else {}
         # signed only now, when all are durable
-        return [self._answered(one, now) for one in judged]
+        return [self._answered(self._settled(one, kept, now), now) for one in judged]
 
-    def _judged(
-        self, untrusted_wire: bytes, now: "Instant", digests: dict[tuple[str, str], str]
-    ) -> _Judged:
-        """What is to become of one message. `digests`: of the new reads before it, by name."""
+    def left_untold(self) -> list[Taken]:
+        """Reads of which a receiver told nobody before it died: to be told as if they had come now,
+        without a receipt. Raises StorageError.
+        """
+        found = []
+        for row in self._store.untold():
+            try:
+                tags = self._opener.verify_any_version(self._store.wire(row))
+            except StoreAwayError:
+                raise
+            except (EnvelopeRefusedError, StorageError):
+                # Its camera was taken off the roster, or its file: `open` says so.
+                self._store.told([row.name])
+            else:
+                found.append(Taken(STORED, tags, new=True))
+        return found
+
+    def told(self, all_taken: Iterable[Taken]) -> None:
+        """People know of these: what was new among them needs no telling. Raises StorageError."""
+        new = [one.tags for one in all_taken if one.new and one.tags is not None]
+        if new:
+            self._store.told([(tags.device, tags.read_id) for tags in new])
+
+    def reach_store(self) -> None:
+        """Raises StoreAwayError while it does not answer."""
+        self._store.recover()
+
+    def _verified(self, untrusted_wire: bytes) -> Tags | EnvelopeMinimum | str:
+        """Whose read it is, or why nobody's."""
         try:
-            tags = self._opener.verify_any_version(untrusted_wire)
+            return self._opener.verify_any_version(untrusted_wire)
         except EnvelopeRefusedError as refused:
             self._dropped[refused.reason] += 1
-            return _Judged(f"dropped:{refused.reason}")
+            return refused.reason
+
+    def _judged(
+        self,
+        tags: Tags | EnvelopeMinimum | str,
+        untrusted_wire: bytes,
+        now: "Instant",
+        digests: dict[Name, str],
+    ) -> _Judged:
+        """What is to become of one message. `digests`: of the reads that are stored and of the new
+        ones before it, by name.
+        """
+        if isinstance(tags, str):
+            return _Judged(f"dropped:{tags}")
         digest = hashlib.sha256(untrusted_wire).hexdigest()
         try:
             to_store = self._checked(tags, untrusted_wire, digest, now, digests)
@@ -137,7 +180,7 @@ class Intake:
         wire: bytes,
         digest: str,
         now: "Instant",
-        digests: Mapping[tuple[str, str], str],
+        digests: Mapping[Name, str],
     ) -> SealedRead | None:
         """The read if it is to be stored; None: it is known. Raises EnvelopeRefusedError."""
         where = f"read {tags.read_id}"
@@ -150,7 +193,7 @@ class Intake:
             raise EnvelopeRefusedError(
                 Reason.UNSUPPORTED_VERSION, f"is sealed in version {tags.version}", where=where
             )
-        known = digests.get((tags.device, tags.read_id)) or self._stored(tags)
+        known = digests.get((tags.device, tags.read_id))
         if known:
             # A camera never seals twice under one id: somebody tries to replace a read.
             if known != digest:
@@ -167,10 +210,17 @@ class Intake:
         self._opener.open_verified(tags, wire)
         return SealedRead(tags, wire)
 
-    def _stored(self, tags: Tags) -> str:
-        """The digest of the stored read of this name, or empty."""
-        row = self._store.find(tags.device, tags.read_id)
-        return row.wire_sha256 if row is not None else ""
+    def _settled(self, judged: _Judged, kept: Mapping[Name, Kept], now: "Instant") -> _Judged:
+        """The same, in view of what another receiver may have stored meanwhile."""
+        tags, read = judged.tags, judged.to_store
+        if tags is None or read is None:
+            return judged
+        there = kept[tags.device, tags.read_id]
+        if there.row.wire_sha256 == judged.digest:
+            return judged if there.new else replace(judged, to_store=None)
+        reason = Reason.READ_ID_REUSED
+        self._store.add_rejection(tags, judged.digest, reason, now.utc)
+        return _Judged(f"rejected:{reason}", tags, judged.digest)
 
     def _answered(self, judged: _Judged, now: "Instant") -> Taken:
         tags, outcome, digest = judged.tags, judged.outcome, judged.digest

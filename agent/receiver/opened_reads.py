@@ -13,7 +13,7 @@ from agent.core.text.rfc3339 import rfc3339
 from agent.core.time.instant import Instant
 from agent.errors import EnvelopeRefusedError, RefusedError, UsageError
 from agent.receiver.opener import OpenedRead, Opener
-from agent.receiver.received_reads import ReceivedReads, StoredRead
+from agent.receiver.store.read_store import ReadStore, StoredRead
 from agent.receiver.workplace import Workplace
 
 
@@ -69,7 +69,7 @@ def _refuse_late(deadline: datetime, row: StoredRead, now: Instant) -> None:
         )
 
 
-def _opened(opener: Opener, store: ReceivedReads, row: StoredRead, now: Instant) -> OpenedRead:
+def _opened(opener: Opener, store: ReadStore, row: StoredRead, now: Instant) -> OpenedRead:
     _refuse_late(row.deadline, row, now)
     opened = opener.open(store.wire(row))
     # The index is not signed; the tags are.

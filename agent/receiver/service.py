@@ -2,11 +2,11 @@
 
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from agent.errors import NetworkError, StorageError
+from agent.errors import NetworkError, StorageError, StoreAwayError
 from agent.mqtt.events import Received
 from agent.receiver.connection import Connection, Event, Lost, Notice, Refused, Subscribed
 from agent.receiver.intake import Intake, Taken
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agent.ports import Clock
 
 HOUSEKEEPING_S = 3_600.0
+LEFT_S = 30.0  # how often a dead receiver's untold reads are looked for
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # while the store is away
 _POLL_S = 0.5  # how soon a stop is noticed
 
 
@@ -57,6 +59,7 @@ class Service:
         self._clock = clock
         self._voice = voice
         self._stopping = False
+        self._tidied_s = self._looked_s = 0.0
 
     def stop(self) -> None:
         """Ask the loop to end."""
@@ -69,19 +72,53 @@ class Service:
         acknowledged and come again.
         """
         self._tidy()
-        tidied_s = self._clock.monotonic_s()
+        self._tell_left()
         self._connection.open()
         self._voice.tell(ready())
         try:
             while not self._stopping:
-                self._handle(self._connection.next(_POLL_S))
-                self._intake.settle(self._clock.monotonic_s())
-                if self._clock.monotonic_s() - tidied_s >= HOUSEKEEPING_S:
-                    self._tidy()
-                    tidied_s = self._clock.monotonic_s()
+                try:
+                    self._turn()
+                except StoreAwayError as error:
+                    self._await_store(error)
         finally:
             self._connection.close()
+            self._write_dropped()
+
+    def _turn(self) -> None:
+        self._handle(self._connection.next(_POLL_S))
+        now_s = self._clock.monotonic_s()
+        self._intake.settle(now_s)
+        if now_s - self._looked_s >= LEFT_S:
+            self._tell_left()
+        if now_s - self._tidied_s >= HOUSEKEEPING_S:
+            self._tidy()
+
+    def _await_store(self, error: StoreAwayError) -> None:
+        """Until the store answers, or `stop`. No message is in hand meanwhile: what was not
+        receipted comes again.
+        """
+        self._connection.drop()
+        self._voice.tell(f"{error}; trying again")
+        pause_s = FIRST_PAUSE_S
+        while not self._stopping:
+            self._rest(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            with suppress(StoreAwayError):
+                self._intake.reach_store()
+                self._voice.tell("the store answers again")
+                return
+
+    def _write_dropped(self) -> None:
+        try:
             self._intake.write_dropped()
+        except StoreAwayError as error:
+            self._voice.tell(f"{error}; the last minute's dropped messages stay uncounted")
+
+    def _rest(self, pause_s: float) -> None:
+        end_s = self._clock.monotonic_s() + pause_s
+        while not self._stopping and (left_s := end_s - self._clock.monotonic_s()) > 0:
+            self._clock.sleep(min(left_s, _POLL_S))
 
     def _handle(self, event: Event | None) -> None:
         if isinstance(event, Received):
@@ -105,6 +142,8 @@ class Service:
         now = trusted(self._clock.now())
         try:
             all_taken = self._intake.take_all([one.untrusted_payload for one in messages], now)
+        except StoreAwayError:
+            raise
         except StorageError:
             if len(messages) == 1:
                 raise
@@ -117,8 +156,18 @@ class Service:
             # Acknowledged only now: what is not yet durable comes again after a crash.
             self._connection.acknowledge(message)
             self._voice.taken(taken)
+        self._intake.told(all_taken)
+
+    def _tell_left(self) -> None:
+        """What a receiver that died has stored and told nobody."""
+        self._looked_s = self._clock.monotonic_s()
+        left = self._intake.left_untold()
+        for taken in left:
+            self._voice.taken(taken)
+        self._intake.told(left)
 
     def _tidy(self) -> None:
+        self._tidied_s = self._clock.monotonic_s()
         for line in self._housekeeping.tidy(trusted(self._clock.now())):
             self._voice.tell(line)
 

@@ -24,10 +24,10 @@ from agent.mqtt.client_request import make_request
 from agent.receiver import receiver_settings
 from agent.receiver.epoch_keys import EpochKeyStore
 from agent.receiver.opener import Opener
-from agent.receiver.received_reads import ReceivedReads
 from agent.receiver.receiver_settings import BrokerSettings, ReceiverSettings
 from agent.receiver.signing_key import FILE_NAME as SIGNING_KEY
 from agent.receiver.signing_key import RecipientSigner
+from agent.receiver.store.received_reads import ReceivedReads
 from agent.verifying import roster_check
 from agent.verifying.envelope_check import EnvelopeVerifier
 

@@ -160,7 +160,7 @@ def test_a_word_that_is_no_command_is_not_promised_in_the_other_package(monkeypa
 @pytest.mark.parametrize(
     ("module", "told"),
     [
-        ("agent.receiver.received_reads", "platewarden-city"),
+        ("agent.receiver.store.received_reads", "platewarden-city"),
         ("iotcore", "'iotcore', which is not installed"),
     ],
 )

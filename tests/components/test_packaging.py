@@ -65,7 +65,7 @@ def test_each_requirement_has_a_minimum_and_a_tested_version(package):
         *package["install_requires"],
         *(
             line
-            for name in ("bench", "demo", "dev", "fuzz", "peers", "rig")
+            for name in ("bench", "demo", "dev", "fuzz", "peers", "receiver-postgresql", "rig")
             for line in extras[name]
         ),
     ]
@@ -90,7 +90,10 @@ def test_what_the_product_imports_is_declared(package):
     extras = package["extras_require"]
     declared = {
         normal(Requirement(line).name)
-        for line in [*package["install_requires"], *extras["demo"], *extras["peers"]]
+        for line in (
+            *package["install_requires"],
+            *(line for name in ("demo", "peers", "receiver-postgresql") for line in extras[name]),
+        )
     }
     imported = set()
     for file in (ROOT / "agent").rglob("*.py"):

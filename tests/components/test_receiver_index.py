@@ -11,7 +11,7 @@ import pytest
 
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import StorageError
-from agent.receiver.received_reads import SCHEMA_VERSION, ReceivedReads
+from agent.receiver.store.received_reads import SCHEMA_VERSION, ReceivedReads
 from tests.fakes.sealing import FakeSealer
 from tests.support.sealed import CAPTURED, DEVICE, release, sighting
 
@@ -43,7 +43,7 @@ def test_how_the_index_is_written(store):
         *("wal", 2, 1),  # FULL, ON
         SCHEMA_VERSION,
     ]
-    assert SCHEMA_VERSION == 1
+    assert SCHEMA_VERSION == 2
 
 
 def test_an_index_that_cannot_be_opened_is_a_storage_error(tmp_path, monkeypatch):

@@ -168,8 +168,9 @@ class TestIntake:
         add_all, sign = store.add_all, signer.receipt
 
         def stored(reads, at):
-            add_all(reads, at)
+            kept = add_all(reads, at)
             done.append(f"stored {len(reads)}")
+            return kept
 
         monkeypatch.setattr(store, "add_all", stored)
         monkeypatch.setattr(

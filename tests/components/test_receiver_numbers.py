@@ -11,7 +11,7 @@ import pytest
 
 from agent.core.wire.sealed_read import SealedRead
 from agent.errors import StorageError
-from agent.receiver.received_reads import ReceivedReads
+from agent.receiver.store.received_reads import ReceivedReads
 from tests.fakes.sealing import FakeSealer
 from tests.support.sealed import CAPTURED, DEVICE, release, sighting
 
@@ -124,8 +124,8 @@ class TestUpgrade:
     def test_a_newer_version_is_refused(self, store, tmp_path):
         store.close()
         with closing(sqlite3.connect(tmp_path / "store" / "index.sqlite")) as index:
-            index.execute("PRAGMA user_version = 2")
-        with pytest.raises(StorageError, match="version 2; this software knows 1"):
+            index.execute("PRAGMA user_version = 3")
+        with pytest.raises(StorageError, match="version 3; this software knows 2"):
             ReceivedReads(tmp_path / "store")
 
 
@@ -142,6 +142,7 @@ class TestManyRows:
         statements = []
         store._index.set_trace_callback(statements.append)
         store.recover()
+        store.untold()
         store.delete_due(CAPTURED)
         store.sequences()
         store.held()

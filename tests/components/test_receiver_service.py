@@ -10,7 +10,13 @@ import pytest
 
 from agent.core.time.instant import ClockTrust
 from agent.core.wire.versions import EnvelopeMinimum
-from agent.errors import DestinationRefusedError, NetworkError, PlatewardenError, StorageError
+from agent.errors import (
+    DestinationRefusedError,
+    NetworkError,
+    PlatewardenError,
+    StorageError,
+    StoreAwayError,
+)
 from agent.mqtt.events import Received
 from agent.mqtt.proxy import refuse_proxy
 from agent.receiver import service as service_module
@@ -51,6 +57,9 @@ class FakeConnection:
     def publish_receipt(self, device, receipt):
         self.done.append(("receipt", device))
 
+    def drop(self):
+        self.done.append("drop")
+
     def close(self):
         self.done.append("close")
 
@@ -65,6 +74,12 @@ class FakeIntake:
         return [self.taken for _ in wires]
 
     def settle(self, _now_s):
+        pass
+
+    def left_untold(self):
+        return []
+
+    def told(self, all_taken):
         pass
 
     def write_dropped(self):
@@ -231,3 +246,96 @@ def test_a_proxy_is_refused_in_any_spelling(name):
 
 def test_a_stop_is_noticed_within_a_second():
     assert service_module._POLL_S <= 1
+
+
+class AwayIntake(FakeIntake):
+    """Its store is away, and answers at the third question."""
+
+    def __init__(self, taken, away=2):
+        super().__init__(taken)
+        self.away, self.told_of = away, []
+
+    def take_all(self, wires, now):
+        self.reach_store(0)
+        return super().take_all(wires, now)
+
+    def reach_store(self, less=1):
+        if self.away > 0:
+            self.away -= less
+            raise StoreAwayError("does not answer", where="the store")
+
+    def told(self, all_taken):
+        self.told_of += [taken.tags.read_id for taken in all_taken]
+
+
+def test_while_the_store_is_away_nothing_is_receipted_and_the_connection_waits(stored):
+    service, connection, _, said = build([message(1), message(2), lambda: message(1)], stored)
+    service._intake = AwayIntake(stored)
+    service.run(lambda: "READY")
+    assert connection.done == [
+        *("open", "drop"),  # both messages come again on the next connection; here one does
+        ("receipt", stored.tags.device),
+        ("acknowledge", 1),
+        "close",
+    ]
+    assert said == [
+        *("READY", "the store: does not answer; trying again", "the store answers again"),
+        stored,
+    ]
+    assert service._clock.elapsed_s == 1000 + 1 + 2 + 4  # growing pauses
+    assert service._intake.told_of == [stored.tags.read_id]
+
+
+def test_a_stop_does_not_wait_for_a_store_that_is_away(stored):
+    service, connection, *_ = build([message(1)], stored)
+    service._intake = AwayIntake(stored, away=1_000_000)
+    slept = service._clock.slept
+    service._clock.sleep = lambda seconds: slept.append(seconds) or service.stop()
+    service.run(lambda: "READY")
+    assert (connection.done, slept) == (["open", "drop", "close"], [0.5])
+
+
+def test_what_a_receiver_left_untold_is_told_at_the_next_start_and_not_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    enrolled = Enrolled(tmp_path / "r")
+
+    def run(*messages):
+        with closing(enrolled.place.store()) as store:
+            intake = Intake(RECIPIENT, enrolled.place.opener(), store, enrolled.place.signer())
+            connection, said = FakeConnection(messages), []
+            voice = Voice(lambda _: None, said.append)
+            clock = FakeClock(enrolled.now.utc)
+            service = Service(connection, intake, FakeHousekeeping(), clock, voice)
+            connection.service = service
+            if messages:
+                monkeypatch.setattr(service, "_voice", Voice(lambda _: None, die))
+            service.run(lambda: "READY")
+            return said, connection.done
+
+    def die(_taken):
+        raise KeyboardInterrupt
+
+    read = enrolled.seal()
+    with pytest.raises(KeyboardInterrupt):  # receipted and acknowledged, and nobody knows
+        run(message(1, read.wire))
+    said, done = run()
+    assert [(taken.outcome, taken.tags, taken.new, taken.receipt) for taken in said] == [
+        ("stored", read.tags, True, None)
+    ]
+    assert done == ["open", "close"]
+    assert run()[0] == []
+
+
+def test_an_untold_read_that_cannot_be_told_keeps_no_other_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    enrolled = Enrolled(tmp_path / "r")
+    with closing(enrolled.place.store()) as store:
+        intake = Intake(RECIPIENT, enrolled.place.opener(), store, enrolled.place.signer())
+        reads = [enrolled.seal() for _ in range(3)]
+        intake.take_all([read.wire for read in reads], enrolled.now)
+        files = [tmp_path / "r/store" / f"{one.device}.{one.read_id}.sealed"
+                 for one in (read.tags for read in reads)]  # fmt: skip
+        files[0].unlink()
+        files[1].write_bytes(b"altered")
+        assert [taken.tags for taken in intake.left_untold()] == [reads[2].tags]
+        assert [row.read_id for row in store.untold()] == [reads[2].tags.read_id]

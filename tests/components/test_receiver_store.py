@@ -16,10 +16,10 @@ from agent.core.wire.epochs import deadline_of
 from agent.core.wire.sealed_read import SealedRead
 from agent.disk import atomic_file
 from agent.errors import ConfigError, PlatewardenError, StorageError
-from agent.receiver import received_reads
 from agent.receiver.epoch_keys import EpochKeyStore, destroy
-from agent.receiver.received_reads import ReceivedReads
 from agent.receiver.receiver_settings import BrokerSettings, load, template
+from agent.receiver.store import received_reads
+from agent.receiver.store.received_reads import ReceivedReads
 from agent.receiver.workplace import Workplace
 from agent.verifying.key_list_check import verify_key_list
 from tests.fakes.sealing import FakeSealer
@@ -124,10 +124,10 @@ class TestStore:
         sealer, synced = FakeSealer(DEVICE), []
         reads = [sealed(number, sealer) for number in (1, 2, 3)]
         monkeypatch.setattr(received_reads, "sync_folder", synced.append)
-        rows = store.add_all(by_digest(reads), CAPTURED)
+        rows = [kept.row for kept in store.add_all(by_digest(reads), CAPTURED)]
         assert synced == [tmp_path / "store"]
         assert [store.wire(row) for row in rows] == [read.wire for read in reads]
-        assert list(store.reads()) == list(rows)
+        assert list(store.reads()) == rows
         assert (list(store.add_all({}, CAPTURED)), len(synced)) == ([], 1)
 
     @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ TESTS = {
         "unit/test_pipeline",
     ),
     "receiver.intake": (*_RECEIVER, "components/test_versions"),
-    "receiver.received_reads": (
+    "receiver.store.received_reads": (
         "components/test_receiver_index",
         "components/test_receiver_numbers",
         "components/test_receiver_store",

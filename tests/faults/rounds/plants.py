@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 
 from agent.core.log.leaf import LeafKind
-from agent.receiver.received_reads import ReceivedReads
+from agent.receiver.store.received_reads import ReceivedReads
 from agent.sides.deliver import DeliverySide
 from agent.storage.outbox import Outbox, release_details
 from tests.faults.walls.attempts import STRANGER
@@ -32,7 +32,7 @@ def lose_what_is_stored() -> None:
     """The receiver says `stored`, and it is not."""
 
     def forget(store: ReceivedReads, reads, _at) -> None:
-        for read in reads:
+        for read in reads.values():
             store._index.execute("DELETE FROM reads WHERE read_id = ?", (read.tags.read_id,))
 
     _after(ReceivedReads, "add_all", forget)

@@ -62,14 +62,19 @@ DELIVER = (
     Stage("before a settled receipt goes", "agent.storage.mailbox:ReceiptBox.remove"),
 )
 RECEIVER = (
-    Stage("the store is mended", "agent.receiver.received_reads:ReceivedReads.recover", True, True),
+    Stage(
+        "the store is mended",
+        "agent.receiver.store.received_reads:ReceivedReads.recover",
+        True,
+        True,
+    ),
     Stage("subscribed", "agent.receiver.connection:Connection.open", True, True),
     Stage("a message has come", "agent.receiver.intake:Intake.take_all"),
     Stage("its signature is good", "agent.receiver.opener:Opener.verify_any_version", True),
     Stage("it was opened once", "agent.receiver.opener:Opener.open_verified", True),
-    Stage("its bytes are synced", "agent.receiver.received_reads:write_all_new", True),
-    Stage("its row is committed", "agent.receiver.received_reads:rename"),
-    Stage("it is stored", "agent.receiver.received_reads:ReceivedReads.add_all", True),
+    Stage("its bytes are synced", "agent.receiver.store.received_reads:write_all_new", True),
+    Stage("its row is committed", "agent.receiver.store.received_reads:rename"),
+    Stage("it is stored", "agent.receiver.store.received_reads:ReceivedReads.add_all", True),
     Stage("before the receipt goes", "agent.receiver.connection:Connection.publish_receipt"),
     Stage("the receipt went", "agent.receiver.connection:Connection.publish_receipt", True),
     Stage("the message is acknowledged", "agent.receiver.connection:Connection.acknowledge", True),

@@ -11,7 +11,6 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,13 +33,21 @@ from agent.disk.atomic_file import (
 )
 from agent.disk.private_file import create_private
 from agent.errors import StorageError
-from agent.receiver.number_runs import gaps, runs_of
+from agent.receiver.store.arrived_numbers import ArrivedNumbers
+from agent.receiver.store.read_store import (
+    KEEP_REJECTIONS_DAYS,
+    DeviceSequence,
+    Kept,
+    Name,
+    StoredRead,
+    row_of,
+)
 
 INDEX, INCOMING, _SUFFIX = "index.sqlite", "incoming", ".sealed"
-SCHEMA_VERSION = 1
-KEEP_REJECTIONS_DAYS = 30
+SCHEMA_VERSION = 2
 # numbers stay when a read is deleted: a number that comes again is known for ever. `runs`: the same
-# numbers without gaps; `twice`: digests that came under a number after the first.
+# numbers without gaps; `twice`: digests that came under a number after the first. `to_tell`: reads
+# of which nobody knows yet.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS reads (
     device TEXT, read_id TEXT, sequence INTEGER, deadline TEXT, sha256 TEXT, received_at TEXT,
@@ -57,6 +64,9 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS twice (
     device TEXT, sequence INTEGER, sha256 TEXT, PRIMARY KEY (device, sequence, sha256)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS to_tell (
+    device TEXT, read_id TEXT, PRIMARY KEY (device, read_id)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rejections (
     sha256 TEXT PRIMARY KEY, device TEXT, read_id TEXT, reason TEXT, at TEXT
 ) STRICT;
@@ -64,36 +74,8 @@ CREATE TABLE IF NOT EXISTS dropped (reason TEXT PRIMARY KEY, messages INTEGER) S
 """
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRead:
-    """One row of the index. `wire_sha256`: lower-case hex."""
-
-    device: str
-    read_id: str
-    sequence: int
-    deadline: datetime
-    wire_sha256: str
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSequence:
-    """What arrived from one camera: its highest sequence number, the runs (first, last) below it
-    that never came, and the runs of numbers under which different reads came.
-    """
-
-    device: str
-    highest: int
-    missing: tuple[tuple[int, int], ...]
-    twice: tuple[tuple[int, int], ...] = ()
-
-
 class ReceivedReads:
-    """The folder store/.
-
-    The primary key holds the device too: one enrolled camera cannot shut out another's read by
-    taking its id.
-    """
+    """The folder store/. Implements ReadStore, for one receiver at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._incoming = folder, folder / INCOMING
@@ -108,6 +90,7 @@ class ReceivedReads:
                 self._index.execute(f"PRAGMA {pragma}")
         except sqlite3.Error as error:
             raise self._fault(error) from None
+        self._numbers = ArrivedNumbers(self._index.execute, self._select)
         self._prepare()
 
     def close(self) -> None:
@@ -128,29 +111,36 @@ class ReceivedReads:
     def add(self, tags: Tags, wire: bytes, received_at: datetime) -> StoredRead:
         """Store a verified read; durable on return. Raises StorageError."""
         digest = hashlib.sha256(wire).hexdigest()
-        return self.add_all({digest: SealedRead(tags, wire)}, received_at)[0]
+        return self.add_all({digest: SealedRead(tags, wire)}, received_at)[0].row
 
-    def add_all(
-        self, reads: Mapping[str, SealedRead], received_at: datetime
-    ) -> Sequence[StoredRead]:
-        """Store verified reads by what their bytes hash to, all durable on return: one sync of the
-        index and one of the folder. Raises StorageError; then none of them counts as stored.
-        """
-        if not reads:
-            return []
-        rows = [_row(read.tags, digest, received_at) for digest, read in reads.items()]
-        paths = [self._path(row.device, row.read_id) for row in rows]
-        parts = {self._incoming / path.name: path for path in paths}
-        for part in self._left() & parts.keys():  # of an attempt that failed
-            remove(part)
-        wires = (read.wire for read in reads.values())
-        write_all_new(dict(zip(parts, wires, strict=True)), final=parts.__getitem__)
-        with self._transaction():
-            self._insert(rows)
-        for part, path in parts.items():
-            rename(part, path)
-        sync_folder(self._folder)
-        return rows
+    def add_all(self, reads: Mapping[str, SealedRead], received_at: datetime) -> Sequence[Kept]:
+        """Implements ReadStore: one sync of the index and one of the folder for all."""
+        rows = [row_of(read.tags, digest, received_at) for digest, read in reads.items()]
+        there = {row.name: self.find(*row.name) for row in rows}
+        new = {row: reads[row.wire_sha256].wire for row in rows if there[row.name] is None}
+        if new:
+            self._store(new)
+        return [Kept(there[row.name] or row, row in new) for row in rows]
+
+    def known(self, names: Sequence[Name]) -> Mapping[Name, str]:
+        """Implements ReadStore."""
+        found = (self.find(*name) for name in names)
+        return {row.name: row.wire_sha256 for row in found if row is not None}
+
+    def untold(self) -> Sequence[StoredRead]:
+        """Implements ReadStore: who left them is dead, since one receiver runs at a time."""
+        return self._rows("WHERE (device, read_id) IN (SELECT device, read_id FROM to_tell)")
+
+    def told(self, names: Sequence[Name]) -> None:
+        """Implements ReadStore. No sync: a crash of the machine tells them again."""
+        self._select("PRAGMA synchronous = NORMAL")
+        try:
+            with self._transaction():
+                self._index.executemany(
+                    "DELETE FROM to_tell WHERE device = ? AND read_id = ?", names
+                )
+        finally:
+            self._select("PRAGMA synchronous = FULL")
 
     def wire(self, row: StoredRead) -> bytes:
         """The sealed bytes: untrusted again, since anybody with the disk may have changed them.
@@ -174,7 +164,7 @@ class ReceivedReads:
         with self._transaction():
             self._index.execute("INSERT OR REPLACE INTO rejections VALUES (?, ?, ?, ?, ?)", values)
             if isinstance(tags, Tags) and reason != Reason.NOT_FOR_THIS_RECIPIENT:
-                self._count([(tags.device, tags.sequence, wire_sha256)])
+                self._numbers.count([(tags.device, tags.sequence, wire_sha256)])
 
     def count_dropped(self, reason: str, messages: int = 1) -> None:
         """Count messages that nobody can be told about."""
@@ -202,21 +192,8 @@ class ReceivedReads:
         return dict(self._select("SELECT reason, messages FROM dropped ORDER BY reason"))
 
     def sequences(self) -> Sequence[DeviceSequence]:
-        """Per camera, what never arrived (P8), and what arrived under a number of another read: a
-        log that was put back uses its numbers again.
-        """
-        runs: dict[str, list[tuple[int, int]]] = {}
-        for device, first, last in self._select("SELECT * FROM runs ORDER BY device, first"):
-            runs.setdefault(device, []).append((first, last))
-        twice: dict[str, list[int]] = {}
-        for device, sequence in self._select(
-            "SELECT DISTINCT device, sequence FROM twice ORDER BY device, sequence"
-        ):
-            twice.setdefault(device, []).append(sequence)
-        return [
-            DeviceSequence(device, of[-1][1], gaps(of), runs_of(twice.get(device, ())))
-            for device, of in runs.items()
-        ]
+        """Implements ReadStore."""
+        return self._numbers.sequences()
 
     def delete_due(self, now: datetime) -> int:
         """Delete the sealed bytes and rows whose deadline has come; returns how many.
@@ -229,6 +206,9 @@ class ReceivedReads:
         oldest = rfc3339(now - timedelta(days=KEEP_REJECTIONS_DAYS))
         with self._transaction():
             self._index.execute("DELETE FROM reads WHERE deadline <= ?", (rfc3339(now),))
+            self._index.executemany(
+                "DELETE FROM to_tell WHERE device = ? AND read_id = ?", [row.name for row in due]
+            )
             self._index.execute("DELETE FROM rejections WHERE at < ?", (oldest,))
         # into the database, where what was deleted is overwritten, and out of the log beside it
         self._select("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -272,27 +252,23 @@ class ReceivedReads:
                     fix="update Platewarden on this machine",
                 )
             if version < SCHEMA_VERSION:
-                self._upgrade()
+                self._upgrade(version)
                 self._index.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _version(self) -> int:
         [(version,)] = self._select("PRAGMA user_version")
         return int(version)
 
-    def _upgrade(self) -> None:
+    def _upgrade(self, version: int) -> None:
         for statement in _SCHEMA.split(";"):
             self._index.execute(statement)
+        if version >= 1:  # only `to_tell` was missing
+            return
         if not self._select("SELECT 1 FROM pragma_table_info('sequences') WHERE name = 'sha256'"):
             self._index.execute("ALTER TABLE sequences ADD COLUMN sha256 TEXT")
-        numbers: dict[str, list[int]] = {}
-        for device, number in self._select("SELECT device, sequence FROM sequences ORDER BY 1, 2"):
-            numbers.setdefault(device, []).append(number)
-        self._index.executemany(
-            "INSERT INTO runs VALUES (?, ?, ?)",
-            ((device, *run) for device, of in numbers.items() for run in runs_of(of)),
-        )
         known = self._select("SELECT device, sequence, sha256, read_id FROM reads ORDER BY rowid")
-        self._count([(device, sequence, digest) for device, sequence, digest, _ in known])
+        self._numbers.make_runs()
+        self._numbers.count([(device, sequence, digest) for device, sequence, digest, _ in known])
         names = {self._path(device, read_id).name for device, _, _, read_id in known}
         self._remove_strays(names)
 
@@ -302,68 +278,40 @@ class ReceivedReads:
             if path.suffix in {_SUFFIX, PART_SUFFIX} and path.name not in known:
                 remove(path)
 
+    def _store(self, new: Mapping[StoredRead, bytes]) -> None:
+        """Files, rows, names: as this file's head says."""
+        paths = [self._path(*row.name) for row in new]
+        parts = {self._incoming / path.name: path for path in paths}
+        for part in self._left() & parts.keys():  # of an attempt that failed
+            remove(part)
+        write_all_new(dict(zip(parts, new.values(), strict=True)), final=parts.__getitem__)
+        with self._transaction():
+            self._insert(list(new))
+        for part, path in parts.items():
+            rename(part, path)
+        sync_folder(self._folder)
+
     def _insert(self, rows: Sequence[StoredRead]) -> None:
         self._index.executemany(
             "INSERT OR REPLACE INTO reads VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (
-                    *(row.device, row.read_id, row.sequence),
+                    *(*row.name, row.sequence),
                     *(rfc3339(row.deadline), row.wire_sha256, rfc3339(row.received_at)),
                 )
                 for row in rows
             ],
         )
-        self._count([(row.device, row.sequence, row.wire_sha256) for row in rows])
-
-    def _count(self, arrived: Sequence[tuple[str, int, str]]) -> None:
-        """Numbers have arrived: device, number and digest of each; inside a transaction."""
-        new: dict[str, set[int]] = {}
-        for device, sequence, digest in arrived:
-            inserted = self._index.execute(
-                "INSERT OR IGNORE INTO sequences VALUES (?, ?, ?)", (device, sequence, digest)
-            )
-            if inserted.rowcount:
-                new.setdefault(device, set()).add(sequence)
-            else:
-                self._compare(device, sequence, digest)
-        for device, numbers in new.items():
-            for first, last in runs_of(sorted(numbers)):
-                self._extend_runs(device, first, last)
-
-    def _compare(self, device: str, sequence: int, digest: str) -> None:
-        """A number has come again: with other bytes it counts as twice."""
-        place = (device, sequence)
-        [(known,)] = self._select(
-            "SELECT sha256 FROM sequences WHERE device = ? AND sequence = ?", place
+        self._index.executemany(
+            "INSERT OR IGNORE INTO to_tell VALUES (?, ?)", [row.name for row in rows]
         )
-        if known is None:  # an older version did not keep it
-            self._index.execute(
-                "UPDATE sequences SET sha256 = ? WHERE device = ? AND sequence = ?",
-                (digest, *place),
-            )
-        elif known != digest:
-            self._index.execute("INSERT OR IGNORE INTO twice VALUES (?, ?, ?)", (*place, digest))
-
-    def _extend_runs(self, device: str, first: int, last: int) -> None:
-        """Numbers `first` to `last` are new."""
-        begin, end = first, last
-        for low, high in self._select(
-            "SELECT first, last FROM runs WHERE device = ? AND (first = ? OR first = (SELECT "
-            "max(first) FROM runs WHERE device = ? AND first < ?))",
-            (device, last + 1, device, first),
-        ):
-            if high == first - 1 or low == last + 1:
-                begin, end = min(begin, low), max(end, high)
-                self._index.execute(
-                    "DELETE FROM runs WHERE device = ? AND first = ?", (device, low)
-                )
-        self._index.execute("INSERT INTO runs VALUES (?, ?, ?)", (device, begin, end))
+        self._numbers.count([(row.device, row.sequence, row.wire_sha256) for row in rows])
 
     def _path(self, device: str, read_id: str) -> Path:
         # both checked by core.wire.tags: no dot, no slash
         return self._folder / f"{device}.{read_id}{_SUFFIX}"
 
-    def _rows(self, where: str, values: tuple[object, ...]) -> Sequence[StoredRead]:
+    def _rows(self, where: str, values: tuple[object, ...] = ()) -> Sequence[StoredRead]:
         query = (
             # No stranger's text: `where` is ours.
             "SELECT device, read_id, sequence, deadline, sha256, received_at "  # noqa: S608
@@ -401,7 +349,3 @@ class ReceivedReads:
             where=self._folder / INDEX,
             fix="check the disk and that no other receiver uses this folder",
         )
-
-
-def _row(tags: Tags, digest: str, received_at: datetime) -> StoredRead:
-    return StoredRead(tags.device, tags.read_id, tags.sequence, tags.deadline, digest, received_at)

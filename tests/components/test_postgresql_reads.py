@@ -1,0 +1,198 @@
+"""The shared store under several receivers at once: who stores, who tells, who deletes; and what is
+said when it hangs or is away.
+"""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import psycopg
+import pytest
+
+from agent.errors import StorageError, StoreAwayError
+from agent.receiver.store import postgresql_reads
+from agent.receiver.store.postgresql_reads import PostgresqlReads
+from tests.contracts.test_read_store import add, digest, name, row, sealed
+from tests.fakes.sealing import FakeSealer
+from tests.support.postgresql import Postgresql
+from tests.support.sealed import CAPTURED, DEVICE, PLATE
+
+
+@pytest.fixture
+def url(postgresql):
+    return postgresql.url()
+
+
+@pytest.fixture
+def stores(url):
+    """Four receivers' connections to one store."""
+    made = [PostgresqlReads(url) for _ in range(4)]
+    yield made
+    for store in made:
+        store.close()
+
+
+def at_once(stores, what):
+    with ThreadPoolExecutor(len(stores)) as pool:
+        return list(pool.map(what, stores))
+
+
+def made_reads(number, cameras=3):
+    sealers = [FakeSealer(f"cam-{camera}") for camera in range(cameras)]
+    return [sealed(sealers[n % cameras], 1 + n // cameras) for n in range(number)]
+
+
+def test_four_that_start_at_once_make_the_tables_once(stores):
+    assert at_once(stores, lambda store: store.held()) == [(0, None)] * 4
+
+
+def test_each_read_is_new_to_one_of_four_and_stored_for_all(stores):
+    """In batches of any order: none waits for another in a circle."""
+    reads = made_reads(90)
+
+    def take_all(store):
+        chance, mine, new = Random(id(store)), list(reads), []
+        chance.shuffle(mine)
+        while mine:
+            batch = {digest(read): read for read in mine[:20]}
+            mine = mine[20:]
+            new += [kept.row.name for kept in store.add_all(batch, CAPTURED) if kept.new]
+        return new
+
+    new = [one for each in at_once(stores, take_all) for one in each]
+    assert sorted(new) == sorted(map(name, reads))
+    assert stores[0].held()[0] == 90
+    assert [(one.highest, one.missing, one.twice) for one in stores[0].sequences()] == [
+        (30, (), ())
+    ] * 3
+
+
+def test_a_read_that_is_left_untold_goes_to_one_of_four(stores, monkeypatch):
+    reads = made_reads(40)
+    add(stores[0], *reads)
+    assert at_once(stores, lambda store: list(store.untold())) == [[]] * 4  # its teller may live
+    time.sleep(1.1)
+    monkeypatch.setattr(postgresql_reads, "TELL_AGAIN_S", 1)
+    left = [one.name for each in at_once(stores, lambda store: store.untold()) for one in each]
+    assert sorted(left) == sorted(map(name, reads))
+
+
+def test_what_is_due_is_deleted_and_counted_once(stores):
+    reads = made_reads(30)
+    add(stores[0], *reads)
+    due = reads[0].tags.deadline
+    assert sum(at_once(stores, lambda store: store.delete_due(due))) == 30
+
+
+def test_a_receiver_that_hangs_in_the_middle_does_not_hold_its_read_for_ever(
+    stores, url, monkeypatch
+):
+    monkeypatch.setitem(postgresql_reads._SETTINGS, "idle_in_transaction_session_timeout", "1s")
+    read, stopped, go_on = sealed(FakeSealer(DEVICE)), threading.Event(), threading.Event()
+    stores[1].held()
+    honest = postgresql_reads._count
+
+    def hang(*arguments):
+        honest(*arguments)
+        stopped.set()
+        go_on.wait(30)
+
+    def hung():
+        with pytest.raises(StoreAwayError):
+            add(stores[0], read)
+
+    with ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(postgresql_reads, "_count", hang)
+        waiting = pool.submit(hung)
+        assert stopped.wait(30)
+        monkeypatch.setattr(postgresql_reads, "_count", honest)
+        assert [kept.new for kept in add(stores[1], read)] == [True]
+        go_on.set()
+        waiting.result(30)
+    assert add(stores[0], read)[0].new is False
+
+
+def test_how_long_it_waits_and_that_a_commit_is_durable(stores):
+    shown = {
+        setting: stores[0]._select("SELECT current_setting(%s)", (setting,))[0][0]
+        for setting in postgresql_reads._SETTINGS
+    }
+    assert shown == {
+        "idle_in_transaction_session_timeout": "5s",
+        "lock_timeout": "10s",
+        "statement_timeout": "15s",
+        "default_transaction_isolation": "read committed",
+        "synchronous_commit": "on",
+    }
+
+
+def test_only_the_telling_waits_for_no_disk(stores):
+    stores[0].told([(DEVICE, "f" * 32)])
+    assert stores[0]._select("SHOW synchronous_commit") == [("on",)]
+
+
+def test_the_database_knows_no_plate(stores, url, postgresql):
+    read = sealed(FakeSealer(DEVICE))
+    add(stores[0], read)
+    [(text,)] = postgresql.ask(url, "SELECT string_agg(reads::text, '') FROM reads")
+    assert PLATE not in text
+
+
+def test_bytes_that_somebody_made_too_long_are_not_read(stores, url):
+    read = sealed(FakeSealer(DEVICE))
+    add(stores[0], read)
+    with psycopg.connect(url) as other:
+        other.execute("UPDATE reads SET wire = convert_to(repeat('x', 1000000), 'UTF8')")
+    with pytest.raises(StorageError, match="no read"):
+        stores[0].wire(row(read))
+
+
+def test_a_newer_version_is_refused(stores, url):
+    stores[0].held()
+    with psycopg.connect(url) as other:
+        other.execute("UPDATE platewarden_store SET version = 2")
+    with pytest.raises(StorageError, match="version 2; this software knows 1"):
+        stores[1].held()
+
+
+def test_a_role_without_rights_is_one_clear_error(stores, url):
+    stores[0].held()
+    with psycopg.connect(url) as other:
+        other.execute("DROP TABLE dropped")
+    with pytest.raises(StorageError, match='PostgreSQL store: failed: relation "dropped"') as found:
+        stores[0].dropped()
+    assert not isinstance(found.value, StoreAwayError)
+
+
+def test_a_server_that_ends_is_away_and_back(tmp_path):
+    with Postgresql() as server:
+        store, read = PostgresqlReads(server.url()), sealed(FakeSealer(DEVICE))
+        add(store, read)
+        server.stop()
+        for _ in range(2):
+            with pytest.raises(StoreAwayError, match="PostgreSQL store: does not answer: ") as away:
+                store.known([name(read)])
+            assert "\n" not in str(away.value)
+        server.start()
+        assert store.recover() == 0
+        assert store.known([name(read)]) == {name(read): digest(read)}
+        store.close()
+
+
+def test_a_server_over_tcp_must_show_its_certificate_unless_told_otherwise(monkeypatch):
+    asked = {}
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+
+    def connect(_conninfo, **_options):
+        asked.update(
+            psycopg.conninfo.get_defaults()
+            if hasattr(psycopg.conninfo, "get_defaults")
+            else {one.keyword: one.val for one in psycopg.pq.Conninfo.get_defaults()}
+        )
+        raise psycopg.OperationalError("stopped here")
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+    with pytest.raises(StoreAwayError):
+        PostgresqlReads("postgresql://203.0.113.5/reads").held()
+    assert asked[b"sslmode"] == b"verify-full"
