@@ -159,9 +159,8 @@ def lay_out_ours(camera: Path, city: Path) -> None:
 def city_commands() -> frozenset[str]:
     """The set CITY of agent/commands/lazy_group.py, read without importing typer."""
     text = (ROOT / "agent/commands/lazy_group.py").read_text(encoding="utf-8")
-    return frozenset(
-        ast.literal_eval(re.search(r"^CITY = frozenset\((\{[^}]+\})\)", text, re.MULTILINE)[1])
-    )
+    found = re.search(r"^CITY = frozenset\(\s*(\{[^}]+\})\s*\)", text, re.MULTILINE)
+    return frozenset(ast.literal_eval(found[1]))
 
 
 def requirements(wheel: Path) -> list[str]:

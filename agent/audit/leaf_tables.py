@@ -50,7 +50,7 @@ def as_csv(leaves: Iterable[ShownLeaf]) -> Iterator[str]:
     """A head and one row a leaf, as RFC 4180 has them."""
     yield _csv_row(HEAD)
     for leaf in leaves:
-        yield _csv_row([_no_formula(cell) for cell in _cells(leaf)])
+        yield _csv_row([no_formula(cell) for cell in _cells(leaf)])
 
 
 def as_html(leaves: Iterable[ShownLeaf], reports: Sequence[LogReport], asked: str) -> Iterator[str]:
@@ -87,7 +87,8 @@ def _cells(leaf: ShownLeaf) -> list[str]:
     return [*head, *named, leaf.doubt, details]
 
 
-def _no_formula(cell: str) -> str:
+def no_formula(cell: str) -> str:
+    """A cell that a spreadsheet does not run."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 

@@ -76,14 +76,15 @@ def shown_leaves(reports: Sequence[LogReport], wanted: Wanted) -> Iterator[Shown
     return (leaf for leaf in merged if wanted.fits(leaf))
 
 
-def leaves_of(report: LogReport) -> Iterator[ShownLeaf]:
-    """One log's leaves, in their order. What stands beyond the newest valid checkpoint was not
-    verified: all, where there is none. Raises StorageError.
+def leaves_of(report: LogReport, most: int | None = None) -> Iterator[ShownLeaf]:
+    """One log's leaves, in their order, or the first `most` of them. What stands beyond the newest
+    valid checkpoint was not verified: all, where there is none. Raises StorageError.
     """
     _, _, rest = report.origin.partition("/")
     camera, _, process = rest.rpartition("/")
     doubts = _doubts(report.faults)
     end, before = report.head.size if report.head else 0, ""
+    end = end if most is None else min(end, most)
     with streamed(database_of(report.path)) as log:
         for n, _, _, details in log.leaves:
             if not isinstance(n, int) or n >= end:

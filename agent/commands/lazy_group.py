@@ -13,7 +13,9 @@ import typer.main
 from agent.errors import UsageError
 
 # What the Debian package of the city's side adds (debian/stage.py divides the files by it).
-CITY = frozenset({"audit", "broker", "bundle", "demo", "hotlist", "policy", "read", "receiver"})
+CITY = frozenset(
+    {"audit", "broker", "bundle", "demo", "hotlist", "policy", "read", "receiver", "report"}
+)
 
 
 class LazyCommands(typer.core.TyperGroup):

@@ -1,6 +1,6 @@
 """Asks every question of docs/guide/auditor.md of all the logs that were verified."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agent.audit.log_report import LogReport
 from agent.audit.questions import between
@@ -9,9 +9,28 @@ from agent.audit.questions.findings import Answer, Finding
 from agent.audit.questions.hours import Hours
 from agent.audit.questions.reads import Reads
 from agent.audit.questions.receiver_file import ReceiverTold
-from agent.audit.shown_leaves import leaves_of
+from agent.audit.shown_leaves import ShownLeaf, leaves_of
 
 CITY_PROCESS = "city"
+
+
+class Asking:
+    """Takes one log's leaves in their order, and says what they tell by themselves."""
+
+    def __init__(self, origin: str) -> None:
+        process = origin.rpartition("/")[2]
+        self._hours, reads = Hours(process), Reads(process)
+        self.story = Story(origin, process, reads)
+
+    def take(self, leaf: ShownLeaf) -> None:
+        """One more leaf."""
+        self._hours.take(leaf)
+        self.story.reads.take(leaf)
+        self.story.take(leaf)
+
+    def done(self) -> list[Answer]:
+        """After the last leaf."""
+        return [*self._hours.done(), *self.story.reads.done()]
 
 
 def ask(reports: Sequence[LogReport], receivers: Sequence[ReceiverTold] = ()) -> tuple[Answer, ...]:
@@ -21,26 +40,23 @@ def ask(reports: Sequence[LogReport], receivers: Sequence[ReceiverTold] = ()) ->
     answers: list[Answer] = []
     stories: dict[str, Story] = {}
     for report in reports:
-        story, found = one_log(report)
-        stories[report.origin] = story
-        answers += found
-    answers += _together(stories, receivers)
+        asking = Asking(report.origin)
+        for leaf in leaves_of(report):
+            asking.take(leaf)
+        stories[report.origin] = asking.story
+        answers += asking.done()
+    return in_order([*answers, *compared(stories, receivers)])
+
+
+def in_order(answers: Sequence[Answer]) -> tuple[Answer, ...]:
+    """By log and leaf."""
     return tuple(sorted(answers, key=lambda one: (one.origin, one.leaf or 0, one.finding)))
 
 
-def one_log(report: LogReport) -> tuple[Story, list[Answer]]:
-    """What one log says by itself. Raises StorageError."""
-    process = report.origin.rpartition("/")[2]
-    hours, reads = Hours(process), Reads(process)
-    story = Story(report.origin, process, reads)
-    for leaf in leaves_of(report):
-        hours.take(leaf)
-        reads.take(leaf)
-        story.take(leaf)
-    return story, [*hours.done(), *(reads.done())]
-
-
-def _together(stories: dict[str, Story], receivers: Sequence[ReceiverTold]) -> Iterator[Answer]:
+def compared(
+    stories: Mapping[str, Story], receivers: Sequence[ReceiverTold] = ()
+) -> Iterator[Answer]:
+    """What the logs, by their names, and the recipients say of each other."""
     cameras: dict[str, dict[str, Story]] = {"watch": {}, "deliver": {}}
     cities = [one for one in stories.values() if one.process == CITY_PROCESS]
     for origin, story in stories.items():

@@ -11,7 +11,7 @@ from agent.core.text.rfc3339 import parse_rfc3339
 
 ENDS = frozenset({LeafKind.RECEIPT, LeafKind.EXPIRED, LeafKind.WITHDRAWAL, LeafKind.LOST})
 SLACK = timedelta(days=1)  # a process that was off settles at its next start
-_REFUSES_DESTINATION = frozenset(
+REFUSES_DESTINATION = frozenset(
     {
         "recipient-not-in-policy",
         "no-broker-for-recipient",
@@ -116,7 +116,7 @@ class Reads:
         reason, what = (text_of(leaf.details, name) for name in ("reason", "what"))
         if reason in {"log-truncated", "root-mismatch"} and self.process == "deliver":
             self._tell(Finding.LOG_PUT_BACK, leaf, f"deliver says of watch's log: {what}")
-        elif reason in _REFUSES_DESTINATION:
+        elif reason in REFUSES_DESTINATION:
             self._tell(Finding.REFUSED_DESTINATION, leaf, f"[{reason}] {what}")
 
     def _open(self, release: ShownLeaf) -> None:

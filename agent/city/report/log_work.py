@@ -1,0 +1,88 @@
+"""Verifies, asks and counts one log: the work that is shared out among processes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from agent.audit.log_report import LogReport
+from agent.audit.log_verify import verify
+from agent.audit.questions.ask import Asking
+from agent.audit.questions.between import Story
+from agent.audit.questions.findings import Answer
+from agent.audit.shown_leaves import leaves_of
+from agent.city.report.log_tally import Tally
+from agent.city.report.report_tables import Period
+from agent.core.log.checkpoint import parse_body, parse_note
+from agent.errors import PlatewardenError
+from agent.storage.log_key import TrustedLogKeys
+from agent.storage.log_reader import database_of, snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class LogJob:
+    """`keys`: raw Ed25519 by origin; `most`: of a log by origin, how many leaves to look at."""
+
+    path: Path
+    keys: Mapping[str, bytes]
+    source: str
+    period: Period
+    most: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LogDone:
+    """What one log gave. `months`: leaves and root (hex) at the end of each month."""
+
+    report: LogReport
+    leaves: int
+    root: str
+    months: Mapping[str, tuple[int, str]]
+    tally: Tally
+    story: Story
+    answers: tuple[Answer, ...]
+
+
+def work(job: LogJob) -> LogDone | PlatewardenError:
+    """One log; what cannot be judged is an error of that log."""
+    try:
+        return _work(job)
+    except PlatewardenError as error:
+        return error
+
+
+def _work(job: LogJob) -> LogDone:
+    keys = {name: Ed25519PublicKey.from_public_bytes(raw) for name, raw in job.keys.items()}
+    report = verify(job.path, TrustedLogKeys(keys, job.source))
+    camera, _, process = report.origin.partition("/")[2].rpartition("/")
+    asking, tally = Asking(report.origin), Tally(camera, process)
+    most, ends = job.most.get(report.origin), dict[str, int]()
+    for leaf in leaves_of(report, most):
+        asking.take(leaf)
+        tally.take(leaf, job.period)
+        ends[leaf.at[:7]] = leaf.number + 1
+    head = report.head.size if report.head else 0
+    size = head if most is None else min(most, head)
+    roots = _roots(job.path, {size, *ends.values()})
+    months = {month: (end, roots[end]) for month, end in sorted(ends.items()) if end in roots}
+    return LogDone(
+        report, size, roots.get(size, ""), months, tally, asking.story, tuple(asking.done())
+    )
+
+
+def _roots(path: Path, sizes: set[int]) -> dict[int, str]:
+    """The roots that the log states for these sizes; verification has held them against the
+    tree.
+    """
+    found = {}
+    with snapshot(database_of(path)) as connection:
+        for size in sorted(sizes):
+            query = "SELECT note FROM checkpoint WHERE size = ?"
+            for (note,) in connection.execute(query, (size,)):
+                if isinstance(note, bytes):
+                    try:
+                        found[size] = parse_body(parse_note(note).signed).root.hex()
+                    except ValueError:
+                        continue  # verification has named it
+    return found

@@ -1,0 +1,117 @@
+"""Makes the report: the archive first, then the logs, shared out among processes."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from agent.audit.found_logs import logs_at
+from agent.audit.questions.ask import compared, in_order
+from agent.audit.trusted_keys import keys_of
+from agent.city.report.archive_facts import Facts, archive_facts
+from agent.city.report.archive_tables import of_archive
+from agent.city.report.asked import asked_table, sentences
+from agent.city.report.figures import of_logs
+from agent.city.report.log_work import LogDone, LogJob, work
+from agent.city.report.report_tables import Period, Pin, Report
+from agent.errors import PlatewardenError, UsageError
+
+Tell = Callable[[int, int], None]  # logs done, logs
+FEW = 4  # so many logs are not worth other processes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a report is to be about. `pins`: of which logs how many leaves, where an older report is
+    made again; `keys`: files with log keys besides the roster's, such as the city log's.
+    """
+
+    city: Path
+    logs: Sequence[Path]
+    period: Period
+    names: Sequence[str] = ()
+    keys: Sequence[Path] = ()
+    pins: Mapping[str, Pin] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """`failed`: logs that could not be judged; they are counted nowhere."""
+
+    report: Report
+    logs: tuple[LogDone, ...]
+    failed: tuple[PlatewardenError, ...]
+
+
+def make(asked: Asked, tell: Tell = lambda _done, _all: None) -> Made:
+    """The report, the same for the same files. Raises UsageError, ConfigError, StorageError."""
+    facts = archive_facts(asked.city, asked.period)
+    jobs, failed = _jobs(asked, facts)
+    logs: dict[str, LogDone] = {}
+    for number, done in enumerate(_all_of(jobs), 1):
+        tell(number, len(jobs))
+        if isinstance(done, PlatewardenError):
+            failed.append(done)
+        elif done.report.unverified or (asked.pins and done.report.origin not in asked.pins):
+            continue
+        elif logs.setdefault(done.report.origin, done) is not done:
+            raise UsageError(
+                f"is a second log of {done.report.origin}",
+                where=done.report.path,
+                fix="give each log once, and the newest copy of it",
+            )
+    found = tuple(logs[origin] for origin in sorted(logs))
+    return Made(_report(asked, facts, found), found, tuple(failed))
+
+
+def _jobs(asked: Asked, facts: Facts) -> tuple[list[LogJob], list[PlatewardenError]]:
+    keys = dict(facts.keys)
+    if asked.keys:
+        more = keys_of(asked.keys, None).keys
+        keys |= {
+            name: key.public_bytes_raw() for name, key in more.items() if name and name not in keys
+        }
+    most = {origin: pin.leaves for origin, pin in (asked.pins or {}).items()}
+    paths, faults = logs_at(asked.logs)
+    jobs = [LogJob(path, keys, "the city's roster", asked.period, most) for path in paths]
+    return jobs, [*faults]
+
+
+def _all_of(jobs: Sequence[LogJob]) -> Iterator[LogDone | PlatewardenError]:
+    """In the order of the jobs."""
+    workers = min(os.cpu_count() or 1, len(jobs))
+    if len(jobs) <= FEW or workers < 2:
+        yield from map(work, jobs)
+        return
+    # Not a fork: the progress bar has a thread.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(work, jobs)
+
+
+def _report(asked: Asked, facts: Facts, logs: Sequence[LogDone]) -> Report:
+    stories = {one.report.origin: one.story for one in logs}
+    answers = [one for done in logs for one in done.answers]
+    told = in_order([*answers, *compared(stories)])
+    within = [one for one in told if asked.period.holds(one.at)]
+    names = sorted(set(asked.names))
+    return Report(
+        city=facts.id,
+        name=facts.name,
+        period=asked.period,
+        asked=tuple(names),
+        said=tuple(sentences(facts, asked.period, names, logs)),
+        publish=facts.newest.number,
+        first_root=facts.first_root,
+        pins=tuple(_pin(one) for one in logs),
+        tables=(
+            asked_table(facts, asked.period, names),
+            *of_logs(logs, within, facts.cameras),
+            *of_archive(facts, asked.period, [one.tally for one in logs]),
+        ),
+    )
+
+
+def _pin(done: LogDone) -> Pin:
+    return Pin(done.report.origin, done.leaves, done.root, done.report.verdict.value, done.months)

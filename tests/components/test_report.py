@@ -1,0 +1,367 @@
+"""`platewarden report`: counted from the signed archive and verified logs alone, the same bytes for
+the same files, and made again by anybody, who is told where it differs.
+"""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.city.report.make import Asked, make
+from agent.city.report.recompute import recompute
+from agent.city.report.report_tables import Period
+from agent.city.report.shown.forms import as_json
+from agent.commands.report import app
+from agent.errors import LogRefusedError, UsageError
+from tests.support.audit_logs import tamper
+from tests.support.reported_city import CITY_LOG, COUNTY, FIRST_DAY, PD, reported_city
+from tests.support.told_logs import HOUR, Leaf
+
+pytestmark = pytest.mark.usefixtures("quick_disk")
+NOVEMBER = "2026-11"
+STRANGER = "other-federal-agency"
+WIPED = "UPDATE leaf SET details = NULL, salt = NULL"
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A city with its logs, not yet written."""
+    return reported_city(tmp_path)
+
+
+def asked(city, *names, period=NOVEMBER):
+    return Asked(city.folder, [city.logs], Period(period), names, [city.key])
+
+
+def report(city, *names, period=NOVEMBER):
+    return make(asked(city, *names, period=period)).report
+
+
+def rows(told, code):
+    """A table's rows as dictionaries of texts."""
+    table = next(one for one in told.tables if one.code == code)
+    return [dict(zip(table.columns, map(str, row), strict=True)) for row in table.rows]
+
+
+def run(city, *words):
+    options = ("--city", city.folder, "--key", city.key)
+    return CliRunner().invoke(app, list(map(str, (city.logs, *options, *words))))
+
+
+def test_releases_by_rule_recipient_camera_and_month(made):
+    told = report(made.log())
+    assert [tuple(row.values()) for row in rows(told, "releases")] == [
+        ("county-road-9", NOVEMBER, "amber-to-county", COUNTY, "5–9"),
+        ("county-road-9", NOVEMBER, "stolen-and-amber", PD, "1–4"),
+        ("main-street-2", NOVEMBER, "stolen-and-amber", PD, "10–14"),
+    ]
+    assert {row["recipient"]: row["released"] for row in rows(told, "recipients")} == {
+        COUNTY: "5–9",
+        PD: "10–19",
+    }
+
+
+def test_cameras_matches_ends_drops_refusals_and_lists(made):
+    told = report(made.log())
+    camera = rows(told, "cameras")[0]
+    assert (camera["hours"], camera["vehicles"]) == ("40", "1,680–1,684")
+    assert camera["minutes stale"] == "120"
+    assert [row["matches"] for row in rows(told, "matches")] == ["20–24"]
+    ends = {(row["recipient"], row["what"]): row["readings"] for row in rows(told, "ends")}
+    assert ends[PD, "withdrawal"] == "5–9"
+    assert {row["reason"]: row["vehicles"] for row in rows(told, "dropped")} == {
+        "hotlist-stale": "5–9",
+        "no-hotlist-match": "3,200–3,204",
+    }
+    (refusal,) = rows(told, "refusals")
+    assert (refusal["destination"], refusal["refusals"]) == ("connect to 198.51.100.7:443", "1–4")
+    acts = {row["act"]: row["entries"] for row in rows(told, "by-hand")}
+    assert acts == {"add": "1–4", "approve": "1–4"}
+    assert {row["changes"] for row in rows(told, "clocks")} == {"1"}
+
+
+def test_policies_with_their_dates_changes_and_holders(made):
+    told = report(made.log())
+    policies = rows(told, "policies")
+    assert [(row["version"], row["since"][:10], row["until"][:10]) for row in policies] == [
+        ("7", "2026-10-30", "2026-11-15"),
+        ("8", "2026-11-15", "still in f"),
+    ]
+    assert {row["signed by"] for row in policies} == {"Dora Lind, Eli Roy"}
+    assert "policy version 8" in " ".join(row["what"] for row in rows(told, "changes"))
+    holders = {row["role"]: row["holders"] for row in rows(told, "holders")}
+    assert holders["root"] == "Ana Ortiz, Ben Cho, Cleo Park"
+    # The daily job came after the first 15 days: what was published had lapsed by then.
+    assert [row["from"][:10] for row in rows(told, "lapses")] == ["2026-11-02"]
+    (obeyed,) = rows(told, "obeyed")
+    assert (obeyed["published"], obeyed["cameras"]) == ("NO", "2")
+
+
+def test_nothing_went_there_and_nothing_could(made):
+    told = report(made.log(), STRANGER, "example-fusion-center", PD)
+    first, second, third = told.said
+    assert first.startswith("Nothing went to example-fusion-center in November 2026")
+    assert "and nothing could" in first
+    assert second.startswith(f"10–19 readings went to {PD}")
+    assert third.startswith(f"Nothing went to {STRANGER} in November 2026")
+    whys = [row for row in rows(told, "asked") if row["recipient"] == STRANGER]
+    assert {row["policy"] for row in whys} == {"7", "8"}
+    assert {row["could receive"] for row in whys} == {"no"}
+    assert any("[recipient-not-in-policy]" in row["why"] for row in whys)
+    assert all("policy.toml:" in row["lines"] for row in whys)
+
+
+def test_nothing_went_there_although_it_could(tmp_path):
+    city = reported_city(tmp_path, {("main-street-2", PD): 6}).log()
+    (said,) = report(city, COUNTY).said
+    assert "A policy of that time would have permitted it" in said
+
+
+def test_a_camera_without_a_log_is_told(made):
+    for process in ("watch", "deliver"):
+        del made.told.logs["county-road-9", process]
+    told = report(made.log(), STRANGER)
+    assert "by the logs of 1 of 2 cameras" in told.said[0]
+    missing = [row["log"] for row in rows(told, "logs") if row["verdict"] == "not here"]
+    assert missing == [f"platewarden/county-road-9/{one}" for one in ("deliver", "watch")]
+
+
+def test_gaps_are_told_without_the_words_of_a_reading(made):
+    leaves = made.told.logs["main-street-2", "watch"]
+    gone = next(
+        n for n, one in enumerate(leaves) if one.details.get("hour", "")[:13].endswith("T05")
+    )
+    leaves.pop(gone)
+    end = leaves[-1].at - timedelta(hours=2)
+    leaves.insert(-2, Leaf(end, "lost", {"read": "x", "what": "the file is gone"}))
+    gaps = rows(report(made.log()), "gaps")
+    found = {row["finding"]: row["what"] for row in gaps if "main-street-2" in row["log"]}
+    assert "2026-11-01T05:00:00.000Z" in found["hour-without-counts"]
+    assert found["read-lost"] == ""
+
+
+def test_only_the_period_counts(made):
+    late = FIRST_DAY + timedelta(days=40)
+    made.told.logs["main-street-2", "watch"].append(Leaf(late, "start", {}))
+    made.log()
+    assert rows(report(made, period="2026-10"), "releases") == []
+    day = rows(report(made, period="2026-11-02"), "cameras")
+    assert {row["hours"] for row in day} == {"17"}
+    with pytest.raises(UsageError, match="no policy was published"):
+        report(made, period="2025")
+
+
+def test_the_same_files_give_the_same_bytes(made, tmp_path):
+    made.log()
+    first = run(made, "--period", NOVEMBER, "--asked", STRANGER).stdout_bytes
+    assert first == run(made, "--period", NOVEMBER, "--asked", STRANGER).stdout_bytes
+    moved = tmp_path / "moved"
+    made.logs.rename(moved)
+    made.log()
+    again = run(made, "--period", NOVEMBER, "--asked", STRANGER, "--asked", STRANGER)
+    assert again.exit_code == 0
+    assert len(again.stdout_bytes) == len(first)  # new salts give other roots
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_the_page_asks_nobody_and_holds_no_script(made):
+    made.told.logs["main-street-2", "deliver"].append(
+        Leaf(FIRST_DAY + 44 * HOUR, "refusal", {"reason": "<script>x", "what": "&"})
+    )
+    text = run(made.log(), "--period", NOVEMBER).output
+    tags = Page(text).tags
+    assert not {"script", "link", "img", "iframe"} & {name for name, _ in tags}
+    links = [attrs["href"] for _, attrs in tags if "href" in attrs]
+    assert links
+    assert all(link.startswith("#") for link in links)
+    assert "&lt;script&gt;x" in text
+    assert not [attrs for _, attrs in tags if "src" in attrs]
+
+
+def test_as_csv(made):
+    cells = list(csv.DictReader(io.StringIO(run(made.log(), "--period", NOVEMBER, "--csv").output)))
+    released = [one for one in cells if (one["table"], one["column"]) == ("releases", "released")]
+    assert [(one["at_least"], one["at_most"]) for one in released] == [
+        ("5", "9"),
+        ("1", "4"),
+        ("10", "14"),
+    ]
+
+
+def test_a_log_that_was_touched_is_told_in_the_report_and_ends_with_3(made, tmp_path):
+    tamper(
+        made.log().logs / "main-street-2/watch",
+        "UPDATE leaf SET details = NULL, salt = NULL WHERE n = 3",
+    )
+    out = tmp_path / "report.json"
+    result = run(made, "--period", NOVEMBER, "--json", "--out", out)
+    assert isinstance(result.exception, LogRefusedError)
+    table = json.loads(out.read_text())["tables"]["logs"]["rows"]
+    assert [row[1:4] for row in table if row[0].endswith("main-street-2/watch")] == [
+        ["withheld", 67, 1]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--period", "October"), "is no day, month or year"),
+        (("--period", "2026-13"), "is no day, month or year"),
+        (("--period", "2026-11", "--asked", "ICE & co"), "is no identifier"),
+        ((), "is no day, month or year"),
+    ],
+)
+def test_what_cannot_be_asked(made, words, said):
+    with pytest.raises(UsageError, match=said):
+        raise run(made, *words).exception
+
+
+class TestVerify:
+    """Made again from the public files."""
+
+    @pytest.fixture
+    def page(self, made, tmp_path):
+        page = tmp_path / "report.html"
+        done = run(made.log(), "--period", NOVEMBER, "--asked", STRANGER, "--out", page)
+        assert done.exit_code == 0, done.output
+        return page
+
+    def differs(self, made, file):
+        result = run(made, "--verify", file)
+        assert result.exit_code == 3, (result.output, result.exception)
+        return result.output
+
+    def test_in_another_process_it_is_the_same_byte_for_byte(self, made, page):
+        words = (made.logs, "--city", made.folder, "--key", made.key, "--verify", page)
+        done = subprocess.run(
+            [sys.executable, "-m", "agent", "report", *map(str, words)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "The same, byte for byte: made again from 5 logs" in done.stdout
+
+    def test_of_logs_that_have_grown_since(self, made, page):
+        late = FIRST_DAY + timedelta(days=12)
+        from agent.core.time.instant import ClockTrust, Instant
+        from agent.storage.audit_log import AuditLog
+        from agent.storage.log_key import origin_of
+        from tests.support.audit_logs import KEY
+
+        place = made.logs / "main-street-2/watch/log.sqlite"
+        clock = lambda: Instant(late, ClockTrust.OS)  # noqa: E731
+        with AuditLog(place, origin_of("main-street-2", "watch"), KEY, clock) as log:
+            log.append("release", {"read": "z", "recipient": PD, "rule": "stolen-and-amber"})
+        assert run(made, "--verify", page).exit_code == 0
+
+    def test_one_leaf_changed_is_named(self, made, page):
+        change = "UPDATE leaf SET details = CAST(replace(details, 'exact', 'text') AS BLOB)"
+        tamper(made.logs / "main-street-2/watch", f"{change} WHERE n = 1")
+        told = self.differs(made, page)
+        assert "log platewarden/main-street-2/watch: leaf 1: [leaf-changed]" in told
+
+    def test_one_leaf_withheld_is_named(self, made, page):
+        tamper(
+            made.logs / "county-road-9/watch",
+            "UPDATE leaf SET details = NULL, salt = NULL WHERE n = 2",
+        )
+        assert "county-road-9/watch: leaf 2: [leaf-withheld]" in self.differs(made, page)
+
+    def test_another_history_under_the_same_key_is_told_to_the_month(self, made, page):
+        made.told.logs["main-street-2", "watch"][5].details["sightings"] = 1
+        log = "platewarden/main-street-2/watch"
+        for old in (made.logs / "main-street-2/watch").iterdir():
+            old.unlink()
+        keep, made.told.logs = dict(made.told.logs), {}
+        made.told.logs["main-street-2", "watch"] = keep["main-street-2", "watch"]
+        made.log()
+        told = self.differs(made, page)
+        assert f"log {log}: another history, signed by the same key" in told
+        assert f"between leaves 0 and 66, in {NOVEMBER}" in told
+
+    def test_a_log_that_is_missing_or_shorter(self, made, page, tmp_path):
+        (made.logs / "county-road-9/watch").rename(tmp_path / "away")
+        assert "log platewarden/county-road-9/watch: it is not here" in self.differs(made, page)
+
+    def test_a_number_changed_in_the_page_is_told_with_its_section(self, made, page):
+        page.write_text(page.read_text().replace(">5–9</td>", ">1–4</td>", 1))
+        told = self.differs(made, page)
+        assert "section releases: it says county-road-9" in told
+        assert "section releases: it should say county-road-9" in told
+        assert "5–9" in told
+
+    def test_a_sentence_changed_in_the_page(self, made, page):
+        page.write_text(page.read_text().replace("nothing could", "something could", 1))
+        told = self.differs(made, page)
+        assert "section outside of all sections: it says Nothing went to" in told
+
+    def test_of_the_json(self, made, tmp_path):
+        file = tmp_path / "report.json"
+        run(made.log(), "--period", NOVEMBER, "--json", "--out", file)
+        assert run(made, "--verify", file).exit_code == 0
+        table = json.loads(file.read_text())
+        table["tables"]["releases"]["rows"][1][4] = [5, 9]
+        file.write_text(json.dumps(table))
+        told = self.differs(made, file)
+        assert "section releases: it says" in told
+        assert "section recipients" not in told
+
+    @pytest.mark.parametrize("text", ["{}", "[]", "<!doctype html>", "x", '{"v": 1}'])
+    def test_what_is_no_report(self, made, tmp_path, text):
+        (tmp_path / "file").write_text(text)
+        with pytest.raises(UsageError, match="is no report"):
+            raise run(made.log(), "--verify", tmp_path / "file").exception
+
+    def test_a_policy_that_is_not_the_published_one(self, made, page):
+        made.city.edit_policy(b"version = 8", b"version = 9")
+        made.city.write(made.folder / "repository")
+        # published later than the period's end it changes nothing; within, it does
+        assert run(made, "--verify", page).exit_code == 3
+
+
+def test_two_copies_of_one_log_are_refused(made, tmp_path):
+    made.log()
+    (made.logs / "again").mkdir()
+    for file in (made.logs / "main-street-2/watch").iterdir():
+        (made.logs / "again" / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(UsageError, match="is a second log"):
+        report(made)
+
+
+def test_many_logs_in_other_processes_give_the_same(made, monkeypatch):
+    made.log()
+    many = as_json(report(made))
+    monkeypatch.setattr("agent.city.report.make.FEW", 100)
+    assert as_json(report(made)) == many
+
+
+def test_the_city_s_own_log_is_counted_only_with_its_key(made):
+    made.log()
+    wanted = Asked(made.folder, [made.logs], Period(NOVEMBER))
+    told = make(wanted).report
+    assert CITY_LOG[0] not in {one.origin.split("/")[1] for one in told.pins}
+    assert rows(told, "by-hand") == []
+
+
+def test_what_the_file_says_is_what_is_made_again(made, tmp_path):
+    file = tmp_path / "r.json"
+    file.write_bytes(as_json(report(made.log(), STRANGER)))
+    other = asked(made, PD, period="2026")
+    assert recompute(file, other).differences == ()

@@ -1,0 +1,88 @@
+"""The public report in a real browser: axe finds nothing, nothing is wider than a phone, nobody is
+asked for anything, and it prints.
+"""
+
+import base64
+import subprocess
+
+import pytest
+
+from agent.city.report.make import Asked, make
+from agent.city.report.report_tables import Period
+from agent.city.report.shown.report_page import as_html
+from tests.interop.node import HERE, node
+from tests.support.browser import CHROMIUM, Browser
+from tests.support.reported_city import PD, reported_city
+
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.usefixtures("quick_disk"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium"),
+]
+PHONE, DESK = (390, 844), (1280, 800)
+
+
+@pytest.fixture
+def page(tmp_path):
+    city = reported_city(tmp_path).log()
+    names = ("other-federal-agency", PD)
+    wanted = Asked(city.folder, [city.logs], Period("2026-11"), names, [city.key])
+    path = tmp_path / "report.html"
+    path.write_bytes(as_html(make(wanted).report))
+    return path
+
+
+@pytest.fixture
+def browser(tmp_path, page):
+    with Browser(tmp_path / "profile") as browser:
+        browser.go(page.as_uri())
+        browser.until("document.readyState === 'complete' && !!document.querySelector('main')")
+        yield browser
+
+
+def resize(browser, size):
+    width, height = size
+    phone = size == PHONE
+    browser.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=height,
+        deviceScaleFactor=1,
+        mobile=phone,
+    )
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK])
+def test_axe_finds_nothing(browser, size):
+    node()  # installs what package.json names
+    resize(browser, size)
+    browser.run((HERE / "node_modules/axe-core/axe.min.js").read_text() + ";0")
+    found = browser.run("axe.run().then(done => [done.passes.length, done.violations])")
+    passes, violations = found
+    assert violations == []
+    assert passes > 10
+    browser.run("document.documentElement.removeAttribute('lang')")
+    assert browser.run("axe.run().then(done => done.violations.length)") == 1
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK])
+def test_nothing_is_wider_than_the_screen(browser, size):
+    resize(browser, size)
+    assert browser.run("document.documentElement.scrollWidth") <= size[0]
+    assert "nothing could" in browser.run("document.body.innerText")
+
+
+def test_nobody_is_asked_for_anything(browser, page):
+    assert browser.requests == [page.as_uri()]
+    assert browser.console == []
+
+
+def test_it_prints(browser, tmp_path):
+    told = browser.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
+    pdf = tmp_path / "report.pdf"
+    pdf.write_bytes(base64.b64decode(told["data"]))
+    done = subprocess.run(
+        ["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True
+    )
+    for words in ("Who was asked about", "exampleville-pd", "10–14", "Who holds the keys"):
+        assert words in done.stdout
