@@ -58,6 +58,11 @@ class CityLog:
         log.add_tables(_TABLE)
         self._settle()
 
+    @property
+    def log(self) -> AuditLog:
+        """For leaves that are no act on the hot list."""
+        return self._log
+
     def digest_of(self, text: str) -> str:
         """What only this city can make of a text, and recognise: for entries and lists in leaves.
         `text` never stands in the log.

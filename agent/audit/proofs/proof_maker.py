@@ -48,14 +48,23 @@ class ProofMaker:
     def inclusion(self, leaf: int, kept: Path | None = None) -> InclusionProof:
         """Leaf `leaf`, with what it says, in the tree of the newest checkpoint, or of `kept`."""
         with self._opened() as connection:
-            note, signed = self._signed(connection, kept)
-            opening = self._opening(connection, leaf, signed)
-            ranges = inclusion_ranges(leaf, signed.size)
-            hashed = salted_leaf_hash(*opening)
-            for path in self._paths(connection, ranges):
-                if verify_inclusion(hashed, leaf, signed.size, path, signed.root):
-                    return InclusionProof(leaf, path, note, b"".join(opening))
-            raise self._not_as_signed(f"leaf {leaf} does not lead to the signed root")
+            return self._included(connection, leaf, *self._signed(connection, kept))
+
+    def inclusion_under(self, leaf: int, note: bytes, signed: Checkpoint) -> InclusionProof:
+        """The same, under a checkpoint of this log that the caller has verified."""
+        with self._opened() as connection:
+            return self._included(connection, leaf, note, signed)
+
+    def _included(
+        self, connection: sqlite3.Connection, leaf: int, note: bytes, signed: Checkpoint
+    ) -> InclusionProof:
+        opening = self._opening(connection, leaf, signed)
+        ranges = inclusion_ranges(leaf, signed.size)
+        hashed = salted_leaf_hash(*opening)
+        for path in self._paths(connection, ranges):
+            if verify_inclusion(hashed, leaf, signed.size, path, signed.root):
+                return InclusionProof(leaf, path, note, b"".join(opening))
+        raise self._not_as_signed(f"leaf {leaf} does not lead to the signed root")
 
     def consistency(self, kept: Path) -> ConsistencyProof:
         """The tree of `kept` is the beginning of the newest one."""

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.audit.checkpoint_files import opened
 from agent.audit.witnesses.cosigner import cosignatures, witness_key_of
-from agent.core.log.checkpoint import MAX_NOTE_BYTES, Checkpoint, check_name
+from agent.audit.witnesses.grown_log import Last
+from agent.core.log.checkpoint import MAX_NOTE_BYTES, check_name
 from agent.core.log.cosignature import WitnessKey, parse_witness_key
 from agent.disk.atomic_file import private_folder, read_bounded, storage_error, write_atomic
 from agent.errors import StorageError, UsageError
@@ -30,21 +31,17 @@ _NAMED, _HASHED = 60, 16  # characters of a file's name
 
 
 @dataclass(frozen=True, slots=True)
-class Last:
-    """What the witness cosigned last of a log, when (POSIX seconds), and the file that says so."""
-
-    file: Path
-    checkpoint: Checkpoint
-    at_s: int
-
-
-@dataclass(frozen=True, slots=True)
 class WitnessFolder:
     """An open one, whose lock is held."""
 
     folder: Path
     public: WitnessKey
     key: Ed25519PrivateKey
+
+    @property
+    def verb(self) -> str:
+        """For errors."""
+        return "this witness cosigned"
 
     def last(self, origin: str) -> Last | None:
         """None when this log was never seen. Raises StorageError when the file is not what this
@@ -72,17 +69,27 @@ class WitnessFolder:
         return file
 
     def keep_evidence(self, origin: str, note: bytes) -> Path:
-        """A checkpoint that contradicts the one that was cosigned, both signed by the log's key."""
-        digest = sha256(note).hexdigest()[:_HASHED]
-        file = self._file(origin, f"-{digest}{EVIDENCE}")
-        if not file.exists():
-            write_atomic(file, note, _ANYBODY)
-        return file
+        """A checkpoint that contradicts the one that was cosigned. Raises StorageError."""
+        return keep_evidence(self.folder, origin, note)
 
     def _file(self, origin: str, end: str) -> Path:
-        """Readable, and another for each origin."""
-        name = re.sub(r"[^A-Za-z0-9.-]+", "_", origin)[:_NAMED].strip(".")
-        return self.folder / f"{name}-{sha256(origin.encode()).hexdigest()[:_HASHED]}{end}"
+        return self.folder / f"{file_name(origin)}{end}"
+
+
+def file_name(origin: str) -> str:
+    """Readable, and another for each origin."""
+    name = re.sub(r"[^A-Za-z0-9.-]+", "_", origin)[:_NAMED].strip(".")
+    return f"{name}-{sha256(origin.encode()).hexdigest()[:_HASHED]}"
+
+
+def keep_evidence(folder: Path, origin: str, note: bytes) -> Path:
+    """A checkpoint that contradicts what was seen, both signed by the log's key. Raises
+    StorageError.
+    """
+    file = folder / f"{file_name(origin)}-{sha256(note).hexdigest()[:_HASHED]}{EVIDENCE}"
+    if not file.exists():
+        write_atomic(file, note, _ANYBODY)
+    return file
 
 
 def new_witness(folder: Path, name: str) -> WitnessKey:

@@ -38,6 +38,7 @@ class LeafKind(StrEnum):
     AIM = "aim"
     CAMERA = "camera"
     HOTLIST = "hotlist"
+    CHECKPOINT = "checkpoint"
 
 
 def canonical(details: Mapping[str, object]) -> bytes:

@@ -1,0 +1,200 @@
+"""Collects the checkpoints of a city's cameras: each that fits what was collected last becomes a
+leaf of the city's log, and so does each that does not fit, or does not come.
+
+So one cosignature under the city's log vouches for every camera's (docs/design/city-log.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from agent.audit.proofs.log_tiles import FITTING
+from agent.audit.witnesses.grown_log import Last, Look, look
+from agent.audit.witnesses.log_witness import offered
+from agent.audit.witnesses.witness_folder import keep_evidence
+from agent.city.city_log import DATABASE, FOLDER
+from agent.core.log.checkpoint import Checkpoint
+from agent.core.log.leaf import LeafKind
+from agent.core.text.rfc3339 import from_posix_s
+from agent.errors import PlatewardenError, RefusedError, StorageError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from agent.city.city_log import CityLog
+    from agent.storage.log_key import TrustedLogKeys
+
+AGAIN_S = 86_400  # the same trouble is a leaf once a day, however often one collects
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS collected (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, "
+    "root BLOB NOT NULL, at_s INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS trouble (origin TEXT PRIMARY KEY, what TEXT NOT NULL, "
+    "at_s INTEGER NOT NULL) STRICT"
+)
+FIRST, GROWN = FITTING
+SAME, MISSING, REFUSED, UNUSABLE = "same", "missing", "refused", "unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What became of one log. `leaf`: its number in the city's log, None where it needed none.
+
+    `why`: for people, where the outcome is MISSING, REFUSED or UNUSABLE.
+    """
+
+    origin: str
+    outcome: str
+    size: int | None = None
+    root: bytes = b""
+    before: Last | None = None
+    leaf: int | None = None
+    why: str = ""
+    error: PlatewardenError | None = None
+
+
+class Collection:
+    """What the city's log holds of its cameras: a witness's memory, for `look`."""
+
+    verb = "the city's log holds"
+
+    def __init__(self, city: Path, log: CityLog) -> None:
+        self._folder, self._log = city / FOLDER, log.log
+        self._log.add_tables(_TABLE)
+
+    def last(self, origin: str) -> Last | None:
+        """The newest that was collected. Raises StorageError."""
+        rows = self._log.query("SELECT size, root, at_s FROM collected WHERE origin = ?", (origin,))
+        for size, root, at_s in rows:
+            if isinstance(size, int) and isinstance(root, bytes) and isinstance(at_s, int):
+                return Last(self._folder / DATABASE, Checkpoint(origin, size, root), at_s)
+        return None
+
+    def origins(self) -> Iterator[str]:
+        """Of all logs that were ever collected."""
+        return (str(origin) for (origin,) in self._log.query("SELECT origin FROM collected"))
+
+    def keep_evidence(self, origin: str, note: bytes) -> Path:
+        """A second history of a camera's log, beside the city's own."""
+        return keep_evidence(self._folder, origin, note)
+
+    def keep(self, checkpoint: Checkpoint, details: Mapping[str, object], at_s: int) -> int:
+        """The leaf's number. The leaf and the memory are on disk together, or neither is."""
+
+        def remember(connection: sqlite3.Connection, _number: int) -> None:
+            origin, size, root = checkpoint.origin, checkpoint.size, checkpoint.root
+            connection.execute(
+                "INSERT OR REPLACE INTO collected VALUES (?, ?, ?, ?)", (origin, size, root, at_s)
+            )
+            connection.execute("DELETE FROM trouble WHERE origin = ?", (origin,))
+
+        return self._log.append(LeafKind.CHECKPOINT, details, also=remember)
+
+    def trouble(self, origin: str, details: Mapping[str, object], now_s: int) -> int | None:
+        """The leaf's number; None where the same was told within a day."""
+        what = f"{details.get('outcome')} {details.get('reason')} {details.get('root')}"
+        for told, at_s in self._log.query(
+            "SELECT what, at_s FROM trouble WHERE origin=?", (origin,)
+        ):
+            if told == what and isinstance(at_s, int) and 0 <= now_s - at_s < AGAIN_S:
+                return None
+
+        def remember(connection: sqlite3.Connection, _number: int) -> None:
+            values = (origin, what, now_s)
+            connection.execute("INSERT OR REPLACE INTO trouble VALUES (?, ?, ?)", values)
+
+        return self._log.append(LeafKind.CHECKPOINT, details, also=remember)
+
+
+def collect(
+    city: Path,
+    log: CityLog,
+    paths: Sequence[Path],
+    keys: TrustedLogKeys,
+    missing_after_s: int,
+    now_s: Callable[[], int],
+) -> tuple[Collected, ...]:
+    """`paths`: cameras' logs, folders above, proofs or checkpoints. `missing_after_s`: how long a
+    log may go without growing. Which logs must come: those that `keys` names, and those that came
+    once.
+
+    One that does not fit costs one. Raises StorageError for the city's own log.
+    """
+    kept = Collection(city, log)
+    found, faults = offered(paths)
+    done = [_one(look(path, keys, kept), kept, now_s()) for path in found]
+    done += [Collected("", UNUSABLE, why=str(fault), error=fault) for fault in faults]
+    expected = {origin for origin in keys.keys if origin} | set(kept.origins())
+    told = {one.origin for one in done if one.outcome != SAME}
+    for origin in sorted(expected - told):
+        missing = _missing(origin, kept, missing_after_s, now_s())
+        if missing is not None:
+            done = [one for one in done if one.origin != origin]
+            done.append(missing)
+    return tuple(done)
+
+
+def _one(seen: Look, kept: Collection, now_s: int) -> Collected:
+    signed, last = seen.signed, seen.last
+    if seen.error is not None:
+        return _misfit(seen, seen.error, kept, now_s)
+    if signed is None:
+        return Collected("", UNUSABLE, why=f"{seen.path}: nothing was signed in it yet")
+    if last is not None and last.checkpoint.size == signed.size:
+        return Collected(signed.origin, SAME, signed.size, signed.root, last)
+    outcome = GROWN if last else FIRST
+    details = {
+        "outcome": outcome,
+        "log": signed.origin,
+        "size": signed.size,
+        "root": signed.root.hex(),
+        "before": last.checkpoint.size if last else 0,
+        "note_sha256": sha256(seen.note).hexdigest(),
+    }
+    leaf = kept.keep(signed, details, now_s)
+    return Collected(signed.origin, outcome, signed.size, signed.root, last, leaf)
+
+
+def _misfit(seen: Look, error: PlatewardenError, kept: Collection, now_s: int) -> Collected:
+    """A refusal is a leaf. What could not be verified, or read, says nothing of the log."""
+    signed, last = seen.signed, seen.last
+    if not isinstance(error, RefusedError) or signed is None:
+        origin = signed.origin if signed else ""
+        return Collected(origin, UNUSABLE, before=last, why=str(error), error=error)
+    details = {
+        "outcome": REFUSED,
+        "reason": error.reason,
+        "log": signed.origin,
+        "size": signed.size,
+        "root": signed.root.hex(),
+        "before": last.checkpoint.size if last else 0,
+        "before_root": last.checkpoint.root.hex() if last else "",
+    }
+    leaf = kept.trouble(signed.origin, details, now_s)
+    told = (signed.origin, REFUSED, signed.size, signed.root, last, leaf)
+    return Collected(*told, why=str(error), error=error)
+
+
+def _missing(origin: str, kept: Collection, after_s: int, now_s: int) -> Collected | None:
+    last = kept.last(origin)
+    if last is not None and now_s - last.at_s < after_s:
+        return None
+    since = from_posix_s(last.at_s) if last else ""
+    details = {
+        "outcome": MISSING,
+        "log": origin,
+        "before": last.checkpoint.size if last else 0,
+        "since": since,
+    }
+    leaf = kept.trouble(origin, details, now_s)
+    why = f"no newer checkpoint since {since}" if since else "no checkpoint has ever come"
+    error = StorageError(f"{origin}: {why}", fix="is the camera at work, and its log collected?")
+    return Collected(origin, MISSING, before=last, leaf=leaf, why=why, error=error)
+
+
+def reason_of(one: Collected) -> str:
+    """The reason code of a refusal, or ""."""
+    return one.error.reason if isinstance(one.error, RefusedError) else ""
