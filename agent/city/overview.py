@@ -4,7 +4,7 @@ pending; and the same ends as a calendar.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from agent.bundles.generation import Stops, stops
@@ -15,6 +15,7 @@ from agent.bundles.repository.published import CityRepository, Standing, trust_i
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
 from agent.city.endings import published_reaches
+from agent.city.log_standing import LogStanding, log_standing
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.rfc3339 import rfc3339
 
@@ -51,7 +52,7 @@ class RoleSeen:
 @dataclass(frozen=True, slots=True)
 class Overview:
     """`issued`: of the newest timestamp; `others`: what ends besides the roles, in words;
-    `reach`: how far each recipient's keys go.
+    `reach`: how far each recipient's keys go; `log`: how far the city's log is witnessed.
     """
 
     city: CityIdentity
@@ -62,6 +63,7 @@ class Overview:
     others: tuple[tuple[str, date], ...]
     reach: tuple[Reach, ...]
     cameras: tuple[str, ...]
+    log: LogStanding
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -82,6 +84,7 @@ class Overview:
         for one in self.reach:
             yield one.told()
         yield f"cameras enrolled: {', '.join(self.cameras) or 'none'}"
+        yield self.log.line()
         if not self.pending:
             yield "nothing pending"
         for name, (number, standings) in self.pending.items():
@@ -129,6 +132,7 @@ class Overview:
                 for one in self.reach
             ],
             "cameras": list(self.cameras),
+            "log": asdict(self.log),
         }
 
     def calendar(self) -> bytes:
@@ -221,6 +225,7 @@ def overview(folder: Path, now: datetime) -> Overview:
         _others(policy) if policy else (),
         published_reaches(city, published, policy, now.date()) if policy else (),
         tuple(sorted(listed.devices)) if listed else (),
+        log_standing(folder),
     )
 
 

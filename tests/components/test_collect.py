@@ -16,6 +16,7 @@ from agent.audit.proofs.log_tiles import publish_log, tile_name
 from agent.audit.trusted_keys import keys_nearby
 from agent.city.checkpoint_collection import collect
 from agent.city.city_log import city_log
+from agent.city.log_standing import log_standing
 from agent.core.log.checkpoint import parse_body, parse_note
 from agent.errors import LogRefusedError, StorageError, UsageError
 from tests.components.test_city_log import leaves
@@ -179,6 +180,39 @@ class TestMissing:
         assert isinstance(result.exception, UsageError)
 
 
+class TestUnwitnessedSince:
+    def test_without_a_log_or_a_policy(self, tmp_path, city):
+        assert log_standing(city).line() == "city's log: not begun yet"
+        take(city, log_of(tmp_path / "watch", 5))
+        line = log_standing(city).line()
+        assert "1 leaves; UNWITNESSED since 20" in line
+        assert "no witnesses.policy says who must cosign" in line
+
+    def test_told_by_the_first_leaf_beyond_the_cosigned_ones(self, tmp_path, city, key):
+        state, vkey = a_witness(tmp_path / "witness")
+        (city / "witnesses.policy").write_text(f"witness W {vkey}\nquorum W\n")
+        take(city, log_of(tmp_path / "watch", 5))
+        assert log_standing(city).witnessed == 0
+        witnessed(state, city / "log/public.json", city / "log")
+        [file] = state.glob("*.checkpoint")
+        (city / "log/cosigned").write_bytes(file.read_bytes())
+        take(city, log_of(tmp_path / "watch", 9))
+        found = log_standing(city)
+        assert (found.leaves, found.witnessed) == (2, 1)
+        assert found.since == leaves(city)[1]["at"]
+        assert f"1 witnessed by witness W on {found.at}; UNWITNESSED since" in found.line()
+        result = run("collect", "--city", city, "--key", key)
+        assert "UNWITNESSED since" in result.output
+
+    def test_a_cosigned_file_of_another_history_is_told(self, tmp_path, city):
+        (city / "witnesses.policy").write_text("quorum none\n")
+        take(city, log_of(tmp_path / "watch", 5))
+        (city / "log/cosigned").write_bytes(note_of(tmp_path / "watch", 5))
+        assert "nothing was verified" in log_standing(city).line()
+        (city / "witnesses.policy").write_text("nonsense\n")
+        assert "is no witness policy: line 1" in log_standing(city).line()
+
+
 def _charter():
     from tests.support.judging import EXAMPLE
 
@@ -311,6 +345,9 @@ def test_one_cosignature_under_the_city_s_log_vouches_for_every_camera_s(tmp_pat
     assert (tmp_path / "www/checkpoint").read_bytes() == file.read_bytes()
     [proof] = (tmp_path / "www/cameras").iterdir()
     asked = ("--checkpoint", tmp_path / "www/checkpoint", "--witness", vkey, "--json")
+    (city / "witnesses.policy").write_text(f"witness W {vkey}\nquorum W\n")
+    assert log_standing(city).witnessed == 1
+    assert log_standing(city).since == ""
     told = json.loads(run("check-proof", proof, "--key", city_key, *asked).output)
     assert told["witnesses"]["met"]
     assert (told["details"]["log"], told["details"]["size"]) == (ORIGIN, 9)

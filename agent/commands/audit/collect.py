@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +50,7 @@ def collect(
     from agent.city.checkpoint_collection import collect as take_in
     from agent.city.city_lock import PATIENCE_S, only_writer
     from agent.city.city_log import city_log
+    from agent.city.log_standing import log_standing
 
     if not key:
         raise UsageError(
@@ -60,18 +62,18 @@ def collect(
         done = take_in(
             city, log, paths or (), keys, missing_after * _HOUR_S, lambda: int(time.time())
         )
-        size = log.log.size
+    standing = log_standing(city)
     worst = _worst(done)
     if as_json:
         tables = [_table(one) for one in done]
-        told = {"ok": worst is None, "city_log": {"leaves": size}, "logs": tables}
+        told = {"ok": worst is None, "city_log": asdict(standing), "logs": tables}
         typer.echo(json.dumps(told, ensure_ascii=True))
         if worst is not None:
             raise typer.Exit(worst.exit_code)
         return
     for one in done:
         typer.echo(visible(_line(one)))
-    typer.echo(f"The city's log has {size} leaves.")
+    typer.echo(visible(standing.line()))
     if worst is not None:
         raise worst
 
