@@ -15,7 +15,7 @@ from agent.bundles.repository.published import CityRepository, Standing, trust_i
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
 from agent.city.endings import published_reaches
-from agent.city.log_standing import LogStanding, log_standing
+from agent.city.witness_reach import WitnessReach, witness_reach
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.rfc3339 import rfc3339
 
@@ -63,7 +63,7 @@ class Overview:
     others: tuple[tuple[str, date], ...]
     reach: tuple[Reach, ...]
     cameras: tuple[str, ...]
-    log: LogStanding
+    log: WitnessReach
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -215,17 +215,16 @@ def overview(folder: Path, now: datetime) -> Overview:
     texts = drafts.published_texts(city, published)
     policy = parse_policy(texts.policy, drafts.POLICY_TOML) if texts.policy is not None else None
     listed = texts.enrolled()
-    issued = issued_of(published) if published else None
     return Overview(
         identity,
         now,
-        issued,
+        issued_of(published) if published else None,
         tuple(roles),
         waiting,
         _others(policy) if policy else (),
         published_reaches(city, published, policy, now.date()) if policy else (),
         tuple(sorted(listed.devices)) if listed else (),
-        log_standing(folder),
+        witness_reach(folder),
     )
 
 

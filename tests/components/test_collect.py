@@ -16,7 +16,7 @@ from agent.audit.proofs.log_tiles import publish_log, tile_name
 from agent.audit.trusted_keys import keys_nearby
 from agent.city.checkpoint_collection import collect
 from agent.city.city_log import city_log
-from agent.city.log_standing import log_standing
+from agent.city.witness_reach import witness_reach
 from agent.core.log.checkpoint import parse_body, parse_note
 from agent.errors import LogRefusedError, StorageError, UsageError
 from tests.components.test_city_log import leaves
@@ -170,10 +170,11 @@ class TestMissing:
         assert outcomes(take(city, log, now_s=NOW_S + 26 * HOUR_S)) == [(ORIGIN, "missing")]
 
     def test_one_that_came_back_is_told_anew_when_it_goes_again(self, tmp_path, city):
+        """Also within a day."""
         take(city, log_of(tmp_path / "watch", 9))
-        take(city, now_s=NOW_S + 26 * HOUR_S)
-        take(city, log_of(tmp_path / "watch", 21), now_s=NOW_S + 27 * HOUR_S)
-        assert take(city, now_s=NOW_S + 53 * HOUR_S)[0].leaf == 3
+        assert take(city, now_s=NOW_S + 2 * HOUR_S, hours=2)[0].leaf == 1
+        take(city, log_of(tmp_path / "watch", 21), now_s=NOW_S + 3 * HOUR_S)
+        assert take(city, now_s=NOW_S + 5 * HOUR_S, hours=2)[0].leaf == 3
 
     def test_nothing_is_collected_without_a_key(self, tmp_path, city):
         result = run("collect", tmp_path, "--city", city)
@@ -182,9 +183,9 @@ class TestMissing:
 
 class TestUnwitnessedSince:
     def test_without_a_log_or_a_policy(self, tmp_path, city):
-        assert log_standing(city).line() == "city's log: not begun yet"
+        assert witness_reach(city).line() == "city's log: not begun yet"
         take(city, log_of(tmp_path / "watch", 5))
-        line = log_standing(city).line()
+        line = witness_reach(city).line()
         assert "1 leaves; UNWITNESSED since 20" in line
         assert "no witnesses.policy says who must cosign" in line
 
@@ -192,12 +193,12 @@ class TestUnwitnessedSince:
         state, vkey = a_witness(tmp_path / "witness")
         (city / "witnesses.policy").write_text(f"witness W {vkey}\nquorum W\n")
         take(city, log_of(tmp_path / "watch", 5))
-        assert log_standing(city).witnessed == 0
+        assert witness_reach(city).witnessed == 0
         witnessed(state, city / "log/public.json", city / "log")
         [file] = state.glob("*.checkpoint")
         (city / "log/cosigned").write_bytes(file.read_bytes())
         take(city, log_of(tmp_path / "watch", 9))
-        found = log_standing(city)
+        found = witness_reach(city)
         assert (found.leaves, found.witnessed) == (2, 1)
         assert found.since == leaves(city)[1]["at"]
         assert f"1 witnessed by witness W on {found.at}; UNWITNESSED since" in found.line()
@@ -208,9 +209,9 @@ class TestUnwitnessedSince:
         (city / "witnesses.policy").write_text("quorum none\n")
         take(city, log_of(tmp_path / "watch", 5))
         (city / "log/cosigned").write_bytes(note_of(tmp_path / "watch", 5))
-        assert "nothing was verified" in log_standing(city).line()
+        assert "nothing was verified" in witness_reach(city).line()
         (city / "witnesses.policy").write_text("nonsense\n")
-        assert "is no witness policy: line 1" in log_standing(city).line()
+        assert "is no witness policy: line 1" in witness_reach(city).line()
 
 
 def _charter():
@@ -346,8 +347,8 @@ def test_one_cosignature_under_the_city_s_log_vouches_for_every_camera_s(tmp_pat
     [proof] = (tmp_path / "www/cameras").iterdir()
     asked = ("--checkpoint", tmp_path / "www/checkpoint", "--witness", vkey, "--json")
     (city / "witnesses.policy").write_text(f"witness W {vkey}\nquorum W\n")
-    assert log_standing(city).witnessed == 1
-    assert log_standing(city).since == ""
+    assert witness_reach(city).witnessed == 1
+    assert witness_reach(city).since == ""
     told = json.loads(run("check-proof", proof, "--key", city_key, *asked).output)
     assert told["witnesses"]["met"]
     assert (told["details"]["log"], told["details"]["size"]) == (ORIGIN, 9)

@@ -50,7 +50,7 @@ def collect(
     from agent.city.checkpoint_collection import collect as take_in
     from agent.city.city_lock import PATIENCE_S, only_writer
     from agent.city.city_log import city_log
-    from agent.city.log_standing import log_standing
+    from agent.city.witness_reach import witness_reach
 
     if not key:
         raise UsageError(
@@ -62,18 +62,18 @@ def collect(
         done = take_in(
             city, log, paths or (), keys, missing_after * _HOUR_S, lambda: int(time.time())
         )
-    standing = log_standing(city)
+    reach = witness_reach(city)
     worst = _worst(done)
     if as_json:
         tables = [_table(one) for one in done]
-        told = {"ok": worst is None, "city_log": asdict(standing), "logs": tables}
+        told = {"ok": worst is None, "city_log": asdict(reach), "logs": tables}
         typer.echo(json.dumps(told, ensure_ascii=True))
         if worst is not None:
             raise typer.Exit(worst.exit_code)
         return
     for one in done:
         typer.echo(visible(_line(one)))
-    typer.echo(visible(standing.line()))
+    typer.echo(visible(reach.line()))
     if worst is not None:
         raise worst
 

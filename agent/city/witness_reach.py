@@ -33,7 +33,7 @@ POLICY = "witnesses.policy"
 
 
 @dataclass(frozen=True, slots=True)
-class LogStanding:
+class WitnessReach:
     """`leaves`: of the city's log, 0 where there is none. `witnessed`: how many of them enough
     witnesses vouch for, since `at` (RFC 3339); `by`: the policy in words, "" without one.
 
@@ -63,24 +63,24 @@ class LogStanding:
         return told
 
 
-def log_standing(city: Path) -> LogStanding:
+def witness_reach(city: Path) -> WitnessReach:
     """Raises nothing of ours: what is wrong is told."""
     folder = city / FOLDER
     if not (folder / DATABASE).is_file():
-        return LogStanding()
+        return WitnessReach()
     try:
         maker = ProofMaker(folder, keys_of([folder / PUBLIC], None))
         leaves = maker.newest()[1].size
         file = city / POLICY
         policy = policy_of((), None, file) if os.path.lexists(file) else None
         if policy is None:
-            return LogStanding(leaves, since=_logged_at(folder, 0))
+            return WitnessReach(leaves, since=_logged_at(folder, 0))
         found = _found(folder, maker, policy)
     except PlatewardenError as error:
-        return LogStanding(problem=str(error))
+        return WitnessReach(problem=str(error))
     since = _logged_at(folder, found.size) if found.size < leaves else ""
     at = from_posix_s(found.at_s) if found.size else ""
-    return LogStanding(leaves, found.size, at, str(policy), since)
+    return WitnessReach(leaves, found.size, at, str(policy), since)
 
 
 def _found(folder: Path, maker: ProofMaker, policy: WitnessPolicy) -> Witnessed:
