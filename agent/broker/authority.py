@@ -4,6 +4,7 @@ It lets cameras and recipients talk to the broker, and is trusted for nothing el
 and who can open it hangs on other keys.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,9 +45,26 @@ class Authority:
     def client(
         self, name: str, key: ec.EllipticCurvePublicKey, now: datetime, days: int = CLIENT_DAYS
     ) -> x509.Certificate:
-        """For a camera or a recipient: `name` is what the access list goes by."""
+        """For a camera or a recipient: `name` is what the access list goes by.
+
+        It stands there twice: RabbitMQ compares a client id with an alternative name only.
+        """
         builder = self._builder(name, key, now, days, ExtendedKeyUsageOID.CLIENT_AUTH)
-        return builder.sign(self.key, hashes.SHA256())
+        names = x509.SubjectAlternativeName([x509.DNSName(name)])
+        return builder.add_extension(names, critical=False).sign(self.key, hashes.SHA256())
+
+    def crl_name(self) -> str:
+        """The file name by which OpenSSL and Erlang find this authority's list in a folder.
+
+        X509_NAME_hash(3): of the name's canonical form, here one common name, in small letters.
+        """
+        [name] = self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        text = " ".join(str(name.value).lower().split()).encode()
+        value = b"\x0c" + bytes((len(text),)) + text  # at most 64 bytes
+        pair = b"\x06\x03\x55\x04\x03" + value
+        pair = b"\x30" + bytes((len(pair),)) + pair
+        digest = hashlib.sha1(b"\x31" + bytes((len(pair),)) + pair).digest()  # noqa: S324 - OpenSSL's
+        return f"{int.from_bytes(digest[:4], 'little'):08x}.r0"
 
     def revocations(self, gone: Iterable[int], now: datetime) -> bytes:
         """The list of revoked serial numbers, PEM. It holds as long as the authority does: a broker

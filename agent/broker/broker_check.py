@@ -267,7 +267,10 @@ class Check:
             self._joined(CHECK_CAMERA, RECEIPTS),
         )
         stranger = self._client(CHECK_STRANGER)
-        stranger.connect()
+        try:
+            stranger.connect()
+        except NetworkError as error:
+            return ok(about, f"it is not let in ({error.what})")
         for topic in (READS, RECEIPTS):
             try:
                 stranger.publish(topic, _payload())

@@ -7,8 +7,9 @@ made of them anew after each change.
 
 import base64
 import json
+import secrets
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
@@ -18,9 +19,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from agent.broker import authority, mosquitto
+from agent.broker import authority, mosquitto, rabbitmq
 from agent.broker.authority import Authority
-from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER, RESERVED, rights
+from agent.broker.names import (
+    CHECK_CAMERA,
+    CHECK_RECIPIENT,
+    CHECK_STRANGER,
+    RESERVED,
+    Rights,
+    rights,
+)
 from agent.core.text.encoding import PIN_PREFIX
 from agent.core.text.identifier import IDENTIFIER
 from agent.disk.atomic_file import write_atomic
@@ -39,6 +47,8 @@ SETTINGS, CA, CA_KEY, NEXT_KEY, REVOKED = (
 CAMERAS, RECIPIENTS, CHECK, MACHINE = "cameras", "recipients", "check", "machine"
 DEFAULT_PORT, MAX_BYTES, MAX_REVOKED_BYTES = 8883, 65_536, 1 << 22
 ETC, VAR = PurePosixPath("/etc/mosquitto/platewarden"), PurePosixPath("/var/lib/mosquitto")
+MOSQUITTO, RABBITMQ = "mosquitto", "rabbitmq"
+RABBITMQ_ETC = PurePosixPath("/etc/rabbitmq/platewarden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,8 @@ class Place:
     """What `init` was told.
 
     `host`: the name in the certificate; `addresses`: what is dialled; `etc`, `var`: where the files
-    of `machine/` lie on the broker's machine, and where it keeps what waits.
+    of `machine/` lie on the broker's machine, and where it keeps what waits; `software`: MOSQUITTO,
+    or RABBITMQ with a machine for each address.
     """
 
     host: str
@@ -54,6 +65,7 @@ class Place:
     port: int = DEFAULT_PORT
     etc: PurePosixPath = ETC
     var: PurePosixPath = VAR
+    software: str = MOSQUITTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,20 @@ class BrokerFolder:
         for inner in (CAMERAS, RECIPIENTS):
             (folder / inner).mkdir(mode=0o755)
         return cls(folder)
+
+    @property
+    def access_files(self) -> str:
+        """What has to be copied to the broker's machine after each change, in words."""
+        names = _access(
+            self.place, self._authority, (), (), self._authority.certificate.not_valid_before_utc
+        )
+        return " and ".join(f"{MACHINE}/{name}" for name in sorted(names))
+
+    @property
+    def guide(self) -> str:
+        """The page that says how."""
+        cluster = self.place.software == RABBITMQ
+        return "docs/guide/broker-cluster.md" if cluster else "docs/guide/broker.md"
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -219,10 +245,9 @@ class BrokerFolder:
         write_atomic(self.folder / REVOKED, json.dumps(gone).encode() + b"\n", 0o644)
 
     def _write_access(self, now: datetime) -> None:
-        machine, gone = self.folder / MACHINE, self._gone()
-        write_atomic(machine / "crl.pem", self._authority.revocations(gone, now), 0o644)
-        text = mosquitto.access(rights(self.cameras, self.recipients))
-        write_atomic(machine / mosquitto.ACCESS, text.encode(), 0o644)
+        let_in = rights(self.cameras, self.recipients)
+        for name, data in _access(self.place, self._authority, let_in, self._gone(), now).items():
+            write_atomic(self.folder / MACHINE / name, data, 0o644)
 
 
 def policy_table(folder: BrokerFolder, ca: str) -> str:
@@ -245,15 +270,29 @@ def _machine(
 ) -> dict[str, NewFile]:
     """What goes onto the broker's machine."""
     certificate = made.server(key.public_key(), _hosts(place), now)
-    text = mosquitto.config(place.port, place.etc, place.var)
-    return {
-        f"{MACHINE}/{mosquitto.CONFIG}": NewFile(text.encode()),
-        f"{MACHINE}/{mosquitto.ACCESS}": NewFile(mosquitto.access(rights((), ())).encode()),
-        f"{MACHINE}/ca.pem": NewFile(authority.pem(made.certificate)),
-        f"{MACHINE}/crl.pem": NewFile(made.revocations((), now)),
-        f"{MACHINE}/server.crt": NewFile(authority.pem(certificate)),
-        f"{MACHINE}/server.key": NewFile(authority.private_pem(key), 0o600),
-    }
+    if place.software == RABBITMQ:
+        texts = rabbitmq.files(place.addresses, place.port, place.etc)
+        cookie = {"erlang.cookie": NewFile(secrets.token_hex(32).encode(), 0o600)}
+    else:
+        texts, cookie = {mosquitto.CONFIG: mosquitto.config(place.port, place.etc, place.var)}, {}
+    files = {name: NewFile(text.encode()) for name, text in texts.items()} | cookie
+    for name, data in _access(place, made, rights((), ()), (), now).items():
+        files[name] = NewFile(data)
+    files["ca.pem"] = NewFile(authority.pem(made.certificate))
+    files["server.crt"] = NewFile(authority.pem(certificate))
+    files["server.key"] = NewFile(authority.private_pem(key), 0o600)
+    return {f"{MACHINE}/{name}": file for name, file in files.items()}
+
+
+def _access(
+    place: Place, made: Authority, let_in: Sequence[Rights], gone: Sequence[int], now: datetime
+) -> dict[str, bytes]:
+    """Who is let in, and what was revoked, as the broker reads it."""
+    revoked = made.revocations(gone, now)
+    if place.software == RABBITMQ:
+        access = rabbitmq.access(let_in).encode()
+        return {f"{rabbitmq.CRL}/{made.crl_name()}": revoked, rabbitmq.ACCESS: access}
+    return {"crl.pem": revoked, mosquitto.ACCESS: mosquitto.access(let_in).encode()}
 
 
 def _hosts(place: Place) -> tuple[str, ...]:
@@ -267,6 +306,7 @@ def _settings(place: Place) -> str:
         f"port = {place.port}\n"
         f"etc = {json.dumps(str(place.etc))}\n"
         f"var = {json.dumps(str(place.var))}\n"
+        f"software = {json.dumps(place.software)}\n"
     )
 
 
@@ -280,13 +320,14 @@ def _read_settings(path: Path) -> Place:
             int(table["port"]),
             PurePosixPath(table["etc"]),
             PurePosixPath(table["var"]),
+            str(table.get("software", MOSQUITTO)),  # older folders do not say
         )
         _require_place(place)
     except (ValueError, KeyError, TypeError, UsageError) as error:
         raise ConfigError(
             f"is not as `broker init` wrote it ({type(error).__name__})",
             where=path,
-            fix="restore it: host, addresses, port, etc, var",
+            fix="restore it: host, addresses, port, etc, var, software",
         ) from None
     return place
 
@@ -307,6 +348,16 @@ def _require_place(place: Place) -> None:
                 f"{address[:64]!a} is no IP address",
                 fix="--address 203.0.113.10: cameras look up no names, the port is given by --port",
             ) from None
+    if place.software not in {MOSQUITTO, RABBITMQ}:
+        raise UsageError(
+            f"{place.software[:64]!a} is no broker that is known here",
+            fix=f"--software {MOSQUITTO} or {RABBITMQ}",
+        )
+    if place.software == RABBITMQ and len(place.addresses) % 2 == 0 and place.addresses:
+        raise UsageError(
+            f"of {len(place.addresses)} nodes no half is a majority: with one gone, all would stop",
+            fix="give --address three times, one for each machine",
+        )
     if not place.addresses or not 1 <= place.port <= 65_535:
         raise UsageError("a broker needs an address and a port", fix="--address 203.0.113.10")
 

@@ -20,24 +20,34 @@ def init(
         list[str], typer.Option("--address", help="An IP address of the broker. May be repeated.")
     ],
     port: Annotated[int, typer.Option("--port", help="The broker's port.")] = 8883,
+    software: Annotated[
+        str,
+        typer.Option("--software", help="mosquitto, or rabbitmq with one, three or five machines."),
+    ] = "mosquitto",
     etc: Annotated[
-        Path, typer.Option("--etc", help="Where DIR/machine will lie on the broker's machine.")
-    ] = Path("/etc/mosquitto/platewarden"),
+        Path | None,
+        typer.Option(
+            "--etc",
+            help="Where DIR/machine will lie on the broker's machine; else platewarden/ in its "
+            "own folder under /etc.",
+        ),
+    ] = None,
     var: Annotated[Path, typer.Option("--var", help="Where the broker keeps what waits.")] = Path(
         "/var/lib/mosquitto"
     ),
 ) -> None:
-    """Make a broker's folder: its CA, keys, access list and mosquitto.conf."""
+    """Make a broker's folder: its CA, keys, access list and configuration."""
     from pathlib import PurePosixPath
 
-    from agent.broker.broker_folder import BrokerFolder, Place
+    from agent.broker.broker_folder import ETC, RABBITMQ, RABBITMQ_ETC, BrokerFolder, Place
     from agent.host.clock import SystemClock
 
-    place = Place(host, tuple(address), port, PurePosixPath(etc), PurePosixPath(var))
+    there = PurePosixPath(etc) if etc else RABBITMQ_ETC if software == RABBITMQ else ETC
+    place = Place(host, tuple(address), port, there, PurePosixPath(var), software)
     made = BrokerFolder.create(folder, place, SystemClock().now().utc)
     typer.echo(
         f"{folder / 'ca.pem'}: give it to cameras (in the policy's ca/) and recipients.\n"
         f"{folder / 'ca.key'}: signs certificates. Keep a copy of {folder} in a safe place.\n"
         f"pins: {made.pins[0]} (in use), {made.pins[1]} (the next key)\n"
-        "Next: platewarden broker sign, then copy machine/ to the broker (docs/guide/broker.md)."
+        f"Next: platewarden broker sign, then copy machine/ to the broker ({made.guide})."
     )

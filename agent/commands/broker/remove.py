@@ -19,10 +19,11 @@ def remove(
     from agent.broker.broker_folder import BrokerFolder
     from agent.host.clock import SystemClock
 
-    BrokerFolder(folder).remove(name, SystemClock().now().utc)
+    made = BrokerFolder(folder)
+    made.remove(name, SystemClock().now().utc)
     typer.echo(
         json.dumps({"removed": name})
         if as_json
-        else f"{name}: removed. It is shut out once the broker has read machine/acl and "
-        "machine/crl.pem again (docs/guide/broker.md)."
+        else f"{name}: removed. It is shut out once the broker has read {made.access_files} again "
+        f"({made.guide})."
     )

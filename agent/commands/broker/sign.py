@@ -45,6 +45,6 @@ def sign(
     for one in signed:
         typer.echo(f"{one.name}: {one.path}, until {one.until:%Y-%m-%d}")
     typer.echo(
-        "Give each its certificate. Then copy machine/acl and machine/crl.pem to the broker and "
-        "let it read them again (docs/guide/broker.md)."
+        f"Give each its certificate. Then copy {place.access_files} to the broker and let it read "
+        f"them again ({place.guide})."
     )

@@ -1,0 +1,162 @@
+"""Three RabbitMQ nodes on loopback that run on what `broker init --software rabbitmq` wrote.
+
+Changed for one machine: the nodes' names and ports, and each listens on an address of its own.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from agent.broker.broker_folder import RABBITMQ, BrokerFolder, Place
+from agent.host.clock import SystemClock
+from tests.support.mosquitto import free_port
+
+TREE = Path(os.environ.get("RABBITMQ_TREE", "/nonexistent"))
+HOST, USER = "mqtt.exampleville.example", "rabbitmq"
+ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+UP_S = 120.0
+
+
+class Node:
+    """One of them, in a process namespace of its own: `kill` ends all of it at once."""
+
+    def __init__(self, number: int, address: str, place: PurePosixPath) -> None:
+        self.number, self.address, self._place = number, address, place
+        self._ports = free_port(), free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        """As Erlang knows it."""
+        return f"platewarden-{self.number}@localhost"
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return TREE / f"var/log/{USER}/node-{self.number}.out"
+
+    def write(self, machine: Path, port: int) -> None:
+        """Lay its files into the tree."""
+        there = TREE / str(self._place).lstrip("/")
+        shutil.rmtree(there, ignore_errors=True)
+        shutil.rmtree(TREE / f"var/lib/{USER}/node-{self.number}", ignore_errors=True)
+        shutil.copytree(machine, there)
+        text = (there / "rabbitmq.conf").read_text()
+        text = text.replace("rabbit@platewarden-1", "platewarden-1@localhost")
+        text = text.replace("rabbit@platewarden-2", "platewarden-2@localhost")
+        text = text.replace("rabbit@platewarden-3", "platewarden-3@localhost")
+        text = text.replace("127.0.0.1:5672", f"{self.address}:{self._ports[0]}")
+        text = text.replace(f"ssl.default = {port}", f"ssl.1 = {self.address}:{port}")
+        (there / "rabbitmq.conf").write_text(text)
+        subprocess.run(["chroot", TREE, "chown", "-R", USER, self._place], check=True)
+
+    def start(self) -> None:
+        """Begin; `RabbitCluster.wait` waits."""
+        place = self._place
+        words = {
+            "HOME": f"/var/lib/{USER}/node-{self.number}",
+            "LANG": "C.UTF-8",
+            "PATH": "/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "RABBITMQ_CONFIG_FILE": place / "rabbitmq.conf",
+            "RABBITMQ_ADVANCED_CONFIG_FILE": place / "advanced.config",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": place / "enabled_plugins",
+            "RABBITMQ_NODENAME": self.name,
+            "RABBITMQ_DIST_PORT": self._ports[1],
+            "RABBITMQ_MNESIA_BASE": f"/var/lib/{USER}/node-{self.number}/db",
+            "RABBITMQ_LOG_BASE": f"/var/log/{USER}",
+        }
+        script = (
+            f"mount --bind /dev {TREE}/dev && mount -t proc proc {TREE}/proc && "
+            f"exec chroot {TREE} setpriv --reuid={USER} --regid={USER} --clear-groups sh -c '"
+            "mkdir -p $HOME && (umask 077 && cp --no-preserve=mode "
+            f"{place}/erlang.cookie $HOME/.erlang.cookie && chmod 400 $HOME/.erlang.cookie) && "
+            "exec rabbitmq-server'"
+        )
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [
+                    *("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"),
+                    "sh",
+                    "-c",
+                    script,
+                ],
+                env={name: str(value) for name, value in words.items()},
+                stdout=out,
+                stderr=out,
+            )
+
+    def kill(self) -> None:
+        """As a power cut ends it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+class RabbitCluster:
+    """`desk`: the broker's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        etc = PurePosixPath("/etc/platewarden-node")
+        place = Place(HOST, ADDRESSES, self.port, etc, software=RABBITMQ)
+        self.desk = BrokerFolder.create(folder, place, SystemClock().now().utc)
+        self.nodes = []
+        for number, address in enumerate(ADDRESSES, 1):
+            node = Node(number, address, PurePosixPath(f"{etc}-{number}"))
+            node.write(folder / "machine", self.port)
+            for name in ("rabbitmq.conf", "advanced.config"):
+                path = TREE / f"{str(etc)[1:]}-{number}" / name
+                path.write_text(path.read_text().replace(f"{etc}/", f"{etc}-{number}/"))
+            self.nodes.append(node)
+
+    def __enter__(self) -> Self:
+        self._names = subprocess.Popen(  # the nodes' name server outlives each of them
+            [
+                "chroot",
+                TREE,
+                "setpriv",
+                f"--reuid={USER}",
+                f"--regid={USER}",
+                "--clear-groups",
+                "epmd",
+            ]
+        )
+        for node in self.nodes:
+            node.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for node in self.nodes:
+            node.kill()
+        self._names.kill()
+        self._names.wait()
+
+    def leader(self, queue_words: str) -> Node:
+        """The node whose log was the last to tell of leading a queue with these words."""
+        told = {
+            node.number: [
+                line
+                for line in self._log_of(node).splitlines()
+                if queue_words in line and "-> leader" in line
+            ]
+            for node in self.nodes
+        }
+        newest = max(told, key=lambda number: max(told[number], default=""))
+        return self.nodes[newest - 1]
+
+    def _log_of(self, node: Node) -> str:
+        return (TREE / f"var/log/{USER}/{node.name}.log").read_text(errors="replace")
+
+
+def until(condition: object, within_s: float = UP_S) -> bool:
+    """Ask again and again, at most so long."""
+    end_s = time.monotonic() + within_s
+    while time.monotonic() < end_s:
+        if condition():  # type: ignore[operator]
+            return True
+        time.sleep(0.5)
+    return False

@@ -1,0 +1,108 @@
+"""RabbitMQ 4 on three nodes, as `broker init --software rabbitmq` sets it up: `make test-brokers`."""
+
+import time
+
+import pytest
+
+from agent.broker.broker_check import Check, Client, Target
+from agent.broker.broker_folder import CHECK
+from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER
+from agent.core.camera.diagnosis_findings import Health
+from agent.errors import NetworkError
+from agent.mqtt.events import Session
+from agent.mqtt.topics import reads_topic, receipts_topic
+from tests.brokers.rabbitmq_cluster import ADDRESSES, HOST, RabbitCluster, until
+
+READS = reads_topic(CHECK_RECIPIENT)
+COUNT, TRIES = 200, 20
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with RabbitCluster(tmp_path_factory.mktemp("rabbit") / "broker") as made:
+        for address in ADDRESSES:
+            assert until(lambda address=address: answers(made, address)), f"{address} is not up"
+        time.sleep(5)  # the definitions are everywhere
+        yield made
+
+
+def target(cluster, address):
+    desk = cluster.desk.folder
+    ca = desk / "ca.pem"
+    return Target(
+        *(HOST, address, cluster.port, ca, ca.read_bytes(), desk / CHECK), cluster.desk.pin_digests
+    )
+
+
+def client(cluster, address, name, **session):
+    made = Client(
+        target(cluster, address),
+        name,
+        Session(**{"client_id": name, "clean_start": True} | session),
+    )
+    made.connect()
+    return made
+
+
+def answers(cluster, address):
+    try:
+        client(cluster, address, CHECK_CAMERA).close()
+    except NetworkError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_every_node_does_what_a_broker_must(cluster, address):
+    findings = list(Check(target(cluster, address)).findings())
+    assert [(one.name, one.what) for one in findings if one.health is not Health.OK] == []
+    assert len(findings) == 11
+
+
+def test_a_stranger_gets_nowhere_in_twenty_tries(cluster):
+    recipient = client(cluster, ADDRESSES[0], CHECK_RECIPIENT, expiry_s=60)
+    recipient.subscribe(READS)
+    camera = client(cluster, ADDRESSES[1], CHECK_CAMERA)
+    camera.subscribe(receipts_topic(CHECK_CAMERA))
+    for number in range(TRIES):
+        name = (CHECK_RECIPIENT, CHECK_CAMERA, CHECK_STRANGER)[number % 3]
+        with pytest.raises(NetworkError):
+            client(cluster, ADDRESSES[number % 3], CHECK_STRANGER, client_id=name)
+        assert not camera.publish(READS, b"%d" % number).refused
+        assert recipient.payloads(number + 1)[number:] == [b"%d" % number]
+    for one in (recipient, camera):
+        assert one.alive(0.1)
+        one.close()
+
+
+def test_nothing_that_was_acknowledged_is_lost_with_the_node_that_led(cluster):
+    session = {"clean_start": False, "expiry_s": 3_600}
+    away = client(cluster, ADDRESSES[0], CHECK_RECIPIENT, **session)
+    away.subscribe(READS)
+    away.close()
+    camera = client(cluster, ADDRESSES[1], CHECK_CAMERA)
+    sent = [b"%d" % number for number in range(COUNT)]
+    for one in sent[: COUNT // 2]:
+        assert not camera.publish(READS, one).refused
+    camera.close()
+    leader = cluster.leader(f"subscription-{CHECK_RECIPIENT}qos1")
+    leader.kill()
+    others = [address for address in ADDRESSES if address != leader.address]
+    killed_s = time.monotonic()
+    again = None
+    while again is None:
+        try:
+            again = client(cluster, others[0], CHECK_CAMERA)
+            for one in sent[COUNT // 2 :]:
+                assert not again.publish(READS, one).refused
+        except NetworkError:
+            assert time.monotonic() - killed_s < 60
+    back = client(cluster, others[1], CHECK_RECIPIENT, **session)
+    came = back.payloads(COUNT, 10.0)
+    print(f"all {len(came)} there {time.monotonic() - killed_s:.1f} s after the leader's end")
+    assert sorted(set(came)) == sorted(sent)
+    assert len(came) - len(set(came)) <= 1  # one that was in hand may come twice
+    back.close()
+    again.close()
+    leader.start()
+    assert until(lambda: answers(cluster, leader.address))
