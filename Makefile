@@ -47,7 +47,7 @@ PROGRAMS_models := npm:npm
 LOOKS := $(addprefix programs-,quick test faults hw deb tree boot models)
 
 .PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench bench-stream models clean
-.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness root $(LOOKS)
+.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness test-brokers root $(LOOKS)
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
@@ -113,6 +113,9 @@ test-picamera: root programs-tree ## the picamera2 adapter and the whole line ov
 
 test-witness: root programs-tree $(VENV)/dev.stamp ## another maker's witness, sigsum's of Debian trixie, cosigns our log over HTTP (root, mmdebstrap; ~1 minute)
 	PYTHON=$(abspath $(BIN)/python) tests/witnesses/run.sh
+
+test-brokers: root programs-tree $(VENV)/dev.stamp ## three nodes of RabbitMQ 4 as `broker init --software rabbitmq` sets them up, one killed (root, mmdebstrap; ~4 minutes the first time, then 2)
+	PYTHON=$(abspath $(BIN))/python tests/brokers/run.sh
 
 test-boot: root programs-boot $(VENV)/dev.stamp ## the units booted by systemd-nspawn in a Debian trixie tree: walls, hangs, reboots (root, ~5 minutes more the first time, then 5; 11 on a busy machine)
 	PYTHON=$(abspath $(BIN)/python) tests/boot/run.sh

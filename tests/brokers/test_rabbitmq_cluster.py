@@ -1,4 +1,4 @@
-"""RabbitMQ 4 on three nodes, as `broker init --software rabbitmq` sets it up: `make test-brokers`."""
+"""RabbitMQ 4 on three nodes, as `broker init` sets it up: `make test-brokers`."""
 
 import time
 
@@ -35,11 +35,8 @@ def target(cluster, address):
 
 
 def client(cluster, address, name, **session):
-    made = Client(
-        target(cluster, address),
-        name,
-        Session(**{"client_id": name, "clean_start": True} | session),
-    )
+    asked = {"client_id": name, "clean_start": True} | session
+    made = Client(target(cluster, address), name, Session(**asked))
     made.connect()
     return made
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
 # Not run by `make test`: these look for their programs themselves.
-APART = ("arm64", "boot", "picamera")
+APART = ("arm64", "boot", "brokers", "picamera")
 # A Debian with python3-venv, make and git has these.
 BARE = {"apt-get", "bash", "git", "install", "make", "mount", "sh", "umount", "yes"}
 # Without these a test is skipped and says why.
