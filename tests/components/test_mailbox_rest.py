@@ -85,6 +85,15 @@ class TestChanges:
         assert changes.seen()
         assert not changes.seen()
 
+    def test_whoever_knows_of_a_read_looks_whatever_the_stamp_says(self, outbox, tmp_path, now):
+        before = len(outbox.pending())
+        stamp = tmp_path.stat().st_mtime_ns
+        (tmp_path / f"{IDS[20]}.sealed").write_bytes(b"x")
+        os.utime(tmp_path, ns=(stamp, stamp))  # two changes in one tick
+        assert len(outbox.pending()) == before
+        outbox.look_again()
+        assert len(outbox.pending()) == before + 1
+
     def test_everything_is_looked_at_once_a_minute_whatever_the_stamp_says(self, tmp_path, now):
         changes = Changes(tmp_path)
         looks = 0
