@@ -17,7 +17,7 @@ from tests.support.mosquitto import free_port
 TREE = Path(os.environ.get("RABBITMQ_TREE", "/nonexistent"))
 HOST, USER = "mqtt.exampleville.example", "rabbitmq"
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
-UP_S = 120.0
+UP_S = 300.0
 _ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL")
 
 
