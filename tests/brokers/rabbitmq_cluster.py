@@ -5,6 +5,7 @@ Changed for one machine: the nodes' names and ports, and each listens on an addr
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path, PurePosixPath
@@ -18,7 +19,7 @@ TREE = Path(os.environ.get("RABBITMQ_TREE", "/nonexistent"))
 HOST, USER = "mqtt.exampleville.example", "rabbitmq"
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 UP_S = 300.0
-_ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL")
+_ALONE = ("unshare", "--mount", "--pid", "--fork")
 
 
 class Node:
@@ -79,7 +80,7 @@ class Node:
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 [
-                    *("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"),
+                    *("unshare", "--mount", "--pid", "--fork"),
                     "sh",
                     "-c",
                     script,
@@ -90,11 +91,14 @@ class Node:
             )
 
     def kill(self) -> None:
-        """As a power cut ends it."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        """As a power cut ends it: the first process of its namespace, and so all of them."""
+        if self._process is None:
+            return
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        for first in children.read_text().split():
+            os.kill(int(first), signal.SIGKILL)
+        self._process.wait()
+        self._process = None
 
 
 class RabbitCluster:

@@ -84,6 +84,7 @@ def test_nothing_that_was_acknowledged_is_lost_with_the_node_that_led(cluster):
     camera.close()
     leader = cluster.leader(f"subscription-{CHECK_RECIPIENT}qos1")
     leader.kill()
+    assert not answers(cluster, leader.address)
     others = [address for address in ADDRESSES if address != leader.address]
     killed_s = time.monotonic()
     again = None
