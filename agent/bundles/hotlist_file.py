@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agent import boundary
+from agent.bundles.city_folder import CityFolder
 from agent.bundles.hotlist_hands import lawful, left_out, require_within
+from agent.bundles.issuer_files import issuers_for
 from agent.core.hotlist.compiled_format import MAX_FILE_BYTES, Compiled, decode
 from agent.core.hotlist.index import MAX_AGE, HotList, hotlist_of
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.hotlist.intake.manual_acts import MAX_BYTES as MAX_MANUAL_BYTES
 from agent.core.hotlist.intake.manual_acts import ManualList, parse_manual
+from agent.core.hotlist.plausibility.of_rows.rows import RowDoubts
 from agent.core.policy.policy import NEVER_RELEASE, TEST
 from agent.core.time.instant import to_millisecond
 from agent.disk.input_file import input_chunks, read_input
@@ -94,7 +98,7 @@ def read_hotlist(
     above the charter's limits.
     """
     wanted = None if categories is None else frozenset(categories)
-    compiled = read_compiled(city, today, wanted)
+    compiled, doubted = _imported(city, today, wanted)
     manual, missing = read_manual(city), 0
     if rules is not None:
         manual = manual.without_old(today)
@@ -102,7 +106,7 @@ def read_hotlist(
         require_within(compiled, manual, today, rules)
     digest = hashlib.sha256(manual.encoded()).hexdigest() if manual.acts else ""
     added = manual.compiled(today) if manual.acts else None
-    return hotlist_of(
+    listed = hotlist_of(
         compiled,
         wanted,
         max_age=max_age,
@@ -111,6 +115,7 @@ def read_hotlist(
         manual_digest=digest,
         left_out=missing,
     )
+    return replace(listed, doubted_lines=doubted) if doubted else listed
 
 
 def read_compiled(city: Path, today: date, categories: frozenset[str] | None = None) -> Compiled:
@@ -118,10 +123,17 @@ def read_compiled(city: Path, today: date, categories: frozenset[str] | None = N
 
     Raises ConfigError, also where the two contradict one another.
     """
+    return _imported(city, today, categories)[0]
+
+
+def _imported(
+    city: Path, today: date, categories: frozenset[str] | None
+) -> tuple[Compiled, tuple[int, ...]]:
+    """The same, and the lines of a plain list that were left out."""
     folder = list_folder(city)
     binary, plain = folder / BINARY, folder / PLAIN
     if not binary.exists():
-        return _read_plain(plain, today, categories)
+        return _read_plain(city, plain, today, categories)
     compiled = decode(_whole(binary), str(binary))
     if plain.exists() and file_digest(plain) != compiled.header.source_sha256:
         raise ConfigError(
@@ -137,7 +149,7 @@ def read_compiled(city: Path, today: date, categories: frozenset[str] | None = N
             where=binary,
             fix=f"{_IMPORT} again",
         )
-    return compiled
+    return compiled, ()
 
 
 @boundary.document("acts by hand", error=ConfigError)
@@ -179,10 +191,20 @@ def modified(path: Path) -> datetime:
     return to_millisecond(moment)
 
 
-def _read_plain(plain: Path, today: date, categories: frozenset[str] | None) -> Compiled:
+def _read_plain(
+    city: Path, plain: Path, today: date, categories: frozenset[str] | None
+) -> tuple[Compiled, tuple[int, ...]]:
+    """Rows that `hotlist import` would doubt are left out: nobody can be asked at a camera.
+
+    The doubts of a whole list are not raised, since there is no list before it to compare with.
+    """
     missing = "a list of the header alone is a valid list: it matches nothing"
+    written = (city / "policy.toml").exists()
+    doubts = RowDoubts(issuers_for(CityFolder(city).policy().jurisdiction if written else ""))
     with closing(input_chunks(plain, MAX_PLAIN_BYTES, missing=missing)) as chunks:
-        return import_list(Source(chunks, str(plain), modified(plain)), categories, today).compiled
+        source = Source(chunks, str(plain), modified(plain))
+        done = import_list(source, categories, today, doubts=doubts, leave_out_doubted=True)
+    return done.compiled, done.skipped_lines
 
 
 def _whole(path: Path) -> bytearray:

@@ -20,8 +20,8 @@ from agent.bundles.hotlist_file import (
 from agent.city.city_lock import only_writer
 from agent.city.city_log import city_log
 from agent.city.hotlist_leaves import import_leaf
+from agent.city.hotlist_overview import issuers_in
 from agent.city.hotlist_progress import progress
-from agent.city.issuer_files import issuers_in
 from agent.city.moment import time_typed
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.hotlist.intake.ncic import Layout, parse_spans

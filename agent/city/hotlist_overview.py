@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.hotlist_file import read_hotlist, read_manual
 from agent.bundles.hotlist_hands import left_out
+from agent.bundles.issuer_files import issuers_for
 from agent.bundles.repository.published import CityRepository
 from agent.city.drafts import published_texts
 from agent.core.policy.charter import parse_charter
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.city.drafts import Texts
+    from agent.core.hotlist.plausibility.of_rows.issuers import Issuers
     from agent.core.policy.schema.hotlist_rules import HotlistRules
 
 
@@ -41,6 +43,7 @@ def overview(
         "expired_at_import": listed.expired,
         "identical_rows": listed.identical,
         "contradicting_rows": listed.contradicting,
+        "doubted_lines": list(listed.doubted_lines),
         **(of_import or {}),
         "added_by_hand_today": manual.additions_on(now.date()),
         "waiting_for_a_second_hand": left_out(manual, rules_of(city)),
@@ -61,6 +64,17 @@ def limits_of(city: Path) -> HotlistLimits:
     if published is not None:
         return parse_policy(published, "the published policy").hotlist
     return CityFolder(city).policy().hotlist if (city / "policy.toml").exists() else HotlistLimits()
+
+
+def issuers_in(city: Path) -> Issuers:
+    """For the jurisdiction of the policy in force, else of the draft; what holds everywhere, where
+    there is neither.
+    """
+    published = _published(city).policy
+    if published is not None:
+        return issuers_for(parse_policy(published, "the published policy").jurisdiction)
+    written = (city / "policy.toml").exists()
+    return issuers_for(CityFolder(city).policy().jurisdiction if written else "")
 
 
 def rules_of(city: Path) -> HotlistRules:

@@ -34,9 +34,11 @@ from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
 from agent.city.city_log import city_log
 from agent.city.hotlist_files import replace_private
+from agent.city.hotlist_overview import issuers_in
 from agent.city.publication import as_published, publish_city
 from agent.core.hotlist.compiled_format import MAX_FILE_BYTES
 from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.hotlist.plausibility.of_rows.rows import RowDoubts
 from agent.core.policy.charter import parse_charter
 from agent.core.policy.policy import HotlistLimits
 from agent.core.policy.schema.policy_file import parse_policy
@@ -310,6 +312,7 @@ def _read(folder: Path, now: datetime, rules: HotlistRules) -> _List:
             Source(chunks, str(plain), modified(plain)),
             CityFolder(folder).charter().allowed_categories,
             today,
+            doubts=RowDoubts(issuers_in(folder)),
         )
         compiled, data = made.compiled, made.encoded()
     files = {HOTLIST_PATH: data}

@@ -26,7 +26,7 @@ from agent.city.folder_seen import Seen
 from agent.city.in_force import standing
 from agent.city.moment import moment
 from agent.city.roster_change import enrolled as enrol
-from agent.city.signing_notes import found, missing
+from agent.city.signing_notes import found, missing, require_distinct
 from agent.city.signing_plan import Plan
 from agent.core.policy.key_reach import Reach, reaches
 from agent.core.policy.schema.policy_file import parse_policy
@@ -53,12 +53,15 @@ ONLINE_ROLES = frozenset({SNAPSHOT, TIMESTAMP, HOTLIST})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The command line. `roles`: none: all that the key holds and that are new."""
+    """The command line. `roles`: none: all that the key holds and that are new. `other_purposes`:
+    those that look like forbidden ones and are not.
+    """
 
     roles: tuple[str, ...]
     enrol: Wanted
     key_list: Path | None
     start_again: bool
+    other_purposes: frozenset[str] = frozenset()
 
 
 class Signing:
@@ -126,6 +129,8 @@ class Signing:
         old = drafts.published_texts(self._city, self._published)
         new = self._texts(old, items)
         new.require_lawful()
+        if {POLICY, TARGETS} & items.keys():
+            require_distinct(new, self._asked.other_purposes)
         drafts.require_higher(old, new)
         shown = self._change(old, new, items, keyid, enrolled.files if enrolled else {})
         return Plan(
@@ -369,7 +374,11 @@ class Signing:
         roles = frozenset(self._trust.roles())
         return (
             *reached,
-            *(found(new, self._now.date()) if {POLICY, TARGETS} & items.keys() else ()),
+            *(
+                found(new, self._now.date(), self._asked.other_purposes)
+                if {POLICY, TARGETS} & items.keys()
+                else ()
+            ),
             *missing(new, self._city.folder, roles, self._now.date()),
         )
 

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from agent.bundles.jurisdiction_files import shipped
 from agent.city import drafts
+from agent.core.judging.check.charter_check import OTHER
 from agent.core.judging.check.policy_check import Against, File, check_policy
+from agent.core.policy.charter import parse_charter
 from agent.core.policy.schema.policy_file import parse_policy
-from agent.errors import ConfigError
+from agent.core.reasons import Reason
+from agent.errors import ConfigError, PolicyRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +25,28 @@ if TYPE_CHECKING:
 _MOST = 20  # a signer reads no more; `policy check` tells all
 
 
-def found(new: Texts, today: date) -> Iterator[str]:
+def require_distinct(new: Texts, others: frozenset[str]) -> None:
+    """Refuse a purpose that is nearly a forbidden one, unless the signer says by its name that it
+    is another. Raises PolicyRefusedError.
+
+    Mitigates against: a letter left out of what the council forbids, which one signer overlooks.
+    """
+    if new.policy is None or new.charter is None:
+        return
+    charter = parse_charter(new.charter, drafts.CHARTER)
+    for rule in parse_policy(new.policy, drafts.POLICY_TOML).releases:
+        near = charter.nearly_forbidden(rule.purpose)
+        if near is not None and rule.purpose not in others:
+            raise PolicyRefusedError(
+                Reason.PURPOSE_NEAR_FORBIDDEN,
+                f'release "{rule.rule}": purpose "{rule.purpose}" is near "{near}", which the '
+                "charter forbids",
+                where=drafts.POLICY_TOML,
+                fix=OTHER,
+            )
+
+
+def found(new: Texts, today: date, others: frozenset[str]) -> Iterator[str]:
     """What `policy check` finds in what is to be signed, faults first; nothing without a policy."""
     if new.policy is None:
         return
@@ -34,6 +58,7 @@ def found(new: Texts, today: date) -> Iterator[str]:
             File(new.cameras, drafts.CAMERAS) if new.cameras else None,
             shipped(policy.jurisdiction),
             today,
+            others,
         ),
     )
     told = [f"{one.place}: fault: {one.what} [{one.code}]" for one in checked.faults]

@@ -22,6 +22,14 @@ PassphraseFile = Annotated[
         help="Take the passphrase or PIN from this file's first line. Without it, you are asked.",
     ),
 ]
+OtherPurpose = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--other-purpose",
+        help="This purpose looks like one that the charter forbids, and is another. May be given "
+        "many times.",
+    ),
+]
 On = Annotated[
     str,
     typer.Option(

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     CHARTER_FORBIDS_RECIPIENT = "charter-forbids-recipient"
     CHARTER_FORBIDS_KIND = "charter-forbids-kind"
     CHARTER_FORBIDS_PURPOSE = "charter-forbids-purpose"
+    PURPOSE_NEAR_FORBIDDEN = "purpose-near-forbidden"
     CHARTER_FORBIDS_CATEGORY = "charter-forbids-category"
     CHARTER_RETENTION = "charter-retention"
     CHARTER_HOTLIST_LIMIT = "charter-hotlist-limit"
@@ -89,6 +90,7 @@ class Reason(StrEnum):
     HOTLIST_ABOVE_LIMIT = "hotlist-above-limit"
     HOTLIST_HAND_MISSING = "hotlist-hand-missing"
     HOTLIST_NOT_AS_LOGGED = "hotlist-not-as-logged"
+    HOTLIST_ROW_DOUBTED = "hotlist-row-doubted"
     # Destinations.
     RECIPIENT_NOT_IN_POLICY = "recipient-not-in-policy"
     PURPOSE_NOT_IN_POLICY = "purpose-not-in-policy"

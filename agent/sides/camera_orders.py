@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
-from agent.bundles.hotlist_file import read_hotlist
+from agent.bundles.hotlist_file import PLAIN, read_hotlist
 from agent.bundles.hotlist_sealed import no_hotlist, open_hotlist
 from agent.bundles.layout import HOTLIST, keys_role
+from agent.core.hotlist.intake.lines import lines_told
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.camera_roster import require_camera
 from agent.core.policy.policy import require_in_force
@@ -88,6 +89,7 @@ def unsigned_orders(settings: Settings, policy: Policy, today: date, log: AuditL
         city.charter().hotlist,
     )
     _tell_left_out(hotlist, log)
+    _tell_doubted(hotlist, log)
     keys = {
         name: verify_key_list(city.key_list(name), name, policy.recipients[name].signing_key)
         for name in _recipients(policy)
@@ -170,6 +172,16 @@ def _tell_left_out(hotlist: HotList, log: AuditLog) -> None:
             f"hot list: {hotlist.left_out} additions by hand, not signed by two as the charter says"
         )
         log.append(LeafKind.REFUSAL, {"reason": Reason.HOTLIST_HAND_MISSING, "what": what})
+
+
+def _tell_doubted(hotlist: HotList, log: AuditLog) -> None:
+    """Of a rig's plain list, which nobody imported: which rows are not what they seem."""
+    if lines := hotlist.doubted_lines:
+        what = (
+            f"hot list: {PLAIN}: {len(lines)} rows are not what they seem and are left out, "
+            f"line {lines_told(lines)}; `platewarden hotlist import` tells why"
+        )
+        log.append(LeafKind.REFUSAL, {"reason": Reason.HOTLIST_ROW_DOUBTED, "what": what})
 
 
 def _categories(policy: Policy) -> set[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.bundles.hotlist_file import beside
+from agent.bundles.issuer_files import issuers_for
 from agent.bundles.jurisdiction_files import available
-from agent.city.issuer_files import issuers_for
 from agent.core.hotlist.plausibility.of_rows.issuers import parse_issuers
 from agent.errors import ConfigError
 from tests.components.test_hotlist_command import (

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.city.issuer_files import issuers_for
+from agent.bundles.issuer_files import issuers_for
 from agent.core.hotlist.confusion import CONFUSABLE_GROUPS, fold
 from agent.core.hotlist.entry import REQUIRED
 from agent.core.hotlist.intake.list_import import Source, import_list

@@ -18,14 +18,14 @@ from tests.support.policy_faults import CHARTER, FAULTS, HSI, LAWFUL, POLICY, RO
 TODAY = date(2026, 11, 22)
 
 
-def check(policy=POLICY, charter=CHARTER, roster=ROSTER, law="us-ca", today=TODAY):
+def check(policy=POLICY, charter=CHARTER, roster=ROSTER, law="us-ca", today=TODAY, others=()):
     files = [
         File(text.encode() if isinstance(text, str) else text, name) if text is not None else None
         for text, name in ((charter, "charter.toml"), (roster, "roster.toml"))
     ]
     return check_policy(
         File(policy.encode() if isinstance(policy, str) else policy, "policy.toml"),
-        Against(*files, shipped(law) if law else None, today),
+        Against(*files, shipped(law) if law else None, today, frozenset(others)),
     )
 
 
@@ -189,7 +189,9 @@ def test_notes_are_no_faults():
     checked = check(charter=None, roster=None, law=None, today=date(2027, 5, 1))
     assert checked.faults == ()
     assert {note.field for note in checked.notes} == {"", "jurisdiction", "expires"}
-    (barred,) = check().notes
+    alone, barred = check().notes
+    assert (alone.where, alone.field) == ("charter.toml", "")
+    assert "one person alone can put a plate on the list by hand" in alone.what
     assert (barred.where, barred.code) == ("roster.toml", "camera-barred")
     assert "clinic-road-1" in barred.what
     assert "profile of" in " ".join(
@@ -251,10 +253,23 @@ def test_what_the_charter_does_not_allow_is_told_at_its_line():
     assert "charter.toml:" in found["release.purpose"].source
 
 
-def test_a_purpose_that_is_nearly_a_forbidden_one_is_noted():
+def test_a_purpose_that_is_nearly_a_forbidden_one_needs_a_word_of_a_person():
     text = POLICY.replace('"missing-child-search"', '"immigration-enforcment"')
-    checked = check(text)
-    assert not checked.faults
-    (note,) = [note for note in checked.notes if note.field == "release.purpose"]
-    assert note.line == place_of(text, "immigration-enforcment")[0]
-    assert 'is near "immigration-enforcement", which the charter forbids' in note.what
+    (fault,) = check(text).faults
+    assert (fault.code, fault.field) == ("purpose-near-forbidden", "release.purpose")
+    assert fault.line == place_of(text, "immigration-enforcment")[0]
+    assert 'is near "immigration-enforcement", which the charter forbids' in fault.what
+    assert "--other-purpose NAME" in fault.fix
+    assert check(text, others={"immigration-enforcement"}).faults == (fault,), "by its own name"
+    confirmed = check(text, others={"immigration-enforcment"})
+    assert not confirmed.faults
+    (note,) = [note for note in confirmed.notes if note.field == "release.purpose"]
+    assert note.what == fault.what
+
+
+def test_a_charter_that_names_two_hands_is_not_remarked_on():
+    hands = "".join(
+        f'[[hotlist_signer]]\nname = "{name}"\nkey = "{key * 32}"\n'
+        for name, key in (("Ida Moss", "0a"), ("Jon Wren", "0b"))
+    )
+    assert [note.where for note in check(charter=f"{CHARTER}\n{hands}").notes] == ["roster.toml"]

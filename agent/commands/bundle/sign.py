@@ -10,7 +10,7 @@ import typer
 
 from agent.city.city_lock import only_writer
 from agent.city.passphrase import secret_from
-from agent.commands.city_options import City, Json, On, PassphraseFile
+from agent.commands.city_options import City, Json, On, OtherPurpose, PassphraseFile
 from agent.core.text.visible import visible
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def sign(
             help="Drop what others have signed of this version, and begin from the drafts.",
         ),
     ] = False,
+    other_purpose: OtherPurpose = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")] = False,
     as_json: Json = False,
     on: On = "",
@@ -102,7 +103,10 @@ def sign(
         tuple(enrol or ()), tuple(replace or ()), tuple(retire or ()), roster_key, new_roster_key
     )
     signing = Signing(
-        city, on, Asked(tuple(role or ()), wanted, key_list, start_again=start_again), secret
+        city,
+        on,
+        Asked(tuple(role or ()), wanted, key_list, start_again, frozenset(other_purpose or ())),
+        secret,
     )
     signing.require_possible()
     plan = signing.plan(load_signer(key, secret))

@@ -3,14 +3,14 @@ source and the next step.
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.city.moment import moment
-from agent.commands.city_options import Json, On
+from agent.commands.city_options import Json, On, OtherPurpose
 from agent.core.text.visible import visible
 from agent.doc_paths import located
 
@@ -47,6 +47,7 @@ def check(
             help="A profile (us-ca) or its file. Default: the one that the policy names.",
         ),
     ] = None,
+    other_purpose: OtherPurpose = None,
     as_json: Json = False,
     on: On = "",
 ) -> None:
@@ -60,7 +61,8 @@ def check(
 
     today = moment(on, rig=True).date()
     written, against = load_for_check(policy, charter, roster, jurisdiction, today)
-    checked = check_policy(written, against)
+    others = frozenset(other_purpose or ())
+    checked = check_policy(written, replace(against, other_purposes=others))
     if as_json:
         typer.echo(json.dumps(as_table(checked, policy, against), ensure_ascii=True))
         if checked.faults:

@@ -167,7 +167,8 @@ class HotList:
     `base_rate`: for lead_odds. `dropped`: rows turned away, by category. `expired`: rows that were
     past their date when the list was made, and are not kept. `identical`, `contradicting`: rows
     that repeated another one, with the same dates and with other ones. `filter`: over all indexes.
-    `left_out`: additions by hand that the charter does not permit as they are.
+    `left_out`: additions by hand that the charter does not permit as they are. `doubted_lines`: of
+    a plain list, the rows that are not what they seem, and are left out.
     """
 
     indexes: tuple[Index, ...]
@@ -183,6 +184,7 @@ class HotList:
     identical: int = 0
     contradicting: int = 0
     left_out: int = 0
+    doubted_lines: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return sum(map(len, self.indexes))

@@ -53,6 +53,9 @@ class CharterTable(Section):
     hotlist_signer: Tables = Field(default_factory=list)
 
 
+NEARER = 0.85  # of a doubt that nobody asked for: more alike than a suggestion needs to be
+
+
 @dataclass(frozen=True, slots=True)
 class CharterFault:
     """One thing in a policy that the charter forbids.
@@ -132,6 +135,14 @@ class Charter:
             near = neighbour(purpose, self.forbidden_purposes)
             return self._fault(code, f"{named} is not allowed{near}", "allowed_purposes")
         return None
+
+    def nearly_forbidden(self, purpose: str) -> str | None:
+        """The forbidden purpose that this one, which nothing forbids, is nearly spelled as; None
+        where there is none, or where the council's own list allows it.
+        """
+        if self.allowed_purposes is not None or purpose in self.forbidden_purposes:
+            return None
+        return nearest(purpose, self.forbidden_purposes, NEARER)
 
     def forbids_rule(self, rule: ReleaseRule) -> Iterator[CharterFault]:
         """Everything in one rule that the charter forbids."""

@@ -70,9 +70,7 @@ class Faults:
 
         Raises ConfigError when there are too many to tell, unless rows are skipped.
         """
-        self.skipped += 1
-        if len(self.lines) < MAX_LINES_LISTED:
-            self.lines.append(line)
+        self.leave_out(line)
         if len(self._told) <= MAX_FAULTS_TOLD:
             self._told += (f"{self.where}:{line}: {fault}" for fault in faults)
         if len(self._told) > MAX_FAULTS_TOLD and not self.skip:
@@ -84,6 +82,12 @@ class Faults:
                     ]
                 )
             )
+
+    def leave_out(self, line: int) -> None:
+        """A row that is doubted where nobody can be asked: it costs itself."""
+        self.skipped += 1
+        if len(self.lines) < MAX_LINES_LISTED:
+            self.lines.append(line)
 
     def require_none(self) -> None:
         """Raises ConfigError with all of them, unless rows are skipped."""

@@ -64,11 +64,13 @@ def import_list(
     *,
     skip_bad_rows: bool = False,
     doubts: RowDoubts | None = None,
+    leave_out_doubted: bool = False,
 ) -> Imported:
     """The list in a source, without rows that have expired by `today` (UTC) and of categories that
     are not allowed (None: all are).
 
     `doubts`: what is a fault of a row although it could be taken; None: what a spreadsheet changed.
+    `leave_out_doubted`: such a row costs itself alone, for whoever can ask nobody.
 
     Raises ConfigError naming file, line and field of every fault (the first 50), never what stands
     there.
@@ -76,7 +78,7 @@ def import_list(
     digest = hashlib.sha256()
     builder = ListBuilder(today, AllowList(allowed))
     faults = Faults(source.where, skip=skip_bad_rows)
-    taker = _Taker(builder, faults, doubts or RowDoubts())
+    taker = _Taker(builder, faults, doubts or RowDoubts(), leave_out_doubted)
     chunks = as_utf8(_hashed(source.untrusted_chunks, digest), source.where)
     blocks = line_blocks(chunks)
     if source.layout is None:
@@ -106,6 +108,7 @@ class _Taker:
     builder: ListBuilder
     faults: Faults
     doubts: RowDoubts
+    leave_out_doubted: bool
 
     def many(self, first: int, rows: Mapping[str, Sequence[str]]) -> bool:
         """Take rows by column of FIELDS, one a line from `first` on; False, and nothing done, where
@@ -122,7 +125,10 @@ class _Taker:
             # Of a category that is not allowed no plate is looked at.
             admitted = self.builder.allow.admits(category)
             doubts = self.doubts.of(plate, state) if admitted else []
-            if found := self._more(doubts, row) if doubts else self.builder.add(*row, line=line):
+            found = self._more(doubts, row) if doubts else self.builder.add(*row, line=line)
+            if self.leave_out_doubted and doubts and len(found) == len(doubts):
+                self.faults.leave_out(line)
+            elif found:
                 self.faults.add(line, found)
 
     def _more(self, doubts: Sequence[str], row: Sequence[str]) -> Sequence[str]:

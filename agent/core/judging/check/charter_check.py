@@ -14,7 +14,6 @@ from agent.core.judging.check.finding import Because, Finding, at
 from agent.core.policy.schema.fields import retention_days
 from agent.core.policy.schema.tables import names, raw
 from agent.core.reasons import Reason
-from agent.core.text.suggestion import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +22,10 @@ if TYPE_CHECKING:
     from agent.core.policy.charter import Charter, CharterFault
     from agent.core.text.toml_document import Document, Path
 
-NEARER = 0.85  # of a note that nobody asked for: more alike than a suggestion needs to be
+OTHER = (
+    "correct the name; or, where it is another purpose, say so by name: --other-purpose NAME; the "
+    "council's allowed_purposes would say it for good"
+)
 ABOVE = "The council's charter stands above the policy."
 
 
@@ -36,10 +38,16 @@ def days_written(value: object) -> int | None:
 
 
 def against_charter(
-    policy: Document, charter: Charter, charter_document: Document
+    policy: Document,
+    charter: Charter,
+    charter_document: Document,
+    other_purposes: frozenset[str] = frozenset(),
 ) -> Iterator[Finding]:
     """Everything in the policy that the charter forbids, each at its own line, with the charter's
     line as source.
+
+    `other_purposes`: those of which a person says, by name, that they are not the forbidden ones
+    that they look like.
     """
     told = _Told(policy, charter, charter_document)
     for path, table in raw(policy, "recipient"):
@@ -49,7 +57,7 @@ def against_charter(
         yield from told.recipients(names(path, table, "recipients"))
     for path, table in raw(policy, "release"):
         yield from told.recipients(names(path, table, "recipient"))
-        yield from told.purposes(names(path, table, "purpose"))
+        yield from told.purposes(names(path, table, "purpose"), other_purposes)
         yield from told.categories(names(path, table, "categories"))
         days = days_written(table.get("retention"))
         if days is not None and days > charter.max_retention_days:
@@ -123,7 +131,9 @@ class _Told:
             because,
         )
 
-    def purposes(self, named: Iterator[tuple[Path, str]]) -> Iterator[Finding]:
+    def purposes(
+        self, named: Iterator[tuple[Path, str]], others: frozenset[str]
+    ) -> Iterator[Finding]:
         for path, name in named:
             if name in self._charter.forbidden_purposes:
                 because = self.because(Reason.CHARTER_FORBIDS_PURPOSE, "forbidden_purposes", name)
@@ -136,11 +146,10 @@ class _Told:
                 )
             elif (fault := self._charter.forbids_purpose(name)) is not None:
                 yield self._not_allowed(path, fault, "allowed_purposes")
-            elif (near := nearest(name, self._charter.forbidden_purposes, NEARER)) is not None:
+            elif (near := self._charter.nearly_forbidden(name)) is not None:
                 what = f'{name[:64]!a} is near "{near}", which the charter forbids'
-                fix = "is it another purpose? a charter with allowed_purposes would say so"
-                place = self.because(Reason.CHARTER_FORBIDS_PURPOSE, "forbidden_purposes", near)
-                yield at(self._policy, path, what, fix, replace(place, code="", note=True))
+                place = self.because(Reason.PURPOSE_NEAR_FORBIDDEN, "forbidden_purposes", near)
+                yield at(self._policy, path, what, OTHER, replace(place, note=name in others))
 
     def _not_allowed(self, path: Path, fault: CharterFault, key: str) -> Finding:
         """What is on no list of those that the charter allows."""
@@ -174,6 +183,18 @@ class _Told:
                     f"one of: {', '.join(sorted(allowed)) or 'none'}",
                     because,
                 )
+
+
+def hands(charter_document: Document, charter: Charter) -> Iterator[Finding]:
+    """A note where no second hand is asked for."""
+    if not charter.hotlist.signers:
+        yield at(
+            charter_document,
+            (),
+            "names no [[hotlist_signer]]: one person alone can put a plate on the list by hand",
+            "name two people or more, so that two must sign each entry",
+            Because("", "", "", note=True),
+        )
 
 
 def _few(names: frozenset[str]) -> str:

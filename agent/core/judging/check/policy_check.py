@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
-from agent.core.judging.check.charter_check import against_charter, against_roster
+from agent.core.judging.check.charter_check import against_charter, against_roster, hands
 from agent.core.judging.check.finding import Because, Finding, at, malformed
 from agent.core.judging.check.law_check import against_law
 from agent.core.judging.policy_draft import PLACEHOLDER_KEY, PLACEHOLDER_PIN
@@ -38,12 +38,16 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """What a policy is held against. None: not there, and told as a note. `today`: UTC."""
+    """What a policy is held against. None: not there, and told as a note. `today`: UTC.
+
+    `other_purposes`: purposes that look like forbidden ones, and are others, as a person said.
+    """
 
     charter: File | None
     roster: File | None
     profile: Profile | None
     today: date
+    other_purposes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,8 @@ def check_policy(policy: File, against: Against) -> Checked:
             found += against_roster(charter_document, roster, ("barred",))
         if charter is not None:
             charter_bars = charter.barred
-            found += against_charter(document, charter, charter_document)
+            found += against_charter(document, charter, charter_document, against.other_purposes)
+            found += hands(charter_document, charter)
     all_bars = (
         tuple(look_up(bar, roster) for bar in (*charter_bars, *_bars(document)))
         if roster is not None

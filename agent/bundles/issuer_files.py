@@ -1,4 +1,6 @@
-"""Reads who issues plates, and the words for "no plate", for a city's jurisdiction."""
+"""Reads who issues plates, and the words for "no plate", for a city's jurisdiction: at the desk,
+and where a rig's camera reads a plain list.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,6 @@ from pathlib import Path
 
 import agent
 from agent import boundary
-from agent.bundles.city_folder import CityFolder
 from agent.core.hotlist.plausibility.of_rows.issuers import (
     Issuers,
     IssuersTable,
@@ -20,15 +21,6 @@ from agent.errors import ConfigError
 HERE = Path(agent.__file__).parent
 # Where they lie as installed, and in the repository.
 FOLDERS = (HERE / "issuers", HERE.parent / "config" / "issuers")
-
-
-def issuers_in(city: Path) -> Issuers:
-    """For the jurisdiction of the city's policy; what holds everywhere, where it has none yet.
-
-    Raises ConfigError.
-    """
-    written = (city / "policy.toml").exists()
-    return issuers_for(CityFolder(city).policy().jurisdiction if written else "")
 
 
 def issuers_for(jurisdiction: str) -> Issuers:

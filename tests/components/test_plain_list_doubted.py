@@ -1,0 +1,64 @@
+"""A plain `hotlist.csv`, which nobody imported, is doubted row by row as an import is: at a camera
+a doubted row costs itself and is told by line, at the desk a person is asked.
+"""
+
+import json
+
+import pytest
+
+from agent.bundles.city_folder import CityFolder
+from agent.bundles.hotlist_file import beside, read_hotlist
+from agent.core.log.leaf import LeafKind
+from agent.settings import load
+from agent.sides.camera_orders import unsigned_orders
+from tests.components.test_hotlist_command import ROW, TODAY, city, hotlist
+from tests.components.test_two_hands_obeyed import Log, rig
+from tests.support.judging import HEADER
+
+__all__ = ["city", "rig"]
+DOUBTED = {
+    "a spreadsheet's date": ROW.replace("PWD 7Q42", "2024-05-12"),
+    "words for no plate": ROW.replace("PWD 7Q42", "NO TAG"),
+    "a state that is none": ROW.replace("US-CA", "US-QQ"),
+}
+
+
+def plain(city, *rows):
+    beside(city).mkdir(exist_ok=True)
+    (beside(city) / "hotlist.csv").write_text("\n".join([HEADER, *rows, ""]))
+
+
+@pytest.mark.parametrize("what", DOUBTED)
+def test_a_doubted_row_costs_itself_and_is_told_by_line(city, what):
+    plain(city, ROW, DOUBTED[what], ROW.replace("C-1", "C-2"))
+    listed = read_hotlist(city, TODAY)
+    assert (len(listed), listed.doubted_lines) == (2, (3,))
+    assert json.loads(hotlist("show", "--city", city, "--json").stdout)["doubted_lines"] == [3]
+
+
+def test_a_broken_row_refuses_the_list_as_ever(city):
+    plain(city, ROW, DOUBTED["words for no plate"].replace(str(TODAY)[:4], "year"))
+    assert ":3: " in hotlist("show", "--city", city, code=2).stderr
+
+
+def test_the_jurisdiction_is_that_of_the_policy(city):
+    """A state of another country is doubted in one, and not in the other."""
+    row = ROW.replace("US-CA", "DE-BE")
+    plain(city, ROW, row)
+    assert read_hotlist(city, TODAY).doubted_lines == (3,)
+    policy = city / "policy.toml"
+    policy.write_text(policy.read_text().replace('jurisdiction = "US-CA"', 'jurisdiction = "DE"'))
+    assert read_hotlist(city, TODAY).doubted_lines == (2,)
+
+
+def test_a_camera_logs_the_lines_and_no_plate(rig):
+    folder = rig.installation.work / "city"
+    row = ROW.replace("PWD 7Q42", "1.23E+05")
+    plain(folder, ROW, row)
+    settings, log = load(rig.installation.settings), Log()
+    policy, _ = CityFolder(settings.city).obeyed()
+    assert len(unsigned_orders(settings, policy, TODAY, log).hotlist) == 1
+    ((kind, told),) = log.told
+    assert (kind, told["reason"]) == (LeafKind.REFUSAL, "hotlist-row-doubted")
+    assert "line 3;" in told["what"]
+    assert "1.23E" not in str(told)
