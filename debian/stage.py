@@ -150,9 +150,9 @@ def lay_out_ours(camera: Path, city: Path) -> None:
         *(ROOT / "models").glob("*.py"),
     ]:
         copy(file, camera / PRIVATE / "models" / file.name)
-    for name in ("jurisdictions", "issuers"):
+    for name, side in (("jurisdictions", city), ("issuers", camera)):  # a rig's camera doubts rows
         for file in (ROOT / "config" / name).glob("*.toml"):
-            copy(file, city / PRIVATE / "agent" / name / file.name)
+            copy(file, side / PRIVATE / "agent" / name / file.name)
     lay_out_documents(camera, city, reached)
 
 

@@ -16,7 +16,7 @@ from agent.city import drafts
 from agent.city.policy_files import files_of
 from agent.core.judging.explain.provenance import Standing
 from agent.core.policy.schema.policy_file import parse_policy
-from agent.core.text.plain_words import quoted_names
+from agent.core.text.plain_words import plain_day, quoted_names
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import UsageError
 
@@ -172,8 +172,8 @@ def _changes(before: Policy | None, after: Policy) -> Iterator[tuple[str, str]]:
 def _notes(found: Publication, moment: datetime) -> Iterator[str]:
     if found.lapses <= moment:
         yield (
-            f"It had lapsed on {found.lapses:%Y-%m-%d at %H:%M} UTC, and nothing newer was "
-            "published: from then on cameras released nothing to anybody."
+            f"It had lapsed on {plain_day(found.lapses)} at {found.lapses:%H:%M} UTC, and nothing "
+            "newer was published: from then on cameras released nothing to anybody."
         )
 
 

@@ -7,22 +7,16 @@ from dataclasses import replace
 from html import escape
 from importlib.resources import files
 
-from agent.city.pages.explain_text import cameras, places, shown, source
+from agent.city.pages.answer_box import INCLUDED, at_once, where_and_when, words
+from agent.city.pages.explain_text import places, shown, source
 from agent.core.judging.explain.answers import Answer, Explained, Obstacle
 from agent.core.judging.explain.cited_lines import Cited
 from agent.core.judging.explain.explanation import Grant
 from agent.core.judging.explain.false_leads import Estimate
 from agent.core.judging.explain.prohibitions import Prohibition
-from agent.core.judging.explain.provenance import told as standing_told
 from agent.core.reasons import Reason
 from agent.core.text.plain_words import plain_day
 
-INCLUDED = {
-    "plate": "the plate",
-    "crop": "a picture of the plate",
-    "captured_at": "when",
-    "camera": "which camera",
-}
 LEVELS = {
     "exact": "letters and state both match",
     "text": "the letters match, the state was not read",
@@ -39,7 +33,7 @@ def render(told: Explained, leads: Mapping[str, Estimate]) -> str:
         "NAME": escape(told.policy.name),
         "VERSION": str(told.policy.version),
         "UNDER": f", under {escape(told.charter.name)}" if told.charter else ", under no charter",
-        "STANDING": escape(" ".join(standing_told(told.standing))),
+        "ANSWER": at_once(told),
         "ON": plain_day(told.on),
         "CAMERAS": _which(told.cameras),
         "QUESTION": escape(_question(told)),
@@ -95,7 +89,7 @@ def _row(answer: Answer) -> str:
     link = f'<a href="#{escape(answer.recipient)}">{escape(_name(answer))}</a>{ident}'
     if answer.allowed:
         categories = sorted(
-            {_words(category) for grant in answer.grants for category in grant.categories}
+            {words(category) for grant in answer.grants for category in grant.categories}
         )
         return (
             f'<tr class="yes"><td>{link}</td><td><span class="word">Only if listed</span></td>'
@@ -115,6 +109,8 @@ _SHORT = {
     Reason.PURPOSE_NOT_IN_POLICY: "not for this purpose",
     Reason.RECIPIENT_EXPIRED: "its authority has ended",
     Reason.NO_BROKER_FOR_RECIPIENT: "nothing carries readings to it",
+    Reason.CAMERA_NOT_RELEASED: "not from this camera",
+    Reason.CAMERA_BARRED: "this camera may not watch",
     Reason.POLICY_NOT_IN_FORCE: "the policy is not in force on that day",
 }
 
@@ -132,11 +128,13 @@ def _name(answer: Answer) -> str:
 
 
 def _question(told: Explained) -> str:
+    if len(told.cameras) == 1 and len(told.answers) > 1:
+        return f"Who could receive what from {told.cameras[0]}?"
     if len(told.answers) == 1:
         return f"Can {told.answers[0].legal_name or told.answers[0].recipient} get my plate?"
     purpose = told.answers[0].purpose if told.answers else ""
     return (
-        f"Who can get my plate for {_words(purpose)}?"
+        f"Who can get my plate for {words(purpose)}?"
         if purpose
         else "Who can get my licence plate from these cameras?"
     )
@@ -174,10 +172,10 @@ def _yes(answer: Answer, told: Explained) -> str:
 def _grant(grant: Grant, told: Explained) -> str:
     answer = next(one for one in told.answers if one.recipient == grant.recipient)
     rows = (
-        ("For cars listed as", ", ".join(_words(category) for category in grant.categories)),
-        ("To be used for", _words(grant.purpose)),
+        ("For cars listed as", ", ".join(words(category) for category in grant.categories)),
+        ("To be used for", words(grant.purpose)),
         ("Legal basis", answer.basis),
-        ("From", cameras(grant, told.cameras)),
+        ("From", where_and_when(grant, told.cameras)),
         ("What is sent", ", ".join(INCLUDED.get(name, name) for name in grant.include)),
         (
             "Only if",
@@ -282,7 +280,7 @@ def _leads(grant: Grant, estimate: Estimate) -> str:
         for step in estimate.steps
     )
     return (
-        f"<h3>{escape(_words(grant.rule))}: {escape(_often(grant, estimate))}</h3>"
+        f"<h3>{escape(words(grant.rule))}: {escape(_often(grant, estimate))}</h3>"
         f"<p>{escape(_listed(estimate))}</p>"
         f"<table><tr><th>Step</th><th>How</th><th>Result</th></tr>{rows}</table>"
     )
@@ -293,7 +291,7 @@ def _cameras(told: Explained) -> str:
     listed = told.roster.cameras.values() if told.roster is not None else ()
     rows = "".join(
         f"<tr><td>{escape(camera.id)}</td><td>{escape(camera.stands)}</td>"
-        f"<td>{escape(', '.join(map(_words, sorted(camera.near))))}</td></tr>"
+        f"<td>{escape(', '.join(map(words, sorted(camera.near))))}</td></tr>"
         for camera in listed
     )
     table = (
@@ -349,8 +347,3 @@ def _listed(estimate: Estimate) -> str:
     full = estimate.of_full_list
     beside = f" With {full.listed:,} listed: {full.often()} at each camera." if full else ""
     return f"That is with {estimate.listed:,} cars listed.{beside}"
-
-
-def _words(name: str) -> str:
-    """An id as words: `stolen-vehicle` reads `stolen vehicle`."""
-    return name.replace("-", " ")
