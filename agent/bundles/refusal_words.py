@@ -28,6 +28,7 @@ from agent.bundles.layout import (
     TOP_LEVEL,
 )
 from agent.core.reasons import Reason
+from agent.core.text.plain_words import quoted_names
 from agent.errors import BundleRefusedError
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _unsigned(inbox: Inbox, work: Path, where: Path) -> BundleRefusedError:
 
 
 def _who(result: VerificationResult) -> str:
-    names = ", ".join(sorted(holder_of(key) for key in result.signed.values())) or "nobody"
+    names = quoted_names(sorted(holder_of(key) for key in result.signed.values()))
     return f"signed by {names}: {len(result.signed)} of {result.threshold} needed"
 
 

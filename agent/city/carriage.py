@@ -13,6 +13,7 @@ from agent.city import drafts
 from agent.city.proposal import proposals
 from agent.city.stick import contents, folder_on, read_stick, write_stick
 from agent.city.stick_merge import require_same
+from agent.core.text.plain_words import quoted_names
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Load:
             yield (
                 f"{role}, version {item.metadata.signed.version}"
                 f"{' (proposed now)' if role in self.proposed else ''}: "
-                f"to be signed by {' or '.join(self.waits_for[role]) or 'nobody any more'}"
+                f"to be signed by {quoted_names(self.waits_for[role], ' or ')}"
             )
         if not self.pending:
             yield "Nothing is proposed: what is drafted is published already."
@@ -130,7 +131,7 @@ def _require_taken(
         trust = trust_in(published, {**pending, role: theirs}, city.folder)
         here = trust.counting(role, ours.metadata) if ours else frozenset()
         if new := trust.counting(role, theirs.metadata) - here:
-            names = ", ".join(sorted(holder_of(trust.holders(role)[key]) for key in new))
+            names = quoted_names(sorted(holder_of(trust.holders(role)[key]) for key in new))
             raise UsageError(
                 f"holds a signature of {names} for role {role} that is not here yet",
                 where=to,

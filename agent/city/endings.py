@@ -15,6 +15,7 @@ from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
 from agent.core.policy.key_reach import Reach, reaches
 from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.text.plain_words import quoted_names
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import EnvelopeRefusedError
 from agent.verifying.key_list_check import verify_key_list
@@ -120,7 +121,7 @@ def _roles(city: CityRepository, published: Published, now: datetime) -> Iterato
             "Its owner's job publishes it: platewarden hotlist publish."
             if rule.online
             else f"{delegator.get_delegated_role(name).threshold} of {len(holders)} must sign "
-            f"({', '.join(holders)}): platewarden bundle sign --role {name}."
+            f"({quoted_names(holders)}): platewarden bundle sign --role {name}."
         )
         what = STOPS[stops(name)].format(recipient_of(name))
         yield Ending(f"role {name}", metadata.signed.expires, what, how)

@@ -30,6 +30,7 @@ from agent.city import drafts
 from agent.city.roster_change import first_roster, load_root_key
 from agent.core.reasons import Reason
 from agent.core.text.identifier import IDENTIFIER
+from agent.core.text.plain_words import quoted_names
 from agent.disk.atomic_file import write_atomic
 from agent.errors import BundleRefusedError, UsageError
 
@@ -163,7 +164,7 @@ class Founded:
         )
         yield f"{self.roster_key}: the city's root key. Keep it offline, with a copy in a safe."
         yield (
-            f"Now {self.threshold} of {', '.join(self.signers)} type: platewarden bundle sign; "
+            f"Now {self.threshold} of {quoted_names(self.signers)} type: platewarden bundle sign; "
             "those of the policy the same; then: platewarden bundle publish."
         )
 

@@ -14,6 +14,7 @@ from agent.bundles.repository.signing_keys import read_public
 from agent.city import change_shown as change
 from agent.city import drafts
 from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.text.plain_words import quoted_names
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _proposed(
     for role, metadata in made.items():
         standings = trust.standings(role, metadata)
         sign[role] = tuple(
-            f"{one.threshold} of {', '.join(one.unsigned)}{f' ({one.of})' if one.of else ''}"
+            f"{one.threshold} of {quoted_names(one.unsigned)}{f' ({one.of})' if one.of else ''}"
             for one in standings
         )
     again = []

@@ -17,6 +17,7 @@ from agent.city import drafts
 from agent.city.endings import published_reaches
 from agent.city.witness_reach import WitnessReach, witness_reach
 from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.text.plain_words import quoted_names
 from agent.core.text.rfc3339 import rfc3339
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Overview:
     def _event(self, role: RoleSeen, expires: datetime) -> Expiry:
         rule = rule_of(role.name)
         reminders = (30, 14, 3) if rule is None or rule.lifetime.days > 100 else (14, 3)
-        who = ", ".join(name for name, _ in role.holders)
+        who = quoted_names(name for name, _ in role.holders)
         what = _STOPS[stops(role.name)]
         how = (
             "The daily job renews it by itself."

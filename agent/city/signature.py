@@ -31,6 +31,7 @@ from agent.city.signing_plan import Plan
 from agent.core.policy.key_reach import Reach, reaches
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.reasons import Reason
+from agent.core.text.plain_words import quoted_names
 from agent.disk.input_file import read_input
 from agent.errors import BundleRefusedError, ConfigError, EnvelopeRefusedError, UsageError
 from agent.verifying import key_list_check
@@ -161,7 +162,7 @@ class Signing:
             )
         for role in self._asked.roles:
             if role not in held:
-                others = ", ".join(sorted(map(holder_of, self._trust.holders(role).values())))
+                others = quoted_names(sorted(map(holder_of, self._trust.holders(role).values())))
                 raise UsageError(
                     f"this key, of {holder_of(next(iter(held.values())))}, "
                     f"does not hold role {role}",
@@ -241,14 +242,8 @@ class Signing:
             drafts.files_pending(self._city, self._published, item), staged
         )
         if changed:
-            signers = (
-                ", ".join(
-                    name
-                    for standing in self._trust.standings(role, item.metadata)
-                    for name in standing.signed
-                )
-                or "nobody yet"
-            )
+            standings = self._trust.standings(role, item.metadata)
+            signers = quoted_names(name for standing in standings for name in standing.signed)
             what = f"the drafts are not what is pending (signed by {signers}): {'; '.join(changed)}"
             raise UsageError(
                 what,

@@ -17,6 +17,7 @@ from agent.bundles.repository.pending_files import add_signature, keep_pending, 
 from agent.bundles.repository.published import keys_of, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts, enrolments
+from agent.core.text.plain_words import quoted_names
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import BundleRefusedError, UsageError
 
@@ -44,7 +45,7 @@ class Taken:
 
     def line(self) -> str:
         """For people."""
-        by = f"signature of {', '.join(self.new)}" if self.new else "nothing that was not here"
+        by = f"signature of {quoted_names(self.new)}" if self.new else "nothing that was not here"
         with_ = f" ({', '.join(self.drafts)} with it)" if self.drafts else ""
         return (
             f"{self.role}, version {self.version}: {by}{with_}; "
@@ -264,4 +265,4 @@ def _stale_drafts(
 
 def _signed(standings: tuple[Standing, ...]) -> str:
     names = sorted({name for one in standings for name in one.signed})
-    return f"signed by {', '.join(names) or 'nobody'}"
+    return f"signed by {quoted_names(names)}"

@@ -190,7 +190,7 @@ def test_a_lost_key_is_replaced_and_what_it_signed_is_signed_again(open_desk):
         3,
         "bundle-signature-threshold",
         "role policy",
-        "Dora Lind: 1 of 2",
+        '"Dora Lind": 1 of 2',
     )
     assert open_desk.publish("--renew", on=LATER).code == 0
     is_error(open_desk.sign("eli", "--role", "policy"), 2, "holds no role")
@@ -339,7 +339,7 @@ def test_show_and_the_calendar(open_desk):
     text = data.decode().replace("\r\n ", "")
     assert text.count("BEGIN:VEVENT") == text.count("END:VEVENT") == 5 + 1 + 3
     assert "SUMMARY:City of Exampleville: policy expires\r\n" in text
-    assert "2 of these sign: Dora Lind\\, Eli Roy\\, Fay Sun." in text
+    assert '2 of these sign: "Dora Lind"\\, "Eli Roy"\\, "Fay Sun".' in text
     again = open_desk.run("bundle", "show", "--city", open_desk.city, "--calendar", file, on=LATER)
     assert again.code == 0
     uids = re.findall(r"UID:(.+)\r\n", text)

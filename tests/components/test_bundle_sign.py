@@ -28,15 +28,19 @@ def test_two_of_three_and_a_camera_obeys(desk):
     for who in ("ada", "dora"):
         assert desk.sign(who).code == 0
     is_error(
-        desk.publish(), 3, "bundle-signature-threshold", "Ada Ortiz: 1 of 2", "Ben Cho or Cleo Park"
+        desk.publish(),
+        3,
+        "bundle-signature-threshold",
+        '"Ada Ortiz": 1 of 2',
+        '"Ben Cho" or "Cleo Park"',
     )
     desk.sign("cleo")
     is_error(
         desk.publish(),
         3,
         "role policy",
-        "Dora Lind: 1 of 2",
-        "Eli Roy or Fay Sun",
+        '"Dora Lind": 1 of 2',
+        '"Eli Roy" or "Fay Sun"',
         "bundle sign --role policy",
     )
     assert not desk.repository.exists()
@@ -58,7 +62,7 @@ def test_the_first_signature_shows_who_gains_and_leaves_it_pending(desk):
         "(exampleville-pd) can receive reads, which it could not before"
     ) in done.out
     assert "Pending" in done.out
-    assert "Dora Lind: 1 of 2; to come from Eli Roy or Fay Sun" in done.out
+    assert '"Dora Lind": 1 of 2; to come from "Eli Roy" or "Fay Sun"' in done.out
     table = json.loads(desk.sign("eli", "--json").out)
     assert [change["kind"] for change in table["change"]["policy"]["lets_out"]][:2] == [
         "recipient",
@@ -79,7 +83,7 @@ def test_one_key_counts_once(desk):
     desk.sign("dora")
     before = desk.files()
     is_error(
-        desk.sign("dora"), 3, "bundle-same-signer-twice", "Dora Lind: 1 of 2", "another holder"
+        desk.sign("dora"), 3, "bundle-same-signer-twice", '"Dora Lind": 1 of 2', "another holder"
     )
     is_error(desk.sign("dora", "--role", "policy"), 3, "bundle-same-signer-twice")
     assert desk.files() == before
@@ -100,7 +104,7 @@ def test_a_key_without_the_role(open_desk):
         open_desk.sign("ada", "--role", "policy"),
         2,
         "Ada Ortiz, does not hold role policy",
-        "Dora Lind, Eli Roy, Fay Sun",
+        '"Dora Lind", "Eli Roy", "Fay Sun"',
     )
     is_error(open_desk.sign("gus"), 2, "holds no role", "bundle show")
     is_error(open_desk.sign("ada", "--role", "mayor"), 2, "no role mayor", "root, targets, policy")
@@ -157,12 +161,12 @@ def test_drafts_that_change_after_the_first_signature(desk):
         desk.sign("eli"),
         2,
         "role policy",
-        "signed by Dora Lind",
+        'signed by "Dora Lind"',
         "policy/policy.toml: changed",
         "--start-again",
     )
     assert (
-        "1 of 2; to come from Dora Lind or Fay Sun"
+        '1 of 2; to come from "Dora Lind" or "Fay Sun"'
         in desk.sign("eli", "--role", "policy", "--start-again").out
     )
 

@@ -102,7 +102,7 @@ def test_a_token_signs_the_policy(token, desk, tmp_path, capsys):
     assert desk.run(*init(desk)).code == 0
     pin = ("--passphrase-file", desk.folder / "pin", "--yes", "--on", "2026-11-20T06:00:00Z")
     signed = desk.run("bundle", "sign", "--city", desk.city, "--key", token, *pin, on="")
-    assert "signed by Dora Lind: 1 of 2" in signed.out, signed.err
+    assert 'signed by "Dora Lind": 1 of 2' in signed.out, signed.err
     for who in ("ada", "ben", "eli"):
         assert desk.sign(who).code == 0
     assert desk.publish().code == 0

@@ -70,7 +70,7 @@ def test_the_new_key_enrols_from_then_on(lost):
 def test_one_signature_does_not_change_it(lost):
     before = (lost.repository / "metadata/timestamp.json").read_bytes()
     assert anew(lost).code == 0
-    is_error(lost.publish(on=NEXT_DAY), 3, "Dora Lind: 1 of 2")
+    is_error(lost.publish(on=NEXT_DAY), 3, '"Dora Lind": 1 of 2')
     assert (lost.repository / "metadata/timestamp.json").read_bytes() == before
 
 

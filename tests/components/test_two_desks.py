@@ -177,7 +177,7 @@ def test_signatures_that_are_nowhere_else_are_not_written_over(edited):
     is_error(
         edited.run("bundle", "carry", "--city", edited.city, "--to", to, on=NEXT_DAY),
         2,
-        "a signature of Dora Lind for role policy",
+        'a signature of "Dora Lind" for role policy',
         "bundle take",
     )
     take(edited, to)
@@ -197,7 +197,7 @@ class TestLeftOnTheStick:
             take(edited, to),
             3,
             "another version 2 is pending here than on the stick",
-            "here signed by Eli Roy, there signed by Dora Lind",
+            'here signed by "Eli Roy", there signed by "Dora Lind"',
             "bundle withdraw --role policy",
         )
         assert edited.files() == before
@@ -277,7 +277,7 @@ class TestLeftOnTheStick:
         done = take(edited, to)
         assert (done.code, done.err.count("platewarden: ")) == (3, 1)
         assert "policy: not taken" in done.err
-        assert "targets, version 2: signature of Ada Ortiz" in done.out
+        assert 'targets, version 2: signature of "Ada Ortiz"' in done.out
 
     def test_another_citys_stick(self, edited, tmp_path):
         folder = tmp_path / "elsewhere"

@@ -126,7 +126,7 @@ def test_a_policy_signed_by_one_of_two_changes_nothing_and_the_log_says_who_sign
     (refusal,) = leaves(camera.settings, "refusal")
     assert (refusal["reason"], refusal["what"]) == (
         "bundle-signature-threshold",
-        "bundles: policy: signed by Fay Sun: 1 of 2 needed",
+        'bundles: policy: signed by "Fay Sun": 1 of 2 needed',
     )
 
 
@@ -318,7 +318,7 @@ def test_status_tells_what_is_obeyed_what_was_refused_and_how_old_the_list_is(
     before = {path: path.stat().st_mtime_ns for path in camera.settings.state.rglob("*")}
     status.status(config, as_json=False)
     text = capsys.readouterr().out
-    assert "signed by Dora Lind, Eli Roy" in text
+    assert 'signed by "Dora Lind", "Eli Roy"' in text
     assert "REFUSED" in text
     assert PLATE not in text
     assert {path: path.stat().st_mtime_ns for path in camera.settings.state.rglob("*")} == before, (

@@ -211,7 +211,7 @@ def test_what_signers_are_shown(year):
     assert "It lets out less" in told[3, 3]
     assert "It lets out more" in told[3, 3], "the stick holds what shows the difference"
     assert "Still pending: policy signed by nobody" in told[3, 3], "the daily job goes on"
-    assert "signature of Fay Sun, city attorney; signed by" in told[3, 4]
+    assert 'signature of "Fay Sun, city attorney"; signed by' in told[3, 4]
     assert "oak-street-1: enrolled; fingerprint" in told[1, 20]
     assert "policy: Fay Sun, city attorney signs no more" in told[5, 12]
     assert "To be signed again, since too few of its signatures still count: policy" in told[5, 12]

@@ -431,12 +431,12 @@ ATTACKS = [
     (
         policy_signed_by_one,
         Reason.BUNDLE_SIGNATURE_THRESHOLD,
-        "policy: signed by Dora Lind: 1 of 2 needed",
+        'policy: signed by "Dora Lind": 1 of 2 needed',
     ),
     (
         policy_signed_by_one_and_a_stranger,
         Reason.BUNDLE_SIGNATURE_THRESHOLD,
-        "signed by Dora Lind: 1 of 2",
+        'signed by "Dora Lind": 1 of 2',
     ),
     (policy_signed_by_the_council, Reason.BUNDLE_SIGNATURE_THRESHOLD, "signed by nobody: 0 of 2"),
     (
@@ -466,7 +466,7 @@ ATTACKS = [
     (
         new_root_without_the_old_holders,
         Reason.BUNDLE_ROOT_BROKEN,
-        "of the old keys, signed by Ana Ortiz: 1 of 2 needed; of its own, signed by Gil: 1 of 2",
+        'the old keys, signed by "Ana Ortiz": 1 of 2 needed; of its own, signed by "Gil": 1 of 2',
     ),
     (root_that_skips_a_version, Reason.BUNDLE_ROOT_BROKEN, "does not follow the root before it"),
     (

@@ -110,10 +110,13 @@ class TestAssembling:
     @pytest.mark.parametrize(
         ("unsigned", "told"),
         [
-            ([ROOT], "role root signed by nobody: 0 of 2; to come from Ana Ortiz or Ben Cho or"),
-            ([TARGETS], "role targets signed by nobody: 0 of 2; to come from Ana Ortiz or Ben"),
+            (
+                [ROOT],
+                'role root signed by nobody: 0 of 2; to come from "Ana Ortiz" or "Ben Cho" or',
+            ),
+            ([TARGETS], 'role targets signed by nobody: 0 of 2; to come from "Ana Ortiz" or "Ben'),
             ([ROOT, TARGETS], "role root signed by nobody: 0 of 2"),
-            ([POLICY], "role policy signed by nobody: 0 of 2; to come from Dora Lind or Eli"),
+            ([POLICY], 'role policy signed by nobody: 0 of 2; to come from "Dora Lind" or "Eli'),
         ],
     )
     def test_the_first_needs_root_targets_and_policy(self, city, unsigned, told):
@@ -139,7 +142,7 @@ class TestAssembling:
 
         city.root(change=replace)
         assert too_few(city, before, pending(city, ROOT)) == (
-            "role targets signed by Ben Cho: 1 of 2; to come from Cleo Park or Gus Hale"
+            'role targets signed by "Ben Cho": 1 of 2; to come from "Cleo Park" or "Gus Hale"'
         )
 
     def test_a_pending_version_follows_the_published_one(self, city):
@@ -222,11 +225,11 @@ class TestSigning:
 @pytest.mark.parametrize(
     ("standing", "words"),
     [
-        (Standing("", 2, (), ("Ana",)), "signed by nobody: 0 of 2; to come from Ana"),
-        (Standing("", 1, ("Ana",), ("Ben",)), "signed by Ana: 1 of 1"),
+        (Standing("", 2, (), ("Ana",)), 'signed by nobody: 0 of 2; to come from "Ana"'),
+        (Standing("", 1, ("Ana",), ("Ben",)), 'signed by "Ana": 1 of 1'),
         (
             Standing("the new keys", 3, ("Ana", "Ben"), ("Cy", "Di")),
-            "signed by Ana, Ben: 2 of 3 (of the new keys); to come from Cy or Di",
+            'signed by "Ana", "Ben": 2 of 3 (of the new keys); to come from "Cy" or "Di"',
         ),
     ],
 )

@@ -22,6 +22,7 @@ from agent.bundles.repository.published import (
 )
 from agent.bundles.repository.signing_keys import holder_of
 from agent.core.reasons import Reason
+from agent.core.text.plain_words import quoted_names
 from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
 from agent.errors import BundleRefusedError, ConfigError, UsageError
 
@@ -221,15 +222,14 @@ def _too_few(role: str, standings: tuple[Standing, ...]) -> BundleRefusedError:
 
 
 def told(standing: Standing) -> str:
-    """A standing in words: `signed by Ada Clerk: 1 of 2; to come from Ben Jones or Cyd Marsh`."""
+    """A standing in words: `signed by "Ada Clerk": 1 of 2; to come from "Ben Jones"`."""
     of = f" (of {standing.of})" if standing.of else ""
     signed = (
-        f"signed by {', '.join(standing.signed) or 'nobody'}: "
+        f"signed by {quoted_names(standing.signed)}: "
         f"{len(standing.signed)} of {standing.threshold}{of}"
     )
-    return (
-        f"{signed}; to come from {' or '.join(standing.unsigned)}" if standing.missing else signed
-    )
+    others = quoted_names(standing.unsigned, " or ")
+    return f"{signed}; to come from {others}" if standing.missing else signed
 
 
 def require_holds_online(root: Metadata[Root], signer: Signer) -> None:
@@ -238,7 +238,7 @@ def require_holds_online(root: Metadata[Root], signer: Signer) -> None:
     for role in ONLINE:
         listed = keys_of(root.signed, role)
         if keyid not in listed:
-            holders = ", ".join(sorted(map(holder_of, listed.values())))
+            holders = quoted_names(sorted(map(holder_of, listed.values())))
             raise UsageError(
                 f"this key does not hold role {role}",
                 where="--key",

@@ -14,6 +14,6 @@ def plain_day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def quoted_names(names: Iterable[str]) -> str:
+def quoted_names(names: Iterable[str], between: str = ", ") -> str:
     """`"Ada Ortiz, council", "Ben Cho"`: names hold commas; `nobody` where there is none."""
-    return ", ".join(f'"{name}"' for name in names) or "nobody"
+    return between.join(f'"{name}"' for name in names) or "nobody"
