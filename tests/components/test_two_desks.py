@@ -317,7 +317,7 @@ class TestWithdrawn:
             sign_on(edited, to, who)
         edited.sign("eli", on=LATER)
         done = self.withdraw(edited, "--role", "policy", "--yes")
-        assert done.out == ("Withdrawn: policy, version 2; signatures of Eli Roy fall away.\n")
+        assert done.out == ('Withdrawn: policy, version 2; signatures of "Eli Roy" fall away.\n')
         assert "Nothing new" in edited.publish(on=LATER).out
         is_error(take(edited, to), 3, "this version was withdrawn here", "bundle sign")
         kept = shutil.copytree(to, edited.folder / "kept")

@@ -263,6 +263,14 @@ def test_a_policy_that_lapsed_and_keys_too_short_are_told_and_mended(year):
     assert "until 2025-09-28" in short, "60 days of new keys, less 21"
 
 
+def test_the_page_of_a_past_day_says_who_signed_then(year):
+    page = (year[0].desk / "main-street-2.html").read_text()
+    answer = page.split('id="answer"')[1].split("</section>")[0]
+    assert "On 10 March 2025, from main-street-2 (Main Street at 2nd Avenue)" in answer
+    assert "<b>Exampleville Police Department</b>" in answer
+    assert "signed by &quot;Dora Lind, clerk&quot;, &quot;Fay Sun, city attorney&quot;" in answer
+
+
 def test_the_last_calendar_names_every_role_that_people_renew(year):
     text = (year[0].desk / "expiries.ics").read_bytes().decode().replace("\r\n ", "")
     assert [

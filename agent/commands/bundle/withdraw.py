@@ -7,6 +7,7 @@ import typer
 
 from agent.city.city_lock import only_writer
 from agent.commands.city_options import City, Json
+from agent.core.text.plain_words import quoted_names
 from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)
@@ -41,5 +42,5 @@ def withdraw(
     if as_json:
         typer.echo(json.dumps({"role": role, "version": version, "was_signed_by": signed}))
         return
-    lost = f"; signatures of {', '.join(signed)} fall away" if signed else ""
+    lost = f"; signatures of {quoted_names(signed)} fall away" if signed else ""
     typer.echo(visible(f"Withdrawn: {role}, version {version}{lost}."))
