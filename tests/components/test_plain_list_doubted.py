@@ -62,3 +62,27 @@ def test_a_camera_logs_the_lines_and_no_plate(rig):
     assert (kind, told["reason"]) == (LeafKind.REFUSAL, "hotlist-row-doubted")
     assert "line 3;" in told["what"]
     assert "1.23E" not in str(told)
+
+
+def test_import_takes_the_jurisdiction_of_the_policy_in_force(open_desk):
+    """A draft that names another one must not let the wrong country's plates in."""
+    open_desk.edit("policy.toml", 'jurisdiction = "US-CA"', 'jurisdiction = "DE"')
+    agency = open_desk.folder / "agency.csv"
+    for state, code in (("DE-BE", 2), ("US-CA", 0)):
+        agency.write_text(f"{HEADER}\n{ROW.replace('US-CA', state)}\n")
+        done = open_desk.run("hotlist", "import", agency, "--city", open_desk.city, on="")
+        assert done.code == code, done.err
+
+
+def test_publish_asks_a_person_about_a_doubted_row(open_desk):
+    path, _ = open_desk.enrol()
+    enrol = ("--enrol", path, "--roster-key", open_desk.key("roster"))
+    file = ("--passphrase-file", open_desk.folder / "passphrase")
+    for who, more in (("dora", (*enrol, *file)), ("eli", ())):
+        assert open_desk.sign(who, *more).code == 0
+    assert open_desk.publish().code == 0
+    (open_desk.lists / "hotlist.csv").write_text(f"{HEADER}\n{DOUBTED['words for no plate']}\n")
+    key = ("--key", open_desk.key("list"), "--online-key", open_desk.key("daily"))
+    done = open_desk.run("hotlist", "publish", "--city", open_desk.city, *key)
+    assert done.code == 2
+    assert "hotlist.csv:2: plate" in done.err
