@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import typer
 
 from agent.commands.camera_options import CONFIG_FILE, Config, Json
+from agent.core.text.plain_words import quoted_names
 from agent.core.text.visible import visible
 from agent.sides.camera_state import as_table, collect
 
@@ -74,7 +75,8 @@ def _process(name: str, process: Mapping[str, object]) -> Iterator[str]:
             f"{bundles['issued']}"
         )
         for role in _list(bundles["roles"]):
-            signers = ", ".join(str(signer) for signer in _list(role["signed_by"]))
+            signed_by = [str(signer) for signer in _list(role["signed_by"])]
+            signers = quoted_names(signed_by) if signed_by else ""
             yield (
                 f"          {role['role']:<24} version {role['version']:<4} "
                 f"until {role['expires'] or 'never published'}"
