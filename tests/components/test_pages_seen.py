@@ -94,6 +94,14 @@ def test_many_cameras_have_no_box_and_say_who_signed(open_desk):
     assert "signed by &quot;Dora Lind&quot;" in path.read_text()
 
 
+@pytest.mark.parametrize(
+    "asked", [("--recipient", "exampleville-pd"), ("--purpose", "stolen-vehicle-recovery")]
+)
+def test_a_page_about_one_of_them_does_not_speak_of_all_others(open_desk, asked):
+    path = page(open_desk, "--camera", CAMERA, *asked, "--on", "2026-11-20")
+    assert "Nobody else" not in path.read_text()
+
+
 def test_one_camera_is_named_and_not_counted(open_desk):
     text = page(open_desk, "--camera", CAMERA, "--on", "2026-11-20").read_text()
     assert "all 1 cameras" not in text

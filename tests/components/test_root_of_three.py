@@ -130,3 +130,19 @@ def test_a_drafted_change_that_is_not_complete_is_not_built_on(held):
     other, _ = held.enrol(OTHER)
     assert roster(held, "sam", "--enrol", path).code == 0
     is_error(roster(held, "rita", "--enrol", other), 2, "roster.jws", "bundle roster")
+
+
+def test_somebody_enrolled_by_the_roster_alone_while_another_is_asked(open_desk, monkeypatch):
+    """Nothing is pending from it, so only the drafts tell."""
+    first, second = open_desk.enrol()[0], open_desk.enrol(OTHER)[0]
+
+    def confirm(*_args, **_options):
+        assert roster(open_desk, "roster", "--enrol", second).code == 0
+        return True
+
+    monkeypatch.setattr("typer.confirm", confirm)
+    options = ("--roster-key", open_desk.key("roster"))
+    options += ("--passphrase-file", open_desk.folder / "passphrase")
+    key = ("--key", open_desk.key("dora"), "--enrol", first)
+    done = open_desk.run("bundle", "sign", "--city", open_desk.city, *key, *options, on=LATER)
+    is_error(done, 2, "while you were asked, somebody enrolled cameras")

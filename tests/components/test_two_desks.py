@@ -409,19 +409,6 @@ class TestAnOpenQuestion:
             "while you were asked",
         )
 
-    def test_somebody_enrolled_by_the_roster_alone(self, open_desk, monkeypatch):
-        """Nothing is pending from it, so only the drafts tell."""
-        options = ("--roster-key", open_desk.key("roster"))
-        options += ("--passphrase-file", open_desk.folder / "passphrase")
-        first, second = open_desk.enrol()[0], open_desk.enrol("county-road-9")[0]
-
-        def other():
-            words = ("bundle", "roster", "--city", open_desk.city, "--enrol", second, "--yes")
-            assert open_desk.run(*words, *options, on=LATER).code == 0
-
-        done = self.asked(open_desk, monkeypatch, other, "--enrol", first, *options)
-        is_error(done, 2, "while you were asked, somebody enrolled cameras")
-
     def test_a_passphrase_is_asked_for_without_the_lock(self, edited, monkeypatch):
         """The daily job's own key, too: whoever types it may be called away."""
         asked = []

@@ -30,7 +30,7 @@ def at_once(told: Explained) -> str:
     says the rest.
     """
     signed = f'<p class="standing">{escape(" ".join(standing_told(told.standing)))}</p>'
-    if len(told.cameras) != 1 or len(told.answers) == 1:
+    if len(told.cameras) != 1 or told.only:
         return signed
     listed = [answer for answer in told.answers if answer.allowed]
     kind, word = ("yes", "Only if listed") if listed else ("no", "Nobody")

@@ -128,7 +128,7 @@ def _name(answer: Answer) -> str:
 
 
 def _question(told: Explained) -> str:
-    if len(told.cameras) == 1 and len(told.answers) > 1:
+    if len(told.cameras) == 1 and not told.only:
         return f"Who could receive what from {told.cameras[0]}?"
     if len(told.answers) == 1:
         return f"Can {told.answers[0].legal_name or told.answers[0].recipient} get my plate?"

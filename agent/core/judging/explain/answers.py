@@ -65,7 +65,8 @@ class Explained:
     """Everybody whom the files name, those who may receive first.
 
     `asked`: questions put to `decide`; `default`: what refuses whoever is not named; `bars`:
-    everybody; `forbids`: what the charter forbids every policy.
+    everybody; `forbids`: what the charter forbids every policy. `only`: the recipient or purpose
+    that was asked about, where it was one.
     """
 
     policy: Policy
@@ -79,6 +80,7 @@ class Explained:
     roster: CameraRoster | None
     standing: Standing | None = None
     forbids: tuple[Prohibition, ...] = ()
+    only: str = ""
 
     @property
     def grants(self) -> tuple[Grant, ...]:
@@ -147,6 +149,7 @@ def explain(
         files.roster,
         files.standing,
         prohibitions(files.charter, files.charter_lines),
+        recipient or purpose,
     )
 
 
