@@ -117,7 +117,7 @@ BOUNDARIES = {
     ),
     "hot list of a folder": (
         hotlist_file,
-        "read_compiled",
+        "_imported",
         lambda folder: hotlist_file.read_hotlist(folder, date(2027, 1, 1)),
         ConfigError,
     ),
