@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core.log import checkpoint
 from agent.core.log.checkpoint import (
     COSIGNATURE_V1,
     Checkpoint,
@@ -273,3 +274,39 @@ def test_one_changed_byte_is_seen_or_refused(data):
     changed = whole[:place] + bytes([other]) + whole[place + 1 :]
     with contextlib.suppress(ValueError):
         assert parse_note(changed) != parse_note(whole)
+
+
+LINE = "— w.example " + base64.b64encode(b"idid" + bytes(64)).decode() + "\n"
+
+
+def test_a_witnesss_answer_is_read_as_the_lines_of_a_note():
+    (signature,) = parse_signatures(LINE.encode())
+    assert (signature.name, signature.key_id, signature.signature) == (
+        "w.example",
+        b"idid",
+        bytes(64),
+    )
+    assert len(parse_signatures((LINE * 3).encode())) == 3
+
+
+@pytest.mark.parametrize("answer", ["", LINE[:-1], LINE.replace("w.", "w\x00"), "\n", LINE + "x"])
+def test_an_answer_that_is_no_signature_lines_is_refused(answer):
+    with pytest.raises(ValueError, match=r"signature|base64"):
+        parse_signatures(answer.encode())
+
+
+def test_a_long_answer_is_not_looked_into(monkeypatch):
+    monkeypatch.setattr(checkpoint, "MAX_NOTE_BYTES", len(LINE.encode()))
+    assert len(parse_signatures(LINE.encode())) == 1
+    with pytest.raises(ValueError, match="too long"):
+        parse_signatures((LINE * 2).encode())
+
+
+def test_the_kinds_of_key_are_those_of_c2sp():
+    """signed-note and tlog-cosignature give the bytes."""
+    found = (
+        checkpoint.ED25519,
+        checkpoint.COSIGNATURE_V1,
+        checkpoint.COSIGNATURE_ML_DSA_44,
+    )
+    assert found == (1, 4, 6)

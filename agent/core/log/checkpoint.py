@@ -181,7 +181,7 @@ def _signatures(lines: str) -> tuple[NoteSignature, ...]:
 
 def _signature(line: str) -> NoteSignature:
     name, _, encoded = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH) or not name or "+" in name or len(name.split()) != 1:
+    if not line.startswith(_DASH) or "+" in name or len(name.split()) != 1:
         msg = "a signature line reads `— name base64`"
         raise ValueError(msg)
     data = _decode(encoded)
