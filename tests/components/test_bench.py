@@ -181,6 +181,23 @@ def test_checking_a_log_is_measured_beside_another_checkout():
     assert "ours_by_base" in found
 
 
+def test_the_public_report_of_a_few_days_is_measured():
+    small = ("--cameras", "3", "--days", "2", "--rounds", "1")
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.public_report", *small],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert found["leaves"] == 3 * (2 + 2 * (48 + 15))
+    (figures,) = found["rounds"]
+    assert figures["wall_s"] > 0
+    assert found["page_kb"] > 10
+
+
 @pytest.mark.slow
 @pytest.mark.broker
 @pytest.mark.parametrize(

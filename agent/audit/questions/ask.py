@@ -57,21 +57,40 @@ def compared(
     stories: Mapping[str, Story], receivers: Sequence[ReceiverTold] = ()
 ) -> Iterator[Answer]:
     """What the logs, by their names, and the recipients say of each other."""
-    cameras: dict[str, dict[str, Story]] = {"watch": {}, "deliver": {}}
-    cities = [one for one in stories.values() if one.process == CITY_PROCESS]
+    by_camera: dict[str, list[Story]] = {}
     for origin, story in stories.items():
-        camera = origin.partition("/")[2].rpartition("/")[0]
-        cameras.setdefault(story.process, {})[camera] = story
-    watches, delivers = cameras["watch"], cameras["deliver"]
-    for camera, watch in watches.items():
-        if camera in delivers:
-            yield from between.sides(watch, delivers[camera])
-        for told in receivers:
-            yield from between.receiver(watch, camera, told)
-        for log in cities:
-            yield from between.city(watch, log)
-    yield from between.not_asked([*watches], [*delivers])
+        by_camera.setdefault(camera_of(origin), []).append(story)
+    watches = set[str]()
+    for camera, own in by_camera.items():
+        yield from of_camera(own)
+        for watch in (one for one in own if one.process == "watch"):
+            watches.add(camera)
+            for told in receivers:
+                yield from between.receiver(watch, camera, told)
+    yield from with_city(stories)
     for told in receivers:
-        for camera in sorted(told.devices.keys() - watches.keys()):
+        for camera in sorted(told.devices.keys() - watches):
             what = f"{told.recipient} received reads of this camera, whose log is not here"
             yield Answer(Finding.NOT_ASKED, f"platewarden/{camera}/watch", None, "", what)
+
+
+def of_camera(stories: Sequence[Story]) -> Iterator[Answer]:
+    """One camera's logs, held against each other."""
+    own = {one.process: one for one in stories}
+    if "watch" in own and "deliver" in own:
+        yield from between.sides(own["watch"], own["deliver"])
+    elif "watch" in own or "deliver" in own:
+        yield between.not_asked(next(iter(own.values())))
+
+
+def with_city(stories: Mapping[str, Story]) -> Iterator[Answer]:
+    """Every camera against every city's log that is here."""
+    cities = [one for one in stories.values() if one.process == CITY_PROCESS]
+    for watch in (one for one in stories.values() if one.process == "watch"):
+        for log in cities:
+            yield from between.city(watch, log)
+
+
+def camera_of(origin: str) -> str:
+    """The middle of `platewarden/<camera>/<process>`."""
+    return origin.partition("/")[2].rpartition("/")[0]

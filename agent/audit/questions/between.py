@@ -1,6 +1,6 @@
 """Asks whether watch, deliver, the recipients and the city's log tell the same story."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agent.audit.questions.findings import Answer, Finding, about, number_of, text_of
@@ -124,12 +124,11 @@ def city(camera: Story, log: Story) -> Iterator[Answer]:
             yield about(Finding.LIST_UNKNOWN, leaf, what)
 
 
-def not_asked(watches: Sequence[str], delivers: Sequence[str]) -> Iterator[Answer]:
+def not_asked(here: Story) -> Answer:
     """A camera of which only one log is there."""
-    for camera in sorted({*watches} ^ {*delivers}):
-        here, lacks = ("watch", "deliver") if camera in watches else ("deliver", "watch")
-        what = f"{lacks}'s log is not here, so the two were not compared"
-        yield Answer(Finding.NOT_ASKED, f"platewarden/{camera}/{here}", None, "", what)
+    lacks = "deliver" if here.process == "watch" else "watch"
+    what = f"{lacks}'s log is not here, so the two were not compared"
+    return Answer(Finding.NOT_ASKED, here.origin, None, "", what)
 
 
 def _numbers(run: tuple[int, int]) -> str:

@@ -16,6 +16,7 @@ from agent.core.reasons import Reason
 
 NOBODY = "none"
 _ENDS = frozenset({LeafKind.RECEIPT, LeafKind.EXPIRED, LeafKind.WITHDRAWAL, LeafKind.LOST})
+_REASONS = frozenset(reason.value for reason in Reason)
 Key = tuple[str, ...]
 
 
@@ -98,10 +99,10 @@ class Tally:
         hour = text_of(said, "hour")
         for what in ("sightings", "unreadable"):
             self.seen[month, what] += min(number_of(said, what) or 0, MOST)
-        for reason in Reason:
-            number = number_of(drops, reason.value) or 0
-            if number:
-                self.dropped[month, reason.value] += min(number, MOST)
+        for reason in drops:
+            if reason in _REASONS:
+                number = number_of(drops, reason) or 0
+                self.dropped[month, reason] += min(number, MOST)
         if hour in self._hours_seen:
             return  # a clock that was set back gives an hour twice
         self._hours_seen.add(hour)

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from agent.audit.log_report import LogReport
 from agent.audit.log_verify import verify
-from agent.audit.questions.ask import Asking
+from agent.audit.questions.ask import Asking, camera_of, of_camera
 from agent.audit.questions.between import Story
 from agent.audit.questions.findings import Answer
 from agent.audit.shown_leaves import leaves_of
@@ -22,9 +22,11 @@ from agent.storage.log_reader import database_of, snapshot
 
 @dataclass(frozen=True, slots=True)
 class LogJob:
-    """`keys`: raw Ed25519 by origin; `most`: of a log by origin, how many leaves to look at."""
+    """One camera's logs, or the city's. `keys`: raw Ed25519 by origin; `most`: of a log by origin,
+    how many leaves to look at.
+    """
 
-    path: Path
+    paths: tuple[Path, ...]
     keys: Mapping[str, bytes]
     source: str
     period: Period
@@ -41,20 +43,36 @@ class LogDone:
     months: Mapping[str, tuple[int, str]]
     tally: Tally
     story: Story
-    answers: tuple[Answer, ...]
+    answers: list[Answer]
 
 
-def work(job: LogJob) -> LogDone | PlatewardenError:
-    """One log; what cannot be judged is an error of that log."""
+def work(job: LogJob) -> list[LogDone | PlatewardenError]:
+    """Each of them, and what they say of each other; what cannot be judged is an error of that log
+    alone. The single reads stay here: a year of them need not travel between processes.
+    """
+    done = [_one(job, path) for path in job.paths]
+    judged = [one for one in done if isinstance(one, LogDone)]
+    whose = {one.report.origin for one in judged}
+    if len(whose) == len(judged):  # a second copy of a log is refused later
+        told = {camera_of(origin): origin for origin in whose}
+        for camera in told:
+            own = [one.story for one in judged if camera_of(one.report.origin) == camera]
+            judged[0].answers.extend(of_camera(own))
+    for one in judged:
+        one.story.reads.seen.clear()
+    return done
+
+
+def _one(job: LogJob, path: Path) -> LogDone | PlatewardenError:
     try:
-        return _work(job)
+        return _work(job, path)
     except PlatewardenError as error:
         return error
 
 
-def _work(job: LogJob) -> LogDone:
+def _work(job: LogJob, path: Path) -> LogDone:
     keys = {name: Ed25519PublicKey.from_public_bytes(raw) for name, raw in job.keys.items()}
-    report = verify(job.path, TrustedLogKeys(keys, job.source))
+    report = verify(path, TrustedLogKeys(keys, job.source))
     camera, _, process = report.origin.partition("/")[2].rpartition("/")
     asking, tally = Asking(report.origin), Tally(camera, process)
     most, ends = job.most.get(report.origin), dict[str, int]()
@@ -64,11 +82,9 @@ def _work(job: LogJob) -> LogDone:
         ends[leaf.at[:7]] = leaf.number + 1
     head = report.head.size if report.head else 0
     size = head if most is None else min(most, head)
-    roots = _roots(job.path, {size, *ends.values()})
+    roots = _roots(path, {size, *ends.values()})
     months = {month: (end, roots[end]) for month, end in sorted(ends.items()) if end in roots}
-    return LogDone(
-        report, size, roots.get(size, ""), months, tally, asking.story, tuple(asking.done())
-    )
+    return LogDone(report, size, roots.get(size, ""), months, tally, asking.story, asking.done())
 
 
 def _roots(path: Path, sizes: set[int]) -> dict[int, str]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from agent.audit.checkpoint_files import opened
 from agent.audit.found_logs import logs_at
-from agent.audit.questions.ask import compared, in_order
+from agent.audit.questions.ask import camera_of, in_order, with_city
 from agent.audit.trusted_keys import keys_of
 from agent.city.report.archive_facts import Facts, archive_facts
 from agent.city.report.archive_tables import of_archive
@@ -17,9 +18,10 @@ from agent.city.report.figures import of_logs
 from agent.city.report.log_work import LogDone, LogJob, work
 from agent.city.report.report_tables import Period, Pin, Report
 from agent.errors import PlatewardenError, UsageError
+from agent.storage.log_reader import database_of, streamed
 
 Tell = Callable[[int, int], None]  # logs done, logs
-FEW = 4  # so many logs are not worth other processes
+FEW = 2  # so many cameras are not worth other processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,10 @@ def make(asked: Asked, tell: Tell = lambda _done, _all: None) -> Made:
     facts = archive_facts(asked.city, asked.period)
     jobs, failed = _jobs(asked, facts)
     logs: dict[str, LogDone] = {}
-    for number, done in enumerate(_all_of(jobs), 1):
-        tell(number, len(jobs))
+    told, number = sum(len(job.paths) for job in jobs), 0
+    for done in _all_of(jobs):
+        number += 1
+        tell(number, told)
         if isinstance(done, PlatewardenError):
             failed.append(done)
         elif done.report.unverified or (asked.pins and done.report.origin not in asked.pins):
@@ -75,25 +79,43 @@ def _jobs(asked: Asked, facts: Facts) -> tuple[list[LogJob], list[PlatewardenErr
         }
     most = {origin: pin.leaves for origin, pin in (asked.pins or {}).items()}
     paths, faults = logs_at(asked.logs)
-    jobs = [LogJob(path, keys, "the city's roster", asked.period, most) for path in paths]
+    cameras: dict[str, list[Path]] = {}
+    for path in paths:
+        cameras.setdefault(_camera(path), []).append(path)
+    jobs = [
+        LogJob(tuple(own), keys, "the city's roster", asked.period, most)
+        for own in cameras.values()
+    ]
     return jobs, [*faults]
+
+
+def _camera(path: Path) -> str:
+    """Whose log it says that it is, unverified: only to look at a camera's logs together."""
+    try:
+        with streamed(database_of(path)) as log:
+            found = opened(log.newest)
+    except PlatewardenError:
+        return ""  # the work says what is wrong
+    return camera_of(found[1].origin) if found else ""
 
 
 def _all_of(jobs: Sequence[LogJob]) -> Iterator[LogDone | PlatewardenError]:
     """In the order of the jobs."""
     workers = min(os.cpu_count() or 1, len(jobs))
     if len(jobs) <= FEW or workers < 2:
-        yield from map(work, jobs)
+        for job in jobs:
+            yield from work(job)
         return
     # Not a fork: the progress bar has a thread.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(work, jobs)
+        for done in pool.map(work, jobs):
+            yield from done
 
 
 def _report(asked: Asked, facts: Facts, logs: Sequence[LogDone]) -> Report:
     stories = {one.report.origin: one.story for one in logs}
     answers = [one for done in logs for one in done.answers]
-    told = in_order([*answers, *compared(stories)])
+    told = in_order([*answers, *with_city(stories)])
     within = [one for one in told if asked.period.holds(one.at)]
     names = sorted(set(asked.names))
     return Report(
