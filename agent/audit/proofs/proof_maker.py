@@ -78,6 +78,26 @@ class ProofMaker:
         with self._opened() as connection:
             return self._signed(connection, None)
 
+    def stored(self, size: int) -> tuple[bytes, Checkpoint]:
+        """The stored checkpoint of that size. Raises UsageError where there is none."""
+        with self._opened() as connection:
+            _, newest = self._signed(connection, None)
+            row = connection.execute(
+                "SELECT note FROM checkpoint WHERE size = ?", (size,)
+            ).fetchone()
+            if not row or not isinstance(row[0], bytes):
+                raise UsageError(
+                    f"no checkpoint of {size} leaves is stored here, and the newest has "
+                    f"{newest.size}",
+                    where=self._path,
+                    fix="give the log as it is now, or the checkpoint itself (--checkpoint)",
+                )
+            key = self.keys.for_origin(newest.origin)
+            checkpoint = verified_checkpoint(row[0], newest.origin, key) if key else None
+            if checkpoint is None or checkpoint.size != size:
+                raise self._not_as_signed(f"the checkpoint of {size} leaves is not as signed")
+            return row[0], checkpoint
+
     def since(self, old: Checkpoint) -> ConsistencyProof:
         """As `consistency`, of a tree that the caller has verified."""
         with self._opened() as connection:

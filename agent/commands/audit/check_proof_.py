@@ -26,6 +26,13 @@ def check_proof(
     checkpoint: Annotated[
         Path | None, typer.Option(help="A checkpoint that you kept, which the proof must fit.")
     ] = None,
+    under: Annotated[
+        Path | None,
+        typer.Option(
+            help="A proof of the city's log that tells of this proof's checkpoint "
+            "(cameras/NAME.tlog-proof of `audit publish`). Witnesses are then the city's log's."
+        ),
+    ] = None,
     witness: Witnesses = None,
     quorum: Quorum = None,
     witness_policy: WitnessFile = None,
@@ -36,6 +43,7 @@ def check_proof(
     Exit 0: proven. Exit 2: nothing could be checked, or too few witnesses cosigned. Exit 3: the
     proof does not hold.
     """
+    from agent.audit.proofs.camera_in_city import check_in_city
     from agent.audit.proofs.proof_check import check_proof as check
     from agent.audit.trusted_keys import keys_of
     from agent.audit.witnesses.asked_witnesses import policy_of
@@ -48,11 +56,14 @@ def check_proof(
             "roster.jws",
         )
     asked = policy_of(witness or (), quorum, witness_policy)
-    proven = check(file, keys_of(key, root), checkpoint, asked)
+    keys = keys_of(key, root)
+    proven = check(file, keys, checkpoint, None if under else asked)
+    city = check_in_city(proven, under, keys, asked) if under else None
     if as_json:
-        typer.echo(json.dumps(_table(proven), ensure_ascii=True))
+        told = {"city": _table(city)} if city else {}
+        typer.echo(json.dumps({**_table(proven), **told}, ensure_ascii=True))
         return
-    for line in _lines(proven):
+    for line in (*(_lines(city) if city else ()), *_lines(proven)):
         typer.echo(visible(line))
 
 
