@@ -68,10 +68,11 @@ def publish_log(path: Path, keys: TrustedLogKeys, out: Path) -> Published:
     files = sum(
         _write(out / name, data) for name, data in (*_tiles(hashes), *_bundles(read.entries))
     )
+    served = _cosigned(path, note)
     for origin, leaf in read.cameras.items():
-        proof = format_proof(maker.inclusion_under(leaf, note, signed))
+        proof = format_proof(maker.inclusion_under(leaf, served, signed))
         _replace(out / PROOFS / f"{file_name(origin)}{PROOF}", proof)
-    _replace(out / CHECKPOINT_FILE, _cosigned(path, note))
+    _replace(out / CHECKPOINT_FILE, served)
     return Published(signed, files, tuple(sorted(read.cameras)))
 
 
