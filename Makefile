@@ -39,7 +39,7 @@ SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal 
 PROGRAMS_quick := mosquitto:mosquitto postgres:postgresql ps:procps unshare:util-linux strace:strace systemd-analyze:systemd pdftoppm:poppler-utils pdftotext:poppler-utils
 PROGRAMS_faults := mosquitto:mosquitto ip:iproute2 nft:nftables mkfs.ext4:e2fsprogs chattr:e2fsprogs
 PROGRAMS_test := $(PROGRAMS_quick) $(PROGRAMS_faults) node:nodejs npm:npm softhsm2-util:softhsm2 valgrind:valgrind chromium:chromium
-PROGRAMS_hw := mosquitto:mosquitto ip:iproute2
+PROGRAMS_hw := mosquitto:mosquitto ip:iproute2 faketime:faketime
 PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
 PROGRAMS_tree := mmdebstrap:mmdebstrap unshare:util-linux git:git
 PROGRAMS_boot := $(PROGRAMS_tree) systemd-nspawn:systemd-container mosquitto:mosquitto ip:iproute2
@@ -48,6 +48,8 @@ LOOKS := $(addprefix programs-,quick test faults hw deb tree boot models)
 
 .PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench bench-stream models clean
 .PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness test-brokers root $(LOOKS)
+.PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench bench-stream models night clean
+.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness root $(LOOKS)
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
@@ -107,6 +109,9 @@ bench-stream: $(VENV)/bench.stamp ## what a stream of frames costs beside an old
 
 hw: programs-hw $(VENV)/rig.stamp ## the tests on a rig: HW_ENV=file (default hw_tests/simulated.yaml: this machine); JUnit and the page of all nights in hw-out/ (~6 minutes)
 	$(BIN)/python -m pytest hw_tests -p labgrid.pytestplugin --lg-env $(HW_ENV) --hw-out $(HW_OUT) --hw-history $(HW_OUT)/history --junitxml $(HW_OUT)/junit.xml $(HW_ARGS)
+
+night: programs-hw $(VENV)/rig.stamp ## one night of the rig: `hw`, and a notice to NOTICE=file when it failed; one line for a timer or CI
+	$(BIN)/python -m hw_tests.night --env $(HW_ENV) --out $(HW_OUT) $(if $(NOTICE),--notice $(NOTICE)) $(HW_ARGS)
 
 test-picamera: root programs-tree ## the picamera2 adapter and the whole line over the real library in a Debian trixie tree (root; ~7 minutes, ~14 the first time)
 	tests/picamera/run.sh

@@ -108,13 +108,19 @@ def pytest_configure(config):
 
 @pytest.fixture
 def figure(request, record_testsuite_property):
-    """`figure(name, value, unit)`: into the JUnit file and the history."""
+    """`figure(name, value, unit)`: into the JUnit file and the history; a played one is marked."""
     collector = request.config.pluginmanager.getplugin(COLLECTOR)
+    simulated = (
+        request.getfixturevalue("options").simulated
+        if has_rig(request.config)
+        else request.config.getoption("--hw-source") == SIMULATED
+    )
 
     def record(name: str, value: float, unit: str) -> None:
-        record_testsuite_property(name.replace(" ", "_"), value)
+        beside = "_simulated" if simulated else ""
+        record_testsuite_property(name.replace(" ", "_") + beside, value)
         if collector:
-            collector.figure(name, value, unit)
+            collector.figure(name, value, unit, simulated=simulated)
 
     return record
 

@@ -41,9 +41,9 @@ class Collector:
         self._tests: dict[str, Outcome] = {}
         self._awaited: tuple[str, ...] = ()
 
-    def figure(self, name: str, value: float, unit: str) -> None:
+    def figure(self, name: str, value: float, unit: str, *, simulated: bool) -> None:
         """One measured value of this run."""
-        self._figures[name] = Figure(name, float(value), unit)
+        self._figures[name] = Figure(name, float(value), unit, simulated)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """What this run set out to try."""

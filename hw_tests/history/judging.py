@@ -34,14 +34,15 @@ class Failing:
 class Series:
     """One figure over all runs.
 
-    `values`: (index of the run, value). `moved`: newest against the median before, as a share;
-    None: too few, or none.
+    `simulated`: the newest value was played. `values`: (index of the run, value). `moved`: newest
+    against the median before, as a share; None: too few, or none.
     """
 
     name: str
     unit: str
     values: tuple[tuple[int, float], ...]
     moved: float | None
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +122,13 @@ def _failing(runs: Sequence[Run], row: Sequence[Outcome | None], *, flaky: bool)
 
 def _series(runs: Sequence[Run]) -> list[Series]:
     found: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
+    played: dict[tuple[str, str], bool] = {}
     for index, run in enumerate(runs):
         for figure in run.figures:
+            played[figure.name, figure.unit] = figure.simulated
             found[figure.name, figure.unit].append((index, figure.value))
     return [
-        Series(name, unit, tuple(values), _moved(values, len(runs) - 1))
+        Series(name, unit, tuple(values), _moved(values, len(runs) - 1), played[name, unit])
         for (name, unit), values in sorted(found.items())
     ]
 

@@ -208,6 +208,8 @@ def _cell(one: Outcome | None) -> str:
 
 def _plot(series: Series, nights: int) -> str:
     value = f"<b>{series.values[-1][1]:.4g}</b> {escape(series.unit)}"
+    if series.simulated:
+        value += ' <span class="mark">simulated</span>'
     moved = " moved" if series.moved is not None else ""
     return (
         f'<div class="plot{moved}"><div class="title"><span>{escape(series.name)}</span>'

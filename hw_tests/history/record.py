@@ -35,11 +35,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value. `unit`: as it is shown: "fps", "°C", "s", "%"."""
+    """One measured value. `unit`: as it is shown: "fps", "°C", "s", "%".
+
+    `simulated`: it says nothing of a real camera: this machine stood in its place.
+    """
 
     name: str
     value: float
     unit: str
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,12 @@ def _run(untrusted: dict) -> Run:
         for one in untrusted["tests"]
     )
     figures = tuple(
-        Figure(_text(one["name"]), _number(one["value"]), _text(one["unit"]))
+        Figure(
+            _text(one["name"]),
+            _number(one["value"]),
+            _text(one["unit"]),
+            one.get("simulated", where["sensor"].startswith("none")) is True,
+        )
         for one in untrusted["figures"]
     )
     at = datetime.strptime(untrusted["at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

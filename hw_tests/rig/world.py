@@ -6,11 +6,12 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
+from cryptography.hazmat.primitives import serialization
 
 from agent.core.wire.sealed_read import split, tags_of
 from agent.core.wire.tags import Tags
@@ -99,6 +100,23 @@ class World:
         credentials = Credentials(server.certificate, server.key, b"")
         with Mosquitto(
             self.here / "mosquitto", credentials, address=self.ethernet.address, port=self.port
+        ) as running:
+            yield running
+
+    @contextlib.contextmanager
+    def expired(self) -> Iterator[Mosquitto]:
+        """The listed broker, by its own key and authority, but its certificate ended yesterday."""
+        server, authority = self.installation.server, self.installation.city.authority._made
+        key = serialization.load_pem_private_key(server.key.read_bytes(), None)
+        begun = datetime.now(UTC) - timedelta(days=2)
+        ended = authority.server(key.public_key(), (demo_city.HOST,), begun, 1)
+        certificate = self.here / "expired.crt"
+        certificate.write_bytes(ended.public_bytes(serialization.Encoding.PEM))
+        with Mosquitto(
+            self.here / "expired",
+            Credentials(certificate, server.key, b""),
+            address=self.ethernet.address,
+            port=self.port,
         ) as running:
             yield running
 

@@ -99,7 +99,10 @@ def test_no_two_places_share_a_code():
         (RECORD.replace("CA2027", "  2027"), "extract.txt:2: state: "),
         (RECORD.replace("CA2027", "QQ2027"), "extract.txt:2: state: "),
         (RECORD.replace("20261110", "20261310"), "extract.txt:2: source_date: must be a date"),
-        (RECORD.replace("20261110", "20271110"), "extract.txt:2: source_date: in the future"),
+        (
+            RECORD.replace("20261110", "20271110"),
+            "extract.txt:2: source_date: in the future; this machine's date is",
+        ),
         (RECORD.replace("PWD7Q42", "       "), "extract.txt:2: plate: "),
         (RECORD.replace("PWD7Q42", "PWD?Q42"), "extract.txt:2: plate: "),
         (RECORD.replace("PWD7Q42", "PWD\0Q42"), "extract.txt:2: plate: "),

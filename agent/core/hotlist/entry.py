@@ -124,7 +124,7 @@ def faults_of(row: Mapping[str, str], today: date) -> list[str]:
     ]
     # A day more, for the earth's other side.
     if source_date is not None and source_date > today + timedelta(days=1):
-        faults.append("source_date: in the future")
+        faults.append(f"source_date: in the future; this machine's date is {today}")
     if source_date is not None and source_date < EPOCH:
         faults.append("source_date: before 1970")
     if (

@@ -212,7 +212,7 @@ def require_in_force(policy: Policy, now: Instant) -> None:
         raise PolicyRefusedError(
             Reason.POLICY_EXPIRED,
             f"{what} expired on {policy.expires}",
-            fix="ask the city for its current policy",
+            fix="ask the city for its current policy, or check this machine's date",
         )
     raise PolicyRefusedError(
         Reason.POLICY_NOT_IN_FORCE,
