@@ -12,12 +12,14 @@ from tests.support.units import Unit
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNITS = ("platewarden-watch.service", "platewarden-deliver.service")
 WALLS, UPDATE = "platewarden-walls.service", "platewarden-update.service"
+HEALTH = "platewarden-health.service"
 RECEIVER = ("platewarden-receiver.service", "platewarden-receiver-keys.service")
 EXPOSURE_TENTHS = {
     "platewarden-watch.service": 10,
     "platewarden-deliver.service": 15,
     "platewarden-walls.service": 18,
     "platewarden-update.service": 15,
+    "platewarden-health.service": 14,
     "platewarden-receiver.service": 15,
     "platewarden-receiver-keys.service": 10,
 }
@@ -37,7 +39,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, *RECEIVER])
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER])
 def test_systemd_understands_every_line(name, tmp_path):
     program = tmp_path / "platewarden"
     program.write_text("#!/bin/sh\n")
@@ -49,7 +51,7 @@ def test_systemd_understands_every_line(name, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, *RECEIVER])
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER])
 def test_exposure_stays_below_what_was_asked(name):
     done = run(
         "systemd-analyze",
@@ -141,6 +143,18 @@ def test_the_receiver_holds_its_folder_and_one_broker_and_nothing_else():
     assert keys.one("PrivateNetwork") == "yes"
     timer = Unit(SYSTEMD / "platewarden-receiver-keys.timer", "[Timer]")
     assert (timer.one("OnCalendar"), timer.one("Persistent")) == ("*-*-* 00:01:00 UTC", "yes")
+
+
+def test_health_has_no_network_no_key_and_one_folder():
+    """It runs as root, to read what watch and deliver keep for themselves."""
+    unit = unit_of(HEALTH)
+    assert unit.one("PrivateNetwork") == "yes"
+    assert unit.words("ReadWritePaths") == {"/var/lib/prometheus/node-exporter"}
+    hidden = unit.words("InaccessiblePaths")
+    for name in ("seal.key", "hotlist.key", "watch-log.key", "deliver-log.key", "tls.key"):
+        assert f"/etc/platewarden/device/{name}" in hidden
+    timer = Unit(SYSTEMD / "platewarden-health.timer", "[Timer]")
+    assert (timer.one("OnCalendar"), timer.one("RandomizedDelaySec")) == ("hourly", "30min")
 
 
 def test_watch_has_no_network():
