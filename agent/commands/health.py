@@ -26,9 +26,9 @@ def health(
 ) -> None:
     """Tell this camera's health in coarse numbers: for Prometheus, without plates."""
     from agent import settings
-    from agent.core.camera.health import as_json as json_of
-    from agent.core.camera.health import as_prometheus
     from agent.disk.atomic_file import write_atomic
+    from agent.doctor.health_numbers import as_json as json_of
+    from agent.doctor.health_numbers import as_prometheus
     from agent.doctor.vitals import vitals
 
     found = vitals(settings.load(config))
