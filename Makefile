@@ -46,10 +46,8 @@ PROGRAMS_boot := $(PROGRAMS_tree) systemd-nspawn:systemd-container mosquitto:mos
 PROGRAMS_models := npm:npm
 LOOKS := $(addprefix programs-,quick test faults hw deb tree boot models)
 
-.PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench bench-stream models clean
-.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness test-brokers root $(LOOKS)
 .PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench bench-stream models night clean
-.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness root $(LOOKS)
+.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness test-brokers root $(LOOKS)
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
