@@ -295,6 +295,12 @@ def test_an_answer_that_is_no_signature_lines_is_refused(answer):
         parse_signatures(answer.encode())
 
 
+@pytest.mark.parametrize("answer", [LINE[:-1], LINE.replace("w.", "w\x00")])
+def test_an_answer_without_its_end_or_with_control_characters_goes_no_further(answer):
+    with pytest.raises(ValueError, match="no signature lines"):
+        parse_signatures(answer.encode())
+
+
 def test_a_long_answer_is_not_looked_into(monkeypatch):
     monkeypatch.setattr(checkpoint, "MAX_NOTE_BYTES", len(LINE.encode()))
     assert len(parse_signatures(LINE.encode())) == 1
