@@ -19,7 +19,14 @@ from agent.camera.images import load_image
 from agent.camera.video import VideoSource
 from agent.core.camera.aim_gate import Gate
 from agent.core.camera.view import EVERYTHING, format_view, parse_view
-from agent.core.log.checkpoint import parse_body, parse_note, parse_verifier_key
+from agent.core.log.checkpoint import (
+    parse_body,
+    parse_note,
+    parse_signatures,
+    parse_verifier_key,
+)
+from agent.core.log.cosignature import parse_witness_key
+from agent.core.log.witness_policy import parse_policy
 from agent.core.time.trusted_time import MAX_BYTES as MOST_KNOWN
 from agent.core.time.trusted_time import Look, SignedTime, format_known, judge, parse_known
 from agent.core.wire.image_header import parse as parse_header
@@ -189,6 +196,12 @@ def checkpoint(data: bytes) -> None:
         parse_body(data)
     with suppress(ValueError):
         parse_note(data)
+    with suppress(ValueError):  # what a witness answers, and who is asked
+        parse_signatures(data)
+    with suppress(ValueError):
+        parse_witness_key(data.decode())
+    with suppress(ValueError):
+        parse_policy(data)
 
 
 @cache
