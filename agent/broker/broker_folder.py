@@ -27,6 +27,7 @@ from agent.broker.names import (
     CHECK_STRANGER,
     RESERVED,
     Rights,
+    recipient_of,
     rights,
 )
 from agent.core.text.encoding import PIN_PREFIX
@@ -174,7 +175,9 @@ class BrokerFolder:
         UsageError.
         """
         found = [
-            path for kind in (CAMERAS, RECIPIENTS) if (path := self._path(kind, name)).exists()
+            path
+            for kind in (CAMERAS, RECIPIENTS)
+            if (kind == RECIPIENTS or "." not in name) and (path := self._path(kind, name)).exists()
         ]
         if not found:
             raise UsageError(
@@ -211,9 +214,12 @@ class BrokerFolder:
                 yield kind.removesuffix("s"), name, ends
 
     def _path(self, kind: str, name: str) -> Path:
-        if IDENTIFIER.fullmatch(name) is None:
+        parts = name.split(".") if kind == RECIPIENTS else [name]  # one of several receivers
+        if len(parts) > 2 or any(IDENTIFIER.fullmatch(part) is None for part in parts):
             raise UsageError(
-                f"{name[:64]!a} is no id", fix="use a-z, 0-9 and - only, as in roster and policy"
+                f"{name[:64]!a} is no id",
+                fix="use a-z, 0-9 and - only, as in roster and policy; a recipient's second "
+                "receiver is ID.2",
             )
         return self.folder / kind / f"{name}.crt"
 
@@ -225,7 +231,8 @@ class BrokerFolder:
         told, since the name alone decides.
         """
         other = RECIPIENTS if kind == CAMERAS else CAMERAS
-        if name in RESERVED or self._path(other, name).exists():
+        self._path(kind, name)
+        if name in RESERVED or ("." not in name and self._path(other, name).exists()):
             raise ConfigError(
                 f"{name!a} is already the name of "
                 + ("a check's certificate" if name in RESERVED else f"one of the {other}"),
@@ -258,7 +265,9 @@ def policy_table(folder: BrokerFolder, ca: str) -> str:
         for one in place.addresses
     )
     pins = "".join(f'    "{pin}",\n' for pin in folder.pins)
-    recipients = ", ".join(json.dumps(one) for one in folder.recipients)
+    recipients = ", ".join(
+        json.dumps(one) for one in dict.fromkeys(map(recipient_of, folder.recipients))
+    )
     return (
         f'[[broker]]\nid = "city"\nhost = {json.dumps(place.host)}\naddresses = [{addresses}]\n'
         f"ca = {json.dumps(ca)}\nspki_pins = [\n{pins}]\nrecipients = [{recipients}]\n"

@@ -24,16 +24,25 @@ class Rights:
     read: tuple[str, ...] = ()
 
 
+def recipient_of(name: str) -> str:
+    """Whose reads the holder of a certificate receives: `exampleville-pd.2` is the second receiver
+    of `exampleville-pd`. An id holds no dot, so no recipient has such a name of its own.
+    """
+    return name.partition(".")[0]
+
+
 def rights(cameras: tuple[str, ...], recipients: tuple[str, ...]) -> tuple[Rights, ...]:
     """A camera writes reads and reads its own receipts; a recipient reads its own reads and writes
     receipts. The check's camera and recipient may do the same with each other, and no more.
+
+    `recipients`: as in their certificates, one for each of several receivers.
     """
-    reads = tuple(reads_topic(recipient) for recipient in recipients)
+    reads = tuple(reads_topic(one) for one in dict.fromkeys(map(recipient_of, recipients)))
     return (
         *(Rights(camera, reads, (receipts_topic(camera),)) for camera in cameras),
         *(
-            Rights(recipient, (receipts_topic("+"),), (reads_topic(recipient),))
-            for recipient in recipients
+            Rights(name, (receipts_topic("+"),), (reads_topic(recipient_of(name)),))
+            for name in recipients
         ),
         Rights(CHECK_CAMERA, (reads_topic(CHECK_RECIPIENT),), (receipts_topic(CHECK_CAMERA),)),
         Rights(CHECK_RECIPIENT, (receipts_topic(CHECK_CAMERA),), (reads_topic(CHECK_RECIPIENT),)),

@@ -5,7 +5,7 @@ certificate, broker. Reads only.
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from cryptography import x509
 
@@ -18,12 +18,14 @@ from agent.errors import NetworkError, PlatewardenError
 from agent.receiver.connection import Connection
 from agent.receiver.receiver_settings import MAX_BYTES
 from agent.receiver.workplace import KEY_LIST, Workplace
+from agent.verifying.key_list_check import verify_key_list
 
 SOON_DAYS, LEAST_FREE_BYTES = 30, 1 << 30
 _RUN = "start `platewarden receiver run`, or its units"
 _RENEW = (
     "`platewarden receiver keys` renews it; give it to the city, which signs it for the cameras"
 )
+_COPY = "copy epochs/ and key-list.jws from the receiver that makes the keys"
 
 
 def look(place: Workplace, now: Instant) -> Iterator[Finding]:
@@ -72,9 +74,29 @@ def _key_list(place: Workplace, now: Instant) -> Finding:
     words = f"its keys reach to {epochs[-1].isoformat()}, {left} days on"
     if left < 0:
         return fail("key list", words, _RENEW)
+    if not place.settings.makes_keys and (wrong := _wrong_copies(place, now)):
+        what = f"{len(wrong)} keys are missing or others, the first {wrong[0]}"
+        return fail("key list", what, _COPY)
     if left < SOON_DAYS:
         return warn("key list", words, _RENEW)
     return ok("key list", f"{words}; a read needs a key that outlives its retention")
+
+
+def _wrong_copies(place: Workplace, now: Instant) -> list[date]:
+    """Keys of the list that are not here, or not the same: their reads are left to the receiver
+    that makes the keys.
+    """
+    listed = verify_key_list(
+        read_input(place.folder / KEY_LIST, MAX_BYTES, missing=_COPY),
+        place.recipient,
+        place.signer().public_key,
+    )
+    own = place.keys.public_keys(place.recipient, now.utc).keys
+    return [
+        epoch
+        for epoch, public in listed.keys.items()
+        if deadline_of(epoch) > now.utc and own.get(epoch) != public
+    ]
 
 
 def _keys_due(place: Workplace, now: Instant) -> Finding:
@@ -88,10 +110,13 @@ def _keys_due(place: Workplace, now: Instant) -> Finding:
 
 def _store(place: Workplace, now: Instant) -> Finding:
     with closing(place.store()) as store:
-        count, first = store.held()
+        (count, first), doubts = store.held(), store.doubts()
     if first is not None and first <= now.utc:
         return fail("store", f"a read should be gone since {first:%Y-%m-%d %H:%M} UTC", _RUN)
-    return ok("store", f"holds {count} sealed reads, none past its deadline")
+    if doubts:
+        return fail("store", "; ".join(doubts), "a read that was receipted may be lost: set it on")
+    where = ", shared in PostgreSQL" if place.settings.store else ""
+    return ok("store", f"holds {count} sealed reads{where}, none past its deadline")
 
 
 def _disk(place: Workplace, _now: Instant) -> Finding:
@@ -134,7 +159,7 @@ def _broker(place: Workplace, _now: Instant) -> Finding:
             lock.enter_context(place.locked())
         except PlatewardenError:
             return skip("broker", "a receiver runs in this folder: `receiver run` says how it is")
-        connection = Connection(place.folder, broker, place.recipient)
+        connection = Connection(place.folder, broker, place.recipient, place.settings.client_name)
         try:
             connection.open()
             where = connection.where

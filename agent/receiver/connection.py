@@ -80,9 +80,13 @@ PASSING = frozenset(
 class Connection:
     """Subscribes to one topic and publishes receipts. Not for use by several threads. Raises
     NetworkError or DestinationRefusedError.
+
+    `client_name`: where several receive for one recipient, this one's own.
     """
 
-    def __init__(self, folder: Path, broker: BrokerSettings, recipient: str) -> None:
+    def __init__(
+        self, folder: Path, broker: BrokerSettings, recipient: str, client_name: str = ""
+    ) -> None:
         refuse_proxy(os.environ)
         self._broker, self._topic = broker, reads_topic(recipient)
         self._turn_of = 0  # which of the addresses is dialled next
@@ -95,7 +99,7 @@ class Connection:
         self._since_first = False  # has there ever been a subscription?
         self._since_s: float | None = None  # when the subscription was confirmed
         session = Session(
-            f"platewarden-receiver-{recipient}",
+            f"platewarden-receiver-{client_name or recipient}",
             expiry_s=broker.session_expiry_days * _SECONDS_A_DAY,
             receive_maximum=MAX_UNACKNOWLEDGED,
             by_hand=True,

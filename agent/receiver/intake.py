@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STORED = "stored"
 WRITE_DROPPED_S = 60.0
+_OF_KEYS = frozenset({Reason.KEY_DESTROYED, Reason.DECRYPTION_FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Taken:
     """What became of one message.
 
     `tags` and `receipt` are None when its signature could not be believed: there is nobody to tell.
-    Of a version that is not known here, `tags` is the minimum.
+    Of a version that is not known here, `tags` is the minimum. `receipt` alone is None of a read
+    that is left to another receiver.
 
     `outcome`: "stored", "rejected:<reason>" or "dropped:<reason>". `new`: stored just now, not a
     repetition.
@@ -67,13 +69,23 @@ class Intake:
     Rejections are final for the camera, so only what can never become right is rejected; a fault of
     this machine (StorageError) passes through without a receipt, and the read comes again.
 
+    `all_keys`: does this receiver have every epoch key? One with copies leaves what they do not
+    open to the one that makes them: that alone may reject it.
+
     Mitigates against: a broker that floods us with junk. It is counted in memory and written once a
     minute (`settle`) and at the end (`write_dropped`), where each write waits for the disk.
     """
 
     def __init__(
-        self, recipient: str, opener: Opener, store: ReadStore, signer: RecipientSigner
+        self,
+        recipient: str,
+        opener: Opener,
+        store: ReadStore,
+        signer: RecipientSigner,
+        *,
+        all_keys: bool = True,
     ) -> None:
+        self._all_keys = all_keys
         self._recipient, self._opener, self._store, self._signer = recipient, opener, store, signer
         self._dropped: Counter[str] = Counter()
         self._written_s: float | None = None
@@ -151,6 +163,9 @@ class Intake:
         try:
             to_store = self._checked(tags, untrusted_wire, digest, now, digests)
         except EnvelopeRefusedError as refused:
+            if not self._all_keys and refused.reason in _OF_KEYS:
+                self._dropped[Reason.NO_EPOCH_KEY] += 1
+                return _Judged(f"dropped:{Reason.NO_EPOCH_KEY}", tags)
             self._store.add_rejection(tags, digest, refused.reason, now.utc)
             return _Judged(f"rejected:{refused.reason}", tags, digest)
         digests[tags.device, tags.read_id] = digest
@@ -224,8 +239,8 @@ class Intake:
 
     def _answered(self, judged: _Judged, now: "Instant") -> Taken:
         tags, outcome, digest = judged.tags, judged.outcome, judged.digest
-        if tags is None:
-            return Taken(outcome)
+        if tags is None or not digest:  # nobody to tell, or it is another's to tell
+            return Taken(outcome, tags)
         receipt = Receipt(tags.read_id, digest, tags.device, self._recipient, outcome, now.utc)
         new = judged.to_store is not None
         return Taken(outcome, tags, self._signer.receipt(receipt), new)

@@ -31,7 +31,7 @@ def opened_reads(
         if read_id is not None and not rows:
             raise UsageError(
                 "no such read is stored here",
-                where=place.folder / "store",
+                where="the shared store" if place.settings.store else place.folder / "store",
                 fix=f"`platewarden receiver open {place.folder}` shows all",
             )
         if for_picture and len(rows) != 1:

@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
@@ -18,6 +19,8 @@ FILE_NAME = "receiver.toml"
 MAX_BYTES = 65_536
 GUIDE = "docs/guide/recipient.md"
 _RECIPIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}")
+_ONE_OF_SEVERAL = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
+_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _BROKER_EXAMPLE = """
 # [broker]                             # fill in before `platewarden receiver run`
@@ -55,6 +58,34 @@ def as_address(value: object) -> object:
             raise ValueError(
                 f"{value[:40]!a} is no IP address | write 203.0.113.10 or 2001:db8::1"
             ) from None
+    return value
+
+
+def as_receiver(value: object) -> object:
+    """Which of several receivers: what stands behind the dot in its certificate's name."""
+    if isinstance(value, str) and not _ONE_OF_SEVERAL.fullmatch(value):
+        raise ValueError(
+            f"{value[:40]!a} is no receiver's name | use a-z, 0-9 and -, at most 16 characters"
+        )
+    return value
+
+
+def as_postgresql(value: object) -> object:
+    """A service of libpq, or a URL. A password in it would be copied with this file."""
+    if not isinstance(value, str) or _SERVICE.fullmatch(value):
+        return value
+    try:
+        parts = urlsplit(value)
+        secrets = {"password", "sslpassword"} & parse_qs(parts.query, keep_blank_values=True).keys()
+    except ValueError:
+        parts, secrets = urlsplit(""), set()
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ValueError(
+            "neither a service nor a URL of PostgreSQL | name a service of pg_service.conf, or "
+            "write postgresql://USER@HOST/DATABASE"
+        )
+    if parts.password is not None or secrets:
+        raise ValueError("holds a password | leave it out: libpq looks into its passfile")
     return value
 
 
@@ -106,18 +137,55 @@ class BrokerSettings(Section):
         return tuple(self.addresses) if self.address is None else (self.address,)
 
 
+class StoreSettings(Section):
+    """Where receivers that share keep the reads. `postgresql`: libpq's service, or a URL."""
+
+    postgresql: Annotated[str, BeforeValidator(as_postgresql)]
+
+    @property
+    def conninfo(self) -> str:
+        """As libpq takes it."""
+        return self.postgresql if "://" in self.postgresql else f"service={self.postgresql}"
+
+
 class ReceiverSettings(Section):
     """receiver.toml.
 
     `city_root`: the city's public key, a JWK; `roster`: the cameras that it enrolled;
     `epochs_ahead_days`: how far the key list reaches.
+
+    Of several that share a store: `receiver`: which of them this is; `makes_keys`: one of them
+    makes the epoch keys, the others have copies.
     """
 
     recipient: Annotated[str, BeforeValidator(as_recipient)]
     city_root: FilePath = Path("root.json")
     roster: FilePath = Path("roster.jws")
     epochs_ahead_days: Annotated[int, Field(ge=3, le=399)] = 60
+    receiver: Annotated[str, BeforeValidator(as_receiver)] | None = None
+    makes_keys: bool = True
     broker: BrokerSettings | None = None
+    store: StoreSettings | None = None
+
+    @model_validator(mode="after")
+    def _several_share_a_store(self) -> "ReceiverSettings":
+        if self.store is None and (self.receiver is not None or not self.makes_keys):
+            raise ValueError(
+                "receiver and makes_keys are for receivers that share a store | name it under "
+                "[store], or leave them out"
+            )
+        if not self.makes_keys and self.receiver is None:
+            raise ValueError(
+                'a receiver that makes no keys is one of several | name it: receiver = "2"'
+            )
+        return self
+
+    @property
+    def client_name(self) -> str:
+        """The name in its certificate, and behind its client id: no two receivers have the same.
+        A recipient's id holds no dot.
+        """
+        return self.recipient if self.receiver is None else f"{self.recipient}.{self.receiver}"
 
 
 def load(folder: Path) -> ReceiverSettings:
@@ -177,6 +245,12 @@ def template(settings: ReceiverSettings) -> str:
             "this far; longer than the longest retention"
         ),
     ]
+    if settings.receiver is not None:
+        lines.append(f"receiver = {_quote(settings.receiver)}   # which of several")
+    if not settings.makes_keys:
+        lines.append("makes_keys = false   # copied from the receiver that makes them")
+    if settings.store is not None:
+        lines += ["", "[store]", f"postgresql = {_quote(settings.store.postgresql)}"]
     broker = settings.broker
     if broker is None:
         return "\n".join(lines) + "\n" + _BROKER_EXAMPLE

@@ -38,6 +38,8 @@ def status(place: Workplace, now: "Instant") -> dict[str, object]:
     overdue = [epoch.isoformat() for epoch in epochs if deadline_of(epoch) <= now.utc]
     return {
         "recipient": place.recipient,
+        "receiver": place.settings.receiver,
+        "store": "files" if place.settings.store is None else "postgresql",
         "reads": count,
         "oldest_deadline": rfc3339(first_deadline) if first_deadline else None,
         "devices": devices,
@@ -56,7 +58,7 @@ def as_text(table: dict[str, object]) -> str:
     epochs = table["epochs"]
     assert isinstance(epochs, dict)  # noqa: S101  # made above
     lines = [
-        f"Recipient  {table['recipient']}",
+        *_whose(table),
         f"Reads      {table['reads']} sealed"
         + (
             f", the first must be gone by {table['oldest_deadline']}"
@@ -93,6 +95,12 @@ def as_text(table: dict[str, object]) -> str:
     if "clock" in table:
         lines.append(f"Clock      {table['clock']}")
     return "\n".join(map(visible, lines))
+
+
+def _whose(table: dict[str, object]) -> list[str]:
+    which = f", receiver {table['receiver']}" if table["receiver"] else ""
+    shared = ["Store      PostgreSQL, shared"] if table["store"] == "postgresql" else []
+    return [f"Recipient  {table['recipient']}{which}", *shared]
 
 
 def _listed(runs: "Iterable[tuple[int, int]]") -> str:

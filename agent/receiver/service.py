@@ -177,8 +177,11 @@ def receive(place: Workplace, clock: "Clock", voice: Voice) -> None:
     broker = place.broker()
     with place.locked(), closing(place.store()) as store:
         store.recover()
-        intake = Intake(place.recipient, place.opener(), store, place.signer())
-        connection = Connection(place.folder, broker, place.recipient)
+        settings = place.settings
+        intake = Intake(
+            place.recipient, place.opener(), store, place.signer(), all_keys=settings.makes_keys
+        )
+        connection = Connection(place.folder, broker, place.recipient, settings.client_name)
         service = Service(connection, intake, place, clock, voice)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: service.stop())

@@ -27,6 +27,7 @@ from agent.receiver.opener import Opener
 from agent.receiver.receiver_settings import BrokerSettings, ReceiverSettings
 from agent.receiver.signing_key import FILE_NAME as SIGNING_KEY
 from agent.receiver.signing_key import RecipientSigner
+from agent.receiver.store.read_store import ReadStore
 from agent.receiver.store.received_reads import ReceivedReads
 from agent.verifying import roster_check
 from agent.verifying.envelope_check import EnvelopeVerifier
@@ -129,15 +130,28 @@ class Workplace:
         """The cameras that the city enrolled. Raises StorageError or EnvelopeRefusedError."""
         return tuple(self._roster().devices)
 
-    def store(self) -> ReceivedReads:
-        """The sealed reads."""
-        return ReceivedReads(self.folder / "store")
+    def store(self) -> ReadStore:
+        """The sealed reads: of this folder, or those that several receivers share. Raises
+        ConfigError, StorageError.
+        """
+        shared = self.settings.store
+        if shared is None:
+            return ReceivedReads(self.folder / "store")
+        try:
+            from agent.receiver.store.postgresql_reads import PostgresqlReads  # noqa: PLC0415
+        except ImportError as error:  # an extra, with libpq in it
+            raise ConfigError(
+                f"[store] needs a library: {error.name or 'libpq'}",
+                where=self.folder / receiver_settings.FILE_NAME,
+                fix="pip install 'platewarden[receiver-postgresql]'",
+            ) from None
+        return PostgresqlReads(shared.conninfo)
 
     def request_certificate(self) -> Path:
         """Make `tls.key` and return the path of the request for its certificate. A key that is
         there is never replaced. Raises StorageError.
         """
-        key, csr = make_request(self.recipient)
+        key, csr = make_request(self.settings.client_name)
         write_new(self.folder / TLS_KEY, key)
         write_atomic(self.folder / TLS_REQUEST, csr, 0o644)
         return self.folder / TLS_REQUEST
@@ -156,11 +170,17 @@ class Workplace:
         """Destroy what is due, make what is missing, sign and write key-list.jws; returns what it
         lists.
 
-        Raises StorageError.
+        Raises StorageError; ConfigError where another receiver makes the keys.
 
         Both by the time that is sure: after a jump forward, the days that were jumped over would
         never get a key.
         """
+        if not self.settings.makes_keys:
+            raise ConfigError(
+                "this receiver makes no keys",
+                where=self.folder / receiver_settings.FILE_NAME,
+                fix="copy epochs/ and key-list.jws from the receiver that does",
+            )
         private_folder(self.folder / "epochs")
         sure = surely(now)
         self.keys.destroy_due(sure)
@@ -192,7 +212,7 @@ class Workplace:
                 f"destroyed the keys of {len(due)} epoch(s) up to {due[-1].isoformat()}; "
                 f"deleted {deleted} sealed read(s)"
             )
-        if (
+        if self.settings.makes_keys and (
             due
             or not present
             or (present[-1] - sure.date()).days < self.settings.epochs_ahead_days - 1

@@ -20,14 +20,16 @@ _PORT = 5432  # names the socket
 
 
 class Postgresql:
-    """One server; a context manager. `url` makes an empty schema for each test.
+    """One server; a context manager. `url` makes an empty schema for each test. `parent`: where its
+    folder is made.
 
-    As root it runs as `nobody`: PostgreSQL refuses root. Nothing is synced: what a test kills is
-    the receiver, or this server's processes, never the machine.
+    As root it runs as `nobody`: PostgreSQL refuses root. Nothing is synced unless `durable`: what a
+    test kills is the receiver, or this server's processes, never the machine.
     """
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="pw-pg-"))
+    def __init__(self, parent: Path | None = None, *, durable: bool = False) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pw-pg-", dir=parent))
+        self._fsync = "on" if durable else "off"
         self._as: list[str] = []
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
@@ -58,7 +60,7 @@ class Postgresql:
     def start(self) -> Self:
         options = (
             *("-D", self.folder / "data", "-k", self.folder, "-p", str(_PORT)),
-            *("-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=40"),
+            *("-c", "listen_addresses=", "-c", f"fsync={self._fsync}", "-c", "max_connections=40"),
         )
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -170,7 +170,12 @@ class Camera:
     """The network side of a camera: publishes wire bytes, collects receipts."""
 
     def __init__(
-        self, broker: Mosquitto, ca: Path, verifier: ReceiptVerifier, device: str = DEVICE
+        self,
+        broker: Mosquitto,
+        ca: Path,
+        verifier: ReceiptVerifier,
+        device: str = DEVICE,
+        certificate: tuple[Path, Path] | None = None,
     ) -> None:
         self._verifier = verifier
         self._receipts: queue.Queue[bytes] = queue.Queue()
@@ -180,6 +185,8 @@ class Camera:
         )
         context = ssl.create_default_context(cafile=str(ca))
         context.check_hostname = False
+        if certificate is not None:
+            context.load_cert_chain(*certificate)
         self.client.tls_set_context(context)
         self.client.tls_insecure_set(True)
         self.client.on_message = lambda _c, _d, message: self._receipts.put(message.payload)

@@ -107,6 +107,7 @@ TABLES = (
     Table(by_text(parse_profile), "us-xx.toml", "[[fact]]", FactTable),
     Table(receiver, "receiver.toml", "", receiver_settings.ReceiverSettings),
     Table(receiver, "receiver.toml", "[broker]", receiver_settings.BrokerSettings),
+    Table(receiver, "receiver.toml", "[store]", receiver_settings.StoreSettings),
 )
 every_table = pytest.mark.parametrize("table", TABLES, ids=str)
 

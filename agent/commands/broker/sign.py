@@ -23,7 +23,10 @@ def sign(
     ],
     recipient: Annotated[
         str,
-        typer.Option("--recipient", help="The one FILE is this recipient's certificate request."),
+        typer.Option(
+            "--recipient",
+            help="The one FILE is this recipient's request; ID.2 for its second receiver.",
+        ),
     ] = "",
     as_json: Json = False,
 ) -> None:

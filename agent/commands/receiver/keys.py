@@ -21,6 +21,9 @@ def keys(folder: Folder) -> None:
     now = TrustedClock(folder).now()
     for line in place.tidy(now):
         typer.echo(line)
+    if not place.settings.makes_keys:
+        typer.echo("no key is made here: copy epochs/ and key-list.jws from where they are made")
+        return
     listed = place.renew_keys(now)
     typer.echo(
         f"{folder / KEY_LIST}: {len(listed.keys)} epochs, {min(listed.keys).isoformat()} to "

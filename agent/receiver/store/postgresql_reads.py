@@ -78,6 +78,16 @@ class PostgresqlReads:
         self._select("SELECT 1")
         return 0
 
+    def doubts(self) -> Sequence[str]:
+        """Implements ReadStore: settings with which the server forgets what it has committed."""
+        return [
+            f"its server has {name} off"
+            for (name,) in self._select(
+                "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') "
+                "AND setting = 'off' ORDER BY name"
+            )
+        ]
+
     def known(self, names: Sequence[Name]) -> Mapping[Name, str]:
         """Implements ReadStore: one question for all."""
         if not names:

@@ -67,6 +67,10 @@ class ReadStore(Protocol):
         """
         ...
 
+    def doubts(self) -> Sequence[str]:
+        """What would lose reads that were receipted, in words; nothing where all is well."""
+        ...
+
     def known(self, names: Sequence[Name]) -> Mapping[Name, str]:
         """The digest of each of these reads that is stored, bytes and row."""
         ...
