@@ -18,6 +18,7 @@ from agent.city.report.recompute import recompute
 from agent.city.report.report_tables import Period
 from agent.city.report.shown.forms import as_json
 from agent.commands.report import app
+from agent.core.text.rfc3339 import rfc3339
 from agent.errors import LogRefusedError, UsageError
 from tests.support.audit_logs import tamper
 from tests.support.reported_city import CITY_LOG, COUNTY, FIRST_DAY, PD, reported_city
@@ -191,6 +192,24 @@ def test_the_page_asks_nobody_and_holds_no_script(made):
     assert all(link.startswith("#") for link in links)
     assert "&lt;script&gt;x" in text
     assert not [attrs for _, attrs in tags if "src" in attrs]
+
+
+@pytest.mark.parametrize("form", ["html", "json", "csv"])
+def test_no_reading_and_no_time_of_one_stands_in_it(made, form):
+    """P9: what is told is a number; when a reading was released, the logs alone say."""
+    made.told.logs["main-street-2", "watch"].insert(
+        -2, Leaf(FIRST_DAY + 40 * HOUR, "lost", {"read": "main-street-2-lost", "what": "gone"})
+    )
+    told = run(made.log(), "--period", NOVEMBER, "--as", form).output
+    releases = [
+        one for leaves in made.told.logs.values() for one in leaves if "read" in one.details
+    ]
+    assert len(releases) > 40
+    for one in releases:
+        assert one.details["read"] not in told
+        minute = rfc3339(one.at)[:16]
+        assert minute not in told
+        assert minute.replace("T", " ") not in told  # as the page writes it
 
 
 def test_as_csv(made):
