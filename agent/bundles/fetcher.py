@@ -26,6 +26,7 @@ from agent.bundles.layout import (
     TIMESTAMP,
     most_bytes,
     rule_of,
+    wanted_by,
 )
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import private_folder, publish, remove, storage_error, write_atomic
@@ -77,18 +78,19 @@ class Fetched:
 
 
 class Fetch:
-    """One run from one source into one inbox.
+    """One run from one source into one inbox, for one camera: of the hot list's keys only its own
+    group's are copied.
 
     Raises BundleRefusedError (incomplete, malformed, too large), ConfigError, NetworkError,
     StorageError; the inbox then holds what it held, and perhaps more, but no timestamp that
     promises what is not there.
     """
 
-    def __init__(self, source: Source, inbox: Path, limits: Limits) -> None:
+    def __init__(self, source: Source, inbox: Path, limits: Limits, camera: str) -> None:
         self._source = source
         self._inbox = inbox
         self._left = limits.max_bundle_bytes
-        self._limits = limits
+        self._limits, self._camera = limits, camera
         self._wanted: set[str] = set()
         self._written = 0
 
@@ -148,6 +150,8 @@ class Fetch:
                 or _SHA256.fullmatch(digest) is None
             ):
                 raise _malformed("names a file that no repository has", name)
+            if not wanted_by(path, self._camera):
+                continue
             folder, slash, last = path.rpartition("/")
             self._target(
                 f"{TARGETS_FOLDER}/{folder}{slash}{digest}.{last}",

@@ -59,7 +59,8 @@ class BundleStore:
     """The bundles of one process.
 
     `folder`: its own, under its state; `anchor`: the city's first root, from enrolment; `rig`:
-    whether rigs' cities are obeyed; `leave_out`: roles whose files this process must not hold.
+    whether rigs' cities are obeyed; `leave_out`: roles whose files this process must not hold;
+    `camera`: the id by which it finds its key to the hot list, empty where it wants none.
     """
 
     def __init__(
@@ -70,12 +71,13 @@ class BundleStore:
         *,
         rig: bool,
         leave_out: frozenset[str] = frozenset(),
+        camera: str = "",
     ) -> None:
         self._folder = folder
         self._anchor_path = anchor
         self._limits = limits
         self._rig = rig
-        self._leave_out = leave_out
+        self._leave_out, self._camera = leave_out, camera
 
     @property
     def folder(self) -> Path:
@@ -126,7 +128,7 @@ class BundleStore:
             part = self._new_part(current)
             try:
                 facts = Verification(
-                    part, source, anchor, reference, self._limits, self._leave_out
+                    part, source, anchor, reference, self._limits, self._leave_out, self._camera
                 ).run(current, rig=self._rig)
                 _require_whole(part / CITY, now)
                 files = digests(part / CITY)

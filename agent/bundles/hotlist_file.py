@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 BINARY, PLAIN, MANUAL = "hotlist.bin", "hotlist.csv", "hotlist-manual.json"
 STATE = "hotlist-published.json"
-"""Which list, and for which cameras, the published ciphertext is.
+"""Which list, and for which cameras, the published ciphertext is, and the list's own key.
 
 Not in public metadata: the digest of a short list could be found by trying.
 """

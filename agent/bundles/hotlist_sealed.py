@@ -2,8 +2,9 @@
 
 For watch alone: a process that imports this module can hold plates (P2).
 
-`hotlist.age` and `manual.age` are encrypted once to all enrolled cameras (age, X25519); each camera
-opens them with its own identity.
+`hotlist.age` and `manual.age` are encrypted to the list's own key (age, X25519), and that key to
+each camera. A city that has not handed the paths of these keys out yet encrypts both files to all
+cameras: then a camera opens them with its own key.
 """
 
 from __future__ import annotations
@@ -17,14 +18,22 @@ import pyrage
 
 from agent import boundary
 from agent.bundles.hotlist_hands import lawful, left_out, require_within
-from agent.bundles.layout import HOTLIST_PATH, MANUAL_PATH, MAX_TARGET_BYTES, city_file
+from agent.bundles.hotlist_keys import key_for
+from agent.bundles.layout import (
+    GROUP_PATHS,
+    HOTLIST_PATH,
+    MANUAL_PATH,
+    MAX_GROUP_BYTES,
+    MAX_TARGET_BYTES,
+    city_file,
+)
 from agent.core.camera.hotlist_facts import NEVER
 from agent.core.hotlist.compiled_format import decode
 from agent.core.hotlist.index import HotList, hotlist_of
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.hotlist.intake.manual_acts import ManualList, parse_manual
 from agent.core.reasons import Reason
-from agent.disk.input_file import input_chunks
+from agent.disk.input_file import read_input
 from agent.errors import BundleRefusedError
 
 if TYPE_CHECKING:
@@ -57,6 +66,7 @@ def open_hotlist(
     inside is no such list), never naming a plate.
     """
     wanted = frozenset(categories)
+    identity = _list_key(folder, identity)
     compiled = decode(bytearray(_opened(folder, HOTLIST_PATH, identity)), city_file(HOTLIST_PATH))
     manual = ManualList()
     if (folder / city_file(MANUAL_PATH)).exists():
@@ -83,20 +93,43 @@ def no_hotlist(today: date) -> HotList:
     return hotlist_of(nothing.compiled, ())
 
 
+def _list_key(folder: Path, identity: pyrage.x25519.Identity) -> pyrage.x25519.Identity:
+    """The list's own key, where there is one for this camera; else the camera's.
+
+    Raises BundleRefusedError.
+    """
+    for file in sorted(folder.glob(city_file(GROUP_PATHS))):
+        group = read_input(file, MAX_GROUP_BYTES, missing=_OWNER)
+        try:
+            sealed = key_for(group, str(identity.to_public()))
+            if sealed is not None:
+                text = _decrypted(sealed, identity, file.name).decode("ascii")
+                return pyrage.x25519.Identity.from_str(text)
+        except (ValueError, pyrage.IdentityError):
+            raise _not_for_us(file.name) from None
+    return identity
+
+
 def _opened(folder: Path, path: str, identity: pyrage.x25519.Identity) -> bytes:
     file = folder / city_file(path)
-    sealed = b"".join(
-        input_chunks(file, MAX_TARGET_BYTES[path], missing="the list's owner has published none")
-    )
+    sealed = read_input(file, MAX_TARGET_BYTES[path], missing="the list's owner has published none")
+    return _decrypted(sealed, identity, file.name)
+
+
+def _decrypted(sealed: bytes, identity: pyrage.x25519.Identity, where: str) -> bytes:
     opened = io.BytesIO()
     try:
         # `decrypt` takes thirty times as long: it gives its bytes one by one
         pyrage.decrypt_io(io.BytesIO(sealed), opened, [identity])
     except (pyrage.DecryptError, OSError):  # OSError: a chunk cut off or altered, by `decrypt_io`
-        raise BundleRefusedError(
-            Reason.DECRYPTION_FAILED,
-            "is not encrypted to this camera, or damaged",
-            where=file.name,
-            fix=_OWNER,
-        ) from None
+        raise _not_for_us(where) from None
     return opened.getvalue()
+
+
+def _not_for_us(where: str) -> BundleRefusedError:
+    return BundleRefusedError(
+        Reason.DECRYPTION_FAILED,
+        "is not encrypted to this camera, or damaged",
+        where=where,
+        fix=_OWNER,
+    )

@@ -4,6 +4,7 @@ two fields of our own (docs/ref/bundles.md).
 Signer and camera both read this table: what it does not name is neither written nor accepted.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +28,10 @@ CITY_PATH, CHARTER_PATH = "city.json", "charter.toml"
 POLICY_PATH, CAMERAS_PATH = "policy/policy.toml", "policy/roster.toml"
 ROSTER_PATH, CITY_ROOT_PATH, CA_PATHS = "policy/roster.jws", "policy/root.json", "policy/ca/*.pem"
 HOTLIST_PATH, MANUAL_PATH = "hotlist/hotlist.age", "hotlist/manual.age"
+GROUP_PATHS, KEY_GROUPS = "hotlist/cameras/*.keys", 128
+"""A list is encrypted to a key of its own, and that key to each camera, in as many files. The
+number never changes: a camera must know its file by its id alone, before it has fetched anything.
+"""
 
 # Fields of our own inside TUF's metadata. ISSUED: in timestamp, signed, RFC 3339 with milliseconds
 # and Z: when it was signed. HOLDER: in each public key of root and of the delegations: the person
@@ -40,6 +45,7 @@ MAX_TIMESTAMP_BYTES = 16 * 1024
 MAX_FILES = 200  # targets of one role
 MAX_RECIPIENTS = 50
 _CA = re.compile(r"policy/ca/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.pem")
+_GROUP = re.compile(r"hotlist/cameras/(?:0[0-9]{2}|1[01][0-9]|12[0-7])\.keys")
 _KIB, _MIB = 1024, 1024 * 1024
 
 
@@ -91,7 +97,7 @@ ROLES = {
             1,
             online=True,
             lifetime=timedelta(days=2),
-            paths=(HOTLIST_PATH, MANUAL_PATH),
+            paths=(HOTLIST_PATH, MANUAL_PATH, GROUP_PATHS),
             required=False,
         ),
     )
@@ -110,6 +116,7 @@ MAX_TARGET_BYTES = {
     MANUAL_PATH: 8 * _MIB,
 }
 MAX_OTHER_BYTES = 256 * _KIB  # a CA's certificates, a recipient's key list
+MAX_GROUP_BYTES = _MIB  # some 1,500 cameras of one group, some 200,000 of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +167,34 @@ def rule_of(role: str) -> RoleRule | None:
 def may_sign(rule: RoleRule, path: str) -> bool:
     """Whether a target path is the role's own.
 
-    Exact but for the CAs: a pattern that a library reads otherwise lets nothing in here.
+    Exact but for the CAs and the groups' keys: a pattern that a library reads otherwise lets
+    nothing in here.
     """
-    return (path in rule.paths and "*" not in path) or (
-        CA_PATHS in rule.paths and _CA.fullmatch(path) is not None
+    return (
+        (path in rule.paths and "*" not in path)
+        or (CA_PATHS in rule.paths and _CA.fullmatch(path) is not None)
+        or (GROUP_PATHS in rule.paths and _GROUP.fullmatch(path) is not None)
     )
+
+
+def group_path(camera: str) -> str:
+    """The file in which a camera finds its key to the hot list."""
+    number = int.from_bytes(hashlib.sha256(camera.encode()).digest()[:8]) % KEY_GROUPS
+    return f"hotlist/cameras/{number:03d}.keys"
+
+
+def wanted_by(path: str, camera: str) -> bool:
+    """Whether a camera has a use for a target: all but the other groups' keys.
+
+    `camera`: its id; empty: no group's.
+    """
+    return _GROUP.fullmatch(path) is None or (camera != "" and path == group_path(camera))
 
 
 def most_bytes(path: str) -> int:
     """The largest size of a target that any camera takes."""
+    if _GROUP.fullmatch(path) is not None:
+        return MAX_GROUP_BYTES
     return MAX_TARGET_BYTES.get(path, MAX_OTHER_BYTES)
 
 

@@ -26,6 +26,7 @@ from agent.bundles.layout import (
     city_file,
     most_bytes,
     parse_city,
+    wanted_by,
 )
 from agent.bundles.refusal_words import holder_of, refusal, rollback, verified
 from agent.bundles.updater import Updater
@@ -56,7 +57,7 @@ class Verification:
 
     `part`: the folder that becomes a generation; `reference`: the time by which expiry is judged;
     `leave_out`: roles whose files this process does not want (deliver holds no hot list, not even a
-    sealed one): they are verified, and not fetched.
+    sealed one): they are verified, and not fetched; `camera`: whose key to the hot list is fetched.
     """
 
     def __init__(
@@ -67,11 +68,12 @@ class Verification:
         reference: datetime,
         limits: Limits,
         leave_out: frozenset[str],
+        camera: str = "",
     ) -> None:
         self._part = part
         self._inbox = inbox
         self._limits = limits
-        self._leave_out = leave_out
+        self._leave_out, self._camera = leave_out, camera
         self._reference = reference
         self._anchor = anchor
         self._work = part / METADATA
@@ -228,12 +230,13 @@ class Verification:
         return issued
 
     def _fetch(self, updater: Updater) -> None:
-        """Every file of every role in force, into city/."""
+        """Every file of every role in force, into city/; of the hot list's keys this camera's."""
         wanted = [
             (path, file)
             for role, metadata in self._metadata.items()
             if isinstance(metadata.signed, Targets) and role not in self._absent | self._leave_out
             for path, file in metadata.signed.targets.items()
+            if wanted_by(path, self._camera)
         ]
         total = sum(file.length for _, file in wanted)
         if total > self._limits.max_bundle_bytes:

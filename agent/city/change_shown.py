@@ -195,6 +195,7 @@ def _keys(old: Root | Targets | None, new: Root | Targets, own: str) -> Iterator
         for keyid in sorted(has.keys() - had.keys(), key=lambda keyid: holder_of(has[keyid])):
             yours = "; this key is yours" if keyid == own else ""
             yield f"{role}: {holder_of(has[keyid])} signs (key {keyid[:12]}{yours})"
+        yield from (f"{role}: may sign {path} too" for path in _more_paths(old, new, role))
         if not has:
             yield f"{role}: nobody signs any more"
             continue
@@ -204,6 +205,16 @@ def _keys(old: Root | Targets | None, new: Root | Targets, own: str) -> Iterator
             yield f"{role}: {after} of {len(has)} must sign" + (
                 f"; it was {before} of {len(had)}" if before else ""
             )
+
+
+def _more_paths(old: Root | Targets | None, new: Root | Targets, role: str) -> list[str]:
+    """The paths that a role is handed beside those that it had."""
+    if not isinstance(old, Targets) or not isinstance(new, Targets) or role not in delegations(old):
+        return []
+    if role not in delegations(new):
+        return []
+    had, has = (one.get_delegated_role(role).paths or () for one in (old, new))  # type: ignore[attr-defined]
+    return sorted(set(has) - set(had))
 
 
 def _roles(delegator: Root | Targets | None) -> tuple[str, ...]:

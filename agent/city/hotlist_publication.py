@@ -1,24 +1,20 @@
-"""`platewarden hotlist publish`: the city's list, encrypted once to all enrolled
-cameras, signed by its owner, published.
+"""`platewarden hotlist publish`: the city's list, encrypted to all enrolled cameras, signed by its
+owner, published.
 
 Made for cron.
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-
-import pyrage
 
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.hotlist_file import (
     BINARY,
     MAX_PLAIN_BYTES,
     PLAIN,
-    STATE,
     list_folder,
     modified,
     read_compiled,
@@ -33,7 +29,16 @@ from agent.bundles.repository.published import CityRepository, Pending, trust_in
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
 from agent.city.city_log import city_log
-from agent.city.hotlist_files import replace_private
+from agent.city.hotlist_ciphertexts import (
+    Cameras,
+    Kept,
+    Sealed,
+    cameras_of,
+    hashes,
+    read_kept,
+    seal,
+    write_kept,
+)
 from agent.city.hotlist_overview import issuers_in
 from agent.city.publication import as_published, publish_city
 from agent.core.hotlist.compiled_format import MAX_FILE_BYTES
@@ -43,12 +48,11 @@ from agent.core.policy.charter import parse_charter
 from agent.core.policy.policy import HotlistLimits
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.rfc3339 import parse_rfc3339
-from agent.core.text.strict_json import Fields, canonical, parse_object
 from agent.disk.input_file import input_chunks, read_input
-from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
+from agent.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -58,8 +62,6 @@ if TYPE_CHECKING:
     from agent.bundles.repository.published import Published
     from agent.city.publication import Done
     from agent.core.policy.schema.hotlist_rules import HotlistRules
-
-_MAX_STATE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +143,6 @@ class _List:
     as_of: datetime
     left_out: int
 
-    def digest(self, recipients: Sequence[str]) -> str:
-        """Over the files and those who can open them."""
-        digests = {path: hashlib.sha256(data).hexdigest() for path, data in self.files.items()}
-        return hashlib.sha256(
-            canonical({"files": digests, "recipients": sorted(recipients)})
-        ).hexdigest()
-
-    def sealed(self, recipients: Sequence[str]) -> dict[str, bytes]:
-        """The ciphertexts, which these recipients can open."""
-        return {path: _sealed(data, recipients) for path, data in self.files.items()}
-
 
 def publish_list(
     folder: Path, signer: Signer, online: Signer | None, at: Callable[[bool], datetime]
@@ -169,10 +160,10 @@ def publish_list(
     rig = drafts.identity_of(city, published, pending).rig
     now = at(rig)
     texts = drafts.published_texts(city, published)
-    recipients = _recipients(texts, folder)
+    cameras = _cameras(texts, published, folder)
     listed, before = _read(folder, now, _rules(texts, folder)), published.role(HOTLIST)
-    digest = listed.digest(recipients)
-    same = before is not None and _state(folder) == _kept(digest, before)
+    digest, kept = cameras.digest(listed.files), read_kept(folder)
+    same = before is not None and kept.is_of(digest, before.signed)
     fresh = before is not None and before.signed.expires - now > ROLES[HOTLIST].lifetime / 2
     outcome = None
     if same and fresh and before is not None:
@@ -180,18 +171,16 @@ def publish_list(
         outcome = as_published(city, published, now, rig=rig) if online is not None else None
     else:
         how, out = "renewed" if same else "encrypted", online is not None
-        files = None if same else listed.sealed(recipients)
-        if files is not None:  # the log says first what will be done
-            _tell(folder, listed, digest, 1 + (before.signed.version if before else 0))
-        metadata = _keep_signed(folder, before, files, signer, now)
-        replace_private(list_folder(folder) / STATE, canonical(_kept(digest, metadata)))
+        sealed, kept = (None, kept) if same else _sealed(folder, listed, cameras, kept, before)
+        metadata = _keep_signed(folder, before, sealed, signer, now)
+        write_kept(folder, replace(kept, files=hashes(metadata.signed)))
         if online is not None:
             outcome = publish_city(folder, online, lambda _rig: now, renew=True)
     return Sent(
         how,
         metadata.signed.version,
         listed.entries,
-        len(recipients),
+        len(cameras.age),
         listed.as_of,
         listed.as_of + _max_age(texts),
         metadata.signed.expires,
@@ -211,6 +200,16 @@ def _published(city: CityRepository) -> Published:
             fix="the clerk publishes first: platewarden bundle publish",
         )
     return published
+
+
+def _sealed(
+    folder: Path, listed: _List, cameras: Cameras, kept: Kept, before: Metadata[Any] | None
+) -> tuple[Sealed, Kept]:
+    """The ciphertexts, and what to keep of them; the log says first what will be done."""
+    digest = cameras.digest(listed.files)
+    made = seal(listed.files, cameras, kept, before.signed if before else None)
+    _tell(folder, listed, digest, 1 + (before.signed.version if before else 0))
+    return made, Kept(digest, {}, made.imported, made.list_key)
 
 
 def _tell(folder: Path, listed: _List, digest: str, version: int) -> None:
@@ -234,31 +233,31 @@ def _told_of(outcome: Done) -> dict[str, object]:
 def _keep_signed(
     folder: Path,
     before: Metadata[Any] | None,
-    files: Mapping[str, bytes] | None,
+    sealed: Sealed | None,
     signer: Signer,
     now: datetime,
 ) -> Metadata[Any]:
     """The role's next version, signed and kept until it is published.
 
-    `files`: the ciphertexts; None: those of the version before.
+    `sealed`: the ciphertexts; None: those of the version before.
     """
-    metadata = next_version(before, HOTLIST, files, now)
+    files, same = (sealed.new, sealed.same) if sealed else (None, frozenset[str]())
+    metadata = next_version(before, HOTLIST, files, now, same)
     sign(metadata, signer)
     keep_pending(folder, Pending(HOTLIST, metadata, files or {}))
     return metadata
 
 
-def _recipients(texts: drafts.Texts, folder: Path) -> list[str]:
-    """The age recipients of all enrolled cameras. Raises ConfigError where there is none."""
+def _cameras(texts: drafts.Texts, published: Published, folder: Path) -> Cameras:
+    """All enrolled cameras that can open a list. Raises ConfigError where there is none."""
     enrolled = texts.enrolled()
-    recipients = sorted(set(enrolled.age.values())) if enrolled else []
-    if not recipients:
+    if enrolled is None or not enrolled.age:
         raise ConfigError(
             "no camera is enrolled that could open a list",
             where=folder,
             fix="enrol cameras first: platewarden bundle sign --enrol",
         )
-    return recipients
+    return cameras_of(enrolled.age, published.targets.signed)
 
 
 def _rules(texts: drafts.Texts, folder: Path) -> HotlistRules:
@@ -323,47 +322,3 @@ def _read(folder: Path, now: datetime, rules: HotlistRules) -> _List:
         files[MANUAL_PATH] = manual.encoded()
     header = compiled.header
     return _List(files, header.entries, parse_rfc3339(header.as_of), missing)
-
-
-def _sealed(data: bytes, recipients: Sequence[str]) -> bytes:
-    """Encrypted once; the content key is wrapped for each camera."""
-    try:
-        return bytes(
-            pyrage.encrypt(
-                data, [pyrage.x25519.Recipient.from_str(recipient) for recipient in recipients]
-            )
-        )
-    except (pyrage.RecipientError, pyrage.EncryptError, ValueError):
-        raise ConfigError(
-            "an enrolled camera's age recipient is no key",
-            where="roster.jws",
-            fix="enrol that camera anew",
-        ) from None
-
-
-def _kept(digest: str, metadata: Metadata[Any]) -> dict[str, object]:
-    """What is noted in STATE of a version: its plain files and recipients, and its ciphertexts."""
-    return {"digest": digest, "files": _hashes(metadata.signed.targets)}
-
-
-def _hashes(targets: Mapping[str, object]) -> dict[str, str]:
-    # Each is a TargetFile of tuf.
-    return {path: described.hashes["sha256"] for path, described in sorted(targets.items())}  # type: ignore[attr-defined]
-
-
-def _state(folder: Path) -> dict[str, object]:
-    """What was encrypted last; empty where nothing, or nothing readable, says so: then it is
-    encrypted again.
-    """
-    path = list_folder(folder) / STATE
-    if not path.exists():
-        return {}
-    try:
-        fields = Fields(
-            parse_object(read_input(path, _MAX_STATE, missing=""), STATE),
-            STATE,
-            required=("digest", "files"),
-        )
-    except EnvelopeRefusedError:
-        return {}
-    return {name: fields.value(name) for name in ("digest", "files")}

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.bundles.layout import POLICY, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TOP_LEVEL, recipient_of
-from agent.bundles.repository.next_version import change_keys, delegate, next_version
+from agent.bundles.repository.next_version import (
+    change_keys,
+    delegate,
+    hand_paths,
+    lacks_paths,
+    next_version,
+)
 from agent.bundles.repository.pending_files import keep_pending
 from agent.bundles.repository.published import CityRepository, Pending, Trust, delegations, trust_in
 from agent.bundles.repository.signing_keys import read_public
@@ -38,6 +44,10 @@ class Rotation:
     remove: Sequence[str]
     threshold: int | None
     end: bool
+
+    def __bool__(self) -> bool:
+        """Whether it changes keys."""
+        return bool(self.add or self.remove or self.threshold is not None or self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,7 @@ def propose(folder: Path, rotation: Rotation, at: Callable[[bool], datetime]) ->
     trust = trust_in(published, pending, folder)
     identity = drafts.identity_of(city, published, pending)
     now = at(identity.rig)
-    if not rotation.add and not rotation.remove and rotation.threshold is None and not rotation.end:
+    if not rotation and not any(_lacks_paths(trust, role) for role in rotation.roles):
         raise UsageError(
             "nothing changes",
             where="--role",
@@ -103,6 +113,14 @@ def propose(folder: Path, rotation: Rotation, at: Callable[[bool], datetime]) ->
         )
         keep_pending(folder, Pending(delegator, metadata, files))
     return _proposed(city, published, made)
+
+
+def _lacks_paths(trust: Trust, role: str) -> bool:
+    """Whether the role is of an earlier version. Never taken up beside a change of keys: a camera
+    of that version refuses the new paths, and a lost key must not wait for its software.
+    """
+    signed = trust.targets.signed
+    return role in delegations(signed) and lacks_paths(signed, role)
 
 
 def _expanded(roles: Sequence[str]) -> tuple[str, ...]:
@@ -139,6 +157,9 @@ def _apply(
 ) -> None:
     if rotation.end:
         _end(signed, role)
+        return
+    if not rotation and role in delegations(signed):
+        hand_paths(signed, role)
         return
     if role not in TOP_LEVEL and role not in delegations(signed):
         _require_listed(role, city, published)

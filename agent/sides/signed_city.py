@@ -92,6 +92,7 @@ class SignedCity:
             settings.limits,
             rig=settings.rig,
             leave_out=leave_out,
+            camera=settings.camera_id,
         )
         self._follower = Follower(self._store, settings.bundles, self._refused)
         self.refusal = ""  # why the newest bundles were not taken in

@@ -47,7 +47,7 @@ def from_folder(settings: Settings, folder: Path) -> Fetched:
             fix="is the stick mounted? Name the folder that holds metadata/ and targets/",
         )
     _require_its_own_user(settings.bundles)
-    return Fetch(FolderSource(folder), settings.bundles, settings.limits).run()
+    return Fetch(FolderSource(folder), settings.bundles, settings.limits, settings.camera_id).run()
 
 
 def _require_its_own_user(inbox: Path) -> None:
@@ -108,7 +108,7 @@ def from_network(settings: Settings) -> Fetched:
                 clock.monotonic_s() + GIVE_UP_AFTER_S,
             )
             try:
-                return Fetch(https, settings.bundles, settings.limits).run()
+                return Fetch(https, settings.bundles, settings.limits, settings.camera_id).run()
             except (NetworkError, DestinationRefusedError) as error:
                 trouble = error
             finally:

@@ -198,6 +198,21 @@ def test_the_public_report_of_a_few_days_is_measured():
     assert found["page_kb"] > 10
 
 
+def test_opening_a_hot_list_is_measured_beside_another_checkout(monkeypatch, capsys):
+    from bench import hotlist_opening
+
+    monkeypatch.setattr(hotlist_opening, "CITIES", (1, 3))
+    monkeypatch.setattr(hotlist_opening, "OLD_CITY", 2)
+    small = ("--entries", "3", "--rounds", "1", "--times", "1")
+    hotlist_opening.main([*small, "--base", str(ROOT)])
+    found = json.loads(capsys.readouterr().out)
+    assert found["opening_cpu_ms"].keys() == {"1", "3"}
+    assert found["fetched_bytes"]["3"] > 0
+    assert found["base_by_most"] >= 0
+    hotlist_opening.main([*small, "--no-base"])
+    assert "base_by_most" not in json.loads(capsys.readouterr().out)
+
+
 @pytest.mark.slow
 @pytest.mark.broker
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tests.support.clerk_city import (
     is_error,
     publish_first,
 )
+from tests.support.hotlist_opened import opened_file
 
 ROWS = (
     "plate,state,category,agency,case,source_date,expires\n"
@@ -71,9 +72,10 @@ def at_once(desk, on=FRESH):
 
 def opened(desk, on, identity, name="hotlist.age"):
     """What a camera finds in the bundle that it takes in then."""
-    generation = camera(desk, on)
+    who = OTHER if identity == "other" else CAMERA
+    generation = camera(desk, on, folder=f"camera-{who}", name=who)
     own = pyrage.x25519.Identity.from_str((desk.folder / identity).read_text().strip())
-    return bytes(pyrage.decrypt((generation.city / name).read_bytes(), [own]))
+    return opened_file(generation.city, own, name)
 
 
 def test_a_camera_opens_it_and_nobody_else(desk):
@@ -122,17 +124,8 @@ def test_a_new_list_an_addition_and_a_new_camera(desk):
     enrol(desk, path, on="2026-11-20T10:00:00Z")
     told = at_once(desk, on="2026-11-20T11:00:00Z")
     assert (told["result"], told["cameras"]) == ("encrypted", 2)
-    assert opened(desk, "2026-11-20T11:00:00Z", "other") == opened_again(desk)
-
-
-def opened_again(desk):
-    """The same ciphertext, by the first camera."""
-    own = pyrage.x25519.Identity.from_str((desk.folder / "identity").read_text().strip())
-    newest = max(
-        (desk.repository / "targets/hotlist").glob("*.hotlist.age"),
-        key=lambda path: path.stat().st_mtime_ns,
-    )
-    return bytes(pyrage.decrypt(newest.read_bytes(), [own]))
+    on = "2026-11-20T11:00:00Z"
+    assert opened(desk, on, "other") == opened(desk, on, "identity")
 
 
 def test_an_owner_without_the_online_key(desk):

@@ -116,7 +116,7 @@ def fetch(listed, authority, inbox, *, egress=None, s=(0.0,)):
         listed, listed.addresses[0], context, egress or Egress([listed]), lambda: next(times), 60.0
     )
     try:
-        return Fetch(source, inbox, Limits()).run()
+        return Fetch(source, inbox, Limits(), "main-street-2").run()
     finally:
         source.close()
 
@@ -229,7 +229,7 @@ def test_the_whole_fetch_has_one_time(server, city, listed, authority, tmp_path)
         listed, listed.addresses[0], context, Egress([listed]), lambda: float(next(clock)), 20.0
     )
     with pytest.raises(NetworkError, match="too slow"):
-        Fetch(source, tmp_path / "in", Limits()).run()
+        Fetch(source, tmp_path / "in", Limits(), "main-street-2").run()
     source.close()
     assert 1 < len(server.asked) < 9
 

@@ -16,6 +16,7 @@ from agent.core.time.instant import Instant
 from agent.errors import BundleRefusedError, UsageError
 from agent.settings import Limits, Paths, Settings
 from tests.support.bundle_city import HOTLIST, HOTLIST_PATH, BundleCity
+from tests.support.clerk_city import CAMERA
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -36,7 +37,7 @@ def inbox(tmp_path):
 
 
 def fetch(stick, inbox, **limits):
-    return Fetch(FolderSource(stick), inbox, Limits(**limits)).run()
+    return Fetch(FolderSource(stick), inbox, Limits(**limits), CAMERA).run()
 
 
 def files(folder):

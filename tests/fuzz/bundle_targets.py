@@ -169,7 +169,7 @@ def fetch(data: bytes) -> None:
     name = file_of(role)
     put(where, {name: rest})
     try:
-        Fetch(FolderSource(where), into, Limits()).run()
+        Fetch(FolderSource(where), into, Limits(), "main-street-2").run()
     finally:
         put(where, {name: first()[name]})
 

@@ -131,6 +131,7 @@ class Clerk:
             self.desk / "city/repository/metadata/1.root.json",
             Limits(),
             rig=False,
+            camera="main-street-2",
         )
         return store.take_in(
             self.desk / "city/repository", Instant(datetime.combine(day, time(23, 59, 59), UTC))

@@ -173,10 +173,14 @@ def publish_first(desk):
     return desk
 
 
-def camera(desk, at, *, rig=False, folder="camera"):
+def camera(desk, at, *, rig=False, folder="camera", name=CAMERA):
     """What a camera takes in; the refusal where it refuses."""
     store = BundleStore(
-        desk.folder / folder, desk.repository / "metadata/1.root.json", Limits(), rig=rig
+        desk.folder / folder,
+        desk.repository / "metadata/1.root.json",
+        Limits(),
+        rig=rig,
+        camera=name,
     )
     try:
         return store.take_in(desk.repository, Instant(datetime.fromisoformat(at)))

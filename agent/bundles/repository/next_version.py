@@ -83,17 +83,24 @@ def first_targets(
 
 
 def next_version(
-    before: Metadata[Any] | None, role: str, files: Mapping[str, bytes] | None, now: datetime
+    before: Metadata[Any] | None,
+    role: str,
+    files: Mapping[str, bytes] | None,
+    now: datetime,
+    keep: Iterable[str] = (),
 ) -> Metadata[Any]:
     """The next version, unsigned, with a new end.
 
-    `files`: all targets of the role; None: it keeps those it has (root has none).
+    `files`: all targets of the role but those to `keep` as they were; None: it keeps those it has
+    (root has none).
     """
     signed = copy.deepcopy(before.signed) if before else Targets()
     signed.version = before.signed.version + 1 if before else 1
     signed.expires = _end(role, now)
     if files is not None:
+        same = {path: signed.targets[path] for path in keep}
         _describe(signed, role, files)
+        signed.targets = dict(sorted((signed.targets | same).items()))
     return Metadata(signed)
 
 
@@ -110,6 +117,17 @@ def delegate(targets: Targets, role: str) -> None:
     targets.delegations.roles[role] = DelegatedRole(
         role, [], rule.least_signers, terminating=True, paths=list(rule.paths)
     )
+
+
+def lacks_paths(targets: Targets, role: str) -> bool:
+    """Whether a delegation is of an earlier version, which knew fewer paths of this role."""
+    rule = rule_of(role)
+    return rule is not None and set(_role(targets, role).paths or ()) < set(rule.paths)  # type: ignore[attr-defined]
+
+
+def hand_paths(targets: Targets, role: str) -> None:
+    """Hand a role all paths that this version knows as its own, in place. Raises UsageError."""
+    _role(targets, role).paths = list(_rule(role).paths)  # type: ignore[attr-defined]
 
 
 def change_keys(

@@ -55,6 +55,9 @@ def rotate(
 
     It changes nothing by itself: `bundle sign` shows it to those who must sign it (root's holders,
     or targets' for the delegated roles).
+
+    With `--role hotlist` alone, a city of an earlier version gives its lists a key of their own.
+    Update all cameras first (docs/ref/versions.md).
     """
     from agent.city.key_rotation import Rotation, propose
 
