@@ -44,7 +44,8 @@ PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
 PROGRAMS_tree := mmdebstrap:mmdebstrap unshare:util-linux git:git
 PROGRAMS_boot := $(PROGRAMS_tree) systemd-nspawn:systemd-container mosquitto:mosquitto ip:iproute2
 PROGRAMS_models := npm:npm
-LOOKS := $(addprefix programs-,quick test faults hw deb tree boot models)
+PROGRAMS_stream := git:git
+LOOKS := $(addprefix programs-,quick test faults hw deb tree boot models stream)
 
 .PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench bench-stream models night clean
 .PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness test-brokers root $(LOOKS)
@@ -102,7 +103,7 @@ findings: ## run every script of findings/: does other people's software still d
 bench: $(VENV)/bench.stamp ## what the parts cost here, and our models beside other people's (BENCHMARK=folder with truth; PEERS=folder with their models)
 	$(BIN)/python -m bench $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(PEERS),--peers $(PEERS)) --rounds $(BENCH_ROUNDS)
 
-bench-stream: $(VENV)/bench.stamp ## what a stream of frames costs beside an older build and other people's models (PEERS=folder; BASE=folder of an older checkout, else 920b943 by a git worktree; STREAM_ARGS="--no-stages …")
+bench-stream: programs-stream $(VENV)/bench.stamp ## what a stream of frames costs beside an older build and other people's models (PEERS=folder; BASE=folder of an older checkout, else 920b943 by a git worktree; STREAM_ARGS="--no-stages …")
 	$(BIN)/python -m bench.stream $(if $(PEERS),--peers $(PEERS)) $(if $(BASE),--base $(BASE)) --rounds $(BENCH_ROUNDS) $(STREAM_ARGS)
 
 hw: programs-hw $(VENV)/rig.stamp ## the tests on a rig: HW_ENV=file (default hw_tests/simulated.yaml: this machine); JUnit and the page of all nights in hw-out/ (~6 minutes)

@@ -1,5 +1,5 @@
-"""Every shared library in the wheels of a camera's package stands in a list with its version and the
-end of its support. One past it fails, unless it is known, unreached, and only for a while.
+"""Every shared library in the wheels of a camera's package stands in a list with its version and
+the end of its support. One past it fails, unless it is known, unreached, and only for a while.
 """
 
 import ast

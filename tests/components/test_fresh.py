@@ -70,6 +70,32 @@ def test_make_test_looks_for_every_program_that_the_tests_call(tmp_path):
         assert program in known, f"{path} calls {program}: PROGRAMS_test in the Makefile lacks it"
 
 
+LONG = [
+    "deb",
+    "test-deb",
+    "test-boot",
+    "test-picamera",
+    "test-fresh",
+    "test-arm64",
+    "test-witness",
+    "test-brokers",
+    "hw",
+    "night",
+    "faults",
+    "mutation",
+    "models",
+    "bench-stream",
+]
+
+
+@pytest.mark.parametrize("target", LONG)
+def test_a_long_target_looks_for_its_programs_before_anything_else(target, tmp_path):
+    told = dry_run(target, tmp_path)
+    before = told[: told.index("command -v")]
+    assert re.findall(r"python|-m pip|\.sh\b|npm ci", before) == []
+    assert "needs:$missing" in told, "one line that names them, with the command to install them"
+
+
 def test_make_test_looks_then_installs_wheels_then_tests(tmp_path):
     told = dry_run("test", tmp_path)
     assert told.index("command -v") < told.index("-m pip")
