@@ -1,4 +1,4 @@
-"""A command in a process that dies before its n-th file operation in a folder."""
+"""A command in a process that dies before its n-th change of files in a folder."""
 
 import os
 import sys
@@ -9,6 +9,12 @@ EVENTS = frozenset(
 KILLED = 9
 
 
+def changes(folder, event, arguments):
+    """Between two that only read, the disk is the same."""
+    reads = event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    return event in EVENTS and not reads and str(folder) in str(arguments[0] if arguments else "")
+
+
 def ran_until(nth, folder, act):
     """Whether it came to its end."""
     child = os.fork()
@@ -17,7 +23,7 @@ def ran_until(nth, folder, act):
 
         def die(event, arguments):
             nonlocal left
-            if event in EVENTS and str(folder) in str(arguments[0] if arguments else ""):
+            if changes(folder, event, arguments):
                 left -= 1
                 if left < 0:
                     os._exit(KILLED)
@@ -32,7 +38,7 @@ def ran_until(nth, folder, act):
 
 
 def operations(folder, act):
-    """How many file operations it takes; the folder is changed by it."""
+    """How many changes of files it makes; the folder is changed by them."""
     count = 0
     reading, writing = os.pipe()
     child = os.fork()
@@ -40,7 +46,7 @@ def operations(folder, act):
 
         def tell(event, arguments):
             nonlocal count
-            if event in EVENTS and str(folder) in str(arguments[0] if arguments else ""):
+            if changes(folder, event, arguments):
                 count += 1
 
         sys.addaudithook(tell)
