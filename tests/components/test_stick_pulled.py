@@ -37,6 +37,10 @@ def signed_in(city):
     return None if pending is None else len(pending.metadata.signatures)
 
 
+def files_in(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
 def killed_everywhere(desk, tmp_path, act):
     """Let `act` be killed at every so-manieth operation; yields the desk after each."""
     kept = shutil.copytree(desk.folder, tmp_path / "kept")
@@ -75,10 +79,12 @@ def test_carry(drafted, tmp_path):
     seen = set()
     for _ in killed_everywhere(drafted, tmp_path, carry):
         seen.add(signed_in(drafted.city))
-        if (drafted.folder / THERE).is_dir():
+        there = files_in(drafted.folder / THERE)
+        if there:
             assert signed_in(drafted.folder / THERE) == 0
-        assert drafted.publish("--renew", on=LATER).code == 0
         assert carry(drafted).code == 0
+        assert there in (set(), files_in(drafted.folder / THERE)), "all of it, or nothing"
+        assert drafted.publish("--renew", on=LATER).code == 0
         finishes(drafted)
     assert seen == {None, 0}
 
