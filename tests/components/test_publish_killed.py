@@ -28,7 +28,7 @@ def published_until(desk, nth, *more):
 
 
 def operations(desk, tmp_path, *more):
-    """How many file operations a whole publish takes."""
+    """How many changes of files a whole publish makes."""
     trial = tmp_path / "trial"
     shutil.copytree(desk.folder, trial)
     other = type(desk)(trial, desk.capture)
@@ -41,9 +41,9 @@ def operations(desk, tmp_path, *more):
 def test_killed_at_any_file_operation(ready, tmp_path):
     kept = shutil.copytree(ready.folder, tmp_path / "kept")
     total = operations(ready, tmp_path)
-    assert total > 30, total
+    assert total > 10, total
     seen = []
-    for nth in range(0, total, max(1, total // 30)):
+    for nth in range(total):
         shutil.rmtree(ready.folder)
         shutil.copytree(kept, ready.folder)
         assert not published_until(ready, nth), f"{nth} of {total}"
