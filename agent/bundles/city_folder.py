@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent import boundary
+from agent.bundles.layout import CAMERAS_PATH, MAX_TARGET_BYTES, ROSTER_PATH
 from agent.core.policy.camera_roster import CameraRoster, in_place, parse_roster
 from agent.core.policy.charter import Charter, parse_charter, require
 from agent.core.policy.policy import Broker, Policy
@@ -62,7 +63,7 @@ class CityFolder:
         return parse_roster(
             read_input(
                 path,
-                MAX_TEXT_BYTES,
+                MAX_TARGET_BYTES[CAMERAS_PATH],
                 missing="the city lists its cameras there; without it nobody knows what is barred",
             ),
             str(path),
@@ -100,7 +101,7 @@ class CityFolder:
 
     def roster(self) -> bytes:
         """The signed roster of enrolled cameras, unverified."""
-        return self._read("roster.jws", "the city's clerk signs it")
+        return self._read("roster.jws", "the city's clerk signs it", MAX_TARGET_BYTES[ROSTER_PATH])
 
-    def _read(self, name: str, missing: str) -> bytes:
-        return read_input(self.folder / name, MAX_FILE_BYTES, missing=missing)
+    def _read(self, name: str, missing: str, most: int = MAX_FILE_BYTES) -> bytes:
+        return read_input(self.folder / name, most, missing=missing)

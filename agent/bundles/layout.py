@@ -108,8 +108,8 @@ MAX_TARGET_BYTES = {
     CITY_PATH: 4 * _KIB,
     CHARTER_PATH: 256 * _KIB,
     POLICY_PATH: 256 * _KIB,
-    CAMERAS_PATH: 256 * _KIB,
-    ROSTER_PATH: _MIB,
+    CAMERAS_PATH: 8 * _MIB,  # 20,000 cameras
+    ROSTER_PATH: 16 * _MIB,
     CITY_ROOT_PATH: 4 * _KIB,
     # The compiled list's own limit, and what encryption adds. A camera's settings usually set less.
     HOTLIST_PATH: 513 * _MIB,

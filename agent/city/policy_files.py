@@ -10,6 +10,7 @@ from agent.bundles.jurisdiction_files import named, shipped
 from agent.core.judging.check.policy_check import Against, File
 from agent.core.judging.explain.answers import Files
 from agent.core.judging.explain.cited_lines import Source
+from agent.core.policy.camera_roster import MAX_BYTES as MAX_ROSTER_BYTES
 from agent.core.policy.camera_roster import parse_roster
 from agent.core.policy.charter import parse_charter
 from agent.core.policy.schema.policy_file import parse_policy
@@ -40,7 +41,7 @@ def load(policy: Path, charter: Path | None = None, roster: Path | None = None) 
     above = charter or beside(policy, "charter.toml")
     cameras = roster or beside(policy, "roster.toml")
     listed = (
-        parse_roster(_read(cameras, "name the roster of cameras"), str(cameras))
+        parse_roster(_read(cameras, "name the roster of cameras", MAX_ROSTER_BYTES), str(cameras))
         if cameras
         else None
     )
@@ -115,15 +116,15 @@ def load_for_check(
     missing = "name it, or leave it out"
     against = Against(
         _file(above, missing) if above else None,
-        _file(cameras, missing) if cameras else None,
+        _file(cameras, missing, MAX_ROSTER_BYTES) if cameras else None,
         _profile(written, jurisdiction),
         today,
     )
     return written, against
 
 
-def _file(path: Path, missing: str) -> File:
-    return File(_read(path, missing), str(path))
+def _file(path: Path, missing: str, most: int = MAX_TEXT_BYTES) -> File:
+    return File(_read(path, missing, most), str(path))
 
 
 def _profile(policy: File, given: str | None) -> Profile | None:
@@ -146,8 +147,8 @@ def beside(policy: Path, name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _read(path: Path, missing: str) -> bytes:
-    return read_input(path, MAX_TEXT_BYTES, missing=missing)
+def _read(path: Path, missing: str, most: int = MAX_TEXT_BYTES) -> bytes:
+    return read_input(path, most, missing=missing)
 
 
 def listed_by_category(folder: Path, on: date) -> Mapping[str, int] | None:

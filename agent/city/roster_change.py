@@ -14,13 +14,14 @@ from joserfc.jwk import OKPKey
 
 from agent.bundles.repository.signing_keys import load_private
 from agent.city.drafts import CAMERAS, ROSTER, Enrolled
-from agent.core.policy.camera_roster import parse_roster
-from agent.core.text.toml_document import MAX_TEXT_BYTES
+from agent.core.policy.camera_roster import MAX_BYTES as CAMERAS_BYTES
+from agent.core.policy.camera_roster import RosterCamera, parse_roster
 from agent.core.wire.enrolment import MAX_BYTES, Enrolment
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
 from agent.verifying.enrolment_check import verify_enrolment
 from agent.verifying.jose_registry import registry
+from agent.verifying.roster_check import MAX_BYTES as ROSTER_BYTES
 from agent.verifying.roster_check import (
     TYP,
     Roster,
@@ -77,7 +78,7 @@ def sign_payload(payload: bytes, key: Ed25519PrivateKey) -> bytes:
         {"alg": "Ed25519", "typ": TYP},
         payload,
         OKPKey.import_key(key),
-        registry=registry(),
+        registry=registry(ROSTER_BYTES),
     )
     return signed.encode("ascii") + b"\n"
 
@@ -138,6 +139,7 @@ def changed(wanted: Wanted, texts: Texts, now: datetime) -> Changed:
     files = _files(wanted.paths)
     cameras = _listed(texts.cameras, files)
     read: dict[str, bytes] = {}
+    names = {key: name for name, key in devices.items()}
     for path, enrolment in files.items():
         name = enrolment.device
         if name in read:
@@ -146,9 +148,11 @@ def changed(wanted: Wanted, texts: Texts, now: datetime) -> Changed:
                 where=path,
                 fix="each camera is enrolled once: leave one of its files out",
             )
-        _require_new(enrolment, devices, wanted, path)
+        _require_new(enrolment, devices, names, wanted, path)
         read[name] = read_input(path, MAX_BYTES, missing="")
+        names.pop(devices.get(name, b""), None)
         devices[name], age[name] = enrolment.public.seal, enrolment.age
+        names[enrolment.public.seal] = name
         logs[name] = enrolment.public.watch_log, enrolment.public.deliver_log
     if missing := sorted(set(wanted.replace) - read.keys()):
         raise UsageError(
@@ -226,13 +230,15 @@ def _listed(cameras: bytes, files: Mapping[Path, Enrolment]) -> bytes:
 
     Raises UsageError, ConfigError.
     """
-    known = parse_roster(cameras, CAMERAS).cameras
+    known = set(parse_roster(cameras, CAMERAS).cameras)
+    tables: dict[Path, Mapping[str, RosterCamera]] = {}
+    added = []
     for path, enrolment in files.items():
         if enrolment.device in known:
             continue
-        beside = path.parent / CAMERAS
-        tables = read_input(beside, MAX_TEXT_BYTES, missing="") if beside.is_file() else b""
-        camera = parse_roster(b'city = "-"\n' + tables, str(beside)).cameras.get(enrolment.device)
+        if path.parent not in tables:
+            tables[path.parent] = _tables_beside(path)
+        camera = tables[path.parent].get(enrolment.device)
         if camera is None:
             fix = (
                 "add its [[camera]] to roster.toml: "
@@ -249,16 +255,30 @@ def _listed(cameras: bytes, files: Mapping[Path, Enrolment]) -> bytes:
             f'mount = "{camera.mount}"',
             *((f'road = "{camera.road}"',) if camera.road else ()),
         )
-        cameras = cameras.rstrip(b"\n") + "\n\n[[camera]]\n{}\n".format("\n".join(values)).encode()
-        known = parse_roster(cameras, CAMERAS).cameras
+        added.append("\n\n[[camera]]\n{}".format("\n".join(values)).encode())
+        known.add(camera.id)
+    if added:
+        cameras = b"".join([cameras.rstrip(b"\n"), *added, b"\n"])
+        parse_roster(cameras, CAMERAS)
     return cameras
 
 
+def _tables_beside(path: Path) -> Mapping[str, RosterCamera]:
+    """The cameras that roster.toml beside an enrolment file tells; empty where there is none."""
+    beside = path.parent / CAMERAS
+    text = read_input(beside, CAMERAS_BYTES, missing="") if beside.is_file() else b""
+    return parse_roster(b'city = "-"\n' + text, str(beside)).cameras
+
+
 def _require_new(
-    enrolment: Enrolment, devices: Mapping[str, bytes], wanted: Wanted, path: Path
+    enrolment: Enrolment,
+    devices: Mapping[str, bytes],
+    names: Mapping[bytes, str],
+    wanted: Wanted,
+    path: Path,
 ) -> None:
     """Another key under a known name is an attack until the clerk says otherwise; one key under two
-    names is a copied card.
+    names is a copied card. `names`: of cameras, by key.
 
     Raises UsageError.
     """
@@ -269,8 +289,8 @@ def _require_new(
             where=path,
             fix=f"is it a new device in the same place? then: --replace {name}",
         )
-    taken = next((other for other, key in devices.items() if key == seal and other != name), None)
-    if taken:
+    taken = names.get(seal, name)
+    if taken != name:
         raise UsageError(
             f"camera {name!r} has the key of {taken!r}",
             where=path,

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from agent.bundles.layout import (
     HOTLIST,
     MAX_METADATA_BYTES,
+    MAX_TARGET_BYTES,
     METADATA_FOLDER,
     ROOT,
+    ROSTER_PATH,
     SNAPSHOT,
     TARGETS,
     TARGETS_FOLDER,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 PREFIX = "platewarden-"  # of the folder on the stick; the city's id follows
 _DRAFTS = (drafts.CHARTER, drafts.POLICY_TOML, drafts.CAMERAS, drafts.ROSTER, drafts.CITY_ROOT)
 _PUBLIC, _PUBLIC_FOLDER = 0o644, 0o755
-_MAX_DRAFT_BYTES = 1024 * 1024
+_MAX_DRAFT_BYTES = MAX_TARGET_BYTES[ROSTER_PATH]  # the largest of them
 
 
 @dataclass(frozen=True, slots=True)

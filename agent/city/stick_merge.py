@@ -10,7 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.bundles.layout import CITY_PATH, POLICY, ROOT, TARGETS, city_file, rule_of
+from agent.bundles.layout import (
+    CITY_PATH,
+    MAX_TARGET_BYTES,
+    POLICY,
+    ROOT,
+    ROSTER_PATH,
+    TARGETS,
+    city_file,
+    rule_of,
+)
 from agent.bundles.repository.assembly import require_next, told
 from agent.bundles.repository.next_version import require_end, require_own
 from agent.bundles.repository.pending_files import add_signature, keep_pending, was_withdrawn
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
     from agent.bundles.repository.published import CityRepository, Pending, Published, Standing
     from agent.city.stick import Carried
 
-_MAX_DRAFT_BYTES = 1024 * 1024
+_MAX_DRAFT_BYTES = MAX_TARGET_BYTES[ROSTER_PATH]  # the largest of them
 
 
 @dataclass(frozen=True, slots=True)

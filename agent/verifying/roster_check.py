@@ -17,8 +17,8 @@ from agent.core.text.strict_json import (
 from agent.verifying import jose
 
 TYP = "platewarden-roster"
-MAX_DEVICES = 5_000
-MAX_BYTES = 1 << 20
+MAX_DEVICES = 20_000
+MAX_BYTES = 16 << 20
 MAX_ROOT_KEYS = 10
 LEAST_THRESHOLD = 2  # of a root of several keys: any one of them alone would be weaker than one
 _WHERE = "roster"

@@ -8,7 +8,6 @@ It says nothing of keys: those are in the signed roster of enrolled cameras
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,7 +16,8 @@ from pydantic import Field
 from agent.core.policy.barring import Bar, barred_always
 from agent.core.policy.schema.fields import Identifier, Line, Place, Road
 from agent.core.reasons import Reason
-from agent.core.text.toml_document import Section, open_document
+from agent.core.text.toml_blocks import open_blocks
+from agent.core.text.toml_document import Section
 from agent.errors import PolicyRefusedError
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from agent.core.policy.policy import Policy
     from agent.core.text.toml_document import Document
 
-MAX_CAMERAS = 1000
+MAX_CAMERAS = 20_000
+MAX_BYTES = 8 * 1024 * 1024  # of roster.toml: 400 bytes for each
 Near = Annotated[list[Place], Field(max_length=32)]
 
 
@@ -54,15 +55,14 @@ class RosterTable(Section):
 class RosterCamera:
     """One camera.
 
-    `stands`: where, for people; `near`: kinds of place; `line`: of its id in the file; `road`:
-    whose ground it stands on, None where the roster does not say.
+    `stands`: where, for people; `near`: kinds of place; `road`: whose ground it stands on, None
+    where the roster does not say.
     """
 
     id: str
     stands: str
     near: frozenset[str]
     mount: str
-    line: int = 0
     road: str | None = None
 
 
@@ -85,11 +85,10 @@ class CameraRoster:
 
 def open_roster(untrusted_text: bytes, where: str) -> tuple[Document, CameraRoster]:
     """The document with all its faults, and the roster of what is well-formed in it."""
-    document = open_document(untrusted_text, where)
+    document = open_blocks(untrusted_text, where, "camera", MAX_BYTES)
     head = None if document.broken else document.check(RosterTable, document.table)
     listed = document.table.get("camera", [])
     cameras: dict[str, RosterCamera] = {}
-    seen: Counter[str] = Counter()
     for index, table in enumerate(listed[:MAX_CAMERAS] if isinstance(listed, list) else []):
         checked = (
             document.check(CameraTable, table, ("camera", index))
@@ -98,8 +97,7 @@ def open_roster(untrusted_text: bytes, where: str) -> tuple[Document, CameraRost
         )
         if checked is None:
             continue
-        seen[checked.id] += 1
-        if seen[checked.id] > 1:
+        if checked.id in cameras:
             document.fault(
                 ("camera", index, "id"),
                 f"{checked.id!r} is there twice",
@@ -110,7 +108,6 @@ def open_roster(untrusted_text: bytes, where: str) -> tuple[Document, CameraRost
             checked.stands,
             frozenset(checked.near),
             checked.mount,
-            document.line(("camera", index, "id")),
             checked.road,
         )
     return document, CameraRoster(

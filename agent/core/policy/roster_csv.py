@@ -15,8 +15,8 @@ from agent.core.wire.enrolment import MAX_ID
 from agent.errors import ConfigError
 
 HEADER = ("id", "stands", "near", "mount")
-MAX_BYTES = 262_144
-MAX_ROWS = 1_000
+MAX_BYTES = 8 * 1024 * 1024
+MAX_ROWS = 20_000
 _MAX_LINE, _MAX_SHOWN = 120, 10
 
 

@@ -145,18 +145,17 @@ def read_document(untrusted_text: bytes, where: str, example: str = EXAMPLE) -> 
     return document
 
 
-def open_document(untrusted_text: bytes, where: str, example: str = EXAMPLE) -> Document:
+def open_document(
+    untrusted_text: bytes, where: str, example: str = EXAMPLE, most_bytes: int = MAX_TEXT_BYTES
+) -> Document:
     """Parse TOML.
 
     What is none comes back `broken`, with one fault that says why; line 0 where the file as a whole
     is meant.
     """
     try:
-        text = _text(untrusted_text)
-        statements = list(_statements(text))
-        _require_shallow(statements)
-        return Document(where, tomllib.loads(text), *locate(statements))
-    except _NotToml as error:
+        return Document(where, *located(as_text(untrusted_text, most_bytes)))
+    except NotTomlError as error:
         fault = error.fault
     except tomllib.TOMLDecodeError as error:
         fault = _syntax_fault(str(error), example)
@@ -165,19 +164,31 @@ def open_document(untrusted_text: bytes, where: str, example: str = EXAMPLE) -> 
     return Document(where, {}, {}, {}, [fault], broken=True)
 
 
-class _NotToml(Exception):  # noqa: N818 (never leaves this file)
+class NotTomlError(Exception):
+    """What is no TOML, or none that we take; it leaves core.text as a Document that is broken."""
+
     def __init__(self, what: str, fix: str = "", place: Place = (0, 0)) -> None:
         self.fault = Fault(*place, "", what, fix)
 
 
-def _text(untrusted_text: bytes) -> str:
-    """The file as text with plain line feeds. Raises _NotToml."""
-    if len(untrusted_text) > MAX_TEXT_BYTES:
-        raise _NotToml(
-            f"{len(untrusted_text)} bytes are too many", f"at most {MAX_TEXT_BYTES} bytes"
+def located(text: str) -> tuple[dict[str, Any], Mapping[Path, Place], Mapping[Path, Place]]:
+    """The table, and where its keys and values are.
+
+    Raises NotTomlError, TOMLDecodeError, and of what is absurd RecursionError or ValueError.
+    """
+    statements = list(_statements(text))
+    _require_shallow(statements)
+    return (tomllib.loads(text), *locate(statements))
+
+
+def as_text(untrusted_text: bytes, most_bytes: int) -> str:
+    """The file as text with plain line feeds. Raises NotTomlError."""
+    if len(untrusted_text) > most_bytes:
+        raise NotTomlError(
+            f"{len(untrusted_text)} bytes are too many", f"at most {most_bytes} bytes"
         )
     if untrusted_text.startswith(b"\xef\xbb\xbf"):
-        raise _NotToml(
+        raise NotTomlError(
             "not TOML: it begins with a byte-order mark, which nobody sees",
             "save it as UTF-8 without BOM",
             (1, 1),
@@ -188,7 +199,7 @@ def _text(untrusted_text: bytes) -> str:
         line = untrusted_text.count(b"\n", 0, error.start) + 1
         begins = untrusted_text.rfind(b"\n", 0, error.start) + 1
         column = len(untrusted_text[begins : error.start].decode("utf-8")) + 1
-        raise _NotToml(
+        raise NotTomlError(
             f"not UTF-8 at byte {error.start}", "save it as UTF-8", (line, column)
         ) from None
 
@@ -221,7 +232,7 @@ Statement = list[Lexeme]
 def _require_shallow(statements: list[Statement]) -> None:
     for statement in statements:
         if sum(lexeme.count(".") for _, lexeme in statement if lexeme[0] not in "\"'") > MAX_DOTS:
-            raise _NotToml(
+            raise NotTomlError(
                 "dotted too deep", f"at most {MAX_DOTS} dots in one statement", statement[0][0]
             )
 
@@ -274,7 +285,7 @@ def _statements(text: str) -> Iterator[Statement]:
     for found in LEXEME.finditer(text):
         lexeme = found[0]
         if lexeme in {'"', "'"}:
-            raise _NotToml(
+            raise NotTomlError(
                 "not TOML here: quotes that do not end",
                 "close them on the same line",
                 (line, found.start() - start + 1),

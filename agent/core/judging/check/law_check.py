@@ -205,11 +205,13 @@ def _cameras(
     roster: CameraRoster,
     bars: tuple[Bar, ...],
 ) -> Iterator[Finding]:
+    if not fact.fixed_cameras and not fact.protected_places:
+        return
     for index, camera in _places(roster_document, roster):
-        source = because(profile, fact, Reason.JURISDICTION_FORBIDS_CAMERA)
         yield from _fixed(roster_document, profile, fact, index, camera)
         near = sorted(camera.near & fact.protected_places)
         if near and barred_always(bars, camera.id) is None:
+            source = because(profile, fact, Reason.JURISDICTION_FORBIDS_CAMERA)
             what = f"a camera near {' and '.join(near)} may not collect in {profile.name}"
             yield at(
                 roster_document,

@@ -13,7 +13,7 @@ from agent.core.judging.check.finding import Because, Finding, at, malformed
 from agent.core.judging.check.law_check import against_law
 from agent.core.judging.policy_draft import PLACEHOLDER_KEY, PLACEHOLDER_PIN
 from agent.core.policy.barring import barred_always
-from agent.core.policy.camera_roster import CameraRoster, look_up, open_roster
+from agent.core.policy.camera_roster import MAX_CAMERAS, CameraRoster, look_up, open_roster
 from agent.core.policy.charter import open_charter
 from agent.core.policy.schema.policy_file import open_policy
 from agent.core.policy.schema.tables import bars, names, raw
@@ -213,23 +213,20 @@ def _barred_cameras(
     roster_document: Document, roster: CameraRoster, all_bars: tuple[Bar, ...]
 ) -> Iterator[Finding]:
     """Cameras whose sensor stays closed, so that nobody wonders."""
+    places = {
+        table["id"]: path
+        for path, table in reversed(tuple(raw(roster_document, "camera", MAX_CAMERAS)))
+        if isinstance(table.get("id"), str)
+    }
     for camera in roster.cameras.values():
         bar = barred_always(all_bars, camera.id)
         if bar is not None:
             told = Because(
                 Reason.CAMERA_BARRED, bar.why, f"{bar.where}:{bar.line}, [[barred]]", note=True
             )
-            index = next(
-                (
-                    path
-                    for path, table in raw(roster_document, "camera", len(roster.cameras))
-                    if table.get("id") == camera.id
-                ),
-                ("camera",),
-            )
             yield at(
                 roster_document,
-                (*index, "id"),
+                (*places.get(camera.id, ("camera",)), "id"),
                 f'camera "{camera.id}" is barred at all hours: its sensor stays closed',
                 "",
                 told,
