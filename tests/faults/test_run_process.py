@@ -152,6 +152,7 @@ def test_all_is_well_ends_with_0_and_the_summarys_numbers_are_the_logs(rig, rece
         "refused": 0,
         "withdrawn": 0,
         "waiting": 0,
+        "stills": 0,
         "why": "",
     }
     assert json.loads(summed)["vehicles"] == json.loads(summed)["receipts"] == 1
