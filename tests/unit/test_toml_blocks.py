@@ -116,3 +116,7 @@ def test_a_fault_in_one_of_many_is_told_with_its_line():
         parse_roster(wrong.encode(), "roster.toml")
     assert f"roster.toml:{2 + 70 * 5 + 2}: camera.stands" in str(caught.value)
     assert f"roster.toml:{2 + 90 * 5 + 1}: camera.id: 'cam-89' is there twice" in str(caught.value)
+
+
+def test_a_key_that_is_there_twice_is_the_whole_files_fault():
+    assert same('city = "E"\n\n[[camera]]\nid = "a"\nnear = []\nid = "b"\n').broken
