@@ -12,7 +12,7 @@ import pytest
 
 from agent.core.time.instant import Instant
 from agent.core.wire.versions import EnvelopeMinimum
-from agent.errors import EnvelopeRefusedError, StorageError
+from agent.errors import EnvelopeRefusedError, StorageError, StoreAwayError
 from agent.receiver import receiver_status
 from agent.receiver.epoch_keys import destroy
 from agent.receiver.intake import Intake, Taken
@@ -178,6 +178,84 @@ class TestIntake:
         )
         intake.take_all(wires, NOW)
         assert done == ["stored 3", "signed", "signed", "signed"]
+
+    @pytest.fixture
+    def beaten(self, enrolled, intake, monkeypatch):
+        """Another receiver over the same store takes these just before each of ours is stored."""
+        store, first = intake._store, []
+        add_all = store.add_all
+
+        def stored(reads, at):
+            add_all({hashlib.sha256(read.wire).hexdigest(): read for read in first}, at)
+            return add_all(reads, at)
+
+        monkeypatch.setattr(store, "add_all", stored)
+        return first
+
+    def test_what_another_receiver_stored_meanwhile_is_receipted_and_not_told(
+        self, enrolled, intake, beaten
+    ):
+        read, alone = enrolled.seal(), enrolled.seal()
+        beaten.append(read)
+        found = intake.take_all([read.wire, alone.wire], NOW)
+        assert [(taken.outcome, taken.new) for taken in found] == [
+            ("stored", False),
+            ("stored", True),
+        ]
+        assert self.receipt(enrolled, found[0]).stored
+
+    def test_what_another_receiver_stored_under_the_same_name_stays(self, enrolled, intake, beaten):
+        first = enrolled.seal()
+        with mock.patch("secrets.token_hex", return_value=first.tags.read_id):
+            other = enrolled.seal()
+        beaten.append(first)
+        (taken,) = intake.take_all([other.wire], NOW)
+        assert (taken.outcome, taken.new) == ("rejected:read-id-reused", False)
+        answer = self.receipt(enrolled, taken)
+        assert (answer.outcome, answer.wire_sha256) == (
+            "rejected:read-id-reused",
+            hashlib.sha256(other.wire).hexdigest(),
+        )
+        assert intake._store.rejections() == {"read-id-reused": 1}
+
+    def test_nobody_asks_the_store_where_nothing_is_believed(self, intake, monkeypatch):
+        monkeypatch.setattr(intake._store, "known", None)
+        monkeypatch.setattr(intake._store, "add_all", None)
+        assert [one.outcome for one in intake.take_all([b"x"], NOW)] == ["dropped:malformed"]
+
+    def test_what_nobody_was_told_of_is_told_after_a_start(self, enrolled, intake):
+        reads = [enrolled.seal() for _ in range(3)]
+        taken = intake.take_all([read.wire for read in reads], NOW)
+        again = intake.take_all([reads[0].wire, b"x"], NOW)
+        intake.told(taken[:1])
+        left = intake.left_untold()
+        assert [(one.outcome, one.tags, one.receipt, one.new) for one in left] == [
+            ("stored", read.tags, None, True) for read in reads[1:]
+        ]
+        intake.told(again)  # nothing new among them
+        assert len(intake.left_untold()) == 2
+        intake.told(left)
+        assert intake.left_untold() == []
+        intake.told([])
+
+    def test_an_untold_read_that_can_be_read_no_more_is_not_told_for_ever(self, enrolled, intake):
+        read = enrolled.seal()
+        intake.take_all([read.wire], NOW)
+        [row] = intake._store.untold()
+        intake._store._path(row.device, row.read_id).write_bytes(b"x")
+        assert intake.left_untold() == []
+        assert list(intake._store.untold()) == []
+
+    def test_a_store_that_is_away_keeps_what_is_untold(self, enrolled, intake, monkeypatch):
+        intake.take_all([enrolled.seal().wire], NOW)
+        away = StoreAwayError("away", where="store", fix="wait")
+        monkeypatch.setattr(intake._store, "wire", mock.Mock(side_effect=away))
+        with pytest.raises(StoreAwayError):
+            intake.left_untold()
+        assert len(intake._store.untold()) == 1
+        monkeypatch.setattr(intake._store, "recover", mock.Mock(side_effect=away))
+        with pytest.raises(StoreAwayError):
+            intake.reach_store()
 
     def test_an_epoch_key_is_read_once_for_what_came_together_and_not_held_afterwards(
         self, enrolled, intake, monkeypatch

@@ -130,6 +130,18 @@ class TestStore:
         assert list(store.reads()) == rows
         assert (list(store.add_all({}, CAPTURED)), len(synced)) == ([], 1)
 
+    def test_what_is_new_is_said_once_and_waits_to_be_told(self, store):
+        sealer = FakeSealer(DEVICE)
+        reads = [sealed(number, sealer) for number in (1, 2)]
+        first = store.add_all(by_digest(reads[:1]), CAPTURED)
+        both = store.add_all(by_digest(reads), CAPTURED + DAY)
+        assert [kept.new for kept in (*first, *both)] == [True, False, True]
+        assert both[0].row == first[0].row
+        assert [row.sequence for row in store.untold()] == [1, 2]
+        store.told([first[0].row.name])
+        assert list(store.untold()) == [both[1].row]
+        assert store._select("PRAGMA synchronous") == [(2,)]  # full again
+
     @pytest.mark.parametrize(
         ("where", "step", "stored"),
         [(atomic_file, "_write_all", 0), (os, "fsync", 0), (received_reads, "rename", 3)],

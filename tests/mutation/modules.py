@@ -71,14 +71,11 @@ TESTS = {
     "receiver.intake": (
         *_RECEIVER,
         "components/test_versions",
-        "components/test_shared_receiver",
-        "components/test_receiver_service",
     ),
     "receiver.store.received_reads": (
         "components/test_receiver_index",
         "components/test_receiver_numbers",
         "components/test_receiver_store",
-        "contracts/test_read_store",
     ),
     "storage.attempts": ("unit/test_attempts",),
     "storage.audit_log": (
