@@ -226,7 +226,7 @@ class TestIntake:
     def test_what_nobody_was_told_of_is_told_after_a_start(self, enrolled, intake):
         reads = [enrolled.seal() for _ in range(3)]
         taken = intake.take_all([read.wire for read in reads], NOW)
-        again = intake.take_all([reads[0].wire, b"x"], NOW)
+        again = intake.take_all([reads[1].wire, b"x"], NOW)
         intake.told(taken[:1])
         left = intake.left_untold()
         assert [(one.outcome, one.tags, one.receipt, one.new) for one in left] == [
@@ -236,7 +236,25 @@ class TestIntake:
         assert len(intake.left_untold()) == 2
         intake.told(left)
         assert intake.left_untold() == []
-        intake.told([])
+        with mock.patch.object(intake._store, "told", None):
+            intake.told(again)  # nobody asks the store
+
+    def test_one_with_copied_keys_leaves_what_they_do_not_open_to_the_other(self, enrolled):
+        """It cannot tell a key that was destroyed from one that it was not given yet."""
+        store = enrolled.place.store()
+        intake = Intake(
+            RECIPIENT, enrolled.place.opener(), store, enrolled.place.signer(), all_keys=False
+        )
+        read, late = enrolled.seal(), enrolled.seal()
+        assert intake.take(late.wire, later(60)).outcome == "rejected:deadline-passed"
+        destroy(enrolled.folder / "epochs" / f"{read.tags.epoch}.key")
+        taken = intake.take(read.wire, NOW)
+        assert (taken.outcome, taken.receipt, taken.new) == ("dropped:no-epoch-key", None, False)
+        assert taken.tags == read.tags
+        assert store.rejections() == {"deadline-passed": 1}
+        intake.write_dropped()
+        assert store.dropped() == {"no-epoch-key": 1}
+        store.close()
 
     def test_an_untold_read_that_can_be_read_no_more_is_not_told_for_ever(self, enrolled, intake):
         read = enrolled.seal()

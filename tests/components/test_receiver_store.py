@@ -130,7 +130,7 @@ class TestStore:
         assert list(store.reads()) == rows
         assert (list(store.add_all({}, CAPTURED)), len(synced)) == ([], 1)
 
-    def test_what_is_new_is_said_once_and_waits_to_be_told(self, store):
+    def test_what_is_new_is_said_once_and_waits_to_be_told(self, store, monkeypatch):
         sealer = FakeSealer(DEVICE)
         reads = [sealed(number, sealer) for number in (1, 2)]
         first = store.add_all(by_digest(reads[:1]), CAPTURED)
@@ -138,9 +138,31 @@ class TestStore:
         assert [kept.new for kept in (*first, *both)] == [True, False, True]
         assert both[0].row == first[0].row
         assert [row.sequence for row in store.untold()] == [1, 2]
+        assert store.known([first[0].row.name, (DEVICE, "f" * 32)]) == {
+            first[0].row.name: first[0].row.wire_sha256
+        }
+        select, asked = store._select, []
+        monkeypatch.setattr(store, "_select", lambda query: asked.append(query) or select(query))
         store.told([first[0].row.name])
+        # an answer to a person is not worth a sync: after a crash it is told again
+        assert asked == ["PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"]
+        monkeypatch.undo()
         assert list(store.untold()) == [both[1].row]
-        assert store._select("PRAGMA synchronous") == [(2,)]  # full again
+        assert store._select("PRAGMA synchronous") == [(2,)]
+        assert store.doubts() == ()
+
+    def test_an_index_that_lacks_only_what_is_to_be_told_keeps_all_else(self, store, tmp_path):
+        sealer = FakeSealer(DEVICE)
+        store.add_all(by_digest([sealed(number, sealer) for number in (1, 2, 4)]), CAPTURED)
+        before, numbers = list(store.reads()), list(store.sequences())
+        store._index.execute("DROP TABLE to_tell")
+        store._index.execute("PRAGMA user_version = 1")
+        store.close()
+        again = ReceivedReads(tmp_path / "store")
+        assert (list(again.reads()), list(again.sequences())) == (before, numbers)
+        assert list(again.untold()) == []
+        assert again._select("SELECT count(*) FROM runs") == [(2,)]
+        again.close()
 
     @pytest.mark.parametrize(
         ("where", "step", "stored"),

@@ -11,6 +11,8 @@ from agent.bundles.layout import (
     CHARTER_PATH,
     CITY_PATH,
     HOTLIST,
+    HOTLIST_PATH,
+    MANUAL_PATH,
     POLICY,
     ROOT,
     SNAPSHOT,
@@ -25,6 +27,8 @@ from agent.bundles.repository.next_version import (
     delegate,
     first_root,
     first_targets,
+    hand_paths,
+    lacks_paths,
     next_version,
     require_end,
     require_own,
@@ -91,26 +95,59 @@ class TestAWrongClock:
     """`require_end`: a version that was begun by a clock that was wrong."""
 
     def ending(self, after):
-        made = next_version(None, POLICY, {}, NOW)
-        made.signed.expires = NOW + after
+        made = next_version(None, POLICY, {}, FIRST)
+        made.signed.expires = FIRST + after  # whole seconds, as it is written
         return made
 
     def test_what_was_begun_within_a_day_of_now_is_taken(self):
         day = timedelta(days=1)
         for after in (timedelta(seconds=1), rule_of(POLICY).lifetime + day):
-            require_end(POLICY, self.ending(after), NOW)
+            require_end(POLICY, self.ending(after), FIRST)
 
     @pytest.mark.parametrize(
         ("after", "words"),
         [
-            (timedelta(0), "would have ended on 2026-11-22"),
-            (rule_of(POLICY).lifetime + timedelta(days=1, seconds=1), "longer than this role may"),
+            (timedelta(0), "would have ended on {end}, and this machine's clock says {now}"),
+            (
+                rule_of(POLICY).lifetime + timedelta(days=1, seconds=1),
+                "would live until {end}, longer than this role may, and this machine's clock "
+                "says {now}",
+            ),
         ],
     )
     def test_what_ended_or_lives_too_long_is_refused(self, after, words):
-        with pytest.raises(UsageError, match=words) as refused:
-            require_end(POLICY, self.ending(after), NOW)
+        with pytest.raises(UsageError) as refused:
+            require_end(POLICY, self.ending(after), FIRST)
+        now, end = FIRST.date(), (FIRST + after).date()
+        assert refused.value.what == words.format(end=end, now=now)
         assert "bundle withdraw --role policy" in refused.value.fix
+
+    def test_a_role_that_is_not_known_never_fits(self):
+        with pytest.raises(UsageError):
+            require_end("mayor", self.ending(timedelta(seconds=1)), FIRST)
+
+
+class TestPaths:
+    """A delegation of an earlier version, which knew fewer paths."""
+
+    def targets(self, paths):
+        made = Targets()
+        delegate(made, HOTLIST)
+        made.delegations.roles[HOTLIST].paths = paths
+        return made
+
+    def test_fewer_paths_are_lacking_and_are_handed(self):
+        known = list(rule_of(HOTLIST).paths)
+        for paths in (known[:1], [], None):
+            targets = self.targets(paths)
+            assert lacks_paths(targets, HOTLIST) is True
+            hand_paths(targets, HOTLIST)
+            assert targets.delegations.roles[HOTLIST].paths == known
+            assert lacks_paths(targets, HOTLIST) is False
+
+    def test_other_paths_and_other_roles_lack_nothing(self):
+        assert lacks_paths(self.targets(["elsewhere"]), HOTLIST) is False
+        assert lacks_paths(self.targets(None), "mayor") is False
 
 
 class TestDelegating:
@@ -195,3 +232,13 @@ class TestFiles:
     def test_the_next_version_holds_its_own_files_only(self):
         with pytest.raises(BundleRefusedError, match="may not sign this file"):
             next_version(None, POLICY, {CITY_PATH: b"{}"}, datetime.min.replace(tzinfo=NOW.tzinfo))
+
+    def test_what_is_kept_goes_on_beside_what_is_new(self):
+        first = next_version(None, HOTLIST, {MANUAL_PATH: b"old", HOTLIST_PATH: b"b"}, NOW)
+        then = next_version(first, HOTLIST, {MANUAL_PATH: b"new"}, NOW, keep=(HOTLIST_PATH,))
+        before, after = first.signed.targets, then.signed.targets
+        assert list(after) == sorted((MANUAL_PATH, HOTLIST_PATH))
+        assert after[HOTLIST_PATH] == before[HOTLIST_PATH]
+        assert after[MANUAL_PATH] != before[MANUAL_PATH]
+        alone = next_version(first, HOTLIST, {MANUAL_PATH: b"new"}, NOW).signed.targets
+        assert list(alone) == [MANUAL_PATH]
