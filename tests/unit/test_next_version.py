@@ -111,7 +111,7 @@ class TestAWrongClock:
             (
                 rule_of(POLICY).lifetime + timedelta(days=1, seconds=1),
                 "would live until {end}, longer than this role may, and this "
-                + "machine's clock says {now}",
+                "machine's clock says {now}",
             ),
         ],
     )
