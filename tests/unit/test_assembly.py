@@ -235,3 +235,13 @@ class TestSigning:
 )
 def test_a_standing_in_words(standing, words):
     assert told(standing) == words
+
+
+def test_a_second_signature_stands_beside_the_first(city):
+    metadata = city.metadata[POLICY]
+    metadata.signatures.clear()
+    signers = city.signers[POLICY][:2]
+    for signer in signers:
+        sign(metadata, signer)
+    assert set(metadata.signatures) == {signer.public_key.keyid for signer in signers}
+    assert len(metadata.signatures) == 2

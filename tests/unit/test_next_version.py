@@ -110,8 +110,10 @@ class TestAWrongClock:
             (timedelta(0), "would have ended on {end}, and this machine's clock says {now}"),
             (
                 rule_of(POLICY).lifetime + timedelta(days=1, seconds=1),
-                "would live until {end}, longer than this role may, and this "
-                "machine's clock says {now}",
+                (
+                    "would live until {end}, longer than this role may, and this "
+                    "machine's clock says {now}"
+                ),
             ),
         ],
     )
