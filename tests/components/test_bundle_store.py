@@ -420,3 +420,9 @@ def test_every_role_of_the_camera_has_a_lifetime():
         HOTLIST,
         keys_role("exampleville-pd"),
     } == set(BundleCity().signers)
+
+
+def test_whoever_names_no_camera_wants_no_key_to_a_hot_list(tmp_path):
+    """A recipient, deliver and a clerk's own check hold none."""
+    store = BundleStore(tmp_path / "bundles", tmp_path / "root.json", Limits(), rig=False)
+    assert store._camera == ""
