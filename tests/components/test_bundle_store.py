@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from datetime import timedelta
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from agent.bundles.generation import Lapse, Stops
 from agent.bundles.generation_store import BundleStore
 from agent.bundles.inbox import Inbox
 from agent.bundles.layout import HOTLIST, POLICY, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, keys_role
+from agent.bundles.verification import Verification
 from agent.core.reasons import Reason
 from agent.core.time.instant import Instant
 from agent.errors import ConfigError, RefusedError, StorageError
@@ -426,3 +428,5 @@ def test_whoever_names_no_camera_wants_no_key_to_a_hot_list(tmp_path):
     """A recipient, deliver and a clerk's own check hold none."""
     store = BundleStore(tmp_path / "bundles", tmp_path / "root.json", Limits(), rig=False)
     assert store._camera == ""
+    own = signature(Verification).parameters["camera"]
+    assert own.default == ""

@@ -272,6 +272,15 @@ class TestAllowLists:
         )
         assert {(fault.reason, fault.line) for fault in faults} == {(reason, line)}
 
+    def test_a_purpose_that_is_nearly_forbidden_is_named_where_no_list_settles_it(self):
+        near, forbidden = "immigration-enforcment", "immigration-enforcement"
+        assert CHARTER.nearly_forbidden(near) == forbidden
+        assert CHARTER.nearly_forbidden("stolen-vehicle-recovery") is None
+        # it is forbidden outright, and told so elsewhere
+        assert CHARTER.nearly_forbidden(forbidden) is None
+        for listed in (frozenset({near}), self.PURPOSES):
+            assert replace(CHARTER, allowed_purposes=listed).nearly_forbidden(near) is None
+
     def test_at_most_32_kinds_are_listed(self):
         def listing(count):
             kinds = ", ".join(['"vendor"'] * count)
