@@ -163,3 +163,51 @@ def test_what_was_given_up_is_remembered_until_it_is_begun_again(tmp_path, pendi
     assert CityRepository(tmp_path).pending() == {}
     keep_pending(tmp_path, pending)
     assert not was_withdrawn(tmp_path, pending.metadata)
+
+
+def test_what_lies_there_otherwise_is_written_again_and_everybody_may_read_it(tmp_path, pending):
+    keep_pending(tmp_path, pending)
+    target = tmp_path / "pending" / named("policy/1.toml", b"policy")
+    target.write_bytes(b"spoilt")
+    keep_pending(tmp_path, pending)
+    assert target.read_bytes() == b"policy"
+    metadata = tmp_path / "pending/policy/metadata.json"
+    assert {path.stat().st_mode & 0o777 for path in (target, metadata)} == {0o644}
+
+
+def test_files_that_were_there_stay_when_the_version_could_not_be_kept(
+    tmp_path, pending, monkeypatch
+):
+    keep_pending(tmp_path, pending)
+    before = everything(tmp_path)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(pending_files, "sync_folder", full)
+    with pytest.raises(StorageError):
+        keep_pending(tmp_path, pending)
+    assert everything(tmp_path) == before
+
+
+def test_half_of_one_is_dropped_too(tmp_path, pending):
+    keep_pending(tmp_path, pending)
+    (tmp_path / "pending/policy/metadata.json").unlink()
+    drop_pending(tmp_path, POLICY)
+    assert not (tmp_path / "pending/policy").exists()
+
+
+def test_what_was_given_up_is_remembered_by_its_bytes_and_may_be_given_up_again(tmp_path, pending):
+    for _ in range(2):
+        withdraw(tmp_path, pending)  # nothing is pending: a copy elsewhere was signed
+    digest = hashlib.sha256(pending.metadata.signed_bytes).hexdigest()
+    told = f"policy {pending.metadata.signed.version}\n".encode()
+    assert everything(tmp_path) == {f"pending/.withdrawn/{digest}": told}
+
+
+def test_a_mark_that_cannot_be_made_is_told_and_nothing_is_dropped(tmp_path, pending):
+    keep_pending(tmp_path, pending)
+    (tmp_path / "pending/.withdrawn").write_text("a file")
+    with pytest.raises(StorageError, match="cannot make the folder"):
+        withdraw(tmp_path, pending)
+    assert (tmp_path / "pending/policy/metadata.json").is_file()
