@@ -13,10 +13,13 @@ from agent.core.log.merkle import (
     EMPTY_ROOT,
     Frontier,
     consistency_proof,
+    consistency_ranges,
     frontier_of,
     inclusion_proof,
+    inclusion_ranges,
     leaf_hash,
     node_hash,
+    range_root,
     root_of,
     verify_consistency,
     verify_inclusion,
@@ -205,3 +208,17 @@ def test_no_proof_for_a_leaf_that_is_not_there(index):
 def test_no_proof_for_a_tree_that_never_was(old):
     with pytest.raises(ValueError, match=f"no older tree of {old} leaves in one of 3"):
         consistency_proof(hashes(3), old)
+
+
+def test_the_node_at_a_trees_end_comes_of_the_tree_before_its_last_leaf():
+    """Of every tree of up to 33 leaves, every range of a proof that reaches its end, and all."""
+    for size in range(1, 34):
+        leaves = hashes(size)
+        before = frontier_of(leaves[:-1])
+        proofs = (
+            *(inclusion_ranges(index, size) for index in range(size)),
+            *(consistency_ranges(old, size) for old in range(1, size + 1)),
+        )
+        starts = {low for ranges in proofs for low, high in ranges if high == size} | {0}
+        for low in starts:
+            assert range_root(before, low, leaves[-1]) == root_of(leaves[low:]), (size, low)
