@@ -4,10 +4,12 @@ Changed for one machine: the nodes' names and ports, and each listens on an addr
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Self
 
@@ -17,6 +19,7 @@ from tests.support.mosquitto import free_port
 
 TREE = Path(os.environ.get("RABBITMQ_TREE", "/nonexistent"))
 HOST, USER = "mqtt.exampleville.example", "rabbitmq"
+ETC = PurePosixPath("/etc/platewarden-node")
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 UP_S = 300.0
 _ALONE = ("unshare", "--mount", "--pid", "--fork")
@@ -25,8 +28,9 @@ _ALONE = ("unshare", "--mount", "--pid", "--fork")
 class Node:
     """One of them, in a process namespace of its own: `kill` ends all of it at once."""
 
-    def __init__(self, number: int, address: str, place: PurePosixPath) -> None:
-        self.number, self.address, self._place = number, address, place
+    def __init__(self, number: int, address: str) -> None:
+        self.number, self.address = number, address
+        self._place = PurePosixPath(f"{ETC}-{number}")
         self._ports = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -46,13 +50,11 @@ class Node:
         shutil.rmtree(there, ignore_errors=True)
         shutil.rmtree(TREE / f"var/lib/{USER}/node-{self.number}", ignore_errors=True)
         shutil.copytree(machine, there)
-        text = (there / "rabbitmq.conf").read_text()
-        text = text.replace("rabbit@platewarden-1", "platewarden-1@localhost")
-        text = text.replace("rabbit@platewarden-2", "platewarden-2@localhost")
-        text = text.replace("rabbit@platewarden-3", "platewarden-3@localhost")
-        text = text.replace("127.0.0.1:5672", f"{self.address}:{self._ports[0]}")
-        text = text.replace(f"ssl.default = {port}", f"ssl.1 = {self.address}:{port}")
-        (there / "rabbitmq.conf").write_text(text)
+        for path in (there / "rabbitmq.conf", there / "advanced.config"):
+            text = path.read_text().replace(f"{ETC}/", f"{self._place}/")
+            text = re.sub(r"rabbit@(platewarden-\d)", r"\1@localhost", text)
+            text = text.replace("127.0.0.1:5672", f"{self.address}:{self._ports[0]}")
+            path.write_text(text.replace(f"ssl.default = {port}", f"ssl.1 = {self.address}:{port}"))
         subprocess.run(["chroot", TREE, "chown", "-R", USER, self._place], check=True)
 
     def start(self) -> None:
@@ -73,8 +75,7 @@ class Node:
         script = (
             f"mount --bind /dev {TREE}/dev && mount -t proc proc {TREE}/proc && "
             f"exec chroot {TREE} setpriv --reuid={USER} --regid={USER} --clear-groups sh -c '"
-            "mkdir -p $HOME && (umask 077 && cp --no-preserve=mode "
-            f"{place}/erlang.cookie $HOME/.erlang.cookie && chmod 400 $HOME/.erlang.cookie) && "
+            f"mkdir -p $HOME && install -m 400 {place}/erlang.cookie $HOME/.erlang.cookie && "
             "exec rabbitmq-server'"
         )
         with self.log.open("ab") as out:
@@ -106,17 +107,11 @@ class RabbitCluster:
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
-        etc = PurePosixPath("/etc/platewarden-node")
-        place = Place(HOST, ADDRESSES, self.port, etc, software=RABBITMQ)
+        place = Place(HOST, ADDRESSES, self.port, ETC, software=RABBITMQ)
         self.desk = BrokerFolder.create(folder, place, SystemClock().now().utc)
-        self.nodes = []
-        for number, address in enumerate(ADDRESSES, 1):
-            node = Node(number, address, PurePosixPath(f"{etc}-{number}"))
+        self.nodes = [Node(number, address) for number, address in enumerate(ADDRESSES, 1)]
+        for node in self.nodes:
             node.write(folder / "machine", self.port)
-            for name in ("rabbitmq.conf", "advanced.config"):
-                path = TREE / f"{str(etc)[1:]}-{number}" / name
-                path.write_text(path.read_text().replace(f"{etc}/", f"{etc}-{number}/"))
-            self.nodes.append(node)
 
     def __enter__(self) -> Self:
         self._names = subprocess.Popen(  # the nodes' name server outlives each of them
@@ -157,11 +152,11 @@ class RabbitCluster:
         return (TREE / f"var/log/{USER}/{node.name}.log").read_text(errors="replace")
 
 
-def until(condition: object, within_s: float = UP_S) -> bool:
+def until(condition: Callable[[], bool], within_s: float = UP_S) -> bool:
     """Ask again and again, at most so long."""
     end_s = time.monotonic() + within_s
     while time.monotonic() < end_s:
-        if condition():  # type: ignore[operator]
+        if condition():
             return True
         time.sleep(0.5)
     return False
