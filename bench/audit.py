@@ -13,10 +13,8 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -28,10 +26,12 @@ from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import PlatewardenError
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import load_trusted_keys, origin_of
-from bench.stream.builds import COMMIT, ROOT, older_build
+from bench.one_run import report_beside_base
+from bench.stream.builds import ROOT, base_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 DEVICE, BATCH, SMALL = "cam-bench-1", 5_000, 1_000
 KIB_PER_MB = 1024
@@ -129,22 +129,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.audit", description=__doc__)
     parser.add_argument("--leaves", type=int, default=100_000, metavar="N", help="(100,000)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="A B A B is two (3)")
-    parser.add_argument("--base", type=Path, metavar="DIR", help=f"else a worktree of {COMMIT}")
-    parser.add_argument("--no-base", action="store_true", help="no older build")
+    base_options(parser)
     options = parser.parse_args(arguments)
     if options.leaves <= SMALL or options.rounds < 1:
         parser.error(f"--leaves is more than {SMALL}, --rounds starts at 1")
-    try:
-        with tempfile.TemporaryDirectory(prefix="platewarden-bench-") as made:
-            if options.no_base:
-                found = measured(options, Path(made), None)
-            else:
-                with older_build(options.base, COMMIT) as base:
-                    found = measured(options, Path(made), base)
-    except PlatewardenError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    print(json.dumps(found, indent=2))
+    report_beside_base(measured, options)
 
 
 if __name__ == "__main__":

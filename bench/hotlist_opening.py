@@ -8,14 +8,11 @@ opening alone; each figure is the median over the rounds.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -25,10 +22,12 @@ from agent.bundles.layout import HOTLIST_PATH, city_file, group_path
 from agent.city.hotlist_ciphertexts import Cameras, Kept, seal
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.errors import PlatewardenError
-from bench.stream.builds import COMMIT, ROOT, older_build
+from bench.one_run import report_beside_base
+from bench.stream.builds import ROOT, base_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 HEADER = b"plate,state,category,agency,case,source_date,expires\n"
 CITIES, OLD_CITY = (10, 1_000, 10_000), 1_000
@@ -138,22 +137,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--entries", type=int, default=1_000, metavar="N", help="(1,000)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="A B A B is two (3)")
     parser.add_argument("--times", type=int, default=21, metavar="N", help="openings a round (21)")
-    parser.add_argument("--base", type=Path, metavar="DIR", help=f"else a worktree of {COMMIT}")
-    parser.add_argument("--no-base", action="store_true", help="no older build")
+    base_options(parser)
     options = parser.parse_args(arguments)
     if min(options.entries, options.rounds, options.times) < 1:
         parser.error("--entries, --rounds and --times start at 1")
-    try:
-        with tempfile.TemporaryDirectory(prefix="platewarden-bench-") as made:
-            if options.no_base:
-                found = measured(options, Path(made), None)
-            else:
-                with older_build(options.base, COMMIT) as base:
-                    found = measured(options, Path(made), base)
-    except PlatewardenError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    print(json.dumps(found, indent=2))
+    report_beside_base(measured, options)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,8 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -29,10 +27,12 @@ from agent.errors import PlatewardenError
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import origin_of
 from bench.audit import release
+from bench.one_run import report
 from bench.stream.builds import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 BEGUN, DAY, HOUR = datetime(2027, 1, 1, tzinfo=UTC), timedelta(days=1), timedelta(hours=1)
 HOURS = 24
@@ -148,13 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if min(options.cameras, options.days, options.reads, options.rounds) < 1 or options.reads > 60:
         parser.error("each is 1 or more, and --reads at most 60")
-    try:
-        with tempfile.TemporaryDirectory(prefix="platewarden-bench-") as made:
-            found = measured(options, Path(made))
-    except PlatewardenError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    print(json.dumps(found, indent=2))
+    report(lambda made: measured(options, made))
 
 
 if __name__ == "__main__":

@@ -118,10 +118,8 @@ class BrokerFolder:
     @property
     def access_files(self) -> str:
         """What has to be copied to the broker's machine after each change, in words."""
-        names = _access(
-            self.place, self._authority, (), (), self._authority.certificate.not_valid_before_utc
-        )
-        return " and ".join(f"{MACHINE}/{name}" for name in sorted(names))
+        names = sorted(_access_names(self.place, self._authority))
+        return " and ".join(f"{MACHINE}/{name}" for name in names)
 
     @property
     def guide(self) -> str:
@@ -297,11 +295,16 @@ def _access(
     place: Place, made: Authority, let_in: Sequence[Rights], gone: Sequence[int], now: datetime
 ) -> dict[str, bytes]:
     """Who is let in, and what was revoked, as the broker reads it."""
-    revoked = made.revocations(gone, now)
+    revoked, access = _access_names(place, made)
+    text = (rabbitmq if place.software == RABBITMQ else mosquitto).access(let_in)
+    return {revoked: made.revocations(gone, now), access: text.encode()}
+
+
+def _access_names(place: Place, made: Authority) -> tuple[str, str]:
+    """Where both lie, under `machine/`: the list of what was revoked, and who is let in."""
     if place.software == RABBITMQ:
-        access = rabbitmq.access(let_in).encode()
-        return {f"{rabbitmq.CRL}/{made.crl_name()}": revoked, rabbitmq.ACCESS: access}
-    return {"crl.pem": revoked, mosquitto.ACCESS: mosquitto.access(let_in).encode()}
+        return f"{rabbitmq.CRL}/{made.crl_name()}", rabbitmq.ACCESS
+    return "crl.pem", mosquitto.ACCESS
 
 
 def _hosts(place: Place) -> tuple[str, ...]:

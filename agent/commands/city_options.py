@@ -30,6 +30,21 @@ OtherPurpose = Annotated[
         "many times.",
     ),
 ]
+Enrol = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--enrol",
+        help="Enrol cameras: an enrolment file, or a folder of them. May be given many times.",
+    ),
+]
+Replace = Annotated[
+    list[str] | None,
+    typer.Option("--replace", help="With --enrol: this camera is a new device in the same place."),
+]
+Retire = Annotated[
+    list[str] | None,
+    typer.Option("--retire", help="Strike a camera from the roster of enrolled ones."),
+]
 On = Annotated[
     str,
     typer.Option(

@@ -2,6 +2,7 @@
 made for this run and taken away after it.
 """
 
+import argparse
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,22 @@ def older_build(folder: Path | None, commit: str) -> Iterator[Path]:
             yield place
         finally:
             _git("worktree", "remove", "--force", str(place))
+
+
+def base_options(parser: argparse.ArgumentParser) -> None:
+    """`--base DIR` and `--no-base`, for `wanted_base`."""
+    parser.add_argument("--base", type=Path, metavar="DIR", help=f"else a worktree of {COMMIT}")
+    parser.add_argument("--no-base", action="store_true", help="no older build")
+
+
+@contextmanager
+def wanted_base(options: argparse.Namespace) -> Iterator[Path | None]:
+    """The older build that was asked for, or None. Raises UsageError."""
+    if options.no_base:
+        yield None
+    else:
+        with older_build(options.base, COMMIT) as base:
+            yield base
 
 
 def _git(*words: str) -> None:

@@ -10,7 +10,15 @@ import typer
 
 from agent.city.city_lock import only_writer
 from agent.city.passphrase import secret_from
-from agent.commands.city_options import City, Json, On, PassphraseFile
+from agent.commands.city_options import (
+    City,
+    Enrol,
+    Json,
+    On,
+    PassphraseFile,
+    Replace,
+    Retire,
+)
 from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)
@@ -22,20 +30,9 @@ def roster(
     roster_key: Annotated[
         str, typer.Option("--roster-key", help="Your private key of the city's root (PEM).")
     ],
-    enrol: Annotated[
-        list[Path] | None,
-        typer.Option("--enrol", help="Enrol cameras: an enrolment file, or a folder of them."),
-    ] = None,
-    replace: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--replace", help="With --enrol: this camera is a new device in the same place."
-        ),
-    ] = None,
-    retire: Annotated[
-        list[str] | None,
-        typer.Option("--retire", help="Strike a camera from the roster of enrolled ones."),
-    ] = None,
+    enrol: Enrol = None,
+    replace: Replace = None,
+    retire: Retire = None,
     new_roster_key: Annotated[
         list[Path] | None,
         typer.Option(

@@ -10,7 +10,16 @@ import typer
 
 from agent.city.city_lock import only_writer
 from agent.city.passphrase import secret_from
-from agent.commands.city_options import City, Json, On, OtherPurpose, PassphraseFile
+from agent.commands.city_options import (
+    City,
+    Enrol,
+    Json,
+    On,
+    OtherPurpose,
+    PassphraseFile,
+    Replace,
+    Retire,
+)
 from agent.core.text.visible import visible
 
 if TYPE_CHECKING:
@@ -39,23 +48,9 @@ def sign(
         ),
     ] = None,
     passphrase_file: PassphraseFile = None,
-    enrol: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--enrol",
-            help="Enrol cameras: an enrolment file, or a folder of them. May be given many times.",
-        ),
-    ] = None,
-    replace: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--replace", help="With --enrol: this camera is a new device in the same place."
-        ),
-    ] = None,
-    retire: Annotated[
-        list[str] | None,
-        typer.Option("--retire", help="Strike a camera from the roster of enrolled ones."),
-    ] = None,
+    enrol: Enrol = None,
+    replace: Replace = None,
+    retire: Retire = None,
     roster_key: Annotated[
         str,
         typer.Option(
