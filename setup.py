@@ -132,7 +132,7 @@ setup(
             "policies/exampleville/*",
             "policies/exampleville-hotlist/*",
         ],
-        "agent": ["**/*.html", "**/*.css", "**/*.svg", "**/*.json", "**/*.toml"],
+        "agent": ["**/*.html", "**/*.css", "**/*.js", "**/*.svg", "**/*.json", "**/*.toml"],
         "models": ["*.onnx", "manifest.json"],
     },
     install_requires=RUNTIME,

@@ -14,7 +14,18 @@ from agent.errors import UsageError
 
 # What the Debian package of the city's side adds (debian/stage.py divides the files by it).
 CITY = frozenset(
-    {"audit", "broker", "bundle", "demo", "hotlist", "policy", "read", "receiver", "report"}
+    {
+        "audit",
+        "broker",
+        "bundle",
+        "demo",
+        "hotlist",
+        "policy",
+        "read",
+        "receiver",
+        "report",
+        "report-checker",
+    }
 )
 
 

@@ -2,7 +2,7 @@
 and the policies that the cameras say they obeyed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from agent.bundles.layout import TOP_LEVEL
 from agent.bundles.repository.published import delegations, trust_in
@@ -19,7 +19,7 @@ NEWEST = "still in force"
 def of_archive(facts: Facts, period: Period, tallies: Sequence[Tally]) -> Iterator[Table]:
     """All of them, in the order of the report."""
     yield _policies(facts)
-    yield _obeyed(facts, tallies)
+    yield obeyed(tallies, facts.digests)
     yield _changes(facts, period)
     yield _lapses(facts)
     yield _keys(facts, period)
@@ -51,7 +51,8 @@ def _policies(facts: Facts) -> Table:
     )
 
 
-def _obeyed(facts: Facts, tallies: Sequence[Tally]) -> Table:
+def obeyed(tallies: Sequence[Tally], published: Container[str]) -> Table:
+    """`published`: the digests of every policy that was."""
     seen: dict[Key, list[tuple[str, str, str]]] = {}
     for one in tallies:
         for key, (first, last) in one.obeyed.items():
@@ -60,7 +61,7 @@ def _obeyed(facts: Facts, tallies: Sequence[Tally]) -> Table:
         (
             int(version),
             digest,
-            "yes" if digest in facts.digests else "NO",
+            "yes" if digest in published else "NO",
             len({camera for camera, _, _ in found}),
             min(first for _, first, _ in found),
             max(last for _, _, last in found),

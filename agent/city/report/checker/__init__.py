@@ -1,0 +1,1 @@
+"""The page with which anybody checks a report in a browser, offline (docs/ref/report.md)."""
