@@ -1,6 +1,6 @@
-"""The page that checks a report, in a real browser, against the same reports, logs and attacks as the
-Python code: what is as it was is identical, one leaf changed is named, and nothing unchecked is
-told as checked.
+"""The page that checks a report, in a real browser, against the same reports, logs and attacks as
+the Python code: what is as it was is identical, one leaf changed is named, and nothing unchecked
+is told as checked.
 """
 
 import base64
@@ -115,7 +115,9 @@ def test_nobody_is_asked_for_anything(browser, city, page):
     checked(browser, sent(*city))
     assert [one for one in browser.requests if not one.startswith("blob:")] == [page.as_uri()]
     assert browser.console == []
-    reached = browser.run("fetch('https://example.invalid/').then(() => 'reached', () => 'refused')")
+    reached = browser.run(
+        "fetch('https://example.invalid/').then(() => 'reached', () => 'refused')"
+    )
     assert reached == "refused"
     assert "Content Security Policy" in " ".join(browser.console)
 
@@ -158,7 +160,10 @@ ATTACKS = {
         "UPDATE leaf SET hash = zeroblob(32), details = NULL, salt = NULL WHERE n = 5",
         "leaf 5: [leaf-changed]",
     ),
-    "half of a leaf wiped": ("UPDATE leaf SET details = NULL WHERE n = 4", "leaf 4: [leaf-changed]"),
+    "half of a leaf wiped": (
+        "UPDATE leaf SET details = NULL WHERE n = 4",
+        "leaf 4: [leaf-changed]",
+    ),
     "peaks changed": (
         "UPDATE checkpoint SET peaks = zeroblob(length(peaks)) WHERE size = 9",
         "leaf 8: [checkpoint-invalid]",
@@ -330,7 +335,9 @@ def test_bands_and_hashes_are_those_of_the_camera_s_code(browser):
         expected = [[one.at_least, one.at_most] for one in map(band, numbers)]
         assert bands == expected
         assert whole == [total(numbers).at_least, total(numbers).at_most]
-    texts = [bytes(chance.randrange(256) for _ in range(size)) for size in (0, 1, 55, 56, 63, 64, 999)]
+    texts = [
+        bytes(chance.randrange(256) for _ in range(size)) for size in (0, 1, 55, 56, 63, 64, 999)
+    ]
     for one in texts:
         assert browser.run(f"hex(sha256(new Uint8Array({list(one)})))") == sha256(one).hexdigest()
 

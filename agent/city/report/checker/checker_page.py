@@ -32,7 +32,7 @@ def checker_page() -> bytes:
 
 def _facts() -> str:
     """What the page needs of our code: reason codes, and each table's words."""
-    tables = [one for one in (*of_logs([], [], []), obeyed([], frozenset()))]
+    tables = (*of_logs([], [], []), obeyed([], frozenset()))
     told = {
         "version": VERSION,
         "reasons": sorted(one.value for one in Reason),

@@ -120,20 +120,28 @@ async function verifyLog(database, newest, raw, pin, kept, take, tell) {
       await new Promise((go) => setTimeout(go));
     }
   }
+  await atTheEnd(database, newest, raw, kept, tree.size, waiting);
+  for (const month of Object.keys(seen.months))
+    if (!seen.months[month][1]) delete seen.months[month];
+  return seen;
+}
+
+// Nothing may be signed beyond the leaves, and nothing may stand beyond what is signed.
+async function atTheEnd(database, newest, raw, kept, size, waiting) {
   if (waiting)
     throw new Fault(
-      tree.size,
+      size,
       "log-truncated",
-      `leaf ${tree.size} and what came after it is missing: a checkpoint of ${waiting[1][0]} leaves is signed`,
+      `leaf ${size} and what came after it is missing: a checkpoint of ${waiting[1][0]} leaves is signed`,
     );
-  if (tree.size !== newest.size)
+  if (size !== newest.size)
     throw new Fault(newest.size, "checkpoint-invalid", "nothing signs the leaves from here on");
-  for (const { size } of kept) {
-    if (size > tree.size)
+  for (const one of kept) {
+    if (one.size > size)
       throw new Fault(
-        tree.size,
+        size,
         "log-truncated",
-        `a checkpoint that was kept has ${size} leaves, the log ${tree.size}`,
+        `a checkpoint that was kept has ${one.size} leaves, the log ${size}`,
       );
   }
   if ((await checkNote(newest, raw)) !== "good")
@@ -142,9 +150,6 @@ async function verifyLog(database, newest, raw, pin, kept, take, tell) {
       "checkpoint-invalid",
       "from here on the checkpoints are not signed by the log's key",
     );
-  for (const month of Object.keys(seen.months))
-    if (!seen.months[month][1]) delete seen.months[month];
-  return seen;
 }
 
 // What the leaf says; null where its words are withheld.
