@@ -1,11 +1,14 @@
 """Targets on a city's files: hot lists, acts by hand, policy, charter, rosters, profiles."""
 
+import base64
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 import pyrage
 
 from agent.bundles import hotlist_sealed, jurisdiction_files
+from agent.bundles.hotlist_keys import HEAD
+from agent.bundles.layout import HOTLIST_PATH, MANUAL_PATH, city_file, group_path
 from agent.core.hotlist.compiled_format import MAGIC, Compiled, decode
 from agent.core.hotlist.index import hotlist_of
 from agent.core.hotlist.intake.list_import import Source, import_list
@@ -87,8 +90,6 @@ def hotlist_sealed_file(data: bytes) -> None:
         sealed, manual = small_list(), pyrage.encrypt(data[1:], recipients)
     else:
         sealed, manual = b"", b""
-    from agent.bundles.layout import HOTLIST_PATH, MANUAL_PATH, city_file
-
     for path, content in ((HOTLIST_PATH, sealed or data), (MANUAL_PATH, manual)):
         file = where / city_file(path)
         file.parent.mkdir(exist_ok=True, parents=True)
@@ -106,6 +107,29 @@ def small_list() -> bytes:
     row = b"TST0042,US-CA,stolen-vehicle,Exampleville PD,C-1,2026-11-20,2027-01-01\n"
     made = import_list(Source([hotlist_sealed.HEADER + row], "x", AS_OF), None, TODAY)
     return pyrage.encrypt(made.encoded(), [identity().to_public()])
+
+
+@target(
+    "a key group of a sealed list, `camera` in it being this one; or (behind `!`) the list's key "
+    "sealed for the camera, `secret` being the right one"
+)
+def hotlist_key_group(data: bytes) -> None:
+    recipient = str(identity().to_public()).encode()
+    if data.startswith(b"!"):
+        secret = data[1:].replace(b"secret", str(identity()).encode())
+        sealed = base64.b64encode(pyrage.encrypt(secret, [identity().to_public()]))
+        data = HEAD + recipient + b" " + sealed + b"\n"
+    where = world.folder("grouped")
+    for path, content in (
+        (HOTLIST_PATH, small_list()),
+        (group_path("cam-1"), data.replace(b"camera", recipient)),
+    ):
+        file = where / city_file(path)
+        file.parent.mkdir(exist_ok=True, parents=True)
+        file.write_bytes(content)
+    hotlist_sealed.open_hotlist(
+        where, identity(), TODAY, ["stolen-vehicle"], timedelta(days=2), AS_OF, HotlistRules()
+    )
 
 
 @target("acts by hand: hotlist-manual.json")

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from agent.bundles.hotlist_keys import HEAD
 from agent.core.hotlist.compiled_format import MAGIC
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.text.encoding import from_b64url
@@ -174,6 +175,10 @@ def lists() -> dict[str, dict[str, bytes]]:
         "hotlist_sealed_file": {
             "acts": b"!" + manual,
             "stranger": pyrage.encrypt(b"x", [pyrage.x25519.Identity.generate().to_public()]),
+        },
+        "hotlist_key_group": {
+            "others": HEAD + b"age1abc Zm9v\ncamerab Zm9v\n",
+            "key": b"!secret",
         },
         "manual_acts": {"two": manual},
         **example,
