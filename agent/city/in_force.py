@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from agent.bundles.layout import POLICY, TARGETS
@@ -14,14 +15,14 @@ from agent.bundles.repository.assembly import issued_of
 from agent.bundles.repository.published import CityRepository, trust_in
 from agent.city import drafts
 from agent.city.policy_files import files_of
-from agent.core.judging.explain.provenance import Standing
+from agent.core.judging.explain.provenance import Standing, lapse_told
 from agent.core.policy.schema.policy_file import parse_policy
-from agent.core.text.plain_words import plain_day, quoted_names
+from agent.core.text.plain_words import quoted_names
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from agent.bundles.repository.archive import Publication
@@ -45,21 +46,16 @@ def in_force(folder: Path, day: date, now: datetime) -> Files:
     moment = min(datetime.combine(day, _LAST, UTC), now)
     city = CityRepository(folder)
     archive = Archive(city)
-    found = archive.at(moment)
+    held = archive.between(datetime.combine(day, time(), UTC), moment)
+    found = held[-1]
     texts = drafts.published_texts(city, found.published)
-    before = _on_the_morning(archive, day, found)
-    notes = [*_notes(found, moment)]
-    if before is not None and before.version(POLICY) != found.version(POLICY):
-        notes.append(
-            f"Until then on that day version {before.version(POLICY)} of the role policy "
-            "was in force."
-        )
     standing = Standing(
         found.number,
         archive.first_with(POLICY, found.version(POLICY)).issued,
         signers(folder, found.published, POLICY),
         signers(folder, found.published, TARGETS),
-        tuple(notes),
+        tuple(_notes(city, held, day)),
+        found.lapses if found.lapses <= moment else None,
     )
     return files_of(texts, standing)
 
@@ -169,20 +165,18 @@ def _changes(before: Policy | None, after: Policy) -> Iterator[tuple[str, str]]:
         yield rules[name].recipient, f"rule {name} is gone"
 
 
-def _notes(found: Publication, moment: datetime) -> Iterator[str]:
-    if found.lapses <= moment:
-        yield (
-            f"It had lapsed on {plain_day(found.lapses)} at {found.lapses:%H:%M} UTC, and nothing "
-            "newer was published: from then on cameras released nothing to anybody."
-        )
-
-
-def _on_the_morning(archive: Archive, day: date, found: Publication) -> Publication | None:
-    """What was in force when the day began, where another publish came later that day."""
-    morning = datetime.combine(day, time(), UTC)
-    if found.issued < morning:
-        return None
-    try:
-        return archive.at(morning)
-    except UsageError:
-        return None  # the archive begins on that day
+def _notes(city: CityRepository, held: Sequence[Publication], day: date) -> Iterator[str]:
+    """What was otherwise at other times of that day."""
+    first = held[0]
+    if first.issued > datetime.combine(day, time(), UTC) and first.number > 1:
+        yield f"What was in force until {first.issued:%H:%M} UTC on that day is not known here."
+    for one, after in pairwise(held):
+        old, new = (drafts.published_texts(city, each.published) for each in (one, after))
+        if (old.policy, old.charter, old.cameras) != (new.policy, new.charter, new.cameras):
+            before = "as on the day before" if one is held[0] else "`bundle history` tells which"
+            yield f"Until {after.issued:%H:%M} UTC on that day other rules were in force: {before}."
+        if one.lapses < after.issued:
+            yield (
+                f"Until {after.issued:%H:%M} UTC on that day cameras released nothing to anybody: "
+                f"{lapse_told(one.lapses)}."
+            )

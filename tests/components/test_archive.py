@@ -8,17 +8,20 @@ import random
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 
 import pytest
 
-from agent.bundles.layout import POLICY, TIMESTAMP
+from agent.bundles.layout import POLICY, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from agent.city.in_force import history, in_force
+from agent.core.judging.explain.answers import explain
 from agent.errors import ConfigError, UsageError
 from tests.support.bundle_city import FIRST, BundleCity
 from tests.support.clerk_city import CAMERA, LATER, NEXT_DAY, RECIPIENT, is_error
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 HISTORIES = int(os.environ.get("PLATEWARDEN_HISTORIES", "40"))
+NEEDED = (ROOT, TARGETS, SNAPSHOT, TIMESTAMP, POLICY)
 AHEAD = datetime(2027, 12, 1, tzinfo=UTC)
 
 
@@ -54,7 +57,7 @@ class Kept:
         self.notes.append(
             Published(
                 self.city.now,
-                self.city.metadata[TIMESTAMP].signed.expires,
+                min(self.city.metadata[role].signed.expires for role in NEEDED),
                 version,
                 self.budget(),
                 tuple(sorted(holders[keyid] for keyid in policy.signatures)),
@@ -80,7 +83,7 @@ def some_history(folder, chance):
     kept = Kept(folder, BundleCity(), [])
     kept.publish()
     for _ in range(chance.randrange(1, 7)):
-        kept.city.now += timedelta(hours=chance.choice((1, 5, 11, 24, 24, 60, 100)))
+        kept.city.now += timedelta(hours=chance.choice((1, 5, 11, 24, 24, 60, 100, 4700)))
         if chance.random() < 0.6:
             signers = chance.sample(kept.city.signers[POLICY], 2)
             kept.change(chance.randrange(1, 100), signers)
@@ -96,39 +99,49 @@ def replayed(notes, day, now):
     index = bisect_right([note.at for note in notes], moment) - 1
     if index < 0 or day > now.date():
         return None
+    midnight = datetime.combine(day, time(), UTC)
+    of_day = [note for note in notes[: index + 1] if note.at > midnight]
+    held = [*notes[: index + 1 - len(of_day)][-1:], *of_day]
+    changed = sum(one.budget != after.budget for one, after in pairwise(held))
+    paused = sum(one.lapses < after.at for one, after in pairwise(held))
     last = first = notes[index]
     for note in reversed(notes[:index]):
         if (note.budget, note.signed_by) != (last.budget, last.signed_by):
             break
         first = note
-    return last, first, last.lapses <= moment
+    return last, first, last.lapses if last.lapses <= moment else None, (changed, paused)
 
 
 def test_any_day_of_any_history_is_what_a_replay_says(tmp_path):
     seed = int(os.environ.get("PLATEWARDEN_SEED", "20261129"))
     chance = random.Random(seed)
-    asked = dict.fromkeys(("known", "unknown", "lapsed"), 0)
+    asked = dict.fromkeys(("known", "unknown", "lapsed", "ended policy", "two rules"), 0)
     for number in range(HISTORIES):
         kept = some_history(tmp_path / str(number), chance)
         now = kept.city.now + timedelta(hours=chance.choice((0, 3, 200)))
         for _ in range(3):
-            day = FIRST.date() + timedelta(days=chance.randrange(-2, 20))
+            about = chance.choice([FIRST, *(note.at for note in kept.notes)]).date()
+            day = about + timedelta(days=chance.randrange(-2, 7))
             expected, where = replayed(kept.notes, day, now), f"{seed}, history {number}, {day}"
             if expected is None:
                 asked["unknown"] += 1
                 with pytest.raises(UsageError):
                     in_force(kept.folder, day, now)
                 continue
-            last, first, lapsed = expected
+            last, first, lapsed, others = expected
             asked["known"] += 1
-            asked["lapsed"] += lapsed
+            asked["lapsed"] += lapsed is not None
+            asked["ended policy"] += lapsed is not None and lapsed < last.at
+            asked["two rules"] += others[0] > 0
             files = in_force(kept.folder, day, now)
             standing = files.standing
             assert files.policy.releases[0].max_per_hour == last.budget, where
             assert (standing.publish, standing.policy_by) == (last.number, last.signed_by), where
             if first.budget != last.budget or first is last:
                 assert standing.at == first.at, where
-            assert any("lapsed" in note for note in standing.notes) is lapsed, where
+            assert standing.lapsed == lapsed, where
+            told = [sum(word in note for note in standing.notes) for word in ("rules", "nothing")]
+            assert (*told,) == others, where
     assert min(asked.values()) > 0, asked
 
 
@@ -239,7 +252,63 @@ def test_a_day_on_which_two_policies_were_in_force(open_desk):
         open_desk.sign(who, on=NEXT_DAY)
     open_desk.publish(on=NEXT_DAY)
     told = open_desk.run("policy", "explain", "--city", open_desk.city, on="2026-11-21").out
-    assert "Until then on that day version 1 of the role policy was in force." in told
+    assert "Until 06:00 UTC on that day other rules were in force: as on the day before." in told
     before = open_desk.run("policy", "explain", "--city", open_desk.city, on="2026-11-20").out
     assert "version 7, on 20 November 2026" in before
-    assert "Until then" not in before
+    assert "other rules" not in before
+
+
+def explained(desk, day, *more):
+    done = desk.run("policy", "explain", "--city", desk.city, *more, on=day)
+    assert done.code == 0, done.err
+    return done.out
+
+
+def test_on_a_day_on_which_all_had_lapsed_nobody_could_receive_anything(open_desk):
+    """The daily job was down: what the rules would have let out, no camera did."""
+    told = explained(open_desk, "2026-11-25")
+    assert "Who may receive\n  nobody\n" in told
+    assert "YES" not in told
+    ended = "what was published had ended on 23 November 2026 at 06:00 UTC"
+    assert ended in " ".join(told.split())
+    table = json.loads(explained(open_desk, "2026-11-25", "--json"))
+    assert table["in_force"]["lapsed"] == "2026-11-23T06:00:00+00:00"
+    police = next(one for one in table["answers"] if one["recipient"] == RECIPIENT)
+    assert (police["may_receive"], police["rules"]) == (False, [])
+    assert police["refused_by"][0]["reason"] == "bundle-lapsed"
+    page = open_desk.folder / "page.html"
+    explained(open_desk, "2026-11-25", "--camera", CAMERA, "--html", page)
+    assert f"<p>Nobody could receive anything: {ended}" in page.read_text()
+    assert "From then on" not in page.read_text(), "it was said already"
+
+
+def test_a_day_in_the_course_of_which_all_lapsed_tells_until_when(open_desk):
+    told = explained(open_desk, "2026-11-23")
+    assert f"YES  {RECIPIENT}" in told
+    assert "From then on cameras released nothing to anybody" in " ".join(told.split())
+
+
+def test_a_policy_that_nobody_signed_again_ends_though_the_daily_job_goes_on(tmp_path):
+    """The timestamp was fresh every day, and the answer was yes."""
+    kept = Kept(tmp_path, BundleCity(), [])
+    kept.publish()
+    ends = kept.city.metadata[POLICY].signed.expires
+    kept.city.now = ends + timedelta(days=2)
+    kept.publish()
+    kept.city.now += timedelta(hours=20)
+    kept.publish()
+    files = in_force(kept.folder, kept.city.now.date(), kept.city.now)
+    assert files.standing.lapsed == ends
+    told = explain(files, kept.city.now.date())
+    assert not told.grants
+
+
+def test_a_day_that_begins_without_anything_in_force_tells_until_when(open_desk):
+    """The job came back in the evening."""
+    done = open_desk.publish("--renew", on="2026-11-25T18:30:00Z")
+    assert done.code == 0, done.err
+    told = explained(open_desk, "2026-11-25")
+    assert f"YES  {RECIPIENT}" in told
+    assert "Until 18:30 UTC on that day cameras released nothing to anybody" in " ".join(
+        told.split()
+    )

@@ -63,29 +63,30 @@ def test_who_could_receive_what_from_a_camera_on_a_day_and_who_signed_that(chang
     assert before.startswith(f"Who could receive what from {CAMERA}?")
     for told in (
         "On 20 November 2026, from main-street-2 (Main Street at 2nd Avenue",
-        "Exampleville Police Department : of a car listed as amber alert or stolen vehicle: the",
-        "plate, a picture of the plate, when, which camera, all day. For stolen vehicle recovery;",
-        "nobody can open it after 21 days.",
-        "Nobody else could receive anything.",
-        'signed by "Dora Lind", "Eli Roy"; the charter by "Ada Ortiz", "Ben Cho"',
+        "Exampleville Police Department : of cars listed as amber alert or stolen vehicle: plate,",
+        "plate, its picture, time, camera; for stolen vehicle recovery; readable for 21 days.",
+        "Nobody else could receive anything, and of other cars nobody could.",
+        'Signed by "Dora Lind" and "Eli Roy"; the council\'s charter, which stands above, by',
+        'above, by "Ada Ortiz" and "Ben Cho". In force from 20 November 2026, 06:00 UTC (publish',
     ):
         assert told in before
     assert "Sheriff" not in before, "it receives nothing from this camera"
     after = shown(page(changed, "--camera", CAMERA, "--on", "2026-11-21"))
-    assert "after 9 days" in after
-    assert 'signed by "Eli Roy", "Fay Sun"' in after
+    assert "readable for 9 days" in after
+    assert 'Signed by "Eli Roy" and "Fay Sun"' in after
+    assert "Until 06:00 UTC on that day other rules were in force" in after
 
 
 def test_a_camera_that_may_not_watch_sends_nobody_anything(open_desk):
     told = shown(page(open_desk, "--camera", "clinic-road-1", "--on", "2026-11-20"))
     assert "Nobody On 20 November 2026, from clinic-road-1" in told
     assert "Nobody could receive anything." in told
-    assert 'signed by "Dora Lind"' in told
+    assert 'Signed by "Dora Lind"' in told
 
 
 def test_hours_of_a_camera_are_told(open_desk):
     told = shown(page(open_desk, "--camera", "lincoln-school-1", "--on", "2026-11-20"))
-    assert "which camera, 00:00-14:30Z, 16:30-21:30Z, 23:30-24:00Z." in told
+    assert "camera (00:00-14:30Z, 16:30-21:30Z, 23:30-24:00Z only)" in told
 
 
 def test_many_cameras_have_no_box_and_say_who_signed(open_desk):
@@ -105,6 +106,10 @@ def test_a_page_about_one_of_them_does_not_speak_of_all_others(open_desk, asked)
 def test_one_camera_is_named_and_not_counted(open_desk):
     text = page(open_desk, "--camera", CAMERA, "--on", "2026-11-20").read_text()
     assert "all 1 cameras" not in text
+    overview = open_desk.run(
+        "policy", "explain", "--city", open_desk.city, "--camera", CAMERA, on="2026-11-20"
+    )
+    assert "main-street-2, all day" in overview.out
     assert "not from this camera" in text
 
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from agent.bundles.layout import POLICY, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from agent.bundles.repository.assembly import issued_of
 from agent.bundles.repository.copies import TIMESTAMP_FILE, past_timestamps
 from agent.bundles.repository.published import REPOSITORY_FOLDER
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
 
     from agent.bundles.repository.published import CityRepository, Published
 
+_INSTANT = timedelta(milliseconds=1)  # times are signed to the millisecond
+
 
 @dataclass(frozen=True, slots=True)
 class Publication:
     """One publish. `number`: of its timestamp; `issued`: when it was signed; `lapses`: from when on
-    cameras release nothing under it, unless a newer one has come.
+    cameras release nothing under it, unless a newer one has come: the end of the role that ends
+    first. It can lie before `issued`, where the daily job goes on over a policy that has ended.
     """
 
     number: int
@@ -88,11 +93,31 @@ class Archive:
         )
         return self._publication(numbers[first])
 
+    def between(self, start: datetime, end: datetime) -> tuple[Publication, ...]:
+        """What was in force at the moments of a stretch of time, the first one first; from where on
+        the archive knows it.
+
+        Raises UsageError where it does not know the end.
+        """
+        found = [self.at(end)]
+        while found[0].issued > start:
+            try:
+                found.insert(0, self.at(found[0].issued - _INSTANT))
+            except UsageError:
+                break
+        return tuple(found)
+
     def _publication(self, number: int) -> Publication:
         published = self._city.under(self._paths[number])
-        return Publication(
-            number, issued_of(published), published.timestamp.signed.expires, published
-        )
+        return Publication(number, issued_of(published), _lapses(published), published)
+
+
+def _lapses(published: Published) -> datetime:
+    """When the first of the roles ends without which a camera releases nothing."""
+    needed = (ROOT, TARGETS, SNAPSHOT, TIMESTAMP, POLICY)
+    roles = (published.role(name) for name in needed)
+    ends: list[datetime] = [role.signed.expires for role in roles if role is not None]
+    return min(ends)
 
 
 def _unknown(moment: datetime, why: str) -> UsageError:

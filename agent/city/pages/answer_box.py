@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from agent.city.pages.explain_text import cameras
 from agent.core.judging.explain.explanation import hours
+from agent.core.judging.explain.provenance import DRAFT, lapse_told
 from agent.core.judging.explain.provenance import told as standing_told
-from agent.core.text.plain_words import plain_day
+from agent.core.text.plain_words import plain_day, quoted_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent.core.judging.explain.answers import Answer, Explained
     from agent.core.judging.explain.explanation import Grant
 
@@ -23,25 +26,56 @@ INCLUDED = {
     "captured_at": "when",
     "camera": "which camera",
 }
+_SENT = {"crop": "its picture", "captured_at": "time"}
+ALL_DAY = "all day"  # as explanation.hours says it
 
 
 def at_once(told: Explained) -> str:
     """The box, as HTML; for many cameras or one recipient only who signed, since the page below
     says the rest.
     """
-    signed = f'<p class="standing">{escape(" ".join(standing_told(told.standing)))}</p>'
     if len(told.cameras) != 1 or told.only:
-        return signed
+        return f'<p class="standing">{escape(" ".join(standing_told(told.standing)))}</p>'
     listed = [answer for answer in told.answers if answer.allowed]
-    kind, word = ("yes", "Only if listed") if listed else ("no", "Nobody")
+    return (
+        f'<section class="answer {"yes" if listed else "no"}" id="answer"><div class="head">'
+        f'<span class="word">{"Only wanted cars" if listed else "Nobody"}</span>'
+        f"<h3>{escape(_heading(told))}</h3></div>"
+        f"{_who(listed) if listed else _nobody(told)}{_signed(told)}</section>"
+    )
+
+
+def _who(listed: Sequence[Answer]) -> str:
+    """Who could receive what, in a line each."""
     items = "".join(f"<li>{_one(answer)}</li>" for answer in listed[:MOST])
     if len(listed) > MOST:
         items += f"<li>{len(listed) - MOST} more, in the table below.</li>"
-    rest = "Nobody else could receive anything." if listed else "Nobody could receive anything."
     return (
-        f'<section class="answer {kind}" id="answer"><div class="head">'
-        f'<span class="word">{word}</span><h3>{escape(_heading(told))}</h3></div>'
-        f'<ul class="could">{items}</ul><p>{rest}</p>{signed}</section>'
+        f'<ul class="could">{items}</ul><p>Nobody else could receive anything, and of other '
+        "cars nobody could.</p>"
+    )
+
+
+def _nobody(told: Explained) -> str:
+    standing = told.standing
+    if standing is not None and standing.lapsed is not None and standing.lapsed_before(told.on):
+        return f"<p>Nobody could receive anything: {escape(lapse_told(standing.lapsed))}.</p>"
+    return "<p>Nobody could receive anything.</p>"
+
+
+def _signed(told: Explained) -> str:
+    """Who signed that, and what else is to be known of the day."""
+    standing = told.standing
+    if standing is None:
+        return f'<p class="standing">{escape(DRAFT)}</p>'
+    notes = " ".join(standing.otherwise(told.on))
+    return (
+        '<p class="standing"><b>Signed by</b> '
+        f"{escape(quoted_names(standing.policy_by, between=' and '))}; the council's charter, "
+        f"which stands above, by {escape(quoted_names(standing.charter_by, between=' and '))}. "
+        f"In force from {plain_day(standing.at)}, {standing.at:%H:%M} UTC "
+        f"(publish {standing.publish}).</p>"
+        + (f'<p class="standing"><b>{escape(notes)}</b></p>' if notes else "")
     )
 
 
@@ -66,14 +100,18 @@ def _heading(told: Explained) -> str:
 
 
 def _one(answer: Answer) -> str:
-    told = " ".join(map(_grant, answer.grants))
-    return f"<b>{escape(answer.legal_name)}</b>: {escape(told)}"
+    told = "; ".join(map(_grant, answer.grants))
+    return f"<b>{escape(answer.legal_name)}</b>: {escape(told)}."
 
 
 def _grant(grant: Grant) -> str:
-    sent = ", ".join(INCLUDED.get(name, name) for name in grant.include)
-    when = "; ".join(hours(parts) for _, parts in grant.times)
+    """`of cars listed as amber alert: plate, time, camera; for missing child search; readable for 7
+    days`.
+    """
+    sent = ", ".join(_SENT.get(name, name) for name in grant.include)
+    (parts,) = {parts for _, parts in grant.times}
+    when = "" if hours(parts) == ALL_DAY else f" ({hours(parts)} only)"
     return (
-        f"of a car listed as {' or '.join(map(words, grant.categories))}: {sent}, {when}. "
-        f"For {words(grant.purpose)}; nobody can open it after {grant.retention_days} days."
+        f"of cars listed as {' or '.join(map(words, grant.categories))}: {sent}{when}; "
+        f"for {words(grant.purpose)}; readable for {grant.retention_days} days"
     )

@@ -112,6 +112,7 @@ _SHORT = {
     Reason.CAMERA_NOT_RELEASED: "not from this camera",
     Reason.CAMERA_BARRED: "this camera may not watch",
     Reason.POLICY_NOT_IN_FORCE: "the policy is not in force on that day",
+    Reason.BUNDLE_LAPSED: "nothing was in force on that day",
 }
 
 

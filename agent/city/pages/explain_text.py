@@ -157,7 +157,8 @@ def cameras(grant: Grant, known: tuple[str, ...]) -> str:
         by_hours.setdefault(hours(parts), []).append(camera)
     told = []
     for when, names in by_hours.items():
-        everywhere = f"all {len(known)} cameras" if known else "every camera"
+        everywhere = f"all {len(known)} cameras" if len(known) > 1 else "".join(known)
+        everywhere = everywhere or "every camera"
         told.append(
             f"{everywhere if set(names) == set(known) or not known else ', '.join(names)}, {when}"
         )

@@ -145,12 +145,26 @@ def _stretches(
 
 
 def _lapses(known: Sequence[Publication], period: Period) -> Iterator[tuple[str, str]]:
-    """What lapses later than the next one comes has not lapsed."""
+    """What lapses later than the next one comes has not lapsed. A daily job that goes on over a
+    policy that has ended makes one lapse, not one a day.
+    """
+    since, until = "", ""
     for one, after in zip(known, [*known[1:], None], strict=True):
-        since, until = rfc3339(one.lapses), rfc3339(after.issued) if after else ""
-        touches = since < period.ends_before and (not until or until > period.name)
-        if touches and (not until or since < until):
-            yield since, until
+        begins, ends = rfc3339(max(one.lapses, one.issued)), rfc3339(after.issued) if after else ""
+        if ends and begins >= ends:
+            continue
+        if since and begins == until:
+            until = ends
+            continue
+        yield from _touching(since, until, period)
+        since, until = begins, ends
+    yield from _touching(since, until, period)
+
+
+def _touching(since: str, until: str, period: Period) -> Iterator[tuple[str, str]]:
+    """A lapse that touches the period; none where `since` is empty."""
+    if since and since < period.ends_before and (not until or until > period.name):
+        yield since, until
 
 
 def _log_keys(city: CityRepository, changed: Sequence[Publication]) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.core.judging.explain.explanation import Scope, grants, tally, whole_refusal
 from agent.core.judging.explain.law_notes import Law, law_on
 from agent.core.judging.explain.prohibitions import Prohibition, prohibitions
+from agent.core.judging.explain.provenance import lapse_told
 from agent.core.policy.camera_roster import in_place
 from agent.core.reasons import Reason
 from agent.core.text.plain_words import plain_day
@@ -170,10 +171,14 @@ class _Teller:
     def __init__(self, files: Files, scope: Scope, found: Tally, purpose: str) -> None:
         self._files, self._scope, self._found, self._purpose = files, scope, found, purpose
         self._policy, self._lines = files.policy, files.policy_lines
+        standing = files.standing
+        self._lapsed = (
+            standing.lapsed if standing is not None and standing.lapsed_before(scope.on) else None
+        )
         self._grants = [
             grant
             for grant in grants(files.obeyed, found)
-            if not purpose or grant.purpose == purpose
+            if (not purpose or grant.purpose == purpose) and not self._lapsed
         ]
         self._rule_index = {
             str(table.get("rule")): index for index, table in self._lines.tables("release")
@@ -220,10 +225,13 @@ class _Teller:
         )
 
     def _whole(self, recipient: str) -> Iterator[Obstacle]:
-        """What the charter says of the one who asks and of the purpose; then why a camera would not
-        obey this policy at all.
+        """What was published had lapsed; what the charter says of the one who asks and of the
+        purpose; then why a camera would not obey this policy at all.
         """
         charter, lines = self._files.charter, self._files.charter_lines
+        if self._lapsed is not None:
+            says = f"nobody got anything on that day: {lapse_told(self._lapsed)}"
+            yield Obstacle(Reason.BUNDLE_LAPSED, says, ())
         told = charter.forbids_recipient(recipient) if charter is not None else None
         if told is not None and charter is not None and lines is not None:
             named = recipient in charter.forbidden_recipients
