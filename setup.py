@@ -9,15 +9,11 @@ HERE = Path(__file__).parent
 
 # Minimums are what we rely on; constraints.txt holds the very versions that the tests ran with.
 # Every one of these has wheels for Python 3.11 to 3.13 on x86_64 and aarch64.
-RUNTIME = [
-    "av>=14",  # video files and USB cameras (PyAV over ffmpeg, the libraries inside the wheel)
+# What a desk needs: a clerk's, an auditor's and a recipient's commands.
+DESK = [
     "cryptography>=47",
     "joserfc>=1.7.4",  # older ones: padding malleability, GHSA-5jhw-7jv7-qcqq
     "numpy>=2.0",
-    # Version 1.21 dies of SIGILL on a Pi 4. All since report to their maker unless switched off
-    # (docs/design/telemetry.md).
-    "onnxruntime>=1.30,<1.31",
-    "opencv-python-headless>=4.10",
     "paho-mqtt>=2.1",
     "pydantic>=2.9",
     "pyrage>=1.4,<2",  # age: hot lists, encrypted once to every enrolled camera
@@ -28,12 +24,22 @@ RUNTIME = [
     "typer>=0.29",
 ]
 
+# What a camera adds, and whatever else looks at pictures. The library picamera2 must match the
+# system's libcamera and comes from apt (`apt install python3-picamera2`, venv with
+# --system-site-packages).
+CAMERA = [
+    "av>=14",  # video files and USB cameras (PyAV over ffmpeg, the libraries inside the wheel)
+    # Version 1.21 dies of SIGILL on a Pi 4. All since report to their maker unless switched off
+    # (docs/design/telemetry.md).
+    "onnxruntime>=1.30,<1.31",
+    "opencv-python-headless>=4.10",
+]
+
 # `make` installs all of these from wheels only, at the versions of constraints.txt.
 EXTRAS = {
-    # The library picamera2 must match the system's libcamera and comes from apt (`apt install
-    # python3-picamera2`, venv with --system-site-packages). There is nothing to fetch here.
-    "pi": [],
+    "camera": CAMERA,
     "demo": [
+        *CAMERA,
         "iotcore>=0.4",  # rumqttd, an MQTT broker inside a wheel
         "pi-heif>=1.0",  # iPhones' pictures, for `read`: libheif without an encoder
         "pillow>=11",  # draws the plates of the demo's street
@@ -45,6 +51,7 @@ EXTRAS = {
         "psycopg[binary]>=3.2",  # receivers that share one store; libpq inside the wheel
     ],
     "peers": [
+        *CAMERA,
         "pyyaml>=6",  # plate configs of other people's recognisers: `read --recognizer`
     ],
     "bench": [
@@ -135,11 +142,12 @@ setup(
         "agent": ["**/*.html", "**/*.css", "**/*.js", "**/*.svg", "**/*.json", "**/*.toml"],
         "models": ["*.onnx", "manifest.json"],
     },
-    install_requires=RUNTIME,
+    install_requires=DESK,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["platewarden = agent.cli:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
+        "Operating System :: MacOS",
         "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",

@@ -15,6 +15,8 @@ from agent.commands.lazy_group import LazyCommands
 from agent.core.text.visible import visible
 from agent.errors import ManyFaultsError, PlatewardenError, UsageError
 
+CAMERA_LIBRARIES = frozenset({"av", "cv2", "onnxruntime"})  # what setup.py's extra `camera` brings
+
 app = typer.Typer(
     cls=LazyCommands,
     name="platewarden",
@@ -51,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Errors go to stderr, a line for each fault; a traceback is shown only with PLATEWARDEN_DEBUG=1.
     """
     try:
+        _require_unix()
         app(args=list(arguments) if arguments is not None else None)
     except PlatewardenError as error:
         if os.environ.get("PLATEWARDEN_DEBUG") == "1":
@@ -75,6 +78,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(PlatewardenError.exit_code)
 
 
+def _require_unix() -> None:
+    """Refuse a system on which a lock could not be held, nor a file be replaced while it is read:
+    two commands at once would break a city.
+    """
+    try:
+        import fcntl  # noqa: F401, PLC0415 (whether it is there is all that is asked)
+    except ModuleNotFoundError:
+        raise UsageError(
+            "Windows cannot lock and replace files as this needs",
+            fix="use it within the Windows Subsystem for Linux; the clerk's guide says how",
+        ) from None
+
+
 def _own_fault(error: Exception) -> PlatewardenError:
     """What nobody foresaw, by class and place: its text, and a traceback's, could hold a plate
     (P9).
@@ -95,6 +111,11 @@ def _missing(module: str) -> UsageError:
         return UsageError(
             f"this needs {module}, which is not in this package",
             fix="platewarden-city holds it, or the installation is damaged",
+        )
+    if module.partition(".")[0] in CAMERA_LIBRARIES:
+        return UsageError(
+            f"this command needs the camera's libraries, and {module!a} is not installed",
+            fix="pip install 'platewarden[camera]'",
         )
     return UsageError(
         f"this needs the Python module {module!a}, which is not installed",

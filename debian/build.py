@@ -65,7 +65,11 @@ def fetch(machine: str, minor: int, into: Path) -> None:
     given = stage["setup_arguments"]()
     wanted = [
         *given["install_requires"],
-        *(line for extra in stage["CITY_EXTRAS"] for line in given["extras_require"][extra]),
+        *(
+            line
+            for extra in ("camera", *stage["CITY_EXTRAS"])
+            for line in given["extras_require"][extra]
+        ),
     ]
     command = [
         sys.executable,

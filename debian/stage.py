@@ -179,7 +179,9 @@ def requirements(wheel: Path) -> list[str]:
 def lay_out_wheels(folder: Path, camera: Path, city: Path) -> None:
     """The camera's wheels with all that they need, and the city's remainder."""
     wheels = {plain(wheel.name.split("-", 1)[0]): wheel for wheel in folder.glob("*.whl")}
-    waiting, wanted = [plain(line) for line in setup_arguments()["install_requires"]], set()
+    given = setup_arguments()
+    asked = (*given["install_requires"], *given["extras_require"]["camera"])
+    waiting, wanted = [plain(line) for line in asked], set()
     while waiting:
         name = waiting.pop()
         if name in wheels and name not in wanted:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from agent.disk.folder import make_room
-from agent.errors import PlatewardenError
+from agent.errors import UsageError
 
 app = typer.Typer(add_completion=False)
 
@@ -48,7 +48,7 @@ def demo(
     try:
         from agent.demo.story import tell
     except ImportError as error:
-        raise PlatewardenError(
+        raise UsageError(
             f"the demo needs {error.name}, which is not installed",
             fix="pip install 'platewarden[demo]'",
         ) from None

@@ -71,7 +71,8 @@ def write_all_new(files: Mapping[Path, bytes], final: Callable[[Path], Path]) ->
             for path, data in files.items()
         ]
         for _, descriptor in created:
-            with suppress(OSError):  # only a hint: the sync tells what fails
+            # Only a hint, which macOS does not have: the sync tells what fails.
+            with suppress(OSError, AttributeError):
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         for path, descriptor in created:
             try:

@@ -46,6 +46,8 @@ _TIMESYNCD = Path("/run/systemd/timesync/synchronized")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _RTCS = Path("/sys/class/rtc")
 _STA_UNSYNC = 0x0040
+# macOS has no CLOCK_BOOTTIME: its CLOCK_MONOTONIC goes on while it sleeps, as Linux's does not.
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
@@ -60,7 +62,7 @@ class SystemClock:
 
     def monotonic_s(self) -> float:
         """Seconds of CLOCK_BOOTTIME: advances during suspend, is never set."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return time.clock_gettime(_BOOTTIME)
 
     def sleep(self, seconds: float) -> None:
         """Sleep for real."""
@@ -256,7 +258,7 @@ class LinuxMachine:
 
     def boot_s(self) -> float:
         """Seconds of CLOCK_BOOTTIME."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return time.clock_gettime(_BOOTTIME)
 
     def sleep(self, seconds: float) -> None:
         """Sleep for real."""
@@ -278,8 +280,10 @@ class LinuxMachine:
         return self._boot
 
     def _synchronised(self, wall: datetime, behind_s: float) -> bool:
-        timex = _Timex()
-        if ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex)) >= 0:
+        timex, adjtimex = _Timex(), getattr(ctypes.CDLL(None, use_errno=True), "adjtimex", None)
+        if adjtimex is None:  # not Linux: nothing tells, so nothing vouches
+            return False
+        if adjtimex(ctypes.byref(timex)) >= 0:
             return not timex.status & _STA_UNSYNC
         return ctypes.get_errno() in {errno.EPERM, errno.ENOSYS, errno.EACCES} and self._marked(
             wall, behind_s

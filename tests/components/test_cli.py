@@ -162,6 +162,8 @@ def test_a_word_that_is_no_command_is_not_promised_in_the_other_package(monkeypa
     [
         ("agent.receiver.store.received_reads", "platewarden-city"),
         ("iotcore", "'iotcore', which is not installed"),
+        *((name, "pip install 'platewarden[camera]'") for name in ("av", "cv2.typing", "cv2")),
+        ("onnxruntime.capi", "this command needs the camera's libraries"),
     ],
 )
 def test_a_missing_module_is_one_line_and_code_2(failing, capsys, module, told):

@@ -6,7 +6,6 @@ import ast
 import os
 import re
 import runpy
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,6 +17,7 @@ import setuptools
 from packaging.requirements import Requirement
 
 import agent
+from tests.support.desk_wheel import built
 from tests.support.messages import named
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,16 @@ def test_each_requirement_has_a_minimum_and_a_tested_version(package):
         *package["install_requires"],
         *(
             line
-            for name in ("bench", "demo", "dev", "fuzz", "peers", "receiver-postgresql", "rig")
+            for name in (
+                "bench",
+                "camera",
+                "demo",
+                "dev",
+                "fuzz",
+                "peers",
+                "receiver-postgresql",
+                "rig",
+            )
             for line in extras[name]
         ),
     ]
@@ -167,19 +176,6 @@ def test_make_lists_its_targets():
         assert f"make {target} " in listed
 
 
-# Files that the build needs beside the packages.
-BESIDE = (
-    "setup.py",
-    "pyproject.toml",
-    "README.md",
-    "LICENSE",
-    "NOTICE",
-    "MANIFEST.in",
-    "CHANGELOG.md",
-    "constraints.txt",
-)
-
-
 def documents(package):
     """What setup() installs for readers: {name of a document or its folder}, as messages say it."""
     found = set()
@@ -208,22 +204,7 @@ def test_every_picture_of_an_installed_page_is_installed(package):
 
 @pytest.mark.slow
 def test_a_wheel_holds_the_product(tmp_path, package):
-    source = tmp_path / "source"  # setuptools leaves build/ where it builds
-    source.mkdir()
-    for name in ("agent", "config", "docs", "models"):
-        shutil.copytree(
-            ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "runs")
-        )
-    for name in BESIDE:
-        shutil.copy(ROOT / name, source)
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run(
-        [*pip, "--wheel-dir", str(tmp_path), str(source)],
-        check=True,
-        timeout=120,
-        env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-    )
-    (wheel,) = tmp_path.glob("platewarden-*.whl")
+    wheel = built(tmp_path)
     names = zipfile.ZipFile(wheel).namelist()
     assert {
         "agent/cli.py",
