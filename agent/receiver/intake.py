@@ -72,6 +72,8 @@ class Intake:
     `all_keys`: does this receiver have every epoch key? One with copies leaves what they do not
     open to the one that makes them: that alone may reject it.
 
+    `ringers`: who else is to be told of each new read.
+
     Mitigates against: a broker that floods us with junk. It is counted in memory and written once a
     minute (`settle`) and at the end (`write_dropped`), where each write waits for the disk.
     """
@@ -84,8 +86,9 @@ class Intake:
         signer: RecipientSigner,
         *,
         all_keys: bool = True,
+        ringers: Sequence[str] = (),
     ) -> None:
-        self._all_keys = all_keys
+        self._all_keys, self._ringers = all_keys, tuple(ringers)
         self._recipient, self._opener, self._store, self._signer = recipient, opener, store, signer
         self._dropped: Counter[str] = Counter()
         self._written_s: float | None = None
@@ -133,7 +136,7 @@ class Intake:
         """People know of these: what was new among them needs no telling. Raises StorageError."""
         new = [one.tags for one in all_taken if one.new and one.tags is not None]
         if new:
-            self._store.told([(tags.device, tags.read_id) for tags in new])
+            self._store.told([(tags.device, tags.read_id) for tags in new], self._ringers)
 
     def reach_store(self) -> None:
         """Raises StoreAwayError while it does not answer."""

@@ -3,7 +3,6 @@
 One closed schema; unknown keys refuse.
 """
 
-import ipaddress
 import json
 import re
 from pathlib import Path
@@ -14,6 +13,8 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from agent.core.text.toml_document import Section, read_document
 from agent.errors import ConfigError, UsageError
+from agent.receiver.ringing.ring_settings import RingSettings
+from agent.receiver.setting_fields import Address, FilePath, Host, Port
 
 FILE_NAME = "receiver.toml"
 MAX_BYTES = 65_536
@@ -21,7 +22,6 @@ GUIDE = "docs/guide/recipient.md"
 _RECIPIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}")
 _ONE_OF_SEVERAL = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _BROKER_EXAMPLE = """
 # [broker]                             # fill in before `platewarden receiver run`
 # host = "mqtt.exampleville.gov"       # for SNI and the certificate only
@@ -39,25 +39,6 @@ def as_recipient(value: object) -> object:
         raise ValueError(
             f"{value[:40]!a} is no recipient id | use letters, digits and -, at most 48 characters"
         )
-    return value
-
-
-def as_host(value: object) -> object:
-    """A name as it stands in a certificate."""
-    if isinstance(value, str) and not _HOST.fullmatch(value):
-        raise ValueError(f"{value[:40]!a} is no host name | use letters, digits, - and dots")
-    return value
-
-
-def as_address(value: object) -> object:
-    """An IP address: a name here would be looked up by somebody else's DNS."""
-    if isinstance(value, str):
-        try:
-            ipaddress.ip_address(value)
-        except ValueError:
-            raise ValueError(
-                f"{value[:40]!a} is no IP address | write 203.0.113.10 or 2001:db8::1"
-            ) from None
     return value
 
 
@@ -89,26 +70,16 @@ def as_postgresql(value: object) -> object:
     return value
 
 
-def as_path(value: object) -> object:
-    """Text as a path; anything else stays, and is refused as no text."""
-    return Path(value) if isinstance(value, str) else value
-
-
-FilePath = Annotated[Path, BeforeValidator(as_path)]
-
-
 class BrokerSettings(Section):
     """`host` is verified in the certificate; `address` is dialled, or one of `addresses` in turn.
 
     Paths are relative to the receiver's folder.
     """
 
-    host: Annotated[str, BeforeValidator(as_host)]
-    address: Annotated[str, BeforeValidator(as_address)] | None = None
-    addresses: list[Annotated[str, BeforeValidator(as_address)]] = Field(
-        default_factory=list, max_length=8
-    )
-    port: Annotated[int, Field(ge=1, le=65_535)] = 8883
+    host: Host
+    address: Address | None = None
+    addresses: list[Address] = Field(default_factory=list, max_length=8)
+    port: Port = 8883
     ca: FilePath
     client_certificate: FilePath | None = None
     client_key: FilePath | None = None
@@ -154,6 +125,8 @@ class ReceiverSettings(Section):
     `city_root`: the city's public key, a JWK; `roster`: the cameras that it enrolled;
     `epochs_ahead_days`: how far the key list reaches.
 
+    `ring`: who is rung when a lead waits.
+
     Of several that share a store: `receiver`: which of them this is; `makes_keys`: one of them
     makes the epoch keys, the others have copies.
     """
@@ -166,6 +139,7 @@ class ReceiverSettings(Section):
     makes_keys: bool = True
     broker: BrokerSettings | None = None
     store: StoreSettings | None = None
+    ring: RingSettings = Field(default_factory=RingSettings)
 
     @model_validator(mode="after")
     def _several_share_a_store(self) -> "ReceiverSettings":
@@ -251,6 +225,8 @@ def template(settings: ReceiverSettings) -> str:
         lines.append("makes_keys = false   # copied from the receiver that makes them")
     if settings.store is not None:
         lines += ["", "[store]", f"postgresql = {_quote(settings.store.postgresql)}"]
+    for kind, table in settings.ring.tables():
+        lines += ["", f"[[ring.{kind}]]", *(f"{key} = {_quoted(one)}" for key, one in table)]
     broker = settings.broker
     if broker is None:
         return "\n".join(lines) + "\n" + _BROKER_EXAMPLE
@@ -276,3 +252,12 @@ def template(settings: ReceiverSettings) -> str:
 
 def _quote(value: object) -> str:
     return json.dumps(str(value))
+
+
+def _quoted(value: object) -> str:
+    """A number, a list of texts, or a text, as TOML."""
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list):
+        return json.dumps(value)
+    return _quote(value)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.visible import visible
 from agent.core.wire.epochs import deadline_of
+from agent.receiver.store.ring_queue import RingerState
 from agent.receiver.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agent.core.time.instant import Instant
+    from agent.receiver.store.read_store import ReadStore
 
 
 def status(place: Workplace, now: "Instant") -> dict[str, object]:
@@ -32,6 +34,7 @@ def status(place: Workplace, now: "Instant") -> dict[str, object]:
             for each in store.sequences()
         ]
         rejected, dropped = dict(store.rejections()), dict(store.dropped())
+        ringers = _ringers(place, store)
     finally:
         store.close()
     epochs = place.keys.epochs()
@@ -45,6 +48,7 @@ def status(place: Workplace, now: "Instant") -> dict[str, object]:
         "devices": devices,
         "rejected": rejected,
         "dropped": dropped,
+        "ringers": ringers,
         "epochs": {
             "first": epochs[0].isoformat() if epochs else None,
             "last": epochs[-1].isoformat() if epochs else None,
@@ -92,9 +96,50 @@ def as_text(table: dict[str, object]) -> str:
                 f"{name.capitalize():<10} "
                 + ", ".join(f"{reason}: {number}" for reason, number in counts.items())
             )
+    lines += _ringer_lines(table)
     if "clock" in table:
         lines.append(f"Clock      {table['clock']}")
     return "\n".join(map(visible, lines))
+
+
+def _ringers(place: Workplace, store: "ReadStore") -> list[dict[str, object]]:
+    """Of those that receiver.toml names, and of others for whom something waits still."""
+    named = set(place.settings.ring.names)
+    states = {one.ringer: one for one in store.rings.states()}
+    found = []
+    for name in sorted(named | {one for one in states if states[one].waiting}):
+        one = states.get(name) or RingerState(name, 0, None, 0, None, "")
+        found.append(
+            {
+                "ringer": name,
+                "named": name in named,
+                "waiting": one.waiting,
+                "rung_at": rfc3339(one.rung_at) if one.rung_at else None,
+                "failures": one.failures,
+                "failing_since": rfc3339(one.failing_since) if one.failing_since else None,
+                "why": one.words,
+            }
+        )
+    return found
+
+
+def _ringer_lines(table: dict[str, object]) -> list[str]:
+    ringers = table["ringers"]
+    assert isinstance(ringers, list)  # noqa: S101  # made above
+    lines = []
+    for one in ringers:
+        words = f"Ringer     {one['ringer']}: "
+        if one["failures"]:
+            words += (
+                f"NOT HEARD since {one['failing_since']}, {one['failures']} time(s): {one['why']}; "
+            )
+        words += f"{one['waiting']} wait, last rung {one['rung_at'] or 'never'}"
+        if not one["named"]:
+            words += "; receiver.toml no longer names it"
+        elif one["waiting"] and not one["failures"]:
+            words += " (is `receiver ring` running?)"
+        lines.append(words)
+    return lines
 
 
 def _whose(table: dict[str, object]) -> list[str]:

@@ -179,7 +179,9 @@ def receive(place: Workplace, clock: "Clock", voice: Voice) -> None:
         store.recover()
         settings = place.settings
         intake = Intake(
-            place.recipient, place.opener(), store, place.signer(), all_keys=settings.makes_keys
+            *(place.recipient, place.opener(), store, place.signer()),
+            all_keys=settings.makes_keys,
+            ringers=settings.ring.names,
         )
         connection = Connection(place.folder, broker, place.recipient, settings.client_name)
         service = Service(connection, intake, place, clock, voice)

@@ -123,8 +123,11 @@ class Workplace:
 
         Raises StorageError or EnvelopeRefusedError.
         """
-        verifier = EnvelopeVerifier(self._roster().devices, versions=self._versions)
-        return Opener(self.recipient, verifier, self.keys)
+        return Opener(self.recipient, self.verifier(), self.keys)
+
+    def verifier(self) -> EnvelopeVerifier:
+        """Tells whose a read is, and opens none. Raises StorageError or EnvelopeRefusedError."""
+        return EnvelopeVerifier(self._roster().devices, versions=self._versions)
 
     def enrolled(self) -> Sequence[str]:
         """The cameras that the city enrolled. Raises StorageError or EnvelopeRefusedError."""

@@ -45,6 +45,7 @@ GERUNDS = {
     "matching": "the noun of the field",
     "plate_drawing": "a noun: the drawing of a plate",
     "pooling": "opinion pooling, as the literature calls it",
+    "ring": "no gerund: the command `receiver ring`",
     "sighting": "a noun: what the camera saw",
     "tracking": "the noun of the field (multi-object tracking)",
     "voting": "the noun of the field",

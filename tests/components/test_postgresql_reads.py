@@ -148,11 +148,24 @@ def test_bytes_that_somebody_made_too_long_are_not_read(stores, url):
         stores[0].wire(row(read))
 
 
+def test_a_store_of_the_first_version_keeps_its_reads_and_gets_what_it_lacks(stores, url):
+    read = sealed(FakeSealer(DEVICE))
+    add(stores[0], read)
+    with psycopg.connect(url) as other:
+        for table in ("to_ring", "ringers"):
+            other.execute(f"DROP TABLE {table}")
+        other.execute("UPDATE platewarden_store SET version = 1")
+    at_once(stores[1:], lambda store: store.held())
+    stores[1].told([name(read)], ["desk"])
+    assert [one.waiting for one in stores[2].rings.states()] == [1]
+    assert stores[3].held()[0] == 1
+
+
 def test_a_newer_version_is_refused(stores, url):
     stores[0].held()
     with psycopg.connect(url) as other:
-        other.execute("UPDATE platewarden_store SET version = 2")
-    with pytest.raises(StorageError, match="version 2; this software knows 1"):
+        other.execute("UPDATE platewarden_store SET version = 99")
+    with pytest.raises(StorageError, match="version 99; this software knows"):
         stores[1].held()
 
 

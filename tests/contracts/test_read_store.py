@@ -1,6 +1,9 @@
 """The contract of ReadStore, over the store of one machine and the one in PostgreSQL."""
 
 import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,10 +12,11 @@ import pytest
 from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import StorageError
-from agent.receiver.store import postgresql_reads
+from agent.receiver.store import postgresql_reads, postgresql_rings, sqlite_rings
 from agent.receiver.store.postgresql_reads import PostgresqlReads
 from agent.receiver.store.read_store import Kept, StoredRead
 from agent.receiver.store.received_reads import ReceivedReads
+from agent.receiver.store.ring_queue import Claim
 from tests.fakes.sealing import FakeSealer
 from tests.support.sealed import CAPTURED, DEVICE, release, sighting
 
@@ -34,6 +38,7 @@ def opened(request, tmp_path):
         made.append(new())
         return made[-1]
 
+    another.apart = new  # whoever makes it closes it, in its own thread
     yield another
     for store in made:
         store.close()
@@ -249,3 +254,100 @@ def test_what_was_dropped_is_counted(store):
     store.count_dropped("malformed")
     store.count_dropped("too-large", 5)
     assert store.dropped() == {"malformed": 2, "too-large": 5}
+
+
+class TestRinging:
+    """RingQueue: what waits to be rung."""
+
+    def test_what_is_told_waits_once_for_each_ringer(self, store, sealer):
+        one, two = sealed(sealer, 1), sealed(sealer, 2)
+        add(store, one, two)
+        assert store.rings.claim("desk", 60) is None, "nobody has told of them yet"
+        store.told([name(one)], ["desk", "phone"])
+        store.told([name(one)], ["desk", "phone"])
+        assert store.rings.claim("desk", 60) == Claim((name(one),), 0)
+        store.told([name(two)], ["phone"])
+        assert set(store.rings.claim("phone", 60).names) == {name(one), name(two)}
+
+    def test_what_was_rung_and_comes_back_as_told_is_not_rung_again(self, store, sealer):
+        read = sealed(sealer)
+        add(store, read)
+        store.told([name(read)], ["desk"])
+        store.rings.rung("desk", store.rings.claim("desk", 60))
+        add(store, read)
+        store.told([name(read)], ["desk"])
+        assert store.rings.claim("desk", 60) is None
+
+    def test_one_rings_at_a_time_and_another_after_its_death(self, store, opened, sealer):
+        read = sealed(sealer)
+        add(store, read)
+        store.told([name(read)], ["desk"])
+        claim = store.rings.claim("desk", 0.3)
+        other = opened()
+        assert other.rings.claim("desk", 60) is None
+        time.sleep(0.4)
+        assert other.rings.claim("desk", 60) == claim
+
+    def test_of_many_claims_at_once_one_gets_it(self, opened, sealer):
+        first, read = opened(), sealed(sealer)
+        add(first, read)
+        first.told([name(read)], ["desk"])
+
+        def claimed(_):
+            with closing(opened.apart()) as store:
+                return store.rings.claim("desk", 60)
+
+        with ThreadPoolExecutor(6) as pool:
+            found = [one for one in pool.map(claimed, range(6)) if one is not None]
+        assert found == [Claim((name(read),), 0)]
+
+    def test_what_nobody_heard_waits_for_its_pause(self, store, sealer):
+        read = sealed(sealer)
+        add(store, read)
+        store.told([name(read)], ["desk"])
+        store.rings.claim("desk", 60)
+        store.rings.failed("desk", "answered 503", 0.3)
+        assert store.rings.claim("desk", 60) is None
+        [state] = store.rings.states()
+        assert (state.failures, state.words, state.waiting) == (1, "answered 503", 1)
+        since = state.failing_since
+        time.sleep(0.4)
+        assert store.rings.claim("desk", 60) == Claim((name(read),), 1)
+        store.rings.failed("desk", "is silent", 60)
+        [state] = store.rings.states()
+        assert (state.failures, state.words, state.failing_since) == (2, "is silent", since)
+
+    def test_what_came_meanwhile_waits_on_and_a_ringer_that_is_heard_has_no_fault(
+        self, store, sealer
+    ):
+        one, two = sealed(sealer, 1), sealed(sealer, 2)
+        add(store, one, two)
+        store.told([name(one)], ["desk"])
+        store.rings.claim("desk", 60)
+        store.rings.failed("desk", "answered 503", 0)
+        claim = store.rings.claim("desk", 60)
+        store.told([name(two)], ["desk"])
+        store.rings.rung("desk", claim)
+        [state] = store.rings.states()
+        assert (state.waiting, state.failures, state.words) == (1, 0, "")
+        assert (state.failing_since, state.rung_at is None) == (None, False)
+        assert store.rings.claim("desk", 60) == Claim((name(two),), 0)
+
+    def test_a_flood_is_told_in_parts(self, store, sealer, monkeypatch):
+        for module in (sqlite_rings, postgresql_rings):
+            monkeypatch.setattr(module, "MOST_AT_ONCE", 2)
+        reads = [sealed(sealer, n) for n in range(1, 4)]
+        add(store, *reads)
+        store.told([name(read) for read in reads], ["desk"])
+        claim = store.rings.claim("desk", 60)
+        assert len(claim.names) == 2
+        store.rings.rung("desk", claim)
+        assert len(store.rings.claim("desk", 60).names) == 1
+
+    def test_after_its_deadline_a_read_is_rung_for_nobody(self, store, sealer):
+        read = sealed(sealer, 1, 7)
+        add(store, read)
+        store.told([name(read)], ["desk"])
+        store.delete_due(read.tags.deadline)
+        assert store.rings.claim("desk", 60) is None
+        assert list(store.rings.states()) == []

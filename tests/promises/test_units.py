@@ -14,6 +14,7 @@ UNITS = ("platewarden-watch.service", "platewarden-deliver.service")
 WALLS, UPDATE = "platewarden-walls.service", "platewarden-update.service"
 HEALTH = "platewarden-health.service"
 RECEIVER = ("platewarden-receiver.service", "platewarden-receiver-keys.service")
+RING = "platewarden-receiver-ring.service"
 EXPOSURE_TENTHS = {
     "platewarden-watch.service": 10,
     "platewarden-deliver.service": 15,
@@ -22,6 +23,7 @@ EXPOSURE_TENTHS = {
     "platewarden-health.service": 14,
     "platewarden-receiver.service": 15,
     "platewarden-receiver-keys.service": 10,
+    "platewarden-receiver-ring.service": 15,
 }
 
 
@@ -39,7 +41,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER])
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER, RING])
 def test_systemd_understands_every_line(name, tmp_path):
     program = tmp_path / "platewarden"
     program.write_text("#!/bin/sh\n")
@@ -51,7 +53,7 @@ def test_systemd_understands_every_line(name, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER])
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER, RING])
 def test_exposure_stays_below_what_was_asked(name):
     done = run(
         "systemd-analyze",
@@ -99,7 +101,7 @@ def test_first_boot_may_write_and_call_only_what_it_needs(tmp_path):
     }
 
 
-@pytest.mark.parametrize("name", [*UNITS, *RECEIVER])
+@pytest.mark.parametrize("name", [*UNITS, *RECEIVER, RING])
 def test_exposure_rises_when_the_walls_fall(name, tmp_path):
     """The threshold can fail: the same unit without its sandbox lines is over it."""
     bare = tmp_path / name
@@ -143,6 +145,16 @@ def test_the_receiver_holds_its_folder_and_one_broker_and_nothing_else():
     assert keys.one("PrivateNetwork") == "yes"
     timer = Unit(SYSTEMD / "platewarden-receiver-keys.timer", "[Timer]")
     assert (timer.one("OnCalendar"), timer.one("Persistent")) == ("*-*-* 00:01:00 UTC", "yes")
+
+
+def test_what_rings_holds_no_key_and_reaches_nobody_until_told():
+    unit = unit_of(RING)
+    assert unit.words("ReadWritePaths") == {"-/var/lib/platewarden-receiver/store"}
+    hidden = set(" ".join(unit["InaccessiblePaths"]).split())
+    for name in ("epochs", "signing.key", "tls.key"):
+        assert f"-/var/lib/platewarden-receiver/{name}" in hidden
+    assert unit.one("IPAddressDeny") == "any"
+    assert "IPAddressAllow" not in unit
 
 
 def test_health_has_no_network_no_key_and_one_folder():

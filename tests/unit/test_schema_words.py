@@ -24,6 +24,7 @@ from agent.core.text.schema_words import _field_of
 from agent.core.text.suggestion import nearest
 from agent.errors import ConfigError, EnvelopeRefusedError
 from agent.receiver import receiver_settings
+from agent.receiver.ringing import ring_settings
 
 SECRET = "QwErTyUiOp"
 WRONG = (
@@ -108,6 +109,11 @@ TABLES = (
     Table(receiver, "receiver.toml", "", receiver_settings.ReceiverSettings),
     Table(receiver, "receiver.toml", "[broker]", receiver_settings.BrokerSettings),
     Table(receiver, "receiver.toml", "[store]", receiver_settings.StoreSettings),
+    Table(receiver, "receiver.toml", "[ring]", ring_settings.RingSettings),
+    Table(receiver, "receiver.toml", "[[ring.webhook]]", ring_settings.WebhookSettings),
+    Table(receiver, "receiver.toml", "[[ring.push]]", ring_settings.PushSettings),
+    Table(receiver, "receiver.toml", "[[ring.mail]]", ring_settings.MailSettings),
+    Table(receiver, "receiver.toml", "[[ring.program]]", ring_settings.ProgramSettings),
 )
 every_table = pytest.mark.parametrize("table", TABLES, ids=str)
 

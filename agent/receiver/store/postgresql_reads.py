@@ -23,6 +23,7 @@ from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import StorageError, StoreAwayError
 from agent.receiver.store.number_runs import gaps, runs_of
+from agent.receiver.store.postgresql_rings import PostgresqlRings
 from agent.receiver.store.postgresql_tables import prepare
 from agent.receiver.store.read_store import (
     KEEP_REJECTIONS_DAYS,
@@ -65,6 +66,7 @@ class PostgresqlReads:
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self.rings = PostgresqlRings(self._transaction, self._select)
 
     def close(self) -> None:
         """Implements ReadStore."""
@@ -155,16 +157,18 @@ class PostgresqlReads:
             )
             return [_row(*row) for row in ask]
 
-    def told(self, names: Sequence[Name]) -> None:
+    def told(self, names: Sequence[Name], ringers: Sequence[str] = ()) -> None:
         """Implements ReadStore. No sync: a crash of the server tells them again."""
         if not names:
             return
         with self._transaction() as ask:
             ask.execute("SET LOCAL synchronous_commit = off")
             ask.execute(
-                "DELETE FROM to_tell WHERE (device, read_id) IN "
-                "(SELECT * FROM unnest(%s::text[], %s::text[]))",
-                tuple(map(list, zip(*names, strict=True))),
+                "WITH told AS (DELETE FROM to_tell WHERE (device, read_id) IN "
+                "(SELECT * FROM unnest(%s::text[], %s::text[])) RETURNING device, read_id) "
+                "INSERT INTO to_ring SELECT ringer, device, read_id FROM told, "
+                "unnest(%s::text[]) AS ringer ON CONFLICT DO NOTHING",
+                (*map(list, zip(*names, strict=True)), list(ringers)),
             )
 
     def reads(self, read_id: str | None = None) -> Sequence[StoredRead]:
@@ -245,7 +249,9 @@ class PostgresqlReads:
             ask.execute(
                 "WITH gone AS (DELETE FROM reads WHERE deadline <= %s RETURNING device, read_id), "
                 "silent AS (DELETE FROM to_tell USING gone WHERE to_tell.device = gone.device AND "
-                "to_tell.read_id = gone.read_id) SELECT count(*) FROM gone",
+                "to_tell.read_id = gone.read_id), still AS (DELETE FROM to_ring USING gone WHERE "
+                "to_ring.device = gone.device AND to_ring.read_id = gone.read_id) "
+                "SELECT count(*) FROM gone",
                 (now,),
             )
             (deleted,) = _one(ask)

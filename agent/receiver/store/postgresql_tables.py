@@ -1,18 +1,19 @@
-"""The tables of the PostgreSQL store: made by the first receiver that comes, never by two at
-once.
+"""The tables of the PostgreSQL store: made or brought up to date by the first receiver that comes,
+never by two at once.
 """
 
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
 from agent.errors import StorageError
+from agent.receiver.store import postgresql_rings
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Keys are nowhere here: who has the database has sealed bytes, cameras' names and numbers.
 # `runs`: the numbers that came, without gaps; `twice`: digests that came under a number after the
 # first; `to_tell`: reads of which nobody knows yet, and since when somebody is to tell.
-_TABLES = (
+_TABLES: tuple[LiteralString, ...] = (
     """CREATE TABLE reads (
         device text, read_id text, sequence bigint NOT NULL, deadline timestamptz NOT NULL,
         sha256 text NOT NULL, received_at timestamptz NOT NULL, wire bytea NOT NULL,
@@ -35,6 +36,8 @@ _TABLES = (
     "CREATE TABLE dropped (reason text PRIMARY KEY, messages bigint NOT NULL)",
     "CREATE TABLE platewarden_store (version integer NOT NULL)",
 )
+# What each version added to the one before it.
+_ADDED = {1: _TABLES, 2: postgresql_rings.TABLES}
 _LEAST_SERVER = 140_000  # multiranges
 _TURN = 0x706C_6174_6577_6172  # any number, the same in every receiver
 
@@ -47,13 +50,10 @@ def prepare(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
             where="the PostgreSQL store",
             fix="take 14 or later",
         )
-    if not _version(connection):
+    if _version(connection) < SCHEMA_VERSION:
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
-            if not _version(connection):
-                for statement in _TABLES:
-                    connection.execute(statement)
-                connection.execute("INSERT INTO platewarden_store VALUES (%s)", (SCHEMA_VERSION,))
+            _add(connection, _version(connection))
     version = _version(connection)
     if version != SCHEMA_VERSION:
         raise StorageError(
@@ -61,6 +61,17 @@ def prepare(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
             where="the PostgreSQL store",
             fix="update Platewarden on this machine",
         )
+
+
+def _add(connection: psycopg.Connection[tuple[Any, ...]], version: int) -> None:
+    """What the tables of `version` lack; of a newer one nothing."""
+    for number in range(version + 1, SCHEMA_VERSION + 1):
+        for statement in _ADDED[number]:
+            connection.execute(statement)
+    if not version:
+        connection.execute("INSERT INTO platewarden_store VALUES (%s)", (SCHEMA_VERSION,))
+    elif version < SCHEMA_VERSION:
+        connection.execute("UPDATE platewarden_store SET version = %s", (SCHEMA_VERSION,))
 
 
 def _version(connection: psycopg.Connection[tuple[Any, ...]]) -> int:

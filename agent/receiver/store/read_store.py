@@ -8,6 +8,7 @@ from typing import Protocol
 from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
+from agent.receiver.store.ring_queue import RingQueue
 
 KEEP_REJECTIONS_DAYS = 30
 Name = tuple[str, str]
@@ -59,6 +60,11 @@ class ReadStore(Protocol):
     Every method raises StorageError; StoreAwayError where the store may be back by itself.
     """
 
+    @property
+    def rings(self) -> RingQueue:
+        """Who is still to be rung."""
+        ...
+
     def close(self) -> None: ...
 
     def recover(self) -> int:
@@ -88,8 +94,10 @@ class ReadStore(Protocol):
         """
         ...
 
-    def told(self, names: Sequence[Name]) -> None:
-        """People know of these. A crash may take it back: then they are told again."""
+    def told(self, names: Sequence[Name], ringers: Sequence[str] = ()) -> None:
+        """Whoever watches the receiver knows of these, and `ringers` are to ring: in one
+        transaction, once for each read. A crash may take it back: then they are told again.
+        """
         ...
 
     def reads(self, read_id: str | None = None) -> Sequence[StoredRead]:

@@ -42,9 +42,11 @@ from agent.receiver.store.read_store import (
     StoredRead,
     row_of,
 )
+from agent.receiver.store.sqlite_rings import SCHEMA as RINGS_SCHEMA
+from agent.receiver.store.sqlite_rings import SqliteRings
 
 INDEX, INCOMING, _SUFFIX = "index.sqlite", "incoming", ".sealed"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # numbers stay when a read is deleted: a number that comes again is known for ever. `runs`: the same
 # numbers without gaps; `twice`: digests that came under a number after the first. `to_tell`: reads
 # of which nobody knows yet.
@@ -91,6 +93,7 @@ class ReceivedReads:
         except sqlite3.Error as error:
             raise self._fault(error) from None
         self._numbers = ArrivedNumbers(self._index.execute, self._select)
+        self.rings = SqliteRings(self._index.execute, self._select, self._transaction)
         self._prepare()
 
     def close(self) -> None:
@@ -135,14 +138,13 @@ class ReceivedReads:
         """Implements ReadStore: who left them is dead, since one receiver runs at a time."""
         return self._rows("WHERE (device, read_id) IN (SELECT device, read_id FROM to_tell)")
 
-    def told(self, names: Sequence[Name]) -> None:
+    def told(self, names: Sequence[Name], ringers: Sequence[str] = ()) -> None:
         """Implements ReadStore. No sync: a crash of the machine tells them again."""
         self._select("PRAGMA synchronous = NORMAL")
         try:
             with self._transaction():
-                self._index.executemany(
-                    "DELETE FROM to_tell WHERE device = ? AND read_id = ?", names
-                )
+                for name in names:
+                    self._told(name, ringers)
         finally:
             self._select("PRAGMA synchronous = FULL")
 
@@ -210,9 +212,11 @@ class ReceivedReads:
         oldest = rfc3339(now - timedelta(days=KEEP_REJECTIONS_DAYS))
         with self._transaction():
             self._index.execute("DELETE FROM reads WHERE deadline <= ?", (rfc3339(now),))
-            self._index.executemany(
-                "DELETE FROM to_tell WHERE device = ? AND read_id = ?", [row.name for row in due]
-            )
+            for table in ("to_tell", "to_ring"):
+                self._index.executemany(
+                    f"DELETE FROM {table} WHERE device = ? AND read_id = ?",  # noqa: S608  # ours
+                    [row.name for row in due],
+                )
             self._index.execute("DELETE FROM rejections WHERE at < ?", (oldest,))
         # into the database, where what was deleted is overwritten, and out of the log beside it
         self._select("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -259,14 +263,23 @@ class ReceivedReads:
                 self._upgrade(version)
                 self._index.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
+    def _told(self, name: Name, ringers: Sequence[str]) -> None:
+        """A read that was told already is not rung again."""
+        gone = self._index.execute("DELETE FROM to_tell WHERE device = ? AND read_id = ?", name)
+        if gone.rowcount:
+            self._index.executemany(
+                "INSERT OR IGNORE INTO to_ring VALUES (?, ?, ?)",
+                [(*name, ringer) for ringer in ringers],
+            )
+
     def _version(self) -> int:
         [(version,)] = self._select("PRAGMA user_version")
         return int(version)
 
     def _upgrade(self, version: int) -> None:
-        for statement in _SCHEMA.split(";"):
+        for statement in (*_SCHEMA.split(";"), *RINGS_SCHEMA.split(";")):
             self._index.execute(statement)
-        if version >= 1:  # only `to_tell` was missing
+        if version >= 1:  # only tables that were empty were missing
             return
         if not self._select("SELECT 1 FROM pragma_table_info('sequences') WHERE name = 'sha256'"):
             self._index.execute("ALTER TABLE sequences ADD COLUMN sha256 TEXT")

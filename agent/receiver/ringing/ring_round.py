@@ -1,0 +1,149 @@
+"""One ringer's rounds: what waits in the store is told, and where nobody hears it, told again after
+a growing pause.
+
+Nothing here is in the way of storing or of receipts: it runs in a process of its own.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from agent.errors import NetworkError, PlatewardenError, RefusedError, StorageError, StoreAwayError
+from agent.receiver.ringing.message import Message, Read, message_of
+from agent.receiver.ringing.ringers import Ringer, ringer_of
+from agent.receiver.store.ring_queue import LONGEST_PAUSE_S, Claim, pause_s
+from agent.receiver.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.ports import Clock, Verifier
+    from agent.receiver.store.read_store import ReadStore
+
+POLL_S = 1.0
+LEASE_S = 60.0
+"""Longer than any ring takes: a ringer whose process died is rung by another after this."""
+_END_S = 20.0
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRinger:
+    """`tells`: "count", "camera" or "category"."""
+
+    name: str
+    tells: str
+    ringer: Ringer
+
+
+class RingRound:
+    """`tell`: a line for the operator, never with a plate."""
+
+    def __init__(
+        self, named: NamedRinger, verifier: "Verifier", clock: "Clock", tell: Tell
+    ) -> None:
+        self._named, self._verifier, self._clock, self._tell = named, verifier, clock, tell
+
+    def turn(self, store: "ReadStore") -> bool:
+        """Ring if something waits and it is time; did it? Raises StorageError."""
+        name = self._named.name
+        claim = store.rings.claim(name, LEASE_S)
+        if claim is None:
+            return False
+        message = message_of(
+            name, self._named.tells, self._reads(store, claim), self._clock.now().utc
+        )
+        try:
+            self._named.ringer.ring(message)
+        except NetworkError as error:
+            self._failed(store, claim, error.what)
+            return True
+        except Exception as error:  # noqa: BLE001  # whatever it is, the ringer is dead: it is told
+            self._failed(store, claim, f"fails ({type(error).__name__})")
+            return True
+        store.rings.rung(name, claim)
+        if claim.failures:
+            self._tell(f"ringer {name} is heard again")
+        return True
+
+    def _failed(self, store: "ReadStore", claim: Claim, why: str) -> None:
+        wait_s = pause_s(claim.failures + 1)
+        store.rings.failed(self._named.name, why, wait_s)
+        if not claim.failures:  # said once; `receiver status` goes on saying it
+            self._tell(
+                f"ringer {self._named.name} {why}: {len(claim.names)} wait; trying again, "
+                f"with pauses that grow to {LONGEST_PAUSE_S / 60:.0f} minutes"
+            )
+
+    def _reads(self, store: "ReadStore", claim: Claim) -> "Sequence[Read]":
+        return [(*name, self._category(store, *name)) for name in claim.names]
+
+    def _category(self, store: "ReadStore", device: str, read_id: str) -> str | None:
+        """From the tags, which the camera signed; None where they cannot be believed any more."""
+        for row in store.reads(read_id):
+            if row.device == device:
+                try:
+                    tags = self._verifier.verify(store.wire(row))
+                except StoreAwayError:
+                    raise
+                except (RefusedError, StorageError):
+                    return None
+                return tags.category
+        return None
+
+
+def named_ringers(place: Workplace) -> "Sequence[NamedRinger]":
+    """All that receiver.toml names, with their secrets read. Raises ConfigError, StorageError."""
+    return [
+        NamedRinger(one.name, one.tells, ringer_of(one, place.folder))
+        for one in place.settings.ring.all
+    ]
+
+
+def try_each(place: Workplace, clock: "Clock", tell: Tell) -> int:
+    """Ring each once with a message about nothing; how many nobody heard."""
+    unheard = 0
+    for named in named_ringers(place):
+        try:
+            at = clock.now().utc
+            named.ringer.ring(Message(f"msg_try_{int(at.timestamp())}", at, leads=0, tests=1))
+        except NetworkError as error:
+            unheard += 1
+            tell(f"ringer {named.name} {error.what}")
+        else:
+            tell(f"ringer {named.name}: took a TEST message")
+    return unheard
+
+
+def ring_until(place: Workplace, clock: "Clock", tell: Tell, stopping: Event) -> None:
+    """Until `stopping`: a thread for each ringer, so that one that hangs delays no other."""
+    verifier = place.verifier()
+    rounds = [RingRound(named, verifier, clock, tell) for named in named_ringers(place)]
+    threads = [
+        Thread(target=_keep_turning, args=(one, place, tell, stopping), daemon=True)
+        for one in rounds
+    ]
+    for thread in threads:
+        thread.start()
+    stopping.wait()
+    for thread in threads:
+        thread.join(_END_S)
+
+
+def _keep_turning(one: RingRound, place: Workplace, tell: Tell, stopping: Event) -> None:
+    rest_s = POLL_S
+    while not stopping.is_set():
+        try:
+            with closing(place.store()) as store:  # of this thread alone
+                while not stopping.is_set():
+                    if not one.turn(store):
+                        stopping.wait(POLL_S)
+                    rest_s = POLL_S
+        except PlatewardenError as error:
+            tell(f"{error}; trying again")
+        except Exception as error:  # noqa: BLE001  # one ringer's fault must not end the others
+            tell(f"a ringer's round failed ({type(error).__name__}); trying again")
+        stopping.wait(rest_s)
+        rest_s = min(2 * rest_s, 60.0)

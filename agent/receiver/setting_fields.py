@@ -1,0 +1,40 @@
+"""The kinds of value that stand in receiver.toml, each checked in our words."""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+
+def as_host(value: object) -> object:
+    """A name as it stands in a certificate."""
+    if isinstance(value, str) and not _HOST.fullmatch(value):
+        raise ValueError(f"{value[:40]!a} is no host name | use letters, digits, - and dots")
+    return value
+
+
+def as_address(value: object) -> object:
+    """An IP address: a name here would be looked up by somebody else's DNS."""
+    if isinstance(value, str):
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise ValueError(
+                f"{value[:40]!a} is no IP address | write 203.0.113.10 or 2001:db8::1"
+            ) from None
+    return value
+
+
+def as_path(value: object) -> object:
+    """Text as a path; anything else stays, and is refused as no text."""
+    return Path(value) if isinstance(value, str) else value
+
+
+FilePath = Annotated[Path, BeforeValidator(as_path)]
+Host = Annotated[str, BeforeValidator(as_host)]
+Address = Annotated[str, BeforeValidator(as_address)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
