@@ -225,8 +225,7 @@ def template(settings: ReceiverSettings) -> str:
         lines.append("makes_keys = false   # copied from the receiver that makes them")
     if settings.store is not None:
         lines += ["", "[store]", f"postgresql = {_quote(settings.store.postgresql)}"]
-    for kind, table in settings.ring.tables():
-        lines += ["", f"[[ring.{kind}]]", *(f"{key} = {_quoted(one)}" for key, one in table)]
+    lines += _ring_lines(settings.ring)
     broker = settings.broker
     if broker is None:
         return "\n".join(lines) + "\n" + _BROKER_EXAMPLE
@@ -252,6 +251,13 @@ def template(settings: ReceiverSettings) -> str:
 
 def _quote(value: object) -> str:
     return json.dumps(str(value))
+
+
+def _ring_lines(ring: RingSettings) -> list[str]:
+    lines = []
+    for kind, table in ring.tables():
+        lines += ["", f"[[ring.{kind}]]", *(f"{key} = {_quoted(one)}" for key, one in table)]
+    return lines
 
 
 def _quoted(value: object) -> str:

@@ -63,12 +63,6 @@ def as_text(table: dict[str, object]) -> str:
     assert isinstance(epochs, dict)  # noqa: S101  # made above
     lines = [
         *_whose(table),
-        f"Reads      {table['reads']} sealed"
-        + (
-            f", the first must be gone by {table['oldest_deadline']}"
-            if table["oldest_deadline"]
-            else ""
-        ),
         f"Epochs     {epochs['first']} to {epochs['last']}"
         + (
             f"; OVERDUE: {', '.join(epochs['overdue'])} (is `receiver run` running?)"
@@ -145,7 +139,10 @@ def _ringer_lines(table: dict[str, object]) -> list[str]:
 def _whose(table: dict[str, object]) -> list[str]:
     which = f", receiver {table['receiver']}" if table["receiver"] else ""
     shared = ["Store      PostgreSQL, shared"] if table["store"] == "postgresql" else []
-    return [f"Recipient  {table['recipient']}{which}", *shared]
+    first = table["oldest_deadline"]
+    until = f", the first must be gone by {first}" if first else ""
+    reads = f"Reads      {table['reads']} sealed{until}"
+    return [f"Recipient  {table['recipient']}{which}", *shared, reads]
 
 
 def _listed(runs: "Iterable[tuple[int, int]]") -> str:

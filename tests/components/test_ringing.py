@@ -7,41 +7,33 @@ import binascii
 import hashlib
 import hmac
 import json
-import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent import cli
-from agent.errors import ConfigError, NetworkError, StorageError
-from agent.host.clock import SystemClock
-from agent.receiver.ringing import dial, ring_round, webhook_signature
+from agent.errors import ConfigError, StorageError
+from agent.receiver.ringing import webhook_signature
 from agent.receiver.ringing.message import message_of
-from agent.receiver.ringing.ring_round import RingRound, named_ringers, ring_until
-from agent.receiver.store.ring_queue import pause_s
-from agent.receiver.workplace import Workplace
-from tests.support.pki import Authority
+from agent.receiver.ringing.ring_round import named_ringers
 from tests.support.plate_search import encodings
 from tests.support.ringing import (
-    ADDRESS,
     HOST,
+    SECRET,
     Endpoint,
     MailServer,
+    RingRig,
     RungServer,
+    rung,
     secret,
-    silent,
+    state,
     taken_in,
-    with_ringers,
 )
 from tests.support.sealed import CAPTURED, DEVICE, PLATE
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
-SECRET = b"a secret of twenty-four bytes and more"
-WHSEC = "whsec_" + base64.b64encode(SECRET).decode()
 
 
 @pytest.fixture(scope="module")
@@ -49,55 +41,9 @@ def credentials(ca):
     return ca.server("ring", hosts=(HOST,))
 
 
-def table(kind, **keys):
-    lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
-    return f"[[ring.{kind}]]\n" + "\n".join(lines) + "\n"
-
-
 @pytest.fixture
-def rig(tmp_path, ca, credentials):
-    """`rig.webhook(…)` and so on: the table of a ringer that rings `server`."""
-
-    def webhook(server, name="desk", **more):
-        url = f"https://{HOST}:{server.port}/leads?to=desk"
-        keys = {"url": url, "address": ADDRESS, "secret": "hook.secret", "ca": str(ca.pem)}
-        return table("webhook", name=name, **{**keys, **more})
-
-    def push(server, name="phone", **more):
-        url = f"https://{HOST}:{server.port}/leads"
-        keys = {"url": url, "address": ADDRESS, "ca": str(ca.pem)}
-        return table("push", name=name, **{**keys, **more})
-
-    def mail(server, name="post", **more):
-        keys = {"host": HOST, "address": ADDRESS, "port": server.port, "ca": str(ca.pem)}
-        keys |= {"sender": "camera@exampleville.example", "to": ["desk@exampleville.example"]}
-        return table("mail", name=name, **{**keys, **more})
-
-    def program(name="lamp", command=("/bin/true",), **more):
-        return table("program", name=name, command=list(command), **more)
-
-    def made(*tables):
-        enrolled = with_ringers(found.folder, "\n".join(tables))
-        secret(found.folder / "hook.secret", WHSEC)
-        return enrolled
-
-    found = SimpleNamespace(webhook=webhook, push=push, mail=mail, program=program, made=made)
-    found.folder = tmp_path / "receiver"
-    return found
-
-
-def rung(place, said=None):
-    """One turn of each ringer; what the operator was told."""
-    said = [] if said is None else said
-    with closing(place.store()) as store:
-        for named in named_ringers(place):
-            RingRound(named, place.verifier(), SystemClock(), said.append).turn(store)
-    return said
-
-
-def state(place, name):
-    with closing(place.store()) as store:
-        return {one.ringer: one for one in store.rings.states()}[name]
+def rig(tmp_path, ca):
+    return RingRig(tmp_path / "receiver", ca.pem)
 
 
 class TestWebhook:
@@ -276,168 +222,6 @@ class TestProgram:
         enrolled = rig.made(rig.program(command=["/nowhere/lamp"]))
         with pytest.raises(ConfigError, match="no program that this user may start"):
             named_ringers(enrolled.place)
-
-
-class TestNobodyHears:
-    def test_no_server(self, rig, credentials):
-        with RungServer(Endpoint(), credentials) as server:
-            pass
-        enrolled = rig.made(rig.webhook(server), rig.push(server), rig.mail(server))
-        taken_in(enrolled)
-        said = rung(enrolled.place)
-        assert len(said) == 3
-        assert all("Connection refused" in line for line in said)
-
-    def test_a_server_in_anothers_place(self, rig, tmp_path):
-        other = Authority(tmp_path / "other").server("ring", hosts=(HOST,))
-        with RungServer(endpoint := Endpoint(), other) as server:
-            enrolled = rig.made(rig.webhook(server))
-            taken_in(enrolled)
-            assert "certificate is not believed" in rung(enrolled.place)[0]
-        assert endpoint.requests == []
-
-    def test_a_certificate_of_another_name(self, rig, ca):
-        with RungServer(endpoint := Endpoint(), ca.server("else", hosts=("a.example",))) as server:
-            enrolled = rig.made(rig.push(server))
-            taken_in(enrolled)
-            assert "certificate is not believed" in rung(enrolled.place)[0]
-        assert endpoint.requests == []
-
-    def test_one_that_never_answers_or_drips_is_cut(self, rig, credentials, monkeypatch):
-        monkeypatch.setattr(dial, "RING_S", 1.0)
-
-        def drip(line):
-            while True:
-                line.say(b"H")
-                time.sleep(0.2)
-
-        for number, talk in enumerate((silent, drip)):
-            with RungServer(talk, credentials) as server:
-                rig.folder = rig.folder.with_name(f"receiver-{number}")
-                [named] = named_ringers(rig.made(rig.push(server)).place)
-                began = time.monotonic()
-                with pytest.raises(NetworkError):
-                    named.ringer.ring(message_of("phone", "count", [], CAPTURED))
-                assert time.monotonic() - began < 8
-
-    def test_pauses_grow_and_end_and_it_is_said_once(self, rig, credentials):
-        with RungServer(Endpoint(503), credentials) as server:
-            enrolled = rig.made(rig.webhook(server))
-            taken_in(enrolled)
-            said = []
-            for _ in range(3):
-                rung(enrolled.place, said)
-                with closing(enrolled.place.store()) as store:  # its pause is over
-                    store._index.execute("UPDATE ringers SET not_before = 0")
-        assert len(said) == 1
-        found = state(enrolled.place, "desk")
-        assert (found.failures, found.words, found.waiting) == (3, "answered 503", 1)
-        assert [pause_s(n) for n in (1, 2, 3, 8, 9, 10**6)] == [5, 10, 20, 600, 600, 600]
-
-    def test_during_its_pause_it_is_not_rung(self, rig, credentials):
-        with RungServer(endpoint := Endpoint(503), credentials) as server:
-            enrolled = rig.made(rig.webhook(server))
-            taken_in(enrolled)
-            rung(enrolled.place)
-            rung(enrolled.place)
-        assert len(endpoint.requests) == 1
-
-    def test_a_fault_of_ours_is_a_dead_ringer_too(self, rig, monkeypatch):
-        enrolled = rig.made(rig.program())
-        taken_in(enrolled)
-        [named] = named_ringers(enrolled.place)
-        monkeypatch.setattr(named.ringer.__class__, "ring", lambda *_: 1 / 0)
-        assert "fails (ZeroDivisionError)" in rung(enrolled.place)[0]
-
-    def test_it_is_seen_in_status_and_delays_neither_storing_nor_receipts(
-        self, rig, credentials, capsys
-    ):
-        with RungServer(Endpoint(503), credentials) as server:
-            enrolled = rig.made(rig.webhook(server), rig.program())
-            taken_in(enrolled)
-            rung(enrolled.place)
-            taken = taken_in(enrolled, 5)
-        assert [one.outcome for one in taken] == ["stored"] * 5
-        assert all(one.receipt for one in taken)
-        with pytest.raises(SystemExit):
-            cli.main(["receiver", "status", str(rig.folder)])
-        out = capsys.readouterr().out
-        assert "Ringer     desk: NOT HEARD since" in out
-        assert "answered 503; 6 wait, last rung never" in out
-        assert "Ringer     lamp: 5 wait" in out
-        with pytest.raises(SystemExit):
-            cli.main(["receiver", "status", str(rig.folder), "--json"])
-        desk, lamp = json.loads(capsys.readouterr().out)["ringers"]
-        assert (desk["failures"], desk["why"], desk["waiting"]) == (1, "answered 503", 6)
-        assert (lamp["failures"], lamp["waiting"], lamp["rung_at"] is not None) == (0, 5, True)
-
-
-class TestTheProcess:
-    def test_a_ringer_that_hangs_delays_no_other(self, rig, credentials, monkeypatch):
-        monkeypatch.setattr(ring_round, "POLL_S", 0.05)
-        monkeypatch.setattr(dial, "RING_S", 3.0)
-        with (
-            RungServer(silent, credentials) as deaf,
-            RungServer(heard := Endpoint(), credentials) as ok,
-        ):
-            enrolled = rig.made(rig.webhook(deaf, "deaf"), rig.push(ok, "ok"))
-            taken_in(enrolled)
-            stopping = threading.Event()
-            thread = threading.Thread(
-                target=ring_until, args=(enrolled.place, SystemClock(), lambda _: None, stopping)
-            )
-            thread.start()
-            began = time.monotonic()
-            while not heard.requests and time.monotonic() - began < 20:
-                time.sleep(0.02)
-            waited_s = time.monotonic() - began
-            stopping.set()
-            thread.join(20)
-        assert heard.requests
-        assert waited_s < 3
-
-    def test_a_store_that_fails_is_told_and_tried_again(self, rig, monkeypatch):
-        enrolled = rig.made(rig.program())
-        taken_in(enrolled)
-        honest, faults, said = Workplace.store, [StorageError("full"), ValueError("odd")], []
-
-        def store(place):
-            if faults:
-                raise faults.pop()
-            return honest(place)
-
-        monkeypatch.setattr(Workplace, "store", store)
-        monkeypatch.setattr(ring_round, "POLL_S", 0.02)
-        stopping = threading.Event()
-        thread = threading.Thread(
-            target=ring_until, args=(enrolled.place, SystemClock(), said.append, stopping)
-        )
-        thread.start()
-        end = time.monotonic() + 20
-        while time.monotonic() < end and (faults or not state(enrolled.place, "lamp").rung_at):
-            time.sleep(0.02)
-        stopping.set()
-        thread.join(20)
-        assert ["ValueError" in said[0], "full" in said[1]] == [True, True]
-        assert state(enrolled.place, "lamp").waiting == 0
-
-    def test_typed_without_ringers_and_as_a_trial(self, rig, credentials, capsys):
-        with RungServer(endpoint := Endpoint(200, 500), credentials) as server:
-            rig.made(rig.webhook(server))
-
-            def typed(*words):
-                with pytest.raises(SystemExit) as ended:
-                    cli.main(["receiver", "ring", str(rig.folder), *words])
-                return ended.value.code, capsys.readouterr().err
-
-            assert typed("--try") == (0, "ringer desk: took a TEST message\n")
-            code, err = typed("--try")
-            assert (code, "desk answered 500" in err, "1 of 1" in err) == (1, True, True)
-        assert json.loads(endpoint.requests[0][2])["data"]["tests"] == 1
-        path = rig.folder / "receiver.toml"
-        path.write_text(path.read_text().split("[[ring")[0])
-        code, err = typed()
-        assert (code, "names nobody to ring" in err) == (2, True)
 
 
 def test_no_byte_that_anybody_gets_tells_a_plate_a_text_or_a_picture(

@@ -149,10 +149,10 @@ def test_the_receiver_holds_its_folder_and_one_broker_and_nothing_else():
 
 def test_what_rings_holds_no_key_and_reaches_nobody_until_told():
     unit = unit_of(RING)
-    assert unit.words("ReadWritePaths") == {"-/var/lib/platewarden-receiver/store"}
-    hidden = set(" ".join(unit["InaccessiblePaths"]).split())
+    assert unit.words("ReadWritePaths") == {"/var/lib/platewarden-receiver/store"}
+    hidden = unit.words("InaccessiblePaths")
     for name in ("epochs", "signing.key", "tls.key"):
-        assert f"-/var/lib/platewarden-receiver/{name}" in hidden
+        assert f"/var/lib/platewarden-receiver/{name}" in hidden
     assert unit.one("IPAddressDeny") == "any"
     assert "IPAddressAllow" not in unit
 

@@ -4,21 +4,27 @@ and a recipient with ringers.
 
 import base64
 import contextlib
+import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Self
 
+from agent.host.clock import SystemClock
 from agent.receiver.intake import Intake
+from agent.receiver.ringing.ring_round import RingRound, named_ringers
+from agent.receiver.store.ring_queue import RingerState
 from agent.receiver.workplace import Workplace
 from tests.support.pki import Credentials
 from tests.support.receiving import Enrolled, this_instant
 from tests.support.sealed import RECIPIENT
 
 HOST, ADDRESS = "ring.exampleville.example", "127.0.0.1"
+SECRET = b"a secret of twenty-four bytes and more"
+WHSEC = "whsec_" + base64.b64encode(SECRET).decode()
 
 
 class RungServer:
@@ -165,6 +171,56 @@ def silent(line: Line) -> None:
     """Takes all, and says nothing."""
     while True:
         line.more()
+
+
+class RingRig:
+    """A recipient in `folder`, and the tables of ringers that ring real servers on loopback."""
+
+    def __init__(self, folder: Path, ca: Path) -> None:
+        self.folder, self._ca = folder, str(ca)
+
+    def webhook(self, server: RungServer, name: str = "desk", **more: object) -> str:
+        url = f"https://{HOST}:{server.port}/leads?to=desk"
+        keys = {"url": url, "address": ADDRESS, "secret": "hook.secret", "ca": self._ca}
+        return table("webhook", name=name, **{**keys, **more})
+
+    def push(self, server: RungServer, name: str = "phone", **more: object) -> str:
+        url = f"https://{HOST}:{server.port}/leads"
+        keys = {"url": url, "address": ADDRESS, "ca": self._ca}
+        return table("push", name=name, **{**keys, **more})
+
+    def mail(self, server: RungServer, name: str = "post", **more: object) -> str:
+        keys = {"host": HOST, "address": ADDRESS, "port": server.port, "ca": self._ca}
+        keys |= {"sender": "camera@exampleville.example", "to": ["desk@exampleville.example"]}
+        return table("mail", name=name, **{**keys, **more})
+
+    @staticmethod
+    def program(name: str = "lamp", command: Sequence[str] = ("/bin/true",), **more: object) -> str:
+        return table("program", name=name, command=list(command), **more)
+
+    def made(self, *tables: str) -> Enrolled:
+        enrolled = with_ringers(self.folder, "\n".join(tables))
+        secret(self.folder / "hook.secret", WHSEC)
+        return enrolled
+
+
+def table(kind: str, **keys: object) -> str:
+    lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    return f"[[ring.{kind}]]\n" + "\n".join(lines) + "\n"
+
+
+def rung(place: Workplace, said: list[str] | None = None) -> list[str]:
+    """One turn of each ringer; what the operator was told."""
+    said = [] if said is None else said
+    with closing(place.store()) as store:
+        for named in named_ringers(place):
+            RingRound(named, place.verifier(), SystemClock(), said.append).turn(store)
+    return said
+
+
+def state(place: Workplace, name: str) -> RingerState:
+    with closing(place.store()) as store:
+        return {one.ringer: one for one in store.rings.states()}[name]
 
 
 def with_ringers(folder: Path, tables: str) -> Enrolled:
