@@ -26,7 +26,7 @@ INCLUDED = {
     "captured_at": "when",
     "camera": "which camera",
 }
-_SENT = {"crop": "its picture", "captured_at": "time"}
+_SENT = {"crop": "picture of the plate", "captured_at": "time"}
 ALL_DAY = "all day"  # as explanation.hours says it
 
 
@@ -51,8 +51,8 @@ def _who(listed: Sequence[Answer]) -> str:
     if len(listed) > MOST:
         items += f"<li>{len(listed) - MOST} more, in the table below.</li>"
     return (
-        f'<ul class="could">{items}</ul><p>Nobody else could receive anything, and of other '
-        "cars nobody could.</p>"
+        f'<ul class="could">{items}</ul><p>Nobody else could receive anything. Of other '
+        "cars nobody could receive anything.</p>"
     )
 
 
@@ -70,11 +70,11 @@ def _signed(told: Explained) -> str:
         return f'<p class="standing">{escape(DRAFT)}</p>'
     notes = " ".join(standing.otherwise(told.on))
     return (
-        '<p class="standing"><b>Signed by</b> '
+        '<p class="standing">These rules are <b>signed by</b> '
         f"{escape(quoted_names(standing.policy_by, between=' and '))}; the council's charter, "
-        f"which stands above, by {escape(quoted_names(standing.charter_by, between=' and '))}. "
+        f"which limits them, by {escape(quoted_names(standing.charter_by, between=' and '))}. "
         f"In force from {plain_day(standing.at)}, {standing.at:%H:%M} UTC "
-        f"(publish {standing.publish}).</p>"
+        f"(the city's publication {standing.publish}).</p>"
         + (f'<p class="standing"><b>{escape(notes)}</b></p>' if notes else "")
     )
 
