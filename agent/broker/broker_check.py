@@ -27,13 +27,20 @@ from agent.mqtt.events import (
     Subscribed,
 )
 from agent.mqtt.pinned_tls import Peer, context_for
-from agent.mqtt.topics import PACKET_OVERHEAD_BYTES, reads_topic, receipts_topic
+from agent.mqtt.topics import (
+    PACKET_OVERHEAD_BYTES,
+    checkpoints_topic,
+    collected_topic,
+    reads_topic,
+    receipts_topic,
+)
 
 ANSWER_S, QUIET_S, EXPIRY_S = 5.0, 1.0, 1
 DAYS_WANTED = 30
 _DAY_S = 86_400
 _PACKET_BYTES = MAX_WIRE_BYTES + PACKET_OVERHEAD_BYTES
 READS, RECEIPTS = reads_topic(CHECK_RECIPIENT), receipts_topic(CHECK_CAMERA)
+CHECKPOINTS, COLLECTED = checkpoints_topic(CHECK_CAMERA), collected_topic(CHECK_CAMERA)
 _ACCESS = "bind topics and client ids to the certificate's name (docs/guide/broker.md)"
 
 
@@ -133,6 +140,7 @@ class Check:
             for about, tried in (
                 ("no certificate", self._without_certificate),
                 ("read and receipt", self._there_and_back),
+                ("checkpoint and answer", self._checkpoint),
                 ("largest read", self._largest),
                 ("another certificate reads", self._stranger_reads),
                 ("another certificate writes", self._stranger_writes),
@@ -219,6 +227,19 @@ class Check:
         if recipient.payloads(1) != [read] or camera.payloads(1) != [receipt]:
             return fail(about, "acknowledged, and they did not arrive", _ACCESS)
         return ok(about, "a read arrived, and its receipt came back")
+
+    def _checkpoint(self, about: str) -> Finding:
+        """A camera's reaches the collector, and its answer the camera. Reads do without."""
+        fix = "copy today's access list to the broker: it knows these topics"
+        collector = self._joined(CHECK_RECIPIENT, CHECKPOINTS)
+        camera = self._joined(CHECK_CAMERA, COLLECTED)
+        checkpoint, answer = _payload(), _payload()
+        for said in (camera.publish(CHECKPOINTS, checkpoint), collector.publish(COLLECTED, answer)):
+            if said.refused:
+                return warn(about, f"refused: {said.words}", fix)
+        if collector.payloads(1) != [checkpoint] or camera.payloads(1) != [answer]:
+            return warn(about, "acknowledged, and they did not arrive", fix)
+        return ok(about, "a camera's checkpoint arrived, and the answer came back")
 
     def _largest(self, about: str) -> Finding:
         """It arrives as it was sent."""

@@ -25,6 +25,7 @@ from agent.broker.names import (
     CHECK_CAMERA,
     CHECK_RECIPIENT,
     CHECK_STRANGER,
+    COLLECTOR,
     RESERVED,
     Rights,
     recipient_of,
@@ -32,7 +33,7 @@ from agent.broker.names import (
 )
 from agent.core.text.encoding import PIN_PREFIX
 from agent.core.text.identifier import IDENTIFIER
-from agent.disk.atomic_file import write_atomic
+from agent.disk.atomic_file import private_folder, write_atomic
 from agent.disk.folder import NewFile, write_folder
 from agent.disk.input_file import read_input
 from agent.disk.private_file import read_private
@@ -46,6 +47,7 @@ SETTINGS, CA, CA_KEY, NEXT_KEY, REVOKED = (
     "revoked.json",
 )
 CAMERAS, RECIPIENTS, CHECK, MACHINE = "cameras", "recipients", "check", "machine"
+COLLECTORS = "collector"
 DEFAULT_PORT, MAX_BYTES, MAX_REVOKED_BYTES = 8883, 65_536, 1 << 22
 ETC, VAR = PurePosixPath("/etc/mosquitto/platewarden"), PurePosixPath("/var/lib/mosquitto")
 MOSQUITTO, RABBITMQ = "mosquitto", "rabbitmq"
@@ -83,7 +85,7 @@ class BrokerFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.place = _read_settings(folder / SETTINGS)
+        self.place = read_place(folder)
         missing = "make the folder with `platewarden broker init`"
         self._authority = authority.loaded(
             read_input(folder / CA, MAX_BYTES, missing=missing),
@@ -168,6 +170,19 @@ class BrokerFolder:
         self._write_access(now)
         return Signed(name, path, certificate.not_valid_after_utc)
 
+    def sign_collector(self, now: datetime) -> Signed:
+        """A new key and certificate for the city's `audit collect`. An earlier one is revoked."""
+        path = self.folder / COLLECTORS / f"{COLLECTOR}.crt"
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._authority.client(COLLECTOR, key.public_key(), now)
+        if path.exists():
+            self._revoke((_certificate(path).serial_number,))
+        private_folder(path.parent)
+        write_atomic(path.with_suffix(".key"), authority.private_pem(key))
+        write_atomic(path, authority.pem(certificate), 0o644)
+        self._write_access(now)
+        return Signed(COLLECTOR, path, certificate.not_valid_after_utc)
+
     def remove(self, name: str, now: datetime) -> None:
         """Take a camera or recipient off the access list and revoke its certificate. Raises
         UsageError.
@@ -206,9 +221,9 @@ class BrokerFolder:
         """Who has a certificate: what kind, name, until when; the broker's own first."""
         server = _certificate(self.folder / MACHINE / "server.crt")
         yield "broker", self.place.host, server.not_valid_after_utc
-        for kind in (CAMERAS, RECIPIENTS):
+        for kind in (CAMERAS, RECIPIENTS, COLLECTORS):
             for name in self._names(kind):
-                ends = _certificate(self._path(kind, name)).not_valid_after_utc
+                ends = _certificate(self.folder / kind / f"{name}.crt").not_valid_after_utc
                 yield kind.removesuffix("s"), name, ends
 
     def _path(self, kind: str, name: str) -> Path:
@@ -233,7 +248,7 @@ class BrokerFolder:
         if name in RESERVED or ("." not in name and self._path(other, name).exists()):
             raise ConfigError(
                 f"{name!a} is already the name of "
-                + ("a check's certificate" if name in RESERVED else f"one of the {other}"),
+                + ("one of the broker's own" if name in RESERVED else f"one of the {other}"),
                 where=where,
                 fix="cameras and recipients need different ids",
             )
@@ -322,7 +337,9 @@ def _settings(place: Place) -> str:
     )
 
 
-def _read_settings(path: Path) -> Place:
+def read_place(folder: Path) -> Place:
+    """Of a broker's folder. Raises ConfigError."""
+    path = folder / SETTINGS
     data = read_input(path, MAX_BYTES, missing="make the folder with `platewarden broker init`")
     try:
         table = tomllib.loads(data.decode())

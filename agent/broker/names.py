@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from agent.mqtt.topics import reads_topic, receipts_topic
+from agent.mqtt.topics import checkpoints_topic, collected_topic, reads_topic, receipts_topic
 
 CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER = (
     "platewarden-check-camera",
@@ -12,7 +12,9 @@ CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER = (
 """Three certificates for `platewarden broker check`: so it never has to take the place of a camera
 or recipient that is at work. The third may do nothing.
 """
-RESERVED = frozenset({CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER})
+COLLECTOR = "platewarden-collector"
+"""Of the city's `audit collect`: it reads what cameras tell of their logs, and answers them."""
+RESERVED = frozenset({CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER, COLLECTOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +34,29 @@ def recipient_of(name: str) -> str:
 
 
 def rights(cameras: tuple[str, ...], recipients: tuple[str, ...]) -> tuple[Rights, ...]:
-    """A camera writes reads and reads its own receipts; a recipient reads its own reads and writes
-    receipts. The check's camera and recipient may do the same with each other, and no more.
+    """A camera writes reads and reads its own receipts, and tells the collector how far its logs
+    have come; a recipient reads its own reads and writes receipts. The check's camera and recipient
+    may do the same with each other, and no more: the recipient plays the collector, too.
 
     `recipients`: as in their certificates, one for each of several receivers.
     """
     reads = tuple(reads_topic(one) for one in dict.fromkeys(map(recipient_of, recipients)))
     return (
-        *(Rights(camera, reads, (receipts_topic(camera),)) for camera in cameras),
+        *(_camera(camera, reads) for camera in cameras),
         *(
             Rights(name, (receipts_topic("+"),), (reads_topic(recipient_of(name)),))
             for name in recipients
         ),
-        Rights(CHECK_CAMERA, (reads_topic(CHECK_RECIPIENT),), (receipts_topic(CHECK_CAMERA),)),
-        Rights(CHECK_RECIPIENT, (receipts_topic(CHECK_CAMERA),), (reads_topic(CHECK_RECIPIENT),)),
+        Rights(COLLECTOR, (collected_topic("+"),), (checkpoints_topic("+"),)),
+        _camera(CHECK_CAMERA, (reads_topic(CHECK_RECIPIENT),)),
+        Rights(
+            CHECK_RECIPIENT,
+            (receipts_topic(CHECK_CAMERA), collected_topic(CHECK_CAMERA)),
+            (reads_topic(CHECK_RECIPIENT), checkpoints_topic(CHECK_CAMERA)),
+        ),
     )
+
+
+def _camera(name: str, reads: tuple[str, ...]) -> Rights:
+    own = receipts_topic(name), collected_topic(name)
+    return Rights(name, (*reads, checkpoints_topic(name)), own)

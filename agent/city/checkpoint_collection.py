@@ -6,7 +6,7 @@ So one cosignature under the city's log vouches for every camera's (docs/design/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -14,17 +14,20 @@ from agent.audit.proofs.log_tiles import FITTING
 from agent.audit.witnesses.grown_log import Last, Look, look
 from agent.audit.witnesses.log_witness import offered
 from agent.audit.witnesses.witness_folder import keep_evidence
+from agent.city.checkpoint_messages import largest_that_fits, misfit, news_of, sort_messages
 from agent.city.city_log import DATABASE, FOLDER
 from agent.core.log.checkpoint import Checkpoint
 from agent.core.log.leaf import LeafKind
-from agent.core.text.rfc3339 import from_posix_s
+from agent.core.text.rfc3339 import from_posix_s, parse_rfc3339, rfc3339
 from agent.errors import PlatewardenError, RefusedError, StorageError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
+    from agent.city.checkpoint_messages import Message
     from agent.city.city_log import CityLog
     from agent.storage.log_key import TrustedLogKeys
 
@@ -33,17 +36,21 @@ _TABLE = (
     "CREATE TABLE IF NOT EXISTS collected (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, "
     "root BLOB NOT NULL, at_s INTEGER NOT NULL) STRICT;"
     "CREATE TABLE IF NOT EXISTS trouble (origin TEXT PRIMARY KEY, what TEXT NOT NULL, "
-    "at_s INTEGER NOT NULL) STRICT"
+    "at_s INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS published (origin TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT"
 )
 FIRST, GROWN = FITTING
 SAME, MISSING, REFUSED, UNUSABLE = "same", "missing", "refused", "unusable"
+ASKED = "asked"  # it proves its growth since another size, and is told since when
+_CAME = frozenset({FIRST, GROWN, REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
     """What became of one log. `leaf`: its number in the city's log, None where it needed none.
 
-    `why`: for people, where the outcome is MISSING, REFUSED or UNUSABLE.
+    `why`: for people, where the outcome is MISSING, REFUSED or UNUSABLE. `camera`: the name in the
+    certificate, of one that came over the broker.
     """
 
     origin: str
@@ -54,6 +61,7 @@ class Collected:
     leaf: int | None = None
     why: str = ""
     error: PlatewardenError | None = None
+    camera: str = ""
 
 
 class Collection:
@@ -81,7 +89,19 @@ class Collection:
         """A second history of a camera's log, beside the city's own."""
         return keep_evidence(self._folder, origin, note)
 
-    def keep(self, checkpoint: Checkpoint, details: Mapping[str, object], at_s: int) -> int:
+    def published(self, origin: str) -> datetime | None:
+        """When the camera sent what was collected last, if it came over the broker."""
+        for (at,) in self._log.query("SELECT at FROM published WHERE origin = ?", (origin,)):
+            return parse_rfc3339(str(at))
+        return None
+
+    def keep(
+        self,
+        checkpoint: Checkpoint,
+        details: Mapping[str, object],
+        at_s: int,
+        published: datetime | None = None,
+    ) -> int:
         """The leaf's number. The leaf and the memory are on disk together, or neither is."""
 
         def remember(connection: sqlite3.Connection, _number: int) -> None:
@@ -90,6 +110,9 @@ class Collection:
                 "INSERT OR REPLACE INTO collected VALUES (?, ?, ?, ?)", (origin, size, root, at_s)
             )
             connection.execute("DELETE FROM trouble WHERE origin = ?", (origin,))
+            if published is not None:
+                sent = origin, rfc3339(published)
+                connection.execute("INSERT OR REPLACE INTO published VALUES (?, ?)", sent)
 
         return self._log.append(LeafKind.CHECKPOINT, details, also=remember)
 
@@ -116,10 +139,11 @@ def collect(
     keys: TrustedLogKeys,
     missing_after_s: int,
     now_s: Callable[[], int],
+    came: Mapping[str, Iterable[bytes]] | None = None,
 ) -> tuple[Collected, ...]:
     """`paths`: cameras' logs, folders above, proofs or checkpoints. `missing_after_s`: how long a
     log may go without growing. Which logs must come: those that `keys` names, and those that came
-    once.
+    once. `came`: messages over the broker, by the name in the certificate that sent them.
 
     One that does not fit costs one. Raises StorageError for the city's own log.
     """
@@ -127,8 +151,9 @@ def collect(
     found, faults = offered(paths)
     done = [_one(look(path, keys, kept), kept, now_s()) for path in found]
     done += [Collected("", UNUSABLE, why=str(fault), error=fault) for fault in faults]
+    done += _over_the_broker(came or {}, keys, kept, now_s)
     expected = {origin for origin in keys.keys if origin} | set(kept.origins())
-    told = {one.origin for one in done if one.outcome != SAME}
+    told = {one.origin for one in done if one.outcome in _CAME}
     for origin in sorted(expected - told):
         missing = _missing(origin, kept, missing_after_s, now_s())
         if missing is not None:
@@ -145,6 +170,54 @@ def _one(seen: Look, kept: Collection, now_s: int) -> Collected:
         return Collected("", UNUSABLE, why=f"{seen.path}: nothing was signed in it yet")
     if last is not None and last.checkpoint.size == signed.size:
         return Collected(signed.origin, SAME, signed.size, signed.root, last)
+    return _taken(seen, signed, kept, now_s, None)
+
+
+def _over_the_broker(
+    came: Mapping[str, Iterable[bytes]],
+    keys: TrustedLogKeys,
+    kept: Collection,
+    now_s: Callable[[], int],
+) -> Iterator[Collected]:
+    found = sort_messages(came, keys, kept)
+    for error in found.bad:
+        yield Collected("", UNUSABLE, why=str(error), error=error)
+    for origin, messages in found.logs.items():
+        for one in _of_log(origin, messages, keys, kept, now_s()):
+            yield replace(one, camera=messages[-1].camera)
+
+
+def _of_log(
+    origin: str,
+    messages: tuple[Message, ...],
+    keys: TrustedLogKeys,
+    kept: Collection,
+    now_s: int,
+) -> Iterator[Collected]:
+    last = kept.last(origin)
+    news = news_of(messages, last.checkpoint if last else None, kept.published(origin))
+    fits = largest_that_fits(news, keys, kept)
+    if fits:
+        message, seen = fits
+        yield _taken(seen, message.signed, kept, now_s, message.published)
+    wrong = misfit(news, keys, kept) if news else None
+    if wrong and wrong.error:
+        yield _misfit(wrong, wrong.error, kept, now_s)
+    elif not fits:
+        yield _not_grown(messages[-1].signed, kept)
+
+
+def _not_grown(newest: Checkpoint, kept: Collection) -> Collected:
+    """It is as it was, or proves its growth since another size than is held."""
+    last = kept.last(newest.origin)
+    outcome = SAME if last and newest.size <= last.checkpoint.size else ASKED
+    return Collected(newest.origin, outcome, newest.size, newest.root, last)
+
+
+def _taken(
+    seen: Look, signed: Checkpoint, kept: Collection, now_s: int, published: datetime | None
+) -> Collected:
+    last = seen.last
     outcome = GROWN if last else FIRST
     details = {
         "outcome": outcome,
@@ -154,7 +227,7 @@ def _one(seen: Look, kept: Collection, now_s: int) -> Collected:
         "before": last.checkpoint.size if last else 0,
         "note_sha256": sha256(seen.note).hexdigest(),
     }
-    leaf = kept.keep(signed, details, now_s)
+    leaf = kept.keep(signed, details, now_s, published)
     return Collected(signed.origin, outcome, signed.size, signed.root, last, leaf)
 
 

@@ -7,6 +7,7 @@ from agent.mqtt.events import Properties
 
 PACKET_OVERHEAD_BYTES = 1024
 """Room for the topic and the properties around a payload of the greatest size."""
+CHECKPOINT_EXPIRY_S = 7 * 86_400
 _LONGEST_EXPIRY_S = 0xFFFFFFFF  # MQTT's, four bytes
 
 
@@ -18,6 +19,23 @@ def reads_topic(recipient: str) -> str:
 def receipts_topic(device: str) -> str:
     """Where recipients answer a camera."""
     return f"platewarden/1/receipts/{device}"
+
+
+def checkpoints_topic(device: str) -> str:
+    """Where a camera tells its city how far its logs have come."""
+    return f"platewarden/1/checkpoints/{device}"
+
+
+def collected_topic(device: str) -> str:
+    """Where the city's collector answers it."""
+    return f"platewarden/1/collected/{device}"
+
+
+def checkpoint_properties() -> Properties:
+    """Of a checkpoint, and of the answer to one: the broker keeps it for a week at most, however
+    long nobody comes for it.
+    """
+    return Properties("text/plain; charset=utf-8", CHECKPOINT_EXPIRY_S)
 
 
 def read_properties(expires_in_s: int) -> Properties:

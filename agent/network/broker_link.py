@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
+from agent.core.log.collected import MAX_ANSWER_BYTES
+from agent.core.log.fate import PostAnswer
 from agent.core.policy.policy import Broker
 from agent.errors import NetworkError
 from agent.mqtt.driver import Driver
@@ -20,17 +22,26 @@ from agent.mqtt.events import (
     Disconnected,
     Event,
     Received,
+    Refused,
     Session,
     Subscribed,
 )
 from agent.mqtt.pinned_tls import PinnedContext, PinnedSocket
-from agent.mqtt.topics import read_properties, reads_topic, receipts_topic
+from agent.mqtt.topics import (
+    checkpoint_properties,
+    checkpoints_topic,
+    collected_topic,
+    read_properties,
+    reads_topic,
+    receipts_topic,
+)
 from agent.network.egress import Egress
 
 # the broker keeps receipts for us that long while we are away; after that a re-publication brings
 # another
 _SESSION_S = 3600
 TRIES_AGAIN = "deliver tries again"
+MAX_ANSWERS_WAITING = 16
 _ACCESS_RULES = "check the broker's access rules for this device"
 _CLONED = (
     "is its card a copy of another's? Provision one of the two anew; deliver tries again, ever "
@@ -100,6 +111,14 @@ class BrokerLink:
         self._context, self._egress, self._limits = context, egress, limits
         self._receipts_topic = receipts_topic(device)
         self._receipts: deque[bytes] = deque()
+        self._checkpoints_topic, self._collected_topic = (
+            checkpoints_topic(device),
+            collected_topic(device),
+        )
+        self._posts: set[int] = set()  # the driver's tickets
+        self._post_answers: list[PostAnswer] = []
+        self._collected: deque[bytes] = deque(maxlen=MAX_ANSWERS_WAITING)
+        self._listens, self._may_listen = "", True  # to the collector: "", "asked", "granted"
         self._flights: dict[int, Flight] = {}  # by the driver's ticket
         self._answers: list[Answer] = []
         self.ended_by: int | None = None
@@ -159,6 +178,7 @@ class BrokerLink:
         """
         self._egress.permit(self.broker.id, address, port)
         self.close()
+        self._posts, self._listens = set(), ""
         # a new one for each connection: nothing that waited in the old one goes out
         self._driver = driver = Driver(self._context, self._session)
         with _next_step("check the broker and the network; " + TRIES_AGAIN):
@@ -181,13 +201,19 @@ class BrokerLink:
         ticket = driver.publish(reads_topic(recipient), wire, read_properties(expires_in_s))
         self._flights[ticket] = Flight(read_id, len(wire), monotonic())
 
+    def post(self, checkpoint: bytes) -> None:
+        """Send a checkpoint to the city; `take_post_answers` tells more. Raises NetworkError."""
+        driver = self._required()
+        ticket = driver.publish(self._checkpoints_topic, checkpoint, checkpoint_properties())
+        self._posts.add(ticket)
+
     def poll(self) -> None:
         """Take in what has arrived, without waiting, and keep the connection alive. Raises
         NetworkError.
         """
         for event in self._required().loop(0.0):
             self._take(event)
-            if isinstance(event, Disconnected):
+            if isinstance(event, Disconnected | Refused):
                 raise self._ended(event)
         oldest = next(iter(self._flights.values()), None)
         if oldest and monotonic() - oldest.since_s > self._limits.acknowledge_timeout_s:
@@ -201,6 +227,19 @@ class BrokerLink:
     def take_answers(self) -> list[Answer]:
         """To reads, since the last call."""
         taken, self._answers = self._answers, []
+        return taken
+
+    def take_post_answers(self) -> list[PostAnswer]:
+        """To checkpoints, since the last call."""
+        taken, self._post_answers = self._post_answers, []
+        return taken
+
+    def take_collected(self) -> list[bytes]:
+        """Untrusted answers of the city's collector, oldest first; each at most MAX_ANSWER_BYTES,
+        and the last MAX_ANSWERS_WAITING.
+        """
+        taken = list(self._collected)
+        self._collected.clear()
         return taken
 
     def take_flights(self) -> list[Flight]:
@@ -224,7 +263,12 @@ class BrokerLink:
     def _until(self, driver: Driver, kind: type[_Kind], what: str, within_s: float) -> _Kind:
         return driver.until(kind, within_s, what, self._take)
 
-    def _ended(self, event: Disconnected) -> NetworkError:
+    def _ended(self, event: Disconnected | Refused) -> NetworkError:
+        if self._listens == "asked":
+            # RabbitMQ ends a connection for a topic that it does not let one read. Reads come first
+            self._may_listen = False
+            what = f"did not let us read {self._collected_topic}: {event.words}"
+            self._post_answers.append(PostAnswer(self.broker.id, what))
         self.ended_by = event.reason
         if event.reason == SESSION_TAKEN_OVER:
             what = f"another device uses this id ({self._session.client_id}): {event.words}"
@@ -235,12 +279,15 @@ class BrokerLink:
     def _take(self, event: Event) -> None:
         """Keep an answer, or a receipt if it fits."""
         if isinstance(event, Acknowledged):
-            flight = self._flights.pop(event.ticket, None)
-            if flight is not None:
-                self._answers.append(Answer(flight, event.reason, event.refused, event.words))
+            self._take_answer(event)
+        if isinstance(event, Subscribed) and event.topic == self._collected_topic:
+            self._listens = "granted"
         if not isinstance(event, Received):
             return
         receipt = event.untrusted_payload
+        if event.topic == self._collected_topic and len(receipt) <= MAX_ANSWER_BYTES:
+            self._collected.append(receipt)
+            return
         fits = (
             event.topic == self._receipts_topic and len(receipt) <= self._limits.max_receipt_bytes
         )
@@ -248,6 +295,20 @@ class BrokerLink:
             self._receipts.append(receipt)
         else:
             self.dropped_receipts += 1
+
+    def _take_answer(self, event: Acknowledged) -> None:
+        flight = self._flights.pop(event.ticket, None)
+        if flight is not None:
+            self._answers.append(Answer(flight, event.reason, event.refused, event.words))
+        if event.ticket not in self._posts:
+            return
+        self._posts.discard(event.ticket)
+        refusal = f"did not take a checkpoint: {event.words}" if event.refused else ""
+        self._post_answers.append(PostAnswer(self.broker.id, refusal))
+        if not event.refused and not self._listens and self._may_listen:
+            # only where checkpoints are taken: an older access list knows neither topic
+            self._listens = "asked"
+            self._required().subscribe(self._collected_topic)
 
     def _required(self) -> Driver:
         if self._driver is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from agent.core.log.fate import Fate, Outcome
+from agent.core.log.fate import Fate, Outcome, PostAnswer
 from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, NetworkError
@@ -165,6 +165,28 @@ class MqttPublisher:
     def untrusted_receipts(self) -> Sequence[bytes]:
         """What `collect` has brought, at most a few hundred."""
         return [receipt for route in self._routes for receipt in route.link.take_receipts()]
+
+    def post(self, checkpoint: bytes) -> bool:
+        """Hand a checkpoint over to each broker that is there and has room: none is for one
+        recipient. False: to none.
+        """
+        posted = False
+        for route in self._routes:
+            if route.link.connected and self._has_room(route):
+                try:
+                    route.link.post(checkpoint)
+                except NetworkError:
+                    continue  # it has just ended: the next `collect` tells
+                posted = True
+        return posted
+
+    def post_answers(self) -> Sequence[PostAnswer]:
+        """The brokers', to checkpoints, since the last call."""
+        return [answer for route in self._routes for answer in route.link.take_post_answers()]
+
+    def untrusted_answers(self) -> Sequence[bytes]:
+        """What the city's collector says, at most a handful."""
+        return [answer for route in self._routes for answer in route.link.take_collected()]
 
     def dropped_receipts(self) -> int:
         """Receipts that were too long, for another topic, or too many, since the start."""

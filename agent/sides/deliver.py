@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.layout import HOTLIST
 from agent.core.log.closing_words import DeliverTotals, deliver_totals
+from agent.core.log.collected import MAX_ANSWER_BYTES
 from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import require_in_force
@@ -34,6 +35,7 @@ from agent.host.stop_signal import Stop
 from agent.host.teller import Teller
 from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
 from agent.network.broker_link import LinkLimits
+from agent.network.checkpoint_post import CheckpointPost
 from agent.network.egress import Egress, install_guard, refuse_proxies
 from agent.network.policy_tls import context_for
 from agent.network.publisher import MqttPublisher
@@ -42,9 +44,10 @@ from agent.sides.signed_city import SignedCity, in_force, no_bundles
 from agent.storage.attempts import Attempts
 from agent.storage.audit_log import AuditLog
 from agent.storage.floor_file import FloorKeeper
+from agent.storage.growth_mailbox import OwnGrowth, WatchGrowth
 from agent.storage.kept_receipts import KeptReceipts
 from agent.storage.log_key import load_signing_key, origin_of
-from agent.storage.mailbox import OutboxReader
+from agent.storage.mailbox import COLLECTED, GROWTH, OutboxReader
 from agent.verifying.device_public_file import load_own_public
 from agent.verifying.envelope_check import EnvelopeVerifier
 from agent.verifying.receipt_check import ReceiptVerifier
@@ -197,6 +200,7 @@ class DeliverySide:
         receipts = KeptReceipts(settings.receipts, log, settings.limits.max_receipt_bytes)
         receipts.recover()
         self._floor = _floor(settings, public.watch_log)
+        logs = _growing_logs(settings, log, public.watch_log, clock)
         self._bell = FolderBell(settings.outbox)
         self.delivery = Delivery(
             settings.camera_id,
@@ -209,6 +213,7 @@ class DeliverySide:
             _JITTER,
             self._bell,
         )
+        self._post = CheckpointPost(logs, self.delivery.refusals, clock, _JITTER)
 
     def in_force(self) -> Mapping[str, object]:
         """The policy in force, for a leaf."""
@@ -234,7 +239,10 @@ class DeliverySide:
                 return PassResult(len(self._outbox.pending()), 0, 0, self._refused)
             self._log.append(LeafKind.REFUSAL, {"reason": refusal.reason, "what": refusal.what})
             raise
-        return self.delivery.pass_once(self._route, notifier.progress, self._stop, PASS_EVERY_S)
+        publisher = self._route.publisher
+        result = self.delivery.pass_once(self._route, notifier.progress, self._stop, PASS_EVERY_S)
+        self._post.turn(publisher)
+        return result
 
     def links(self) -> Mapping[str, str] | None:
         """Each broker of the policy in force, and what keeps it out of reach; None: no policy is in
@@ -304,7 +312,7 @@ class DeliverySide:
                 fix="only tests and rigs may give --allow-unsigned",
             )
         client = client_certificate(self._settings)
-        longest = limits.max_receipt_bytes + PACKET_OVERHEAD_BYTES
+        longest = max(limits.max_receipt_bytes, MAX_ANSWER_BYTES) + PACKET_OVERHEAD_BYTES
         contexts = {
             broker.id: context_for(
                 broker, city.ca(broker), f"broker {broker.id!r}", longest, client
@@ -374,6 +382,15 @@ def _floor(settings: Settings, watch_key: bytes) -> FloorKeeper:
     folders = (settings.outbox, settings.state / "deliver", settings.receipts)
     source, kept, shown = (folder / FLOOR for folder in folders)
     return FloorKeeper(source, kept, shown, origin_of(settings.camera_id, "watch"), watch_key)
+
+
+def _growing_logs(
+    settings: Settings, log: AuditLog, watch_key: bytes, clock: "Clock"
+) -> tuple[OwnGrowth, WatchGrowth]:
+    """Both of the camera's, for the city's collector."""
+    own = OwnGrowth(log, settings.state / "deliver" / "collected", lambda: clock.now().utc)
+    source, shown = settings.outbox / GROWTH, settings.receipts / COLLECTED
+    return own, WatchGrowth(source, shown, origin_of(settings.camera_id, "watch"), watch_key)
 
 
 def client_certificate(settings: Settings) -> tuple[Path, Path] | None:

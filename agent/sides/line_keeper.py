@@ -16,6 +16,8 @@ from agent.sides.camera_orders import permitted, signed_orders
 from agent.sides.signed_city import in_force, sentence
 from agent.sides.watch_parts import Watch, build_settler, hotlist_digest, sealer_for, tell_hotlist
 from agent.storage.floor_file import FloorWriter
+from agent.storage.growth_mailbox import GrowthWriter
+from agent.storage.mailbox import COLLECTED, GROWTH
 
 SETTLE_EVERY_S = 1.0
 SETTLE_POLL_S = 0.2
@@ -34,6 +36,13 @@ class LineKeeper:
         self._settler = build_settler(watch, policy, line.outbox)
         self._next_s = watch.clock.monotonic_s()
         self.floor = FloorWriter(watch.settings.outbox / FLOOR, watch.log)
+        self._growth = GrowthWriter(
+            watch.settings.outbox / GROWTH,
+            watch.settings.receipts / COLLECTED,
+            watch.log,
+            lambda: watch.clock.now().utc,
+            watch.clock.monotonic_s,
+        )
 
     def hours_barred(self) -> bool:
         """Does a bar hold for this camera just now?
@@ -66,6 +75,7 @@ class LineKeeper:
         self._settler.settle(now)
         self._watch.log.copy_checkpoint()
         self.floor.write()
+        self._growth.write()
         for hour in self.line.counts.flush(now):
             self.line.log.append(LeafKind.COUNTS, hour)
         self._tell_bundles()

@@ -92,6 +92,11 @@ class AuditLog:
         self.close()
 
     @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self._origin
+
+    @property
     def size(self) -> int:
         """How many leaves there are."""
         return self._frontier.size

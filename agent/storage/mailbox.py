@@ -2,7 +2,8 @@
 another user.
 
 `outbox/<read id>.sealed` is written by watch (`outbox.py`), `receipts/<read id>.receipt` by
-deliver; the floor of watch's log lies in both (`floor_file.py`).
+deliver; the floor of watch's log lies in both (`floor_file.py`), and so does what it tells the city
+of its growth, and the answer (`growth_mailbox.py`).
 
 A folder has one writer; its reader trusts nothing in it: names of one form only, regular files
 only, bounded in size and number. Neither lists a folder that stands still, and watch lists none
@@ -38,6 +39,8 @@ FILE_MODE = 0o640
 MAX_NAMES = 50_000
 # names that watch asks for in one round: a frame must not wait for more
 MAX_ASKED = 1_000
+GROWTH, COLLECTED = "watch.growth", "watch.collected"
+NO_READS = frozenset({FLOOR, GROWTH, COLLECTED})  # files that lie there beside reads and receipts
 TICK_S = 2.0  # more than the coarsest clock that a file system stamps a change with
 FULL_LOOK_S = 60.0
 _READ_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -138,7 +141,7 @@ class Folder:
                 for count, entry in enumerate(entries):
                     if count >= MAX_NAMES:
                         break
-                    if entry.name == FLOOR or (
+                    if entry.name in NO_READS or (
                         entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX)
                     ):
                         # of a part: its writer is still at work on it, or will clear it up when it

@@ -206,6 +206,25 @@ def list_unknown(told, chance):
     return insert(told, WATCH, number + 1, "policy", hotlist_digest="planted", policy_version=7)
 
 
+def checkpoint_missing(told, _chance):
+    since = "2027-01-15T08:00:00.000Z"
+    details = {"outcome": "missing", "log": origin_of(*WATCH), "before": 3, "since": since}
+    return (*add_to_city(told, details), origin_of(*WATCH), since)
+
+
+def checkpoint_misfit(told, _chance):
+    details = {"outcome": "refused", "log": origin_of(*DELIVER), "reason": "log-truncated"}
+    return (*add_to_city(told, details), origin_of(*DELIVER), "log-truncated")
+
+
+def add_to_city(told, details):
+    """Beside one that fits, of which nothing is told."""
+    log, acts = (CITY, "city"), told.logs[CITY, "city"]
+    fits = {"outcome": "grown", "log": origin_of(*WATCH), "size": 3}
+    acts += [Leaf(acts[-1].at, "checkpoint", one) for one in (fits, details)]
+    return log, len(acts) - 1
+
+
 FAULTS = {
     Finding.HOUR_WITHOUT_COUNTS: hour_missing,
     Finding.SILENT: deliver_silent,
@@ -226,6 +245,8 @@ FAULTS = {
     Finding.RECEIVED_TWICE: received_twice,
     Finding.NOT_HELD: not_held,
     Finding.LIST_UNKNOWN: list_unknown,
+    Finding.CHECKPOINT_MISSING: checkpoint_missing,
+    Finding.CHECKPOINT_MISFIT: checkpoint_misfit,
 }
 
 
@@ -262,7 +283,7 @@ def test_a_planted_fault_is_found_and_named(number, finding, tmp_path):
     bad = [one for one in asked(told, tmp_path) if one.bad]
     named = [one for one in bad if one.finding is finding]
     assert [(one.origin, one.leaf) for one in named] == [(origin_of(*log), leaf)], bad
-    assert named[0].camera == CAMERA
+    assert named[0].camera == log[0]
     assert all(word in named[0].what for word in words)
 
 

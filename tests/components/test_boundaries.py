@@ -24,6 +24,7 @@ from agent.bundles.follower import Follower
 from agent.bundles.generation_store import BundleStore
 from agent.bundles.inbox import Inbox
 from agent.camera import images
+from agent.city import checkpoint_messages
 from agent.core.hotlist.builder import ListBuilder
 from agent.core.hotlist.categories import AllowList
 from agent.core.hotlist.columns import MAX_CROWD, most_crowded, slots_of
@@ -41,10 +42,12 @@ from agent.errors import (
     EnvelopeRefusedError,
     RefusedError,
     SourceError,
+    UsageError,
 )
 from agent.receiver.intake import Intake
 from agent.settings import Limits
 from agent.sides import camera_state
+from agent.storage import growth_mailbox
 from agent.verifying import (
     enrolment_check,
     envelope_check,
@@ -71,6 +74,20 @@ def fails(*_args, **_named):
 
 
 BOUNDARIES = {
+    "camera's checkpoint": (
+        checkpoint_messages,
+        "look_at",
+        lambda _: checkpoint_messages._message("cam-7", b"", None, None),
+        UsageError,
+    ),
+    "watch's checkpoint": (
+        growth_mailbox,
+        "verified_checkpoint",
+        lambda folder: growth_mailbox.WatchGrowth(
+            written(folder / "growth", b"note"), folder / "shown", "log", KEY
+        ).message(),
+        EnvelopeRefusedError,
+    ),
     "key list": (
         key_list_check.jose,
         "verify_compact",

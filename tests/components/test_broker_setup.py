@@ -13,7 +13,7 @@ from agent import cli
 from agent.broker.broker_check import Check, Client, Target
 from agent.broker.broker_folder import CAMERAS, CHECK, MACHINE, RECIPIENTS, BrokerFolder, Place
 from agent.broker.mosquitto import CONFIG
-from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER
+from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER, COLLECTOR
 from agent.core.camera.diagnosis_findings import Health
 from agent.errors import ConfigError, NetworkError, StorageError, UsageError
 from agent.mqtt.events import Session
@@ -81,7 +81,7 @@ def test_a_broker_that_was_set_up_so_has_no_fault(city, capsys):
     [(where, lines)] = json.loads(capsys.readouterr().out).items()
     assert where == f"{ADDRESS}:{city.port}"
     assert {line["state"] for line in lines} == {"ok"}
-    assert len(lines) == 11
+    assert len(lines) == 12
 
 
 def test_a_receipt_waits_for_no_full_packet(city):
@@ -313,10 +313,10 @@ class TestRequests:
         assert "already the name of one of the recipients" in capsys.readouterr().err
         assert folder.cameras == ()
 
-    @pytest.mark.parametrize("name", [CHECK_CAMERA, CHECK_STRANGER])
+    @pytest.mark.parametrize("name", [CHECK_CAMERA, CHECK_STRANGER, COLLECTOR])
     def test_a_name_that_the_check_uses(self, tmp_path, name):
         csr = json.loads(make_kit(CAMERA, NOW).public[ENROLMENT])["csr"].encode()
-        with pytest.raises(ConfigError, match="already the name of a check"):
+        with pytest.raises(ConfigError, match="already the name of one of the broker's own"):
             make(tmp_path).sign(CAMERAS, name, csr, "here", NOW)
 
     @pytest.mark.parametrize("name", ["../x", "a/b", "#", "+", "", "A b", "x\nuser y"])

@@ -24,6 +24,8 @@ ACL = f"""
 user {DEVICE}
 topic write platewarden/1/reads/{RECIPIENT}
 topic read {RECEIPTS}
+topic write platewarden/1/checkpoints/{DEVICE}
+topic read platewarden/1/collected/{DEVICE}
 user other-side
 topic readwrite platewarden/#
 """
@@ -43,11 +45,14 @@ class Subscriber:
         )
         self._client.tls_set(str(ca.pem), str(credentials.certificate), str(credentials.key))
         self._client.tls_insecure_set(True)  # a test's stand-in dials 127.0.0.1
-        self._client.on_message = lambda _c, _u, message: self.arrived.append(message)
+        self.checkpoints: list[mqtt.MQTTMessage] = []
+        self._client.on_message = lambda _c, _u, message: (
+            self.checkpoints if "/checkpoints/" in message.topic else self.arrived
+        ).append(message)
         ready: list[object] = []
         self._client.on_subscribe = lambda *_: ready.append(1)
         self._client.connect("127.0.0.1", port)
-        self._client.subscribe("platewarden/1/reads/#", qos=1)
+        self._client.subscribe([("platewarden/1/reads/#", 1), ("platewarden/1/checkpoints/#", 1)])
         self._client.loop_start()
         wait_until(lambda: ready)
 
@@ -77,6 +82,12 @@ class FakeWorld:
     def receipt_arrives(self, payload: bytes) -> None:
         self.publisher.arrive(payload)
 
+    def collector_says(self, payload: bytes) -> None:
+        self.publisher.collector_says(payload)
+
+    def checkpoints(self) -> list[bytes]:
+        return self.publisher.posted
+
     def cut(self) -> None:
         self.publisher.reachable = False
 
@@ -98,6 +109,13 @@ class RealWorld:
 
     def receipt_arrives(self, payload: bytes) -> None:
         self.subscriber.send_receipt(payload)
+
+    def collector_says(self, payload: bytes) -> None:
+        self.subscriber.send_receipt(payload, f"platewarden/1/collected/{DEVICE}")
+
+    def checkpoints(self) -> list[bytes]:
+        wait_until(lambda: self.subscriber.checkpoints)
+        return [message.payload for message in self.subscriber.checkpoints]
 
     def cut(self) -> None:
         self.broker.kill()
@@ -155,6 +173,35 @@ def test_a_broker_out_of_reach_is_a_network_error(world) -> None:
     with pytest.raises(NetworkError):
         send(world.publisher, RECIPIENT, "1" * 32, b"wire", SOON)
     assert receipts_of(world.publisher) == []  # no error: receipts simply do not come
+
+
+def test_a_checkpoint_goes_out_and_the_collectors_answer_comes(world) -> None:
+    send(world.publisher, RECIPIENT, "0" * 32, b"wire", SOON)
+    assert world.publisher.post(b"checkpoint")
+    said: list[object] = []
+    wait_until(
+        lambda: world.publisher.collect(0.05) or said.extend(world.publisher.post_answers()) or said
+    )
+    assert [one.refusal for one in said] == [""]
+    assert world.checkpoints() == [b"checkpoint"]
+    for _ in range(20):  # only now does it ask to hear the collector
+        world.publisher.collect(0.02)
+    world.collector_says(b"answer")
+    answers: list[bytes] = []
+    wait_until(
+        lambda: (
+            world.publisher.collect(0.05)
+            or answers.extend(world.publisher.untrusted_answers())
+            or answers
+        )
+    )
+    assert answers == [b"answer"]
+    assert receipts_of(world.publisher) == []
+
+
+def test_a_checkpoint_goes_to_nobody_where_no_broker_is(world) -> None:
+    world.cut()
+    wait_until(lambda: receipts_of(world.publisher) or not world.publisher.post(b"checkpoint"))
 
 
 class TestRealBrokerOnly:

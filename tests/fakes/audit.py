@@ -20,6 +20,12 @@ class FakeAuditLog:
         self.closed = False
         self._now = now
 
+    origin = "platewarden/fake/log"
+
+    def signed_with(self, extensions: tuple[str, ...]) -> bytes:
+        """Not signed by anybody."""
+        return "".join(f"{line}\n" for line in (self.origin, *extensions)).encode()
+
     @property
     def size(self) -> int:
         return len(self.leaves)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.core.log.fate import Fate, Outcome
+from agent.core.log.fate import Fate, Outcome, PostAnswer
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, NetworkError
 from agent.ports import Bell
@@ -37,6 +37,10 @@ class FakePublisher:
         self.window = 1_000
         self._arrived: list[bytes] = []
         self._outcomes: list[Outcome] = []
+        self.posted: list[bytes] = []
+        self.takes_checkpoints = True
+        self._post_answers: list[PostAnswer] = []
+        self._collected: list[bytes] = []
 
     def room(self, recipient: str | None, *, alone: bool = False) -> bool:
         """As many as `window` says."""
@@ -78,6 +82,30 @@ class FakePublisher:
         """Each once."""
         arrived, self._arrived = self._arrived, []
         return arrived
+
+    def post(self, checkpoint: bytes) -> bool:
+        """Answered with the next `collect`, unless the test said otherwise."""
+        if not self.reachable:
+            return False
+        refusal = "" if self.takes_checkpoints else "did not take a checkpoint: Not authorized"
+        if self.takes_checkpoints:
+            self.posted.append(checkpoint)
+        self._post_answers.append(PostAnswer("fake", refusal))
+        return True
+
+    def post_answers(self) -> Sequence[PostAnswer]:
+        """Each once."""
+        answers, self._post_answers = self._post_answers, []
+        return answers
+
+    def collector_says(self, untrusted_answer: bytes) -> None:
+        """An answer, or rubbish, comes from the broker."""
+        self._collected.append(untrusted_answer)
+
+    def untrusted_answers(self) -> Sequence[bytes]:
+        """Each once."""
+        collected, self._collected = self._collected, []
+        return collected
 
     def troubles(self) -> Sequence[str]:
         """Its one broker's, while it is out of reach."""

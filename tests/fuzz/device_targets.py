@@ -25,6 +25,7 @@ from agent.core.log.checkpoint import (
     parse_signatures,
     parse_verifier_key,
 )
+from agent.core.log.collected import parse_answer, published_at
 from agent.core.log.cosignature import parse_witness_key
 from agent.core.log.witness_policy import parse_policy
 from agent.core.time.trusted_time import MAX_BYTES as MOST_KNOWN
@@ -202,6 +203,10 @@ def checkpoint(data: bytes) -> None:
         parse_witness_key(data.decode())
     with suppress(ValueError):
         parse_policy(data)
+    with suppress(ValueError):  # between a camera and its city's collector
+        published_at(parse_body(data).extensions)
+    with suppress(ValueError):
+        parse_answer(data)
 
 
 @cache

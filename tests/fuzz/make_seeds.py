@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from agent.bundles.hotlist_keys import HEAD
 from agent.core.hotlist.compiled_format import MAGIC
 from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.log.tlog_proof import InclusionProof, format_proof
 from agent.core.text.encoding import from_b64url
 from agent.core.wire.device_public import DevicePublic, format_device_public
 from agent.core.wire.enrolment import Enrolment, format_enrolment
@@ -52,6 +53,7 @@ ACT = {
     "plate": "TST0045", "state": "US-CA", "category": "stolen-vehicle", "agency": "Exampleville PD",
     "case": "C-4", "source_date": "2026-11-29", "expires": "2026-12-20", "vehicle_class": "",
 }  # fmt: skip
+PROOF = format_proof(InclusionProof(1, (bytes(32),), b"note\n", bytes(40)))
 CONFIG = b"""max_plate_slots: 9
 alphabet: '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_'
 pad_char: '_'
@@ -290,7 +292,12 @@ def device() -> dict[str, dict[str, bytes]]:
         },
         "view": {"zone": VIEW},
         "trusted_time": {"known": KNOWN},
-        "checkpoint": {"note": note, "key": b"example.org+00000000+AQID"},
+        "checkpoint": {
+            "note": note,
+            "key": b"example.org+00000000+AQID",
+            "answer": note.partition(b"\n\n")[0] + b"\n\n" + PROOF,
+            "published": note.partition(b"\n\n")[0] + b"\npublished 2027-01-15T08:00:00.000Z\n",
+        },
         "audit_log": {"whole": database, "leaf": b"!" + details, "checkpoint": b"?" + note},
         "plate_config": {"whole": CONFIG},
     }  # fmt: skip

@@ -87,7 +87,8 @@ FAULTS: dict[str, Fault] = {
         "agent.bundles.hotlist_sealed:parse_manual", lambda found, *_: len(found.acts) == 1
     ),
     "hotlist_key_group": Fault(
-        "agent.bundles.hotlist_sealed:key_for", lambda found, *_: found is not None and found.startswith(b"12")
+        "agent.bundles.hotlist_sealed:key_for",
+        lambda found, *_: found is not None and found.startswith(b"12")
     ),
     "manual_acts": Fault(
         "tests.fuzz.city_targets:parse_manual", lambda found, *_: len(found.acts) == 1

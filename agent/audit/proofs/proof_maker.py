@@ -15,11 +15,9 @@ from agent.audit.log_verify import signer_of
 from agent.core.log.checkpoint import Checkpoint
 from agent.core.log.leaf import salted_leaf_hash
 from agent.core.log.merkle import (
-    HASH_BYTES,
     Frontier,
     consistency_ranges,
     inclusion_ranges,
-    range_root,
     root_of,
     verify_consistency,
     verify_inclusion,
@@ -27,6 +25,7 @@ from agent.core.log.merkle import (
 from agent.core.log.tlog_proof import ConsistencyProof, InclusionProof
 from agent.core.reasons import Reason
 from agent.errors import LogRefusedError, UsageError
+from agent.storage.log_growth import Query, is_hash, node_of
 from agent.storage.log_key import TrustedLogKeys
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.log_reader import database_of, snapshot
@@ -202,7 +201,7 @@ class ProofMaker:
     def _paths(self, connection: sqlite3.Connection, ranges: Ranges) -> Iterator[tuple[bytes, ...]]:
         """The nodes, first by the stored peaks, and then from the leaves."""
         with suppress(ValueError):  # a checkpoint is gone or altered: `audit verify` says which
-            yield tuple(_by_peaks(connection, low, high) for low, high in ranges)
+            yield tuple(node_of(_rows_of(connection), low, high) for low, high in ranges)
         try:
             yield tuple(_by_leaves(connection, low, high) for low, high in ranges)
         except ValueError:
@@ -212,16 +211,8 @@ class ProofMaker:
         return LogRefusedError(Reason.ROOT_MISMATCH, what, where=self._path, fix=_FIX)
 
 
-def _by_peaks(connection: sqlite3.Connection, low: int, high: int) -> bytes:
-    """The node over leaves `low` to `high` - 1, in two rows. Raises ValueError."""
-    last = _hash(connection, high - 1)
-    if high - 1 == low:
-        return last
-    row = connection.execute("SELECT peaks FROM checkpoint WHERE size = ?", (high - 1,)).fetchone()
-    if not row or not isinstance(row[0], bytes):
-        msg = "no such checkpoint"
-        raise ValueError(msg)
-    return range_root(Frontier.decode(high - 1, row[0]), low, last)
+def _rows_of(connection: sqlite3.Connection) -> Query:
+    return lambda statement, values: connection.execute(statement, values).fetchall()
 
 
 def _by_leaves(connection: sqlite3.Connection, low: int, high: int) -> bytes:
@@ -232,19 +223,7 @@ def _by_leaves(connection: sqlite3.Connection, low: int, high: int) -> bytes:
             "SELECT hash FROM leaf WHERE n >= ? AND n < ? ORDER BY n", (low, high)
         )
     ]
-    if len(hashes) != high - low or not all(map(_is_hash, hashes)):
+    if len(hashes) != high - low or not all(map(is_hash, hashes)):
         msg = "leaves are missing"
         raise ValueError(msg)
     return root_of(hashes)
-
-
-def _hash(connection: sqlite3.Connection, leaf: int) -> bytes:
-    row = connection.execute("SELECT hash FROM leaf WHERE n = ?", (leaf,)).fetchone()
-    if not row or not _is_hash(row[0]):
-        msg = "no such leaf"
-        raise ValueError(msg)
-    return bytes(row[0])
-
-
-def _is_hash(value: object) -> bool:
-    return isinstance(value, bytes) and len(value) == HASH_BYTES

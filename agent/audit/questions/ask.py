@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from agent.audit.log_report import LogReport
 from agent.audit.questions import between
 from agent.audit.questions.between import Story
+from agent.audit.questions.checkpoints import checkpoint_told
 from agent.audit.questions.findings import Answer, Finding
 from agent.audit.questions.hours import Hours
 from agent.audit.questions.reads import Reads
@@ -21,16 +22,19 @@ class Asking:
         process = origin.rpartition("/")[2]
         self._hours, reads = Hours(process), Reads(process)
         self.story = Story(origin, process, reads)
+        self._checkpoints: list[Answer] = []
 
     def take(self, leaf: ShownLeaf) -> None:
         """One more leaf."""
         self._hours.take(leaf)
         self.story.reads.take(leaf)
         self.story.take(leaf)
+        if (told := checkpoint_told(leaf)) and self.story.process == CITY_PROCESS:
+            self._checkpoints.append(told)
 
     def done(self) -> list[Answer]:
         """After the last leaf."""
-        return [*self._hours.done(), *self.story.reads.done()]
+        return [*self._hours.done(), *self.story.reads.done(), *self._checkpoints]
 
 
 def ask(reports: Sequence[LogReport], receivers: Sequence[ReceiverTold] = ()) -> tuple[Answer, ...]:

@@ -35,6 +35,8 @@ class Finding(StrEnum):
     RECEIVED_TWICE = "number-received-twice"
     NOT_HELD = "stored-and-not-held"
     LIST_UNKNOWN = "list-unknown-to-city"
+    CHECKPOINT_MISSING = "checkpoint-missing"
+    CHECKPOINT_MISFIT = "checkpoint-misfit"
     NOT_ASKED = "not-asked"
 
 

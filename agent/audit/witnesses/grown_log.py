@@ -74,8 +74,29 @@ def look(path: Path, keys: TrustedLogKeys, memory: Memory) -> Look:
     looked = Look(path)
     try:
         maker = ProofMaker(path, keys) if path.is_dir() or is_log(path) else None
-        offer = _Offer(*maker.newest()) if maker else _offer_of_file(path, keys)
-        looked = replace(looked, signed=offer.signed, note=offer.note)
+        if maker is None:
+            return look_at(read_bounded(path, MAX_PROOF_BYTES), path, keys, memory)
+        offer = _Offer(*maker.newest())
+    except PlatewardenError as error:
+        return replace(looked, error=error)
+    return _held(looked, offer, maker, memory)
+
+
+def look_at(untrusted: bytes, where: Path, keys: TrustedLogKeys, memory: Memory) -> Look:
+    """The same of the bytes of a proof or a checkpoint. `where`: for errors."""
+    looked = Look(where)
+    try:
+        offer = _offer_of(untrusted, where, keys)
+    except PlatewardenError as error:
+        return replace(looked, error=error)
+    return _held(looked, offer, None, memory)
+
+
+def _held(looked: Look, offer: _Offer, maker: ProofMaker | None, memory: Memory) -> Look:
+    """Against what is remembered."""
+    path = looked.path
+    looked = replace(looked, signed=offer.signed, note=offer.note)
+    try:
         last = memory.last(offer.signed.origin)
         looked = replace(looked, last=last)
         if last is not None:
@@ -95,11 +116,11 @@ def is_log(path: Path) -> bool:
         raise StorageError(what, where=path, fix="check the path and its permissions") from None
 
 
-def _offer_of_file(path: Path, keys: TrustedLogKeys) -> _Offer:
+def _offer_of(untrusted: bytes, path: Path, keys: TrustedLogKeys) -> _Offer:
     """A checkpoint, or a proof with one in it. Line ends that a mail program changed are put
     right: what is verified then is what was signed, or nothing.
     """
-    data = read_bounded(path, MAX_PROOF_BYTES).removeprefix(_BOM).replace(b"\r\n", b"\n")
+    data = untrusted.removeprefix(_BOM).replace(b"\r\n", b"\n")
     proof: ConsistencyProof | InclusionProof | None = None
     if data.startswith((b"old ", HEADER.encode())):
         try:

@@ -19,6 +19,8 @@ _TELLABLE = frozenset(
         Finding.STOPPED_BY_FORCE,
         Finding.OFF,
         Finding.LOG_BEGUN_ANEW,
+        Finding.CHECKPOINT_MISSING,
+        Finding.CHECKPOINT_MISFIT,
     }
 )
 

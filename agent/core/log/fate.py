@@ -27,3 +27,11 @@ class Outcome:
     fate: Fate
     words: str = ""
     suspect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PostAnswer:
+    """A broker's to a checkpoint that it was sent. `refusal`: why it did not take it, or ""."""
+
+    broker: str
+    refusal: str

@@ -104,6 +104,7 @@ def _with_line(
         _play(line, kinds, rounds, report, console)
         said = line.outputs()
         report.faults += [f"a process said {words!r}" for words in OWN_FAULTS if words in said]
+        report.faults += line.strange
         told = _summed(line, report)
         if report.faults:
             console.print(said[-4_000:])

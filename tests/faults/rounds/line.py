@@ -112,6 +112,7 @@ class Line:
         self.settled_reads: set[str] = set()
         self.released_reads: dict[str, str] = {}
         self.plaintext = 0  # messages of lying brokers with a plate in them
+        self.strange: list[str] = []  # what came to them, and is none of what a camera sends
         self._seen = -1
 
     @property

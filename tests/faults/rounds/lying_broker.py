@@ -3,7 +3,12 @@
 from collections import defaultdict
 from collections.abc import Callable
 
+from agent.core.log.checkpoint import parse_body, parse_note
+from agent.core.log.collected import published_at
+from agent.core.log.tlog_proof import parse_proof
+from agent.mqtt.topics import checkpoints_topic, reads_topic, receipts_topic
 from tests.fakes.broker import FakeBroker
+from tests.faults.rounds.city import CAMERA, RECIPIENTS
 from tests.faults.rounds.line import Line
 from tests.support.camera_rig import PLATE
 from tests.support.plate_search import encodings
@@ -36,6 +41,27 @@ class LyingBroker(FakeBroker):
         """How many messages hold a plate."""
         return sum(any(form in payload for form in _FORMS) for _, _, payload in self.published)
 
+    def strange(self) -> list[str]:
+        """Topics on which nothing of ours may go, and checkpoints that are none."""
+        known = {*map(reads_topic, RECIPIENTS), receipts_topic(CAMERA), checkpoints_topic(CAMERA)}
+        topics = {topic for topic, _, _ in self.published}
+        told = [f"a message on {topic}" for topic in sorted(topics - known)]
+        sent = self.arrived[checkpoints_topic(CAMERA)]
+        bad = [len(one) for one in sent if not _is_checkpoint(one)]
+        return told + [f"{size} bytes that are no checkpoint on its topic" for size in bad]
+
+
+def _is_checkpoint(message: bytes) -> bool:
+    """One of this camera's logs, with its one line, and no more."""
+    try:
+        note = parse_proof(message).note if message.startswith(b"old ") else message
+        taken = parse_note(note)
+        said = parse_body(taken.signed)
+        published_at(said.extensions)
+    except ValueError:
+        return False
+    return said.origin.split("/")[-2] == CAMERA and len(taken.signatures) == 1
+
 
 def lie_for_a_while(line: Line, lie: Lie, enough: int, cars: int = 3) -> None:
     """In the broker's place, until it has lied often enough."""
@@ -45,3 +71,4 @@ def lie_for_a_while(line: Line, lie: Lie, enough: int, cars: int = 3) -> None:
             line.until(lambda: broker.lies >= enough, "the broker's lies", TOLD_WITHIN_S)
             line.run_for(0.3)
         line.plaintext += broker.plaintext()
+        line.strange += broker.strange()

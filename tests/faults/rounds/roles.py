@@ -17,10 +17,11 @@ from agent.core.reading.tracking import Tracker
 from agent.core.time.instant import Instant
 from agent.core.time.trusted_time import Look
 from agent.host import clock
-from agent.network import publisher
+from agent.network import checkpoint_post, publisher
 from agent.network.broker_link import LinkLimits
 from agent.receiver import connection
 from agent.sides import deliver, line_keeper, watch, watch_parts
+from agent.storage import growth_mailbox
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
 from tests.faults.rounds import plants, stages
 from tests.faults.rounds.city import LATE
@@ -72,6 +73,9 @@ def shorten_waits() -> None:
     connection.FIRST_PAUSE_S, connection.LONGEST_PAUSE_S = 0.2, 1.0
     connection.SUBSCRIBE_TIMEOUT_S = 6.0
     line_keeper.SETTLE_EVERY_S = 0.1
+    growth_mailbox.GROWTH_EVERY_S = 0.3
+    checkpoint_post.FIRST_WAIT_S, checkpoint_post.TRY_AGAIN_S = 0.3, 0.5
+    checkpoint_post.POST_EVERY_S = 2.0
     follower.LOOK_EVERY_S = 0.3
     deliver.PASS_EVERY_S = 0.1
     deliver.LinkLimits = partial(

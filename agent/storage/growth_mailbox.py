@@ -1,0 +1,150 @@
+"""The newest checkpoints on their way to the city, and its answers on theirs: watch puts its log's
+growth into the outbox, deliver shows the collector's answer in receipts/, and each reads the
+other's file as an outsider's.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from agent import boundary
+from agent.core.log.checkpoint import parse_note
+from agent.core.log.collected import MAX_ANSWER_BYTES, MAX_MESSAGE_BYTES, Answer, published_at
+from agent.core.log.tlog_proof import ConsistencyProof, format_proof, parse_proof
+from agent.core.reasons import Reason
+from agent.disk.atomic_file import read_bounded, write_atomic
+from agent.errors import EnvelopeRefusedError, StorageError
+from agent.storage.audit_log import AuditLog
+from agent.storage.log_growth import answer_about, growth
+from agent.storage.log_notes import verified_checkpoint
+from agent.storage.mailbox import FILE_MODE
+
+GROWTH_EVERY_S = 3_600.0
+
+
+class GrowthWriter:
+    """Watch's part: the log's growth in the outbox, an hour old at the most while leaves come, and
+    written anew when the city has answered. `now`: UTC; `monotonic_s`: seconds.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        shown: Path,
+        log: AuditLog,
+        now: Callable[[], datetime],
+        monotonic_s: Callable[[], float],
+    ) -> None:
+        self._path, self._shown, self._log = path, shown, log
+        self._now, self._monotonic_s = now, monotonic_s
+        self._size, self._written_s = -1, 0.0
+        self._stamp: tuple[int, int] | None = None
+        self.answer: Answer | None = None
+
+    def write(self) -> None:
+        """Bring it up to date, if it is due. Raises StorageError."""
+        answered = self._look()
+        now_s = self._monotonic_s()
+        due = self._size < 0 or now_s - self._written_s >= GROWTH_EVERY_S
+        if self._log.size == 0 or not (answered or (due and self._log.size != self._size)):
+            return
+        since = self.answer.collected if self.answer else None
+        write_atomic(self._path, growth(self._log, since, self._now()), FILE_MODE)
+        self._size, self._written_s = self._log.size, now_s
+
+    def _look(self) -> bool:
+        """Has another answer come that is about this log?"""
+        try:
+            status = os.stat(self._shown)  # noqa: PTH116 - once a second
+        except OSError:
+            return False
+        if (stamp := (status.st_ino, status.st_mtime_ns)) == self._stamp:
+            return False
+        self._stamp, before = stamp, self.answer
+        self.answer = answer_in(self._shown, self._log) or before
+        return self.answer is not before
+
+
+class OwnGrowth:
+    """Deliver's own log. `kept`: where the city's last answer is kept."""
+
+    def __init__(self, log: AuditLog, kept: Path, now: Callable[[], datetime]) -> None:
+        self._log, self._kept, self._now = log, kept, now
+        self.origin = log.origin
+        self._answer = answer_in(kept, log)
+
+    def message(self) -> bytes | None:
+        """For the collector. Raises StorageError."""
+        since = self._answer.collected if self._answer else None
+        return growth(self._log, since, self._now()) if self._log.size else None
+
+    def answered(self, untrusted_answer: bytes) -> bool:
+        """Is it a new answer about this log? It is kept then. Raises StorageError."""
+        found = answer_about(self._log, untrusted_answer)
+        if found is None or found == self._answer:
+            return False
+        write_atomic(self._kept, untrusted_answer)
+        self._answer = found
+        return True
+
+
+class WatchGrowth:
+    """Watch's log, as deliver sees it: a file in the outbox, and one that watch is shown."""
+
+    def __init__(self, source: Path, shown: Path, origin: str, public_key: bytes) -> None:
+        self._source, self._shown, self.origin = source, shown, origin
+        self._key = Ed25519PublicKey.from_public_bytes(public_key)
+
+    def message(self) -> bytes | None:
+        """What watch wrote, if it is what it should be, byte for byte; None where there is none.
+
+        Mitigates against: a watch that would send anything else to the city by this way. Raises
+        EnvelopeRefusedError.
+        """
+        try:
+            untrusted = read_bounded(self._source, MAX_MESSAGE_BYTES)
+        except StorageError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise EnvelopeRefusedError(Reason.MALFORMED, error.what) from None
+        with boundary.document("watch's checkpoint"):
+            if not _is_growth(untrusted, self.origin, self._key):
+                what = "watch's checkpoint is not signed by its log's key, or says more than it may"
+                raise EnvelopeRefusedError(Reason.CHECKPOINT_INVALID, what)
+        return untrusted
+
+    def answered(self, untrusted_answer: bytes) -> bool:
+        """Show it to watch, which knows whether it is true. Raises StorageError."""
+        with suppress(StorageError):
+            if read_bounded(self._shown, MAX_ANSWER_BYTES) == untrusted_answer:
+                return False
+        write_atomic(self._shown, untrusted_answer, FILE_MODE)
+        return True
+
+
+def answer_in(file: Path, log: AuditLog) -> Answer | None:
+    """The answer that lies there, if it is about this log and true. It may be an outsider's."""
+    with suppress(StorageError, EnvelopeRefusedError):
+        untrusted = read_bounded(file, MAX_ANSWER_BYTES)
+        with boundary.document("answer of the city's collector"):
+            return answer_about(log, untrusted)
+    return None
+
+
+def _is_growth(untrusted: bytes, origin: str, key: Ed25519PublicKey) -> bool:
+    try:
+        proof = parse_proof(untrusted) if untrusted.startswith(b"old ") else None
+        note = proof.note if proof else untrusted
+        checkpoint = verified_checkpoint(note, origin, key)
+        if checkpoint is None or len(parse_note(note).signatures) != 1:
+            return False
+        published_at(checkpoint.extensions)
+    except ValueError:
+        return False
+    return proof is None or (
+        isinstance(proof, ConsistencyProof) and format_proof(proof) == untrusted
+    )
