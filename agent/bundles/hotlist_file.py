@@ -203,7 +203,7 @@ def _read_plain(
     doubts = RowDoubts(issuers_for(CityFolder(city).policy().jurisdiction if written else ""))
     with closing(input_chunks(plain, MAX_PLAIN_BYTES, missing=missing)) as chunks:
         source = Source(chunks, str(plain), modified(plain))
-        done = import_list(source, categories, today, doubts=doubts, leave_out_doubted=True)
+        done = import_list(source, categories, today, doubts=doubts, one_by_one=True)
     return done.compiled, done.skipped_lines
 
 

@@ -1,5 +1,5 @@
 """A plain `hotlist.csv`, which nobody imported, is doubted row by row as an import is: at a camera
-a doubted row costs itself and is told by line, at the desk a person is asked.
+a row costs itself and is told by line, but the list where it may protect; a desk asks a person.
 """
 
 import json
@@ -36,9 +36,48 @@ def test_a_doubted_row_costs_itself_and_is_told_by_line(city, what):
     assert json.loads(hotlist("show", "--city", city, "--json").stdout)["doubted_lines"] == [3]
 
 
-def test_a_broken_row_refuses_the_list_as_ever(city):
-    plain(city, ROW, DOUBTED["words for no plate"].replace(str(TODAY)[:4], "year"))
+BROKEN = {
+    "a date": ROW.replace(str(TODAY)[:4], "year"),
+    "a plate": ROW.replace("PWD 7Q42", "=A1"),
+    "both": DOUBTED["words for no plate"].replace(str(TODAY)[:4], "year"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_row_costs_itself(city, what):
+    """It refused the whole list, and nothing was looked for."""
+    plain(city, ROW, BROKEN[what], ROW.replace("C-1", "C-2"))
+    listed = read_hotlist(city, TODAY)
+    assert (len(listed), listed.doubted_lines) == (2, (3,))
+
+
+SAFE = ROW.replace("stolen-vehicle", "never-release")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        SAFE.replace(str(TODAY)[:4], "year"),
+        SAFE.replace("PWD 7Q42", "=A1"),
+        SAFE.replace("never-release", "never-releas"),
+        SAFE.replace("never-release", "Never Release"),
+        SAFE.rsplit(",", 1)[0],
+        ROW.rsplit(",", 1)[0],
+        f"{SAFE},",
+        SAFE.replace("Town PD", "Town, PD"),
+    ],
+)
+def test_a_broken_row_that_may_protect_refuses_the_list(city, row):
+    """Without it somebody protected would be told."""
+    plain(city, ROW, row)
     assert ":3: " in hotlist("show", "--city", city, code=2).stderr
+
+
+def test_a_protection_that_is_doubted_protects_all_the_same(city):
+    """A protected vanity plate was left out for reading like a word, and would have been told."""
+    plain(city, ROW, SAFE.replace("PWD 7Q42", "NO TAG"), SAFE.replace("PWD 7Q42", "MAR-26"))
+    listed = read_hotlist(city, TODAY)
+    assert (len(listed), listed.doubted_lines) == (3, ())
 
 
 def test_the_jurisdiction_is_that_of_the_policy(city):

@@ -34,6 +34,13 @@ AllowNoPlateWords = Annotated[
     bool,
     typer.Option("--allow-no-plate-words", help="Take plates as NONE, UNKNOWN or XXXXXXX."),
 ]
+AllowDates = Annotated[
+    bool, typer.Option("--allow-dates", help="Take plates and cases that read like dates.")
+]
+AllowColumns = Annotated[
+    bool,
+    typer.Option("--allow-columns", help="Take a list whose columns look exchanged."),
+]
 AllowForeign = Annotated[
     bool,
     typer.Option(

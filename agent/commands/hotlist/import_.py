@@ -8,6 +8,8 @@ import typer
 from agent.commands.city_options import Json
 from agent.commands.hotlist.hotlist_allowances import (
     AllowBulk,
+    AllowColumns,
+    AllowDates,
     AllowEmpty,
     AllowForeign,
     AllowLostZeros,
@@ -74,6 +76,8 @@ def import_(
     allow_bulk: AllowBulk = False,
     allow_no_plate_words: AllowNoPlateWords = False,
     allow_foreign: AllowForeign = False,
+    allow_dates: AllowDates = False,
+    allow_columns: AllowColumns = False,
     as_json: Json = False,
 ) -> None:
     """Import an agency's list. It replaces the one before."""
@@ -96,6 +100,8 @@ def import_(
         Doubt.BULK: allow_bulk,
         Doubt.NO_PLATE: allow_no_plate_words,
         Doubt.FOREIGN: allow_foreign,
+        Doubt.DATES: allow_dates,
+        Doubt.COLUMNS: allow_columns,
     }
     allowed = frozenset(doubt for doubt, is_allowed in given.items() if is_allowed)
     order = ImportOrder(file, as_of, layout, skip_bad_rows=skip_bad_rows, allowed=allowed)

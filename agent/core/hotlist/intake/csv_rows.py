@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_NAMES = frozenset(FIELDS)
+_SECOND_HEADER = "a second header, with other columns (two files in one: import them apart)"
+_AROUND = " \t\ufeff"  # a byte order mark stands where two files were put together
 _EMPTY = b' ,;\t|"\x1a\x0c'  # with the ends that old programs put behind a file
-_says_separator = re.compile(rb'"?sep=([,;\t|])"?[,;\t| ]*').fullmatch
+_says_separator = re.compile(rb'(?i:"?sep)=([,;\t|])"?[,;\t| ]*').fullmatch
 _record = re.compile(rb"[A-Z](?:19|20)[0-9]{6}[A-Z0-9 ]{10}[A-Z]{2}").match
 
 
@@ -57,6 +60,7 @@ class CsvReader:
         fields = fields_of(header, self.separator)
         names = [] if isinstance(fields, str) else [_name(one) for one in fields]
         columns = _columns(names, header, where)
+        self._names = columns
         self._width = len(columns)
         self._order = {name: columns.index(name) if name in columns else None for name in FIELDS}
 
@@ -78,6 +82,9 @@ class CsvReader:
         if set(map(len, rows)) != {self._width}:
             return None
         columns = list(zip(*rows, strict=True))
+        categories = columns[self._order["category"] or 0]
+        if not _NAMES.isdisjoint(map(_name, set(categories))):  # a header, again
+            return None
         return {
             name: ("",) * len(rows) if place is None else columns[place]
             for name, place in self._order.items()
@@ -92,6 +99,8 @@ class CsvReader:
         fields = fields_of(untrusted_line, self.separator)
         if isinstance(fields, str):
             return fields
+        if _NAMES.issuperset(names := [_name(one) for one in fields]):
+            return () if names == self._names else _SECOND_HEADER
         if len(fields) != self._width:
             return (
                 f"{len(fields)} fields where the header has {self._width} "
@@ -107,7 +116,7 @@ def _separator_of(header: bytes) -> str:
 
 def _name(untrusted_field: str) -> str:
     """A column's name however a program writes it: `Source Date`."""
-    return re.sub(r"[ -]+", "_", untrusted_field.strip().lower())
+    return re.sub(r"[ -]+", "_", untrusted_field.strip(_AROUND).lower())
 
 
 def fields_of(untrusted_line: bytes, separator: str) -> list[str] | str:

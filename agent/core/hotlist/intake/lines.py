@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.errors import ConfigError
+from agent.errors import ManyFaultsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,14 +74,8 @@ class Faults:
         if len(self._told) <= MAX_FAULTS_TOLD:
             self._told += (f"{self.where}:{line}: {fault}" for fault in faults)
         if len(self._told) > MAX_FAULTS_TOLD and not self.skip:
-            raise ConfigError(
-                "\n".join(
-                    [
-                        *self._told[:MAX_FAULTS_TOLD],
-                        f"{self.where}: and more faults after line {line}",
-                    ]
-                )
-            )
+            more = f"{self.where}: and more faults after line {line}"
+            raise ManyFaultsError([*self._told[:MAX_FAULTS_TOLD], more])
 
     def leave_out(self, line: int) -> None:
         """A row that is doubted where nobody can be asked: it costs itself."""
@@ -92,7 +86,6 @@ class Faults:
     def require_none(self) -> None:
         """Raises ConfigError with all of them, unless rows are skipped."""
         if self._told and not self.skip:
-            raise ConfigError(
-                "\n".join(self._told),
-                fix="correct the rows, or leave them out with --skip-bad-rows",
-            )
+            *others, last = self._told
+            fix = "correct the rows, or leave them out with --skip-bad-rows"
+            raise ManyFaultsError([*others, f"{last} ({fix})"])

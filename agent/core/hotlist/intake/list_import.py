@@ -19,6 +19,7 @@ from agent.core.hotlist.intake.encodings import as_utf8
 from agent.core.hotlist.intake.lines import Faults, line_blocks
 from agent.core.hotlist.intake.ncic import NcicReader
 from agent.core.hotlist.plausibility.of_rows.rows import RowDoubts
+from agent.core.policy.policy import NEVER_RELEASE
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import ConfigError
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from agent.core.hotlist.intake.ncic import Layout
 
 MAX_ROWS = 10_000_000
+_CASE = FIELDS.index("case")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,14 @@ def import_list(
     *,
     skip_bad_rows: bool = False,
     doubts: RowDoubts | None = None,
-    leave_out_doubted: bool = False,
+    one_by_one: bool = False,
 ) -> Imported:
     """The list in a source, without rows that have expired by `today` (UTC) and of categories that
     are not allowed (None: all are).
 
     `doubts`: what is a fault of a row although it could be taken; None: what a spreadsheet changed.
-    `leave_out_doubted`: such a row costs itself alone, for whoever can ask nobody.
+    `one_by_one`: a row that is broken or doubted costs itself alone, for whoever can ask nobody;
+    but the whole list where it may be a protection.
 
     Raises ConfigError naming file, line and field of every fault (the first 50), never what stands
     there.
@@ -78,7 +81,7 @@ def import_list(
     digest = hashlib.sha256()
     builder = ListBuilder(today, AllowList(allowed))
     faults = Faults(source.where, skip=skip_bad_rows)
-    taker = _Taker(builder, faults, doubts or RowDoubts(), leave_out_doubted)
+    taker = _Taker(builder, faults, doubts or RowDoubts(), one_by_one)
     chunks = as_utf8(_hashed(source.untrusted_chunks, digest), source.where)
     blocks = line_blocks(chunks)
     if source.layout is None:
@@ -108,7 +111,7 @@ class _Taker:
     builder: ListBuilder
     faults: Faults
     doubts: RowDoubts
-    leave_out_doubted: bool
+    one_by_one: bool
 
     def many(self, first: int, rows: Mapping[str, Sequence[str]]) -> bool:
         """Take rows by column of FIELDS, one a line from `first` on; False, and nothing done, where
@@ -124,9 +127,14 @@ class _Taker:
             plate, state, category, *_ = row
             # Of a category that is not allowed no plate is looked at.
             admitted = self.builder.allow.admits(category)
-            doubts = self.doubts.of(plate, state) if admitted else []
+            # What is doubted protects all the same where nobody can be asked: it costs a lead.
+            protects = category == NEVER_RELEASE
+            asked = admitted and not (self.one_by_one and protects)
+            doubts = self.doubts.of(plate, state, row[_CASE]) if asked else []
+            if nearly := self.doubts.of_category(category):
+                doubts.append(nearly)
             found = self._more(doubts, row) if doubts else self.builder.add(*row, line=line)
-            if self.leave_out_doubted and doubts and len(found) == len(doubts):
+            if found and self.one_by_one and admitted and not protects and not nearly:
                 self.faults.leave_out(line)
             elif found:
                 self.faults.add(line, found)

@@ -27,7 +27,7 @@ from agent.core.reading.plate_text import PlateText
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
 from agent.core.text.toml_document import Section
-from agent.errors import ConfigError, PolicyRefusedError
+from agent.errors import ConfigError, ManyFaultsError, PolicyRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -297,7 +297,7 @@ def entry_from(row: dict[str, str], today: date) -> Entry:
     if expires is not None and expires <= today:
         faults.append("expires: has passed")
     if faults or source_date is None or expires is None:
-        raise ConfigError("\n".join(faults))
+        raise ManyFaultsError(faults)
     return Entry(
         PlateText(plate_of(row["plate"])),
         row["state"],

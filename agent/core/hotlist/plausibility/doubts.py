@@ -28,6 +28,8 @@ class Doubt(StrEnum):
     BULK = "bulk"
     NO_PLATE = "no-plate-words"
     FOREIGN = "foreign"
+    DATES = "dates"
+    COLUMNS = "columns"
 
     @property
     def flag(self) -> str:

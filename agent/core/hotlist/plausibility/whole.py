@@ -13,7 +13,8 @@ from agent.core.hotlist.plausibility.of_cases.bulk import bulk_of_a_case, bulk_o
 from agent.core.hotlist.plausibility.of_cases.twins import twins
 from agent.core.hotlist.plausibility.protections import unprotected
 from agent.core.hotlist.plausibility.returned import returned
-from agent.core.hotlist.plausibility.size import emptied, shrunk
+from agent.core.hotlist.plausibility.size import emptied, grown, part_gone, shrunk
+from agent.core.hotlist.plausibility.swapped import swapped
 from agent.core.hotlist.plausibility.zeros import lost_zeros
 from agent.errors import ManyFaultsError
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 CHECKS: tuple[Callable[[Lists], Iterable[Doubted]], ...] = (
     emptied,
     shrunk,
+    part_gone,
+    grown,
+    swapped,
     older,
     older_reports,
     unprotected,

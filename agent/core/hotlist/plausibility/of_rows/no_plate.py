@@ -10,6 +10,7 @@ from itertools import product, repeat
 from typing import TYPE_CHECKING
 
 from agent.core.hotlist.plausibility.doubts import Doubt
+from agent.core.reading.plate_letters import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from agent.core.hotlist.plausibility.of_rows.issuers import Issuers
 
 _DIGITS = "0123456789"
-_LONG = 6  # a word of so many letters is one with a number behind it, too: UNKNOWN2
+_LONG = 5  # a word of so many letters is one with a number behind it, too: UNKNOWN2
+_CUT = 7  # a longer word is one when it is cut to so many letters or more: a narrow field did it
 _TOLD = (
     'plate: a word for "no plate"; correct the row, '
     f"or give {Doubt.NO_PLATE.flag} where a vehicle really has it"
@@ -29,7 +31,8 @@ class NoPlateWords:
     """The words of one jurisdiction."""
 
     def __init__(self, issuers: Issuers) -> None:
-        self._words = frozenset(form for word in issuers.words for form in _typed(word))
+        words = {word[:end] for word in issuers.words for end in range(_CUT, len(word))}
+        self._words = frozenset(form for word in issuers.words | words for form in _typed(word))
         self._long = frozenset(word for word in self._words if len(word) >= _LONG)
         self._repeated = issuers.repeated
 
@@ -43,7 +46,7 @@ class NoPlateWords:
 
     def doubt(self, untrusted_plate: str) -> str:
         """What is wrong with a plate as it was written; empty where nothing is."""
-        bare = "".join(filter(str.isalnum, untrusted_plate)).upper()
+        bare = "".join(filter(str.isalnum, folded(untrusted_plate))).upper()
         if not bare:
             return _NONE
         word = bare in self._words or bare.rstrip(_DIGITS) in self._long
