@@ -28,11 +28,13 @@ from agent.bundles.repository.published import PENDING_FOLDER, REPOSITORY_FOLDER
 from agent.bundles.repository.signing_keys import KeyHolder, make_key, read_public
 from agent.city import drafts
 from agent.city.roster_change import first_roster, load_root_key
+from agent.city.roster_signature import unsigned_roster
 from agent.core.reasons import Reason
 from agent.core.text.identifier import IDENTIFIER
 from agent.core.text.plain_words import quoted_names
 from agent.disk.atomic_file import write_atomic
 from agent.errors import BundleRefusedError, UsageError
+from agent.verifying.roster_check import RosterRoot, format_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -125,7 +127,7 @@ class Founding:
                 )
         return cls(identity, holders, thresholds)
 
-    def require_free(self, city: Path, roster_key: Path) -> None:
+    def require_free(self, city: Path, roster_key: Path | None) -> None:
         """Nothing of an earlier city is overwritten. Raises UsageError, ConfigError."""
         for path in (
             city / REPOSITORY_FOLDER,
@@ -134,7 +136,7 @@ class Founding:
             city / drafts.ROSTER,
             roster_key,
         ):
-            if path.exists():
+            if path is not None and path.exists():
                 raise UsageError(
                     "is there already, and is not overwritten",
                     where=path,
@@ -148,11 +150,21 @@ class Founding:
 
 
 @dataclass(frozen=True, slots=True)
+class RootKey:
+    """The city's root key, made at `file`."""
+
+    file: Path
+    passphrase: str
+
+
+@dataclass(frozen=True, slots=True)
 class Founded:
-    """What is proposed, and who must sign it."""
+    """What is proposed, and who must sign it. `root`: the city's root key that was made, or who
+    holds the root.
+    """
 
     identity: CityIdentity
-    roster_key: Path
+    root: RootKey | RosterRoot
     signers: tuple[str, ...]
     threshold: int
 
@@ -162,7 +174,13 @@ class Founded:
             f"{self.identity.name} ({self.identity.id}): "
             "root and targets are proposed, and signed by nobody yet."
         )
-        yield f"{self.roster_key}: the city's root key. Keep it offline, with a copy in a safe."
+        if isinstance(self.root, RootKey):
+            yield f"{self.root.file}: the city's root key. Keep it offline, with a copy in a safe."
+        else:
+            yield (
+                f"Now {self.root.threshold} of the {len(self.root.keys)} who hold the city's root "
+                "type: platewarden bundle roster. Until then nobody can sign the policy."
+            )
         yield (
             f"Now {self.threshold} of {quoted_names(self.signers)} type: platewarden bundle sign; "
             "those of the policy the same; then: platewarden bundle publish."
@@ -178,11 +196,9 @@ class Founded:
         }
 
 
-def found(
-    city: Path, founding: Founding, roster_key: Path, passphrase: str, now: datetime
-) -> Founded:
-    """Write the root key, root.json, an empty roster.jws, and the pending root and targets; all or
-    nothing.
+def found(city: Path, founding: Founding, held: RootKey | RosterRoot, now: datetime) -> Founded:
+    """Write the root key where one is made, root.json, an empty roster.jws, and the pending root
+    and targets; all or nothing. Where several hold the root, nobody has signed the roster yet.
 
     Raises StorageError, ConfigError.
     """
@@ -193,14 +209,11 @@ def found(
     targets = first_targets(delegated, founding.thresholds, files, now)
     written: list[Path] = []
     try:
-        make_key(roster_key, passphrase, founding.identity.name[:64])
-        written.append(roster_key)
-        private = load_root_key(str(roster_key), None, lambda _what: passphrase)
-        for name, data in zip(
-            (drafts.CITY_ROOT, drafts.ROSTER),
-            first_roster(founding.identity.name, private, now),
-            strict=True,
-        ):
+        if isinstance(held, RootKey):
+            make_key(held.file, held.passphrase, founding.identity.name[:64])
+            written.append(held.file)
+        rosters = _root_and_roster(founding.identity.name, held, now)
+        for name, data in zip((drafts.CITY_ROOT, drafts.ROSTER), rosters, strict=True):
             write_atomic(city / name, data, 0o644)
             written.append(city / name)
         keep_pending(city, Pending(ROOT, root, {}))
@@ -213,7 +226,14 @@ def found(
         raise
     return Founded(
         founding.identity,
-        roster_key,
+        held,
         tuple(key.name for key in founding.holders[ROOT]),
         founding.thresholds[ROOT],
     )
+
+
+def _root_and_roster(city: str, held: RootKey | RosterRoot, now: datetime) -> tuple[bytes, bytes]:
+    if isinstance(held, RosterRoot):
+        return format_root(held), unsigned_roster(city, now)
+    private = load_root_key(str(held.file), None, lambda _what: held.passphrase)
+    return first_roster(city, private, now)

@@ -29,7 +29,7 @@ from agent.bundles.repository.published import REPOSITORY_FOLDER
 from agent.bundles.repository.signing_keys import load_signer, make_key
 from agent.city import drafts
 from agent.city.city_lock import only_writer
-from agent.city.founding import Founding, found
+from agent.city.founding import Founding, RootKey, found
 from agent.city.publication import publish_city
 from agent.city.roster_change import Wanted
 from agent.city.signature import Asked, Signing
@@ -121,7 +121,7 @@ def found_rig(city: Path, city_id: str, name: str, now: datetime) -> Rig:
     founding = Founding.of(identity, _holders(city / KEYS, policy.recipients), 2)
     with only_writer(city):
         founding.require_free(city, city / KEYS / ROSTER_KEY)
-        found(city, founding, city / KEYS / ROSTER_KEY, "", now)
+        found(city, founding, RootKey(city / KEYS / ROSTER_KEY, ""), now)
         for label in SIGNERS[:2]:
             signing = Signing(
                 city, now.isoformat(), Asked((), Wanted(), None, start_again=False), _no_secret

@@ -20,6 +20,7 @@ from agent.verifying.jose import Signature, signatures_of
 from agent.verifying.roster_check import (
     MAX_ROOT_KEYS,
     TYP,
+    Roster,
     RosterRoot,
     format_root,
     format_roster,
@@ -139,20 +140,30 @@ def _root(order: Order, city_root: bytes) -> RosterRoot:
     """Who signs from now on. Raises UsageError, ConfigError."""
     if not order.new_keys:
         return parse_root(city_root)
+    single = "; a single one: `bundle sign --new-roster-key`"
+    return root_of(order.new_keys, order.threshold, "--new-roster-key", single)
+
+
+def root_of(files: Sequence[Path], threshold: int, option: str, single: str) -> RosterRoot:
+    """A root that several hold, from their public files. `option`, `single`: for the error, what
+    was typed, and how one key alone is named.
+
+    Raises UsageError, ConfigError.
+    """
     keys = []
-    for path in order.new_keys:
+    for path in files:
         key = read_public(path).key
         if key.keytype != "ed25519":
             raise ConfigError("is no Ed25519 key", where=path, fix="make one: `bundle key`")
         keys.append(bytes.fromhex(key.keyval["public"]))
-    if len(set(keys)) != len(keys) or not 2 <= order.threshold <= len(keys) <= MAX_ROOT_KEYS:
+    if len(set(keys)) != len(keys) or not 2 <= threshold <= len(keys) <= MAX_ROOT_KEYS:
         raise UsageError(
-            f"{len(set(keys))} different keys, of which {order.threshold} must sign",
-            where="--new-roster-key",
+            f"{len(set(keys))} different keys, of which {threshold} must sign",
+            where=option,
             fix=f"name 2 to {MAX_ROOT_KEYS} different keys, and a --threshold from 2 to their "
-            "number; a single one: `bundle sign --new-roster-key`",
+            f"number{single}",
         )
-    return RosterRoot(tuple(keys), order.threshold)
+    return RosterRoot(tuple(keys), threshold)
 
 
 def _begun(roster: bytes, root: RosterRoot) -> tuple[bytes, dict[bytes, Signature]]:
@@ -168,6 +179,11 @@ def _begun(roster: bytes, root: RosterRoot) -> tuple[bytes, dict[bytes, Signatur
             error.what, where=drafts.ROSTER, fix="take it from a copy, then run it again"
         ) from None
     return payload, {key: one for one in signatures for key in root.keys if one.is_by(key)}
+
+
+def unsigned_roster(city: str, now: datetime) -> bytes:
+    """An empty roster.jws that nobody has signed yet: of a city whose root several hold."""
+    return _general(format_roster(Roster(city, now, {})), ())
 
 
 def _general(payload: bytes, signatures: Iterable[Signature]) -> bytes:

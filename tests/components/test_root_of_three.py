@@ -8,7 +8,8 @@ import pytest
 
 from agent.errors import EnvelopeRefusedError
 from agent.verifying.roster_check import parse_root, verify_roster
-from tests.support.clerk_city import CAMERA, LATER, NEXT_DAY, OTHER, camera, is_error
+from tests.support import clerk_city
+from tests.support.clerk_city import CAMERA, FIRST, LATER, NEXT_DAY, OTHER, camera, is_error
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 NAMES = ("rita", "sam", "tea")
@@ -146,3 +147,81 @@ def test_somebody_enrolled_by_the_roster_alone_while_another_is_asked(open_desk,
     key = ("--key", open_desk.key("dora"), "--enrol", first)
     done = open_desk.run("bundle", "sign", "--city", open_desk.city, *key, *options, on=LATER)
     is_error(done, 2, "while you were asked, somebody enrolled cameras")
+
+
+@pytest.fixture
+def founded(tmp_path, capsys):
+    """A city whose root three hold from its first day on; two of the charter's have signed."""
+    desk = found_by(tmp_path, capsys, NAMES)
+    for who in ("ada", "ben"):
+        assert desk.sign(who).code == 0
+    return desk
+
+
+def found_by(folder, capsys, names, *more):
+    desk = clerk_city.drafted(folder, capsys)
+    file = ("--passphrase-file", folder / "passphrase")
+    for name in NAMES:
+        made = desk.run("bundle", "key", folder / name, "--holder", name, *file, on="")
+        assert made.code == 0, made.err
+    holders = [part for name in names for part in ("--root-signer", desk.pub(name))]
+    made = desk.run(*clerk_city.init(desk, root=[*holders, *more]))
+    assert made.code == 0, made.err
+    assert "Now 2 of the 3 who hold the city's root type: platewarden bundle roster" in made.out
+    return desk
+
+
+def test_a_city_is_founded_with_two_of_three(founded):
+    """The first day had one key alone, and whoever held it was believed."""
+    is_error(founded.sign("dora"), 2, "signed by 0 of the 2", "bundle roster")
+    assert "signed by 1 of 2" in roster(founded, "tea", on=FIRST).out
+    is_error(founded.sign("dora"), 2, "signed by 1 of the 2", "bundle roster")
+    assert "Enough have signed the roster" in roster(founded, "rita", on=FIRST).out
+    for who in ("dora", "eli"):
+        done = founded.sign(who)
+        assert done.code == 0, done.err
+    done = founded.publish()
+    assert done.code == 0, done.err
+    root, text = published(founded, LATER)
+    assert (root.threshold, len(root.keys)) == (2, 3)
+    assert verify_roster(text, root).devices == {}
+
+
+def test_a_city_of_three_enrols_by_two(founded):
+    for who in ("tea", "rita"):
+        assert roster(founded, who, on=FIRST).code == 0
+    for who in ("dora", "eli"):
+        assert founded.sign(who).code == 0
+    assert founded.publish().code == 0
+    path, _ = founded.enrol()
+    assert roster(founded, "sam", "--enrol", path).code == 0
+    assert roster(founded, "tea").code == 0
+    for who in ("dora", "fay"):
+        assert founded.sign(who, on=NEXT_DAY).code == 0
+    assert founded.publish(on=NEXT_DAY).code == 0
+    root, text = published(founded)
+    assert set(verify_roster(text, root).devices) == {CAMERA}
+
+
+@pytest.mark.parametrize(
+    ("root", "says"),
+    [
+        ([], "one key, or several"),
+        (["--root-signer", "rita"], "1 different keys, of which 2 must sign"),
+        (["--root-signer", "rita", "--root-signer", "rita"], "1 different keys"),
+        (["--root-signer", "rita", "--root-signer", "sam", "--roster-key", "x.pem"], "one key, or"),
+        (["--root-signer", "rita", "--root-signer", "nobody"], "nobody.pub"),
+    ],
+)
+def test_a_founding_with_a_root_that_cannot_be_leaves_nothing(tmp_path, capsys, root, says):
+    desk = clerk_city.drafted(tmp_path, capsys)
+    file = ("--passphrase-file", tmp_path / "passphrase")
+    for name in ("rita", "sam"):
+        desk.run("bundle", "key", tmp_path / name, "--holder", name, *file, on="")
+    there = sorted(desk.city.iterdir())
+    given = [
+        desk.pub(one) if before == "--root-signer" else one
+        for before, one in zip(["", *root], root, strict=False)
+    ]
+    is_error(desk.run(*clerk_city.init(desk, root=given)), 2, says)
+    assert sorted(desk.city.iterdir()) == there

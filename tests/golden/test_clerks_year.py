@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/guide/clerk.md"
 YEAR = 2025  # long over, so that no day of it lies ahead of this machine's clock
 BLOCK = re.compile(r"^```sh\n# (\d+ [A-Z][a-z]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-OWN_CITY = re.compile(r"[ -]publish (?!--city (lapsed|short) )")
+OWN_CITY = re.compile(r"[ -]publish (?!--city (lapsed|short|of-three) )")
 JOB = re.compile(r"^```sh\n# every (month|day)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # The recipient's machine lives in the same year; it has no `--on`, since keys are destroyed by day.
 COMMAND = """\
@@ -252,6 +252,17 @@ def test_two_of_three_hold_the_root_and_one_of_them_is_replaced(year):
     assert len(verify_roster(last, roots[-1]).devices) == 2
 
 
+def test_a_city_is_founded_with_its_root_in_three_hands(year):
+    clerk, story = year
+    told = "".join(text for _, script, text, _, _ in story if "--city of-three" in script)
+    assert "Now 2 of the 3 who hold the city's root type: platewarden bundle roster" in told
+    assert "roster: signed by 1 of 2" in told
+    assert "Published at" in told
+    root = parse_root((clerk.desk / "of-three/root.json").read_bytes())
+    assert (root.threshold, len(root.keys)) == (2, 3)
+    assert not verify_roster((clerk.desk / "of-three/roster.jws").read_bytes(), root).devices
+
+
 def test_a_policy_that_lapsed_and_keys_too_short_are_told_and_mended(year):
     """The daily job's exit code is held by the guide's own lines."""
     told = {script: text for _, script, text, _, _ in year[1]}
@@ -267,9 +278,11 @@ def test_a_policy_that_lapsed_and_keys_too_short_are_told_and_mended(year):
 def test_the_page_of_a_past_day_says_who_signed_then(year):
     page = (year[0].desk / "main-street-2.html").read_text()
     answer = page.split('id="answer"')[1].split("</section>")[0]
-    assert "On 10 March 2025, from main-street-2 (Main Street at 2nd Avenue)" in answer
+    assert "On 5 March 2025, from main-street-2 (Main Street at 2nd Avenue)" in answer
     assert "<b>Exampleville Police Department</b>" in answer
-    assert "signed by &quot;Dora Lind, clerk&quot;, &quot;Fay Sun, city attorney&quot;" in answer
+    assert (
+        "<b>Signed by</b> &quot;Dora Lind, clerk&quot; and &quot;Fay Sun, city attorney" in answer
+    )
 
 
 def test_the_last_calendar_names_every_role_that_people_renew(year):

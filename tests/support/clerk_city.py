@@ -119,6 +119,14 @@ class Desk:
 
 def found(folder, capture):
     """A city as `bundle init` leaves it, signed by nobody yet."""
+    desk = drafted(folder, capture)
+    made = desk.run(*init(desk))
+    assert made.code == 0, made.err
+    return desk
+
+
+def drafted(folder, capture):
+    """The drafts, everybody's keys, and a passphrase."""
     desk = Desk(folder, capture)
     shutil.copytree(EXAMPLE, desk.city)
     (desk.city / "README.md").unlink()
@@ -129,13 +137,11 @@ def found(folder, capture):
     passphrase = folder / "passphrase"
     passphrase.write_text("correct horse battery\n")
     passphrase.chmod(0o600)
-    made = desk.run(*init(desk))
-    assert made.code == 0, made.err
     return desk
 
 
-def init(desk):
-    """The command line of `bundle init`."""
+def init(desk, root=None):
+    """The command line of `bundle init`. `root`: who holds the city's root; without, one key."""
     signers = [
         part for name in ("ada", "ben", "cleo") for part in ("--charter-signer", desk.pub(name))
     ]
@@ -155,8 +161,7 @@ def init(desk):
         "exampleville",
         "--name",
         "City of Exampleville",
-        "--roster-key",
-        desk.key("roster"),
+        *(["--roster-key", desk.key("roster")] if root is None else root),
         "--passphrase-file",
         desk.folder / "passphrase",
     ]

@@ -3,9 +3,9 @@ who then sign it; or a whole throwaway city for a rig.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,10 @@ from agent.city.moment import moment
 from agent.city.passphrase import new_passphrase
 from agent.commands.city_options import City, Json, On, PassphraseFile
 from agent.core.text.visible import visible
+
+if TYPE_CHECKING:
+    from agent.city.founding import RootKey
+    from agent.verifying.roster_check import RosterRoot
 
 app = typer.Typer(add_completion=False)
 
@@ -58,7 +62,7 @@ def init(
             "--threshold",
             min=1,
             max=9,
-            help="How many of the signers of charter and of policy must sign.",
+            help="How many of the signers of charter, of policy and of root must sign.",
         ),
     ] = 2,
     roster_key: Annotated[
@@ -66,6 +70,13 @@ def init(
         typer.Option(
             "--roster-key",
             help="Make the city's root key in this file. It signs the roster of cameras.",
+        ),
+    ] = None,
+    root_signer: Annotated[
+        Publics,
+        typer.Option(
+            "--root-signer",
+            help="Or: public file of one who holds the city's root with others. Three are usual.",
         ),
     ] = None,
     passphrase_file: PassphraseFile = None,
@@ -101,12 +112,6 @@ def init(
             where="--id, --name",
             fix="--id exampleville --name 'City of Exampleville'",
         )
-    if roster_key is None:
-        raise UsageError(
-            "the roster of cameras needs a key of its own",
-            where="--roster-key",
-            fix="name a file that does not exist yet",
-        )
     founding = Founding.read(
         CityIdentity(city_id, name),
         charter_signer or (),
@@ -117,11 +122,30 @@ def init(
         threshold,
     )
     founding.require_free(city, roster_key)
-    passphrase = new_passphrase(str(roster_key), passphrase_file)
+    held = _root(roster_key, root_signer or (), threshold, passphrase_file)
     with only_writer(city):
         founding.require_free(city, roster_key)  # again: it was asked for without the lock
-        proposed = found(city, founding, roster_key, passphrase, moment(on))
+        proposed = found(city, founding, held, moment(on))
     _echo(proposed.table(), proposed.lines(), as_json=as_json)
+
+
+def _root(
+    roster_key: Path | None, signers: Sequence[Path], threshold: int, passphrase_file: Path | None
+) -> "RootKey | RosterRoot":
+    """Who signs the roster: a key that is made, or several that others hold."""
+    from agent.city.founding import RootKey
+    from agent.city.roster_signature import root_of
+    from agent.errors import UsageError
+
+    if roster_key is not None and not signers:
+        return RootKey(roster_key, new_passphrase(str(roster_key), passphrase_file))
+    if roster_key is None and signers:
+        return root_of(signers, threshold, "--root-signer", "; a single one: --roster-key FILE")
+    raise UsageError(
+        "the roster of cameras needs one key, or several that others hold",
+        where="--roster-key, --root-signer",
+        fix="name a file that does not exist yet, or the public file of each holder; not both",
+    )
 
 
 def _echo(table: object, lines: Iterable[str], *, as_json: bool) -> None:
