@@ -71,6 +71,26 @@ def test_a_change_is_looked_at_at_once_and_what_has_gone_is_gone():
     assert asked.frames == [0, 5]
 
 
+def test_a_doubtful_plate_that_came_to_rest_is_looked_for_again():
+    """A detector that finds it in a fourth of the frames was asked when it stopped, and then not
+    for four seconds: the car had left by then.
+    """
+    asked = Asked(lambda seen: [PLATE] if seen.sequence in (7, 10, 11, 20) else [])
+    gated = GatedDetector(asked, Told(1, 2, 3, 4, 5, 6))
+    found = [bool(gated.find_plates(still(number, number / 5))) for number in range(21)]
+    assert asked.frames == [0, 1, 2, 3, 4, 5, 6, 8, 11, 16]
+    assert found.index(True) == 11
+
+
+def test_a_gust_in_a_tree_is_looked_at_once():
+    for opens in ((1,), (1, 2), (1, 4, 7)):
+        asked = Asked([])
+        gated = GatedDetector(asked, Told(*opens))
+        for number in range(20):
+            gated.find_plates(still(number, number / 5))
+        assert asked.frames == [0, *opens]
+
+
 def test_what_came_unseen_is_found_by_the_slow_rhythm():
     """It crept, or it stood there at the start and was missed: the gate never opens for it."""
     asked = Asked(lambda seen: [PLATE] if seen.sequence >= 20 else [])

@@ -10,6 +10,7 @@ import pytest
 
 from agent.core.reading import tracking
 from agent.core.reading.tracking import Tracker, Tracking
+from agent.core.reading.tracks import joining
 from tests.support.judging import NOON, frame, read
 
 BOX = (100.0, 100.0, 100.0, 33.0)
@@ -45,9 +46,10 @@ class TestLikeness:
             from_expected=lambda _box, _now: expected,
             fits=lambda _box, _now: fits,
         )
-        one = Made(motion=motion, best=read(best, confidence=sure))
+        first = read(best, confidence=other.get("first", sure))
+        one = Made(motion=motion, best=first, reads=[first] * other.get("reads", 2), told=None)
         seen = read(text, width=width, confidence=sure)
-        return Tracker()._likeness(one, seen, after(seconds))
+        return joining.likeness(one, seen, after(seconds), widths_per_s=20.0, gap_s=2.0)
 
     @pytest.mark.parametrize(
         ("last", "expected", "fits", "likeness"),
@@ -105,12 +107,42 @@ class TestLikeness:
     def test_how_much_one_can_grow(self, width, fits, likeness):
         assert self.of(A, fits=fits, width=width) == likeness
 
+    @pytest.mark.parametrize(
+        ("changes", "possible"),
+        [
+            ({"sure": 0.6}, True),
+            ({"sure": 0.61}, False),
+            ({"first": 0.6, "reads": 1}, True),
+            ({"first": 0.61, "reads": 1}, False),
+            ({"first": 0.6, "reads": 2}, False),
+            ({"sure": 0.6, "seconds": 0.5}, True),
+            ({"sure": 0.6, "seconds": 0.6}, False),
+            ({"sure": 0.6, "fits": False}, False),
+        ],
+    )
+    def test_a_glimpse_may_be_a_misread_of_a_text_unlike_it(self, changes, possible):
+        assert (self.of(C, **{"fits": True, **changes}) > 0) == possible
+
+    @pytest.mark.parametrize("text", ["TST0043", A])
+    @pytest.mark.parametrize(
+        ("changes", "stands"),
+        [
+            ({"fits": True, "width": 150.0}, True),
+            ({"fits": True, "width": 151.0}, False),
+            ({"fits": False, "width": 100.0}, False),
+        ],
+    )
+    def test_out_of_sight_for_longer_another_text_must_stand_there(self, text, changes, stands):
+        for seconds, bound in ((2.0, True), (2.1, stands)):
+            likely = self.of(text, sure=0.8, seconds=seconds, **changes) > 0
+            assert likely == (bound or text == A)
+
 
 def test_best_pairs_first_each_once_and_none_that_is_impossible(monkeypatch):
     tracker = Tracker()
     tracker._followed = ["first", "second"]
     table = {("first", 0): 2.0, ("first", 1): 1.9, ("second", 0): 1.95, ("second", 1): 0.0}
-    monkeypatch.setattr(tracker, "_likeness", lambda one, number, _now: table[one, number])
+    monkeypatch.setattr(tracking, "likeness", lambda one, number, _now, **_: table[one, number])
     assert tracker._associate([0, 1], NOON) == [("first", 0), (None, 1)]
     table["second", 1] = 0.1
     assert tracker._associate([0, 1], NOON) == [("first", 0), ("second", 1)]
@@ -149,32 +181,29 @@ class TestAgreement:
         assert Tracker(exact)._agree(one) is agree
 
 
-SIZE = (480, 640)
-
-
 class TestGoing:
     @staticmethod
     def one(**other):
-        motion = Made(at=NOON, left=lambda size, _now: ("left", size))
+        motion = Made(at=NOON)
         return Made(motion=motion, **{"told": None, "best": read(A), "missed": False, **other})
 
-    def test_who_is_unseen_for_a_moment_is_asked_whether_it_left(self):
-        assert Tracker()._gone(self.one(), after(2.0), SIZE) == ("left", SIZE)
+    def test_who_is_unseen_for_a_moment_has_not_gone(self):
+        assert Tracker()._gone(self.one(told="told"), after(2.0)) is False
 
     @pytest.mark.parametrize("other", [{"told": "told"}, {"best": read("")}])
     def test_of_who_was_told_or_cannot_be_read_no_more_is_awaited(self, other):
-        assert Tracker()._gone(self.one(**other), after(2.1), SIZE) is True
+        assert Tracker()._gone(self.one(**other), after(2.1)) is True
 
     @pytest.mark.parametrize(("sure", "gone"), [(0.9, True), (0.89, False)])
     def test_who_may_be_read_better_is_awaited(self, monkeypatch, sure, gone):
         tracker, one = Tracker(), self.one()
         monkeypatch.setattr(tracker, "_vote", lambda _one: Made(confidence=sure))
-        assert tracker._gone(one, after(2.1), SIZE) is gone
+        assert tracker._gone(one, after(2.1)) is gone
         assert one.missed is True
 
     @pytest.mark.parametrize(("seconds", "gone"), [(5.0, False), (5.1, True)])
     def test_but_not_for_long(self, seconds, gone):
-        assert Tracker()._gone(self.one(missed=True), after(seconds), SIZE) is gone
+        assert Tracker()._gone(self.one(missed=True), after(seconds)) is gone
 
 
 class TestJudging:
@@ -328,7 +357,7 @@ class TestFrames:
 
     def test_who_has_left_is_judged_by_the_picture_s_height_and_width(self, monkeypatch):
         sizes, shown = [], frame(0, 0.0)
-        monkeypatch.setattr(Tracker, "_end_unseen", lambda _s, _now, size: sizes.append(size) or [])
+        monkeypatch.setattr(Tracker, "_end_left", lambda _s, _now, size: sizes.append(size) or [])
         Tracker().add(replace(shown, image=shown.image[:5, :7]), [])
         assert sizes == [(5, 7)]
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from agent.core.reading.overlap import overlap
 from agent.core.reading.sighting import Track
 from agent.core.reading.tracks.followed import Followed, leading
-from agent.core.reading.tracks.likeness import HALF, SURE, Relation, readable, relation, similarity
-from agent.core.reading.tracks.motion import Motion, grown
+from agent.core.reading.tracks.joining import likeness
+from agent.core.reading.tracks.likeness import SURE, readable
+from agent.core.reading.tracks.motion import Motion
 from agent.core.reading.tracks.told import Remembered
 from agent.core.reading.voting import vote
 
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
 
     from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting
 
-MAX_GROWTH = 3.0  # of a plate's width from one sight to the next
 KNOWN_OVERLAP = 0.3  # intersection over union, of a box with where it should be
-UNKNOWN_REACH = 1.5  # plate widths, where time has not passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +91,14 @@ class Tracker:
         ended = (
             self.finish()
             if self._now is not None and now < self._now
-            else self._end_unseen(now, (frame.image.shape[0], frame.image.shape[1]))
+            else self._end([one for one in self._followed if self._gone(one, now)])
         )
         self._now = now
         self._remembered.forget_old(now)
         in_place = sorted(reads, key=lambda read: read.box.box)  # a detector's order means nothing
         for one, read in self._associate(in_place, now):
             (one or self._follow(read, now)).take(read, now, self._numbers.max_reads)
+        ended += self._end_left(now, (frame.image.shape[0], frame.image.shape[1]))
         ended += self._end_surplus()
         judged = [self._judge(one, now) for one in self._followed if one.fresh]
         return ended + [track for track in judged if track is not None]
@@ -164,14 +164,17 @@ class Tracker:
         self._next_id += 1
         return self._next_id - 1
 
-    def _end_unseen(self, now: datetime, size: tuple[int, int]) -> list[Track]:
-        return self._end([one for one in self._followed if self._gone(one, now, size)])
+    def _end_left(self, now: datetime, size: tuple[int, int]) -> list[Track]:
+        """Once a frame's reads are with their vehicles: what is still half in the picture, and
+        read wrongly, has not left, and is no vehicle of its own.
+        """
+        return self._end([one for one in self._followed if one.motion.left(size, now)])
 
-    def _gone(self, one: Followed, now: datetime, size: tuple[int, int]) -> bool:
-        """Has it left, or is it out of sight for so long that no more of it need be awaited?"""
+    def _gone(self, one: Followed, now: datetime) -> bool:
+        """Is it out of sight for so long that no more of it need be awaited?"""
         unseen_s = (now - one.motion.at).total_seconds()
         if unseen_s <= self._numbers.gap_s:
-            return one.motion.left(size, now)
+            return False
         if one.told is not None or not readable(one.best):
             return True
         if not one.missed:
@@ -270,44 +273,25 @@ class Tracker:
         vehicle and read once.
         """
         pairs = [
-            (self._likeness(one, read, now), v, r)
+            (
+                likeness(
+                    one,
+                    read,
+                    now,
+                    widths_per_s=self._numbers.widths_per_s,
+                    gap_s=self._numbers.gap_s,
+                ),
+                v,
+                r,
+            )
             for v, one in enumerate(self._followed)
             for r, read in enumerate(reads)
         ]
         continued: dict[int, int] = {}
-        for likeness, v, r in sorted(pairs, reverse=True):
-            if likeness > 0 and r not in continued and v not in continued.values():
+        for likely, v, r in sorted(pairs, reverse=True):
+            if likely > 0 and r not in continued and v not in continued.values():
                 continued[r] = v
         return [
             (self._followed[continued[r]] if r in continued else None, read)
             for r, read in enumerate(reads)
         ]
-
-    def _likeness(self, one: Followed, read: PlateRead, now: datetime) -> float:
-        """How likely a read continues a vehicle: 0 impossible; place, size and text each have a
-        veto.
-
-        The very text may lie as far away as a vehicle can drive, a similar one too until its motion
-        is known. What says too little must fit by place and motion, and so must another text: it is
-        a misread, or another vehicle on the same spot. Texts that have nothing in common are two
-        vehicles wherever they are.
-        """
-        motion, box = one.motion, read.box.box
-        if not grown(box, motion.box, MAX_GROWTH) and not motion.fits(box, now):
-            return 0.0
-        reach = UNKNOWN_REACH + self._numbers.widths_per_s * (now - motion.at).total_seconds()
-        if motion.from_last(box) > reach and not motion.fits(box, now):
-            return 0.0  # most pairs of a busy frame end here, before the texts are compared
-        related = relation(one.best, read)
-        near = 1.0 / (1.0 + min(motion.from_last(box), motion.from_expected(box, now)))
-        if related is Relation.SAME and motion.from_last(box) <= reach:
-            return 2.0 + near
-        if (
-            related is Relation.SIMILAR
-            and motion.from_last(box) <= reach
-            and (not motion.known or motion.from_expected(box, now) <= reach / 2)
-        ):
-            return 1.0 + near
-        if related is Relation.OTHER and similarity(one.best.text.value, read.text.value) < HALF:
-            return 0.0
-        return 0.5 * near if motion.fits(box, now) else 0.0

@@ -112,4 +112,7 @@ def leading(reads: Sequence[PlateRead]) -> tuple[str, tuple[PlateRead, ...], int
 
 
 def _usefulness(read: PlateRead) -> tuple[float, float]:
-    return (read.confidence, read.sharpness)
+    """By what it weighs in a vote, so that a plate that comes nearer is not voted on by its many
+    small reads alone.
+    """
+    return read.confidence * read.box.box[2], read.sharpness

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 READABLE = 0.3  # a read less confident than this says little about which vehicle it is
 SURE = 0.9
+DOUBTFUL = 0.6  # a read no surer, alone, may be a misread of anything
 SIMILAR = 0.7  # of seven characters, two may differ
 HALF = 0.5  # below this, two readable texts have nothing to do with one another
 
@@ -44,6 +45,11 @@ def relation(best: PlateRead, read: PlateRead) -> Relation:
 def readable(read: PlateRead) -> bool:
     """Does it say anything about which vehicle it is?"""
     return len(read.text) > 0 and read.confidence >= READABLE
+
+
+def doubtful(read: PlateRead) -> bool:
+    """May its text be a misread of one that has nothing in common with it?"""
+    return read.confidence <= DOUBTFUL
 
 
 def short(read: PlateRead, beside: PlateRead) -> bool:
