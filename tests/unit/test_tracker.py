@@ -10,7 +10,7 @@ import pytest
 
 from agent.core.reading import tracking
 from agent.core.reading.tracking import Tracker, Tracking
-from agent.core.reading.tracks import joining
+from agent.core.reading.tracks import continuation
 from tests.support.judging import NOON, frame, read
 
 BOX = (100.0, 100.0, 100.0, 33.0)
@@ -49,7 +49,7 @@ class TestLikeness:
         first = read(best, confidence=other.get("first", sure))
         one = Made(motion=motion, best=first, reads=[first] * other.get("reads", 2), told=None)
         seen = read(text, width=width, confidence=sure)
-        return joining.likeness(one, seen, after(seconds), widths_per_s=20.0, gap_s=2.0)
+        return continuation.likeness(one, seen, after(seconds), widths_per_s=20.0, gap_s=2.0)
 
     @pytest.mark.parametrize(
         ("last", "expected", "fits", "likeness"),

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from agent.core.reading.overlap import overlap
 from agent.core.reading.sighting import Track
+from agent.core.reading.tracks.continuation import likeness
 from agent.core.reading.tracks.followed import Followed, leading
-from agent.core.reading.tracks.joining import likeness
 from agent.core.reading.tracks.likeness import SURE, readable
 from agent.core.reading.tracks.motion import Motion
 from agent.core.reading.tracks.told import Remembered
