@@ -139,7 +139,7 @@ test-fresh: root programs-tree
 	@for suite in $(or $(SUITE),bookworm trixie); do tests/fresh/run.sh $$suite $(COMMANDS); done
 
 models: export PLATEWARDEN_PLATES = $(DATA)
-models: programs-models $(VENV)/train.stamp ## train the three models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed; needs npm and three fonts by apt)
+models: programs-models $(VENV)/train.stamp ## train the four models again (hours; MINUTES=n each; DATA=folder with the photographs whose training is allowed; needs npm and three fonts by apt)
 	$(BIN)/python -m models.training.fonts --install
 	$(BIN)/python -m models.training.detector.train --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/teacher
 	$(BIN)/python -m models.training.detector.distil --minutes $(MINUTES) --data $(DATA) --out $(TRAINED)/detector --cache $(TRAINED)/teacher --start $(TRAINED)/teacher/checkpoint.pt
@@ -148,7 +148,10 @@ models: programs-models $(VENV)/train.stamp ## train the three models again (hou
 	for model in detector aligner recognizer; do $(BIN)/python -m models.training.$$model.export $(TRAINED)/$$model/checkpoint.pt; done
 	$(BIN)/python -m models.training.plots $(TRAINED)/detector $(TRAINED)/aligner $(TRAINED)/recognizer
 	$(BIN)/python -m models.training.manifest
-	$(BIN)/python -m models.training.wholeness --data $(DATA)
+	for seed in 17 18 19; do $(BIN)/python -m models.training.whole.samples --data $(DATA) --seed $$seed --to $(TRAINED)/whole/$$seed.npz; done
+	$(BIN)/python -m models.training.whole.train $(TRAINED)/whole/*.npz --out $(TRAINED)/whole
+	$(BIN)/python -m models.training.whole.export $(TRAINED)/whole/checkpoint.pt
+	$(BIN)/python -m models.training.manifest
 
 clean: ## remove what make made, .venv included; the nights in hw-out/ stay
 	rm -rf $(VENV) build dist $(OUT) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis fuzz-out tests/interop/node_modules

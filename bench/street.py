@@ -30,11 +30,13 @@ class Scene:
     corners: Corners
 
 
-def scene(rng: Generator, region: str | None = None, rows: int = 1) -> Scene:
-    """One frame."""
+def scene(
+    rng: Generator, region: str | None = None, rows: int = 1, *, stacked: bool | None = None
+) -> Scene:
+    """One frame. `stacked`: small letters one above the other; by the tables' shares if None."""
     ground = backdrop(rng, WIDTH_PX, HEIGHT_PX)[:, :, None] * np.float32(255)
     canvas = np.clip(ground * rng.uniform(0.85, 1.15, 3), 0, 255).astype(np.uint8)
-    plate = render_plate(rng, region=region, rows=rows)
+    plate = render_plate(rng, region=region, rows=rows, stacked=stacked)
     picture, inner = pasting.in_holder(rng, plate.image)
     aspect = float(np.ptp(inner[:, 0]) / np.ptp(inner[:, 1]))
     wide = float(np.exp(rng.uniform(np.log(NARROWEST_PX), np.log(WIDEST_PX))))

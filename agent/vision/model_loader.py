@@ -10,12 +10,13 @@ from agent.vision.aligner import AligningDetector
 from agent.vision.detector import OnnxPlateDetector
 from agent.vision.models import load_model, model_entry
 from agent.vision.recognizer import OnnxPlateReader
+from agent.vision.whole.wholeness import Wholeness
 
 
 def load_vision(
     threads: int = 1, models_dir: Path | None = None
 ) -> tuple[AligningDetector, OnnxPlateReader]:
-    """All three networks, each with `threads` threads; OpenCV gets as many. Raises ModelError."""
+    """All four networks, each with `threads` threads; OpenCV gets as many. Raises ModelError."""
     cv2.setNumThreads(threads)
     proposer = OnnxPlateDetector(
         load_model("detector", threads, models_dir), model_entry("detector", models_dir).threshold
@@ -25,4 +26,8 @@ def load_vision(
         load_model("aligner", threads, models_dir),
         model_entry("aligner", models_dir).threshold,
     )
-    return detector, OnnxPlateReader(load_model("recognizer", threads, models_dir))
+    whole = Wholeness(
+        load_model("wholeness", threads, models_dir),
+        model_entry("wholeness", models_dir).threshold,
+    )
+    return detector, OnnxPlateReader(load_model("recognizer", threads, models_dir), whole)

@@ -2,7 +2,7 @@
 decodes text, confidences, alternatives, region, and why none of it may be sure.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -26,8 +26,8 @@ from agent.vision.ctc import Reading, averaged, decode, middles, softmax
 from agent.vision.grey import standardised
 from agent.vision.straight_plate import straightened
 from agent.vision.syntax import REGIONS, weighed
-from agent.vision.whole import limits, wholeness
-from agent.vision.whole.wholeness import evidence
+from agent.vision.whole import limits
+from agent.vision.whole.wholeness import Sight
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 128, 48
 # Margins around the plate's corners, as shares of the input's sides, as in the training.
@@ -51,6 +51,7 @@ FEWEST = 2  # characters that have a distance
 MIRRORABLE = frozenset("012389ACEHIJLMOQSTUVWXY")
 
 Map = NDArray[np.float32]
+Whole = Callable[[Image, PlateBox, Sight], bool]  # was the whole plate seen?
 
 
 class Session(Protocol):
@@ -62,13 +63,14 @@ class Session(Protocol):
 @dataclass(frozen=True, slots=True)
 class View:
     """What the network saw, best first; the probability of each region; the readings after the
-    prior over formats, best first; the first crop's probabilities, step by step.
+    prior over formats, best first; the first crop's probabilities, step by step, and features.
     """
 
     seen: list[Reading]
     regions: Map
     ranked: list[Reading]
     steps: Map
+    features: Map
 
     @property
     def best(self) -> Reading:
@@ -80,13 +82,13 @@ class OnnxPlateReader:
     """Implements ports.PlateReader over the session of models/recognizer.onnx.
 
     The session takes `crop` float32 N×1×48×128, grey, each standardised, and gives `logits` N×32×37
-    (blank, 0–9, A–Z) and `region` N×4, logits in the order of REGIONS. `whole` weighs
-    wholeness.evidence. Limit: the issuing state is never named, so that a match is by text.
+    (blank, 0–9, A–Z), `region` N×4, logits in the order of REGIONS, and `features` N×160×32, of
+    which it computes both. `whole` is
+    wholeness.Wholeness on a camera. Limit: the issuing state is never named, so that a match is by
+    text.
     """
 
-    def __init__(
-        self, session: Session, whole: Callable[[Sequence[float]], bool] = wholeness.whole
-    ) -> None:
+    def __init__(self, session: Session, whole: Whole) -> None:
         self._session, self._whole = session, whole
 
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
@@ -101,7 +103,7 @@ class OnnxPlateReader:
             as_one = self._view(frame.image, one_row)
             if as_one.best.probability > view.best.probability:
                 box, view = one_row, as_one
-                found.add(Limit.ONE_ROW_OF_TWO)
+                found |= limits.by_rows(box)
         best, *others = view.ranked
         region = region_of(view.regions) if best.text else "unknown"
         found |= limits.by_place(box, *frame.image.shape[1::-1])
@@ -131,17 +133,11 @@ class OnnxPlateReader:
             return frozenset()
         if is_test_plate(best.text):  # in no issuer's format, and whole by its check character
             return frozenset()
-        if not self._whole(self._evidence(image, box, view)):
+        if not self._whole(image, box, sight(view)):
             return frozenset({Limit.HIDDEN})
         if MIRRORABLE.issuperset(best.text) and self._mirrored(image, box, best):
             return frozenset({Limit.MIRRORED})
         return frozenset()
-
-    def _evidence(self, image: Image, box: PlateBox, view: View) -> tuple[float, ...]:
-        crosswise = len(view.steps) * (1 - 2 * CLOSE[0])
-        start = len(view.steps) * CLOSE[0] - 0.5
-        places = [(step - start) / crosswise for step in middles(view.steps, view.best.text)]
-        return evidence(image, box, view.best.text, places, view.regions.tolist())
 
     def _mirrored(self, image: Image, box: PlateBox, best: Reading) -> bool:
         """Does the picture say more surely something else when left and right are exchanged?"""
@@ -170,16 +166,27 @@ class OnnxPlateReader:
 
     def _seen(self, crop: Map) -> View:
         """What the network says of it."""
-        logits, regions = self._session.run(["logits", "region"], {"crop": crop[None, None]})
+        logits, regions, features = self._session.run(
+            ["logits", "region", "features"], {"crop": crop[None, None]}
+        )
         steps, chances = softmax(logits[0]), softmax(regions[0])
         seen = decode(steps, CONSIDERED)
-        return View(seen, chances, weighed(seen, chances), steps)
+        return View(seen, chances, weighed(seen, chances), steps, features[0])
+
+
+def sight(view: View) -> Sight:
+    """What wholeness is judged by; characters' middles as shares of the plate's width."""
+    crosswise = len(view.steps) * (1 - 2 * CLOSE[0])
+    start = len(view.steps) * CLOSE[0] - 0.5
+    text = view.best.text
+    places = [(step - start) / crosswise for step in middles(view.steps, text)]
+    return Sight(text, places, view.regions.tolist(), view.features)
 
 
 def together(*crops: View) -> View:
     """Several crops' readings averaged; the rest is the first one's."""
     seen, regions = averaged([crop.seen for crop in crops]), crops[0].regions
-    return View(seen, regions, weighed(seen, regions), crops[0].steps)
+    return replace(crops[0], seen=seen, ranked=weighed(seen, regions))
 
 
 def lifted(ranked: list[Reading]) -> list[Reading]:

@@ -81,3 +81,9 @@ def proper_corners(box: PlateBox) -> Corners:
     x, y, width, height = box.box
     width, height = max(width, 1.0), max(height, 1.0)
     return (x, y), (x + width, y), (x + width, y + height), (x, y + height)
+
+
+def aspect_of(box: PlateBox) -> float:
+    """The plate's width over its height, along the corners."""
+    a, b, c, d = proper_corners(box)
+    return (math.dist(a, b) + math.dist(d, c)) / max(math.dist(a, d) + math.dist(b, c), 1e-3)

@@ -1,5 +1,5 @@
-"""Tries int8: quantises the three networks statically, and prints what it costs and brings beside
-fp32, in the same run.
+"""Tries int8: quantises the first three networks statically, and prints what it costs and brings
+beside fp32, in the same run.
 
     python -m models.training.int8
 

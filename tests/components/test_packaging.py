@@ -212,6 +212,7 @@ def test_a_wheel_holds_the_product(tmp_path, package):
         "models/manifest.json",
         "models/detector.onnx",
         "models/recognizer.onnx",
+        "models/wholeness.onnx",
     } <= set(names)
     wanted = {f"agent/{name}" for name in documents(package) if (ROOT / name).is_file()}
     assert wanted <= set(names), wanted - set(names)

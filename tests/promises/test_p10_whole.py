@@ -5,7 +5,7 @@ another car's, and a clear one: these pictures were told with 0.99 before.
 
 Broken by hand to see it fail: the reader's cap left out; the distance to the edge taken as 0; the
 masks not looked at; a word without a digit let through; every plate taken for whole; no look with
-sides exchanged.
+sides exchanged; the network's second answer left out.
 """
 
 import cv2
@@ -19,6 +19,8 @@ from agent.core.reading.voting import vote
 from agent.core.reasons import Limit
 from agent.pipeline import plates_in
 from agent.vision.model_loader import load_vision
+from bench.cause_frames import CAUSES, scenes
+from bench.causes import best_at
 from tests.support.drawn import drawn_car
 from tests.support.judging import instant
 
@@ -26,6 +28,7 @@ CARS = ("3FPA826", "5HTC730", "2HNB684")
 SURE = 0.9
 # Where the drawn plate lies in its picture, px: left, top, right, bottom.
 LEFT, TOP, RIGHT, BOTTOM = 251, 268, 389, 334
+(STACKED,) = (cause for cause in CAUSES if cause.name == "stacked")
 SHARES = (0.08, 0.15, 0.25, 0.35, 0.45)
 
 
@@ -106,7 +109,8 @@ def hidden_pictures(image):
 
 
 def test_a_plate_that_something_hides_in_part_is_seldom_told_as_another_car(vision):
-    """Of these pictures, more than one in six were told with 0.9 and more, each of them wrongly.
+    """Where nothing is looked at but the text, more than one in six of these pictures is told with
+    0.9 and more, each of them wrongly.
 
     Posts of the car's own grey are the worst: nothing but the text and the plate's shape tells.
     """
@@ -118,8 +122,23 @@ def test_a_plate_that_something_hides_in_part_is_seldom_told_as_another_car(visi
     ]
     wrong = [read for car, read in told if read.confidence >= SURE and read.text.value != car]
     assert len(told) > 90
-    assert len(wrong) < 0.1 * len(told)
+    assert len(wrong) < 0.03 * len(told)
     assert any(Limit.HIDDEN in read.limits for _, read in told)
+
+
+def test_letters_one_above_the_other_that_were_left_out_make_no_sure_text(vision):
+    """They belong to the number: without them it is another car's. Of these, 6 or 7 were told with
+    0.9 and more, by the fonts there are.
+    """
+    told = [
+        (scene.text, best_at(plates_in(*vision, scene.frame), scene))
+        for seed in (3, 7)
+        for scene in scenes(STACKED, 60, seed)
+    ]
+    seen = [(text, read) for text, read in told if read is not None]
+    wrong = [text for text, read in seen if read.confidence >= SURE and read.text.value != text]
+    assert len(seen) > 100
+    assert len(wrong) <= 4
 
 
 @pytest.mark.parametrize("car", ["8HH1188", "TAM8H01", "2HNB684", "5HTC730", "WTM8801", "3SET103"])

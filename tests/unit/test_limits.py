@@ -27,6 +27,7 @@ from agent.vision.whole.sign_words import words
 WIDTH, HEIGHT = 320, 240
 WIDE, HIGH = 96.0, 40.0
 NEAR = NEAR_EDGE * HIGH
+FEATURES = np.zeros((160, 32), np.float32)
 
 
 def upright(x, y, **more):
@@ -88,7 +89,7 @@ class Seeing(OnnxPlateReader):
     """Reads this text with this confidence, whatever it is shown; `mirror`: in exchanged sides."""
 
     def __init__(self, text, confidence=0.99, as_one_row=0.0, *, whole=True, mirror=("", 0.0)):
-        super().__init__(None, lambda signs: self.weighed.append(signs) or whole)
+        super().__init__(None, lambda *seen: self.weighed.append(seen) or whole)
         self.text, self.confidence, self.as_one_row = text, confidence, as_one_row
         self.mirror, self.weighed = mirror, []
 
@@ -107,7 +108,7 @@ def view(text, confidence):
     for place, character in enumerate(text):
         steps[4 + 3 * place, [0, 1 + CHARACTERS.index(character)]] = 0.0, 1.0
     found = Reading(text, confidence, (0.99,) * len(text))
-    return View([found], np.zeros(len(REGIONS), np.float32), [found], steps)
+    return View([found], np.zeros(len(REGIONS), np.float32), [found], steps, FEATURES)
 
 
 def read(reader, box):
@@ -145,10 +146,16 @@ def test_a_limit_makes_nothing_surer():
 
 
 def test_one_row_read_of_two_is_never_sure():
-    two = upright(100, 100, rows=2)
+    square = ((100, 100), (150, 100), (150, 140), (100, 140))
+    two = replace(upright(100, 100, rows=2), box=(100, 100, 50, 40), corners=square)
     seen = read(Seeing("TST1234", 0.6, as_one_row=0.99), two)
     assert (seen.limits, seen.confidence) == ({Limit.ONE_ROW_OF_TWO}, MOST_WHEN_LIMITED)
     assert read(Seeing("TST1234", 0.98), two).limits == frozenset(), "both rows were read"
+
+
+def test_a_name_above_a_broad_plates_row_is_no_row():
+    seen = read(Seeing("TST1234", 0.6, as_one_row=0.99), upright(100, 100, rows=2))
+    assert (seen.limits, seen.confidence) == (frozenset(), 0.99)
 
 
 def test_a_persons_cutting_stays_legible_though_it_is_limited():
@@ -159,6 +166,17 @@ def test_a_persons_cutting_stays_legible_though_it_is_limited():
 def test_a_plate_that_does_not_look_whole_is_never_sure():
     seen = read(Seeing("TST1234", whole=False), upright(100, 100))
     assert (seen.limits, seen.confidence) == ({Limit.HIDDEN}, MOST_WHEN_LIMITED)
+
+
+def test_what_is_judged_is_the_text_where_it_stands_and_what_the_network_made_of_it():
+    seeing = Seeing("TST1234")
+    read(seeing, upright(100, 100))
+    ((_, box, sight),) = seeing.weighed
+    assert box == upright(100, 100)
+    assert sight.text == "TST1234"
+    assert np.diff(sight.places) == pytest.approx([3 / 32 / 0.96] * 6)
+    assert sight.places[0] == pytest.approx((4.5 / 32 - 0.02) / 0.96)
+    assert sight.features is FEATURES
 
 
 def test_a_rehearsals_plate_is_whole_by_its_check_character_and_needs_no_digit():

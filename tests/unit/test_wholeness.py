@@ -2,8 +2,6 @@
 weighed.
 """
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
@@ -11,11 +9,19 @@ import pytest
 from agent.core.reading.plate_text import CHARACTERS
 from agent.core.reading.sighting import PlateBox
 from agent.vision.ctc import middles
-from agent.vision.whole import wholeness
-from agent.vision.whole.wholeness import NAMES, Weights, against, evidence, shipped
+from agent.vision.whole.wholeness import (
+    AROUND_HEIGHT_PX,
+    AROUND_WIDTH_PX,
+    SIGNS,
+    Sight,
+    Wholeness,
+    around,
+    signs_of,
+)
 
 EVEN = (0.1, 0.23, 0.36, 0.49, 0.62, 0.75, 0.88)
 US = (1.0, 0.0, 0.0, 0.0)
+FEATURES = np.arange(160 * 32, dtype=np.float32).reshape(160, 32)
 CORNERS = ((100, 80), (200, 80), (200, 130), (100, 130))
 PLATE = PlateBox((100, 80, 100, 50), CORNERS, 0.9)
 
@@ -43,7 +49,8 @@ def test_a_character_held_over_steps_stands_in_their_middle_and_another_text_can
 
 def signs(image=None, box=PLATE, text="TST1234", places=EVEN, regions=US):
     image = np.full((240, 320), 120, np.uint8) if image is None else image
-    return dict(zip(NAMES, evidence(image, box, text, places, regions), strict=True))
+    sight = Sight(text, places, regions, FEATURES)
+    return dict(zip(SIGNS, signs_of(around(image, box), box, sight), strict=True))
 
 
 def test_gaps_are_told_in_characters_widths():
@@ -87,29 +94,49 @@ def test_a_post_runs_past_the_plate_and_a_plates_own_edge_does_not():
     assert beside["line_through"] < post["line_through"] - 1
 
 
-def weights(**of):
-    spread = (1.0,) * len(NAMES)
-    return Weights((0.0,) * len(NAMES), spread, tuple(of.get(n, 0.0) for n in NAMES), 0.5, 1.0)
+class Answering:
+    """A network that answers this, whatever it is shown."""
+
+    def __init__(self, *chances):
+        self.chances, self.shown = chances, []
+
+    def run(self, names, given):
+        assert names == ["chances"]
+        self.shown.append(given)
+        return [np.array([self.chances], np.float32)]
 
 
-def test_signs_are_weighed_each_by_its_own():
-    given = evidence(np.full((240, 320), 120, np.uint8), PLATE, "TST1234", EVEN, US)
-    assert against(given, weights()) == 0.5
-    assert against(given, weights(characters=2.0)) == 14.5
-    moved = replace(weights(characters=2.0), middle=(5.0,) * len(NAMES), spread=(2.0,) * len(NAMES))
-    assert against(given, moved) == 2.5
+def judged(network):
+    image = np.random.default_rng(1).integers(0, 255, (240, 320), np.uint8)
+    return Wholeness(network, 0.7)(image, PLATE, Sight("TST1234", EVEN, US, FEATURES))
 
 
-def test_what_is_no_number_is_not_whole():
-    assert not wholeness.whole([float("nan")] * len(NAMES))
+def test_a_plate_is_whole_where_nothing_is_likely_to_be_missing():
+    assert judged(Answering(0.6, 0.6, 0.6))
+
+
+@pytest.mark.parametrize("answer", range(3))
+@pytest.mark.parametrize("chance", [0.75, 1.0, float("nan")])
+def test_each_answer_alone_is_enough_against_a_whole_plate(answer, chance):
+    chances = [0.0, 0.0, 0.0]
+    chances[answer] = chance
+    assert not judged(Answering(*chances))
+
+
+def test_the_network_is_shown_the_plate_with_its_surroundings_its_features_and_the_signs():
+    network = Answering(0.0, 0.0, 0.0)
+    judged(network)
+    (given,) = network.shown
+    assert given["around"].shape == (1, 1, AROUND_HEIGHT_PX, AROUND_WIDTH_PX)
+    assert abs(float(given["around"].mean())) < 0.01
+    assert float(given["around"].std()) == pytest.approx(1, abs=0.1)
+    assert (given["features"] == FEATURES[None]).all()
+    assert given["signs"].shape == (1, len(SIGNS))
+    assert given["signs"][0, SIGNS.index("characters")] == 7
+    assert {one.dtype for one in given.values()} == {np.dtype(np.float32)}
 
 
 def test_a_wild_box_still_gives_numbers():
     for corners in (((5, 5),) * 4, ((0, 0), (1e6, 0), (1e6, 1e6), (0, 1e6))):
         box = PlateBox((5, 5, 0, 0), corners, 1.0)
         assert np.isfinite(list(signs(box=box, places=(0.5,) * 7).values())).all()
-
-
-def test_the_shipped_weights_are_of_these_signs():
-    assert len(shipped().weight) == len(NAMES)
-    assert all(spread > 0 for spread in shipped().spread)

@@ -9,6 +9,7 @@ from functools import cache
 from agent.core.reading.sighting import PlateBox
 from agent.core.reasons import Limit
 from agent.core.wire.test_plate import is_test_plate
+from agent.vision.straight_plate import aspect_of
 from agent.vision.syntax import formats
 from agent.vision.whole.sign_words import is_wording
 
@@ -18,6 +19,8 @@ NEAR_EDGE = 0.25
 # No issuer of these regions writes more. It is most likely two plates, or a plate and letters
 # beside it, read as one.
 LONGEST = 9
+# Width over height: plates of one row are broader (2.0 in the US, more elsewhere), even from aside.
+SQUARE = 1.6
 
 
 def by_place(box: PlateBox, width: int, height: int) -> frozenset[Limit]:
@@ -32,6 +35,13 @@ def by_place(box: PlateBox, width: int, height: int) -> frozenset[Limit]:
         margin < x < width - margin and margin < y < height - margin for x, y in box.corners
     )
     return frozenset() if inside else frozenset({Limit.CUT_BY_EDGE})
+
+
+def by_rows(box: PlateBox) -> frozenset[Limit]:
+    """Of a plate that was taken for one of two rows and read better as one: has it the shape of a
+    plate of two?
+    """
+    return frozenset({Limit.ONE_ROW_OF_TWO}) if aspect_of(box) < SQUARE else frozenset()
 
 
 def by_text(text: str, region: str) -> frozenset[Limit]:

@@ -1,25 +1,23 @@
-"""Weighs what speaks for a whole plate and what against it: where its characters stand, how many
-there are, which lines run past it.
+"""Says whether the whole plate was seen: a small network weighs the picture around it, what the
+recogniser made of it, and signs such as where its characters stand and how many there are.
 
 Recognisers read what is there and are sure of it: of a plate behind a post they name another car
-(P10). No single sign tells such a plate from a whole one; a logistic regression over them does. Its
-weights are fitted on plates drawn and spoilt on purpose (`python -m models.training.wholeness`), so
-that newly trained networks only need another fit.
+(P10). No single sign tells such a plate from a whole one, and neither does its picture alone.
+Training: `python -m models.training.whole.train`, after every training of another network.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.reading.sighting import Image, PlateBox
-from agent.vision.straight_plate import proper_corners, straightened
+from agent.vision.grey import standardised
+from agent.vision.straight_plate import aspect_of, straightened
 from agent.vision.syntax import FLOOR, weight
 
 # The plate with its surroundings, pulled straight: lines are looked for here.
@@ -37,7 +35,7 @@ WIDE_GAP, NEAR_GAP, UNEVEN, FEW = 2.5, 1.5, 2.0, 6.0
 TOUCHING = 0.6
 RAREST = -7.0  # logarithm of a pattern's weight
 SUREST_ODDS = 12.0  # logarithm, of the plate's box
-NAMES = (
+SIGNS = (
     *("left", "right", "nearer", "uneven", "widest", "pattern", "off_list", "characters"),
     *("aspect", "line", "line_through", "box", "aspect_each", "few"),
     *("us", "eu", "uk", "br", "us_characters", "eu_characters", "uk_characters", "br_characters"),
@@ -47,34 +45,69 @@ NAMES = (
 Map = NDArray[np.float32]
 
 
+class Session(Protocol):
+    """What is needed of an onnxruntime session."""
+
+    def run(self, output_names: list[str] | None, input_feed: dict[str, Map]) -> list[Map]: ...
+
+
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """By NAMES: what is taken off, what it is divided by, its weight; then what is added, and the
-    sum from which a plate is not whole.
+class Sight:
+    """What the reader made of a plate: a text of at least two characters; of each its middle in the
+    plate, 0–1 from left to right; the chance of each of syntax.REGIONS; the network's features,
+    160×32.
     """
 
-    middle: tuple[float, ...]
-    spread: tuple[float, ...]
-    weight: tuple[float, ...]
-    bias: float
-    limit: float
+    text: str
+    places: Sequence[float]
+    regions: Sequence[float]
+    features: Map
 
 
-def evidence(
-    image: Image, box: PlateBox, text: str, places: Sequence[float], regions: Sequence[float]
-) -> tuple[float, ...]:
-    """The signs, by NAMES, of a text of at least two characters.
+class Wholeness:
+    """Implements recognizer.Whole over the session of models/wholeness.onnx.
 
-    `places`: of each character's middle in the plate, 0–1 from left to right; `regions`: chance of
-    each of syntax.REGIONS.
+    The session takes float32 `around` N×1×96×192, standardised, `features` N×160×32 and `signs`
+    N×26, by SIGNS. It gives `chances` N×3, 0–1: that a part is hidden; that stacked characters, or
+    a row, were left out. `threshold`: from that chance of any on the plate is not whole.
     """
+
+    def __init__(self, session: Session, threshold: float) -> None:
+        self._session, self._threshold = session, threshold
+
+    def __call__(self, image: Image, box: PlateBox, sight: Sight) -> bool:
+        """Was the whole plate seen? Written so that a NaN is not whole."""
+        return self.chance(image, box, sight) < self._threshold
+
+    def chance(self, image: Image, box: PlateBox, sight: Sight) -> float:
+        """The largest of the three, 0–1, or a NaN."""
+        surroundings = around(image, box)
+        (chances,) = self._session.run(
+            ["chances"],
+            {
+                "around": standardised(surroundings)[None, None],
+                "features": sight.features[None],
+                "signs": np.array([signs_of(surroundings, box, sight)], np.float32),
+            },
+        )
+        return float(chances[0].max())  # a NaN where one of them is
+
+
+def around(image: Image, box: PlateBox) -> Image:
+    """The plate pulled straight with its surroundings, 96×192, grey."""
+    return straightened(image, box, (AROUND_WIDTH_PX, AROUND_HEIGHT_PX), AROUND)
+
+
+def signs_of(surroundings: Image, box: PlateBox, sight: Sight) -> tuple[float, ...]:
+    """By SIGNS. `surroundings`: as around() gives them."""
+    text, places, regions = sight.text, sight.places, sight.regions
     pitch = float(np.median(np.diff(places)))
     pitch = max(pitch, 1e-3)
     left, right = places[0] / pitch, (1 - places[-1]) / pitch
     widest = float(np.diff(places).max()) / pitch
     rare = math.log(weight(text, regions))
-    aspect, count = _aspect(box), float(len(text))
-    line, through = _lines(image, box)
+    aspect, count = aspect_of(box), float(len(text))
+    line, through = _lines(surroundings)
     us, eu, _, br = regions
     return (
         min(left, WIDE_GAP),
@@ -98,49 +131,15 @@ def evidence(
     )
 
 
-def against(signs: Sequence[float], weights: Weights) -> float:
-    """The logarithm of the odds that the plate is not whole."""
-    return weights.bias + sum(
-        weight * (sign - middle) / spread
-        for sign, middle, spread, weight in zip(
-            signs, weights.middle, weights.spread, weights.weight, strict=True
-        )
-    )
-
-
-def whole(signs: Sequence[float]) -> bool:
-    """Was the whole plate seen? Written so that a NaN is not whole."""
-    weights = shipped()
-    return against(signs, weights) < weights.limit
-
-
-@cache
-def shipped() -> Weights:
-    """wholeness.json, beside this file."""
-    table = json.loads(
-        files("agent.vision.whole").joinpath("wholeness.json").read_text(encoding="utf-8")
-    )
-    columns = [table["signs"][name] for name in NAMES]
-    middle, spread, weight = (tuple(column[i] for column in columns) for i in range(3))
-    return Weights(middle, spread, weight, table["bias"], table["limit"])
-
-
-def _aspect(box: PlateBox) -> float:
-    """Width over height, along the corners."""
-    a, b, c, d = proper_corners(box)
-    return (math.dist(a, b) + math.dist(d, c)) / max(math.dist(a, d) + math.dist(b, c), 1e-3)
-
-
 def _odds(chance: float) -> float:
     least = math.exp(-SUREST_ODDS)
     return math.log(max(chance, least) / max(1 - chance, least))
 
 
-def _lines(image: Image, box: PlateBox) -> tuple[float, float]:
+def _lines(grey: Image) -> tuple[float, float]:
     """How strong the strongest upright line is that goes on above or below the plate, and that goes
     on on both sides: a post's edge does. 1: as strong as the plate's own contrast.
     """
-    grey = straightened(image, box, (AROUND_WIDTH_PX, AROUND_HEIGHT_PX), AROUND)
     soft = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1.0)
     steps = np.abs(cv2.Sobel(soft, cv2.CV_32F, 1, 0))
     left, top = (round(side * share) for side, share in zip(grey.shape[::-1], AROUND, strict=True))

@@ -9,14 +9,12 @@ Then `python -m models.training.manifest`.
 import argparse
 from pathlib import Path
 
-from torch import nn
-
 from models.training.exporting import Shipped, export, noise_crops
 from models.training.loop import averaged_weights
-from models.training.recognizer.net import CROP, Recognizer
+from models.training.recognizer.net import CROP, Recognizer, ShippedRecognizer
 from models.training.render.syntax import CHARACTERS
 
-OUTPUTS = ("logits", "region")
+OUTPUTS = ("logits", "region", "features")
 PURPOSE = "reads the characters of one plate"
 TARGET = Path(__file__).parents[2] / "recognizer.onnx"
 
@@ -33,10 +31,12 @@ def shipped(checkpoint: Path) -> Shipped:
     return as_shipped(load(checkpoint))
 
 
-def as_shipped(net: nn.Module) -> Shipped:
-    """Input `crop` N×1×48×128; outputs `logits` N×32×37 and `region` N×4; N is free."""
+def as_shipped(net: Recognizer) -> Shipped:
+    """Input `crop` N×1×48×128; outputs `logits` N×32×37, `region` N×4 and `features` N×160×32; N is
+    free.
+    """
     return Shipped(
-        net,
+        ShippedRecognizer(net),
         "crop",
         OUTPUTS,
         {key: {0: "crops"} for key in ("crop", *OUTPUTS)},

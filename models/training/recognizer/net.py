@@ -55,8 +55,28 @@ class Recognizer(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """See the module's docstring for shapes."""
-        features = self.context(self.trunk(crops).squeeze(2))
+        return self.answers(self.features(crops))
+
+    def features(self, crops: Tensor) -> Tensor:
+        """What both answers are computed of, N×160×32."""
+        return self.context(self.trunk(crops).squeeze(2))
+
+    def answers(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Characters and region."""
         return self.characters(features).permute(0, 2, 1), self.region(features.mean(2))
+
+
+class ShippedRecognizer(nn.Module):
+    """As exported: with the features, by which a plate is also held to be whole."""
+
+    def __init__(self, net: Recognizer) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See Recognizer."""
+        features = self.net.features(crops)
+        return *self.net.answers(features), features
 
 
 def standardised(crops: Tensor) -> Tensor:

@@ -1,0 +1,147 @@
+"""Writes models/wholeness.onnx from a checkpoint, and checks it against PyTorch.
+
+    python -m models.training.whole.export ../train/whole/checkpoint.pt [--limits 1.5 -2 -1.5]
+
+Then `python -m models.training.manifest`. `--limits`: of each of the three answers the logit
+from which a plate is not whole; `models.training.whole.choose` shows what the first costs.
+Weights are kept as 16-bit floats, which halves the file; the network computes with 32.
+"""
+
+import argparse
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import helper, numpy_helper
+from torch import Tensor, nn
+
+from agent.vision.whole.wholeness import AROUND_HEIGHT_PX, AROUND_WIDTH_PX, SIGNS
+from models.training.exporting import LARGEST_DIFFERENCE, OPSET, ExportError
+from models.training.loop import averaged_weights, command_of
+from models.training.manifest import describe
+from models.training.recognizer.net import CONTEXT, CROP
+from models.training.whole.net import WholeNet
+
+INPUTS = {
+    "around": (1, AROUND_HEIGHT_PX, AROUND_WIDTH_PX),
+    "features": (CONTEXT, CROP.width // 4),
+    "signs": (len(SIGNS),),
+}
+PURPOSE = "says whether a whole plate was seen, or a part of it is hidden or was left out"
+CLASSES = ["hidden", "stacked", "row of two"]
+TARGET = Path(__file__).parents[2] / "wholeness.onnx"
+# Chosen on part `tune`, whose whole plates have at most -2.1 and -2.9 in the second and third.
+LIMITS, THRESHOLD = (1.5, -2.0, -1.5), 0.5
+SMALL = 256  # weights: so few are kept as they are
+SHORT = "_16"
+
+
+class ShippedWholeNet(nn.Module):
+    """As exported: 0–1 instead of logits, ½ where each answer begins to count."""
+
+    def __init__(self, net: WholeNet, limits: Sequence[float]) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("limits", torch.tensor(limits))
+
+    def forward(self, around: Tensor, features: Tensor, signs: Tensor) -> Tensor:
+        """See the network's module."""
+        return (self.net(around, features, signs) - self.limits).sigmoid()
+
+
+def shipped(checkpoint: Path, limits: Sequence[float]) -> ShippedWholeNet:
+    """The weights as they will run. `limits`: the logits from which answers count."""
+    net = WholeNet().eval()
+    net.load_state_dict(averaged_weights(checkpoint))
+    with torch.no_grad():
+        for weights in net.parameters():
+            weights.copy_(weights.half().float())
+    return ShippedWholeNet(net, limits).eval()
+
+
+def to_onnx(net: nn.Module) -> bytes:
+    """Inputs and outputs as agent.vision.whole.wholeness.Wholeness has them; N is free."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as models.training.exporting does
+        torch.onnx.export(
+            net,
+            tuple(examples(1)),
+            file,
+            opset_version=OPSET,
+            dynamo=False,
+            input_names=list(INPUTS),
+            output_names=["chances"],
+            dynamic_axes={name: {0: "plates"} for name in (*INPUTS, "chances")},
+        )
+    return halved(onnx.load_model_from_string(file.getvalue())).SerializeToString()
+
+
+def examples(count: int) -> Iterator[Tensor]:
+    """Inputs of nothing."""
+    dice = torch.Generator().manual_seed(3)
+    return (torch.randn(count, *shape, generator=dice) for shape in INPUTS.values())
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network with its large weights as 16-bit floats, widened when it is loaded."""
+    kept, casts = [], []
+    for value in model.graph.initializer:
+        weights = numpy_helper.to_array(value)
+        if weights.dtype != np.float32 or weights.size < SMALL:
+            kept.append(value)
+            continue
+        kept.append(numpy_helper.from_array(weights.astype(np.float16), value.name + SHORT))
+        casts.append(
+            helper.make_node("Cast", [value.name + SHORT], [value.name], to=onnx.TensorProto.FLOAT)
+        )
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return model
+
+
+def difference(net: nn.Module, model: bytes) -> float:
+    """Between PyTorch and onnxruntime, at most, of a chance."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    given = list(examples(5))
+    fed = {name: one.numpy() for name, one in zip(INPUTS, given, strict=True)}
+    with torch.inference_mode():
+        return float(np.abs(net(*given).numpy() - session.run(["chances"], fed)[0]).max())
+
+
+def main() -> None:
+    """Export, check, describe, write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument(
+        "--limits", type=float, nargs=3, default=LIMITS, help="logits from which answers count"
+    )
+    parser.add_argument("--to", type=Path, default=TARGET)
+    given = parser.parse_args()
+    net = shipped(given.checkpoint, given.limits)
+    model = to_onnx(net)
+    differs = difference(net, model)
+    if differs > LARGEST_DIFFERENCE:
+        message = f"the ONNX file differs from PyTorch by {differs:.1e}: not written"
+        raise ExportError(message)
+    model = describe(
+        model,
+        purpose=PURPOSE,
+        classes=CLASSES,
+        threshold=THRESHOLD,
+        training_command=command_of(given.checkpoint),
+    )
+    given.to.write_bytes(model)
+    print(f"{given.to}: {len(model)} bytes, differs from PyTorch by at most {differs:.1e}")
+
+
+if __name__ == "__main__":
+    main()

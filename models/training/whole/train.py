@@ -1,0 +1,137 @@
+"""Trains the network that looks for what hides a plate, on the samples that
+models.training.whole.samples kept.
+
+    python -m models.training.whole.train SAMPLES... [--epochs 9] [--seed 1] [--to
+    ../train/whole/checkpoint.pt] [--aligner models/aligner.onnx]
+
+What the kept convolutions make of the samples is computed once, so an epoch takes seconds. Then
+`python -m models.training.whole.export`.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track as with_progress
+from torch import Tensor, nn
+
+from agent.vision.grey import standardised
+from bench.scoring import SURE
+from models.training.data_guard import refuse_measure_only
+from models.training.loop import write_averaged
+from models.training.whole.net import WholeNet
+from models.training.whole.samples import LUCKY, ROW, STACKED, WRONG, Samples, load
+
+ALIGNER = Path(__file__).parents[2] / "aligner.onnx"
+BATCH, AT_A_TIME = 64, 256
+RATE, DECAY = 2e-3, 0.05
+# A plate that is read rightly though something hides a part may stay sure; who would be told as
+# sure counts most.
+LUCKY_COUNTS, SURE_COUNTS, OTHER_COUNTS = 0.05, 1.5, 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """N×48×12×24 of the kept convolutions, the recogniser's features, the signs; what is asked N×3,
+    how much each sample counts.
+    """
+
+    seen: NDArray[np.float16]
+    features: NDArray[np.float16]
+    signs: NDArray[np.float32]
+    wanted: Tensor
+    counts: Tensor
+
+
+def lesson(samples: Samples, seen: NDArray[np.float16]) -> Lesson:
+    """What there is to learn."""
+    wanted = np.stack([samples.kind == kind for kind in (WRONG, STACKED, ROW)], axis=1)
+    counts = np.where(samples.kind == LUCKY, LUCKY_COUNTS, 1.0) * np.where(
+        samples.sure >= SURE, SURE_COUNTS, OTHER_COUNTS
+    )
+    return Lesson(
+        seen,
+        samples.features,
+        samples.signs,
+        torch.from_numpy(wanted.astype(np.float32)),
+        torch.from_numpy(counts.astype(np.float32)),
+    )
+
+
+@torch.inference_mode()
+def seen_by(net: WholeNet, around: NDArray[np.uint8]) -> NDArray[np.float16]:
+    """What the kept convolutions make of it."""
+    parts = []
+    for start in shown(range(0, len(around), AT_A_TIME)):
+        crops = np.stack([standardised(one) for one in around[start : start + AT_A_TIME]])
+        parts.append(net.first(torch.from_numpy(crops[:, None])).numpy().astype(np.float16))
+    return np.concatenate(parts)
+
+
+def train(net: WholeNet, given: Lesson, epochs: int) -> None:
+    """All epochs, on a cosine of the rate that rises first."""
+    steps = len(given.wanted) // BATCH
+    optimiser = torch.optim.AdamW(
+        [one for one in net.parameters() if one.requires_grad], RATE, weight_decay=DECAY
+    )
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=epochs * steps + 1)
+    for epoch in range(epochs):
+        net.train()
+        total = 0.0
+        for of in torch.randperm(len(given.wanted)).split(BATCH)[:steps]:
+            loss = loss_of(net, given, of)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            rates.step()
+            total += loss.item()
+        print(f"epoch {epoch + 1} of {epochs}: {total / steps:.4f}", flush=True)
+    net.eval()
+
+
+def loss_of(net: WholeNet, given: Lesson, of: Tensor) -> Tensor:
+    """Cross-entropy of the three answers."""
+    columns = (given.seen, given.features, given.signs)
+    given_to_it = (torch.from_numpy(one[of.numpy()].astype(np.float32)) for one in columns)
+    each = nn.functional.binary_cross_entropy_with_logits(
+        net.answer(*given_to_it), given.wanted[of], reduction="none"
+    )
+    return (each.sum(1) * given.counts[of]).mean()
+
+
+def shown(items: range) -> Iterator[int]:
+    """With a bar."""
+    return iter(with_progress(items, "looking", console=Console(stderr=True), transient=True))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Begin with the aligner, train, write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("samples", type=Path, nargs="+")
+    parser.add_argument("--epochs", type=int, default=9)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--aligner", type=Path, default=ALIGNER, help="whose convolutions to keep")
+    parser.add_argument("--out", type=Path, default=Path("../train/whole"))
+    given = parser.parse_args(arguments)
+    learnt = load(given.samples)
+    torch.manual_seed(given.seed)
+    torch.set_num_threads(1)
+    net = WholeNet()
+    net.begin_with(onnx.load(refuse_measure_only(given.aligner)), learnt.signs)
+    train(net, lesson(learnt, seen_by(net.eval(), learnt.around)), given.epochs)
+    command = (
+        f"python -m models.training.whole.train SAMPLES --epochs {given.epochs} "
+        f"--seed {given.seed}; SAMPLES: python -m models.training.whole.samples --data "
+        "../shared/plates"
+    )
+    print(write_averaged(net.state_dict(), command, given.out))
+
+
+if __name__ == "__main__":
+    main()

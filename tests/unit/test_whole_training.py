@@ -1,0 +1,102 @@
+"""models/training/whole/: what is hidden on purpose, what is kept of it, and how it is learnt."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.spoilt_plates import box
+from models.training.data_guard import MeasureOnlyError
+from models.training.whole import samples
+from models.training.whole.hiding import hidden
+from models.training.whole.samples import KINDS, LUCKY, WHOLE, WRONG, Samples
+
+CORNERS = box(np.array([120.0, 90.0]), np.array([220.0, 140.0]))
+
+
+def noise(seed=1):
+    return np.random.default_rng(seed).integers(0, 255, (240, 340, 3), np.uint8)
+
+
+def test_most_things_hide_a_part_of_the_plate_and_none_hides_the_picture():
+    image, hides = noise(), []
+    for seed in range(80):
+        seen = hidden(np.random.default_rng(seed), image, CORNERS)
+        assert (seen.shape, seen.dtype) == (image.shape, image.dtype)
+        changed = (np.abs(seen.astype(int) - image) > 30).any(axis=2)
+        assert changed.mean() < 0.7
+        hides.append(changed[90:140, 120:220].mean() > 0.03)
+    assert np.mean(hides) > 0.85
+
+
+def test_what_hides_is_drawn_anew_each_time_and_the_same_from_one_seed():
+    one, same, other = (hidden(np.random.default_rng(s), noise(), CORNERS) for s in (3, 3, 4))
+    assert (one == same).all()
+    assert (one != other).any()
+
+
+def test_a_read_is_judged_by_the_whole_plates_text():
+    assert samples.judged("TST123", "TST123", hides=False) == WHOLE
+    assert samples.judged("TST123", "TST123", hides=True) == LUCKY
+    assert samples.judged("TST12", "TST123", hides=True) == WRONG
+
+
+def kept(numbers):
+    count = len(numbers)
+    return Samples(
+        np.arange(count, dtype=np.uint8)[:, None, None] * np.ones((1, 96, 192), np.uint8),
+        np.zeros((count, 160, 32), np.float16),
+        np.zeros((count, 26), np.float32),
+        np.arange(count) % len(KINDS),
+        np.zeros(count, np.int64),
+        np.array(numbers),
+        np.ones(count, np.float32),
+    )
+
+
+def test_files_are_read_as_one(tmp_path):
+    for name, numbers in (("a.npz", [1, 2]), ("b.npz", [3])):
+        one = kept(numbers)
+        np.savez(tmp_path / name, **{n: getattr(one, n) for n in Samples.__slots__})
+    assert samples.load([tmp_path / "a.npz", tmp_path / "b.npz"]).number.tolist() == [1, 2, 3]
+
+
+def test_measure_only_photographs_are_neither_kept_nor_learnt(tmp_path):
+    with pytest.raises(MeasureOnlyError):
+        samples.photographed(None, tmp_path / "benchmark_dev", 1, 1)
+    with pytest.raises(MeasureOnlyError):
+        samples.load([tmp_path / "us_crops_dev.npz"])
+
+
+def test_the_network_begins_with_the_aligner_and_keeps_its_first_convolutions():
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    import onnx
+
+    from models.training.whole import train
+    from models.training.whole.net import WholeNet
+
+    torch.manual_seed(1)
+    net = WholeNet().eval()
+    some = kept(range(64))
+    net.begin_with(onnx.load(train.ALIGNER), some.signs)
+    before = [value.clone() for value in net.first.state_dict().values()]
+    some = replace(some, kind=np.where(np.arange(64) % 2, WHOLE, WRONG))
+    seen = train.seen_by(net, some.around)
+    assert seen.shape == (64, 48, 12, 24)
+    lesson = train.lesson(some, seen)
+    train.train(net, lesson, epochs=1)
+    after = list(net.first.state_dict().values())
+    assert all((one == other).all() for one, other in zip(before, after, strict=True))
+    empty = (torch.zeros(2, *shape) for shape in ((1, 96, 192), (160, 32), (26,)))
+    assert net(*empty).shape == (2, 3)
+
+
+def test_what_hides_and_does_not_mislead_counts_less_than_what_does():
+    pytest.importorskip("torch", reason="the training needs PyTorch")
+    from models.training.whole import train
+
+    some = replace(kept(range(5)), sure=np.float32([1, 1, 1, 0.5, 0.5]))
+    lesson = train.lesson(some, np.zeros((5, 1), np.float16))
+    assert lesson.wanted.tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1]]
+    counts = lesson.counts.tolist()
+    assert counts[0] == counts[1] > counts[3] > counts[2]
