@@ -15,13 +15,14 @@ from agent.city.city_lock import only_writer
 from agent.city.city_log import city_log
 from agent.city.hotlist_hand import first_hand
 from agent.city.hotlist_leaves import act_leaf, withdrawal_leaf
-from agent.city.hotlist_overview import limits_of, rules_of
+from agent.city.hotlist_overview import issuers_in, limits_of, rules_of
 from agent.city.hotlist_way import still_listed
 from agent.core.hotlist.entry import FIELDS, plate_of
 from agent.core.hotlist.intake.manual_acts import act_of, entry_from
+from agent.core.hotlist.plausibility.of_rows.rows import RowDoubts
 from agent.core.policy.policy import NEVER_RELEASE, TEST
 from agent.core.reasons import Reason
-from agent.errors import PolicyRefusedError, UsageError
+from agent.errors import ManyFaultsError, PolicyRefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from agent.city.hotlist_way import Held
     from agent.core.hotlist.entry import Entry
+    from agent.core.hotlist.plausibility.doubts import Allowed
 
 DAYS = re.compile(r"([0-9]{1,3})d", re.ASCII)
 
@@ -59,15 +61,23 @@ class Meant:
 
 
 def add_entry(
-    city: Path, words: Sequence[str], actor: Actor, key: Ed25519PrivateKey | None = None
+    city: Path,
+    words: Sequence[str],
+    actor: Actor,
+    key: Ed25519PrivateKey | None = None,
+    allowed: Allowed = frozenset(),
 ) -> int:
     """Add one entry.
 
     `words`: its fields as typed, in the order of FIELDS; `key`: the first hand's, where the charter
-    names signers. Gives how many more may be added today.
+    names signers; `allowed`: what may be, although an import would doubt it. Gives how many more
+    may be added today.
     Raises ConfigError, PolicyRefusedError, StorageError.
     """
     row, today = dict(zip(FIELDS, words, strict=True)), actor.now.date()
+    doubts = RowDoubts(issuers_in(city), allowed).of(row["plate"], row["state"], row["case"])
+    if doubts:
+        raise ManyFaultsError(doubts)
     rules = rules_of(city)
     cap = min(limits_of(city).additions_per_day, rules.additions_per_day)
     require_category(city, row["category"])

@@ -14,6 +14,8 @@ from tests.components.test_hotlist_command import (
     PLATE,
     ROW,
     TODAY,
+    WHO,
+    cap,
     city,
     hotlist,
     listed,
@@ -351,3 +353,31 @@ def test_records_that_are_none_are_told(city: Path, lines: list[str]) -> None:
     path.write_text("\r\n".join([*lines, ""]), encoding="utf-8")
     hotlist("import", path, "--city", city, *NCIC, code=2)
     assert not (beside(city) / "hotlist.bin").exists()
+
+
+BY_HAND = [
+    ("NO TAG", "US-CA", "C-1", "no-plate-words"),
+    ("MAR-26", "US-CA", "C-1", "dates"),
+    ("7TST001", "US-CA", "Jan-26", "dates"),
+    ("7TST001", "CA", "C-1", "foreign"),
+    ("7TST001", "FR", "C-1", "foreign"),
+    ("7TST001", "QQ", "C-1", ""),
+    ("7TST001", "TX", "C-1", ""),
+    ("7TST001", "US-QQ", "C-1", ""),
+    ("26-Mar", "US-CA", "C-1", ""),
+    ("1.2E+05", "US-CA", "C-1", ""),
+]
+
+
+@pytest.mark.parametrize(("plate", "state", "case", "flag"), BY_HAND)
+def test_a_plate_by_hand_is_doubted_as_an_import_is(
+    city: Path, plate: str, state: str, case: str, flag: str
+) -> None:
+    cap(city, 3)
+    words = ("--agency", "Town PD", "--expires", "9d", "--category", "stolen-vehicle", *WHO)
+    add = ("add", "--city", city, "--state", state, "--case", case, *words)
+    said = hotlist(*add, given=plate, code=2).stderr
+    assert (f"--allow-{flag}" in said) if flag else ("--allow" not in said)
+    assert plate not in said
+    if flag:
+        hotlist(*add, f"--allow-{flag}", given=plate)

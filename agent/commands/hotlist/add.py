@@ -7,6 +7,11 @@ import typer
 
 from agent.city.passphrase import secret_from
 from agent.commands.city_options import Json, PassphraseFile
+from agent.commands.hotlist.hotlist_allowances import (
+    AllowDates,
+    AllowForeign,
+    AllowNoPlateWords,
+)
 from agent.commands.hotlist.hotlist_options import By, City, State, Why, plate
 
 app = typer.Typer(add_completion=False)
@@ -41,18 +46,28 @@ def add(
         ),
     ] = "",
     passphrase_file: PassphraseFile = None,
+    allow_no_plate_words: AllowNoPlateWords = False,
+    allow_foreign: AllowForeign = False,
+    allow_dates: AllowDates = False,
     as_json: Json = False,
 ) -> None:
     """Add one plate by hand. The plate is asked for, or read from standard input."""
     from agent.city.hotlist_acts import Actor, add_entry, entry_dates, require_category
     from agent.city.hotlist_hand import load_hand
     from agent.city.moment import moment
+    from agent.core.hotlist.plausibility.doubts import Doubt
 
     now = moment("")
     require_category(city, category)  # before anybody is asked for a plate
     source_date, expires = entry_dates(source_date, expires, now.date())
     words = (plate(), state, category, agency, case, source_date, expires, vehicle_class)
     key = load_hand(signing_key, secret_from(passphrase_file)) if signing_key else None
-    left = add_entry(city, words, Actor(by, why, now), key)
+    given = {
+        Doubt.NO_PLATE: allow_no_plate_words,
+        Doubt.FOREIGN: allow_foreign,
+        Doubt.DATES: allow_dates,
+    }
+    allowed = frozenset(doubt for doubt, is_allowed in given.items() if is_allowed)
+    left = add_entry(city, words, Actor(by, why, now), key, allowed)
     table = {"added": 1, "additions_left_today": left}
     typer.echo(json.dumps(table) if as_json else f"added; {left} more may be added today")
