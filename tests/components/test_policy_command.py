@@ -10,6 +10,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 
 import pytest
@@ -195,6 +196,10 @@ def test_a_draft_from_every_usable_profile_passes_the_check(tmp_path, platewarde
         (tmp_path / "city/charter.toml").read_text(),
         (tmp_path / "city/policy.toml").read_text(),
     )
+    (rehearsal,) = (
+        one for one in tomllib.loads(policy)["release"] if one["categories"] == ["test"]
+    )
+    assert (rehearsal["rule"], rehearsal["retention"]) == ("rehearsal", "2d")
     assert all(f"allowed_{what} = [" in charter for what in ("recipients", "kinds", "purposes"))
     assert policy.count("[[release]]") == 2, "the rule for the installer's printed plate"
     # Placeholders are pointed at.

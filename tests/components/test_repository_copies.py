@@ -64,6 +64,18 @@ def test_what_the_timestamp_names_is_kept_whatever_else_lies_there(open_desk):
     assert camera(open_desk, DAYS[1]).versions["snapshot"] == 3
 
 
+def test_higher_numbers_in_a_copy_do_not_cost_it_the_snapshot_that_it_needs(open_desk):
+    """The three highest numbers were kept, so publishing removed what it had just written."""
+    stick = open_desk.folder / "stick"
+    assert open_desk.publish("--renew", "--to", stick, on=NEXT_DAY).code == 0
+    for number in (7, 8, 9):
+        shutil.copy(stick / "metadata/2.snapshot.json", stick / f"metadata/{number}.snapshot.json")
+    done = open_desk.publish("--renew", "--to", stick, on=DAYS[1])
+    assert done.code == 0, done.err
+    assert (stick / "metadata/3.snapshot.json").is_file()
+    assert "A camera takes this" in done.out
+
+
 @pytest.mark.parametrize("part", ["repository", "."])
 def test_a_newer_copy_elsewhere_is_not_written_over(open_desk, part):
     """The web server has what this machine lost: going on from here would end every camera."""
