@@ -327,7 +327,11 @@ def test_a_short_list_stands_beside_a_long_one(tmp_path, capsys):
 
 def test_days_are_written_so_that_no_month_is_a_day(capsys):
     run("explain", POLICY, *ON)
-    assert not re.search(r"on \d{4}-\d\d-\d\d|until \d{4}", capsys.readouterr().out)
+    told = " ".join(capsys.readouterr().out.split())
+    days = re.findall(r"\b(?:on|until) (\S+ ?\S* ?\S*\d{4})", told)
+    assert len(days) >= 3
+    assert all(re.fullmatch(r"\d{1,2} [A-Z][a-z]+ \d{4}", day) for day in days), days
+    assert not re.search(r"\d{1,4}/\d{1,2}/\d{2,4}|\d{4}-\d\d-\d\d", told)
 
 
 @pytest.mark.parametrize(
