@@ -21,6 +21,7 @@ from agent.core.time.agenda import Agenda
 from agent.core.wire.own_read import require_answer, require_own
 from agent.errors import DestinationRefusedError, EnvelopeRefusedError, NetworkError, StorageError
 from agent.ledger import Ledger, Refusals
+from agent.reported_outcomes import ReportedOutcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,6 +112,7 @@ class Delivery:
         self._receipt_box = receipt_box
         self._attempts, self._log, self._clock = attempts, log, clock
         self.refusals = Refusals(log, clock)
+        self._outcomes = ReportedOutcomes(device, receipt_box, self.refusals)
         self._ledger = Ledger(attempts, self.refusals, clock, jitter)
         self._publisher: Publisher | None = None
         # Every read of the outbox; lane: its recipient, once it is known. Parked while in flight.
@@ -359,7 +361,8 @@ class Delivery:
         """What has come, all at once."""
         found: dict[str, bytes] = {}
         leaves: list[Mapping[str, object]] = []
-        for untrusted_receipt in route.publisher.untrusted_receipts():
+        came = route.publisher.untrusted_receipts()
+        for untrusted_receipt in self._outcomes.receipts_of(came, route.receipt_verifier):
             try:
                 receipt = route.receipt_verifier.verify(untrusted_receipt)
                 if receipt.read_id not in found and self._answers(receipt):

@@ -14,7 +14,7 @@ from agent.core.log.fate import Outcome, PostAnswer
 from agent.core.policy.policy import Release
 from agent.core.reading.sighting import Frame, PlateBox, PlateRead, Sighting
 from agent.core.time.instant import Instant
-from agent.core.wire.receipt import Receipt
+from agent.core.wire.receipt import LeadOutcome, Receipt
 from agent.core.wire.sealed_read import ReleasedRead, SealedRead
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
@@ -73,12 +73,13 @@ class Verifier(Protocol):
 
 
 class ReceiptVerifier(Protocol):
-    """Checks a receipt's signature against the recipient's key in the policy.
+    """Checks a receipt's or an outcome's signature against the recipient's key in the policy.
 
     Raises EnvelopeRefusedError.
     """
 
     def verify(self, untrusted_receipt: bytes) -> Receipt: ...
+    def verify_outcome(self, untrusted_outcome: bytes) -> LeadOutcome: ...
 
 
 class Outbox(Protocol):
@@ -105,7 +106,8 @@ class ReceiptBox(Protocol):
     `Receipts`.
 
     `put_all`: with a leaf for each, durable together with them, before watch can see any.
-    `pending`: all that watch can see. `remove`: of reads that have left the outbox.
+    `pending`: all that watch can see. `remove`: of reads that have left the outbox. `keep_outcome`:
+    what became of a lead, durable; the first one of a read stands.
     """
 
     def put_all(
@@ -113,6 +115,7 @@ class ReceiptBox(Protocol):
     ) -> None: ...
     def pending(self) -> Sequence[str]: ...
     def remove(self, read_ids: Sequence[str]) -> None: ...
+    def keep_outcome(self, read_id: str, outcome: bytes) -> bool: ...
 
 
 class Bell(Protocol):

@@ -43,6 +43,14 @@ def _lines(state: Mapping[str, object]) -> Iterator[str]:
     for name, process in as_table(state.get("processes")).items():
         yield from _process(name, as_table(process))
     yield from _keys(as_table(state["keys"]))
+    rules = as_table(state["rules"])
+    if rules.get("problem"):
+        yield f"Rules     {rules['problem']}"
+    if rules.get("stopped"):
+        yield (
+            f"  STOPPED by false leads: {', '.join(map(str, _listed(rules['stopped'])))}; a policy "
+            "of another version lets it go on"
+        )
     outbox, hotlist = as_table(state["outbox"]), as_table(state["hotlist"])
     yield f"Outbox    {outbox.get('problem') or _outbox(outbox)}"
     yield f"Log       {_log(as_table(state['log']))}"
@@ -173,6 +181,10 @@ def _policy(policy: Mapping[str, object]) -> str:
         f"{policy['name']}, version {policy['version']}, until {policy['expires']}{state}, "
         f"sha256 {str(policy['digest'])[:16]}…"
     )
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _list(value: object) -> list[dict[str, object]]:

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     MATCH_LEVEL_NOT_RELEASED = "match-level-not-released"
     READ_LIMITED = "read-limited"
     CONFIDENCE_TOO_LOW = "confidence-too-low"
+    FALSE_LEADS = "false-leads"
     BUDGET_SPENT = "budget-spent"
     RECIPIENT_EXPIRED = "recipient-expired"
     NO_EPOCH_KEY = "no-epoch-key"

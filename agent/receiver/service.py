@@ -10,6 +10,7 @@ from agent.errors import NetworkError, StorageError, StoreAwayError
 from agent.mqtt.events import Received
 from agent.receiver.connection import Connection, Event, Lost, Notice, Refused, Subscribed
 from agent.receiver.intake import Intake, Taken
+from agent.receiver.lead_reports import LeadReports
 from agent.receiver.workplace import Workplace, trusted
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ class Service:
         housekeeping: Housekeeping,
         clock: "Clock",
         voice: Voice,
+        reports: LeadReports | None = None,
     ) -> None:
+        self._reports = reports
         self._connection = connection
         self._intake = intake
         self._housekeeping = housekeeping
@@ -75,6 +78,7 @@ class Service:
         self._tell_left()
         self._connection.open()
         self._voice.tell(ready())
+        self._report(again=True)
         try:
             while not self._stopping:
                 try:
@@ -91,8 +95,10 @@ class Service:
         self._intake.settle(now_s)
         if now_s - self._looked_s >= LEFT_S:
             self._tell_left()
+            self._report(again=False)
         if now_s - self._tidied_s >= HOUSEKEEPING_S:
             self._tidy()
+            self._report(again=True)
 
     def _await_store(self, error: StoreAwayError) -> None:
         """Until the store answers, or `stop`. No message is in hand meanwhile: what was not
@@ -134,6 +140,7 @@ class Service:
             self._voice.tell(event.words)
         elif isinstance(event, Subscribed):
             self._voice.tell("connected again")
+            self._report(again=True)
 
     def _take(self, messages: Sequence[Received]) -> None:
         """Those that came together: one sync for all. One that cannot be taken in keeps none back
@@ -166,6 +173,15 @@ class Service:
             self._voice.taken(taken)
         self._intake.told(left)
 
+    def _report(self, *, again: bool) -> None:
+        """What became of leads, to their cameras: a camera answers none, so all go again now and
+        then. Raises StorageError.
+        """
+        if self._reports is None:
+            return
+        for device, outcome in self._reports.due(self._clock.now(), again=again):
+            self._connection.publish_receipt(device, outcome)
+
     def _tidy(self) -> None:
         self._tidied_s = self._clock.monotonic_s()
         for line in self._housekeeping.tidy(trusted(self._clock.now())):
@@ -184,7 +200,10 @@ def receive(place: Workplace, clock: "Clock", voice: Voice) -> None:
             ringers=settings.ring.names,
         )
         connection = Connection(place.folder, broker, place.recipient, settings.client_name)
-        service = Service(connection, intake, place, clock, voice)
+        reports = LeadReports(place.folder)
+        for name in reports.odd():
+            voice.tell(f"outcomes/{name} is no outcome of ours, and is not sent")
+        service = Service(connection, intake, place, clock, voice, reports)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: service.stop())
         service.run(

@@ -1,4 +1,4 @@
-"""The recipient's Ed25519 signing key: signs its receipts and its epoch key lists, and opens
+"""The recipient's Ed25519 signing key: signs its receipts, outcomes and epoch key lists, and opens
 nothing.
 """
 
@@ -13,8 +13,14 @@ from agent.core.text.strict_json import canonical
 from agent.core.wire.epochs import EpochKeys
 from agent.core.wire.key_list import TYP as KEY_LIST_TYP
 from agent.core.wire.key_list import format_key_list
+from agent.core.wire.receipt import (
+    OUTCOME_TYP,
+    LeadOutcome,
+    Receipt,
+    format_outcome,
+    format_receipt,
+)
 from agent.core.wire.receipt import TYP as RECEIPT_TYP
-from agent.core.wire.receipt import Receipt, format_receipt
 from agent.core.wire.sealed_read import SIGNATURE_ALGORITHM
 from agent.disk.atomic_file import write_new
 from agent.disk.private_file import read_private
@@ -69,6 +75,10 @@ class RecipientSigner:
     def receipt(self, content: Receipt) -> bytes:
         """A signed receipt."""
         return self._sign(RECEIPT_TYP, format_receipt(content))
+
+    def outcome(self, content: LeadOutcome) -> bytes:
+        """A signed outcome of a lead."""
+        return self._sign(OUTCOME_TYP, format_outcome(content))
 
     def key_list(self, keys: EpochKeys) -> bytes:
         """A signed list of epoch keys."""

@@ -30,6 +30,8 @@ from agent.storage.floor_file import known_floor
 from agent.storage.log_key import origin_of
 from agent.storage.log_reader import beginning, database_of, recent, rehearsals
 from agent.storage.mailbox import OutboxReader, ReceiptBox
+from agent.storage.outcome_box import OutcomeBox
+from agent.storage.released_leads import stopped_rules
 from agent.verifying.device_public_file import load_device_public
 
 PROCESSES = ("watch", "deliver", "walls")
@@ -59,6 +61,7 @@ def collect(settings: Settings) -> dict[str, object]:
     else:
         state["unsigned_policy"] = _part(lambda: _policy(CityFolder(settings.city).policy(), now))
     state["keys"] = _part(lambda: _keys(settings, verified, now))
+    state["rules"] = _part(lambda: _rules(settings, verified))
     state["outbox"] = _part(lambda: _outbox(settings))
     state["log"] = _part(lambda: _log(settings))
     state["last_hours"] = _part(lambda: _recent(settings, now))
@@ -123,6 +126,16 @@ def _keys(
     return {"recipients": found}
 
 
+def _rules(settings: Settings, verified: Mapping[str, Generation | str]) -> dict[str, object]:
+    """Those of watch's policy that false leads have stopped."""
+    generation = verified.get(SEALS)
+    if isinstance(generation, str):
+        return {"problem": generation}
+    version = CityFolder(generation.city if generation else settings.city).policy().version
+    database = database_of(settings.state / "watch")
+    return {"policy_version": version, "stopped": list(stopped_rules(database, version))}
+
+
 def _bundles(generation: Generation, now: datetime) -> dict[str, object]:
     roles = [
         {
@@ -180,8 +193,9 @@ def _outbox(settings: Settings) -> dict[str, object]:
     limits = settings.limits
     outbox = OutboxReader(settings.outbox, limits.max_envelope_bytes)
     waiting, receipts = outbox.pending(), ReceiptBox(settings.receipts, limits.max_receipt_bytes)
+    outcomes = OutcomeBox(settings.receipts, limits.max_receipt_bytes)
     # receipts of reads that have just left are deliver's to tidy away
-    strange = len(outbox.strangers()) + len(receipts.strangers())
+    strange = len(outbox.strangers()) + len({*receipts.strangers(), *outcomes.strangers()})
     return {"waiting": len(waiting), "most": limits.max_outbox_reads, "strange": strange}
 
 

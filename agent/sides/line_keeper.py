@@ -11,10 +11,18 @@ from agent.core.log.leaf import LeafKind
 from agent.core.policy.barring import barred
 from agent.core.policy.policy import Policy
 from agent.core.reasons import Reason, reason_of
+from agent.core.time.instant import Instant
 from agent.errors import PlatewardenError
 from agent.sides.camera_orders import permitted, signed_orders
 from agent.sides.signed_city import in_force, sentence
-from agent.sides.watch_parts import Watch, build_settler, hotlist_digest, sealer_for, tell_hotlist
+from agent.sides.watch_parts import (
+    Watch,
+    build_outcomes,
+    build_settler,
+    hotlist_digest,
+    sealer_for,
+    tell_hotlist,
+)
 from agent.storage.floor_file import FloorWriter
 from agent.storage.growth_mailbox import GrowthWriter
 from agent.storage.mailbox import COLLECTED, GROWTH
@@ -34,6 +42,8 @@ class LineKeeper:
     def __init__(self, watch: Watch, policy: Policy, line: pipeline.Line) -> None:
         self._watch, self._policy, self.line, self.barred = watch, policy, line, False
         self._settler = build_settler(watch, policy, line.outbox)
+        self._outcomes = build_outcomes(watch, policy)
+        line.decider.stop(self._outcomes.stopped)
         self._next_s = watch.clock.monotonic_s()
         self.floor = FloorWriter(watch.settings.outbox / FLOOR, watch.log)
         self._growth = GrowthWriter(
@@ -73,6 +83,7 @@ class LineKeeper:
             self.obey_again()
         now = self._watch.clock.now()
         self._settler.settle(now)
+        self._settle_outcomes(now)
         self._watch.log.copy_checkpoint()
         self.floor.write()
         self._growth.write()
@@ -104,8 +115,10 @@ class LineKeeper:
         )
         asked = (self._policy.digest, self.line.hotlist.digest, self.line.closed)
         settler = build_settler(self._watch, policy, self.line.outbox)
+        outcomes = build_outcomes(self._watch, policy)
         sealer = sealer_for(self._watch.settings, orders)
         decider = self.line.decider.under(policy)
+        decider.stop(outcomes.stopped)
         self.line = replace(
             self.line, hotlist=orders.hotlist, decider=decider, sealer=sealer, closed=orders.closed
         )
@@ -113,7 +126,8 @@ class LineKeeper:
         if asked != (policy.digest, orders.hotlist.digest, orders.closed):
             self.line.tracker.tell_dropped_again()
         tell_hotlist(self._watch.settings, self.line)
-        self._settler, self._policy, self.barred = settler, policy, False
+        self._settler, self._outcomes = settler, outcomes
+        self._policy, self.barred = policy, False
         self.line.log.append(
             LeafKind.POLICY,
             {
@@ -121,6 +135,15 @@ class LineKeeper:
                 "hotlist_digest": hotlist_digest(self._watch.settings, orders.hotlist.digest),
             },
         )
+
+    def _settle_outcomes(self, now: Instant) -> None:
+        """What became of leads; a rule that stops is told aloud."""
+        self._outcomes.settle(now)
+        stopped = self._outcomes.stopped
+        self.line.decider.stop(stopped)
+        names = ", ".join(sorted(stopped))
+        told = f"{names} stopped: too many false leads" if stopped else "all release"
+        self._watch.teller.tell("rules", told, usual=not stopped)
 
     def _tell_bundles(self) -> None:
         """What was refused, and what closes the line although it runs."""

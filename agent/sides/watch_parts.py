@@ -17,6 +17,7 @@ from agent.errors import UsageError
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
 from agent.host.teller import Teller
+from agent.lead_outcomes import LeadOutcomes
 from agent.ports import Clock
 from agent.ports import Outbox as OutboxPort
 from agent.sealing.device_keys import WATCH_LOG_KEY, load_sealing_key
@@ -30,6 +31,8 @@ from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import keyed_digest
 from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox
+from agent.storage.outcome_box import OutcomeBox
+from agent.storage.released_leads import ReleasedLeads
 from agent.verifying.receipt_check import ReceiptVerifier
 from agent.vision.model_loader import load_vision
 from agent.vision.stream.on_a_stream import on_a_stream
@@ -134,7 +137,23 @@ def tell_hotlist(settings: Settings, line: pipeline.Line) -> None:
 
 def build_settler(watch: Watch, policy: Policy, outbox: OutboxPort) -> Settler:
     """What empties the outbox: receipts, deadlines, withdrawals."""
-    most = watch.settings.limits.max_receipt_bytes
+    receipts = ReceiptBox(watch.settings.receipts, watch.settings.limits.max_receipt_bytes)
+    return Settler(policy, outbox, receipts, _recipients(watch, policy), watch.log)
+
+
+def build_outcomes(watch: Watch, policy: Policy) -> LeadOutcomes:
+    """What takes in the recipients' outcomes, and stops rules. Raises StorageError."""
+    outcomes = OutcomeBox(watch.settings.receipts, watch.settings.limits.max_receipt_bytes)
+    return LeadOutcomes(
+        policy,
+        watch.settings.camera_id,
+        ReleasedLeads(watch.log),
+        outcomes,
+        _recipients(watch, policy),
+        watch.log,
+    )
+
+
+def _recipients(watch: Watch, policy: Policy) -> ReceiptVerifier:
     keys = {recipient.id: recipient.signing_key for recipient in policy.recipients.values()}
-    receipts = ReceiptBox(watch.settings.receipts, most)
-    return Settler(policy, outbox, receipts, ReceiptVerifier(keys, most), watch.log)
+    return ReceiptVerifier(keys, watch.settings.limits.max_receipt_bytes)

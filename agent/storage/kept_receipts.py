@@ -14,6 +14,7 @@ from agent.core.log.leaf import LeafKind
 from agent.errors import StorageError
 from agent.storage.audit_log import Also, AuditLog
 from agent.storage.mailbox import ReceiptBox
+from agent.storage.outcome_box import OutcomeBox
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS receipt (read_id TEXT PRIMARY KEY, receipt BLOB NOT NULL) STRICT
@@ -28,6 +29,7 @@ class KeptReceipts:
     def __init__(self, folder: Path, log: AuditLog, max_bytes: int) -> None:
         self._box, self._log, self._max_bytes = ReceiptBox(folder, max_bytes), log, max_bytes
         self._finished: list[str] = []  # their files are gone: their rows go with the next leaves
+        self._outcomes = OutcomeBox(folder, max_bytes)
         log.add_tables(_TABLE)
 
     def recover(self) -> None:
@@ -49,6 +51,10 @@ class KeptReceipts:
         self._log.append_all(LeafKind.RECEIPT, leaves, also=self._keep(receipts))
         self._finished.clear()
         self._box.show(files)
+
+    def keep_outcome(self, read_id: str, outcome: bytes) -> bool:
+        """Make what became of a lead visible to watch; False: one is there. Raises StorageError."""
+        return self._outcomes.keep(read_id, outcome)
 
     def pending(self) -> Sequence[str]:
         """Read ids that have a receipt, oldest first."""

@@ -1,9 +1,9 @@
 """The mailboxes between watch and deliver: what both sides do with a folder of files written by
 another user.
 
-`outbox/<read id>.sealed` is written by watch (`outbox.py`), `receipts/<read id>.receipt` by
-deliver; the floor of watch's log lies in both (`floor_file.py`), and so does what it tells the city
-of its growth, and the answer (`growth_mailbox.py`).
+`outbox/<read id>.sealed` is written by watch (`outbox.py`), `receipts/<read id>.receipt` and
+`.outcome` (`outcome_box.py`) by deliver; the floor of watch's log lies in both (`floor_file.py`),
+and so does what it tells the city of its growth, and the answer (`growth_mailbox.py`).
 
 A folder has one writer; its reader trusts nothing in it: names of one form only, regular files
 only, bounded in size and number. Neither lists a folder that stands still, and watch lists none
@@ -33,6 +33,7 @@ from agent.errors import StorageError
 
 SEALED_SUFFIX = ".sealed"
 RECEIPT_SUFFIX = ".receipt"
+OUTCOME_SUFFIX = ".outcome"
 FOLDER_MODE = 0o750  # the other process is another user of the same group; nobody else
 FILE_MODE = 0o640
 # a hostile writer could make files without end; more names than this are not looked at
@@ -91,12 +92,13 @@ class Changes:
 
 
 class Folder:
-    """One mailbox folder. `suffix` of its files; `max_bytes` of one file. Missing folder: made by
-    the writer, empty to the reader.
+    """One mailbox folder. `suffix` of its files; `max_bytes` of one file; `beside`: the suffix of
+    other files that belong there. Missing folder: made by the writer, empty to the reader.
     """
 
-    def __init__(self, path: Path, suffix: str, max_bytes: int) -> None:
+    def __init__(self, path: Path, suffix: str, max_bytes: int, *, beside: str = "") -> None:
         self.path, self._suffix, self._max_bytes = path, suffix, max_bytes
+        self._beside = beside
         self._changes = Changes(path)
         self._listed = Listing((), ())
         self._aged: dict[str, int] = {}  # when each well-named file was written
@@ -162,7 +164,9 @@ class Folder:
     def _sort_in(self, entry: os.DirEntry[str], aged: dict[str, int], strangers: list[str]) -> None:
         read_id = entry.name.removesuffix(self._suffix)
         if entry.name == read_id or not _READ_ID.fullmatch(read_id):
-            strangers.append(clean_text(entry.name))
+            other = entry.name.removesuffix(self._beside)
+            if not self._beside or other == entry.name or not _READ_ID.fullmatch(other):
+                strangers.append(clean_text(entry.name))
             return
         try:
             # the kind stands in the listing itself; a file that was seen before is not asked again
@@ -233,7 +237,7 @@ class ReceiptBox:
     """The folder of receipts. Deliver writes (`kept_receipts.py`); watch only reads."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        self._folder = Folder(folder, RECEIPT_SUFFIX, max_bytes)
+        self._folder = Folder(folder, RECEIPT_SUFFIX, max_bytes, beside=OUTCOME_SUFFIX)
         self._max_bytes = max_bytes
         self._to_ask: list[str] = []
         self._ask_again = False

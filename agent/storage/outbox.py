@@ -34,6 +34,8 @@ from agent.errors import EnvelopeRefusedError, RefusedError, StorageError
 from agent.storage.audit_log import Also, AuditLog
 from agent.storage.log_schema import SEQUENCE_TABLE
 from agent.storage.mailbox import FILE_MODE, SEALED_SUFFIX, Folder
+from agent.storage.released_leads import TABLES as LEAD_TABLES
+from agent.storage.released_leads import remember
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS outbox_read (
@@ -75,7 +77,7 @@ class Outbox:
         # removals whose file is gone: their rows go with the next transaction
         self._finished: list[str] = []
         self._folder.make()
-        log.add_tables(f"{_TABLE}; {SEQUENCE_TABLE}")
+        log.add_tables(f"{_TABLE}; {SEQUENCE_TABLE}; {LEAD_TABLES}")
         if not log.query("SELECT 1 FROM pragma_table_info('outbox_read') WHERE name = 'tags'"):
             log.add_tables("ALTER TABLE outbox_read ADD COLUMN tags BLOB")  # of an older version
 
@@ -281,6 +283,7 @@ class Outbox:
                 "INSERT OR REPLACE INTO outbox_sequence (recipient, last) VALUES (?, ?)",
                 (tags.recipient, tags.sequence),
             )
+            remember(connection, tags)
 
         return also
 

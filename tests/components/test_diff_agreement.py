@@ -17,15 +17,17 @@ from tests.support.policy_texts import CAMERAS, CATEGORIES, DAY, ROSTER, Draw, f
 from tests.unit.test_explaining import CHARTER
 
 
-def outcome(policy, camera, category, level, at, confidence, spent):
+def outcome(policy, camera, category, level, at, confidence, spent, false_leads=0):
     """What each recipient gets of one sighting, on the best terms of all rules: a second model,
-    flat and without cells.
+    flat and without cells. `false_leads`: of each rule.
     """
+    limits = {rule.rule: rule.max_false_leads for rule in policy.releases}
     decision = decide(
         policy,
         Circumstances(Instant(at), camera, confidence),
         Match(category, level, "PD", "C-1", DAY),
         dict.fromkeys("abcdefghij", spent),
+        [name for name, most in limits.items() if most is not None and false_leads >= most],
     )
     got = {}
     for one in decision.releases:
@@ -55,6 +57,7 @@ def sightings(draw):
         at,
         draw.choice([0.0, 0.3, 0.5, 0.79, 0.85, 0.9, 0.95, 1.0]),
         draw.choice([0, 0, 1, 4, 19]),
+        draw.choice([0, 0, 0, 1, 2, 5]),
     )
 
 
@@ -83,7 +86,8 @@ def test_a_gain_is_listed_exactly_when_more_leaves(seed):
             _, _, category, level, camera, part, day, confidence = gain.cells[0]
             spent = gain.old.max_per_hour if gain.kind is Kind.BUDGET else 0
             at = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=part[0])
-            asked = (camera, category, level, at, confidence, spent)
+            false = gain.old.false_leads if gain.kind is Kind.FALSE_LEADS else 0
+            asked = (camera, category, level, at, confidence, spent, false)
             assert more(outcome(before, *asked), outcome(after, *asked)), (
                 f"{gain.kind} is listed and nothing shows it"
             )

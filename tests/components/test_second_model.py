@@ -43,6 +43,7 @@ DECIDED = {
         "match-level-not-released",
         "confidence-too-low",
         "budget-spent",
+        "false-leads",
     ),
     *("recipient-not-in-policy", "recipient-expired", "no-broker-for-recipient"),
 }
@@ -79,7 +80,7 @@ WITHDRAWN = {
 class Camera:
     """The real line behind the vote, and nothing sealed: `ask` says what it decided."""
 
-    def __init__(self, name, world):
+    def __init__(self, name, world, stopped):
         self.world = world
         self.line = pipeline.Line(
             name,
@@ -93,6 +94,7 @@ class Camera:
             None,
             self,
         )
+        self.line.decider.stop(stopped)
 
     def ask(self, seen, monkeypatch):
         self.releases, self.reasons = [], None
@@ -192,7 +194,9 @@ def compare(draw, monkeypatch, happened, passing=PASSING):
         happened.update(reason for reason, _ in faults)
         return
     require(world.policy, world.charter)
-    model, cameras = Model(world), {name: Camera(name, world) for name in CAMERAS}
+    stopped = draw.stopped()
+    model = Model(world, stopped)
+    cameras = {name: Camera(name, world, stopped) for name in CAMERAS}
     for seen in draw.passing(plates, passing):
         expected: Expected = model.decide(seen)
         reasons, releases = cameras[seen.camera].ask(seen, monkeypatch)

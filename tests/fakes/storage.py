@@ -94,6 +94,7 @@ class FakeReceiptBox:
     def __init__(self, log: FakeAuditLog | None = None, max_bytes: int = 4_096):
         self._log = log or FakeAuditLog()
         self.receipts: dict[str, bytes] = {}
+        self.outcomes: dict[str, bytes] = {}
         self.odd_names: list[str] = []
         self.opened = 0
         self._max_bytes = max_bytes
@@ -111,6 +112,10 @@ class FakeReceiptBox:
         for details in leaves:
             self._log.append("receipt", details)
         self.receipts |= receipts
+
+    def keep_outcome(self, read_id: str, outcome: bytes) -> bool:
+        self._check(read_id, outcome)
+        return self.outcomes.setdefault(read_id, outcome) is outcome
 
     def pending(self) -> Sequence[str]:
         return list(self.receipts)

@@ -5,7 +5,14 @@ from collections.abc import Collection, Mapping
 
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import malformed, parse_object
-from agent.core.wire.receipt import Receipt, format_receipt, parse_receipt
+from agent.core.wire.receipt import (
+    LeadOutcome,
+    Receipt,
+    format_outcome,
+    format_receipt,
+    parse_outcome,
+    parse_receipt,
+)
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import (
     VERSIONS,
@@ -20,6 +27,11 @@ from agent.errors import EnvelopeRefusedError
 def fake_receipt(receipt: Receipt) -> bytes:
     """`<receipt as JSON>`, a line feed, its SHA-256."""
     return _sum(format_receipt(receipt))
+
+
+def fake_outcome(outcome: LeadOutcome) -> bytes:
+    """The same of an outcome."""
+    return _sum(format_outcome(outcome))
 
 
 def _sum(body: bytes) -> bytes:
@@ -99,3 +111,14 @@ class FakeReceiptVerifier:
                 where="receipt",
             )
         return receipt
+
+    def verify_outcome(self, untrusted_outcome: bytes) -> LeadOutcome:
+        """The outcome, likewise."""
+        outcome = parse_outcome(_body(untrusted_outcome, "outcome"))
+        if self.recipients is not None and outcome.recipient not in self.recipients:
+            raise EnvelopeRefusedError(
+                Reason.RECIPIENT_NOT_IN_POLICY,
+                f"recipient {outcome.recipient} is not in the policy",
+                where="outcome",
+            )
+        return outcome

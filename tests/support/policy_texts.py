@@ -90,6 +90,7 @@ class Draw(random.Random):
 
     def rule(self, name, recipients):
         only = {"cameras": self.some(CAMERAS)} if self.random() < 0.3 else {}
+        only |= {"max_false_leads": self.choice([1, 2, 9])} if self.random() < 0.3 else {}
         return only | {
             "rule": name,
             "categories": self.some(CATEGORIES),

@@ -119,11 +119,12 @@ def not_on(allowed: frozenset[str] | None, name: str) -> bool:
 class Model:
     """What the cameras of one world do with one sighting after the other.
 
-    It remembers only what each rule released, for the budgets.
+    It remembers only what each rule released, for the budgets. `stopped`: rules whose leads were
+    false too often.
     """
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, world: World, stopped: frozenset[str] = frozenset()) -> None:
+        self.world, self.stopped = world, stopped
         self.rows = rows_that_enter(world)
         self.released: list[tuple[str, str, datetime, str, bool]] = []
 
@@ -177,6 +178,8 @@ class Model:
             return "recipient-expired", None
         if not [broker for broker in policy.brokers if rule.recipient in broker.recipients]:
             return "no-broker-for-recipient", None
+        if rule.rule in self.stopped:
+            return "false-leads", None
         if self.spent(rule.rule, seen) >= rule.max_per_hour:
             return "budget-spent", None
         return "released", sure[0]

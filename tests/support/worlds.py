@@ -107,6 +107,10 @@ class Draw:
             cameras=self.one((None, 4), (frozenset({"cam-1"}), 1)),
         )
 
+    def stopped(self):
+        """Rules that false leads have stopped: mostly none."""
+        return frozenset("b" if self.often(0.15) else "")
+
     def policy(self) -> Policy:
         return policy(
             releases=tuple(

@@ -55,6 +55,7 @@ def _grant(grant: Grant, estimate: Estimate) -> dict[str, Any]:
         "cameras": {camera: hours(parts) for camera, parts in grant.times},
         "min_confidence": grant.min_confidence,
         "max_per_hour": grant.max_per_hour,
+        "max_false_leads": grant.max_false_leads,
         "retention_days": grant.retention_days,
         "include": list(grant.include),
         "since": str(grant.since),

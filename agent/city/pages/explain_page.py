@@ -8,7 +8,7 @@ from html import escape
 from importlib.resources import files
 
 from agent.city.pages.answer_box import INCLUDED, at_once, where_and_when, words
-from agent.city.pages.explain_text import places, shown, source
+from agent.city.pages.explain_text import places, shown, source, stops
 from agent.core.judging.explain.answers import Answer, Explained, Obstacle
 from agent.core.judging.explain.cited_lines import Cited
 from agent.core.judging.explain.explanation import Grant
@@ -186,6 +186,7 @@ def _grant(grant: Grant, told: Explained) -> str:
             ),
         ),
         ("At most", f"{grant.max_per_hour} vehicles an hour from each camera"),
+        *_stops(grant),
         (
             "Deleted",
             (
@@ -200,6 +201,11 @@ def _grant(grant: Grant, told: Explained) -> str:
         + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
         + "</dl>"
     )
+
+
+def _stops(grant: Grant) -> tuple[tuple[str, str], ...]:
+    most = grant.max_false_leads
+    return () if most is None else (("If it errs", f"it {stops(most)}"),)
 
 
 def _no(answer: Answer) -> str:

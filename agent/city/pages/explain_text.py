@@ -143,10 +143,20 @@ def _grant(grant: Grant, told: Explained) -> Iterator[str]:
         f"{', '.join(grant.include)}",
         9,
     )
+    if grant.max_false_leads is not None:
+        yield from fill(stops(grant.max_false_leads), 9)
     yield from fill(
         f"{cameras(grant, told.cameras)}; until {plain_day(grant.until)}; "
         f"each read's key is destroyed within {grant.retention_days} days",
         9,
+    )
+
+
+def stops(max_false_leads: int) -> str:
+    """When a rule stops by itself."""
+    return (
+        f"stops at a camera by itself when {max_false_leads} of its leads in 30 days were reported "
+        "false, until another policy is signed"
     )
 
 

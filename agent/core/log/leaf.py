@@ -39,6 +39,7 @@ class LeafKind(StrEnum):
     CAMERA = "camera"
     HOTLIST = "hotlist"
     CHECKPOINT = "checkpoint"
+    OUTCOME = "outcome"
 
 
 def canonical(details: Mapping[str, object]) -> bytes:

@@ -20,6 +20,7 @@ LISTED = frozenset(
         Reason.RECIPIENT_NOT_IN_POLICY,
         Reason.RECIPIENT_EXPIRED,
         Reason.NO_BROKER_FOR_RECIPIENT,
+        Reason.FALSE_LEADS,
         Reason.BUDGET_SPENT,
     }
 )

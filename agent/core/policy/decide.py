@@ -15,7 +15,7 @@ from agent.core.reasons import Reason
 from agent.core.time.instant import ClockTrust
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from agent.core.policy.policy import Circumstances, Match, Policy, ReleaseRule
     from agent.core.time.instant import Instant
@@ -30,18 +30,22 @@ Every other one withdraws it for good.
 
 
 def decide(
-    policy: Policy, circumstances: Circumstances, match: Match | None, spent: Mapping[str, int]
+    policy: Policy,
+    circumstances: Circumstances,
+    match: Match | None,
+    spent: Mapping[str, int],
+    stopped: Collection[str] = (),
 ) -> Decision:
     """May this sighting leave, by which rules, to whom?
 
     Pure. `spent`: by rule, what is used of the budget that this sighting would be charged to
-    (`budgets`).
+    (`budgets`). `stopped`: rules that false leads have stopped at this camera.
 
     The checks, in order. For the sighting, where the first that fails is the whole answer: clock
     trusted enough (`clock-untrusted`), policy in force at capture, camera and hour not barred, some
     hot-list match, not on the never-release list, the whole plate seen. Then rule by rule, in the
     policy's order, one reason each: camera, category, match level, confidence, recipient known and
-    not expired, broker, budget. A rule releases a sighting at most once.
+    not expired, broker, not stopped, budget. A rule releases a sighting at most once.
     """
     denied = _deny_whole(policy, circumstances, match)
     if denied is not None or match is None:
@@ -55,7 +59,9 @@ def decide(
             else Reason.CAMERA_NOT_RELEASED
         )
         reason = (
-            found if isinstance(found, Reason) else _deny_rule(policy, rule, circumstances, spent)
+            found
+            if isinstance(found, Reason)
+            else _deny_rule(policy, rule, circumstances, spent, stopped)
         )
         if not isinstance(found, Reason) and reason is None:
             releases.append(_release(policy, rule, found))
@@ -145,7 +151,11 @@ def _released_match(rule: ReleaseRule, match: Match) -> Match | Reason:
 
 
 def _deny_rule(
-    policy: Policy, rule: ReleaseRule, circumstances: Circumstances, spent: Mapping[str, int]
+    policy: Policy,
+    rule: ReleaseRule,
+    circumstances: Circumstances,
+    spent: Mapping[str, int],
+    stopped: Collection[str],
 ) -> Reason | None:
     """What denies this rule, once category and level are right.
 
@@ -160,6 +170,8 @@ def _deny_rule(
         return Reason.RECIPIENT_EXPIRED
     if not policy.served(rule.recipient):
         return Reason.NO_BROKER_FOR_RECIPIENT
+    if rule.rule in stopped:
+        return Reason.FALSE_LEADS
     return Reason.BUDGET_SPENT if spent.get(rule.rule, 0) >= rule.max_per_hour else None
 
 

@@ -24,6 +24,11 @@ class Decider:
     def __init__(self, policy: Policy, budgets: Budgets | None = None) -> None:
         self._policy = policy
         self._budgets = budgets or Budgets()
+        self._stopped: frozenset[str] = frozenset()
+
+    def stop(self, rules: frozenset[str]) -> None:
+        """These rules release nothing from now on: false leads have stopped them. All others do."""
+        self._stopped = rules
 
     def under(self, policy: Policy) -> Decider:
         """The judge under a newer policy.
@@ -46,9 +51,8 @@ class Decider:
         captured = sighting.captured.utc
         # Python keys this hash anew in each process, so that what is kept is no plate (P9).
         vehicle = hash(sighting.text.value)
-        decision = decide(
-            self._policy, circumstances, match, self._budgets.spent(captured, vehicle)
-        )
+        spent = self._budgets.spent(captured, vehicle)
+        decision = decide(self._policy, circumstances, match, spent, self._stopped)
         for release in decision.releases:
             self._budgets.record(release.rule, captured, vehicle)
         return decision

@@ -33,6 +33,7 @@ class ReleaseRule:
     """One [[release]]: what leaves, for which match, to whom.
 
     `retention_days`: whole days, at least 2. `cameras`: None for every camera of the roster.
+    `max_false_leads`: so many stop it at a camera; None where nothing does.
     """
 
     rule: str
@@ -45,6 +46,7 @@ class ReleaseRule:
     retention_days: int
     include: frozenset[str]
     cameras: frozenset[str] | None = None
+    max_false_leads: int | None = None
 
     def at(self, camera: str) -> bool:
         """Does this rule speak of that camera?"""

@@ -156,6 +156,7 @@ _WHY = {
     ),
     "release.min_confidence": "It is the probability that the whole plate was read right.",
     "release.max_per_hour": "A budget bounds what a mistake can let out.",
+    "release.max_false_leads": "A rule that errs too often must stop without waiting for anybody.",
     "release.recipient": (
         "There are no wildcards: "
         "a read goes to one recipient that is listed with its legal name, basis and end."

@@ -42,6 +42,7 @@ class Kind(StrEnum):
     RETENTION = "retention"
     CONTENT = "content"
     BUDGET = "budget"
+    FALSE_LEADS = "false-leads"
     HOTLIST = "hotlist"
 
 
@@ -57,13 +58,20 @@ CELL_KINDS = (
 )
 
 
+NO_STOP = 1_000_000  # more false leads than a rule may name
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Kept:
-    """On what terms a sighting is released to one recipient and purpose, all rules together."""
+    """On what terms a sighting is released to one recipient and purpose, all rules together.
+
+    `false_leads`: before so many it goes on; NO_STOP where nothing stops it.
+    """
 
     retention_days: int
     include: tuple[str, ...]
     max_per_hour: int
+    false_leads: int
     rules: tuple[str, ...]
 
 
@@ -214,7 +222,14 @@ def _ask(policy: Policy, sighting: Sighting) -> Mapping[tuple[str, str], Kept]:
     for release in decision.releases:
         rule = policy.rule(release.rule)
         budget = rule.max_per_hour if rule is not None else 0
-        kept = Kept(release.retention_days, tuple(sorted(release.include)), budget, (release.rule,))
+        most = rule.max_false_leads if rule is not None else 0
+        kept = Kept(
+            release.retention_days,
+            tuple(sorted(release.include)),
+            budget,
+            NO_STOP if most is None else most,
+            (release.rule,),
+        )
         there = (release.recipient, release.purpose)
         found[there] = _together(found[there], kept) if there in found else kept
     return found
@@ -226,6 +241,7 @@ def _together(one: Kept, other: Kept) -> Kept:
         max(one.retention_days, other.retention_days),
         tuple(sorted({*one.include, *other.include})),
         max(one.max_per_hour, other.max_per_hour),
+        max(one.false_leads, other.false_leads),
         (*one.rules, *(rule for rule in other.rules if rule not in one.rules)),
     )
 
@@ -237,6 +253,8 @@ def _wider(old: Kept, new: Kept) -> Iterator[Kind]:
         yield Kind.CONTENT
     if new.max_per_hour > old.max_per_hour:
         yield Kind.BUDGET
+    if new.false_leads > old.false_leads:
+        yield Kind.FALSE_LEADS
 
 
 def _widest(side: Mapping[Cell, Kept], cells: list[Cell]) -> Kept | None:

@@ -37,6 +37,7 @@ TOLD_BY = {  # which kinds of change already tell of a rule's field
     "match": frozenset({Kind.MATCH_LEVEL}),
     "min_confidence": frozenset({Kind.CONFIDENCE}),
     "max_per_hour": frozenset({Kind.BUDGET}),
+    "max_false_leads": frozenset({Kind.FALSE_LEADS}),
     "retention_days": frozenset({Kind.RETENTION}),
     "include": frozenset({Kind.CONTENT}),
     "cameras": frozenset({Kind.CAMERA}),

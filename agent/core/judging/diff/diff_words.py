@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.judging.diff.charter_diff import refusals_gone
-from agent.core.judging.diff.comparison import Kind, Side, gains, released, space_of
+from agent.core.judging.diff.comparison import NO_STOP, Kind, Side, gains, released, space_of
 from agent.core.judging.diff.diff_notes import Change, Note, notes
 from agent.core.judging.explain.explanation import hours
 from agent.core.judging.explain.prohibitions import Prohibition, prohibitions
@@ -35,6 +35,7 @@ KEY_OF_KIND = {  # the key of a [[release]] that a reader should look at
     Kind.RETENTION: "retention",
     Kind.CONTENT: "include",
     Kind.BUDGET: "max_per_hour",
+    Kind.FALSE_LEADS: "max_false_leads",
 }
 
 
@@ -117,6 +118,9 @@ _MORE = {
     ),
     Kind.CONTENT: "{who} also receives the {content} of {categories} reads",
     Kind.BUDGET: "{who} may receive more: {budget} instead of {old_budget} an hour and camera",
+    Kind.FALSE_LEADS: (
+        "{who} receives until more leads were false: {false_leads} instead of {old_false_leads}"
+    ),
 }
 _LESS = {
     Kind.RECIPIENT: "{who} receives nothing any more; before: {terms}",
@@ -135,6 +139,9 @@ _LESS = {
     ),
     Kind.CONTENT: "{who} no longer receives the {content} of {categories} reads",
     Kind.BUDGET: "{who} may receive fewer: {old_budget} instead of {budget} an hour and camera",
+    Kind.FALSE_LEADS: (
+        "{who} receives until fewer leads were false: {old_false_leads} instead of {false_leads}"
+    ),
 }
 _TOTAL_MORE = (
     "{who} may receive more in all: its rules add up to {new} instead of {old} an hour and camera"
@@ -187,6 +194,8 @@ class _Words:
             "content": _list(set(gain.new.include) - set(gain.old.include if gain.old else ())),
             "budget": str(gain.new.max_per_hour),
             "old_budget": str(gain.old.max_per_hour) if gain.old else "0",
+            "false_leads": _until(gain.new),
+            "old_false_leads": _until(gain.old) if gain.old else "0",
         }
 
     def _who(self, gain: Gain) -> str:
@@ -334,6 +343,10 @@ def _total(files: Files, side: Mapping[Cell, Kept], recipient: str, purpose: str
 
 def _named(files: Files, recipient: str) -> str:
     return f"{files.policy.recipients[recipient].legal_name} ({recipient})"
+
+
+def _until(kept: Kept) -> str:
+    return "no limit" if kept.false_leads == NO_STOP else f"{kept.false_leads} a camera"
 
 
 def _worst_first(change: Change) -> tuple[int, str, str]:

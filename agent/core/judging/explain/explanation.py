@@ -103,7 +103,8 @@ class Tally:
 class Grant:
     """What one rule lets one recipient have.
 
-    `times`: parts of the day, by camera; `since`, `until`: first day, and first day on which no
+    `max_false_leads`: so many stop it at a camera; None where nothing does. `times`: parts of the
+    day, by camera; `since`, `until`: first day, and first day on which no
     more (UTC).
     """
 
@@ -120,6 +121,7 @@ class Grant:
     since: date
     until: date
     brokers: tuple[str, ...]
+    max_false_leads: int | None = None
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -247,6 +249,7 @@ def _grant(policy: Policy, rule: ReleaseRule, cells: set[Cell]) -> Grant:
         brokers=tuple(
             broker.id for broker in policy.brokers if rule.recipient in broker.recipients
         ),
+        max_false_leads=rule.max_false_leads,
     )
 
 

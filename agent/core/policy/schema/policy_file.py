@@ -216,6 +216,7 @@ def _rule(table: ReleaseTable) -> ReleaseRule:
         retention_days=table.retention,
         include=frozenset(table.include),
         cameras=None if table.cameras is None else frozenset(table.cameras),
+        max_false_leads=table.max_false_leads,
     )
 
 

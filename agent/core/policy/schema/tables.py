@@ -52,6 +52,7 @@ class ReleaseTable(Section):
         list[Literal["plate", "crop", "captured_at", "camera"]], Field(min_length=1, max_length=4)
     ]
     cameras: Cameras | None = None
+    max_false_leads: Annotated[int, Field(ge=1, le=1000)] | None = None
 
 
 class RecipientTable(Section):

@@ -1,0 +1,141 @@
+"""What watch does with the outcomes that recipients report: each is a leaf of its log, and too many
+false leads stop a rule (docs/design/outcomes.md).
+
+Outcomes are untrusted: deliver, which has the network, wrote them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from agent.core.log.leaf import LeafKind
+from agent.core.reasons import Reason
+from agent.core.text.rfc3339 import rfc3339
+from agent.errors import EnvelopeRefusedError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from agent.core.policy.policy import Policy
+    from agent.core.time.instant import Instant
+    from agent.core.wire.receipt import LeadOutcome
+    from agent.ports import AuditLog, ReceiptVerifier
+    from agent.storage.released_leads import Lead, ReleasedLeads
+
+WINDOW = timedelta(days=30)
+MAX_REFUSALS = 1_000  # leaves that one run writes about odd outcomes
+
+
+class Outcomes(Protocol):
+    """What watch may ask of the folder."""
+
+    def arrived(self, unreported: Callable[[], Sequence[str]]) -> Sequence[str]: ...
+    def untrusted_outcome(self, read_id: str) -> bytes | None: ...
+
+
+class LeadOutcomes:
+    """Bound to one policy, the one in force. `device`: this camera's id. `stopped`: the rules that
+    release nothing, as they stand after the last round.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        device: str,
+        leads: ReleasedLeads,
+        outcomes: Outcomes,
+        verifier: ReceiptVerifier,
+        log: AuditLog,
+    ) -> None:
+        self._policy, self._device, self._leads = policy, device, leads
+        self._outcomes, self._verifier, self._log = outcomes, verifier, log
+        self._refused: Mapping[str, str] = {}  # read id → digest of what was refused
+        self._leaves = 0
+        self.stopped = leads.stopped(policy.version)
+        self._judged = False
+
+    def settle(self, now: Instant) -> None:
+        """One round. Raises StorageError."""
+        taken = [self._take(read_id) for read_id in self._outcomes.arrived(self._leads.unreported)]
+        if any(taken) or not self._judged:
+            self._judged = True
+            self._stop_rules(now)
+
+    def _take(self, read_id: str) -> bool:
+        """Book the outcome that lies under a read's name; refuse once what is none."""
+        lead = self._leads.lead(read_id)
+        try:
+            untrusted_outcome = self._outcomes.untrusted_outcome(read_id)
+        except StorageError as error:  # a link, a folder, too large a file
+            self._refuse(read_id, "unreadable", Reason.MALFORMED, error.what)
+            return False
+        if lead is None or untrusted_outcome is None:
+            return False
+        digest = hashlib.sha256(untrusted_outcome).hexdigest()
+        if self._refused.get(read_id) == digest:
+            return False
+        try:
+            outcome = self._verifier.verify_outcome(untrusted_outcome)
+            require_of(outcome, lead, self._device)
+        except EnvelopeRefusedError as refusal:
+            self._refuse(read_id, digest, refusal.reason, refusal.what)
+            return False
+        details = {
+            "read": read_id,
+            "recipient": lead.recipient,
+            "rule": lead.rule,
+            "category": lead.category,
+            "outcome": outcome.disposition.value,
+            "reported": rfc3339(outcome.at),
+        }
+        self._leads.book(lead, outcome.disposition, details)
+        return True
+
+    def _stop_rules(self, now: Instant) -> None:
+        version, since = self._policy.version, now.utc - WINDOW
+        for rule in self._policy.releases:
+            most = rule.max_false_leads
+            if most is None or rule.rule in self.stopped:
+                continue
+            found = self._leads.false_leads(rule.rule, version, since)
+            if found >= most:
+                details = {
+                    "reason": Reason.FALSE_LEADS.value,
+                    "rule": rule.rule,
+                    "recipient": rule.recipient,
+                    "policy_version": version,
+                    "false_leads": found,
+                    "what": f"the rule stops: {found} false leads in {WINDOW.days} days",
+                }
+                self._leads.stop(rule.rule, version, details)
+                self.stopped |= {rule.rule}
+
+    def _refuse(self, read_id: str, digest: str, reason: str, what: str) -> None:
+        """One leaf for each odd outcome."""
+        if self._refused.get(read_id) != digest and self._leaves < MAX_REFUSALS:
+            self._leaves += 1
+            self._log.append(
+                LeafKind.REFUSAL,
+                {"reason": str(reason), "read": read_id, "where": "outcomes", "what": what},
+            )
+        self._refused = {**self._refused, read_id: digest}
+
+
+def require_of(outcome: LeadOutcome, lead: Lead, device: str) -> None:
+    """An outcome counts for exactly the read, camera and recipient that it names. Raises
+    EnvelopeRefusedError(receipt-mismatch).
+    """
+    answered = {
+        "read": outcome.read_id == lead.read_id,
+        "device": outcome.device == device,
+        "recipient": outcome.recipient == lead.recipient,
+    }
+    wrong = [name for name, right in answered.items() if not right]
+    if wrong:
+        raise EnvelopeRefusedError(
+            Reason.RECEIPT_MISMATCH,
+            f"an outcome for another {' and '.join(wrong)}",
+            where="outcome",
+        )
