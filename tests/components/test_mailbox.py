@@ -273,7 +273,9 @@ def test_a_read_that_only_another_version_can_judge_stays_and_is_told(tmp_path):
 def test_a_finished_removal_is_forgotten_once_not_with_every_leaf(tmp_path, outbox, log):
     deletions = []
     log._connection.set_trace_callback(
-        lambda statement: deletions.append(statement) if statement.startswith("DELETE") else None
+        lambda statement: (
+            deletions.append(statement) if statement.startswith("DELETE FROM outbox_read") else None
+        )
     )
     for first in (1, 6, 11):
         for number in range(first, first + 5):

@@ -30,6 +30,7 @@ from agent.core.log.tlog_proof import InclusionProof, format_proof
 from agent.core.text.encoding import from_b64url
 from agent.core.wire.device_public import DevicePublic, format_device_public
 from agent.core.wire.enrolment import Enrolment, format_enrolment
+from agent.core.wire.receipt import OUTCOME_TYP, Disposition, LeadOutcome, format_outcome
 from agent.core.wire.sealed_read import pad
 from agent.sealing.sealer import encrypt
 from tests.fuzz import world
@@ -117,6 +118,8 @@ def wire() -> dict[str, dict[str, bytes]]:
     header = json.loads(from_b64url(head))
     header["alpr"]["v"] = 2
     receipt, keys, roster = (decoded(golden[name]) for name in ("receipt", "key_list", "roster"))
+    said = LeadOutcome("a" * 32, world.DEVICE, world.RECIPIENT, Disposition.WRONG_PLATE, MADE)
+    outcome = format_outcome(said)
     few = json.loads(keys)
     few["epochs"] = few["epochs"][:3]
     few["versions"] = [2, 1]
@@ -127,6 +130,9 @@ def wire() -> dict[str, dict[str, bytes]]:
         "wire_jwe": {"small": first_line},
         "wire_content": {"all": json.dumps(table).encode(), "least": json.dumps(small).encode()},
         "receipt": {"raw": golden["receipt"].encode(), "json": receipt},
+        "outcome": {
+            "raw": world.compact(world.RECIPIENT_KEY, OUTCOME_TYP, outcome), "json": outcome,
+        },
         "key_list": {
             "raw": world.compact(world.RECIPIENT_KEY, "platewarden-epoch-keys", dumped(few)),
             "json": dumped(few),

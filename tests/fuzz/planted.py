@@ -54,6 +54,10 @@ FAULTS: dict[str, Fault] = {
         "agent.verifying.receipt_check:parse_receipt",
         lambda found, *_: found.outcome.startswith("rejected:"),
     ),
+    "outcome": Fault(
+        "agent.verifying.receipt_check:parse_outcome",
+        lambda found, *_: not found.disposition.false,
+    ),
     "key_list": Fault("agent.verifying.key_list_check:parse_key_list", _second_key),
     "signed_roster": Fault(
         "agent.verifying.roster_check:parse_object",

@@ -92,6 +92,19 @@ def receipt(data: bytes) -> None:
     ReceiptVerifier(keys).verify(data)
 
 
+@target(
+    "an outcome of a lead: a compact JWS, or the JSON behind the recipient's signature",
+    also=JOSE,
+    words="right-car wrong-plate wrong-state list-out-of-date no-action",
+)
+def outcome(data: bytes) -> None:
+    if data[:1] == b"{":
+        data = world.compact(world.RECIPIENT_KEY, "platewarden-outcome", data)
+    keys = {RECIPIENT: world.RECIPIENT_KEY.public_key().public_bytes_raw()}
+    if ReceiptVerifier(keys).verify_outcome(data).recipient != RECIPIENT:
+        raise AssertionError
+
+
 @target("a key list: a compact JWS, or the JSON behind the recipient's signature", 8192, also=JOSE)
 def key_list(data: bytes) -> None:
     if data[:1] == b"{":

@@ -109,7 +109,7 @@ class Draw:
 
     def stopped(self):
         """Rules that false leads have stopped: mostly none."""
-        return frozenset("b" if self.often(0.15) else "")
+        return self.subset(("a", "b", "c"), 0.3) if self.often(0.3) else frozenset()
 
     def policy(self) -> Policy:
         return policy(

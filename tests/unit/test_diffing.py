@@ -72,6 +72,22 @@ def test_each_widening_of_a_rule_is_one_sentence_and_one_line(changed, kind, say
     assert kind in {one.kind for one in narrower.restricts}
 
 
+@pytest.mark.parametrize(
+    ("new", "says"),
+    [({"max_false_leads": 9}, "9 a camera instead of 3"), ({}, "no limit instead of 3 a camera")],
+)
+def test_more_false_leads_before_a_rule_stops_let_out_more(new, says):
+    few = lawful(release=[RULE | {"max_false_leads": 3}])
+    many = lawful(version=9, release=[RULE | new])
+    change = one(compare(few, many).lets_out)
+    assert change.kind is Kind.FALSE_LEADS
+    assert says in change.says
+    assert change.cited
+    back = one(compare(many, few).restricts)
+    assert (back.kind, "until fewer leads were false" in back.says) == (Kind.FALSE_LEADS, True)
+    assert "instead of 3" not in back.says
+
+
 def test_removing_one_recipient_changes_exactly_what_it_should():
     sheriff = RULE | {"rule": "county", "recipient": "county-sheriff"}
     both = lawful(release=[RULE, sheriff])

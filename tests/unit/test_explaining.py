@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from agent.city.pages import explain_page, explain_text
 from agent.core.judging.explain.answers import Files, explain
 from agent.core.judging.explain.cited_lines import Source
 from agent.core.judging.explain.explanation import Question, hours, verdict
@@ -149,6 +150,18 @@ def test_whoever_gets_nothing_is_told_at_least_one_line_that_refuses(seed):
 
 
 # --- who may, and on what it rests ---
+
+
+def test_when_a_rule_stops_by_itself_is_told():
+    made = files(BASE | {"release": [RULE | {"max_false_leads": 3}]})
+    told = explain(made, DAY)
+    (grant,) = told.grants
+    assert grant.max_false_leads == 3
+    says = "stops at a camera by itself when 3 of its leads in 30 days were reported false"
+    assert says in " ".join(" ".join(explain_text._grant(grant, told)).split())
+    assert says in explain_page._grant(grant, told)
+    without = explain(files(BASE), DAY)
+    assert "by itself" not in " ".join(explain_text._grant(without.grants[0], without))
 
 
 def test_who_may_receive_is_told_with_the_lines_that_allow_it():

@@ -241,6 +241,14 @@ def test_a_budget_of_one_that_nothing_was_spent_of_lets_one_out():
     assert ask(policy(rule(max_per_hour=0)), match()).reasons == (Reason.BUDGET_SPENT,)
 
 
+def test_a_rule_that_false_leads_stopped_releases_nothing_and_the_others_do():
+    both = policy(rule(max_per_hour=0), rule(rule="other"))
+    circumstances = Circumstances(instant(), "cam-1", 1.0)
+    told = decide(both, circumstances, match(), {}, frozenset({"stolen"}))
+    assert told.reasons == (Reason.FALSE_LEADS, Reason.RELEASED)  # told before the spent budget
+    assert [one.rule for one in told.releases] == ["other"]
+
+
 def test_only_what_passes_by_itself_holds_a_read():
     """Anything else withdraws it for good."""
     assert {Reason.CLOCK_UNTRUSTED, Reason.POLICY_NOT_IN_FORCE} == HOLD

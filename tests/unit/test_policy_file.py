@@ -128,6 +128,12 @@ ONE_FAULT = [
     ("max_per_hour = 20", "max_per_hour = 0", "release.max_per_hour", "from 1 to 1000"),
     (
         "max_per_hour = 20",
+        "max_false_leads = 0\nmax_per_hour = 20",
+        "release.max_false_leads",
+        "from 1 to 1000",
+    ),
+    (
+        "max_per_hour = 20",
         "max_per_day = 20\nmax_per_hour = 20",
         "release.max_per_day",
         "unknown key",
