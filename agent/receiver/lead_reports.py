@@ -2,7 +2,7 @@
 and sent by `receiver run` again and again for two weeks, since nobody answers it.
 """
 
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,10 +99,11 @@ class LeadReports:
         return found
 
     def _files(self) -> list[Path]:
-        if not self._folder.is_dir():
-            return []
-        files = sorted(self._folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns)
-        return files[-MOST_SENT:]
+        aged: list[tuple[int, Path]] = []
+        for path in self._folder.glob(f"*{SUFFIX}"):
+            with suppress(FileNotFoundError):  # somebody has just taken it away
+                aged.append((path.lstat().st_mtime_ns, path))
+        return [path for _, path in sorted(aged)[-MOST_SENT:]]
 
 
 def _parsed(path: Path) -> LeadOutcome:

@@ -78,8 +78,8 @@ class Service:
         self._tell_left()
         self._connection.open()
         self._voice.tell(ready())
-        self._report(again=True)
         try:
+            self._report(again=True)
             while not self._stopping:
                 try:
                     self._turn()

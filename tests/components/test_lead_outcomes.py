@@ -27,7 +27,7 @@ from agent.core.wire.receipt import (
 from agent.errors import EnvelopeRefusedError, StorageError, UsageError
 from agent.lead_outcomes import LeadOutcomes
 from agent.ledger import Refusals
-from agent.receiver import lead_reports
+from agent.receiver import lead_reports, service
 from agent.receiver.lead_reports import LeadReports, report
 from agent.receiver.signing_key import RecipientSigner
 from agent.reported_outcomes import ReportedOutcomes
@@ -381,6 +381,50 @@ class TestReceiver:
         reports = LeadReports(enrolled.folder)
         assert len(list(reports.due(enrolled.now, again=True))) == 1
         assert list(reports.odd()) == ["x.outcome"]
+
+
+class Line:
+    """A connection on which nothing comes until `stop_after` looks. `sent`: to whom, in order."""
+
+    def __init__(self, clock, stop_after):
+        self.clock, self.left, self.sent, self.service = clock, stop_after, [], None
+
+    def next(self, _timeout_s):
+        self.left -= 1
+        self.clock.advance(service.LEFT_S)
+        if self.left <= 0:
+            self.service.stop()
+
+    def publish_receipt(self, device, outcome):
+        self.sent.append((device, outcome))
+
+    def open(self):
+        pass
+
+    def close(self):
+        pass
+
+
+class Nothing:
+    """An intake and a housekeeping that have nothing to do."""
+
+    def __getattr__(self, _name):
+        return lambda *_: []
+
+
+def test_a_receiver_sends_what_was_reported_at_once_and_again_each_hour(tmp_path):
+    enrolled = Enrolled(tmp_path / "receiver")
+    clock = FakeClock(enrolled.now.utc)
+    looks = round(2 * service.HOUSEKEEPING_S / service.LEFT_S)
+    line = Line(clock, looks)
+    running = service.Service(
+        line, Nothing(), Nothing(), clock, service.Voice(print, print), LeadReports(enrolled.folder)
+    )
+    line.service = running
+    report(enrolled.place, "b" * 32, Disposition.NO_ACTION, enrolled.now, DEVICE)
+    running.run(lambda: "READY")
+    assert len(line.sent) == 3  # when it is connected, and after each of two hours
+    assert {device for device, _ in line.sent} == {DEVICE}
 
 
 def test_every_disposition_is_documented():

@@ -92,7 +92,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "hotlist_key_group": Fault(
         "agent.bundles.hotlist_sealed:key_for",
-        lambda found, *_: found is not None and found.startswith(b"12")
+        lambda found, *_: found is not None and found.startswith(b"12"),
     ),
     "manual_acts": Fault(
         "tests.fuzz.city_targets:parse_manual", lambda found, *_: len(found.acts) == 1
