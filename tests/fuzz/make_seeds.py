@@ -106,6 +106,13 @@ def small_crop() -> str:
     return base64.b64encode(jpeg.tobytes()).decode()
 
 
+def reported():
+    """A recipient's word on a lead."""
+    said = LeadOutcome("a" * 32, world.DEVICE, world.RECIPIENT, Disposition.WRONG_PLATE, MADE)
+    outcome = format_outcome(said)
+    return {"raw": world.compact(world.RECIPIENT_KEY, OUTCOME_TYP, outcome), "json": outcome}
+
+
 def wire() -> dict[str, dict[str, bytes]]:
     golden = world.golden()
     whole, head = golden["wire"].encode(), golden["wire"].partition(".")[0]
@@ -118,8 +125,6 @@ def wire() -> dict[str, dict[str, bytes]]:
     header = json.loads(from_b64url(head))
     header["alpr"]["v"] = 2
     receipt, keys, roster = (decoded(golden[name]) for name in ("receipt", "key_list", "roster"))
-    said = LeadOutcome("a" * 32, world.DEVICE, world.RECIPIENT, Disposition.WRONG_PLATE, MADE)
-    outcome = format_outcome(said)
     few = json.loads(keys)
     few["epochs"] = few["epochs"][:3]
     few["versions"] = [2, 1]
@@ -130,9 +135,7 @@ def wire() -> dict[str, dict[str, bytes]]:
         "wire_jwe": {"small": first_line},
         "wire_content": {"all": json.dumps(table).encode(), "least": json.dumps(small).encode()},
         "receipt": {"raw": golden["receipt"].encode(), "json": receipt},
-        "outcome": {
-            "raw": world.compact(world.RECIPIENT_KEY, OUTCOME_TYP, outcome), "json": outcome,
-        },
+        "outcome": reported(),
         "key_list": {
             "raw": world.compact(world.RECIPIENT_KEY, "platewarden-epoch-keys", dumped(few)),
             "json": dumped(few),
