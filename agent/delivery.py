@@ -21,7 +21,7 @@ from agent.core.time.agenda import Agenda
 from agent.core.wire.own_read import require_answer, require_own
 from agent.errors import DestinationRefusedError, EnvelopeRefusedError, NetworkError, StorageError
 from agent.ledger import Ledger, Refusals
-from agent.reported_outcomes import ReportedOutcomes
+from agent.outcomes.reported_outcomes import ReportedOutcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -17,7 +17,7 @@ from agent.errors import UsageError
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
 from agent.host.teller import Teller
-from agent.lead_outcomes import LeadOutcomes
+from agent.outcomes.lead_outcomes import LeadOutcomes
 from agent.ports import Clock
 from agent.ports import Outbox as OutboxPort
 from agent.sealing.device_keys import WATCH_LOG_KEY, load_sealing_key

@@ -25,12 +25,12 @@ from agent.core.wire.receipt import (
     parse_outcome,
 )
 from agent.errors import EnvelopeRefusedError, StorageError, UsageError
-from agent.lead_outcomes import LeadOutcomes
 from agent.ledger import Refusals
+from agent.outcomes.lead_outcomes import LeadOutcomes
+from agent.outcomes.reported_outcomes import ReportedOutcomes
 from agent.receiver import lead_reports, service
 from agent.receiver.lead_reports import LeadReports, report
 from agent.receiver.signing_key import RecipientSigner
-from agent.reported_outcomes import ReportedOutcomes
 from agent.storage import released_leads
 from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox

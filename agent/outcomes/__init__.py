@@ -1,0 +1,1 @@
+"""What became of leads: deliver's half and watch's (docs/design/outcomes.md)."""
