@@ -13,15 +13,25 @@ from html.parser import HTMLParser
 import pytest
 from typer.testing import CliRunner
 
+from agent.city.report.bands import band
 from agent.city.report.make import Asked, make
+from agent.city.report.outcome_tables import share
 from agent.city.report.recompute import recompute
 from agent.city.report.report_tables import Period
 from agent.city.report.shown.forms import as_json
 from agent.commands.report import app
 from agent.core.text.rfc3339 import rfc3339
+from agent.core.wire.receipt import Disposition
 from agent.errors import LogRefusedError, UsageError
 from tests.support.audit_logs import tamper
-from tests.support.reported_city import CITY_LOG, COUNTY, FIRST_DAY, PD, reported_city
+from tests.support.reported_city import (
+    CITY_LOG,
+    COUNTY,
+    FIRST_DAY,
+    PD,
+    report_outcomes,
+    reported_city,
+)
 from tests.support.told_logs import HOUR, Leaf
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -85,6 +95,35 @@ def test_cameras_matches_ends_drops_refusals_and_lists(made):
     acts = {row["act"]: row["entries"] for row in rows(told, "by-hand")}
     assert acts == {"add": "1–4", "approve": "1–4"}
     assert {row["changes"] for row in rows(told, "clocks")} == {"1"}
+
+
+def test_what_became_of_leads_by_camera_and_list(made):
+    report_outcomes(made)
+    told = report(made.log())
+    by_camera = {row["camera"]: row for row in rows(told, "outcomes")}
+    assert by_camera["main-street-2"]["list"] == "stolen-vehicle"
+    assert {by_camera["main-street-2"][one.value] for one in Disposition} == {"1–4"}
+    # 3 to 12 were false, and 1 to 4 were right.
+    assert by_camera["main-street-2"]["false of those followed"] == "42–93 %"
+    (every,) = rows(told, "false-leads")
+    assert every["right-car"] == "1–9"
+    assert every["false of those followed"] == "25–97 %"
+
+
+def test_nobody_reported_anything(made):
+    told = report(made.log())
+    assert rows(told, "outcomes") == rows(told, "false-leads") == []
+
+
+@pytest.mark.parametrize(
+    ("false", "right", "told"),
+    [(0, 0, ""), (0, 3, "0 %"), (3, 0, "100 %"), (1, 1, "20–80 %"), (10, 90, "9–14 %")],
+)
+def test_a_share_says_no_more_than_its_bands(false, right, told):
+    assert share(band(false), band(right)) == told
+    if false + right:
+        low, high = (int(one) for one in (told.strip(" %").split("–") * 2)[:2])
+        assert low <= 100 * false / (false + right) <= high
 
 
 def test_policies_with_their_dates_changes_and_holders(made):

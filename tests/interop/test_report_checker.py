@@ -16,16 +16,18 @@ from tuf.api.metadata import Metadata
 from tuf.api.serialization.json import JSONSerializer
 
 from agent.bundles.layout import SNAPSHOT, TIMESTAMP
+from agent.city.report import outcome_tables
 from agent.city.report.bands import band, total
 from agent.city.report.checker.checker_page import LEFT_TO_THE_COMMAND, checker_page
 from agent.city.report.figures import of_logs
 from agent.city.report.make import Asked, make
 from agent.city.report.report_tables import Period
 from agent.city.report.shown.forms import as_json
+from agent.core.wire.receipt import Disposition
 from tests.interop.node import HERE, node
 from tests.support.audit_logs import tamper
 from tests.support.browser import CHROMIUM, Browser
-from tests.support.reported_city import PD, reported_city
+from tests.support.reported_city import PD, report_outcomes, reported_city
 from tests.support.told_logs import Leaf
 
 pytestmark = [
@@ -75,6 +77,7 @@ def written(made, folder):
 @pytest.fixture
 def city(tmp_path):
     made = reported_city(tmp_path)
+    report_outcomes(made)
     made.told.logs["main-street-2", "watch"].insert(
         -2, Leaf(made.told.logs["main-street-2", "watch"][-2].at, "overflow", {"what": "ü <b>"})
     )
@@ -325,6 +328,14 @@ def test_a_damaged_file_ends_in_words(browser, city):
         verdict, told = checked(browser, sent(*city))
         assert verdict != "same"
         assert told["differences"] + told["unchecked"]
+
+
+def test_shares_are_those_of_the_report_s_code(browser):
+    chance = random.Random(11)
+    rows = [[chance.choice((0, 1, 4, 5, 17, 300)) for _ in Disposition] for _ in range(60)]
+    told = browser.run(f"{json.dumps(rows)}.map(one => outcomeRow(one.map(band)))")
+    for numbers, row in zip(rows, told, strict=True):
+        assert row[-1] == outcome_tables._row([band(one) for one in numbers])[-1]
 
 
 def test_bands_and_hashes_are_those_of_the_camera_s_code(browser):

@@ -12,7 +12,7 @@ from agent.city.report.report_tables import Period
 from agent.city.report.shown.report_page import as_html
 from tests.interop.node import HERE, node
 from tests.support.browser import CHROMIUM, Browser
-from tests.support.reported_city import PD, reported_city
+from tests.support.reported_city import PD, report_outcomes, reported_city
 
 pytestmark = [
     pytest.mark.interop,
@@ -37,6 +37,7 @@ QUESTIONS = {
     ),
     "What became of what was sent?": ("ends", "stored", "withdrawal"),
     "What was refused, and where did it want to go?": ("refusals", "198.51.100.7:443"),
+    "How often was a lead wrong?": ("outcomes", "main-street-2", "stolen-vehicle", "42–93 %"),
     "Who holds the keys?": ("holders", "Ana Ortiz, Ben Cho, Cleo Park"),
 }
 ROOT = HERE.parents[1]
@@ -44,7 +45,9 @@ ROOT = HERE.parents[1]
 
 @pytest.fixture
 def page(tmp_path):
-    city = reported_city(tmp_path).log()
+    city = reported_city(tmp_path)
+    report_outcomes(city)
+    city.log()
     names = ("other-federal-agency", PD)
     wanted = Asked(city.folder, [city.logs], Period("2026-11"), names, [city.key])
     path = tmp_path / "report.html"

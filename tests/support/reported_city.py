@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.bundles.layout import POLICY, POLICY_PATH, TIMESTAMP
 from agent.core.text.rfc3339 import rfc3339
+from agent.core.wire.receipt import Disposition
 from agent.verifying.roster_check import TYP, Roster, format_roster
 from tests.support.audit_logs import KEY, jwk
 from tests.support.bundle_city import BundleCity
@@ -135,3 +136,15 @@ def one_read(told, camera, at, recipient, number):
     else:
         end = {**read, "reason": "rule-not-in-policy"}
         told.logs[camera, "watch"].append(Leaf(at, "withdrawal", end))
+
+
+def report_outcomes(made):
+    """What recipients said of the reads that they stored: of each five, one of each kind."""
+    said = [one.value for one in Disposition]
+    for camera in CAMERAS:
+        leaves = made.told.logs[camera, "watch"]
+        stored = [one.details for one in leaves if one.kind == "receipt"]
+        for number, end in enumerate(stored):
+            details = {**end, "rule": RULES[end["recipient"]], "category": "stolen-vehicle"}
+            details |= {"outcome": said[number % len(said)], "reported": rfc3339(leaves[-1].at)}
+            leaves.insert(-2, Leaf(leaves[-2].at, "outcome", details))

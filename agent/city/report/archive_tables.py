@@ -3,6 +3,7 @@ and the policies that the cameras say they obeyed.
 """
 
 from collections.abc import Container, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from agent.bundles.layout import TOP_LEVEL
 from agent.bundles.repository.published import delegations, trust_in
@@ -10,8 +11,11 @@ from agent.bundles.repository.signing_keys import holder_of
 from agent.city.in_force import history
 from agent.city.report.archive_facts import Facts, scheduled
 from agent.city.report.log_tally import Key, Tally
-from agent.city.report.report_tables import Cell, Period, Table
+from agent.city.report.report_tables import Period, Table
 from agent.core.text.rfc3339 import rfc3339
+
+if TYPE_CHECKING:
+    from agent.city.report.bands import Cell
 
 NEWEST = "still in force"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from agent.city.report.archive_facts import Facts, Stretch
-from agent.city.report.bands import Band, total
+from agent.city.report.bands import Band, Cell, total
 from agent.city.report.log_work import LogDone
-from agent.city.report.report_tables import Cell, Period, Table
+from agent.city.report.report_tables import Period, Table
 from agent.core.judging.explain.answers import explain
 from agent.core.judging.explain.cited_lines import Cited
 

@@ -2,10 +2,11 @@
 (docs/design/report.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 WIDTH = 5
+BANDS = "Numbers are given in fives, so that no vehicle is singled out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Band:
 
 
 NOTHING = Band(0, 0)
+Cell = str | int | Band
 
 
 def band(number: int) -> Band:
@@ -55,3 +57,14 @@ def total(numbers: Sequence[int]) -> Band:
     while at_most < least_high:
         at_most += WIDTH
     return Band(at_least, at_most)
+
+
+def in_order(
+    rows: Iterable[tuple[str | int | Band, ...]],
+) -> tuple[tuple[str | int | Band, ...], ...]:
+    """Rows of a table by their texts: every run gives the same order."""
+    return tuple(sorted(rows, key=lambda row: [_as_text(cell) for cell in row]))
+
+
+def _as_text(cell: Cell) -> str:
+    return f"{cell:012}" if isinstance(cell, int) else str(cell)

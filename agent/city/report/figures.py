@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from agent.audit.questions.findings import Answer, Finding
-from agent.city.report.bands import band, total
+from agent.city.report.bands import BANDS, Cell, band, in_order, total
 from agent.city.report.log_tally import Key, Tally
 from agent.city.report.log_work import LogDone
-from agent.city.report.report_tables import Cell, Table
+from agent.city.report.outcome_tables import outcome_tables
+from agent.city.report.report_tables import Table
 
 MINUTES = 60
-BANDS = "Numbers are given in fives, so that no vehicle is singled out."
 # What these say is about hours and folders, and about no read.
 _TELLABLE = frozenset(
     {
@@ -35,6 +35,7 @@ def of_logs(
     yield from _releases(tallies)
     yield _matches(tallies)
     yield _ends(tallies)
+    yield from outcome_tables(tallies)
     yield _dropped(tallies)
     yield _refusals(tallies)
     yield _hand_acts(tallies)
@@ -85,7 +86,7 @@ def _cameras(tallies: Sequence[Tally]) -> Table:
         "stale for at most the minutes told: whole hours in which it raised nothing because of its "
         "age.",
         ("camera", "month", "hours", "vehicles", "not readable", "minutes stale"),
-        _sorted(rows),
+        in_order(rows),
         "No camera counted anything.",
     )
 
@@ -98,7 +99,7 @@ def _releases(tallies: Sequence[Tally]) -> Iterator[Table]:
         "Released, by camera, month, rule and recipient",
         f"Each is one reading, sealed to one recipient. {BANDS} What is not listed is none.",
         ("camera", "month", "rule", "recipient", "released"),
-        _sorted(rows),
+        in_order(rows),
         "Nothing was released to anybody.",
     )
     by: dict[Key, list[int]] = {}
@@ -110,7 +111,7 @@ def _releases(tallies: Sequence[Tally]) -> Iterator[Table]:
         "All cameras and months together. A sum is given more widely where it would tell more of a "
         "small part.",
         ("recipient", "rule", "released"),
-        _sorted((*key, total(numbers)) for key, numbers in by.items()),
+        in_order((*key, total(numbers)) for key, numbers in by.items()),
         "Nothing was released to anybody.",
     )
 
@@ -193,7 +194,7 @@ def _answers(answers: Sequence[Answer]) -> Table:
         "Answers to the questions of docs/guide/auditor.md. Where a leaf is about one reading, its "
         "words are left to the auditor.",
         ("log", "leaf", "finding", "bad", "what"),
-        _sorted(rows),
+        in_order(rows),
         "No gap was found.",
     )
 
@@ -209,7 +210,7 @@ def _clocks(tallies: Sequence[Tally]) -> Table:
         "Clock changes",
         "How often time became trusted, or ceased to be.",
         ("camera", "process", "month", "trust", "changes"),
-        _sorted(rows),
+        in_order(rows),
         "No clock changed.",
     )
 
@@ -218,13 +219,4 @@ def _banded(counters: Iterable[Mapping[Key, int]]) -> tuple[tuple[Cell, ...], ..
     summed: Counter[Key] = Counter()
     for one in counters:
         summed.update(one)
-    return _sorted((*key, band(number)) for key, number in summed.items() if number)
-
-
-def _sorted(rows: Iterable[tuple[Cell, ...]]) -> tuple[tuple[Cell, ...], ...]:
-    """By their texts: every run gives the same order."""
-    return tuple(sorted(rows, key=lambda row: [_as_text(cell) for cell in row]))
-
-
-def _as_text(cell: Cell) -> str:
-    return f"{cell:012}" if isinstance(cell, int) else str(cell)
+    return in_order((*key, band(number)) for key, number in summed.items() if number)

@@ -13,10 +13,12 @@ from agent.city.report.report_tables import Period
 from agent.core.log.leaf import LeafKind
 from agent.core.log.tally import MOST
 from agent.core.reasons import Reason
+from agent.core.wire.receipt import Disposition
 
 NOBODY = "none"
 _ENDS = frozenset({LeafKind.RECEIPT, LeafKind.EXPIRED, LeafKind.WITHDRAWAL, LeafKind.LOST})
 _REASONS = frozenset(reason.value for reason in Reason)
+_DISPOSITIONS = frozenset(one.value for one in Disposition)
 Key = tuple[str, ...]
 
 
@@ -26,7 +28,8 @@ class Tally:
     recipient, what became of it, why; `refusals`: reason, destination; `hours` and `stale`: hours
     counted, and those in which a stale list dropped something, by month; `seen`: month and what;
     `dropped`: month and reason; `clock`: month, trust; `obeyed`: policy version and digest, with
-    the first and last time; `acts`: month, act, category, agency; `left_out`: leaves that are
+    the first and last time; `outcomes`: category and what became of the lead; `acts`: month, act,
+    category, agency; `left_out`: leaves that are
     withheld or in doubt.
     """
 
@@ -42,6 +45,7 @@ class Tally:
     dropped: Counter[Key] = field(default_factory=Counter)
     clock: Counter[Key] = field(default_factory=Counter)
     obeyed: dict[Key, tuple[str, str]] = field(default_factory=dict)
+    outcomes: Counter[Key] = field(default_factory=Counter)
     acts: Counter[Key] = field(default_factory=Counter)
     left_out: int = 0
     _recipients: dict[str, str] = field(default_factory=dict)
@@ -78,6 +82,8 @@ class Tally:
                 self._ended(leaf)
             case LeafKind.COUNTS:
                 self._counts(said, month)
+            case LeafKind.OUTCOME if text_of(said, "outcome") in _DISPOSITIONS:
+                self.outcomes[text_of(said, "category"), text_of(said, "outcome")] += 1
             case LeafKind.START | LeafKind.POLICY:
                 self._policy(leaf)
 

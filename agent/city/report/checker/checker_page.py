@@ -10,8 +10,10 @@ from importlib.resources import files
 from agent.audit.questions.reads import REFUSES_DESTINATION
 from agent.city.report.archive_tables import obeyed
 from agent.city.report.figures import of_logs
+from agent.city.report.outcome_tables import FALSE
 from agent.city.report.shown.forms import VERSION
 from agent.core.reasons import Reason
+from agent.core.wire.receipt import Disposition
 
 PAGE, STYLE = "page.html", "page.css"
 SCRIPTS = ("sha256.js", "sqlite.js", "trust.js", "log.js", "tally.js", "page.js")
@@ -37,6 +39,8 @@ def _facts() -> str:
         "version": VERSION,
         "reasons": sorted(one.value for one in Reason),
         "refusesDestination": sorted(REFUSES_DESTINATION),
+        "dispositions": [one.value for one in Disposition],
+        "falseDispositions": [one.value for one in FALSE],
         "tables": {
             one.code: {"title": one.title, "says": one.says, "columns": list(one.columns)}
             for one in tables

@@ -89,6 +89,7 @@ class Tally {
       "dropped",
       "clock",
       "acts",
+      "outcomes",
     ])
       this[name] = new Counter();
     this.obeyed = new Map();
@@ -119,6 +120,8 @@ class Tally {
       this.ended(kind, said);
     } else if (kind === "counts") {
       this.counts(said, month);
+    } else if (kind === "outcome" && FACTS.dispositions.includes(textOf(said, "outcome"))) {
+      this.outcomes.add([textOf(said, "category"), textOf(said, "outcome")]);
     } else if ((kind === "start" || kind === "policy") && Number.isInteger(said.policy_version)) {
       const digest = textOf(said, "policy_digest"),
         key = JSON.stringify([said.policy_version, digest]);
@@ -186,6 +189,7 @@ function tables(logs, facts) {
     ...releaseRows(tallies),
     matches: banded(tallies.map((one) => one.matches)),
     ends: banded(tallies.map((one) => one.ends)),
+    ...outcomeRows(tallies),
     dropped: banded(tallies.map((one) => one.dropped)),
     refusals: banded(tallies.map(withProcess)),
     "by-hand": banded(tallies.map((one) => one.acts)),
@@ -241,6 +245,35 @@ function releaseRows(tallies) {
     releases: sorted(cells.map(([key, number]) => [...key, band(number)])),
     recipients: sorted([...by].map(([key, numbers]) => [...JSON.parse(key), total(numbers)])),
   };
+}
+
+function outcomeRows(tallies) {
+  const cells = [],
+    lists = new Map();
+  for (const one of tallies) {
+    for (const category of new Set([...one.outcomes.entries()].map(([[name]]) => name))) {
+      const numbers = FACTS.dispositions.map((each) => one.outcomes.get(category, each));
+      cells.push([one.camera, category, ...outcomeRow(numbers.map(band))]);
+      lists.set(category, [...(lists.get(category) ?? []), numbers]);
+    }
+  }
+  const summed = [...lists].map(([category, numbers]) => [
+    category,
+    ...outcomeRow(FACTS.dispositions.map((_, i) => total(numbers.map((one) => one[i])))),
+  ]);
+  return { outcomes: sorted(cells), "false-leads": sorted(summed) };
+}
+
+// The numbers, and the share of false leads that follows from them and from nothing else.
+function outcomeRow(bands) {
+  const told = (name) => bands[FACTS.dispositions.indexOf(name)],
+    right = told("right-car");
+  const sum = (at) => FACTS.falseDispositions.reduce((all, name) => all + told(name)[at], 0);
+  const [least, most] = [sum(0) + right[1], sum(1) + right[0]];
+  if (least === 0 && most === 0) return [...bands, ""];
+  const low = Math.floor((100 * sum(0)) / Math.max(1, least));
+  const high = Math.ceil((100 * sum(1)) / Math.max(1, most));
+  return [...bands, low === high ? `${low} %` : `${low}–${high} %`];
 }
 
 function withProcess(one) {

@@ -5,8 +5,8 @@ import io
 import json
 
 from agent.audit.leaf_tables import no_formula
-from agent.city.report.bands import Band
-from agent.city.report.report_tables import Cell, Period, Pin, Report, require
+from agent.city.report.bands import Band, Cell
+from agent.city.report.report_tables import Period, Pin, Report, require
 from agent.errors import UsageError
 
 VERSION = 1

@@ -5,8 +5,8 @@ import re
 from html import escape
 from importlib.resources import files
 
-from agent.city.report.bands import Band
-from agent.city.report.report_tables import Cell, Report, Table
+from agent.city.report.bands import Band, Cell
+from agent.city.report.report_tables import Report, Table
 from agent.city.report.shown.forms import head
 from agent.city.report.shown.plots import bars, summed
 from agent.core.text.visible import visible
