@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.core.time.instant import Instant
     from agent.core.wire.receipt import LeadOutcome
     from agent.ports import AuditLog, ReceiptVerifier
-    from agent.storage.released_leads import Lead, ReleasedLeads
+    from agent.storage.leads.released_leads import Lead, ReleasedLeads
 
 WINDOW = timedelta(days=30)
 MAX_REFUSALS = 1_000  # leaves that one run writes about odd outcomes

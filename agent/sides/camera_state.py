@@ -27,11 +27,11 @@ from agent.host.clock import BUILD_TIME, FILE_NAME, LinuxMachine
 from agent.settings import Settings
 from agent.sides.signed_city import BUNDLES, key_reach, sentence
 from agent.storage.floor_file import known_floor
+from agent.storage.leads.outcome_box import OutcomeBox
+from agent.storage.leads.released_leads import stopped_rules
 from agent.storage.log_key import origin_of
 from agent.storage.log_reader import beginning, database_of, recent, rehearsals
 from agent.storage.mailbox import OutboxReader, ReceiptBox
-from agent.storage.outcome_box import OutcomeBox
-from agent.storage.released_leads import stopped_rules
 from agent.verifying.device_public_file import load_device_public
 
 PROCESSES = ("watch", "deliver", "walls")

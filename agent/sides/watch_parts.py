@@ -28,11 +28,11 @@ from agent.sides.camera_health import CameraHealth
 from agent.sides.camera_orders import Orders, signed_orders, unsigned_orders
 from agent.sides.signed_city import SignedCity
 from agent.storage.audit_log import AuditLog
+from agent.storage.leads.outcome_box import OutcomeBox
+from agent.storage.leads.released_leads import ReleasedLeads
 from agent.storage.log_key import keyed_digest
 from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox
-from agent.storage.outcome_box import OutcomeBox
-from agent.storage.released_leads import ReleasedLeads
 from agent.verifying.receipt_check import ReceiptVerifier
 from agent.vision.model_loader import load_vision
 from agent.vision.stream.on_a_stream import on_a_stream

@@ -13,8 +13,8 @@ from pathlib import Path
 from agent.core.log.leaf import LeafKind
 from agent.errors import StorageError
 from agent.storage.audit_log import Also, AuditLog
+from agent.storage.leads.outcome_box import OutcomeBox
 from agent.storage.mailbox import ReceiptBox
-from agent.storage.outcome_box import OutcomeBox
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS receipt (read_id TEXT PRIMARY KEY, receipt BLOB NOT NULL) STRICT

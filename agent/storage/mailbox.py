@@ -2,8 +2,9 @@
 another user.
 
 `outbox/<read id>.sealed` is written by watch (`outbox.py`), `receipts/<read id>.receipt` and
-`.outcome` (`outcome_box.py`) by deliver; the floor of watch's log lies in both (`floor_file.py`),
-and so does what it tells the city of its growth, and the answer (`growth_mailbox.py`).
+`.outcome` (`leads/outcome_box.py`) by deliver; the floor of watch's log lies in both
+(`floor_file.py`), and so does what it tells the city of its growth, and the answer
+(`growth_mailbox.py`).
 
 A folder has one writer; its reader trusts nothing in it: names of one form only, regular files
 only, bounded in size and number. Neither lists a folder that stands still, and watch lists none

@@ -32,10 +32,10 @@ from agent.disk.atomic_file import (
 )
 from agent.errors import EnvelopeRefusedError, RefusedError, StorageError
 from agent.storage.audit_log import Also, AuditLog
+from agent.storage.leads.released_leads import TABLES as LEAD_TABLES
+from agent.storage.leads.released_leads import remember
 from agent.storage.log_schema import SEQUENCE_TABLE
 from agent.storage.mailbox import FILE_MODE, SEALED_SUFFIX, Folder
-from agent.storage.released_leads import TABLES as LEAD_TABLES
-from agent.storage.released_leads import remember
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS outbox_read (

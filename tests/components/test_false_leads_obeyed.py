@@ -10,7 +10,7 @@ from agent.core.wire.receipt import Disposition, LeadOutcome
 from agent.demo.throwaway_city import RECIPIENT
 from agent.receiver.workplace import Workplace
 from agent.sides.camera_state import collect
-from agent.storage.outcome_box import OutcomeBox
+from agent.storage.leads.outcome_box import OutcomeBox
 from tests.support.camera_rig import PLATE, copy_of
 from tests.support.signed_camera import LONG_AGO_S, leaves, signed_camera
 

@@ -31,11 +31,11 @@ from agent.outcomes.reported_outcomes import ReportedOutcomes
 from agent.receiver import lead_reports, service
 from agent.receiver.lead_reports import LeadReports, report
 from agent.receiver.signing_key import RecipientSigner
-from agent.storage import released_leads
+from agent.storage.leads import released_leads
+from agent.storage.leads.outcome_box import OutcomeBox
+from agent.storage.leads.released_leads import ReleasedLeads, stopped_rules
 from agent.storage.mailbox import ReceiptBox
 from agent.storage.outbox import Outbox
-from agent.storage.outcome_box import OutcomeBox
-from agent.storage.released_leads import ReleasedLeads, stopped_rules
 from agent.verifying.receipt_check import ReceiptVerifier
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.clock import FakeClock
