@@ -24,7 +24,7 @@ BUFFERS = 4
 COMMAND_WAIT_S = 5.0  # for stop, start and close, which have no time limit of their own
 LOCKED_WAIT_S = 3.0  # more, until a command that holds Python's lock ends the process
 MOST_PLAUSIBLE_AGE_S = 60.0
-NANOSECONDS = 1_000_000_000
+NANOSECONDS, NANOSECONDS_A_US = 1_000_000_000, 1_000
 STDERR = 2  # the descriptor: Python's own object may be locked as well
 FIX = "check the ribbon cable; `rpicam-hello --list-cameras` shows what the system sees"
 
@@ -60,6 +60,7 @@ class PicameraSource:
         self._light = DayNight(self._night.below_lux, self._night.above_lux, self._night.after_s)
         self._lacking, self._told_size = set[str](), (0, 0)
         self._closed = self._hung = False
+        self._stamp_ns: int | None = None  # of the last frame that was fetched
         self._camera = self._open()
 
     def frames(self) -> Iterator[Frame]:
@@ -73,11 +74,11 @@ class PicameraSource:
             try:
                 metadata = request.get_metadata()
                 image = to_bgr(request.make_buffer("main"), request.config["main"])
-                captured = self._captured(metadata)
+                captured, missed = self._captured(metadata), self._missed(metadata)
             finally:
                 request.release()  # the buffer goes back to the camera; what we keep is a copy
             self._follow_light(metadata)
-            yield Frame(image, captured, sequence)
+            yield Frame(image, captured, sequence, missed=missed)
             sequence += 1
 
     def close(self) -> None:
@@ -109,6 +110,7 @@ class PicameraSource:
         """One rung up. Raises SourceError from the last one, and when the camera does not even
         stop, close or open.
         """
+        self._stamp_ns = None  # a camera that gives none drops none
         now_s = self._clock.monotonic_s()
         rung = self._ladder.climb(now_s, now_s - asked_s)
         self._tell(self._ladder.stalled(rung, now_s, why))
@@ -308,6 +310,16 @@ class PicameraSource:
         if not 0 <= age_s <= MOST_PLAUSIBLE_AGE_S:
             return now
         return Instant(now.utc - timedelta(milliseconds=round(age_s * 1000)), now.trust)
+
+    def _missed(self, metadata: Mapping[str, Any]) -> int:
+        """How many frames the sensor gave since the last one that was fetched, by its own stamps:
+        libcamera keeps the newest for us, and tells of no other.
+        """
+        stamp_ns, took_us = metadata.get("SensorTimestamp"), metadata.get("FrameDuration")
+        before_ns, self._stamp_ns = self._stamp_ns, stamp_ns
+        if before_ns is None or not stamp_ns or not took_us:
+            return 0
+        return max(0, round((stamp_ns - before_ns) / (took_us * NANOSECONDS_A_US)) - 1)
 
 
 def _import_picamera2() -> Any:

@@ -8,6 +8,7 @@ the same library.
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -16,8 +17,7 @@ import av
 import numpy as np
 
 from agent.core.camera.camera_event import Tell, nobody, other_size
-from agent.core.reading.sighting import Frame, Image
-from agent.core.time.instant import Instant
+from agent.core.reading.sighting import Frame
 from agent.errors import SourceError
 from agent.ports import Clock
 from agent.settings import Camera
@@ -48,7 +48,7 @@ class UsbSource:
         self._tell = tell
         self._device, self._camera, self._clock = Path(f"/dev/video{number}"), camera, clock
         self._container = (open_device or _open_v4l2)(self._device, camera)
-        self._newest: queue.Queue[tuple[Image, Instant] | SourceError] = queue.Queue(maxsize=1)
+        self._newest: queue.Queue[Frame | SourceError] = queue.Queue(maxsize=1)
         self._stop = Event()
         # A daemon, because a read of a dead device may never return.
         self._thread = Thread(target=self._fill, name=f"usb:{number}", daemon=True)
@@ -67,10 +67,10 @@ class UsbSource:
                 raise self._error(f"no frame for {self._camera.timeout_s:g} s") from None
             if isinstance(newest, SourceError):
                 raise newest
-            given = (newest[0].shape[1], newest[0].shape[0])
+            given = (newest.image.shape[1], newest.image.shape[0])
             if not sequence and given != (self._camera.width, self._camera.height):
                 self._tell(other_size((self._camera.width, self._camera.height), given))
-            yield Frame(newest[0], newest[1], sequence)
+            yield replace(newest, sequence=sequence)
             sequence += 1
 
     def close(self) -> None:
@@ -91,14 +91,16 @@ class UsbSource:
             for decoded in self._container.decode(video=0):
                 if self._stop.is_set():
                     return
-                self._replace(
-                    (np.asarray(decoded.to_ndarray(format="bgr24"), np.uint8), self._clock.now())
-                )
+                image = np.asarray(decoded.to_ndarray(format="bgr24"), np.uint8)
+                self._replace(Frame(image, self._clock.now(), 0))
         self._replace(self._error("the camera failed or was unplugged"))
 
-    def _replace(self, newest: tuple[Image, Instant] | SourceError) -> None:
+    def _replace(self, newest: Frame | SourceError) -> None:
+        """Put it there instead of the one that nobody fetched, which is counted in it."""
         with suppress(queue.Empty):
-            self._newest.get_nowait()
+            stale = self._newest.get_nowait()
+            if isinstance(newest, Frame) and isinstance(stale, Frame):
+                newest = replace(newest, missed=stale.missed + 1)
         self._newest.put(newest)  # this thread alone puts: there is room
 
     def _error(self, what: str) -> SourceError:

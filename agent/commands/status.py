@@ -168,8 +168,9 @@ def _camera(camera: Mapping[str, object]) -> str:
         f"{alarm} since {since}" for alarm, since in as_table(camera["alarms"]).items()
     )
     return (
-        f"{alarms or 'no alarm'}; profile {camera['profile']}; {camera['stalls']} stalls since "
-        "watch started"
+        f"{alarms or 'no alarm'}; profile {camera['profile']}; {camera['stalls']} stalls and "
+        f"{camera['dropped']} frames dropped beside {camera['frames']} looked at, since watch "
+        "started"
     )
 
 

@@ -44,6 +44,7 @@ class CameraHealth:
         self._alarms, self._next_s = AlarmKeeper(), clock.monotonic_s()
         self._since = dict[Alarm, datetime]()
         self._profile, self._stalls = "day", 0
+        self._frames = self._dropped = self._written_dropped = 0
         self._hour_ends_s, self._told, self._more = 0.0, 0, 0
         self._write_facts()
 
@@ -65,11 +66,13 @@ class CameraHealth:
         self._write_facts()
 
     def looked(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """The same frames; one in a while is measured for the standing alarms.
+        """The same frames, counted, with those that were dropped; one in a while is measured for
+        the standing alarms.
 
         No picture is kept, but for a map of edges of 32×18 cells in memory.
         """
         for frame in frames:
+            self._frames, self._dropped = self._frames + 1, self._dropped + frame.missed
             if self._clock.monotonic_s() >= self._next_s:
                 self._next_s = self._clock.monotonic_s() + self._every_s
                 self._look(frame)
@@ -82,6 +85,8 @@ class CameraHealth:
             else:
                 self._since.pop(change.alarm, None)
             self.tell(change.event())
+        if self._dropped != self._written_dropped:
+            self._write_facts()
 
     def standing(self) -> str:
         """For the status line."""
@@ -91,5 +96,13 @@ class CameraHealth:
 
     def _write_facts(self) -> None:
         """For `status` and `doctor`, which have no camera while watch has it."""
-        facts = CameraFacts(self._clock.now().utc, self._since, self._profile, self._stalls)
+        facts = CameraFacts(
+            self._clock.now().utc,
+            self._since,
+            self._profile,
+            self._stalls,
+            self._frames,
+            self._dropped,
+        )
+        self._written_dropped = self._dropped
         write_atomic(self._facts, format_facts(facts), 0o640)

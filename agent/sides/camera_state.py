@@ -272,6 +272,8 @@ def _camera(path: Path) -> dict[str, object]:
         "profile": facts.profile,
         "alarms": alarms,
         "stalls": facts.stalls,
+        "frames": facts.frames,
+        "dropped": facts.dropped,
     }
 
 

@@ -151,6 +151,22 @@ def test_one_look_a_minute_however_fast_frames_come(rig, street, monkeypatch):
     assert [frame.sequence for frame in looks] == [0, 60, 120]
 
 
+def test_dropped_frames_are_counted_for_status(rig):
+    def frames():
+        for number, missed in enumerate([0, 2, 0, 3]):
+            yield Frame(np.zeros((4, 4, 3), np.uint8), rig.clock.now(), number, missed=missed)
+            rig.clock.advance(60)
+
+    list(rig.health.looked(frames()))
+    assert (rig.facts()["frames"], rig.facts()["dropped"]) == (4, 5)
+
+
+def test_while_none_is_dropped_no_card_is_written_for_it(rig):
+    written = rig.facts_path.stat().st_mtime_ns
+    rig.show([np.zeros((4, 4, 3), np.uint8)] * 2)
+    assert rig.facts_path.stat().st_mtime_ns == written
+
+
 def test_a_loose_cable_fills_no_log_and_what_was_left_out_is_told(rig):
     event = CameraEvent(
         "stalled", "the camera gives no frame for 5 s", {"rung": "retry", "seconds": 5.0}

@@ -136,6 +136,30 @@ def test_no_time_stamp_counts_as_now(clock):
     assert opened._captured({}).utc - clock.utc == timedelta(0)
 
 
+def test_frames_that_nobody_fetched_are_counted_by_the_sensor_s_stamps(clock):
+    """libcamera keeps the newest, and tells of no other."""
+    opened, library = source(clock)
+    missed, frames = [], opened.frames()
+    for waited_s in (0.0, 0.0, 0.3, 0.04, 0.06):
+        clock.advance(waited_s)
+        missed.append(next(frames).missed)
+    assert library.frame_interval_s == 0.1
+    assert missed == [0, 0, 3, 0, 1]
+
+
+def test_a_camera_that_stalled_dropped_nothing(clock):
+    opened, _library = source(clock, stalls=[2, None])
+    assert [frame.missed for frame in islice(opened.frames(), 4)] == [0, 0, 0, 0]
+
+
+def test_without_stamps_nothing_counts_as_missed(clock):
+    opened, _library = source(clock, stamp=False)
+    frames = opened.frames()
+    next(frames)
+    clock.advance(5)
+    assert next(frames).missed == 0
+
+
 def test_first_rung_flush(clock):
     """The camera hesitates once; the same camera goes on."""
     opened, library = source(clock, stalls=[3])

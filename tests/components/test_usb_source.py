@@ -94,6 +94,25 @@ def test_a_slow_reader_gets_the_newest_frame_not_the_oldest():
     source.close()
 
 
+def test_what_nobody_fetched_in_time_is_counted():
+    decoded_all, release = threading.Event(), threading.Event()
+
+    def then():
+        decoded_all.set()
+        release.wait(30)
+
+    source = opened(FakeContainer(50, then), timeout_s=5)
+    frames = source.frames()
+    seen = [next(frames)]
+    assert decoded_all.wait(10)
+    while seen[-1].image[0, 0, 0] != 49:
+        seen.append(next(frames))
+    assert len(seen) + sum(frame.missed for frame in seen) == 50
+    assert [frame.sequence for frame in seen] == list(range(len(seen)))
+    release.set()
+    source.close()
+
+
 def test_closing_before_the_first_frame_closes_the_device():
     container = FakeContainer(1, unplugged)
     source = opened(container)

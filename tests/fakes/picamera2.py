@@ -193,9 +193,11 @@ class FakeRequest:
     def get_metadata(self):
         assert not self.released
         light = {"Lux": self.camera.library.lux.pop(0)} if self.camera.library.lux else {}
-        return light | (
-            {"SensorTimestamp": round(self.taken_s * 1e9)} if self.camera.library.stamp else {}
-        )
+        stamps = {
+            "SensorTimestamp": round(self.taken_s * 1e9),
+            "FrameDuration": round(self.camera.library.frame_interval_s * 1e6),
+        }
+        return light | (stamps if self.camera.library.stamp else {})
 
     def release(self) -> None:
         assert not self.released, "released twice"

@@ -10,7 +10,7 @@ from agent.core.camera.standing_alarms import Alarm
 from agent.errors import EnvelopeRefusedError
 
 AT = datetime(2026, 11, 23, 2, 10, tzinfo=UTC)
-FACTS = CameraFacts(AT, {Alarm.MOVED: AT, Alarm.DIRTY: AT}, "night", 3)
+FACTS = CameraFacts(AT, {Alarm.MOVED: AT, Alarm.DIRTY: AT}, "night", 3, 400, 20)
 
 
 def test_written_and_read_back():
@@ -25,6 +25,8 @@ def test_written_and_read_back():
         {"stalls": "3"},
         {"stalls": -1},
         {"at": "now"},
+        {"frames": -1},
+        {"dropped": "20"},
         {"alarms": []},
     ],
 )
@@ -32,6 +34,13 @@ def test_anything_else_is_refused(change):
     table = json.loads(format_facts(FACTS)) | change
     with pytest.raises(EnvelopeRefusedError):
         parse_facts(json.dumps(table).encode())
+
+
+def test_an_older_version_s_file_counts_no_frames():
+    table = json.loads(format_facts(FACTS))
+    del table["frames"], table["dropped"]
+    found = parse_facts(json.dumps(table).encode())
+    assert (found.frames, found.dropped, found.stalls) == (0, 0, 3)
 
 
 def test_a_line_for_each_alarm_and_one_for_stalls_with_what_to_do():

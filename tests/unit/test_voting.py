@@ -387,6 +387,24 @@ def test_one_look_that_missed_the_limit_does_not_outweigh_those_that_saw_it():
     assert (found.limits, found.confidence) == (EDGE | MASK, 0.5)
 
 
+@pytest.mark.parametrize("limit", [Limit.NO_DIGIT, Limit.WORDING])
+def test_a_word_is_no_plate_though_a_few_reads_saw_a_digit_in_it(limit):
+    """Twenty-seven of 31 reads said `BNHZOD`, four `BNHZ0D`: the four were told."""
+    word, limits = read("PARCELO", alternatives=[("PARCEL0", 0.25)]), frozenset({limit})
+    words = [replace(word, confidence=0.5, limits=limits)] * 9
+    misread = read("PARCEL0", confidence=0.7, alternatives=[("PARCELO", 0.29)])
+    found = elect(*words, *[misread] * 3)
+    assert (found.text.value, found.limits) == ("PARCELO", limits)
+    assert found.confidence <= 0.5
+
+
+def test_one_read_that_saw_no_digit_takes_nothing_from_a_plate():
+    word = replace(read("PWD000I", confidence=0.5), limits=frozenset({Limit.NO_DIGIT}))
+    found = elect(word, *[read("PWD0001", confidence=0.97)] * 4)
+    assert (found.text.value, found.limits) == ("PWD0001", frozenset())
+    assert found.confidence > 0.9
+
+
 def test_a_limit_that_half_of_the_looks_saw_is_none():
     assert elect(cut("PWD0001"), read("PWD0001")).limits == frozenset()
     assert elect(*[cut("PWD0001")] * 2, read("PWD0001", confidence=0.2)).limits == EDGE

@@ -22,13 +22,15 @@ MOST_WHEN_LIMITED = 0.5
 class Frame:
     """One picture.
 
-    `image`: H×W×3, BGR, uint8. `file`: the name to report in `read`, empty for a camera.
+    `image`: H×W×3, BGR, uint8. `file`: the name to report in `read`, empty for a camera. `missed`:
+    how many frames the camera took since the one before that nobody fetched in time.
     """
 
     image: Image
     captured: Instant
     sequence: int
     file: str = ""
+    missed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

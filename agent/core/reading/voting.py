@@ -16,17 +16,18 @@ from agent.core.reading.pooling import Pool, pool
 from agent.core.reading.sighting import MOST_WHEN_LIMITED, Alternative, Sighting
 from agent.core.reading.tracks.likeness import SURE, readable, short, worth
 from agent.core.reading.views import views
+from agent.core.reasons import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from agent.core.reading.sighting import PlateRead, Track
-    from agent.core.reasons import Limit
 
 MAX_ALTERNATIVES = 8
 MAX_READS = 32  # the surest of a longer track vote; the tracker keeps fewer
 FLOOR = 1e-4  # no read counts for nothing
 STATE_MAJORITY = 0.6
+BY_TEXT = frozenset({Limit.NO_DIGIT, Limit.WORDING})  # limits of what is seen whole
 
 
 def vote(track: Track, camera: str) -> Sighting:
@@ -112,8 +113,12 @@ def _sighting(
 
 
 def _whole(reads: Sequence[PlateRead]) -> Sequence[PlateRead]:
-    """Those without a limit, where any of them is readable; else all."""
-    whole = [read for read in reads if not read.limits]
+    """Those that show a whole plate, where any of them is readable; else all.
+
+    Whose limit lies in its text alone shows a whole plate: else one misread with a digit would
+    silence twenty right reads of a word.
+    """
+    whole = [read for read in reads if read.limits <= BY_TEXT]
     return whole if any(map(readable, whole)) else reads
 
 
