@@ -24,6 +24,7 @@ class Limit(StrEnum):
     TOO_LONG = "too-long"
     NO_DIGIT = "no-digit"
     WORDING = "wording"
+    OVERLAY = "overlay"
 
 
 class Reason(StrEnum):

@@ -7,6 +7,7 @@ from agent.vision.aligner import AligningDetector, Known
 from agent.vision.stream.following_reader import FollowingReader
 from agent.vision.stream.gated_detector import GatedDetector
 from agent.vision.stream.luma_gate import LumaGate
+from agent.vision.stream.overlay_finder import OverlayFinder
 
 
 def on_a_stream(
@@ -17,4 +18,4 @@ def on_a_stream(
     """
     if isinstance(detector, AligningDetector):
         detector = detector.following(known)
-    return GatedDetector(detector, LumaGate()), FollowingReader(reader, known)
+    return GatedDetector(OverlayFinder(detector), LumaGate()), FollowingReader(reader, known)

@@ -10,6 +10,7 @@ from math import fsum
 from typing import TYPE_CHECKING
 
 from agent.core.reading.tracks.likeness import part, readable, worth
+from agent.core.reasons import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +81,8 @@ class Followed:
 
     def _keep(self, read: PlateRead, max_reads: int) -> None:
         self.fresh = True
+        if Limit.OVERLAY in read.limits:  # what it read before was the overlay as well
+            self.reads = [one for one in self.reads if Limit.OVERLAY in one.limits]
         if self.told is None:
             self.best = max(self.best, read, key=worth)
         self.reads.append(read)
