@@ -319,7 +319,8 @@ class PicameraSource:
         before_ns, self._stamp_ns = self._stamp_ns, stamp_ns
         if before_ns is None or not stamp_ns or not took_us:
             return 0
-        return max(0, round((stamp_ns - before_ns) / (took_us * NANOSECONDS_A_US)) - 1)
+        frames: int = round((stamp_ns - before_ns) / (took_us * NANOSECONDS_A_US))
+        return max(0, frames - 1)
 
 
 def _import_picamera2() -> Any:

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from agent import cli
+from agent.commands import status as status_command
 from agent.core.camera.camera_event import CameraEvent
 from agent.core.camera.standing_alarms import FIRST_LOOKS, IN_A_ROW
 from agent.core.reading.sighting import Frame
 from agent.demo import scene
 from agent.errors import CameraHungError
 from agent.settings import Camera, Settings
+from agent.sides import camera_state
 from agent.sides import watch as watch_side
 from agent.sides.camera_health import MOST_LEAVES_AN_HOUR, CameraHealth
 from tests.fakes.audit import FakeAuditLog
@@ -159,6 +161,8 @@ def test_dropped_frames_are_counted_for_status(rig):
 
     list(rig.health.looked(frames()))
     assert (rig.facts()["frames"], rig.facts()["dropped"]) == (4, 5)
+    told = status_command._camera(camera_state._camera(rig.facts_path))
+    assert "5 frames dropped beside 4 looked at" in told
 
 
 def test_while_none_is_dropped_no_card_is_written_for_it(rig):

@@ -269,6 +269,7 @@ def device() -> dict[str, dict[str, bytes]]:
     facts = {"as_of": "2026-11-22T06:00:00.000Z", "stale_after": "2026-11-24T06:00:00.000Z",
              "digest": "ab" * 32}  # fmt: skip
     camera = {"at": "2026-11-22T06:00:00.000Z", "alarms": {}, "profile": "day", "stalls": 0}
+    camera |= {"frames": 900, "dropped": 4}
     settings = (ROOT / "config/platewarden.example.toml").read_bytes()
     everything = re.sub(rb"(?m)^# (?=[a-z_]+ = )", b"", settings)
     host = b"Host: 10.42.0.1\r\n"
