@@ -55,8 +55,8 @@ def test_dates_of_other_locales_are_told(city: Path) -> None:
 
 
 LIKE_DATES = [
-    *("MAR-05", "05-MAR-26", "5-mar", "mar-05", "JAN 26", "07-DEZ", "2026-MAR", "05-03-26"),
-    *("26.03.05", "31-12-99", "26-MAR", "MAR-2026", "jan.26", "12-AUG-2026"),
+    *("MAR-05", "05-MAR-26", "5-mar", "mar-05", "JAN 26", "07-DEZ", "05-03-26"),
+    *("26.03.05", "31-12-99", "26-MAR", "jan.26", "12-AUG-2026"),
 ]
 
 

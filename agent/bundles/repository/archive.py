@@ -50,7 +50,7 @@ class Archive:
     """
 
     def __init__(self, city: CityRepository) -> None:
-        self._city = city
+        self._city, self._seen = city, dict[int, Publication]()
         self._paths = past_timestamps(city.folder / REPOSITORY_FOLDER)
         current = city.metadata / TIMESTAMP_FILE
         if current.exists():
@@ -66,7 +66,7 @@ class Archive:
 
     def publications(self) -> Iterator[Publication]:
         """All that are kept."""
-        return map(self._publication, self._numbers)
+        return map(self._verified, self._numbers)
 
     def at(self, moment: datetime) -> Publication:
         """What was published last at a moment.
@@ -108,6 +108,12 @@ class Archive:
         return tuple(found)
 
     def _publication(self, number: int) -> Publication:
+        """Verified once: a search comes by the same few again and again."""
+        if number not in self._seen:
+            self._seen[number] = self._verified(number)
+        return self._seen[number]
+
+    def _verified(self, number: int) -> Publication:
         published = self._city.under(self._paths[number])
         return Publication(number, issued_of(published), _lapses(published), published)
 

@@ -2,7 +2,8 @@
 written out again.
 
 What no plate is written as is told for certain. What reads like a date and can be a plate, as
-`MAR-2026` in an agency's capitals, is asked for by a flag. `1E5` is an ordinary plate.
+`MAR-26` in an agency's capitals, is asked for by a flag. `MAR-2026` and `1E5` are ordinary plates:
+three letters and four digits is what most of the United States issues.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ _TOLD = {
 }
 _LIKE_A_DATE = (
     rf"(?i:{_DAY}{_BETWEEN}{_MONTH}(?:{_BETWEEN}(?:{_YEAR}|[0-9]{{2}}))?"
-    rf"|{_MONTH}{_BETWEEN}(?:{_DAY}|{_YEAR}|[0-9]{{2}})|{_YEAR}{_BETWEEN}{_MONTH})"
+    rf"|{_MONTH}{_BETWEEN}[0-9]{{1,2}})"
     rf"|{_DAY}([-.]){_OF_YEAR}\1[0-9]{{2}}|{_OF_YEAR}([-.]){_DAY}\2[0-9]{{2}}"
     rf"|[0-9]{{2}}([-.]){_OF_YEAR}\3{_DAY}"
 )
