@@ -8,6 +8,7 @@ import pytest
 from bench.spoilt_plates import box
 from models.training.data_guard import MeasureOnlyError
 from models.training.whole import samples
+from models.training.whole.choose import Sure, table
 from models.training.whole.hiding import hidden
 from models.training.whole.samples import KINDS, LUCKY, WHOLE, WRONG, Samples
 
@@ -72,21 +73,25 @@ def test_the_network_begins_with_the_aligner_and_keeps_its_first_convolutions():
     torch = pytest.importorskip("torch", reason="the training needs PyTorch")
     import onnx
 
+    from models.training.reopening import layers_of
     from models.training.whole import train
     from models.training.whole.net import WholeNet
 
     torch.manual_seed(1)
     net = WholeNet().eval()
     some = kept(range(64))
-    net.begin_with(onnx.load(train.ALIGNER), some.signs)
-    before = [value.clone() for value in net.first.state_dict().values()]
+    aligner = onnx.load(train.ALIGNER)
+    net.begin_with(aligner, some.signs)
     some = replace(some, kind=np.where(np.arange(64) % 2, WHOLE, WRONG))
     seen = train.seen_by(net, some.around)
     assert seen.shape == (64, 48, 12, 24)
     lesson = train.lesson(some, seen)
-    train.train(net, lesson, epochs=1)
-    after = list(net.first.state_dict().values())
-    assert all((one == other).all() for one, other in zip(before, after, strict=True))
+    train.train(net, lesson, epochs=1, rate=1e-3)
+    kept_layers = [layer for layer in net.first if hasattr(layer, "weight")]
+    assert len(kept_layers) == 4
+    for layer, (weight, offset) in zip(kept_layers, layers_of(aligner), strict=False):
+        assert (layer.weight.numpy() == weight).all()
+        assert (layer.bias.numpy() == offset).all()
     empty = (torch.zeros(2, *shape) for shape in ((1, 96, 192), (160, 32), (26,)))
     assert net(*empty).shape == (2, 3)
 
@@ -100,3 +105,40 @@ def test_what_hides_and_does_not_mislead_counts_less_than_what_does():
     assert lesson.wanted.tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1]]
     counts = lesson.counts.tolist()
     assert counts[0] == counts[1] > counts[3] > counts[2]
+
+
+def test_the_exported_network_answers_a_half_where_an_answer_begins_to_count(tmp_path):
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    import onnxruntime
+
+    from models.training.loop import write_averaged
+    from models.training.whole import export
+    from models.training.whole.net import WholeNet
+
+    torch.manual_seed(1)
+    net = WholeNet()
+    checkpoint = write_averaged(net.state_dict(), "none", tmp_path)
+    given = list(export.examples(1))
+    with torch.inference_mode():
+        limits = export.shipped(checkpoint, (0.0, 0.0, 0.0)).net(*given)[0].tolist()
+    model = export.to_onnx(export.shipped(checkpoint, limits))
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    fed = {name: one.numpy() for name, one in zip(export.INPUTS, given, strict=True)}
+    assert session.run(["chances"], fed)[0] == pytest.approx(np.full((1, 3), 0.5), abs=1e-5)
+    weights = sum(value.numel() for value in net.parameters())
+    assert len(model) < 2.2 * weights, "weights of 16 bits"
+
+
+def test_a_threshold_tells_what_it_keeps_and_what_it_lets_through():
+    reads = [
+        Sure("whole", right=True, chance=0.05),
+        Sure("whole", right=True, chance=0.62),
+        Sure("hidden", right=True, chance=0.3),
+        Sure("hidden", right=False, chance=0.55),
+    ]
+    columns = [list(column.cells) for column in table(reads).columns]
+    rows = {row[0]: row[1:] for row in zip(*columns, strict=True)}
+    assert rows["0.1"] == ("1", "0", "0")
+    assert rows["0.5"] == ("1", "1", "0")
+    assert rows["0.6"] == ("1", "2", "1")
+    assert rows["0.7"] == ("2", "2", "1")

@@ -1,8 +1,8 @@
 """Trains the network that looks for what hides a plate, on the samples that
 models.training.whole.samples kept.
 
-    python -m models.training.whole.train SAMPLES... [--epochs 9] [--seed 1] [--to
-    ../train/whole/checkpoint.pt] [--aligner models/aligner.onnx]
+    python -m models.training.whole.train SAMPLES... [--epochs 9] [--seed 1] [--rate 2e-3]
+    [--start CHECKPOINT] [--out ../train/whole] [--aligner models/aligner.onnx]
 
 What the kept convolutions make of the samples is computed once, so an epoch takes seconds. Then
 `python -m models.training.whole.export`.
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from agent.vision.grey import standardised
 from bench.scoring import SURE
+from models.training.asking import begin
 from models.training.data_guard import refuse_measure_only
 from models.training.loop import write_averaged
 from models.training.whole.net import WholeNet
@@ -30,7 +31,7 @@ from models.training.whole.samples import LUCKY, ROW, STACKED, WRONG, Samples, l
 
 ALIGNER = Path(__file__).parents[2] / "aligner.onnx"
 BATCH, AT_A_TIME = 64, 256
-RATE, DECAY = 2e-3, 0.05
+DECAY = 0.05
 # A plate that is read rightly though something hides a part may stay sure; who would be told as
 # sure counts most.
 LUCKY_COUNTS, SURE_COUNTS, OTHER_COUNTS = 0.05, 1.5, 0.7
@@ -74,13 +75,13 @@ def seen_by(net: WholeNet, around: NDArray[np.uint8]) -> NDArray[np.float16]:
     return np.concatenate(parts)
 
 
-def train(net: WholeNet, given: Lesson, epochs: int) -> None:
-    """All epochs, on a cosine of the rate that rises first."""
+def train(net: WholeNet, given: Lesson, epochs: int, rate: float) -> None:
+    """All epochs, on a cosine of the rate (its peak) that rises first."""
     steps = len(given.wanted) // BATCH
     optimiser = torch.optim.AdamW(
-        [one for one in net.parameters() if one.requires_grad], RATE, weight_decay=DECAY
+        [one for one in net.parameters() if one.requires_grad], rate, weight_decay=DECAY
     )
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=epochs * steps + 1)
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=epochs * steps + 1)
     for epoch in range(epochs):
         net.train()
         total = 0.0
@@ -116,6 +117,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("samples", type=Path, nargs="+")
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--start", type=Path, help="a checkpoint whose weights to begin with")
     parser.add_argument("--aligner", type=Path, default=ALIGNER, help="whose convolutions to keep")
     parser.add_argument("--out", type=Path, default=Path("../train/whole"))
     given = parser.parse_args(arguments)
@@ -124,11 +127,13 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     net = WholeNet()
     net.begin_with(onnx.load(refuse_measure_only(given.aligner)), learnt.signs)
-    train(net, lesson(learnt, seen_by(net.eval(), learnt.around)), given.epochs)
+    begin(net, refuse_measure_only(given.start) if given.start else None)
+    train(net, lesson(learnt, seen_by(net.eval(), learnt.around)), given.epochs, given.rate)
+    started = " --start START" if given.start else ""
     command = (
         f"python -m models.training.whole.train SAMPLES --epochs {given.epochs} "
-        f"--seed {given.seed}; SAMPLES: python -m models.training.whole.samples --data "
-        "../shared/plates"
+        f"--seed {given.seed} --rate {given.rate:g}{started}; "
+        "SAMPLES: python -m models.training.whole.samples --data ../shared/plates"
     )
     print(write_averaged(net.state_dict(), command, given.out))
 
