@@ -85,6 +85,7 @@ def state_with(text):
         "unsigned_policy": {"problem": text},
         "processes": {"watch": process, "deliver": {"problem": text}},
         "keys": {"recipients": [{"recipient": text, "told": [text], "ends_soon": True}]},
+        "rules": {"stopped": [text]},
         "outbox": {"waiting": 1, "most": 9, "strange": 0},
         "log": {"problem": text},
         "last_hours": {"problem": text},
@@ -107,7 +108,7 @@ def test_status(monkeypatch, capsys):
     run("status")
     shown = capsys.readouterr().out
     assert is_visible(shown)
-    assert shown.count("\n") == 23
+    assert shown.count("\n") == 24
     run("status", "--json")
     shown = capsys.readouterr().out
     assert shown.removesuffix("\n").isprintable()
