@@ -20,7 +20,7 @@ from models.training.render.video import filmed
 
 BATCH = 64
 CANVAS = (320, 192)  # px of a scene; its plates are 16–260 px wide
-PLATES, TWO_ROWS = 2400, 0.12  # in the bank of rendered plates; share with two rows
+PLATES, TWO_ROWS = 2400, 0.3  # in the bank of rendered plates; share with two rows
 # Shares of scenes, as scenes.KINDS. The plate-free photographs stay out: they measure this network.
 KINDS = (0.37, 0.23, 0.0, 0.40)
 CUTS = 2  # boxes per plate and visit
