@@ -178,3 +178,12 @@ def test_the_shipped_detector_loads_and_one_byte_changed_refuses(tmp_path):
     (tmp_path / "detector.onnx").write_bytes(altered)
     with pytest.raises(ModelError, match=r"detector\.onnx: SHA-256"):
         models.load_model("detector", models_dir=tmp_path)
+
+
+def test_wholeness_was_trained_on_the_features_of_the_recogniser_beside_it():
+    """Another recogniser's features mean something else, and nothing would say so (P10)."""
+    listed = models.read_manifest().models
+    digest = listed["recognizer"].sha256
+    assert f"on the features of recognizer.onnx {digest}" in listed["wholeness"].training_command, (
+        "train wholeness again: models/wholeness.md"
+    )

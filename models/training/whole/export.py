@@ -8,6 +8,7 @@ Weights are kept as 16-bit floats, which halves the file; the network computes w
 """
 
 import argparse
+import hashlib
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,8 @@ INPUTS = {
 PURPOSE = "says whether a whole plate was seen, or a part of it is hidden or was left out"
 CLASSES = ["hidden", "stacked", "row of two"]
 TARGET = Path(__file__).parents[2] / "wholeness.onnx"
+RECOGNIZER = TARGET.with_name("recognizer.onnx")
+BESIDE = "on the features of recognizer.onnx"
 # Chosen on part `tune`, whose whole plates have at most -2.1 and -2.9 in the second and third.
 LIMITS, THRESHOLD = (1.5, -2.0, -1.5), 0.5
 SMALL = 256  # weights: so few are kept as they are
@@ -117,12 +120,20 @@ def difference(net: nn.Module, model: bytes) -> float:
         return float(np.abs(net(*given).numpy() - session.run(["chances"], fed)[0]).max())
 
 
+def digest(file: Path) -> str:
+    """SHA-256, as the manifest has it: of another recogniser the features mean something else."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def main() -> None:
     """Export, check, describe, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument(
         "--limits", type=float, nargs=3, default=LIMITS, help="logits from which answers count"
+    )
+    parser.add_argument(
+        "--recognizer", type=Path, default=RECOGNIZER, help="whose features it was trained on"
     )
     parser.add_argument("--to", type=Path, default=TARGET)
     given = parser.parse_args()
@@ -137,7 +148,7 @@ def main() -> None:
         purpose=PURPOSE,
         classes=CLASSES,
         threshold=THRESHOLD,
-        training_command=command_of(given.checkpoint),
+        training_command=f"{command_of(given.checkpoint)}; {BESIDE} {digest(given.recognizer)}",
     )
     given.to.write_bytes(model)
     print(f"{given.to}: {len(model)} bytes, differs from PyTorch by at most {differs:.1e}")
