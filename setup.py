@@ -47,6 +47,11 @@ EXTRAS = {
     "hsm": [
         "python-pkcs11>=0.8",  # signing keys of bundles on a token: `bundle sign --key pkcs11:…`
     ],
+    "inbox": [
+        "jinja2>=3.1.5",  # the inbox's pages: escapes by itself
+        "starlette>=0.50",  # `receiver serve`, on uvicorn
+        "uvicorn>=0.35",
+    ],
     "receiver-postgresql": [
         "psycopg[binary]>=3.2",  # receivers that share one store; libpq inside the wheel
     ],
@@ -61,6 +66,7 @@ EXTRAS = {
     "dev": [
         "hypothesis>=6.100",
         "import-linter>=2.16",
+        "jinja2>=3.1.5",  # as inbox
         "matplotlib>=3.9",  # the plots of bench are tested
         "mypy>=2",
         "pi-heif>=1.0",  # as demo
@@ -75,6 +81,8 @@ EXTRAS = {
         "pyyaml>=6",  # as peers
         "ruff>=0.17",
         "setuptools>=77",  # the packaging test asks setup.py for its names
+        "starlette>=0.50",  # as inbox
+        "uvicorn>=0.35",  # as inbox
     ],
     "fuzz": [
         # coverage-guided; its makers build wheels for x86_64 only: docs/ref/fuzzing.md
@@ -133,6 +141,7 @@ setup(
             "img/mounting.svg",  # the guides show these two, and bench.md the third
             "img/aim.png",
             "img/endurance.png",
+            "img/inbox.png",
         ],
         "agent.config": [
             "platewarden.example.toml",

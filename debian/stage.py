@@ -17,7 +17,7 @@ import setuptools
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = Path("usr/lib/platewarden")
-CITY_EXTRAS = ("demo", "hsm", "peers", "receiver-postgresql")
+CITY_EXTRAS = ("demo", "hsm", "inbox", "peers", "receiver-postgresql")
 # The camera's documents besides those that its modules name.
 INSTALLERS = frozenset(
     {

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from agent.core.text.toml_document import Section, read_document
 from agent.errors import ConfigError, UsageError
+from agent.receiver.inbox.inbox_settings import InboxSettings
 from agent.receiver.ringing.ring_settings import RingSettings
 from agent.receiver.setting_fields import Address, FilePath, Host, Port
 
@@ -125,7 +126,7 @@ class ReceiverSettings(Section):
     `city_root`: the city's public key, a JWK; `roster`: the cameras that it enrolled;
     `epochs_ahead_days`: how far the key list reaches.
 
-    `ring`: who is rung when a lead waits.
+    `ring`: who is rung when a lead waits. `inbox`: what `receiver serve` shows.
 
     Of several that share a store: `receiver`: which of them this is; `makes_keys`: one of them
     makes the epoch keys, the others have copies.
@@ -140,6 +141,7 @@ class ReceiverSettings(Section):
     broker: BrokerSettings | None = None
     store: StoreSettings | None = None
     ring: RingSettings = Field(default_factory=RingSettings)
+    inbox: InboxSettings = Field(default_factory=InboxSettings)
 
     @model_validator(mode="after")
     def _several_share_a_store(self) -> "ReceiverSettings":
@@ -225,7 +227,7 @@ def template(settings: ReceiverSettings) -> str:
         lines.append("makes_keys = false   # copied from the receiver that makes them")
     if settings.store is not None:
         lines += ["", "[store]", f"postgresql = {_quote(settings.store.postgresql)}"]
-    lines += _ring_lines(settings.ring)
+    lines += [*_ring_lines(settings.ring), *_inbox_lines(settings.inbox)]
     broker = settings.broker
     if broker is None:
         return "\n".join(lines) + "\n" + _BROKER_EXAMPLE
@@ -260,9 +262,20 @@ def _ring_lines(ring: RingSettings) -> list[str]:
     return lines
 
 
+def _inbox_lines(inbox: InboxSettings) -> list[str]:
+    """Nothing where all is as it is by default."""
+    if inbox == InboxSettings():
+        return []
+    keys = [(key, one) for key, one in inbox if key != "position" and one is not None]
+    lines = ["", "[inbox]", *(f"{key} = {_quoted(one)}" for key, one in keys)]
+    for place in inbox.position:
+        lines += ["", "[[inbox.position]]", *(f"{key} = {_quoted(one)}" for key, one in place)]
+    return lines
+
+
 def _quoted(value: object) -> str:
     """A number, a list of texts, or a text, as TOML."""
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return str(value)
     if isinstance(value, list):
         return json.dumps(value)

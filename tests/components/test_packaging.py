@@ -71,6 +71,7 @@ def test_each_requirement_has_a_minimum_and_a_tested_version(package):
                 "demo",
                 "dev",
                 "fuzz",
+                "inbox",
                 "peers",
                 "receiver-postgresql",
                 "rig",
@@ -101,7 +102,11 @@ def test_what_the_product_imports_is_declared(package):
         normal(Requirement(line).name)
         for line in (
             *package["install_requires"],
-            *(line for name in ("demo", "peers", "receiver-postgresql") for line in extras[name]),
+            *(
+                line
+                for name in ("demo", "inbox", "peers", "receiver-postgresql")
+                for line in extras[name]
+            ),
         )
     }
     imported = set()
@@ -144,6 +149,8 @@ def test_the_layers_are_exhaustive_and_no_module_is_optional():
     assert set(ignored) == {
         "agent.host.notify -> socket",
         "agent.receiver.opener -> agent.core.reading.plate_text",
+        "agent.receiver.inbox.access_log -> agent.storage.audit_log",
+        "agent.receiver.inbox.access_log -> agent.storage.log_key",
     }
 
 

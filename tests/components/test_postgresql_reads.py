@@ -152,7 +152,7 @@ def test_a_store_of_the_first_version_keeps_its_reads_and_gets_what_it_lacks(sto
     read = sealed(FakeSealer(DEVICE))
     add(stores[0], read)
     with psycopg.connect(url) as other:
-        for table in ("to_ring", "ringers"):
+        for table in ("to_ring", "ringers", "acts"):
             other.execute(f"DROP TABLE {table}")
         other.execute("UPDATE platewarden_store SET version = 1")
     at_once(stores[1:], lambda store: store.held())

@@ -69,6 +69,73 @@ class TestSettings:
         assert load(tmp_path) == made
         assert made.store.conninfo == (url if "://" in url else f"service={url}")
 
+    def test_ringers_and_the_inbox_there_and_back(self, tmp_path):
+        text = f"""recipient = "{RECIPIENT}"
+[inbox]
+time_zone = "America/Los_Angeles"
+places = "roster.toml"
+purposes = ["audit"]
+[[inbox.position]]
+camera = "cam-1"
+latitude = 38.1
+longitude = -121.3
+[[ring.webhook]]
+name = "desk"
+url = "https://hooks.example/leads"
+address = "203.0.113.30"
+secret = "desk.secret"
+[[ring.mail]]
+name = "post"
+host = "mail.example"
+address = "203.0.113.31"
+port = 587
+security = "starttls"
+sender = "camera@example.org"
+to = ["desk@example.org"]
+[[ring.push]]
+name = "phone"
+url = "https://push.example/leads"
+address = "203.0.113.32"
+[[ring.program]]
+name = "lamp"
+command = ["/usr/bin/lamp", "on"]
+tells = "category"
+"""
+        (tmp_path / "receiver.toml").write_text(text)
+        made = load(tmp_path)
+        assert made.ring.names == ("desk", "phone", "post", "lamp")
+        (tmp_path / "receiver.toml").write_text(template(made))
+        assert load(tmp_path) == made
+
+    @pytest.mark.parametrize(
+        ("lines", "words"),
+        [
+            ('[[ring.push]]\nname = "a"\nurl = "http://x.example/a"', "no https URL"),
+            ('[[ring.push]]\nname = "a"\nurl = "https://u:p@x.example/a"', "holds a password"),
+            ('[[ring.push]]\nname = "a"\nurl = "https://x.example/a b"', "no https URL"),
+            ('[[ring.push]]\nname = "a"\nurl = "https://x.example:x/a"', "no https URL"),
+            ('[[ring.push]]\nname = "A!"', "no ringer's name"),
+            ('[[ring.push]]\nname = "a"\naddress = "x.example"', "no IP address"),
+            ('[[ring.mail]]\nname = "a"\nto = ["a@b\\nBcc: c@d"]', "no e-mail address"),
+            ('[[ring.mail]]\nname = "a"\nuser = "x"', ""),
+            ('[[ring.program]]\nname = "a"\ncommand = ["lamp"]', "no whole path"),
+            (
+                '[[ring.program]]\nname = "a"\ncommand = ["/x"]\n' * 2,
+                "two ringers have one name",
+            ),
+            ('[inbox]\ntime_zone = "Mars/Olympus"', "no time zone"),
+            ('[inbox]\ntime_zone = "../../etc/passwd"', "no time zone"),
+            ('[inbox]\ncertificate = "x"', "come together"),
+            ('[inbox]\nentry_check = ["check"]', "no whole path"),
+            ("[inbox]\nidle_minutes = 0", "out of range"),
+            ('[[inbox.position]]\ncamera = "a"\nlatitude = 91.0', "out of range"),
+        ],
+    )
+    def test_a_ringer_or_an_inbox_that_is_none(self, tmp_path, lines, words):
+        (tmp_path / "receiver.toml").write_text(f'recipient = "{RECIPIENT}"\n{lines}\n')
+        with pytest.raises(ConfigError, match=words):
+            load(tmp_path)
+
     @pytest.mark.parametrize(
         ("lines", "words"),
         [

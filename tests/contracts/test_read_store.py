@@ -13,6 +13,7 @@ from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import StorageError
 from agent.receiver.store import postgresql_reads, postgresql_rings, sqlite_rings
+from agent.receiver.store.acts.lead_acts import Act, ActKind, LeadState, state_of
 from agent.receiver.store.postgresql_reads import PostgresqlReads
 from agent.receiver.store.read_store import Kept, StoredRead
 from agent.receiver.store.received_reads import ReceivedReads
@@ -351,3 +352,40 @@ class TestRinging:
         store.delete_due(read.tags.deadline)
         assert store.rings.claim("desk", 60) is None
         assert list(store.rings.states()) == []
+
+
+class TestActs:
+    """LeadActs: what people did with a lead."""
+
+    def test_they_are_added_in_order_and_found_after_reopening(self, store, opened, sealer):
+        one, two = sealed(sealer, 1), sealed(sealer, 2)
+        add(store, one, two)
+        acts = [
+            Act(CAPTURED, "dora", ActKind.ACKNOWLEDGE),
+            Act(CAPTURED + DAY, "dora", ActKind.ASSIGN, "eli"),
+            Act(CAPTURED + DAY, "eli", ActKind.OUTCOME, "wrong-plate"),
+        ]
+        for act in acts:
+            store.acts.add(name(one), act)
+        store.close()
+        again = opened()
+        assert {key: list(of) for key, of in again.acts.of([name(one), name(two)]).items()} == {
+            name(one): acts
+        }
+        assert again.acts.of([]) == again.acts.of([name(two)]) == {}
+        assert state_of(acts) == LeadState("dora", "eli", "wrong-plate")
+        assert state_of([*acts, replace(acts[1], value="fay")]).assigned_to == "fay"
+
+    def test_a_read_that_is_not_there_gets_none(self, store):
+        with pytest.raises(StorageError, match="the read is gone"):
+            store.acts.add((DEVICE, "f" * 32), Act(CAPTURED, "dora", ActKind.ACKNOWLEDGE))
+
+    def test_they_go_with_their_read_at_its_deadline(self, store, sealer):
+        soon, later = sealed(sealer, 1, 7), sealed(sealer, 2, 21)
+        add(store, soon, later)
+        for read in (soon, later):
+            store.acts.add(name(read), Act(CAPTURED, "dora", ActKind.ACKNOWLEDGE))
+        store.delete_due(soon.tags.deadline)
+        assert set(store.acts.of([name(soon), name(later)])) == {name(later)}
+        add(store, soon)
+        assert store.acts.of([name(soon)]) == {}

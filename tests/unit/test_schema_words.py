@@ -24,6 +24,7 @@ from agent.core.text.schema_words import _field_of
 from agent.core.text.suggestion import nearest
 from agent.errors import ConfigError, EnvelopeRefusedError
 from agent.receiver import receiver_settings
+from agent.receiver.inbox import inbox_settings
 from agent.receiver.ringing import ring_settings
 
 SECRET = "QwErTyUiOp"
@@ -109,6 +110,8 @@ TABLES = (
     Table(receiver, "receiver.toml", "", receiver_settings.ReceiverSettings),
     Table(receiver, "receiver.toml", "[broker]", receiver_settings.BrokerSettings),
     Table(receiver, "receiver.toml", "[store]", receiver_settings.StoreSettings),
+    Table(receiver, "receiver.toml", "[inbox]", inbox_settings.InboxSettings),
+    Table(receiver, "receiver.toml", "[[inbox.position]]", inbox_settings.PositionSettings),
     Table(receiver, "receiver.toml", "[ring]", ring_settings.RingSettings),
     Table(receiver, "receiver.toml", "[[ring.webhook]]", ring_settings.WebhookSettings),
     Table(receiver, "receiver.toml", "[[ring.push]]", ring_settings.PushSettings),

@@ -5,16 +5,8 @@ Always as a lead (P10).
 
 from agent.core.policy.policy import TEST
 from agent.core.text.rfc3339 import rfc3339
+from agent.receiver.inbox.lead_words import BANNER, DOUBTFUL, LEVELS, TEST_BANNER, odds
 from agent.receiver.opener import OpenedRead, SeenPlate
-
-BANNER = "UNVERIFIED LEAD — check before acting"
-TEST_BANNER = "TEST — a rehearsal's printed plate; nobody is looked for"
-_LEVELS = {
-    "exact": "text and issuing state were read as listed",
-    "text": "the text is as listed; the issuing state was NOT read",
-    "confusable": "NOT read as listed: only through a look-alike character",
-}
-_DOUBTFUL = 0.9
 
 
 def as_text(opened: OpenedRead) -> str:
@@ -29,8 +21,8 @@ def as_text(opened: OpenedRead) -> str:
         else ["Plate           not released by the city's rule"]
     )
     lines += [
-        f"Match           {tags.match.value}: {_LEVELS[tags.match.value]}",
-        f"Odds            {_odds(opened.posterior)}",
+        f"Match           {tags.match.value}: {LEVELS[tags.match.value]}",
+        f"Odds            {odds(opened.posterior)}",
         (
             f"Wanted for      {tags.category}, according to {opened.entry_agency}, "
             f"case {opened.entry_case}, entry of {opened.entry_source_date.isoformat()}"
@@ -53,21 +45,10 @@ def as_text(opened: OpenedRead) -> str:
     return "\n".join(lines)
 
 
-def _odds(posterior: float | None) -> str:
-    """Rounded down, 99 at most: no estimate is shown as a certainty, whoever made the camera."""
-    if posterior is None:
-        return "not estimated"
-    hundredths = min(int(posterior * 100), 99)
-    return (
-        f"{f'about {hundredths}' if hundredths else 'under 1'} in 100 that this "
-        "is the listed vehicle: the camera's estimate, not a measurement"
-    )
-
-
 def _plate_lines(plate: SeenPlate) -> list[str]:
     characters = " ".join(plate.text.value)
     percents = " ".join(
-        f"{value:.0%}{'?' if value < _DOUBTFUL else ''}" for value in plate.char_confidence
+        f"{value:.0%}{'?' if value < DOUBTFUL else ''}" for value in plate.char_confidence
     )
     lines = [
         (

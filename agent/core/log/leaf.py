@@ -40,6 +40,7 @@ class LeafKind(StrEnum):
     HOTLIST = "hotlist"
     CHECKPOINT = "checkpoint"
     OUTCOME = "outcome"
+    ACCESS = "access"
 
 
 def canonical(details: Mapping[str, object]) -> bytes:

@@ -22,6 +22,7 @@ from agent.core.wire.sealed_read import MAX_WIRE_BYTES, SealedRead
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import StorageError, StoreAwayError
+from agent.receiver.store.acts.postgresql_acts import PostgresqlActs
 from agent.receiver.store.number_runs import gaps, runs_of
 from agent.receiver.store.postgresql_rings import PostgresqlRings
 from agent.receiver.store.postgresql_tables import prepare
@@ -67,6 +68,7 @@ class PostgresqlReads:
         self._conninfo = conninfo
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self.rings = PostgresqlRings(self._transaction, self._select)
+        self.acts = PostgresqlActs(self._transaction, self._select)
 
     def close(self) -> None:
         """Implements ReadStore."""

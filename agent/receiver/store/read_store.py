@@ -8,6 +8,7 @@ from typing import Protocol
 from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
+from agent.receiver.store.acts.lead_acts import LeadActs
 from agent.receiver.store.ring_queue import RingQueue
 
 KEEP_REJECTIONS_DAYS = 30
@@ -63,6 +64,11 @@ class ReadStore(Protocol):
     @property
     def rings(self) -> RingQueue:
         """Who is still to be rung."""
+        ...
+
+    @property
+    def acts(self) -> LeadActs:
+        """What people did with leads."""
         ...
 
     def close(self) -> None: ...

@@ -33,6 +33,8 @@ from agent.disk.atomic_file import (
 )
 from agent.disk.private_file import create_private
 from agent.errors import StorageError
+from agent.receiver.store.acts.sqlite_acts import SCHEMA as ACTS_SCHEMA
+from agent.receiver.store.acts.sqlite_acts import SqliteActs
 from agent.receiver.store.arrived_numbers import ArrivedNumbers
 from agent.receiver.store.read_store import (
     KEEP_REJECTIONS_DAYS,
@@ -46,7 +48,7 @@ from agent.receiver.store.sqlite_rings import SCHEMA as RINGS_SCHEMA
 from agent.receiver.store.sqlite_rings import SqliteRings
 
 INDEX, INCOMING, _SUFFIX = "index.sqlite", "incoming", ".sealed"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 # numbers stay when a read is deleted: a number that comes again is known for ever. `runs`: the same
 # numbers without gaps; `twice`: digests that came under a number after the first. `to_tell`: reads
 # of which nobody knows yet.
@@ -93,7 +95,8 @@ class ReceivedReads:
         except sqlite3.Error as error:
             raise self._fault(error) from None
         self._numbers = ArrivedNumbers(self._index.execute, self._select)
-        self.rings = SqliteRings(self._index.execute, self._select, self._transaction)
+        parts = (self._index.execute, self._select, self._transaction)
+        self.rings, self.acts = SqliteRings(*parts), SqliteActs(*parts)
         self._prepare()
 
     def close(self) -> None:
@@ -212,7 +215,7 @@ class ReceivedReads:
         oldest = rfc3339(now - timedelta(days=KEEP_REJECTIONS_DAYS))
         with self._transaction():
             self._index.execute("DELETE FROM reads WHERE deadline <= ?", (rfc3339(now),))
-            for table in ("to_tell", "to_ring"):
+            for table in ("to_tell", "to_ring", "acts"):
                 self._index.executemany(
                     f"DELETE FROM {table} WHERE device = ? AND read_id = ?",  # noqa: S608  # ours
                     [row.name for row in due],
@@ -277,8 +280,9 @@ class ReceivedReads:
         return int(version)
 
     def _upgrade(self, version: int) -> None:
-        for statement in (*_SCHEMA.split(";"), *RINGS_SCHEMA.split(";")):
-            self._index.execute(statement)
+        for schema in (_SCHEMA, RINGS_SCHEMA, ACTS_SCHEMA):
+            for statement in schema.split(";"):
+                self._index.execute(statement)
         if version >= 1:  # only tables that were empty were missing
             return
         if not self._select("SELECT 1 FROM pragma_table_info('sequences') WHERE name = 'sha256'"):

@@ -1,0 +1,164 @@
+"""Who may sign in to the inbox: one private file an account, a password as Argon2id, and a TOTP
+secret (RFC 6238).
+
+Mitigates against: whoever gets the files. A password is not in them; the TOTP secret is.
+"""
+
+import base64
+import json
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+from agent.core.text.rfc3339 import rfc3339
+from agent.core.text.strict_json import Fields, parse_object
+from agent.disk.atomic_file import private_folder, remove, storage_error, write_new
+from agent.disk.private_file import read_private
+from agent.errors import EnvelopeRefusedError, StorageError, UsageError
+
+FOLDER, SUFFIX = "accounts", ".json"
+NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?")
+# RFC 9106's second recommended option, 64 MiB; lanes as it says
+ITERATIONS, LANES, MEMORY_KIB, SALT_BYTES, DIGEST_BYTES = 3, 4, 65_536, 16, 32
+SECRET_BYTES, STEP_S, DIGITS = 20, 30, 6  # RFC 4226 recommends 160 bits
+MAX_ORGANIZATION = 80
+MAX_PASSWORD = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`organization`: told in every access record. `phc`: the password, as PHC strings have it."""
+
+    name: str
+    organization: str
+    phc: str
+    totp_secret: bytes
+
+    def is_password(self, untrusted_password: str) -> bool:
+        """Is it the one? Takes 64 MiB and a tenth of a second."""
+        try:
+            Argon2id.verify_phc_encoded(untrusted_password[:MAX_PASSWORD].encode(), self.phc)
+        except InvalidKey:
+            return False
+        return True
+
+    def step_of(self, untrusted_code: str, now_s: float) -> int | None:
+        """The half minute, by number, of which this is the code; one early or late will do."""
+        made = TOTP(self.totp_secret, DIGITS, SHA1(), STEP_S)  # noqa: S303  # HMAC-SHA-1, RFC 6238
+        now = int(now_s) // STEP_S
+        for step in (now, now - 1, now + 1):
+            expected = made.generate(step * STEP_S)
+            if secrets.compare_digest(expected, untrusted_code.encode()):
+                return step
+        return None
+
+    def provisioning_uri(self) -> str:
+        """What an authenticator app scans. It is the secret."""
+        made = TOTP(self.totp_secret, DIGITS, SHA1(), STEP_S)  # noqa: S303  # as above
+        return made.get_provisioning_uri(self.name, "Platewarden inbox")
+
+
+class AccountFolder:
+    """`accounts/` in the receiver's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / FOLDER
+
+    def names(self) -> Sequence[str]:
+        """In order. Raises StorageError."""
+        try:
+            found = [path.stem for path in self._folder.iterdir() if path.suffix == SUFFIX]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise storage_error(error, self._folder, "cannot list the accounts") from None
+        return sorted(name for name in found if NAME.fullmatch(name))
+
+    def find(self, name: str) -> Account | None:
+        """The account; None where there is none. Raises StorageError."""
+        path = self._path(name)
+        if NAME.fullmatch(name) is None or not os.path.lexists(path):
+            return None
+        try:
+            fields = Fields(
+                parse_object(read_private(path), str(path)),
+                str(path),
+                required=("v", "organization", "password", "totp", "made_at"),
+            )
+            fields.exactly("v", 1)
+            secret = base64.b32decode(fields.text("totp", most=64))
+        except (EnvelopeRefusedError, ValueError):
+            raise StorageError(
+                "is no account as `receiver account add` writes it",
+                where=path,
+                fix="remove it, and add the account again",
+            ) from None
+        return Account(name, fields.text("organization"), fields.text("password"), secret)
+
+    def add(self, name: str, organization: str, password: str, now: datetime) -> Account:
+        """Raises UsageError, StorageError. An account that is there is never replaced."""
+        if NAME.fullmatch(name) is None:
+            raise UsageError(
+                f"{name[:40]!a} is no account's name",
+                where="NAME",
+                fix="use a-z, 0-9, - and dots, at most 32 characters",
+            )
+        if not organization.isprintable() or not 0 < len(organization) <= MAX_ORGANIZATION:
+            raise UsageError(
+                f"1 to {MAX_ORGANIZATION} printable characters",
+                where="--organization",
+                fix="give the name that access records should show",
+            )
+        if os.path.lexists(self._path(name)):
+            raise StorageError(
+                "is there already",
+                where=f"account {name}",
+                fix="`receiver account remove` it first; its access records stay",
+            )
+        account = Account(name, organization, _phc(password), secrets.token_bytes(SECRET_BYTES))
+        table = {
+            "v": 1,
+            "organization": organization,
+            "password": account.phc,
+            "totp": base64.b32encode(account.totp_secret).decode(),
+            "made_at": rfc3339(now),
+        }
+        private_folder(self._folder)
+        write_new(self._path(name), json.dumps(table).encode())
+        return account
+
+    def remove(self, name: str) -> None:
+        """Whoever is signed in under it is out with the next request. Raises UsageError."""
+        if name not in self.names():
+            raise UsageError(
+                "no such account", where=name[:40], fix="`receiver account list` shows all"
+            )
+        remove(self._path(name))
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}{SUFFIX}"
+
+
+def _phc(password: str) -> str:
+    made = Argon2id(
+        salt=secrets.token_bytes(SALT_BYTES),
+        length=DIGEST_BYTES,
+        iterations=ITERATIONS,
+        lanes=LANES,
+        memory_cost=MEMORY_KIB,
+    )
+    return made.derive_phc_encoded(password.encode())
+
+
+def nobody() -> Account:
+    """For names that nobody has: as long to refuse as a wrong password."""
+    return Account("", "", _phc(secrets.token_urlsafe()), secrets.token_bytes(SECRET_BYTES))

@@ -1,0 +1,127 @@
+"""From a browser's request to one that may be answered: bounded, from our own page, with a session
+and its token; and the headers that every answer carries.
+
+Mitigates against: DNS rebinding and other sites' forms (host, origin, token), a cache or a frame
+that keeps a lead (headers), a request without an end.
+"""
+
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from agent.receiver.inbox.sign_in import Session
+
+COOKIE = "inbox"
+MAX_BODY_BYTES = 8_192
+_FORM = "application/x-www-form-urlencoded"
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # not "no-referrer": with it a browser says `Origin: null` of our own forms (Fetch standard)
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), browsing-topics=()",
+    "X-Robots-Tag": "noindex",
+}
+
+
+class TurnedAwayError(Exception):
+    """A request that is answered with a status and one sentence: no error of ours, nothing failed
+    here.
+    """
+
+    def __init__(self, status: HTTPStatus, what: str) -> None:
+        super().__init__(what)
+        self.status, self.what = status, what
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request that may be answered. `form`: of a POST. `path`: the parts of its path that vary.
+    `token`: as the browser holds it; `session`: None on the pages that need none.
+    """
+
+    method: str
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+    token: str
+    session: Session | None = None
+
+    def one(self, name: str) -> str:
+        """A field of the form; empty where it is missing."""
+        return self.form.get(name, "").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Under which names the inbox is served. `scheme`: http or https."""
+
+    scheme: str
+    hosts: Collection[str] = field(default_factory=frozenset)
+
+    def require_ours(self, request: Request) -> None:
+        """Raises TurnedAwayError."""
+        host, origin = request.headers.get("host", ""), request.headers.get("origin")
+        site = request.headers.get("sec-fetch-site", "same-origin")
+        if host not in self.hosts or (origin is not None and origin != f"{self.scheme}://{host}"):
+            raise TurnedAwayError(
+                HTTPStatus.FORBIDDEN, "This inbox is served under its own address only."
+            )
+        if request.method == "POST" and site != "same-origin":
+            raise TurnedAwayError(HTTPStatus.FORBIDDEN, "Forms come from the inbox's own pages.")
+
+
+async def asked_of(request: Request) -> Asked:
+    """Reads the request, bounded. Raises TurnedAwayError."""
+    form: dict[str, str] = {}
+    if request.method == "POST":
+        if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM:
+            raise TurnedAwayError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send a form.")
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_BODY_BYTES:
+                raise TurnedAwayError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is too much.")
+        try:
+            form = dict(
+                parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=16, errors="strict")
+            )
+        except ValueError:
+            raise TurnedAwayError(HTTPStatus.BAD_REQUEST, "That is no form.") from None
+    return Asked(
+        request.method,
+        {name: str(value) for name, value in request.path_params.items()},
+        dict(request.query_params),
+        form,
+        request.cookies.get(COOKIE, ""),
+    )
+
+
+def require_token(asked: Asked, session: Session) -> None:
+    """Of every POST by somebody who is signed in. Raises TurnedAwayError."""
+    if asked.method == "POST" and not secrets.compare_digest(
+        asked.one("csrf").encode(), session.csrf.encode()
+    ):
+        raise TurnedAwayError(HTTPStatus.FORBIDDEN, "This form is not from your session.")
+
+
+def set_session(response: Response, token: str, *, secure: bool) -> None:
+    """A cookie of this browser window's life, for our own pages' requests alone."""
+    response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure, path="/")
+
+
+def end_session(response: Response, *, secure: bool) -> None:
+    """The cookie goes, and with it whatever the browser may have kept of this place."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=secure, path="/")
+    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'

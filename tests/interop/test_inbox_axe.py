@@ -1,0 +1,52 @@
+"""axe finds nothing on any of the inbox's pages, on a phone and at a desk."""
+
+import pytest
+
+from tests.interop.node import HERE, node
+from tests.support.browser import CHROMIUM, Browser
+from tests.support.inbox import Serving, desk
+from tests.support.inbox_browser import DESK, PHONE, Keyboard, resize, seen_car
+from tests.support.sealed import DEVICE
+
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.usefixtures("quick_disk"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium"),
+]
+
+
+def require_sound(browser, where):
+    script = (HERE / "node_modules/axe-core/axe.min.js").read_text() + ";0"
+    for size in (PHONE, DESK):
+        resize(browser, size)
+        browser.run(script)
+        passes, violations = browser.run(
+            "axe.run().then(done => [done.passes.length, done.violations])"
+        )
+        assert violations == [], where
+        assert passes > 10
+
+
+def test_axe_finds_nothing(tmp_path):
+    node()  # installs what package.json names
+    enrolled = desk(tmp_path / "receiver")
+    lead = f"/lead/{DEVICE}/{seen_car(enrolled)}"
+    with Serving(enrolled.folder) as serving, Browser(tmp_path / "profile") as browser:
+        keys = Keyboard(browser)
+        browser.go(serving.url)
+        browser.until("!!document.querySelector('#code')")
+        require_sound(browser, "sign in")
+        keys.sign_in(serving.url, enrolled.folder)
+        require_sound(browser, "list")
+        keys.go(f'a[href="{lead}"]', "#purpose")
+        require_sound(browser, "lead, closed")
+        keys.choose("#purpose", "stolen-vehicle-recovery")
+        keys.go("form[action$='/open'] button", ".characters")
+        require_sound(browser, "lead, opened")
+        keys.go("form[action$='/acknowledge'] button", ".acts")
+        require_sound(browser, "lead, with an act")
+        browser.go(f"{serving.url}lead/{DEVICE}/{'0' * 32}")
+        browser.until("!!document.querySelector('.fault')")
+        require_sound(browser, "fault")
+        browser.run("document.documentElement.removeAttribute('lang')")
+        assert browser.run("axe.run().then(done => done.violations.length)") == 1
