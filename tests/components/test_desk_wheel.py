@@ -14,7 +14,8 @@ import pytest
 from tests.support.desk_wheel import built, installed
 from tests.support.pki import Authority
 
-pytestmark = pytest.mark.slow
+# Forty commands, each a process of its own.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 LIBRARIES = ("av", "cv2", "onnxruntime")
 # What Python has on Linux and not on macOS, of what we have ever used.
 NOT_ON_A_MAC = """\
