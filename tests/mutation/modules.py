@@ -62,6 +62,11 @@ TESTS = {
     "core.reading.voting": _READING,
     "core.reading.pooling": (*_READING, "unit/test_confusion_network"),
     "core.reading.opinions": (*_READING, "unit/test_opinions"),
+    "core.reading.tracks.continuation": (
+        "unit/test_tracker",
+        "unit/test_glimpses",
+        "unit/test_tracking",
+    ),
     "core.reading.tracking": (
         "unit/test_tracker",
         "unit/test_tracking",

@@ -47,7 +47,8 @@ class TestLikeness:
             fits=lambda _box, _now: fits,
         )
         first = read(best, confidence=other.get("first", sure))
-        one = Made(motion=motion, best=first, reads=[first] * other.get("reads", 2), told=None)
+        reads, told = [first] * other.get("reads", 2), other.get("told")
+        one = Made(motion=motion, best=first, reads=reads, told=told)
         seen = read(text, width=width, confidence=sure)
         return continuation.likeness(one, seen, after(seconds), widths_per_s=20.0, gap_s=2.0)
 
@@ -115,6 +116,7 @@ class TestLikeness:
             ({"first": 0.6, "reads": 1}, True),
             ({"first": 0.61, "reads": 1}, False),
             ({"first": 0.6, "reads": 2}, False),
+            ({"first": 0.6, "reads": 1, "told": "told"}, False),
             ({"sure": 0.6, "seconds": 0.5}, True),
             ({"sure": 0.6, "seconds": 0.6}, False),
             ({"sure": 0.6, "fits": False}, False),
@@ -122,6 +124,9 @@ class TestLikeness:
     )
     def test_a_glimpse_may_be_a_misread_of_a_text_unlike_it(self, changes, possible):
         assert (self.of(C, **{"fits": True, **changes}) > 0) == possible
+
+    def test_what_says_too_little_may_be_a_part_of_it_long_after(self):
+        assert self.of("", fits=True, width=160.0, seconds=2.1) > 0
 
     @pytest.mark.parametrize("text", ["TST0043", A])
     @pytest.mark.parametrize(

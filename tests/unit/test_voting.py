@@ -387,11 +387,13 @@ def test_one_look_that_missed_the_limit_does_not_outweigh_those_that_saw_it():
     assert (found.limits, found.confidence) == (EDGE | MASK, 0.5)
 
 
-@pytest.mark.parametrize("limit", [Limit.NO_DIGIT, Limit.WORDING])
-def test_a_word_is_no_plate_though_a_few_reads_saw_a_digit_in_it(limit):
+@pytest.mark.parametrize(
+    "limits", [{Limit.NO_DIGIT}, {Limit.WORDING}, {Limit.NO_DIGIT, Limit.WORDING}]
+)
+def test_a_word_is_no_plate_though_a_few_reads_saw_a_digit_in_it(limits):
     """Twenty-seven of 31 reads said `BNHZOD`, four `BNHZ0D`: the four were told."""
-    word, limits = read("PARCELO", alternatives=[("PARCEL0", 0.25)]), frozenset({limit})
-    words = [replace(word, confidence=0.5, limits=limits)] * 9
+    word = read("PARCELO", alternatives=[("PARCEL0", 0.25)])
+    words = [replace(word, confidence=0.5, limits=frozenset(limits))] * 9
     misread = read("PARCEL0", confidence=0.7, alternatives=[("PARCELO", 0.29)])
     found = elect(*words, *[misread] * 3)
     assert (found.text.value, found.limits) == ("PARCELO", limits)
