@@ -130,6 +130,7 @@ def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
     monkeypatch.setattr(watch_side, "MaskedSource", lambda frames, _: frames)
     monkeypatch.setattr(watch_side, "load_view", lambda _: None)
     monkeypatch.setattr(line_keeper, "build_settler", lambda *_: None)
+    monkeypatch.setattr(line_keeper, "build_outcomes", lambda *_: None)
     monkeypatch.setattr(
         watch_side.pipeline,
         "watch",
