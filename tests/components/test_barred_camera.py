@@ -130,7 +130,9 @@ def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
     monkeypatch.setattr(watch_side, "MaskedSource", lambda frames, _: frames)
     monkeypatch.setattr(watch_side, "load_view", lambda _: None)
     monkeypatch.setattr(line_keeper, "build_settler", lambda *_: None)
-    monkeypatch.setattr(line_keeper, "build_outcomes", lambda *_: None)
+    monkeypatch.setattr(
+        line_keeper, "build_outcomes", lambda *_: SimpleNamespace(stopped=frozenset())
+    )
     monkeypatch.setattr(
         watch_side.pipeline,
         "watch",
@@ -138,12 +140,15 @@ def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
     )
     monkeypatch.setattr(LineKeeper, "between_frames", lambda _: rounds.append(clock.utc.hour))
     notifier = SimpleNamespace(status=told.append, progress=lambda: None)
-    settings = SimpleNamespace(camera_id="cam-1", view=None, outbox=Path("outbox"))
+    settings = SimpleNamespace(
+        camera_id="cam-1", view=None, outbox=Path("outbox"), receipts=Path("receipts")
+    )
     health = SimpleNamespace(tell=None, looked=lambda frames: frames, standing=lambda: "watches")
     held = watch_side.Watch(
         settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier, health
     )
-    keeper = LineKeeper(held, SimpleNamespace(barred=bars), SimpleNamespace(outbox=None))
+    line = SimpleNamespace(outbox=None, decider=SimpleNamespace(stop=lambda _: None))
+    keeper = LineKeeper(held, SimpleNamespace(barred=bars), line)
     assert watch_side.watch_source(held, keeper, source)
     return told, sorted(set(seen)), sorted(set(rounds))
 
