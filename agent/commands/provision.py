@@ -86,6 +86,22 @@ TestPlate = Annotated[
         help="Write a PDF with the rehearsal's plate, true to scale.",
     ),
 ]
+PoleLabel = Annotated[
+    Path | None,
+    typer.Option(
+        "--pole-label",
+        metavar="FILE",
+        help="Write the label for the pole, an SVG with a QR code. Needs --at.",
+    ),
+]
+At = Annotated[
+    str,
+    typer.Option(
+        "--at",
+        metavar="URL",
+        help="The folder on the city's web server with the pages of `policy pole`.",
+    ),
+]
 Paper = Annotated[
     str,
     typer.Option(
@@ -109,6 +125,8 @@ def provision(
     yes: Yes = False,
     test_plate: TestPlate = None,
     paper: Paper = "a4",
+    pole_label: PoleLabel = None,
+    at: At = "",
     as_json: Json = False,
 ) -> None:
     """Make a camera's keys, its certificate request and its enrolment. Or make a batch of cameras,
@@ -120,6 +138,7 @@ def provision(
         decommission=decommission,
         replace=replace,
         test_plate=test_plate,
+        pole_label=pole_label,
     )
     if batch is not None or out is not None:
         told = made_batch(batch, out, anchor, credential=credential)
@@ -127,6 +146,8 @@ def provision(
         from agent.provision.plate_sheet import write_test_plate
 
         told = write_test_plate(test_plate, paper)
+    elif pole_label is not None:
+        told = made_label(load(config), pole_label, at, as_json=as_json)
     elif decommission:
         from agent.provision.decommission import end_camera
 
@@ -173,6 +194,17 @@ def made_batch(
             fix="leave it out",
         )
     return make_batch(roster, out, anchor)
+
+
+def made_label(settings: Settings, path: Path, at: str, *, as_json: bool) -> dict[str, object]:
+    """The pole's label, shown on a terminal too. Raises UsageError, ConfigError, StorageError."""
+    from agent.provision import pole_label
+
+    label = pole_label.label_of(settings, at)
+    told = pole_label.write_label(label, path)
+    if sys.stdout.isatty() and not as_json:
+        typer.echo(pole_label.terminal(label))
+    return told
 
 
 def load(config: Path) -> Settings:

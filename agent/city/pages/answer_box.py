@@ -40,7 +40,7 @@ def at_once(told: Explained) -> str:
     return (
         f'<section class="answer {"yes" if listed else "no"}" id="answer"><div class="head">'
         f'<span class="word">{"Only wanted cars" if listed else "Nobody"}</span>'
-        f"<h3>{escape(_heading(told))}</h3></div>"
+        f"<h2>{escape(_heading(told))}</h2></div>"
         f"{_who(listed) if listed else _nobody(told)}{_signed(told)}</section>"
     )
 

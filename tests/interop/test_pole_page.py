@@ -1,0 +1,88 @@
+"""The page behind a pole's code in a real browser: on a phone, at a desk and on paper; axe finds
+nothing, nobody is asked for anything, and a passer-by's questions are answered on it.
+"""
+
+import base64
+import subprocess
+
+import pytest
+
+from agent.city.pages.pole_page import Behind, LogStand, pole_page
+from agent.city.witness_reach import WitnessReach
+from agent.core.judging.explain.answers import explain
+from agent.core.judging.explain.false_leads import Inputs, estimate_all
+from tests.interop.node import HERE, node
+from tests.support.browser import CHROMIUM, Browser
+from tests.support.policy_texts import DAY, ROSTER, files
+from tests.unit.test_explaining import BASE
+
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium"),
+]
+PHONE, DESK = (390, 844), (1280, 800)
+QUESTIONS = {
+    "Who may be told what by this camera?": "Town Police",
+    "Which policy holds here?": "In force now is version",
+    "Was it changed since the label was printed?": "the policy was changed since it was printed",
+    "Where is the report?": "the report",
+    "Who vouches for what it wrote down?": "2 of Herald, Library cosigned",
+    "Since when does nobody?": "What came since 2026-11-22 07:00 UTC is not witnessed",
+}
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pole")
+    made = files(BASE, roster=ROSTER)
+    told = explain(made, DAY, camera=made.cameras[0])
+    reach = WitnessReach(
+        90, 80, "2026-11-22T06:00:00.000Z", "2 of Herald, Library", "2026-11-22T07:00:00.000Z"
+    )
+    camera = made.cameras[0]
+    stands = (LogStand(f"platewarden/{camera}/watch", 67, "cd" * 32, "2026-11-22T05:00:00.000Z"),)
+    page = folder / "page.html"
+    leads = estimate_all(told, Inputs(listed=0), None)
+    page.write_text(pole_page(told, leads, Behind("report.html", reach, stands)), encoding="utf-8")
+    with Browser(folder / "profile") as browser:
+        browser.go(page.as_uri())
+        browser.until("document.readyState === 'complete' && !!document.querySelector('main')")
+        browser.page = page
+        yield browser
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK])
+def test_seen_whole_answered_and_axe_finds_nothing(browser, size):
+    node()
+    width, height = size
+    browser.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=height,
+        deviceScaleFactor=1,
+        mobile=size == PHONE,
+    )
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    told = " ".join(browser.run("document.body.innerText").split())
+    assert {question for question, answer in QUESTIONS.items() if answer not in told} == set()
+    browser.run((HERE / "node_modules/axe-core/axe.min.js").read_text() + ";0")
+    passes, violations = browser.run(
+        "axe.run().then(done => [done.passes.length, done.violations])"
+    )
+    assert violations == []
+    assert passes > 10
+
+
+def test_nobody_is_asked_for_anything(browser):
+    assert browser.requests == [browser.page.as_uri()]
+    assert browser.console == []
+
+
+def test_it_is_answered_on_paper(browser, tmp_path):
+    printed = browser.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
+    pdf = tmp_path / "page.pdf"
+    pdf.write_bytes(base64.b64decode(printed["data"]))
+    done = subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True)
+    paper = "".join(done.stdout.split())
+    asked = {name for name, answer in QUESTIONS.items() if "".join(answer.split()) not in paper}
+    assert asked == set()
