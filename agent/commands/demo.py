@@ -17,7 +17,10 @@ from agent.errors import UsageError
 
 app = typer.Typer(add_completion=False)
 
-KEPT = frozenset({"summary.json", "index.html", "frames", "sealed", "recipients", "device", "log"})
+KEPT = frozenset(
+    {"summary.json", "index.html", "frames", "sealed", "recipients", "device", "log"}
+    | {"report.html", "report.json", "check.html", "archive"}
+)
 
 
 @app.command()
@@ -43,7 +46,8 @@ def demo(
     ] = None,
 ) -> None:
     """Show the whole line at work on a rendered street. One hit is sealed to one police department,
-    everything else is dropped, and six attempts are refused.
+    everything else is dropped, and six attempts are refused. Then what a stranger can check: the
+    report, a withheld leaf, a witness's cosignature.
     """
     try:
         from agent.demo.story import tell

@@ -78,6 +78,7 @@ class Page:
     answers: tuple[Answer, ...]
     pushes: tuple[Push, ...]
     attempts: tuple[Attempt, ...]
+    proofs: tuple[Attempt, ...]
     summary: Mapping[str, object]
     relayed: bytes
     plates_found_in_relayed: int
@@ -93,11 +94,8 @@ def render(page: Page) -> str:
         "NUMBERS": _numbers(page.summary),
         "ANSWERS": "".join(_answer(a) for a in page.answers),
         "PUSHES": "".join(_push(push) for push in page.pushes),
-        "ATTEMPTS": "".join(
-            f"<tr><td>{escape(a.what)}</td><td><code>{escape(a.reason)}</code></td>"
-            f"<td>{escape(a.evidence)}</td></tr>"
-            for a in page.attempts
-        ),
+        "ATTEMPTS": "".join(map(_attempt, page.attempts)),
+        "PROOFS": "".join(map(_attempt, page.proofs)),
         "RELAYED": _hexdump(_middle(page.relayed, 256)),
         "RELAYED_BYTES": f"{len(page.relayed):,}",
         "FOUND": str(page.plates_found_in_relayed),
@@ -106,6 +104,13 @@ def render(page: Page) -> str:
     for name, html in parts.items():
         template = template.replace("{{" + name + "}}", html)
     return template
+
+
+def _attempt(attempt: Attempt) -> str:
+    return (
+        f"<tr><td>{escape(attempt.what)}</td><td><code>{escape(attempt.reason)}</code></td>"
+        f"<td>{escape(attempt.evidence)}</td></tr>"
+    )
 
 
 def _picture(jpeg: bytes, alt: str) -> str:

@@ -19,20 +19,31 @@ from agent.bundles.repository.writer import publish
 from agent.core.reasons import Reason
 from agent.demo import throwaway_city as demo_city
 from agent.demo.demo_page import Attempt
-from agent.demo.installation import CAMERA, Installation, platewarden
+from agent.demo.installation import Installation, enrolment_of, platewarden
 from agent.errors import PlatewardenError
 
 SIGNERS = ("rig-1", "rig-2")  # of three; any two are enough
+SIGNED = "attempt-signed"
+BEFORE = "before"  # the archive as it was before the push
+OTHER_CAMERA = "cam-02"
+_LISTED = """
+[[camera]]
+id = "cam-02"
+stands = "beside the first, on signed bundles"
+near = []
+mount = "fixed"
+"""
 
 
 def push_half_signed(installation: Installation) -> tuple[Attempt, bool]:
     """What was tried; and whether it was refused as it must be: in the camera's log with the one
     signer's name, while the old policy stays in force.
     """
-    folder = installation.work / "attempt-signed"
+    folder = installation.work / SIGNED
     city, camera = folder / "city", folder / "camera"
     _found(installation, city, camera)
     _obey(city, camera)
+    shutil.copytree(city / "repository", before_the_push(installation) / "repository")
     pushed = demo_city.with_recipient(
         installation.policy_text,
         demo_city.NEIGHBOUR,
@@ -65,18 +76,25 @@ def push_half_signed(installation: Installation) -> tuple[Attempt, bool]:
     return attempt, kept == 1 and "Rig signer 1" in told and "Rig signer 2" not in told
 
 
+def before_the_push(installation: Installation) -> Path:
+    """A folder with the archive of the demo's city, in which everything was signed by enough."""
+    return installation.work / SIGNED / BEFORE
+
+
 def _found(installation: Installation, city: Path, camera: Path) -> None:
     """A city with the demo's own policy, made, signed by two and published with the ordinary
-    commands; a camera enrolled in it.
+    commands; the street's camera is enrolled in it, and another one beside it.
     """
     city.mkdir(parents=True)
     for name in ("policy.toml", "charter.toml", "roster.toml"):
         shutil.copy(installation.city.folder / name, city / name)
+    with (city / "roster.toml").open("a", encoding="utf-8") as roster:
+        roster.write(_LISTED)
     shutil.copytree(installation.city.folder / "ca", city / "ca")
     platewarden("bundle", "init", "--rig", "--city", city)
     camera.mkdir()
     (camera / "platewarden.toml").write_text(
-        f'camera_id = "{CAMERA}"\nrig = true\n', encoding="utf-8"
+        f'camera_id = "{OTHER_CAMERA}"\nrig = true\n', encoding="utf-8"
     )
     platewarden(
         "provision",
@@ -90,6 +108,8 @@ def _found(installation: Installation, city: Path, camera: Path) -> None:
         SIGNERS[0],
         "--enrol",
         camera / "device/enrolment.json",
+        "--enrol",
+        enrolment_of(installation),
         "--roster-key",
         city / "rig-keys/roster.pem",
     )

@@ -12,13 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyrage
+
 from agent.core.text.strict_json import public_jwk
+from agent.core.wire.enrolment import Enrolment, format_enrolment
 from agent.demo import throwaway_city as demo_city
 from agent.demo.embedded_broker import LOOPBACK, free_port
 from agent.demo.pki import ServerIdentity
 from agent.demo.throwaway_city import City
+from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
+from agent.mqtt.client_request import make_request
 from agent.sealing import device_keys
+from agent.verifying.device_public_file import load_device_public
 
 CAMERA = "cam-01"
 COMMAND_TIMEOUT_S = 120.0
@@ -130,3 +136,20 @@ def create_recipient(folder: Path, city: City, port: int) -> str:
     shutil.copy(folder / "key-list.jws", city.folder / "keys" / f"{demo_city.RECIPIENT}.jws")
     printed: str = tomllib.loads(made.stdout.splitlines()[0])["signing_key"]
     return printed
+
+
+def enrolment_of(installation: Installation) -> Path:
+    """The street's camera as a city enrols it: what its keys say, signed by it. Its hot list is not
+    sealed, so that its key for that is made here and forgotten.
+    """
+    device = installation.work / "device"
+    public = load_device_public(device)
+    _, request = make_request(public.device)
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    age = str(pyrage.x25519.Identity.generate().to_public())
+    enrolment = Enrolment(public, age, request.decode("ascii"), now)
+    path = installation.work / "enrolment.json"
+    write_atomic(
+        path, format_enrolment(enrolment, device_keys.load_sealing_key(device).sign), 0o644
+    )
+    return path

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from agent.core.judging.diff.diff_words import Compared, compare
@@ -25,6 +25,7 @@ from agent.demo.demo_page import Answer, Attempt, LeftCard, Page, Push
 from agent.demo.installation import CAMERA, Installation, install, platewarden
 from agent.demo.processes import run_street
 from agent.demo.refusals import provoke, pushed
+from agent.demo.second_half import Proof, prove
 from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
 from agent.host.clock import SystemClock
@@ -69,6 +70,7 @@ class Summary:
     opened: int
     outbox_left: int
     refusals: tuple[Refusal, ...]
+    proofs: tuple[Refusal, ...] = ()
 
 
 def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
@@ -107,8 +109,13 @@ def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
     attempts = provoke(installation, min((out / "sealed").iterdir())) if summary.sealed else ()
     for attempt in attempts:
         say(f"  refused [{attempt.reason}]  {attempt.what}. {attempt.evidence}")
-    summary = count(installation, len(opened), attempts)
-    write_page(installation, out, summary, attempts, relayed, opened)
+    say("What a stranger can check:")
+    proofs = prove(installation, out) if attempts else ()
+    for proof in proofs:
+        say(f"  [{proof.code}]  {proof.what}. {proof.evidence}")
+    shown = tuple(Refusal(proof.what, proof.code) for proof in proofs)
+    summary = replace(count(installation, len(opened), attempts), proofs=shown)
+    write_page(installation, out, summary, attempts, proofs, relayed, opened)
     write_atomic(
         out / "summary.json", (json.dumps(asdict(summary), indent=2) + "\n").encode(), 0o644
     )
@@ -294,6 +301,7 @@ def write_page(
     out: Path,
     summary: Summary,
     attempts: tuple[Attempt, ...],
+    proofs: tuple[Proof, ...],
     relayed: bytes,
     opened: list[tuple[Tags, bytes, bytes | None]],
 ) -> None:
@@ -307,6 +315,7 @@ def write_page(
         left,
         *told,
         attempts,
+        tuple(Attempt(proof.what, proof.code, proof.evidence) for proof in proofs),
         asdict(summary),
         relayed,
         found,

@@ -48,6 +48,28 @@ def test_six_refusals_with_six_reasons(demo_run: DemoRun) -> None:
     ]
 
 
+def test_what_a_stranger_can_check(demo_run: DemoRun) -> None:
+    proofs = [proof["reason"] for proof in demo_run.summary["proofs"]]
+    assert proofs == ["whole", "nothing-could", "leaf-withheld", "cosignature/v1"]
+    page = (demo_run.out / "index.html").read_text(encoding="utf-8")
+    assert "and nothing could: no policy that was in force permits it" in page
+    assert "The log is as it was signed, and not whole." in page
+    report = json.loads((demo_run.out / "report.json").read_text(encoding="utf-8"))
+    assert [row[1] for row in report["tables"]["logs"]["rows"]].count("whole") == 3
+    assert [row[2] for row in report["tables"]["obeyed"]["rows"]] == ["yes"]
+    assert [row[-1] for row in report["tables"]["releases"]["rows"]] == [[1, 4]]
+
+
+def test_the_kept_report_is_made_again_from_what_is_kept(demo_run: DemoRun) -> None:
+    command = [sys.executable, "-m", "agent", "report", str(demo_run.work / "state")]
+    command += [str(demo_run.work / "attempt-signed/camera/state/watch")]
+    command += ["--city", str(demo_run.out / "archive")]
+    command += ["--verify", str(demo_run.out / "report.html")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The same, byte for byte" in done.stdout
+
+
 def test_it_keeps_what_the_guide_says_and_nothing_else(demo_run: DemoRun) -> None:
     assert {path.name for path in demo_run.out.iterdir()} == KEPT
     assert (
