@@ -21,7 +21,7 @@ from agent.city.report.shown.forms import as_json
 from agent.city.report.shown.report_page import as_html
 from agent.core.reasons import Reason
 from agent.demo import throwaway_city as demo_city
-from agent.demo.half_signed import SIGNED, before_the_push
+from agent.demo.half_signed import OTHER_CAMERA, SIGNED, before_the_push
 from agent.demo.installation import Installation
 from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
@@ -64,6 +64,7 @@ def _report(installation: Installation, out: Path) -> tuple[Proof, ...]:
     write_atomic(out / REPORT_JSON, as_json(made.report), 0o644)
     write_atomic(out / CHECKER, checker_page(), 0o644)
     shutil.copytree(archive, out / ARCHIVE, dirs_exist_ok=True)
+    shutil.copytree(logs[-1], out / "log" / f"{OTHER_CAMERA}-watch", dirs_exist_ok=True)
     where = f"{REPORT}, made again by `report --verify`, and checked in a browser by {CHECKER}"
     return (
         Proof("The public report, from the archive and the logs alone", "whole", where),

@@ -61,8 +61,7 @@ def test_what_a_stranger_can_check(demo_run: DemoRun) -> None:
 
 
 def test_the_kept_report_is_made_again_from_what_is_kept(demo_run: DemoRun) -> None:
-    command = [sys.executable, "-m", "agent", "report", str(demo_run.work / "state")]
-    command += [str(demo_run.work / "attempt-signed/camera/state/watch")]
+    command = [sys.executable, "-m", "agent", "report", str(demo_run.out / "log")]
     command += ["--city", str(demo_run.out / "archive")]
     command += ["--verify", str(demo_run.out / "report.html")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

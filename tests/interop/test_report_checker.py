@@ -8,7 +8,9 @@ import json
 import random
 import re
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from hashlib import sha256
 
 import pytest
@@ -112,6 +114,15 @@ def test_the_same_report_is_identical(browser, city):
     assert {"Who was asked about", "Who holds the keys"} <= set(told["left"])
     assert not set(told["left"]) & set(told["counted"])
     assert "Identical" in browser.run("$('verdict').innerText")
+
+
+def test_a_database_that_is_no_log_does_no_harm(browser, city):
+    """Deliver keeps one beside its log."""
+    other = city[0].logs / "main-street-2/deliver/attempts.sqlite"
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE attempt (read_id TEXT)")
+    verdict, told = checked(browser, sent(*city))
+    assert (verdict, told["unchecked"]) == ("same", [])
 
 
 def test_nobody_is_asked_for_anything(browser, city, page):

@@ -52,7 +52,7 @@ TESTS = {
     "audit.log_check": ("components/test_log_check",),
     "core.wire.tags": _WIRE,
     "core.wire.sealed_read": _WIRE,
-    "core.wire.receipt": (*_WIRE, "contracts/test_receipt_box"),
+    "core.wire.receipt": (*_WIRE, "contracts/test_receipt_box", "components/test_lead_outcomes"),
     "core.wire.key_list": ("unit/test_key_list", "components/test_golden"),
     "core.wire.versions": _WIRE,
     "core.wire.epochs": ("unit/test_epochs", "unit/test_key_list"),

@@ -20,7 +20,9 @@ async function takeFile(file) {
   const name = file.name;
   const head = new Uint8Array(await file.slice(0, 512).arrayBuffer());
   if (Database.is(head)) {
-    given.logs.push({ name: file.webkitRelativePath || name, file });
+    // deliver keeps a database of its tries beside its log: that is no log, and no fault
+    if (Database.isLog(head)) given.logs.push({ name: file.webkitRelativePath || name, file });
+    else given.others += 1;
     return;
   }
   if (file.size === 0 || file.size > LARGEST || /-(wal|shm)$/.test(name)) {

@@ -16,13 +16,17 @@ class Database {
     this.page = stated === 1 ? 65536 : stated;
     this.usable = this.page - bytes[20];
     if (this.page < 512 || this.usable < 480) throw new Error("is a damaged SQLite file");
-    if (this.view.getUint32(68) !== APPLICATION) throw new Error("is no Platewarden audit log");
+    if (!Database.isLog(bytes)) throw new Error("is no Platewarden audit log");
     if (this.view.getUint32(60) !== SCHEMA) throw new Error("is a log of another version");
     this.pages = Math.floor(bytes.length / this.page);
   }
 
   static is(bytes) {
     return bytes.length >= 512 && new TextDecoder("latin1").decode(bytes.subarray(0, 16)) === MAGIC;
+  }
+
+  static isLog(bytes) {
+    return new DataView(bytes.buffer, bytes.byteOffset, 512).getUint32(68) === APPLICATION;
   }
 
   // The rows of a table, [rowid, values], in the order of its tree.
