@@ -25,7 +25,7 @@ from agent.demo.demo_page import Answer, Attempt, LeftCard, Page, Push
 from agent.demo.installation import CAMERA, Installation, install, platewarden
 from agent.demo.processes import run_street
 from agent.demo.refusals import provoke, pushed
-from agent.demo.second_half import Proof, prove
+from agent.demo.signed.second_half import Proof, prove
 from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
 from agent.host.clock import SystemClock
@@ -105,14 +105,8 @@ def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
         f"It saw {summary.sightings} cars, dropped {summary.dropped} in memory, "
         f"sealed {summary.sealed}. The police department opened {summary.opened}."
     )
-    say("Now six things that must not work:")
-    attempts = provoke(installation, min((out / "sealed").iterdir())) if summary.sealed else ()
-    for attempt in attempts:
-        say(f"  refused [{attempt.reason}]  {attempt.what}. {attempt.evidence}")
-    say("What a stranger can check:")
-    proofs = prove(installation, out) if attempts else ()
-    for proof in proofs:
-        say(f"  [{proof.code}]  {proof.what}. {proof.evidence}")
+    attempts = tried(installation, out, summary, say)
+    proofs = checked(installation, out, say) if attempts else ()
     shown = tuple(Refusal(proof.what, proof.code) for proof in proofs)
     summary = replace(count(installation, len(opened), attempts), proofs=shown)
     write_page(installation, out, summary, attempts, proofs, relayed, opened)
@@ -121,6 +115,28 @@ def tell(out: Path, work: Path, say: Callable[[str], None]) -> Summary:
     )
     check(summary)
     return summary
+
+
+def tried(
+    installation: Installation, out: Path, summary: Summary, say: Callable[[str], None]
+) -> tuple[Attempt, ...]:
+    """The six refusals, said."""
+    say("Now six things that must not work:")
+    attempts = provoke(installation, min((out / "sealed").iterdir())) if summary.sealed else ()
+    for attempt in attempts:
+        say(f"  refused [{attempt.reason}]  {attempt.what}. {attempt.evidence}")
+    return attempts
+
+
+def checked(
+    installation: Installation, out: Path, say: Callable[[str], None]
+) -> tuple[Proof, ...]:
+    """What a stranger can check, said."""
+    say("What a stranger can check:")
+    proofs = prove(installation, out)
+    for proof in proofs:
+        say(f"  [{proof.code}]  {proof.what}: {proof.evidence}")
+    return proofs
 
 
 def keep(installation: Installation, out: Path) -> None:
