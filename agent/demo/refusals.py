@@ -15,8 +15,8 @@ from agent.core.text.encoding import b64url, from_b64url
 from agent.demo import throwaway_city as demo_city
 from agent.demo.demo_page import Attempt
 from agent.demo.embedded_broker import LOOPBACK, free_port, running_broker
-from agent.demo.signed.half_signed import push_half_signed
 from agent.demo.installation import CAMERA, Installation, platewarden
+from agent.demo.signed.half_signed import push_half_signed
 from agent.errors import PlatewardenError, RefusedError
 from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
 from agent.network.broker_link import BrokerLink, LinkLimits

@@ -128,9 +128,7 @@ def tried(
     return attempts
 
 
-def checked(
-    installation: Installation, out: Path, say: Callable[[str], None]
-) -> tuple[Proof, ...]:
+def checked(installation: Installation, out: Path, say: Callable[[str], None]) -> tuple[Proof, ...]:
     """What a stranger can check, said."""
     say("What a stranger can check:")
     proofs = prove(installation, out)

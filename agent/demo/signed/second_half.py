@@ -21,8 +21,8 @@ from agent.city.report.shown.forms import as_json
 from agent.city.report.shown.report_page import as_html
 from agent.core.reasons import Reason
 from agent.demo import throwaway_city as demo_city
-from agent.demo.signed.half_signed import OTHER_CAMERA, SIGNED, before_the_push
 from agent.demo.installation import Installation
+from agent.demo.signed.half_signed import OTHER_CAMERA, SIGNED, before_the_push
 from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
 
@@ -68,7 +68,11 @@ def _report(installation: Installation, out: Path) -> tuple[Proof, ...]:
     where = f"{REPORT}, made again by `report --verify`, and checked in a browser by {CHECKER}"
     return (
         Proof("The public report, from the archive and the logs alone", "whole", where),
-        Proof("Was anything sent to immigration enforcement, and could it be?", "nothing-could", nothing),
+        Proof(
+            "Was anything sent to immigration enforcement, and could it be?",
+            "nothing-could",
+            nothing,
+        ),
     )
 
 
