@@ -1,5 +1,5 @@
 """Draws the label for the pole: which city and camera, under which policy, and a QR code for the
-page that says who may be told what by this camera (docs/guide/clerk.md).
+page that says who may be told what by this camera (docs/ref/enrolment.md).
 """
 
 from __future__ import annotations
