@@ -1,14 +1,14 @@
-"""The camera's settings file, platewarden.toml: one closed pydantic schema; an unknown key is
+"""The camera's settings file, platewarden.toml: one closed schema; an unknown key is
 refused (docs/ref/settings.md).
 """
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
-
-from agent.core.text.toml_document import Section, read_document
+from agent.core.text.schema.notes import Between, By
+from agent.core.text.schema.section import Section, hidden
+from agent.core.text.toml_document import read_document
 from agent.errors import ConfigError
 
 EXAMPLE = "config/platewarden.example.toml"
@@ -43,13 +43,13 @@ def as_crop(value: object) -> object:
     return given
 
 
-CameraId = Annotated[str, BeforeValidator(as_camera_id)]
-FilePath = Annotated[Path, BeforeValidator(as_path)]
-ExposureUs = Annotated[int, Field(ge=10, le=1_000_000)]
-Gain = Annotated[float, Field(ge=1, le=64)]
-FocusM = Annotated[float, Field(ge=0.05, le=1000)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Crop = Annotated[tuple[Share, Share, Share, Share], BeforeValidator(as_crop)]
+CameraId = Annotated[str, By(as_camera_id)]
+FilePath = Annotated[Path, By(as_path)]
+ExposureUs = Annotated[int, Between(ge=10, le=1_000_000)]
+Gain = Annotated[float, Between(ge=1, le=64)]
+FocusM = Annotated[float, Between(ge=0.05, le=1000)]
+Share = Annotated[float, Between(ge=0, le=1)]
+Crop = Annotated[tuple[Share, Share, Share, Share], By(as_crop)]
 Ability = Literal["rate", "exposure", "gain", "focus", "crop", "light"]
 
 
@@ -74,19 +74,19 @@ class Models(Section):
     `directory`: another folder with a manifest.json; default: the packaged models.
     """
 
-    threads: Annotated[int, Field(ge=1, le=16)] = 1
+    threads: Annotated[int, Between(ge=1, le=16)] = 1
     directory: FilePath | None = None
 
 
 class Limits(Section):
     """Bounds on what is read from other processes and kept on disk."""
 
-    max_envelope_bytes: Annotated[int, Field(ge=4096)] = 65_536
-    max_receipt_bytes: Annotated[int, Field(ge=512)] = 4_096
-    max_outbox_reads: Annotated[int, Field(ge=1)] = 5_000
-    max_source_pixels: Annotated[int, Field(ge=10_000)] = 50_000_000
-    max_hotlist_bytes: Annotated[int, Field(ge=65_536, le=513 * 1024 * 1024)] = 134_217_728
-    max_bundle_bytes: Annotated[int, Field(ge=1_048_576)] = 268_435_456
+    max_envelope_bytes: Annotated[int, Between(ge=4096)] = 65_536
+    max_receipt_bytes: Annotated[int, Between(ge=512)] = 4_096
+    max_outbox_reads: Annotated[int, Between(ge=1)] = 5_000
+    max_source_pixels: Annotated[int, Between(ge=10_000)] = 50_000_000
+    max_hotlist_bytes: Annotated[int, Between(ge=65_536, le=513 * 1024 * 1024)] = 134_217_728
+    max_bundle_bytes: Annotated[int, Between(ge=1_048_576)] = 268_435_456
 
 
 class Camera(Section):
@@ -99,19 +99,19 @@ class Camera(Section):
     (docs/design/camera-care.md).
     """
 
-    width: Annotated[int, Field(ge=320, le=4608)] = 1920
-    height: Annotated[int, Field(ge=240, le=2592)] = 1080
-    frames_per_second: Annotated[int, Field(ge=1, le=60)] = 10
-    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    width: Annotated[int, Between(ge=320, le=4608)] = 1920
+    height: Annotated[int, Between(ge=240, le=2592)] = 1080
+    frames_per_second: Annotated[int, Between(ge=1, le=60)] = 10
+    timeout_s: Annotated[float, Between(gt=0, le=60)] = 5.0
     exposure_us: ExposureUs | None = None
     gain: Gain | None = None
     focus_m: FocusM | None = None
     crop: Crop | None = None
-    required: Annotated[tuple[Ability, ...], BeforeValidator(as_tuple)] = ()
-    look_every_s: Annotated[float, Field(ge=0.1, le=3600)] = 60.0
+    required: Annotated[tuple[Ability, ...], By(as_tuple)] = ()
+    look_every_s: Annotated[float, Between(ge=0.1, le=3600)] = 60.0
 
-    @model_validator(mode="after")
-    def _crop_lies_within(self) -> Self:
+    def together(self) -> None:
+        """A crop lies within the picture."""
         if self.crop is not None:
             left, top, width, height = self.crop
             if (
@@ -124,7 +124,6 @@ class Camera(Section):
                     "crop is left, top, width, height as shares of the picture | width and height "
                     f"are at least {LEAST_CROP:g}, left + width and top + height at most 1"
                 )
-        return self
 
 
 class Night(Section):
@@ -134,15 +133,15 @@ class Night(Section):
     after so long.
     """
 
-    below_lux: Annotated[float, Field(gt=0, le=10_000)] | None = None
-    above_lux: Annotated[float, Field(gt=0, le=100_000)] | None = None
-    after_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
+    below_lux: Annotated[float, Between(gt=0, le=10_000)] | None = None
+    above_lux: Annotated[float, Between(gt=0, le=100_000)] | None = None
+    after_s: Annotated[float, Between(ge=0, le=3600)] = 60.0
     exposure_us: ExposureUs | None = None
     gain: Gain | None = None
     focus_m: FocusM | None = None
 
-    @model_validator(mode="after")
-    def _both_limits(self) -> Self:
+    def together(self) -> None:
+        """Night has both its limits, or nothing."""
         if (self.below_lux is None) != (self.above_lux is None) or (
             self.below_lux is not None
             and self.above_lux is not None
@@ -161,7 +160,6 @@ class Night(Section):
                 "without below_lux and above_lux it is never night | give both, "
                 "or remove exposure_us, gain and focus_m"
             )
-        return self
 
 
 class Settings(Section):
@@ -179,8 +177,8 @@ class Settings(Section):
     camera: Camera = Camera()
     night: Night = Night()
     # the settings file and its folder; filled in by `load`, and no keys of the file
-    file: Annotated[Path, Field(exclude=True)] = Path("platewarden.toml")
-    root: Annotated[Path, Field(exclude=True)] = Path()
+    file: Path = hidden(default=Path("platewarden.toml"))
+    root: Path = hidden(default=Path())
 
     def path(self, relative: Path) -> Path:
         """A configured path as seen from the settings file's folder."""

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.audit.proofs.proof_maker import ProofMaker
+from agent.core.log.checkpoint import origin_of
 from agent.core.text.strict_json import public_jwk
 from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import PlatewardenError
 from agent.storage.audit_log import AuditLog
-from agent.storage.log_key import load_trusted_keys, origin_of
+from agent.storage.log_key import load_trusted_keys
 from bench.one_run import report_beside_base
 from bench.stream.builds import ROOT, base_options
 

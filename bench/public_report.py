@@ -20,12 +20,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.bundles.repository.signing_keys import load_signer
 from agent.city.publication import publish_city
 from agent.city.rig_city import ONLINE_KEY, RECIPIENT, found_rig
+from agent.core.log.checkpoint import origin_of
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import public_jwk
 from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import PlatewardenError
 from agent.storage.audit_log import AuditLog
-from agent.storage.log_key import origin_of
 from bench.audit import release
 from bench.one_run import report
 from bench.stream.builds import ROOT

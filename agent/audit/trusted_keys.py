@@ -7,13 +7,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from agent.core.log.checkpoint import origin_of
 from agent.disk.atomic_file import read_bounded
 from agent.errors import EnvelopeRefusedError, UsageError
 from agent.storage.log_key import (
     MAX_KEY_FILE_BYTES,
     TrustedLogKeys,
     load_trusted_keys,
-    origin_of,
 )
 from agent.storage.log_reader import database_of
 from agent.verifying import roster_check

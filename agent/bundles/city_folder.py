@@ -6,18 +6,24 @@ Nothing here proves who wrote them: either the folder is a verified generation's
 not read here: deliver uses this module and must not come near a plate (P2).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent import boundary
 from agent.bundles.layout import CAMERAS_PATH, MAX_TARGET_BYTES, ROSTER_PATH
-from agent.core.policy.camera_roster import CameraRoster, in_place, parse_roster
-from agent.core.policy.charter import Charter, parse_charter, require
-from agent.core.policy.policy import Broker, Policy
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.toml_document import MAX_TEXT_BYTES
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.core.policy.camera_roster import CameraRoster
+    from agent.core.policy.charter import Charter
+    from agent.core.policy.policy import Broker, Policy
 
 MAX_FILE_BYTES = 1024 * 1024
 
@@ -46,6 +52,8 @@ class CityFolder:
     @boundary.document("charter", error=ConfigError)
     def charter(self) -> Charter:
         """charter.toml, parsed."""
+        from agent.core.policy.charter import parse_charter
+
         path = self.folder / "charter.toml"
         return parse_charter(
             read_input(
@@ -59,6 +67,8 @@ class CityFolder:
     @boundary.document("roster of cameras", error=ConfigError)
     def cameras(self) -> CameraRoster:
         """roster.toml, parsed: which cameras there are and where they stand."""
+        from agent.core.policy.camera_roster import parse_roster
+
         path = self.folder / "roster.toml"
         return parse_roster(
             read_input(
@@ -76,6 +86,9 @@ class CityFolder:
         Raises ConfigError, and PolicyRefusedError where the charter forbids something. Whether it
         is in force is for core.policy.policy.require_in_force to say.
         """
+        from agent.core.policy.camera_roster import in_place
+        from agent.core.policy.charter import require
+
         policy, charter = self.policy(), self.charter()
         require(policy, charter)
         roster = self.cameras()

@@ -28,9 +28,11 @@ from agent.bundles.layout import (
     city_file,
 )
 from agent.core.camera.hotlist_facts import NEVER
+from agent.core.hotlist.builder import ListBuilder
+from agent.core.hotlist.categories import AllowList
 from agent.core.hotlist.compiled_format import decode
 from agent.core.hotlist.index import HotList, hotlist_of
-from agent.core.hotlist.intake.list_import import Source, import_list
+from agent.core.hotlist.intake.compiled_rows import compile_rows
 from agent.core.hotlist.intake.manual_acts import ManualList, parse_manual
 from agent.core.reasons import Reason
 from agent.disk.input_file import read_input
@@ -89,8 +91,9 @@ def open_hotlist(
 
 def no_hotlist(today: date) -> HotList:
     """What a camera holds while it has no list that it may use: nothing, and stale at all times."""
-    nothing = import_list(Source([HEADER], city_file(HOTLIST_PATH), NEVER), (), today)
-    return hotlist_of(nothing.compiled, ())
+    builder, digest = ListBuilder(today, AllowList(())), hashlib.sha256(HEADER).hexdigest()
+    nothing = compile_rows(builder, city_file(HOTLIST_PATH), digest, NEVER, allowed=())
+    return hotlist_of(nothing, ())
 
 
 def _list_key(folder: Path, identity: pyrage.x25519.Identity) -> pyrage.x25519.Identity:

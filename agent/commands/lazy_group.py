@@ -10,6 +10,7 @@ import typer
 import typer.core
 import typer.main
 
+from agent.commands.plain_values import PlainCommand, PlainValues
 from agent.errors import UsageError
 
 # What the Debian package of the city's side adds (debian/stage.py divides the files by it).
@@ -29,7 +30,7 @@ CITY = frozenset(
 )
 
 
-class LazyCommands(typer.core.TyperGroup):
+class LazyCommands(PlainValues, typer.core.TyperGroup):
     """One file in `folder` = one command, one package there = one group; each holds `app` (a
     typer.Typer).
 
@@ -55,7 +56,10 @@ class LazyCommands(typer.core.TyperGroup):
                     fix="it is in the Debian package platewarden-city; a camera has no use for it",
                 )
             return None
-        command: Any = typer.main.get_command(importlib.import_module(module).app)
+        app = importlib.import_module(module).app
+        for registered in app.registered_commands:
+            registered.cls = PlainCommand
+        command: Any = typer.main.get_command(app)
         command.name = name  # a group has none of its own, and the help would list it without
         return command
 

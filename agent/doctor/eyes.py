@@ -10,7 +10,7 @@ from collections import deque
 from agent.aim.painted_frame import sample_of
 from agent.camera.masked_source import MaskedSource, ZonedDetector, load_view
 from agent.camera.sources import is_live, open_source
-from agent.core.camera import camera_facts, diagnosis
+from agent.core.camera import camera_facts, diagnosis, diagnosis_findings
 from agent.core.camera.aim_survey import Sample
 from agent.core.camera.diagnosis_findings import Finding, Health, fail, failed, ok, skip
 from agent.core.policy.wall_rules import WATCH
@@ -74,7 +74,7 @@ def told_by_watch(settings: Settings) -> list[Finding]:
     """The standing alarms, from watch's own file."""
     path = settings.state / "watch" / camera_facts.NAME
     try:
-        return camera_facts.findings(
+        return diagnosis_findings.told_by_watch(
             camera_facts.parse_facts(read_bounded(path, camera_facts.MAX_BYTES))
         )
     except PlatewardenError:

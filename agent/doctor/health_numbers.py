@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent.core.camera.standing_alarms import Alarm
+from agent.core.camera.camera_event import Alarm
 
 DEGREES = 5  # steps of the temperature
 TENTHS = 10  # steps of how full the outbox is

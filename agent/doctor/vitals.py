@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import agent
-from agent.core.camera.standing_alarms import Alarm
+from agent.core.camera.camera_event import Alarm
 from agent.core.text.rfc3339 import parse_rfc3339
 from agent.doctor import machine
 from agent.doctor.health_numbers import Health

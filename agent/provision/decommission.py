@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from agent.bundles.hotlist_file import beside, files_in
+from agent.core.log.checkpoint import origin_of
 from agent.core.log.leaf import LeafKind
 from agent.core.wire.device_public import FILE_NAME as PUBLIC
 from agent.disk.atomic_file import storage_error
@@ -15,7 +16,7 @@ from agent.disk.destruction import destroy
 from agent.errors import StorageError
 from agent.host.clock import SystemClock
 from agent.storage.audit_log import AuditLog
-from agent.storage.log_key import load_signing_key, origin_of
+from agent.storage.log_key import load_signing_key
 from agent.storage.mailbox import SEALED_SUFFIX
 from agent.verifying.device_public_file import load_device_public
 

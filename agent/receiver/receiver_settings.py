@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
-
-from agent.core.text.toml_document import Section, read_document
+from agent.core.text.schema.notes import Between, By, Length, MisfitError
+from agent.core.text.schema.section import Section, made
+from agent.core.text.toml_document import read_document
 from agent.errors import ConfigError, UsageError
 from agent.receiver.inbox.inbox_settings import InboxSettings
 from agent.receiver.ringing.ring_settings import RingSettings
@@ -79,29 +79,24 @@ class BrokerSettings(Section):
 
     host: Host
     address: Address | None = None
-    addresses: list[Address] = Field(default_factory=list, max_length=8)
+    addresses: Annotated[list[Address], Length(max_length=8)] = made(default_factory=list)
     port: Port = 8883
     ca: FilePath
     client_certificate: FilePath | None = None
     client_key: FilePath | None = None
-    session_expiry_days: Annotated[int, Field(ge=1, le=365)] = 30
+    session_expiry_days: Annotated[int, Between(ge=1, le=365)] = 30
 
-    @model_validator(mode="after")
-    def _certificate_with_key(self) -> "BrokerSettings":
+    def together(self) -> None:
+        """A certificate comes with its key, and an address with no list of them."""
         if (self.client_certificate is None) != (self.client_key is None):
             raise ValueError(
                 "client_certificate and client_key come together | give both, or neither"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _address_or_addresses(self) -> "BrokerSettings":
         if (self.address is None) == (not self.addresses):
             raise ValueError(
                 "address or addresses, and not both | name what is dialled: "
                 'addresses = ["203.0.113.10", "203.0.113.11"]'
             )
-        return self
 
     @property
     def dialled(self) -> tuple[str, ...]:
@@ -112,7 +107,7 @@ class BrokerSettings(Section):
 class StoreSettings(Section):
     """Where receivers that share keep the reads. `postgresql`: libpq's service, or a URL."""
 
-    postgresql: Annotated[str, BeforeValidator(as_postgresql)]
+    postgresql: Annotated[str, By(as_postgresql)]
 
     @property
     def conninfo(self) -> str:
@@ -132,19 +127,19 @@ class ReceiverSettings(Section):
     makes the epoch keys, the others have copies.
     """
 
-    recipient: Annotated[str, BeforeValidator(as_recipient)]
+    recipient: Annotated[str, By(as_recipient)]
     city_root: FilePath = Path("root.json")
     roster: FilePath = Path("roster.jws")
-    epochs_ahead_days: Annotated[int, Field(ge=3, le=399)] = 60
-    receiver: Annotated[str, BeforeValidator(as_receiver)] | None = None
+    epochs_ahead_days: Annotated[int, Between(ge=3, le=399)] = 60
+    receiver: Annotated[str, By(as_receiver)] | None = None
     makes_keys: bool = True
     broker: BrokerSettings | None = None
     store: StoreSettings | None = None
-    ring: RingSettings = Field(default_factory=RingSettings)
-    inbox: InboxSettings = Field(default_factory=InboxSettings)
+    ring: RingSettings = made(default_factory=RingSettings)
+    inbox: InboxSettings = made(default_factory=InboxSettings)
 
-    @model_validator(mode="after")
-    def _several_share_a_store(self) -> "ReceiverSettings":
+    def together(self) -> None:
+        """Several share a store."""
         if self.store is None and (self.receiver is not None or not self.makes_keys):
             raise ValueError(
                 "receiver and makes_keys are for receivers that share a store | name it under "
@@ -154,7 +149,6 @@ class ReceiverSettings(Section):
             raise ValueError(
                 'a receiver that makes no keys is one of several | name it: receiver = "2"'
             )
-        return self
 
     @property
     def client_name(self) -> str:
@@ -200,7 +194,7 @@ def broker_typed(
         )
     try:
         return BrokerSettings(host=host, address=address, port=port, ca=ca)
-    except ValidationError:
+    except MisfitError:
         raise UsageError(
             "--host must be a host name and --address an IP address",
             fix="give the IP address itself: no name is looked up",
@@ -266,10 +260,14 @@ def _inbox_lines(inbox: InboxSettings) -> list[str]:
     """Nothing where all is as it is by default."""
     if inbox == InboxSettings():
         return []
-    keys = [(key, one) for key, one in inbox if key != "position" and one is not None]
+    keys = [(key, one) for key, one in vars(inbox).items() if key != "position" and one is not None]
     lines = ["", "[inbox]", *(f"{key} = {_quoted(one)}" for key, one in keys)]
     for place in inbox.position:
-        lines += ["", "[[inbox.position]]", *(f"{key} = {_quoted(one)}" for key, one in place)]
+        lines += [
+            "",
+            "[[inbox.position]]",
+            *(f"{key} = {_quoted(one)}" for key, one in vars(place).items()),
+        ]
     return lines
 
 

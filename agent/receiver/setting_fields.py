@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from agent.core.text.schema.notes import Between, By
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
@@ -34,7 +34,7 @@ def as_path(value: object) -> object:
     return Path(value) if isinstance(value, str) else value
 
 
-FilePath = Annotated[Path, BeforeValidator(as_path)]
-Host = Annotated[str, BeforeValidator(as_host)]
-Address = Annotated[str, BeforeValidator(as_address)]
-Port = Annotated[int, Field(ge=1, le=65_535)]
+FilePath = Annotated[Path, By(as_path)]
+Host = Annotated[str, By(as_host)]
+Address = Annotated[str, By(as_address)]
+Port = Annotated[int, Between(ge=1, le=65_535)]

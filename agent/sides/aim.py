@@ -24,6 +24,7 @@ from agent.core.camera.aim_figures import Band, band_for
 from agent.core.camera.aim_gate import Ending, Gate
 from agent.core.camera.aim_survey import Survey
 from agent.core.camera.view import EVERYTHING
+from agent.core.log.checkpoint import origin_of
 from agent.core.log.leaf import LeafKind
 from agent.core.reading.overlap import Box
 from agent.core.reading.sighting import Frame, PlateRead
@@ -39,7 +40,7 @@ from agent.ports import AuditLog as AuditLogPort
 from agent.ports import Clock, PlateDetector, PlateReader
 from agent.settings import Settings
 from agent.storage.audit_log import AuditLog
-from agent.storage.log_key import load_signing_key, origin_of
+from agent.storage.log_key import load_signing_key
 from agent.vision.detector import OnnxPlateDetector
 from agent.vision.model_loader import load_vision
 from agent.vision.models import load_model

@@ -5,9 +5,9 @@ once a minute, says what is wrong in the status (P9: in numbers).
 from collections.abc import Iterator
 from datetime import datetime
 
-from agent.core.camera.camera_event import CameraEvent
+from agent.core.camera.camera_event import Alarm, CameraEvent
 from agent.core.camera.camera_facts import NAME, CameraFacts, format_facts
-from agent.core.camera.standing_alarms import Alarm, AlarmKeeper
+from agent.core.camera.standing_alarms import AlarmKeeper
 from agent.core.log.leaf import LeafKind
 from agent.core.reading.sighting import Frame
 from agent.disk.atomic_file import write_atomic

@@ -10,10 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
-from agent.bundles.hotlist_file import PLAIN, read_hotlist
 from agent.bundles.hotlist_sealed import no_hotlist, open_hotlist
 from agent.bundles.layout import HOTLIST, keys_role
-from agent.core.hotlist.intake.lines import lines_told
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.camera_roster import require_camera
 from agent.core.policy.policy import require_in_force
@@ -80,6 +78,9 @@ def unsigned_orders(settings: Settings, policy: Policy, today: date, log: AuditL
 
     Raises ConfigError, EnvelopeRefusedError, BundleRefusedError.
     """
+    # What reads lists in CSV is a tenth of watch's start, and an enrolled camera has no use for it.
+    from agent.bundles.hotlist_file import read_hotlist
+
     city = CityFolder(settings.city)
     hotlist = read_hotlist(
         settings.city,
@@ -177,6 +178,9 @@ def _tell_left_out(hotlist: HotList, log: AuditLog) -> None:
 def _tell_doubted(hotlist: HotList, log: AuditLog) -> None:
     """Of a rig's plain list, which nobody imported: which rows are not what they seem."""
     if lines := hotlist.doubted_lines:
+        from agent.bundles.hotlist_file import PLAIN
+        from agent.core.hotlist.intake.lines import lines_told
+
         what = (
             f"hot list: {PLAIN}: {len(lines)} rows are not what they seem and are left out, "
             f"line {lines_told(lines)}; `platewarden hotlist import` tells why"

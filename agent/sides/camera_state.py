@@ -16,6 +16,7 @@ from agent.bundles.generation import Generation
 from agent.bundles.generation_store import BundleStore
 from agent.core.camera import camera_facts, hotlist_facts
 from agent.core.log import link_facts
+from agent.core.log.checkpoint import origin_of
 from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import Policy
@@ -26,10 +27,9 @@ from agent.errors import PlatewardenError
 from agent.host.clock import BUILD_TIME, FILE_NAME, LinuxMachine
 from agent.settings import Settings
 from agent.sides.signed_city import BUNDLES, key_reach, sentence
-from agent.storage.floor_file import known_floor
 from agent.storage.leads.outcome_box import OutcomeBox
 from agent.storage.leads.released_leads import stopped_rules
-from agent.storage.log_key import origin_of
+from agent.storage.log_notes import known_floor
 from agent.storage.log_reader import beginning, database_of, recent, rehearsals
 from agent.storage.mailbox import OutboxReader, ReceiptBox
 from agent.verifying.device_public_file import load_device_public

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.layout import HOTLIST
+from agent.core.log.checkpoint import origin_of
 from agent.core.log.closing_words import DeliverTotals, deliver_totals
 from agent.core.log.collected import MAX_ANSWER_BYTES
 from agent.core.log.floor import FILE_NAME as FLOOR
@@ -46,7 +47,7 @@ from agent.storage.audit_log import AuditLog
 from agent.storage.floor_file import FloorKeeper
 from agent.storage.growth_mailbox import OwnGrowth, WatchGrowth
 from agent.storage.kept_receipts import KeptReceipts
-from agent.storage.log_key import load_signing_key, origin_of
+from agent.storage.log_key import load_signing_key
 from agent.storage.mailbox import COLLECTED, GROWTH, OutboxReader
 from agent.verifying.device_public_file import load_own_public
 from agent.verifying.envelope_check import EnvelopeVerifier

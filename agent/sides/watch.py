@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from agent import pipeline
 from agent.camera.masked_source import MaskedSource, load_view
 from agent.camera.sources import is_live, open_source
+from agent.core.log.checkpoint import origin_of
 from agent.core.log.closing_words import WatchTotals, watch_totals
 from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
@@ -29,7 +30,7 @@ from agent.sides.signed_city import SignedCity, Standing, in_force
 from agent.sides.watch_parts import Watch, build_line, hotlist_digest, opened_outbox, tell_hotlist
 from agent.storage.audit_log import AuditLog
 from agent.storage.floor_file import open_above
-from agent.storage.log_key import load_signing_key, origin_of
+from agent.storage.log_key import load_signing_key
 from agent.storage.mailbox import OutboxReader
 from agent.verifying.device_public_file import load_own_public
 

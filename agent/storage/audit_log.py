@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.core.log.checkpoint import MAX_NOTE_BYTES, Checkpoint, NoteSignature, body, key_id, note
 from agent.core.log.leaf import SALT_BYTES, canonical, salted_leaf_hash
@@ -54,7 +53,7 @@ class AuditLog:
     ) -> None:
         self._path, self._origin, self._key, self._now = path, origin, key, now
         self.tally = Tally()
-        raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        raw = key.public_key().public_bytes_raw()
         self._key_id = key_id(origin, raw)
         self.checkpoint_path = path.with_name(CHECKPOINT_FILE)
         self._uncopied: bytes | None = None

@@ -16,14 +16,14 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from agent.core.log.checkpoint import MAX_NOTE_BYTES
-from agent.core.log.floor import Floor, floor_lines, floor_of
+from agent.core.log.floor import Floor, floor_lines
 from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
 from agent.core.time.instant import Instant
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import LogRefusedError, StorageError
 from agent.storage.audit_log import AuditLog
-from agent.storage.log_notes import verified_checkpoint
+from agent.storage.log_notes import looked_at, verified_floor
 from agent.storage.log_schema import EARLIER_TABLE, SEQUENCE_TABLE
 
 WRITE_EVERY_S = 10.0
@@ -46,7 +46,7 @@ def open_above(
     log = AuditLog(path, origin, key, now)
     try:
         log.add_tables(f"{SEQUENCE_TABLE}; {EARLIER_TABLE}")
-        floor, refused = _looked_at(shown, origin, key.public_key())
+        floor, refused = looked_at(shown, origin, key.public_key())
         if floor is not None and log.size == 0:
             _begin_above(log, floor)
         elif floor is not None:
@@ -127,42 +127,13 @@ class FloorKeeper:
             note = read_bounded(path, MAX_NOTE_BYTES)
         except StorageError:
             return []
-        found = _verified(note, self._origin, self._key)
+        found = verified_floor(note, self._origin, self._key)
         return [(found, note)] if found else []
 
     def _write(self, note: bytes) -> None:
         for path, mode in zip(self._targets, (0o600, SHARED_MODE), strict=True):
             if note not in [there for _, there in self._read(path)]:
                 write_atomic(path, note, mode)
-
-
-def known_floor(shown: Path, origin: str, key: Ed25519PublicKey) -> Floor | None:
-    """What deliver shows, for `status`; None when there is none that counts."""
-    return _looked_at(shown, origin, key)[0]
-
-
-def _looked_at(shown: Path, origin: str, key: Ed25519PublicKey) -> tuple[Floor | None, str]:
-    """The floor, or None and what is wrong with it. A floor that cannot be read counts as none:
-    deliver, which writes it, could as well keep it back.
-    """
-    if not os.path.lexists(shown):
-        return None, ""
-    try:
-        found = _verified(read_bounded(shown, MAX_NOTE_BYTES), origin, key)
-    except StorageError as error:
-        return None, error.what
-    return (
-        found,
-        "" if found else "the checkpoint that deliver keeps is not signed by this log's key",
-    )
-
-
-def _verified(untrusted_note: bytes, origin: str, key: Ed25519PublicKey) -> Floor | None:
-    checkpoint = verified_checkpoint(untrusted_note, origin, key)
-    try:
-        return floor_of(checkpoint) if checkpoint else None
-    except ValueError:
-        return None
 
 
 def _begin_above(log: AuditLog, floor: Floor) -> None:

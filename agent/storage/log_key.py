@@ -20,14 +20,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from agent.core.log.checkpoint import parse_verifier_key
+from agent.core.log.checkpoint import origin_of, parse_verifier_key
 from agent.core.text.encoding import from_b64url
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.disk.private_file import credential_or, read_private
 from agent.errors import StorageError, UsageError
 
 MAX_KEY_FILE_BYTES = 16_384
-ORIGIN_PREFIX = "platewarden"
 _DIGEST_LABEL = b"platewarden hotlist_digest 1"
 
 
@@ -45,11 +44,6 @@ class TrustedLogKeys:
     def for_origin(self, origin: str) -> Ed25519PublicKey | None:
         """The key that must have signed checkpoints of this origin."""
         return self.keys.get(origin) or self.keys.get("")
-
-
-def origin_of(device: str, process: str) -> str:
-    """`platewarden/<device>/<process>`: the name of one process's log and of its key."""
-    return f"{ORIGIN_PREFIX}/{device}/{process}"
 
 
 def create_signing_key(path: Path) -> Ed25519PrivateKey:

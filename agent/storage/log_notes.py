@@ -1,10 +1,15 @@
-"""Checks the signature of one checkpoint."""
+"""Checks the signature of one checkpoint, and of the floor that deliver shows."""
+
+import os
+from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent.core.log.checkpoint import Checkpoint, key_id, parse_body, parse_note
+from agent.core.log.checkpoint import MAX_NOTE_BYTES, Checkpoint, key_id, parse_body, parse_note
+from agent.core.log.floor import Floor, floor_of
+from agent.disk.atomic_file import read_bounded
+from agent.errors import StorageError
 
 
 def verified_checkpoint(
@@ -18,7 +23,7 @@ def verified_checkpoint(
         checkpoint = parse_body(taken_apart.signed)
     except ValueError:
         return None
-    expected_id = key_id(origin, key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+    expected_id = key_id(origin, key.public_bytes_raw())
     mine = [
         one for one in taken_apart.signatures if one.name == origin and one.key_id == expected_id
     ]
@@ -30,3 +35,33 @@ def verified_checkpoint(
     except InvalidSignature:
         return None
     return checkpoint
+
+
+def known_floor(shown: Path, origin: str, key: Ed25519PublicKey) -> Floor | None:
+    """What deliver shows, for `status`; None when there is none that counts."""
+    return looked_at(shown, origin, key)[0]
+
+
+def looked_at(shown: Path, origin: str, key: Ed25519PublicKey) -> tuple[Floor | None, str]:
+    """The floor, or None and what is wrong with it. A floor that cannot be read counts as none:
+    deliver, which writes it, could as well keep it back.
+    """
+    if not os.path.lexists(shown):
+        return None, ""
+    try:
+        found = verified_floor(read_bounded(shown, MAX_NOTE_BYTES), origin, key)
+    except StorageError as error:
+        return None, error.what
+    return (
+        found,
+        "" if found else "the checkpoint that deliver keeps is not signed by this log's key",
+    )
+
+
+def verified_floor(untrusted_note: bytes, origin: str, key: Ed25519PublicKey) -> Floor | None:
+    """The floor in a signed note; None where this key did not sign it."""
+    checkpoint = verified_checkpoint(untrusted_note, origin, key)
+    try:
+        return floor_of(checkpoint) if checkpoint else None
+    except ValueError:
+        return None

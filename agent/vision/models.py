@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Annotated
 
 from onnxruntime import InferenceSession
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.core.text.schema.notes import Between, By, Form, MisfitError
+from agent.core.text.schema.section import Section
 from agent.core.text.schema_words import first_fault
 from agent.errors import ModelError
 from agent.vision.sessions import make_session
@@ -23,46 +24,46 @@ LARGEST_MANIFEST_BYTES = 64 * 1024
 LARGEST_MODEL_BYTES = 64 * 1024 * 1024
 REINSTALL = "reinstall platewarden; after a training: python -m models.training.manifest"
 
-Natural = Annotated[int, Field(gt=0)]
+
+def as_tuple(value: object) -> object:
+    """JSON has lists only."""
+    return tuple(value) if isinstance(value, list) else value
 
 
-class TensorEntry(BaseModel):
+class TensorEntry(Section):
     """An input or output: `type` as numpy spells it, `shape` with -1 for any size."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     name: str
     type: str
-    shape: tuple[int, ...]
+    shape: Annotated[tuple[int, ...], By(as_tuple)]
 
 
-class ModelEntry(BaseModel):
+Tensors = Annotated[tuple[TensorEntry, ...], By(as_tuple)]
+
+
+class ModelEntry(Section):
     """One network.
 
     `threshold`: the score from which its output counts, 0–1; `classes`: what its output tells
     apart.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     # A bare name, so that no path leads out of the folder.
-    file: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*\.onnx$")]
-    size_bytes: Annotated[int, Field(gt=0, le=LARGEST_MODEL_BYTES)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    file: Annotated[str, Form(r"^[a-z0-9][a-z0-9_-]*\.onnx$")]
+    size_bytes: Annotated[int, Between(gt=0, le=LARGEST_MODEL_BYTES)]
+    sha256: Annotated[str, Form(r"^[0-9a-f]{64}$")]
     purpose: str
-    inputs: tuple[TensorEntry, ...]
-    outputs: tuple[TensorEntry, ...]
-    classes: tuple[str, ...]
-    threshold: Annotated[float, Field(ge=0, le=1)]
+    inputs: Tensors
+    outputs: Tensors
+    classes: Annotated[tuple[str, ...], By(as_tuple)]
+    threshold: Annotated[float, Between(ge=0, le=1)]
     training_command: str
 
 
-class Manifest(BaseModel):
+class Manifest(Section):
     """The networks that may be loaded, by name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    version: Annotated[int, Field(ge=1, le=1)]
+    version: Annotated[int, Between(ge=1, le=1)]
     models: dict[str, ModelEntry]
 
 
@@ -74,8 +75,8 @@ def read_manifest(models_dir: Path | None = None) -> Manifest:
     folder = _folder(models_dir)
     untrusted = _read(folder, MANIFEST, LARGEST_MANIFEST_BYTES)
     try:
-        return Manifest.model_validate_json(untrusted)
-    except ValidationError as error:
+        return Manifest.from_json(untrusted)
+    except MisfitError as error:
         raise ModelError(
             first_fault(error, Manifest), where=_where(folder, MANIFEST), fix=REINSTALL
         ) from None

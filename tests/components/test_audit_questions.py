@@ -14,9 +14,9 @@ from agent.audit.questions.ask import ask
 from agent.audit.questions.findings import NOTES, Finding
 from agent.audit.questions.receiver_file import DeviceTold, ReceiverTold, read_receiver
 from agent.commands.audit import app
+from agent.core.log.checkpoint import origin_of
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import LogRefusedError, UsageError
-from agent.storage.log_key import origin_of
 from tests.support.audit_logs import KEY, jwk, tamper
 from tests.support.told_logs import CITY, FIRST, RECIPIENTS, Leaf, some_story, write
 

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.commands.audit import app
+from agent.core.log.checkpoint import origin_of
 from agent.errors import LogRefusedError, UsageError
-from agent.storage.log_key import origin_of
 from tests.support.audit_logs import (
     DEVICE,
     KEY,

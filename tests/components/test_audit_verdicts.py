@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from agent.commands.audit import app
+from agent.core.log.checkpoint import origin_of
 from agent.core.text.strict_json import canonical, public_jwk
 from agent.errors import EnvelopeRefusedError, LogRefusedError, StorageError, UsageError
-from agent.storage.log_key import origin_of
 from agent.verifying.roster_check import TYP, Roster, format_roster
 from tests.components.test_audit_verify import LEAVES
 from tests.support.audit_logs import (

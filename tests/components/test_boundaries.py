@@ -13,7 +13,6 @@ import pytest
 from agent import boundary, cli
 from agent.bundles import (
     city_folder,
-    generation_store,
     hotlist_file,
     hotlist_sealed,
     inbox,
@@ -31,6 +30,7 @@ from agent.core.hotlist.columns import MAX_CROWD, most_crowded, slots_of
 from agent.core.hotlist.compiled_format import decode, encode
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.judging.check.policy_check import Against, File, check_policy
+from agent.core.policy import camera_roster, charter
 from agent.core.policy.schema.hotlist_rules import HotlistRules
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import Fields
@@ -145,13 +145,13 @@ BOUNDARIES = {
         ConfigError,
     ),
     "charter": (
-        city_folder,
+        charter,
         "parse_charter",
         lambda _: CityFolder(EXAMPLE).charter(),
         ConfigError,
     ),
     "cameras": (
-        city_folder,
+        camera_roster,
         "parse_roster",
         lambda _: CityFolder(EXAMPLE).cameras(),
         ConfigError,
@@ -231,7 +231,7 @@ def test_a_camera_keeps_its_bundles_and_looks_again(tmp_path, monkeypatch):
     told = []
     follower = Follower(store, box, lambda reason, what: told.append((reason, what)))
     with monkeypatch.context() as planted:
-        planted.setattr(generation_store, "Verification", fails)
+        planted.setattr("agent.bundles.verification.Verification", fails)
         assert follower.look(Instant(datetime.now(UTC)), 0.0) is None
     assert [reason for reason, _ in told] == [Reason.UNFORESEEN]
     assert follower.look(Instant(datetime.now(UTC)), 1000.0) is not None
@@ -343,7 +343,7 @@ def compiled(entries=200):
 
 
 def again(found, columns=None, **changes):
-    header = found.header.model_copy(update=changes)
+    header = found.header.changed(**changes)
     return decode(bytearray(encode(header, columns or found.columns)), "list")
 
 

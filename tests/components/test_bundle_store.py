@@ -329,7 +329,7 @@ def test_the_one_private_part_of_tuf_that_we_touch_is_still_there(city, tmp_path
 
 def test_no_network_library_is_loaded_with_it():
     code = (
-        "import sys, agent.bundles.generation_store; print(*(name for name in sys.modules "
+        "import sys, agent.bundles.verification; print(*(name for name in sys.modules "
         "if name.split('.')[0] in ('urllib3', 'requests', 'ssl', 'http', 'numpy')))"
     )
     assert (

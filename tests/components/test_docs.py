@@ -10,11 +10,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
+from agent.core.text.schema.section import Section
 from agent.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -72,20 +71,21 @@ def shown(path):
 def in_code(model, prefix=""):
     """{dotted key: default as the document writes it}."""
     found = {}
-    for name, field in model.model_fields.items():
+    for name, field in model.own_fields().items():
         if not prefix and name in {"file", "root"}:  # filled in by `load`, refused in the file
             continue
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             found |= in_code(field.annotation, f"{name}.")
         else:
-            found[prefix + name] = written(field.default)
+            found[prefix + name] = written(field)
     return found
 
 
-def written(default):
+def written(field):
     """A default as TOML writes it."""
-    if default is PydanticUndefined:
+    if field.default is None:
         return "required"
+    default = field.default()
     if default is None:
         return "none"
     if isinstance(default, bool):

@@ -15,9 +15,9 @@ import pytest
 
 from agent.camera.sources import open_source
 from agent.commands.doctor_page import lines, total
+from agent.core.camera.camera_event import Alarm
 from agent.core.camera.camera_facts import CameraFacts, format_facts
 from agent.core.camera.diagnosis_findings import fail, ok, skip
-from agent.core.camera.standing_alarms import Alarm
 from agent.doctor import examination, eyes, parts
 from agent.settings import Settings
 from tests.support.camera_rig import PLATE, camera_rig

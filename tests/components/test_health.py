@@ -11,8 +11,8 @@ import pytest
 
 from agent import cli
 from agent.core.camera import camera_facts, hotlist_facts
+from agent.core.camera.camera_event import Alarm
 from agent.core.camera.camera_facts import CameraFacts
-from agent.core.camera.standing_alarms import Alarm
 from agent.core.log import link_facts
 from agent.core.log.link_facts import Link, LinkFacts
 from agent.doctor.health_numbers import Health, as_json, as_prometheus, coarse

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from agent.audit import log_pass, log_verify
 from agent.audit.log_verify import Asked, verify
 from agent.core.log.checkpoint import note as write_note
-from agent.core.log.checkpoint import parse_note
-from agent.storage.log_key import TrustedLogKeys, origin_of
+from agent.core.log.checkpoint import origin_of, parse_note
+from agent.storage.log_key import TrustedLogKeys
 from tests.support.audit_logs import (
     DEVICE,
     KEY,

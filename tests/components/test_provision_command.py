@@ -398,8 +398,8 @@ class TestDecommission:
         assert tree(work) == before
 
     def test_not_while_watch_runs(self, capsys, work):
+        from agent.core.log.checkpoint import origin_of
         from agent.storage.audit_log import AuditLog
-        from agent.storage.log_key import origin_of
         from tests.fakes.clock import FakeClock
 
         public = load_device_public(work / "device")

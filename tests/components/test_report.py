@@ -318,9 +318,9 @@ class TestVerify:
 
     def test_of_logs_that_have_grown_since(self, made, page):
         late = FIRST_DAY + timedelta(days=12)
+        from agent.core.log.checkpoint import origin_of
         from agent.core.time.instant import ClockTrust, Instant
         from agent.storage.audit_log import AuditLog
-        from agent.storage.log_key import origin_of
         from tests.support.audit_logs import KEY
 
         place = made.logs / "main-street-2/watch/log.sqlite"

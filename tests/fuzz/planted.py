@@ -77,11 +77,11 @@ FAULTS: dict[str, Fault] = {
         "agent.verifying.jose:parse_object", lambda found, *_: found.get("typ") == 2
     ),
     "hotlist_csv": Fault(
-        "agent.core.hotlist.intake.list_import:compile_rows",
+        "agent.core.hotlist.intake.compiled_rows:compile_rows",
         lambda found, *_: found.header.identical == 1,
     ),
     "hotlist_ncic": Fault(
-        "agent.core.hotlist.intake.list_import:compile_rows",
+        "agent.core.hotlist.intake.compiled_rows:compile_rows",
         lambda found, *_: found.header.skipped == 3,
     ),
     "hotlist_bin": Fault(

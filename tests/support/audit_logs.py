@@ -13,13 +13,14 @@ from tempfile import TemporaryDirectory
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.core.log.checkpoint import origin_of
 from agent.core.log.leaf import canonical, salted_leaf_hash
 from agent.core.time.instant import ClockTrust
 from agent.core.wire.match_level import MatchLevel
 from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.tags import Tags
 from agent.storage.audit_log import AuditLog
-from agent.storage.log_key import TrustedLogKeys, origin_of
+from agent.storage.log_key import TrustedLogKeys
 from tests.fakes.clock import FakeClock
 
 DEVICE = "cam-test-1"

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from agent.audit.log_verify import verify
+from agent.core.log.checkpoint import origin_of
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.time.instant import ClockTrust, Instant
 from agent.storage.audit_log import AuditLog
-from agent.storage.log_key import TrustedLogKeys, origin_of
+from agent.storage.log_key import TrustedLogKeys
 from tests.support.audit_logs import KEY
 
 FIRST = datetime(2027, 3, 1, 5, 20, tzinfo=UTC)

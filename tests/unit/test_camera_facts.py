@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.core.camera.camera_facts import CameraFacts, findings, format_facts, parse_facts
-from agent.core.camera.standing_alarms import Alarm
+from agent.core.camera.camera_event import Alarm
+from agent.core.camera.camera_facts import CameraFacts, format_facts, parse_facts
+from agent.core.camera.diagnosis_findings import told_by_watch as findings
 from agent.errors import EnvelopeRefusedError
 
 AT = datetime(2026, 11, 23, 2, 10, tzinfo=UTC)

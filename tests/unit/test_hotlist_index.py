@@ -21,7 +21,8 @@ from agent.core.hotlist.compiled_format import MAGIC, decode, encode, shapes_of
 from agent.core.hotlist.confusion import CONFUSABLE_GROUPS
 from agent.core.hotlist.entry import FIELDS
 from agent.core.hotlist.index import hotlist_of
-from agent.core.hotlist.intake.list_import import Source, compile_rows, import_list, parse_hotlist
+from agent.core.hotlist.intake.compiled_rows import compile_rows
+from agent.core.hotlist.intake.list_import import Source, import_list, parse_hotlist
 from agent.core.reading.plate_text import PlateText
 from agent.core.reading.sighting import Alternative
 from agent.errors import ConfigError
@@ -219,9 +220,9 @@ def damaged():
     yield "text of 13 characters", column("text", (1 << 64) - 1)
     yield "no text", column("text", 3)
     yield "control characters", encode(header, Columns(columns.rows, np.array([7, 10, 27], "<u1")))
-    yield "a time that is none", encode(header.model_copy(update={"as_of": "yesterday"}), columns)
+    yield "a time that is none", encode(header.changed(as_of="yesterday"), columns)
     yield "something in the spare byte", column("spare", 1)
-    yield "an even multiplier", encode(header.model_copy(update={"multiplier": 2}), columns)
+    yield "an even multiplier", encode(header.changed(multiplier=2), columns)
 
 
 @pytest.mark.parametrize("what", [name for name, _ in damaged()])

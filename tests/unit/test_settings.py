@@ -38,7 +38,7 @@ def test_the_shipped_example_loads():
 
 def test_settings_cannot_be_changed_afterwards(tmp_path):
     loaded = settings.load(write(tmp_path, 'camera_id = "c1"\n'))
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(AttributeError, match="frozen"):
         loaded.camera_id = "other"
 
 

@@ -30,7 +30,7 @@ def test_a_folder_an_image_and_a_video(tmp_path):
 
 def test_the_pixel_limit_comes_from_the_settings(tmp_path):
     write_picture(tmp_path / "a.jpg")
-    small = SETTINGS.model_copy(update={"limits": Limits(max_source_pixels=10_000)})
+    small = SETTINGS.changed(limits=Limits(max_source_pixels=10_000))
     with pytest.raises(SourceError, match="limit of 10,000 px"):
         next(open_source(str(tmp_path), small, FakeClock()).frames())
 

@@ -13,11 +13,11 @@ from agent.city import drafts
 from agent.city.in_force import signers
 from agent.city.policy_files import files_of
 from agent.core.judging.explain.provenance import Standing
+from agent.core.log.checkpoint import origin_of
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.wire.epochs import deadline_of
 from agent.disk.atomic_file import read_bounded
 from agent.errors import EnvelopeRefusedError, UsageError
-from agent.storage.log_key import origin_of
 from agent.verifying.key_list_check import verify_key_list
 
 if TYPE_CHECKING:

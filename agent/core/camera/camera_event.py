@@ -5,6 +5,7 @@ Words and numbers, never a picture or a plate (P9).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,25 @@ def other_size(asked: tuple[int, int], given: tuple[int, int]) -> CameraEvent:
         "that under [camera], or a size that it has",
         {"asked": f"{wide}x{high}", "given": f"{wider}x{higher}"},
     )
+
+
+class Alarm(StrEnum):
+    """Codes: they stand in logs, in the status and in docs/design/camera-care.md."""
+
+    BLOCKED = "blocked"
+    DIRTY = "dirty"
+    MOVED = "moved"
+    DARK = "dark"
+    BLURRED = "blurred"
+
+
+FIX = {
+    Alarm.BLOCKED: "something covers the lens, or stands before it",
+    Alarm.DIRTY: "parts of the picture have lost their detail: clean the glass",
+    Alarm.MOVED: "the camera looks elsewhere than it did: aim it again",
+    Alarm.DARK: "too dark to read, or the lens is capped: look after the infrared light",
+    Alarm.BLURRED: "the whole picture is blurred: focus, or wipe the glass",
+}
 
 
 Tell = Callable[[CameraEvent], None]

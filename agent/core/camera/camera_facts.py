@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent.core.camera.diagnosis_findings import Finding, ok, warn
-from agent.core.camera.standing_alarms import FIX, Alarm
+from agent.core.camera.camera_event import Alarm
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, parse_object
 
@@ -69,23 +68,3 @@ def parse_facts(untrusted: bytes) -> CameraFacts:
         fields.whole("frames", 0, MOST_FRAMES) if "frames" in fields else 0,
         fields.whole("dropped", 0, MOST_FRAMES) if "dropped" in fields else 0,
     )
-
-
-def findings(facts: CameraFacts) -> list[Finding]:
-    """A line for each alarm, or that there is none; and one for stalls."""
-    found = [
-        warn("camera alarm", f"{alarm} since {since:%Y-%m-%d %H:%M} UTC", FIX[alarm])
-        for alarm, since in sorted(facts.alarms.items())
-    ]
-    found = found or [ok("camera alarm", f"none stands; the {facts.profile}'s profile is in force")]
-    if facts.stalls:
-        told = f"{facts.stalls} times no frame came in time since watch started"
-        found.append(
-            warn(
-                "camera stalls",
-                told,
-                "check the ribbon cable and the power supply; "
-                "`journalctl -u platewarden-watch` says what helped",
-            )
-        )
-    return found

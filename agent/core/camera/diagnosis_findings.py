@@ -6,9 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
+from agent.core.camera.camera_event import FIX
 from agent.core.text.visible import visible
 from agent.errors import PlatewardenError
+
+if TYPE_CHECKING:
+    from agent.core.camera.camera_facts import CameraFacts
 
 LONGEST_TEXT = 600
 
@@ -113,3 +118,23 @@ def _line(untrusted: object) -> str:
     if not isinstance(untrusted, str):
         raise TypeError
     return visible(untrusted[:LONGEST_TEXT])
+
+
+def told_by_watch(facts: "CameraFacts") -> list[Finding]:
+    """A line for each alarm, or that there is none; and one for stalls."""
+    found = [
+        warn("camera alarm", f"{alarm} since {since:%Y-%m-%d %H:%M} UTC", FIX[alarm])
+        for alarm, since in sorted(facts.alarms.items())
+    ]
+    found = found or [ok("camera alarm", f"none stands; the {facts.profile}'s profile is in force")]
+    if facts.stalls:
+        told = f"{facts.stalls} times no frame came in time since watch started"
+        found.append(
+            warn(
+                "camera stalls",
+                told,
+                "check the ribbon cable and the power supply; "
+                "`journalctl -u platewarden-watch` says what helped",
+            )
+        )
+    return found

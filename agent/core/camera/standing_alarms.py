@@ -5,10 +5,9 @@ Numbers in, alarms out (docs/design/camera-care.md).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from agent.core.camera.aim_figures import DARK, Light
-from agent.core.camera.camera_event import CameraEvent
+from agent.core.camera.camera_event import FIX, Alarm, CameraEvent
 from agent.core.camera.diagnosis import BLANK, SCENE_BLURRED
 
 EDGES_ACROSS, EDGES_DOWN = 32, 18
@@ -27,25 +26,6 @@ FLAT_SHARE, DIRTY_SHARE, LEAST_TELLING = 0.6, 0.34, 4
 UNLIKE, ALIKE, GAINED = 0.4, 0.5, 0.12
 # Cells that are tried in each direction; and alike enough in place not to try at all.
 MOVED_BY, IN_PLACE = 4, 0.75
-
-
-class Alarm(StrEnum):
-    """Codes: they stand in logs, in the status and in docs/design/camera-care.md."""
-
-    BLOCKED = "blocked"
-    DIRTY = "dirty"
-    MOVED = "moved"
-    DARK = "dark"
-    BLURRED = "blurred"
-
-
-FIX = {
-    Alarm.BLOCKED: "something covers the lens, or stands before it",
-    Alarm.DIRTY: "parts of the picture have lost their detail: clean the glass",
-    Alarm.MOVED: "the camera looks elsewhere than it did: aim it again",
-    Alarm.DARK: "too dark to read, or the lens is capped: look after the infrared light",
-    Alarm.BLURRED: "the whole picture is blurred: focus, or wipe the glass",
-}
 
 
 @dataclass(frozen=True, slots=True)

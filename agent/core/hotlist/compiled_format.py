@@ -10,13 +10,13 @@ everything before it. The sum finds damage; that nobody forged the list is for s
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.core.hotlist.builder import MAX_ENTRIES
 from agent.core.hotlist.columns import (
@@ -32,6 +32,8 @@ from agent.core.hotlist.confusion import BASE
 from agent.core.hotlist.entry import PATTERNS
 from agent.core.reading.plate_text import MAX_LENGTH
 from agent.core.text.rfc3339 import parse_rfc3339
+from agent.core.text.schema.notes import Between, Form, MisfitError
+from agent.core.text.schema.section import Section
 from agent.core.text.strict_json import FIRST_YEAR, LAST_YEAR
 from agent.errors import ConfigError
 
@@ -47,11 +49,11 @@ MAX_FILE_BYTES = 512 * 1024 * 1024
 DIGEST_BYTES = 32
 _AGAIN = "make it again with `platewarden hotlist import`"
 _SHAPE = re.compile(rf"[DL]{{1,{MAX_LENGTH}}}")
-_Count = Annotated[int, Field(ge=0)]
-_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Count = Annotated[int, Between(ge=0)]
+_Digest = Annotated[str, Form(r"^[0-9a-f]{64}$")]
 
 
-class Header(BaseModel):
+class Header(Section):
     """What a list says of itself.
 
     `as_of`: when its source was made; `allowed`: the categories that could enter, None for all.
@@ -60,12 +62,10 @@ class Header(BaseModel):
     three digits), for the odds of a chance hit.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
     v: Literal[1] = 1
-    entries: Annotated[int, Field(ge=0, le=MAX_ENTRIES)]
+    entries: Annotated[int, Between(ge=0, le=MAX_ENTRIES)]
     case_bytes: _Count
-    multiplier: Annotated[int, Field(gt=0, lt=1 << 64)]
+    multiplier: Annotated[int, Between(gt=0, lt=1 << 64)]
     as_of: str
     source_sha256: _Digest
     names: dict[str, list[str]]
@@ -106,7 +106,7 @@ def multiplier_from(source_sha256: str) -> int:
 
 def encode(header: Header, columns: Columns) -> bytes:
     """The file's bytes."""
-    text = header.model_dump_json().encode("ascii")
+    text = json.dumps(vars(header), separators=(",", ":"), ensure_ascii=False).encode("ascii")
     text += b" " * (-len(text) % 8)
     parts = [
         MAGIC,
@@ -151,9 +151,9 @@ def decode(untrusted: bytes | bytearray, where: str) -> Compiled:
 
 def _header(untrusted: bytes, where: str) -> Header:
     try:
-        header = Header.model_validate_json(untrusted)
+        header = Header.from_json(untrusted)
         year = parse_rfc3339(header.as_of).year
-    except ValidationError:
+    except MisfitError:
         raise ConfigError("malformed header", where=where, fix=_AGAIN) from None
     except ValueError:
         raise ConfigError("malformed header: as_of is no time", where=where, fix=_AGAIN) from None

@@ -201,3 +201,8 @@ def _decode(text: str) -> bytes:
         msg = "not canonical base64"
         raise ValueError(msg)
     return data
+
+
+def origin_of(device: str, process: str) -> str:
+    """`platewarden/<device>/<process>`: the name of one process's log and of its key."""
+    return f"platewarden/{device}/{process}"

@@ -11,13 +11,12 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
-
 from agent.core.policy.barring import Bar, barred_always
 from agent.core.policy.schema.fields import Identifier, Line, Place, Road
 from agent.core.reasons import Reason
+from agent.core.text.schema.notes import Length
+from agent.core.text.schema.section import Section, made
 from agent.core.text.toml_blocks import open_blocks
-from agent.core.text.toml_document import Section
 from agent.errors import PolicyRefusedError
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_CAMERAS = 20_000
 MAX_BYTES = 8 * 1024 * 1024  # of roster.toml: 400 bytes for each
-Near = Annotated[list[Place], Field(max_length=32)]
+Near = Annotated[list[Place], Length(max_length=32)]
 
 
 class CameraTable(Section):
@@ -46,7 +45,7 @@ class RosterTable(Section):
     """The whole file; the tables in it are checked one by one."""
 
     city: Line
-    camera: Annotated[list[dict[str, Any]], Field(max_length=MAX_CAMERAS)] = Field(
+    camera: Annotated[list[dict[str, Any]], Length(max_length=MAX_CAMERAS)] = made(
         default_factory=list
     )
 

@@ -12,14 +12,14 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
-
 from agent.core.policy.schema.fields import Identifier, Kind, Line, RetentionDays
 from agent.core.policy.schema.hotlist_rules import HotlistRules, hotlist_rules
 from agent.core.policy.schema.tables import Tables, bars
 from agent.core.reasons import Reason
+from agent.core.text.schema.notes import Length
+from agent.core.text.schema.section import Section, made
 from agent.core.text.suggestion import nearest
-from agent.core.text.toml_document import Document, Section, open_document, read_document
+from agent.core.text.toml_document import Document, open_document, read_document
 from agent.errors import PolicyRefusedError
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from agent.core.policy.barring import Bar
     from agent.core.policy.policy import Policy, Recipient, ReleaseRule
 
-Identifiers = Annotated[list[Identifier], Field(max_length=1000)]
-Kinds = Annotated[list[Kind], Field(max_length=32)]
+Identifiers = Annotated[list[Identifier], Length(max_length=1000)]
+Kinds = Annotated[list[Kind], Length(max_length=32)]
 
 
 class CharterTable(Section):
@@ -43,14 +43,14 @@ class CharterTable(Section):
     forbidden_purposes: Identifiers
     allowed_categories: Identifiers
     max_retention: RetentionDays
-    forbidden_kinds: Kinds = Field(default_factory=list)
+    forbidden_kinds: Kinds = made(default_factory=list)
     allowed_recipients: Identifiers | None = None
     allowed_kinds: Kinds | None = None
     allowed_purposes: Identifiers | None = None
-    barred: Tables = Field(default_factory=list)
+    barred: Tables = made(default_factory=list)
     complaints: Line = ""
-    hotlist: dict[str, Any] = Field(default_factory=dict)
-    hotlist_signer: Tables = Field(default_factory=list)
+    hotlist: dict[str, Any] = made(default_factory=dict)
+    hotlist_signer: Tables = made(default_factory=list)
 
 
 NEARER = 0.85  # of a doubt that nobody asked for: more alike than a suggestion needs to be
@@ -234,7 +234,7 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
     barred, rules = bars(document), hotlist_rules(document)
     if table is None:
         return None
-    lines = {(key, ""): document.line((key,)) for key in CharterTable.model_fields}
+    lines = {(key, ""): document.line((key,)) for key in CharterTable.own_fields()}
     lines["hotlist", "additions_per_day"] = document.line(("hotlist", "additions_per_day"))
     for key in ("forbidden_recipients", "forbidden_purposes", "forbidden_kinds"):
         lines |= {

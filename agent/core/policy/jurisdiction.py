@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
-
 from agent.core.policy.schema.fields import Day, Identifier, Jurisdiction, Kind, Line, Place, Road
 from agent.core.policy.schema.tables import tables
-from agent.core.text.toml_document import Document, Section, open_document
+from agent.core.text.schema.notes import Between, By, Length
+from agent.core.text.schema.section import Section, made
+from agent.core.text.toml_document import Document, open_document
 
 if TYPE_CHECKING:
     from datetime import date
@@ -30,9 +30,9 @@ def sentence(value: object) -> str:
     return value
 
 
-Sentence = Annotated[str, BeforeValidator(sentence)]
-Kinds = Annotated[list[Kind], Field(max_length=16)]
-Identifiers = Annotated[list[Identifier], Field(max_length=64)]
+Sentence = Annotated[str, By(sentence)]
+Kinds = Annotated[list[Kind], Length(max_length=16)]
+Identifiers = Annotated[list[Identifier], Length(max_length=64)]
 
 
 class FactTable(Section):
@@ -60,16 +60,16 @@ class FactTable(Section):
     read: Day
     confidence: Literal["A", "B", "M"]
     confirmed: bool
-    sources: Annotated[list[Sentence], Field(max_length=16)]
-    max_retention_days: Annotated[int, Field(ge=0, le=3650)] | None = None
-    forbidden_kinds: Kinds = Field(default_factory=list)
-    conditional_kinds: Kinds = Field(default_factory=list)
-    forbidden_purposes: Identifiers = Field(default_factory=list)
-    permitted_purposes: Identifiers = Field(default_factory=list)
+    sources: Annotated[list[Sentence], Length(max_length=16)]
+    max_retention_days: Annotated[int, Between(ge=0, le=3650)] | None = None
+    forbidden_kinds: Kinds = made(default_factory=list)
+    conditional_kinds: Kinds = made(default_factory=list)
+    forbidden_purposes: Identifiers = made(default_factory=list)
+    permitted_purposes: Identifiers = made(default_factory=list)
     fixed_cameras: Literal["forbidden", "permit"] | None = None
-    protected_places: Annotated[list[Place], Field(max_length=32)] = Field(default_factory=list)
-    max_hotlist_age_hours: Annotated[int, Field(ge=1, le=168)] | None = None
-    roads: Annotated[list[Road], Field(max_length=4)] = Field(default_factory=list)
+    protected_places: Annotated[list[Place], Length(max_length=32)] = made(default_factory=list)
+    max_hotlist_age_hours: Annotated[int, Between(ge=1, le=168)] | None = None
+    roads: Annotated[list[Road], Length(max_length=4)] = made(default_factory=list)
     before_use: Literal["approval", "registration"] | None = None
     local: Line | None = None
     since: Day | None = None
@@ -85,7 +85,7 @@ class ProfileTable(Section):
     thin: Sentence = ""
     looked: Day | None = None
     counsel_confirmed: bool
-    fact: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=64)]
+    fact: Annotated[list[dict[str, Any]], Length(min_length=1, max_length=64)]
 
 
 @dataclass(frozen=True, slots=True)

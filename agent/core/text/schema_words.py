@@ -1,8 +1,6 @@
 """Says what is wrong with a value of a closed schema, in our own words: what the field takes, and
 what to do.
 
-The library's messages reach nobody.
-
 Of what was written only a number that is out of range is repeated here: anything else could be a
 key, a pin or a plate that stands in the wrong place.
 """
@@ -10,18 +8,16 @@ key, a pin or a plate that stands in the wrong place.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
-
+from agent.core.text.schema.checks import bare
+from agent.core.text.schema.section import Section
 from agent.core.text.suggestion import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from pydantic_core import ErrorDetails
+    from agent.core.text.schema.notes import Misfit, MisfitError
 
 MOST_SHOWN = 20  # characters of a number
 _RANGE = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
@@ -55,55 +51,56 @@ class _Field:
         return " and ".join(part for part in parts if part)
 
     def names(self) -> tuple[str, ...]:
-        """The keys of a table, but those that no file may hold (`exclude`); nothing where it is no
-        table.
-        """
-        if not isinstance(self.kind, type) or not issubclass(self.kind, BaseModel):
+        """The keys of a table, but those that no file may hold; nothing where it is no table."""
+        if not isinstance(self.kind, type) or not issubclass(self.kind, Section):
             return ()
-        return tuple(
-            sorted(name for name, info in self.kind.model_fields.items() if not info.exclude)
-        )
+        fields = self.kind.own_fields()
+        return tuple(sorted(name for name, field in fields.items() if not field.hidden))
 
     def at(self, part: str | int) -> _Field:
         """The field under one key, or one element of a list."""
         if isinstance(part, str):
-            return _field_of(self.kind.model_fields[part]) if part in self.names() else _Field(Any)
+            return (
+                field_of(self.kind.own_fields()[part].annotation)
+                if part in self.names()
+                else _Field(Any)
+            )
         elements = get_args(self.kind)
         if not elements:
             return _Field(Any)
-        return _bare(elements[part] if 0 < part < len(elements) else elements[0])
+        return field_of(elements[part] if 0 < part < len(elements) else elements[0])
 
 
-def in_words(fault: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
-    """A fault that pydantic found in a table of this model, as (what, fix)."""
-    *above, last = fault["loc"] or ("",)
-    table = _Field(model)
+def in_words(fault: Misfit, section: type[Section]) -> tuple[str, str]:
+    """A misfit in a table of this section, as (what, fix)."""
+    *above, last = fault.place or ("",)
+    table = _Field(section)
     for part in above:
         table = table.at(part)
-    kind = fault["type"]
+    kind = fault.kind
     if kind == "extra_forbidden":
         return "unknown key", _known(str(last), table.names())
     if kind == "missing":
         return "missing", "add it"
     if kind == "value_error":  # a sentence of our own: `what | fix`
-        what, _, fix = fault["msg"].removeprefix("Value error, ").partition(" | ")
+        what, _, fix = fault.words.partition(" | ")
         return what, fix
-    field = table.at(last) if fault["loc"] else table
+    field = table.at(last) if fault.place else table
     if kind in _RANGE:
-        shown = str(fault["input"])[:MOST_SHOWN]
+        shown = str(fault.given)[:MOST_SHOWN]
         return f"{shown} is out of range: it must be {_number(field)}", "write a number in range"
     if kind in _COUNT:
         return _count(field), "name more" if kind == "too_short" else "name fewer"
     what, fix = _TAKES.get(kind, _anything)(field)
-    unquoted = isinstance(fault["input"], str) and field.kind in {int, float, bool}
+    unquoted = isinstance(fault.given, str) and field.kind in {int, float, bool}
     return what, f"{fix}, without quotes" if unquoted else fix
 
 
-def first_fault(error: ValidationError, model: type[BaseModel]) -> str:
+def first_fault(error: MisfitError, section: type[Section]) -> str:
     """The first fault of a file whose lines nobody knows, as `field: what`."""
-    fault = error.errors(include_url=False, include_context=False)[0]
-    what, _fix = in_words(fault, model)
-    return f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {what}"
+    fault = error.misfits[0]
+    what, _fix = in_words(fault, section)
+    return f"{'.'.join(map(str, fault.place)) or 'the file'}: {what}"
 
 
 def _known(untrusted_key: str, names: tuple[str, ...]) -> str:
@@ -160,13 +157,12 @@ def _anything(_field: _Field) -> tuple[str, str]:
     return "is not what this key takes", "compare with the example in its documentation"
 
 
-# What a field takes, by pydantic's name for the fault.
+# What a field takes, by the kind of misfit.
 _TAKES: Mapping[str, Callable[[_Field], tuple[str, str]]] = {
     "bool_type": _flag,
     "dict_type": _table,
     "finite_number": _must_be_number,
     "float_type": _must_be_number,
-    "int_from_float": _must_be_number,
     "int_type": _must_be_number,
     "is_instance_of": _text,  # of a path, which is made of text before
     "list_type": _list,
@@ -179,28 +175,6 @@ _TAKES: Mapping[str, Callable[[_Field], tuple[str, str]]] = {
 }
 
 
-def _field_of(info: FieldInfo) -> _Field:
-    found = _bare(info.annotation)
-    return _Field(found.kind, (*found.limits, *_limits(info)))
-
-
-def _bare(annotation: Any) -> _Field:
-    """Without `Annotated` and `| None`, whose limits are gathered."""
-    limits: list[object] = []
-    while True:
-        origin, inside = get_origin(annotation), get_args(annotation)
-        if origin is Annotated:
-            annotation, *more = inside
-            limits += [limit for one in more for limit in _limits(one)]
-        elif origin in {Union, UnionType}:
-            annotation = next(one for one in inside if one is not type(None))
-        else:
-            return _Field(annotation, tuple(limits))
-
-
-def _limits(one: object) -> Iterator[object]:
-    """What pydantic keeps in `Field(ge=1)`, taken apart."""
-    if isinstance(one, FieldInfo):
-        yield from one.metadata
-    else:
-        yield one
+def field_of(annotation: Any) -> _Field:
+    """What a field of this type takes."""
+    return _Field(*bare(annotation))

@@ -10,13 +10,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from agent.core.text.schema.notes import MisfitError
 from agent.core.text.schema_words import in_words
 from agent.errors import ConfigError, ManyFaultsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from agent.core.text.schema.section import Section
 
 # Two hundred recipients with a rule each fit. Every step below takes time in proportion.
 MAX_TEXT_BYTES = 256 * 1024
@@ -40,15 +41,7 @@ LEXEME = re.compile(
 )
 
 
-class Section(BaseModel):
-    """One closed table: unknown keys refuse, no type is guessed, and errors do not repeat what was
-    written.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-
-AnySection = TypeVar("AnySection", bound=Section)
+AnySection = TypeVar("AnySection", bound="Section")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -104,13 +97,13 @@ class Document:
     def check(self, section: type[AnySection], table: object, path: Path = ()) -> AnySection | None:
         """A table against its schema; None, and its faults noted, where it does not fit."""
         try:
-            return section.model_validate(table)
-        except ValidationError as error:
-            for found in error.errors(include_url=False, include_context=False):
+            return section.from_table(table)
+        except MisfitError as error:
+            for found in error.misfits:
                 self.fault(
-                    (*path, *found["loc"]),
+                    (*path, *found.place),
                     *in_words(found, section),
-                    of_key=found["type"] == "extra_forbidden",
+                    of_key=found.kind == "extra_forbidden",
                 )
             return None
 

@@ -5,9 +5,8 @@ import zoneinfo
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
-
-from agent.core.text.toml_document import Section
+from agent.core.text.schema.notes import Between, By, Length
+from agent.core.text.schema.section import Section, made
 from agent.receiver.ringing.ring_settings import Word
 from agent.receiver.setting_fields import FilePath, Host
 
@@ -35,15 +34,15 @@ def as_identifier(value: object) -> object:
     return value
 
 
-Identifier = Annotated[str, BeforeValidator(as_identifier)]
+Identifier = Annotated[str, By(as_identifier)]
 
 
 class PositionSettings(Section):
     """[[inbox.position]]: where a camera stands, for exports as GeoJSON. Degrees, WGS 84."""
 
     camera: Identifier
-    latitude: Annotated[float, Field(ge=-90, le=90)]
-    longitude: Annotated[float, Field(ge=-180, le=180)]
+    latitude: Annotated[float, Between(ge=-90, le=90)]
+    longitude: Annotated[float, Between(ge=-180, le=180)]
 
 
 class InboxSettings(Section):
@@ -52,24 +51,19 @@ class InboxSettings(Section):
     whether an entry still stands; `certificate`, `key`, `host`: to be served beyond this machine.
     """
 
-    time_zone: Annotated[str, BeforeValidator(as_zone)] = "UTC"
+    time_zone: Annotated[str, By(as_zone)] = "UTC"
     places: FilePath | None = None
-    purposes: list[Identifier] = Field(default_factory=list, max_length=16)
-    entry_check: Annotated[list[Word], Field(max_length=16)] = Field(default_factory=list)
-    idle_minutes: Annotated[int, Field(ge=1, le=120)] = 15
+    purposes: Annotated[list[Identifier], Length(max_length=16)] = made(default_factory=list)
+    entry_check: Annotated[list[Word], Length(max_length=16)] = made(default_factory=list)
+    idle_minutes: Annotated[int, Between(ge=1, le=120)] = 15
     certificate: FilePath | None = None
     key: FilePath | None = None
     host: Host | None = None
-    position: list[PositionSettings] = Field(default_factory=list)
+    position: list[PositionSettings] = made(default_factory=list)
 
-    @model_validator(mode="after")
-    def _certificate_with_key(self) -> "InboxSettings":
+    def together(self) -> None:
+        """A certificate comes with its key, and a program begins at the root."""
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key come together | give both, or neither")
-        return self
-
-    @model_validator(mode="after")
-    def _check_from_the_root(self) -> "InboxSettings":
         if self.entry_check and not Path(self.entry_check[0]).is_absolute():
             raise ValueError("entry_check begins with no whole path | write /usr/local/bin/PROGRAM")
-        return self

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
-
-from agent.core.text.toml_document import Section
+from agent.core.text.schema.notes import By, Length
+from agent.core.text.schema.section import Section, made
 from agent.receiver.setting_fields import Address, FilePath, Host, Port
 
 MOST_RINGERS = 8
@@ -59,10 +58,10 @@ def as_word(value: object) -> object:
     return value
 
 
-Name = Annotated[str, BeforeValidator(as_name)]
-Url = Annotated[str, BeforeValidator(as_url)]
-Mailbox = Annotated[str, BeforeValidator(as_mailbox)]
-Word = Annotated[str, BeforeValidator(as_word)]
+Name = Annotated[str, By(as_name)]
+Url = Annotated[str, By(as_url)]
+Mailbox = Annotated[str, By(as_mailbox)]
+Word = Annotated[str, By(as_word)]
 
 
 class WebhookSettings(Section):
@@ -100,31 +99,29 @@ class MailSettings(Section):
     port: Port = 465
     security: Literal["tls", "starttls"] = "tls"
     sender: Mailbox
-    to: Annotated[list[Mailbox], Field(min_length=1, max_length=16)]
+    to: Annotated[list[Mailbox], Length(1, 16)]
     user: Word | None = None
     password: FilePath | None = None
     ca: FilePath | None = None
     tells: Tells = "camera"
 
-    @model_validator(mode="after")
-    def _user_with_password(self) -> "MailSettings":
+    def together(self) -> None:
+        """A user comes with a password."""
         if (self.user is None) != (self.password is None):
             raise ValueError("user and password come together | give both, or neither")
-        return self
 
 
 class ProgramSettings(Section):
     """[[ring.program]]: a program on this machine, with the message as JSON on its stdin."""
 
     name: Name
-    command: Annotated[list[Word], Field(min_length=1, max_length=16)]
+    command: Annotated[list[Word], Length(1, 16)]
     tells: Tells = "camera"
 
-    @model_validator(mode="after")
-    def _from_the_root(self) -> "ProgramSettings":
+    def together(self) -> None:
+        """The command begins at the root."""
         if not Path(self.command[0]).is_absolute():
             raise ValueError("command begins with no whole path | write /usr/local/bin/PROGRAM")
-        return self
 
 
 RingerSettings = WebhookSettings | PushSettings | MailSettings | ProgramSettings
@@ -133,19 +130,18 @@ RingerSettings = WebhookSettings | PushSettings | MailSettings | ProgramSettings
 class RingSettings(Section):
     """[ring]: all of them, each with its own name."""
 
-    webhook: list[WebhookSettings] = Field(default_factory=list)
-    push: list[PushSettings] = Field(default_factory=list)
-    mail: list[MailSettings] = Field(default_factory=list)
-    program: list[ProgramSettings] = Field(default_factory=list)
+    webhook: list[WebhookSettings] = made(default_factory=list)
+    push: list[PushSettings] = made(default_factory=list)
+    mail: list[MailSettings] = made(default_factory=list)
+    program: list[ProgramSettings] = made(default_factory=list)
 
-    @model_validator(mode="after")
-    def _each_by_its_own_name(self) -> "RingSettings":
+    def together(self) -> None:
+        """Each ringer has its own name."""
         names = self.names
         if len(names) > MOST_RINGERS:
             raise ValueError(f"{len(names)} ringers | at most {MOST_RINGERS}")
         if len(set(names)) != len(names):
             raise ValueError("two ringers have one name | name each its own way")
-        return self
 
     @property
     def all(self) -> Sequence[RingerSettings]:
@@ -159,6 +155,6 @@ class RingSettings(Section):
 
     def tables(self) -> Iterator[tuple[str, Sequence[tuple[str, object]]]]:
         """Each one's kind, and its keys with their values, as they are written."""
-        for kind in type(self).model_fields:
+        for kind in self.own_fields():
             for one in getattr(self, kind):
-                yield kind, [(key, value) for key, value in one if value is not None]
+                yield kind, [(key, value) for key, value in vars(one).items() if value is not None]

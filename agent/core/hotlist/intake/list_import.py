@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from agent.core.hotlist.builder import ListBuilder
 from agent.core.hotlist.categories import AllowList
-from agent.core.hotlist.compiled_format import Compiled, Header, encode, multiplier_from, shapes_of
+from agent.core.hotlist.compiled_format import Compiled, encode
 from agent.core.hotlist.entry import FIELDS
 from agent.core.hotlist.index import MAX_AGE, HotList, hotlist_of
+from agent.core.hotlist.intake.compiled_rows import compile_rows
 from agent.core.hotlist.intake.csv_rows import opened
 from agent.core.hotlist.intake.encodings import as_utf8
 from agent.core.hotlist.intake.lines import Faults, line_blocks
 from agent.core.hotlist.intake.ncic import NcicReader
 from agent.core.hotlist.plausibility.of_rows.rows import RowDoubts
 from agent.core.policy.policy import NEVER_RELEASE
-from agent.core.text.rfc3339 import rfc3339
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -176,46 +176,6 @@ def _read_ncic(
 def _require_end(line: int, where: str) -> None:
     if line > MAX_ROWS:
         raise ConfigError("too many rows", where=f"{where}:{line}", fix=f"at most {MAX_ROWS}")
-
-
-def compile_rows(
-    builder: ListBuilder,
-    where: str,
-    source_sha256: str,
-    as_of: datetime,
-    *,
-    allowed: Iterable[str] | None = None,
-    skipped: int = 0,
-) -> Compiled:
-    """What a builder collected, sorted, with its header.
-
-    Raises ConfigError where too many entries look alike.
-    """
-    multiplier = multiplier_from(source_sha256)
-    try:
-        columns = builder.columns(multiplier)
-    except ValueError as error:
-        raise ConfigError(
-            str(error),
-            where=where,
-            fix="ask whoever made the list; a plate is entered once for each case",
-        ) from None
-    header = Header(
-        entries=len(columns),
-        case_bytes=len(columns.cases),
-        multiplier=multiplier,
-        as_of=rfc3339(as_of),
-        source_sha256=source_sha256,
-        names=builder.names,
-        allowed=None if allowed is None else sorted(allowed),
-        dropped=dict(sorted(builder.allow.dropped.items())),
-        expired=builder.expired,
-        identical=builder.identical,
-        contradicting=builder.contradicting,
-        skipped=skipped,
-        shapes=dict(shapes_of(columns.rows["text"])),
-    )
-    return Compiled(header, columns, source_sha256)
 
 
 def parse_hotlist(

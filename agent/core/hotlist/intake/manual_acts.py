@@ -15,18 +15,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, ValidationError
-
 from agent.core.hotlist.builder import ListBuilder
 from agent.core.hotlist.categories import AllowList
 from agent.core.hotlist.entry import FIELDS, Entry, date_of, faults_of, plate_of
 from agent.core.hotlist.index import EntryKey, entry_key
-from agent.core.hotlist.intake.list_import import compile_rows
+from agent.core.hotlist.intake.compiled_rows import compile_rows
 from agent.core.policy.policy import NEVER_RELEASE
 from agent.core.reading.plate_text import PlateText
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import parse_rfc3339, rfc3339
-from agent.core.text.toml_document import Section
+from agent.core.text.schema.notes import Form, Length, MisfitError
+from agent.core.text.schema.section import Section, made
 from agent.errors import ConfigError, ManyFaultsError, PolicyRefusedError
 
 if TYPE_CHECKING:
@@ -42,8 +41,8 @@ _WHY = r"[A-Za-z0-9][A-Za-z0-9 .,;:'()&/-]{2,119}"
 
 
 class _Signature(Section):
-    key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    signature: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
+    key: Annotated[str, Form(r"^[0-9a-f]{64}$")]
+    signature: Annotated[str, Form(r"^[0-9a-f]{128}$")]
 
 
 class _Row(Section):
@@ -51,8 +50,8 @@ class _Row(Section):
 
     action: Literal["add", "withdraw"]
     at: str
-    by: Annotated[str, Field(pattern=f"^{_WHO}$")]
-    why: Annotated[str, Field(pattern=f"^{_WHY}$")]
+    by: Annotated[str, Form(f"^{_WHO}$")]
+    why: Annotated[str, Form(f"^{_WHY}$")]
     plate: str
     state: str
     category: str
@@ -61,7 +60,7 @@ class _Row(Section):
     source_date: str
     expires: str
     vehicle_class: str
-    signatures: Annotated[list[_Signature], Field(max_length=8)] = Field(default_factory=list)
+    signatures: Annotated[list[_Signature], Length(max_length=8)] = made(default_factory=list)
 
 
 class _File(Section):
@@ -198,7 +197,7 @@ def parse_manual(untrusted: bytes, where: str) -> ManualList:
     Raises ConfigError naming the act and the field, never what stands there.
     """
     try:
-        found = _File.model_validate_json(untrusted)
+        found = _File.from_json(untrusted)
         acts = tuple(
             Act(
                 row.action,
@@ -210,11 +209,8 @@ def parse_manual(untrusted: bytes, where: str) -> ManualList:
             )
             for number, row in enumerate(found.acts, 1)
         )
-    except ValidationError as error:
-        faults = (
-            ".".join(map(str, fault["loc"]))
-            for fault in error.errors(include_input=False, include_url=False, include_context=False)
-        )
+    except MisfitError as error:
+        faults = (".".join(map(str, misfit.place)) for misfit in error.misfits)
         raise ConfigError(
             "not as `platewarden hotlist add` writes it: "
             f"{', '.join(dict.fromkeys(faults)) or 'no JSON'}",
@@ -311,7 +307,7 @@ def entry_from(row: dict[str, str], today: date) -> Entry:
 
 
 def _entry(row: _Row, number: int) -> Entry:
-    texts = row.model_dump()
+    texts = dict(vars(row))
     texts["class"] = texts["vehicle_class"]
     try:
         return entry_from({name: texts[name] for name in FIELDS}, parse_rfc3339(row.at).date())

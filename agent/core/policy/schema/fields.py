@@ -14,11 +14,10 @@ from datetime import date
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator
-
 from agent.core.policy.barring import PLACES, Hours
 from agent.core.text.encoding import PIN_PREFIX, from_b64url
 from agent.core.text.identifier import IDENTIFIER
+from agent.core.text.schema.notes import By
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,17 +228,17 @@ def public_key(value: object) -> bytes:
 # verifying library's.
 WEAK_KEYS = frozenset({bytes(KEY_BYTES), b"\x01" + bytes(KEY_BYTES - 1)})
 
-Identifier = Annotated[str, BeforeValidator(identifier)]
-Line = Annotated[str, BeforeValidator(line)]
-Jurisdiction = Annotated[str, BeforeValidator(jurisdiction)]
-HostName = Annotated[str, BeforeValidator(host_name)]
-CaFile = Annotated[str, BeforeValidator(ca_file)]
-Place = Annotated[str, BeforeValidator(_one_of(PLACES, "kind of place"))]
-Kind = Annotated[str, BeforeValidator(_one_of(KINDS, "kind of recipient"))]
+Identifier = Annotated[str, By(identifier)]
+Line = Annotated[str, By(line)]
+Jurisdiction = Annotated[str, By(jurisdiction)]
+HostName = Annotated[str, By(host_name)]
+CaFile = Annotated[str, By(ca_file)]
+Place = Annotated[str, By(_one_of(PLACES, "kind of place"))]
+Kind = Annotated[str, By(_one_of(KINDS, "kind of recipient"))]
 Road = Literal["state-right-of-way", "other"]
-HoursOfDay = Annotated[Hours, BeforeValidator(hours)]
-Day = Annotated[date, BeforeValidator(day)]
-RetentionDays = Annotated[int, BeforeValidator(retention_days)]
-Address = Annotated[tuple[str, int], BeforeValidator(address)]
-Pin = Annotated[bytes, BeforeValidator(pin)]
-PublicKey = Annotated[bytes, BeforeValidator(public_key)]
+HoursOfDay = Annotated[Hours, By(hours)]
+Day = Annotated[date, By(day)]
+RetentionDays = Annotated[int, By(retention_days)]
+Address = Annotated[tuple[str, int], By(address)]
+Pin = Annotated[bytes, By(pin)]
+PublicKey = Annotated[bytes, By(public_key)]

@@ -8,11 +8,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BeforeValidator, Field
-
 from agent.core.policy.schema.fields import WEAK_KEYS
 from agent.core.policy.schema.tables import tables
-from agent.core.text.toml_document import Section
+from agent.core.text.schema.notes import Between, By, Length
+from agent.core.text.schema.section import Section, made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,24 +50,24 @@ def _key(value: object) -> str:
     return text
 
 
-CaseForm = Annotated[str, BeforeValidator(_form)]
+CaseForm = Annotated[str, By(_form)]
 
 
 class HotlistRulesTable(Section):
     """[hotlist] of a charter."""
 
-    most_entries: Annotated[int, Field(ge=0, le=MOST_ENTRIES)] = MOST_ENTRIES
-    additions_per_day: Annotated[int, Field(ge=0, le=MOST_ADDITIONS)] = MOST_ADDITIONS
-    look_alikes: Annotated[int, Field(ge=1, le=MOST_ALIKE)] = MOST_ALIKE
-    longest_days: Annotated[int, Field(ge=1, le=LONGEST_DAYS)] = LONGEST_DAYS
-    case_forms: Annotated[list[CaseForm], Field(max_length=16)] = Field(default_factory=list)
+    most_entries: Annotated[int, Between(ge=0, le=MOST_ENTRIES)] = MOST_ENTRIES
+    additions_per_day: Annotated[int, Between(ge=0, le=MOST_ADDITIONS)] = MOST_ADDITIONS
+    look_alikes: Annotated[int, Between(ge=1, le=MOST_ALIKE)] = MOST_ALIKE
+    longest_days: Annotated[int, Between(ge=1, le=LONGEST_DAYS)] = LONGEST_DAYS
+    case_forms: Annotated[list[CaseForm], Length(max_length=16)] = made(default_factory=list)
 
 
 class SignerTable(Section):
     """[[hotlist_signer]]: `key` as `public` in the file that `bundle key` made."""
 
-    name: Annotated[str, BeforeValidator(_name)]
-    key: Annotated[str, BeforeValidator(_key)]
+    name: Annotated[str, By(_name)]
+    key: Annotated[str, By(_key)]
 
 
 @dataclass(frozen=True, slots=True)

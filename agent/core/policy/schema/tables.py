@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
-
 from agent.core.policy.barring import Bar
 from agent.core.policy.schema.fields import (
     Address,
@@ -24,15 +22,18 @@ from agent.core.policy.schema.fields import (
     PublicKey,
     RetentionDays,
 )
-from agent.core.text.toml_document import Document, Path, Section
+from agent.core.text.schema.notes import Between, Length
+from agent.core.text.schema.section import Section, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.core.text.toml_document import Document, Path
+
 MAX_TABLES = 256  # of one kind
-Tables = Annotated[list[dict[str, Any]], Field(max_length=MAX_TABLES)]
-Identifiers = Annotated[list[Identifier], Field(min_length=1, max_length=64)]
-Cameras = Annotated[list[Identifier], Field(min_length=1, max_length=1000)]
+Tables = Annotated[list[dict[str, Any]], Length(max_length=MAX_TABLES)]
+Identifiers = Annotated[list[Identifier], Length(min_length=1, max_length=64)]
+Cameras = Annotated[list[Identifier], Length(min_length=1, max_length=1000)]
 
 
 class ReleaseTable(Section):
@@ -41,18 +42,18 @@ class ReleaseTable(Section):
     rule: Identifier
     categories: Identifiers
     match: Annotated[
-        list[Literal["exact", "text", "confusable"]], Field(min_length=1, max_length=3)
+        list[Literal["exact", "text", "confusable"]], Length(min_length=1, max_length=3)
     ]
-    min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-    max_per_hour: Annotated[int, Field(ge=1, le=1000)]
+    min_confidence: Annotated[float, Between(ge=0, le=1)]
+    max_per_hour: Annotated[int, Between(ge=1, le=1000)]
     recipient: Identifier
     purpose: Identifier
     retention: RetentionDays
     include: Annotated[
-        list[Literal["plate", "crop", "captured_at", "camera"]], Field(min_length=1, max_length=4)
+        list[Literal["plate", "crop", "captured_at", "camera"]], Length(min_length=1, max_length=4)
     ]
     cameras: Cameras | None = None
-    max_false_leads: Annotated[int, Field(ge=1, le=1000)] | None = None
+    max_false_leads: Annotated[int, Between(ge=1, le=1000)] | None = None
 
 
 class RecipientTable(Section):
@@ -71,9 +72,9 @@ class BrokerTable(Section):
 
     id: Identifier
     host: HostName
-    addresses: Annotated[list[Address], Field(min_length=1, max_length=16)]
+    addresses: Annotated[list[Address], Length(min_length=1, max_length=16)]
     ca: CaFile
-    spki_pins: Annotated[list[Pin], Field(min_length=1, max_length=16)]
+    spki_pins: Annotated[list[Pin], Length(min_length=1, max_length=16)]
     recipients: Identifiers
 
 
@@ -82,25 +83,25 @@ class BundleSourceTable(Section):
 
     id: Identifier
     host: HostName
-    addresses: Annotated[list[Address], Field(min_length=1, max_length=16)]
+    addresses: Annotated[list[Address], Length(min_length=1, max_length=16)]
     ca: CaFile
-    spki_pins: Annotated[list[Pin], Field(min_length=1, max_length=16)]
+    spki_pins: Annotated[list[Pin], Length(min_length=1, max_length=16)]
 
 
 class BarredTable(Section):
     """[[barred]], in a charter or a policy."""
 
     cameras: Cameras | None = None
-    places: Annotated[list[Place], Field(min_length=1, max_length=32)] | None = None
-    hours: Annotated[list[HoursOfDay], Field(min_length=1, max_length=24)] | None = None
+    places: Annotated[list[Place], Length(min_length=1, max_length=32)] | None = None
+    hours: Annotated[list[HoursOfDay], Length(min_length=1, max_length=24)] | None = None
     why: Line
 
 
 class HotlistTable(Section):
     """[hotlist]"""
 
-    max_age_hours: Annotated[int, Field(ge=1, le=168)] = 24
-    additions_per_day: Annotated[int, Field(ge=0, le=1000)] = 0
+    max_age_hours: Annotated[int, Between(ge=1, le=168)] = 24
+    additions_per_day: Annotated[int, Between(ge=0, le=1000)] = 0
 
 
 class PolicyTable(Section):
@@ -109,18 +110,18 @@ class PolicyTable(Section):
     """
 
     name: Line
-    version: Annotated[int, Field(ge=1, le=2**31)]
+    version: Annotated[int, Between(ge=1, le=2**31)]
     jurisdiction: Jurisdiction
     effective: Day
     expires: Day
-    hotlist: dict[str, Any] = Field(default_factory=dict)
-    release: Tables = Field(default_factory=list)
-    recipient: Tables = Field(default_factory=list)
-    broker: Tables = Field(default_factory=list)
-    bundle_source: Annotated[list[dict[str, Any]], Field(max_length=8)] = Field(
+    hotlist: dict[str, Any] = made(default_factory=dict)
+    release: Tables = made(default_factory=list)
+    recipient: Tables = made(default_factory=list)
+    broker: Tables = made(default_factory=list)
+    bundle_source: Annotated[list[dict[str, Any]], Length(max_length=8)] = made(
         default_factory=list
     )
-    barred: Tables = Field(default_factory=list)
+    barred: Tables = made(default_factory=list)
 
 
 def tables(document: Document, name: str, section: type[Any]) -> Iterator[tuple[Path, Any]]:

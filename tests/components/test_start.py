@@ -1,0 +1,75 @@
+"""What the commands that a camera runs load: nothing that this run does not need. The figures are
+`python -m bench.start`'s.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.camera_rig import TIMEOUT_S, camera_rig
+from tests.support.signed_camera import signed_camera
+
+# Each took a tenth of the start of `status`, or more, and nothing in it asks for them.
+NEVER = {"rich", "tuf", "securesystemslib", "pkcs11", "asyncio", "http", "requests", "urllib3"}
+OF_STATUS = NEVER | {
+    *("pydantic", "pydantic_core", "numpy", "cv2", "onnxruntime", "joserfc", "pyrage", "av"),
+    *("paho", "psycopg", "cryptography.x509", "agent.core.policy.charter", "agent.sides.watch"),
+    *("agent.core.reading", "agent.core.hotlist", "agent.sealing", "agent.storage.audit_log"),
+}
+OF_WATCH = NEVER | {
+    *("pydantic", "pydantic_core", "av", "paho", "psycopg", "agent.bundles.hotlist_file"),
+    *("agent.core.hotlist.intake.list_import", "agent.core.hotlist.intake.ncic", "agent.mqtt"),
+}
+RUN = """
+import json, sys
+from agent.cli import main
+try:
+    main({arguments})
+except SystemExit as end:
+    code = end.code
+print(json.dumps([code or 0, sorted(sys.modules)]), file=sys.__stderr__)
+"""
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory):
+    """Enrolled, and its watch has run once: nothing is new to it."""
+    rig = camera_rig(tmp_path_factory.mktemp("camera"), frames=1)
+    signed_camera(rig)
+    assert rig.watch("--quiet").returncode == 0
+    return rig
+
+
+def loaded(*arguments):
+    """The modules of a process that has done this."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN.format(arguments=list(map(str, arguments)))],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    code, names = json.loads(done.stderr.splitlines()[-1])
+    assert code == 0, done.stderr
+    return set(names)
+
+
+def test_status_loads_what_it_shows_and_no_more(camera):
+    config = camera.installation.settings
+    for more in ((), ("--json",)):
+        assert not loaded("status", "--config", config, *more) & OF_STATUS
+
+
+def test_watch_loads_what_it_looks_with_and_no_more(camera):
+    config, frames = camera.installation.settings, camera.frames
+    names = loaded("watch", "--quiet", "--config", config, "--source", frames)
+    assert {"numpy", "cv2", "onnxruntime"} <= names  # it looked
+    assert not names & OF_WATCH
+
+
+def test_the_version_loads_no_command():
+    names = loaded("--version")
+    assert not names & (OF_STATUS | OF_WATCH)
+    assert not {name for name in names if name.startswith("agent.sides")}
