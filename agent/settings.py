@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
+from agent.core.text.identifier import is_domain
 from agent.core.text.schema.notes import Between, By
 from agent.core.text.schema.section import Section, hidden
 from agent.core.text.toml_document import read_document
@@ -43,6 +44,14 @@ def as_crop(value: object) -> object:
     return given
 
 
+def as_domain(value: object) -> object:
+    """A domain name, or none."""
+    if isinstance(value, str) and value and not is_domain(value):
+        raise ValueError("is no domain name | lower case, as exampleville.gov")
+    return value
+
+
+CityDomain = Annotated[str, By(as_domain)]
 CameraId = Annotated[str, By(as_camera_id)]
 FilePath = Annotated[Path, By(as_path)]
 ExposureUs = Annotated[int, Between(ge=10, le=1_000_000)]
@@ -165,11 +174,12 @@ class Night(Section):
 class Settings(Section):
     """platewarden.toml.
 
-    `camera_id` names this camera in tags and topics; `rig`: a test rig, which may obey a city made
-    for trying.
+    `camera_id` names this camera in tags and topics; `city_domain`: of the city, by which
+    `provision` names its logs; `rig`: a test rig, which may obey a city made for trying.
     """
 
     camera_id: CameraId
+    city_domain: CityDomain | None = None
     rig: bool = False
     paths: Paths = Paths()
     models: Models = Models()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from agent.audit.log_report import LogReport
 from agent.audit.verdict import Fault
 from agent.core.log.leaf import clean_text
+from agent.storage.log_key import parts_of
 from agent.storage.log_reader import database_of, opening, said_kind, said_time, streamed
 
 WITHHELD = "withheld"
@@ -80,8 +81,7 @@ def leaves_of(report: LogReport, most: int | None = None) -> Iterator[ShownLeaf]
     """One log's leaves, in their order, or the first `most` of them. What stands beyond the newest
     valid checkpoint was not verified: all, where there is none. Raises StorageError.
     """
-    _, _, rest = report.origin.partition("/")
-    camera, _, process = rest.rpartition("/")
+    camera, process = parts_of(report.origin)
     doubts = _doubts(report.faults)
     end, before = report.head.size if report.head else 0, ""
     end = end if most is None else min(end, most)

@@ -15,11 +15,12 @@ from agent.audit.witnesses.grown_log import Last, Look, look
 from agent.audit.witnesses.log_witness import offered
 from agent.audit.witnesses.witness_folder import keep_evidence
 from agent.city.checkpoint_messages import largest_that_fits, misfit, news_of, sort_messages
-from agent.city.city_log import DATABASE, FOLDER
+from agent.city.city_log import DATABASE, FOLDER, domain_of
 from agent.core.log.checkpoint import Checkpoint
 from agent.core.log.leaf import LeafKind
 from agent.core.text.rfc3339 import from_posix_s, parse_rfc3339, rfc3339
 from agent.errors import PlatewardenError, RefusedError, StorageError
+from agent.storage.log_key import without_domain
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,7 +38,8 @@ _TABLE = (
     "root BLOB NOT NULL, at_s INTEGER NOT NULL) STRICT;"
     "CREATE TABLE IF NOT EXISTS trouble (origin TEXT PRIMARY KEY, what TEXT NOT NULL, "
     "at_s INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE IF NOT EXISTS published (origin TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT"
+    "CREATE TABLE IF NOT EXISTS published (origin TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS told (origin TEXT, leaf INTEGER, PRIMARY KEY (origin, leaf)) STRICT"
 )
 FIRST, GROWN = FITTING
 SAME, MISSING, REFUSED, UNUSABLE = "same", "missing", "refused", "unusable"
@@ -89,6 +91,13 @@ class Collection:
         """A second history of a camera's log, beside the city's own."""
         return keep_evidence(self._folder, origin, note)
 
+    def leaf_within(self, origin: str, size: int) -> int | None:
+        """The newest leaf about this log among the first `size` of the city's."""
+        found = self._log.query(
+            "SELECT max(leaf) FROM told WHERE origin = ? AND leaf < ?", (origin, size)
+        )
+        return found[0][0] if found and isinstance(found[0][0], int) else None
+
     def published(self, origin: str) -> datetime | None:
         """When the camera sent what was collected last, if it came over the broker."""
         for (at,) in self._log.query("SELECT at FROM published WHERE origin = ?", (origin,)):
@@ -104,8 +113,9 @@ class Collection:
     ) -> int:
         """The leaf's number. The leaf and the memory are on disk together, or neither is."""
 
-        def remember(connection: sqlite3.Connection, _number: int) -> None:
+        def remember(connection: sqlite3.Connection, number: int) -> None:
             origin, size, root = checkpoint.origin, checkpoint.size, checkpoint.root
+            connection.execute("INSERT INTO told VALUES (?, ?)", (origin, number))
             connection.execute(
                 "INSERT OR REPLACE INTO collected VALUES (?, ?, ?, ?)", (origin, size, root, at_s)
             )
@@ -147,15 +157,18 @@ def collect(
 
     One that does not fit costs one. Raises StorageError for the city's own log.
     """
-    kept = Collection(city, log)
+    kept, keys = Collection(city, log), replace(keys, domain=domain_of(city))
     found, faults = offered(paths)
     done = [_one(look(path, keys, kept), kept, now_s()) for path in found]
     done += [Collected("", UNUSABLE, why=str(fault), error=fault) for fault in faults]
     done += _over_the_broker(came or {}, keys, kept, now_s)
-    expected = {origin for origin in keys.keys if origin} | set(kept.origins())
+    named = {*kept.origins(), *(one.origin for one in done if one.outcome in _CAME)}
+    bare = {without_domain(origin) for origin in named}
+    expected = {origin for origin in keys.keys if origin and origin not in bare} | named
     told = {one.origin for one in done if one.outcome in _CAME}
+    asked = {one.origin: one for one in done if one.outcome == ASKED}
     for origin in sorted(expected - told):
-        missing = _missing(origin, kept, missing_after_s, now_s())
+        missing = _missing(origin, kept, missing_after_s, now_s(), asked.get(origin))
         if missing is not None:
             done = [one for one in done if one.origin != origin]
             done.append(missing)
@@ -251,7 +264,10 @@ def _misfit(seen: Look, error: PlatewardenError, kept: Collection, now_s: int) -
     return Collected(*told, why=str(error), error=error)
 
 
-def _missing(origin: str, kept: Collection, after_s: int, now_s: int) -> Collected | None:
+def _missing(
+    origin: str, kept: Collection, after_s: int, now_s: int, asked: Collected | None
+) -> Collected | None:
+    """`asked`: what came, and proves no growth out of what was collected last."""
     last = kept.last(origin)
     if last is not None and now_s - last.at_s < after_s:
         return None
@@ -261,9 +277,16 @@ def _missing(origin: str, kept: Collection, after_s: int, now_s: int) -> Collect
         "log": origin,
         "before": last.checkpoint.size if last else 0,
         "since": since,
+        **({"size": asked.size, "root": asked.root.hex()} if asked else {}),
     }
     leaf = kept.trouble(origin, details, now_s)
     why = f"no newer checkpoint since {since}" if since else "no checkpoint has ever come"
+    if asked and last:
+        why = (
+            f"no checkpoint since {since} proves that it has grown out of those "
+            f"{last.checkpoint.size} leaves, and one of {asked.size} came: another history, or the "
+            "camera does not hear the answers"
+        )
     error = StorageError(f"{origin}: {why}", fix="is the camera at work, and its log collected?")
     return Collected(origin, MISSING, before=last, leaf=leaf, why=why, error=error)
 

@@ -29,7 +29,7 @@ from agent.core.reasons import Reason
 from agent.core.text.strict_json import public_jwk
 from agent.core.time.instant import Instant, to_millisecond
 from agent.disk.atomic_file import private_folder, publish, remove, write_atomic
-from agent.errors import ConfigError, PolicyRefusedError
+from agent.errors import ConfigError, PlatewardenError, PolicyRefusedError
 from agent.storage.audit_log import AuditLog
 from agent.storage.log_key import (
     create_signing_key,
@@ -143,7 +143,8 @@ def city_log(city: Path) -> Iterator[CityLog]:
     )
     if not public.exists():
         raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        table = {"v": 1, "device": _name_of(city), f"{PROCESS}_log": public_jwk("Ed25519", raw)}
+        named = {"device": _name_of(city), **({"domain": own} if (own := domain_of(city)) else {})}
+        table = {"v": 1, **named, f"{PROCESS}_log": public_jwk("Ed25519", raw)}
         write_atomic(public, json.dumps(table, indent=1).encode() + b"\n", 0o644)
     (origin,) = load_trusted_keys(public).keys
     with AuditLog(folder / DATABASE, origin, key, _now) as log:
@@ -156,6 +157,14 @@ def log_key_of(city: Path) -> Path:
     """
     older = city / FOLDER / KEY
     return older if older.exists() else beside(city) / KEY
+
+
+def domain_of(city: Path) -> str:
+    """The domain that the city's charter names, or "" without one: logs are named by it."""
+    try:
+        return CityFolder(city).charter().domain
+    except PlatewardenError:  # whoever needs the charter itself is told
+        return ""
 
 
 def _name_of(city: Path) -> str:

@@ -70,6 +70,13 @@ Out = Annotated[
         help="The batch's folder. It must not exist, or it must be empty.",
     ),
 ]
+Domain = Annotated[
+    str,
+    typer.Option(
+        "--domain",
+        help="With --batch: a domain of the city's, by which the cameras' logs are named.",
+    ),
+]
 Decommission = Annotated[
     bool,
     typer.Option(
@@ -121,6 +128,7 @@ def provision(
     certificate: Certificate = None,
     batch: Batch = None,
     out: Out = None,
+    domain: Domain = "",
     decommission: Decommission = False,
     yes: Yes = False,
     test_plate: TestPlate = None,
@@ -141,7 +149,7 @@ def provision(
         pole_label=pole_label,
     )
     if batch is not None or out is not None:
-        told = made_batch(batch, out, anchor, credential=credential)
+        told = made_batch(batch, out, anchor, domain, credential=credential)
     elif test_plate is not None:
         from agent.provision.plate_sheet import write_test_plate
 
@@ -178,7 +186,7 @@ def require_one_task(**given: object) -> None:
 
 
 def made_batch(
-    roster: Path | None, out: Path | None, anchor: Path | None, *, credential: bool
+    roster: Path | None, out: Path | None, anchor: Path | None, domain: str, *, credential: bool
 ) -> dict[str, object]:
     """The batch, once its options go together. Raises UsageError, ConfigError, StorageError."""
     from agent.provision.batch import make_batch
@@ -193,7 +201,7 @@ def made_batch(
             where="--credential",
             fix="leave it out",
         )
-    return make_batch(roster, out, anchor)
+    return make_batch(roster, out, anchor, domain)
 
 
 def made_label(settings: Settings, path: Path, at: str, *, as_json: bool) -> dict[str, object]:

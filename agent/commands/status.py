@@ -54,6 +54,8 @@ def _lines(state: Mapping[str, object]) -> Iterator[str]:
     outbox, hotlist = as_table(state["outbox"]), as_table(state["hotlist"])
     yield f"Outbox    {outbox.get('problem') or _outbox(outbox)}"
     yield f"Log       {_log(as_table(state['log']))}"
+    if witnesses := _witnesses(as_table(state.get("witnesses"))):
+        yield f"Witnesses {witnesses}"
     aged = (
         f"made {hotlist.get('as_of')}, {hotlist.get('age_hours')} h ago; raises nothing after "
         f"{hotlist.get('stale_after')}"
@@ -159,6 +161,21 @@ def _log(log: Mapping[str, object]) -> str:
         else ""
     )
     return f"{log['leaves']} leaves{missing}"
+
+
+def _witnesses(witnesses: Mapping[str, object]) -> str:
+    """Nothing where the charter asks for none."""
+    if witnesses.get("problem"):
+        return str(witnesses["problem"])
+    if not witnesses.get("demanded"):
+        return ""
+    closes = f"; releases nothing after {witnesses['closes_at']}" if witnesses["closes_at"] else ""
+    if witnesses["at"] is None:
+        return f"UNWITNESSED: no answer with cosignatures of {witnesses['by']} has come"
+    return (
+        f"{witnesses['leaves']} leaves witnessed by {witnesses['by']}; UNWITNESSED since "
+        f"{witnesses['at']}{closes}"
+    )
 
 
 def _camera(camera: Mapping[str, object]) -> str:

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     RECIPIENT_EXPIRED = "recipient-expired"
     NO_EPOCH_KEY = "no-epoch-key"
     NO_COMMON_VERSION = "no-common-version"
+    NOT_WITNESSED = "not-witnessed"
     OUTBOX_FULL = "outbox-full"
     # A policy that is loaded.
     CHARTER_FORBIDS_RECIPIENT = "charter-forbids-recipient"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from agent.core.wire.device_public import DevicePublic
     from agent.settings import Settings
 
 PROCESSES = ("watch", "deliver")
@@ -40,12 +41,13 @@ def end_camera(settings: Settings, require_assent: Callable[[str, int], None]) -
 
     `require_assent(camera, reads that wait)`: raises where somebody does not want it.
     """
-    device = load_device_public(settings.device).device
+    public = load_device_public(settings.device)
+    device = public.device
     waiting = sum(1 for path in _files(settings.outbox) if path.suffix == SEALED_SUFFIX)
     require_assent(device, waiting)
     # both are opened before anything is written: while a process runs, its log is locked
     with ExitStack() as logs:
-        opened = [logs.enter_context(log) for log in _logs(settings, device)]
+        opened = [logs.enter_context(log) for log in _logs(settings, public)]
         for log in opened:
             log.append(LeafKind.DECOMMISSION, {"reads": waiting})
     wiped = 0
@@ -61,7 +63,7 @@ def end_camera(settings: Settings, require_assent: Callable[[str, int], None]) -
     }
 
 
-def _logs(settings: Settings, device: str) -> Iterator[AuditLog]:
+def _logs(settings: Settings, public: DevicePublic) -> Iterator[AuditLog]:
     """Every log that still has its key: where a first attempt was cut short, the leaf is there
     already.
     """
@@ -70,7 +72,7 @@ def _logs(settings: Settings, device: str) -> Iterator[AuditLog]:
         if key.exists():
             yield AuditLog(
                 settings.state / process / "log.sqlite",
-                origin_of(device, process),
+                origin_of(public.device, process, public.domain),
                 load_signing_key(key),
                 SystemClock().now,
             )

@@ -22,7 +22,7 @@ _SETTINGS = """\
 # Made by `platewarden provision --batch`. Every field: docs/ref/settings.md.
 
 camera_id = "{device}"
-
+{city}
 [paths]                                \
 # of an installed camera: the units may write there and nowhere else
 state = "/var/lib/platewarden"
@@ -61,13 +61,15 @@ def device_files(
 
 
 def batch_files(
-    kits: Mapping[str, Kit], rows: tuple[RosterRow, ...], anchor: bytes | None
+    kits: Mapping[str, Kit], rows: tuple[RosterRow, ...], anchor: bytes | None, domain: str
 ) -> dict[str, NewFile]:
     """The whole tree: one folder a camera, and beside them what goes to the clerk."""
     files: dict[str, NewFile] = {}
+    city = f'city_domain = "{domain}"\n' if domain else ""
     for name, kit in kits.items():
         files |= {f"{name}/device/{inner}": file for inner, file in device_files(kit).items()}
-        files[f"{name}/platewarden.toml"] = NewFile(_SETTINGS.format(device=name).encode())
+        settings = _SETTINGS.format(device=name, city=city)
+        files[f"{name}/platewarden.toml"] = NewFile(settings.encode())
         files[f"{name}/README.txt"] = NewFile(_NEXT.format(device=name).encode())
         if anchor is not None:
             files[f"{name}/trust/root.json"] = NewFile(anchor)

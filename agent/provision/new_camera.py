@@ -63,7 +63,8 @@ def make_camera(
     require_free(settings.device)
     root = read_anchor(anchor) if anchor is not None else None
     encrypt = encryptor() if credential else None
-    kit = make_kit(camera, SystemClock().now().utc, replaces=replace is not None)
+    now, domain = SystemClock().now().utc, settings.city_domain or ""
+    kit = make_kit(camera, now, replaces=replace is not None, domain=domain)
     written = device_files(kit, encrypt, frozenset({TLS_KEY_WAITING}))
     with with_anchor(settings.anchor, root):
         write_folder(settings.device, written)

@@ -46,15 +46,19 @@ class Kit:
         return f"<keys of {self.enrolment.device}>"
 
 
-def make_kit(device: str, made: datetime, *, replaces: bool = False) -> Kit:
+def make_kit(device: str, made: datetime, *, replaces: bool = False, domain: str = "") -> Kit:
     """New keys for `device`, which has been checked to be a camera id.
 
-    `made`: now, UTC, in whole milliseconds.
+    `made`: now, UTC, in whole milliseconds; `domain`: the city's, by which its logs are named.
     """
     seal, watch_log, deliver_log = (Ed25519PrivateKey.generate() for _ in range(3))
     tls, age = generate_p256(SECP256R1()), pyrage.x25519.Identity.generate()
     public = DevicePublic(
-        device, *(key.public_key().public_bytes_raw() for key in (seal, watch_log, deliver_log))
+        device,
+        seal.public_key().public_bytes_raw(),
+        watch_log.public_key().public_bytes_raw(),
+        deliver_log.public_key().public_bytes_raw(),
+        domain,
     )
     csr = _request(device, tls)
     enrolment = Enrolment(public, str(age.to_public()), csr.decode("ascii"), made, replaces)

@@ -43,7 +43,8 @@ def create(folder: Path, device_id: str) -> DevicePublic:
             serialization.NoEncryption(),
         )
         write_new(folder / name, pem, 0o600)
-    public = DevicePublic(device_id, *(key.public_key().public_bytes_raw() for key in keys))
+    seal, watch, deliver = (key.public_key().public_bytes_raw() for key in keys)
+    public = DevicePublic(device_id, seal, watch, deliver)
     write_new(folder / FILE_NAME, format_device_public(public), 0o644)
     sync_folder(folder)
     return public

@@ -24,7 +24,6 @@ from agent.core.camera.aim_figures import Band, band_for
 from agent.core.camera.aim_gate import Ending, Gate
 from agent.core.camera.aim_survey import Survey
 from agent.core.camera.view import EVERYTHING
-from agent.core.log.checkpoint import origin_of
 from agent.core.log.leaf import LeafKind
 from agent.core.reading.overlap import Box
 from agent.core.reading.sighting import Frame, PlateRead
@@ -40,7 +39,7 @@ from agent.ports import AuditLog as AuditLogPort
 from agent.ports import Clock, PlateDetector, PlateReader
 from agent.settings import Settings
 from agent.storage.audit_log import AuditLog
-from agent.storage.log_key import load_signing_key
+from agent.storage.log_key import load_signing_key, own_origin
 from agent.vision.detector import OnnxPlateDetector
 from agent.vision.model_loader import load_vision
 from agent.vision.models import load_model
@@ -244,7 +243,6 @@ def opened_log(settings: Settings, *, kept: bool) -> Iterator[tuple[Clock, Audit
         )
     clock = TrustedClock(folder) if settings.anchor.exists() else SystemClock()
     key = load_signing_key(settings.device / "watch-log.key")
-    with AuditLog(
-        folder / "log.sqlite", origin_of(settings.camera_id, "watch"), key, clock.now
-    ) as log:
+    origin = own_origin(settings.device / "public.json", settings.camera_id, "watch")
+    with AuditLog(folder / "log.sqlite", origin, key, clock.now) as log:
         yield clock, log

@@ -17,18 +17,21 @@ from agent.bundles.generation_store import BundleStore
 from agent.core.camera import camera_facts, hotlist_facts
 from agent.core.log import link_facts
 from agent.core.log.checkpoint import origin_of
+from agent.core.log.collected import MAX_ANSWER_BYTES, parse_answer
 from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.policy import Policy
-from agent.core.text.rfc3339 import rfc3339
+from agent.core.text.rfc3339 import from_posix_s, rfc3339
 from agent.core.time.trusted_time import MAX_BYTES, SignedTime, judge, parse_known
 from agent.disk.atomic_file import read_bounded
 from agent.errors import PlatewardenError
 from agent.host.clock import BUILD_TIME, FILE_NAME, LinuxMachine
 from agent.settings import Settings
 from agent.sides.signed_city import BUNDLES, key_reach, sentence
+from agent.storage.growth_mailbox import WITNESSED
 from agent.storage.leads.outcome_box import OutcomeBox
 from agent.storage.leads.released_leads import stopped_rules
+from agent.storage.log_growth import told_size, witnessed_at
 from agent.storage.log_notes import known_floor
 from agent.storage.log_reader import beginning, database_of, recent, rehearsals
 from agent.storage.mailbox import OutboxReader, ReceiptBox
@@ -64,6 +67,7 @@ def collect(settings: Settings) -> dict[str, object]:
     state["rules"] = _part(lambda: _rules(settings, verified))
     state["outbox"] = _part(lambda: _outbox(settings))
     state["log"] = _part(lambda: _log(settings))
+    state["witnesses"] = _part(lambda: _witnesses(settings, verified.get(SEALS)))
     state["last_hours"] = _part(lambda: _recent(settings, now))
     state["delivery"] = _part(lambda: _delivery(settings.state / "deliver" / link_facts.NAME))
     state["hotlist"] = _part(lambda: _hotlist(settings.state / "watch" / hotlist_facts.NAME, now))
@@ -204,9 +208,35 @@ def _log(settings: Settings) -> dict[str, object]:
     begun = beginning(database_of(settings.state / "watch"))
     public = load_device_public(settings.device)
     key = Ed25519PublicKey.from_public_bytes(public.watch_log)
-    floor = known_floor(settings.receipts / FLOOR, origin_of(public.device, "watch"), key)
+    origin = origin_of(public.device, "watch", public.domain)
+    floor = known_floor(settings.receipts / FLOOR, origin, key)
     signed = floor.height if floor else 0
     return {**asdict(begun), "put_back": signed > begun.missing + begun.leaves, "signed": signed}
+
+
+def _witnesses(settings: Settings, generation: Generation | str | None) -> dict[str, object]:
+    """How far watch's log is witnessed, as watch found it, held against the charter in force."""
+    rules = (
+        CityFolder(generation.city).charter().witnesses
+        if isinstance(generation, Generation)
+        else None
+    )
+    if rules is None:
+        return {"demanded": False}
+    at_s, size = None, 0
+    file = settings.state / "watch" / WITNESSED
+    if file.exists():
+        with document("the city's answer to watch", file):
+            answer = parse_answer(read_bounded(file, MAX_ANSWER_BYTES))
+            at_s, size = witnessed_at(answer, rules), told_size(answer)
+    close = rules.close_after_s
+    return {
+        "demanded": True,
+        "by": str(rules.policy),
+        "leaves": size if at_s is not None else 0,
+        "at": from_posix_s(at_s) if at_s is not None else None,
+        "closes_at": from_posix_s(at_s + close) if at_s is not None and close else None,
+    }
 
 
 def _recent(settings: Settings, now: datetime) -> dict[str, object]:

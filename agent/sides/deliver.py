@@ -121,7 +121,7 @@ def run(
 def _opened_log(settings: Settings, clock: "Clock") -> AuditLog:
     return AuditLog(
         settings.state / "deliver" / "log.sqlite",
-        origin_of(settings.camera_id, "deliver"),
+        origin_of(settings.camera_id, "deliver", load_own_public(settings).domain),
         load_signing_key(settings.device / "deliver-log.key"),
         clock.now,
     )
@@ -200,8 +200,9 @@ class DeliverySide:
         self._outbox = OutboxReader(settings.outbox, settings.limits.max_envelope_bytes)
         receipts = KeptReceipts(settings.receipts, log, settings.limits.max_receipt_bytes)
         receipts.recover()
-        self._floor = _floor(settings, public.watch_log)
-        logs = _growing_logs(settings, log, public.watch_log, clock)
+        watch = origin_of(public.device, "watch", public.domain)
+        self._floor = _floor(settings, watch, public.watch_log)
+        logs = _growing_logs(settings, log, watch, public.watch_log, clock)
         self._bell = FolderBell(settings.outbox)
         self.delivery = Delivery(
             settings.camera_id,
@@ -379,19 +380,19 @@ class DeliverySide:
         return (certificate, *(_file_stamp(path) for path in files))
 
 
-def _floor(settings: Settings, watch_key: bytes) -> FloorKeeper:
+def _floor(settings: Settings, origin: str, watch_key: bytes) -> FloorKeeper:
     folders = (settings.outbox, settings.state / "deliver", settings.receipts)
     source, kept, shown = (folder / FLOOR for folder in folders)
-    return FloorKeeper(source, kept, shown, origin_of(settings.camera_id, "watch"), watch_key)
+    return FloorKeeper(source, kept, shown, origin, watch_key)
 
 
 def _growing_logs(
-    settings: Settings, log: AuditLog, watch_key: bytes, clock: "Clock"
+    settings: Settings, log: AuditLog, watch: str, watch_key: bytes, clock: "Clock"
 ) -> tuple[OwnGrowth, WatchGrowth]:
     """Both of the camera's, for the city's collector."""
     own = OwnGrowth(log, settings.state / "deliver" / "collected", lambda: clock.now().utc)
     source, shown = settings.outbox / GROWTH, settings.receipts / COLLECTED
-    return own, WatchGrowth(source, shown, origin_of(settings.camera_id, "watch"), watch_key)
+    return own, WatchGrowth(source, shown, watch, watch_key)
 
 
 def client_certificate(settings: Settings) -> tuple[Path, Path] | None:

@@ -10,8 +10,10 @@ from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.barring import barred
 from agent.core.policy.policy import Policy
+from agent.core.policy.schema.witness_rules import WitnessRules
 from agent.core.reasons import Reason, reason_of
-from agent.core.time.instant import Instant
+from agent.core.text.rfc3339 import from_posix_s
+from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import PlatewardenError
 from agent.sides.camera_orders import permitted, signed_orders
 from agent.sides.signed_city import in_force, sentence
@@ -24,11 +26,13 @@ from agent.sides.watch_parts import (
     tell_hotlist,
 )
 from agent.storage.floor_file import FloorWriter
-from agent.storage.growth_mailbox import GrowthWriter
+from agent.storage.growth_mailbox import WITNESSED, GrowthWriter
+from agent.storage.log_growth import demanded_since
 from agent.storage.mailbox import COLLECTED, GROWTH
 
 SETTLE_EVERY_S = 1.0
 SETTLE_POLL_S = 0.2
+AHEAD_S = 3_600  # of a witness's clock: one that signs years ahead would keep a camera open
 
 
 class LineKeeper:
@@ -52,7 +56,11 @@ class LineKeeper:
             watch.log,
             lambda: watch.clock.now().utc,
             watch.clock.monotonic_s,
+            watch.settings.state / "watch" / WITNESSED,
         )
+        self._ordered, self._unwitnessed = line.closed, False
+        self._witnesses = self._demanded()
+        self._look_for_witnesses()
 
     def hours_barred(self) -> bool:
         """Does a bar hold for this camera just now?
@@ -87,6 +95,7 @@ class LineKeeper:
         self._watch.log.copy_checkpoint()
         self.floor.write()
         self._growth.write()
+        self._look_for_witnesses()
         for hour in self.line.counts.flush(now):
             self.line.log.append(LeafKind.COUNTS, hour)
         self._tell_bundles()
@@ -126,8 +135,8 @@ class LineKeeper:
         if asked != (policy.digest, orders.hotlist.digest, orders.closed):
             self.line.tracker.tell_dropped_again()
         tell_hotlist(self._watch.settings, self.line)
-        self._settler, self._outcomes = settler, outcomes
-        self._policy, self.barred = policy, False
+        self._settler, self._outcomes, self._policy = settler, outcomes, policy
+        self.barred, self._ordered, self._witnesses = False, orders.closed, self._demanded()
         self.line.log.append(
             LeafKind.POLICY,
             {
@@ -144,6 +153,44 @@ class LineKeeper:
         names = ", ".join(sorted(stopped))
         told = f"{names} stopped: too many false leads" if stopped else "all release"
         self._watch.teller.tell("rules", told, usual=not stopped)
+
+    def _demanded(self) -> WitnessRules | None:
+        """What the charter in force says of witnesses."""
+        standing = self._watch.city.standing if self._watch.city else None
+        return standing.city.charter().witnesses if standing else None
+
+    def _look_for_witnesses(self) -> None:
+        """Close where too few witnesses have vouched for this log for too long, and open again."""
+        rules, now = self._witnesses, self._watch.clock.now()
+        late = False
+        if rules is not None and rules.close_after_s is not None:
+            if now.trust is ClockTrust.UNTRUSTED:
+                return  # nothing is released just now
+            now_s = int(now.utc.timestamp())
+            demanded_s = demanded_since(self._watch.log, rules, now_s)
+            found = self._growth.witnessed(rules)
+            at_s = found.at_s if found and found.at_s <= now_s + AHEAD_S else 0
+            since_s = max(demanded_s, at_s)
+            late = now_s - since_s > rules.close_after_s
+            self._tell_witnesses(rules, since_s, late=late)
+        closed = self._ordered or (Reason.NOT_WITNESSED if late else None)
+        if not self.barred and closed != self.line.closed:
+            self.line = replace(self.line, closed=closed)
+            self.line.tracker.tell_dropped_again()
+
+    def _tell_witnesses(self, rules: WitnessRules, since_s: int, *, late: bool) -> None:
+        """A leaf and a line where it changed."""
+        since = from_posix_s(since_s)
+        what = f"unwitnessed since {since}: by the charter nothing is released"
+        self._watch.teller.tell("witnesses", what if late else "vouch", usual=not late)
+        if late == self._unwitnessed:
+            return
+        self._unwitnessed = late
+        if late:
+            details = {"reason": Reason.NOT_WITNESSED, "what": f"{what}; wanted: {rules.policy}"}
+            self._watch.log.append(LeafKind.REFUSAL, details)
+        else:
+            self._watch.log.append(LeafKind.CHECKPOINT, {"outcome": "witnessed", "at": since})
 
     def _tell_bundles(self) -> None:
         """What was refused, and what closes the line although it runs."""

@@ -114,7 +114,7 @@ def opened_log(settings: Settings, clock: Clock) -> AuditLog:
     """
     return open_above(
         settings.state / "watch" / "log.sqlite",
-        origin_of(settings.camera_id, "watch"),
+        origin_of(settings.camera_id, "watch", load_own_public(settings).domain),
         load_signing_key(settings.device / "watch-log.key"),
         clock.now,
         settings.receipts / FLOOR,

@@ -6,6 +6,7 @@ other's file as an outsider's.
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -13,22 +14,40 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from agent import boundary
 from agent.core.log.checkpoint import parse_note
-from agent.core.log.collected import MAX_ANSWER_BYTES, MAX_MESSAGE_BYTES, Answer, published_at
+from agent.core.log.collected import (
+    MAX_ANSWER_BYTES,
+    MAX_MESSAGE_BYTES,
+    Answer,
+    format_answer,
+    published_at,
+)
 from agent.core.log.tlog_proof import ConsistencyProof, format_proof, parse_proof
+from agent.core.policy.schema.witness_rules import WitnessRules
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import EnvelopeRefusedError, StorageError
 from agent.storage.audit_log import AuditLog
-from agent.storage.log_growth import answer_about, growth
+from agent.storage.log_growth import answer_about, covered, growth, witnessed_at
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.mailbox import FILE_MODE
 
+WITNESSED = "witnessed"  # in watch's own folder: the answer that enough witnesses vouched for last
 GROWTH_EVERY_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """`size` leaves of this log, for which enough witnesses vouch since `at_s` (POSIX seconds)."""
+
+    size: int
+    at_s: int
+    answer: Answer
 
 
 class GrowthWriter:
     """Watch's part: the log's growth in the outbox, an hour old at the most while leaves come, and
-    written anew when the city has answered. `now`: UTC; `monotonic_s`: seconds.
+    written anew when the city has answered. `now`: UTC; `monotonic_s`: seconds; `kept`: the answer
+    that enough witnesses vouched for last, in watch's own folder.
     """
 
     def __init__(
@@ -38,12 +57,15 @@ class GrowthWriter:
         log: AuditLog,
         now: Callable[[], datetime],
         monotonic_s: Callable[[], float],
+        kept: Path,
     ) -> None:
         self._path, self._shown, self._log = path, shown, log
         self._now, self._monotonic_s = now, monotonic_s
         self._size, self._written_s = -1, 0.0
         self._stamp: tuple[int, int] | None = None
         self.answer: Answer | None = None
+        self._kept = kept
+        self._best: tuple[WitnessRules, Witnessed | None] | None = None
 
     def write(self) -> None:
         """Bring it up to date, if it is due. Raises StorageError."""
@@ -56,6 +78,23 @@ class GrowthWriter:
         write_atomic(self._path, growth(self._log, since, self._now()), FILE_MODE)
         self._size, self._written_s = self._log.size, now_s
 
+    def witnessed(self, rules: WitnessRules) -> Witnessed | None:
+        """How far this log is witnessed, as far as the camera knows. Raises StorageError."""
+        if self._best is None or self._best[0] != rules:
+            self._best = rules, witnessed_in(self._kept, self._log, rules)
+            self._keep_better(rules)
+        return self._best[1]
+
+    def _keep_better(self, rules: WitnessRules) -> None:
+        """What the newest answer shows, if it shows more than what is kept."""
+        best, found = self._best[1] if self._best else None, None
+        if self.answer is not None:
+            found = _witnessed_by(self.answer, self._log, rules)
+        if found is None or (best is not None and best.at_s >= found.at_s):
+            return
+        write_atomic(self._kept, format_answer(found.answer))
+        self._best = rules, found
+
     def _look(self) -> bool:
         """Has another answer come that is about this log?"""
         try:
@@ -66,6 +105,8 @@ class GrowthWriter:
             return False
         self._stamp, before = stamp, self.answer
         self.answer = answer_in(self._shown, self._log) or before
+        if self._best is not None and self.answer is not before:
+            self._keep_better(self._best[0])
         return self.answer is not before
 
 
@@ -132,6 +173,19 @@ def answer_in(file: Path, log: AuditLog) -> Answer | None:
         untrusted = read_bounded(file, MAX_ANSWER_BYTES)
         with boundary.document("answer of the city's collector"):
             return answer_about(log, untrusted)
+    return None
+
+
+def witnessed_in(file: Path, log: AuditLog, rules: WitnessRules) -> "Witnessed | None":
+    """What the answer in a file shows; None: nothing."""
+    answer = answer_in(file, log)
+    return _witnessed_by(answer, log, rules) if answer else None
+
+
+def _witnessed_by(answer: Answer, log: AuditLog, rules: WitnessRules) -> "Witnessed | None":
+    with suppress(EnvelopeRefusedError), boundary.document("answer of the city's collector"):
+        at_s, size = witnessed_at(answer, rules), covered(answer, log)
+        return Witnessed(size, at_s, answer) if at_s is not None and size else None
     return None
 
 

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from agent.core.log.checkpoint import origin_of, parse_verifier_key
 from agent.core.text.encoding import from_b64url
+from agent.core.text.identifier import is_domain
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.disk.private_file import credential_or, read_private
 from agent.errors import StorageError, UsageError
@@ -33,17 +34,48 @@ _DIGEST_LABEL = b"platewarden hotlist_digest 1"
 @dataclass(frozen=True, slots=True)
 class TrustedLogKeys:
     """Public keys by the origin they sign for. Under the empty origin: a key without a name, for
-    whatever log it fits. `source`: the file or files, for people. `beside`: found
-    beside the log, so that whoever wrote one may have written the other.
+    whatever log it fits. Under one without a domain, as of a roster: for the log of this name in
+    any city's domain, or in `domain`, where it is given. `source`: the file or files, for people.
+    `beside`: found beside the log, so that whoever wrote one may have written the other.
     """
 
     keys: dict[str, Ed25519PublicKey]
     source: Path | str
     beside: bool = False
+    domain: str = ""
 
     def for_origin(self, origin: str) -> Ed25519PublicKey | None:
         """The key that must have signed checkpoints of this origin."""
-        return self.keys.get(origin) or self.keys.get("")
+        bare, ours = without_domain(origin), origin_under(self.domain, origin)
+        named = self.keys.get(bare) if ours or bare == origin else None
+        return self.keys.get(origin) or named or self.keys.get("")
+
+
+def own_origin(public: Path, device: str, process: str) -> str:
+    """The same of a camera's own log: its public.json says in which domain. A camera without one
+    has none. Raises UsageError, StorageError.
+    """
+    keys = load_trusted_keys(public).keys if public.exists() else {}
+    named = origin_of(device, process)
+    return next((origin for origin in keys if without_domain(origin) == named), named)
+
+
+def without_domain(origin: str) -> str:
+    """The name as it would be without the city's domain."""
+    domain, _, rest = origin.partition("/")
+    return rest if is_domain(domain) else origin
+
+
+def parts_of(origin: str) -> tuple[str, str]:
+    """Whose log it is, a camera's or a city's, and of which process."""
+    device, _, process = without_domain(origin).partition("/")[2].rpartition("/")
+    return device, process
+
+
+def origin_under(domain: str, origin: str) -> bool:
+    """Is the log named by this domain? By any, where none is given."""
+    named, _, rest = origin.partition("/")
+    return bool(rest) and is_domain(named) and domain in {"", named}
 
 
 def create_signing_key(path: Path) -> Ed25519PrivateKey:
@@ -109,8 +141,11 @@ def _from_json(untrusted: dict[str, object]) -> dict[str, Ed25519PublicKey]:
     device = untrusted["device"]
     if not isinstance(device, str):
         raise TypeError
+    domain = untrusted.get("domain", "")
+    if not isinstance(domain, str) or (domain and not is_domain(domain)):
+        raise ValueError
     return {
-        origin_of(device, name.removesuffix("_log")): _from_jwk(value)
+        origin_of(device, name.removesuffix("_log"), domain): _from_jwk(value)
         for name, value in untrusted.items()
         if name.endswith("_log")
     }

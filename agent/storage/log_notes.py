@@ -1,15 +1,41 @@
-"""Checks the signature of one checkpoint, and of the floor that deliver shows."""
+"""Checks the signatures of a checkpoint: its log's, and witnesses' cosignatures; and of the floor
+that deliver shows.
+"""
 
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
-from agent.core.log.checkpoint import MAX_NOTE_BYTES, Checkpoint, key_id, parse_body, parse_note
+from agent.core.log.checkpoint import (
+    COSIGNATURE_V1,
+    MAX_NOTE_BYTES,
+    Checkpoint,
+    NoteSignature,
+    SignedNote,
+    key_id,
+    parse_body,
+    parse_note,
+)
+from agent.core.log.cosignature import WitnessKey, cosigned_bytes, parse_timestamped
 from agent.core.log.floor import Floor, floor_of
 from agent.disk.atomic_file import read_bounded
 from agent.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Cosignature:
+    """A line that claims to be of `key`. `at_s`: when the witness signed, in POSIX seconds; None
+    when the signature is not good.
+    """
+
+    key: WitnessKey
+    line: NoteSignature
+    at_s: int | None
 
 
 def verified_checkpoint(
@@ -65,3 +91,30 @@ def verified_floor(untrusted_note: bytes, origin: str, key: Ed25519PublicKey) ->
         return floor_of(checkpoint) if checkpoint else None
     except ValueError:
         return None
+
+
+def cosignatures(
+    signatures: Iterable[NoteSignature], note: SignedNote, keys: Iterable[WitnessKey]
+) -> tuple[Cosignature, ...]:
+    """The lines of known witnesses, each once; lines of others are ignored, as C2SP has it."""
+    found: dict[NoteSignature, Cosignature] = {}
+    known = {(key.name, key.id): key for key in keys}
+    for line in signatures:
+        key = known.get((line.name, line.key_id))
+        if key is not None:
+            found[line] = Cosignature(key, line, _time_of(line, note, key))
+    return tuple(found.values())
+
+
+def _time_of(line: NoteSignature, note: SignedNote, key: WitnessKey) -> int | None:
+    try:
+        at_s, signature = parse_timestamped(line.signature, key.algorithm)
+        public = (
+            Ed25519PublicKey.from_public_bytes(key.raw)
+            if key.algorithm == COSIGNATURE_V1
+            else MLDSA44PublicKey.from_public_bytes(key.raw)
+        )
+        public.verify(signature, cosigned_bytes(key, note, at_s))
+    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+        return None
+    return at_s

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.audit.witnesses.cosigner import cosignatures
 from agent.audit.witnesses.log_witness import witness_all
 from agent.audit.witnesses.witness_folder import open_witness
 from agent.core.log.checkpoint import parse_body, parse_note
 from agent.core.log.cosignature import parse_witness_key
 from agent.errors import LogRefusedError, StorageError, UsageError
+from agent.storage.log_notes import cosignatures
 from tests.components.test_log_attacks import note_of, search
 from tests.support.audit_logs import OTHER_KEY, TRUSTED, tamper, write_public_keys
 from tests.support.witness_logs import (

@@ -62,7 +62,7 @@ def message(tmp_path, size, since=None, hours=0, copy=0, key=KEY):
 def take(city, *messages, now_s=NOW_S, keys=TRUSTED):
     with city_log(city) as log:
         done = collect(city, log, (), keys, 26 * 3_600, lambda: now_s, {DEVICE: messages})
-        answers = [parse_answer(data) for _, data in answers_to(done, Collection(city, log))]
+        answers = [parse_answer(data) for _, data in answers_to(city, done, Collection(city, log))]
     return done, answers
 
 
@@ -174,6 +174,51 @@ class TestMessages:
         assert all(f"message of {DEVICE}" in one.why for one in unusable)
         assert {one["kind"] for one in leaves(city)} == {"checkpoint"}
         assert len(leaves(city)) == 1
+
+    @search
+    @given(data=st.data())
+    def test_every_attack_is_named_and_no_mistake_is(self, tmp_path, tmp_path_factory, data):
+        city = _new_city(tmp_path_factory)
+        seen, more = data.draw(st.integers(2, 12)), data.draw(st.integers(1, 9))
+        take(city, message(tmp_path, seen))
+        later, bare = seen + more, data.draw(st.integers(1, seen - 1))
+        honest = message(tmp_path, later, since=seen, hours=1)
+        sent, outcome, reason = data.draw(
+            st.sampled_from(
+                [
+                    ([message(tmp_path, bare, hours=1)], "refused", "log-truncated"),
+                    ([message(tmp_path, seen, hours=1, copy=1)], "refused", "root-mismatch"),
+                    (
+                        [honest, message(tmp_path, later, seen, 2, copy=1)],
+                        "refused",
+                        "root-mismatch",
+                    ),
+                    ([honest, message(tmp_path, seen, hours=2)], "refused", "log-truncated"),
+                    ([honest, honest], "grown", None),
+                    ([honest.replace(b"\n", b"\r\n")], "grown", None),
+                    ([honest, message(tmp_path, later, since=seen, hours=1)], "grown", None),
+                    ([message(tmp_path, seen, hours=1)], "same", None),
+                    ([honest, b"another city's message"], "unusable", None),
+                ]
+            )
+        )
+        done, _ = take(city, *sent)
+        found = [one for one in done if one.outcome == outcome]
+        assert found, (sent, outcomes(done))
+        refusals = [one.error.reason for one in done if one.outcome == "refused"]
+        assert refusals == ([reason] if reason else [])
+
+    def test_another_history_that_is_longer_is_missing_and_told_why(self, tmp_path, city):
+        """Its log has not the root that was collected, so it can prove nothing."""
+        take(city, message(tmp_path, 9))
+        other = message(tmp_path, 21, hours=1, copy=1)
+        [one], _ = take(city, other)
+        assert one.outcome == "asked"
+        [one], _ = take(city, other, now_s=NOW_S + 26 * 3_600)
+        assert (one.outcome, one.error.exit_code) == ("missing", 1)
+        assert "another history, or the camera does not hear the answers" in one.why
+        leaf = leaves(city)[-1]
+        assert (leaf["outcome"], leaf["size"], leaf["before"]) == ("missing", 21, 9)
 
     def test_one_that_makes_a_library_raise_anything_costs_that_one(
         self, tmp_path, city, monkeypatch

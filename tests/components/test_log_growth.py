@@ -93,7 +93,9 @@ class TestMailbox:
         deliver, clock = WatchGrowth(source, shown, ORIGIN, RAW), Clock()
         assert deliver.message() is None
         with open_log(log_of(tmp_path / "watch", 5)) as log:
-            watch = GrowthWriter(source, shown, log, lambda: AT, clock.monotonic_s)
+            watch = GrowthWriter(
+                source, shown, log, lambda: AT, clock.monotonic_s, tmp_path / "witnessed"
+            )
             watch.write()
             first = deliver.message()
             assert published(first)[0].size == 5
@@ -115,7 +117,9 @@ class TestMailbox:
         source, shown = places
         other = tree(log_of(tmp_path / "other", 9, copy=1), 5)
         with open_log(log_of(tmp_path / "watch", 9)) as log:
-            watch = GrowthWriter(source, shown, log, lambda: AT, Clock().monotonic_s)
+            watch = GrowthWriter(
+                source, shown, log, lambda: AT, Clock().monotonic_s, tmp_path / "witnessed"
+            )
             watch.write()
             for untrusted in (b"hello", format_answer(Answer(other)), b"\xff" * 60_000):
                 shown.write_bytes(untrusted)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.audit.witnesses.cosigner import cosign, cosignatures, witness_key_of
+from agent.audit.witnesses.cosigner import cosign, witness_key_of
 from agent.core.log.checkpoint import (
     COSIGNATURE_ML_DSA_44,
     MAX_NOTE_BYTES,
@@ -29,6 +29,7 @@ from agent.core.log.cosignature import (
     timestamped,
 )
 from agent.core.log.witness_policy import Witness, k_of, parse_policy
+from agent.storage.log_notes import cosignatures
 
 # The example of https://c2sp.org/tlog-cosignature, and the message that it says is signed.
 EXAMPLE = (

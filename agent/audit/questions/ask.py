@@ -11,6 +11,7 @@ from agent.audit.questions.hours import Hours
 from agent.audit.questions.reads import Reads
 from agent.audit.questions.receiver_file import ReceiverTold
 from agent.audit.shown_leaves import ShownLeaf, leaves_of
+from agent.storage.log_key import parts_of
 
 CITY_PROCESS = "city"
 
@@ -96,5 +97,5 @@ def with_city(stories: Mapping[str, Story]) -> Iterator[Answer]:
 
 
 def camera_of(origin: str) -> str:
-    """The middle of `platewarden/<camera>/<process>`."""
-    return origin.partition("/")[2].rpartition("/")[0]
+    """The camera of `platewarden/<camera>/<process>`."""
+    return parts_of(origin)[0]

@@ -8,6 +8,7 @@ from agent.audit.questions.reads import Reads
 from agent.audit.questions.receiver_file import ReceiverTold
 from agent.audit.shown_leaves import ShownLeaf
 from agent.core.log.leaf import LeafKind
+from agent.storage.log_key import parts_of
 
 
 @dataclass(slots=True)
@@ -116,7 +117,7 @@ def city(camera: Story, log: Story) -> Iterator[Answer]:
     """
     begun = min(log.published, default=0)
     for leaf, name, before, version in camera.lists.new:
-        of_this = log.origin.partition("/")[2].rpartition("/")[0] == name
+        of_this = parts_of(log.origin)[0] == name
         if not of_this or not begun or before < begun or leaf.at > log.last:
             continue
         if not any(before < one <= version for one in log.published):

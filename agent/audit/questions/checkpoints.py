@@ -15,5 +15,7 @@ def checkpoint_told(leaf: ShownLeaf) -> Answer | None:
     log = text_of(leaf.details, "log")
     if finding is Finding.CHECKPOINT_MISSING:
         since = text_of(leaf.details, "since")
-        return about(finding, leaf, f"{log}: none {f'since {since}' if since else 'has ever come'}")
+        came = " that proves its growth" if "root" in leaf.details else ""
+        when = f"since {since}" if since else "has ever come"
+        return about(finding, leaf, f"{log}: none{came} {when}")
     return about(finding, leaf, f"{log}: {text_of(leaf.details, 'reason')}")

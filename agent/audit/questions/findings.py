@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from agent.audit.shown_leaves import ShownLeaf
 from agent.core.log.leaf import clean_text
+from agent.storage.log_key import parts_of
 
 
 class Finding(StrEnum):
@@ -72,8 +73,8 @@ class Answer:
 
     @property
     def camera(self) -> str:
-        """The middle of `platewarden/<camera>/<process>`."""
-        return self.origin.partition("/")[2].rpartition("/")[0]
+        """The camera of `platewarden/<camera>/<process>`."""
+        return parts_of(self.origin)[0]
 
 
 def about(finding: Finding, leaf: ShownLeaf, what: str) -> Answer:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from agent.audit.checkpoint_files import opened
 from agent.audit.proofs.proof_maker import ProofMaker
-from agent.audit.witnesses.cosigner import cosignatures
 from agent.audit.witnesses.witness_client import Answer, Asked
 from agent.core.log.checkpoint import (
     MAX_NOTE_BYTES,
@@ -26,6 +25,7 @@ from agent.core.reasons import Reason
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import LogRefusedError, NetworkError, PlatewardenError, UsageError
 from agent.storage.log_key import TrustedLogKeys
+from agent.storage.log_notes import cosignatures
 from agent.storage.log_reader import database_of
 from agent.storage.log_schema import COSIGNED_FILE
 

@@ -14,7 +14,6 @@ from enum import StrEnum
 from http import HTTPStatus
 from urllib.parse import SplitResult, urlsplit
 
-from agent.audit.witnesses.cosigner import cosignatures
 from agent.core.log.checkpoint import (
     MAX_NOTE_BYTES,
     MAX_SIZE_DIGITS,
@@ -24,6 +23,7 @@ from agent.core.log.checkpoint import (
 )
 from agent.core.log.tlog_proof import ConsistencyProof, format_proof
 from agent.core.log.witness_policy import Witness
+from agent.storage.log_notes import cosignatures
 
 TIMEOUT_S = 20.0
 CALL = "/add-checkpoint"

@@ -16,13 +16,14 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.audit.checkpoint_files import opened
-from agent.audit.witnesses.cosigner import cosignatures, witness_key_of
+from agent.audit.witnesses.cosigner import witness_key_of
 from agent.audit.witnesses.grown_log import Last
 from agent.core.log.checkpoint import MAX_NOTE_BYTES, check_name
 from agent.core.log.cosignature import WitnessKey, parse_witness_key
 from agent.disk.atomic_file import private_folder, read_bounded, storage_error, write_atomic
 from agent.errors import StorageError, UsageError
 from agent.storage.log_key import create_signing_key, load_signing_key
+from agent.storage.log_notes import cosignatures
 
 KEY, VKEY = "witness.key", "witness.vkey"
 CHECKPOINT, EVIDENCE = ".checkpoint", ".refused"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.audit.checkpoint_files import opened
-from agent.audit.witnesses.cosigner import cosignatures
 from agent.core.log.witness_policy import WitnessPolicy
+from agent.storage.log_notes import cosignatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,7 @@ def witnessed(notes: Iterable[tuple[Path, bytes]], policy: WitnessPolicy) -> Wit
 def _quorum(seen: Sequence[Seen], policy: WitnessPolicy) -> tuple[int, int]:
     """The largest tree that enough of them vouch for, and since when they all do."""
     for size in sorted({one.size for one in seen}, reverse=True):
-        vouching = sorted((one for one in seen if one.size >= size), key=lambda one: one.at_s)
-        for number in range(1, len(vouching) + 1):
-            if policy.met({one.witness for one in vouching[:number]}):
-                return size, vouching[number - 1].at_s
+        since = policy.since({one.witness: one.at_s for one in seen if one.size >= size})
+        if since is not None:
+            return size, since
     return 0, 0

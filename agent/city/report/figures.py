@@ -9,6 +9,8 @@ from agent.city.report.log_tally import Key, Tally
 from agent.city.report.log_work import LogDone
 from agent.city.report.outcome_tables import outcome_tables
 from agent.city.report.report_tables import Table
+from agent.core.log.checkpoint import origin_of
+from agent.storage.log_key import without_domain
 
 MINUTES = 60
 # What these say is about hours and folders, and about no read.
@@ -48,10 +50,10 @@ def _logs(logs: Sequence[LogDone], enrolled: Sequence[str]) -> Table:
         (one.report.origin, one.report.verdict.value, one.leaves, one.tally.left_out, one.root)
         for one in logs
     ]
-    here = {one.report.origin for one in logs}
+    here = {without_domain(one.report.origin) for one in logs}
     for camera in enrolled:
         for process in ("watch", "deliver"):
-            origin = f"platewarden/{camera}/{process}"
+            origin = origin_of(camera, process)
             if origin not in here:
                 rows.append((origin, "not here", 0, 0, ""))
     return Table(

@@ -16,7 +16,7 @@ from agent.city.report.log_tally import Tally
 from agent.city.report.report_tables import Period
 from agent.core.log.checkpoint import parse_body, parse_note
 from agent.errors import PlatewardenError
-from agent.storage.log_key import TrustedLogKeys
+from agent.storage.log_key import TrustedLogKeys, parts_of
 from agent.storage.log_reader import database_of, snapshot
 
 
@@ -73,7 +73,7 @@ def _one(job: LogJob, path: Path) -> LogDone | PlatewardenError:
 def _work(job: LogJob, path: Path) -> LogDone:
     keys = {name: Ed25519PublicKey.from_public_bytes(raw) for name, raw in job.keys.items()}
     report = verify(path, TrustedLogKeys(keys, job.source))
-    camera, _, process = report.origin.partition("/")[2].rpartition("/")
+    camera, process = parts_of(report.origin)
     asking, tally = Asking(report.origin), Tally(camera, process)
     most, ends = job.most.get(report.origin), dict[str, int]()
     for leaf in leaves_of(report, most):

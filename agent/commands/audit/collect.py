@@ -77,7 +77,7 @@ def collect(
         came = link.gather()
         with only_writer(city, PATIENCE_S), city_log(city) as log:
             done = take_in(city, log, paths or (), keys, missing_after * _HOUR_S, now_s, came)
-            answers = tuple(answers_to(done, Collection(city, log)))
+            answers = tuple(answers_to(city, done, Collection(city, log)))
         link.answer(answers)
     reach, told = witness_reach(city), tuple(map(str, link.faults))
     worst = _worst((*(one.error for one in done if one.error), *link.faults))

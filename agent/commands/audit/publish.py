@@ -30,11 +30,16 @@ def publish(
     """
     from agent.audit.proofs.log_tiles import publish_log
     from agent.audit.trusted_keys import keys_nearby, keys_of
+    from agent.core.log.checkpoint import verifier_key
 
-    done = publish_log(path, keys_of(key, root) if key else keys_nearby(path), out)
+    keys = keys_of(key, root) if key else keys_nearby(path)
+    done = publish_log(path, keys, out)
+    own = keys.for_origin(done.signed.origin)
+    vkey = verifier_key(done.signed.origin, own.public_bytes_raw()) if own else ""
     if as_json:
         table = {
             "origin": done.signed.origin,
+            "vkey": vkey,
             "checkpoint": {"size": done.signed.size, "root": done.signed.root.hex()},
             "files": done.files,
             "cameras": list(done.proofs),
@@ -42,6 +47,7 @@ def publish(
         typer.echo(json.dumps(table, ensure_ascii=True))
         return
     typer.echo(visible(f"log         {done.signed.origin}"))
+    typer.echo(f"vkey        {vkey}")
     typer.echo(f"checkpoint  {done.signed.size} leaves, root {done.signed.root.hex()}")
     typer.echo(visible(f"published   {done.files} new files in {out}"))
     typer.echo(f"proofs      of {len(done.proofs)} cameras' logs")

@@ -22,6 +22,7 @@ KEY_ID_BYTES = 4
 MAX_NOTE_BYTES = 131_072
 MAX_SIGNATURES = 64
 MAX_SIZE_DIGITS = 18
+ORIGIN_PREFIX = "platewarden"
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # all but the newline
 _DASH = "— "  # em dash and a space
 
@@ -203,6 +204,8 @@ def _decode(text: str) -> bytes:
     return data
 
 
-def origin_of(device: str, process: str) -> str:
-    """`platewarden/<device>/<process>`: the name of one process's log and of its key."""
-    return f"platewarden/{device}/{process}"
+def origin_of(device: str, process: str, domain: str = "") -> str:
+    """`<domain>/platewarden/<device>/<process>`: the name of one process's log and of its key.
+    `domain`: the city's; without one, as older logs are named, two cities' logs may have one name.
+    """
+    return f"{domain}/{ORIGIN_PREFIX}/{device}/{process}".removeprefix("/")

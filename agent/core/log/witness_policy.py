@@ -44,6 +44,16 @@ class WitnessPolicy:
         """Are these witnesses (by the policy's names) enough?"""
         return self.quorum == NONE or self._counts(self.quorum, cosigned)
 
+    def since(self, cosigned: Mapping[str, int]) -> int | None:
+        """When the last one signed that was needed; None: too few did. `cosigned`: POSIX seconds by
+        name.
+        """
+        in_order = sorted(cosigned, key=lambda name: (cosigned[name], name))
+        for number, name in enumerate(in_order, 1):
+            if self.met(in_order[:number]):
+                return cosigned[name]
+        return None
+
     def __str__(self) -> str:
         group = self.groups.get(self.quorum)
         if group is None:

@@ -12,9 +12,10 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from agent.core.policy.schema.fields import Identifier, Kind, Line, RetentionDays
+from agent.core.policy.schema.fields import Domain, Identifier, Kind, Line, RetentionDays
 from agent.core.policy.schema.hotlist_rules import HotlistRules, hotlist_rules
 from agent.core.policy.schema.tables import Tables, bars
+from agent.core.policy.schema.witness_rules import WitnessRules, witness_rules
 from agent.core.reasons import Reason
 from agent.core.text.schema.notes import Length
 from agent.core.text.schema.section import Section, made
@@ -49,8 +50,10 @@ class CharterTable(Section):
     allowed_purposes: Identifiers | None = None
     barred: Tables = made(default_factory=list)
     complaints: Line = ""
+    domain: Domain = ""
     hotlist: dict[str, Any] = made(default_factory=dict)
     hotlist_signer: Tables = made(default_factory=list)
+    witnesses: dict[str, Any] = made(default_factory=dict)
 
 
 NEARER = 0.85  # of a doubt that nobody asked for: more alike than a suggestion needs to be
@@ -78,6 +81,7 @@ class Charter:
 
     `lines`: where each key, and each name under it, stands in the file `where`; `digest`: hex
     SHA-256 of its bytes; `complaints`: whom people write to, in words, for the public page only;
+    `domain`: the city's, by which logs are named, or "";
     `allowed_…`: None where there is no such list, and then it limits nothing.
     """
 
@@ -92,7 +96,9 @@ class Charter:
     forbidden_kinds: frozenset[str] = frozenset()
     barred: tuple[Bar, ...] = ()
     complaints: str = ""
+    domain: str = ""
     hotlist: HotlistRules = field(default_factory=HotlistRules)
+    witnesses: WitnessRules | None = None
     allowed_recipients: frozenset[str] | None = None
     allowed_kinds: frozenset[str] | None = None
     allowed_purposes: frozenset[str] | None = None
@@ -231,7 +237,7 @@ def open_charter(untrusted_text: bytes, where: str) -> tuple[Document, Charter |
 
 def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
     table = document.check(CharterTable, document.table)
-    barred, rules = bars(document), hotlist_rules(document)
+    barred, rules, witnesses = bars(document), hotlist_rules(document), witness_rules(document)
     if table is None:
         return None
     lines = {(key, ""): document.line((key,)) for key in CharterTable.own_fields()}
@@ -253,7 +259,9 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
         forbidden_kinds=frozenset(table.forbidden_kinds),
         barred=barred,
         complaints=table.complaints,
+        domain=table.domain,
         hotlist=rules,
+        witnesses=witnesses,
         allowed_recipients=_listed(table.allowed_recipients),
         allowed_kinds=_listed(table.allowed_kinds),
         allowed_purposes=_listed(table.allowed_purposes),

@@ -101,8 +101,9 @@ def parse_enrolment(
     device = fields.pattern("device", IDENTIFIER, f"a-z, 0-9 and -, at most {MAX_ID} characters")
     if len(device) > MAX_ID:
         raise fields.bad("device", f"at most {MAX_ID} characters")
+    seal, watch_log, deliver_log = (fields.public_key(name, "Ed25519") for name in _KEYS)
     enrolment = Enrolment(
-        public=DevicePublic(device, *(fields.public_key(name, "Ed25519") for name in _KEYS)),
+        public=DevicePublic(device, seal, watch_log, deliver_log),
         age=fields.pattern("age", _AGE, "an age recipient, age1…"),
         csr=_csr(fields),
         made=fields.moment("made"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agent.core.judging.explain.cited_lines import Cited, Source
     from agent.core.policy.barring import Bar
     from agent.core.policy.policy import Policy, ReleaseRule
+    from agent.core.policy.schema.witness_rules import WitnessRules
 
 TOLD_ELSEWHERE = frozenset(
     {
@@ -117,11 +118,23 @@ def _charter(old: Files, new: Files) -> Iterator[Note]:
     if old.charter is None or new.charter is None or new.charter_lines is None:
         return
     signs = "; entries by hand must be signed again" if new.charter.hotlist.signers else ""
-    for name, more in (("name", signs), ("complaints", "")):
+    for name, more in (("name", signs), ("complaints", ""), ("domain", "")):
         was, now = getattr(old.charter, name), getattr(new.charter, name)
         if was != now:
             says = f"the charter's {name}: {_shown(now)} instead of {_shown(was)}{more}"
             yield Note(says, (new.charter_lines.cite(name),))
+    was, now = old.charter.witnesses, new.charter.witnesses
+    if was != now:
+        says = f"the charter's witnesses: {_witnesses(now)} instead of {_witnesses(was)}"
+        yield Note(says, (new.charter_lines.cite("witnesses" if now else "name"),))
+
+
+def _witnesses(rules: WitnessRules | None) -> str:
+    if rules is None:
+        return "nobody"
+    hours = rules.close_after_s // 3_600 if rules.close_after_s else None
+    closes = f"without them a camera stops after {hours} hours" if hours else "only told"
+    return f"{rules.policy} of {rules.log}, {closes}"
 
 
 def _brokers(old: Files, new: Files) -> Iterator[Note]:

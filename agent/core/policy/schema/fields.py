@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from agent.core.policy.barring import PLACES, Hours
 from agent.core.text.encoding import PIN_PREFIX, from_b64url
-from agent.core.text.identifier import IDENTIFIER
+from agent.core.text.identifier import IDENTIFIER, is_domain
 from agent.core.text.schema.notes import By
 
 if TYPE_CHECKING:
@@ -68,6 +68,14 @@ def line(value: object) -> str:
         raise ValueError(
             "must be one line of printable text | at most 120 characters, no spaces around it"
         )
+    return text
+
+
+def domain(value: object) -> str:
+    """A domain name that the city owns."""
+    text = _text(value)
+    if not is_domain(text):
+        raise ValueError(f"{_shown(text)} is no domain name | lower case, as exampleville.gov")
     return text
 
 
@@ -230,6 +238,7 @@ WEAK_KEYS = frozenset({bytes(KEY_BYTES), b"\x01" + bytes(KEY_BYTES - 1)})
 
 Identifier = Annotated[str, By(identifier)]
 Line = Annotated[str, By(line)]
+Domain = Annotated[str, By(domain)]
 Jurisdiction = Annotated[str, By(jurisdiction)]
 HostName = Annotated[str, By(host_name)]
 CaFile = Annotated[str, By(ca_file)]
