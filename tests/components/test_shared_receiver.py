@@ -117,7 +117,11 @@ tells = "category"
             ('[[ring.push]]\nname = "A!"', "no ringer's name"),
             ('[[ring.push]]\nname = "a"\naddress = "x.example"', "no IP address"),
             ('[[ring.mail]]\nname = "a"\nto = ["a@b\\nBcc: c@d"]', "no e-mail address"),
-            ('[[ring.mail]]\nname = "a"\nuser = "x"', ""),
+            (
+                '[[ring.mail]]\nname = "a"\nhost = "m.example"\naddress = "203.0.113.1"\n'
+                'sender = "a@b.example"\nto = ["a@b.example"]\nuser = "x"',
+                "user and password come together",
+            ),
             ('[[ring.program]]\nname = "a"\ncommand = ["lamp"]', "no whole path"),
             (
                 '[[ring.program]]\nname = "a"\ncommand = ["/x"]\n' * 2,

@@ -58,6 +58,9 @@ class RungServer:
                     line.connection.close()
 
     def close(self) -> None:
+        # closed alone, it would take one connection more: the thread waits in accept
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def __enter__(self) -> Self:
