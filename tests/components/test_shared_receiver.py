@@ -54,6 +54,17 @@ def taken(place, *reads):
         return found
 
 
+HALF_SIGNED_IN = """
+[[ring.mail]]
+name = "a"
+host = "m.example"
+address = "203.0.113.1"
+sender = "a@b.example"
+to = ["a@b.example"]
+user = "x"
+"""
+
+
 class TestSettings:
     @pytest.mark.parametrize(
         "url",
@@ -117,11 +128,7 @@ tells = "category"
             ('[[ring.push]]\nname = "A!"', "no ringer's name"),
             ('[[ring.push]]\nname = "a"\naddress = "x.example"', "no IP address"),
             ('[[ring.mail]]\nname = "a"\nto = ["a@b\\nBcc: c@d"]', "no e-mail address"),
-            (
-                '[[ring.mail]]\nname = "a"\nhost = "m.example"\naddress = "203.0.113.1"\n'
-                'sender = "a@b.example"\nto = ["a@b.example"]\nuser = "x"',
-                "user and password come together",
-            ),
+            (HALF_SIGNED_IN, "user and password come together"),
             ('[[ring.program]]\nname = "a"\ncommand = ["lamp"]', "no whole path"),
             (
                 '[[ring.program]]\nname = "a"\ncommand = ["/x"]\n' * 2,
