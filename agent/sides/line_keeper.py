@@ -32,7 +32,6 @@ from agent.storage.mailbox import COLLECTED, GROWTH
 
 SETTLE_EVERY_S = 1.0
 SETTLE_POLL_S = 0.2
-AHEAD_S = 3_600  # of a witness's clock: one that signs years ahead would keep a camera open
 
 
 class LineKeeper:
@@ -169,8 +168,7 @@ class LineKeeper:
             now_s = int(now.utc.timestamp())
             demanded_s = demanded_since(self._watch.log, rules, now_s)
             found = self._growth.witnessed(rules)
-            at_s = found.at_s if found and found.at_s <= now_s + AHEAD_S else 0
-            since_s = max(demanded_s, at_s)
+            since_s = max(demanded_s, found.at_s if found else 0)
             late = now_s - since_s > rules.close_after_s
             self._tell_witnesses(rules, since_s, late=late)
         closed = self._ordered or (Reason.NOT_WITNESSED if late else None)

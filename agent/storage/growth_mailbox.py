@@ -33,6 +33,7 @@ from agent.storage.mailbox import FILE_MODE
 
 WITNESSED = "witnessed"  # in watch's own folder: the answer that enough witnesses vouched for last
 GROWTH_EVERY_S = 3_600.0
+AHEAD_S = 3_600  # of a witness's clock: one that signs years ahead would keep a camera open
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +84,24 @@ class GrowthWriter:
         if self._best is None or self._best[0] != rules:
             self._best = rules, witnessed_in(self._kept, self._log, rules)
             self._keep_better(rules)
-        return self._best[1]
+        best = self._best[1]
+        return best if best is not None and self._believed(best) else None
 
     def _keep_better(self, rules: WitnessRules) -> None:
         """What the newest answer shows, if it shows more than what is kept."""
         best, found = self._best[1] if self._best else None, None
         if self.answer is not None:
             found = _witnessed_by(self.answer, self._log, rules)
-        if found is None or (best is not None and best.at_s >= found.at_s):
+        if found is None or not self._believed(found):
+            return
+        if best is not None and self._believed(best) and best.at_s >= found.at_s:
             return
         write_atomic(self._kept, format_answer(found.answer))
         self._best = rules, found
+
+    def _believed(self, found: Witnessed) -> bool:
+        """One that signs years ahead would stand before all that others sign until then."""
+        return found.at_s <= self._now().timestamp() + AHEAD_S
 
     def _look(self) -> bool:
         """Has another answer come that is about this log?"""

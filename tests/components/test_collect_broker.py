@@ -128,6 +128,9 @@ class TestMessages:
         assert outcomes(done) == ["grown"]
         done, _ = take(city, message(tmp_path, 15, since=12, hours=2))
         assert outcomes(done) == ["grown"]
+        ahead, after = message(tmp_path, 21, 15, 10_000), message(tmp_path, 16, since=15, hours=3)
+        done, _ = take(city, ahead, after)
+        assert outcomes(done) == ["grown"], "the smaller one came last and says an earlier time"
 
     def test_an_older_copy_that_was_put_back_is_named(self, tmp_path, city):
         take(city, message(tmp_path, 12))

@@ -308,6 +308,16 @@ class TestDocument:
             VERIFIER.verify(SIGNER.outcome(self.HONEST))
         assert claims_outcome(SIGNER.outcome(self.HONEST))
         assert not claims_outcome(as_receipt)
+        assert OUTCOME_TYP == "platewarden-outcome"
+
+    @pytest.mark.parametrize(
+        ("document", "told"),
+        [(b"[]", "outcome: "), (b"{}", "outcome: lacks at, ")],
+    )
+    def test_what_is_malformed_is_named_an_outcome(self, document, told):
+        with pytest.raises(EnvelopeRefusedError) as refused:
+            parse_outcome(document)
+        assert str(refused.value).startswith(f"refused [malformed]: {told}")
 
     @pytest.mark.parametrize(
         "change",

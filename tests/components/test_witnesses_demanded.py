@@ -122,8 +122,8 @@ class TestAnswer:
         assert watch.hears(older) == (5, NOW_S + 1)
         watch.restart()
         assert watch.hears(Answer(watch.tree)) == (5, NOW_S + 1)
-        newer = answer(tmp_path / "e", tree(tmp_path / "watch", 7), NOW_S + HOUR_S)
-        assert watch.hears(newer) == (7, NOW_S + HOUR_S + 1)
+        newer = answer(tmp_path / "e", tree(tmp_path / "watch", 7), NOW_S + 600)
+        assert watch.hears(newer) == (7, NOW_S + 601)
 
     @pytest.mark.parametrize(
         "bad",
@@ -196,13 +196,13 @@ class TestClosing:
         camera.passes(days)
         camera.new_list()
 
-    def hears(self, camera, folder, **bad):
+    def hears(self, camera, folder, ahead_s=-2, **bad):
         """The camera's own log, as it is now, told by the city and cosigned now."""
         state = camera.settings.state / "watch"
         keys = load_trusted_keys(camera.settings.device / "public.json")
         _, signed = ProofMaker(state, keys).newest()
         at_s = int(camera.machine.real.timestamp())
-        said = answer(folder, signed, at_s - 2, **bad)
+        said = answer(folder, signed, at_s + ahead_s, **bad)
         camera.settings.receipts.mkdir(exist_ok=True)
         shown = camera.settings.receipts / "watch.collected"
         shown.unlink(missing_ok=True)
@@ -240,19 +240,15 @@ class TestClosing:
         self, camera, monkeypatch, tmp_path
     ):
         self.demand(camera)
-        ahead = 400 * 24 * HOUR_S
-
-        def hears():
-            state = camera.settings.state / "watch"
-            keys = load_trusted_keys(camera.settings.device / "public.json")
-            _, signed = ProofMaker(state, keys).newest()
-            said = answer(tmp_path / "c", signed, int(camera.machine.real.timestamp()) + ahead)
-            camera.settings.receipts.mkdir(exist_ok=True)
-            (camera.settings.receipts / "watch.collected").write_bytes(format_answer(said))
-
-        camera.script[1] = lambda: (hears(), self.later(camera, 3.5))
-        camera.watch(monkeypatch, cars=2)
-        assert len(released(camera)) == 1
+        ahead_s = 400 * 24 * HOUR_S
+        camera.script[1] = lambda: self.hears(camera, tmp_path / "c", ahead_s=ahead_s)
+        camera.script[2] = lambda: self.later(camera, 2)
+        camera.script[3] = lambda: self.later(camera, 1.5)
+        camera.script[4] = lambda: self.hears(camera, tmp_path / "c1")
+        camera.watch(monkeypatch, cars=5)
+        assert len(released(camera)) == 4, "the fourth car passed while it was closed"
+        told = [leaf["outcome"] for leaf in leaves(camera.settings, "checkpoint")]
+        assert told == ["demanded", "witnessed"], "who signs honestly later is heard"
 
 
 class TestCharter:

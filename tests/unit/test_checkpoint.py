@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from agent.core.log import checkpoint
 from agent.core.log.checkpoint import (
     COSIGNATURE_V1,
+    ORIGIN_PREFIX,
     Checkpoint,
     NoteSignature,
     body,
     key_id,
     note,
+    origin_of,
     parse_body,
     parse_note,
     parse_signatures,
@@ -316,3 +318,9 @@ def test_the_kinds_of_key_are_those_of_c2sp():
         checkpoint.COSIGNATURE_ML_DSA_44,
     )
     assert found == (1, 4, 6)
+
+
+def test_a_log_is_named_by_domain_camera_and_process():
+    assert origin_of("cam-1", "watch", "a.example") == "a.example/platewarden/cam-1/watch"
+    assert origin_of("cam-1", "watch") == "platewarden/cam-1/watch"
+    assert ORIGIN_PREFIX == "platewarden"
