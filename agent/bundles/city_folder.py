@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from agent import boundary
 from agent.bundles.layout import CAMERAS_PATH, MAX_TARGET_BYTES, ROSTER_PATH
 from agent.core.policy.schema.policy_file import parse_policy
-from agent.core.text.toml_document import MAX_TEXT_BYTES
+from agent.core.text.toml_document import MAX_TEXT_BYTES, read_document
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agent.core.policy.camera_roster import CameraRoster
     from agent.core.policy.charter import Charter
     from agent.core.policy.policy import Broker, Policy
+    from agent.core.policy.schema.witness_rules import WitnessRules
 
 MAX_FILE_BYTES = 1024 * 1024
 
@@ -63,6 +64,21 @@ class CityFolder:
             ),
             str(path),
         )
+
+    @boundary.document("charter's witnesses", error=ConfigError)
+    def witnesses(self) -> WitnessRules | None:
+        """What charter.toml says of witnesses, for whoever needs no more of it: the whole charter
+        takes `status` a tenth of its start.
+        """
+        from agent.core.policy.schema.witness_rules import witness_rules
+
+        path = self.folder / "charter.toml"
+        document = read_document(
+            read_input(path, MAX_TEXT_BYTES, missing="the city has no charter"), str(path)
+        )
+        rules = witness_rules(document)
+        document.require_faultless()
+        return rules
 
     @boundary.document("roster of cameras", error=ConfigError)
     def cameras(self) -> CameraRoster:

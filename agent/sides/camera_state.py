@@ -216,11 +216,9 @@ def _log(settings: Settings) -> dict[str, object]:
 
 def _witnesses(settings: Settings, generation: Generation | str | None) -> dict[str, object]:
     """How far watch's log is witnessed, as watch found it, held against the charter in force."""
-    rules = (
-        CityFolder(generation.city).charter().witnesses
-        if isinstance(generation, Generation)
-        else None
-    )
+    if not isinstance(generation, Generation):
+        return {"demanded": False}
+    rules = CityFolder(generation.city).witnesses()
     if rules is None:
         return {"demanded": False}
     at_s, size = None, 0

@@ -3,12 +3,12 @@ growth into the outbox, deliver shows the collector's answer in receipts/, and e
 other's file as an outsider's.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -22,14 +22,20 @@ from agent.core.log.collected import (
     published_at,
 )
 from agent.core.log.tlog_proof import ConsistencyProof, format_proof, parse_proof
-from agent.core.policy.schema.witness_rules import WitnessRules
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import EnvelopeRefusedError, StorageError
-from agent.storage.audit_log import AuditLog
 from agent.storage.log_growth import answer_about, covered, growth, witnessed_at
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.mailbox import FILE_MODE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from agent.core.policy.schema.witness_rules import WitnessRules
+    from agent.storage.audit_log import AuditLog
 
 WITNESSED = "witnessed"  # in watch's own folder: the answer that enough witnesses vouched for last
 GROWTH_EVERY_S = 3_600.0
@@ -184,13 +190,13 @@ def answer_in(file: Path, log: AuditLog) -> Answer | None:
     return None
 
 
-def witnessed_in(file: Path, log: AuditLog, rules: WitnessRules) -> "Witnessed | None":
+def witnessed_in(file: Path, log: AuditLog, rules: WitnessRules) -> Witnessed | None:
     """What the answer in a file shows; None: nothing."""
     answer = answer_in(file, log)
     return _witnessed_by(answer, log, rules) if answer else None
 
 
-def _witnessed_by(answer: Answer, log: AuditLog, rules: WitnessRules) -> "Witnessed | None":
+def _witnessed_by(answer: Answer, log: AuditLog, rules: WitnessRules) -> Witnessed | None:
     with suppress(EnvelopeRefusedError), boundary.document("answer of the city's collector"):
         at_s, size = witnessed_at(answer, rules), covered(answer, log)
         return Witnessed(size, at_s, answer) if at_s is not None and size else None

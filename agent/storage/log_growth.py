@@ -5,11 +5,12 @@ A node of the tree takes two rows: the peaks stored with each checkpoint are nod
 trusted: whoever makes a proof of them checks it before it is handed out.
 """
 
+from __future__ import annotations
+
 import json
-import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -26,10 +27,15 @@ from agent.core.log.merkle import (
     verify_inclusion,
 )
 from agent.core.log.tlog_proof import ConsistencyProof, format_proof
-from agent.core.policy.schema.witness_rules import WitnessRules
 from agent.errors import LogRefusedError
-from agent.storage.audit_log import AuditLog
 from agent.storage.log_notes import cosignatures, verified_checkpoint
+
+if TYPE_CHECKING:
+    import sqlite3
+    from datetime import datetime
+
+    from agent.core.policy.schema.witness_rules import WitnessRules
+    from agent.storage.audit_log import AuditLog
 
 _DEMANDS = (
     "CREATE TABLE IF NOT EXISTS witness_demand (rules TEXT PRIMARY KEY, since_s INTEGER NOT NULL) "

@@ -141,13 +141,18 @@ def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
     monkeypatch.setattr(LineKeeper, "between_frames", lambda _: rounds.append(clock.utc.hour))
     notifier = SimpleNamespace(status=told.append, progress=lambda: None)
     settings = SimpleNamespace(
-        camera_id="cam-1", view=None, outbox=Path("outbox"), receipts=Path("receipts")
+        camera_id="cam-1",
+        view=None,
+        outbox=Path("outbox"),
+        receipts=Path("receipts"),
+        state=Path("state"),
     )
     health = SimpleNamespace(tell=None, looked=lambda frames: frames, standing=lambda: "watches")
     held = watch_side.Watch(
         settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier, health
     )
-    line = SimpleNamespace(outbox=None, decider=SimpleNamespace(stop=lambda _: None))
+    decider = SimpleNamespace(stop=lambda _: None)
+    line = SimpleNamespace(outbox=None, decider=decider, closed=None)
     keeper = LineKeeper(held, SimpleNamespace(barred=bars), line)
     assert watch_side.watch_source(held, keeper, source)
     return told, sorted(set(seen)), sorted(set(rounds))
