@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from agent.bundles.inbox import Inbox
     from agent.core.time.instant import Instant
     from agent.settings import Limits
 
@@ -132,20 +131,24 @@ class BundleStore:
         anchor = self._anchor()
         with self._alone():
             current = self.current()
-            if current is not None and self._plainly_old(inbox, current):
+            if current is not None and not self._news(inbox, current):
                 return None
             # python-tuf is loaded only for what may be new: it takes a quarter of watch's start
             from agent.bundles.inbox import Inbox
             from agent.bundles.verification import Verification
 
             source = Inbox(inbox)
-            if current is not None and not self._news(source, current):
-                return None
             reference = self._reference(current, now)
             part = self._new_part(current)
             try:
                 facts = Verification(
-                    part, source, anchor, reference, self._limits, self._leave_out, self._camera
+                    part,
+                    source,
+                    anchor,
+                    reference,
+                    self._limits,
+                    self._leave_out,
+                    self._camera,
                 ).run(current, rig=self._rig)
                 _require_whole(part / CITY, now)
                 files = digests(part / CITY)
@@ -163,29 +166,25 @@ class BundleStore:
             missing="enrol this camera: its city gives the file",
         )
 
-    def _plainly_old(self, inbox: Path, current: Generation) -> bool:
-        """As `_news`, the other way round. What cannot be read is left to `_news`, which refuses
-        it.
-        """
-        metadata = inbox / METADATA_FOLDER
-        try:
-            return not (
-                metadata / f"{current.versions[ROOT] + 1}.root.json"
-            ).exists() and read_input(
-                metadata / f"{TIMESTAMP}.json", MAX_TIMESTAMP_BYTES, missing=""
-            ) == read_bounded(current.folder / METADATA / f"{TIMESTAMP}.json", MAX_METADATA_BYTES)
-        except (OSError, PlatewardenError):
-            return False
-
-    def _news(self, source: Inbox, current: Generation) -> bool:
+    def _news(self, inbox: Path, current: Generation) -> bool:
         """Another timestamp, or a root that follows ours: one that takes a stolen key's authority
-        must not wait for a timestamp by that very key.
+        must not wait for a timestamp by that very key. What cannot be read counts as news: the
+        verification refuses it, and says why.
         """
-        if source.has_root(current.versions[ROOT] + 1):
+        metadata, timestamp = inbox / METADATA_FOLDER, f"{TIMESTAMP}.json"
+        try:
+            (metadata / f"{current.versions[ROOT] + 1}.root.json").stat()
+        except FileNotFoundError:
+            pass
+        except OSError:
             return True
-        return source.timestamp() != read_bounded(
-            current.folder / METADATA / f"{TIMESTAMP}.json", MAX_METADATA_BYTES
-        )
+        else:
+            return True
+        try:
+            found = read_input(metadata / timestamp, MAX_TIMESTAMP_BYTES, missing="")
+        except (OSError, PlatewardenError):
+            return True
+        return found != read_bounded(current.folder / METADATA / timestamp, MAX_METADATA_BYTES)
 
     def _reference(self, current: Generation | None, now: Instant) -> datetime:
         """The time by which expiry is judged.

@@ -101,31 +101,17 @@ class Inbox(FetcherInterface):
         self.refusal = BundleRefusedError(reason, what, where=self.folder / self.file, fix=fix)
         return DownloadError(what)
 
-    def timestamp(self) -> bytes:
-        """timestamp.json, to see whether there is anything new. Raises BundleRefusedError."""
-        try:
-            return b"".join(self.fetch(f"{BASE}{METADATA_FOLDER}/{TIMESTAMP}.json"))
-        except DownloadError:
-            if self.refusal is None:
-                raise
-            raise self.refusal from None
-
-    def has_root(self, version: int) -> bool:
-        """Whether there is a root of that version. Raises BundleRefusedError."""
-        self.file = f"{METADATA_FOLDER}/{version}.root.json"
-        try:
-            return self._there(self.folder / self.file)
-        except DownloadError:
-            raise self.refusal or BundleRefusedError(
-                Reason.BUNDLE_INCOMPLETE, "cannot be read", where=self.folder, fix=_AGAIN
-            ) from None
-
     def _there(self, path: Path) -> bool:
-        """Path.exists, which raises for a link into a folder that this user may not enter."""
+        """Path.exists says no, or raises, for a link into a folder that this user may not enter:
+        that is for the Python version to say.
+        """
         try:
-            return path.exists()
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
         except OSError:
             raise self._refuse(Reason.BUNDLE_INCOMPLETE, "cannot be read", _AGAIN) from None
+        return True
 
 
 METADATA_URL, TARGETS_URL = f"{BASE}{METADATA_FOLDER}/", f"{BASE}{TARGETS_FOLDER}/"

@@ -15,13 +15,11 @@ from agent.bundles import (
     city_folder,
     hotlist_file,
     hotlist_sealed,
-    inbox,
     jurisdiction_files,
 )
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.follower import Follower
 from agent.bundles.generation_store import BundleStore
-from agent.bundles.inbox import Inbox
 from agent.camera import images
 from agent.city import checkpoint_messages
 from agent.core.hotlist.builder import ListBuilder
@@ -254,18 +252,6 @@ def test_an_odd_part_of_the_state_hides_no_other(tmp_path):
     found = camera_state._part(lambda: camera_state._refusals(tmp_path / "refusals.json"))
     assert found == {"problem": "refused [malformed]: refusals.json: is not one JSON list"}
     assert camera_state._part(fails) == {"problem": "cannot be read (UnheardOfError)"}
-
-
-def test_a_link_into_a_forbidden_folder_is_a_refusal(tmp_path, monkeypatch):
-    """As root nothing is forbidden: what the system would raise is planted."""
-    (tmp_path / "metadata").mkdir()
-    monkeypatch.setattr(Path, "exists", lambda _path: (_ for _ in ()).throw(PermissionError(13)))
-    with pytest.raises(BundleRefusedError) as refused:
-        Inbox(tmp_path).has_root(2)
-    assert refused.value.reason == Reason.BUNDLE_INCOMPLETE
-    with pytest.raises(BundleRefusedError):
-        Inbox(tmp_path).timestamp()
-    assert inbox.BASE  # the module is the one that was tried
 
 
 def test_a_command_that_meets_what_nobody_foresaw_ends_in_one_line(monkeypatch, capsys):

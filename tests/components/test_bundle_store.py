@@ -93,6 +93,35 @@ def test_a_new_root_is_taken_in_without_a_new_timestamp(city, store, inbox):
     assert store.take_in(city.write(inbox), at(city)).versions[ROOT] == 2
 
 
+def test_a_link_into_a_forbidden_folder_is_a_refusal(city, store, inbox, monkeypatch):
+    """Also where nothing else is new, so that nobody waits in silence for a root that lies there.
+    As root nothing is forbidden: what the system would raise is planted.
+    """
+    stat = Path.stat
+
+    def refuses(path, **more):
+        if path.name == "2.root.json":
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **more)
+
+    store.take_in(inbox, at(city))
+    monkeypatch.setattr(Path, "stat", refuses)
+    assert reason(store, inbox, at(city)) == Reason.BUNDLE_INCOMPLETE
+
+
+def nothing(_file):
+    pass
+
+
+@pytest.mark.parametrize("instead", [nothing, Path.mkdir, lambda file: file.symlink_to(file)])
+def test_an_inbox_that_lost_its_timestamp_is_no_old_one(city, store, inbox, instead):
+    store.take_in(inbox, at(city))
+    file = inbox / "metadata/timestamp.json"
+    file.unlink()
+    instead(file)
+    assert reason(store, inbox, at(city)) == Reason.BUNDLE_INCOMPLETE
+
+
 def test_deliver_holds_no_hot_list(city, inbox, tmp_path):
     store = BundleStore(
         tmp_path / "deliver",
