@@ -166,7 +166,7 @@ class Folder:
         read_id = entry.name.removesuffix(self._suffix)
         if entry.name == read_id or not _READ_ID.fullmatch(read_id):
             other = entry.name.removesuffix(self._beside)
-            if not self._beside or other == entry.name or not _READ_ID.fullmatch(other):
+            if other == entry.name or not _READ_ID.fullmatch(other):
                 strangers.append(clean_text(entry.name))
             return
         try:

@@ -86,6 +86,8 @@ def test_the_signed_root_is_the_one_that_pymerkle_computes(tmp_path):
     taken = parse_note((tmp_path / "checkpoint").read_bytes())
     checkpoint = parse_body(taken.signed)
     assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (ORIGIN, 13, oracle.get_root())
+    with open_log(tmp_path) as log:
+        assert log.origin == ORIGIN
     KEY.public_key().verify(taken.signatures[0].signature, taken.signed)
 
 

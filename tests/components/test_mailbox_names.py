@@ -27,6 +27,18 @@ def test_only_a_floor_and_what_is_unfinished_are_passed_over(tmp_path):
     assert reader.strangers() == tuple(sorted(strange))
 
 
+def test_what_belongs_beside_receipts_is_no_stranger_and_no_receipt(tmp_path):
+    """A stranger is told to the operator, each time."""
+    strange = [f"{ONE}.outcomes", TWO, ".outcome", "notes.outcome", "watch.grown"]
+    beside = [f"{ONE}.outcome", "watch.growth", "watch.collected", FLOOR]
+    write(tmp_path, f"{THREE}.receipt", *beside, *strange)
+    box = ReceiptBox(tmp_path, 100)
+    assert box.strangers() == tuple(sorted(strange))
+    alone = Folder(tmp_path, ".receipt", 100).listing()
+    assert alone.read_ids == (THREE,)
+    assert alone.strangers == tuple(sorted([*strange, f"{ONE}.outcome"]))
+
+
 def test_a_read_keeps_the_age_that_it_was_first_seen_with(tmp_path):
     """Whoever writes to the folder cannot put others behind; and none is asked for twice."""
     write(tmp_path, f"{TWO}.sealed", f"{ONE}.sealed")

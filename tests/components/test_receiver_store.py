@@ -61,6 +61,21 @@ class TestStore:
         assert row.wire_sha256 == hashlib.sha256(read.wire).hexdigest()
         again.close()
 
+    def test_what_is_told_waits_for_its_ringers_once(self, store):
+        sealer = FakeSealer(DEVICE)
+        read = sealed(1, sealer)
+        name = store.add(read.tags, read.wire, CAPTURED).name
+        store.told([name])
+        assert store.rings.claim("desk", 60) is None, "it was told without ringers"
+        other = sealed(2, sealer)
+        name = store.add(other.tags, other.wire, CAPTURED).name
+        store.told([name], ["desk"])
+        claim = store.rings.claim("desk", 60)
+        assert claim.names == (name,)
+        store.rings.rung("desk", claim)
+        store.told([name], ["desk"])
+        assert store.rings.claim("desk", 60) is None, "told again, rung once"
+
     def test_files_are_private_and_hold_exactly_the_sealed_bytes(self, store, tmp_path):
         read = sealed()
         store.add(read.tags, read.wire, CAPTURED)

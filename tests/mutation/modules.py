@@ -100,6 +100,7 @@ TESTS = {
         "components/test_mailbox",
         "components/test_outbox_ledger",
         "components/test_versions",
+        "components/test_lead_outcomes",
     ),
     "network.egress": ("unit/test_guard", "components/test_egress"),
     "mqtt.pinned_tls": ("unit/test_inflow", "components/test_pinned_tls"),
