@@ -175,17 +175,25 @@ def _tell_left_out(hotlist: HotList, log: AuditLog) -> None:
         log.append(LeafKind.REFUSAL, {"reason": Reason.HOTLIST_HAND_MISSING, "what": what})
 
 
-def _tell_doubted(hotlist: HotList, log: AuditLog) -> None:
-    """Of a rig's plain list, which nobody imported: which rows are not what they seem."""
-    if lines := hotlist.doubted_lines:
-        from agent.bundles.hotlist_file import PLAIN
-        from agent.core.hotlist.intake.lines import lines_told
+def rows_left_out(hotlist: HotList) -> str:
+    """Which rows of a rig's plain list, which nobody imported, are not what they seem; empty:
+    none.
+    """
+    if not (lines := hotlist.doubted_lines):
+        return ""
+    from agent.bundles.hotlist_file import PLAIN
+    from agent.core.hotlist.intake.lines import lines_told
 
-        what = (
-            f"hot list: {PLAIN}: {len(lines)} rows are not what they seem and are left out, "
-            f"line {lines_told(lines)}; `platewarden hotlist import` tells why"
-        )
-        log.append(LeafKind.REFUSAL, {"reason": Reason.HOTLIST_ROW_DOUBTED, "what": what})
+    return (
+        f"{PLAIN}: {len(lines)} rows are not what they seem and are left out, line "
+        f"{lines_told(lines)}; `platewarden hotlist import` tells why"
+    )
+
+
+def _tell_doubted(hotlist: HotList, log: AuditLog) -> None:
+    if told := rows_left_out(hotlist):
+        details = {"reason": Reason.HOTLIST_ROW_DOUBTED, "what": f"hot list: {told}"}
+        log.append(LeafKind.REFUSAL, details)
 
 
 def _categories(policy: Policy) -> set[str]:

@@ -25,7 +25,7 @@ from agent.sealing.sealer import Sealer
 from agent.settings import Settings
 from agent.settlement import Settler
 from agent.sides.camera_health import CameraHealth
-from agent.sides.camera_orders import Orders, signed_orders, unsigned_orders
+from agent.sides.camera_orders import Orders, rows_left_out, signed_orders, unsigned_orders
 from agent.sides.signed_city import SignedCity
 from agent.storage.audit_log import AuditLog
 from agent.storage.leads.outcome_box import OutcomeBox
@@ -110,7 +110,10 @@ def orders_for(watch: Watch, policy: Policy) -> Orders:
     """Hot list and keys beside the policy, from the same bundles."""
     today = watch.clock.now().utc.date()
     if watch.city is None or watch.city.standing is None:
-        return unsigned_orders(watch.settings, policy, today, watch.log)
+        orders = unsigned_orders(watch.settings, policy, today, watch.log)
+        left_out = rows_left_out(orders.hotlist)
+        watch.teller.tell("hot list", left_out or "is whole", usual=not left_out)
+        return orders
     return signed_orders(watch.settings, watch.city.standing, policy, today, watch.log)
 
 

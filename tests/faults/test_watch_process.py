@@ -86,18 +86,32 @@ def test_an_expired_policy_is_refused(rig: CameraRig) -> None:
     assert "policy-expired" in done.stderr
 
 
-def test_a_broken_hot_list_row_names_file_line_and_field_but_no_plate(rig: CameraRig) -> None:
+def watched_with(rig: CameraRig, category: str) -> subprocess.CompletedProcess[str]:
+    """One row of that category has no date."""
     hotlist = rig.installation.work / "city-hotlist" / "hotlist.csv"
     hotlist.write_text(
         hotlist.read_text(encoding="utf-8")
-        + "3FPA826,US-CA,stolen-vehicle,Exampleville PD,2026-9,not-a-date,2027-01-01\n",
+        + f"3FPA826,US-CA,{category},Exampleville PD,2026-9,not-a-date,2027-01-01\n",
         encoding="utf-8",
     )
     done = rig.watch("--allow-unsigned")
+    assert "3FPA826" not in done.stdout + done.stderr
+    return done
+
+
+def test_a_broken_protection_names_file_line_and_field_but_no_plate(rig: CameraRig) -> None:
+    done = watched_with(rig, "never-release")
     assert done.returncode == 2, done.stderr
     assert "hotlist.csv:3" in done.stderr
     assert "source_date" in done.stderr
-    assert "3FPA826" not in done.stdout + done.stderr
+
+
+def test_another_broken_row_is_left_out_and_told_by_line(rig: CameraRig) -> None:
+    done = watched_with(rig, "stolen-vehicle")
+    assert done.returncode == 0, done.stderr
+    assert "hot list: hotlist.csv: 1 rows are not what they seem and are left out" in done.stderr
+    assert "line 3; `platewarden hotlist import` tells why" in done.stderr
+    assert "1 sealed" in done.stderr
 
 
 def test_sigterm_ends_cleanly_with_counts_and_a_stop_leaf(rig: CameraRig) -> None:

@@ -281,7 +281,7 @@ def test_the_page_of_a_past_day_says_who_signed_then(year):
     assert "On 5 March 2025, from main-street-2 (Main Street at 2nd Avenue)" in answer
     assert "<b>Exampleville Police Department</b>" in answer
     assert (
-        "<b>Signed by</b> &quot;Dora Lind, clerk&quot; and &quot;Fay Sun, city attorney" in answer
+        "<b>signed by</b> &quot;Dora Lind, clerk&quot; and &quot;Fay Sun, city attorney" in answer
     )
 
 
