@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from agent.core.text.identifier import is_domain
-from agent.core.text.schema.notes import Between, By
+from agent.core.text.schema.notes import Between, By, named
 from agent.core.text.schema.section import Section, hidden
 from agent.core.text.toml_document import read_document
 from agent.errors import ConfigError
@@ -15,15 +15,6 @@ from agent.errors import ConfigError
 EXAMPLE = "config/platewarden.example.toml"
 LEAST_CROP, ROUNDING = 0.05, 1e-9
 _CAMERA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
-
-
-def as_camera_id(value: object) -> object:
-    """A name that stands in tags, topics and log names."""
-    if isinstance(value, str) and not _CAMERA_ID.fullmatch(value):
-        raise ValueError(
-            f"{value[:40]!a} is no camera id | use letters, digits and -, at most 32 characters"
-        )
-    return value
 
 
 def as_path(value: object) -> object:
@@ -52,7 +43,9 @@ def as_domain(value: object) -> object:
 
 
 CityDomain = Annotated[str, By(as_domain)]
-CameraId = Annotated[str, By(as_camera_id)]
+CameraId = Annotated[
+    str, named(_CAMERA_ID, "camera id", "use letters, digits and -, at most 32 characters")
+]
 FilePath = Annotated[Path, By(as_path)]
 ExposureUs = Annotated[int, Between(ge=10, le=1_000_000)]
 Gain = Annotated[float, Between(ge=1, le=64)]

@@ -18,6 +18,7 @@ from agent.core.text.rfc3339 import rfc3339
 from agent.core.wire.own_read import require_answer
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import EnvelopeRefusedError, StorageError
+from agent.outcomes.odd_files import OddFiles
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
     from agent.core.time.instant import Instant
     from agent.core.wire.sealed_read import ReleasedRead
     from agent.ports import AuditLog, ReceiptVerifier
-
-# leaves that one run writes about odd files; beyond it they are ignored silently, so that deliver
-# cannot flood the log. A file altered again and again takes one for each reason: else it alone
-# would use them up, and what comes after it left no trace.
-MAX_REFUSALS = 1000
 
 
 class Outbox(Protocol):
@@ -62,10 +58,7 @@ class Settler:
         log: AuditLog,
     ) -> None:
         self._policy, self._outbox, self._receipts = policy, outbox, receipts
-        self._receipt_verifier, self._log = receipt_verifier, log
-        self._leaves = 0
-        self._refused: dict[str, str] = {}  # read id → digest of the receipt that was refused
-        self._told: set[tuple[str, str]] = set()  # read id and reason: it has its leaf
+        self._receipt_verifier, self._odd = receipt_verifier, OddFiles(log, "receipts")
         self._judged: set[str] = set()
         self._judged_at: tuple[object, ...] = ()
 
@@ -78,8 +71,7 @@ class Settler:
             self._settle_receipt(read_id, waiting[read_id])
         for read_id in self._to_judge(waiting, now):
             self._settle_permission(read_id, waiting[read_id], now)
-        self._refused = {read: digest for read, digest in self._refused.items() if read in waiting}
-        self._told = {told for told in self._told if told[0] in waiting}
+        self._odd.keep_only(waiting)
 
     def _settle_receipt(self, read_id: str, read: ReleasedRead) -> None:
         """Take out the read that a receipt answers; refuse once what is no receipt for it."""
@@ -87,18 +79,18 @@ class Settler:
             untrusted_receipt = self._receipts.untrusted_receipt(read_id)
         except StorageError as error:
             # A link, a folder, too large a file.
-            self._refuse(read_id, "unreadable", Reason.MALFORMED, error.what)
+            self._odd.refuse(read_id, "unreadable", Reason.MALFORMED, error.what)
             return
         if untrusted_receipt is None:
             return
         digest = hashlib.sha256(untrusted_receipt).hexdigest()
-        if self._refused.get(read_id) == digest:
+        if self._odd.known(read_id, digest):
             return
         try:
             receipt = self._receipt_verifier.verify(untrusted_receipt)
             require_answer(receipt, read.tags, read.wire_sha256)
         except EnvelopeRefusedError as refusal:
-            self._refuse(read_id, digest, refusal.reason, refusal.what)
+            self._odd.refuse(read_id, digest, refusal.reason, refusal.what)
             return
         details: dict[str, object] = {
             "recipient": receipt.recipient,
@@ -156,19 +148,3 @@ class Settler:
             "policy_version": self._policy.version,
         }
         self._outbox.remove(read_id, kind, details)
-
-    def _refuse(self, read_id: str, digest: str, reason: str, what: str) -> None:
-        """One leaf for each odd receipt and reason.
-
-        Other bytes for the same reason have none: a file that changes each round must not use up
-        the leaves of all.
-        """
-        told = read_id, str(reason)
-        if told not in self._told and self._leaves < MAX_REFUSALS:
-            self._leaves += 1
-            self._told.add(told)
-            self._log.append(
-                LeafKind.REFUSAL,
-                {"reason": str(reason), "read": read_id, "where": "receipts", "what": what},
-            )
-        self._refused[read_id] = digest

@@ -1,1 +1,3 @@
-"""What became of leads: deliver's half and watch's (docs/design/outcomes.md)."""
+"""What became of leads: deliver's half and watch's (docs/design/outcomes.md). And how watch tells
+of odd files that deliver shows it.
+"""

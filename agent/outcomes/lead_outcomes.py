@@ -10,13 +10,13 @@ import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from agent.core.log.leaf import LeafKind
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
 from agent.errors import EnvelopeRefusedError, StorageError
+from agent.outcomes.odd_files import OddFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from agent.core.policy.policy import Policy
     from agent.core.time.instant import Instant
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from agent.storage.leads.released_leads import Lead, ReleasedLeads
 
 WINDOW = timedelta(days=30)
-MAX_REFUSALS = 1_000  # leaves that one run writes about odd outcomes
 
 
 class Outcomes(Protocol):
@@ -50,9 +49,7 @@ class LeadOutcomes:
         log: AuditLog,
     ) -> None:
         self._policy, self._device, self._leads = policy, device, leads
-        self._outcomes, self._verifier, self._log = outcomes, verifier, log
-        self._refused: Mapping[str, str] = {}  # read id → digest of what was refused
-        self._leaves = 0
+        self._outcomes, self._verifier, self._odd = outcomes, verifier, OddFiles(log, "outcomes")
         self.stopped = leads.stopped(policy.version)
         self._judged = False
 
@@ -69,18 +66,18 @@ class LeadOutcomes:
         try:
             untrusted_outcome = self._outcomes.untrusted_outcome(read_id)
         except StorageError as error:  # a link, a folder, too large a file
-            self._refuse(read_id, "unreadable", Reason.MALFORMED, error.what)
+            self._odd.refuse(read_id, "unreadable", Reason.MALFORMED, error.what)
             return False
         if lead is None or untrusted_outcome is None:
             return False
         digest = hashlib.sha256(untrusted_outcome).hexdigest()
-        if self._refused.get(read_id) == digest:
+        if self._odd.known(read_id, digest):
             return False
         try:
             outcome = self._verifier.verify_outcome(untrusted_outcome)
             require_of(outcome, lead, self._device)
         except EnvelopeRefusedError as refusal:
-            self._refuse(read_id, digest, refusal.reason, refusal.what)
+            self._odd.refuse(read_id, digest, refusal.reason, refusal.what)
             return False
         details = {
             "read": read_id,
@@ -111,16 +108,6 @@ class LeadOutcomes:
                 }
                 self._leads.stop(rule.rule, version, details)
                 self.stopped |= {rule.rule}
-
-    def _refuse(self, read_id: str, digest: str, reason: str, what: str) -> None:
-        """One leaf for each odd outcome."""
-        if self._refused.get(read_id) != digest and self._leaves < MAX_REFUSALS:
-            self._leaves += 1
-            self._log.append(
-                LeafKind.REFUSAL,
-                {"reason": str(reason), "read": read_id, "where": "outcomes", "what": what},
-            )
-        self._refused = {**self._refused, read_id: digest}
 
 
 def require_of(outcome: LeadOutcome, lead: Lead, device: str) -> None:

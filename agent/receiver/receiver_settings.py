@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
-from agent.core.text.schema.notes import Between, By, Length, MisfitError
+from agent.core.text.schema.notes import Between, By, Length, MisfitError, named
 from agent.core.text.schema.section import Section, made
 from agent.core.text.toml_document import read_document
 from agent.errors import ConfigError, UsageError
@@ -22,6 +22,12 @@ MAX_BYTES = 65_536
 GUIDE = "docs/guide/recipient.md"
 _RECIPIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}")
 _ONE_OF_SEVERAL = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
+_RECIPIENT_ID = named(
+    _RECIPIENT, "recipient id", "use letters, digits and -, at most 48 characters"
+)
+_RECEIVER_NAME = named(
+    _ONE_OF_SEVERAL, "receiver's name", "use a-z, 0-9 and -, at most 16 characters"
+)
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _BROKER_EXAMPLE = """
 # [broker]                             # fill in before `platewarden receiver run`
@@ -32,24 +38,6 @@ _BROKER_EXAMPLE = """
 # client_certificate = "tls.crt"       # if the broker asks for one
 # client_key = "tls.key"
 """
-
-
-def as_recipient(value: object) -> object:
-    """The id under which a city's policy names this receiver."""
-    if isinstance(value, str) and not _RECIPIENT.fullmatch(value):
-        raise ValueError(
-            f"{value[:40]!a} is no recipient id | use letters, digits and -, at most 48 characters"
-        )
-    return value
-
-
-def as_receiver(value: object) -> object:
-    """Which of several receivers: what stands behind the dot in its certificate's name."""
-    if isinstance(value, str) and not _ONE_OF_SEVERAL.fullmatch(value):
-        raise ValueError(
-            f"{value[:40]!a} is no receiver's name | use a-z, 0-9 and -, at most 16 characters"
-        )
-    return value
 
 
 def as_postgresql(value: object) -> object:
@@ -127,11 +115,11 @@ class ReceiverSettings(Section):
     makes the epoch keys, the others have copies.
     """
 
-    recipient: Annotated[str, By(as_recipient)]
+    recipient: Annotated[str, _RECIPIENT_ID]
     city_root: FilePath = Path("root.json")
     roster: FilePath = Path("roster.jws")
     epochs_ahead_days: Annotated[int, Between(ge=3, le=399)] = 60
-    receiver: Annotated[str, By(as_receiver)] | None = None
+    receiver: Annotated[str, _RECEIVER_NAME] | None = None
     makes_keys: bool = True
     broker: BrokerSettings | None = None
     store: StoreSettings | None = None

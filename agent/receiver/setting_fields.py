@@ -5,16 +5,9 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from agent.core.text.schema.notes import Between, By
+from agent.core.text.schema.notes import Between, By, named
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-
-
-def as_host(value: object) -> object:
-    """A name as it stands in a certificate."""
-    if isinstance(value, str) and not _HOST.fullmatch(value):
-        raise ValueError(f"{value[:40]!a} is no host name | use letters, digits, - and dots")
-    return value
 
 
 def as_address(value: object) -> object:
@@ -35,6 +28,6 @@ def as_path(value: object) -> object:
 
 
 FilePath = Annotated[Path, By(as_path)]
-Host = Annotated[str, By(as_host)]
+Host = Annotated[str, named(_HOST, "host name", "use letters, digits, - and dots")]
 Address = Annotated[str, By(as_address)]
 Port = Annotated[int, Between(ge=1, le=65_535)]

@@ -15,13 +15,14 @@ from agent.core.reasons import Reason, reason_of
 from agent.core.text.rfc3339 import from_posix_s
 from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import PlatewardenError
-from agent.sides.camera_orders import permitted, signed_orders
+from agent.sides.camera_orders import permitted
 from agent.sides.signed_city import in_force, sentence
 from agent.sides.watch_parts import (
     Watch,
     build_outcomes,
     build_settler,
     hotlist_digest,
+    orders_for,
     sealer_for,
     tell_hotlist,
 )
@@ -58,7 +59,7 @@ class LineKeeper:
             watch.settings.state / "watch" / WITNESSED,
         )
         self._ordered, self._unwitnessed = line.closed, False
-        self._witnesses = self._demanded()
+        self._ask_for_witnesses()
         self._look_for_witnesses()
 
     def hours_barred(self) -> bool:
@@ -114,13 +115,7 @@ class LineKeeper:
             # the car that is in the picture just now must not slip out
             self.line = replace(self.line, closed=Reason(reason_of(error)))
             return
-        orders = signed_orders(
-            self._watch.settings,
-            standing,
-            policy,
-            self._watch.clock.now().utc.date(),
-            self._watch.log,
-        )
+        orders = orders_for(self._watch, policy)
         asked = (self._policy.digest, self.line.hotlist.digest, self.line.closed)
         settler = build_settler(self._watch, policy, self.line.outbox)
         outcomes = build_outcomes(self._watch, policy)
@@ -135,7 +130,8 @@ class LineKeeper:
             self.line.tracker.tell_dropped_again()
         tell_hotlist(self._watch.settings, self.line)
         self._settler, self._outcomes, self._policy = settler, outcomes, policy
-        self.barred, self._ordered, self._witnesses = False, orders.closed, self._demanded()
+        self.barred, self._ordered = False, orders.closed
+        self._ask_for_witnesses()
         self.line.log.append(
             LeafKind.POLICY,
             {
@@ -153,10 +149,11 @@ class LineKeeper:
         told = f"{names} stopped: too many false leads" if stopped else "all release"
         self._watch.teller.tell("rules", told, usual=not stopped)
 
-    def _demanded(self) -> WitnessRules | None:
-        """What the charter in force says of witnesses."""
+    def _ask_for_witnesses(self) -> None:
+        """What the charter in force says of them; since when is looked up once."""
         standing = self._watch.city.standing if self._watch.city else None
-        return standing.city.charter().witnesses if standing else None
+        self._witnesses = standing.city.witnesses() if standing else None
+        self._demanded_s: int | None = None
 
     def _look_for_witnesses(self) -> None:
         """Close where too few witnesses have vouched for this log for too long, and open again."""
@@ -166,9 +163,10 @@ class LineKeeper:
             if now.trust is ClockTrust.UNTRUSTED:
                 return  # nothing is released just now
             now_s = int(now.utc.timestamp())
-            demanded_s = demanded_since(self._watch.log, rules, now_s)
+            if self._demanded_s is None:
+                self._demanded_s = demanded_since(self._watch.log, rules, now_s)
             found = self._growth.witnessed(rules)
-            since_s = max(demanded_s, found.at_s if found else 0)
+            since_s = max(self._demanded_s, found.at_s if found else 0)
             late = now_s - since_s > rules.close_after_s
             self._tell_witnesses(rules, since_s, late=late)
         closed = self._ordered or (Reason.NOT_WITNESSED if late else None)

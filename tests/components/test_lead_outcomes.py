@@ -163,6 +163,19 @@ def test_what_is_no_outcome_of_this_read_is_refused_once_and_costs_no_other(
     assert (refusal["reason"], refusal["read"], refusal["where"]) == (reason, read, "outcomes")
 
 
+def test_one_file_that_changes_each_round_uses_up_no_leaves(camera):
+    """Else what comes after it left no trace, as with receipts."""
+    read = camera.release()
+    path = camera.folder / "receipts" / f"{read}.outcome"
+    path.parent.mkdir(exist_ok=True)
+    for number in range(3):
+        path.unlink(missing_ok=True)
+        path.write_bytes(b"odd %d" % number)
+        camera.settle()
+    (refusal,) = camera.leaves("refusal")
+    assert refusal["read"] == read
+
+
 def test_an_outcome_of_a_read_that_was_never_released_is_told_to_nobody(camera):
     camera.told("e" * 32)
     assert camera.leaves("outcome") == camera.leaves("refusal") == []

@@ -144,10 +144,7 @@ def test_no_page_is_wider_than_phone_desk_or_paper_and_the_answer_is_on_the_firs
             for width, height in (PHONE, DESK, PAPER):
                 media = "print" if (width, height) == PAPER else "screen"
                 browser.call("Emulation.setEmulatedMedia", media=media)
-                size = {"width": width, "height": height}
-                browser.call(
-                    "Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False
-                )
+                browser.resize(width, height)
                 browser.until("document.readyState === 'complete' && window.innerWidth > 0")
                 wide = browser.run("document.documentElement.scrollWidth")
                 assert wide <= width, f"{path.name} at {width}: {wide}"
@@ -155,10 +152,7 @@ def test_no_page_is_wider_than_phone_desk_or_paper_and_the_answer_is_on_the_firs
         browser.go(page(changed, "--camera", CAMERA, "--on", "2026-11-20").as_uri())
         for width, height in (PHONE, DESK):
             browser.call("Emulation.setEmulatedMedia", media="screen")
-            size = {"width": width, "height": height}
-            browser.call(
-                "Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False
-            )
+            browser.resize(width, height)
             browser.until("document.querySelector('#answer') !== null")
             bottom = browser.run("document.querySelector('#answer').getBoundingClientRect().bottom")
             assert bottom <= height, f"the answer ends at {bottom} of {height}"

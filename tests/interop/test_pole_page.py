@@ -54,15 +54,8 @@ def browser(tmp_path_factory):
 @pytest.mark.parametrize("size", [PHONE, DESK])
 def test_seen_whole_answered_and_axe_finds_nothing(browser, size):
     node()
-    width, height = size
-    browser.call(
-        "Emulation.setDeviceMetricsOverride",
-        width=width,
-        height=height,
-        deviceScaleFactor=1,
-        mobile=size == PHONE,
-    )
-    assert browser.run("document.documentElement.scrollWidth") <= width
+    browser.resize(*size, phone=size == PHONE)
+    assert browser.run("document.documentElement.scrollWidth") <= size[0]
     told = " ".join(browser.run("document.body.innerText").split())
     assert {question for question, answer in QUESTIONS.items() if answer not in told} == set()
     browser.run((HERE / "node_modules/axe-core/axe.min.js").read_text() + ";0")

@@ -367,19 +367,12 @@ def test_bands_and_hashes_are_those_of_the_camera_s_code(browser):
 @pytest.mark.parametrize("size", [PHONE, DESK])
 def test_it_is_seen_whole_and_axe_finds_nothing(browser, city, size):
     node()  # installs what package.json names
-    width, height = size
-    browser.call(
-        "Emulation.setDeviceMetricsOverride",
-        width=width,
-        height=height,
-        deviceScaleFactor=1,
-        mobile=size == PHONE,
-    )
+    browser.resize(*size, phone=size == PHONE)
     table = json.loads(city[1].read_text())
     table["tables"]["releases"]["rows"][1][4] = [5, 9]
     city[1].write_text(json.dumps(table))
     checked(browser, sent(*city))
-    assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.run("document.documentElement.scrollWidth") <= size[0]
     browser.run((HERE / "node_modules/axe-core/axe.min.js").read_text() + ";0")
     passes, violations = browser.run(
         "axe.run().then(done => [done.passes.length, done.violations])"

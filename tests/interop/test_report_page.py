@@ -64,15 +64,7 @@ def browser(tmp_path, page):
 
 
 def resize(browser, size):
-    width, height = size
-    phone = size == PHONE
-    browser.call(
-        "Emulation.setDeviceMetricsOverride",
-        width=width,
-        height=height,
-        deviceScaleFactor=1,
-        mobile=phone,
-    )
+    browser.resize(*size, phone=size == PHONE)
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK])

@@ -105,6 +105,7 @@ TESTS = {
     "network.egress": ("unit/test_guard", "components/test_egress"),
     "mqtt.pinned_tls": ("unit/test_inflow", "components/test_pinned_tls"),
     "settlement": ("unit/test_settling", "components/test_versions"),
+    "outcomes.odd_files": ("unit/test_settling", "components/test_lead_outcomes"),
     "delivery": (
         "unit/test_delivery",
         "unit/test_delivery_pass",

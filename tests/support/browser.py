@@ -50,13 +50,7 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=WIDTH,
-            height=HEIGHT,
-            deviceScaleFactor=1,
-            mobile=True,
-        )
+        self.resize(WIDTH, HEIGHT, phone=True)
 
     def __enter__(self):
         return self
@@ -70,6 +64,15 @@ class Browser:
             self._process.wait()
         os.close(self._read)
         os.close(self._write)
+
+    def resize(self, width: int, height: int, *, phone: bool = False) -> None:
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=phone,
+        )
 
     def go(self, url: str) -> None:
         self.call("Page.navigate", url=url)

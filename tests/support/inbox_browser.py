@@ -77,14 +77,7 @@ class Keyboard:
 
 
 def resize(browser: Browser, size: tuple[int, int]) -> None:
-    width, height = size
-    browser.call(
-        "Emulation.setDeviceMetricsOverride",
-        width=width,
-        height=height,
-        deviceScaleFactor=1,
-        mobile=size == PHONE,
-    )
+    browser.resize(*size, phone=size == PHONE)
 
 
 def seen_car(enrolled: Enrolled) -> str:

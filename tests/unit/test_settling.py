@@ -13,6 +13,7 @@ from agent.core.policy.policy import Release
 from agent.core.reasons import Reason
 from agent.core.time.instant import ClockTrust, Instant
 from agent.core.wire.receipt import Receipt
+from agent.outcomes import odd_files
 from agent.settlement import Settler
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.sealing import FakeSealer
@@ -191,7 +192,7 @@ def test_receipts_for_unknown_reads_are_of_no_interest():
 
 
 def test_a_flood_of_forged_receipts_cannot_fill_the_log(monkeypatch):
-    monkeypatch.setattr(settlement, "MAX_REFUSALS", 30)
+    monkeypatch.setattr(odd_files, "MAX_REFUSALS", 30)
     scene = Scene(40)
     for read_id in scene.waiting:
         scene.receipts.receipts[read_id] = b"forged"
@@ -206,7 +207,7 @@ def test_a_file_altered_every_round_does_not_use_up_the_leaves_of_others():
     """Deliver could hide a forged receipt behind a thousand changes of another one."""
     scene = Scene(2)
     altered, forged = scene.waiting
-    for number in range(settlement.MAX_REFUSALS + 200):
+    for number in range(odd_files.MAX_REFUSALS + 200):
         scene.receipts.receipts[altered] = b"altered %d" % number
         scene.settler.settle(instant(1))
     scene.receipts.receipts[forged] = b"forged"
@@ -396,7 +397,7 @@ class TestAtRest:
         scene.settler.settle(instant(3))
         settler = scene.settler
         assert settler._judged == {late.tags.read_id}
-        assert (settler._refused, settler._told) == ({}, set())
+        assert (settler._odd._refused, settler._odd._told) == ({}, set())
 
 
 def test_leaves_say_whose_read_it_was_and_by_what_rule():

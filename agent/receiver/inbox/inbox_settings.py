@@ -5,12 +5,12 @@ import zoneinfo
 from pathlib import Path
 from typing import Annotated
 
-from agent.core.text.schema.notes import Between, By, Length
+from agent.core.text.schema.notes import Between, By, Length, named
 from agent.core.text.schema.section import Section, made
 from agent.receiver.ringing.ring_settings import Word
 from agent.receiver.setting_fields import FilePath, Host
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}")
+IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}")
 
 
 def as_zone(value: object) -> object:
@@ -25,16 +25,9 @@ def as_zone(value: object) -> object:
     return value
 
 
-def as_identifier(value: object) -> object:
-    """A camera's id, or a purpose, as a policy writes it."""
-    if isinstance(value, str) and not _IDENTIFIER.fullmatch(value):
-        raise ValueError(
-            f"{value[:40]!a} is no identifier | use letters, digits and -, at most 48 characters"
-        )
-    return value
-
-
-Identifier = Annotated[str, By(as_identifier)]
+Identifier = Annotated[
+    str, named(IDENTIFIER, "identifier", "use letters, digits and -, at most 48 characters")
+]
 
 
 class PositionSettings(Section):

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from agent.core.wire.tags import READ_ID
 from agent.errors import UsageError
-from agent.receiver.inbox.inbox_settings import as_identifier
+from agent.receiver.inbox.inbox_settings import IDENTIFIER
 from agent.receiver.inbox.lead_export import MEDIA_TYPES, ExportForm
 from agent.receiver.inbox.lead_words import PAGE_BANNER, TEST_BANNER
 from agent.receiver.inbox.page_request import Asked, TurnedAwayError, end_session, set_session
@@ -198,11 +198,7 @@ def _session(asked: Asked) -> "Session":
 def _name(asked: Asked) -> Name:
     """Raises TurnedAwayError: what stands in the path is checked before it is looked for."""
     device, read_id = asked.path.get("device", ""), asked.path.get("read_id", "")
-    try:
-        as_identifier(device)
-    except ValueError:
-        device = ""
-    if not device or READ_ID.fullmatch(read_id) is None:
+    if not (IDENTIFIER.fullmatch(device) and READ_ID.fullmatch(read_id)):
         raise TurnedAwayError(HTTPStatus.NOT_FOUND, "There is no such lead.")
     return device, read_id
 

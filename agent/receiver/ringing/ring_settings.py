@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from agent.core.text.schema.notes import By, Length
+from agent.core.text.schema.notes import By, Length, named
 from agent.core.text.schema.section import Section, made
 from agent.receiver.setting_fields import Address, FilePath, Host, Port
 
@@ -17,15 +17,6 @@ _PATH = re.compile(r"[!-~]{1,400}")
 _WORD = re.compile(r"[ -~]{1,400}")
 
 Tells = Literal["count", "camera", "category"]
-
-
-def as_name(value: object) -> object:
-    """What `receiver status` calls a ringer."""
-    if isinstance(value, str) and not _NAME.fullmatch(value):
-        raise ValueError(
-            f"{value[:40]!a} is no ringer's name | use a-z, 0-9 and -, at most 24 characters"
-        )
-    return value
 
 
 def as_url(value: object) -> object:
@@ -58,7 +49,7 @@ def as_word(value: object) -> object:
     return value
 
 
-Name = Annotated[str, By(as_name)]
+Name = Annotated[str, named(_NAME, "ringer's name", "use a-z, 0-9 and -, at most 24 characters")]
 Url = Annotated[str, By(as_url)]
 Mailbox = Annotated[str, By(as_mailbox)]
 Word = Annotated[str, By(as_word)]

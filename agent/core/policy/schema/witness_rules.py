@@ -14,34 +14,36 @@ from agent.core.text.schema.notes import Between, By, Length
 from agent.core.text.schema.section import Section
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.core.text.toml_document import Document
 
 LEAST_HOURS, MOST_HOURS = 30, 8_760  # an answer may take a day
 
 
-def _log_key(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            parse_verifier_key(value)
-        except ValueError as error:
-            raise ValueError(f"{error} | copy the line of `audit publish`: name+id+key") from None
-    return value
+def _read_by(parse: Callable[[str], object], fix: str) -> By:
+    """A line that this function reads; it stays the line."""
+
+    def read(value: object) -> object:
+        if isinstance(value, str):
+            try:
+                parse(value)
+            except ValueError as error:
+                raise ValueError(f"{error} | {fix}: name+id+key") from None
+        return value
+
+    return By(read)
 
 
-def _witness(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            parse_witness_key(value)
-        except ValueError as error:
-            raise ValueError(f"{error} | ask the witness for its line: name+id+key") from None
-    return value
+_LOG_KEY = _read_by(parse_verifier_key, "copy the line of `audit publish`")
+_WITNESS = _read_by(parse_witness_key, "ask the witness for its line")
 
 
 class WitnessRulesTable(Section):
     """[witnesses] of a charter. `close_after_hours`: None: it is only told."""
 
-    log: Annotated[str, By(_log_key)]
-    keys: Annotated[list[Annotated[str, By(_witness)]], Length(1, 16)]
+    log: Annotated[str, _LOG_KEY]
+    keys: Annotated[list[Annotated[str, _WITNESS]], Length(1, 16)]
     quorum: Annotated[int, Between(ge=1, le=16)]
     close_after_hours: Annotated[int, Between(ge=LEAST_HOURS, le=MOST_HOURS)] | None = None
 

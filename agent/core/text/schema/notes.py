@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Sized
 
 Place = tuple[str | int, ...]
@@ -67,6 +68,19 @@ class By:
     """
 
     function: Callable[[object], object]
+
+
+def named(form: re.Pattern[str], what: str, fix: str) -> By:
+    """A text of this form, refused as `no WHAT` with the first forty characters of what was
+    written; another type than text is refused by its type.
+    """
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and not form.fullmatch(value):
+            raise ValueError(f"{value[:40]!a} is no {what} | {fix}")
+        return value
+
+    return By(check)
 
 
 @dataclass(frozen=True, slots=True)
