@@ -78,11 +78,13 @@ def camera_modules(known: dict[str, Path], city: frozenset[str]) -> set[str]:
 
     The demo and the reading of folders are reached by none of them (docs/design/layers.md).
     """
-    commands = [
-        name
+    typed = {
+        name: found[1].replace(".", " ")
         for name in known
-        if re.fullmatch(r"agent\.commands\.[a-z]+", name) and name.rsplit(".", 1)[1] not in city
-    ]
+        if (found := re.fullmatch(r"agent\.commands\.([a-z]+(?:\.[a-z]+)?)", name))
+    }
+    # a group that is the city's is so with all that is in it
+    commands = [name for name, words in typed.items() if city.isdisjoint({words, words.split()[0]})]
     waiting, reached = ["agent.cli", "agent.__main__", *commands], set()
     while waiting:
         name = waiting.pop()

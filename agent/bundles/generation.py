@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from agent.bundles.layout import HOTLIST, CityIdentity, recipient_of
+from agent.bundles.layout import HOTLIST, SOFTWARE, CityIdentity, recipient_of
 from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import Fields, canonical, parse_object
@@ -34,6 +34,7 @@ class Stops(StrEnum):
     EVERYTHING = "everything"
     HOTLIST = "hot list"
     RECIPIENT = "recipient"
+    SOFTWARE = "new software"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ def stops(role: str) -> Stops:
     """What ends with a role."""
     if recipient_of(role) is not None:
         return Stops.RECIPIENT
+    if role == SOFTWARE:
+        return Stops.SOFTWARE
     return Stops.HOTLIST if role == HOTLIST else Stops.EVERYTHING
 
 

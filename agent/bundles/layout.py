@@ -15,12 +15,16 @@ from agent.errors import BundleRefusedError, EnvelopeRefusedError
 
 # Roles. The first four are TUF's own names.
 ROOT, TARGETS, SNAPSHOT, TIMESTAMP = "root", "targets", "snapshot", "timestamp"
-POLICY, HOTLIST = "policy", "hotlist"
+POLICY, HOTLIST, SOFTWARE = "policy", "hotlist", "software"
 KEYS_PREFIX = "keys-"
 TOP_LEVEL = (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)
 
 # Folders of a repository, and of a stick.
 METADATA_FOLDER, TARGETS_FOLDER = "metadata", "targets"
+PACKAGES_FOLDER = "packages"
+"""Beside the two: the packages that releases name, by their SHA-256. No metadata describes them: a
+camera fetches the one that it wants.
+"""
 
 # Target paths, as the metadata names them. On disk the SHA-256 stands before the last part
 # (consistent snapshots).
@@ -28,6 +32,7 @@ CITY_PATH, CHARTER_PATH = "city.json", "charter.toml"
 POLICY_PATH, CAMERAS_PATH = "policy/policy.toml", "policy/roster.toml"
 ROSTER_PATH, CITY_ROOT_PATH, CA_PATHS = "policy/roster.jws", "policy/root.json", "policy/ca/*.pem"
 HOTLIST_PATH, MANUAL_PATH = "hotlist/hotlist.age", "hotlist/manual.age"
+SOFTWARE_PATH = "software/release.json"
 GROUP_PATHS, KEY_GROUPS = "hotlist/cameras/*.keys", 128
 """A list is encrypted to a key of its own, and that key to each camera, in as many files. The
 number never changes: a camera must know its file by its id alone, before it has fetched anything.
@@ -100,6 +105,15 @@ ROLES = {
             paths=(HOTLIST_PATH, MANUAL_PATH, GROUP_PATHS),
             required=False,
         ),
+        RoleRule(
+            SOFTWARE,
+            2,
+            3,
+            online=False,
+            lifetime=timedelta(days=365),
+            paths=(SOFTWARE_PATH,),
+            required=False,
+        ),
     )
 }
 KEYS_LIFETIME = timedelta(days=100)
@@ -114,6 +128,7 @@ MAX_TARGET_BYTES = {
     # The compiled list's own limit, and what encryption adds. A camera's settings usually set less.
     HOTLIST_PATH: 513 * _MIB,
     MANUAL_PATH: 8 * _MIB,
+    SOFTWARE_PATH: 64 * _KIB,
 }
 MAX_OTHER_BYTES = 256 * _KIB  # a CA's certificates, a recipient's key list
 MAX_GROUP_BYTES = _MIB  # some 1,500 cameras of one group, some 200,000 of all
@@ -189,6 +204,11 @@ def wanted_by(path: str, camera: str) -> bool:
     `camera`: its id; empty: no group's.
     """
     return _GROUP.fullmatch(path) is None or (camera != "" and path == group_path(camera))
+
+
+def package_path(sha256: str) -> str:
+    """Where a package lies in a repository and in an inbox."""
+    return f"{PACKAGES_FOLDER}/{sha256}.deb"
 
 
 def most_bytes(path: str) -> int:

@@ -43,8 +43,8 @@ _NOTHING = (
 @dataclass(frozen=True, slots=True)
 class Change:
     """`compared`: the policies, where both charter and policy are there; `charter`: what it says,
-    where that alone is signed; `cameras`, `keys`, `files`: lines for people, empty where nothing
-    changes.
+    where that alone is signed; `cameras`, `keys`, `files`, `software`: lines for people, empty
+    where nothing changes.
     """
 
     compared: Compared | None
@@ -52,6 +52,7 @@ class Change:
     cameras: tuple[str, ...]
     keys: tuple[str, ...]
     files: tuple[str, ...]
+    software: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
         """The whole for people, the policy first."""
@@ -65,6 +66,7 @@ class Change:
         yield from self.charter
         for title, entries in (
             ("Cameras enrolled", self.cameras),
+            ("Software of the cameras", self.software),
             ("Who signs", self.keys),
             ("Files", self.files),
         ):
@@ -81,6 +83,7 @@ class Change:
             "charter": [line.strip() for line in self.charter if line],
             "cameras": list(self.cameras),
             "keys": list(self.keys),
+            "software": list(self.software),
             "files": list(self.files),
         }
 

@@ -19,14 +19,18 @@ from agent.bundles.layout import (
     POLICY,
     POLICY_PATH,
     ROSTER_PATH,
+    SOFTWARE,
+    SOFTWARE_PATH,
     TARGETS,
     CityIdentity,
+    city_file,
     most_bytes,
     parse_city,
 )
 from agent.core.policy.camera_roster import parse_roster
 from agent.core.policy.charter import parse_charter, require
 from agent.core.policy.schema.policy_file import parse_policy
+from agent.core.software.signed_release import parse_release
 from agent.core.text.pem import certificates
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
@@ -44,12 +48,16 @@ POLICY_TOML = "policy.toml"
 CAMERAS = "roster.toml"
 ROSTER = "roster.jws"
 CITY_ROOT = "root.json"
+SOFTWARE_JSON = "software.json"
+DRAFT_OF = {TARGETS: CHARTER, POLICY: POLICY_TOML, SOFTWARE: SOFTWARE_JSON}
+"""The draft without which a role has nothing to be signed here."""
 _HINTS = {
     CHARTER: "the council's charter: `platewarden policy new` drafts one",
     POLICY_TOML: "`platewarden policy new` drafts one",
     CAMERAS: "`platewarden policy new` drafts one",
     ROSTER: "`bundle init` makes it",
     CITY_ROOT: "`bundle init` makes it",
+    SOFTWARE_JSON: "`platewarden software release` drafts it",
 }
 
 
@@ -131,6 +139,11 @@ def identity_of(
     return parse_city(files[CITY_PATH])
 
 
+def charter_text(folder: Path) -> bytes:
+    """The draft of the charter. Raises ConfigError."""
+    return _read(folder, CHARTER, CHARTER_PATH)
+
+
 def draft_texts(folder: Path) -> Texts:
     """The drafts that a roster is made from. Raises ConfigError."""
     return Texts(
@@ -162,6 +175,8 @@ def drafts_of(
         charter = _read(folder, CHARTER, CHARTER_PATH)
         parse_charter(charter, str(folder / CHARTER))
         return {CITY_PATH: keep[CITY_PATH], CHARTER_PATH: charter}
+    if role == SOFTWARE:
+        return {SOFTWARE_PATH: _release(folder)}
     if role != POLICY:
         raise UsageError(
             "has no drafts",
@@ -188,6 +203,16 @@ def drafts_of(
     return files | _authorities(folder, policy)
 
 
+def _release(folder: Path) -> bytes:
+    """The draft of a release of software. Raises ConfigError."""
+    text = _read(folder, SOFTWARE_JSON, SOFTWARE_PATH)
+    try:
+        parse_release(text, str(folder / SOFTWARE_JSON))
+    except EnvelopeRefusedError as error:
+        raise ConfigError(error.what, where=error.where, fix=_HINTS[SOFTWARE_JSON]) from None
+    return text
+
+
 def _authorities(folder: Path, policy: Policy) -> dict[str, bytes]:
     """The CA files that the policy's brokers name. Raises ConfigError."""
     files = {}
@@ -207,6 +232,11 @@ def _authorities(folder: Path, policy: Policy) -> dict[str, bytes]:
             ) from None
         files[f"policy/{name}"] = pem
     return files
+
+
+def draft_file(path: str) -> str:
+    """Where the draft of a target lies in the city's folder."""
+    return SOFTWARE_JSON if path == SOFTWARE_PATH else city_file(path)
 
 
 def require_higher(old: Texts, new: Texts) -> None:

@@ -32,6 +32,7 @@ STOPS = {
     Stops.EVERYTHING: "nothing is released or published",
     Stops.HOTLIST: "the hot list is stale, and nothing is matched",
     Stops.RECIPIENT: "nothing is sealed to {}",
+    Stops.SOFTWARE: "no new software is installed",
 }
 
 

@@ -6,7 +6,16 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.bundles.layout import POLICY, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TOP_LEVEL, recipient_of
+from agent.bundles.layout import (
+    POLICY,
+    ROOT,
+    SNAPSHOT,
+    SOFTWARE,
+    TARGETS,
+    TIMESTAMP,
+    TOP_LEVEL,
+    recipient_of,
+)
 from agent.bundles.repository.next_version import (
     change_keys,
     delegate,
@@ -162,7 +171,8 @@ def _apply(
         hand_paths(signed, role)
         return
     if role not in TOP_LEVEL and role not in delegations(signed):
-        _require_listed(role, city, published)
+        if role != SOFTWARE:  # a city may be older than that role
+            _require_listed(role, city, published)
         delegate(signed, role)
     change_keys(
         signed,

@@ -34,6 +34,7 @@ _STOPS = {  # in a few words (docs/ref/bundles.md has the table)
     Stops.EVERYTHING: "nothing is released or published",
     Stops.HOTLIST: "the hot list is stale; nothing is matched",
     Stops.RECIPIENT: "nothing is sealed to this recipient",
+    Stops.SOFTWARE: "no new software is installed",
 }
 
 

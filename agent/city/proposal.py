@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.bundles.layout import POLICY, TARGETS
+from agent.bundles.layout import POLICY, SOFTWARE, TARGETS
 from agent.bundles.repository.next_version import next_version
 from agent.bundles.repository.pending_files import withdraw
 from agent.bundles.repository.published import CityRepository, Pending, trust_in
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agent.bundles.repository.published import Published, Standing
-
-_DRAFT = {TARGETS: drafts.CHARTER, POLICY: drafts.POLICY_TOML}
 
 
 def proposals(
@@ -34,16 +32,19 @@ def proposals(
     Raises UsageError, ConfigError, PolicyRefusedError: what nobody could sign is not proposed.
     """
     for role in renew:
-        if role not in _DRAFT:
+        if role not in drafts.DRAFT_OF:
             raise UsageError(
                 "has no draft to be proposed",
                 where=f"--role {role}",
-                fix="policy, targets; root is proposed by bundle rotate, a key list by its owner",
+                fix="policy, targets, software; root: bundle rotate; a key list: its owner",
             )
     texts = drafts.published_texts(city, published)
-    for role, draft in _DRAFT.items():
+    holders = trust_in(published, pending, city.folder).holders
+    for role, draft in drafts.DRAFT_OF.items():
         if role in pending or not (city.folder / draft).exists():
             continue
+        if role == SOFTWARE and not holders(role):
+            continue  # drafted before anybody was to sign it
         keep = drafts.files_of(city, published, TARGETS)
         if TARGETS in pending:
             keep = drafts.files_pending(city, published, pending[TARGETS])

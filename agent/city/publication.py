@@ -7,7 +7,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.bundles.layout import POLICY, POLICY_PATH, ROOT, TARGETS, recipient_of
+from agent.bundles.layout import (
+    POLICY,
+    POLICY_PATH,
+    ROOT,
+    SOFTWARE,
+    TARGETS,
+    recipient_of,
+)
 from agent.bundles.repository.assembly import (
     Candidate,
     Files,
@@ -110,8 +117,11 @@ class Done:
         for role, standings in self.waiting.items():
             yield f"Still pending: {role} {'; '.join(map(told, standings))}."
         for role in self.absent:
-            lacks = "sealed to it" if recipient_of(role) else "looked for"
-            yield f"Not there yet: {role} (nothing is {lacks})."
+            lacks = "installed" if role == SOFTWARE else "looked for"
+            yield (
+                f"Not there yet: {role} "
+                f"(nothing is {'sealed to it' if recipient_of(role) else lacks})."
+            )
         for one in self.ends:
             if not one.ended(self.now):
                 yield one.line(self.now)

@@ -11,6 +11,8 @@ from agent.bundles.layout import (
     POLICY,
     ROOT,
     SNAPSHOT,
+    SOFTWARE,
+    SOFTWARE_PATH,
     TARGETS,
     TIMESTAMP,
     keys_path,
@@ -28,6 +30,7 @@ from agent.city.moment import moment
 from agent.city.roster_change import enrolled as enrol
 from agent.city.signing_notes import found, missing, require_distinct
 from agent.city.signing_plan import Plan
+from agent.city.software_shown import software_shown
 from agent.core.policy.key_reach import Reach, reaches
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.reasons import Reason
@@ -229,8 +232,8 @@ class Signing:
             else None
         )
         keep = keep or drafts.files_of(self._city, self._published, TARGETS)
-        draft = {TARGETS: drafts.CHARTER, POLICY: drafts.POLICY_TOML}[role]
-        if not (self._city.folder / draft).exists() and (item is not None or not self._asked.roles):
+        draft = self._city.folder / drafts.DRAFT_OF[role]
+        if not draft.exists() and (item is not None or not self._asked.roles):
             return None  # a signer who got only the repository and what is pending
         return drafts.drafts_of(self._city.folder, role, keep, enrolled)
 
@@ -361,7 +364,15 @@ class Signing:
             change.cameras(old, new, here) if POLICY in items else (),
             change.keys(before, after, own),
             tuple(files),
+            self._software(new, items),
         )
+
+    def _software(self, new: Texts, items: Mapping[str, Pending]) -> tuple[str, ...]:
+        """What the cameras would run. Raises ConfigError, EnvelopeRefusedError."""
+        if SOFTWARE not in items:
+            return ()
+        files = drafts.files_pending(self._city, self._published, items[SOFTWARE])
+        return software_shown(files[SOFTWARE_PATH], new.charter)
 
     def _notes(self, new: Texts, items: Mapping[str, Pending]) -> tuple[str, ...]:
         """What is no fault and yet stops something, or should be known."""

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from agent.bundles.repository.published import Pending, Published
 
 PREFIX = "platewarden-"  # of the folder on the stick; the city's id follows
-_DRAFTS = (drafts.CHARTER, drafts.POLICY_TOML, drafts.CAMERAS, drafts.ROSTER, drafts.CITY_ROOT)
+_DRAFTS = (
+    *(drafts.CHARTER, drafts.POLICY_TOML, drafts.CAMERAS, drafts.ROSTER, drafts.CITY_ROOT),
+    drafts.SOFTWARE_JSON,
+)
 _PUBLIC, _PUBLIC_FOLDER = 0o644, 0o755
 _MAX_DRAFT_BYTES = MAX_TARGET_BYTES[ROSTER_PATH]  # the largest of them
 

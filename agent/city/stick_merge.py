@@ -16,8 +16,6 @@ from agent.bundles.layout import (
     POLICY,
     ROOT,
     ROSTER_PATH,
-    TARGETS,
-    city_file,
     rule_of,
 )
 from agent.bundles.repository.assembly import require_next, told
@@ -254,19 +252,19 @@ def _stale_drafts(
 
     `strict`: refuse one that was edited here too. Raises UsageError, StorageError.
     """
-    if theirs.role not in {TARGETS, POLICY}:
+    if theirs.role not in drafts.DRAFT_OF:
         return {}
     before, found = drafts.files_of(city, published, theirs.role), {}
     for path, data in drafts.files_pending(city, published, theirs).items():
-        draft = city.folder / city_file(path)
+        draft = city.folder / drafts.draft_file(path)
         here = read_bounded(draft, _MAX_DRAFT_BYTES) if draft.is_file() else None
         if path == CITY_PATH or here == data:
             continue
         if here is None or here == before.get(path):
-            found[city_file(path)] = data
+            found[drafts.draft_file(path)] = data
         elif strict:
             raise UsageError(
-                f"the draft {city_file(path)} here was changed, and is not the stick's",
+                f"the draft {drafts.draft_file(path)} here was changed, and is not the stick's",
                 fix="keep one of the two: put the other aside, then take the stick again",
             )
     return found

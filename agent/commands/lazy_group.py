@@ -26,6 +26,10 @@ CITY = frozenset(
         "receiver",
         "report",
         "report-checker",
+        # of the group `software` a camera has the rest
+        "software release",
+        "software show",
+        "software vouch",
     }
 )
 
@@ -50,9 +54,10 @@ class LazyCommands(PlainValues, typer.core.TyperGroup):
         """Import the one command that was asked for."""
         module = self._modules().get(name)
         if module is None:
-            if self.folder == LazyCommands.folder and name in CITY:
+            typed = f"{self.folder}.{name}".removeprefix(f"{LazyCommands.folder}.")
+            if (typed := typed.replace(".", " ")) in CITY:
                 raise UsageError(
-                    f"`platewarden {name}` is not in this package",
+                    f"`platewarden {typed}` is not in this package",
                     fix="it is in the Debian package platewarden-city; a camera has no use for it",
                 )
             return None

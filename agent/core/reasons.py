@@ -88,6 +88,17 @@ class Reason(StrEnum):
     BUNDLE_LAPSED = "bundle-lapsed"
     RIG_CITY = "rig-city"
     CLOCK_BEHIND_BUNDLES = "clock-behind-bundles"
+    # The cameras' software.
+    SOFTWARE_NOT_IN_CHARTER = "software-not-in-charter"
+    SOFTWARE_RELEASE_KEY = "software-release-key"
+    SOFTWARE_SIGNERS = "software-signers"
+    SOFTWARE_BELOW_FLOOR = "software-below-floor"
+    SOFTWARE_OLDER = "software-older"
+    SOFTWARE_STATE = "software-state"
+    SOFTWARE_PLATFORM = "software-platform"
+    SOFTWARE_ALTERED = "software-altered"
+    SOFTWARE_UNITS = "software-units"
+    SOFTWARE_UNHEALTHY = "software-unhealthy"
     # The hot list, by hand.
     HOTLIST_ADDITIONS_SPENT = "hotlist-additions-spent"
     HOTLIST_ABOVE_LIMIT = "hotlist-above-limit"

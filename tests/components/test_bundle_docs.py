@@ -24,6 +24,7 @@ STOPS = {
     Stops.EVERYTHING: "nothing is released or published",
     Stops.HOTLIST: "the list is stale",
     Stops.RECIPIENT: "nothing is sealed to that recipient",
+    Stops.SOFTWARE: "no new software is installed",
 }
 
 

@@ -51,7 +51,18 @@ GERUNDS = {
     "tracking": "the noun of the field (multi-object tracking)",
     "voting": "the noun of the field",
 }
-SUBJECTS = ("camera", "hotlist", "judging", "log", "policy", "reading", "text", "time", "wire")
+SUBJECTS = (
+    "camera",
+    "hotlist",
+    "judging",
+    "log",
+    "policy",
+    "reading",
+    "software",
+    "text",
+    "time",
+    "wire",
+)
 
 
 def modules() -> dict[str, Path]:

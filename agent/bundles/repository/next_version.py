@@ -109,7 +109,9 @@ def delegate(targets: Targets, role: str) -> None:
     rule = rule_of(role)
     if rule is None or role in TOP_LEVEL:
         raise UsageError(
-            "no such role", where=role, fix="policy, hotlist, or keys- and a recipient's id"
+            "no such role",
+            where=role,
+            fix="policy, hotlist, software, or keys- and a recipient's id",
         )
     if targets.delegations is None:
         targets.delegations = Delegations({}, roles={})
@@ -273,7 +275,7 @@ def _role(signed: Root | Targets, role: str) -> Role:
         known = (
             "keys-RECIPIENT is for a recipient that the policy lists"
             if recipient_of(role)
-            else "root, targets, policy, hotlist, timestamp"
+            else "root, targets, policy, hotlist, software, timestamp"
         )
         raise UsageError("there is no such role", where=role, fix=known) from None
 

@@ -27,6 +27,8 @@ from agent.bundles.repository.copies import (
     require_same_city,
     timestamp_in,
 )
+from agent.bundles.repository.packages import mirror_packages
+from agent.core.software.signed_release import MAX_PACKAGE_BYTES
 from agent.disk.atomic_file import remove, storage_error, sync_folder, write_atomic
 from agent.errors import StorageError, UsageError
 
@@ -135,6 +137,7 @@ def mirror(source: Path, to: Path) -> None:
     )
     files = {name: _bytes(source / name) for name in names}
     require_same_city(source, to)
+    mirror_packages(source, to, MAX_PACKAGE_BYTES)  # before what names them
     publish(
         to,
         {

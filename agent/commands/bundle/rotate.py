@@ -23,8 +23,8 @@ def rotate(
         list[str],
         typer.Option(
             "--role",
-            help="Whose keys change: root, targets, policy, hotlist, keys-RECIPIENT, or online "
-            "(snapshot and timestamp).",
+            help="Whose keys change: root, targets, policy, hotlist, software, keys-RECIPIENT, or "
+            "online (snapshot and timestamp).",
         ),
     ],
     add: Annotated[

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from agent.core.policy.schema.fields import Domain, Identifier, Kind, Line, RetentionDays
 from agent.core.policy.schema.hotlist_rules import HotlistRules, hotlist_rules
+from agent.core.policy.schema.software_rules import SoftwareRules, software_rules
 from agent.core.policy.schema.tables import Tables, bars
 from agent.core.policy.schema.witness_rules import WitnessRules, witness_rules
 from agent.core.reasons import Reason
@@ -54,6 +55,7 @@ class CharterTable(Section):
     hotlist: dict[str, Any] = made(default_factory=dict)
     hotlist_signer: Tables = made(default_factory=list)
     witnesses: dict[str, Any] = made(default_factory=dict)
+    software: dict[str, Any] = made(default_factory=dict)
 
 
 NEARER = 0.85  # of a doubt that nobody asked for: more alike than a suggestion needs to be
@@ -99,6 +101,7 @@ class Charter:
     domain: str = ""
     hotlist: HotlistRules = field(default_factory=HotlistRules)
     witnesses: WitnessRules | None = None
+    software: SoftwareRules | None = None
     allowed_recipients: frozenset[str] | None = None
     allowed_kinds: frozenset[str] | None = None
     allowed_purposes: frozenset[str] | None = None
@@ -238,6 +241,7 @@ def open_charter(untrusted_text: bytes, where: str) -> tuple[Document, Charter |
 def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
     table = document.check(CharterTable, document.table)
     barred, rules, witnesses = bars(document), hotlist_rules(document), witness_rules(document)
+    software = software_rules(document)
     if table is None:
         return None
     lines = {(key, ""): document.line((key,)) for key in CharterTable.own_fields()}
@@ -262,6 +266,7 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
         domain=table.domain,
         hotlist=rules,
         witnesses=witnesses,
+        software=software,
         allowed_recipients=_listed(table.allowed_recipients),
         allowed_kinds=_listed(table.allowed_kinds),
         allowed_purposes=_listed(table.allowed_purposes),

@@ -41,7 +41,7 @@ _hex = _matching(
 _form = _matching(r"[ -~]{1,48}", 'is no form of a case number | write it as "##-####"')
 
 
-def _key(value: object) -> str:
+def _signing_key(value: object) -> str:
     text = _hex(value)
     if bytes.fromhex(text) in WEAK_KEYS:
         raise ValueError(
@@ -51,6 +51,8 @@ def _key(value: object) -> str:
 
 
 CaseForm = Annotated[str, By(_form)]
+SigningKey = Annotated[str, By(_signing_key)]
+"""Ed25519, in hex, as `bundle key` writes it."""
 
 
 class HotlistRulesTable(Section):
@@ -67,7 +69,7 @@ class SignerTable(Section):
     """[[hotlist_signer]]: `key` as `public` in the file that `bundle key` made."""
 
     name: Annotated[str, By(_name)]
-    key: Annotated[str, By(_key)]
+    key: SigningKey
 
 
 @dataclass(frozen=True, slots=True)
