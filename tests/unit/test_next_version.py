@@ -193,7 +193,7 @@ class TestChangingKeys:
     @pytest.mark.parametrize(
         ("role", "told"),
         [
-            ("mayor", "there is no such role.*root, targets, policy, hotlist, timestamp"),
+            ("mayor", "there is no such role.*root, targets, policy, hotlist, software, timestamp"),
             (KEYS, "there is no such role.*is for a recipient that the policy lists"),
         ],
     )
