@@ -29,10 +29,11 @@ from tests.support.reported_city import (
     COUNTY,
     FIRST_DAY,
     PD,
+    named_by_domain,
     report_outcomes,
     reported_city,
 )
-from tests.support.told_logs import HOUR, Leaf
+from tests.support.told_logs import HOUR, Leaf, write
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 NOVEMBER = "2026-11"
@@ -108,6 +109,26 @@ def test_what_became_of_leads_by_camera_and_list(made):
     (every,) = rows(told, "false-leads")
     assert every["right-car"] == "1–9"
     assert every["false of those followed"] == "25–97 %"
+
+
+def test_both_names_of_one_camera_s_log_are_counted_together(made, tmp_path):
+    """Whoever holds the key may begin a second log under the city's domain."""
+    report_outcomes(made)
+    one = report(made.log(), PD)
+    named_by_domain(made)
+    made.told.logs = {name: made.told.logs[name] for name in [("main-street-2", "watch")]}
+    write(made.told, made.logs / "named")
+    two = report(made, PD)
+    for code, column, before, after in (
+        ("releases", "released", "10–14", "20–24"),
+        ("outcomes", "right-car", "1–4", "1–4"),
+    ):
+        numbers = [
+            [row[column] for row in rows(told, code) if row["camera"] == "main-street-2"]
+            for told in (one, two)
+        ]
+        assert numbers == [[before], [after]], code
+    assert two.said[0].startswith("25–29 readings went")
 
 
 def test_nobody_reported_anything(made):

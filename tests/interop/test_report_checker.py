@@ -12,24 +12,43 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from tuf.api.metadata import Metadata
 from tuf.api.serialization.json import JSONSerializer
 
+from agent.audit.log_report import Described, LogReport
+from agent.audit.questions.ask import Asking
+from agent.audit.shown_leaves import ShownLeaf
 from agent.bundles.layout import SNAPSHOT, TIMESTAMP
 from agent.city.report import outcome_tables
+from agent.city.report.archive_tables import obeyed
 from agent.city.report.bands import band, total
 from agent.city.report.checker.checker_page import LEFT_TO_THE_COMMAND, checker_page
 from agent.city.report.figures import of_logs
+from agent.city.report.log_tally import Tally
+from agent.city.report.log_work import LogDone
 from agent.city.report.make import Asked, make
+from agent.city.report.recompute import recompute
 from agent.city.report.report_tables import Period
-from agent.city.report.shown.forms import as_json
+from agent.city.report.shown.forms import _value, as_json
+from agent.core.log.leaf import LeafKind
+from agent.core.reasons import Reason
 from agent.core.wire.receipt import Disposition
+from agent.storage.log_key import parts_of
+from agent.storage.log_reader import opening, said_kind, said_time
 from tests.interop.node import HERE, node
 from tests.support.audit_logs import tamper
 from tests.support.browser import CHROMIUM, Browser
-from tests.support.reported_city import PD, report_outcomes, reported_city
+from tests.support.reported_city import (
+    DOMAIN,
+    PD,
+    closings_and_checkpoints,
+    named_by_domain,
+    report_outcomes,
+    reported_city,
+)
 from tests.support.told_logs import Leaf
 
 pytestmark = [
@@ -79,7 +98,9 @@ def written(made, folder):
 @pytest.fixture
 def city(tmp_path):
     made = reported_city(tmp_path)
+    named_by_domain(made)
     report_outcomes(made)
+    closings_and_checkpoints(made)
     made.told.logs["main-street-2", "watch"].insert(
         -2, Leaf(made.told.logs["main-street-2", "watch"][-2].at, "overflow", {"what": "ü <b>"})
     )
@@ -90,6 +111,12 @@ def sent(made, file):
     """Every file that one drags in."""
     found = [file, made.key, *made.folder.rglob("*"), *made.logs.rglob("*")]
     return [str(one) for one in found if one.is_file() and one.suffix != ".lock"]
+
+
+def by_the_command(city):
+    """`report --verify` of the same files."""
+    made, file = city
+    return recompute(file, Asked(made.folder, [made.logs], Period(NOVEMBER), (), [made.key]))
 
 
 def put(browser, files):
@@ -114,6 +141,28 @@ def test_the_same_report_is_identical(browser, city):
     assert {"Who was asked about", "Who holds the keys"} <= set(told["left"])
     assert not set(told["left"]) & set(told["counted"])
     assert "Identical" in browser.run("$('verdict').innerText")
+
+
+def test_a_checkpoint_whose_line_ends_were_changed_is_no_fault(browser, city):
+    file = city[0].logs / WATCH / "checkpoint"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    browser.run("given.notes.length = 0")
+    verdict, told = checked(browser, sent(*city))
+    assert (verdict, told["differences"], told["unchecked"]) == ("same", [], [])
+    logs, notes = browser.run("[given.logs.length, given.notes.length]")
+    assert logs == notes, "each log's checkpoint was read"
+
+
+@pytest.mark.parametrize(("name", "data"), [("checkpoint", b"cut off"), ("cosigned", b"\xff")])
+def test_a_checkpoint_that_cannot_be_read_is_told_as_the_command_tells_it(
+    browser, city, name, data
+):
+    (city[0].logs / WATCH / name).write_bytes(data)
+    done = [one for one in by_the_command(city).made.logs if one.report.origin == ORIGIN]
+    assert [one.report.verdict for one in done] == ["not-all-checked"]
+    verdict, told = checked(browser, sent(*city))
+    assert (verdict, told["differences"]) == ("unchecked", [])
+    assert f"The file {name} cannot be read as a checkpoint" in " ".join(told["unchecked"])
 
 
 def test_a_database_that_is_no_log_does_no_harm(browser, city):
@@ -160,6 +209,7 @@ def test_a_folder_is_dropped(browser, city, tmp_path):
 
 
 WATCH = "main-street-2/watch"
+ORIGIN = f"{DOMAIN}/platewarden/{WATCH}"
 ATTACKS = {
     "a detail changed": (
         "UPDATE leaf SET details = CAST(replace(details, 'exact', 'text') AS BLOB) WHERE n = 1",
@@ -195,7 +245,9 @@ def test_one_leaf_touched_is_named(browser, city, name):
     tamper(city[0].logs / WATCH, statement)
     verdict, told = checked(browser, sent(*city))
     assert verdict == "differs"
-    assert any(f"log platewarden/{WATCH}: " in one and says in one for one in told["differences"])
+    by_command = by_the_command(city).differences
+    assert any(f"log {ORIGIN}: " in one and says in one for one in by_command), by_command
+    assert any(f"log {ORIGIN}: " in one and says in one for one in told["differences"])
     assert told["counted"] == []
 
 
@@ -203,7 +255,7 @@ def test_one_leaf_withheld_is_named(browser, city):
     tamper(city[0].logs / WATCH, "UPDATE leaf SET details = NULL, salt = NULL WHERE n = 2")
     verdict, told = checked(browser, sent(*city))
     assert verdict == "differs"
-    assert f"Log platewarden/{WATCH}: leaf 2 is withheld" in told["notes"][0]
+    assert f"Log {ORIGIN}: leaf 2 is withheld" in told["notes"][0]
     assert any("the report says whole" in one for one in told["differences"])
 
 
@@ -269,7 +321,7 @@ def without(city, part):
 @pytest.mark.parametrize(
     ("part", "says"),
     [
-        ("main-street-2/watch", "Log platewarden/main-street-2/watch is not here"),
+        (WATCH, f"Log {ORIGIN} is not here"),
         (r"1\.root\.json", "the archive lacks the city's first root"),
         (r"roster\.jws", "the archive lacks roster.jws"),
         (r"1\.policy\.json", "the archive lacks policy.json"),
@@ -339,6 +391,86 @@ def test_a_damaged_file_ends_in_words(browser, city):
         verdict, told = checked(browser, sent(*city))
         assert verdict != "same"
         assert told["differences"] + told["unchecked"]
+
+
+ODD = (
+    *("", "a", "é", "\u202e", "x" * 300, "\ud800", "stored", "rejected:no-key", "right-car"),
+    *(None, True, 0, -1, 7, 2**60, 1.0, 1.5, [], ["a"], {}, {"a": 1}),
+)
+MEMBERS = (
+    *("read", "recipient", "rule", "category", "match", "outcome", "reason", "what", "hour"),
+    *("sightings", "unreadable", "reasons", "policy_version", "policy_digest", "clock", "act"),
+    *("entries", "agency"),
+)
+
+
+def some_leaf(chance):
+    """A leaf as anybody may write it who holds a log's key."""
+    day = chance.choice(("2026-10-31", "2026-11-01", "2026-11-30", "2026-02-30"))
+    at = f"{day}T{chance.randrange(26):02}:00:00.000Z"
+    said = {"n": 0, "kind": chance.choice([*LeafKind, "new-kind", "<b>", 7]), "at": at}
+    for name in chance.sample(MEMBERS, chance.randrange(len(MEMBERS))):
+        said[name] = chance.choice(ODD)
+    if chance.random() < 0.5:
+        said["reasons"] = {
+            chance.choice([*Reason, "no-reason"]): chance.choice(ODD) for _ in range(3)
+        }
+    if chance.random() < 0.5:
+        said["outcome"] = chance.choice([*Disposition, "stored", "rejected:a:b"])
+    if chance.random() < 0.3:
+        said["entries"] = [{"category": chance.choice(ODD)}, chance.choice(ODD)]
+    return json.dumps(said).encode()
+
+
+def counted_here(origin, leaves):
+    """As `leaves_of` and `work` read and count a log."""
+    tally, before = Tally(*parts_of(origin)), ""
+    for details in leaves:
+        said = opening(details)
+        before = said_time(said.get("at")) or before
+        kind = said_kind(said.get("kind")) or "unreadable"
+        tally.take(ShownLeaf(origin, "", "", 0, before, kind, "", said), Period(NOVEMBER))
+    nothing = Described(0, 0, 0, {}, "", "")
+    report = LogReport(Path(), origin, nothing, None, (), ())
+    return LogDone(report, 0, "", {}, tally, Asking(origin).story, [])
+
+
+READ_THERE = """(([origin, leaves]) => {
+  const tally = new Tally(origin, "2026-11");
+  let before = "";
+  for (const one of leaves) {
+    const said = saidBy(new TextEncoder().encode(one));
+    before = saidTime(said.at) || before;
+    tally.take({ at: before, kind: saidKind(said.kind) || "unreadable", details: said });
+  }
+  return [origin, { origin, withheld: [], leaves: 0, root: "", tally }];
+})"""
+
+
+def test_leaves_of_any_kind_count_the_same_in_the_page(browser):
+    """Also those that no camera writes: numbers as texts, texts without an end, unknown kinds, two
+    names of one camera's log.
+    """
+    chance = random.Random(23)
+    names = [
+        f"{domain}platewarden/{camera}/{process}"
+        for domain in ("", f"{DOMAIN}/", "no_domain/")
+        for camera in ("camera-1", "camera/2")
+        for process in ("watch", "deliver", "city")
+    ]
+    logs = {name: [some_leaf(chance) for _ in range(250)] for name in names}
+    texts = json.dumps([[name, [one.decode() for one in all_]] for name, all_ in logs.items()])
+    facts = "{enrolled: ['camera-1', 'camera-9'], digests: new Set(['a'])}"
+    told = browser.run(f"tables(new Map({texts}.map({READ_THERE})), {facts})")
+    done = [counted_here(name, leaves) for name, leaves in logs.items()]
+    expected = (
+        *of_logs(sorted(done, key=lambda one: one.report.origin), [], ["camera-1", "camera-9"]),
+        obeyed([one.tally for one in done], {"a"}),
+    )
+    for table in expected:
+        if table.code not in LEFT_TO_THE_COMMAND:
+            rows = [[_value(cell) for cell in row] for row in table.rows]
+            assert (table.code, told[table.code]) == (table.code, rows)
 
 
 def test_shares_are_those_of_the_report_s_code(browser):

@@ -10,6 +10,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.bundles.layout import POLICY, POLICY_PATH, TIMESTAMP
+from agent.core.log.checkpoint import origin_of
+from agent.core.reasons import Reason
 from agent.core.text.rfc3339 import rfc3339
 from agent.core.wire.receipt import Disposition
 from agent.verifying.roster_check import TYP, Roster, format_roster
@@ -23,6 +25,7 @@ BEGUN = datetime(2026, 10, 30, 6, tzinfo=UTC)
 FIRST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
 CAMERAS = ("county-road-9", "main-street-2")
 PD, COUNTY = "exampleville-pd", "example-county-sheriff"
+DOMAIN = "exampleville.gov"
 RULES = {PD: "stolen-and-amber", COUNTY: "amber-to-county"}
 CITY_LOG = ("exampleville", "city")
 
@@ -56,7 +59,8 @@ class ReportedCity:
         write(self.told, self.logs)
         self.city.write(self.folder / "repository")
         keys = {"device": CITY_LOG[0], "city_log": jwk(KEY)}
-        self.key.write_text(json.dumps(keys))
+        domain = self.told.domains.get(CITY_LOG[0])
+        self.key.write_text(json.dumps(keys | ({"domain": domain} if domain else {})))
         return self
 
 
@@ -148,3 +152,31 @@ def report_outcomes(made):
             details = {**end, "rule": RULES[end["recipient"]], "category": "stolen-vehicle"}
             details |= {"outcome": said[number % len(said)], "reported": rfc3339(leaves[-1].at)}
             leaves.insert(-2, Leaf(leaves[-2].at, "outcome", details))
+
+
+def named_by_domain(made):
+    """The newer camera's logs and the city's; the older camera's logs keep their names."""
+    made.told.domains |= dict.fromkeys((CAMERAS[1], CITY_LOG[0]), DOMAIN)
+
+
+def closings_and_checkpoints(made):
+    """What came to logs last: rules that false leads stopped, witnesses who were asked for and did
+    not come, and the checkpoints that the city's log took in.
+    """
+    watch = made.told.logs[CAMERAS[1], "watch"]
+    stopped = {"reason": Reason.FALSE_LEADS, "rule": RULES[PD], "recipient": PD, "false_leads": 3}
+    closed = {"reason": Reason.NOT_WITNESSED, "what": "unwitnessed since 2026-11-01T00:00:00.000Z"}
+    for kind, details in (
+        ("checkpoint", {"outcome": "demanded", "by": "2 of 3", "close_after_s": 108_000}),
+        ("refusal", stopped),
+        ("refusal", closed),
+        ("checkpoint", {"outcome": "witnessed", "at": rfc3339(watch[-1].at)}),
+    ):
+        watch.insert(-2, Leaf(watch[-2].at, kind, details))
+    dropped = {Reason.FALSE_LEADS: 7, Reason.NOT_WITNESSED: 2}
+    next(one for one in watch if one.kind == "counts").details["reasons"] |= dropped
+    for camera in CAMERAS:
+        leaves = made.told.logs[camera, "watch"]
+        origin = origin_of(camera, "watch", made.told.domains.get(camera, ""))
+        told = {"log": origin, "outcome": "first", "size": len(leaves), "root": "ab" * 32}
+        made.told.logs[CITY_LOG].append(Leaf(leaves[-1].at, "checkpoint", told))

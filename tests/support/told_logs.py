@@ -34,14 +34,17 @@ class Leaf:
 
 @dataclass
 class Told:
-    """`logs`: leaves in their order, by camera and process; `status`: of each recipient."""
+    """`logs`: leaves in their order, by camera and process; `status`: of each recipient; `domains`:
+    of the cameras whose logs are named by one.
+    """
 
     logs: dict[tuple[str, str], list[Leaf]] = field(default_factory=dict)
     status: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    domains: dict[str, str] = field(default_factory=dict)
 
     def copy(self):
         logs = {name: [leaf.copy() for leaf in leaves] for name, leaves in self.logs.items()}
-        return Told(logs, deepcopy(self.status))
+        return Told(logs, deepcopy(self.status), dict(self.domains))
 
     def find(self, camera, process, *kinds):
         """The numbers of all leaves of these kinds."""
@@ -155,9 +158,8 @@ def write(told, folder):
     reports = []
     for (camera, process), leaves in told.logs.items():
         place, times = folder / camera / process, iter([leaf.at for leaf in leaves])
-        with AuditLog(
-            place / "log.sqlite", origin_of(camera, process), KEY, partial(_next, times)
-        ) as log:
+        origin = origin_of(camera, process, told.domains.get(camera, ""))
+        with AuditLog(place / "log.sqlite", origin, KEY, partial(_next, times)) as log:
             log._connection.execute("PRAGMA synchronous = OFF")  # a test may lose it to a power cut
             for leaf in leaves:
                 log.append(leaf.kind, leaf.details)

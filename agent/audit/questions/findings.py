@@ -89,6 +89,10 @@ def text_of(details: Mapping[str, object], name: str) -> str:
 
 
 def number_of(details: Mapping[str, object], name: str) -> int | None:
-    """A member that should be a number, 0 or more; None where it is none."""
+    """A member that should be a whole number, 0 or more; None where it is none. `1.0` is 1: what
+    reads JSON in another language does not tell them apart, and must count the same.
+    """
     value = details.get(name)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if type(value) is int and value >= 0 else None

@@ -94,7 +94,9 @@ def _cameras(tallies: Sequence[Tally]) -> Table:
 
 
 def _releases(tallies: Sequence[Tally]) -> Iterator[Table]:
-    cells = {(one.camera, *key): number for one in tallies for key, number in one.releases.items()}
+    cells = Counter[Key]()  # a camera may have two logs: an older name, and one with a domain
+    for one in tallies:
+        cells.update({(one.camera, *key): number for key, number in one.releases.items()})
     rows: list[tuple[Cell, ...]] = [(*key, band(number)) for key, number in cells.items()]
     yield Table(
         "releases",

@@ -116,9 +116,9 @@ class Tally:
         self.stale[month] += bool(number_of(drops, Reason.HOTLIST_STALE.value))
 
     def _policy(self, leaf: ShownLeaf) -> None:
-        version = leaf.details.get("policy_version")
+        version = number_of(leaf.details, "policy_version")
         digest = text_of(leaf.details, "policy_digest")
-        if type(version) is int and digest:
+        if version is not None and version <= MOST and digest:
             first, _ = self.obeyed.get((str(version), digest), (leaf.at, ""))
             self.obeyed[str(version), digest] = first, leaf.at
 

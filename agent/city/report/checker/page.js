@@ -10,6 +10,7 @@ const given = {
   reports: 0,
   logs: [],
   notes: [],
+  unreadable: [],
   keys: new Map(),
   archive: new Archive(),
   others: 0,
@@ -31,16 +32,25 @@ async function takeFile(file) {
   }
   const bytes = new Uint8Array(await file.arrayBuffer()),
     value = asJson(bytes);
-  const note = value === null ? parseNote(bytes) : null;
+  const note = value === null ? parseNote(mended(bytes)) : null;
   if (value && Number.isInteger(value.v) && value.tables && value.logs && value.period) {
     given.report = value;
     given.reports += 1;
   } else if (note) {
     given.notes.push({ name, note });
+  } else if (value === null && /^(checkpoint|cosigned)$/.test(name)) {
+    given.unreadable.push(file.webkitRelativePath || name);
   } else if (value?.city_log && typeof value.device === "string") {
-    given.keys.set(`platewarden/${value.device}/city`, fromBase64(value.city_log.x, true));
+    const domain = value.domain ? `${value.domain}/` : "";
+    given.keys.set(`${domain}platewarden/${value.device}/city`, fromBase64(value.city_log.x, true));
   }
   given.archive.add(bytes);
+}
+
+// Line ends that a mail program or an editor changed are put right: what is verified then is what was
+// signed, or nothing.
+function mended(bytes) {
+  return bytes.filter((byte, i) => byte !== 13 || bytes[i + 1] !== 10);
 }
 
 async function takeAll(files) {
@@ -124,6 +134,8 @@ async function check() {
   }
   for (const [origin, key] of given.keys) if (!facts.keys.has(origin)) facts.keys.set(origin, key);
   for (const one of given.logs) await checkLog(one, facts, told);
+  for (const name of given.unreadable)
+    told.unchecked.push(`The file ${name} cannot be read as a checkpoint: fetch it again.`);
   comparePins(report, told);
   if (
     told.logs.size === Object.keys(report.logs).length &&
@@ -148,7 +160,7 @@ async function checkLog({ name, file }, facts, told) {
       return;
     }
     origin = newest.origin;
-    const raw = facts.keys.get(origin),
+    const raw = keyFor(facts.keys, origin),
       pin = Object.hasOwn(given.report.logs, origin) ? given.report.logs[origin] : null;
     if (!pin) return; // the report is not about it
     if (!raw || (await checkNote(newest, raw)) === "") {

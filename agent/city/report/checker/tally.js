@@ -73,9 +73,7 @@ const tableOf = (value) =>
 
 class Tally {
   constructor(origin, period) {
-    const parts = origin.split("/");
-    this.camera = parts.slice(1, -1).join("/");
-    this.process = parts.at(-1);
+    [this.camera, this.process] = partsOf(origin);
     this.period = period;
     this.leftOut = 0;
     for (const name of [
@@ -122,10 +120,12 @@ class Tally {
       this.counts(said, month);
     } else if (kind === "outcome" && FACTS.dispositions.includes(textOf(said, "outcome"))) {
       this.outcomes.add([textOf(said, "category"), textOf(said, "outcome")]);
-    } else if ((kind === "start" || kind === "policy") && Number.isInteger(said.policy_version)) {
+    } else if (kind === "start" || kind === "policy") {
       const digest = textOf(said, "policy_digest"),
-        key = JSON.stringify([said.policy_version, digest]);
-      if (digest) this.obeyed.set(key, [this.obeyed.get(key)?.[0] ?? at, at]);
+        version = numberOf(said, "policy_version"),
+        key = JSON.stringify([version, digest]);
+      if (version !== null && version <= MOST && digest)
+        this.obeyed.set(key, [this.obeyed.get(key)?.[0] ?? at, at]);
     }
   }
 
@@ -203,7 +203,7 @@ function tables(logs, facts) {
 }
 
 function logRows(logs, enrolled) {
-  const here = new Set(logs.map((one) => one.origin));
+  const here = new Set(logs.map((one) => withoutDomain(one.origin)));
   const rows = logs.map((one) => [
     one.origin,
     one.withheld.length ? "withheld" : "whole",
@@ -232,11 +232,17 @@ function cameraRows(one) {
   ]);
 }
 
+// What is counted under a name, by camera. One may have two logs: an older name, and one with a domain.
+function byCamera(tallies, name) {
+  const found = new Counter();
+  for (const one of tallies)
+    for (const [key, number] of one[name].entries()) found.add([one.camera, ...key], number);
+  return found;
+}
+
 function releaseRows(tallies) {
-  const cells = tallies.flatMap((one) =>
-    [...one.releases.entries()].map(([key, number]) => [[one.camera, ...key], number]),
-  );
-  const by = new Map();
+  const cells = [...byCamera(tallies, "releases").entries()],
+    by = new Map();
   for (const [[, , rule, recipient], number] of cells) {
     const key = JSON.stringify([recipient, rule]);
     by.set(key, [...(by.get(key) ?? []), number]);
@@ -248,14 +254,15 @@ function releaseRows(tallies) {
 }
 
 function outcomeRows(tallies) {
-  const cells = [],
+  const told = byCamera(tallies, "outcomes"),
+    cells = [],
     lists = new Map();
-  for (const one of tallies) {
-    for (const category of new Set([...one.outcomes.entries()].map(([[name]]) => name))) {
-      const numbers = FACTS.dispositions.map((each) => one.outcomes.get(category, each));
-      cells.push([one.camera, category, ...outcomeRow(numbers.map(band))]);
-      lists.set(category, [...(lists.get(category) ?? []), numbers]);
-    }
+  const keys = [...told.entries()].map(([[camera, category]]) => [camera, category]);
+  for (const name of new Set(keys.map((key) => JSON.stringify(key)))) {
+    const [camera, category] = JSON.parse(name),
+      numbers = FACTS.dispositions.map((each) => told.get(camera, category, each));
+    cells.push([camera, category, ...outcomeRow(numbers.map(band))]);
+    lists.set(category, [...(lists.get(category) ?? []), numbers]);
   }
   const summed = [...lists].map(([category, numbers]) => [
     category,

@@ -5,6 +5,34 @@ const NO_ED25519 = "this browser cannot check Ed25519 signatures";
 
 class NotChecked extends Error {}
 
+// How a log is named: `<domain>/platewarden/<camera>/<process>`, older ones without the domain. As
+// agent/storage/log_key.py reads it.
+const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+  DOMAIN = new RegExp(`^(?:${LABEL}\\.)+${LABEL}$`),
+  MOST_DOMAIN = 100;
+const isDomain = (text) => text.length <= MOST_DOMAIN && DOMAIN.test(text);
+
+// What stands before the first such letter, and what behind it.
+function cutAt(text, letter) {
+  const at = text.indexOf(letter);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function withoutDomain(origin) {
+  const [domain, rest] = cutAt(origin, "/");
+  return isDomain(domain) ? rest : origin;
+}
+
+// Whose log it is, a camera's or a city's, and of which process.
+function partsOf(origin) {
+  const [, rest] = cutAt(withoutDomain(origin), "/"),
+    at = rest.lastIndexOf("/");
+  return [rest.slice(0, Math.max(0, at)), rest.slice(at + 1)];
+}
+
+// The key that must have signed a log: a roster names none by its domain.
+const keyFor = (keys, origin) => keys.get(origin) ?? keys.get(withoutDomain(origin));
+
 async function signedBy(raw, signature, over) {
   if (raw.length !== 32 || signature.length !== 64) return false;
   let key;
