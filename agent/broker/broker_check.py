@@ -31,6 +31,7 @@ from agent.mqtt.topics import (
     PACKET_OVERHEAD_BYTES,
     checkpoints_topic,
     collected_topic,
+    health_topic,
     reads_topic,
     receipts_topic,
 )
@@ -41,6 +42,8 @@ _DAY_S = 86_400
 _PACKET_BYTES = MAX_WIRE_BYTES + PACKET_OVERHEAD_BYTES
 READS, RECEIPTS = reads_topic(CHECK_RECIPIENT), receipts_topic(CHECK_CAMERA)
 CHECKPOINTS, COLLECTED = checkpoints_topic(CHECK_CAMERA), collected_topic(CHECK_CAMERA)
+HEALTH = health_topic(CHECK_CAMERA)
+_OLD_LIST = "copy today's access list to the broker: it knows these topics"
 _ACCESS = "bind topics and client ids to the certificate's name (docs/guide/broker.md)"
 
 
@@ -141,6 +144,7 @@ class Check:
                 ("no certificate", self._without_certificate),
                 ("read and receipt", self._there_and_back),
                 ("checkpoint and answer", self._checkpoint),
+                ("health", self._health),
                 ("largest read", self._largest),
                 ("another certificate reads", self._stranger_reads),
                 ("another certificate writes", self._stranger_writes),
@@ -230,7 +234,7 @@ class Check:
 
     def _checkpoint(self, about: str) -> Finding:
         """A camera's reaches the collector, and its answer the camera. Reads do without."""
-        fix = "copy today's access list to the broker: it knows these topics"
+        fix = _OLD_LIST
         collector = self._joined(CHECK_RECIPIENT, CHECKPOINTS)
         camera = self._joined(CHECK_CAMERA, COLLECTED)
         checkpoint, answer = _payload(), _payload()
@@ -240,6 +244,17 @@ class Check:
         if collector.payloads(1) != [checkpoint] or camera.payloads(1) != [answer]:
             return warn(about, "acknowledged, and they did not arrive", fix)
         return ok(about, "a camera's checkpoint arrived, and the answer came back")
+
+    def _health(self, about: str) -> Finding:
+        """A camera's reaches the collector. Reads and checkpoints do without."""
+        collector = self._joined(CHECK_RECIPIENT, HEALTH)
+        camera, told = self._joined(CHECK_CAMERA, RECEIPTS), _payload()
+        said = camera.publish(HEALTH, told)
+        if said.refused:
+            return warn(about, f"refused: {said.words}", _OLD_LIST)
+        if collector.payloads(1) != [told]:
+            return warn(about, "acknowledged, and it did not arrive", _OLD_LIST)
+        return ok(about, "a camera's health message arrived")
 
     def _largest(self, about: str) -> Finding:
         """It arrives as it was sent."""

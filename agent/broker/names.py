@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass
 
-from agent.mqtt.topics import checkpoints_topic, collected_topic, reads_topic, receipts_topic
+from agent.mqtt.topics import (
+    checkpoints_topic,
+    collected_topic,
+    health_topic,
+    reads_topic,
+    receipts_topic,
+)
 
 CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER = (
     "platewarden-check-camera",
@@ -13,7 +19,9 @@ CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER = (
 or recipient that is at work. The third may do nothing.
 """
 COLLECTOR = "platewarden-collector"
-"""Of the city's `audit collect`: it reads what cameras tell of their logs, and answers them."""
+"""Of the city's `audit collect` or `fleet run`: it reads what cameras tell of their logs and of
+their health, and answers the former.
+"""
 RESERVED = frozenset({CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER, COLLECTOR})
 
 
@@ -35,8 +43,9 @@ def recipient_of(name: str) -> str:
 
 def rights(cameras: tuple[str, ...], recipients: tuple[str, ...]) -> tuple[Rights, ...]:
     """A camera writes reads and reads its own receipts, and tells the collector how far its logs
-    have come; a recipient reads its own reads and writes receipts. The check's camera and recipient
-    may do the same with each other, and no more: the recipient plays the collector, too.
+    have come and how it is; a recipient reads its own reads and writes receipts. The check's camera
+    and recipient may do the same with each other, and no more: the recipient plays the collector,
+    too.
 
     `recipients`: as in their certificates, one for each of several receivers.
     """
@@ -47,16 +56,20 @@ def rights(cameras: tuple[str, ...], recipients: tuple[str, ...]) -> tuple[Right
             Rights(name, (receipts_topic("+"),), (reads_topic(recipient_of(name)),))
             for name in recipients
         ),
-        Rights(COLLECTOR, (collected_topic("+"),), (checkpoints_topic("+"),)),
+        Rights(COLLECTOR, (collected_topic("+"),), (checkpoints_topic("+"), health_topic("+"))),
         _camera(CHECK_CAMERA, (reads_topic(CHECK_RECIPIENT),)),
         Rights(
             CHECK_RECIPIENT,
             (receipts_topic(CHECK_CAMERA), collected_topic(CHECK_CAMERA)),
-            (reads_topic(CHECK_RECIPIENT), checkpoints_topic(CHECK_CAMERA)),
+            (
+                reads_topic(CHECK_RECIPIENT),
+                checkpoints_topic(CHECK_CAMERA),
+                health_topic(CHECK_CAMERA),
+            ),
         ),
     )
 
 
 def _camera(name: str, reads: tuple[str, ...]) -> Rights:
     own = receipts_topic(name), collected_topic(name)
-    return Rights(name, (*reads, checkpoints_topic(name)), own)
+    return Rights(name, (*reads, checkpoints_topic(name), health_topic(name)), own)

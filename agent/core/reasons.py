@@ -117,6 +117,7 @@ class Reason(StrEnum):
     PROXY_FORBIDDEN = "proxy-forbidden"
     BROKER_REFUSED_READ = "broker-refused-read"
     BROKER_REFUSED_CHECKPOINT = "broker-refused-checkpoint"
+    BROKER_REFUSED_HEALTH = "broker-refused-health"
     TOO_LARGE_FOR_BROKER = "too-large-for-broker"
     READ_ENDS_CONNECTION = "read-ends-connection"
     CLIENT_ID_TAKEN = "client-id-taken"

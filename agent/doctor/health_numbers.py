@@ -1,66 +1,15 @@
-"""A camera's health in a few coarse numbers, as JSON and as Prometheus' text format.
-
-No plate, no count of sightings, nothing that tells when a vehicle passed: whoever reads them may
-read a network that watch has not.
+"""A camera's health as JSON and as Prometheus' text format: what core/camera/health/report.py lets
+be told, and no more.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 
 from agent.core.camera.camera_event import Alarm
+from agent.core.camera.health.report import DEGREES, Health, Reading, coarse
+from agent.core.time.instant import ClockTrust
 
-DEGREES = 5  # steps of the temperature
-TENTHS = 10  # steps of how full the outbox is
 _PREFIX = "platewarden"
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """`alarms`: the standing ones; None: watch has not said. `temperature_c`: of the processor.
-    `throttled`, `throttled_since_start`: is its power or clock cut. `hotlist_age_h`,
-    `hotlist_stale`: of the list in force. `outbox_filled`: 0–1. `brokers_away`: listed, and out of
-    reach. `lapsed`: roles of the bundles that have. `policy_in_force`: as watch obeys it. None:
-    not known. `problems`: the parts that could not be read, by name.
-    """
-
-    camera: str
-    version: str
-    at: datetime
-    alarms: frozenset[Alarm] | None = None
-    temperature_c: float | None = None
-    throttled: bool | None = None
-    throttled_since_start: bool | None = None
-    hotlist_age_h: float | None = None
-    hotlist_stale: bool | None = None
-    outbox_filled: float | None = None
-    brokers_away: int | None = None
-    lapsed: int | None = None
-    policy_in_force: bool | None = None
-    problems: tuple[str, ...] = field(default=())
-
-
-def coarse(health: Health) -> dict[str, object]:
-    """In steps: an hour, five degrees, a tenth of the outbox. What is not known is null."""
-    temperature, age = health.temperature_c, health.hotlist_age_h
-    filled = health.outbox_filled
-    return {
-        "camera": health.camera,
-        "version": health.version,
-        "at": health.at.strftime("%Y-%m-%dT%H:00:00Z"),
-        "alarms": None if health.alarms is None else sorted(health.alarms),
-        "temperature_c": None if temperature is None else round(temperature / DEGREES) * DEGREES,
-        "throttled": health.throttled,
-        "throttled_since_start": health.throttled_since_start,
-        "hotlist_age_h": None if age is None else int(age),
-        "hotlist_stale": health.hotlist_stale,
-        "outbox_filled": None if filled is None else int(min(filled, 1.0) * TENTHS) / TENTHS,
-        "brokers_away": health.brokers_away,
-        "lapsed": health.lapsed,
-        "policy_in_force": health.policy_in_force,
-        "problems": sorted(health.problems),
-    }
 
 
 def as_json(health: Health) -> str:
@@ -79,6 +28,9 @@ _GAUGES = {
     "brokers_away": ("brokers_away", "Listed brokers out of reach."),
     "bundle_roles_lapsed": ("lapsed", "Roles of the city's bundles that have lapsed."),
     "policy_in_force": ("policy_in_force", "1 while a policy is in force."),
+    "policy_version": ("policy_version", "Of the policy in force."),
+    "policy_age_hours": ("policy_age_h", "Since the city signed its bundles anew, whole hours."),
+    "watch_silent_hours": ("watch_silent_h", "Since watch told of itself, whole hours."),
 }
 
 
@@ -100,6 +52,7 @@ def _lines(health: Health) -> Iterator[str]:
     if health.alarms is not None:
         standing = [({"alarm": str(alarm)}, int(alarm in health.alarms)) for alarm in Alarm]
         yield from _metric("camera_alarm", "1 while the alarm stands.", standing)
+    yield from _states(health)
     for name, (member, told) in _GAUGES.items():
         value = table[member]
         if isinstance(value, int | float):  # a bool too: 0 or 1
@@ -107,6 +60,20 @@ def _lines(health: Health) -> Iterator[str]:
     problems = [({"part": part}, 1) for part in sorted(health.problems)]
     if problems:
         yield from _metric("unknown", "1 for a part that could not be read.", problems)
+
+
+def _states(health: Health) -> Iterator[str]:
+    """What is one of a few words."""
+    for name, told, value, words in (
+        ("clock", "1 for how far the clock is trusted.", health.clock, ClockTrust),
+        ("reading", "1 for how it reads, held against its charter.", health.reading, Reading),
+    ):
+        if value is not None:
+            samples = [({"state": str(word)}, int(word == value)) for word in words]
+            yield from _metric(name, told, samples)
+    if health.closed is not None:
+        reason = {"reason": str(health.closed)}
+        yield from _metric("closed", "1, and why, while watch releases nothing.", [(reason, 1)])
 
 
 def _metric(

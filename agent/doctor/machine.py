@@ -3,7 +3,6 @@
 `system`: /, or a test's stand-in.
 """
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,12 +11,12 @@ from pathlib import Path
 
 from agent.core.camera import diagnosis
 from agent.core.camera.diagnosis_findings import Finding, skip
+from agent.host import board
+from agent.host.board import SYSTEM, temperature, text_of
 from agent.settings import Settings
 
-SYSTEM = Path("/")
 MAX_BYTES = 65_536
 TIMEOUT_S = 10.0
-_THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
 
 Runs = Callable[[list[str]], str | None]
 
@@ -27,10 +26,10 @@ def look(settings: Settings, system: Path = SYSTEM) -> list[Finding]:
     controller = memory_controller(system)
     areas = [
         line.split()[0]
-        for line in (_text(system / "proc/swaps") or "").splitlines()[1:]
+        for line in (text_of(system / "proc/swaps") or "").splitlines()[1:]
         if line.strip()
     ]
-    pattern = _text(system / "proc/sys/kernel/core_pattern")
+    pattern = text_of(system / "proc/sys/kernel/core_pattern")
     return [
         *storage(settings, system),
         diagnosis.heat(temperature(system)),
@@ -52,7 +51,7 @@ def storage(settings: Settings, system: Path = SYSTEM) -> Iterator[Finding]:
     yield diagnosis.space(
         free, settings.limits.max_outbox_reads * settings.limits.max_envelope_bytes
     )
-    found = mounted(folder, _text(system / "proc/mounts") or "")
+    found = mounted(folder, text_of(system / "proc/mounts") or "")
     yield diagnosis.mount(*found) if found else skip("mount", "the kernel does not tell the mounts")
 
 
@@ -71,28 +70,15 @@ def mounted(folder: Path, mounts: str) -> tuple[str, frozenset[str]] | None:
     return best[1:] if best else None
 
 
-def temperature(system: Path = SYSTEM) -> float | None:
-    """The hottest zone that belongs to a processor, else the hottest of all, in °C."""
-    zones: list[tuple[bool, float]] = []
-    for zone in sorted((system / "sys/class/thermal").glob("thermal_zone*")):
-        with suppress(ValueError, TypeError):
-            kind = _text(zone / "type") or ""
-            zones.append(
-                ("cpu" in kind or "x86_pkg" in kind, int(_text(zone / "temp") or "") / 1000)
-            )
-    return max(zones)[1] if zones else None
-
-
 def is_pi(system: Path = SYSTEM) -> bool:
     """Does the device tree say Raspberry Pi?"""
-    return "Raspberry Pi" in (_text(system / "proc/device-tree/model") or "")
+    return "Raspberry Pi" in (text_of(system / "proc/device-tree/model") or "")
 
 
 def throttled(system: Path = SYSTEM, runs: Runs | None = None) -> int | None:
     """The firmware's bits, from sysfs or from vcgencmd; None where neither tells."""
-    if text := _text(system / _THROTTLED):
-        with suppress(ValueError):
-            return int(text, 16)
+    if (bits := board.throttled(system)) is not None:
+        return bits
     said = (runs or run)(["vcgencmd", "get_throttled"]) if is_pi(system) else None
     if said and "=" in said:
         with suppress(ValueError):
@@ -102,7 +88,7 @@ def throttled(system: Path = SYSTEM, runs: Runs | None = None) -> int | None:
 
 def memory_controller(system: Path = SYSTEM) -> bool | None:
     """Is the memory controller on? None without a unified hierarchy."""
-    controllers = _text(system / "sys/fs/cgroup/cgroup.controllers")
+    controllers = text_of(system / "sys/fs/cgroup/cgroup.controllers")
     return None if controllers is None else "memory" in controllers.split()
 
 
@@ -125,17 +111,3 @@ def run(command: list[str]) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout[:MAX_BYTES] if done.returncode == 0 else None
-
-
-def _text(path: Path) -> str | None:
-    """A small file of the kernel's, stripped; None when it cannot be read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        return os.read(descriptor, MAX_BYTES).decode("utf-8", "replace").strip("\0 \n")
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)

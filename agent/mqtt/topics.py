@@ -31,9 +31,14 @@ def collected_topic(device: str) -> str:
     return f"platewarden/1/collected/{device}"
 
 
+def health_topic(device: str) -> str:
+    """Where a camera tells its city how it is, in coarse numbers."""
+    return f"platewarden/1/health/{device}"
+
+
 def checkpoint_properties() -> Properties:
-    """Of a checkpoint, and of the answer to one: the broker keeps it for a week at most, however
-    long nobody comes for it.
+    """Of a checkpoint, of the answer to one, and of a health message: the broker keeps it for a
+    week at most, however long nobody comes for it.
     """
     return Properties("text/plain; charset=utf-8", CHECKPOINT_EXPIRY_S)
 

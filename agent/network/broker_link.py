@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TypeVar
 
 from agent.core.log.collected import MAX_ANSWER_BYTES
-from agent.core.log.fate import PostAnswer
+from agent.core.log.fate import Post, PostAnswer
 from agent.core.policy.policy import Broker
 from agent.errors import NetworkError
 from agent.mqtt.driver import Driver
@@ -31,6 +31,7 @@ from agent.mqtt.topics import (
     checkpoint_properties,
     checkpoints_topic,
     collected_topic,
+    health_topic,
     read_properties,
     reads_topic,
     receipts_topic,
@@ -111,11 +112,12 @@ class BrokerLink:
         self._context, self._egress, self._limits = context, egress, limits
         self._receipts_topic = receipts_topic(device)
         self._receipts: deque[bytes] = deque()
-        self._checkpoints_topic, self._collected_topic = (
-            checkpoints_topic(device),
-            collected_topic(device),
-        )
-        self._posts: set[int] = set()  # the driver's tickets
+        self._collected_topic = collected_topic(device)
+        self._post_topics = {
+            Post.CHECKPOINT: checkpoints_topic(device),
+            Post.HEALTH: health_topic(device),
+        }
+        self._posts: dict[int, Post] = {}  # by the driver's ticket
         self._post_answers: list[PostAnswer] = []
         self._collected: deque[bytes] = deque(maxlen=MAX_ANSWERS_WAITING)
         self._listens, self._may_listen = "", True  # to the collector: "", "asked", "granted"
@@ -178,7 +180,7 @@ class BrokerLink:
         """
         self._egress.permit(self.broker.id, address, port)
         self.close()
-        self._posts, self._listens = set(), ""
+        self._posts, self._listens = {}, ""
         # a new one for each connection: nothing that waited in the old one goes out
         self._driver = driver = Driver(self._context, self._session)
         with _next_step("check the broker and the network; " + TRIES_AGAIN):
@@ -201,11 +203,11 @@ class BrokerLink:
         ticket = driver.publish(reads_topic(recipient), wire, read_properties(expires_in_s))
         self._flights[ticket] = Flight(read_id, len(wire), monotonic())
 
-    def post(self, checkpoint: bytes) -> None:
-        """Send a checkpoint to the city; `take_post_answers` tells more. Raises NetworkError."""
+    def post(self, message: bytes, about: Post = Post.CHECKPOINT) -> None:
+        """Send a message to the city; `take_post_answers` tells more. Raises NetworkError."""
         driver = self._required()
-        ticket = driver.publish(self._checkpoints_topic, checkpoint, checkpoint_properties())
-        self._posts.add(ticket)
+        ticket = driver.publish(self._post_topics[about], message, checkpoint_properties())
+        self._posts[ticket] = about
 
     def poll(self) -> None:
         """Take in what has arrived, without waiting, and keep the connection alive. Raises
@@ -229,9 +231,10 @@ class BrokerLink:
         taken, self._answers = self._answers, []
         return taken
 
-    def take_post_answers(self) -> list[PostAnswer]:
-        """To checkpoints, since the last call."""
-        taken, self._post_answers = self._post_answers, []
+    def take_post_answers(self, about: Post = Post.CHECKPOINT) -> list[PostAnswer]:
+        """To messages of one kind, since the last call."""
+        taken = [one for one in self._post_answers if one.about is about]
+        self._post_answers = [one for one in self._post_answers if one.about is not about]
         return taken
 
     def take_collected(self) -> list[bytes]:
@@ -300,12 +303,13 @@ class BrokerLink:
         flight = self._flights.pop(event.ticket, None)
         if flight is not None:
             self._answers.append(Answer(flight, event.reason, event.refused, event.words))
-        if event.ticket not in self._posts:
+        about = self._posts.pop(event.ticket, None)
+        if about is None:
             return
-        self._posts.discard(event.ticket)
-        refusal = f"did not take a checkpoint: {event.words}" if event.refused else ""
-        self._post_answers.append(PostAnswer(self.broker.id, refusal))
-        if not event.refused and not self._listens and self._may_listen:
+        refusal = f"did not take a {about}: {event.words}" if event.refused else ""
+        self._post_answers.append(PostAnswer(self.broker.id, refusal, about))
+        taken = about is Post.CHECKPOINT and not event.refused
+        if taken and not self._listens and self._may_listen:
             # only where checkpoints are taken: an older access list knows neither topic
             self._listens = "asked"
             self._required().subscribe(self._collected_topic)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from agent.core.log.fate import Fate, Outcome, PostAnswer
+from agent.core.log.fate import Fate, Outcome, Post, PostAnswer
 from agent.core.policy.policy import Broker
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, NetworkError
@@ -166,23 +166,23 @@ class MqttPublisher:
         """What `collect` has brought, at most a few hundred."""
         return [receipt for route in self._routes for receipt in route.link.take_receipts()]
 
-    def post(self, checkpoint: bytes) -> bool:
-        """Hand a checkpoint over to each broker that is there and has room: none is for one
-        recipient. False: to none.
+    def post(self, message: bytes, about: Post = Post.CHECKPOINT) -> bool:
+        """Hand it over to each broker that is there and has room: none is for one recipient.
+        False: to none.
         """
         posted = False
         for route in self._routes:
             if route.link.connected and self._has_room(route):
                 try:
-                    route.link.post(checkpoint)
+                    route.link.post(message, about)
                 except NetworkError:
                     continue  # it has just ended: the next `collect` tells
                 posted = True
         return posted
 
-    def post_answers(self) -> Sequence[PostAnswer]:
-        """The brokers', to checkpoints, since the last call."""
-        return [answer for route in self._routes for answer in route.link.take_post_answers()]
+    def post_answers(self, about: Post = Post.CHECKPOINT) -> Sequence[PostAnswer]:
+        """The brokers', to messages of one kind, since the last call."""
+        return [answer for route in self._routes for answer in route.link.take_post_answers(about)]
 
     def untrusted_answers(self) -> Sequence[bytes]:
         """What the city's collector says, at most a handful."""

@@ -88,6 +88,11 @@ class CameraHealth:
         if self._dropped != self._written_dropped:
             self._write_facts()
 
+    @property
+    def alarms(self) -> frozenset[Alarm]:
+        """Those that stand."""
+        return frozenset(self._since)
+
     def standing(self) -> str:
         """For the status line."""
         return (

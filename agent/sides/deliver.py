@@ -38,9 +38,11 @@ from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
 from agent.network.broker_link import LinkLimits
 from agent.network.checkpoint_post import CheckpointPost
 from agent.network.egress import Egress, install_guard, refuse_proxies
+from agent.network.health_post import HealthPost
 from agent.network.policy_tls import context_for
 from agent.network.publisher import MqttPublisher
 from agent.settings import Settings
+from agent.sides.deliver_health import DeliverHealth
 from agent.sides.signed_city import SignedCity, in_force, no_bundles
 from agent.storage.attempts import Attempts
 from agent.storage.audit_log import AuditLog
@@ -216,6 +218,7 @@ class DeliverySide:
             self._bell,
         )
         self._post = CheckpointPost(logs, self.delivery.refusals, clock, _JITTER)
+        self._health = HealthPost(self._health_teller(), self.delivery.refusals, clock, _JITTER)
 
     def in_force(self) -> Mapping[str, object]:
         """The policy in force, for a leaf."""
@@ -229,6 +232,7 @@ class DeliverySide:
         self._log.copy_checkpoint()
         self._keep_floor()
         self._follow_policy()
+        self._health.turn(self._route.publisher if self._route else None)
         if self._route is None:
             self._clock.sleep(PASS_EVERY_S)
             return PassResult(len(self._outbox.pending()), 0, 0, self._refused)
@@ -257,6 +261,17 @@ class DeliverySide:
             broker.id: next((line for line in troubles if f"broker {broker.id!r}" in line), "")
             for broker in self._route.policy.brokers
         }
+
+    def _health_teller(self) -> DeliverHealth:
+        return DeliverHealth(
+            self._settings,
+            self._log.origin,
+            load_signing_key(self._settings.device / "deliver-log.key"),
+            self._clock,
+            policy=lambda: self._route.policy if self._route else None,
+            standing=lambda: self._signed.standing if self._signed else None,
+            links=self.links,
+        )
 
     def _keep_floor(self) -> None:
         wrong = self._floor.look()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from agent import pipeline
+from agent.core.camera.health.watch_facts import WatchFacts
+from agent.core.camera.hotlist_facts import NEVER
 from agent.core.log.floor import FILE_NAME as FLOOR
 from agent.core.log.leaf import LeafKind
 from agent.core.policy.barring import barred
@@ -28,8 +30,9 @@ from agent.sides.watch_parts import (
 )
 from agent.storage.floor_file import FloorWriter
 from agent.storage.growth_mailbox import WITNESSED, GrowthWriter
+from agent.storage.health.watch_health import WatchHealthWriter
 from agent.storage.log_growth import demanded_since
-from agent.storage.mailbox import COLLECTED, GROWTH
+from agent.storage.mailbox import COLLECTED, GROWTH, HEALTH
 
 SETTLE_EVERY_S = 1.0
 SETTLE_POLL_S = 0.2
@@ -58,6 +61,7 @@ class LineKeeper:
             watch.clock.monotonic_s,
             watch.settings.state / "watch" / WITNESSED,
         )
+        self._health = WatchHealthWriter(watch.settings.outbox / HEALTH, watch.clock.monotonic_s)
         self._ordered, self._unwitnessed = line.closed, False
         self._ask_for_witnesses()
         self._look_for_witnesses()
@@ -96,6 +100,7 @@ class LineKeeper:
         self.floor.write()
         self._growth.write()
         self._look_for_witnesses()
+        self._health.write(lambda: self._facts(now))
         for hour in self.line.counts.flush(now):
             self.line.log.append(LeafKind.COUNTS, hour)
         self._tell_bundles()
@@ -138,6 +143,21 @@ class LineKeeper:
                 **in_force(policy, signed=True),
                 "hotlist_digest": hotlist_digest(self._watch.settings, orders.hotlist.digest),
             },
+        )
+
+    def _facts(self, now: Instant) -> WatchFacts:
+        """How watch is, for deliver to tell."""
+        listed = self.line.hotlist
+        there = listed.as_of != NEVER
+        age_h = (now.utc - listed.as_of).total_seconds() / 3_600
+        return WatchFacts(
+            now.utc,
+            self._watch.health.alarms,
+            max(0, int(age_h)) if there else None,
+            listed.stale(now.utc),
+            now.trust,
+            self.line.closed,
+            None,
         )
 
     def _settle_outcomes(self, now: Instant) -> None:

@@ -4,7 +4,7 @@ another user.
 `outbox/<read id>.sealed` is written by watch (`outbox.py`), `receipts/<read id>.receipt` and
 `.outcome` (`leads/outcome_box.py`) by deliver; the floor of watch's log lies in both
 (`floor_file.py`), and so does what it tells the city of its growth, and the answer
-(`growth_mailbox.py`).
+(`growth_mailbox.py`). In `outbox/` lies what it tells of its health (`health/watch_health.py`).
 
 A folder has one writer; its reader trusts nothing in it: names of one form only, regular files
 only, bounded in size and number. Neither lists a folder that stands still, and watch lists none
@@ -41,8 +41,10 @@ FILE_MODE = 0o640
 MAX_NAMES = 50_000
 # names that watch asks for in one round: a frame must not wait for more
 MAX_ASKED = 1_000
-GROWTH, COLLECTED = "watch.growth", "watch.collected"
-NO_READS = frozenset({FLOOR, GROWTH, COLLECTED})  # files that lie there beside reads and receipts
+GROWTH, COLLECTED, HEALTH = "watch.growth", "watch.collected", "watch.health"
+NO_READS = frozenset(
+    {FLOOR, GROWTH, COLLECTED, HEALTH}
+)  # files that lie there beside reads and receipts
 TICK_S = 2.0  # more than the coarsest clock that a file system stamps a change with
 FULL_LOOK_S = 60.0
 _READ_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)

@@ -81,7 +81,7 @@ def test_a_broker_that_was_set_up_so_has_no_fault(city, capsys):
     [(where, lines)] = json.loads(capsys.readouterr().out).items()
     assert where == f"{ADDRESS}:{city.port}"
     assert {line["state"] for line in lines} == {"ok"}
-    assert len(lines) == 12
+    assert len(lines) == 13
 
 
 def test_a_receipt_waits_for_no_full_packet(city):

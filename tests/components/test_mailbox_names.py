@@ -30,7 +30,7 @@ def test_only_a_floor_and_what_is_unfinished_are_passed_over(tmp_path):
 def test_what_belongs_beside_receipts_is_no_stranger_and_no_receipt(tmp_path):
     """A stranger is told to the operator, each time."""
     strange = [f"{ONE}.outcomes", TWO, ".outcome", "notes.outcome", "watch.grown"]
-    beside = [f"{ONE}.outcome", "watch.growth", "watch.collected", FLOOR]
+    beside = [f"{ONE}.outcome", "watch.growth", "watch.health", "watch.collected", FLOOR]
     write(tmp_path, f"{THREE}.receipt", *beside, *strange)
     box = ReceiptBox(tmp_path, 100)
     assert box.strangers() == tuple(sorted(strange))

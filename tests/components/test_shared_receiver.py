@@ -16,7 +16,7 @@ from agent.core.wire.sealed_read import SealedRead
 from agent.doctor import recipient
 from agent.errors import ConfigError, StorageError, UsageError
 from agent.mqtt.client_request import make_request
-from agent.mqtt.topics import checkpoints_topic
+from agent.mqtt.topics import checkpoints_topic, health_topic
 from agent.receiver.intake import Intake
 from agent.receiver.receiver_settings import ReceiverSettings, StoreSettings, load, template
 from agent.receiver.workplace import Workplace
@@ -308,7 +308,7 @@ class TestBroker:
         )
         assert (one.read, one.write) == (two.read, two.write)
         assert one.read == ("platewarden/1/reads/pd",)
-        assert camera.write == (*one.read, checkpoints_topic(DEVICE))
+        assert camera.write == (*one.read, checkpoints_topic(DEVICE), health_topic(DEVICE))
 
     def test_each_is_signed_under_its_name_and_the_policy_names_the_recipient_once(self, desk):
         for name in ("pd.1", "pd.2"):

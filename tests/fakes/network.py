@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.core.log.fate import Fate, Outcome, PostAnswer
+from agent.core.log.fate import Fate, Outcome, Post, PostAnswer
 from agent.core.reasons import Reason
 from agent.errors import DestinationRefusedError, NetworkError
 from agent.ports import Bell
@@ -39,6 +39,8 @@ class FakePublisher:
         self._outcomes: list[Outcome] = []
         self.posted: list[bytes] = []
         self.takes_checkpoints = True
+        self.health: list[bytes] = []
+        self.takes_health = True
         self._post_answers: list[PostAnswer] = []
         self._collected: list[bytes] = []
 
@@ -83,19 +85,24 @@ class FakePublisher:
         arrived, self._arrived = self._arrived, []
         return arrived
 
-    def post(self, checkpoint: bytes) -> bool:
+    def post(self, message: bytes, about: Post = Post.CHECKPOINT) -> bool:
         """Answered with the next `collect`, unless the test said otherwise."""
         if not self.reachable:
             return False
-        refusal = "" if self.takes_checkpoints else "did not take a checkpoint: Not authorized"
-        if self.takes_checkpoints:
-            self.posted.append(checkpoint)
-        self._post_answers.append(PostAnswer("fake", refusal))
+        kept, takes = {
+            Post.CHECKPOINT: (self.posted, self.takes_checkpoints),
+            Post.HEALTH: (self.health, self.takes_health),
+        }[about]
+        if takes:
+            kept.append(message)
+        refusal = "" if takes else f"did not take a {about}: Not authorized"
+        self._post_answers.append(PostAnswer("fake", refusal, about))
         return True
 
-    def post_answers(self) -> Sequence[PostAnswer]:
+    def post_answers(self, about: Post = Post.CHECKPOINT) -> Sequence[PostAnswer]:
         """Each once."""
-        answers, self._post_answers = self._post_answers, []
+        answers = [one for one in self._post_answers if one.about is about]
+        self._post_answers = [one for one in self._post_answers if one.about is not about]
         return answers
 
     def collector_says(self, untrusted_answer: bytes) -> None:

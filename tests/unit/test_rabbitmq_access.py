@@ -12,7 +12,13 @@ from agent.broker.authority import made
 from agent.broker.broker_folder import RABBITMQ, BrokerFolder, Place
 from agent.broker.names import rights
 from agent.errors import UsageError
-from agent.mqtt.topics import checkpoints_topic, collected_topic, reads_topic, receipts_topic
+from agent.mqtt.topics import (
+    checkpoints_topic,
+    collected_topic,
+    health_topic,
+    reads_topic,
+    receipts_topic,
+)
 
 NOW = datetime(2027, 1, 15, 12, tzinfo=UTC)
 CAMERAS, RECIPIENTS = ("cam-1", "cam-12"), ("exampleville-pd", "exampleville-pd-2")
@@ -23,6 +29,7 @@ TOPICS = [
     *map(receipts_topic, CAMERAS),
     *map(checkpoints_topic, CAMERAS),
     *map(collected_topic, CAMERAS),
+    *map(health_topic, CAMERAS),
     *("platewarden/1/reads/exampleville-pd/more", "platewarden/1/reads", "other", "platewarden"),
     "platewarden/1/receipts/a/b",
 ]

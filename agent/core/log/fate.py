@@ -29,9 +29,17 @@ class Outcome:
     suspect: bool = False
 
 
+class Post(StrEnum):
+    """What a camera sends to its city, beside reads to recipients."""
+
+    CHECKPOINT = "checkpoint"
+    HEALTH = "health message"
+
+
 @dataclass(frozen=True, slots=True)
 class PostAnswer:
-    """A broker's to a checkpoint that it was sent. `refusal`: why it did not take it, or ""."""
+    """A broker's to what it was sent for the city. `refusal`: why it did not take it, or ""."""
 
     broker: str
     refusal: str
+    about: Post = Post.CHECKPOINT
