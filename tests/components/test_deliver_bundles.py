@@ -16,8 +16,10 @@ from agent.network.egress import Egress
 from agent.settings import load
 from agent.sides import deliver as deliver_side
 from agent.sides.deliver import DeliverySide
+from agent.sides.deliver_health import COUNT_FILE
 from agent.sides.signed_city import SignedCity
 from agent.storage.floor_file import FloorWriter
+from agent.storage.health.message_count import CountFile, MessageCount
 from agent.storage.log_key import load_signing_key
 from agent.storage.log_schema import EARLIER_TABLE, SEQUENCE_TABLE
 from tests.fakes.audit import FakeAuditLog
@@ -85,6 +87,16 @@ def deliver(installed, monkeypatch, tmp_path):
     made = Deliver(installed, monkeypatch, tmp_path)
     yield made
     made.side.close()
+
+
+def test_how_it_is_is_told_each_hour_and_counted_where_no_broker_takes_it(deliver):
+    deliver.passed()
+    deliver.publish()
+    for _ in range(3):
+        deliver.machine.advance(HOUR.total_seconds())
+        deliver.passed()
+    count = CountFile(deliver.settings.state / "deliver" / COUNT_FILE).count
+    assert count == MessageCount(3, 3)
 
 
 def test_before_the_first_bundles_nothing_can_be_reached(deliver):

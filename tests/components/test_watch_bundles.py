@@ -31,7 +31,10 @@ from agent.demo.throwaway_city import RECIPIENT
 from agent.receiver.workplace import Workplace
 from agent.sides import watch_parts
 from agent.sides.signed_city import SignedCity
+from agent.storage.health import watch_health
+from agent.storage.health.watch_health import told_by_watch
 from agent.storage.log_key import keyed_digest
+from agent.storage.mailbox import HEALTH
 from agent.verifying.device_public_file import load_device_public
 from agent.verifying.envelope_check import EnvelopeVerifier
 from tests.support.camera_rig import PLATE, copy_of
@@ -76,6 +79,16 @@ def test_a_new_policy_applies_between_frames_without_a_restart(camera, monkeypat
     assert [tags.policy_version for tags in released(camera)] == [1, 2]
     assert camera.opened == 1
     assert [leaf["policy_version"] for leaf in leaves(camera.settings, "policy")] == [2]
+
+
+def test_watch_tells_how_it_is_for_deliver_to_send(camera, monkeypatch):
+    monkeypatch.setattr(watch_health, "FIRST_AFTER_S", 0.0)
+    camera.watch(monkeypatch, cars=1)
+    told = told_by_watch(camera.settings.outbox / HEALTH)
+    assert (told.closed, told.clock, told.hotlist_stale) == (None, "trusted", False)
+    assert told.alarms == frozenset()
+    assert told.hotlist_age_h is not None
+    assert PLATE.encode() not in (camera.settings.outbox / HEALTH).read_bytes()
 
 
 def test_no_guess_of_the_list_can_be_tried_on_the_log_or_on_what_status_reads(camera, monkeypatch):

@@ -5,6 +5,7 @@ mailboxes, status, logs, time, other people's configs.
 import os
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
@@ -18,8 +19,14 @@ from agent.camera import photo_header
 from agent.camera.images import load_image
 from agent.camera.video import VideoSource
 from agent.core.camera.aim_gate import Gate
+from agent.core.camera.health.message import HEADER, parse_text
+from agent.core.camera.health.watch_facts import parse_facts as parse_watch
 from agent.core.camera.view import EVERYTHING, format_view, parse_view
 from agent.core.log.checkpoint import (
+    NoteSignature,
+    key_id,
+    note,
+    origin_of,
     parse_body,
     parse_note,
     parse_signatures,
@@ -31,9 +38,12 @@ from agent.core.log.witness_policy import parse_policy
 from agent.core.time.trusted_time import MAX_BYTES as MOST_KNOWN
 from agent.core.time.trusted_time import Look, SignedTime, format_known, judge, parse_known
 from agent.core.wire.image_header import parse as parse_header
+from agent.errors import PlatewardenError
 from agent.host.clock import BUILD_TIME
 from agent.receiver import receiver_settings
 from agent.sides import camera_state
+from agent.storage.health.health_note import verified
+from agent.storage.log_key import TrustedLogKeys
 from agent.storage.log_notes import verified_checkpoint
 from agent.storage.log_reader import rehearsals
 from agent.storage.mailbox import OutboxReader, ReceiptBox
@@ -207,6 +217,22 @@ def checkpoint(data: bytes) -> None:
         published_at(parse_body(data).extensions)
     with suppress(ValueError):
         parse_answer(data)
+
+
+@target("a camera's health: its signed text, the whole message, and watch's file")
+def health(data: bytes) -> None:
+    origin = origin_of("cam-fuzz", "deliver")
+    line = NoteSignature(origin, key_id(origin, KEY.public_key().public_bytes_raw()), bytes(64))
+    keys = TrustedLogKeys({origin: KEY.public_key()}, "roster")
+    told = [HEADER + data, data]
+    with suppress(PlatewardenError):  # signed, so that what stands behind the signature is reached
+        told.append(note(HEADER + data, [replace(line, signature=KEY.sign(HEADER + data))]))
+    for one in told:
+        with suppress(PlatewardenError):
+            verified(one, "cam-fuzz", keys)
+        with suppress(PlatewardenError):
+            parse_text(one)
+    parse_watch(data)
 
 
 @cache

@@ -24,10 +24,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from agent.bundles.hotlist_keys import HEAD
+from agent.core.camera.camera_event import Alarm
+from agent.core.camera.health.message import HEADER, HealthMessage, format_text
+from agent.core.camera.health.report import Health, Reading
+from agent.core.camera.health.watch_facts import WatchFacts
+from agent.core.camera.health.watch_facts import format_facts as format_watch
 from agent.core.hotlist.compiled_format import MAGIC
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.log.tlog_proof import InclusionProof, format_proof
 from agent.core.text.encoding import from_b64url
+from agent.core.time.instant import ClockTrust
 from agent.core.wire.device_public import DevicePublic, format_device_public
 from agent.core.wire.enrolment import Enrolment, format_enrolment
 from agent.core.wire.receipt import OUTCOME_TYP, Disposition, LeadOutcome, format_outcome
@@ -55,6 +61,14 @@ ACT = {
     "case": "C-4", "source_date": "2026-11-29", "expires": "2026-12-20", "vehicle_class": "",
 }  # fmt: skip
 PROOF = format_proof(InclusionProof(1, (bytes(32),), b"note\n", bytes(40)))
+HEALTH_TEXT = format_text(
+    HealthMessage(
+        17, 2, Health("cam-fuzz", "0.1.0", MADE, frozenset({Alarm.DARK}), 60, problems=("outbox",))
+    )
+)
+WATCH_TOLD = format_watch(
+    WatchFacts(MADE, frozenset(Alarm), 12, False, ClockTrust.OS, None, Reading.WORSE)
+)
 CONFIG = b"""max_plate_slots: 9
 alphabet: '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_'
 pad_char: '_'
@@ -309,6 +323,7 @@ def device() -> dict[str, dict[str, bytes]]:
             "published": note.partition(b"\n\n")[0] + b"\npublished 2027-01-15T08:00:00.000Z\n",
         },
         "audit_log": {"whole": database, "leaf": b"!" + details, "checkpoint": b"?" + note},
+        "health": {"message": HEALTH_TEXT[len(HEADER) :], "watch": WATCH_TOLD},
         "plate_config": {"whole": CONFIG},
     }  # fmt: skip
 

@@ -54,6 +54,9 @@ FAULTS: dict[str, Fault] = {
         "agent.verifying.receipt_check:parse_receipt",
         lambda found, *_: found.outcome.startswith("rejected:"),
     ),
+    "health": Fault(
+        "agent.storage.health.health_note:parse_text", lambda found, *_: found.health.lapsed == 7
+    ),
     "outcome": Fault(
         "agent.verifying.receipt_check:parse_outcome",
         lambda found, *_: not found.disposition.false,

@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Callable
 
+from agent.core.camera.health.message import parse_text
 from agent.core.log.checkpoint import parse_body, parse_note
 from agent.core.log.collected import published_at
 from agent.core.log.tlog_proof import parse_proof
-from agent.mqtt.topics import checkpoints_topic, reads_topic, receipts_topic
+from agent.errors import EnvelopeRefusedError
+from agent.mqtt.topics import checkpoints_topic, health_topic, reads_topic, receipts_topic
 from tests.fakes.broker import FakeBroker
 from tests.faults.rounds.city import CAMERA, RECIPIENTS
 from tests.faults.rounds.line import Line
@@ -43,12 +45,15 @@ class LyingBroker(FakeBroker):
 
     def strange(self) -> list[str]:
         """Topics on which nothing of ours may go, and checkpoints that are none."""
-        known = {*map(reads_topic, RECIPIENTS), receipts_topic(CAMERA), checkpoints_topic(CAMERA)}
+        city = {checkpoints_topic(CAMERA), health_topic(CAMERA)}
+        known = {*map(reads_topic, RECIPIENTS), receipts_topic(CAMERA), *city}
         topics = {topic for topic, _, _ in self.published}
         told = [f"a message on {topic}" for topic in sorted(topics - known)]
         sent = self.arrived[checkpoints_topic(CAMERA)]
         bad = [len(one) for one in sent if not _is_checkpoint(one)]
-        return told + [f"{size} bytes that are no checkpoint on its topic" for size in bad]
+        told += [f"{size} bytes that are no checkpoint on its topic" for size in bad]
+        ill = [one for one in self.arrived[health_topic(CAMERA)] if not _is_health(one)]
+        return told + [f"{len(one)} bytes that are no health message on its topic" for one in ill]
 
 
 def _is_checkpoint(message: bytes) -> bool:
@@ -61,6 +66,16 @@ def _is_checkpoint(message: bytes) -> bool:
     except ValueError:
         return False
     return said.origin.split("/")[-2] == CAMERA and len(taken.signatures) == 1
+
+
+def _is_health(message: bytes) -> bool:
+    """Of this camera, in its one spelling, with one signature."""
+    try:
+        taken = parse_note(message)
+        told = parse_text(taken.signed)
+    except (ValueError, EnvelopeRefusedError):
+        return False
+    return told.health.camera == CAMERA and len(taken.signatures) == 1
 
 
 def lie_for_a_while(line: Line, lie: Lie, enough: int, cars: int = 3) -> None:

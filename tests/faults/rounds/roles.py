@@ -17,11 +17,12 @@ from agent.core.reading.tracking import Tracker
 from agent.core.time.instant import Instant
 from agent.core.time.trusted_time import Look
 from agent.host import clock
-from agent.network import checkpoint_post, publisher
+from agent.network import checkpoint_post, health_post, publisher
 from agent.network.broker_link import LinkLimits
 from agent.receiver import connection
 from agent.sides import deliver, line_keeper, watch, watch_parts
 from agent.storage import growth_mailbox
+from agent.storage.health import watch_health
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
 from tests.faults.rounds import plants, stages
 from tests.faults.rounds.city import LATE
@@ -76,6 +77,8 @@ def shorten_waits() -> None:
     growth_mailbox.GROWTH_EVERY_S = 0.3
     checkpoint_post.FIRST_WAIT_S, checkpoint_post.TRY_AGAIN_S = 0.3, 0.5
     checkpoint_post.POST_EVERY_S = 2.0
+    watch_health.FIRST_AFTER_S, watch_health.TOLD_EVERY_S = 0.2, 0.5
+    health_post.FIRST_WAIT_S, health_post.EVERY_S, health_post.TRY_AGAIN_S = 0.05, 0.7, 0.3
     follower.LOOK_EVERY_S = 0.3
     deliver.PASS_EVERY_S = 0.1
     deliver.LinkLimits = partial(
