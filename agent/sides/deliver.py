@@ -42,7 +42,7 @@ from agent.network.health_post import HealthPost
 from agent.network.policy_tls import context_for
 from agent.network.publisher import MqttPublisher
 from agent.settings import Settings
-from agent.sides.deliver_health import DeliverHealth
+from agent.sides.health.deliver_health import DeliverHealth
 from agent.sides.signed_city import SignedCity, in_force, no_bundles
 from agent.storage.attempts import Attempts
 from agent.storage.audit_log import AuditLog

@@ -22,7 +22,7 @@ from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import EnvelopeRefusedError, NetworkError
 from agent.mqtt.topics import checkpoints_topic, health_topic
 from agent.settings import load
-from agent.sides.deliver_health import DeliverHealth
+from agent.sides.health.deliver_health import DeliverHealth
 from agent.storage.health.health_note import signed, verified
 from agent.storage.health.message_count import CountFile, MessageCount
 from agent.storage.health.watch_health import (

@@ -16,7 +16,7 @@ from agent.network.egress import Egress
 from agent.settings import load
 from agent.sides import deliver as deliver_side
 from agent.sides.deliver import DeliverySide
-from agent.sides.deliver_health import COUNT_FILE
+from agent.sides.health.deliver_health import COUNT_FILE
 from agent.sides.signed_city import SignedCity
 from agent.storage.floor_file import FloorWriter
 from agent.storage.health.message_count import CountFile, MessageCount
