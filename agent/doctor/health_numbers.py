@@ -1,12 +1,12 @@
-"""A camera's health as JSON and as Prometheus' text format: what core/camera/health/report.py lets
-be told, and no more.
+"""A camera's health as JSON and as Prometheus' text format: what health_report.py in the core lets be
+told, and no more.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from agent.core.camera.camera_event import Alarm
-from agent.core.camera.health.report import DEGREES, Health, Reading, coarse
+from agent.core.camera.health.health_report import DEGREES, Health, Reading, coarse
 from agent.core.time.instant import ClockTrust
 
 _PREFIX = "platewarden"

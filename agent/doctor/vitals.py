@@ -9,7 +9,7 @@ from pathlib import Path
 
 import agent
 from agent.core.camera.camera_event import Alarm
-from agent.core.camera.health.report import NOW_BITS, SINCE_START_BITS, Health
+from agent.core.camera.health.health_report import NOW_BITS, SINCE_START_BITS, Health
 from agent.core.camera.health.watch_facts import WatchFacts
 from agent.core.text.rfc3339 import parse_rfc3339
 from agent.core.time.instant import ClockTrust

@@ -12,8 +12,8 @@ import pytest
 from agent.broker.broker_folder import COLLECTORS
 from agent.broker.names import CHECK_CAMERA, CHECK_STRANGER, COLLECTOR
 from agent.core.camera.camera_event import Alarm
-from agent.core.camera.health.message import MAX_MESSAGE_BYTES, HealthMessage
-from agent.core.camera.health.report import Health, Reading
+from agent.core.camera.health.health_message import MAX_MESSAGE_BYTES, HealthMessage
+from agent.core.camera.health.health_report import Health, Reading
 from agent.core.camera.health.watch_facts import WatchFacts, format_facts
 from agent.core.log.checkpoint import origin_of
 from agent.core.log.fate import Post

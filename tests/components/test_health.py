@@ -13,7 +13,7 @@ from agent import cli
 from agent.core.camera import camera_facts, hotlist_facts
 from agent.core.camera.camera_event import Alarm
 from agent.core.camera.camera_facts import CameraFacts
-from agent.core.camera.health.report import Health, coarse
+from agent.core.camera.health.health_report import Health, coarse
 from agent.core.log import link_facts
 from agent.core.log.link_facts import Link, LinkFacts
 from agent.doctor.health_numbers import as_json, as_prometheus

@@ -25,8 +25,8 @@ from cryptography.x509.oid import NameOID
 
 from agent.bundles.hotlist_keys import HEAD
 from agent.core.camera.camera_event import Alarm
-from agent.core.camera.health.message import HEADER, HealthMessage, format_text
-from agent.core.camera.health.report import Health, Reading
+from agent.core.camera.health.health_message import HEADER, HealthMessage, format_text
+from agent.core.camera.health.health_report import Health, Reading
 from agent.core.camera.health.watch_facts import WatchFacts
 from agent.core.camera.health.watch_facts import format_facts as format_watch
 from agent.core.hotlist.compiled_format import MAGIC
@@ -323,7 +323,7 @@ def device() -> dict[str, dict[str, bytes]]:
             "published": note.partition(b"\n\n")[0] + b"\npublished 2027-01-15T08:00:00.000Z\n",
         },
         "audit_log": {"whole": database, "leaf": b"!" + details, "checkpoint": b"?" + note},
-        "health": {"message": HEALTH_TEXT[len(HEADER) :], "watch": WATCH_TOLD},
+        "health": {"message": HEALTH_TEXT[len(HEADER) :], "watch": b"!" + WATCH_TOLD},
         "plate_config": {"whole": CONFIG},
     }  # fmt: skip
 

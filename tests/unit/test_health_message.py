@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.camera.camera_event import Alarm
-from agent.core.camera.health.message import (
+from agent.core.camera.health.health_message import (
     HEADER,
     MAX_MESSAGE_BYTES,
     MOST,
@@ -21,7 +21,7 @@ from agent.core.camera.health.message import (
     format_text,
     parse_text,
 )
-from agent.core.camera.health.report import Health, Reading, coarse, parse_hour, to_the_hour
+from agent.core.camera.health.health_report import Health, Reading, coarse, parse_hour, to_the_hour
 from agent.core.camera.health.watch_facts import MAX_BYTES, WatchFacts, format_facts
 from agent.core.camera.health.watch_facts import parse_facts as parse_watch
 from agent.core.log.checkpoint import parse_body

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import agent
-from agent.core.camera.health.message import HealthMessage
-from agent.core.camera.health.report import NOW_BITS, SINCE_START_BITS, Health
+from agent.core.camera.health.health_message import HealthMessage
+from agent.core.camera.health.health_report import NOW_BITS, SINCE_START_BITS, Health
 from agent.core.time.instant import ClockTrust
 from agent.errors import PlatewardenError
 from agent.host import board

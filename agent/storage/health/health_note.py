@@ -5,7 +5,7 @@ log's name (docs/ref/health.md, "The message").
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.camera.health.message import (
+from agent.core.camera.health.health_message import (
     MAX_MESSAGE_BYTES,
     HealthMessage,
     format_text,

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.camera.health.message import MOST
+from agent.core.camera.health.health_message import MOST
 from agent.core.text.strict_json import Fields, parse_object
 from agent.disk.atomic_file import read_bounded, write_atomic
 from agent.errors import EnvelopeRefusedError, StorageError

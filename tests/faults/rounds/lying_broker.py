@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable
 
-from agent.core.camera.health.message import parse_text
+from agent.core.camera.health.health_message import parse_text
 from agent.core.log.checkpoint import parse_body, parse_note
 from agent.core.log.collected import published_at
 from agent.core.log.tlog_proof import parse_proof

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.core.camera.camera_event import Alarm
-from agent.core.camera.health.message import MOST_HOURS, hour_of, one_of, words_of
-from agent.core.camera.health.report import Reading, to_the_hour
+from agent.core.camera.health.health_message import MOST_HOURS, hour_of, one_of, words_of
+from agent.core.camera.health.health_report import Reading, to_the_hour
 from agent.core.reasons import Reason
 from agent.core.text.strict_json import Fields, parse_object
 from agent.core.time.instant import ClockTrust

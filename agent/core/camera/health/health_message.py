@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from agent.core.camera.camera_event import Alarm
-from agent.core.camera.health.report import (
+from agent.core.camera.health.health_report import (
     DEGREES,
     TENTHS,
     Health,
