@@ -1,5 +1,5 @@
-"""A camera's health as JSON and as Prometheus' text format: what health_report.py in the core lets be
-told, and no more.
+"""A camera's health as JSON and as Prometheus' text format: what health_report.py lets be told, and
+no more.
 """
 
 import json
