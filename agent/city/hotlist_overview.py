@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from agent.city.drafts import Texts
     from agent.core.hotlist.plausibility.of_rows.issuers import Issuers
+    from agent.core.policy.charter import Charter
     from agent.core.policy.schema.hotlist_rules import HotlistRules
 
 
@@ -77,14 +78,19 @@ def issuers_in(city: Path) -> Issuers:
     return issuers_for(CityFolder(city).policy().jurisdiction if written else "")
 
 
-def rules_of(city: Path) -> HotlistRules:
-    """What the charter says of lists: the published one, as cameras obey it, else the draft: who
-    edits the draft alone lifts nothing.
+def charter_of(city: Path) -> Charter:
+    """The published charter, as cameras obey it, else the draft: who edits the draft alone lifts
+    nothing.
     """
     published = _published(city).charter
     if published is not None:
-        return parse_charter(published, "the published charter").hotlist
-    return CityFolder(city).charter().hotlist
+        return parse_charter(published, "the published charter")
+    return CityFolder(city).charter()
+
+
+def rules_of(city: Path) -> HotlistRules:
+    """What the charter says of lists."""
+    return charter_of(city).hotlist
 
 
 def _published(city: Path) -> Texts:

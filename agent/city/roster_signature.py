@@ -129,7 +129,7 @@ def plan(city: Path, order: Order, now: datetime, secret: Callable[[str], str]) 
     return RosterPlan(
         city,
         texts,
-        drafts.Enrolled(cameras, _general(payload, signed.values()), new_root, files),
+        drafts.Enrolled(cameras, general(payload, signed.values()), new_root, files),
         root,
         tuple(map(key_id, signed)),
         lines,
@@ -183,10 +183,10 @@ def _begun(roster: bytes, root: RosterRoot) -> tuple[bytes, dict[bytes, Signatur
 
 def unsigned_roster(city: str, now: datetime) -> bytes:
     """An empty roster.jws that nobody has signed yet: of a city whose root several hold."""
-    return _general(format_roster(Roster(city, now, {})), ())
+    return general(format_roster(Roster(city, now, {})), ())
 
 
-def _general(payload: bytes, signatures: Iterable[Signature]) -> bytes:
-    """roster.jws with several signatures (RFC 7515 7.2.1)."""
+def general(payload: bytes, signatures: Iterable[Signature]) -> bytes:
+    """A document with several signatures (RFC 7515 7.2.1)."""
     listed = [{"protected": one.header, "signature": b64url(one.signature)} for one in signatures]
     return canonical({"payload": b64url(payload), "signatures": listed}) + b"\n"

@@ -20,6 +20,7 @@ CITY = frozenset(
         "broker",
         "bundle",
         "demo",
+        "hold",
         "hotlist",
         "policy",
         "read",

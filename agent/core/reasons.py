@@ -134,6 +134,11 @@ class Reason(StrEnum):
     DEADLINE_PASSED = "deadline-passed"
     KEY_DESTROYED = "key-destroyed"
     RECEIPT_MISMATCH = "receipt-mismatch"
+    # Holds.
+    HOLD_OTHER_CITY = "hold-other-city"
+    HOLD_TOO_WIDE = "hold-too-wide"
+    HOLD_EXPIRED = "hold-expired"
+    HOLD_NOTHING_HERE = "hold-nothing-here"
     # The log.
     LEAF_MISSING = "leaf-missing"
     LEAF_CHANGED = "leaf-changed"

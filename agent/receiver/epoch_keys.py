@@ -122,10 +122,14 @@ class EpochKeyStore:
         # A crash while a key was written left its private half here.
         for leftover in self._folder.glob(f".*{PART_SUFFIX}"):
             destroy(leftover)
-        due = [epoch for epoch in self.epochs() if deadline_of(epoch) <= now]
+        due = self.due(now)
         for epoch in due:
             destroy(self._path(epoch))
         return due
+
+    def due(self, now: datetime) -> Sequence[date]:
+        """The days whose key's deadline has come. Raises StorageError."""
+        return [epoch for epoch in self.epochs() if deadline_of(epoch) <= now]
 
     def _path(self, epoch: date) -> Path:
         return self._folder / f"{epoch.isoformat()}{_SUFFIX}"

@@ -5,7 +5,7 @@ The only place outside the camera that sees a plate.
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -148,7 +148,21 @@ class Opener:
         """
         return parse_content(tags, self._decrypt(tags, wire))
 
+    @boundary.document("sealed read")
+    def content_key(self, tags: Tags, wire: bytes) -> bytes:
+        """The 32 bytes that open this one read and no other, for whoever is to hold it; of bytes
+        over which `verify` has just given these tags.
+
+        Raises EnvelopeRefusedError.
+        """
+        return self._with_key(tags, wire, _unwrapped)
+
     def _decrypt(self, tags: Tags, wire: bytes) -> bytes:
+        return self._with_key(tags, wire, _decrypt_jwe)
+
+    def _with_key(
+        self, tags: Tags, wire: bytes, use: Callable[[bytes, X25519PrivateKey], bytes]
+    ) -> bytes:
         if tags.recipient != self._recipient:
             raise EnvelopeRefusedError(
                 Reason.NOT_FOR_THIS_RECIPIENT,
@@ -168,7 +182,7 @@ class Opener:
                 fix="nobody can open it any more; that is the retention",
             )
         try:
-            return _decrypt_jwe(wire.partition(b"\n")[0], key)
+            return use(wire.partition(b"\n")[0], key)
         except (InvalidTag, InvalidUnwrap, ValueError):
             what = (
                 "does not open with this recipient's key: "
@@ -187,18 +201,57 @@ class Opener:
         return key
 
 
-def _decrypt_jwe(compact: bytes, key: X25519PrivateKey) -> bytes:
-    """The plaintext of the one kind of JWE that `tags_of` lets through: ECDH-ES+A256KW over X25519
-    (RFC 7518 4.6, RFC 8037 3.2), A256GCM, no `apu`, `apv` or `zip`.
+def holds_plate(text: str, opened: OpenedRead) -> bool:
+    """Does a text that somebody typed, and that is logged, hold the plate (P9)?"""
+    if opened.plate is None:
+        return False
+    bare = "".join(filter(str.isalnum, text.upper()))
+    texts = (opened.plate.text, *(other for other, _ in opened.plate.alternatives))
+    return any(one.value and one.value in bare for one in texts)
 
-    Raises InvalidTag, InvalidUnwrap, ValueError (a shared secret of zeros too).
+
+@boundary.document("sealed read")
+def opened_by(content_key: bytes, tags: Tags, wire: bytes) -> OpenedRead:
+    """A read by the one key that `Opener.content_key` gave, its epoch's being gone; of bytes over
+    which a verifier has just given these tags.
+
+    Raises EnvelopeRefusedError.
     """
-    header, *segments = compact.split(b".")
-    wrapped, nonce, ciphertext, tag = map(from_checked_b64url, segments)
+    try:
+        plaintext = _decrypted(wire.partition(b"\n")[0], content_key)
+    except (InvalidTag, ValueError):
+        raise EnvelopeRefusedError(
+            Reason.DECRYPTION_FAILED,
+            "does not open with the key that was kept for it",
+            where=f"read {tags.read_id}",
+        ) from None
+    return parse_content(tags, plaintext)
+
+
+def _decrypt_jwe(compact: bytes, key: X25519PrivateKey) -> bytes:
+    """The plaintext of the one kind of JWE that `tags_of` lets through. Raises as `_unwrapped` and
+    `_decrypted` do.
+    """
+    return _decrypted(compact, _unwrapped(compact, key))
+
+
+def _unwrapped(compact: bytes, key: X25519PrivateKey) -> bytes:
+    """The content key: ECDH-ES+A256KW over X25519 (RFC 7518 4.6, RFC 8037 3.2), no `apu`, `apv` or
+    `zip`.
+
+    Raises InvalidUnwrap, ValueError (a shared secret of zeros too).
+    """
+    header, wrapped, *_ = compact.split(b".")
     epk = parse_object(from_checked_b64url(header), "encryption header")["epk"]
     ephemeral = X25519PublicKey.from_public_bytes(parse_public_jwk(epk, "X25519", "`epk`"))
     derived = ConcatKDFHash(SHA256(), KEY_BYTES, _KDF_OTHER_INFO).derive(key.exchange(ephemeral))
-    content_key = aes_key_unwrap(derived, wrapped)
+    return aes_key_unwrap(derived, from_checked_b64url(wrapped))
+
+
+def _decrypted(compact: bytes, content_key: bytes) -> bytes:
+    """The plaintext: A256GCM over the header and the ciphertext. Raises InvalidTag, ValueError."""
+    header, _, *segments = compact.split(b".")
+    nonce, ciphertext, tag = map(from_checked_b64url, segments)
     return AESGCM(content_key).decrypt(nonce, ciphertext + tag, header)
 
 

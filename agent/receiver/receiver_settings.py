@@ -107,6 +107,7 @@ class ReceiverSettings(Section):
     """receiver.toml.
 
     `city_root`: the city's public key, a JWK; `roster`: the cameras that it enrolled;
+    `hold_rules`: who may order holds;
     `epochs_ahead_days`: how far the key list reaches.
 
     `ring`: who is rung when a lead waits. `inbox`: what `receiver serve` shows.
@@ -118,6 +119,7 @@ class ReceiverSettings(Section):
     recipient: Annotated[str, _RECIPIENT_ID]
     city_root: FilePath = Path("root.json")
     roster: FilePath = Path("roster.jws")
+    hold_rules: FilePath = Path("hold-rules.jws")
     epochs_ahead_days: Annotated[int, Between(ge=3, le=399)] = 60
     receiver: Annotated[str, _RECEIVER_NAME] | None = None
     makes_keys: bool = True
@@ -198,6 +200,10 @@ def template(settings: ReceiverSettings) -> str:
             "from the city, by hand"
         ),
         f"roster = {_quote(settings.roster)}      # the cameras that the city enrolled",
+        (
+            f"hold_rules = {_quote(settings.hold_rules)}   # who may order that reads are held, "
+            "from the city"
+        ),
         (
             f"epochs_ahead_days = {settings.epochs_ahead_days}              # the key list reaches "
             "this far; longer than the longest retention"

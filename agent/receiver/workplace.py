@@ -7,7 +7,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -16,23 +16,33 @@ from agent.core.text.rfc3339 import rfc3339
 from agent.core.text.strict_json import IDENTIFIER
 from agent.core.time.instant import ClockTrust, Instant
 from agent.core.wire.epochs import EpochKeys, deadline_of
+from agent.core.wire.holds.hold_rules import HoldRules
 from agent.core.wire.versions import VERSIONS, Versions
 from agent.disk.atomic_file import private_folder, read_bounded, write_atomic, write_new
 from agent.disk.private_file import open_private
-from agent.errors import ConfigError, EnvelopeRefusedError, PlatewardenError, StorageError
+from agent.errors import (
+    ConfigError,
+    EnvelopeRefusedError,
+    PlatewardenError,
+    StorageError,
+    StoreAwayError,
+)
 from agent.mqtt.client_request import make_request
 from agent.receiver import receiver_settings
 from agent.receiver.epoch_keys import EpochKeyStore
+from agent.receiver.holds.hold_desk import HoldDesk
+from agent.receiver.holds.hold_parts import HoldParts
 from agent.receiver.opener import Opener
 from agent.receiver.receiver_settings import BrokerSettings, ReceiverSettings
 from agent.receiver.signing_key import FILE_NAME as SIGNING_KEY
 from agent.receiver.signing_key import RecipientSigner
 from agent.receiver.store.read_store import ReadStore
 from agent.receiver.store.received_reads import ReceivedReads
-from agent.verifying import roster_check
+from agent.verifying import hold_check, roster_check
 from agent.verifying.envelope_check import EnvelopeVerifier
 
 KEY_LIST, LOCK, TLS_KEY, TLS_REQUEST = "key-list.jws", ".lock", "tls.key", "tls.csr"
+EPOCHS = "epochs"
 MAX_ID = 48  # as in a policy
 
 
@@ -64,6 +74,15 @@ def surely(now: Instant) -> datetime:
     return sure
 
 
+@dataclass(frozen=True, slots=True)
+class Destroyed:
+    """The days whose keys are gone, how many reads were deleted, and what was done for holds."""
+
+    epochs: Sequence[date]
+    reads: int
+    held: Sequence[str] = ()
+
+
 class Workplace:
     """One recipient's folder (docs/guide/recipient.md).
 
@@ -74,7 +93,19 @@ class Workplace:
         self.folder, self._versions = folder, versions
         self.settings: ReceiverSettings = receiver_settings.load(folder)
         self.recipient = self.settings.recipient
-        self.keys = EpochKeyStore(folder / "epochs")
+        self.keys = EpochKeyStore(folder / EPOCHS)
+        self.holds = HoldDesk(
+            HoldParts(
+                folder,
+                self.recipient,
+                self.settings.client_name,
+                makes_keys=self.settings.makes_keys,
+                epochs=folder / EPOCHS,
+                opener=self.opener,
+                enrolled=lambda: self._roster().devices,
+                rules=self._hold_rules,
+            )
+        )
 
     @classmethod
     def create(
@@ -94,7 +125,7 @@ class Workplace:
             raise ConfigError(
                 "a recipient id is 1 to 48 letters, digits or hyphens", where="--recipient"
             )
-        for name in (receiver_settings.FILE_NAME, SIGNING_KEY, KEY_LIST, "epochs"):
+        for name in (receiver_settings.FILE_NAME, SIGNING_KEY, KEY_LIST, EPOCHS):
             if os.path.lexists(folder / name):
                 raise StorageError(
                     "exists already; a receiver's keys are never overwritten",
@@ -184,9 +215,10 @@ class Workplace:
                 where=self.folder / receiver_settings.FILE_NAME,
                 fix="copy epochs/ and key-list.jws from the receiver that does",
             )
-        private_folder(self.folder / "epochs")
+        private_folder(self.folder / EPOCHS)
         sure = surely(now)
-        self.keys.destroy_due(sure)
+        if self.keys.due(sure):
+            self.destroy_due(now)  # with its holds: no other way destroys a key
         self.keys.extend(sure.date(), self.settings.epochs_ahead_days)
         listed = replace(
             self.keys.public_keys(self.recipient, now.utc), versions=self._versions.known
@@ -201,9 +233,9 @@ class Workplace:
         Keys first: without them the rest is noise.
         """
         sure = surely(now)
-        due, deleted = self.destroy_due(now)
-        present = self.keys.epochs()
-        lines = []
+        destroyed = self.destroy_due(now)
+        due, present = destroyed.epochs, self.keys.epochs()
+        lines = list(destroyed.held)
         if doubtful := [epoch for epoch in present if deadline_of(epoch) <= now.utc]:
             lines.append(
                 f"kept the keys of {len(doubtful)} epoch(s) that are due by this machine's clock: "
@@ -213,7 +245,7 @@ class Workplace:
         if due:
             lines.append(
                 f"destroyed the keys of {len(due)} epoch(s) up to {due[-1].isoformat()}; "
-                f"deleted {deleted} sealed read(s)"
+                f"deleted {destroyed.reads} sealed read(s)"
             )
         if self.settings.makes_keys and (
             due
@@ -227,16 +259,24 @@ class Workplace:
             )
         return lines
 
-    def destroy_due(self, now: Instant) -> tuple[Sequence[date], int]:
-        """Destroy the keys and delete the reads whose deadline has surely come; their days, and how
-        many reads.
+    def destroy_due(self, now: Instant) -> Destroyed:
+        """Destroy the keys and delete the reads whose deadline has surely come. What is held is
+        sealed anew before (agent/receiver/holds/).
 
         Raises StorageError, PlatewardenError.
         """
         sure = surely(now)
-        due = self.keys.destroy_due(sure)
         with closing(self.store()) as store:
-            return due, store.delete_due(sure)
+            try:
+                settled = self.holds.settle(store, now)
+            except StoreAwayError:
+                # nobody can tell what is held: only where nothing can be, keys die on time
+                if not self.holds.any_here:
+                    self.keys.destroy_due(sure)
+                raise
+            due = self.keys.destroy_due(sure)
+            deleted = store.delete_due(sure, settled.spared)
+        return Destroyed(due, deleted, tuple(settled.lines))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -252,26 +292,41 @@ class Workplace:
             yield
 
     def _roster(self) -> roster_check.Roster:
-        root_path = self.folder / self.settings.city_root
-        roster_path = self.folder / self.settings.roster
-        for path, what in ((root_path, "city's root key"), (roster_path, "city's roster")):
-            if not path.exists():
-                raise StorageError(
-                    f"the {what} is missing",
-                    where=path,
-                    fix="get it from the city; receiver.toml says where it is looked for",
-                )
-        root = roster_check.parse_root(
-            read_bounded(root_path, receiver_settings.MAX_BYTES), str(root_path)
-        )
+        root, path = self._root(), self.folder / self.settings.roster
+        data = self._of_the_city(path, "roster", roster_check.MAX_BYTES)
         try:
-            return roster_check.verify_roster(
-                read_bounded(roster_path, roster_check.MAX_BYTES), root
-            )
+            return roster_check.verify_roster(data, root)
         except EnvelopeRefusedError as refused:
-            raise EnvelopeRefusedError(
-                Reason(refused.reason),
-                refused.what,
-                where=roster_path,
-                fix="get the roster and root.json from the same city",
-            ) from None
+            raise _of_another_city(refused, path) from None
+
+    def _hold_rules(self) -> HoldRules:
+        path = self.folder / self.settings.hold_rules
+        data = self._of_the_city(path, "hold rules", hold_check.MAX_BYTES)
+        try:
+            return hold_check.verify_hold_rules(data, self._root())
+        except EnvelopeRefusedError as refused:
+            raise _of_another_city(refused, path) from None
+
+    def _root(self) -> roster_check.RosterRoot:
+        path = self.folder / self.settings.city_root
+        data = self._of_the_city(path, "root key", receiver_settings.MAX_BYTES)
+        return roster_check.parse_root(data, str(path))
+
+    @staticmethod
+    def _of_the_city(path: Path, what: str, most: int) -> bytes:
+        if not path.exists():
+            raise StorageError(
+                f"the city's {what} {'are' if what.endswith('s') else 'is'} missing",
+                where=path,
+                fix="get it from the city; receiver.toml says where it is looked for",
+            )
+        return read_bounded(path, most)
+
+
+def _of_another_city(refused: EnvelopeRefusedError, path: Path) -> EnvelopeRefusedError:
+    return EnvelopeRefusedError(
+        Reason(refused.reason),
+        refused.what,
+        where=path,
+        fix=f"get {path.name} and root.json from the same city",
+    )

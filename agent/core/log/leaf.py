@@ -41,6 +41,7 @@ class LeafKind(StrEnum):
     CHECKPOINT = "checkpoint"
     OUTCOME = "outcome"
     ACCESS = "access"
+    HOLD = "hold"
 
 
 def canonical(details: Mapping[str, object]) -> bytes:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from agent.core.policy.schema.fields import Domain, Identifier, Kind, Line, RetentionDays
+from agent.core.policy.schema.hold_limits import hold_limits
 from agent.core.policy.schema.hotlist_rules import HotlistRules, hotlist_rules
 from agent.core.policy.schema.software_rules import SoftwareRules, software_rules
 from agent.core.policy.schema.tables import Tables, bars
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from agent.core.policy.barring import Bar
     from agent.core.policy.policy import Policy, Recipient, ReleaseRule
+    from agent.core.wire.holds.hold_rules import HoldRules
 
 Identifiers = Annotated[list[Identifier], Length(max_length=1000)]
 Kinds = Annotated[list[Kind], Length(max_length=32)]
@@ -54,6 +56,8 @@ class CharterTable(Section):
     domain: Domain = ""
     hotlist: dict[str, Any] = made(default_factory=dict)
     hotlist_signer: Tables = made(default_factory=list)
+    holds: dict[str, Any] = made(default_factory=dict)
+    hold_signer: Tables = made(default_factory=list)
     witnesses: dict[str, Any] = made(default_factory=dict)
     software: dict[str, Any] = made(default_factory=dict)
 
@@ -84,6 +88,7 @@ class Charter:
     `lines`: where each key, and each name under it, stands in the file `where`; `digest`: hex
     SHA-256 of its bytes; `complaints`: whom people write to, in words, for the public page only;
     `domain`: the city's, by which logs are named, or "";
+    `holds`: who may order that reads are held, None where nobody may;
     `allowed_…`: None where there is no such list, and then it limits nothing.
     """
 
@@ -102,6 +107,7 @@ class Charter:
     hotlist: HotlistRules = field(default_factory=HotlistRules)
     witnesses: WitnessRules | None = None
     software: SoftwareRules | None = None
+    holds: HoldRules | None = None
     allowed_recipients: frozenset[str] | None = None
     allowed_kinds: frozenset[str] | None = None
     allowed_purposes: frozenset[str] | None = None
@@ -242,6 +248,7 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
     table = document.check(CharterTable, document.table)
     barred, rules, witnesses = bars(document), hotlist_rules(document), witness_rules(document)
     software = software_rules(document)
+    holds = hold_limits(document)
     if table is None:
         return None
     lines = {(key, ""): document.line((key,)) for key in CharterTable.own_fields()}
@@ -267,6 +274,7 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
         hotlist=rules,
         witnesses=witnesses,
         software=software,
+        holds=holds,
         allowed_recipients=_listed(table.allowed_recipients),
         allowed_kinds=_listed(table.allowed_kinds),
         allowed_purposes=_listed(table.allowed_purposes),

@@ -5,26 +5,20 @@ The four fields: date and time (the leaf's `at`); the data elements used to quer
 and read id, since nobody can ask by plate here); username and organization; purpose.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.core.log.leaf import LeafKind
-from agent.core.text.strict_json import public_jwk
-from agent.disk.atomic_file import private_folder, write_atomic
-from agent.storage.audit_log import AuditLog
-from agent.storage.log_key import create_signing_key, load_signing_key, load_trusted_keys
+from agent.receiver.logs.own_log import LogPlace, own_log
 
 if TYPE_CHECKING:
     from agent.ports import Clock
     from agent.receiver.inbox.sign_in import Session
+    from agent.storage.audit_log import AuditLog
 
-FOLDER, KEY, PUBLIC, DATABASE, PROCESS = (
-    *("access-log", "access-log.key", "public.json", "log.sqlite"),
-    "access",
-)
+PROCESS = "access"
 NOBODY = "not signed in"
 
 
@@ -33,7 +27,7 @@ class AccessLog:
     StorageError.
     """
 
-    def __init__(self, log: AuditLog) -> None:
+    def __init__(self, log: "AuditLog") -> None:
         self._log = log
 
     def looked(
@@ -76,15 +70,5 @@ def access_log(receiver: Path, name: str, clock: "Clock") -> Iterator[AccessLog]
 
     Raises StorageError, LogRefusedError.
     """
-    folder = receiver / FOLDER
-    private_folder(folder)
-    key_path, public = folder / KEY, folder / PUBLIC
-    begun = key_path.exists() or (folder / DATABASE).exists()
-    key = load_signing_key(key_path) if begun else create_signing_key(key_path)
-    if not public.exists():
-        raw = key.public_key().public_bytes_raw()
-        table = {"v": 1, "device": name, f"{PROCESS}_log": public_jwk("Ed25519", raw)}
-        write_atomic(public, json.dumps(table, indent=1).encode() + b"\n", 0o644)
-    (origin,) = load_trusted_keys(public).keys
-    with AuditLog(folder / DATABASE, origin, key, clock.now) as log:
+    with own_log(LogPlace(receiver, PROCESS, name), clock.now) as log:
         yield AccessLog(log)

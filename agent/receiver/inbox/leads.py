@@ -25,7 +25,7 @@ from agent.receiver.inbox.lead_export import ExportForm, Taking, exported
 from agent.receiver.inbox.lead_view import Desk, LeadLine, OpenedLead, line_of, opened_lead
 from agent.receiver.inbox.sign_in import Grant, Session
 from agent.receiver.opened_reads import opened_reads
-from agent.receiver.opener import OpenedRead
+from agent.receiver.opener import OpenedRead, holds_plate
 from agent.receiver.store.acts.lead_acts import OUTCOMES, Act, ActKind, state_of
 from agent.receiver.workplace import Workplace
 
@@ -117,7 +117,7 @@ class Leads:
             raise UsageError(
                 "the incident's number is letters, digits, spaces and ./_-, 40 at most"
             )
-        if _holds_plate(incident, self._opened(name, now)):
+        if holds_plate(incident, self._opened(name, now)):
             raise UsageError("the incident holds the plate", fix="give a number of yours, no plate")
         session.grants[name] = Grant(purpose, incident)
 
@@ -198,11 +198,3 @@ def _is_due(row: "StoredRead", now: "Instant") -> bool:
 
 def _query(name: "Name") -> dict[str, str]:
     return {"camera": name[0], "read": name[1]}
-
-
-def _holds_plate(text: str, opened: OpenedRead) -> bool:
-    if opened.plate is None:
-        return False
-    bare = "".join(filter(str.isalnum, text.upper()))
-    texts = (opened.plate.text, *(other for other, _ in opened.plate.alternatives))
-    return any(one.value and one.value in bare for one in texts)

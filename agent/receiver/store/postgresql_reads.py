@@ -9,7 +9,7 @@ others give up waiting.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
@@ -23,6 +23,7 @@ from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import StorageError, StoreAwayError
 from agent.receiver.store.acts.postgresql_acts import PostgresqlActs
+from agent.receiver.store.holds.postgresql_holds import PostgresqlHolds
 from agent.receiver.store.number_runs import gaps, runs_of
 from agent.receiver.store.postgresql_rings import PostgresqlRings
 from agent.receiver.store.postgresql_tables import prepare
@@ -69,6 +70,7 @@ class PostgresqlReads:
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self.rings = PostgresqlRings(self._transaction, self._select)
         self.acts = PostgresqlActs(self._transaction, self._select)
+        self.holds = PostgresqlHolds(self._transaction, self._select)
 
     def close(self) -> None:
         """Implements ReadStore."""
@@ -243,18 +245,19 @@ class PostgresqlReads:
             )
         return found
 
-    def delete_due(self, now: datetime) -> int:
+    def delete_due(self, now: datetime, spared: Collection[Name] = ()) -> int:
         """Implements ReadStore: a read that two receivers would delete is deleted, and counted, by
         one. What is left of it in the server's files is sealed, and its key is gone.
         """
         with self._transaction() as ask:
             ask.execute(
-                "WITH gone AS (DELETE FROM reads WHERE deadline <= %s RETURNING device, read_id), "
+                "WITH gone AS (DELETE FROM reads WHERE deadline <= %s AND (device, read_id) NOT IN "
+                "(SELECT * FROM unnest(%s::text[], %s::text[])) RETURNING device, read_id), "
                 "silent AS (DELETE FROM to_tell USING gone WHERE to_tell.device = gone.device AND "
                 "to_tell.read_id = gone.read_id), still AS (DELETE FROM to_ring USING gone WHERE "
                 "to_ring.device = gone.device AND to_ring.read_id = gone.read_id) "
                 "SELECT count(*) FROM gone",
-                (now,),
+                (now, [device for device, _ in spared], [read_id for _, read_id in spared]),
             )
             (deleted,) = _one(ask)
             oldest = now - timedelta(days=KEEP_REJECTIONS_DAYS)

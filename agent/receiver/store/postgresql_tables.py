@@ -9,8 +9,9 @@ import psycopg
 from agent.errors import StorageError
 from agent.receiver.store import postgresql_rings
 from agent.receiver.store.acts import postgresql_acts
+from agent.receiver.store.holds import postgresql_holds
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 # Keys are nowhere here: who has the database has sealed bytes, cameras' names and numbers.
 # `runs`: the numbers that came, without gaps; `twice`: digests that came under a number after the
 # first; `to_tell`: reads of which nobody knows yet, and since when somebody is to tell.
@@ -38,7 +39,12 @@ _TABLES: tuple[LiteralString, ...] = (
     "CREATE TABLE platewarden_store (version integer NOT NULL)",
 )
 # What each version added to the one before it.
-_ADDED = {1: _TABLES, 2: postgresql_rings.TABLES, 3: postgresql_acts.TABLES}
+_ADDED = {
+    1: _TABLES,
+    2: postgresql_rings.TABLES,
+    3: postgresql_acts.TABLES,
+    4: postgresql_holds.TABLES,
+}
 _LEAST_SERVER = 140_000  # multiranges
 _TURN = 0x706C_6174_6577_6172  # any number, the same in every receiver
 

@@ -1,6 +1,6 @@
 """What receiver, status, doctor and `open` need of the place where sealed reads are kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -9,6 +9,7 @@ from agent.core.wire.sealed_read import SealedRead
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.receiver.store.acts.lead_acts import LeadActs
+from agent.receiver.store.holds.held_reads import HeldReads
 from agent.receiver.store.ring_queue import RingQueue
 
 KEEP_REJECTIONS_DAYS = 30
@@ -69,6 +70,11 @@ class ReadStore(Protocol):
     @property
     def acts(self) -> LeadActs:
         """What people did with leads."""
+        ...
+
+    @property
+    def holds(self) -> HeldReads:
+        """What is kept beyond its deadline, by whose order."""
         ...
 
     def close(self) -> None: ...
@@ -145,9 +151,9 @@ class ReadStore(Protocol):
         """
         ...
 
-    def delete_due(self, now: datetime) -> int:
-        """Delete the sealed bytes and rows whose deadline has come; returns how many this call
-        deleted.
+    def delete_due(self, now: datetime, spared: Collection[Name] = ()) -> int:
+        """Delete the sealed bytes and rows whose deadline has come, but for the `spared`; returns
+        how many this call deleted.
         """
         ...
 

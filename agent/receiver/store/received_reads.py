@@ -9,7 +9,7 @@ because no receipt was given. So no start has to go through all that is stored.
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +36,8 @@ from agent.errors import StorageError
 from agent.receiver.store.acts.sqlite_acts import SCHEMA as ACTS_SCHEMA
 from agent.receiver.store.acts.sqlite_acts import SqliteActs
 from agent.receiver.store.arrived_numbers import ArrivedNumbers
+from agent.receiver.store.holds.sqlite_holds import SCHEMA as HOLDS_SCHEMA
+from agent.receiver.store.holds.sqlite_holds import SqliteHolds
 from agent.receiver.store.read_store import (
     KEEP_REJECTIONS_DAYS,
     DeviceSequence,
@@ -48,7 +50,7 @@ from agent.receiver.store.sqlite_rings import SCHEMA as RINGS_SCHEMA
 from agent.receiver.store.sqlite_rings import SqliteRings
 
 INDEX, INCOMING, _SUFFIX = "index.sqlite", "incoming", ".sealed"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 # numbers stay when a read is deleted: a number that comes again is known for ever. `runs`: the same
 # numbers without gaps; `twice`: digests that came under a number after the first. `to_tell`: reads
 # of which nobody knows yet.
@@ -97,6 +99,7 @@ class ReceivedReads:
         self._numbers = ArrivedNumbers(self._index.execute, self._select)
         parts = (self._index.execute, self._select, self._transaction)
         self.rings, self.acts = SqliteRings(*parts), SqliteActs(*parts)
+        self.holds = SqliteHolds(*parts)
         self._prepare()
 
     def close(self) -> None:
@@ -204,18 +207,15 @@ class ReceivedReads:
         """Implements ReadStore."""
         return self._numbers.sequences()
 
-    def delete_due(self, now: datetime) -> int:
-        """Delete the sealed bytes and rows whose deadline has come; returns how many.
-
-        Raises StorageError.
-        """
-        due = self._rows("WHERE deadline <= ?", (rfc3339(now),))
+    def delete_due(self, now: datetime, spared: Collection[Name] = ()) -> int:
+        """Implements ReadStore."""
+        rows = self._rows("WHERE deadline <= ?", (rfc3339(now),))
+        due = [row for row in rows if row.name not in spared]
         for row in due:
             remove(self._path(row.device, row.read_id))
         oldest = rfc3339(now - timedelta(days=KEEP_REJECTIONS_DAYS))
         with self._transaction():
-            self._index.execute("DELETE FROM reads WHERE deadline <= ?", (rfc3339(now),))
-            for table in ("to_tell", "to_ring", "acts"):
+            for table in ("reads", "to_tell", "to_ring", "acts"):
                 self._index.executemany(
                     f"DELETE FROM {table} WHERE device = ? AND read_id = ?",  # noqa: S608  # ours
                     [row.name for row in due],
@@ -280,7 +280,7 @@ class ReceivedReads:
         return int(version)
 
     def _upgrade(self, version: int) -> None:
-        for schema in (_SCHEMA, RINGS_SCHEMA, ACTS_SCHEMA):
+        for schema in (_SCHEMA, RINGS_SCHEMA, ACTS_SCHEMA, HOLDS_SCHEMA):
             for statement in schema.split(";"):
                 self._index.execute(statement)
         if version >= 1:  # only tables that were empty were missing
