@@ -209,12 +209,7 @@ def template(settings: ReceiverSettings) -> str:
             "this far; longer than the longest retention"
         ),
     ]
-    if settings.receiver is not None:
-        lines.append(f"receiver = {_quote(settings.receiver)}   # which of several")
-    if not settings.makes_keys:
-        lines.append("makes_keys = false   # copied from the receiver that makes them")
-    if settings.store is not None:
-        lines += ["", "[store]", f"postgresql = {_quote(settings.store.postgresql)}"]
+    lines += _several_lines(settings)
     lines += [*_ring_lines(settings.ring), *_inbox_lines(settings.inbox)]
     broker = settings.broker
     if broker is None:
@@ -241,6 +236,18 @@ def template(settings: ReceiverSettings) -> str:
 
 def _quote(value: object) -> str:
     return json.dumps(str(value))
+
+
+def _several_lines(settings: ReceiverSettings) -> list[str]:
+    """Nothing for one receiver alone."""
+    lines = []
+    if settings.receiver is not None:
+        lines.append(f"receiver = {_quote(settings.receiver)}   # which of several")
+    if not settings.makes_keys:
+        lines.append("makes_keys = false   # copied from the receiver that makes them")
+    if settings.store is not None:
+        lines += ["", "[store]", f"postgresql = {_quote(settings.store.postgresql)}"]
+    return lines
 
 
 def _ring_lines(ring: RingSettings) -> list[str]:

@@ -125,7 +125,7 @@ def test_every_reason_is_documented_and_no_other():
 def test_every_kind_of_leaf_is_documented_and_no_other():
     text = (DOCS / "ref/audit-log.md").read_text()
     rows = re.findall(
-        r"^\| ((?:`[a-z]+`(?:, )?)+) \| (?:both|watch|deliver|the city|the inbox) \|",
+        r"^\| ((?:`[a-z]+`(?:, )?)+) \| (?:both|watch|deliver|the city|the inbox|the receiver) \|",
         text,
         re.MULTILINE,
     )

@@ -152,13 +152,14 @@ def test_a_store_of_the_first_version_keeps_its_reads_and_gets_what_it_lacks(sto
     read = sealed(FakeSealer(DEVICE))
     add(stores[0], read)
     with psycopg.connect(url) as other:
-        for table in ("to_ring", "ringers", "acts"):
+        for table in ("to_ring", "ringers", "acts", "held", "holds"):
             other.execute(f"DROP TABLE {table}")
         other.execute("UPDATE platewarden_store SET version = 1")
     at_once(stores[1:], lambda store: store.held())
     stores[1].told([name(read)], ["desk"])
     assert [one.waiting for one in stores[2].rings.states()] == [1]
     assert stores[3].held()[0] == 1
+    assert stores[3].holds.holds() == []
 
 
 def test_a_newer_version_is_refused(stores, url):

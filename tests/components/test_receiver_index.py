@@ -43,7 +43,7 @@ def test_how_the_index_is_written(store):
         *("wal", 2, 1),  # FULL, ON
         SCHEMA_VERSION,
     ]
-    assert SCHEMA_VERSION == 4
+    assert SCHEMA_VERSION == 5
 
 
 def test_an_index_that_cannot_be_opened_is_a_storage_error(tmp_path, monkeypatch):

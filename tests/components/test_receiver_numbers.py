@@ -125,7 +125,7 @@ class TestUpgrade:
         store.close()
         with closing(sqlite3.connect(tmp_path / "store" / "index.sqlite")) as index:
             index.execute("PRAGMA user_version = 99")
-        with pytest.raises(StorageError, match="version 99; this software knows 4"):
+        with pytest.raises(StorageError, match="version 99; this software knows 5"):
             ReceivedReads(tmp_path / "store")
 
 

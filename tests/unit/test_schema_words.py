@@ -17,7 +17,13 @@ from agent.core.policy.camera_roster import CameraTable, RosterTable, parse_rost
 from agent.core.policy.charter import CharterTable, parse_charter
 from agent.core.policy.jurisdiction import FactTable, ProfileTable, parse_profile
 from agent.core.policy.roster_csv import parse_roster_csv
-from agent.core.policy.schema import hotlist_rules, software_rules, tables, witness_rules
+from agent.core.policy.schema import (
+    hold_limits,
+    hotlist_rules,
+    software_rules,
+    tables,
+    witness_rules,
+)
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.schema.section import Section
 from agent.core.text.schema_words import field_of
@@ -103,6 +109,8 @@ TABLES = (
     Table(by_text(parse_charter), "charter.toml", "[[barred]]", tables.BarredTable),
     Table(by_text(parse_charter), "charter.toml", "[hotlist]", hotlist_rules.HotlistRulesTable),
     Table(by_text(parse_charter), "charter.toml", "[[hotlist_signer]]", hotlist_rules.SignerTable),
+    Table(by_text(parse_charter), "charter.toml", "[holds]", hold_limits.HoldLimitsTable),
+    Table(by_text(parse_charter), "charter.toml", "[[hold_signer]]", hotlist_rules.SignerTable),
     Table(by_text(parse_charter), "charter.toml", "[witnesses]", witness_rules.WitnessRulesTable),
     Table(by_text(parse_charter), "charter.toml", "[software]", software_rules.SoftwareRulesTable),
     Table(by_text(parse_roster), "roster.toml", "", RosterTable),

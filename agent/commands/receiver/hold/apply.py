@@ -23,7 +23,7 @@ def apply(
     """
     from contextlib import closing
 
-    from agent.commands.receiver.hold_display import as_table, as_text
+    from agent.commands.receiver.hold.hold_display import as_table, as_text
     from agent.disk.input_file import read_input
     from agent.host.clock import TrustedClock
     from agent.host.memory import leave_no_core_dump

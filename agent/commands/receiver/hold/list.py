@@ -14,7 +14,7 @@ def list_holds(folder: Folder, as_json: Json = False) -> None:
     """Show every hold that was ever applied here, with its end and its reads; no plate."""
     from contextlib import closing
 
-    from agent.commands.receiver.hold_display import as_table, as_text
+    from agent.commands.receiver.hold.hold_display import as_table, as_text
     from agent.receiver.workplace import Workplace
 
     place = Workplace(folder)
