@@ -30,6 +30,7 @@ TWICE = {
     "key": TYPED,
     "keys": "`receiver keys`; agent/doctor/keys.py looks at a camera's",
     "list": TYPED,
+    "open_": TYPED,
     "publish": TYPED,
     "remove": TYPED,
     "run": TYPED,
