@@ -240,28 +240,29 @@ def test_nothing_is_lost_that_is_held_and_nothing_is_kept_that_is_not(world, ste
 
 def test_every_step_of_a_holds_life_may_be_the_last(world, steps):
     """Killed at each step once, and finished by the next pass, whoever makes it."""
-    begun, nth = Instant(CAPTURED + HOUR), 0
+    nth, now = 0, Instant(CAPTURED + HOUR)
+    world.receive(CAPTURED, 3, DEVICE, Instant(CAPTURED))
+    (read,) = world.reads.values()
     while True:
-        world.receive(CAPTURED, 3, DEVICE, Instant(CAPTURED))
-        record = world.court.record(reference=f"case {nth}", issued_at=begun.utc)
-        if steps.until(nth, partial(world.apply, record, begun)):
+        end = now.utc + HOUR / 60
+        record = world.court.record(reference=f"case {nth}", issued_at=now.utc, expires_at=end)
+        if steps.until(nth, partial(world.apply, record, now)):
             break
-        world.tidy(begun)  # finishes it, or clears away what was begun
-        assert set(HoldKeys(world.enrolled.folder / "epochs").ids()) == {
-            one.id for one in _stored(world)
-        }
-        assert not world.apply(record, begun)
-        world.check(begun)
-        nth += 1
+        world.tidy(now)  # finishes it, or clears away what was begun
+        assert set(HoldKeys(world.enrolled.folder / "epochs").ids()) == _lasting(world)
+        assert not world.apply(record, now)
+        world.check(now)
+        nth, now = nth + 1, Instant(end)
+        world.tidy(now)
     assert nth > 8
-    last = world.reads[max(world.reads, key=lambda one: world.reads[one].tags.deadline)]
-    for now in (Instant(last.tags.deadline), Instant(CAPTURED + 31 * DAY)):
+    world.apply(world.court.record(issued_at=now.utc), now)
+    for now in (Instant(read.tags.deadline), Instant(CAPTURED + 31 * DAY)):
         nth = 0
         while not steps.until(nth, partial(world.tidy, now)):
             nth += 1
         world.check(now)
 
 
-def _stored(world):
+def _lasting(world):
     with closing(world.place.store()) as store:
-        return hold_keeper.open_holds(store)
+        return {one.id for one in hold_keeper.open_holds(store)}
