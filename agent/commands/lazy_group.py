@@ -20,6 +20,7 @@ CITY = frozenset(
         "broker",
         "bundle",
         "demo",
+        "fleet",
         "hold",
         "hotlist",
         "policy",

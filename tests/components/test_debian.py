@@ -46,17 +46,31 @@ def test_the_camera_holds_no_bulk_reader_no_receiver_and_no_tool_of_the_city(cam
     ]
 
 
+CITYS_UNITS = ("platewarden-receiver", "platewarden-fleet")
+
+
 def test_the_camera_holds_what_its_units_start(camera):
     started = {
         word
         for unit in (ROOT / "systemd").glob("*.service")
-        if not unit.name.startswith("platewarden-receiver")  # in the city's package
+        if not unit.name.startswith(CITYS_UNITS)  # in the city's package
         for word in re.findall(
             r"^ExecStart=/usr/bin/platewarden (\w+)", unit.read_text(), re.MULTILINE
         )
     }
     assert {"watch", "deliver", "update", "walls", "aim"} <= started
     assert {f"agent.commands.{name}" for name in started} <= camera
+
+
+def test_the_fleets_unit_is_in_the_citys_package_and_not_on_a_camera():
+    rules = (ROOT / "debian/rules").read_text()
+    assert "$(CAMERA)/usr/lib/systemd/system/platewarden-fleet*" in rules
+    assert "systemd/platewarden-fleet.service $(CITY)/usr/lib/systemd/system" in rules
+    assert [
+        name.name for name in (ROOT / "systemd").glob("platewarden-fleet*") if name.is_file()
+    ] == ["platewarden-fleet.service"]
+    for kind in ("sysusers", "tmpfiles"):
+        assert f"platewarden-fleet.conf $(CITY)/usr/lib/{kind}.d" in rules
 
 
 def test_the_receivers_units_are_in_the_citys_package_and_not_on_a_camera():

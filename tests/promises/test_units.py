@@ -16,6 +16,7 @@ HEALTH = "platewarden-health.service"
 RECEIVER = ("platewarden-receiver.service", "platewarden-receiver-keys.service")
 RING = "platewarden-receiver-ring.service"
 INBOX = "platewarden-receiver-inbox.service"
+FLEET = "platewarden-fleet.service"
 EXPOSURE_TENTHS = {
     "platewarden-watch.service": 10,
     "platewarden-deliver.service": 15,
@@ -26,6 +27,7 @@ EXPOSURE_TENTHS = {
     "platewarden-receiver-keys.service": 10,
     "platewarden-receiver-ring.service": 15,
     "platewarden-receiver-inbox.service": 15,
+    "platewarden-fleet.service": 15,
 }
 
 
@@ -43,7 +45,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER, RING, INBOX])
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER, RING, INBOX, FLEET])
 def test_systemd_understands_every_line(name, tmp_path):
     program = tmp_path / "platewarden"
     program.write_text("#!/bin/sh\n")
@@ -55,7 +57,7 @@ def test_systemd_understands_every_line(name, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER, RING, INBOX])
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER, RING, INBOX, FLEET])
 def test_exposure_stays_below_what_was_asked(name):
     done = run(
         "systemd-analyze",
@@ -103,7 +105,7 @@ def test_first_boot_may_write_and_call_only_what_it_needs(tmp_path):
     }
 
 
-@pytest.mark.parametrize("name", [*UNITS, *RECEIVER, RING, INBOX])
+@pytest.mark.parametrize("name", [*UNITS, *RECEIVER, RING, INBOX, FLEET])
 def test_exposure_rises_when_the_walls_fall(name, tmp_path):
     """The threshold can fail: the same unit without its sandbox lines is over it."""
     bare = tmp_path / name
@@ -157,6 +159,17 @@ def test_what_rings_holds_no_key_and_reaches_nobody_until_told():
         assert f"/var/lib/platewarden-receiver/{name}" in hidden
     assert unit.one("IPAddressDeny") == "any"
     assert "IPAddressAllow" not in unit
+
+
+def test_the_fleet_holds_its_folder_and_reaches_nobody_until_told():
+    unit = unit_of(FLEET)
+    assert unit.words("ReadWritePaths") == {"/var/lib/platewarden-fleet"}
+    hidden = unit.words("InaccessiblePaths")
+    assert {"/var/lib/platewarden", "/etc/platewarden", "/var/lib/platewarden-receiver"} <= hidden
+    assert unit.one("IPAddressDeny") == "any"
+    assert "IPAddressAllow" not in unit
+    assert unit.words("RestartPreventExitStatus") == {"2"}
+    assert (unit.one("LimitCORE"), unit.one("MemorySwapMax")) == ("0", "0")
 
 
 def test_the_inbox_is_reached_from_this_machine_alone_and_signs_no_receipt():

@@ -29,6 +29,7 @@ from agent.core.text.schema.section import Section
 from agent.core.text.schema_words import field_of
 from agent.core.text.suggestion import nearest
 from agent.errors import ConfigError, EnvelopeRefusedError
+from agent.fleet import fleet_settings
 from agent.receiver import receiver_settings
 from agent.receiver.inbox import inbox_settings
 from agent.receiver.ringing import ring_settings
@@ -96,6 +97,10 @@ def receiver(path: Path) -> object:
     return receiver_settings.load(path.parent)
 
 
+def fleet(path: Path) -> object:
+    return fleet_settings.load(path.parent)
+
+
 TABLES = (
     *sections(),
     Table(by_text(parse_policy), "policy.toml", "", tables.PolicyTable),
@@ -118,6 +123,7 @@ TABLES = (
     Table(by_text(parse_profile), "us-xx.toml", "", ProfileTable),
     Table(by_text(parse_profile), "us-xx.toml", "[[fact]]", FactTable),
     Table(receiver, "receiver.toml", "", receiver_settings.ReceiverSettings),
+    Table(fleet, "fleet.toml", "", fleet_settings.FleetSettings),
     Table(receiver, "receiver.toml", "[broker]", receiver_settings.BrokerSettings),
     Table(receiver, "receiver.toml", "[store]", receiver_settings.StoreSettings),
     Table(receiver, "receiver.toml", "[inbox]", inbox_settings.InboxSettings),

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from agent.core.policy.policy import TEST
 from agent.core.text.rfc3339 import rfc3339
@@ -18,6 +19,22 @@ TYPE = "platewarden.lead.waiting"
 MOST_CAMERAS = 20  # in one message
 Read = tuple[str, str, str | None]
 """Camera, read id, and the category: None where its tags can no longer be believed."""
+
+
+class Notice(Protocol):
+    """What a ringer can say: of leads that wait, or of cameras that are silent. `id`: the same when
+    the same is told again.
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def urgent(self) -> bool: ...
+    def sentence(self) -> str: ...
+    def title(self) -> str: ...
+    def body(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,11 @@ class Message:
     leads: int
     tests: int = 0
     cameras: tuple[CameraWaits, ...] = ()
+
+    @property
+    def urgent(self) -> bool:
+        """Shall it be heard at night?"""
+        return bool(self.leads)
 
     def sentence(self) -> str:
         """For a person, one line of ASCII."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-    from agent.receiver.ringing.message import Message
+    from agent.receiver.ringing.message import Notice
 
 AGENT = "platewarden"
 
@@ -46,7 +46,7 @@ AGENT = "platewarden"
 class Ringer(Protocol):
     """Rings once. Raises NetworkError."""
 
-    def ring(self, message: "Message") -> None: ...
+    def ring(self, message: "Notice") -> None: ...
 
 
 def ringer_of(settings: RingerSettings, folder: Path) -> Ringer:
@@ -68,7 +68,7 @@ class Webhook:
         self._sign = webhook_signature.signing(folder / settings.secret)
         self._endpoint = endpoint_of(settings.url, settings.address, _ca(settings.ca, folder))
 
-    def ring(self, message: "Message") -> None:
+    def ring(self, message: "Notice") -> None:
         body = message.body()
         signed = webhook_signature.headers(self._sign, message.id, int(time.time()), body)
         more = {"Content-Type": "application/json", "User-Agent": AGENT}
@@ -83,9 +83,9 @@ class Push:
         self._token = _secret(folder / settings.token) if settings.token else None
         self._endpoint = endpoint_of(settings.url, settings.address, _ca(settings.ca, folder))
 
-    def ring(self, message: "Message") -> None:
+    def ring(self, message: "Notice") -> None:
         headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": AGENT}
-        headers |= {"Title": message.title(), "Priority": "high" if message.leads else "default"}
+        headers |= {"Title": message.title(), "Priority": "high" if message.urgent else "default"}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
         post(self._endpoint, self._url, message.sentence().encode(), headers)
@@ -101,7 +101,7 @@ class Mail:
             settings.host, settings.address, settings.port, tls_context(_ca(settings.ca, folder))
         )
 
-    def ring(self, message: "Message") -> None:
+    def ring(self, message: "Notice") -> None:
         mail, settings = EmailMessage(), self._settings
         mail["From"], mail["To"] = settings.sender, ", ".join(settings.to)
         mail["Subject"], mail["Date"] = message.title(), format_datetime(message.at)
@@ -161,7 +161,7 @@ class Program:
                 fix=f"correct command of the ringer {settings.name}",
             )
 
-    def ring(self, message: "Message") -> None:
+    def ring(self, message: "Notice") -> None:
         try:
             process = subprocess.Popen(  # noqa: S603  # an argument list of the operator's own
                 self._command,

@@ -1,0 +1,1 @@
+"""A city's cameras as one: what they told of their health, who is silent, who needs a ladder."""

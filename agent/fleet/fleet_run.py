@@ -1,0 +1,232 @@
+"""Hears a city's cameras until it is told to stop: their health into the store, their checkpoints
+into the city's log where fleet.toml names it, the page and the metrics, and who is rung.
+
+The composition root of the fleet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from threading import Event, Thread
+
+from agent.audit.trusted_keys import keys_of
+from agent.broker.health_link import HealthLink
+from agent.city.checkpoint_answers import answers_to
+from agent.city.checkpoint_collection import Collection, collect
+from agent.city.city_lock import PATIENCE_S, only_writer
+from agent.city.city_log import city_log, domain_of
+from agent.core.text.rfc3339 import rfc3339
+from agent.disk.atomic_file import write_atomic
+from agent.errors import PlatewardenError
+from agent.fleet.fleet_intake import names_in, take_in
+from agent.fleet.fleet_metrics import as_prometheus
+from agent.fleet.fleet_page import fleet_page
+from agent.fleet.fleet_settings import FleetSettings, load
+from agent.fleet.fleet_store import FleetStore
+from agent.fleet.fleet_view import Fleet, fleet_of
+from agent.fleet.silence import SilenceRound, look, look_at_broker
+from agent.ports import Clock
+from agent.receiver.ringing.ring_round import NamedRinger, Tell
+from agent.receiver.ringing.ringers import ringer_of
+from agent.storage.log_key import TrustedLogKeys
+
+TURN_S, TICK_S, KEYS_EVERY_S = 1.0, 60.0, 600.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+MISSING_AFTER_S = 26 * 3_600  # as `audit collect`'s default
+RING_POLL_S, _END_S = 5.0, 20.0
+_HOUR_S = 3_600
+
+
+class FleetRun:
+    """`folder`: with fleet.toml. `tell`: a line for the operator. Raises ConfigError, UsageError,
+    StorageError, EnvelopeRefusedError.
+    """
+
+    def __init__(self, folder: Path, clock: Clock, tell: Tell) -> None:
+        self.settings = load(folder)
+        self._folder, self._clock, self._tell = folder, clock, tell
+        self._keys = self._loaded_keys()
+        self._store = FleetStore(folder, write=True)
+        self._store.enrol(names_in(self._keys))
+        self._link: HealthLink | None = None
+        self._now_s = clock.monotonic_s
+        self._tick_s = self._write_s = self._keys_s = 0.0
+        self._collect_s = self._now_s() + TICK_S
+        self._pause_s, self._dial_s = FIRST_PAUSE_S, 0.0
+        self._away_s: float | None = self._now_s()  # since when the broker is not there
+        self._since: datetime | None = None  # since when it is there
+        self._said = ""
+
+    @property
+    def ringers(self) -> Sequence[str]:
+        """Their names."""
+        return self.settings.ring.names
+
+    def until(self, stopping: Event) -> None:
+        """Run. READY on stderr means that the broker is heard."""
+        rung = Thread(target=self._ring, args=(stopping,), daemon=True) if self.ringers else None
+        if rung:
+            rung.start()
+        while not stopping.is_set():
+            self.turn(stopping)
+        if self._link is not None:
+            self._link.close()
+        if rung:
+            rung.join(_END_S)
+
+    def turn(self, stopping: Event) -> None:
+        """Hear for a second at most, take in what came, and do what is due. Raises StorageError."""
+        if self._heard(stopping):
+            self._take()
+        if self._now_s() >= self._tick_s:
+            self._tick_s = self._now_s() + TICK_S
+            self._tick()
+
+    def _heard(self, stopping: Event) -> bool:
+        """Is the broker there?"""
+        try:
+            if self._link is None:
+                if self._now_s() < self._dial_s:
+                    stopping.wait(TURN_S)
+                    return False
+                self._connect()
+            link = self._link
+            return link is not None and link.loop(TURN_S) >= 0
+        except PlatewardenError as error:
+            self._lost(error)
+            return False
+
+    def _connect(self) -> None:
+        city = self.settings.city is not None
+        link = HealthLink(self._folder / self.settings.broker, with_checkpoints=city)
+        link.connect()
+        self._link, self._pause_s = link, FIRST_PAUSE_S
+        self._away_s, self._since = None, self._clock.now().utc
+        self._store.note("link", f"heard since {rfc3339(self._since)}")
+        self._say("READY: hears the cameras")
+        look_at_broker(self._store, self.ringers, away=False)
+
+    def _lost(self, error: PlatewardenError) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        self._away_s = self._away_s if self._away_s is not None else self._now_s()
+        self._since = None
+        self._dial_s = self._now_s() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._store.note("link", f"the broker is away: {error.what}")
+        self._say(f"{error}; trying again")
+
+    def _say(self, line: str) -> None:
+        """What is new, once."""
+        if line != self._said:
+            self._said = line
+            self._tell(line)
+
+    def _take(self) -> None:
+        link = self._link
+        if link is None or not link.health.messages:
+            return
+        now_s = int(self._clock.now().utc.timestamp())
+        found = take_in(self._store, link.health.taken(), self._keys, now_s)
+        if found.refused:
+            self._say(f"{found.refused} health messages were refused: see `fleet status`")
+
+    def _tick(self) -> None:
+        self._follow_keys()
+        now = self._clock.now().utc
+        silent_s = self.settings.silent_after_hours * _HOUR_S
+        if self._since is not None:
+            rows = tuple(self._store.rows())
+            since_s, now_s = int(self._since.timestamp()), int(now.timestamp())
+            look(self._store, rows, self.ringers, now_s, since_s, silent_s)
+        elif self._away_s is not None and self._now_s() - self._away_s >= silent_s:
+            look_at_broker(self._store, self.ringers, away=True)
+        if self._now_s() >= self._write_s:
+            self._write_s = self._now_s() + 60.0 * self.settings.write_every_minutes
+            self._write(now)
+        if self.settings.city is not None and self._now_s() >= self._collect_s:
+            self._collect_s = self._now_s() + _HOUR_S * self.settings.collect_every_hours
+            self._collect(self._folder / self.settings.city)
+
+    def _follow_keys(self) -> None:
+        """A newer roster; one that cannot be read changes nothing, and is told."""
+        if self._now_s() < self._keys_s:
+            return
+        self._keys_s = self._now_s() + KEYS_EVERY_S
+        try:
+            keys = self._loaded_keys()
+        except PlatewardenError as error:
+            self._say(f"{error}; the keys as they were go on")
+            return
+        if names_in(keys) != names_in(self._keys):
+            self._store.enrol(names_in(keys))
+        self._keys = keys
+
+    def _loaded_keys(self) -> TrustedLogKeys:
+        settings = self.settings
+        root = self._folder / settings.root if settings.root else None
+        keys = keys_of([self._folder / one for one in settings.keys], root)
+        if settings.city is None:
+            return keys
+        return replace(keys, domain=domain_of(self._folder / settings.city))
+
+    def _write(self, now: datetime) -> None:
+        page, metrics = self.settings.page, self.settings.metrics
+        if page is None and metrics is None:
+            return
+        fleet = seen(self._store, self.settings, now)
+        if page is not None:
+            write_atomic(self._folder / page, fleet_page(fleet).encode(), 0o644)
+        if metrics is not None:
+            write_atomic(self._folder / metrics, as_prometheus(fleet).encode(), 0o644)
+
+    def _collect(self, city: Path) -> None:
+        """The checkpoints that came, into the city's log, and the answers; what is wrong with them
+        is leaves there, and a line here.
+        """
+        link = self._link
+        if link is None:
+            return
+        came, now_s = link.checkpoints.taken(), lambda: int(self._clock.now().utc.timestamp())
+        try:
+            with only_writer(city, PATIENCE_S), city_log(city) as log:
+                done = collect(city, log, (), self._keys, MISSING_AFTER_S, now_s, came)
+                answers = tuple(answers_to(city, done, Collection(city, log)))
+            link.answer(answers)
+        except PlatewardenError as error:
+            self._say(f"checkpoints: {error}")
+            return
+        faults = [one for one in done if one.error]
+        self._store.note("collected", rfc3339(self._clock.now().utc))
+        self._say(f"checkpoints of {len(done)} logs taken in, {len(faults)} with a fault")
+
+    def _ring(self, stopping: Event) -> None:
+        """In a thread and with a connection of its own: a ringer that hangs delays no message."""
+        rounds = [SilenceRound(named, self._tell) for named in self.named_ringers()]
+        while not stopping.wait(RING_POLL_S):
+            try:
+                with FleetStore(self._folder, write=True) as store:
+                    for one in rounds:
+                        one.turn(store, self._clock.now().utc)
+            except PlatewardenError as error:
+                self._tell(f"{error}; trying again")
+
+    def named_ringers(self) -> Sequence[NamedRinger]:
+        """With their secrets read. Raises ConfigError, StorageError."""
+        return [
+            NamedRinger(one.name, one.tells, ringer_of(one, self._folder))
+            for one in self.settings.ring.all
+        ]
+
+
+def seen(store: FleetStore, settings: FleetSettings, now: datetime) -> Fleet:
+    """The fleet as the store has it."""
+    return fleet_of(
+        store.rows(),
+        now,
+        settings.silent_after_hours,
+        strangers=store.strangers(),
+        run=store.noted(),
+    )
