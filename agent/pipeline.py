@@ -4,8 +4,9 @@ What no rule releases ends here, in memory, as a number (P1).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from agent.core.camera.health.reading_quality import ReadingTally
 from agent.core.hotlist.index import HotList
 from agent.core.hotlist.matching import match
 from agent.core.hotlist.rehearsal import rehearsal
@@ -22,10 +23,11 @@ from agent.core.reading.quarter_turns import (
     turned,
     turned_back,
 )
-from agent.core.reading.sighting import Frame, PlateRead, Track
+from agent.core.reading.sighting import Frame, PlateRead, Sighting, Track
 from agent.core.reading.tracking import Tracker
 from agent.core.reading.voting import vote
 from agent.core.reasons import Reason
+from agent.core.wire.test_plate import nearly_test_plate
 from agent.errors import RefusedError
 from agent.ports import AuditLog, Outbox, PlateDetector, PlateReader, Sealer
 
@@ -39,7 +41,8 @@ matching it could only mislead (P10).
 class Line:
     """The parts of one camera's line, built by `sides.watch`.
 
-    `camera`: its id. `closed`: why nothing may be released at all just now, or None.
+    `camera`: its id. `closed`: why nothing may be released at all just now, or None. `tally`: how
+    surely it reads, a few numbers a day.
     """
 
     camera: str
@@ -53,6 +56,7 @@ class Line:
     log: AuditLog
     counts: Counts
     closed: Reason | None = None
+    tally: ReadingTally = field(default_factory=ReadingTally)
 
 
 def watch(line: Line, frames: Iterable[Frame], between_frames: Callable[[], Line | None]) -> None:
@@ -130,10 +134,11 @@ def report(line: Line, track: Track) -> None:
     if sighting.confidence < READABLE:
         line.counts.unreadable(sighting.captured)
         return
+    test = rehearsal(sighting)
+    _tally(line.tally, sighting, right=test is not None)
     if line.closed is not None:
         line.counts.add(Decision((), (line.closed,)), sighting.captured)
         return
-    test = rehearsal(sighting)
     if test is not None:
         line.counts.test(sighting.captured)
     decision = line.decider.decide(sighting, test or match(sighting, line.hotlist))
@@ -155,3 +160,11 @@ def report(line: Line, track: Track) -> None:
             )
             line.counts.refuse(refusal.reason, sighting.captured)
     line.counts.add(decision, sighting.captured)
+
+
+def _tally(tally: ReadingTally, sighting: Sighting, *, right: bool) -> None:
+    """Also while the line is closed: a rehearsal is what opens it again."""
+    if right or nearly_test_plate(sighting.text.value):
+        tally.test_plate(sighting.captured, right=right)
+    else:
+        tally.vehicle(sighting.confidence, sighting.captured)

@@ -9,7 +9,7 @@ not read here: deliver uses this module and must not come near a plate (P2).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from agent import boundary
 from agent.bundles.layout import CAMERAS_PATH, MAX_TARGET_BYTES, ROSTER_PATH
@@ -19,14 +19,18 @@ from agent.disk.input_file import read_input
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from agent.core.policy.camera_roster import CameraRoster
     from agent.core.policy.charter import Charter
     from agent.core.policy.policy import Broker, Policy
+    from agent.core.policy.schema.reading_rules import ReadingRules
     from agent.core.policy.schema.witness_rules import WitnessRules
+    from agent.core.text.toml_document import Document
 
 MAX_FILE_BYTES = 1024 * 1024
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,21 @@ class CityFolder:
         """
         from agent.core.policy.schema.witness_rules import witness_rules
 
+        return self._of_charter(witness_rules)
+
+    @boundary.document("charter's promise of reading", error=ConfigError)
+    def reading(self) -> ReadingRules | None:
+        """What charter.toml promises of how cameras read."""
+        from agent.core.policy.schema.reading_rules import reading_rules
+
+        return self._of_charter(reading_rules)
+
+    def _of_charter(self, part: Callable[[Document], _Part]) -> _Part:
         path = self.folder / "charter.toml"
         document = read_document(
             read_input(path, MAX_TEXT_BYTES, missing="the city has no charter"), str(path)
         )
-        rules = witness_rules(document)
+        rules = part(document)
         document.require_faultless()
         return rules
 

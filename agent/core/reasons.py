@@ -50,6 +50,7 @@ class Reason(StrEnum):
     NO_EPOCH_KEY = "no-epoch-key"
     NO_COMMON_VERSION = "no-common-version"
     NOT_WITNESSED = "not-witnessed"
+    READS_WORSE = "reads-worse"
     OUTBOX_FULL = "outbox-full"
     # A policy that is loaded.
     CHARTER_FORBIDS_RECIPIENT = "charter-forbids-recipient"

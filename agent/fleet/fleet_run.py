@@ -166,7 +166,7 @@ class FleetRun:
 
     def _loaded_keys(self) -> TrustedLogKeys:
         settings = self.settings
-        root = self._folder / settings.root if settings.root else None
+        root = self._folder / settings.city_root if settings.city_root else None
         keys = keys_of([self._folder / one for one in settings.keys], root)
         if settings.city is None:
             return keys

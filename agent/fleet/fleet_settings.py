@@ -31,8 +31,8 @@ class FleetSettings(Section):
     """fleet.toml. Paths are relative to its folder.
 
     `broker`: its folder, or a copy of broker.toml, ca.pem and collector/; `keys`: roster.jws, or
-    cameras' public.json; `root`: the city's root key, for a roster. `city`: the city's folder, if
-    its log takes in checkpoints from here, every `collect_every_hours`.
+    cameras' public.json; `city_root`: the city's root key, for a roster. `city`: the city's
+    folder, if its log takes in checkpoints from here, every `collect_every_hours`.
 
     `silent_after_hours`: when a camera that tells nothing is told of. `page`, `metrics`: files that
     are written anew, each `write_every_minutes`. `ring`: who is rung.
@@ -42,7 +42,7 @@ class FleetSettings(Section):
     keys: Annotated[list[FilePath], Length(1, 64)] = made(
         default_factory=lambda: [Path("roster.jws")]
     )
-    root: FilePath | None = None
+    city_root: FilePath | None = None
     city: FilePath | None = None
     collect_every_hours: Annotated[int, Between(ge=1, le=24)] = 6
     silent_after_hours: Annotated[int, Between(ge=2, le=720)] = 3

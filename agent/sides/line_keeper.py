@@ -18,6 +18,7 @@ from agent.core.text.rfc3339 import from_posix_s
 from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import PlatewardenError
 from agent.sides.camera_orders import permitted
+from agent.sides.health.reading_keeper import ReadingKeeper
 from agent.sides.signed_city import in_force, sentence
 from agent.sides.watch_parts import (
     Watch,
@@ -30,6 +31,7 @@ from agent.sides.watch_parts import (
 )
 from agent.storage.floor_file import FloorWriter
 from agent.storage.growth_mailbox import WITNESSED, GrowthWriter
+from agent.storage.health.reading_days import NAME as READING
 from agent.storage.health.watch_health import WatchHealthWriter
 from agent.storage.log_growth import demanded_since
 from agent.storage.mailbox import COLLECTED, GROWTH, HEALTH
@@ -62,6 +64,13 @@ class LineKeeper:
             watch.settings.state / "watch" / WITNESSED,
         )
         self._health = WatchHealthWriter(watch.settings.outbox / HEALTH, watch.clock.monotonic_s)
+        self._reading = ReadingKeeper(
+            watch.settings.state / "watch" / READING,
+            line.tally,
+            watch.log,
+            watch.health.tell,
+            watch.clock.monotonic_s,
+        )
         self._ordered, self._unwitnessed = line.closed, False
         self._ask_for_witnesses()
         self._look_for_witnesses()
@@ -99,6 +108,7 @@ class LineKeeper:
         self._watch.log.copy_checkpoint()
         self.floor.write()
         self._growth.write()
+        self._reading.look(now)
         self._look_for_witnesses()
         self._health.write(lambda: self._facts(now))
         for hour in self.line.counts.flush(now):
@@ -157,7 +167,7 @@ class LineKeeper:
             listed.stale(now.utc),
             now.trust,
             self.line.closed,
-            None,
+            self._reading.state,
         )
 
     def _settle_outcomes(self, now: Instant) -> None:
@@ -170,13 +180,16 @@ class LineKeeper:
         self._watch.teller.tell("rules", told, usual=not stopped)
 
     def _ask_for_witnesses(self) -> None:
-        """What the charter in force says of them; since when is looked up once."""
+        """What the charter in force says of them, and of reading; since when is looked up once."""
         standing = self._watch.city.standing if self._watch.city else None
         self._witnesses = standing.city.witnesses() if standing else None
+        self._reading.obey(standing.city.reading() if standing else None)
         self._demanded_s: int | None = None
 
     def _look_for_witnesses(self) -> None:
-        """Close where too few witnesses have vouched for this log for too long, and open again."""
+        """Close where too few witnesses have vouched for this log for too long, or where it reads
+        worse than promised; and open again.
+        """
         rules, now = self._witnesses, self._watch.clock.now()
         late = False
         if rules is not None and rules.close_after_s is not None:
@@ -189,7 +202,8 @@ class LineKeeper:
             since_s = max(self._demanded_s, found.at_s if found else 0)
             late = now_s - since_s > rules.close_after_s
             self._tell_witnesses(rules, since_s, late=late)
-        closed = self._ordered or (Reason.NOT_WITNESSED if late else None)
+        worse = Reason.READS_WORSE if self._reading.closes else None
+        closed = self._ordered or (Reason.NOT_WITNESSED if late else worse)
         if not self.barred and closed != self.line.closed:
             self.line = replace(self.line, closed=closed)
             self.line.tracker.tell_dropped_again()
@@ -230,6 +244,7 @@ class LineKeeper:
             self._watch.notifier.progress()
 
     def close(self) -> None:
-        """Log the running hour's counts."""
+        """Log the running hour's counts, and keep how it read."""
+        self._reading.keep()
         for hour in self.line.counts.close():
             self.line.log.append(LeafKind.COUNTS, hour)

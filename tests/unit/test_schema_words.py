@@ -20,6 +20,7 @@ from agent.core.policy.roster_csv import parse_roster_csv
 from agent.core.policy.schema import (
     hold_limits,
     hotlist_rules,
+    reading_rules,
     software_rules,
     tables,
     witness_rules,
@@ -118,6 +119,7 @@ TABLES = (
     Table(by_text(parse_charter), "charter.toml", "[[hold_signer]]", hotlist_rules.SignerTable),
     Table(by_text(parse_charter), "charter.toml", "[witnesses]", witness_rules.WitnessRulesTable),
     Table(by_text(parse_charter), "charter.toml", "[software]", software_rules.SoftwareRulesTable),
+    Table(by_text(parse_charter), "charter.toml", "[reading]", reading_rules.ReadingRulesTable),
     Table(by_text(parse_roster), "roster.toml", "", RosterTable),
     Table(by_text(parse_roster), "roster.toml", "[[camera]]", CameraTable),
     Table(by_text(parse_profile), "us-xx.toml", "", ProfileTable),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from agent.core.policy.schema.fields import Domain, Identifier, Kind, Line, RetentionDays
 from agent.core.policy.schema.hold_limits import hold_limits
 from agent.core.policy.schema.hotlist_rules import HotlistRules, hotlist_rules
+from agent.core.policy.schema.reading_rules import ReadingRules, reading_rules
 from agent.core.policy.schema.software_rules import SoftwareRules, software_rules
 from agent.core.policy.schema.tables import Tables, bars
 from agent.core.policy.schema.witness_rules import WitnessRules, witness_rules
@@ -60,6 +61,7 @@ class CharterTable(Section):
     hold_signer: Tables = made(default_factory=list)
     witnesses: dict[str, Any] = made(default_factory=dict)
     software: dict[str, Any] = made(default_factory=dict)
+    reading: dict[str, Any] = made(default_factory=dict)
 
 
 NEARER = 0.85  # of a doubt that nobody asked for: more alike than a suggestion needs to be
@@ -108,6 +110,7 @@ class Charter:
     witnesses: WitnessRules | None = None
     software: SoftwareRules | None = None
     holds: HoldRules | None = None
+    reading: ReadingRules | None = None
     allowed_recipients: frozenset[str] | None = None
     allowed_kinds: frozenset[str] | None = None
     allowed_purposes: frozenset[str] | None = None
@@ -247,7 +250,7 @@ def open_charter(untrusted_text: bytes, where: str) -> tuple[Document, Charter |
 def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
     table = document.check(CharterTable, document.table)
     barred, rules, witnesses = bars(document), hotlist_rules(document), witness_rules(document)
-    software = software_rules(document)
+    software, reading = software_rules(document), reading_rules(document)
     holds = hold_limits(document)
     if table is None:
         return None
@@ -275,6 +278,7 @@ def _charter(document: Document, untrusted_text: bytes) -> Charter | None:
         witnesses=witnesses,
         software=software,
         holds=holds,
+        reading=reading,
         allowed_recipients=_listed(table.allowed_recipients),
         allowed_kinds=_listed(table.allowed_kinds),
         allowed_purposes=_listed(table.allowed_purposes),

@@ -38,6 +38,16 @@ def is_test_plate(text: str) -> bool:
     return check == _check(free)
 
 
+def nearly_test_plate(text: str) -> bool:
+    """Is it one that was misread? Of its length, which no plate of a jurisdiction has, and with
+    three of the first four letters at least.
+    """
+    alike = sum(one == wanted for one, wanted in zip(text, PREFIX, strict=False))
+    return (
+        len(text) == len(PREFIX) + FREE + 1 and alike >= len(PREFIX) - 1 and not is_test_plate(text)
+    )
+
+
 def _check(free: str) -> str:
     return ALPHABET[
         sum(

@@ -127,6 +127,13 @@ def _charter(old: Files, new: Files) -> Iterator[Note]:
     if was != now:
         says = f"the charter's witnesses: {_witnesses(now)} instead of {_witnesses(was)}"
         yield Note(says, (new.charter_lines.cite("witnesses" if now else "name"),))
+    promised, promises = old.charter.reading, new.charter.reading
+    if promised != promises:
+        says = (
+            f"how cameras read, by the charter: {promises or 'nothing is promised'} instead of "
+            f"{promised or 'nothing is promised'}"
+        )
+        yield Note(says, (new.charter_lines.cite("reading" if promises else "name"),))
 
 
 def _witnesses(rules: WitnessRules | None) -> str:
