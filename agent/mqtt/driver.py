@@ -11,7 +11,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import paho.mqtt.client as mqtt
@@ -125,8 +125,9 @@ class Driver:
 
     @property
     def wants_write(self) -> bool:
-        """Does paho still have bytes that the socket did not take?"""
-        return self._client is not None and self._client.want_write()
+        """Are there still bytes that the socket did not take?"""
+        held = self._socket is not None and bool(self._socket.held)
+        return held or (self._client is not None and self._client.want_write())
 
     def subscribe(self, topic: str) -> None:
         """Ask for the messages on a topic: `loop` brings Subscribed or Refused.
@@ -170,6 +171,10 @@ class Driver:
         with suppress(OSError, ValueError):  # the next turn notices that the connection is over
             self._client.ack(message.packet_id, message.qos)
 
+    def together(self) -> AbstractContextManager[None]:
+        """What is sent inside goes out at its end, as one (PinnedSocket.together)."""
+        return nullcontext() if self._socket is None else self._socket.together()
+
     def loop(self, timeout_s: float) -> tuple[Event, ...]:
         """Wait up to `timeout_s`, take in what has come, keep the connection alive; what happened
         since the last call, in order.
@@ -211,10 +216,12 @@ class Driver:
 
     def close(self) -> None:
         """Say goodbye if possible, and forget the connection; what waits, waits for the next."""
-        client = self._client
+        client, sock = self._client, self._socket
         if client is not None:
             # a goodbye that cannot be said changes nothing: the connection is over
             with suppress(OSError, ValueError):
+                if sock is not None:
+                    sock.let_go()
                 client.disconnect()
         self._forget()
 
@@ -251,8 +258,10 @@ class Driver:
             if sock is not None and client.socket() is not None:
                 buffered = sock.pending() > 0
                 readable, writable, _ = select.select(
-                    [sock], [sock] if client.want_write() else [], [], 0.0 if buffered else wait_s
+                    [sock], [sock] if self.wants_write else [], [], 0.0 if buffered else wait_s
                 )
+                if writable:
+                    sock.send_held()
                 arrived = buffered or bool(readable)
                 code = client.loop_read() if arrived else code
                 if code == MQTTErrorCode.MQTT_ERR_SUCCESS and writable:
@@ -264,7 +273,7 @@ class Driver:
         else:
             self._look(client, code)
             self._send_waiting()
-            if self._socket is not None and not self._session.by_hand and not client.want_write():
+            if self._socket is not None and not self._session.by_hand and not self.wants_write:
                 self._socket.inflow.unanswered_bytes = 0  # paho has sent every answer
         return arrived
 

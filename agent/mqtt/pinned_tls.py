@@ -8,7 +8,8 @@ import hashlib
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,8 @@ class PinnedSocket(ssl.SSLSocket):
     """
 
     inflow: "Inflow"
+    holding = False  # are small packets to wait for each other?
+    held: bytearray  # of them, what did not go out yet
     patience: Callable[[], float] | None = None
     trouble = ""  # why `recv` gave up: paho tells nobody
 
@@ -85,7 +88,8 @@ class PinnedSocket(ssl.SSLSocket):
 
         Raises DestinationRefusedError(spki-pin-mismatch).
         """
-        self.inflow = Inflow()  # here, because ssl makes its sockets without our __init__
+        # here, because ssl makes its sockets without our __init__
+        self.inflow, self.held = Inflow(), bytearray()
         try:
             super().do_handshake(block)
             self._check_pin()
@@ -120,6 +124,44 @@ class PinnedSocket(ssl.SSLSocket):
         if self.inflow.beyond_qos_1:
             self._give_up("the broker sends a message of QoS 2")
         return data
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """As ssl's. While `holding`, and behind bytes that are held, it keeps them, all of them.
+
+        How much that can be is bounded by what MQTT lets be in flight.
+        """
+        if not self.holding and not self.held:
+            return super().send(data, flags)
+        self.held += data
+        return len(data)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent inside goes out at its end, in as few TLS records as hold it.
+
+        A broker does its work for a record at a time: Mosquitto, as a city's is set up, writes all
+        that waits to its file after each. An end of the connection is for the next read to notice.
+        """
+        self.holding = True
+        try:
+            yield
+        finally:
+            with suppress(OSError, ValueError):  # ValueError: closed inside
+                self.let_go()
+
+    def let_go(self) -> None:
+        """Nothing is held back any more. Raises OSError."""
+        self.holding = False
+        self.send_held()
+
+    def send_held(self) -> None:
+        """As many of the held bytes as the socket takes now. Raises OSError."""
+        try:
+            while self.held:
+                sent = super().send(self.held)
+                del self.held[:sent]
+        except (ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
+            return  # whoever waits for the socket tries again
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """As ssl's, asked before each read: a server that drips never lets one time out."""

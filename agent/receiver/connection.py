@@ -7,6 +7,7 @@ The MQTT itself is agent/mqtt/driver.py's.
 import os
 import time
 from collections import deque
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from agent.receiver.receiver_settings import MAX_BYTES, BrokerSettings
 
 SUBSCRIBE_TIMEOUT_S, FLUSH_TIMEOUT_S = 20.0, 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-MAX_UNACKNOWLEDGED = 20  # the broker sends no more before we acknowledge: bounds our memory
+MAX_UNACKNOWLEDGED = 100  # the broker sends no more before we acknowledge: 7 MB at most
 MAX_EARLY_MESSAGES = 1_000
 MAX_IN_FLIGHT, MAX_QUEUED_RECEIPTS = 20, 10_000
 DOUBTFUL = 3
@@ -174,6 +175,10 @@ class Connection:
             found.append(message)
             self._events.popleft()
         return found
+
+    def together(self) -> AbstractContextManager[None]:
+        """Inside, receipts and acknowledgements wait for each other, and go out as one."""
+        return self._driver.together()
 
     def acknowledge(self, message: Received) -> None:
         """PUBACK: the broker may forget the message. Nothing happens when its connection is gone:

@@ -138,6 +138,10 @@ class Intake:
         if new:
             self._store.told([(tags.device, tags.read_id) for tags in new], self._ringers)
 
+    def place(self) -> tuple[int, int]:
+        """As ReadStore has it: which of the receivers is this. Raises StorageError."""
+        return self._store.place()
+
     def reach_store(self) -> None:
         """Raises StoreAwayError while it does not answer."""
         self._store.recover()

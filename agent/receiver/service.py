@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+from zlib import crc32
 
 from agent.errors import NetworkError, StorageError, StoreAwayError
 from agent.mqtt.events import Received
@@ -21,6 +22,7 @@ HOUSEKEEPING_S = 3_600.0
 LEFT_S = 30.0  # how often a dead receiver's untold reads are looked for
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # while the store is away
 _POLL_S = 0.5  # how soon a stop is noticed
+_BEHIND_S = 0.05  # how long another receiver's turn keeps a read waiting, at most
 
 
 class Housekeeping(Protocol):
@@ -62,6 +64,7 @@ class Service:
         self._clock = clock
         self._voice = voice
         self._stopping = False
+        self._behind: list[Received] = []  # another receiver's to take first
         self._tidied_s = self._looked_s = 0.0
 
     def stop(self) -> None:
@@ -85,12 +88,13 @@ class Service:
                     self._turn()
                 except StoreAwayError as error:
                     self._await_store(error)
+            self._take_behind()
         finally:
             self._connection.close()
             self._write_dropped()
 
     def _turn(self) -> None:
-        self._handle(self._connection.next(_POLL_S))
+        self._handle(self._connection.next(_BEHIND_S if self._behind else _POLL_S))
         now_s = self._clock.monotonic_s()
         self._intake.settle(now_s)
         if now_s - self._looked_s >= LEFT_S:
@@ -105,6 +109,7 @@ class Service:
         receipted comes again.
         """
         self._connection.drop()
+        self._behind.clear()
         self._voice.tell(f"{error}; trying again")
         pause_s = FIRST_PAUSE_S
         while not self._stopping:
@@ -128,7 +133,9 @@ class Service:
 
     def _handle(self, event: Event | None) -> None:
         if isinstance(event, Received):
-            self._take([event, *self._connection.more()])
+            self._share([event, *self._connection.more()])
+        elif event is None:
+            self._take_behind()
         elif isinstance(event, Refused):
             raise NetworkError(
                 f"the broker refused {event.why}",
@@ -141,6 +148,26 @@ class Service:
         elif isinstance(event, Subscribed):
             self._voice.tell("connected again")
             self._report(again=True)
+
+    def _share(self, messages: Sequence[Received]) -> None:
+        """Ours now, and what stood behind. What another receiver takes first stands behind our
+        next ones: by then it is stored, and nobody opens it twice. If it is not, it is ours too.
+
+        Raises StorageError.
+        """
+        place, receivers = self._intake.place()
+        ours, others = list[Received](), list[Received]()
+        for message in messages:
+            turn = crc32(message.untrusted_payload) % receivers
+            (ours if turn == place else others).append(message)
+        behind, self._behind = self._behind, others
+        if ours or behind:
+            self._take([*ours, *behind])
+
+    def _take_behind(self) -> None:
+        behind, self._behind = self._behind, []
+        if behind:
+            self._take(behind)
 
     def _take(self, messages: Sequence[Received]) -> None:
         """Those that came together: one sync for all. One that cannot be taken in keeps none back
@@ -157,13 +184,19 @@ class Service:
             for message in messages:
                 self._take([message])
             return
-        for message, taken in zip(messages, all_taken, strict=True):
-            if taken.tags is not None and taken.receipt is not None:
-                self._connection.publish_receipt(taken.tags.device, taken.receipt)
-            # Acknowledged only now: what is not yet durable comes again after a crash.
-            self._connection.acknowledge(message)
+        self._answer(messages, all_taken)
+        for taken in all_taken:
             self._voice.taken(taken)
         self._intake.told(all_taken)
+
+    def _answer(self, messages: Sequence[Received], all_taken: Sequence[Taken]) -> None:
+        """Receipts, then acknowledgements: what is not yet durable comes again after a crash."""
+        with self._connection.together():
+            for taken in all_taken:
+                if taken.tags is not None and taken.receipt is not None:
+                    self._connection.publish_receipt(taken.tags.device, taken.receipt)
+            for message in messages:
+                self._connection.acknowledge(message)
 
     def _tell_left(self) -> None:
         """What a receiver that died has stored and told nobody."""

@@ -224,6 +224,55 @@ def test_a_worn_out_connection_reads_no_more(ca, server) -> None:
         tls.send(b"x")
 
 
+def test_what_is_sent_together_goes_out_as_one_record(ca, server) -> None:
+    with (
+        listening(server) as (address, heard),
+        handshake(context(ca, broker(server, address)), address) as tls,
+    ):
+        with tls.together():
+            assert [tls.send(part) for part in (b"ab", b"c", b"def")] == [2, 1, 3]
+            assert not heard
+            assert tls.held == b"abcdef"
+        assert not tls.held
+    assert heard == [b"abcdef"]  # the other side reads once, and a read gives one record
+
+
+@pytest.mark.parametrize("full", [ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError])
+def test_what_a_full_socket_does_not_take_stays_in_front_of_what_comes(monkeypatch, full) -> None:
+    sock, taken, room = PinnedSocket.__new__(PinnedSocket), bytearray(), [3]
+    sock.held = bytearray()
+
+    def send(_self, data, _flags=0):
+        if not room[0]:
+            raise full
+        part = bytes(data[: room[0]])
+        room[0] -= len(part)
+        taken.extend(part)
+        return len(part)
+
+    monkeypatch.setattr(ssl.SSLSocket, "send", send)
+    with sock.together():
+        sock.send(b"abcde")
+    assert (taken, sock.held) == (b"abc", b"de")
+    assert sock.send(b"fg") == 2  # not past what waits
+    assert taken == b"abc"
+    room[0] = 9
+    sock.send_held()
+    assert (taken, sock.held) == (b"abcdefg", b"")
+    assert sock.send(b"h") == 1
+    assert taken == b"abcdefgh"
+
+
+def test_a_connection_that_ends_while_something_is_held_ends_nobody(ca, server) -> None:
+    with (
+        listening(server) as (address, _),
+        handshake(context(ca, broker(server, address)), address) as tls,
+        tls.together(),
+    ):
+        tls.send(b"x")
+        tls.close()
+
+
 def test_pin_is_what_openssl_prints(server) -> None:
     der = ssl.PEM_cert_to_DER_cert(server.certificate.read_text())
     assert spki_pin(der) == server.pin

@@ -5,13 +5,16 @@ said when it hangs or is away.
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from random import Random
 
 import psycopg
 import pytest
 
+from agent.core.wire.sealed_read import SealedRead
 from agent.errors import StorageError, StoreAwayError
-from agent.receiver.store import postgresql_reads
+from agent.receiver.store import postgresql_reads, postgresql_seats
+from agent.receiver.store import postgresql_statements as statements
 from agent.receiver.store.postgresql_reads import PostgresqlReads
 from tests.contracts.test_read_store import add, digest, name, row, sealed
 from tests.fakes.sealing import FakeSealer
@@ -85,32 +88,104 @@ def test_what_is_due_is_deleted_and_counted_once(stores):
     assert sum(at_once(stores, lambda store: store.delete_due(due))) == 30
 
 
-def test_a_receiver_that_hangs_in_the_middle_does_not_hold_its_read_for_ever(
-    stores, url, monkeypatch
+def test_a_client_that_hangs_in_a_transaction_does_not_hold_its_camera_for_ever(
+    stores, monkeypatch
 ):
     monkeypatch.setitem(postgresql_reads._SETTINGS, "idle_in_transaction_session_timeout", "1s")
     read, stopped, go_on = sealed(FakeSealer(DEVICE)), threading.Event(), threading.Event()
     stores[1].held()
-    honest = postgresql_reads._count
-
-    def hang(*arguments):
-        honest(*arguments)
-        stopped.set()
-        go_on.wait(30)
 
     def hung():
-        with pytest.raises(StoreAwayError):
-            add(stores[0], read)
+        with stores[0]._transaction() as ask:
+            ask.execute(statements.COUNT, ([DEVICE], [read.tags.sequence], [digest(read)]))
+            stopped.set()
+            go_on.wait(30)
+            ask.execute("SELECT 1")
 
     with ThreadPoolExecutor(1) as pool:
-        monkeypatch.setattr(postgresql_reads, "_count", hang)
         waiting = pool.submit(hung)
         assert stopped.wait(30)
-        monkeypatch.setattr(postgresql_reads, "_count", honest)
         assert [kept.new for kept in add(stores[1], read)] == [True]
         go_on.set()
-        waiting.result(30)
+        with pytest.raises(StoreAwayError):
+            waiting.result(30)
     assert add(stores[0], read)[0].new is False
+
+
+def test_what_a_batch_costs_is_three_questions_and_no_transaction_is_left_open_between(
+    stores, monkeypatch
+):
+    """So a receiver that hangs, at whatever line, has nothing locked in the server."""
+    asked, reads = [], made_reads(20)
+    stores[0].held()
+    connection = stores[0]._connection
+    honest = connection.execute
+
+    def execute(*arguments, **options):
+        asked.append(1)
+        done = honest(*arguments, **options)
+        assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        return done
+
+    monkeypatch.setattr(connection, "execute", execute)
+    monkeypatch.setattr(connection, "transaction", None)
+    stores[0].known([name(read) for read in reads])
+    add(stores[0], *reads)
+    stores[0].told([name(read) for read in reads], ["desk"])
+    assert len(asked) == 3
+
+
+def test_a_number_that_another_receiver_brings_meanwhile_with_other_bytes_is_told(stores, url):
+    """Whoever waits for the other's commit began before it, and sees it all the same."""
+    one = sealed(FakeSealer(DEVICE), 7)
+    two = SealedRead(replace(one.tags, read_id="f" * 32), b"another")
+    with psycopg.connect(url) as other, ThreadPoolExecutor(1) as pool:
+        stores[1].held()
+        stores[0].held()
+        other.execute(statements.COUNT, ([DEVICE], [7], [digest(one)]))
+        waiting = pool.submit(add, stores[0], two)
+        while not stores[1]._select("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            time.sleep(0.01)
+        other.commit()
+        assert [kept.new for kept in waiting.result(30)] == [True]
+    assert [found.twice for found in stores[0].sequences()] == [((7, 7),)]
+
+
+def test_two_numbers_of_one_batch_with_different_bytes_are_told(stores):
+    one = sealed(FakeSealer(DEVICE), 7)
+    two = SealedRead(replace(one.tags, read_id="f" * 32), b"another")
+    add(stores[0], one, two)
+    assert [found.twice for found in stores[0].sequences()] == [((7, 7),)]
+    assert stores[0].held()[0] == 2
+
+
+def test_each_receiver_has_a_place_and_one_that_ends_makes_room(stores, monkeypatch):
+    monkeypatch.setattr(postgresql_seats, "LOOK_S", 0)
+    for store in stores:
+        store.place()
+    assert [store.place() for store in stores] == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    stores[1].close()  # as the server does it for one that dies
+    while stores[0].place() != (0, 3):  # it takes its moment
+        time.sleep(0.05)
+    stores[1].place()
+    assert [store.place() for store in stores] == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    stores[0].close()
+    while stores[3].place() != (2, 3):
+        time.sleep(0.05)
+    assert [stores[number].place() for number in (1, 2)] == [(0, 3), (1, 3)]
+
+
+def test_who_only_looks_takes_no_place_and_another_store_has_its_own(stores, postgresql):
+    stores[0].held()
+    assert stores[1].place() == (0, 1)
+    other = PostgresqlReads(postgresql.url())
+    assert other.place() == (0, 1)
+    other.close()
+
+
+def test_with_no_place_left_a_receiver_takes_everything(stores, monkeypatch):
+    monkeypatch.setattr(postgresql_seats, "_TAKE", "SELECT 1 WHERE false")
+    assert stores[0].place() == (0, 1)
 
 
 def test_how_long_it_waits_and_that_a_commit_is_durable(stores):

@@ -6,10 +6,20 @@ import time
 
 import pytest
 
+from agent.core.wire.sealed_read import MAX_WIRE_BYTES
 from agent.errors import ConfigError
 from agent.mqtt.events import Received
+from agent.mqtt.pinned_tls import MAX_UNANSWERED_BYTES
+from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
 from agent.receiver import receiver_settings
-from agent.receiver.connection import Connection, Lost, Notice, Refused, Subscribed
+from agent.receiver.connection import (
+    MAX_UNACKNOWLEDGED,
+    Connection,
+    Lost,
+    Notice,
+    Refused,
+    Subscribed,
+)
 from agent.receiver.receiver_settings import BrokerSettings
 from tests.fakes import broker as fake
 from tests.support.mosquitto import ADDRESS
@@ -84,10 +94,11 @@ def test_taken_over_is_told_only_when_the_broker_says_so(ca) -> None:
 def test_more_gives_the_messages_at_the_front_and_nothing_behind_another_event(ca) -> None:
     with fake.FakeBroker(ca.server()) as broker:
         link = opened(ca, broker.port)
-        messages = [Received("t", b"x", number, 1, 1, 9) for number in range(25)]
+        count = MAX_UNACKNOWLEDGED + 5
+        messages = [Received("t", b"x", number, 1, 1, 9) for number in range(count)]
         link._events.extend([*messages, Lost("away"), messages[0]])
-        assert link.more() == messages[:20]
-        assert link.more() == messages[20:]
+        assert link.more() == messages[:MAX_UNACKNOWLEDGED]
+        assert link.more() == messages[MAX_UNACKNOWLEDGED:]
         assert link.more() == []
         assert isinstance(link.next(0), Lost)
         assert link.more() == messages[:1]
@@ -120,3 +131,9 @@ def test_a_certificate_that_is_refused_later_on_ends_no_receiver(ca, monkeypatch
     with fake.FakeBroker(right, port=port):
         assert isinstance(events(link, 10.0, until=Subscribed)[-1], Subscribed)
         link.close()
+
+
+def test_what_waits_for_our_acknowledgement_wears_no_connection_out() -> None:
+    """The longest reads, as many as the broker may send before we answer."""
+    whole = MAX_UNACKNOWLEDGED * (MAX_WIRE_BYTES + PACKET_OVERHEAD_BYTES)
+    assert whole <= MAX_UNANSWERED_BYTES

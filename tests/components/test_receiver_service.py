@@ -3,8 +3,9 @@ when.
 """
 
 import os
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import timedelta
+from zlib import crc32
 
 import pytest
 
@@ -33,6 +34,7 @@ class FakeConnection:
 
     def __init__(self, events):
         self.events, self.done, self.service = list(events), [], None
+        self.holding = False
 
     def open(self):
         self.done.append("open")
@@ -52,9 +54,17 @@ class FakeConnection:
         return found
 
     def acknowledge(self, message):
+        assert self.holding
         self.done.append(("acknowledge", message.packet_id))
 
+    @contextmanager
+    def together(self):
+        self.holding = True
+        yield
+        self.holding = False
+
     def publish_receipt(self, device, receipt):
+        assert self.holding
         self.done.append(("receipt", device))
 
     def drop(self):
@@ -65,8 +75,8 @@ class FakeConnection:
 
 
 class FakeIntake:
-    def __init__(self, taken):
-        self.taken = taken
+    def __init__(self, taken, seat=(0, 1)):
+        self.taken, self.seat = taken, seat
 
     def take_all(self, wires, _now):
         if isinstance(self.taken, Exception):
@@ -75,6 +85,9 @@ class FakeIntake:
 
     def settle(self, _now_s):
         pass
+
+    def place(self):
+        return self.seat
 
     def left_untold(self):
         return []
@@ -176,16 +189,94 @@ def test_a_fault_of_this_machine_acknowledges_nothing():
     assert connection.done == ["open", "close"]
 
 
-def test_what_came_together_is_taken_together_each_receipt_before_its_acknowledgement(stored):
+def test_what_came_together_is_taken_together_its_receipts_before_its_acknowledgements(stored):
     lost = Lost("broken pipe")
     service, connection, _, said = build([message(7), message(8), lost, message(9)], stored)
     groups = []
     taken_in = service._intake.take_all
     service._intake.take_all = lambda wires, now: groups.append(len(wires)) or taken_in(wires, now)
     service.run(lambda: "READY")
-    told = [[("receipt", stored.tags.device), ("acknowledge", number)] for number in (7, 8, 9)]
-    assert connection.done == ["open", *(step for steps in told for step in steps), "close"]
+    receipt = ("receipt", stored.tags.device)
+    first = [receipt, receipt, ("acknowledge", 7), ("acknowledge", 8)]
+    assert connection.done == ["open", *first, receipt, ("acknowledge", 9), "close"]
     assert (groups, said.count(stored)) == ([2, 1], 3)
+
+
+def of_seat(seat, seats, count):
+    """That many messages whose turn it is."""
+    found = [message(number, bytes([number])) for number in range(200)]
+    return [one for one in found if crc32(one.untrusted_payload) % seats == seat][:count]
+
+
+def groups_of(service):
+    groups, honest = [], service._intake.take_all
+
+    def take_all(wires, now):
+        groups.append(list(wires))
+        return honest(wires, now)
+
+    service._intake.take_all = take_all
+    return groups
+
+
+def payloads(*messages):
+    return [one.untrusted_payload for one in messages]
+
+
+def test_of_two_receivers_each_takes_its_half_first_and_the_others_behind_it(stored):
+    (mine, more), (other, last) = of_seat(1, 2, 2), of_seat(0, 2, 2)
+    service, connection, _, _ = build([other, mine, last, Lost("away"), more], stored)
+    service._intake.seat = (1, 2)
+    groups = groups_of(service)
+    service.run(lambda: "READY")
+    # `more` comes while the first two still stand behind
+    assert groups == [payloads(mine), payloads(more, other, last)]
+    numbers = [step[1] for step in connection.done if step[0] == "acknowledge"]
+    assert sorted(numbers) == sorted(one.packet_id for one in (mine, more, other, last))
+
+
+def test_what_nobody_else_took_is_taken_when_nothing_more_comes(stored):
+    (other,) = of_seat(0, 2, 1)
+    (mine,) = of_seat(1, 2, 1)
+    service, connection, _, _ = build([other, lambda: None, mine], stored)
+    service._intake.seat = (1, 2)
+    groups = groups_of(service)
+    asked = []
+    honest = connection.next
+    connection.next = lambda timeout_s: asked.append(timeout_s) or honest(timeout_s)
+    service.run(lambda: "READY")
+    assert groups == [payloads(other), payloads(mine)]
+    assert asked[:3] == [service_module._POLL_S, service_module._BEHIND_S, service_module._POLL_S]
+
+
+def test_what_stands_behind_is_finished_before_the_end(stored):
+    (other,) = of_seat(0, 2, 1)
+    service, connection, _, _ = build([other], stored)
+    service._intake.seat = (1, 2)
+    honest = connection.next
+
+    def stopped(timeout_s):
+        service.stop()
+        return honest(timeout_s)
+
+    connection.next = stopped
+    service.run(lambda: "READY")
+    assert connection.done == [
+        "open",
+        ("receipt", stored.tags.device),
+        ("acknowledge", other.packet_id),
+        "close",
+    ]
+
+
+def test_what_stands_behind_comes_again_after_the_store_was_away(stored):
+    (other,) = of_seat(0, 2, 1)
+    (mine,) = of_seat(1, 2, 1)
+    service, connection, _, _ = build([other, mine], stored)
+    service._intake = AwayIntake(stored)
+    service._intake.seat = (1, 2)
+    service.run(lambda: "READY")
+    assert connection.done == ["open", "drop", "close"]
 
 
 def test_one_that_cannot_be_taken_in_keeps_none_back_that_came_before_it(stored):

@@ -102,6 +102,10 @@ def test_what_was_added_is_there_after_reopening(store, opened, sealer):
     assert again.known([name(second), other]) == {name(second): digest(second)}
 
 
+def test_a_receiver_that_is_alone_takes_everything(store):
+    assert store.place() == store.place() == (0, 1)
+
+
 def test_the_same_read_again_is_not_new_and_changes_nothing(store, sealer):
     read = sealed(sealer)
     add(store, read)

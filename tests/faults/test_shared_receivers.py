@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 
+from agent.receiver.connection import MAX_UNACKNOWLEDGED
 from tests.support.postgresql import Postgresql
 from tests.support.shared_receivers import SharedReceivers
 
@@ -101,7 +102,9 @@ def test_one_of_two_is_killed_again_and_again(city, postgresql):
     counted = told(*all_started)
     assert stored(city, postgresql) == dict.fromkeys(sent.reads, 1)
     assert counted.keys() == sent.reads.keys()
-    assert sum(counted.values()) - len(counted) <= 20 * ROUNDS  # a batch for each kill, at most
+    assert (
+        sum(counted.values()) - len(counted) <= MAX_UNACKNOWLEDGED * ROUNDS
+    )  # a batch for each kill, at most
     assert postgresql.ask(city.url, "SELECT count(*) FROM twice") == [(0,)]
     assert left_to_tell(city, postgresql) == 0
     sent.camera.close()

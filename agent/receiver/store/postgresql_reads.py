@@ -1,11 +1,9 @@
 """The recipient's store in PostgreSQL, for any number of receivers: the first to commit a read has
 stored it, and every other finds it there.
 
-A read's sealed bytes, its number and its "to tell" row are one transaction. Locks are taken in one
-order, cameras first, so that two receivers wait for each other and never in a circle.
-
-Mitigates against: a receiver that hangs in the middle. The server ends its transaction before the
-others give up waiting.
+A read's sealed bytes, its number and its "to tell" row are one statement
+(postgresql_statements.py), so a receiver that hangs holds nothing of it. Where there is more than
+one statement, the server ends a hung receiver's transaction before the others give up waiting.
 """
 
 import os
@@ -22,10 +20,12 @@ from agent.core.wire.sealed_read import MAX_WIRE_BYTES, SealedRead
 from agent.core.wire.tags import Tags
 from agent.core.wire.versions import EnvelopeMinimum
 from agent.errors import StorageError, StoreAwayError
+from agent.receiver.store import postgresql_statements as statements
 from agent.receiver.store.acts.postgresql_acts import PostgresqlActs
 from agent.receiver.store.holds.postgresql_holds import PostgresqlHolds
 from agent.receiver.store.number_runs import gaps, runs_of
 from agent.receiver.store.postgresql_rings import PostgresqlRings
+from agent.receiver.store.postgresql_seats import PostgresqlSeats
 from agent.receiver.store.postgresql_tables import prepare
 from agent.receiver.store.read_store import (
     KEEP_REJECTIONS_DAYS,
@@ -57,6 +57,11 @@ _LIMITS = {
     "tcp_user_timeout": 20_000,
 }
 
+_ROWS_OF: LiteralString = (
+    _ROW + " JOIN unnest(%s::text[], %s::text[]) AS asked (device, read_id) "
+    "USING (device, read_id) ORDER BY arrival"
+)
+
 
 class PostgresqlReads:
     """Implements ReadStore. Connects when it is first asked, and again after a loss.
@@ -71,6 +76,7 @@ class PostgresqlReads:
         self.rings = PostgresqlRings(self._transaction, self._select)
         self.acts = PostgresqlActs(self._transaction, self._select)
         self.holds = PostgresqlHolds(self._transaction, self._select)
+        self._seats = PostgresqlSeats(self._select)
 
     def close(self) -> None:
         """Implements ReadStore."""
@@ -83,6 +89,10 @@ class PostgresqlReads:
         """Implements ReadStore: a transaction is whole or gone, so this only reaches the server."""
         self._select("SELECT 1")
         return 0
+
+    def place(self) -> tuple[int, int]:
+        """Implements ReadStore."""
+        return self._seats.place()
 
     def doubts(self) -> Sequence[str]:
         """Implements ReadStore: settings with which the server forgets what it has committed."""
@@ -110,35 +120,11 @@ class PostgresqlReads:
         if not reads:
             return []
         rows = [row_of(read.tags, digest, received_at) for digest, read in reads.items()]
-        with self._transaction() as ask:
-            _count(ask, [(row.device, row.sequence, row.wire_sha256) for row in rows])
-            ask.execute(
-                "INSERT INTO reads (device, read_id, sequence, deadline, sha256, received_at, wire)"
-                " SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::timestamptz[],"
-                " %s::text[], %s::timestamptz[], %s::bytea[]) ON CONFLICT DO NOTHING"
-                " RETURNING device, read_id",
-                [
-                    [row.device for row in rows],
-                    [row.read_id for row in rows],
-                    [row.sequence for row in rows],
-                    [row.deadline for row in rows],
-                    [row.wire_sha256 for row in rows],
-                    [row.received_at for row in rows],
-                    [read.wire for read in reads.values()],
-                ],
-            )
-            new = set(ask.fetchall())
-            there = {row.name: row for row in rows}
-            if new:
-                ask.execute(
-                    "INSERT INTO to_tell SELECT * FROM unnest(%s::text[], %s::text[]) "
-                    "ON CONFLICT DO NOTHING",
-                    tuple(map(list, zip(*new, strict=True))),
-                )
-            for name in there.keys() - new:  # another receiver was quicker
-                ask.execute(_ROW + " WHERE device = %s AND read_id = %s", name)
-                for row in ask:  # none: its deadline has come just now
-                    there[name] = _row(*row)
+        new = set(self._select(statements.ADD, _columns(rows, reads)))
+        there = {row.name: row for row in rows}
+        if others := [name for name in there if name not in new]:  # another receiver was quicker
+            # one that is not there any more: its deadline has come just now
+            there |= {row.name: row for row in self._rows_of(others)}
         return [Kept(there[row.name], row.name in new) for row in rows]
 
     def untold(self) -> Sequence[StoredRead]:
@@ -154,26 +140,14 @@ class PostgresqlReads:
             lent = ask.fetchall()
             if not lent:
                 return []
-            ask.execute(
-                _ROW + " JOIN unnest(%s::text[], %s::text[]) AS lent (device, read_id) "
-                "USING (device, read_id) ORDER BY arrival",
-                tuple(map(list, zip(*lent, strict=True))),
-            )
+            ask.execute(_ROWS_OF, tuple(map(list, zip(*lent, strict=True))))
             return [_row(*row) for row in ask]
 
     def told(self, names: Sequence[Name], ringers: Sequence[str] = ()) -> None:
         """Implements ReadStore. No sync: a crash of the server tells them again."""
         if not names:
             return
-        with self._transaction() as ask:
-            ask.execute("SET LOCAL synchronous_commit = off")
-            ask.execute(
-                "WITH told AS (DELETE FROM to_tell WHERE (device, read_id) IN "
-                "(SELECT * FROM unnest(%s::text[], %s::text[])) RETURNING device, read_id) "
-                "INSERT INTO to_ring SELECT ringer, device, read_id FROM told, "
-                "unnest(%s::text[]) AS ringer ON CONFLICT DO NOTHING",
-                (*map(list, zip(*names, strict=True)), list(ringers)),
-            )
+        self._select(statements.TOLD, (*map(list, zip(*names, strict=True)), list(ringers)))
 
     def reads(self, read_id: str | None = None) -> Sequence[StoredRead]:
         """Implements ReadStore."""
@@ -182,6 +156,10 @@ class PostgresqlReads:
         else:
             rows = self._select(_ROW + " WHERE read_id = %s ORDER BY arrival", (read_id,))
         return [_row(*row) for row in rows]
+
+    def _rows_of(self, names: Sequence[Name]) -> Sequence[StoredRead]:
+        found = self._select(_ROWS_OF, tuple(map(list, zip(*names, strict=True))))
+        return [_row(*row) for row in found]
 
     def wire(self, row: StoredRead) -> bytes:
         """Implements ReadStore."""
@@ -199,7 +177,7 @@ class PostgresqlReads:
         """Implements ReadStore."""
         with self._transaction() as ask:
             if isinstance(tags, Tags) and reason != Reason.NOT_FOR_THIS_RECIPIENT:
-                _count(ask, [(tags.device, tags.sequence, wire_sha256)])
+                ask.execute(statements.COUNT, ([tags.device], [tags.sequence], [wire_sha256]))
             ask.execute(
                 "INSERT INTO rejections VALUES (%s, %s, %s, %s, %s) ON CONFLICT (sha256) DO UPDATE "
                 "SET reason = excluded.reason, at = excluded.at",
@@ -289,7 +267,7 @@ class PostgresqlReads:
                 yield cursor
 
     def _select(
-        self, query: LiteralString, values: Sequence[object] = ()
+        self, query: LiteralString, values: Sequence[object] | None = None
     ) -> Sequence[tuple[Any, ...]]:
         with self._faults():
             return self._reached().execute(query, values).fetchall()
@@ -316,27 +294,16 @@ class PostgresqlReads:
             ) from None
 
 
-def _count(ask: psycopg.Cursor[tuple[Any, ...]], arrived: Sequence[tuple[str, int, str]]) -> None:
-    """Numbers have arrived: device, number and digest of each. Until the transaction's end no other
-    receiver counts for these cameras, nor stores a read of theirs.
-    """
-    arrays = tuple(map(list, zip(*arrived, strict=True)))
-    ask.execute(
-        "INSERT INTO runs SELECT device, range_agg(int8range(number, number + 1)) FROM "
-        "unnest(%s::text[], %s::bigint[]) AS came (device, number) GROUP BY device ORDER BY device "
-        "ON CONFLICT (device) DO UPDATE SET numbers = runs.numbers + excluded.numbers",
-        arrays[:2],
-    )
-    ask.execute(
-        "INSERT INTO sequences SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[]) "
-        "ON CONFLICT DO NOTHING",
-        arrays,
-    )
-    ask.execute(
-        "INSERT INTO twice SELECT came.* FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS came "
-        "(device, sequence, sha256) JOIN sequences USING (device, sequence) "
-        "WHERE sequences.sha256 <> came.sha256 ON CONFLICT DO NOTHING",
-        arrays,
+def _columns(rows: Sequence[StoredRead], reads: Mapping[str, SealedRead]) -> Sequence[object]:
+    """For statements.ADD."""
+    return (
+        [row.device for row in rows],
+        [row.sequence for row in rows],
+        [row.wire_sha256 for row in rows],
+        [row.read_id for row in rows],
+        [row.deadline for row in rows],
+        [row.received_at for row in rows],
+        [reads[row.wire_sha256].wire for row in rows],
     )
 
 

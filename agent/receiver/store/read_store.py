@@ -85,6 +85,12 @@ class ReadStore(Protocol):
         """
         ...
 
+    def place(self) -> tuple[int, int]:
+        """Of the receivers that take in here, which one is this, from 0, and how many are there? A
+        hint for who takes which read first, a few seconds old.
+        """
+        ...
+
     def doubts(self) -> Sequence[str]:
         """What would lose reads that were receipted, in words; nothing where all is well."""
         ...
