@@ -40,6 +40,8 @@ def config(port: int, etc: PurePosixPath, var: PurePosixPath) -> str:
         "autosave_interval 1",
         "# Else a receipt behind an acknowledgement waits 40 ms for the other side's kernel.",
         "set_tcp_nodelay true",
+        "# By default 20: a receiver's receipts for a batch of reads then go out in five parts.",
+        "max_inflight_messages 100",
         "# By default the 1,001st message that waits is acknowledged and dropped.",
         "# 0, no limit, lets Mosquitto 2.0 hang up on whoever publishes what is forbidden.",
         "max_queued_messages 10000000",

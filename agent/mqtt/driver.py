@@ -126,8 +126,8 @@ class Driver:
     @property
     def wants_write(self) -> bool:
         """Are there still bytes that the socket did not take?"""
-        held = self._socket is not None and bool(self._socket.held)
-        return held or (self._client is not None and self._client.want_write())
+        stuck = self._socket is not None and self._socket.stuck
+        return stuck or (self._client is not None and self._client.want_write())
 
     def subscribe(self, topic: str) -> None:
         """Ask for the messages on a topic: `loop` brings Subscribed or Refused.
@@ -183,10 +183,11 @@ class Driver:
         """
         if not self._events:
             self._required()
-        for number in range(MAX_PACKETS):
-            wait_s = 0.0 if number or self._events else timeout_s
-            if not self.connected or not self._turn(wait_s):
-                break
+        with self.together():
+            for number in range(MAX_PACKETS):
+                wait_s = 0.0 if number or self._events else timeout_s
+                if not self.connected or not self._turn(wait_s):
+                    break
         events = tuple(self._events)
         self._events.clear()
         return events

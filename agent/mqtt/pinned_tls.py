@@ -80,6 +80,7 @@ class PinnedSocket(ssl.SSLSocket):
     inflow: "Inflow"
     holding = False  # are small packets to wait for each other?
     held: bytearray  # of them, what did not go out yet
+    stuck = False  # did the socket not take all that was to go out?
     patience: Callable[[], float] | None = None
     trouble = ""  # why `recv` gave up: paho tells nobody
 
@@ -142,6 +143,9 @@ class PinnedSocket(ssl.SSLSocket):
         A broker does its work for a record at a time: Mosquitto, as a city's is set up, writes all
         that waits to its file after each. An end of the connection is for the next read to notice.
         """
+        if self.holding:
+            yield
+            return
         self.holding = True
         try:
             yield
@@ -161,7 +165,9 @@ class PinnedSocket(ssl.SSLSocket):
                 sent = super().send(self.held)
                 del self.held[:sent]
         except (ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
-            return  # whoever waits for the socket tries again
+            self.stuck = True  # whoever waits for the socket tries again
+        else:
+            self.stuck = False
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """As ssl's, asked before each read: a server that drips never lets one time out."""

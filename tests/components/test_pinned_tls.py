@@ -253,12 +253,12 @@ def test_what_a_full_socket_does_not_take_stays_in_front_of_what_comes(monkeypat
     monkeypatch.setattr(ssl.SSLSocket, "send", send)
     with sock.together():
         sock.send(b"abcde")
-    assert (taken, sock.held) == (b"abc", b"de")
+    assert (taken, sock.held, sock.stuck) == (b"abc", b"de", True)
     assert sock.send(b"fg") == 2  # not past what waits
     assert taken == b"abc"
     room[0] = 9
     sock.send_held()
-    assert (taken, sock.held) == (b"abcdefg", b"")
+    assert (taken, sock.held, sock.stuck) == (b"abcdefg", b"", False)
     assert sock.send(b"h") == 1
     assert taken == b"abcdefgh"
 

@@ -377,36 +377,6 @@ class TestReceiving:
         time.sleep(0.2)
         assert driver.loop(0.2) == ()
 
-    def test_what_is_sent_together_waits_for_its_end_and_goes_in_order(self, world) -> None:
-        driver = world.subscribed()
-        for payload in (b"first", b"second"):
-            world.send(payload)
-        messages = events_of(driver, 2, Received)
-        with driver.together():
-            tickets = [driver.publish(TOPIC, bytes([number])) for number in range(3)]
-            for message in messages:
-                driver.acknowledge(message)
-            assert driver.wants_write
-            assert driver.loop(0.3) == ()  # no answer: nothing has gone out
-        answers = events_of(driver, 3, Acknowledged)
-        assert [one.ticket for one in answers] == tickets
-        driver.close()
-        world.dial(driver)
-        time.sleep(0.2)
-        again = [one for one in driver.loop(0.2) if isinstance(one, Received)]
-        assert not {one.untrusted_payload for one in again} & {b"first", b"second"}
-
-    def test_what_is_held_goes_out_before_the_goodbye(self, world) -> None:
-        driver = world.subscribed()
-        world.send(b"wire")
-        (message,) = events_of(driver, 1, Received)
-        with driver.together():
-            driver.acknowledge(message)
-            driver.close()
-        assert world.dial(driver).session_present
-        time.sleep(0.2)
-        assert driver.loop(0.2) == ()
-
     def test_what_is_not_acknowledged_comes_again(self, world) -> None:
         driver = world.subscribed()
         world.send(b"wire")

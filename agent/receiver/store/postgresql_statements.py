@@ -45,7 +45,7 @@ _ARRIVED: tuple[LiteralString, ...] = (_RUN, _NUMBERED, _DOUBLED)
 ADD: LiteralString = ",".join((_CAME_WHOLE, *_ARRIVED, _NEW, _TELL))
 """Arrays of device, sequence, digest, read id, deadline, time, bytes. Answers what is new."""
 
-COUNT: LiteralString = ",".join((_CAME, *_ARRIVED)) + " SELECT count(*) FROM numbered"
+COUNT: LiteralString = ",".join((_CAME, *_ARRIVED[:-1], _DOUBLED + " SELECT 1"))
 """Arrays of device, sequence, digest: numbers of what is not stored."""
 
 TOLD: LiteralString = """
