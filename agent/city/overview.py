@@ -15,7 +15,7 @@ from agent.bundles.repository.published import CityRepository, Standing, trust_i
 from agent.bundles.repository.signing_keys import holder_of
 from agent.city import drafts
 from agent.city.endings import published_reaches
-from agent.city.witness_reach import WitnessReach, witness_reach
+from agent.city.witness_reach import witness_reach
 from agent.core.policy.schema.policy_file import parse_policy
 from agent.core.text.plain_words import quoted_names
 from agent.core.text.rfc3339 import rfc3339
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
+    from agent.audit.witnesses.cosigned_reach import WitnessReach
     from agent.bundles.layout import CityIdentity
     from agent.core.policy.key_reach import Reach
     from agent.core.policy.policy import Policy

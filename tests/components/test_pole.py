@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.audit.witnesses.cosigned_reach import WitnessReach
 from agent.city import pole_pages
 from agent.city.pages.pole_page import Behind, LogStand, _section, pole_page
-from agent.city.witness_reach import WitnessReach
 from agent.commands import provision
 from agent.core.judging.explain.answers import explain
 from agent.core.judging.explain.false_leads import Inputs, estimate_all

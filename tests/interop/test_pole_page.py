@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
+from agent.audit.witnesses.cosigned_reach import WitnessReach
 from agent.city.pages.pole_page import Behind, LogStand, pole_page
-from agent.city.witness_reach import WitnessReach
 from agent.core.judging.explain.answers import explain
 from agent.core.judging.explain.false_leads import Inputs, estimate_all
 from tests.interop.node import HERE, node

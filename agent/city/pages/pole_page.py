@@ -15,7 +15,7 @@ from agent.core.text.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agent.city.witness_reach import WitnessReach
+    from agent.audit.witnesses.cosigned_reach import WitnessReach
     from agent.core.judging.explain.answers import Explained
     from agent.core.judging.explain.false_leads import Estimate
 

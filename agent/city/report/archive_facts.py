@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent.bundles.repository.archive import Publication
     from agent.city.report.report_tables import Period
     from agent.core.judging.explain.answers import Files
+    from agent.core.policy.charter import Charter
     from agent.core.policy.policy import Policy
     from agent.core.wire.epochs import EpochKeys
 
@@ -66,6 +67,11 @@ class Facts:
     def policy(self) -> Policy:
         """The one in force at the period's end."""
         return self.stretches[-1].files.policy
+
+    @property
+    def charter(self) -> Charter | None:
+        """The one above it, if there is one."""
+        return self.stretches[-1].files.charter
 
     def key_lists(self) -> Iterator[EpochKeys]:
         """Of the recipients of the newest policy, as published; one that its policy's key did not

@@ -17,6 +17,7 @@ from agent.city.report.asked import asked_table, sentences
 from agent.city.report.figures import of_logs
 from agent.city.report.log_work import LogDone, LogJob, work
 from agent.city.report.report_tables import Period, Pin, Report
+from agent.city.report.vouched.vouched_logs import Vouched, vouching_of
 from agent.errors import PlatewardenError, UsageError
 from agent.storage.log_reader import database_of, streamed
 
@@ -27,7 +28,8 @@ FEW = 2  # so many cameras are not worth other processes
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a report is to be about. `pins`: of which logs how many leaves, where an older report is
-    made again; `keys`: files with log keys besides the roster's, such as the city log's.
+    made again, and `witnesses`: what it says of who must cosign; `keys`: files with log keys
+    besides the roster's, such as the city log's.
     """
 
     city: Path
@@ -36,6 +38,7 @@ class Asked:
     names: Sequence[str] = ()
     keys: Sequence[Path] = ()
     pins: Mapping[str, Pin] | None = None
+    witnesses: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,9 @@ class Made:
 def make(asked: Asked, tell: Tell = lambda _done, _all: None) -> Made:
     """The report, the same for the same files. Raises UsageError, ConfigError, StorageError."""
     facts = archive_facts(asked.city, asked.period)
-    jobs, failed = _jobs(asked, facts)
+    vouching = vouching_of(asked.city, facts.charter, asked.pins, asked.witnesses)
+    keys = _keys(asked, facts)
+    jobs, failed = _jobs(asked, keys)
     logs: dict[str, LogDone] = {}
     told, number = sum(len(job.paths) for job in jobs), 0
     for done in _all_of(jobs):
@@ -67,16 +72,16 @@ def make(asked: Asked, tell: Tell = lambda _done, _all: None) -> Made:
                 fix="give each log once, and the newest copy of it",
             )
     found = tuple(logs[origin] for origin in sorted(logs))
-    return Made(_report(asked, facts, found), found, tuple(failed))
+    return Made(_report(asked, facts, found, vouching.of(found, keys)), found, tuple(failed))
 
 
-def _jobs(asked: Asked, facts: Facts) -> tuple[list[LogJob], list[PlatewardenError]]:
-    keys = dict(facts.keys)
-    if asked.keys:
-        more = keys_of(asked.keys, None).keys
-        keys |= {
-            name: key.public_bytes_raw() for name, key in more.items() if name and name not in keys
-        }
+def _keys(asked: Asked, facts: Facts) -> dict[str, bytes]:
+    """Raw log keys by origin: the rosters', and those that were given for other logs."""
+    more = keys_of(asked.keys, None).keys if asked.keys else {}
+    return {name: key.public_bytes_raw() for name, key in more.items() if name} | dict(facts.keys)
+
+
+def _jobs(asked: Asked, keys: Mapping[str, bytes]) -> tuple[list[LogJob], list[PlatewardenError]]:
     most = {origin: pin.leaves for origin, pin in (asked.pins or {}).items()}
     paths, faults = logs_at(asked.logs)
     cameras: dict[str, list[Path]] = {}
@@ -112,7 +117,7 @@ def _all_of(jobs: Sequence[LogJob]) -> Iterator[LogDone | PlatewardenError]:
             yield from done
 
 
-def _report(asked: Asked, facts: Facts, logs: Sequence[LogDone]) -> Report:
+def _report(asked: Asked, facts: Facts, logs: Sequence[LogDone], vouched: Vouched) -> Report:
     stories = {one.report.origin: one.story for one in logs}
     answers = [one for done in logs for one in done.answers]
     told = in_order([*answers, *with_city(stories)])
@@ -126,14 +131,18 @@ def _report(asked: Asked, facts: Facts, logs: Sequence[LogDone]) -> Report:
         said=tuple(sentences(facts, asked.period, names, logs)),
         publish=facts.newest.number,
         first_root=facts.first_root,
-        pins=tuple(_pin(one) for one in logs),
+        pins=tuple(_pin(one, vouched) for one in logs),
+        witnesses=vouched.policy_text,
         tables=(
             asked_table(facts, asked.period, names),
             *of_logs(logs, within, facts.cameras),
+            vouched.table,
             *of_archive(facts, asked.period, [one.tally for one in logs]),
         ),
     )
 
 
-def _pin(done: LogDone) -> Pin:
-    return Pin(done.report.origin, done.leaves, done.root, done.report.verdict.value, done.months)
+def _pin(done: LogDone, vouched: Vouched) -> Pin:
+    origin = done.report.origin
+    cosigned = vouched.cosigned.get(origin, b"").decode()
+    return Pin(origin, done.leaves, done.root, done.report.verdict.value, done.months, cosigned)

@@ -42,8 +42,9 @@ def recompute(file: Path, asked: Asked, tell: Tell = lambda _done, _all: None) -
     """
     data = read_bounded(file, MAX_BYTES)
     page = data.startswith(b"<!doctype html>")
-    period, names, pins = read_head(_untrusted_head(data, file, page=page), str(file))
-    asked = replace(asked, period=period, names=names, pins=pins)
+    head = read_head(_untrusted_head(data, file, page=page), str(file))
+    pins, told = head.pins, head.witnesses
+    asked = replace(asked, period=head.period, names=head.names, pins=pins, witnesses=told)
     made = make(asked, tell)
     again = as_html(made.report) if page else as_json(made.report)
     if again == data:

@@ -33,7 +33,7 @@ class Table:
 class Pin:
     """The very log that a report was made of: its first `leaves` leaves, under `root` (hex).
     `months`: for each month in which a leaf was logged, how many leaves there were at its end, and
-    under which root.
+    under which root. `cosigned`: the checkpoint that witnesses cosigned, or "".
     """
 
     origin: str
@@ -41,6 +41,7 @@ class Pin:
     root: str
     verdict: str
     months: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    cosigned: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _is_day(period: str) -> bool:
 class Report:
     """All of it. `asked`: the recipients asked about; `said`: the answers in sentences; `publish`:
     the number of the last publication that was looked at; `first_root`: SHA-256 of the city's first
-    root, in hex.
+    root, in hex; `witnesses`: who must cosign, where no charter says it (C2SP tlog-policy), or "".
     """
 
     city: str
@@ -106,3 +107,4 @@ class Report:
     first_root: str
     pins: tuple[Pin, ...]
     tables: tuple[Table, ...]
+    witnesses: str = ""

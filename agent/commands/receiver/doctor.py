@@ -4,24 +4,26 @@ import json
 
 import typer
 
-from agent.commands.receiver.receiver_options import Folder, Json
+from agent.commands.receiver.receiver_options import Folder, Json, access_log_reach
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def doctor(folder: Folder, as_json: Json = False) -> None:
-    """Look at keys, the city's files, the key list's reach, store, disk, certificate and broker.
+    """Look at keys, the city's files, the key list's reach, store, disk, certificate, broker and
+    how far witnesses vouch for the access log.
 
     While a receiver runs in the folder, the broker is not dialled.
     """
+    from agent.audit.witnesses.told_reach import finding_of
     from agent.core.camera.diagnosis_findings import as_table, exit_code
     from agent.doctor.recipient import look
     from agent.host.clock import SystemClock
     from agent.receiver.workplace import Workplace
 
-    place = Workplace(folder)
-    found = list(look(place, SystemClock().now()))
+    place, now = Workplace(folder), SystemClock().now()
+    found = [*look(place, now), finding_of(access_log_reach(folder), now)]
     if as_json:
         table = {
             "recipient": place.recipient,

@@ -4,18 +4,31 @@ import json
 
 import typer
 
-from agent.commands.receiver.receiver_options import Folder, Json
+from agent.commands.receiver.receiver_options import Folder, Json, access_log_reach
+from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def status(folder: Folder, as_json: Json = False) -> None:  # typer makes a flag of it
-    """Show the reads held, the numbers that never came, the epoch keys and their end."""
+    """Show the reads held, the numbers that never came, the epoch keys and their end, and how far
+    witnesses vouch for the access log.
+    """
+    from dataclasses import asdict
+
     from agent.host.clock import SystemClock, TrustedClock
     from agent.receiver import receiver_status
     from agent.receiver.workplace import Workplace
 
-    table = receiver_status.status(Workplace(folder), SystemClock().now())
+    place = Workplace(folder)
+    table = receiver_status.status(place, SystemClock().now())
+    reach = access_log_reach(folder)
+    table["access_log"] = asdict(reach) if reach.leaves or reach.problem else None
     table["clock"] = TrustedClock(folder, keep=False).explain()
-    typer.echo(json.dumps(table) if as_json else receiver_status.as_text(table))
+    if as_json:
+        typer.echo(json.dumps(table))
+        return
+    typer.echo(receiver_status.as_text(table))
+    if table["access_log"]:
+        typer.echo(visible(f"Access log {reach.words()}"))

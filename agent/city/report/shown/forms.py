@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import dataclass
 
 from agent.audit.leaf_tables import no_formula
 from agent.city.report.bands import Band, Cell
@@ -23,12 +24,14 @@ def head(report: Report) -> dict[str, object]:
         "asked": list(report.asked),
         "publish": report.publish,
         "first_root": report.first_root,
+        "witnesses": report.witnesses,
         "logs": {
             one.origin: {
                 "leaves": one.leaves,
                 "root": one.root,
                 "verdict": one.verdict,
                 "months": {month: list(end) for month, end in one.months.items()},
+                "cosigned": one.cosigned,
             }
             for one in report.pins
         },
@@ -62,10 +65,18 @@ def as_csv(report: Report) -> bytes:
     return out.getvalue().encode()
 
 
-def read_head(untrusted: object, where: str) -> tuple[Period, tuple[str, ...], dict[str, Pin]]:
-    """Period, recipients asked about and logs of a head that somebody hands on. Raises
-    UsageError.
-    """
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a report says that it is: enough to make it again. `witnesses`: as Report has it."""
+
+    period: Period
+    names: tuple[str, ...]
+    pins: dict[str, Pin]
+    witnesses: str
+
+
+def read_head(untrusted: object, where: str) -> Head:
+    """The head of a report that somebody hands on. Raises UsageError."""
     try:
         return _head(untrusted)
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -76,7 +87,7 @@ def read_head(untrusted: object, where: str) -> tuple[Period, tuple[str, ...], d
         ) from None
 
 
-def _head(untrusted: object) -> tuple[Period, tuple[str, ...], dict[str, Pin]]:
+def _head(untrusted: object) -> Head:
     if not isinstance(untrusted, dict) or untrusted["v"] != VERSION:
         raise ValueError
     period, asked, logs = untrusted["period"], untrusted["asked"], untrusted["logs"]
@@ -92,11 +103,12 @@ def _head(untrusted: object) -> tuple[Period, tuple[str, ...], dict[str, Pin]]:
                 str(month): (_number(size), str(root))
                 for month, (size, root) in one["months"].items()
             },
+            str(one["cosigned"]),
         )
         for origin, one in logs.items()
     }
     require(period, [str(name) for name in asked])
-    return Period(period), tuple(map(str, asked)), pins
+    return Head(Period(period), tuple(map(str, asked)), pins, str(untrusted["witnesses"]))
 
 
 def _number(value: object) -> int:

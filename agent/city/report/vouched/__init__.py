@@ -1,0 +1,1 @@
+"""How far witnesses vouch for the logs of a report."""
