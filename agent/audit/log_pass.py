@@ -10,7 +10,7 @@ log_check names it.
 import re
 from binascii import a2b_base64, b2a_base64
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -28,6 +28,7 @@ _DAY_CHARACTERS = 10
 _NOTHING_LEFT = (None, None, None)
 
 LeafColumns = tuple[object, object, object, object]  # n, hash, salt, details
+Each = Callable[[int, str, str, Mapping[str, object]], None]  # number, time or "", kind, details
 CheckpointColumns = tuple[object, object, object]  # size, note, peaks
 
 
@@ -58,10 +59,12 @@ def one_pass(
     *,
     every_signature: bool = False,
     tell: Callable[[int], None] = lambda _: None,
+    each: Each | None = None,
 ) -> Passed | None:
     """The rows in the order of their numbers; None when anything is not as it was signed.
 
-    `wanted`: sizes whose roots are needed; `tell`: is called with the leaves done so far.
+    `wanted`: sizes whose roots are needed; `tell`: is called with the leaves done so far; `each`:
+    is given each leaf, which counts for nothing where this ends with None.
     """
     walk, note = _Walk(signer), None
     waiting = next(checkpoints, _NOTHING_LEFT)
@@ -75,6 +78,8 @@ def one_pass(
             waiting = next(checkpoints, _NOTHING_LEFT)
         else:
             walk.seen.lacking, note = walk.seen.lacking + 1, None
+        if each is not None:
+            each(walk.seen.leaves - 1, *walk.said)
         if walk.seen.leaves in wanted:
             walk.remember()
         if walk.seen.leaves % TELL_EVERY == 0:
@@ -95,6 +100,7 @@ class _Walk:
         self._key_id = signer.id
         self._peaks: list[bytes] = []
         self._at, self._day = "", ""
+        self.said: tuple[str, str, Mapping[str, object]] = ("", WITHHELD, {})
         self._known_kinds: dict[object, str] = {}
 
     def take(self, n: object, stored: object, salt: object, details: object) -> bool:
@@ -151,6 +157,7 @@ class _Walk:
             runs.append((place, place))
         self.seen.kinds[WITHHELD] += 1
         self._at = ""
+        self.said = "", WITHHELD, {}
 
     def _said(self, details: bytes) -> bool:
         """Count what a leaf says; False when it says another number."""
@@ -161,8 +168,10 @@ class _Walk:
         name = self._known_kinds.get(kind) if isinstance(kind, str) else ""
         if name is None:
             name = self._known_kinds[kind] = said_kind(kind)
-        self.seen.kinds[name or "unreadable"] += 1
+        name = name or "unreadable"
+        self.seen.kinds[name] += 1
         self._at = self._checked_time(at)
+        self.said = self._at, name, said
         if self._at:
             seen = self.seen
             seen.first_at = min(seen.first_at or self._at, self._at)

@@ -2,9 +2,10 @@
 leaf, and reports (`platewarden audit verify`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from agent.audit.checkpoint_files import (
     CheckpointFile,
@@ -44,6 +45,19 @@ from agent.storage.log_schema import CHECKPOINT_FILE, COSIGNED_FILE
 Tell = Callable[[int, int], None]  # leaves done, leaves
 
 
+class LeafTaker(Protocol):
+    """Whoever wants a log's leaves while it is verified, so that they are read once."""
+
+    def begin(self, origin: str) -> None:
+        """A log of this name, which says so itself: the leaves that follow are its first ones."""
+
+    def take(self, number: int, at: str, kind: str, details: Mapping[str, object]) -> None:
+        """One more leaf. `at`: its time, or ""; `kind`: also `withheld`, `unreadable`."""
+
+    def void(self) -> None:
+        """The log is not as it was signed: nothing that was given counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """How to verify. `among_many`: a kept checkpoint of another log is that log's affair.
@@ -65,9 +79,10 @@ def verify(
     *,
     asked: Asked | None = None,
     tell: Tell = lambda _done, _all: None,
+    taker: LeafTaker | None = None,
 ) -> LogReport:
     """Verify the log at `path`, also against the files `checkpoint` and `cosigned` beside it and
-    checkpoints that the auditor kept from earlier.
+    checkpoints that the auditor kept from earlier. `taker` is given its leaves on the way.
 
     Raises StorageError when there is no log or it cannot be read. Limit: an end that was cut off
     together with every checkpoint that signs it can be seen only with a checkpoint kept elsewhere.
@@ -78,7 +93,9 @@ def verify(
     # before the database: a live log only grows
     own = [read_checkpoint_file(file) for file in beside if file.is_file()]
     files = _Files(own, [read_checkpoint_file(file) for file in asked.kept], asked)
-    report = _in_one_pass(path, database, keys, files, tell)
+    report = _in_one_pass(path, database, keys, files, tell, taker)
+    if report is None and taker is not None:
+        taker.void()
     return report or _leaf_by_leaf(path, read_log(database), keys, files)
 
 
@@ -179,7 +196,12 @@ class _Files:
 
 
 def _in_one_pass(
-    path: Path, database: Path, keys: TrustedLogKeys, files: _Files, tell: Tell
+    path: Path,
+    database: Path,
+    keys: TrustedLogKeys,
+    files: _Files,
+    tell: Tell,
+    taker: LeafTaker | None = None,
 ) -> LogReport | None:
     """None when anything at all is not as it was signed: then it is looked at leaf by leaf."""
     with streamed(database) as log:
@@ -188,6 +210,8 @@ def _in_one_pass(
             return None
         files.judge(signer)
         signed = [one.checkpoint for one in files.good if one.checkpoint]
+        if taker is not None:
+            taker.begin(signer.origin)
         passed = one_pass(
             log.leaves,
             log.checkpoints,
@@ -195,6 +219,7 @@ def _in_one_pass(
             frozenset(one.size for one in signed),
             every_signature=files.asked.every_signature,
             tell=lambda done: tell(done, log.rows),
+            each=taker.take if taker else None,
         )
     if passed is None or files.forged:
         return None

@@ -25,6 +25,7 @@ LOG_FILE = "log.sqlite"
 MOST_RECENT = 20_000
 MAX_KIND = 32
 _KINDS = frozenset(LeafKind)
+_DECODE = json.JSONDecoder().decode  # `loads` looks for UTF-16 first
 _LEAVES = "SELECT n, hash, salt, details FROM leaf ORDER BY n"
 _CHECKPOINTS = "SELECT size, note, peaks FROM checkpoint ORDER BY size"
 
@@ -325,7 +326,7 @@ def said_time(at: object) -> str:
 def opening(details: bytes) -> dict[str, object]:
     """What a leaf's details say, unverified; {} when they are no object."""
     try:
-        value = json.loads(details)
+        value = _DECODE(details.decode())
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -15,6 +15,8 @@ SLACK = timedelta(minutes=10)  # from an hour's end to its leaf
 LONGEST_SILENCE = timedelta(hours=2)  # of deliver, which counts by its own clock
 MOST_TOLD = 1_000  # of one log: a log without counts for years must not fill a screen
 TO_THE_HOUR = len("2026-11-22T10")
+_SIGNS = frozenset({LeafKind.COUNTS, LeafKind.START, LeafKind.STOP})
+_ENDS = frozenset({LeafKind.STOP, LeafKind.DECOMMISSION})
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,7 +51,7 @@ class Hours:
             self._start(at, leaf)
         self._sign(at, leaf)
         self._last, self._at = leaf, at
-        if leaf.kind in {LeafKind.STOP, LeafKind.DECOMMISSION} and self._begin is not None:
+        if leaf.kind in _ENDS and self._begin is not None:
             self._end()
             self._begin, self._stopped = None, leaf
 
@@ -65,8 +67,7 @@ class Hours:
 
     def _sign(self, at: datetime, leaf: ShownLeaf) -> None:
         """Deliver's silence shows at the leaf that ends it."""
-        signs = {LeafKind.COUNTS, LeafKind.START, LeafKind.STOP}
-        if self.process != "deliver" or self._begin is None or leaf.kind not in signs:
+        if self.process != "deliver" or self._begin is None or leaf.kind not in _SIGNS:
             return
         if at - self._told > LONGEST_SILENCE:
             what = f"no `counts` between {rfc3339(self._told)} and {leaf.at}, although it ran"

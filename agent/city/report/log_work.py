@@ -11,7 +11,7 @@ from agent.audit.log_verify import verify
 from agent.audit.questions.ask import Asking, camera_of, of_camera
 from agent.audit.questions.between import Story
 from agent.audit.questions.findings import Answer
-from agent.audit.shown_leaves import leaves_of
+from agent.audit.shown_leaves import ShownLeaf, leaves_of
 from agent.city.report.log_tally import Tally
 from agent.city.report.report_tables import Period
 from agent.core.log.checkpoint import parse_body, parse_note
@@ -72,19 +72,62 @@ def _one(job: LogJob, path: Path) -> LogDone | PlatewardenError:
 
 def _work(job: LogJob, path: Path) -> LogDone:
     keys = {name: Ed25519PublicKey.from_public_bytes(raw) for name, raw in job.keys.items()}
-    report = verify(path, TrustedLogKeys(keys, job.source))
-    camera, process = parts_of(report.origin)
-    asking, tally = Asking(report.origin), Tally(camera, process)
-    most, ends = job.most.get(report.origin), dict[str, int]()
-    for leaf in leaves_of(report, most):
-        asking.take(leaf)
-        tally.take(leaf, job.period)
-        ends[leaf.at[:7]] = leaf.number + 1
+    counting = _Counting(job)
+    report = verify(path, TrustedLogKeys(keys, job.source), taker=counting)
+    if not counting.begun:
+        counting.begin(report.origin)
+        for leaf in leaves_of(report, counting.most):
+            counting.count(leaf)
+    most, ends, tally, asking = counting.most, counting.ends, counting.tally, counting.asking
     head = report.head.size if report.head else 0
     size = head if most is None else min(most, head)
     roots = _roots(path, {size, *ends.values()})
     months = {month: (end, roots[end]) for month, end in sorted(ends.items()) if end in roots}
     return LogDone(report, size, roots.get(size, ""), months, tally, asking.story, asking.done())
+
+
+@dataclass(slots=True)
+class _Counting:
+    """Counts a log's leaves and asks of them while it is verified: each is read once."""
+
+    job: LogJob
+    begun: bool = False
+    origin: str = ""
+    camera: str = ""
+    process: str = ""
+    most: int | None = None
+    before: str = ""
+    ends: dict[str, int] = field(default_factory=dict)
+    tally: Tally = field(default_factory=lambda: Tally("", ""))
+    asking: Asking = field(default_factory=lambda: Asking(""))
+
+    def begin(self, origin: str) -> None:
+        """Implements LeafTaker."""
+        self.begun, self.origin, self.before, self.ends = True, origin, "", {}
+        self.camera, self.process = parts_of(origin)
+        self.most = self.job.most.get(origin)
+        self.asking, self.tally = Asking(origin), Tally(self.camera, self.process)
+
+    def void(self) -> None:
+        """Implements LeafTaker."""
+        self.begun = False
+
+    def take(self, number: int, at: str, kind: str, details: Mapping[str, object]) -> None:
+        """Implements LeafTaker. A leaf that tells no time was logged after the one before it."""
+        if self.most is not None and number >= self.most:
+            return
+        self.before = at or self.before
+        self.count(
+            ShownLeaf(
+                self.origin, self.camera, self.process, number, self.before, kind, "", details
+            )
+        )
+
+    def count(self, leaf: ShownLeaf) -> None:
+        """One more leaf that counts."""
+        self.asking.take(leaf)
+        self.tally.take(leaf, self.job.period)
+        self.ends[leaf.at[:7]] = leaf.number + 1
 
 
 def _roots(path: Path, sizes: set[int]) -> dict[int, str]:
