@@ -4,7 +4,7 @@ import json
 
 import typer
 
-from agent.commands.receiver.receiver_options import Folder, Json, access_log_reach
+from agent.commands.receiver.receiver_options import Folder, Json, own_logs
 
 app = typer.Typer(add_completion=False)
 
@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def doctor(folder: Folder, as_json: Json = False) -> None:
     """Look at keys, the city's files, the key list's reach, store, disk, certificate, broker and
-    how far witnesses vouch for the access log.
+    how far witnesses vouch for the receiver's own logs.
 
     While a receiver runs in the folder, the broker is not dialled.
     """
@@ -23,7 +23,7 @@ def doctor(folder: Folder, as_json: Json = False) -> None:
     from agent.receiver.workplace import Workplace
 
     place, now = Workplace(folder), SystemClock().now()
-    found = [*look(place, now), finding_of(access_log_reach(folder), now)]
+    found = [*look(place, now), *(finding_of(one, now) for one in own_logs(folder).values())]
     if as_json:
         table = {
             "recipient": place.recipient,

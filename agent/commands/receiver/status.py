@@ -4,7 +4,7 @@ import json
 
 import typer
 
-from agent.commands.receiver.receiver_options import Folder, Json, access_log_reach
+from agent.commands.receiver.receiver_options import Folder, Json, own_logs
 from agent.core.text.visible import visible
 
 app = typer.Typer(add_completion=False)
@@ -13,7 +13,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def status(folder: Folder, as_json: Json = False) -> None:  # typer makes a flag of it
     """Show the reads held, the numbers that never came, the epoch keys and their end, and how far
-    witnesses vouch for the access log.
+    witnesses vouch for the receiver's own logs.
     """
     from dataclasses import asdict
 
@@ -23,12 +23,12 @@ def status(folder: Folder, as_json: Json = False) -> None:  # typer makes a flag
 
     place = Workplace(folder)
     table = receiver_status.status(place, SystemClock().now())
-    reach = access_log_reach(folder)
-    table["access_log"] = asdict(reach) if reach.leaves or reach.problem else None
+    logs = {name: one for name, one in own_logs(folder).items() if one.leaves or one.problem}
+    table["logs"] = {name: asdict(one) for name, one in logs.items()}
     table["clock"] = TrustedClock(folder, keep=False).explain()
     if as_json:
         typer.echo(json.dumps(table))
         return
     typer.echo(receiver_status.as_text(table))
-    if table["access_log"]:
-        typer.echo(visible(f"Access log {reach.words()}"))
+    for one in logs.values():
+        typer.echo(visible(f"{one.log.capitalize():<10} {one.words()}"))
