@@ -149,8 +149,8 @@ def test_the_layers_are_exhaustive_and_no_module_is_optional():
     assert set(ignored) == {
         "agent.host.notify -> socket",
         "agent.receiver.opener -> agent.core.reading.plate_text",
-        "agent.receiver.inbox.access_log -> agent.storage.audit_log",
-        "agent.receiver.inbox.access_log -> agent.storage.log_key",
+        "agent.receiver.logs.own_log -> agent.storage.audit_log",
+        "agent.receiver.logs.own_log -> agent.storage.log_key",
     }
 
 
