@@ -38,7 +38,7 @@ SPREAD := $(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal 
 # What `programs-NAME` looks for, as command:package; the product and the demo need none of them.
 PROGRAMS_quick := mosquitto:mosquitto postgres:postgresql ps:procps unshare:util-linux strace:strace systemd-analyze:systemd pdftoppm:poppler-utils pdftotext:poppler-utils
 PROGRAMS_faults := mosquitto:mosquitto ip:iproute2 nft:nftables mkfs.ext4:e2fsprogs chattr:e2fsprogs
-PROGRAMS_test := $(PROGRAMS_quick) $(PROGRAMS_faults) node:nodejs npm:npm softhsm2-util:softhsm2 valgrind:valgrind chromium:chromium
+PROGRAMS_test := $(PROGRAMS_quick) $(PROGRAMS_faults) node:nodejs npm:npm softhsm2-util:softhsm2 valgrind:valgrind chromium:chromium $(PROGRAMS_deb)
 PROGRAMS_hw := mosquitto:mosquitto ip:iproute2 faketime:faketime
 PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
 PROGRAMS_tree := mmdebstrap:mmdebstrap unshare:util-linux git:git
@@ -124,8 +124,8 @@ test-brokers: root programs-tree $(VENV)/dev.stamp ## three nodes of RabbitMQ 4 
 test-boot: root programs-boot $(VENV)/dev.stamp ## the units booted by systemd-nspawn in a Debian trixie tree: walls, hangs, reboots (root, ~5 minutes more the first time, then 5; 11 on a busy machine)
 	PYTHON=$(abspath $(BIN)/python) tests/boot/run.sh
 
-deb: programs-deb $(VENV)/dev.stamp ## Debian packages for bookworm and trixie, amd64 and arm64, into dist/ (needs debhelper; ~10 minutes; SUITE= and ARCH= for one)
-	$(BIN)/python debian/build.py $(if $(SUITE),--suite $(SUITE)) $(if $(ARCH),--architecture $(ARCH))
+deb: programs-deb $(VENV)/dev.stamp ## Debian packages for bookworm and trixie, amd64 and arm64, into dist/ (needs debhelper; ~10 minutes; SUITE= and ARCH= for one; TWICE=1 builds each again and compares the bytes)
+	$(BIN)/python debian/build.py $(if $(SUITE),--suite $(SUITE)) $(if $(ARCH),--architecture $(ARCH)) $(if $(TWICE),--twice)
 
 test-deb: root programs-tree $(VENV)/dev.stamp ## install, upgrade, remove and purge the amd64 packages of dist/ in fresh trees, and turn a card into a camera (root, mmdebstrap; ~10 minutes)
 	for suite in $(or $(SUITE),bookworm trixie); do debian/test_packages.sh $$suite dist/$$suite; done

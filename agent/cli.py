@@ -104,13 +104,19 @@ def _own_fault(error: Exception) -> PlatewardenError:
 
 
 def _missing(module: str) -> UsageError:
-    """A part that this installation leaves out: the camera's package holds less than the city's,
-    and a wheel without extras less than either.
+    """A part that this installation leaves out: each Debian package holds what its side runs, and
+    a wheel without extras what a desk does.
     """
     if module.startswith("agent."):
         return UsageError(
             f"this needs {module}, which is not in this package",
-            fix="platewarden-city holds it, or the installation is damaged",
+            fix="platewarden, platewarden-receiver or platewarden-city holds it, "
+            "or the installation is damaged",
+        )
+    if module.partition(".")[0] == "av":
+        return UsageError(
+            "videos and USB cameras need PyAV, and 'av' is not installed",
+            fix="apt install python3-av (14 or newer), or pip install 'platewarden[camera]'",
         )
     if module.partition(".")[0] in CAMERA_LIBRARIES:
         return UsageError(

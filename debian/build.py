@@ -1,5 +1,5 @@
 """`make deb`: fetches the wheels that constraints.txt pins, checks their hashes, and has debhelper
-build both packages per suite and architecture.
+build the packages per suite and architecture.
 """
 
 import argparse
@@ -114,6 +114,11 @@ def check(wheels: Path, *, renew: bool) -> None:
         )
 
 
+def from_debian(minor: int) -> dict[str, str]:
+    """{distribution: Debian's package that a suite's packages take in its place}."""
+    return runpy.run_path(str(ROOT / "debian/stage.py"))["FROM_DEBIAN"].get(minor, {})
+
+
 def copy_tree(work: Path) -> None:
     """What the package is made from, in a folder of its own."""
     shutil.rmtree(work, ignore_errors=True)
@@ -139,6 +144,7 @@ def build(suite: str, architecture: str, wheels: Path, work: Path, out: Path) ->
         "WHEELS": str(wheels),
         "PYTHON_MINOR": str(minor),
         "BUILD_PYTHON": sys.executable,
+        "FROM_DEBIAN": ", ".join(from_debian(minor).values()),
         "DEB_BUILD_OPTIONS": "nocheck",
     }
     given["COMPRESSION"] = os.environ.get("COMPRESSION", "3")
@@ -168,12 +174,37 @@ def build(suite: str, architecture: str, wheels: Path, work: Path, out: Path) ->
     shutil.rmtree(work)
 
 
+def digests(folder: Path) -> dict[str, str]:
+    """{package: SHA-256} of the packages in a folder."""
+    return {
+        package.name: hashlib.sha256(package.read_bytes()).hexdigest()
+        for package in sorted(folder.glob("*.deb"))
+    }
+
+
+def build_again(suite: str, architecture: str, wheels: Path, work: Path, out: Path) -> None:
+    """The same packages in another folder, as a user with other habits; they must be the same."""
+    again = work / "again"
+    os.umask(0o077)
+    os.environ.update(TZ="Pacific/Auckland")
+    build(suite, architecture, wheels, work / f"again-{suite}-{architecture}", again)
+    first = {name: digest for name, digest in digests(out).items() if f"_{architecture}." in name}
+    if first != digests(again):
+        raise SystemExit(f"another build gave other bytes; type: diffoscope {out} {again}")
+    shutil.rmtree(again)
+    for name, digest in first.items():
+        print(f"{digest}  {name}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", choices=SUITES, action="append")
     parser.add_argument("--architecture", choices=MACHINES, action="append")
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
     parser.add_argument("--work", type=Path, default=ROOT / "build/deb")
+    parser.add_argument(
+        "--twice", action="store_true", help="build again elsewhere, and compare the bytes"
+    )
     parser.add_argument(
         "--renew",
         action="store_true",
@@ -200,6 +231,9 @@ def main() -> None:
                     given.out / suite,
                 )
                 print(f"{suite} {architecture}: {given.out / suite}", flush=True)
+                if given.twice:
+                    work = given.work.resolve()
+                    build_again(suite, architecture, wheels, work, given.out / suite)
 
 
 if __name__ == "__main__":

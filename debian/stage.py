@@ -1,5 +1,5 @@
-"""Lays out what the two Debian packages hold: unpacks the wheels and divides our own modules
-between camera and city by what imports what, and the documents by who names them.
+"""Lays out what the Debian packages hold: divides our own modules between camera, receiver and city
+by what imports what, the documents by who names them, and of the wheels what each side loads.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import runpy
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email import message_from_string
 from pathlib import Path
 
@@ -17,7 +17,35 @@ import setuptools
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = Path("usr/lib/platewarden")
+SIDES = ("camera", "receiver", "city")
 CITY_EXTRAS = ("demo", "hsm", "inbox", "peers", "receiver-postgresql")
+# In no package: they look at pictures with a camera's libraries, and a camera may not hold them.
+READERS = frozenset({"demo", "read"})
+# A desk makes the folders of a batch of cameras; a camera makes its own.
+ALSO_CITY = frozenset({"provision"})
+# Imported by another name than the distribution's.
+DISTRIBUTIONS = {"cv2": "opencv-python-headless", "paho": "paho-mqtt"}
+# What our modules do not import themselves, and a side loads.
+ALSO_LOADED = {"receiver": ("psycopg-binary",), "city": ("python-pkcs11",)}
+# Imported inside functions, for what not every machine does. A camera decodes no video unless its
+# source is one or a USB camera: then PyAV is Debian's. No camera is given an iPhone's pictures.
+NOT_CARRIED = frozenset({"av", "libcamera", "pi-heif", "picamera2"})
+# Named by a wheel, for parts of it that STRIPPED leaves out.
+NOT_NEEDED = {"onnxruntime": frozenset({"flatbuffers", "packaging", "protobuf"})}
+# Debian's own, where it is as new as setup.py asks: by Python's minor version, then distribution.
+FROM_DEBIAN = {13: {"numpy": "python3-numpy (>= 1:2.0)"}}
+# Never loaded: tests, headers, what is for compilers and type checkers.
+USELESS = re.compile(
+    r"(^|/)(tests|test_data|__pycache__)/|\.(h|hpp|c|a|pxd|pyx|pyi|pyc)$|(^|/)py\.typed$"
+)
+# By wheel: parts for those who train and convert networks, and a second copy of onnxruntime for C.
+STRIPPED = {
+    "numpy": re.compile(r"numpy/f2py/|numpy/_core/(include|lib)/|numpy/_core/_(\w+_tests|simd)\."),
+    "onnxruntime": re.compile(
+        r"onnxruntime/(backend|datasets|quantization|tools|transformers)/"
+        r"|onnxruntime/capi/(libonnxruntime\.so|training/)"
+    ),
+}
 # The camera's documents besides those that its modules name.
 INSTALLERS = frozenset(
     {
@@ -29,6 +57,18 @@ INSTALLERS = frozenset(
         "docs/img/mounting.svg",
         "docs/ref/commands.md",
         "docs/ref/delivery.md",
+    }
+)
+# The receiver's, likewise.
+RECIPIENTS = frozenset(
+    {
+        "docs/glossary.md",
+        "docs/promises.md",
+        "docs/guide/broker.md",
+        "docs/guide/recipient.md",
+        "docs/img/inbox.png",
+        "docs/ref/commands.md",
+        "docs/ref/sealed-read.md",
     }
 )
 
@@ -55,36 +95,53 @@ def own_modules() -> dict[str, Path]:
     return found
 
 
+def imported(file: Path) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports of a file that are carried out at run time, inside functions too."""
+    waiting: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        waiting += node.orelse if for_types else ast.iter_child_nodes(node)
+
+
 def imports(name: str, file: Path, known: dict[str, Path]) -> Iterator[str]:
-    """Our modules that a file imports anywhere, inside functions too."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    """Our modules that a file imports."""
+    for node in imported(file):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                raise SystemExit(f"{name}: a relative import; write it in full")
-            yield from (
-                wanted
-                for wanted in [
-                    node.module,
-                    *(f"{node.module}.{alias.name}" for alias in node.names),
-                ]
-                if wanted in known
-            )
+        elif node.level:
+            raise SystemExit(f"{name}: a relative import; write it in full")
+        else:
+            wanted = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            yield from (module for module in wanted if module in known)
 
 
-def camera_modules(known: dict[str, Path], city: frozenset[str]) -> set[str]:
-    """What the camera's commands reach.
-
-    The demo and the reading of folders are reached by none of them (docs/design/layers.md).
-    """
-    typed = {
-        name: found[1].replace(".", " ")
-        for name in known
-        if (found := re.fullmatch(r"agent\.commands\.([a-z]+(?:\.[a-z]+)?)", name))
+def foreign(files: Iterable[Path]) -> set[str]:
+    """Distributions whose modules these files import."""
+    tops = {
+        top.partition(".")[0]
+        for file in files
+        for node in imported(file)
+        for top in (
+            [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module]
+        )
     }
-    # a group that is the city's is so with all that is in it
-    commands = [name for name, words in typed.items() if city.isdisjoint({words, words.split()[0]})]
+    return {plain(DISTRIBUTIONS.get(top, top)) for top in tops - sys.stdlib_module_names}
+
+
+def typed(name: str) -> str | None:
+    """The words that a command's module is typed as, None for a module that is no command."""
+    words = name.removeprefix("agent.commands.").split(".")
+    inside = [word for word in words if "_" in word and not word.endswith("_")]
+    if inside or not name.startswith("agent.commands."):
+        return None
+    return " ".join(word.removesuffix("_").replace("_", "-") for word in words)
+
+
+def reached_from(commands: Iterable[str], known: dict[str, Path]) -> set[str]:
+    """The modules that these commands need, those of the command line among them."""
     waiting, reached = ["agent.cli", "agent.__main__", *commands], set()
     while waiting:
         name = waiting.pop()
@@ -92,6 +149,40 @@ def camera_modules(known: dict[str, Path], city: frozenset[str]) -> set[str]:
             reached.add(name)
             parents = [name.rsplit(".", depth)[0] for depth in range(1, name.count(".") + 1)]
             waiting += [*parents, *imports(name, known[name], known)]
+    return reached
+
+
+def commands_of(side: str, known: dict[str, Path], city: frozenset[str]) -> Iterator[str]:
+    """The modules of one side's commands. A group that is a side's is so with all that is in it."""
+    for name in known:
+        words = typed(name)
+        if words is None:
+            continue
+        top = words.split()[0]
+        if top in READERS:
+            continue
+        citys = not city.isdisjoint({words, top})
+        if {
+            "camera": not citys,
+            "receiver": top == "receiver",
+            "city": (citys and top != "receiver") or top in ALSO_CITY,
+        }[side]:
+            yield name
+
+
+def camera_modules(known: dict[str, Path], city: frozenset[str]) -> set[str]:
+    """What the camera's commands reach.
+
+    The demo and the reading of folders are reached by none of them (docs/design/layers.md).
+    """
+    return reached_from(commands_of("camera", known, city), known)
+
+
+def modules(known: dict[str, Path]) -> dict[str, set[str]]:
+    """{side: its modules}. The city's package stands on the receiver's, and repeats none of it."""
+    city = city_commands()
+    reached = {side: reached_from(commands_of(side, known, city), known) for side in SIDES}
+    reached["city"] -= reached["receiver"]
     return reached
 
 
@@ -121,17 +212,32 @@ def documents() -> list[Path]:
     ]
 
 
-def lay_out_documents(camera: Path, city: Path, reached: set[str]) -> None:
-    """The camera's package holds what its own modules name, in messages or docstrings, and what an
-    installer reads; the city's the rest.
+def documents_of(files: Iterable[Path], readers: frozenset[str]) -> set[Path]:
+    """The documents that these files name, in messages or docstrings, and that a side's people
+    read.
+    """
+    pattern = runpy.run_path(str(ROOT / "agent/doc_paths.py"))["NAMED"]
+    named = readers.union(*(pattern.findall(file.read_text("utf-8")) for file in files))
+    return {
+        document
+        for document in documents()
+        if not named.isdisjoint({str(document), str(document.parent)})
+    }
+
+
+def lay_out_documents(sides: dict[str, Path], held: dict[str, set[str]]) -> None:
+    """The camera's and the receiver's package hold what their own modules name and their people
+    read; the city's the rest, over the receiver's.
     """
     known = own_modules()
-    pattern = runpy.run_path(str(ROOT / "agent/doc_paths.py"))["NAMED"]
-    files = [part for name in reached for part in (known[name], *beside(known[name]))]
-    named = INSTALLERS.union(*(pattern.findall(file.read_text("utf-8")) for file in files))
-    for document in documents():
-        its_own = not named.isdisjoint({str(document), str(document.parent)})
-        copy(ROOT / document, (camera if its_own else city) / PRIVATE / "agent" / document)
+    given = {}
+    for side, readers in (("camera", INSTALLERS), ("receiver", RECIPIENTS)):
+        files = [part for name in held[side] for part in (known[name], *beside(known[name]))]
+        given[side] = documents_of(files, readers)
+    given["city"] = set(documents()) - given["receiver"]
+    for side, chosen in given.items():
+        for document in chosen:
+            copy(ROOT / document, sides[side] / PRIVATE / "agent" / document)
 
 
 def copy(file: Path, into: Path) -> None:
@@ -139,23 +245,26 @@ def copy(file: Path, into: Path) -> None:
     shutil.copyfile(file, into)
 
 
-def lay_out_ours(camera: Path, city: Path) -> None:
+def lay_out_ours(sides: dict[str, Path]) -> None:
     """agent/, the models, the jurisdictions, the issuers and the documents."""
     known = own_modules()
-    reached = camera_modules(known, city_commands())
-    for name, file in known.items():
-        for part in [file, *beside(file)]:
-            copy(part, (camera if name in reached else city) / PRIVATE / part.relative_to(ROOT))
+    held = modules(known)
+    for side, names in held.items():
+        for name in names:
+            for part in (known[name], *beside(known[name])):
+                copy(part, sides[side] / PRIVATE / part.relative_to(ROOT))
     for file in [
         ROOT / "models/manifest.json",
         *(ROOT / "models").glob("*.onnx"),
         *(ROOT / "models").glob("*.py"),
     ]:
-        copy(file, camera / PRIVATE / "models" / file.name)
-    for name, side in (("jurisdictions", city), ("issuers", camera)):  # a rig's camera doubts rows
+        copy(file, sides["camera"] / PRIVATE / "models" / file.name)
+    # a rig's camera doubts rows, as a clerk's desk does
+    for name, holders in (("jurisdictions", ["city"]), ("issuers", ["camera", "city"])):
         for file in (ROOT / "config" / name).glob("*.toml"):
-            copy(file, side / PRIVATE / "agent" / name / file.name)
-    lay_out_documents(camera, city, reached)
+            for side in holders:
+                copy(file, sides[side] / PRIVATE / "agent" / name / file.name)
+    lay_out_documents(sides, held)
 
 
 def city_commands() -> frozenset[str]:
@@ -178,46 +287,61 @@ def requirements(wheel: Path) -> list[str]:
     ]
 
 
-def lay_out_wheels(folder: Path, camera: Path, city: Path) -> None:
-    """The camera's wheels with all that they need, and the city's remainder."""
-    wheels = {plain(wheel.name.split("-", 1)[0]): wheel for wheel in folder.glob("*.whl")}
-    given = setup_arguments()
-    asked = (*given["install_requires"], *given["extras_require"]["camera"])
-    waiting, wanted = [plain(line) for line in asked], set()
+def wheels_of(side: str, wheels: dict[str, Path], minor: int) -> set[str]:
+    """Distributions that a side loads, by what its modules import and these need in turn."""
+    known = own_modules()
+    names = reached_from(commands_of(side, known, city_commands()), known)
+    waiting = [*foreign(known[name] for name in names), *ALSO_LOADED.get(side, ())]
+    debians, wanted = FROM_DEBIAN.get(minor, {}), set()
     while waiting:
         name = waiting.pop()
-        if name in wheels and name not in wanted:
+        if name in wheels and name not in {*wanted, *debians, *NOT_CARRIED}:
             wanted.add(name)
-            waiting += requirements(wheels[name])
-    for name, wheel in sorted(wheels.items()):
-        unpack(wheel, (camera if name in wanted else city) / PRIVATE)
+            waiting += {*requirements(wheels[name])} - NOT_NEEDED.get(name, set())
+    return wanted
+
+
+def lay_out_wheels(folder: Path, sides: dict[str, Path], minor: int) -> None:
+    """To each side its wheels. The city's package stands on the receiver's."""
+    wheels = {plain(wheel.name.split("-", 1)[0]): wheel for wheel in folder.glob("*.whl")}
+    receivers = wheels_of("receiver", wheels, minor)
+    for side, into in sides.items():
+        wanted = wheels_of(side, wheels, minor) - (receivers if side == "city" else set())
+        for name in sorted(wanted):
+            unpack(wheels[name], into / PRIVATE)
 
 
 def unpack(wheel: Path, into: Path) -> None:
     """A wheel is a zip: modules at its root, scripts and headers under *.data/ that nobody here
-    needs.
+    needs. What is never loaded stays out; its licences stay in.
     """
+    useless = STRIPPED.get(plain(wheel.name.split("-", 1)[0]))
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             outside = name.startswith("/") or ".." in Path(name).parts
             if outside or re.match(r"[^/]+\.data/(?!scripts/|headers/|data/)", name):
                 raise SystemExit(f"{wheel.name}: {name} is not what a wheel should hold")
-            if not name.endswith("/") and ".data/" not in name.split("/", 2)[0] + "/":
-                target = into / name
-                if target.exists():
-                    raise SystemExit(f"{wheel.name}: {name} is there already, from another wheel")
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(archive.read(name))
+            if name.endswith("/") or ".data/" in name.split("/", 2)[0] + "/":
+                continue
+            if USELESS.search(name) or (useless and useless.match(name)):
+                continue
+            target = into / name
+            if target.exists():
+                raise SystemExit(f"{wheel.name}: {name} is there already, from another wheel")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(archive.read(name))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wheels", type=Path, required=True)
-    parser.add_argument("--camera", type=Path, required=True)
-    parser.add_argument("--city", type=Path, required=True)
+    parser.add_argument("--python-minor", type=int, required=True)
+    for side in SIDES:
+        parser.add_argument(f"--{side}", type=Path, required=True)
     given = parser.parse_args()
-    lay_out_ours(given.camera, given.city)
-    lay_out_wheels(given.wheels, given.camera, given.city)
+    sides = {side: getattr(given, side) for side in SIDES}
+    lay_out_ours(sides)
+    lay_out_wheels(given.wheels, sides, given.python_minor)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ set -eu
 
 suite=trixie test=test_first_boot.sh folder=$1
 . "$(dirname "$0")/tree.sh"
-base=$cache/deb-trixie-cloud extra=,cloud-init
+base=$cache/deb-trixie-cloud extra=,cloud-init,python3-numpy
 project=$(cd "$here/.." && pwd) python=${PYTHON:-python3}
 fresh_tree
 camera=$(ls "$folder"/platewarden_*_"$(dpkg --print-architecture)".deb)

@@ -37,10 +37,18 @@ newer() {
 
 holds_no_bulk_reader() {
     dpkg-deb -c "$1" | awk '{print $6}' >"$work/held"
-    for path in agent/commands/read.py agent/commands/demo.py agent/commands/receiver/ agent/demo/ agent/bulk/ agent/receiver/ agent/peers/ agent/jurisdictions/ agent/docs/guide/clerk.md models/training iotcore; do
+    for path in agent/commands/read.py agent/commands/demo.py agent/commands/receiver/ av/ agent/demo/ agent/bulk/ agent/receiver/ agent/peers/ agent/jurisdictions/ agent/docs/guide/clerk.md models/training iotcore; do
         if grep -q "usr/lib/platewarden/$path" "$work/held"; then die "the camera's package holds $path"; fi
     done
     grep -q usr/lib/platewarden/agent/commands/watch.py "$work/held" || die "the camera's package holds no watch"
+}
+
+# A receiver's and a desk's machine: nothing that looks at pictures, sends, or reads folders of them.
+holds_no_camera() {
+    dpkg-deb -c "$1" | awk '{print $6}' >"$work/held"
+    for path in agent/commands/watch.py agent/commands/read.py agent/vision/ agent/camera/ agent/sealing/sealer.py models/ cv2/ onnxruntime/ av/ numpy/; do
+        if grep -q "usr/lib/platewarden/$path" "$work/held"; then die "$(basename "$1") holds $path"; fi
+    done
 }
 
 nobody_started() {
@@ -50,7 +58,7 @@ nobody_started() {
 # onnxruntime, numpy and the models as packaged, and the libraries that the camera's side loads.
 networks='
 import sys; sys.path.insert(0, "/usr/lib/platewarden")
-import av, cryptography.x509, cv2, joserfc.jwe, numpy, onnxruntime, paho.mqtt.client, pyrage, segno, tuf.ngclient, agent.sides.watch
+import cryptography.x509, cv2, joserfc.jwe, numpy, onnxruntime, paho.mqtt.client, pyrage, segno, tuf.ngclient, agent.sides.watch
 from pathlib import Path
 for count, model in enumerate(sorted(Path("/usr/lib/platewarden/models").glob("*.onnx")), 1):
     session = onnxruntime.InferenceSession(model)
@@ -60,12 +68,16 @@ for count, model in enumerate(sorted(Path("/usr/lib/platewarden/models").glob("*
 print(count, "networks ran")
 '
 
+if [ "$suite" = trixie ]; then include=$include,python3-numpy; fi # Debian's own, which the camera depends on
 fresh_tree
-camera=$(ls "$folder"/platewarden_*_amd64.deb) city=$(ls "$folder"/platewarden-city_*_amd64.deb)
-cp "$camera" "$city" "$tree/debs"
+camera=$(ls "$folder"/platewarden_*_amd64.deb) receiver=$(ls "$folder"/platewarden-receiver_*_amd64.deb) city=$(ls "$folder"/platewarden-city_*_amd64.deb)
+cp "$camera" "$receiver" "$city" "$tree/debs"
 newer "$camera" platewarden
+newer "$receiver" platewarden-receiver
 newer "$city" platewarden-city
 holds_no_bulk_reader "$camera"
+holds_no_camera "$receiver"
+holds_no_camera "$city"
 files >"$work/before"
 cp "$tree/etc/passwd" "$work/passwd"; cp "$tree/etc/group" "$work/group"
 
@@ -74,9 +86,10 @@ say "camera's package installed, python $(inside python3 -c 'import platform; pr
 nobody_started
 expect 0 "platewarden 0" platewarden --version
 expect 2 "no settings file" platewarden status
-expect 2 "platewarden-city" platewarden read /debs
-expect 2 "platewarden-city" platewarden receiver run
-expect 2 "platewarden-city" platewarden demo
+expect 2 "pip install" platewarden read /debs
+expect 2 "platewarden-receiver" platewarden receiver run
+expect 2 "platewarden-city" platewarden policy check
+expect 2 "pip install" platewarden demo
 expect 1 "platewarden.toml is missing" platewarden doctor
 doctor_misses settings camera
 for command in aim deliver doctor provision run status update walls watch; do expect 0 Usage platewarden "$command" --help; done
@@ -96,13 +109,6 @@ expect 2 "policy.toml" runuser -u platewarden-deliver -- platewarden deliver
 expect 0 "3 networks ran" ORT_DISABLE_TELEMETRY=1 python3 -IBc "$networks"
 say "what is missing is explained; the models load"
 
-apt install "/debs/$(basename "$city")"
-for command in audit bundle demo hotlist policy read receiver; do expect 0 Usage platewarden "$command" --help; done
-[ -f "$tree/usr/lib/platewarden/agent/docs/guide/clerk.md" ] || die "the clerk's guide is missing"
-apt remove platewarden-city
-expect 2 "platewarden-city" platewarden policy check
-say "city's package installed and removed"
-
 key=$(sha256sum "$tree/etc/platewarden/device/seal.key")
 apt install /debs/newer-platewarden.deb
 [ -f "$tree/usr/lib/platewarden/agent/commands/newer.py" ] || die "not upgraded"
@@ -113,9 +119,26 @@ apt remove platewarden
 [ "$key" = "$(sha256sum "$tree/etc/platewarden/device/seal.key")" ] || die "remove destroyed a key"
 [ ! -e "$tree/usr/lib/platewarden" ] || die "remove left code: $(find "$tree/usr/lib/platewarden" | head -n 3)"
 [ ! -e "$tree/usr/bin/platewarden" ] || die "remove left the command"
-apt install /debs/newer-platewarden.deb /debs/newer-platewarden-city.deb
-apt purge platewarden platewarden-city
+apt install /debs/newer-platewarden.deb
+apt purge platewarden
 say "upgraded, removed with its state kept, installed again, purged"
+
+apt install "/debs/$(basename "$receiver")"
+nobody_started
+expect 0 Usage platewarden receiver run --help
+expect 0 Usage platewarden receiver open --help
+expect 2 "platewarden-city" platewarden policy check
+expect 2 "in the Debian package platewarden," platewarden watch
+[ -f "$tree/usr/lib/platewarden/agent/docs/guide/recipient.md" ] || die "the recipient's guide is missing"
+apt install "/debs/$(basename "$city")"
+for command in audit broker bundle fleet hold hotlist policy provision receiver report; do expect 0 Usage platewarden "$command" --help; done
+for guide in clerk auditor report witness; do [ -f "$tree/usr/lib/platewarden/agent/docs/guide/$guide.md" ] || die "the guide $guide is missing"; done
+[ -d "$tree/usr/lib/platewarden/agent/config/policies/exampleville" ] || die "the example policy is missing"
+apt remove platewarden-city
+expect 0 Usage platewarden receiver run --help
+apt install /debs/newer-platewarden-receiver.deb /debs/newer-platewarden-city.deb
+apt purge platewarden-receiver platewarden-city
+say "receiver's and city's packages installed, upgraded and purged"
 
 files >"$work/after"
 diff "$work/before" "$work/after" || die "purge left these"

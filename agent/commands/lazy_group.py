@@ -13,7 +13,7 @@ import typer.main
 from agent.commands.plain_values import PlainCommand, PlainValues
 from agent.errors import UsageError
 
-# What the Debian package of the city's side adds (debian/stage.py divides the files by it).
+# What cameras have no use for (debian/stage.py divides the files by it).
 CITY = frozenset(
     {
         "audit",
@@ -34,6 +34,23 @@ CITY = frozenset(
         "software vouch",
     }
 )
+# A camera's, which neither a city nor a recipient has.
+CAMERA = frozenset({"aim", "deliver", "doctor", "health", "run", "status", "update", "walls", "watch"})
+# In no Debian package: they read folders of pictures.
+READERS = frozenset({"demo", "read"})
+
+
+def where_it_is(typed: str) -> str:
+    """What to do for a command that this installation leaves out, empty for a word that is none."""
+    if typed in READERS:
+        return "no Debian package holds it; type: pip install 'platewarden[demo]'"
+    if typed == "receiver":
+        return "it is in the Debian package platewarden-receiver; a camera has no use for it"
+    if typed in CITY:
+        return "it is in the Debian package platewarden-city; a camera has no use for it"
+    if typed in CAMERA:
+        return "it is in the Debian package platewarden, which is for cameras"
+    return ""
 
 
 class LazyCommands(PlainValues, typer.core.TyperGroup):
@@ -57,11 +74,9 @@ class LazyCommands(PlainValues, typer.core.TyperGroup):
         module = self._modules().get(name)
         if module is None:
             typed = f"{self.folder}.{name}".removeprefix(f"{LazyCommands.folder}.")
-            if (typed := typed.replace(".", " ")) in CITY:
-                raise UsageError(
-                    f"`platewarden {typed}` is not in this package",
-                    fix="it is in the Debian package platewarden-city; a camera has no use for it",
-                )
+            typed = typed.replace(".", " ")
+            if fix := where_it_is(typed):
+                raise UsageError(f"`platewarden {typed}` is not in this package", fix=fix)
             return None
         app = importlib.import_module(module).app
         for registered in app.registered_commands:

@@ -93,7 +93,7 @@ def add_python(tree: Path, build: dict) -> None:
 def main() -> None:
     tree = Path(sys.argv[1])
     new, emulator = tree.with_name(tree.name + ".new"), tree.with_name("qemu.new")
-    unpack(new, "arm64", "python3,libstdc++6,libgcc-s1,zlib1g,dash,coreutils")
+    unpack(new, "arm64", "python3,python3-numpy,libstdc++6,libgcc-s1,zlib1g,dash,coreutils")
     for name in ("bin", "lib"):
         if not (new / name).exists():
             (new / name).symlink_to(f"usr/{name}")

@@ -17,7 +17,7 @@ archive=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sour
 rm -rf "$tree.new"
 mkdir -p "$(dirname "$tree")" "$wheels"
 mmdebstrap --quiet --variant=apt --aptopt='APT::Install-Recommends "false"' \
-    --include=python3,systemd,dbus,passwd,nftables,iproute2,libgcc-s1,libstdc++6,zlib1g trixie "$tree.new" "$archive"
+    --include=python3,python3-numpy,systemd,dbus,passwd,nftables,iproute2,libgcc-s1,libstdc++6,zlib1g trixie "$tree.new" "$archive"
 rm -f "$tree.new"/var/cache/apt/archives/*.deb
 "$python" "$here/lay_out.py" libraries "$tree.new" "$wheels"
 unshare --net --mount --pid --fork --mount-proc="$tree.new/proc" chroot "$tree.new" python3 -m compileall -q -j 1 /usr/lib/platewarden || true # a wheel's own odd file is no concern

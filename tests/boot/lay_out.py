@@ -25,8 +25,7 @@ def libraries(tree: Path, wheels: Path) -> None:
     if not list(wheels.glob("*.whl")):
         build["fetch"](MACHINE, build["SUITES"][SUITE][1], wheels)
     build["check"](wheels, renew=False)
-    with tempfile.TemporaryDirectory(dir=tree.parent) as citys_remainder:
-        stage["lay_out_wheels"](wheels, tree, Path(citys_remainder))
+    stage["lay_out_wheels"](wheels, {"camera": tree}, build["SUITES"][SUITE][1])
 
 
 def ours(tree: Path) -> None:
@@ -35,10 +34,11 @@ def ours(tree: Path) -> None:
     """
     stage = runpy.run_path(str(ROOT / "debian/stage.py"))
     with (
-        tempfile.TemporaryDirectory() as citys_remainder,
+        tempfile.TemporaryDirectory() as others,
         contextlib.redirect_stdout(io.StringIO()),
     ):
-        stage["lay_out_ours"](tree, Path(citys_remainder))
+        others_sides = {side: Path(others) / side for side in stage["SIDES"]}
+        stage["lay_out_ours"]({**others_sides, "camera": tree})
     command = tree / "usr/bin/platewarden"
     shutil.copyfile(ROOT / "debian/platewarden.launcher", command)
     command.chmod(0o755)

@@ -137,14 +137,23 @@ def test_a_command_whose_name_python_keeps_for_itself_is_typed_without_underscor
 # --- the camera's package leaves commands and libraries out ---
 
 
-def test_a_command_of_the_other_package_is_named_as_such(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [
+        ("read", "no Debian package holds it; type: pip install 'platewarden[demo]'"),
+        ("receiver", "Debian package platewarden-receiver;"),
+        ("policy", "Debian package platewarden-city;"),
+        ("watch", "Debian package platewarden, which is for cameras"),
+    ],
+)
+def test_a_command_of_another_package_is_named_as_such(monkeypatch, capsys, command, where):
     monkeypatch.setattr("agent.commands.lazy_group.iter_modules", lambda _path: [])
     with pytest.raises(SystemExit) as stop:
-        cli.main(["read", "folder"])
+        cli.main([command, "folder"])
     shown = capsys.readouterr()
     assert stop.value.code == 2
-    assert "`platewarden read` is not in this package" in shown.err
-    assert "platewarden-city" in shown.err
+    assert f"`platewarden {command}` is not in this package" in shown.err
+    assert where in shown.err
     assert shown.err.count("\n") == 1
     assert shown.out == ""
 
@@ -163,6 +172,7 @@ def test_a_word_that_is_no_command_is_not_promised_in_the_other_package(monkeypa
         ("agent.receiver.store.received_reads", "platewarden-city"),
         ("iotcore", "'iotcore', which is not installed"),
         *((name, "pip install 'platewarden[camera]'") for name in ("av", "cv2.typing", "cv2")),
+        ("av.container", "apt install python3-av (14 or newer)"),
         ("onnxruntime.capi", "this command needs the camera's libraries"),
     ],
 )
@@ -189,3 +199,12 @@ def test_the_commands_of_the_city_exist():
     }
     assert commands | inner >= CITY
     assert inner & CITY, "some group has commands for both sides"
+
+
+def test_each_command_has_a_package():
+    from agent.commands.lazy_group import CAMERA, CITY
+
+    listed = set(typer.main.get_command(cli.app).list_commands(None))
+    assert not CITY & CAMERA
+    # a desk makes a batch's folders; of `software` each side has its part
+    assert listed - {"provision", "software"} == {name for name in CITY | CAMERA if " " not in name}

@@ -15,8 +15,8 @@ from cryptography.hazmat.backends.openssl.backend import backend
 
 ROOT = Path(__file__).parents[2]
 LISTED = ROOT / "debian/end-of-life.toml"
-# What only `read`, tests or a recipient's server installs.
-NO_CAMERAS = {"pi_heif", "pillow", "psycopg_binary", "matplotlib", "torch", "scipy"}
+# What only `read`, tests or a recipient's server installs. PyAV is Debian's where a camera has it.
+NO_CAMERAS = {"av", "pi_heif", "pillow", "psycopg_binary", "matplotlib", "torch", "scipy"}
 _TAG = re.compile(r"-[0-9a-f]{8}(?=[-.])")  # which auditwheel puts into a copied library's name
 
 
