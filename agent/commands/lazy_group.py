@@ -35,7 +35,9 @@ CITY = frozenset(
     }
 )
 # A camera's, which neither a city nor a recipient has.
-CAMERA = frozenset({"aim", "deliver", "doctor", "health", "run", "status", "update", "walls", "watch"})
+CAMERA = frozenset(
+    {"aim", "deliver", "doctor", "health", "run", "status", "update", "walls", "watch"}
+)
 # In no Debian package: they read folders of pictures.
 READERS = frozenset({"demo", "read"})
 
