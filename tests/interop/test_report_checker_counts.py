@@ -60,6 +60,8 @@ def some_leaf(chance):
     if chance.random() < 0.5:
         said["outcome"] = chance.choice([*Disposition, "stored", "rejected:a:b"])
     if chance.random() < 0.3:
+        said["act"] = chance.choice(("begin", "keep", "unkept", "open", "end", "lift"))
+    if chance.random() < 0.3:
         said["entries"] = [{"category": chance.choice(ODD)}, chance.choice(ODD)]
     return json.dumps(said).encode()
 
@@ -98,7 +100,7 @@ def test_leaves_of_any_kind_count_the_same_in_the_page(browser):
         f"{domain}platewarden/{camera}/{process}"
         for domain in ("", f"{DOMAIN}/", "no_domain/")
         for camera in ("camera-1", "camera/2")
-        for process in ("watch", "deliver", "city")
+        for process in ("watch", "deliver", "city", "hold")
     ]
     logs = {name: [some_leaf(chance) for _ in range(250)] for name in names}
     texts = json.dumps([[name, [one.decode() for one in all_]] for name, all_ in logs.items()])

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agent.audit.log_report import LogReport
 from agent.audit.questions import between
+from agent.audit.questions import holds as holds_asked
 from agent.audit.questions.between import Story
 from agent.audit.questions.checkpoints import checkpoint_told
 from agent.audit.questions.findings import Answer, Finding
+from agent.audit.questions.holds import HoldsSeen
 from agent.audit.questions.hours import Hours
 from agent.audit.questions.reads import Reads
 from agent.audit.questions.receiver_file import ReceiverTold
@@ -22,7 +24,8 @@ class Asking:
     def __init__(self, origin: str) -> None:
         process = origin.rpartition("/")[2]
         self._hours, reads = Hours(process), Reads(process)
-        self.story = Story(origin, process, reads)
+        holds = HoldsSeen(origin) if process == holds_asked.PROCESS else None
+        self.story = Story(origin, process, reads, holds=holds)
         self._checkpoints: list[Answer] = []
 
     def take(self, leaf: ShownLeaf) -> None:
@@ -73,6 +76,7 @@ def compared(
             for told in receivers:
                 yield from between.receiver(watch, camera, told)
     yield from with_city(stories)
+    yield from with_holds(stories)
     for told in receivers:
         for camera in sorted(told.devices.keys() - watches):
             what = f"{told.recipient} received reads of this camera, whose log is not here"
@@ -94,6 +98,20 @@ def with_city(stories: Mapping[str, Story]) -> Iterator[Answer]:
     for watch in (one for one in stories.values() if one.process == "watch"):
         for log in cities:
             yield from between.city(watch, log)
+
+
+def with_holds(stories: Mapping[str, Story]) -> Iterator[Answer]:
+    """All recipients' hold logs that are here."""
+    logs = [one.holds for one in stories.values() if one.holds is not None]
+    if logs:
+        latest = max(one.last for one in stories.values())
+        releases = {
+            name: seen.release
+            for story in stories.values()
+            for name, seen in story.reads.seen.items()
+            if seen.release is not None
+        }
+        yield from holds_asked.of_holds(logs, latest, releases)
 
 
 def camera_of(origin: str) -> str:

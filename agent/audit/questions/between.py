@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agent.audit.questions.findings import Answer, Finding, about, number_of, text_of
+from agent.audit.questions.holds import HoldsSeen
 from agent.audit.questions.reads import Reads
 from agent.audit.questions.receiver_file import ReceiverTold
 from agent.audit.shown_leaves import ShownLeaf
@@ -51,6 +52,7 @@ class Story:
     reads: Reads
     last: str = ""
     lists: Lists = field(default_factory=Lists)
+    holds: HoldsSeen | None = None  # of a recipient's hold log
     published: list[int] = field(default_factory=list)  # versions, in a city's log
 
     def take(self, leaf: ShownLeaf) -> None:
@@ -58,6 +60,8 @@ class Story:
         self.last = max(self.last, leaf.at)
         if self.process == "watch":
             self.lists.take(leaf)
+        if self.holds is not None:
+            self.holds.take(leaf)
         if leaf.kind == LeafKind.HOTLIST and leaf.details.get("act") == "publish":
             self.published.append(number_of(leaf.details, "version") or 0)
 

@@ -38,6 +38,10 @@ class Finding(StrEnum):
     LIST_UNKNOWN = "list-unknown-to-city"
     CHECKPOINT_MISSING = "checkpoint-missing"
     CHECKPOINT_MISFIT = "checkpoint-misfit"
+    HOLD_WITHOUT_END = "hold-without-end"
+    HELD_WITHOUT_HOLD = "held-without-hold"
+    HELD_LOST = "held-lost"
+    HOLD_LASTS = "hold-lasts"
     NOT_ASKED = "not-asked"
 
 
@@ -48,6 +52,7 @@ NOTES = frozenset(
         Finding.WAITING,
         Finding.REFUSED_DESTINATION,
         Finding.WIPED,
+        Finding.HOLD_LASTS,
         Finding.NOT_ASKED,
     }
 )

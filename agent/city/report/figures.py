@@ -23,6 +23,7 @@ _TELLABLE = frozenset(
         Finding.LOG_BEGUN_ANEW,
         Finding.CHECKPOINT_MISSING,
         Finding.CHECKPOINT_MISFIT,
+        Finding.HOLD_WITHOUT_END,
     }
 )
 
@@ -41,6 +42,7 @@ def of_logs(
     yield _dropped(tallies)
     yield _refusals(tallies)
     yield _hand_acts(tallies)
+    yield _holds(tallies)
     yield _answers(answers)
     yield _clocks(tallies)
 
@@ -180,6 +182,21 @@ def _hand_acts(tallies: Sequence[Tally]) -> Table:
     )
 
 
+def _holds(tallies: Sequence[Tally]) -> Table:
+    summed: Counter[Key] = Counter()
+    for one in tallies:
+        summed.update({(one.camera, *key): number for key, number in one.holds.items()})
+    return Table(
+        "holds",
+        "Holds, from the recipients' logs",
+        "`begin` and `end` are of holds; `keep`, `unkept` and `open` are of single reads that were "
+        f"kept beyond their deadline, that could not be, and that were looked at. {BANDS}",
+        ("recipient", "month", "act", "times"),
+        _banded([summed]),
+        "No hold, or no recipient's hold log is here.",
+    )
+
+
 def _answers(answers: Sequence[Answer]) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
@@ -190,7 +207,7 @@ def _answers(answers: Sequence[Answer]) -> Table:
             one.what if one.finding in _TELLABLE else "",
         )
         for one in answers
-        if one.finding not in {Finding.WAITING, Finding.REFUSED_DESTINATION}
+        if one.finding not in {Finding.WAITING, Finding.REFUSED_DESTINATION, Finding.HOLD_LASTS}
     ]
     return Table(
         "gaps",

@@ -18,6 +18,7 @@ from agent.core.wire.receipt import Disposition
 NOBODY = "none"
 _ENDS = frozenset({LeafKind.RECEIPT, LeafKind.EXPIRED, LeafKind.WITHDRAWAL, LeafKind.LOST})
 _REASONS = frozenset(reason.value for reason in Reason)
+_HOLD_ACTS = frozenset({"begin", "keep", "unkept", "open", "end"})
 _DISPOSITIONS = frozenset(one.value for one in Disposition)
 Key = tuple[str, ...]
 
@@ -29,7 +30,7 @@ class Tally:
     counted, and those in which a stale list dropped something, by month; `seen`: month and what;
     `dropped`: month and reason; `clock`: month, trust; `obeyed`: policy version and digest, with
     the first and last time; `outcomes`: category and what became of the lead; `acts`: month, act,
-    category, agency; `left_out`: leaves that are
+    category, agency; `holds`: month and act, in a recipient's log; `left_out`: leaves that are
     withheld or in doubt.
     """
 
@@ -47,6 +48,7 @@ class Tally:
     obeyed: dict[Key, tuple[str, str]] = field(default_factory=dict)
     outcomes: Counter[Key] = field(default_factory=Counter)
     acts: Counter[Key] = field(default_factory=Counter)
+    holds: Counter[Key] = field(default_factory=Counter)
     left_out: int = 0
     _recipients: dict[str, str] = field(default_factory=dict)
     _hours_seen: set[str] = field(default_factory=set)
@@ -68,6 +70,8 @@ class Tally:
                 self.refusals[_refusal(leaf.details)] += 1
             case LeafKind.HOTLIST:
                 self._act(leaf)
+            case LeafKind.HOLD if text_of(leaf.details, "act") in _HOLD_ACTS:
+                self.holds[leaf.at[:7], text_of(leaf.details, "act")] += 1
             case LeafKind.CLOCK:
                 trust = text_of(leaf.details, "clock") or NOBODY
                 self.clock[leaf.at[:7], trust] += 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.audit.checkpoint_files import opened
 from agent.audit.found_logs import logs_at
-from agent.audit.questions.ask import camera_of, in_order, with_city
+from agent.audit.questions.ask import camera_of, in_order, with_city, with_holds
 from agent.audit.trusted_keys import keys_of
 from agent.city.report.archive_facts import Facts, archive_facts
 from agent.city.report.archive_tables import of_archive
@@ -120,7 +120,7 @@ def _all_of(jobs: Sequence[LogJob]) -> Iterator[LogDone | PlatewardenError]:
 def _report(asked: Asked, facts: Facts, logs: Sequence[LogDone], vouched: Vouched) -> Report:
     stories = {one.report.origin: one.story for one in logs}
     answers = [one for done in logs for one in done.answers]
-    told = in_order([*answers, *with_city(stories)])
+    told = in_order([*answers, *with_city(stories), *with_holds(stories)])
     within = [one for one in told if asked.period.holds(one.at)]
     names = sorted(set(asked.names))
     return Report(

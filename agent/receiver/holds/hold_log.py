@@ -56,6 +56,8 @@ class HoldLog:
             "signers": list(signed.signers),
             "holder": hold.holder,
         }
+        if hold.read_id is not None:
+            details["read"] = hold.read_id
         self._once(kept.id, "begin", ("", ""), details)
 
     def held(self, read: "HeldRead") -> None:

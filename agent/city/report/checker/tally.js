@@ -2,6 +2,7 @@
 // agent/city/report/log_tally.py, figures.py and bands.py do it. `FACTS` comes from that code.
 
 const ENDS = new Set(["receipt", "expired", "withdrawal", "lost"]);
+const HOLD_ACTS = new Set(["begin", "keep", "unkept", "open", "end"]);
 const MOST = 1e12,
   MINUTES = 60,
   FIVE = 5,
@@ -88,6 +89,7 @@ class Tally {
       "clock",
       "acts",
       "outcomes",
+      "holds",
     ])
       this[name] = new Counter();
     this.obeyed = new Map();
@@ -107,6 +109,8 @@ class Tally {
     if (this.process === "watch") this.ofWatch(kind, details, month, at);
     if (kind === "refusal") this.refusals.add([...refusal(details)]);
     if (kind === "hotlist") this.act(details, month);
+    if (kind === "hold" && HOLD_ACTS.has(textOf(details, "act")))
+      this.holds.add([this.camera, month, textOf(details, "act")]);
     if (kind === "clock") this.clock.add([month, textOf(details, "clock") || NOBODY]);
   }
 
@@ -193,6 +197,7 @@ function tables(logs, facts) {
     dropped: banded(tallies.map((one) => one.dropped)),
     refusals: banded(tallies.map(withProcess)),
     "by-hand": banded(tallies.map((one) => one.acts)),
+    holds: banded(tallies.map((one) => one.holds)),
     clocks: sorted(
       tallies.flatMap((one) =>
         [...one.clock.entries()].map(([key, number]) => [one.camera, one.process, ...key, number]),
