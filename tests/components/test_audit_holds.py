@@ -99,7 +99,10 @@ FAULTS = {
     "kept after the end": (added(5, leaf(74, "keep")), Finding.HELD_WITHOUT_HOLD),
     "opened after the end": (added(5, leaf(74, "open")), Finding.HELD_WITHOUT_HOLD),
     "another camera": (changed(3, camera="camera-2"), Finding.HELD_WITHOUT_HOLD),
-    "another read than the hold names": (changed(2, shows_at=3, read="01" * 16), Finding.HELD_WITHOUT_HOLD),
+    "another read than the hold names": (
+        changed(2, shows_at=3, read="01" * 16),
+        Finding.HELD_WITHOUT_HOLD,
+    ),
     "opened and never kept": (changed(4, read="01" * 16), Finding.HELD_WITHOUT_HOLD),
     "a read that died": (changed(1, act="unkept", reason="key-destroyed"), Finding.HELD_LOST),
 }

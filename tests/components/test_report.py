@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
@@ -30,6 +31,7 @@ from tests.support.reported_city import (
     FIRST_DAY,
     PD,
     named_by_domain,
+    report_holds,
     report_outcomes,
     reported_city,
 )
@@ -96,6 +98,29 @@ def test_cameras_matches_ends_drops_refusals_and_lists(made):
     acts = {row["act"]: row["entries"] for row in rows(told, "by-hand")}
     assert acts == {"add": "1–4", "approve": "1–4"}
     assert {row["changes"] for row in rows(told, "clocks")} == {"1"}
+
+
+def test_holds_are_told_by_recipient_and_month_in_fives_and_without_a_read(made):
+    key = report_holds(made)
+    made.log()
+    told = make(replace(asked(made), keys=[made.key, key])).report
+    assert [tuple(row.values()) for row in rows(told, "holds")] == [
+        (PD, NOVEMBER, "begin", "1–4"),
+        (PD, NOVEMBER, "end", "1–4"),
+        (PD, NOVEMBER, "keep", "5–9"),
+        (PD, NOVEMBER, "open", "1–4"),
+    ]
+    assert f"{1:032x}" not in as_json(told).decode()
+    assert not [row for row in rows(told, "gaps") if row["log"].endswith("/hold")]
+
+
+def test_a_hold_that_did_not_end_stands_among_the_gaps(made):
+    key = report_holds(made)
+    made.told.logs[PD, "hold"].pop()
+    made.log()
+    told = make(replace(asked(made), keys=[made.key, key])).report
+    (gap,) = [row for row in rows(told, "gaps") if row["log"].endswith("/hold")]
+    assert (gap["finding"], gap["bad"], gap["leaf"]) == ("hold-without-end", "bad", "0")
 
 
 def test_what_became_of_leads_by_camera_and_list(made):

@@ -39,7 +39,7 @@ from agent.core.wire.enrolment import Enrolment, format_enrolment
 from agent.core.wire.receipt import OUTCOME_TYP, Disposition, LeadOutcome, format_outcome
 from agent.core.wire.sealed_read import pad
 from agent.sealing.sealer import encrypt
-from tests.fuzz import world
+from tests.fuzz import hold_targets, world
 from tests.fuzz.bundle_targets import ROLES, city, file_of, first
 from tests.fuzz.city_targets import AS_OF, TODAY
 from tests.fuzz.targets import SEEDS
@@ -331,7 +331,7 @@ def device() -> dict[str, dict[str, bytes]]:
 def main() -> None:
     shutil.rmtree(SEEDS, ignore_errors=True)
     made = {}
-    for part in (wire, lists, bundles, pictures, device):
+    for part in (wire, lists, bundles, pictures, device, hold_targets.seeds):
         for name, files in part().items():
             made[name] = files
             (SEEDS / name).mkdir(parents=True)

@@ -57,6 +57,15 @@ FAULTS: dict[str, Fault] = {
     "health": Fault(
         "agent.storage.health.health_note:parse_text", lambda found, *_: found.health.lapsed == 7
     ),
+    "hold": Fault(
+        "agent.verifying.hold_check:parse_hold", lambda found, *_: found.read_id is None
+    ),
+    "hold_rules": Fault(
+        "agent.verifying.hold_check:parse_rules", lambda found, *_: found.minutes == 7
+    ),
+    "held_read": Fault(
+        "agent.receiver.holds.resealed_read:decode_base64url", lambda found, *_: len(found) == 31
+    ),
     "outcome": Fault(
         "agent.verifying.receipt_check:parse_outcome",
         lambda found, *_: not found.disposition.false,

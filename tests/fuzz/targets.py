@@ -13,7 +13,7 @@ from agent.errors import PlatewardenError
 
 HERE = Path(__file__).parent
 SEEDS = HERE / "seeds"
-MODULES = ("wire_targets", "city_targets", "bundle_targets", "device_targets")
+MODULES = ("wire_targets", "city_targets", "bundle_targets", "device_targets", "hold_targets")
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from tests.support.reported_city import (
     PD,
     closings_and_checkpoints,
     named_by_domain,
+    report_holds,
     report_outcomes,
     reported_city,
 )
@@ -253,6 +254,18 @@ def test_a_report_of_a_log_with_a_withheld_leaf_is_the_same_and_says_so(browser,
     verdict, told = checked(browser, sent(made, file))
     assert (verdict, told["differences"]) == ("same", [])
     assert "leaf 2 is withheld" in told["notes"][0]
+
+
+def test_a_recipients_hold_log_is_counted_too(browser, tmp_path):
+    made, file = reported_city(tmp_path), tmp_path / "report.json"
+    key = report_holds(made)
+    made.log()
+    wanted = Asked(made.folder, [made.logs], Period(NOVEMBER), NAMES, [made.key, key])
+    file.write_bytes(as_json(make(wanted).report))
+    verdict, told = checked(browser, [*sent(made, file), str(key)])
+    assert (verdict, told["differences"]) == ("same", [])
+    rows = json.loads(file.read_bytes())["tables"]["holds"]["rows"]
+    assert [PD, NOVEMBER, "keep", [5, 9]] in rows
 
 
 def test_an_edited_log_that_another_key_signed(browser, city):

@@ -154,6 +154,23 @@ def report_outcomes(made):
             leaves.insert(-2, Leaf(leaves[-2].at, "outcome", details))
 
 
+def report_holds(made):
+    """A recipient's hold log: one hold of six reads, of which three were opened, until its end."""
+    at, hold = FIRST_DAY + 9 * HOUR, {"hold": "ab" * 16}
+    window = {"since": rfc3339(FIRST_DAY), "until": rfc3339(FIRST_DAY + HOUR)}
+    begin = {**hold, **window, "camera": CAMERAS[0], "expires": rfc3339(at + 2 * HOUR)}
+    reads = [{**hold, "camera": CAMERAS[0], "read": f"{number:032x}"} for number in range(6)]
+    made.told.logs[PD, "hold"] = [
+        Leaf(at, "hold", {"act": "begin", **begin}),
+        *(Leaf(at, "hold", {"act": "keep", **read}) for read in reads),
+        *(Leaf(at + HOUR, "hold", {"act": "open", **read}) for read in reads[:3]),
+        Leaf(at + 3 * HOUR, "hold", {"act": "end", **hold, "reads": 6}),
+    ]
+    key = made.key.with_name("hold-log.json")
+    key.write_text(json.dumps({"device": PD, "hold_log": jwk(KEY)}))
+    return key
+
+
 def named_by_domain(made):
     """The newer camera's logs and the city's; the older camera's logs keep their names."""
     made.told.domains |= dict.fromkeys((CAMERAS[1], CITY_LOG[0]), DOMAIN)

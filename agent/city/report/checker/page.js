@@ -40,9 +40,11 @@ async function takeFile(file) {
     given.notes.push({ name, note });
   } else if (value === null && /^(checkpoint|cosigned)$/.test(name)) {
     given.unreadable.push(file.webkitRelativePath || name);
-  } else if (value?.city_log && typeof value.device === "string") {
-    const domain = value.domain ? `${value.domain}/` : "";
-    given.keys.set(`${domain}platewarden/${value.device}/city`, fromBase64(value.city_log.x, true));
+  } else if ((value?.city_log || value?.hold_log) && typeof value.device === "string") {
+    const domain = value.domain ? `${value.domain}/` : "",
+      process = value.city_log ? "city" : "hold",
+      origin = `${domain}platewarden/${value.device}/${process}`;
+    given.keys.set(origin, fromBase64(value[`${process}_log`].x, true));
   }
   given.archive.add(bytes);
 }
