@@ -1,5 +1,5 @@
-"""What a recipient's folder lacks: keys, the city's files, the key list's reach, store, disk,
-certificate, broker. Reads only.
+"""What a recipient's folder lacks: keys, the city's files, the key list's reach, store, ringers,
+disk, certificate, broker and its access list. It changes nothing.
 """
 
 import shutil
@@ -14,13 +14,19 @@ from agent.core.text.pem import certificates
 from agent.core.time.instant import Instant
 from agent.core.wire.epochs import deadline_of
 from agent.disk.input_file import read_input
+from agent.doctor.recipient_access import access_list
 from agent.errors import NetworkError, PlatewardenError
 from agent.receiver.connection import Connection
 from agent.receiver.receiver_settings import MAX_BYTES
+from agent.receiver.store.ring_queue import RingerState
 from agent.receiver.workplace import KEY_LIST, Workplace
 from agent.verifying.key_list_check import verify_key_list
 
 SOON_DAYS, LEAST_FREE_BYTES = 30, 1 << 30
+OLD_ROSTER_DAYS = 90
+_CLOCK = "set this machine's time (NTP)"
+LATE_S = 60  # a read that waits longer than that for its ring has nobody who rings
+_RING = "start `platewarden receiver ring`, or its unit; with --try it sends a TEST to each"
 _RUN = "start `platewarden receiver run`, or its units"
 _RENEW = (
     "`platewarden receiver keys` renews it; give it to the city, which signs it for the cameras"
@@ -33,12 +39,15 @@ def look(place: Workplace, now: Instant) -> Iterator[Finding]:
     for name, looked in (
         ("signing key", _signing_key),
         ("city", _city),
+        ("roster", _roster),
         ("key list", _key_list),
         ("keys due", _keys_due),
         ("store", _store),
+        ("ringers", _ringers),
         ("disk", _disk),
         ("certificate", _certificate),
         ("broker", _broker),
+        ("access list", _access_list),
     ):
         yield _one(name, looked, place, now)
 
@@ -62,6 +71,18 @@ def _city(place: Workplace, _now: Instant) -> Finding:
     if not cameras:
         return fail("city", "the city's roster names no camera", "ask the city for roster.jws")
     return ok("city", f"the roster is the city's own, and names {cameras} cameras")
+
+
+def _roster(place: Workplace, now: Instant) -> Finding:
+    """Its age: an older one is accepted, and knows nothing of cameras that came or went since."""
+    issued = place.roster_issued_at()
+    days = (now.utc - issued).days
+    words = f"the city signed it on {issued:%Y-%m-%d}, {days} days ago"
+    if days < 0:
+        return warn("roster", f"the city signed it on {issued:%Y-%m-%d}, in days to come", _CLOCK)
+    if days > OLD_ROSTER_DAYS:
+        return warn("roster", words, "ask the city whether roster.jws is its newest")
+    return ok("roster", words)
 
 
 def _key_list(place: Workplace, now: Instant) -> Finding:
@@ -119,6 +140,30 @@ def _store(place: Workplace, now: Instant) -> Finding:
     return ok("store", f"holds {count} sealed reads{where}, none past its deadline")
 
 
+def _ringers(place: Workplace, now: Instant) -> Finding:
+    """Those of receiver.toml that nobody hears, or that nobody rings; and what waits for others."""
+    named = place.settings.ring.names
+    with closing(place.store()) as store:
+        states = {one.ringer: one for one in store.rings.states()}
+    known = [states[name] for name in named if name in states]
+    if dead := [one for one in known if one.failures]:
+        words = [f"{one.ringer}: {one.words} ({one.waiting} wait)" for one in dead]
+        return fail("ringers", f"nobody hears {'; '.join(words)}", _RING)
+    if late := [one for one in known if one.waiting and _rung_long_ago(one, now)]:
+        words = [f"{one.waiting} for {one.ringer}" for one in late]
+        return warn("ringers", f"reads wait to be rung, {', '.join(words)}", _RING)
+    if left := sorted(name for name, one in states.items() if one.waiting and name not in named):
+        what = f"reads wait for {', '.join(left)}, which receiver.toml no longer names"
+        return warn("ringers", what, "name it again, or let them go at their deadline")
+    if not named:
+        return skip("ringers", "receiver.toml names none", "people must look at the inbox then")
+    return ok("ringers", f"nothing waits for {', '.join(named)}")
+
+
+def _rung_long_ago(state: RingerState, now: Instant) -> bool:
+    return state.rung_at is None or now.utc - state.rung_at > timedelta(seconds=LATE_S)
+
+
 def _disk(place: Workplace, _now: Instant) -> Finding:
     free = shutil.disk_usage(place.folder).free
     words = f"{free / (1 << 30):.1f} GB are free"
@@ -168,3 +213,7 @@ def _broker(place: Workplace, _now: Instant) -> Finding:
         finally:
             connection.close()
     return ok("broker", f"{where} let this receiver in and subscribe; what waits there, waits on")
+
+
+def _access_list(place: Workplace, _now: Instant) -> Finding:
+    return access_list(place)

@@ -99,16 +99,8 @@ class Connection:
         self._pause_s, self._retry_at_s = FIRST_PAUSE_S, 0.0
         self._since_first = False  # has there ever been a subscription?
         self._since_s: float | None = None  # when the subscription was confirmed
-        session = Session(
-            f"platewarden-receiver-{client_name or recipient}",
-            expiry_s=broker.session_expiry_days * _SECONDS_A_DAY,
-            receive_maximum=MAX_UNACKNOWLEDGED,
-            by_hand=True,
-            max_in_flight=MAX_IN_FLIGHT,
-            max_queued=MAX_QUEUED_RECEIPTS,
-            answer_timeout_s=SUBSCRIBE_TIMEOUT_S,
-        )
-        self._driver = Driver(_context(folder, broker), session)
+        session = session_of(broker, client_name or recipient)
+        self._driver = Driver(tls_context(folder, broker), session)
 
     @property
     def where(self) -> str:
@@ -316,7 +308,20 @@ def _span(seconds: int) -> str:
     return f"{days} days" if days and not rest else f"{seconds} s"
 
 
-def _context(folder: Path, broker: BrokerSettings) -> PinnedContext:
+def session_of(broker: BrokerSettings, name: str) -> Session:
+    """What is asked of the broker. `name`: the recipient, or where several receive, this one's."""
+    return Session(
+        f"platewarden-receiver-{name}",
+        expiry_s=broker.session_expiry_days * _SECONDS_A_DAY,
+        receive_maximum=MAX_UNACKNOWLEDGED,
+        by_hand=True,
+        max_in_flight=MAX_IN_FLIGHT,
+        max_queued=MAX_QUEUED_RECEIPTS,
+        answer_timeout_s=SUBSCRIBE_TIMEOUT_S,
+    )
+
+
+def tls_context(folder: Path, broker: BrokerSettings) -> PinnedContext:
     """TLS to our broker: this CA and no other, host name checked. Raises ConfigError when a file is
     missing or unusable.
     """

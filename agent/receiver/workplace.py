@@ -164,6 +164,10 @@ class Workplace:
         """The cameras that the city enrolled. Raises StorageError or EnvelopeRefusedError."""
         return tuple(self._roster().devices)
 
+    def roster_issued_at(self) -> datetime:
+        """When the city signed the roster. Raises StorageError or EnvelopeRefusedError."""
+        return self._roster().issued_at
+
     def store(self) -> ReadStore:
         """The sealed reads: of this folder, or those that several receivers share. Raises
         ConfigError, StorageError.
