@@ -76,8 +76,8 @@ RECEIVER = (
     Stage("its row is committed", "agent.receiver.store.received_reads:rename"),
     Stage("it is stored", "agent.receiver.store.received_reads:ReceivedReads.add_all", True),
     Stage("before the receipt goes", "agent.receiver.connection:Connection.publish_receipt"),
-    Stage("the receipt went", "agent.receiver.connection:Connection.publish_receipt", True),
-    Stage("the message is acknowledged", "agent.receiver.connection:Connection.acknowledge", True),
+    Stage("the receipt is queued", "agent.receiver.connection:Connection.publish_receipt", True),
+    Stage("receipts and acknowledgements went", "agent.receiver.service:Service._answer", True),
 )
 # At which of another process's stages the broker is killed.
 BROKER = tuple(
@@ -87,8 +87,8 @@ BROKER = tuple(
         ("deliver", DELIVER, "a read went out"),
         ("deliver", DELIVER, "the broker has acknowledged"),
         ("receiver", RECEIVER, "a message has come"),
-        ("receiver", RECEIVER, "the receipt went"),
-        ("receiver", RECEIVER, "the message is acknowledged"),
+        ("receiver", RECEIVER, "the receipt is queued"),
+        ("receiver", RECEIVER, "receipts and acknowledgements went"),
         ("deliver", DELIVER, "a receipt has come"),
     )
 )
