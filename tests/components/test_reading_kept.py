@@ -7,14 +7,23 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from agent.bundles.layout import CHARTER_PATH, TARGETS
 from agent.core.camera.health.health_report import Reading
 from agent.core.camera.health.reading_quality import ReadingDay, ReadingTally
 from agent.core.policy.schema.reading_rules import ReadingRules
 from agent.core.reasons import Reason
 from agent.core.time.instant import ClockTrust, Instant
+from agent.core.wire.test_plate import plate_for
 from agent.sides.health.reading_keeper import KEEP_EVERY_S, LOOK_EVERY_S, ReadingKeeper
+from agent.storage.health import watch_health
 from agent.storage.health.reading_days import NAME, ReadingMemory, read_memory, write_memory
+from agent.storage.health.watch_health import told_by_watch
+from agent.storage.mailbox import HEALTH
 from tests.fakes.audit import FakeAuditLog
+from tests.fakes.vision import FakePlate
+from tests.support import signed_camera as support
+from tests.support.camera_rig import copy_of
+from tests.support.signed_camera import leaves, signed_camera
 
 AT = datetime(2027, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -149,3 +158,43 @@ class TestFile:
         (tmp_path / NAME).write_text(damage)
         assert read_memory(tmp_path / NAME) == ReadingMemory()
         assert read_memory(tmp_path / "none") == ReadingMemory()
+
+
+class TestOnACamera:
+    """The whole line, under signed bundles and on simulated time."""
+
+    @pytest.fixture
+    def camera(self, installed, tmp_path):
+        made = signed_camera(copy_of(installed, tmp_path))
+        made.city.files[TARGETS][CHARTER_PATH] += b"\n[reading]\nrehearsal_days = 1\nclose = true\n"
+        made.city.release(TARGETS)
+        made.city.online()
+        made.publish()
+        return made
+
+    def test_it_closes_by_the_charter_and_a_test_plate_opens_it(self, camera, monkeypatch):
+        wanted, shown = support.WANTED, FakePlate(plate_for((0, 1, 2, 3)), (40, 60, 120, 30), 0.99)
+
+        def next_day():
+            camera.passes(1.5)
+            camera.new_list()
+
+        camera.script[1] = next_day
+        camera.script[2] = lambda: setattr(support, "WANTED", shown)
+        camera.script[3] = lambda: setattr(support, "WANTED", wanted)
+        monkeypatch.setattr(support, "WANTED", wanted)
+        monkeypatch.setattr(watch_health, "FIRST_AFTER_S", 0.0)
+        camera.watch(monkeypatch, cars=4)
+        assert len(list(camera.settings.outbox.glob("*.sealed"))) == 2, (
+            "the second car passed while it was closed"
+        )
+        reasons = [leaf["reason"] for leaf in leaves(camera.settings, "refusal")]
+        assert reasons == ["reads-worse"]
+        told = [one for one in leaves(camera.settings, "camera") if one["what"] == "reading"]
+        assert [one["state"] for one in told] == ["worse", "as-promised"]
+        kept = read_memory(camera.settings.state / "watch" / NAME)
+        assert sum(one.right for one in kept.days) == 1
+        assert sum(one.vehicles for one in kept.days) == 3
+        assert plate_for((0, 1, 2, 3)) not in (camera.settings.state / "watch" / NAME).read_text()
+        facts = told_by_watch(camera.settings.outbox / HEALTH)
+        assert facts.reading in set(Reading)
