@@ -164,6 +164,14 @@ class Night(Section):
             )
 
 
+class Health(Section):
+    """What is told of this camera's health beside its city. `home_assistant`: Home Assistant finds
+    it at the policy's brokers by itself (docs/ref/health.md).
+    """
+
+    home_assistant: bool = False
+
+
 class Settings(Section):
     """platewarden.toml.
 
@@ -179,6 +187,7 @@ class Settings(Section):
     limits: Limits = Limits()
     camera: Camera = Camera()
     night: Night = Night()
+    health: Health = Health()
     # the settings file and its folder; filled in by `load`, and no keys of the file
     file: Path = hidden(default=Path("platewarden.toml"))
     root: Path = hidden(default=Path())

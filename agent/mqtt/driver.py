@@ -311,7 +311,8 @@ class Driver:
                 words = f"{length} bytes, and the broker takes {bounds.max_packet_bytes}"
                 self._refuse(publication, PACKET_TOO_LARGE, f"Packet too large (149): {words}")
                 return
-            info = client.publish(topic, payload, qos=1, properties=packed)
+            retained = publication.properties.retained
+            info = client.publish(topic, payload, qos=1, retain=retained, properties=packed)
         except Exception as error:  # noqa: BLE001 - of paho's many: this message cannot be sent, and paho may have kept half of it
             self._refuse(publication, UNSPECIFIED, f"cannot be sent ({type(error).__name__})")
             self._end("a message could not be sent")

@@ -37,12 +37,14 @@ class Session:
 class Properties:
     """Of one publication.
 
-    `expires_in_s`: from now on; None: never. `user`: MQTT's user properties, in order.
+    `expires_in_s`: from now on; None: never. `user`: MQTT's user properties, in order. `retained`:
+    the broker keeps the newest for whoever comes later.
     """
 
     content_type: str = ""
     expires_in_s: int | None = None
     user: tuple[tuple[str, str], ...] = ()
+    retained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,16 @@ def health_topic(device: str) -> str:
     return f"platewarden/1/health/{device}"
 
 
+def discovery_topic(device: str) -> str:
+    """Where Home Assistant looks for a camera, where its owner wants that."""
+    return f"homeassistant/device/platewarden-{device}/config"
+
+
+def discovery_properties() -> Properties:
+    """Of what is told there: kept for whoever starts later, and gone a week after the camera is."""
+    return Properties("application/json", CHECKPOINT_EXPIRY_S, retained=True)
+
+
 def checkpoint_properties() -> Properties:
     """Of a checkpoint, of the answer to one, and of a health message: the broker keeps it for a
     week at most, however long nobody comes for it.

@@ -31,6 +31,8 @@ from agent.mqtt.topics import (
     checkpoint_properties,
     checkpoints_topic,
     collected_topic,
+    discovery_properties,
+    discovery_topic,
     health_topic,
     read_properties,
     reads_topic,
@@ -116,6 +118,7 @@ class BrokerLink:
         self._post_topics = {
             Post.CHECKPOINT: checkpoints_topic(device),
             Post.HEALTH: health_topic(device),
+            Post.DISCOVERY: discovery_topic(device),
         }
         self._posts: dict[int, Post] = {}  # by the driver's ticket
         self._post_answers: list[PostAnswer] = []
@@ -206,7 +209,8 @@ class BrokerLink:
     def post(self, message: bytes, about: Post = Post.CHECKPOINT) -> None:
         """Send a message to the city; `take_post_answers` tells more. Raises NetworkError."""
         driver = self._required()
-        ticket = driver.publish(self._post_topics[about], message, checkpoint_properties())
+        how = discovery_properties() if about is Post.DISCOVERY else checkpoint_properties()
+        ticket = driver.publish(self._post_topics[about], message, how)
         self._posts[ticket] = about
 
     def poll(self) -> None:

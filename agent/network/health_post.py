@@ -24,12 +24,13 @@ TRY_AGAIN_S = 300.0
 
 
 class HealthTeller(Protocol):
-    """`message`: a new one, counted. `taken`: a broker has taken the newest. Raise StorageError,
-    EnvelopeRefusedError.
+    """`message`: a new one, counted. `taken`: a broker has taken the newest. `discovery`: for Home
+    Assistant, where the camera's owner asks for it. Raise StorageError.
     """
 
     def message(self) -> bytes: ...
     def taken(self) -> None: ...
+    def discovery(self) -> bytes | None: ...
 
 
 class HealthPost:
@@ -54,12 +55,8 @@ class HealthPost:
         StorageError.
         """
         now_s = self._clock.monotonic_s()
-        for answer in publisher.post_answers(Post.HEALTH) if publisher else ():
-            if answer.refusal:
-                self._refused(answer.broker, answer.refusal)
-            else:
-                self._refusals.count("health messages")
-                self._teller.taken()
+        if publisher is not None:
+            self._book(publisher)
         if now_s >= self._due_s:
             self._due_s = now_s + EVERY_S
             if self._waiting is not None:
@@ -70,9 +67,21 @@ class HealthPost:
         self._again_s = now_s + TRY_AGAIN_S
         if publisher.post(self._waiting, Post.HEALTH):
             self._waiting = None
+            discovery = self._teller.discovery()
+            if discovery is not None:
+                publisher.post(discovery, Post.DISCOVERY)
 
-    def _refused(self, broker: str, refusal: str) -> None:
+    def _book(self, publisher: Publisher) -> None:
+        for about in (Post.HEALTH, Post.DISCOVERY):
+            for answer in publisher.post_answers(about):
+                if answer.refusal:
+                    self._refused(about, answer.broker, answer.refusal)
+                elif about is Post.HEALTH:
+                    self._refusals.count("health messages")
+                    self._teller.taken()
+
+    def _refused(self, about: Post, broker: str, refusal: str) -> None:
         """It is not sent again: the next one is an hour newer."""
         what = f"{refusal} | give the broker today's access list (`platewarden broker`)"
         details = {"reason": Reason.BROKER_REFUSED_HEALTH, "broker": broker, "what": what}
-        self._refusals.note(("health", broker), details, once=True)
+        self._refusals.note((about, broker), details, once=True)

@@ -34,7 +34,7 @@ from agent.host.link_ledger import LinkLedger
 from agent.host.notify import Notifier
 from agent.host.stop_signal import Stop
 from agent.host.teller import Teller
-from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
+from agent.mqtt.topics import PACKET_OVERHEAD_BYTES, health_topic
 from agent.network.broker_link import LinkLimits
 from agent.network.checkpoint_post import CheckpointPost
 from agent.network.egress import Egress, install_guard, refuse_proxies
@@ -271,6 +271,7 @@ class DeliverySide:
             policy=lambda: self._route.policy if self._route else None,
             standing=lambda: self._signed.standing if self._signed else None,
             links=self.links,
+            topic=health_topic(self._settings.camera_id),
         )
 
     def _keep_floor(self) -> None:

@@ -131,6 +131,7 @@ class Rig:
             policy=lambda: self.policy,
             standing=lambda: self.standing,
             links=lambda: self.links,
+            topic=health_topic(DEVICE),
             system=self.system,
         )
 

@@ -40,6 +40,7 @@ class FakePublisher:
         self.posted: list[bytes] = []
         self.takes_checkpoints = True
         self.health: list[bytes] = []
+        self.discovered: list[bytes] = []
         self.takes_health = True
         self._post_answers: list[PostAnswer] = []
         self._collected: list[bytes] = []
@@ -92,6 +93,7 @@ class FakePublisher:
         kept, takes = {
             Post.CHECKPOINT: (self.posted, self.takes_checkpoints),
             Post.HEALTH: (self.health, self.takes_health),
+            Post.DISCOVERY: (self.discovered, self.takes_health),
         }[about]
         if takes:
             kept.append(message)

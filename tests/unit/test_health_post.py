@@ -15,7 +15,7 @@ class FakeTeller:
     """Numbers its messages, and says how many before were not taken."""
 
     def __init__(self) -> None:
-        self.made, self.unsent = 0, 0
+        self.made, self.unsent, self.told = 0, 0, None
 
     def message(self) -> bytes:
         self.made, self.unsent = self.made + 1, self.unsent + 1
@@ -23,6 +23,9 @@ class FakeTeller:
 
     def taken(self) -> None:
         self.unsent = 0
+
+    def discovery(self) -> bytes | None:
+        return self.told
 
 
 class World:
@@ -97,3 +100,25 @@ def test_answers_to_checkpoints_are_none_of_its_business(world) -> None:
     world.publisher.post(b"checkpoint")
     world.after(0)
     assert len(world.publisher.post_answers(Post.CHECKPOINT)) == 1
+
+
+def test_home_assistant_is_told_beside_each_message_and_only_where_asked(world) -> None:
+    world.after(FIRST_WAIT_S)
+    assert world.publisher.discovered == []
+    world.teller.told = b"discovery"
+    world.publisher.reachable = False
+    world.after(EVERY_S)
+    assert world.publisher.discovered == []
+    world.publisher.reachable = True
+    world.after(TRY_AGAIN_S)
+    world.after(TRY_AGAIN_S)
+    assert world.publisher.discovered == [b"discovery"]
+
+
+def test_a_broker_that_does_not_take_either_is_told_of_each_once(world) -> None:
+    world.teller.told = b"discovery"
+    world.publisher.takes_health = False
+    for _ in range(3):
+        world.after(EVERY_S)
+    world.after(0)
+    assert len(world.log.details("refusal")) == 2

@@ -34,6 +34,7 @@ class Post(StrEnum):
 
     CHECKPOINT = "checkpoint"
     HEALTH = "health message"
+    DISCOVERY = "discovery message"
 
 
 @dataclass(frozen=True, slots=True)

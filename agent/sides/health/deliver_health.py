@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import agent
 from agent.core.camera.health.health_message import HealthMessage
 from agent.core.camera.health.health_report import NOW_BITS, SINCE_START_BITS, Health
+from agent.core.camera.health.home_assistant import discovery
 from agent.core.time.instant import ClockTrust
 from agent.errors import PlatewardenError
 from agent.host import board
@@ -38,7 +39,8 @@ _TRUST = (ClockTrust.UNTRUSTED, ClockTrust.OS, ClockTrust.TRUSTED)  # the worst 
 
 class DeliverHealth:
     """Implements network.health_post.HealthTeller. `origin`, `key`: of deliver's log. `policy`,
-    `standing`, `links`: what is in force just now, and what keeps each broker out of reach.
+    `standing`, `links`: what is in force just now, and what keeps each broker out of reach;
+    `topic`: where the messages go.
     """
 
     def __init__(
@@ -51,13 +53,14 @@ class DeliverHealth:
         policy: Callable[[], Policy | None],
         standing: Callable[[], Standing | None],
         links: Callable[[], Mapping[str, str] | None],
+        topic: str,
         system: Path = board.SYSTEM,
     ) -> None:
         self._settings, self._origin, self._key, self._clock = settings, origin, key, clock
         self._policy, self._standing, self._links = policy, standing, links
         self._outbox = OutboxReader(settings.outbox, settings.limits.max_envelope_bytes)
         self._count = CountFile(settings.state / "deliver" / COUNT_FILE)
-        self._system = system
+        self._topic, self._system = topic, system
 
     def message(self) -> bytes:
         """The next one. It is counted first: a number is never used twice. Raises StorageError."""
@@ -70,6 +73,13 @@ class DeliverHealth:
         """Raises StorageError."""
         if self._count.count.unsent:
             self._count.keep(MessageCount(self._count.count.made))
+
+    def discovery(self) -> bytes | None:
+        """For Home Assistant, where the settings ask for it."""
+        if not self._settings.health.home_assistant:
+            return None
+        camera = self._settings.camera_id
+        return discovery(camera, agent.__version__, self._topic)
 
     def health(self) -> Health:
         """As it is now; what cannot be read is missing, and named."""
