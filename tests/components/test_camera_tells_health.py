@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.broker.broker_folder import COLLECTORS
-from agent.broker.names import CHECK_CAMERA, CHECK_STRANGER, COLLECTOR
+from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER, COLLECTOR
 from agent.core.camera.camera_event import Alarm
 from agent.core.camera.health.health_message import MAX_MESSAGE_BYTES, HealthMessage
 from agent.core.camera.health.health_report import Health, Reading
@@ -20,7 +20,7 @@ from agent.core.log.fate import Post
 from agent.core.reasons import Reason
 from agent.core.time.instant import ClockTrust, Instant
 from agent.errors import EnvelopeRefusedError, NetworkError
-from agent.mqtt.topics import checkpoints_topic, health_topic
+from agent.mqtt.topics import checkpoints_topic, discovery_topic, health_topic
 from agent.settings import load
 from agent.sides.health.deliver_health import DeliverHealth
 from agent.storage.health.health_note import signed, verified
@@ -181,6 +181,14 @@ class TestDeliversMessage:
         (rig.settings.outbox / HEALTH).write_text(json.dumps(table))
         assert b"TST0042" not in rig.made.message()
 
+    def test_home_assistant_is_told_where_the_settings_ask_for_it(self, rig):
+        assert rig.made.discovery() is None
+        file = rig.settings.file
+        file.write_text(file.read_text() + "[health]\nhome_assistant = true\n")
+        rig.settings = load(file)
+        told = json.loads(rig.new().discovery())
+        assert told["state_topic"] == health_topic(DEVICE)
+
     def test_numbers_go_on_over_a_start_and_what_was_not_taken_is_counted(self, rig):
         assert [(one.number, one.unsent) for one in (rig.told(), rig.told())] == [(1, 0), (2, 1)]
         rig.made = rig.new()
@@ -254,6 +262,37 @@ class TestOverMosquitto:
             [answer] = until(link, link.take_post_answers)
             assert answer.refusal == ""
             link.close()
+
+    def test_a_citys_broker_lets_nobody_tell_home_assistant(self, running):
+        link = camera_link(running)
+        link.post(b"{}", Post.DISCOVERY)
+        [answer] = until(link, lambda: link.take_post_answers(Post.DISCOVERY))
+        assert "did not take a discovery message: Not authorized (135)" in answer.refusal
+        link.close()
+
+    def test_home_assistant_at_ones_own_broker_finds_a_camera_that_told_before_it_came(
+        self, tmp_path
+    ):
+        with CityBroker(tmp_path / "broker") as broker:
+            acl, topic = broker.desk.folder / "machine/acl", discovery_topic(CHECK_CAMERA)
+            lines = acl.read_text()
+            for name, right in ((CHECK_CAMERA, "write"), (CHECK_RECIPIENT, "read")):
+                lines = lines.replace(f"user {name}\n", f"user {name}\ntopic {right} {topic}\n")
+            acl.write_text(lines)
+            broker.kill()
+            broker.start()
+            link = camera_link(broker)
+            link.post(b"{}", Post.DISCOVERY)
+            [answer] = until(link, lambda: link.take_post_answers(Post.DISCOVERY))
+            assert answer.refusal == ""
+            link.post(b"health", Post.HEALTH)
+            until(link, lambda: link.take_post_answers(Post.HEALTH))
+            link.close()
+            late = client(broker, CHECK_RECIPIENT)
+            late.subscribe(topic)
+            late.subscribe(health_topic(CHECK_CAMERA))
+            assert late.payloads(2, 1.0) == [b"{}"], "and no health message of before"
+            late.close()
 
 
 def _told(stranger, number):

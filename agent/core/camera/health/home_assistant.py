@@ -1,4 +1,4 @@
-"""What Home Assistant needs to show a camera's health: one MQTT discovery message, which says
+"""What Home Assistant needs to show a camera's health: one MQTT discovery message, which says where
 the health message comes and how to read it (https://www.home-assistant.io/integrations/mqtt/,
 device discovery). It tells nothing of the camera but its name and version.
 """
