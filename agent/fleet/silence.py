@@ -46,14 +46,16 @@ class Notice:
         """A few words."""
         if self.broker:
             return "The cameras' broker: " + self.broker
-        return "Cameras are silent" if self.silent else "Cameras are heard again"
+        if self.silent:
+            return "Cameras are silent"
+        return "Cameras are heard again" if self.heard else "A test: nothing has happened"
 
     def sentence(self) -> str:
         """For a person, one line of ASCII."""
         said = [f"The broker is {self.broker}"] if self.broker else []
         said += [_cameras(self.silent, "silent")] if self.silent else []
         said += [_cameras(self.heard, "heard again")] if self.heard else []
-        words = "; ".join(said)
+        words = "; ".join(said) or "This is a test"
         if self.cameras:
             words += ": " + ", ".join(self.cameras)
         return words + ". See `platewarden fleet status`."

@@ -206,6 +206,9 @@ class TestSilence:
         assert (away.silent, away.urgent) == (0, False)
         back = notice_of("desk", "count", [("cam-1", HEARD)], AT)
         assert (back.title(), back.heard) == ("Cameras are heard again", 1)
+        tried = Notice("msg_try_1", AT, silent=0)
+        assert tried.sentence().startswith("This is a test.")
+        assert tried.title().startswith("A test")
 
 
 class TestSettings:

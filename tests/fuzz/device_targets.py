@@ -40,6 +40,7 @@ from agent.core.time.trusted_time import Look, SignedTime, format_known, judge, 
 from agent.core.wire.image_header import parse as parse_header
 from agent.errors import PlatewardenError
 from agent.host.clock import BUILD_TIME
+from agent.fleet import fleet_settings
 from agent.receiver import receiver_settings
 from agent.sides import camera_state
 from agent.storage.health.health_note import verified
@@ -94,9 +95,13 @@ def settings(data: bytes) -> None:
     settings_file.load(written("platewarden.toml", data))
 
 
-@target("receiver.toml", 8192)
+@target("receiver.toml; or, with a first line that says so, fleet.toml", 8192)
 def receiver_toml(data: bytes) -> None:
     written(receiver_settings.FILE_NAME, data)
+    if data.startswith(b"#fleet\n"):
+        written(fleet_settings.FILE_NAME, data)
+        fleet_settings.load(world.folder("files"))
+        return
     found = receiver_settings.load(world.folder("files"))
     receiver_settings.template(found)
 

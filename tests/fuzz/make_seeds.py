@@ -69,6 +69,17 @@ HEALTH_TEXT = format_text(
 WATCH_TOLD = format_watch(
     WatchFacts(MADE, frozenset(Alarm), 12, False, ClockTrust.OS, None, Reading.WORSE)
 )
+FLEET_TOML = b"""#fleet
+broker = "broker"
+keys = ["roster.jws"]
+city_root = "root.json"
+silent_after_hours = 3
+page = "fleet.html"
+[[ring.push]]
+name = "desk"
+url = "https://push.exampleville.example/cameras"
+address = "203.0.113.30"
+"""
 CONFIG = b"""max_plate_slots: 9
 alphabet: '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_'
 pad_char: '_'
@@ -296,6 +307,7 @@ def device() -> dict[str, dict[str, bytes]]:
     return {
         "settings": {"plain": plain(settings), "all": plain(everything)},
         "receiver_toml": {
+            "fleet": FLEET_TOML,
             "whole": b'recipient = "exampleville-pd"\n[broker]\nhost = "mqtt.exampleville.gov"\n'
             b'address = "203.0.113.10"\nport = 8883\nca = "broker-ca.pem"\n',
         },

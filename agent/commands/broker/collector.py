@@ -1,4 +1,4 @@
-"""`platewarden broker collector`: a certificate for the city's `audit collect`."""
+"""`platewarden broker collector`: a certificate for the city's `fleet run` or `audit collect`."""
 
 import json
 
@@ -11,8 +11,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def collector(folder: Folder, as_json: Json = False) -> None:
-    """Make a key and certificate for `audit collect --broker`, which takes in how far cameras' logs
-    have come. An earlier one is revoked.
+    """Make a key and certificate for `fleet run` or `audit collect --broker`, which take in how
+    cameras are and how far their logs have come. An earlier one is revoked.
     """
     from agent.broker.broker_folder import CA, COLLECTORS, SETTINGS, BrokerFolder
     from agent.host.clock import SystemClock
