@@ -14,7 +14,7 @@ from agent.fleet import fleet_intake
 from agent.fleet.fleet_intake import AHEAD_S, Taken, names_in, take_in
 from agent.fleet.fleet_settings import FILE_NAME, FleetSettings, load
 from agent.fleet.fleet_store import FleetStore
-from agent.fleet.silence import BROKER, HEARD, SILENT, SilenceRound, look, notice_of
+from agent.fleet.silence import BROKER, HEARD, SILENT, Notice, SilenceRound, look, notice_of
 from agent.mqtt.topics import health_topic
 from agent.receiver.ringing.ring_round import NamedRinger
 from tests.support.fleets import AT, AT_S, CAMERAS, HOUR, keys_for, sent

@@ -39,8 +39,8 @@ from agent.core.time.trusted_time import MAX_BYTES as MOST_KNOWN
 from agent.core.time.trusted_time import Look, SignedTime, format_known, judge, parse_known
 from agent.core.wire.image_header import parse as parse_header
 from agent.errors import PlatewardenError
-from agent.host.clock import BUILD_TIME
 from agent.fleet import fleet_settings
+from agent.host.clock import BUILD_TIME
 from agent.receiver import receiver_settings
 from agent.sides import camera_state
 from agent.storage.health.health_note import verified
