@@ -13,8 +13,6 @@ from typing import TypeVar
 
 from agent.core.camera.camera_event import Alarm
 from agent.core.camera.health.health_report import (
-    DEGREES,
-    TENTHS,
     Health,
     Reading,
     coarse,
@@ -61,7 +59,8 @@ def format_text(message: HealthMessage) -> bytes:
 
 
 def parse_text(untrusted_signed: bytes) -> HealthMessage:
-    """The inverse: nothing finer than `coarse` makes it, and one spelling of each.
+    """The inverse: nothing finer than `coarse` makes it, and one spelling of each, since what was
+    read must be written in the same bytes.
 
     Raises EnvelopeRefusedError(malformed).
     """
@@ -85,12 +84,14 @@ def _health(fields: Fields) -> Health:
         version=fields.pattern("version", _VERSION, version),
         at=hour_of(fields, "at"),
         alarms=_alarms(fields),
-        temperature_c=_whole(fields, "temperature_c", _LEAST_C, _MOST_C, DEGREES),
+        temperature_c=_whole(fields, "temperature_c", _LEAST_C, _MOST_C),
         throttled=_flag(fields, "throttled"),
         throttled_since_start=_flag(fields, "throttled_since_start"),
         hotlist_age_h=_whole(fields, "hotlist_age_h", 0, MOST_HOURS),
         hotlist_stale=_flag(fields, "hotlist_stale"),
-        outbox_filled=_tenths(fields, "outbox_filled"),
+        outbox_filled=None
+        if fields.value("outbox_filled") is None
+        else fields.fraction("outbox_filled"),
         brokers_away=_whole(fields, "brokers_away", 0, 64),
         lapsed=_whole(fields, "lapsed", 0, 64),
         policy_in_force=_flag(fields, "policy_in_force"),
@@ -145,22 +146,8 @@ def _flag(fields: Fields, name: str) -> bool | None:
     raise fields.bad(name, "true, false or null")
 
 
-def _whole(fields: Fields, name: str, least: int, most: int, step: int = 1) -> int | None:
-    if fields.value(name) is None:
-        return None
-    number = fields.whole(name, least, most)
-    if number % step:
-        raise fields.bad(name, f"in steps of {step}")
-    return number
-
-
-def _tenths(fields: Fields, name: str) -> float | None:
-    if fields.value(name) is None:
-        return None
-    share = fields.fraction(name)
-    if share != round(share * TENTHS) / TENTHS:
-        raise fields.bad(name, "in tenths")
-    return share
+def _whole(fields: Fields, name: str, least: int, most: int) -> int | None:
+    return None if fields.value(name) is None else fields.whole(name, least, most)
 
 
 def _problems(fields: Fields) -> tuple[str, ...]:
