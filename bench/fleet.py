@@ -27,7 +27,9 @@ from agent.fleet.fleet_settings import FILE_NAME
 from agent.fleet.fleet_store import FleetStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    Figures = dict[str, float]
 
 CITIES = (10, 10_000)
 STEPS = ("status", "json", "page", "metrics", "silence", "messages")
@@ -78,7 +80,9 @@ def spent(folder: Path, name: str) -> tuple[float, float, int]:
     return float(cpu_s), float(memory), int(size)
 
 
-def measured(folders: dict[int, Path], rounds: int, console: Console) -> dict[str, object]:
+def measured(
+    folders: dict[int, Path], rounds: int, console: Console
+) -> dict[str, dict[str, Figures]]:
     """{step: {cameras: …}}; the cities take turns in each round."""
     found: dict[str, dict[int, list[tuple[float, float, int]]]] = {
         name: {cameras: [] for cameras in folders} for name in STEPS
@@ -100,6 +104,18 @@ def measured(folders: dict[int, Path], rounds: int, console: Console) -> dict[st
     }
 
 
+def lines(found: dict[str, dict[str, Figures]]) -> Iterator[str]:
+    """For people: the smaller city, the larger one, and how much more that is."""
+    for name, of in found.items():
+        (small, one), (large, many) = of.items()
+        ratio = many["cpu_s"] / max(one["cpu_s"], 0.0001)
+        yield (
+            f"{name:9} {small}: {one['cpu_s']:.3f} s, {one['memory_mb']:.0f} MB; "
+            f"{large}: {many['cpu_s']:.3f} s, {many['memory_mb']:.0f} MB, {many['bytes']:,} bytes; "
+            f"CPU × {ratio:.1f}"
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print one line a step."""
     parser = argparse.ArgumentParser(prog="python -m bench.fleet", description=__doc__)
@@ -112,16 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if asked.json:
         print(json.dumps(found))
         return
-    small, large = (str(number) for number in CITIES)
-    print(f"{'':10}{small + ' cameras':>22}{large + ' cameras':>24}{'ratio':>10}")
-    for name, of in found.items():
-        assert isinstance(of, dict)  # for mypy
-        one, many = of[small], of[large]
-        print(
-            f"{name:10}{one['cpu_s']:>9.3f} s {one['memory_mb']:>8.1f} MB"
-            f"{many['cpu_s']:>11.3f} s {many['memory_mb']:>8.1f} MB"
-            f"{many['cpu_s'] / max(one['cpu_s'], 0.0001):>9.1f}  {many['bytes']:,} bytes"
-        )
+    for line in lines(found):
+        print(line)
 
 
 if __name__ == "__main__":
