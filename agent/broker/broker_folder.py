@@ -8,12 +8,10 @@ made of them anew after each change.
 import base64
 import json
 import secrets
-import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -31,44 +29,27 @@ from agent.broker.names import (
     recipient_of,
     rights,
 )
+from agent.broker.place import (
+    MAX_BYTES,
+    RABBITMQ,
+    SETTINGS,
+    Place,
+    format_place,
+    read_place,
+    require_place,
+)
 from agent.core.text.encoding import PIN_PREFIX
 from agent.core.text.identifier import IDENTIFIER
-from agent.disk.atomic_file import private_folder, write_atomic
+from agent.disk.atomic_file import private_folder, write_all, write_atomic
 from agent.disk.folder import NewFile, write_folder
 from agent.disk.input_file import read_input
 from agent.disk.private_file import read_private
 from agent.errors import ConfigError, UsageError
 
-SETTINGS, CA, CA_KEY, NEXT_KEY, REVOKED = (
-    "broker.toml",
-    "ca.pem",
-    "ca.key",
-    "next.key",
-    "revoked.json",
-)
+CA, CA_KEY, NEXT_KEY, REVOKED = "ca.pem", "ca.key", "next.key", "revoked.json"
 CAMERAS, RECIPIENTS, CHECK, MACHINE = "cameras", "recipients", "check", "machine"
 COLLECTORS = "collector"
-DEFAULT_PORT, MAX_BYTES, MAX_REVOKED_BYTES = 8883, 65_536, 1 << 22
-ETC, VAR = PurePosixPath("/etc/mosquitto/platewarden"), PurePosixPath("/var/lib/mosquitto")
-MOSQUITTO, RABBITMQ = "mosquitto", "rabbitmq"
-RABBITMQ_ETC = PurePosixPath("/etc/rabbitmq/platewarden")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What `init` was told.
-
-    `host`: the name in the certificate; `addresses`: what is dialled; `etc`, `var`: where the files
-    of `machine/` lie on the broker's machine, and where it keeps what waits; `software`: MOSQUITTO,
-    or RABBITMQ with a machine for each address.
-    """
-
-    host: str
-    addresses: tuple[str, ...]
-    port: int = DEFAULT_PORT
-    etc: PurePosixPath = ETC
-    var: PurePosixPath = VAR
-    software: str = MOSQUITTO
+MAX_REVOKED_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +59,16 @@ class Signed:
     name: str
     path: Path
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request for a certificate. `kind`: CAMERAS or RECIPIENTS; `where`: it came from."""
+
+    kind: str
+    name: str
+    untrusted_csr: bytes
+    where: str
 
 
 class BrokerFolder:
@@ -96,11 +87,11 @@ class BrokerFolder:
     @classmethod
     def create(cls, folder: Path, place: Place, now: datetime) -> "BrokerFolder":
         """Make the authority, the broker's key and the next one, and the check's certificates."""
-        _require_place(place)
+        require_place(place)
         made = authority.made(f"Platewarden broker CA {place.host}", now)
         server, following = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         files = {
-            SETTINGS: NewFile(_settings(place).encode()),
+            SETTINGS: NewFile(format_place(place).encode()),
             CA: NewFile(authority.pem(made.certificate)),
             CA_KEY: NewFile(authority.private_pem(made.key), 0o600),
             NEXT_KEY: NewFile(authority.private_pem(following), 0o600),
@@ -152,23 +143,38 @@ class BrokerFolder:
         return frozenset(base64.b64decode(pin.removeprefix(PIN_PREFIX)) for pin in self.pins)
 
     def sign(self, kind: str, name: str, untrusted_csr: bytes, where: str, now: datetime) -> Signed:
-        """A certificate for a request. `kind`: CAMERAS or RECIPIENTS.
+        """As `sign_all`, for one request."""
+        [signed] = self.sign_all([Wanted(kind, name, untrusted_csr, where)], now)
+        return signed
+
+    def sign_all(self, wanted: Sequence[Wanted], now: datetime) -> Sequence[Signed]:
+        """A certificate for each request, and the access list once, behind them.
 
         A second one for the same name is a renewal, or a new device in its place: the former is
-        then revoked.
+        then revoked. All are looked at before the first is signed.
 
-        Raises ConfigError.
+        Raises ConfigError, StorageError.
         """
-        self._require_name(kind, name, where)
-        key = authority.requested(untrusted_csr, name, where)
-        path = self._path(kind, name)
-        former = _certificate(path) if path.exists() else None
-        if former is not None and former.public_key() != key:
-            self._revoke((former.serial_number,))
-        certificate = self._authority.client(name, key, now)
-        write_atomic(path, authority.pem(certificate), 0o644)
+        keys = []
+        for one in wanted:
+            self._require_name(one.kind, one.name, one.where)
+            keys.append(authority.requested(one.untrusted_csr, one.name, one.where))
+        made: dict[Path, x509.Certificate] = {}
+        former: list[int] = []
+        for one, key in zip(wanted, keys, strict=True):
+            path = self._path(one.kind, one.name)
+            if path.exists() and (old := _certificate(path)).public_key() != key:
+                former.append(old.serial_number)
+            made[path] = self._authority.client(one.name, key, now)
+        if former:
+            self._revoke(former)
+        write_all({path: authority.pem(one) for path, one in made.items()}, 0o644)
         self._write_access(now)
-        return Signed(name, path, certificate.not_valid_after_utc)
+        return [
+            Signed(one.name, path, made[path].not_valid_after_utc)
+            for one in wanted
+            for path in [self._path(one.kind, one.name)]
+        ]
 
     def sign_collector(self, now: datetime) -> Signed:
         """A new key and certificate for the city's `audit collect`. An earlier one is revoked."""
@@ -260,7 +266,7 @@ class BrokerFolder:
         )
         return found
 
-    def _revoke(self, serials: tuple[int, ...]) -> None:
+    def _revoke(self, serials: Iterable[int]) -> None:
         gone = sorted({*self._gone(), *serials})
         write_atomic(self.folder / REVOKED, json.dumps(gone).encode() + b"\n", 0o644)
 
@@ -324,71 +330,6 @@ def _access_names(place: Place, made: Authority) -> tuple[str, str]:
 
 def _hosts(place: Place) -> tuple[str, ...]:
     return (place.host, *place.addresses)
-
-
-def _settings(place: Place) -> str:
-    return (
-        f"host = {json.dumps(place.host)}\n"
-        f"addresses = {json.dumps(list(place.addresses))}\n"
-        f"port = {place.port}\n"
-        f"etc = {json.dumps(str(place.etc))}\n"
-        f"var = {json.dumps(str(place.var))}\n"
-        f"software = {json.dumps(place.software)}\n"
-    )
-
-
-def read_place(folder: Path) -> Place:
-    """Of a broker's folder. Raises ConfigError."""
-    path = folder / SETTINGS
-    data = read_input(path, MAX_BYTES, missing="make the folder with `platewarden broker init`")
-    try:
-        table = tomllib.loads(data.decode())
-        place = Place(
-            str(table["host"]),
-            tuple(map(str, table["addresses"])),
-            int(table["port"]),
-            PurePosixPath(table["etc"]),
-            PurePosixPath(table["var"]),
-            str(table.get("software", MOSQUITTO)),  # older folders do not say
-        )
-        _require_place(place)
-    except (ValueError, KeyError, TypeError, UsageError) as error:
-        raise ConfigError(
-            f"is not as `broker init` wrote it ({type(error).__name__})",
-            where=path,
-            fix="restore it: host, addresses, port, etc, var, software",
-        ) from None
-    return place
-
-
-def _require_place(place: Place) -> None:
-    """Raises UsageError."""
-    name = place.host.replace(".", "").replace("-", "")
-    if not (name.isascii() and name.isalnum()) or len(place.host) > 64:
-        raise UsageError(
-            f"{place.host[:64]!a} is no host name",
-            fix="--host mqtt.exampleville.gov: letters, digits, - and dots, at most 64",
-        )
-    for address in place.addresses:
-        try:
-            ip_address(address)
-        except ValueError:
-            raise UsageError(
-                f"{address[:64]!a} is no IP address",
-                fix="--address 203.0.113.10: cameras look up no names, the port is given by --port",
-            ) from None
-    if place.software not in {MOSQUITTO, RABBITMQ}:
-        raise UsageError(
-            f"{place.software[:64]!a} is no broker that is known here",
-            fix=f"--software {MOSQUITTO} or {RABBITMQ}",
-        )
-    if place.software == RABBITMQ and len(place.addresses) % 2 == 0 and place.addresses:
-        raise UsageError(
-            f"of {len(place.addresses)} nodes no half is a majority: with one gone, all would stop",
-            fix="give --address three times, one for each machine",
-        )
-    if not place.addresses or not 1 <= place.port <= 65_535:
-        raise UsageError("a broker needs an address and a port", fix="--address 203.0.113.10")
 
 
 def _certificate(path: Path) -> x509.Certificate:

@@ -9,8 +9,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from agent.broker.broker_folder import CA, COLLECTORS, MAX_BYTES, read_place
+from agent.broker.broker_folder import CA, COLLECTORS
 from agent.broker.names import COLLECTOR
+from agent.broker.place import MAX_BYTES, read_place
 from agent.core.log.collected import MAX_ANSWER_BYTES
 from agent.disk.input_file import read_input
 from agent.errors import DestinationRefusedError, NetworkError

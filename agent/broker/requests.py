@@ -1,26 +1,16 @@
 """Requests for certificates, as they come: cameras' enrolments, a recipient's own request."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from agent.broker.broker_folder import CAMERAS, RECIPIENTS
+from agent.broker.broker_folder import CAMERAS, RECIPIENTS, Wanted
 from agent.core.wire.enrolment import MAX_BYTES
 from agent.disk.input_file import read_input
 from agent.errors import ConfigError, EnvelopeRefusedError, UsageError
 from agent.verifying.enrolment_check import verify_enrolment
 
 _MISSING = "give enrolment.json of a camera, or a folder of them"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A request, checked for form only: whose it says it is, and where it came from."""
-
-    kind: str
-    name: str
-    csr: bytes
-    where: str
 
 
 def from_cameras(paths: Sequence[Path]) -> list[Wanted]:
@@ -33,9 +23,9 @@ def from_cameras(paths: Sequence[Path]) -> list[Wanted]:
     if not files:
         raise UsageError("holds no *.json", where=paths[0], fix=_MISSING)
     wanted = [_camera(path) for path in files]
-    names = [one.name for one in wanted]
+    times = Counter(one.name for one in wanted)
     for one in wanted:
-        if names.count(one.name) > 1:
+        if times[one.name] > 1:
             raise ConfigError(
                 f"camera {one.name} is there twice", where=one.where, fix="give one enrolment each"
             )

@@ -13,6 +13,7 @@ from agent.errors import StorageError
 PART_SUFFIX = ".part"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _CHUNK_BYTES = 1 << 16
+_AT_ONCE = 200  # files that are open at a time
 
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -30,6 +31,24 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def write_all(files: Mapping[Path, bytes], mode: int = 0o600) -> None:
+    """As `write_atomic` for each of many: a part of them may be there after an error, each whole.
+
+    Raises StorageError.
+    """
+    named = [
+        (path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}"), path)
+        for path in files
+    ]
+    for begin in range(0, len(named), _AT_ONCE):
+        final = dict(named[begin : begin + _AT_ONCE])
+        write_all_new({part: files[path] for part, path in final.items()}, final.__getitem__, mode)
+        for part, path in final.items():
+            rename(part, path)
+        for folder in {path.parent for path in final.values()}:
+            sync_folder(folder)
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -58,8 +77,10 @@ def write_new(
             os.fsync(descriptor)
 
 
-def write_all_new(files: Mapping[Path, bytes], final: Callable[[Path], Path]) -> None:
-    """As `write_new` for each, private to this user; all are on disk when this returns.
+def write_all_new(
+    files: Mapping[Path, bytes], final: Callable[[Path], Path], mode: int = 0o600
+) -> None:
+    """As `write_new` for each; all are on disk when this returns.
 
     All are on their way to the disk before the first sync waits: a file system's journal then takes
     them together, and each further sync costs little. `final`: the name that a file will get.
@@ -67,7 +88,7 @@ def write_all_new(files: Mapping[Path, bytes], final: Callable[[Path], Path]) ->
     """
     with ExitStack() as open_files:
         created = [
-            (path, open_files.enter_context(_creating(path, data, 0o600, final(path))))
+            (path, open_files.enter_context(_creating(path, data, mode, final(path))))
             for path, data in files.items()
         ]
         for _, descriptor in created:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from agent.broker.broker_folder import RABBITMQ, BrokerFolder, Place
+from agent.broker.broker_folder import BrokerFolder
+from agent.broker.place import RABBITMQ, Place
 from agent.host.clock import SystemClock
 from tests.support.mosquitto import free_port
 

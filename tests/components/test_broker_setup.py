@@ -10,12 +10,22 @@ import pytest
 from cryptography import x509
 
 from agent import cli
+from agent.broker import broker_folder
 from agent.broker.broker_check import Check, Client, Target
-from agent.broker.broker_folder import CAMERAS, CHECK, MACHINE, RECIPIENTS, BrokerFolder, Place
+from agent.broker.broker_folder import (
+    CAMERAS,
+    CHECK,
+    MACHINE,
+    RECIPIENTS,
+    BrokerFolder,
+    Wanted,
+)
 from agent.broker.mosquitto import CONFIG
 from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER, COLLECTOR
+from agent.broker.place import Place
 from agent.core.camera.diagnosis_findings import Health
 from agent.errors import ConfigError, NetworkError, StorageError, UsageError
+from agent.mqtt.client_request import make_request
 from agent.mqtt.events import Session
 from agent.mqtt.topics import reads_topic, receipts_topic
 from agent.sealing.camera_keys import ENROLMENT, make_kit
@@ -218,6 +228,29 @@ def test_whoever_was_removed_is_shut_out(tmp_path):
     assert f"user {CAMERA}\n" not in (desk / "machine" / "acl").read_text()
 
 
+def test_the_access_list_is_written_once_for_a_batch(tmp_path, monkeypatch):
+    """Once for each, a thousand cameras took half a minute, and more would take the square."""
+    folder, written = make(tmp_path), []
+    wanted = [
+        Wanted(CAMERAS, name, make_request(name)[1], name)
+        for name in (f"cam-{number}" for number in range(205))
+    ]
+    write = broker_folder.write_atomic
+
+    def counted(path, *arguments):
+        written.append(path.name)
+        write(path, *arguments)
+
+    monkeypatch.setattr(broker_folder, "write_atomic", counted)
+    signed = folder.sign_all(wanted, NOW)
+    assert sorted(written) == ["acl", "crl.pem"]
+    assert [one.name for one in signed] == [one.name for one in wanted]
+    assert folder.cameras == tuple(sorted(one.name for one in wanted))
+    assert all(one.path.stat().st_mode & 0o777 == 0o644 for one in signed)
+    assert {path.suffix for path in (folder.folder / CAMERAS).iterdir()} == {".crt"}
+    assert (folder.folder / MACHINE / "acl").read_text().count("\nuser cam-") == len(wanted)
+
+
 def test_the_next_key_has_a_pin_that_the_policy_knew_before(tmp_path):
     with CityBroker(tmp_path / "broker") as broker:
         before = broker.desk.pins
@@ -329,6 +362,14 @@ class TestRequests:
         shutil.copy(batch / f"{CAMERA}.json", batch / "again.json")
         assert run("sign", folder.folder, batch) == 2
         assert f"camera {CAMERA} is there twice" in capsys.readouterr().err
+        assert folder.cameras == ()
+
+    def test_of_two_requests_of_which_one_is_bad_neither_is_signed(self, tmp_path):
+        folder = make(tmp_path)
+        good = Wanted(CAMERAS, CAMERA, make_request(CAMERA)[1], "one")
+        bad = Wanted(CAMERAS, OTHER, make_request(CAMERA)[1], "two")
+        with pytest.raises(ConfigError, match="two: "):
+            folder.sign_all([good, bad], NOW)
         assert folder.cameras == ()
 
     def test_one_bad_file_in_a_batch_nothing_is_signed(self, tmp_path, capsys):

@@ -10,8 +10,9 @@ from contextlib import closing
 import pytest
 
 from agent import cli
-from agent.broker.broker_folder import CAMERAS, RECIPIENTS, BrokerFolder, Place, policy_table
+from agent.broker.broker_folder import CAMERAS, RECIPIENTS, BrokerFolder, policy_table
 from agent.broker.names import rights
+from agent.broker.place import Place
 from agent.core.wire.sealed_read import SealedRead
 from agent.doctor import recipient
 from agent.errors import ConfigError, StorageError, UsageError

@@ -3,7 +3,8 @@
 import getpass
 from pathlib import Path, PurePosixPath
 
-from agent.broker.broker_folder import BrokerFolder, Place
+from agent.broker.broker_folder import BrokerFolder
+from agent.broker.place import Place
 from agent.host.clock import SystemClock
 from tests.support.mosquitto import ADDRESS, Mosquitto, free_port
 

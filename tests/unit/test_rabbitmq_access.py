@@ -9,8 +9,9 @@ import pytest
 
 from agent.broker import rabbitmq
 from agent.broker.authority import made
-from agent.broker.broker_folder import RABBITMQ, BrokerFolder, Place
+from agent.broker.broker_folder import BrokerFolder
 from agent.broker.names import rights
+from agent.broker.place import RABBITMQ, Place
 from agent.errors import UsageError
 from agent.mqtt.topics import (
     checkpoints_topic,

@@ -14,7 +14,8 @@ def collector(folder: Folder, as_json: Json = False) -> None:
     """Make a key and certificate for `fleet run` or `audit collect --broker`, which take in how
     cameras are and how far their logs have come. An earlier one is revoked.
     """
-    from agent.broker.broker_folder import CA, COLLECTORS, SETTINGS, BrokerFolder
+    from agent.broker.broker_folder import CA, COLLECTORS, BrokerFolder
+    from agent.broker.place import SETTINGS
     from agent.host.clock import SystemClock
 
     place = BrokerFolder(folder)

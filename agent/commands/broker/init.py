@@ -39,7 +39,8 @@ def init(
     """Make a broker's folder: its CA, keys, access list and configuration."""
     from pathlib import PurePosixPath
 
-    from agent.broker.broker_folder import ETC, RABBITMQ, RABBITMQ_ETC, BrokerFolder, Place
+    from agent.broker.broker_folder import BrokerFolder
+    from agent.broker.place import ETC, RABBITMQ, RABBITMQ_ETC, Place
     from agent.host.clock import SystemClock
 
     there = PurePosixPath(etc) if etc else RABBITMQ_ETC if software == RABBITMQ else ETC

@@ -37,7 +37,7 @@ def sign(
 
     place, now = BrokerFolder(folder), SystemClock().now().utc
     wanted = from_recipient(recipient, requests) if recipient else from_cameras(requests)
-    signed = [place.sign(one.kind, one.name, one.csr, one.where, now) for one in wanted]
+    signed = place.sign_all(wanted, now)
     if as_json:
         rows = [
             {"name": one.name, "certificate": str(one.path), "until": one.until.date().isoformat()}
