@@ -11,6 +11,7 @@ from agent.core.camera.diagnosis_findings import Finding, fail, failed, ok, skip
 from agent.core.policy.policy import Broker, Policy, require_in_force
 from agent.errors import NetworkError, PlatewardenError
 from agent.host.clock import SystemClock, TrustedClock
+from agent.mqtt.events import CLIENT_ID_NOT_VALID
 from agent.mqtt.topics import PACKET_OVERHEAD_BYTES
 from agent.network.broker_link import TRIES_AGAIN, BrokerLink, LinkLimits
 from agent.network.egress import Egress, install_guard, refuse_proxies
@@ -81,7 +82,8 @@ def dialled(
 ) -> Finding:
     """Connect, log in, be allowed to read our receipts, say goodbye.
 
-    Under a name of its own: deliver's connection stays up.
+    Under a name of its own: deliver's connection stays up. Where the broker lets in only the name
+    in the certificate, under the camera's.
     """
     name = f"broker {broker.id}"
     limits = LinkLimits(max_receipt_bytes=settings.limits.max_receipt_bytes, session_s=0)
@@ -95,14 +97,16 @@ def dialled(
             client_certificate(settings),
         )
         link = BrokerLink(
-            broker,
-            settings.camera_id,
-            context,
-            egress,
-            limits,
-            client_id=f"platewarden-{settings.camera_id}-doctor",
+            *(broker, settings.camera_id, context, egress, limits),
+            client_id=f"{settings.camera_id}-doctor",
         )
-        link.connect(address, port)
+        try:
+            link.connect(address, port)
+        except NetworkError:
+            if link.ended_by != CLIENT_ID_NOT_VALID:
+                raise
+            link = BrokerLink(broker, settings.camera_id, context, egress, limits)
+            link.connect(address, port)
         link.close()
     except NetworkError as error:
         return fail(

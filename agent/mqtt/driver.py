@@ -56,6 +56,8 @@ class Driver:
 
     Not for use by several threads.
 
+    `ended_by`: why the broker let `until` wait in vain, by its own number, where it said one.
+
     `connect`, then `loop` again and again: it reports Connected, and so on. Publications wait for
     a connection, go out in order, and go out again on the next connection until they are answered.
     """
@@ -70,6 +72,7 @@ class Driver:
         self._socket: PinnedSocket | None = None
         self._granted: Connected | None = None
         self._over: Refused | Disconnected | None = None
+        self.ended_by: int | None = None
         self._forget()
 
     @property
@@ -207,6 +210,7 @@ class Driver:
                 if isinstance(event, kind):
                     return event
                 if isinstance(event, Refused | Disconnected):
+                    self.ended_by = event.reason
                     self._fail(f"did not {what}: {event.words}")
                 meanwhile(event)
             left_s = end_s - time.monotonic()

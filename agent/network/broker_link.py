@@ -129,8 +129,9 @@ class BrokerLink:
         self.ended_by: int | None = None
         self._granted: Connected | None = None
         self._session = Session(
-            # one at a time: a second one with the same ends the first
-            client_id or f"platewarden-{device}",
+            # The name in the certificate: RabbitMQ, as `broker init` sets it up, lets no other in.
+            # One at a time: a second one with the same ends the first.
+            client_id or device,
             expiry_s=limits.session_s,
             keepalive_s=limits.keepalive_s,
             connect_timeout_s=limits.connect_timeout_s,
@@ -268,7 +269,11 @@ class BrokerLink:
             driver.close()
 
     def _until(self, driver: Driver, kind: type[_Kind], what: str, within_s: float) -> _Kind:
-        return driver.until(kind, within_s, what, self._take)
+        try:
+            return driver.until(kind, within_s, what, self._take)
+        except NetworkError:
+            self.ended_by = driver.ended_by
+            raise
 
     def _ended(self, event: Disconnected | Refused) -> NetworkError:
         if self._listens == "asked":

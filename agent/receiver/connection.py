@@ -311,7 +311,7 @@ def _span(seconds: int) -> str:
 def session_of(broker: BrokerSettings, name: str) -> Session:
     """What is asked of the broker. `name`: the recipient, or where several receive, this one's."""
     return Session(
-        f"platewarden-receiver-{name}",
+        name,  # as in its certificate: RabbitMQ, as `broker init` sets it up, lets no other in
         expiry_s=broker.session_expiry_days * _SECONDS_A_DAY,
         receive_maximum=MAX_UNACKNOWLEDGED,
         by_hand=True,

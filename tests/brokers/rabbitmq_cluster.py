@@ -92,6 +92,22 @@ class Node:
                 stderr=out,
             )
 
+    def pids(self) -> list[int]:
+        """Of its processes, as this machine counts them."""
+        found, new = [], [self._process.pid] if self._process else []
+        while new:
+            tasks = Path(f"/proc/{new[0]}/task")
+            new = [
+                *new[1:],
+                *(
+                    int(pid)
+                    for path in tasks.glob("*/children")
+                    for pid in path.read_text().split()
+                ),
+            ]
+            found = sorted({*found, *new})
+        return found
+
     def kill(self) -> None:
         """As a power cut ends it: the first process of its namespace, and so all of them."""
         if self._process is None:
@@ -111,10 +127,10 @@ class RabbitCluster:
         place = Place(HOST, ADDRESSES, self.port, ETC, software=RABBITMQ)
         self.desk = BrokerFolder.create(folder, place, SystemClock().now().utc)
         self.nodes = [Node(number, address) for number, address in enumerate(ADDRESSES, 1)]
-        for node in self.nodes:
-            node.write(folder / "machine", self.port)
 
     def __enter__(self) -> Self:
+        for node in self.nodes:  # not before: what was signed meanwhile lies in the folder
+            node.write(self.desk.folder / "machine", self.port)
         self._names = subprocess.Popen(  # the nodes' name server outlives each of them
             [
                 "chroot",

@@ -8,9 +8,15 @@ from agent.broker.broker_check import Check, Client, Target
 from agent.broker.broker_folder import CHECK
 from agent.broker.names import CHECK_CAMERA, CHECK_RECIPIENT, CHECK_STRANGER
 from agent.core.camera.diagnosis_findings import Health
+from agent.core.policy.policy import Broker
 from agent.errors import NetworkError
 from agent.mqtt.events import Session
 from agent.mqtt.topics import reads_topic, receipts_topic
+from agent.network.broker_link import BrokerLink, LinkLimits
+from agent.network.egress import Egress
+from agent.network.policy_tls import context_for
+from agent.receiver.connection import Connection
+from agent.receiver.receiver_settings import BrokerSettings
 from tests.brokers.rabbitmq_cluster import ADDRESSES, HOST, RabbitCluster, until
 
 READS = reads_topic(CHECK_RECIPIENT)
@@ -47,6 +53,40 @@ def answers(cluster, address):
     except NetworkError:
         return False
     return True
+
+
+def files(cluster, name):
+    return tuple(cluster.desk.folder / CHECK / f"{name}.{end}" for end in ("crt", "key"))
+
+
+def listed(cluster):
+    places = tuple((address, cluster.port) for address in ADDRESSES)
+    return Broker("city", HOST, places, "ca.pem", cluster.desk.pin_digests, frozenset())
+
+
+def test_a_camera_as_deliver_connects_it_is_let_in(cluster):
+    broker = listed(cluster)
+    ca_pem = (cluster.desk.folder / "ca.pem").read_bytes()
+    context = context_for(broker, ca_pem, "broker", 60_000, files(cluster, CHECK_CAMERA))
+    link = BrokerLink(broker, CHECK_CAMERA, context, Egress((broker,)), LinkLimits())
+    link.connect(ADDRESSES[0], cluster.port)
+    assert link.connected
+    link.close()
+
+
+def test_a_receiver_as_it_is_connects(cluster):
+    certificate, key = files(cluster, CHECK_RECIPIENT)
+    settings = BrokerSettings(
+        host=HOST,
+        addresses=list(ADDRESSES),
+        port=cluster.port,
+        ca="ca.pem",
+        client_certificate=certificate,
+        client_key=key,
+    )
+    connection = Connection(cluster.desk.folder, settings, CHECK_RECIPIENT)
+    connection.open()
+    connection.close()
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

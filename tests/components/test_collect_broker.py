@@ -377,9 +377,7 @@ def camera_link(broker) -> BrokerLink:
     listed = listed_broker(None, place, host=HOST, pins=broker.desk.pin_digests)
     limits = LinkLimits()
     context = context_for(listed, (desk / "ca.pem").read_bytes(), "broker", 60_000, files)
-    link = BrokerLink(
-        listed, CHECK_CAMERA, context, Egress((listed,)), limits, client_id=CHECK_CAMERA
-    )
+    link = BrokerLink(listed, CHECK_CAMERA, context, Egress((listed,)), limits)
     link.connect(*place)
     return link
 

@@ -13,7 +13,7 @@ from tests.support.pki import Credentials
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
 PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
-NOT_AUTHORIZED = 0x87
+NOT_AUTHORIZED, CLIENT_ID_NOT_VALID = 0x87, 0x85
 _SESSION_EXPIRY, _REASON, _RECEIVE_MAXIMUM, _MAX_PACKET = 0x11, 0x1F, 0x21, 0x27
 
 
@@ -32,6 +32,8 @@ class FakeBroker(HostileBroker):
 
     `grants`: of the CONNACK, by property. `farewell`: ends the next connection that publishes, with
     that reason and these words.
+
+    `binds`: lets in this client id alone, as RabbitMQ does that of a certificate.
     """
 
     def __init__(
@@ -43,12 +45,13 @@ class FakeBroker(HostileBroker):
         session_expiry_s: int | None = None,
         receive_maximum: int | None = None,
         max_packet_bytes: int | None = None,
+        binds: str = "",
         address: str = ADDRESS,
         port: int = 0,
     ) -> None:
         listen = lambda client, _broker: self._listen(client)  # noqa: E731
         super().__init__(credentials, listen, address, port)
-        self.denied, self.says, self.farewell = denied, says, None
+        self.denied, self.says, self.farewell, self._binds = denied, says, None, binds
         self.connects: list[bytes] = []
         self.published: list[tuple[str, bytes, bytes]] = []  # topic, properties, payload
         self.sessions: dict[str, Kept] = defaultdict(Kept)
@@ -95,12 +98,15 @@ class FakeBroker(HostileBroker):
             if session is not None:
                 self._hand_over(client, session)
 
-    def _welcome(self, client, body: bytes) -> Kept:
+    def _welcome(self, client, body: bytes) -> Kept | None:
         self.connects.append(body)
         properties, at = _number(body, 10)
         at += properties
         (size,) = struct.unpack_from("!H", body, at)
         name, clean = body[at + 2 : at + 2 + size].decode(), bool(body[7] & 2)
+        if self._binds not in {"", name}:
+            client.sendall(_packet(CONNACK, bytes([0, CLIENT_ID_NOT_VALID, 0])))
+            return None
         with self._changed:
             if clean:
                 self.sessions.pop(name, None)

@@ -17,7 +17,6 @@ from agent.receiver.receiver_settings import (
 from agent.receiver.workplace import Workplace
 from agent.verifying.receipt_check import ReceiptVerifier
 from tests.support.city_broker import HOST, CityBroker
-from tests.support.mosquitto import ADDRESS
 from tests.support.receiving import Camera, Enrolled, RunningReceiver, this_instant
 from tests.support.sealed import DEVICE, RECIPIENT
 
@@ -26,20 +25,24 @@ COPIED = ("signing.key", "epochs", "key-list.jws", "root.json", "roster.jws", "b
 
 
 class SharedReceivers:
-    """Broker, camera and the folders of two receivers; a context manager. `folders`: theirs."""
+    """Broker, camera and the folders of two receivers; a context manager. `folders`: theirs.
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self.broker = CityBroker(folder / "city")
+    `broker`: another than a Mosquitto of their own, not started yet.
+    """
+
+    def __init__(self, folder: Path, url: str, broker: CityBroker | None = None) -> None:
+        self.broker = broker or CityBroker(folder / "city")
         self.ca = self.broker.desk.folder / "ca.pem"
-        broker = BrokerSettings(
+        place = self.broker.desk.place
+        dialled = BrokerSettings(
             host=HOST,
-            address=ADDRESS,
-            port=self.broker.port,
+            addresses=list(place.addresses),
+            port=place.port,
             ca="broker-ca.pem",
             client_certificate="tls.crt",
             client_key="tls.key",
         )
-        self.enrolled = Enrolled(folder / "one", broker)
+        self.enrolled = Enrolled(folder / "one", dialled)
         self.folders = [folder / "one", folder / "two"]
         shutil.copy(self.ca, folder / "one" / "broker-ca.pem")
         self.folders[1].mkdir(mode=0o700)
@@ -50,7 +53,7 @@ class SharedReceivers:
             settings = ReceiverSettings(
                 recipient=RECIPIENT,
                 epochs_ahead_days=25,
-                broker=broker,
+                broker=dialled,
                 receiver=str(number),
                 makes_keys=number == 1,
                 store=StoreSettings(postgresql=url),
