@@ -72,6 +72,8 @@ class Node:
             "RABBITMQ_DIST_PORT": self._ports[1],
             "RABBITMQ_MNESIA_BASE": f"/var/lib/{USER}/node-{self.number}/db",
             "RABBITMQ_LOG_BASE": f"/var/log/{USER}",
+            # three nodes share this machine's cores: none of them may spin while it waits
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
         }
         script = (
             f"mount --bind /dev {TREE}/dev && mount -t proc proc {TREE}/proc && "

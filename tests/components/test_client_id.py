@@ -1,4 +1,4 @@
-"""A broker that binds client ids to certificates, as RabbitMQ does behind `broker init`, lets our own
+"""A broker that binds client ids to certificates, as `broker init` sets RabbitMQ up, lets our own
 cameras, receivers and doctor in: each gives the name in its certificate.
 """
 

@@ -79,6 +79,7 @@ LONG = [
     "test-arm64",
     "test-witness",
     "test-brokers",
+    "test-fleet",
     "hw",
     "night",
     "faults",

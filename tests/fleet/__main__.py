@@ -44,8 +44,9 @@ def _parsed() -> argparse.Namespace:
     for field in fields(Sizes):
         choices = PLANTS if field.name == "plant" else None
         name = "--" + field.name.replace("_", "-")
-        parser.add_argument(name, type=type(field.default), default=field.default, choices=choices)
-    parser.add_argument("--broker", action="append", choices=(MOSQUITTO, RABBITMQ))
+        words, kind = field.metadata["help"], type(field.default)
+        parser.add_argument(name, type=kind, default=field.default, choices=choices, help=words)
+    parser.add_argument("--broker", action="append", choices=(MOSQUITTO, RABBITMQ), help="one only")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     parser.add_argument("--table", type=Path, help="write the table for docs/ref/fleet.md there")
     return parser.parse_args()

@@ -17,7 +17,7 @@ from tests.fleet.session_pool import SessionPool, resident_bytes
 from tests.fleet.sizes import Sizes
 from tests.support.postgresql import Postgresql
 
-STEP_S, UP_S = 0.05, 300.0
+STEP_S, UP_S = 0.05, 900.0  # a busy machine starts RabbitMQ in minutes
 Show = Callable[[str, int, int], None]
 """What is going on; so many of so many."""
 

@@ -1,30 +1,30 @@
-"""How large a fleet is played, and for how long."""
+"""How large a fleet is played, and for how long: each a setting with a small default."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 RECIPIENT_QUEUE = "subscription-{}.1qos1"
 
 
+def setting(default: Any, words: str) -> Any:
+    """A field of Sizes, and the help of its option."""
+    return field(default=default, metadata={"help": words})
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """`cameras`: real deliver processes; `sessions`: simulated ones, `a_process` of them in one.
+    """`--cameras 100` sets `cameras`, and so on."""
 
-    `rate`: reads a second of all together; `receiver_kills`, each `kill_every_s` after the last;
-    `calm_s`: before the first; `down_s`: a broker's node stays away; `after_s`: looked at since its
-    kill; `rounds`: of all kills; `settle_s`: until everything must be receipted; `connect_s`: until
-    every session must stand.
-    """
-
-    cameras: int = 6
-    sessions: int = 200
-    a_process: int = 250
-    rate: float = 10.0
-    receiver_kills: int = 4
-    kill_every_s: float = 10.0
-    calm_s: float = 10.0
-    down_s: float = 8.0
-    after_s: float = 25.0
-    rounds: int = 1
-    settle_s: float = 240.0
-    connect_s: float = 900.0
-    plant: str = ""
+    cameras: int = setting(6, "real deliver processes")
+    sessions: int = setting(200, "simulated sessions, each a camera of its own")
+    a_process: int = setting(250, "simulated sessions in one process, less than 1000")
+    rate: float = setting(8.0, "reads a second, of all together")
+    calm_s: float = setting(10.0, "seconds before the first kill")
+    receiver_kills: int = setting(4, "kills of a receiver's machine, one of the two in turn")
+    kill_every_s: float = setting(10.0, "seconds between two of them")
+    down_s: float = setting(8.0, "seconds for which a killed broker or node stays away")
+    after_s: float = setting(25.0, "seconds from its kill to the next")
+    rounds: int = setting(1, "rounds of all kills")
+    settle_s: float = setting(240.0, "seconds in which every read must be receipted at the end")
+    connect_s: float = setting(900.0, "seconds in which every session must stand")
+    plant: str = setting("", "break something by hand, to see it found")
