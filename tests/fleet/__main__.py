@@ -4,6 +4,7 @@ of JSON. Exit code 1 where a read was lost, stored or rung twice, or has no rece
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from dataclasses import fields
@@ -22,6 +23,8 @@ PLANTS = ("no-receipt", "lost-read", "double-ring")
 
 def main() -> int:
     options = _parsed()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended
     sizes = Sizes(**{field.name: getattr(options, field.name) for field in fields(Sizes)})
     console = Console(stderr=True, highlight=False, markup=False)
     outcomes = [_played(name, sizes, console) for name in options.broker or (MOSQUITTO, RABBITMQ)]
