@@ -51,6 +51,36 @@ def test_each_limit_refuses_with_its_reason_and_the_line_of_its_sentence(changes
     assert caught.value.exit_code == 3
 
 
+HOLDS = "[holds]\nsignatures = 2\nwindow_minutes = 60\nlongest_days = 30\n"
+SIGNER = '[[hold_signer]]\nname = "{}"\nkey = "{}"\n'
+TWO = SIGNER.format("a", "11" * 32) + SIGNER.format("b", "22" * 32)
+
+
+def test_who_may_order_a_hold_stands_in_the_charter():
+    holds = parse_charter(f"{TEXT}\n{HOLDS}{TWO}".encode(), "charter.toml").holds
+    assert (holds.city, holds.threshold, holds.minutes, holds.days) == (CHARTER.name, 2, 60, 30)
+    assert holds.signers == {bytes.fromhex("11" * 32): "a", bytes.fromhex("22" * 32): "b"}
+    assert CHARTER.holds is None
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (HOLDS, "asks for 2 of 0 signers"),
+        (HOLDS + SIGNER.format("a", "11" * 32), "asks for 2 of 1 signers"),
+        (HOLDS + SIGNER.format("a", "11" * 32) * 2, "is there twice"),
+        (HOLDS.replace("= 2", "= 1") + TWO, "2"),
+        (HOLDS.replace("= 60", "= 1441") + TWO, "1440"),
+        (HOLDS.replace("longest_days = 30\n", "") + TWO, "longest_days"),
+        (TWO, "has no [holds]"),
+    ],
+)
+def test_a_forgotten_or_a_single_hand_is_a_fault_of_the_charter(more, says):
+    with pytest.raises(ConfigError) as caught:
+        parse_charter(f"{TEXT}\n{more}".encode(), "charter.toml")
+    assert says in str(caught.value)
+
+
 def test_a_policy_with_more_additions_by_hand_than_the_charter_permits_is_refused():
     text = TEXT + "\n[hotlist]\nadditions_per_day = 2\n"
     shipped = parse_policy((EXAMPLE / "policy.toml").read_bytes(), "policy.toml")

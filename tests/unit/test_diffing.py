@@ -369,6 +369,29 @@ def test_what_lets_out_nothing_is_still_told():
     )
 
 
+HOLDS = (
+    b"[holds]\nsignatures = 2\nwindow_minutes = 60\nlongest_days = 30\n"
+    + b'[[hold_signer]]\nname = "a"\nkey = "%s"\n' % (b"11" * 32)
+    + b'[[hold_signer]]\nname = "b"\nkey = "%s"\n' % (b"22" * 32)
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (b"", HOLDS, "keeping reads beyond their deadline by a hold"),
+        (HOLDS, HOLDS.replace(b"= 60", b"= 90"), "holds of more than 60 minutes"),
+        (HOLDS, HOLDS.replace(b"= 30", b"= 40"), "holds that last longer than 30 days"),
+        (HOLDS, HOLDS.replace(b'"b"', b'"c"'), 'holds signed by "c" (key 2222222222222222)'),
+    ],
+)
+def test_who_may_keep_reads_longer_is_told(old, new, says):
+    wider = compare(lawful(CHARTER + old), lawful(CHARTER + new, version=9))
+    assert [change.says for change in wider.lets_out] == [f"the charter no longer forbids {says}"]
+    narrower = compare(lawful(CHARTER + new), lawful(CHARTER + old, version=9))
+    assert f"the charter also forbids {says}" in [one.says for one in narrower.restricts]
+
+
 def test_what_the_charter_forbids_is_told_first():
     broken = told(release=[RULE | {"retention": "90d"}])
     assert [fault.line for fault in broken.refused] == [

@@ -170,7 +170,7 @@ class HoldDesk:
         A case number that is the plate would stand in the log.
         """
         opener, hold, covered = self._parts.opener(), signed.hold, 0
-        for row in candidates(store, signed):
+        for row in candidates(store, hold):
             try:
                 opened = opener.open(store.wire(row))
             except EnvelopeRefusedError:

@@ -5,11 +5,13 @@ each read's row, its leaf; at the end the key, the rows, the leaf.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agent.core.reasons import reason_of
+from agent.core.wire.holds.hold import Hold
 from agent.errors import RefusedError, StorageError, StoreAwayError
 from agent.receiver.holds.hold_keys import HoldKeys
 from agent.receiver.holds.hold_log import HoldLog
@@ -17,7 +19,7 @@ from agent.receiver.holds.hold_parts import HoldParts
 from agent.receiver.holds.resealed_read import Kept, sealed_twice
 from agent.receiver.opener import opened_by
 from agent.receiver.store.holds.held_reads import HeldRead, KeptHold
-from agent.verifying.hold_check import SignedHold, verify_hold
+from agent.verifying.hold_check import SignedHold, claimed_hold, verify_hold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,6 +79,7 @@ class HoldKeeper:
             signed = verify_hold(kept.record, self._parts.rules())
         except (RefusedError, StorageError) as error:
             one.done.lines.append(f"hold {kept.id} keeps no further reads: {error}")
+            self._spare(one, kept)
             return
         if kept.by == self._parts.name:
             one.log.begun(kept, signed)
@@ -84,9 +87,19 @@ class HoldKeeper:
         self._tell(one, held)
         seal = _Sealing(self._parts, signed, kept)
         known = {read.name for read in held}
-        for row in candidates(one.store, signed):
+        for row in candidates(one.store, signed.hold):
             if row.name not in known and (kept.id, row.name) not in self._passed:
                 self._keep(one, seal, row)
+
+    def _spare(self, one: _Pass, kept: KeptHold) -> None:
+        """What this receiver cannot judge is left to the one that makes the keys, and deletes it:
+        without a key it is noise.
+        """
+        if not self._parts.makes_keys:
+            with suppress(RefusedError):
+                for row in candidates(one.store, claimed_hold(kept.record)):
+                    if one.now.reached(row.deadline):
+                        one.done.spared.add(row.name)
 
     def _keep(self, one: _Pass, seal: "_Sealing", row: "StoredRead") -> None:
         """One read that may be covered: hold it, or say why not."""
@@ -159,11 +172,10 @@ def open_holds(store: "ReadStore") -> "Sequence[KeptHold]":
     return [kept for kept in store.holds.holds() if not kept.told]
 
 
-def candidates(store: "ReadStore", signed: SignedHold) -> "Iterator[StoredRead]":
+def candidates(store: "ReadStore", hold: Hold) -> "Iterator[StoredRead]":
     """Rows that the hold may cover: what was captured in its window cannot have come long before,
     nor been due before.
     """
-    hold = signed.hold
     for row in store.reads(hold.read_id):
         came = row.received_at >= hold.since - CLOCKS_APART
         if row.device == hold.device and came and row.deadline > hold.since:

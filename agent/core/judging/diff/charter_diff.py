@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from agent.core.judging.diff.comparison import Kind
 from agent.core.judging.diff.diff_notes import Change
 from agent.core.judging.diff.hotlist_diff import hotlist_changes
+from agent.core.policy.schema.hotlist_rules import signer_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.core.judging.explain.answers import Files
+    from agent.core.wire.holds.hold_rules import HoldRules
 
 GONE = "the charter no longer forbids {}"
 ALSO = "the charter also forbids {}"
@@ -55,6 +57,29 @@ def refusals_gone(strict: Files, lax: Files, *, gain: bool) -> Iterator[Change]:
     if other.max_retention_days > one.max_retention_days:
         says = sentence.format(f"keeping reads for more than {one.max_retention_days} days")
         yield Change(Kind.REFUSAL, "", "", says, (lax.charter_lines.cite("max_retention"),))
+    for what, path in _holds(one.holds, other.holds):
+        cited = (lax.charter_lines.cite(*path),)
+        yield Change(Kind.REFUSAL, "", "", sentence.format(what), cited)
+
+
+def _holds(one: HoldRules | None, other: HoldRules | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What `other` lets people hold beyond its deadline and `one` does not, and the key that says
+    so.
+    """
+    if other is None:
+        return
+    if one is None:
+        yield "keeping reads beyond their deadline by a hold", ("holds",)
+        return
+    if other.minutes > one.minutes:
+        yield f"holds of more than {one.minutes} minutes", ("holds", "window_minutes")
+    if other.days > one.days:
+        yield f"holds that last longer than {one.days} days", ("holds", "longest_days")
+    if other.threshold < one.threshold:
+        yield f"holds that fewer than {one.threshold} people signed", ("holds", "signatures")
+    for key, name in other.signers.items():
+        if one.signers.get(key) != name:
+            yield f"holds signed by {signer_named(name, key)}", ("hold_signer",)
 
 
 def _allowed(strict: Files, lax: Files, sentence: str) -> Iterator[Change]:
