@@ -140,6 +140,14 @@ def plan_rules(
     )
 
 
+def signed_by(payload: bytes, typ: str, keys: Sequence[Ed25519PrivateKey]) -> bytes:
+    """A document that all of these have signed."""
+    signed: dict[bytes, Signature] = {}
+    for key in keys:
+        signed = _with(payload, typ, tuple(signed.values()), key, tuple(map(_raw, keys)))
+    return general(payload, signed.values())
+
+
 def lines_of(wanted: Hold, name: str) -> tuple[str, ...]:
     """What a hold asks for, for the person who signs."""
     which = f"read {wanted.read_id}" if wanted.read_id else "all reads"

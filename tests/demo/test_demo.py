@@ -50,7 +50,7 @@ def test_six_refusals_with_six_reasons(demo_run: DemoRun) -> None:
 
 def test_what_a_stranger_can_check(demo_run: DemoRun) -> None:
     proofs = [proof["reason"] for proof in demo_run.summary["proofs"]]
-    assert proofs == ["whole", "nothing-could", "leaf-withheld", "cosignature/v1"]
+    assert proofs == ["whole", "nothing-could", "leaf-withheld", "cosignature/v1", "held"]
     page = (demo_run.out / "index.html").read_text(encoding="utf-8")
     assert "and nothing could: no policy that was in force permits it" in page
     assert "The log is as it was signed, and not whole." in page

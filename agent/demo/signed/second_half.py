@@ -1,5 +1,5 @@
 """The demo's second half: what a stranger can check. The report, with the answer to "was it sent?",
-a leaf whose words were withheld, and a witness's cosignature.
+a leaf whose words were withheld, a witness's cosignature, and a read that is held for a court.
 """
 
 import shutil
@@ -23,6 +23,7 @@ from agent.core.reasons import Reason
 from agent.demo import throwaway_city as demo_city
 from agent.demo.installation import Installation
 from agent.demo.signed.half_signed import OTHER_CAMERA, SIGNED, before_the_push
+from agent.demo.signed.held import hold_the_read
 from agent.disk.atomic_file import write_atomic
 from agent.errors import PlatewardenError
 
@@ -40,11 +41,30 @@ class Proof:
 
 
 def prove(installation: Installation, out: Path) -> tuple[Proof, ...]:
-    """All three; `out` takes the report, the page that checks it and the archive.
+    """All of them; `out` takes the report, the page that checks it and the archive.
 
     Raises PlatewardenError when anything is not as promised.
     """
-    return (*_report(installation, out), _withheld(installation), _witnessed(installation))
+    return (
+        *_report(installation, out),
+        _withheld(installation),
+        _witnessed(installation),
+        _held(installation),
+    )
+
+
+def _held(installation: Installation) -> Proof:
+    """A court needs the read longer than its deadline."""
+    found = hold_the_read(installation)
+    kept = found.opened == 1 and found.closed
+    _require(kept, "a held read that only its holder opens", str(found))
+    _require(found.gone and found.whole, "the end of a hold, as a leaf", str(found))
+    return Proof(
+        "Two people order that the one read is held for a court",
+        "held",
+        f"After {found.deadline}, when its key was destroyed, its holder alone opened it. With the "
+        f"hold it ended; {found.leaves} leaves tell of it.",
+    )
 
 
 def _report(installation: Installation, out: Path) -> tuple[Proof, ...]:
