@@ -61,7 +61,7 @@ FAULTS: dict[str, Fault] = {
         "agent.verifying.hold_check:parse_hold", lambda found, *_: found.read_id is None
     ),
     "hold_rules": Fault(
-        "agent.verifying.hold_check:parse_rules", lambda found, *_: found.minutes == 7
+        "agent.verifying.hold_check:parse_rules", lambda found, *_: found.minutes < 10
     ),
     "held_read": Fault(
         "agent.receiver.holds.resealed_read:decode_base64url", lambda found, *_: len(found) == 31
