@@ -356,3 +356,24 @@ def test_whatever_the_packages_need_is_hashed(stage):
     wanted = {stage["plain"](name) for name in needed(asked)}
     assert "click" in wanted
     assert wanted - hashed == set(), "python3 debian/build.py --renew"
+
+
+def test_the_licence_of_each_library_is_told(stage):
+    """debian/copyright names every wheel that is in a package, and each licence that it names."""
+    given = stage["setup_arguments"]()
+    extras = ("camera", "inbox", "receiver-postgresql")
+    asked = [line for extra in extras for line in given["extras_require"][extra]]
+    held = {stage["plain"](name) for name in needed([*given["install_requires"], *asked])}
+    held = held - stage["NOT_CARRIED"] - stage["NOT_NEEDED"]["onnxruntime"]
+    paragraphs = (ROOT / "debian/copyright").read_text().split("\n\n")
+    told = {
+        stage["plain"](found[1])
+        for one in paragraphs
+        if (found := re.search(r"^Comment: wheel ([\w-]+)", one, re.MULTILINE))
+    }
+    assert told == held | {"python-pkcs11", "asn1crypto"}
+    texts = {one.split("\n")[0] for one in paragraphs if one.startswith("License: ")}
+    for one in paragraphs[1:]:
+        (named,) = re.findall(r"^License: (.+)", one, re.MULTILINE)
+        for name in re.split(" or | and ", named):
+            assert f"License: {name}" in texts, one
