@@ -28,7 +28,7 @@ DESK = [
 # system's libcamera and comes from apt (`apt install python3-picamera2`, venv with
 # --system-site-packages).
 CAMERA = [
-    "av>=14",  # video files and USB cameras (PyAV over ffmpeg, the libraries inside the wheel)
+    "av>=18",  # video files and USB cameras (PyAV over ffmpeg, the libraries inside the wheel)
     # Version 1.21 dies of SIGILL on a Pi 4. All since report to their maker unless switched off
     # (docs/design/telemetry.md).
     "onnxruntime>=1.30,<1.31",

@@ -116,7 +116,8 @@ def _missing(module: str) -> UsageError:
     if module.partition(".")[0] == "av":
         return UsageError(
             "videos and USB cameras need PyAV, and 'av' is not installed",
-            fix="apt install python3-av (14 or newer), or pip install 'platewarden[camera]'",
+            fix="for a USB camera apt install python3-av (14 or newer); "
+            "for videos pip install 'platewarden[camera]'",
         )
     if module.partition(".")[0] in CAMERA_LIBRARIES:
         return UsageError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from numpy.typing import NDArray
 
 from agent.camera.video_ends import USUAL_RATE, Came, promise_of
@@ -128,6 +128,12 @@ class VideoSource:
         decoder_options = {"max_pixels": str(self._max_pixels)}
         if not self._path.is_file():
             raise SourceError("no such file", where=self._path, fix="check the path")
+        if not hasattr(Stream, "index_entries"):
+            # Debian 13's python3-av: a whole video cannot be told from a cut one
+            raise self._error(
+                f"videos need PyAV 18, and {av.__version__} is installed",
+                "pip install 'platewarden[camera]'",
+            )
         try:
             container = av.open(f"file:{self._path}", options=_OPEN_OPTIONS | decoder_options)
         except Exception as error:  # noqa: BLE001 - PyAV raises ValueError and others beside its own

@@ -254,3 +254,13 @@ print(len(list(source.frames())), "socket" in sys.modules and "ssl" in sys.modul
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout.split()[0]) == (0, "6"), done.stderr
+
+
+def test_an_older_pyav_is_told_and_not_taken_for_a_damaged_video(tmp_path, monkeypatch):
+    """Debian 13's 14.2 knows no index: each whole video was "damaged at frame 0"."""
+    path = write_video(tmp_path / "a.mp4", frames=3, size=SMALL)
+    monkeypatch.setattr("agent.camera.video.Stream", object)
+    frames, error = play(path)
+    assert frames == []
+    assert "videos need PyAV 18" in error
+    assert "damaged" not in error
