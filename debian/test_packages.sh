@@ -105,7 +105,7 @@ inside systemd-tmpfiles --create platewarden.conf 2>/dev/null || true
 doctor_misses camera enrolment
 # without a city: each as its own user, a line and no restart (2 and 3 are final for the units)
 expect 2 "needs its city's policy" runuser -u platewarden-watch -- platewarden watch
-expect 2 "policy.toml" runuser -u platewarden-deliver -- platewarden deliver
+expect 2 "policy.toml" runuser -u platewarden-deliver -G platewarden -- platewarden deliver
 expect 0 "4 networks ran" ORT_DISABLE_TELEMETRY=1 python3 -IBc "$networks"
 say "what is missing is explained; the models load"
 
