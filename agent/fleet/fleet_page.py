@@ -13,6 +13,7 @@ _HEADS = {
     Who.DESK: ("yes", "Needs the desk"),
     Who.NOBODY: ("no", "Well"),
 }
+_TILES = {Who.LADDER: "need a ladder", Who.DESK: "need the desk", Who.NOBODY: "are well"}
 _NONE = {
     Who.LADDER: "Nobody has to go anywhere.",
     Who.DESK: "Nothing to do at the desk.",
@@ -41,7 +42,7 @@ def _parts(fleet: Fleet) -> Iterator[str]:
         "style-src 'unsafe-inline'\">"
         f"<title>The city's cameras</title><style>{_style()}</style></head>\n<body><main>"
         f'<h1>The city\'s cameras</h1><p class="soft">As of {at}. No plate, no picture and no '
-        "count of vehicles is on this page, nor anywhere it comes from.</p>\n"
+        "count of vehicles is on this page, nor in what it is made of.</p>\n"
     )
     yield _summary(fleet)
     for who in Who:
@@ -52,7 +53,7 @@ def _parts(fleet: Fleet) -> Iterator[str]:
 def _summary(fleet: Fleet) -> str:
     tiles = "".join(
         f'<li class="answer {_HEADS[who][0]}"><a href="#{who.name.lower()}">'
-        f'<span class="count">{fleet.count(who):,}</span> {_HEADS[who][1].lower()}</a></li>'
+        f'<span class="count">{fleet.count(who):,}</span> {_TILES[who]}</a></li>'
         for who in Who
     )
     lines = [

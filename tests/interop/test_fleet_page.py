@@ -21,7 +21,7 @@ pytestmark = [
 PHONE, DESK = (390, 844), (1280, 800)
 CAMERAS = 400
 QUESTIONS = {
-    "How many need a ladder?": "4 needs a ladder",
+    "How many need a ladder?": "4 need a ladder",
     "Whom to visit first?": "camera-000103",
     "What is wrong there?": "silent for 9 h",
     "What else?": "clean the glass",
