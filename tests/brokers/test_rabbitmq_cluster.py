@@ -93,7 +93,7 @@ def test_a_receiver_as_it_is_connects(cluster):
 def test_every_node_does_what_a_broker_must(cluster, address):
     findings = list(Check(target(cluster, address)).findings())
     assert [(one.name, one.what) for one in findings if one.health is not Health.OK] == []
-    assert len(findings) == 11
+    assert len(findings) == 13
 
 
 def test_a_stranger_gets_nowhere_in_twenty_tries(cluster):

@@ -37,6 +37,11 @@ QUESTIONS = {
     ),
     "What became of what was sent?": ("ends", "stored", "withdrawal"),
     "What was refused, and where did it want to go?": ("refusals", "198.51.100.7:443"),
+    "How far do witnesses vouch for the logs, and since when does nobody?": (
+        "witnesses",
+        "nobody vouches",
+        "2026-11-01 00:05 UTC",
+    ),
     "How often was a lead wrong?": ("outcomes", "main-street-2", "stolen-vehicle", "42–93 %"),
     "Who holds the keys?": ("holders", "Ana Ortiz, Ben Cho, Cleo Park"),
 }
