@@ -34,6 +34,8 @@ GATES = ("settings", "models", "enrolment", "keys", "key ")
 UNITS = (
     *(f"platewarden-walls.{kind}" for kind in ("service", "path", "timer")),
     "platewarden-update.timer",
+    "platewarden-software-boot.service",
+    "platewarden-software.timer",
     "platewarden-watch.service",
     "platewarden-deliver.service",
 )

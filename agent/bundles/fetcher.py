@@ -171,34 +171,8 @@ class Fetch:
                 where=name,
                 fix="raise max_bundle_bytes in [limits], if the city means it",
             )
-        path = self._inbox / name
-        if path.is_file() and path.stat().st_size == length and _digest(path, length) == digest:
-            return
-        private_folder(path.parent, FOLDER_MODE)
-        part, found = path.with_name(f".{path.name}.part"), hashlib.sha256()
-        try:
-            with part.open("wb") as file:
-                for chunk in self._chunks(name, length):
-                    found.update(chunk)
-                    file.write(chunk)
-                file.flush()
-            part.chmod(FILE_MODE)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise storage_error(error, path, "cannot write") from None
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        if found.hexdigest() != digest:
-            part.unlink(missing_ok=True)
-            raise BundleRefusedError(
-                Reason.BUNDLE_TARGET_ALTERED,
-                "its content is not what its name says",
-                where=name,
-                fix="fetch it again",
-            )
-        publish(part, path)
-        self._written += 1
+        chunks = self._chunks(name, length)
+        self._written += keep_file(chunks, self._inbox, name, digest, length)
 
     def _metadata(self, name: str, most: int = MAX_METADATA_BYTES) -> bytes:
         return b"".join(self._chunks(f"{METADATA_FOLDER}/{name}", most))
@@ -235,6 +209,40 @@ class Fetch:
             for path in (self._inbox / folder).rglob("*"):
                 if path.is_file() and str(path.relative_to(self._inbox)) not in self._wanted:
                     remove(path)
+
+
+def keep_file(chunks: Iterator[bytes], inbox: Path, name: str, digest: str, length: int) -> bool:
+    """Write a file of a repository into an inbox, whole, where it is not there yet; whether it was
+    written. `chunks` is asked only then. Raises BundleRefusedError, StorageError.
+    """
+    path = inbox / name
+    if path.is_file() and path.stat().st_size == length and _digest(path, length) == digest:
+        return False
+    private_folder(path.parent, FOLDER_MODE)
+    part, found = path.with_name(f".{path.name}.part"), hashlib.sha256()
+    try:
+        with part.open("wb") as file:
+            for chunk in chunks:
+                found.update(chunk)
+                file.write(chunk)
+            file.flush()
+        part.chmod(FILE_MODE)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise storage_error(error, path, "cannot write") from None
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    if found.hexdigest() != digest:
+        part.unlink(missing_ok=True)
+        raise BundleRefusedError(
+            Reason.BUNDLE_TARGET_ALTERED,
+            "its content is not what its name says",
+            where=name,
+            fix="fetch it again",
+        )
+    publish(part, path)
+    return True
 
 
 def _signed(metadata: bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from agent.commands.camera_options import CONFIG_FILE, Config, Json
 from agent.core.text.plain_words import quoted_names
 from agent.core.text.visible import visible
 from agent.sides.camera_state import as_table, collect
+from agent.sides.software.software_state import lines as software_lines
 
 app = typer.Typer(add_completion=False)
 SHOWN_REFUSALS = 3
@@ -42,6 +43,9 @@ def _lines(state: Mapping[str, object]) -> Iterator[str]:
         yield f"Policy    {_policy(as_table(state['unsigned_policy']))}, unsigned"
     for name, process in as_table(state.get("processes")).items():
         yield from _process(name, as_table(process))
+    software = as_table(state["software"])
+    failed = software.get("problem")
+    yield from [f"Software  {failed}"] if failed else software_lines(software)
     yield from _keys(as_table(state["keys"]))
     rules = as_table(state["rules"])
     if rules.get("problem"):

@@ -28,6 +28,7 @@ from agent.errors import PlatewardenError
 from agent.host.clock import BUILD_TIME, FILE_NAME, LinuxMachine
 from agent.settings import Settings
 from agent.sides.signed_city import BUNDLES, key_reach, sentence
+from agent.sides.software import software_state
 from agent.storage.growth_mailbox import WITNESSED
 from agent.storage.leads.outcome_box import OutcomeBox
 from agent.storage.leads.released_leads import stopped_rules
@@ -63,6 +64,7 @@ def collect(settings: Settings) -> dict[str, object]:
         }
     else:
         state["unsigned_policy"] = _part(lambda: _policy(CityFolder(settings.city).policy(), now))
+    state["software"] = _part(lambda: software_state.collect(settings))
     state["keys"] = _part(lambda: _keys(settings, verified, now))
     state["rules"] = _part(lambda: _rules(settings, verified))
     state["outbox"] = _part(lambda: _outbox(settings))

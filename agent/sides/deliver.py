@@ -44,6 +44,7 @@ from agent.network.publisher import MqttPublisher
 from agent.settings import Settings
 from agent.sides.health.deliver_health import DeliverHealth
 from agent.sides.signed_city import SignedCity, in_force, no_bundles
+from agent.software.running_version import running, told
 from agent.storage.attempts import Attempts
 from agent.storage.audit_log import AuditLog
 from agent.storage.floor_file import FloorKeeper
@@ -107,7 +108,7 @@ def run(
             log.append(LeafKind.REFUSAL, {"reason": reason_of(error), "what": error.what})
             raise
         stack.callback(side.close)
-        log.append(LeafKind.START, side.in_force())
+        log.append(LeafKind.START, {**side.in_force(), **told(running())})
         notifier.ready()
         try:
             _loop(side, guarded, clock, stop, notifier, ledger, until_empty_s)

@@ -29,6 +29,8 @@ from agent.sides.watch_parts import (
     sealer_for,
     tell_hotlist,
 )
+from agent.software.step_leaves import StepLeaves
+from agent.software.version_store import FOLDER
 from agent.storage.floor_file import FloorWriter
 from agent.storage.growth_mailbox import WITNESSED, GrowthWriter
 from agent.storage.health.reading_days import NAME as READING
@@ -71,6 +73,7 @@ class LineKeeper:
             watch.health.tell,
             watch.clock.monotonic_s,
         )
+        self._software = StepLeaves(watch.settings.state / FOLDER, watch.log)
         self._ordered, self._unwitnessed = line.closed, False
         self._ask_for_witnesses()
         self._look_for_witnesses()
@@ -109,6 +112,7 @@ class LineKeeper:
         self.floor.write()
         self._growth.write()
         self._reading.look(now)
+        self._software.tell()
         self._look_for_witnesses()
         self._health.write(lambda: self._facts(now))
         for hour in self.line.counts.flush(now):

@@ -14,12 +14,16 @@ from agent.bundles.city_folder import CityFolder
 from agent.bundles.fetcher import Fetch, Fetched, FolderSource
 from agent.bundles.generation_store import BundleStore
 from agent.bundles.layout import HOTLIST
+from agent.bundles.package_fetch import fetch_package
+from agent.core.software.choice import Answer, choose
 from agent.disk.atomic_file import private_folder
 from agent.errors import (
+    ConfigError,
     DestinationRefusedError,
     NetworkError,
     PlatewardenError,
     RefusedError,
+    StorageError,
     UsageError,
 )
 from agent.host.clock import TrustedClock
@@ -27,10 +31,15 @@ from agent.network.egress import Egress, install_guard, refuse_proxies
 from agent.network.https_source import HttpsSource
 from agent.network.policy_tls import context_for
 from agent.sides.signed_city import BUNDLES, no_bundles
+from agent.sides.software.signed_software import signed_software
+from agent.software.memory_file import read_memory
+from agent.software.running_version import running, this_machine
+from agent.software.version_store import FOLDER, VersionStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agent.bundles.fetcher import Source
     from agent.bundles.generation import Generation
     from agent.settings import Settings
 
@@ -47,7 +56,16 @@ def from_folder(settings: Settings, folder: Path) -> Fetched:
             fix="is the stick mounted? Name the folder that holds metadata/ and targets/",
         )
     _require_its_own_user(settings.bundles)
-    return Fetch(FolderSource(folder), settings.bundles, settings.limits, settings.camera_id).run()
+    source = FolderSource(folder)
+    fetched = Fetch(source, settings.bundles, settings.limits, settings.camera_id).run()
+    state = settings.state / "update"
+    try:
+        private_folder(state)
+        generation = _verified(settings, TrustedClock(state), state)
+    except (RefusedError, ConfigError, StorageError):
+        return fetched  # a person copies a stick: the processes say what they make of it
+    _fetch_package(source, settings, generation)
+    return fetched
 
 
 def _require_its_own_user(inbox: Path) -> None:
@@ -108,12 +126,39 @@ def from_network(settings: Settings) -> Fetched:
                 clock.monotonic_s() + GIVE_UP_AFTER_S,
             )
             try:
-                return Fetch(https, settings.bundles, settings.limits, settings.camera_id).run()
+                return _fetched(https, settings, clock)
             except (NetworkError, DestinationRefusedError) as error:
                 trouble = error
             finally:
                 https.close()
     raise trouble or NetworkError("no source has an address", where="policy.toml")
+
+
+def _fetched(source: Source, settings: Settings, clock: TrustedClock) -> Fetched:
+    """Bundles, and the package that they release."""
+    fetched = Fetch(source, settings.bundles, settings.limits, settings.camera_id).run()
+    _fetch_package(source, settings, _verified(settings, clock, settings.state / "update"))
+    return fetched
+
+
+def _fetch_package(source: Source, settings: Settings, generation: Generation) -> None:
+    """The package that this camera would try, where there is one.
+
+    Raises NetworkError, BundleRefusedError, StorageError: the bundles are there all the same.
+    """
+    folder = settings.state / FOLDER
+    clock = TrustedClock(settings.state / "update", keep=False)
+    try:
+        signed = signed_software(generation, clock.now().utc)
+        confirmed = VersionStore(folder, folder, running()).confirmed()
+        memory = read_memory(folder)
+    except (RefusedError, ConfigError, StorageError):
+        return  # `software apply` says why
+    if signed is None:
+        return
+    choice = choose(signed, this_machine(settings.camera_id), confirmed, memory)
+    if choice.answer is Answer.TAKE and choice.package is not None:
+        fetch_package(source, settings.bundles, choice.package)
 
 
 def _verified(settings: Settings, clock: TrustedClock, state: Path) -> Generation:

@@ -28,6 +28,7 @@ from agent.sides.camera_orders import obey, permitted
 from agent.sides.line_keeper import LineKeeper
 from agent.sides.signed_city import SignedCity, Standing, in_force
 from agent.sides.watch_parts import Watch, build_line, hotlist_digest, opened_outbox, tell_hotlist
+from agent.software.running_version import running, told
 from agent.storage.audit_log import AuditLog
 from agent.storage.floor_file import open_above
 from agent.storage.log_key import load_signing_key
@@ -92,7 +93,8 @@ def _run(
     tell_hotlist(settings, line)
     keeper = LineKeeper(watch, policy, line)
     begun = {"hotlist_digest": hotlist_digest(settings, line.hotlist.digest)}
-    log.append(LeafKind.START, {**in_force(policy, signed=watch.city is not None), **begun})
+    obeyed = in_force(policy, signed=watch.city is not None)
+    log.append(LeafKind.START, {**obeyed, **begun, **told(running())})
     keeper.floor.write(at_once=True)
     notifier.ready()
     try:

@@ -13,6 +13,7 @@ SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNITS = ("platewarden-watch.service", "platewarden-deliver.service")
 WALLS, UPDATE = "platewarden-walls.service", "platewarden-update.service"
 HEALTH = "platewarden-health.service"
+SOFTWARE = ("platewarden-software.service", "platewarden-software-boot.service")
 RECEIVER = ("platewarden-receiver.service", "platewarden-receiver-keys.service")
 RING = "platewarden-receiver-ring.service"
 INBOX = "platewarden-receiver-inbox.service"
@@ -23,6 +24,8 @@ EXPOSURE_TENTHS = {
     "platewarden-walls.service": 18,
     "platewarden-update.service": 15,
     "platewarden-health.service": 14,
+    "platewarden-software.service": 16,
+    "platewarden-software-boot.service": 16,
     "platewarden-receiver.service": 15,
     "platewarden-receiver-keys.service": 10,
     "platewarden-receiver-ring.service": 15,
@@ -45,7 +48,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER, RING, INBOX, FLEET])
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *SOFTWARE, *RECEIVER, RING, INBOX, FLEET])
 def test_systemd_understands_every_line(name, tmp_path):
     program = tmp_path / "platewarden"
     program.write_text("#!/bin/sh\n")
@@ -57,7 +60,7 @@ def test_systemd_understands_every_line(name, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *RECEIVER, RING, INBOX, FLEET])
+@pytest.mark.parametrize("name", [*UNITS, WALLS, UPDATE, HEALTH, *SOFTWARE, *RECEIVER, RING, INBOX, FLEET])
 def test_exposure_stays_below_what_was_asked(name):
     done = run(
         "systemd-analyze",

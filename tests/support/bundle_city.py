@@ -32,6 +32,7 @@ from agent.bundles.layout import (
     POLICY_PATH,
     ROOT,
     SNAPSHOT,
+    SOFTWARE,
     TARGETS,
     TIMESTAMP,
     TOP_LEVEL,
@@ -50,6 +51,7 @@ PEOPLE = {
     ROOT: ("Ana Ortiz", "Ben Cho", "Cleo Park"),
     TARGETS: ("Ana Ortiz", "Ben Cho", "Cleo Park"),
     POLICY: ("Dora Lind", "Eli Roy", "Fay Sun"),
+    SOFTWARE: ("Gil May", "Hal Roe", "Ivy Orr"),
 }
 FIRST = datetime(2026, 11, 22, 6, tzinfo=UTC)
 OWN = CityIdentity("exampleville", "City of Exampleville")
@@ -107,7 +109,7 @@ class BundleCity:
             **{keys_role(name): {keys_path(name): b"key list"} for name in self.recipients},
         }
         for role, files in own.items():
-            self.files[role] |= files
+            self.files[role] = {**self.files.get(role, {}), **files}
         self.root()
         for role in (TARGETS, *self.delegated):
             self.release(role)
@@ -115,8 +117,9 @@ class BundleCity:
 
     @property
     def delegated(self) -> tuple[str, ...]:
-        """The roles below targets."""
-        return POLICY, HOTLIST, *map(keys_role, self.recipients)
+        """The roles below targets; that of software only where it was given files."""
+        software = (SOFTWARE,) if SOFTWARE in self.files else ()
+        return POLICY, HOTLIST, *map(keys_role, self.recipients), *software
 
     def root(self, *, signers=None, change=lambda _root: None) -> None:
         """The next root: by default signed by two of those who hold it now.

@@ -15,7 +15,8 @@ def test_kinds_are_codes_that_never_change():
     assert {kind.name.lower() for kind in LeafKind} == {kind.value for kind in LeafKind}
     assert " ".join(LeafKind) == (
         "start stop release refusal withdrawal expired receipt overflow lost missing counts policy "
-        "keys bundles clock decommission aim camera hotlist checkpoint outcome access"
+        "keys bundles clock decommission aim camera hotlist checkpoint outcome access "
+        "software"
     )
 
 

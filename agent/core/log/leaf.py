@@ -42,6 +42,7 @@ class LeafKind(StrEnum):
     OUTCOME = "outcome"
     ACCESS = "access"
     HOLD = "hold"
+    SOFTWARE = "software"
 
 
 def canonical(details: Mapping[str, object]) -> bytes:
