@@ -31,7 +31,6 @@ class StepLeaves:
     def __init__(self, folder: Path, log: AuditLog) -> None:
         self._folder, self._log = folder, log
         self._stamp: tuple[int, int] | None = None
-        log.add_tables(_TABLE)
 
     def tell(self) -> None:
         """Whatever is new. Raises StorageError (the log's)."""
@@ -43,6 +42,7 @@ class StepLeaves:
         except StorageError:
             return  # somebody else's file: told when it can be read
         self._stamp = stamp
+        self._log.add_tables(_TABLE)
         [(found,)] = self._log.query("SELECT coalesce(max(step), 0) FROM software_told")
         last = int(str(found))
         if steps and steps[-1].n < last:

@@ -32,6 +32,16 @@ from agent.core.camera.health.watch_facts import format_facts as format_watch
 from agent.core.hotlist.compiled_format import MAGIC
 from agent.core.hotlist.intake.list_import import Source, import_list
 from agent.core.log.tlog_proof import InclusionProof, format_proof
+from agent.core.software.installed import Installed, Memory, Trial, format_memory
+from agent.core.software.signed_release import (
+    STATEMENT_TYP,
+    PackageFile,
+    Release,
+    Statement,
+    format_release,
+    format_statement,
+)
+from agent.core.software.software_version import SoftwareVersion
 from agent.core.text.encoding import from_b64url
 from agent.core.time.instant import ClockTrust
 from agent.core.wire.device_public import DevicePublic, format_device_public
@@ -168,6 +178,7 @@ def wire() -> dict[str, dict[str, bytes]]:
         "signed_roster": {
             "raw": golden["roster"].encode(), "json": roster, "more": with_logs(more),
         },
+        "software_release": software(),
         "jws": {"receipt": golden["receipt"].encode(), "roster": golden["roster"].encode()},
         "public_keys": {
             "root": dumped(golden["root_key"]),
@@ -178,6 +189,20 @@ def wire() -> dict[str, dict[str, bytes]]:
         "enrolment": {"whole": enrolment()},
         "enrolment_csr": {"body": request().tbs_certrequest_bytes},
     }  # fmt: skip
+
+
+def software() -> dict[str, bytes]:
+    """A release with its statement, the statement alone, and what a trial remembers."""
+    package = PackageFile("arm64", "3.11", "a" * 64, 40_000_000)
+    statement = format_statement(Statement(SoftwareVersion(1, 4, 0), 1, (package,)))
+    jws = world.compact(world.ROOT_KEY, STATEMENT_TYP, statement).decode().strip()
+    tried = Trial(Installed(SoftwareVersion(1, 4, 0), "a" * 64, 1), 7)
+    memory = Memory(tried, (("b" * 64, 6),)).noted(MADE, "trial begins", tried.installed)
+    return {
+        "release": format_release(Release(jws, 10, frozenset({world.DEVICE}))),
+        "statement": b"!" + statement,
+        "memory": b"?" + format_memory(memory),
+    }
 
 
 def with_logs(roster: dict) -> bytes:

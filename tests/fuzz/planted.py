@@ -75,6 +75,10 @@ FAULTS: dict[str, Fault] = {
         "agent.verifying.roster_check:parse_object",
         lambda found, *_: isinstance(found.get("devices"), list) and len(found["devices"]) == 2,
     ),
+    "software_release": Fault(
+        "agent.verifying.software_check:parse_statement",
+        lambda found, *_: len(found.packages) == 2,
+    ),
     "public_keys": Fault(
         "tests.fuzz.wire_targets:parse_device_public", lambda found, *_: found.device != DEVICE
     ),

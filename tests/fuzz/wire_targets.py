@@ -6,6 +6,14 @@ from functools import cache
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from agent.core.software.installed import format_memory, parse_memory
+from agent.core.software.signed_release import (
+    STATEMENT_TYP,
+    format_release,
+    format_statement,
+    parse_release,
+    parse_statement,
+)
 from agent.core.text.encoding import b64url
 from agent.core.text.strict_json import public_jwk
 from agent.core.wire import sealed_read
@@ -15,7 +23,7 @@ from agent.core.wire.tags import Tags
 from agent.errors import EnvelopeRefusedError
 from agent.receiver.opener import Opener, parse_content
 from agent.sealing.sealer import encrypt
-from agent.verifying import enrolment_check, jose, key_list_check, roster_check
+from agent.verifying import enrolment_check, jose, key_list_check, roster_check, software_check
 from agent.verifying.envelope_check import EnvelopeVerifier
 from agent.verifying.receipt_check import ReceiptVerifier
 from tests.fuzz import world
@@ -120,6 +128,29 @@ def signed_roster(data: bytes) -> None:
     roster_check.verify_roster(
         data, roster_check.RosterRoot((world.ROOT_KEY.public_key().public_bytes_raw(),))
     )
+
+
+@target(
+    "a city's release of software (JSON), its statement in it; behind `!` the JSON behind the "
+    "release key's signature, behind `?` what a trial remembers",
+    8192,
+    also=JOSE,
+    words="statement share cameras back packages arm64 3.11",
+)
+def software_release(data: bytes) -> None:
+    if data[:1] == b"?":
+        memory = parse_memory(data[1:])
+        assert parse_memory(format_memory(memory)) == memory
+        return
+    if data[:1] == b"!":
+        jws = world.compact(world.ROOT_KEY, STATEMENT_TYP, data[1:])
+    else:
+        release = parse_release(data)
+        assert parse_release(format_release(release)) == release
+        jws = release.statement.encode()
+    keys = [world.ROOT_KEY.public_key().public_bytes_raw()]
+    statement = software_check.verify_statement(jws, keys)
+    assert parse_statement(format_statement(statement)) == statement
 
 
 @target("a root key and a camera's public.json (JSON)", 1024)
