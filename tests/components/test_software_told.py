@@ -13,9 +13,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import agent
 from agent import cli
+from agent.audit.log_report import Described, LogReport
+from agent.audit.questions.ask import Asking
+from agent.audit.shown_leaves import ShownLeaf
 from agent.bundles.fetcher import FolderSource
 from agent.bundles.layout import package_path
 from agent.bundles.package_fetch import fetch_package
+from agent.city.report.figures import of_logs
+from agent.city.report.log_tally import Tally
+from agent.city.report.log_work import LogDone
+from agent.city.report.report_tables import Period
+from agent.core.log.leaf import LeafKind
 from agent.core.software.installed import Installed, Memory
 from agent.core.software.signed_release import PackageFile
 from agent.core.software.software_version import SoftwareVersion
@@ -125,6 +133,32 @@ def test_status_names_version_trial_and_the_last_steps(tmp_path, capsys):
     assert table["runs"] == {"version": agent.__version__, "sha256": ""}
     assert table["steps"][-1]["reason"] == "software-older"
     assert "0.9.5 refused [software-older]" in told_by(capsys, "status", *config)
+
+
+def test_the_report_tells_which_software_ran_and_when():
+    tally, november = Tally("camera-1", "watch"), Period("2026-11")
+    story = [
+        ("01", "1.3.0", ""),
+        ("02", "1.4.0", "a" * 64),
+        ("09", "1.4.0", "a" * 64),
+        ("20", 7, 7),
+    ]
+    for day, version, sha256 in story:
+        said = {"software": version, "software_sha256": sha256}
+        at = f"2026-11-{day}T10:00:00.000Z"
+        tally.take(ShownLeaf("x", "", "", 0, at, LeafKind.START, "", said), november)
+    tables = {table.code: table for table in of_logs([_done(tally)], [], [])}
+    first, last = "2026-11-02T10:00:00.000Z", "2026-11-09T10:00:00.000Z"
+    assert tables["software"].rows == (
+        ("camera-1", "watch", "1.3.0", "", *["2026-11-01T10:00:00.000Z"] * 2),
+        ("camera-1", "watch", "1.4.0", "a" * 64, first, last),
+    )
+
+
+def _done(tally):
+    nothing = Described(0, 0, 0, {}, "", "")
+    report = LogReport(Path(), "camera-1/watch", nothing, None, (), ())
+    return LogDone(report, 0, "", {}, tally, Asking("camera-1/watch").story, [])
 
 
 class TestFetch:

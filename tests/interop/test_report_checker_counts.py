@@ -42,6 +42,7 @@ ODD = (
 MEMBERS = (
     *("read", "recipient", "rule", "category", "match", "outcome", "reason", "what", "hour"),
     *("sightings", "unreadable", "reasons", "policy_version", "policy_digest", "clock", "act"),
+    *("software", "software_sha256"),
     *("entries", "agency"),
 )
 

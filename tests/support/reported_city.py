@@ -104,7 +104,8 @@ def of_camera(told, camera, releases):
     watch, deliver, at = [], [], FIRST_DAY + timedelta(minutes=5)
     told.logs[camera, "watch"], told.logs[camera, "deliver"] = watch, deliver
     policy = {"policy": "City of Exampleville ALPR policy", "policy_version": 7}
-    watch.append(Leaf(at, "start", {**policy, "policy_digest": "ab" * 32}))
+    runs = {"software": "1.4.0", "software_sha256": "cd" * 32}
+    watch.append(Leaf(at, "start", {**policy, "policy_digest": "ab" * 32, **runs}))
     deliver.append(Leaf(at, "start", policy))
     sent = [name for (one, name), n in releases.items() if one == camera for _ in range(n)]
     numbers = dict.fromkeys(RULES, 0)

@@ -45,6 +45,7 @@ def of_logs(
     yield _holds(tallies)
     yield _answers(answers)
     yield _clocks(tallies)
+    yield _software(tallies)
 
 
 def _logs(logs: Sequence[LogDone], enrolled: Sequence[str]) -> Table:
@@ -233,6 +234,23 @@ def _clocks(tallies: Sequence[Tally]) -> Table:
         ("camera", "process", "month", "trust", "changes"),
         in_order(rows),
         "No clock changed.",
+    )
+
+
+def _software(tallies: Sequence[Tally]) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (one.camera, one.process, *key, first, last)
+        for one in tallies
+        for key, (first, last) in one.software.items()
+    ]
+    return Table(
+        "software",
+        "Which software ran",
+        "By the `start` leaves of the logs: first and last start of each version. Without a "
+        "SHA-256 it is the version that the machine was made with (docs/ref/software.md).",
+        ("camera", "process", "version", "SHA-256", "first", "last"),
+        in_order(rows),
+        "No process said which version it runs.",
     )
 
 

@@ -29,9 +29,9 @@ class Tally:
     recipient, what became of it, why; `refusals`: reason, destination; `hours` and `stale`: hours
     counted, and those in which a stale list dropped something, by month; `seen`: month and what;
     `dropped`: month and reason; `clock`: month, trust; `obeyed`: policy version and digest, with
-    the first and last time; `outcomes`: category and what became of the lead; `acts`: month, act,
-    category, agency; `holds`: month and act, in a recipient's log; `left_out`: leaves that are
-    withheld or in doubt.
+    the first and last time; `software`: version and digest, likewise; `outcomes`: category and what
+    became of the lead; `acts`: month, act, category, agency; `holds`: month and act, in a
+    recipient's log; `left_out`: leaves that are withheld or in doubt.
     """
 
     camera: str
@@ -46,6 +46,7 @@ class Tally:
     dropped: Counter[Key] = field(default_factory=Counter)
     clock: Counter[Key] = field(default_factory=Counter)
     obeyed: dict[Key, tuple[str, str]] = field(default_factory=dict)
+    software: dict[Key, tuple[str, str]] = field(default_factory=dict)
     outcomes: Counter[Key] = field(default_factory=Counter)
     acts: Counter[Key] = field(default_factory=Counter)
     holds: Counter[Key] = field(default_factory=Counter)
@@ -72,6 +73,8 @@ class Tally:
                 self._act(leaf)
             case LeafKind.HOLD if text_of(leaf.details, "act") in _HOLD_ACTS:
                 self.holds[leaf.at[:7], text_of(leaf.details, "act")] += 1
+            case LeafKind.START:
+                self._started(leaf)
             case LeafKind.CLOCK:
                 trust = text_of(leaf.details, "clock") or NOBODY
                 self.clock[leaf.at[:7], trust] += 1
@@ -125,6 +128,12 @@ class Tally:
         if version is not None and version <= MOST and digest:
             first, _ = self.obeyed.get((str(version), digest), (leaf.at, ""))
             self.obeyed[str(version), digest] = first, leaf.at
+
+    def _started(self, leaf: ShownLeaf) -> None:
+        key = text_of(leaf.details, "software"), text_of(leaf.details, "software_sha256")
+        if key[0]:
+            first, _ = self.software.get(key, (leaf.at, ""))
+            self.software[key] = first, leaf.at
 
     def _act(self, leaf: ShownLeaf) -> None:
         said, month, act = leaf.details, leaf.at[:7], text_of(leaf.details, "act")

@@ -93,6 +93,7 @@ class Tally {
     ])
       this[name] = new Counter();
     this.obeyed = new Map();
+    this.software = new Map();
     this.recipients = new Map();
     this.hoursSeen = new Set();
   }
@@ -111,6 +112,7 @@ class Tally {
     if (kind === "hotlist") this.act(details, month);
     if (kind === "hold" && HOLD_ACTS.has(textOf(details, "act")))
       this.holds.add([this.camera, month, textOf(details, "act")]);
+    if (kind === "start") this.started(details, at);
     if (kind === "clock") this.clock.add([month, textOf(details, "clock") || NOBODY]);
   }
 
@@ -131,6 +133,12 @@ class Tally {
       if (version !== null && version <= MOST && digest)
         this.obeyed.set(key, [this.obeyed.get(key)?.[0] ?? at, at]);
     }
+  }
+
+  started(said, at) {
+    const version = textOf(said, "software"),
+      key = JSON.stringify([version, textOf(said, "software_sha256")]);
+    if (version) this.software.set(key, [this.software.get(key)?.[0] ?? at, at]);
   }
 
   ended(kind, said) {
@@ -201,6 +209,11 @@ function tables(logs, facts) {
     clocks: sorted(
       tallies.flatMap((one) =>
         [...one.clock.entries()].map(([key, number]) => [one.camera, one.process, ...key, number]),
+      ),
+    ),
+    software: sorted(
+      tallies.flatMap((one) =>
+        [...one.software].map(([key, times]) => [one.camera, one.process, ...JSON.parse(key), ...times]),
       ),
     ),
     obeyed: obeyedRows(tallies, facts.digests),
