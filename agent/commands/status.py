@@ -43,9 +43,7 @@ def _lines(state: Mapping[str, object]) -> Iterator[str]:
         yield f"Policy    {_policy(as_table(state['unsigned_policy']))}, unsigned"
     for name, process in as_table(state.get("processes")).items():
         yield from _process(name, as_table(process))
-    software = as_table(state["software"])
-    failed = software.get("problem")
-    yield from [f"Software  {failed}"] if failed else software_lines(software)
+    yield from software_lines(as_table(state["software"]))
     yield from _keys(as_table(state["keys"]))
     rules = as_table(state["rules"])
     if rules.get("problem"):

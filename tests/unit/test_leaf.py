@@ -16,7 +16,7 @@ def test_kinds_are_codes_that_never_change():
     assert " ".join(LeafKind) == (
         "start stop release refusal withdrawal expired receipt overflow lost missing counts policy "
         "keys bundles clock decommission aim camera hotlist checkpoint outcome access "
-        "software"
+        "hold software"
     )
 
 

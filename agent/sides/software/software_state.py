@@ -42,7 +42,10 @@ def collect(settings: Settings) -> dict[str, object]:
 
 
 def lines(state: Mapping[str, object]) -> Iterator[str]:
-    """The same for people."""
+    """The same for people; or why there is nothing to tell."""
+    if "problem" in state:
+        yield f"Software  {state['problem']}"
+        return
     yield f"Software  {_named(state['runs'])}"
     if state["trial"]:
         yield f"  TRIAL   {_named(state['trial'])}"
