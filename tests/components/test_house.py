@@ -22,6 +22,7 @@ TYPED = "a command's file is named for what one types after its group"
 TWICE = {
     "add": "a command of `hotlist`, and one of `receiver account`",
     "aim": "a side is named for its command",
+    "apply": TYPED,
     "check": TYPED,
     "deliver": "a side is named for its command",
     "doctor": TYPED,
