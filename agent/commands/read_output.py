@@ -35,6 +35,7 @@ def to_json(picture: Picture) -> str:
             "confidence": round(plate.confidence, 4),
             "char_confidence": [round(value, 4) for value in plate.char_confidence],
             "region": plate.region,
+            "state": plate.state,
             "rows": plate.box.rows,
             "alternatives": [
                 {"text": other.text.value, "probability": round(other.probability, 4)}
@@ -70,7 +71,7 @@ class TablePrinter:
         )
         self._table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         self._table.add_column("file", overflow="fold")
-        for title in ("plate", "confidence", "region", "x, y, width, height"):
+        for title in ("plate", "confidence", "region", "state", "x, y, width, height"):
             self._table.add_column(title, no_wrap=True)
         self._pictures = self._plates = 0
         self._cpu_ms = 0.0
@@ -88,6 +89,7 @@ class TablePrinter:
                 plate.text.value or "not readable",
                 f"{plate.confidence:.2f}",
                 plate.region,
+                plate.state or "",
                 sides,
             )
             name = Text("")  # said once

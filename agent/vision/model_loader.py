@@ -8,6 +8,7 @@ import cv2
 
 from agent.vision.aligner import AligningDetector
 from agent.vision.detector import OnnxPlateDetector
+from agent.vision.issuer.issuer import Issuer
 from agent.vision.models import load_model, model_entry
 from agent.vision.recognizer import OnnxPlateReader
 from agent.vision.whole.wholeness import Wholeness
@@ -16,7 +17,7 @@ from agent.vision.whole.wholeness import Wholeness
 def load_vision(
     threads: int = 1, models_dir: Path | None = None
 ) -> tuple[AligningDetector, OnnxPlateReader]:
-    """All four networks, each with `threads` threads; OpenCV gets as many. Raises ModelError."""
+    """All five networks, each with `threads` threads; OpenCV gets as many. Raises ModelError."""
     cv2.setNumThreads(threads)
     proposer = OnnxPlateDetector(
         load_model("detector", threads, models_dir), model_entry("detector", models_dir).threshold
@@ -30,4 +31,7 @@ def load_vision(
         load_model("wholeness", threads, models_dir),
         model_entry("wholeness", models_dir).threshold,
     )
-    return detector, OnnxPlateReader(load_model("recognizer", threads, models_dir), whole)
+    issuer = Issuer(
+        load_model("issuer", threads, models_dir), model_entry("issuer", models_dir).threshold
+    )
+    return detector, OnnxPlateReader(load_model("recognizer", threads, models_dir), whole, issuer)

@@ -52,6 +52,8 @@ MIRRORABLE = frozenset("012389ACEHIJLMOQSTUVWXY")
 
 Map = NDArray[np.float32]
 Whole = Callable[[Image, PlateBox, Sight], bool]  # was the whole plate seen?
+IssuerOf = Callable[[Image, PlateBox], str | None]  # which state issued it, as `US-CA`?
+WITH_STATES = frozenset({"us", "unknown"})  # regions whose small print may name a state
 
 
 class Session(Protocol):
@@ -84,12 +86,12 @@ class OnnxPlateReader:
     The session takes `crop` float32 N×1×48×128, grey, each standardised, and gives `logits` N×32×37
     (blank, 0–9, A–Z), `region` N×4, logits in the order of REGIONS, and `features` N×160×32, of
     which it computes both. `whole` is
-    wholeness.Wholeness on a camera. Limit: the issuing state is never named, so that a match is by
-    text.
+    wholeness.Wholeness on a camera, `issuer` is issuer.Issuer. Limit: without `issuer`, and where
+    it is silent, the issuing state is not named, so that a match is by text.
     """
 
-    def __init__(self, session: Session, whole: Whole) -> None:
-        self._session, self._whole = session, whole
+    def __init__(self, session: Session, whole: Whole, issuer: IssuerOf | None = None) -> None:
+        self._session, self._whole, self._issuer = session, whole, issuer
 
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
         """Text, confidences and alternatives of one box; an unreadable plate gives an empty text
@@ -110,21 +112,30 @@ class OnnxPlateReader:
         found |= limits.by_text(best.text, region)
         if not found:
             found |= self._unlike_a_whole(frame.image, box, view)
+        told = confidence(best, box, limited=bool(found))
         crop = cut(frame.image, box, CROP_MARGIN).copy()
         return PlateRead(
             box=box,
             text=PlateText(best.text),
-            confidence=confidence(best, box, limited=bool(found)),
+            confidence=told,
             char_confidence=best.char_confidence,
             alternatives=alternatives(others[:ALTERNATIVES]),
             region=region,
-            state=None,
+            state=self._state(frame.image, box, region, told, best.text),
             crop=crop,
             sharpness=sharpness(crop),
             captured=frame.captured,
             network_text=None if best.text == view.seen[0].text else PlateText(view.seen[0].text),
             limits=frozenset(found),
         )
+
+    def _state(
+        self, image: Image, box: PlateBox, region: str, told: float, text: str
+    ) -> str | None:
+        """Of a plate whose text is told as sure alone: of another, the state would help nobody."""
+        if self._issuer is None or told < LIFTED_BELOW or region not in WITH_STATES:
+            return None
+        return None if is_test_plate(text) else self._issuer(image, box)
 
     def _unlike_a_whole(self, image: Image, box: PlateBox, view: View) -> frozenset[Limit]:
         """What the picture has against a text that place and characters allow."""

@@ -13,7 +13,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,31 @@ NPM_FAMILIES = (
     "zilla-slab",
 )
 WEIGHTS = (400, 500, 600, 700)
+# Of small print alone: states write their names in serifs and by hand.
+PRINT_FAMILIES = (
+    "abril-fatface",
+    "alfa-slab-one",
+    "arvo",
+    "berkshire-swash",
+    "bitter",
+    "cinzel",
+    "cookie",
+    "courgette",
+    "dancing-script",
+    "great-vibes",
+    "kaushan-script",
+    "libre-baskerville",
+    "lobster",
+    "merienda",
+    "merriweather",
+    "oleo-script",
+    "old-standard-tt",
+    "pacifico",
+    "playfair-display",
+    "rye",
+    "satisfy",
+    "yellowtail",
+)
 SYSTEM_FOLDERS = (
     Path("/usr/share/fonts/truetype/roadgeek"),
     Path("/usr/share/fonts/truetype/opendin"),
@@ -104,14 +129,30 @@ def find_fonts() -> list[FontFile]:
         ]
     if data_fonts().is_dir():
         found += [FontFile(path, path.stem.lower()) for path in sorted(data_fonts().glob("*.ttf"))]
-    for family in NPM_FAMILIES:
+    return found + list(of_families(NPM_FAMILIES))
+
+
+def of_families(families: Iterable[str]) -> Iterator[FontFile]:
+    """The npm families' upright faces that are installed."""
+    for family in families:
         files = font_folder() / "node_modules" / "@fontsource" / family / "files"
         for weight in WEIGHTS:
             packed = files / f"{family}-latin-{weight}-normal.woff"
             if packed.exists():
                 name = "rounded" if "rounded" in family else family
-                found.append(FontFile(unpacked(packed, font_folder() / "ttf"), name))
-    return found
+                yield FontFile(unpacked(packed, font_folder() / "ttf"), name)
+
+
+def print_fonts() -> list[Path]:
+    """Faces of small print, each as often as it should be drawn: half of them plain, the others
+    serifs and scripts.
+    """
+    plain = [font.path for font in find_fonts()][::3]
+    liberation = SYSTEM_FOLDERS[2]
+    serifs = sorted(liberation.glob("LiberationSerif-*.ttf")) * 2
+    fancy = [font.path for font in of_families(PRINT_FAMILIES)] + serifs
+    slanted = sorted(liberation.glob("LiberationSans*-*Italic.ttf"))
+    return plain + slanted + fancy
 
 
 def missing(wanted: Iterable[str], found: Iterable[FontFile]) -> list[str]:
@@ -153,7 +194,7 @@ def install() -> None:
     """Put the npm families into the font folder; apt needs root, so its line is printed only."""
     folder = font_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    packages = [f"@fontsource/{family}" for family in NPM_FAMILIES]
+    packages = [f"@fontsource/{family}" for family in (*NPM_FAMILIES, *PRINT_FAMILIES)]
     subprocess.run(
         ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), *packages],
         check=True,
