@@ -1,4 +1,4 @@
-"""Luminance (light_meter.luminance) made smaller and brought to one contrast: what all four
+"""Luminance (light_meter.luminance) made smaller and brought to one contrast: what all five
 networks are fed.
 """
 

@@ -53,7 +53,7 @@ MIRRORABLE = frozenset("012389ACEHIJLMOQSTUVWXY")
 Map = NDArray[np.float32]
 Whole = Callable[[Image, PlateBox, Sight], bool]  # was the whole plate seen?
 IssuerOf = Callable[[Image, PlateBox], str | None]  # which state issued it, as `US-CA`?
-WITH_STATES = frozenset({"us", "unknown"})  # regions whose small print may name a state
+WITH_STATES = "us"  # the region whose small print may name a state
 
 
 class Session(Protocol):
@@ -133,7 +133,7 @@ class OnnxPlateReader:
         self, image: Image, box: PlateBox, region: str, told: float, text: str
     ) -> str | None:
         """Of a plate whose text is told as sure alone: of another, the state would help nobody."""
-        if self._issuer is None or told < LIFTED_BELOW or region not in WITH_STATES:
+        if self._issuer is None or told < LIFTED_BELOW or region != WITH_STATES:
             return None
         return None if is_test_plate(text) else self._issuer(image, box)
 

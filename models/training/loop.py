@@ -1,5 +1,5 @@
-"""The training loop that the first three networks share: steps within a time, checkpoints, running
-mean, progress, history.
+"""The training loop that all networks but wholeness share: steps within a time, checkpoints,
+running mean, progress, history.
 
 A training is stopped by its time, not by a number of steps: a slow machine trains less, but always
 to the end of its rate's cosine. Stopped in between, the same command goes on from the last

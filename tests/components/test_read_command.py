@@ -81,6 +81,7 @@ def test_json_has_exactly_the_documented_members(read, folder):
         "confidence",
         "char_confidence",
         "region",
+        "state",
         "rows",
         "alternatives",
         "network_text",
@@ -93,7 +94,7 @@ def test_json_has_exactly_the_documented_members(read, folder):
     assert all(len(corner) == 2 for corner in best["corners"])
     assert best["confidence"] == 0.9124
     assert len(best["char_confidence"]) == 7
-    assert best["region"] == "eu"
+    assert (best["region"], best["state"]) == ("eu", None)
 
 
 def test_best_plate_first_and_the_unreadable_last_but_there(read, folder):

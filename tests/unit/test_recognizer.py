@@ -12,6 +12,7 @@ import pytest
 from agent.core.reading.plate_text import CHARACTERS, MAX_LENGTH
 from agent.core.reading.sighting import Frame, PlateBox
 from agent.core.time.instant import Instant
+from agent.core.wire.test_plate import plate_for
 from agent.vision.ctc import BLANK, Reading, averaged, decode, softmax
 from agent.vision.recognizer import (
     CLOSE,
@@ -31,6 +32,7 @@ from agent.vision.syntax import weighed
 STEPS = 32
 FEATURES = np.arange(160 * STEPS, dtype=np.float32).reshape(160, STEPS)
 SURE = 12.0
+TEST_PLATE = plate_for((1, 2, 3, 4))
 
 
 def steps_of(text, *, doubt=()):
@@ -426,3 +428,39 @@ def test_readings_of_two_crops_are_averaged():
     assert (best.text, second.text) == ("A1", "A7")
     assert (best.probability, second.probability) == (pytest.approx(0.6), pytest.approx(0.3))
     assert best.char_confidence == (0.9, 0.9)
+
+
+class Asked:
+    """Stands for an issuer: says one state, and counts how often it was asked."""
+
+    def __init__(self):
+        self.times = 0
+
+    def __call__(self, image, box):
+        self.times += 1
+        return "US-NV"
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "doubt", "state"),
+    [
+        ("ABC1234", (9.0, 0, 0, 0), (), "US-NV"),
+        ("ABC1234", (0, 0, 0, 0), (), None),  # of no sure region
+        ("ABC1234", (0, 9.0, 0, 0), (), None),  # of another continent
+        ("ABC1234", (9.0, 0, 0, 0), [(1, "E", SURE - 1.0)], None),  # not sure
+        ("ABCDEFG", (9.0, 0, 0, 0), (), None),  # limited: no digit
+    ],
+)
+def test_the_state_is_asked_for_only_where_a_sure_text_may_have_one(text, region, doubt, state):
+    asked = Asked()
+    reader = Trusting(ScriptedSession(steps_of(text, doubt=doubt), region), None, asked)
+    assert reader.read(frame(), upright(100, 80, 96, 40)).state == state
+    assert asked.times == (state is not None)
+
+
+def test_an_installers_test_plate_has_no_issuer():
+    asked = Asked()
+    reader = Trusting(ScriptedSession(steps_of(TEST_PLATE), (9.0, 0, 0, 0)), None, asked)
+    plate = reader.read(frame(), upright(100, 80, 96, 40))
+    assert (plate.text.value, plate.state, asked.times) == (TEST_PLATE, None, 0)
+    assert plate.confidence > 0.9

@@ -178,7 +178,7 @@ include = ["plate", "crop", "captured_at", "camera"]
 no list can name it. Remove it when all cameras stand
 rule = "rehearsal"
 categories = [{_text(TEST)}]
-match = ["text"]                       # its state is never read, so nothing is "exact"
+match = ["text"]                       # no state issues it, so nothing is "exact"
 min_confidence = 0.8
 max_per_hour = 5
 recipient = {_text(answers.recipient)}

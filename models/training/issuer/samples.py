@@ -11,7 +11,7 @@ from models.training.issuer.prints import LETTERS
 from models.training.issuer.strips import DrawnStrip, draw_strip, seen
 
 BATCH = 32
-FRESH = 10  # strips drawn anew for a batch; the others are older ones, seen anew
+FRESH = 12  # strips drawn anew for a batch; the others are older ones, seen anew
 POOL = 4000
 FEWEST = 400  # in the pool before the first batch
 NEGATED = 0.2
@@ -19,7 +19,7 @@ NEGATED = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`strips`: N×32×192 uint8; `texts`: class numbers 1–26 of all samples, end to end; `places`:
+    """`strips`: N×48×192 uint8; `texts`: class numbers 1–26 of all samples, end to end; `places`:
     where these letters stand, px from the left; `lengths`: N.
     """
 

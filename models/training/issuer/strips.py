@@ -22,10 +22,11 @@ from models.training.render.syntax import CHARACTERS, tables
 
 Strip = NDArray[np.uint8]
 Place = tuple[float, float]
-FINER = 2  # the drawing's px for one of the strip's
-HIGH, WIDE = STRIP_HEIGHT_PX * FINER, STRIP_WIDTH_PX * FINER
-PLATE = 88 * FINER  # height of the plate that a strip is cut from, px
-EDGE = 4 * FINER  # of the strip, that lies outside of the plate
+FINER = 2  # the drawing's px across for one of the strip's
+# Drawn as plates are, twice as wide as high; a strip is a third of the plate with its margins.
+HIGH, WIDE = 64, STRIP_WIDTH_PX * FINER
+PLATE = 176  # height of the plate that a strip is cut from, px
+EDGE = 8  # of the strip, that lies outside of the plate
 SPARE = 16  # px drawn around the strip, that a crop which is off may show
 SMALLEST_PX, LARGEST_PX = 85.0, 330.0  # widths of plates in the picture
 FRAMED, FRAME_NAMES = 0.22, 0.6
@@ -259,7 +260,7 @@ def outside(picture: Picture, rng: Generator, top: int) -> None:
 
 
 def seen(rng: Generator, drawn: DrawnStrip, hardness: float) -> tuple[Strip, NDArray[np.float32]]:
-    """The strip as the reader cuts it, 32×192, out of a plate of some width in the picture; and
+    """The strip as the reader cuts it, 48×192, out of a plate of some width in the picture; and
     where its letters stand, px from the left.
     """
     this = hardness * rng.random() ** 0.8
@@ -273,7 +274,7 @@ def seen(rng: Generator, drawn: DrawnStrip, hardness: float) -> tuple[Strip, NDA
     picture = degrade.weathered(rng, picture, this)
     size = (
         max(60, round(width)),
-        max(10, round(width * STRIP_HEIGHT_PX / STRIP_WIDTH_PX * rng.uniform(0.8, 1.1))),
+        max(10, round(width * HIGH / WIDE * rng.uniform(0.8, 1.1))),
     )
     pixel = WIDE / size[0]
     picture = cv2.GaussianBlur(

@@ -1,0 +1,151 @@
+"""Writes models/issuer.onnx from a checkpoint, and checks it against PyTorch.
+
+    python -m models.training.issuer.export ../train/issuer/checkpoint.pt [--threshold 0.8]
+
+Then `python -m models.training.manifest`. `--threshold`: how sure each step of a line must be for
+it to name a state; `models.training.issuer.choose` shows what it costs. Weights are kept as 8-bit
+numbers, each filter with a scale of its own, which makes the file a quarter as large. They are
+widened once, when it is loaded, and the network computes with 32-bit floats.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from models.training.exporting import (
+    LARGEST_DIFFERENCE,
+    ExportError,
+    Shipped,
+    largest_difference,
+    noise_crops,
+    to_onnx,
+)
+from models.training.issuer.net import STRIP, StripReader
+from models.training.issuer.prints import LETTERS
+from models.training.loop import averaged_weights, command_of
+from models.training.manifest import describe
+
+PURPOSE = "reads the small print of one plate, which may name the issuing state"
+TARGET = Path(__file__).parents[2] / "issuer.onnx"
+Map = NDArray[np.float32]
+LARGEST = 127
+MATRIX = 2  # axes from which on weights are many
+THRESHOLD = 0.8  # chosen on part `tune` of us_crops_dev
+
+
+class ShippedStripReader(nn.Module):
+    """As exported: its answers in a row, of which there is one."""
+
+    def __init__(self, net: StripReader) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, strips: Tensor) -> tuple[Tensor]:
+        """See StripReader."""
+        return (self.net(strips),)
+
+
+def load(checkpoint: Path) -> StripReader:
+    """The network as it was trained."""
+    net = StripReader().eval()
+    net.load_state_dict(averaged_weights(checkpoint))
+    return net
+
+
+def shipped(checkpoint: Path) -> Shipped:
+    """As it will run: norms inside the convolutions, weights rounded to 8 bits. Input `strips`
+    N×1×48×192, output `logits` N×48×27; N is free.
+    """
+    net = load(checkpoint)
+    net.kept, net.trunk, net.context = fused(net.kept), fused(net.trunk), fused(net.context)
+    with torch.no_grad():
+        for weights in net.parameters():
+            if weights.ndim > 1:
+                steps, scale = rounded(weights.numpy())
+                weights.copy_(torch.from_numpy(steps * scale))
+    return Shipped(
+        ShippedStripReader(net).eval(),
+        "strips",
+        ("logits",),
+        {key: {0: "strips"} for key in ("strips", "logits")},
+        noise_crops(STRIP.height, STRIP.width),
+    )
+
+
+def fused(layers: nn.Sequential) -> nn.Sequential:
+    """Each norm made part of the convolution before it."""
+    made: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d):
+            made[-1] = fuse_conv_bn_eval(made[-1], layer)
+        else:
+            made.append(layer)
+    return nn.Sequential(*made)
+
+
+def rounded(weights: Map) -> tuple[NDArray[np.int8], Map]:
+    """Whole numbers from -127 to 127, and the size of their step for each output channel."""
+    others = tuple(range(1, weights.ndim))
+    scale = np.maximum(np.abs(weights).max(axis=others, keepdims=True) / LARGEST, 1e-12)
+    return np.rint(weights / scale).astype(np.int8), scale.astype(np.float32)
+
+
+def narrowed(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network with its filters as 8-bit numbers.
+
+    Cast and multiplied, and not by DequantizeLinear: onnxruntime leaves that to every run.
+    """
+    kept, widened = [], []
+    for value in model.graph.initializer:
+        weights = numpy_helper.to_array(value)
+        if weights.dtype != np.float32 or weights.ndim < MATRIX:
+            kept.append(value)
+            continue
+        steps, scale = rounded(weights)
+        small, step, cast = (value.name + end for end in ("_8", "_step", "_wide"))
+        kept += [numpy_helper.from_array(steps, small), numpy_helper.from_array(scale, step)]
+        widened += [
+            helper.make_node("Cast", [small], [cast], to=onnx.TensorProto.FLOAT),
+            helper.make_node("Mul", [cast, step], [value.name]),
+        ]
+    nodes = [*widened, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return model
+
+
+def main() -> None:
+    """Export, check, describe, write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--threshold", type=float, default=THRESHOLD)
+    parser.add_argument("--to", type=Path, default=TARGET)
+    given = parser.parse_args()
+    made = shipped(given.checkpoint)
+    model = narrowed(onnx.load_model_from_string(to_onnx(made))).SerializeToString()
+    differs = largest_difference(made, model)
+    if differs > LARGEST_DIFFERENCE:
+        message = f"the ONNX file differs from PyTorch by {differs:.1e}: not written"
+        raise ExportError(message)
+    model = describe(
+        model,
+        purpose=PURPOSE,
+        classes=["blank", *LETTERS],
+        threshold=given.threshold,
+        training_command=command_of(given.checkpoint),
+    )
+    given.to.write_bytes(model)
+    print(f"{given.to}: {len(model)} bytes, differs from PyTorch by at most {differs:.1e}")
+
+
+if __name__ == "__main__":
+    main()
