@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.reading.alignment import align
-from agent.vision.issuer.names import state_of
+from agent.vision.issuer.names import parts, state_of
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # behind CTC's blank, as the network gives them
 LETTERS_AN_ERROR = 5  # a name may differ by one letter for so many: OHIO by none
@@ -26,7 +26,7 @@ Map = NDArray[np.float32]
 class Line:
     """A legend of the closed list.
 
-    `share`: of the probability of its state's legends and of everything else that comes near, 0–1.
+    `share`: of the probability of all that comes near, legends or the letters as they stand, 0–1.
     `letter`: the legend's probability for each letter, their geometric mean.
     """
 
@@ -51,12 +51,8 @@ def line_of(steps: Map) -> Line | None:
     texts = [*near, *(() if read in near else (read,))]
     chances = dict(zip(texts, probabilities(steps, texts), strict=True))
     best = max(near, key=lambda text: chances[text])
-    whole = sum(chances.values())
-    if not whole > 0:  # also where it is a NaN
-        return None
-    state = state_of()[best]
-    same = sum(chances[text] for text in near if state_of()[text] == state)
-    return Line(best, same / whole, chances[best] ** (1 / len(best)))
+    # A NaN among the steps makes both figures NaN, and a NaN never speaks.
+    return Line(best, chances[best] / sum(chances.values()), chances[best] ** (1 / len(best)))
 
 
 def letters_of(steps: Map) -> str:
@@ -66,8 +62,10 @@ def letters_of(steps: Map) -> str:
 
 
 def allowed(text: str) -> int:
-    """By how many letters what was read may differ from this legend."""
-    return len(text) // LETTERS_AN_ERROR
+    """By how many letters what was read may differ from this legend; one that stands in another
+    state's by none.
+    """
+    return 0 if text in parts() else len(text) // LETTERS_AN_ERROR
 
 
 def differences(one: str, other: str) -> int:

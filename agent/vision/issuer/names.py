@@ -41,3 +41,13 @@ def state_of() -> dict[str, str]:
 def counties() -> frozenset[str]:
     """Names that counties of other states have too: below a number they name no state."""
     return frozenset(_table()["counties"])
+
+
+@cache
+def parts() -> frozenset[str]:
+    """Legends that stand in another state's: KANSAS in ARKANSAS. Half hidden, that one reads so."""
+    return frozenset(
+        text
+        for text, state in state_of().items()
+        if any(text in longer and state != other for longer, other in state_of().items())
+    )

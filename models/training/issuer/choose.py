@@ -31,7 +31,7 @@ from bench.scoring import SURE, load_benchmark
 from models.training.evaluate import NOW, percent
 from models.training.parts import PARTS, Part, part_of_file
 
-THRESHOLDS = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 SHRUNK = (0.8, 0.67, 0.58, 0.5, 0.42, 0.36, 0.3)
 
 
