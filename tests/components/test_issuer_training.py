@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("PIL", reason="Pillow draws the small print; it is a training dependency")
 
-from agent.vision.issuer.names import state_of
+from agent.vision.issuer.legends import state_of
 from models.training.issuer import lines, prints, strips
 
 

@@ -24,7 +24,7 @@ from agent.vision.issuer.closed_list import (
     similar,
 )
 from agent.vision.issuer.issuer import NARROWEST_PX, Issuer, width_of
-from agent.vision.issuer.names import counties, legends, parts, state_of
+from agent.vision.issuer.legends import counties, legends, parts, state_of
 from agent.vision.issuer.strips import STRIP_HEIGHT_PX, STRIP_WIDTH_PX, strips_of
 
 STEPS, SURE = 48, 14.0

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.reading.alignment import align
-from agent.vision.issuer.names import parts, state_of
+from agent.vision.issuer.legends import parts, state_of
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # behind CTC's blank, as the network gives them
 LETTERS_AN_ERROR = 5  # a name may differ by one letter for so many: OHIO by none

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from agent.core.reading.sighting import Image, PlateBox
 from agent.vision.ctc import softmax
 from agent.vision.issuer.closed_list import Line, line_of
-from agent.vision.issuer.names import counties
+from agent.vision.issuer.legends import counties
 from agent.vision.issuer.strips import strips_of
 
 NARROWEST_PX = 140.0

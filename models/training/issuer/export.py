@@ -2,10 +2,11 @@
 
     python -m models.training.issuer.export ../train/issuer/checkpoint.pt [--threshold 0.3]
 
-Then `python -m models.training.manifest`. `--threshold`: the share from which on a line
-names its state (agent/vision/issuer/closed_list.py); `models.training.issuer.choose` shows what it costs. Weights are kept as 8-bit
-numbers, each filter with a scale of its own, which makes the file a quarter as large. They are
-widened once, when it is loaded, and the network computes with 32-bit floats.
+Then `python -m models.training.manifest`. `--threshold`: the share from which on a line names its
+state (agent/vision/issuer/closed_list.py); `models.training.issuer.choose` shows what it costs.
+Weights are kept as 8-bit numbers, each filter with a scale of its own, which makes the file a
+quarter as large. They are widened once, when it is loaded, and the network computes with 32-bit
+floats.
 """
 
 import argparse

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from numpy.random import Generator
 
-from agent.vision.issuer.names import legends
+from agent.vision.issuer.legends import legends
 
 Value = TypeVar("Value")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

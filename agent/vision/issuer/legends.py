@@ -1,4 +1,4 @@
-"""The closed list of what US plates say of their issuer, from names.toml."""
+"""The closed list of what US plates say of their issuer, from legends.toml."""
 
 import tomllib
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Legends:
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads((files(__package__) / "names.toml").read_text(encoding="ascii"))
+    return tomllib.loads((files(__package__) / "legends.toml").read_text(encoding="ascii"))
 
 
 @cache
