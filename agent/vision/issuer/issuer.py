@@ -3,7 +3,7 @@ number, and only a whole line of the closed list speaks.
 
 Mitigates against: another state's plate with the listed text, told as the listed one (P10). A wrong
 state would lose a lead, or make one look surer than it is. So whatever is in doubt stays unsaid.
-Limits: a dealer's frame over the plate's own print may name a state. From 140 px of width on only:
+Limits: a dealer's frame over the plate's own print may name a state. From 160 px of width on only:
 below that the print is not there.
 """
 
@@ -19,7 +19,7 @@ from agent.vision.issuer.closed_list import Line, line_of
 from agent.vision.issuer.legends import counties
 from agent.vision.issuer.strips import strips_of
 
-NARROWEST_PX = 140.0
+NARROWEST_PX = 160.0
 # Each letter of a name, in the mean: a name that comes out of noise has less.
 LEAST_LETTER = 0.4
 
