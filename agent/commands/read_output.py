@@ -71,7 +71,7 @@ class TablePrinter:
         )
         self._table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         self._table.add_column("file", overflow="fold")
-        for title in ("plate", "confidence", "region", "state", "x, y, width, height"):
+        for title in ("plate", "confidence", "region", "x, y, width, height"):
             self._table.add_column(title, no_wrap=True)
         self._pictures = self._plates = 0
         self._cpu_ms = 0.0
@@ -88,8 +88,7 @@ class TablePrinter:
                 name,
                 plate.text.value or "not readable",
                 f"{plate.confidence:.2f}",
-                plate.region,
-                plate.state or "",
+                plate.state or plate.region,
                 sides,
             )
             name = Text("")  # said once
