@@ -152,7 +152,7 @@ def hours_of(monkeypatch, source, stop_after, bars=AFTERNOON):
         settings, clock, None, None, lambda: clock.utc >= START + stop_after, notifier, health
     )
     decider = SimpleNamespace(stop=lambda _: None)
-    line = SimpleNamespace(outbox=None, decider=decider, closed=None)
+    line = SimpleNamespace(outbox=None, decider=decider, closed=None, tally=None)
     keeper = LineKeeper(held, SimpleNamespace(barred=bars), line)
     assert watch_side.watch_source(held, keeper, source)
     return told, sorted(set(seen)), sorted(set(rounds))
