@@ -42,14 +42,15 @@ PROGRAMS_deb := dpkg-buildpackage:dpkg-dev dh:debhelper
 PROGRAMS_test := $(PROGRAMS_quick) $(PROGRAMS_faults) node:nodejs npm:npm softhsm2-util:softhsm2 valgrind:valgrind chromium:chromium $(PROGRAMS_deb)
 PROGRAMS_hw := mosquitto:mosquitto ip:iproute2 faketime:faketime
 PROGRAMS_tree := mmdebstrap:mmdebstrap unshare:util-linux git:git
+PROGRAMS_fleet-demo := mosquitto:mosquitto postgres:postgresql
 PROGRAMS_fleet := $(PROGRAMS_tree) mosquitto:mosquitto postgres:postgresql
 PROGRAMS_boot := $(PROGRAMS_tree) systemd-nspawn:systemd-container mosquitto:mosquitto ip:iproute2
 PROGRAMS_models := npm:npm
 PROGRAMS_stream := git:git
-LOOKS := $(addprefix programs-,quick test faults hw deb tree fleet boot models stream)
+LOOKS := $(addprefix programs-,quick test faults hw deb tree fleet fleet-demo boot models stream)
 
 .PHONY: help demo test check unit quick rest hw format lint types layers faults mutation fuzz bench bench-stream models night clean
-.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness test-brokers test-fleet root $(LOOKS)
+.PHONY: findings deb test-deb test-arm64 test-boot test-picamera test-fresh test-witness test-brokers test-fleet fleet-demo root $(LOOKS)
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 24
@@ -124,6 +125,9 @@ test-brokers: root programs-tree $(VENV)/dev.stamp ## three nodes of RabbitMQ 4 
 
 test-fleet: root programs-fleet $(VENV)/dev.stamp ## a fleet on Mosquitto, then on three nodes of RabbitMQ 4: real deliver processes, simulated sessions, two receivers on one PostgreSQL; receivers, nodes and the leader killed (root, mmdebstrap; ~6 minutes; FLEET_ARGS="--sessions 10000 --cameras 100 …"; docs/ref/fleet.md)
 	PYTHON=$(abspath $(BIN))/python tests/fleet/run.sh $(FLEET_ARGS)
+
+fleet-demo: programs-fleet-demo $(VENV)/dev.stamp ## a desk on this machine, until Ctrl-C: broker, PostgreSQL, two receivers, ringer and inbox, two cameras that send a made-up plate (containers/compose.yaml describes the same)
+	$(BIN)/python -m tests.fleet.demo $(FLEET_ARGS)
 
 test-boot: root programs-boot $(VENV)/dev.stamp ## the units booted by systemd-nspawn in a Debian trixie tree: walls, hangs, reboots (root, ~5 minutes more the first time, then 5; 11 on a busy machine)
 	PYTHON=$(abspath $(BIN)/python) tests/boot/run.sh

@@ -31,7 +31,7 @@ from agent.bundles.layout import (
 from agent.core.reasons import Reason
 from agent.disk.atomic_file import private_folder, publish, remove, storage_error, write_atomic
 from agent.disk.input_file import chunks_beneath, input_chunks
-from agent.errors import BundleRefusedError, ConfigError
+from agent.errors import BundleRefusedError, ConfigError, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 MAX_ROOTS = 64
 MAX_ROLES = 100
+PART = ".part"
 FILE_MODE, FOLDER_MODE = 0o644, 0o755  # public: the processes that verify are other users
 _PATH = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/){0,3}[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -51,11 +52,11 @@ class Source(Protocol):
 
     `name`: a path in it, of letters, digits, `.`, `-`, `_` and `/`.
 
-    `chunks` raises FileNotFoundError before the first chunk where there is no such file,
-    ConfigError or NetworkError where it cannot be read.
+    `chunks` begins at byte `begin`. It raises FileNotFoundError before the first chunk where there
+    is no such file, ConfigError or NetworkError where it cannot be read.
     """
 
-    def chunks(self, name: str, max_bytes: int) -> Iterator[bytes]: ...
+    def chunks(self, name: str, max_bytes: int, begin: int = 0) -> Iterator[bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,11 @@ class FolderSource:
 
     folder: Path
 
-    def chunks(self, name: str, max_bytes: int) -> Iterator[bytes]:
+    def chunks(self, name: str, max_bytes: int, begin: int = 0) -> Iterator[bytes]:
         missing = "copy the repository again, whole"
-        return chunks_beneath(self.folder, name, max_bytes, missing=missing)
+        for chunk in chunks_beneath(self.folder, name, max_bytes, missing=missing):
+            yield chunk[begin:]
+            begin = max(0, begin - len(chunk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,10 @@ class Fetch:
                 continue  # a role that this version does not know: those who verify will say so
             name = f"{_whole(meta, 'version')}.{file}"
             metadata[name] = self._metadata(name)
-        for name, data in list(metadata.items()):
-            self._targets(name, data)
+        targets = [one for name, data in metadata.items() for one in self._targets(name, data)]
+        self._drop_other_parts({name for name, _, _ in targets})
+        for target in targets:
+            self._target(*target)
         metadata |= self._roots()
         for name, data in metadata.items():
             self._keep(f"{METADATA_FOLDER}/{name}", data)
@@ -138,7 +143,8 @@ class Fetch:
                     break
         return found
 
-    def _targets(self, name: str, metadata: bytes) -> None:
+    def _targets(self, name: str, metadata: bytes) -> Iterator[tuple[str, str, int]]:
+        """What a role's metadata names for this camera: file name, SHA-256, greatest length."""
         files = _signed(metadata).get("targets", {})
         if not isinstance(files, dict) or len(files) > MAX_FILES:
             raise _malformed("names too many files", name)
@@ -153,11 +159,18 @@ class Fetch:
             if not wanted_by(path, self._camera):
                 continue
             folder, slash, last = path.rpartition("/")
-            self._target(
+            yield (
                 f"{TARGETS_FOLDER}/{folder}{slash}{digest}.{last}",
                 digest,
                 min(_whole(described, "length"), most_bytes(path)),
             )
+
+    def _drop_other_parts(self, names: set[str]) -> None:
+        """What broke off in an earlier run is of use only while the file is still wanted."""
+        wanted = {_part(self._inbox / name) for name in names}
+        for path in (self._inbox / TARGETS_FOLDER).rglob(f".*{PART}"):
+            if path not in wanted:
+                remove(path)
 
     def _target(self, name: str, digest: str, length: int) -> None:
         """One file, straight to the disk: a hot list need not fit into memory."""
@@ -171,15 +184,59 @@ class Fetch:
                 where=name,
                 fix="raise max_bundle_bytes in [limits], if the city means it",
             )
-        chunks = self._chunks(name, length)
-        self._written += keep_file(chunks, self._inbox, name, digest, length)
+        path = self._inbox / name
+        if path.is_file() and path.stat().st_size == length and _digest(path, length) == digest:
+            return
+        private_folder(path.parent, FOLDER_MODE)
+        part = _part(path)
+        there = part.is_file() and 0 < part.stat().st_size < length
+        if self._fill(part, name, length, resume=there) != digest and (
+            not there or self._fill(part, name, length, resume=False) != digest
+        ):
+            part.unlink()
+            raise BundleRefusedError(
+                Reason.BUNDLE_TARGET_ALTERED,
+                "its content is not what its name says",
+                where=name,
+                fix="fetch it again",
+            )
+        publish(part, path)
+        self._written += 1
+
+    def _fill(self, part: Path, name: str, length: int, *, resume: bool) -> str:
+        """Write a part to its end; its SHA-256. `resume`: behind what an earlier run has left.
+
+        What a broken network has left stays for the next run: the file's name is its hash, so
+        nothing else can come of it.
+        """
+        found, begin = hashlib.sha256(), 0
+        if resume:
+            for chunk in input_chunks(part, length, missing="it was there a moment ago"):
+                found.update(chunk)
+                begin += len(chunk)
+        try:
+            with part.open("ab" if resume else "wb") as file:
+                for chunk in self._chunks(name, length, begin):
+                    found.update(chunk)
+                    file.write(chunk)
+                file.flush()
+            part.chmod(FILE_MODE)
+        except NetworkError:
+            raise
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise storage_error(error, part, "cannot write") from None
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        return found.hexdigest()
 
     def _metadata(self, name: str, most: int = MAX_METADATA_BYTES) -> bytes:
         return b"".join(self._chunks(f"{METADATA_FOLDER}/{name}", most))
 
-    def _chunks(self, name: str, most: int) -> Iterator[bytes]:
+    def _chunks(self, name: str, most: int, begin: int = 0) -> Iterator[bytes]:
         try:
-            yield from self._source.chunks(name, most)
+            yield from self._source.chunks(name, most, begin)
         except FileNotFoundError:
             raise BundleRefusedError(
                 Reason.BUNDLE_INCOMPLETE,
@@ -243,6 +300,11 @@ def keep_file(chunks: Iterator[bytes], inbox: Path, name: str, digest: str, leng
         )
     publish(part, path)
     return True
+
+
+def _part(path: Path) -> Path:
+    """Where a file lies until it is whole."""
+    return path.with_name(f".{path.name}{PART}")
 
 
 def _signed(metadata: bytes) -> dict[str, Any]:

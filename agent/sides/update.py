@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from agent.bundles.city_folder import CityFolder
 from agent.bundles.fetcher import Fetch, Fetched, FolderSource
 from agent.bundles.generation_store import BundleStore
-from agent.bundles.layout import HOTLIST
+from agent.bundles.layout import HOTLIST, MAX_METADATA_BYTES
 from agent.bundles.package_fetch import fetch_package
 from agent.core.software.choice import Answer, choose
-from agent.disk.atomic_file import private_folder
+from agent.disk.atomic_file import private_folder, read_bounded
 from agent.errors import (
     ConfigError,
     DestinationRefusedError,
@@ -28,6 +28,7 @@ from agent.errors import (
 )
 from agent.host.clock import TrustedClock
 from agent.network.egress import Egress, install_guard, refuse_proxies
+from agent.network.entity_tags import FILE_NAME, EntityTags
 from agent.network.https_source import HttpsSource
 from agent.network.policy_tls import context_for
 from agent.sides.signed_city import BUNDLES, no_bundles
@@ -37,6 +38,7 @@ from agent.software.running_version import running, this_machine
 from agent.software.version_store import FOLDER, VersionStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from agent.bundles.fetcher import Source
@@ -108,6 +110,7 @@ def from_network(settings: Settings) -> Fetched:
             where="policy.toml",
             fix="name a directory or a stick: platewarden update FOLDER",
         )
+    tags, copy = EntityTags(state / FILE_NAME), _copies(settings.bundles)
     egress = Egress(sources)
     refuse_proxies(os.environ)
     install_guard(egress, lambda _event, _destination: None)
@@ -117,18 +120,17 @@ def from_network(settings: Settings) -> Fetched:
             source, city.ca(source), f"bundle source {source.id!r}", MAX_PACKET_BYTES
         )
         for address in source.addresses:
+            until_s = clock.monotonic_s() + GIVE_UP_AFTER_S
             https = HttpsSource(
-                source,
-                address,
-                context,
-                egress,
-                clock.monotonic_s,
-                clock.monotonic_s() + GIVE_UP_AFTER_S,
+                *(source, address, context, egress, clock.monotonic_s, until_s, tags, copy)
             )
             try:
-                return _fetched(https, settings, clock)
+                fetched = _fetched(https, settings, clock)
             except (NetworkError, DestinationRefusedError) as error:
                 trouble = error
+            else:
+                tags.save()
+                return fetched
             finally:
                 https.close()
     raise trouble or NetworkError("no source has an address", where="policy.toml")
@@ -159,6 +161,18 @@ def _fetch_package(source: Source, settings: Settings, generation: Generation) -
     choice = choose(signed, this_machine(settings.camera_id), confirmed, memory)
     if choice.answer is Answer.TAKE and choice.package is not None:
         fetch_package(source, settings.bundles, choice.package)
+
+
+def _copies(inbox: Path) -> Callable[[str], bytes | None]:
+    """What lies in the inbox of a metadata file: it comes anew where it cannot be read."""
+
+    def copy(name: str) -> bytes | None:
+        try:
+            return read_bounded(inbox / name, MAX_METADATA_BYTES)
+        except StorageError:
+            return None
+
+    return copy
 
 
 def _verified(settings: Settings, clock: TrustedClock, state: Path) -> Generation:
