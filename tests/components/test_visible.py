@@ -99,6 +99,20 @@ def state_with(text):
         "hotlist": {"problem": text},
         "camera_health": {"problem": text},
         "rehearsal": {"problem": text},
+        "software": {
+            "runs": {"version": text, "sha256": text},
+            "trial": {"version": text, "sha256": text},
+            "steps": [
+                {
+                    "at": text,
+                    "what": text,
+                    "version": text,
+                    "sha256": text,
+                    "reason": text,
+                    "told": text,
+                }
+            ],
+        },
     }
 
 
@@ -108,7 +122,7 @@ def test_status(monkeypatch, capsys):
     run("status")
     shown = capsys.readouterr().out
     assert is_visible(shown)
-    assert shown.count("\n") == 24
+    assert shown.count("\n") == 27
     run("status", "--json")
     shown = capsys.readouterr().out
     assert shown.removesuffix("\n").isprintable()
