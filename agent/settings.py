@@ -73,11 +73,13 @@ class Paths(Section):
 class Models(Section):
     """`threads`: of onnxruntime, for one frame.
 
-    `directory`: another folder with a manifest.json; default: the packaged models.
+    `directory`: another folder with a manifest.json; default: the packaged models. `longest_text`:
+    characters of the longest plates issued here; a longer text is never sure.
     """
 
     threads: Annotated[int, Between(ge=1, le=16)] = 1
     directory: FilePath | None = None
+    longest_text: Annotated[int, Between(ge=9, le=12)] = 9
 
 
 class Limits(Section):

@@ -10,6 +10,7 @@ from agent.errors import UsageError
 from agent.pipeline import plates_in, plates_in_still
 from agent.ports import PlateDetector, PlateReader
 from agent.vision.model_loader import load_vision
+from agent.vision.whole.limits import LONGEST
 
 NANOSECONDS_PER_MS = 1_000_000
 
@@ -55,13 +56,15 @@ class PeerFiles:
             )
 
 
-def open_vision(threads: int, models: Path | None) -> tuple[PlateDetector, PlateReader]:
+def open_vision(
+    threads: int, models: Path | None, longest_text: int = LONGEST
+) -> tuple[PlateDetector, PlateReader]:
     """Our own detector and reader. Raises ModelError."""
-    return load_vision(threads, models)
+    return load_vision(threads, models, longest_text)
 
 
 def open_peers(
-    threads: int, models: Path | None, peers: PeerFiles
+    threads: int, models: Path | None, peers: PeerFiles, longest_text: int = LONGEST
 ) -> tuple[PlateDetector, PlateReader]:
     """Theirs where named, ours elsewhere. Raises ModelError, ConfigError, UsageError."""
     # imported only when asked for: reading with our own models loads nothing of theirs
@@ -71,7 +74,7 @@ def open_peers(
     reader = load_reader(peers.recognizer, peers.config, threads) if peers.recognizer else None
     if detector and reader:
         return detector, reader
-    our_detector, our_reader = open_vision(threads, models)
+    our_detector, our_reader = open_vision(threads, models, longest_text)
     return detector or our_detector, reader or our_reader
 
 

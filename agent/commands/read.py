@@ -50,6 +50,16 @@ def read(
     threads: Annotated[
         int, typer.Option("--threads", min=1, max=16, help="Threads for one picture.")
     ] = 1,
+    longest_text: Annotated[
+        int,
+        typer.Option(
+            "--longest-text",
+            min=9,
+            max=12,
+            help="Characters of the longest plates issued there: 10 in India. Longer is never "
+            "sure.",
+        ),
+    ] = 9,
     annotate: Annotated[
         Path | None,
         typer.Option(
@@ -96,7 +106,11 @@ def read(
         complain(failure)
     album = Album(annotate, [given.name for given in inputs]) if annotate else None
     printer = JsonPrinter() if as_json else TablePrinter()
-    vision = open_peers(threads, models, peers) if peers.any() else open_vision(threads, models)
+    vision = (
+        open_peers(threads, models, peers, longest_text)
+        if peers.any()
+        else open_vision(threads, models, longest_text)
+    )
     failures += read_all(
         inputs,
         vision,

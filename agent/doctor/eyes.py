@@ -55,8 +55,9 @@ def look(settings: Settings, source: str, runs: Runs = run) -> list[Finding]:
 def models(settings: Settings) -> tuple[list[Finding], Eyes | None]:
     """Every network, byte for byte the manifest's, opened."""
     try:
-        listed = read_manifest(settings.models.directory).models
-        eyes = load_vision(settings.models.threads, settings.models.directory)
+        asked = settings.models
+        listed = read_manifest(asked.directory).models
+        eyes = load_vision(asked.threads, asked.directory, asked.longest_text)
     except PlatewardenError as error:
         return [failed("models", error)], None
     told = ", ".join(f"{name} {entry.sha256[:8]}" for name, entry in sorted(listed.items()))

@@ -89,7 +89,7 @@ class Eyes:
 def open_eyes(settings: Settings) -> Eyes:
     """The models of the manifest. Raises ModelError."""
     threads, folder = settings.models.threads, settings.models.directory
-    detector, reader = load_vision(threads, folder)
+    detector, reader = load_vision(threads, folder, settings.models.longest_text)
     return Eyes(
         detector, reader, OnnxPlateDetector(load_model("detector", threads, folder), HIDE_FROM)
     )

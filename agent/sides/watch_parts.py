@@ -84,7 +84,8 @@ def build_line(watch: Watch, policy: Policy, outbox: Outbox) -> pipeline.Line:
             where=settings.view,
             fix="leave --stills out, or give settings without a drawn view",
         )
-    detector, reader = load_vision(settings.models.threads, settings.models.directory)
+    models = settings.models
+    detector, reader = load_vision(models.threads, models.directory, models.longest_text)
     tracker = Tracker()
     tracker.wait_for(policy.surest_wanted)
     looking, reading = (

@@ -11,13 +11,16 @@ from agent.vision.detector import OnnxPlateDetector
 from agent.vision.issuer.issuer import Issuer
 from agent.vision.models import load_model, model_entry
 from agent.vision.recognizer import OnnxPlateReader
+from agent.vision.whole.limits import LONGEST
 from agent.vision.whole.wholeness import Wholeness
 
 
 def load_vision(
-    threads: int = 1, models_dir: Path | None = None
+    threads: int = 1, models_dir: Path | None = None, longest_text: int = LONGEST
 ) -> tuple[AligningDetector, OnnxPlateReader]:
-    """All five networks, each with `threads` threads; OpenCV gets as many. Raises ModelError."""
+    """All five networks, each with `threads` threads; OpenCV gets as many. `longest_text`:
+    characters, as OnnxPlateReader's. Raises ModelError.
+    """
     cv2.setNumThreads(threads)
     proposer = OnnxPlateDetector(
         load_model("detector", threads, models_dir), model_entry("detector", models_dir).threshold
@@ -34,4 +37,5 @@ def load_vision(
     issuer = Issuer(
         load_model("issuer", threads, models_dir), model_entry("issuer", models_dir).threshold
     )
-    return detector, OnnxPlateReader(load_model("recognizer", threads, models_dir), whole, issuer)
+    recognizer = load_model("recognizer", threads, models_dir)
+    return detector, OnnxPlateReader(recognizer, whole, issuer, longest_text)

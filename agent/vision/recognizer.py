@@ -85,13 +85,21 @@ class OnnxPlateReader:
 
     The session takes `crop` float32 N×1×48×128, grey, each standardised, and gives `logits` N×32×37
     (blank, 0–9, A–Z), `region` N×4, logits in the order of REGIONS, and `features` N×160×32, of
-    which it computes both. `whole` is
-    wholeness.Wholeness on a camera, `issuer` is issuer.Issuer. Limit: without `issuer`, and where
-    it is silent, the issuing state is not named, so that a match is by text.
+    which it computes both. `whole` is wholeness.Wholeness on a camera, `issuer` is issuer.Issuer.
+    `longest`: characters of the longest plates that are issued where the camera stands. Limit:
+    without `issuer`, and where it is silent, the issuing state is not named, so that a match is by
+    text.
     """
 
-    def __init__(self, session: Session, whole: Whole, issuer: IssuerOf | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        whole: Whole,
+        issuer: IssuerOf | None = None,
+        longest: int = limits.LONGEST,
+    ) -> None:
         self._session, self._whole, self._issuer = session, whole, issuer
+        self._longest = longest
 
     def read(self, frame: Frame, box: PlateBox) -> PlateRead:
         """Text, confidences and alternatives of one box; an unreadable plate gives an empty text
@@ -109,7 +117,7 @@ class OnnxPlateReader:
         best, *others = view.ranked
         region = region_of(view.regions) if best.text else "unknown"
         found |= limits.by_place(box, *frame.image.shape[1::-1])
-        found |= limits.by_text(best.text, region)
+        found |= limits.by_text(best.text, region, self._longest)
         if not found:
             found |= self._unlike_a_whole(frame.image, box, view)
         told = confidence(best, box, limited=bool(found))

@@ -33,7 +33,8 @@ def opened(options):
 def vision(settings):
     from agent.vision.model_loader import load_vision
 
-    return load_vision(settings.models.threads, settings.models.directory)
+    models = settings.models
+    return load_vision(models.threads, models.directory, models.longest_text)
 
 
 def frames(options) -> dict:

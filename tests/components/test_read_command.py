@@ -34,8 +34,8 @@ PLATES = [
 def asked(monkeypatch):
     asked = {}
 
-    def open_vision(threads, models):
-        asked.update(threads=threads, models=models)
+    def open_vision(threads, models, longest_text):
+        asked.update(threads=threads, models=models, longest_text=longest_text)
         return FakeDetector(PLATES), FakeReader(PLATES)
 
     monkeypatch.setattr(reader, "open_vision", open_vision)
@@ -186,8 +186,17 @@ def test_usage_errors_exit_2_and_read_nothing(read, folder, arguments, monkeypat
 
 
 def test_threads_and_models_reach_the_models(read, folder, asked):
-    read(folder / "top.webp", "--json", "--threads", "3", "--models", "elsewhere")
-    assert asked == {"threads": 3, "models": Path("elsewhere")}
+    read(
+        folder / "top.webp",
+        "--json",
+        "--threads",
+        "3",
+        "--models",
+        "elsewhere",
+        "--longest-text",
+        "10",
+    )
+    assert asked == {"threads": 3, "models": Path("elsewhere"), "longest_text": 10}
 
 
 def test_the_table_is_for_people(read, folder):
@@ -356,7 +365,7 @@ def test_either_of_them_works_beside_ours(read, folder, peers, asked):
 
 def test_without_them_ours_are_opened(read, folder, asked):
     assert read(folder / "top.webp", "--json")[0] == 0
-    assert asked == {"threads": 1, "models": None}
+    assert asked == {"threads": 1, "models": None, "longest_text": 9}
 
 
 @pytest.mark.parametrize(

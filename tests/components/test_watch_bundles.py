@@ -68,6 +68,7 @@ def test_an_enrolled_camera_obeys_its_bundles(camera, monkeypatch):
     camera.watch(monkeypatch, cars=1)
     (tags,) = released(camera)
     assert (tags.policy_version, tags.clock) == (1, "trusted")
+    assert camera.networks_asked == [(1, None, camera.settings.models.longest_text)]
     (bundles,) = leaves(camera.settings, "bundles")
     assert bundles["signed_by"]["policy"] == ["Dora Lind", "Eli Roy"]
     assert leaves(camera.settings, "start")[0]["signed"] is True

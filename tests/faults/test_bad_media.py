@@ -18,7 +18,7 @@ from agent import cli
 from agent.bulk import reader
 from tests.fakes.vision import FakeDetector, FakePlate, FakeReader
 plates = [FakePlate("TEST123")]
-reader.open_vision = lambda threads, models: (FakeDetector(plates), FakeReader(plates))
+reader.open_vision = lambda *_asked: (FakeDetector(plates), FakeReader(plates))
 cli.main(sys.argv[1:])
 """
 

@@ -60,6 +60,7 @@ class SignedCamera:
     script: dict[int, Callable[[], None]] = field(default_factory=dict)
     opened: int = 0
     cars_seen: int = 0
+    networks_asked: list[tuple[object, ...]] = field(default_factory=list)
 
     def new_list(self) -> None:
         """The department's cron job: a list of now."""
@@ -79,7 +80,12 @@ class SignedCamera:
     def watch(self, monkeypatch, cars: int) -> None:
         """Run watch over so many cars, all of them the same wanted one."""
         monkeypatch.setattr(
-            watch_parts, "load_vision", lambda *_: (FakeDetector(plates_in), FakeReader(plates_in))
+            watch_parts,
+            "load_vision",
+            lambda *asked: (
+                self.networks_asked.append(asked)
+                or (FakeDetector(plates_in), FakeReader(plates_in))
+            ),
         )
         built = self.machine.real - timedelta(days=30)
         monkeypatch.setattr(

@@ -85,11 +85,20 @@ def test_what_a_text_lacks(text, region, expected):
     assert by_text(text, region) == expected
 
 
+def test_where_issuers_write_ten_characters_eleven_are_two_plates():
+    assert by_text("TEST123456", "unknown", longest=10) == frozenset()
+    assert by_text("TEST1234567", "unknown", longest=10) == {Limit.TOO_LONG}
+
+
 class Seeing(OnnxPlateReader):
     """Reads this text with this confidence, whatever it is shown; `mirror`: in exchanged sides."""
 
-    def __init__(self, text, confidence=0.99, as_one_row=0.0, *, whole=True, mirror=("", 0.0)):
-        super().__init__(None, lambda *seen: self.weighed.append(seen) or whole)
+    def __init__(
+        self, text, confidence=0.99, as_one_row=0.0, *, whole=True, mirror=("", 0.0), longest=9
+    ):
+        super().__init__(
+            None, lambda *seen: self.weighed.append(seen) or whole, longest=longest
+        )
         self.text, self.confidence, self.as_one_row = text, confidence, as_one_row
         self.mirror, self.weighed = mirror, []
 
@@ -118,6 +127,12 @@ def read(reader, box):
 
 def test_a_whole_plate_is_as_sure_as_it_was_read():
     seen = read(Seeing("TST1234"), upright(100, 100))
+    assert (seen.confidence, seen.limits) == (0.99, frozenset())
+
+
+def test_a_plate_of_ten_characters_is_sure_only_where_such_are_issued():
+    assert read(Seeing("TS12TS1234"), upright(100, 100)).limits == {Limit.TOO_LONG}
+    seen = read(Seeing("TS12TS1234", longest=10), upright(100, 100))
     assert (seen.confidence, seen.limits) == (0.99, frozenset())
 
 

@@ -16,8 +16,8 @@ from agent.vision.whole.sign_words import is_wording
 # Of the plate's height: corners this near to the frame's edge may be those of a plate that goes on.
 # An aligner's corners of cut plates lay up to 0.22 inside (docs/design/whole-plates.md).
 NEAR_EDGE = 0.25
-# No issuer of these regions writes more. It is most likely two plates, or a plate and letters
-# beside it, read as one.
+# Issuers write no more but for a few, as India's ten: there the setting `longest_text` says so.
+# It is most likely two plates, or a plate and letters beside it, read as one.
 LONGEST = 9
 # Width over height: plates of one row are broader (2.0 in the US, more elsewhere), even from aside.
 SQUARE = 1.6
@@ -44,8 +44,10 @@ def by_rows(box: PlateBox) -> frozenset[Limit]:
     return frozenset({Limit.ONE_ROW_OF_TWO}) if aspect_of(box) < SQUARE else frozenset()
 
 
-def by_text(text: str, region: str) -> frozenset[Limit]:
-    """What the text lacks that the plates of its region have; `region`: "unknown" is any."""
+def by_text(text: str, region: str, longest: int = LONGEST) -> frozenset[Limit]:
+    """What the text lacks, or has more of, than the plates of its region; `region`: "unknown" is
+    any; `longest`: characters of the longest plates where the camera stands.
+    """
     found = set()
     if is_test_plate(text):  # no issuer's, and its check character says that it is whole
         return frozenset()
@@ -53,7 +55,7 @@ def by_text(text: str, region: str) -> frozenset[Limit]:
         found.add(Limit.NO_DIGIT)
     if 0 < len(text) < shortest(region):
         found.add(Limit.TOO_SHORT)
-    if len(text) > LONGEST:
+    if len(text) > longest:
         found.add(Limit.TOO_LONG)
     if is_wording(text):
         found.add(Limit.WORDING)

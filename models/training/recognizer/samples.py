@@ -28,6 +28,7 @@ CLUTTER = 2  # of no plate at all: the text is empty
 POOL = 4000
 NO_REGION = -1  # of what is no plate
 TWO_ROWS = 0.08  # of the drawn plates
+STACKED = 0.17  # of the drawn plates: three times as many as are drawn elsewhere
 POSED = 0.5  # of the samples: seen in the frame's own pixels; the others are spoiled as crops
 NEGATED = 0.36  # of the photographs' plates: light on dark, of which the set has hardly any
 CUT = 0.04  # of the drawn plates: by the frame's edge
@@ -59,7 +60,11 @@ class PooledPlate:
 
 def draw(rng: Generator) -> PooledPlate:
     """A new plate."""
-    drawn = draw_plate(rng, channels=1, rows=2 if rng.random() < TWO_ROWS else 1)
+    kind = rng.random()
+    if kind < STACKED:
+        drawn = draw_plate(rng, region="us", channels=1, stacked=True)
+    else:
+        drawn = draw_plate(rng, channels=1, rows=2 if kind < STACKED + TWO_ROWS else 1)
     return PooledPlate(
         np.clip(drawn.picture[:, :, 0] * 255, 0, 255).astype(np.uint8),
         drawn.text,
