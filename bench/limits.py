@@ -50,14 +50,18 @@ Vision = tuple[PlateDetector, PlateReader]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one read said of one plate: `how` it was spoilt, sure or not, right or not, and with
-    which limits.
+    """What one read said of one plate: `how` it was spoilt, how surely it was told (0–1), right or
+    not, and with which limits.
     """
 
     how: str
-    sure: bool
+    confidence: float
     right: bool
     limits: tuple[str, ...]
+
+    @property
+    def sure(self) -> bool:
+        return self.confidence >= SURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,13 @@ class Row:
     sure: int
     sure_and_right: int
     wrong: Figure
+
+
+def pictures_of(options: argparse.Namespace) -> Iterator[tuple[Spoilt, str]]:
+    """Photographs where a benchmark is named, else drawn ones."""
+    if options.benchmark:
+        return photographed(options.benchmark, options.part, options.seed)
+    return drawn(options.scenes, options.seed)
 
 
 def drawn(
@@ -125,7 +136,7 @@ def on_plate(spoilt: Spoilt, read: PlateRead) -> bool:
 def judged(how: str, read: PlateRead, text: str) -> Told:
     """A mirrored plate has no right reading."""
     right = how != "mirrored" and plain(read.text.value, fold=True) == plain(text, fold=True)
-    return Told(how, read.confidence >= SURE, right, tuple(sorted(read.limits)))
+    return Told(how, read.confidence, right, tuple(sorted(read.limits)))
 
 
 def rows(seen: Sequence[Told]) -> list[Row]:
@@ -162,6 +173,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.limits", description=(__doc__ or "").partition("\n\n")[0]
     )
+    choices(parser)
+    return sensible(parser, arguments)
+
+
+def choices(parser: argparse.ArgumentParser) -> None:
+    """What is read, and with which models."""
     parser.add_argument("--scenes", type=int, default=300, metavar="N", help="drawn ones (300)")
     parser.add_argument(
         "--seed",
@@ -178,6 +195,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--part", choices=PARTS, help="half of them, by their content")
     parser.add_argument("--models", type=Path, metavar="DIR", help="models in another folder")
     parser.add_argument("--json", action="store_true", help="instead of a table")
+
+
+def sensible(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None
+) -> argparse.Namespace:
+    """The options. Raises SystemExit for some that have no sense together."""
     options = parser.parse_args(arguments)
     if options.part and not options.benchmark:
         parser.error("--part goes with --benchmark")
@@ -191,15 +214,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cv2.setNumThreads(1)
     try:
         vision = load_vision(1, options.models)
-        pictures = (
-            photographed(options.benchmark, options.part, options.seed)
-            if options.benchmark
-            else drawn(options.scenes, options.seed)
-        )
         seen = [
             one
             for spoilt, text in with_progress(
-                pictures, "reading", console=Console(stderr=True), transient=True
+                pictures_of(options), "reading", console=Console(stderr=True), transient=True
             )
             for one in told(vision, spoilt, text)
         ]

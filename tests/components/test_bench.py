@@ -11,7 +11,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from bench.limits import photographed
+from bench.legibility import Point, coverage_at, curve, illegible
+from bench.limits import Told, drawn, photographed
 from models.training.parts import PARTS, part_of_file
 from tests.support import tiny_networks
 from tests.support.drawn import drawn_car
@@ -278,6 +279,56 @@ def test_what_limits_bring_is_counted_over_whole_and_spoilt_plates():
     assert {"whole", "edge", "mask", "hidden", "cut or hidden"} <= set(found)
     assert found["whole"]["sure_and_right"] > 0
     assert found["edge"]["sure"] == found["mask"]["sure"] == 0
+
+
+def test_what_may_be_told_at_which_error_is_drawn_and_printed_without_a_text(tmp_path):
+    picture = tmp_path / "curve.png"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.legibility", "--scenes", "2", "--json", "--out", picture],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert list(found) == ["ours"]
+    assert found["ours"]["0.01"] > 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def of_whole(confidence, *, right):
+    return Told("whole", confidence, right, ())
+
+
+def test_coverage_counts_whole_plates_told_rightly_and_errors_all_that_is_told_wrongly():
+    seen = [
+        of_whole(0.99, right=True),
+        Told("hidden", 0.98, False, ()),
+        of_whole(0.97, right=True),
+        Told("blurred", 0.97, True, ()),
+        of_whole(0.5, right=False),
+    ]
+    points = curve(seen, whole=4)
+    assert points == [
+        Point(0.99, 0.25, 0.0),
+        Point(0.98, 0.25, 0.5),
+        Point(0.97, 0.5, 0.25),
+        Point(0.5, 0.5, 0.4),
+    ]
+    assert [coverage_at(points, error) for error in (0.0, 0.2, 0.25)] == [0.25, 0.25, 0.5]
+    assert coverage_at([], 1.0) == 0.0
+
+
+def test_what_is_shown_out_of_focus_or_from_afar_is_the_same_plate_in_the_same_place():
+    whole, _text = next(iter(drawn(1, 3)))
+    blurred, far = illegible(whole, 0)
+    assert (blurred.how, far.how, whole.how) == ("blurred", "far", "whole")
+    for spoilt in (blurred, far):
+        assert spoilt.image.shape == whole.image.shape
+        assert (spoilt.corners == whole.corners).all()
+        assert cv2.Laplacian(spoilt.image, cv2.CV_64F).var() < (
+            cv2.Laplacian(whole.image, cv2.CV_64F).var() / 2
+        )
 
 
 def test_limits_are_tuned_on_the_part_on_which_networks_are_chosen(tmp_path):
