@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models.training.feeding import Feeder
@@ -135,6 +136,40 @@ def test_the_mean_of_two_checkpoints_and_none_of_two_networks(tmp_path):
     assert mean["seen"].item() == 7
     with pytest.raises(SystemExit, match=r"other\.pt: weights of another network"):
         mean_of([one, other])
+
+
+def test_a_checkpoint_may_count_more_than_another(tmp_path):
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    from models.training.loop import write_averaged
+    from models.training.mean import mean_of
+
+    one, two = (
+        write_averaged({"w": torch.full((2,), value)}, "none", tmp_path / name)
+        for name, value in (("one", 0.0), ("two", 3.0))
+    )
+    assert mean_of([one, two], [1, 2])["w"].tolist() == [2.0, 2.0]
+    with pytest.raises(SystemExit, match="1 weights for 2 checkpoints"):
+        mean_of([one, two], [1])
+
+
+def test_after_a_mean_batch_norm_is_settled_on_what_is_seen():
+    torch = pytest.importorskip("torch", reason="the training needs PyTorch")
+    from models.training.recognizer.net import Recognizer
+    from models.training.recognizer.settle import settled
+
+    torch.manual_seed(1)
+    net = Recognizer()
+    weights = {name: value.clone() for name, value in net.named_parameters()}
+    before = net.trunk[1].running_mean.clone()
+    crops = np.random.default_rng(1).integers(0, 255, (3, 8, 48, 128), np.uint8)
+    net = settled(net, crops)
+    assert not torch.equal(net.trunk[1].running_mean, before)
+    assert not net.training
+    for name, value in net.named_parameters():
+        assert torch.equal(value, weights[name])
+    first = net.trunk[1].running_mean.clone()
+    backwards = settled(net, crops[::-1]).trunk[1].running_mean
+    assert torch.allclose(first, backwards, atol=1e-5), "every batch counts as much"
 
 
 INPUTS = {"recognizer": (40, 1, 48, 128), "aligner": (40, 1, 64, 96), "detector": (6, 1, 64, 96)}

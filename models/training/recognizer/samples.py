@@ -21,14 +21,14 @@ from models.training.render.syntax import CHARACTERS, REGIONS
 
 BATCH = 64
 FRESH = 28  # plates drawn anew for a batch; the others are older ones, seen anew
-REAL = 4
-MIXED = 6  # real ones with other characters
+REAL = 6
+MIXED = 8  # real ones with other characters
 LARGE_PX = 150  # a real plate of that width bears nearly as much spoiling as a drawn one
 CLUTTER = 2  # of no plate at all: the text is empty
 POOL = 4000
 NO_REGION = -1  # of what is no plate
 TWO_ROWS = 0.08  # of the drawn plates
-STACKED = 0.17  # of the drawn plates: three times as many as are drawn elsewhere
+STACKED = 0.1  # of the drawn plates: elsewhere half as many are drawn
 POSED = 0.5  # of the samples: seen in the frame's own pixels; the others are spoiled as crops
 NEGATED = 0.36  # of the photographs' plates: light on dark, of which the set has hardly any
 CUT = 0.04  # of the drawn plates: by the frame's edge
