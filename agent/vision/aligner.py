@@ -23,7 +23,7 @@ from agent.vision.grey import halved, standardised
 
 INPUT_WIDTH_PX, INPUT_HEIGHT_PX = 96, 64
 AROUND_X, AROUND_Y = 0.3, 0.5  # of the box's sides, added on each side
-DEFAULT_THRESHOLD = 0.4  # the manifest's is used where there is one
+DEFAULT_THRESHOLD = 0.55  # the manifest's is used where there is one
 EARLY = 0.08  # what is less likely at the first look gets no second
 # Proposer and aligner err apart: the odds are the aligner's, times this power of the proposer's.
 # Either alone keeps more of what is no plate.

@@ -96,9 +96,7 @@ class Seeing(OnnxPlateReader):
     def __init__(
         self, text, confidence=0.99, as_one_row=0.0, *, whole=True, mirror=("", 0.0), longest=9
     ):
-        super().__init__(
-            None, lambda *seen: self.weighed.append(seen) or whole, longest=longest
-        )
+        super().__init__(None, lambda *seen: self.weighed.append(seen) or whole, longest=longest)
         self.text, self.confidence, self.as_one_row = text, confidence, as_one_row
         self.mirror, self.weighed = mirror, []
 

@@ -47,6 +47,13 @@ def test_a_character_held_over_steps_stands_in_their_middle_and_another_text_can
     assert len(middles(steps, "A8")) == 2
 
 
+def test_a_doubled_character_is_two_and_a_text_that_was_not_seen_is_laid_on_all_the_same():
+    steps = steps_of("AA", (5, 20))
+    assert middles(steps, "AA") == [5, 20]
+    assert len(middles(steps, "7777")) == 4
+    assert all(0 <= place < 32 for place in middles(steps, "7777"))
+
+
 def signs(image=None, box=PLATE, text="TST1234", places=EVEN, regions=US):
     image = np.full((240, 320), 120, np.uint8) if image is None else image
     sight = Sight(text, places, regions, FEATURES)
