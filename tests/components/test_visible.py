@@ -64,6 +64,12 @@ def run(*arguments):
         cli.main([str(argument) for argument in arguments])
 
 
+def software_with(text):
+    version = {"version": text, "sha256": text}
+    step = {"at": text, "what": text, "reason": text, "told": text}
+    return {"runs": version, "trial": version, "steps": [version | step]}
+
+
 def state_with(text):
     """What `status` collects; every text in it came from a file that somebody else wrote."""
     process = {
@@ -99,20 +105,7 @@ def state_with(text):
         "hotlist": {"problem": text},
         "camera_health": {"problem": text},
         "rehearsal": {"problem": text},
-        "software": {
-            "runs": {"version": text, "sha256": text},
-            "trial": {"version": text, "sha256": text},
-            "steps": [
-                {
-                    "at": text,
-                    "what": text,
-                    "version": text,
-                    "sha256": text,
-                    "reason": text,
-                    "told": text,
-                }
-            ],
-        },
+        "software": software_with(text),
     }
 
 
