@@ -87,6 +87,12 @@ def test_a_protected_plate_of_another_state_protects_nobody_else():
     assert found.category == "stolen-vehicle"
 
 
+@pytest.mark.parametrize("seen", ["US-CA", "US-NV", None])
+def test_a_protection_that_names_the_country_alone_protects_whatever_state_is_read(seen):
+    listed = hotlist(f"{CAR},US-CA,stolen-vehicle", f"{CAR},US,never-release")
+    assert match(sighting(CAR, state=seen), listed).category == "never-release"
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_text_means_the_same_text_and_confusable_means_a_look_alike(seed):
     chance = random.Random(seed)
