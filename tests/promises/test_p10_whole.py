@@ -138,7 +138,7 @@ def test_letters_one_above_the_other_that_were_left_out_make_no_sure_text(vision
     seen = [(text, read) for text, read in told if read is not None]
     wrong = [text for text, read in seen if read.confidence >= SURE and read.text.value != text]
     assert len(seen) > 100
-    assert len(wrong) <= 4
+    assert len(wrong) <= 3
 
 
 @pytest.mark.parametrize("car", ["8HH1188", "TAM8H01", "2HNB684", "5HTC730", "WTM8801", "3SET103"])
