@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Mosquitto with `autosave_on_changes` writes all that waits again for each acknowledgement: four
-# times the messages cost sixteen times the bytes.
+# Mosquitto with `autosave_on_changes` writes all that waits again for each acknowledgement.
 #
 # Messages of 5 kB wait for a subscriber, which then takes them one by one; the bytes are the
 # broker's own, from /proc.
